@@ -1,0 +1,53 @@
+/* Drop reasons: the one table that names every way a packet can end without being sent.
+ *
+ * A poll-mode thread counts a drop in its own drop_counters (pmd/datapath.h); readers sum over the threads. The control
+ * thread has a drop_counters of its own. A reason is never removed or reused for something else: scripts rely on the names.
+ */
+#ifndef PMD_DROP_H
+#define PMD_DROP_H
+
+#include <stdint.h>
+
+/* X(symbol, "name", "what happened and what to do about it") */
+#define DROP_REASONS(X)                                                                                                \
+    X(DROP_POLICY, "policy", "a flow without an output action matched: dropped as the rules say")                      \
+    X(DROP_MISS_RING_FULL, "miss_ring_full", "the ring to the control thread was full: more new flows than it resolves")\
+    X(DROP_MISS_PORT_QUOTA, "miss_port_quota", "this port already has its share of the miss ring in use")              \
+    X(DROP_MISS_PENDING_FULL, "miss_pending_full", "too many packets wait for the same unresolved flow")               \
+    X(DROP_MISS_PENDING_STALE, "miss_pending_stale", "waited for a resolution that did not come in time")              \
+    X(DROP_TX_QUEUE_FULL, "tx_queue_full", "the output port took no more packets: receiver slower than sender")        \
+    X(DROP_TX_PORT_DOWN, "tx_port_down", "the output port is down or its VM is not connected")                         \
+    X(DROP_TX_NO_PORT, "tx_no_port", "the output port does not exist (any more)")                                      \
+    X(DROP_TX_OVERSIZE, "tx_oversize", "the packet is longer than the MTU of the output port")                         \
+    X(DROP_RX_RUNT, "rx_runt", "shorter than an Ethernet header")                                                      \
+    X(DROP_NO_MBUF, "no_mbuf", "the packet pool was empty when a copy was needed: raise dpdk.mbufs")                   \
+    X(DROP_ACTION_TTL, "action_ttl", "TTL or hop limit expired at a TTL-decrement action")                             \
+    X(DROP_ACTION_MALFORMED, "action_malformed", "an action needs a header that the packet is too short to have")      \
+    X(DROP_ACTION_NO_ROOM, "action_no_room", "no head or tail room to push a header")                                  \
+    X(DROP_RECIRC_LIMIT, "recirc_limit", "a packet went through the datapath too often")                               \
+    X(DROP_METER, "meter", "a meter band dropped it")                                                                  \
+    X(DROP_XLATE_LOOP, "xlate_loop", "resubmits or gotos went deeper than the limit")                                  \
+    X(DROP_XLATE_ERROR, "xlate_error", "the pipeline could not process it (see the log)")                              \
+    X(DROP_BRIDGE_UNKNOWN, "bridge_unknown", "received on a port that belongs to no bridge")                           \
+    X(DROP_CONTROL_BACKLOG, "control_backlog", "the control thread had no room to return it")                          \
+    X(DROP_PACKET_IN_LIMIT, "packet_in_limit", "a packet for a controller, above its queue or rate limit")
+
+enum drop_reason {
+#define X(symbol, name, doc) symbol,
+    DROP_REASONS(X)
+#undef X
+        DROP_N_REASONS
+};
+
+/* One per thread; written by that thread alone, with relaxed stores, so that a reader never sees a torn value. */
+struct drop_counters {
+    uint64_t packets[DROP_N_REASONS];
+} __attribute__((aligned(64)));
+
+/* The name of `reason` in commands and JSON, e.g. "tx_queue_full". Never NULL. */
+const char *drop_reason_name(enum drop_reason reason);
+
+/* A sentence for people. Never NULL. */
+const char *drop_reason_doc(enum drop_reason reason);
+
+#endif
