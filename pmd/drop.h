@@ -1,7 +1,8 @@
 /* Drop reasons: the one table that names every way a packet can end without being sent.
  *
  * A poll-mode thread counts a drop in its own drop_counters (pmd/datapath.h); readers sum over the threads. The control
- * thread has a drop_counters of its own. A reason is never removed or reused for something else: scripts rely on the names.
+ * thread has a drop_counters of its own. A reason is never removed or reused for something else: scripts rely on the
+ * names.
  */
 #ifndef PMD_DROP_H
 #define PMD_DROP_H
@@ -11,7 +12,8 @@
 /* X(symbol, "name", "what happened and what to do about it") */
 #define DROP_REASONS(X)                                                                                                \
     X(DROP_POLICY, "policy", "a flow without an output action matched: dropped as the rules say")                      \
-    X(DROP_MISS_RING_FULL, "miss_ring_full", "the ring to the control thread was full: more new flows than it resolves")\
+    X(DROP_MISS_RING_FULL, "miss_ring_full",                                                                           \
+      "the ring to the control thread was full: more new flows than it resolves")                                      \
     X(DROP_MISS_PORT_QUOTA, "miss_port_quota", "this port already has its share of the miss ring in use")              \
     X(DROP_MISS_PENDING_FULL, "miss_pending_full", "too many packets wait for the same unresolved flow")               \
     X(DROP_MISS_PENDING_STALE, "miss_pending_stale", "waited for a resolution that did not come in time")              \

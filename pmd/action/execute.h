@@ -1,0 +1,32 @@
+/* Runs an action program over packets: the interpreter for PROGRAM_GENERAL (and correct for every kind).
+ *
+ * Poll-mode threads call it, through a sink that knows where packets go; tests and the control thread's trace bring
+ * sinks of their own. No state, no allocation but copies of packets from sink->pool.
+ */
+#ifndef PMD_ACTION_EXECUTE_H
+#define PMD_ACTION_EXECUTE_H
+
+#include <rte_mbuf.h>
+
+#include "pmd/drop.h"
+#include "pmd/program.h"
+
+struct action_sink {
+    struct rte_mempool *pool; /* for copies; empty pool: DROP_NO_MBUF */
+    void *arg;
+    /* Each takes the packet over. */
+    void (*output)(void *arg, uint32_t port, struct rte_mbuf *packet);
+    void (*punt)(void *arg, uint32_t punt_id, struct rte_mbuf *packet, uint16_t full_len);
+    void (*recirc)(void *arg, uint32_t recirc_id, struct rte_mbuf *packet);
+    /* false: the meter drops the packet (the caller counts DROP_METER). May change the packet (DSCP remark). */
+    bool (*meter)(void *arg, uint32_t meter, struct rte_mbuf *packet);
+    void (*drop)(void *arg, enum drop_reason reason, struct rte_mbuf *packet);
+};
+
+/* Runs `program` on each of `n` packets, in order. Takes the packets over. An operation that needs a header which the
+ * packet does not have (whole) drops the packet under DROP_ACTION_MALFORMED. A packet that no operation sent anywhere
+ * is dropped under DROP_POLICY. */
+void program_execute(const struct program *program, struct rte_mbuf **packets, unsigned n,
+                     const struct action_sink *sink);
+
+#endif

@@ -1,0 +1,174 @@
+/* The datapath: poll-mode threads, ports, caches and rings, as the control thread sees them.
+ *
+ * One datapath a process. Every function is for the control thread unless it says otherwise; it is the only writer of
+ * all shared structures, poll-mode threads read them under RCU (rte_rcu_qsbr).
+ */
+#ifndef PMD_DATAPATH_H
+#define PMD_DATAPATH_H
+
+#include <rte_mbuf.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "pmd/drop.h"
+#include "pmd/key.h"
+#include "pmd/miss.h"
+#include "pmd/port.h"
+#include "pmd/program.h"
+
+#define DATAPATH_THREADS_MAX 64
+
+struct datapath;
+
+struct datapath_params {
+    unsigned n_threads;
+    const unsigned *lcores;   /* lcore ids to launch on, one each */
+    uint32_t emc_entries;     /* per thread; rounded up to a power of two; 0 = no exact-match cache */
+    uint32_t megaflow_limit;  /* most megaflows at once */
+    uint32_t mask_limit;      /* most tuples at once (hard) */
+    uint32_t miss_ring;       /* entries of each thread's ring, power of two */
+    uint32_t max_sleep_us;    /* longest sleep of an idle thread; 0 = never */
+    struct rte_mempool *pool; /* for copies of packets */
+};
+
+/* Returns NULL with a sentence in `error`. Threads run from datapath_start() on. */
+struct datapath *datapath_create(const struct datapath_params *params, char *error, size_t error_size);
+int datapath_start(struct datapath *dp);
+/* Stops the threads (joins them), frees everything but the ports. */
+void datapath_destroy(struct datapath *dp);
+unsigned datapath_n_threads(const struct datapath *dp);
+
+/* --- RCU ------------------------------------------------------------------------------------------------------------
+ */
+
+/* A point in time: once datapath_passed(dp, token) is true, every poll-mode thread has since been at a point where it
+ * held no pointer to shared structures, had sent everything it had decided on before, and had run every packet that was
+ * returned to it before the token was taken. What a barrier waits for. Never blocks. */
+uint64_t datapath_token(struct datapath *dp);
+bool datapath_passed(struct datapath *dp, uint64_t token);
+/* Waits for it (start, shutdown, tests). */
+void datapath_synchronize(struct datapath *dp);
+/* Calls fn(ptr) from datapath_reclaim() once no poll-mode thread can see `ptr` any more. */
+void datapath_defer(struct datapath *dp, void (*fn)(void *), void *ptr);
+/* Runs what is due; call it once a turn of the event loop. */
+void datapath_reclaim(struct datapath *dp);
+
+/* --- ports ----------------------------------------------------------------------------------------------------------
+ */
+
+/* Adds a started port: gives it an index (the lowest free one, from 1; stored in port->index) and spreads its receive
+ * queues over the threads (those of its NUMA node first, then the least loaded). Returns 0 or -ENOSPC. */
+int datapath_port_add(struct datapath *dp, struct port *port);
+/* Takes it out of the datapath and calls port_destroy() after a grace period (datapath_reclaim). Its index is not
+ * given out again before that. */
+void datapath_port_remove(struct datapath *dp, struct port *port);
+struct port *datapath_port(const struct datapath *dp, uint32_t index); /* NULL if there is none */
+
+/* Per-port counters of the datapath (what the device cannot know). Summed over the threads. */
+struct datapath_port_stats {
+    uint64_t rx_packets, rx_bytes, tx_packets, tx_bytes;
+    uint64_t tx_dropped;            /* all reasons */
+    uint64_t drops[DROP_N_REASONS]; /* by reason; in-port for reasons on the way in, out-port for DROP_TX_* */
+};
+void datapath_port_stats(const struct datapath *dp, uint32_t index, struct datapath_port_stats *stats);
+
+/* --- megaflows ------------------------------------------------------------------------------------------------------
+ */
+
+/* Key and mask in whole lines, and the program. An installed megaflow never changes but for its program. Megaflows may
+ * overlap; then they must agree. */
+struct megaflow;
+
+uint32_t megaflow_id(const struct megaflow *mf); /* dense: 0 .. megaflow_limit - 1; reused after a grace period */
+const struct flow_key *megaflow_key(const struct megaflow *mf, struct flow_key *copy); /* masked; FLOW_KEY_LINES */
+const struct flow_key *megaflow_mask(const struct megaflow *mf);                       /* FLOW_KEY_LINES, shared */
+const struct program *megaflow_program(const struct megaflow *mf);
+struct megaflow *datapath_megaflow(const struct datapath *dp, uint32_t id); /* NULL if not in use */
+
+/* Installs; takes over one reference to `program` on success. `key` need not be masked. Returns NULL and *error =
+ * -EEXIST (same mask, same masked key), -ENOSPC (megaflow_limit), -EMLINK (mask_limit: a new tuple would be needed),
+ * -ENOMEM. */
+struct megaflow *datapath_megaflow_install(struct datapath *dp, const struct flow_key *key, const struct flow_key *mask,
+                                           struct program *program, int *error);
+/* Replaces the program (takes over the reference); returns the old one, which a thread may still be running: unref and
+ * defer its free. */
+struct program *datapath_megaflow_set_program(struct datapath *dp, struct megaflow *mf, struct program *program);
+/* Removes; the program's reference goes back to the caller (as above). The id is reused after a grace period. Read its
+ * statistics before or after with datapath_megaflow_stats until datapath_passed(token taken after the removal). */
+struct program *datapath_megaflow_remove(struct datapath *dp, struct megaflow *mf);
+/* Which megaflow a packet with this key would hit (any one); NULL if it would miss. */
+struct megaflow *datapath_megaflow_lookup(const struct datapath *dp, const struct flow_key *key);
+uint32_t datapath_n_megaflows(const struct datapath *dp);
+uint32_t datapath_n_masks(const struct datapath *dp);
+/* The i-th tuple's mask and number of megaflows, i < datapath_n_masks(). */
+const struct flow_key *datapath_mask(const struct datapath *dp, uint32_t i, uint32_t *n_megaflows);
+
+struct megaflow_stats {
+    uint64_t packets, bytes;
+    uint64_t used_ms;   /* datapath_now_ms() of about the last packet; 0 = never */
+    uint16_t tcp_flags; /* all seen, host order */
+};
+/* Totals since install, over all threads. */
+void datapath_megaflow_stats(const struct datapath *dp, const struct megaflow *mf, struct megaflow_stats *stats);
+/* Monotonic milliseconds, the clock of used_ms. Any thread. */
+uint64_t datapath_now_ms(void);
+
+/* --- misses, punts and packets from the control thread --------------------------------------------------------------
+ */
+
+/* Takes up to `n` packets (misses and punts, packet_meta(m) says which) in turn from all threads' rings. */
+unsigned datapath_miss_dequeue(struct datapath *dp, struct rte_mbuf **packets, unsigned n);
+/* Hands a miss back: the thread that missed runs meta->program on it (NULL: drops it under meta->drop_reason), then
+ * looks up the packets of the flow that it parked meanwhile. Holds a reference-free pointer: the caller keeps the
+ * program alive until a token taken after this call has passed. If the ring back is full the packet is dropped
+ * (DROP_CONTROL_BACKLOG) but its slot is freed. */
+void datapath_miss_return(struct datapath *dp, struct rte_mbuf *packet);
+/* A packet that the control thread made (packet-out, NORMAL flood, probe): thread 0 runs `program` on it; in_port only
+ * for accounting. Same lifetime rule. */
+void datapath_inject(struct datapath *dp, struct rte_mbuf *packet, uint32_t in_port, const struct program *program);
+/* Readable when a thread put something in a ring after datapath_miss_arm(). The loop: dequeue until empty, arm, dequeue
+ * once more, then sleep on the descriptor. */
+int datapath_miss_fd(const struct datapath *dp);
+void datapath_miss_arm(struct datapath *dp);
+void datapath_miss_ack(struct datapath *dp); /* drains the descriptor */
+
+/* --- what the threads did -------------------------------------------------------------------------------------------
+ */
+
+enum pmd_stage {
+    PMD_STAGE_RX,
+    PMD_STAGE_PARSE,
+    PMD_STAGE_EMC,
+    PMD_STAGE_TSS,
+    PMD_STAGE_ACTIONS,
+    PMD_STAGE_TX,
+    PMD_STAGE_IDLE,
+    PMD_N_STAGES
+};
+
+struct pmd_stats {
+    unsigned lcore;
+    int numa_node;
+    uint64_t cycles_busy, cycles_idle, cycles_asleep; /* TSC cycles */
+    uint64_t stage_cycles[PMD_N_STAGES];
+    uint64_t polls, polls_busy;
+    uint64_t rx_packets, rx_batches;                             /* batches: non-empty bursts */
+    uint64_t port_program_hits, emc_hits, tss_hits, tss_lookups; /* lookups: tuples probed for all hits and misses */
+    uint64_t misses, parked;
+    uint64_t tx_packets, tx_batches;
+    uint64_t groups;       /* programs run; rx_packets / groups = packets a run */
+    uint64_t longest_turn; /* TSC cycles of the longest turn of the loop since the last clear */
+    uint32_t emc_capacity, emc_used;
+    uint32_t n_rxqs;
+};
+void datapath_pmd_stats(const struct datapath *dp, unsigned thread, struct pmd_stats *stats);
+void datapath_pmd_stats_clear(struct datapath *dp);
+/* Receive queues of a thread, as (port index, queue). Returns how many were written. */
+unsigned datapath_pmd_rxqs(const struct datapath *dp, unsigned thread, uint32_t *ports, uint16_t *queues, unsigned n);
+
+/* Sum over all threads, the control thread's own included. */
+void datapath_drops(const struct datapath *dp, struct drop_counters *sum);
+/* Counts a drop by the control thread. */
+void datapath_count_drop(struct datapath *dp, enum drop_reason reason, uint64_t packets);
+
+#endif

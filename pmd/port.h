@@ -1,0 +1,102 @@
+/* Datapath ports: one face over DPDK Ethernet devices (PCI or vdev, TAPs included) and vhost-user sockets.
+ *
+ * The control thread creates, starts and destroys ports. Poll-mode threads receive from the queues that were given to
+ * them and send to any port. A port that was removed from the datapath is destroyed only after a grace period.
+ */
+#ifndef PMD_PORT_H
+#define PMD_PORT_H
+
+#include <rte_ether.h>
+#include <rte_mbuf.h>
+#include <rte_spinlock.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#define PORT_MAX 1024
+#define PORT_NAME_MAX 64
+#define PORT_QUEUES_MAX 64
+
+enum port_type { PORT_DPDK, PORT_VHOST_USER, PORT_TAP };
+
+struct port_params {
+    enum port_type type;
+    const char *name;
+    const char *devargs; /* PORT_DPDK: "0000:3b:00.0" or "net_pcap0,rx_pcap=..." */
+    const char *path;    /* PORT_VHOST_USER: the socket */
+    bool vhost_client;   /* PORT_VHOST_USER: connect to a socket of the VM's (else own it) */
+    const char *ifname;  /* PORT_TAP */
+    uint16_t rx_queues;  /* wanted; fewer if the device has fewer (said in the log) */
+    uint16_t tx_queues;  /* wanted: one a poll-mode thread; with fewer, queues are shared under a lock */
+    uint16_t mtu;        /* bytes of L3 payload */
+    bool has_mac;
+    struct rte_ether_addr mac;
+    struct rte_mempool *pool; /* receives into it; private area PACKET_PRIV_SIZE */
+};
+
+/* What the device itself counts, and what people ask about. All since creation. */
+struct port_stats {
+    uint64_t rx_packets, rx_bytes, rx_errors, rx_missed; /* missed: dropped by the device, no descriptor or mbuf */
+    uint64_t tx_packets, tx_bytes, tx_errors;
+};
+
+struct port_status {
+    bool link_up;        /* vhost-user: a VM is connected and its driver runs */
+    uint32_t speed_mbps; /* 0 = unknown */
+    bool full_duplex;
+    uint16_t mtu;
+    struct rte_ether_addr mac;
+    uint16_t rx_queues, tx_queues;
+    int numa_node;   /* -1 = unknown */
+    char driver[32]; /* "net_pcap", "vhost-user (server)" ... */
+};
+
+struct port;
+
+struct port_ops {
+    /* Poll-mode threads. Up to `n` packets of `queue`; returns how many. */
+    uint16_t (*rx_burst)(struct port *port, uint16_t queue, struct rte_mbuf **packets, uint16_t n);
+    /* Poll-mode threads. Takes a prefix of `packets`; returns how many; the caller frees the rest. The caller holds
+     * tx_lock[queue] if the port has fewer queues than there are threads. */
+    uint16_t (*tx_burst)(struct port *port, uint16_t queue, struct rte_mbuf **packets, uint16_t n);
+    /* Control thread. */
+    int (*set_admin_up)(struct port *port, bool up);
+    int (*set_mtu)(struct port *port, uint16_t mtu);
+    void (*get_status)(struct port *port, struct port_status *status);
+    void (*get_stats)(struct port *port, struct port_stats *stats);
+    void (*destroy)(struct port *port);
+};
+
+struct port {
+    /* Read by poll-mode threads. */
+    const struct port_ops *ops;
+    void *priv;
+    uint16_t ethdev_id; /* PORT_DPDK, PORT_TAP: then rx and tx may bypass ops; else UINT16_MAX */
+    uint16_t n_rxq, n_txq;
+    bool tx_shared;          /* fewer tx queues than poll-mode threads: take tx_lock[queue] */
+    bool admin_up;           /* OFPPC_PORT_DOWN clears it */
+    uint32_t max_len;        /* longest frame to send, bytes, without FCS and VLAN tags */
+    uint32_t index;          /* in the datapath; set by datapath_port_add */
+    rte_spinlock_t *tx_lock; /* n_txq of them */
+
+    /* Control thread only. */
+    enum port_type type;
+    char name[PORT_NAME_MAX];
+    int numa_node; /* -1 = unknown */
+    void *user;    /* the bridge's port */
+} __attribute__((aligned(64)));
+
+/* Creates and starts a port. On failure returns NULL and a sentence in `error` that says what to do. Control thread,
+ * EAL up. */
+struct port *port_create(const struct port_params *params, char *error, size_t error_size);
+void port_destroy(struct port *port);
+
+/* Called on the control thread from port_poll_events() when link state, MTU or the number of queues of a port changed.
+ */
+typedef void port_event_fn(void *arg, struct port *port);
+
+/* Becomes readable when some port has an event to report (written by DPDK's interrupt and vhost threads). */
+int port_event_fd(void);
+/* Drains the descriptor and reports every port that changed since. */
+void port_poll_events(port_event_fn *fn, void *arg);
+
+#endif

@@ -1,0 +1,149 @@
+/* Action programs: the flat, ready-to-run list of what to do with a packet.
+ *
+ * Built and interned by the control thread (equal programs are one object), read by poll-mode threads, never changed
+ * after it was interned. The control thread counts references; the last one gone, the program is freed after a grace
+ * period. An operation works on the packet as the operations before it left it. Values are in network byte order.
+ */
+#ifndef PMD_PROGRAM_H
+#define PMD_PROGRAM_H
+
+#include <rte_byteorder.h>
+#include <rte_ether.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "pmd/drop.h"
+
+enum program_op_type {
+    OP_OUTPUT,    /* arg = port index: send a copy (the packet itself if nothing follows) */
+    OP_PUNT,      /* arg = punt id (see src/flows/punt.h): send a copy to the control thread */
+    OP_TRUNCATE,  /* arg = bytes: the next OP_OUTPUT or OP_PUNT sends at most that much */
+    OP_RECIRC,    /* arg = recirculation id: parse and look up again; always last */
+    OP_DROP,      /* arg = enum drop_reason: end here, counted; always last */
+    OP_PUSH_VLAN, /* struct op_vlan */
+    OP_POP_VLAN,  /* outermost tag; nothing if there is none */
+    OP_SET_VLAN,  /* struct op_vlan, tci and tci_mask used: outermost tag */
+    OP_PUSH_MPLS, /* struct op_mpls: eth_type and lse */
+    OP_POP_MPLS,  /* struct op_mpls: eth_type becomes the packet's type */
+    OP_SET_MPLS,  /* struct op_mpls: lse, lse_mask */
+    OP_SET_ETH,   /* struct op_eth */
+    OP_SET_IPV4,  /* struct op_ipv4; the header and TCP/UDP checksums follow (RFC 1624) */
+    OP_SET_IPV6,  /* struct op_ipv6 */
+    OP_SET_L4,    /* struct op_l4: ports of TCP, UDP, SCTP (CRC32c) */
+    OP_SET_ICMP,  /* struct op_icmp: ICMP and ICMPv6 */
+    OP_SET_ARP,   /* struct op_arp */
+    OP_SET_ND,    /* struct op_nd */
+    OP_SET_META,  /* struct op_meta: metadata that survives a recirculation */
+    OP_METER,     /* arg = meter index */
+    OP_N_TYPES
+};
+
+/* The masks: only bits that are 1 are written. */
+struct op_vlan {
+    rte_be16_t tpid; /* 0x8100 or 0x88a8; OP_PUSH_VLAN */
+    rte_be16_t tci;  /* PCP, DEI, VID as on the wire: no VLAN_TCI_PRESENT */
+    rte_be16_t tci_mask;
+};
+struct op_mpls {
+    rte_be32_t lse;
+    rte_be32_t lse_mask;
+    rte_be16_t eth_type;
+};
+struct op_eth {
+    struct rte_ether_addr dst, src, dst_mask, src_mask;
+};
+struct op_ipv4 {
+    rte_be32_t src, dst, src_mask, dst_mask;
+    uint8_t tos, tos_mask, ttl, ttl_mask;
+};
+struct op_ipv6 {
+    uint8_t src[16], dst[16], src_mask[16], dst_mask[16];
+    rte_be32_t label, label_mask;
+    uint8_t tos, tos_mask, ttl, ttl_mask;
+};
+struct op_l4 {
+    rte_be16_t src, dst, src_mask, dst_mask;
+};
+struct op_icmp {
+    uint8_t type, type_mask, code, code_mask;
+};
+struct op_arp {
+    rte_be16_t op, op_mask;
+    rte_be32_t spa, spa_mask, tpa, tpa_mask;
+    struct rte_ether_addr sha, sha_mask, tha, tha_mask;
+};
+struct op_nd {
+    uint8_t target[16], target_mask[16];
+    struct rte_ether_addr sll, sll_mask, tll, tll_mask;
+};
+struct op_meta {
+    uint32_t pkt_mark, pkt_mark_mask;
+};
+
+/* In ops[], one behind the other, each a multiple of 8 bytes. */
+struct program_op {
+    uint16_t type; /* enum program_op_type */
+    uint16_t len;  /* bytes, this header included */
+    uint32_t arg;
+    uint8_t data[]; /* one of the structs above */
+};
+
+/* Common shapes that the poll-mode thread runs without the interpreter. */
+enum program_kind {
+    PROGRAM_DROP,    /* no operation, or only OP_DROP */
+    PROGRAM_OUTPUT,  /* a single OP_OUTPUT */
+    PROGRAM_OUTPUTS, /* several OP_OUTPUT and nothing that changes the packet */
+    PROGRAM_GENERAL
+};
+
+struct program {
+    uint8_t kind; /* enum program_kind */
+    uint8_t n_outputs;
+    uint16_t n_ops;
+    uint32_t len;    /* bytes of ops[] */
+    uint32_t output; /* PROGRAM_OUTPUT: the port index; PROGRAM_DROP: the enum drop_reason */
+    uint32_t hash;   /* control thread only, as the next two */
+    uint32_t refs;
+    struct program *next;
+    uint8_t ops[] __attribute__((aligned(8)));
+};
+
+#define PROGRAM_FOR_EACH(op, program)                                                                                  \
+    for (const struct program_op *op = (const void *)(program)->ops;                                                   \
+         (const uint8_t *)op < (program)->ops + (program)->len; op = (const void *)((const uint8_t *)op + op->len))
+
+#define PROGRAM_MAX_LEN 16384
+
+/* Collects operations; on the control thread's stack or in a struct of its own. */
+struct program_builder {
+    uint32_t len;
+    uint16_t n_ops;
+    bool overflow; /* more than PROGRAM_MAX_LEN was asked for; the program is of no use */
+    uint8_t ops[PROGRAM_MAX_LEN] __attribute__((aligned(8)));
+};
+
+void program_builder_init(struct program_builder *builder);
+/* Appends an operation with `len` bytes of `data` (may be NULL, 0). */
+void program_builder_add(struct program_builder *builder, enum program_op_type type, uint32_t arg, const void *data,
+                         size_t len);
+
+/* Control thread. The table of interned programs. */
+struct program_table;
+struct program_table *program_table_create(void);
+void program_table_destroy(struct program_table *table);
+size_t program_table_size(const struct program_table *table);
+
+/* The interned program with these operations, with one more reference. NULL: out of memory. */
+struct program *program_intern(struct program_table *table, const struct program_builder *builder);
+struct program *program_ref(struct program *program);
+/* Gives a reference back. Returns true if it was the last one: the program is out of the table and the caller frees it
+ * with free() once no poll-mode thread can see it (datapath_defer_free). */
+bool program_unref(struct program_table *table, struct program *program);
+
+/* Writes `program` as OVS prints datapath actions: "set(ipv4(ttl=63)),3" or "drop". Ports are written by `port_name`
+ * (or as numbers if NULL). Returns the length that would have been written, as snprintf. */
+int program_format(const struct program *program, const char *(*port_name)(void *arg, uint32_t port), void *arg,
+                   char *buffer, size_t size);
+
+#endif
