@@ -48,6 +48,10 @@ void log_write(enum log_component component, uint32_t level, const char *format,
 void log_write_limited(enum log_component component, uint32_t level, struct log_limit *limit, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
+/* Takes one message out of the limit at time `now_ms` (monotonic milliseconds): true if it may be shown, with
+ * *suppressed = how many were eaten since the last one shown. Any thread. */
+bool log_limit_admit(struct log_limit *limit, uint64_t now_ms, uint32_t *suppressed);
+
 /* Sets the level of `component` ("any" for all; "sluice" names only, not DPDK's own). Returns 0, -ENOENT for an unknown
  * component, -EINVAL for an unknown level. Levels: off, emer, err, warn, info, dbg (the names of vlog). */
 int log_set_level(const char *component, const char *level);
@@ -55,7 +59,9 @@ int log_set_level(const char *component, const char *level);
 /* One line a component: "name level". `put` is called per line. */
 void log_show_levels(void (*put)(void *arg, const char *component, const char *level), void *arg);
 
-/* Sends the log to `path` (appended, line-buffered); NULL: standard error. Returns 0 or negative errno. */
+/* Sends the log, and DPDK's own messages as module "dpdk", to `path` (appended, a line at a time); NULL: standard
+ * error. Call it before rte_eal_init() and again to reopen after a rotation. Returns 0 or negative errno. Control
+ * thread. */
 int log_open(const char *path);
 
 #define LOG_ERR(component, ...) log_write(component, RTE_LOG_ERR, __VA_ARGS__)
