@@ -1,0 +1,95 @@
+/* A bridge: its ports, its MAC table, its pipeline. Control thread only.
+ *
+ * The bridge owns its ports' control side; the datapath owns the struct port once added. OpenFlow connections of a
+ * bridge live in src/openflow (struct of_server), misses and megaflows in src/flows.
+ */
+#ifndef SRC_BRIDGE_BRIDGE_H
+#define SRC_BRIDGE_BRIDGE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include "pmd/datapath.h"
+#include "pmd/port.h"
+#include "src/bridge/mac_table.h"
+#include "src/pipeline/pipeline.h"
+
+/* How NORMAL treats VLANs on a port: the names of OVS's vlan_mode. */
+enum vlan_mode { VLAN_MODE_TRUNK, VLAN_MODE_ACCESS, VLAN_MODE_NATIVE_TAGGED, VLAN_MODE_NATIVE_UNTAGGED };
+
+/* OFPPC_ and OFPPS_ bits as OpenFlow 1.3.5, 7.2.1. */
+#define PORT_CONFIG_DOWN 0x01
+#define PORT_CONFIG_NO_RECV 0x04
+#define PORT_CONFIG_NO_FWD 0x20
+#define PORT_CONFIG_NO_PACKET_IN 0x40
+#define PORT_CONFIG_NO_FLOOD 0x80 /* OpenFlow 1.0 only, kept for all */
+#define PORT_STATE_LINK_DOWN 0x01
+#define PORT_STATE_LIVE 0x04
+
+struct bridge_port {
+    struct bridge *bridge;
+    struct port *port; /* NULL: could not be opened (yet); index and ofport are kept */
+    char name[PORT_NAME_MAX];
+    uint32_t ofport; /* 1 .. OFPORT_USER_MAX, or OFPORT_LOCAL */
+    uint32_t config; /* PORT_CONFIG_* */
+    uint32_t state;  /* PORT_STATE_* */
+    struct rte_ether_addr mac;
+    uint64_t created_ms;
+    enum vlan_mode vlan_mode;
+    uint16_t tag;        /* access or native VLAN; 0 = untagged */
+    uint64_t trunks[64]; /* bitmap of VLANs carried; all ones = all */
+    TAILQ_ENTRY(bridge_port) node;
+};
+
+enum fail_mode { FAIL_SECURE, FAIL_STANDALONE };
+
+struct bridge {
+    char name[PORT_NAME_MAX];
+    uint64_t datapath_id;
+    enum fail_mode fail_mode;
+    struct datapath *dp;
+    struct pipeline *pipeline;
+    struct mac_table *macs;
+    TAILQ_HEAD(bridge_ports, bridge_port) ports; /* by ascending ofport */
+    uint32_t n_ports;
+    struct flows *flows;  /* shared by all bridges */
+    struct of_server *of; /* its OpenFlow connections */
+    bool of10_table_miss; /* OpenFlow 1.0 (and ovs): packets that miss table 0 go to the controller; 1.3: dropped */
+    uint16_t miss_send_len;
+    uint16_t frag_mode; /* OFPC_FRAG_*, get/set-config */
+    TAILQ_ENTRY(bridge) node;
+};
+
+struct bridge *bridge_create(const char *name, uint64_t datapath_id, struct datapath *dp, struct flows *flows);
+/* Removes its ports from the datapath and frees it. */
+void bridge_destroy(struct bridge *bridge);
+
+/* Adds a port that is in the datapath already (port->index is set); port->user points to the bridge_port from now on.
+ * Returns NULL and an error sentence (static) in *error if the number or the name is taken. */
+struct bridge_port *bridge_port_add(struct bridge *bridge, struct port *port, const char *name, uint32_t ofport,
+                                    const char **error);
+void bridge_port_remove(struct bridge_port *bp);
+
+struct bridge_port *bridge_port_by_ofport(const struct bridge *bridge, uint32_t ofport);
+struct bridge_port *bridge_port_by_name(const struct bridge *bridge, const char *name);
+/* Of any bridge: which bridge port a datapath port index is. NULL if none. */
+struct bridge_port *bridge_port_by_index(const struct datapath *dp, uint32_t index);
+
+/* Re-reads link state; returns true (and tells flows and controllers) if something changed. */
+bool bridge_port_update(struct bridge_port *bp);
+/* OFPT_PORT_MOD. */
+void bridge_port_set_config(struct bridge_port *bp, uint32_t config, uint32_t mask);
+
+/* Counters as OpenFlow wants them: device and datapath together. */
+struct bridge_port_stats {
+    uint64_t rx_packets, tx_packets, rx_bytes, tx_bytes, rx_dropped, tx_dropped, rx_errors, tx_errors;
+    uint64_t duration_ms;
+};
+void bridge_port_stats(const struct bridge_port *bp, struct bridge_port_stats *stats);
+
+/* "p1", or "LOCAL", "NORMAL" ... for printing; and its inverse for parsers (names and numbers). */
+const char *bridge_ofport_name(void *bridge, uint32_t ofport);
+bool bridge_ofport_parse(void *bridge, const char *text, uint32_t *ofport);
+
+#endif

@@ -1,0 +1,42 @@
+/* MAC learning: which port an address was last seen on, per VLAN; bounded, with ageing. Control thread only. */
+#ifndef SRC_BRIDGE_MAC_TABLE_H
+#define SRC_BRIDGE_MAC_TABLE_H
+
+#include <rte_ether.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct mac_table;
+
+struct mac_entry {
+    struct rte_ether_addr mac;
+    uint16_t vlan; /* 0 .. 4095 */
+    uint32_t ofport;
+    uint64_t seen_ms;
+};
+
+struct mac_table *mac_table_create(uint32_t max_entries, uint32_t aging_s);
+void mac_table_destroy(struct mac_table *table);
+
+/* Learns or refreshes. Returns true if the answer of lookups changed (a new address, or a moved one). The table full,
+ * the entry of the port with the most entries that was seen longest ago goes (as OVS: one port cannot push out the
+ * rest). */
+bool mac_table_learn(struct mac_table *table, const struct rte_ether_addr *mac, uint16_t vlan, uint32_t ofport,
+                     uint64_t now_ms);
+/* NULL: not known (flood). */
+const struct mac_entry *mac_table_lookup(const struct mac_table *table, const struct rte_ether_addr *mac,
+                                         uint16_t vlan);
+/* Refreshes an entry that is known, without moving it. */
+void mac_table_touch(struct mac_table *table, const struct rte_ether_addr *mac, uint16_t vlan, uint32_t ofport,
+                     uint64_t now_ms);
+/* Removes aged entries, calling `gone` for each. Returns how many. */
+unsigned mac_table_expire(struct mac_table *table, uint64_t now_ms,
+                          void (*gone)(void *arg, const struct mac_entry *entry), void *arg);
+/* Forgets all, or those of one port (OFPORT_ANY = all). */
+void mac_table_flush(struct mac_table *table, uint32_t ofport);
+/* i-th entry in a stable order; NULL past the end. */
+const struct mac_entry *mac_table_entry(const struct mac_table *table, size_t i);
+size_t mac_table_size(const struct mac_table *table);
+
+#endif

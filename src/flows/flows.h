@@ -1,0 +1,104 @@
+/* Megaflows as the control side keeps them: misses are translated and installed, statistics flow back to rules, and
+ * every change re-translates what it can affect. Control thread only.
+ *
+ * The promise to barriers: a change is noted by flows_rule_* or flows_note_*; after flows_settled(flows,
+ * flows_ticket(flows)) returns true no packet is forwarded by what was valid before the change.
+ */
+#ifndef SRC_FLOWS_FLOWS_H
+#define SRC_FLOWS_FLOWS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "pmd/datapath.h"
+#include "src/bridge/bridge.h"
+#include "src/pipeline/xlate.h"
+
+struct flows;
+
+struct flows_params {
+    struct datapath *dp;
+    uint32_t megaflow_limit;
+    uint32_t mask_limit; /* tuples; translation's masks are widened (more bits) to stay below */
+    uint32_t idle_ms;    /* a megaflow unused for so long is removed; default 10000 */
+};
+
+/* Where packets for controllers go (src/openflow). Takes `packet` over. */
+struct packet_in {
+    struct bridge *bridge;
+    struct rte_mbuf *packet;
+    struct flow flow; /* metadata of the pipeline at that point */
+    uint8_t table_id;
+    uint8_t reason; /* OFPR_*: 0 no match, 1 action, 2 invalid TTL */
+    uint16_t max_len;
+    uint16_t controller_id;
+    uint16_t full_len;
+    uint64_t cookie;
+};
+typedef void packet_in_fn(void *arg, struct packet_in *packet_in);
+
+struct flows *flows_create(const struct flows_params *params);
+void flows_destroy(struct flows *flows);
+void flows_set_packet_in(struct flows *flows, packet_in_fn *fn, void *arg);
+
+/* --- the event loop calls -------------------------------------------------------------------------------------------
+ */
+
+/* Works off at most `budget` misses and punts. Returns how many there were (== budget: there may be more). */
+unsigned flows_run_misses(struct flows *flows, unsigned budget);
+/* Re-translates megaflows that changes may have affected, for at most about `budget_us`. True: nothing left. */
+bool flows_run_revalidate(struct flows *flows, uint64_t budget_us);
+/* Statistics, idle megaflows, rule timeouts, MAC ageing: in slices of about `budget_us`; call every turn, it knows when
+ * what is due. */
+void flows_run_timers(struct flows *flows, uint64_t budget_us);
+/* Milliseconds until flows_run_* wants to be called again; 0 = at once. */
+unsigned flows_next_ms(const struct flows *flows);
+
+/* --- changes --------------------------------------------------------------------------------------------------------
+ */
+
+/* As the pipeline's observer; bridge creation wires them. */
+const struct pipeline_observer *flows_observer(struct flows *flows, struct bridge *bridge);
+/* A MAC address appeared on, moved to or left a port. */
+void flows_note_mac(struct flows *flows, struct bridge *bridge, const struct rte_ether_addr *mac, uint16_t vlan);
+/* Anything else (ports added or removed, port config, table-miss mode, fail mode): all megaflows of the bridge (NULL:
+ * all). */
+void flows_note_bridge(struct flows *flows, struct bridge *bridge);
+/* Who wants flow_removed messages: called when the statistics of a removed rule are final. */
+typedef void rule_gone_fn(void *arg, struct bridge *bridge, struct rule *rule, enum rule_removed_reason reason);
+void flows_set_rule_gone(struct flows *flows, rule_gone_fn *fn, void *arg);
+
+/* A ticket covers every change noted before it was drawn. */
+uint64_t flows_ticket(struct flows *flows);
+bool flows_settled(struct flows *flows, uint64_t ticket);
+
+/* --- for requests ---------------------------------------------------------------------------------------------------
+ */
+
+/* Brings the counters of all rules up to date (of those not older than `max_age_ms`). */
+void flows_refresh_stats(struct flows *flows, uint64_t max_age_ms);
+/* Runs `acts` on a packet (OFPT_PACKET_OUT). Takes `packet` over. */
+void flows_packet_out(struct flows *flows, struct bridge *bridge, struct rte_mbuf *packet, uint32_t in_port,
+                      const struct act_list *acts);
+
+/* What the control side knows of an installed megaflow. */
+struct megaflow_info {
+    const struct megaflow *mf;
+    struct bridge *bridge;
+    uint64_t created_ms;
+    struct megaflow_stats stats;
+    const struct xlate_deps *deps;
+};
+/* Calls `fn` for each megaflow (of `bridge`, or all). */
+void flows_for_each(struct flows *flows, struct bridge *bridge, void (*fn)(void *arg, const struct megaflow_info *info),
+                    void *arg);
+
+struct flows_stats {
+    uint64_t misses, installed, duplicates, punts, packet_ins, packet_outs;
+    uint64_t revalidated, changed, deleted_changed, deleted_idle, evicted, refused_limit, masks_merged;
+    uint64_t translations, translate_cycles;
+    uint32_t n_megaflows, n_masks, pending_changes;
+};
+void flows_get_stats(const struct flows *flows, struct flows_stats *stats);
+
+#endif

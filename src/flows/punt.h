@@ -1,0 +1,33 @@
+/* Punt ids: what an OP_PUNT in an action program means, interned. Control thread only.
+ *
+ * Translation asks for an id; when a punted packet arrives, flows/ looks it up. Ids are never reused while the process
+ * runs; equal contents share one.
+ */
+#ifndef SRC_FLOWS_PUNT_H
+#define SRC_FLOWS_PUNT_H
+
+#include <stdint.h>
+
+#include "src/pipeline/flow.h"
+
+struct bridge;
+
+struct punt {
+    struct bridge *bridge;
+    uint64_t cookie;
+    uint32_t in_port; /* OpenFlow */
+    uint16_t max_len;
+    uint16_t controller_id;
+    uint8_t table_id;
+    uint8_t reason; /* OFPR_* */
+    rte_be64_t metadata;
+    rte_be32_t reg[FLOW_N_REGS];
+};
+
+/* Returns the id, or UINT32_MAX if a bound (65 536) is reached. Bytes of padding in `punt` must be zero. */
+uint32_t punt_intern(const struct punt *punt);
+const struct punt *punt_get(uint32_t id); /* NULL: unknown */
+/* Forgets those of a bridge that is destroyed. */
+void punt_forget_bridge(const struct bridge *bridge);
+
+#endif

@@ -1,0 +1,176 @@
+/* Actions and instructions in one internal form, independent of the wire version.
+ *
+ * A list is a run of struct act, one behind the other, each a multiple of 8 bytes. Instructions are in the same list,
+ * in the order of OpenFlow 1.3.5, 5.9: METER, the apply-actions themselves, CLEAR_ACTIONS, WRITE_ACTIONS (nested),
+ * WRITE_METADATA, GOTO_TABLE. Decoders build lists, encoders write them back, translation walks them. A list is
+ * immutable once a rule owns it.
+ */
+#ifndef SRC_PIPELINE_ACT_H
+#define SRC_PIPELINE_ACT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "src/pipeline/field.h"
+
+enum act_type {
+    ACT_OUTPUT,     /* struct act_output */
+    ACT_OUTPUT_REG, /* struct act_output_reg */
+    ACT_CONTROLLER, /* struct act_controller (NXAST_CONTROLLER; plain OUTPUT to CONTROLLER is ACT_OUTPUT) */
+    ACT_ENQUEUE,    /* struct act_enqueue, OpenFlow 1.0 */
+    ACT_SET_QUEUE,  /* struct act_u32: queue id */
+    ACT_POP_QUEUE,
+    ACT_GROUP,        /* struct act_u32: group id */
+    ACT_SET_FIELD,    /* struct act_set_field: set_field, NXAST_REG_LOAD(2), OpenFlow 1.0's set actions */
+    ACT_MOVE,         /* struct act_move: NXAST_REG_MOVE, copy_field */
+    ACT_PUSH_VLAN,    /* struct act_u32: TPID */
+    ACT_POP_VLAN,     /* pop_vlan, strip_vlan */
+    ACT_SET_VLAN_VID, /* struct act_u32: OpenFlow 1.0 meaning: adds a tag if there is none */
+    ACT_SET_VLAN_PCP, /* struct act_u32: likewise */
+    ACT_PUSH_MPLS,    /* struct act_u32: Ethernet type */
+    ACT_POP_MPLS,     /* struct act_u32: Ethernet type */
+    ACT_PUSH_PBB,     /* struct act_u32: Ethernet type */
+    ACT_POP_PBB,
+    ACT_SET_MPLS_TTL, /* struct act_u32 */
+    ACT_DEC_MPLS_TTL,
+    ACT_SET_IP_TTL, /* struct act_u32 */
+    ACT_DEC_TTL,    /* struct act_dec_ttl: dec_nw_ttl, dec_ttl, dec_ttl(ids) */
+    ACT_COPY_TTL_OUT,
+    ACT_COPY_TTL_IN,
+    ACT_RESUBMIT, /* struct act_resubmit */
+    ACT_NOTE,     /* struct act_bytes */
+    ACT_EXIT,
+    ACT_STACK_PUSH,  /* struct act_subfield */
+    ACT_STACK_POP,   /* struct act_subfield */
+    ACT_SET_TUNNEL,  /* struct act_u64 */
+    ACT_FIN_TIMEOUT, /* struct act_fin_timeout */
+    ACT_METER,       /* struct act_u32: meter id; instruction (1.3) and action (1.5) */
+    ACT_CLEAR_ACTIONS,
+    ACT_WRITE_ACTIONS,  /* struct act_bytes: a nested list */
+    ACT_WRITE_METADATA, /* struct act_metadata */
+    ACT_GOTO_TABLE,     /* struct act_u32: table */
+    ACT_N_TYPES
+};
+
+/* How it was written on the wire, so that it is written back the same. */
+enum act_form {
+    ACT_FORM_STANDARD, /* an OFPAT_ action (or set_field) */
+    ACT_FORM_NICIRA,   /* NXAST_: REG_LOAD, REG_MOVE ... */
+    ACT_FORM_OF10,     /* an OpenFlow 1.0 set action, whose name ovs-ofctl prints as mod_dl_src and so on */
+};
+
+struct act {
+    uint16_t type; /* enum act_type */
+    uint16_t len;  /* bytes, header and padding included; multiple of 8 */
+    uint8_t form;  /* enum act_form */
+    uint8_t zero[3];
+};
+
+struct act_u32 {
+    struct act h;
+    uint32_t value;
+    uint32_t zero;
+};
+struct act_u64 {
+    struct act h;
+    uint64_t value;
+};
+struct act_output {
+    struct act h;
+    uint32_t port;    /* OFPORT_* */
+    uint16_t max_len; /* OFPORT_CONTROLLER: bytes of the packet to send; 0xffff = all, not buffered */
+    uint16_t zero;
+};
+struct act_output_reg {
+    struct act h;
+    struct subfield src;
+    uint16_t max_len;
+};
+struct act_controller {
+    struct act h;
+    uint16_t max_len;
+    uint16_t controller_id;
+    uint8_t reason; /* OFPR_* */
+    uint8_t pause;
+    uint16_t userdata_len;
+    uint8_t userdata[];
+};
+struct act_enqueue {
+    struct act h;
+    uint32_t port;
+    uint32_t queue;
+};
+struct act_set_field {
+    struct act h;
+    const struct field *field;
+    union field_value value; /* as on the wire */
+    union field_value mask;  /* all ones where the whole field is set */
+};
+struct act_move {
+    struct act h;
+    struct subfield src;
+    struct subfield dst;
+};
+struct act_dec_ttl {
+    struct act h;
+    uint16_t n_ids; /* 0: plain dec_ttl, controller id 0 */
+    uint16_t ids[];
+};
+struct act_resubmit {
+    struct act h;
+    uint32_t in_port; /* OFPORT_IN_PORT = unchanged */
+    uint8_t table;    /* 255 = the current one */
+    uint8_t with_ct;
+    uint16_t zero;
+};
+struct act_subfield {
+    struct act h;
+    struct subfield sf;
+};
+struct act_fin_timeout {
+    struct act h;
+    uint16_t idle_s, hard_s;
+};
+struct act_metadata {
+    struct act h;
+    rte_be64_t value, mask;
+};
+struct act_bytes {
+    struct act h;
+    uint32_t n; /* bytes of data in use */
+    uint32_t zero;
+    uint8_t data[] __attribute__((aligned(8)));
+};
+
+struct act_list {
+    const struct act *acts;
+    size_t len; /* bytes */
+};
+
+#define ACT_FOR_EACH(act, list)                                                                                        \
+    for (const struct act *act = (list)->acts; (const uint8_t *)act < (const uint8_t *)(list)->acts + (list)->len;     \
+         act = (const struct act *)((const uint8_t *)act + act->len))
+
+/* A growing buffer of acts. */
+struct act_buffer {
+    uint8_t *data; /* 8-byte aligned, malloc'ed */
+    size_t len, size;
+};
+void act_buffer_init(struct act_buffer *buffer);
+void act_buffer_free(struct act_buffer *buffer);
+/* Appends a zeroed act of `len` bytes (header included, rounded up to 8; act->len says the rounded length); aborts on
+ * out of memory. */
+void *act_buffer_add(struct act_buffer *buffer, enum act_type type, size_t len);
+struct act_list act_buffer_list(const struct act_buffer *buffer);
+
+bool act_lists_equal(const struct act_list *a, const struct act_list *b);
+/* Does the list send to this port (or group), nested write_actions included? For out_port filters of deletes and dumps.
+ */
+bool act_list_outputs_to(const struct act_list *list, uint32_t ofport);
+bool act_list_uses_group(const struct act_list *list, uint32_t group);
+
+/* As ovs-ofctl prints it: "output:2", "mod_dl_src:..,NORMAL", "goto_table:5"; "drop" for an empty list. malloc'ed. */
+char *act_list_format(const struct act_list *list, const char *(*port_name)(void *arg, uint32_t ofport), void *arg);
+
+#endif

@@ -1,0 +1,157 @@
+/* The OpenFlow tables of one bridge: rules, flow_mods, lookups, timeouts. Control thread only.
+ *
+ * Rules are versioned: a rule is seen by lookups at version v if add_version <= v < remove_version. A bundle works on
+ * the next version and becomes visible, or vanishes, in one step; it may be worked off in slices between which misses
+ * are resolved.
+ */
+#ifndef SRC_PIPELINE_PIPELINE_H
+#define SRC_PIPELINE_PIPELINE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include "src/openflow/error.h"
+#include "src/pipeline/act.h"
+#include "src/pipeline/flow.h"
+
+#define PIPELINE_TABLES 255 /* 0 .. 254; OpenFlow 1.3.5, 5.1 */
+#define TABLE_ALL 255
+
+/* Flags of a rule, as OpenFlow 1.3's OFPFF_. */
+#define RULE_SEND_FLOW_REM 0x01
+#define RULE_CHECK_OVERLAP 0x02
+#define RULE_RESET_COUNTS 0x04
+#define RULE_NO_PKT_COUNTS 0x08
+#define RULE_NO_BYT_COUNTS 0x10
+/* Internal. */
+#define RULE_HIDDEN 0x100 /* of the switch itself (fail-open NORMAL): not dumped, not deleted by controllers */
+
+struct pipeline;
+struct minimatch;      /* a match kept compactly; classifier.h */
+struct rule_dependent; /* src/flows/deps.h */
+
+struct rule {
+    /* What was asked for. */
+    struct minimatch *match;
+    struct act_list acts;
+    uint64_t cookie;
+    uint16_t priority;
+    uint16_t idle_timeout_s, hard_timeout_s; /* 0 = none */
+    uint16_t flags;                          /* RULE_* */
+    uint16_t importance;                     /* OpenFlow 1.4 eviction */
+    uint8_t table_id;
+    bool removed;
+    /* Counted. */
+    uint64_t packets, bytes;
+    uint64_t created_ms, modified_ms, used_ms; /* datapath_now_ms() */
+    /* Bookkeeping. */
+    uint64_t add_version, remove_version;
+    uint32_t refs;         /* rule_ref, rule_unref: the pipeline holds one */
+    uint32_t n_dependents; /* megaflows that were decided with it */
+    LIST_HEAD(, rule_dependent) dependents;
+    struct pipeline *pipeline;
+    struct rule *hash_next, *classifier_next; /* pipeline's and classifier's */
+    LIST_ENTRY(rule) cookie_node, expiry_node;
+};
+
+struct rule *rule_ref(struct rule *rule);
+void rule_unref(struct rule *rule);
+/* The match unpacked. */
+void rule_match(const struct rule *rule, struct match *match);
+
+enum flow_mod_command { FLOW_ADD, FLOW_MODIFY, FLOW_MODIFY_STRICT, FLOW_DELETE, FLOW_DELETE_STRICT };
+
+/* A flow_mod of any wire version, decoded. */
+struct flow_mod {
+    enum flow_mod_command command;
+    uint8_t table_id; /* TABLE_ALL: of deletes (and of OpenFlow 1.0: table 0 for adds) */
+    uint16_t priority;
+    uint16_t idle_timeout_s, hard_timeout_s;
+    uint16_t flags; /* RULE_* */
+    uint16_t importance;
+    uint64_t cookie, cookie_mask; /* mask: filter for modify and delete */
+    bool modify_cookie;           /* OpenFlow 1.0: a modify sets the cookie (unless all ones); NXM and 1.1+: never */
+    bool modify_adds;             /* OpenFlow 1.0: a modify that finds nothing adds */
+    uint32_t buffer_id;
+    uint32_t out_port, out_group; /* OFPORT_ANY, OFGROUP_ANY */
+    struct match match;
+    struct act_list acts; /* copied */
+};
+
+/* Which rules a dump, an aggregate or a delete is about. */
+struct rule_filter {
+    uint8_t table_id;
+    const struct match *match; /* NULL = all; loose: rules as narrow or narrower */
+    uint64_t cookie, cookie_mask;
+    uint32_t out_port, out_group;
+};
+
+enum rule_removed_reason {
+    RULE_IDLE_TIMEOUT,
+    RULE_HARD_TIMEOUT,
+    RULE_DELETED,
+    RULE_GROUP_DELETED,
+    RULE_METER_DELETED,
+    RULE_EVICTED
+};
+
+/* What a change means for others. Called synchronously, after it is visible to lookups. */
+struct pipeline_observer {
+    void *arg;
+    /* A rule became visible. `replaced`: the rule of equal match and priority it stands in for, or NULL. */
+    void (*rule_added)(void *arg, struct rule *rule, struct rule *replaced);
+    /* A rule's actions (not its match) changed. */
+    void (*rule_modified)(void *arg, struct rule *rule);
+    /* A rule is out of its table; rule->packets are final once its dependents are gone (the flows side then calls
+     * rule_finish). */
+    void (*rule_removed)(void *arg, struct rule *rule, enum rule_removed_reason reason);
+};
+
+struct pipeline *pipeline_create(const struct pipeline_observer *observer);
+void pipeline_destroy(struct pipeline *pipeline);
+
+/* Applies one flow_mod at once. Returns 0 or an enum of_error; on error nothing was changed. */
+int pipeline_flow_mod(struct pipeline *pipeline, const struct flow_mod *fm);
+
+/* A bundle: begin, any number of pipeline_bundle_mod (each may be in another turn of the event loop), then commit or
+ * abort. Ordered and atomic: lookups see nothing before commit and all of it after; mods see those before them. While a
+ * bundle is open, flow_mods outside of it are refused (-EBUSY is never returned: callers queue them). Observers are
+ * told at commit. */
+int pipeline_bundle_begin(struct pipeline *pipeline);
+int pipeline_bundle_mod(struct pipeline *pipeline, const struct flow_mod *fm); /* 0 or enum of_error */
+void pipeline_bundle_commit(struct pipeline *pipeline);
+void pipeline_bundle_abort(struct pipeline *pipeline);
+
+/* The highest-priority rule of the table that matches; NULL if none does. Every bit of `flow` that the answer depends
+ * on is set in `wc` (if not NULL): any flow that agrees on them gets the same answer. */
+struct rule *pipeline_lookup(struct pipeline *pipeline, uint8_t table_id, const struct flow *flow, struct flow *wc);
+
+/* Iteration for dumps that are worked off in slices: a cursor stays valid over changes; rules that existed throughout
+ * are visited exactly once. */
+struct rule_cursor;
+struct rule_cursor *rule_cursor_open(struct pipeline *pipeline, const struct rule_filter *filter);
+struct rule *rule_cursor_next(struct rule_cursor *cursor); /* NULL at the end; no reference */
+void rule_cursor_close(struct rule_cursor *cursor);
+
+uint32_t pipeline_n_rules(const struct pipeline *pipeline,
+                          uint8_t table_id); /* TABLE_ALL: all; hidden ones not counted */
+
+struct table_stats {
+    uint32_t active;
+    uint64_t lookups, matched; /* counted per packet by flows/ through table_count */
+};
+void pipeline_table_stats(const struct pipeline *pipeline, uint8_t table_id, struct table_stats *stats);
+void pipeline_table_count(struct pipeline *pipeline, uint8_t table_id, uint64_t lookups, uint64_t matched);
+/* Most rules that `table_id` takes; further adds get OFPERR_FMFC_TABLE_FULL. */
+void pipeline_set_table_limit(struct pipeline *pipeline, uint8_t table_id, uint32_t max_rules);
+
+/* Removes rules whose time has come (statistics must be fresh). At most `budget` removals; returns how many. */
+unsigned pipeline_expire(struct pipeline *pipeline, uint64_t now_ms, unsigned budget);
+/* Removes a rule (group deleted, eviction ...). */
+void pipeline_remove_rule(struct pipeline *pipeline, struct rule *rule, enum rule_removed_reason reason);
+
+/* Memory of rules and classifiers in bytes, for the "caches" command. */
+size_t pipeline_memory(const struct pipeline *pipeline);
+
+#endif
