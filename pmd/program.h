@@ -103,8 +103,9 @@ struct program {
     uint16_t n_ops;
     uint32_t len;    /* bytes of ops[] */
     uint32_t output; /* PROGRAM_OUTPUT: the port index; PROGRAM_DROP: the enum drop_reason */
-    uint32_t hash;   /* control thread only, as the next two */
+    uint32_t hash;   /* control thread only, as refs and next */
     uint32_t refs;
+    bool uses_meta; /* OP_SET_META or OP_RECIRC: packet_meta()->pkt_mark must be valid before it runs */
     struct program *next;
     uint8_t ops[] __attribute__((aligned(8)));
 };
@@ -124,7 +125,7 @@ struct program_builder {
 };
 
 void program_builder_init(struct program_builder *builder);
-/* Appends an operation with `len` bytes of `data` (may be NULL, 0). */
+/* Appends an operation with `len` bytes of `data`, the struct of its type (NULL, 0 where it has none). */
 void program_builder_add(struct program_builder *builder, enum program_op_type type, uint32_t arg, const void *data,
                          size_t len);
 

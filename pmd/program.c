@@ -1,0 +1,186 @@
+/* The builder and the table of interned programs. */
+#include <rte_common.h>
+#include <rte_hash_crc.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "pmd/program.h"
+
+#define TABLE_MIN_BUCKETS 64
+
+struct program_table {
+    struct program **buckets;
+    size_t n_buckets; /* a power of two */
+    size_t n;
+};
+
+/* Bytes of the operation's struct that mean something (without padding at its end, which must not tell programs apart).
+ */
+static const uint8_t op_data_len[OP_N_TYPES] = {
+    [OP_PUSH_VLAN] = sizeof(struct op_vlan),
+    [OP_SET_VLAN] = sizeof(struct op_vlan),
+    [OP_PUSH_MPLS] = offsetof(struct op_mpls, eth_type) + sizeof(rte_be16_t),
+    [OP_POP_MPLS] = offsetof(struct op_mpls, eth_type) + sizeof(rte_be16_t),
+    [OP_SET_MPLS] = offsetof(struct op_mpls, eth_type) + sizeof(rte_be16_t),
+    [OP_SET_ETH] = sizeof(struct op_eth),
+    [OP_SET_IPV4] = sizeof(struct op_ipv4),
+    [OP_SET_IPV6] = sizeof(struct op_ipv6),
+    [OP_SET_L4] = sizeof(struct op_l4),
+    [OP_SET_ICMP] = sizeof(struct op_icmp),
+    [OP_SET_ARP] = sizeof(struct op_arp),
+    [OP_SET_ND] = sizeof(struct op_nd),
+    [OP_SET_META] = sizeof(struct op_meta),
+};
+
+void program_builder_init(struct program_builder *builder)
+{
+    builder->len = 0;
+    builder->n_ops = 0;
+    builder->overflow = false;
+}
+
+void program_builder_add(struct program_builder *builder, enum program_op_type type, uint32_t arg, const void *data,
+                         size_t len)
+{
+    const size_t room = RTE_ALIGN_CEIL(op_data_len[type], 8);
+    const size_t op_len = sizeof(struct program_op) + room;
+
+    if (builder->overflow || builder->len + op_len > PROGRAM_MAX_LEN) {
+        builder->overflow = true;
+        return;
+    }
+    struct program_op *op = (struct program_op *)(builder->ops + builder->len);
+    *op = (struct program_op){.type = type, .len = op_len, .arg = arg};
+    memset(op->data, 0, room);
+    if (data != NULL)
+        memcpy(op->data, data, RTE_MIN(len, op_data_len[type]));
+    builder->len += op_len;
+    builder->n_ops++;
+}
+
+struct program_table *program_table_create(void)
+{
+    struct program_table *table = calloc(1, sizeof *table);
+
+    if (table == NULL)
+        return NULL;
+    table->n_buckets = TABLE_MIN_BUCKETS;
+    table->buckets = calloc(table->n_buckets, sizeof *table->buckets);
+    if (table->buckets == NULL) {
+        free(table);
+        return NULL;
+    }
+    return table;
+}
+
+void program_table_destroy(struct program_table *table)
+{
+    if (table == NULL)
+        return;
+    for (size_t i = 0; i < table->n_buckets; i++) {
+        for (struct program *program = table->buckets[i], *next; program != NULL; program = next) {
+            next = program->next;
+            free(program);
+        }
+    }
+    free(table->buckets);
+    free(table);
+}
+
+size_t program_table_size(const struct program_table *table)
+{
+    return table->n;
+}
+
+/* Without the memory for it, the chains just grow longer. */
+static void table_grow(struct program_table *table)
+{
+    const size_t n_buckets = table->n_buckets * 2;
+    struct program **buckets = calloc(n_buckets, sizeof *buckets);
+
+    if (buckets == NULL)
+        return;
+    for (size_t i = 0; i < table->n_buckets; i++) {
+        for (struct program *program = table->buckets[i], *next; program != NULL; program = next) {
+            next = program->next;
+            program->next = buckets[program->hash & (n_buckets - 1)];
+            buckets[program->hash & (n_buckets - 1)] = program;
+        }
+    }
+    free(table->buckets);
+    table->buckets = buckets;
+    table->n_buckets = n_buckets;
+}
+
+static void program_classify(struct program *program)
+{
+    unsigned n_outputs = 0, n_others = 0;
+    const struct program_op *first = (const struct program_op *)program->ops;
+
+    PROGRAM_FOR_EACH(op, program)
+    {
+        if (op->type == OP_OUTPUT)
+            n_outputs++;
+        else
+            n_others++;
+        if (op->type == OP_SET_META || op->type == OP_RECIRC)
+            program->uses_meta = true;
+    }
+    program->n_outputs = RTE_MIN(n_outputs, (unsigned)UINT8_MAX);
+    if (program->n_ops == 0) {
+        program->kind = PROGRAM_DROP;
+        program->output = DROP_POLICY;
+    } else if (program->n_ops == 1 && first->type == OP_DROP) {
+        program->kind = PROGRAM_DROP;
+        program->output = first->arg;
+    } else if (n_others == 0) {
+        program->kind = n_outputs == 1 ? PROGRAM_OUTPUT : PROGRAM_OUTPUTS;
+        program->output = first->arg;
+    } else {
+        program->kind = PROGRAM_GENERAL;
+    }
+}
+
+struct program *program_intern(struct program_table *table, const struct program_builder *builder)
+{
+    const uint32_t hash = rte_hash_crc(builder->ops, builder->len, builder->len);
+    struct program *program;
+
+    for (program = table->buckets[hash & (table->n_buckets - 1)]; program != NULL; program = program->next) {
+        if (program->hash == hash && program->len == builder->len &&
+            memcmp(program->ops, builder->ops, builder->len) == 0)
+            return program_ref(program);
+    }
+    program = aligned_alloc(RTE_CACHE_LINE_SIZE, RTE_ALIGN_CEIL(sizeof *program + builder->len, RTE_CACHE_LINE_SIZE));
+    if (program == NULL)
+        return NULL;
+    *program = (struct program){.n_ops = builder->n_ops, .len = builder->len, .hash = hash, .refs = 1};
+    memcpy(program->ops, builder->ops, builder->len);
+    program_classify(program);
+
+    if (table->n >= table->n_buckets)
+        table_grow(table);
+    struct program **bucket = &table->buckets[hash & (table->n_buckets - 1)];
+    program->next = *bucket;
+    *bucket = program;
+    table->n++;
+    return program;
+}
+
+struct program *program_ref(struct program *program)
+{
+    program->refs++;
+    return program;
+}
+
+bool program_unref(struct program_table *table, struct program *program)
+{
+    if (--program->refs != 0)
+        return false;
+    struct program **link = &table->buckets[program->hash & (table->n_buckets - 1)];
+    while (*link != program)
+        link = &(*link)->next;
+    *link = program->next;
+    table->n--;
+    return true;
+}

@@ -1,0 +1,286 @@
+/* Programs as text, in the style of OVS's datapath actions. */
+#include <arpa/inet.h>
+#include <rte_common.h>
+#include <rte_ether.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "pmd/program.h"
+
+struct writer {
+    char *buffer;
+    size_t size;
+    size_t len;    /* that would have been written */
+    bool separate; /* a comma before the next field */
+};
+
+static void put(struct writer *w, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static void put(struct writer *w, const char *format, ...)
+{
+    const size_t left = w->len < w->size ? w->size - w->len : 0;
+    va_list args;
+
+    va_start(args, format);
+    const int n = vsnprintf(left != 0 ? w->buffer + w->len : NULL, left, format, args);
+    va_end(args);
+    if (n > 0)
+        w->len += n;
+}
+
+static void put_open(struct writer *w, const char *name)
+{
+    put(w, "%s(", name);
+    w->separate = false;
+}
+
+static void put_name(struct writer *w, const char *name)
+{
+    put(w, "%s%s=", w->separate ? "," : "", name);
+    w->separate = true;
+}
+
+/* Each of these writes nothing if the mask is zero, and the mask only if it is not all of the field. */
+
+enum base { DECIMAL, HEX };
+
+static void put_number(struct writer *w, const char *name, enum base base, uint32_t value, uint32_t mask, uint32_t all)
+{
+    if (mask == 0)
+        return;
+    put_name(w, name);
+    if (mask != all)
+        put(w, "0x%x/0x%x", value & mask, mask);
+    else
+        put(w, base == HEX ? "0x%x" : "%u", value & mask);
+}
+
+static void put_ether(struct writer *w, const char *name, const struct rte_ether_addr *value,
+                      const struct rte_ether_addr *mask)
+{
+    if (rte_is_zero_ether_addr(mask))
+        return;
+    put_name(w, name);
+    for (int i = 0; i < 6; i++)
+        put(w, "%s%02x", i ? ":" : "", value->addr_bytes[i] & mask->addr_bytes[i]);
+    if (rte_is_broadcast_ether_addr(mask))
+        return;
+    for (int i = 0; i < 6; i++)
+        put(w, "%s%02x", i ? ":" : "/", mask->addr_bytes[i]);
+}
+
+static void put_address(struct writer *w, const char *name, int family, const void *value, const void *mask)
+{
+    const size_t len = family == AF_INET ? 4 : 16;
+    uint8_t bytes[16], any = 0, all = 0xff;
+    char text[INET6_ADDRSTRLEN];
+
+    for (size_t i = 0; i < len; i++) {
+        const uint8_t m = ((const uint8_t *)mask)[i];
+        bytes[i] = ((const uint8_t *)value)[i] & m;
+        any |= m;
+        all &= m;
+    }
+    if (any == 0)
+        return;
+    put_name(w, name);
+    put(w, "%s", inet_ntop(family, bytes, text, sizeof text));
+    if (all != 0xff)
+        put(w, "/%s", inet_ntop(family, mask, text, sizeof text));
+}
+
+static void put_vlan(struct writer *w, const struct op_vlan *op, bool push)
+{
+    const uint16_t tci = rte_be_to_cpu_16(op->tci), mask = push ? 0xffff : rte_be_to_cpu_16(op->tci_mask);
+
+    if (push && op->tpid != RTE_BE16(RTE_ETHER_TYPE_VLAN))
+        put_number(w, "tpid", HEX, rte_be_to_cpu_16(op->tpid), 0xffff, 0xffff);
+    put_number(w, "vid", DECIMAL, tci & 0xfff, mask & 0xfff, 0xfff);
+    put_number(w, "pcp", DECIMAL, tci >> 13, mask >> 13, 7);
+    if (!push || (tci & 0x1000) != 0)
+        put_number(w, "dei", DECIMAL, tci >> 12 & 1, mask >> 12 & 1, 1);
+}
+
+static void put_mpls(struct writer *w, const struct op_mpls *op, bool push)
+{
+    const uint32_t lse = rte_be_to_cpu_32(op->lse), mask = push ? UINT32_MAX : rte_be_to_cpu_32(op->lse_mask);
+
+    put_number(w, "label", DECIMAL, lse >> 12, mask >> 12, 0xfffff);
+    put_number(w, "tc", DECIMAL, lse >> 9 & 7, mask >> 9 & 7, 7);
+    put_number(w, "ttl", DECIMAL, lse & 0xff, mask & 0xff, 0xff);
+    put_number(w, "bos", DECIMAL, lse >> 8 & 1, mask >> 8 & 1, 1);
+    if (push)
+        put_number(w, "eth_type", HEX, rte_be_to_cpu_16(op->eth_type), 0xffff, 0xffff);
+}
+
+static void put_ipv4(struct writer *w, const struct op_ipv4 *op)
+{
+    put_address(w, "src", AF_INET, &op->src, &op->src_mask);
+    put_address(w, "dst", AF_INET, &op->dst, &op->dst_mask);
+    put_number(w, "tos", HEX, op->tos, op->tos_mask, 0xff);
+    put_number(w, "ttl", DECIMAL, op->ttl, op->ttl_mask, 0xff);
+}
+
+static void put_ipv6(struct writer *w, const struct op_ipv6 *op)
+{
+    put_address(w, "src", AF_INET6, op->src, op->src_mask);
+    put_address(w, "dst", AF_INET6, op->dst, op->dst_mask);
+    put_number(w, "label", HEX, rte_be_to_cpu_32(op->label), rte_be_to_cpu_32(op->label_mask) & 0xfffff, 0xfffff);
+    put_number(w, "tclass", HEX, op->tos, op->tos_mask, 0xff);
+    put_number(w, "hlimit", DECIMAL, op->ttl, op->ttl_mask, 0xff);
+}
+
+static void put_arp(struct writer *w, const struct op_arp *op)
+{
+    put_address(w, "sip", AF_INET, &op->spa, &op->spa_mask);
+    put_address(w, "tip", AF_INET, &op->tpa, &op->tpa_mask);
+    put_number(w, "op", DECIMAL, rte_be_to_cpu_16(op->op), rte_be_to_cpu_16(op->op_mask), 0xffff);
+    put_ether(w, "sha", &op->sha, &op->sha_mask);
+    put_ether(w, "tha", &op->tha, &op->tha_mask);
+}
+
+static void put_set(struct writer *w, const struct program_op *op)
+{
+    const void *data = op->data;
+
+    switch ((enum program_op_type)op->type) {
+    case OP_SET_VLAN:
+        put_open(w, "set(vlan");
+        put_vlan(w, data, false);
+        break;
+    case OP_SET_MPLS:
+        put_open(w, "set(mpls");
+        put_mpls(w, data, false);
+        break;
+    case OP_SET_ETH: {
+        const struct op_eth *eth = data;
+        put_open(w, "set(eth");
+        put_ether(w, "src", &eth->src, &eth->src_mask);
+        put_ether(w, "dst", &eth->dst, &eth->dst_mask);
+        break;
+    }
+    case OP_SET_IPV4:
+        put_open(w, "set(ipv4");
+        put_ipv4(w, data);
+        break;
+    case OP_SET_IPV6:
+        put_open(w, "set(ipv6");
+        put_ipv6(w, data);
+        break;
+    case OP_SET_L4: {
+        const struct op_l4 *l4 = data;
+        put_open(w, "set(l4");
+        put_number(w, "src", DECIMAL, rte_be_to_cpu_16(l4->src), rte_be_to_cpu_16(l4->src_mask), 0xffff);
+        put_number(w, "dst", DECIMAL, rte_be_to_cpu_16(l4->dst), rte_be_to_cpu_16(l4->dst_mask), 0xffff);
+        break;
+    }
+    case OP_SET_ICMP: {
+        const struct op_icmp *icmp = data;
+        put_open(w, "set(icmp");
+        put_number(w, "type", DECIMAL, icmp->type, icmp->type_mask, 0xff);
+        put_number(w, "code", DECIMAL, icmp->code, icmp->code_mask, 0xff);
+        break;
+    }
+    case OP_SET_ARP:
+        put_open(w, "set(arp");
+        put_arp(w, data);
+        break;
+    case OP_SET_ND: {
+        const struct op_nd *nd = data;
+        put_open(w, "set(nd");
+        put_address(w, "target", AF_INET6, nd->target, nd->target_mask);
+        put_ether(w, "sll", &nd->sll, &nd->sll_mask);
+        put_ether(w, "tll", &nd->tll, &nd->tll_mask);
+        break;
+    }
+    default:
+        return;
+    }
+    put(w, "))");
+}
+
+static void put_op(struct writer *w, const struct program_op *op, const char *(*port_name)(void *, uint32_t), void *arg)
+{
+    const void *data = op->data;
+
+    switch ((enum program_op_type)op->type) {
+    case OP_OUTPUT:
+        if (port_name != NULL)
+            put(w, "%s", port_name(arg, op->arg));
+        else
+            put(w, "%u", op->arg);
+        break;
+    case OP_PUNT:
+        put(w, "userspace(punt_id=%u)", op->arg);
+        break;
+    case OP_TRUNCATE:
+        put(w, "trunc(%u)", op->arg);
+        break;
+    case OP_RECIRC:
+        put(w, "recirc(0x%x)", op->arg);
+        break;
+    case OP_DROP:
+        put(w, "drop");
+        if (op->arg != DROP_POLICY)
+            put(w, "(%s)", drop_reason_name(op->arg));
+        break;
+    case OP_PUSH_VLAN:
+        put_open(w, "push_vlan");
+        put_vlan(w, data, true);
+        put(w, ")");
+        break;
+    case OP_POP_VLAN:
+        put(w, "pop_vlan");
+        break;
+    case OP_PUSH_MPLS:
+        put_open(w, "push_mpls");
+        put_mpls(w, data, true);
+        put(w, ")");
+        break;
+    case OP_POP_MPLS:
+        put(w, "pop_mpls(eth_type=0x%x)", rte_be_to_cpu_16(((const struct op_mpls *)data)->eth_type));
+        break;
+    case OP_SET_META: {
+        const struct op_meta *meta = data;
+        put(w, "set(skb_mark(0x%x", meta->pkt_mark & meta->pkt_mark_mask);
+        if (meta->pkt_mark_mask != UINT32_MAX)
+            put(w, "/0x%x", meta->pkt_mark_mask);
+        put(w, "))");
+        break;
+    }
+    case OP_METER:
+        put(w, "meter(%u)", op->arg);
+        break;
+    case OP_SET_VLAN:
+    case OP_SET_MPLS:
+    case OP_SET_ETH:
+    case OP_SET_IPV4:
+    case OP_SET_IPV6:
+    case OP_SET_L4:
+    case OP_SET_ICMP:
+    case OP_SET_ARP:
+    case OP_SET_ND:
+        put_set(w, op);
+        break;
+    case OP_N_TYPES:
+        break;
+    }
+}
+
+int program_format(const struct program *program, const char *(*port_name)(void *arg, uint32_t port), void *arg,
+                   char *buffer, size_t size)
+{
+    struct writer w = {.buffer = buffer, .size = size};
+
+    if (size > 0)
+        buffer[0] = '\0';
+    if (program->n_ops == 0)
+        put(&w, "drop");
+    PROGRAM_FOR_EACH(op, program)
+    {
+        if (op != (const struct program_op *)program->ops)
+            put(&w, ",");
+        put_op(&w, op, port_name, arg);
+    }
+    return w.len;
+}
