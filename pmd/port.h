@@ -55,10 +55,12 @@ struct port;
 struct port_ops {
     /* Poll-mode threads. Up to `n` packets of `queue`; returns how many. */
     uint16_t (*rx_burst)(struct port *port, uint16_t queue, struct rte_mbuf **packets, uint16_t n);
-    /* Poll-mode threads. Takes a prefix of `packets`; returns how many; the caller frees the rest. The caller holds
+    /* Poll-mode threads. Takes a prefix of `packets`, which are the port's from then on (sent, or copied and freed);
+     * returns how many; the caller frees the rest. The caller holds
      * tx_lock[queue] if the port has fewer queues than there are threads. */
     uint16_t (*tx_burst)(struct port *port, uint16_t queue, struct rte_mbuf **packets, uint16_t n);
-    /* Control thread. */
+    /* Control thread. Negative errno. set_mtu: -EBUSY if the device can only do it stopped (destroy and create the port
+     * again), -ENOTSUP, -EINVAL outside of what the device can do. */
     int (*set_admin_up)(struct port *port, bool up);
     int (*set_mtu)(struct port *port, uint16_t mtu);
     void (*get_status)(struct port *port, struct port_status *status);
@@ -72,10 +74,12 @@ struct port {
     void *priv;
     uint16_t ethdev_id; /* PORT_DPDK, PORT_TAP: then rx and tx may bypass ops; else UINT16_MAX */
     uint16_t n_rxq, n_txq;
-    bool tx_shared;          /* fewer tx queues than poll-mode threads: take tx_lock[queue] */
-    bool admin_up;           /* OFPPC_PORT_DOWN clears it */
-    uint32_t max_len;        /* longest frame to send, bytes, without FCS and VLAN tags */
-    uint32_t index;          /* in the datapath; set by datapath_port_add */
+    bool tx_shared;   /* fewer tx queues than poll-mode threads: take tx_lock[queue] */
+    bool admin_up;    /* OFPPC_PORT_DOWN clears it; change it with ops->set_admin_up */
+    bool link_up;     /* carrier; of an Ethernet device as of the last port_poll_events(), of a vhost-user port at
+                       * once. Tells a packet that was not taken for DROP_TX_PORT_DOWN from a full queue */
+    uint32_t max_len; /* longest frame to send, bytes, without FCS and VLAN tags */
+    uint32_t index;   /* in the datapath; set by datapath_port_add */
     rte_spinlock_t *tx_lock; /* n_txq of them */
 
     /* Control thread only. */
@@ -96,7 +100,9 @@ typedef void port_event_fn(void *arg, struct port *port);
 
 /* Becomes readable when some port has an event to report (written by DPDK's interrupt and vhost threads). */
 int port_event_fd(void);
-/* Drains the descriptor and reports every port that changed since. */
+/* Drains the descriptor and reports every port that changed since. Call it when the descriptor is readable and about
+ * once a second: devices without link interrupts are polled by it. `fn` must not destroy ports (it may take them out of
+ * the datapath, which destroys them later). */
 void port_poll_events(port_event_fn *fn, void *arg);
 
 #endif

@@ -1,0 +1,46 @@
+/* What the kinds of ports (ethdev.c, tap.c, vhost.c) share with port.c.
+ *
+ * Control thread, unless a function says otherwise. A backend's create function returns a started port made by
+ * port_alloc(), or NULL with a sentence in `error`.
+ */
+#ifndef PMD_PORT_BACKEND_H
+#define PMD_PORT_BACKEND_H
+
+#include <net/if.h>
+#include <stddef.h>
+
+#include "pmd/port.h"
+
+struct port *ethdev_create(const struct port_params *params, char *error, size_t error_size);
+struct port *tap_create(const struct port_params *params, char *error, size_t error_size);
+struct port *vhost_create(const struct port_params *params, char *error, size_t error_size);
+
+/* For ports made by ethdev_create(): whether the device can be given `mtu` while it runs; that it was given it; the
+ * kernel's name of it (0, or negative errno if it has none). */
+bool ethdev_takes_mtu(const struct port *port, uint16_t mtu);
+void ethdev_note_mtu(struct port *port, uint16_t mtu);
+int ethdev_ifname(const struct port *port, char ifname[IF_NAMESIZE]);
+
+/* A port with its tx locks, not yet known to port_poll_events() and port_find(). NULL: out of memory, said in `error`.
+ */
+struct port *port_alloc(const struct port_params *params, const struct port_ops *ops, uint16_t n_rxq, uint16_t n_txq,
+                        char *error, size_t error_size);
+/* Undoes port_alloc(); what ops->destroy calls last. */
+void port_free(struct port *port);
+
+/* port_poll_events() shall report `port`. Any thread, while the port exists. */
+void port_notify(struct port *port);
+
+/* Writes a sentence into `error` and returns NULL. */
+struct port *port_error(char *error, size_t error_size, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+/* The longest frame for an MTU, bytes, without FCS and VLAN tags. */
+static inline uint32_t port_frame_len(uint16_t mtu)
+{
+    return (uint32_t)mtu + RTE_ETHER_HDR_LEN;
+}
+
+/* A locally administered address made from the port's name: the same after a restart. */
+void port_default_mac(const char *name, struct rte_ether_addr *mac);
+
+#endif

@@ -1,0 +1,187 @@
+#include "pmd/port.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <rte_common.h>
+#include <rte_hash_crc.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "pmd/log.h"
+#include "pmd/port/backend.h"
+
+/* A port and what port_poll_events() knows of it. */
+struct port_record {
+    struct port port; /* first: a port is its record */
+    struct port_record *next;
+    bool changed;                /* set by any thread, taken by the control thread */
+    struct port_status reported; /* what the last event said */
+};
+
+static struct port_record *records; /* control thread only */
+static int event_fd = -1;
+static pthread_once_t event_fd_once = PTHREAD_ONCE_INIT;
+
+static void open_event_fd(void)
+{
+    event_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    if (event_fd < 0)
+        LOG_ERR(LOG_PORT, "no descriptor for link events (%s): they are seen once a second only", strerror(errno));
+}
+
+int port_event_fd(void)
+{
+    pthread_once(&event_fd_once, open_event_fd);
+    return event_fd;
+}
+
+void port_notify(struct port *port)
+{
+    struct port_record *record = (struct port_record *)port;
+
+    __atomic_store_n(&record->changed, true, __ATOMIC_RELEASE);
+    /* Only fails when the counter is full, which is readable already. */
+    eventfd_write(port_event_fd(), 1);
+}
+
+struct port *port_error(char *error, size_t error_size, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(error, error_size, format, args);
+    va_end(args);
+    return NULL;
+}
+
+struct port *port_alloc(const struct port_params *params, const struct port_ops *ops, uint16_t n_rxq, uint16_t n_txq,
+                        char *error, size_t error_size)
+{
+    struct port_record *record = aligned_alloc(_Alignof(struct port_record), sizeof(*record));
+    rte_spinlock_t *locks = calloc(n_txq, sizeof(*locks));
+
+    if (!record || !locks) {
+        free(record);
+        free(locks);
+        return port_error(error, error_size, "out of memory");
+    }
+    memset(record, 0, sizeof(*record));
+    record->port = (struct port){
+        .ops = ops,
+        .ethdev_id = UINT16_MAX,
+        .n_rxq = n_rxq,
+        .n_txq = n_txq,
+        .tx_shared = n_txq < params->tx_queues,
+        .admin_up = true,
+        .max_len = port_frame_len(params->mtu),
+        .tx_lock = locks,
+        .type = params->type,
+        .numa_node = -1,
+    };
+    snprintf(record->port.name, sizeof(record->port.name), "%s", params->name);
+    return &record->port;
+}
+
+void port_free(struct port *port)
+{
+    struct port_record *record = (struct port_record *)port;
+
+    free(port->tx_lock);
+    free(record);
+}
+
+struct port *port_create(const struct port_params *params, char *error, size_t error_size)
+{
+    struct port_record *record;
+    struct port *port = NULL;
+    struct port_status status;
+
+    if (!params->name || !*params->name || strlen(params->name) >= PORT_NAME_MAX)
+        return port_error(error, error_size, "a port name has 1 to %d characters", PORT_NAME_MAX - 1);
+    if (params->rx_queues < 1 || params->rx_queues > PORT_QUEUES_MAX)
+        return port_error(error, error_size, "rx_queues is %u: must be 1 to %d", params->rx_queues, PORT_QUEUES_MAX);
+    if (params->tx_queues < 1 || params->tx_queues > PORT_QUEUES_MAX)
+        return port_error(error, error_size, "tx_queues is %u: must be 1 to %d", params->tx_queues, PORT_QUEUES_MAX);
+    if (params->mtu < RTE_ETHER_MIN_MTU)
+        return port_error(error, error_size, "mtu is %u: must be at least %d", params->mtu, RTE_ETHER_MIN_MTU);
+    switch (params->type) {
+    case PORT_DPDK:
+        port = ethdev_create(params, error, error_size);
+        break;
+    case PORT_TAP:
+        port = tap_create(params, error, error_size);
+        break;
+    case PORT_VHOST_USER:
+        port = vhost_create(params, error, error_size);
+        break;
+    }
+    if (!port)
+        return NULL;
+
+    record = (struct port_record *)port;
+    record->next = records;
+    records = record;
+
+    port->ops->get_status(port, &status);
+    /* A link that came up meanwhile is news still. */
+    status.link_up = false;
+    record->reported = status;
+    LOG_INFO(LOG_PORT, "%s: %s, %u rx and %u tx queues%s, mtu %u, numa node %d", port->name, status.driver, port->n_rxq,
+             port->n_txq, port->tx_shared ? " (shared by the poll-mode threads)" : "", status.mtu, port->numa_node);
+    return port;
+}
+
+void port_destroy(struct port *port)
+{
+    struct port_record *record = (struct port_record *)port;
+
+    for (struct port_record **link = &records; *link; link = &(*link)->next) {
+        if (*link == record) {
+            *link = record->next;
+            break;
+        }
+    }
+    LOG_INFO(LOG_PORT, "%s: removed", port->name);
+    port->ops->destroy(port);
+}
+
+static bool status_differs(const struct port_status *a, const struct port_status *b)
+{
+    return a->link_up != b->link_up || a->speed_mbps != b->speed_mbps || a->full_duplex != b->full_duplex ||
+           a->mtu != b->mtu || a->rx_queues != b->rx_queues || a->tx_queues != b->tx_queues ||
+           a->numa_node != b->numa_node || !rte_is_same_ether_addr(&a->mac, &b->mac);
+}
+
+void port_poll_events(port_event_fn *fn, void *arg)
+{
+    struct port_record *record, *next;
+    eventfd_t count;
+
+    eventfd_read(port_event_fd(), &count);
+    for (record = records; record; record = next) {
+        struct port_status status;
+        bool changed = __atomic_exchange_n(&record->changed, false, __ATOMIC_ACQUIRE);
+
+        next = record->next;
+        record->port.ops->get_status(&record->port, &status);
+        if (status.link_up != record->reported.link_up)
+            LOG_INFO(LOG_PORT, "%s: link %s", record->port.name, status.link_up ? "up" : "down");
+        if (!changed && !status_differs(&status, &record->reported))
+            continue;
+        record->reported = status;
+        fn(arg, &record->port);
+    }
+}
+
+void port_default_mac(const char *name, struct rte_ether_addr *mac)
+{
+    uint32_t low = rte_hash_crc(name, strlen(name), 0), high = rte_hash_crc(name, strlen(name), low);
+
+    mac->addr_bytes[0] = 0x02;
+    mac->addr_bytes[1] = high;
+    memcpy(mac->addr_bytes + 2, &low, sizeof(low));
+}
