@@ -148,9 +148,9 @@ struct act_list {
     size_t len; /* bytes */
 };
 
-#define ACT_FOR_EACH(act, list)                                                                                        \
-    for (const struct act *act = (list)->acts; (const uint8_t *)act < (const uint8_t *)(list)->acts + (list)->len;     \
-         act = (const struct act *)((const uint8_t *)act + act->len))
+#define ACT_FOR_EACH(it, list)                                                                                         \
+    for (const struct act *it = (list)->acts; (const uint8_t *)it < (const uint8_t *)(list)->acts + (list)->len;       \
+         it = (const struct act *)((const uint8_t *)it + it->len))
 
 /* A growing buffer of acts. */
 struct act_buffer {

@@ -70,9 +70,10 @@ struct field {
     enum field_maskable maskable;
     enum field_prereq prereq;
     enum field_style style;
-    uint32_t oxm;      /* OXM header without mask bit (OXM_OF_ or ONF experimenter class); 0 = has none */
+    uint32_t oxm;      /* OXM header without mask bit; 0 = has none */
     uint32_t nxm;      /* NXM header; 0 = has none */
     uint8_t oxm_since; /* wire version that first has the OXM: 0x04 = 1.3 ... 0x06 = 1.5 */
+    const char *nxm_name, *oxm_name; /* "NXM_OF_ETH_SRC", "OXM_OF_ETH_SRC"; NULL = has none */
 };
 
 const struct field *field_by_id(enum field_id id);

@@ -1,0 +1,141 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "src/pipeline/act.h"
+
+void act_buffer_init(struct act_buffer *buffer)
+{
+    memset(buffer, 0, sizeof(*buffer));
+}
+
+void act_buffer_free(struct act_buffer *buffer)
+{
+    free(buffer->data);
+    act_buffer_init(buffer);
+}
+
+void *act_buffer_add(struct act_buffer *buffer, enum act_type type, size_t len)
+{
+    struct act *act;
+
+    len = (len + 7) & ~(size_t)7;
+    if (len > UINT16_MAX)
+        abort();
+    if (buffer->size - buffer->len < len) {
+        size_t size = buffer->size * 2 > buffer->len + len ? buffer->size * 2 : buffer->len + len + 64;
+        uint8_t *data = realloc(buffer->data, size);
+
+        if (!data)
+            abort();
+        buffer->data = data;
+        buffer->size = size;
+    }
+    act = (struct act *)(buffer->data + buffer->len);
+    memset(act, 0, len);
+    act->type = type;
+    act->len = (uint16_t)len;
+    buffer->len += len;
+    return act;
+}
+
+struct act_list act_buffer_list(const struct act_buffer *buffer)
+{
+    return (struct act_list){.acts = (const struct act *)buffer->data, .len = buffer->len};
+}
+
+static struct act_list nested(const struct act *act)
+{
+    const struct act_bytes *bytes = (const struct act_bytes *)act;
+
+    return (struct act_list){.acts = (const struct act *)bytes->data, .len = bytes->n};
+}
+
+static bool subfields_equal(const struct subfield *a, const struct subfield *b)
+{
+    return a->field == b->field && a->ofs == b->ofs && a->n_bits == b->n_bits;
+}
+
+/* Structs with a subfield inside have padding that assignment may leave undefined. */
+static bool acts_equal(const struct act *a, const struct act *b)
+{
+    if (a->type != b->type || a->len != b->len || a->form != b->form)
+        return false;
+    switch (a->type) {
+    case ACT_OUTPUT_REG: {
+        const struct act_output_reg *x = (const void *)a, *y = (const void *)b;
+        return subfields_equal(&x->src, &y->src) && x->max_len == y->max_len;
+    }
+    case ACT_MOVE: {
+        const struct act_move *x = (const void *)a, *y = (const void *)b;
+        return subfields_equal(&x->src, &y->src) && subfields_equal(&x->dst, &y->dst);
+    }
+    case ACT_STACK_PUSH:
+    case ACT_STACK_POP:
+        return subfields_equal(&((const struct act_subfield *)a)->sf, &((const struct act_subfield *)b)->sf);
+    case ACT_WRITE_ACTIONS: {
+        struct act_list x = nested(a), y = nested(b);
+        return act_lists_equal(&x, &y);
+    }
+    default:
+        return !memcmp(a, b, a->len);
+    }
+}
+
+bool act_lists_equal(const struct act_list *a, const struct act_list *b)
+{
+    const struct act *y = b->acts;
+
+    if (a->len != b->len)
+        return false;
+    ACT_FOR_EACH (x, a) {
+        if (!acts_equal(x, y))
+            return false;
+        y = (const struct act *)((const uint8_t *)y + y->len);
+    }
+    return true;
+}
+
+bool act_list_outputs_to(const struct act_list *list, uint32_t ofport)
+{
+    ACT_FOR_EACH (act, list) {
+        switch (act->type) {
+        case ACT_OUTPUT:
+            if (((const struct act_output *)act)->port == ofport)
+                return true;
+            break;
+        case ACT_ENQUEUE:
+            if (((const struct act_enqueue *)act)->port == ofport)
+                return true;
+            break;
+        case ACT_CONTROLLER:
+            if (ofport == OFPORT_CONTROLLER)
+                return true;
+            break;
+        case ACT_WRITE_ACTIONS: {
+            struct act_list inner = nested(act);
+
+            if (act_list_outputs_to(&inner, ofport))
+                return true;
+            break;
+        }
+        default:
+            break;
+        }
+    }
+    return false;
+}
+
+bool act_list_uses_group(const struct act_list *list, uint32_t group)
+{
+    ACT_FOR_EACH (act, list) {
+        if (act->type == ACT_GROUP && ((const struct act_u32 *)act)->value == group)
+            return true;
+        if (act->type == ACT_WRITE_ACTIONS) {
+            struct act_list inner = nested(act);
+
+            if (act_list_uses_group(&inner, group))
+                return true;
+        }
+    }
+    return false;
+}
