@@ -1,0 +1,281 @@
+#include "src/config/format.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "src/config/target.h"
+
+/* IFNAMSIZ, and the length of a port name in OpenFlow (OFP_MAX_PORT_NAME_LEN), both with their terminator. */
+#define NAME_SIZE 16
+
+static int check_name(const char *value, char *why, size_t why_size)
+{
+    size_t len = strlen(value);
+
+    if (len == 0 || len >= NAME_SIZE) {
+        snprintf(why, why_size, "must have 1 to %d characters (OpenFlow has no room for more), not %zu", NAME_SIZE - 1,
+                 len);
+        return -EINVAL;
+    }
+    for (const char *c = value; *c; c++) {
+        if (isalnum((unsigned char)*c) || (c > value && strchr("._-", *c)))
+            continue;
+        snprintf(why, why_size,
+                 "must start with a letter or a digit and go on with letters, digits, \".\", \"_\" or \"-\"");
+        return -EINVAL;
+    }
+    return 0;
+}
+
+/* ovs-ofctl takes a port's name or number or one of OpenFlow's reserved ports in the same place. */
+static int check_port_name(const char *value, char *why, size_t why_size)
+{
+    static const char *const reserved[] = {"in_port",    "table", "normal", "flood", "all",
+                                           "controller", "local", "none",   "any",   "unset"};
+
+    if (check_name(value, why, why_size) != 0)
+        return -EINVAL;
+    for (size_t i = 0; i < sizeof(reserved) / sizeof(reserved[0]); i++) {
+        if (strcasecmp(value, reserved[i]) == 0) {
+            snprintf(why, why_size, "is a reserved port of OpenFlow: choose another name");
+            return -EINVAL;
+        }
+    }
+    if (strspn(value, "0123456789") == strlen(value)) {
+        snprintf(why, why_size, "reads as a port number in rules: put a letter into the name");
+        return -EINVAL;
+    }
+    return 0;
+}
+
+static int check_ifname(const char *value, char *why, size_t why_size)
+{
+    size_t len = strlen(value);
+
+    if (len == 0 || len >= NAME_SIZE) {
+        snprintf(why, why_size, "must have 1 to %d characters, the limit of the kernel, not %zu", NAME_SIZE - 1, len);
+        return -EINVAL;
+    }
+    if (strcmp(value, ".") == 0 || strcmp(value, "..") == 0) {
+        snprintf(why, why_size, "is no name the kernel takes: choose another");
+        return -EINVAL;
+    }
+    for (const char *c = value; *c; c++) {
+        if (isgraph((unsigned char)*c) && !strchr("/:%,=", *c))
+            continue;
+        snprintf(why, why_size, "must not contain spaces, non-ASCII characters or any of / : %% , =");
+        return -EINVAL;
+    }
+    return 0;
+}
+
+static int check_absolute(const char *value, size_t max, char *why, size_t why_size)
+{
+    size_t len = strlen(value);
+
+    if (value[0] != '/') {
+        snprintf(why, why_size, "must be an absolute path: start it with \"/\"");
+        return -EINVAL;
+    }
+    if (len > max) {
+        snprintf(why, why_size, "has %zu bytes, at most %zu fit into a socket address: use a shorter path", len, max);
+        return -EINVAL;
+    }
+    for (const char *c = value; *c; c++) {
+        if ((unsigned char)*c < 0x20 || *c == 0x7f) {
+            snprintf(why, why_size, "must not contain control characters");
+            return -EINVAL;
+        }
+    }
+    return 0;
+}
+
+static int check_directory(const char *value, char *why, size_t why_size)
+{
+    if (value[0] == '/' && value[strlen(value) - 1] == '/') {
+        snprintf(why, why_size, "must name a directory below \"/\", without a slash at the end");
+        return -EINVAL;
+    }
+    return check_absolute(value, CONFIG_SOCKET_PATH_MAX - strlen("/sluiced.ctl"), why, why_size);
+}
+
+/* The path goes into the devargs of DPDK's vhost driver, where a comma ends it. */
+static int check_socket_path(const char *value, char *why, size_t why_size)
+{
+    if (check_absolute(value, CONFIG_SOCKET_PATH_MAX, why, why_size) != 0)
+        return -EINVAL;
+    if (strpbrk(value, ",[]")) {
+        snprintf(why, why_size, "must not contain a comma or brackets, which DPDK gives a meaning");
+        return -EINVAL;
+    }
+    if (value[strlen(value) - 1] == '/') {
+        snprintf(why, why_size, "must name a socket, not a directory: add a file name");
+        return -EINVAL;
+    }
+    return 0;
+}
+
+static int check_text(const char *value, const char *empty, char *why, size_t why_size)
+{
+    if (value[0] == '\0') {
+        snprintf(why, why_size, "must not be empty: %s", empty);
+        return -EINVAL;
+    }
+    for (const char *c = value; *c; c++) {
+        if ((unsigned char)*c < 0x20 || *c == 0x7f) {
+            snprintf(why, why_size, "must not contain control characters");
+            return -EINVAL;
+        }
+    }
+    return 0;
+}
+
+static int check_devargs(const char *value, char *why, size_t why_size)
+{
+    if (check_text(value, "give a PCI address such as 0000:01:00.0 or a vdev such as net_pcap0,rx_pcap=in.pcap", why,
+                   why_size) != 0)
+        return -EINVAL;
+    if (!isalnum((unsigned char)value[0])) {
+        snprintf(why, why_size,
+                 "must start with a device: a PCI address such as 0000:01:00.0 or a vdev such as net_pcap0");
+        return -EINVAL;
+    }
+    return 0;
+}
+
+static int check_eal_arg(const char *value, char *why, size_t why_size)
+{
+    static const struct {
+        const char *option;
+        const char *instead;
+    } taken[] = {
+        {"-c", "set pmd.cores and control.core"},
+        {"-l", "set pmd.cores and control.core"},
+        {"--lcores", "set pmd.cores and control.core"},
+        {"-s", "set pmd.cores and control.core"},
+        {"-S", "set pmd.cores and control.core"},
+        {"--main-lcore", "set control.core"},
+        {"--no-huge", "set dpdk.hugepages to false"},
+        {"--proc-type", "leave it out, Sluice is always the primary process"},
+        {"--help", "leave it out"},
+        {"-h", "leave it out"},
+        {"-v", "leave it out"},
+        {"--version", "leave it out"},
+        {"--", "leave it out"},
+    };
+
+    if (check_text(value, "leave it out", why, why_size) != 0)
+        return -EINVAL;
+    for (size_t i = 0; i < sizeof(taken) / sizeof(taken[0]); i++) {
+        size_t len = strlen(taken[i].option);
+        bool is_long = taken[i].option[1] == '-';
+
+        if (strncmp(value, taken[i].option, len) != 0)
+            continue;
+        if (is_long && value[len] != '\0' && (value[len] != '=' || len == 2))
+            continue;
+        snprintf(why, why_size, "is not for you to pass: %s", taken[i].instead);
+        return -EINVAL;
+    }
+    return 0;
+}
+
+static int check_controller(const char *value, char *why, size_t why_size)
+{
+    struct config_target target;
+
+    return config_target_parse(value, false, &target, why, why_size);
+}
+
+static int check_listen(const char *value, char *why, size_t why_size)
+{
+    struct config_target target;
+
+    return config_target_parse(value, true, &target, why, why_size);
+}
+
+const struct config_format config_format_bridge_name = {
+    "1 to 15 letters, digits, `.`, `_`, `-`; the first a letter or a digit",
+    "^[A-Za-z0-9][A-Za-z0-9._-]{0,14}$",
+    check_name,
+};
+const struct config_format config_format_port_name = {
+    "1 to 15 letters, digits, `.`, `_`, `-`; the first a letter or a digit; neither a number nor a reserved port of "
+    "OpenFlow",
+    "^[A-Za-z0-9][A-Za-z0-9._-]{0,14}$",
+    check_port_name,
+};
+const struct config_format config_format_ifname = {
+    "1 to 15 printable characters, none of them a space or one of `/ : % , =`",
+    "^[^/:%,= ]{1,15}$",
+    check_ifname,
+};
+const struct config_format config_format_directory = {"an absolute path of at most 95 bytes", "^/.{0,94}$",
+                                                      check_directory};
+const struct config_format config_format_socket_path = {
+    "an absolute path of at most 107 bytes, without commas and brackets", "^/[^,\\[\\]]{1,106}$", check_socket_path};
+const struct config_format config_format_devargs = {"a PCI address or a vdev with its arguments", "^[A-Za-z0-9]",
+                                                    check_devargs};
+const struct config_format config_format_eal_arg = {"a word; what Sluice sets itself is refused (`-l`, `--lcores`, "
+                                                    "`--main-lcore`, `--no-huge`, `--proc-type` and the like)",
+                                                    "^.", check_eal_arg};
+const struct config_format config_format_controller = {"`tcp:IP[:PORT]` or `unix:PATH`", "^(tcp:|unix:/)",
+                                                       check_controller};
+const struct config_format config_format_listen = {"`ptcp:PORT[:IP]` or `punix:PATH`", "^(ptcp:|punix:/)",
+                                                   check_listen};
+
+static int hex_digit(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    c = tolower((unsigned char)c);
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+int config_parse_datapath_id(const char *text, uint64_t *datapath_id)
+{
+    uint64_t id = 0;
+
+    if (strlen(text) != 16)
+        return -EINVAL;
+    for (int i = 0; i < 16; i++) {
+        int digit = hex_digit(text[i]);
+
+        if (digit < 0)
+            return -EINVAL;
+        id = id << 4 | digit;
+    }
+    if (id == 0)
+        return -EINVAL;
+    *datapath_id = id;
+    return 0;
+}
+
+int config_parse_mac(const char *text, uint8_t mac[6], char *why, size_t why_size)
+{
+    static const uint8_t none[6];
+    uint8_t bytes[6];
+
+    for (int i = 0; i < 6; i++) {
+        const char *octet = text + 3 * i;
+        int high = strlen(text) == 17 ? hex_digit(octet[0]) : -1;
+        int low = high < 0 ? -1 : hex_digit(octet[1]);
+
+        if (low < 0 || (i < 5 && octet[2] != ':')) {
+            snprintf(why, why_size, "must be six octets such as \"02:00:00:00:00:01\"");
+            return -EINVAL;
+        }
+        bytes[i] = high << 4 | low;
+    }
+    if (bytes[0] & 1 || memcmp(bytes, none, 6) == 0) {
+        snprintf(why, why_size,
+                 "must be a unicast address: the lowest bit of its first octet is 0, and not all of it is zero");
+        return -EINVAL;
+    }
+    memcpy(mac, bytes, 6);
+    return 0;
+}

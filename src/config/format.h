@@ -1,0 +1,37 @@
+/* What a string of the configuration must look like. A format is named by the key table (src/config/keys.c), which
+ * makes it part of validation, of docs/configuration.md and of the JSON Schema. Any thread; nothing is allocated.
+ */
+#ifndef SRC_CONFIG_FORMAT_H
+#define SRC_CONFIG_FORMAT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct config_format {
+    const char *doc;     /* "an absolute path", for the table of keys */
+    const char *pattern; /* regular expression of the JSON Schema, no stricter than `check`; NULL: none */
+    /* 0, or -EINVAL with what to do in `why`. */
+    int (*check)(const char *value, char *why, size_t why_size);
+};
+
+/* Bytes of run_dir, "/" and a file name together that fit into a Unix socket's address, end not counted. */
+#define CONFIG_SOCKET_PATH_MAX 107
+
+extern const struct config_format config_format_bridge_name;
+extern const struct config_format config_format_port_name;
+extern const struct config_format config_format_ifname;
+extern const struct config_format config_format_directory;
+extern const struct config_format config_format_socket_path;
+extern const struct config_format config_format_devargs;
+extern const struct config_format config_format_eal_arg;
+extern const struct config_format config_format_controller;
+extern const struct config_format config_format_listen;
+
+/* 16 hexadecimal digits, not all zero. Returns 0 or -EINVAL. */
+int config_parse_datapath_id(const char *text, uint64_t *datapath_id);
+
+/* Six octets "02:00:00:00:00:01", a unicast address and not all zero. Returns 0, or -EINVAL with what to do in `why`.
+ */
+int config_parse_mac(const char *text, uint8_t mac[6], char *why, size_t why_size);
+
+#endif

@@ -1,0 +1,72 @@
+#include "src/config/model.h"
+
+#include "src/config/keys.h"
+#include "src/config/mem.h"
+
+struct config *config_default(void)
+{
+    struct config *config = mem_calloc(1, sizeof(*config));
+
+    config_section_set_defaults(&config_root, config);
+    return config;
+}
+
+struct config_bridge *config_add_bridge(struct config *config)
+{
+    return config_section_append(&config_section_bridge, (void **)&config->bridges, &config->n_bridges);
+}
+
+struct config_port *config_add_port(struct config_bridge *bridge)
+{
+    return config_section_append(&config_section_port, (void **)&bridge->ports, &bridge->n_ports);
+}
+
+/* 64-bit FNV-1a of the name in the lower 48 bits, marked as a locally administered address as in a bridge's own MAC. */
+static uint64_t datapath_id_from(const char *name)
+{
+    uint64_t hash = 0xcbf29ce484222325;
+
+    for (const char *c = name; *c; c++)
+        hash = (hash ^ (unsigned char)*c) * 0x100000001b3;
+    hash ^= hash >> 32;
+    return (hash & 0x0000fcffffffffff) | 0x0000020000000000;
+}
+
+static void complete_port(struct config_port *port)
+{
+    if (port->type == CONFIG_PORT_TAP && !port->ifname)
+        port->ifname = mem_strdup(port->name);
+    if (port->vlan_mode == CONFIG_VLAN_UNSET)
+        port->vlan_mode = port->tag == CONFIG_TAG_NONE ? CONFIG_VLAN_TRUNK : CONFIG_VLAN_ACCESS;
+}
+
+void config_complete(struct config *config)
+{
+    for (size_t i = 0; i < config->n_bridges; i++) {
+        struct config_bridge *bridge = &config->bridges[i];
+
+        if (bridge->datapath_id == 0)
+            bridge->datapath_id = datapath_id_from(bridge->name);
+        for (size_t j = 0; j < bridge->n_ports; j++)
+            complete_port(&bridge->ports[j]);
+    }
+}
+
+int config_largest_mtu(const struct config *config)
+{
+    int largest = 0;
+
+    for (size_t i = 0; i < config->n_bridges; i++)
+        for (size_t j = 0; j < config->bridges[i].n_ports; j++)
+            if (config->bridges[i].ports[j].mtu > largest)
+                largest = config->bridges[i].ports[j].mtu;
+    return largest ? largest : 1500;
+}
+
+void config_free(struct config *config)
+{
+    if (!config)
+        return;
+    config_section_clear(&config_root, config);
+    free(config);
+}

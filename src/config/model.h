@@ -1,0 +1,144 @@
+/* The configuration model: what the operator wants the switch to be, independent of where that was written down.
+ *
+ * A source (src/config/json.h today) fills a model; config_verify() (src/config/verify.h) checks it as a whole; whoever
+ * applies it compares it with what runs and changes only the difference. Control thread only. A model owns everything
+ * it points to; config_free() releases all of it. Ranges and defaults are in the key table (src/config/keys.c) and
+ * nowhere else.
+ */
+#ifndef SRC_CONFIG_MODEL_H
+#define SRC_CONFIG_MODEL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+    CONFIG_UNUSABLE = -2,  /* while a source is read: given, but not usable (and reported); never in a finished model */
+    CONFIG_CORE_NONE = -1, /* control.core: not pinned */
+    CONFIG_TAG_NONE = -1,  /* port tag: not given */
+    CONFIG_OFPORT_MAX = 0xfeff,  /* highest number an operator may give (OpenFlow 1.0 has 16-bit port numbers) */
+    CONFIG_OFPORT_LOCAL = 65534, /* "LOCAL", as OpenFlow 1.0 numbers it (OFPP_LOCAL = 0xfffe) */
+};
+
+enum config_log_level {
+    CONFIG_LOG_ERR,
+    CONFIG_LOG_WARN,
+    CONFIG_LOG_INFO,
+    CONFIG_LOG_DBG,
+};
+
+enum config_fail_mode {
+    CONFIG_FAIL_STANDALONE, /* learning switch while no controller is connected */
+    CONFIG_FAIL_SECURE,     /* no rules until a controller sends some */
+};
+
+/* The _UNSET values are not found in a model that has been verified and completed. */
+enum config_port_type {
+    CONFIG_PORT_UNSET,
+    CONFIG_PORT_DPDK,
+    CONFIG_PORT_VHOST_USER,
+    CONFIG_PORT_TAP,
+};
+
+enum config_vhost_mode {
+    CONFIG_VHOST_CLIENT, /* the VM owns the socket, Sluice connects (and connects again) */
+    CONFIG_VHOST_SERVER, /* Sluice owns the socket */
+};
+
+/* How NORMAL treats VLANs on a port; names and meaning as in OVS. */
+enum config_vlan_mode {
+    CONFIG_VLAN_UNSET,
+    CONFIG_VLAN_ACCESS,
+    CONFIG_VLAN_TRUNK,
+    CONFIG_VLAN_NATIVE_TAGGED,
+    CONFIG_VLAN_NATIVE_UNTAGGED,
+};
+
+struct config_port {
+    char *name;
+    uint32_t ofport; /* 1..CONFIG_OFPORT_MAX, or CONFIG_OFPORT_LOCAL */
+    enum config_port_type type;
+    char *devargs;               /* dpdk: what EAL probes, PCI address or vdev; else NULL */
+    char *path;                  /* vhost-user: absolute path of the socket; else NULL */
+    enum config_vhost_mode mode; /* vhost-user */
+    char *ifname;                /* tap: the kernel interface; else NULL */
+    int rx_queues;
+    int mtu;        /* bytes of the L3 packet, Ethernet header and VLAN tags not counted */
+    uint8_t mac[6]; /* all zero: keep the device's own */
+    enum config_vlan_mode vlan_mode;
+    int tag;     /* VLAN of an access or native port, CONFIG_TAG_NONE otherwise */
+    int *trunks; /* VLANs a trunk carries; none listed: all */
+    size_t n_trunks;
+    bool flood; /* FLOOD and NORMAL's flooding send out of this port */
+};
+
+struct config_bridge {
+    char *name;
+    uint64_t datapath_id;
+    enum config_fail_mode fail_mode;
+    char **controllers; /* active OpenFlow connections; src/config/target.h parses them */
+    size_t n_controllers;
+    char **listen; /* passive ones, besides <run_dir>/<name>.mgmt */
+    size_t n_listen;
+    int inactivity_probe; /* milliseconds of silence before an echo request, 0: never probe */
+    int mac_table_size;   /* learned addresses */
+    int mac_aging_time;   /* seconds */
+    struct config_port *ports;
+    size_t n_ports;
+};
+
+struct config_dpdk {
+    char **eal_args;
+    size_t n_eal_args;
+    bool hugepages; /* false: never ask for them; true: use them where the machine has them */
+    int mbufs;      /* packets in the pool of each NUMA node, 0: computed from ports, queues and threads */
+    int mbuf_size;  /* bytes of packet data in one mbuf, headroom not counted, 0: from the largest port MTU */
+};
+
+struct config_pmd {
+    int *cores; /* one poll-mode thread on each */
+    size_t n_cores;
+    int max_sleep_us;
+    int emc_entries;    /* per poll-mode thread, a power of two */
+    int megaflow_limit; /* for the whole switch */
+    int max_masks;      /* distinct masks, which is tuples in the classifier */
+    int miss_ring;      /* packets in the ring of one poll-mode thread to the control thread, a power of two */
+};
+
+struct config_control {
+    int core; /* CONFIG_CORE_NONE: not pinned */
+};
+
+struct config_log {
+    enum config_log_level level;
+};
+
+struct config {
+    char *run_dir; /* absolute, without a slash at the end */
+    struct config_dpdk dpdk;
+    struct config_pmd pmd;
+    struct config_control control;
+    struct config_log log;
+    struct config_bridge *bridges;
+    size_t n_bridges;
+};
+
+/* A model with every default set and neither cores nor bridges. Never NULL; the caller frees it. */
+struct config *config_default(void);
+
+/* Appends an element with every default set. What is returned stays valid until the next append to the same list.
+ * Strings put into it are owned by the model, which frees them with free(). */
+struct config_bridge *config_add_bridge(struct config *config);
+struct config_port *config_add_port(struct config_bridge *bridge);
+
+/* Fills in what follows from other values: ifname of a tap, vlan_mode, datapath_id. A source calls it once, after
+ * config_verify() found nothing. */
+void config_complete(struct config *config);
+
+/* The largest MTU of all ports in bytes, 1500 if there is none. */
+int config_largest_mtu(const struct config *config);
+
+/* Frees the model and all it owns. NULL is allowed. */
+void config_free(struct config *config);
+
+#endif

@@ -1,0 +1,246 @@
+#include "src/config/section.h"
+
+#include <ctype.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "src/config/mem.h"
+#include "src/config/model.h"
+
+const struct config_key *config_key_find(const struct config_section *section, const char *name)
+{
+    for (size_t i = 0; i < section->n_keys; i++)
+        if (strcmp(section->keys[i].name, name) == 0)
+            return &section->keys[i];
+    return NULL;
+}
+
+#define NAME_MAX_LEN 32 /* longer than any key: what is longer resembles none */
+
+/* OVS spells some names with dashes, and people differ about capitals. */
+static char fold(char c)
+{
+    return c == '-' ? '_' : tolower((unsigned char)c);
+}
+
+/* Edits (insert, delete, replace a character; swap two neighbours) from one name to the other. */
+static unsigned edit_distance(const char *a, const char *b)
+{
+    size_t la = strlen(a), lb = strlen(b);
+    unsigned d[NAME_MAX_LEN + 1][NAME_MAX_LEN + 1];
+
+    if (la > NAME_MAX_LEN || lb > NAME_MAX_LEN)
+        return UINT_MAX;
+    for (size_t i = 0; i <= la; i++) {
+        for (size_t j = 0; j <= lb; j++) {
+            if (i == 0 || j == 0) {
+                d[i][j] = i + j;
+                continue;
+            }
+            unsigned best = d[i - 1][j - 1] + (fold(a[i - 1]) != fold(b[j - 1]));
+
+            if (d[i - 1][j] + 1 < best)
+                best = d[i - 1][j] + 1;
+            if (d[i][j - 1] + 1 < best)
+                best = d[i][j - 1] + 1;
+            if (i > 1 && j > 1 && fold(a[i - 1]) == fold(b[j - 2]) && fold(a[i - 2]) == fold(b[j - 1]) &&
+                d[i - 2][j - 2] + 1 < best)
+                best = d[i - 2][j - 2] + 1;
+            d[i][j] = best;
+        }
+    }
+    return d[la][lb];
+}
+
+/* "queues" for "rx_queues", "mac_address" for "mac". */
+static bool contains_other(const char *a, const char *b)
+{
+    return (strlen(a) >= 3 && strstr(b, a)) || (strlen(b) >= 3 && strstr(a, b));
+}
+
+const struct config_key *config_key_nearest(const struct config_section *section, const char *name)
+{
+    const struct config_key *nearest = NULL;
+    unsigned best = strlen(name) < 6 ? 2 : strlen(name) / 3 + 1;
+
+    for (size_t i = 0; i < section->n_keys; i++) {
+        unsigned distance = edit_distance(name, section->keys[i].name);
+
+        if (distance < best) {
+            nearest = &section->keys[i];
+            best = distance;
+        }
+    }
+    for (size_t i = 0; i < section->n_keys && !nearest; i++)
+        if (strlen(name) <= NAME_MAX_LEN && contains_other(name, section->keys[i].name))
+            nearest = &section->keys[i];
+    return nearest;
+}
+
+const struct config_section *config_key_elsewhere(const struct config_section *root, const char *name)
+{
+    if (config_key_find(root, name))
+        return root;
+    for (size_t i = 0; i < root->n_keys; i++) {
+        const struct config_section *below = root->keys[i].section;
+        const struct config_section *found = below ? config_key_elsewhere(below, name) : NULL;
+
+        if (found)
+            return found;
+    }
+    return NULL;
+}
+
+const struct config_choice *config_choice_of(const struct config_key *key, int value)
+{
+    for (const struct config_choice *choice = key->choices; choice->name; choice++)
+        if (choice->value == value)
+            return choice;
+    return NULL;
+}
+
+static void expect_int(const struct config_key *key, char *text, size_t size)
+{
+    const char *kind = key->power_of_two ? "a power of two" : "an integer";
+
+    if (key->zero)
+        snprintf(text, size, "0 or %s from %d to %d", kind, key->min, key->max);
+    else
+        snprintf(text, size, "%s from %d to %d", kind, key->min, key->max);
+    if (key->unit) {
+        size_t used = strlen(text);
+
+        snprintf(text + used, size - used, " (%s)", key->unit);
+    }
+}
+
+static void expect_choice(const struct config_key *key, char *text, size_t size)
+{
+    size_t used = 0;
+
+    text[0] = '\0';
+    for (const struct config_choice *choice = key->choices; choice->name && used < size; choice++) {
+        const char *before = choice == key->choices ? "" : choice[1].name ? ", " : " or ";
+
+        used += snprintf(text + used, size - used, "%s\"%s\"", before, choice->name);
+    }
+}
+
+void config_key_expect(const struct config_key *key, char *text, size_t size)
+{
+    switch (key->type) {
+    case KEY_BOOL:
+        snprintf(text, size, "true or false");
+        break;
+    case KEY_INT:
+        expect_int(key, text, size);
+        break;
+    case KEY_ENUM:
+        expect_choice(key, text, size);
+        break;
+    case KEY_STRING:
+        snprintf(text, size, "a string");
+        break;
+    case KEY_INTS:
+        snprintf(text, size, "a list of integers from %d to %d (%s)", key->min, key->max, key->unit);
+        break;
+    case KEY_STRINGS:
+        snprintf(text, size, "a list of strings");
+        break;
+    case KEY_OFPORT:
+        snprintf(text, size, "an integer from 1 to %d or \"LOCAL\"", CONFIG_OFPORT_MAX);
+        break;
+    case KEY_DATAPATH_ID:
+        snprintf(text, size, "a string of 16 hexadecimal digits other than zero");
+        break;
+    case KEY_MAC:
+        snprintf(text, size, "a string such as \"02:00:00:00:00:01\"");
+        break;
+    case KEY_SECTION:
+        snprintf(text, size, "an object");
+        break;
+    case KEY_SECTIONS:
+        snprintf(text, size, "a list of objects");
+        break;
+    }
+}
+
+void config_section_set_defaults(const struct config_section *section, void *base)
+{
+    for (size_t i = 0; i < section->n_keys; i++) {
+        const struct config_key *key = &section->keys[i];
+        void *field = (char *)base + key->offset;
+
+        switch (key->type) {
+        case KEY_BOOL:
+            *(bool *)field = key->default_int;
+            break;
+        case KEY_INT:
+        case KEY_ENUM:
+            *(int *)field = key->default_int;
+            break;
+        case KEY_STRING:
+            *(char **)field = key->default_string ? mem_strdup(key->default_string) : NULL;
+            break;
+        case KEY_SECTION:
+            config_section_set_defaults(key->section, field);
+            break;
+        case KEY_INTS:
+        case KEY_STRINGS:
+        case KEY_OFPORT:
+        case KEY_DATAPATH_ID:
+        case KEY_MAC:
+        case KEY_SECTIONS:
+            break;
+        }
+    }
+}
+
+void *config_section_append(const struct config_section *section, void **items, size_t *count)
+{
+    *items = mem_realloc(*items, *count + 1, section->size);
+
+    void *item = (char *)*items + *count * section->size;
+    memset(item, 0, section->size);
+    config_section_set_defaults(section, item);
+    (*count)++;
+    return item;
+}
+
+void config_section_clear(const struct config_section *section, void *base)
+{
+    for (size_t i = 0; i < section->n_keys; i++) {
+        const struct config_key *key = &section->keys[i];
+        void *field = (char *)base + key->offset;
+        size_t *count = (size_t *)((char *)base + key->count_offset);
+
+        switch (key->type) {
+        case KEY_STRINGS:
+            for (size_t j = 0; j < *count; j++)
+                free((*(char ***)field)[j]);
+            free(*(void **)field);
+            break;
+        case KEY_SECTIONS:
+            for (size_t j = 0; j < *count; j++)
+                config_section_clear(key->section, *(char **)field + j * key->section->size);
+            free(*(void **)field);
+            break;
+        case KEY_STRING:
+        case KEY_INTS:
+            free(*(void **)field);
+            break;
+        case KEY_SECTION:
+            config_section_clear(key->section, field);
+            break;
+        case KEY_BOOL:
+        case KEY_INT:
+        case KEY_ENUM:
+        case KEY_OFPORT:
+        case KEY_DATAPATH_ID:
+        case KEY_MAC:
+            break;
+        }
+    }
+}

@@ -1,0 +1,308 @@
+#include "src/config/verify.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <string.h>
+#include <strings.h>
+
+#include "src/config/format.h"
+#include "src/config/mem.h"
+
+/* A value that must be the only one of its sort, and where it stands. */
+struct claim {
+    char *value;
+    char *path;
+    size_t order;
+};
+
+struct claims {
+    struct claim *items;
+    size_t n;
+    size_t room;
+};
+
+static char *format_text(const char *format, va_list args)
+{
+    char *text;
+
+    if (vasprintf(&text, format, args) < 0)
+        abort();
+    return text;
+}
+
+/* `path` is a format. */
+static void claim(struct claims *claims, const char *value, const char *path, ...)
+    __attribute__((format(printf, 3, 4)));
+
+static void claim(struct claims *claims, const char *value, const char *path, ...)
+{
+    va_list args;
+
+    if (!value)
+        return;
+    if (claims->n == claims->room) {
+        claims->room = claims->room ? claims->room * 2 : 16;
+        claims->items = mem_realloc(claims->items, claims->room, sizeof(*claims->items));
+    }
+    va_start(args, path);
+    claims->items[claims->n] = (struct claim){mem_strdup(value), format_text(path, args), claims->n};
+    va_end(args);
+    claims->n++;
+}
+
+static int compare_claims(const void *a, const void *b)
+{
+    const struct claim *x = a, *y = b;
+    int order = strcmp(x->value, y->value);
+
+    return order ? order : (x->order > y->order) - (x->order < y->order);
+}
+
+/* Reports each claim but the first of equal ones, and empties the list. `what` is "the name", "the socket" ... */
+static void settle(struct claims *claims, const char *what, const char *advice, struct config_faults *faults)
+{
+    size_t first = 0;
+
+    if (claims->n)
+        qsort(claims->items, claims->n, sizeof(*claims->items), compare_claims);
+    for (size_t i = 1; i < claims->n; i++) {
+        if (strcmp(claims->items[i].value, claims->items[first].value) != 0)
+            first = i;
+        else
+            config_faults_add(faults, 0, claims->items[i].path, "%s %s is already taken by %s: %s", what,
+                              claims->items[i].value, claims->items[first].path, advice);
+    }
+    for (size_t i = 0; i < claims->n; i++) {
+        free(claims->items[i].value);
+        free(claims->items[i].path);
+    }
+    free(claims->items);
+    *claims = (struct claims){0};
+}
+
+static void claim_number(struct claims *claims, int value, const char *list, size_t i)
+{
+    char text[16];
+
+    snprintf(text, sizeof(text), "%d", value);
+    if (value >= 0)
+        claim(claims, text, "%s[%zu]", list, i);
+}
+
+/* "0000:01:00.0" for "01:00.0", any of them followed by arguments; NULL if it is no PCI address. */
+static const char *pci_address(const char *devargs, char address[16])
+{
+    unsigned domain = 0, bus, device, function;
+    int used = 0;
+
+    if (sscanf(devargs, "%4x:%2x:%2x.%1x%n", &domain, &bus, &device, &function, &used) != 4 || used == 0) {
+        domain = 0;
+        used = 0;
+        if (sscanf(devargs, "%2x:%2x.%1x%n", &bus, &device, &function, &used) != 3 || used == 0)
+            return NULL;
+    }
+    if (devargs[used] != '\0' && devargs[used] != ',')
+        return NULL;
+    snprintf(address, 16, "%04x:%02x:%02x.%x", domain & 0xffff, bus & 0xff, device & 0xff, function & 0xf);
+    return address;
+}
+
+/* The device a port takes for itself. Representors and class=eth selectors share one, and differ in their arguments. */
+static char *device_of(const char *devargs)
+{
+    char address[16];
+
+    if (strstr(devargs, "representor=") || strncmp(devargs, "class=", 6) == 0)
+        return mem_strdup(devargs);
+    if (pci_address(devargs, address))
+        return mem_strdup(address);
+
+    char *device = mem_strdup(devargs);
+    device[strcspn(device, ",")] = '\0';
+    return device;
+}
+
+static bool has_eal_arg(const struct config_dpdk *dpdk, const char *arg)
+{
+    for (size_t i = 0; i < dpdk->n_eal_args; i++)
+        if (dpdk->eal_args[i] && strcmp(dpdk->eal_args[i], arg) == 0)
+            return true;
+    return false;
+}
+
+static void verify_cores(const struct config *config, struct config_faults *faults)
+{
+    struct claims cores = {0};
+
+    bool shared = false;
+
+    for (size_t i = 0; i < config->pmd.n_cores; i++) {
+        claim_number(&cores, config->pmd.cores[i], "pmd.cores", i);
+        shared = shared || (config->pmd.cores[i] >= 0 && config->pmd.cores[i] == config->control.core);
+    }
+    if (shared)
+        config_faults_add(
+            faults, 0, "control.core",
+            "CPU %d is also in pmd.cores: a poll-mode thread leaves no time to the control thread, choose "
+            "another or leave control.core out",
+            config->control.core);
+    settle(&cores, "CPU", "remove it", faults);
+}
+
+static void verify_vlans(const struct config_port *port, const char *path, struct config_faults *faults)
+{
+    char where[80];
+    bool native = port->vlan_mode == CONFIG_VLAN_NATIVE_TAGGED || port->vlan_mode == CONFIG_VLAN_NATIVE_UNTAGGED;
+    bool access =
+        port->vlan_mode == CONFIG_VLAN_ACCESS || (port->vlan_mode == CONFIG_VLAN_UNSET && port->tag != CONFIG_TAG_NONE);
+
+    if ((port->vlan_mode == CONFIG_VLAN_ACCESS || native) && port->tag == CONFIG_TAG_NONE) {
+        snprintf(where, sizeof(where), "%s.vlan_mode", path);
+        config_faults_add(faults, 0, where, "this mode needs a VLAN: add \"tag\"");
+    }
+    if (port->vlan_mode == CONFIG_VLAN_TRUNK && port->tag != CONFIG_TAG_NONE) {
+        snprintf(where, sizeof(where), "%s.tag", path);
+        config_faults_add(faults, 0, where,
+                          "a trunk has no VLAN of its own: remove it, or use vlan_mode \"native-tagged\" or "
+                          "\"native-untagged\"");
+    }
+    if (access && port->n_trunks) {
+        snprintf(where, sizeof(where), "%s.trunks", path);
+        config_faults_add(
+            faults, 0, where,
+            "an access port carries VLAN \"tag\" alone: remove it, or set vlan_mode to \"native-tagged\" or "
+            "\"native-untagged\"");
+    }
+
+    struct claims vlans = {0};
+    snprintf(where, sizeof(where), "%s.trunks", path);
+    for (size_t i = 0; i < port->n_trunks; i++)
+        claim_number(&vlans, port->trunks[i], where, i);
+    settle(&vlans, "VLAN", "remove it", faults);
+}
+
+/* What must be unique in the whole configuration. */
+struct unique {
+    struct claims bridge_names, datapath_ids, port_names, sockets, listens, devices, ifnames;
+};
+
+static void verify_port(const struct config *config, const struct config_port *port, const char *path,
+                        struct unique *unique, struct config_faults *faults)
+{
+    char where[80], address[16];
+
+    claim(&unique->port_names, port->name, "%s.name", path);
+    claim(&unique->sockets, port->path, "%s.path", path);
+    if (port->type == CONFIG_PORT_TAP) {
+        if (port->ifname)
+            claim(&unique->ifnames, port->ifname, "%s.ifname", path);
+        else
+            claim(&unique->ifnames, port->name, "%s.name", path);
+    }
+    if (port->devargs) {
+        char *device = device_of(port->devargs);
+
+        claim(&unique->devices, device, "%s.devargs", path);
+        free(device);
+        if (pci_address(port->devargs, address) && has_eal_arg(&config->dpdk, "--no-pci")) {
+            snprintf(where, sizeof(where), "%s.devargs", path);
+            config_faults_add(faults, 0, where, "%s is a PCI device, but dpdk.eal_args has \"--no-pci\": remove that",
+                              address);
+        }
+    }
+    verify_vlans(port, path, faults);
+}
+
+static void verify_bridge(const struct config *config, size_t index, struct unique *unique,
+                          struct config_faults *faults)
+{
+    const struct config_bridge *bridge = &config->bridges[index];
+    struct claims ofports = {0}, controllers = {0};
+    char path[64], text[32];
+
+    claim(&unique->bridge_names, bridge->name, "bridges[%zu].name", index);
+    if (bridge->datapath_id) {
+        snprintf(text, sizeof(text), "%016" PRIx64, bridge->datapath_id);
+        claim(&unique->datapath_ids, text, "bridges[%zu].datapath_id", index);
+    }
+    if (config->run_dir && bridge->name) {
+        char *mgmt;
+
+        if (asprintf(&mgmt, "%s/%s.mgmt", config->run_dir, bridge->name) < 0)
+            abort();
+        if (strlen(mgmt) > CONFIG_SOCKET_PATH_MAX) {
+            snprintf(path, sizeof(path), "bridges[%zu].name", index);
+            config_faults_add(faults, 0, path,
+                              "the socket %s would have %zu bytes, and %d is the limit: use a shorter run_dir or name",
+                              mgmt, strlen(mgmt), CONFIG_SOCKET_PATH_MAX);
+        }
+        free(mgmt);
+    }
+    for (size_t i = 0; i < bridge->n_controllers; i++)
+        claim(&controllers, bridge->controllers[i], "bridges[%zu].controllers[%zu]", index, i);
+    settle(&controllers, "the controller", "remove it", faults);
+    for (size_t i = 0; i < bridge->n_listen; i++) {
+        const char *listen = bridge->listen[i];
+
+        if (listen && strncmp(listen, "punix:", 6) == 0)
+            claim(&unique->sockets, listen + 6, "bridges[%zu].listen[%zu]", index, i);
+        else
+            claim(&unique->listens, listen, "bridges[%zu].listen[%zu]", index, i);
+    }
+    for (size_t i = 0; i < bridge->n_ports; i++) {
+        const struct config_port *port = &bridge->ports[i];
+
+        snprintf(path, sizeof(path), "bridges[%zu].ports[%zu]", index, i);
+        verify_port(config, port, path, unique, faults);
+        if (port->ofport == CONFIG_OFPORT_LOCAL)
+            claim(&ofports, "LOCAL", "%s.ofport", path);
+        else if (port->ofport) {
+            snprintf(text, sizeof(text), "%u", port->ofport);
+            claim(&ofports, text, "%s.ofport", path);
+        }
+    }
+    settle(&ofports, "the OpenFlow port", "choose another", faults);
+}
+
+/* The sockets Sluice makes by itself come first, so that a path in the file is what is reported. */
+static void claim_own_sockets(const struct config *config, struct claims *sockets)
+{
+    char *path;
+
+    if (!config->run_dir)
+        return;
+    if (asprintf(&path, "%s/sluiced.ctl", config->run_dir) < 0)
+        abort();
+    claim(sockets, path, "the control socket");
+    free(path);
+    for (size_t i = 0; i < config->n_bridges; i++) {
+        bool seen = !config->bridges[i].name;
+
+        for (size_t j = 0; j < i && !seen; j++)
+            seen = config->bridges[j].name && strcmp(config->bridges[i].name, config->bridges[j].name) == 0;
+        if (seen)
+            continue;
+        if (asprintf(&path, "%s/%s.mgmt", config->run_dir, config->bridges[i].name) < 0)
+            abort();
+        claim(sockets, path, "the OpenFlow socket of bridges[%zu]", i);
+        free(path);
+    }
+}
+
+void config_verify(const struct config *config, struct config_faults *faults)
+{
+    struct unique unique = {0};
+
+    verify_cores(config, faults);
+    claim_own_sockets(config, &unique.sockets);
+    for (size_t i = 0; i < config->n_bridges; i++)
+        verify_bridge(config, i, &unique, faults);
+    settle(&unique.bridge_names, "the name", "choose another", faults);
+    settle(&unique.datapath_ids, "the datapath ID", "choose another", faults);
+    settle(&unique.port_names, "the name", "choose another", faults);
+    settle(&unique.sockets, "the socket", "choose another", faults);
+    settle(&unique.listens, "the address", "choose another", faults);
+    settle(&unique.devices, "the device", "choose another", faults);
+    settle(&unique.ifnames, "the interface name", "choose another", faults);
+}
