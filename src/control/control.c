@@ -1,0 +1,361 @@
+#include "src/control/control.h"
+
+#include <errno.h>
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
+#include <event2/listener.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "pmd/log.h"
+
+#define MAX_REQUEST (1u << 20) /* bytes; a request is a few words */
+#define MAX_CONNECTIONS 64
+#define MAX_WORDS 64
+#define MAX_UNREAD (8u << 20) /* bytes of replies that a client may leave unread before it is heard again */
+
+struct command {
+    LIST_ENTRY(command) node;
+    const char *name, *usage;
+    int min, max;
+    control_fn *fn;
+    void *arg;
+};
+
+struct connection {
+    LIST_ENTRY(connection) node;
+    struct control *control;
+    struct bufferevent *bev;
+    bool closing; /* close once everything was written */
+};
+
+struct control {
+    struct evconnlistener *listener;
+    struct event_base *base;
+    char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
+    LIST_HEAD(, command) commands;
+    LIST_HEAD(, connection) connections;
+    unsigned n_connections;
+};
+
+void control_printf(struct control_reply *reply, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    evbuffer_add_vprintf(reply->text, format, args);
+    va_end(args);
+}
+
+void control_fail(struct control_reply *reply, const char *format, ...)
+{
+    evbuffer_drain(reply->text, evbuffer_get_length(reply->text));
+    reply->failed = true;
+    va_list args;
+    va_start(args, format);
+    evbuffer_add_vprintf(reply->text, format, args);
+    va_end(args);
+}
+
+static void connection_free(struct connection *c)
+{
+    LIST_REMOVE(c, node);
+    c->control->n_connections--;
+    bufferevent_free(c->bev);
+    free(c);
+}
+
+static struct command *find_command(struct control *control, const char *name)
+{
+    struct command *cmd;
+    LIST_FOREACH (cmd, &control->commands, node)
+        if (!strcmp(cmd->name, name))
+            return cmd;
+    return NULL;
+}
+
+/* Text that is JSON's to carry: not every byte that a name may hold is UTF-8. */
+static json_t *string_of(struct evbuffer *text)
+{
+    size_t len = evbuffer_get_length(text);
+    const char *data = (const char *)evbuffer_pullup(text, -1);
+    json_t *s = json_stringn(data ? data : "", len);
+    return s ? s : json_string("(text that is not UTF-8)\n");
+}
+
+/* {"lines": [...]} for commands that have no structure of their own. */
+static json_t *lines_of(struct evbuffer *text)
+{
+    json_t *lines = json_array();
+    char *line;
+    while ((line = evbuffer_readln(text, NULL, EVBUFFER_EOL_LF))) {
+        json_array_append_new(lines, json_string(line));
+        free(line);
+    }
+    if (evbuffer_get_length(text))
+        json_array_append_new(lines, string_of(text));
+    return json_pack("{s:o}", "lines", lines);
+}
+
+static void run_command(struct control *control, int argc, const char *const *argv, bool as_json,
+                        struct control_reply *reply)
+{
+    struct command *cmd = find_command(control, argv[0]);
+    if (!cmd) {
+        control_fail(reply, "\"%s\" is not a valid command (use \"list-commands\" to see a list of valid commands)",
+                     argv[0]);
+        return;
+    }
+    if (argc - 1 < cmd->min || argc - 1 > cmd->max) {
+        control_fail(reply, "\"%s\" takes %d to %d words: %s %s", cmd->name, cmd->min, cmd->max, cmd->name, cmd->usage);
+        return;
+    }
+    cmd->fn(cmd->arg, argc, argv, reply);
+    if (reply->failed || !as_json)
+        return;
+    if (!reply->json)
+        reply->json = lines_of(reply->text);
+    evbuffer_drain(reply->text, evbuffer_get_length(reply->text));
+    char *dump = json_dumps(reply->json, JSON_INDENT(2));
+    control_printf(reply, "%s\n", dump ? dump : "null");
+    free(dump);
+}
+
+static void send_reply(struct connection *c, json_t *id, struct control_reply *reply)
+{
+    json_t *result = string_of(reply->text);
+    json_t *message = reply->failed ? json_pack("{s:O,s:n,s:o}", "id", id, "result", "error", result)
+                                    : json_pack("{s:O,s:o,s:n}", "id", id, "result", result, "error");
+    char *dump = message ? json_dumps(message, JSON_COMPACT) : NULL;
+    if (dump)
+        bufferevent_write(c->bev, dump, strlen(dump));
+    free(dump);
+    json_decref(message);
+}
+
+static bool handle_request(struct connection *c, json_t *request)
+{
+    json_t *id = json_object_get(request, "id"), *params = json_object_get(request, "params");
+    const char *method = json_string_value(json_object_get(request, "method"));
+    if (!id || !method || !json_is_array(params))
+        return false;
+    if (json_is_null(id))
+        return true; /* a notification: nothing to answer */
+
+    struct control_reply reply = {.text = evbuffer_new()};
+    const char *argv[MAX_WORDS];
+    int argc = 0;
+    bool as_json = false;
+    argv[argc++] = method;
+    if (json_array_size(params) >= MAX_WORDS)
+        control_fail(&reply, "more than %d words", MAX_WORDS);
+    for (size_t i = 0; i < json_array_size(params) && !reply.failed; i++) {
+        const char *word = json_string_value(json_array_get(params, i));
+        if (!word)
+            control_fail(&reply, "parameter %zu is not a string", i);
+        else if (i == 0 && !strcmp(word, "--json"))
+            as_json = true;
+        else
+            argv[argc++] = word;
+    }
+    if (!reply.failed)
+        run_command(c->control, argc, argv, as_json, &reply);
+    send_reply(c, id, &reply);
+    json_decref(reply.json);
+    evbuffer_free(reply.text);
+    return true;
+}
+
+/* Length of the first whole JSON object in `text`; 0 = not whole yet; -1 = does not begin with one. */
+static ssize_t object_length(const char *text, size_t len)
+{
+    int depth = 0;
+    bool in_string = false;
+    for (size_t i = 0; i < len; i++) {
+        char ch = text[i];
+        if (in_string) {
+            if (ch == '\\')
+                i++;
+            else if (ch == '"')
+                in_string = false;
+        } else if (ch == '"') {
+            in_string = true;
+        } else if (ch == '{' || ch == '[') {
+            depth++;
+        } else if (ch == '}' || ch == ']') {
+            if (--depth <= 0)
+                return depth < 0 ? -1 : (ssize_t)i + 1;
+        }
+        if (!depth && ch != ' ' && ch != '\t' && ch != '\r' && ch != '\n')
+            return -1;
+    }
+    return 0;
+}
+
+static void on_read(struct bufferevent *bev, void *arg)
+{
+    struct connection *c = arg;
+    struct evbuffer *in = bufferevent_get_input(bev), *out = bufferevent_get_output(bev);
+    while (!c->closing && evbuffer_get_length(in) && evbuffer_get_length(out) < MAX_UNREAD) {
+        size_t have = evbuffer_get_length(in);
+        const char *text = (const char *)evbuffer_pullup(in, -1);
+        ssize_t len = object_length(text, have);
+        if (!len && have <= MAX_REQUEST)
+            return;
+        json_t *request = len > 0 && len <= MAX_REQUEST ? json_loadb(text, len, 0, NULL) : NULL;
+        bool ok = request && handle_request(c, request);
+        json_decref(request);
+        if (!ok) {
+            LOG_WARN_RL(LOG_CONTROL, "control socket: a client sent something that is not a JSON-RPC request; closing");
+            connection_free(c);
+            return;
+        }
+        evbuffer_drain(in, len);
+    }
+}
+
+static void on_event(struct bufferevent *bev, short what, void *arg)
+{
+    struct connection *c = arg;
+    if ((what & BEV_EVENT_EOF) && evbuffer_get_length(bufferevent_get_output(bev))) {
+        c->closing = true; /* a client may close its sending half and still read */
+        return;
+    }
+    if (what & (BEV_EVENT_EOF | BEV_EVENT_ERROR))
+        connection_free(c);
+}
+
+static void on_written(struct bufferevent *bev, void *arg)
+{
+    struct connection *c = arg;
+    if (c->closing)
+        connection_free(c);
+    else
+        on_read(bev, c);
+}
+
+static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *addr, int len, void *arg)
+{
+    struct control *control = arg;
+    struct connection *c = control->n_connections < MAX_CONNECTIONS ? calloc(1, sizeof *c) : NULL;
+    if (!c) {
+        close(fd);
+        return;
+    }
+    c->control = control;
+    c->bev = bufferevent_socket_new(control->base, fd, BEV_OPT_CLOSE_ON_FREE);
+    bufferevent_setcb(c->bev, on_read, on_written, on_event, c);
+    bufferevent_enable(c->bev, EV_READ | EV_WRITE);
+    LIST_INSERT_HEAD(&control->connections, c, node);
+    control->n_connections++;
+}
+
+static int compare_names(const void *a, const void *b)
+{
+    return strcmp((*(struct command *const *)a)->name, (*(struct command *const *)b)->name);
+}
+
+static void cmd_list(void *arg, int argc, const char *const *argv, struct control_reply *reply)
+{
+    struct control *control = arg;
+    struct command *cmd, *all[256];
+    size_t n = 0;
+    LIST_FOREACH (cmd, &control->commands, node)
+        if (n < sizeof all / sizeof *all)
+            all[n++] = cmd;
+    qsort(all, n, sizeof *all, compare_names);
+    reply->json = json_array();
+    control_printf(reply, "The available commands are:\n");
+    for (size_t i = 0; i < n; i++) {
+        control_printf(reply, "  %-24s %s\n", all[i]->name, all[i]->usage);
+        json_array_append_new(reply->json, json_pack("{s:s,s:s}", "name", all[i]->name, "usage", all[i]->usage));
+    }
+}
+
+static void cmd_version(void *arg, int argc, const char *const *argv, struct control_reply *reply)
+{
+    control_printf(reply, "sluiced (Sluice) %s\n", SLUICE_VERSION);
+    reply->json = json_pack("{s:s}", "version", SLUICE_VERSION);
+}
+
+void control_register(struct control *control, const char *name, const char *usage, int min, int max, control_fn *fn,
+                      void *arg)
+{
+    struct command *cmd = calloc(1, sizeof *cmd);
+    if (!cmd)
+        abort();
+    *cmd = (struct command){.name = name, .usage = usage, .min = min, .max = max, .fn = fn, .arg = arg};
+    LIST_INSERT_HEAD(&control->commands, cmd, node);
+}
+
+/* A socket file that nobody listens on is left over from a process that died. */
+static bool is_stale(const struct sockaddr_un *addr)
+{
+    struct stat st;
+    if (lstat(addr->sun_path, &st) || !S_ISSOCK(st.st_mode))
+        return false;
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    bool stale = fd >= 0 && connect(fd, (const void *)addr, sizeof *addr) && errno == ECONNREFUSED;
+    if (fd >= 0)
+        close(fd);
+    return stale;
+}
+
+struct control *control_create(struct event_base *base, const char *path, char *error, size_t error_size)
+{
+    struct sockaddr_un addr = {.sun_family = AF_UNIX};
+    if ((size_t)snprintf(addr.sun_path, sizeof addr.sun_path, "%s", path) >= sizeof addr.sun_path) {
+        snprintf(error, error_size, "%s: longer than a Unix socket's path may be (%zu bytes): choose a shorter run_dir",
+                 path, sizeof addr.sun_path - 1);
+        return NULL;
+    }
+    if (is_stale(&addr))
+        unlink(path);
+    struct control *control = calloc(1, sizeof *control);
+    if (!control)
+        return NULL;
+    control->base = base;
+    snprintf(control->path, sizeof control->path, "%s", path);
+    mode_t mask = umask(0077);
+    control->listener = evconnlistener_new_bind(base, on_accept, control, LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC,
+                                                16, (struct sockaddr *)&addr, sizeof addr);
+    int bind_errno = errno;
+    umask(mask);
+    if (!control->listener) {
+        snprintf(error, error_size, "%s: cannot listen: %s%s", path, strerror(bind_errno),
+                 bind_errno == EADDRINUSE ? " (another sluiced runs with this run_dir)" : "");
+        free(control);
+        return NULL;
+    }
+    control_register(control, "list-commands", "", 0, 0, cmd_list, control);
+    control_register(control, "version", "", 0, 0, cmd_version, control);
+    return control;
+}
+
+void control_destroy(struct control *control)
+{
+    if (!control)
+        return;
+    while (!LIST_EMPTY(&control->connections)) {
+        struct connection *c = LIST_FIRST(&control->connections);
+        /* What was answered ("exit" among it) still reaches the client if its buffer has room. */
+        struct evbuffer *out = bufferevent_get_output(c->bev);
+        if (evbuffer_get_length(out))
+            evbuffer_write(out, bufferevent_getfd(c->bev));
+        connection_free(c);
+    }
+    while (!LIST_EMPTY(&control->commands)) {
+        struct command *cmd = LIST_FIRST(&control->commands);
+        LIST_REMOVE(cmd, node);
+        free(cmd);
+    }
+    evconnlistener_free(control->listener);
+    unlink(control->path);
+    free(control);
+}

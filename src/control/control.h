@@ -1,0 +1,40 @@
+/* The control socket: JSON-RPC 1.0 as OVS's unixctl speaks it (one object a message, no framing, string parameters).
+ *
+ * Control thread only. A command gets its words and fills a reply with text, JSON or both: "--json" as the first word
+ * asks for JSON. Commands are registered once at start and are run within one turn of the event loop.
+ */
+#ifndef SRC_CONTROL_CONTROL_H
+#define SRC_CONTROL_CONTROL_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+struct event_base;
+struct evbuffer;
+struct control;
+
+struct control_reply {
+    struct evbuffer *text; /* what people read; whole lines */
+    json_t *json;          /* the same for programs; NULL: made from the lines of `text` */
+    bool failed;           /* `text` is an error message */
+};
+
+typedef void control_fn(void *arg, int argc, const char *const *argv, struct control_reply *reply);
+
+/* Listens on `path`; a stale socket is replaced. NULL with a sentence in `error`. */
+struct control *control_create(struct event_base *base, const char *path, char *error, size_t error_size);
+/* Closes connections and removes the socket. */
+void control_destroy(struct control *control);
+
+/* argv[0] is the command; `min` and `max` count the words behind it. `usage` is what list-commands shows ("[bridge]").
+ */
+void control_register(struct control *control, const char *name, const char *usage, int min, int max, control_fn *fn,
+                      void *arg);
+
+/* printf into reply->text. */
+void control_printf(struct control_reply *reply, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* An error: sets failed and replaces the text. */
+void control_fail(struct control_reply *reply, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+#endif

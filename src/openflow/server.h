@@ -1,0 +1,61 @@
+/* The OpenFlow side of one bridge: listeners, connections to controllers, requests, bundles, barriers, asynchronous
+ * messages.
+ *
+ * Control thread only; sockets are libevent bufferevents on the loop's event_base. Requests of one connection are
+ * worked off in order; a request that takes long (a dump, a bundle, a barrier that waits for the datapath) is worked
+ * off in slices by of_server_run() and holds up only its own connection.
+ */
+#ifndef SRC_OPENFLOW_SERVER_H
+#define SRC_OPENFLOW_SERVER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "src/bridge/bridge.h"
+#include "src/flows/flows.h"
+
+struct event_base;
+struct of_server;
+
+struct of_server_params {
+    struct event_base *base;
+    struct bridge *bridge;
+    const char *mgmt_path;     /* <run_dir>/<bridge>.mgmt; NULL = none */
+    const char *const *listen; /* "ptcp:6654:127.0.0.1", "punix:/path" */
+    size_t n_listen;
+    const char *const *controllers; /* "tcp:127.0.0.1:6653", "unix:/path" */
+    size_t n_controllers;
+    uint32_t inactivity_probe_ms; /* 0 = never probe */
+    uint32_t max_backoff_ms;      /* 0 = 8000 */
+};
+
+/* Opens the listeners and starts to connect. NULL with a sentence that says what to do in `error`. */
+struct of_server *of_server_create(const struct of_server_params *params, char *error, size_t error_size);
+/* Closes everything, removes sockets that it made. */
+void of_server_destroy(struct of_server *server);
+
+/* Goes on with requests that are under way, for about `budget_us`. True: something wants the next turn soon (a barrier
+ * waiting, a dump half written to a connection that can take more). */
+bool of_server_run(struct of_server *server, uint64_t budget_us);
+
+/* Asynchronous messages. packet_in takes the packet over; a connection that is behind (bounded queue) loses packet-ins,
+ * counted under DROP_PACKET_IN_LIMIT, never the rest. */
+void of_server_packet_in(struct of_server *server, struct packet_in *packet_in);
+void of_server_rule_gone(struct of_server *server, struct rule *rule, enum rule_removed_reason reason);
+enum of_port_reason { OF_PORT_ADD, OF_PORT_DELETE, OF_PORT_MODIFY };
+void of_server_port_status(struct of_server *server, struct bridge_port *bp, enum of_port_reason reason);
+
+/* One line a connection, for "sluicectl bridges": target, state, role, version, messages in and out. */
+struct of_connection_info {
+    const char *target; /* "tcp:127.0.0.1:6653" or the peer's name */
+    const char *state;  /* "active", "connecting", "backoff" */
+    const char *role;
+    uint8_t version;
+    bool is_controller; /* configured or accepted on listen; false: mgmt */
+    uint64_t rx_messages, tx_messages, packet_ins, packet_ins_dropped, errors_sent;
+};
+void of_server_for_each_connection(struct of_server *server,
+                                   void (*fn)(void *arg, const struct of_connection_info *info), void *arg);
+
+#endif

@@ -1,0 +1,189 @@
+/* The control socket as a client sees it, over a real socket and event loop. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <event2/event.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "src/control/control.h"
+
+static struct event_base *base;
+static struct control *control;
+static char path[64];
+
+static void cmd_echo(void *arg, int argc, const char *const *argv, struct control_reply *reply)
+{
+    for (int i = 1; i < argc; i++)
+        control_printf(reply, "%s\n", argv[i]);
+}
+
+static void cmd_fail(void *arg, int argc, const char *const *argv, struct control_reply *reply)
+{
+    control_printf(reply, "half an answer");
+    control_fail(reply, "no %s", "luck");
+}
+
+static int setup(void **state)
+{
+    char error[256];
+    base = event_base_new();
+    snprintf(path, sizeof path, "/tmp/control_test.%d", getpid());
+    control = control_create(base, path, error, sizeof error);
+    if (!control)
+        return -1;
+    control_register(control, "echo", "[word]...", 0, 3, cmd_echo, NULL);
+    control_register(control, "fail", "", 0, 0, cmd_fail, NULL);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    control_destroy(control);
+    event_base_free(base);
+    return access(path, F_OK) ? 0 : -1; /* the socket file is gone */
+}
+
+static int client(void)
+{
+    struct sockaddr_un addr = {.sun_family = AF_UNIX};
+    snprintf(addr.sun_path, sizeof addr.sun_path, "%s", path);
+    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+    assert_int_equal(connect(fd, (void *)&addr, sizeof addr), 0);
+    fcntl(fd, F_SETFL, O_NONBLOCK);
+    return fd;
+}
+
+static void turn_loop(void)
+{
+    for (int i = 0; i < 20; i++) {
+        event_base_loop(base, EVLOOP_NONBLOCK);
+        usleep(500);
+    }
+}
+
+/* What the server answers to `text`; "" = closed the connection, NULL = nothing. */
+static const char *ask(int fd, const char *text)
+{
+    static char answer[4096];
+    assert_int_equal(send(fd, text, strlen(text), MSG_NOSIGNAL), strlen(text));
+    turn_loop();
+    ssize_t n = recv(fd, answer, sizeof answer - 1, 0);
+    if (n < 0)
+        return NULL;
+    answer[n] = '\0';
+    return answer;
+}
+
+static void answers_a_command(void **state)
+{
+    int fd = client();
+    assert_string_equal(ask(fd, "{\"id\":7,\"method\":\"echo\",\"params\":[\"a\",\"b\"]}"),
+                        "{\"id\":7,\"result\":\"a\\nb\\n\",\"error\":null}");
+    close(fd);
+}
+
+static void answers_a_request_in_pieces_and_two_at_once(void **state)
+{
+    int fd = client();
+    assert_null(ask(fd, "{\"id\":1,\"method\":\"ec"));
+    assert_string_equal(ask(fd, "ho\",\"params\":[\"}\"]}"), "{\"id\":1,\"result\":\"}\\n\",\"error\":null}");
+    assert_string_equal(
+        ask(fd, "{\"id\":2,\"method\":\"echo\",\"params\":[\"x\"]} {\"id\":3,\"method\":\"echo\",\"params\":[]}"),
+        "{\"id\":2,\"result\":\"x\\n\",\"error\":null}{\"id\":3,\"result\":\"\",\"error\":null}");
+    close(fd);
+}
+
+static void errors_are_errors(void **state)
+{
+    int fd = client();
+    assert_string_equal(ask(fd, "{\"id\":1,\"method\":\"fail\",\"params\":[]}"),
+                        "{\"id\":1,\"result\":null,\"error\":\"no luck\"}");
+    assert_non_null(strstr(ask(fd, "{\"id\":1,\"method\":\"nonsense\",\"params\":[]}"), "not a valid command"));
+    assert_non_null(
+        strstr(ask(fd, "{\"id\":1,\"method\":\"echo\",\"params\":[\"1\",\"2\",\"3\",\"4\"]}"), "takes 0 to 3 words"));
+    assert_non_null(strstr(ask(fd, "{\"id\":1,\"method\":\"echo\",\"params\":[1]}"), "not a string"));
+    close(fd);
+}
+
+static void json_on_request(void **state)
+{
+    int fd = client();
+    const char *answer = ask(fd, "{\"id\":1,\"method\":\"echo\",\"params\":[\"--json\",\"one\"]}");
+    json_t *reply = json_loads(answer, 0, NULL);
+    json_t *result = json_loads(json_string_value(json_object_get(reply, "result")), 0, NULL);
+    assert_string_equal(json_string_value(json_array_get(json_object_get(result, "lines"), 0)), "one");
+    json_decref(result);
+    json_decref(reply);
+    close(fd);
+}
+
+static void garbage_closes_the_connection_only(void **state)
+{
+    static const char *const garbage[] = {
+        "hello\n", "[1]", "{\"id\":1}", "}", "{\"id\":1,\"method\":2,\"params\":[]}", "{\"id\" 1}", "\xff\xfe"};
+    for (size_t i = 0; i < sizeof garbage / sizeof *garbage; i++) {
+        int fd = client();
+        assert_string_equal(ask(fd, garbage[i]), "");
+        close(fd);
+    }
+    int fd = client();
+    assert_non_null(strstr(ask(fd, "{\"id\":1,\"method\":\"list-commands\",\"params\":[]}"), "echo"));
+    close(fd);
+}
+
+static void endless_request_is_cut_off(void **state)
+{
+    int fd = client();
+    char chunk[4096];
+    memset(chunk, ' ', sizeof chunk);
+    assert_null(ask(fd, "{\"id\":1,"));
+    bool closed = false;
+    for (int i = 0; i < 2000 && !closed; i++) {
+        closed = send(fd, chunk, sizeof chunk, MSG_NOSIGNAL) < 0;
+        event_base_loop(base, EVLOOP_NONBLOCK);
+    }
+    turn_loop();
+    assert_true(send(fd, chunk, sizeof chunk, MSG_NOSIGNAL) < 0);
+    close(fd);
+}
+
+static void second_server_is_refused_and_stale_socket_replaced(void **state)
+{
+    char error[256] = "";
+    assert_null(control_create(base, path, error, sizeof error));
+    assert_non_null(strstr(error, "another sluiced"));
+
+    char stale[80];
+    struct sockaddr_un addr = {.sun_family = AF_UNIX};
+    snprintf(stale, sizeof stale, "%s.stale", path);
+    snprintf(addr.sun_path, sizeof addr.sun_path, "%s", stale);
+    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+    assert_int_equal(bind(fd, (void *)&addr, sizeof addr), 0);
+    close(fd);
+    struct control *second = control_create(base, stale, error, sizeof error);
+    assert_non_null(second);
+    control_destroy(second);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(answers_a_command),
+        cmocka_unit_test(answers_a_request_in_pieces_and_two_at_once),
+        cmocka_unit_test(errors_are_errors),
+        cmocka_unit_test(json_on_request),
+        cmocka_unit_test(garbage_closes_the_connection_only),
+        cmocka_unit_test(endless_request_is_cut_off),
+        cmocka_unit_test(second_server_is_refused_and_stale_socket_replaced),
+    };
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
