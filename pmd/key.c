@@ -1,6 +1,6 @@
 /* The parser for everything that pmd/key_inline.h does not take.
  *
- * Only the first KEY_WINDOW bytes of a packet are looked at, whether it is in one segment or in many, so that
+ * Only the first FLOW_KEY_WINDOW bytes of a packet are looked at, whether it is in one segment or in many, so that
  * segmentation never shows in the key. What each malformed header does:
  *   - VLAN tag, LLC/SNAP, MPLS label, PBB tag cut short: eth_type names it, nothing behind is parsed.
  *   - IPv4 with a wrong version, IHL < 5, IHL past the total length, total length past the packet; IPv6 with a wrong
@@ -16,7 +16,6 @@
 #include "pmd/key.h"
 #include "pmd/key_inline.h"
 
-#define KEY_WINDOW 256
 #define ETH_HEADER_LEN 14
 #define ETH_TYPE_MIN 0x0600
 #define ETH_TYPE_RARP 0x8035
@@ -379,9 +378,9 @@ static void parse_frame(const struct reader *r, struct flow_key *key, struct pac
 
 __rte_noinline unsigned flow_key_parse_slow(const struct rte_mbuf *m, uint32_t in_port, struct flow_key *key)
 {
-    uint8_t buffer[KEY_WINDOW];
+    uint8_t buffer[FLOW_KEY_WINDOW];
     struct packet_layers layers = {0};
-    struct reader r = {.avail = RTE_MIN(m->pkt_len, (uint32_t)KEY_WINDOW), .len = m->pkt_len};
+    struct reader r = {.avail = RTE_MIN(m->pkt_len, (uint32_t)FLOW_KEY_WINDOW), .len = m->pkt_len};
 
     memset(key, 0, sizeof *key);
     if (r.len < ETH_HEADER_LEN)
@@ -472,8 +471,9 @@ static bool layers_find_ipv4(const struct reader *r, struct packet_layers *layer
 
 void packet_layers_find(const struct rte_mbuf *m, struct packet_layers *layers)
 {
-    const struct reader r = {
-        .data = rte_pktmbuf_mtod(m, const uint8_t *), .avail = RTE_MIN(m->data_len, KEY_WINDOW), .len = m->pkt_len};
+    const struct reader r = {.data = rte_pktmbuf_mtod(m, const uint8_t *),
+                             .avail = RTE_MIN(m->data_len, FLOW_KEY_WINDOW),
+                             .len = m->pkt_len};
     struct flow_key key;
 
     memset(layers, 0, sizeof *layers);

@@ -17,6 +17,9 @@
 
 #include "pmd/key.h"
 
+/* Bytes from the start of a packet that the parser looks at. */
+#define FLOW_KEY_WINDOW 256
+
 /* As flow_key_parse, but lines past the returned number are left as they were (they count as zero). */
 unsigned flow_key_parse_slow(const struct rte_mbuf *m, uint32_t in_port, struct flow_key *key);
 

@@ -23,9 +23,11 @@ struct action_sink {
     void (*drop)(void *arg, enum drop_reason reason, struct rte_mbuf *packet);
 };
 
-/* Runs `program` on each of `n` packets, in order. Takes the packets over. An operation that needs a header which the
- * packet does not have (whole) drops the packet under DROP_ACTION_MALFORMED. A packet that no operation sent anywhere
- * is dropped under DROP_POLICY. */
+/* Runs `program` on each of `n` packets, in order. Takes the packets over. If program->uses_meta, the caller has set
+ * packet_meta()->pkt_mark. Outputs may share one mbuf (refcnt > 1): a sink does not write to a packet it sends. When a
+ * copy is needed and the pool is empty, the packet ends there under DROP_NO_MBUF. An operation that needs a header
+ * which the packet does not have (whole) drops the packet under DROP_ACTION_MALFORMED. A packet that no operation sent
+ * anywhere is dropped under DROP_POLICY. */
 void program_execute(const struct program *program, struct rte_mbuf **packets, unsigned n,
                      const struct action_sink *sink);
 

@@ -1,0 +1,243 @@
+/* The interpreter: one packet at a time through the whole program. */
+#include <rte_ether.h>
+
+#include "pmd/action/checksum.h"
+#include "pmd/action/execute.h"
+#include "pmd/action/packet.h"
+#include "pmd/key_inline.h"
+#include "pmd/miss.h"
+
+/* What is worth knowing of a program before it runs over a burst. */
+struct plan {
+    const struct program_op *last_emit;   /* nothing behind it sends, drops or meters: it may have the packet itself */
+    const struct program_op *last_change; /* copies made behind it may share the data */
+};
+
+static struct plan plan_make(const struct program *program)
+{
+    struct plan plan = {0};
+
+    PROGRAM_FOR_EACH(op, program)
+    {
+        switch (op->type) {
+        case OP_OUTPUT:
+        case OP_PUNT:
+        case OP_RECIRC:
+        case OP_DROP:
+            plan.last_emit = op;
+            break;
+        case OP_METER:
+            plan.last_emit = op;
+            plan.last_change = op;
+            break;
+        case OP_TRUNCATE:
+        case OP_SET_META:
+            break;
+        default:
+            plan.last_change = op;
+        }
+    }
+    return plan;
+}
+
+/* A copy of the first `len` bytes with its metadata. NULL: the pool is empty. */
+static struct rte_mbuf *packet_copy(const struct action_sink *sink, struct rte_mbuf *m, uint32_t len)
+{
+    struct rte_mbuf *copy = rte_pktmbuf_copy(m, sink->pool, 0, len);
+
+    if (copy != NULL && m->priv_size >= PACKET_PRIV_SIZE && copy->priv_size >= PACKET_PRIV_SIZE)
+        *packet_meta(copy) = *packet_meta(m);
+    return copy;
+}
+
+static bool packet_replace_by_copy(struct action_packet *p, const struct action_sink *sink, uint32_t len)
+{
+    struct rte_mbuf *copy = packet_copy(sink, p->m, len);
+
+    if (copy == NULL)
+        return false;
+    rte_pktmbuf_free(p->m);
+    p->m = copy;
+    p->found = false;
+    return true;
+}
+
+static bool data_is_ours(const struct rte_mbuf *m)
+{
+    if (rte_mbuf_refcnt_read(m) != 1)
+        return false;
+    return RTE_MBUF_DIRECT(m) ||
+           (RTE_MBUF_HAS_EXTBUF(m) && m->shinfo != NULL && rte_mbuf_ext_refcnt_read(m->shinfo) == 1);
+}
+
+/* Makes the first segment changeable, with all headers in it. */
+static bool packet_make_writable(struct action_packet *p, const struct action_sink *sink)
+{
+    const struct rte_mbuf *m = p->m;
+
+    if (!data_is_ours(m) || (m->nb_segs > 1 && m->data_len < RTE_MIN(m->pkt_len, (uint32_t)FLOW_KEY_WINDOW))) {
+        if (!packet_replace_by_copy(p, sink, UINT32_MAX))
+            return false;
+    }
+    p->writable = true;
+    return true;
+}
+
+/* The packet to send at an operation that is not the last: the same data with one more reference if nothing changes it
+ * later, else a copy. NULL: the pool is empty. */
+static struct rte_mbuf *packet_share(const struct action_packet *p, const struct action_sink *sink, uint32_t len,
+                                     bool may_share)
+{
+    struct rte_mbuf *m = p->m;
+
+    if (may_share && len >= m->pkt_len && m->nb_segs == 1 && RTE_MBUF_DIRECT(m)) {
+        rte_mbuf_refcnt_update(m, 1);
+        return m;
+    }
+    return packet_copy(sink, m, len);
+}
+
+/* Cuts the packet itself to `len` bytes for its last operation. */
+static bool packet_truncate(struct action_packet *p, const struct action_sink *sink, uint32_t len)
+{
+    struct rte_mbuf *m = p->m;
+
+    if (len >= m->pkt_len)
+        return true;
+    if (m->nb_segs > 1 || rte_mbuf_refcnt_read(m) != 1)
+        return packet_replace_by_copy(p, sink, len);
+    m->data_len = m->pkt_len = len;
+    return true;
+}
+
+static enum drop_reason packet_change(struct action_packet *p, const struct program_op *op)
+{
+    const void *data = op->data;
+
+    switch ((enum program_op_type)op->type) {
+    case OP_PUSH_VLAN:
+        return action_push_vlan(p, data);
+    case OP_POP_VLAN:
+        return action_pop_vlan(p);
+    case OP_SET_VLAN:
+        return action_set_vlan(p, data);
+    case OP_PUSH_MPLS:
+        return action_push_mpls(p, data);
+    case OP_POP_MPLS:
+        return action_pop_mpls(p, data);
+    case OP_SET_MPLS:
+        return action_set_mpls(p, data);
+    case OP_SET_ETH:
+        return action_set_eth(p, data);
+    case OP_SET_IPV4:
+        return action_set_ipv4(p, data);
+    case OP_SET_IPV6:
+        return action_set_ipv6(p, data);
+    case OP_SET_L4:
+        return action_set_l4(p, data);
+    case OP_SET_ICMP:
+        return action_set_icmp(p, data);
+    case OP_SET_ARP:
+        return action_set_arp(p, data);
+    case OP_SET_ND:
+        return action_set_nd(p, data);
+    default:
+        return ACTION_OK;
+    }
+}
+
+static void packet_run(const struct program *program, const struct plan *plan, struct rte_mbuf *m,
+                       const struct action_sink *sink)
+{
+    struct action_packet p = {.m = m};
+    uint32_t max_len = UINT32_MAX;
+    enum drop_reason reason;
+    bool sent = false;
+
+    PROGRAM_FOR_EACH(op, program)
+    {
+        const bool last = op == plan->last_emit;
+
+        switch (op->type) {
+        case OP_OUTPUT:
+            if (last) {
+                if (!packet_truncate(&p, sink, max_len))
+                    goto no_mbuf;
+                sink->output(sink->arg, op->arg, p.m);
+                return;
+            }
+            m = packet_share(&p, sink, max_len, op > plan->last_change);
+            if (m == NULL)
+                goto no_mbuf;
+            sink->output(sink->arg, op->arg, m);
+            max_len = UINT32_MAX;
+            sent = true;
+            break;
+        case OP_PUNT: {
+            /* The control thread may change what it gets: it never shares the data. */
+            const uint16_t full_len = RTE_MIN(p.m->pkt_len, (uint32_t)UINT16_MAX);
+            if (last && rte_mbuf_refcnt_read(p.m) == 1) {
+                if (!packet_truncate(&p, sink, max_len))
+                    goto no_mbuf;
+                sink->punt(sink->arg, op->arg, p.m, full_len);
+                return;
+            }
+            m = packet_copy(sink, p.m, max_len);
+            if (m == NULL)
+                goto no_mbuf;
+            sink->punt(sink->arg, op->arg, m, full_len);
+            max_len = UINT32_MAX;
+            sent = true;
+            break;
+        }
+        case OP_TRUNCATE:
+            max_len = op->arg;
+            break;
+        case OP_RECIRC:
+            sink->recirc(sink->arg, op->arg, p.m);
+            return;
+        case OP_DROP:
+            sink->drop(sink->arg, op->arg, p.m);
+            return;
+        case OP_SET_META: {
+            const struct op_meta *meta = (const void *)op->data;
+            uint32_t *mark = &packet_meta(p.m)->pkt_mark;
+            *mark = masked32(*mark, meta->pkt_mark, meta->pkt_mark_mask);
+            break;
+        }
+        case OP_METER:
+            if (!p.writable && !packet_make_writable(&p, sink))
+                goto no_mbuf;
+            if (!sink->meter(sink->arg, op->arg, p.m)) {
+                reason = DROP_METER;
+                goto drop;
+            }
+            break;
+        default:
+            if (!p.writable && !packet_make_writable(&p, sink))
+                goto no_mbuf;
+            reason = packet_change(&p, op);
+            if (reason != ACTION_OK)
+                goto drop;
+        }
+    }
+    if (sent) {
+        rte_pktmbuf_free(p.m);
+        return;
+    }
+    reason = DROP_POLICY;
+    goto drop;
+no_mbuf:
+    reason = DROP_NO_MBUF;
+drop:
+    sink->drop(sink->arg, reason, p.m);
+}
+
+void program_execute(const struct program *program, struct rte_mbuf **packets, unsigned n,
+                     const struct action_sink *sink)
+{
+    const struct plan plan = plan_make(program);
+
+    for (unsigned i = 0; i < n; i++)
+        packet_run(program, &plan, packets[i], sink);
+}

@@ -1,0 +1,116 @@
+/* IPv4 and IPv6 headers. Addresses are in the pseudo-header of TCP, UDP and ICMPv6 (RFC 9293 3.1, RFC 768, RFC
+ * 8200 8.1), whose checksums follow; later fragments have none to follow. */
+#include <netinet/in.h>
+#include <rte_ip.h>
+
+#include "pmd/action/checksum.h"
+#include "pmd/action/packet.h"
+
+uint32_t action_ip_end(struct action_packet *p)
+{
+    const struct packet_layers *layers = action_layers(p);
+
+    if (layers->eth_type == RTE_ETHER_TYPE_IPV4) {
+        const struct rte_ipv4_hdr *ip = (const void *)action_data(p, layers->l3);
+        return layers->l3 + rte_be_to_cpu_16(ip->total_length);
+    }
+    const struct rte_ipv6_hdr *ip = (const void *)action_data(p, layers->l3);
+    return layers->l3 + sizeof *ip + rte_be_to_cpu_16(ip->payload_len);
+}
+
+/* The extension header `wanted` in front of L4, or NULL. The parser has found the chain whole. */
+static const uint8_t *find_exthdr(struct action_packet *p, uint8_t wanted)
+{
+    const struct packet_layers *layers = action_layers(p);
+    const struct rte_ipv6_hdr *ip = (const void *)action_data(p, layers->l3);
+    uint8_t next = ip->proto;
+
+    for (uint32_t offset = layers->l3 + sizeof *ip; offset < layers->l4;) {
+        const uint8_t *header = action_data(p, offset);
+        if (next == wanted)
+            return header;
+        offset += next == IPPROTO_FRAGMENT ? 8 : next == IPPROTO_AH ? (header[1] + 2) * 4 : (header[1] + 1) * 8;
+        next = header[0];
+    }
+    return NULL;
+}
+
+bool action_is_fragment(struct action_packet *p)
+{
+    const struct packet_layers *layers = action_layers(p);
+
+    if (layers->later_fragment)
+        return true;
+    if (layers->eth_type == RTE_ETHER_TYPE_IPV4) {
+        const struct rte_ipv4_hdr *ip = (const void *)action_data(p, layers->l3);
+        return (ip->fragment_offset & RTE_BE16(RTE_IPV4_HDR_MF_FLAG)) != 0;
+    }
+    const uint8_t *fragment = find_exthdr(p, IPPROTO_FRAGMENT);
+    return fragment != NULL && (fragment[3] & 1) != 0;
+}
+
+enum drop_reason action_set_ipv4(struct action_packet *p, const struct op_ipv4 *op)
+{
+    const struct packet_layers *layers = action_layers(p);
+
+    if (layers->eth_type != RTE_ETHER_TYPE_IPV4 || layers->l3 == 0)
+        return DROP_ACTION_MALFORMED;
+    struct rte_ipv4_hdr *ip = (void *)action_data(p, layers->l3);
+    uint32_t delta = 0;
+
+    if ((op->src_mask | op->dst_mask) != 0) {
+        const uint32_t src = masked32(ip->src_addr, op->src, op->src_mask);
+        const uint32_t dst = masked32(ip->dst_addr, op->dst, op->dst_mask);
+        delta = checksum_delta32(ip->src_addr, src) + checksum_delta32(ip->dst_addr, dst);
+        ip->src_addr = src;
+        ip->dst_addr = dst;
+        const enum drop_reason reason = action_l4_checksum(p, delta);
+        if (reason != ACTION_OK)
+            return reason;
+    }
+    if (op->tos_mask != 0) {
+        const uint8_t tos = masked8(ip->type_of_service, op->tos, op->tos_mask);
+        delta += checksum_delta16(rte_cpu_to_be_16(ip->type_of_service), rte_cpu_to_be_16(tos));
+        ip->type_of_service = tos;
+    }
+    if (op->ttl_mask != 0) {
+        const uint8_t ttl = masked8(ip->time_to_live, op->ttl, op->ttl_mask);
+        delta += checksum_delta16(rte_cpu_to_be_16(ip->time_to_live << 8), rte_cpu_to_be_16(ttl << 8));
+        ip->time_to_live = ttl;
+    }
+    ip->hdr_checksum = checksum_update(ip->hdr_checksum, delta);
+    return ACTION_OK;
+}
+
+/* RFC 8200, 8.1: with segments left the final destination, not this one, is in the pseudo-header. */
+static bool dst_is_in_pseudo_header(struct action_packet *p)
+{
+    const uint8_t *routing = find_exthdr(p, IPPROTO_ROUTING);
+
+    return routing == NULL || routing[3] == 0;
+}
+
+enum drop_reason action_set_ipv6(struct action_packet *p, const struct op_ipv6 *op)
+{
+    const struct packet_layers *layers = action_layers(p);
+
+    if (layers->eth_type != RTE_ETHER_TYPE_IPV6 || layers->l3 == 0)
+        return DROP_ACTION_MALFORMED;
+    struct rte_ipv6_hdr *ip = (void *)action_data(p, layers->l3);
+    uint32_t delta = masked_write(ip->src_addr, op->src, op->src_mask, 16);
+    const uint32_t dst_delta = masked_write(ip->dst_addr, op->dst, op->dst_mask, 16);
+
+    if (dst_delta != 0 && dst_is_in_pseudo_header(p))
+        delta += dst_delta;
+    if (delta != 0) {
+        const enum drop_reason reason = action_l4_checksum(p, delta);
+        if (reason != ACTION_OK)
+            return reason;
+    }
+
+    const uint32_t mask = (rte_be_to_cpu_32(op->label_mask) & 0xfffff) | (uint32_t)op->tos_mask << 20;
+    const uint32_t value = (rte_be_to_cpu_32(op->label) & 0xfffff) | (uint32_t)op->tos << 20;
+    ip->vtc_flow = masked32(ip->vtc_flow, rte_cpu_to_be_32(value), rte_cpu_to_be_32(mask));
+    ip->hop_limits = masked8(ip->hop_limits, op->ttl, op->ttl_mask);
+    return ACTION_OK;
+}

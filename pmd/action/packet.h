@@ -1,0 +1,60 @@
+/* A packet while a program runs on it, and the operations that change it. For pmd/action/ alone.
+ *
+ * The interpreter makes the first segment its own, with all headers in it, before it calls an operation. An operation
+ * returns ACTION_OK, or why the packet has to be dropped.
+ */
+#ifndef PMD_ACTION_PACKET_H
+#define PMD_ACTION_PACKET_H
+
+#include <rte_mbuf.h>
+
+#include "pmd/drop.h"
+#include "pmd/key.h"
+#include "pmd/program.h"
+
+#define ACTION_OK DROP_N_REASONS
+
+struct action_packet {
+    struct rte_mbuf *m;
+    bool writable;
+    bool found; /* layers holds; cleared when a header comes or goes */
+    struct packet_layers layers;
+};
+
+static inline const struct packet_layers *action_layers(struct action_packet *p)
+{
+    if (!p->found) {
+        packet_layers_find(p->m, &p->layers);
+        p->found = true;
+    }
+    return &p->layers;
+}
+
+static inline uint8_t *action_data(struct action_packet *p, uint32_t offset)
+{
+    return rte_pktmbuf_mtod_offset(p->m, uint8_t *, offset);
+}
+
+/* Where the IP payload ends (padding is behind it). The packet has an IP header. */
+uint32_t action_ip_end(struct action_packet *p);
+/* A fragment, the first one included. The packet has an IP header. */
+bool action_is_fragment(struct action_packet *p);
+/* Brings the checksum of TCP, UDP or ICMPv6 up to date (see checksum.h). Later fragments and other protocols have none;
+ * a packet that should have one out of the parser's sight is DROP_ACTION_MALFORMED, as it would go out broken. */
+enum drop_reason action_l4_checksum(struct action_packet *p, uint32_t delta);
+
+enum drop_reason action_push_vlan(struct action_packet *p, const struct op_vlan *op);
+enum drop_reason action_pop_vlan(struct action_packet *p);
+enum drop_reason action_set_vlan(struct action_packet *p, const struct op_vlan *op);
+enum drop_reason action_push_mpls(struct action_packet *p, const struct op_mpls *op);
+enum drop_reason action_pop_mpls(struct action_packet *p, const struct op_mpls *op);
+enum drop_reason action_set_mpls(struct action_packet *p, const struct op_mpls *op);
+enum drop_reason action_set_eth(struct action_packet *p, const struct op_eth *op);
+enum drop_reason action_set_ipv4(struct action_packet *p, const struct op_ipv4 *op);
+enum drop_reason action_set_ipv6(struct action_packet *p, const struct op_ipv6 *op);
+enum drop_reason action_set_l4(struct action_packet *p, const struct op_l4 *op);
+enum drop_reason action_set_icmp(struct action_packet *p, const struct op_icmp *op);
+enum drop_reason action_set_arp(struct action_packet *p, const struct op_arp *op);
+enum drop_reason action_set_nd(struct action_packet *p, const struct op_nd *op);
+
+#endif

@@ -1,0 +1,44 @@
+/* VLAN tags: IEEE 802.1Q; OpenFlow 1.3.5, 5.12. */
+#include <rte_ether.h>
+#include <string.h>
+
+#include "pmd/action/checksum.h"
+#include "pmd/action/packet.h"
+
+#define TAG_LEN 4
+#define ADDRESSES_LEN 12
+
+enum drop_reason action_push_vlan(struct action_packet *p, const struct op_vlan *op)
+{
+    if (p->m->data_len < RTE_ETHER_HDR_LEN)
+        return DROP_ACTION_MALFORMED;
+    uint8_t *data = (uint8_t *)rte_pktmbuf_prepend(p->m, TAG_LEN);
+    if (data == NULL)
+        return DROP_ACTION_NO_ROOM;
+    memmove(data, data + TAG_LEN, ADDRESSES_LEN);
+    memcpy(data + 12, &op->tpid, 2);
+    memcpy(data + 14, &op->tci, 2);
+    p->found = false;
+    return ACTION_OK;
+}
+
+enum drop_reason action_pop_vlan(struct action_packet *p)
+{
+    if (action_layers(p)->vlan == 0)
+        return ACTION_OK;
+    uint8_t *data = action_data(p, 0);
+    memmove(data + TAG_LEN, data, ADDRESSES_LEN);
+    rte_pktmbuf_adj(p->m, TAG_LEN);
+    p->found = false;
+    return ACTION_OK;
+}
+
+enum drop_reason action_set_vlan(struct action_packet *p, const struct op_vlan *op)
+{
+    const struct packet_layers *layers = action_layers(p);
+
+    if (layers->vlan == 0)
+        return DROP_ACTION_MALFORMED;
+    masked_write(action_data(p, layers->vlan + 2), &op->tci, &op->tci_mask, 2);
+    return ACTION_OK;
+}
