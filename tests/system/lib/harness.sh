@@ -1,0 +1,160 @@
+# Sourced first by every system test: strict mode, a scratch directory, clean-up that also runs on failure, assertions.
+#
+#   #!/bin/bash
+#   # What the test shows.
+#   # timeout: 60                     (seconds; 120 without it; read by tests/system/run)
+#   . "$(dirname "$0")/lib/harness.sh"
+#
+# A test is the commands behind that: the first that fails ends it with the place and the switch's last log lines. It runs alone
+# (tests/system/basic_forward_test.sh) and, one after the other, by tests/system/run. TEST_KEEP=1 keeps the directory.
+#
+# Whatever a test makes outside TEST_DIR it notes with `on_exit`, which is kept in a file, so that the runner can clean up
+# behind a test that was killed.
+# shellcheck shell=bash
+set -eEuo pipefail
+
+TEST_LIB=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+TOP=$(cd "$TEST_LIB/../../.." && pwd)
+BUILD=${SLUICE_BUILD:-$TOP/build}
+PYTHON=/usr/bin/python3 # Debian's, which has scapy; another python3 may come first in PATH
+export SLUICE_BUILD=$BUILD PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=$TEST_LIB
+
+# on_exit pid N | netns NAME | link NAME | file PATH
+on_exit() { echo "$*" >>"$TEST_DIR/on_exit"; }
+
+end_pid() {
+    kill "$1" 2>/dev/null || return 0
+    for _ in $(seq 50); do kill -0 "$1" 2>/dev/null || return 0; sleep 0.1; done
+    kill -KILL "$1" 2>/dev/null || true
+}
+
+# Undoes what TEST_DIR/on_exit lists, last first.
+clean_up() {
+    local kind what
+    [ -e "$1/on_exit" ] || return 0
+    while read -r kind what; do
+        case $kind in
+            pid) end_pid "$what" ;;
+            netns) [ ! -e "/run/netns/$what" ] || ip netns del "$what" ;;
+            link) [ ! -e "/sys/class/net/$what" ] || ip link del "$what" ;;
+            file) rm -f "$what" ;;
+        esac
+    done < <(tac "$1/on_exit")
+    rm -f "$1/on_exit"
+}
+
+# The runner sources this file for clean_up alone.
+if [ -n "${HARNESS_CLEAN_UP_ONLY:-}" ]; then
+    return 0
+fi
+
+[ "$(id -u)" = 0 ] || { echo "system tests need root: network namespaces, hugepages" >&2; exit 1; }
+
+TEST_NAME=$(basename "$0" _test.sh)
+TEST_ID=s$$ # in the names of namespaces and interfaces
+if [ -z "${TEST_DIR:-}" ]; then
+    TEST_DIR=$(mktemp -d "/tmp/sluice-$TEST_NAME.XXXXXX")
+    TEST_DIR_OWN=1
+fi
+export TEST_DIR
+export GUEST_DIR=$TEST_DIR/guests VM_DIR=$TEST_DIR/vms
+chmod 755 "$TEST_DIR"
+
+show_logs() {
+    local log
+    for log in "$TEST_DIR"/*.log "$GUEST_DIR"/*.log "$VM_DIR"/*.log; do
+        [ -s "$log" ] || continue
+        echo "--- ${log#"$TEST_DIR"/}, last lines" >&2
+        tail -n "${TEST_LOG_LINES:-25}" "$log" >&2
+    done
+}
+
+finish() {
+    local status=$?
+    trap - EXIT ERR TERM INT
+    set +eE
+    [ "$status" = 0 ] || show_logs
+    clean_up "$TEST_DIR"
+    if [ -n "${TEST_DIR_OWN:-}" ]; then
+        if [ -n "${TEST_KEEP:-}" ]; then echo "kept: $TEST_DIR"; else rm -rf "$TEST_DIR"; fi
+        if [ "$status" = 0 ]; then echo "$TEST_NAME: ok"; else echo "$TEST_NAME: FAIL"; fi
+    fi
+    exit "$status"
+}
+trap finish EXIT
+trap 'exit 143' TERM INT
+trap 'echo "failed: $BASH_COMMAND" >&2; show_place' ERR
+
+# Which line of the test it was.
+show_place() {
+    local i
+    for ((i = 1; i < ${#FUNCNAME[@]}; i++)); do
+        case ${BASH_SOURCE[i]} in
+            *_test.sh) echo "  at $(basename "${BASH_SOURCE[i]}"):${BASH_LINENO[i - 1]}" >&2 ;;
+        esac
+    done
+}
+
+# --- assertions and waiting ------------------------------------------------------------------------------------------
+
+fail() {
+    echo "FAIL: $*" >&2
+    show_place
+    trap - ERR
+    exit 1
+}
+
+step() { echo "- $*"; }
+
+# assert_eq ACTUAL EXPECTED [WHAT]
+assert_eq() { [ "$1" = "$2" ] || fail "${3:-value}: '$1' instead of '$2'"; }
+
+# assert_contains TEXT PART...: every part is in the text
+assert_contains() {
+    local text=$1 part
+    shift
+    for part in "$@"; do
+        case $text in *"$part"*) ;; *) fail "no '$part' in: $text" ;; esac
+    done
+}
+
+# assert_lacks TEXT PART...
+assert_lacks() {
+    local text=$1 part
+    shift
+    for part in "$@"; do
+        case $text in *"$part"*) fail "unexpected '$part' in: $text" ;; esac
+    done
+}
+
+# assert_matches TEXT REGEX: some line matches the extended regular expression
+assert_matches() { grep -qE -- "$2" <<<"$1" || fail "no line like '$2' in: $1"; }
+
+# assert_fails COMMAND...: must exit with failure; its output is left in $OUTPUT
+assert_fails() {
+    if OUTPUT=$("$@" 2>&1); then
+        fail "should have failed: $* -> $OUTPUT"
+    fi
+}
+
+# wait_until SECONDS COMMAND...: repeats the command until it succeeds
+wait_until() {
+    local end=$(($(date +%s%N) + $1 * 1000000000)) wanted=$1
+    shift
+    until "$@" >/dev/null 2>&1; do
+        [ "$(date +%s%N)" -lt "$end" ] || fail "not within $wanted s: $*"
+        sleep 0.1
+    done
+}
+
+# background LOG COMMAND...: starts it with output in TEST_DIR/LOG.log, ended at exit; its pid is left in $PID
+background() {
+    local log=$1
+    shift
+    setsid "$@" >"$TEST_DIR/$log.log" 2>&1 </dev/null &
+    PID=$!
+    on_exit pid "$PID"
+}
+
+. "$TEST_LIB/net.sh"
+. "$TEST_LIB/sluice.sh"

@@ -1,0 +1,85 @@
+# The switch under test and its clients.
+#
+# SLUICED and SLUICECTL name other binaries, for example lib/ovs-as-sluiced, which runs OVS-DPDK on the same configuration:
+# a test that passes there asks for what OpenFlow clients know.
+# shellcheck shell=bash
+
+SLUICED=${SLUICED:-$BUILD/sluiced}
+SLUICECTL=${SLUICECTL:-$BUILD/sluicectl}
+RUN_DIR=$TEST_DIR/run
+MGMT=unix:$RUN_DIR/br0.mgmt
+PMD_CORE=${PMD_CORE:-$(($(nproc) > 1 ? 1 : 0))}
+SLUICE_PID=
+
+# Packet memory in MB, and whether hugepages can give it.
+TEST_MEMORY=${TEST_MEMORY:-256}
+free_pages=$(cat /sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages 2>/dev/null || echo 0)
+HUGEPAGES=${HUGEPAGES:-$([ "$free_pages" -gt $((TEST_MEMORY / 2 + 64)) ] && echo true || echo false)}
+
+# sluice_config BRIDGE_KEYS PORT...: writes TEST_DIR/sluice.json with bridge br0; BRIDGE_KEYS are more keys of the bridge as
+# JSON, such as '"fail_mode": "secure"'; PORT is the JSON of a port (port_json, or by hand). PMD_KEYS adds to the pmd section.
+sluice_config() {
+    local keys=$1 ports='' port
+    shift
+    for port in "$@"; do ports+="${ports:+,
+      }$port"; done
+    cat >"$TEST_DIR/sluice.json" <<JSON
+{
+  "run_dir": "$RUN_DIR",
+  "dpdk": { "eal_args": ["--no-pci", "--in-memory", "-m", "$TEST_MEMORY", "--file-prefix", "$TEST_ID"], "hugepages": $HUGEPAGES },
+  "pmd": { "cores": [$PMD_CORE]${PMD_KEYS:+, $PMD_KEYS} },
+  "control": { "core": 0 },
+  "bridges": [ {
+    "name": "br0", "datapath_id": "0000000000000001", $keys,
+    "ports": [
+      $ports
+    ] } ]
+}
+JSON
+}
+
+sluice_answers() { ovs-appctl -T 5 -t "$RUN_DIR/sluiced.ctl" version; }
+
+# start_sluice [CONFIG]: returns when the control socket answers.
+start_sluice() {
+    local end=$((SECONDS + 30))
+    [ -x "$SLUICED" ] || fail "no $SLUICED: build first"
+    background sluiced "$SLUICED" "${1:-$TEST_DIR/sluice.json}"
+    SLUICE_PID=$PID
+    until sluice_answers >/dev/null 2>&1; do
+        kill -0 "$SLUICE_PID" 2>/dev/null || fail "sluiced ended at start"
+        [ "$SECONDS" -lt "$end" ] || fail "sluiced is not ready after 30 s"
+        sleep 0.1
+    done
+}
+
+sluice_runs() { kill -0 "$SLUICE_PID" 2>/dev/null; }
+
+# stop_sluice: SIGTERM and the end; fails if that takes more than 2 s or the exit status is not 0.
+stop_sluice() {
+    local status=0
+    kill -TERM "$SLUICE_PID"
+    for _ in $(seq 100); do sluice_runs || break; sleep 0.02; done
+    ! sluice_runs || fail "sluiced still runs 2 s after SIGTERM"
+    wait "$SLUICE_PID" || status=$?
+    assert_eq "$status" 0 "exit status of sluiced"
+    SLUICE_PID=
+}
+
+ctl() { "$SLUICECTL" -t "$RUN_DIR/sluiced.ctl" "$@"; }
+appctl() { ovs-appctl -T 10 -t "$RUN_DIR/sluiced.ctl" "$@"; }
+
+# ofctl [OPTION...] VERB [what follows the switch's name]; OF=OpenFlow13 chooses the version.
+ofctl() {
+    local options=(-t "${OFCTL_TIMEOUT:-60}")
+    [ -z "${OF:-}" ] || options+=(-O "$OF")
+    while [[ $1 == -* ]]; do options+=("$1"); shift; done
+    local verb=$1
+    shift
+    ovs-ofctl "${options[@]}" "$verb" "$MGMT" "$@"
+}
+flows_without_stats() { ofctl dump-flows --no-stats --no-names "$@" | sed 's/^ //' | grep -v '^NXST\|^OFPST' || true; }
+
+# The n_packets of the rules that `ofctl dump-flows MATCH` lists, summed.
+rule_packets() { ofctl dump-flows "$@" | sed -n 's/.*n_packets=\([0-9]*\).*/\1/p' | awk '{n += $1} END {print n + 0}'; }
+rule_packets_are() { [ "$(rule_packets "${@:2}")" = "$1" ]; }
