@@ -274,7 +274,9 @@ static void fill_value(const struct config_key *key, const struct json_node *nod
         fill_section(key->section, node, field, faults, root);
         break;
     case KEY_SECTIONS:
-        for (size_t i = 0; check_list(key, node, faults) && i < node->n_children; i++)
+        if (!check_list(key, node, faults))
+            break;
+        for (size_t i = 0; i < node->n_children; i++)
             fill_section(key->section, &node->children[i], config_section_append(key->section, field, count), faults,
                          root);
         break;
