@@ -103,6 +103,8 @@ static u128 value_bits(const struct field *f)
     switch (f->id) {
     case FIELD_IP_TOS:
         return 0xfc; /* the ECN bits are another field */
+    case FIELD_VLAN_VID:
+        return 0x1fff; /* OFPVID_PRESENT included; as a subfield it is the 12 bits of the id */
     case FIELD_ARP_OP:
         return 0xff; /* the key keeps one byte */
     default:

@@ -70,9 +70,9 @@ struct field {
     enum field_maskable maskable;
     enum field_prereq prereq;
     enum field_style style;
-    uint32_t oxm;      /* OXM header without mask bit; 0 = has none */
-    uint32_t nxm;      /* NXM header; 0 = has none */
-    uint8_t oxm_since; /* wire version that first has the OXM: 0x04 = 1.3 ... 0x06 = 1.5 */
+    uint32_t oxm;                    /* OXM header without mask bit; 0 = has none */
+    uint32_t nxm;                    /* NXM header; 0 = has none */
+    uint8_t oxm_since;               /* wire version that first has the OXM: 0x04 = 1.3 ... 0x06 = 1.5 */
     const char *nxm_name, *oxm_name; /* "NXM_OF_ETH_SRC", "OXM_OF_ETH_SRC"; NULL = has none */
 };
 
@@ -123,6 +123,8 @@ char *match_parse(const char *text, struct match *match, bool (*port_by_name)(vo
 char *match_format(const struct match *match, const char *(*port_name)(void *arg, uint32_t ofport), void *arg);
 /* A full flow as ofproto/trace prints it: "udp,in_port=1,vlan_tci=0x0000,dl_src=...". malloc'ed. */
 char *flow_format(const struct flow *flow, const char *(*port_name)(void *arg, uint32_t ofport), void *arg);
+/* A megaflow as ofproto/trace prints it: "recirc_id=0,eth,udp,in_port=1,nw_dst=10.0.0.0/8,nw_frag=no". malloc'ed. */
+char *match_format_megaflow(const struct match *match, const char *(*port_name)(void *arg, uint32_t ofport), void *arg);
 /* Key and mask of a megaflow as "ovs-appctl dpctl/dump-flows" prints it:
  * "recirc_id(0),in_port(2),eth_type(0x0800),ipv4(dst=10.0.0.0/8,frag=no)". */
 char *megaflow_format(const struct flow_key *key, const struct flow_key *mask,
