@@ -1,0 +1,144 @@
+/* Megaflows, as the control thread installs, changes, removes and reads them. */
+#include <errno.h>
+#include <string.h>
+
+#include "pmd/datapath_internal.h"
+
+uint32_t megaflow_id(const struct megaflow *mf)
+{
+    return mf->id;
+}
+
+const struct flow_key *megaflow_key(const struct megaflow *mf, struct flow_key *copy)
+{
+    memset(copy, 0, sizeof *copy);
+    memcpy(copy, mf->line0, FLOW_KEY_LINE);
+    if (mf->mask_lines > 1)
+        memcpy((uint8_t *)copy + FLOW_KEY_LINE, mf->more, (size_t)(mf->mask_lines - 1) * FLOW_KEY_LINE);
+    return copy;
+}
+
+const struct flow_key *megaflow_mask(const struct megaflow *mf)
+{
+    return &mf->tuple->mask;
+}
+
+const struct program *megaflow_program(const struct megaflow *mf)
+{
+    return mf->program;
+}
+
+struct megaflow *datapath_megaflow(const struct datapath *dp, uint32_t id)
+{
+    if (id >= dp->megaflows.n_touched || !dp->megaflows.slots[id].alive)
+        return NULL;
+    return &dp->megaflows.slots[id];
+}
+
+/* Whether `mask` looks at nothing but in_port, so that the megaflow takes all that the port receives. */
+static bool mask_is_port_only(const struct tuple *tuple)
+{
+    return tuple->n_words == 1 && tuple->words[0] == 0 && tuple->mask.in_port == UINT32_MAX;
+}
+
+static void port_megaflow_set(struct datapath *dp, const struct megaflow *mf, struct megaflow *value)
+{
+    const struct flow_key *key = (const void *)mf->line0;
+
+    if (!mask_is_port_only(mf->tuple) || key->recirc_id != 0 || key->in_port >= PORT_MAX)
+        return;
+    if (value == NULL && dp->port_megaflows[key->in_port] != mf)
+        return;
+    __atomic_store_n(&dp->port_megaflows[key->in_port], value, __ATOMIC_RELEASE);
+}
+
+struct megaflow *datapath_megaflow_install(struct datapath *dp, const struct flow_key *key, const struct flow_key *mask,
+                                           struct program *program, int *error)
+{
+    struct tuple *tuple = tss_tuple_make(&dp->tss, mask, error);
+    struct megaflow *mf;
+
+    if (tuple == NULL)
+        return NULL;
+    mf = tss_tuple_find(&dp->tss, tuple, key, FLOW_KEY_LINES);
+    if (mf != NULL) {
+        *error = -EEXIST;
+        return NULL;
+    }
+    mf = megaflow_alloc(&dp->megaflows, &dp->rcu);
+    if (mf == NULL) {
+        *error = -ENOSPC;
+        tss_tuple_release(&dp->tss, tuple);
+        return NULL;
+    }
+    *error = megaflow_set_key(mf, key, &tuple->mask, tuple->n_lines);
+    if (*error == 0) {
+        mf->program = program;
+        mf->tuple = tuple;
+        *error = tss_insert(&dp->tss, mf);
+    }
+    if (*error != 0) {
+        megaflow_unalloc(&dp->megaflows, mf);
+        tss_tuple_release(&dp->tss, tuple);
+        return NULL;
+    }
+    megaflow_publish(mf);
+    port_megaflow_set(dp, mf, mf);
+    return mf;
+}
+
+struct program *datapath_megaflow_set_program(struct datapath *dp, struct megaflow *mf, struct program *program)
+{
+    const struct program *old = mf->program;
+
+    __atomic_store_n(&mf->program, program, __ATOMIC_RELEASE);
+    return (struct program *)(uintptr_t)old;
+}
+
+struct program *datapath_megaflow_remove(struct datapath *dp, struct megaflow *mf)
+{
+    struct program *program = (struct program *)(uintptr_t)mf->program;
+
+    port_megaflow_set(dp, mf, NULL);
+    tss_remove(&dp->tss, mf);
+    megaflow_retire(&dp->megaflows, mf);
+    tss_tuple_release(&dp->tss, mf->tuple);
+    return program;
+}
+
+struct megaflow *datapath_megaflow_lookup(const struct datapath *dp, const struct flow_key *key)
+{
+    return tss_find(&dp->tss, key, FLOW_KEY_LINES);
+}
+
+uint32_t datapath_n_megaflows(const struct datapath *dp)
+{
+    return dp->megaflows.n_used;
+}
+
+uint32_t datapath_n_masks(const struct datapath *dp)
+{
+    return dp->tss.list->n;
+}
+
+const struct flow_key *datapath_mask(const struct datapath *dp, uint32_t i, uint32_t *n_megaflows)
+{
+    const struct tuple *tuple = dp->tss.list->refs[i].tuple;
+
+    if (n_megaflows != NULL)
+        *n_megaflows = tuple->n;
+    return &tuple->mask;
+}
+
+void datapath_megaflow_stats(const struct datapath *dp, const struct megaflow *mf, struct megaflow_stats *stats)
+{
+    *stats = (struct megaflow_stats){0};
+    for (unsigned i = 0; i < dp->megaflows.n_counters; i++) {
+        const struct megaflow_counters *counters = &dp->megaflows.counters[i][mf->id];
+
+        stats->packets += COUNTED(counters->packets);
+        stats->bytes += COUNTED(counters->bytes);
+        stats->used_ms = RTE_MAX(stats->used_ms, COUNTED(counters->used_ms));
+        stats->tcp_flags |= COUNTED(counters->tcp_flags);
+    }
+}

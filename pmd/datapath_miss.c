@@ -1,0 +1,82 @@
+/* The control thread's ends of the rings. */
+#include <string.h>
+#include <unistd.h>
+
+#include "pmd/poll_thread.h"
+
+unsigned datapath_miss_dequeue(struct datapath *dp, struct rte_mbuf **packets, unsigned n)
+{
+    unsigned total = 0, share = RTE_MAX(1u, n / dp->n_threads);
+
+    /* First a fair share from each thread, then whatever there is. */
+    for (unsigned round = 0; round < 2; round++) {
+        for (unsigned i = 0; i < dp->n_threads && total < n; i++) {
+            struct poll_thread *thread = dp->threads[(dp->miss_turn + i) % dp->n_threads];
+            unsigned want = round == 0 ? RTE_MIN(share, n - total) : n - total;
+
+            total += rte_ring_sc_dequeue_burst(thread->up, (void **)(packets + total), want, NULL);
+        }
+    }
+    dp->miss_turn = (dp->miss_turn + 1) % dp->n_threads;
+    return total;
+}
+
+/* `down` has room for all misses that can be away at once and as many injected packets again (see poll_thread_create):
+ * a return fails only if packets are injected faster than they run. The flow that waits for the packet is then given up
+ * by its thread when it is stale. */
+static void send_down(struct datapath *dp, unsigned index, struct rte_mbuf *packet)
+{
+    if (index < dp->n_threads && rte_ring_sp_enqueue(dp->threads[index]->down, packet) == 0)
+        return;
+    datapath_count_drop(dp, DROP_CONTROL_BACKLOG, 1);
+    rte_pktmbuf_free(packet);
+}
+
+void datapath_miss_return(struct datapath *dp, struct rte_mbuf *packet)
+{
+    send_down(dp, packet_meta(packet)->thread, packet);
+}
+
+void datapath_inject(struct datapath *dp, struct rte_mbuf *packet, uint32_t in_port, const struct program *program)
+{
+    struct packet_meta *meta = packet_meta(packet);
+
+    memset(meta, 0, sizeof *meta);
+    meta->in_port = in_port;
+    meta->pending = PACKET_NOT_PENDING;
+    meta->program = program;
+    meta->drop_reason = DROP_POLICY;
+    /* The last quarter is for misses on their way back. */
+    if (rte_ring_free_count(dp->threads[0]->down) <= dp->params.miss_ring) {
+        datapath_count_drop(dp, DROP_CONTROL_BACKLOG, 1);
+        rte_pktmbuf_free(packet);
+        return;
+    }
+    send_down(dp, 0, packet);
+}
+
+int datapath_miss_fd(const struct datapath *dp)
+{
+    return dp->miss_fd;
+}
+
+void datapath_miss_arm(struct datapath *dp)
+{
+    /* Before the caller looks at the rings once more (see miss_wake). */
+    __atomic_store_n(&dp->miss_armed, 1, __ATOMIC_SEQ_CST);
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+}
+
+void datapath_miss_ack(struct datapath *dp)
+{
+    uint64_t count;
+
+    while (read(dp->miss_fd, &count, sizeof count) > 0)
+        ;
+}
+
+void datapath_count_drop(struct datapath *dp, enum drop_reason reason, uint64_t packets)
+{
+    if ((unsigned)reason < DROP_N_REASONS)
+        dp->drops.packets[reason] += packets;
+}

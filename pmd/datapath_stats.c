@@ -1,0 +1,100 @@
+/* What the threads counted, summed for the control thread. */
+#include <string.h>
+
+#include "pmd/poll_thread.h"
+
+void datapath_port_stats(const struct datapath *dp, uint32_t index, struct datapath_port_stats *stats)
+{
+    memset(stats, 0, sizeof *stats);
+    if (index >= PORT_MAX)
+        return;
+    for (unsigned i = 0; i < dp->n_threads; i++) {
+        const struct port_counters *counters = &dp->threads[i]->port_counters[index];
+
+        stats->rx_packets += COUNTED(counters->rx_packets);
+        stats->rx_bytes += COUNTED(counters->rx_bytes);
+        stats->tx_packets += COUNTED(counters->tx_packets);
+        stats->tx_bytes += COUNTED(counters->tx_bytes);
+        for (unsigned r = 0; r < DROP_N_REASONS; r++)
+            stats->drops[r] += COUNTED(counters->drops[r]);
+    }
+    stats->tx_dropped = stats->drops[DROP_TX_QUEUE_FULL] + stats->drops[DROP_TX_PORT_DOWN] +
+                        stats->drops[DROP_TX_NO_PORT] + stats->drops[DROP_TX_OVERSIZE];
+}
+
+/* All counters of struct poll_counters are 64 bits wide. */
+static void counters_read(const struct poll_counters *from, struct poll_counters *to)
+{
+    const uint64_t *source = (const uint64_t *)from;
+    uint64_t *target = (uint64_t *)to;
+
+    for (unsigned i = 0; i < sizeof *from / sizeof *source; i++)
+        target[i] = COUNTED(source[i]);
+}
+
+void datapath_pmd_stats(const struct datapath *dp, unsigned index, struct pmd_stats *stats)
+{
+    const struct poll_thread *thread = dp->threads[index];
+    struct poll_counters now, total;
+
+    counters_read(&thread->counters, &now);
+    total = now;
+    for (unsigned i = 0; i < sizeof total / sizeof(uint64_t); i++)
+        ((uint64_t *)&total)[i] -= ((const uint64_t *)&dp->cleared[index])[i];
+
+    *stats = (struct pmd_stats){
+        .lcore = thread->lcore,
+        .numa_node = thread->socket,
+        .cycles_busy = total.cycles_busy,
+        .cycles_idle = total.cycles_idle,
+        .cycles_asleep = total.cycles_asleep,
+        .polls = total.polls,
+        .polls_busy = total.polls_busy,
+        .rx_packets = total.rx_packets,
+        .rx_batches = total.rx_batches,
+        .port_program_hits = total.port_program_hits,
+        .emc_hits = total.emc_hits,
+        .tss_hits = total.tss_hits,
+        .tss_lookups = total.tss_lookups,
+        .misses = total.misses,
+        .parked = total.parked,
+        .tx_packets = total.tx_packets,
+        .tx_batches = total.tx_batches,
+        .groups = total.groups,
+        .longest_turn = now.longest_turn,
+        .emc_capacity = thread->emc.capacity,
+        .emc_used = COUNTED(thread->emc.n_used),
+        .n_rxqs = dp->poll_lists[index]->n,
+    };
+    memcpy(stats->stage_cycles, total.stage_cycles, sizeof stats->stage_cycles);
+    stats->stage_cycles[PMD_STAGE_IDLE] = total.cycles_idle;
+}
+
+void datapath_pmd_stats_clear(struct datapath *dp)
+{
+    for (unsigned i = 0; i < dp->n_threads; i++) {
+        counters_read(&dp->threads[i]->counters, &dp->cleared[i]);
+        __atomic_store_n(&dp->threads[i]->clear_longest, dp->threads[i]->clear_longest + 1, __ATOMIC_RELAXED);
+    }
+}
+
+unsigned datapath_pmd_rxqs(const struct datapath *dp, unsigned thread, uint32_t *ports, uint16_t *queues, unsigned n)
+{
+    const struct poll_list *list = dp->poll_lists[thread];
+    unsigned count = RTE_MIN(n, list->n);
+
+    for (unsigned i = 0; i < count; i++) {
+        ports[i] = list->entries[i].in_port;
+        queues[i] = list->entries[i].queue;
+    }
+    return count;
+}
+
+void datapath_drops(const struct datapath *dp, struct drop_counters *sum)
+{
+    *sum = dp->drops;
+    for (unsigned i = 0; i < dp->n_threads; i++) {
+        for (unsigned r = 0; r < DROP_N_REASONS; r++)
+            sum->packets[r] += COUNTED(dp->threads[i]->drops.packets[r]);
+    }
+}

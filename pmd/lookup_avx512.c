@@ -1,0 +1,26 @@
+#include <immintrin.h>
+#include <rte_cpuflags.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#define LOOKUP_OPS lookup_avx512
+#define LOOKUP_NAME "avx512"
+
+extern const struct lookup_ops LOOKUP_OPS;
+
+static bool supported(void)
+{
+    return rte_cpu_get_flag_enabled(RTE_CPUFLAG_AVX512F) > 0 && rte_cpu_get_flag_enabled(RTE_CPUFLAG_AVX512BW) > 0 &&
+           rte_cpu_get_flag_enabled(RTE_CPUFLAG_AVX512VL) > 0;
+}
+
+static inline bool line_differs(const uint64_t *key, const uint64_t *mask, const uint64_t *want)
+{
+    /* want ^ (key & mask) in one operation: 0x78 is its truth table. */
+    __m512i differ =
+        _mm512_ternarylogic_epi64(_mm512_load_si512(want), _mm512_load_si512(key), _mm512_load_si512(mask), 0x78);
+
+    return _mm512_test_epi64_mask(differ, differ) != 0;
+}
+
+#include "pmd/lookup_impl.h"

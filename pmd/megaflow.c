@@ -1,0 +1,123 @@
+#include "pmd/megaflow.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "pmd/datapath.h"
+
+int megaflow_table_init(struct megaflow_table *table, uint32_t limit)
+{
+    memset(table, 0, sizeof *table);
+    table->memory = hugemem_alloc((size_t)limit * sizeof *table->slots, SOCKET_ID_ANY);
+    if (table->memory.ptr == NULL)
+        return -ENOMEM;
+    table->slots = table->memory.ptr;
+    table->limit = limit;
+    table->free = table->waiting = table->fresh = MEGAFLOW_NONE;
+    return 0;
+}
+
+void megaflow_table_fini(struct megaflow_table *table)
+{
+    for (uint32_t i = 0; i < table->n_touched; i++)
+        free(table->slots[i].more);
+    hugemem_free(&table->memory);
+}
+
+struct megaflow *megaflow_alloc(struct megaflow_table *table, struct rcu *rcu)
+{
+    struct megaflow *mf;
+
+    if (table->free == MEGAFLOW_NONE && table->n_touched == table->limit)
+        megaflow_reclaim(table, rcu);
+    if (table->free != MEGAFLOW_NONE) {
+        mf = &table->slots[table->free];
+        table->free = mf->next;
+        for (unsigned i = 0; i < table->n_counters; i++)
+            memset(&table->counters[i][mf->id], 0, sizeof table->counters[i][mf->id]);
+    } else if (table->n_touched < table->limit) {
+        mf = &table->slots[table->n_touched];
+        mf->id = table->n_touched++;
+    } else {
+        return NULL;
+    }
+    table->n_used++;
+    return mf;
+}
+
+int megaflow_set_key(struct megaflow *mf, const struct flow_key *key, const struct flow_key *mask, unsigned mask_lines)
+{
+    const uint64_t *k = (const uint64_t *)key, *m = (const uint64_t *)mask;
+
+    if (mask_lines > 1) {
+        mf->more = aligned_alloc(FLOW_KEY_LINE, (size_t)(mask_lines - 1) * FLOW_KEY_LINE);
+        if (mf->more == NULL)
+            return -ENOMEM;
+    }
+    mf->mask = m;
+    mf->mask_lines = mask_lines;
+    mf->key_lines = 1;
+    for (unsigned w = 0; w < LINE_WORDS; w++)
+        mf->line0[w] = k[w] & m[w];
+    for (unsigned w = LINE_WORDS; w < mask_lines * LINE_WORDS; w++) {
+        mf->more[w - LINE_WORDS] = k[w] & m[w];
+        if (mf->more[w - LINE_WORDS] != 0)
+            mf->key_lines = w / LINE_WORDS + 1;
+    }
+    return 0;
+}
+
+void megaflow_publish(struct megaflow *mf)
+{
+    __atomic_store_n(&mf->alive, 1, __ATOMIC_RELEASE);
+}
+
+static void list_append(struct megaflow_table *table, uint32_t *first, uint32_t *last, struct megaflow *mf)
+{
+    mf->next = MEGAFLOW_NONE;
+    if (*first == MEGAFLOW_NONE)
+        *first = mf->id;
+    else
+        table->slots[*last].next = mf->id;
+    *last = mf->id;
+}
+
+void megaflow_retire(struct megaflow_table *table, struct megaflow *mf)
+{
+    __atomic_store_n(&mf->alive, 0, __ATOMIC_RELEASE);
+    list_append(table, &table->fresh, &table->fresh_last, mf);
+    table->n_used--;
+}
+
+void megaflow_unalloc(struct megaflow_table *table, struct megaflow *mf)
+{
+    free(mf->more);
+    mf->more = NULL;
+    mf->next = table->free;
+    table->free = mf->id;
+    table->n_used--;
+}
+
+void megaflow_reclaim(struct megaflow_table *table, struct rcu *rcu)
+{
+    if (table->waiting != MEGAFLOW_NONE) {
+        if (!rcu_passed(rcu, table->waiting_token))
+            return;
+        for (uint32_t id = table->waiting; id != MEGAFLOW_NONE;) {
+            struct megaflow *mf = &table->slots[id];
+
+            id = mf->next;
+            free(mf->more);
+            mf->more = NULL;
+            mf->next = table->free;
+            table->free = mf->id;
+        }
+        table->waiting = MEGAFLOW_NONE;
+    }
+    if (table->fresh != MEGAFLOW_NONE) {
+        table->waiting = table->fresh;
+        table->waiting_token = rcu_token(rcu);
+        table->fresh = MEGAFLOW_NONE;
+    }
+}

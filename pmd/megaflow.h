@@ -1,0 +1,90 @@
+/* Megaflows: key + mask + program, in one array of slots that poll-mode threads index by id.
+ *
+ * The control thread allocates, fills, publishes and retires slots. A slot is two cache lines: what a packet is
+ * compared with, and what follows from a match. Its id is reused only after a grace period, so a poll-mode thread that
+ * found a slot alive may use it until it reports quiescent.
+ */
+#ifndef PMD_MEGAFLOW_H
+#define PMD_MEGAFLOW_H
+
+#include <rte_common.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "pmd/hugemem.h"
+#include "pmd/key.h"
+#include "pmd/rcu.h"
+
+#define LINE_WORDS (FLOW_KEY_LINE / 8)
+#define MEGAFLOW_NONE UINT32_MAX
+
+struct program;
+struct tuple;
+
+struct megaflow {
+    uint64_t line0[LINE_WORDS]; /* the masked key's first line */
+
+    const struct program *program;
+    const uint64_t *mask; /* the tuple's, all lines */
+    uint64_t *more;       /* the masked key's lines from 1 on, or NULL if the mask has one line */
+    struct tuple *tuple;
+    uint32_t hash; /* of the masked key, as the tuple's table uses it */
+    uint32_t id;
+    uint8_t mask_lines;
+    uint8_t key_lines; /* lines of the masked key with a bit set, at least 1 */
+    uint8_t alive;     /* published: stored last, loaded first */
+    uint32_t next;     /* control thread: in the list of free or retired slots */
+} __attribute__((aligned(128)));
+
+_Static_assert(sizeof(struct megaflow) == 128, "a megaflow is two cache lines");
+
+/* What one poll-mode thread counted on a megaflow; indexed by id, written by that thread. */
+struct megaflow_counters {
+    uint64_t packets, bytes;
+    uint64_t used_ms;
+    uint16_t tcp_flags; /* host order */
+    uint16_t group;     /* the thread's own: place in the groups of the burst in hand */
+    uint32_t unused;
+};
+
+_Static_assert(sizeof(struct megaflow_counters) == 32, "two to a cache line");
+
+struct megaflow_table {
+    struct megaflow *slots;
+    uint32_t limit;
+    uint32_t n_used;
+
+    uint32_t n_touched; /* slots from here on were never used */
+    uint32_t free;      /* list through next */
+    /* Removed slots, oldest first, as two batches: those that wait for a token and those that have none yet. */
+    uint32_t waiting, fresh, fresh_last;
+    uint64_t waiting_token;
+    struct hugemem memory;
+
+    /* The threads' counters, cleared when an id is given out again. */
+    struct megaflow_counters *counters[RCU_READERS_MAX];
+    unsigned n_counters;
+};
+
+int megaflow_table_init(struct megaflow_table *table, uint32_t limit);
+void megaflow_table_fini(struct megaflow_table *table);
+
+/* A slot to fill: id set, `alive` 0, counters 0. NULL: all are in use (or not yet through their grace period). */
+struct megaflow *megaflow_alloc(struct megaflow_table *table, struct rcu *rcu);
+/* Fills in the masked key; 0 or -ENOMEM. `mask` is kept. */
+int megaflow_set_key(struct megaflow *mf, const struct flow_key *key, const struct flow_key *mask, unsigned mask_lines);
+/* From now on poll-mode threads may match it. */
+void megaflow_publish(struct megaflow *mf);
+/* No packet matches it from now on; the slot is reused after a grace period. */
+void megaflow_retire(struct megaflow_table *table, struct megaflow *mf);
+/* Gives back a slot that was never published. */
+void megaflow_unalloc(struct megaflow_table *table, struct megaflow *mf);
+/* Moves retired slots whose grace period is over to the free list. */
+void megaflow_reclaim(struct megaflow_table *table, struct rcu *rcu);
+
+static inline bool megaflow_alive(const struct megaflow *mf)
+{
+    return __atomic_load_n(&mf->alive, __ATOMIC_ACQUIRE);
+}
+
+#endif

@@ -1,0 +1,420 @@
+#include <rte_prefetch.h>
+
+#include "pmd/poll_thread.h"
+
+static inline uint64_t first_bits(unsigned n)
+{
+    return n >= 64 ? UINT64_MAX : (1ull << n) - 1;
+}
+
+/* Looks up the keys in hand: found[] for the bits that are returned. */
+static uint64_t lookup_all(struct poll_thread *thread, unsigned n)
+{
+    const struct lookup lookup = {
+        .slots = thread->slots,
+        .counters = thread->megaflow_counters,
+        .keys = thread->keys,
+        .n_lines = thread->n_lines,
+        .hashes = thread->hashes,
+        .found = thread->found,
+    };
+    const struct tuple_list *list = __atomic_load_n(&thread->dp->tss.list, __ATOMIC_ACQUIRE);
+    uint64_t all = first_bits(n), todo = all;
+
+    if (unlikely(list->generation != thread->order.generation))
+        tuple_order_follow(&thread->order, list);
+
+    /* One tuple costs no more than the cache does, and has no entries to fall out. */
+    bool use_emc = thread->emc.capacity > 0 && thread->order.n > 1;
+    if (use_emc) {
+        for (unsigned i = 0; i < n; i++) {
+            thread->hashes[i] = flow_key_hash(&thread->keys[i], thread->n_lines[i]);
+            rte_prefetch0(emc_bucket(&thread->emc, thread->hashes[i]));
+        }
+        todo &= ~thread->lookup->emc(&lookup, &thread->emc, todo);
+        COUNT(thread->counters.emc_hits, (unsigned)__builtin_popcountll(all & ~todo));
+        stage_end(thread, PMD_STAGE_EMC);
+    }
+    if (todo == 0)
+        return all;
+
+    uint64_t tss_todo = todo, probed = 0;
+    for (uint32_t i = 0; i < thread->order.n && todo != 0; i++) {
+        const struct tuple_ref *ref = &thread->order.refs[i];
+
+        probed += (unsigned)__builtin_popcountll(todo);
+        uint64_t hits = thread->lookup->tuple(&lookup, ref->tuple, todo);
+        if (hits != 0) {
+            thread->order.hits[ref->slot] += (unsigned)__builtin_popcountll(hits);
+            todo &= ~hits;
+        }
+    }
+    uint64_t hits = tss_todo & ~todo;
+    if (use_emc) {
+        FOR_EACH_BIT(i, hits)
+        emc_insert(&thread->emc, thread->hashes[i], thread->found[i]->id);
+    }
+    COUNT(thread->counters.tss_lookups, probed);
+    COUNT(thread->counters.tss_hits, (unsigned)__builtin_popcountll(hits));
+    stage_end(thread, PMD_STAGE_TSS);
+    return all & ~todo;
+}
+
+/* The group of `mf` in this burst, made if it is the first packet. O(1): the megaflow's counters remember the place. */
+static inline struct group *group_of(struct poll_thread *thread, struct megaflow *mf)
+{
+    struct megaflow_counters *counters = &thread->megaflow_counters[mf->id];
+    struct group *group = &thread->groups[counters->group];
+
+    if (counters->group < thread->n_groups && group->mf == mf)
+        return group;
+    counters->group = (uint16_t)thread->n_groups;
+    group = &thread->groups[thread->n_groups++];
+    group->mf = mf;
+    group->counters = counters;
+    group->n = group->bytes = group->longest = 0;
+    group->tcp_flags = 0;
+    group->young = counters->packets == 0 && pending_count(&thread->pending) > 0;
+    return group;
+}
+
+static inline void group_add(struct group *group, struct rte_mbuf *packet)
+{
+    uint32_t len = packet->pkt_len;
+
+    group->packets[group->n++] = packet;
+    group->bytes += len;
+    group->longest = RTE_MAX(group->longest, len);
+}
+
+static void account(struct poll_thread *thread, struct megaflow_counters *counters, uint32_t packets, uint32_t bytes,
+                    uint16_t tcp_flags)
+{
+    COUNT(counters->packets, packets);
+    COUNT(counters->bytes, bytes);
+    if (counters->used_ms != thread->now_ms)
+        __atomic_store_n(&counters->used_ms, thread->now_ms, __ATOMIC_RELAXED);
+    if (unlikely((tcp_flags & ~counters->tcp_flags) != 0))
+        __atomic_store_n(&counters->tcp_flags, counters->tcp_flags | tcp_flags, __ATOMIC_RELAXED);
+}
+
+/* --- running programs ----------------------------------------------------------------------------------------------*/
+
+static void run_outputs(struct poll_thread *thread, const struct program *program, struct rte_mbuf **packets,
+                        unsigned n, uint32_t longest)
+{
+    unsigned left = program->n_ops;
+
+    PROGRAM_FOR_EACH(op, program)
+    {
+        struct rte_mbuf *copies[BURST];
+        unsigned n_copies = 0;
+
+        if (--left == 0) {
+            tx_packets(thread, op->arg, packets, n, longest);
+            return;
+        }
+        /* Nobody changes the data any more: the copies share it. */
+        for (unsigned i = 0; i < n; i++) {
+            copies[n_copies] = rte_pktmbuf_clone(packets[i], thread->sink.pool);
+            n_copies += copies[n_copies] != NULL;
+        }
+        if (n_copies < n) {
+            COUNT(thread->drops.packets[DROP_NO_MBUF], n - n_copies);
+            COUNT(thread->port_counters[thread->context.in_port].drops[DROP_NO_MBUF], n - n_copies);
+        }
+        if (n_copies > 0)
+            tx_packets(thread, op->arg, copies, n_copies, longest);
+    }
+}
+
+/* The operations that write metadata need it to be there. */
+static bool program_uses_meta(const struct program *program)
+{
+    PROGRAM_FOR_EACH(op, program)
+    {
+        if (op->type == OP_SET_META)
+            return true;
+    }
+    return false;
+}
+
+/* Takes the packets over. They agree in thread->context, or are one. */
+static void run(struct poll_thread *thread, const struct program *program, struct rte_mbuf **packets, unsigned n,
+                uint32_t longest)
+{
+    switch ((enum program_kind)program->kind) {
+    case PROGRAM_OUTPUT:
+        tx_packets(thread, program->output, packets, n, longest);
+        return;
+    case PROGRAM_DROP:
+        poll_drop(thread, program->output < DROP_N_REASONS ? program->output : DROP_POLICY, thread->context.in_port,
+                  packets, n);
+        return;
+    case PROGRAM_OUTPUTS:
+        run_outputs(thread, program, packets, n, longest);
+        return;
+    case PROGRAM_GENERAL:
+        thread->has_meta = program_uses_meta(program);
+        if (thread->has_meta) {
+            for (unsigned i = 0; i < n; i++)
+                packet_meta(packets[i])->pkt_mark = thread->context.pkt_mark;
+        }
+        program_execute(program, packets, n, &thread->sink);
+        return;
+    }
+}
+
+static void context_from_meta(struct poll_thread *thread, struct rte_mbuf *packet)
+{
+    const struct packet_meta *meta = packet_meta(packet);
+
+    thread->context = (struct run_context){.in_port = meta->in_port < PORT_MAX ? meta->in_port : 0,
+                                           .recirc_id = meta->recirc_id,
+                                           .pkt_mark = meta->pkt_mark,
+                                           .depth = meta->recirc_depth};
+}
+
+/* `mixed`: the packets differ in where they come from, as their metadata says. */
+static void run_groups(struct poll_thread *thread, bool mixed)
+{
+    uint32_t n_groups = thread->n_groups;
+
+    for (uint32_t g = 0; g < n_groups; g++) {
+        struct group *group = &thread->groups[g];
+
+        if (unlikely(group->n == 0))
+            continue;
+        account(thread, group->counters, group->n, group->bytes, group->tcp_flags);
+        const struct program *program = __atomic_load_n(&group->mf->program, __ATOMIC_ACQUIRE);
+        if (likely(!mixed)) {
+            run(thread, program, group->packets, group->n, group->longest);
+            continue;
+        }
+        for (uint32_t i = 0; i < group->n; i++) {
+            context_from_meta(thread, group->packets[i]);
+            run(thread, program, &group->packets[i], 1, group->packets[i]->pkt_len);
+        }
+    }
+    COUNT(thread->counters.groups, n_groups);
+    thread->n_groups = 0;
+    stage_end(thread, PMD_STAGE_ACTIONS);
+}
+
+/* Keys, lines and packets are in hand: look up, group, run; what is not found goes the way of misses. */
+static void classify_and_run(struct poll_thread *thread, struct rte_mbuf **packets, unsigned n, bool mixed)
+{
+    uint64_t found = lookup_all(thread, n), missed = first_bits(n) & ~found;
+
+    FOR_EACH_BIT(i, found)
+    {
+        struct group *group = group_of(thread, thread->found[i]);
+
+        if (unlikely(group->young)) {
+            if (mixed)
+                context_from_meta(thread, packets[i]);
+            if (miss_park_behind(thread, &thread->keys[i], thread->n_lines[i], packets[i]))
+                continue;
+        }
+        group->tcp_flags |= rte_be_to_cpu_16(thread->keys[i].tcp_flags);
+        group_add(group, packets[i]);
+    }
+    if (unlikely(missed != 0)) {
+        FOR_EACH_BIT(i, missed)
+        {
+            if (mixed)
+                context_from_meta(thread, packets[i]);
+            miss_packet(thread, &thread->keys[i], thread->n_lines[i], packets[i]);
+        }
+        stage_end(thread, PMD_STAGE_TSS);
+    }
+    run_groups(thread, mixed);
+}
+
+/* Takes packets that have no key (shorter than an Ethernet header) out of the burst. */
+static unsigned drop_runts(struct poll_thread *thread, struct rte_mbuf **packets, unsigned n)
+{
+    unsigned kept = 0;
+
+    for (unsigned i = 0; i < n; i++) {
+        if (thread->n_lines[i] == 0) {
+            poll_drop(thread, DROP_RX_RUNT, thread->context.in_port, &packets[i], 1);
+            continue;
+        }
+        if (kept != i) {
+            packets[kept] = packets[i];
+            thread->keys[kept] = thread->keys[i];
+            thread->n_lines[kept] = thread->n_lines[i];
+        }
+        kept++;
+    }
+    return kept;
+}
+
+static void run_port_program(struct poll_thread *thread, struct megaflow *mf, struct rte_mbuf **packets, unsigned n)
+{
+    struct megaflow_counters *counters = &thread->megaflow_counters[mf->id];
+    uint32_t bytes = 0, longest = 0, shortest = UINT32_MAX;
+
+    for (unsigned i = 0; i < n; i++) {
+        uint32_t len = packets[i]->pkt_len;
+
+        bytes += len;
+        longest = RTE_MAX(longest, len);
+        shortest = RTE_MIN(shortest, len);
+    }
+    COUNT(thread->port_counters[thread->context.in_port].rx_bytes, bytes);
+    if (unlikely(shortest < RTE_ETHER_HDR_LEN)) {
+        unsigned kept = 0;
+
+        for (unsigned i = 0; i < n; i++) {
+            if (packets[i]->pkt_len >= RTE_ETHER_HDR_LEN) {
+                packets[kept++] = packets[i];
+                continue;
+            }
+            bytes -= packets[i]->pkt_len;
+            poll_drop(thread, DROP_RX_RUNT, thread->context.in_port, &packets[i], 1);
+        }
+        n = kept;
+        if (n == 0)
+            return;
+    }
+    COUNT(thread->counters.port_program_hits, n);
+    COUNT(thread->counters.groups, 1);
+    account(thread, counters, n, bytes, 0);
+    run(thread, __atomic_load_n(&mf->program, __ATOMIC_ACQUIRE), packets, n, longest);
+    stage_end(thread, PMD_STAGE_ACTIONS);
+}
+
+/* Packets whose struct packet_meta says where they stand. */
+static void look_up_again(struct poll_thread *thread, struct rte_mbuf **packets, unsigned n)
+{
+    unsigned kept = 0;
+
+    for (unsigned i = 0; i < n; i++) {
+        const struct packet_meta *meta = packet_meta(packets[i]);
+        struct flow_key *key = &thread->keys[kept];
+        unsigned n_lines = flow_key_parse(packets[i], meta->in_port, key);
+
+        if (unlikely(n_lines == 0)) {
+            poll_drop(thread, DROP_RX_RUNT, meta->in_port, &packets[i], 1);
+            continue;
+        }
+        key->recirc_id = meta->recirc_id;
+        key->pkt_mark = meta->pkt_mark;
+        thread->n_lines[kept] = (uint8_t)n_lines;
+        packets[kept++] = packets[i];
+    }
+    if (kept > 0)
+        classify_and_run(thread, packets, kept, true);
+}
+
+static void recirculate(struct poll_thread *thread)
+{
+    while (thread->n_recirc > 0) {
+        struct rte_mbuf *packets[BURST];
+        unsigned n = thread->n_recirc;
+
+        for (unsigned i = 0; i < n; i++)
+            packets[i] = thread->recirc[i];
+        thread->n_recirc = 0;
+        look_up_again(thread, packets, n);
+    }
+}
+
+/* --- entries -------------------------------------------------------------------------------------------------------*/
+
+void burst_received(struct poll_thread *thread, uint32_t in_port, struct rte_mbuf **packets, unsigned n)
+{
+    struct port_counters *port = &thread->port_counters[in_port];
+    struct megaflow *mf = __atomic_load_n(&thread->dp->port_megaflows[in_port], __ATOMIC_ACQUIRE);
+
+    thread->context = (struct run_context){.in_port = in_port};
+    COUNT(port->rx_packets, n);
+    if (mf != NULL && megaflow_alive(mf)) {
+        run_port_program(thread, mf, packets, n);
+    } else {
+        uint64_t bytes = 0;
+        uint8_t shortest = UINT8_MAX;
+
+        flow_key_parse_burst(packets, n, in_port, thread->keys, thread->n_lines);
+        for (unsigned i = 0; i < n; i++) {
+            bytes += packets[i]->pkt_len;
+            shortest = RTE_MIN(shortest, thread->n_lines[i]);
+        }
+        COUNT(port->rx_bytes, bytes);
+        if (unlikely(shortest == 0))
+            n = drop_runts(thread, packets, n);
+        stage_end(thread, PMD_STAGE_PARSE);
+        classify_and_run(thread, packets, n, false);
+    }
+    recirculate(thread);
+}
+
+void burst_again(struct poll_thread *thread, struct rte_mbuf **packets, unsigned n)
+{
+    look_up_again(thread, packets, n);
+    recirculate(thread);
+}
+
+void burst_run_one(struct poll_thread *thread, const struct program *program, struct rte_mbuf *packet)
+{
+    context_from_meta(thread, packet);
+    COUNT(thread->counters.groups, 1);
+    run(thread, program, &packet, 1, packet->pkt_len);
+    recirculate(thread);
+}
+
+/* --- where program_execute() sends packets -------------------------------------------------------------------------*/
+
+static void sink_output(void *arg, uint32_t port, struct rte_mbuf *packet)
+{
+    tx_packet(arg, port, packet);
+}
+
+static void sink_punt(void *arg, uint32_t punt_id, struct rte_mbuf *packet, uint16_t full_len)
+{
+    miss_punt(arg, punt_id, packet, full_len);
+}
+
+static void sink_recirc(void *arg, uint32_t recirc_id, struct rte_mbuf *packet)
+{
+    struct poll_thread *thread = arg;
+    struct packet_meta *meta = packet_meta(packet);
+
+    if (thread->context.depth >= RECIRC_DEPTH_MAX || thread->n_recirc == BURST) {
+        poll_drop(thread, DROP_RECIRC_LIMIT, thread->context.in_port, &packet, 1);
+        return;
+    }
+    if (!thread->has_meta)
+        meta->pkt_mark = thread->context.pkt_mark;
+    meta->in_port = thread->context.in_port;
+    meta->recirc_id = recirc_id;
+    meta->recirc_depth = thread->context.depth + 1;
+    thread->recirc[thread->n_recirc++] = packet;
+}
+
+static bool sink_meter(void *arg, uint32_t meter, struct rte_mbuf *packet)
+{
+    return true;
+}
+
+static void sink_drop(void *arg, enum drop_reason reason, struct rte_mbuf *packet)
+{
+    struct poll_thread *thread = arg;
+
+    poll_drop(thread, reason, thread->context.in_port, &packet, 1);
+}
+
+void poll_sink_init(struct poll_thread *thread)
+{
+    thread->sink = (struct action_sink){
+        .pool = thread->dp->params.pool,
+        .arg = thread,
+        .output = sink_output,
+        .punt = sink_punt,
+        .recirc = sink_recirc,
+        .meter = sink_meter,
+        .drop = sink_drop,
+    };
+}

@@ -1,0 +1,36 @@
+/* Buckets of eight ways: a 16-bit signature and a 32-bit value each. Used by the exact-match cache and by the tuples'
+ * hash tables. Signature 0 is an empty way.
+ */
+#ifndef PMD_SIGNATURE_H
+#define PMD_SIGNATURE_H
+
+#include <stdint.h>
+
+#if defined(__SSE2__) && !defined(__SANITIZE_THREAD__)
+#include <emmintrin.h>
+#endif
+
+#define BUCKET_WAYS 8
+
+/* The ways of `signatures` that are equal to `wanted`, as bits. The other side may be writing one of them: the caller
+ * confirms what it finds. */
+static inline uint32_t signature_ways(const uint16_t signatures[BUCKET_WAYS], uint16_t wanted)
+{
+#if defined(__SSE2__) && !defined(__SANITIZE_THREAD__)
+    __m128i equal = _mm_cmpeq_epi16(_mm_load_si128((const __m128i *)signatures), _mm_set1_epi16((short)wanted));
+    return (uint32_t)_mm_movemask_epi8(_mm_packs_epi16(equal, _mm_setzero_si128()));
+#else
+    uint32_t ways = 0;
+
+    for (unsigned w = 0; w < BUCKET_WAYS; w++)
+        ways |= (uint32_t)(__atomic_load_n(&signatures[w], __ATOMIC_RELAXED) == wanted) << w;
+    return ways;
+#endif
+}
+
+static inline uint16_t signature_nonzero(uint16_t s)
+{
+    return s != 0 ? s : 1;
+}
+
+#endif

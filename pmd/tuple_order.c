@@ -1,0 +1,87 @@
+#include "pmd/tuple_order.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* With more tuples than this a full sort would make one turn of the loop too long: a few passes a time do. */
+#define SORT_MAX 64
+#define PASSES 4
+
+int tuple_order_init(struct tuple_order *order, uint32_t mask_limit)
+{
+    memset(order, 0, sizeof *order);
+    order->generation = UINT64_MAX;
+    order->limit = mask_limit;
+    order->refs = calloc(mask_limit, sizeof *order->refs);
+    order->spare = calloc(mask_limit, sizeof *order->spare);
+    order->hits = calloc(mask_limit, sizeof *order->hits);
+    order->at = calloc(mask_limit, sizeof *order->at);
+    if (order->refs == NULL || order->spare == NULL || order->hits == NULL || order->at == NULL) {
+        tuple_order_fini(order);
+        return -ENOMEM;
+    }
+    return 0;
+}
+
+void tuple_order_fini(struct tuple_order *order)
+{
+    free(order->refs);
+    free(order->spare);
+    free(order->hits);
+    free(order->at);
+    memset(order, 0, sizeof *order);
+}
+
+void tuple_order_follow(struct tuple_order *order, const struct tuple_list *list)
+{
+    struct tuple_ref *refs = order->spare;
+    uint32_t n = 0;
+
+    for (uint32_t i = 0; i < list->n; i++)
+        order->at[list->refs[i].slot] = i + 1;
+    for (uint32_t i = 0; i < order->n; i++) {
+        uint32_t slot = order->refs[i].slot, at = order->at[slot];
+
+        if (at != 0 && list->refs[at - 1].serial == order->refs[i].serial) {
+            refs[n++] = order->refs[i];
+            order->at[slot] = 0;
+        }
+    }
+    for (uint32_t i = 0; i < list->n; i++) {
+        uint32_t slot = list->refs[i].slot;
+
+        if (order->at[slot] != 0) {
+            refs[n++] = list->refs[i];
+            order->hits[slot] = 0;
+            order->at[slot] = 0;
+        }
+    }
+    order->spare = order->refs;
+    order->refs = refs;
+    order->n = n;
+    order->generation = list->generation;
+}
+
+void tuple_order_rank(struct tuple_order *order)
+{
+    struct tuple_ref *refs = order->refs;
+    uint32_t *hits = order->hits;
+    uint32_t passes = order->n <= SORT_MAX ? order->n : PASSES;
+    bool moved = true;
+
+    for (uint32_t pass = 0; pass < passes && moved; pass++) {
+        moved = false;
+        for (uint32_t i = order->n - 1; i > 0 && order->n > 1; i--) {
+            if (hits[refs[i].slot] > hits[refs[i - 1].slot]) {
+                struct tuple_ref ref = refs[i];
+
+                refs[i] = refs[i - 1];
+                refs[i - 1] = ref;
+                moved = true;
+            }
+        }
+    }
+    for (uint32_t i = 0; i < order->n; i++)
+        hits[refs[i].slot] -= hits[refs[i].slot] / 4;
+}
