@@ -28,7 +28,7 @@
 #define RULE_HIDDEN 0x100 /* of the switch itself (fail-open NORMAL): not dumped, not deleted by controllers */
 
 struct pipeline;
-struct minimatch;      /* a match kept compactly; classifier.h */
+struct minimatch;      /* a match kept compactly; minimatch.h */
 struct rule_dependent; /* src/flows/deps.h */
 
 struct rule {
@@ -51,8 +51,10 @@ struct rule {
     uint32_t n_dependents; /* megaflows that were decided with it */
     LIST_HEAD(, rule_dependent) dependents;
     struct pipeline *pipeline;
-    struct rule *hash_next, *classifier_next; /* pipeline's and classifier's */
-    LIST_ENTRY(rule) cookie_node, expiry_node;
+    struct rule *classifier_next; /* same match, lower priority or older version */
+    struct rule *origin;          /* while a bundle is open or being committed: the rule it stands in for */
+    TAILQ_ENTRY(rule) table_node;
+    LIST_ENTRY(rule) expiry_node;
 };
 
 struct rule *rule_ref(struct rule *rule);
@@ -65,14 +67,14 @@ enum flow_mod_command { FLOW_ADD, FLOW_MODIFY, FLOW_MODIFY_STRICT, FLOW_DELETE, 
 /* A flow_mod of any wire version, decoded. */
 struct flow_mod {
     enum flow_mod_command command;
-    uint8_t table_id; /* TABLE_ALL: of deletes (and of OpenFlow 1.0: table 0 for adds) */
+    uint8_t table_id; /* TABLE_ALL: of deletes, and of OpenFlow 1.0 (modify_adds): table 0 for adds */
     uint16_t priority;
     uint16_t idle_timeout_s, hard_timeout_s;
     uint16_t flags; /* RULE_* */
     uint16_t importance;
     uint64_t cookie, cookie_mask; /* mask: filter for modify and delete */
     bool modify_cookie;           /* OpenFlow 1.0: a modify sets the cookie (unless all ones); NXM and 1.1+: never */
-    bool modify_adds;             /* OpenFlow 1.0: a modify that finds nothing adds */
+    bool modify_adds;             /* OpenFlow 1.0, whatever the command: a modify that finds nothing adds */
     uint32_t buffer_id;
     uint32_t out_port, out_group; /* OFPORT_ANY, OFGROUP_ANY */
     struct match match;
@@ -99,7 +101,8 @@ enum rule_removed_reason {
 /* What a change means for others. Called synchronously, after it is visible to lookups. */
 struct pipeline_observer {
     void *arg;
-    /* A rule became visible. `replaced`: the rule of equal match and priority it stands in for, or NULL. */
+    /* A rule became visible. `replaced`: the rule of equal match and priority it stands in for, or NULL; it is out of
+     * its table (rule_removed is not called for it), and its counters were copied if they are to be. */
     void (*rule_added)(void *arg, struct rule *rule, struct rule *replaced);
     /* A rule's actions (not its match) changed. */
     void (*rule_modified)(void *arg, struct rule *rule);
@@ -108,7 +111,8 @@ struct pipeline_observer {
     void (*rule_removed)(void *arg, struct rule *rule, enum rule_removed_reason reason);
 };
 
-struct pipeline *pipeline_create(const struct pipeline_observer *observer);
+struct pipeline *pipeline_create(const struct pipeline_observer *observer); /* copied; NULL, or some functions NULL */
+/* Observers are not told. Rules that others hold references to live on. */
 void pipeline_destroy(struct pipeline *pipeline);
 
 /* Applies one flow_mod at once. Returns 0 or an enum of_error; on error nothing was changed. */
@@ -116,15 +120,20 @@ int pipeline_flow_mod(struct pipeline *pipeline, const struct flow_mod *fm);
 
 /* A bundle: begin, any number of pipeline_bundle_mod (each may be in another turn of the event loop), then commit or
  * abort. Ordered and atomic: lookups see nothing before commit and all of it after; mods see those before them. While a
- * bundle is open, flow_mods outside of it are refused (-EBUSY is never returned: callers queue them). Observers are
- * told at commit. */
-int pipeline_bundle_begin(struct pipeline *pipeline);
+ * bundle is open (until its commit is done), flow_mods outside of it are refused (OFPERR_FMFC_EPERM: callers queue
+ * them). Observers are told at commit. A mod that was refused changed nothing; whether the bundle goes on is the
+ * caller's. Rules may time out or be removed meanwhile. */
+int pipeline_bundle_begin(struct pipeline *pipeline);                          /* 0; -EBUSY if one is open */
 int pipeline_bundle_mod(struct pipeline *pipeline, const struct flow_mod *fm); /* 0 or enum of_error */
 void pipeline_bundle_commit(struct pipeline *pipeline);
+/* The same in slices: all of it is visible after the first step; observers are told of about `budget` rules a step.
+ * Returns true when all is done. */
+bool pipeline_bundle_commit_step(struct pipeline *pipeline, size_t budget);
 void pipeline_bundle_abort(struct pipeline *pipeline);
 
-/* The highest-priority rule of the table that matches; NULL if none does. Every bit of `flow` that the answer depends
- * on is set in `wc` (if not NULL): any flow that agrees on them gets the same answer. */
+/* The highest-priority rule of the table that matches; NULL if none does. Of rules with equal priority always the same
+ * one wins while they exist, but which is not said: a new rule may win over an old one of equal priority. Every bit of
+ * `flow` that the answer depends on is set in `wc` (if not NULL): any flow that agrees on them gets the same answer. */
 struct rule *pipeline_lookup(struct pipeline *pipeline, uint8_t table_id, const struct flow *flow, struct flow *wc);
 
 /* Iteration for dumps that are worked off in slices: a cursor stays valid over changes; rules that existed throughout
@@ -148,6 +157,8 @@ void pipeline_set_table_limit(struct pipeline *pipeline, uint8_t table_id, uint3
 
 /* Removes rules whose time has come (statistics must be fresh). At most `budget` removals; returns how many. */
 unsigned pipeline_expire(struct pipeline *pipeline, uint64_t now_ms, unsigned budget);
+/* Lowers the timeouts of a rule (not 0) to these, where they are longer or none: NXAST_FIN_TIMEOUT. 0 = leave. */
+void pipeline_reduce_timeouts(struct pipeline *pipeline, struct rule *rule, uint16_t idle_s, uint16_t hard_s);
 /* Removes a rule (group deleted, eviction ...). */
 void pipeline_remove_rule(struct pipeline *pipeline, struct rule *rule, enum rule_removed_reason reason);
 

@@ -1,0 +1,262 @@
+#include "src/pipeline/change.h"
+
+#include <stdlib.h>
+
+#include "pmd/datapath.h"
+#include "src/pipeline/rule.h"
+
+#define VEC_KEEP 1024 /* entries of a vector that are kept for the next change */
+
+static void vec_push(struct rule_vec *vec, struct rule *rule)
+{
+    if (vec->n == vec->size) {
+        vec->size = vec->size == 0 ? 16 : vec->size * 2;
+        vec->rules = realloc(vec->rules, vec->size * sizeof *vec->rules);
+        if (vec->rules == NULL)
+            abort();
+    }
+    vec->rules[vec->n++] = rule_ref(rule);
+}
+
+/* `n_told`: so many references were given up already. */
+static void vec_clear(struct rule_vec *vec, size_t *n_told)
+{
+    for (size_t i = *n_told; i < vec->n; i++)
+        rule_unref(vec->rules[i]);
+    vec->n = 0;
+    *n_told = 0;
+    if (vec->size > VEC_KEEP) {
+        free(vec->rules);
+        *vec = (struct rule_vec){0};
+    }
+}
+
+static void change_end(struct pipeline *pipeline)
+{
+    vec_clear(&pipeline->added, &pipeline->n_told_added);
+    vec_clear(&pipeline->removed, &pipeline->n_told_removed);
+    vec_clear(&pipeline->modified, &pipeline->n_told_modified);
+    pipeline->n_shadows = 0;
+    pipeline->phase = CHANGE_NONE;
+}
+
+static bool is_pending(const struct pipeline *pipeline, const struct rule *rule)
+{
+    return rule->add_version > pipeline->version;
+}
+
+static void count_next(struct pipeline *pipeline, const struct rule *rule, int delta)
+{
+    if (!(rule->flags & RULE_HIDDEN))
+        pipeline->info[rule->table_id].n_next += (uint32_t)delta;
+}
+
+/* Out of its table for good. */
+static void drop(struct pipeline *pipeline, struct rule *rule)
+{
+    rule->removed = true;
+    table_unlink(pipeline, rule);
+    rule_unref(rule);
+}
+
+void change_begin(struct pipeline *pipeline, bool in_bundle)
+{
+    pipeline->phase = CHANGE_OPEN;
+    pipeline->in_bundle = in_bundle;
+}
+
+/* Takes back a rule that the change itself added. Nobody but the change has ever seen it. */
+static void drop_pending(struct pipeline *pipeline, struct rule *rule)
+{
+    if (rule->flags & RULE_SHADOW)
+        pipeline->n_shadows--;
+    rule->origin = NULL;
+    drop(pipeline, rule);
+}
+
+void change_add(struct pipeline *pipeline, struct rule *rule, struct rule *replaced)
+{
+    rule->add_version = change_version(pipeline);
+    rule->remove_version = RULE_NEVER;
+    if (replaced != NULL) {
+        count_next(pipeline, replaced, -1);
+        if (is_pending(pipeline, replaced)) {
+            rule->origin = replaced->origin;
+            rule->flags |= replaced->flags & RULE_RESET_COUNTS;
+            drop_pending(pipeline, replaced);
+        } else {
+            rule->origin = replaced;
+            replaced->remove_version = change_version(pipeline);
+            vec_push(&pipeline->removed, replaced);
+        }
+    }
+    table_link(pipeline, rule);
+    count_next(pipeline, rule, 1);
+    vec_push(&pipeline->added, rule);
+}
+
+void change_remove(struct pipeline *pipeline, struct rule *rule)
+{
+    count_next(pipeline, rule, -1);
+    if (is_pending(pipeline, rule)) {
+        drop_pending(pipeline, rule);
+    } else {
+        rule->remove_version = change_version(pipeline);
+        vec_push(&pipeline->removed, rule);
+    }
+}
+
+static void set_acts(struct pipeline *pipeline, struct rule *rule, const struct act_list *acts)
+{
+    pipeline->rule_bytes -= rule_memory(rule);
+    rule_set_acts(rule, acts);
+    pipeline->rule_bytes += rule_memory(rule);
+}
+
+static void reset_counts(struct rule *rule)
+{
+    rule->packets = rule->bytes = 0;
+}
+
+void change_modify(struct pipeline *pipeline, struct rule *rule, const struct act_list *acts, uint64_t cookie,
+                   bool reset)
+{
+    if (is_pending(pipeline, rule)) {
+        set_acts(pipeline, rule, acts);
+        rule->cookie = cookie;
+        if (reset)
+            rule->flags |= RULE_RESET_COUNTS;
+    } else if (pipeline->in_bundle) {
+        struct rule *shadow = rule_create_like(rule, acts);
+
+        shadow->pipeline = pipeline;
+        shadow->table_id = rule->table_id;
+        shadow->priority = rule->priority;
+        shadow->idle_timeout_s = rule->idle_timeout_s;
+        shadow->hard_timeout_s = rule->hard_timeout_s;
+        shadow->importance = rule->importance;
+        shadow->cookie = cookie;
+        shadow->flags = rule->flags | RULE_SHADOW | (reset ? RULE_RESET_COUNTS : 0);
+        pipeline->n_shadows++;
+        change_add(pipeline, shadow, rule);
+    } else {
+        set_acts(pipeline, rule, acts);
+        rule->cookie = cookie;
+        rule->modified_ms = datapath_now_ms();
+        if (reset)
+            reset_counts(rule);
+        vec_push(&pipeline->modified, rule);
+    }
+}
+
+void change_abort(struct pipeline *pipeline)
+{
+    for (size_t i = 0; i < pipeline->added.n; i++) {
+        struct rule *rule = pipeline->added.rules[i];
+
+        if (!rule->removed) {
+            rule->origin = NULL;
+            drop(pipeline, rule);
+        }
+    }
+    for (size_t i = 0; i < pipeline->removed.n; i++)
+        pipeline->removed.rules[i]->remove_version = RULE_NEVER;
+    for (unsigned i = 0; i < PIPELINE_TABLES; i++)
+        pipeline->info[i].n_next = pipeline->info[i].n_rules;
+    change_end(pipeline);
+}
+
+/* Shadows give their actions to their origins, so that the rule that others know stays the same one. */
+static void merge_shadows(struct pipeline *pipeline)
+{
+    for (size_t i = 0; i < pipeline->added.n && pipeline->n_shadows > 0; i++) {
+        struct rule *shadow = pipeline->added.rules[i], *origin = shadow->origin;
+
+        if (shadow->removed || !(shadow->flags & RULE_SHADOW))
+            continue;
+        if (origin->removed) { /* it timed out meanwhile */
+            count_next(pipeline, shadow, -1);
+        } else {
+            origin->remove_version = RULE_NEVER;
+            origin->cookie = shadow->cookie;
+            origin->modified_ms = datapath_now_ms();
+            if (shadow->flags & RULE_RESET_COUNTS)
+                reset_counts(origin);
+            set_acts(pipeline, origin, &shadow->acts);
+            vec_push(&pipeline->modified, origin);
+        }
+        drop_pending(pipeline, shadow);
+    }
+}
+
+static void tell_added(struct pipeline *pipeline, struct rule *rule)
+{
+    struct rule *origin = rule->origin;
+
+    rule->origin = NULL;
+    if (rule->removed)
+        return;
+    if (origin != NULL && origin->removed) /* it timed out while the bundle was open */
+        origin = NULL;
+    if (origin != NULL) {
+        /* OpenFlow 1.3.5, 6.4: counters are copied unless OFPFF_RESET_COUNTS. */
+        if (!(rule->flags & RULE_RESET_COUNTS)) {
+            rule->packets += origin->packets;
+            rule->bytes += origin->bytes;
+        }
+        drop(pipeline, origin);
+    }
+    rule->flags &= (uint16_t) ~(RULE_RESET_COUNTS | RULE_CHECK_OVERLAP);
+    expire_schedule(pipeline, rule);
+    if (pipeline->observer.rule_added != NULL)
+        pipeline->observer.rule_added(pipeline->observer.arg, rule, origin);
+}
+
+static void tell_removed(struct pipeline *pipeline, struct rule *rule)
+{
+    if (rule->removed || rule->remove_version == RULE_NEVER)
+        return;
+    drop(pipeline, rule);
+    if (pipeline->observer.rule_removed != NULL)
+        pipeline->observer.rule_removed(pipeline->observer.arg, rule, RULE_DELETED);
+}
+
+static void tell_modified(struct pipeline *pipeline, struct rule *rule)
+{
+    if (!rule->removed && pipeline->observer.rule_modified != NULL)
+        pipeline->observer.rule_modified(pipeline->observer.arg, rule);
+}
+
+/* Works off `vec` from *n_told on. Returns false if the budget was used up before its end. */
+static bool tell_slice(struct pipeline *pipeline, struct rule_vec *vec, size_t *n_told, size_t *budget,
+                       void (*tell)(struct pipeline *pipeline, struct rule *rule))
+{
+    while (*n_told < vec->n) {
+        struct rule *rule = vec->rules[*n_told];
+
+        if (*budget == 0)
+            return false;
+        --*budget;
+        tell(pipeline, rule);
+        ++*n_told;
+        rule_unref(rule);
+    }
+    return true;
+}
+
+bool change_commit_step(struct pipeline *pipeline, size_t budget)
+{
+    if (pipeline->phase == CHANGE_OPEN) {
+        merge_shadows(pipeline);
+        pipeline->phase = CHANGE_COMMITTING;
+        pipeline->version++;
+        for (unsigned i = 0; i < PIPELINE_TABLES; i++)
+            pipeline->info[i].n_rules = pipeline->info[i].n_next;
+    }
+    if (!tell_slice(pipeline, &pipeline->added, &pipeline->n_told_added, &budget, tell_added) ||
+        !tell_slice(pipeline, &pipeline->removed, &pipeline->n_told_removed, &budget, tell_removed) ||
+        !tell_slice(pipeline, &pipeline->modified, &pipeline->n_told_modified, &budget, tell_modified))
+        return false;
+    change_end(pipeline);
+    return true;
+}

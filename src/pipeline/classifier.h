@@ -1,0 +1,55 @@
+/* Priority classifier over struct flow: tuple space search with one subtable per distinct mask, staged lookups and
+ * prefix tries.
+ *
+ * The answer is that of a total order: the highest priority wins; between rules of equal priority (OpenFlow leaves that
+ * open) the one whose mask has been in the table longer. The order between two rules never changes while both exist, so
+ * that a change to a third rule cannot change the answer between them. Control thread only; rules are owned by the
+ * caller.
+ */
+#ifndef SRC_PIPELINE_CLASSIFIER_H
+#define SRC_PIPELINE_CLASSIFIER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "src/pipeline/subtable.h"
+#include "src/pipeline/trie.h"
+
+TAILQ_HEAD(subtable_list, subtable);
+
+struct classifier {
+    struct subtable **order; /* by descending max_priority, then ascending seq */
+    uint32_t n_subtables, order_size;
+    struct subtable **buckets; /* by hash of the mask; power of two */
+    uint32_t n_buckets;
+    uint64_t next_seq;
+    struct subtable_list subtables; /* by ascending seq */
+    struct trie tries[N_TRIES];
+};
+
+void classifier_init(struct classifier *cls);
+void classifier_destroy(struct classifier *cls); /* rules are left alone, their links void */
+
+/* A reference to the one copy of this mask that the rules of the classifier share. */
+struct minimask *classifier_mask(struct classifier *cls, const struct flow *mask);
+struct subtable *classifier_subtable(const struct classifier *cls, const struct minimask *mask); /* NULL */
+
+/* `rule` has match, priority, flags and versions set, and its mask is from classifier_mask. */
+void classifier_insert(struct classifier *cls, struct rule *rule);
+void classifier_remove(struct classifier *cls, struct rule *rule);
+
+/* The winning rule among those visible at `version`; NULL. If `wc` is not NULL every bit of `flow` that the answer
+ * depended on is set there. */
+struct rule *classifier_lookup(const struct classifier *cls, uint64_t version, const struct flow *flow,
+                               struct flow *wc);
+/* The rule with the same match, priority and RULE_HIDDEN flag. */
+struct rule *classifier_find(const struct classifier *cls, uint64_t version, const struct minimatch *match,
+                             uint16_t priority, bool hidden);
+/* Is there a rule of this priority, not hidden, that some packet matches as well as `match`? */
+bool classifier_overlaps(const struct classifier *cls, uint64_t version, const struct minimatch *match,
+                         uint16_t priority);
+
+size_t classifier_memory(const struct classifier *cls); /* bytes, without the rules */
+
+#endif

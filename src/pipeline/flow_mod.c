@@ -1,0 +1,270 @@
+#include <errno.h>
+#include <stdlib.h>
+
+#include "pmd/datapath.h"
+#include "src/pipeline/change.h"
+#include "src/pipeline/rule.h"
+#include "src/pipeline/select.h"
+
+#define FLAGS_KNOWN                                                                                                    \
+    (RULE_SEND_FLOW_REM | RULE_CHECK_OVERLAP | RULE_RESET_COUNTS | RULE_NO_PKT_COUNTS | RULE_NO_BYT_COUNTS |           \
+     RULE_HIDDEN)
+
+/* The rules that a modify or delete is about. They are collected before the first is changed. */
+struct selection {
+    struct rule **rules;
+    size_t n, size;
+};
+
+static void selection_add(struct selection *selection, struct rule *rule)
+{
+    if (selection->n == selection->size) {
+        selection->size = selection->size == 0 ? 8 : selection->size * 2;
+        selection->rules = realloc(selection->rules, selection->size * sizeof *selection->rules);
+        if (selection->rules == NULL)
+            abort();
+    }
+    selection->rules[selection->n++] = rule;
+}
+
+static void select_strict(const struct pipeline *pipeline, const struct classifier *cls,
+                          const struct selector *selector, uint16_t priority, struct selection *selection)
+{
+    struct rule *rule = classifier_find(cls, change_version(pipeline), selector->match, priority, selector->hidden);
+
+    if (rule != NULL && selector_takes_attributes(selector, rule))
+        selection_add(selection, rule);
+}
+
+static void select_loose(const struct pipeline *pipeline, const struct classifier *cls, const struct selector *selector,
+                         struct selection *selection)
+{
+    const struct subtable *subtable;
+    struct rule *rule;
+
+    TAILQ_FOREACH (subtable, &cls->subtables, node) {
+        if (!selector_takes_mask(selector, subtable->mask))
+            continue;
+        if (minimask_equal(subtable->mask, selector->match->mask)) {
+            for (rule = subtable_find(subtable, selector->match->values); rule != NULL; rule = rule->classifier_next) {
+                if (rule_visible(rule, change_version(pipeline)) && selector_takes_attributes(selector, rule))
+                    selection_add(selection, rule);
+            }
+            continue;
+        }
+        TAILQ_FOREACH (rule, &subtable->rules, table_node) {
+            if (rule_visible(rule, change_version(pipeline)) && selector_takes(selector, rule))
+                selection_add(selection, rule);
+        }
+    }
+}
+
+static void select_rules(const struct pipeline *pipeline, const struct flow_mod *fm, struct selection *selection)
+{
+    bool delete = fm->command == FLOW_DELETE || fm->command == FLOW_DELETE_STRICT;
+    bool strict = fm->command == FLOW_MODIFY_STRICT || fm->command == FLOW_DELETE_STRICT;
+    unsigned first = fm->table_id == TABLE_ALL ? 0 : fm->table_id;
+    unsigned last = fm->table_id == TABLE_ALL ? PIPELINE_TABLES - 1 : fm->table_id;
+    /* OpenFlow 1.3.5, 6.4: out_port and out_group only restrict deletes. */
+    struct rule_filter filter = {
+        .match = &fm->match,
+        .cookie = fm->cookie,
+        .cookie_mask = fm->cookie_mask,
+        .out_port = delete ? fm->out_port : OFPORT_ANY,
+        .out_group = delete ? fm->out_group : OFGROUP_ANY,
+    };
+    struct selector selector;
+
+    selector_init(&selector, &filter, fm->flags & RULE_HIDDEN);
+    for (unsigned i = first; i <= last; i++) {
+        const struct classifier *cls = pipeline->tables[i];
+
+        if (cls == NULL)
+            continue;
+        if (strict)
+            select_strict(pipeline, cls, &selector, fm->priority, selection);
+        else
+            select_loose(pipeline, cls, &selector, selection);
+    }
+    selector_free(&selector);
+}
+
+static struct classifier *table_get(struct pipeline *pipeline, uint8_t table_id)
+{
+    if (pipeline->tables[table_id] == NULL) {
+        pipeline->tables[table_id] = malloc(sizeof *pipeline->tables[table_id]);
+        if (pipeline->tables[table_id] == NULL)
+            abort();
+        classifier_init(pipeline->tables[table_id]);
+    }
+    return pipeline->tables[table_id];
+}
+
+static int refuse_add(const struct pipeline *pipeline, const struct classifier *cls, const struct flow_mod *fm,
+                      const struct rule *rule)
+{
+    const struct table_info *info = &pipeline->info[rule->table_id];
+
+    if (fm->flags & RULE_CHECK_OVERLAP &&
+        classifier_overlaps(cls, change_version(pipeline), rule->match, rule->priority))
+        return OFPERR_FMFC_OVERLAP;
+    if (!(fm->flags & RULE_HIDDEN) && info->n_next >= info->max_rules)
+        return OFPERR_FMFC_TABLE_FULL;
+    return 0;
+}
+
+/* OpenFlow 1.3.5, 6.4: a rule of the same match and priority is replaced; if there is none, overlaps are looked for on
+ * request. */
+static int add_rule(struct pipeline *pipeline, const struct flow_mod *fm)
+{
+    uint8_t table_id = fm->table_id == TABLE_ALL ? 0 : fm->table_id;
+    struct classifier *cls = table_get(pipeline, table_id);
+    struct rule *rule = rule_create(classifier_mask(cls, &fm->match.mask), &fm->match.value, &fm->acts);
+
+    rule->table_id = table_id;
+    rule->priority = fm->priority;
+
+    struct rule *old =
+        classifier_find(cls, change_version(pipeline), rule->match, fm->priority, fm->flags & RULE_HIDDEN);
+    int error = old == NULL ? refuse_add(pipeline, cls, fm, rule) : 0;
+
+    if (error != 0) {
+        rule_unref(rule);
+        return error;
+    }
+    rule->pipeline = pipeline;
+    rule->cookie = fm->cookie;
+    rule->idle_timeout_s = fm->idle_timeout_s;
+    rule->hard_timeout_s = fm->hard_timeout_s;
+    rule->flags = fm->flags;
+    rule->importance = fm->importance;
+    rule->created_ms = rule->modified_ms = rule->used_ms = datapath_now_ms();
+    change_add(pipeline, rule, old);
+    return 0;
+}
+
+/* OpenFlow 1.3.5, 6.4: "goto_table" must lead to a later table, 5.9. */
+static int check_goto(const struct flow_mod *fm)
+{
+    uint8_t table_id = fm->table_id == TABLE_ALL ? 0 : fm->table_id;
+
+    ACT_FOR_EACH (act, &fm->acts) {
+        if (act->type == ACT_GOTO_TABLE) {
+            uint32_t target = ((const struct act_u32 *)act)->value;
+
+            if (target <= table_id || target >= PIPELINE_TABLES)
+                return OFPERR_BIC_BAD_TABLE_ID;
+        }
+    }
+    return 0;
+}
+
+static int check(const struct flow_mod *fm)
+{
+    if (fm->flags & ~FLAGS_KNOWN)
+        return OFPERR_FMFC_BAD_FLAGS;
+
+    switch (fm->command) {
+    case FLOW_ADD:
+    case FLOW_MODIFY:
+    case FLOW_MODIFY_STRICT:
+        if (fm->table_id == TABLE_ALL && !fm->modify_adds)
+            return OFPERR_FMFC_BAD_TABLE_ID;
+        return check_goto(fm);
+    case FLOW_DELETE:
+    case FLOW_DELETE_STRICT:
+        return 0;
+    }
+    return OFPERR_FMFC_BAD_COMMAND;
+}
+
+static int modify_rules(struct pipeline *pipeline, const struct flow_mod *fm)
+{
+    struct selection selection = {0};
+
+    select_rules(pipeline, fm, &selection);
+    for (size_t i = 0; i < selection.n; i++) {
+        struct rule *rule = selection.rules[i];
+        bool new_cookie = fm->modify_cookie && fm->cookie != UINT64_MAX;
+
+        change_modify(pipeline, rule, &fm->acts, new_cookie ? fm->cookie : rule->cookie, fm->flags & RULE_RESET_COUNTS);
+    }
+    free(selection.rules);
+    return selection.n == 0 && fm->modify_adds && fm->cookie_mask == 0 ? add_rule(pipeline, fm) : 0;
+}
+
+static int delete_rules(struct pipeline *pipeline, const struct flow_mod *fm)
+{
+    struct selection selection = {0};
+
+    select_rules(pipeline, fm, &selection);
+    for (size_t i = 0; i < selection.n; i++)
+        change_remove(pipeline, selection.rules[i]);
+    free(selection.rules);
+    return 0;
+}
+
+/* Works on the open change. */
+static int apply(struct pipeline *pipeline, const struct flow_mod *fm)
+{
+    int error = check(fm);
+
+    if (error != 0)
+        return error;
+    switch (fm->command) {
+    case FLOW_ADD:
+        return add_rule(pipeline, fm);
+    case FLOW_MODIFY:
+    case FLOW_MODIFY_STRICT:
+        return modify_rules(pipeline, fm);
+    case FLOW_DELETE:
+    case FLOW_DELETE_STRICT:
+        break;
+    }
+    return delete_rules(pipeline, fm);
+}
+
+int pipeline_flow_mod(struct pipeline *pipeline, const struct flow_mod *fm)
+{
+    if (pipeline->phase != CHANGE_NONE)
+        return OFPERR_FMFC_EPERM;
+    change_begin(pipeline, false);
+
+    int error = apply(pipeline, fm);
+
+    if (error != 0)
+        change_abort(pipeline);
+    else
+        change_commit_step(pipeline, SIZE_MAX);
+    return error;
+}
+
+int pipeline_bundle_begin(struct pipeline *pipeline)
+{
+    if (pipeline->phase != CHANGE_NONE)
+        return -EBUSY;
+    change_begin(pipeline, true);
+    return 0;
+}
+
+int pipeline_bundle_mod(struct pipeline *pipeline, const struct flow_mod *fm)
+{
+    if (pipeline->phase != CHANGE_OPEN)
+        return OFPERR_FMFC_EPERM;
+    return apply(pipeline, fm);
+}
+
+void pipeline_bundle_commit(struct pipeline *pipeline)
+{
+    change_commit_step(pipeline, SIZE_MAX);
+}
+
+bool pipeline_bundle_commit_step(struct pipeline *pipeline, size_t budget)
+{
+    return change_commit_step(pipeline, budget);
+}
+
+void pipeline_bundle_abort(struct pipeline *pipeline)
+{
+    change_abort(pipeline);
+}

@@ -1,0 +1,142 @@
+#include "src/pipeline/pipeline.h"
+
+#include <stdlib.h>
+
+#include "src/pipeline/change.h"
+#include "src/pipeline/rule.h"
+#include "src/pipeline/table.h"
+
+struct pipeline *pipeline_create(const struct pipeline_observer *observer)
+{
+    struct pipeline *pipeline = calloc(1, sizeof *pipeline);
+
+    if (pipeline == NULL)
+        abort();
+    if (observer != NULL)
+        pipeline->observer = *observer;
+    LIST_INIT(&pipeline->cursors);
+    for (unsigned i = 0; i < PIPELINE_TABLES; i++)
+        pipeline->info[i].max_rules = UINT32_MAX;
+    expire_init(pipeline);
+    return pipeline;
+}
+
+static void table_destroy(struct classifier *cls)
+{
+    struct subtable *subtable;
+
+    TAILQ_FOREACH (subtable, &cls->subtables, node) {
+        struct rule *rule, *next;
+
+        for (rule = TAILQ_FIRST(&subtable->rules); rule != NULL; rule = next) {
+            next = TAILQ_NEXT(rule, table_node);
+            expire_cancel(rule);
+            rule->removed = true;
+            rule->pipeline = NULL;
+            rule_unref(rule);
+        }
+    }
+    classifier_destroy(cls);
+    free(cls);
+}
+
+void pipeline_destroy(struct pipeline *pipeline)
+{
+    if (pipeline->phase == CHANGE_OPEN)
+        change_abort(pipeline);
+    else if (pipeline->phase == CHANGE_COMMITTING)
+        change_commit_step(pipeline, SIZE_MAX);
+    for (unsigned i = 0; i < PIPELINE_TABLES; i++) {
+        if (pipeline->tables[i] != NULL)
+            table_destroy(pipeline->tables[i]);
+    }
+    free(pipeline->added.rules);
+    free(pipeline->removed.rules);
+    free(pipeline->modified.rules);
+    free(pipeline);
+}
+
+void table_link(struct pipeline *pipeline, struct rule *rule)
+{
+    classifier_insert(pipeline->tables[rule->table_id], rule);
+    pipeline->rule_bytes += rule_memory(rule);
+}
+
+void table_unlink(struct pipeline *pipeline, struct rule *rule)
+{
+    pipeline->rule_bytes -= rule_memory(rule);
+    cursors_leave(pipeline, rule);
+    expire_cancel(rule);
+    classifier_remove(pipeline->tables[rule->table_id], rule);
+}
+
+struct rule *pipeline_lookup(struct pipeline *pipeline, uint8_t table_id, const struct flow *flow, struct flow *wc)
+{
+    const struct classifier *cls = table_id < PIPELINE_TABLES ? pipeline->tables[table_id] : NULL;
+
+    return cls == NULL ? NULL : classifier_lookup(cls, pipeline->version, flow, wc);
+}
+
+void pipeline_remove_rule(struct pipeline *pipeline, struct rule *rule, enum rule_removed_reason reason)
+{
+    /* With a version in the past it was removed by the change whose commit is under way, which will say so. */
+    if (rule->removed || rule->remove_version <= pipeline->version)
+        return;
+    if (!(rule->flags & RULE_HIDDEN)) {
+        pipeline->info[rule->table_id].n_rules--;
+        if (rule->remove_version == RULE_NEVER)
+            pipeline->info[rule->table_id].n_next--;
+    }
+    rule->removed = true;
+    table_unlink(pipeline, rule);
+    if (pipeline->observer.rule_removed != NULL)
+        pipeline->observer.rule_removed(pipeline->observer.arg, rule, reason);
+    rule_unref(rule);
+}
+
+uint32_t pipeline_n_rules(const struct pipeline *pipeline, uint8_t table_id)
+{
+    uint32_t n = 0;
+
+    if (table_id != TABLE_ALL)
+        return pipeline->info[table_id].n_rules;
+    for (unsigned i = 0; i < PIPELINE_TABLES; i++)
+        n += pipeline->info[i].n_rules;
+    return n;
+}
+
+void pipeline_table_stats(const struct pipeline *pipeline, uint8_t table_id, struct table_stats *stats)
+{
+    *stats = (struct table_stats){0};
+    if (table_id < PIPELINE_TABLES) {
+        const struct table_info *info = &pipeline->info[table_id];
+
+        *stats = (struct table_stats){.active = info->n_rules, .lookups = info->lookups, .matched = info->matched};
+    }
+}
+
+void pipeline_table_count(struct pipeline *pipeline, uint8_t table_id, uint64_t lookups, uint64_t matched)
+{
+    if (table_id < PIPELINE_TABLES) {
+        pipeline->info[table_id].lookups += lookups;
+        pipeline->info[table_id].matched += matched;
+    }
+}
+
+void pipeline_set_table_limit(struct pipeline *pipeline, uint8_t table_id, uint32_t max_rules)
+{
+    if (table_id < PIPELINE_TABLES)
+        pipeline->info[table_id].max_rules = max_rules;
+}
+
+size_t pipeline_memory(const struct pipeline *pipeline)
+{
+    size_t bytes = sizeof *pipeline + pipeline->rule_bytes;
+
+    for (unsigned i = 0; i < PIPELINE_TABLES; i++) {
+        if (pipeline->tables[i] != NULL)
+            bytes += sizeof *pipeline->tables[i] + classifier_memory(pipeline->tables[i]);
+    }
+    bytes += (pipeline->added.size + pipeline->removed.size + pipeline->modified.size) * sizeof(struct rule *);
+    return bytes;
+}

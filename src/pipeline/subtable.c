@@ -1,0 +1,433 @@
+#include "src/pipeline/subtable.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "src/pipeline/hash.h"
+
+#define KEY_END(field) (offsetof(struct flow_key, field) + sizeof((struct flow_key *)0)->field)
+
+/* Where a stage's run of bytes ends. Conntrack and tunnel fields count as metadata: they come from before this packet's
+ * own headers. */
+static const struct {
+    uint16_t end;
+    uint8_t stage;
+} stage_runs[] = {
+    {KEY_END(recirc_id), STAGE_METADATA}, /* in_port, recirc_id */
+    {KEY_END(vlan_tci), STAGE_L2},
+    {KEY_END(tcp_flags), STAGE_L4},
+    {KEY_END(ipv4_dst), STAGE_L3},
+    {KEY_END(tp_dst), STAGE_L4},
+    {KEY_END(ip_frag), STAGE_L3},
+    {KEY_END(zero1), STAGE_METADATA}, /* ct_state, zone and mark, pkt_mark, dp_hash */
+    {KEY_END(ipv6_label), STAGE_L3},
+    {KEY_END(mpls_lse), STAGE_L2},
+    {KEY_END(nd_options_type), STAGE_L3},
+    {KEY_END(ct_tp_dst), STAGE_METADATA},
+    {KEY_END(pbb_isid), STAGE_L2},
+    {KEY_END(nd_reserved), STAGE_L3},
+    {KEY_END(zero2), STAGE_L2}, /* pbb_uca */
+    {sizeof(struct flow), STAGE_METADATA},
+};
+
+const struct trie_place trie_places[N_TRIES] = {
+    [TRIE_IPV4_SRC] = {offsetof(struct flow, pkt.ipv4_src), 4, STAGE_L3},
+    [TRIE_IPV4_DST] = {offsetof(struct flow, pkt.ipv4_dst), 4, STAGE_L3},
+    [TRIE_IPV6_SRC] = {offsetof(struct flow, pkt.ipv6_src), 16, STAGE_L3},
+    [TRIE_IPV6_DST] = {offsetof(struct flow, pkt.ipv6_dst), 16, STAGE_L3},
+    [TRIE_TP_SRC] = {offsetof(struct flow, pkt.tp_src), 2, STAGE_L4},
+    [TRIE_TP_DST] = {offsetof(struct flow, pkt.tp_dst), 2, STAGE_L4},
+};
+
+static void *resize(void *block, size_t n, size_t size)
+{
+    block = realloc(block, n * size);
+    if (block == NULL)
+        abort();
+    return block;
+}
+
+enum flow_stage flow_stage_of(size_t offset)
+{
+    unsigned i = 0;
+
+    while (offset >= stage_runs[i].end)
+        i++;
+    return stage_runs[i].stage;
+}
+
+/* The part of `mask`, the mask of `word`, that belongs to `stage`. */
+static uint64_t stage_part(unsigned word, uint64_t mask, enum flow_stage stage)
+{
+    uint8_t bytes[8];
+
+    memcpy(bytes, &mask, 8);
+    for (unsigned i = 0; i < 8; i++) {
+        if (flow_stage_of(word * 8 + i) != stage)
+            bytes[i] = 0;
+    }
+    memcpy(&mask, bytes, 8);
+    return mask;
+}
+
+static void place_bytes(const struct trie_place *place, const uint64_t *values, const struct minimask *mask,
+                        uint8_t out[16])
+{
+    for (unsigned i = 0; i < place->bytes; i++) {
+        unsigned word = (place->offset + i) / 8;
+        uint64_t bits = mask->map >> word & 1 ? values[minimask_index(mask, word)] : 0;
+
+        out[i] = ((const uint8_t *)&bits)[(place->offset + i) % 8];
+    }
+}
+
+void trie_place_value(const struct trie_place *place, const struct minimatch *match, uint8_t value[16])
+{
+    place_bytes(place, match->values, match->mask, value);
+}
+
+static unsigned leading_ones(const uint8_t *bytes, unsigned n)
+{
+    unsigned ones = 0;
+
+    for (unsigned i = 0; i < n; i++) {
+        if (bytes[i] != 0xff)
+            return ones + (unsigned)__builtin_clz(~((unsigned)bytes[i] << 24));
+        ones += 8;
+    }
+    return ones;
+}
+
+struct subtable *subtable_create(struct minimask *mask, uint64_t seq)
+{
+    /* A word takes part in at most N_STAGES stages. */
+    struct subtable *subtable = calloc(1, sizeof *subtable + mask->n_words * N_STAGES * sizeof subtable->probes[0]);
+
+    if (subtable == NULL)
+        abort();
+    subtable->mask = minimask_ref(mask);
+    subtable->seq = seq;
+
+    for (unsigned stage = 0; stage < N_STAGES; stage++) {
+        MINIMASK_FOR_EACH(word, i, mask)
+        {
+            uint64_t part = stage_part((unsigned)word, mask->words[i], stage);
+
+            if (part != 0)
+                subtable->probes[subtable->n_probes++] =
+                    (struct probe){.mask = part, .word = (uint8_t)word, .place = (uint8_t)i};
+        }
+        subtable->stage_end[stage] = subtable->n_probes;
+    }
+    while (subtable->stage_end[subtable->last_stage] < subtable->n_probes)
+        subtable->last_stage++;
+
+    for (unsigned stage = 0, before = 0; stage < subtable->last_stage; before = subtable->stage_end[stage++]) {
+        if (subtable->stage_end[stage] > before) {
+            subtable->index[stage].size = 8;
+            subtable->index[stage].entries = calloc(8, sizeof(struct index_entry));
+            if (subtable->index[stage].entries == NULL)
+                abort();
+        }
+    }
+    for (unsigned i = 0; i < N_TRIES; i++) {
+        uint8_t bytes[16];
+
+        place_bytes(&trie_places[i], mask->words, mask, bytes);
+        subtable->plens[i] = (uint8_t)leading_ones(bytes, trie_places[i].bytes);
+        subtable->n_tries_in[trie_places[i].stage] += subtable->plens[i] > 0;
+    }
+
+    size_t bytes = sizeof *subtable + subtable->n_probes * sizeof subtable->probes[0];
+
+    subtable = resize(subtable, 1, bytes);
+    TAILQ_INIT(&subtable->rules);
+    return subtable;
+}
+
+void subtable_destroy(struct subtable *subtable)
+{
+    for (unsigned i = 0; i < N_STAGES - 1; i++)
+        free(subtable->index[i].entries);
+    minimask_unref(subtable->mask);
+    free(subtable->slots);
+    free(subtable->priorities);
+    free(subtable);
+}
+
+size_t subtable_memory(const struct subtable *subtable)
+{
+    size_t bytes = sizeof *subtable + subtable->n_probes * sizeof subtable->probes[0] +
+                   subtable->n_slots * sizeof subtable->slots[0] +
+                   subtable->priorities_size * sizeof subtable->priorities[0];
+
+    for (unsigned i = 0; i < N_STAGES - 1; i++)
+        bytes += subtable->index[i].size * sizeof subtable->index[i].entries[0];
+    return bytes;
+}
+
+/* --- stage indices: open addressing, linear probing ------------------------------------------------------------------
+ */
+
+static void index_resize(struct stage_index *index, uint32_t size)
+{
+    struct index_entry *old = index->entries;
+    uint32_t old_size = index->size;
+
+    index->entries = calloc(size, sizeof *index->entries);
+    if (index->entries == NULL)
+        abort();
+    index->size = size;
+    for (uint32_t i = 0; i < old_size; i++) {
+        if (old[i].count == 0)
+            continue;
+
+        uint32_t j = old[i].hash & (size - 1);
+
+        while (index->entries[j].count != 0)
+            j = (j + 1) & (size - 1);
+        index->entries[j] = old[i];
+    }
+    free(old);
+}
+
+static void index_add(struct stage_index *index, uint32_t hash)
+{
+    uint32_t i;
+
+    for (i = hash & (index->size - 1); index->entries[i].count != 0; i = (i + 1) & (index->size - 1)) {
+        if (index->entries[i].hash == hash) {
+            index->entries[i].count++;
+            return;
+        }
+    }
+    index->entries[i] = (struct index_entry){.hash = hash, .count = 1};
+    if (++index->used > index->size / 4 * 3)
+        index_resize(index, index->size * 2);
+}
+
+static void index_remove(struct stage_index *index, uint32_t hash)
+{
+    uint32_t mask = index->size - 1, hole = hash & mask;
+
+    while (index->entries[hole].hash != hash || index->entries[hole].count == 0)
+        hole = (hole + 1) & mask;
+    if (--index->entries[hole].count > 0)
+        return;
+    /* Closes the gap: moves back entries that a probe would otherwise no longer reach. */
+    for (uint32_t i = (hole + 1) & mask; index->entries[i].count != 0; i = (i + 1) & mask) {
+        if (((i - index->entries[i].hash) & mask) >= ((i - hole) & mask)) {
+            index->entries[hole] = index->entries[i];
+            hole = i;
+        }
+    }
+    index->entries[hole].count = 0;
+    if (--index->used < index->size / 8 && index->size > 8)
+        index_resize(index, index->size / 2);
+}
+
+/* --- the hash table --------------------------------------------------------------------------------------------------
+ */
+
+/* Hashes by stage; returns the last one. */
+static uint32_t hash_values(const struct subtable *subtable, const uint64_t *values, uint32_t stages[N_STAGES])
+{
+    uint64_t hash = HASH_BASIS;
+
+    for (unsigned stage = 0, i = 0; stage <= subtable->last_stage; stage++) {
+        for (; i < subtable->stage_end[stage]; i++)
+            hash = hash_add(hash, values[subtable->probes[i].place] & subtable->probes[i].mask);
+        stages[stage] = hash_finish(hash);
+    }
+    return stages[subtable->last_stage];
+}
+
+static void slots_resize(struct subtable *subtable, uint32_t size)
+{
+    struct slot *old = subtable->slots;
+    uint32_t old_size = subtable->n_slots;
+
+    subtable->slots = calloc(size, sizeof *subtable->slots);
+    if (subtable->slots == NULL)
+        abort();
+    subtable->n_slots = size;
+    for (uint32_t i = 0; i < old_size; i++) {
+        if (old[i].head == NULL)
+            continue;
+
+        uint32_t j = old[i].hash & (size - 1);
+
+        while (subtable->slots[j].head != NULL)
+            j = (j + 1) & (size - 1);
+        subtable->slots[j] = old[i];
+    }
+    free(old);
+}
+
+/* The slot with these values, or the empty one where they would go. */
+static struct slot *slot_find(const struct subtable *subtable, const uint64_t *values, uint32_t hash)
+{
+    uint32_t mask = subtable->n_slots - 1, i = hash & mask;
+
+    for (; subtable->slots[i].head != NULL; i = (i + 1) & mask) {
+        if (subtable->slots[i].hash == hash &&
+            memcmp(subtable->slots[i].head->match->values, values, subtable->mask->n_words * sizeof values[0]) == 0)
+            break;
+    }
+    return &subtable->slots[i];
+}
+
+static void slot_clear(struct subtable *subtable, struct slot *slot)
+{
+    uint32_t mask = subtable->n_slots - 1, hole = (uint32_t)(slot - subtable->slots);
+
+    for (uint32_t i = (hole + 1) & mask; subtable->slots[i].head != NULL; i = (i + 1) & mask) {
+        if (((i - subtable->slots[i].hash) & mask) >= ((i - hole) & mask)) {
+            subtable->slots[hole] = subtable->slots[i];
+            hole = i;
+        }
+    }
+    subtable->slots[hole].head = NULL;
+    if (--subtable->n_used < subtable->n_slots / 8 && subtable->n_slots > 8)
+        slots_resize(subtable, subtable->n_slots / 2);
+}
+
+/* --- priorities ------------------------------------------------------------------------------------------------------
+ */
+
+/* Place of the priority, or where it would go. */
+static uint32_t priority_find(const struct subtable *subtable, uint16_t priority)
+{
+    uint32_t low = 0, high = subtable->n_priorities;
+
+    while (low < high) {
+        uint32_t mid = (low + high) / 2;
+
+        if (subtable->priorities[mid].priority < priority)
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    return low;
+}
+
+bool subtable_has_priority(const struct subtable *subtable, uint16_t priority)
+{
+    uint32_t i = priority_find(subtable, priority);
+
+    return i < subtable->n_priorities && subtable->priorities[i].priority == priority;
+}
+
+static void priority_add(struct subtable *subtable, uint16_t priority)
+{
+    uint32_t i = priority_find(subtable, priority);
+
+    if (i < subtable->n_priorities && subtable->priorities[i].priority == priority) {
+        subtable->priorities[i].n_rules++;
+        return;
+    }
+    if (subtable->n_priorities == subtable->priorities_size) {
+        subtable->priorities_size = subtable->priorities_size == 0 ? 1 : subtable->priorities_size * 2;
+        subtable->priorities = resize(subtable->priorities, subtable->priorities_size, sizeof *subtable->priorities);
+    }
+    memmove(&subtable->priorities[i + 1], &subtable->priorities[i],
+            (subtable->n_priorities - i) * sizeof *subtable->priorities);
+    subtable->priorities[i] = (struct priority_count){.priority = priority, .n_rules = 1};
+    subtable->n_priorities++;
+    subtable->max_priority = subtable->priorities[subtable->n_priorities - 1].priority;
+}
+
+static void priority_remove(struct subtable *subtable, uint16_t priority)
+{
+    uint32_t i = priority_find(subtable, priority);
+
+    if (--subtable->priorities[i].n_rules > 0)
+        return;
+    subtable->n_priorities--;
+    memmove(&subtable->priorities[i], &subtable->priorities[i + 1],
+            (subtable->n_priorities - i) * sizeof *subtable->priorities);
+    if (subtable->n_priorities > 0)
+        subtable->max_priority = subtable->priorities[subtable->n_priorities - 1].priority;
+}
+
+/* --- rules -----------------------------------------------------------------------------------------------------------
+ */
+
+/* Among rules of the same match the higher priority is first, then the switch's own before a controller's. */
+static bool rule_precedes(const struct rule *a, const struct rule *b)
+{
+    if (a->priority != b->priority)
+        return a->priority > b->priority;
+    return (a->flags & RULE_HIDDEN) >= (b->flags & RULE_HIDDEN);
+}
+
+bool subtable_insert(struct subtable *subtable, struct rule *rule)
+{
+    uint32_t stages[N_STAGES], hash = hash_values(subtable, rule->match->values, stages);
+
+    if (subtable->n_used >= subtable->n_slots / 4 * 3)
+        slots_resize(subtable, subtable->n_slots == 0 ? 4 : subtable->n_slots * 2);
+
+    struct slot *slot = slot_find(subtable, rule->match->values, hash);
+    struct rule **link = &slot->head;
+    bool first = *link == NULL;
+
+    if (first) {
+        slot->hash = hash;
+        subtable->n_used++;
+        for (unsigned i = 0; i < subtable->last_stage; i++) {
+            if (subtable->index[i].entries != NULL)
+                index_add(&subtable->index[i], stages[i]);
+        }
+    }
+    while (*link != NULL && !rule_precedes(rule, *link))
+        link = &(*link)->classifier_next;
+    rule->classifier_next = *link;
+    *link = rule;
+    TAILQ_INSERT_TAIL(&subtable->rules, rule, table_node);
+    subtable->n_rules++;
+    priority_add(subtable, rule->priority);
+    return first;
+}
+
+bool subtable_remove(struct subtable *subtable, struct rule *rule)
+{
+    uint32_t stages[N_STAGES], hash = hash_values(subtable, rule->match->values, stages);
+    struct slot *slot = slot_find(subtable, rule->match->values, hash);
+    struct rule **link = &slot->head;
+
+    while (*link != rule)
+        link = &(*link)->classifier_next;
+    *link = rule->classifier_next;
+    TAILQ_REMOVE(&subtable->rules, rule, table_node);
+    subtable->n_rules--;
+    priority_remove(subtable, rule->priority);
+    if (slot->head != NULL)
+        return false;
+    for (unsigned i = 0; i < subtable->last_stage; i++) {
+        if (subtable->index[i].entries != NULL)
+            index_remove(&subtable->index[i], stages[i]);
+    }
+    slot_clear(subtable, slot);
+    return true;
+}
+
+struct rule *subtable_find(const struct subtable *subtable, const uint64_t *values)
+{
+    uint32_t stages[N_STAGES];
+
+    if (subtable->n_slots == 0)
+        return NULL;
+    return slot_find(subtable, values, hash_values(subtable, values, stages))->head;
+}
+
+struct rule *subtable_find_wider(const struct subtable *subtable, const struct minimatch *match)
+{
+    uint64_t values[FLOW_WORDS];
+
+    MINIMASK_FOR_EACH(word, i, subtable->mask)
+    {
+        values[i] = minimatch_word(match, (unsigned)word) & subtable->mask->words[i];
+    }
+    return subtable_find(subtable, values);
+}

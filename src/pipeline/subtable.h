@@ -1,0 +1,123 @@
+/* One mask's rules: a hash table over the masked words, with what is needed to reject a flow early and cheaply.
+ *
+ * The mask's words are hashed in stages (metadata, L2, L3, L4). After each stage but the last, the hash so far is
+ * looked up in a multiset of those that rules have: if it is not there, no rule can match, and only the bits up to that
+ * stage were looked at. Part of the classifier; control thread only.
+ */
+#ifndef SRC_PIPELINE_SUBTABLE_H
+#define SRC_PIPELINE_SUBTABLE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include "src/pipeline/minimatch.h"
+#include "src/pipeline/pipeline.h"
+
+enum flow_stage { STAGE_METADATA, STAGE_L2, STAGE_L3, STAGE_L4, N_STAGES };
+
+/* The stage that a byte of struct flow belongs to. */
+enum flow_stage flow_stage_of(size_t offset);
+
+/* Fields that have a prefix trie in every classifier. */
+enum trie_field {
+    TRIE_IPV4_SRC,
+    TRIE_IPV4_DST,
+    TRIE_IPV6_SRC,
+    TRIE_IPV6_DST,
+    TRIE_TP_SRC,
+    TRIE_TP_DST,
+    N_TRIES,
+};
+
+struct trie_place {
+    uint16_t offset; /* in struct flow */
+    uint8_t bytes;
+    uint8_t stage; /* looked at before the index of this stage */
+};
+extern const struct trie_place trie_places[N_TRIES];
+
+/* A word, or the part of a word that belongs to one stage. */
+struct probe {
+    uint64_t mask;
+    uint8_t word;  /* in struct flow */
+    uint8_t place; /* in the minimask */
+};
+
+struct slot {
+    struct rule *head; /* NULL: empty. By descending priority, then newest first, linked by classifier_next */
+    uint32_t hash;
+};
+
+struct index_entry {
+    uint32_t hash;
+    uint32_t count; /* 0: empty */
+};
+
+/* A multiset of hashes. */
+struct stage_index {
+    struct index_entry *entries; /* power of two; NULL: this stage rejects nothing */
+    uint32_t size, used;
+};
+
+struct priority_count {
+    uint16_t priority;
+    uint32_t n_rules;
+};
+
+TAILQ_HEAD(rule_list, rule);
+
+struct subtable {
+    struct minimask *mask;
+    uint64_t seq; /* order of creation; decides between equal priorities */
+    struct slot *slots;
+    uint32_t n_slots, n_used; /* power of two; distinct values */
+    uint32_t n_rules;
+    uint16_t max_priority;
+    uint8_t plens[N_TRIES]; /* leading ones of the mask in the trie's field */
+    uint8_t n_tries_in[N_STAGES];
+    uint8_t n_probes;
+    uint8_t stage_end[N_STAGES]; /* probes up to and with this stage */
+    uint8_t last_stage;          /* the first by which all probes are done */
+    struct stage_index index[N_STAGES - 1];
+    struct priority_count *priorities; /* ascending */
+    uint32_t n_priorities, priorities_size;
+    struct rule_list rules; /* in the order they came */
+    struct subtable *hash_next;
+    TAILQ_ENTRY(subtable) node; /* by ascending seq */
+    struct probe probes[];
+};
+
+struct subtable *subtable_create(struct minimask *mask, uint64_t seq); /* takes a reference of its own */
+void subtable_destroy(struct subtable *subtable);                      /* must be empty */
+
+/* Returns true if no other rule had this value. max_priority may change. */
+bool subtable_insert(struct subtable *subtable, struct rule *rule);
+/* Returns true if no other rule has this value. */
+bool subtable_remove(struct subtable *subtable, struct rule *rule);
+/* The first of the rules with exactly these values; NULL. */
+struct rule *subtable_find(const struct subtable *subtable, const uint64_t *values);
+/* The same, for the values that `match` has under this subtable's mask, which must cover no more than match's. */
+struct rule *subtable_find_wider(const struct subtable *subtable, const struct minimatch *match);
+bool subtable_has_priority(const struct subtable *subtable, uint16_t priority);
+size_t subtable_memory(const struct subtable *subtable); /* bytes */
+
+/* The bits of a trie's field in a packed match, as the trie wants them. */
+void trie_place_value(const struct trie_place *place, const struct minimatch *match, uint8_t value[16]);
+
+static inline bool stage_index_has(const struct stage_index *index, uint32_t hash)
+{
+    for (uint32_t i = hash & (index->size - 1); index->entries[i].count != 0; i = (i + 1) & (index->size - 1)) {
+        if (index->entries[i].hash == hash)
+            return true;
+    }
+    return false;
+}
+
+static inline bool rule_visible(const struct rule *rule, uint64_t version)
+{
+    return rule->add_version <= version && version < rule->remove_version;
+}
+
+#endif
