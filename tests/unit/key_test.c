@@ -2,30 +2,19 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <cmocka.h>
-#include <ctype.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "pmd/key.h"
 #include "pmd/key_inline.h"
+#include "tests/unit/packets.h"
 
 #define IN_PORT 7
 
-/* Packets in hex; spaces are for the reader. */
-#define MACS "020000000002 020000000001 "
-#define IP4_FULL(ver_ihl, total_len, frag, proto)                                                                      \
-    ver_ihl " b8 " total_len " 0000 " frag " 40 " proto " 0000 0a000001 0a000002 "
-#define IP4(total_len, frag, proto) IP4_FULL("45", total_len, frag, proto)
-#define IP6_FULL(first, payload_len, next)                                                                             \
-    first " " payload_len " " next " 40 20010db8000000000000000000000001 20010db8000000000000000000000002 "
-#define IP6(payload_len, next) IP6_FULL("6b812345", payload_len, next)
 #define UDP "0035 1f90 0008 0000 "
 #define TCP(offset_flags) "1234 0050 00000001 00000002 " offset_flags " ffff 0000 0000 "
 #define SCTP "1234 0050 deadbeef 00000000 "
 #define ICMP "08 00 0000 1234 0001 "
-#define TARGET "fe800000000000000000000000000009 "
-#define ARP(op) "0001 0800 06 04 " op " 020000000001 0a000001 000000000003 0a000002 "
 
 #define K_ETH .eth_dst = {{2, 0, 0, 0, 0, 2}}, .eth_src = {{2, 0, 0, 0, 0, 1}}
 #define K_TYPE(type) K_ETH, .eth_type = RTE_BE16(type)
@@ -362,21 +351,6 @@ static const struct packet_case {
      {0x86dd, .l3 = 14, .l4 = 54, .ip_proto = 58}},
 };
 
-static size_t from_hex(const char *hex, uint8_t *data)
-{
-    size_t n = 0;
-
-    for (; *hex != '\0'; hex++) {
-        if (isxdigit((unsigned char)*hex)) {
-            unsigned byte;
-            assert_int_equal(sscanf(hex, "%2x", &byte), 1);
-            data[n++] = byte;
-            hex++;
-        }
-    }
-    return n;
-}
-
 /* A packet in heap buffers of exactly the size of each segment, so that ASan sees every byte too far. `split` is the
  * length of each segment but the last (0: one segment). */
 static struct rte_mbuf *packet_make(const uint8_t *data, size_t len, size_t split)
@@ -434,7 +408,7 @@ static void every_case_gives_its_key(void **state)
         struct flow_key key, expected = c->key, slow;
         struct packet_layers layers;
         uint8_t data[512];
-        struct rte_mbuf *m = packet_make(data, from_hex(c->hex, data), 0);
+        struct rte_mbuf *m = packet_make(data, packet_from_hex(c->hex, data), 0);
 
         print_message("%s\n", c->name);
         expected.in_port = IN_PORT;
@@ -473,7 +447,7 @@ static void packets_cut_at_every_length(void **state)
 {
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         uint8_t data[512];
-        const size_t len = from_hex(cases[i].hex, data);
+        const size_t len = packet_from_hex(cases[i].hex, data);
         struct flow_key whole = cases[i].key;
 
         whole.in_port = IN_PORT;
@@ -502,7 +476,7 @@ static void segmentation_does_not_show(void **state)
 {
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         uint8_t data[512];
-        const size_t len = from_hex(cases[i].hex, data);
+        const size_t len = packet_from_hex(cases[i].hex, data);
         struct rte_mbuf *linear = packet_make(data, len, 0);
         struct flow_key expected, key;
         const unsigned n = parse(linear, &expected);
@@ -542,7 +516,7 @@ static void fast_and_slow_agree_on_damaged_packets(void **state)
     for (unsigned round = 0; round < 60000; round++) {
         uint8_t data[512];
         const struct packet_case *c = &cases[random_next(&seed) % (sizeof cases / sizeof cases[0])];
-        size_t len = from_hex(c->hex, data);
+        size_t len = packet_from_hex(c->hex, data);
         struct flow_key key, slow, split;
 
         for (unsigned n = random_next(&seed) % 4; n > 0; n--)
@@ -567,7 +541,7 @@ static void what_lies_behind_the_window_is_not_parsed(void **state)
     uint8_t data[512] = {0};
     struct flow_key key;
 
-    size_t len = from_hex(MACS "86dd" IP6("00e0", "3c"), data);
+    size_t len = packet_from_hex(MACS "86dd" IP6("00e0", "3c"), data);
     for (unsigned i = 0; i < 25; i++, len += 8)
         data[len] = i == 24 ? 6 : 60;
     data[len + 12] = 0x50;
@@ -593,7 +567,7 @@ static void a_burst_gives_the_keys_of_its_packets(void **state)
     memset(keys, 0xa5, sizeof keys);
     for (size_t i = 0; i < N; i++) {
         uint8_t data[512];
-        packets[i] = packet_make(data, from_hex(cases[i].hex, data), 0);
+        packets[i] = packet_make(data, packet_from_hex(cases[i].hex, data), 0);
     }
     flow_key_parse_burst(packets, N, IN_PORT, keys, n_lines);
     for (size_t i = 0; i < N; i++) {
