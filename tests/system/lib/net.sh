@@ -57,3 +57,11 @@ ping_once() { in_ns "$1" ping -q -n -c 1 -W 1 "$2"; }
 
 # packet.py sees hosts by their short names; see there.
 packets() { TEST_ID=$TEST_ID "$PYTHON" "$TEST_LIB/packet.py" "$@"; }
+
+# capture HOST: records what arrives at HOST's eth0 from now on, one text line a packet, for captured
+capture() {
+    background "capture-$1" ip netns exec "$(ns_name "$1")" tcpdump -l -nn -e -Q in -i eth0
+    wait_until 5 grep -q 'listening on' "$TEST_DIR/capture-$1.log"
+}
+# captured HOST REGEX: for wait_until
+captured() { grep -qE -- "$2" "$TEST_DIR/capture-$1.log"; }

@@ -83,3 +83,6 @@ flows_without_stats() { ofctl dump-flows --no-stats --no-names "$@" | sed 's/^ /
 # The n_packets of the rules that `ofctl dump-flows MATCH` lists, summed.
 rule_packets() { ofctl dump-flows "$@" | sed -n 's/.*n_packets=\([0-9]*\).*/\1/p' | awk '{n += $1} END {print n + 0}'; }
 rule_packets_are() { [ "$(rule_packets "${@:2}")" = "$1" ]; }
+
+# Whether OVS runs in sluiced's place: it lacks Sluice's own commands.
+is_ovs() { [ "$(basename "$SLUICED")" = ovs-as-sluiced ]; }
