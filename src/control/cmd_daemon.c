@@ -1,0 +1,68 @@
+#include <event2/event.h>
+#include <string.h>
+
+#include "pmd/log.h"
+#include "src/control/commands.h"
+
+static void cmd_exit(void *arg, int argc, const char *const *argv, struct control_reply *reply)
+{
+    struct sluice *sw = arg;
+    sw->exiting = true;
+    event_base_loopbreak(sw->base);
+}
+
+static void put_level(void *arg, const char *component, const char *level)
+{
+    struct control_reply *reply = arg;
+    control_printf(reply, "%-12s %s\n", component, level);
+    json_object_set_new(reply->json, component, json_string(level));
+}
+
+static void cmd_vlog_list(void *arg, int argc, const char *const *argv, struct control_reply *reply)
+{
+    reply->json = json_object();
+    log_show_levels(put_level, reply);
+}
+
+/* "flows:dbg", "any:info", or "dbg" alone for all. */
+static void cmd_vlog_set(void *arg, int argc, const char *const *argv, struct control_reply *reply)
+{
+    for (int i = 1; i < argc; i++) {
+        char component[32] = "any";
+        const char *colon = strchr(argv[i], ':');
+        const char *level = colon ? colon + 1 : argv[i];
+        if (colon && (size_t)(colon - argv[i]) < sizeof component) {
+            memcpy(component, argv[i], colon - argv[i]);
+            component[colon - argv[i]] = '\0';
+        }
+        if (log_set_level(component, level)) {
+            control_fail(reply,
+                         "%s: not COMPONENT:LEVEL; vlog/list has the components, levels are off, emer, err, warn, "
+                         "info, dbg",
+                         argv[i]);
+            return;
+        }
+    }
+}
+
+struct bridge *command_bridge(struct sluice *sw, int argc, const char *const *argv, int i, struct control_reply *reply)
+{
+    if (i < argc) {
+        struct bridge *br = switch_bridge(sw, argv[i]);
+        if (!br)
+            control_fail(reply, "%s: no such bridge", argv[i]);
+        return br;
+    }
+    struct bridge *first = TAILQ_FIRST(&sw->bridges);
+    if (first && !TAILQ_NEXT(first, node))
+        return first;
+    control_fail(reply, "name a bridge: there is %s", first ? "more than one" : "none");
+    return NULL;
+}
+
+void commands_register_daemon(struct control *control, struct sluice *sw)
+{
+    control_register(control, "exit", "", 0, 0, cmd_exit, sw);
+    control_register(control, "vlog/list", "", 0, 0, cmd_vlog_list, sw);
+    control_register(control, "vlog/set", "[COMPONENT:]LEVEL...", 1, 16, cmd_vlog_set, sw);
+}

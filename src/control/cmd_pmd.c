@@ -1,0 +1,183 @@
+#include <inttypes.h>
+#include <rte_cycles.h>
+
+#include "src/control/commands.h"
+
+static const char *const stage_names[PMD_N_STAGES] = {
+    [PMD_STAGE_RX] = "rx",           [PMD_STAGE_PARSE] = "parse", [PMD_STAGE_EMC] = "emc",   [PMD_STAGE_TSS] = "tss",
+    [PMD_STAGE_ACTIONS] = "actions", [PMD_STAGE_TX] = "tx",       [PMD_STAGE_IDLE] = "idle",
+};
+
+static double ratio(uint64_t a, uint64_t b)
+{
+    return b ? (double)a / b : 0;
+}
+
+static const char *port_label(const struct sluice *sw, uint32_t index)
+{
+    struct bridge_port *bp = bridge_port_by_index(sw->dp, index);
+    return bp ? bp->name : "?";
+}
+
+static void show_queues(const struct sluice *sw, unsigned thread, struct control_reply *reply, json_t *out)
+{
+    uint32_t ports[256];
+    uint16_t queues[256];
+    unsigned n = datapath_pmd_rxqs(sw->dp, thread, ports, queues, 256);
+    json_t *list = json_array();
+    control_printf(reply, "  rx queues:");
+    for (unsigned i = 0; i < n && i < 256; i++) {
+        control_printf(reply, " %s:%u", port_label(sw, ports[i]), queues[i]);
+        json_array_append_new(list, json_pack("{s:s,s:i}", "port", port_label(sw, ports[i]), "queue", (int)queues[i]));
+    }
+    control_printf(reply, n ? "\n" : " none\n");
+    json_object_set_new(out, "rx_queues", list);
+}
+
+static void show_thread(const struct sluice *sw, unsigned thread, struct control_reply *reply)
+{
+    struct pmd_stats st;
+    datapath_pmd_stats(sw->dp, thread, &st);
+    uint64_t all = st.cycles_busy + st.cycles_idle + st.cycles_asleep;
+    uint64_t looked_up = st.port_program_hits + st.emc_hits + st.tss_hits + st.misses;
+    double turn_us = (double)st.longest_turn * 1e6 / rte_get_tsc_hz();
+    double busy = 100 * ratio(st.cycles_busy, all), asleep = 100 * ratio(st.cycles_asleep, all);
+
+    control_printf(reply, "pmd thread %u: core %u, numa node %d\n", thread, st.lcore, st.numa_node);
+    control_printf(reply, "  packets received: %" PRIu64 " (%.2f a batch), sent: %" PRIu64 " (%.2f a batch)\n",
+                   st.rx_packets, ratio(st.rx_packets, st.rx_batches), st.tx_packets,
+                   ratio(st.tx_packets, st.tx_batches));
+    control_printf(reply, "  cycles per packet: %.1f busy, %.1f in all; busy %.1f %%, asleep %.1f %%\n",
+                   ratio(st.cycles_busy, st.rx_packets), ratio(all, st.rx_packets), busy, asleep);
+    control_printf(reply,
+                   "  hits: port program %" PRIu64 ", exact match %" PRIu64 ", classifier %" PRIu64
+                   " (%.2f tuples a lookup); misses %" PRIu64 " (parked %" PRIu64 ")\n",
+                   st.port_program_hits, st.emc_hits, st.tss_hits, ratio(st.tss_lookups, st.tss_hits + st.misses),
+                   st.misses, st.parked);
+    control_printf(reply, "  packets a program run: %.2f; longest turn: %.1f us\n", ratio(st.rx_packets, st.groups),
+                   turn_us);
+    control_printf(reply, "  exact-match cache: %u of %u entries in use\n", st.emc_used, st.emc_capacity);
+    control_printf(reply, "  cycles per packet by stage:");
+    json_t *stages = json_object(), *out = json_object();
+    for (int s = 0; s < PMD_N_STAGES; s++) {
+        control_printf(reply, " %s %.1f", stage_names[s], ratio(st.stage_cycles[s], st.rx_packets));
+        json_object_set_new(stages, stage_names[s], json_integer(st.stage_cycles[s]));
+    }
+    control_printf(reply, "\n");
+
+#define PUT(key, value) json_object_set_new(out, key, json_integer((json_int_t)(value)))
+    PUT("thread", thread);
+    PUT("core", st.lcore);
+    PUT("numa_node", st.numa_node);
+    PUT("rx_packets", st.rx_packets);
+    PUT("rx_batches", st.rx_batches);
+    PUT("tx_packets", st.tx_packets);
+    PUT("tx_batches", st.tx_batches);
+    PUT("cycles_busy", st.cycles_busy);
+    PUT("cycles_idle", st.cycles_idle);
+    PUT("cycles_asleep", st.cycles_asleep);
+    PUT("port_program_hits", st.port_program_hits);
+    PUT("emc_hits", st.emc_hits);
+    PUT("tss_hits", st.tss_hits);
+    PUT("tss_lookups", st.tss_lookups);
+    PUT("misses", st.misses);
+    PUT("parked", st.parked);
+    PUT("groups", st.groups);
+    PUT("polls", st.polls);
+    PUT("polls_busy", st.polls_busy);
+    PUT("emc_capacity", st.emc_capacity);
+    PUT("emc_used", st.emc_used);
+    PUT("tsc_hz", rte_get_tsc_hz());
+#undef PUT
+    json_object_set_new(out, "cycles_per_packet", json_real(ratio(all, st.rx_packets)));
+    json_object_set_new(out, "busy_cycles_per_packet", json_real(ratio(st.cycles_busy, st.rx_packets)));
+    json_object_set_new(out, "busy_share", json_real(ratio(st.cycles_busy, all)));
+    json_object_set_new(out, "hit_share", json_real(ratio(looked_up - st.misses, looked_up)));
+    json_object_set_new(out, "longest_turn_us", json_real(turn_us));
+    json_object_set_new(out, "stage_cycles", stages);
+    show_queues(sw, thread, reply, out);
+    json_array_append_new(reply->json, out);
+}
+
+static void cmd_pmd(void *arg, int argc, const char *const *argv, struct control_reply *reply)
+{
+    struct sluice *sw = arg;
+    if (argc > 1 && !strcmp(argv[1], "clear")) {
+        datapath_pmd_stats_clear(sw->dp);
+        return;
+    }
+    if (argc > 1) {
+        control_fail(reply, "%s: not \"clear\"", argv[1]);
+        return;
+    }
+    reply->json = json_array();
+    for (unsigned t = 0; t < datapath_n_threads(sw->dp); t++)
+        show_thread(sw, t, reply);
+}
+
+static void cmd_drops(void *arg, int argc, const char *const *argv, struct control_reply *reply)
+{
+    struct sluice *sw = arg;
+    struct drop_counters sum;
+    bool all = argc > 1 && !strcmp(argv[1], "all"), any = false;
+    if (argc > 1 && !all) {
+        control_fail(reply, "%s: not \"all\"", argv[1]);
+        return;
+    }
+    datapath_drops(sw->dp, &sum);
+    reply->json = json_object();
+    for (int r = 0; r < DROP_N_REASONS; r++) {
+        json_object_set_new(reply->json, drop_reason_name(r), json_integer(sum.packets[r]));
+        if (!all && !sum.packets[r])
+            continue;
+        any = true;
+        control_printf(reply, "%-20s %12" PRIu64 "  %s\n", drop_reason_name(r), sum.packets[r], drop_reason_doc(r));
+    }
+    if (!any)
+        control_printf(reply, "no packet was dropped\n");
+}
+
+static void cmd_caches(void *arg, int argc, const char *const *argv, struct control_reply *reply)
+{
+    struct sluice *sw = arg;
+    struct flows_stats fs;
+    flows_get_stats(sw->flows, &fs);
+    json_t *threads = json_array(), *masks = json_array();
+    control_printf(reply, "megaflows: %u, in %u tuples\n", fs.n_megaflows, fs.n_masks);
+    for (unsigned t = 0; t < datapath_n_threads(sw->dp); t++) {
+        struct pmd_stats st;
+        datapath_pmd_stats(sw->dp, t, &st);
+        control_printf(reply, "exact-match cache of pmd thread %u: %u of %u entries in use\n", t, st.emc_used,
+                       st.emc_capacity);
+        json_array_append_new(threads, json_pack("{s:i,s:I,s:I}", "thread", (int)t, "entries",
+                                                 (json_int_t)st.emc_capacity, "used", (json_int_t)st.emc_used));
+    }
+    for (uint32_t i = 0; i < datapath_n_masks(sw->dp); i++) {
+        uint32_t n = 0;
+        const struct flow_key *mask = datapath_mask(sw->dp, i, &n);
+        if (!mask)
+            continue;
+        char *text = megaflow_format(mask, mask, NULL, NULL);
+        control_printf(reply, "tuple %u: %u megaflows, mask %s\n", i, n, text);
+        json_array_append_new(masks, json_pack("{s:I,s:s}", "megaflows", (json_int_t)n, "mask", text));
+        free(text);
+    }
+    size_t rule_bytes = 0;
+    uint32_t rules = 0;
+    struct bridge *br;
+    TAILQ_FOREACH (br, &sw->bridges, node) {
+        rule_bytes += pipeline_memory(br->pipeline);
+        rules += pipeline_n_rules(br->pipeline, TABLE_ALL);
+    }
+    control_printf(reply, "rules: %u, %zu bytes\n", rules, rule_bytes);
+    reply->json =
+        json_pack("{s:I,s:I,s:o,s:o,s:I,s:I}", "megaflows", (json_int_t)fs.n_megaflows, "masks", (json_int_t)fs.n_masks,
+                  "emc", threads, "tuples", masks, "rules", (json_int_t)rules, "rule_bytes", (json_int_t)rule_bytes);
+}
+
+void commands_register_pmd(struct control *control, struct sluice *sw)
+{
+    control_register(control, "pmd", "[clear]", 0, 1, cmd_pmd, sw);
+    control_register(control, "drops", "[all]", 0, 1, cmd_drops, sw);
+    control_register(control, "caches", "", 0, 0, cmd_caches, sw);
+}

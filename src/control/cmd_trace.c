@@ -1,0 +1,172 @@
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "src/control/commands.h"
+#include "src/pipeline/xlate.h"
+
+struct tracer {
+    struct bridge *br;
+    struct control_reply *reply;
+    json_t *steps;
+};
+
+static void indent(struct control_reply *reply, unsigned depth, unsigned more)
+{
+    for (unsigned i = 0; i < depth * 4 + more; i++)
+        control_printf(reply, " ");
+}
+
+static void on_table(void *arg, unsigned depth, uint8_t table_id, const struct rule *rule, const struct flow *flow)
+{
+    struct tracer *t = arg;
+    json_t *step = json_pack("{s:i,s:i,s:[]}", "depth", (int)depth, "table", (int)table_id, "actions");
+    indent(t->reply, depth, 0);
+    if (rule) {
+        struct match match;
+        rule_match(rule, &match);
+        char *text = match_format(&match, bridge_ofport_name, t->br);
+        char *acts = act_list_format(&rule->acts, bridge_ofport_name, t->br);
+        control_printf(t->reply, "%2u. %s%spriority %u", table_id, text, *text ? ", " : "", rule->priority);
+        if (rule->cookie)
+            control_printf(t->reply, ", cookie %#" PRIx64, rule->cookie);
+        control_printf(t->reply, "\n");
+        json_object_set_new(step, "match", json_string(text));
+        json_object_set_new(step, "rule_actions", json_string(acts));
+        json_object_set_new(step, "priority", json_integer(rule->priority));
+        json_object_set_new(step, "cookie", json_integer(rule->cookie));
+        free(text);
+        free(acts);
+    } else {
+        control_printf(t->reply, "%2u. No match.\n", table_id);
+        json_object_set_new(step, "match", json_null());
+    }
+    json_array_append_new(t->steps, step);
+}
+
+static void on_text(void *arg, unsigned depth, const char *text)
+{
+    struct tracer *t = arg;
+    indent(t->reply, depth, 4);
+    control_printf(t->reply, "%s\n", text);
+    json_t *step = json_array_get(t->steps, json_array_size(t->steps) - 1);
+    if (step)
+        json_array_append_new(json_object_get(step, "actions"), json_string(text));
+}
+
+static const char *port_number(void *arg, uint32_t index)
+{
+    static char number[16];
+    struct bridge *br = arg;
+    struct bridge_port *bp = bridge_port_by_index(br->dp, index);
+    if (!bp)
+        return NULL;
+    if (bp->ofport == OFPORT_LOCAL)
+        return "LOCAL";
+    snprintf(number, sizeof number, "%" PRIu32, bp->ofport);
+    return number;
+}
+
+static bool port_by_name(void *arg, const char *text, uint32_t *ofport)
+{
+    return bridge_ofport_parse(arg, text, ofport);
+}
+
+/* Words that OVS takes beside the flow and that need no answer here ("-generate" sends the packet, which trace never
+ * does). */
+static bool is_option(const char *word)
+{
+    return word[0] == '-' || !strncmp(word, "--", 2);
+}
+
+static void cmd_trace(void *arg, int argc, const char *const *argv, struct control_reply *reply)
+{
+    struct sluice *sw = arg;
+    const char *words[2] = {NULL, NULL};
+    int n = 0;
+    for (int i = 1; i < argc; i++) {
+        if (is_option(argv[i])) {
+            control_fail(reply, "%s: option not known; ofproto/trace takes [bridge] flow", argv[i]);
+            return;
+        }
+        if (n == 2) {
+            control_fail(reply, "%s: too many words; ofproto/trace takes [bridge] flow", argv[i]);
+            return;
+        }
+        words[n++] = argv[i];
+    }
+    struct bridge *br = command_bridge(sw, n == 2 ? 1 : 0, words, n == 2 ? 0 : 1, reply);
+    if (!br)
+        return;
+    struct match match;
+    char *error = match_parse(words[n - 1], &match, port_by_name, NULL, br);
+    if (error) {
+        control_fail(reply, "%s", error);
+        free(error);
+        return;
+    }
+
+    struct tracer t = {.br = br, .reply = reply, .steps = json_array()};
+    const struct xlate_trace trace = {.arg = &t, .table = on_table, .action = on_text, .note = on_text};
+    struct xlate_in *in = aligned_alloc(64, sizeof *in);
+    struct xlate_out *out = aligned_alloc(64, (sizeof *out + 63) / 64 * 64);
+    if (!in || !out)
+        abort();
+    memset(in, 0, sizeof *in);
+    in->bridge = br;
+    in->flow = match.value;
+    in->trace = &trace;
+    struct bridge_port *from = bridge_port_by_ofport(br, in->flow.in_port);
+    in->flow.pkt.in_port = from && from->port ? from->port->index : 0;
+
+    char *text = flow_format(&in->flow, bridge_ofport_name, br);
+    control_printf(reply, "Flow: %s\n\nbridge(\"%s\")\n", text, br->name);
+    json_t *flow_json = json_string(text);
+    free(text);
+    for (size_t i = 0; i < strlen(br->name) + 10; i++)
+        control_printf(reply, "-");
+    control_printf(reply, "\n");
+
+    xlate_out_init(out);
+    xlate(in, out);
+
+    text = flow_format(&out->final, bridge_ofport_name, br);
+    bool unchanged = !memcmp(&out->final, &in->flow, sizeof in->flow);
+    control_printf(reply, "\nFinal flow: %s\n", unchanged ? "unchanged" : text);
+    json_t *final_json = json_string(text);
+    free(text);
+
+    struct match mega = {.value = in->flow};
+    mega.mask.pkt = out->wc.pkt;
+    mega.mask.in_port = UINT32_MAX;
+    match_normalize(&mega);
+    text = match_format_megaflow(&mega, bridge_ofport_name, br);
+    control_printf(reply, "Megaflow: %s\n", text);
+    json_t *mega_json = json_string(text);
+    free(text);
+
+    struct program_table *table = program_table_create();
+    struct program *program = program_intern(table, &out->program);
+    char actions[4096] = "drop";
+    if (program && !out->error)
+        program_format(program, port_number, br, actions, sizeof actions);
+    control_printf(reply, "Datapath actions: %s\n", actions);
+    if (!strcmp(actions, "drop") || out->error)
+        control_printf(reply, "Drop reason: %s (%s)\n", drop_reason_name(out->drop_reason),
+                       drop_reason_doc(out->drop_reason));
+    if (program && program_unref(table, program))
+        free(program);
+    program_table_destroy(table);
+
+    reply->json = json_pack("{s:s,s:o,s:o,s:o,s:o,s:s}", "bridge", br->name, "flow", flow_json, "tables", t.steps,
+                            "final_flow", final_json, "megaflow", mega_json, "datapath_actions", actions);
+    xlate_out_free(out);
+    free(out);
+    free(in);
+}
+
+void commands_register_trace(struct control *control, struct sluice *sw)
+{
+    control_register(control, "ofproto/trace", "[bridge] flow", 1, 4, cmd_trace, sw);
+}

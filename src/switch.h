@@ -1,0 +1,42 @@
+/* The whole switch: what main() starts and the control socket's commands look at. Control thread only. */
+#ifndef SRC_SWITCH_H
+#define SRC_SWITCH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include "pmd/datapath.h"
+#include "src/bridge/bridge.h"
+#include "src/config/model.h"
+#include "src/flows/flows.h"
+
+struct event;
+struct event_base;
+struct control;
+
+struct sluice {
+    const struct config *config;
+    struct event_base *base;
+    struct datapath *dp;
+    struct flows *flows;
+    struct control *control;
+    TAILQ_HEAD(bridges, bridge) bridges;
+    struct rte_mempool *pool; /* packets; of the control thread's NUMA node */
+    struct event *miss_event, *port_event, *wakeup, *sigterm, *sigint;
+    bool exiting;
+    uint64_t started_ms;
+    /* The event loop itself. */
+    uint64_t turns, longest_turn_us, miss_budget_hit;
+};
+
+/* Builds the switch from the model: ports, bridges, OpenFlow servers, control socket. EAL is up. Returns 0, or -1 with
+ * a sentence that says what to do in `error`; then switch_destroy() cleans up what was built. */
+int switch_create(struct sluice *sw, const struct config *config, char *error, size_t error_size);
+/* The event loop; returns when sw->exiting was set ("exit", SIGTERM, SIGINT). */
+void switch_run(struct sluice *sw);
+void switch_destroy(struct sluice *sw);
+
+struct bridge *switch_bridge(const struct sluice *sw, const char *name); /* NULL: none of that name */
+
+#endif
