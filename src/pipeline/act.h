@@ -57,7 +57,9 @@ enum act_type {
 enum act_form {
     ACT_FORM_STANDARD, /* an OFPAT_ action (or set_field) */
     ACT_FORM_NICIRA,   /* NXAST_: REG_LOAD, REG_MOVE ... */
-    ACT_FORM_OF10,     /* an OpenFlow 1.0 set action, whose name ovs-ofctl prints as mod_dl_src and so on */
+    /* An OpenFlow 1.0 set action, whose name ovs-ofctl prints as mod_dl_src and so on. It does nothing to packets that
+     * lack the field; FIELD_TCP_SRC and FIELD_TCP_DST stand for the ports of TCP, UDP and SCTP alike. */
+    ACT_FORM_OF10,
 };
 
 struct act {

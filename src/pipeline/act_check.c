@@ -1,0 +1,179 @@
+#include <string.h>
+
+#include "src/openflow/error.h"
+#include "src/pipeline/act_check.h"
+#include "src/pipeline/pipeline.h"
+
+static void set_exact_u16(rte_be16_t *value, rte_be16_t *mask, uint16_t v)
+{
+    *value = rte_cpu_to_be_16(v);
+    *mask = 0xffff;
+}
+
+static int check_port(uint32_t port)
+{
+    if (port < OFPORT_MAX)
+        return port >= 1 && port <= OFPORT_USER_MAX ? 0 : OFPERR_BAC_BAD_OUT_PORT;
+    return port >= OFPORT_IN_PORT && port <= OFPORT_LOCAL ? 0 : OFPERR_BAC_BAD_OUT_PORT;
+}
+
+static int check_read(const struct field *f, const struct match *m)
+{
+    return field_prereq_implied(f, m) ? 0 : OFPERR_BAC_MATCH_INCONSISTENT;
+}
+
+static bool has_tag(const struct match *m)
+{
+    return m->mask.pkt.vlan_tci[0] & m->value.pkt.vlan_tci[0] & RTE_BE16(VLAN_TCI_PRESENT);
+}
+
+static bool of_connection(const struct field *f)
+{
+    return f->id >= FIELD_CT_STATE && f->id <= FIELD_CT_TP_DST;
+}
+
+static int check_write(const struct field *f, const struct match *m)
+{
+    if (!f->writable || of_connection(f)) /* ct_mark and ct_label are written inside a ct action only */
+        return OFPERR_BAC_BAD_SET_ARGUMENT;
+    if (f->id == FIELD_VLAN_VID && !has_tag(m))
+        return OFPERR_BAC_MATCH_INCONSISTENT;
+    return check_read(f, m);
+}
+
+static int check_set_field(const struct act_set_field *a, struct match *m)
+{
+    /* OpenFlow 1.0.2, 5.2.4: its set actions do nothing to packets that lack the field. */
+    if (a->h.form == ACT_FORM_OF10)
+        return 0;
+    return check_write(a->field, m);
+}
+
+/* Below the new header nothing is known, nor reachable. */
+static void set_eth_type(struct match *m, uint16_t type)
+{
+    set_exact_u16(&m->value.pkt.eth_type, &m->mask.pkt.eth_type, type);
+    m->mask.pkt.ip_proto = 0;
+    m->value.pkt.ip_proto = 0;
+    m->mask.pkt.tp_src = 0;
+    m->value.pkt.tp_src = 0;
+}
+
+static bool is_mpls(const struct match *m)
+{
+    return m->mask.pkt.eth_type == 0xffff &&
+           (m->value.pkt.eth_type == RTE_BE16(0x8847) || m->value.pkt.eth_type == RTE_BE16(0x8848));
+}
+
+static int check_ttl(const struct match *m)
+{
+    return field_prereq_implied(field_by_id(FIELD_IP_TTL), m) ? 0 : OFPERR_BAC_MATCH_INCONSISTENT;
+}
+
+/* Checks one action and does to `m` what it would do to the packet. */
+static int check_act(const struct act *act, struct match *m, uint8_t table_id)
+{
+    uint32_t v = ((const struct act_u32 *)act)->value;
+    int error = 0;
+
+    switch (act->type) {
+    case ACT_OUTPUT:
+        return check_port(((const struct act_output *)act)->port);
+    case ACT_ENQUEUE: {
+        uint32_t port = ((const struct act_enqueue *)act)->port;
+
+        return port <= OFPORT_USER_MAX || port == OFPORT_IN_PORT || port == OFPORT_LOCAL ? check_port(port)
+                                                                                         : OFPERR_BAC_BAD_OUT_PORT;
+    }
+    case ACT_OUTPUT_REG:
+        return check_read(((const struct act_output_reg *)act)->src.field, m);
+    case ACT_SET_FIELD:
+        return check_set_field((const struct act_set_field *)act, m);
+    case ACT_MOVE:
+        error = check_read(((const struct act_move *)act)->src.field, m);
+        return error ? error : check_write(((const struct act_move *)act)->dst.field, m);
+    case ACT_STACK_PUSH:
+        return check_read(((const struct act_subfield *)act)->sf.field, m);
+    case ACT_STACK_POP:
+        return check_write(((const struct act_subfield *)act)->sf.field, m);
+    case ACT_SET_VLAN_VID:
+    case ACT_SET_VLAN_PCP:
+        m->value.pkt.vlan_tci[0] |= RTE_BE16(VLAN_TCI_PRESENT); /* adds a tag where there is none */
+        m->mask.pkt.vlan_tci[0] |= RTE_BE16(VLAN_TCI_PRESENT);
+        return 0;
+    case ACT_PUSH_VLAN:
+        if (v != 0x8100 && v != 0x88a8)
+            return OFPERR_BAC_BAD_ARGUMENT;
+        m->value.pkt.vlan_tci[0] |= RTE_BE16(VLAN_TCI_PRESENT);
+        m->mask.pkt.vlan_tci[0] |= RTE_BE16(VLAN_TCI_PRESENT);
+        return 0;
+    case ACT_POP_VLAN:
+        if (act->form != ACT_FORM_OF10 && !has_tag(m))
+            return OFPERR_BAC_MATCH_INCONSISTENT;
+        m->value.pkt.vlan_tci[0] = m->mask.pkt.vlan_tci[0] = 0;
+        return 0;
+    case ACT_PUSH_MPLS:
+        if (v != 0x8847 && v != 0x8848)
+            return OFPERR_BAC_BAD_ARGUMENT;
+        set_eth_type(m, (uint16_t)v);
+        return 0;
+    case ACT_POP_MPLS:
+        if (!is_mpls(m))
+            return OFPERR_BAC_MATCH_INCONSISTENT;
+        set_eth_type(m, (uint16_t)v);
+        return 0;
+    case ACT_SET_MPLS_TTL:
+    case ACT_DEC_MPLS_TTL:
+        return is_mpls(m) ? 0 : OFPERR_BAC_MATCH_INCONSISTENT;
+    case ACT_PUSH_PBB:
+        if (v != 0x88e7)
+            return OFPERR_BAC_BAD_ARGUMENT;
+        set_eth_type(m, (uint16_t)v);
+        return 0;
+    case ACT_POP_PBB:
+        if (m->mask.pkt.eth_type != 0xffff || m->value.pkt.eth_type != RTE_BE16(0x88e7))
+            return OFPERR_BAC_MATCH_INCONSISTENT;
+        m->mask.pkt.eth_type = m->value.pkt.eth_type = 0;
+        return 0;
+    case ACT_SET_IP_TTL:
+    case ACT_DEC_TTL:
+        return check_ttl(m);
+    case ACT_COPY_TTL_OUT:
+    case ACT_COPY_TTL_IN:
+        return is_mpls(m) ? 0 : OFPERR_BAC_MATCH_INCONSISTENT;
+    case ACT_FIN_TIMEOUT:
+        return field_prereq_implied(field_by_id(FIELD_TCP_FLAGS), m) ? 0 : OFPERR_BAC_MATCH_INCONSISTENT;
+    case ACT_RESUBMIT: {
+        uint32_t port = ((const struct act_resubmit *)act)->in_port;
+
+        return port <= OFPORT_USER_MAX || port == OFPORT_IN_PORT || port == OFPORT_LOCAL || port == OFPORT_CONTROLLER
+                   ? 0
+                   : OFPERR_BAC_BAD_OUT_PORT;
+    }
+    case ACT_GROUP:
+        return v < 0xffffff00u ? 0 : OFPERR_BAC_BAD_OUT_GROUP;
+    case ACT_GOTO_TABLE:
+        return v < PIPELINE_TABLES && (table_id == TABLE_ALL || v > table_id) ? 0 : OFPERR_BIC_BAD_TABLE_ID;
+    case ACT_WRITE_ACTIONS: {
+        const struct act_bytes *bytes = (const struct act_bytes *)act;
+        struct act_list inner = {(const struct act *)bytes->data, bytes->n};
+
+        return act_list_check(&inner, m, TABLE_ALL);
+    }
+    default:
+        return 0;
+    }
+}
+
+int act_list_check(const struct act_list *list, const struct match *match, uint8_t table_id)
+{
+    struct match m = *match;
+    int error = 0;
+
+    ACT_FOR_EACH (act, list) {
+        error = check_act(act, &m, table_id);
+        if (error)
+            break;
+    }
+    return error;
+}
