@@ -6,7 +6,16 @@
 
 #include <stdint.h>
 
-#if defined(__SSE2__) && !defined(__SANITIZE_THREAD__)
+/* ThreadSanitizer wants to see atomic loads. */
+#if defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define SIGNATURE_ATOMIC
+#endif
+#endif
+#if defined(__SANITIZE_THREAD__) || !defined(__SSE2__)
+#define SIGNATURE_ATOMIC
+#endif
+#ifndef SIGNATURE_ATOMIC
 #include <emmintrin.h>
 #endif
 
@@ -16,7 +25,7 @@
  * confirms what it finds. */
 static inline uint32_t signature_ways(const uint16_t signatures[BUCKET_WAYS], uint16_t wanted)
 {
-#if defined(__SSE2__) && !defined(__SANITIZE_THREAD__)
+#ifndef SIGNATURE_ATOMIC
     __m128i equal = _mm_cmpeq_epi16(_mm_load_si128((const __m128i *)signatures), _mm_set1_epi16((short)wanted));
     return (uint32_t)_mm_movemask_epi8(_mm_packs_epi16(equal, _mm_setzero_si128()));
 #else
