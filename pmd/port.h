@@ -72,7 +72,7 @@ struct port {
     /* Read by poll-mode threads. */
     const struct port_ops *ops;
     void *priv;
-    uint16_t ethdev_id; /* PORT_DPDK, PORT_TAP: then rx and tx may bypass ops; else UINT16_MAX */
+    uint16_t ethdev_id; /* PORT_DPDK: then rx and tx may bypass ops; else UINT16_MAX */
     uint16_t n_rxq, n_txq;
     bool tx_shared;   /* fewer tx queues than poll-mode threads: take tx_lock[queue] */
     bool admin_up;    /* OFPPC_PORT_DOWN clears it; change it with ops->set_admin_up */

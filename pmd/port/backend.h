@@ -6,7 +6,6 @@
 #ifndef PMD_PORT_BACKEND_H
 #define PMD_PORT_BACKEND_H
 
-#include <net/if.h>
 #include <stddef.h>
 
 #include "pmd/port.h"
@@ -14,12 +13,6 @@
 struct port *ethdev_create(const struct port_params *params, char *error, size_t error_size);
 struct port *tap_create(const struct port_params *params, char *error, size_t error_size);
 struct port *vhost_create(const struct port_params *params, char *error, size_t error_size);
-
-/* For ports made by ethdev_create(): whether the device can be given `mtu` while it runs; that it was given it; the
- * kernel's name of it (0, or negative errno if it has none). */
-bool ethdev_takes_mtu(const struct port *port, uint16_t mtu);
-void ethdev_note_mtu(struct port *port, uint16_t mtu);
-int ethdev_ifname(const struct port *port, char ifname[IF_NAMESIZE]);
 
 /* A port with its tx locks, not yet known to port_poll_events() and port_find(). NULL: out of memory, said in `error`.
  */

@@ -1,6 +1,5 @@
-/* PORT_DPDK, and what tap.c builds on: a DPDK Ethernet device, physical or virtual. */
+/* PORT_DPDK: a DPDK Ethernet device, physical or virtual. */
 #include <errno.h>
-#include <net/if.h>
 #include <rte_bus.h>
 #include <rte_common.h>
 #include <rte_dev.h>
@@ -17,7 +16,7 @@
 
 #define RX_DESCRIPTORS 1024
 #define TX_DESCRIPTORS 1024
-/* The tap driver holds one mbuf a descriptor and reads one packet at a time into them. */
+/* net_tap holds one mbuf a descriptor and reads one packet at a time into them. */
 #define TAP_DESCRIPTORS 64
 
 #define RSS_HASHES (RTE_ETH_RSS_IP | RTE_ETH_RSS_TCP | RTE_ETH_RSS_UDP | RTE_ETH_RSS_SCTP)
@@ -58,43 +57,20 @@ static int ethdev_set_admin_up(struct port *port, bool up)
     return 0;
 }
 
-/* A longer frame than an mbuf holds needs a receive mode that is chosen before the start. */
-bool ethdev_takes_mtu(const struct port *port, uint16_t mtu)
-{
-    const struct ethdev *dev = port->priv;
-
-    return dev->scatter || port_frame_len(mtu) + 2 * RTE_VLAN_HLEN <= dev->room;
-}
-
-void ethdev_note_mtu(struct port *port, uint16_t mtu)
-{
-    struct ethdev *dev = port->priv;
-
-    dev->mtu = mtu;
-    __atomic_store_n(&port->max_len, port_frame_len(mtu), __ATOMIC_RELAXED);
-    port_notify(port);
-}
-
-int ethdev_ifname(const struct port *port, char ifname[IF_NAMESIZE])
-{
-    struct rte_eth_dev_info info;
-    int rc = rte_eth_dev_info_get(port->ethdev_id, &info);
-
-    if (rc < 0)
-        return rc;
-    return if_indextoname(info.if_index, ifname) ? 0 : -errno;
-}
-
 static int ethdev_set_mtu(struct port *port, uint16_t mtu)
 {
+    struct ethdev *dev = port->priv;
     int rc;
 
-    if (!ethdev_takes_mtu(port, mtu))
+    /* A longer frame than an mbuf holds needs a receive mode that is chosen before the start. */
+    if (!dev->scatter && port_frame_len(mtu) + 2 * RTE_VLAN_HLEN > dev->room)
         return -EBUSY;
     rc = rte_eth_dev_set_mtu(port->ethdev_id, mtu);
     if (rc < 0)
         return rc;
-    ethdev_note_mtu(port, mtu);
+    dev->mtu = mtu;
+    __atomic_store_n(&port->max_len, port_frame_len(mtu), __ATOMIC_RELAXED);
+    port_notify(port);
     return 0;
 }
 
@@ -311,7 +287,7 @@ static void setup_queues(struct setup *setup, const struct port_params *params, 
     setup->n_rxd = RX_DESCRIPTORS;
     setup->n_txd = TX_DESCRIPTORS;
     if (tap) {
-        /* One descriptor of the kernel's serves both directions of a queue. */
+        /* net_tap wants as many of one as of the other. */
         setup->n_rxq = setup->n_txq = RTE_MIN(RTE_MAX(setup->n_rxq, setup->n_txq), setup->info.max_rx_queues);
         setup->n_rxd = setup->n_txd = TAP_DESCRIPTORS;
     }
@@ -348,8 +324,7 @@ static bool device_configure(uint16_t id, struct setup *setup, const struct port
     setup_queues(setup, params, tap);
     setup_rss(setup, tap);
     setup_segments(setup, dev, params->mtu);
-    /* The tap driver knows no MTU above 1500, but its queues carry any: tap.c tells the kernel. */
-    setup->conf.rxmode.mtu = tap ? RTE_MIN(params->mtu, RTE_ETHER_MTU) : params->mtu;
+    setup->conf.rxmode.mtu = params->mtu;
     setup->conf.intr_conf.lsc = !!(*setup->info.dev_flags & RTE_ETH_DEV_INTR_LSC);
     setup->conf.intr_conf.rmv = !!(*setup->info.dev_flags & RTE_ETH_DEV_INTR_RMV);
     setup->socket = rte_eth_dev_socket_id(id);

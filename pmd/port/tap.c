@@ -1,106 +1,437 @@
-/* PORT_TAP: a network interface of the kernel's whose other end is a port; DPDK's tap driver does the work. */
+/* PORT_TAP: a network interface of the kernel's whose other end is a port.
+ *
+ * On the tun device directly, not on DPDK's tap driver, which looks the interface up by name for everything it does:
+ * here the interface can be moved into a network namespace or renamed and stays a working port. A queue is a
+ * descriptor; the kernel lets any thread write to it, so every poll-mode thread has a tx queue without a lock.
+ */
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/if_tun.h>
 #include <net/if.h>
-#include <rte_ether.h>
+#include <net/if_arp.h>
+#include <poll.h>
+#include <rte_common.h>
+#include <rte_cycles.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "pmd/log.h"
 #include "pmd/port/backend.h"
 
-/* The kernel's rules (dev_valid_name), and no ',' or '=', which end a device argument. */
-static bool ifname_valid(const char *ifname)
+/* Segments of one packet: 64 kB in mbufs of 2 kB. */
+#define SEGMENTS_MAX 40
+/* An empty queue is a system call to find out: it is asked no more often than this. */
+#define EMPTY_PAUSE_US 20
+
+struct tap_rx {
+    int fd;
+    uint16_t n_segments; /* that a packet of the MTU's length needs */
+    uint16_t n_ready;    /* mbufs in `ready` */
+    uint64_t ask_again;  /* TSC */
+    struct rte_mempool *pool;
+    struct rte_mbuf *ready[SEGMENTS_MAX]; /* the next packet goes there */
+    uint64_t packets, bytes, missed;
+} __attribute__((aligned(64)));
+
+struct tap_tx {
+    int fd; /* one of the receive queues' */
+    uint64_t packets, bytes, errors;
+} __attribute__((aligned(64)));
+
+struct tap {
+    struct tap_rx rx[PORT_QUEUES_MAX];
+    struct tap_tx tx[PORT_QUEUES_MAX];
+    uint64_t pause; /* EMPTY_PAUSE_US in TSC cycles */
+    uint32_t room;  /* bytes of a packet in one mbuf */
+    uint16_t n_fds;
+    uint16_t mtu;
+    bool lost; /* the interface was deleted, and that was said */
+    struct rte_ether_addr mac;
+    char ifname[IFNAMSIZ];
+};
+
+/* Poll-mode threads from here. */
+
+static void add(uint64_t *counter, uint64_t n)
 {
-    if (!ifname || !*ifname || strlen(ifname) >= IFNAMSIZ || !strcmp(ifname, ".") || !strcmp(ifname, ".."))
+    __atomic_store_n(counter, *counter + n, __ATOMIC_RELAXED);
+}
+
+/* Fills `ready` up. False: the pool is empty. */
+static bool prepare(struct tap_rx *q)
+{
+    uint16_t n = __atomic_load_n(&q->n_segments, __ATOMIC_RELAXED);
+
+    if (q->n_ready >= n)
+        return true;
+    if (rte_pktmbuf_alloc_bulk(q->pool, q->ready + q->n_ready, n - q->n_ready) != 0) {
+        add(&q->missed, 1);
         return false;
-    for (const char *c = ifname; *c; c++)
-        if (!isgraph((unsigned char)*c) || strchr("/:,=\"'[]", *c))
-            return false;
+    }
+    q->n_ready = n;
     return true;
 }
 
-/* By hand: the driver refuses more than 1500 although its queues carry any frame. */
-static int set_kernel_mtu(const char *ifname, uint16_t mtu)
+/* Makes a packet of the first mbufs of `ready`, `len` bytes are in them. */
+static struct rte_mbuf *take_packet(struct tap_rx *q, uint32_t len)
+{
+    struct rte_mbuf *packet = q->ready[0], *last = packet;
+    uint16_t used = 1;
+
+    packet->pkt_len = len;
+    for (;;) {
+        uint32_t part = RTE_MIN(len, rte_pktmbuf_tailroom(last));
+        last->data_len = part;
+        len -= part;
+        if (!len)
+            break;
+        last->next = q->ready[used++];
+        last = last->next;
+    }
+    packet->nb_segs = used;
+    q->n_ready -= used;
+    memmove(q->ready, q->ready + used, q->n_ready * sizeof(q->ready[0]));
+    return packet;
+}
+
+static struct rte_mbuf *read_packet(struct tap_rx *q)
+{
+    struct iovec parts[SEGMENTS_MAX];
+    ssize_t len;
+
+    if (!prepare(q))
+        return NULL;
+    for (uint16_t i = 0; i < q->n_ready; i++)
+        parts[i] = (struct iovec){rte_pktmbuf_mtod(q->ready[i], void *), rte_pktmbuf_tailroom(q->ready[i])};
+    len = readv(q->fd, parts, q->n_ready);
+    return len > 0 ? take_packet(q, len) : NULL;
+}
+
+static uint16_t tap_rx_burst(struct port *port, uint16_t queue, struct rte_mbuf **packets, uint16_t n)
+{
+    struct tap *tap = port->priv;
+    struct tap_rx *q = &tap->rx[queue];
+    uint64_t bytes = 0;
+    uint16_t got = 0;
+
+    if (rte_rdtsc() < q->ask_again)
+        return 0;
+    while (got < n && (packets[got] = read_packet(q)) != NULL)
+        bytes += packets[got++]->pkt_len;
+    if (got < n)
+        q->ask_again = rte_rdtsc() + tap->pause;
+    if (got) {
+        add(&q->packets, got);
+        add(&q->bytes, bytes);
+    }
+    return got;
+}
+
+static ssize_t write_packet(int fd, const struct rte_mbuf *packet)
+{
+    struct iovec parts[SEGMENTS_MAX];
+    int n = 0;
+
+    for (const struct rte_mbuf *m = packet; m; m = m->next) {
+        if (n == SEGMENTS_MAX) {
+            errno = EMSGSIZE;
+            return -1;
+        }
+        parts[n++] = (struct iovec){rte_pktmbuf_mtod(m, void *), m->data_len};
+    }
+    return writev(fd, parts, n);
+}
+
+static uint16_t tap_tx_burst(struct port *port, uint16_t queue, struct rte_mbuf **packets, uint16_t n)
+{
+    struct tap *tap = port->priv;
+    struct tap_tx *q = &tap->tx[queue];
+    uint64_t bytes = 0;
+    uint16_t done = 0, sent = 0;
+
+    for (; done < n; done++) {
+        if (write_packet(q->fd, packets[done]) >= 0) {
+            bytes += packets[done]->pkt_len;
+            sent++;
+        } else if (errno == EINVAL || errno == EMSGSIZE) {
+            add(&q->errors, 1); /* this packet's fault */
+        } else {
+            break; /* EAGAIN: full; EIO: down */
+        }
+    }
+    if (sent) {
+        add(&q->packets, sent);
+        add(&q->bytes, bytes);
+    }
+    if (done)
+        rte_pktmbuf_free_bulk(packets, done); /* the kernel has copies */
+    return done;
+}
+
+/* Control thread from here. */
+
+/* An ioctl about an interface, by name. 0 or negative errno. */
+static int interface_ioctl(const char *ifname, unsigned long request, struct ifreq *ifr)
 {
     int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), rc = 0;
-    struct ifreq ifr = {.ifr_mtu = mtu};
 
     if (fd < 0)
         return -errno;
-    snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%s", ifname);
-    if (ioctl(fd, SIOCSIFMTU, &ifr) < 0)
+    snprintf(ifr->ifr_name, sizeof(ifr->ifr_name), "%s", ifname);
+    if (ioctl(fd, request, ifr) < 0)
         rc = -errno;
     close(fd);
     return rc;
 }
 
-static int tap_set_mtu(struct port *port, uint16_t mtu)
+/* How many mbufs a frame with two VLAN tags takes. */
+static uint16_t segments_for(const struct tap *tap, uint16_t mtu)
 {
-    char ifname[IF_NAMESIZE];
-    int rc;
-
-    if (!ethdev_takes_mtu(port, mtu))
-        return -EBUSY;
-    rc = ethdev_ifname(port, ifname);
-    if (rc == 0)
-        rc = set_kernel_mtu(ifname, mtu);
-    if (rc == 0)
-        ethdev_note_mtu(port, mtu);
-    return rc;
+    return (port_frame_len(mtu) + 2 * sizeof(struct rte_vlan_hdr) + tap->room - 1) / tap->room;
 }
 
-static bool tun_accessible(char *error, size_t error_size)
+static int tap_set_mtu(struct port *port, uint16_t mtu)
 {
-    int fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
+    struct tap *tap = port->priv;
+    struct ifreq ifr = {.ifr_mtu = mtu};
+    int rc;
 
-    if (fd < 0) {
-        port_error(error, error_size, "/dev/net/tun: %s: %s", strerror(errno),
-                   errno == EACCES || errno == EPERM ? "a TAP port needs CAP_NET_ADMIN and access to that file"
-                                                     : "load it with \"modprobe tun\"");
+    if (segments_for(tap, mtu) > SEGMENTS_MAX)
+        return -EINVAL;
+    rc = interface_ioctl(tap->ifname, SIOCSIFMTU, &ifr);
+    /* In another namespace it is for those who moved it there to set. */
+    if (rc < 0 && rc != -ENODEV)
+        return rc;
+    tap->mtu = mtu;
+    for (uint16_t q = 0; q < port->n_rxq; q++)
+        __atomic_store_n(&tap->rx[q].n_segments, segments_for(tap, mtu), __ATOMIC_RELAXED);
+    __atomic_store_n(&port->max_len, port_frame_len(mtu), __ATOMIC_RELAXED);
+    port_notify(port);
+    return 0;
+}
+
+/* The kernel sees it as a pulled cable. */
+static int tap_set_admin_up(struct port *port, bool up)
+{
+    struct tap *tap = port->priv;
+    int carrier = up;
+
+    if (ioctl(tap->rx[0].fd, TUNSETCARRIER, &carrier) < 0)
+        return -errno;
+    __atomic_store_n(&port->admin_up, up, __ATOMIC_RELAXED);
+    port_notify(port);
+    return 0;
+}
+
+/* A tun descriptor is writable while the interface is up, in whatever namespace that is. */
+static bool interface_up(struct port *port)
+{
+    struct tap *tap = port->priv;
+    struct pollfd fd = {.fd = tap->rx[0].fd, .events = POLLOUT};
+
+    if (poll(&fd, 1, 0) < 0)
+        return false;
+    if ((fd.revents & POLLERR) && !tap->lost) {
+        tap->lost = true;
+        LOG_ERR(LOG_PORT, "%s: the interface %s was deleted: remove and add the port to have it again", port->name,
+                tap->ifname);
+    }
+    return fd.revents & POLLOUT;
+}
+
+static void tap_get_status(struct port *port, struct port_status *status)
+{
+    struct tap *tap = port->priv;
+
+    *status = (struct port_status){
+        .link_up = interface_up(port),
+        .full_duplex = true,
+        .mtu = tap->mtu,
+        .mac = tap->mac,
+        .rx_queues = port->n_rxq,
+        .tx_queues = port->n_txq,
+        .numa_node = -1,
+        .driver = "tap",
+    };
+    __atomic_store_n(&port->link_up, status->link_up, __ATOMIC_RELAXED);
+}
+
+static void tap_get_stats(struct port *port, struct port_stats *stats)
+{
+    const struct tap *tap = port->priv;
+
+    memset(stats, 0, sizeof(*stats));
+    for (uint16_t q = 0; q < port->n_rxq; q++) {
+        stats->rx_packets += __atomic_load_n(&tap->rx[q].packets, __ATOMIC_RELAXED);
+        stats->rx_bytes += __atomic_load_n(&tap->rx[q].bytes, __ATOMIC_RELAXED);
+        stats->rx_missed += __atomic_load_n(&tap->rx[q].missed, __ATOMIC_RELAXED);
+    }
+    for (uint16_t q = 0; q < port->n_txq; q++) {
+        stats->tx_packets += __atomic_load_n(&tap->tx[q].packets, __ATOMIC_RELAXED);
+        stats->tx_bytes += __atomic_load_n(&tap->tx[q].bytes, __ATOMIC_RELAXED);
+        stats->tx_errors += __atomic_load_n(&tap->tx[q].errors, __ATOMIC_RELAXED);
+    }
+}
+
+static void tap_close(struct tap *tap)
+{
+    for (uint16_t q = 0; q < tap->n_fds; q++) {
+        close(tap->rx[q].fd);
+        if (tap->rx[q].n_ready)
+            rte_pktmbuf_free_bulk(tap->rx[q].ready, tap->rx[q].n_ready);
+    }
+    free(tap);
+}
+
+static void tap_destroy(struct port *port)
+{
+    tap_close(port->priv);
+    port_free(port);
+}
+
+static const struct port_ops tap_ops = {
+    .rx_burst = tap_rx_burst,
+    .tx_burst = tap_tx_burst,
+    .set_admin_up = tap_set_admin_up,
+    .set_mtu = tap_set_mtu,
+    .get_status = tap_get_status,
+    .get_stats = tap_get_stats,
+    .destroy = tap_destroy,
+};
+
+/* The kernel's rules (dev_valid_name), and no '%', which it would make a number of. */
+static bool ifname_valid(const char *ifname)
+{
+    if (!ifname || !*ifname || strlen(ifname) >= IFNAMSIZ || !strcmp(ifname, ".") || !strcmp(ifname, ".."))
+        return false;
+    for (const char *c = ifname; *c; c++)
+        if (!isgraph((unsigned char)*c) || strchr("/:%", *c))
+            return false;
+    return true;
+}
+
+static void attach_error(const char *ifname, int error_number, char *error, size_t error_size)
+{
+    const char *advice;
+
+    switch (error_number) {
+    case EPERM:
+    case EACCES:
+        advice = "a TAP port needs CAP_NET_ADMIN: run sluiced as root or give it that capability";
+        break;
+    case ENOENT:
+    case ENXIO:
+    case ENODEV:
+        advice = "the kernel has no tun driver: \"modprobe tun\"";
+        break;
+    case EBUSY:
+        advice = "another process uses that interface: end it or choose another ifname";
+        break;
+    case EINVAL:
+        advice = "an interface of that name exists and is not a multi-queue TAP: choose another ifname or delete it";
+        break;
+    default:
+        advice = "see the kernel's log";
+    }
+    port_error(error, error_size, "interface %s: %s: %s", ifname, strerror(error_number), advice);
+}
+
+/* One more queue of the interface; the first one makes it. */
+static bool attach_queue(struct tap *tap, char *error, size_t error_size)
+{
+    struct ifreq ifr = {.ifr_flags = IFF_TAP | IFF_NO_PI | IFF_MULTI_QUEUE};
+    int fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
+
+    snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%s", tap->ifname);
+    if (fd < 0 || ioctl(fd, TUNSETIFF, &ifr) < 0) {
+        attach_error(tap->ifname, errno, error, error_size);
+        if (fd >= 0)
+            close(fd);
         return false;
     }
-    close(fd);
+    tap->rx[tap->n_fds++].fd = fd;
     return true;
+}
+
+static bool set_address(struct tap *tap, const struct port_params *params, char *error, size_t error_size)
+{
+    struct ifreq ifr = {.ifr_hwaddr.sa_family = ARPHRD_ETHER};
+
+    if (params->has_mac) {
+        memcpy(ifr.ifr_hwaddr.sa_data, &params->mac, RTE_ETHER_ADDR_LEN);
+        if (ioctl(tap->rx[0].fd, SIOCSIFHWADDR, &ifr) < 0) {
+            port_error(error, error_size, "interface %s: mac: %s", tap->ifname, strerror(errno));
+            return false;
+        }
+    }
+    if (ioctl(tap->rx[0].fd, SIOCGIFHWADDR, &ifr) == 0)
+        memcpy(&tap->mac, ifr.ifr_hwaddr.sa_data, RTE_ETHER_ADDR_LEN);
+    return true;
+}
+
+static bool interface_setup(struct tap *tap, const struct port_params *params, char *error, size_t error_size)
+{
+    struct ifreq ifr = {.ifr_mtu = params->mtu};
+    int rc;
+
+    if (segments_for(tap, params->mtu) > SEGMENTS_MAX) {
+        port_error(error, error_size, "mtu is %u: too long for mbufs of %u bytes: raise dpdk.mbuf_size", params->mtu,
+                   tap->room);
+        return false;
+    }
+    for (uint16_t q = 0; q < params->rx_queues; q++)
+        if (!attach_queue(tap, error, error_size))
+            return false;
+    if (!set_address(tap, params, error, error_size))
+        return false;
+    rc = interface_ioctl(tap->ifname, SIOCSIFMTU, &ifr);
+    if (rc == 0)
+        rc = interface_ioctl(tap->ifname, SIOCGIFFLAGS, &ifr);
+    if (rc == 0) {
+        ifr.ifr_flags |= IFF_UP;
+        rc = interface_ioctl(tap->ifname, SIOCSIFFLAGS, &ifr);
+    }
+    if (rc < 0)
+        port_error(error, error_size, "interface %s: mtu %u and up: %s", tap->ifname, params->mtu, strerror(-rc));
+    return rc == 0;
 }
 
 struct port *tap_create(const struct port_params *params, char *error, size_t error_size)
 {
-    static struct port_ops tap_ops;
-    struct port_params ethdev_params = *params;
-    char devargs[128], mac[RTE_ETHER_ADDR_FMT_SIZE + 8] = "";
-    struct port *port;
-    int rc;
+    struct tap *tap;
+    struct port *port = NULL;
 
     if (!ifname_valid(params->ifname))
-        return port_error(error, error_size,
-                          "ifname \"%s\": an interface name has 1 to %d characters, none of them a blank or one of "
-                          "/:,=\"'[]",
-                          params->ifname ? params->ifname : "", IFNAMSIZ - 1);
-    if (!tun_accessible(error, error_size))
+        return port_error(
+            error, error_size,
+            "ifname \"%s\": an interface name has 1 to %d characters, none of them a blank or one of / : %%",
+            params->ifname ? params->ifname : "", IFNAMSIZ - 1);
+    tap = aligned_alloc(_Alignof(struct tap), sizeof(*tap));
+    if (!tap)
+        return port_error(error, error_size, "out of memory");
+    memset(tap, 0, sizeof(*tap));
+    snprintf(tap->ifname, sizeof(tap->ifname), "%s", params->ifname);
+    tap->room = rte_pktmbuf_data_room_size(params->pool) - RTE_PKTMBUF_HEADROOM;
+    tap->mtu = params->mtu;
+    tap->pause = rte_get_tsc_hz() / 1000000 * EMPTY_PAUSE_US;
+    if (interface_setup(tap, params, error, error_size))
+        port = port_alloc(params, &tap_ops, params->rx_queues, params->tx_queues, error, error_size);
+    if (!port) {
+        tap_close(tap);
         return NULL;
-    if (if_nametoindex(params->ifname))
-        return port_error(error, error_size,
-                          "an interface \"%s\" exists already: choose another ifname or \"ip link delete %s\"",
-                          params->ifname, params->ifname);
-    if (params->has_mac)
-        snprintf(mac, sizeof(mac), ",mac=" RTE_ETHER_ADDR_PRT_FMT, RTE_ETHER_ADDR_BYTES(&params->mac));
-    snprintf(devargs, sizeof(devargs), "net_tap_%s,iface=%s%s", params->ifname, params->ifname, mac);
-    ethdev_params.devargs = devargs;
-    ethdev_params.has_mac = false;
-    port = ethdev_create(&ethdev_params, error, error_size);
-    if (!port)
-        return NULL;
-    tap_ops = *port->ops;
-    tap_ops.set_mtu = tap_set_mtu;
-    port->ops = &tap_ops;
-    rc = set_kernel_mtu(params->ifname, params->mtu);
-    if (rc < 0)
-        LOG_WARN(LOG_PORT, "%s: the kernel does not take mtu %u for %s: %s", params->name, params->mtu, params->ifname,
-                 strerror(-rc));
+    }
+    for (uint16_t q = 0; q < port->n_rxq; q++) {
+        tap->rx[q].pool = params->pool;
+        tap->rx[q].n_segments = segments_for(tap, params->mtu);
+    }
+    for (uint16_t q = 0; q < port->n_txq; q++)
+        tap->tx[q].fd = tap->rx[q % tap->n_fds].fd;
+    port->priv = tap;
     return port;
 }
