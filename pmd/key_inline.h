@@ -20,7 +20,9 @@
 /* Bytes from the start of a packet that the parser looks at. */
 #define FLOW_KEY_WINDOW 256
 
-/* As flow_key_parse, but lines past the returned number are left as they were (they count as zero). */
+/* As flow_key_parse, but lines past the returned number may be left as they were (they count as zero). _slow: IPv6 with
+ * TCP or UDP in a straight line too, else _general, which takes every packet. */
+unsigned flow_key_parse_general(const struct rte_mbuf *m, uint32_t in_port, struct flow_key *key);
 unsigned flow_key_parse_slow(const struct rte_mbuf *m, uint32_t in_port, struct flow_key *key);
 
 static inline uint16_t flow_key_load16(const uint8_t *p)

@@ -414,7 +414,7 @@ static void every_case_gives_its_key(void **state)
         expected.in_port = IN_PORT;
         assert_int_equal(parse(m, &key), c->n_lines);
         assert_memory_equal(&key, &expected, sizeof key);
-        assert_int_equal(flow_key_parse_slow(m, IN_PORT, &slow), c->n_lines);
+        assert_int_equal(flow_key_parse_general(m, IN_PORT, &slow), c->n_lines);
         assert_memory_equal(&slow, &key, sizeof key);
 
         memset(&layers, 0xa5, sizeof layers);
@@ -457,7 +457,7 @@ static void packets_cut_at_every_length(void **state)
             struct packet_layers layers;
             const unsigned n = parse(m, &key);
 
-            assert_int_equal(flow_key_parse_slow(m, IN_PORT, &slow), n);
+            assert_int_equal(flow_key_parse_general(m, IN_PORT, &slow), n);
             assert_memory_equal(&slow, &key, sizeof key);
             packet_layers_find(m, &layers);
             if (cut < 14) {
@@ -525,7 +525,7 @@ static void fast_and_slow_agree_on_damaged_packets(void **state)
         struct rte_mbuf *m = packet_make(data, len, 0);
         struct rte_mbuf *pieces = packet_make(data, len, 1 + random_next(&seed) % 60);
         const unsigned n = parse(m, &key);
-        assert_int_equal(flow_key_parse_slow(m, IN_PORT, &slow), n);
+        assert_int_equal(flow_key_parse_general(m, IN_PORT, &slow), n);
         assert_memory_equal(&slow, &key, sizeof key);
         assert_int_equal(parse(pieces, &split), n);
         assert_memory_equal(&split, &key, sizeof key);

@@ -144,10 +144,11 @@ static inline bool packet_l4_checksum(uint8_t *data, const struct packet_layers 
         for (uint8_t *header = ip + 40; header < l4;) {
             if (next == IPPROTO_FRAGMENT)
                 return false;
-            if (next == IPPROTO_ROUTING && header[3] > 0)
+            if (next == IPPROTO_ROUTING && header[3] > 0 && header[1] >= 2)
                 memcpy(destination, header + 8, 16);
+            const uint32_t header_len = next == IPPROTO_AH ? (header[1] + 2) * 4 : (header[1] + 1) * 8;
             next = header[0];
-            header += (header[1] + 1) * 8;
+            header += header_len;
         }
     } else {
         if (packet_be16(ip + 6) & 0x2000)
