@@ -53,7 +53,10 @@ struct bridge {
     struct mac_table *macs;
     TAILQ_HEAD(bridge_ports, bridge_port) ports; /* by ascending ofport */
     uint32_t n_ports;
-    struct flows *flows;  /* shared by all bridges */
+    struct bridge_port **by_ofport; /* the ports but LOCAL, by number */
+    uint32_t by_ofport_size;
+    struct bridge_port *local;
+    struct flows *flows;  /* shared by all bridges; NULL in tests */
     struct of_server *of; /* its OpenFlow connections */
     bool of10_table_miss; /* OpenFlow 1.0 (and ovs): packets that miss table 0 go to the controller; 1.3: dropped */
     uint16_t miss_send_len;
@@ -61,14 +64,20 @@ struct bridge {
     TAILQ_ENTRY(bridge) node;
 };
 
+/* What changes here is told to `flows`; controllers are told by the caller. */
 struct bridge *bridge_create(const char *name, uint64_t datapath_id, struct datapath *dp, struct flows *flows);
-/* Removes its ports from the datapath and frees it. */
+/* Removes its ports from the datapath and frees it. By then its OpenFlow server is gone and flows knows no megaflow of
+ * it any more: neither is told. */
 void bridge_destroy(struct bridge *bridge);
+/* Another MAC table: an empty one of that size. */
+void bridge_set_mac_table(struct bridge *bridge, uint32_t max_entries, uint32_t aging_s);
 
 /* Adds a port that is in the datapath already (port->index is set); port->user points to the bridge_port from now on.
- * Returns NULL and an error sentence (static) in *error if the number or the name is taken. */
+ * `port` may be NULL, see there. Returns NULL and an error sentence (static) in *error if the number or the name is
+ * taken. */
 struct bridge_port *bridge_port_add(struct bridge *bridge, struct port *port, const char *name, uint32_t ofport,
                                     const char **error);
+/* Out of the bridge and the datapath; what was learned on it is forgotten. Frees `bp`. */
 void bridge_port_remove(struct bridge_port *bp);
 
 struct bridge_port *bridge_port_by_ofport(const struct bridge *bridge, uint32_t ofport);
@@ -76,7 +85,7 @@ struct bridge_port *bridge_port_by_name(const struct bridge *bridge, const char 
 /* Of any bridge: which bridge port a datapath port index is. NULL if none. */
 struct bridge_port *bridge_port_by_index(const struct datapath *dp, uint32_t index);
 
-/* Re-reads link state; returns true (and tells flows and controllers) if something changed. */
+/* Re-reads link state; returns true (and tells flows) if something changed. */
 bool bridge_port_update(struct bridge_port *bp);
 /* OFPT_PORT_MOD. */
 void bridge_port_set_config(struct bridge_port *bp, uint32_t config, uint32_t mask);
@@ -88,7 +97,8 @@ struct bridge_port_stats {
 };
 void bridge_port_stats(const struct bridge_port *bp, struct bridge_port_stats *stats);
 
-/* "p1", or "LOCAL", "NORMAL" ... for printing; and its inverse for parsers (names and numbers). */
+/* "p1", or "LOCAL", "NORMAL" ... for printing, NULL if there is no such port; and its inverse for parsers (names and
+ * numbers). */
 const char *bridge_ofport_name(void *bridge, uint32_t ofport);
 bool bridge_ofport_parse(void *bridge, const char *text, uint32_t *ofport);
 

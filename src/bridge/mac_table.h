@@ -18,10 +18,13 @@ struct mac_entry {
 
 struct mac_table *mac_table_create(uint32_t max_entries, uint32_t aging_s);
 void mac_table_destroy(struct mac_table *table);
+/* Called with the entry that had to go because the table was full: lookups of it have another answer now. */
+void mac_table_set_evicted(struct mac_table *table, void (*evicted)(void *arg, const struct mac_entry *entry),
+                           void *arg);
 
-/* Learns or refreshes. Returns true if the answer of lookups changed (a new address, or a moved one). The table full,
- * the entry of the port with the most entries that was seen longest ago goes (as OVS: one port cannot push out the
- * rest). */
+/* Learns or refreshes; addresses that no station can have (group addresses) are left out. Returns true if the answer of
+ * lookups changed (a new address, or a moved one). The table full, the entry of the port with the most entries that was
+ * seen longest ago goes (as OVS: one port cannot push out the rest). */
 bool mac_table_learn(struct mac_table *table, const struct rte_ether_addr *mac, uint16_t vlan, uint32_t ofport,
                      uint64_t now_ms);
 /* NULL: not known (flood). */

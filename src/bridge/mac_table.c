@@ -1,0 +1,266 @@
+#include "src/bridge/mac_table.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
+
+#include "src/pipeline/flow.h"
+#include "src/pipeline/hash.h"
+
+#define PORT_BUCKETS 64
+
+struct mac_node {
+    struct mac_entry entry; /* first: callers hold pointers to it */
+    struct mac_port *port;
+    struct mac_node *hash_next;
+    uint32_t place;                /* in nodes[] */
+    TAILQ_ENTRY(mac_node) all;     /* by seen_ms, longest ago first */
+    TAILQ_ENTRY(mac_node) by_port; /* the same among those of the port */
+};
+
+/* A port that addresses were learned on. */
+struct mac_port {
+    uint32_t ofport;
+    uint32_t n;
+    TAILQ_HEAD(, mac_node) nodes;
+    LIST_ENTRY(mac_port) bucket;
+    LIST_ENTRY(mac_port) all;
+};
+
+struct mac_table {
+    uint32_t max_entries;
+    uint64_t aging_ms;
+    struct mac_node **buckets; /* power of two, at least max_entries */
+    uint32_t n_buckets;
+    struct mac_node **nodes; /* dense, for iteration by number */
+    uint32_t n_nodes;
+    TAILQ_HEAD(, mac_node) all;
+    LIST_HEAD(, mac_port) ports;
+    LIST_HEAD(, mac_port) port_buckets[PORT_BUCKETS];
+    void (*evicted)(void *arg, const struct mac_entry *entry);
+    void *evicted_arg;
+};
+
+static void *allocate(size_t n, size_t size)
+{
+    void *block = calloc(n, size);
+
+    if (block == NULL)
+        abort();
+    return block;
+}
+
+struct mac_table *mac_table_create(uint32_t max_entries, uint32_t aging_s)
+{
+    struct mac_table *table = allocate(1, sizeof *table);
+
+    table->max_entries = max_entries > 0 ? max_entries : 1;
+    table->aging_ms = aging_s * UINT64_C(1000);
+    table->n_buckets = 16;
+    while (table->n_buckets < table->max_entries && table->n_buckets < UINT32_C(1) << 31)
+        table->n_buckets *= 2;
+    table->buckets = allocate(table->n_buckets, sizeof *table->buckets);
+    table->nodes = allocate(table->max_entries, sizeof *table->nodes);
+    TAILQ_INIT(&table->all);
+    LIST_INIT(&table->ports);
+    return table;
+}
+
+void mac_table_destroy(struct mac_table *table)
+{
+    if (table == NULL)
+        return;
+    mac_table_flush(table, OFPORT_ANY);
+    free(table->buckets);
+    free(table->nodes);
+    free(table);
+}
+
+void mac_table_set_evicted(struct mac_table *table, void (*evicted)(void *arg, const struct mac_entry *entry),
+                           void *arg)
+{
+    table->evicted = evicted;
+    table->evicted_arg = arg;
+}
+
+/* --- lists -----------------------------------------------------------------------------------------------------------
+ */
+
+static struct mac_port *port_get(struct mac_table *table, uint32_t ofport)
+{
+    uint32_t bucket = ofport % PORT_BUCKETS;
+    struct mac_port *port;
+
+    LIST_FOREACH (port, &table->port_buckets[bucket], bucket) {
+        if (port->ofport == ofport)
+            return port;
+    }
+    port = allocate(1, sizeof *port);
+    port->ofport = ofport;
+    TAILQ_INIT(&port->nodes);
+    LIST_INSERT_HEAD(&table->port_buckets[bucket], port, bucket);
+    LIST_INSERT_HEAD(&table->ports, port, all);
+    return port;
+}
+
+static void port_join(struct mac_table *table, struct mac_node *node, uint32_t ofport)
+{
+    node->entry.ofport = ofport;
+    node->port = port_get(table, ofport);
+    node->port->n++;
+    TAILQ_INSERT_TAIL(&node->port->nodes, node, by_port);
+}
+
+static void port_leave(struct mac_node *node)
+{
+    struct mac_port *port = node->port;
+
+    TAILQ_REMOVE(&port->nodes, node, by_port);
+    if (--port->n > 0)
+        return;
+    LIST_REMOVE(port, bucket);
+    LIST_REMOVE(port, all);
+    free(port);
+}
+
+static void refresh(struct mac_table *table, struct mac_node *node, uint64_t now_ms)
+{
+    node->entry.seen_ms = now_ms;
+    TAILQ_REMOVE(&table->all, node, all);
+    TAILQ_INSERT_TAIL(&table->all, node, all);
+    TAILQ_REMOVE(&node->port->nodes, node, by_port);
+    TAILQ_INSERT_TAIL(&node->port->nodes, node, by_port);
+}
+
+/* --- entries ---------------------------------------------------------------------------------------------------------
+ */
+
+static struct mac_node **bucket_of(const struct mac_table *table, const struct rte_ether_addr *mac, uint16_t vlan)
+{
+    uint64_t key = vlan;
+
+    memcpy((uint8_t *)&key + 2, mac->addr_bytes, RTE_ETHER_ADDR_LEN);
+    return &table->buckets[hash_finish(hash_add(HASH_BASIS, key)) & (table->n_buckets - 1)];
+}
+
+/* The link that points to the entry, or the empty one at the end of its chain. */
+static struct mac_node **find(const struct mac_table *table, const struct rte_ether_addr *mac, uint16_t vlan)
+{
+    struct mac_node **link = bucket_of(table, mac, vlan);
+
+    while (*link != NULL && !((*link)->entry.vlan == vlan && rte_is_same_ether_addr(&(*link)->entry.mac, mac)))
+        link = &(*link)->hash_next;
+    return link;
+}
+
+static void forget(struct mac_table *table, struct mac_node *node)
+{
+    *find(table, &node->entry.mac, node->entry.vlan) = node->hash_next;
+    port_leave(node);
+    TAILQ_REMOVE(&table->all, node, all);
+    table->nodes[node->place] = table->nodes[--table->n_nodes];
+    table->nodes[node->place]->place = node->place;
+    free(node);
+}
+
+static void evict(struct mac_table *table)
+{
+    struct mac_port *fullest = NULL, *port;
+
+    LIST_FOREACH (port, &table->ports, all) {
+        if (fullest == NULL || port->n > fullest->n)
+            fullest = port;
+    }
+
+    struct mac_node *node = TAILQ_FIRST(&fullest->nodes);
+    struct mac_entry entry = node->entry;
+
+    forget(table, node);
+    if (table->evicted != NULL)
+        table->evicted(table->evicted_arg, &entry);
+}
+
+bool mac_table_learn(struct mac_table *table, const struct rte_ether_addr *mac, uint16_t vlan, uint32_t ofport,
+                     uint64_t now_ms)
+{
+    if (rte_is_multicast_ether_addr(mac))
+        return false;
+
+    struct mac_node *node = *find(table, mac, vlan);
+
+    if (node != NULL) {
+        bool moved = node->entry.ofport != ofport;
+
+        if (moved) {
+            port_leave(node);
+            port_join(table, node, ofport);
+        }
+        refresh(table, node, now_ms);
+        return moved;
+    }
+
+    if (table->n_nodes == table->max_entries)
+        evict(table);
+    node = allocate(1, sizeof *node);
+    node->entry = (struct mac_entry){.mac = *mac, .vlan = vlan, .seen_ms = now_ms};
+    port_join(table, node, ofport);
+    TAILQ_INSERT_TAIL(&table->all, node, all);
+    node->place = table->n_nodes;
+    table->nodes[table->n_nodes++] = node;
+    *find(table, mac, vlan) = node;
+    return true;
+}
+
+const struct mac_entry *mac_table_lookup(const struct mac_table *table, const struct rte_ether_addr *mac, uint16_t vlan)
+{
+    const struct mac_node *node = *find(table, mac, vlan);
+
+    return node == NULL ? NULL : &node->entry;
+}
+
+void mac_table_touch(struct mac_table *table, const struct rte_ether_addr *mac, uint16_t vlan, uint32_t ofport,
+                     uint64_t now_ms)
+{
+    struct mac_node *node = *find(table, mac, vlan);
+
+    if (node != NULL && node->entry.ofport == ofport && node->entry.seen_ms < now_ms)
+        refresh(table, node, now_ms);
+}
+
+unsigned mac_table_expire(struct mac_table *table, uint64_t now_ms,
+                          void (*gone)(void *arg, const struct mac_entry *entry), void *arg)
+{
+    struct mac_node *node;
+    unsigned n = 0;
+
+    while ((node = TAILQ_FIRST(&table->all)) != NULL && node->entry.seen_ms + table->aging_ms <= now_ms) {
+        struct mac_entry entry = node->entry;
+
+        forget(table, node);
+        n++;
+        if (gone != NULL)
+            gone(arg, &entry);
+    }
+    return n;
+}
+
+void mac_table_flush(struct mac_table *table, uint32_t ofport)
+{
+    struct mac_node *node, *next;
+
+    for (node = TAILQ_FIRST(&table->all); node != NULL; node = next) {
+        next = TAILQ_NEXT(node, all);
+        if (ofport == OFPORT_ANY || node->entry.ofport == ofport)
+            forget(table, node);
+    }
+}
+
+const struct mac_entry *mac_table_entry(const struct mac_table *table, size_t i)
+{
+    return i < table->n_nodes ? &table->nodes[i]->entry : NULL;
+}
+
+size_t mac_table_size(const struct mac_table *table)
+{
+    return table->n_nodes;
+}
