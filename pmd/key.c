@@ -505,11 +505,12 @@ unsigned flow_key_lines_used(const struct flow_key *key)
     return 1;
 }
 
-/* IPv4 with TCP or UDP behind at most one tag, as in flow_key_parse_inline but with options. */
-static bool layers_find_ipv4(const struct reader *r, struct packet_layers *layers)
+/* TCP or UDP in IPv4 (options too) or right behind an IPv6 header, behind at most one tag. */
+static bool layers_find_line(const struct reader *r, struct packet_layers *layers)
 {
-    uint32_t offset = ETH_HEADER_LEN;
+    uint32_t offset = ETH_HEADER_LEN, l4, end, l4_len = 8;
     uint16_t type = host16(r, 12);
+    uint8_t proto;
 
     if (type == RTE_ETHER_TYPE_VLAN || type == RTE_ETHER_TYPE_QINQ) {
         if (!has(r, offset, 4))
@@ -518,29 +519,40 @@ static bool layers_find_ipv4(const struct reader *r, struct packet_layers *layer
         type = host16(r, offset + 2);
         offset += 4;
     }
-    if (type != RTE_ETHER_TYPE_IPV4 || !has(r, offset, 40))
+    if (!has(r, offset, 20 + 8))
         return false;
     const uint8_t *ip = r->data + offset;
-    const uint32_t header_len = (ip[0] & 0xf) * 4, l4 = offset + header_len;
-    const uint32_t end = offset + host16(r, offset + 2);
-    uint32_t l4_len = 8;
-    if (ip[0] >> 4 != 4 || header_len < 20 || (host16(r, offset + 6) & 0x3fff) != 0 || end > r->len)
+    if (type == RTE_ETHER_TYPE_IPV4) {
+        const uint32_t header_len = (ip[0] & 0xf) * 4;
+        if (ip[0] >> 4 != 4 || header_len < 20 || (host16(r, offset + 6) & 0x3fff) != 0)
+            return false;
+        l4 = offset + header_len;
+        end = offset + host16(r, offset + 2);
+        proto = ip[9];
+    } else if (type == RTE_ETHER_TYPE_IPV6) {
+        if (ip[0] >> 4 != 6)
+            return false;
+        l4 = offset + 40;
+        end = l4 + host16(r, offset + 4);
+        proto = ip[6];
+    } else {
         return false;
-    if (ip[9] == IPPROTO_TCP) {
+    }
+    if (proto == IPPROTO_TCP) {
         if (!has(r, l4, 20))
             return false;
         l4_len = (r->data[l4 + 12] >> 4) * 4;
         if (l4_len < 20)
             return false;
-    } else if (ip[9] != IPPROTO_UDP || !has(r, l4, 8)) {
+    } else if (proto != IPPROTO_UDP || !has(r, l4, 8)) {
         return false;
     }
-    if (l4 + l4_len > end)
+    if (l4 + l4_len > end || end > r->len)
         return false;
-    layers->eth_type = RTE_ETHER_TYPE_IPV4;
+    layers->eth_type = type;
     layers->l3 = offset;
     layers->l4 = l4;
-    layers->ip_proto = ip[9];
+    layers->ip_proto = proto;
     return true;
 }
 
@@ -552,7 +564,7 @@ void packet_layers_find(const struct rte_mbuf *m, struct packet_layers *layers)
     struct flow_key key;
 
     memset(layers, 0, sizeof *layers);
-    if (r.avail < ETH_HEADER_LEN || layers_find_ipv4(&r, layers))
+    if (r.avail < ETH_HEADER_LEN || layers_find_line(&r, layers))
         return;
     memset(layers, 0, sizeof *layers);
     key_clear(&key);

@@ -47,6 +47,18 @@ static inline uint32_t masked32(uint32_t old, uint32_t value, uint32_t mask)
     return (old & ~mask) | (value & mask);
 }
 
+/* Writes the bits of `mask`; `len` is 8 or less and known to the compiler. */
+static inline void masked_copy(void *field, const void *value, const void *mask, size_t len)
+{
+    uint64_t old = 0, v = 0, m = 0;
+
+    memcpy(&old, field, len);
+    memcpy(&v, value, len);
+    memcpy(&m, mask, len);
+    v = (old & ~m) | (v & m);
+    memcpy(field, &v, len);
+}
+
 /* Writes the bits of `mask` and returns the delta; `len` is even. 0: nothing was asked for. */
 static inline uint32_t masked_write(void *field, const void *value, const void *mask, size_t len)
 {

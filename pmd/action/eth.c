@@ -4,11 +4,15 @@
 #include "pmd/action/checksum.h"
 #include "pmd/action/packet.h"
 
+_Static_assert(offsetof(struct op_eth, src) == 6 && offsetof(struct op_eth, src_mask) == 18, "dst, src; masks alike");
+
 enum drop_reason action_set_eth(struct action_packet *p, const struct op_eth *op)
 {
     if (p->m->data_len < RTE_ETHER_HDR_LEN)
         return DROP_ACTION_MALFORMED;
-    masked_write(action_data(p, 0), &op->dst, &op->dst_mask, 6);
-    masked_write(action_data(p, 6), &op->src, &op->src_mask, 6);
+    /* Both addresses at once: they lie in the packet as in the operation. */
+    uint8_t *addresses = action_data(p, 0);
+    masked_copy(addresses, &op->dst, &op->dst_mask, 8);
+    masked_copy(addresses + 8, op->src.addr_bytes + 2, op->src_mask.addr_bytes + 2, 4);
     return ACTION_OK;
 }

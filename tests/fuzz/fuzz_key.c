@@ -109,6 +109,7 @@ static struct flow_key parse(const uint8_t *data, size_t len, uint32_t cut)
     CHECK(layers.later_fragment == ((key.ip_frag & IP_FRAG_LATER) != 0));
     CHECK(layers.l3 == 0 || layers.l3 + 20u <= len);
     CHECK(layers.l4 == 0 || (layers.l4 >= layers.l3 + 20 && layers.l4 + 4u <= len && layers.ip_proto == key.ip_proto));
+    CHECK(layers.l4 != 0 || (key.tp_src | key.tp_dst | key.tcp_flags) == 0);
     CHECK((layers.vlan != 0) == (key.vlan_tci[0] != 0));
     packet_layers_find(pieces, &layers);
     CHECK(layers.l4 == 0 || layers.l4 + 4 <= pieces->data_len);
