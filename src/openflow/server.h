@@ -14,13 +14,16 @@
 
 #include "src/bridge/bridge.h"
 #include "src/flows/flows.h"
+#include "src/openflow/msg.h"
 
 struct event_base;
+struct rte_mempool;
 struct of_server;
 
 struct of_server_params {
     struct event_base *base;
     struct bridge *bridge;
+    struct rte_mempool *pool;  /* for packet-outs */
     const char *mgmt_path;     /* <run_dir>/<bridge>.mgmt; NULL = none */
     const char *const *listen; /* "ptcp:6654:127.0.0.1", "punix:/path" */
     size_t n_listen;
@@ -43,7 +46,6 @@ bool of_server_run(struct of_server *server, uint64_t budget_us);
  * counted under DROP_PACKET_IN_LIMIT, never the rest. */
 void of_server_packet_in(struct of_server *server, struct packet_in *packet_in);
 void of_server_rule_gone(struct of_server *server, struct rule *rule, enum rule_removed_reason reason);
-enum of_port_reason { OF_PORT_ADD, OF_PORT_DELETE, OF_PORT_MODIFY };
 void of_server_port_status(struct of_server *server, struct bridge_port *bp, enum of_port_reason reason);
 
 /* One line a connection, for "sluicectl bridges": target, state, role, version, messages in and out. */

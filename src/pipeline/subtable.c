@@ -353,12 +353,12 @@ static void priority_remove(struct subtable *subtable, uint16_t priority)
 /* --- rules -----------------------------------------------------------------------------------------------------------
  */
 
-/* Among rules of the same match the higher priority is first, then the switch's own before a controller's. */
+/* Among rules of the same match the higher priority is first, then a controller's before the switch's own. */
 static bool rule_precedes(const struct rule *a, const struct rule *b)
 {
     if (a->priority != b->priority)
         return a->priority > b->priority;
-    return (a->flags & RULE_HIDDEN) >= (b->flags & RULE_HIDDEN);
+    return (a->flags & RULE_HIDDEN) <= (b->flags & RULE_HIDDEN);
 }
 
 bool subtable_insert(struct subtable *subtable, struct rule *rule)

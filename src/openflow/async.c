@@ -1,0 +1,215 @@
+#include "src/openflow/async.h"
+
+#include <rte_common.h>
+
+#include "src/openflow/port_describe.h"
+#include "src/openflow/server_impl.h"
+
+#define PACKET_IN_BACKLOG (128u << 10) /* bytes unsent above which a connection gets no more packet-ins */
+
+#define PACKET_IN_DATA_MAX 64000u /* leaves room for what surrounds the packet in a message of 64 KB */
+
+#define BIT(n) (1u << (n))
+#define ALL_PORT_REASONS (BIT(OF_PORT_ADD) | BIT(OF_PORT_DELETE) | BIT(OF_PORT_MODIFY))
+#define ROLE_MASTER_REQUEST 0 /* OFPCRR_ */
+
+/* OpenFlow 1.3.5, 7.3.10 leaves the defaults to the switch; these are Open vSwitch's. */
+struct of_async of_async_default(uint8_t version)
+{
+    struct of_async async = {
+        .packet_in = {BIT(OF_REASON_NO_MATCH) | BIT(OF_REASON_ACTION)},
+        .port_status = {ALL_PORT_REASONS, ALL_PORT_REASONS},
+        .flow_removed = {BIT(RULE_IDLE_TIMEOUT) | BIT(RULE_HARD_TIMEOUT) | BIT(RULE_DELETED)},
+    };
+    if (version >= OF13)
+        async.flow_removed[0] |= BIT(RULE_GROUP_DELETED);
+    if (version >= OF14) {
+        async.packet_in[0] |= BIT(OF_REASON_ACTION_SET) | BIT(OF_REASON_GROUP) | BIT(OF_REASON_PACKET_OUT);
+        async.flow_removed[0] |= BIT(RULE_METER_DELETED) | BIT(RULE_EVICTED);
+        async.role_status[0] = async.role_status[1] = BIT(ROLE_MASTER_REQUEST);
+    }
+    return async;
+}
+
+void of_async_set_invalid_ttl(struct of_connection *conn, bool wanted)
+{
+    uint32_t *mask = &conn->async.packet_in[0];
+    *mask = wanted ? *mask | BIT(OF_REASON_INVALID_TTL) : *mask & ~BIT(OF_REASON_INVALID_TTL);
+}
+
+bool of_async_invalid_ttl(const struct of_connection *conn)
+{
+    return conn->async.packet_in[0] & BIT(OF_REASON_INVALID_TTL);
+}
+
+/* The property types of OpenFlow 1.4.1, 7.3.10: even numbers are for slaves, odd ones for master and equal. */
+enum {
+    PROP_PACKET_IN = 0,
+    PROP_PORT_STATUS = 2,
+    PROP_FLOW_REMOVED = 4,
+    PROP_ROLE = 6,
+    PROP_TABLE = 8,
+    PROP_REQUEST = 10
+};
+
+static void set_masks(uint32_t to[2], const uint32_t from[2], const struct of_async *async, int property)
+{
+    for (int slave = 0; slave < 2; slave++)
+        if (!async->partial || async->present & BIT(property + !slave))
+            to[slave] = from[slave];
+}
+
+void of_async_set(struct of_connection *conn, const struct of_async *async)
+{
+    struct of_async *to = &conn->async;
+    set_masks(to->packet_in, async->packet_in, async, PROP_PACKET_IN);
+    set_masks(to->port_status, async->port_status, async, PROP_PORT_STATUS);
+    set_masks(to->flow_removed, async->flow_removed, async, PROP_FLOW_REMOVED);
+    if (conn->version < OF14)
+        return;
+    set_masks(to->role_status, async->role_status, async, PROP_ROLE);
+    set_masks(to->table_status, async->table_status, async, PROP_TABLE);
+    set_masks(to->requestforward, async->requestforward, async, PROP_REQUEST);
+}
+
+/* `masks` is one of the connection's pairs. Who connected to a listening socket is no controller until it has asked for
+ * packets. */
+static bool takes(const struct of_connection *conn, const uint32_t masks[2], unsigned reason)
+{
+    return of_connection_is_ready(conn) && (conn->kind == OF_KIND_CONTROLLER || conn->miss_send_len) &&
+           masks[conn->role == OF_ROLE_SLAVE] & BIT(reason);
+}
+
+bool of_async_wants_misses(const struct of_connection *conn)
+{
+    return conn->version < OF13 && conn->controller_id == 0 && takes(conn, conn->async.packet_in, OF_REASON_NO_MATCH);
+}
+
+void of_async_role_status(struct of_connection *conn)
+{
+    if (conn->version < OF14 || !takes(conn, conn->async.role_status, ROLE_MASTER_REQUEST))
+        return;
+    const struct of_msg msg = {.type = OF_ROLE_STATUS,
+                               .version = conn->version,
+                               .role = {.role = conn->role,
+                                        .reason = ROLE_MASTER_REQUEST,
+                                        .has_generation_id = conn->server->generation_known,
+                                        .generation_id = conn->server->generation_id}};
+    of_connection_send_msg(conn, &msg);
+}
+
+/* --- packet-in ------------------------------------------------------------------------------------------------------
+ */
+
+/* A miss without a rule: what OpenFlow 1.0 sends and later versions drop. */
+static bool is_implicit_miss(const struct packet_in *pin)
+{
+    return pin->reason == OF_REASON_NO_MATCH && pin->cookie == UINT64_MAX;
+}
+
+static bool takes_packet_in(const struct of_connection *conn, const struct packet_in *pin)
+{
+    unsigned reason = pin->reason;
+    if (reason > OF_REASON_INVALID_TTL && conn->version < OF14)
+        reason = OF_REASON_ACTION;
+    if (pin->controller_id != conn->controller_id || (is_implicit_miss(pin) && conn->version >= OF13))
+        return false;
+    return takes(conn, conn->async.packet_in, reason);
+}
+
+/* Nothing is ever buffered, so what no action limits goes out whole (OpenFlow 1.3.5, 6.1.2). */
+static size_t length_to_send(const struct packet_in *pin)
+{
+    size_t len = rte_pktmbuf_pkt_len(pin->packet);
+    if (!is_implicit_miss(pin) && pin->reason != OF_REASON_INVALID_TTL)
+        len = RTE_MIN(len, (size_t)pin->max_len);
+    return RTE_MIN(len, (size_t)PACKET_IN_DATA_MAX);
+}
+
+static void send_packet_in(struct of_connection *conn, struct of_msg *msg)
+{
+    struct of_server *server = conn->server;
+    if (of_connection_backlog(conn) > PACKET_IN_BACKLOG) {
+        conn->packet_ins_dropped++;
+        datapath_count_drop(server->bridge->dp, DROP_PACKET_IN_LIMIT, 1);
+        return;
+    }
+    msg->version = conn->version;
+    msg->packet_in.format = conn->packet_in_format;
+    of_connection_send_msg(conn, msg);
+    conn->packet_ins++;
+}
+
+void of_server_packet_in(struct of_server *server, struct packet_in *pin)
+{
+    struct of_connection *conn;
+    struct of_msg msg;
+    bool encoded = false;
+    TAILQ_FOREACH (conn, &server->connections, node) {
+        if (!takes_packet_in(conn, pin))
+            continue;
+        if (!encoded) {
+            encoded = true;
+            size_t len = length_to_send(pin);
+            msg = (struct of_msg){.type = OF_PACKET_IN,
+                                  .packet_in = {.buffer_id = OF_NO_BUFFER,
+                                                .total_len = pin->full_len,
+                                                .reason = pin->reason,
+                                                .table_id = pin->table_id,
+                                                .cookie = pin->cookie,
+                                                .data = rte_pktmbuf_read(pin->packet, 0, len, server->packet),
+                                                .data_len = len}};
+            of_packet_in_fields(&pin->flow, &msg.packet_in.fields);
+        }
+        send_packet_in(conn, &msg);
+    }
+    rte_pktmbuf_free(pin->packet);
+}
+
+/* --- the others -----------------------------------------------------------------------------------------------------
+ */
+
+void of_server_rule_gone(struct of_server *server, struct rule *rule, enum rule_removed_reason reason)
+{
+    struct of_connection *conn;
+    bool filled = false;
+    struct of_msg msg;
+    if (!(rule->flags & RULE_SEND_FLOW_REM) || rule->flags & RULE_HIDDEN)
+        return;
+    TAILQ_FOREACH (conn, &server->connections, node) {
+        if (!takes(conn, conn->async.flow_removed, reason))
+            continue;
+        if (!filled) {
+            filled = true;
+            uint64_t age_ms = datapath_now_ms() - rule->created_ms;
+            msg = (struct of_msg){.type = OF_FLOW_REMOVED,
+                                  .flow_removed = {.table_id = rule->table_id,
+                                                   .priority = rule->priority,
+                                                   .reason = reason,
+                                                   .cookie = rule->cookie,
+                                                   .duration_s = age_ms / 1000,
+                                                   .duration_ns = age_ms % 1000 * 1000000,
+                                                   .idle_timeout_s = rule->idle_timeout_s,
+                                                   .hard_timeout_s = rule->hard_timeout_s,
+                                                   .packets = rule->packets,
+                                                   .bytes = rule->bytes}};
+            rule_match(rule, &msg.flow_removed.match);
+        }
+        msg.version = conn->version;
+        msg.flow_removed.nxm = conn->decode.nxm_flow_mod;
+        of_connection_send_msg(conn, &msg);
+    }
+}
+
+void of_server_port_status(struct of_server *server, struct bridge_port *bp, enum of_port_reason reason)
+{
+    struct of_connection *conn;
+    struct of_msg msg = {.type = OF_PORT_STATUS, .port_status = {.reason = reason}};
+    of_port_describe(bp, &msg.port_status.port);
+    TAILQ_FOREACH (conn, &server->connections, node) {
+        if (!takes(conn, conn->async.port_status, reason))
+            continue;
+        msg.version = conn->version;
+        of_connection_send_msg(conn, &msg);
+    }
+}

@@ -1,0 +1,26 @@
+/* Asynchronous messages: who gets which packet_in, flow_removed, port_status and role_status. Control thread. */
+#ifndef SRC_OPENFLOW_ASYNC_H
+#define SRC_OPENFLOW_ASYNC_H
+
+#include <stdbool.h>
+
+#include "src/openflow/msg.h"
+
+struct of_connection;
+struct of_server;
+
+#define OF_DEFAULT_MISS_SEND_LEN 128 /* OpenFlow 1.3.5, 7.3.2 */
+
+/* What a connection of `version` gets until it asks for something else. */
+struct of_async of_async_default(uint8_t version);
+/* SET_ASYNC, NXT_SET_ASYNC_CONFIG. */
+void of_async_set(struct of_connection *conn, const struct of_async *async);
+/* OFPC_INVALID_TTL_TO_CONTROLLER of set-config, which is one of the reasons. */
+void of_async_set_invalid_ttl(struct of_connection *conn, bool wanted);
+bool of_async_invalid_ttl(const struct of_connection *conn);
+/* Does it get packets that miss table 0 of OpenFlow 1.0? From OpenFlow 1.3 on they are dropped (1.3.5, 5.4). */
+bool of_async_wants_misses(const struct of_connection *conn);
+/* To a master that another one has made slave (OpenFlow 1.4.1, 7.4.4). */
+void of_async_role_status(struct of_connection *conn);
+
+#endif

@@ -1,0 +1,54 @@
+#include "src/openflow/barrier.h"
+
+#include <stdlib.h>
+
+#include "src/openflow/server_impl.h"
+
+struct barrier {
+    struct of_task task;
+    uint64_t ticket;
+    uint32_t xid;
+};
+
+static void free_task(struct of_task *task)
+{
+    free(task);
+}
+
+static struct of_task *new_task(size_t size,
+                                enum of_task_state (*run)(struct of_task *, struct of_connection *, uint64_t))
+{
+    struct of_task *task = calloc(1, size);
+    if (!task)
+        abort();
+    *task = (struct of_task){.run = run, .free = free_task};
+    return task;
+}
+
+static enum of_task_state barrier_run(struct of_task *task, struct of_connection *conn, uint64_t deadline)
+{
+    struct barrier *barrier = (struct barrier *)task;
+    if (!flows_settled(conn->server->bridge->flows, barrier->ticket))
+        return OF_TASK_WAIT;
+    const struct of_msg reply = {.type = OF_BARRIER_REPLY, .version = conn->version, .xid = barrier->xid};
+    of_connection_send_msg(conn, &reply);
+    return OF_TASK_DONE;
+}
+
+void of_barrier_start(struct of_connection *conn, uint32_t xid)
+{
+    struct barrier *barrier = (struct barrier *)new_task(sizeof *barrier, barrier_run);
+    barrier->ticket = flows_ticket(conn->server->bridge->flows);
+    barrier->xid = xid;
+    of_connection_set_task(conn, &barrier->task);
+}
+
+static enum of_task_state commit_wait_run(struct of_task *task, struct of_connection *conn, uint64_t deadline)
+{
+    return conn->server->committing ? OF_TASK_WAIT : OF_TASK_DONE;
+}
+
+void of_wait_for_commit(struct of_connection *conn)
+{
+    of_connection_set_task(conn, new_task(sizeof(struct of_task), commit_wait_run));
+}

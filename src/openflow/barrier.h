@@ -1,0 +1,15 @@
+/* Requests that wait: barriers for the datapath, flow_mods for another connection's bundle. Control thread. */
+#ifndef SRC_OPENFLOW_BARRIER_H
+#define SRC_OPENFLOW_BARRIER_H
+
+#include <stdint.h>
+
+struct of_connection;
+
+/* Answers once no packet is forwarded by what was valid before any earlier request (OpenFlow 1.3.5, 6.2 and 7.3.8; Open
+ * vSwitch answers before its datapath has changed). */
+void of_barrier_start(struct of_connection *conn, uint32_t xid);
+/* Holds the connection up until no bundle is being committed. */
+void of_wait_for_commit(struct of_connection *conn);
+
+#endif

@@ -1,0 +1,189 @@
+#include "src/openflow/bundle.h"
+
+#include <stdlib.h>
+
+#include "src/openflow/bundle_commit.h"
+#include "src/openflow/bundle_store.h"
+#include "src/openflow/handler.h"
+#include "src/openflow/server_impl.h"
+
+#define BUNDLES_MAX 64              /* of a connection */
+#define BYTES_MAX ((size_t)1 << 30) /* of all bundles of a bridge */
+#define IDLE_MS 10000               /* OFPBFC_TIMEOUT after that long without a message */
+#define FLAGS_KNOWN (OF_BUNDLE_ATOMIC | OF_BUNDLE_ORDERED)
+
+struct of_bundle {
+    LIST_ENTRY(of_bundle) node;
+    uint32_t id;
+    uint16_t flags;
+    bool closed;
+    uint64_t used_ms;
+    struct of_bundle_store store;
+};
+
+void of_bundles_init(struct of_bundles *bundles)
+{
+    LIST_INIT(&bundles->list);
+    bundles->n = 0;
+}
+
+static struct of_bundle *find(struct of_connection *conn, uint32_t id)
+{
+    struct of_bundle *bundle;
+    LIST_FOREACH (bundle, &conn->bundles.list, node)
+        if (bundle->id == id)
+            return bundle;
+    return NULL;
+}
+
+static void discard(struct of_connection *conn, struct of_bundle *bundle)
+{
+    conn->server->bundle_bytes -= bundle->store.bytes;
+    LIST_REMOVE(bundle, node);
+    conn->bundles.n--;
+    of_bundle_store_free(&bundle->store);
+    free(bundle);
+}
+
+void of_bundles_free(struct of_connection *conn)
+{
+    while (!LIST_EMPTY(&conn->bundles.list))
+        discard(conn, LIST_FIRST(&conn->bundles.list));
+}
+
+static void send_timeout(struct of_connection *conn, const struct of_bundle *bundle)
+{
+    const struct of_msg request = {.type = OF_BUNDLE_CONTROL,
+                                   .version = conn->version,
+                                   .bundle_control = {.bundle_id = bundle->id, .flags = bundle->flags}};
+    struct of_buf buf = {0};
+    of_msg_encode(&request, &buf);
+    of_connection_send_error(conn, OFPERR_BFC_TIMEOUT, buf.data, buf.len);
+    of_buf_free(&buf);
+}
+
+void of_bundles_tick(struct of_connection *conn, uint64_t now_ms)
+{
+    struct of_bundle *next;
+    /* What the connection still has to say may be about one of them. */
+    if (conn->task || now_ms - conn->active_ms < IDLE_MS)
+        return;
+    for (struct of_bundle *bundle = LIST_FIRST(&conn->bundles.list); bundle; bundle = next) {
+        next = LIST_NEXT(bundle, node);
+        if (now_ms - bundle->used_ms < IDLE_MS)
+            continue;
+        send_timeout(conn, bundle);
+        discard(conn, bundle);
+    }
+}
+
+/* Returns 0 or an enum of_error. */
+static int create(struct of_connection *conn, uint32_t id, uint16_t flags, struct of_bundle **bundle)
+{
+    if (flags & ~FLAGS_KNOWN)
+        return OFPERR_BFC_BAD_FLAGS;
+    if (conn->bundles.n >= BUNDLES_MAX || !(*bundle = calloc(1, sizeof **bundle)))
+        return OFPERR_BFC_OUT_OF_BUNDLES;
+    (*bundle)->id = id;
+    (*bundle)->flags = flags;
+    LIST_INSERT_HEAD(&conn->bundles.list, *bundle, node);
+    conn->bundles.n++;
+    return 0;
+}
+
+/* OpenFlow 1.4.1, 7.3.9.4: a bundle that is used wrongly is discarded. */
+static int refuse(struct of_connection *conn, struct of_bundle *bundle, int error)
+{
+    discard(conn, bundle);
+    return error;
+}
+
+static int check_open(const struct of_connection *conn, const struct of_bundle *bundle, uint16_t flags)
+{
+    if (bundle->closed)
+        return OFPERR_BFC_BUNDLE_CLOSED;
+    return bundle->flags == flags ? 0 : OFPERR_BFC_BAD_FLAGS;
+}
+
+int of_bundle_control(struct of_connection *conn, const struct of_msg *msg)
+{
+    const struct of_bundle_control *control = &msg->bundle_control;
+    struct of_bundle *bundle = find(conn, control->bundle_id);
+    int error;
+    if (bundle)
+        bundle->used_ms = datapath_now_ms();
+    switch (control->type) {
+    case OF_BUNDLE_OPEN_REQUEST:
+        if (bundle)
+            return refuse(conn, bundle, OFPERR_BFC_BAD_ID);
+        if ((error = create(conn, control->bundle_id, control->flags, &bundle)))
+            return error;
+        bundle->used_ms = datapath_now_ms();
+        break;
+    case OF_BUNDLE_CLOSE_REQUEST:
+        if (!bundle)
+            return OFPERR_BFC_BAD_ID;
+        if ((error = check_open(conn, bundle, control->flags)))
+            return refuse(conn, bundle, error);
+        bundle->closed = true;
+        break;
+    case OF_BUNDLE_COMMIT_REQUEST:
+        if (!bundle)
+            return OFPERR_BFC_BAD_ID;
+        if (bundle->flags != control->flags)
+            return refuse(conn, bundle, OFPERR_BFC_BAD_FLAGS);
+        of_bundle_commit_start(conn, msg, &bundle->store);
+        discard(conn, bundle);
+        return 0;
+    case OF_BUNDLE_DISCARD_REQUEST:
+        if (!bundle)
+            return OFPERR_BFC_BAD_ID;
+        discard(conn, bundle);
+        break;
+    default:
+        return OFPERR_BFC_BAD_TYPE;
+    }
+    struct of_msg reply = *msg;
+    reply.bundle_control.type = control->type + 1;
+    of_connection_send_msg(conn, &reply);
+    return 0;
+}
+
+/* What can be refused without looking at the tables is refused now. */
+static int check(struct of_connection *conn, const struct of_bundle_add *add)
+{
+    struct of_msg msg;
+    int error = of_msg_decode(add->msg, add->msg_len, &conn->decode, &msg);
+    if (error)
+        return error;
+    if (msg.type == OF_FLOW_MOD)
+        error = of_check_flow_mod(&msg.flow_mod);
+    else if (msg.type == OF_PORT_MOD)
+        error = of_check_port_mod(conn, &msg.port_mod);
+    else if (msg.type == OF_PACKET_OUT)
+        error = of_check_packet_out(conn, &msg.packet_out);
+    else
+        error = OFPERR_BFC_MSG_UNSUP;
+    of_msg_free(&msg);
+    return error;
+}
+
+int of_bundle_add(struct of_connection *conn, const struct of_bundle_add *add)
+{
+    struct of_server *server = conn->server;
+    struct of_bundle *bundle = find(conn, add->bundle_id);
+    int error;
+    if (bundle && (error = check_open(conn, bundle, add->flags)))
+        return refuse(conn, bundle, error);
+    /* OpenFlow 1.4.1, 7.3.9.6: the first message may open the bundle. */
+    if (!bundle && (error = create(conn, add->bundle_id, add->flags, &bundle)))
+        return error;
+    bundle->used_ms = datapath_now_ms();
+    if ((error = check(conn, add)))
+        return error;
+    size_t before = bundle->store.bytes;
+    if (server->bundle_bytes > BYTES_MAX || !of_bundle_store_add(&bundle->store, add->msg, add->msg_len))
+        return OFPERR_BFC_MSG_TOO_MANY;
+    server->bundle_bytes += bundle->store.bytes - before;
+    return 0;
+}

@@ -1,0 +1,32 @@
+/* Bundles: OpenFlow 1.4.1, 6.9 and 7.3.9; below 1.4 as the ONF's extension 230. Control thread.
+ *
+ * Messages are checked when they are added and kept as they came, which is the shortest form; a commit decodes them
+ * again and applies them in slices on the pipeline's next version, so that misses go on meanwhile. One commit is under
+ * way at a time, and flow_mods of all others wait for it.
+ */
+#ifndef SRC_OPENFLOW_BUNDLE_H
+#define SRC_OPENFLOW_BUNDLE_H
+
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include "src/openflow/msg.h"
+
+struct of_bundle;
+struct of_connection;
+
+struct of_bundles {
+    LIST_HEAD(, of_bundle) list;
+    unsigned n;
+};
+
+void of_bundles_init(struct of_bundles *bundles);
+void of_bundles_free(struct of_connection *conn);
+/* Discards those that nothing was heard of for long. */
+void of_bundles_tick(struct of_connection *conn, uint64_t now_ms);
+
+/* As of_handle (handler.h). */
+int of_bundle_control(struct of_connection *conn, const struct of_msg *msg);
+int of_bundle_add(struct of_connection *conn, const struct of_bundle_add *add);
+
+#endif

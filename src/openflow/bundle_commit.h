@@ -1,0 +1,13 @@
+/* The commit of a bundle, in slices. Control thread. */
+#ifndef SRC_OPENFLOW_BUNDLE_COMMIT_H
+#define SRC_OPENFLOW_BUNDLE_COMMIT_H
+
+#include "src/openflow/bundle_store.h"
+#include "src/openflow/connection.h"
+
+/* Takes the messages out of `store`, which is empty afterwards, and makes the commit the connection's request under
+ * way: all of them take effect, in order, or none does. Replies to `request` once the datapath has it too, or with the
+ * error of the message that failed followed by OFPBFC_MSG_FAILED. */
+void of_bundle_commit_start(struct of_connection *conn, const struct of_msg *request, struct of_bundle_store *store);
+
+#endif

@@ -1,0 +1,32 @@
+/* The messages of a bundle, as they came, one behind the other. Control thread. */
+#ifndef SRC_OPENFLOW_BUNDLE_STORE_H
+#define SRC_OPENFLOW_BUNDLE_STORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct of_bundle_chunk;
+
+/* All zero = empty; may be copied to move it. */
+struct of_bundle_store {
+    struct of_bundle_chunk *first, *last;
+    size_t bytes; /* memory held */
+    size_t n;     /* messages */
+};
+
+/* Where a reader is. */
+struct of_bundle_reader {
+    const struct of_bundle_chunk *chunk;
+    size_t at;
+};
+
+void of_bundle_store_free(struct of_bundle_store *store); /* and leaves it empty */
+/* Keeps a whole message. False: out of memory. */
+bool of_bundle_store_add(struct of_bundle_store *store, const uint8_t *message, size_t len);
+
+void of_bundle_reader_init(struct of_bundle_reader *reader, const struct of_bundle_store *store);
+/* The next message, 8-byte aligned, and its length; NULL at the end. */
+const uint8_t *of_bundle_reader_next(struct of_bundle_reader *reader, size_t *len);
+
+#endif

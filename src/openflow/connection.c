@@ -1,0 +1,379 @@
+#include "src/openflow/connection.h"
+
+#include <errno.h>
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
+#include <event2/event.h>
+#include <event2/util.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <rte_common.h>
+#include <rte_cycles.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "pmd/log.h"
+#include "src/openflow/handler.h"
+#include "src/openflow/server_impl.h"
+
+#define CONNECTIONS_MAX 256
+#define INPUT_MAX (128u << 10)    /* bytes read ahead: always room for a whole message */
+#define OUTPUT_HIGH (256u << 10)  /* requests wait above it ... */
+#define OUTPUT_LOW (64u << 10)    /* ... until it is below this */
+#define OUTPUT_INSANE (64u << 20) /* asynchronous messages that nobody reads: the connection is closed */
+#define SETUP_TIMEOUT_MS 5000     /* to connect, and to say hello */
+
+static bool is_primary(const struct of_connection *conn)
+{
+    return conn->kind == OF_KIND_CONTROLLER;
+}
+
+static void log_down(const struct of_connection *conn, const char *why)
+{
+    const char *bridge = conn->server->bridge->name;
+    if (!why[0])
+        return;
+    if (!is_primary(conn))
+        LOG_DBG(LOG_OPENFLOW, "%s: %s: closed: %s", bridge, conn->name, why);
+    else if (conn->version)
+        LOG_INFO(LOG_OPENFLOW, "%s: controller %s: disconnected: %s", bridge, conn->name, why);
+    else
+        LOG_INFO_RL(LOG_OPENFLOW, "%s: controller %s: not connected: %s", bridge, conn->name, why);
+}
+
+void of_connection_close(struct of_connection *conn, const char *why)
+{
+    if (!conn->bev)
+        return;
+    log_down(conn, why);
+    /* What was answered last, an error mostly, still reaches the peer if the socket has room. */
+    struct evbuffer *out = bufferevent_get_output(conn->bev);
+    if (conn->connected && evbuffer_get_length(out)) {
+        evbuffer_unfreeze(out, 1);
+        evbuffer_write(out, bufferevent_getfd(conn->bev));
+    }
+    bufferevent_free(conn->bev);
+    conn->bev = NULL;
+    if (conn->controller) {
+        of_controller_down(conn->controller);
+        conn->controller = NULL;
+    }
+    of_server_connections_changed(conn->server);
+    of_server_kick(conn->server);
+}
+
+void of_connections_reap(struct of_server *server)
+{
+    struct of_connection *next;
+    for (struct of_connection *conn = TAILQ_FIRST(&server->connections); conn; conn = next) {
+        next = TAILQ_NEXT(conn, node);
+        if (conn->bev)
+            continue;
+        if (conn->task)
+            conn->task->free(conn->task);
+        of_bundles_free(conn);
+        TAILQ_REMOVE(&server->connections, conn, node);
+        server->n_connections--;
+        free(conn);
+    }
+}
+
+/* --- events of the socket -------------------------------------------------------------------------------------------
+ */
+
+static void note_activity(struct of_connection *conn)
+{
+    conn->active_ms = datapath_now_ms();
+}
+
+static void on_read(struct bufferevent *bev, void *arg)
+{
+    struct of_connection *conn = arg;
+    note_activity(conn);
+    conn->probing = false;
+    of_server_kick(conn->server);
+}
+
+static void on_write(struct bufferevent *bev, void *arg)
+{
+    struct of_connection *conn = arg;
+    if (!conn->probing)
+        note_activity(conn);
+    if (conn->task || conn->eof || evbuffer_get_length(bufferevent_get_input(bev)))
+        of_server_kick(conn->server);
+}
+
+static void on_event(struct bufferevent *bev, short what, void *arg)
+{
+    struct of_connection *conn = arg;
+    if (what & BEV_EVENT_CONNECTED) {
+        of_connection_start(conn);
+    } else if (what & BEV_EVENT_EOF) {
+        conn->eof = true; /* what it has sent is still answered */
+        of_server_kick(conn->server);
+    } else if (what & BEV_EVENT_ERROR) {
+        int error = EVUTIL_SOCKET_ERROR();
+        of_connection_close(conn, error ? evutil_socket_error_to_string(error) : "connection lost");
+    }
+}
+
+struct of_connection *of_connection_create(struct of_server *server, enum of_connection_kind kind, int fd,
+                                           const char *name)
+{
+    struct of_connection *conn = server->n_connections < CONNECTIONS_MAX ? calloc(1, sizeof *conn) : NULL;
+    if (!conn)
+        return NULL;
+    if (fd >= 0)
+        evutil_make_socket_nonblocking(fd);
+    conn->bev = bufferevent_socket_new(server->base, fd, BEV_OPT_CLOSE_ON_FREE);
+    if (!conn->bev) {
+        free(conn);
+        return NULL;
+    }
+    conn->server = server;
+    conn->kind = kind;
+    conn->role = OF_ROLE_EQUAL;
+    conn->active_ms = datapath_now_ms();
+    snprintf(conn->name, sizeof conn->name, "%s", name);
+    /* As ovs-vswitchd: who connects to a listening socket gets no asynchronous messages before it has set a length. */
+    conn->miss_send_len = kind == OF_KIND_CONTROLLER ? OF_DEFAULT_MISS_SEND_LEN : 0;
+    of_bundles_init(&conn->bundles);
+    bufferevent_setcb(conn->bev, on_read, on_write, on_event, conn);
+    bufferevent_setwatermark(conn->bev, EV_READ, 0, INPUT_MAX);
+    bufferevent_setwatermark(conn->bev, EV_WRITE, OUTPUT_LOW, 0);
+    bufferevent_set_max_single_read(conn->bev, INPUT_MAX);
+    bufferevent_set_max_single_write(conn->bev, OUTPUT_HIGH);
+    bufferevent_enable(conn->bev, EV_READ | EV_WRITE);
+    TAILQ_INSERT_TAIL(&server->connections, conn, node);
+    server->n_connections++;
+    return conn;
+}
+
+void of_connection_start(struct of_connection *conn)
+{
+    struct of_buf hello = {0};
+    int one = 1;
+    conn->connected = true;
+    note_activity(conn);
+    /* Fails on a Unix socket, which has no such delay. */
+    (void)setsockopt(bufferevent_getfd(conn->bev), IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    of_hello_encode(OF_VERSIONS, 0, &hello);
+    of_connection_send(conn, &hello);
+    of_buf_free(&hello);
+}
+
+void of_connection_tick(struct of_connection *conn, uint64_t now_ms)
+{
+    if (!conn->bev)
+        return;
+    uint64_t silent = now_ms > conn->active_ms ? now_ms - conn->active_ms : 0;
+    uint32_t probe = conn->kind == OF_KIND_MGMT ? 0 : conn->server->inactivity_probe_ms;
+    if (!conn->version) {
+        if (silent > SETUP_TIMEOUT_MS)
+            of_connection_close(conn, conn->connected ? "no hello in 5 s" : "no answer in 5 s");
+        return;
+    }
+    of_bundles_tick(conn, now_ms);
+    if (!probe || !conn->bev)
+        return;
+    if (conn->probing && silent >= 2 * (uint64_t)probe) {
+        of_connection_close(conn, "no answer to an echo request");
+    } else if (!conn->probing && silent >= probe) {
+        const struct of_msg echo = {.type = OF_ECHO_REQUEST, .version = conn->version};
+        conn->probing = true;
+        if (!of_connection_is_behind(conn)) /* then what is under way is probe enough */
+            of_connection_send_msg(conn, &echo);
+    }
+}
+
+const char *of_version_name(uint8_t version)
+{
+    switch (version) {
+    case OF10:
+        return "OpenFlow 1.0";
+    case OF13:
+        return "OpenFlow 1.3";
+    case OF14:
+        return "OpenFlow 1.4";
+    default:
+        return "no version yet";
+    }
+}
+
+/* --- output ---------------------------------------------------------------------------------------------------------
+ */
+
+void of_connection_send(struct of_connection *conn, struct of_buf *buf)
+{
+    if (conn->bev && of_connection_backlog(conn) > OUTPUT_INSANE) {
+        of_connection_close(conn, "64 MB of messages unread");
+    } else if (conn->bev && buf->len) {
+        struct of_header header;
+        for (size_t at = 0; at < buf->len; at += header.length, conn->tx_messages++)
+            of_header_parse(buf->data + at, &header);
+        bufferevent_write(conn->bev, buf->data, buf->len);
+    }
+    buf->len = 0;
+}
+
+void of_connection_send_msg(struct of_connection *conn, const struct of_msg *msg)
+{
+    struct of_buf buf = {0};
+    of_msg_encode(msg, &buf);
+    of_connection_send(conn, &buf);
+    of_buf_free(&buf);
+}
+
+void of_connection_send_error(struct of_connection *conn, enum of_error error, const void *message, size_t len)
+{
+    struct of_buf buf = {0};
+    LOG_DBG(LOG_OPENFLOW, "%s: %s: sent error %s (%s)", conn->server->bridge->name, conn->name, of_error_name(error),
+            of_error_text(error));
+    of_error_encode(error, conn->version, message, len, &buf);
+    of_connection_send(conn, &buf);
+    of_buf_free(&buf);
+    conn->errors_sent++;
+}
+
+size_t of_connection_backlog(const struct of_connection *conn)
+{
+    return conn->bev ? evbuffer_get_length(bufferevent_get_output(conn->bev)) : 0;
+}
+
+bool of_connection_is_behind(const struct of_connection *conn)
+{
+    return of_connection_backlog(conn) > OUTPUT_HIGH;
+}
+
+bool of_connection_is_ready(const struct of_connection *conn)
+{
+    return conn->bev && conn->version;
+}
+
+void of_connection_set_task(struct of_connection *conn, struct of_task *task)
+{
+    conn->task = task;
+}
+
+/* --- input ----------------------------------------------------------------------------------------------------------
+ */
+
+/* OpenFlow 1.3.5, 7.5.1 and 6.3.1: the highest version that both have, or HELLO_FAILED with a text. */
+static void handle_hello(struct of_connection *conn, const uint8_t *message, size_t len)
+{
+    struct of_msg hello;
+    char why[128];
+    if (of_msg_decode(message, len, NULL, &hello)) {
+        of_connection_close(conn, "a malformed hello");
+        return;
+    }
+    conn->version = of_version_negotiate(OF_VERSIONS, hello.hello);
+    if (!conn->version) {
+        snprintf(why, sizeof why, "no common version: the peer offers none of OpenFlow 1.0, 1.3 and 1.4");
+        const struct of_msg failed = {
+            .type = OF_ERROR,
+            .version = RTE_MIN(message[0], (uint8_t)OF14),
+            .xid = hello.xid,
+            .error = {.error = OFPERR_HFC_INCOMPATIBLE, .data = (const uint8_t *)why, .data_len = strlen(why)}};
+        of_connection_send_msg(conn, &failed);
+        conn->errors_sent++;
+        of_connection_close(conn, why);
+    } else {
+        conn->async = of_async_default(conn->version);
+        if (is_primary(conn))
+            LOG_INFO(LOG_OPENFLOW, "%s: controller %s: connected, %s", conn->server->bridge->name, conn->name,
+                     of_version_name(conn->version));
+        if (conn->controller)
+            of_controller_up(conn->controller);
+        of_server_connections_changed(conn->server);
+    }
+    of_msg_free(&hello);
+}
+
+/* Copies the next whole message into the server's scratch buffer. Returns its length, 0 if there is none (yet), after
+ * an error in the framing too. */
+static size_t next_message(struct of_connection *conn)
+{
+    struct evbuffer *in = bufferevent_get_input(conn->bev);
+    uint8_t *message = conn->server->scratch;
+    char why[96];
+    struct of_header header;
+    if (evbuffer_copyout(in, message, OF_HEADER_LEN) < (ssize_t)OF_HEADER_LEN)
+        return 0;
+    if (of_header_parse(message, &header)) {
+        snprintf(why, sizeof why, "a message of length %u, less than its header", header.length);
+        of_connection_close(conn, why);
+        return 0;
+    }
+    if (evbuffer_get_length(in) < header.length)
+        return 0;
+    evbuffer_copyout(in, message, header.length);
+    return header.length;
+}
+
+/* True: taken, go on. False: closed, or left where it is. */
+static bool take_message(struct of_connection *conn, const uint8_t *message, size_t len)
+{
+    char why[96];
+    if (!conn->version) {
+        if (message[1] != 0) {
+            snprintf(why, sizeof why, "the first message is of type %u, not a hello", message[1]);
+            of_connection_close(conn, why);
+            return false;
+        }
+        handle_hello(conn, message, len);
+    } else if (message[0] != conn->version) {
+        snprintf(why, sizeof why, "a message of version 0x%02x on a connection of version 0x%02x", message[0],
+                 conn->version);
+        of_connection_send_error(conn, OFPERR_BRC_BAD_VERSION, message, len);
+        of_connection_close(conn, why);
+        return false;
+    } else {
+        int error = of_handle(conn, message, len);
+        if (error == -EAGAIN)
+            return false;
+        if (error > 0)
+            of_connection_send_error(conn, error, message, len);
+    }
+    conn->rx_messages++;
+    if (!conn->bev)
+        return false;
+    evbuffer_drain(bufferevent_get_input(conn->bev), len);
+    return true;
+}
+
+static enum of_task_state run_task(struct of_connection *conn, uint64_t deadline)
+{
+    struct of_task *task = conn->task;
+    enum of_task_state state = task->run(task, conn, deadline);
+    if (state == OF_TASK_DONE) {
+        conn->task = NULL;
+        task->free(task);
+    }
+    return state;
+}
+
+enum of_task_state of_connection_run(struct of_connection *conn, uint64_t deadline)
+{
+    while (conn->bev && conn->connected) {
+        if (of_connection_is_behind(conn))
+            return OF_TASK_BLOCKED;
+        if (conn->task) {
+            enum of_task_state state = run_task(conn, deadline);
+            if (state == OF_TASK_WAIT || state == OF_TASK_BLOCKED)
+                return state;
+        } else {
+            size_t len = next_message(conn);
+            if (!len)
+                break;
+            if (!take_message(conn, conn->server->scratch, len))
+                return conn->bev ? OF_TASK_WAIT : OF_TASK_DONE;
+        }
+        if (rte_rdtsc() >= deadline)
+            return OF_TASK_MORE;
+    }
+    if (conn->bev && conn->eof && !of_connection_backlog(conn))
+        of_connection_close(conn, "by the peer");
+    return OF_TASK_DONE;
+}

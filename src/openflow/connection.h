@@ -1,0 +1,105 @@
+/* One OpenFlow connection: bytes in, messages out, version negotiation, probes, and the request that is under way.
+ *
+ * Control thread only. Messages stay in the input buffer until their turn: nothing is read ahead of a request that
+ * waits, so that what a peer can make the switch hold is one message plus a bounded backlog each way. A connection is
+ * closed at once but freed later (of_connections_reap), so that closing is safe from anywhere.
+ */
+#ifndef SRC_OPENFLOW_CONNECTION_H
+#define SRC_OPENFLOW_CONNECTION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include "src/openflow/async.h"
+#include "src/openflow/bundle.h"
+#include "src/openflow/msg.h"
+
+struct bufferevent;
+struct of_connection;
+struct of_controller;
+struct of_server;
+
+enum of_connection_kind {
+    OF_KIND_MGMT,       /* accepted on <bridge>.mgmt */
+    OF_KIND_LISTEN,     /* accepted on a `listen` socket */
+    OF_KIND_CONTROLLER, /* made by the switch to a configured controller */
+};
+
+enum of_task_state {
+    OF_TASK_DONE,    /* finished: the next message may be looked at */
+    OF_TASK_MORE,    /* out of time: call again as soon as may be */
+    OF_TASK_WAIT,    /* something outside (the datapath) has to happen: look again soon */
+    OF_TASK_BLOCKED, /* the peer must read first: call again once it has */
+};
+
+/* A request that takes longer than one step. `run` works until about `deadline` (rte_rdtsc) and appends what it has to
+ * say with of_connection_send; `free` releases it, finished or not. */
+struct of_task {
+    enum of_task_state (*run)(struct of_task *task, struct of_connection *conn, uint64_t deadline);
+    void (*free)(struct of_task *task);
+};
+
+struct of_connection {
+    TAILQ_ENTRY(of_connection) node;
+    struct of_server *server;
+    struct of_controller *controller; /* NULL: accepted */
+    struct bufferevent *bev;          /* NULL: closed */
+    enum of_connection_kind kind;
+    char name[128]; /* the target or the peer */
+
+    bool connected;  /* the socket is; false while connecting */
+    uint8_t version; /* negotiated wire version; 0 = no hello yet */
+    bool eof;        /* the peer sends no more: close when all was answered */
+    struct of_task *task;
+
+    /* Silence: OpenFlow 1.3.5, 6.4 leaves the how to the switch. */
+    uint64_t active_ms; /* last byte in either direction */
+    bool probing;       /* an echo request is out */
+
+    /* What the peer asked for. */
+    enum of_role role;
+    enum of_packet_in_format packet_in_format;
+    struct of_decode_options decode; /* NXT_FLOW_MOD_TABLE_ID, NXT_SET_FLOW_FORMAT */
+    uint16_t controller_id;
+    uint16_t miss_send_len;
+    struct of_async async;
+    struct of_bundles bundles;
+
+    uint64_t rx_messages, tx_messages, packet_ins, packet_ins_dropped, errors_sent;
+};
+
+TAILQ_HEAD(of_connections, of_connection);
+
+/* Takes the socket `fd` over (-1: of_connection_connect comes next). NULL: out of memory or too many. */
+struct of_connection *of_connection_create(struct of_server *server, enum of_connection_kind kind, int fd,
+                                           const char *name);
+/* Closes the socket after trying to send what is left; `why` goes to the log ("" = say nothing). */
+void of_connection_close(struct of_connection *conn, const char *why);
+/* Frees what was closed. Not from within a handler. */
+void of_connections_reap(struct of_server *server);
+/* Sends our hello; the socket is connected. */
+void of_connection_start(struct of_connection *conn);
+
+/* Works off messages and the task until the deadline (rte_rdtsc). */
+enum of_task_state of_connection_run(struct of_connection *conn, uint64_t deadline);
+/* Timeouts and probes; now and then. */
+void of_connection_tick(struct of_connection *conn, uint64_t now_ms);
+
+/* Sends the whole messages in `buf` and empties it. */
+void of_connection_send(struct of_connection *conn, struct of_buf *buf);
+/* Encodes and sends one. */
+void of_connection_send_msg(struct of_connection *conn, const struct of_msg *msg);
+/* Sends an OFPT_ERROR about `message` (whole, as received). */
+void of_connection_send_error(struct of_connection *conn, enum of_error error, const void *message, size_t len);
+/* The peer is behind: replies that can wait should. */
+bool of_connection_is_behind(const struct of_connection *conn);
+/* Bytes that wait to be sent, those that the socket has taken not counted. */
+size_t of_connection_backlog(const struct of_connection *conn);
+/* Makes `task` the request under way. */
+void of_connection_set_task(struct of_connection *conn, struct of_task *task);
+const char *of_version_name(uint8_t version);                  /* "OpenFlow 1.3" */
+bool of_connection_is_ready(const struct of_connection *conn); /* open, version negotiated */
+
+#endif

@@ -1,0 +1,97 @@
+#include "src/openflow/dump.h"
+
+#include <rte_cycles.h>
+#include <stdlib.h>
+
+#include "src/openflow/server_impl.h"
+
+#define STATS_MAX_AGE_MS 20 /* counters in a reply are not older */
+#define RULES_A_LOOK 32     /* rules between looks at the clock */
+
+struct dump {
+    struct of_task task;
+    struct of_multipart mp;
+    struct of_buf out;
+    struct rule_cursor *cursor;
+    struct of_aggregate aggregate;
+};
+
+static void dump_free(struct of_task *task)
+{
+    struct dump *dump = (struct dump *)task;
+    rule_cursor_close(dump->cursor);
+    of_multipart_abort(&dump->mp);
+    of_buf_free(&dump->out);
+    free(dump);
+}
+
+static void add_flow(struct dump *dump, const struct rule *rule, uint64_t now_ms)
+{
+    struct match match;
+    uint64_t age_ms = now_ms - rule->created_ms;
+    rule_match(rule, &match);
+    const struct of_flow_stats stats = {
+        .table_id = rule->table_id,
+        .priority = rule->priority,
+        .idle_timeout_s = rule->idle_timeout_s,
+        .hard_timeout_s = rule->hard_timeout_s,
+        .flags = rule->flags,
+        .importance = rule->importance,
+        .cookie = rule->cookie,
+        .duration_s = age_ms / 1000,
+        .duration_ns = age_ms % 1000 * 1000000,
+        .idle_age_s = now_ms > rule->used_ms ? (now_ms - rule->used_ms) / 1000 : 0,
+        .hard_age_s = now_ms > rule->modified_ms ? (now_ms - rule->modified_ms) / 1000 : 0,
+        .packets = rule->packets,
+        .bytes = rule->bytes,
+        .match = &match,
+        .acts = rule->acts,
+    };
+    of_multipart_add_flow(&dump->mp, &dump->out, &stats);
+}
+
+static enum of_task_state finish(struct dump *dump, struct of_connection *conn)
+{
+    if (dump->mp.type == OF_MP_AGGREGATE)
+        of_multipart_add_aggregate(&dump->mp, &dump->out, &dump->aggregate);
+    of_multipart_end(&dump->mp, &dump->out);
+    of_connection_send(conn, &dump->out);
+    return OF_TASK_DONE;
+}
+
+static enum of_task_state dump_run(struct of_task *task, struct of_connection *conn, uint64_t deadline)
+{
+    struct dump *dump = (struct dump *)task;
+    uint64_t now_ms = datapath_now_ms();
+    do {
+        for (int i = 0; i < RULES_A_LOOK; i++) {
+            const struct rule *rule = rule_cursor_next(dump->cursor);
+            if (!rule)
+                return finish(dump, conn);
+            if (dump->mp.type == OF_MP_FLOW) {
+                add_flow(dump, rule, now_ms);
+            } else {
+                dump->aggregate.flows++;
+                dump->aggregate.packets += rule->packets;
+                dump->aggregate.bytes += rule->bytes;
+            }
+        }
+        of_connection_send(conn, &dump->out);
+        if (of_connection_is_behind(conn))
+            return OF_TASK_BLOCKED;
+    } while (rte_rdtsc() < deadline);
+    return OF_TASK_MORE;
+}
+
+void of_dump_start(struct of_connection *conn, const struct of_msg *msg)
+{
+    struct bridge *bridge = conn->server->bridge;
+    struct dump *dump = calloc(1, sizeof *dump);
+    if (!dump)
+        abort();
+    dump->task = (struct of_task){.run = dump_run, .free = dump_free};
+    flows_refresh_stats(bridge->flows, STATS_MAX_AGE_MS);
+    dump->cursor = rule_cursor_open(bridge->pipeline, &msg->request.filter);
+    of_multipart_begin(&dump->mp, conn->version, msg->xid, msg->request.type, msg->request.nx);
+    of_connection_set_task(conn, &dump->task);
+}

@@ -1,0 +1,253 @@
+#include "src/openflow/handler.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "pmd/log.h"
+#include "src/openflow/barrier.h"
+#include "src/openflow/port_describe.h"
+#include "src/openflow/server_impl.h"
+
+#define TABLE_CONFIG_MISS_MASK 3u /* OFPTC_TABLE_MISS_*: deprecated, without effect (OpenFlow 1.3.5, 7.3.3) */
+#define FLOW_FORMAT_OPENFLOW10 0  /* NXFF_ */
+#define FLOW_FORMAT_NXM 2
+
+static int ignore(struct of_connection *conn, const struct of_msg *msg)
+{
+    return 0;
+}
+
+static int handle_error(struct of_connection *conn, const struct of_msg *msg)
+{
+    LOG_INFO_RL(LOG_OPENFLOW, "%s: %s: the peer sent error type %u code %u", conn->server->bridge->name, conn->name,
+                msg->error.type, msg->error.code);
+    return 0;
+}
+
+static int handle_echo(struct of_connection *conn, const struct of_msg *msg)
+{
+    struct of_msg reply = *msg;
+    reply.type = OF_ECHO_REPLY;
+    of_connection_send_msg(conn, &reply);
+    return 0;
+}
+
+static int handle_features(struct of_connection *conn, const struct of_msg *msg)
+{
+    const struct bridge *bridge = conn->server->bridge;
+    struct of_port *ports = NULL;
+    size_t n = 0;
+    if (conn->version == OF10 && bridge->n_ports) {
+        const struct bridge_port *bp;
+        ports = calloc(bridge->n_ports, sizeof *ports);
+        if (!ports)
+            abort();
+        TAILQ_FOREACH (bp, &bridge->ports, node)
+            of_port_describe(bp, &ports[n++]);
+    }
+    const struct of_msg reply = {
+        .type = OF_FEATURES_REPLY,
+        .version = conn->version,
+        .xid = msg->xid,
+        .features = {.datapath_id = bridge->datapath_id,
+                     .n_tables = PIPELINE_TABLES,
+                     .capabilities = OF_CAP_FLOW_STATS | OF_CAP_TABLE_STATS | OF_CAP_PORT_STATS | OF_CAP_ARP_MATCH_IP,
+                     .ports = ports,
+                     .n_ports = n},
+    };
+    of_connection_send_msg(conn, &reply);
+    free(ports);
+    return 0;
+}
+
+static int handle_get_config(struct of_connection *conn, const struct of_msg *msg)
+{
+    const struct of_msg reply = {
+        .type = OF_GET_CONFIG_REPLY,
+        .version = conn->version,
+        .xid = msg->xid,
+        .config = {.frag = conn->server->bridge->frag_mode,
+                   .invalid_ttl = of_async_invalid_ttl(conn),
+                   .miss_send_len = conn->miss_send_len},
+    };
+    of_connection_send_msg(conn, &reply);
+    return 0;
+}
+
+/* A slave may say what it wants to receive, but not how packets are handled (OpenFlow 1.3.5, 6.3.4). */
+static int handle_set_config(struct of_connection *conn, const struct of_msg *msg)
+{
+    struct bridge *bridge = conn->server->bridge;
+    if (conn->role != OF_ROLE_SLAVE && bridge->frag_mode != msg->config.frag) {
+        bridge->frag_mode = msg->config.frag;
+        flows_note_bridge(bridge->flows, bridge);
+    }
+    of_async_set_invalid_ttl(conn, msg->config.invalid_ttl);
+    conn->miss_send_len = msg->config.miss_send_len;
+    of_server_connections_changed(conn->server);
+    return 0;
+}
+
+static int check_acts(const struct act_list *acts)
+{
+    ACT_FOR_EACH (act, acts) {
+        int error = 0;
+        if (act->type == ACT_GROUP)
+            error = OFPERR_BAC_BAD_OUT_GROUP;
+        else if (act->type == ACT_METER)
+            error = OFPERR_BIC_UNSUP_INST;
+        else if (act->type == ACT_WRITE_ACTIONS) {
+            const struct act_bytes *nested = (const void *)act;
+            const struct act_list list = {(const struct act *)nested->data, nested->n};
+            error = check_acts(&list);
+        }
+        if (error)
+            return error;
+    }
+    return 0;
+}
+
+int of_check_flow_mod(const struct flow_mod *fm)
+{
+    if (fm->command == FLOW_DELETE || fm->command == FLOW_DELETE_STRICT)
+        return 0;
+    if (fm->buffer_id != OF_NO_BUFFER)
+        return OFPERR_BRC_BUFFER_UNKNOWN;
+    return check_acts(&fm->acts);
+}
+
+static int handle_flow_mod(struct of_connection *conn, const struct of_msg *msg)
+{
+    int error = of_check_flow_mod(&msg->flow_mod);
+    return error ? error : pipeline_flow_mod(conn->server->bridge->pipeline, &msg->flow_mod);
+}
+
+static int handle_table_mod(struct of_connection *conn, const struct of_msg *msg)
+{
+    return msg->table_mod.config & ~TABLE_CONFIG_MISS_MASK ? OFPERR_TMFC_BAD_CONFIG : 0;
+}
+
+static int handle_barrier(struct of_connection *conn, const struct of_msg *msg)
+{
+    of_barrier_start(conn, msg->xid);
+    return 0;
+}
+
+static int handle_queue_get_config(struct of_connection *conn, const struct of_msg *msg)
+{
+    uint32_t port_no = msg->port_no;
+    if (port_no != OFPORT_ANY && !bridge_port_by_ofport(conn->server->bridge, port_no))
+        return OFPERR_QOFC_BAD_PORT;
+    const struct of_msg reply = {
+        .type = OF_QUEUE_GET_CONFIG_REPLY, .version = conn->version, .xid = msg->xid, .port_no = port_no};
+    of_connection_send_msg(conn, &reply);
+    return 0;
+}
+
+static int handle_get_async(struct of_connection *conn, const struct of_msg *msg)
+{
+    const struct of_msg reply = {
+        .type = OF_GET_ASYNC_REPLY, .version = conn->version, .xid = msg->xid, .async = conn->async};
+    of_connection_send_msg(conn, &reply);
+    return 0;
+}
+
+static int handle_set_async(struct of_connection *conn, const struct of_msg *msg)
+{
+    of_async_set(conn, &msg->async);
+    of_server_connections_changed(conn->server);
+    return 0;
+}
+
+static int handle_set_flow_format(struct of_connection *conn, const struct of_msg *msg)
+{
+    if (msg->u32 != FLOW_FORMAT_OPENFLOW10 && msg->u32 != FLOW_FORMAT_NXM)
+        return OFPERR_BRC_EPERM;
+    conn->decode.nxm_flow_mod = msg->u32 == FLOW_FORMAT_NXM;
+    return 0;
+}
+
+static int handle_flow_mod_table_id(struct of_connection *conn, const struct of_msg *msg)
+{
+    conn->decode.flow_mod_table_id = msg->u32;
+    return 0;
+}
+
+static int handle_set_packet_in_format(struct of_connection *conn, const struct of_msg *msg)
+{
+    if (msg->u32 > OF_PACKET_IN_NXT2)
+        return OFPERR_BRC_EPERM;
+    conn->packet_in_format = msg->u32;
+    return 0;
+}
+
+static int handle_set_controller_id(struct of_connection *conn, const struct of_msg *msg)
+{
+    conn->controller_id = msg->u32;
+    of_server_connections_changed(conn->server);
+    return 0;
+}
+
+static int handle_bundle_control(struct of_connection *conn, const struct of_msg *msg)
+{
+    return of_bundle_control(conn, msg);
+}
+
+static int handle_bundle_add(struct of_connection *conn, const struct of_msg *msg)
+{
+    return of_bundle_add(conn, &msg->bundle_add);
+}
+
+struct handler {
+    int (*fn)(struct of_connection *conn, const struct of_msg *msg);
+    bool changes; /* not for slaves (OpenFlow 1.3.5, 6.3.4) */
+    bool rules;   /* waits while a bundle is being committed */
+};
+
+/* What has no entry is for controllers alone to receive. */
+static const struct handler handlers[OF_N_MSG_TYPES] = {
+    [OF_HELLO] = {ignore},
+    [OF_ERROR] = {handle_error},
+    [OF_ECHO_REQUEST] = {handle_echo},
+    [OF_ECHO_REPLY] = {ignore},
+    [OF_FEATURES_REQUEST] = {handle_features},
+    [OF_GET_CONFIG_REQUEST] = {handle_get_config},
+    [OF_SET_CONFIG] = {handle_set_config},
+    [OF_PACKET_OUT] = {of_handle_packet_out, .changes = true},
+    [OF_FLOW_MOD] = {handle_flow_mod, .changes = true, .rules = true},
+    [OF_PORT_MOD] = {of_handle_port_mod, .changes = true},
+    [OF_TABLE_MOD] = {handle_table_mod, .changes = true},
+    [OF_MULTIPART_REQUEST] = {of_handle_multipart},
+    [OF_BARRIER_REQUEST] = {handle_barrier},
+    [OF_QUEUE_GET_CONFIG_REQUEST] = {handle_queue_get_config},
+    [OF_ROLE_REQUEST] = {of_handle_role},
+    [OF_GET_ASYNC_REQUEST] = {handle_get_async},
+    [OF_SET_ASYNC] = {handle_set_async},
+    [OF_BUNDLE_CONTROL] = {handle_bundle_control, .changes = true},
+    [OF_BUNDLE_ADD] = {handle_bundle_add, .changes = true},
+    [OF_SET_FLOW_FORMAT] = {handle_set_flow_format},
+    [OF_FLOW_MOD_TABLE_ID] = {handle_flow_mod_table_id},
+    [OF_SET_PACKET_IN_FORMAT] = {handle_set_packet_in_format},
+    [OF_SET_CONTROLLER_ID] = {handle_set_controller_id},
+};
+
+int of_handle(struct of_connection *conn, const uint8_t *data, size_t len)
+{
+    struct of_msg msg;
+    int error = of_msg_decode(data, len, &conn->decode, &msg);
+    if (error)
+        return error;
+    const struct handler *handler = &handlers[msg.type];
+    if (!handler->fn) {
+        error = OFPERR_BRC_BAD_TYPE;
+    } else if (handler->changes && conn->role == OF_ROLE_SLAVE) {
+        error = OFPERR_BRC_IS_SLAVE;
+    } else if (handler->rules && conn->server->committing) {
+        of_wait_for_commit(conn);
+        error = -EAGAIN;
+    } else {
+        error = handler->fn(conn, &msg);
+    }
+    of_msg_free(&msg);
+    return error;
+}

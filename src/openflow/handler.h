@@ -1,0 +1,26 @@
+/* What the switch does on each request. Control thread. */
+#ifndef SRC_OPENFLOW_HANDLER_H
+#define SRC_OPENFLOW_HANDLER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "src/openflow/connection.h"
+
+/* Handles one whole message after the hello: answers it, or makes a task of it. Returns 0, an enum of_error for the
+ * caller to send (then nothing was changed), or -EAGAIN: leave the message where it is, the task that was set has to be
+ * done first. */
+int of_handle(struct of_connection *conn, const uint8_t *data, size_t len);
+
+/* The handlers, by subject. All get the decoded message and return as of_handle does. */
+int of_handle_multipart(struct of_connection *conn, const struct of_msg *msg);
+int of_handle_packet_out(struct of_connection *conn, const struct of_msg *msg);
+int of_handle_port_mod(struct of_connection *conn, const struct of_msg *msg);
+int of_handle_role(struct of_connection *conn, const struct of_msg *msg);
+
+/* For bundles, which check when a message is added and apply later. */
+int of_check_packet_out(const struct of_connection *conn, const struct of_packet_out *out);
+int of_check_port_mod(const struct of_connection *conn, const struct of_port_mod *mod);
+int of_check_flow_mod(const struct flow_mod *fm);
+
+#endif

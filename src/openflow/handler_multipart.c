@@ -1,0 +1,159 @@
+#include <stdio.h>
+
+#include "src/openflow/dump.h"
+#include "src/openflow/handler.h"
+#include "src/openflow/port_describe.h"
+#include "src/openflow/server_impl.h"
+
+#define TABLE_RULES_MAX 1000000u /* told as max_entries; nothing is reserved for them */
+#define QUEUE_ALL 0xffffffffu
+
+struct reply {
+    struct of_multipart mp;
+    struct of_buf out;
+};
+
+static void reply_desc(struct of_connection *conn, struct reply *reply)
+{
+    const struct of_desc desc = {
+        .mfr_desc = "Sluice",
+        .hw_desc = "DPDK",
+        .sw_desc = SLUICE_VERSION,
+        .serial_num = "None",
+        .dp_desc = conn->server->bridge->name,
+    };
+    of_multipart_add_desc(&reply->mp, &reply->out, &desc);
+}
+
+static void reply_tables(struct of_connection *conn, struct reply *reply)
+{
+    const struct pipeline *pipeline = conn->server->bridge->pipeline;
+    for (unsigned id = 0; id < PIPELINE_TABLES; id++) {
+        struct table_stats counted;
+        pipeline_table_stats(pipeline, id, &counted);
+        struct of_table_stats stats = {
+            .table_id = id,
+            .max_entries = TABLE_RULES_MAX,
+            .active = counted.active,
+            .lookups = counted.lookups,
+            .matched = counted.matched,
+            .next_table_max = PIPELINE_TABLES - 1,
+        };
+        snprintf(stats.name, sizeof stats.name, "table%u", id);
+        of_multipart_add_table(&reply->mp, &reply->out, &stats);
+    }
+}
+
+static void add_port_stats(struct reply *reply, const struct bridge_port *bp)
+{
+    struct bridge_port_stats counted;
+    bridge_port_stats(bp, &counted);
+    const struct of_port_stats stats = {
+        .port_no = bp->ofport,
+        .rx_packets = counted.rx_packets,
+        .tx_packets = counted.tx_packets,
+        .rx_bytes = counted.rx_bytes,
+        .tx_bytes = counted.tx_bytes,
+        .rx_dropped = counted.rx_dropped,
+        .tx_dropped = counted.tx_dropped,
+        .rx_errors = counted.rx_errors,
+        .tx_errors = counted.tx_errors,
+        .rx_frame_err = UINT64_MAX,
+        .rx_over_err = UINT64_MAX,
+        .rx_crc_err = UINT64_MAX,
+        .collisions = UINT64_MAX,
+        .duration_s = counted.duration_ms / 1000,
+        .duration_ns = counted.duration_ms % 1000 * 1000000,
+    };
+    of_multipart_add_port(&reply->mp, &reply->out, &stats);
+}
+
+static void add_port_desc(struct reply *reply, const struct bridge_port *bp)
+{
+    struct of_port port;
+    of_port_describe(bp, &port);
+    of_multipart_add_port_desc(&reply->mp, &reply->out, &port);
+}
+
+static int reply_ports(struct of_connection *conn, const struct of_multipart_request *request, struct reply *reply)
+{
+    void (*add)(struct reply *, const struct bridge_port *) =
+        request->type == OF_MP_PORT ? add_port_stats : add_port_desc;
+    const struct bridge_port *bp;
+    if (request->port_no != OFPORT_ANY) {
+        bp = bridge_port_by_ofport(conn->server->bridge, request->port_no);
+        if (!bp)
+            return OFPERR_BRC_BAD_PORT;
+        add(reply, bp);
+        return 0;
+    }
+    TAILQ_FOREACH (bp, &conn->server->bridge->ports, node)
+        add(reply, bp);
+    return 0;
+}
+
+/* There are no queues: "all" is an empty list, one of them an error (OpenFlow 1.3.5, 7.4.4). */
+static int reply_queues(const struct of_connection *conn, const struct of_multipart_request *request)
+{
+    if (request->port_no != OFPORT_ANY && !bridge_port_by_ofport(conn->server->bridge, request->port_no))
+        return OFPERR_QOFC_BAD_PORT;
+    return request->queue_id == QUEUE_ALL ? 0 : OFPERR_QOFC_BAD_QUEUE;
+}
+
+static int fill(struct of_connection *conn, const struct of_multipart_request *request, struct reply *reply)
+{
+    switch (request->type) {
+    case OF_MP_DESC:
+        reply_desc(conn, reply);
+        return 0;
+    case OF_MP_TABLE:
+    case OF_MP_TABLE_FEATURES:
+    case OF_MP_TABLE_DESC:
+        reply_tables(conn, reply);
+        return 0;
+    case OF_MP_PORT:
+    case OF_MP_PORT_DESC:
+        return reply_ports(conn, request, reply);
+    case OF_MP_QUEUE:
+    case OF_MP_QUEUE_DESC:
+        return reply_queues(conn, request);
+    case OF_MP_GROUP:
+    case OF_MP_GROUP_DESC:
+    case OF_MP_METER:
+    case OF_MP_METER_CONFIG:
+        return 0;
+    case OF_MP_GROUP_FEATURES:
+    case OF_MP_METER_FEATURES:
+        of_multipart_add_no_features(&reply->mp, &reply->out);
+        return 0;
+    case OF_MP_FLOW:
+    case OF_MP_AGGREGATE:
+    case OF_N_MP_TYPES:
+        break;
+    }
+    return OFPERR_BRC_BAD_MULTIPART;
+}
+
+int of_handle_multipart(struct of_connection *conn, const struct of_msg *msg)
+{
+    const struct of_multipart_request *request = &msg->request;
+    if (request->more)
+        return OFPERR_BRC_MULTIPART_BUFFER_OVERFLOW;
+    if (request->type == OF_MP_TABLE_FEATURES && request->body.len)
+        return conn->role == OF_ROLE_SLAVE ? OFPERR_BRC_IS_SLAVE : OFPERR_BRC_EPERM;
+    if (request->type == OF_MP_FLOW || request->type == OF_MP_AGGREGATE) {
+        of_dump_start(conn, msg);
+        return 0;
+    }
+    struct reply reply = {0};
+    of_multipart_begin(&reply.mp, conn->version, msg->xid, request->type, request->nx);
+    int error = fill(conn, request, &reply);
+    if (error) {
+        of_multipart_abort(&reply.mp);
+    } else {
+        of_multipart_end(&reply.mp, &reply.out);
+        of_connection_send(conn, &reply.out);
+    }
+    of_buf_free(&reply.out);
+    return error;
+}

@@ -1,0 +1,70 @@
+#include <rte_ether.h>
+#include <rte_mbuf.h>
+#include <string.h>
+
+#include "src/openflow/handler.h"
+#include "src/openflow/server_impl.h"
+
+/* OpenFlow 1.3.5, 7.3.6: a port of the switch, or one that stands for no port. Ports of that may come later are let
+ * through, as by Open vSwitch. */
+static bool is_in_port(uint32_t in_port)
+{
+    return (in_port > 0 && in_port <= OFPORT_USER_MAX) || in_port == OFPORT_LOCAL || in_port == OFPORT_CONTROLLER ||
+           in_port == OFPORT_ANY || in_port == OFPORT_NONE;
+}
+
+int of_check_packet_out(const struct of_connection *conn, const struct of_packet_out *out)
+{
+    if (out->buffer_id != OF_NO_BUFFER)
+        return OFPERR_BRC_BUFFER_UNKNOWN;
+    if (!is_in_port(out->flow.in_port))
+        return OFPERR_BRC_BAD_PORT;
+    if (out->data_len < RTE_ETHER_HDR_LEN || out->data_len > UINT16_MAX)
+        return OFPERR_BRC_BAD_PACKET;
+    ACT_FOR_EACH (act, &out->acts)
+        if (act->type == ACT_GROUP)
+            return OFPERR_BAC_BAD_OUT_GROUP;
+    return 0;
+}
+
+/* In as many segments as it takes. NULL: no packet buffers. */
+static struct rte_mbuf *make_packet(struct rte_mempool *pool, const uint8_t *data, size_t len)
+{
+    struct rte_mbuf *first = NULL, *last = NULL;
+    while (len) {
+        struct rte_mbuf *m = rte_pktmbuf_alloc(pool);
+        if (!m) {
+            rte_pktmbuf_free(first);
+            return NULL;
+        }
+        uint16_t n = RTE_MIN(len, (size_t)rte_pktmbuf_tailroom(m));
+        m->data_len = n;
+        memcpy(rte_pktmbuf_mtod(m, void *), data, n);
+        if (first) {
+            last->next = m;
+            first->nb_segs++;
+        } else {
+            first = m;
+        }
+        last = m;
+        first->pkt_len += n;
+        data += n;
+        len -= n;
+    }
+    return first;
+}
+
+int of_handle_packet_out(struct of_connection *conn, const struct of_msg *msg)
+{
+    const struct of_packet_out *out = &msg->packet_out;
+    struct bridge *bridge = conn->server->bridge;
+    int error = of_check_packet_out(conn, out);
+    if (error)
+        return error;
+    struct rte_mbuf *packet = conn->server->pool ? make_packet(conn->server->pool, out->data, out->data_len) : NULL;
+    if (packet)
+        flows_packet_out(bridge->flows, bridge, packet, out->flow.in_port, &out->acts);
+    else
+        datapath_count_drop(bridge->dp, DROP_NO_MBUF, 1);
+    return 0;
+}

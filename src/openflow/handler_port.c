@@ -1,0 +1,34 @@
+#include <string.h>
+
+#include "src/openflow/handler.h"
+#include "src/openflow/server_impl.h"
+
+#define CONFIG_KNOWN                                                                                                   \
+    (PORT_CONFIG_DOWN | PORT_CONFIG_NO_RECV | PORT_CONFIG_NO_FWD | PORT_CONFIG_NO_PACKET_IN | PORT_CONFIG_NO_FLOOD)
+
+int of_check_port_mod(const struct of_connection *conn, const struct of_port_mod *mod)
+{
+    const struct bridge_port *bp = bridge_port_by_ofport(conn->server->bridge, mod->port_no);
+    if (!bp)
+        return OFPERR_PMFC_BAD_PORT;
+    if (memcmp(mod->hw_addr, bp->mac.addr_bytes, sizeof mod->hw_addr))
+        return OFPERR_PMFC_BAD_HW_ADDR;
+    if (mod->mask & ~CONFIG_KNOWN)
+        return OFPERR_PMFC_BAD_CONFIG;
+    return 0;
+}
+
+/* What a port advertises is its device's or its VM's affair: `advertise` is without effect. */
+int of_handle_port_mod(struct of_connection *conn, const struct of_msg *msg)
+{
+    const struct of_port_mod *mod = &msg->port_mod;
+    int error = of_check_port_mod(conn, mod);
+    if (error)
+        return error;
+    struct bridge_port *bp = bridge_port_by_ofport(conn->server->bridge, mod->port_no);
+    uint32_t before = bp->config;
+    bridge_port_set_config(bp, mod->config, mod->mask);
+    if (bp->config != before)
+        of_server_port_status(conn->server, bp, OF_PORT_MODIFY);
+    return 0;
+}

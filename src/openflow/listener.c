@@ -1,0 +1,151 @@
+#include "src/openflow/listener.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <event2/listener.h>
+#include <event2/util.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "pmd/log.h"
+#include "src/config/target.h"
+#include "src/openflow/server_impl.h"
+
+#define BACKLOG 64
+
+struct of_listener {
+    TAILQ_ENTRY(of_listener) node;
+    struct of_server *server;
+    struct evconnlistener *evl;
+    enum of_connection_kind kind;
+    char *target;
+    char path[sizeof(((struct sockaddr_un *)0)->sun_path)]; /* to remove; "" = TCP */
+    unsigned n_accepted;
+};
+
+static void name_peer(struct of_listener *listener, const struct sockaddr *peer, char *name, size_t size)
+{
+    char ip[INET6_ADDRSTRLEN] = "";
+    listener->n_accepted++;
+    if (peer->sa_family == AF_INET) {
+        const struct sockaddr_in *in4 = (const void *)peer;
+        inet_ntop(AF_INET, &in4->sin_addr, ip, sizeof ip);
+        snprintf(name, size, "tcp:%s:%u", ip, ntohs(in4->sin_port));
+    } else if (peer->sa_family == AF_INET6) {
+        const struct sockaddr_in6 *in6 = (const void *)peer;
+        inet_ntop(AF_INET6, &in6->sin6_addr, ip, sizeof ip);
+        snprintf(name, size, "tcp:[%s]:%u", ip, ntohs(in6->sin6_port));
+    } else {
+        snprintf(name, size, "%s#%u", listener->kind == OF_KIND_MGMT ? "mgmt" : "unix", listener->n_accepted);
+    }
+}
+
+static void on_accept(struct evconnlistener *evl, evutil_socket_t fd, struct sockaddr *peer, int len, void *arg)
+{
+    struct of_listener *listener = arg;
+    char name[128];
+    name_peer(listener, peer, name, sizeof name);
+    struct of_connection *conn = of_connection_create(listener->server, listener->kind, fd, name);
+    if (!conn) {
+        LOG_WARN_RL(LOG_OPENFLOW, "%s: %s: refused, too many connections", listener->server->bridge->name, name);
+        evutil_closesocket(fd);
+        return;
+    }
+    of_connection_start(conn);
+}
+
+/* Out of descriptors: give the others a chance to close theirs rather than spin. */
+static void on_accept_error(struct evconnlistener *evl, void *arg)
+{
+    struct of_listener *listener = arg;
+    LOG_WARN_RL(LOG_OPENFLOW, "%s: %s: cannot accept: %s", listener->server->bridge->name, listener->target,
+                evutil_socket_error_to_string(EVUTIL_SOCKET_ERROR()));
+}
+
+/* A socket file that nobody listens on is left over from a process that died. */
+static bool is_stale(const struct sockaddr_un *sun)
+{
+    struct stat st;
+    if (lstat(sun->sun_path, &st) || !S_ISSOCK(st.st_mode))
+        return false;
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    bool stale = fd >= 0 && connect(fd, (const void *)sun, sizeof *sun) && errno == ECONNREFUSED;
+    if (fd >= 0)
+        close(fd);
+    return stale;
+}
+
+static const char *advice(int error)
+{
+    switch (error) {
+    case EADDRINUSE:
+        return " (something else listens there: choose another, or end it)";
+    case EADDRNOTAVAIL:
+        return " (no interface of this machine has the address)";
+    case EACCES:
+        return " (no permission: run as root, or choose a directory or port that this user may use)";
+    case ENOENT:
+        return " (the directory does not exist)";
+    default:
+        return "";
+    }
+}
+
+int of_listener_open(struct of_server *server, const char *target, enum of_connection_kind kind, char *error,
+                     size_t error_size)
+{
+    struct config_target to;
+    char why[256];
+    if (config_target_parse(target, true, &to, why, sizeof why)) {
+        snprintf(error, error_size, "%s: %s", target, why);
+        return -1;
+    }
+    struct of_listener *listener = calloc(1, sizeof *listener);
+    if (!listener || !(listener->target = strdup(target))) {
+        snprintf(error, error_size, "%s: out of memory", target);
+        free(listener);
+        return -1;
+    }
+    listener->server = server;
+    listener->kind = kind;
+    bool is_unix = to.address.ss_family == AF_UNIX;
+    if (is_unix && is_stale((const void *)&to.address))
+        unlink(((const struct sockaddr_un *)&to.address)->sun_path);
+
+    mode_t mask = umask(0077);
+    listener->evl =
+        evconnlistener_new_bind(server->base, on_accept, listener,
+                                LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC | (is_unix ? 0 : LEV_OPT_REUSEABLE),
+                                BACKLOG, (struct sockaddr *)&to.address, (int)to.address_len);
+    int bind_errno = errno;
+    umask(mask);
+    if (!listener->evl) {
+        snprintf(error, error_size, "%s: cannot listen: %s%s", target, strerror(bind_errno), advice(bind_errno));
+        free(listener->target);
+        free(listener);
+        return -1;
+    }
+    evconnlistener_set_error_cb(listener->evl, on_accept_error);
+    if (is_unix)
+        snprintf(listener->path, sizeof listener->path, "%s", ((const struct sockaddr_un *)&to.address)->sun_path);
+    TAILQ_INSERT_TAIL(&server->listeners, listener, node);
+    return 0;
+}
+
+void of_listeners_close(struct of_server *server)
+{
+    struct of_listener *listener;
+    while ((listener = TAILQ_FIRST(&server->listeners))) {
+        TAILQ_REMOVE(&server->listeners, listener, node);
+        evconnlistener_free(listener->evl);
+        if (listener->path[0])
+            unlink(listener->path);
+        free(listener->target);
+        free(listener);
+    }
+}

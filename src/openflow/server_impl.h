@@ -1,0 +1,46 @@
+/* The inside of struct of_server, for the files of this folder that make it up. */
+#ifndef SRC_OPENFLOW_SERVER_IMPL_H
+#define SRC_OPENFLOW_SERVER_IMPL_H
+
+#include "src/openflow/connection.h"
+#include "src/openflow/controller.h"
+#include "src/openflow/fail_mode.h"
+#include "src/openflow/listener.h"
+#include "src/openflow/server.h"
+
+struct event;
+
+struct of_server {
+    struct event_base *base;
+    struct bridge *bridge;
+    struct rte_mempool *pool;
+    uint32_t inactivity_probe_ms; /* 0 = never */
+    uint32_t max_backoff_ms;
+    struct of_listeners listeners;
+    struct of_controllers controllers;
+    struct of_connections connections;
+    unsigned n_connections;
+    size_t bundle_bytes;    /* held by all bundles */
+    uint8_t *scratch;       /* 64 KB: the message being handled */
+    uint8_t *packet;        /* 64 KB: the packet of the packet-in being sent */
+    struct event *kick;     /* makes the loop turn again at once */
+    struct event *tick;     /* timeouts and probes */
+    uint64_t waiting_since; /* rte_rdtsc: a request waits for the datapath; 0 = none */
+    bool changed;           /* of_server_connections_changed was called */
+
+    /* Whose bundle commit is under way: flow_mods of all others wait. */
+    struct of_connection *committing;
+
+    bool generation_known; /* OpenFlow 1.3.5, 6.3.6 */
+    uint64_t generation_id;
+
+    struct of_fail_mode fail_mode;
+};
+
+/* Another turn of the event loop is wanted at once. */
+void of_server_kick(struct of_server *server);
+/* A connection came up, went, or asked for other asynchronous messages: fail mode and the table-miss rule may change.
+ */
+void of_server_connections_changed(struct of_server *server);
+
+#endif
