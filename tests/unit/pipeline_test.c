@@ -627,16 +627,18 @@ static void hidden_rules_are_the_switch_s_own(void **state)
 
     assert_non_null(hidden);
 
-    /* A controller's rule of the same match and priority does not replace it. */
+    /* A controller's rule of the same match and priority does not replace it, but precedes it. */
     fm.flags = 0;
     pipeline_flow_mod(pipeline, &fm);
     assert_int_equal(pipeline_n_rules(pipeline, 0), 1);
     assert_ptr_not_equal(only_rule(pipeline), hidden);
-    assert_ptr_equal(pipeline_lookup(pipeline, 0, &flow, NULL), hidden);
+    assert_ptr_equal(pipeline_lookup(pipeline, 0, &flow, NULL), only_rule(pipeline));
 
+    pipeline_flow_mod(pipeline, &del);
+    assert_ptr_equal(pipeline_lookup(pipeline, 0, &flow, NULL), hidden);
     del.flags = RULE_HIDDEN;
     pipeline_flow_mod(pipeline, &del);
-    assert_ptr_equal(pipeline_lookup(pipeline, 0, &flow, NULL), only_rule(pipeline));
+    assert_null(pipeline_lookup(pipeline, 0, &flow, NULL));
     pipeline_destroy(pipeline);
 }
 
