@@ -29,6 +29,8 @@ struct lookup {
 struct lookup_ops {
     const char *name;
     bool (*supported)(void);
+    /* Those of the first `n` packets that `mf` matches. */
+    uint64_t (*same)(const struct lookup *lookup, const struct megaflow *mf, unsigned n);
     /* Look for the packets in the bit set `todo`; return those that were found, found[] filled in. */
     uint64_t (*emc)(const struct lookup *lookup, struct emc *emc, uint64_t todo);
     uint64_t (*tuple)(const struct lookup *lookup, const struct tuple *tuple, uint64_t todo);

@@ -36,6 +36,22 @@ static __rte_always_inline void prefetch_megaflow(const struct lookup *lookup, u
         rte_prefetch0_write(&lookup->counters[id]);
 }
 
+static uint64_t lookup_same(const struct lookup *lookup, const struct megaflow *mf, unsigned n)
+{
+    uint64_t hits = 0;
+
+    if (!megaflow_alive(mf))
+        return 0;
+    if (likely(mf->mask_lines == 1)) {
+        for (unsigned i = 0; i < n; i++)
+            hits |= (uint64_t)!line_differs((const uint64_t *)&lookup->keys[i], mf->mask, mf->line0) << i;
+        return hits;
+    }
+    for (unsigned i = 0; i < n; i++)
+        hits |= (uint64_t)matches(mf, &lookup->keys[i], lookup->n_lines[i]) << i;
+    return hits;
+}
+
 static uint64_t lookup_emc(const struct lookup *lookup, struct emc *emc, uint64_t todo)
 {
     uint8_t candidates[LOOKUP_BURST_MAX];
@@ -170,6 +186,7 @@ static uint64_t lookup_tuple(const struct lookup *lookup, const struct tuple *tu
 const struct lookup_ops LOOKUP_OPS = {
     .name = LOOKUP_NAME,
     .supported = supported,
+    .same = lookup_same,
     .emc = lookup_emc,
     .tuple = lookup_tuple,
 };

@@ -1,5 +1,6 @@
 #include <rte_prefetch.h>
 
+#include "pmd/key_inline.h"
 #include "pmd/poll_thread.h"
 
 static inline uint64_t first_bits(unsigned n)
@@ -7,10 +8,9 @@ static inline uint64_t first_bits(unsigned n)
     return n >= 64 ? UINT64_MAX : (1ull << n) - 1;
 }
 
-/* Looks up the keys in hand: found[] for the bits that are returned. */
-static uint64_t lookup_all(struct poll_thread *thread, unsigned n)
+static inline struct lookup lookup_in_hand(struct poll_thread *thread)
 {
-    const struct lookup lookup = {
+    return (struct lookup){
         .slots = thread->slots,
         .counters = thread->megaflow_counters,
         .keys = thread->keys,
@@ -18,8 +18,32 @@ static uint64_t lookup_all(struct poll_thread *thread, unsigned n)
         .hashes = thread->hashes,
         .found = thread->found,
     };
+}
+
+/* Packets that the dominant megaflow matches: one compare each, no hash. */
+static uint64_t lookup_dominant(struct poll_thread *thread, unsigned n)
+{
+    const struct lookup lookup = lookup_in_hand(thread);
+    uint64_t hits = thread->lookup->same(&lookup, thread->dominant, n);
+    unsigned n_hits = (unsigned)__builtin_popcountll(hits);
+
+    COUNT(thread->counters.emc_hits, n_hits);
+    if (n_hits < n) {
+        FOR_EACH_BIT(i, hits)
+        thread->found[i] = thread->dominant;
+    }
+    if (2 * n_hits < n)
+        thread->dominant = NULL;
+    stage_end(thread, PMD_STAGE_EMC);
+    return hits;
+}
+
+/* Looks up the keys in hand that are in `todo`: found[] for the bits that are returned. */
+static uint64_t lookup_caches(struct poll_thread *thread, uint64_t todo)
+{
+    const struct lookup lookup = lookup_in_hand(thread);
     const struct tuple_list *list = __atomic_load_n(&thread->dp->tss.list, __ATOMIC_ACQUIRE);
-    uint64_t all = first_bits(n), todo = all;
+    uint64_t all = todo;
 
     if (unlikely(list->generation != thread->order.generation))
         tuple_order_follow(&thread->order, list);
@@ -27,8 +51,9 @@ static uint64_t lookup_all(struct poll_thread *thread, unsigned n)
     /* One tuple costs no more than the cache does, and has no entries to fall out. */
     bool use_emc = thread->emc.capacity > 0 && thread->order.n > 1;
     if (use_emc) {
-        for (unsigned i = 0; i < n; i++) {
-            thread->hashes[i] = flow_key_hash(&thread->keys[i], thread->n_lines[i]);
+        FOR_EACH_BIT(i, todo)
+        {
+            thread->hashes[i] = flow_key_hash_inline(&thread->keys[i], thread->n_lines[i]);
             rte_prefetch0(emc_bucket(&thread->emc, thread->hashes[i]));
         }
         todo &= ~thread->lookup->emc(&lookup, &thread->emc, todo);
@@ -176,15 +201,18 @@ static void context_from_meta(struct poll_thread *thread, struct rte_mbuf *packe
 }
 
 /* `mixed`: the packets differ in where they come from, as their metadata says. */
-static void run_groups(struct poll_thread *thread, bool mixed)
+static void run_groups(struct poll_thread *thread, unsigned n, bool mixed)
 {
     uint32_t n_groups = thread->n_groups;
 
+    thread->dominant = NULL;
     for (uint32_t g = 0; g < n_groups; g++) {
         struct group *group = &thread->groups[g];
 
         if (unlikely(group->n == 0))
             continue;
+        if (unlikely(2 * group->n >= n))
+            thread->dominant = group->mf;
         account(thread, group->counters, group->n, group->bytes, group->tcp_flags);
         const struct program *program = __atomic_load_n(&group->mf->program, __ATOMIC_ACQUIRE);
         if (likely(!mixed)) {
@@ -201,10 +229,46 @@ static void run_groups(struct poll_thread *thread, bool mixed)
     stage_end(thread, PMD_STAGE_ACTIONS);
 }
 
+/* Runs the program of a megaflow that all of the burst matched. */
+static void run_whole(struct poll_thread *thread, struct megaflow *mf, struct rte_mbuf **packets, unsigned n,
+                      uint16_t tcp_flags)
+{
+    uint32_t bytes = 0, longest = 0;
+
+    for (unsigned i = 0; i < n; i++) {
+        uint32_t len = packets[i]->pkt_len;
+
+        bytes += len;
+        longest = RTE_MAX(longest, len);
+    }
+    COUNT(thread->counters.groups, 1);
+    account(thread, &thread->megaflow_counters[mf->id], n, bytes, tcp_flags);
+    run(thread, __atomic_load_n(&mf->program, __ATOMIC_ACQUIRE), packets, n, longest);
+    stage_end(thread, PMD_STAGE_ACTIONS);
+}
+
 /* Keys, lines and packets are in hand: look up, group, run; what is not found goes the way of misses. */
 static void classify_and_run(struct poll_thread *thread, struct rte_mbuf **packets, unsigned n, bool mixed)
 {
-    uint64_t found = lookup_all(thread, n), missed = first_bits(n) & ~found;
+    uint64_t all = first_bits(n), found = 0;
+
+    if (thread->dominant != NULL && !mixed) {
+        struct megaflow *mf = thread->dominant;
+
+        found = lookup_dominant(thread, n);
+        if (found == all && thread->megaflow_counters[mf->id].packets > 0) {
+            rte_be16_t tcp_flags = 0;
+
+            for (unsigned i = 0; i < n; i++)
+                tcp_flags |= thread->keys[i].tcp_flags;
+            run_whole(thread, mf, packets, n, rte_be_to_cpu_16(tcp_flags));
+            return;
+        }
+        if (found == all)
+            found = 0; /* a new megaflow in the slot: see struct group, `young` */
+    }
+    if (found != all)
+        found |= lookup_caches(thread, all & ~found);
 
     FOR_EACH_BIT(i, found)
     {
@@ -219,6 +283,7 @@ static void classify_and_run(struct poll_thread *thread, struct rte_mbuf **packe
         group->tcp_flags |= rte_be_to_cpu_16(thread->keys[i].tcp_flags);
         group_add(group, packets[i]);
     }
+    uint64_t missed = all & ~found;
     if (unlikely(missed != 0)) {
         FOR_EACH_BIT(i, missed)
         {
@@ -228,7 +293,7 @@ static void classify_and_run(struct poll_thread *thread, struct rte_mbuf **packe
         }
         stage_end(thread, PMD_STAGE_TSS);
     }
-    run_groups(thread, mixed);
+    run_groups(thread, n, mixed);
 }
 
 /* Takes packets that have no key (shorter than an Ethernet header) out of the burst. */
@@ -253,37 +318,22 @@ static unsigned drop_runts(struct poll_thread *thread, struct rte_mbuf **packets
 
 static void run_port_program(struct poll_thread *thread, struct megaflow *mf, struct rte_mbuf **packets, unsigned n)
 {
-    struct megaflow_counters *counters = &thread->megaflow_counters[mf->id];
-    uint32_t bytes = 0, longest = 0, shortest = UINT32_MAX;
+    uint32_t bytes = 0, shortest = UINT32_MAX;
 
     for (unsigned i = 0; i < n; i++) {
-        uint32_t len = packets[i]->pkt_len;
-
-        bytes += len;
-        longest = RTE_MAX(longest, len);
-        shortest = RTE_MIN(shortest, len);
+        bytes += packets[i]->pkt_len;
+        shortest = RTE_MIN(shortest, packets[i]->pkt_len);
     }
     COUNT(thread->port_counters[thread->context.in_port].rx_bytes, bytes);
     if (unlikely(shortest < RTE_ETHER_HDR_LEN)) {
-        unsigned kept = 0;
-
-        for (unsigned i = 0; i < n; i++) {
-            if (packets[i]->pkt_len >= RTE_ETHER_HDR_LEN) {
-                packets[kept++] = packets[i];
-                continue;
-            }
-            bytes -= packets[i]->pkt_len;
-            poll_drop(thread, DROP_RX_RUNT, thread->context.in_port, &packets[i], 1);
-        }
-        n = kept;
+        for (unsigned i = 0; i < n; i++)
+            thread->n_lines[i] = packets[i]->pkt_len >= RTE_ETHER_HDR_LEN;
+        n = drop_runts(thread, packets, n);
         if (n == 0)
             return;
     }
     COUNT(thread->counters.port_program_hits, n);
-    COUNT(thread->counters.groups, 1);
-    account(thread, counters, n, bytes, 0);
-    run(thread, __atomic_load_n(&mf->program, __ATOMIC_ACQUIRE), packets, n, longest);
-    stage_end(thread, PMD_STAGE_ACTIONS);
+    run_whole(thread, mf, packets, n, 0);
 }
 
 /* Packets whose struct packet_meta says where they stand. */

@@ -40,6 +40,7 @@ struct group {
 
 struct tx_buffer {
     uint32_t n;
+    uint32_t longest;
     bool listed; /* in tx_dirty */
     struct rte_mbuf *packets[BURST];
 };
@@ -95,6 +96,7 @@ struct poll_thread {
     uint32_t sample_in; /* non-empty bursts until the next sample */
     uint64_t stage_start;
     uint32_t n_groups;
+    struct megaflow *dominant; /* took at least half of the burst before; NULL: none did */
     struct run_context context;
     bool has_meta; /* the program that runs writes metadata: what is in the packets counts, not the context's */
     uint8_t n_lines[BURST];
@@ -165,8 +167,8 @@ void miss_drop_all(struct poll_thread *thread);
 
 /* --- poll_tx.c -----------------------------------------------------------------------------------------------------*/
 
-/* Sends packets (at most BURST) to a port, now or by the end of the turn; checks that it exists, is up and takes their
- * length. `longest` is the length of the longest. */
+/* Sends packets (at most BURST) to a port, now or by the end of the turn. `longest` is the length of the longest.
+ * Whether the port exists, is up and takes that length is looked at once a batch, when it is sent. */
 void tx_packets(struct poll_thread *thread, uint32_t port, struct rte_mbuf **packets, unsigned n, uint32_t longest);
 static inline void tx_packet(struct poll_thread *thread, uint32_t port, struct rte_mbuf *packet)
 {

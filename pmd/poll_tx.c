@@ -20,7 +20,42 @@ static uint16_t port_tx(struct port *port, uint16_t queue, struct rte_mbuf **pac
                                          : port->ops->tx_burst(port, queue, packets, n);
 }
 
-static void port_send(struct poll_thread *thread, uint32_t index, struct rte_mbuf **packets, unsigned n)
+/* max_len leaves room for two tags, and a packet that the device will cut up itself has no length to be checked. */
+static bool oversize(const struct rte_mbuf *packet, uint32_t max_len)
+{
+    static const uint32_t tag_len = 4;
+    uint32_t len = packet->pkt_len;
+
+    if (len <= max_len || (packet->ol_flags & RTE_MBUF_F_TX_TCP_SEG))
+        return false;
+    for (uint32_t at = 12; at <= 16 && at + 2 <= packet->data_len; at += tag_len) {
+        rte_be16_t type = *rte_pktmbuf_mtod_offset(packet, const unaligned_uint16_t *, at);
+
+        if (type != RTE_BE16(RTE_ETHER_TYPE_VLAN) && type != RTE_BE16(RTE_ETHER_TYPE_QINQ))
+            break;
+        len -= tag_len;
+    }
+    return len > max_len;
+}
+
+static unsigned drop_oversize(struct poll_thread *thread, uint32_t index, uint32_t max_len, struct rte_mbuf **packets,
+                              unsigned n)
+{
+    unsigned kept = 0;
+
+    for (unsigned i = 0; i < n; i++) {
+        struct rte_mbuf *packet = packets[i];
+
+        if (oversize(packet, max_len))
+            poll_drop(thread, DROP_TX_OVERSIZE, index, &packet, 1);
+        else
+            packets[kept++] = packet;
+    }
+    return kept;
+}
+
+static void port_send(struct poll_thread *thread, uint32_t index, struct rte_mbuf **packets, unsigned n,
+                      uint32_t longest)
 {
     struct port *port = __atomic_load_n(&thread->dp->ports[index], __ATOMIC_ACQUIRE);
     unsigned sent = 0, took;
@@ -30,9 +65,15 @@ static void port_send(struct poll_thread *thread, uint32_t index, struct rte_mbu
         return;
     }
     uint16_t n_txq = __atomic_load_n(&port->n_txq, __ATOMIC_RELAXED);
-    if (unlikely(n_txq == 0)) {
+    if (unlikely(n_txq == 0 || !__atomic_load_n(&port->admin_up, __ATOMIC_RELAXED))) {
         poll_drop(thread, DROP_TX_PORT_DOWN, index, packets, n);
         return;
+    }
+    uint32_t max_len = __atomic_load_n(&port->max_len, __ATOMIC_RELAXED);
+    if (unlikely(longest > max_len)) {
+        n = drop_oversize(thread, index, max_len, packets, n);
+        if (n == 0)
+            return;
     }
 
     uint64_t bytes = 0;
@@ -68,7 +109,7 @@ static void tx_flush(struct poll_thread *thread, uint32_t index)
     unsigned n = buffer->n;
 
     buffer->n = 0;
-    port_send(thread, index, buffer->packets, n);
+    port_send(thread, index, buffer->packets, n, buffer->longest);
 }
 
 void tx_flush_all(struct poll_thread *thread)
@@ -83,73 +124,32 @@ void tx_flush_all(struct poll_thread *thread)
     thread->n_tx_dirty = 0;
 }
 
-/* max_len leaves room for two tags, and a packet that the device will cut up itself has no length to be checked. */
-static bool oversize(const struct rte_mbuf *packet, uint32_t max_len)
-{
-    static const uint32_t tag_len = 4;
-    uint32_t len = packet->pkt_len;
-
-    if (len <= max_len || (packet->ol_flags & RTE_MBUF_F_TX_TCP_SEG))
-        return false;
-    for (uint32_t at = 12; at <= 16 && at + 2 <= packet->data_len; at += tag_len) {
-        rte_be16_t type = *rte_pktmbuf_mtod_offset(packet, const unaligned_uint16_t *, at);
-
-        if (type != RTE_BE16(RTE_ETHER_TYPE_VLAN) && type != RTE_BE16(RTE_ETHER_TYPE_QINQ))
-            break;
-        len -= tag_len;
-    }
-    return len > max_len;
-}
-
-static unsigned drop_oversize(struct poll_thread *thread, uint32_t index, uint32_t max_len, struct rte_mbuf **packets,
-                              unsigned n)
-{
-    unsigned kept = 0;
-
-    for (unsigned i = 0; i < n; i++) {
-        struct rte_mbuf *packet = packets[i];
-
-        if (oversize(packet, max_len))
-            poll_drop(thread, DROP_TX_OVERSIZE, index, &packet, 1);
-        else
-            packets[kept++] = packet;
-    }
-    return kept;
-}
-
 void tx_packets(struct poll_thread *thread, uint32_t index, struct rte_mbuf **packets, unsigned n, uint32_t longest)
 {
-    struct port *port = index < PORT_MAX ? __atomic_load_n(&thread->dp->ports[index], __ATOMIC_ACQUIRE) : NULL;
+    struct tx_buffer *buffer;
 
-    if (unlikely(port == NULL)) {
+    if (unlikely(index >= PORT_MAX)) {
         poll_drop(thread, DROP_TX_NO_PORT, index, packets, n);
         return;
     }
-    if (unlikely(!__atomic_load_n(&port->admin_up, __ATOMIC_RELAXED))) {
-        poll_drop(thread, DROP_TX_PORT_DOWN, index, packets, n);
-        return;
-    }
-    uint32_t max_len = __atomic_load_n(&port->max_len, __ATOMIC_RELAXED);
-    if (unlikely(longest > max_len)) {
-        n = drop_oversize(thread, index, max_len, packets, n);
-        if (n == 0)
-            return;
-    }
-
-    struct tx_buffer *buffer = &thread->tx[index];
+    buffer = &thread->tx[index];
     if (buffer->n + n > BURST || n == BURST) {
         if (buffer->n > 0)
             tx_flush(thread, index);
         if (n == BURST) {
-            port_send(thread, index, packets, n);
+            port_send(thread, index, packets, n, longest);
             return;
         }
     }
-    if (!buffer->listed) {
-        buffer->listed = true;
-        thread->tx_dirty[thread->n_tx_dirty++] = index;
+    if (buffer->n == 0) {
+        buffer->longest = 0;
+        if (!buffer->listed) {
+            buffer->listed = true;
+            thread->tx_dirty[thread->n_tx_dirty++] = index;
+        }
     }
     for (unsigned i = 0; i < n; i++)
         buffer->packets[buffer->n + i] = packets[i];
     buffer->n += n;
+    buffer->longest = RTE_MAX(buffer->longest, longest);
 }
