@@ -4,7 +4,6 @@
 . "$(dirname "$0")/lib/harness.sh"
 
 RULES=${RULES:-100000}
-TEST_MEMORY=512
 host_make h1 10.0.0.1/24 02:00:00:00:00:01
 host_make h2 10.0.0.2/24 02:00:00:00:00:02
 host_make h3 10.0.0.3/24 02:00:00:00:00:03

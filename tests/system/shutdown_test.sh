@@ -4,7 +4,6 @@
 . "$(dirname "$0")/lib/harness.sh"
 . "$TEST_LIB/guests.sh"
 
-free_hugepages() { cat /sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages 2>/dev/null || echo 0; }
 tap=${TEST_ID}t
 host_make h1 10.0.0.1/24 02:00:00:00:00:01
 host_make h2 10.0.0.2/24 02:00:00:00:00:02

@@ -13,6 +13,7 @@ ofctl add-flow in_port=1,actions=output:2
 ofctl add-flow in_port=2,actions=output:1
 
 g1() { guest_up g1 "$s1" --server --ip 10.0.0.1/24 --mac 02:00:00:00:00:01 "$@"; }
+# shellcheck disable=SC2120
 g2() { guest_up g2 "$s2" --ip 10.0.0.2/24 --mac 02:00:00:00:00:02 --no-huge "$@"; }
 
 step "guests ping each other, one with hugepages and one without where there are any"

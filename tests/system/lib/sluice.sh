@@ -11,10 +11,13 @@ MGMT=unix:$RUN_DIR/br0.mgmt
 PMD_CORE=${PMD_CORE:-$(($(nproc) > 1 ? 1 : 0))}
 SLUICE_PID=
 
-# Packet memory in MB, and whether hugepages can give it.
-TEST_MEMORY=${TEST_MEMORY:-256}
-free_pages=$(cat /sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages 2>/dev/null || echo 0)
-HUGEPAGES=${HUGEPAGES:-$([ "$free_pages" -gt $((TEST_MEMORY / 2 + 64)) ] && echo true || echo false)}
+TEST_MEMORY=${TEST_MEMORY:-256} # for the switch, MB
+
+# Whether to run on hugepages: if there are enough free ones; HUGEPAGES=true or false decides otherwise.
+free_hugepages() { cat /sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages 2>/dev/null || echo 0; }
+if [ -z "${HUGEPAGES:-}" ]; then
+    if [ "$(free_hugepages)" -ge $((TEST_MEMORY / 2 + 64)) ]; then HUGEPAGES=true; else HUGEPAGES=false; fi
+fi
 
 # sluice_config BRIDGE_KEYS PORT...: writes TEST_DIR/sluice.json with bridge br0; BRIDGE_KEYS are more keys of the bridge as
 # JSON, such as '"fail_mode": "secure"'; PORT is the JSON of a port (port_json, or by hand). PMD_KEYS adds to the pmd section.
