@@ -85,15 +85,15 @@ static void buckets_resize(struct classifier *cls, uint32_t n_buckets)
 }
 
 /* Place in `order` of the first subtable that does not come before (priority, seq). */
-static uint32_t order_find(const struct classifier *cls, uint32_t n, uint16_t priority, uint64_t seq)
+static uint32_t order_find(const struct classifier *cls, uint16_t priority, uint64_t seq)
 {
-    uint32_t low = 0, high = n;
+    uint32_t low = 0, high = cls->n_subtables;
 
     while (low < high) {
         uint32_t mid = (low + high) / 2;
-        const struct subtable *s = cls->order[mid];
+        const struct ranked *at = &cls->order[mid];
 
-        if (s->max_priority > priority || (s->max_priority == priority && s->seq < seq))
+        if (at->max_priority > priority || (at->max_priority == priority && at->seq < seq))
             low = mid + 1;
         else
             high = mid;
@@ -110,30 +110,21 @@ static void order_insert(struct classifier *cls, struct subtable *subtable)
             abort();
     }
 
-    uint32_t i = order_find(cls, cls->n_subtables, subtable->max_priority, subtable->seq);
+    struct ranked *at = &cls->order[order_find(cls, subtable->max_priority, subtable->seq)];
 
-    memmove(&cls->order[i + 1], &cls->order[i], (cls->n_subtables - i) * sizeof *cls->order);
-    cls->order[i] = subtable;
+    memmove(at + 1, at, (size_t)(&cls->order[cls->n_subtables] - at) * sizeof *at);
     cls->n_subtables++;
+    *at = (struct ranked){.subtable = subtable, .seq = subtable->seq, .max_priority = subtable->max_priority};
+    memcpy(at->plens, subtable->plens, sizeof at->plens);
 }
 
 /* `priority`: by which it is in the order now; its max_priority may have changed since. */
 static void order_remove(struct classifier *cls, const struct subtable *subtable, uint16_t priority)
 {
-    uint32_t low = 0, high = cls->n_subtables;
+    struct ranked *at = &cls->order[order_find(cls, priority, subtable->seq)];
 
-    while (low < high) {
-        uint32_t mid = (low + high) / 2;
-        const struct subtable *s = cls->order[mid];
-        uint16_t p = s == subtable ? priority : s->max_priority;
-
-        if (p > priority || (p == priority && s->seq < subtable->seq))
-            low = mid + 1;
-        else
-            high = mid;
-    }
     cls->n_subtables--;
-    memmove(&cls->order[low], &cls->order[low + 1], (cls->n_subtables - low) * sizeof *cls->order);
+    memmove(at, at + 1, (size_t)(&cls->order[cls->n_subtables] - at) * sizeof *at);
 }
 
 static struct subtable *subtable_get(struct classifier *cls, struct minimask *mask)
@@ -299,80 +290,104 @@ static void wc_add_stages(struct lookup *lookup, const struct subtable *subtable
     }
 }
 
-/* Do the tries of the fields of `stage` say that the subtable has no match? Then the bits that say so are added to wc:
- * of several fields, those of the one that adds fewest. */
-static bool tries_reject(struct lookup *lookup, const struct subtable *subtable, unsigned stage)
+/* Leading bits of the trie's field from which it is known that no rule has a matching prefix of `plen` bits; 0 if one
+ * has, or if the field is not among the subtable's. */
+static unsigned trie_reject_bits(const struct trie_result *result, unsigned plen)
+{
+    if (plen == 0 || trie_result_has(result, plen))
+        return 0;
+    return result->checkbits < plen ? result->checkbits : plen;
+}
+
+/* Is it known from what was consulted already that the subtable has no match? */
+static bool known_to_miss(const struct lookup *lookup, const struct ranked *ranked)
+{
+    for (unsigned i = 0; i < N_TRIES; i++) {
+        if (lookup->trie_done[i] && ranked->plens[i] > 0) {
+            unsigned bits = trie_reject_bits(&lookup->tries[i], ranked->plens[i]);
+
+            if (bits > 0 && bits <= lookup->trie_bits[i])
+                return true;
+        }
+    }
+    return false;
+}
+
+/* The subtable has no match, as its bits up to `stage` show. Adds them to wc, or, if the tries of one of the fields
+ * among them show it too, fewer: of several fields, those of the one that adds least. */
+static void wc_add_miss(struct lookup *lookup, const struct subtable *subtable, unsigned stage)
 {
     unsigned best = N_TRIES, best_bits = 0, best_cost = 0;
 
     for (unsigned i = 0; i < N_TRIES; i++) {
-        unsigned plen = subtable->plens[i];
-
-        if (plen == 0 || trie_places[i].stage != stage)
+        if (subtable->plens[i] == 0 || trie_places[i].stage > stage)
             continue;
         if (!lookup->trie_done[i]) {
             lookup->trie_done[i] = true;
             trie_lookup(&lookup->cls->tries[i], (const uint8_t *)lookup->flow + trie_places[i].offset,
                         &lookup->tries[i]);
         }
-        if (trie_result_has(&lookup->tries[i], plen))
-            continue;
-        if (lookup->wc == NULL)
-            return true;
 
-        unsigned bits = lookup->tries[i].checkbits < plen ? lookup->tries[i].checkbits : plen;
+        unsigned bits = trie_reject_bits(&lookup->tries[i], subtable->plens[i]);
         unsigned cost = bits > lookup->trie_bits[i] ? bits - lookup->trie_bits[i] : 0;
 
-        if (best == N_TRIES || cost < best_cost) {
+        if (bits > 0 && (best == N_TRIES || cost < best_cost)) {
             best = i;
             best_bits = bits;
             best_cost = cost;
         }
     }
-    if (best == N_TRIES)
-        return false;
-    wc_add_prefix(lookup, best, best_bits);
-    return true;
+    if (best != N_TRIES)
+        wc_add_prefix(lookup, best, best_bits);
+    else
+        wc_add_stages(lookup, subtable, stage);
 }
 
-/* The first of the rules in the subtable that have the flow's values, NULL if there are none. */
-static struct rule *subtable_lookup(struct lookup *lookup, const struct subtable *subtable)
+static struct rule *slot_lookup(const struct lookup *lookup, const struct subtable *subtable, uint32_t hash)
 {
-    uint64_t hash = HASH_BASIS;
-    unsigned i = 0;
+    const struct minimask *mask = subtable->mask;
+    uint32_t i = hash & (subtable->n_slots - 1);
 
-    for (unsigned stage = 0; stage <= subtable->last_stage; stage++) {
-        if (subtable->n_tries_in[stage] > 0 && tries_reject(lookup, subtable, stage))
-            return NULL;
-        for (; i < subtable->stage_end[stage]; i++)
-            hash = hash_add(hash, lookup->flow[subtable->probes[i].word] & subtable->probes[i].mask);
-        if (stage < subtable->last_stage && subtable->index[stage].entries != NULL &&
-            !stage_index_has(&subtable->index[stage], hash_finish(hash))) {
-            if (lookup->wc != NULL)
-                wc_add_stages(lookup, subtable, stage);
-            return NULL;
-        }
-    }
-    if (lookup->wc != NULL)
-        wc_add_stages(lookup, subtable, subtable->last_stage);
-
-    uint32_t hash32 = hash_finish(hash), mask = subtable->n_slots - 1;
-
-    for (uint32_t slot = hash32 & mask; subtable->slots[slot].head != NULL; slot = (slot + 1) & mask) {
-        if (subtable->slots[slot].hash == hash32) {
-            struct rule *rule = subtable->slots[slot].head;
-            const struct minimask *words = subtable->mask;
+    for (; subtable->slots[i].head != NULL; i = (i + 1) & (subtable->n_slots - 1)) {
+        if (subtable->slots[i].hash == hash) {
+            struct rule *rule = subtable->slots[i].head;
             uint64_t differs = 0;
 
-            MINIMASK_FOR_EACH(word, j, words)
+            MINIMASK_FOR_EACH(word, j, mask)
             {
-                differs |= (lookup->flow[word] & words->words[j]) ^ rule->match->values[j];
+                differs |= (lookup->flow[word] & mask->words[j]) ^ rule->match->values[j];
             }
             if (differs == 0)
                 return rule;
         }
     }
     return NULL;
+}
+
+/* The first of the rules in the subtable that have the flow's values, NULL if there are none. */
+static struct rule *subtable_lookup(struct lookup *lookup, const struct subtable *subtable)
+{
+    uint64_t hash = HASH_BASIS;
+    struct rule *rule = NULL;
+    unsigned i = 0, stage;
+
+    for (stage = 0; stage <= subtable->last_stage; stage++) {
+        for (; i < subtable->stage_end[stage]; i++)
+            hash = hash_add(hash, lookup->flow[subtable->probes[i].word] & subtable->probes[i].mask);
+        if (stage == subtable->last_stage) {
+            rule = slot_lookup(lookup, subtable, hash_finish(hash));
+            break;
+        }
+        if (subtable->index[stage].entries != NULL && !stage_index_has(&subtable->index[stage], hash_finish(hash)))
+            break;
+    }
+    if (lookup->wc != NULL) {
+        if (rule != NULL)
+            wc_add_stages(lookup, subtable, stage);
+        else
+            wc_add_miss(lookup, subtable, stage);
+    }
+    return rule;
 }
 
 struct rule *classifier_lookup(const struct classifier *cls, uint64_t version, const struct flow *flow, struct flow *wc)
@@ -382,19 +397,21 @@ struct rule *classifier_lookup(const struct classifier *cls, uint64_t version, c
     uint64_t best_seq = 0;
 
     for (uint32_t i = 0; i < cls->n_subtables; i++) {
-        const struct subtable *subtable = cls->order[i];
+        const struct ranked *ranked = &cls->order[i];
 
         /* By the order, nothing behind it can win either. */
-        if (best != NULL && (subtable->max_priority < best->priority ||
-                             (subtable->max_priority == best->priority && subtable->seq > best_seq)))
+        if (best != NULL && (ranked->max_priority < best->priority ||
+                             (ranked->max_priority == best->priority && ranked->seq > best_seq)))
             break;
+        if (known_to_miss(&lookup, ranked))
+            continue;
 
-        struct rule *rule = first_visible(subtable_lookup(&lookup, subtable), version);
+        struct rule *rule = first_visible(subtable_lookup(&lookup, ranked->subtable), version);
 
         if (rule != NULL && (best == NULL || rule->priority > best->priority ||
-                             (rule->priority == best->priority && subtable->seq < best_seq))) {
+                             (rule->priority == best->priority && ranked->seq < best_seq))) {
             best = rule;
-            best_seq = subtable->seq;
+            best_seq = ranked->seq;
         }
     }
     return best;

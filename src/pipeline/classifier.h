@@ -18,8 +18,16 @@
 
 TAILQ_HEAD(subtable_list, subtable);
 
+/* What a lookup needs of a subtable to pass it over, side by side in memory. */
+struct ranked {
+    struct subtable *subtable;
+    uint64_t seq;
+    uint16_t max_priority;
+    uint8_t plens[N_TRIES];
+};
+
 struct classifier {
-    struct subtable **order; /* by descending max_priority, then ascending seq */
+    struct ranked *order; /* by descending max_priority, then ascending seq */
     uint32_t n_subtables, order_size;
     struct subtable **buckets; /* by hash of the mask; power of two */
     uint32_t n_buckets;

@@ -135,7 +135,6 @@ struct subtable *subtable_create(struct minimask *mask, uint64_t seq)
 
         place_bytes(&trie_places[i], mask->words, mask, bytes);
         subtable->plens[i] = (uint8_t)leading_ones(bytes, trie_places[i].bytes);
-        subtable->n_tries_in[trie_places[i].stage] += subtable->plens[i] > 0;
     }
 
     size_t bytes = sizeof *subtable + subtable->n_probes * sizeof subtable->probes[0];

@@ -34,7 +34,7 @@ enum trie_field {
 struct trie_place {
     uint16_t offset; /* in struct flow */
     uint8_t bytes;
-    uint8_t stage; /* looked at before the index of this stage */
+    uint8_t stage;
 };
 extern const struct trie_place trie_places[N_TRIES];
 
@@ -76,7 +76,6 @@ struct subtable {
     uint32_t n_rules;
     uint16_t max_priority;
     uint8_t plens[N_TRIES]; /* leading ones of the mask in the trie's field */
-    uint8_t n_tries_in[N_STAGES];
     uint8_t n_probes;
     uint8_t stage_end[N_STAGES]; /* probes up to and with this stage */
     uint8_t last_stage;          /* the first by which all probes are done */
