@@ -15,7 +15,7 @@ cross_start() {
     while [ "$1" != -- ]; do options+=("$1"); shift; done
     shift
     background "$log" "$BUILD/tests/system/port-cross" "${options[@]}" "$a" "$b" -- \
-        -l 0,1 --no-pci --file-prefix="$TEST_ID" --log-level=lib.vhost.config:warning "$@"
+        -l 0,1 --no-pci --file-prefix=sluice-test --log-level=lib.vhost.config:warning "$@"
     CROSS=$PID
     wait_until 10 grep -q '^ready' "$TEST_DIR/$log.log"
 }

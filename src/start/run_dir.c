@@ -1,0 +1,109 @@
+#include "src/start/run_dir.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* Held open, and with it the lock, as long as the process lives. */
+static int lock_fd = -1;
+
+static int make_directories(const char *path)
+{
+    char part[PATH_MAX];
+    size_t len = strlen(path);
+
+    if (len >= sizeof(part)) {
+        errno = ENAMETOOLONG;
+        return -1;
+    }
+    for (size_t i = 1; i <= len; i++) {
+        if (path[i] != '/' && path[i] != 0)
+            continue;
+        memcpy(part, path, i);
+        part[i] = 0;
+        if (mkdir(part, 0755) != 0 && errno != EEXIST)
+            return -1;
+    }
+    return 0;
+}
+
+static void pid_in(int fd, char *pid, size_t size)
+{
+    ssize_t n = pread(fd, pid, size - 1, 0);
+
+    pid[n > 0 ? n : 0] = 0;
+    pid[strcspn(pid, "\n")] = 0;
+}
+
+static int lock(const char *path, char *error, size_t error_size)
+{
+    char file[PATH_MAX + 16], pid[32];
+
+    snprintf(file, sizeof(file), "%s/sluiced.pid", path);
+    lock_fd = open(file, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+    if (lock_fd < 0) {
+        snprintf(error, error_size,
+                 "run_dir %s: %s: it must be writable by the user that runs sluiced (uid %d): \"chown %d %s\", or set "
+                 "run_dir to another directory",
+                 path, strerror(errno), geteuid(), geteuid(), path);
+        return -1;
+    }
+    if (flock(lock_fd, LOCK_EX | LOCK_NB) != 0) {
+        pid_in(lock_fd, pid, sizeof(pid));
+        snprintf(error, error_size,
+                 "run_dir %s is in use by another sluiced (process %s): end it, or set run_dir to another directory",
+                 path, pid);
+        close(lock_fd);
+        lock_fd = -1;
+        return -1;
+    }
+    snprintf(pid, sizeof(pid), "%d\n", getpid());
+    if (ftruncate(lock_fd, 0) != 0 || pwrite(lock_fd, pid, strlen(pid), 0) < 0) {
+        snprintf(error, error_size, "run_dir %s: sluiced.pid: %s", path, strerror(errno));
+        close(lock_fd);
+        lock_fd = -1;
+        return -1;
+    }
+    return 0;
+}
+
+int run_dir_create(const char *path, char *error, size_t error_size)
+{
+    struct stat st;
+
+    if (make_directories(path) != 0) {
+        snprintf(
+            error, error_size,
+            "run_dir %s: %s: create it as root, \"install -d -o %d %s\", or set run_dir to a directory that may be "
+            "written to",
+            path, strerror(errno), geteuid(), path);
+        return -1;
+    }
+    if (stat(path, &st) != 0 || !S_ISDIR(st.st_mode)) {
+        snprintf(error, error_size, "run_dir %s is not a directory: remove the file or set run_dir to another path",
+                 path);
+        return -1;
+    }
+    return lock(path, error, error_size);
+}
+
+void run_dir_remove(const char *path)
+{
+    char file[PATH_MAX + 16];
+
+    if (lock_fd < 0)
+        return;
+    snprintf(file, sizeof(file), "%s/sluiced.pid", path);
+    unlink(file);
+    close(lock_fd);
+    lock_fd = -1;
+    /* Not empty: somebody keeps things there. */
+    if (rmdir(path) != 0)
+        return;
+}
