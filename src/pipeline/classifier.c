@@ -395,22 +395,28 @@ struct rule *classifier_lookup(const struct classifier *cls, uint64_t version, c
     struct lookup lookup = {.cls = cls, .flow = (const uint64_t *)flow, .wc = (uint64_t *)wc};
     struct rule *best = NULL;
     uint64_t best_seq = 0;
+    uint32_t best_rank = 0;
 
     for (uint32_t i = 0; i < cls->n_subtables; i++) {
         const struct ranked *ranked = &cls->order[i];
+        uint32_t max_rank = (uint32_t)ranked->max_priority << 1 | 1;
 
         /* By the order, nothing behind it can win either. */
-        if (best != NULL && (ranked->max_priority < best->priority ||
-                             (ranked->max_priority == best->priority && ranked->seq > best_seq)))
+        if (best != NULL && (max_rank < best_rank || (max_rank == best_rank && ranked->seq > best_seq)))
             break;
         if (known_to_miss(&lookup, ranked))
             continue;
 
         struct rule *rule = first_visible(subtable_lookup(&lookup, ranked->subtable), version);
 
-        if (rule != NULL && (best == NULL || rule->priority > best->priority ||
-                             (rule->priority == best->priority && ranked->seq < best_seq))) {
+        if (rule == NULL)
+            continue;
+
+        uint32_t rank = rule_rank(rule);
+
+        if (best == NULL || rank > best_rank || (rank == best_rank && ranked->seq < best_seq)) {
             best = rule;
+            best_rank = rank;
             best_seq = ranked->seq;
         }
     }

@@ -352,14 +352,6 @@ static void priority_remove(struct subtable *subtable, uint16_t priority)
 /* --- rules -----------------------------------------------------------------------------------------------------------
  */
 
-/* Among rules of the same match the higher priority is first, then a controller's before the switch's own. */
-static bool rule_precedes(const struct rule *a, const struct rule *b)
-{
-    if (a->priority != b->priority)
-        return a->priority > b->priority;
-    return (a->flags & RULE_HIDDEN) <= (b->flags & RULE_HIDDEN);
-}
-
 bool subtable_insert(struct subtable *subtable, struct rule *rule)
 {
     uint32_t stages[N_STAGES], hash = hash_values(subtable, rule->match->values, stages);
@@ -379,7 +371,7 @@ bool subtable_insert(struct subtable *subtable, struct rule *rule)
                 index_add(&subtable->index[i], stages[i]);
         }
     }
-    while (*link != NULL && !rule_precedes(rule, *link))
+    while (*link != NULL && rule_rank(*link) > rule_rank(rule))
         link = &(*link)->classifier_next;
     rule->classifier_next = *link;
     *link = rule;

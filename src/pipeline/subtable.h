@@ -46,7 +46,7 @@ struct probe {
 };
 
 struct slot {
-    struct rule *head; /* NULL: empty. By descending priority, then newest first, linked by classifier_next */
+    struct rule *head; /* NULL: empty. By descending rank, then newest first, linked by classifier_next */
     uint32_t hash;
 };
 
@@ -112,6 +112,12 @@ static inline bool stage_index_has(const struct stage_index *index, uint32_t has
             return true;
     }
     return false;
+}
+
+/* Which rule wins: the higher priority, then a controller's rule over the switch's own. */
+static inline uint32_t rule_rank(const struct rule *rule)
+{
+    return (uint32_t)rule->priority << 1 | !(rule->flags & RULE_HIDDEN);
 }
 
 static inline bool rule_visible(const struct rule *rule, uint64_t version)

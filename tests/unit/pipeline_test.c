@@ -636,6 +636,14 @@ static void hidden_rules_are_the_switch_s_own(void **state)
 
     pipeline_flow_mod(pipeline, &del);
     assert_ptr_equal(pipeline_lookup(pipeline, 0, &flow, NULL), hidden);
+
+    /* So does one of another mask, although that came later. */
+    match_in_port(&fm.match, flow.in_port);
+    pipeline_flow_mod(pipeline, &fm);
+    assert_ptr_equal(pipeline_lookup(pipeline, 0, &flow, NULL), only_rule(pipeline));
+    flow.in_port++;
+    assert_ptr_equal(pipeline_lookup(pipeline, 0, &flow, NULL), hidden);
+    pipeline_flow_mod(pipeline, &del);
     del.flags = RULE_HIDDEN;
     pipeline_flow_mod(pipeline, &del);
     assert_null(pipeline_lookup(pipeline, 0, &flow, NULL));
