@@ -61,6 +61,9 @@ unsigned flows_next_ms(const struct flows *flows);
 const struct pipeline_observer *flows_observer(struct flows *flows, struct bridge *bridge);
 /* A MAC address appeared on, moved to or left a port. */
 void flows_note_mac(struct flows *flows, struct bridge *bridge, const struct rte_ether_addr *mac, uint16_t vlan);
+/* Before a bridge is destroyed, while its pipeline and ports are still there: removes its megaflows and waits for the
+ * datapath. Punts of it that are under way are dropped. */
+void flows_forget_bridge(struct flows *flows, struct bridge *bridge);
 /* Anything else (ports added or removed, port config, table-miss mode, fail mode): all megaflows of the bridge (NULL:
  * all). */
 void flows_note_bridge(struct flows *flows, struct bridge *bridge);

@@ -1,7 +1,7 @@
 /* Punt ids: what an OP_PUNT in an action program means, interned. Control thread only.
  *
  * Translation asks for an id; when a punted packet arrives, flows/ looks it up. Ids are never reused while the process
- * runs; equal contents share one.
+ * runs; equal contents share one; contents that no megaflow's program uses any more are forgotten when there are many.
  */
 #ifndef SRC_FLOWS_PUNT_H
 #define SRC_FLOWS_PUNT_H
@@ -29,5 +29,11 @@ uint32_t punt_intern(const struct punt *punt);
 const struct punt *punt_get(uint32_t id); /* NULL: unknown */
 /* Forgets those of a bridge that is destroyed. */
 void punt_forget_bridge(const struct bridge *bridge);
+
+uint32_t punt_count(void);
+/* Garbage collection, as intern.h has it. */
+void punt_sweep_begin(void);
+void punt_mark(uint32_t id);
+void punt_sweep_end(void);
 
 #endif

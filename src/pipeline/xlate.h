@@ -20,39 +20,53 @@ struct bridge;
 #define XLATE_MAX_RESUBMITS 4096 /* in one translation */
 #define XLATE_MAX_RULES 4096
 
-/* Told what happens, for ofproto/trace. Depth = nesting of resubmits. Lines as OVS's trace prints them. */
+/* Told what happens, for ofproto/trace. Depth = nesting of resubmits that something follows: a table that is entered by
+ * the last action is at the depth of that action. Texts as OVS's trace has them: print an action at 4 + 8 * depth
+ * columns, a note at the same (it brings its " -> " or " >> "), a table ("%2d. " and its match) 8 columns to the left
+ * of its actions if it is deeper than what was told before it, else 4. */
 struct xlate_trace {
     void *arg;
+    /* rule NULL: no match. */
     void (*table)(void *arg, unsigned depth, uint8_t table_id, const struct rule *rule, const struct flow *flow);
     void (*action)(void *arg, unsigned depth, const char *text); /* one action: "output:2", "resubmit(,1)" */
-    void (*note)(void *arg, unsigned depth, const char *text);   /* " >> forwarding to learned port" */
+    void (*note)(void *arg, unsigned depth, const char *text);   /* " -> forwarding to learned port" */
+    void (*action_set)(void *arg); /* "--. Executing action set:"; its actions follow as action() of depth 0 */
+};
+
+/* One lookup in a table. */
+struct xlate_visit {
+    uint8_t table_id;
+    bool rewritten; /* packet fields (or the in_port) had been changed before this lookup */
+    bool has_rule;
+    uint16_t priority; /* of the rule hit */
 };
 
 struct xlate_in {
     struct bridge *bridge;
-    struct flow flow;     /* pkt, in_port (OpenFlow) and metadata set; copied, not changed */
+    struct flow flow;     /* pkt, in_port (OpenFlow) set, the rest 0; a recirc_id brings its own metadata */
     bool side_effects;    /* learn MAC addresses */
     struct act_list acts; /* acts.acts != NULL: run these instead of looking up table 0 (packet-out) */
     const struct xlate_trace *trace;
 };
 
-/* What the decision depended on, beyond the packet's bits in `wc`. */
+/* What the decision depended on, beyond the packet's bits in `wc`. The arrays are kept from one translation into the
+ * same xlate_out to the next. */
 struct xlate_deps {
-    struct rule *
-        *rules; /* one for each table visited that had a match, in order, duplicates removed; no references taken */
-    unsigned n_rules;
-    uint64_t tables[4]; /* bitmap of the tables that were looked up */
-    /* priority of the rule hit in each visit, in order of visit: for deciding whether a new rule could change it */
-    struct xlate_visit {
-        uint8_t table_id;
-        bool rewritten; /* packet fields had been changed before this lookup */
-        bool has_rule;
-        uint16_t priority; /* of the rule hit */
-    } * visits;
-    unsigned n_visits;
-    bool used_mac_table; /* NORMAL looked up or learned eth_src, eth_dst on `vlan` */
+    struct rule **rules; /* that were hit, in order of their first hit, no duplicates; no references taken */
+    unsigned n_rules, rules_size;
+    uint64_t tables[4];         /* bitmap of the tables that were looked up */
+    struct xlate_visit *visits; /* one for each lookup, in order: for deciding whether a new rule could change it */
+    unsigned n_visits, visits_size;
+    bool used_ports; /* looked at the state of ports */
+
+    /* NORMAL looked for mac_dst on `mac_vlan`, and (mac_learns) took mac_src to be on port mac_port: a packet that
+     * comes when that is no longer so has to be seen, so that it is learned again. */
+    bool used_mac_table;
+    bool mac_many; /* NORMAL ran more than once, for different addresses: the fields below say the last one */
+    bool mac_learns;
     uint16_t mac_vlan;
-    bool used_ports; /* flooded, or looked at the state of ports */
+    uint32_t mac_port;
+    struct rte_ether_addr mac_src, mac_dst;
 };
 
 struct xlate_out {
@@ -64,6 +78,7 @@ struct xlate_out {
     bool error;                   /* too deep, too long: the packet is to be dropped under drop_reason */
 };
 
+/* Once, then any number of translations into it (each starts it anew), then xlate_out_free. */
 void xlate_out_init(struct xlate_out *out);
 void xlate_out_free(struct xlate_out *out);
 void xlate(const struct xlate_in *in, struct xlate_out *out);

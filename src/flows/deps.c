@@ -1,0 +1,285 @@
+#include "src/flows/deps.h"
+
+#include <rte_jhash.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "src/flows/flows_internal.h"
+
+static uint32_t deps_hash(const struct bridge *bridge, const struct xlate_deps *deps)
+{
+    uint32_t hash = (uint32_t)((uintptr_t)bridge >> 6);
+
+    for (unsigned i = 0; i < deps->n_rules; i++)
+        hash = rte_jhash_3words(hash, (uint32_t)(uintptr_t)deps->rules[i],
+                                (uint32_t)((uint64_t)(uintptr_t)deps->rules[i] >> 32), 0);
+    for (unsigned i = 0; i < deps->n_visits; i++)
+        hash = rte_jhash_2words(hash, visit_pack(&deps->visits[i]), 0);
+    return hash;
+}
+
+static bool path_is(const struct path *path, uint32_t hash, const struct bridge *bridge, const struct xlate_deps *deps)
+{
+    if (path->hash != hash || path->bridge != bridge || path->n_rules != deps->n_rules ||
+        path->n_visits != deps->n_visits)
+        return false;
+    for (unsigned i = 0; i < deps->n_rules; i++) {
+        if (path->rules[i].rule != deps->rules[i])
+            return false;
+    }
+    for (unsigned i = 0; i < deps->n_visits; i++) {
+        if (path->visits[i] != visit_pack(&deps->visits[i]))
+            return false;
+    }
+    return true;
+}
+
+static struct path *path_create(struct bridge *bridge, const struct xlate_deps *deps, uint32_t hash)
+{
+    size_t rules = deps->n_rules * sizeof(struct rule_dependent);
+    struct path *path = malloc(sizeof *path + rules + deps->n_visits * sizeof path->visits[0]);
+
+    if (!path)
+        abort();
+    memset(path, 0, sizeof *path);
+    path->bridge = bridge;
+    path->hash = hash;
+    TAILQ_INIT(&path->list[0]);
+    TAILQ_INIT(&path->list[1]);
+    path->n_rules = deps->n_rules;
+    path->n_visits = deps->n_visits;
+    path->visits = (uint32_t *)((uint8_t *)path->rules + rules);
+    for (unsigned i = 0; i < deps->n_rules; i++) {
+        struct rule_dependent *link = &path->rules[i];
+
+        link->rule = rule_ref(deps->rules[i]);
+        link->path = path;
+        LIST_INSERT_HEAD(&link->rule->dependents, link, node);
+        link->rule->n_dependents++;
+    }
+    for (unsigned i = 0; i < deps->n_visits; i++)
+        path->visits[i] = visit_pack(&deps->visits[i]);
+    return path;
+}
+
+struct path *path_get(struct flows *flows, struct bridge *bridge, const struct xlate_deps *deps)
+{
+    uint32_t hash = deps_hash(bridge, deps);
+    struct path **bucket = &flows->paths[hash & (flows->n_path_buckets - 1)], *path;
+
+    for (path = *bucket; path; path = path->hash_next) {
+        if (path_is(path, hash, bridge, deps))
+            return path;
+    }
+    path = path_create(bridge, deps, hash);
+    path->hash_next = *bucket;
+    *bucket = path;
+    return path;
+}
+
+void path_attach(struct path *path, struct mf_record *record)
+{
+    record->path = path;
+    record->side = !path->todo_side;
+    path->n_records++;
+    TAILQ_INSERT_TAIL(&path->list[record->side], record, path_node);
+}
+
+void path_detach(struct path *path, struct mf_record *record)
+{
+    TAILQ_REMOVE(&path->list[record->side], record, path_node);
+}
+
+struct mf_record *path_todo(const struct path *path)
+{
+    return TAILQ_FIRST(&path->list[path->todo_side]);
+}
+
+/* The rule is removed, and the last path is gone: its counters are final. */
+static void rule_end(struct flows *flows, struct rule *rule)
+{
+    struct rule_dependent *watch = LIST_FIRST(&rule->dependents);
+
+    if (!watch)
+        return;
+    LIST_REMOVE(watch, node);
+    if (watch->successor) {
+        watch->successor->packets += rule->packets - watch->packets;
+        watch->successor->bytes += rule->bytes - watch->bytes;
+        watch->successor->used_ms = RTE_MAX(watch->successor->used_ms, rule->used_ms);
+        rule_unref(watch->successor);
+    } else if (flows->rule_gone) {
+        flows->rule_gone(flows->rule_gone_arg, watch->bridge, rule, watch->reason);
+    }
+    free(watch);
+    rule_unref(rule);
+}
+
+static void unlink_rule(struct flows *flows, struct rule_dependent *link)
+{
+    struct rule *rule = link->rule;
+
+    LIST_REMOVE(link, node);
+    if (--rule->n_dependents == 0)
+        rule_end(flows, rule);
+    rule_unref(rule);
+}
+
+static void credit_rules(struct path *path)
+{
+    for (uint32_t i = 0; i < path->n_rules; i++) {
+        struct rule *rule = path->rules[i].rule;
+
+        rule->packets += path->packets;
+        rule->bytes += path->bytes;
+        if (path->used_ms > rule->used_ms)
+            rule->used_ms = path->used_ms;
+    }
+    for (uint32_t i = 0; i < path->n_visits; i++) {
+        struct xlate_visit visit = visit_unpack(path->visits[i]);
+
+        pipeline_table_count(path->bridge->pipeline, visit.table_id, path->packets, visit.has_rule ? path->packets : 0);
+    }
+    path->packets = path->bytes = 0;
+}
+
+void path_flush_credits(struct flows *flows)
+{
+    struct path *path;
+
+    while ((path = TAILQ_FIRST(&flows->credits))) {
+        TAILQ_REMOVE(&flows->credits, path, credit_node);
+        path->credit_queued = false;
+        credit_rules(path);
+    }
+}
+
+void path_release(struct flows *flows, struct path *path)
+{
+    struct path **p = &flows->paths[path->hash & (flows->n_path_buckets - 1)];
+
+    if (--path->n_records > 0)
+        return;
+    if (path->credit_queued) {
+        TAILQ_REMOVE(&flows->credits, path, credit_node);
+        credit_rules(path);
+    }
+    if (path->todo_seq)
+        TAILQ_REMOVE(&flows->todo, path, todo_node);
+    while (*p != path)
+        p = &(*p)->hash_next;
+    *p = path->hash_next;
+    for (uint32_t i = 0; i < path->n_rules; i++)
+        unlink_rule(flows, &path->rules[i]);
+    free(path);
+}
+
+void path_credit(struct flows *flows, struct path *path, uint64_t packets, uint64_t bytes, uint64_t used_ms)
+{
+    if (path->n_visits == 0)
+        return;
+    path->packets += packets;
+    path->bytes += bytes;
+    if (used_ms > path->used_ms)
+        path->used_ms = used_ms;
+    if (!path->credit_queued) {
+        TAILQ_INSERT_TAIL(&flows->credits, path, credit_node);
+        path->credit_queued = true;
+    }
+}
+
+void deps_credit(struct bridge *bridge, const struct xlate_deps *deps, uint64_t packets, uint64_t bytes,
+                 uint64_t used_ms)
+{
+    for (unsigned i = 0; i < deps->n_rules; i++) {
+        deps->rules[i]->packets += packets;
+        deps->rules[i]->bytes += bytes;
+        if (used_ms > deps->rules[i]->used_ms)
+            deps->rules[i]->used_ms = used_ms;
+    }
+    for (unsigned i = 0; i < deps->n_visits; i++)
+        pipeline_table_count(bridge->pipeline, deps->visits[i].table_id, packets,
+                             deps->visits[i].has_rule ? packets : 0);
+}
+
+static void queue_path(struct flows *flows, struct path *path)
+{
+    if (path->todo_seq)
+        return;
+    path->todo_seq = ++flows->todo_seq;
+    TAILQ_INSERT_TAIL(&flows->todo, path, todo_node);
+}
+
+void path_mark(struct flows *flows, struct path *path)
+{
+    uint8_t clean = !path->todo_side;
+    struct mf_record *record;
+
+    if (TAILQ_EMPTY(&path->list[clean]))
+        return;
+    if (TAILQ_EMPTY(&path->list[path->todo_side])) {
+        path->todo_side = clean;
+    } else {
+        /* Marked again while it is worked off: the others were done since, this costs less than that did. */
+        TAILQ_FOREACH (record, &path->list[clean], path_node)
+            record->side = path->todo_side;
+        TAILQ_CONCAT(&path->list[path->todo_side], &path->list[clean], path_node);
+    }
+    queue_path(flows, path);
+}
+
+void record_mark(struct flows *flows, struct mf_record *record)
+{
+    struct path *path = record->path;
+
+    if (record->side == path->todo_side)
+        return;
+    TAILQ_REMOVE(&path->list[record->side], record, path_node);
+    record->side = path->todo_side;
+    TAILQ_INSERT_TAIL(&path->list[record->side], record, path_node);
+    queue_path(flows, path);
+}
+
+void rule_mark_dependents(struct flows *flows, struct rule *rule)
+{
+    struct rule_dependent *link;
+
+    LIST_FOREACH (link, &rule->dependents, node) {
+        if (link->path)
+            path_mark(flows, link->path);
+    }
+}
+
+static struct rule_dependent *watch_add(struct rule *rule)
+{
+    struct rule_dependent *watch = calloc(1, sizeof *watch);
+
+    if (!watch)
+        abort();
+    watch->rule = rule_ref(rule);
+    LIST_INSERT_HEAD(&rule->dependents, watch, node);
+    return watch;
+}
+
+void rule_watch_gone(struct flows *flows, struct bridge *bridge, struct rule *rule, enum rule_removed_reason reason)
+{
+    struct rule_dependent *watch = watch_add(rule);
+
+    watch->bridge = bridge;
+    watch->reason = reason;
+    if (rule->n_dependents == 0)
+        rule_end(flows, rule);
+}
+
+void rule_watch_replaced(struct flows *flows, struct rule *rule, struct rule *successor)
+{
+    struct rule_dependent *watch;
+
+    /* Counted anew (OFPFF_RESET_COUNTS): what the old rule still gets is not the new one's. */
+    if (rule->n_dependents == 0 || successor->packets < rule->packets)
+        return;
+    watch = watch_add(rule);
+    watch->successor = rule_ref(successor);
+    watch->packets = rule->packets;
+    watch->bytes = rule->bytes;
+}

@@ -1,0 +1,95 @@
+/* Paths: what megaflows depend on. Control thread only.
+ *
+ * Megaflows that were decided by the same lookups with the same rules share one path. A rule leads to its paths
+ * (rule->dependents), a path to its megaflows: so a changed rule finds the megaflows it affects, and statistics are
+ * summed per path before they go to rules. A path lives as long as a megaflow (or the last statistics of one) belongs
+ * to it; it holds a reference to each of its rules.
+ */
+#ifndef SRC_FLOWS_DEPS_H
+#define SRC_FLOWS_DEPS_H
+
+#include <sys/queue.h>
+
+#include "src/pipeline/xlate.h"
+
+struct flows;
+struct mf_record;
+
+struct rule_dependent {
+    LIST_ENTRY(rule_dependent) node;
+    struct rule *rule;
+    struct path *path; /* NULL: a watch on a rule that is out of its table: what to do when no path is left */
+    /* Of a watch. */
+    struct bridge *bridge;
+    enum rule_removed_reason reason;
+    struct rule *successor;  /* gets what is still counted for `rule`, and nobody is told; referenced */
+    uint64_t packets, bytes; /* that the successor has already */
+};
+
+TAILQ_HEAD(mf_records, mf_record);
+
+enum path_verdict { PATH_UNAFFECTED, PATH_CHECK, PATH_AFFECTED };
+
+struct path {
+    struct path *hash_next;
+    struct bridge *bridge; /* NULL: the port belongs to none */
+    uint32_t hash;
+    uint32_t n_records; /* removed ones included whose statistics are not final */
+    /* Its megaflows: those that are to be translated again, list[todo_side], and the others. Two sides, so that all can
+     * be marked by a change of sides. */
+    struct mf_records list[2];
+    uint8_t todo_side;
+    TAILQ_ENTRY(path) todo_node;
+    uint64_t todo_seq; /* 0: not queued */
+    /* Counted and not yet given to the rules. */
+    uint64_t packets, bytes, used_ms;
+    TAILQ_ENTRY(path) credit_node;
+    bool credit_queued;
+    /* What the sweep `batch_serial` found. */
+    uint64_t batch_serial;
+    enum path_verdict verdict;
+    uint32_t n_rules, n_visits;
+    uint32_t *visits; /* packed */
+    struct rule_dependent rules[];
+};
+
+static inline uint32_t visit_pack(const struct xlate_visit *v)
+{
+    return (uint32_t)v->priority << 16 | (uint32_t)v->table_id << 8 | (uint32_t)v->has_rule << 1 | v->rewritten;
+}
+
+static inline struct xlate_visit visit_unpack(uint32_t v)
+{
+    return (struct xlate_visit){
+        .table_id = (uint8_t)(v >> 8), .rewritten = v & 1, .has_rule = v >> 1 & 1, .priority = (uint16_t)(v >> 16)};
+}
+
+/* The path of these dependencies, made if there is none. Aborts if memory is out. */
+struct path *path_get(struct flows *flows, struct bridge *bridge, const struct xlate_deps *deps);
+void path_attach(struct path *path, struct mf_record *record);
+/* Out of the path's lists; the path stays until path_release. */
+void path_detach(struct path *path, struct mf_record *record);
+/* One record less; frees the path if it was the last, which may end removed rules. */
+void path_release(struct flows *flows, struct path *path);
+
+/* A megaflow that is to be translated again; NULL: none. */
+struct mf_record *path_todo(const struct path *path);
+
+/* Counts packets on a path; rules get them at path_flush_credits. */
+void path_credit(struct flows *flows, struct path *path, uint64_t packets, uint64_t bytes, uint64_t used_ms);
+void path_flush_credits(struct flows *flows);
+/* Counts packets on the rules of a translation that left no path. */
+void deps_credit(struct bridge *bridge, const struct xlate_deps *deps, uint64_t packets, uint64_t bytes,
+                 uint64_t used_ms);
+
+/* All megaflows of the path, or one, are to be translated again. */
+void path_mark(struct flows *flows, struct path *path);
+void record_mark(struct flows *flows, struct mf_record *record);
+void rule_mark_dependents(struct flows *flows, struct rule *rule);
+
+/* The rule left its table. Once no path has it, what was still counted goes to its successor, or flows->rule_gone is
+ * told. */
+void rule_watch_replaced(struct flows *flows, struct rule *rule, struct rule *successor);
+void rule_watch_gone(struct flows *flows, struct bridge *bridge, struct rule *rule, enum rule_removed_reason reason);
+
+#endif

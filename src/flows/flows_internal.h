@@ -1,0 +1,148 @@
+/* What the files of src/flows share. Control thread only. */
+#ifndef SRC_FLOWS_FLOWS_INTERNAL_H
+#define SRC_FLOWS_FLOWS_INTERNAL_H
+
+#include <rte_cycles.h>
+
+#include "src/flows/change_batch.h"
+#include "src/flows/deps.h"
+#include "src/flows/flows.h"
+#include "src/flows/mac_index.h"
+#include "src/flows/mask_pool.h"
+
+/* The control side of one installed megaflow. */
+struct mf_record {
+    struct megaflow *mf;
+    struct path *path;
+    TAILQ_ENTRY(mf_record) path_node; /* in path->list[side]; of a removed one in flows->dying */
+    struct mask_entry *mask;
+    struct mac_dep *mac;     /* NULL: NORMAL had no part in it */
+    uint64_t packets, bytes; /* that the path was credited with */
+    uint64_t used_ms;        /* installed, if no packet came yet */
+    uint64_t created_ms;
+    uint64_t token; /* removed: when it has passed, the counters are final */
+    uint32_t id;
+    uint8_t side;
+};
+
+/* A bridge that was wired. */
+struct flows_bridge {
+    struct pipeline_observer observer;
+    struct flows *flows;
+    struct bridge *bridge;
+    LIST_ENTRY(flows_bridge) node;
+};
+
+enum ticket_phase { TICKET_SWEEP, TICKET_TODO, TICKET_TOKEN };
+
+/* A barrier that waits: for the sweeps that were due, then for the megaflows marked by then, then for the datapath. */
+struct ticket {
+    STAILQ_ENTRY(ticket) node;
+    uint64_t id;
+    uint64_t need; /* sweep, todo or token to wait for, as `phase` says */
+    enum ticket_phase phase;
+};
+
+struct flows {
+    struct datapath *dp;
+    struct flows_params params;
+    struct program_table *programs;
+    LIST_HEAD(, flows_bridge) bridges;
+    packet_in_fn *packet_in;
+    void *packet_in_arg;
+    rule_gone_fn *rule_gone;
+    void *rule_gone_arg;
+
+    /* Megaflows. */
+    struct mf_record **records; /* by megaflow id */
+    uint32_t id_end;            /* ids from here on were never seen */
+    uint32_t n_live, n_dying;
+    struct mf_records dying; /* removed: first those with a token, then those without */
+    struct mask_pool masks;
+    struct mac_index macs;
+    uint32_t evict_hand;
+
+    /* Paths. */
+    struct path **paths;
+    uint32_t n_path_buckets; /* power of two */
+    TAILQ_HEAD(, path) credits;
+
+    /* Changes. */
+    TAILQ_HEAD(, path) todo;
+    uint64_t todo_seq;            /* last one given out */
+    struct change_batch *pending; /* changes that wait for the next sweep */
+    struct change_batch *active;  /* the sweep under way; NULL: none */
+    uint64_t sweeps_done;         /* serial of the last batch worked off */
+    uint32_t sweep_id;
+    uint64_t sweep_started_ms;
+    STAILQ_HEAD(, ticket) tickets;
+    uint64_t ticket_last, ticket_settled;
+    uint64_t changes, changes_at_ticket;
+
+    /* Timers. */
+    bool counting; /* a pass over all counters is under way */
+    uint32_t count_id;
+    uint64_t count_started_ms, count_done_ms, count_due_ms, count_cycles;
+    uint64_t count_idle_ms; /* of this pass: megaflows unused for so long go */
+    bool sweeping_ids;      /* the pass marks the punt and recirculation ids in use */
+    bool expiring;
+    uint64_t macs_due_ms;
+
+    struct xlate_in in;
+    struct xlate_out out;
+    struct flows_stats stats;
+};
+
+/* A share of time. */
+struct budget {
+    uint64_t end_tsc;
+};
+
+static inline struct budget budget_start(uint64_t us)
+{
+    return (struct budget){.end_tsc = rte_rdtsc() + us * (rte_get_tsc_hz() / 1000000)};
+}
+
+static inline bool budget_spent(const struct budget *budget)
+{
+    return (int64_t)(rte_rdtsc() - budget->end_tsc) >= 0;
+}
+
+/* --- megaflows.c ----------------------------------------------------------------------------------------------------
+ */
+
+/* Translates the packet or megaflow whose key is in flows->in.flow.pkt, into flows->out. Returns its bridge; NULL: the
+ * port belongs to none. */
+struct bridge *translate(struct flows *flows, bool side_effects);
+/* Installs what flows->out says under flows->in.flow.pkt. Takes over one reference to `program` if it succeeds. NULL:
+ * there is no room. */
+struct mf_record *megaflow_add(struct flows *flows, struct bridge *bridge, struct program *program);
+void megaflow_remove(struct flows *flows, struct mf_record *record);
+/* Gives a reference back; the last one is freed when no thread can see the program. */
+void program_put(struct flows *flows, struct program *program);
+/* Credits the path with what was counted since the last time. Returns true if there was something. */
+bool record_count(struct flows *flows, struct mf_record *record);
+/* Ends the records of removed megaflows whose counters are final. */
+void megaflows_bury(struct flows *flows);
+/* Gives those removed since the last call their token. To be called before the datapath may reuse ids. */
+void megaflows_seal(struct flows *flows);
+
+/* --- revalidate.c ---------------------------------------------------------------------------------------------------
+ */
+
+struct change_batch *changes_pending(struct flows *flows);
+bool changes_waiting(const struct flows *flows);
+
+/* --- ticket.c -------------------------------------------------------------------------------------------------------
+ */
+
+/* A change was noted: the next ticket is a new one. */
+void tickets_note_change(struct flows *flows);
+void tickets_advance(struct flows *flows);
+
+/* --- counters.c -----------------------------------------------------------------------------------------------------
+ */
+
+unsigned counters_next_ms(const struct flows *flows);
+
+#endif

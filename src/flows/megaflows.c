@@ -1,0 +1,151 @@
+/* Installed megaflows and what the control side keeps for each. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "src/flows/flows_internal.h"
+
+struct bridge *translate(struct flows *flows, bool side_effects)
+{
+    struct xlate_in *in = &flows->in;
+    struct xlate_out *out = &flows->out;
+    const struct bridge_port *bp = bridge_port_by_index(flows->dp, in->flow.pkt.in_port);
+    uint64_t start;
+
+    if (!bp) {
+        memset(&out->wc, 0, sizeof out->wc);
+        out->wc.pkt.in_port = out->wc.pkt.recirc_id = UINT32_MAX;
+        program_builder_init(&out->program);
+        program_builder_add(&out->program, OP_DROP, DROP_BRIDGE_UNKNOWN, NULL, 0);
+        out->deps.n_rules = out->deps.n_visits = 0;
+        out->deps.used_mac_table = false;
+        return NULL;
+    }
+    start = rte_rdtsc();
+    in->bridge = bp->bridge;
+    in->flow.in_port = bp->ofport;
+    in->side_effects = side_effects;
+    in->acts = (struct act_list){0};
+    xlate(in, out);
+    flows->stats.translations++;
+    flows->stats.translate_cycles += rte_rdtsc() - start;
+    return bp->bridge;
+}
+
+void program_put(struct flows *flows, struct program *program)
+{
+    if (program && program_unref(flows->programs, program))
+        datapath_defer(flows->dp, free, program);
+}
+
+/* Installs under `mask`; on -EMLINK, the datapath's tuples still being in their grace period, under any mask there is.
+ */
+static struct megaflow *install(struct flows *flows, struct mask_entry **mask, struct program *program)
+{
+    const struct flow_key *key = &flows->in.flow.pkt;
+    struct mask_entry *other;
+    struct megaflow *mf;
+    int error;
+
+    mf = datapath_megaflow_install(flows->dp, key, &(*mask)->mask, program, &error);
+    if (mf || error != -EMLINK)
+        return mf;
+    other = mask_pool_get_existing(&flows->masks, &flows->out.wc.pkt, *mask);
+    if (!other)
+        return NULL;
+    mask_pool_put(&flows->masks, *mask);
+    *mask = other;
+    return datapath_megaflow_install(flows->dp, key, &other->mask, program, &error);
+}
+
+struct mf_record *megaflow_add(struct flows *flows, struct bridge *bridge, struct program *program)
+{
+    struct mf_record *record = malloc(sizeof *record);
+    bool merged;
+
+    if (!record)
+        return NULL;
+    record->mask = mask_pool_get(&flows->masks, &flows->out.wc.pkt, &merged);
+    if (!record->mask) {
+        free(record);
+        return NULL;
+    }
+    record->mf = install(flows, &record->mask, program);
+    if (!record->mf) {
+        mask_pool_put(&flows->masks, record->mask);
+        free(record);
+        return NULL;
+    }
+    record->id = megaflow_id(record->mf);
+    record->mac = NULL;
+    record->packets = record->bytes = 0;
+    record->created_ms = record->used_ms = datapath_now_ms();
+    record->token = 0;
+    flows->records[record->id] = record;
+    if (record->id >= flows->id_end)
+        flows->id_end = record->id + 1;
+    flows->n_live++;
+    flows->stats.installed++;
+    flows->stats.masks_merged += merged;
+    path_attach(path_get(flows, bridge, &flows->out.deps), record);
+    if (flows->out.deps.used_mac_table)
+        mac_index_update(&flows->macs, record, bridge, &flows->out.deps);
+    return record;
+}
+
+void megaflow_remove(struct flows *flows, struct mf_record *record)
+{
+    program_put(flows, datapath_megaflow_remove(flows->dp, record->mf));
+    mac_index_remove(&flows->macs, record);
+    mask_pool_put(&flows->masks, record->mask);
+    flows->records[record->id] = NULL;
+    flows->n_live--;
+    flows->n_dying++;
+    path_detach(record->path, record);
+    record->token = 0;
+    TAILQ_INSERT_TAIL(&flows->dying, record, path_node);
+}
+
+bool record_count(struct flows *flows, struct mf_record *record)
+{
+    struct megaflow_stats stats;
+
+    datapath_megaflow_stats(flows->dp, record->mf, &stats);
+    if (stats.packets == record->packets)
+        return false;
+    path_credit(flows, record->path, stats.packets - record->packets, stats.bytes - record->bytes, stats.used_ms);
+    record->packets = stats.packets;
+    record->bytes = stats.bytes;
+    if (stats.used_ms > record->used_ms)
+        record->used_ms = stats.used_ms;
+    return true;
+}
+
+void megaflows_seal(struct flows *flows)
+{
+    struct mf_record *record = TAILQ_LAST(&flows->dying, mf_records);
+    uint64_t token;
+
+    if (!record || record->token)
+        return;
+    token = datapath_token(flows->dp);
+    for (; record && !record->token; record = TAILQ_PREV(record, mf_records, path_node))
+        record->token = token;
+}
+
+void megaflows_bury(struct flows *flows)
+{
+    struct mf_record *record;
+    uint64_t passed = 0;
+
+    while ((record = TAILQ_FIRST(&flows->dying)) && record->token) {
+        if (record->token != passed && !datapath_passed(flows->dp, record->token))
+            break;
+        passed = record->token;
+        record_count(flows, record);
+        TAILQ_REMOVE(&flows->dying, record, path_node);
+        flows->n_dying--;
+        path_release(flows, record->path);
+        free(record);
+    }
+}

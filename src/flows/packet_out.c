@@ -1,0 +1,41 @@
+/* OFPT_PACKET_OUT: packets that controllers send through actions of their own. */
+#include <string.h>
+
+#include "src/flows/flows_internal.h"
+
+void flows_packet_out(struct flows *flows, struct bridge *bridge, struct rte_mbuf *packet, uint32_t in_port,
+                      const struct act_list *acts)
+{
+    static const struct act nothing;
+    const struct bridge_port *bp = bridge_port_by_ofport(bridge, in_port);
+    uint32_t index = bp && bp->port ? bp->port->index : 0;
+    struct xlate_in *in = &flows->in;
+    struct program *program;
+    unsigned n;
+
+    flows->stats.packet_outs++;
+    n = flow_key_parse(packet, index, &in->flow.pkt);
+    if (n == 0) {
+        datapath_count_drop(flows->dp, DROP_RX_RUNT, 1);
+        rte_pktmbuf_free(packet);
+        return;
+    }
+    memset((uint8_t *)&in->flow + n * FLOW_KEY_LINE, 0, sizeof in->flow - n * FLOW_KEY_LINE);
+    in->flow.in_port = in_port;
+    in->bridge = bridge;
+    in->side_effects = true;
+    in->acts = *acts;
+    /* A list that is empty drops; without a pointer it would mean the tables. */
+    if (!in->acts.acts)
+        in->acts.acts = &nothing;
+    xlate(in, &flows->out);
+    deps_credit(bridge, &flows->out.deps, 1, rte_pktmbuf_pkt_len(packet), datapath_now_ms());
+    program = program_intern(flows->programs, &flows->out.program);
+    if (!program) {
+        datapath_count_drop(flows->dp, DROP_XLATE_ERROR, 1);
+        rte_pktmbuf_free(packet);
+        return;
+    }
+    datapath_inject(flows->dp, packet, index, program);
+    program_put(flows, program);
+}

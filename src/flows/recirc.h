@@ -1,0 +1,50 @@
+/* Recirculation ids: what is left to do with a packet once it was parsed again. Control thread only.
+ *
+ * Interned like punts: equal states share an id, ids are not reused.
+ */
+#ifndef SRC_FLOWS_RECIRC_H
+#define SRC_FLOWS_RECIRC_H
+
+#include "src/pipeline/act.h"
+
+struct bridge;
+
+/* Padding must be zero. */
+struct recirc_state {
+    struct bridge *bridge;
+    uint32_t in_port; /* OpenFlow */
+    uint32_t n_stack;
+    rte_be64_t metadata;
+    rte_be32_t reg[FLOW_N_REGS];
+    uint64_t in_set; /* the actions left are those of the action set */
+};
+
+struct recirc {
+    struct recirc_state state;
+    uint32_t segments_len, set_len;
+    const union field_value *stack; /* state.n_stack values */
+    struct act_list set;            /* the action set */
+    const uint8_t *segments;
+};
+
+/* Appends the rest of one action list, and where it comes from. The innermost list is added first. */
+void recirc_add_segment(struct act_buffer *segments, uint8_t table_id, uint64_t cookie, const struct act_list *list);
+
+/* Returns the id, or 0 if a bound (65 536) is reached. */
+uint32_t recirc_intern(const struct recirc_state *state, const union field_value *stack,
+                       const struct act_buffer *segments, const struct act_buffer *set);
+/* NULL: unknown. Valid until the next call of recirc_get. */
+const struct recirc *recirc_get(uint32_t id);
+void recirc_for_each_segment(const struct recirc *recirc,
+                             void (*fn)(void *arg, uint8_t table_id, uint64_t cookie, const struct act_list *list,
+                                        bool last),
+                             void *arg);
+void recirc_forget_bridge(const struct bridge *bridge);
+
+uint32_t recirc_count(void);
+/* Garbage collection, as intern.h has it. */
+void recirc_sweep_begin(void);
+void recirc_mark(uint32_t id);
+void recirc_sweep_end(void);
+
+#endif

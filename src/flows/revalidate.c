@@ -1,0 +1,236 @@
+/* Changes: which megaflows they can affect, and translating those again. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "src/flows/flows_internal.h"
+
+/* Ids that a sweep looks at between two looks at the clock. */
+#define SWEEP_STEP 64
+/* Changes gather at least so long before the next sweep starts, unless somebody waits for them. */
+#define SWEEP_INTERVAL_MS 2
+
+struct change_batch *changes_pending(struct flows *flows)
+{
+    if (!flows->pending)
+        flows->pending = change_batch_create((flows->active ? flows->active->serial : flows->sweeps_done) + 1);
+    return flows->pending;
+}
+
+bool changes_waiting(const struct flows *flows)
+{
+    return flows->pending || flows->active || !TAILQ_EMPTY(&flows->todo);
+}
+
+/* --- what is noted --------------------------------------------------------------------------------------------------
+ */
+
+static void rule_added(void *arg, struct rule *rule, struct rule *replaced)
+{
+    struct flows_bridge *fb = arg;
+
+    tickets_note_change(fb->flows);
+    /* A rule that stands in for one of equal match and priority wins exactly where that one did. */
+    if (replaced) {
+        rule_mark_dependents(fb->flows, replaced);
+        rule_watch_replaced(fb->flows, replaced, rule);
+    } else {
+        change_batch_add_rule(changes_pending(fb->flows), fb->bridge, rule);
+    }
+}
+
+static void rule_modified(void *arg, struct rule *rule)
+{
+    struct flows_bridge *fb = arg;
+
+    tickets_note_change(fb->flows);
+    rule_mark_dependents(fb->flows, rule);
+}
+
+static void rule_removed(void *arg, struct rule *rule, enum rule_removed_reason reason)
+{
+    struct flows_bridge *fb = arg;
+
+    tickets_note_change(fb->flows);
+    rule_mark_dependents(fb->flows, rule);
+    rule_watch_gone(fb->flows, fb->bridge, rule, reason);
+}
+
+const struct pipeline_observer *flows_observer(struct flows *flows, struct bridge *bridge)
+{
+    struct flows_bridge *fb;
+
+    LIST_FOREACH (fb, &flows->bridges, node) {
+        if (fb->bridge == bridge)
+            return &fb->observer;
+    }
+    fb = calloc(1, sizeof *fb);
+    if (!fb)
+        abort();
+    fb->flows = flows;
+    fb->bridge = bridge;
+    fb->observer = (struct pipeline_observer){
+        .arg = fb, .rule_added = rule_added, .rule_modified = rule_modified, .rule_removed = rule_removed};
+    LIST_INSERT_HEAD(&flows->bridges, fb, node);
+    return &fb->observer;
+}
+
+void flows_note_mac(struct flows *flows, struct bridge *bridge, const struct rte_ether_addr *mac, uint16_t vlan)
+{
+    tickets_note_change(flows);
+    mac_index_mark(flows, bridge, mac, vlan);
+}
+
+void flows_note_bridge(struct flows *flows, struct bridge *bridge)
+{
+    tickets_note_change(flows);
+    change_batch_add_bridge(changes_pending(flows), bridge);
+}
+
+/* --- one megaflow ---------------------------------------------------------------------------------------------------
+ */
+
+/* Has `mask` no bit that `installed` has not? */
+static bool within(const struct flow_key *mask, const struct flow_key *installed)
+{
+    const uint64_t *m = (const uint64_t *)mask, *i = (const uint64_t *)installed;
+    uint64_t more = 0;
+
+    for (size_t w = 0; w < sizeof *mask / 8; w++)
+        more |= m[w] & ~i[w];
+    return more == 0;
+}
+
+static void move_to_path(struct flows *flows, struct mf_record *record, struct bridge *bridge)
+{
+    struct path *old = record->path, *path = path_get(flows, bridge, &flows->out.deps);
+
+    /* What was counted so far was counted by the old rules. */
+    record_count(flows, record);
+    path_detach(old, record);
+    path_attach(path, record);
+    path_release(flows, old);
+    mac_index_update(&flows->macs, record, bridge, &flows->out.deps);
+}
+
+static void revalidate(struct flows *flows, struct mf_record *record)
+{
+    struct flow *flow = &flows->in.flow;
+    struct program *program;
+    struct bridge *bridge;
+
+    memset(flow, 0, sizeof *flow);
+    megaflow_key(record->mf, &flow->pkt);
+    bridge = translate(flows, false);
+    flows->stats.revalidated++;
+    program = NULL;
+    if (within(&flows->out.wc.pkt, megaflow_mask(record->mf)) && (!bridge || mac_dep_holds(&flows->out.deps, bridge)))
+        program = program_intern(flows->programs, &flows->out.program);
+    if (!program) {
+        megaflow_remove(flows, record);
+        flows->stats.deleted_changed++;
+        return;
+    }
+    if (program == megaflow_program(record->mf)) {
+        program_put(flows, program);
+    } else {
+        program_put(flows, datapath_megaflow_set_program(flows->dp, record->mf, program));
+        flows->stats.changed++;
+    }
+    move_to_path(flows, record, bridge);
+}
+
+/* --- in slices ------------------------------------------------------------------------------------------------------
+ */
+
+static bool run_todo(struct flows *flows, const struct budget *budget)
+{
+    struct path *path;
+
+    while ((path = TAILQ_FIRST(&flows->todo))) {
+        struct mf_record *record = path_todo(path);
+
+        if (!record) {
+            TAILQ_REMOVE(&flows->todo, path, todo_node);
+            path->todo_seq = 0;
+            continue;
+        }
+        /* May free the path. */
+        revalidate(flows, record);
+        if (budget_spent(budget))
+            return false;
+    }
+    return true;
+}
+
+static bool affected(struct flows *flows, struct mf_record *record)
+{
+    struct flow_key copy;
+    const struct flow_key *key;
+    const struct bridge_port *bp;
+
+    switch (change_batch_path(flows->active, record->path)) {
+    case PATH_UNAFFECTED:
+        return false;
+    case PATH_AFFECTED:
+        return true;
+    case PATH_CHECK:
+        break;
+    }
+    key = megaflow_key(record->mf, &copy);
+    bp = bridge_port_by_index(flows->dp, key->in_port);
+    return !bp || change_batch_hits(flows->active, record->path, key, megaflow_mask(record->mf), bp->ofport);
+}
+
+static void sweep_step(struct flows *flows)
+{
+    uint32_t end = RTE_MIN(flows->sweep_id + SWEEP_STEP, flows->id_end);
+
+    for (; flows->sweep_id < end; flows->sweep_id++) {
+        struct mf_record *record = flows->records[flows->sweep_id];
+
+        if (record && affected(flows, record))
+            record_mark(flows, record);
+    }
+    if (flows->sweep_id >= flows->id_end) {
+        flows->sweeps_done = flows->active->serial;
+        change_batch_destroy(flows->active);
+        flows->active = NULL;
+    }
+}
+
+static bool sweep_due(const struct flows *flows)
+{
+    return flows->pending &&
+           (!STAILQ_EMPTY(&flows->tickets) || datapath_now_ms() - flows->sweep_started_ms >= SWEEP_INTERVAL_MS);
+}
+
+static void sweep_start(struct flows *flows)
+{
+    flows->active = flows->pending;
+    flows->pending = NULL;
+    flows->sweep_id = 0;
+    flows->sweep_started_ms = datapath_now_ms();
+}
+
+bool flows_run_revalidate(struct flows *flows, uint64_t budget_us)
+{
+    struct budget budget = budget_start(budget_us);
+
+    megaflows_bury(flows);
+    for (;;) {
+        if (!run_todo(flows, &budget))
+            break;
+        if (!flows->active) {
+            if (!sweep_due(flows))
+                break;
+            sweep_start(flows);
+        }
+        sweep_step(flows);
+        if (budget_spent(&budget))
+            break;
+    }
+    megaflows_seal(flows);
+    path_flush_credits(flows);
+    tickets_advance(flows);
+    return !changes_waiting(flows);
+}

@@ -1,0 +1,266 @@
+#include "src/pipeline/xlate.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "src/pipeline/xlate_ctx.h"
+
+void xlate_out_init(struct xlate_out *out)
+{
+    program_builder_init(&out->program);
+    memset(&out->deps, 0, sizeof out->deps);
+}
+
+void xlate_out_free(struct xlate_out *out)
+{
+    free(out->deps.rules);
+    free(out->deps.visits);
+    memset(&out->deps, 0, sizeof out->deps);
+}
+
+static void *grow(void *array, unsigned *size, size_t element)
+{
+    *size = *size ? *size * 2 : 16;
+    array = realloc(array, *size * element);
+    if (!array)
+        abort();
+    return array;
+}
+
+static void deps_reset(struct xlate_deps *deps)
+{
+    struct xlate_deps fresh = {
+        .rules = deps->rules, .rules_size = deps->rules_size, .visits = deps->visits, .visits_size = deps->visits_size};
+
+    *deps = fresh;
+}
+
+static void deps_add_rule(struct xlate_deps *deps, struct rule *rule)
+{
+    /* From the back: what repeats are tables that resubmit to one another. */
+    for (unsigned i = deps->n_rules; i-- > 0;) {
+        if (deps->rules[i] == rule)
+            return;
+    }
+    if (deps->n_rules == deps->rules_size)
+        deps->rules = grow(deps->rules, &deps->rules_size, sizeof *deps->rules);
+    deps->rules[deps->n_rules++] = rule;
+}
+
+static void deps_add_visit(struct xlate_deps *deps, uint8_t table_id, bool rewritten, struct rule *rule)
+{
+    if (deps->n_visits == deps->visits_size)
+        deps->visits = grow(deps->visits, &deps->visits_size, sizeof *deps->visits);
+    deps->visits[deps->n_visits++] = (struct xlate_visit){
+        .table_id = table_id, .rewritten = rewritten, .has_rule = rule, .priority = rule ? rule->priority : 0};
+    deps->tables[table_id / 64] |= UINT64_C(1) << table_id % 64;
+    if (rule)
+        deps_add_rule(deps, rule);
+}
+
+void xlate_note(struct xlate_ctx *ctx, const char *format, ...)
+{
+    char text[256];
+    va_list args;
+
+    if (!ctx->in->trace)
+        return;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    ctx->in->trace->note(ctx->in->trace->arg, ctx->trace_depth, text);
+}
+
+void xlate_fail(struct xlate_ctx *ctx, enum drop_reason reason, const char *text)
+{
+    xlate_note(ctx, " >>>> %s <<<<", text);
+    ctx->out->error = true;
+    ctx->out->drop_reason = reason;
+    ctx->exit = true;
+    ctx->no_set = true;
+}
+
+static struct rule *lookup(struct xlate_ctx *ctx, uint8_t table_id, uint32_t in_port)
+{
+    uint32_t saved = ctx->flow.in_port;
+    struct rule *rule;
+
+    ctx->flow.in_port = in_port;
+    if (!ctx->any_written) {
+        rule = pipeline_lookup(ctx->bridge->pipeline, table_id, &ctx->flow, &ctx->out->wc);
+    } else {
+        struct flow seen;
+
+        memset(&seen, 0, sizeof seen);
+        rule = pipeline_lookup(ctx->bridge->pipeline, table_id, &ctx->flow, &seen);
+        xlate_consult(ctx, &seen);
+    }
+    ctx->flow.in_port = saved;
+    deps_add_visit(&ctx->out->deps, table_id, ctx->any_written || in_port != ctx->in->flow.in_port, rule);
+    return rule;
+}
+
+/* A packet that no rule of the first table wanted: bridge->of10_table_miss says what OpenFlow 1.0 has it do, go to the
+ * controller. From OpenFlow 1.3 on it is dropped (1.3.5, 5.4). */
+static void table_miss(struct xlate_ctx *ctx)
+{
+    const struct bridge_port *bp;
+
+    if (!ctx->bridge->of10_table_miss) {
+        if (ctx->in->trace)
+            ctx->in->trace->action(ctx->in->trace->arg, ctx->trace_depth, "drop");
+        return;
+    }
+    bp = bridge_port_by_ofport(ctx->bridge, ctx->in->flow.in_port);
+    if (bp && bp->config & PORT_CONFIG_NO_PACKET_IN) {
+        xlate_note(ctx, " >> the port is configured to send no packet-ins");
+        return;
+    }
+    if (ctx->in->trace)
+        ctx->in->trace->action(ctx->in->trace->arg, ctx->trace_depth, "CONTROLLER");
+    xlate_controller(ctx, 0 /* OFPR_NO_MATCH */, 0, UINT16_MAX);
+}
+
+void xlate_table(struct xlate_ctx *ctx, uint8_t table_id, uint32_t in_port, bool last)
+{
+    struct rule *old_rule = ctx->rule;
+    uint64_t old_cookie = ctx->cookie;
+    uint8_t old_table = ctx->table_id;
+    unsigned old_depth = ctx->depth, old_trace_depth = ctx->trace_depth;
+    bool first = ctx->n_lookups == 0;
+
+    if (!last)
+        ctx->trace_depth++;
+    if (!first && table_id <= ctx->table_id)
+        ctx->depth++;
+    for (;;) {
+        struct rule *rule;
+
+        if (ctx->depth > XLATE_MAX_DEPTH) {
+            xlate_fail(ctx, DROP_XLATE_LOOP, "over max translation depth 64");
+            break;
+        }
+        if (++ctx->n_lookups > XLATE_MAX_RESUBMITS) {
+            xlate_fail(ctx, DROP_XLATE_LOOP, "over 4096 resubmit actions");
+            break;
+        }
+        rule = lookup(ctx, table_id, in_port);
+        if (ctx->in->trace)
+            ctx->in->trace->table(ctx->in->trace->arg, ctx->trace_depth, table_id, rule, &ctx->flow);
+        ctx->rule = rule;
+        ctx->table_id = table_id;
+        ctx->cookie = rule ? rule->cookie : UINT64_MAX;
+        ctx->goto_table = -1;
+        if (!rule) {
+            if (first)
+                table_miss(ctx);
+            else if (ctx->in->trace)
+                ctx->in->trace->action(ctx->in->trace->arg, ctx->trace_depth, "drop");
+            break;
+        }
+        xlate_acts(ctx, &rule->acts, last);
+        if (ctx->goto_table < 0 || ctx->exit || ctx->freezing)
+            break;
+        table_id = (uint8_t)ctx->goto_table;
+        in_port = ctx->flow.in_port;
+        first = false;
+    }
+    ctx->goto_table = -1;
+    ctx->depth = old_depth;
+    ctx->trace_depth = old_trace_depth;
+    ctx->table_id = old_table;
+    ctx->rule = old_rule;
+    ctx->cookie = old_cookie;
+}
+
+/* Has the packet to be dropped before any table sees it? */
+static bool refused(struct xlate_ctx *ctx)
+{
+    const struct bridge_port *bp = bridge_port_by_ofport(ctx->bridge, ctx->in->flow.in_port);
+
+    if (bp && bp->config & (PORT_CONFIG_DOWN | PORT_CONFIG_NO_RECV)) {
+        xlate_note(ctx, " >> the port is configured to receive nothing");
+        return true;
+    }
+    if (ctx->bridge->frag_mode == 1 /* OFPC_FRAG_DROP */) {
+        XLATE_CONSULT(ctx, ip_frag, IP_FRAG_ANY);
+        if (ctx->flow.pkt.ip_frag & IP_FRAG_ANY) {
+            xlate_note(ctx, " >> fragments are dropped");
+            return true;
+        }
+    }
+    return false;
+}
+
+static void ctx_init(struct xlate_ctx *ctx, const struct xlate_in *in, struct xlate_out *out)
+{
+    ctx->in = in;
+    ctx->out = out;
+    ctx->bridge = in->bridge;
+    ctx->flow = in->flow;
+    ctx->flow.actset_output = OFPORT_UNSET;
+    ctx->base = in->flow.pkt;
+    memset(&ctx->written, 0, sizeof ctx->written);
+    memset(&ctx->dirty, 0, sizeof ctx->dirty);
+    memset(&ctx->committed, 0, sizeof ctx->committed);
+    ctx->any_written = ctx->any_dirty = false;
+    xlate_vlan_init(ctx);
+    ctx->rule = NULL;
+    ctx->cookie = UINT64_MAX;
+    ctx->table_id = 0;
+    ctx->depth = ctx->trace_depth = ctx->n_lookups = 0;
+    ctx->exit = ctx->no_set = ctx->in_set = ctx->unparsed = ctx->freezing = false;
+    ctx->goto_table = -1;
+    ctx->n_set = ctx->n_stack = 0;
+    act_buffer_init(&ctx->frozen);
+    ctx->keep_len = 0;
+    ctx->keep_ops = 0;
+}
+
+/* Ends the program behind the last operation that sends; a program that sends nowhere is a drop with a name. */
+static void finish_program(struct xlate_ctx *ctx)
+{
+    struct xlate_out *out = ctx->out;
+
+    if (out->program.overflow && !out->error)
+        xlate_fail(ctx, DROP_XLATE_ERROR, "the action program became too long");
+    if (out->error || ctx->keep_len == 0) {
+        program_builder_init(&out->program);
+        program_builder_add(&out->program, OP_DROP, out->drop_reason, NULL, 0);
+    } else {
+        out->program.len = ctx->keep_len;
+        out->program.n_ops = ctx->keep_ops;
+    }
+}
+
+void xlate(const struct xlate_in *in, struct xlate_out *out)
+{
+    struct xlate_ctx ctx;
+
+    memset(&out->wc, 0, sizeof out->wc);
+    out->wc.pkt.in_port = UINT32_MAX;
+    out->wc.pkt.recirc_id = UINT32_MAX;
+    program_builder_init(&out->program);
+    deps_reset(&out->deps);
+    out->drop_reason = DROP_POLICY;
+    out->error = false;
+    ctx_init(&ctx, in, out);
+
+    if (in->acts.acts) {
+        xlate_acts(&ctx, &in->acts, true);
+    } else if (!refused(&ctx)) {
+        if (in->flow.pkt.recirc_id != 0)
+            xlate_thaw(&ctx);
+        else
+            xlate_table(&ctx, 0, in->flow.in_port, true);
+    }
+    if (!ctx.freezing)
+        xlate_action_set(&ctx);
+    if (ctx.freezing && !out->error)
+        xlate_freeze_finish(&ctx);
+    finish_program(&ctx);
+    act_buffer_free(&ctx.frozen);
+    out->final = ctx.flow;
+}

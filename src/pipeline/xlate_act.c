@@ -1,0 +1,322 @@
+/* Translation: action lists and the action set. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "src/pipeline/xlate_ctx.h"
+
+#define U32(act) (((const struct act_u32 *)(act))->value)
+
+/* Bits of the TCP flags that fin_timeout waits for: FIN and RST. */
+#define TCP_FIN_RST 0x005
+
+void xlate_trace_action(struct xlate_ctx *ctx, const struct act *act)
+{
+    const struct xlate_trace *trace = ctx->in->trace;
+    struct act_list one = {.acts = act, .len = act->len};
+    char *text;
+
+    if (!trace)
+        return;
+    text = act_list_format(&one, NULL, NULL);
+    trace->action(trace->arg, ctx->trace_depth, text ? text : "?");
+    free(text);
+}
+
+/* The packet's end: an expired TTL. Controllers were told. */
+static void reject(struct xlate_ctx *ctx)
+{
+    ctx->exit = ctx->no_set = true;
+    ctx->out->drop_reason = DROP_ACTION_TTL;
+}
+
+/* OpenFlow 1.0's set_vlan_vid and set_vlan_pcp add a tag to a packet that has none. */
+static void set_vlan_of10(struct xlate_ctx *ctx, uint16_t tci, uint16_t mask)
+{
+    if (xlate_vlan_present(ctx))
+        xlate_vlan_set(ctx, rte_cpu_to_be_16(tci), rte_cpu_to_be_16(mask));
+    else
+        xlate_vlan_push(ctx, RTE_ETHER_TYPE_VLAN, rte_cpu_to_be_16(tci));
+}
+
+static void write_metadata(struct xlate_ctx *ctx, const struct act_metadata *a)
+{
+    ctx->flow.metadata = (ctx->flow.metadata & ~a->mask) | (a->value & a->mask);
+}
+
+/* The rule's timeouts shrink once the connection ends. */
+static void fin_timeout(struct xlate_ctx *ctx, const struct act_fin_timeout *a)
+{
+    struct rule *rule = ctx->rule;
+
+    XLATE_CONSULT(ctx, tcp_flags, RTE_BE16(TCP_FIN_RST));
+    if (!(ctx->flow.pkt.tcp_flags & RTE_BE16(TCP_FIN_RST)) || !ctx->in->side_effects || !rule)
+        return;
+    pipeline_reduce_timeouts(rule->pipeline, rule, a->idle_s, a->hard_s);
+}
+
+static void set_actset_output(struct xlate_ctx *ctx)
+{
+    ctx->flow.actset_output = OFPORT_UNSET;
+    for (unsigned i = 0; i < ctx->n_set; i++) {
+        if (ctx->set[i]->type == ACT_GROUP) {
+            ctx->flow.actset_output = OFPORT_UNSET;
+            return;
+        }
+        if (ctx->set[i]->type == ACT_OUTPUT)
+            ctx->flow.actset_output = ((const struct act_output *)ctx->set[i])->port;
+    }
+}
+
+static void write_actions(struct xlate_ctx *ctx, const struct act_bytes *nested)
+{
+    struct act_list list = {.acts = (const struct act *)nested->data, .len = nested->n};
+
+    ACT_FOR_EACH (act, &list) {
+        if (ctx->n_set == XLATE_ACTION_SET_MAX) {
+            xlate_fail(ctx, DROP_XLATE_ERROR, "over 256 actions in the action set");
+            return;
+        }
+        ctx->set[ctx->n_set++] = act;
+    }
+    set_actset_output(ctx);
+}
+
+static void resubmit(struct xlate_ctx *ctx, const struct act_resubmit *a, bool last)
+{
+    xlate_table(ctx, a->table == 255 ? ctx->table_id : a->table,
+                a->in_port == OFPORT_IN_PORT ? ctx->flow.in_port : a->in_port, last);
+}
+
+static void do_act(struct xlate_ctx *ctx, const struct act *act, bool last)
+{
+    switch ((enum act_type)act->type) {
+    case ACT_OUTPUT: {
+        const struct act_output *a = (const struct act_output *)act;
+        xlate_output(ctx, a->port, a->max_len, last);
+        break;
+    }
+    case ACT_OUTPUT_REG: {
+        const struct act_output_reg *a = (const struct act_output_reg *)act;
+        xlate_output(ctx, xlate_read(ctx, &a->src), a->max_len, last);
+        break;
+    }
+    case ACT_CONTROLLER: {
+        const struct act_controller *a = (const struct act_controller *)act;
+        xlate_controller(ctx, a->reason, a->controller_id, a->max_len);
+        break;
+    }
+    case ACT_ENQUEUE:
+        xlate_output(ctx, ((const struct act_enqueue *)act)->port, 0, last);
+        break;
+    case ACT_SET_FIELD: {
+        const struct act_set_field *a = (const struct act_set_field *)act;
+        xlate_set_field(ctx, a->field, &a->value, &a->mask);
+        break;
+    }
+    case ACT_MOVE:
+        xlate_move(ctx, (const struct act_move *)act);
+        break;
+    case ACT_STACK_PUSH:
+        xlate_stack_push(ctx, &((const struct act_subfield *)act)->sf);
+        break;
+    case ACT_STACK_POP:
+        xlate_stack_pop(ctx, &((const struct act_subfield *)act)->sf);
+        break;
+    case ACT_SET_TUNNEL:
+        ctx->flow.pkt.tun_id = rte_cpu_to_be_64(((const struct act_u64 *)act)->value);
+        ctx->written.pkt.tun_id = UINT64_MAX;
+        ctx->any_written = true;
+        break;
+    case ACT_PUSH_VLAN:
+        xlate_vlan_push_copy(ctx, (uint16_t)U32(act));
+        break;
+    case ACT_POP_VLAN:
+        xlate_vlan_pop(ctx);
+        break;
+    case ACT_SET_VLAN_VID:
+        set_vlan_of10(ctx, U32(act) & 0x0fff, 0x0fff);
+        break;
+    case ACT_SET_VLAN_PCP:
+        set_vlan_of10(ctx, (uint16_t)((U32(act) & 7) << 13), 0xe000);
+        break;
+    case ACT_PUSH_MPLS:
+        xlate_mpls_push(ctx, (uint16_t)U32(act));
+        break;
+    case ACT_POP_MPLS:
+        xlate_mpls_pop(ctx, (uint16_t)U32(act));
+        break;
+    case ACT_SET_MPLS_TTL:
+        xlate_mpls_set_ttl(ctx, (uint8_t)U32(act));
+        break;
+    case ACT_DEC_MPLS_TTL:
+        if (!xlate_mpls_dec_ttl(ctx))
+            reject(ctx);
+        break;
+    case ACT_SET_IP_TTL:
+        xlate_set_ttl(ctx, (uint8_t)U32(act));
+        break;
+    case ACT_DEC_TTL:
+        if (!xlate_dec_ttl(ctx, (const struct act_dec_ttl *)act))
+            reject(ctx);
+        break;
+    case ACT_RESUBMIT:
+        resubmit(ctx, (const struct act_resubmit *)act, last);
+        break;
+    case ACT_EXIT:
+        ctx->exit = true;
+        break;
+    case ACT_FIN_TIMEOUT:
+        fin_timeout(ctx, (const struct act_fin_timeout *)act);
+        break;
+    case ACT_CLEAR_ACTIONS:
+        ctx->n_set = 0;
+        set_actset_output(ctx);
+        break;
+    case ACT_WRITE_ACTIONS:
+        write_actions(ctx, (const struct act_bytes *)act);
+        break;
+    case ACT_WRITE_METADATA:
+        write_metadata(ctx, (const struct act_metadata *)act);
+        break;
+    case ACT_GOTO_TABLE:
+        ctx->goto_table = (int)U32(act);
+        break;
+    case ACT_SET_QUEUE:
+    case ACT_POP_QUEUE:
+    case ACT_NOTE:
+        break;
+    case ACT_GROUP:
+    case ACT_METER:
+    case ACT_PUSH_PBB:
+    case ACT_POP_PBB:
+    case ACT_COPY_TTL_OUT:
+    case ACT_COPY_TTL_IN:
+    case ACT_N_TYPES:
+        xlate_fail(ctx, DROP_XLATE_ERROR, "the action is not supported");
+        break;
+    }
+}
+
+/* Is this the last action that does something, the action set included? */
+static bool is_last(const struct xlate_ctx *ctx, const struct act *act, const struct act_list *list, bool last)
+{
+    return last && ctx->n_set == 0 && (const uint8_t *)act + act->len == (const uint8_t *)list->acts + list->len;
+}
+
+void xlate_acts(struct xlate_ctx *ctx, const struct act_list *list, bool last)
+{
+    if (list->len == 0 && ctx->in->trace)
+        ctx->in->trace->action(ctx->in->trace->arg, ctx->trace_depth, "drop");
+    ACT_FOR_EACH (act, list) {
+        if (ctx->unparsed && xlate_needs_parse(act)) {
+            xlate_freeze(ctx, act, list);
+            return;
+        }
+        if (ctx->in->trace)
+            xlate_trace_action(ctx, act);
+        do_act(ctx, act, is_last(ctx, act, list, last));
+        if (ctx->freezing) {
+            const struct act *next = (const struct act *)((const uint8_t *)act + act->len);
+
+            xlate_freeze(ctx, next, list);
+            return;
+        }
+        if (ctx->exit)
+            return;
+    }
+}
+
+/* The order of OpenFlow 1.3.5, 5.10. Those of a rank other than fields count once, the last one written. */
+static int rank(const struct act *act)
+{
+    switch ((enum act_type)act->type) {
+    case ACT_COPY_TTL_IN:
+        return 0;
+    case ACT_POP_VLAN:
+        return 1;
+    case ACT_POP_MPLS:
+        return 2;
+    case ACT_POP_PBB:
+        return 3;
+    case ACT_PUSH_MPLS:
+        return 4;
+    case ACT_PUSH_PBB:
+        return 5;
+    case ACT_PUSH_VLAN:
+        return 6;
+    case ACT_COPY_TTL_OUT:
+        return 7;
+    case ACT_DEC_TTL:
+        return 8;
+    case ACT_DEC_MPLS_TTL:
+        return 9;
+    case ACT_SET_FIELD:
+    case ACT_MOVE:
+    case ACT_SET_VLAN_VID:
+    case ACT_SET_VLAN_PCP:
+    case ACT_SET_IP_TTL:
+    case ACT_SET_MPLS_TTL:
+    case ACT_SET_TUNNEL:
+        return 10;
+    case ACT_SET_QUEUE:
+        return 11;
+    case ACT_GROUP:
+        return 12;
+    case ACT_OUTPUT:
+    case ACT_OUTPUT_REG:
+    case ACT_CONTROLLER:
+    case ACT_ENQUEUE:
+        return 13;
+    default:
+        return -1;
+    }
+}
+
+#define RANK_SET 10
+#define RANK_GROUP 12
+#define RANK_OUTPUT 13
+
+/* Appends those of one rank. Returns how many. */
+static unsigned collect(const struct xlate_ctx *ctx, int wanted, struct act_buffer *list)
+{
+    const struct act *final = NULL;
+    unsigned n = 0;
+
+    for (unsigned i = 0; i < ctx->n_set; i++) {
+        if (rank(ctx->set[i]) != wanted)
+            continue;
+        n++;
+        final = ctx->set[i];
+        if (wanted == RANK_SET)
+            memcpy(act_buffer_add(list, final->type, final->len), final, final->len);
+    }
+    if (final && wanted != RANK_SET)
+        memcpy(act_buffer_add(list, final->type, final->len), final, final->len);
+    return n;
+}
+
+void xlate_action_set(struct xlate_ctx *ctx)
+{
+    struct act_buffer buffer;
+    struct act_list list;
+    bool exits = ctx->exit;
+
+    if (ctx->no_set || ctx->n_set == 0)
+        return;
+    act_buffer_init(&buffer);
+    for (int r = 0; r < RANK_GROUP; r++)
+        collect(ctx, r, &buffer);
+    /* A group takes the place of an output; without either the packet is dropped. */
+    if (collect(ctx, RANK_GROUP, &buffer) == 0 && collect(ctx, RANK_OUTPUT, &buffer) == 0)
+        buffer.len = 0;
+    ctx->n_set = 0;
+    ctx->in_set = true;
+    ctx->exit = false;
+    list = act_buffer_list(&buffer);
+    if (ctx->in->trace)
+        ctx->in->trace->action_set(ctx->in->trace->arg);
+    xlate_acts(ctx, &list, true);
+    ctx->exit |= exits;
+    act_buffer_free(&buffer);
+}

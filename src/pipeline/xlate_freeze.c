@@ -1,0 +1,137 @@
+/* Translation: stopping where the packet has to be parsed again, and going on behind the recirculation. */
+#include <string.h>
+
+#include "src/flows/recirc.h"
+#include "src/pipeline/xlate_ctx.h"
+
+static bool field_needs_parse(const struct field *field)
+{
+    return field->prereq != PREREQ_NONE || field->id == FIELD_VLAN_TCI || field->id == FIELD_VLAN_VID ||
+           field->id == FIELD_ETH_TYPE;
+}
+
+static bool output_needs_parse(uint32_t ofport)
+{
+    return ofport == OFPORT_TABLE || ofport == OFPORT_NORMAL;
+}
+
+bool xlate_needs_parse(const struct act *act)
+{
+    switch ((enum act_type)act->type) {
+    case ACT_OUTPUT:
+        return output_needs_parse(((const struct act_output *)act)->port);
+    case ACT_SET_FIELD:
+        return field_needs_parse(((const struct act_set_field *)act)->field);
+    case ACT_MOVE: {
+        const struct act_move *move = (const struct act_move *)act;
+        return field_needs_parse(move->src.field) || field_needs_parse(move->dst.field);
+    }
+    case ACT_STACK_PUSH:
+    case ACT_STACK_POP:
+        return field_needs_parse(((const struct act_subfield *)act)->sf.field);
+    case ACT_OUTPUT_REG: /* it may say NORMAL */
+    case ACT_PUSH_VLAN:
+    case ACT_POP_VLAN:
+    case ACT_SET_VLAN_VID:
+    case ACT_SET_VLAN_PCP:
+    case ACT_PUSH_MPLS:
+    case ACT_POP_MPLS:
+    case ACT_SET_MPLS_TTL:
+    case ACT_DEC_MPLS_TTL:
+    case ACT_SET_IP_TTL:
+    case ACT_DEC_TTL:
+    case ACT_COPY_TTL_IN:
+    case ACT_COPY_TTL_OUT:
+    case ACT_RESUBMIT:
+    case ACT_GOTO_TABLE:
+    case ACT_FIN_TIMEOUT:
+        return true;
+    default:
+        return false;
+    }
+}
+
+void xlate_freeze(struct xlate_ctx *ctx, const struct act *act, const struct act_list *list)
+{
+    struct act_list rest = {.acts = act};
+
+    rest.len = (size_t)((const uint8_t *)list->acts + list->len - (const uint8_t *)act);
+    recirc_add_segment(&ctx->frozen, ctx->table_id, ctx->cookie, &rest);
+    ctx->freezing = true;
+}
+
+void xlate_freeze_finish(struct xlate_ctx *ctx)
+{
+    struct recirc_state state;
+    struct act_buffer set;
+    uint32_t id;
+
+    act_buffer_init(&set);
+    for (unsigned i = 0; i < ctx->n_set; i++)
+        memcpy(act_buffer_add(&set, ctx->set[i]->type, ctx->set[i]->len), ctx->set[i], ctx->set[i]->len);
+    memset(&state, 0, sizeof state);
+    state.bridge = ctx->bridge;
+    state.in_port = ctx->flow.in_port;
+    state.in_set = ctx->in_set;
+    state.metadata = ctx->flow.metadata;
+    memcpy(state.reg, ctx->flow.reg, sizeof state.reg);
+    state.n_stack = ctx->n_stack;
+    id = recirc_intern(&state, ctx->stack, &ctx->frozen, &set);
+    act_buffer_free(&set);
+    if (id == 0) {
+        xlate_fail(ctx, DROP_XLATE_ERROR, "too many different recirculations are in use");
+        return;
+    }
+    xlate_note(ctx, " -> recirculated as 0x%x", id);
+    if (ctx->written.pkt.pkt_mark) {
+        struct op_meta op = {.pkt_mark = ctx->flow.pkt.pkt_mark & ctx->written.pkt.pkt_mark,
+                             .pkt_mark_mask = ctx->written.pkt.pkt_mark};
+
+        program_builder_add(&ctx->out->program, OP_SET_META, 0, &op, sizeof op);
+    }
+    xlate_emit(ctx, OP_RECIRC, id);
+}
+
+static void run_segment(void *arg, uint8_t table_id, uint64_t cookie, const struct act_list *list, bool last)
+{
+    struct xlate_ctx *ctx = arg;
+
+    if (ctx->freezing) {
+        /* Frozen anew before it was this segment's turn. */
+        recirc_add_segment(&ctx->frozen, table_id, cookie, list);
+        return;
+    }
+    if (ctx->exit)
+        return;
+    ctx->table_id = table_id;
+    ctx->cookie = cookie;
+    ctx->n_lookups++;
+    ctx->goto_table = -1;
+    if (list->len > 0)
+        xlate_acts(ctx, list, last);
+    if (ctx->goto_table >= 0 && !ctx->exit && !ctx->freezing)
+        xlate_table(ctx, (uint8_t)ctx->goto_table, ctx->flow.in_port, last);
+}
+
+void xlate_thaw(struct xlate_ctx *ctx)
+{
+    const struct recirc *recirc = recirc_get(ctx->in->flow.pkt.recirc_id);
+    struct act_list set;
+
+    if (!recirc || recirc->state.bridge != ctx->bridge) {
+        xlate_fail(ctx, DROP_XLATE_ERROR, "unknown recirculation");
+        return;
+    }
+    ctx->flow.in_port = recirc->state.in_port;
+    ctx->flow.metadata = recirc->state.metadata;
+    memcpy(ctx->flow.reg, recirc->state.reg, sizeof ctx->flow.reg);
+    ctx->n_stack = recirc->state.n_stack;
+    memcpy(ctx->stack, recirc->stack, ctx->n_stack * sizeof ctx->stack[0]);
+    set = recirc->set;
+    ACT_FOR_EACH (act, &set) {
+        if (ctx->n_set < XLATE_ACTION_SET_MAX)
+            ctx->set[ctx->n_set++] = act;
+    }
+    ctx->in_set = recirc->state.in_set;
+    recirc_for_each_segment(recirc, run_segment, ctx);
+}

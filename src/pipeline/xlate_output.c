@@ -1,0 +1,130 @@
+/* Translation: sending packets to ports and to the controller. */
+#include <string.h>
+
+#include "src/flows/punt.h"
+#include "src/pipeline/xlate_ctx.h"
+
+bool xlate_port_sends(const struct bridge_port *bp)
+{
+    return bp->port && !(bp->config & (PORT_CONFIG_DOWN | PORT_CONFIG_NO_FWD));
+}
+
+void xlate_output_port(struct xlate_ctx *ctx, const struct bridge_port *bp)
+{
+    ctx->out->deps.used_ports = true;
+    if (xlate_port_sends(bp))
+        xlate_emit(ctx, OP_OUTPUT, bp->port->index);
+    else
+        xlate_note(ctx, " >> %s does not take packets", bp->name);
+}
+
+/* OFPP_ALL and OFPP_FLOOD: every port but the one it came in on. */
+static void output_many(struct xlate_ctx *ctx, uint32_t unwanted_config)
+{
+    const struct bridge_port *bp;
+
+    ctx->out->deps.used_ports = true;
+    TAILQ_FOREACH (bp, &ctx->bridge->ports, node) {
+        if (bp->ofport != ctx->flow.in_port && !(bp->config & unwanted_config) && xlate_port_sends(bp))
+            xlate_emit(ctx, OP_OUTPUT, bp->port->index);
+    }
+}
+
+static void output_one(struct xlate_ctx *ctx, uint32_t ofport)
+{
+    const struct bridge_port *bp;
+
+    ctx->out->deps.used_ports = true;
+    bp = bridge_port_by_ofport(ctx->bridge, ofport);
+    if (bp)
+        xlate_output_port(ctx, bp);
+    else
+        xlate_note(ctx, " >> Nonexistent output port");
+}
+
+/* The table-miss flow entry (OpenFlow 1.3.5, 5.4): matches everything at priority 0. */
+static bool is_table_miss(const struct rule *rule)
+{
+    static const struct flow none;
+    struct match match;
+
+    if (!rule || rule->priority != 0)
+        return false;
+    rule_match(rule, &match);
+    return memcmp(&match.mask, &none, sizeof none) == 0;
+}
+
+void xlate_controller(struct xlate_ctx *ctx, uint8_t reason, uint16_t controller_id, uint16_t max_len)
+{
+    struct punt punt;
+    uint32_t id;
+
+    memset(&punt, 0, sizeof punt);
+    punt.bridge = ctx->bridge;
+    punt.cookie = ctx->cookie;
+    punt.in_port = ctx->flow.in_port;
+    punt.max_len = max_len;
+    punt.controller_id = controller_id;
+    punt.table_id = ctx->table_id;
+    punt.reason = reason;
+    punt.metadata = ctx->flow.metadata;
+    memcpy(punt.reg, ctx->flow.reg, sizeof punt.reg);
+    id = punt_intern(&punt);
+    if (id == UINT32_MAX) {
+        xlate_note(ctx, " >> too many different packet-ins are in use, not sent");
+        return;
+    }
+    xlate_emit(ctx, OP_PUNT, id);
+}
+
+static void output_controller(struct xlate_ctx *ctx, uint16_t max_len)
+{
+    bool miss = !ctx->in_set && is_table_miss(ctx->rule);
+
+    if (miss) {
+        const struct bridge_port *bp = bridge_port_by_ofport(ctx->bridge, ctx->in->flow.in_port);
+
+        ctx->out->deps.used_ports = true;
+        if (bp && bp->config & PORT_CONFIG_NO_PACKET_IN) {
+            xlate_note(ctx, " >> the port is configured to send no packet-ins");
+            return;
+        }
+    }
+    xlate_controller(ctx, miss ? 0 /* OFPR_NO_MATCH */ : 1 /* OFPR_ACTION */, 0, max_len);
+}
+
+void xlate_output(struct xlate_ctx *ctx, uint32_t ofport, uint16_t max_len, bool last)
+{
+    switch (ofport) {
+    case OFPORT_IN_PORT:
+        output_one(ctx, ctx->flow.in_port);
+        break;
+    case OFPORT_TABLE:
+        /* Only in a packet-out (OpenFlow 1.3.5, 4.5). */
+        if (ctx->in->acts.acts && !ctx->rule)
+            xlate_table(ctx, 0, ctx->flow.in_port, last);
+        break;
+    case OFPORT_NORMAL:
+        xlate_normal(ctx);
+        break;
+    case OFPORT_FLOOD:
+        output_many(ctx, PORT_CONFIG_NO_FLOOD);
+        break;
+    case OFPORT_ALL:
+        output_many(ctx, 0);
+        break;
+    case OFPORT_CONTROLLER:
+        output_controller(ctx, max_len);
+        break;
+    case OFPORT_NONE:
+    case OFPORT_ANY:
+    case OFPORT_UNSET:
+        break;
+    default:
+        if (ofport == ctx->flow.in_port)
+            xlate_note(ctx, " >> skipping output to input port");
+        else
+            output_one(ctx, ofport);
+        break;
+    }
+}
