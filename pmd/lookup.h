@@ -34,6 +34,8 @@ struct lookup_ops {
     /* Look for the packets in the bit set `todo`; return those that were found, found[] filled in. */
     uint64_t (*emc)(const struct lookup *lookup, struct emc *emc, uint64_t todo);
     uint64_t (*tuple)(const struct lookup *lookup, const struct tuple *tuple, uint64_t todo);
+    /* Each packet in a tuple of its own. */
+    uint64_t (*tuples)(const struct lookup *lookup, const struct tuple *const *tuples, uint64_t todo);
 };
 
 /* The fastest that this CPU has. */

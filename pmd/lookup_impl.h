@@ -57,8 +57,7 @@ static uint64_t lookup_emc(const struct lookup *lookup, struct emc *emc, uint64_
     uint8_t candidates[LOOKUP_BURST_MAX];
     uint64_t hits = 0, maybe = 0;
 
-    FOR_EACH_BIT(i, todo)
-    {
+    FOR_EACH_BIT (i, todo) {
         uint32_t hash = lookup->hashes[i];
         const struct emc_bucket *bucket = emc_bucket(emc, hash);
         uint32_t ways = signature_ways(bucket->signature, emc_signature(hash));
@@ -69,8 +68,7 @@ static uint64_t lookup_emc(const struct lookup *lookup, struct emc *emc, uint64_
             maybe |= 1ull << i;
         }
     }
-    FOR_EACH_BIT(i, maybe)
-    {
+    FOR_EACH_BIT (i, maybe) {
         struct emc_bucket *bucket = emc_bucket(emc, lookup->hashes[i]);
 
         for (uint32_t ways = candidates[i]; ways != 0; ways &= ways - 1) {
@@ -95,8 +93,7 @@ static uint64_t lookup_emc(const struct lookup *lookup, struct emc *emc, uint64_
 
 /* Hashes of the packets in `todo`, buckets prefetched. Specialised by the number of words for masks of one line. */
 #define HASH_ALL(HASH)                                                                                                 \
-    FOR_EACH_BIT(i, todo)                                                                                              \
-    {                                                                                                                  \
+    FOR_EACH_BIT (i, todo) {                                                                                           \
         hashes[i] = HASH;                                                                                              \
         rte_prefetch0(&buckets[(uint32_t)hashes[i] & mask]);                                                           \
     }                                                                                                                  \
@@ -149,6 +146,20 @@ static __rte_always_inline struct megaflow *probe(const struct lookup *lookup, c
     }
 }
 
+/* The candidates in a home bucket; the first megaflow of them is on its way. False: nothing to confirm. */
+static __rte_always_inline bool candidates_of(const struct lookup *lookup, const struct tuple_bucket *bucket,
+                                              uint64_t hash, uint8_t *candidates)
+{
+    uint32_t ways = signature_ways(bucket->signature, tuple_signature(hash));
+
+    *candidates = (uint8_t)ways;
+    if (ways != 0) {
+        prefetch_megaflow(lookup, __atomic_load_n(&bucket->id[__builtin_ctz(ways)], __ATOMIC_RELAXED));
+        return true;
+    }
+    return unlikely(__atomic_load_n(&bucket->passed_by, __ATOMIC_RELAXED) != 0);
+}
+
 static uint64_t lookup_tuple(const struct lookup *lookup, const struct tuple *tuple, uint64_t todo)
 {
     uint64_t hashes[LOOKUP_BURST_MAX];
@@ -158,22 +169,42 @@ static uint64_t lookup_tuple(const struct lookup *lookup, const struct tuple *tu
     const struct tuple_bucket *buckets = tuple_table(tuple, &mask);
 
     hash_all(lookup, tuple, todo, buckets, mask, hashes);
-    FOR_EACH_BIT(i, todo)
-    {
-        const struct tuple_bucket *bucket = &buckets[(uint32_t)hashes[i] & mask];
-        uint32_t ways = signature_ways(bucket->signature, tuple_signature(hashes[i]));
+    FOR_EACH_BIT (i, todo) {
+        if (candidates_of(lookup, &buckets[(uint32_t)hashes[i] & mask], hashes[i], &candidates[i]))
+            maybe |= 1ull << i;
+    }
+    FOR_EACH_BIT (i, maybe) {
+        struct megaflow *mf = probe(lookup, buckets, mask, hashes[i], candidates[i], i);
 
-        candidates[i] = (uint8_t)ways;
-        if (ways != 0) {
-            prefetch_megaflow(lookup, __atomic_load_n(&bucket->id[__builtin_ctz(ways)], __ATOMIC_RELAXED));
-            maybe |= 1ull << i;
-        } else if (unlikely(__atomic_load_n(&bucket->passed_by, __ATOMIC_RELAXED) != 0)) {
-            maybe |= 1ull << i;
+        if (mf != NULL) {
+            lookup->found[i] = mf;
+            hits |= 1ull << i;
         }
     }
-    FOR_EACH_BIT(i, maybe)
-    {
-        struct megaflow *mf = probe(lookup, buckets, mask, hashes[i], candidates[i], i);
+    return hits;
+}
+
+static uint64_t lookup_tuples(const struct lookup *lookup, const struct tuple *const *tuples, uint64_t todo)
+{
+    struct {
+        const struct tuple_bucket *buckets;
+        uint64_t hash;
+        uint32_t mask;
+        uint8_t candidates;
+    } at[LOOKUP_BURST_MAX];
+    uint64_t hits = 0, maybe = 0;
+
+    FOR_EACH_BIT (i, todo) {
+        at[i].buckets = tuple_table(tuples[i], &at[i].mask);
+        at[i].hash = tuple_hash(tuples[i], &lookup->keys[i], lookup->n_lines[i]);
+        rte_prefetch0(&at[i].buckets[(uint32_t)at[i].hash & at[i].mask]);
+    }
+    FOR_EACH_BIT (i, todo) {
+        if (candidates_of(lookup, &at[i].buckets[(uint32_t)at[i].hash & at[i].mask], at[i].hash, &at[i].candidates))
+            maybe |= 1ull << i;
+    }
+    FOR_EACH_BIT (i, maybe) {
+        struct megaflow *mf = probe(lookup, at[i].buckets, at[i].mask, at[i].hash, at[i].candidates, i);
 
         if (mf != NULL) {
             lookup->found[i] = mf;
@@ -189,4 +220,5 @@ const struct lookup_ops LOOKUP_OPS = {
     .same = lookup_same,
     .emc = lookup_emc,
     .tuple = lookup_tuple,
+    .tuples = lookup_tuples,
 };

@@ -1,88 +1,8 @@
-#include <rte_prefetch.h>
-
-#include "pmd/key_inline.h"
 #include "pmd/poll_thread.h"
 
 static inline uint64_t first_bits(unsigned n)
 {
     return n >= 64 ? UINT64_MAX : (1ull << n) - 1;
-}
-
-static inline struct lookup lookup_in_hand(struct poll_thread *thread)
-{
-    return (struct lookup){
-        .slots = thread->slots,
-        .counters = thread->megaflow_counters,
-        .keys = thread->keys,
-        .n_lines = thread->n_lines,
-        .hashes = thread->hashes,
-        .found = thread->found,
-    };
-}
-
-/* Packets that the dominant megaflow matches: one compare each, no hash. */
-static uint64_t lookup_dominant(struct poll_thread *thread, unsigned n)
-{
-    const struct lookup lookup = lookup_in_hand(thread);
-    uint64_t hits = thread->lookup->same(&lookup, thread->dominant, n);
-    unsigned n_hits = (unsigned)__builtin_popcountll(hits);
-
-    COUNT(thread->counters.emc_hits, n_hits);
-    if (n_hits < n) {
-        FOR_EACH_BIT(i, hits)
-        thread->found[i] = thread->dominant;
-    }
-    if (2 * n_hits < n)
-        thread->dominant = NULL;
-    stage_end(thread, PMD_STAGE_EMC);
-    return hits;
-}
-
-/* Looks up the keys in hand that are in `todo`: found[] for the bits that are returned. */
-static uint64_t lookup_caches(struct poll_thread *thread, uint64_t todo)
-{
-    const struct lookup lookup = lookup_in_hand(thread);
-    const struct tuple_list *list = __atomic_load_n(&thread->dp->tss.list, __ATOMIC_ACQUIRE);
-    uint64_t all = todo;
-
-    if (unlikely(list->generation != thread->order.generation))
-        tuple_order_follow(&thread->order, list);
-
-    /* One tuple costs no more than the cache does, and has no entries to fall out. */
-    bool use_emc = thread->emc.capacity > 0 && thread->order.n > 1;
-    if (use_emc) {
-        FOR_EACH_BIT(i, todo)
-        {
-            thread->hashes[i] = flow_key_hash_inline(&thread->keys[i], thread->n_lines[i]);
-            rte_prefetch0(emc_bucket(&thread->emc, thread->hashes[i]));
-        }
-        todo &= ~thread->lookup->emc(&lookup, &thread->emc, todo);
-        COUNT(thread->counters.emc_hits, (unsigned)__builtin_popcountll(all & ~todo));
-        stage_end(thread, PMD_STAGE_EMC);
-    }
-    if (todo == 0)
-        return all;
-
-    uint64_t tss_todo = todo, probed = 0;
-    for (uint32_t i = 0; i < thread->order.n && todo != 0; i++) {
-        const struct tuple_ref *ref = &thread->order.refs[i];
-
-        probed += (unsigned)__builtin_popcountll(todo);
-        uint64_t hits = thread->lookup->tuple(&lookup, ref->tuple, todo);
-        if (hits != 0) {
-            thread->order.hits[ref->slot] += (unsigned)__builtin_popcountll(hits);
-            todo &= ~hits;
-        }
-    }
-    uint64_t hits = tss_todo & ~todo;
-    if (use_emc) {
-        FOR_EACH_BIT(i, hits)
-        emc_insert(&thread->emc, thread->hashes[i], thread->found[i]->id);
-    }
-    COUNT(thread->counters.tss_lookups, probed);
-    COUNT(thread->counters.tss_hits, (unsigned)__builtin_popcountll(hits));
-    stage_end(thread, PMD_STAGE_TSS);
-    return all & ~todo;
 }
 
 /* The group of `mf` in this burst, made if it is the first packet. O(1): the megaflow's counters remember the place. */
@@ -130,8 +50,7 @@ static void run_outputs(struct poll_thread *thread, const struct program *progra
 {
     unsigned left = program->n_ops;
 
-    PROGRAM_FOR_EACH(op, program)
-    {
+    PROGRAM_FOR_EACH (op, program) {
         struct rte_mbuf *copies[BURST];
         unsigned n_copies = 0;
 
@@ -156,8 +75,7 @@ static void run_outputs(struct poll_thread *thread, const struct program *progra
 /* The operations that write metadata need it to be there. */
 static bool program_uses_meta(const struct program *program)
 {
-    PROGRAM_FOR_EACH(op, program)
-    {
+    PROGRAM_FOR_EACH (op, program) {
         if (op->type == OP_SET_META)
             return true;
     }
@@ -270,8 +188,7 @@ static void classify_and_run(struct poll_thread *thread, struct rte_mbuf **packe
     if (found != all)
         found |= lookup_caches(thread, all & ~found);
 
-    FOR_EACH_BIT(i, found)
-    {
+    FOR_EACH_BIT (i, found) {
         struct group *group = group_of(thread, thread->found[i]);
 
         if (unlikely(group->young)) {
@@ -285,8 +202,7 @@ static void classify_and_run(struct poll_thread *thread, struct rte_mbuf **packe
     }
     uint64_t missed = all & ~found;
     if (unlikely(missed != 0)) {
-        FOR_EACH_BIT(i, missed)
-        {
+        FOR_EACH_BIT (i, missed) {
             if (mixed)
                 context_from_meta(thread, packets[i]);
             miss_packet(thread, &thread->keys[i], thread->n_lines[i], packets[i]);

@@ -206,7 +206,7 @@ struct poll_thread *poll_thread_create(struct datapath *dp, unsigned index, unsi
     thread->tx = (void *)(thread->port_counters + PORT_MAX);
     if (thread->up == NULL || thread->down == NULL || thread->megaflow_counters == NULL ||
         thread->ports_memory.ptr == NULL || emc_init(&thread->emc, dp->params.emc_entries, socket) != 0 ||
-        tuple_order_init(&thread->order, dp->params.mask_limit) != 0 ||
+        tuple_order_init(&thread->order, dp->params.mask_limit, dp->params.megaflow_limit, socket) != 0 ||
         pending_init(&thread->pending, RTE_MIN(ring, (uint32_t)PENDING_FLOWS_MAX)) != 0) {
         poll_thread_destroy(thread);
         return NULL;

@@ -2,6 +2,7 @@
  *
  *   poll_thread.c  the loop: turns, quiescence, sleep, the millisecond tick
  *   poll_burst.c   a burst: parse, look up, group by megaflow, run programs
+ *   poll_lookup.c  the caches and the classifier, in order
  *   poll_miss.c    packets to and from the control thread, unresolved flows
  *   poll_tx.c      buffers per output port, sending
  *
@@ -147,6 +148,12 @@ void burst_again(struct poll_thread *thread, struct rte_mbuf **packets, unsigned
 /* Runs `program` on a packet that has its struct packet_meta. */
 void burst_run_one(struct poll_thread *thread, const struct program *program, struct rte_mbuf *packet);
 void poll_sink_init(struct poll_thread *thread);
+
+/* --- poll_lookup.c: of the keys in hand. Return the packets that were found, thread->found[] filled in -------------*/
+
+/* Packets that thread->dominant matches: one compare each, no hash. found[] is left alone if those are all. */
+uint64_t lookup_dominant(struct poll_thread *thread, unsigned n);
+uint64_t lookup_caches(struct poll_thread *thread, uint64_t todo);
 
 /* --- poll_miss.c ---------------------------------------------------------------------------------------------------*/
 

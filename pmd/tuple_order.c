@@ -8,8 +8,14 @@
 #define SORT_MAX 64
 #define PASSES 4
 
-int tuple_order_init(struct tuple_order *order, uint32_t mask_limit)
+/* Bytes of guesses: enough that two flows seldom share one, not so many that they leave the cache for nothing. */
+#define GUESSES_PER_FLOW 2
+#define GUESSES_MAX (1u << 22)
+
+int tuple_order_init(struct tuple_order *order, uint32_t mask_limit, uint32_t n_flows, int socket)
 {
+    uint32_t n_guesses = rte_align32pow2(RTE_MIN(n_flows, GUESSES_MAX / GUESSES_PER_FLOW)) * GUESSES_PER_FLOW;
+
     memset(order, 0, sizeof *order);
     order->generation = UINT64_MAX;
     order->limit = mask_limit;
@@ -17,7 +23,12 @@ int tuple_order_init(struct tuple_order *order, uint32_t mask_limit)
     order->spare = calloc(mask_limit, sizeof *order->spare);
     order->hits = calloc(mask_limit, sizeof *order->hits);
     order->at = calloc(mask_limit, sizeof *order->at);
-    if (order->refs == NULL || order->spare == NULL || order->hits == NULL || order->at == NULL) {
+    order->by_slot = calloc(RTE_MAX(mask_limit, (uint32_t)TUPLE_GUESS_SLOTS), sizeof *order->by_slot);
+    order->guess_memory = hugemem_alloc(n_guesses, socket);
+    order->guess = order->guess_memory.ptr;
+    order->guess_mask = n_guesses - 1;
+    if (order->refs == NULL || order->spare == NULL || order->hits == NULL || order->at == NULL ||
+        order->by_slot == NULL || order->guess == NULL) {
         tuple_order_fini(order);
         return -ENOMEM;
     }
@@ -30,6 +41,8 @@ void tuple_order_fini(struct tuple_order *order)
     free(order->spare);
     free(order->hits);
     free(order->at);
+    free(order->by_slot);
+    hugemem_free(&order->guess_memory);
     memset(order, 0, sizeof *order);
 }
 
@@ -57,6 +70,10 @@ void tuple_order_follow(struct tuple_order *order, const struct tuple_list *list
             order->at[slot] = 0;
         }
     }
+    for (uint32_t i = 0; i < order->n; i++)
+        order->by_slot[order->refs[i].slot] = NULL;
+    for (uint32_t i = 0; i < n; i++)
+        order->by_slot[refs[i].slot] = refs[i].tuple;
     order->spare = order->refs;
     order->refs = refs;
     order->n = n;

@@ -1,11 +1,13 @@
-/* The order in which one poll-mode thread tries the tuples: the ones that were hit most lately first. That thread's
- * alone.
+/* The order in which one poll-mode thread tries the tuples: first the one where a packet with the same hash was found
+ * before (a guess, one byte a flow), then the ones that were hit most lately. That thread's alone.
  */
 #ifndef PMD_TUPLE_ORDER_H
 #define PMD_TUPLE_ORDER_H
 
+#include <rte_prefetch.h>
 #include <stdint.h>
 
+#include "pmd/hugemem.h"
 #include "pmd/tss.h"
 
 struct tuple_order {
@@ -13,16 +15,43 @@ struct tuple_order {
     uint32_t n;
     uint32_t limit;
     struct tuple_ref *refs, *spare;
-    uint32_t *hits; /* by slot */
-    uint32_t *at;   /* scratch, by slot: index + 1 in the new list */
+    uint32_t *hits;         /* by slot */
+    uint32_t *at;           /* scratch, by slot: index + 1 in the new list */
+    struct tuple **by_slot; /* as refs[]; NULL if the slot has no tuple */
+
+    uint8_t *guess; /* by hash: slot + 1, 0 = no idea; slots from TUPLE_GUESS_SLOTS on are not guessed */
+    uint32_t guess_mask;
+    struct hugemem guess_memory;
 };
 
-int tuple_order_init(struct tuple_order *order, uint32_t mask_limit);
+#define TUPLE_GUESS_SLOTS 255
+
+/* `n_flows`: for about so many flows guesses are good. Returns 0 or -ENOMEM. */
+int tuple_order_init(struct tuple_order *order, uint32_t mask_limit, uint32_t n_flows, int socket);
 void tuple_order_fini(struct tuple_order *order);
 
 /* Takes over the tuples of `list`, keeping the order of those it knew. O(tuples). */
 void tuple_order_follow(struct tuple_order *order, const struct tuple_list *list);
 /* Moves tuples with more hits forward and lets old hits fade. O(tuples); call it about every millisecond. */
 void tuple_order_rank(struct tuple_order *order);
+
+static inline void tuple_guess_prefetch(const struct tuple_order *order, uint32_t hash)
+{
+    rte_prefetch0(&order->guess[hash & order->guess_mask]);
+}
+
+/* NULL: no idea. */
+static inline const struct tuple *tuple_guess(const struct tuple_order *order, uint32_t hash)
+{
+    uint32_t guess = order->guess[hash & order->guess_mask];
+
+    return guess != 0 ? order->by_slot[guess - 1] : NULL;
+}
+
+static inline void tuple_guess_learn(struct tuple_order *order, uint32_t hash, uint32_t slot)
+{
+    if (slot < TUPLE_GUESS_SLOTS)
+        order->guess[hash & order->guess_mask] = (uint8_t)(slot + 1);
+}
 
 #endif
