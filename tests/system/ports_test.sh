@@ -26,11 +26,14 @@ cross_stop() {
     grep -q '^mbufs in use: 0$' "$TEST_DIR/$1.log" || fail "packets were lost track of: $(grep '^mbufs' "$TEST_DIR/$1.log")"
 }
 
+# guest_up g1|g2 [OPTION...]
 guest_up() {
-    if [ "$1" = g1 ]; then
-        guest up "$(name g1)" "$sockets/client.sock" --server --ip 10.77.0.1/24 --mac 02:00:00:00:77:01
+    local guest=$1
+    shift
+    if [ "$guest" = g1 ]; then
+        guest up "$(name g1)" "$sockets/client.sock" --server --ip 10.77.0.1/24 --mac 02:00:00:00:77:01 "$@"
     else
-        guest up "$(name g2)" "$sockets/server.sock" --ip 10.77.0.2/24 --mac 02:00:00:00:77:02
+        guest up "$(name g2)" "$sockets/server.sock" --ip 10.77.0.2/24 --mac 02:00:00:00:77:02 "$@"
     fi
 }
 
@@ -79,6 +82,46 @@ on_exit netns "$(name g2)"
 vhost_round hugepages --in-memory -m 64
 vhost_round no-hugepages --no-huge --no-shconf -m 128
 
+# echo_start COMMAND_PREFIX...: answers UDP on port 7 there
+echo_start() {
+    background echo "$@" "$PYTHON" -c '
+import socket
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.bind(("", 7))
+while True:
+    data, peer = s.recvfrom(100)
+    s.sendto(data, peer)'
+    ECHO=$PID
+    sleep 0.3
+}
+
+# flows_answered ADDRESS COMMAND_PREFIX...: 64 flows, so that the kernels spread them over all queues
+flows_answered() {
+    local address=$1
+    shift
+    "$@" "$PYTHON" -c '
+import socket, sys
+for flow in range(64):
+    s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    s.settimeout(2)
+    s.sendto(b"x", (sys.argv[1], 7))
+    assert s.recv(10) == b"x"' "$address" || fail "a flow on some queue is not answered"
+}
+
+for queues in 1 2 4; do
+    step "guests with three queue pairs on ports with $queues"
+    cross_start "queues-$queues" "client:$sockets/client.sock" "server:$sockets/server.sock" -q $queues -- --in-memory -m 64
+    guest_up g1 --queues 3
+    guest_up g2 --queues 3
+    wait_until 10 guests_ping
+    echo_start ip netns exec "$(name g2)"
+    flows_answered 10.77.0.2 ip netns exec "$(name g1)"
+    kill "$ECHO"
+    cross_stop "queues-$queues"
+    guest down "$(name g1)"
+    guest down "$(name g2)"
+done
+
 step "two TAPs with three queues and MTU 9000, as hosts in namespaces"
 ns_make h1
 ns_make h2
@@ -93,22 +136,8 @@ in_ns h1 ip link set eth0 mtu 9000 up
 in_ns h2 ip link set eth0 mtu 9000 up
 ping_ok h1 10.78.0.2
 in_ns h1 ping -q -n -c 2 -i 0.2 -W 1 -M do -s 8900 10.78.0.2 >/dev/null || fail "long frames do not pass"
-# Many flows, so that the kernel spreads them over all queues.
-background echo ip netns exec "$(ns_name h2)" "$PYTHON" -c '
-import socket
-s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-s.bind(("10.78.0.2", 7))
-while True:
-    data, peer = s.recvfrom(100)
-    s.sendto(data, peer)'
-sleep 0.3
-in_ns h1 "$PYTHON" -c '
-import socket
-for flow in range(64):
-    s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    s.settimeout(2)
-    s.sendto(b"x", ("10.78.0.2", 7))
-    assert s.recv(10) == b"x"' || fail "a flow on some queue is not answered"
+echo_start ip netns exec "$(ns_name h2)"
+flows_answered 10.78.0.2 ip netns exec "$(ns_name h1)"
 step "a TAP that goes down is reported"
 in_ns h2 ip link set eth0 down
 wait_until 5 grep -q '^event b down' "$TEST_DIR/tap.log"
