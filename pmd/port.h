@@ -1,4 +1,4 @@
-/* Datapath ports: one face over DPDK Ethernet devices (PCI or vdev, TAPs included) and vhost-user sockets.
+/* Datapath ports: one face over DPDK Ethernet devices (PCI or vdev), the kernel's TAPs and vhost-user sockets.
  *
  * The control thread creates, starts and destroys ports. Poll-mode threads receive from the queues that were given to
  * them and send to any port. A port that was removed from the datapath is destroyed only after a grace period.
