@@ -1,0 +1,68 @@
+/* Actions and instructions to and from the wire. Private to the codec. */
+#ifndef SRC_OPENFLOW_ACT_WIRE_H
+#define SRC_OPENFLOW_ACT_WIRE_H
+
+#include "src/openflow/buf.h"
+#include "src/openflow/wire.h"
+#include "src/pipeline/act.h"
+
+/* Reads the actions that fill `r` and appends them to `acts`. Returns 0 or an enum of_error. Whether they fit a match
+ * is act_list_check()'s. */
+int acts_decode(struct reader *r, uint8_t version, struct act_buffer *acts);
+
+/* Instructions that fill `r`; OpenFlow 1.1 and later. The list is in the order of execution. */
+int instructions_decode(struct reader *r, uint8_t version, struct act_buffer *acts);
+
+/* Writes what `version` can express. `match` (of the rule; NULL if there is none) decides where later versions split an
+ * OpenFlow 1.0 action. */
+void acts_encode(struct of_buf *buf, const struct act_list *list, uint8_t version, const struct match *match);
+/* Instructions; in OpenFlow 1.0 plain actions. */
+void instructions_encode(struct of_buf *buf, const struct act_list *list, uint8_t version, const struct match *match);
+
+/* Parts of the above. A body is what follows type, length (and experimenter and subtype); all of it must be read. */
+int act_decode_of10(struct reader *body, uint16_t type, struct act_buffer *acts);
+int act_decode_of13(struct reader *body, uint16_t type, uint8_t version, struct act_buffer *acts);
+int act_decode_nicira(struct reader *body, uint16_t subtype, struct act_buffer *acts);
+void act_encode_nicira(struct of_buf *buf, const struct act *act);
+/* A set_field as NXAST_REG_LOAD, or NXAST_REG_LOAD2 where one load cannot say it. */
+void act_encode_load(struct of_buf *buf, const struct act_set_field *act);
+/* A set_field of label or traffic class as NXAST_SET_MPLS_LABEL or NXAST_SET_MPLS_TC. */
+void act_encode_mpls(struct of_buf *buf, const struct act_set_field *act);
+
+/* A Nicira action's frame: returns where it starts; end patches the length and pads to 8. */
+size_t nicira_begin(struct of_buf *buf, uint16_t subtype);
+void act_end(struct of_buf *buf, size_t start);
+
+/* The subtype numbers that OpenFlow 1.0's encoder needs for standard actions. */
+enum {
+    NXAST_RESUBMIT = 1,
+    NXAST_SET_TUNNEL = 2,
+    NXAST_SET_QUEUE = 4,
+    NXAST_POP_QUEUE = 5,
+    NXAST_REG_MOVE = 6,
+    NXAST_REG_LOAD = 7,
+    NXAST_NOTE = 8,
+    NXAST_SET_TUNNEL64 = 9,
+    NXAST_RESUBMIT_TABLE = 14,
+    NXAST_OUTPUT_REG = 15,
+    NXAST_EXIT = 17,
+    NXAST_DEC_TTL = 18,
+    NXAST_FIN_TIMEOUT = 19,
+    NXAST_CONTROLLER = 20,
+    NXAST_DEC_TTL_CNT_IDS = 21,
+    NXAST_WRITE_METADATA = 22,
+    NXAST_PUSH_MPLS = 23,
+    NXAST_POP_MPLS = 24,
+    NXAST_SET_MPLS_TTL = 25,
+    NXAST_DEC_MPLS_TTL = 26,
+    NXAST_STACK_PUSH = 27,
+    NXAST_STACK_POP = 28,
+    NXAST_SET_MPLS_LABEL = 30,
+    NXAST_SET_MPLS_TC = 31,
+    NXAST_OUTPUT_REG2 = 32,
+    NXAST_REG_LOAD2 = 33,
+    NXAST_CONTROLLER2 = 37,
+    NXAST_GROUP = 40,
+};
+
+#endif

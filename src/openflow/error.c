@@ -1,0 +1,111 @@
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "src/openflow/error.h"
+#include "src/openflow/error_vendor.h"
+#include "src/openflow/msg.h"
+
+static const struct {
+    const char *name, *text;
+    int16_t type10, code10, type13, code13;
+} errors[OFPERR_N] = {[OFPERR_NONE] = {"NONE", "no error", 0, 0, 0, 0},
+#define X(symbol, t10, c10, t13, c13, text) [symbol] = {#symbol, text, t10, c10, t13, c13},
+                      OF_ERRORS(X)
+#undef X
+};
+
+/* Errors that OpenFlow 1.0 lacks and Nicira's extension adds (message of type 0xb0c2): with type and code of that. */
+static const struct {
+    enum of_error error;
+    uint16_t type, code;
+} vendor10[] = {
+    {OFPERR_BMC_BAD_FIELD, 0, 263},          {OFPERR_BMC_BAD_VALUE, 1, 258},    {OFPERR_BMC_BAD_MASK, 1, 259},
+    {OFPERR_BMC_BAD_PREREQ, 1, 260},         {OFPERR_BMC_DUP_FIELD, 1, 261},    {OFPERR_BMC_BAD_WILDCARDS, 1, 262},
+    {OFPERR_BRC_BAD_TABLE_ID, 1, 512},       {OFPERR_RRFC_BAD_ROLE, 1, 513},    {OFPERR_BRC_BAD_PORT, 1, 514},
+    {OFPERR_BAC_MATCH_INCONSISTENT, 1, 522}, {OFPERR_BAC_BAD_SET_TYPE, 1, 523}, {OFPERR_BAC_BAD_SET_LEN, 1, 524},
+    {OFPERR_BAC_BAD_SET_ARGUMENT, 1, 525},   {OFPERR_RRFC_STALE, 1, 534},       {OFPERR_BIC_UNSUP_INST, 2, 257},
+    {OFPERR_FMFC_BAD_FLAGS, 3, 258},
+};
+
+static const char *skip_prefix(const char *symbol)
+{
+    static const char prefix[] = "OFPERR_";
+    size_t i = 0;
+
+    while (prefix[i] && symbol[i] == prefix[i])
+        i++;
+    return prefix[i] ? symbol : symbol + i;
+}
+
+const char *of_error_name(enum of_error error)
+{
+    return error < OFPERR_N ? skip_prefix(errors[error].name) : "UNKNOWN";
+}
+
+const char *of_error_text(enum of_error error)
+{
+    return error < OFPERR_N ? errors[error].text : "unknown error";
+}
+
+/* For errors that OpenFlow 1.0 has neither itself nor from a vendor. */
+static enum of_error nearest10(enum of_error error)
+{
+    if (error >= OFPERR_BIC_UNKNOWN_INST && error <= OFPERR_BIC_DUP_INST)
+        return OFPERR_BAC_BAD_ARGUMENT;
+    if (error >= OFPERR_FMFC_UNKNOWN && error <= OFPERR_FMFC_BAD_FLAGS)
+        return error == OFPERR_FMFC_BAD_TABLE_ID ? OFPERR_FMFC_EPERM : OFPERR_FMFC_BAD_COMMAND;
+    if (error >= OFPERR_BMC_BAD_TYPE && error <= OFPERR_BMC_EPERM)
+        return error == OFPERR_BMC_BAD_LEN ? OFPERR_BRC_BAD_LEN : OFPERR_BRC_EPERM;
+    if (error >= OFPERR_PMFC_BAD_PORT && error <= OFPERR_PMFC_EPERM)
+        return OFPERR_PMFC_BAD_PORT;
+    return OFPERR_BRC_EPERM;
+}
+
+void of_error_wire(enum of_error error, uint8_t version, uint16_t *type, uint16_t *code)
+{
+    if (error >= OFPERR_N)
+        error = OFPERR_BRC_EPERM;
+    if (version == OF10) {
+        bool beyond = (error >= OFPERR_BRC_BAD_TABLE_ID && error <= OFPERR_BRC_MULTIPART_BUFFER_OVERFLOW) ||
+                      (error >= OFPERR_BAC_BAD_OUT_GROUP && error <= OFPERR_BAC_BAD_SET_ARGUMENT);
+
+        if (errors[error].type10 < 0 || beyond)
+            error = beyond && error >= OFPERR_BAC_BAD_OUT_GROUP ? OFPERR_BAC_BAD_ARGUMENT : nearest10(error);
+        *type = (uint16_t)errors[error].type10;
+        *code = (uint16_t)errors[error].code10;
+    } else {
+        *type = (uint16_t)errors[error].type13;
+        *code = (uint16_t)errors[error].code13;
+    }
+}
+
+bool of_error_vendor10(enum of_error error, uint16_t *type, uint16_t *code)
+{
+    for (size_t i = 0; i < sizeof(vendor10) / sizeof(vendor10[0]); i++)
+        if (vendor10[i].error == error) {
+            *type = vendor10[i].type;
+            *code = vendor10[i].code;
+            return true;
+        }
+    return false;
+}
+
+enum of_error of_error_from_vendor10(uint16_t type, uint16_t code)
+{
+    for (size_t i = 0; i < sizeof(vendor10) / sizeof(vendor10[0]); i++)
+        if (vendor10[i].type == type && vendor10[i].code == code)
+            return vendor10[i].error;
+    return OFPERR_NONE;
+}
+
+enum of_error of_error_from_wire(uint8_t version, uint16_t type, uint16_t code)
+{
+    for (int i = OFPERR_NONE + 1; i < OFPERR_N; i++) {
+        uint16_t t, c;
+
+        of_error_wire(i, version, &t, &c);
+        if (t == type && c == code)
+            return i;
+    }
+    return OFPERR_NONE;
+}

@@ -1,0 +1,84 @@
+/* Which asynchronous messages a controller wants: OpenFlow 1.3.5, 7.3.10; 1.4.1, 7.3.10; NXT_SET_ASYNC_CONFIG. */
+#include "src/openflow/msg_codec.h"
+
+/* The bitmaps in the order of OpenFlow 1.4's property types, slave before master. */
+static uint32_t *bitmap_of(struct of_async *a, unsigned property)
+{
+    uint32_t *all[] = {a->packet_in,   a->port_status,  a->flow_removed,
+                       a->role_status, a->table_status, a->requestforward};
+
+    return property / 2 < 6 ? &all[property / 2][property % 2 ? 0 : 1] : NULL;
+}
+
+static int decode_properties(struct reader *r, struct of_async *a)
+{
+    struct reader value;
+    uint16_t type;
+    int more;
+
+    while ((more = read_property(r, &type, &value)) > 0) {
+        uint32_t *bitmap = bitmap_of(a, type);
+
+        if (!bitmap)
+            continue; /* an experimenter's, or of a later version */
+        *bitmap = read_u32(&value);
+        if (value.bad || value.left)
+            return OFPERR_BRC_BAD_LEN;
+        a->present |= 1u << type;
+    }
+    return more < 0 ? OFPERR_BRC_BAD_LEN : 0;
+}
+
+static void decode_pairs(struct reader *r, struct of_async *a)
+{
+    for (int i = 0; i < 2; i++)
+        a->packet_in[i] = read_u32(r);
+    for (int i = 0; i < 2; i++)
+        a->port_status[i] = read_u32(r);
+    for (int i = 0; i < 2; i++)
+        a->flow_removed[i] = read_u32(r);
+    a->present = 0x3f;
+}
+
+int decode_async(struct reader *r, const struct of_decode_options *options, struct of_msg *msg)
+{
+    if (msg->version >= OF14) {
+        msg->async.partial = true;
+        return decode_properties(r, &msg->async);
+    }
+    decode_pairs(r, &msg->async);
+    return 0;
+}
+
+int decode_nx_async(struct reader *r, const struct of_decode_options *options, struct of_msg *msg)
+{
+    msg->async.nx = true;
+    decode_pairs(r, &msg->async);
+    return 0;
+}
+
+void encode_async(const struct of_msg *msg, struct of_buf *buf)
+{
+    struct of_async a = msg->async;
+    size_t start;
+
+    if (a.nx)
+        start = msg_begin_vendor(buf, msg->version, msg->xid, OF_EXPERIMENTER_NICIRA, NXT_SET_ASYNC_CONFIG);
+    else
+        start = msg_begin(buf, msg->type, msg->version, msg->xid);
+    if (a.nx || msg->version < OF14) {
+        for (unsigned property = 0; property < 6; property += 2) {
+            of_buf_add_u32(buf, *bitmap_of(&a, property + 1));
+            of_buf_add_u32(buf, *bitmap_of(&a, property));
+        }
+    } else {
+        for (unsigned property = 0; property < 12; property++) {
+            if (a.partial && !(a.present >> property & 1))
+                continue;
+            of_buf_add_u16(buf, (uint16_t)property);
+            of_buf_add_u16(buf, 8);
+            of_buf_add_u32(buf, *bitmap_of(&a, property));
+        }
+    }
+    msg_end(buf, start);
+}

@@ -1,0 +1,75 @@
+/* The codec's parts: one decoder and one encoder per message, wired up by the tables in msg.c. Private to the codec.
+ *
+ * A decoder reads the body (what follows the header, or the vendor's subtype) and returns 0 or an enum of_error; what
+ * it leaves unread is an error of the caller's (OFPERR_BRC_BAD_LEN). An encoder writes a whole message.
+ */
+#ifndef SRC_OPENFLOW_MSG_CODEC_H
+#define SRC_OPENFLOW_MSG_CODEC_H
+
+#include "src/openflow/msg.h"
+#include "src/openflow/wire.h"
+
+typedef int msg_decoder(struct reader *r, const struct of_decode_options *options, struct of_msg *msg);
+typedef void msg_encoder(const struct of_msg *msg, struct of_buf *buf);
+
+/* Type numbers, -1 = the version has no such message. */
+int msg_wire_type(enum of_msg_type type, uint8_t version);
+int msg_type_of_wire(uint8_t wire_type, uint8_t version);
+
+/* Frames: where the message starts is returned, and its length patched at the end. */
+size_t msg_begin(struct of_buf *buf, enum of_msg_type type, uint8_t version, uint32_t xid);
+size_t msg_begin_vendor(struct of_buf *buf, uint8_t version, uint32_t xid, uint32_t vendor, uint32_t subtype);
+void msg_end(struct of_buf *buf, size_t start);
+
+/* Vendor messages: subtypes. */
+enum {
+    NXT_ROLE_REQUEST = 10,
+    NXT_ROLE_REPLY = 11,
+    NXT_SET_FLOW_FORMAT = 12,
+    NXT_FLOW_MOD = 13,
+    NXT_FLOW_REMOVED = 14,
+    NXT_FLOW_MOD_TABLE_ID = 15,
+    NXT_SET_PACKET_IN_FORMAT = 16,
+    NXT_PACKET_IN = 17,
+    NXT_SET_ASYNC_CONFIG = 19,
+    NXT_SET_CONTROLLER_ID = 20,
+    NXT_PACKET_IN2 = 30,
+    ONFT_BUNDLE_CONTROL = 2300,
+    ONFT_BUNDLE_ADD = 2301,
+};
+
+/* msg_session.c */
+msg_decoder decode_hello, decode_error, decode_echo, decode_get_config_reply, decode_role, decode_role_status,
+    decode_nx_role, decode_nx_u32, decode_packet_in_format;
+msg_encoder encode_hello, encode_error, encode_echo, encode_config, encode_role, encode_role_status, encode_nx_u32;
+/* msg_async.c */
+msg_decoder decode_async, decode_nx_async;
+msg_encoder encode_async;
+/* msg_port.c */
+msg_decoder decode_features, decode_port_status, decode_port_mod, decode_table_mod, decode_queue_get_config_request,
+    decode_queue_get_config_reply;
+msg_encoder encode_features, encode_port_status, encode_port_mod, encode_table_mod, encode_queue_get_config;
+void port_encode(struct of_buf *buf, uint8_t version, const struct of_port *port);
+/* Returns false if malformed. */
+bool port_decode(struct reader *r, uint8_t version, struct of_port *port);
+uint32_t port_read(struct reader *r, uint8_t version); /* a number of 2 or 4 bytes */
+void port_put(struct of_buf *buf, uint8_t version, uint32_t port);
+/* msg_packet.c */
+msg_decoder decode_packet_in, decode_nx_packet_in, decode_nx_packet_in2, decode_packet_out;
+msg_encoder encode_packet_in, encode_packet_out;
+/* msg_flow.c */
+msg_decoder decode_flow_mod, decode_nx_flow_mod, decode_flow_removed, decode_nx_flow_removed;
+msg_encoder encode_flow_mod, encode_flow_removed;
+/* msg_bundle.c */
+msg_decoder decode_bundle_control, decode_bundle_add;
+msg_encoder encode_bundle_control, encode_bundle_add;
+/* multipart_request.c, multipart_reply.c, multipart_read.c */
+msg_decoder decode_multipart_request, decode_multipart_reply;
+msg_encoder encode_multipart_request, encode_multipart_reply;
+/* Type numbers, -1 = the version has no such part. */
+int multipart_wire_type(enum of_multipart_type type, uint8_t version);
+int multipart_type_of_wire(uint16_t wire_type, uint8_t version);
+/* The head of a request or reply behind the OpenFlow header, up to the body. */
+void multipart_put_head(struct of_buf *buf, enum of_multipart_type type, bool nx, uint8_t version, bool more);
+
+#endif

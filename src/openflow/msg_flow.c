@@ -1,0 +1,332 @@
+/* FLOW_MOD and FLOW_REMOVED. */
+#include "src/openflow/act_wire.h"
+#include "src/openflow/msg_codec.h"
+#include "src/openflow/oxm.h"
+#include "src/pipeline/act_check.h"
+
+#define FLAGS13 0x1f      /* OFPFF_: the numbers of RULE_* */
+#define FLAGS10 0x03      /* SEND_FLOW_REM, CHECK_OVERLAP */
+#define FLAG10_EMERG 0x04 /* the emergency cache, which later versions lost */
+
+static bool is_delete(const struct flow_mod *fm)
+{
+    return fm->command == FLOW_DELETE || fm->command == FLOW_DELETE_STRICT;
+}
+
+/* What all forms have in common, once the parts are read. */
+static int finish(struct of_msg *msg)
+{
+    struct flow_mod *fm = &msg->flow_mod;
+
+    fm->acts = act_buffer_list(&msg->acts);
+    if (!is_delete(fm)) { /* filters of deletes, and defaults of many controllers for the rest */
+        fm->out_port = OFPORT_ANY;
+        fm->out_group = OFGROUP_ANY;
+    } else {
+        fm->acts = (struct act_list){NULL, 0};
+        return 0;
+    }
+    return act_list_check(&fm->acts, &fm->match, fm->table_id);
+}
+
+/* --- OpenFlow 1.0 ---------------------------------------------------------------------------------------------------
+ */
+
+static int take_command10(struct flow_mod *fm, uint16_t command, const struct of_decode_options *options)
+{
+    fm->table_id = TABLE_ALL;
+    if (options->flow_mod_table_id) {
+        fm->table_id = (uint8_t)(command >> 8);
+        command &= 0xff;
+    }
+    if (command > FLOW_DELETE_STRICT)
+        return OFPERR_FMFC_BAD_COMMAND;
+    fm->command = command;
+    return 0;
+}
+
+static int take_flags10(struct flow_mod *fm, uint16_t flags)
+{
+    if (flags & FLAG10_EMERG)
+        return OFPERR_FMFC_TABLE_FULL;
+    if (flags & ~FLAGS10)
+        return OFPERR_FMFC_BAD_FLAGS;
+    fm->flags = flags;
+    if (fm->command == FLOW_ADD)
+        fm->flags |= RULE_RESET_COUNTS; /* an add of OpenFlow 1.0 always starts from 0 */
+    return 0;
+}
+
+/* A modify that finds nothing adds, and it changes cookies (OpenFlow 1.0.2, 4.6); not if it filters by cookie. */
+static void take_cookie10(struct flow_mod *fm, uint64_t cookie)
+{
+    if (fm->cookie_mask == 0) {
+        fm->cookie = cookie;
+        fm->modify_cookie = cookie != UINT64_MAX;
+        fm->modify_adds = true;
+    }
+}
+
+/* From the timeouts to the flags; `match_len` is there in NXT_FLOW_MOD only. */
+static int read_tail10(struct reader *r, struct flow_mod *fm)
+{
+    fm->idle_timeout_s = read_u16(r);
+    fm->hard_timeout_s = read_u16(r);
+    fm->priority = read_u16(r);
+    fm->buffer_id = read_u32(r);
+    fm->out_port = port_from_of10(read_u16(r));
+    fm->out_group = OFGROUP_ANY;
+    return take_flags10(fm, read_u16(r));
+}
+
+static int decode_flow_mod10(struct reader *r, const struct of_decode_options *options, struct of_msg *msg)
+{
+    struct flow_mod *fm = &msg->flow_mod;
+    uint64_t cookie;
+    int error = match10_decode(r, &fm->match);
+
+    if (error)
+        return error;
+    cookie = read_u64(r);
+    error = take_command10(fm, read_u16(r), options);
+    if (!error)
+        error = read_tail10(r, fm);
+    if (r->bad)
+        return OFPERR_BRC_BAD_LEN;
+    if (!error)
+        error = acts_decode(r, OF10, &msg->acts);
+    if (error)
+        return error;
+    take_cookie10(fm, cookie);
+    return finish(msg);
+}
+
+int decode_nx_flow_mod(struct reader *r, const struct of_decode_options *options, struct of_msg *msg)
+{
+    struct flow_mod *fm = &msg->flow_mod;
+    uint64_t cookie = read_u64(r);
+    uint16_t match_len;
+    int error = take_command10(fm, read_u16(r), options);
+
+    if (!error)
+        error = read_tail10(r, fm);
+    match_len = read_u16(r);
+    read_skip(r, 6);
+    if (r->bad)
+        return OFPERR_BRC_BAD_LEN;
+    if (!error)
+        error = nxm_match_decode(r, match_len, &fm->match, &fm->cookie, &fm->cookie_mask);
+    if (!error)
+        error = acts_decode(r, OF10, &msg->acts);
+    if (error)
+        return error;
+    if (fm->command == FLOW_ADD && fm->cookie_mask) /* an add has no rules to filter */
+        return OFPERR_BMC_BAD_FIELD;
+    take_cookie10(fm, cookie);
+    return finish(msg);
+}
+
+static void encode_nx_flow_mod(const struct of_msg *msg, struct of_buf *buf)
+{
+    const struct flow_mod *fm = &msg->flow_mod;
+    size_t start = msg_begin_vendor(buf, OF10, msg->xid, OF_EXPERIMENTER_NICIRA, NXT_FLOW_MOD), len_at, len;
+
+    of_buf_add_u64(buf, fm->cookie_mask ? UINT64_MAX : fm->cookie);
+    of_buf_add_u16(buf, (uint16_t)(fm->table_id << 8 | fm->command));
+    of_buf_add_u16(buf, fm->idle_timeout_s);
+    of_buf_add_u16(buf, fm->hard_timeout_s);
+    of_buf_add_u16(buf, fm->priority);
+    of_buf_add_u32(buf, fm->buffer_id);
+    of_buf_add_u16(buf, port_to_of10(fm->out_port));
+    of_buf_add_u16(buf, fm->flags & FLAGS10);
+    len_at = buf->len;
+    of_buf_add(buf, 8);
+    len = nxm_match_encode(buf, &fm->match, fm->cookie, fm->cookie_mask);
+    of_buf_set_u16(buf, len_at, (uint16_t)len);
+    acts_encode(buf, &fm->acts, OF10, &fm->match);
+    msg_end(buf, start);
+}
+
+/* --- OpenFlow 1.3 (OpenFlow 1.3.5, 7.3.4.1) -------------------------------------------------------------------------
+ */
+
+static int check_table13(const struct flow_mod *fm)
+{
+    return fm->table_id == TABLE_ALL && !is_delete(fm) ? OFPERR_FMFC_BAD_TABLE_ID : 0;
+}
+
+int decode_flow_mod(struct reader *r, const struct of_decode_options *options, struct of_msg *msg)
+{
+    struct flow_mod *fm = &msg->flow_mod;
+    uint8_t command;
+    int error;
+
+    if (msg->version == OF10)
+        return decode_flow_mod10(r, options, msg);
+    fm->cookie = read_u64(r);
+    fm->cookie_mask = read_u64(r);
+    fm->table_id = read_u8(r);
+    command = read_u8(r);
+    fm->idle_timeout_s = read_u16(r);
+    fm->hard_timeout_s = read_u16(r);
+    fm->priority = read_u16(r);
+    fm->buffer_id = read_u32(r);
+    fm->out_port = read_u32(r);
+    fm->out_group = read_u32(r);
+    fm->flags = read_u16(r);
+    fm->importance = read_u16(r);
+    if (msg->version < OF14)
+        fm->importance = 0; /* padding */
+    if (r->bad)
+        return OFPERR_BRC_BAD_LEN;
+    if (command > FLOW_DELETE_STRICT)
+        return OFPERR_FMFC_BAD_COMMAND;
+    fm->command = command;
+    if (fm->flags & ~FLAGS13)
+        return OFPERR_FMFC_BAD_FLAGS;
+    if (fm->command == FLOW_ADD)
+        fm->cookie_mask = 0; /* means nothing there */
+    error = check_table13(fm);
+    if (!error)
+        error = oxm_match_decode(r, &fm->match);
+    if (!error)
+        error = instructions_decode(r, msg->version, &msg->acts);
+    return error ? error : finish(msg);
+}
+
+void encode_flow_mod(const struct of_msg *msg, struct of_buf *buf)
+{
+    const struct flow_mod *fm = &msg->flow_mod;
+    size_t start;
+
+    if (msg->version == OF10) {
+        encode_nx_flow_mod(msg, buf);
+        return;
+    }
+    start = msg_begin(buf, OF_FLOW_MOD, msg->version, msg->xid);
+    of_buf_add_u64(buf, fm->cookie);
+    of_buf_add_u64(buf, fm->cookie_mask);
+    of_buf_add_u8(buf, fm->table_id);
+    of_buf_add_u8(buf, (uint8_t)fm->command);
+    of_buf_add_u16(buf, fm->idle_timeout_s);
+    of_buf_add_u16(buf, fm->hard_timeout_s);
+    of_buf_add_u16(buf, fm->priority);
+    of_buf_add_u32(buf, fm->buffer_id);
+    of_buf_add_u32(buf, fm->out_port);
+    of_buf_add_u32(buf, fm->out_group);
+    of_buf_add_u16(buf, fm->flags & FLAGS13);
+    of_buf_add_u16(buf, msg->version >= OF14 ? fm->importance : 0);
+    oxm_match_encode(buf, &fm->match, msg->version);
+    instructions_encode(buf, &fm->acts, msg->version, &fm->match);
+    msg_end(buf, start);
+}
+
+/* --- FLOW_REMOVED (OpenFlow 1.3.5, 7.4.2) ---------------------------------------------------------------------------
+ */
+
+static uint8_t reason_to_wire(enum rule_removed_reason reason, uint8_t version)
+{
+    if (version == OF10 && reason > RULE_DELETED)
+        return RULE_DELETED;
+    return version < OF14 && reason > RULE_GROUP_DELETED ? RULE_DELETED : (uint8_t)reason;
+}
+
+static bool take_reason(struct of_flow_removed *fr, uint8_t reason)
+{
+    fr->reason = reason;
+    return reason <= RULE_EVICTED;
+}
+
+static int decode_flow_removed10(struct reader *r, struct of_msg *msg)
+{
+    struct of_flow_removed *fr = &msg->flow_removed;
+    uint8_t reason;
+    int error = match10_decode(r, &fr->match);
+
+    if (error)
+        return error;
+    fr->cookie = read_u64(r);
+    fr->priority = read_u16(r);
+    reason = read_u8(r);
+    read_skip(r, 1);
+    fr->duration_s = read_u32(r);
+    fr->duration_ns = read_u32(r);
+    fr->idle_timeout_s = read_u16(r);
+    read_skip(r, 2);
+    fr->packets = read_u64(r);
+    fr->bytes = read_u64(r);
+    return take_reason(fr, reason) ? 0 : OFPERR_BRC_BAD_LEN;
+}
+
+int decode_flow_removed(struct reader *r, const struct of_decode_options *options, struct of_msg *msg)
+{
+    struct of_flow_removed *fr = &msg->flow_removed;
+    uint8_t reason;
+
+    if (msg->version == OF10)
+        return decode_flow_removed10(r, msg);
+    fr->cookie = read_u64(r);
+    fr->priority = read_u16(r);
+    reason = read_u8(r);
+    fr->table_id = read_u8(r);
+    fr->duration_s = read_u32(r);
+    fr->duration_ns = read_u32(r);
+    fr->idle_timeout_s = read_u16(r);
+    fr->hard_timeout_s = read_u16(r);
+    fr->packets = read_u64(r);
+    fr->bytes = read_u64(r);
+    if (r->bad || !take_reason(fr, reason))
+        return OFPERR_BRC_BAD_LEN;
+    return oxm_match_decode(r, &fr->match);
+}
+
+int decode_nx_flow_removed(struct reader *r, const struct of_decode_options *options, struct of_msg *msg)
+{
+    struct of_flow_removed *fr = &msg->flow_removed;
+    uint16_t match_len;
+    uint8_t reason, table;
+
+    fr->nxm = true;
+    fr->cookie = read_u64(r);
+    fr->priority = read_u16(r);
+    reason = read_u8(r);
+    table = read_u8(r); /* plus one; 0 = not told */
+    fr->table_id = table ? table - 1 : 0;
+    fr->duration_s = read_u32(r);
+    fr->duration_ns = read_u32(r);
+    fr->idle_timeout_s = read_u16(r);
+    match_len = read_u16(r);
+    fr->packets = read_u64(r);
+    fr->bytes = read_u64(r);
+    if (r->bad || !take_reason(fr, reason))
+        return OFPERR_BRC_BAD_LEN;
+    return nxm_match_decode(r, match_len, &fr->match, NULL, NULL);
+}
+
+void encode_flow_removed(const struct of_msg *msg, struct of_buf *buf)
+{
+    const struct of_flow_removed *fr = &msg->flow_removed;
+    bool of10 = msg->version == OF10, nxm = of10 && fr->nxm;
+    size_t start, len_at;
+
+    start = nxm ? msg_begin_vendor(buf, OF10, msg->xid, OF_EXPERIMENTER_NICIRA, NXT_FLOW_REMOVED)
+                : msg_begin(buf, OF_FLOW_REMOVED, msg->version, msg->xid);
+    if (of10 && !nxm)
+        match10_encode(buf, &fr->match);
+    of_buf_add_u64(buf, fr->cookie);
+    of_buf_add_u16(buf, fr->priority);
+    of_buf_add_u8(buf, reason_to_wire(fr->reason, msg->version));
+    of_buf_add_u8(buf, nxm ? fr->table_id + 1 : of10 ? 0 : fr->table_id);
+    of_buf_add_u32(buf, fr->duration_s);
+    of_buf_add_u32(buf, fr->duration_ns);
+    of_buf_add_u16(buf, fr->idle_timeout_s);
+    len_at = buf->len;
+    of_buf_add_u16(buf, of10 ? 0 : fr->hard_timeout_s);
+    of_buf_add_u64(buf, fr->packets);
+    of_buf_add_u64(buf, fr->bytes);
+    if (nxm)
+        of_buf_set_u16(buf, len_at, (uint16_t)nxm_match_encode(buf, &fr->match, 0, 0));
+    else if (!of10)
+        oxm_match_encode(buf, &fr->match, msg->version);
+    msg_end(buf, start);
+}

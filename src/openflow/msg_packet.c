@@ -1,0 +1,309 @@
+/* PACKET_IN in its five forms, PACKET_OUT. */
+#include "src/openflow/act_wire.h"
+#include "src/openflow/msg_codec.h"
+#include "src/openflow/oxm.h"
+
+/* Properties of NXT_PACKET_IN2. */
+enum {
+    NXPINT_PACKET,
+    NXPINT_FULL_LEN,
+    NXPINT_BUFFER_ID,
+    NXPINT_TABLE_ID,
+    NXPINT_COOKIE,
+    NXPINT_REASON,
+    NXPINT_METADATA,
+    NXPINT_USERDATA,
+    NXPINT_CONTINUATION
+};
+
+/* Bytes of a packet that surely fit a message beside everything else. */
+#define DATA_MAX (UINT16_MAX - 2048u)
+
+static size_t data_len(const struct of_packet_in *pin)
+{
+    return pin->data_len < DATA_MAX ? pin->data_len : DATA_MAX;
+}
+
+/* Before OpenFlow 1.4 the reasons beyond the third were one: an action sent it. */
+static uint8_t reason_to_wire(uint8_t reason, uint8_t version)
+{
+    return version < OF14 && reason > OF_REASON_INVALID_TTL ? OF_REASON_ACTION : reason;
+}
+
+void of_packet_in_fields(const struct flow *flow, struct match *fields)
+{
+    match_init_all(fields);
+    fields->value.in_port = flow->in_port;
+    fields->mask.in_port = UINT32_MAX;
+    for (int id = 0; id < FIELD_N; id++) {
+        const struct field *f = field_by_id(id);
+        bool around = id == FIELD_METADATA || id == FIELD_PKT_MARK || (id >= FIELD_REG0 && id <= FIELD_REG15) ||
+                      (id >= FIELD_TUN_ID && id <= FIELD_CT_LABEL);
+        union field_value v;
+
+        if (!around || field_is_wild(f, flow))
+            continue;
+        field_get(f, flow, &v);
+        match_set_exact(fields, f, &v);
+    }
+}
+
+/* --- the standard messages (OpenFlow 1.0.2, 5.4.1; 1.3.5, 7.4.1) ----------------------------------------------------
+ */
+
+static int take_data(struct reader *r, struct of_packet_in *pin)
+{
+    if (r->bad)
+        return OFPERR_BRC_BAD_LEN;
+    pin->data = r->p;
+    pin->data_len = r->left;
+    read_skip(r, r->left);
+    return 0;
+}
+
+int decode_packet_in(struct reader *r, const struct of_decode_options *options, struct of_msg *msg)
+{
+    struct of_packet_in *pin = &msg->packet_in;
+    int error;
+
+    pin->buffer_id = read_u32(r);
+    pin->total_len = read_u16(r);
+    match_init_all(&pin->fields);
+    if (msg->version == OF10) {
+        pin->fields.value.in_port = port_from_of10(read_u16(r));
+        pin->fields.mask.in_port = UINT32_MAX;
+        pin->reason = read_u8(r);
+        read_skip(r, 1);
+        pin->cookie = UINT64_MAX;
+        return take_data(r, pin);
+    }
+    pin->reason = read_u8(r);
+    pin->table_id = read_u8(r);
+    pin->cookie = read_u64(r);
+    error = oxm_match_decode(r, &pin->fields);
+    read_skip(r, 2);
+    return error ? error : take_data(r, pin);
+}
+
+static void encode_standard(const struct of_msg *msg, struct of_buf *buf)
+{
+    const struct of_packet_in *pin = &msg->packet_in;
+    size_t start = msg_begin(buf, OF_PACKET_IN, msg->version, msg->xid);
+
+    of_buf_add_u32(buf, pin->buffer_id);
+    of_buf_add_u16(buf, pin->total_len);
+    if (msg->version == OF10) {
+        of_buf_add_u16(buf, port_to_of10(pin->fields.value.in_port));
+        of_buf_add_u8(buf, reason_to_wire(pin->reason, OF10));
+        of_buf_add_u8(buf, 0);
+    } else {
+        of_buf_add_u8(buf, reason_to_wire(pin->reason, msg->version));
+        of_buf_add_u8(buf, pin->table_id);
+        of_buf_add_u64(buf, pin->cookie);
+        oxm_match_encode(buf, &pin->fields, msg->version);
+        of_buf_add(buf, 2);
+    }
+    of_buf_add_bytes(buf, pin->data, data_len(pin));
+    msg_end(buf, start);
+}
+
+/* --- Nicira's -------------------------------------------------------------------------------------------------------
+ */
+
+int decode_nx_packet_in(struct reader *r, const struct of_decode_options *options, struct of_msg *msg)
+{
+    struct of_packet_in *pin = &msg->packet_in;
+    uint16_t match_len;
+    int error;
+
+    pin->format = OF_PACKET_IN_NXT;
+    pin->buffer_id = read_u32(r);
+    pin->total_len = read_u16(r);
+    pin->reason = read_u8(r);
+    pin->table_id = read_u8(r);
+    pin->cookie = read_u64(r);
+    match_len = read_u16(r);
+    read_skip(r, 6);
+    error = nxm_match_decode(r, match_len, &pin->fields, NULL, NULL);
+    read_skip(r, 2);
+    return error ? error : take_data(r, pin);
+}
+
+static void encode_nxt(const struct of_msg *msg, struct of_buf *buf)
+{
+    const struct of_packet_in *pin = &msg->packet_in;
+    size_t start = msg_begin_vendor(buf, msg->version, msg->xid, OF_EXPERIMENTER_NICIRA, NXT_PACKET_IN), len_at, len;
+
+    of_buf_add_u32(buf, pin->buffer_id);
+    of_buf_add_u16(buf, pin->total_len);
+    of_buf_add_u8(buf, reason_to_wire(pin->reason, msg->version));
+    of_buf_add_u8(buf, pin->table_id);
+    of_buf_add_u64(buf, pin->cookie);
+    len_at = buf->len;
+    of_buf_add(buf, 8);
+    len = nxm_match_encode(buf, &pin->fields, 0, 0);
+    of_buf_set_u16(buf, len_at, (uint16_t)len);
+    of_buf_add(buf, 2);
+    of_buf_add_bytes(buf, pin->data, data_len(pin));
+    msg_end(buf, start);
+}
+
+int decode_nx_packet_in2(struct reader *r, const struct of_decode_options *options, struct of_msg *msg)
+{
+    struct of_packet_in *pin = &msg->packet_in;
+    struct reader value;
+    uint16_t type;
+    int more, error = 0;
+
+    pin->format = OF_PACKET_IN_NXT2;
+    pin->buffer_id = OF_NO_BUFFER;
+    pin->cookie = UINT64_MAX;
+    while ((more = read_property(r, &type, &value)) > 0) {
+        switch (type) {
+        case NXPINT_PACKET:
+            pin->data = value.p;
+            pin->data_len = value.left;
+            if (!pin->total_len)
+                pin->total_len = (uint16_t)value.left;
+            break;
+        case NXPINT_FULL_LEN:
+            pin->total_len = (uint16_t)read_u32(&value);
+            break;
+        case NXPINT_BUFFER_ID:
+            pin->buffer_id = read_u32(&value);
+            break;
+        case NXPINT_TABLE_ID:
+            pin->table_id = read_u8(&value);
+            break;
+        case NXPINT_COOKIE:
+            read_skip(&value, 4);
+            pin->cookie = read_u64(&value);
+            break;
+        case NXPINT_REASON:
+            pin->reason = read_u8(&value);
+            break;
+        case NXPINT_METADATA:
+            error = oxm_decode(&value, &pin->fields, NULL, NULL);
+            break;
+        case NXPINT_USERDATA:
+            pin->userdata = value.p;
+            pin->userdata_len = value.left;
+            break;
+        case NXPINT_CONTINUATION:
+            break;
+        }
+        if (error || value.bad)
+            return error ? error : OFPERR_BRC_BAD_LEN;
+    }
+    return more < 0 ? OFPERR_BRC_BAD_LEN : 0;
+}
+
+static void put_property(struct of_buf *buf, uint16_t type, unsigned pad, const void *value, size_t len)
+{
+    size_t start = buf->len;
+
+    of_buf_add_u16(buf, type);
+    of_buf_add_u16(buf, (uint16_t)(4 + pad + len));
+    of_buf_add(buf, pad);
+    of_buf_add_bytes(buf, value, len);
+    of_buf_pad(buf, start, 8);
+}
+
+static void encode_nxt2(const struct of_msg *msg, struct of_buf *buf)
+{
+    const struct of_packet_in *pin = &msg->packet_in;
+    size_t start = msg_begin_vendor(buf, msg->version, msg->xid, OF_EXPERIMENTER_NICIRA, NXT_PACKET_IN2), at;
+    rte_be32_t full_len = rte_cpu_to_be_32(pin->total_len), buffer_id = rte_cpu_to_be_32(pin->buffer_id);
+    rte_be64_t cookie = rte_cpu_to_be_64(pin->cookie);
+    size_t userdata_len = pin->userdata_len < 1024 ? pin->userdata_len : 1024;
+
+    put_property(buf, NXPINT_PACKET, 0, pin->data, data_len(pin));
+    if (pin->total_len != data_len(pin))
+        put_property(buf, NXPINT_FULL_LEN, 0, &full_len, 4);
+    if (pin->buffer_id != OF_NO_BUFFER)
+        put_property(buf, NXPINT_BUFFER_ID, 0, &buffer_id, 4);
+    put_property(buf, NXPINT_TABLE_ID, 0, &pin->table_id, 1);
+    if (pin->cookie != UINT64_MAX)
+        put_property(buf, NXPINT_COOKIE, 4, &cookie, 8);
+    put_property(buf, NXPINT_REASON, 0, &pin->reason, 1);
+    at = buf->len;
+    of_buf_add_u16(buf, NXPINT_METADATA);
+    of_buf_add_u16(buf, 0);
+    oxm_encode(buf, &pin->fields, OXM_NXM, 0, 0);
+    of_buf_set_u16(buf, at + 2, (uint16_t)(buf->len - at));
+    of_buf_pad(buf, at, 8);
+    if (userdata_len)
+        put_property(buf, NXPINT_USERDATA, 0, pin->userdata, userdata_len);
+    msg_end(buf, start);
+}
+
+void encode_packet_in(const struct of_msg *msg, struct of_buf *buf)
+{
+    switch (msg->packet_in.format) {
+    case OF_PACKET_IN_STANDARD:
+        encode_standard(msg, buf);
+        break;
+    case OF_PACKET_IN_NXT:
+        encode_nxt(msg, buf);
+        break;
+    case OF_PACKET_IN_NXT2:
+        encode_nxt2(msg, buf);
+        break;
+    }
+}
+
+/* --- PACKET_OUT (OpenFlow 1.3.5, 7.3.7) -----------------------------------------------------------------------------
+ */
+
+static bool is_packet_out_port(uint32_t port)
+{
+    return (port >= 1 && port <= OFPORT_USER_MAX) || port == OFPORT_LOCAL || port == OFPORT_CONTROLLER ||
+           port == OFPORT_ANY; /* OFPP_NONE of OpenFlow 1.0 */
+}
+
+int decode_packet_out(struct reader *r, const struct of_decode_options *options, struct of_msg *msg)
+{
+    struct of_packet_out *po = &msg->packet_out;
+    struct reader actions;
+    uint16_t len;
+    int error;
+
+    po->buffer_id = read_u32(r);
+    po->flow.in_port = port_read(r, msg->version);
+    len = read_u16(r);
+    if (msg->version != OF10)
+        read_skip(r, 6);
+    actions = read_part(r, len);
+    if (r->bad)
+        return OFPERR_BRC_BAD_LEN;
+    if (!is_packet_out_port(po->flow.in_port))
+        return OFPERR_BRC_BAD_PORT;
+    error = acts_decode(&actions, msg->version, &msg->acts);
+    if (error)
+        return error;
+    po->acts = act_buffer_list(&msg->acts);
+    po->data = r->p;
+    po->data_len = r->left;
+    if (po->buffer_id == OF_NO_BUFFER)
+        read_skip(r, r->left);
+    else if (r->left) /* either a buffer or a packet */
+        return OFPERR_BRC_BAD_LEN;
+    return 0;
+}
+
+void encode_packet_out(const struct of_msg *msg, struct of_buf *buf)
+{
+    const struct of_packet_out *po = &msg->packet_out;
+    size_t start = msg_begin(buf, OF_PACKET_OUT, msg->version, msg->xid), len_at, at;
+
+    of_buf_add_u32(buf, po->buffer_id);
+    port_put(buf, msg->version, po->flow.in_port);
+    len_at = buf->len;
+    of_buf_add(buf, msg->version == OF10 ? 2 : 8);
+    at = buf->len;
+    acts_encode(buf, &po->acts, msg->version, NULL);
+    of_buf_set_u16(buf, len_at, (uint16_t)(buf->len - at));
+    of_buf_add_bytes(buf, po->data,
+                     po->data_len < UINT16_MAX - (buf->len - start) ? po->data_len : UINT16_MAX - (buf->len - start));
+    msg_end(buf, start);
+}

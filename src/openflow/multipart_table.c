@@ -1,0 +1,127 @@
+#include "src/openflow/multipart_table.h"
+#include "src/openflow/oxm.h"
+
+/* Property types; those for table-miss entries, which are the same here, are left out as the specification allows. */
+enum {
+    TFPT_INSTRUCTIONS = 0,
+    TFPT_NEXT_TABLES = 2,
+    TFPT_WRITE_ACTIONS = 4,
+    TFPT_APPLY_ACTIONS = 6,
+    TFPT_MATCH = 8,
+    TFPT_WILDCARDS = 10,
+    TFPT_WRITE_SETFIELD = 12,
+    TFPT_APPLY_SETFIELD = 14,
+};
+
+static size_t property_begin(struct of_buf *buf, uint16_t type)
+{
+    size_t start = buf->len;
+
+    of_buf_add_u16(buf, type);
+    of_buf_add_u16(buf, 0);
+    return start;
+}
+
+static void property_end(struct of_buf *buf, size_t start)
+{
+    of_buf_set_u16(buf, start + 2, (uint16_t)(buf->len - start));
+    of_buf_pad(buf, start, 8);
+}
+
+static void put_instructions(struct of_buf *buf, bool can_goto)
+{
+    size_t start = property_begin(buf, TFPT_INSTRUCTIONS);
+
+    for (uint16_t type = can_goto ? 1 : 2; type <= 5; type++) {
+        of_buf_add_u16(buf, type);
+        of_buf_add_u16(buf, 4);
+    }
+    property_end(buf, start);
+}
+
+static void put_next_tables(struct of_buf *buf, const struct of_table_stats *t)
+{
+    size_t start = property_begin(buf, TFPT_NEXT_TABLES);
+
+    for (unsigned id = t->table_id + 1u; id <= t->next_table_max; id++)
+        of_buf_add_u8(buf, (uint8_t)id);
+    property_end(buf, start);
+}
+
+static void put_actions(struct of_buf *buf, uint16_t property)
+{
+    static const uint16_t types[] = {0, 11, 12, 15, 16, 17, 18, 19, 20, 21, 23, 24, 25, 26, 27};
+    size_t start = property_begin(buf, property);
+
+    for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+        of_buf_add_u16(buf, types[i]);
+        of_buf_add_u16(buf, 4);
+    }
+    property_end(buf, start);
+}
+
+/* Every field that the version has; of set_field those that can be written. */
+static void put_fields(struct of_buf *buf, uint16_t property, uint8_t version)
+{
+    size_t start = property_begin(buf, property);
+    bool set = property >= TFPT_WRITE_SETFIELD;
+
+    for (int id = 0; id < FIELD_N; id++) {
+        const struct field *f = field_by_id(id);
+
+        if (f->oxm && f->oxm_since <= version && (!set || f->writable))
+            oxm_put_header(buf, f, version, property == TFPT_MATCH && f->maskable == FIELD_MASK_ANY);
+    }
+    property_end(buf, start);
+}
+
+void table_features_encode(struct of_buf *buf, uint8_t version, const struct of_table_stats *t)
+{
+    size_t start = buf->len;
+
+    of_buf_add_u16(buf, 0);
+    of_buf_add_u8(buf, t->table_id);
+    of_buf_add(buf, 5);
+    of_buf_add_bytes(buf, t->name, sizeof(t->name));
+    of_buf_add_u64(buf, UINT64_MAX); /* metadata that matches */
+    of_buf_add_u64(buf, UINT64_MAX); /* and can be written */
+    of_buf_add_u32(buf, t->config);
+    of_buf_add_u32(buf, t->max_entries);
+    put_instructions(buf, t->table_id < t->next_table_max);
+    put_next_tables(buf, t);
+    put_actions(buf, TFPT_WRITE_ACTIONS);
+    put_actions(buf, TFPT_APPLY_ACTIONS);
+    put_fields(buf, TFPT_MATCH, version);
+    put_fields(buf, TFPT_WILDCARDS, version);
+    put_fields(buf, TFPT_WRITE_SETFIELD, version);
+    put_fields(buf, TFPT_APPLY_SETFIELD, version);
+    of_buf_set_u16(buf, start, (uint16_t)(buf->len - start));
+}
+
+bool table_features_decode(struct reader *whole, struct of_table_stats *t)
+{
+    struct reader peek = *whole, r, value;
+    uint16_t len = read_u16(&peek), type;
+    int more;
+
+    r = read_part(whole, len);
+    read_skip(&r, 2);
+    t->table_id = read_u8(&r);
+    read_skip(&r, 5);
+    read_copy(&r, t->name, sizeof(t->name));
+    t->name[sizeof(t->name) - 1] = '\0';
+    read_skip(&r, 16);
+    t->config = read_u32(&r);
+    t->max_entries = read_u32(&r);
+    t->next_table_max = t->table_id;
+    if (whole->bad || r.bad || len < 64)
+        return false;
+    while ((more = read_property(&r, &type, &value)) > 0)
+        while (type == TFPT_NEXT_TABLES && value.left > 0) {
+            uint8_t next = read_u8(&value);
+
+            if (next > t->next_table_max)
+                t->next_table_max = next;
+        }
+    return more == 0;
+}

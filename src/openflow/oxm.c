@@ -1,0 +1,251 @@
+#include "src/openflow/error.h"
+#include "src/openflow/msg.h"
+#include "src/openflow/oxm.h"
+
+#define NXM_NX_COOKIE (0x0001u << 16 | 30 << 9) /* without length; NXM_NX_MPLS_TTL has the number, too */
+#define OXM_CLASS_EXPERIMENTER 0xffff
+
+/* Fields that OpenFlow before 1.5 has in ONF's experimenter class, with their later numbers (EXT-109, EXT-233). */
+static bool is_onf_field(enum field_id id)
+{
+    return id == FIELD_TCP_FLAGS || id == FIELD_ACTSET_OUTPUT;
+}
+
+const struct field *oxm_read_header(struct reader *r, bool *has_mask, size_t *len)
+{
+    uint32_t header = read_u32(r), experimenter;
+    const struct field *f;
+
+    *has_mask = header >> 8 & 1;
+    *len = header & 0xff;
+    if (header >> 16 != OXM_CLASS_EXPERIMENTER)
+        return field_by_header(header);
+    if (*len < 4)
+        r->bad = true;
+    experimenter = read_u32(r);
+    *len -= 4;
+    if (r->bad || experimenter != OF_EXPERIMENTER_ONF)
+        return NULL;
+    f = field_by_header(0x80000000u | (header & 0xfe00));
+    return f && is_onf_field(f->id) ? f : NULL;
+}
+
+static uint32_t header_for(const struct field *f, uint8_t version)
+{
+    if (version == OXM_NXM)
+        return f->nxm ? f->nxm : f->oxm;
+    return f->oxm ? f->oxm : f->nxm;
+}
+
+void oxm_put_header(struct of_buf *buf, const struct field *f, uint8_t version, bool has_mask)
+{
+    uint32_t header = header_for(f, version);
+    unsigned len = (header & 0xff) << has_mask;
+    bool onf = version < OF15 && header >> 16 == 0x8000 && is_onf_field(f->id);
+
+    header = (header & 0xfffffe00) | (uint32_t)has_mask << 8;
+    if (!onf) {
+        of_buf_add_u32(buf, header | len);
+        return;
+    }
+    of_buf_add_u32(buf, (header & 0xffff) | (uint32_t)OXM_CLASS_EXPERIMENTER << 16 | (len + 4));
+    of_buf_add_u32(buf, OF_EXPERIMENTER_ONF);
+}
+
+static bool all_ones(const uint8_t *b, size_t n)
+{
+    while (n > 0 && b[n - 1] == 0xff)
+        n--;
+    return n == 0;
+}
+
+static bool all_zero(const uint8_t *b, size_t n)
+{
+    while (n > 0 && b[n - 1] == 0)
+        n--;
+    return n == 0;
+}
+
+/* One entry: `f` with its value and mask. */
+static int decode_entry(const struct field *f, bool has_mask, const uint8_t *bytes, struct match *match)
+{
+    union field_value value = {{0}}, mask = {{0}};
+    unsigned n = f->n_bytes;
+
+    memcpy(value.b, bytes, n);
+    if (has_mask)
+        memcpy(mask.b, bytes + n, n);
+    else
+        memset(mask.b, 0xff, n);
+    if (f->maskable == FIELD_MASK_NONE && !all_ones(mask.b, n) && !all_zero(mask.b, n))
+        return OFPERR_BMC_BAD_MASK;
+    for (unsigned i = 0; i < n; i++) /* OpenFlow 1.3.5, 7.2.3.5 */
+        if (value.b[i] & ~mask.b[i])
+            return OFPERR_BMC_BAD_WILDCARDS;
+    if (!field_value_valid(f, &value))
+        return OFPERR_BMC_BAD_VALUE;
+    if (!field_prereq_implied(f, match))
+        return OFPERR_BMC_BAD_PREREQ;
+    if (!field_is_wild(f, &match->mask))
+        return OFPERR_BMC_DUP_FIELD;
+    if (!all_zero(mask.b, n))
+        match_set_masked(match, f, &value, &mask);
+    return 0;
+}
+
+static int decode_cookie(struct reader *r, bool has_mask, uint64_t *cookie, uint64_t *cookie_mask)
+{
+    if (!cookie)
+        return OFPERR_BMC_BAD_FIELD;
+    *cookie = read_u64(r);
+    *cookie_mask = has_mask ? read_u64(r) : UINT64_MAX;
+    if (r->bad)
+        return OFPERR_BMC_BAD_LEN;
+    return *cookie & ~*cookie_mask ? OFPERR_BMC_BAD_WILDCARDS : 0;
+}
+
+int oxm_decode(struct reader *r, struct match *match, uint64_t *cookie, uint64_t *cookie_mask)
+{
+    uint64_t seen[2] = {0, 0};
+    _Static_assert(FIELD_N <= 128, "one bit a field");
+
+    match_init_all(match);
+    while (r->left > 0) {
+        struct reader peek = *r;
+        uint32_t header = read_u32(&peek);
+        const struct field *f;
+        const uint8_t *bytes;
+        bool has_mask;
+        size_t len;
+        int error;
+
+        f = oxm_read_header(r, &has_mask, &len);
+        if (r->bad)
+            return OFPERR_BMC_BAD_LEN;
+        if ((header & 0xfffffe00) == NXM_NX_COOKIE && len == 8u << has_mask) {
+            error = decode_cookie(r, has_mask, cookie, cookie_mask);
+            if (error)
+                return error;
+            continue;
+        }
+        if (!f)
+            return OFPERR_BMC_BAD_FIELD;
+        bytes = read_bytes(r, len);
+        if (!bytes || len != (size_t)f->n_bytes << has_mask)
+            return OFPERR_BMC_BAD_LEN;
+        if (seen[f->id / 64] >> f->id % 64 & 1)
+            return OFPERR_BMC_DUP_FIELD;
+        seen[f->id / 64] |= UINT64_C(1) << f->id % 64;
+        error = decode_entry(f, has_mask, bytes, match);
+        if (error)
+            return error;
+    }
+    return r->bad ? OFPERR_BMC_BAD_LEN : 0;
+}
+
+static void put_entry(struct of_buf *buf, const struct field *f, uint8_t version, const struct match *match)
+{
+    bool exact = field_is_exact(f, &match->mask);
+    union field_value v;
+
+    oxm_put_header(buf, f, version, !exact);
+    field_get(f, &match->value, &v);
+    of_buf_add_bytes(buf, v.b, f->n_bytes);
+    if (!exact) {
+        field_get(f, &match->mask, &v);
+        of_buf_add_bytes(buf, v.b, f->n_bytes);
+    }
+}
+
+/* The tag is one field in NXM and two in OXM; an OXM match that the two cannot say has the NXM entry instead. */
+static bool tag_as_tci(const struct match *match, uint8_t version)
+{
+    uint16_t mask = rte_be_to_cpu_16(match->mask.pkt.vlan_tci[0]);
+    uint16_t value = rte_be_to_cpu_16(match->value.pkt.vlan_tci[0]);
+
+    if (version == OXM_NXM)
+        return true;
+    if ((mask & 0xe000) == 0 || (mask == 0xffff && value == 0)) /* "no tag" is VLAN_VID = 0 */
+        return false;
+    return (mask & 0xe000) != 0xe000 || !(value & VLAN_TCI_PRESENT);
+}
+
+/* Of the fields that share a place in the key, which one says it. */
+static bool is_written(const struct field *f, const struct match *match, uint8_t version)
+{
+    if (!f->nxm && !f->oxm)
+        return false;
+    if (field_is_wild(f, &match->mask) || !field_prereq_implied(f, match))
+        return false;
+    switch (f->id) {
+    case FIELD_IN_PORT:
+    case FIELD_IP_TOS:
+        return version == OXM_NXM;
+    case FIELD_IN_PORT_OXM:
+    case FIELD_IP_DSCP:
+        return version != OXM_NXM;
+    case FIELD_VLAN_TCI:
+        return tag_as_tci(match, version);
+    case FIELD_VLAN_VID:
+    case FIELD_VLAN_PCP:
+        return !tag_as_tci(match, version);
+    default:
+        return !(f->id >= FIELD_XREG0 && f->id <= FIELD_XXREG3); /* the registers they are made of are written */
+    }
+}
+
+size_t oxm_encode(struct of_buf *buf, const struct match *match, uint8_t version, uint64_t cookie, uint64_t cookie_mask)
+{
+    size_t start = buf->len;
+
+    for (int id = 0; id < FIELD_N; id++)
+        if (is_written(field_by_id(id), match, version))
+            put_entry(buf, field_by_id(id), version, match);
+    if (cookie_mask) {
+        of_buf_add_u32(buf, NXM_NX_COOKIE | 1 << 8 | 16);
+        of_buf_add_u64(buf, cookie & cookie_mask);
+        of_buf_add_u64(buf, cookie_mask);
+    }
+    return buf->len - start;
+}
+
+int oxm_match_decode(struct reader *r, struct match *match)
+{
+    uint16_t type = read_u16(r), len = read_u16(r);
+    struct reader entries;
+
+    if (r->bad || len < 4)
+        return OFPERR_BMC_BAD_LEN;
+    if (type != 1) /* OFPMT_OXM */
+        return OFPERR_BMC_BAD_TYPE;
+    entries = read_part(r, len - 4u);
+    read_skip(r, (8 - len % 8) % 8);
+    return r->bad ? OFPERR_BMC_BAD_LEN : oxm_decode(&entries, match, NULL, NULL);
+}
+
+void oxm_match_encode(struct of_buf *buf, const struct match *match, uint8_t version)
+{
+    size_t start = buf->len;
+
+    of_buf_add_u16(buf, 1);
+    of_buf_add_u16(buf, 0);
+    oxm_encode(buf, match, version, 0, 0);
+    of_buf_set_u16(buf, start + 2, (uint16_t)(buf->len - start));
+    of_buf_pad(buf, start, 8);
+}
+
+int nxm_match_decode(struct reader *r, size_t len, struct match *match, uint64_t *cookie, uint64_t *cookie_mask)
+{
+    struct reader entries = read_part(r, len);
+
+    read_skip(r, (8 - len % 8) % 8);
+    return r->bad ? OFPERR_BMC_BAD_LEN : oxm_decode(&entries, match, cookie, cookie_mask);
+}
+
+size_t nxm_match_encode(struct of_buf *buf, const struct match *match, uint64_t cookie, uint64_t cookie_mask)
+{
+    size_t start = buf->len, len = oxm_encode(buf, match, OXM_NXM, cookie, cookie_mask);
+
+    of_buf_pad(buf, start, 8);
+    return len;
+}
