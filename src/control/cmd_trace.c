@@ -55,6 +55,13 @@ static void on_text(void *arg, unsigned depth, const char *text)
         json_array_append_new(json_object_get(step, "actions"), json_string(text));
 }
 
+static void on_action_set(void *arg)
+{
+    struct tracer *t = arg;
+    control_printf(t->reply, "--. Executing action set:\n");
+    json_array_append_new(t->steps, json_pack("{s:i,s:b,s:[]}", "depth", 0, "action_set", 1, "actions"));
+}
+
 static const char *port_number(void *arg, uint32_t index)
 {
     static char number[16];
@@ -108,7 +115,7 @@ static void cmd_trace(void *arg, int argc, const char *const *argv, struct contr
     }
 
     struct tracer t = {.br = br, .reply = reply, .steps = json_array()};
-    const struct xlate_trace trace = {.arg = &t, .table = on_table, .action = on_text, .note = on_text};
+    const struct xlate_trace trace = {.arg = &t, .table = on_table, .action = on_text, .note = on_text, .action_set = on_action_set};
     struct xlate_in *in = aligned_alloc(64, sizeof *in);
     struct xlate_out *out = aligned_alloc(64, (sizeof *out + 63) / 64 * 64);
     if (!in || !out)

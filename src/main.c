@@ -1,0 +1,125 @@
+/* sluiced: reads the configuration, starts DPDK, builds the switch, runs its event loop, takes it down again. */
+#include <getopt.h>
+#include <rte_eal.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#ifdef HAVE_SYSTEMD
+#include <systemd/sd-daemon.h>
+#endif
+
+#include "pmd/log.h"
+#include "src/config/json.h"
+#include "src/start/eal.h"
+#include "src/start/run_dir.h"
+#include "src/switch.h"
+
+static void usage(FILE *out)
+{
+    fprintf(
+        out,
+        "usage: sluiced [OPTION...] CONFIG.json\n"
+        "The Sluice switch, in the foreground. CONFIG.json is described in sluiced(8) and docs/configuration.md.\n\n"
+        "  -c, --check      only validate CONFIG.json: exit status 0, or 1 and one line a fault\n"
+        "  -l, --log FILE   append the log to FILE instead of standard error\n"
+        "  -h, --help       this text\n"
+        "  -V, --version    the version, and that of DPDK\n");
+}
+
+static const char *const log_levels[] = {
+    [CONFIG_LOG_ERR] = "err",
+    [CONFIG_LOG_WARN] = "warn",
+    [CONFIG_LOG_INFO] = "info",
+    [CONFIG_LOG_DBG] = "dbg",
+};
+
+/* Tells the service manager; without one (or without libsystemd) only the log says it. */
+static void notify(const char *state)
+{
+#ifdef HAVE_SYSTEMD
+    sd_notify(0, state);
+#endif
+}
+
+static int run(const struct config *config)
+{
+    char error[1024] = "";
+    if (run_dir_create(config->run_dir, error, sizeof error) || eal_start(config, error, sizeof error)) {
+        LOG_ERR(LOG_MAIN, "%s", error);
+        return 1;
+    }
+    static struct sluice sw;
+    int status = switch_create(&sw, config, error, sizeof error) ? 1 : 0;
+    if (status) {
+        LOG_ERR(LOG_MAIN, "%s", error);
+    } else {
+        LOG_INFO(LOG_MAIN, "sluiced %s is ready: %zu bridges, %u poll-mode threads, run_dir %s", SLUICE_VERSION,
+                 config->n_bridges, datapath_n_threads(sw.dp), config->run_dir);
+        notify("READY=1");
+        switch_run(&sw);
+        notify("STOPPING=1");
+    }
+    switch_destroy(&sw);
+    rte_eal_cleanup();
+    run_dir_remove(config->run_dir);
+    return status;
+}
+
+int main(int argc, char **argv)
+{
+    static const struct option options[] = {
+        {"check", no_argument, NULL, 'c'},
+        {"log", required_argument, NULL, 'l'},
+        {"help", no_argument, NULL, 'h'},
+        {"version", no_argument, NULL, 'V'},
+        {0},
+    };
+    const char *log_path = NULL;
+    bool check = false;
+    for (int opt; (opt = getopt_long(argc, argv, "cl:hV", options, NULL)) != -1;) {
+        switch (opt) {
+        case 'c':
+            check = true;
+            break;
+        case 'l':
+            log_path = optarg;
+            break;
+        case 'h':
+            usage(stdout);
+            return 0;
+        case 'V':
+            printf("sluiced (Sluice) %s\n%s\n", SLUICE_VERSION, rte_version());
+            return 0;
+        default:
+            usage(stderr);
+            return 2;
+        }
+    }
+    if (optind + 1 != argc) {
+        usage(stderr);
+        return 2;
+    }
+    if (check)
+        return config_check(argv[optind], stdout);
+
+    struct config *config = NULL;
+    struct config_faults faults = {0};
+    if (config_load_file(argv[optind], &config, &faults)) {
+        config_faults_print(&faults, stderr);
+        config_faults_clear(&faults);
+        return 1;
+    }
+    config_faults_clear(&faults);
+    int err = log_open(log_path);
+    if (err) {
+        fprintf(stderr, "sluiced: %s: cannot open the log: %s\n", log_path, strerror(-err));
+        config_free(config);
+        return 1;
+    }
+    log_set_level("any", log_levels[config->log.level]);
+    signal(SIGPIPE, SIG_IGN);
+    int status = run(config);
+    config_free(config);
+    return status;
+}

@@ -1,0 +1,378 @@
+#include "src/switch.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <event2/thread.h>
+#include <rte_cycles.h>
+#include <rte_lcore.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "pmd/log.h"
+#include "src/control/commands.h"
+#include "src/control/control.h"
+#include "src/openflow/server.h"
+#include "src/start/pool.h"
+
+#define MISS_BUDGET 256          /* packets a turn */
+#define REVALIDATE_BUDGET_US 500 /* a turn */
+#define TIMERS_BUDGET_US 200     /* a turn */
+#define REQUESTS_BUDGET_US 500   /* a turn and bridge */
+#define HOUSEKEEPING_MS 500      /* link state of devices that report no changes */
+#define BARRIER_POLL_US 20       /* between looks at a grace period that somebody waits for */
+
+struct bridge *switch_bridge(const struct sluice *sw, const char *name)
+{
+    struct bridge *br;
+    TAILQ_FOREACH (br, &sw->bridges, node)
+        if (!strcmp(br->name, name))
+            return br;
+    return NULL;
+}
+
+/* --- events ---------------------------------------------------------------------------------------------------------
+ */
+
+static void on_miss(evutil_socket_t fd, short what, void *arg)
+{
+    struct sluice *sw = arg;
+    datapath_miss_ack(sw->dp);
+}
+
+static void port_changed(void *arg, struct port *port)
+{
+    struct bridge_port *bp = port->user;
+    if (bp && bridge_port_update(bp) && bp->bridge->of)
+        of_server_port_status(bp->bridge->of, bp, OF_PORT_MODIFY);
+}
+
+static void on_port(evutil_socket_t fd, short what, void *arg)
+{
+    port_poll_events(port_changed, arg);
+}
+
+/* Only ends the sleep of event_base_loop(). */
+static void on_wakeup(evutil_socket_t fd, short what, void *arg)
+{
+}
+
+static void on_signal(evutil_socket_t number, short what, void *arg)
+{
+    struct sluice *sw = arg;
+    LOG_INFO(LOG_MAIN, "%s: stopping", number == SIGTERM ? "SIGTERM" : "SIGINT");
+    sw->exiting = true;
+}
+
+static void packet_in(void *arg, struct packet_in *pin)
+{
+    if (pin->bridge->of) {
+        of_server_packet_in(pin->bridge->of, pin);
+        return;
+    }
+    rte_pktmbuf_free(pin->packet);
+}
+
+static void rule_gone(void *arg, struct bridge *bridge, struct rule *rule, enum rule_removed_reason reason)
+{
+    if (bridge->of)
+        of_server_rule_gone(bridge->of, rule, reason);
+}
+
+/* --- the loop -------------------------------------------------------------------------------------------------------
+ */
+
+/* One turn. Returns how long the loop may sleep for sockets, in microseconds: 0 = there is more to do. */
+static uint64_t turn(struct sluice *sw)
+{
+    bool more = false, waiting = false;
+    if (flows_run_misses(sw->flows, MISS_BUDGET) == MISS_BUDGET) {
+        more = true;
+        sw->miss_budget_hit++;
+    }
+    if (!flows_run_revalidate(sw->flows, REVALIDATE_BUDGET_US))
+        more = true;
+    flows_run_timers(sw->flows, TIMERS_BUDGET_US);
+    struct bridge *br;
+    TAILQ_FOREACH (br, &sw->bridges, node)
+        if (br->of && of_server_run(br->of, REQUESTS_BUDGET_US))
+            waiting = true;
+    datapath_reclaim(sw->dp);
+    if (more)
+        return 0;
+    uint64_t us = flows_next_ms(sw->flows) * UINT64_C(1000);
+    if (waiting)
+        us = RTE_MIN(us, (uint64_t)BARRIER_POLL_US);
+    return RTE_MIN(us, (uint64_t)HOUSEKEEPING_MS * 1000);
+}
+
+static void sleep_for_events(struct sluice *sw, uint64_t us)
+{
+    datapath_miss_arm(sw->dp);
+    if (flows_run_misses(sw->flows, MISS_BUDGET)) { /* came between the last look and arming */
+        event_base_loop(sw->base, EVLOOP_NONBLOCK);
+        return;
+    }
+    const struct timeval tv = {.tv_sec = us / 1000000, .tv_usec = us % 1000000};
+    evtimer_add(sw->wakeup, &tv);
+    event_base_loop(sw->base, EVLOOP_ONCE);
+}
+
+void switch_run(struct sluice *sw)
+{
+    uint64_t hz = rte_get_tsc_hz(), housekeeping = 0;
+    while (!sw->exiting) {
+        uint64_t start = rte_rdtsc();
+        uint64_t us = turn(sw);
+        if (start - housekeeping > hz / 1000 * HOUSEKEEPING_MS) {
+            housekeeping = start;
+            port_poll_events(port_changed, sw);
+        }
+        uint64_t took_us = (rte_rdtsc() - start) * 1000000 / hz;
+        sw->longest_turn_us = RTE_MAX(sw->longest_turn_us, took_us);
+        sw->turns++;
+        if (us)
+            sleep_for_events(sw, us);
+        else
+            event_base_loop(sw->base, EVLOOP_NONBLOCK);
+    }
+}
+
+/* --- building it from the model -------------------------------------------------------------------------------------
+ */
+
+static void set_vlans(struct bridge_port *bp, const struct config_port *config)
+{
+    static const enum vlan_mode modes[] = {
+        [CONFIG_VLAN_UNSET] = VLAN_MODE_TRUNK,
+        [CONFIG_VLAN_ACCESS] = VLAN_MODE_ACCESS,
+        [CONFIG_VLAN_TRUNK] = VLAN_MODE_TRUNK,
+        [CONFIG_VLAN_NATIVE_TAGGED] = VLAN_MODE_NATIVE_TAGGED,
+        [CONFIG_VLAN_NATIVE_UNTAGGED] = VLAN_MODE_NATIVE_UNTAGGED,
+    };
+    bp->vlan_mode = modes[config->vlan_mode];
+    bp->tag = config->tag == CONFIG_TAG_NONE ? 0 : config->tag;
+    memset(bp->trunks, config->n_trunks ? 0 : 0xff, sizeof bp->trunks);
+    for (size_t i = 0; i < config->n_trunks; i++)
+        bp->trunks[config->trunks[i] / 64] |= UINT64_C(1) << config->trunks[i] % 64;
+    if (!config->flood)
+        bp->config |= PORT_CONFIG_NO_FLOOD;
+}
+
+static int add_port(struct sluice *sw, struct bridge *br, const struct config_port *config, char *error, size_t size)
+{
+    static const enum port_type types[] = {
+        [CONFIG_PORT_DPDK] = PORT_DPDK,
+        [CONFIG_PORT_VHOST_USER] = PORT_VHOST_USER,
+        [CONFIG_PORT_TAP] = PORT_TAP,
+    };
+    static const uint8_t no_mac[6];
+    char why[512] = "";
+    struct port_params params = {
+        .type = types[config->type],
+        .name = config->name,
+        .devargs = config->devargs,
+        .path = config->path,
+        .vhost_client = config->mode == CONFIG_VHOST_CLIENT,
+        .ifname = config->ifname,
+        .rx_queues = config->rx_queues,
+        .tx_queues = datapath_n_threads(sw->dp),
+        .mtu = config->mtu,
+        .has_mac = memcmp(config->mac, no_mac, sizeof no_mac) != 0,
+        .pool = pool_for_devargs(config->devargs),
+    };
+    memcpy(params.mac.addr_bytes, config->mac, sizeof config->mac);
+    struct port *port = port_create(&params, why, sizeof why);
+    if (!port) {
+        snprintf(error, size, "bridge %s, port %s: %s", br->name, config->name, why);
+        return -1;
+    }
+    const char *taken = NULL;
+    if (datapath_port_add(sw->dp, port)) {
+        snprintf(error, size, "bridge %s, port %s: more than %u ports", br->name, config->name, PORT_MAX - 1);
+        port_destroy(port);
+        return -1;
+    }
+    uint32_t ofport = config->ofport == CONFIG_OFPORT_LOCAL ? OFPORT_LOCAL : config->ofport;
+    struct bridge_port *bp = bridge_port_add(br, port, config->name, ofport, &taken);
+    if (!bp) {
+        snprintf(error, size, "bridge %s, port %s: %s", br->name, config->name, taken);
+        datapath_port_remove(sw->dp, port);
+        return -1;
+    }
+    set_vlans(bp, config);
+    LOG_INFO(LOG_BRIDGE, "%s: added port %s as %s, index %u", br->name, bp->name, bridge_ofport_name(br, ofport),
+             port->index);
+    return 0;
+}
+
+static int add_bridge(struct sluice *sw, const struct config_bridge *config, char *error, size_t size)
+{
+    struct bridge *br = bridge_create(config->name, config->datapath_id, sw->dp, sw->flows);
+    if (!br) {
+        snprintf(error, size, "bridge %s: out of memory", config->name);
+        return -1;
+    }
+    TAILQ_INSERT_TAIL(&sw->bridges, br, node);
+    br->fail_mode = config->fail_mode == CONFIG_FAIL_SECURE ? FAIL_SECURE : FAIL_STANDALONE;
+    mac_table_destroy(br->macs);
+    br->macs = mac_table_create(config->mac_table_size, config->mac_aging_time);
+    if (!br->macs) {
+        snprintf(error, size, "bridge %s: out of memory", config->name);
+        return -1;
+    }
+    for (size_t i = 0; i < config->n_ports; i++)
+        if (add_port(sw, br, &config->ports[i], error, size))
+            return -1;
+
+    char mgmt[4096], why[512] = "";
+    snprintf(mgmt, sizeof mgmt, "%s/%s.mgmt", sw->config->run_dir, config->name);
+    const struct of_server_params params = {
+        .base = sw->base,
+        .bridge = br,
+        .mgmt_path = mgmt,
+        .listen = (const char *const *)config->listen,
+        .n_listen = config->n_listen,
+        .controllers = (const char *const *)config->controllers,
+        .n_controllers = config->n_controllers,
+        .inactivity_probe_ms = config->inactivity_probe,
+        .pool = sw->pool,
+    };
+    br->of = of_server_create(&params, why, sizeof why);
+    if (!br->of) {
+        snprintf(error, size, "bridge %s: %s", config->name, why);
+        return -1;
+    }
+    return 0;
+}
+
+static int create_datapath(struct sluice *sw, char *error, size_t size)
+{
+    const struct config_pmd *pmd = &sw->config->pmd;
+    unsigned lcores[DATAPATH_THREADS_MAX], n = 0, lcore;
+    RTE_LCORE_FOREACH_WORKER(lcore)
+    if (n < DATAPATH_THREADS_MAX)
+        lcores[n++] = lcore;
+    const struct datapath_params params = {
+        .n_threads = n,
+        .lcores = lcores,
+        .emc_entries = pmd->emc_entries,
+        .megaflow_limit = pmd->megaflow_limit,
+        .mask_limit = pmd->max_masks,
+        .miss_ring = pmd->miss_ring,
+        .max_sleep_us = pmd->max_sleep_us,
+        .pool = sw->pool,
+    };
+    sw->dp = datapath_create(&params, error, size);
+    if (!sw->dp)
+        return -1;
+    const struct flows_params flows = {
+        .dp = sw->dp,
+        .megaflow_limit = pmd->megaflow_limit,
+        .mask_limit = pmd->max_masks,
+    };
+    sw->flows = flows_create(&flows);
+    if (!sw->flows) {
+        snprintf(error, size, "out of memory for %d megaflows: lower pmd.megaflow_limit", pmd->megaflow_limit);
+        return -1;
+    }
+    flows_set_packet_in(sw->flows, packet_in, sw);
+    flows_set_rule_gone(sw->flows, rule_gone, sw);
+    return 0;
+}
+
+static int create_events(struct sluice *sw, char *error, size_t size)
+{
+    sw->miss_event = event_new(sw->base, datapath_miss_fd(sw->dp), EV_READ | EV_PERSIST, on_miss, sw);
+    sw->port_event = event_new(sw->base, port_event_fd(), EV_READ | EV_PERSIST, on_port, sw);
+    sw->wakeup = evtimer_new(sw->base, on_wakeup, sw);
+    sw->sigterm = evsignal_new(sw->base, SIGTERM, on_signal, sw);
+    sw->sigint = evsignal_new(sw->base, SIGINT, on_signal, sw);
+    if (!sw->miss_event || !sw->port_event || !sw->wakeup || !sw->sigterm || !sw->sigint ||
+        event_add(sw->miss_event, NULL) || event_add(sw->port_event, NULL) || event_add(sw->sigterm, NULL) ||
+        event_add(sw->sigint, NULL)) {
+        snprintf(error, size, "cannot set up the event loop: %s", strerror(errno));
+        return -1;
+    }
+    return 0;
+}
+
+static int create_control(struct sluice *sw, char *error, size_t size)
+{
+    char path[4096];
+    snprintf(path, sizeof path, "%s/sluiced.ctl", sw->config->run_dir);
+    sw->control = control_create(sw->base, path, error, size);
+    if (!sw->control)
+        return -1;
+    commands_register_ports(sw->control, sw);
+    commands_register_pmd(sw->control, sw);
+    commands_register_flows(sw->control, sw);
+    commands_register_trace(sw->control, sw);
+    commands_register_fdb(sw->control, sw);
+    commands_register_daemon(sw->control, sw);
+    return 0;
+}
+
+int switch_create(struct sluice *sw, const struct config *config, char *error, size_t error_size)
+{
+    memset(sw, 0, sizeof *sw);
+    TAILQ_INIT(&sw->bridges);
+    sw->config = config;
+    sw->started_ms = datapath_now_ms();
+    sw->base = event_base_new();
+    if (!sw->base) {
+        snprintf(error, error_size, "cannot set up the event loop: %s", strerror(errno));
+        return -1;
+    }
+    sw->pool = pool_create(config, error, error_size);
+    /* The control socket comes first: it also tells whether another sluiced has this run_dir. */
+    if (!sw->pool || create_control(sw, error, error_size) || create_datapath(sw, error, error_size) ||
+        create_events(sw, error, error_size))
+        return -1;
+    for (size_t i = 0; i < config->n_bridges; i++)
+        if (add_bridge(sw, &config->bridges[i], error, error_size))
+            return -1;
+    if (datapath_start(sw->dp)) {
+        snprintf(error, error_size, "cannot start the poll-mode threads");
+        return -1;
+    }
+    return 0;
+}
+
+static void free_event(struct event *event)
+{
+    if (event)
+        event_free(event);
+}
+
+void switch_destroy(struct sluice *sw)
+{
+    struct bridge *br;
+    control_destroy(sw->control);
+    TAILQ_FOREACH (br, &sw->bridges, node) {
+        of_server_destroy(br->of);
+        br->of = NULL;
+        while (!TAILQ_EMPTY(&br->ports))
+            bridge_port_remove(TAILQ_FIRST(&br->ports));
+    }
+    if (sw->dp) {
+        datapath_synchronize(sw->dp);
+        datapath_reclaim(sw->dp);
+    }
+    flows_destroy(sw->flows);
+    while ((br = TAILQ_FIRST(&sw->bridges))) {
+        TAILQ_REMOVE(&sw->bridges, br, node);
+        bridge_destroy(br);
+    }
+    datapath_destroy(sw->dp);
+    free_event(sw->miss_event);
+    free_event(sw->port_event);
+    free_event(sw->wakeup);
+    free_event(sw->sigterm);
+    free_event(sw->sigint);
+    if (sw->base)
+        event_base_free(sw->base);
+    pool_destroy();
+}
