@@ -1,6 +1,7 @@
 /* sluiced: reads the configuration, starts DPDK, builds the switch, runs its event loop, takes it down again. */
 #include <getopt.h>
 #include <rte_eal.h>
+#include <rte_version.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>

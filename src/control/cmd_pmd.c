@@ -1,3 +1,4 @@
+#include <event2/buffer.h>
 #include <inttypes.h>
 #include <rte_cycles.h>
 
@@ -137,6 +138,51 @@ static void cmd_drops(void *arg, int argc, const char *const *argv, struct contr
         control_printf(reply, "no packet was dropped\n");
 }
 
+/* What a tuple looks at. A mask alone says nothing of the protocol, so these are names of parts of the flow key. */
+static char *format_mask(const struct flow_key *mask)
+{
+#define PART(field, name)                                                                                              \
+    {                                                                                                                  \
+        offsetof(struct flow_key, field), sizeof mask->field, name                                                     \
+    }
+    static const struct {
+        uint16_t offset, len;
+        const char *name;
+    } parts[] = {
+        PART(in_port, "in_port"),       PART(recirc_id, "recirc_id"),     PART(eth_dst, "eth_dst"),
+        PART(eth_src, "eth_src"),       PART(eth_type, "eth_type"),       PART(vlan_tci[0], "vlan_tci"),
+        PART(vlan_tci[1], "vlan_tci2"), PART(tcp_flags, "tcp_flags"),     PART(ipv4_src, "ipv4_src"),
+        PART(ipv4_dst, "ipv4_dst"),     PART(tp_src, "tp_src"),           PART(tp_dst, "tp_dst"),
+        PART(ip_proto, "ip_proto"),     PART(ip_tos, "ip_tos"),           PART(ip_ttl, "ip_ttl"),
+        PART(ip_frag, "ip_frag"),       PART(ct_state, "ct_state"),       PART(ct_zone, "ct_zone"),
+        PART(ct_mark, "ct_mark"),       PART(pkt_mark, "pkt_mark"),       PART(dp_hash, "dp_hash"),
+        PART(ipv6_src, "ipv6_src"),     PART(ipv6_dst, "ipv6_dst"),       PART(nd_target, "nd_target"),
+        PART(arp_sha, "arp_sha"),       PART(arp_tha, "arp_tha"),         PART(ipv6_label, "ipv6_label"),
+        PART(mpls_lse, "mpls_lse"),     PART(ipv6_exthdr, "ipv6_exthdr"), PART(pbb_isid, "pbb_isid"),
+        PART(tun_id, "tun_id"),         PART(tun_ipv4_src, "tun_src"),    PART(tun_ipv4_dst, "tun_dst"),
+    };
+#undef PART
+    struct evbuffer *text = evbuffer_new();
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        const uint8_t *bytes = (const uint8_t *)mask + parts[i].offset;
+        unsigned bits = 0;
+        for (unsigned b = 0; b < parts[i].len; b++)
+            bits += __builtin_popcount(bytes[b]);
+        if (!bits)
+            continue;
+        evbuffer_add_printf(text, "%s%s", evbuffer_get_length(text) ? "," : "", parts[i].name);
+        if (bits < 8u * parts[i].len) {
+            evbuffer_add_printf(text, "/0x");
+            for (unsigned b = 0; b < parts[i].len; b++)
+                evbuffer_add_printf(text, "%02x", bytes[b]);
+        }
+    }
+    evbuffer_add(text, "", 1);
+    char *copy = strdup((const char *)evbuffer_pullup(text, -1));
+    evbuffer_free(text);
+    return copy;
+}
+
 static void cmd_caches(void *arg, int argc, const char *const *argv, struct control_reply *reply)
 {
     struct sluice *sw = arg;
@@ -157,7 +203,7 @@ static void cmd_caches(void *arg, int argc, const char *const *argv, struct cont
         const struct flow_key *mask = datapath_mask(sw->dp, i, &n);
         if (!mask)
             continue;
-        char *text = megaflow_format(mask, mask, NULL, NULL);
+        char *text = format_mask(mask);
         control_printf(reply, "tuple %u: %u megaflows, mask %s\n", i, n, text);
         json_array_append_new(masks, json_pack("{s:I,s:s}", "megaflows", (json_int_t)n, "mask", text));
         free(text);

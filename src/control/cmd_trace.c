@@ -26,8 +26,8 @@ static void on_table(void *arg, unsigned depth, uint8_t table_id, const struct r
     if (rule) {
         struct match match;
         rule_match(rule, &match);
-        char *text = match_format(&match, bridge_ofport_name, t->br);
-        char *acts = act_list_format(&rule->acts, bridge_ofport_name, t->br);
+        char *text = match_format(&match, NULL, NULL);
+        char *acts = act_list_format(&rule->acts, NULL, NULL);
         control_printf(t->reply, "%2u. %s%spriority %u", table_id, text, *text ? ", " : "", rule->priority);
         if (rule->cookie)
             control_printf(t->reply, ", cookie %#" PRIx64, rule->cookie);
@@ -115,7 +115,8 @@ static void cmd_trace(void *arg, int argc, const char *const *argv, struct contr
     }
 
     struct tracer t = {.br = br, .reply = reply, .steps = json_array()};
-    const struct xlate_trace trace = {.arg = &t, .table = on_table, .action = on_text, .note = on_text, .action_set = on_action_set};
+    const struct xlate_trace trace = {
+        .arg = &t, .table = on_table, .action = on_text, .note = on_text, .action_set = on_action_set};
     struct xlate_in *in = aligned_alloc(64, sizeof *in);
     struct xlate_out *out = aligned_alloc(64, (sizeof *out + 63) / 64 * 64);
     if (!in || !out)
@@ -127,7 +128,7 @@ static void cmd_trace(void *arg, int argc, const char *const *argv, struct contr
     struct bridge_port *from = bridge_port_by_ofport(br, in->flow.in_port);
     in->flow.pkt.in_port = from && from->port ? from->port->index : 0;
 
-    char *text = flow_format(&in->flow, bridge_ofport_name, br);
+    char *text = flow_format(&in->flow, NULL, NULL);
     control_printf(reply, "Flow: %s\n\nbridge(\"%s\")\n", text, br->name);
     json_t *flow_json = json_string(text);
     free(text);
@@ -137,8 +138,9 @@ static void cmd_trace(void *arg, int argc, const char *const *argv, struct contr
 
     xlate_out_init(out);
     xlate(in, out);
+    out->final.actset_output = in->flow.actset_output; /* of the pipeline, not of the packet */
 
-    text = flow_format(&out->final, bridge_ofport_name, br);
+    text = flow_format(&out->final, NULL, NULL);
     bool unchanged = !memcmp(&out->final, &in->flow, sizeof in->flow);
     control_printf(reply, "\nFinal flow: %s\n", unchanged ? "unchanged" : text);
     json_t *final_json = json_string(text);
@@ -148,7 +150,7 @@ static void cmd_trace(void *arg, int argc, const char *const *argv, struct contr
     mega.mask.pkt = out->wc.pkt;
     mega.mask.in_port = UINT32_MAX;
     match_normalize(&mega);
-    text = match_format_megaflow(&mega, bridge_ofport_name, br);
+    text = match_format_megaflow(&mega, NULL, NULL);
     control_printf(reply, "Megaflow: %s\n", text);
     json_t *mega_json = json_string(text);
     free(text);
