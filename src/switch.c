@@ -217,12 +217,7 @@ static int add_bridge(struct sluice *sw, const struct config_bridge *config, cha
     }
     TAILQ_INSERT_TAIL(&sw->bridges, br, node);
     br->fail_mode = config->fail_mode == CONFIG_FAIL_SECURE ? FAIL_SECURE : FAIL_STANDALONE;
-    struct mac_table *macs = mac_table_create(config->mac_table_size, config->mac_aging_time);
-    if (!macs) {
-        snprintf(error, size, "bridge %s: out of memory", config->name);
-        return -1;
-    }
-    bridge_set_mac_table(br, macs);
+    bridge_set_mac_table(br, config->mac_table_size, config->mac_aging_time);
     for (size_t i = 0; i < config->n_ports; i++)
         if (add_port(sw, br, &config->ports[i], error, size))
             return -1;
