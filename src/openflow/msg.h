@@ -105,7 +105,7 @@ struct of_bytes {
     size_t len;
 };
 
-/* Capabilities: OFPC_ of OpenFlow 1.3 (7.3.1), and 1.0's ARP_MATCH_IP; a version gets those it knows. */
+/* Capabilities: OFPC_ of OpenFlow 1.3 (7.3.1), 1.0's ARP_MATCH_IP, 1.4's BUNDLES; a version gets those it knows. */
 #define OF_CAP_FLOW_STATS 0x001
 #define OF_CAP_TABLE_STATS 0x002
 #define OF_CAP_PORT_STATS 0x004
@@ -114,6 +114,7 @@ struct of_bytes {
 #define OF_CAP_QUEUE_STATS 0x040
 #define OF_CAP_ARP_MATCH_IP 0x080
 #define OF_CAP_PORT_BLOCKED 0x100
+#define OF_CAP_BUNDLES 0x200
 
 /* OFPPF_ of OpenFlow 1.3 (7.2.1); mapped for 1.0. */
 #define OF_PF_10MB_FD 0x0002
@@ -206,8 +207,8 @@ struct of_port_status {
 
 struct of_packet_out {
     uint32_t buffer_id;
-    struct flow flow; /* in_port (and what else OpenFlow 1.5 can set); the packet is not parsed */
-    struct act_list acts;
+    struct flow flow;     /* in_port (and what else OpenFlow 1.5 can set); the packet is not parsed */
+    struct act_list acts; /* not yet checked against the packet: act_list_check() with a match of the parsed packet */
     const uint8_t *data;
     size_t data_len;
 };
@@ -324,7 +325,7 @@ struct of_aggregate {
 };
 struct of_table_stats {
     uint8_t table_id;
-    char name[32]; /* OpenFlow 1.0 and table features */
+    char name[32]; /* OpenFlow 1.0 and table features; ovs-ofctl prints a name instead of the number if there is one */
     uint32_t max_entries;
     uint32_t active;
     uint64_t lookups, matched;
@@ -412,7 +413,7 @@ struct of_msg {
 /* What decoding depends on beyond the message. */
 struct of_decode_options {
     bool flow_mod_table_id; /* OpenFlow 1.0: NXT_FLOW_MOD_TABLE_ID is on */
-    bool nxm_flow_mod;      /* set for connections in flow format NXM */
+    bool nxm_flow_mod;      /* NXM was chosen with NXT_SET_FLOW_FORMAT; for the connection, decoding takes all forms */
 };
 
 /* Decodes one whole message (`len` = the length in its header). `options` NULL = none. Returns 0, or an enum of_error

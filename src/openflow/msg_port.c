@@ -160,12 +160,15 @@ bool port_decode(struct reader *whole, uint8_t version, struct of_port *port)
 /* --- FEATURES_REPLY (OpenFlow 1.3.5, 7.3.1) -------------------------------------------------------------------------
  */
 
-#define CAPABILITIES10                                                                                                 \
-    (OF_CAP_FLOW_STATS | OF_CAP_TABLE_STATS | OF_CAP_PORT_STATS | OF_CAP_IP_REASM | OF_CAP_QUEUE_STATS |               \
-     OF_CAP_ARP_MATCH_IP)
-#define CAPABILITIES13                                                                                                 \
-    (OF_CAP_FLOW_STATS | OF_CAP_TABLE_STATS | OF_CAP_PORT_STATS | OF_CAP_GROUP_STATS | OF_CAP_IP_REASM |               \
-     OF_CAP_QUEUE_STATS | OF_CAP_PORT_BLOCKED)
+static uint32_t capabilities_of(uint8_t version)
+{
+    uint32_t all = OF_CAP_FLOW_STATS | OF_CAP_TABLE_STATS | OF_CAP_PORT_STATS | OF_CAP_IP_REASM | OF_CAP_QUEUE_STATS;
+
+    if (version == OF10)
+        return all | OF_CAP_ARP_MATCH_IP;
+    return all | OF_CAP_GROUP_STATS | OF_CAP_PORT_BLOCKED | (version >= OF14 ? OF_CAP_BUNDLES : 0);
+}
+
 #define ACTIONS10 0xfff /* all twelve of OpenFlow 1.0 */
 
 int decode_features(struct reader *r, const struct of_decode_options *options, struct of_msg *msg)
@@ -177,7 +180,7 @@ int decode_features(struct reader *r, const struct of_decode_options *options, s
     f->n_tables = read_u8(r);
     f->auxiliary_id = read_u8(r);
     read_skip(r, 2);
-    f->capabilities = read_u32(r) & (msg->version == OF10 ? CAPABILITIES10 : CAPABILITIES13);
+    f->capabilities = read_u32(r) & capabilities_of(msg->version);
     read_skip(r, 4);
     if (r->bad)
         return OFPERR_BRC_BAD_LEN;
@@ -204,7 +207,7 @@ void encode_features(const struct of_msg *msg, struct of_buf *buf)
     of_buf_add_u8(buf, f->n_tables);
     of_buf_add_u8(buf, of10 ? 0 : f->auxiliary_id);
     of_buf_add(buf, 2);
-    of_buf_add_u32(buf, f->capabilities & (of10 ? CAPABILITIES10 : CAPABILITIES13));
+    of_buf_add_u32(buf, f->capabilities & capabilities_of(msg->version));
     of_buf_add_u32(buf, of10 ? ACTIONS10 : 0);
     /* What does not fit is asked for with OFPST_PORT_DESC. */
     for (size_t i = 0; of10 && i < f->n_ports && buf->len - start + 48 <= UINT16_MAX; i++)

@@ -88,6 +88,8 @@ static int decode_entry(const struct field *f, bool has_mask, const uint8_t *byt
         return OFPERR_BMC_BAD_PREREQ;
     if (!field_is_wild(f, &match->mask))
         return OFPERR_BMC_DUP_FIELD;
+    if (f->id == FIELD_PACKET_TYPE && all_zero(value.b, n))
+        return 0; /* Ethernet: all packets are */
     if (!all_zero(mask.b, n))
         match_set_masked(match, f, &value, &mask);
     return 0;

@@ -385,8 +385,6 @@ static void print_number(FILE *out, const struct field *f, const union field_val
         fprintf(out, "%" PRIu64, get_number(f, v));
     else if (f->id == FIELD_ETH_TYPE || f->id == FIELD_VLAN_TCI)
         fprintf(out, "0x%04" PRIx64, get_number(f, v));
-    else if (f->id == FIELD_IPV6_LABEL)
-        fprintf(out, "0x%05" PRIx64, get_number(f, v));
     else
         fprintf(out, "%#" PRIx64, get_number(f, v));
 }

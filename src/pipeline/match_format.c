@@ -36,6 +36,20 @@ static void print_as(struct printer *p, enum field_id id, const char *name)
     field_value_print(p->out, f, &value, &mask, p->port_name, p->arg);
 }
 
+/* The one number that matches show with leading zeroes. */
+static void print_label(struct printer *p)
+{
+    uint32_t value = rte_be_to_cpu_32(p->match->value.pkt.ipv6_label);
+    uint32_t mask = rte_be_to_cpu_32(p->match->mask.pkt.ipv6_label);
+
+    if (!mask)
+        return;
+    item(p, "ipv6_label=");
+    fprintf(p->out, "0x%05x", value);
+    if (mask != 0xfffff)
+        fprintf(p->out, "/0x%05x", mask);
+}
+
 static void print_field(struct printer *p, enum field_id id)
 {
     print_as(p, id, field_by_id(id)->print_name);
@@ -150,10 +164,13 @@ static void print_network(struct printer *p, const struct kind *k, bool proto_do
         PRINT_RUN(p, FIELD_ARP_SPA, FIELD_ARP_TPA, FIELD_ARP_OP, FIELD_ARP_SHA, FIELD_ARP_THA);
         return;
     }
-    if (k->eth_type == 0x86dd)
-        PRINT_RUN(p, FIELD_IPV6_SRC, FIELD_IPV6_DST, FIELD_IPV6_LABEL, FIELD_IPV6_EXTHDR);
-    else
+    if (k->eth_type == 0x86dd) {
+        PRINT_RUN(p, FIELD_IPV6_SRC, FIELD_IPV6_DST);
+        print_label(p);
+        print_field(p, FIELD_IPV6_EXTHDR);
+    } else {
         PRINT_RUN(p, FIELD_IPV4_SRC, FIELD_IPV4_DST);
+    }
     if (!proto_done)
         print_field(p, FIELD_IP_PROTO);
     PRINT_RUN(p, FIELD_IP_TOS, FIELD_IP_ECN, FIELD_IP_TTL, FIELD_MPLS_LABEL, FIELD_MPLS_TC, FIELD_MPLS_TTL,
