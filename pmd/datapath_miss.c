@@ -46,7 +46,7 @@ void datapath_inject(struct datapath *dp, struct rte_mbuf *packet, uint32_t in_p
     meta->pending = PACKET_NOT_PENDING;
     meta->program = program;
     meta->drop_reason = DROP_POLICY;
-    /* The last quarter is for misses on their way back. */
+    /* Half of it is for misses on their way back. */
     if (rte_ring_free_count(dp->threads[0]->down) <= dp->params.miss_ring) {
         datapath_count_drop(dp, DROP_CONTROL_BACKLOG, 1);
         rte_pktmbuf_free(packet);

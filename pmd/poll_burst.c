@@ -123,16 +123,21 @@ static void run_groups(struct poll_thread *thread, unsigned n, bool mixed)
 {
     uint32_t n_groups = thread->n_groups;
 
-    thread->dominant = NULL;
+    if (!mixed)
+        thread->dominant[thread->context.in_port] = NULL;
     for (uint32_t g = 0; g < n_groups; g++) {
         struct group *group = &thread->groups[g];
 
         if (unlikely(group->n == 0))
             continue;
-        if (unlikely(2 * group->n >= n))
-            thread->dominant = group->mf;
+        if (unlikely(2 * group->n >= n) && !mixed)
+            thread->dominant[thread->context.in_port] = group->mf;
         account(thread, group->counters, group->n, group->bytes, group->tcp_flags);
         const struct program *program = __atomic_load_n(&group->mf->program, __ATOMIC_ACQUIRE);
+        if (group->n == 1 && program->kind == PROGRAM_OUTPUT) {
+            tx_packet(thread, program->output, group->packets[0]);
+            continue;
+        }
         if (likely(!mixed)) {
             run(thread, program, group->packets, group->n, group->longest);
             continue;
@@ -168,12 +173,11 @@ static void run_whole(struct poll_thread *thread, struct megaflow *mf, struct rt
 /* Keys, lines and packets are in hand: look up, group, run; what is not found goes the way of misses. */
 static void classify_and_run(struct poll_thread *thread, struct rte_mbuf **packets, unsigned n, bool mixed)
 {
+    struct megaflow *mf = mixed ? NULL : thread->dominant[thread->context.in_port];
     uint64_t all = first_bits(n), found = 0;
 
-    if (thread->dominant != NULL && !mixed) {
-        struct megaflow *mf = thread->dominant;
-
-        found = lookup_dominant(thread, n);
+    if (mf != NULL) {
+        found = lookup_dominant(thread, mf, n);
         if (found == all && thread->megaflow_counters[mf->id].packets > 0) {
             rte_be16_t tcp_flags = 0;
 

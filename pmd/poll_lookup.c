@@ -15,19 +15,17 @@ static inline struct lookup lookup_in_hand(struct poll_thread *thread)
     };
 }
 
-uint64_t lookup_dominant(struct poll_thread *thread, unsigned n)
+uint64_t lookup_dominant(struct poll_thread *thread, struct megaflow *mf, unsigned n)
 {
     const struct lookup lookup = lookup_in_hand(thread);
-    uint64_t hits = thread->lookup->same(&lookup, thread->dominant, n);
+    uint64_t hits = thread->lookup->same(&lookup, mf, n);
     unsigned n_hits = (unsigned)__builtin_popcountll(hits);
 
     COUNT(thread->counters.emc_hits, n_hits);
     if (n_hits < n) {
         FOR_EACH_BIT (i, hits)
-            thread->found[i] = thread->dominant;
+            thread->found[i] = mf;
     }
-    if (2 * n_hits < n)
-        thread->dominant = NULL;
     stage_end(thread, PMD_STAGE_EMC);
     return hits;
 }

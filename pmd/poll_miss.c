@@ -6,6 +6,8 @@
 #define STALE_MS 250
 /* Given up at most so many a tick: one turn stays short. */
 #define STALE_PER_TICK 32
+/* Each may have PENDING_PARK_MAX packets behind it: few at a time. */
+#define DOWN_BURST 8
 
 static void meta_fill(struct poll_thread *thread, struct rte_mbuf *packet, enum packet_origin origin, uint32_t hash)
 {
@@ -97,7 +99,8 @@ void miss_punt(struct poll_thread *thread, uint32_t punt_id, struct rte_mbuf *pa
     thread->wake = true;
 }
 
-static void returned(struct poll_thread *thread, struct rte_mbuf *packet)
+/* Returns how many packets it ran or looked up. */
+static unsigned returned(struct poll_thread *thread, struct rte_mbuf *packet)
 {
     struct packet_meta *meta = packet_meta(packet);
     struct rte_mbuf *parked[PENDING_PARK_MAX];
@@ -112,26 +115,24 @@ static void returned(struct poll_thread *thread, struct rte_mbuf *packet)
                   &packet, 1);
     if (n_parked > 0)
         burst_again(thread, parked, n_parked);
+    return 1 + n_parked;
 }
 
 unsigned miss_poll_down(struct poll_thread *thread)
 {
-    struct rte_mbuf *packets[BURST];
-    unsigned total = 0;
+    struct rte_mbuf *packets[DOWN_BURST];
+    unsigned total = 0, done = 0, n;
 
-    for (unsigned round = 0; round < 2; round++) {
-        unsigned n = rte_ring_sc_dequeue_burst(thread->down, (void **)packets, BURST, NULL);
-
+    do {
+        n = rte_ring_sc_dequeue_burst(thread->down, (void **)packets, DOWN_BURST, NULL);
         for (unsigned i = 0; i < n; i++) {
             rte_prefetch0(packet_meta(packets[i]));
             rte_prefetch0(rte_pktmbuf_mtod(packets[i], void *));
         }
         for (unsigned i = 0; i < n; i++)
-            returned(thread, packets[i]);
+            done += returned(thread, packets[i]);
         total += n;
-        if (n < BURST)
-            break;
-    }
+    } while (n == DOWN_BURST && done < 2 * BURST);
     return total;
 }
 

@@ -97,7 +97,7 @@ struct poll_thread {
     uint32_t sample_in; /* non-empty bursts until the next sample */
     uint64_t stage_start;
     uint32_t n_groups;
-    struct megaflow *dominant; /* took at least half of the burst before; NULL: none did */
+    struct megaflow *dominant[PORT_MAX]; /* by in_port: took at least half of the port's burst before; or NULL */
     struct run_context context;
     bool has_meta; /* the program that runs writes metadata: what is in the packets counts, not the context's */
     uint8_t n_lines[BURST];
@@ -151,8 +151,9 @@ void poll_sink_init(struct poll_thread *thread);
 
 /* --- poll_lookup.c: of the keys in hand. Return the packets that were found, thread->found[] filled in -------------*/
 
-/* Packets that thread->dominant matches: one compare each, no hash. found[] is left alone if those are all. */
-uint64_t lookup_dominant(struct poll_thread *thread, unsigned n);
+/* Packets that `mf`, the port's dominant megaflow, matches: one compare each, no hash. found[] is left alone if those
+ * are all of the `n`. */
+uint64_t lookup_dominant(struct poll_thread *thread, struct megaflow *mf, unsigned n);
 uint64_t lookup_caches(struct poll_thread *thread, uint64_t todo);
 
 /* --- poll_miss.c ---------------------------------------------------------------------------------------------------*/
@@ -164,7 +165,8 @@ void miss_packet(struct poll_thread *thread, const struct flow_key *key, unsigne
 bool miss_park_behind(struct poll_thread *thread, const struct flow_key *key, unsigned n_lines,
                       struct rte_mbuf *packet);
 void miss_punt(struct poll_thread *thread, uint32_t punt_id, struct rte_mbuf *packet, uint16_t full_len);
-/* Runs packets that came back, at most two bursts of them. Returns how many. */
+/* Runs packets that came back, and those parked behind them, until about two bursts are done. Returns how many came
+ * back. */
 unsigned miss_poll_down(struct poll_thread *thread);
 /* Drops what is parked behind flows whose packet did not come back. */
 void miss_expire(struct poll_thread *thread);
@@ -179,7 +181,14 @@ void miss_drop_all(struct poll_thread *thread);
 void tx_packets(struct poll_thread *thread, uint32_t port, struct rte_mbuf **packets, unsigned n, uint32_t longest);
 static inline void tx_packet(struct poll_thread *thread, uint32_t port, struct rte_mbuf *packet)
 {
-    tx_packets(thread, port, &packet, 1, packet->pkt_len);
+    struct tx_buffer *buffer = &thread->tx[port % PORT_MAX];
+
+    if (unlikely(port >= PORT_MAX || buffer->n == 0 || buffer->n == BURST)) {
+        tx_packets(thread, port, &packet, 1, packet->pkt_len);
+        return;
+    }
+    buffer->packets[buffer->n++] = packet;
+    buffer->longest = RTE_MAX(buffer->longest, packet->pkt_len);
 }
 void tx_flush_all(struct poll_thread *thread);
 
