@@ -88,16 +88,19 @@ static void flood(struct xlate_ctx *ctx, uint16_t vlan)
     ctx->out->deps.used_ports = true;
     /* Ports that get the packet as it is go first: then the tag changes once, and never back. */
     for (int pass = 0; pass < 2; pass++) {
-        bool tagged = pass == 0 ? as_it_is : !as_it_is;
+        bool tagged = pass == 0 ? as_it_is : !as_it_is, changed = false;
 
         TAILQ_FOREACH (bp, &ctx->bridge->ports, node) {
-            if (floods_to(ctx, bp, vlan) && leaves_tagged(bp, vlan) == tagged) {
+            if (!floods_to(ctx, bp, vlan) || leaves_tagged(bp, vlan) != tagged)
+                continue;
+            if (!changed)
                 set_tag(ctx, vlan, tagged);
-                xlate_output_port(ctx, bp);
-            }
+            changed = true;
+            xlate_output_port(ctx, bp);
         }
+        if (changed)
+            xlate_vlan_restore(ctx, &saved);
     }
-    xlate_vlan_restore(ctx, &saved);
 }
 
 static void learn(struct xlate_ctx *ctx, const struct bridge_port *in, uint16_t vlan)

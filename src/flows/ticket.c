@@ -25,8 +25,9 @@ uint64_t flows_ticket(struct flows *flows)
         ticket->need = flows->active ? flows->active->serial : flows->sweeps_done;
     flows->changes_at_ticket = flows->changes;
     STAILQ_INSERT_TAIL(&flows->tickets, ticket, node);
+    /* May settle and free it. */
     tickets_advance(flows);
-    return ticket->id;
+    return flows->ticket_last;
 }
 
 /* The queue numbers up to this one are worked off. */

@@ -159,13 +159,12 @@ static void take_dirty(struct xlate_ctx *ctx, struct writes *w)
     ctx->any_dirty = false;
 }
 
-void xlate_commit(struct xlate_ctx *ctx)
+static void commit_headers(struct xlate_ctx *ctx)
 {
     struct program_builder *b = &ctx->out->program;
     const struct flow_key *key = &ctx->flow.pkt;
     struct writes w;
 
-    xlate_vlan_commit(ctx);
     if (!ctx->any_dirty)
         return;
     take_dirty(ctx, &w);
@@ -179,6 +178,18 @@ void xlate_commit(struct xlate_ctx *ctx)
         commit_l4(b, key, &w);
     } else if (IS(key, ARP) || IS(key, RARP)) {
         commit_arp(b, key, &w);
+    }
+}
+
+void xlate_commit(struct xlate_ctx *ctx)
+{
+    /* Headers are found behind two tags at most: change them while there are the fewest. */
+    if (ctx->vlans.n > ctx->base_vlans.n) {
+        commit_headers(ctx);
+        xlate_vlan_commit(ctx);
+    } else {
+        xlate_vlan_commit(ctx);
+        commit_headers(ctx);
     }
 }
 

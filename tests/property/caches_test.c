@@ -1,0 +1,453 @@
+/* For any rules and any packet, the answer through the caches is the answer of the pipeline, and that is what the rules
+ * say; also after random changes.
+ *
+ * Each packet is worked out three times: by the megaflow that it hits (installed by an earlier packet as a rule), by a
+ * translation of its own, and by the oracle, which knows nothing of masks. SEED and ROUNDS may be given in the
+ * environment.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+
+#include "src/flows/flows_internal.h"
+#include "src/flows/punt.h"
+#include "tests/property/oracle.h"
+#include "tests/property/random.h"
+#include "tests/unit/bed.h"
+#include "tests/unit/packets.h"
+
+#define PACKETS 400 /* a round */
+#define RECIRCULATIONS 8
+
+static struct rte_mempool *pool;
+static struct bed bed;
+static struct xlate_out fresh;
+static struct oracle oracle;
+static struct events cached_events, fresh_events;
+static bool mpls;
+static char what[2048]; /* said when a test fails */
+
+static char rule_texts[ORACLE_RULES][1024];
+
+static void tell_table(void *arg, unsigned depth, uint8_t table_id, const struct rule *rule, const struct flow *flow)
+{
+    printf("%*s%u. %s\n", (int)depth * 8, "", table_id, rule ? rule_texts[rule->cookie - 1] : "no match");
+}
+
+static void tell_action(void *arg, unsigned depth, const char *text)
+{
+    printf("%*s    %s\n", (int)depth * 8, "", text);
+}
+
+static void tell_action_set(void *arg)
+{
+    printf("--. action set\n");
+}
+
+static struct flow packet_flow;
+
+/* Says what translation does with the packet, and fails. */
+#define FAIL(...)                                                                                                      \
+    do {                                                                                                               \
+        explain();                                                                                                     \
+        fail_msg(__VA_ARGS__);                                                                                         \
+    } while (0)
+
+static void explain(void)
+{
+    const struct xlate_trace trace = {
+        .table = tell_table, .action = tell_action, .note = tell_action, .action_set = tell_action_set};
+    struct xlate_in in = {.bridge = bed.bridge, .flow = packet_flow, .trace = &trace};
+    struct program *program;
+    char text[4096];
+
+    printf("\n");
+    xlate(&in, &fresh);
+    program = program_intern(bed.flows->programs, &fresh.program);
+    program_format(program, NULL, NULL, text, sizeof text);
+    printf("program: %s\n", text);
+}
+
+static struct {
+    uint64_t packets, hits, checked, changes, sent;
+} totals;
+
+/* --- rules -----------------------------------------------------------------------------------------------------------
+ */
+
+static void rule_add(unsigned slot)
+{
+    struct oracle_rule *rule = &oracle.rules[slot];
+    struct flow_mod fm = {.command = FLOW_ADD, .out_port = OFPORT_ANY, .out_group = OFGROUP_ANY};
+    char match[512], actions[512], *error;
+
+    rule->table_id = (uint8_t)random_below(RANDOM_TABLES);
+    /* A priority of its own: which of two equals wins is not said. */
+    rule->priority = (uint16_t)(random_below(8) * ORACLE_RULES + slot);
+    rule->cookie = slot + 1;
+    random_match(match, sizeof match);
+    if (random_one_in(20)) {
+        match[0] = '\0';
+        if (slot == 0)
+            rule->priority = 0;
+    }
+    random_actions(rule->table_id, mpls, actions, sizeof actions);
+    snprintf(rule_texts[slot], sizeof rule_texts[slot], "table=%u,priority=%u,%s,actions=%s", rule->table_id,
+             rule->priority, match, actions);
+    error = match_parse(match, &rule->match, NULL, NULL, NULL);
+    if (error) {
+        /* Two values for one field. */
+        free(error);
+        match_init_all(&rule->match);
+    }
+    act_buffer_init(&rule->acts);
+    error = actions_parse(actions, &rule->acts, NULL, NULL);
+    if (error)
+        fail_msg("%s: %s", actions, error);
+    fm.table_id = rule->table_id;
+    fm.priority = rule->priority;
+    fm.cookie = rule->cookie;
+    fm.match = rule->match;
+    fm.acts = act_buffer_list(&rule->acts);
+    assert_int_equal(pipeline_flow_mod(bed.bridge->pipeline, &fm), 0);
+    rule->used = true;
+}
+
+static void rule_modify(unsigned slot)
+{
+    struct oracle_rule *rule = &oracle.rules[slot];
+    struct flow_mod fm = {.command = FLOW_MODIFY_STRICT,
+                          .out_port = OFPORT_ANY,
+                          .out_group = OFGROUP_ANY,
+                          .table_id = rule->table_id,
+                          .priority = rule->priority,
+                          .match = rule->match};
+    char actions[512];
+
+    random_actions(rule->table_id, mpls, actions, sizeof actions);
+    act_buffer_free(&rule->acts);
+    assert_null(actions_parse(actions, &rule->acts, NULL, NULL));
+    fm.acts = act_buffer_list(&rule->acts);
+    assert_int_equal(pipeline_flow_mod(bed.bridge->pipeline, &fm), 0);
+    snprintf(rule_texts[slot], sizeof rule_texts[slot], "table=%u,priority=%u (modified),actions=%s", rule->table_id,
+             rule->priority, actions);
+}
+
+static void rule_delete(unsigned slot)
+{
+    struct oracle_rule *rule = &oracle.rules[slot];
+    struct flow_mod fm = {.command = FLOW_DELETE_STRICT,
+                          .out_port = OFPORT_ANY,
+                          .out_group = OFGROUP_ANY,
+                          .table_id = rule->table_id,
+                          .priority = rule->priority,
+                          .match = rule->match};
+
+    assert_int_equal(pipeline_flow_mod(bed.bridge->pipeline, &fm), 0);
+    act_buffer_free(&rule->acts);
+    rule->used = false;
+}
+
+static void change_something(void)
+{
+    unsigned slot = random_below(64);
+    struct bridge_port *bp = bridge_port_by_ofport(bed.bridge, 1 + random_below(BED_PORTS));
+
+    totals.changes++;
+    switch (random_below(10)) {
+    case 0: {
+        static const uint32_t bits[] = {PORT_CONFIG_NO_FLOOD, PORT_CONFIG_NO_FWD, PORT_CONFIG_NO_RECV};
+        uint32_t bit = bits[random_below(3)];
+
+        bridge_port_set_config(bp, random_one_in(3) ? bit : 0, bit);
+        break;
+    }
+    case 1:
+        mac_table_flush(bed.bridge->macs, OFPORT_ANY);
+        flows_note_bridge(bed.flows, bed.bridge);
+        oracle.n_macs = 0;
+        break;
+    default:
+        if (!oracle.rules[slot].used)
+            rule_add(slot);
+        else if (random_one_in(2))
+            rule_modify(slot);
+        else
+            rule_delete(slot);
+    }
+}
+
+/* --- the three answers -----------------------------------------------------------------------------------------------
+ */
+
+static void key_of(struct rte_mbuf *m, uint32_t in_port, uint32_t recirc_id, struct flow *flow)
+{
+    unsigned n = flow_key_parse(m, in_port, &flow->pkt);
+
+    memset((uint8_t *)flow + n * FLOW_KEY_LINE, 0, sizeof *flow - n * FLOW_KEY_LINE);
+    flow->pkt.recirc_id = recirc_id;
+    flow->in_port = in_port;
+}
+
+/* As a poll-mode thread does, with the control thread's part of a miss in place. */
+static const struct program *cached_program(struct rte_mbuf *m, uint32_t in_port, uint32_t recirc_id)
+{
+    struct megaflow *mf;
+    struct program *program;
+    struct bridge *bridge;
+
+    key_of(m, in_port, recirc_id, &bed.flows->in.flow);
+    mf = datapath_megaflow_lookup(bed.dp, &bed.flows->in.flow.pkt);
+    if (mf) {
+        totals.hits++;
+        return megaflow_program(mf);
+    }
+    bridge = translate(bed.flows, true);
+    program = program_intern(bed.flows->programs, &bed.flows->out.program);
+    assert_non_null(megaflow_add(bed.flows, bridge, program));
+    mf = datapath_megaflow_lookup(bed.dp, &bed.flows->in.flow.pkt);
+    assert_non_null(mf);
+    return program;
+}
+
+static const struct program *fresh_program(struct rte_mbuf *m, uint32_t in_port, uint32_t recirc_id)
+{
+    struct xlate_in in = {.bridge = bed.bridge};
+
+    key_of(m, in_port, recirc_id, &in.flow);
+    xlate(&in, &fresh);
+    return program_intern(bed.flows->programs, &fresh.program);
+}
+
+/* Runs the packet to its end, through recirculations. */
+static void run(const struct rte_mbuf *m, uint32_t in_port, struct events *events,
+                const struct program *(*program_of)(struct rte_mbuf *m, uint32_t in_port, uint32_t recirc_id))
+{
+    struct rte_mbuf *copy = rte_pktmbuf_copy(m, pool, 0, UINT32_MAX);
+    uint32_t recirc_id = 0;
+
+    for (int i = 0; copy && i < RECIRCULATIONS; i++) {
+        const struct program *program = program_of(copy, in_port, recirc_id);
+        struct event *last;
+
+        program_execute(program, &copy, 1, &events->sink);
+        if (program_of == fresh_program)
+            program_put(bed.flows, (struct program *)(uintptr_t)program);
+        copy = NULL;
+        last = events->n > 0 ? &events->list[events->n - 1] : NULL;
+        if (last && last->type == EVENT_RECIRC) {
+            copy = last->m;
+            recirc_id = last->arg;
+            events->n--;
+        }
+    }
+    rte_pktmbuf_free(copy);
+}
+
+static void expect_same_events(void)
+{
+    for (unsigned i = 0; i < cached_events.n && i < fresh_events.n; i++) {
+        const struct event *a = &cached_events.list[i], *b = &fresh_events.list[i];
+
+        if (a->type != b->type || a->arg != b->arg || a->m->pkt_len != b->m->pkt_len ||
+            memcmp(rte_pktmbuf_mtod(a->m, void *), rte_pktmbuf_mtod(b->m, void *), a->m->pkt_len) != 0)
+            FAIL("%s: event %u through the caches differs from the pipeline's (%d %u, %d %u)", what, i, a->type, a->arg,
+                 b->type, b->arg);
+    }
+    if (cached_events.n != fresh_events.n)
+        FAIL("%s: %u events through the caches, %u of the pipeline", what, cached_events.n, fresh_events.n);
+}
+
+/* Takes the tags off a copy of the packet and parses the rest. */
+static void parse_apart(const struct rte_mbuf *m, uint32_t in_port, struct oracle_packet *p)
+{
+    struct rte_mbuf *copy = rte_pktmbuf_copy(m, pool, 0, UINT32_MAX);
+
+    p->n_tags = 0;
+    for (;;) {
+        uint8_t *data = rte_pktmbuf_mtod(copy, uint8_t *);
+        unsigned type = packet_be16(data + 12);
+
+        if ((type != 0x8100 && type != 0x88a8) || copy->pkt_len < 18 || p->n_tags == ORACLE_TAGS)
+            break;
+        p->tags[p->n_tags++] = rte_cpu_to_be_16(packet_be16(data + 14) | VLAN_TCI_PRESENT);
+        memmove(data + 4, data, 12);
+        rte_pktmbuf_adj(copy, 4);
+    }
+    key_of(copy, in_port, 0, &p->flow);
+    rte_pktmbuf_free(copy);
+}
+
+static void expect_sent(const struct oracle_sent *sent, const struct event *event)
+{
+    struct oracle_packet got;
+    struct flow_key want = sent->packet.flow.pkt;
+
+    if (sent->ofport == OFPORT_CONTROLLER) {
+        const struct punt *punt = event->type == EVENT_PUNT ? punt_get(event->arg) : NULL;
+
+        if (!punt || punt->reason != sent->reason || punt->cookie != sent->cookie || punt->table_id != sent->table_id ||
+            punt->metadata != sent->packet.flow.metadata || punt->in_port != sent->packet.flow.in_port ||
+            memcmp(punt->reg, sent->packet.flow.reg, sizeof punt->reg) != 0)
+            FAIL("%s: a packet-in differs from what the rules say", what);
+    } else if (event->type != EVENT_OUTPUT || event->arg != sent->ofport) {
+        FAIL("%s: sent to %u of type %d, the rules say port %u", what, event->arg, event->type, sent->ofport);
+    }
+    parse_apart(event->m, want.in_port, &got);
+    want.vlan_tci[0] = want.vlan_tci[1] = 0;
+    if (got.n_tags != sent->packet.n_tags || memcmp(got.tags, sent->packet.tags, got.n_tags * sizeof got.tags[0]) != 0)
+        FAIL("%s: sent to %u with other VLAN tags (%u) than the rules say (%u)", what, event->arg, got.n_tags,
+             sent->packet.n_tags);
+    for (size_t i = 0; i < sizeof want; i++) {
+        if (((uint8_t *)&got.flow.pkt)[i] != ((uint8_t *)&want)[i])
+            FAIL("%s: sent to %u, byte %zu of the key is %02x and should be %02x", what, event->arg, i,
+                 ((uint8_t *)&got.flow.pkt)[i], ((uint8_t *)&want)[i]);
+    }
+}
+
+static void expect_what_the_rules_say(void)
+{
+    unsigned n = 0;
+
+    for (unsigned i = 0; i < cached_events.n; i++) {
+        if (cached_events.list[i].type == EVENT_DROP)
+            continue;
+        if (n >= oracle.n_sent)
+            FAIL("%s: sent %u times or more, the rules say %u", what, n + 1, oracle.n_sent);
+        expect_sent(&oracle.sent[n++], &cached_events.list[i]);
+    }
+    if (n != oracle.n_sent)
+        FAIL("%s: sent %u times, the rules say %u", what, n, oracle.n_sent);
+    totals.checked++;
+    totals.sent += n;
+}
+
+/* After a packet without verdict: the oracle takes over what was learned from it. */
+static void sync_macs(void)
+{
+    const struct mac_entry *entry;
+
+    oracle.n_macs = 0;
+    for (size_t i = 0; (entry = mac_table_entry(bed.bridge->macs, i)); i++)
+        oracle.macs[oracle.n_macs++] = (struct oracle_mac){entry->mac, entry->vlan, entry->ofport};
+}
+
+static void one_packet(void)
+{
+    struct random_packet random;
+    struct rte_mbuf *m = rte_pktmbuf_alloc(pool);
+    uint32_t in_port = 1 + random_below(BED_PORTS);
+    struct oracle_packet packet;
+    char *text;
+
+    random_packet(&random);
+    memcpy(rte_pktmbuf_mtod(m, void *), random.data, random.len);
+    m->data_len = (uint16_t)random.len;
+    m->pkt_len = (uint32_t)random.len;
+    memset(packet_meta(m), 0, sizeof *packet_meta(m));
+    packet_fill_checksums(m);
+    parse_apart(m, in_port, &packet);
+    packet.flow.pkt.vlan_tci[0] = packet.n_tags > 0 ? packet.tags[0] : 0;
+    packet.flow.pkt.vlan_tci[1] = packet.n_tags > 1 ? packet.tags[1] : 0;
+    key_of(m, in_port, 0, &packet_flow);
+    text = flow_format(&packet_flow, NULL, NULL);
+    snprintf(what, sizeof what, "packet %lu: %s", totals.packets, text);
+    free(text);
+
+    run(m, in_port, &cached_events, cached_program);
+    bed_settle(&bed);
+    run(m, in_port, &fresh_events, fresh_program);
+    expect_same_events();
+    /* The key has two tags: a packet with three is cut short for it. */
+    if (!mpls) {
+        oracle_run(&oracle, &packet);
+        if (random.whole && random.n_tags <= 2 && !oracle.overflow)
+            expect_what_the_rules_say();
+        else
+            sync_macs();
+    }
+    events_clear(&cached_events);
+    events_clear(&fresh_events);
+    rte_pktmbuf_free(m);
+    totals.packets++;
+}
+
+/* --- rounds ----------------------------------------------------------------------------------------------------------
+ */
+
+static void vlan_modes(void)
+{
+    struct bridge_port *access = bridge_port_by_ofport(bed.bridge, 3), *native = bridge_port_by_ofport(bed.bridge, 4),
+                       *tagged = bridge_port_by_ofport(bed.bridge, 5);
+
+    access->vlan_mode = VLAN_MODE_ACCESS;
+    access->tag = 10;
+    native->vlan_mode = VLAN_MODE_NATIVE_UNTAGGED;
+    native->tag = 11;
+    tagged->vlan_mode = VLAN_MODE_NATIVE_TAGGED;
+    tagged->tag = 10;
+}
+
+static void round_run(void)
+{
+    static const struct bed_params params[] = {{0}, {.mask_limit = 6}};
+    unsigned n_rules = 1 + random_below(48);
+
+    bed_create(&bed, pool, &params[random_below(2)]);
+    memset(&oracle, 0, sizeof oracle);
+    oracle.bridge = bed.bridge;
+    vlan_modes();
+    for (unsigned i = 0; i < n_rules; i++)
+        rule_add(i);
+    bed_settle(&bed);
+    for (unsigned i = 0; i < PACKETS; i++) {
+        if (random_one_in(16)) {
+            for (unsigned n = 1 + random_below(4); n > 0; n--)
+                change_something();
+            bed_settle(&bed);
+        }
+        one_packet();
+    }
+    for (unsigned i = 0; i < ORACLE_RULES; i++) {
+        if (oracle.rules[i].used)
+            act_buffer_free(&oracle.rules[i].acts);
+    }
+    bed_destroy(&bed);
+}
+
+static uint64_t environment(const char *name, uint64_t otherwise)
+{
+    const char *text = getenv(name);
+
+    return text ? strtoull(text, NULL, 0) : otherwise;
+}
+
+static void caches_agree_with_the_rules(void **state)
+{
+    uint64_t seed = environment("SEED", 1), rounds = environment("ROUNDS", 60);
+
+    for (uint64_t i = 0; i < rounds; i++) {
+        printf("\rseed %lu ", seed + i);
+        fflush(stdout);
+        random_seed(seed + i);
+        mpls = random_one_in(4);
+        round_run();
+    }
+    printf("seeds %lu to %lu: %lu packets, %lu megaflow hits, %lu against the rules (%lu sent), %lu changes\n", seed,
+           seed + rounds - 1, totals.packets, totals.hits, totals.checked, totals.sent, totals.changes);
+    assert_true(totals.hits > totals.packets / 10);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(caches_agree_with_the_rules)};
+
+    if (test_eal_init("caches_test") != 0)
+        return 77;
+    pool = test_pool(8191);
+    events_init(&cached_events, pool);
+    events_init(&fresh_events, pool);
+    xlate_out_init(&fresh);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

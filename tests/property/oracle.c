@@ -1,0 +1,431 @@
+#include "tests/property/oracle.h"
+
+#include <string.h>
+
+#define PRESENT RTE_BE16(VLAN_TCI_PRESENT)
+
+static void acts_run(struct oracle *o, const struct act_list *list, int *next_table);
+
+static void show_tags(struct oracle *o)
+{
+    o->p.flow.pkt.vlan_tci[0] = o->p.n_tags > 0 ? o->p.tags[0] : 0;
+    o->p.flow.pkt.vlan_tci[1] = o->p.n_tags > 1 ? o->p.tags[1] : 0;
+}
+
+static void push_tag(struct oracle *o, rte_be16_t tci)
+{
+    if (o->p.n_tags == 6) {
+        o->overflow = true;
+        return;
+    }
+    memmove(o->p.tags + 1, o->p.tags, o->p.n_tags * sizeof o->p.tags[0]);
+    o->p.tags[0] = tci | PRESENT;
+    o->p.n_tags++;
+    show_tags(o);
+}
+
+static void pop_tag(struct oracle *o)
+{
+    if (o->p.n_tags == 0)
+        return;
+    o->p.n_tags--;
+    memmove(o->p.tags, o->p.tags + 1, o->p.n_tags * sizeof o->p.tags[0]);
+    show_tags(o);
+}
+
+static void send_to(struct oracle *o, uint32_t ofport, uint8_t reason)
+{
+    if (o->n_sent == ORACLE_SENT) {
+        o->overflow = true;
+        return;
+    }
+    o->sent[o->n_sent++] = (struct oracle_sent){
+        .ofport = ofport, .reason = reason, .table_id = o->table_id, .cookie = o->cookie, .packet = o->p};
+}
+
+static void send_to_port(struct oracle *o, const struct bridge_port *bp)
+{
+    if (bp && !(bp->config & (PORT_CONFIG_DOWN | PORT_CONFIG_NO_FWD)))
+        send_to(o, bp->ofport, 0);
+}
+
+/* --- NORMAL ----------------------------------------------------------------------------------------------------------
+ */
+
+static bool carries(const struct bridge_port *bp, uint16_t vlan)
+{
+    bool trunked = bp->trunks[vlan / 64] >> vlan % 64 & 1;
+
+    if (bp->vlan_mode == VLAN_MODE_ACCESS)
+        return vlan == bp->tag;
+    if (bp->vlan_mode == VLAN_MODE_TRUNK)
+        return trunked;
+    return vlan == bp->tag || trunked;
+}
+
+static bool leaves_tagged(const struct bridge_port *bp, uint16_t vlan)
+{
+    return vlan != 0 && bp->vlan_mode != VLAN_MODE_ACCESS &&
+           !(bp->vlan_mode == VLAN_MODE_NATIVE_UNTAGGED && vlan == bp->tag);
+}
+
+static void send_in_vlan(struct oracle *o, const struct bridge_port *bp, uint16_t vlan)
+{
+    struct oracle_packet saved = o->p;
+
+    if (!leaves_tagged(bp, vlan)) {
+        pop_tag(o);
+    } else if (o->p.n_tags == 0) {
+        push_tag(o, rte_cpu_to_be_16(vlan));
+    } else {
+        o->p.tags[0] = (o->p.tags[0] & RTE_BE16(0xf000)) | rte_cpu_to_be_16(vlan);
+        show_tags(o);
+    }
+    send_to_port(o, bp);
+    o->p = saved;
+}
+
+static struct oracle_mac *find_mac(struct oracle *o, const struct rte_ether_addr *mac, uint16_t vlan)
+{
+    for (unsigned i = 0; i < o->n_macs; i++) {
+        if (o->macs[i].vlan == vlan && rte_is_same_ether_addr(&o->macs[i].mac, mac))
+            return &o->macs[i];
+    }
+    return NULL;
+}
+
+static void normal(struct oracle *o)
+{
+    const struct bridge_port *in = bridge_port_by_ofport(o->bridge, o->p.flow.in_port), *bp;
+    const struct rte_ether_addr *src = &o->p.flow.pkt.eth_src, *dst = &o->p.flow.pkt.eth_dst;
+    static const uint8_t reserved[5] = {0x01, 0x80, 0xc2, 0, 0};
+    uint16_t vid = o->p.n_tags > 0 ? rte_be_to_cpu_16(o->p.tags[0]) & 0xfff : 0, vlan = vid;
+    struct oracle_mac *entry;
+
+    if (in) {
+        if (in->vlan_mode == VLAN_MODE_ACCESS && vid != 0 && vid != in->tag)
+            return;
+        if (in->vlan_mode != VLAN_MODE_TRUNK && vid == 0)
+            vlan = in->tag;
+        if (!carries(in, vlan))
+            return;
+    }
+    if (memcmp(dst, reserved, 5) == 0 && dst->addr_bytes[5] < 16)
+        return;
+    if (in && !rte_is_multicast_ether_addr(src)) {
+        entry = find_mac(o, src, vlan);
+        if (!entry)
+            entry = &o->macs[o->n_macs++];
+        *entry = (struct oracle_mac){*src, vlan, in->ofport};
+    }
+    entry = rte_is_multicast_ether_addr(dst) ? NULL : find_mac(o, dst, vlan);
+    bp = entry ? bridge_port_by_ofport(o->bridge, entry->ofport) : NULL;
+    if (bp && carries(bp, vlan)) {
+        if (bp->ofport != o->p.flow.in_port)
+            send_in_vlan(o, bp, vlan);
+        return;
+    }
+    /* In which order is not said; this is translation's. */
+    for (int same = 1; same >= 0; same--) {
+        TAILQ_FOREACH (bp, &o->bridge->ports, node) {
+            if (bp->ofport != o->p.flow.in_port && !(bp->config & PORT_CONFIG_NO_FLOOD) && carries(bp, vlan) &&
+                (leaves_tagged(bp, vlan) == (vid != 0)) == same)
+                send_in_vlan(o, bp, vlan);
+        }
+    }
+}
+
+/* --- actions ---------------------------------------------------------------------------------------------------------
+ */
+
+static void output(struct oracle *o, uint32_t ofport)
+{
+    const struct bridge_port *bp;
+
+    switch (ofport) {
+    case OFPORT_IN_PORT:
+        send_to_port(o, bridge_port_by_ofport(o->bridge, o->p.flow.in_port));
+        return;
+    case OFPORT_NORMAL:
+        normal(o);
+        return;
+    case OFPORT_ALL:
+    case OFPORT_FLOOD:
+        TAILQ_FOREACH (bp, &o->bridge->ports, node) {
+            if (bp->ofport != o->p.flow.in_port && !(ofport == OFPORT_FLOOD && bp->config & PORT_CONFIG_NO_FLOOD))
+                send_to_port(o, bp);
+        }
+        return;
+    case OFPORT_CONTROLLER:
+        send_to(o, OFPORT_CONTROLLER, o->table_miss_rule ? 0 : 1);
+        return;
+    default:
+        if (ofport != o->p.flow.in_port)
+            send_to_port(o, bridge_port_by_ofport(o->bridge, ofport));
+    }
+}
+
+static bool has(const struct oracle *o, const struct field *field)
+{
+    const struct flow_key *key = &o->p.flow.pkt;
+
+    if (!field_prereq_holds(field, &o->p.flow, NULL))
+        return false;
+    if (field->prereq >= PREREQ_ND && field->prereq <= PREREQ_ND_ADVERT && key->tp_dst != 0)
+        return false;
+    if (field->id == FIELD_ND_SLL)
+        return key->nd_options_type == 1;
+    if (field->id == FIELD_ND_TLL)
+        return key->nd_options_type == 2;
+    return true;
+}
+
+/* Headers are found behind two tags at most, and a fragment's CRC32c cannot be made right: such packets are dropped. */
+static void too_deep(struct oracle *o, const struct field *field)
+{
+    if (o->p.n_tags > 2 && field->prereq > PREREQ_VLAN)
+        o->overflow = true;
+    if (field->prereq == PREREQ_SCTP && o->p.flow.pkt.ip_frag)
+        o->overflow = true;
+}
+
+static void set_tci(struct oracle *o, rte_be16_t tci, rte_be16_t mask)
+{
+    o->p.tags[0] = (o->p.tags[0] & ~mask) | (tci & mask);
+    show_tags(o);
+}
+
+/* `flow` is the packet's with the field written; takes it over if the packet has the field. */
+static void take(struct oracle *o, const struct field *field, const struct flow *flow)
+{
+    rte_be16_t tci = flow->pkt.vlan_tci[0];
+
+    if (!has(o, field))
+        return;
+    too_deep(o, field);
+    if (field->id == FIELD_VLAN_TCI) {
+        if (!(tci & PRESENT))
+            pop_tag(o);
+        else if (o->p.n_tags == 0)
+            push_tag(o, tci);
+        else
+            set_tci(o, tci, UINT16_MAX);
+    } else if (field->id == FIELD_VLAN_VID || field->id == FIELD_VLAN_PCP) {
+        if (o->p.n_tags > 0)
+            set_tci(o, tci, field->id == FIELD_VLAN_VID ? RTE_BE16(0x0fff) : RTE_BE16(0xe000));
+    } else {
+        o->p.flow = *flow;
+    }
+}
+
+static void set_subfield(struct oracle *o, const struct subfield *sf, const union field_value *value)
+{
+    struct flow flow = o->p.flow;
+
+    subfield_set(sf, &flow, value);
+    take(o, sf->field, &flow);
+}
+
+static bool lower_ttl(struct oracle *o, const struct act_dec_ttl *dec)
+{
+    if (!has(o, field_by_id(FIELD_IP_TTL)))
+        return true;
+    too_deep(o, field_by_id(FIELD_IP_TTL));
+    if (o->p.flow.pkt.ip_ttl > 1) {
+        o->p.flow.pkt.ip_ttl--;
+        return true;
+    }
+    for (unsigned i = 0; i < (dec->n_ids ? dec->n_ids : 1u); i++)
+        send_to(o, OFPORT_CONTROLLER, 2);
+    return false;
+}
+
+static const struct oracle_rule *best(const struct oracle *o, uint8_t table_id, const struct flow *flow)
+{
+    const struct oracle_rule *found = NULL;
+
+    for (unsigned i = 0; i < ORACLE_RULES; i++) {
+        const struct oracle_rule *rule = &o->rules[i];
+
+        if (rule->used && rule->table_id == table_id && (!found || rule->priority > found->priority) &&
+            match_hits(&rule->match, flow))
+            found = rule;
+    }
+    return found;
+}
+
+static bool matches_all(const struct oracle_rule *rule)
+{
+    static const struct flow none;
+
+    return rule->priority == 0 && memcmp(&rule->match.mask, &none, sizeof none) == 0;
+}
+
+static void table_run(struct oracle *o, uint8_t table_id, uint32_t in_port)
+{
+    uint8_t old_table = o->table_id;
+    uint64_t old_cookie = o->cookie;
+    bool old_miss = o->table_miss_rule;
+
+    for (;;) {
+        struct flow flow = o->p.flow;
+        const struct oracle_rule *rule;
+        struct act_list list;
+        int next = -1;
+
+        flow.in_port = in_port;
+        rule = best(o, table_id, &flow);
+        if (!rule)
+            break;
+        o->table_id = table_id;
+        o->cookie = rule->cookie;
+        o->table_miss_rule = matches_all(rule);
+        list = act_buffer_list(&rule->acts);
+        acts_run(o, &list, &next);
+        if (next < 0 || o->exit)
+            break;
+        table_id = (uint8_t)next;
+        in_port = o->p.flow.in_port;
+    }
+    o->table_id = old_table;
+    o->cookie = old_cookie;
+    o->table_miss_rule = old_miss;
+}
+
+static void act_run(struct oracle *o, const struct act *act, int *next_table)
+{
+    uint32_t u32 = ((const struct act_u32 *)act)->value;
+    union field_value value = {{0}};
+
+    switch (act->type) {
+    case ACT_OUTPUT:
+        output(o, ((const struct act_output *)act)->port);
+        break;
+    case ACT_OUTPUT_REG: {
+        subfield_get(&((const struct act_output_reg *)act)->src, &o->p.flow, &value);
+        output(o, (uint32_t)value.b[14] << 8 | value.b[15]);
+        break;
+    }
+    case ACT_SET_FIELD: {
+        const struct act_set_field *a = (const struct act_set_field *)act;
+        struct flow flow = o->p.flow;
+        field_set(a->field, &flow, &a->value, &a->mask);
+        take(o, a->field, &flow);
+        break;
+    }
+    case ACT_MOVE: {
+        const struct act_move *a = (const struct act_move *)act;
+        if (has(o, a->src.field) && has(o, a->dst.field)) {
+            subfield_get(&a->src, &o->p.flow, &value);
+            set_subfield(o, &a->dst, &value);
+        }
+        break;
+    }
+    case ACT_STACK_PUSH:
+        subfield_get(&((const struct act_subfield *)act)->sf, &o->p.flow, &o->stack[o->n_stack++]);
+        break;
+    case ACT_STACK_POP:
+        if (o->n_stack > 0)
+            set_subfield(o, &((const struct act_subfield *)act)->sf, &o->stack[--o->n_stack]);
+        break;
+    case ACT_PUSH_VLAN:
+        push_tag(o, o->p.n_tags > 0 ? o->p.tags[0] : 0);
+        break;
+    case ACT_POP_VLAN:
+        pop_tag(o);
+        break;
+    case ACT_SET_VLAN_VID:
+        if (o->p.n_tags == 0)
+            push_tag(o, rte_cpu_to_be_16((uint16_t)u32));
+        else
+            set_tci(o, rte_cpu_to_be_16((uint16_t)u32), RTE_BE16(0x0fff));
+        break;
+    case ACT_DEC_TTL:
+        if (!lower_ttl(o, (const struct act_dec_ttl *)act))
+            o->exit = o->no_set = true;
+        break;
+    case ACT_RESUBMIT: {
+        const struct act_resubmit *a = (const struct act_resubmit *)act;
+        table_run(o, a->table == 255 ? o->table_id : a->table,
+                  a->in_port == OFPORT_IN_PORT ? o->p.flow.in_port : a->in_port);
+        break;
+    }
+    case ACT_EXIT:
+        o->exit = true;
+        break;
+    case ACT_CLEAR_ACTIONS:
+        o->n_set = 0;
+        break;
+    case ACT_WRITE_ACTIONS: {
+        const struct act_bytes *nested = (const struct act_bytes *)act;
+        struct act_list list = {(const struct act *)nested->data, nested->n};
+        ACT_FOR_EACH (a, &list)
+            o->set[o->n_set++] = a;
+        break;
+    }
+    case ACT_WRITE_METADATA: {
+        const struct act_metadata *a = (const struct act_metadata *)act;
+        o->p.flow.metadata = (o->p.flow.metadata & ~a->mask) | (a->value & a->mask);
+        break;
+    }
+    case ACT_GOTO_TABLE:
+        *next_table = (int)u32;
+        break;
+    default:
+        break;
+    }
+}
+
+static void acts_run(struct oracle *o, const struct act_list *list, int *next_table)
+{
+    ACT_FOR_EACH (act, list) {
+        act_run(o, act, next_table);
+        if (o->exit || o->overflow)
+            return;
+    }
+}
+
+/* OpenFlow 1.3.5, 5.10: of each kind the last one written, in this order; fields all of them. */
+static void action_set_run(struct oracle *o)
+{
+    static const uint16_t order[] = {ACT_POP_VLAN, ACT_PUSH_VLAN, ACT_DEC_TTL, ACT_SET_FIELD, ACT_OUTPUT};
+    bool sends = false;
+    int next;
+
+    for (unsigned i = 0; i < o->n_set; i++)
+        sends |= o->set[i]->type == ACT_OUTPUT;
+    if (!sends || o->no_set)
+        return;
+    o->exit = false;
+    o->table_miss_rule = false;
+    o->table_id = 0;
+    o->cookie = UINT64_MAX;
+    for (unsigned k = 0; k < sizeof order / sizeof order[0] && !o->exit; k++) {
+        const struct act *last = NULL;
+
+        for (unsigned i = 0; i < o->n_set; i++) {
+            if (o->set[i]->type != order[k])
+                continue;
+            last = o->set[i];
+            if (order[k] == ACT_SET_FIELD)
+                act_run(o, last, &next);
+        }
+        if (last && order[k] != ACT_SET_FIELD)
+            act_run(o, last, &next);
+    }
+}
+
+void oracle_run(struct oracle *o, const struct oracle_packet *packet)
+{
+    const struct bridge_port *in = bridge_port_by_ofport(o->bridge, packet->flow.in_port);
+
+    o->p = *packet;
+    o->n_set = o->n_stack = o->n_sent = 0;
+    o->exit = o->no_set = o->overflow = o->table_miss_rule = false;
+    o->table_id = 0;
+    o->cookie = UINT64_MAX;
+    if (in && in->config & (PORT_CONFIG_DOWN | PORT_CONFIG_NO_RECV))
+        return;
+    table_run(o, 0, packet->flow.in_port);
+    action_set_run(o);
+}

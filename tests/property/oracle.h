@@ -1,0 +1,68 @@
+/* What the rules say a packet should become, worked out the plain way: no masks, no programs, no caches.
+ *
+ * It shares nothing with translation but the table of fields (field_get, field_set, prerequisites) and match_hits().
+ */
+#ifndef TESTS_PROPERTY_ORACLE_H
+#define TESTS_PROPERTY_ORACLE_H
+
+#include "src/bridge/bridge.h"
+#include "src/pipeline/act.h"
+#include "src/pipeline/field.h"
+
+#define ORACLE_RULES 256
+#define ORACLE_TAGS 8
+#define ORACLE_SENT 64
+
+struct oracle_rule {
+    bool used;
+    uint8_t table_id;
+    uint16_t priority;
+    uint64_t cookie;
+    struct match match;
+    struct act_buffer acts;
+};
+
+/* A packet as the actions see it: its tags apart, outermost first. */
+struct oracle_packet {
+    struct flow flow;
+    rte_be16_t tags[ORACLE_TAGS];
+    unsigned n_tags;
+};
+
+struct oracle_sent {
+    uint32_t ofport; /* OFPORT_CONTROLLER: a packet-in */
+    uint8_t reason, table_id;
+    uint64_t cookie;
+    struct oracle_packet packet;
+};
+
+struct oracle_mac {
+    struct rte_ether_addr mac;
+    uint16_t vlan;
+    uint32_t ofport;
+};
+
+struct oracle {
+    struct bridge *bridge; /* for its ports */
+    struct oracle_rule rules[ORACLE_RULES];
+    struct oracle_mac macs[1024];
+    unsigned n_macs;
+    /* Of the packet in hand. */
+    struct oracle_packet p;
+    const struct act *set[64];
+    unsigned n_set;
+    union field_value stack[64];
+    unsigned n_stack;
+    bool exit, no_set;
+    uint8_t table_id;
+    uint64_t cookie;
+    bool table_miss_rule;
+    struct oracle_sent sent[ORACLE_SENT];
+    unsigned n_sent;
+    bool overflow; /* more was sent, or more tags pushed, than there is room for: no verdict */
+};
+
+/* Runs the packet through table 0; afterwards sent[] says where it went. */
+void oracle_run(struct oracle *oracle, const struct oracle_packet *packet);
+
+#endif

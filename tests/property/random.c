@@ -1,0 +1,578 @@
+#include "tests/property/random.h"
+
+#include <netinet/in.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+static uint64_t state;
+
+void random_seed(uint64_t seed)
+{
+    state = seed * 0x9e3779b97f4a7c15 + 1;
+}
+
+uint32_t random_below(uint32_t n)
+{
+    state ^= state << 13;
+    state ^= state >> 7;
+    state ^= state << 17;
+    return (uint32_t)((state >> 24) % n);
+}
+
+#define PICK(array) array[random_below(sizeof(array) / sizeof(array)[0])]
+
+static void add(char *text, size_t size, const char *format, ...)
+{
+    size_t len = strlen(text);
+    va_list args;
+
+    if (len > 0 && len + 1 < size)
+        text[len++] = ',';
+    va_start(args, format);
+    vsnprintf(text + len, size - len, format, args);
+    va_end(args);
+}
+
+static const uint8_t macs[][6] = {{2, 0, 0, 0, 0, 1},
+                                  {2, 0, 0, 0, 0, 2},
+                                  {2, 0, 0, 0, 0, 3},
+                                  {3, 0, 0, 0, 0, 1},
+                                  {0xff, 0xff, 0xff, 0xff, 0xff, 0xff},
+                                  {0xa2, 0, 0, 0, 1, 1},
+                                  {1, 0x80, 0xc2, 0, 0, 3}};
+static const uint8_t ips[][4] = {{10, 0, 0, 1}, {10, 0, 0, 2}, {10, 0, 1, 1}, {10, 1, 0, 1}, {192, 168, 0, 1}};
+static const uint16_t l4_ports[] = {1, 80, 81, 443, 0x8050};
+static const uint16_t vids[] = {0, 1, 10, 11, 1034};
+static const uint8_t ttls[] = {0, 1, 2, 64, 255};
+static const uint8_t tos[] = {0, 0xb8, 0xb9, 3};
+
+static const char *mac_text(void)
+{
+    static char text[4][32];
+    static int i;
+    const uint8_t *m = PICK(macs);
+
+    i = (i + 1) % 4;
+    snprintf(text[i], sizeof text[i], "%02x:%02x:%02x:%02x:%02x:%02x", m[0], m[1], m[2], m[3], m[4], m[5]);
+    return text[i];
+}
+
+static const char *ip_text(void)
+{
+    static char text[4][32];
+    static int i;
+    const uint8_t *a = PICK(ips);
+
+    i = (i + 1) % 4;
+    snprintf(text[i], sizeof text[i], "%u.%u.%u.%u", a[0], a[1], a[2], a[3]);
+    return text[i];
+}
+
+static const char *ip6_text(void)
+{
+    static const char *const all[] = {"2001:db8::1", "2001:db8::2", "2001:db8:1::1", "fe80::1"};
+
+    return PICK(all);
+}
+
+/* --- matches ---------------------------------------------------------------------------------------------------------
+ */
+
+static void match_ip(char *t, size_t n)
+{
+    static const char *const frag[] = {"no", "yes", "first", "later", "not_later"};
+
+    if (random_one_in(4))
+        add(t, n, "nw_tos=%u", PICK(tos) & 0xfc);
+    if (random_one_in(8))
+        add(t, n, "nw_ecn=%u", random_below(4));
+    if (random_one_in(6))
+        add(t, n, "nw_ttl=%u", PICK(ttls));
+    if (random_one_in(6))
+        add(t, n, "ip_frag=%s", PICK(frag));
+}
+
+static void match_ports(char *t, size_t n, const char *proto)
+{
+    if (random_one_in(2))
+        add(t, n, "%s_dst=%u", proto, PICK(l4_ports));
+    else if (random_one_in(3))
+        add(t, n, "%s_dst=0x%x/0x%x", proto, PICK(l4_ports) & 0xfff0, 0xfff0);
+    if (random_one_in(3))
+        add(t, n, "%s_src=%u", proto, PICK(l4_ports));
+}
+
+static void match_l4(char *t, size_t n, bool v6)
+{
+    switch (random_below(6)) {
+    case 0:
+        add(t, n, v6 ? "tcp6" : "tcp");
+        match_ports(t, n, "tcp");
+        if (random_one_in(4))
+            add(t, n, "tcp_flags=+syn");
+        break;
+    case 1:
+        add(t, n, v6 ? "udp6" : "udp");
+        match_ports(t, n, "udp");
+        break;
+    case 2:
+        add(t, n, v6 ? "sctp6" : "sctp");
+        match_ports(t, n, "sctp");
+        break;
+    case 3:
+        add(t, n, v6 ? "icmp6,icmpv6_type=135" : "icmp");
+        if (random_one_in(2)) {
+            if (v6)
+                add(t, n, "icmpv6_code=0,nd_target=%s", ip6_text());
+            else
+                add(t, n, "icmp_type=%u", random_below(2) * 8);
+        }
+        break;
+    default:
+        add(t, n, v6 ? "ipv6" : "ip");
+    }
+}
+
+static void match_l3(char *t, size_t n)
+{
+    switch (random_below(8)) {
+    case 0:
+    case 1:
+    case 2:
+        match_l4(t, n, false);
+        match_ip(t, n);
+        if (random_one_in(2))
+            add(t, n, "nw_dst=%s/%u", ip_text(), 1 + random_below(32));
+        if (random_one_in(4))
+            add(t, n, "nw_src=%s/0.0.255.255", ip_text());
+        break;
+    case 3:
+    case 4:
+        match_l4(t, n, true);
+        match_ip(t, n);
+        if (random_one_in(2))
+            add(t, n, "ipv6_dst=%s/%u", ip6_text(), 1 + random_below(128));
+        if (random_one_in(4))
+            add(t, n, "ipv6_src=%s", ip6_text());
+        break;
+    case 5:
+        add(t, n, "arp");
+        if (random_one_in(2))
+            add(t, n, "arp_op=%u", 1 + random_below(2));
+        if (random_one_in(2))
+            add(t, n, "arp_spa=%s/%u", ip_text(), 1 + random_below(32));
+        if (random_one_in(3))
+            add(t, n, "arp_sha=%s", mac_text());
+        break;
+    case 6:
+        add(t, n, "mpls");
+        if (random_one_in(2))
+            add(t, n, "mpls_label=%u", random_below(3));
+        break;
+    default:
+        add(t, n, "dl_type=0x%x", 0x88b5);
+    }
+}
+
+void random_match(char *t, size_t n)
+{
+    t[0] = '\0';
+    if (random_one_in(2))
+        add(t, n, "in_port=%u", 1 + random_below(5));
+    if (random_one_in(4))
+        add(t, n, "dl_dst=%s", mac_text());
+    if (random_one_in(8))
+        add(t, n, "dl_dst=%s/%s", random_one_in(2) ? "01:00:00:00:00:00" : "00:00:00:00:00:00", "01:00:00:00:00:00");
+    if (random_one_in(5))
+        add(t, n, "dl_src=%s/ff:00:00:00:ff:0f", mac_text());
+    switch (random_below(8)) {
+    case 0:
+        add(t, n, "dl_vlan=%u", PICK(vids));
+        break;
+    case 1:
+        add(t, n, "vlan_tci=0x0000");
+        break;
+    case 2:
+        add(t, n, "vlan_tci=0x1000/0x1000");
+        if (random_one_in(2))
+            add(t, n, "dl_vlan_pcp=%u", random_below(8));
+        break;
+    }
+    if (random_one_in(5))
+        add(t, n, "reg0=%u", random_below(3));
+    if (random_one_in(6))
+        add(t, n, "metadata=%u", random_below(3));
+    if (random_one_in(6))
+        add(t, n, "reg1=0x%x/0x%x", 1 << 16, 0xff << 16);
+    if (random_one_in(2))
+        match_l3(t, n);
+}
+
+/* --- actions ---------------------------------------------------------------------------------------------------------
+ */
+
+static void act_set(char *t, size_t n)
+{
+    switch (random_below(18)) {
+    case 0:
+        add(t, n, "set_field:%s->eth_dst", mac_text());
+        break;
+    case 1:
+        add(t, n, "set_field:%s->eth_src", mac_text());
+        break;
+    case 2:
+        add(t, n, "set_field:00:00:00:00:00:07/00:00:00:00:00:0f->eth_dst");
+        break;
+    case 3:
+        add(t, n, "set_field:%s->ip_dst", ip_text());
+        break;
+    case 4:
+        add(t, n, "load:0x%x->NXM_OF_IP_SRC[8..15]", random_below(3));
+        break;
+    case 5:
+        add(t, n, "set_field:%u->tcp_dst", PICK(l4_ports));
+        break;
+    case 6:
+        add(t, n, "set_field:%u->udp_src", PICK(l4_ports));
+        break;
+    case 7:
+        add(t, n, "load:%u->NXM_NX_REG0[]", random_below(3));
+        break;
+    case 8:
+        add(t, n, "load:%u->NXM_NX_REG1[16..23]", random_below(3));
+        break;
+    case 9:
+        add(t, n, "set_field:%s->ipv6_src", ip6_text());
+        break;
+    case 10:
+        add(t, n, "set_field:%u->ip_dscp", PICK(tos) >> 2);
+        break;
+    case 11:
+        add(t, n, "load:%u->NXM_OF_ARP_OP[]", 1 + random_below(2));
+        break;
+    case 12:
+        add(t, n, "load:0x%x->NXM_OF_VLAN_TCI[]", random_one_in(2) ? 0 : 0x1000 | PICK(vids));
+        break;
+    case 13:
+        add(t, n, "set_field:%u->vlan_pcp", random_below(8));
+        break;
+    case 14:
+        add(t, n, "set_field:%u->vlan_vid", 0x1000 | PICK(vids));
+        break;
+    case 15:
+        add(t, n, "load:%u->NXM_OF_IN_PORT[]", random_below(6));
+        break;
+    case 16:
+        add(t, n, "set_field:%s->nd_target", ip6_text());
+        break;
+    default:
+        add(t, n, "set_field:%u->sctp_dst", PICK(l4_ports));
+    }
+}
+
+static void act_move(char *t, size_t n)
+{
+    static const char *const moves[] = {
+        "NXM_OF_ETH_SRC[]->NXM_OF_ETH_DST[]",         "NXM_OF_ETH_DST[0..7]->NXM_OF_ETH_SRC[40..47]",
+        "NXM_OF_IP_SRC[]->NXM_OF_IP_DST[]",           "NXM_OF_IP_DST[0..7]->NXM_NX_REG0[0..7]",
+        "NXM_OF_UDP_DST[]->NXM_NX_REG1[0..15]",       "NXM_OF_TCP_SRC[]->NXM_OF_TCP_DST[]",
+        "NXM_OF_VLAN_TCI[0..11]->NXM_NX_REG0[0..11]", "NXM_NX_REG0[0..11]->NXM_OF_VLAN_TCI[0..11]",
+        "NXM_NX_REG1[16..23]->NXM_OF_ETH_SRC[0..7]",  "NXM_OF_ARP_SPA[]->NXM_OF_ARP_TPA[]",
+        "NXM_NX_ARP_SHA[]->NXM_NX_ARP_THA[]",         "NXM_NX_IPV6_SRC[0..63]->NXM_NX_IPV6_DST[0..63]",
+        "NXM_OF_IP_TOS[2..7]->NXM_NX_REG0[0..5]",     "NXM_OF_IN_PORT[]->NXM_NX_REG0[0..15]",
+        "NXM_OF_ETH_TYPE[]->NXM_NX_REG1[0..15]",
+    };
+
+    add(t, n, "move:%s", PICK(moves));
+}
+
+static void act_output(char *t, size_t n)
+{
+    static const char *const special[] = {"in_port", "ALL", "FLOOD", "controller", "output:NXM_NX_REG0[0..7]",
+                                          "output:9"};
+
+    if (random_one_in(4))
+        add(t, n, "%s", PICK(special));
+    else if (random_one_in(5))
+        add(t, n, "NORMAL");
+    else
+        add(t, n, "output:%u", 1 + random_below(5));
+}
+
+static void act_other(uint8_t table_id, bool mpls, char *t, size_t n)
+{
+    static const char *const vlan[] = {"push_vlan:0x8100", "push_vlan:0x88a8", "pop_vlan", "strip_vlan",
+                                       "mod_vlan_vid:11"};
+    static const char *const stack[] = {"push:NXM_OF_ETH_SRC[]",     "push:NXM_NX_REG0[]",     "pop:NXM_NX_REG1[]",
+                                        "pop:NXM_OF_ETH_DST[0..31]", "push:NXM_OF_VLAN_TCI[]", "pop:NXM_OF_VLAN_TCI[]"};
+    static const char *const labels[] = {"push_mpls:0x8847", "pop_mpls:0x0800", "pop_mpls:0x8847", "dec_mpls_ttl",
+                                         "set_field:2->mpls_label"};
+
+    switch (random_below(mpls ? 7 : 6)) {
+    case 0:
+    case 1:
+        add(t, n, "%s", PICK(vlan));
+        break;
+    case 2:
+        add(t, n, random_one_in(3) ? "dec_ttl(1,2)" : "dec_ttl");
+        break;
+    case 3:
+        add(t, n, "%s", PICK(stack));
+        break;
+    case 4:
+        if (random_one_in(6))
+            add(t, n, "exit");
+        break;
+    case 5:
+        if (table_id + 1 < RANDOM_TABLES) {
+            unsigned next = table_id + 1 + random_below(RANDOM_TABLES - table_id - 1);
+
+            if (random_one_in(5))
+                add(t, n, "resubmit(%u,%u)", 1 + random_below(5), next);
+            else
+                add(t, n, "resubmit(,%u)", next);
+        }
+        break;
+    default:
+        add(t, n, "%s", PICK(labels));
+    }
+}
+
+void random_actions(uint8_t table_id, bool mpls, char *t, size_t n)
+{
+    static const char *const sets[] = {"output:1",
+                                       "output:2",
+                                       "output:4",
+                                       "dec_ttl,output:3",
+                                       "set_field:02:00:00:00:00:01->eth_dst",
+                                       "push_vlan:0x8100,output:5",
+                                       "pop_vlan",
+                                       "set_field:10.0.0.2->ip_dst,output:in_port"};
+
+    t[0] = '\0';
+    for (unsigned i = random_below(6); i > 0; i--) {
+        switch (random_below(4)) {
+        case 0:
+            act_set(t, n);
+            break;
+        case 1:
+            if (random_one_in(2))
+                act_move(t, n);
+            else
+                act_other(table_id, mpls, t, n);
+            break;
+        case 2:
+            act_other(table_id, mpls, t, n);
+            break;
+        default:
+            act_output(t, n);
+        }
+    }
+    if (random_one_in(12))
+        add(t, n, "clear_actions");
+    if (random_one_in(5))
+        add(t, n, "write_actions(%s)", PICK(sets));
+    if (random_one_in(6))
+        add(t, n, "write_metadata:%u/3", random_below(3));
+    if (table_id + 1 < RANDOM_TABLES && random_one_in(3))
+        add(t, n, "goto_table:%u", table_id + 1 + random_below(RANDOM_TABLES - table_id - 1));
+}
+
+/* --- packets ---------------------------------------------------------------------------------------------------------
+ */
+
+static void put(struct random_packet *p, const void *data, size_t n)
+{
+    memcpy(p->data + p->len, data, n);
+    p->len += n;
+}
+
+static void put8(struct random_packet *p, unsigned v)
+{
+    p->data[p->len++] = (uint8_t)v;
+}
+
+static void put16(struct random_packet *p, unsigned v)
+{
+    put8(p, v >> 8);
+    put8(p, v);
+}
+
+static void set16(struct random_packet *p, size_t at, size_t v)
+{
+    p->data[at] = (uint8_t)(v >> 8);
+    p->data[at + 1] = (uint8_t)v;
+}
+
+static void put_ip6(struct random_packet *p)
+{
+    static const uint8_t all[][16] = {{0x20, 0x01, 0x0d, 0xb8, [15] = 1},
+                                      {0x20, 0x01, 0x0d, 0xb8, [15] = 2},
+                                      {0x20, 0x01, 0x0d, 0xb8, 0, 1, [15] = 1},
+                                      {0xfe, 0x80, [15] = 1}};
+
+    put(p, PICK(all), 16);
+}
+
+static const uint8_t protos[] = {IPPROTO_TCP, IPPROTO_TCP, IPPROTO_UDP, IPPROTO_UDP, IPPROTO_SCTP, IPPROTO_ICMP, 47};
+
+static void put_l4(struct random_packet *p, uint8_t proto)
+{
+    static const uint8_t pad[12];
+
+    switch (proto) {
+    case IPPROTO_TCP:
+        put16(p, PICK(l4_ports));
+        put16(p, PICK(l4_ports));
+        put(p, pad, 8);
+        put16(p, 0x5000 | (random_one_in(3) ? 2 : 16));
+        put(p, pad, 6);
+        break;
+    case IPPROTO_UDP:
+        put16(p, PICK(l4_ports));
+        put16(p, PICK(l4_ports));
+        put16(p, 12);
+        put16(p, random_one_in(4) ? 0 : 1);
+        put(p, "abcd", 4);
+        break;
+    case IPPROTO_SCTP:
+        put16(p, PICK(l4_ports));
+        put16(p, PICK(l4_ports));
+        put(p, pad, 8);
+        put(p, "\0\3\0\4", 4);
+        break;
+    case IPPROTO_ICMP:
+        put8(p, random_below(2) * 8);
+        put8(p, 0);
+        put(p, pad, 6);
+        break;
+    case IPPROTO_ICMPV6: {
+        bool ns = random_one_in(2);
+
+        put8(p, ns ? 135 : 136);
+        put8(p, random_one_in(6) ? 1 : 0);
+        put(p, pad, 6);
+        put_ip6(p);
+        if (random_one_in(2)) {
+            put8(p, ns ? 1 : 2);
+            put8(p, 1);
+            put(p, PICK(macs), 6);
+        }
+        break;
+    }
+    default:
+        put(p, pad, 8);
+    }
+}
+
+static void put_ipv4(struct random_packet *p)
+{
+    size_t start = p->len;
+    uint8_t proto = PICK(protos);
+    unsigned frag = random_one_in(6) ? 1 + random_below(2) : 0;
+
+    put8(p, 0x45);
+    put8(p, PICK(tos));
+    put16(p, 0);
+    put16(p, 0);
+    put16(p, frag == 0 ? 0x4000 : frag == 1 ? 0x2000 : 0x2003);
+    put8(p, PICK(ttls));
+    put8(p, proto);
+    put16(p, 0);
+    put(p, PICK(ips), 4);
+    put(p, PICK(ips), 4);
+    put_l4(p, proto);
+    set16(p, start + 2, p->len - start);
+}
+
+static void put_ipv6(struct random_packet *p)
+{
+    uint8_t proto = PICK(protos);
+    size_t start = p->len;
+    bool fragment = random_one_in(8);
+
+    if (proto == IPPROTO_ICMP)
+        proto = IPPROTO_ICMPV6;
+    put8(p, 0x60 | (PICK(tos) >> 4));
+    put8(p, (unsigned)random_below(16) << 4);
+    put16(p, random_below(2));
+    put16(p, 0);
+    put8(p, fragment ? IPPROTO_FRAGMENT : proto);
+    put8(p, PICK(ttls));
+    put_ip6(p);
+    put_ip6(p);
+    if (fragment) {
+        put8(p, proto);
+        put8(p, 0);
+        put16(p, random_one_in(2) ? 1 : 0x11);
+        put(p, "\0\0\0\1", 4);
+    }
+    put_l4(p, proto);
+    set16(p, start + 4, p->len - start - 40);
+}
+
+static void put_arp(struct random_packet *p)
+{
+    put(p, "\0\1\x08\0\6\4", 6);
+    put16(p, 1 + random_below(2));
+    put(p, PICK(macs), 6);
+    put(p, PICK(ips), 4);
+    put(p, PICK(macs), 6);
+    put(p, PICK(ips), 4);
+}
+
+static void put_mpls(struct random_packet *p)
+{
+    unsigned n = 1 + random_below(3);
+
+    for (unsigned i = 0; i < n; i++) {
+        put16(p, 0);
+        put8(p, random_below(3) << 4 | (i + 1 == n));
+        put8(p, PICK(ttls));
+    }
+    put_ipv4(p);
+}
+
+void random_packet(struct random_packet *p)
+{
+    p->len = 0;
+    p->n_tags = 0;
+    p->whole = true;
+    put(p, PICK(macs), 6);
+    put(p, PICK(macs), 6);
+    if (random_one_in(2)) {
+        p->n_tags = random_one_in(4) ? 2 + random_one_in(4) : 1;
+        for (unsigned i = 0; i < p->n_tags; i++) {
+            put16(p, i + 1 < p->n_tags && random_one_in(2) ? 0x88a8 : 0x8100);
+            put16(p, random_below(8) << 13 | PICK(vids));
+        }
+    }
+    switch (random_below(10)) {
+    case 0:
+        put16(p, 0x0806);
+        put_arp(p);
+        break;
+    case 1:
+        put16(p, 0x8847);
+        put_mpls(p);
+        break;
+    case 2:
+        put16(p, 0x88b5);
+        put(p, "payload", 7);
+        break;
+    case 3:
+    case 4:
+    case 5:
+        put16(p, 0x86dd);
+        put_ipv6(p);
+        break;
+    default:
+        put16(p, 0x0800);
+        put_ipv4(p);
+    }
+    if (random_one_in(10)) {
+        p->len = 14 + random_below((uint32_t)p->len - 13);
+        p->whole = false;
+    }
+}

@@ -1,0 +1,32 @@
+/* Random rules and packets out of few values, so that they meet often. */
+#ifndef TESTS_PROPERTY_RANDOM_H
+#define TESTS_PROPERTY_RANDOM_H
+
+#include <rte_mbuf.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+void random_seed(uint64_t seed);
+uint32_t random_below(uint32_t n);
+static inline bool random_one_in(uint32_t n)
+{
+    return random_below(n) == 0;
+}
+
+#define RANDOM_TABLES 5
+
+/* A match and actions as ovs-ofctl writes them. `mpls`: MPLS actions, too. */
+void random_match(char *text, size_t size);
+void random_actions(uint8_t table_id, bool mpls, char *text, size_t size);
+
+struct random_packet {
+    uint8_t data[256];
+    size_t len;
+    unsigned n_tags;
+    bool whole; /* no header is cut short or says wrong lengths */
+};
+
+void random_packet(struct random_packet *packet);
+
+#endif
