@@ -3,7 +3,7 @@
 #include "pmd/poll_thread.h"
 
 /* A flow whose packet has not come back after this is given up: the control thread lost it. */
-#define STALE_MS 250
+#define STALE_MS 2000
 /* Given up at most so many a tick: one turn stays short. */
 #define STALE_PER_TICK 32
 /* Each may have PENDING_PARK_MAX packets behind it: few at a time. */

@@ -324,7 +324,7 @@ struct control *control_create(struct event_base *base, const char *path, char *
     snprintf(control->path, sizeof control->path, "%s", path);
     mode_t mask = umask(0077);
     control->listener = evconnlistener_new_bind(base, on_accept, control, LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC,
-                                                16, (struct sockaddr *)&addr, sizeof addr);
+                                                128, (struct sockaddr *)&addr, sizeof addr);
     int bind_errno = errno;
     umask(mask);
     if (!control->listener) {

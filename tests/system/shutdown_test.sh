@@ -16,7 +16,7 @@ on_exit link "$tap"
 
 gone() {
     local left
-    left=$(find "$RUN_DIR" -type s -o -type f 2>/dev/null)
+    left=$(find "$RUN_DIR" -type s -o -type f 2>/dev/null || true) # the directory itself may be gone
     [ -z "$left" ] || fail "left behind: $left"
     is_ovs || [ ! -e "/sys/class/net/$tap" ] || fail "TAP $tap is left behind"
     [ "$HUGEPAGES" = false ] || [ "$(free_hugepages)" -ge $((before - 32)) ] || fail "hugepages are left in use: $before before, $(free_hugepages) now"

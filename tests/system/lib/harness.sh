@@ -61,7 +61,12 @@ export GUEST_DIR=$TEST_DIR/guests VM_DIR=$TEST_DIR/vms
 chmod 755 "$TEST_DIR"
 
 show_logs() {
-    local log
+    local log what
+    if [ -S "${RUN_DIR:-}/sluiced.ctl" ]; then
+        echo "--- drops and megaflows" >&2
+        for what in drops flows pmd; do ovs-appctl -T 5 -t "$RUN_DIR/sluiced.ctl" $what >&2 || true; done
+        ovs-appctl -T 5 -t "$RUN_DIR/sluiced.ctl" dpctl/dump-flows 2>&1 | head -20 >&2 || true
+    fi
     for log in "$TEST_DIR"/*.log "$GUEST_DIR"/*.log "$VM_DIR"/*.log; do
         [ -s "$log" ] || continue
         echo "--- ${log#"$TEST_DIR"/}, last lines" >&2
