@@ -44,7 +44,7 @@ struct megaflow_counters {
     uint64_t used_ms;
     uint16_t tcp_flags; /* host order */
     uint16_t group;     /* the thread's own: place in the groups of the burst in hand */
-    uint32_t unused;
+    uint32_t born;      /* the thread's own: when its first packet came, in pending_clock() */
 };
 
 _Static_assert(sizeof(struct megaflow_counters) == 32, "two to a cache line");

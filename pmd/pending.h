@@ -65,6 +65,17 @@ static inline bool pending_is(const struct pending *pending, uint16_t slot, cons
 {
     return slot < pending->n_flows && pending->flows[slot].packet == packet;
 }
+/* TSC cycles in a clock of 32 bits, to be compared by difference: it wraps within hours. */
+static inline uint32_t pending_clock(uint64_t tsc)
+{
+    return (uint32_t)(tsc >> 12);
+}
+/* Whether a flow is unresolved since before `clock`. */
+static inline bool pending_before(const struct pending *pending, uint32_t clock)
+{
+    return pending->oldest != PENDING_NONE &&
+           (int32_t)(clock - pending_clock(pending->flows[pending->oldest].since)) >= 0;
+}
 /* The longest unresolved flow if it is so since before `before`, else PENDING_NONE. */
 static inline uint16_t pending_stale(const struct pending *pending, uint64_t before)
 {

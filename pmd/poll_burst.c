@@ -5,6 +5,15 @@ static inline uint64_t first_bits(unsigned n)
     return n >= 64 ? UINT64_MAX : (1ull << n) - 1;
 }
 
+/* Whether packets that hit may belong to a flow that is unresolved: they must wait behind its first then. A megaflow is
+ * there as soon as the control thread has installed it, the first packet comes back a little later, and if the megaflow
+ * is wide, those of other flows later still. But a flow that missed after the megaflow's first hit is not its own. */
+static inline bool megaflow_young(const struct poll_thread *thread, const struct megaflow_counters *counters)
+{
+    return unlikely(pending_count(&thread->pending) > 0) &&
+           (counters->packets == 0 || pending_before(&thread->pending, counters->born));
+}
+
 /* The group of `mf` in this burst, made if it is the first packet. O(1): the megaflow's counters remember the place. */
 static inline struct group *group_of(struct poll_thread *thread, struct megaflow *mf)
 {
@@ -19,7 +28,7 @@ static inline struct group *group_of(struct poll_thread *thread, struct megaflow
     group->counters = counters;
     group->n = group->bytes = group->longest = 0;
     group->tcp_flags = 0;
-    group->young = counters->packets == 0 && pending_count(&thread->pending) > 0;
+    group->young = megaflow_young(thread, counters);
     return group;
 }
 
@@ -35,6 +44,8 @@ static inline void group_add(struct group *group, struct rte_mbuf *packet)
 static void account(struct poll_thread *thread, struct megaflow_counters *counters, uint32_t packets, uint32_t bytes,
                     uint16_t tcp_flags)
 {
+    if (unlikely(counters->packets == 0))
+        counters->born = pending_clock(thread->now);
     COUNT(counters->packets, packets);
     COUNT(counters->bytes, bytes);
     if (counters->used_ms != thread->now_ms)
@@ -178,7 +189,8 @@ static void classify_and_run(struct poll_thread *thread, struct rte_mbuf **packe
 
     if (mf != NULL) {
         found = lookup_dominant(thread, mf, n);
-        if (found == all && thread->megaflow_counters[mf->id].packets > 0) {
+        bool young = megaflow_young(thread, &thread->megaflow_counters[mf->id]);
+        if (found == all && !young) {
             rte_be16_t tcp_flags = 0;
 
             for (unsigned i = 0; i < n; i++)
@@ -187,7 +199,7 @@ static void classify_and_run(struct poll_thread *thread, struct rte_mbuf **packe
             return;
         }
         if (found == all)
-            found = 0; /* a new megaflow in the slot: see struct group, `young` */
+            found = 0; /* the way of those that may have to wait, with found[] filled in */
     }
     if (found != all)
         found |= lookup_caches(thread, all & ~found);
@@ -301,7 +313,8 @@ void burst_received(struct poll_thread *thread, uint32_t in_port, struct rte_mbu
 
     thread->context = (struct run_context){.in_port = in_port};
     COUNT(port->rx_packets, n);
-    if (mf != NULL && megaflow_alive(mf)) {
+    /* Not while flows of the port are unresolved: their packets would overtake. */
+    if (mf != NULL && megaflow_alive(mf) && likely(thread->pending.in_flight[in_port] == 0)) {
         run_port_program(thread, mf, packets, n);
     } else {
         uint64_t bytes = 0;

@@ -29,8 +29,9 @@ static void meta_fill(struct poll_thread *thread, struct rte_mbuf *packet, enum 
 
 static void park(struct poll_thread *thread, uint16_t slot, struct rte_mbuf *packet)
 {
-    COUNT(thread->counters.parked, 1);
-    if (!pending_park(&thread->pending, slot, packet))
+    if (pending_park(&thread->pending, slot, packet))
+        COUNT(thread->counters.parked, 1);
+    else
         poll_drop(thread, DROP_MISS_PENDING_FULL, thread->context.in_port, &packet, 1);
 }
 

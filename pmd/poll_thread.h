@@ -35,7 +35,7 @@ struct group {
     uint32_t bytes;
     uint32_t longest; /* bytes of the longest packet */
     uint16_t tcp_flags;
-    bool young; /* the megaflow never matched on this thread, and there are unresolved flows */
+    bool young; /* see megaflow_young() */
     struct rte_mbuf *packets[BURST];
 };
 
