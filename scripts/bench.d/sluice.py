@@ -1,0 +1,169 @@
+"""Sluice, from the build directory: configuration, run directory and all in the temporary directory."""
+import json
+import os
+import shutil
+import socket
+import time
+
+from floor import PMD_CORE
+from machine import Share, pinned_thread
+from process import Failed, Process, run
+
+# A packet buffer: rte_mbuf and headroom of 128 bytes each, data, the mempool's own.
+BUFFER_OVERHEAD = 128 + 128 + 64 + 64
+
+
+class Sluice:
+    name = "sluice"
+
+    def __init__(self, directory, build):
+        self.directory = os.path.join(directory, "sluice")
+        self.build = build
+        self.process = self.share = None
+
+    @staticmethod
+    def megaflow_limit(setup):
+        return setup.sluice.get("megaflow_limit", 1000000)
+
+    @staticmethod
+    def mbufs(setup):
+        return setup.packets + 65536
+
+    @classmethod
+    def memory_mb(cls, setup):
+        packets = cls.mbufs(setup) * (cls.mbuf_size(setup) + BUFFER_OVERHEAD)
+        return packets // 2**20 + 256
+
+    @staticmethod
+    def mbuf_size(setup):
+        return 2048 if setup.vhost else 1024
+
+    @property
+    def management(self):
+        return "unix:%s/br0.mgmt" % self.directory
+
+    @property
+    def pid(self):
+        return self.process.pid
+
+    def configuration(self, setup):
+        ports = [{"name": "p%d" % n, "ofport": n, "type": "dpdk", "devargs": devargs, "mtu": 800} for n, devargs in setup.ports]
+        ports += [{"name": "p%d" % n, "ofport": n, "type": "vhost-user", "mode": "client", "path": path}
+                  for n, path in setup.vhost]
+        return {
+            "run_dir": self.directory,
+            "dpdk": {"eal_args": ["--no-pci", "--in-memory", "-m", str(self.memory_mb(setup)), "--file-prefix",
+                                  "sluice-bench"], "hugepages": True, "mbufs": self.mbufs(setup),
+                     "mbuf_size": self.mbuf_size(setup)},
+            "pmd": dict({"cores": setup.cores, "emc_entries": setup.emc_entries}, **setup.sluice),
+            "control": {"core": 0},
+            "log": {"level": "warn"},
+            "bridges": [{"name": "br0", "fail_mode": "secure", "ports": ports}],
+        }
+
+    def start(self, setup):
+        shutil.rmtree(self.directory, ignore_errors=True)
+        os.makedirs(self.directory)
+        path = os.path.join(self.directory, "config.json")
+        with open(path, "w") as file:
+            json.dump(self.configuration(setup), file, indent=2)
+        self.process = Process("sluiced", [self.build + "/sluiced", path], self.directory, core="0-%d" % (os.cpu_count() - 1))
+        self.process.wait_for(lambda: os.path.exists(self.directory + "/sluiced.ctl"), 120, "control socket")
+        self.wait_for_control_socket()
+        if setup.rules:
+            self.load(setup.rules, bundle=True)
+        self.share = Share(pinned_thread(self.pid, PMD_CORE))
+
+    def wait_for_control_socket(self):
+        def answers():
+            try:
+                return self.ctl("version")
+            except OSError:
+                return False
+
+        self.process.wait_for(answers, 30, "answer")
+
+    def ctl(self, *words):
+        """One request on the control socket: without a process of its own, which would take time from the control thread."""
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.settimeout(60)
+            connection.connect(self.directory + "/sluiced.ctl")
+            connection.sendall(json.dumps({"id": 0, "method": words[0], "params": list(words[1:])}).encode())
+            received = b""
+            while True:
+                part = connection.recv(1 << 20)
+                received += part
+                try:
+                    reply = json.loads(received)
+                    break
+                except ValueError:
+                    if not part:
+                        raise Failed("sluice: no answer to %s" % words[0]) from None
+        if reply.get("error"):
+            raise Failed("sluice: %s: %s" % (words[0], reply["error"]))
+        return reply["result"]
+
+    def ask(self, *words):
+        return json.loads(self.ctl(words[0], "--json", *words[1:]))
+
+    def load(self, path, bundle=False, timeout=900):
+        options = ["-O", "OpenFlow14", "--bundle"] if bundle else ["-O", "OpenFlow13"]
+        begin = time.monotonic()
+        run(["ovs-ofctl", "-t", str(timeout), *options, "add-flows", self.management, path], timeout=timeout + 10)
+        return time.monotonic() - begin
+
+    def threads(self):
+        return self.ask("pmd")
+
+    def dropped(self):
+        return sum(self.ask("drops").values())
+
+    def counters(self):
+        """Sums over the poll-mode threads, in the words of Ovs.counters()."""
+        threads = self.threads()
+
+        def total(key):
+            return sum(t[key] for t in threads)
+
+        return {"rx": total("rx_packets"), "processing": total("cycles_busy"),
+                "total": total("cycles_busy") + total("cycles_idle") + total("cycles_asleep"), "lost": 0}
+
+    def unsettled(self):
+        """Packets so far that no cache knew."""
+        return sum(t["misses"] + t["parked"] for t in self.threads())
+
+    def clear(self):
+        self.ctl("pmd", "clear")
+
+    def tsc_hz(self):
+        return self.threads()[0]["tsc_hz"]
+
+    def measure(self, seconds):
+        before = self.dropped()
+        self.clear()
+        self.share.begin()
+        time.sleep(seconds)
+        threads = self.threads()
+        share = self.share.end()
+        lost = self.dropped() - before
+
+        def total(key):
+            return sum(t[key] for t in threads)
+
+        rx = max(total("rx_packets"), 1)
+        all_in = total("cycles_busy") + total("cycles_idle") + total("cycles_asleep")
+        return {
+            "cycles": total("cycles_busy") / rx, "all_in": all_in / rx, "share": share, "lost": lost / rx,
+            "port_program": total("port_program_hits") / rx, "emc": total("emc_hits") / rx,
+            "classifier": total("tss_hits") / rx,
+            "tuples": total("tss_lookups") / max(total("tss_hits") + total("misses"), 1),
+            "mpps": total("rx_packets") * threads[0]["tsc_hz"] * len(threads) / all_in / 1e6 if all_in else 0.0,
+            "longest_turn_us": max(t["longest_turn_us"] for t in threads), "rx": rx,
+            "stages": {s: sum(t["stage_cycles"][s] for t in threads) / rx for s in threads[0]["stage_cycles"]},
+        }
+
+    def stop(self):
+        if self.process:
+            self.process.stop()
+        self.process = self.share = None
+        shutil.rmtree(self.directory, ignore_errors=True)
