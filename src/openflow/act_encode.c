@@ -62,7 +62,6 @@ static void set_ttl(struct of_buf *buf, enum field_id id, uint32_t ttl)
 
 static void encode_of10(struct of_buf *buf, const struct act *act)
 {
-    uint32_t u32 = ((const struct act_u32 *)act)->value;
     size_t start;
 
     switch (act->type) {
@@ -80,10 +79,10 @@ static void encode_of10(struct of_buf *buf, const struct act *act)
         act_end(buf, start);
         break;
     case ACT_SET_VLAN_VID:
-        number(buf, 1, u32, 2);
+        number(buf, 1, act_u32_of(act), 2);
         break;
     case ACT_SET_VLAN_PCP:
-        number(buf, 2, u32, 1);
+        number(buf, 2, act_u32_of(act), 1);
         break;
     case ACT_POP_VLAN:
         number(buf, 3, 0, 4);
@@ -92,10 +91,11 @@ static void encode_of10(struct of_buf *buf, const struct act *act)
         set_of10(buf, (const struct act_set_field *)act);
         break;
     case ACT_SET_IP_TTL:
-        set_ttl(buf, FIELD_IP_TTL, u32);
+        set_ttl(buf, FIELD_IP_TTL, act_u32_of(act));
         break;
     case ACT_GOTO_TABLE: {
-        struct act_resubmit resubmit = {.h = {.type = ACT_RESUBMIT}, .in_port = OFPORT_IN_PORT, .table = (uint8_t)u32};
+        struct act_resubmit resubmit = {
+            .h = {.type = ACT_RESUBMIT}, .in_port = OFPORT_IN_PORT, .table = (uint8_t)act_u32_of(act)};
 
         act_encode_nicira(buf, &resubmit.h);
         break;
@@ -192,8 +192,6 @@ static void encode_output(struct of_buf *buf, uint32_t port, uint16_t max_len)
 static void encode_of13(struct of_buf *buf, const struct act *act, uint8_t version, const struct match *match,
                         bool *tagged)
 {
-    uint32_t u32 = ((const struct act_u32 *)act)->value;
-
     switch (act->type) {
     case ACT_OUTPUT:
         encode_output(buf, ((const struct act_output *)act)->port, ((const struct act_output *)act)->max_len);
@@ -213,13 +211,13 @@ static void encode_of13(struct of_buf *buf, const struct act *act, uint8_t versi
         number(buf, 12, 0, 4);
         break;
     case ACT_SET_MPLS_TTL:
-        number(buf, 15, u32, 1);
+        number(buf, 15, act_u32_of(act), 1);
         break;
     case ACT_DEC_MPLS_TTL:
         number(buf, 16, 0, 4);
         break;
     case ACT_PUSH_VLAN:
-        number(buf, 17, u32, 2);
+        number(buf, 17, act_u32_of(act), 2);
         *tagged = true;
         break;
     case ACT_POP_VLAN:
@@ -227,19 +225,19 @@ static void encode_of13(struct of_buf *buf, const struct act *act, uint8_t versi
         *tagged = false;
         break;
     case ACT_PUSH_MPLS:
-        number(buf, 19, u32, 2);
+        number(buf, 19, act_u32_of(act), 2);
         break;
     case ACT_POP_MPLS:
-        number(buf, 20, u32, 2);
+        number(buf, 20, act_u32_of(act), 2);
         break;
     case ACT_SET_QUEUE:
-        number(buf, 21, u32, 4);
+        number(buf, 21, act_u32_of(act), 4);
         break;
     case ACT_GROUP:
-        number(buf, 22, u32, 4);
+        number(buf, 22, act_u32_of(act), 4);
         break;
     case ACT_SET_IP_TTL:
-        number(buf, 23, u32, 1);
+        number(buf, 23, act_u32_of(act), 1);
         break;
     case ACT_DEC_TTL:
         if (((const struct act_dec_ttl *)act)->n_ids)
@@ -251,13 +249,13 @@ static void encode_of13(struct of_buf *buf, const struct act *act, uint8_t versi
         set_of13(buf, (const struct act_set_field *)act, version, match);
         break;
     case ACT_SET_VLAN_VID:
-        set_vlan_of13(buf, FIELD_VLAN_VID, u32, version, match, tagged);
+        set_vlan_of13(buf, FIELD_VLAN_VID, act_u32_of(act), version, match, tagged);
         break;
     case ACT_SET_VLAN_PCP:
-        set_vlan_of13(buf, FIELD_VLAN_PCP, u32, version, match, tagged);
+        set_vlan_of13(buf, FIELD_VLAN_PCP, act_u32_of(act), version, match, tagged);
         break;
     case ACT_PUSH_PBB:
-        number(buf, 26, u32, 2);
+        number(buf, 26, act_u32_of(act), 2);
         break;
     case ACT_POP_PBB:
         number(buf, 27, 0, 4);
@@ -302,13 +300,13 @@ static void encode_instruction(struct of_buf *buf, const struct act *act, uint8_
 
     switch (act->type) {
     case ACT_METER:
-        number(buf, 6, ((const struct act_u32 *)act)->value, 4);
+        number(buf, 6, act_u32_of(act), 4);
         break;
     case ACT_CLEAR_ACTIONS:
         number(buf, 5, 0, 4);
         break;
     case ACT_GOTO_TABLE:
-        number(buf, 1, ((const struct act_u32 *)act)->value, 1);
+        number(buf, 1, act_u32_of(act), 1);
         break;
     case ACT_WRITE_METADATA:
         start = begin(buf, 2);
@@ -344,12 +342,15 @@ static struct act_list run_of_actions(const struct act *act, const uint8_t *end)
 
 void instructions_encode(struct of_buf *buf, const struct act_list *list, uint8_t version, const struct match *match)
 {
-    const uint8_t *p = (const uint8_t *)list->acts, *end = p + list->len;
+    const uint8_t *p = (const uint8_t *)list->acts, *end;
 
     if (version == OF10) {
         acts_encode(buf, list, version, match);
         return;
     }
+    if (list->len == 0)
+        return;
+    end = p + list->len;
     while (p < end) {
         const struct act *act = (const struct act *)p;
         struct act_list run = run_of_actions(act, end);

@@ -577,7 +577,6 @@ static void encode_number(struct of_buf *buf, uint16_t subtype, unsigned pad, ui
 
 void act_encode_nicira(struct of_buf *buf, const struct act *act)
 {
-    uint32_t u32 = ((const struct act_u32 *)act)->value;
     size_t start;
 
     switch (act->type) {
@@ -588,13 +587,13 @@ void act_encode_nicira(struct of_buf *buf, const struct act *act)
         encode_controller(buf, (const struct act_controller *)act);
         break;
     case ACT_SET_QUEUE:
-        encode_number(buf, NXAST_SET_QUEUE, 2, u32, 4);
+        encode_number(buf, NXAST_SET_QUEUE, 2, act_u32_of(act), 4);
         break;
     case ACT_POP_QUEUE:
         encode_number(buf, NXAST_POP_QUEUE, 6, 0, 0);
         break;
     case ACT_GROUP:
-        encode_number(buf, NXAST_GROUP, 2, u32, 4);
+        encode_number(buf, NXAST_GROUP, 2, act_u32_of(act), 4);
         break;
     case ACT_SET_FIELD:
         act_encode_load(buf, (const struct act_set_field *)act);
@@ -605,12 +604,12 @@ void act_encode_nicira(struct of_buf *buf, const struct act *act)
     case ACT_PUSH_MPLS:
     case ACT_POP_MPLS:
         start = nicira_begin(buf, act->type == ACT_PUSH_MPLS ? NXAST_PUSH_MPLS : NXAST_POP_MPLS);
-        of_buf_add_u16(buf, (uint16_t)u32);
+        of_buf_add_u16(buf, (uint16_t)act_u32_of(act));
         of_buf_add(buf, 4);
         act_end(buf, start);
         break;
     case ACT_SET_MPLS_TTL:
-        encode_number(buf, NXAST_SET_MPLS_TTL, 0, u32, 1);
+        encode_number(buf, NXAST_SET_MPLS_TTL, 0, act_u32_of(act), 1);
         break;
     case ACT_DEC_MPLS_TTL:
         encode_number(buf, NXAST_DEC_MPLS_TTL, 6, 0, 0);

@@ -74,6 +74,10 @@ struct act_u32 {
     uint32_t value;
     uint32_t zero;
 };
+static inline uint32_t act_u32_of(const struct act *act)
+{
+    return ((const struct act_u32 *)act)->value;
+}
 struct act_u64 {
     struct act h;
     uint64_t value;
@@ -151,7 +155,7 @@ struct act_list {
 };
 
 #define ACT_FOR_EACH(it, list)                                                                                         \
-    for (const struct act *it = (list)->acts; (const uint8_t *)it < (const uint8_t *)(list)->acts + (list)->len;       \
+    for (const struct act *it = (list)->acts; (uintptr_t)it < (uintptr_t)(list)->acts + (list)->len;                   \
          it = (const struct act *)((const uint8_t *)it + it->len))
 
 /* A growing buffer of acts. */

@@ -73,7 +73,6 @@ static int check_ttl(const struct match *m)
 /* Checks one action and does to `m` what it would do to the packet. */
 static int check_act(const struct act *act, struct match *m, uint8_t table_id)
 {
-    uint32_t v = ((const struct act_u32 *)act)->value;
     int error = 0;
 
     switch (act->type) {
@@ -102,7 +101,7 @@ static int check_act(const struct act *act, struct match *m, uint8_t table_id)
         m->mask.pkt.vlan_tci[0] |= RTE_BE16(VLAN_TCI_PRESENT);
         return 0;
     case ACT_PUSH_VLAN:
-        if (v != 0x8100 && v != 0x88a8)
+        if (act_u32_of(act) != 0x8100 && act_u32_of(act) != 0x88a8)
             return OFPERR_BAC_BAD_ARGUMENT;
         m->value.pkt.vlan_tci[0] |= RTE_BE16(VLAN_TCI_PRESENT);
         m->mask.pkt.vlan_tci[0] |= RTE_BE16(VLAN_TCI_PRESENT);
@@ -113,22 +112,22 @@ static int check_act(const struct act *act, struct match *m, uint8_t table_id)
         m->value.pkt.vlan_tci[0] = m->mask.pkt.vlan_tci[0] = 0;
         return 0;
     case ACT_PUSH_MPLS:
-        if (v != 0x8847 && v != 0x8848)
+        if (act_u32_of(act) != 0x8847 && act_u32_of(act) != 0x8848)
             return OFPERR_BAC_BAD_ARGUMENT;
-        set_eth_type(m, (uint16_t)v);
+        set_eth_type(m, (uint16_t)act_u32_of(act));
         return 0;
     case ACT_POP_MPLS:
         if (!is_mpls(m))
             return OFPERR_BAC_MATCH_INCONSISTENT;
-        set_eth_type(m, (uint16_t)v);
+        set_eth_type(m, (uint16_t)act_u32_of(act));
         return 0;
     case ACT_SET_MPLS_TTL:
     case ACT_DEC_MPLS_TTL:
         return is_mpls(m) ? 0 : OFPERR_BAC_MATCH_INCONSISTENT;
     case ACT_PUSH_PBB:
-        if (v != 0x88e7)
+        if (act_u32_of(act) != 0x88e7)
             return OFPERR_BAC_BAD_ARGUMENT;
-        set_eth_type(m, (uint16_t)v);
+        set_eth_type(m, (uint16_t)act_u32_of(act));
         return 0;
     case ACT_POP_PBB:
         if (m->mask.pkt.eth_type != 0xffff || m->value.pkt.eth_type != RTE_BE16(0x88e7))
@@ -151,9 +150,11 @@ static int check_act(const struct act *act, struct match *m, uint8_t table_id)
                    : OFPERR_BAC_BAD_OUT_PORT;
     }
     case ACT_GROUP:
-        return v < 0xffffff00u ? 0 : OFPERR_BAC_BAD_OUT_GROUP;
+        return act_u32_of(act) < 0xffffff00u ? 0 : OFPERR_BAC_BAD_OUT_GROUP;
     case ACT_GOTO_TABLE:
-        return v < PIPELINE_TABLES && (table_id == TABLE_ALL || v > table_id) ? 0 : OFPERR_BIC_BAD_TABLE_ID;
+        return act_u32_of(act) < PIPELINE_TABLES && (table_id == TABLE_ALL || act_u32_of(act) > table_id)
+                   ? 0
+                   : OFPERR_BIC_BAD_TABLE_ID;
     case ACT_WRITE_ACTIONS: {
         const struct act_bytes *bytes = (const struct act_bytes *)act;
         struct act_list inner = {(const struct act *)bytes->data, bytes->n};

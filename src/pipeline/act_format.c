@@ -14,11 +14,6 @@ struct printer {
 
 static void print_list(struct printer *p, const struct act_list *list);
 
-static uint32_t u32_of(const struct act *act)
-{
-    return ((const struct act_u32 *)act)->value;
-}
-
 static void print_port(struct printer *p, uint32_t port)
 {
     port_print(p->out, port, p->port_name, p->arg);
@@ -186,13 +181,13 @@ static void print_act(struct printer *p, const struct act *act)
         fprintf(out, ":%" PRIu32, ((const struct act_enqueue *)act)->queue);
         break;
     case ACT_SET_QUEUE:
-        fprintf(out, "set_queue:%" PRIu32, u32_of(act));
+        fprintf(out, "set_queue:%" PRIu32, act_u32_of(act));
         break;
     case ACT_POP_QUEUE:
         fputs("pop_queue", out);
         break;
     case ACT_GROUP:
-        fprintf(out, "group:%" PRIu32, u32_of(act));
+        fprintf(out, "group:%" PRIu32, act_u32_of(act));
         break;
     case ACT_SET_FIELD:
         print_set_field(p, (const struct act_set_field *)act);
@@ -204,37 +199,37 @@ static void print_act(struct printer *p, const struct act *act)
         subfield_print(out, &((const struct act_move *)act)->dst);
         break;
     case ACT_PUSH_VLAN:
-        fprintf(out, "push_vlan:0x%04" PRIx32, u32_of(act));
+        fprintf(out, "push_vlan:0x%04" PRIx32, act_u32_of(act));
         break;
     case ACT_POP_VLAN:
         fputs(act->form == ACT_FORM_OF10 ? "strip_vlan" : "pop_vlan", out);
         break;
     case ACT_SET_VLAN_VID:
-        fprintf(out, "mod_vlan_vid:%" PRIu32, u32_of(act));
+        fprintf(out, "mod_vlan_vid:%" PRIu32, act_u32_of(act));
         break;
     case ACT_SET_VLAN_PCP:
-        fprintf(out, "mod_vlan_pcp:%" PRIu32, u32_of(act));
+        fprintf(out, "mod_vlan_pcp:%" PRIu32, act_u32_of(act));
         break;
     case ACT_PUSH_MPLS:
-        fprintf(out, "push_mpls:0x%04" PRIx32, u32_of(act));
+        fprintf(out, "push_mpls:0x%04" PRIx32, act_u32_of(act));
         break;
     case ACT_POP_MPLS:
-        fprintf(out, "pop_mpls:0x%04" PRIx32, u32_of(act));
+        fprintf(out, "pop_mpls:0x%04" PRIx32, act_u32_of(act));
         break;
     case ACT_PUSH_PBB:
-        fprintf(out, "push_pbb:0x%04" PRIx32, u32_of(act));
+        fprintf(out, "push_pbb:0x%04" PRIx32, act_u32_of(act));
         break;
     case ACT_POP_PBB:
         fputs("pop_pbb", out);
         break;
     case ACT_SET_MPLS_TTL:
-        fprintf(out, "set_mpls_ttl(%" PRIu32 ")", u32_of(act));
+        fprintf(out, "set_mpls_ttl(%" PRIu32 ")", act_u32_of(act));
         break;
     case ACT_DEC_MPLS_TTL:
         fputs("dec_mpls_ttl", out);
         break;
     case ACT_SET_IP_TTL:
-        fprintf(out, "mod_nw_ttl:%" PRIu32, u32_of(act));
+        fprintf(out, "mod_nw_ttl:%" PRIu32, act_u32_of(act));
         break;
     case ACT_DEC_TTL:
         print_dec_ttl(p, (const struct act_dec_ttl *)act);
@@ -269,7 +264,7 @@ static void print_act(struct printer *p, const struct act *act)
         print_fin_timeout(p, (const struct act_fin_timeout *)act);
         break;
     case ACT_METER:
-        fprintf(out, "meter:%" PRIu32, u32_of(act));
+        fprintf(out, "meter:%" PRIu32, act_u32_of(act));
         break;
     case ACT_CLEAR_ACTIONS:
         fputs("clear_actions", out);
@@ -295,7 +290,7 @@ static void print_act(struct printer *p, const struct act *act)
         break;
     }
     case ACT_GOTO_TABLE:
-        fprintf(out, "goto_table:%" PRIu32, u32_of(act));
+        fprintf(out, "goto_table:%" PRIu32, act_u32_of(act));
         break;
     }
 }

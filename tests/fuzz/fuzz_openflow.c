@@ -152,6 +152,19 @@ static bool comes_back(const struct of_msg *msg)
     return msg->version < 32 && OF_VERSIONS >> msg->version & 1 && msg->type != OF_ERROR;
 }
 
+/* Makes the list of actions exactly as long as it is, as a rule does. */
+static void shrink(struct of_msg *msg)
+{
+    struct act_buffer *acts = &msg->acts;
+
+    if (acts->len == 0)
+        return;
+    acts->data = realloc(acts->data, acts->len);
+    acts->size = acts->len;
+    if (msg->flow_mod.acts.len)
+        msg->flow_mod.acts = act_buffer_list(acts);
+}
+
 static void fuzz_message(const uint8_t *data, size_t size, bool table_id)
 {
     const struct of_decode_options options = {.flow_mod_table_id = table_id};
@@ -168,6 +181,7 @@ static void fuzz_message(const uint8_t *data, size_t size, bool table_id)
         if (msg.type == OF_MULTIPART_REPLY)
             copy_reply(&msg);
         if (msg.type == OF_FLOW_MOD) {
+            shrink(&msg);
             print(&msg.flow_mod.match, &msg.flow_mod.acts);
             write_in_other_versions(&msg);
         }
