@@ -95,7 +95,9 @@ static int reply_ports(struct of_connection *conn, const struct of_multipart_req
 /* There are no queues: "all" is an empty list, one of them an error (OpenFlow 1.3.5, 7.4.4). */
 static int reply_queues(const struct of_connection *conn, const struct of_multipart_request *request)
 {
-    if (request->port_no != OFPORT_ANY && !bridge_port_by_ofport(conn->server->bridge, request->port_no))
+    /* OpenFlow 1.0.2, 5.3.5 says OFPP_ALL for all ports, later versions OFPP_ANY. */
+    bool all = request->port_no == OFPORT_ANY || (request->port_no == OFPORT_ALL && conn->version == OF10);
+    if (!all && !bridge_port_by_ofport(conn->server->bridge, request->port_no))
         return OFPERR_QOFC_BAD_PORT;
     return request->queue_id == QUEUE_ALL ? 0 : OFPERR_QOFC_BAD_QUEUE;
 }

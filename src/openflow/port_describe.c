@@ -28,5 +28,5 @@ void of_port_describe(const struct bridge_port *bp, struct of_port *port)
         return;
     bp->port->ops->get_status(bp->port, &status);
     port->curr_speed = port->max_speed = RTE_MIN(status.speed_mbps, UINT32_MAX / 1000) * 1000;
-    port->curr = speed_feature(status.speed_mbps);
+    port->curr = port->supported = speed_feature(status.speed_mbps);
 }
