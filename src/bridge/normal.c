@@ -110,6 +110,8 @@ static void learn(struct xlate_ctx *ctx, const struct bridge_port *in, uint16_t 
 
     if (!in || rte_is_multicast_ether_addr(src))
         return;
+    if (deps->mac_learns && deps->mac_port != in->ofport)
+        deps->mac_many = true;
     deps->mac_learns = true;
     deps->mac_port = in->ofport;
     if (!ctx->in->side_effects)

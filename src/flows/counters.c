@@ -18,8 +18,7 @@
 
 static void mark_ids(const struct program *program)
 {
-    PROGRAM_FOR_EACH(op, program)
-    {
+    PROGRAM_FOR_EACH (op, program) {
         if (op->type == OP_PUNT)
             punt_mark(op->arg);
         else if (op->type == OP_RECIRC)

@@ -25,6 +25,13 @@ struct mf_record {
     uint8_t side;
 };
 
+/* Megaflows that misses were last resolved by. */
+#define RECENT 8
+struct recent {
+    struct mf_record *record; /* NULL: unused */
+    struct flow_key key;      /* masked */
+};
+
 /* A bridge that was wired. */
 struct flows_bridge {
     struct pipeline_observer observer;
@@ -61,6 +68,8 @@ struct flows {
     struct mask_pool masks;
     struct mac_index macs;
     uint32_t evict_hand;
+    struct recent recent[RECENT];
+    unsigned recent_next;
 
     /* Paths. */
     struct path **paths;
@@ -114,9 +123,9 @@ static inline bool budget_spent(const struct budget *budget)
 /* Translates the packet or megaflow whose key is in flows->in.flow.pkt, into flows->out. Returns its bridge; NULL: the
  * port belongs to none. */
 struct bridge *translate(struct flows *flows, bool side_effects);
-/* Installs what flows->out says under flows->in.flow.pkt. Takes over one reference to `program` if it succeeds. NULL:
- * there is no room. */
-struct mf_record *megaflow_add(struct flows *flows, struct bridge *bridge, struct program *program);
+/* Installs what flows->out says under flows->in.flow.pkt. Takes over one reference to `program` if it succeeds. NULL
+ * and *error: -EEXIST, there is such a megaflow; else there is no room. */
+struct mf_record *megaflow_add(struct flows *flows, struct bridge *bridge, struct program *program, int *error);
 void megaflow_remove(struct flows *flows, struct mf_record *record);
 /* Gives a reference back; the last one is freed when no thread can see the program. */
 void program_put(struct flows *flows, struct program *program);

@@ -40,29 +40,29 @@ void program_put(struct flows *flows, struct program *program)
 
 /* Installs under `mask`; on -EMLINK, the datapath's tuples still being in their grace period, under any mask there is.
  */
-static struct megaflow *install(struct flows *flows, struct mask_entry **mask, struct program *program)
+static struct megaflow *install(struct flows *flows, struct mask_entry **mask, struct program *program, int *error)
 {
     const struct flow_key *key = &flows->in.flow.pkt;
     struct mask_entry *other;
     struct megaflow *mf;
-    int error;
 
-    mf = datapath_megaflow_install(flows->dp, key, &(*mask)->mask, program, &error);
-    if (mf || error != -EMLINK)
+    mf = datapath_megaflow_install(flows->dp, key, &(*mask)->mask, program, error);
+    if (mf || *error != -EMLINK)
         return mf;
     other = mask_pool_get_existing(&flows->masks, &flows->out.wc.pkt, *mask);
     if (!other)
         return NULL;
     mask_pool_put(&flows->masks, *mask);
     *mask = other;
-    return datapath_megaflow_install(flows->dp, key, &other->mask, program, &error);
+    return datapath_megaflow_install(flows->dp, key, &other->mask, program, error);
 }
 
-struct mf_record *megaflow_add(struct flows *flows, struct bridge *bridge, struct program *program)
+struct mf_record *megaflow_add(struct flows *flows, struct bridge *bridge, struct program *program, int *error)
 {
     struct mf_record *record = malloc(sizeof *record);
     bool merged;
 
+    *error = -ENOMEM;
     if (!record)
         return NULL;
     record->mask = mask_pool_get(&flows->masks, &flows->out.wc.pkt, &merged);
@@ -70,7 +70,7 @@ struct mf_record *megaflow_add(struct flows *flows, struct bridge *bridge, struc
         free(record);
         return NULL;
     }
-    record->mf = install(flows, &record->mask, program);
+    record->mf = install(flows, &record->mask, program, error);
     if (!record->mf) {
         mask_pool_put(&flows->masks, record->mask);
         free(record);
@@ -95,6 +95,10 @@ struct mf_record *megaflow_add(struct flows *flows, struct bridge *bridge, struc
 
 void megaflow_remove(struct flows *flows, struct mf_record *record)
 {
+    for (unsigned i = 0; i < RECENT; i++) {
+        if (flows->recent[i].record == record)
+            flows->recent[i].record = NULL;
+    }
     program_put(flows, datapath_megaflow_remove(flows->dp, record->mf));
     mac_index_remove(&flows->macs, record);
     mask_pool_put(&flows->masks, record->mask);

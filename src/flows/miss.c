@@ -1,4 +1,5 @@
 /* Misses and punts: packets that poll-mode threads sent to the control thread. */
+#include <errno.h>
 #include <string.h>
 
 #include "src/flows/flows_internal.h"
@@ -62,11 +63,6 @@ static void evict(struct flows *flows)
     }
 }
 
-static bool has_room(struct flows *flows)
-{
-    return flows->n_live + flows->n_dying < flows->params.megaflow_limit;
-}
-
 static void give_back(struct flows *flows, struct rte_mbuf *packet, const struct program *program)
 {
     struct packet_meta *meta = packet_meta(packet);
@@ -90,13 +86,94 @@ static bool parse(struct flows *flows, struct rte_mbuf *packet)
     return true;
 }
 
+/* --- duplicates: misses that a megaflow installed since takes
+ * ---------------------------------------------------------
+ */
+
+/* With more tuples than that, looking a miss up in all of them costs more than translating it again would. */
+#define LOOKUP_MASKS 8
+
+static void remember(struct flows *flows, struct mf_record *record)
+{
+    struct recent *recent = &flows->recent[flows->recent_next++ % RECENT];
+    const uint64_t *key = (const uint64_t *)&flows->in.flow.pkt, *mask = (const uint64_t *)megaflow_mask(record->mf);
+
+    recent->record = record;
+    for (size_t i = 0; i < sizeof recent->key / 8; i++)
+        ((uint64_t *)&recent->key)[i] = key[i] & mask[i];
+}
+
+static bool takes(const struct recent *recent, const struct flow_key *key)
+{
+    const uint64_t *want = (const uint64_t *)&recent->key, *k = (const uint64_t *)key;
+    const uint64_t *mask = (const uint64_t *)megaflow_mask(recent->record->mf);
+
+    for (size_t i = 0; i < sizeof *key / 8; i += 8) {
+        uint64_t differs = 0;
+
+        for (size_t w = i; w < i + 8; w++)
+            differs |= (k[w] & mask[w]) ^ want[w];
+        if (differs)
+            return false;
+    }
+    return true;
+}
+
+static struct mf_record *find_in_datapath(struct flows *flows)
+{
+    struct megaflow *mf = datapath_megaflow_lookup(flows->dp, &flows->in.flow.pkt);
+
+    return mf ? flows->records[megaflow_id(mf)] : NULL;
+}
+
+static struct mf_record *find_duplicate(struct flows *flows)
+{
+    for (unsigned i = 0; i < RECENT; i++) {
+        if (flows->recent[i].record && takes(&flows->recent[i], &flows->in.flow.pkt))
+            return flows->recent[i].record;
+    }
+    return flows->masks.n <= LOOKUP_MASKS ? find_in_datapath(flows) : NULL;
+}
+
+static void give_duplicate(struct flows *flows, struct rte_mbuf *packet, struct mf_record *record, uint64_t now)
+{
+    flows->stats.duplicates++;
+    path_credit(flows, record->path, 1, rte_pktmbuf_pkt_len(packet), now);
+    give_back(flows, packet, megaflow_program(record->mf));
+}
+
+/* --- misses ----------------------------------------------------------------------------------------------------------
+ */
+
+/* Installs what was translated. *found: it was there already. NULL: there is no room. */
+static struct mf_record *add_or_find(struct flows *flows, struct bridge *bridge, struct program *program, bool *found)
+{
+    struct mf_record *record;
+    int error;
+
+    *found = false;
+    if (flows->n_live + flows->n_dying >= flows->params.megaflow_limit) {
+        evict(flows);
+        flows->stats.refused_limit++;
+        return NULL;
+    }
+    record = megaflow_add(flows, bridge, program, &error);
+    if (record) {
+        remember(flows, record);
+    } else if (error == -EEXIST) {
+        record = find_in_datapath(flows);
+        *found = record != NULL;
+    }
+    return record;
+}
+
 static void handle_miss(struct flows *flows, struct rte_mbuf *packet, uint64_t now)
 {
     uint32_t len = rte_pktmbuf_pkt_len(packet);
-    struct mf_record *record = NULL;
+    struct mf_record *record;
     struct program *program;
-    struct megaflow *mf;
     struct bridge *bridge;
+    bool found;
 
     flows->stats.misses++;
     if (!parse(flows, packet)) {
@@ -104,12 +181,9 @@ static void handle_miss(struct flows *flows, struct rte_mbuf *packet, uint64_t n
         give_back(flows, packet, NULL);
         return;
     }
-    mf = datapath_megaflow_lookup(flows->dp, &flows->in.flow.pkt);
-    if (mf) {
-        /* Installed for a packet before it. */
-        flows->stats.duplicates++;
-        path_credit(flows, flows->records[megaflow_id(mf)]->path, 1, len, now);
-        give_back(flows, packet, megaflow_program(mf));
+    record = find_duplicate(flows);
+    if (record) {
+        give_duplicate(flows, packet, record, now);
         return;
     }
     bridge = translate(flows, true);
@@ -119,11 +193,11 @@ static void handle_miss(struct flows *flows, struct rte_mbuf *packet, uint64_t n
         give_back(flows, packet, NULL);
         return;
     }
-    if (has_room(flows)) {
-        record = megaflow_add(flows, bridge, program);
-    } else {
-        evict(flows);
-        flows->stats.refused_limit++;
+    record = add_or_find(flows, bridge, program, &found);
+    if (found) {
+        give_duplicate(flows, packet, record, now);
+        program_put(flows, program);
+        return;
     }
     if (record)
         path_credit(flows, record->path, 1, len, now);

@@ -62,7 +62,7 @@ struct xlate_deps {
     /* NORMAL looked for mac_dst on `mac_vlan`, and (mac_learns) took mac_src to be on port mac_port: a packet that
      * comes when that is no longer so has to be seen, so that it is learned again. */
     bool used_mac_table;
-    bool mac_many; /* NORMAL ran more than once, for different addresses: the fields below say the last one */
+    bool mac_many; /* NORMAL ran more than once, for different addresses or ports: the fields below say the last */
     bool mac_learns;
     uint16_t mac_vlan;
     uint32_t mac_port;

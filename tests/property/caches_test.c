@@ -196,6 +196,7 @@ static const struct program *cached_program(struct rte_mbuf *m, uint32_t in_port
     struct megaflow *mf;
     struct program *program;
     struct bridge *bridge;
+    int error;
 
     key_of(m, in_port, recirc_id, &bed.flows->in.flow);
     mf = datapath_megaflow_lookup(bed.dp, &bed.flows->in.flow.pkt);
@@ -205,7 +206,7 @@ static const struct program *cached_program(struct rte_mbuf *m, uint32_t in_port
     }
     bridge = translate(bed.flows, true);
     program = program_intern(bed.flows->programs, &bed.flows->out.program);
-    assert_non_null(megaflow_add(bed.flows, bridge, program));
+    assert_non_null(megaflow_add(bed.flows, bridge, program, &error));
     mf = datapath_megaflow_lookup(bed.dp, &bed.flows->in.flow.pkt);
     assert_non_null(mf);
     return program;
@@ -358,11 +359,15 @@ static void one_packet(void)
     run(m, in_port, &cached_events, cached_program);
     bed_settle(&bed);
     run(m, in_port, &fresh_events, fresh_program);
-    expect_same_events();
+    /* A packet that teaches the same address twice answers differently each time, as the table goes to and fro. */
+    bool verdict = !fresh.deps.mac_many;
+
+    if (verdict)
+        expect_same_events();
     /* The key has two tags: a packet with three is cut short for it. */
     if (!mpls) {
         oracle_run(&oracle, &packet);
-        if (random.whole && random.n_tags <= 2 && !oracle.overflow)
+        if (verdict && random.whole && random.n_tags <= 2 && !oracle.overflow)
             expect_what_the_rules_say();
         else
             sync_macs();
