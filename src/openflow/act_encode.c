@@ -126,6 +126,13 @@ static void put_set_field(struct of_buf *buf, const struct field *f, const uint8
     act_end(buf, start);
 }
 
+static void put_set_tunnel(struct of_buf *buf, uint64_t id, uint8_t version)
+{
+    rte_be64_t value = rte_cpu_to_be_64(id);
+
+    put_set_field(buf, field_by_id(FIELD_TUN_ID), (const uint8_t *)&value, version);
+}
+
 static void put_set_number(struct of_buf *buf, enum field_id id, uint32_t value, uint8_t version)
 {
     const struct field *f = field_by_id(id);
@@ -253,6 +260,9 @@ static void encode_of13(struct of_buf *buf, const struct act *act, uint8_t versi
         break;
     case ACT_SET_VLAN_PCP:
         set_vlan_of13(buf, FIELD_VLAN_PCP, act_u32_of(act), version, match, tagged);
+        break;
+    case ACT_SET_TUNNEL:
+        put_set_tunnel(buf, ((const struct act_u64 *)act)->value, version);
         break;
     case ACT_PUSH_PBB:
         number(buf, 26, act_u32_of(act), 2);

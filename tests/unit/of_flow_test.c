@@ -237,6 +237,7 @@ static void actions_cross_versions(void **state)
         {OF13, "actions=mod_vlan_vid:5,mod_vlan_pcp:3",
          "push_vlan:0x8100,set_field:4101->vlan_vid,set_field:3->vlan_pcp"},
         {OF13, "dl_vlan=1,actions=mod_vlan_vid:5", "set_field:4101->vlan_vid"},
+        {OF13, "actions=set_tunnel:5", "set_field:0x5->tun_id"},
         {OF13, "actions=enqueue:1:2", "set_queue:2,output:1,pop_queue"},
         {OF13, "actions=load:5->reg0[3..9]", "load:0x5->NXM_NX_REG0[3..9]"},
         {OF10, "actions=set_field:5->reg0", "load:0x5->NXM_NX_REG0[]"},
