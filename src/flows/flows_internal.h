@@ -20,7 +20,8 @@ struct mf_record {
     uint64_t packets, bytes; /* that the path was credited with */
     uint64_t used_ms;        /* installed, if no packet came yet */
     uint64_t created_ms;
-    uint64_t token; /* removed: when it has passed, the counters are final */
+    uint64_t changes; /* flows->changes when it was last translated */
+    uint64_t token;   /* removed: when it has passed, the counters are final */
     uint32_t id;
     uint8_t side;
 };
@@ -83,10 +84,11 @@ struct flows {
     struct change_batch *active;  /* the sweep under way; NULL: none */
     uint64_t sweeps_done;         /* serial of the last batch worked off */
     uint32_t sweep_id;
-    uint64_t sweep_started_ms;
+    uint64_t sweep_started_ms, sweep_cycles;
     STAILQ_HEAD(, ticket) tickets;
     uint64_t ticket_last, ticket_settled;
-    uint64_t changes, changes_at_ticket;
+    uint64_t changes; /* noted so far */
+    uint64_t changes_at_ticket, changes_at_sweep;
 
     /* Timers. */
     bool counting; /* a pass over all counters is under way */

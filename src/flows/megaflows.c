@@ -80,6 +80,7 @@ struct mf_record *megaflow_add(struct flows *flows, struct bridge *bridge, struc
     record->mac = NULL;
     record->packets = record->bytes = 0;
     record->created_ms = record->used_ms = datapath_now_ms();
+    record->changes = flows->changes;
     record->token = 0;
     flows->records[record->id] = record;
     if (record->id >= flows->id_end)

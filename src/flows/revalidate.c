@@ -6,8 +6,10 @@
 
 /* Ids that a sweep looks at between two looks at the clock. */
 #define SWEEP_STEP 64
-/* Changes gather at least so long before the next sweep starts, unless somebody waits for them. */
+/* Unless somebody waits for them, changes gather at least so long before the next sweep starts, and sweeps take at most
+ * this part of the time. */
 #define SWEEP_INTERVAL_MS 2
+#define SWEEP_SHARE 4
 
 struct change_batch *changes_pending(struct flows *flows)
 {
@@ -108,6 +110,7 @@ static void move_to_path(struct flows *flows, struct mf_record *record, struct b
     record_count(flows, record);
     path_detach(old, record);
     path_attach(path, record);
+    record->changes = flows->changes;
     path_release(flows, old);
     mac_index_update(&flows->macs, record, bridge, &flows->out.deps);
 }
@@ -168,6 +171,9 @@ static bool affected(struct flows *flows, struct mf_record *record)
     const struct flow_key *key;
     const struct bridge_port *bp;
 
+    /* Translated since: by the new rules. */
+    if (record->changes >= flows->changes_at_sweep)
+        return false;
     switch (change_batch_path(flows->active, record->path)) {
     case PATH_UNAFFECTED:
         return false;
@@ -184,6 +190,7 @@ static bool affected(struct flows *flows, struct mf_record *record)
 static void sweep_step(struct flows *flows)
 {
     uint32_t end = RTE_MIN(flows->sweep_id + SWEEP_STEP, flows->id_end);
+    uint64_t start = rte_rdtsc();
 
     for (; flows->sweep_id < end; flows->sweep_id++) {
         struct mf_record *record = flows->records[flows->sweep_id];
@@ -191,6 +198,7 @@ static void sweep_step(struct flows *flows)
         if (record && affected(flows, record))
             record_mark(flows, record);
     }
+    flows->sweep_cycles += rte_rdtsc() - start;
     if (flows->sweep_id >= flows->id_end) {
         flows->sweeps_done = flows->active->serial;
         change_batch_destroy(flows->active);
@@ -200,15 +208,21 @@ static void sweep_step(struct flows *flows)
 
 static bool sweep_due(const struct flows *flows)
 {
-    return flows->pending &&
-           (!STAILQ_EMPTY(&flows->tickets) || datapath_now_ms() - flows->sweep_started_ms >= SWEEP_INTERVAL_MS);
+    uint64_t interval = SWEEP_SHARE * flows->sweep_cycles / (rte_get_tsc_hz() / 1000);
+
+    if (!flows->pending)
+        return false;
+    return !STAILQ_EMPTY(&flows->tickets) ||
+           datapath_now_ms() - flows->sweep_started_ms >= RTE_MAX(interval, (uint64_t)SWEEP_INTERVAL_MS);
 }
 
 static void sweep_start(struct flows *flows)
 {
     flows->active = flows->pending;
     flows->pending = NULL;
+    flows->changes_at_sweep = flows->changes;
     flows->sweep_id = 0;
+    flows->sweep_cycles = 0;
     flows->sweep_started_ms = datapath_now_ms();
 }
 

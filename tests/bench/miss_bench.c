@@ -104,6 +104,8 @@ static void measure(const char *name, uint32_t n_flows)
     uint64_t ns = 0;
     struct flows_stats stats;
 
+    bed_settle(&bed);
+
     for (uint32_t i = 0; i < n_flows; i += CHUNK) {
         uint64_t start;
 
