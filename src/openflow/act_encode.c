@@ -31,23 +31,40 @@ static void number(struct of_buf *buf, uint16_t type, uint32_t value, unsigned b
 /* --- OpenFlow 1.0 ---------------------------------------------------------------------------------------------------
  */
 
+static bool sets_whole_field(const struct act_set_field *act)
+{
+    for (unsigned i = 0; i < act->field->n_bytes; i++)
+        if (act->mask.b[i] != 0xff)
+            return false;
+    return true;
+}
+
+/* What OpenFlow 1.0 has an action for is said by it, however it came; loads of Nicira's stay loads. */
 static void set_of10(struct of_buf *buf, const struct act_set_field *act)
 {
     static const struct {
         enum field_id id;
         uint16_t type;
-    } types[] = {{FIELD_ETH_SRC, 4}, {FIELD_ETH_DST, 5}, {FIELD_IPV4_SRC, 6}, {FIELD_IPV4_DST, 7},
-                 {FIELD_IP_TOS, 8},  {FIELD_TCP_SRC, 9}, {FIELD_TCP_DST, 10}};
+        bool any_form;
+    } types[] = {{FIELD_ETH_SRC, 4, true},  {FIELD_ETH_DST, 5, true}, {FIELD_IPV4_SRC, 6, true},
+                 {FIELD_IPV4_DST, 7, true}, {FIELD_IP_TOS, 8, false}, {FIELD_TCP_SRC, 9, true},
+                 {FIELD_TCP_DST, 10, true}, {FIELD_UDP_SRC, 9, true}, {FIELD_UDP_DST, 10, true}};
 
-    for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
-        if (act->h.form == ACT_FORM_OF10 && types[i].id == act->field->id) {
+    for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+        bool standard = act->h.form == ACT_FORM_STANDARD && types[i].any_form && sets_whole_field(act);
+
+        if (types[i].id == act->field->id && (act->h.form == ACT_FORM_OF10 || standard)) {
             size_t start = begin(buf, types[i].type);
 
             of_buf_add_bytes(buf, act->value.b, act->field->n_bytes);
             act_end(buf, start);
             return;
         }
-    if (act->h.form == ACT_FORM_STANDARD && (act->field->id == FIELD_MPLS_LABEL || act->field->id == FIELD_MPLS_TC))
+    }
+    if (act->h.form == ACT_FORM_STANDARD && act->field->id == FIELD_IP_DSCP)
+        number(buf, 8, (uint32_t)act->value.b[0] << 2, 1);
+    else if (act->h.form == ACT_FORM_STANDARD &&
+             (act->field->id == FIELD_MPLS_LABEL || act->field->id == FIELD_MPLS_TC))
         act_encode_mpls(buf, act);
     else
         act_encode_load(buf, act);
@@ -158,10 +175,8 @@ static const struct field *port_field(const struct field *f, const struct match 
 static void set_of13(struct of_buf *buf, const struct act_set_field *act, uint8_t version, const struct match *match)
 {
     const struct field *f = act->field;
-    bool whole = true;
+    bool whole = sets_whole_field(act);
 
-    for (unsigned i = 0; i < f->n_bytes; i++)
-        whole &= act->mask.b[i] == 0xff;
     if (act->h.form == ACT_FORM_NICIRA || (!whole && version < OF15)) {
         act_encode_load(buf, act);
         return;

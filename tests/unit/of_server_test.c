@@ -368,7 +368,7 @@ static void a_barrier_waits_for_the_datapath_and_holds_up_its_own_connection_alo
     stop();
 }
 
-#define DUMP_RULES 20000
+#define DUMP_RULES 10000 /* some 900 KB of dump: more than sockets and buffers hold */
 
 static void dump(struct client *client)
 {
@@ -432,9 +432,6 @@ static void a_dump_is_whole_and_waits_for_its_reader(void **state)
     client_send_empty(&a, OF_BARRIER_REQUEST, 1);
     for (int i = 0; i < 3000; i++)
         turn();
-    int used;
-    socklen_t len = sizeof used;
-    assert_return_code(getsockopt(a.fd, SOL_SOCKET, SO_RCVBUF, &used, &len), errno);
     send_flow_mod(&a, FLOW_DELETE, 0);
     assert_int_equal(n_rules(), DUMP_RULES);
     assert_int_equal(expect_dump(&a, seen, &parts), DUMP_RULES);
