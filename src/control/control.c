@@ -346,6 +346,7 @@ void control_destroy(struct control *control)
         struct connection *c = LIST_FIRST(&control->connections);
         /* What was answered ("exit" among it) still reaches the client if its buffer has room. */
         struct evbuffer *out = bufferevent_get_output(c->bev);
+        evbuffer_unfreeze(out, 1); /* a bufferevent keeps others from taking from it */
         if (evbuffer_get_length(out))
             evbuffer_write(out, bufferevent_getfd(c->bev));
         connection_free(c);

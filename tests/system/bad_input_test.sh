@@ -211,6 +211,7 @@ for header in (0, 43, 44, 50, 51, 59, 60, 135, 6, 17, 58, 132):
     frames += [v6 + ip6(bytes([header, 0] + [0] * 6) * 100, header)]
 frames += [v6 + ip6(bytes(8), 17, length) for length in (0, 7, 9, 65535)]
 frames += [ether + (b"\x81\x00\x00\x05" * n) for n in range(1, 60)] + [ether + b"\x88\x47" + b"\x00\x00\x10\x40" * n for n in range(1, 60)]
+frames += [v4 + ip(struct.pack("!HHIIHHHH", 1, 9, 0, 0, 0x5002, 0, 0, 0), proto=6)] # for the rule that drops
 frames += [bytes([0] * 6) + bytes(8), b"\xff" * 60, bytes(60), ether + b"\x08\x06" + bytes(28), ether + b"\x08\x06" + b"\xff" * 28]
 for _ in range(2):
     for frame in frames:
