@@ -4,15 +4,32 @@
 #include <string.h>
 
 #include "src/flows/flows_internal.h"
+#include "src/flows/recirc.h"
+
+/* The bridge that the packet is in, and its port there: the one it came in on, or, of a packet that a controller sent
+ * and that goes round again, what was frozen. */
+static struct bridge *find_bridge(const struct flows *flows, struct flow *flow)
+{
+    const struct bridge_port *bp = bridge_port_by_index(flows->dp, flow->pkt.in_port);
+    const struct recirc *recirc;
+
+    if (bp) {
+        flow->in_port = bp->ofport;
+        return bp->bridge;
+    }
+    recirc = flow->pkt.in_port == 0 && flow->pkt.recirc_id != 0 ? recirc_get(flow->pkt.recirc_id) : NULL;
+    flow->in_port = recirc ? recirc->state.in_port : OFPORT_NONE;
+    return recirc ? recirc->state.bridge : NULL;
+}
 
 struct bridge *translate(struct flows *flows, bool side_effects)
 {
     struct xlate_in *in = &flows->in;
     struct xlate_out *out = &flows->out;
-    const struct bridge_port *bp = bridge_port_by_index(flows->dp, in->flow.pkt.in_port);
     uint64_t start;
 
-    if (!bp) {
+    in->bridge = find_bridge(flows, &in->flow);
+    if (!in->bridge) {
         memset(&out->wc, 0, sizeof out->wc);
         out->wc.pkt.in_port = out->wc.pkt.recirc_id = UINT32_MAX;
         program_builder_init(&out->program);
@@ -22,14 +39,12 @@ struct bridge *translate(struct flows *flows, bool side_effects)
         return NULL;
     }
     start = rte_rdtsc();
-    in->bridge = bp->bridge;
-    in->flow.in_port = bp->ofport;
     in->side_effects = side_effects;
     in->acts = (struct act_list){0};
     xlate(in, out);
     flows->stats.translations++;
     flows->stats.translate_cycles += rte_rdtsc() - start;
-    return bp->bridge;
+    return in->bridge;
 }
 
 void program_put(struct flows *flows, struct program *program)

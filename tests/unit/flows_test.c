@@ -422,7 +422,7 @@ static void many_adds_are_one_sweep(void **state)
     expect_out(3);
 }
 
-static void recirculated_packets_go_on(void **state)
+static struct rte_mbuf *mpls_udp(void)
 {
     struct rte_mbuf *m = udp(1, 2, 0x0a000002, 80);
     uint8_t *p;
@@ -431,15 +431,32 @@ static void recirculated_packets_go_on(void **state)
     p = rte_pktmbuf_mtod(m, uint8_t *);
     memmove(p, p + 4, 12);
     memcpy(p + 12, (uint8_t[]){0x88, 0x47, 0, 0x01, 0x01, 0x40}, 6);
+    return m;
+}
+
+static void recirculated_packets_go_on(void **state)
+{
+    struct act_buffer acts;
+    struct act_list list;
+    struct rte_mbuf *m;
+
     bed_add(&bed, "table=0,in_port=1,mpls,actions=pop_mpls:0x0800,resubmit(,1),output:4");
     bed_add(&bed, "table=1,ip,nw_dst=10.0.0.2,actions=dec_ttl,output:3");
-    send_to(1, m);
+    send_to(1, mpls_udp());
     m = receive(3, 2000);
     assert_non_null(m);
     assert_int_equal(rte_pktmbuf_pkt_len(m), 60);
     assert_int_equal(rte_pktmbuf_mtod(m, uint8_t *)[22], 63);
     rte_pktmbuf_free(m);
     expect_out(4);
+
+    /* One that a controller sends came in on no port. */
+    act_buffer_init(&acts);
+    assert_null(actions_parse("pop_mpls:0x0800,dec_ttl,output:5", &acts, NULL, NULL));
+    list = act_buffer_list(&acts);
+    flows_packet_out(bed.flows, bed.bridge, mpls_udp(), OFPORT_CONTROLLER, &list);
+    expect_out(5);
+    act_buffer_free(&acts);
 }
 
 int main(void)
