@@ -26,6 +26,7 @@ struct packet_meta {
     uint32_t hash; /* flow_key_hash of the key that missed */
     uint32_t punt_id;
     uint32_t pkt_mark;
+    uint32_t dp_hash;
     uint16_t thread;  /* index of the poll-mode thread it came from */
     uint16_t pending; /* its slot among the thread's unresolved flows, or PACKET_NOT_PENDING */
     uint8_t origin;   /* enum packet_origin */

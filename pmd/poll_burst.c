@@ -87,7 +87,7 @@ static void run_outputs(struct poll_thread *thread, const struct program *progra
 static bool program_uses_meta(const struct program *program)
 {
     PROGRAM_FOR_EACH (op, program) {
-        if (op->type == OP_SET_META)
+        if (op->type == OP_SET_META || op->type == OP_HASH)
             return true;
     }
     return false;
@@ -111,8 +111,10 @@ static void run(struct poll_thread *thread, const struct program *program, struc
     case PROGRAM_GENERAL:
         thread->has_meta = program_uses_meta(program);
         if (thread->has_meta) {
-            for (unsigned i = 0; i < n; i++)
+            for (unsigned i = 0; i < n; i++) {
                 packet_meta(packets[i])->pkt_mark = thread->context.pkt_mark;
+                packet_meta(packets[i])->dp_hash = thread->context.dp_hash;
+            }
         }
         program_execute(program, packets, n, &thread->sink);
         return;
@@ -126,6 +128,7 @@ static void context_from_meta(struct poll_thread *thread, struct rte_mbuf *packe
     thread->context = (struct run_context){.in_port = meta->in_port < PORT_MAX ? meta->in_port : 0,
                                            .recirc_id = meta->recirc_id,
                                            .pkt_mark = meta->pkt_mark,
+                                           .dp_hash = meta->dp_hash,
                                            .depth = meta->recirc_depth};
 }
 
@@ -284,6 +287,7 @@ static void look_up_again(struct poll_thread *thread, struct rte_mbuf **packets,
         }
         key->recirc_id = meta->recirc_id;
         key->pkt_mark = meta->pkt_mark;
+        key->dp_hash = meta->dp_hash;
         thread->n_lines[kept] = (uint8_t)n_lines;
         packets[kept++] = packets[i];
     }
@@ -369,8 +373,10 @@ static void sink_recirc(void *arg, uint32_t recirc_id, struct rte_mbuf *packet)
         poll_drop(thread, DROP_RECIRC_LIMIT, thread->context.in_port, &packet, 1);
         return;
     }
-    if (!thread->has_meta)
+    if (!thread->has_meta) {
         meta->pkt_mark = thread->context.pkt_mark;
+        meta->dp_hash = thread->context.dp_hash;
+    }
     meta->in_port = thread->context.in_port;
     meta->recirc_id = recirc_id;
     meta->recirc_depth = thread->context.depth + 1;

@@ -18,6 +18,7 @@ static void meta_fill(struct poll_thread *thread, struct rte_mbuf *packet, enum 
     meta->recirc_id = context->recirc_id;
     meta->hash = hash;
     meta->pkt_mark = context->pkt_mark;
+    meta->dp_hash = context->dp_hash;
     meta->thread = (uint16_t)thread->index;
     meta->pending = PACKET_NOT_PENDING;
     meta->origin = (uint8_t)origin;

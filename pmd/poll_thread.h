@@ -62,6 +62,7 @@ struct run_context {
     uint32_t in_port;
     uint32_t recirc_id;
     uint32_t pkt_mark;
+    uint32_t dp_hash;
     uint8_t depth;
 };
 

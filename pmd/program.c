@@ -117,13 +117,12 @@ static void program_classify(struct program *program)
     unsigned n_outputs = 0, n_others = 0;
     const struct program_op *first = (const struct program_op *)program->ops;
 
-    PROGRAM_FOR_EACH(op, program)
-    {
+    PROGRAM_FOR_EACH (op, program) {
         if (op->type == OP_OUTPUT)
             n_outputs++;
         else
             n_others++;
-        if (op->type == OP_SET_META || op->type == OP_RECIRC)
+        if (op->type == OP_SET_META || op->type == OP_HASH || op->type == OP_RECIRC)
             program->uses_meta = true;
     }
     program->n_outputs = RTE_MIN(n_outputs, (unsigned)UINT8_MAX);

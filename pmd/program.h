@@ -19,7 +19,7 @@ enum program_op_type {
     OP_OUTPUT,    /* arg = port index: send a copy (the packet itself if nothing follows) */
     OP_PUNT,      /* arg = punt id (see src/flows/punt.h): send a copy to the control thread */
     OP_TRUNCATE,  /* arg = bytes: the next OP_OUTPUT or OP_PUNT sends at most that much */
-    OP_RECIRC,    /* arg = recirculation id: parse and look up again; always last */
+    OP_RECIRC,    /* arg = recirculation id: parse and look up again; always last, in a clone or at all */
     OP_DROP,      /* arg = enum drop_reason: end here, counted; always last */
     OP_PUSH_VLAN, /* struct op_vlan */
     OP_POP_VLAN,  /* outermost tag; nothing if there is none */
@@ -36,6 +36,8 @@ enum program_op_type {
     OP_SET_ND,    /* struct op_nd */
     OP_SET_META,  /* struct op_meta: metadata that survives a recirculation */
     OP_METER,     /* arg = meter index */
+    OP_HASH,      /* arg = basis: dp_hash of the key becomes select_hash() of the packet as it is */
+    OP_CLONE,     /* arg = bytes of the operations behind it that work on a copy of the packet */
     OP_N_TYPES
 };
 
@@ -105,14 +107,21 @@ struct program {
     uint32_t output; /* PROGRAM_OUTPUT: the port index; PROGRAM_DROP: the enum drop_reason */
     uint32_t hash;   /* control thread only, as refs and next */
     uint32_t refs;
-    bool uses_meta; /* OP_SET_META or OP_RECIRC: packet_meta()->pkt_mark must be valid before it runs */
+    bool uses_meta; /* OP_SET_META, OP_HASH or OP_RECIRC: packet_meta()->pkt_mark and dp_hash must be valid before */
     struct program *next;
     uint8_t ops[] __attribute__((aligned(8)));
 };
 
+/* All of them, those in clones included. */
 #define PROGRAM_FOR_EACH(op, program)                                                                                  \
     for (const struct program_op *op = (const void *)(program)->ops;                                                   \
          (const uint8_t *)op < (program)->ops + (program)->len; op = (const void *)((const uint8_t *)op + op->len))
+
+/* The operation behind `op`, and behind what a clone encloses. */
+static inline const struct program_op *program_op_next(const struct program_op *op)
+{
+    return (const void *)((const uint8_t *)op + op->len + (op->type == OP_CLONE ? op->arg : 0));
+}
 
 #define PROGRAM_MAX_LEN 16384
 

@@ -251,6 +251,9 @@ static void put_op(struct writer *w, const struct program_op *op, const char *(*
     case OP_METER:
         put(w, "meter(%u)", op->arg);
         break;
+    case OP_HASH:
+        put(w, "hash(l4(%u))", op->arg);
+        break;
     case OP_SET_VLAN:
     case OP_SET_MPLS:
     case OP_SET_ETH:
@@ -262,8 +265,24 @@ static void put_op(struct writer *w, const struct program_op *op, const char *(*
     case OP_SET_ND:
         put_set(w, op);
         break;
+    case OP_CLONE:
     case OP_N_TYPES:
         break;
+    }
+}
+
+static void put_ops(struct writer *w, const struct program_op *op, const struct program_op *end,
+                    const char *(*port_name)(void *, uint32_t), void *arg)
+{
+    for (const char *comma = ""; op < end; op = program_op_next(op), comma = ",") {
+        put(w, "%s", comma);
+        if (op->type == OP_CLONE) {
+            put(w, "clone(");
+            put_ops(w, (const void *)(op->data), program_op_next(op), port_name, arg);
+            put(w, ")");
+        } else {
+            put_op(w, op, port_name, arg);
+        }
     }
 }
 
@@ -276,11 +295,6 @@ int program_format(const struct program *program, const char *(*port_name)(void 
         buffer[0] = '\0';
     if (program->n_ops == 0)
         put(&w, "drop");
-    PROGRAM_FOR_EACH(op, program)
-    {
-        if (op != (const struct program_op *)program->ops)
-            put(&w, ",");
-        put_op(&w, op, port_name, arg);
-    }
+    put_ops(&w, (const void *)program->ops, (const void *)(program->ops + program->len), port_name, arg);
     return w.len;
 }

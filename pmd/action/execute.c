@@ -6,24 +6,26 @@
 #include "pmd/action/packet.h"
 #include "pmd/key_inline.h"
 #include "pmd/miss.h"
+#include "pmd/select_hash.h"
 
-/* What is worth knowing of a program before it runs over a burst. */
+/* A run of operations, a program's or a clone's, and what is worth knowing of it before it runs over a burst. */
 struct plan {
+    const struct program_op *first, *end;
     const struct program_op *last_emit;   /* nothing behind it sends, drops or meters: it may have the packet itself */
     const struct program_op *last_change; /* copies made behind it may share the data */
 };
 
-static struct plan plan_make(const struct program *program)
+static struct plan plan_make(const void *first, const void *end)
 {
-    struct plan plan = {0};
+    struct plan plan = {.first = first, .end = end};
 
-    PROGRAM_FOR_EACH(op, program)
-    {
+    for (const struct program_op *op = plan.first; op < plan.end; op = program_op_next(op)) {
         switch (op->type) {
         case OP_OUTPUT:
         case OP_PUNT:
         case OP_RECIRC:
         case OP_DROP:
+        case OP_CLONE:
             plan.last_emit = op;
             break;
         case OP_METER:
@@ -32,6 +34,7 @@ static struct plan plan_make(const struct program *program)
             break;
         case OP_TRUNCATE:
         case OP_SET_META:
+        case OP_HASH:
             break;
         default:
             plan.last_change = op;
@@ -146,16 +149,23 @@ static enum drop_reason packet_change(struct action_packet *p, const struct prog
     }
 }
 
-static void packet_run(const struct program *program, const struct plan *plan, struct rte_mbuf *m,
-                       const struct action_sink *sink)
+static void packet_run(const struct plan *plan, struct rte_mbuf *m, const struct action_sink *sink);
+
+static void clone_run(const struct program_op *clone, struct rte_mbuf *m, const struct action_sink *sink)
+{
+    const struct plan plan = plan_make(clone->data, program_op_next(clone));
+
+    packet_run(&plan, m, sink);
+}
+
+static void packet_run(const struct plan *plan, struct rte_mbuf *m, const struct action_sink *sink)
 {
     struct action_packet p = {.m = m};
     uint32_t max_len = UINT32_MAX;
     enum drop_reason reason;
     bool sent = false;
 
-    PROGRAM_FOR_EACH(op, program)
-    {
+    for (const struct program_op *op = plan->first; op < plan->end; op = program_op_next(op)) {
         const bool last = op == plan->last_emit;
 
         switch (op->type) {
@@ -205,6 +215,20 @@ static void packet_run(const struct program *program, const struct plan *plan, s
             *mark = masked32(*mark, meta->pkt_mark, meta->pkt_mark_mask);
             break;
         }
+        case OP_HASH:
+            packet_meta(p.m)->dp_hash = select_hash_packet(p.m, op->arg);
+            break;
+        case OP_CLONE:
+            if (last) {
+                clone_run(op, p.m, sink);
+                return;
+            }
+            m = packet_copy(sink, p.m, UINT32_MAX);
+            if (m == NULL)
+                goto no_mbuf;
+            clone_run(op, m, sink);
+            sent = true;
+            break;
         case OP_METER:
             if (!p.writable && !packet_make_writable(&p, sink))
                 goto no_mbuf;
@@ -236,8 +260,8 @@ drop:
 void program_execute(const struct program *program, struct rte_mbuf **packets, unsigned n,
                      const struct action_sink *sink)
 {
-    const struct plan plan = plan_make(program);
+    const struct plan plan = plan_make(program->ops, program->ops + program->len);
 
     for (unsigned i = 0; i < n; i++)
-        packet_run(program, &plan, packets[i], sink);
+        packet_run(&plan, packets[i], sink);
 }

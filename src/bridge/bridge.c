@@ -6,6 +6,7 @@
 #include <strings.h>
 
 #include "src/flows/flows.h"
+#include "src/pipeline/group.h"
 
 /* As OVS has them unless told otherwise. */
 #define MAC_ENTRIES 8192
@@ -104,6 +105,13 @@ static void index_set(struct bridge *bridge, uint32_t ofport, struct bridge_port
     bridge->by_ofport[ofport] = bp;
 }
 
+/* Groups that watch the port are looked at first: a sweep over all megaflows takes longer than a failover may. */
+static void note_port(struct bridge *bridge, uint32_t ofport)
+{
+    group_table_port_changed(pipeline_groups(bridge->pipeline), ofport);
+    note_change(bridge);
+}
+
 /* Re-reads what the device says. True if anything is different. */
 static bool read_status(struct bridge_port *bp)
 {
@@ -174,7 +182,7 @@ struct bridge_port *bridge_port_add(struct bridge *bridge, struct port *port, co
         TAILQ_INSERT_HEAD(&bridge->ports, bp, node);
     bridge->n_ports++;
     index_set(bridge, ofport, bp);
-    note_change(bridge);
+    note_port(bridge, ofport);
     return bp;
 }
 
@@ -196,9 +204,10 @@ static void port_free(struct bridge_port *bp)
 void bridge_port_remove(struct bridge_port *bp)
 {
     struct bridge *bridge = bp->bridge;
+    uint32_t ofport = bp->ofport;
 
     port_free(bp);
-    note_change(bridge);
+    note_port(bridge, ofport);
 }
 
 void bridge_destroy(struct bridge *bridge)
@@ -217,7 +226,7 @@ bool bridge_port_update(struct bridge_port *bp)
 {
     if (!read_status(bp))
         return false;
-    note_change(bp->bridge);
+    note_port(bp->bridge, bp->ofport);
     return true;
 }
 
@@ -231,7 +240,7 @@ void bridge_port_set_config(struct bridge_port *bp, uint32_t config, uint32_t ma
     if (changed & PORT_CONFIG_DOWN && bp->port != NULL)
         bp->port->ops->set_admin_up(bp->port, !(bp->config & PORT_CONFIG_DOWN));
     read_status(bp);
-    note_change(bp->bridge);
+    note_port(bp->bridge, bp->ofport);
 }
 
 /* Dropped before the pipeline decided on them. */

@@ -15,13 +15,15 @@ static uint32_t deps_hash(const struct bridge *bridge, const struct xlate_deps *
                                 (uint32_t)((uint64_t)(uintptr_t)deps->rules[i] >> 32), 0);
     for (unsigned i = 0; i < deps->n_visits; i++)
         hash = rte_jhash_2words(hash, visit_pack(&deps->visits[i]), 0);
+    for (unsigned i = 0; i < deps->n_groups; i++)
+        hash = rte_jhash_3words(hash, (uint32_t)(uintptr_t)deps->groups[i].group, deps->groups[i].bucket, 0);
     return hash;
 }
 
 static bool path_is(const struct path *path, uint32_t hash, const struct bridge *bridge, const struct xlate_deps *deps)
 {
     if (path->hash != hash || path->bridge != bridge || path->n_rules != deps->n_rules ||
-        path->n_visits != deps->n_visits)
+        path->n_visits != deps->n_visits || path->n_groups != deps->n_groups)
         return false;
     for (unsigned i = 0; i < deps->n_rules; i++) {
         if (path->rules[i].rule != deps->rules[i])
@@ -31,13 +33,18 @@ static bool path_is(const struct path *path, uint32_t hash, const struct bridge 
         if (path->visits[i] != visit_pack(&deps->visits[i]))
             return false;
     }
+    for (unsigned i = 0; i < deps->n_groups; i++) {
+        if (path->groups[i].group != deps->groups[i].group || path->groups[i].bucket != deps->groups[i].bucket)
+            return false;
+    }
     return true;
 }
 
 static struct path *path_create(struct bridge *bridge, const struct xlate_deps *deps, uint32_t hash)
 {
     size_t rules = deps->n_rules * sizeof(struct rule_dependent);
-    struct path *path = malloc(sizeof *path + rules + deps->n_visits * sizeof path->visits[0]);
+    size_t groups = deps->n_groups * sizeof(struct group_dependent);
+    struct path *path = malloc(sizeof *path + rules + groups + deps->n_visits * sizeof path->visits[0]);
 
     if (!path)
         abort();
@@ -48,7 +55,9 @@ static struct path *path_create(struct bridge *bridge, const struct xlate_deps *
     TAILQ_INIT(&path->list[1]);
     path->n_rules = deps->n_rules;
     path->n_visits = deps->n_visits;
-    path->visits = (uint32_t *)((uint8_t *)path->rules + rules);
+    path->n_groups = deps->n_groups;
+    path->groups = (struct group_dependent *)((uint8_t *)path->rules + rules);
+    path->visits = (uint32_t *)((uint8_t *)path->groups + groups);
     for (unsigned i = 0; i < deps->n_rules; i++) {
         struct rule_dependent *link = &path->rules[i];
 
@@ -59,6 +68,14 @@ static struct path *path_create(struct bridge *bridge, const struct xlate_deps *
     }
     for (unsigned i = 0; i < deps->n_visits; i++)
         path->visits[i] = visit_pack(&deps->visits[i]);
+    for (unsigned i = 0; i < deps->n_groups; i++) {
+        struct group_dependent *link = &path->groups[i];
+
+        link->group = group_ref(deps->groups[i].group);
+        link->bucket = deps->groups[i].bucket;
+        link->path = path;
+        LIST_INSERT_HEAD(&link->group->dependents, link, node);
+    }
     return path;
 }
 
@@ -125,7 +142,18 @@ static void unlink_rule(struct flows *flows, struct rule_dependent *link)
     rule_unref(rule);
 }
 
-static void credit_rules(struct path *path)
+static void credit_group(struct group *group, uint32_t bucket, uint64_t packets, uint64_t bytes)
+{
+    if (bucket == XLATE_GROUP_ITSELF) {
+        group->packets += packets;
+        group->bytes += bytes;
+    } else if (bucket != XLATE_GROUP_LATER) {
+        group->buckets[bucket].packets += packets;
+        group->buckets[bucket].bytes += bytes;
+    }
+}
+
+static void credit_all(struct path *path)
 {
     for (uint32_t i = 0; i < path->n_rules; i++) {
         struct rule *rule = path->rules[i].rule;
@@ -140,6 +168,8 @@ static void credit_rules(struct path *path)
 
         pipeline_table_count(path->bridge->pipeline, visit.table_id, path->packets, visit.has_rule ? path->packets : 0);
     }
+    for (uint32_t i = 0; i < path->n_groups; i++)
+        credit_group(path->groups[i].group, path->groups[i].bucket, path->packets, path->bytes);
     path->packets = path->bytes = 0;
 }
 
@@ -150,7 +180,7 @@ void path_flush_credits(struct flows *flows)
     while ((path = TAILQ_FIRST(&flows->credits))) {
         TAILQ_REMOVE(&flows->credits, path, credit_node);
         path->credit_queued = false;
-        credit_rules(path);
+        credit_all(path);
     }
 }
 
@@ -162,7 +192,7 @@ void path_release(struct flows *flows, struct path *path)
         return;
     if (path->credit_queued) {
         TAILQ_REMOVE(&flows->credits, path, credit_node);
-        credit_rules(path);
+        credit_all(path);
     }
     if (path->todo_seq)
         TAILQ_REMOVE(&flows->todo, path, todo_node);
@@ -171,12 +201,16 @@ void path_release(struct flows *flows, struct path *path)
     *p = path->hash_next;
     for (uint32_t i = 0; i < path->n_rules; i++)
         unlink_rule(flows, &path->rules[i]);
+    for (uint32_t i = 0; i < path->n_groups; i++) {
+        LIST_REMOVE(&path->groups[i], node);
+        group_unref(path->groups[i].group);
+    }
     free(path);
 }
 
 void path_credit(struct flows *flows, struct path *path, uint64_t packets, uint64_t bytes, uint64_t used_ms)
 {
-    if (path->n_visits == 0)
+    if (path->n_visits == 0 && path->n_groups == 0)
         return;
     path->packets += packets;
     path->bytes += bytes;
@@ -200,6 +234,8 @@ void deps_credit(struct bridge *bridge, const struct xlate_deps *deps, uint64_t 
     for (unsigned i = 0; i < deps->n_visits; i++)
         pipeline_table_count(bridge->pipeline, deps->visits[i].table_id, packets,
                              deps->visits[i].has_rule ? packets : 0);
+    for (unsigned i = 0; i < deps->n_groups; i++)
+        credit_group(deps->groups[i].group, deps->groups[i].bucket, packets, bytes);
 }
 
 static void queue_path(struct flows *flows, struct path *path)
@@ -248,6 +284,14 @@ void rule_mark_dependents(struct flows *flows, struct rule *rule)
         if (link->path)
             path_mark(flows, link->path);
     }
+}
+
+void group_mark_dependents(struct flows *flows, struct group *group)
+{
+    struct group_dependent *link;
+
+    LIST_FOREACH (link, &group->dependents, node)
+        path_mark(flows, link->path);
 }
 
 static struct rule_dependent *watch_add(struct rule *rule)

@@ -2,14 +2,15 @@
  *
  * Megaflows that were decided by the same lookups with the same rules share one path. A rule leads to its paths
  * (rule->dependents), a path to its megaflows: so a changed rule finds the megaflows it affects, and statistics are
- * summed per path before they go to rules. A path lives as long as a megaflow (or the last statistics of one) belongs
- * to it; it holds a reference to each of its rules.
+ * summed per path before they go to rules and groups. A path lives as long as a megaflow (or the last statistics of
+ * one) belongs to it; it holds a reference to each of its rules and groups.
  */
 #ifndef SRC_FLOWS_DEPS_H
 #define SRC_FLOWS_DEPS_H
 
 #include <sys/queue.h>
 
+#include "src/pipeline/group.h"
 #include "src/pipeline/xlate.h"
 
 struct flows;
@@ -24,6 +25,14 @@ struct rule_dependent {
     enum rule_removed_reason reason;
     struct rule *successor;  /* gets what is still counted for `rule`, and nobody is told; referenced */
     uint64_t packets, bytes; /* that the successor has already */
+};
+
+/* A group that a path goes through, by one of its buckets. */
+struct group_dependent {
+    LIST_ENTRY(group_dependent) node;
+    struct group *group;
+    struct path *path;
+    uint32_t bucket; /* as in struct xlate_group */
 };
 
 TAILQ_HEAD(mf_records, mf_record);
@@ -48,8 +57,9 @@ struct path {
     /* What the sweep `batch_serial` found. */
     uint64_t batch_serial;
     enum path_verdict verdict;
-    uint32_t n_rules, n_visits;
+    uint32_t n_rules, n_visits, n_groups;
     uint32_t *visits; /* packed */
+    struct group_dependent *groups;
     struct rule_dependent rules[];
 };
 
@@ -86,6 +96,7 @@ void deps_credit(struct bridge *bridge, const struct xlate_deps *deps, uint64_t 
 void path_mark(struct flows *flows, struct path *path);
 void record_mark(struct flows *flows, struct mf_record *record);
 void rule_mark_dependents(struct flows *flows, struct rule *rule);
+void group_mark_dependents(struct flows *flows, struct group *group);
 
 /* The rule left its table. Once no path has it, what was still counted goes to its successor, or flows->rule_gone is
  * told. */

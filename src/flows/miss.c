@@ -83,6 +83,7 @@ static bool parse(struct flows *flows, struct rte_mbuf *packet)
     memset((uint8_t *)flow + n * FLOW_KEY_LINE, 0, sizeof *flow - n * FLOW_KEY_LINE);
     flow->pkt.recirc_id = meta->recirc_id;
     flow->pkt.pkt_mark = meta->pkt_mark;
+    flow->pkt.dp_hash = meta->dp_hash;
     return true;
 }
 

@@ -57,6 +57,14 @@ static void rule_removed(void *arg, struct rule *rule, enum rule_removed_reason 
     rule_watch_gone(fb->flows, fb->bridge, rule, reason);
 }
 
+static void group_changed(void *arg, struct group *group)
+{
+    struct flows_bridge *fb = arg;
+
+    tickets_note_change(fb->flows);
+    group_mark_dependents(fb->flows, group);
+}
+
 const struct pipeline_observer *flows_observer(struct flows *flows, struct bridge *bridge)
 {
     struct flows_bridge *fb;
@@ -70,8 +78,11 @@ const struct pipeline_observer *flows_observer(struct flows *flows, struct bridg
         abort();
     fb->flows = flows;
     fb->bridge = bridge;
-    fb->observer = (struct pipeline_observer){
-        .arg = fb, .rule_added = rule_added, .rule_modified = rule_modified, .rule_removed = rule_removed};
+    fb->observer = (struct pipeline_observer){.arg = fb,
+                                              .rule_added = rule_added,
+                                              .rule_modified = rule_modified,
+                                              .rule_removed = rule_removed,
+                                              .group_changed = group_changed};
     LIST_INSERT_HEAD(&flows->bridges, fb, node);
     return &fb->observer;
 }

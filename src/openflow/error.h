@@ -73,6 +73,23 @@
     X(OFPERR_FMFC_BAD_TIMEOUT, 3, 3, 5, 5, "unsupported timeout")                                                      \
     X(OFPERR_FMFC_BAD_COMMAND, 3, 4, 5, 6, "unknown flow mod command")                                                 \
     X(OFPERR_FMFC_BAD_FLAGS, -1, -1, 5, 7, "unknown flags")                                                            \
+    X(OFPERR_GMFC_GROUP_EXISTS, -1, -1, 6, 0, "group exists already")                                                  \
+    X(OFPERR_GMFC_INVALID_GROUP, -1, -1, 6, 1, "invalid group")                                                        \
+    X(OFPERR_GMFC_WEIGHT_UNSUPPORTED, -1, -1, 6, 2, "weights not supported")                                           \
+    X(OFPERR_GMFC_OUT_OF_GROUPS, -1, -1, 6, 3, "too many groups")                                                      \
+    X(OFPERR_GMFC_OUT_OF_BUCKETS, -1, -1, 6, 4, "too many buckets")                                                    \
+    X(OFPERR_GMFC_CHAINING_UNSUPPORTED, -1, -1, 6, 5, "groups cannot forward to groups")                               \
+    X(OFPERR_GMFC_WATCH_UNSUPPORTED, -1, -1, 6, 6, "what is to be watched cannot be")                                  \
+    X(OFPERR_GMFC_LOOP, -1, -1, 6, 7, "groups would forward in a loop")                                                \
+    X(OFPERR_GMFC_UNKNOWN_GROUP, -1, -1, 6, 8, "group does not exist")                                                 \
+    X(OFPERR_GMFC_CHAINED_GROUP, -1, -1, 6, 9, "another group forwards to the group")                                  \
+    X(OFPERR_GMFC_BAD_TYPE, -1, -1, 6, 10, "unknown group type")                                                       \
+    X(OFPERR_GMFC_BAD_COMMAND, -1, -1, 6, 11, "unknown group mod command")                                             \
+    X(OFPERR_GMFC_BAD_BUCKET, -1, -1, 6, 12, "error in bucket")                                                        \
+    X(OFPERR_GMFC_BAD_WATCH, -1, -1, 6, 13, "error in watch port or group")                                            \
+    X(OFPERR_GMFC_EPERM, -1, -1, 6, 14, "not permitted")                                                               \
+    X(OFPERR_GMFC_UNKNOWN_BUCKET, -1, -1, 6, 15, "bucket does not exist")                                              \
+    X(OFPERR_GMFC_BUCKET_EXISTS, -1, -1, 6, 16, "bucket exists already")                                               \
     X(OFPERR_PMFC_BAD_PORT, 4, 0, 7, 0, "port does not exist")                                                         \
     X(OFPERR_PMFC_BAD_HW_ADDR, 4, 1, 7, 1, "wrong hardware address")                                                   \
     X(OFPERR_PMFC_BAD_CONFIG, -1, -1, 7, 2, "bad port configuration")                                                  \
@@ -89,6 +106,18 @@
     X(OFPERR_RRFC_STALE, -1, -1, 11, 0, "stale generation id")                                                         \
     X(OFPERR_RRFC_UNSUP, -1, -1, 11, 1, "role not supported")                                                          \
     X(OFPERR_RRFC_BAD_ROLE, -1, -1, 11, 2, "invalid role")                                                             \
+    X(OFPERR_MMFC_UNKNOWN, -1, -1, 12, 0, "meter mod failed")                                                          \
+    X(OFPERR_MMFC_METER_EXISTS, -1, -1, 12, 1, "meter exists already")                                                 \
+    X(OFPERR_MMFC_INVALID_METER, -1, -1, 12, 2, "invalid meter")                                                       \
+    X(OFPERR_MMFC_UNKNOWN_METER, -1, -1, 12, 3, "meter does not exist")                                                \
+    X(OFPERR_MMFC_BAD_COMMAND, -1, -1, 12, 4, "unknown meter mod command")                                             \
+    X(OFPERR_MMFC_BAD_FLAGS, -1, -1, 12, 5, "flags not supported")                                                     \
+    X(OFPERR_MMFC_BAD_RATE, -1, -1, 12, 6, "rate not supported")                                                       \
+    X(OFPERR_MMFC_BAD_BURST, -1, -1, 12, 7, "burst size not supported")                                                \
+    X(OFPERR_MMFC_BAD_BAND, -1, -1, 12, 8, "band not supported")                                                       \
+    X(OFPERR_MMFC_BAD_BAND_VALUE, -1, -1, 12, 9, "band value not supported")                                           \
+    X(OFPERR_MMFC_OUT_OF_METERS, -1, -1, 12, 10, "too many meters")                                                    \
+    X(OFPERR_MMFC_OUT_OF_BANDS, -1, -1, 12, 11, "too many bands")                                                      \
     X(OFPERR_BFC_UNKNOWN, -1, -1, 17, 0, "bundle failed")                                                              \
     X(OFPERR_BFC_EPERM, -1, -1, 17, 1, "not permitted")                                                                \
     X(OFPERR_BFC_BAD_ID, -1, -1, 17, 2, "bundle does not exist")                                                       \

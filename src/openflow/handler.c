@@ -51,7 +51,8 @@ static int handle_features(struct of_connection *conn, const struct of_msg *msg)
         .xid = msg->xid,
         .features = {.datapath_id = bridge->datapath_id,
                      .n_tables = PIPELINE_TABLES,
-                     .capabilities = OF_CAP_FLOW_STATS | OF_CAP_TABLE_STATS | OF_CAP_PORT_STATS | OF_CAP_ARP_MATCH_IP,
+                     .capabilities = OF_CAP_FLOW_STATS | OF_CAP_TABLE_STATS | OF_CAP_PORT_STATS | OF_CAP_GROUP_STATS |
+                                     OF_CAP_ARP_MATCH_IP,
                      .ports = ports,
                      .n_ports = n},
     };
@@ -88,32 +89,11 @@ static int handle_set_config(struct of_connection *conn, const struct of_msg *ms
     return 0;
 }
 
-static int check_acts(const struct act_list *acts)
-{
-    ACT_FOR_EACH (act, acts) {
-        int error = 0;
-        if (act->type == ACT_GROUP)
-            error = OFPERR_BAC_BAD_OUT_GROUP;
-        else if (act->type == ACT_METER)
-            error = OFPERR_BIC_UNSUP_INST;
-        else if (act->type == ACT_WRITE_ACTIONS) {
-            const struct act_bytes *nested = (const void *)act;
-            const struct act_list list = {(const struct act *)nested->data, nested->n};
-            error = check_acts(&list);
-        }
-        if (error)
-            return error;
-    }
-    return 0;
-}
-
 int of_check_flow_mod(const struct flow_mod *fm)
 {
     if (fm->command == FLOW_DELETE || fm->command == FLOW_DELETE_STRICT)
         return 0;
-    if (fm->buffer_id != OF_NO_BUFFER)
-        return OFPERR_BRC_BUFFER_UNKNOWN;
-    return check_acts(&fm->acts);
+    return fm->buffer_id != OF_NO_BUFFER ? OFPERR_BRC_BUFFER_UNKNOWN : 0;
 }
 
 static int handle_flow_mod(struct of_connection *conn, const struct of_msg *msg)
@@ -215,6 +195,7 @@ static const struct handler handlers[OF_N_MSG_TYPES] = {
     [OF_SET_CONFIG] = {handle_set_config},
     [OF_PACKET_OUT] = {of_handle_packet_out, .changes = true},
     [OF_FLOW_MOD] = {handle_flow_mod, .changes = true, .rules = true},
+    [OF_GROUP_MOD] = {of_handle_group_mod, .changes = true, .rules = true},
     [OF_PORT_MOD] = {of_handle_port_mod, .changes = true},
     [OF_TABLE_MOD] = {handle_table_mod, .changes = true},
     [OF_MULTIPART_REQUEST] = {of_handle_multipart},

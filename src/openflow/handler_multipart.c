@@ -121,10 +121,12 @@ static int fill(struct of_connection *conn, const struct of_multipart_request *r
         return reply_queues(conn, request);
     case OF_MP_GROUP:
     case OF_MP_GROUP_DESC:
+    case OF_MP_GROUP_FEATURES:
+        of_reply_groups(conn, request, &reply->mp, &reply->out);
+        return 0;
     case OF_MP_METER:
     case OF_MP_METER_CONFIG:
         return 0;
-    case OF_MP_GROUP_FEATURES:
     case OF_MP_METER_FEATURES:
         of_multipart_add_no_features(&reply->mp, &reply->out);
         return 0;

@@ -4,6 +4,7 @@
 
 #include "src/openflow/handler.h"
 #include "src/openflow/server_impl.h"
+#include "src/pipeline/rule_use.h"
 
 /* OpenFlow 1.3.5, 7.3.6: a port of the switch, or one that stands for no port. Ports of that may come later are let
  * through, as by Open vSwitch. */
@@ -21,10 +22,7 @@ int of_check_packet_out(const struct of_connection *conn, const struct of_packet
         return OFPERR_BRC_BAD_PORT;
     if (out->data_len < RTE_ETHER_HDR_LEN || out->data_len > UINT16_MAX)
         return OFPERR_BRC_BAD_PACKET;
-    ACT_FOR_EACH (act, &out->acts)
-        if (act->type == ACT_GROUP)
-            return OFPERR_BAC_BAD_OUT_GROUP;
-    return 0;
+    return rule_uses_check(conn->server->bridge->pipeline, &out->acts);
 }
 
 /* In as many segments as it takes. NULL: no packet buffers. */

@@ -13,7 +13,7 @@ static void encode_empty(const struct of_msg *msg, struct of_buf *buf)
     msg_end(buf, msg_begin(buf, msg->type, msg->version, msg->xid));
 }
 
-/* There are no groups and meters yet. */
+/* There are no meters yet. */
 static int decode_refused(struct reader *r, const struct of_decode_options *options, struct of_msg *msg)
 {
     return OFPERR_BRC_BAD_TYPE;
@@ -44,7 +44,7 @@ static const struct kind {
     [OF_PORT_STATUS] = {"port_status", {12, 12, 12, 12}, decode_port_status, encode_port_status},
     [OF_PACKET_OUT] = {"packet_out", {13, 13, 13, 13}, decode_packet_out, encode_packet_out},
     [OF_FLOW_MOD] = {"flow_mod", {14, 14, 14, 14}, decode_flow_mod, encode_flow_mod},
-    [OF_GROUP_MOD] = {"group_mod", {NO, 15, 15, 15}, decode_refused, NULL},
+    [OF_GROUP_MOD] = {"group_mod", {NO, 15, 15, 15}, decode_group_mod, encode_group_mod},
     [OF_PORT_MOD] = {"port_mod", {15, 16, 16, 16}, decode_port_mod, encode_port_mod},
     [OF_TABLE_MOD] = {"table_mod", {NO, 17, 17, 17}, decode_table_mod, encode_table_mod},
     [OF_MULTIPART_REQUEST] = {"multipart_request",
@@ -246,6 +246,11 @@ int of_msg_decode(const uint8_t *data, size_t len, const struct of_decode_option
 void of_msg_free(struct of_msg *msg)
 {
     act_buffer_free(&msg->acts);
+    if (msg->type == OF_GROUP_MOD) {
+        free(msg->group_mod.buckets);
+        msg->group_mod.buckets = NULL;
+        msg->group_mod.n_buckets = 0;
+    }
     if (msg->type == OF_FEATURES_REPLY) {
         free(msg->features.ports);
         msg->features.ports = NULL;

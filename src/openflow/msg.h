@@ -17,6 +17,7 @@
 #include "src/openflow/error.h"
 #include "src/pipeline/act.h"
 #include "src/pipeline/flow.h"
+#include "src/pipeline/group.h"
 #include "src/pipeline/pipeline.h"
 
 /* Wire versions. A set of them is a bitmap of 1 << version, as in the HELLO element (OpenFlow 1.3.5, 7.5.1). */
@@ -65,7 +66,7 @@ enum of_msg_type {
     OF_PORT_STATUS,
     OF_PACKET_OUT,
     OF_FLOW_MOD,
-    OF_GROUP_MOD, /* refused until there are groups */
+    OF_GROUP_MOD,
     OF_PORT_MOD,
     OF_TABLE_MOD,
     OF_MULTIPART_REQUEST, /* OFPT_STATS_REQUEST of OpenFlow 1.0 */
@@ -356,7 +357,11 @@ void of_multipart_add_aggregate(struct of_multipart *mp, struct of_buf *out, con
 void of_multipart_add_table(struct of_multipart *mp, struct of_buf *out, const struct of_table_stats *table);
 void of_multipart_add_port(struct of_multipart *mp, struct of_buf *out, const struct of_port_stats *port);
 void of_multipart_add_port_desc(struct of_multipart *mp, struct of_buf *out, const struct of_port *port);
-/* OF_MP_GROUP_FEATURES and OF_MP_METER_FEATURES, as long as there are no groups and meters: what can be none. */
+/* Group statistics, description and features. */
+void of_multipart_add_group(struct of_multipart *mp, struct of_buf *out, const struct group *group, uint64_t age_ms);
+void of_multipart_add_group_desc(struct of_multipart *mp, struct of_buf *out, const struct group *group);
+void of_multipart_add_group_features(struct of_multipart *mp, struct of_buf *out);
+/* OF_MP_METER_FEATURES, as long as there are no meters: what can be none. */
 void of_multipart_add_no_features(struct of_multipart *mp, struct of_buf *out);
 /* Sends what is left (an empty reply if nothing was added). */
 void of_multipart_end(struct of_multipart *mp, struct of_buf *out);
@@ -396,6 +401,7 @@ struct of_msg {
         struct of_port_status port_status;
         struct of_packet_out packet_out;
         struct flow_mod flow_mod;
+        struct group_mod group_mod; /* owns the buckets */
         struct of_port_mod port_mod;
         struct of_table_mod table_mod;
         struct of_multipart_request request;
@@ -407,7 +413,7 @@ struct of_msg {
         struct of_bundle_add bundle_add;
         uint32_t u32; /* Nicira's settings */
     };
-    struct act_buffer acts; /* owns flow_mod.acts, packet_out.acts */
+    struct act_buffer acts; /* owns flow_mod.acts, packet_out.acts, those of group_mod's buckets */
 };
 
 /* What decoding depends on beyond the message. */

@@ -60,12 +60,17 @@ msg_encoder encode_packet_in, encode_packet_out;
 /* msg_flow.c */
 msg_decoder decode_flow_mod, decode_nx_flow_mod, decode_flow_removed, decode_nx_flow_removed;
 msg_encoder encode_flow_mod, encode_flow_removed;
+/* msg_group.c */
+msg_decoder decode_group_mod;
+msg_encoder encode_group_mod;
 /* msg_bundle.c */
 msg_decoder decode_bundle_control, decode_bundle_add;
 msg_encoder encode_bundle_control, encode_bundle_add;
 /* multipart_request.c, multipart_reply.c, multipart_read.c */
 msg_decoder decode_multipart_request, decode_multipart_reply;
 msg_encoder encode_multipart_request, encode_multipart_reply;
+/* The entry of `mp` that begins at `at` is whole. If the part is too long with it, all before it goes to `out`. */
+void multipart_entry_end(struct of_multipart *mp, struct of_buf *out, size_t at);
 /* Type numbers, -1 = the version has no such part. */
 int multipart_wire_type(enum of_multipart_type type, uint8_t version);
 int multipart_type_of_wire(uint16_t wire_type, uint8_t version);

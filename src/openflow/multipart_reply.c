@@ -20,8 +20,7 @@ void of_multipart_begin(struct of_multipart *mp, uint8_t version, uint32_t xid, 
     part_begin(mp);
 }
 
-/* The entry that begins at `at` is whole. If the part is too long with it, all before it goes to `out`. */
-static void entry_end(struct of_multipart *mp, struct of_buf *out, size_t at)
+void multipart_entry_end(struct of_multipart *mp, struct of_buf *out, size_t at)
 {
     struct of_buf entry = {NULL, 0, 0};
 
@@ -67,7 +66,7 @@ void of_multipart_add_desc(struct of_multipart *mp, struct of_buf *out, const st
     put_text(&mp->part, desc->sw_desc, 256);
     put_text(&mp->part, desc->serial_num, 32);
     put_text(&mp->part, desc->dp_desc, 256);
-    entry_end(mp, out, at);
+    multipart_entry_end(mp, out, at);
 }
 
 /* --- flows ----------------------------------------------------------------------------------------------------------
@@ -122,7 +121,7 @@ void of_multipart_add_flow(struct of_multipart *mp, struct of_buf *out, const st
 
     put_flow(&mp->part, mp, flow);
     of_buf_set_u16(&mp->part, at, (uint16_t)(mp->part.len - at));
-    entry_end(mp, out, at);
+    multipart_entry_end(mp, out, at);
 }
 
 void of_multipart_add_aggregate(struct of_multipart *mp, struct of_buf *out, const struct of_aggregate *a)
@@ -133,7 +132,7 @@ void of_multipart_add_aggregate(struct of_multipart *mp, struct of_buf *out, con
     of_buf_add_u64(&mp->part, a->bytes);
     of_buf_add_u32(&mp->part, a->flows);
     of_buf_add_u32(&mp->part, 0);
-    entry_end(mp, out, at);
+    multipart_entry_end(mp, out, at);
 }
 
 /* --- tables ---------------------------------------------------------------------------------------------------------
@@ -171,7 +170,7 @@ void of_multipart_add_table(struct of_multipart *mp, struct of_buf *out, const s
     default:
         put_table_stats(buf, mp->version, table);
     }
-    entry_end(mp, out, at);
+    multipart_entry_end(mp, out, at);
 }
 
 /* --- ports ----------------------------------------------------------------------------------------------------------
@@ -223,7 +222,7 @@ void of_multipart_add_port(struct of_multipart *mp, struct of_buf *out, const st
             of_buf_add_u32(buf, p->duration_ns);
         }
     }
-    entry_end(mp, out, at);
+    multipart_entry_end(mp, out, at);
 }
 
 void of_multipart_add_port_desc(struct of_multipart *mp, struct of_buf *out, const struct of_port *port)
@@ -231,7 +230,7 @@ void of_multipart_add_port_desc(struct of_multipart *mp, struct of_buf *out, con
     size_t at = mp->part.len;
 
     port_encode(&mp->part, mp->version, port);
-    entry_end(mp, out, at);
+    multipart_entry_end(mp, out, at);
 }
 
 void of_multipart_add_no_features(struct of_multipart *mp, struct of_buf *out)
@@ -239,5 +238,5 @@ void of_multipart_add_no_features(struct of_multipart *mp, struct of_buf *out)
     size_t at = mp->part.len;
 
     of_buf_add(&mp->part, mp->type == OF_MP_GROUP_FEATURES ? 40 : 16);
-    entry_end(mp, out, at);
+    multipart_entry_end(mp, out, at);
 }

@@ -204,6 +204,10 @@ int decode_multipart_request(struct reader *r, const struct of_decode_options *o
     case OF_MP_QUEUE_DESC:
         decode_port_queue(r, msg->version, rq);
         return 0;
+    case OF_MP_GROUP_DESC:
+        if (msg->version < OF15)
+            return 0;
+        /* fallthrough */
     case OF_MP_GROUP:
         rq->group_id = read_u32(r);
         read_skip(r, 4);
@@ -245,6 +249,10 @@ void encode_multipart_request(const struct of_msg *msg, struct of_buf *buf)
     case OF_MP_QUEUE_DESC:
         encode_port_queue(buf, msg->version, rq);
         break;
+    case OF_MP_GROUP_DESC:
+        if (msg->version < OF15)
+            break;
+        /* fallthrough */
     case OF_MP_GROUP:
         of_buf_add_u32(buf, rq->group_id);
         of_buf_add(buf, 4);

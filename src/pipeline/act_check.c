@@ -150,7 +150,7 @@ static int check_act(const struct act *act, struct match *m, uint8_t table_id)
                    : OFPERR_BAC_BAD_OUT_PORT;
     }
     case ACT_GROUP:
-        return act_u32_of(act) < 0xffffff00u ? 0 : OFPERR_BAC_BAD_OUT_GROUP;
+        return act_u32_of(act) <= 0xffffff00u ? 0 : OFPERR_BAC_BAD_OUT_GROUP;
     case ACT_GOTO_TABLE:
         return act_u32_of(act) < PIPELINE_TABLES && (table_id == TABLE_ALL || act_u32_of(act) > table_id)
                    ? 0

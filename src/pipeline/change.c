@@ -4,6 +4,7 @@
 
 #include "pmd/datapath.h"
 #include "src/pipeline/rule.h"
+#include "src/pipeline/rule_use.h"
 
 #define VEC_KEEP 1024 /* entries of a vector that are kept for the next change */
 
@@ -109,7 +110,9 @@ void change_remove(struct pipeline *pipeline, struct rule *rule)
 static void set_acts(struct pipeline *pipeline, struct rule *rule, const struct act_list *acts)
 {
     pipeline->rule_bytes -= rule_memory(rule);
+    rule_uses_unlink(rule);
     rule_set_acts(rule, acts);
+    rule_uses_link(pipeline, rule);
     pipeline->rule_bytes += rule_memory(rule);
 }
 

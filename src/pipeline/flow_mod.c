@@ -4,6 +4,7 @@
 #include "pmd/datapath.h"
 #include "src/pipeline/change.h"
 #include "src/pipeline/rule.h"
+#include "src/pipeline/rule_use.h"
 #include "src/pipeline/select.h"
 
 #define FLAGS_KNOWN                                                                                                    \
@@ -159,8 +160,10 @@ static int check_goto(const struct flow_mod *fm)
     return 0;
 }
 
-static int check(const struct flow_mod *fm)
+static int check(const struct pipeline *pipeline, const struct flow_mod *fm)
 {
+    int error;
+
     if (fm->flags & ~FLAGS_KNOWN)
         return OFPERR_FMFC_BAD_FLAGS;
 
@@ -170,7 +173,8 @@ static int check(const struct flow_mod *fm)
     case FLOW_MODIFY_STRICT:
         if (fm->table_id == TABLE_ALL && !fm->modify_adds)
             return OFPERR_FMFC_BAD_TABLE_ID;
-        return check_goto(fm);
+        error = check_goto(fm);
+        return error != 0 ? error : rule_uses_check(pipeline, &fm->acts);
     case FLOW_DELETE:
     case FLOW_DELETE_STRICT:
         return 0;
@@ -207,7 +211,7 @@ static int delete_rules(struct pipeline *pipeline, const struct flow_mod *fm)
 /* Works on the open change. */
 static int apply(struct pipeline *pipeline, const struct flow_mod *fm)
 {
-    int error = check(fm);
+    int error = check(pipeline, fm);
 
     if (error != 0)
         return error;

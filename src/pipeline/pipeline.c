@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "src/pipeline/change.h"
+#include "src/pipeline/group.h"
 #include "src/pipeline/rule.h"
 #include "src/pipeline/table.h"
 
@@ -18,6 +19,7 @@ struct pipeline *pipeline_create(const struct pipeline_observer *observer)
     for (unsigned i = 0; i < PIPELINE_TABLES; i++)
         pipeline->info[i].max_rules = UINT32_MAX;
     expire_init(pipeline);
+    pipeline->groups = group_table_create(pipeline);
     return pipeline;
 }
 
@@ -31,6 +33,7 @@ static void table_destroy(struct classifier *cls)
         for (rule = TAILQ_FIRST(&subtable->rules); rule != NULL; rule = next) {
             next = TAILQ_NEXT(rule, table_node);
             expire_cancel(rule);
+            rule_uses_unlink(rule);
             rule->removed = true;
             rule->pipeline = NULL;
             rule_unref(rule);
@@ -50,14 +53,21 @@ void pipeline_destroy(struct pipeline *pipeline)
         if (pipeline->tables[i] != NULL)
             table_destroy(pipeline->tables[i]);
     }
+    group_table_destroy(pipeline->groups);
     free(pipeline->added.rules);
     free(pipeline->removed.rules);
     free(pipeline->modified.rules);
     free(pipeline);
 }
 
+struct group_table *pipeline_groups(const struct pipeline *pipeline)
+{
+    return pipeline->groups;
+}
+
 void table_link(struct pipeline *pipeline, struct rule *rule)
 {
+    rule_uses_link(pipeline, rule);
     classifier_insert(pipeline->tables[rule->table_id], rule);
     pipeline->rule_bytes += rule_memory(rule);
 }
@@ -65,6 +75,7 @@ void table_link(struct pipeline *pipeline, struct rule *rule)
 void table_unlink(struct pipeline *pipeline, struct rule *rule)
 {
     pipeline->rule_bytes -= rule_memory(rule);
+    rule_uses_unlink(rule);
     cursors_leave(pipeline, rule);
     expire_cancel(rule);
     classifier_remove(pipeline->tables[rule->table_id], rule);

@@ -30,6 +30,9 @@
 struct pipeline;
 struct minimatch;      /* a match kept compactly; minimatch.h */
 struct rule_dependent; /* src/flows/deps.h */
+struct rule_use;       /* rule_use.h */
+struct group;
+struct group_table;
 
 struct rule {
     /* What was asked for. */
@@ -50,6 +53,7 @@ struct rule {
     uint32_t refs;         /* rule_ref, rule_unref: the pipeline holds one */
     uint32_t n_dependents; /* megaflows that were decided with it */
     LIST_HEAD(, rule_dependent) dependents;
+    struct rule_use *uses; /* groups and meters, while the rule is in its table */
     struct pipeline *pipeline;
     struct rule *classifier_next; /* same match, lower priority or older version */
     struct rule *origin;          /* while a bundle is open or being committed: the rule it stands in for */
@@ -109,11 +113,17 @@ struct pipeline_observer {
     /* A rule is out of its table; rule->packets are final once its dependents are gone (the flows side then calls
      * rule_finish). */
     void (*rule_removed)(void *arg, struct rule *rule, enum rule_removed_reason reason);
+    /* What was decided with this group may be different now: it is out of its table, or the liveness of what it watches
+     * changed. */
+    void (*group_changed)(void *arg, struct group *group);
 };
 
 struct pipeline *pipeline_create(const struct pipeline_observer *observer); /* copied; NULL, or some functions NULL */
 /* Observers are not told. Rules that others hold references to live on. */
 void pipeline_destroy(struct pipeline *pipeline);
+
+/* Its groups: group.h. A flow_mod that names one that does not exist is refused. */
+struct group_table *pipeline_groups(const struct pipeline *pipeline);
 
 /* Applies one flow_mod at once. Returns 0 or an enum of_error; on error nothing was changed. */
 int pipeline_flow_mod(struct pipeline *pipeline, const struct flow_mod *fm);

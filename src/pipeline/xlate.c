@@ -17,6 +17,7 @@ void xlate_out_free(struct xlate_out *out)
 {
     free(out->deps.rules);
     free(out->deps.visits);
+    free(out->deps.groups);
     memset(&out->deps, 0, sizeof out->deps);
 }
 
@@ -31,8 +32,12 @@ static void *grow(void *array, unsigned *size, size_t element)
 
 static void deps_reset(struct xlate_deps *deps)
 {
-    struct xlate_deps fresh = {
-        .rules = deps->rules, .rules_size = deps->rules_size, .visits = deps->visits, .visits_size = deps->visits_size};
+    struct xlate_deps fresh = {.rules = deps->rules,
+                               .rules_size = deps->rules_size,
+                               .visits = deps->visits,
+                               .visits_size = deps->visits_size,
+                               .groups = deps->groups,
+                               .groups_size = deps->groups_size};
 
     *deps = fresh;
 }
@@ -212,6 +217,8 @@ static void ctx_init(struct xlate_ctx *ctx, const struct xlate_in *in, struct xl
     ctx->table_id = 0;
     ctx->depth = ctx->trace_depth = ctx->n_lookups = 0;
     ctx->exit = ctx->no_set = ctx->in_set = ctx->unparsed = ctx->freezing = false;
+    ctx->in_group = ctx->hashed = ctx->freeze_hash = false;
+    ctx->n_buckets_run = 0;
     ctx->goto_table = -1;
     ctx->n_set = ctx->n_stack = 0;
     act_buffer_init(&ctx->frozen);

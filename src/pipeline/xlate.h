@@ -49,6 +49,14 @@ struct xlate_in {
     const struct xlate_trace *trace;
 };
 
+/* What is to be counted on a group that the packet went through. */
+struct xlate_group {
+    struct group *group;
+    uint32_t bucket; /* its index, or one of these */
+};
+#define XLATE_GROUP_ITSELF UINT32_MAX      /* the packet came to it */
+#define XLATE_GROUP_LATER (UINT32_MAX - 1) /* nothing: the bucket is chosen behind a recirculation */
+
 /* What the decision depended on, beyond the packet's bits in `wc`. The arrays are kept from one translation into the
  * same xlate_out to the next. */
 struct xlate_deps {
@@ -57,6 +65,8 @@ struct xlate_deps {
     uint64_t tables[4];         /* bitmap of the tables that were looked up */
     struct xlate_visit *visits; /* one for each lookup, in order: for deciding whether a new rule could change it */
     unsigned n_visits, visits_size;
+    struct xlate_group *groups; /* in order; no references taken */
+    unsigned n_groups, groups_size;
     bool used_ports; /* looked at the state of ports */
 
     /* NORMAL looked for mac_dst on `mac_vlan`, and (mac_learns) took mac_src to be on port mac_port: a packet that

@@ -187,6 +187,8 @@ static void do_act(struct xlate_ctx *ctx, const struct act *act, bool last)
     case ACT_NOTE:
         break;
     case ACT_GROUP:
+        xlate_group(ctx, act, last);
+        break;
     case ACT_METER:
     case ACT_PUSH_PBB:
     case ACT_POP_PBB:
@@ -268,6 +270,8 @@ static int rank(const struct act *act)
     case ACT_CONTROLLER:
     case ACT_ENQUEUE:
         return 13;
+    case ACT_RESUBMIT:
+        return 14;
     default:
         return -1;
     }
@@ -275,25 +279,39 @@ static int rank(const struct act *act)
 
 #define RANK_SET 10
 #define RANK_GROUP 12
-#define RANK_OUTPUT 13
+#define RANK_RESUBMIT 14
 
 /* Appends those of one rank. Returns how many. */
-static unsigned collect(const struct xlate_ctx *ctx, int wanted, struct act_buffer *list)
+static unsigned collect(const struct act *const *set, unsigned n_set, int wanted, struct act_buffer *list)
 {
     const struct act *final = NULL;
     unsigned n = 0;
 
-    for (unsigned i = 0; i < ctx->n_set; i++) {
-        if (rank(ctx->set[i]) != wanted)
+    for (unsigned i = 0; i < n_set; i++) {
+        if (rank(set[i]) != wanted)
             continue;
         n++;
-        final = ctx->set[i];
+        final = set[i];
         if (wanted == RANK_SET)
             memcpy(act_buffer_add(list, final->type, final->len), final, final->len);
     }
     if (final && wanted != RANK_SET)
         memcpy(act_buffer_add(list, final->type, final->len), final, final->len);
     return n;
+}
+
+void xlate_order_set(const struct act *const *set, unsigned n, struct act_buffer *list)
+{
+    size_t start = list->len;
+
+    for (int r = 0; r < RANK_GROUP; r++)
+        collect(set, n, r, list);
+    /* A group takes the place of an output; without either the packet is dropped. */
+    for (int r = RANK_GROUP; r <= RANK_RESUBMIT; r++) {
+        if (collect(set, n, r, list) > 0)
+            return;
+    }
+    list->len = start;
 }
 
 void xlate_action_set(struct xlate_ctx *ctx)
@@ -305,11 +323,7 @@ void xlate_action_set(struct xlate_ctx *ctx)
     if (ctx->no_set || ctx->n_set == 0)
         return;
     act_buffer_init(&buffer);
-    for (int r = 0; r < RANK_GROUP; r++)
-        collect(ctx, r, &buffer);
-    /* A group takes the place of an output; without either the packet is dropped. */
-    if (collect(ctx, RANK_GROUP, &buffer) == 0 && collect(ctx, RANK_OUTPUT, &buffer) == 0)
-        buffer.len = 0;
+    xlate_order_set(ctx->set, ctx->n_set, &buffer);
     ctx->n_set = 0;
     ctx->in_set = true;
     ctx->exit = false;

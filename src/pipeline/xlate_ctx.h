@@ -51,9 +51,14 @@ struct xlate_ctx {
     uint64_t cookie;
     uint8_t table_id;
     unsigned depth, trace_depth, n_lookups;
-    bool exit;   /* no further actions; the action set still runs */
-    bool no_set; /* nor does that */
-    bool in_set; /* the action set runs */
+    bool exit;        /* no further actions; the action set still runs */
+    bool no_set;      /* nor does that */
+    bool in_set;      /* the action set runs */
+    bool in_group;    /* a bucket's actions run */
+    bool hashed;      /* dp_hash of the flow is what the next select group asked for */
+    bool freeze_hash; /* freezing: what returns is to have the hash of this basis */
+    uint32_t freeze_basis;
+    unsigned n_buckets_run;
     bool
         unparsed; /* MPLS or VLAN tags were popped: what came to light is not known before the packet is parsed again */
     bool freezing;  /* the rest is done after recirculation: what returns appends itself to `frozen` */
@@ -85,6 +90,9 @@ void xlate_note(struct xlate_ctx *ctx, const char *format, ...) __attribute__((f
 /* Runs a list. A goto_table in it ends up in ctx->goto_table. */
 void xlate_acts(struct xlate_ctx *ctx, const struct act_list *list, bool last);
 void xlate_action_set(struct xlate_ctx *ctx);
+/* Appends the `n` actions to `list` as an action set runs them: in the order of OpenFlow 1.3.5, 5.10, of one kind only
+ * the last, and nothing at all if nothing of it sends the packet anywhere. */
+void xlate_order_set(const struct act *const *set, unsigned n, struct act_buffer *list);
 void xlate_trace_action(struct xlate_ctx *ctx, const struct act *act);
 
 /* --- xlate_field.c --------------------------------------------------------------------------------------------------
@@ -154,6 +162,35 @@ void xlate_output_port(struct xlate_ctx *ctx, const struct bridge_port *bp);
 bool xlate_port_sends(const struct bridge_port *bp);
 void xlate_controller(struct xlate_ctx *ctx, uint8_t reason, uint16_t controller_id, uint16_t max_len);
 
+/* --- xlate_group.c --------------------------------------------------------------------------------------------------
+ */
+
+/* ACT_GROUP. */
+void xlate_group(struct xlate_ctx *ctx, const struct act *act, bool last);
+
+/* --- xlate_clone.c --------------------------------------------------------------------------------------------------
+ */
+
+struct xlate_clone {
+    struct flow flow, written, dirty;
+    struct flow_key base, committed;
+    bool any_written, any_dirty, unparsed, in_group;
+    struct xlate_vlans vlans, base_vlans;
+    const struct act *set[XLATE_ACTION_SET_MAX];
+    unsigned n_set;
+    union field_value stack[XLATE_STACK_MAX];
+    unsigned n_stack;
+    struct act_buffer frozen;
+    uint32_t at; /* where its operations begin in the program */
+    uint16_t n_ops;
+    uint32_t keep_len;
+    uint16_t keep_ops;
+};
+
+/* What is done between the two works on a copy of the packet; its action set is empty. */
+void xlate_clone_begin(struct xlate_ctx *ctx, struct xlate_clone *clone);
+void xlate_clone_end(struct xlate_ctx *ctx, const struct xlate_clone *clone);
+
 /* --- xlate_freeze.c -------------------------------------------------------------------------------------------------
  */
 
@@ -161,6 +198,9 @@ void xlate_controller(struct xlate_ctx *ctx, uint8_t reason, uint16_t controller
 bool xlate_needs_parse(const struct act *act);
 /* Keeps what is left of a list, from `act` on, for after the recirculation. */
 void xlate_freeze(struct xlate_ctx *ctx, const struct act *act, const struct act_list *list);
+/* Keeps a select group, which is to be done behind the recirculation with the flow's hash of this basis. The caller
+ * keeps what follows it. */
+void xlate_freeze_group(struct xlate_ctx *ctx, const struct act *act, uint32_t basis);
 /* Ends the program with the recirculation. */
 void xlate_freeze_finish(struct xlate_ctx *ctx);
 /* Goes on with a packet that was recirculated. */

@@ -45,6 +45,7 @@ bool xlate_needs_parse(const struct act *act)
     case ACT_RESUBMIT:
     case ACT_GOTO_TABLE:
     case ACT_FIN_TIMEOUT:
+    case ACT_GROUP: /* its buckets may do anything */
         return true;
     default:
         return false;
@@ -60,6 +61,16 @@ void xlate_freeze(struct xlate_ctx *ctx, const struct act *act, const struct act
     ctx->freezing = true;
 }
 
+void xlate_freeze_group(struct xlate_ctx *ctx, const struct act *act, uint32_t basis)
+{
+    struct act_list one = {.acts = act, .len = act->len};
+
+    recirc_add_segment(&ctx->frozen, ctx->table_id, ctx->cookie, &one);
+    ctx->freezing = true;
+    ctx->freeze_hash = true;
+    ctx->freeze_basis = basis;
+}
+
 void xlate_freeze_finish(struct xlate_ctx *ctx)
 {
     struct recirc_state state;
@@ -73,6 +84,7 @@ void xlate_freeze_finish(struct xlate_ctx *ctx)
     state.bridge = ctx->bridge;
     state.in_port = ctx->flow.in_port;
     state.in_set = ctx->in_set;
+    state.hashed = ctx->freeze_hash;
     state.metadata = ctx->flow.metadata;
     memcpy(state.reg, ctx->flow.reg, sizeof state.reg);
     state.n_stack = ctx->n_stack;
@@ -83,6 +95,11 @@ void xlate_freeze_finish(struct xlate_ctx *ctx)
         return;
     }
     xlate_note(ctx, " -> recirculated as 0x%x", id);
+    if (ctx->freeze_hash) {
+        xlate_commit(ctx);
+        program_builder_add(&ctx->out->program, OP_HASH, ctx->freeze_basis, NULL, 0);
+        ctx->freeze_hash = false;
+    }
     if (ctx->written.pkt.pkt_mark) {
         struct op_meta op = {.pkt_mark = ctx->flow.pkt.pkt_mark & ctx->written.pkt.pkt_mark,
                              .pkt_mark_mask = ctx->written.pkt.pkt_mark};
@@ -133,5 +150,6 @@ void xlate_thaw(struct xlate_ctx *ctx)
             ctx->set[ctx->n_set++] = act;
     }
     ctx->in_set = recirc->state.in_set;
+    ctx->hashed = recirc->state.hashed;
     recirc_for_each_segment(recirc, run_segment, ctx);
 }

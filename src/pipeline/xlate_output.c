@@ -79,7 +79,7 @@ void xlate_controller(struct xlate_ctx *ctx, uint8_t reason, uint16_t controller
 
 static void output_controller(struct xlate_ctx *ctx, uint16_t max_len)
 {
-    bool miss = !ctx->in_set && is_table_miss(ctx->rule);
+    bool miss = !ctx->in_set && !ctx->in_group && is_table_miss(ctx->rule);
 
     if (miss) {
         const struct bridge_port *bp = bridge_port_by_ofport(ctx->bridge, ctx->in->flow.in_port);
@@ -90,7 +90,10 @@ static void output_controller(struct xlate_ctx *ctx, uint16_t max_len)
             return;
         }
     }
-    xlate_controller(ctx, miss ? 0 /* OFPR_NO_MATCH */ : 1 /* OFPR_ACTION */, 0, max_len);
+    if (miss)
+        xlate_controller(ctx, 0 /* OFPR_NO_MATCH */, 0, max_len);
+    else
+        xlate_controller(ctx, ctx->in_group ? 4 /* OFPR_GROUP */ : 1 /* OFPR_ACTION */, 0, max_len);
 }
 
 void xlate_output(struct xlate_ctx *ctx, uint32_t ofport, uint16_t max_len, bool last)

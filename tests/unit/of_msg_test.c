@@ -81,7 +81,7 @@ static void framing(void **state)
     assert_int_equal(header.length, 8);
     assert_int_equal(of_msg_decode(version_9, 8, NULL, &back), OFPERR_BRC_BAD_VERSION);
     assert_int_equal(of_msg_decode(type_99, 8, NULL, &back), OFPERR_BRC_BAD_TYPE);
-    assert_int_equal(of_msg_decode(group_mod, 8, NULL, &back), OFPERR_BRC_BAD_TYPE);
+    assert_int_equal(of_msg_decode(group_mod, 8, NULL, &back), OFPERR_BRC_BAD_LEN);
     assert_int_equal(of_msg_decode(barrier_with_body, 9, NULL, &back), OFPERR_BRC_BAD_LEN);
     assert_int_equal(of_msg_decode(vendor, 16, NULL, &back), OFPERR_BRC_BAD_EXPERIMENTER);
     assert_int_equal(of_msg_decode(nicira_99, 16, NULL, &back), OFPERR_BRC_BAD_EXP_TYPE);

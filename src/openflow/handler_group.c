@@ -1,0 +1,33 @@
+/* Groups: OpenFlow 1.3.5, 6.7 and 7.3.5.6 to 8. */
+#include "src/openflow/handler.h"
+#include "src/openflow/server_impl.h"
+#include "src/pipeline/group.h"
+
+#define STATS_MAX_AGE_MS 20 /* counters in a reply are not older */
+
+int of_handle_group_mod(struct of_connection *conn, const struct of_msg *msg)
+{
+    return group_table_mod(pipeline_groups(conn->server->bridge->pipeline), &msg->group_mod);
+}
+
+void of_reply_groups(struct of_connection *conn, const struct of_multipart_request *request, struct of_multipart *mp,
+                     struct of_buf *out)
+{
+    struct bridge *bridge = conn->server->bridge;
+    const struct group_table *table = pipeline_groups(bridge->pipeline);
+    uint64_t now_ms = datapath_now_ms();
+    if (request->type == OF_MP_GROUP_FEATURES) {
+        of_multipart_add_group_features(mp, out);
+        return;
+    }
+    if (request->type == OF_MP_GROUP)
+        flows_refresh_stats(bridge->flows, STATS_MAX_AGE_MS);
+    for (const struct group *group = group_table_first(table); group; group = group_table_next(group)) {
+        if (request->group_id != OFGROUP_ALL && request->group_id != group->id)
+            continue;
+        if (request->type == OF_MP_GROUP)
+            of_multipart_add_group(mp, out, group, now_ms - group->created_ms);
+        else
+            of_multipart_add_group_desc(mp, out, group);
+    }
+}

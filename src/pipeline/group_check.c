@@ -1,0 +1,115 @@
+/* Groups: what a group_mod may not ask for (OpenFlow 1.3.5, 6.7 and 7.4.4). */
+#include "src/openflow/error.h"
+#include "src/pipeline/group_impl.h"
+
+static int check_output(uint32_t port)
+{
+    if (port >= 1 && port <= OFPORT_USER_MAX)
+        return 0;
+    return port >= OFPORT_IN_PORT && port <= OFPORT_LOCAL ? 0 : OFPERR_BAC_BAD_OUT_PORT;
+}
+
+/* Instructions have no place in a bucket; the decoder of actions does not let them through. */
+static int check_acts(const struct group_table *table, uint32_t group_id, const struct act_list *acts)
+{
+    ACT_FOR_EACH (act, acts) {
+        if (act->type == ACT_OUTPUT) {
+            int error = check_output(((const struct act_output *)act)->port);
+
+            if (error != 0)
+                return error;
+        } else if (act->type == ACT_GROUP) {
+            if (act_u32_of(act) == group_id)
+                return OFPERR_GMFC_LOOP;
+            if (group_table_find(table, act_u32_of(act)) == NULL)
+                return OFPERR_BAC_BAD_OUT_GROUP;
+        } else if (act->type == ACT_SET_FIELD && !((const struct act_set_field *)act)->field->writable) {
+            return OFPERR_BAC_BAD_SET_ARGUMENT;
+        }
+    }
+    return 0;
+}
+
+static bool port_can_be_watched(uint32_t port)
+{
+    return (port >= 1 && port <= OFPORT_USER_MAX) || port == OFPORT_LOCAL || port == OFPORT_ANY;
+}
+
+static int check_watch(const struct group_table *table, const struct group_mod *mod, const struct bucket *bucket)
+{
+    /* For the other types a watch has no meaning, and clients put anything there. */
+    if (mod->type != GROUP_FF && mod->type != GROUP_SELECT)
+        return 0;
+    if (!port_can_be_watched(bucket->watch_port))
+        return OFPERR_GMFC_BAD_WATCH;
+    if (bucket->watch_group != OFGROUP_ANY &&
+        (bucket->watch_group == mod->group_id || group_table_find(table, bucket->watch_group) == NULL))
+        return OFPERR_GMFC_BAD_WATCH;
+    /* OpenFlow 1.3.5, 5.6.1: each bucket of a fast failover group is tied to a port or group. */
+    if (mod->type == GROUP_FF && bucket->watch_port == OFPORT_ANY && bucket->watch_group == OFGROUP_ANY)
+        return OFPERR_GMFC_INVALID_GROUP;
+    return 0;
+}
+
+/* Does any chain of groups that starts in `bucket` come to `target`? */
+static bool reaches(struct group_table *table, const struct bucket *bucket, uint32_t target)
+{
+    ACT_FOR_EACH (act, &bucket->acts) {
+        struct group *group;
+
+        if (act->type != ACT_GROUP)
+            continue;
+        if (act_u32_of(act) == target)
+            return true;
+        group = group_table_find(table, act_u32_of(act));
+        if (group == NULL || group->visit == table->visit)
+            continue;
+        group->visit = table->visit;
+        for (uint32_t i = 0; i < group->n_buckets; i++) {
+            if (reaches(table, &group->buckets[i], target))
+                return true;
+        }
+    }
+    return false;
+}
+
+static int check_ids(const struct bucket *buckets, unsigned n)
+{
+    for (unsigned i = 0; i < n; i++) {
+        if (buckets[i].id > BUCKET_ID_MAX)
+            return OFPERR_GMFC_BAD_BUCKET;
+        for (unsigned j = i + 1; j < n; j++) {
+            if (buckets[i].id == buckets[j].id)
+                return OFPERR_GMFC_BUCKET_EXISTS;
+        }
+    }
+    return 0;
+}
+
+int group_check(struct group_table *table, const struct group_mod *mod)
+{
+    int error;
+
+    if (mod->type >= GROUP_N_TYPES)
+        return OFPERR_GMFC_BAD_TYPE;
+    if (mod->group_id > OFGROUP_MAX || (mod->type == GROUP_INDIRECT && mod->n_buckets != 1))
+        return OFPERR_GMFC_INVALID_GROUP;
+    if (mod->n_buckets > GROUP_BUCKETS_MAX)
+        return OFPERR_GMFC_OUT_OF_BUCKETS;
+    if (mod->selection.method[0] != '\0' && mod->type != GROUP_SELECT)
+        return OFPERR_GMFC_INVALID_GROUP;
+    error = check_ids(mod->buckets, mod->n_buckets);
+    table->visit++;
+    for (unsigned i = 0; i < mod->n_buckets && error == 0; i++) {
+        const struct bucket *bucket = &mod->buckets[i];
+
+        if (bucket->weight != 0 && mod->type != GROUP_SELECT)
+            return OFPERR_GMFC_INVALID_GROUP;
+        error = check_watch(table, mod, bucket);
+        if (error == 0)
+            error = check_acts(table, mod->group_id, &bucket->acts);
+        if (error == 0 && reaches(table, bucket, mod->group_id))
+            error = OFPERR_GMFC_LOOP;
+    }
+    return error;
+}

@@ -1,0 +1,96 @@
+#include "src/pipeline/rule_use.h"
+
+#include <stdlib.h>
+
+#include "src/pipeline/group.h"
+#include "src/pipeline/table.h"
+
+static struct act_list nested(const struct act *act)
+{
+    const struct act_bytes *bytes = (const struct act_bytes *)act;
+
+    return (struct act_list){.acts = (const struct act *)bytes->data, .len = bytes->n};
+}
+
+void rule_uses_move(struct rule_uses *from, struct rule_uses *to)
+{
+    struct rule_use *use;
+
+    while ((use = LIST_FIRST(&from->list)) != NULL) {
+        LIST_REMOVE(use, node);
+        LIST_INSERT_HEAD(&to->list, use, node);
+        use->of = to;
+    }
+    to->n += from->n;
+    from->n = 0;
+}
+
+static struct rule_uses *used_by(const struct pipeline *pipeline, const struct act *act)
+{
+    if (act->type == ACT_GROUP) {
+        struct group *group = group_table_find(pipeline->groups, act_u32_of(act));
+
+        return group == NULL ? NULL : &group->users;
+    }
+    return NULL;
+}
+
+int rule_uses_check(const struct pipeline *pipeline, const struct act_list *acts)
+{
+    ACT_FOR_EACH (act, acts) {
+        int error = 0;
+
+        if (act->type == ACT_WRITE_ACTIONS) {
+            struct act_list inner = nested(act);
+
+            error = rule_uses_check(pipeline, &inner);
+        } else if (act->type == ACT_GROUP && used_by(pipeline, act) == NULL) {
+            error = OFPERR_BAC_BAD_OUT_GROUP;
+        }
+        if (error != 0)
+            return error;
+    }
+    return 0;
+}
+
+static void link_list(struct pipeline *pipeline, struct rule *rule, const struct act_list *acts)
+{
+    ACT_FOR_EACH (act, acts) {
+        struct rule_uses *of;
+        struct rule_use *use;
+
+        if (act->type == ACT_WRITE_ACTIONS) {
+            struct act_list inner = nested(act);
+
+            link_list(pipeline, rule, &inner);
+            continue;
+        }
+        of = used_by(pipeline, act);
+        if (of == NULL)
+            continue;
+        use = malloc(sizeof *use);
+        if (use == NULL)
+            abort();
+        *use = (struct rule_use){.of = of, .rule = rule, .next = rule->uses};
+        rule->uses = use;
+        LIST_INSERT_HEAD(&of->list, use, node);
+        of->n++;
+    }
+}
+
+void rule_uses_link(struct pipeline *pipeline, struct rule *rule)
+{
+    link_list(pipeline, rule, &rule->acts);
+}
+
+void rule_uses_unlink(struct rule *rule)
+{
+    struct rule_use *use;
+
+    while ((use = rule->uses) != NULL) {
+        rule->uses = use->next;
+        LIST_REMOVE(use, node);
+        use->of->n--;
+        free(use);
+    }
+}

@@ -1,0 +1,36 @@
+/* Which rules use a group or a meter: links between a rule that is in its table and what its actions name. Control
+ * thread only.
+ */
+#ifndef SRC_PIPELINE_RULE_USE_H
+#define SRC_PIPELINE_RULE_USE_H
+
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include "src/pipeline/act.h"
+
+struct pipeline;
+struct rule;
+
+struct rule_use {
+    LIST_ENTRY(rule_use) node; /* of what is used */
+    struct rule_uses *of;
+    struct rule_use *next; /* of the rule */
+    struct rule *rule;
+};
+
+/* The uses of one group or meter. */
+struct rule_uses {
+    LIST_HEAD(, rule_use) list;
+    uint32_t n;
+};
+
+/* All of them go over to `to`, which is empty. */
+void rule_uses_move(struct rule_uses *from, struct rule_uses *to);
+
+/* Does what the actions name exist? Returns 0 or an enum of_error. */
+int rule_uses_check(const struct pipeline *pipeline, const struct act_list *acts);
+void rule_uses_link(struct pipeline *pipeline, struct rule *rule);
+void rule_uses_unlink(struct rule *rule);
+
+#endif
