@@ -294,7 +294,7 @@ static void table_run(struct oracle *o, uint8_t table_id, uint32_t in_port)
 
 static void act_run(struct oracle *o, const struct act *act, int *next_table)
 {
-    uint32_t u32 = ((const struct act_u32 *)act)->value;
+    uint32_t u32 = act->len >= sizeof(struct act_u32) ? ((const struct act_u32 *)act)->value : 0;
     union field_value value = {{0}};
 
     switch (act->type) {
