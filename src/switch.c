@@ -316,7 +316,13 @@ int switch_create(struct sluice *sw, const struct config *config, char *error, s
     TAILQ_INIT(&sw->bridges);
     sw->config = config;
     sw->started_ms = datapath_now_ms();
-    sw->base = event_base_new();
+    /* The waits for a grace period are a few microseconds; epoll's own timeouts are milliseconds. */
+    struct event_config *event_config = event_config_new();
+    if (event_config) {
+        event_config_set_flag(event_config, EVENT_BASE_FLAG_PRECISE_TIMER);
+        sw->base = event_base_new_with_config(event_config);
+        event_config_free(event_config);
+    }
     if (!sw->base) {
         snprintf(error, error_size, "cannot set up the event loop: %s", strerror(errno));
         return -1;
