@@ -30,7 +30,7 @@ static int classify(struct xlate_ctx *ctx, const struct bridge_port *in, uint16_
 
     if (!in)
         return vid;
-    if (in->vlan_mode == VLAN_MODE_ACCESS && vid != 0 && vid != in->tag) {
+    if (in->vlan_mode == VLAN_MODE_ACCESS && vid != 0) {
         xlate_note(ctx,
                    " >>>> dropping VLAN %u tagged packet received on port %s configured as VLAN %u access port <<<<",
                    vid, in->name, in->tag);
