@@ -43,18 +43,33 @@ static void notify(const char *state)
 #endif
 }
 
-static int run(const struct config *config)
+/* The signal that came before the event loop was there to take it. */
+static volatile sig_atomic_t early_signal;
+
+static void on_early_signal(int number)
 {
-    char error[1024] = "";
-    if (run_dir_create(config->run_dir, error, sizeof error) || eal_start(config, error, sizeof error)) {
-        LOG_ERR(LOG_MAIN, "%s", error);
-        return 1;
-    }
+    early_signal = number;
+}
+
+/* A start takes seconds; whoever ends it finds nothing left behind. A second signal ends it at once. */
+static void take_early_signals(void)
+{
+    const struct sigaction action = {.sa_handler = on_early_signal, .sa_flags = SA_RESTART | SA_RESETHAND};
+    sigaction(SIGTERM, &action, NULL);
+    sigaction(SIGINT, &action, NULL);
+}
+
+/* EAL is up. */
+static int run_switch(const struct config *config)
+{
     static struct sluice sw;
+    char error[1024] = "";
+    if (early_signal)
+        return 0;
     int status = switch_create(&sw, config, error, sizeof error) ? 1 : 0;
     if (status) {
         LOG_ERR(LOG_MAIN, "%s", error);
-    } else {
+    } else if (!early_signal) {
         LOG_INFO(LOG_MAIN, "sluiced %s is ready: %zu bridges, %u poll-mode threads, run_dir %s", SLUICE_VERSION,
                  config->n_bridges, datapath_n_threads(sw.dp), config->run_dir);
         notify("READY=1");
@@ -62,7 +77,24 @@ static int run(const struct config *config)
         notify("STOPPING=1");
     }
     switch_destroy(&sw);
-    rte_eal_cleanup();
+    return status;
+}
+
+static int run(const struct config *config)
+{
+    char error[1024] = "";
+    int status = 1;
+    take_early_signals();
+    if (run_dir_create(config->run_dir, error, sizeof error)) {
+        LOG_ERR(LOG_MAIN, "%s", error);
+        return 1;
+    }
+    if (eal_start(config, error, sizeof error)) {
+        LOG_ERR(LOG_MAIN, "%s", error);
+    } else {
+        status = run_switch(config);
+        rte_eal_cleanup();
+    }
     run_dir_remove(config->run_dir);
     return status;
 }

@@ -72,6 +72,17 @@ for delay in 0.05 0.2 0.5 1; do
 done
 is_ovs || gone
 
+is_ovs || {
+    step "a start that fails leaves nothing"
+    sed 's/"cores": \[[0-9]*\]/"cores": [1023]/' "$TEST_DIR/sluice.json" >"$TEST_DIR/wrong.json"
+    assert_fails "$SLUICED" "$TEST_DIR/wrong.json"
+    assert_contains "$OUTPUT" 'core 1023 does not exist'
+    gone
+    sed 's|"ifname": "[^"]*"|"ifname": "lo"|' "$TEST_DIR/sluice.json" >"$TEST_DIR/wrong.json"
+    assert_fails "$SLUICED" "$TEST_DIR/wrong.json"
+    gone
+}
+
 if ! is_ovs; then
     step "after SIGKILL it starts over what was left"
     start_sluice
