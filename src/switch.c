@@ -22,6 +22,7 @@
 #define TIMERS_BUDGET_US 200     /* a turn */
 #define REQUESTS_BUDGET_US 500   /* a turn and bridge */
 #define HOUSEKEEPING_MS 500      /* link state of devices that report no changes */
+#define EVENTS_MS 1              /* of sockets, where there are more than this */
 #define BARRIER_POLL_US 20       /* between looks at a grace period that somebody waits for */
 
 struct bridge *switch_bridge(const struct sluice *sw, const char *name)
@@ -54,9 +55,17 @@ static void on_port(evutil_socket_t fd, short what, void *arg)
     port_poll_events(port_changed, arg);
 }
 
-/* Only ends the sleep of event_base_loop(). */
+/* Ends event_base_loop(), which by itself goes on as long as callbacks make each other active. */
 static void on_wakeup(evutil_socket_t fd, short what, void *arg)
 {
+    struct sluice *sw = arg;
+    event_base_loopbreak(sw->base);
+}
+
+static void wake_up_in(struct sluice *sw, uint64_t us)
+{
+    const struct timeval tv = {.tv_sec = us / 1000000, .tv_usec = us % 1000000};
+    evtimer_add(sw->wakeup, &tv);
 }
 
 static void on_signal(evutil_socket_t number, short what, void *arg)
@@ -115,8 +124,7 @@ static void sleep_for_events(struct sluice *sw, uint64_t us)
         event_base_loop(sw->base, EVLOOP_NONBLOCK);
         return;
     }
-    const struct timeval tv = {.tv_sec = us / 1000000, .tv_usec = us % 1000000};
-    evtimer_add(sw->wakeup, &tv);
+    wake_up_in(sw, us);
     event_base_loop(sw->base, EVLOOP_ONCE);
 }
 
@@ -133,10 +141,13 @@ void switch_run(struct sluice *sw)
         uint64_t took_us = (rte_rdtsc() - start) * 1000000 / hz;
         sw->longest_turn_us = RTE_MAX(sw->longest_turn_us, took_us);
         sw->turns++;
-        if (us)
+        if (us) {
             sleep_for_events(sw, us);
-        else
-            event_base_loop(sw->base, EVLOOP_NONBLOCK);
+            continue;
+        }
+        if (!evtimer_pending(sw->wakeup, NULL))
+            wake_up_in(sw, EVENTS_MS * 1000);
+        event_base_loop(sw->base, EVLOOP_NONBLOCK);
     }
 }
 

@@ -17,8 +17,8 @@
 #include "src/openflow/handler.h"
 #include "src/openflow/server_impl.h"
 
-#define CONNECTIONS_MAX 256
-#define INPUT_MAX (128u << 10)    /* bytes read ahead: always room for a whole message */
+#define ACCEPTED_MAX 128          /* connections of each kind of listening socket: one cannot fill up the other */
+#define INPUT_MAX (128u << 10)    /* bytes read ahead (twice that at most): always room for a whole message */
 #define OUTPUT_HIGH (256u << 10)  /* requests wait above it ... */
 #define OUTPUT_LOW (64u << 10)    /* ... until it is below this */
 #define OUTPUT_INSANE (64u << 20) /* asynchronous messages that nobody reads: the connection is closed */
@@ -74,7 +74,7 @@ void of_connections_reap(struct of_server *server)
             conn->task->free(conn->task);
         of_bundles_free(conn);
         TAILQ_REMOVE(&server->connections, conn, node);
-        server->n_connections--;
+        server->n_connections[conn->kind]--;
         free(conn);
     }
 }
@@ -87,10 +87,23 @@ static void note_activity(struct of_connection *conn)
     conn->active_ms = datapath_now_ms();
 }
 
+/* Reads on as long as there is room. Not by a high watermark: libevent calls the read callback again and again while the
+ * input is above it, and does nothing else. */
+static void pace_input(struct of_connection *conn)
+{
+    bool reads = bufferevent_get_enabled(conn->bev) & EV_READ;
+    bool room = evbuffer_get_length(bufferevent_get_input(conn->bev)) < INPUT_MAX;
+    if (reads && !room)
+        bufferevent_disable(conn->bev, EV_READ);
+    else if (!reads && room && !conn->eof)
+        bufferevent_enable(conn->bev, EV_READ);
+}
+
 static void on_read(struct bufferevent *bev, void *arg)
 {
     struct of_connection *conn = arg;
     note_activity(conn);
+    pace_input(conn);
     conn->probing = false;
     of_server_kick(conn->server);
 }
@@ -121,7 +134,8 @@ static void on_event(struct bufferevent *bev, short what, void *arg)
 struct of_connection *of_connection_create(struct of_server *server, enum of_connection_kind kind, int fd,
                                            const char *name)
 {
-    struct of_connection *conn = server->n_connections < CONNECTIONS_MAX ? calloc(1, sizeof *conn) : NULL;
+    bool full = kind != OF_KIND_CONTROLLER && server->n_connections[kind] >= ACCEPTED_MAX;
+    struct of_connection *conn = full ? NULL : calloc(1, sizeof *conn);
     if (!conn)
         return NULL;
     if (fd >= 0)
@@ -140,13 +154,12 @@ struct of_connection *of_connection_create(struct of_server *server, enum of_con
     conn->miss_send_len = kind == OF_KIND_CONTROLLER ? OF_DEFAULT_MISS_SEND_LEN : 0;
     of_bundles_init(&conn->bundles);
     bufferevent_setcb(conn->bev, on_read, on_write, on_event, conn);
-    bufferevent_setwatermark(conn->bev, EV_READ, 0, INPUT_MAX);
     bufferevent_setwatermark(conn->bev, EV_WRITE, OUTPUT_LOW, 0);
     bufferevent_set_max_single_read(conn->bev, INPUT_MAX);
     bufferevent_set_max_single_write(conn->bev, OUTPUT_HIGH);
     bufferevent_enable(conn->bev, EV_READ | EV_WRITE);
     TAILQ_INSERT_TAIL(&server->connections, conn, node);
-    server->n_connections++;
+    server->n_connections[kind]++;
     return conn;
 }
 
@@ -340,6 +353,7 @@ static bool take_message(struct of_connection *conn, const uint8_t *message, siz
     if (!conn->bev)
         return false;
     evbuffer_drain(bufferevent_get_input(conn->bev), len);
+    pace_input(conn);
     return true;
 }
 

@@ -142,11 +142,17 @@ while time.time() < end:
         s.send(request)
     except BlockingIOError:
         time.sleep(0.01)
-time.sleep(2)
+time.sleep(6)
 PYTHON
 reader=$!
 on_exit pid "$reader"
-sleep 1
+sleep 3.5 # by now nothing more goes in or out
+is_ovs || {
+    before=$(ctl --json flows | "$PYTHON" -c 'import json, sys; print(json.load(sys.stdin)["turns"])')
+    sleep 1
+    after=$(ctl --json flows | "$PYTHON" -c 'import json, sys; print(json.load(sys.stdin)["turns"])')
+    [ "$after" -gt "$before" ] || fail "the control thread only looks at the client that does not read"
+}
 alive "a client that does not read"
 wait "$reader"
 memory=$(awk '/VmRSS/ {print int($2 / 1024)}' "/proc/$SLUICE_PID/status")
