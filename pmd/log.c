@@ -83,12 +83,29 @@ static void write_line(const char *module, uint32_t level, const char *text, siz
         return;
 }
 
-/* DPDK's own messages arrive here, usually a whole line each. */
+static uint64_t now_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+    return (uint64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* DPDK's own messages arrive here, usually a whole line each. It limits nothing, and a VM that talks nonsense on its
+ * vhost-user socket causes warnings and errors by the thousand. */
 static ssize_t dpdk_stream_write(void *cookie, const char *text, size_t size)
 {
-    uint32_t level = rte_log_cur_msg_loglevel();
+    static struct log_limit limit = LOG_LIMIT_INIT(200, 120);
+    uint32_t level = rte_log_cur_msg_loglevel(), suppressed = 0;
     const char *end = text + size;
+    char note[64];
 
+    if (level <= RTE_LOG_WARNING && !log_limit_admit(&limit, now_ms(), &suppressed))
+        return size;
+    if (suppressed) {
+        int n = snprintf(note, sizeof(note), "%u warnings and errors of DPDK not shown", suppressed);
+        write_line("dpdk", RTE_LOG_WARNING, note, n);
+    }
     while (text < end) {
         const char *newline = memchr(text, '\n', end - text);
         const char *stop = newline ? newline : end;
@@ -171,14 +188,12 @@ bool log_limit_admit(struct log_limit *limit, uint64_t now_ms, uint32_t *suppres
 
 void log_write_limited(enum log_component component, uint32_t level, struct log_limit *limit, const char *format, ...)
 {
-    struct timespec now;
     uint32_t suppressed;
     va_list args;
 
     if (!rte_log_can_log(component_types[component], level))
         return;
-    clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
-    if (!log_limit_admit(limit, (uint64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000, &suppressed))
+    if (!log_limit_admit(limit, now_ms(), &suppressed))
         return;
     va_start(args, format);
     write_message(component, level, suppressed, format, args);

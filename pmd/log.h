@@ -1,4 +1,5 @@
 /* Logging for both halves of the program: DPDK's rte_log, one log type a component, plus rate-limited forms.
+ * DPDK's own messages go the same way, its warnings and errors rate-limited as a whole.
  *
  * Any thread may log. Nothing logs per packet: on a poll-mode thread use the _RL forms, and only on paths that are not
  * taken per packet. The level of a component is set at run time by log_set_level() ("sluicectl vlog/set").

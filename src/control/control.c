@@ -19,7 +19,7 @@
 #define MAX_REQUEST (1u << 20) /* bytes; a request is a few words */
 #define MAX_CONNECTIONS 64
 #define MAX_WORDS 64
-#define MAX_UNREAD (8u << 20) /* bytes of replies that a client may leave unread before it is heard again */
+#define MAX_UNREAD (64u << 10) /* bytes of replies that a client may leave unread before it is heard again */
 
 struct command {
     LIST_ENTRY(command) node;
@@ -30,7 +30,7 @@ struct command {
 };
 
 struct connection {
-    LIST_ENTRY(connection) node;
+    TAILQ_ENTRY(connection) node;
     struct control *control;
     struct bufferevent *bev;
     bool closing; /* close once everything was written */
@@ -41,7 +41,7 @@ struct control {
     struct event_base *base;
     char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
     LIST_HEAD(, command) commands;
-    LIST_HEAD(, connection) connections;
+    TAILQ_HEAD(connections, connection) connections; /* who asked last is first */
     unsigned n_connections;
 };
 
@@ -65,7 +65,7 @@ void control_fail(struct control_reply *reply, const char *format, ...)
 
 static void connection_free(struct connection *c)
 {
-    LIST_REMOVE(c, node);
+    TAILQ_REMOVE(&c->control->connections, c, node);
     c->control->n_connections--;
     bufferevent_free(c->bev);
     free(c);
@@ -113,7 +113,11 @@ static void run_command(struct control *control, int argc, const char *const *ar
         return;
     }
     if (argc - 1 < cmd->min || argc - 1 > cmd->max) {
-        control_fail(reply, "\"%s\" takes %d to %d words: %s %s", cmd->name, cmd->min, cmd->max, cmd->name, cmd->usage);
+        if (!cmd->max)
+            control_fail(reply, "\"%s\" takes no words", cmd->name);
+        else
+            control_fail(reply, "\"%s\" takes %d to %d words: %s %s", cmd->name, cmd->min, cmd->max, cmd->name,
+                         cmd->usage);
         return;
     }
     cmd->fn(cmd->arg, argc, argv, reply);
@@ -166,6 +170,8 @@ static bool handle_request(struct connection *c, json_t *request)
     }
     if (!reply.failed)
         run_command(c->control, argc, argv, as_json, &reply);
+    TAILQ_REMOVE(&c->control->connections, c, node);
+    TAILQ_INSERT_HEAD(&c->control->connections, c, node);
     send_reply(c, id, &reply);
     json_decref(reply.json);
     evbuffer_free(reply.text);
@@ -207,7 +213,7 @@ static void on_read(struct bufferevent *bev, void *arg)
         const char *text = (const char *)evbuffer_pullup(in, -1);
         ssize_t len = object_length(text, have);
         if (!len && have <= MAX_REQUEST)
-            return;
+            break;
         json_t *request = len > 0 && len <= MAX_REQUEST ? json_loadb(text, len, 0, NULL) : NULL;
         bool ok = request && handle_request(c, request);
         json_decref(request);
@@ -218,6 +224,12 @@ static void on_read(struct bufferevent *bev, void *arg)
         }
         evbuffer_drain(in, len);
     }
+    /* Whose answers are unread is not read without bound. (A high watermark would have libevent call on_read without
+     * end.) */
+    if (evbuffer_get_length(in) > MAX_REQUEST)
+        bufferevent_disable(bev, EV_READ);
+    else if (!c->closing)
+        bufferevent_enable(bev, EV_READ);
 }
 
 static void on_event(struct bufferevent *bev, short what, void *arg)
@@ -243,7 +255,13 @@ static void on_written(struct bufferevent *bev, void *arg)
 static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *addr, int len, void *arg)
 {
     struct control *control = arg;
-    struct connection *c = control->n_connections < MAX_CONNECTIONS ? calloc(1, sizeof *c) : NULL;
+    struct connection *c = calloc(1, sizeof *c);
+    /* Programs that forget to close theirs must not keep the operator out. */
+    if (control->n_connections >= MAX_CONNECTIONS) {
+        LOG_WARN_RL(LOG_CONTROL, "control socket: %u connections are open; closing the one that asked least recently",
+                    control->n_connections);
+        connection_free(TAILQ_LAST(&control->connections, connections));
+    }
     if (!c) {
         close(fd);
         return;
@@ -252,7 +270,7 @@ static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struc
     c->bev = bufferevent_socket_new(control->base, fd, BEV_OPT_CLOSE_ON_FREE);
     bufferevent_setcb(c->bev, on_read, on_written, on_event, c);
     bufferevent_enable(c->bev, EV_READ | EV_WRITE);
-    LIST_INSERT_HEAD(&control->connections, c, node);
+    TAILQ_INSERT_HEAD(&control->connections, c, node);
     control->n_connections++;
 }
 
@@ -321,6 +339,7 @@ struct control *control_create(struct event_base *base, const char *path, char *
     if (!control)
         return NULL;
     control->base = base;
+    TAILQ_INIT(&control->connections);
     snprintf(control->path, sizeof control->path, "%s", path);
     mode_t mask = umask(0077);
     control->listener = evconnlistener_new_bind(base, on_accept, control, LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC,
@@ -342,8 +361,8 @@ void control_destroy(struct control *control)
 {
     if (!control)
         return;
-    while (!LIST_EMPTY(&control->connections)) {
-        struct connection *c = LIST_FIRST(&control->connections);
+    while (!TAILQ_EMPTY(&control->connections)) {
+        struct connection *c = TAILQ_FIRST(&control->connections);
         /* What was answered ("exit" among it) still reaches the client if its buffer has room. */
         struct evbuffer *out = bufferevent_get_output(c->bev);
         evbuffer_unfreeze(out, 1); /* a bufferevent keeps others from taking from it */

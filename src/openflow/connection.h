@@ -25,6 +25,7 @@ enum of_connection_kind {
     OF_KIND_MGMT,       /* accepted on <bridge>.mgmt */
     OF_KIND_LISTEN,     /* accepted on a `listen` socket */
     OF_KIND_CONTROLLER, /* made by the switch to a configured controller */
+    OF_N_KINDS
 };
 
 enum of_task_state {

@@ -19,7 +19,7 @@ struct of_server {
     struct of_listeners listeners;
     struct of_controllers controllers;
     struct of_connections connections;
-    unsigned n_connections;
+    unsigned n_connections[OF_N_KINDS]; /* by enum of_connection_kind, closed ones until they are freed */
     size_t bundle_bytes;    /* held by all bundles */
     uint8_t *scratch;       /* 64 KB: the message being handled */
     uint8_t *packet;        /* 64 KB: the packet of the packet-in being sent */

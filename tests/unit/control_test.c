@@ -156,6 +156,52 @@ static void endless_request_is_cut_off(void **state)
     close(fd);
 }
 
+static void connections_left_open_do_not_keep_others_out(void **state)
+{
+    int idle[100], busy = client(), fd;
+    for (size_t i = 0; i < 100; i++) {
+        idle[i] = client();
+        if (i % 10 == 0) /* who asks now and then stays */
+            assert_non_null(ask(busy, "{\"id\":1,\"method\":\"echo\",\"params\":[]}"));
+        event_base_loop(base, EVLOOP_NONBLOCK);
+    }
+    fd = client();
+    assert_non_null(strstr(ask(fd, "{\"id\":1,\"method\":\"echo\",\"params\":[\"in\"]}"), "in"));
+    assert_non_null(strstr(ask(busy, "{\"id\":1,\"method\":\"echo\",\"params\":[\"still\"]}"), "still"));
+    close(fd);
+    close(busy);
+    for (size_t i = 0; i < 100; i++)
+        close(idle[i]);
+    turn_loop();
+}
+
+static void who_does_not_read_is_not_heard(void **state)
+{
+    static const char request[] = "{\"id\":1,\"method\":\"list-commands\",\"params\":[]}";
+    size_t sent = 0, answered = 0;
+    char answers[65536];
+    int fd = client(), quiet = 0;
+    for (int i = 0; i < 100000 && quiet < 100; i++) {
+        ssize_t n = send(fd, request, sizeof request - 1, MSG_NOSIGNAL);
+        quiet = n < 0 ? quiet + 1 : 0;
+        sent += n > 0;
+        if (n > 0)
+            assert_int_equal(n, sizeof request - 1);
+        event_base_loop(base, EVLOOP_NONBLOCK);
+    }
+    assert_true(sent < 100000); /* nothing more was taken */
+    /* What was sent is answered once it reads. */
+    for (int i = 0; i < 20000 && answered < sent; i++) {
+        ssize_t n = recv(fd, answers, sizeof answers - 1, 0);
+        for (ssize_t at = 0; at < n; at++)
+            answered += answers[at] == '{' && at + 5 < n && !memcmp(answers + at, "{\"id\"", 5);
+        event_base_loop(base, EVLOOP_NONBLOCK);
+    }
+    assert_true(answered > sent * 9 / 10); /* some are cut in two by recv */
+    close(fd);
+    turn_loop();
+}
+
 static void second_server_is_refused_and_stale_socket_replaced(void **state)
 {
     char error[256] = "";
@@ -183,6 +229,8 @@ int main(void)
         cmocka_unit_test(json_on_request),
         cmocka_unit_test(garbage_closes_the_connection_only),
         cmocka_unit_test(endless_request_is_cut_off),
+        cmocka_unit_test(connections_left_open_do_not_keep_others_out),
+        cmocka_unit_test(who_does_not_read_is_not_heard),
         cmocka_unit_test(second_server_is_refused_and_stale_socket_replaced),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

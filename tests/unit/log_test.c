@@ -158,6 +158,20 @@ static void a_limited_message_says_how_many_were_eaten(void **state)
     assert_matches(take_log(), "\\|thrice \\(1 more like this not shown\\)\n$");
 }
 
+static void a_flood_of_dpdk_is_cut_short(void **state)
+{
+    const char *log;
+    unsigned lines = 0;
+
+    for (int i = 0; i < 5000; i++)
+        rte_log(RTE_LOG_ERR, RTE_LOGTYPE_EAL, "EAL: a peer's nonsense %d\n", i);
+    for (log = take_log(); *log; log++)
+        lines += *log == '\n';
+    assert_in_range(lines, 100, 300);
+    LOG_INFO(LOG_MAIN, "our own");
+    assert_matches(take_log(), "our own");
+}
+
 static void a_path_that_cannot_be_opened_is_refused(void **state)
 {
     assert_int_equal(log_open("/nonexistent/dir/log"), -ENOENT);
@@ -175,6 +189,7 @@ int main(void)
         cmocka_unit_test(levels_are_shown_by_the_names_they_are_set_by),
         cmocka_unit_test(a_limit_admits_its_burst_then_its_rate),
         cmocka_unit_test(a_limited_message_says_how_many_were_eaten),
+        cmocka_unit_test(a_flood_of_dpdk_is_cut_short),
         cmocka_unit_test(a_path_that_cannot_be_opened_is_refused),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
