@@ -460,8 +460,16 @@ static void builder_add_random(uint64_t *seed)
         ((struct op_mpls *)data)->eth_type = RTE_BE16(0x8847);
     if (type == OP_POP_MPLS)
         ((struct op_mpls *)data)->eth_type = types[random_next(seed) % RTE_DIM(types)];
-    const uint32_t arg = type == OP_DROP ? random_next(seed) % DROP_N_REASONS : random_next(seed) % 100;
+    const uint32_t arg = type == OP_DROP    ? random_next(seed) % DROP_N_REASONS
+                         : type == OP_CLONE ? 0
+                                            : random_next(seed) % 100;
+    const uint32_t at = builder.len;
     program_builder_add(&builder, type, arg, data, sizeof data);
+    if (type == OP_CLONE && random_next(seed) % 2) {
+        const uint32_t start = builder.len;
+        builder_add_random(seed);
+        ((struct program_op *)(builder.ops + at))->arg = builder.len - start;
+    }
 }
 
 /* A changed field never leaves a wrong checksum, whatever came before it; no mbuf gets lost. (A label popped off what
@@ -484,7 +492,7 @@ static void random_programs_keep_checksums_right(void **state)
         for (unsigned n = random_next(&seed) % 8; n > 0; n--)
             builder_add_random(&seed);
         for (const uint8_t *at = builder.ops; at < builder.ops + builder.len;
-             at += ((const struct program_op *)at)->len)
+             at += ((const struct program_op *)at)->len) /* those of clones included */
             truncates |= ((const struct program_op *)at)->type == OP_TRUNCATE;
         run(m);
         assert_true(events.n > 0);
