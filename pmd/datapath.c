@@ -7,20 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "pmd/datapath_internal.h"
 #include "pmd/log.h"
 #include "pmd/poll_thread.h"
-
-uint64_t datapath_now_ms(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
 
 static bool params_good(const struct datapath_params *params, char *error, size_t error_size)
 {
@@ -53,9 +44,10 @@ struct datapath *datapath_create(const struct datapath_params *params, char *err
     dp->params.lcores = NULL;
     memcpy(dp->lcores, params->lcores, params->n_threads * sizeof dp->lcores[0]);
     dp->lookup = lookup_best();
+    dp->meters = calloc(DATAPATH_METERS_MAX, sizeof(struct meter *));
     dp->miss_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     rcu_init(&dp->rcu, params->n_threads);
-    if (dp->miss_fd < 0 || megaflow_table_init(&dp->megaflows, params->megaflow_limit) != 0 ||
+    if (dp->miss_fd < 0 || dp->meters == NULL || megaflow_table_init(&dp->megaflows, params->megaflow_limit) != 0 ||
         tss_init(&dp->tss, &dp->rcu, &dp->megaflows, params->mask_limit) != 0) {
         snprintf(error, error_size, "out of memory for %u megaflows: lower the limit or give more memory",
                  params->megaflow_limit);
@@ -117,6 +109,9 @@ void datapath_destroy(struct datapath *dp)
     if (dp->tss.list != NULL)
         tss_fini(&dp->tss);
     megaflow_table_fini(&dp->megaflows);
+    for (uint32_t i = 0; dp->meters != NULL && i < DATAPATH_METERS_MAX; i++)
+        free(dp->meters[i]);
+    free(dp->meters);
     if (dp->miss_fd >= 0)
         close(dp->miss_fd);
     free(dp);

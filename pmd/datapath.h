@@ -12,6 +12,7 @@
 
 #include "pmd/drop.h"
 #include "pmd/key.h"
+#include "pmd/meter.h"
 #include "pmd/miss.h"
 #include "pmd/port.h"
 #include "pmd/program.h"
@@ -112,6 +113,19 @@ struct megaflow_stats {
 void datapath_megaflow_stats(const struct datapath *dp, const struct megaflow *mf, struct megaflow_stats *stats);
 /* Monotonic milliseconds, the clock of used_ms. Any thread. */
 uint64_t datapath_now_ms(void);
+
+/* --- meters ---------------------------------------------------------------------------------------------------------
+ */
+
+#define DATAPATH_METERS_MAX 65536
+
+/* *index is what OP_METER names. Returns 0, -ENOSPC or -ENOMEM. */
+int datapath_meter_add(struct datapath *dp, const struct meter_config *config, uint32_t *index);
+/* Replaces it; measuring and counters start anew. Returns 0, or -ENOMEM (nothing changed). */
+int datapath_meter_set(struct datapath *dp, uint32_t index, const struct meter_config *config);
+/* Programs that still name it let everything pass. */
+void datapath_meter_remove(struct datapath *dp, uint32_t index);
+void datapath_meter_counts(const struct datapath *dp, uint32_t index, struct meter_counts *counts);
 
 /* --- misses, punts and packets from the control thread --------------------------------------------------------------
  */

@@ -43,6 +43,7 @@ struct datapath {
     struct port *ports[PORT_MAX];              /* by index */
     struct megaflow *port_megaflows[PORT_MAX]; /* a megaflow that matches all packets of the port as received */
     struct poll_list *poll_lists[DATAPATH_THREADS_MAX];
+    struct meter **meters; /* by index; NULL: none */
     const struct lookup_ops *lookup;
     int miss_fd;
     struct rcu rcu;
@@ -58,6 +59,7 @@ struct datapath {
     struct poll_thread *threads[DATAPATH_THREADS_MAX];
     unsigned n_threads;
     unsigned n_started;
+    uint32_t meter_next;         /* index to try first */
     unsigned miss_turn;          /* the thread whose ring is taken from first */
     bool port_leaving[PORT_MAX]; /* the index is not free yet */
     struct drop_counters drops;

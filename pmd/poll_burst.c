@@ -1,3 +1,5 @@
+#include <string.h>
+
 #include "pmd/poll_thread.h"
 
 static inline uint64_t first_bits(unsigned n)
@@ -383,9 +385,15 @@ static void sink_recirc(void *arg, uint32_t recirc_id, struct rte_mbuf *packet)
     thread->recirc[thread->n_recirc++] = packet;
 }
 
-static bool sink_meter(void *arg, uint32_t meter, struct rte_mbuf *packet)
+static void sink_meter(void *arg, uint32_t index, struct rte_mbuf *const *packets, unsigned n, uint8_t *verdicts)
 {
-    return true;
+    struct poll_thread *thread = arg;
+    struct meter *meter = __atomic_load_n(&thread->dp->meters[index], __ATOMIC_ACQUIRE);
+
+    if (likely(meter != NULL))
+        meter_run(meter, thread->index, rte_rdtsc(), packets, n, verdicts);
+    else
+        memset(verdicts, METER_PASS, n);
 }
 
 static void sink_drop(void *arg, enum drop_reason reason, struct rte_mbuf *packet)

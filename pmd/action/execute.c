@@ -5,8 +5,11 @@
 #include "pmd/action/execute.h"
 #include "pmd/action/packet.h"
 #include "pmd/key_inline.h"
+#include "pmd/meter.h"
 #include "pmd/miss.h"
 #include "pmd/select_hash.h"
+
+#define METER_BATCH 32
 
 /* A run of operations, a program's or a clone's, and what is worth knowing of it before it runs over a burst. */
 struct plan {
@@ -149,21 +152,37 @@ static enum drop_reason packet_change(struct action_packet *p, const struct prog
     }
 }
 
-static void packet_run(const struct plan *plan, struct rte_mbuf *m, const struct action_sink *sink);
+static void packet_run(const struct plan *plan, struct rte_mbuf *m, const struct action_sink *sink, uint8_t verdict);
 
 static void clone_run(const struct program_op *clone, struct rte_mbuf *m, const struct action_sink *sink)
 {
     const struct plan plan = plan_make(clone->data, program_op_next(clone));
 
-    packet_run(&plan, m, sink);
+    packet_run(&plan, m, sink, METER_PASS);
 }
 
-static void packet_run(const struct plan *plan, struct rte_mbuf *m, const struct action_sink *sink)
+/* ACTION_OK, or why the packet has to be dropped. */
+static enum drop_reason packet_judge(struct action_packet *p, const struct action_sink *sink, uint8_t verdict)
+{
+    if (verdict == METER_PASS)
+        return ACTION_OK;
+    if (verdict == METER_DROP)
+        return DROP_METER;
+    if (!p->writable && !packet_make_writable(p, sink))
+        return DROP_NO_MBUF;
+    return action_remark(p, verdict);
+}
+
+/* `verdict`: of a meter before the first operation of the plan. */
+static void packet_run(const struct plan *plan, struct rte_mbuf *m, const struct action_sink *sink, uint8_t verdict)
 {
     struct action_packet p = {.m = m};
     uint32_t max_len = UINT32_MAX;
-    enum drop_reason reason;
+    enum drop_reason reason = packet_judge(&p, sink, verdict);
     bool sent = false;
+
+    if (reason != ACTION_OK)
+        goto drop;
 
     for (const struct program_op *op = plan->first; op < plan->end; op = program_op_next(op)) {
         const bool last = op == plan->last_emit;
@@ -230,12 +249,10 @@ static void packet_run(const struct plan *plan, struct rte_mbuf *m, const struct
             sent = true;
             break;
         case OP_METER:
-            if (!p.writable && !packet_make_writable(&p, sink))
-                goto no_mbuf;
-            if (!sink->meter(sink->arg, op->arg, p.m)) {
-                reason = DROP_METER;
+            sink->meter(sink->arg, op->arg, &p.m, 1, &verdict);
+            reason = packet_judge(&p, sink, verdict);
+            if (reason != ACTION_OK)
                 goto drop;
-            }
             break;
         default:
             if (!p.writable && !packet_make_writable(&p, sink))
@@ -260,8 +277,21 @@ drop:
 void program_execute(const struct program *program, struct rte_mbuf **packets, unsigned n,
                      const struct action_sink *sink)
 {
-    const struct plan plan = plan_make(program->ops, program->ops + program->len);
+    struct plan plan = plan_make(program->ops, program->ops + program->len);
+    const struct program_op *meter = NULL;
 
-    for (unsigned i = 0; i < n; i++)
-        packet_run(&plan, packets[i], sink);
+    /* A meter instruction comes first: it measures a burst at once. */
+    if (plan.first < plan.end && plan.first->type == OP_METER) {
+        meter = plan.first;
+        plan.first = program_op_next(meter);
+    }
+    for (unsigned i = 0; i < n; i += METER_BATCH) {
+        uint8_t verdicts[METER_BATCH] = {METER_PASS};
+        unsigned batch = RTE_MIN(n - i, (unsigned)METER_BATCH);
+
+        if (meter != NULL)
+            sink->meter(sink->arg, meter->arg, packets + i, batch, verdicts);
+        for (unsigned k = 0; k < batch; k++)
+            packet_run(&plan, packets[i + k], sink, verdicts[k]);
+    }
 }

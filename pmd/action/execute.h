@@ -18,8 +18,8 @@ struct action_sink {
     void (*output)(void *arg, uint32_t port, struct rte_mbuf *packet);
     void (*punt)(void *arg, uint32_t punt_id, struct rte_mbuf *packet, uint16_t full_len);
     void (*recirc)(void *arg, uint32_t recirc_id, struct rte_mbuf *packet);
-    /* false: the meter drops the packet (the caller counts DROP_METER). May change the packet (DSCP remark). */
-    bool (*meter)(void *arg, uint32_t meter, struct rte_mbuf *packet);
+    /* Measures packets, which stay the caller's; verdicts as meter_run() has them. */
+    void (*meter)(void *arg, uint32_t meter, struct rte_mbuf *const *packets, unsigned n, uint8_t *verdicts);
     void (*drop)(void *arg, enum drop_reason reason, struct rte_mbuf *packet);
 };
 

@@ -55,6 +55,8 @@ enum drop_reason action_set_ipv6(struct action_packet *p, const struct op_ipv6 *
 enum drop_reason action_set_l4(struct action_packet *p, const struct op_l4 *op);
 enum drop_reason action_set_icmp(struct action_packet *p, const struct op_icmp *op);
 enum drop_reason action_set_arp(struct action_packet *p, const struct op_arp *op);
+/* A DSCP band: adds levels of drop precedence. */
+enum drop_reason action_remark(struct action_packet *p, unsigned levels);
 enum drop_reason action_set_nd(struct action_packet *p, const struct op_nd *op);
 
 #endif

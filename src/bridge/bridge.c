@@ -7,6 +7,7 @@
 
 #include "src/flows/flows.h"
 #include "src/pipeline/group.h"
+#include "src/pipeline/meter.h"
 
 /* As OVS has them unless told otherwise. */
 #define MAC_ENTRIES 8192
@@ -53,6 +54,8 @@ struct bridge *bridge_create(const char *name, uint64_t datapath_id, struct data
     bridge->macs = mac_table_create(MAC_ENTRIES, MAC_AGING_S);
     mac_table_set_evicted(bridge->macs, mac_evicted, bridge);
     bridge->pipeline = pipeline_create(flows != NULL ? flows_observer(flows, bridge) : NULL);
+    if (dp != NULL)
+        pipeline_set_meters(bridge->pipeline, meter_table_create(bridge->pipeline, dp));
     return bridge;
 }
 

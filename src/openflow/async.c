@@ -176,7 +176,9 @@ void of_server_rule_gone(struct of_server *server, struct rule *rule, enum rule_
     if (!(rule->flags & RULE_SEND_FLOW_REM) || rule->flags & RULE_HIDDEN)
         return;
     TAILQ_FOREACH (conn, &server->connections, node) {
-        if (!takes(conn, conn->async.flow_removed, reason))
+        /* Below OpenFlow 1.4 the later reasons are a plain deletion, as the message says. */
+        if (!takes(conn, conn->async.flow_removed,
+                   conn->version < OF14 && reason > RULE_GROUP_DELETED ? RULE_DELETED : reason))
             continue;
         if (!filled) {
             filled = true;

@@ -196,6 +196,7 @@ static const struct handler handlers[OF_N_MSG_TYPES] = {
     [OF_PACKET_OUT] = {of_handle_packet_out, .changes = true},
     [OF_FLOW_MOD] = {handle_flow_mod, .changes = true, .rules = true},
     [OF_GROUP_MOD] = {of_handle_group_mod, .changes = true, .rules = true},
+    [OF_METER_MOD] = {of_handle_meter_mod, .changes = true, .rules = true},
     [OF_PORT_MOD] = {of_handle_port_mod, .changes = true},
     [OF_TABLE_MOD] = {handle_table_mod, .changes = true},
     [OF_MULTIPART_REQUEST] = {of_handle_multipart},

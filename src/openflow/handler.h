@@ -15,13 +15,16 @@ int of_handle(struct of_connection *conn, const uint8_t *data, size_t len);
 /* The handlers, by subject. All get the decoded message and return as of_handle does. */
 int of_handle_multipart(struct of_connection *conn, const struct of_msg *msg);
 int of_handle_group_mod(struct of_connection *conn, const struct of_msg *msg);
+int of_handle_meter_mod(struct of_connection *conn, const struct of_msg *msg);
 int of_handle_packet_out(struct of_connection *conn, const struct of_msg *msg);
 int of_handle_port_mod(struct of_connection *conn, const struct of_msg *msg);
 int of_handle_role(struct of_connection *conn, const struct of_msg *msg);
 
-/* Fill replies about groups. */
+/* Fill replies about groups and meters. */
 void of_reply_groups(struct of_connection *conn, const struct of_multipart_request *request, struct of_multipart *mp,
                      struct of_buf *out);
+int of_reply_meters(struct of_connection *conn, const struct of_multipart_request *request, struct of_multipart *mp,
+                    struct of_buf *out);
 
 /* For bundles, which check when a message is added and apply later. */
 int of_check_packet_out(const struct of_connection *conn, const struct of_packet_out *out);

@@ -126,10 +126,8 @@ static int fill(struct of_connection *conn, const struct of_multipart_request *r
         return 0;
     case OF_MP_METER:
     case OF_MP_METER_CONFIG:
-        return 0;
     case OF_MP_METER_FEATURES:
-        of_multipart_add_no_features(&reply->mp, &reply->out);
-        return 0;
+        return of_reply_meters(conn, request, &reply->mp, &reply->out);
     case OF_MP_FLOW:
     case OF_MP_AGGREGATE:
     case OF_N_MP_TYPES:

@@ -13,12 +13,6 @@ static void encode_empty(const struct of_msg *msg, struct of_buf *buf)
     msg_end(buf, msg_begin(buf, msg->type, msg->version, msg->xid));
 }
 
-/* There are no meters yet. */
-static int decode_refused(struct reader *r, const struct of_decode_options *options, struct of_msg *msg)
-{
-    return OFPERR_BRC_BAD_TYPE;
-}
-
 #define VERSIONS 4
 #define NO -1
 
@@ -67,7 +61,7 @@ static const struct kind {
     [OF_GET_ASYNC_REQUEST] = {"get_async_request", {NO, 26, 26, 26}, decode_empty, encode_empty},
     [OF_GET_ASYNC_REPLY] = {"get_async_reply", {NO, 27, 27, 27}, decode_async, encode_async},
     [OF_SET_ASYNC] = {"set_async", {NO, 28, 28, 28}, decode_async, encode_async},
-    [OF_METER_MOD] = {"meter_mod", {NO, 29, 29, 29}, decode_refused, NULL},
+    [OF_METER_MOD] = {"meter_mod", {NO, 29, 29, 29}, decode_meter_mod, encode_meter_mod},
     [OF_ROLE_STATUS] = {"role_status", {NO, NO, 30, 30}, decode_role_status, encode_role_status},
     [OF_BUNDLE_CONTROL] = {"bundle_control", {NO, NO, 33, 33}, decode_bundle_control, encode_bundle_control},
     [OF_BUNDLE_ADD] = {"bundle_add", {NO, NO, 34, 34}, decode_bundle_add, encode_bundle_add},

@@ -18,6 +18,7 @@
 #include "src/pipeline/act.h"
 #include "src/pipeline/flow.h"
 #include "src/pipeline/group.h"
+#include "src/pipeline/meter.h"
 #include "src/pipeline/pipeline.h"
 
 /* Wire versions. A set of them is a bitmap of 1 << version, as in the HELLO element (OpenFlow 1.3.5, 7.5.1). */
@@ -80,7 +81,7 @@ enum of_msg_type {
     OF_GET_ASYNC_REQUEST,
     OF_GET_ASYNC_REPLY,
     OF_SET_ASYNC,
-    OF_METER_MOD, /* refused until there are meters */
+    OF_METER_MOD,
     OF_ROLE_STATUS,
     OF_BUNDLE_CONTROL,
     OF_BUNDLE_ADD,
@@ -361,8 +362,11 @@ void of_multipart_add_port_desc(struct of_multipart *mp, struct of_buf *out, con
 void of_multipart_add_group(struct of_multipart *mp, struct of_buf *out, const struct group *group, uint64_t age_ms);
 void of_multipart_add_group_desc(struct of_multipart *mp, struct of_buf *out, const struct group *group);
 void of_multipart_add_group_features(struct of_multipart *mp, struct of_buf *out);
-/* OF_MP_METER_FEATURES, as long as there are no meters: what can be none. */
-void of_multipart_add_no_features(struct of_multipart *mp, struct of_buf *out);
+/* Meter statistics, configuration and features. */
+void of_multipart_add_meter(struct of_multipart *mp, struct of_buf *out, const struct meter_entry *meter,
+                            const struct meter_counts *counts, uint64_t age_ms);
+void of_multipart_add_meter_config(struct of_multipart *mp, struct of_buf *out, const struct meter_entry *meter);
+void of_multipart_add_meter_features(struct of_multipart *mp, struct of_buf *out);
 /* Sends what is left (an empty reply if nothing was added). */
 void of_multipart_end(struct of_multipart *mp, struct of_buf *out);
 /* Gives up without sending the rest. */
@@ -402,6 +406,7 @@ struct of_msg {
         struct of_packet_out packet_out;
         struct flow_mod flow_mod;
         struct group_mod group_mod; /* owns the buckets */
+        struct meter_mod meter_mod;
         struct of_port_mod port_mod;
         struct of_table_mod table_mod;
         struct of_multipart_request request;

@@ -63,6 +63,9 @@ msg_encoder encode_flow_mod, encode_flow_removed;
 /* msg_group.c */
 msg_decoder decode_group_mod;
 msg_encoder encode_group_mod;
+/* msg_meter.c */
+msg_decoder decode_meter_mod;
+msg_encoder encode_meter_mod;
 /* msg_bundle.c */
 msg_decoder decode_bundle_control, decode_bundle_add;
 msg_encoder encode_bundle_control, encode_bundle_add;

@@ -232,11 +232,3 @@ void of_multipart_add_port_desc(struct of_multipart *mp, struct of_buf *out, con
     port_encode(&mp->part, mp->version, port);
     multipart_entry_end(mp, out, at);
 }
-
-void of_multipart_add_no_features(struct of_multipart *mp, struct of_buf *out)
-{
-    size_t at = mp->part.len;
-
-    of_buf_add(&mp->part, mp->type == OF_MP_GROUP_FEATURES ? 40 : 16);
-    multipart_entry_end(mp, out, at);
-}

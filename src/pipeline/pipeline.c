@@ -4,6 +4,7 @@
 
 #include "src/pipeline/change.h"
 #include "src/pipeline/group.h"
+#include "src/pipeline/meter.h"
 #include "src/pipeline/rule.h"
 #include "src/pipeline/table.h"
 
@@ -54,6 +55,7 @@ void pipeline_destroy(struct pipeline *pipeline)
             table_destroy(pipeline->tables[i]);
     }
     group_table_destroy(pipeline->groups);
+    meter_table_destroy(pipeline->meters);
     free(pipeline->added.rules);
     free(pipeline->removed.rules);
     free(pipeline->modified.rules);
@@ -63,6 +65,16 @@ void pipeline_destroy(struct pipeline *pipeline)
 struct group_table *pipeline_groups(const struct pipeline *pipeline)
 {
     return pipeline->groups;
+}
+
+void pipeline_set_meters(struct pipeline *pipeline, struct meter_table *meters)
+{
+    pipeline->meters = meters;
+}
+
+struct meter_table *pipeline_meters(const struct pipeline *pipeline)
+{
+    return pipeline->meters;
 }
 
 void table_link(struct pipeline *pipeline, struct rule *rule)

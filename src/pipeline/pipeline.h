@@ -33,6 +33,7 @@ struct rule_dependent; /* src/flows/deps.h */
 struct rule_use;       /* rule_use.h */
 struct group;
 struct group_table;
+struct meter_table;
 
 struct rule {
     /* What was asked for. */
@@ -124,6 +125,9 @@ void pipeline_destroy(struct pipeline *pipeline);
 
 /* Its groups: group.h. A flow_mod that names one that does not exist is refused. */
 struct group_table *pipeline_groups(const struct pipeline *pipeline);
+/* Its meters, meter.h: NULL before this, and every rule with one is refused. */
+void pipeline_set_meters(struct pipeline *pipeline, struct meter_table *meters); /* takes them over */
+struct meter_table *pipeline_meters(const struct pipeline *pipeline);
 
 /* Applies one flow_mod at once. Returns 0 or an enum of_error; on error nothing was changed. */
 int pipeline_flow_mod(struct pipeline *pipeline, const struct flow_mod *fm);

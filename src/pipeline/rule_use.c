@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "src/pipeline/group.h"
+#include "src/pipeline/meter.h"
 #include "src/pipeline/table.h"
 
 static struct act_list nested(const struct act *act)
@@ -32,6 +33,11 @@ static struct rule_uses *used_by(const struct pipeline *pipeline, const struct a
 
         return group == NULL ? NULL : &group->users;
     }
+    if (act->type == ACT_METER && pipeline->meters != NULL) {
+        struct meter_entry *meter = meter_table_find(pipeline->meters, act_u32_of(act));
+
+        return meter == NULL ? NULL : &meter->users;
+    }
     return NULL;
 }
 
@@ -46,6 +52,8 @@ int rule_uses_check(const struct pipeline *pipeline, const struct act_list *acts
             error = rule_uses_check(pipeline, &inner);
         } else if (act->type == ACT_GROUP && used_by(pipeline, act) == NULL) {
             error = OFPERR_BAC_BAD_OUT_GROUP;
+        } else if (act->type == ACT_METER && used_by(pipeline, act) == NULL) {
+            error = OFPERR_MMFC_INVALID_METER;
         }
         if (error != 0)
             return error;

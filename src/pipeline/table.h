@@ -36,6 +36,7 @@ enum change_phase { CHANGE_NONE, CHANGE_OPEN, CHANGE_COMMITTING };
 struct pipeline {
     struct pipeline_observer observer;
     struct group_table *groups;
+    struct meter_table *meters; /* NULL: none can be made */
     uint64_t version;
     struct classifier *tables[PIPELINE_TABLES]; /* NULL until it has a rule */
     struct table_info info[PIPELINE_TABLES];

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "src/pipeline/meter.h"
 #include "src/pipeline/xlate_ctx.h"
 
 #define U32(act) (((const struct act_u32 *)(act))->value)
@@ -86,6 +87,17 @@ static void resubmit(struct xlate_ctx *ctx, const struct act_resubmit *a, bool l
 {
     xlate_table(ctx, a->table == 255 ? ctx->table_id : a->table,
                 a->in_port == OFPORT_IN_PORT ? ctx->flow.in_port : a->in_port, last);
+}
+
+static void meter(struct xlate_ctx *ctx, uint32_t id)
+{
+    const struct meter_entry *entry = meter_table_find(pipeline_meters(ctx->bridge->pipeline), id);
+
+    /* Packets count whether or not anything sends them on. */
+    if (entry)
+        xlate_emit(ctx, OP_METER, entry->index);
+    else
+        xlate_note(ctx, " >> no such meter");
 }
 
 static void do_act(struct xlate_ctx *ctx, const struct act *act, bool last)
@@ -190,6 +202,8 @@ static void do_act(struct xlate_ctx *ctx, const struct act *act, bool last)
         xlate_group(ctx, act, last);
         break;
     case ACT_METER:
+        meter(ctx, act_u32_of(act));
+        break;
     case ACT_PUSH_PBB:
     case ACT_POP_PBB:
     case ACT_COPY_TTL_OUT:

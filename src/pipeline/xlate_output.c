@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "src/flows/punt.h"
+#include "src/pipeline/meter.h"
 #include "src/pipeline/xlate_ctx.h"
 
 bool xlate_port_sends(const struct bridge_port *bp)
@@ -54,6 +55,23 @@ static bool is_table_miss(const struct rule *rule)
     return memcmp(&match.mask, &none, sizeof none) == 0;
 }
 
+/* Through the meter for what goes to controllers, if there is one (OpenFlow 1.3.5, 7.3.4.5: OFPM_CONTROLLER). */
+static void send_punt(struct xlate_ctx *ctx, uint32_t id)
+{
+    const struct meter_table *meters = pipeline_meters(ctx->bridge->pipeline);
+    const struct meter_entry *meter = meters ? meter_table_find(meters, OFMETER_CONTROLLER) : NULL;
+    struct xlate_clone clone;
+
+    if (!meter) {
+        xlate_emit(ctx, OP_PUNT, id);
+        return;
+    }
+    xlate_clone_begin(ctx, &clone);
+    xlate_emit(ctx, OP_METER, meter->index);
+    xlate_emit(ctx, OP_PUNT, id);
+    xlate_clone_end(ctx, &clone);
+}
+
 void xlate_controller(struct xlate_ctx *ctx, uint8_t reason, uint16_t controller_id, uint16_t max_len)
 {
     struct punt punt;
@@ -74,7 +92,7 @@ void xlate_controller(struct xlate_ctx *ctx, uint8_t reason, uint16_t controller
         xlate_note(ctx, " >> too many different packet-ins are in use, not sent");
         return;
     }
-    xlate_emit(ctx, OP_PUNT, id);
+    send_punt(ctx, id);
 }
 
 static void output_controller(struct xlate_ctx *ctx, uint16_t max_len)

@@ -5,6 +5,7 @@
 #include <cmocka.h>
 #include <stdlib.h>
 
+#include "pmd/meter.h"
 #include "tests/unit/eal.h"
 #include "tests/unit/packets.h"
 
@@ -288,12 +289,58 @@ static void meters_pass_or_drop(void **state)
     ADD(OP_METER, 1);
     ADD(OP_OUTPUT, 2);
     run(packet_new(pool, FRAME_TCP));
-    events.meter_passes = false;
+    events.verdict = METER_DROP;
     run(packet_new(pool, FRAME_TCP));
     assert_int_equal(events.n_metered, 2);
     assert_int_equal(events.n, 2);
     assert_event(0, EVENT_OUTPUT, 2);
     assert_event(1, EVENT_DROP, DROP_METER);
+}
+
+/* AF11 becomes AF12 and AF13, and stays there; code points without drop precedence stay (OpenFlow 1.3.5, 7.3.4.5). */
+static void meters_remark(void **state)
+{
+    static const struct {
+        uint8_t tos, levels, expected;
+    } cases[] = {{0x28, 1, 0x30}, {0x28, 2, 0x38}, {0x29, 3, 0x39}, {0x38, 1, 0x38}, {0x88, 1, 0x90},
+                 {0x00, 1, 0x00}, {0xb8, 1, 0xb8}, {0x20, 1, 0x20}, {0xc0, 1, 0xc0}};
+
+    ADD(OP_METER, 1);
+    ADD(OP_OUTPUT, 2);
+    for (size_t i = 0; i < RTE_DIM(cases); i++) {
+        struct rte_mbuf *m = packet_new(pool, FRAME_TCP);
+
+        ((struct rte_ipv4_hdr *)(rte_pktmbuf_mtod(m, uint8_t *) + 14))->type_of_service = cases[i].tos;
+        events.verdict = cases[i].levels;
+        run(m);
+        assert_event(i, EVENT_OUTPUT, 2);
+        m = events.list[i].m;
+        assert_int_equal(rte_pktmbuf_mtod(m, uint8_t *)[15], cases[i].expected);
+    }
+}
+
+/* What a clone does is not seen behind it; a clone that ends the program has the packet itself. */
+static void clones_work_on_copies(void **state)
+{
+    struct rte_mbuf *m = packet_new(pool, FRAME_TCP);
+
+    program_builder_add(&builder, OP_CLONE, sizeof(struct program_op), NULL, 0);
+    const uint32_t clone = builder.len - sizeof(struct program_op);
+    add_new_mac();
+    ADD(OP_OUTPUT, 1);
+    ((struct program_op *)(builder.ops + clone))->arg = builder.len - clone - sizeof(struct program_op);
+    ADD(OP_OUTPUT, 2);
+    program_builder_add(&builder, OP_CLONE, 2 * sizeof(struct program_op), NULL, 0);
+    ADD(OP_OUTPUT, 3);
+    ADD(OP_RECIRC, 7);
+    run(m);
+    assert_int_equal(events.n, 4);
+    assert_event(0, EVENT_OUTPUT, 1);
+    assert_event(1, EVENT_OUTPUT, 2);
+    assert_event(2, EVENT_OUTPUT, 3);
+    assert_event(3, EVENT_RECIRC, 7);
+    assert_memory_not_equal(rte_pktmbuf_mtod(events.list[0].m, void *), rte_pktmbuf_mtod(m, void *), 12);
+    assert_ptr_equal(events.list[3].m, m);
 }
 
 /* A meter may remark the packet: what went out before it is not shared with it. */
@@ -347,6 +394,8 @@ int main(void)
         TEST(a_clone_is_not_changed),
         TEST(an_empty_pool_drops),
         TEST(meters_pass_or_drop),
+        TEST(meters_remark),
+        TEST(clones_work_on_copies),
         TEST(a_meter_counts_as_a_change),
         TEST(packets_keep_their_order),
     };

@@ -281,7 +281,7 @@ struct events {
         struct rte_mbuf *m;
     } list[4096];
     unsigned n, n_metered;
-    bool meter_passes;
+    uint8_t verdict; /* of meters */
 };
 
 static inline void event_add(void *arg, enum event_type type, uint32_t value, struct rte_mbuf *m, uint16_t full_len)
@@ -305,11 +305,12 @@ static inline void event_recirc(void *arg, uint32_t recirc_id, struct rte_mbuf *
     event_add(arg, EVENT_RECIRC, recirc_id, m, 0);
 }
 
-static inline bool event_meter(void *arg, uint32_t meter, struct rte_mbuf *m)
+static inline void event_meter(void *arg, uint32_t meter, struct rte_mbuf *const *m, unsigned n, uint8_t *verdicts)
 {
     struct events *events = arg;
-    events->n_metered++;
-    return events->meter_passes;
+    events->n_metered += n;
+    for (unsigned i = 0; i < n; i++)
+        verdicts[i] = events->verdict;
 }
 
 static inline void event_drop(void *arg, enum drop_reason reason, struct rte_mbuf *m)
@@ -327,7 +328,7 @@ static inline void events_init(struct events *events, struct rte_mempool *pool)
                                         .meter = event_meter,
                                         .drop = event_drop};
     events->n = events->n_metered = 0;
-    events->meter_passes = true;
+    events->verdict = 0;
 }
 
 /* Frees the packets and forgets them. */

@@ -1,0 +1,166 @@
+#include "pmd/meter.h"
+
+#include <rte_common.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Times of a meter: parts of a TSC cycle since it was made. 2^58 cycles are years. */
+#define TIME_SHIFT 6
+/* Of the time that a byte takes: there are rates at which it is less than a part of a cycle. */
+#define BYTE_SHIFT 20
+#define BATCH 64 /* packets; bits of a word */
+
+struct band {
+    uint64_t packet_time; /* that a packet takes at this rate; 0: it is the bytes that count */
+    uint64_t byte_time;   /* << BYTE_SHIFT */
+    uint64_t burst_time;  /* to fill the bucket */
+    uint8_t verdict;
+};
+
+struct thread_counts {
+    struct meter_counts counts;
+} __rte_cache_aligned;
+
+struct meter {
+    unsigned n_bands, n_threads;
+    uint64_t start; /* TSC */
+    struct band bands[METER_BANDS_MAX];
+    uint8_t by_rate[METER_BANDS_MAX]; /* the highest first */
+    /* When each band's bucket will be full. Written by all threads. */
+    uint64_t full_at[METER_BANDS_MAX] __rte_cache_aligned;
+    struct thread_counts threads[];
+};
+
+static void band_init(struct band *band, const struct meter_config *config, const struct meter_band *from, uint64_t hz)
+{
+    __uint128_t second = (__uint128_t)hz << TIME_SHIFT;
+    uint64_t rate = from->rate ? from->rate : 1;
+
+    band->verdict = from->type == METER_DROP_BAND ? METER_DROP : RTE_MIN(from->prec_level, 3);
+    if (config->packets)
+        band->packet_time = RTE_MAX((uint64_t)(second / rate), UINT64_C(1));
+    else
+        band->byte_time = RTE_MAX((uint64_t)((second * 8 << BYTE_SHIFT) / (rate * 1000)), UINT64_C(1));
+    if (from->burst)
+        band->burst_time = (uint64_t)(second * from->burst / rate);
+    else
+        band->burst_time = (uint64_t)(second * METER_BURST_MS / 1000);
+    band->burst_time = RTE_MAX(band->burst_time, UINT64_C(1));
+}
+
+static void sort_by_rate(struct meter *meter, const struct meter_config *config)
+{
+    for (unsigned i = 0; i < meter->n_bands; i++) {
+        unsigned at = i;
+
+        for (; at > 0 && config->bands[meter->by_rate[at - 1]].rate < config->bands[i].rate; at--)
+            meter->by_rate[at] = meter->by_rate[at - 1];
+        meter->by_rate[at] = (uint8_t)i;
+    }
+}
+
+struct meter *meter_create(const struct meter_config *config, unsigned n_threads, uint64_t tsc_hz, uint64_t now)
+{
+    size_t size = sizeof(struct meter) + n_threads * sizeof(struct thread_counts);
+    struct meter *meter = aligned_alloc(RTE_CACHE_LINE_SIZE, size);
+
+    if (meter == NULL)
+        return NULL;
+    memset(meter, 0, size);
+    meter->n_bands = RTE_MIN(config->n_bands, (unsigned)METER_BANDS_MAX);
+    meter->n_threads = n_threads;
+    meter->start = now;
+    for (unsigned i = 0; i < meter->n_bands; i++)
+        band_init(&meter->bands[i], config, &config->bands[i], tsc_hz);
+    sort_by_rate(meter, config);
+    return meter;
+}
+
+static uint64_t time_of(const struct band *band, uint32_t bytes)
+{
+    if (band->packet_time != 0)
+        return band->packet_time;
+    return (uint64_t)((__uint128_t)band->byte_time * bytes >> BYTE_SHIFT);
+}
+
+/* Returns the packets that exceed the band. A packet is in bounds if the bucket is not empty, whatever its length: so
+ * the rate is kept for packets longer than the bucket, too. */
+static uint64_t band_run(struct meter *meter, unsigned b, uint64_t now, struct rte_mbuf *const *packets, unsigned n)
+{
+    const struct band *band = &meter->bands[b];
+    uint64_t before = __atomic_load_n(&meter->full_at[b], __ATOMIC_RELAXED), full_at, exceed;
+
+    do {
+        uint64_t start = RTE_MAX(before, now);
+
+        full_at = start;
+        exceed = 0;
+        for (unsigned i = 0; i < n; i++) {
+            if (full_at - now < band->burst_time)
+                full_at += time_of(band, packets[i]->pkt_len);
+            else
+                exceed |= UINT64_C(1) << i;
+        }
+        if (full_at == start)
+            break;
+    } while (
+        !__atomic_compare_exchange_n(&meter->full_at[b], &before, full_at, true, __ATOMIC_RELAXED, __ATOMIC_RELAXED));
+    return exceed;
+}
+
+#define ADD(counter, n) __atomic_store_n(&(counter), (counter) + (n), __ATOMIC_RELAXED)
+
+static void batch_run(struct meter *meter, struct meter_counts *counts, uint64_t now, struct rte_mbuf *const *packets,
+                      unsigned n, uint8_t *verdicts)
+{
+    uint64_t decided = 0, bytes = 0;
+
+    for (unsigned i = 0; i < n; i++) {
+        bytes += packets[i]->pkt_len;
+        verdicts[i] = METER_PASS;
+    }
+    ADD(counts->packets, n);
+    ADD(counts->bytes, bytes);
+    /* OpenFlow 1.3.5, 5.7.1: of the bands that are exceeded the one with the highest rate applies. */
+    for (unsigned r = 0; r < meter->n_bands; r++) {
+        unsigned b = meter->by_rate[r], applied = 0;
+        uint64_t exceed = band_run(meter, b, now, packets, n) & ~decided;
+
+        if (exceed == 0)
+            continue;
+        decided |= exceed;
+        bytes = 0;
+        for (; exceed != 0; exceed &= exceed - 1) {
+            unsigned i = (unsigned)__builtin_ctzll(exceed);
+
+            verdicts[i] = meter->bands[b].verdict;
+            bytes += packets[i]->pkt_len;
+            applied++;
+        }
+        ADD(counts->band_packets[b], applied);
+        ADD(counts->band_bytes[b], bytes);
+    }
+}
+
+void meter_run(struct meter *meter, unsigned thread, uint64_t now, struct rte_mbuf *const *packets, unsigned n,
+               uint8_t *verdicts)
+{
+    /* Clocks of cores may differ a little. */
+    now = now > meter->start ? (now - meter->start) << TIME_SHIFT : 0;
+    for (unsigned i = 0; i < n; i += BATCH)
+        batch_run(meter, &meter->threads[thread].counts, now, packets + i, RTE_MIN(n - i, (unsigned)BATCH),
+                  verdicts + i);
+}
+
+void meter_sum(const struct meter *meter, struct meter_counts *counts)
+{
+    uint64_t *sum = (uint64_t *)counts;
+
+    memset(counts, 0, sizeof *counts);
+    for (unsigned t = 0; t < meter->n_threads; t++) {
+        const uint64_t *from = (const uint64_t *)&meter->threads[t].counts;
+
+        for (unsigned i = 0; i < sizeof *counts / sizeof *sum; i++)
+            sum[i] += __atomic_load_n(&from[i], __ATOMIC_RELAXED);
+    }
+}

@@ -1,0 +1,60 @@
+/* The meters of one bridge (OpenFlow 1.3.5, 5.7 and 6.8); the measuring is the datapath's (pmd/meter.h). Control thread
+ * only.
+ */
+#ifndef SRC_PIPELINE_METER_H
+#define SRC_PIPELINE_METER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include "pmd/datapath.h"
+#include "src/pipeline/rule_use.h"
+
+#define OFMETER_MAX 0xffff0000u
+#define OFMETER_CONTROLLER 0xfffffffeu /* what is sent to controllers goes through it, if it is there */
+#define OFMETER_ALL 0xffffffffu
+
+#define METER_KBPS 0x1
+#define METER_PKTPS 0x2
+#define METER_BURST 0x4
+#define METER_STATS 0x8
+
+enum meter_command { METER_ADD, METER_MODIFY, METER_DELETE, METER_COMMAND_BAD = 0xff };
+
+struct meter_mod {
+    enum meter_command command;
+    uint16_t flags; /* METER_* */
+    uint32_t meter_id;
+    unsigned n_bands; /* may be more than there is room for */
+    struct meter_band bands[METER_BANDS_MAX];
+};
+
+/* A meter of the table. */
+struct meter_entry {
+    uint32_t id;
+    uint32_t index; /* the datapath's */
+    uint16_t flags;
+    unsigned n_bands;
+    struct meter_band bands[METER_BANDS_MAX]; /* as they were asked for */
+    struct rule_uses users;
+    uint64_t created_ms;
+    struct meter_entry *hash_next;
+    TAILQ_ENTRY(meter_entry) node;
+};
+
+struct meter_table;
+struct pipeline;
+
+struct meter_table *meter_table_create(struct pipeline *pipeline, struct datapath *dp);
+void meter_table_destroy(struct meter_table *table);
+
+/* Returns 0 or an enum of_error; on error nothing was changed. Not while a bundle is open. */
+int meter_table_mod(struct meter_table *table, const struct meter_mod *mod);
+struct meter_entry *meter_table_find(const struct meter_table *table, uint32_t meter_id); /* NULL: none */
+/* In the order of their addition. */
+struct meter_entry *meter_table_first(const struct meter_table *table);
+struct meter_entry *meter_table_next(const struct meter_entry *meter);
+void meter_table_counts(const struct meter_table *table, const struct meter_entry *meter, struct meter_counts *counts);
+
+#endif

@@ -1,0 +1,73 @@
+#!/bin/bash
+# Meters by ovs-ofctl over OpenFlow 1.3: rates in packets and bits, DSCP remarking, statistics, errors.
+# timeout: 120
+. "$(dirname "$0")/lib/harness.sh"
+
+host_make h1 10.0.0.1/24 02:00:00:00:00:01
+host_make h2 10.0.0.2/24 02:00:00:00:00:02
+sluice_config '"fail_mode": "secure"' "$(port_json p1 1 h1)" "$(port_json p2 2 h2)"
+start_sluice
+export OF=OpenFlow13
+
+# flood SECONDS PPS LENGTH TOS: prints how many of the packets came out at h2, and how many of them with another TOS
+flood() { TEST_ID=$TEST_ID "$PYTHON" "$TEST_LIB/flood.py" h1 h2 "$@"; }
+# assert_within GOT WANTED PERCENT WHAT
+assert_within() {
+    awk -v got="$1" -v wanted="$2" -v percent="$3" 'BEGIN { exit !(got >= wanted * (1 - percent / 100) && got <= wanted * (1 + percent / 100)) }' ||
+        fail "$4: $1 instead of $2 within $3 %"
+}
+meters() { ofctl dump-meters | sed 1d; }
+meter_stats() { ofctl meter-stats "meter=$1"; }
+
+step "a meter is described as it was added"
+ofctl add-meter 'meter=1,pktps,burst,stats,band=type=drop,rate=500,burst_size=50'
+assert_contains "$(meters)" 'meter=1 pktps burst stats bands=' 'type=drop rate=500 burst_size=50'
+assert_contains "$(ofctl meter-features)" 'max_bands:8' 'drop dscp_remark' 'kbps pktps burst stats'
+
+step "packets per second: what is above the rate is dropped and counted"
+ofctl add-flow in_port=1,actions=meter:1,output:2
+read -r got _ <<<"$(flood 4 2000 100 0)"
+assert_within "$got" 2050 4 "packets at 500/s in 4 s, burst 50"
+out=$(meter_stats 1)
+assert_contains "$out" 'flow_count:1' 'packet_in_count:8000' 'byte_in_count:800000'
+dropped=$(sed -n 's/.*0: *packet_count:\([0-9]*\).*/\1/p' <<<"$out")
+[ $((got + dropped)) = 8000 ] || fail "$got passed and $dropped dropped are not 8000: $out"
+assert_matches "$(ctl drops)" 'meter'
+
+step "below the rate nothing is dropped"
+read -r got _ <<<"$(flood 1 300 100 0)"
+assert_eq "$got" 300 "packets below the rate"
+
+step "kbit per second, changed while it is in use"
+ofctl mod-meter 'meter=1,kbps,burst,stats,band=type=drop,rate=2000,burst_size=100'
+read -r got _ <<<"$(flood 4 1000 1000 0)"
+assert_within "$got" 1012 4 "packets of 1000 bytes at 2 Mbit/s in 4 s"
+
+step "a DSCP band raises the drop precedence, a drop band above it drops"
+ofctl add-meter 'meter=2,pktps,burst,stats,band=type=dscp_remark,rate=200,burst_size=20,prec_level=1,type=drop,rate=400,burst_size=40'
+ofctl mod-flows in_port=1,actions=meter:2,output:2
+read -r got remarked <<<"$(flood 4 1000 100 40)" # AF11
+assert_within "$got" 1640 4 "packets of both bands"
+assert_within "$remarked" 820 6 "remarked packets"
+assert_contains "$(meter_stats 2)" 'flow_count:1' 'packet_in_count:4000'
+read -r got remarked <<<"$(flood 1 1000 100 0)" # no drop precedence: not changed
+assert_eq "$remarked" 0 "remarked packets without drop precedence"
+
+step "errors: codes of OFPET_METER_MOD_FAILED"
+assert_fails ofctl add-meter 'meter=1,pktps,band=type=drop,rate=5'
+assert_contains "$OUTPUT" OFPMMFC_METER_EXISTS
+assert_fails ofctl mod-meter 'meter=9,pktps,band=type=drop,rate=5'
+assert_contains "$OUTPUT" OFPMMFC_UNKNOWN_METER
+assert_fails ofctl add-flow priority=1,actions=meter:9,output:2
+assert_contains "$OUTPUT" OFPMMFC_INVALID_METER
+assert_fails ofctl meter-stats meter=9
+assert_contains "$OUTPUT" OFPMMFC_UNKNOWN_METER
+
+step "a deleted meter takes its rules along"
+ofctl add-flow in_port=2,actions=output:1
+ofctl del-meter meter=2
+assert_matches "$(ofctl dump-aggregate)" 'flow_count=1$'
+ofctl del-meters
+assert_eq "$(meters)" ""
+
+stop_sluice
