@@ -172,6 +172,7 @@ struct pmd_stats {
     uint64_t tx_packets, tx_batches;
     uint64_t groups;       /* programs run; rx_packets / groups = packets a run */
     uint64_t longest_turn; /* TSC cycles of the longest turn of the loop since the last clear */
+    uint64_t preempted;    /* times the kernel gave the core to something else: what it took counts as cycles here */
     uint32_t emc_capacity, emc_used;
     uint32_t n_rxqs;
 };

@@ -1,4 +1,6 @@
 /* What the threads counted, summed for the control thread. */
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "pmd/poll_thread.h"
@@ -32,6 +34,24 @@ static void counters_read(const struct poll_counters *from, struct poll_counters
         target[i] = COUNTED(source[i]);
 }
 
+/* How often the kernel took the core from the thread (proc(5), nonvoluntary_ctxt_switches). */
+static uint64_t preemptions(const struct poll_thread *thread)
+{
+    pid_t tid = __atomic_load_n(&thread->tid, __ATOMIC_RELAXED);
+    uint64_t n = 0;
+    char path[64], line[128];
+    snprintf(path, sizeof path, "/proc/self/task/%d/status", (int)tid);
+    FILE *file = tid ? fopen(path, "re") : NULL;
+
+    if (!file)
+        return 0;
+    while (fgets(line, sizeof line, file))
+        if (sscanf(line, "nonvoluntary_ctxt_switches: %" SCNu64, &n) == 1)
+            break;
+    fclose(file);
+    return n;
+}
+
 void datapath_pmd_stats(const struct datapath *dp, unsigned index, struct pmd_stats *stats)
 {
     const struct poll_thread *thread = dp->threads[index];
@@ -62,6 +82,7 @@ void datapath_pmd_stats(const struct datapath *dp, unsigned index, struct pmd_st
         .tx_batches = total.tx_batches,
         .groups = total.groups,
         .longest_turn = now.longest_turn,
+        .preempted = preemptions(thread) - thread->preempted_before,
         .emc_capacity = thread->emc.capacity,
         .emc_used = COUNTED(thread->emc.n_used),
         .n_rxqs = dp->poll_lists[index]->n,
@@ -74,6 +95,7 @@ void datapath_pmd_stats_clear(struct datapath *dp)
 {
     for (unsigned i = 0; i < dp->n_threads; i++) {
         counters_read(&dp->threads[i]->counters, &dp->cleared[i]);
+        dp->threads[i]->preempted_before = preemptions(dp->threads[i]);
         __atomic_store_n(&dp->threads[i]->clear_longest, dp->threads[i]->clear_longest + 1, __ATOMIC_RELAXED);
     }
 }

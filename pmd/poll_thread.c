@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <rte_ethdev.h>
+#include <rte_eal.h>
 #include <rte_pause.h>
 #include <sys/prctl.h>
 #include <time.h>
@@ -151,6 +152,7 @@ int poll_thread_main(void *arg)
     /* The kernel rounds sleeps up by 50 us otherwise. */
     if (may_sleep > 0)
         prctl(PR_SET_TIMERSLACK, 1000ul);
+    __atomic_store_n(&thread->tid, rte_gettid(), __ATOMIC_RELAXED);
     thread->now = thread->next_tick = thread->observe_at = rte_rdtsc();
     thread->published = thread->observed = RCU_FIRST_TOKEN;
     rcu_online(&thread->dp->rcu, thread->index, thread->published);

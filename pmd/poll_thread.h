@@ -130,6 +130,9 @@ struct poll_thread {
     uint32_t clear_longest; /* counts requests to forget the longest turn */
     uint32_t cleared;       /* the thread's answer */
 
+    uint64_t preempted_before; /* what preemptions() said at the last clear */
+
+    pid_t tid; /* 0: not running yet */
     struct hugemem memory, counters_memory, ports_memory;
 };
 

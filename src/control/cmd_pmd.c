@@ -57,6 +57,11 @@ static void show_thread(const struct sluice *sw, unsigned thread, struct control
                    st.misses, st.parked);
     control_printf(reply, "  packets a program run: %.2f; longest turn: %.1f us\n", ratio(st.rx_packets, st.groups),
                    turn_us);
+    if (st.preempted)
+        control_printf(reply,
+                       "  the kernel gave the core to something else %" PRIu64
+                       " times, which counts as cycles: keep other work away from it (isolcpus, taskset)\n",
+                       st.preempted);
     control_printf(reply, "  exact-match cache: %u of %u entries in use\n", st.emc_used, st.emc_capacity);
     control_printf(reply, "  cycles per packet by stage:");
     json_t *stages = json_object(), *out = json_object();
@@ -83,6 +88,7 @@ static void show_thread(const struct sluice *sw, unsigned thread, struct control
     PUT("tss_lookups", st.tss_lookups);
     PUT("misses", st.misses);
     PUT("parked", st.parked);
+    PUT("preempted", st.preempted);
     PUT("groups", st.groups);
     PUT("polls", st.polls);
     PUT("polls_busy", st.polls_busy);
