@@ -227,10 +227,11 @@ static struct port *probe_error(const struct port_params *params, int rc, char *
                               "DPDK has no driver for \"%s\": a virtual device is named after its driver with a number "
                               "(net_pcap0, net_af_packet1), a PCI device is written as 0000:3b:00.0",
                               params->devargs);
+        /* -1 is a driver's "no" and not EPERM, whatever strerror makes of it. */
         return port_error(
             error, error_size,
-            "DPDK could not create the device \"%s\" (%s): see what its driver logged, check its arguments",
-            params->devargs, rte_strerror(-rc));
+            "DPDK could not create the device \"%s\"%s%s: see what its driver logged, check its arguments",
+            params->devargs, rc == -1 ? "" : ": ", rc == -1 ? "" : rte_strerror(-rc));
     }
     snprintf(address, sizeof(address), "%04x:%02x:%02x.%u", domain, bus, device, function);
     if (!pci_driver(address, driver, sizeof(driver)))

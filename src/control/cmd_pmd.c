@@ -57,11 +57,8 @@ static void show_thread(const struct sluice *sw, unsigned thread, struct control
                    st.misses, st.parked);
     control_printf(reply, "  packets a program run: %.2f; longest turn: %.1f us\n", ratio(st.rx_packets, st.groups),
                    turn_us);
-    if (st.preempted)
-        control_printf(reply,
-                       "  the kernel gave the core to something else %" PRIu64
-                       " times, which counts as cycles: keep other work away from it (isolcpus, taskset)\n",
-                       st.preempted);
+    control_printf(reply, "  core taken away by the kernel: %" PRIu64 " times%s\n", st.preempted,
+                   st.preempted < 100 ? "" : " (which counts as cycles: keep other work off it, isolcpus or taskset)");
     control_printf(reply, "  exact-match cache: %u of %u entries in use\n", st.emc_used, st.emc_capacity);
     control_printf(reply, "  cycles per packet by stage:");
     json_t *stages = json_object(), *out = json_object();

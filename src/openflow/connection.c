@@ -87,8 +87,8 @@ static void note_activity(struct of_connection *conn)
     conn->active_ms = datapath_now_ms();
 }
 
-/* Reads on as long as there is room. Not by a high watermark: libevent calls the read callback again and again while the
- * input is above it, and does nothing else. */
+/* Reads on as long as there is room. Not by a high watermark: libevent calls the read callback again and again while
+ * the input is above it, and does nothing else. */
 static void pace_input(struct of_connection *conn)
 {
     bool reads = bufferevent_get_enabled(conn->bev) & EV_READ;
