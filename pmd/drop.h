@@ -11,7 +11,7 @@
 
 /* X(symbol, "name", "what happened and what to do about it") */
 #define DROP_REASONS(X)                                                                                                \
-    X(DROP_POLICY, "policy", "a flow without an output action matched: dropped as the rules say")                      \
+    X(DROP_POLICY, "policy", "a rule without an output action matched: dropped as the rules say")                      \
     X(DROP_MISS_RING_FULL, "miss_ring_full",                                                                           \
       "the ring to the control thread was full: more new flows than it resolves")                                      \
     X(DROP_MISS_PORT_QUOTA, "miss_port_quota", "this port already has its share of the miss ring in use")              \
@@ -32,7 +32,16 @@
     X(DROP_XLATE_ERROR, "xlate_error", "the pipeline could not process it (see the log)")                              \
     X(DROP_BRIDGE_UNKNOWN, "bridge_unknown", "received on a port that belongs to no bridge")                           \
     X(DROP_CONTROL_BACKLOG, "control_backlog", "the control thread had no room to return it")                          \
-    X(DROP_PACKET_IN_LIMIT, "packet_in_limit", "a packet for a controller, above its queue or rate limit")
+    X(DROP_PACKET_IN_LIMIT, "packet_in_limit", "a packet for a controller, above its queue or rate limit")             \
+    X(DROP_NO_CONTROLLER, "no_controller", "a packet for a controller, and none is connected that wants it")           \
+    X(DROP_NO_RULE, "no_rule", "no rule of a table matched, and there is no table-miss rule")                          \
+    X(DROP_INPUT_REFUSED, "input_refused", "a controller set its port to receive nothing, or fragments to be dropped") \
+    X(DROP_OUTPUT_DOWN, "output_down", "the rules send it to a port that a controller set down or not to forward")     \
+    X(DROP_OUTPUT_UNKNOWN, "output_unknown", "the rules send it to a port number that no port has")                    \
+    X(DROP_OUTPUT_INPUT, "output_input", "it would go out where it came in, which only the action IN_PORT does")       \
+    X(DROP_FLOOD_NOWHERE, "flood_nowhere", "to be flooded, but no other port takes it (down, NO_FLOOD, VLAN)")         \
+    X(DROP_NORMAL_VLAN, "normal_vlan", "NORMAL: the port does not take this VLAN; see its vlan_mode, tag, trunks")     \
+    X(DROP_NORMAL_RESERVED, "normal_reserved", "NORMAL: bridges do not forward to 01:80:c2:00:00:00 to :0f")
 
 enum drop_reason {
 #define X(symbol, name, doc) symbol,

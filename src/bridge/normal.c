@@ -101,6 +101,7 @@ static void flood(struct xlate_ctx *ctx, uint16_t vlan)
         if (changed)
             xlate_vlan_restore(ctx, &saved);
     }
+    xlate_why(ctx, DROP_FLOOD_NOWHERE);
 }
 
 static void learn(struct xlate_ctx *ctx, const struct bridge_port *in, uint16_t vlan)
@@ -159,10 +160,12 @@ void xlate_normal(struct xlate_ctx *ctx)
     vlan = classify(ctx, in, xlate_vlan_vid(ctx));
     if (vlan < 0) {
         xlate_note(ctx, " >> disallowed VLAN VID for this input port, dropping");
+        xlate_why(ctx, DROP_NORMAL_VLAN);
         return;
     }
     if (is_reserved(dst)) {
         xlate_note(ctx, " -> packet has reserved destination MAC, dropping");
+        xlate_why(ctx, DROP_NORMAL_RESERVED);
         return;
     }
     note_deps(ctx, (uint16_t)vlan);
@@ -179,6 +182,7 @@ void xlate_normal(struct xlate_ctx *ctx)
         flood(ctx, (uint16_t)vlan);
     } else if (bp->ofport == ctx->flow.in_port) {
         xlate_note(ctx, " -> learned port is input port, dropping");
+        xlate_why(ctx, DROP_OUTPUT_INPUT);
     } else {
         xlate_note(ctx, " -> forwarding to learned port");
         send(ctx, bp, (uint16_t)vlan);

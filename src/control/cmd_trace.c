@@ -160,8 +160,11 @@ static void cmd_trace(void *arg, int argc, const char *const *argv, struct contr
     char actions[4096] = "drop";
     if (program && !out->error)
         program_format(program, port_number, br, actions, sizeof actions);
+    bool dropped = !strncmp(actions, "drop", 4);
+    if (dropped)
+        actions[4] = '\0'; /* as OVS has it; the reason follows */
     control_printf(reply, "Datapath actions: %s\n", actions);
-    if (!strcmp(actions, "drop") || out->error)
+    if (dropped)
         control_printf(reply, "Drop reason: %s (%s)\n", drop_reason_name(out->drop_reason),
                        drop_reason_doc(out->drop_reason));
     if (program && program_unref(table, program))
@@ -170,6 +173,8 @@ static void cmd_trace(void *arg, int argc, const char *const *argv, struct contr
 
     reply->json = json_pack("{s:s,s:o,s:o,s:o,s:o,s:s}", "bridge", br->name, "flow", flow_json, "tables", t.steps,
                             "final_flow", final_json, "megaflow", mega_json, "datapath_actions", actions);
+    if (dropped)
+        json_object_set_new(reply->json, "drop_reason", json_string(drop_reason_name(out->drop_reason)));
     xlate_out_free(out);
     free(out);
     free(in);

@@ -162,6 +162,9 @@ void of_server_packet_in(struct of_server *server, struct packet_in *pin)
         }
         send_packet_in(conn, &msg);
     }
+    if (!encoded)
+        datapath_count_drop(server->bridge->dp,
+                            pin->reason == OF_REASON_INVALID_TTL ? DROP_ACTION_TTL : DROP_NO_CONTROLLER, 1);
     rte_pktmbuf_free(pin->packet);
 }
 

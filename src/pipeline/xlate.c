@@ -78,6 +78,12 @@ void xlate_note(struct xlate_ctx *ctx, const char *format, ...)
     ctx->in->trace->note(ctx->in->trace->arg, ctx->trace_depth, text);
 }
 
+void xlate_why(struct xlate_ctx *ctx, enum drop_reason reason)
+{
+    if (ctx->out->drop_reason == DROP_POLICY)
+        ctx->out->drop_reason = reason;
+}
+
 void xlate_fail(struct xlate_ctx *ctx, enum drop_reason reason, const char *text)
 {
     xlate_note(ctx, " >>>> %s <<<<", text);
@@ -159,6 +165,7 @@ void xlate_table(struct xlate_ctx *ctx, uint8_t table_id, uint32_t in_port, bool
         ctx->cookie = rule ? rule->cookie : UINT64_MAX;
         ctx->goto_table = -1;
         if (!rule) {
+            xlate_why(ctx, DROP_NO_RULE);
             if (first)
                 table_miss(ctx);
             else if (ctx->in->trace)
@@ -187,12 +194,14 @@ static bool refused(struct xlate_ctx *ctx)
 
     if (bp && bp->config & (PORT_CONFIG_DOWN | PORT_CONFIG_NO_RECV)) {
         xlate_note(ctx, " >> the port is configured to receive nothing");
+        xlate_why(ctx, DROP_INPUT_REFUSED);
         return true;
     }
     if (ctx->bridge->frag_mode == 1 /* OFPC_FRAG_DROP */) {
         XLATE_CONSULT(ctx, ip_frag, IP_FRAG_ANY);
         if (ctx->flow.pkt.ip_frag & IP_FRAG_ANY) {
             xlate_note(ctx, " >> fragments are dropped");
+            xlate_why(ctx, DROP_INPUT_REFUSED);
             return true;
         }
     }

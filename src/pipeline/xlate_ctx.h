@@ -81,6 +81,8 @@ struct xlate_ctx {
 void xlate_table(struct xlate_ctx *ctx, uint8_t table_id, uint32_t in_port, bool last);
 /* Stops; the packet is dropped under `reason`, whatever was decided before. */
 void xlate_fail(struct xlate_ctx *ctx, enum drop_reason reason, const char *text);
+/* Why the packet is dropped, if nothing else sends it anywhere: the first reason given counts. */
+void xlate_why(struct xlate_ctx *ctx, enum drop_reason reason);
 /* For trace; printf. The text brings its " -> " or " >> ". */
 void xlate_note(struct xlate_ctx *ctx, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

@@ -13,10 +13,12 @@ bool xlate_port_sends(const struct bridge_port *bp)
 void xlate_output_port(struct xlate_ctx *ctx, const struct bridge_port *bp)
 {
     ctx->out->deps.used_ports = true;
-    if (xlate_port_sends(bp))
+    if (xlate_port_sends(bp)) {
         xlate_emit(ctx, OP_OUTPUT, bp->port->index);
-    else
+    } else {
         xlate_note(ctx, " >> %s does not take packets", bp->name);
+        xlate_why(ctx, DROP_OUTPUT_DOWN);
+    }
 }
 
 /* OFPP_ALL and OFPP_FLOOD: every port but the one it came in on. */
@@ -29,6 +31,7 @@ static void output_many(struct xlate_ctx *ctx, uint32_t unwanted_config)
         if (bp->ofport != ctx->flow.in_port && !(bp->config & unwanted_config) && xlate_port_sends(bp))
             xlate_emit(ctx, OP_OUTPUT, bp->port->index);
     }
+    xlate_why(ctx, DROP_FLOOD_NOWHERE);
 }
 
 static void output_one(struct xlate_ctx *ctx, uint32_t ofport)
@@ -37,10 +40,12 @@ static void output_one(struct xlate_ctx *ctx, uint32_t ofport)
 
     ctx->out->deps.used_ports = true;
     bp = bridge_port_by_ofport(ctx->bridge, ofport);
-    if (bp)
+    if (bp) {
         xlate_output_port(ctx, bp);
-    else
+    } else {
         xlate_note(ctx, " >> Nonexistent output port");
+        xlate_why(ctx, DROP_OUTPUT_UNKNOWN);
+    }
 }
 
 /* The table-miss flow entry (OpenFlow 1.3.5, 5.4): matches everything at priority 0. */
@@ -142,10 +147,12 @@ void xlate_output(struct xlate_ctx *ctx, uint32_t ofport, uint16_t max_len, bool
     case OFPORT_UNSET:
         break;
     default:
-        if (ofport == ctx->flow.in_port)
+        if (ofport == ctx->flow.in_port) {
             xlate_note(ctx, " >> skipping output to input port");
-        else
+            xlate_why(ctx, DROP_OUTPUT_INPUT);
+        } else {
             output_one(ctx, ofport);
+        }
         break;
     }
 }

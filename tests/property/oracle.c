@@ -103,7 +103,7 @@ static void normal(struct oracle *o)
     struct oracle_mac *entry;
 
     if (in) {
-        if (in->vlan_mode == VLAN_MODE_ACCESS && vid != 0 && vid != in->tag)
+        if (in->vlan_mode == VLAN_MODE_ACCESS && vid != 0)
             return;
         if (in->vlan_mode != VLAN_MODE_TRUNK && vid == 0)
             vlan = in->tag;

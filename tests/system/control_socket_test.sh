@@ -65,6 +65,22 @@ if ! is_ovs; then
     ctl flows >/dev/null
     appctl ports >/dev/null
 
+    step "a packet that ends is counted under what ended it, and the trace names the same reason"
+    ended() { # REASON FLOW ACTIONS: what a packet of that flow comes to
+        ofctl add-flow "priority=100,in_port=2,udp,$2,actions=$3"
+        packets h2 "Ether(src='02:00:00:00:00:02',dst='02:00:00:00:00:01')/IP(src='10.0.0.2',dst='10.0.0.1',ttl=1)/UDP(dport=${2#*=})/Raw(b'ended-for-a-reason')" 5 h1=none
+        assert_matches "$(ctl drops)" "^$1 +5 "
+    }
+    ended action_ttl tp_dst=1001 dec_ttl,output:1
+    ended no_controller tp_dst=1002 CONTROLLER
+    ended output_unknown tp_dst=1003 output:77
+    ended output_input tp_dst=1004 output:2
+    ended no_rule tp_dst=1005 'resubmit(,7)'
+    ended xlate_loop tp_dst=1006 'resubmit(,0)'
+    for reason in output_unknown:1003 output_input:1004 no_rule:1005 xlate_loop:1006; do
+        assert_matches "$(ctl ofproto/trace br0 "in_port=2,udp,tp_dst=${reason#*:}")" "^Drop reason: ${reason%:*} "
+    done
+
     step "JSON of every command parses and says the same"
     for command in ports bridges pmd drops 'drops all' caches flows dpctl/dump-flows fdb/show list-commands version 'ofproto/trace br0 in_port=2'; do
         # shellcheck disable=SC2086

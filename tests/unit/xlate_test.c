@@ -48,6 +48,8 @@ static void format_out(const struct flow *flow)
     struct program *program = program_intern(table, &out.program);
 
     program_format(program, NULL, NULL, program_text, sizeof program_text);
+    if (!strncmp(program_text, "drop(", 5))
+        program_text[4] = '\0'; /* tests look at out.drop_reason */
     assert_true(program_unref(table, program));
     free(program);
     program_table_destroy(table);
@@ -88,7 +90,7 @@ static void outputs(void **state)
     EXPECT("in_port=3", "1,2");
     EXPECT("in_port=4", "2,3");
     EXPECT("in_port=5", "drop");
-    assert_int_equal(out.drop_reason, DROP_POLICY);
+    assert_int_equal(out.drop_reason, DROP_OUTPUT_UNKNOWN); /* there is no LOCAL port */
     bridge_port_set_config(bridge_port_by_ofport(bed.bridge, 1), PORT_CONFIG_NO_RECV, PORT_CONFIG_NO_RECV);
     EXPECT("in_port=1", "drop");
 }
@@ -115,7 +117,7 @@ static void loops_end(void **state)
 {
     bed_add(&bed, "table=0,actions=output:2,resubmit(,1)");
     bed_add(&bed, "table=1,actions=resubmit(,0)");
-    EXPECT("in_port=1", "drop(xlate_loop)");
+    EXPECT("in_port=1", "drop");
     assert_true(out.error);
     assert_int_equal(out.drop_reason, DROP_XLATE_LOOP);
     bed_add(&bed, "table=0,in_port=3,actions=resubmit(,2),resubmit(,2),resubmit(,2)");
@@ -126,7 +128,7 @@ static void loops_end(void **state)
                  i + 1);
         bed_add(&bed, text);
     }
-    EXPECT("in_port=3", "drop(xlate_loop)");
+    EXPECT("in_port=3", "drop");
 }
 
 static void written_bits_are_not_consulted(void **state)
@@ -371,6 +373,40 @@ static void normal_knows_vlan_modes(void **state)
     EXPECT("in_port=2,ip,dl_vlan=7,dl_vlan_pcp=1,dl_dst=ff:ff:ff:ff:ff:ff", "4,pop_vlan,1,3,push_vlan(vid=7,pcp=1),5");
 }
 
+static void drops_have_reasons(void **state)
+{
+    struct bridge_port *access = bridge_port_by_ofport(bed.bridge, 4);
+
+#define EXPECT_DROP(packet, reason)                                                                                    \
+    do {                                                                                                               \
+        EXPECT(packet, "drop");                                                                                        \
+        assert_string_equal(drop_reason_name(out.drop_reason), reason);                                                \
+    } while (0)
+    EXPECT_DROP("in_port=1", "no_rule");
+    bed_add(&bed, "in_port=1,actions=drop");
+    bed_add(&bed, "in_port=1,ip,priority=39999,actions=goto_table:3");
+    bed_add(&bed, "in_port=1,arp,priority=40000,actions=output:1");
+    bed_add(&bed, "in_port=1,tcp,priority=40000,actions=output:77,output:1");
+    bed_add(&bed, "in_port=1,udp,priority=40000,actions=output:3");
+    bed_add(&bed, "in_port=2,actions=flood");
+    bed_add(&bed, "in_port=4,actions=NORMAL");
+    EXPECT_DROP("in_port=1,vlan_tci=0,dl_type=0x1234", "policy");
+    EXPECT_DROP("in_port=1,ip", "no_rule");
+    EXPECT_DROP("in_port=1,arp", "output_input");
+    EXPECT_DROP("in_port=1,tcp", "output_unknown");
+    bridge_port_set_config(bridge_port_by_ofport(bed.bridge, 3), PORT_CONFIG_DOWN, PORT_CONFIG_DOWN);
+    EXPECT_DROP("in_port=1,udp", "output_down");
+    EXPECT_DROP("in_port=3,udp", "input_refused");
+    access->vlan_mode = VLAN_MODE_ACCESS;
+    access->tag = 7;
+    EXPECT_DROP("in_port=4,dl_vlan=8", "normal_vlan");
+    EXPECT_DROP("in_port=4,vlan_tci=0,dl_dst=01:80:c2:00:00:00", "normal_reserved");
+    for (uint32_t i = 1; i <= 5; i++)
+        bridge_port_set_config(bridge_port_by_ofport(bed.bridge, i), PORT_CONFIG_NO_FLOOD, PORT_CONFIG_NO_FLOOD);
+    EXPECT_DROP("in_port=2", "flood_nowhere");
+    EXPECT_DROP("in_port=4,vlan_tci=0,dl_dst=ff:ff:ff:ff:ff:ff", "flood_nowhere");
+}
+
 static void packet_out_runs_its_actions(void **state)
 {
     struct xlate_in in = {.bridge = bed.bridge};
@@ -458,6 +494,7 @@ int main(void)
         TEST(mpls),
         TEST(normal_learns_and_forwards),
         TEST(normal_knows_vlan_modes),
+        TEST(drops_have_reasons),
         TEST(packet_out_runs_its_actions),
         TEST(trace_tells_the_way),
     };
