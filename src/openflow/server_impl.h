@@ -20,13 +20,13 @@ struct of_server {
     struct of_controllers controllers;
     struct of_connections connections;
     unsigned n_connections[OF_N_KINDS]; /* by enum of_connection_kind, closed ones until they are freed */
-    size_t bundle_bytes;    /* held by all bundles */
-    uint8_t *scratch;       /* 64 KB: the message being handled */
-    uint8_t *packet;        /* 64 KB: the packet of the packet-in being sent */
-    struct event *kick;     /* makes the loop turn again at once */
-    struct event *tick;     /* timeouts and probes */
-    uint64_t waiting_since; /* rte_rdtsc: a request waits for the datapath; 0 = none */
-    bool changed;           /* of_server_connections_changed was called */
+    size_t bundle_bytes;                /* held by all bundles */
+    uint8_t *scratch;                   /* 64 KB: the message being handled */
+    uint8_t *packet;                    /* 64 KB: the packet of the packet-in being sent */
+    struct event *kick;                 /* makes the loop turn again at once */
+    struct event *tick;                 /* timeouts and probes */
+    uint64_t waiting_since;             /* rte_rdtsc: a request waits for the datapath; 0 = none */
+    bool changed;                       /* of_server_connections_changed was called */
 
     /* Whose bundle commit is under way: flow_mods of all others wait. */
     struct of_connection *committing;

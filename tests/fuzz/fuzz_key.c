@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "pmd/key_inline.h"
+#include "pmd/meter.h"
 #include "tests/unit/eal.h"
 #include "tests/unit/packets.h"
 
