@@ -69,6 +69,7 @@ struct flows {
     struct mask_pool masks;
     struct mac_index macs;
     uint32_t evict_hand;
+    bool said_full; /* that megaflow_limit was reached, and there has been no room since */
     struct recent recent[RECENT];
     unsigned recent_next;
 

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "pmd/log.h"
 #include "src/flows/flows_internal.h"
 #include "src/flows/punt.h"
 
@@ -60,6 +61,20 @@ static void evict(struct flows *flows)
     if (oldest && now - oldest->used_ms >= EVICT_IDLE_MS) {
         megaflow_remove(flows, oldest);
         flows->stats.evicted++;
+    }
+}
+
+/* Told when it begins; again only after a tenth was free in between. */
+static void note_room(struct flows *flows, bool full)
+{
+    if (full && !flows->said_full) {
+        LOG_WARN(LOG_FLOWS,
+                 "there are %u megaflows, the limit: packets of further flows are forwarded one by one by the control "
+                 "thread, which is slow; raise pmd.megaflow_limit if the flows are real",
+                 flows->n_live);
+        flows->said_full = true;
+    } else if (!full && flows->n_live < flows->params.megaflow_limit / 10 * 9) {
+        flows->said_full = false;
     }
 }
 
@@ -154,10 +169,12 @@ static struct mf_record *add_or_find(struct flows *flows, struct bridge *bridge,
 
     *found = false;
     if (flows->n_live + flows->n_dying >= flows->params.megaflow_limit) {
+        note_room(flows, true);
         evict(flows);
         flows->stats.refused_limit++;
         return NULL;
     }
+    note_room(flows, false);
     record = megaflow_add(flows, bridge, program, &error);
     if (record) {
         remember(flows, record);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pmd/log.h"
 #include "src/pipeline/xlate_ctx.h"
 
 void xlate_out_init(struct xlate_out *out)
@@ -89,6 +90,9 @@ void xlate_fail(struct xlate_ctx *ctx, enum drop_reason reason, const char *text
     xlate_note(ctx, " >>>> %s <<<<", text);
     ctx->out->error = true;
     ctx->out->drop_reason = reason;
+    if (!ctx->in->trace)
+        LOG_WARN_RL(LOG_PIPELINE, "%s: table %u: %s: packets like it are dropped; ofproto/trace shows the way there",
+                    ctx->bridge->name, ctx->table_id, text);
     ctx->exit = true;
     ctx->no_set = true;
 }
