@@ -45,7 +45,7 @@ static void band_init(struct band *band, const struct meter_config *config, cons
         band->burst_time = (uint64_t)(second * from->burst / rate);
     else
         band->burst_time = (uint64_t)(second * METER_BURST_MS / 1000);
-    band->burst_time = RTE_MAX(band->burst_time, UINT64_C(1));
+    band->burst_time = RTE_MAX(band->burst_time, (uint64_t)(second * METER_BURST_LEAST_MS / 1000));
 }
 
 static void sort_by_rate(struct meter *meter, const struct meter_config *config)

@@ -22,6 +22,8 @@ struct meter_band {
     uint32_t burst;     /* kbit or packets; 0 = METER_BURST_MS of the rate */
 };
 #define METER_BURST_MS 50
+/* A bucket holds at least so much of the rate: a thread that does not run for a moment must not lose what is due. */
+#define METER_BURST_LEAST_MS 5
 
 struct meter_config {
     bool packets; /* counts packets, not bits */

@@ -154,6 +154,10 @@ static void run_groups(struct poll_thread *thread, unsigned n, bool mixed)
             tx_packet(thread, program->output, group->packets[0]);
             continue;
         }
+        if (mixed && program->kind == PROGRAM_OUTPUT) { /* wherever they come from */
+            tx_packets(thread, program->output, group->packets, group->n, group->longest);
+            continue;
+        }
         if (likely(!mixed)) {
             run(thread, program, group->packets, group->n, group->longest);
             continue;

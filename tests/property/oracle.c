@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "src/pipeline/group.h"
+
 #define PRESENT RTE_BE16(VLAN_TCI_PRESENT)
 
 static void acts_run(struct oracle *o, const struct act_list *list, int *next_table);
@@ -157,7 +159,7 @@ static void output(struct oracle *o, uint32_t ofport)
         }
         return;
     case OFPORT_CONTROLLER:
-        send_to(o, OFPORT_CONTROLLER, o->table_miss_rule ? 0 : 1);
+        send_to(o, OFPORT_CONTROLLER, o->in_group ? 4 : o->table_miss_rule ? 0 : 1);
         return;
     default:
         if (ofport != o->p.flow.in_port)
@@ -292,6 +294,47 @@ static void table_run(struct oracle *o, uint8_t table_id, uint32_t in_port)
     o->table_miss_rule = old_miss;
 }
 
+static void set_run(struct oracle *o, const struct act *const *set, unsigned n);
+
+/* Each bucket is a set of actions for a packet of its own. */
+static void group_run(struct oracle *o, uint32_t id)
+{
+    const struct oracle_group *group = &o->groups[id];
+
+    if (group->type == GROUP_SELECT)
+        o->selected = true;
+    for (unsigned i = 0; i < group->n_buckets && !o->selected; i++) {
+        const struct bridge_port *bp = bridge_port_by_ofport(o->bridge, group->watch_port[i]);
+        struct act_list list = act_buffer_list(&group->acts[i]);
+        struct {
+            struct oracle_packet p;
+            union field_value stack[64];
+            unsigned n_stack;
+            bool in_group;
+        } saved;
+        const struct act *set[16];
+        unsigned n = 0;
+
+        if (group->type == GROUP_FF && !(bp && bp->state & PORT_STATE_LIVE))
+            continue;
+        saved.p = o->p;
+        saved.n_stack = o->n_stack;
+        memcpy(saved.stack, o->stack, sizeof saved.stack);
+        saved.in_group = o->in_group;
+        ACT_FOR_EACH (act, &list)
+            set[n++] = act;
+        o->in_group = true;
+        set_run(o, set, n);
+        o->p = saved.p;
+        o->n_stack = saved.n_stack;
+        memcpy(o->stack, saved.stack, sizeof saved.stack);
+        o->in_group = saved.in_group;
+        o->exit = o->no_set = false;
+        if (group->type == GROUP_FF)
+            break;
+    }
+}
+
 static void act_run(struct oracle *o, const struct act *act, int *next_table)
 {
     uint32_t u32 = act->len >= sizeof(struct act_u32) ? ((const struct act_u32 *)act)->value : 0;
@@ -350,6 +393,9 @@ static void act_run(struct oracle *o, const struct act *act, int *next_table)
                   a->in_port == OFPORT_IN_PORT ? o->p.flow.in_port : a->in_port);
         break;
     }
+    case ACT_GROUP:
+        group_run(o, u32);
+        break;
     case ACT_EXIT:
         o->exit = true;
         break;
@@ -380,33 +426,33 @@ static void acts_run(struct oracle *o, const struct act_list *list, int *next_ta
 {
     ACT_FOR_EACH (act, list) {
         act_run(o, act, next_table);
-        if (o->exit || o->overflow)
+        if (o->exit || o->overflow || o->selected)
             return;
     }
 }
 
 /* OpenFlow 1.3.5, 5.10: of each kind the last one written, in this order; fields all of them. */
-static void action_set_run(struct oracle *o)
+static void set_run(struct oracle *o, const struct act *const *set, unsigned n)
 {
-    static const uint16_t order[] = {ACT_POP_VLAN, ACT_PUSH_VLAN, ACT_DEC_TTL, ACT_SET_FIELD, ACT_OUTPUT};
-    bool sends = false;
+    static const uint16_t order[] = {ACT_POP_VLAN, ACT_PUSH_VLAN, ACT_DEC_TTL, ACT_SET_FIELD, ACT_GROUP, ACT_OUTPUT};
+    bool outputs = false, groups = false;
     int next;
 
-    for (unsigned i = 0; i < o->n_set; i++)
-        sends |= o->set[i]->type == ACT_OUTPUT;
-    if (!sends || o->no_set)
+    for (unsigned i = 0; i < n; i++) {
+        outputs |= set[i]->type == ACT_OUTPUT;
+        groups |= set[i]->type == ACT_GROUP;
+    }
+    if (!outputs && !groups)
         return;
-    o->exit = false;
-    o->table_miss_rule = false;
-    o->table_id = 0;
-    o->cookie = UINT64_MAX;
-    for (unsigned k = 0; k < sizeof order / sizeof order[0] && !o->exit; k++) {
+    for (unsigned k = 0; k < sizeof order / sizeof order[0] && !o->exit && !o->selected; k++) {
         const struct act *last = NULL;
 
-        for (unsigned i = 0; i < o->n_set; i++) {
-            if (o->set[i]->type != order[k])
+        if (groups && order[k] == ACT_OUTPUT)
+            continue;
+        for (unsigned i = 0; i < n; i++) {
+            if (set[i]->type != order[k])
                 continue;
-            last = o->set[i];
+            last = set[i];
             if (order[k] == ACT_SET_FIELD)
                 act_run(o, last, &next);
         }
@@ -415,13 +461,29 @@ static void action_set_run(struct oracle *o)
     }
 }
 
+static void action_set_run(struct oracle *o)
+{
+    const struct act *set[64];
+    unsigned n = o->n_set;
+
+    if (o->no_set || n == 0)
+        return;
+    memcpy(set, o->set, n * sizeof set[0]);
+    o->n_set = 0;
+    o->exit = false;
+    o->table_miss_rule = false;
+    o->table_id = 0;
+    o->cookie = UINT64_MAX;
+    set_run(o, set, n);
+}
+
 void oracle_run(struct oracle *o, const struct oracle_packet *packet)
 {
     const struct bridge_port *in = bridge_port_by_ofport(o->bridge, packet->flow.in_port);
 
     o->p = *packet;
     o->n_set = o->n_stack = o->n_sent = 0;
-    o->exit = o->no_set = o->overflow = o->table_miss_rule = false;
+    o->exit = o->no_set = o->overflow = o->selected = o->in_group = o->table_miss_rule = false;
     o->table_id = 0;
     o->cookie = UINT64_MAX;
     if (in && in->config & (PORT_CONFIG_DOWN | PORT_CONFIG_NO_RECV))

@@ -36,6 +36,16 @@ struct oracle_sent {
     struct oracle_packet packet;
 };
 
+/* Groups 1 to ORACLE_GROUPS; type as struct group has it. */
+#define ORACLE_GROUPS 5
+#define ORACLE_BUCKETS 3
+struct oracle_group {
+    uint8_t type;
+    unsigned n_buckets;
+    uint32_t watch_port[ORACLE_BUCKETS];
+    struct act_buffer acts[ORACLE_BUCKETS];
+};
+
 struct oracle_mac {
     struct rte_ether_addr mac;
     uint16_t vlan;
@@ -45,6 +55,7 @@ struct oracle_mac {
 struct oracle {
     struct bridge *bridge; /* for its ports */
     struct oracle_rule rules[ORACLE_RULES];
+    struct oracle_group groups[ORACLE_GROUPS + 1];
     struct oracle_mac macs[1024];
     unsigned n_macs;
     /* Of the packet in hand. */
@@ -59,7 +70,9 @@ struct oracle {
     bool table_miss_rule;
     struct oracle_sent sent[ORACLE_SENT];
     unsigned n_sent;
+    bool in_group;
     bool overflow; /* more was sent, or more tags pushed, than there is room for: no verdict */
+    bool selected; /* a select group was to choose: no verdict */
 };
 
 /* Runs the packet through table 0; afterwards sent[] says where it went. */

@@ -339,7 +339,31 @@ static void act_other(uint8_t table_id, bool mpls, char *t, size_t n)
     }
 }
 
-void random_actions(uint8_t table_id, bool mpls, char *t, size_t n)
+void random_bucket(uint32_t group_id, uint32_t n_groups, char *t, size_t n)
+{
+    static const char *const buckets[] = {"output:1",
+                                          "output:2",
+                                          "output:3",
+                                          "output:4,dec_ttl",
+                                          "set_field:02:00:00:00:00:03->eth_dst,output:2",
+                                          "push_vlan:0x8100,output:5",
+                                          "pop_vlan,output:3",
+                                          "set_field:10.0.0.1->ip_dst,set_field:2->udp_dst,output:1",
+                                          "set_field:10.0.0.3->ip_src,output:in_port",
+                                          "controller",
+                                          "output:1,output:2",
+                                          "dec_ttl",
+                                          "set_field:3->ip_dscp,output:all"};
+
+    t[0] = '\0';
+    if (group_id < n_groups && random_one_in(4))
+        add(t, n, "%sgroup:%u", random_one_in(2) ? "set_field:02:00:00:00:00:04->eth_src," : "",
+            group_id + 1 + random_below(n_groups - group_id));
+    else
+        add(t, n, "%s", PICK(buckets));
+}
+
+void random_actions(uint8_t table_id, bool mpls, uint32_t n_groups, char *t, size_t n)
 {
     static const char *const sets[] = {"output:1",
                                        "output:2",
@@ -366,13 +390,18 @@ void random_actions(uint8_t table_id, bool mpls, char *t, size_t n)
             act_other(table_id, mpls, t, n);
             break;
         default:
-            act_output(t, n);
+            if (random_one_in(4))
+                add(t, n, "group:%u", 1 + random_below(n_groups));
+            else
+                act_output(t, n);
         }
     }
     if (random_one_in(12))
         add(t, n, "clear_actions");
     if (random_one_in(5))
         add(t, n, "write_actions(%s)", PICK(sets));
+    if (random_one_in(12))
+        add(t, n, "write_actions(group:%u)", 1 + random_below(n_groups));
     if (random_one_in(6))
         add(t, n, "write_metadata:%u/3", random_below(3));
     if (table_id + 1 < RANDOM_TABLES && random_one_in(3))

@@ -18,7 +18,10 @@ static inline bool random_one_in(uint32_t n)
 
 /* A match and actions as ovs-ofctl writes them. `mpls`: MPLS actions, too. */
 void random_match(char *text, size_t size);
-void random_actions(uint8_t table_id, bool mpls, char *text, size_t size);
+void random_actions(uint8_t table_id, bool mpls, uint32_t n_groups, char *text, size_t size);
+
+/* A bucket of group `group_id`; it may send to groups of higher numbers, up to `n_groups`. */
+void random_bucket(uint32_t group_id, uint32_t n_groups, char *text, size_t size);
 
 struct random_packet {
     uint8_t data[256];

@@ -5,7 +5,6 @@
 #include <cmocka.h>
 #include <stdlib.h>
 
-#include "pmd/meter.h"
 #include "tests/unit/eal.h"
 #include "tests/unit/packets.h"
 

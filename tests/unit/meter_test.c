@@ -64,7 +64,7 @@ static void packets_per_second(void **state)
 static void less_than_the_rate_passes_whole(void **state)
 {
     const struct meter_config config = {
-        .packets = true, .n_bands = 1, .bands = {{.type = METER_DROP_BAND, .rate = 100000, .burst = 64}}};
+        .packets = true, .n_bands = 1, .bands = {{.type = METER_DROP_BAND, .rate = 100000, .burst = 600}}};
     struct meter *meter = meter_create(&config, 2, HZ, 0);
 
     assert_int_equal(offer(meter, 99000, 60, 1, 32), 99000 / 32 * 32);
@@ -119,8 +119,8 @@ static void bands(void **state)
 {
     const struct meter_config config = {.packets = true,
                                         .n_bands = 2,
-                                        .bands = {{.type = METER_DSCP_BAND, .rate = 1000, .prec_level = 1, .burst = 4},
-                                                  {.type = METER_DROP_BAND, .rate = 2000, .burst = 8}}};
+                                        .bands = {{.type = METER_DSCP_BAND, .rate = 100, .prec_level = 1, .burst = 4},
+                                                  {.type = METER_DROP_BAND, .rate = 200, .burst = 8}}};
     struct meter *meter = meter_create(&config, 1, HZ, 0);
     struct rte_mbuf packet = {.pkt_len = 100}, *packets[16];
     struct meter_counts counts;

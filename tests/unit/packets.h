@@ -11,6 +11,7 @@
 
 #include "pmd/action/execute.h"
 #include "pmd/key.h"
+#include "pmd/meter.h"
 #include "pmd/miss.h"
 
 #define MACS "020000000002 020000000001 "
