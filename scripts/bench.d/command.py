@@ -16,7 +16,7 @@ import stress
 from floor import Floor
 from machine import Hugepages, describe
 from ovs import DAEMON, Ovs
-from process import Failed, prefer, run, stop_all
+from process import Failed, run, stop_all
 from setup import Files
 from sluice import Sluice
 
@@ -34,6 +34,8 @@ def arguments():
     parser.add_argument("--no-ovs", action="store_true", help="without OVS")
     parser.add_argument("--no-floor", action="store_true", help="without the floor")
     parser.add_argument("--build", default=os.path.join(TOP, "build"), help="build directory (build)")
+    parser.add_argument("--add", action="store_true", help="keep what is in the results already; what is measured again replaces it")
+    parser.add_argument("--document", action="store_true", help="put table and picture into docs/performance.md")
     parser.add_argument("--out", help="where results.json, results.md and results.svg go (BUILD/bench)")
     return parser.parse_args()
 
@@ -74,8 +76,6 @@ def prepare(args):
     if not os.path.exists(args.build + "/build.ninja"):
         subprocess.run(["meson", "setup", args.build, TOP], check=True, stdout=subprocess.DEVNULL)
     subprocess.run(["ninja", "-C", args.build, "sluiced", "sluicectl"], check=True, stdout=subprocess.DEVNULL)
-    os.nice(-20)
-    prefer(os.getpid())
     os.sched_setaffinity(0, {0})
 
 
@@ -154,7 +154,11 @@ def main():
         hugepages.give_back()
         shutil.rmtree(directory, ignore_errors=True)
     os.makedirs(out, exist_ok=True)
+    if args.add:
+        results = report.add(results, out)
     report.write(results, out)
+    if args.document:
+        report.document(results, os.path.join(TOP, "docs"))
     print("\n" + report.markdown(results))
     print("written: %s/results.json, results.md, results.svg" % out)
     return 130 if results.get("interrupted") else 0

@@ -47,8 +47,8 @@ class Floor:
         first, begin = self.sent()
         time.sleep(seconds)
         last, end = self.sent()
-        return {"cycles": self.tsc_hz() * (end - begin) / max(last - first, 1), "mpps": (last - first) / (end - begin) / 1e6,
-                "share": self.share.end(), "lost": 0.0}
+        share = self.share.end()
+        return {"cycles": self.tsc_hz() * (end - begin) * share / max(last - first, 1), "share": share, "lost": 0.0}
 
     def stop(self):
         if self.process:

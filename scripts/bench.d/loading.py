@@ -1,4 +1,5 @@
 """Rules: how long they take to load, what they take of memory, and what traffic notices of it."""
+import re
 import statistics
 import subprocess
 import time
@@ -14,6 +15,7 @@ from stress import reserve
 QUIET_PORTS = [(1, "net_null1,no-rx=1"), (2, "net_null0,no-rx=1")]
 REPEAT = 3
 WINDOW = 0.1
+ACTIVE_LIMIT = 90  # seconds
 
 
 def quiet():
@@ -61,10 +63,15 @@ class Windows:
         self.shares.append(self.switch.share.end())
         self.switch.share.begin()
         cycles = now["total"] - self.last["total"]
-        if cycles > 0:
+        if cycles > 0 and self.shares[-1] > 0.5:
             forwarded = (now["rx"] - now["lost"]) - (self.last["rx"] - self.last["lost"])
-            self.rates.append(forwarded / cycles)
+            self.rates.append(forwarded / cycles / self.shares[-1])
         self.last = now
+
+
+def count_rules(switch):
+    text = run_command(["ovs-ofctl", "-t", "60", "-O", "OpenFlow13", "dump-aggregate", switch.management], timeout=70)
+    return int(re.search(r"flow_count=(\d+)", text).group(1))
 
 
 def percentile(values, part):
@@ -72,7 +79,7 @@ def percentile(values, part):
 
 
 def run_active(switch, files, hugepages):
-    """The same one by one beside 100 000 active flows with a megaflow each."""
+    """The same one by one beside 100 000 active flows with a megaflow each, all of which the new rules take precedence over."""
     path = files.rules("hosts-100k", rules.hosts(100000))
     reserve(switch, quiet(), hugepages)
     switch.start(quiet())
@@ -80,7 +87,7 @@ def run_active(switch, files, hugepages):
     switch.stop()
 
     pcap, packets = files.pcap("active", lambda p: traffic.udp(p, 100000))
-    setup = through(pcap, packets, files.rules("exact", rules.exact()), sluice={})
+    setup = through(pcap, packets, files.rules("exact", ["priority=10," + rule for rule in rules.exact()]), sluice={})
     reserve(switch, setup, hugepages)
     switch.start(setup)
     time.sleep(4)
@@ -90,23 +97,25 @@ def run_active(switch, files, hugepages):
     during = Windows(switch)
     begin = time.monotonic()
     client = subprocess.Popen(["taskset", "-c", "0", "ovs-ofctl", "-t", "600", "-O", "OpenFlow13", "add-flows",
-                               switch.management, path], stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
+                               switch.management, path], stdin=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                              start_new_session=True)
     try:
-        while client.poll() is None and time.monotonic() - begin < 300:
+        while client.poll() is None and time.monotonic() - begin < ACTIVE_LIMIT:
             during.take()
         seconds = time.monotonic() - begin
-        finished = client.poll() is not None
-        if finished and client.returncode != 0:
+        if client.poll():
             raise Failed("ovs-ofctl: " + client.stderr.read().decode().strip())
+        finished = client.poll() is not None
     finally:
         if client.poll() is None:
             client.kill()
-            client.wait()
+        client.wait()
     if not finished:
-        raise Failed("not done after 300 s")
+        # What it would take at this speed, which only gets worse with the number of rules.
+        seconds *= 100000 / max(count_rules(switch), 1)
     usual = statistics.median(before.rates)
     return {"idle_s": idle, "active_s": seconds, "times_idle": seconds / idle,
-            "dip": 1 - percentile(during.rates, 0.05) / usual, "dip_before": 1 - percentile(before.rates, 0.05) / usual,
+            "dip": 1 - percentile(during.rates, 0.05) / usual, "finished": finished, "dip_before": 1 - percentile(before.rates, 0.05) / usual,
             "mean_loss": 1 - statistics.mean(during.rates) / usual, "windows": len(during.rates),
             "share": min(during.shares)}
 
@@ -141,8 +150,9 @@ SCENARIOS = [
              lambda row: "bundle %.2f s, one by one %.2f s" % (row["bundle_s"], row["single_s"]), idle_figures, estimate=60),
     Scenario("load-active", "100k rules beside 100k active flows", "that a change finds the megaflows it may affect without walking "
              "them all, and that poll-mode threads notice nothing", run_active,
-             lambda row: "idle %.2f s, active %.2f s, dip %.0f %% (%.0f %% before)" % (
-                 row["idle_s"], row["active_s"], 100 * row["dip"], 100 * row["dip_before"]), active_figures, estimate=60),
+             lambda row: "idle %.2f s, active %.2f s%s, dip %.0f %% (%.0f %% before)" % (
+                 row["idle_s"], row["active_s"], "" if row["finished"] else " (extrapolated)", 100 * row["dip"],
+                 100 * row["dip_before"]), active_figures, estimate=60),
     Scenario("load-million", "1M rules in a bundle", "memory of a rule, and that one commit makes a million visible", run_million,
              lambda row: "%.2f s, %.0f MB (%.0f bytes a rule)" % (row["bundle_s"], row["resident_mb"], row["rules_mb"] * 2**20 / 1e6),
              million_figures, estimate=40),

@@ -89,7 +89,8 @@ def pinned_thread(pid, core):
 
 
 class Share:
-    """How much of the time between begin() and end() a thread ran: cycles are the TSC's, so what others got of its core counts."""
+    """How much of the time between begin() and end() a thread ran. Poll-mode threads count TSC cycles, which go on while others have the
+    core: cycles times share are those that the thread itself had."""
 
     def __init__(self, task):
         self.task = task
@@ -101,14 +102,6 @@ class Share:
     def preemptions(self):
         found = re.search(r"^nonvoluntary_ctxt_switches:\s*(\d+)", read(self.task + "/status"), re.M)
         return int(found.group(1)) if found else 0
-
-    def not_shared(self):
-        """For seconds only: the thread runs before all that is not real time. What is left are the 5 % that the kernel keeps for others,
-        as one long preemption a second; begin() and end() would count these."""
-        try:
-            os.sched_setscheduler(int(os.path.basename(self.task)), os.SCHED_FIFO, os.sched_param(1))
-        except OSError:
-            pass
 
     def begin(self):
         self.start = (self.ran(), time.monotonic(), self.preemptions())

@@ -131,7 +131,7 @@ class Ovs:
         c = self.counters()
         share = self.share.end()
         rx = max(c["rx"], 1)
-        return {"cycles": c["processing"] / rx, "all_in": c["total"] / rx, "share": share, "lost": c["lost"] / rx,
+        return {"cycles": c["processing"] * share / rx, "all_in": c["total"] * share / rx, "share": share, "lost": c["lost"] / rx,
                 "port_program": c["simple"] / rx, "emc": c["emc"] / rx, "classifier": c["megaflow"] / rx,
                 "tuples": c["tuples"], "rx": rx}
 

@@ -12,16 +12,6 @@ class Failed(Exception):
     """A step that did not work; the text says why."""
 
 
-def prefer(pid):
-    """Before whatever else runs on this machine, which should not be measured: by the nice value that it has inherited, and, as
-    the kernel may share time out by session first, by that of its session."""
-    try:
-        with open("/proc/%d/autogroup" % pid, "w") as file:
-            file.write("-20")
-    except OSError:
-        pass
-
-
 class Process:
     def __init__(self, name, argv, directory, stdin=False, core=0, env=None):
         self.name = name
@@ -31,7 +21,6 @@ class Process:
             ["taskset", "-c", str(core)] + argv, stdout=self.log, stderr=subprocess.STDOUT,
             stdin=subprocess.PIPE if stdin else subprocess.DEVNULL, env=env, start_new_session=True)
         self.pid = self.popen.pid
-        prefer(self.pid)
         _running.append(self)
 
     def alive(self):
@@ -88,7 +77,7 @@ def run(argv, timeout=60, check=True):
     """Runs to its end and returns what it printed."""
     try:
         done = subprocess.run(["taskset", "-c", "0"] + argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                              stderr=subprocess.PIPE, timeout=timeout, text=True)
+                              stderr=subprocess.PIPE, timeout=timeout, text=True, start_new_session=True)
     except subprocess.TimeoutExpired:
         raise Failed("%s: not done after %d s" % (" ".join(argv[:4]), timeout)) from None
     if check and done.returncode != 0:

@@ -3,7 +3,7 @@ import json
 import os
 
 import picture
-from cases import FLOOR, OVS, SLUICE
+from cases import CASES, FLOOR, OVS, SLUICE
 
 NAMES = {FLOOR: "floor", OVS: "OVS-DPDK", SLUICE: "Sluice"}
 
@@ -118,6 +118,48 @@ def markdown(results):
     if failed:
         lines += ["", "Not measured:", ""] + failed
     return "\n".join(lines) + "\n"
+
+
+def add(results, directory):
+    """What is in the directory, with what was measured now in its place: the machine and versions are those of now."""
+    path = os.path.join(directory, "results.json")
+    if not os.path.exists(path):
+        return results
+    with open(path) as file:
+        before = json.load(file)
+
+    def keys(rows):
+        return [(row.get("case") or row.get("scenario"), row.get("flows")) for row in rows]
+
+    for kind in ("cases", "scenarios"):
+        new = dict(zip(keys(results[kind]), results[kind]))
+        merged = [new.pop(key, row) for key, row in zip(keys(before[kind]), before[kind])]
+        results[kind] = in_order(merged + list(new.values()))
+    results["command"] = before["command"] if before["command"].endswith("and again in part") else before["command"] + ", and again in part"
+    results["rounds"] = min(results["rounds"], before["rounds"])
+    return results
+
+
+def in_order(rows):
+    names = [case.name for case in CASES]
+    return sorted(rows, key=lambda row: (names.index(row["case"]), row["flows"]) if "case" in row else (0, 0))
+
+
+BEGIN, END = "<!-- results: scripts/bench --document -->", "<!-- end of results -->"
+
+
+def document(results, docs):
+    """Replaces the table and the picture in docs/performance.md."""
+    path = os.path.join(docs, "performance.md")
+    with open(path) as file:
+        text = file.read()
+    before, after = text.split(BEGIN)[0], text.split(END)[1]
+    with open(path, "w") as file:
+        file.write("%s%s\n\n%s\n%s%s" % (before, BEGIN, markdown(results), END, after))
+    drawing = picture.draw(results)
+    if drawing:
+        with open(os.path.join(docs, "performance.svg"), "w") as file:
+            file.write(drawing)
 
 
 def write(results, directory):

@@ -153,11 +153,11 @@ class Sluice:
         rx = max(total("rx_packets"), 1)
         all_in = total("cycles_busy") + total("cycles_idle") + total("cycles_asleep")
         return {
-            "cycles": total("cycles_busy") / rx, "all_in": all_in / rx, "share": share, "lost": lost / rx,
+            "cycles": total("cycles_busy") * share / rx, "all_in": all_in * share / rx, "share": share, "lost": lost / rx,
             "port_program": total("port_program_hits") / rx, "emc": total("emc_hits") / rx,
             "classifier": total("tss_hits") / rx,
             "tuples": total("tss_lookups") / max(total("tss_hits") + total("misses"), 1),
-            "mpps": total("rx_packets") * threads[0]["tsc_hz"] * len(threads) / all_in / 1e6 if all_in else 0.0,
+            "mpps": rx * threads[0]["tsc_hz"] * len(threads) / all_in / share / 1e6 if all_in else 0.0,
             "longest_turn_us": max(t["longest_turn_us"] for t in threads), "rx": rx,
             "stages": {s: sum(t["stage_cycles"][s] for t in threads) / rx for s in threads[0]["stage_cycles"]},
         }

@@ -27,8 +27,6 @@ def run_setups(switch, files, hugepages):
     reserve(switch, setup, hugepages)
     switch.start(setup)
     rules_path = files.rules("setups", rules.exact())
-    if switch.name == "sluice":
-        switch.share.not_shared()
     switch.clear()
     switch.load(rules_path)
     return sluice_setups(switch) if switch.name == "sluice" else ovs_setups(switch)

@@ -1,0 +1,255 @@
+/* The fast path on fixed bursts, for callgrind to count: no clock, no other thread, no device.
+ *
+ *   valgrind --tool=callgrind --collect-atstart=no --toggle-collect=measured build/tests/perf/instructions CASE
+ *
+ * The frame around measured() warms the caches up first. Prints the packets that were counted and the variant of the
+ * lookups; tests/perf/counts.py divides. The cases are at the end of the file.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "pmd/datapath.h"
+#include "pmd/poll_thread.h"
+#include "tests/unit/eal.h"
+
+#define FLOWS 1024
+#define ROUNDS 4
+#define FRAME_LEN 60
+#define IN_PORT 1
+#define OUT_PORT 2
+
+static struct rte_mbuf *packets[FLOWS];
+static struct datapath *dp;
+
+static void fail(const char *what)
+{
+    fprintf(stderr, "instructions: %s\n", what);
+    exit(1);
+}
+
+/* --- ports that take everything; the packets stay the program's ----------------------------------------------------*/
+
+static uint16_t receive_nothing(struct port *port, uint16_t queue, struct rte_mbuf **burst, uint16_t n)
+{
+    return 0;
+}
+
+static uint16_t send_nowhere(struct port *port, uint16_t queue, struct rte_mbuf **burst, uint16_t n)
+{
+    return n;
+}
+
+static const struct port_ops ops = {.rx_burst = receive_nothing, .tx_burst = send_nowhere};
+
+void port_destroy(struct port *port)
+{
+}
+
+static void add_port(void)
+{
+    static struct port ports[2];
+    static unsigned n;
+    struct port *port = &ports[n++];
+
+    *port = (struct port){.ops = &ops,
+                          .ethdev_id = UINT16_MAX,
+                          .n_rxq = 1,
+                          .n_txq = 1,
+                          .admin_up = true,
+                          .link_up = true,
+                          .max_len = 1514,
+                          .numa_node = -1};
+    if (datapath_port_add(dp, port) != 0)
+        fail("no room for a port");
+}
+
+/* --- traffic -------------------------------------------------------------------------------------------------------*/
+
+static void make_packets(struct rte_mempool *pool)
+{
+    static const uint8_t head[] = {2,    0, 0, 0,  0, 2, 2, 0, 0,  0,  0, 1, 8, 0,
+                                   0x45, 0, 0, 46, 0, 0, 0, 0, 64, 17, 0, 0, 10};
+
+    for (unsigned i = 0; i < FLOWS; i++) {
+        packets[i] = rte_pktmbuf_alloc(pool);
+        if (packets[i] == NULL)
+            fail("no memory for packets");
+        uint8_t *data = (uint8_t *)rte_pktmbuf_append(packets[i], FRAME_LEN);
+
+        memset(data, 0, FRAME_LEN);
+        memcpy(data, head, sizeof head);
+        data[28] = (uint8_t)(i >> 8); /* 10.0.i.i */
+        data[29] = (uint8_t)i;
+        data[30] = 11;
+        data[32] = (uint8_t)(i % 64); /* 11.0.i.1 */
+        data[33] = 1;
+        data[34] = 4; /* ports */
+        data[36] = (uint8_t)(i >> 8);
+        data[37] = (uint8_t)i;
+        data[39] = 26; /* UDP length */
+    }
+}
+
+/* --- megaflows -----------------------------------------------------------------------------------------------------*/
+
+static struct flow_key narrow_mask(void)
+{
+    return (struct flow_key){.in_port = UINT32_MAX,
+                             .recirc_id = UINT32_MAX,
+                             .eth_type = UINT16_MAX,
+                             .ipv4_src = UINT32_MAX,
+                             .ipv4_dst = UINT32_MAX,
+                             .tp_src = UINT16_MAX,
+                             .tp_dst = UINT16_MAX,
+                             .ip_proto = UINT8_MAX};
+}
+
+static void install(const struct flow_key *key, const struct flow_key *mask, struct program *program)
+{
+    int error = 0;
+
+    if (datapath_megaflow_install(dp, key, mask, program_ref(program), &error) == NULL && error != -EEXIST)
+        fail("cannot install a megaflow");
+}
+
+static void install_port(struct program *program)
+{
+    const struct flow_key key = {.in_port = IN_PORT};
+    const struct flow_key mask = {.in_port = UINT32_MAX, .recirc_id = UINT32_MAX};
+
+    install(&key, &mask, program);
+}
+
+static void install_wildcard(struct program *program)
+{
+    const struct flow_key key = {
+        .in_port = IN_PORT, .eth_type = RTE_BE16(RTE_ETHER_TYPE_IPV4), .ipv4_dst = RTE_BE32(0x0b000000)};
+    const struct flow_key mask = {
+        .in_port = UINT32_MAX, .recirc_id = UINT32_MAX, .eth_type = UINT16_MAX, .ipv4_dst = RTE_BE32(0xff000000)};
+
+    install(&key, &mask, program);
+}
+
+/* A megaflow for each destination network. */
+static void install_networks(struct program *program)
+{
+    struct flow_key mask = {
+        .in_port = UINT32_MAX, .recirc_id = UINT32_MAX, .eth_type = UINT16_MAX, .ipv4_dst = RTE_BE32(0xffffff00)};
+
+    for (uint32_t i = 0; i < 64; i++) {
+        const struct flow_key key = {.in_port = IN_PORT,
+                                     .eth_type = RTE_BE16(RTE_ETHER_TYPE_IPV4),
+                                     .ipv4_dst = rte_cpu_to_be_32(0x0b000000 | i << 8)};
+        install(&key, &mask, program);
+    }
+}
+
+static void install_each(struct program *program, unsigned n_masks)
+{
+    for (unsigned i = 0; i < FLOWS; i++) {
+        struct flow_key key, mask = narrow_mask();
+
+        memset(&key, 0, sizeof key);
+        flow_key_parse(packets[i], IN_PORT, &key);
+        mask.eth_src.addr_bytes[5] = (uint8_t)(i % n_masks);
+        install(&key, &mask, program);
+    }
+}
+
+static void install_exact(struct program *program)
+{
+    install_each(program, 1);
+}
+
+static void install_tuples(struct program *program)
+{
+    install_each(program, 8);
+}
+
+/* --- counting ------------------------------------------------------------------------------------------------------*/
+
+/* Named by --toggle-collect. */
+__attribute__((noinline)) void measured(struct poll_thread *thread);
+
+void measured(struct poll_thread *thread)
+{
+    for (unsigned i = 0; i < FLOWS; i += BURST) {
+        burst_received(thread, IN_PORT, &packets[i], BURST);
+        tx_flush_all(thread);
+    }
+}
+
+static struct program *make_program(struct program_table *table, bool change)
+{
+    static const struct op_eth eth = {.dst = {{2, 0, 0, 0, 0, 9}}, .dst_mask = {{255, 255, 255, 255, 255, 255}}};
+    struct program_builder builder;
+
+    program_builder_init(&builder);
+    if (change)
+        program_builder_add(&builder, OP_SET_ETH, 0, &eth, sizeof eth);
+    program_builder_add(&builder, OP_OUTPUT, OUT_PORT, NULL, 0);
+    return program_intern(table, &builder);
+}
+
+static const struct {
+    const char *name;
+    void (*install)(struct program *program);
+    uint32_t emc_entries;
+    bool change;
+} cases[] = {
+    {"port", install_port, 8192, false},         /* no parsing */
+    {"wildcard", install_wildcard, 8192, false}, /* parsing and one compare */
+    {"groups", install_networks, 8192, false},   /* 64 megaflows, several packets each */
+    {"emc", install_tuples, 8192, false},        /* exact-match cache in front of eight tuples */
+    {"exact", install_exact, 8192, false},       /* a megaflow for every packet, one tuple */
+    {"tuple", install_exact, 0, false},          /* no exact-match cache, one tuple */
+    {"tuples", install_tuples, 0, false},        /* no exact-match cache, eight tuples */
+    {"change", install_wildcard, 8192, true},    /* a program that changes packets */
+};
+
+int main(int argc, char **argv)
+{
+    const unsigned lcore = 1;
+    unsigned c = 0;
+    char error[200];
+
+    while (argc == 2 && c < RTE_DIM(cases) && strcmp(cases[c].name, argv[1]) != 0)
+        c++;
+    if (argc != 2 || c == RTE_DIM(cases))
+        fail("give a case: see the table of cases");
+    if (test_eal_init("instructions") != 0)
+        fail("no EAL");
+    struct rte_mempool *pool = test_pool(FLOWS + 256);
+    const struct datapath_params params = {.n_threads = 1,
+                                           .lcores = &lcore,
+                                           .emc_entries = cases[c].emc_entries,
+                                           .megaflow_limit = 4096,
+                                           .mask_limit = 16,
+                                           .miss_ring = 256,
+                                           .pool = pool};
+    if (pool == NULL)
+        fail("no memory");
+    dp = datapath_create(&params, error, sizeof error);
+    if (dp == NULL)
+        fail(error);
+    make_packets(pool);
+    add_port();
+    add_port();
+    cases[c].install(make_program(program_table_create(), cases[c].change));
+
+    struct poll_thread *thread = dp->threads[0];
+    /* The last round is counted. As many as the cache needs to have admitted all flows. */
+    for (unsigned i = 0; i < ROUNDS; i++) {
+        for (unsigned k = 0; k < FLOWS; k += BURST) {
+            burst_received(thread, IN_PORT, &packets[k], BURST);
+            tx_flush_all(thread);
+        }
+    }
+    measured(thread);
+    if (thread->counters.misses > 0)
+        fail("packets missed");
+    printf("%u packets, %s\n", FLOWS, dp->lookup->name);
+    return 0;
+}
