@@ -131,6 +131,9 @@ def main():
         while time.time() < end and (condition == "none" or good < count):
             for data in host.receive(max(0.01, end - time.time()), 1):
                 frame = ether(data)
+                # The host asks and answers for neighbours on its own, whenever it likes.
+                if data[12:14] == b"\x08\x06" and bytes(sent)[12:14] != b"\x08\x06":
+                    continue
                 if condition == "none":
                     # Other traffic of the host does not count, nor an ICMP error that quotes what was sent.
                     if frame.src == sent.src or (bytes(sent)[-16:] in data and "IPerror" not in frame):
