@@ -13,6 +13,8 @@ static uint32_t deps_hash(const struct bridge *bridge, const struct xlate_deps *
     for (unsigned i = 0; i < deps->n_rules; i++)
         hash = rte_jhash_3words(hash, (uint32_t)(uintptr_t)deps->rules[i],
                                 (uint32_t)((uint64_t)(uintptr_t)deps->rules[i] >> 32), 0);
+    for (unsigned i = 0; i < deps->n_clauses; i++)
+        hash = rte_jhash_2words(hash, (uint32_t)((uintptr_t)deps->clauses[i] >> 4), 0);
     for (unsigned i = 0; i < deps->n_visits; i++)
         hash = rte_jhash_2words(hash, visit_pack(&deps->visits[i]), 0);
     for (unsigned i = 0; i < deps->n_groups; i++)
@@ -23,10 +25,14 @@ static uint32_t deps_hash(const struct bridge *bridge, const struct xlate_deps *
 static bool path_is(const struct path *path, uint32_t hash, const struct bridge *bridge, const struct xlate_deps *deps)
 {
     if (path->hash != hash || path->bridge != bridge || path->n_rules != deps->n_rules ||
-        path->n_visits != deps->n_visits || path->n_groups != deps->n_groups)
+        path->n_clauses != deps->n_clauses || path->n_visits != deps->n_visits || path->n_groups != deps->n_groups)
         return false;
     for (unsigned i = 0; i < deps->n_rules; i++) {
         if (path->rules[i].rule != deps->rules[i])
+            return false;
+    }
+    for (unsigned i = 0; i < deps->n_clauses; i++) {
+        if (path->rules[path->n_rules + i].rule != deps->clauses[i])
             return false;
     }
     for (unsigned i = 0; i < deps->n_visits; i++) {
@@ -42,7 +48,7 @@ static bool path_is(const struct path *path, uint32_t hash, const struct bridge 
 
 static struct path *path_create(struct bridge *bridge, const struct xlate_deps *deps, uint32_t hash)
 {
-    size_t rules = deps->n_rules * sizeof(struct rule_dependent);
+    size_t rules = (deps->n_rules + deps->n_clauses) * sizeof(struct rule_dependent);
     size_t groups = deps->n_groups * sizeof(struct group_dependent);
     struct path *path = malloc(sizeof *path + rules + groups + deps->n_visits * sizeof path->visits[0]);
 
@@ -54,14 +60,15 @@ static struct path *path_create(struct bridge *bridge, const struct xlate_deps *
     TAILQ_INIT(&path->list[0]);
     TAILQ_INIT(&path->list[1]);
     path->n_rules = deps->n_rules;
+    path->n_clauses = deps->n_clauses;
     path->n_visits = deps->n_visits;
     path->n_groups = deps->n_groups;
     path->groups = (struct group_dependent *)((uint8_t *)path->rules + rules);
     path->visits = (uint32_t *)((uint8_t *)path->groups + groups);
-    for (unsigned i = 0; i < deps->n_rules; i++) {
+    for (unsigned i = 0; i < deps->n_rules + deps->n_clauses; i++) {
         struct rule_dependent *link = &path->rules[i];
 
-        link->rule = rule_ref(deps->rules[i]);
+        link->rule = rule_ref(i < deps->n_rules ? deps->rules[i] : deps->clauses[i - deps->n_rules]);
         link->path = path;
         LIST_INSERT_HEAD(&link->rule->dependents, link, node);
         link->rule->n_dependents++;
@@ -166,7 +173,9 @@ static void credit_all(struct path *path)
     for (uint32_t i = 0; i < path->n_visits; i++) {
         struct xlate_visit visit = visit_unpack(path->visits[i]);
 
-        pipeline_table_count(path->bridge->pipeline, visit.table_id, path->packets, visit.has_rule ? path->packets : 0);
+        if (!visit.uncounted)
+            pipeline_table_count(path->bridge->pipeline, visit.table_id, path->packets,
+                                 visit.has_rule ? path->packets : 0);
     }
     for (uint32_t i = 0; i < path->n_groups; i++)
         credit_group(path->groups[i].group, path->groups[i].bucket, path->packets, path->bytes);
@@ -199,7 +208,7 @@ void path_release(struct flows *flows, struct path *path)
     while (*p != path)
         p = &(*p)->hash_next;
     *p = path->hash_next;
-    for (uint32_t i = 0; i < path->n_rules; i++)
+    for (uint32_t i = 0; i < path->n_rules + path->n_clauses; i++)
         unlink_rule(flows, &path->rules[i]);
     for (uint32_t i = 0; i < path->n_groups; i++) {
         LIST_REMOVE(&path->groups[i], node);
@@ -231,9 +240,11 @@ void deps_credit(struct bridge *bridge, const struct xlate_deps *deps, uint64_t 
         if (used_ms > deps->rules[i]->used_ms)
             deps->rules[i]->used_ms = used_ms;
     }
-    for (unsigned i = 0; i < deps->n_visits; i++)
-        pipeline_table_count(bridge->pipeline, deps->visits[i].table_id, packets,
-                             deps->visits[i].has_rule ? packets : 0);
+    for (unsigned i = 0; i < deps->n_visits; i++) {
+        if (!deps->visits[i].uncounted)
+            pipeline_table_count(bridge->pipeline, deps->visits[i].table_id, packets,
+                                 deps->visits[i].has_rule ? packets : 0);
+    }
     for (unsigned i = 0; i < deps->n_groups; i++)
         credit_group(deps->groups[i].group, deps->groups[i].bucket, packets, bytes);
 }

@@ -57,21 +57,25 @@ struct path {
     /* What the sweep `batch_serial` found. */
     uint64_t batch_serial;
     enum path_verdict verdict;
-    uint32_t n_rules, n_visits, n_groups;
+    uint32_t n_rules, n_clauses, n_visits, n_groups;
     uint32_t *visits; /* packed */
     struct group_dependent *groups;
-    struct rule_dependent rules[];
+    struct rule_dependent rules[]; /* n_rules, then n_clauses that count no packets */
 };
 
 static inline uint32_t visit_pack(const struct xlate_visit *v)
 {
-    return (uint32_t)v->priority << 16 | (uint32_t)v->table_id << 8 | (uint32_t)v->has_rule << 1 | v->rewritten;
+    return (uint32_t)v->priority << 16 | (uint32_t)v->table_id << 8 | (uint32_t)v->uncounted << 2 |
+           (uint32_t)v->has_rule << 1 | v->rewritten;
 }
 
 static inline struct xlate_visit visit_unpack(uint32_t v)
 {
-    return (struct xlate_visit){
-        .table_id = (uint8_t)(v >> 8), .rewritten = v & 1, .has_rule = v >> 1 & 1, .priority = (uint16_t)(v >> 16)};
+    return (struct xlate_visit){.table_id = (uint8_t)(v >> 8),
+                                .rewritten = v & 1,
+                                .has_rule = v >> 1 & 1,
+                                .uncounted = v >> 2 & 1,
+                                .priority = (uint16_t)(v >> 16)};
 }
 
 /* The path of these dependencies, made if there is none. Aborts if memory is out. */

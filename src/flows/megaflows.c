@@ -34,7 +34,7 @@ struct bridge *translate(struct flows *flows, bool side_effects)
         out->wc.pkt.in_port = out->wc.pkt.recirc_id = UINT32_MAX;
         program_builder_init(&out->program);
         program_builder_add(&out->program, OP_DROP, DROP_BRIDGE_UNKNOWN, NULL, 0);
-        out->deps.n_rules = out->deps.n_visits = out->deps.n_groups = 0;
+        out->deps.n_rules = out->deps.n_clauses = out->deps.n_visits = out->deps.n_groups = 0;
         out->deps.used_mac_table = false;
         return NULL;
     }

@@ -305,6 +305,15 @@ static int decode_one(struct reader *r, uint16_t subtype, struct act_buffer *act
         read_skip(r, 2);
         return 0;
     }
+    case NXAST_CONJUNCTION: {
+        struct act_conjunction *act = act_buffer_add(acts, ACT_CONJUNCTION, sizeof(*act));
+        uint8_t clause = read_u8(r);
+
+        act->n_clauses = read_u8(r);
+        act->id = read_u32(r);
+        act->clause = clause + 1;
+        return act->n_clauses >= 2 && act->n_clauses <= 64 && clause < act->n_clauses ? 0 : OFPERR_BAC_BAD_CONJUNCTION;
+    }
     case NXAST_CONTROLLER:
         return decode_controller(r, acts);
     case NXAST_CONTROLLER2:
@@ -645,6 +654,13 @@ void act_encode_nicira(struct of_buf *buf, const struct act *act)
         start = nicira_begin(buf, NXAST_FIN_TIMEOUT);
         of_buf_add_u16(buf, ((const struct act_fin_timeout *)act)->idle_s);
         of_buf_add_u16(buf, ((const struct act_fin_timeout *)act)->hard_s);
+        act_end(buf, start);
+        break;
+    case ACT_CONJUNCTION:
+        start = nicira_begin(buf, NXAST_CONJUNCTION);
+        of_buf_add_u8(buf, ((const struct act_conjunction *)act)->clause - 1);
+        of_buf_add_u8(buf, ((const struct act_conjunction *)act)->n_clauses);
+        of_buf_add_u32(buf, ((const struct act_conjunction *)act)->id);
         act_end(buf, start);
         break;
     case ACT_WRITE_METADATA:

@@ -19,12 +19,20 @@ static const struct {
     enum of_error error;
     uint16_t type, code;
 } vendor10[] = {
-    {OFPERR_BMC_BAD_FIELD, 0, 263},          {OFPERR_BMC_BAD_VALUE, 1, 258},    {OFPERR_BMC_BAD_MASK, 1, 259},
-    {OFPERR_BMC_BAD_PREREQ, 1, 260},         {OFPERR_BMC_DUP_FIELD, 1, 261},    {OFPERR_BMC_BAD_WILDCARDS, 1, 262},
-    {OFPERR_BRC_BAD_TABLE_ID, 1, 512},       {OFPERR_RRFC_BAD_ROLE, 1, 513},    {OFPERR_BRC_BAD_PORT, 1, 514},
-    {OFPERR_BAC_MATCH_INCONSISTENT, 1, 522}, {OFPERR_BAC_BAD_SET_TYPE, 1, 523}, {OFPERR_BAC_BAD_SET_LEN, 1, 524},
-    {OFPERR_BAC_BAD_SET_ARGUMENT, 1, 525},   {OFPERR_RRFC_STALE, 1, 534},       {OFPERR_BIC_UNSUP_INST, 2, 257},
-    {OFPERR_FMFC_BAD_FLAGS, 3, 258},
+    {OFPERR_BMC_BAD_FIELD, 0, 263},          {OFPERR_BMC_BAD_VALUE, 1, 258},       {OFPERR_BMC_BAD_MASK, 1, 259},
+    {OFPERR_BMC_BAD_PREREQ, 1, 260},         {OFPERR_BMC_DUP_FIELD, 1, 261},       {OFPERR_BMC_BAD_WILDCARDS, 1, 262},
+    {OFPERR_BRC_BAD_TABLE_ID, 1, 512},       {OFPERR_RRFC_BAD_ROLE, 1, 513},       {OFPERR_BRC_BAD_PORT, 1, 514},
+    {OFPERR_BAC_MATCH_INCONSISTENT, 1, 522}, {OFPERR_BAC_BAD_SET_TYPE, 1, 523},    {OFPERR_BAC_BAD_SET_LEN, 1, 524},
+    {OFPERR_BAC_BAD_SET_ARGUMENT, 1, 525},   {OFPERR_RRFC_STALE, 1, 534},          {OFPERR_BIC_UNSUP_INST, 2, 257},
+    {OFPERR_FMFC_BAD_FLAGS, 3, 258},         {OFPERR_BAC_BAD_CONJUNCTION, 2, 526},
+};
+
+/* Nicira's errors of later versions: experimenter errors with a number of their own. */
+static const struct {
+    enum of_error error;
+    uint16_t exp_type;
+} nicira13[] = {
+    {OFPERR_BAC_BAD_CONJUNCTION, 15},
 };
 
 static const char *skip_prefix(const char *symbol)
@@ -95,6 +103,24 @@ enum of_error of_error_from_vendor10(uint16_t type, uint16_t code)
     for (size_t i = 0; i < sizeof(vendor10) / sizeof(vendor10[0]); i++)
         if (vendor10[i].type == type && vendor10[i].code == code)
             return vendor10[i].error;
+    return OFPERR_NONE;
+}
+
+bool of_error_nicira13(enum of_error error, uint16_t *exp_type)
+{
+    for (size_t i = 0; i < sizeof(nicira13) / sizeof(nicira13[0]); i++)
+        if (nicira13[i].error == error) {
+            *exp_type = nicira13[i].exp_type;
+            return true;
+        }
+    return false;
+}
+
+enum of_error of_error_from_nicira13(uint16_t exp_type)
+{
+    for (size_t i = 0; i < sizeof(nicira13) / sizeof(nicira13[0]); i++)
+        if (nicira13[i].exp_type == exp_type)
+            return nicira13[i].error;
     return OFPERR_NONE;
 }
 

@@ -43,6 +43,7 @@
     X(OFPERR_BAC_BAD_SET_TYPE, 2, 13, 2, 13, "unsupported type in set_field")                                          \
     X(OFPERR_BAC_BAD_SET_LEN, 2, 14, 2, 14, "bad length in set_field")                                                 \
     X(OFPERR_BAC_BAD_SET_ARGUMENT, 2, 15, 2, 15, "bad value in set_field")                                             \
+    X(OFPERR_BAC_BAD_CONJUNCTION, 2, 5, 2, 5, "conjunction beside other actions, or not k of n, 2 to 64")              \
     X(OFPERR_BIC_UNKNOWN_INST, -1, -1, 3, 0, "unknown instruction")                                                    \
     X(OFPERR_BIC_UNSUP_INST, -1, -1, 3, 1, "instruction not supported by the table")                                   \
     X(OFPERR_BIC_BAD_TABLE_ID, -1, -1, 3, 2, "bad table in goto_table")                                                \

@@ -64,6 +64,8 @@ int decode_error(struct reader *r, const struct of_decode_options *options, stru
         if (e->experimenter == OF_EXPERIMENTER_ONF && e->code >= ONF_BUNDLE_ERRORS &&
             e->code <= ONF_BUNDLE_ERRORS + OFPERR_BFC_TIMEOUT - OFPERR_BFC_UNKNOWN)
             e->error = OFPERR_BFC_UNKNOWN + (e->code - ONF_BUNDLE_ERRORS);
+        else if (e->experimenter == OF_EXPERIMENTER_NICIRA)
+            e->error = of_error_from_nicira13(e->code);
     } else {
         e->error = of_error_from_wire(msg->version, e->type, e->code);
     }
@@ -88,6 +90,10 @@ void encode_error(const struct of_msg *msg, struct of_buf *buf)
         of_buf_add_u32(buf, OF_EXPERIMENTER_NICIRA);
         of_buf_add_u16(buf, type);
         of_buf_add_u16(buf, code);
+    } else if (msg->version != OF10 && of_error_nicira13(e->error, &code)) {
+        of_buf_add_u16(buf, ERROR_EXPERIMENTER);
+        of_buf_add_u16(buf, code);
+        of_buf_add_u32(buf, OF_EXPERIMENTER_NICIRA);
     } else if (bundle && msg->version == OF13) {
         of_buf_add_u16(buf, ERROR_EXPERIMENTER);
         of_buf_add_u16(buf, ONF_BUNDLE_ERRORS + (e->error - OFPERR_BFC_UNKNOWN));

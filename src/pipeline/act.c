@@ -43,11 +43,14 @@ struct act_list act_buffer_list(const struct act_buffer *buffer)
     return (struct act_list){.acts = (const struct act *)buffer->data, .len = buffer->len};
 }
 
-static struct act_list nested(const struct act *act)
+bool act_nested(const struct act *act, struct act_list *inner)
 {
     const struct act_bytes *bytes = (const struct act_bytes *)act;
 
-    return (struct act_list){.acts = (const struct act *)bytes->data, .len = bytes->n};
+    if (act->type != ACT_WRITE_ACTIONS)
+        return false;
+    *inner = (struct act_list){.acts = (const struct act *)bytes->data, .len = bytes->n};
+    return true;
 }
 
 static bool subfields_equal(const struct subfield *a, const struct subfield *b)
@@ -73,7 +76,10 @@ static bool acts_equal(const struct act *a, const struct act *b)
     case ACT_STACK_POP:
         return subfields_equal(&((const struct act_subfield *)a)->sf, &((const struct act_subfield *)b)->sf);
     case ACT_WRITE_ACTIONS: {
-        struct act_list x = nested(a), y = nested(b);
+        struct act_list x, y;
+
+        act_nested(a, &x);
+        act_nested(b, &y);
         return act_lists_equal(&x, &y);
     }
     default:
@@ -98,6 +104,10 @@ bool act_lists_equal(const struct act_list *a, const struct act_list *b)
 bool act_list_outputs_to(const struct act_list *list, uint32_t ofport)
 {
     ACT_FOR_EACH (act, list) {
+        struct act_list inner;
+
+        if (act_nested(act, &inner) && act_list_outputs_to(&inner, ofport))
+            return true;
         switch (act->type) {
         case ACT_OUTPUT:
             if (((const struct act_output *)act)->port == ofport)
@@ -111,13 +121,6 @@ bool act_list_outputs_to(const struct act_list *list, uint32_t ofport)
             if (ofport == OFPORT_CONTROLLER)
                 return true;
             break;
-        case ACT_WRITE_ACTIONS: {
-            struct act_list inner = nested(act);
-
-            if (act_list_outputs_to(&inner, ofport))
-                return true;
-            break;
-        }
         default:
             break;
         }
@@ -128,14 +131,12 @@ bool act_list_outputs_to(const struct act_list *list, uint32_t ofport)
 bool act_list_uses_group(const struct act_list *list, uint32_t group)
 {
     ACT_FOR_EACH (act, list) {
+        struct act_list inner;
+
         if (act->type == ACT_GROUP && ((const struct act_u32 *)act)->value == group)
             return true;
-        if (act->type == ACT_WRITE_ACTIONS) {
-            struct act_list inner = nested(act);
-
-            if (act_list_uses_group(&inner, group))
-                return true;
-        }
+        if (act_nested(act, &inner) && act_list_uses_group(&inner, group))
+            return true;
     }
     return false;
 }

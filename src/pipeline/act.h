@@ -45,6 +45,7 @@ enum act_type {
     ACT_STACK_POP,   /* struct act_subfield */
     ACT_SET_TUNNEL,  /* struct act_u64 */
     ACT_FIN_TIMEOUT, /* struct act_fin_timeout */
+    ACT_CONJUNCTION, /* struct act_conjunction */
     ACT_METER,       /* struct act_u32: meter id; instruction (1.3) and action (1.5) */
     ACT_CLEAR_ACTIONS,
     ACT_WRITE_ACTIONS,  /* struct act_bytes: a nested list */
@@ -138,6 +139,13 @@ struct act_fin_timeout {
     struct act h;
     uint16_t idle_s, hard_s;
 };
+struct act_conjunction {
+    struct act h;
+    uint32_t id;
+    uint8_t clause; /* 1 .. n_clauses */
+    uint8_t n_clauses;
+    uint16_t zero;
+};
 struct act_metadata {
     struct act h;
     rte_be64_t value, mask;
@@ -171,6 +179,8 @@ void *act_buffer_add(struct act_buffer *buffer, enum act_type type, size_t len);
 struct act_list act_buffer_list(const struct act_buffer *buffer);
 
 bool act_lists_equal(const struct act_list *a, const struct act_list *b);
+/* Is there a list inside the action (write_actions)? */
+bool act_nested(const struct act *act, struct act_list *inner);
 /* Does the list send to this port (or group), nested write_actions included? For out_port filters of deletes and dumps.
  */
 bool act_list_outputs_to(const struct act_list *list, uint32_t ofport);

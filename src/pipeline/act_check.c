@@ -2,6 +2,7 @@
 
 #include "src/openflow/error.h"
 #include "src/pipeline/act_check.h"
+#include "src/pipeline/conjunction.h"
 #include "src/pipeline/pipeline.h"
 
 static void set_exact_u16(rte_be16_t *value, rte_be16_t *mask, uint16_t v)
@@ -149,6 +150,12 @@ static int check_act(const struct act *act, struct match *m, uint8_t table_id)
                    ? 0
                    : OFPERR_BAC_BAD_OUT_PORT;
     }
+    case ACT_CONJUNCTION: {
+        const struct act_conjunction *a = (const struct act_conjunction *)act;
+        bool fits = a->n_clauses >= 2 && a->n_clauses <= 64 && a->clause >= 1 && a->clause <= a->n_clauses;
+
+        return fits ? 0 : OFPERR_BAC_BAD_CONJUNCTION;
+    }
     case ACT_GROUP:
         return act_u32_of(act) <= 0xffffff00u ? 0 : OFPERR_BAC_BAD_OUT_GROUP;
     case ACT_GOTO_TABLE:
@@ -166,10 +173,23 @@ static int check_act(const struct act *act, struct match *m, uint8_t table_id)
     }
 }
 
+/* Clauses may have notes beside them, nothing else: it would never be run. */
+static int check_clauses(const struct act_list *list)
+{
+    ACT_FOR_EACH (act, list) {
+        if (act->type != ACT_CONJUNCTION && act->type != ACT_NOTE)
+            return OFPERR_BAC_BAD_CONJUNCTION;
+    }
+    return 0;
+}
+
 int act_list_check(const struct act_list *list, const struct match *match, uint8_t table_id)
 {
     struct match m = *match;
-    int error = 0;
+    int error = acts_are_clauses(list) ? check_clauses(list) : 0;
+
+    if (error)
+        return error;
 
     ACT_FOR_EACH (act, list) {
         error = check_act(act, &m, table_id);

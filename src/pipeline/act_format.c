@@ -263,6 +263,12 @@ static void print_act(struct printer *p, const struct act *act)
     case ACT_FIN_TIMEOUT:
         print_fin_timeout(p, (const struct act_fin_timeout *)act);
         break;
+    case ACT_CONJUNCTION: {
+        const struct act_conjunction *a = (const struct act_conjunction *)act;
+
+        fprintf(out, "conjunction(%" PRIu32 ",%u/%u)", a->id, a->clause, a->n_clauses);
+        break;
+    }
     case ACT_METER:
         fprintf(out, "meter:%" PRIu32, act_u32_of(act));
         break;

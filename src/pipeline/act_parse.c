@@ -302,6 +302,25 @@ static char *parse_fin_timeout(struct parse *p, char *value)
     return NULL;
 }
 
+/* "conjunction(id,k/n)" */
+static char *parse_conjunction(struct parse *p, char *value)
+{
+    struct act_conjunction *act;
+    unsigned long id, k, n;
+    char end;
+
+    if (sscanf(value, "%li , %lu / %lu %c", (long *)&id, &k, &n, &end) != 3)
+        return bad(value, "id,k/n");
+    if (id > UINT32_MAX || n < 2 || n > 64 || k < 1 || k > n)
+        return bad(value, "a clause k of n, 2 to 64");
+    act = act_buffer_add(p->acts, ACT_CONJUNCTION, sizeof(*act));
+    act->h.form = ACT_FORM_NICIRA;
+    act->id = (uint32_t)id;
+    act->clause = (uint8_t)k;
+    act->n_clauses = (uint8_t)n;
+    return NULL;
+}
+
 static char *parse_write_metadata(struct parse *p, char *value)
 {
     struct act_metadata *act = act_buffer_add(p->acts, ACT_WRITE_METADATA, sizeof(*act));
@@ -406,6 +425,7 @@ static const struct {
     {"set_tunnel", parse_set_tunnel},
     {"set_tunnel64", parse_set_tunnel},
     {"fin_timeout", parse_fin_timeout},
+    {"conjunction", parse_conjunction},
     {"write_metadata", parse_write_metadata},
     {"write_actions", parse_write_actions},
 };

@@ -16,6 +16,8 @@
 #include "src/pipeline/subtable.h"
 #include "src/pipeline/trie.h"
 
+struct conj_trail;
+
 TAILQ_HEAD(subtable_list, subtable);
 
 /* What a lookup needs of a subtable to pass it over, side by side in memory. */
@@ -48,9 +50,10 @@ void classifier_insert(struct classifier *cls, struct rule *rule);
 void classifier_remove(struct classifier *cls, struct rule *rule);
 
 /* The winning rule among those visible at `version`; NULL. If `wc` is not NULL every bit of `flow` that the answer
- * depended on is set there. */
-struct rule *classifier_lookup(const struct classifier *cls, uint64_t version, const struct flow *flow,
-                               struct flow *wc);
+ * depended on is set there. Rules with conjunctions are clauses: `trail` (conjunction.h) tells of those that had a part
+ * in the answer; where it is NULL they match nothing. */
+struct rule *classifier_lookup(const struct classifier *cls, uint64_t version, const struct flow *flow, struct flow *wc,
+                               struct conj_trail *trail);
 /* The rule with the same match, priority and RULE_HIDDEN flag. */
 struct rule *classifier_find(const struct classifier *cls, uint64_t version, const struct minimatch *match,
                              uint16_t priority, bool hidden);

@@ -93,11 +93,12 @@ void table_unlink(struct pipeline *pipeline, struct rule *rule)
     classifier_remove(pipeline->tables[rule->table_id], rule);
 }
 
-struct rule *pipeline_lookup(struct pipeline *pipeline, uint8_t table_id, const struct flow *flow, struct flow *wc)
+struct rule *pipeline_lookup(struct pipeline *pipeline, uint8_t table_id, const struct flow *flow, struct flow *wc,
+                             struct conj_trail *trail)
 {
     const struct classifier *cls = table_id < PIPELINE_TABLES ? pipeline->tables[table_id] : NULL;
 
-    return cls == NULL ? NULL : classifier_lookup(cls, pipeline->version, flow, wc);
+    return cls == NULL ? NULL : classifier_lookup(cls, pipeline->version, flow, wc, trail);
 }
 
 void pipeline_remove_rule(struct pipeline *pipeline, struct rule *rule, enum rule_removed_reason reason)

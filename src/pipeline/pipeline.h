@@ -34,6 +34,7 @@ struct rule_use;       /* rule_use.h */
 struct group;
 struct group_table;
 struct meter_table;
+struct conj_trail;
 
 struct rule {
     /* What was asked for. */
@@ -46,6 +47,7 @@ struct rule {
     uint16_t importance;                     /* OpenFlow 1.4 eviction */
     uint8_t table_id;
     bool removed;
+    bool conjunctive; /* a clause: its actions are conjunctions */
     /* Counted. */
     uint64_t packets, bytes;
     uint64_t created_ms, modified_ms, used_ms; /* datapath_now_ms() */
@@ -147,8 +149,10 @@ void pipeline_bundle_abort(struct pipeline *pipeline);
 
 /* The highest-priority rule of the table that matches; NULL if none does. Of rules with equal priority always the same
  * one wins while they exist, but which is not said: a new rule may win over an old one of equal priority. Every bit of
- * `flow` that the answer depends on is set in `wc` (if not NULL): any flow that agrees on them gets the same answer. */
-struct rule *pipeline_lookup(struct pipeline *pipeline, uint8_t table_id, const struct flow *flow, struct flow *wc);
+ * `flow` that the answer depends on is set in `wc` (if not NULL): any flow that agrees on them gets the same answer.
+ * `trail`: what it depended on besides (conjunction.h); NULL: clauses of conjunctions match nothing. */
+struct rule *pipeline_lookup(struct pipeline *pipeline, uint8_t table_id, const struct flow *flow, struct flow *wc,
+                             struct conj_trail *trail);
 
 /* Iteration for dumps that are worked off in slices: a cursor stays valid over changes; rules that existed throughout
  * are visited exactly once. */

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "src/pipeline/conjunction.h"
+
 /* Where the actions are that the rule was made with: behind its match. */
 static struct act *own_acts(const struct rule *rule)
 {
@@ -30,6 +32,7 @@ static void place_acts(struct rule *rule, const struct act_list *acts)
     if (acts->len > 0)
         memcpy(own, acts->acts, acts->len);
     rule->acts = (struct act_list){.acts = own, .len = acts->len};
+    rule->conjunctive = acts_are_clauses(acts);
 }
 
 struct rule *rule_create(struct minimask *mask, const struct flow *value, const struct act_list *acts)
@@ -62,6 +65,7 @@ void rule_set_acts(struct rule *rule, const struct act_list *acts)
     if (rule->acts.acts != own_acts(rule))
         free((void *)(uintptr_t)rule->acts.acts);
     rule->acts = (struct act_list){.acts = copy, .len = acts->len};
+    rule->conjunctive = acts_are_clauses(acts);
 }
 
 struct rule *rule_ref(struct rule *rule)

@@ -6,13 +6,6 @@
 #include "src/pipeline/meter.h"
 #include "src/pipeline/table.h"
 
-static struct act_list nested(const struct act *act)
-{
-    const struct act_bytes *bytes = (const struct act_bytes *)act;
-
-    return (struct act_list){.acts = (const struct act *)bytes->data, .len = bytes->n};
-}
-
 void rule_uses_move(struct rule_uses *from, struct rule_uses *to)
 {
     struct rule_use *use;
@@ -44,11 +37,10 @@ static struct rule_uses *used_by(const struct pipeline *pipeline, const struct a
 int rule_uses_check(const struct pipeline *pipeline, const struct act_list *acts)
 {
     ACT_FOR_EACH (act, acts) {
+        struct act_list inner;
         int error = 0;
 
-        if (act->type == ACT_WRITE_ACTIONS) {
-            struct act_list inner = nested(act);
-
+        if (act_nested(act, &inner)) {
             error = rule_uses_check(pipeline, &inner);
         } else if (act->type == ACT_GROUP && used_by(pipeline, act) == NULL) {
             error = OFPERR_BAC_BAD_OUT_GROUP;
@@ -66,10 +58,9 @@ static void link_list(struct pipeline *pipeline, struct rule *rule, const struct
     ACT_FOR_EACH (act, acts) {
         struct rule_uses *of;
         struct rule_use *use;
+        struct act_list inner;
 
-        if (act->type == ACT_WRITE_ACTIONS) {
-            struct act_list inner = nested(act);
-
+        if (act_nested(act, &inner)) {
             link_list(pipeline, rule, &inner);
             continue;
         }

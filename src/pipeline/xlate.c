@@ -12,14 +12,17 @@ void xlate_out_init(struct xlate_out *out)
 {
     program_builder_init(&out->program);
     memset(&out->deps, 0, sizeof out->deps);
+    conj_trail_init(&out->trail);
 }
 
 void xlate_out_free(struct xlate_out *out)
 {
     free(out->deps.rules);
+    free(out->deps.clauses);
     free(out->deps.visits);
     free(out->deps.groups);
     memset(&out->deps, 0, sizeof out->deps);
+    conj_trail_free(&out->trail);
 }
 
 static void *grow(void *array, unsigned *size, size_t element)
@@ -35,6 +38,8 @@ static void deps_reset(struct xlate_deps *deps)
 {
     struct xlate_deps fresh = {.rules = deps->rules,
                                .rules_size = deps->rules_size,
+                               .clauses = deps->clauses,
+                               .clauses_size = deps->clauses_size,
                                .visits = deps->visits,
                                .visits_size = deps->visits_size,
                                .groups = deps->groups,
@@ -55,15 +60,33 @@ static void deps_add_rule(struct xlate_deps *deps, struct rule *rule)
     deps->rules[deps->n_rules++] = rule;
 }
 
-static void deps_add_visit(struct xlate_deps *deps, uint8_t table_id, bool rewritten, struct rule *rule)
+static void deps_add_visit(struct xlate_deps *deps, struct xlate_visit visit)
 {
     if (deps->n_visits == deps->visits_size)
         deps->visits = grow(deps->visits, &deps->visits_size, sizeof *deps->visits);
-    deps->visits[deps->n_visits++] = (struct xlate_visit){
-        .table_id = table_id, .rewritten = rewritten, .has_rule = rule, .priority = rule ? rule->priority : 0};
-    deps->tables[table_id / 64] |= UINT64_C(1) << table_id % 64;
-    if (rule)
-        deps_add_rule(deps, rule);
+    deps->visits[deps->n_visits++] = visit;
+    deps->tables[visit.table_id / 64] |= UINT64_C(1) << visit.table_id % 64;
+}
+
+/* What the search of a table met on its way to its answer. */
+static void deps_add_trail(struct xlate_deps *deps, struct xlate_visit visit, const struct conj_trail *trail)
+{
+    visit.uncounted = true;
+    for (unsigned i = 0; i < trail->n_clauses; i++) {
+        if (deps->n_clauses == deps->clauses_size)
+            deps->clauses = grow(deps->clauses, &deps->clauses_size, sizeof *deps->clauses);
+        deps->clauses[deps->n_clauses++] = trail->clauses[i];
+    }
+    if (trail->failed) {
+        visit.has_rule = false;
+        visit.priority = 0;
+        deps_add_visit(deps, visit);
+    }
+    if (trail->found) {
+        visit.has_rule = true;
+        visit.priority = trail->priority;
+        deps_add_visit(deps, visit);
+    }
 }
 
 void xlate_note(struct xlate_ctx *ctx, const char *format, ...)
@@ -99,21 +122,30 @@ void xlate_fail(struct xlate_ctx *ctx, enum drop_reason reason, const char *text
 
 static struct rule *lookup(struct xlate_ctx *ctx, uint8_t table_id, uint32_t in_port)
 {
+    struct conj_trail *trail = &ctx->out->trail;
     uint32_t saved = ctx->flow.in_port;
+    struct xlate_visit visit;
     struct rule *rule;
 
     ctx->flow.in_port = in_port;
     if (!ctx->any_written) {
-        rule = pipeline_lookup(ctx->bridge->pipeline, table_id, &ctx->flow, &ctx->out->wc);
+        rule = pipeline_lookup(ctx->bridge->pipeline, table_id, &ctx->flow, &ctx->out->wc, trail);
     } else {
         struct flow seen;
 
         memset(&seen, 0, sizeof seen);
-        rule = pipeline_lookup(ctx->bridge->pipeline, table_id, &ctx->flow, &seen);
+        rule = pipeline_lookup(ctx->bridge->pipeline, table_id, &ctx->flow, &seen, trail);
         xlate_consult(ctx, &seen);
     }
     ctx->flow.in_port = saved;
-    deps_add_visit(&ctx->out->deps, table_id, ctx->any_written || in_port != ctx->in->flow.in_port, rule);
+    visit = (struct xlate_visit){.table_id = table_id,
+                                 .rewritten = ctx->any_written || in_port != ctx->in->flow.in_port,
+                                 .has_rule = rule,
+                                 .priority = rule ? rule->priority : 0};
+    deps_add_trail(&ctx->out->deps, visit, trail);
+    deps_add_visit(&ctx->out->deps, visit);
+    if (rule)
+        deps_add_rule(&ctx->out->deps, rule);
     return rule;
 }
 
@@ -164,6 +196,8 @@ void xlate_table(struct xlate_ctx *ctx, uint8_t table_id, uint32_t in_port, bool
         rule = lookup(ctx, table_id, in_port);
         if (ctx->in->trace)
             ctx->in->trace->table(ctx->in->trace->arg, ctx->trace_depth, table_id, rule, &ctx->flow);
+        if (ctx->out->trail.found)
+            xlate_note(ctx, " -> conj_id=%u, by clauses of priority %u", ctx->out->trail.id, ctx->out->trail.priority);
         ctx->rule = rule;
         ctx->table_id = table_id;
         ctx->cookie = rule ? rule->cookie : UINT64_MAX;

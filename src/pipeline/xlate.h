@@ -11,6 +11,7 @@
 #include "pmd/drop.h"
 #include "pmd/program.h"
 #include "src/pipeline/act.h"
+#include "src/pipeline/conjunction.h"
 #include "src/pipeline/flow.h"
 #include "src/pipeline/pipeline.h"
 
@@ -38,6 +39,7 @@ struct xlate_visit {
     uint8_t table_id;
     bool rewritten; /* packet fields (or the in_port) had been changed before this lookup */
     bool has_rule;
+    bool uncounted;    /* a part of the lookup that follows: a conjunction */
     uint16_t priority; /* of the rule hit */
 };
 
@@ -62,6 +64,9 @@ struct xlate_group {
 struct xlate_deps {
     struct rule **rules; /* that were hit, in order of their first hit, no duplicates; no references taken */
     unsigned n_rules, rules_size;
+    /* Clauses of conjunctions that lookups met: they count no packets. As above, but for duplicates. */
+    struct rule **clauses;
+    unsigned n_clauses, clauses_size;
     uint64_t tables[4];         /* bitmap of the tables that were looked up */
     struct xlate_visit *visits; /* one for each lookup, in order: for deciding whether a new rule could change it */
     unsigned n_visits, visits_size;
@@ -84,6 +89,7 @@ struct xlate_out {
     struct program_builder program; /* in_port and recirc_id are always in wc */
     struct flow final;              /* the flow after all actions, for trace */
     struct xlate_deps deps;
+    struct conj_trail trail;      /* of the last lookup */
     enum drop_reason drop_reason; /* why, if the program sends the packet nowhere */
     bool error;                   /* too deep, too long: the packet is to be dropped under drop_reason */
 };

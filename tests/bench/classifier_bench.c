@@ -146,7 +146,7 @@ static void bench_simple(unsigned n, bool bundle)
                                     .ipv4_dst = rte_cpu_to_be_32(0x0a000000 + random_below(n))}};
         struct flow wc = {0};
 
-        hits += pipeline_lookup(pipeline, 0, &flow, &wc) != NULL;
+        hits += pipeline_lookup(pipeline, 0, &flow, &wc, NULL) != NULL;
     }
     print_rate("  look up, random flows, with mask", hits, now_s() - start);
 
@@ -179,7 +179,7 @@ static void bench_lookups(const char *what, struct pipeline *pipeline, struct fl
 
     for (unsigned i = 0; i < n_flows; i++) {
         memset(&wc, 0, sizeof wc);
-        pipeline_lookup(pipeline, 0, &flows[i], &wc);
+        pipeline_lookup(pipeline, 0, &flows[i], &wc, NULL);
         for (unsigned j = 0; j < FLOW_WORDS; j++)
             bits += (unsigned)__builtin_popcountll(((uint64_t *)&wc)[j]);
     }
@@ -188,7 +188,7 @@ static void bench_lookups(const char *what, struct pipeline *pipeline, struct fl
 
     for (unsigned i = 0; i < n; i++) {
         memset(&wc, 0, sizeof wc);
-        hits += pipeline_lookup(pipeline, 0, &flows[i % n_flows], &wc) != NULL;
+        hits += pipeline_lookup(pipeline, 0, &flows[i % n_flows], &wc, NULL) != NULL;
     }
     print_rate(what, n, now_s() - start);
     printf("  %u rules, %.0f %% hits, %u bits of mask on average\n", pipeline_n_rules(pipeline, 0), hits * 100.0 / n,

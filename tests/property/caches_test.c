@@ -77,6 +77,26 @@ static struct {
 /* --- rules -----------------------------------------------------------------------------------------------------------
  */
 
+/* Clauses share priorities that other rules do not have. */
+#define CLAUSE_PRIORITY(n) ((uint16_t)((n)*ORACLE_RULES + ORACLE_RULES - 1))
+
+static bool is_clause(const struct oracle_rule *rule)
+{
+    return rule->priority % ORACLE_RULES == ORACLE_RULES - 1;
+}
+
+static bool is_taken(const struct oracle_rule *rule)
+{
+    for (unsigned i = 0; i < ORACLE_RULES; i++) {
+        const struct oracle_rule *other = &oracle.rules[i];
+
+        if (other->used && other->table_id == rule->table_id && other->priority == rule->priority &&
+            match_equal(&other->match, &rule->match))
+            return true;
+    }
+    return false;
+}
+
 static void rule_add(unsigned slot)
 {
     struct oracle_rule *rule = &oracle.rules[slot];
@@ -93,7 +113,12 @@ static void rule_add(unsigned slot)
         if (slot == 0)
             rule->priority = 0;
     }
-    random_actions(rule->table_id, mpls, ORACLE_GROUPS, actions, sizeof actions);
+    if (random_one_in(3)) {
+        rule->priority = CLAUSE_PRIORITY(random_below(2) * 3);
+        random_clauses(ORACLE_CONJUNCTIONS, false, actions, sizeof actions);
+    } else {
+        random_actions(rule->table_id, mpls, ORACLE_GROUPS, actions, sizeof actions);
+    }
     snprintf(rule_texts[slot], sizeof rule_texts[slot], "table=%u,priority=%u,%s,actions=%s", rule->table_id,
              rule->priority, match, actions);
     error = match_parse(match, &rule->match, NULL, NULL, NULL);
@@ -102,6 +127,8 @@ static void rule_add(unsigned slot)
         free(error);
         match_init_all(&rule->match);
     }
+    if (is_clause(rule) && is_taken(rule))
+        return;
     act_buffer_init(&rule->acts);
     error = actions_parse(actions, &rule->acts, NULL, NULL);
     if (error)
@@ -126,7 +153,10 @@ static void rule_modify(unsigned slot)
                           .match = rule->match};
     char actions[512];
 
-    random_actions(rule->table_id, mpls, ORACLE_GROUPS, actions, sizeof actions);
+    if (is_clause(rule) || random_one_in(10))
+        random_clauses(ORACLE_CONJUNCTIONS, !is_clause(rule), actions, sizeof actions);
+    else
+        random_actions(rule->table_id, mpls, ORACLE_GROUPS, actions, sizeof actions);
     act_buffer_free(&rule->acts);
     assert_null(actions_parse(actions, &rule->acts, NULL, NULL));
     fm.acts = act_buffer_list(&rule->acts);

@@ -1,5 +1,6 @@
 #include "tests/property/oracle.h"
 
+#include <limits.h>
 #include <string.h>
 
 #include "src/pipeline/group.h"
@@ -242,18 +243,73 @@ static bool lower_ttl(struct oracle *o, const struct act_dec_ttl *dec)
     return false;
 }
 
-static const struct oracle_rule *best(const struct oracle *o, uint8_t table_id, const struct flow *flow)
+static bool is_clause(const struct oracle_rule *rule)
+{
+    return rule->acts.len > 0 && ((const struct act *)rule->acts.data)->type == ACT_CONJUNCTION;
+}
+
+static const struct oracle_rule *best_of(const struct oracle *o, uint8_t table_id, const struct flow *flow,
+                                         bool clauses, int below)
 {
     const struct oracle_rule *found = NULL;
 
     for (unsigned i = 0; i < ORACLE_RULES; i++) {
         const struct oracle_rule *rule = &o->rules[i];
 
-        if (rule->used && rule->table_id == table_id && (!found || rule->priority > found->priority) &&
-            match_hits(&rule->match, flow))
+        if (rule->used && rule->table_id == table_id && is_clause(rule) == clauses && rule->priority < below &&
+            (!found || rule->priority > found->priority) && match_hits(&rule->match, flow))
             found = rule;
     }
     return found;
+}
+
+/* Does the flow match a clause of this priority for each k of conjunction `id`? */
+static bool is_complete(const struct oracle *o, uint8_t table_id, const struct flow *flow, uint16_t priority,
+                        uint32_t id)
+{
+    uint64_t seen[65] = {0};
+
+    for (unsigned i = 0; i < ORACLE_RULES; i++) {
+        const struct oracle_rule *rule = &o->rules[i];
+        struct act_list acts = act_buffer_list(&rule->acts);
+
+        if (!rule->used || rule->table_id != table_id || !is_clause(rule) || rule->priority != priority ||
+            !match_hits(&rule->match, flow))
+            continue;
+        ACT_FOR_EACH (act, &acts) {
+            const struct act_conjunction *a = (const struct act_conjunction *)act;
+
+            if (act->type == ACT_CONJUNCTION && a->id == id)
+                seen[a->n_clauses] |= UINT64_C(1) << (a->clause - 1);
+        }
+    }
+    for (unsigned n = 2; n <= 64; n++) {
+        if (seen[n] == UINT64_MAX >> (64 - n))
+            return true;
+    }
+    return false;
+}
+
+static const struct oracle_rule *best(const struct oracle *o, uint8_t table_id, const struct flow *flow)
+{
+    const struct oracle_rule *rule = best_of(o, table_id, flow, false, INT_MAX), *clause;
+    int below = INT_MAX;
+
+    while ((clause = best_of(o, table_id, flow, true, below)) && (!rule || clause->priority > rule->priority)) {
+        for (uint32_t id = 1; id <= ORACLE_CONJUNCTIONS; id++) {
+            struct flow with_id = *flow;
+            const struct oracle_rule *found;
+
+            if (!is_complete(o, table_id, flow, clause->priority, id))
+                continue;
+            with_id.conj_id = id;
+            found = best_of(o, table_id, &with_id, false, INT_MAX);
+            if (found)
+                return found;
+        }
+        below = clause->priority;
+    }
+    return rule;
 }
 
 static bool matches_all(const struct oracle_rule *rule)

@@ -12,6 +12,7 @@
 #define ORACLE_RULES 256
 #define ORACLE_TAGS 8
 #define ORACLE_SENT 64
+#define ORACLE_CONJUNCTIONS 3 /* ids 1 to that */
 
 struct oracle_rule {
     bool used;

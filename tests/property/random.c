@@ -205,6 +205,8 @@ void random_match(char *t, size_t n)
         add(t, n, "metadata=%u", random_below(3));
     if (random_one_in(6))
         add(t, n, "reg1=0x%x/0x%x", 1 << 16, 0xff << 16);
+    if (random_one_in(8))
+        add(t, n, "conj_id=%u", 1 + random_below(3));
     if (random_one_in(2))
         match_l3(t, n);
 }
@@ -337,6 +339,21 @@ static void act_other(uint8_t table_id, bool mpls, char *t, size_t n)
     default:
         add(t, n, "%s", PICK(labels));
     }
+}
+
+void random_clauses(uint32_t n_ids, bool whole, char *t, size_t n)
+{
+    t[0] = '\0';
+    if (whole) {
+        uint32_t id = 1 + random_below(n_ids);
+
+        add(t, n, "conjunction(%u,1/2),conjunction(%u,2/2)", id, id);
+        return;
+    }
+    for (uint32_t i = 1 + random_below(3); i > 0; i--)
+        add(t, n, "conjunction(%u,%u/2)", 1 + random_below(n_ids), 1 + random_below(2));
+    if (random_one_in(4))
+        add(t, n, "note:01.02");
 }
 
 void random_bucket(uint32_t group_id, uint32_t n_groups, char *t, size_t n)

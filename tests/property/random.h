@@ -23,6 +23,9 @@ void random_actions(uint8_t table_id, bool mpls, uint32_t n_groups, char *text, 
 /* A bucket of group `group_id`; it may send to groups of higher numbers, up to `n_groups`. */
 void random_bucket(uint32_t group_id, uint32_t n_groups, char *text, size_t size);
 
+/* Clauses of conjunctions 1 to `n_ids`; `whole`: all clauses of one. */
+void random_clauses(uint32_t n_ids, bool whole, char *text, size_t size);
+
 struct random_packet {
     uint8_t data[256];
     size_t len;

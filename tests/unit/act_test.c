@@ -51,6 +51,7 @@ static const struct {
     {"set_tunnel:5,set_tunnel64:0x123456789", "set_tunnel:0x5,set_tunnel64:0x123456789"},
     {"push:reg0[],pop:reg0[3..5]", "push:NXM_NX_REG0[],pop:NXM_NX_REG0[3..5]"},
     {"fin_timeout(idle_timeout=5,hard_timeout=3)", NULL},
+    {"conjunction(1234,1/2),conjunction(0x5, 64/64)", "conjunction(1234,1/2),conjunction(5,64/64)"},
     {"write_metadata:5/7,goto_table:3", "write_metadata:0x5/0x7,goto_table:3"},
     {"meter:5,clear_actions,write_actions(group:5,set_field:0x1->reg0)", NULL},
     {"output:reg0[]", "output:NXM_NX_REG0[]"},

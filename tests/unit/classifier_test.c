@@ -249,13 +249,13 @@ static void every_flow_that_agrees_on_the_consulted_bits_gets_the_same_rule(void
             random_flow(&model, &flow);
             memset(&wc, 0, sizeof wc);
 
-            struct rule *rule = classifier_lookup(&model.cls, 1, &flow, &wc);
+            struct rule *rule = classifier_lookup(&model.cls, 1, &flow, &wc, NULL);
 
             check_answer(&model, &flow, rule);
-            assert_ptr_equal(rule, classifier_lookup(&model.cls, 1, &flow, NULL));
+            assert_ptr_equal(rule, classifier_lookup(&model.cls, 1, &flow, NULL, NULL));
             for (unsigned i = 0; i < 8; i++) {
                 random_neighbour(&model, &flow, &wc, &other);
-                assert_ptr_equal(rule, classifier_lookup(&model.cls, 1, &other, NULL));
+                assert_ptr_equal(rule, classifier_lookup(&model.cls, 1, &other, NULL, NULL));
             }
         }
         model_free(&model);
@@ -319,14 +319,14 @@ static void answers_hold_until_a_change_concerns_them(void **state)
                 struct flow other;
 
                 random_neighbour(&model, &cached[i].flow, &cached[i].wc, &other);
-                assert_ptr_equal(cached[i].answer, classifier_lookup(&model.cls, 1, &other, NULL));
+                assert_ptr_equal(cached[i].answer, classifier_lookup(&model.cls, 1, &other, NULL, NULL));
             }
             for (unsigned i = 0; i < 3 && n_cached < MAX_CACHED; i++) {
                 struct cached *new = &cached[n_cached++];
 
                 random_flow(&model, &new->flow);
                 memset(&new->wc, 0, sizeof new->wc);
-                new->answer = classifier_lookup(&model.cls, 1, &new->flow, &new->wc);
+                new->answer = classifier_lookup(&model.cls, 1, &new->flow, &new->wc, NULL);
             }
         }
         model_free(&model);
@@ -347,7 +347,7 @@ static uint32_t consulted_dst(const struct classifier *cls, uint32_t address)
     struct flow flow = {.pkt = {.eth_type = rte_cpu_to_be_16(0x0800), .ipv4_dst = rte_cpu_to_be_32(address)}};
     struct flow wc = {0};
 
-    classifier_lookup(cls, 1, &flow, &wc);
+    classifier_lookup(cls, 1, &flow, &wc, NULL);
     return rte_be_to_cpu_32(wc.pkt.ipv4_dst);
 }
 
@@ -397,14 +397,14 @@ static void stages_keep_later_layers_out_of_the_mask(void **state)
 
     struct rule *rule = add(&cls, &match, 1);
 
-    assert_null(classifier_lookup(&cls, 1, &flow, &wc));
+    assert_null(classifier_lookup(&cls, 1, &flow, &wc, NULL));
     expected.in_port = UINT32_MAX;
     assert_memory_equal(&wc, &expected, sizeof wc);
 
     flow.in_port = 1;
     flow.pkt.ip_proto = 17;
     memset(&wc, 0, sizeof wc);
-    assert_null(classifier_lookup(&cls, 1, &flow, &wc));
+    assert_null(classifier_lookup(&cls, 1, &flow, &wc, NULL));
     expected.pkt.eth_type = 0xffff;
     expected.pkt.ip_proto = 0xff;
     assert_memory_equal(&wc, &expected, sizeof wc);
@@ -412,13 +412,13 @@ static void stages_keep_later_layers_out_of_the_mask(void **state)
     flow.pkt.ip_proto = 6;
     flow.pkt.tp_dst = rte_cpu_to_be_16(0x8000);
     memset(&wc, 0, sizeof wc);
-    assert_null(classifier_lookup(&cls, 1, &flow, &wc));
+    assert_null(classifier_lookup(&cls, 1, &flow, &wc, NULL));
     expected = (struct flow){.pkt = {.tp_dst = rte_cpu_to_be_16(0x8000)}};
     assert_memory_equal(&wc, &expected, sizeof wc);
 
     flow.pkt.tp_dst = rte_cpu_to_be_16(80);
     memset(&wc, 0, sizeof wc);
-    assert_ptr_equal(classifier_lookup(&cls, 1, &flow, &wc), rule);
+    assert_ptr_equal(classifier_lookup(&cls, 1, &flow, &wc, NULL), rule);
     assert_memory_equal(&wc, &match.mask, sizeof wc);
     del(&cls, rule);
     classifier_destroy(&cls);
@@ -435,10 +435,10 @@ static void a_high_priority_hit_ends_the_search(void **state)
 
     struct rule *low = add(&cls, &match, 1), *high = add(&cls, &any, 2);
 
-    assert_ptr_equal(classifier_lookup(&cls, 1, &flow, &wc), high);
+    assert_ptr_equal(classifier_lookup(&cls, 1, &flow, &wc, NULL), high);
     assert_int_equal(wc.pkt.tp_dst, 0);
     del(&cls, high);
-    assert_ptr_equal(classifier_lookup(&cls, 1, &flow, &wc), low);
+    assert_ptr_equal(classifier_lookup(&cls, 1, &flow, &wc, NULL), low);
     assert_int_equal(wc.pkt.tp_dst, 0xffff);
     del(&cls, low);
     classifier_destroy(&cls);
@@ -457,15 +457,15 @@ static void rules_are_seen_only_in_their_versions(void **state)
 
     old->add_version = 1;
     old->remove_version = new->add_version = 5;
-    assert_null(classifier_lookup(&cls, 0, &flow, NULL));
-    assert_ptr_equal(classifier_lookup(&cls, 4, &flow, NULL), old);
-    assert_ptr_equal(classifier_lookup(&cls, 5, &flow, NULL), new);
+    assert_null(classifier_lookup(&cls, 0, &flow, NULL, NULL));
+    assert_ptr_equal(classifier_lookup(&cls, 4, &flow, NULL, NULL), old);
+    assert_ptr_equal(classifier_lookup(&cls, 5, &flow, NULL, NULL), new);
     assert_ptr_equal(classifier_find(&cls, 4, old->match, 7, false), old);
     assert_ptr_equal(classifier_find(&cls, 5, old->match, 7, false), new);
     assert_null(classifier_find(&cls, 5, old->match, 6, false));
     assert_null(classifier_find(&cls, 5, old->match, 7, true));
     del(&cls, old);
-    assert_ptr_equal(classifier_lookup(&cls, 9, &flow, NULL), new);
+    assert_ptr_equal(classifier_lookup(&cls, 9, &flow, NULL, NULL), new);
     del(&cls, new);
     classifier_destroy(&cls);
 }

@@ -875,7 +875,7 @@ static void controller_accept(int fd, struct client *client)
 static bool acts_as_learning_switch(void)
 {
     const struct flow flow = {.in_port = 1};
-    return pipeline_lookup(bridge->pipeline, 0, &flow, NULL) != NULL;
+    return pipeline_lookup(bridge->pipeline, 0, &flow, NULL, NULL) != NULL;
 }
 
 static void states(void *arg, const struct of_connection_info *info)

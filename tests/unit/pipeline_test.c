@@ -356,7 +356,7 @@ static void compare_lookups(struct pipeline *pipeline, struct model *model)
 
         random_flow(&flow);
 
-        struct rule *rule = pipeline_lookup(pipeline, table_id, &flow, NULL);
+        struct rule *rule = pipeline_lookup(pipeline, table_id, &flow, NULL, NULL);
 
         for (unsigned j = 0; j < model->n; j++) {
             if (model->rules[j].table_id == table_id && model->rules[j].priority > best &&
@@ -623,7 +623,7 @@ static void hidden_rules_are_the_switch_s_own(void **state)
     del.table_id = TABLE_ALL;
     pipeline_flow_mod(pipeline, &del);
 
-    struct rule *hidden = pipeline_lookup(pipeline, 0, &flow, NULL);
+    struct rule *hidden = pipeline_lookup(pipeline, 0, &flow, NULL, NULL);
 
     assert_non_null(hidden);
 
@@ -632,21 +632,21 @@ static void hidden_rules_are_the_switch_s_own(void **state)
     pipeline_flow_mod(pipeline, &fm);
     assert_int_equal(pipeline_n_rules(pipeline, 0), 1);
     assert_ptr_not_equal(only_rule(pipeline), hidden);
-    assert_ptr_equal(pipeline_lookup(pipeline, 0, &flow, NULL), only_rule(pipeline));
+    assert_ptr_equal(pipeline_lookup(pipeline, 0, &flow, NULL, NULL), only_rule(pipeline));
 
     pipeline_flow_mod(pipeline, &del);
-    assert_ptr_equal(pipeline_lookup(pipeline, 0, &flow, NULL), hidden);
+    assert_ptr_equal(pipeline_lookup(pipeline, 0, &flow, NULL, NULL), hidden);
 
     /* So does one of another mask, although that came later. */
     match_in_port(&fm.match, flow.in_port);
     pipeline_flow_mod(pipeline, &fm);
-    assert_ptr_equal(pipeline_lookup(pipeline, 0, &flow, NULL), only_rule(pipeline));
+    assert_ptr_equal(pipeline_lookup(pipeline, 0, &flow, NULL, NULL), only_rule(pipeline));
     flow.in_port++;
-    assert_ptr_equal(pipeline_lookup(pipeline, 0, &flow, NULL), hidden);
+    assert_ptr_equal(pipeline_lookup(pipeline, 0, &flow, NULL, NULL), hidden);
     pipeline_flow_mod(pipeline, &del);
     del.flags = RULE_HIDDEN;
     pipeline_flow_mod(pipeline, &del);
-    assert_null(pipeline_lookup(pipeline, 0, &flow, NULL));
+    assert_null(pipeline_lookup(pipeline, 0, &flow, NULL, NULL));
     pipeline_destroy(pipeline);
 }
 
