@@ -16,6 +16,7 @@
 #include "src/control/control.h"
 #include "src/openflow/server.h"
 #include "src/start/pool.h"
+#include "src/tls/tls.h"
 
 #define MISS_BUDGET 256          /* packets a turn */
 #define REVALIDATE_BUDGET_US 500 /* a turn */
@@ -245,6 +246,7 @@ static int add_bridge(struct sluice *sw, const struct config_bridge *config, cha
         .n_controllers = config->n_controllers,
         .inactivity_probe_ms = config->inactivity_probe,
         .pool = sw->pool,
+        .tls = sw->tls,
     };
     br->of = of_server_create(&params, why, sizeof why);
     if (!br->of) {
@@ -321,6 +323,23 @@ static int create_control(struct sluice *sw, char *error, size_t size)
     return 0;
 }
 
+static int create_tls(struct sluice *sw, char *error, size_t size)
+{
+    const struct config_tls *config = &sw->config->tls;
+    const struct tls_files files = {{
+        [TLS_PRIVATE_KEY] = config->private_key,
+        [TLS_CERTIFICATE] = config->certificate,
+        [TLS_CA_CERTIFICATE] = config->ca_certificate,
+    }};
+    struct tls_fault fault;
+    if (!config->private_key)
+        return 0;
+    sw->tls = tls_create(&files, &fault);
+    if (!sw->tls)
+        snprintf(error, size, "TLS: %s", fault.text);
+    return sw->tls ? 0 : -1;
+}
+
 int switch_create(struct sluice *sw, const struct config *config, char *error, size_t error_size)
 {
     memset(sw, 0, sizeof *sw);
@@ -341,7 +360,7 @@ int switch_create(struct sluice *sw, const struct config *config, char *error, s
     sw->pool = pool_create(config, error, error_size);
     /* The control socket comes first: it also tells whether another sluiced has this run_dir. */
     if (!sw->pool || create_control(sw, error, error_size) || create_datapath(sw, error, error_size) ||
-        create_events(sw, error, error_size))
+        create_events(sw, error, error_size) || create_tls(sw, error, error_size))
         return -1;
     for (size_t i = 0; i < config->n_bridges; i++)
         if (add_bridge(sw, &config->bridges[i], error, error_size))
@@ -384,6 +403,7 @@ void switch_destroy(struct sluice *sw)
     free_event(sw->wakeup);
     free_event(sw->sigterm);
     free_event(sw->sigint);
+    tls_free(sw->tls);
     if (sw->base)
         event_base_free(sw->base);
     pool_destroy();

@@ -14,6 +14,7 @@
 struct event;
 struct event_base;
 struct control;
+struct tls;
 
 struct sluice {
     const struct config *config;
@@ -21,6 +22,7 @@ struct sluice {
     struct datapath *dp;
     struct flows *flows;
     struct control *control;
+    struct tls *tls; /* NULL: the file has no section "tls" */
     TAILQ_HEAD(bridges, bridge) bridges;
     struct rte_mempool *pool; /* packets; of the control thread's NUMA node */
     struct event *miss_event, *port_event, *wakeup, *sigterm, *sigint;

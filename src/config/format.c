@@ -2,6 +2,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -82,7 +83,8 @@ static int check_absolute(const char *value, size_t max, char *why, size_t why_s
         return -EINVAL;
     }
     if (len > max) {
-        snprintf(why, why_size, "has %zu bytes, at most %zu fit into a socket address: use a shorter path", len, max);
+        snprintf(why, why_size, "has %zu bytes, at most %zu fit into a %s: use a shorter path", len, max,
+                 max <= CONFIG_SOCKET_PATH_MAX ? "socket address" : "file name");
         return -EINVAL;
     }
     for (const char *c = value; *c; c++) {
@@ -101,6 +103,11 @@ static int check_directory(const char *value, char *why, size_t why_size)
         return -EINVAL;
     }
     return check_absolute(value, CONFIG_SOCKET_PATH_MAX - strlen("/sluiced.ctl"), why, why_size);
+}
+
+static int check_file(const char *value, char *why, size_t why_size)
+{
+    return check_absolute(value, PATH_MAX - 1, why, why_size);
 }
 
 /* The path goes into the devargs of DPDK's vhost driver, where a comma ends it. */
@@ -218,15 +225,16 @@ const struct config_format config_format_directory = {"an absolute path of at mo
                                                       check_directory};
 const struct config_format config_format_socket_path = {
     "an absolute path of at most 107 bytes, without commas and brackets", "^/[^,\\[\\]]{1,106}$", check_socket_path};
+const struct config_format config_format_file = {"an absolute path", "^/.", check_file};
 const struct config_format config_format_devargs = {"a PCI address or a vdev with its arguments", "^[A-Za-z0-9]",
                                                     check_devargs};
 const struct config_format config_format_eal_arg = {"a word; what Sluice sets itself is refused (`-l`, `--lcores`, "
                                                     "`--main-lcore`, `--no-huge`, `--proc-type` and the like)",
                                                     "^.", check_eal_arg};
-const struct config_format config_format_controller = {"`tcp:IP[:PORT]` or `unix:PATH`", "^(tcp:|unix:/)",
-                                                       check_controller};
-const struct config_format config_format_listen = {"`ptcp:PORT[:IP]` or `punix:PATH`", "^(ptcp:|punix:/)",
-                                                   check_listen};
+const struct config_format config_format_controller = {"`tcp:IP[:PORT]`, `ssl:IP[:PORT]` or `unix:PATH`",
+                                                       "^(tcp:|ssl:|unix:/)", check_controller};
+const struct config_format config_format_listen = {"`ptcp:PORT[:IP]`, `pssl:PORT[:IP]` or `punix:PATH`",
+                                                   "^(ptcp:|pssl:|punix:/)", check_listen};
 
 static int hex_digit(char c)
 {

@@ -22,6 +22,7 @@ extern const struct config_format config_format_port_name;
 extern const struct config_format config_format_ifname;
 extern const struct config_format config_format_directory;
 extern const struct config_format config_format_socket_path;
+extern const struct config_format config_format_file;
 extern const struct config_format config_format_devargs;
 extern const struct config_format config_format_eal_arg;
 extern const struct config_format config_format_controller;

@@ -215,6 +215,46 @@ static const struct config_section log_section = {
     KEYS(log_keys),
 };
 
+static const struct config_key tls_keys[] = {
+    {
+        .name = "private_key",
+        .type = KEY_STRING,
+        .offset = offsetof(struct config_tls, private_key),
+        .format = &config_format_file,
+        .required = true,
+        .doc = "PEM file with the private key of this switch, without a passphrase. It should be readable by the user "
+               "that runs Sluice alone.",
+        .example = "\"/etc/sluice/sc-privkey.pem\"",
+    },
+    {
+        .name = "certificate",
+        .type = KEY_STRING,
+        .offset = offsetof(struct config_tls, certificate),
+        .format = &config_format_file,
+        .required = true,
+        .doc = "PEM file with the certificate of `private_key`, followed by those that lead from it to the authority, "
+               "if there are any between.",
+        .example = "\"/etc/sluice/sc-cert.pem\"",
+    },
+    {
+        .name = "ca_certificate",
+        .type = KEY_STRING,
+        .offset = offsetof(struct config_tls, ca_certificate),
+        .format = &config_format_file,
+        .required = true,
+        .doc = "PEM file with the certificates of the authorities that controllers must be certified by. Whose "
+               "certificate they signed is trusted, whatever name it carries.",
+        .example = "\"/etc/sluice/cacert.pem\"",
+    },
+};
+static const struct config_section tls_section = {
+    .title = "tls",
+    .doc = "TLS of the OpenFlow connections `ssl:` and `pssl:`, version 1.2 or later. Both sides show a certificate. "
+           "Connections made after a file has changed use what it says then.",
+    .size = sizeof(struct config_tls),
+    KEYS(tls_keys),
+};
+
 static const struct config_choice port_types[] = {
     {"dpdk", CONFIG_PORT_DPDK, "a device that DPDK drives, a NIC or a virtual one"},
     {"vhost-user", CONFIG_PORT_VHOST_USER, "a virtio interface of a VM or container, over a Unix socket"},
@@ -447,7 +487,8 @@ static const struct config_key bridge_keys[] = {
         .default_doc = "none",
         .doc = "OpenFlow controllers to connect to, again and again with growing pauses. Without a port number it is "
                "6653. IPv6 "
-               "addresses are written in brackets, host names are not looked up, and TLS (`ssl:`) is not supported.",
+               "addresses are written in brackets, host names are not looked up. `ssl:` is TLS, which needs the "
+               "section `tls`.",
         .example = "[\"tcp:127.0.0.1:6653\"]",
     },
     {
@@ -460,7 +501,9 @@ static const struct config_key bridge_keys[] = {
         .default_doc = "none",
         .doc = "Where to listen for OpenFlow connections, besides `<run_dir>/<name>.mgmt`. Without an IP address it is "
                "all of "
-               "the host's IPv4 addresses; whoever can connect can change the rules.",
+               "the host's IPv4 addresses; whoever can connect can change the rules, to `pssl:` those with a "
+               "certificate of the "
+               "authority in `tls`.",
         .example = "[\"ptcp:6654:127.0.0.1\"]",
     },
     {
@@ -563,6 +606,15 @@ static const struct config_key root_keys[] = {
         .section = &log_section,
         .doc = "The log.",
         .example = "{\"level\": \"dbg\"}",
+    },
+    {
+        .name = "tls",
+        .type = KEY_SECTION,
+        .offset = offsetof(struct config, tls),
+        .section = &tls_section,
+        .doc = "TLS of OpenFlow connections.",
+        .example = "{\"private_key\": \"/etc/sluice/sc-privkey.pem\", \"certificate\": "
+                   "\"/etc/sluice/sc-cert.pem\", \"ca_certificate\": \"/etc/sluice/cacert.pem\"}",
     },
     {
         .name = "bridges",

@@ -109,6 +109,13 @@ struct config_control {
     int core; /* CONFIG_CORE_NONE: not pinned */
 };
 
+/* PEM files of TLS; all given or none. */
+struct config_tls {
+    char *private_key;
+    char *certificate;
+    char *ca_certificate;
+};
+
 struct config_log {
     enum config_log_level level;
 };
@@ -119,6 +126,7 @@ struct config {
     struct config_pmd pmd;
     struct config_control control;
     struct config_log log;
+    struct config_tls tls;
     struct config_bridge *bridges;
     size_t n_bridges;
 };

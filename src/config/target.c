@@ -87,6 +87,7 @@ static int parse_active(const char *text, struct config_target *target, char *wh
 {
     size_t ip_len = text[0] == '[' ? strcspn(text, "]") + 1 : strcspn(text, ":");
     int port = CONFIG_TARGET_PORT;
+    const char *scheme = target->tls ? "ssl" : "tcp";
 
     if (ip_len > strlen(text))
         ip_len = strlen(text);
@@ -95,14 +96,15 @@ static int parse_active(const char *text, struct config_target *target, char *wh
     else if (text[ip_len] != '\0')
         port = -EINVAL;
     if (port < 0) {
-        snprintf(why, why_size,
-                 "needs a TCP port from 1 to 65535 at its end, as in tcp:127.0.0.1:6653 or tcp:[::1]:6653");
+        snprintf(why, why_size, "needs a TCP port from 1 to 65535 at its end, as in %s:127.0.0.1:6653 or %s:[::1]:6653",
+                 scheme, scheme);
         return -EINVAL;
     }
     if (parse_ip(text, ip_len, port, target) != 0) {
         snprintf(why, why_size,
                  "needs an IP address (host names are not looked up, IPv6 goes in brackets), as in "
-                 "tcp:127.0.0.1:6653 or tcp:[::1]:6653");
+                 "%s:127.0.0.1:6653 or %s:[::1]:6653",
+                 scheme, scheme);
         return -EINVAL;
     }
     return 0;
@@ -114,15 +116,17 @@ static int parse_passive(const char *text, struct config_target *target, char *w
     size_t port_len = strcspn(text, ":");
     int port = parse_port(text, port_len);
     const char *ip = text[port_len] == ':' ? text + port_len + 1 : "0.0.0.0";
+    const char *scheme = target->tls ? "pssl" : "ptcp";
 
     if (port < 0) {
-        snprintf(why, why_size, "needs a TCP port from 1 to 65535 at its start, as in ptcp:6654:127.0.0.1");
+        snprintf(why, why_size, "needs a TCP port from 1 to 65535 at its start, as in %s:6654:127.0.0.1", scheme);
         return -EINVAL;
     }
     if (parse_ip(ip, strlen(ip), port, target) != 0) {
         snprintf(why, why_size,
                  "needs an IP address (IPv6 in brackets) or nothing behind the port, as in "
-                 "ptcp:6654:127.0.0.1 or ptcp:6654:[::1]");
+                 "%s:6654:127.0.0.1 or %s:6654:[::1]",
+                 scheme, scheme);
         return -EINVAL;
     }
     return 0;
@@ -136,30 +140,35 @@ int config_target_parse(const char *text, bool passive, struct config_target *ta
     target->passive = passive;
     why[0] = '\0';
 
-    if (tail_after(text, "ssl:") || tail_after(text, "pssl:")) {
-        snprintf(why, why_size, "asks for TLS, which is not supported: use %s",
-                 passive ? "ptcp: or punix:" : "tcp: or unix:");
-        return -EINVAL;
-    }
     if (passive) {
+        if ((tail = tail_after(text, "pssl:"))) {
+            target->tls = true;
+            return parse_passive(tail, target, why, why_size);
+        }
         if ((tail = tail_after(text, "ptcp:")))
             return parse_passive(tail, target, why, why_size);
         if ((tail = tail_after(text, "punix:")))
             return parse_unix(tail, target, why, why_size);
-        if (tail_after(text, "tcp:") || tail_after(text, "unix:"))
+        if (tail_after(text, "tcp:") || tail_after(text, "ssl:") || tail_after(text, "unix:"))
             snprintf(why, why_size, "is an address to connect to: put it in \"controllers\", or write p%s to listen",
-                     text[0] == 't' ? "tcp:PORT[:IP]" : "unix:PATH");
+                     text[0] == 't'   ? "tcp:PORT[:IP]"
+                     : text[0] == 's' ? "ssl:PORT[:IP]"
+                                      : "unix:PATH");
         else
-            snprintf(why, why_size, "must be ptcp:PORT[:IP] or punix:PATH");
+            snprintf(why, why_size, "must be ptcp:PORT[:IP], pssl:PORT[:IP] or punix:PATH");
         return -EINVAL;
     }
     if ((tail = tail_after(text, "tcp:")))
         return parse_active(tail, target, why, why_size);
+    if ((tail = tail_after(text, "ssl:"))) {
+        target->tls = true;
+        return parse_active(tail, target, why, why_size);
+    }
     if ((tail = tail_after(text, "unix:")))
         return parse_unix(tail, target, why, why_size);
-    if (tail_after(text, "ptcp:") || tail_after(text, "punix:"))
+    if (tail_after(text, "ptcp:") || tail_after(text, "pssl:") || tail_after(text, "punix:"))
         snprintf(why, why_size, "is an address to listen on: put it in \"listen\"");
     else
-        snprintf(why, why_size, "must be tcp:IP[:PORT] or unix:PATH");
+        snprintf(why, why_size, "must be tcp:IP[:PORT], ssl:IP[:PORT] or unix:PATH");
     return -EINVAL;
 }

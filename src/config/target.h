@@ -1,5 +1,5 @@
-/* Where an OpenFlow connection goes or listens, in OVS's notation: tcp:IP[:PORT], unix:PATH, ptcp:PORT[:IP],
- * punix:PATH. Any thread; nothing is allocated.
+/* Where an OpenFlow connection goes or listens, in OVS's notation: tcp:IP[:PORT], ssl:IP[:PORT], unix:PATH,
+ * ptcp:PORT[:IP], pssl:PORT[:IP], punix:PATH. Any thread; nothing is allocated.
  */
 #ifndef SRC_CONFIG_TARGET_H
 #define SRC_CONFIG_TARGET_H
@@ -12,6 +12,7 @@
 
 struct config_target {
     bool passive;
+    bool tls;
     struct sockaddr_storage address; /* AF_INET, AF_INET6 or AF_UNIX; port in network order */
     socklen_t address_len;
 };

@@ -8,6 +8,7 @@
 
 #include "src/config/format.h"
 #include "src/config/mem.h"
+#include "src/tls/tls.h"
 
 /* A value that must be the only one of its sort, and where it stands. */
 struct claim {
@@ -214,6 +215,43 @@ static void verify_port(const struct config *config, const struct config_port *p
     verify_vlans(port, path, faults);
 }
 
+static void verify_tls(const struct config *config, struct config_faults *faults)
+{
+    static const char *const paths[] = {
+        [TLS_PRIVATE_KEY] = "tls.private_key",
+        [TLS_CERTIFICATE] = "tls.certificate",
+        [TLS_CA_CERTIFICATE] = "tls.ca_certificate",
+    };
+    const struct tls_files files = {{
+        [TLS_PRIVATE_KEY] = config->tls.private_key,
+        [TLS_CERTIFICATE] = config->tls.certificate,
+        [TLS_CA_CERTIFICATE] = config->tls.ca_certificate,
+    }};
+    struct tls_fault fault;
+
+    for (int i = 0; i < TLS_N_FILES; i++)
+        if (!files.names[i])
+            return;
+    if (tls_check(&files, &fault))
+        config_faults_add(faults, 0, paths[fault.file], "%s", fault.text);
+}
+
+static void needs_tls(const struct config *config, const char *target, const char *list, size_t bridge, size_t i,
+                      struct config_faults *faults)
+{
+    char path[64];
+    const struct config_tls *tls = &config->tls;
+
+    if (!target || (strncmp(target, "ssl:", 4) != 0 && strncmp(target, "pssl:", 5) != 0))
+        return;
+    if (tls->private_key || tls->certificate || tls->ca_certificate)
+        return;
+    snprintf(path, sizeof(path), "bridges[%zu].%s[%zu]", bridge, list, i);
+    config_faults_add(faults, 0, path,
+                      "\"%s\" needs TLS: add \"tls\" with private_key, certificate and ca_certificate to the file",
+                      target);
+}
+
 static void verify_bridge(const struct config *config, size_t index, struct unique *unique,
                           struct config_faults *faults)
 {
@@ -239,12 +277,15 @@ static void verify_bridge(const struct config *config, size_t index, struct uniq
         }
         free(mgmt);
     }
-    for (size_t i = 0; i < bridge->n_controllers; i++)
+    for (size_t i = 0; i < bridge->n_controllers; i++) {
+        needs_tls(config, bridge->controllers[i], "controllers", index, i, faults);
         claim(&controllers, bridge->controllers[i], "bridges[%zu].controllers[%zu]", index, i);
+    }
     settle(&controllers, "the controller", "remove it", faults);
     for (size_t i = 0; i < bridge->n_listen; i++) {
         const char *listen = bridge->listen[i];
 
+        needs_tls(config, listen, "listen", index, i, faults);
         if (listen && strncmp(listen, "punix:", 6) == 0)
             claim(&unique->sockets, listen + 6, "bridges[%zu].listen[%zu]", index, i);
         else
@@ -295,6 +336,7 @@ void config_verify(const struct config *config, struct config_faults *faults)
     struct unique unique = {0};
 
     verify_cores(config, faults);
+    verify_tls(config, faults);
     claim_own_sockets(config, &unique.sockets);
     for (size_t i = 0; i < config->n_bridges; i++)
         verify_bridge(config, i, &unique, faults);

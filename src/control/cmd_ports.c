@@ -106,12 +106,16 @@ static void cmd_bridges(void *arg, int argc, const char *const *argv, struct con
         snprintf(dpid, sizeof dpid, "%016" PRIx64, br->datapath_id);
         const char *mode = br->fail_mode == FAIL_SECURE ? "secure" : "standalone";
         uint32_t rules = pipeline_n_rules(br->pipeline, TABLE_ALL);
-        control_printf(reply, "%s: datapath_id %s, fail_mode %s, ports %u, rules %u, MAC addresses %zu\n", br->name,
-                       dpid, mode, br->n_ports, rules, mac_table_size(br->macs));
+        uint64_t tls_refused = br->of ? of_server_tls_refused(br->of) : 0;
+        control_printf(reply,
+                       "%s: datapath_id %s, fail_mode %s, ports %u, rules %u, MAC addresses %zu, TLS refusals %" PRIu64
+                       "\n",
+                       br->name, dpid, mode, br->n_ports, rules, mac_table_size(br->macs), tls_refused);
         json_array_append_new(reply->json,
-                              json_pack("{s:s,s:s,s:s,s:i,s:I,s:I,s:[]}", "name", br->name, "datapath_id", dpid,
+                              json_pack("{s:s,s:s,s:s,s:i,s:I,s:I,s:I,s:[]}", "name", br->name, "datapath_id", dpid,
                                         "fail_mode", mode, "ports", (int)br->n_ports, "rules", (json_int_t)rules,
-                                        "macs", (json_int_t)mac_table_size(br->macs), "connections"));
+                                        "macs", (json_int_t)mac_table_size(br->macs), "tls_refused",
+                                        (json_int_t)tls_refused, "connections"));
         if (br->of)
             of_server_for_each_connection(br->of, show_connection, reply);
     }

@@ -16,6 +16,7 @@
 #include "pmd/log.h"
 #include "src/openflow/handler.h"
 #include "src/openflow/server_impl.h"
+#include "src/openflow/transport.h"
 
 #define ACCEPTED_MAX 128          /* connections of each kind of listening socket: one cannot fill up the other */
 #define INPUT_MAX (128u << 10)    /* bytes read ahead (twice that at most): always room for a whole message */
@@ -48,12 +49,7 @@ void of_connection_close(struct of_connection *conn, const char *why)
         return;
     log_down(conn, why);
     /* What was answered last, an error mostly, still reaches the peer if the socket has room. */
-    struct evbuffer *out = bufferevent_get_output(conn->bev);
-    if (conn->connected && evbuffer_get_length(out)) {
-        evbuffer_unfreeze(out, 1);
-        evbuffer_write(out, bufferevent_getfd(conn->bev));
-    }
-    bufferevent_free(conn->bev);
+    of_transport_close(conn->bev, conn->connected);
     conn->bev = NULL;
     if (conn->controller) {
         of_controller_down(conn->controller);
@@ -117,36 +113,46 @@ static void on_write(struct bufferevent *bev, void *arg)
         of_server_kick(conn->server);
 }
 
+/* TLS came to nothing, which is for the operator to know whoever connected. */
+static void refuse_tls(struct of_connection *conn, const char *why)
+{
+    conn->server->tls_refused++;
+    LOG_WARN_RL(LOG_OPENFLOW, "%s: %s: no TLS connection: %s", conn->server->bridge->name, conn->name, why);
+    of_connection_close(conn, "");
+}
+
 static void on_event(struct bufferevent *bev, short what, void *arg)
 {
     struct of_connection *conn = arg;
+    char why[256];
     if (what & BEV_EVENT_CONNECTED) {
         of_connection_start(conn);
-    } else if (what & BEV_EVENT_EOF) {
+    } else if (what & BEV_EVENT_EOF && conn->connected) {
         conn->eof = true; /* what it has sent is still answered */
         of_server_kick(conn->server);
-    } else if (what & BEV_EVENT_ERROR) {
-        int error = EVUTIL_SOCKET_ERROR();
-        of_connection_close(conn, error ? evutil_socket_error_to_string(error) : "connection lost");
+    } else if (what & (BEV_EVENT_EOF | BEV_EVENT_ERROR)) {
+        if (of_transport_explain(bev, why, sizeof why) && !conn->version)
+            refuse_tls(conn, why);
+        else
+            of_connection_close(conn, why);
     }
 }
 
-struct of_connection *of_connection_create(struct of_server *server, enum of_connection_kind kind, int fd,
+struct of_connection *of_connection_create(struct of_server *server, enum of_connection_kind kind, int fd, bool tls,
                                            const char *name)
 {
     bool full = kind != OF_KIND_CONTROLLER && server->n_connections[kind] >= ACCEPTED_MAX;
     struct of_connection *conn = full ? NULL : calloc(1, sizeof *conn);
     if (!conn)
         return NULL;
-    if (fd >= 0)
-        evutil_make_socket_nonblocking(fd);
-    conn->bev = bufferevent_socket_new(server->base, fd, BEV_OPT_CLOSE_ON_FREE);
+    conn->bev = of_transport_create(server->base, fd, tls ? server->tls : NULL);
     if (!conn->bev) {
         free(conn);
         return NULL;
     }
     conn->server = server;
     conn->kind = kind;
+    conn->tls = tls;
     conn->role = OF_ROLE_EQUAL;
     conn->active_ms = datapath_now_ms();
     snprintf(conn->name, sizeof conn->name, "%s", name);
@@ -183,7 +189,9 @@ void of_connection_tick(struct of_connection *conn, uint64_t now_ms)
     uint64_t silent = now_ms > conn->active_ms ? now_ms - conn->active_ms : 0;
     uint32_t probe = conn->kind == OF_KIND_MGMT ? 0 : conn->server->inactivity_probe_ms;
     if (!conn->version) {
-        if (silent > SETUP_TIMEOUT_MS)
+        if (silent > SETUP_TIMEOUT_MS && conn->tls && !conn->connected && conn->kind != OF_KIND_CONTROLLER)
+            refuse_tls(conn, "no handshake in 5 s");
+        else if (silent > SETUP_TIMEOUT_MS)
             of_connection_close(conn, conn->connected ? "no hello in 5 s" : "no answer in 5 s");
         return;
     }

@@ -50,7 +50,8 @@ struct of_connection {
     enum of_connection_kind kind;
     char name[128]; /* the target or the peer */
 
-    bool connected;  /* the socket is; false while connecting */
+    bool tls;
+    bool connected;  /* the socket is, and the TLS handshake made; false while connecting */
     uint8_t version; /* negotiated wire version; 0 = no hello yet */
     bool eof;        /* the peer sends no more: close when all was answered */
     struct of_task *task;
@@ -73,8 +74,9 @@ struct of_connection {
 
 TAILQ_HEAD(of_connections, of_connection);
 
-/* Takes the socket `fd` over (-1: of_connection_connect comes next). NULL: out of memory or too many. */
-struct of_connection *of_connection_create(struct of_server *server, enum of_connection_kind kind, int fd,
+/* Takes the socket `fd` over (-1: bufferevent_socket_connect comes next), unless it fails. With `tls` the connection
+ * starts by itself after the handshake. NULL: out of memory or too many. */
+struct of_connection *of_connection_create(struct of_server *server, enum of_connection_kind kind, int fd, bool tls,
                                            const char *name);
 /* Closes the socket after trying to send what is left; `why` goes to the log ("" = say nothing). */
 void of_connection_close(struct of_connection *conn, const char *why);

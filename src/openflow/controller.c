@@ -32,7 +32,8 @@ static void wait_and_retry(struct of_controller *controller)
 static void start(struct of_controller *controller)
 {
     struct of_server *server = controller->server;
-    struct of_connection *conn = of_connection_create(server, OF_KIND_CONTROLLER, -1, controller->target);
+    struct of_connection *conn =
+        of_connection_create(server, OF_KIND_CONTROLLER, -1, controller->to.tls, controller->target);
     if (!conn) {
         wait_and_retry(controller);
         return;

@@ -23,6 +23,7 @@ struct of_listener {
     struct of_server *server;
     struct evconnlistener *evl;
     enum of_connection_kind kind;
+    bool tls;
     char *target;
     char path[sizeof(((struct sockaddr_un *)0)->sun_path)]; /* to remove; "" = TCP */
     unsigned n_accepted;
@@ -31,15 +32,16 @@ struct of_listener {
 static void name_peer(struct of_listener *listener, const struct sockaddr *peer, char *name, size_t size)
 {
     char ip[INET6_ADDRSTRLEN] = "";
+    const char *scheme = listener->tls ? "ssl" : "tcp";
     listener->n_accepted++;
     if (peer->sa_family == AF_INET) {
         const struct sockaddr_in *in4 = (const void *)peer;
         inet_ntop(AF_INET, &in4->sin_addr, ip, sizeof ip);
-        snprintf(name, size, "tcp:%s:%u", ip, ntohs(in4->sin_port));
+        snprintf(name, size, "%s:%s:%u", scheme, ip, ntohs(in4->sin_port));
     } else if (peer->sa_family == AF_INET6) {
         const struct sockaddr_in6 *in6 = (const void *)peer;
         inet_ntop(AF_INET6, &in6->sin6_addr, ip, sizeof ip);
-        snprintf(name, size, "tcp:[%s]:%u", ip, ntohs(in6->sin6_port));
+        snprintf(name, size, "%s:[%s]:%u", scheme, ip, ntohs(in6->sin6_port));
     } else {
         snprintf(name, size, "%s#%u", listener->kind == OF_KIND_MGMT ? "mgmt" : "unix", listener->n_accepted);
     }
@@ -50,13 +52,14 @@ static void on_accept(struct evconnlistener *evl, evutil_socket_t fd, struct soc
     struct of_listener *listener = arg;
     char name[128];
     name_peer(listener, peer, name, sizeof name);
-    struct of_connection *conn = of_connection_create(listener->server, listener->kind, fd, name);
+    struct of_connection *conn = of_connection_create(listener->server, listener->kind, fd, listener->tls, name);
     if (!conn) {
         LOG_WARN_RL(LOG_OPENFLOW, "%s: %s: refused, too many connections", listener->server->bridge->name, name);
         evutil_closesocket(fd);
         return;
     }
-    of_connection_start(conn);
+    if (!listener->tls)
+        of_connection_start(conn);
 }
 
 /* Out of descriptors: give the others a chance to close theirs rather than spin. */
@@ -113,6 +116,7 @@ int of_listener_open(struct of_server *server, const char *target, enum of_conne
     }
     listener->server = server;
     listener->kind = kind;
+    listener->tls = to.tls;
     bool is_unix = to.address.ss_family == AF_UNIX;
     if (is_unix && is_stale((const void *)&to.address))
         unlink(((const struct sockaddr_un *)&to.address)->sun_path);

@@ -1,4 +1,5 @@
-/* Sockets on which OpenFlow peers connect: ptcp:PORT[:IP], punix:PATH and <run_dir>/<bridge>.mgmt. Control thread. */
+/* Sockets on which OpenFlow peers connect: ptcp:PORT[:IP], pssl:PORT[:IP], punix:PATH and <run_dir>/<bridge>.mgmt.
+ * Control thread. */
 #ifndef SRC_OPENFLOW_LISTENER_H
 #define SRC_OPENFLOW_LISTENER_H
 

@@ -84,6 +84,7 @@ struct of_server *of_server_create(const struct of_server_params *params, char *
     server->base = params->base;
     server->bridge = params->bridge;
     server->pool = params->pool;
+    server->tls = params->tls;
     server->inactivity_probe_ms = params->inactivity_probe_ms;
     server->max_backoff_ms = params->max_backoff_ms;
     server->fail_mode.alone_ms = datapath_now_ms();
@@ -152,6 +153,11 @@ bool of_server_run(struct of_server *server, uint64_t budget_us)
     if (more || (waiting && now - server->waiting_since < us_to_tsc(SPIN_US)))
         of_server_kick(server);
     return more || waiting;
+}
+
+uint64_t of_server_tls_refused(const struct of_server *server)
+{
+    return server->tls_refused;
 }
 
 static const char *role_name(enum of_role role)

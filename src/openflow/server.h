@@ -19,11 +19,13 @@
 struct event_base;
 struct rte_mempool;
 struct of_server;
+struct tls;
 
 struct of_server_params {
     struct event_base *base;
     struct bridge *bridge;
     struct rte_mempool *pool;  /* for packet-outs */
+    struct tls *tls;           /* for "ssl:" and "pssl:"; outlives the server. NULL = none of those */
     const char *mgmt_path;     /* <run_dir>/<bridge>.mgmt; NULL = none */
     const char *const *listen; /* "ptcp:6654:127.0.0.1", "punix:/path" */
     size_t n_listen;
@@ -47,6 +49,9 @@ bool of_server_run(struct of_server *server, uint64_t budget_us);
 void of_server_packet_in(struct of_server *server, struct packet_in *packet_in);
 void of_server_rule_gone(struct of_server *server, struct rule *rule, enum rule_removed_reason reason);
 void of_server_port_status(struct of_server *server, struct bridge_port *bp, enum of_port_reason reason);
+
+/* Connections that came to nothing because of TLS: no certificate of the authority, a plain peer, and the like. */
+uint64_t of_server_tls_refused(const struct of_server *server);
 
 /* One line a connection, for "sluicectl bridges": target, state, role, version, messages in and out. */
 struct of_connection_info {

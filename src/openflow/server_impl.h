@@ -14,6 +14,7 @@ struct of_server {
     struct event_base *base;
     struct bridge *bridge;
     struct rte_mempool *pool;
+    struct tls *tls;              /* NULL: no ssl: or pssl: is configured */
     uint32_t inactivity_probe_ms; /* 0 = never */
     uint32_t max_backoff_ms;
     struct of_listeners listeners;
@@ -30,6 +31,8 @@ struct of_server {
 
     /* Whose bundle commit is under way: flow_mods of all others wait. */
     struct of_connection *committing;
+
+    uint64_t tls_refused; /* connections */
 
     bool generation_known; /* OpenFlow 1.3.5, 6.3.6 */
     uint64_t generation_id;

@@ -377,6 +377,14 @@ static void targets_are_parsed(void **state)
     assert_int_equal(in4->sin_addr.s_addr, INADDR_ANY);
     assert_int_equal(ntohs(in4->sin_port), 6654);
 
+    assert_false(target.tls);
+    assert_int_equal(config_target_parse("ssl:192.0.2.1", false, &target, why, sizeof(why)), 0);
+    assert_true(target.tls);
+    assert_int_equal(ntohs(in4->sin_port), 6653);
+    assert_int_equal(config_target_parse("pssl:6654", true, &target, why, sizeof(why)), 0);
+    assert_true(target.tls && target.passive);
+    assert_int_equal(config_target_parse("ssl:192.0.2.1", true, &target, why, sizeof(why)), -EINVAL);
+
     assert_int_equal(config_target_parse("ptcp:6654:[::1]", true, &target, why, sizeof(why)), 0);
     assert_int_equal(in6->sin6_family, AF_INET6);
 

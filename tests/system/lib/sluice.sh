@@ -20,7 +20,8 @@ if [ -z "${HUGEPAGES:-}" ]; then
 fi
 
 # sluice_config BRIDGE_KEYS PORT...: writes TEST_DIR/sluice.json with bridge br0; BRIDGE_KEYS are more keys of the bridge as
-# JSON, such as '"fail_mode": "secure"'; PORT is the JSON of a port (port_json, or by hand). PMD_KEYS adds to the pmd section.
+# JSON, such as '"fail_mode": "secure"'; PORT is the JSON of a port (port_json, or by hand). PMD_KEYS adds to the pmd section,
+# ROOT_KEYS to the top of the file.
 sluice_config() {
     local keys=$1 ports='' port
     shift
@@ -31,7 +32,7 @@ sluice_config() {
   "run_dir": "$RUN_DIR",
   "dpdk": { "eal_args": ["--no-pci", "--in-memory", "-m", "$TEST_MEMORY", "--file-prefix", "$TEST_ID"], "hugepages": $HUGEPAGES },
   "pmd": { "cores": [$PMD_CORE]${PMD_KEYS:+, $PMD_KEYS} },
-  "control": { "core": 0 },
+  "control": { "core": 0 }${ROOT_KEYS:+, $ROOT_KEYS},
   "bridges": [ {
     "name": "br0", "datapath_id": "0000000000000001", $keys,
     "ports": [
