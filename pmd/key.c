@@ -313,10 +313,11 @@ static void parse_mpls(const struct reader *r, uint32_t offset, struct flow_key 
 }
 
 /* The I-TAG of IEEE 802.1Q, 9.7: I-PCP, I-DEI, UCA, reserved, I-SID. */
-static void parse_pbb(const struct reader *r, uint32_t offset, struct flow_key *key)
+static void parse_pbb(const struct reader *r, uint32_t offset, struct flow_key *key, struct packet_layers *layers)
 {
     if (!has(r, offset, 4))
         return;
+    layers->pbb = offset;
     const uint32_t tag = flow_key_load32(r->data + offset);
     key->pbb_isid = tag & RTE_BE32(0x00ffffff);
     key->pbb_uca = (tag & RTE_BE32(0x08000000)) != 0;
@@ -337,17 +338,19 @@ static uint16_t parse_llc(const struct reader *r, uint32_t *offset)
 }
 
 /* `key` and `layers` are all zero. Needs a whole Ethernet header. */
-static void parse_frame(const struct reader *r, struct flow_key *key, struct packet_layers *layers)
+static void parse_frame(const struct reader *r, unsigned max_tags, struct flow_key *key, struct packet_layers *layers)
 {
     uint32_t offset = ETH_HEADER_LEN;
     uint16_t type = host16(r, 12);
 
     memcpy(&key->eth_dst, r->data, 12);
-    for (unsigned i = 0; i < 2 && (type == RTE_ETHER_TYPE_VLAN || type == RTE_ETHER_TYPE_QINQ) && has(r, offset, 4);
+    for (unsigned i = 0;
+         i < max_tags && (type == RTE_ETHER_TYPE_VLAN || type == RTE_ETHER_TYPE_QINQ) && has(r, offset, 4);
          i++, offset += 4) {
         if (i == 0)
             layers->vlan = offset - 2;
-        key->vlan_tci[i] = flow_key_load16(r->data + offset) | RTE_BE16(VLAN_TCI_PRESENT);
+        if (i < FLOW_KEY_TAGS)
+            key->vlan_tci[i] = flow_key_load16(r->data + offset) | RTE_BE16(VLAN_TCI_PRESENT);
         type = host16(r, offset + 2);
     }
     if (type < ETH_TYPE_MIN)
@@ -371,7 +374,7 @@ static void parse_frame(const struct reader *r, struct flow_key *key, struct pac
         parse_mpls(r, offset, key, layers);
         break;
     case ETH_TYPE_PBB:
-        parse_pbb(r, offset, key);
+        parse_pbb(r, offset, key, layers);
         break;
     }
 }
@@ -394,7 +397,7 @@ unsigned flow_key_parse_general(const struct rte_mbuf *m, uint32_t in_port, stru
         return 0;
     r.data = rte_pktmbuf_read(m, 0, r.avail, buffer);
     key->in_port = in_port;
-    parse_frame(&r, key, &layers);
+    parse_frame(&r, FLOW_KEY_TAGS, key, &layers);
     return flow_key_lines_used(key);
 }
 
@@ -506,14 +509,14 @@ unsigned flow_key_lines_used(const struct flow_key *key)
 }
 
 /* TCP or UDP in IPv4 (options too) or right behind an IPv6 header, behind at most one tag. */
-static bool layers_find_line(const struct reader *r, struct packet_layers *layers)
+static bool layers_find_line(const struct reader *r, unsigned max_tags, struct packet_layers *layers)
 {
     uint32_t offset = ETH_HEADER_LEN, l4, end, l4_len = 8;
     uint16_t type = host16(r, 12);
     uint8_t proto;
 
     if (type == RTE_ETHER_TYPE_VLAN || type == RTE_ETHER_TYPE_QINQ) {
-        if (!has(r, offset, 4))
+        if (max_tags == 0 || !has(r, offset, 4))
             return false;
         layers->vlan = 12;
         type = host16(r, offset + 2);
@@ -556,7 +559,7 @@ static bool layers_find_line(const struct reader *r, struct packet_layers *layer
     return true;
 }
 
-void packet_layers_find(const struct rte_mbuf *m, struct packet_layers *layers)
+void packet_layers_find_behind(const struct rte_mbuf *m, unsigned max_tags, struct packet_layers *layers)
 {
     const struct reader r = {.data = rte_pktmbuf_mtod(m, const uint8_t *),
                              .avail = RTE_MIN(m->data_len, FLOW_KEY_WINDOW),
@@ -564,9 +567,9 @@ void packet_layers_find(const struct rte_mbuf *m, struct packet_layers *layers)
     struct flow_key key;
 
     memset(layers, 0, sizeof *layers);
-    if (r.avail < ETH_HEADER_LEN || layers_find_line(&r, layers))
+    if (r.avail < ETH_HEADER_LEN || layers_find_line(&r, max_tags, layers))
         return;
     memset(layers, 0, sizeof *layers);
     key_clear(&key);
-    parse_frame(&r, &key, layers);
+    parse_frame(&r, max_tags, &key, layers);
 }

@@ -115,6 +115,7 @@ struct packet_layers {
     uint16_t eth_type; /* host order, behind the VLAN tags */
     uint16_t vlan;     /* first VLAN tag (its TPID) */
     uint16_t mpls;     /* first label */
+    uint16_t pbb;      /* I-TAG, behind its EtherType */
     uint16_t l3;       /* IPv4, IPv6 or ARP */
     uint16_t l4;       /* TCP, UDP, SCTP, ICMP or ICMPv6; not for later fragments */
     uint8_t ip_proto;  /* of l4 */
@@ -135,8 +136,16 @@ void flow_key_parse_burst(struct rte_mbuf *const *m, unsigned n, uint32_t in_por
 /* Hash over the first `n_lines` lines: equal keys give equal hashes on every CPU variant. Not cryptographic. */
 uint32_t flow_key_hash(const struct flow_key *key, unsigned n_lines);
 
-/* Finds the headers of `m`. Needs the headers in the first segment: what lies behind it counts as cut short. */
-void packet_layers_find(const struct rte_mbuf *m, struct packet_layers *layers);
+/* Tags that the key has; a third is what it calls the type. */
+#define FLOW_KEY_TAGS 2
+
+/* Finds the headers of `m`, behind at most `max_tags` VLAN tags. Needs the headers in the first segment: what lies
+ * behind it counts as cut short. */
+void packet_layers_find_behind(const struct rte_mbuf *m, unsigned max_tags, struct packet_layers *layers);
+static inline void packet_layers_find(const struct rte_mbuf *m, struct packet_layers *layers)
+{
+    packet_layers_find_behind(m, FLOW_KEY_TAGS, layers);
+}
 
 /* How many lines of `key` (or of a mask) hold a non-zero bit, at least 1. */
 unsigned flow_key_lines_used(const struct flow_key *key);

@@ -16,28 +16,33 @@
 #include "pmd/drop.h"
 
 enum program_op_type {
-    OP_OUTPUT,    /* arg = port index: send a copy (the packet itself if nothing follows) */
-    OP_PUNT,      /* arg = punt id (see src/flows/punt.h): send a copy to the control thread */
-    OP_TRUNCATE,  /* arg = bytes: the next OP_OUTPUT or OP_PUNT sends at most that much */
-    OP_RECIRC,    /* arg = recirculation id: parse and look up again; always last, in a clone or at all */
-    OP_DROP,      /* arg = enum drop_reason: end here, counted; always last */
-    OP_PUSH_VLAN, /* struct op_vlan */
-    OP_POP_VLAN,  /* outermost tag; nothing if there is none */
-    OP_SET_VLAN,  /* struct op_vlan, tci and tci_mask used: outermost tag */
-    OP_PUSH_MPLS, /* struct op_mpls: eth_type and lse */
-    OP_POP_MPLS,  /* struct op_mpls: eth_type becomes the packet's type */
-    OP_SET_MPLS,  /* struct op_mpls: lse, lse_mask */
-    OP_SET_ETH,   /* struct op_eth */
-    OP_SET_IPV4,  /* struct op_ipv4; the header and TCP/UDP checksums follow (RFC 1624) */
-    OP_SET_IPV6,  /* struct op_ipv6 */
-    OP_SET_L4,    /* struct op_l4: ports of TCP, UDP, SCTP (CRC32c) */
-    OP_SET_ICMP,  /* struct op_icmp: ICMP and ICMPv6 */
-    OP_SET_ARP,   /* struct op_arp */
-    OP_SET_ND,    /* struct op_nd */
-    OP_SET_META,  /* struct op_meta: metadata that survives a recirculation */
-    OP_METER,     /* arg = meter index */
-    OP_HASH,      /* arg = basis: dp_hash of the key becomes select_hash() of the packet as it is */
-    OP_CLONE,     /* arg = bytes of the operations behind it that work on a copy of the packet */
+    OP_OUTPUT,       /* arg = port index: send a copy (the packet itself if nothing follows) */
+    OP_PUNT,         /* arg = punt id (see src/flows/punt.h): send a copy to the control thread */
+    OP_TRUNCATE,     /* arg = bytes: the next OP_OUTPUT or OP_PUNT sends at most that much */
+    OP_RECIRC,       /* arg = recirculation id: parse and look up again; always last, in a clone or at all */
+    OP_DROP,         /* arg = enum drop_reason: end here, counted; always last */
+    OP_PUSH_VLAN,    /* struct op_vlan */
+    OP_POP_VLAN,     /* outermost tag; nothing if there is none */
+    OP_SET_VLAN,     /* struct op_vlan, tci and tci_mask used: outermost tag */
+    OP_PUSH_MPLS,    /* struct op_mpls: eth_type and lse */
+    OP_POP_MPLS,     /* struct op_mpls: eth_type becomes the packet's type */
+    OP_SET_MPLS,     /* struct op_mpls: lse, lse_mask */
+    OP_COPY_TTL_IN,  /* from the outermost MPLS label to the header below it; nothing if that has no TTL */
+    OP_COPY_TTL_OUT, /* the other way */
+    OP_PUSH_PBB,     /* struct op_pbb: eth_type and tag; the addresses become the customer's, too */
+    OP_POP_PBB,      /* the customer's addresses become the packet's */
+    OP_SET_PBB,      /* struct op_pbb: tag, tag_mask */
+    OP_SET_ETH,      /* struct op_eth */
+    OP_SET_IPV4,     /* struct op_ipv4; the header and TCP/UDP checksums follow (RFC 1624) */
+    OP_SET_IPV6,     /* struct op_ipv6 */
+    OP_SET_L4,       /* struct op_l4: ports of TCP, UDP, SCTP (CRC32c) */
+    OP_SET_ICMP,     /* struct op_icmp: ICMP and ICMPv6 */
+    OP_SET_ARP,      /* struct op_arp */
+    OP_SET_ND,       /* struct op_nd */
+    OP_SET_META,     /* struct op_meta: metadata that survives a recirculation */
+    OP_METER,        /* arg = meter index */
+    OP_HASH,         /* arg = basis: dp_hash of the key becomes select_hash() of the packet as it is */
+    OP_CLONE,        /* arg = bytes of the operations behind it that work on a copy of the packet */
     OP_N_TYPES
 };
 
@@ -50,6 +55,11 @@ struct op_vlan {
 struct op_mpls {
     rte_be32_t lse;
     rte_be32_t lse_mask;
+    rte_be16_t eth_type;
+};
+struct op_pbb {
+    rte_be32_t tag; /* I-PCP, I-DEI, UCA, I-SID */
+    rte_be32_t tag_mask;
     rte_be16_t eth_type;
 };
 struct op_eth {

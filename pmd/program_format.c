@@ -113,6 +113,15 @@ static void put_mpls(struct writer *w, const struct op_mpls *op, bool push)
         put_number(w, "eth_type", HEX, rte_be_to_cpu_16(op->eth_type), 0xffff, 0xffff);
 }
 
+static void put_pbb(struct writer *w, const struct op_pbb *op, bool push)
+{
+    const uint32_t tag = rte_be_to_cpu_32(op->tag), mask = push ? UINT32_MAX : rte_be_to_cpu_32(op->tag_mask);
+
+    put_number(w, "isid", HEX, tag & 0xffffff, mask & 0xffffff, 0xffffff);
+    put_number(w, "uca", DECIMAL, tag >> 27 & 1, mask >> 27 & 1, 1);
+    put_number(w, "pcp", DECIMAL, tag >> 29, mask >> 29, 7);
+}
+
 static void put_ipv4(struct writer *w, const struct op_ipv4 *op)
 {
     put_address(w, "src", AF_INET, &op->src, &op->src_mask);
@@ -151,6 +160,10 @@ static void put_set(struct writer *w, const struct program_op *op)
     case OP_SET_MPLS:
         put_open(w, "set(mpls");
         put_mpls(w, data, false);
+        break;
+    case OP_SET_PBB:
+        put_open(w, "set(pbb");
+        put_pbb(w, data, false);
         break;
     case OP_SET_ETH: {
         const struct op_eth *eth = data;
@@ -240,6 +253,20 @@ static void put_op(struct writer *w, const struct program_op *op, const char *(*
     case OP_POP_MPLS:
         put(w, "pop_mpls(eth_type=0x%x)", rte_be_to_cpu_16(((const struct op_mpls *)data)->eth_type));
         break;
+    case OP_COPY_TTL_IN:
+        put(w, "copy_ttl_in");
+        break;
+    case OP_COPY_TTL_OUT:
+        put(w, "copy_ttl_out");
+        break;
+    case OP_PUSH_PBB:
+        put_open(w, "push_pbb");
+        put_pbb(w, data, true);
+        put(w, ")");
+        break;
+    case OP_POP_PBB:
+        put(w, "pop_pbb");
+        break;
     case OP_SET_META: {
         const struct op_meta *meta = data;
         put(w, "set(skb_mark(0x%x", meta->pkt_mark & meta->pkt_mark_mask);
@@ -256,6 +283,7 @@ static void put_op(struct writer *w, const struct program_op *op, const char *(*
         break;
     case OP_SET_VLAN:
     case OP_SET_MPLS:
+    case OP_SET_PBB:
     case OP_SET_ETH:
     case OP_SET_IPV4:
     case OP_SET_IPV6:

@@ -133,6 +133,16 @@ static enum drop_reason packet_change(struct action_packet *p, const struct prog
         return action_pop_mpls(p, data);
     case OP_SET_MPLS:
         return action_set_mpls(p, data);
+    case OP_COPY_TTL_IN:
+        return action_copy_ttl_in(p);
+    case OP_COPY_TTL_OUT:
+        return action_copy_ttl_out(p);
+    case OP_PUSH_PBB:
+        return action_push_pbb(p, data);
+    case OP_POP_PBB:
+        return action_pop_pbb(p);
+    case OP_SET_PBB:
+        return action_set_pbb(p, data);
     case OP_SET_ETH:
         return action_set_eth(p, data);
     case OP_SET_IPV4:
@@ -152,13 +162,15 @@ static enum drop_reason packet_change(struct action_packet *p, const struct prog
     }
 }
 
-static void packet_run(const struct plan *plan, struct rte_mbuf *m, const struct action_sink *sink, uint8_t verdict);
+static void packet_run(const struct plan *plan, struct rte_mbuf *m, const struct action_sink *sink, uint8_t verdict,
+                       uint8_t max_tags);
 
-static void clone_run(const struct program_op *clone, struct rte_mbuf *m, const struct action_sink *sink)
+static void clone_run(const struct program_op *clone, struct rte_mbuf *m, const struct action_sink *sink,
+                      uint8_t max_tags)
 {
     const struct plan plan = plan_make(clone->data, program_op_next(clone));
 
-    packet_run(&plan, m, sink, METER_PASS);
+    packet_run(&plan, m, sink, METER_PASS, max_tags);
 }
 
 /* ACTION_OK, or why the packet has to be dropped. */
@@ -174,9 +186,10 @@ static enum drop_reason packet_judge(struct action_packet *p, const struct actio
 }
 
 /* `verdict`: of a meter before the first operation of the plan. */
-static void packet_run(const struct plan *plan, struct rte_mbuf *m, const struct action_sink *sink, uint8_t verdict)
+static void packet_run(const struct plan *plan, struct rte_mbuf *m, const struct action_sink *sink, uint8_t verdict,
+                       uint8_t max_tags)
 {
-    struct action_packet p = {.m = m};
+    struct action_packet p = {.m = m, .max_tags = max_tags};
     uint32_t max_len = UINT32_MAX;
     enum drop_reason reason = packet_judge(&p, sink, verdict);
     bool sent = false;
@@ -239,13 +252,13 @@ static void packet_run(const struct plan *plan, struct rte_mbuf *m, const struct
             break;
         case OP_CLONE:
             if (last) {
-                clone_run(op, p.m, sink);
+                clone_run(op, p.m, sink, p.max_tags);
                 return;
             }
             m = packet_copy(sink, p.m, UINT32_MAX);
             if (m == NULL)
                 goto no_mbuf;
-            clone_run(op, m, sink);
+            clone_run(op, m, sink, p.max_tags);
             sent = true;
             break;
         case OP_METER:
@@ -292,6 +305,6 @@ void program_execute(const struct program *program, struct rte_mbuf **packets, u
         if (meter != NULL)
             sink->meter(sink->arg, meter->arg, packets + i, batch, verdicts);
         for (unsigned k = 0; k < batch; k++)
-            packet_run(&plan, packets[i + k], sink, verdicts[k]);
+            packet_run(&plan, packets[i + k], sink, verdicts[k], FLOW_KEY_TAGS);
     }
 }

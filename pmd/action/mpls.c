@@ -1,5 +1,6 @@
-/* MPLS labels (RFC 3032). They lie behind the VLAN tags (OpenFlow 1.3.5, 5.12.1), of which the parser knows two. */
+/* MPLS labels (RFC 3032). They lie behind the VLAN tags (OpenFlow 1.3.5, 5.12.1). */
 #include <rte_ether.h>
+#include <rte_ip.h>
 #include <string.h>
 
 #include "pmd/action/checksum.h"
@@ -7,24 +8,9 @@
 
 #define LABEL_LEN 4
 
-/* Where the EtherType behind the tags is; 0 for a frame with a length there. */
-static uint32_t type_offset(struct action_packet *p)
-{
-    uint32_t offset = 12;
-
-    for (unsigned i = 0;; i++, offset += 4) {
-        if (offset + 2 > p->m->data_len)
-            return 0;
-        const uint8_t *at = action_data(p, offset);
-        const uint16_t type = at[0] << 8 | at[1];
-        if (i == 2 || offset + 6 > p->m->data_len || (type != RTE_ETHER_TYPE_VLAN && type != RTE_ETHER_TYPE_QINQ))
-            return type < 0x0600 ? 0 : offset;
-    }
-}
-
 enum drop_reason action_push_mpls(struct action_packet *p, const struct op_mpls *op)
 {
-    const uint32_t type = type_offset(p);
+    const uint32_t type = action_type_offset(p);
 
     if (type == 0)
         return DROP_ACTION_MALFORMED;
@@ -40,7 +26,7 @@ enum drop_reason action_push_mpls(struct action_packet *p, const struct op_mpls 
 
 enum drop_reason action_pop_mpls(struct action_packet *p, const struct op_mpls *op)
 {
-    const uint32_t type = type_offset(p);
+    const uint32_t type = action_type_offset(p);
 
     if (type == 0 || action_layers(p)->mpls != type + 2)
         return DROP_ACTION_MALFORMED;
@@ -60,4 +46,57 @@ enum drop_reason action_set_mpls(struct action_packet *p, const struct op_mpls *
         return DROP_ACTION_MALFORMED;
     masked_write(action_data(p, layers->mpls), &op->lse, &op->lse_mask, LABEL_LEN);
     return ACTION_OK;
+}
+
+/* What is below the outermost label (OpenFlow 1.3.5, 5.12): another label, or behind the bottom of the stack an IPv4 or
+ * IPv6 header, as its version says. `ip`: where an IPv4 header is, whose checksum covers the TTL; 0 = none. */
+struct inner_ttl {
+    uint8_t *ttl; /* NULL: nothing with a TTL is there */
+    struct rte_ipv4_hdr *ip;
+};
+
+static enum drop_reason inner_ttl_find(struct action_packet *p, struct inner_ttl *inner)
+{
+    const uint32_t label = action_layers(p)->mpls, next = label + LABEL_LEN, len = p->m->data_len;
+
+    *inner = (struct inner_ttl){NULL, NULL};
+    if (label == 0)
+        return DROP_ACTION_MALFORMED;
+    if ((action_data(p, label)[2] & 1) == 0) {
+        if (next + LABEL_LEN > len)
+            return DROP_ACTION_MALFORMED;
+        inner->ttl = action_data(p, next + 3);
+    } else if (next + sizeof *inner->ip <= len && *action_data(p, next) >> 4 == 4) {
+        inner->ip = (void *)action_data(p, next);
+        inner->ttl = &inner->ip->time_to_live;
+    } else if (next + sizeof(struct rte_ipv6_hdr) <= len && *action_data(p, next) >> 4 == 6) {
+        inner->ttl = action_data(p, next + offsetof(struct rte_ipv6_hdr, hop_limits));
+    }
+    return ACTION_OK;
+}
+
+enum drop_reason action_copy_ttl_in(struct action_packet *p)
+{
+    struct inner_ttl inner;
+    const enum drop_reason reason = inner_ttl_find(p, &inner);
+
+    if (inner.ttl == NULL)
+        return reason;
+    const uint8_t ttl = action_data(p, action_layers(p)->mpls)[3];
+    if (inner.ip != NULL) {
+        const uint32_t delta = checksum_delta16(rte_cpu_to_be_16(*inner.ttl << 8), rte_cpu_to_be_16(ttl << 8));
+        inner.ip->hdr_checksum = checksum_update(inner.ip->hdr_checksum, delta);
+    }
+    *inner.ttl = ttl;
+    return ACTION_OK;
+}
+
+enum drop_reason action_copy_ttl_out(struct action_packet *p)
+{
+    struct inner_ttl inner;
+    const enum drop_reason reason = inner_ttl_find(p, &inner);
+
+    if (inner.ttl != NULL)
+        action_data(p, action_layers(p)->mpls)[3] = *inner.ttl;
+    return reason;
 }

@@ -17,14 +17,15 @@
 struct action_packet {
     struct rte_mbuf *m;
     bool writable;
-    bool found; /* layers holds; cleared when a header comes or goes */
+    bool found;       /* layers holds; cleared when a header comes or goes */
+    uint8_t max_tags; /* the headers are behind so many VLAN tags at most: those of the key, and those pushed since */
     struct packet_layers layers;
 };
 
 static inline const struct packet_layers *action_layers(struct action_packet *p)
 {
     if (!p->found) {
-        packet_layers_find(p->m, &p->layers);
+        packet_layers_find_behind(p->m, p->max_tags, &p->layers);
         p->found = true;
     }
     return &p->layers;
@@ -35,6 +36,8 @@ static inline uint8_t *action_data(struct action_packet *p, uint32_t offset)
     return rte_pktmbuf_mtod_offset(p->m, uint8_t *, offset);
 }
 
+/* Where the EtherType behind the tags is; 0 for a frame with a length there. */
+uint32_t action_type_offset(struct action_packet *p);
 /* Where the IP payload ends (padding is behind it). The packet has an IP header. */
 uint32_t action_ip_end(struct action_packet *p);
 /* A fragment, the first one included. The packet has an IP header. */
@@ -49,6 +52,11 @@ enum drop_reason action_set_vlan(struct action_packet *p, const struct op_vlan *
 enum drop_reason action_push_mpls(struct action_packet *p, const struct op_mpls *op);
 enum drop_reason action_pop_mpls(struct action_packet *p, const struct op_mpls *op);
 enum drop_reason action_set_mpls(struct action_packet *p, const struct op_mpls *op);
+enum drop_reason action_copy_ttl_in(struct action_packet *p);
+enum drop_reason action_copy_ttl_out(struct action_packet *p);
+enum drop_reason action_push_pbb(struct action_packet *p, const struct op_pbb *op);
+enum drop_reason action_pop_pbb(struct action_packet *p);
+enum drop_reason action_set_pbb(struct action_packet *p, const struct op_pbb *op);
 enum drop_reason action_set_eth(struct action_packet *p, const struct op_eth *op);
 enum drop_reason action_set_ipv4(struct action_packet *p, const struct op_ipv4 *op);
 enum drop_reason action_set_ipv6(struct action_packet *p, const struct op_ipv6 *op);

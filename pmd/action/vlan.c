@@ -8,6 +8,21 @@
 #define TAG_LEN 4
 #define ADDRESSES_LEN 12
 
+uint32_t action_type_offset(struct action_packet *p)
+{
+    uint32_t offset = ADDRESSES_LEN;
+
+    for (unsigned i = 0;; i++, offset += TAG_LEN) {
+        if (offset + 2 > p->m->data_len)
+            return 0;
+        const uint8_t *at = action_data(p, offset);
+        const uint16_t type = at[0] << 8 | at[1];
+        if (i == p->max_tags || offset + 6 > p->m->data_len ||
+            (type != RTE_ETHER_TYPE_VLAN && type != RTE_ETHER_TYPE_QINQ))
+            return type < 0x0600 ? 0 : offset;
+    }
+}
+
 enum drop_reason action_push_vlan(struct action_packet *p, const struct op_vlan *op)
 {
     if (p->m->data_len < RTE_ETHER_HDR_LEN)
@@ -18,6 +33,7 @@ enum drop_reason action_push_vlan(struct action_packet *p, const struct op_vlan 
     memmove(data, data + TAG_LEN, ADDRESSES_LEN);
     memcpy(data + 12, &op->tpid, 2);
     memcpy(data + 14, &op->tci, 2);
+    p->max_tags++;
     p->found = false;
     return ACTION_OK;
 }
@@ -29,6 +45,7 @@ enum drop_reason action_pop_vlan(struct action_packet *p)
     uint8_t *data = action_data(p, 0);
     memmove(data + TAG_LEN, data, ADDRESSES_LEN);
     rte_pktmbuf_adj(p->m, TAG_LEN);
+    p->max_tags--;
     p->found = false;
     return ACTION_OK;
 }

@@ -8,7 +8,8 @@
 /* What precedes the actions of a segment. */
 struct segment {
     uint64_t cookie;
-    uint32_t table_id;
+    uint8_t table_id, table_miss;
+    uint16_t zero;
     uint32_t len; /* of the actions */
 };
 
@@ -32,9 +33,12 @@ static uint8_t *append(struct act_buffer *buffer, size_t len)
     return buffer->data + buffer->len - len;
 }
 
-void recirc_add_segment(struct act_buffer *segments, uint8_t table_id, uint64_t cookie, const struct act_list *list)
+void recirc_add_segment(struct act_buffer *segments, const struct recirc_origin *origin, const struct act_list *list)
 {
-    struct segment head = {.cookie = cookie, .table_id = table_id, .len = (uint32_t)list->len};
+    struct segment head = {.cookie = origin->cookie,
+                           .table_id = origin->table_id,
+                           .table_miss = origin->table_miss,
+                           .len = (uint32_t)list->len};
     uint8_t *p;
 
     if (list->len == 0)
@@ -87,7 +91,7 @@ const struct recirc *recirc_get(uint32_t id)
 }
 
 void recirc_for_each_segment(const struct recirc *recirc,
-                             void (*fn)(void *arg, uint8_t table_id, uint64_t cookie, const struct act_list *list,
+                             void (*fn)(void *arg, const struct recirc_origin *origin, const struct act_list *list,
                                         bool last),
                              void *arg)
 {
@@ -96,9 +100,11 @@ void recirc_for_each_segment(const struct recirc *recirc,
     while (p < end) {
         const struct segment *head = (const struct segment *)p;
         struct act_list list = {.acts = (const struct act *)(head + 1), .len = head->len};
+        struct recirc_origin origin = {
+            .cookie = head->cookie, .table_id = head->table_id, .table_miss = head->table_miss};
 
         p += sizeof *head + head->len;
-        fn(arg, (uint8_t)head->table_id, head->cookie, &list, p == end);
+        fn(arg, &origin, &list, p == end);
     }
 }
 

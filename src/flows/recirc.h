@@ -28,8 +28,15 @@ struct recirc {
     const uint8_t *segments;
 };
 
-/* Appends the rest of one action list, and where it comes from. The innermost list is added first. */
-void recirc_add_segment(struct act_buffer *segments, uint8_t table_id, uint64_t cookie, const struct act_list *list);
+/* Where an action list comes from: its rule's cookie and table. */
+struct recirc_origin {
+    uint64_t cookie;
+    uint8_t table_id;
+    bool table_miss; /* the rule is the table-miss flow entry */
+};
+
+/* Appends the rest of one action list. The innermost list is added first. */
+void recirc_add_segment(struct act_buffer *segments, const struct recirc_origin *origin, const struct act_list *list);
 
 /* Returns the id, or 0 if a bound (65 536) is reached. */
 uint32_t recirc_intern(const struct recirc_state *state, const union field_value *stack,
@@ -37,7 +44,7 @@ uint32_t recirc_intern(const struct recirc_state *state, const union field_value
 /* NULL: unknown. Valid until the next call of recirc_get. */
 const struct recirc *recirc_get(uint32_t id);
 void recirc_for_each_segment(const struct recirc *recirc,
-                             void (*fn)(void *arg, uint8_t table_id, uint64_t cookie, const struct act_list *list,
+                             void (*fn)(void *arg, const struct recirc_origin *origin, const struct act_list *list,
                                         bool last),
                              void *arg);
 void recirc_forget_bridge(const struct bridge *bridge);

@@ -129,6 +129,7 @@ static int check_act(const struct act *act, struct match *m, uint8_t table_id)
         if (act_u32_of(act) != 0x88e7)
             return OFPERR_BAC_BAD_ARGUMENT;
         set_eth_type(m, (uint16_t)act_u32_of(act));
+        m->value.pkt.vlan_tci[0] = m->mask.pkt.vlan_tci[0] = 0; /* part of the customer's frame now */
         return 0;
     case ACT_POP_PBB:
         if (m->mask.pkt.eth_type != 0xffff || m->value.pkt.eth_type != RTE_BE16(0x88e7))

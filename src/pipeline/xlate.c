@@ -263,7 +263,9 @@ static void ctx_init(struct xlate_ctx *ctx, const struct xlate_in *in, struct xl
     ctx->cookie = UINT64_MAX;
     ctx->table_id = 0;
     ctx->depth = ctx->trace_depth = ctx->n_lookups = 0;
-    ctx->exit = ctx->no_set = ctx->in_set = ctx->unparsed = ctx->freezing = false;
+    ctx->exit = ctx->no_set = ctx->in_set = ctx->freezing = false;
+    ctx->table_miss = false;
+    ctx->unparsed = 0;
     ctx->in_group = ctx->hashed = ctx->freeze_hash = false;
     ctx->n_buckets_run = 0;
     ctx->goto_table = -1;

@@ -56,7 +56,7 @@ static void fin_timeout(struct xlate_ctx *ctx, const struct act_fin_timeout *a)
     pipeline_reduce_timeouts(rule->pipeline, rule, a->idle_s, a->hard_s);
 }
 
-static void set_actset_output(struct xlate_ctx *ctx)
+void xlate_show_action_set(struct xlate_ctx *ctx)
 {
     ctx->flow.actset_output = OFPORT_UNSET;
     for (unsigned i = 0; i < ctx->n_set; i++) {
@@ -80,7 +80,7 @@ static void write_actions(struct xlate_ctx *ctx, const struct act_bytes *nested)
         }
         ctx->set[ctx->n_set++] = act;
     }
-    set_actset_output(ctx);
+    xlate_show_action_set(ctx);
 }
 
 static void resubmit(struct xlate_ctx *ctx, const struct act_resubmit *a, bool last)
@@ -183,7 +183,7 @@ static void do_act(struct xlate_ctx *ctx, const struct act *act, bool last)
         break;
     case ACT_CLEAR_ACTIONS:
         ctx->n_set = 0;
-        set_actset_output(ctx);
+        xlate_show_action_set(ctx);
         break;
     case ACT_WRITE_ACTIONS:
         write_actions(ctx, (const struct act_bytes *)act);
@@ -205,10 +205,18 @@ static void do_act(struct xlate_ctx *ctx, const struct act *act, bool last)
     case ACT_METER:
         meter(ctx, act_u32_of(act));
         break;
-    case ACT_PUSH_PBB:
-    case ACT_POP_PBB:
-    case ACT_COPY_TTL_OUT:
     case ACT_COPY_TTL_IN:
+        xlate_mpls_copy_ttl_in(ctx);
+        break;
+    case ACT_COPY_TTL_OUT:
+        xlate_mpls_copy_ttl_out(ctx);
+        break;
+    case ACT_PUSH_PBB:
+        xlate_pbb_push(ctx, (uint16_t)U32(act));
+        break;
+    case ACT_POP_PBB:
+        xlate_pbb_pop(ctx);
+        break;
     case ACT_N_TYPES:
         xlate_fail(ctx, DROP_XLATE_ERROR, "the action is not supported");
         break;
@@ -226,7 +234,7 @@ void xlate_acts(struct xlate_ctx *ctx, const struct act_list *list, bool last)
     if (list->len == 0 && ctx->in->trace)
         ctx->in->trace->action(ctx->in->trace->arg, ctx->trace_depth, "drop");
     ACT_FOR_EACH (act, list) {
-        if (ctx->unparsed && xlate_needs_parse(act)) {
+        if (ctx->unparsed && xlate_needs_parse(ctx, act)) {
             xlate_freeze(ctx, act, list);
             return;
         }

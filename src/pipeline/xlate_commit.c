@@ -53,6 +53,16 @@ static void commit_mpls(struct program_builder *b, const struct flow_key *key, c
     }
 }
 
+static void commit_pbb(struct program_builder *b, const struct flow_key *key, const struct writes *w)
+{
+    const uint32_t uca = 0x08000000;
+    struct op_pbb op = {.tag = key->pbb_isid | (key->pbb_uca ? rte_cpu_to_be_32(uca) : 0),
+                        .tag_mask = MASK(w, pbb_isid) | (w->need.pbb_uca ? rte_cpu_to_be_32(uca) : 0)};
+
+    if (op.tag_mask)
+        program_builder_add(b, OP_SET_PBB, 0, &op, sizeof op);
+}
+
 static void commit_ipv4(struct program_builder *b, const struct flow_key *key, const struct writes *w)
 {
     struct op_ipv4 op;
@@ -170,6 +180,7 @@ static void commit_headers(struct xlate_ctx *ctx)
     take_dirty(ctx, &w);
     commit_eth(b, key, &w);
     commit_mpls(b, key, &w);
+    commit_pbb(b, key, &w);
     if (IS(key, IPV4)) {
         commit_ipv4(b, key, &w);
         commit_l4(b, key, &w);

@@ -33,6 +33,10 @@ struct xlate_vlans {
     struct xlate_vlan tag[XLATE_VLANS_MAX]; /* tag[n - 1] is the outermost */
 };
 
+/* A header was popped: what came to light is not known before the packet is parsed again. */
+#define XLATE_UNPARSED_INNER 1 /* what is behind the VLAN tags, or more tags */
+#define XLATE_UNPARSED_ETH 2   /* the Ethernet addresses, too */
+
 struct xlate_ctx {
     const struct xlate_in *in;
     struct xlate_out *out;
@@ -51,6 +55,7 @@ struct xlate_ctx {
     uint64_t cookie;
     uint8_t table_id;
     unsigned depth, trace_depth, n_lookups;
+    bool table_miss;  /* rule NULL: the actions, of before a recirculation, are those of the table-miss flow entry */
     bool exit;        /* no further actions; the action set still runs */
     bool no_set;      /* nor does that */
     bool in_set;      /* the action set runs */
@@ -59,10 +64,9 @@ struct xlate_ctx {
     bool freeze_hash; /* freezing: what returns is to have the hash of this basis */
     uint32_t freeze_basis;
     unsigned n_buckets_run;
-    bool
-        unparsed; /* MPLS or VLAN tags were popped: what came to light is not known before the packet is parsed again */
-    bool freezing;  /* the rest is done after recirculation: what returns appends itself to `frozen` */
-    int goto_table; /* -1: none */
+    uint8_t unparsed; /* XLATE_UNPARSED_* */
+    bool freezing;    /* the rest is done after recirculation: what returns appends itself to `frozen` */
+    int goto_table;   /* -1: none */
 
     const struct act *set[XLATE_ACTION_SET_MAX];
     unsigned n_set;
@@ -92,6 +96,8 @@ void xlate_note(struct xlate_ctx *ctx, const char *format, ...) __attribute__((f
 /* Runs a list. A goto_table in it ends up in ctx->goto_table. */
 void xlate_acts(struct xlate_ctx *ctx, const struct act_list *list, bool last);
 void xlate_action_set(struct xlate_ctx *ctx);
+/* Brings the flow's actset_output, which lookups see, to the action set. */
+void xlate_show_action_set(struct xlate_ctx *ctx);
 /* Appends the `n` actions to `list` as an action set runs them: in the order of OpenFlow 1.3.5, 5.10, of one kind only
  * the last, and nothing at all if nothing of it sends the packet anywhere. */
 void xlate_order_set(const struct act *const *set, unsigned n, struct act_buffer *list);
@@ -137,6 +143,8 @@ void xlate_vlan_set_tci(struct xlate_ctx *ctx, rte_be16_t tci, rte_be16_t mask);
 /* Takes back a copy that was made of ctx->vlans. */
 void xlate_vlan_restore(struct xlate_ctx *ctx, const struct xlate_vlans *saved);
 void xlate_vlan_commit(struct xlate_ctx *ctx);
+/* The tags are out of reach, as part of what a new header hides. */
+void xlate_vlan_hide(struct xlate_ctx *ctx);
 
 /* --- xlate_mpls.c ---------------------------------------------------------------------------------------------------
  */
@@ -145,6 +153,18 @@ void xlate_mpls_push(struct xlate_ctx *ctx, uint16_t eth_type);
 void xlate_mpls_pop(struct xlate_ctx *ctx, uint16_t eth_type);
 void xlate_mpls_set_ttl(struct xlate_ctx *ctx, uint8_t ttl);
 bool xlate_mpls_dec_ttl(struct xlate_ctx *ctx); /* as xlate_dec_ttl */
+void xlate_mpls_copy_ttl_in(struct xlate_ctx *ctx);
+void xlate_mpls_copy_ttl_out(struct xlate_ctx *ctx);
+/* `n` bytes of struct flow_key are in the packet as `flow` has them. */
+void xlate_known(struct xlate_ctx *ctx, size_t offset, size_t n);
+/* Everything behind the Ethernet type, labels and PBB tag apart, reads as 0, as the parser has it. */
+void xlate_hide_inner(struct xlate_ctx *ctx);
+
+/* --- xlate_pbb.c ----------------------------------------------------------------------------------------------------
+ */
+
+void xlate_pbb_push(struct xlate_ctx *ctx, uint16_t eth_type);
+void xlate_pbb_pop(struct xlate_ctx *ctx);
 
 /* --- xlate_commit.c -------------------------------------------------------------------------------------------------
  */
@@ -162,6 +182,8 @@ void xlate_output(struct xlate_ctx *ctx, uint32_t ofport, uint16_t max_len, bool
 void xlate_output_port(struct xlate_ctx *ctx, const struct bridge_port *bp);
 /* May a packet be sent to the port, as far as its configuration goes? */
 bool xlate_port_sends(const struct bridge_port *bp);
+/* Do the actions of a table-miss flow entry run? */
+bool xlate_in_table_miss(const struct xlate_ctx *ctx);
 void xlate_controller(struct xlate_ctx *ctx, uint8_t reason, uint16_t controller_id, uint16_t max_len);
 
 /* --- xlate_group.c --------------------------------------------------------------------------------------------------
@@ -176,7 +198,8 @@ void xlate_group(struct xlate_ctx *ctx, const struct act *act, bool last);
 struct xlate_clone {
     struct flow flow, written, dirty;
     struct flow_key base, committed;
-    bool any_written, any_dirty, unparsed, in_group;
+    bool any_written, any_dirty, in_group;
+    uint8_t unparsed;
     struct xlate_vlans vlans, base_vlans;
     const struct act *set[XLATE_ACTION_SET_MAX];
     unsigned n_set;
@@ -196,8 +219,8 @@ void xlate_clone_end(struct xlate_ctx *ctx, const struct xlate_clone *clone);
 /* --- xlate_freeze.c -------------------------------------------------------------------------------------------------
  */
 
-/* Does this action look at headers that come to light by a pop? */
-bool xlate_needs_parse(const struct act *act);
+/* Does this action look at what is `unparsed`? */
+bool xlate_needs_parse(const struct xlate_ctx *ctx, const struct act *act);
 /* Keeps what is left of a list, from `act` on, for after the recirculation. */
 void xlate_freeze(struct xlate_ctx *ctx, const struct act *act, const struct act_list *list);
 /* Keeps a select group, which is to be done behind the recirculation with the flow's hash of this basis. The caller

@@ -15,8 +15,39 @@ static bool output_needs_parse(uint32_t ofport)
     return ofport == OFPORT_TABLE || ofport == OFPORT_NORMAL;
 }
 
-bool xlate_needs_parse(const struct act *act)
+static bool of_registers(const struct field *field)
 {
+    return field->offset >= sizeof(struct flow_key);
+}
+
+/* With nothing of the packet known, what neither looks at it nor writes to it? */
+static bool leaves_packet(const struct act *act)
+{
+    switch ((enum act_type)act->type) {
+    case ACT_OUTPUT:
+        return !output_needs_parse(((const struct act_output *)act)->port);
+    case ACT_SET_FIELD:
+        return of_registers(((const struct act_set_field *)act)->field);
+    case ACT_CONTROLLER:
+    case ACT_ENQUEUE:
+    case ACT_SET_QUEUE:
+    case ACT_POP_QUEUE:
+    case ACT_NOTE:
+    case ACT_EXIT:
+    case ACT_METER:
+    case ACT_CLEAR_ACTIONS:
+    case ACT_WRITE_ACTIONS:
+    case ACT_WRITE_METADATA:
+        return true;
+    default:
+        return false;
+    }
+}
+
+bool xlate_needs_parse(const struct xlate_ctx *ctx, const struct act *act)
+{
+    if (ctx->unparsed & XLATE_UNPARSED_ETH)
+        return !leaves_packet(act);
     switch ((enum act_type)act->type) {
     case ACT_OUTPUT:
         return output_needs_parse(((const struct act_output *)act)->port);
@@ -52,12 +83,20 @@ bool xlate_needs_parse(const struct act *act)
     }
 }
 
+static void add_segment(struct xlate_ctx *ctx, const struct act_list *list)
+{
+    const struct recirc_origin origin = {
+        .cookie = ctx->cookie, .table_id = ctx->table_id, .table_miss = xlate_in_table_miss(ctx)};
+
+    recirc_add_segment(&ctx->frozen, &origin, list);
+}
+
 void xlate_freeze(struct xlate_ctx *ctx, const struct act *act, const struct act_list *list)
 {
     struct act_list rest = {.acts = act};
 
     rest.len = (size_t)((const uint8_t *)list->acts + list->len - (const uint8_t *)act);
-    recirc_add_segment(&ctx->frozen, ctx->table_id, ctx->cookie, &rest);
+    add_segment(ctx, &rest);
     ctx->freezing = true;
 }
 
@@ -65,7 +104,7 @@ void xlate_freeze_group(struct xlate_ctx *ctx, const struct act *act, uint32_t b
 {
     struct act_list one = {.acts = act, .len = act->len};
 
-    recirc_add_segment(&ctx->frozen, ctx->table_id, ctx->cookie, &one);
+    add_segment(ctx, &one);
     ctx->freezing = true;
     ctx->freeze_hash = true;
     ctx->freeze_basis = basis;
@@ -109,19 +148,20 @@ void xlate_freeze_finish(struct xlate_ctx *ctx)
     xlate_emit(ctx, OP_RECIRC, id);
 }
 
-static void run_segment(void *arg, uint8_t table_id, uint64_t cookie, const struct act_list *list, bool last)
+static void run_segment(void *arg, const struct recirc_origin *origin, const struct act_list *list, bool last)
 {
     struct xlate_ctx *ctx = arg;
 
     if (ctx->freezing) {
         /* Frozen anew before it was this segment's turn. */
-        recirc_add_segment(&ctx->frozen, table_id, cookie, list);
+        recirc_add_segment(&ctx->frozen, origin, list);
         return;
     }
     if (ctx->exit)
         return;
-    ctx->table_id = table_id;
-    ctx->cookie = cookie;
+    ctx->table_id = origin->table_id;
+    ctx->cookie = origin->cookie;
+    ctx->table_miss = origin->table_miss;
     ctx->n_lookups++;
     ctx->goto_table = -1;
     if (list->len > 0)
@@ -151,5 +191,10 @@ void xlate_thaw(struct xlate_ctx *ctx)
     }
     ctx->in_set = recirc->state.in_set;
     ctx->hashed = recirc->state.hashed;
+    xlate_show_action_set(ctx);
     recirc_for_each_segment(recirc, run_segment, ctx);
+    /* The action set is no table's. */
+    ctx->table_id = 0;
+    ctx->cookie = UINT64_MAX;
+    ctx->table_miss = false;
 }

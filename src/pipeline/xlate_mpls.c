@@ -26,22 +26,23 @@ static void consult_labels(struct xlate_ctx *ctx)
     xlate_consult_bytes(ctx, offsetof(struct flow_key, mpls_lse), sizeof ctx->flow.pkt.mpls_lse);
 }
 
-/* The labels are as `flow` has them now, in the packet too. */
-static void labels_known(struct xlate_ctx *ctx)
+void xlate_known(struct xlate_ctx *ctx, size_t offset, size_t n)
 {
-    struct flow_key *flow = &ctx->flow.pkt;
-
-    memset(ctx->written.pkt.mpls_lse, 0xff, sizeof flow->mpls_lse);
-    memset(ctx->committed.mpls_lse, 0xff, sizeof flow->mpls_lse);
-    memset(ctx->dirty.pkt.mpls_lse, 0, sizeof flow->mpls_lse);
-    memcpy(ctx->base.mpls_lse, flow->mpls_lse, sizeof flow->mpls_lse);
-    ctx->written.pkt.eth_type = ctx->committed.eth_type = UINT16_MAX;
-    ctx->base.eth_type = flow->eth_type;
+    memset((uint8_t *)&ctx->written.pkt + offset, 0xff, n);
+    memset((uint8_t *)&ctx->committed + offset, 0xff, n);
+    memset((uint8_t *)&ctx->dirty.pkt + offset, 0, n);
+    memcpy((uint8_t *)&ctx->base + offset, (uint8_t *)&ctx->flow.pkt + offset, n);
     ctx->any_written = true;
 }
 
-/* Everything behind the labels reads as 0, as the parser has it. */
-static void hide_inner(struct xlate_ctx *ctx)
+/* The labels are as `flow` has them now, in the packet too. */
+static void labels_known(struct xlate_ctx *ctx)
+{
+    xlate_known(ctx, offsetof(struct flow_key, mpls_lse), sizeof ctx->flow.pkt.mpls_lse);
+    xlate_known(ctx, offsetof(struct flow_key, eth_type), sizeof ctx->flow.pkt.eth_type);
+}
+
+void xlate_hide_inner(struct xlate_ctx *ctx)
 {
     static const struct {
         size_t from, to;
@@ -49,17 +50,14 @@ static void hide_inner(struct xlate_ctx *ctx)
         {offsetof(struct flow_key, tcp_flags), offsetof(struct flow_key, ct_state)},
         {offsetof(struct flow_key, ipv6_src), offsetof(struct flow_key, mpls_lse)},
         {offsetof(struct flow_key, ipv6_exthdr), offsetof(struct flow_key, ct_ip_proto)},
-        {offsetof(struct flow_key, nd_reserved), offsetof(struct flow_key, pbb_uca)},
+        {offsetof(struct flow_key, nd_reserved), offsetof(struct flow_key, nd_reserved) + sizeof(rte_be32_t)},
     };
 
     for (size_t i = 0; i < sizeof inner / sizeof inner[0]; i++) {
         size_t from = inner[i].from, n = inner[i].to - from;
 
         memset((uint8_t *)&ctx->flow.pkt + from, 0, n);
-        memset((uint8_t *)&ctx->base + from, 0, n);
-        memset((uint8_t *)&ctx->dirty.pkt + from, 0, n);
-        memset((uint8_t *)&ctx->written.pkt + from, 0xff, n);
-        memset((uint8_t *)&ctx->committed + from, 0xff, n);
+        xlate_known(ctx, from, n);
     }
 }
 
@@ -83,7 +81,11 @@ void xlate_mpls_push(struct xlate_ctx *ctx, uint16_t eth_type)
             ttl = flow->ip_ttl;
         }
         lse = LSE_BOS | ttl;
-        hide_inner(ctx);
+        xlate_hide_inner(ctx);
+        flow->pbb_isid = 0;
+        flow->pbb_uca = 0;
+        xlate_known(ctx, offsetof(struct flow_key, pbb_isid), sizeof flow->pbb_isid);
+        xlate_known(ctx, offsetof(struct flow_key, pbb_uca), sizeof flow->pbb_uca);
     }
     op.lse = rte_cpu_to_be_32(lse);
     program_builder_add(&ctx->out->program, OP_PUSH_MPLS, 0, &op, sizeof op);
@@ -109,7 +111,7 @@ void xlate_mpls_pop(struct xlate_ctx *ctx, uint16_t eth_type)
     flow->mpls_lse[2] = 0;
     flow->eth_type = op.eth_type;
     labels_known(ctx);
-    ctx->unparsed = true;
+    ctx->unparsed |= XLATE_UNPARSED_INNER;
 }
 
 static void write_ttl(struct xlate_ctx *ctx, uint8_t ttl)
@@ -145,4 +147,52 @@ bool xlate_mpls_dec_ttl(struct xlate_ctx *ctx)
     xlate_note(ctx, " >> MPLS decrement TTL exception");
     xlate_controller(ctx, 2 /* OFPR_INVALID_TTL */, 0, UINT16_MAX);
     return false;
+}
+
+/* Is the label below the outermost one in the key? If not, there is no label below, but what a pop brings to light. */
+static bool has_second(struct xlate_ctx *ctx)
+{
+    XLATE_CONSULT(ctx, eth_type, UINT16_MAX);
+    if (!is_mpls(ctx->flow.pkt.eth_type))
+        return false;
+    XLATE_CONSULT(ctx, mpls_lse[0], RTE_BE32(LSE_BOS));
+    return !(ctx->flow.pkt.mpls_lse[0] & RTE_BE32(LSE_BOS));
+}
+
+/* The TTL of label `to` becomes that of label `from`, by the operation `type`. */
+static void copy_between(struct xlate_ctx *ctx, unsigned from, unsigned to, enum program_op_type type)
+{
+    struct flow_key *flow = &ctx->flow.pkt;
+    const rte_be32_t ttl = RTE_BE32(LSE_TTL);
+
+    XLATE_CONSULT(ctx, mpls_lse[from], ttl);
+    xlate_commit(ctx);
+    program_builder_add(&ctx->out->program, type, 0, NULL, 0);
+    flow->mpls_lse[to] = (flow->mpls_lse[to] & ~ttl) | (flow->mpls_lse[from] & ttl);
+    ctx->base.mpls_lse[to] = (ctx->base.mpls_lse[to] & ~ttl) | (flow->mpls_lse[to] & ttl);
+    ctx->written.pkt.mpls_lse[to] |= ttl;
+    ctx->committed.mpls_lse[to] |= ttl;
+    ctx->any_written = true;
+}
+
+void xlate_mpls_copy_ttl_in(struct xlate_ctx *ctx)
+{
+    if (has_second(ctx)) {
+        copy_between(ctx, 0, 1, OP_COPY_TTL_IN);
+    } else if (is_mpls(ctx->flow.pkt.eth_type)) {
+        xlate_commit(ctx);
+        program_builder_add(&ctx->out->program, OP_COPY_TTL_IN, 0, NULL, 0);
+    }
+}
+
+void xlate_mpls_copy_ttl_out(struct xlate_ctx *ctx)
+{
+    if (has_second(ctx)) {
+        copy_between(ctx, 1, 0, OP_COPY_TTL_OUT);
+    } else if (is_mpls(ctx->flow.pkt.eth_type)) {
+        /* From a header that is not in the key. */
+        xlate_commit(ctx);
+        program_builder_add(&ctx->out->program, OP_COPY_TTL_OUT, 0, NULL, 0);
+        ctx->unparsed |= XLATE_UNPARSED_INNER;
+    }
 }

@@ -100,9 +100,14 @@ void xlate_controller(struct xlate_ctx *ctx, uint8_t reason, uint16_t controller
     send_punt(ctx, id);
 }
 
+bool xlate_in_table_miss(const struct xlate_ctx *ctx)
+{
+    return !ctx->in_set && !ctx->in_group && (ctx->rule ? is_table_miss(ctx->rule) : ctx->table_miss);
+}
+
 static void output_controller(struct xlate_ctx *ctx, uint16_t max_len)
 {
-    bool miss = !ctx->in_set && !ctx->in_group && is_table_miss(ctx->rule);
+    bool miss = xlate_in_table_miss(ctx);
 
     if (miss) {
         const struct bridge_port *bp = bridge_port_by_ofport(ctx->bridge, ctx->in->flow.in_port);

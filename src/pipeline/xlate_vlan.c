@@ -112,10 +112,19 @@ void xlate_vlan_pop(struct xlate_ctx *ctx)
         if (inner) {
             /* What the key calls the type may be a third tag, which comes to light now. */
             ctx->out->wc.pkt.eth_type = UINT16_MAX;
-            ctx->unparsed |= is_vlan_type(ctx->in->flow.pkt.eth_type);
+            if (is_vlan_type(ctx->in->flow.pkt.eth_type))
+                ctx->unparsed |= XLATE_UNPARSED_INNER;
         }
     }
     show(ctx);
+}
+
+void xlate_vlan_hide(struct xlate_ctx *ctx)
+{
+    ctx->vlans.n = ctx->base_vlans.n = 0;
+    ctx->vlans.n_taken = 2;
+    show(ctx);
+    memset(ctx->written.pkt.vlan_tci, 0xff, sizeof ctx->written.pkt.vlan_tci);
 }
 
 void xlate_vlan_set(struct xlate_ctx *ctx, rte_be16_t tci, rte_be16_t mask)

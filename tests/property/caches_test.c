@@ -335,24 +335,56 @@ static void expect_same_events(void)
         FAIL("%s: %u events through the caches, %u of the pipeline", what, cached_events.n, fresh_events.n);
 }
 
-/* Takes the tags off a copy of the packet and parses the rest. */
+/* Takes the tags off; tags[], outermost first. Returns how many. */
+static unsigned take_tags(struct rte_mbuf *m, rte_be16_t *tags)
+{
+    for (unsigned n = 0;; n++) {
+        uint8_t *data = rte_pktmbuf_mtod(m, uint8_t *);
+        unsigned type = packet_be16(data + 12);
+
+        if ((type != 0x8100 && type != 0x88a8) || m->pkt_len < 18 || n == ORACLE_TAGS)
+            return n;
+        tags[n] = rte_cpu_to_be_16(packet_be16(data + 14) | VLAN_TCI_PRESENT);
+        memmove(data + 4, data, 12);
+        rte_pktmbuf_adj(m, 4);
+    }
+}
+
+/* Takes the tags off a copy of the packet and parses the rest, and the frames that PBB headers hide. */
 static void parse_apart(const struct rte_mbuf *m, uint32_t in_port, struct oracle_packet *p)
 {
     struct rte_mbuf *copy = rte_pktmbuf_copy(m, pool, 0, UINT32_MAX);
+    struct oracle_frame found[ORACLE_HIDDEN];
 
-    p->n_tags = 0;
-    for (;;) {
-        uint8_t *data = rte_pktmbuf_mtod(copy, uint8_t *);
-        unsigned type = packet_be16(data + 12);
-
-        if ((type != 0x8100 && type != 0x88a8) || copy->pkt_len < 18 || p->n_tags == ORACLE_TAGS)
-            break;
-        p->tags[p->n_tags++] = rte_cpu_to_be_16(packet_be16(data + 14) | VLAN_TCI_PRESENT);
-        memmove(data + 4, data, 12);
-        rte_pktmbuf_adj(copy, 4);
-    }
+    p->n_tags = take_tags(copy, p->tags);
     key_of(copy, in_port, 0, &p->flow);
+    p->n_hidden = 0;
+    while (p->n_hidden < ORACLE_HIDDEN && copy->pkt_len >= 18 + 14 &&
+           packet_be16(rte_pktmbuf_mtod_offset(copy, uint8_t *, 12)) == 0x88e7) {
+        struct oracle_frame *frame = &found[p->n_hidden++];
+        struct flow flow;
+
+        rte_pktmbuf_adj(copy, 18);
+        frame->n_tags = take_tags(copy, frame->tags);
+        key_of(copy, 0, 0, &flow);
+        frame->key = oracle_bare_key(&flow.pkt);
+    }
+    for (unsigned i = 0; i < p->n_hidden; i++)
+        p->hidden[i] = found[p->n_hidden - 1 - i];
     rte_pktmbuf_free(copy);
+}
+
+static void expect_hidden(const struct oracle_packet *want, const struct oracle_packet *got)
+{
+    if (want->n_hidden != got->n_hidden)
+        FAIL("%s: sent with %u hidden frames, the rules say %u", what, got->n_hidden, want->n_hidden);
+    for (unsigned i = 0; i < want->n_hidden; i++) {
+        const struct oracle_frame *a = &want->hidden[i], *b = &got->hidden[i];
+
+        if (a->n_tags != b->n_tags || memcmp(a->tags, b->tags, a->n_tags * sizeof a->tags[0]) != 0 ||
+            memcmp(&a->key, &b->key, sizeof a->key) != 0)
+            FAIL("%s: sent with another frame behind a PBB header than the rules say", what);
+    }
 }
 
 static void expect_sent(const struct oracle_sent *sent, const struct event *event)
@@ -380,6 +412,7 @@ static void expect_sent(const struct oracle_sent *sent, const struct event *even
             FAIL("%s: sent to %u, byte %zu of the key is %02x and should be %02x", what, event->arg, i,
                  ((uint8_t *)&got.flow.pkt)[i], ((uint8_t *)&want)[i]);
     }
+    expect_hidden(&sent->packet, &got);
 }
 
 static void expect_what_the_rules_say(void)

@@ -36,6 +36,57 @@ static void pop_tag(struct oracle *o)
     show_tags(o);
 }
 
+struct flow_key oracle_bare_key(const struct flow_key *key)
+{
+    struct flow_key bare = *key;
+
+    bare.in_port = bare.recirc_id = 0;
+    bare.vlan_tci[0] = bare.vlan_tci[1] = 0;
+    memset(&bare.ct_state, 0, FLOW_KEY_LINE - offsetof(struct flow_key, ct_state));
+    return bare;
+}
+
+static void push_pbb(struct oracle *o)
+{
+    struct flow_key *key = &o->p.flow.pkt, inner = oracle_bare_key(key);
+    struct oracle_frame *frame = &o->p.hidden[o->p.n_hidden];
+
+    if (o->p.n_hidden == ORACLE_HIDDEN) {
+        o->overflow = true;
+        return;
+    }
+    o->p.n_hidden++;
+    frame->key = inner;
+    memcpy(frame->tags, o->p.tags, sizeof frame->tags);
+    frame->n_tags = o->p.n_tags;
+    o->p.n_tags = 0;
+    memset(&key->eth_type, 0, offsetof(struct flow_key, ct_state) - offsetof(struct flow_key, eth_type));
+    memset((uint8_t *)key + FLOW_KEY_LINE, 0, sizeof *key - FLOW_KEY_LINE);
+    key->eth_type = RTE_BE16(0x88e7);
+    key->pbb_isid = inner.pbb_isid;
+    show_tags(o);
+}
+
+static void pop_pbb(struct oracle *o)
+{
+    struct flow_key *key = &o->p.flow.pkt;
+    const struct oracle_frame *frame;
+
+    if (key->eth_type != RTE_BE16(0x88e7))
+        return;
+    if (o->p.n_hidden == 0 || o->p.n_tags + o->p.hidden[o->p.n_hidden - 1].n_tags > 2) {
+        o->overflow = true; /* three tags: the key does not know what is behind */
+        return;
+    }
+    frame = &o->p.hidden[--o->p.n_hidden];
+    memcpy(o->p.tags + o->p.n_tags, frame->tags, frame->n_tags * sizeof frame->tags[0]);
+    o->p.n_tags += frame->n_tags;
+    memcpy(&key->eth_dst, &frame->key.eth_dst,
+           offsetof(struct flow_key, ct_state) - offsetof(struct flow_key, eth_dst));
+    memcpy((uint8_t *)key + FLOW_KEY_LINE, (uint8_t *)&frame->key + FLOW_KEY_LINE, sizeof *key - FLOW_KEY_LINE);
+    show_tags(o);
+}
+
 static void send_to(struct oracle *o, uint32_t ofport, uint8_t reason)
 {
     if (o->n_sent == ORACLE_SENT) {
@@ -183,11 +234,9 @@ static bool has(const struct oracle *o, const struct field *field)
     return true;
 }
 
-/* Headers are found behind two tags at most, and a fragment's CRC32c cannot be made right: such packets are dropped. */
-static void too_deep(struct oracle *o, const struct field *field)
+/* A fragment's CRC32c cannot be made right: such packets are dropped. */
+static void cannot_write(struct oracle *o, const struct field *field)
 {
-    if (o->p.n_tags > 2 && field->prereq > PREREQ_VLAN)
-        o->overflow = true;
     if (field->prereq == PREREQ_SCTP && o->p.flow.pkt.ip_frag)
         o->overflow = true;
 }
@@ -205,7 +254,7 @@ static void take(struct oracle *o, const struct field *field, const struct flow 
 
     if (!has(o, field))
         return;
-    too_deep(o, field);
+    cannot_write(o, field);
     if (field->id == FIELD_VLAN_TCI) {
         if (!(tci & PRESENT))
             pop_tag(o);
@@ -233,7 +282,6 @@ static bool lower_ttl(struct oracle *o, const struct act_dec_ttl *dec)
 {
     if (!has(o, field_by_id(FIELD_IP_TTL)))
         return true;
-    too_deep(o, field_by_id(FIELD_IP_TTL));
     if (o->p.flow.pkt.ip_ttl > 1) {
         o->p.flow.pkt.ip_ttl--;
         return true;
@@ -433,6 +481,12 @@ static void act_run(struct oracle *o, const struct act *act, int *next_table)
     case ACT_POP_VLAN:
         pop_tag(o);
         break;
+    case ACT_PUSH_PBB:
+        push_pbb(o);
+        break;
+    case ACT_POP_PBB:
+        pop_pbb(o);
+        break;
     case ACT_SET_VLAN_VID:
         if (o->p.n_tags == 0)
             push_tag(o, rte_cpu_to_be_16((uint16_t)u32));
@@ -490,7 +544,8 @@ static void acts_run(struct oracle *o, const struct act_list *list, int *next_ta
 /* OpenFlow 1.3.5, 5.10: of each kind the last one written, in this order; fields all of them. */
 static void set_run(struct oracle *o, const struct act *const *set, unsigned n)
 {
-    static const uint16_t order[] = {ACT_POP_VLAN, ACT_PUSH_VLAN, ACT_DEC_TTL, ACT_SET_FIELD, ACT_GROUP, ACT_OUTPUT};
+    static const uint16_t order[] = {ACT_POP_VLAN, ACT_POP_PBB,   ACT_PUSH_PBB, ACT_PUSH_VLAN,
+                                     ACT_DEC_TTL,  ACT_SET_FIELD, ACT_GROUP,    ACT_OUTPUT};
     bool outputs = false, groups = false;
     int next;
 

@@ -13,6 +13,7 @@
 #define ORACLE_TAGS 8
 #define ORACLE_SENT 64
 #define ORACLE_CONJUNCTIONS 3 /* ids 1 to that */
+#define ORACLE_HIDDEN 4
 
 struct oracle_rule {
     bool used;
@@ -23,11 +24,20 @@ struct oracle_rule {
     struct act_buffer acts;
 };
 
+/* A frame that a PBB header hides: the key is only what is in the frame. */
+struct oracle_frame {
+    struct flow_key key;
+    rte_be16_t tags[ORACLE_TAGS];
+    unsigned n_tags;
+};
+
 /* A packet as the actions see it: its tags apart, outermost first. */
 struct oracle_packet {
     struct flow flow;
     rte_be16_t tags[ORACLE_TAGS];
     unsigned n_tags;
+    struct oracle_frame hidden[ORACLE_HIDDEN]; /* hidden[n_hidden - 1] is the next to come to light */
+    unsigned n_hidden;
 };
 
 struct oracle_sent {
@@ -76,6 +86,8 @@ struct oracle {
     bool selected; /* a select group was to choose: no verdict */
 };
 
+/* A key without what surrounds the packet, and without tags. */
+struct flow_key oracle_bare_key(const struct flow_key *key);
 /* Runs the packet through table 0; afterwards sent[] says where it went. */
 void oracle_run(struct oracle *oracle, const struct oracle_packet *packet);
 

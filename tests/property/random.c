@@ -136,7 +136,7 @@ static void match_l4(char *t, size_t n, bool v6)
 
 static void match_l3(char *t, size_t n)
 {
-    switch (random_below(8)) {
+    switch (random_below(9)) {
     case 0:
     case 1:
     case 2:
@@ -169,6 +169,13 @@ static void match_l3(char *t, size_t n)
         add(t, n, "mpls");
         if (random_one_in(2))
             add(t, n, "mpls_label=%u", random_below(3));
+        break;
+    case 7:
+        add(t, n, "dl_type=0x88e7");
+        if (random_one_in(2))
+            add(t, n, "pbb_isid=0x%x/0x%x", random_below(3), random_one_in(2) ? 0xffffff : 2);
+        if (random_one_in(4))
+            add(t, n, "pbb_uca=%u", random_below(2));
         break;
     default:
         add(t, n, "dl_type=0x%x", 0x88b5);
@@ -216,7 +223,7 @@ void random_match(char *t, size_t n)
 
 static void act_set(char *t, size_t n)
 {
-    switch (random_below(18)) {
+    switch (random_below(20)) {
     case 0:
         add(t, n, "set_field:%s->eth_dst", mac_text());
         break;
@@ -268,6 +275,12 @@ static void act_set(char *t, size_t n)
     case 16:
         add(t, n, "set_field:%s->nd_target", ip6_text());
         break;
+    case 17:
+        add(t, n, "set_field:%u->pbb_isid", random_below(3));
+        break;
+    case 18:
+        add(t, n, "set_field:%u->pbb_uca", random_below(2));
+        break;
     default:
         add(t, n, "set_field:%u->sctp_dst", PICK(l4_ports));
     }
@@ -308,10 +321,12 @@ static void act_other(uint8_t table_id, bool mpls, char *t, size_t n)
                                        "mod_vlan_vid:11"};
     static const char *const stack[] = {"push:NXM_OF_ETH_SRC[]",     "push:NXM_NX_REG0[]",     "pop:NXM_NX_REG1[]",
                                         "pop:NXM_OF_ETH_DST[0..31]", "push:NXM_OF_VLAN_TCI[]", "pop:NXM_OF_VLAN_TCI[]"};
-    static const char *const labels[] = {"push_mpls:0x8847", "pop_mpls:0x0800", "pop_mpls:0x8847", "dec_mpls_ttl",
-                                         "set_field:2->mpls_label"};
+    static const char *const labels[] = {"push_mpls:0x8847", "pop_mpls:0x0800",         "pop_mpls:0x8847",
+                                         "dec_mpls_ttl",     "set_field:2->mpls_label", "copy_ttl_in",
+                                         "copy_ttl_out"};
+    static const char *const pbb[] = {"push_pbb:0x88e7", "pop_pbb", "pop_pbb"};
 
-    switch (random_below(mpls ? 7 : 6)) {
+    switch (random_below(mpls ? 8 : 7)) {
     case 0:
     case 1:
         add(t, n, "%s", PICK(vlan));
@@ -335,6 +350,10 @@ static void act_other(uint8_t table_id, bool mpls, char *t, size_t n)
             else
                 add(t, n, "resubmit(,%u)", next);
         }
+        break;
+    case 6:
+        if (random_one_in(2))
+            add(t, n, "%s", PICK(pbb));
         break;
     default:
         add(t, n, "%s", PICK(labels));
@@ -389,6 +408,8 @@ void random_actions(uint8_t table_id, bool mpls, uint32_t n_groups, char *t, siz
                                        "set_field:02:00:00:00:00:01->eth_dst",
                                        "push_vlan:0x8100,output:5",
                                        "pop_vlan",
+                                       "push_pbb:0x88e7,output:1",
+                                       "pop_pbb,output:2",
                                        "set_field:10.0.0.2->ip_dst,output:in_port"};
 
     t[0] = '\0';
@@ -580,21 +601,15 @@ static void put_mpls(struct random_packet *p)
     put_ipv4(p);
 }
 
-void random_packet(struct random_packet *p)
+static void put_frame(struct random_packet *p, unsigned n_tags, bool hidden)
 {
-    p->len = 0;
-    p->n_tags = 0;
-    p->whole = true;
     put(p, PICK(macs), 6);
     put(p, PICK(macs), 6);
-    if (random_one_in(2)) {
-        p->n_tags = random_one_in(4) ? 2 + random_one_in(4) : 1;
-        for (unsigned i = 0; i < p->n_tags; i++) {
-            put16(p, i + 1 < p->n_tags && random_one_in(2) ? 0x88a8 : 0x8100);
-            put16(p, random_below(8) << 13 | PICK(vids));
-        }
+    for (unsigned i = 0; i < n_tags; i++) {
+        put16(p, i + 1 < n_tags && random_one_in(2) ? 0x88a8 : 0x8100);
+        put16(p, random_below(8) << 13 | PICK(vids));
     }
-    switch (random_below(10)) {
+    switch (random_below(hidden ? 10 : 11)) {
     case 0:
         put16(p, 0x0806);
         put_arp(p);
@@ -613,10 +628,27 @@ void random_packet(struct random_packet *p)
         put16(p, 0x86dd);
         put_ipv6(p);
         break;
+    case 10:
+        put16(p, 0x88e7);
+        put16(p, random_one_in(2) ? 0 : 0xa800);
+        put16(p, random_below(3));
+        put_frame(p, random_below(3), random_one_in(2));
+        break;
     default:
         put16(p, 0x0800);
         put_ipv4(p);
     }
+}
+
+void random_packet(struct random_packet *p)
+{
+    p->len = 0;
+    p->n_tags = random_one_in(2) ? 0 : random_one_in(4) ? 2 + random_one_in(4) : 1;
+    p->whole = true;
+    do {
+        p->len = 0;
+        put_frame(p, p->n_tags, false);
+    } while (p->len > 220);
     if (random_one_in(10)) {
         p->len = 14 + random_below((uint32_t)p->len - 13);
         p->whole = false;

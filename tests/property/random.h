@@ -27,7 +27,7 @@ void random_bucket(uint32_t group_id, uint32_t n_groups, char *text, size_t size
 void random_clauses(uint32_t n_ids, bool whole, char *text, size_t size);
 
 struct random_packet {
-    uint8_t data[256];
+    uint8_t data[1024];
     size_t len;
     unsigned n_tags;
     bool whole; /* no header is cut short or says wrong lengths */

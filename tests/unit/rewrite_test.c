@@ -1,0 +1,274 @@
+/* Headers that come, go and change: rules over packets, through translation, execution and recirculation; the bytes
+ * that come out. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+
+#include "src/flows/punt.h"
+#include "src/pipeline/xlate.h"
+#include "tests/unit/bed.h"
+#include "tests/unit/packets.h"
+
+#define RECIRCULATIONS 8
+
+static struct rte_mempool *pool;
+static struct bed bed;
+static struct xlate_out out;
+static struct events events;
+
+static int setup(void **state)
+{
+    bed_create(&bed, pool, &(struct bed_params){0});
+    xlate_out_init(&out);
+    events_init(&events, pool);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    events_clear(&events);
+    xlate_out_free(&out);
+    bed_destroy(&bed);
+    return 0;
+}
+
+/* Checksums of the IP packet at `data`, which is a whole one. */
+static void fill_ip(uint8_t *data, size_t len)
+{
+    struct rte_mbuf *m = rte_pktmbuf_alloc(pool);
+    uint8_t *frame = (uint8_t *)rte_pktmbuf_append(m, 14 + (uint16_t)len);
+
+    memset(frame, 0, 12);
+    memcpy(frame + 12, data[0] >> 4 == 6 ? "\x86\xdd" : "\x08\x00", 2);
+    memcpy(frame + 14, data, len);
+    packet_fill_checksums(m);
+    memcpy(data, frame + 14, len);
+    rte_pktmbuf_free(m);
+}
+
+/* Checksums of a frame, behind any number of headers. */
+static void fill_frame(uint8_t *data, size_t len)
+{
+    size_t at = 12;
+    unsigned type;
+
+    while ((type = packet_be16(data + at)) == 0x8100 || type == 0x88a8)
+        at += 4;
+    at += 2;
+    if (type == 0x88e7) {
+        if (len >= at + 4 + 14)
+            fill_frame(data + at + 4, len - at - 4);
+        return;
+    }
+    if (type == 0x8847) {
+        for (at += 4; !(data[at - 2] & 1); at += 4)
+            ;
+        type = data[at] >> 4 == 4 ? 0x0800 : data[at] >> 4 == 6 ? 0x86dd : 0;
+    }
+    if (type == 0x0800 || type == 0x86dd)
+        fill_ip(data + at, len - at);
+}
+
+static struct rte_mbuf *frame_new(const char *hex)
+{
+    struct rte_mbuf *m = packet_new(pool, hex);
+
+    fill_frame(rte_pktmbuf_mtod(m, uint8_t *), m->pkt_len);
+    return m;
+}
+
+/* The packet goes in at port 1. Leaves in `events` what became of it, recirculations apart. */
+static void run(const char *hex)
+{
+    struct rte_mbuf *queue[RECIRCULATIONS + 1] = {frame_new(hex)};
+    uint32_t recirc_id[RECIRCULATIONS + 1] = {0};
+    unsigned n = 1;
+
+    events_clear(&events);
+    for (unsigned i = 0; i < n; i++) {
+        struct xlate_in in = {.bridge = bed.bridge};
+        struct program_table *table = program_table_create();
+        struct program *program;
+        unsigned kept = events.n;
+
+        assert_true(flow_key_parse(queue[i], 1, &in.flow.pkt) > 0);
+        in.flow.pkt.recirc_id = recirc_id[i];
+        in.flow.pkt.dp_hash = packet_meta(queue[i])->dp_hash;
+        in.flow.in_port = 1;
+        xlate(&in, &out);
+        program = program_intern(table, &out.program);
+        program_execute(program, &queue[i], 1, &events.sink);
+        program_unref(table, program);
+        free(program);
+        program_table_destroy(table);
+        for (unsigned e = kept; e < events.n; e++) {
+            if (events.list[e].type != EVENT_RECIRC) {
+                events.list[kept++] = events.list[e];
+                continue;
+            }
+            assert_true(n <= RECIRCULATIONS);
+            queue[n] = events.list[e].m;
+            recirc_id[n++] = events.list[e].arg;
+        }
+        events.n = kept;
+    }
+}
+
+/* Event `i` is the packet `hex` (its checksums are made right), sent to `port`. */
+static void expect_sent(unsigned i, uint32_t port, const char *hex)
+{
+    struct rte_mbuf *want = frame_new(hex), *got;
+
+    assert_true(i < events.n);
+    got = events.list[i].m;
+    if (events.list[i].type != EVENT_OUTPUT)
+        fail_msg("event %u is of type %d (%u)", i, events.list[i].type, events.list[i].arg);
+    assert_int_equal(events.list[i].arg, port);
+    assert_int_equal(got->pkt_len, want->pkt_len);
+    assert_memory_equal(rte_pktmbuf_mtod(got, void *), rte_pktmbuf_mtod(want, void *), want->pkt_len);
+    assert_true(packet_checksums_right(got));
+    rte_pktmbuf_free(want);
+}
+
+/* With this as the only rule, the packet `in` leaves port 2 as `becomes`. */
+static void expect_for(const char *match, const char *actions, const char *in, const char *becomes)
+{
+    char rule[512];
+
+    snprintf(rule, sizeof rule, "%s,actions=%s", match, actions);
+    bed_mod(&bed, FLOW_DELETE, "");
+    bed_add(&bed, rule);
+    run(in);
+    if (events.n != 1 || events.list[0].type != EVENT_OUTPUT)
+        print_message("%s\n", rule);
+    assert_int_equal(events.n, 1);
+    expect_sent(0, 2, becomes);
+}
+
+static void expect(const char *actions, const char *in, const char *becomes)
+{
+    expect_for("in_port=1", actions, in, becomes);
+}
+
+#define UDP "0035 1f90 000c ffff 01020304"
+#define CUSTOMER_UDP "0800" IP4("0020", "0000", "11") UDP
+#define PBB(tag) "88e7 " tag
+
+static void pbb_push(void **state)
+{
+    expect("push_pbb:0x88e7,output:2", FRAME_UDP, MACS PBB("00000000") MACS CUSTOMER_UDP);
+    expect("push_pbb:0x88e7,set_field:0x123456->pbb_isid,set_field:1->pbb_uca,output:2", FRAME_UDP,
+           MACS PBB("08123456") MACS CUSTOMER_UDP);
+    expect("push_pbb:0x88e7,set_field:00:00:00:00:00:b1->eth_dst,set_field:00:00:00:00:00:b2->eth_src,output:2",
+           FRAME_UDP, "0000000000b1 0000000000b2" PBB("00000000") MACS CUSTOMER_UDP);
+    /* What was changed before is changed in the customer's frame. */
+    expect_for(
+        "ip",
+        "set_field:00:00:00:00:00:01->eth_dst,dec_ttl,push_pbb:0x88e7,push_vlan:0x88a8,"
+        "set_field:0x1007->vlan_vid,output:2",
+        FRAME_UDP,
+        "000000000001 020000000001 88a80007" PBB("00000000") "000000000001 020000000001 0800"
+                                                             "45 b8 0020 0000 0000 3f 11 0000 0a000001 0a000002" UDP);
+}
+
+/* OpenFlow 1.3.5, 5.12.1: I-PCP from the tag, which is part of the customer's frame then; I-SID from an outer header.
+ */
+static void pbb_push_copies(void **state)
+{
+    expect("push_pbb:0x88e7,output:2", MACS "8100 a005" CUSTOMER_UDP,
+           MACS PBB("a0000000") MACS "8100 a005" CUSTOMER_UDP);
+    expect("push_pbb:0x88e7,output:2", MACS PBB("18000064") MACS CUSTOMER_UDP,
+           MACS PBB("00000064") MACS PBB("18000064") MACS CUSTOMER_UDP);
+    expect("push_vlan:0x8100,set_field:6->vlan_pcp,push_pbb:0x88e7,output:2", FRAME_UDP,
+           MACS PBB("c0000000") MACS "8100 c000" CUSTOMER_UDP);
+}
+
+static void pbb_pop(void **state)
+{
+    expect_for("dl_type=0x88e7", "pop_pbb,output:2", "000000000001 000000000002" PBB("00000064") MACS CUSTOMER_UDP,
+               MACS CUSTOMER_UDP);
+    expect_for("dl_type=0x88e7", "pop_pbb,output:2",
+               "000000000001 000000000002 88a8 0007" PBB("00000064") MACS "8100 a005" CUSTOMER_UDP,
+               MACS "88a8 0007 8100 a005" CUSTOMER_UDP);
+    expect_for("dl_vlan=7,dl_type=0x88e7", "pop_vlan,pop_pbb,set_field:00:00:00:00:00:07->eth_src,output:2",
+               "000000000001 000000000002 88a8 0007" PBB("00000064") MACS "8100 a005" CUSTOMER_UDP,
+               "020000000002 000000000007 8100 a005" CUSTOMER_UDP);
+}
+
+/* What comes to light by a pop is matched in the next table. */
+static void pbb_pop_and_look(void **state)
+{
+    bed_add(&bed, "table=0,dl_type=0x88e7,pbb_isid=0x64,pbb_uca=0,actions=pop_pbb,goto_table:1");
+    bed_add(&bed, "table=1,udp,dl_dst=02:00:00:00:00:02,tp_dst=8080,actions=set_field:10.0.0.9->ip_dst,output:2");
+    run("000000000001 000000000002" PBB("00000064") MACS CUSTOMER_UDP);
+    assert_int_equal(events.n, 1);
+    expect_sent(0, 2, MACS "0800 45 b8 0020 0000 0000 40 11 0000 0a000001 0a000009" UDP);
+    run("000000000001 000000000002" PBB("08000064") MACS CUSTOMER_UDP);
+    assert_int_equal(events.n, 1);
+    assert_int_equal(events.list[0].type, EVENT_DROP);
+}
+
+static void pbb_cut_short(void **state)
+{
+    bed_add(&bed, "dl_type=0x88e7,actions=pop_pbb,output:2");
+    run(MACS PBB("00000064") "020000000002 0200000000");
+    assert_int_equal(events.n, 1);
+    assert_int_equal(events.list[0].type, EVENT_DROP);
+    assert_int_equal(events.list[0].arg, DROP_ACTION_MALFORMED);
+}
+
+#define IP4_TTL(ttl) "45 b8 0020 0000 0000 " ttl " 11 0000 0a000001 0a000002"
+
+static void ttl_copies(void **state)
+{
+    expect_for("mpls", "copy_ttl_out,output:2", MACS "8847 00064040 0000c107" IP4_TTL("20") UDP,
+               MACS "8847 00064007 0000c107" IP4_TTL("20") UDP);
+    expect_for("mpls", "copy_ttl_in,output:2", MACS "8847 00064040 0000c107" IP4_TTL("20") UDP,
+               MACS "8847 00064040 0000c140" IP4_TTL("20") UDP);
+    expect_for("mpls", "copy_ttl_out,output:2", MACS "8847 00064140" IP4_TTL("20") UDP,
+               MACS "8847 00064120" IP4_TTL("20") UDP);
+    expect_for("mpls", "copy_ttl_in,output:2", MACS "8847 00064140" IP4_TTL("20") UDP,
+               MACS "8847 00064140" IP4_TTL("40") UDP);
+    expect_for("mpls", "copy_ttl_in,pop_mpls:0x86dd,output:2", MACS "8847 00064105" IP6("000c", "11") UDP,
+               MACS "86dd 6b812345 000c 11 05 20010db8000000000000000000000001 20010db8000000000000000000000002" UDP);
+    expect_for("mpls", "copy_ttl_out,dec_mpls_ttl,output:2", MACS "8847 00064105" IP6("000c", "11") UDP,
+               MACS "8847 0006413f" IP6("000c", "11") UDP);
+    expect_for("mpls", "copy_ttl_in,pop_mpls:0x8847,dec_mpls_ttl,output:2",
+               MACS "8847 00064040 0000c107" IP4_TTL("20") UDP, MACS "8847 0000c13f" IP4_TTL("20") UDP);
+    expect_for("ip", "dec_ttl,push_mpls:0x8847,copy_ttl_out,push_mpls:0x8847,copy_ttl_out,output:2",
+               MACS "0800" IP4_TTL("20") UDP, MACS "8847 0000001f 0000011f" IP4_TTL("1f") UDP);
+    /* Nothing with a TTL below: unchanged. */
+    expect_for("mpls", "copy_ttl_out,copy_ttl_in,output:2", MACS "8847 00064105 00000000 0102030405060708",
+               MACS "8847 00064105 00000000 0102030405060708");
+}
+
+/* A field that was set before a push is in its header after it, however many tags are pushed. */
+static void many_tags(void **state)
+{
+    expect_for("ip", "push_vlan:0x8100,push_vlan:0x8100,push_vlan:0x8100,set_field:9->ip_dscp,dec_ttl,output:2",
+               MACS "88a8 0001 8100 0002 0800" IP4_TTL("40") UDP,
+               MACS "8100 0001 8100 0001 8100 0001 88a8 0001 8100 0002 0800"
+                    "45 24 0020 0000 0000 3f 11 0000 0a000001 0a000002" UDP);
+    expect_for("ip", "push_vlan:0x8100,push_mpls:0x8847,output:2", MACS "88a8 0001 8100 0002 0800" IP4_TTL("40") UDP,
+               MACS
+               "8100 0001 88a8 0001 8100 0002 8847 00000140 45 b8 0020 0000 0000 40 11 6612 0a000001 0a000002" UDP);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(pbb_push, setup, teardown),
+        cmocka_unit_test_setup_teardown(pbb_push_copies, setup, teardown),
+        cmocka_unit_test_setup_teardown(pbb_pop, setup, teardown),
+        cmocka_unit_test_setup_teardown(pbb_pop_and_look, setup, teardown),
+        cmocka_unit_test_setup_teardown(pbb_cut_short, setup, teardown),
+        cmocka_unit_test_setup_teardown(ttl_copies, setup, teardown),
+        cmocka_unit_test_setup_teardown(many_tags, setup, teardown),
+    };
+
+    if (test_eal_init("rewrite_test") != 0)
+        return 77;
+    pool = test_pool(2047);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
