@@ -376,6 +376,16 @@ static void icmp_types_change(void **state)
     }
 }
 
+/* An echo reply of zeros has no pseudo-header that would make the sum anything but zero. */
+static void the_checksum_of_icmp_zeros_is_all_ones(void **state)
+{
+    const struct op_icmp op = {.type_mask = 0xff, .code_mask = 0xff};
+
+    MUST(MACS "0800" IP4("001c", "0000", "01") "08 00 0000 0000 0000", OP_SET_ICMP, op);
+    MUST(MACS "0800" IP4("001c", "0000", "01") "00 00 0000 0000 0000", OP_SET_ICMP, op);
+    MUST(MACS "0800" IP4("001c", "0000", "01") "08 00 0000 ffff 0000", OP_SET_ICMP, op);
+}
+
 static void arp_fields_change(void **state)
 {
     const struct op_arp op = {.op = RTE_BE16(2),
@@ -528,6 +538,7 @@ int main(void)
         TEST(addresses_do_not_change_over_an_unseen_checksum),
         TEST(ports_change),
         TEST(icmp_types_change),
+        TEST(the_checksum_of_icmp_zeros_is_all_ones),
         TEST(arp_fields_change),
         TEST(nd_fields_change),
         TEST(segmented_packets_change_as_whole_ones),
