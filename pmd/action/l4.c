@@ -116,8 +116,8 @@ enum drop_reason action_set_icmp(struct action_packet *p, const struct op_icmp *
     struct rte_icmp_hdr *icmp = (void *)action_data(p, layers->l4);
     const uint32_t delta = masked_write(icmp, value, mask, 2);
     icmp->icmp_cksum = checksum_update(icmp->icmp_cksum, delta);
-    /* Without a pseudo-header all that is summed may be zero, and then only all ones are right. Where 0 would be right as
-     * well, receivers cannot tell the two apart (RFC 1071, 2). */
+    /* Without a pseudo-header all that is summed may be zero, and then only all ones are right. Where 0 would be right
+     * as well, receivers cannot tell the two apart (RFC 1071, 2). */
     if (icmp->icmp_cksum == 0 && icmp->icmp_type == 0 && icmp->icmp_code == 0)
         icmp->icmp_cksum = 0xffff;
     return ACTION_OK;

@@ -16,6 +16,7 @@
 #include "src/config/keys.h"
 #include "src/config/target.h"
 #include "src/config/verify.h"
+#include "tests/unit/scratch.h"
 
 /* SOURCE_TOP is the top of the tree, set by the build. */
 #define BROKEN_DIR SOURCE_TOP "/tests/unit/config_broken"
@@ -267,19 +268,17 @@ static void neighbours_that_do_not_collide(void **state)
 
 static void unreadable_files_are_explained(void **state)
 {
-    char dir[] = "/tmp/config_test_XXXXXX", path[64];
+    const char *dir = scratch_dir(), *path = scratch_path("none.json");
     struct config_faults faults = {0};
     struct config *config;
     char *text;
 
-    assert_non_null(mkdtemp(dir));
     assert_int_equal(config_load_file(dir, &config, &faults), -EISDIR);
     text = faults_text(&faults);
     assert_non_null(strstr(text, ": is a directory: give the path"));
     free(text);
     config_faults_clear(&faults);
 
-    snprintf(path, sizeof(path), "%s/none.json", dir);
     assert_int_equal(config_load_file(path, &config, &faults), -ENOENT);
     text = faults_text(&faults);
     assert_non_null(strstr(text, "/none.json: no such file"));
@@ -298,7 +297,6 @@ static void unreadable_files_are_explained(void **state)
     config_faults_clear(&faults);
 
     unlink(path);
-    rmdir(dir);
 }
 
 static void endless_faults_are_cut_off(void **state)

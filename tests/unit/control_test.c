@@ -15,10 +15,11 @@
 #include <unistd.h>
 
 #include "src/control/control.h"
+#include "tests/unit/scratch.h"
 
 static struct event_base *base;
 static struct control *control;
-static char path[64];
+static char path[100];
 
 static void cmd_echo(void *arg, int argc, const char *const *argv, struct control_reply *reply)
 {
@@ -36,7 +37,7 @@ static int setup(void **state)
 {
     char error[256];
     base = event_base_new();
-    snprintf(path, sizeof path, "/tmp/control_test.%d", getpid());
+    snprintf(path, sizeof path, "%s", scratch_path("ctl"));
     control = control_create(base, path, error, sizeof error);
     if (!control)
         return -1;
@@ -208,7 +209,7 @@ static void second_server_is_refused_and_stale_socket_replaced(void **state)
     assert_null(control_create(base, path, error, sizeof error));
     assert_non_null(strstr(error, "another sluiced"));
 
-    char stale[80];
+    char stale[108];
     struct sockaddr_un addr = {.sun_family = AF_UNIX};
     snprintf(stale, sizeof stale, "%s.stale", path);
     snprintf(addr.sun_path, sizeof addr.sun_path, "%s", stale);

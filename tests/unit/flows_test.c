@@ -1,64 +1,19 @@
 /* Misses, changes and statistics, with a poll-mode thread that forwards. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <cmocka.h>
-#include <unistd.h>
-
 #include "src/pipeline/xlate.h"
-#include "tests/unit/bed.h"
+#include "tests/unit/bed_traffic.h"
 
-static struct rte_mempool *pool;
-static struct bed bed;
-
-/* A UDP packet over IPv4. */
 static struct rte_mbuf *udp(uint8_t src, uint8_t dst, uint32_t ip_dst, uint16_t port)
 {
-    struct rte_mbuf *m = rte_pktmbuf_alloc(pool);
+    struct rte_mbuf *m = bed_udp();
     uint8_t *p = rte_pktmbuf_mtod(m, uint8_t *);
 
-    m->data_len = 60;
-    m->pkt_len = 60;
-    memset(p, 0, 60);
-    p[0] = p[6] = 2;
     p[5] = dst;
-    p[11] = src;
-    p[12] = 0x08;
-    p[14] = 0x45;
-    p[17] = 46;
-    p[22] = 64;
-    p[23] = 17;
-    p[26] = 10;
-    p[29] = src;
+    p[11] = p[29] = src;
     for (int i = 0; i < 4; i++)
         p[30 + i] = (uint8_t)(ip_dst >> (24 - 8 * i));
-    p[34] = 1;
     p[36] = (uint8_t)(port >> 8);
     p[37] = (uint8_t)port;
-    p[39] = 26;
-    memset(packet_meta(m), 0, sizeof *packet_meta(m));
     return m;
-}
-
-static void send_to(uint32_t port, struct rte_mbuf *m)
-{
-    while (rte_ring_sp_enqueue(bed.fake[port]->in, m) != 0)
-        bed_turn(&bed);
-}
-
-/* Waits until a packet leaves `port`. NULL: none did. */
-static struct rte_mbuf *receive(uint32_t port, unsigned wait_ms)
-{
-    uint64_t end = datapath_now_ms() + wait_ms;
-    struct rte_mbuf *m;
-
-    do {
-        bed_turn(&bed);
-        if (rte_ring_sc_dequeue(bed.fake[port]->out, (void **)&m) == 0)
-            return m;
-        usleep(20);
-    } while (datapath_now_ms() < end);
-    return NULL;
 }
 
 static void expect_out(uint32_t port)
@@ -67,11 +22,6 @@ static void expect_out(uint32_t port)
 
     assert_non_null(m);
     rte_pktmbuf_free(m);
-}
-
-static void expect_nothing(uint32_t port)
-{
-    assert_null(receive(port, 20));
 }
 
 static struct flows_stats stats(void)
@@ -107,18 +57,6 @@ static void expect_count(uint64_t cookie, uint64_t packets)
         flows_refresh_stats(bed.flows, 0);
     }
     assert_int_equal(rule->packets, packets);
-}
-
-static int setup(void **state)
-{
-    bed_create(&bed, pool, &(struct bed_params){.start = true});
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    bed_destroy(&bed);
-    return 0;
 }
 
 static void first_packet_and_the_rest_go_the_same_way(void **state)
@@ -462,7 +400,7 @@ static void recirculated_packets_go_on(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, bed_setup, bed_teardown)
         TEST(first_packet_and_the_rest_go_the_same_way),
         TEST(rules_count_once_for_each_packet),
         TEST(removed_rule),

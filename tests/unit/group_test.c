@@ -1,31 +1,10 @@
 /* Groups: what is refused, which buckets run, how select spreads flows, what is counted; with a poll-mode thread that
  * forwards. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <cmocka.h>
-#include <unistd.h>
-
 #include "src/pipeline/group.h"
 #include "src/pipeline/xlate.h"
-#include "tests/unit/bed.h"
+#include "tests/unit/bed_traffic.h"
 
 #define BUCKETS_MAX 8
-
-static struct rte_mempool *pool;
-static struct bed bed;
-
-static int setup(void **state)
-{
-    bed_create(&bed, pool, &(struct bed_params){.start = true});
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    bed_destroy(&bed);
-    return 0;
-}
 
 /* --- group_mods ----------------------------------------------------------------------------------------------------*/
 
@@ -103,48 +82,21 @@ static int delete_group(uint32_t id)
 
 static struct rte_mbuf *udp(uint32_t flow)
 {
-    struct rte_mbuf *m = rte_pktmbuf_alloc(pool);
+    struct rte_mbuf *m = bed_udp();
     uint8_t *p = rte_pktmbuf_mtod(m, uint8_t *);
 
-    m->data_len = m->pkt_len = 60;
-    memset(p, 0, 60);
-    p[0] = p[6] = 2;
     p[5] = 0xdd;
-    p[12] = 0x08;
-    p[14] = 0x45;
-    p[17] = 46;
-    p[22] = 64;
-    p[23] = 17;
-    p[26] = 10;
     p[28] = (uint8_t)(flow >> 8);
     p[29] = (uint8_t)flow;
     p[30] = 10;
     p[33] = 9;
-    p[34] = 1;
     p[36] = 2;
-    p[39] = 26;
-    memset(packet_meta(m), 0, sizeof *packet_meta(m));
     return m;
 }
 
 static void send_flow(uint32_t flow)
 {
-    while (rte_ring_sp_enqueue(bed.fake[1]->in, udp(flow)) != 0)
-        bed_turn(&bed);
-}
-
-static struct rte_mbuf *receive(uint32_t port, unsigned wait_ms)
-{
-    uint64_t end = datapath_now_ms() + wait_ms;
-    struct rte_mbuf *m;
-
-    do {
-        bed_turn(&bed);
-        if (rte_ring_sc_dequeue(bed.fake[port]->out, (void **)&m) == 0)
-            return m;
-        usleep(20);
-    } while (datapath_now_ms() < end);
-    return NULL;
+    send_to(1, udp(flow));
 }
 
 /* The Ethernet destination's last byte of the next packet on `port`; -1 if there is none. */
@@ -158,11 +110,6 @@ static int last_byte(uint32_t port)
     byte = rte_pktmbuf_mtod(m, uint8_t *)[5];
     rte_pktmbuf_free(m);
     return byte;
-}
-
-static void expect_nothing(uint32_t port)
-{
-    assert_null(receive(port, 20));
 }
 
 static unsigned drain(uint32_t port)
@@ -511,7 +458,7 @@ static void buckets_come_and_go(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, bed_setup, bed_teardown)
         TEST(refusals),
         TEST(chains_have_no_loops),
         TEST(all_buckets_run),

@@ -8,8 +8,9 @@
 #include <cmocka.h>
 
 #include "src/start/hugepages.h"
+#include "tests/unit/scratch.h"
 
-static char sysfs[] = "/tmp/sluice-hugepages-test-XXXXXX";
+static const char *sysfs;
 static char told[4096];
 
 static void note(void *arg, const char *sentence)
@@ -108,15 +109,8 @@ static void a_kernel_without_any_is_said_to_be(void **state)
 
 static int setup(void **state)
 {
-    return mkdtemp(sysfs) ? 0 : -1;
-}
-
-static int teardown(void **state)
-{
-    char command[128];
-
-    snprintf(command, sizeof(command), "rm -rf %s", sysfs);
-    return system(command);
+    sysfs = scratch_dir();
+    return 0;
 }
 
 int main(void)
@@ -129,5 +123,5 @@ int main(void)
         cmocka_unit_test_setup(a_kernel_without_nodes_has_them_elsewhere, fresh),
         cmocka_unit_test_setup(a_kernel_without_any_is_said_to_be, fresh),
     };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, setup, NULL);
 }

@@ -10,16 +10,13 @@
 #include <cmocka.h>
 
 #include "pmd/log.h"
+#include "tests/unit/scratch.h"
 
-static char path[] = "/tmp/sluice-log-test-XXXXXX";
+static const char *path;
 
 static int setup(void **state)
 {
-    int fd = mkstemp(path);
-
-    if (fd < 0)
-        return -1;
-    close(fd);
+    path = scratch_path("log");
     return log_open(path);
 }
 

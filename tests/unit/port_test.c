@@ -15,9 +15,9 @@
 
 #include "pmd/port.h"
 #include "tests/unit/eal.h"
+#include "tests/unit/scratch.h"
 
 static struct rte_mempool *pool;
-static char directory[] = "/tmp/sluice-port-test-XXXXXX";
 static char error[512];
 
 static struct port_params dpdk_params(const char *name, const char *devargs)
@@ -42,14 +42,6 @@ static struct port_params vhost_params(const char *name, const char *path, bool 
     params.vhost_client = client;
     params.rx_queues = params.tx_queues = 2;
     return params;
-}
-
-static const char *path_in_directory(const char *name)
-{
-    static char path[100];
-
-    snprintf(path, sizeof(path), "%s/%s", directory, name);
-    return path;
 }
 
 static struct port *must_create(const struct port_params *params)
@@ -243,7 +235,7 @@ static void changes_are_reported_once(void **state)
 
 static void a_made_up_address_is_local_and_stays(void **state)
 {
-    struct port_params params = vhost_params("vm1", path_in_directory("a.sock"), true);
+    struct port_params params = vhost_params("vm1", scratch_path("a.sock"), true);
     struct port_status first, second;
     struct port *port = must_create(&params);
 
@@ -258,7 +250,7 @@ static void a_made_up_address_is_local_and_stays(void **state)
 
 static void an_unconnected_vhost_port_is_down_and_moves_nothing(void **state)
 {
-    struct port_params params = vhost_params("vm", path_in_directory("s.sock"), false);
+    struct port_params params = vhost_params("vm", scratch_path("s.sock"), false);
     struct port *port = must_create(&params);
     struct rte_mbuf *packet = rte_pktmbuf_alloc(pool), *in[4];
     struct port_status status;
@@ -288,7 +280,7 @@ static int socket_at(const char *path)
 
 static void a_server_removes_only_what_nobody_listens_on(void **state)
 {
-    struct port_params params = vhost_params("vm", path_in_directory("s.sock"), false);
+    struct port_params params = vhost_params("vm", scratch_path("s.sock"), false);
     struct port *port;
     int fd = socket_at(params.path);
 
@@ -342,13 +334,13 @@ static void a_bad_interface_name_is_refused(void **state)
 static int setup(void **state)
 {
     pool = test_pool(8191);
-    return pool && mkdtemp(directory) ? 0 : -1;
+    return pool ? 0 : -1;
 }
 
 static int teardown(void **state)
 {
     rte_mempool_free(pool);
-    return rmdir(directory);
+    return rmdir(scratch_dir()); /* the ports left nothing in it */
 }
 
 int main(void)

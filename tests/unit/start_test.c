@@ -14,6 +14,7 @@
 #include "src/start/eal.h"
 #include "src/start/pool.h"
 #include "src/start/run_dir.h"
+#include "tests/unit/scratch.h"
 
 static char error[1024];
 
@@ -213,7 +214,7 @@ static void the_pool_grows_with_the_model(void **state)
     config_free(config);
 }
 
-static char base[] = "/tmp/sluice-run-dir-test-XXXXXX";
+static const char *base;
 
 static const char *in_base(const char *name)
 {
@@ -280,7 +281,8 @@ static void a_run_dir_that_cannot_be_is_explained(void **state)
 
 static int setup(void **state)
 {
-    return mkdtemp(base) ? 0 : -1;
+    base = scratch_dir();
+    return 0;
 }
 
 static int teardown(void **state)

@@ -1,0 +1,231 @@
+/* An OpenFlow server to test: over Unix sockets, in front of a real pipeline; datapath and flows are stand-ins. */
+#ifndef TESTS_UNIT_OF_BED_H
+#define TESTS_UNIT_OF_BED_H
+
+#include "tests/unit/of_client.h"
+
+#include <event2/event.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+
+#include "src/openflow/server.h"
+#include "tests/unit/eal.h"
+#include "tests/unit/scratch.h"
+
+/* --- stand-ins ------------------------------------------------------------------------------------------------------
+ */
+
+static uint64_t now_ms;
+static bool settled;
+static unsigned n_packet_outs, n_limit_drops;
+static uint32_t packet_out_port, packet_out_len;
+
+int datapath_meter_add(struct datapath *dp, const struct meter_config *config, uint32_t *index)
+{
+    return -ENOSPC;
+}
+
+int datapath_meter_set(struct datapath *dp, uint32_t index, const struct meter_config *config)
+{
+    return -ENOMEM;
+}
+
+void datapath_meter_remove(struct datapath *dp, uint32_t index)
+{
+}
+
+void datapath_meter_counts(const struct datapath *dp, uint32_t index, struct meter_counts *counts)
+{
+    memset(counts, 0, sizeof *counts);
+}
+
+uint64_t datapath_now_ms(void)
+{
+    return now_ms;
+}
+
+void datapath_count_drop(struct datapath *dp, enum drop_reason reason, uint64_t packets)
+{
+    if (reason == DROP_PACKET_IN_LIMIT)
+        n_limit_drops += packets;
+}
+
+const struct pipeline_observer *flows_observer(struct flows *flows, struct bridge *bridge)
+{
+    return NULL;
+}
+
+void flows_note_bridge(struct flows *flows, struct bridge *bridge)
+{
+}
+
+void flows_note_mac(struct flows *flows, struct bridge *bridge, const struct rte_ether_addr *mac, uint16_t vlan)
+{
+}
+
+uint64_t flows_ticket(struct flows *flows)
+{
+    return 1;
+}
+
+bool flows_settled(struct flows *flows, uint64_t ticket)
+{
+    return settled;
+}
+
+void flows_refresh_stats(struct flows *flows, uint64_t max_age_ms)
+{
+}
+
+void flows_packet_out(struct flows *flows, struct bridge *bridge, struct rte_mbuf *packet, uint32_t in_port,
+                      const struct act_list *acts)
+{
+    n_packet_outs++;
+    packet_out_port = in_port;
+    packet_out_len = rte_pktmbuf_pkt_len(packet);
+    rte_pktmbuf_free(packet);
+}
+
+struct port *datapath_port(const struct datapath *dp, uint32_t index)
+{
+    return NULL;
+}
+
+void datapath_port_remove(struct datapath *dp, struct port *port)
+{
+}
+
+void datapath_port_stats(const struct datapath *dp, uint32_t index, struct datapath_port_stats *stats)
+{
+    *stats = (struct datapath_port_stats){.rx_packets = 50};
+}
+
+static inline int set_admin_up(struct port *port, bool up)
+{
+    return 0;
+}
+
+static inline void get_status(struct port *port, struct port_status *status)
+{
+    *status = (struct port_status){.link_up = true, .speed_mbps = 10000, .mac = {{2, 0, 0, 0, 0, port->index}}};
+}
+
+static inline void get_stats(struct port *port, struct port_stats *stats)
+{
+    *stats = (struct port_stats){.rx_packets = 60};
+}
+
+static const struct port_ops ops = {.set_admin_up = set_admin_up, .get_status = get_status, .get_stats = get_stats};
+
+/* --- the server under test ------------------------------------------------------------------------------------------
+ */
+
+static struct rte_mempool *pool;
+static struct event_base *base;
+static struct bridge *bridge;
+static struct of_server *server;
+static struct port ports[2];
+static char mgmt[108], listening[128];
+static struct client a, b;
+
+static inline void turn(void)
+{
+    of_server_run(server, 500);
+    event_base_loop(base, EVLOOP_NONBLOCK);
+    now_ms++;
+}
+
+static inline void start(enum fail_mode fail_mode, const char *controller, uint32_t probe_ms)
+{
+    char error[256] = "";
+    const char *listen[] = {listening}, *controllers[] = {controller}, *none;
+    struct of_server_params params = {
+        .base = base,
+        .pool = pool,
+        .mgmt_path = mgmt,
+        .listen = listen,
+        .n_listen = 1,
+        .controllers = controllers,
+        .n_controllers = controller != NULL,
+        .inactivity_probe_ms = probe_ms,
+        .max_backoff_ms = 20,
+    };
+    now_ms = 1000000;
+    settled = true;
+    bridge = bridge_create("br0", 0x1234, NULL, (struct flows *)&now_ms);
+    bridge->fail_mode = fail_mode;
+    for (int i = 0; i < 2; i++) {
+        char name[8];
+        ports[i] = (struct port){.ops = &ops, .index = i + 1, .admin_up = true};
+        snprintf(name, sizeof name, "p%d", i + 1);
+        assert_non_null(bridge_port_add(bridge, &ports[i], name, i + 1, &none));
+    }
+    params.bridge = bridge;
+    server = of_server_create(&params, error, sizeof error);
+    if (!server)
+        fail_msg("%s", error);
+}
+
+static inline void stop(void)
+{
+    of_server_destroy(server);
+    bridge_destroy(bridge);
+    assert_int_not_equal(access(mgmt, F_OK), 0);
+}
+
+static inline int of_bed_setup(void **state)
+{
+    snprintf(mgmt, sizeof mgmt, "%s", scratch_path("mgmt"));
+    snprintf(listening, sizeof listening, "punix:%s", scratch_path("sock"));
+    signal(SIGPIPE, SIG_IGN); /* as main() does */
+    if (test_eal_init("of_test"))
+        return -1;
+    base = event_base_new();
+    pool = test_pool(64);
+    return base && pool ? 0 : -1;
+}
+
+static inline int of_bed_teardown(void **state)
+{
+    event_base_free(base);
+    return 0;
+}
+
+/* "in_port=N,priority=N actions=output:1", in table 0. */
+static inline void make_flow_mod(struct of_msg *msg, enum flow_mod_command command, uint32_t n, struct act_buffer *acts)
+{
+    act_buffer_init(acts);
+    *msg = (struct of_msg){.type = OF_FLOW_MOD,
+                           .xid = n,
+                           .flow_mod = {.command = command,
+                                        .priority = 100,
+                                        .cookie = n,
+                                        .buffer_id = OF_NO_BUFFER,
+                                        .out_port = OFPORT_ANY,
+                                        .out_group = OFGROUP_ANY}};
+    match_init_all(&msg->flow_mod.match);
+    if (n) {
+        const union field_value value = {{n >> 24, n >> 16, n >> 8, n}};
+        match_set_exact(&msg->flow_mod.match, field_by_name("reg0"), &value);
+    }
+    struct act_output *output = act_buffer_add(acts, ACT_OUTPUT, sizeof *output);
+    output->port = 1;
+    msg->flow_mod.acts = act_buffer_list(acts);
+}
+
+static inline void send_flow_mod(struct client *client, enum flow_mod_command command, uint32_t n)
+{
+    struct of_msg msg;
+    struct act_buffer acts;
+    make_flow_mod(&msg, command, n, &acts);
+    client_send(client, &msg);
+    act_buffer_free(&acts);
+}
+
+static inline uint32_t n_rules(void)
+{
+    return pipeline_n_rules(bridge->pipeline, TABLE_ALL);
+}
+
+#endif

@@ -1,0 +1,183 @@
+/* Bundles over a connection: whole or not at all, used as specified, beside other connections. */
+#include "tests/unit/of_bed.h"
+
+#define MANY_RULES 10000 /* more than one turn of the server commits */
+
+static void bundle_control(struct client *client, unsigned type, uint32_t id, uint16_t flags, enum of_error error)
+{
+    const struct of_msg request = {
+        .type = OF_BUNDLE_CONTROL, .xid = 50 + type, .bundle_control = {.bundle_id = id, .type = type, .flags = flags}};
+    struct of_msg msg;
+    client_send(client, &request);
+    if (error) {
+        client_expect_error(client, error, request.xid);
+        return;
+    }
+    client_expect(client, OF_BUNDLE_CONTROL, &msg);
+    assert_int_equal(msg.bundle_control.bundle_id, id);
+    assert_int_equal(msg.bundle_control.type, type + 1);
+    assert_int_equal(msg.bundle_control.flags, flags);
+    of_msg_free(&msg);
+}
+
+static void bundle_add(struct client *client, uint32_t id, uint16_t flags, const struct of_msg *inner)
+{
+    struct of_buf buf = {0};
+    struct of_msg copy = *inner;
+    copy.version = client->version;
+    of_msg_encode(&copy, &buf);
+    const struct of_msg add = {.type = OF_BUNDLE_ADD,
+                               .xid = inner->xid,
+                               .bundle_add = {.bundle_id = id, .flags = flags, .msg = buf.data, .msg_len = buf.len}};
+    client_send(client, &add);
+    of_buf_free(&buf);
+}
+
+static void bundle_add_flow(struct client *client, uint32_t id, uint16_t flags, uint32_t n, uint16_t rule_flags)
+{
+    struct of_msg msg;
+    struct act_buffer acts;
+    make_flow_mod(&msg, FLOW_ADD, n, &acts);
+    msg.flow_mod.flags = rule_flags;
+    bundle_add(client, id, flags, &msg);
+    act_buffer_free(&acts);
+}
+
+static void a_bundle_takes_effect_whole_or_not_at_all(void **state)
+{
+    static const uint8_t versions[] = {OF10, OF13, OF14};
+    const uint16_t both = OF_BUNDLE_ATOMIC | OF_BUNDLE_ORDERED;
+    start(FAIL_SECURE, NULL, 0);
+    for (unsigned v = 0; v < sizeof versions; v++) {
+        client_connect(&a, mgmt);
+        client_hello(&a, versions[v]);
+        bundle_control(&a, OF_BUNDLE_OPEN_REQUEST, 1, both, 0);
+        for (unsigned i = 1; i <= 1000; i++)
+            bundle_add_flow(&a, 1, both, i, 0);
+        client_barrier(&a);
+        assert_int_equal(n_rules(), 0);
+        bundle_control(&a, OF_BUNDLE_CLOSE_REQUEST, 1, both, 0);
+        bundle_control(&a, OF_BUNDLE_COMMIT_REQUEST, 1, both, 0);
+        assert_int_equal(n_rules(), 1000);
+
+        /* The last one overlaps the first: nothing of it stays. */
+        bundle_control(&a, OF_BUNDLE_OPEN_REQUEST, 2, both, 0);
+        for (unsigned i = 2001; i <= 2100; i++)
+            bundle_add_flow(&a, 2, both, i, 0);
+        bundle_add_flow(&a, 2, both, 0, RULE_CHECK_OVERLAP);
+        const struct of_msg commit = {
+            .type = OF_BUNDLE_CONTROL,
+            .xid = 9,
+            .bundle_control = {.bundle_id = 2, .type = OF_BUNDLE_COMMIT_REQUEST, .flags = both}};
+        client_send(&a, &commit);
+        client_expect_error(&a, OFPERR_FMFC_OVERLAP, 0);
+        client_expect_error(&a, OFPERR_BFC_MSG_FAILED, 9);
+        assert_int_equal(n_rules(), 1000);
+        bundle_control(&a, OF_BUNDLE_COMMIT_REQUEST, 2, both, OFPERR_BFC_BAD_ID);
+
+        send_flow_mod(&a, FLOW_DELETE, 0);
+        client_barrier(&a);
+        assert_int_equal(n_rules(), 0);
+        client_close(&a);
+    }
+    stop();
+}
+
+static void bundles_are_used_as_specified(void **state)
+{
+    start(FAIL_SECURE, NULL, 0);
+    client_connect(&a, mgmt);
+    client_hello(&a, OF14);
+    bundle_control(&a, OF_BUNDLE_CLOSE_REQUEST, 1, 0, OFPERR_BFC_BAD_ID);
+    bundle_control(&a, OF_BUNDLE_COMMIT_REQUEST, 1, 0, OFPERR_BFC_BAD_ID);
+    bundle_control(&a, OF_BUNDLE_DISCARD_REQUEST, 1, 0, OFPERR_BFC_BAD_ID);
+    bundle_control(&a, 77, 1, 0, OFPERR_BFC_BAD_TYPE);
+    bundle_control(&a, OF_BUNDLE_OPEN_REQUEST, 1, 0x10, OFPERR_BFC_BAD_FLAGS);
+    bundle_control(&a, OF_BUNDLE_OPEN_REQUEST, 1, 1, 0);
+    bundle_control(&a, OF_BUNDLE_CLOSE_REQUEST, 1, 2, OFPERR_BFC_BAD_FLAGS);
+    bundle_control(&a, OF_BUNDLE_OPEN_REQUEST, 1, 1, 0); /* the wrong use discarded it */
+    bundle_control(&a, OF_BUNDLE_OPEN_REQUEST, 1, 1, OFPERR_BFC_BAD_ID);
+    bundle_control(&a, OF_BUNDLE_OPEN_REQUEST, 1, 1, 0);
+    bundle_control(&a, OF_BUNDLE_CLOSE_REQUEST, 1, 1, 0);
+    bundle_add_flow(&a, 1, 1, 5, 0);
+    client_expect_error(&a, OFPERR_BFC_BUNDLE_CLOSED, 5);
+    bundle_add_flow(&a, 1, 1, 6, 0); /* opens it */
+    bundle_control(&a, OF_BUNDLE_COMMIT_REQUEST, 1, 1, 0);
+    assert_int_equal(n_rules(), 1);
+
+    const struct of_msg barrier = {.type = OF_BARRIER_REQUEST, .xid = 8};
+    bundle_add(&a, 1, 1, &barrier);
+    client_expect_error(&a, OFPERR_BFC_MSG_UNSUP, 8);
+
+    for (uint32_t i = 0; i < 64; i++)
+        bundle_control(&a, OF_BUNDLE_OPEN_REQUEST, 1000 + i, 0, 0);
+    bundle_control(&a, OF_BUNDLE_OPEN_REQUEST, 2000, 0, OFPERR_BFC_OUT_OF_BUNDLES);
+    client_close(&a);
+    stop();
+}
+
+static void a_bundle_that_nothing_is_heard_of_is_discarded(void **state)
+{
+    start(FAIL_SECURE, NULL, 0);
+    client_connect(&a, mgmt);
+    client_hello(&a, OF14);
+    bundle_control(&a, OF_BUNDLE_OPEN_REQUEST, 1, 0, 0);
+    now_ms += 11000;
+    usleep(150000);
+    client_expect_error(&a, OFPERR_BFC_TIMEOUT, 0);
+    bundle_control(&a, OF_BUNDLE_COMMIT_REQUEST, 1, 0, OFPERR_BFC_BAD_ID);
+    client_close(&a);
+    stop();
+}
+
+static void others_wait_for_a_commit_and_a_broken_one_leaves_nothing(void **state)
+{
+    start(FAIL_SECURE, NULL, 0);
+    client_connect(&a, mgmt);
+    client_hello(&a, OF14);
+    client_connect(&b, mgmt);
+    client_hello(&b, OF13);
+    bundle_control(&a, OF_BUNDLE_OPEN_REQUEST, 1, 0, 0);
+    for (unsigned i = 1; i <= MANY_RULES; i++)
+        bundle_add_flow(&a, 1, 0, i, 0);
+    client_barrier(&a);
+    const struct of_msg commit = {.type = OF_BUNDLE_CONTROL,
+                                  .bundle_control = {.bundle_id = 1, .type = OF_BUNDLE_COMMIT_REQUEST}};
+    client_send(&a, &commit);
+    /* The commit takes many turns, in the middle of which another one comes with a rule. */
+    turn();
+    turn();
+    assert_int_equal(n_rules(), 0);
+    send_flow_mod(&b, FLOW_ADD, MANY_RULES + 1);
+    client_barrier(&b);
+    assert_int_equal(n_rules(), MANY_RULES + 1);
+    struct of_msg msg;
+    client_expect(&a, OF_BUNDLE_CONTROL, &msg);
+    of_msg_free(&msg);
+
+    send_flow_mod(&a, FLOW_DELETE, 0);
+    bundle_control(&a, OF_BUNDLE_OPEN_REQUEST, 1, 0, 0);
+    for (unsigned i = 1; i <= MANY_RULES; i++)
+        bundle_add_flow(&a, 1, 0, i, 0);
+    client_barrier(&a);
+    client_send(&a, &commit);
+    turn();
+    turn();
+    client_close(&a);
+    send_flow_mod(&b, FLOW_ADD, 7);
+    client_barrier(&b);
+    assert_true(n_rules() == 1 || n_rules() == MANY_RULES);
+    client_close(&b);
+    stop();
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_bundle_takes_effect_whole_or_not_at_all),
+        cmocka_unit_test(bundles_are_used_as_specified),
+        cmocka_unit_test(a_bundle_that_nothing_is_heard_of_is_discarded),
+        cmocka_unit_test(others_wait_for_a_commit_and_a_broken_one_leaves_nothing),
+    };
+    return cmocka_run_group_tests(tests, of_bed_setup, of_bed_teardown);
+}
