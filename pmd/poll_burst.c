@@ -134,20 +134,24 @@ static void context_from_meta(struct poll_thread *thread, struct rte_mbuf *packe
                                            .depth = meta->recirc_depth};
 }
 
+/* What a port's bursts are compared with first, from now on. */
+static inline void dominant_set(struct poll_thread *thread, struct megaflow *mf)
+{
+    thread->dominant[thread->context.in_port] = mf;
+}
+
 /* `mixed`: the packets differ in where they come from, as their metadata says. */
 static void run_groups(struct poll_thread *thread, unsigned n, bool mixed)
 {
     uint32_t n_groups = thread->n_groups;
 
-    if (!mixed)
-        thread->dominant[thread->context.in_port] = NULL;
     for (uint32_t g = 0; g < n_groups; g++) {
         struct group *group = &thread->groups[g];
 
         if (unlikely(group->n == 0))
             continue;
         if (unlikely(2 * group->n >= n) && !mixed)
-            thread->dominant[thread->context.in_port] = group->mf;
+            dominant_set(thread, group->mf);
         account(thread, group->counters, group->n, group->bytes, group->tcp_flags);
         const struct program *program = __atomic_load_n(&group->mf->program, __ATOMIC_ACQUIRE);
         if (group->n == 1 && program->kind == PROGRAM_OUTPUT) {
@@ -190,6 +194,35 @@ static void run_whole(struct poll_thread *thread, struct megaflow *mf, struct rt
     stage_end(thread, PMD_STAGE_ACTIONS);
 }
 
+/* While no flow is unresolved, packets that are only sent need no group: they go to their port one by one. Returns
+ * those of `found` whose program does more. */
+static uint64_t send_directly(struct poll_thread *thread, struct rte_mbuf **packets, unsigned n, uint64_t found)
+{
+    struct megaflow *first = found != 0 ? thread->found[__builtin_ctzll(found)] : NULL, *last = NULL;
+    uint32_t n_first = 0, n_runs = 0;
+    uint64_t rest = 0;
+
+    FOR_EACH_BIT (i, found) {
+        struct megaflow *mf = thread->found[i];
+        const struct program *program = __atomic_load_n(&mf->program, __ATOMIC_ACQUIRE);
+
+        if (unlikely(program->kind != PROGRAM_OUTPUT)) {
+            rest |= 1ull << i;
+            continue;
+        }
+        n_first += mf == first;
+        n_runs += mf != last;
+        last = mf;
+        account(thread, &thread->megaflow_counters[mf->id], 1, packets[i]->pkt_len,
+                rte_be_to_cpu_16(thread->keys[i].tcp_flags));
+        tx_packet(thread, program->output, packets[i]);
+    }
+    if (unlikely(2 * n_first >= n))
+        dominant_set(thread, first);
+    COUNT(thread->counters.groups, n_runs);
+    return rest;
+}
+
 /* Keys, lines and packets are in hand: look up, group, run; what is not found goes the way of misses. */
 static void classify_and_run(struct poll_thread *thread, struct rte_mbuf **packets, unsigned n, bool mixed)
 {
@@ -213,7 +246,13 @@ static void classify_and_run(struct poll_thread *thread, struct rte_mbuf **packe
     if (found != all)
         found |= lookup_caches(thread, all & ~found);
 
-    FOR_EACH_BIT (i, found) {
+    uint64_t to_group = found;
+    if (!mixed) {
+        dominant_set(thread, NULL);
+        if (likely(pending_count(&thread->pending) == 0))
+            to_group = send_directly(thread, packets, n, found);
+    }
+    FOR_EACH_BIT (i, to_group) {
         struct group *group = group_of(thread, thread->found[i]);
 
         if (unlikely(group->young)) {
