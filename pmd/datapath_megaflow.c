@@ -11,10 +11,7 @@ uint32_t megaflow_id(const struct megaflow *mf)
 
 const struct flow_key *megaflow_key(const struct megaflow *mf, struct flow_key *copy)
 {
-    memset(copy, 0, sizeof *copy);
-    memcpy(copy, mf->line0, FLOW_KEY_LINE);
-    if (mf->mask_lines > 1)
-        memcpy((uint8_t *)copy + FLOW_KEY_LINE, mf->more, (size_t)(mf->mask_lines - 1) * FLOW_KEY_LINE);
+    megaflow_masked_key(mf, copy);
     return copy;
 }
 
@@ -43,13 +40,16 @@ static bool mask_is_port_only(const struct tuple *tuple)
 
 static void port_megaflow_set(struct datapath *dp, const struct megaflow *mf, struct megaflow *value)
 {
-    const struct flow_key *key = (const void *)mf->line0;
+    struct flow_key key;
 
-    if (!mask_is_port_only(mf->tuple) || key->recirc_id != 0 || key->in_port >= PORT_MAX)
+    if (!mask_is_port_only(mf->tuple))
         return;
-    if (value == NULL && dp->port_megaflows[key->in_port] != mf)
+    megaflow_masked_key(mf, &key);
+    if (key.recirc_id != 0 || key.in_port >= PORT_MAX)
         return;
-    __atomic_store_n(&dp->port_megaflows[key->in_port], value, __ATOMIC_RELEASE);
+    if (value == NULL && dp->port_megaflows[key.in_port] != mf)
+        return;
+    __atomic_store_n(&dp->port_megaflows[key.in_port], value, __ATOMIC_RELEASE);
 }
 
 struct megaflow *datapath_megaflow_install(struct datapath *dp, const struct flow_key *key, const struct flow_key *mask,

@@ -13,15 +13,26 @@ static bool supported(void)
     return rte_cpu_get_flag_enabled(RTE_CPUFLAG_AVX2) > 0;
 }
 
-static inline bool line_differs(const uint64_t *key, const uint64_t *mask, const uint64_t *want)
+static inline __m256i half_difference(const __m256i *key, const __m256i *mask, const __m256i *want)
 {
-    const __m256i *k = (const __m256i *)key, *m = (const __m256i *)mask, *w = (const __m256i *)want;
-    __m256i low = _mm256_xor_si256(_mm256_and_si256(_mm256_load_si256(k), _mm256_load_si256(m)), _mm256_load_si256(w));
-    __m256i high = _mm256_xor_si256(_mm256_and_si256(_mm256_load_si256(k + 1), _mm256_load_si256(m + 1)),
-                                    _mm256_load_si256(w + 1));
-    __m256i differ = _mm256_or_si256(low, high);
+    return _mm256_xor_si256(_mm256_and_si256(_mm256_load_si256(key), _mm256_load_si256(mask)), _mm256_load_si256(want));
+}
+
+static inline bool line_differs(const void *key, const void *mask, const void *want)
+{
+    const __m256i *k = key, *m = mask, *w = want;
+    __m256i differ = _mm256_or_si256(half_difference(k, m, w), half_difference(k + 1, m + 1, w + 1));
 
     return !_mm256_testz_si256(differ, differ);
+}
+
+static inline bool head_differs(const void *key, const void *mask, const void *want)
+{
+    const __m256i *k = key, *m = mask, *w = want;
+    __m256i head = _mm256_setr_epi32(-1, -1, -1, 0, 0, 0, 0, 0); /* 12 bytes behind the first 32 */
+    __m256i low = half_difference(k, m, w), high = half_difference(k + 1, m + 1, w + 1);
+
+    return !(_mm256_testz_si256(low, low) & _mm256_testz_si256(high, head));
 }
 
 #include "pmd/lookup_impl.h"

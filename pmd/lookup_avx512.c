@@ -14,13 +14,21 @@ static bool supported(void)
            rte_cpu_get_flag_enabled(RTE_CPUFLAG_AVX512VL) > 0;
 }
 
-static inline bool line_differs(const uint64_t *key, const uint64_t *mask, const uint64_t *want)
+static inline bool line_differs(const void *key, const void *mask, const void *want)
 {
     /* want ^ (key & mask) in one operation: 0x78 is its truth table. */
     __m512i differ =
         _mm512_ternarylogic_epi64(_mm512_load_si512(want), _mm512_load_si512(key), _mm512_load_si512(mask), 0x78);
 
     return _mm512_test_epi64_mask(differ, differ) != 0;
+}
+
+static inline bool head_differs(const void *key, const void *mask, const void *want)
+{
+    __m512i differ =
+        _mm512_ternarylogic_epi64(_mm512_load_si512(want), _mm512_load_si512(key), _mm512_load_si512(mask), 0x78);
+
+    return _mm512_mask_test_epi32_mask(0x07ff, differ, differ) != 0; /* 11 of 16 words of 4 bytes */
 }
 
 #include "pmd/lookup_impl.h"

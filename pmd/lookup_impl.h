@@ -1,5 +1,6 @@
 /* The body of every lookup variant. The file that includes it defines line_differs(key, mask, want): whether the 64
- * bytes of `key` under `mask` are anything but `want`; and LOOKUP_OPS, the name of its struct lookup_ops.
+ * bytes of `key` under `mask` are anything but `want`; head_differs(), the same of the first MEGAFLOW_HEAD bytes (all
+ * 64 may be read); and LOOKUP_OPS, the name of its struct lookup_ops.
  */
 #include <rte_branch_prediction.h>
 #include <rte_prefetch.h>
@@ -7,14 +8,13 @@
 #include "pmd/lookup.h"
 #include "pmd/tuple_hash.h"
 
-static __rte_always_inline bool matches(const struct megaflow *mf, const struct flow_key *key, unsigned n_lines)
+static bool rest_matches(const struct megaflow *mf, const struct flow_key *key, unsigned n_lines)
 {
-    const uint64_t *k = (const uint64_t *)key;
+    const uint64_t *k = (const uint64_t *)key, *m = mf->mask;
 
-    if (unlikely(!megaflow_alive(mf)) || line_differs(k, mf->mask, mf->line0))
+    if ((((k[5] & m[5] & megaflow_tail_half()) ^ mf->tail[0]) | ((k[6] & m[6]) ^ mf->tail[1]) |
+         ((k[7] & m[7]) ^ mf->tail[2])) != 0)
         return false;
-    if (likely(mf->mask_lines == 1))
-        return true;
     /* Lines that the key does not use count as 0. */
     if (mf->key_lines > n_lines)
         return false;
@@ -26,12 +26,18 @@ static __rte_always_inline bool matches(const struct megaflow *mf, const struct 
     return true;
 }
 
+static __rte_always_inline bool matches(const struct megaflow *mf, const struct flow_key *key, unsigned n_lines)
+{
+    if (unlikely(!megaflow_alive(mf)) || head_differs(key, mf->mask, mf))
+        return false;
+    return likely(mf->head_only) || rest_matches(mf, key, n_lines);
+}
+
 static __rte_always_inline void prefetch_megaflow(const struct lookup *lookup, uint32_t id)
 {
     const struct megaflow *mf = &lookup->slots[id];
 
-    rte_prefetch0(mf->line0);
-    rte_prefetch0(&mf->program);
+    rte_prefetch0(mf);
     if (lookup->counters != NULL)
         rte_prefetch0_write(&lookup->counters[id]);
 }
@@ -42,9 +48,9 @@ static uint64_t lookup_same(const struct lookup *lookup, const struct megaflow *
 
     if (!megaflow_alive(mf))
         return 0;
-    if (likely(mf->mask_lines == 1)) {
+    if (likely(mf->head_only)) {
         for (unsigned i = 0; i < n; i++)
-            hits |= (uint64_t)!line_differs((const uint64_t *)&lookup->keys[i], mf->mask, mf->line0) << i;
+            hits |= (uint64_t)!head_differs(&lookup->keys[i], mf->mask, mf) << i;
         return hits;
     }
     for (unsigned i = 0; i < n; i++)

@@ -1,3 +1,4 @@
+#include <rte_byteorder.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -11,12 +12,23 @@ static bool supported(void)
     return true;
 }
 
-static inline bool line_differs(const uint64_t *key, const uint64_t *mask, const uint64_t *want)
+static inline bool line_differs(const void *key, const void *mask, const void *want)
 {
+    const uint64_t *k = key, *m = mask, *w = want;
     uint64_t differ = 0;
 
-    for (unsigned w = 0; w < 8; w++)
-        differ |= (key[w] & mask[w]) ^ want[w];
+    for (unsigned i = 0; i < 8; i++)
+        differ |= (k[i] & m[i]) ^ w[i];
+    return differ != 0;
+}
+
+static inline bool head_differs(const void *key, const void *mask, const void *want)
+{
+    const uint64_t *k = key, *m = mask, *w = want;
+    uint64_t differ = ((k[5] & m[5]) ^ w[5]) & ~rte_cpu_to_le_64(0xffffffff00000000);
+
+    for (unsigned i = 0; i < 5; i++)
+        differ |= (k[i] & m[i]) ^ w[i];
     return differ != 0;
 }
 

@@ -6,6 +6,8 @@
 
 #include "pmd/datapath.h"
 
+#define TAIL_AT (LINE_WORDS - MEGAFLOW_TAIL_WORDS)
+
 int megaflow_table_init(struct megaflow_table *table, uint32_t limit)
 {
     memset(table, 0, sizeof *table);
@@ -49,6 +51,7 @@ struct megaflow *megaflow_alloc(struct megaflow_table *table, struct rcu *rcu)
 int megaflow_set_key(struct megaflow *mf, const struct flow_key *key, const struct flow_key *mask, unsigned mask_lines)
 {
     const uint64_t *k = (const uint64_t *)key, *m = (const uint64_t *)mask;
+    uint64_t line0[LINE_WORDS];
 
     if (mask_lines > 1) {
         mf->more = aligned_alloc(FLOW_KEY_LINE, (size_t)(mask_lines - 1) * FLOW_KEY_LINE);
@@ -59,13 +62,28 @@ int megaflow_set_key(struct megaflow *mf, const struct flow_key *key, const stru
     mf->mask_lines = mask_lines;
     mf->key_lines = 1;
     for (unsigned w = 0; w < LINE_WORDS; w++)
-        mf->line0[w] = k[w] & m[w];
+        line0[w] = k[w] & m[w];
+    memcpy(mf->head, line0, sizeof mf->head);
+    memcpy(mf->tail, &line0[TAIL_AT], sizeof mf->tail);
+    mf->tail[0] &= megaflow_tail_half();
+    mf->head_only = mask_lines == 1 && ((m[TAIL_AT] & megaflow_tail_half()) | m[TAIL_AT + 1] | m[TAIL_AT + 2]) == 0;
     for (unsigned w = LINE_WORDS; w < mask_lines * LINE_WORDS; w++) {
         mf->more[w - LINE_WORDS] = k[w] & m[w];
         if (mf->more[w - LINE_WORDS] != 0)
             mf->key_lines = w / LINE_WORDS + 1;
     }
     return 0;
+}
+
+void megaflow_masked_key(const struct megaflow *mf, struct flow_key *key)
+{
+    uint64_t *words = (uint64_t *)key;
+
+    memset(key, 0, sizeof *key);
+    memcpy(&words[TAIL_AT], mf->tail, sizeof mf->tail);
+    memcpy(key, mf->head, sizeof mf->head);
+    if (mf->mask_lines > 1)
+        memcpy(&words[LINE_WORDS], mf->more, (size_t)(mf->mask_lines - 1) * FLOW_KEY_LINE);
 }
 
 void megaflow_publish(struct megaflow *mf)

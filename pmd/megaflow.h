@@ -1,14 +1,16 @@
 /* Megaflows: key + mask + program, in one array of slots that poll-mode threads index by id.
  *
- * The control thread allocates, fills, publishes and retires slots. A slot is two cache lines: what a packet is
- * compared with, and what follows from a match. Its id is reused only after a grace period, so a poll-mode thread that
+ * The control thread allocates, fills, publishes and retires slots. A slot is two cache lines, of which most packets
+ * need the first only. Its id is reused only after a grace period, so a poll-mode thread that
  * found a slot alive may use it until it reports quiescent.
  */
 #ifndef PMD_MEGAFLOW_H
 #define PMD_MEGAFLOW_H
 
+#include <rte_byteorder.h>
 #include <rte_common.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "pmd/hugemem.h"
@@ -21,22 +23,33 @@
 struct program;
 struct tuple;
 
-struct megaflow {
-    uint64_t line0[LINE_WORDS]; /* the masked key's first line */
+/* The bytes of the key that all packets have, and a mask of a packet just received looks at: the rest of the line is
+ * conntrack state, marks and hashes. */
+#define MEGAFLOW_HEAD 44
+#define MEGAFLOW_TAIL_WORDS 3
 
+struct megaflow {
+    /* What most packets need, in one line: it has the shape of the key's first line, so that the compare is one
+     * instruction; what is behind the head is left out of it. */
+    uint8_t head[MEGAFLOW_HEAD]; /* of the masked key */
+    uint8_t alive;               /* published: stored last, loaded first */
+    uint8_t head_only;           /* the mask has no bit behind the head */
+    uint8_t mask_lines;
+    uint8_t key_lines; /* lines of the masked key with a bit set, at least 1 */
     const struct program *program;
     const uint64_t *mask; /* the tuple's, all lines */
-    uint64_t *more;       /* the masked key's lines from 1 on, or NULL if the mask has one line */
+
+    uint64_t tail[MEGAFLOW_TAIL_WORDS]; /* the masked key's words that are behind the head; the first one's half is 0 */
+    uint64_t *more;                     /* the masked key's lines from 1 on, or NULL if the mask has one line */
     struct tuple *tuple;
     uint32_t hash; /* of the masked key, as the tuple's table uses it */
     uint32_t id;
-    uint8_t mask_lines;
-    uint8_t key_lines; /* lines of the masked key with a bit set, at least 1 */
-    uint8_t alive;     /* published: stored last, loaded first */
-    uint32_t next;     /* control thread: in the list of free or retired slots */
+    uint32_t next; /* control thread: in the list of free or retired slots */
 } __attribute__((aligned(128)));
 
 _Static_assert(sizeof(struct megaflow) == 128, "a megaflow is two cache lines");
+_Static_assert(offsetof(struct megaflow, tail) == FLOW_KEY_LINE, "the first is for packets");
+_Static_assert(offsetof(struct flow_key, ct_state) == MEGAFLOW_HEAD, "the head ends before conntrack's fields");
 
 /* What one poll-mode thread counted on a megaflow; indexed by id, written by that thread. */
 struct megaflow_counters {
@@ -81,6 +94,20 @@ void megaflow_retire(struct megaflow_table *table, struct megaflow *mf);
 void megaflow_unalloc(struct megaflow_table *table, struct megaflow *mf);
 /* Moves retired slots whose grace period is over to the free list. */
 void megaflow_reclaim(struct megaflow_table *table, struct rcu *rcu);
+
+static inline uint32_t megaflow_index(const struct megaflow *slots, const struct megaflow *mf)
+{
+    return (uint32_t)(mf - slots);
+}
+
+/* The half of the tail's first word that does not belong to the head. */
+static inline uint64_t megaflow_tail_half(void)
+{
+    return rte_cpu_to_le_64(0xffffffff00000000);
+}
+
+/* The masked key, all lines. Control thread. */
+void megaflow_masked_key(const struct megaflow *mf, struct flow_key *key);
 
 static inline bool megaflow_alive(const struct megaflow *mf)
 {

@@ -19,7 +19,7 @@ static inline bool megaflow_young(const struct poll_thread *thread, const struct
 /* The group of `mf` in this burst, made if it is the first packet. O(1): the megaflow's counters remember the place. */
 static inline struct group *group_of(struct poll_thread *thread, struct megaflow *mf)
 {
-    struct megaflow_counters *counters = &thread->megaflow_counters[mf->id];
+    struct megaflow_counters *counters = &thread->megaflow_counters[megaflow_index(thread->slots, mf)];
     struct group *group = &thread->groups[counters->group];
 
     if (counters->group < thread->n_groups && group->mf == mf)
@@ -213,7 +213,7 @@ static uint64_t send_directly(struct poll_thread *thread, struct rte_mbuf **pack
         n_first += mf == first;
         n_runs += mf != last;
         last = mf;
-        account(thread, &thread->megaflow_counters[mf->id], 1, packets[i]->pkt_len,
+        account(thread, &thread->megaflow_counters[megaflow_index(thread->slots, mf)], 1, packets[i]->pkt_len,
                 rte_be_to_cpu_16(thread->keys[i].tcp_flags));
         tx_packet(thread, program->output, packets[i]);
     }

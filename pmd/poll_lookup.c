@@ -109,7 +109,7 @@ uint64_t lookup_caches(struct poll_thread *thread, uint64_t todo)
     uint64_t hits = tss_todo & ~todo;
     if (use_emc) {
         FOR_EACH_BIT (i, hits)
-            emc_insert(&thread->emc, thread->hashes[i], thread->found[i]->id);
+            emc_insert(&thread->emc, thread->hashes[i], megaflow_index(thread->slots, thread->found[i]));
     }
     COUNT(thread->counters.tss_hits, (unsigned)__builtin_popcountll(hits));
     stage_end(thread, PMD_STAGE_TSS);

@@ -131,12 +131,9 @@ static bool tuple_grow(struct tss *tss, struct tuple *tuple)
 int tss_insert(struct tss *tss, struct megaflow *mf)
 {
     struct tuple *tuple = mf->tuple;
-    /* The masked key masked again is itself; its first line is in the slot, the rest behind `more`. */
-    struct flow_key key = {0};
+    struct flow_key key; /* the masked key masked again is itself */
 
-    memcpy(&key, mf->line0, FLOW_KEY_LINE);
-    if (mf->mask_lines > 1)
-        memcpy((uint8_t *)&key + FLOW_KEY_LINE, mf->more, (size_t)(mf->mask_lines - 1) * FLOW_KEY_LINE);
+    megaflow_masked_key(mf, &key);
     uint64_t hash = tuple_hash(tuple, &key, FLOW_KEY_LINES);
 
     mf->hash = (uint32_t)hash;
@@ -175,13 +172,16 @@ void tss_remove(struct tss *tss, struct megaflow *mf)
 
 bool megaflow_matches_key(const struct megaflow *mf, const struct flow_key *key, unsigned n_lines)
 {
-    const uint64_t *k = (const uint64_t *)key;
+    const uint64_t *k = (const uint64_t *)key, *want;
     unsigned n_words = RTE_MIN((unsigned)mf->mask_lines, n_lines) * LINE_WORDS;
+    struct flow_key masked;
 
     if (mf->key_lines > n_lines)
         return false;
+    megaflow_masked_key(mf, &masked);
+    want = (const uint64_t *)&masked;
     for (unsigned w = 0; w < n_words; w++) {
-        if ((k[w] & mf->mask[w]) != (w < LINE_WORDS ? mf->line0[w] : mf->more[w - LINE_WORDS]))
+        if ((k[w] & mf->mask[w]) != want[w])
             return false;
     }
     return true;
