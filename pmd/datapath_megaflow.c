@@ -35,7 +35,9 @@ struct megaflow *datapath_megaflow(const struct datapath *dp, uint32_t id)
 /* Whether `mask` looks at nothing but in_port, so that the megaflow takes all that the port receives. */
 static bool mask_is_port_only(const struct tuple *tuple)
 {
-    return tuple->n_words == 1 && tuple->words[0] == 0 && tuple->mask.in_port == UINT32_MAX;
+    const struct flow_key port_only = {.in_port = UINT32_MAX, .recirc_id = tuple->mask.recirc_id};
+
+    return memcmp(&tuple->mask, &port_only, sizeof port_only) == 0;
 }
 
 static void port_megaflow_set(struct datapath *dp, const struct megaflow *mf, struct megaflow *value)

@@ -35,4 +35,20 @@ static inline bool head_differs(const void *key, const void *mask, const void *w
     return !(_mm256_testz_si256(low, low) & _mm256_testz_si256(high, head));
 }
 
+static inline __m256i half_products(const uint64_t *key, const uint64_t *mask, const uint64_t *add)
+{
+    __m256i v = _mm256_and_si256(_mm256_load_si256((const __m256i *)key), _mm256_load_si256((const __m256i *)mask));
+
+    v = _mm256_add_epi32(v, _mm256_load_si256((const __m256i *)add));
+    return _mm256_mul_epu32(v, _mm256_srli_epi64(v, 32));
+}
+
+static inline uint64_t line_sum(const uint64_t *key, const uint64_t *mask, const uint64_t *add)
+{
+    __m256i four = _mm256_add_epi64(half_products(key, mask, add), half_products(key + 4, mask + 4, add + 4));
+    __m128i two = _mm_add_epi64(_mm256_castsi256_si128(four), _mm256_extracti128_si256(four, 1));
+
+    return (uint64_t)_mm_cvtsi128_si64(two) + (uint64_t)_mm_extract_epi64(two, 1);
+}
+
 #include "pmd/lookup_impl.h"

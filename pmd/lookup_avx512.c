@@ -31,4 +31,12 @@ static inline bool head_differs(const void *key, const void *mask, const void *w
     return _mm512_mask_test_epi32_mask(0x07ff, differ, differ) != 0; /* 11 of 16 words of 4 bytes */
 }
 
+static inline uint64_t line_sum(const uint64_t *key, const uint64_t *mask, const uint64_t *add)
+{
+    __m512i v = _mm512_and_si512(_mm512_load_si512(key), _mm512_load_si512(mask));
+
+    v = _mm512_add_epi32(v, _mm512_load_si512(add));
+    return (uint64_t)_mm512_reduce_add_epi64(_mm512_mul_epu32(v, _mm512_srli_epi64(v, 32)));
+}
+
 #include "pmd/lookup_impl.h"

@@ -1,6 +1,7 @@
 /* The body of every lookup variant. The file that includes it defines line_differs(key, mask, want): whether the 64
  * bytes of `key` under `mask` are anything but `want`; head_differs(), the same of the first MEGAFLOW_HEAD bytes (all
- * 64 may be read); and LOOKUP_OPS, the name of its struct lookup_ops.
+ * 64 may be read); line_sum(key, mask, add): a line's part of tuple_hash(), as tuple_hash_line(); and LOOKUP_OPS, the
+ * name of its struct lookup_ops.
  */
 #include <rte_branch_prediction.h>
 #include <rte_prefetch.h>
@@ -97,127 +98,118 @@ static uint64_t lookup_emc(const struct lookup *lookup, struct emc *emc, uint64_
     return hits;
 }
 
-/* Hashes of the packets in `todo`, buckets prefetched. Specialised by the number of words for masks of one line. */
-#define HASH_ALL(HASH)                                                                                                 \
-    FOR_EACH_BIT (i, todo) {                                                                                           \
-        hashes[i] = HASH;                                                                                              \
-        rte_prefetch0(&buckets[(uint32_t)hashes[i] & mask]);                                                           \
-    }                                                                                                                  \
-    break
-
-static __rte_always_inline void hash_all(const struct lookup *lookup, const struct tuple *tuple, uint64_t todo,
-                                         const struct tuple_bucket *buckets, uint32_t mask, uint64_t *hashes)
+/* tuple_hash() */
+static __rte_always_inline uint64_t hash_of(const struct tuple *tuple, const struct flow_key *key, unsigned n_lines)
 {
-    const struct flow_key *keys = lookup->keys;
+    const uint64_t *k = (const uint64_t *)key, *m = (const uint64_t *)&tuple->mask;
+    const struct tuple_hash_secret *secret = &tuple_hash_secret;
+    uint64_t sum = line_sum(k, m, secret->add) - secret->zero[0];
 
-    switch (tuple->n_lines == 1 ? tuple->n_words : 0) {
-    case 1:
-        HASH_ALL(tuple_hash_line(tuple, &keys[i], 1));
-    case 2:
-        HASH_ALL(tuple_hash_line(tuple, &keys[i], 2));
-    case 3:
-        HASH_ALL(tuple_hash_line(tuple, &keys[i], 3));
-    case 4:
-        HASH_ALL(tuple_hash_line(tuple, &keys[i], 4));
-    case 5:
-        HASH_ALL(tuple_hash_line(tuple, &keys[i], 5));
-    case 6:
-        HASH_ALL(tuple_hash_line(tuple, &keys[i], 6));
-    case 7:
-        HASH_ALL(tuple_hash_line(tuple, &keys[i], 7));
-    case 8:
-        HASH_ALL(tuple_hash_line(tuple, &keys[i], 8));
-    default:
-        HASH_ALL(tuple_hash(tuple, &keys[i], lookup->n_lines[i]));
+    if (unlikely(tuple->n_lines > 1)) {
+        n_lines = RTE_MIN(n_lines, (unsigned)tuple->n_lines);
+        for (unsigned line = 1; line < n_lines; line++) {
+            unsigned w = line * LINE_WORDS;
+
+            sum += line_sum(k + w, m + w, secret->add + w) - secret->zero[line];
+        }
     }
+    return tuple_hash_finish(sum);
 }
 
-/* Looks through the home bucket (its candidates are given) and, if entries passed by it, further on. */
-static __rte_always_inline struct megaflow *probe(const struct lookup *lookup, const struct tuple_bucket *buckets,
-                                                  uint32_t mask, uint64_t hash, uint32_t ways, uint64_t i)
+/* Where a packet is looked for in a tuple's table. */
+struct probe {
+    const struct tuple_bucket *buckets;
+    uint64_t hash;
+    struct megaflow *first; /* the first candidate of the home bucket, or NULL */
+    uint32_t mask;
+};
+
+static __rte_always_inline const struct tuple_bucket *probe_home(const struct probe *probe)
 {
-    for (uint32_t d = 0;;
-         ways = signature_ways(buckets[((uint32_t)hash + d) & mask].signature, tuple_signature(hash))) {
-        const struct tuple_bucket *bucket = &buckets[((uint32_t)hash + d) & mask];
+    return &probe->buckets[(uint32_t)probe->hash & probe->mask];
+}
+
+/* Sets out the first candidate, which is on its way then. False: the tuple does not have the packet. */
+static __rte_always_inline bool probe_start(const struct lookup *lookup, struct probe *probe)
+{
+    const struct tuple_bucket *bucket = probe_home(probe);
+    uint32_t ways = signature_ways(bucket->signature, tuple_signature(probe->hash));
+
+    probe->first = NULL;
+    if (ways == 0)
+        return unlikely(__atomic_load_n(&bucket->passed_by, __ATOMIC_ACQUIRE) != 0);
+    uint32_t id = __atomic_load_n(&bucket->id[__builtin_ctz(ways)], __ATOMIC_RELAXED);
+    prefetch_megaflow(lookup, id);
+    probe->first = &lookup->slots[id];
+    return true;
+}
+
+/* All candidates: of the home bucket and, if entries passed by it, further on. */
+static __rte_noinline struct megaflow *probe_all(const struct lookup *lookup, const struct probe *probe, uint64_t i)
+{
+    for (uint32_t d = 0; d < TSS_MAX_PROBE; d++) {
+        const struct tuple_bucket *bucket = &probe->buckets[((uint32_t)probe->hash + d) & probe->mask];
+        uint32_t ways = signature_ways(bucket->signature, tuple_signature(probe->hash));
 
         for (; ways != 0; ways &= ways - 1) {
             uint32_t id = __atomic_load_n(&bucket->id[__builtin_ctz(ways)], __ATOMIC_RELAXED);
             struct megaflow *mf = &lookup->slots[id];
 
-            if (likely(matches(mf, &lookup->keys[i], lookup->n_lines[i])))
+            if (matches(mf, &lookup->keys[i], lookup->n_lines[i]))
                 return mf;
         }
-        if (likely(__atomic_load_n(&bucket->passed_by, __ATOMIC_ACQUIRE) == 0) || ++d == TSS_MAX_PROBE)
-            return NULL;
+        if (__atomic_load_n(&bucket->passed_by, __ATOMIC_ACQUIRE) == 0)
+            break;
     }
+    return NULL;
 }
 
-/* The candidates in a home bucket; the first megaflow of them is on its way. False: nothing to confirm. */
-static __rte_always_inline bool candidates_of(const struct lookup *lookup, const struct tuple_bucket *bucket,
-                                              uint64_t hash, uint8_t *candidates)
+/* Hashes are known and home buckets on their way. */
+static __rte_always_inline uint64_t probe_burst(const struct lookup *lookup, struct probe *probes, uint64_t todo)
 {
-    uint32_t ways = signature_ways(bucket->signature, tuple_signature(hash));
+    uint64_t hits = 0, maybe = 0;
 
-    *candidates = (uint8_t)ways;
-    if (ways != 0) {
-        prefetch_megaflow(lookup, __atomic_load_n(&bucket->id[__builtin_ctz(ways)], __ATOMIC_RELAXED));
-        return true;
+    FOR_EACH_BIT (i, todo)
+        maybe |= (uint64_t)probe_start(lookup, &probes[i]) << i;
+    FOR_EACH_BIT (i, maybe) {
+        struct megaflow *mf = probes[i].first;
+
+        if (unlikely(mf == NULL || !matches(mf, &lookup->keys[i], lookup->n_lines[i]))) {
+            mf = probe_all(lookup, &probes[i], i);
+            if (mf == NULL)
+                continue;
+        }
+        lookup->found[i] = mf;
+        hits |= 1ull << i;
     }
-    return unlikely(__atomic_load_n(&bucket->passed_by, __ATOMIC_RELAXED) != 0);
+    return hits;
 }
 
 static uint64_t lookup_tuple(const struct lookup *lookup, const struct tuple *tuple, uint64_t todo)
 {
-    uint64_t hashes[LOOKUP_BURST_MAX];
-    uint8_t candidates[LOOKUP_BURST_MAX];
-    uint64_t hits = 0, maybe = 0;
+    struct probe probes[LOOKUP_BURST_MAX];
     uint32_t mask;
     const struct tuple_bucket *buckets = tuple_table(tuple, &mask);
 
-    hash_all(lookup, tuple, todo, buckets, mask, hashes);
     FOR_EACH_BIT (i, todo) {
-        if (candidates_of(lookup, &buckets[(uint32_t)hashes[i] & mask], hashes[i], &candidates[i]))
-            maybe |= 1ull << i;
+        probes[i].hash = hash_of(tuple, &lookup->keys[i], lookup->n_lines[i]);
+        probes[i].buckets = buckets;
+        probes[i].mask = mask;
+        rte_prefetch0(probe_home(&probes[i]));
     }
-    FOR_EACH_BIT (i, maybe) {
-        struct megaflow *mf = probe(lookup, buckets, mask, hashes[i], candidates[i], i);
-
-        if (mf != NULL) {
-            lookup->found[i] = mf;
-            hits |= 1ull << i;
-        }
-    }
-    return hits;
+    return probe_burst(lookup, probes, todo);
 }
 
 static uint64_t lookup_tuples(const struct lookup *lookup, const struct tuple *const *tuples, uint64_t todo)
 {
-    struct {
-        const struct tuple_bucket *buckets;
-        uint64_t hash;
-        uint32_t mask;
-        uint8_t candidates;
-    } at[LOOKUP_BURST_MAX];
-    uint64_t hits = 0, maybe = 0;
+    struct probe probes[LOOKUP_BURST_MAX];
 
     FOR_EACH_BIT (i, todo) {
-        at[i].buckets = tuple_table(tuples[i], &at[i].mask);
-        at[i].hash = tuple_hash(tuples[i], &lookup->keys[i], lookup->n_lines[i]);
-        rte_prefetch0(&at[i].buckets[(uint32_t)at[i].hash & at[i].mask]);
+        probes[i].buckets = tuple_table(tuples[i], &probes[i].mask);
+        probes[i].hash = hash_of(tuples[i], &lookup->keys[i], lookup->n_lines[i]);
+        rte_prefetch0(probe_home(&probes[i]));
     }
-    FOR_EACH_BIT (i, todo) {
-        if (candidates_of(lookup, &at[i].buckets[(uint32_t)at[i].hash & at[i].mask], at[i].hash, &at[i].candidates))
-            maybe |= 1ull << i;
-    }
-    FOR_EACH_BIT (i, maybe) {
-        struct megaflow *mf = probe(lookup, at[i].buckets, at[i].mask, at[i].hash, at[i].candidates, i);
-
-        if (mf != NULL) {
-            lookup->found[i] = mf;
-            hits |= 1ull << i;
-        }
-    }
-    return hits;
+    return probe_burst(lookup, probes, todo);
 }
 
 const struct lookup_ops LOOKUP_OPS = {

@@ -32,4 +32,16 @@ static inline bool head_differs(const void *key, const void *mask, const void *w
     return differ != 0;
 }
 
+static inline uint64_t line_sum(const uint64_t *key, const uint64_t *mask, const uint64_t *add)
+{
+    uint64_t sum = 0;
+
+    for (unsigned i = 0; i < 8; i++) {
+        uint64_t v = key[i] & mask[i];
+
+        sum += (uint64_t)((uint32_t)v + (uint32_t)add[i]) * ((uint32_t)(v >> 32) + (uint32_t)(add[i] >> 32));
+    }
+    return sum;
+}
+
 #include "pmd/lookup_impl.h"

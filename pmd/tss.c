@@ -11,7 +11,22 @@
 /* A bigger table is made when more than 5 of 8 ways are used on average. */
 #define MAX_LOAD 5
 
-uint64_t tuple_hash_seeds[FLOW_KEY_WORDS + 1];
+struct tuple_hash_secret tuple_hash_secret;
+
+void tuple_hash_init(void)
+{
+    static const uint64_t zeros[FLOW_KEY_WORDS];
+    struct tuple_hash_secret *secret = &tuple_hash_secret;
+
+    if (secret->finish[1] != 0) /* drawn before */
+        return;
+    for (unsigned w = 0; w < FLOW_KEY_WORDS; w++)
+        secret->add[w] = rte_rand();
+    for (unsigned line = 0; line < FLOW_KEY_LINES; line++)
+        secret->zero[line] = tuple_hash_line(zeros, zeros, line);
+    secret->finish[0] = rte_rand();
+    secret->finish[1] = rte_rand() | 1;
+}
 
 /* A table and what the control thread needs of it. */
 struct tuple_memory {
@@ -225,11 +240,11 @@ struct megaflow *tss_find(const struct tss *tss, const struct flow_key *key, uns
 static uint32_t mask_hash(const struct flow_key *mask)
 {
     const uint64_t *m = (const uint64_t *)mask;
-    uint64_t hash = 0;
+    uint64_t sum = 0;
 
-    for (unsigned w = 0; w < FLOW_KEY_WORDS; w += 2)
-        hash += tuple_hash_mix(m[w] ^ tuple_hash_seeds[w], m[w + 1] ^ tuple_hash_seeds[w + 1]);
-    return (uint32_t)(hash ^ (hash >> 32));
+    for (unsigned line = 0; line < FLOW_KEY_LINES; line++)
+        sum += tuple_hash_line(m, m, line);
+    return (uint32_t)tuple_hash_finish(sum);
 }
 
 struct tuple *tss_tuple(const struct tss *tss, const struct flow_key *mask)
@@ -275,7 +290,6 @@ static void tuple_free(void *ptr)
 
 static struct tuple *tuple_make(struct tss *tss, const struct flow_key *mask)
 {
-    const uint64_t *m = (const uint64_t *)mask;
     struct tuple *tuple = aligned_alloc(64, sizeof *tuple);
     struct tuple_memory *memory = memory_make(1);
 
@@ -287,13 +301,7 @@ static struct tuple *tuple_make(struct tss *tss, const struct flow_key *mask)
     memset(tuple, 0, sizeof *tuple);
     tuple->mask = *mask;
     tuple->mask_hash = mask_hash(mask);
-    tuple->n_lines = 1;
-    for (unsigned w = 0; w < FLOW_KEY_WORDS; w++) {
-        if (m[w] == 0)
-            continue;
-        tuple->words[tuple->n_words++] = w;
-        tuple->n_lines = w / LINE_WORDS + 1;
-    }
+    tuple->n_lines = (uint8_t)flow_key_lines_used(mask);
     tuple->serial = ++tss->next_serial;
     tuple_publish_memory(tuple, memory);
     return tuple;
@@ -341,9 +349,7 @@ int tss_init(struct tss *tss, struct rcu *rcu, struct megaflow_table *megaflows,
     tss->rcu = rcu;
     tss->megaflows = megaflows;
     tss->mask_limit = mask_limit;
-    for (unsigned w = 0; tuple_hash_seeds[FLOW_KEY_WORDS] == 0; w++) {
-        tuple_hash_seeds[w] = rte_rand() | 1;
-    }
+    tuple_hash_init();
     tss->list = calloc(1, sizeof *tss->list);
     tss->free_slots = malloc(mask_limit * sizeof *tss->free_slots);
     if (tss->list == NULL || tss->free_slots == NULL) {

@@ -32,11 +32,8 @@ struct tuple {
     /* Address of the buckets, and in the low 6 bits log2 of their number: one load gives both. */
     uintptr_t table;
     uint8_t n_lines; /* lines of the mask in use */
-    uint8_t n_words; /* non-zero words of the mask */
-    uint16_t unused;
-    uint32_t slot;                 /* dense, below mask_limit; poll-mode threads keep their hits by it */
-    uint64_t serial;               /* never reused, as the slot is */
-    uint8_t words[FLOW_KEY_WORDS]; /* which words of the mask are non-zero */
+    uint32_t slot;   /* dense, below mask_limit; poll-mode threads keep their hits by it */
+    uint64_t serial; /* never reused, as the slot is */
     struct flow_key mask __attribute__((aligned(64)));
 
     /* Control thread. */

@@ -1,16 +1,25 @@
-/* The hash of a tuple's tables: over the non-zero words of its mask only, by pairs of 64 x 64 bit multiplications with
- * seeds drawn at start, so that nobody outside can aim packets at one bucket. The same on every CPU variant.
+/* The hash of a tuple's tables, over the masked key: sums of 32 x 32 bit products (NH, RFC 4418) with numbers drawn at
+ * start, so that nobody outside can aim packets at one bucket, and one multiplication more that spreads the sum over
+ * all bits. The same on every CPU variant; lines that a key does not use count as 0 and add nothing.
  */
 #ifndef PMD_TUPLE_HASH_H
 #define PMD_TUPLE_HASH_H
 
-#include <rte_branch_prediction.h>
 #include <rte_common.h>
 #include <stdint.h>
 
 #include "pmd/tss.h"
 
-extern uint64_t tuple_hash_seeds[FLOW_KEY_WORDS + 1];
+struct tuple_hash_secret {
+    uint64_t add[FLOW_KEY_WORDS] __attribute__((aligned(64))); /* two numbers of 32 bits for each word */
+    uint64_t zero[FLOW_KEY_LINES];                             /* what a line of zeros would sum up to */
+    uint64_t finish[2];
+};
+
+extern struct tuple_hash_secret tuple_hash_secret;
+
+/* Control thread, before the first tuple is made. */
+void tuple_hash_init(void);
 
 static __rte_always_inline uint64_t tuple_hash_mix(uint64_t a, uint64_t b)
 {
@@ -19,49 +28,34 @@ static __rte_always_inline uint64_t tuple_hash_mix(uint64_t a, uint64_t b)
     return (uint64_t)product ^ (uint64_t)(product >> 64);
 }
 
-/* For masks of one line, `n_words` being a constant where it matters. */
-static __rte_always_inline uint64_t tuple_hash_line(const struct tuple *tuple, const struct flow_key *key,
-                                                    unsigned n_words)
+static __rte_always_inline uint64_t tuple_hash_finish(uint64_t sum)
 {
-    const uint64_t *k = (const uint64_t *)key, *m = (const uint64_t *)&tuple->mask;
-    const uint64_t *seed = tuple_hash_seeds;
-    uint64_t hash = 0;
-
-    for (unsigned i = 0; i + 1 < n_words; i += 2) {
-        unsigned a = tuple->words[i], b = tuple->words[i + 1];
-
-        hash += tuple_hash_mix((k[a] & m[a]) ^ seed[i], (k[b] & m[b]) ^ seed[i + 1]);
-    }
-    if (n_words & 1) {
-        unsigned a = tuple->words[n_words - 1];
-
-        hash += tuple_hash_mix((k[a] & m[a]) ^ seed[n_words - 1], seed[n_words]);
-    }
-    return hash;
+    return tuple_hash_mix(sum ^ tuple_hash_secret.finish[0], tuple_hash_secret.finish[1]);
 }
 
-/* For masks of several lines: words of lines that the key does not use count as 0. */
-static inline uint64_t tuple_hash_lines(const struct tuple *tuple, const struct flow_key *key, unsigned n_lines)
+/* A line's part of the sum. */
+static inline uint64_t tuple_hash_line(const uint64_t *key, const uint64_t *mask, unsigned line)
 {
-    const uint64_t *k = (const uint64_t *)key, *m = (const uint64_t *)&tuple->mask;
-    const uint64_t *seed = tuple_hash_seeds;
-    unsigned n_words = tuple->n_words, limit = n_lines * LINE_WORDS;
-    uint64_t hash = 0;
+    const uint64_t *add = &tuple_hash_secret.add[line * LINE_WORDS];
+    uint64_t sum = 0;
 
-    for (unsigned i = 0; i < n_words; i += 2) {
-        unsigned a = tuple->words[i], b = i + 1 < n_words ? tuple->words[i + 1] : FLOW_KEY_WORDS;
-        uint64_t first = a < limit ? k[a] & m[a] : 0, second = b < limit ? k[b] & m[b] : 0;
+    for (unsigned w = 0; w < LINE_WORDS; w++) {
+        uint64_t v = key[line * LINE_WORDS + w] & mask[line * LINE_WORDS + w];
+        uint32_t low = (uint32_t)v + (uint32_t)add[w], high = (uint32_t)(v >> 32) + (uint32_t)(add[w] >> 32);
 
-        hash += tuple_hash_mix(first ^ seed[i], second ^ seed[i + 1]);
+        sum += (uint64_t)low * high;
     }
-    return hash;
+    return sum;
 }
 
 static inline uint64_t tuple_hash(const struct tuple *tuple, const struct flow_key *key, unsigned n_lines)
 {
-    if (likely(tuple->n_lines == 1))
-        return tuple_hash_line(tuple, key, tuple->n_words);
-    return tuple_hash_lines(tuple, key, n_lines);
+    const uint64_t *k = (const uint64_t *)key, *m = (const uint64_t *)&tuple->mask;
+    uint64_t sum = 0;
+
+    for (unsigned line = 0; line < RTE_MIN((unsigned)tuple->n_lines, n_lines); line++)
+        sum += tuple_hash_line(k, m, line) - tuple_hash_secret.zero[line];
+    return tuple_hash_finish(sum);
 }
 
 /* The low half picks the bucket, the top 16 bits are the signature. */
