@@ -26,7 +26,7 @@ enum drop_reason action_push_mpls(struct action_packet *p, const struct op_mpls 
 
 enum drop_reason action_pop_mpls(struct action_packet *p, const struct op_mpls *op)
 {
-    const uint32_t type = action_type_offset(p);
+    const uint32_t type = action_type_offset(p), before = p->m->pkt_len;
 
     if (type == 0 || action_layers(p)->mpls != type + 2)
         return DROP_ACTION_MALFORMED;
@@ -34,6 +34,7 @@ enum drop_reason action_pop_mpls(struct action_packet *p, const struct op_mpls *
     memcpy(data + type, &op->eth_type, 2);
     memmove(data + LABEL_LEN, data, type + 2);
     rte_pktmbuf_adj(p->m, LABEL_LEN);
+    action_pad(p, before);
     p->found = false;
     return ACTION_OK;
 }

@@ -6,7 +6,10 @@
 #ifndef PMD_ACTION_PACKET_H
 #define PMD_ACTION_PACKET_H
 
+#include <rte_branch_prediction.h>
+#include <rte_ether.h>
 #include <rte_mbuf.h>
+#include <string.h>
 
 #include "pmd/drop.h"
 #include "pmd/key.h"
@@ -38,6 +41,21 @@ static inline uint8_t *action_data(struct action_packet *p, uint32_t offset)
 
 /* Where the EtherType behind the tags is; 0 for a frame with a length there. */
 uint32_t action_type_offset(struct action_packet *p);
+
+/* After a header was taken out of a frame of `before` bytes: the frame does not fall below the least length of Ethernet
+ * (IEEE 802.3, 3.2.8, without the FCS) by that. One that came in shorter stays as short as the pop makes it. */
+static inline void action_pad(struct action_packet *p, uint32_t before)
+{
+    const uint32_t least = RTE_ETHER_MIN_LEN - RTE_ETHER_CRC_LEN, n = least - p->m->pkt_len;
+    char *padding;
+
+    if (likely(p->m->pkt_len >= least) || before < least || p->m->nb_segs != 1)
+        return;
+    padding = rte_pktmbuf_append(p->m, (uint16_t)n);
+    if (padding != NULL)
+        memset(padding, 0, n);
+}
+
 /* Where the IP payload ends (padding is behind it). The packet has an IP header. */
 uint32_t action_ip_end(struct action_packet *p);
 /* A fragment, the first one included. The packet has an IP header. */

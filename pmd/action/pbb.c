@@ -29,6 +29,7 @@ enum drop_reason action_push_pbb(struct action_packet *p, const struct op_pbb *o
 enum drop_reason action_pop_pbb(struct action_packet *p)
 {
     const struct packet_layers *layers = action_layers(p);
+    const uint32_t before = p->m->pkt_len;
     uint8_t addresses[ADDRESSES_LEN];
 
     if (layers->pbb == 0 || layers->pbb + TAG_LEN + ADDRESSES_LEN + 2u > p->m->data_len)
@@ -38,6 +39,7 @@ enum drop_reason action_pop_pbb(struct action_packet *p)
     memmove(data + BACKBONE_LEN + ADDRESSES_LEN, data + ADDRESSES_LEN, layers->pbb - 2 - ADDRESSES_LEN);
     memcpy(data + BACKBONE_LEN, addresses, ADDRESSES_LEN);
     rte_pktmbuf_adj(p->m, BACKBONE_LEN);
+    action_pad(p, before);
     p->found = false;
     return ACTION_OK;
 }

@@ -40,12 +40,15 @@ enum drop_reason action_push_vlan(struct action_packet *p, const struct op_vlan 
 
 enum drop_reason action_pop_vlan(struct action_packet *p)
 {
+    const uint32_t before = p->m->pkt_len;
+
     if (action_layers(p)->vlan == 0)
         return ACTION_OK;
     uint8_t *data = action_data(p, 0);
     memmove(data + TAG_LEN, data, ADDRESSES_LEN);
     rte_pktmbuf_adj(p->m, TAG_LEN);
     p->max_tags--;
+    action_pad(p, before);
     p->found = false;
     return ACTION_OK;
 }

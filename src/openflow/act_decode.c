@@ -26,7 +26,7 @@ static void add_output(struct act_buffer *acts, uint32_t port, uint16_t max_len)
     struct act_output *act = act_buffer_add(acts, ACT_OUTPUT, sizeof(*act));
 
     act->port = port;
-    act->max_len = port == OFPORT_CONTROLLER ? max_len : 0; /* means nothing for other ports */
+    act->max_len = max_len; /* means nothing for other ports, but is told as it was given */
 }
 
 /* --- OpenFlow 1.0 (OpenFlow 1.0.2, 5.2.4) --------------------------------------------------------------------------

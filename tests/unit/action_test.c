@@ -202,6 +202,26 @@ static void labels_come_and_go_behind_the_tags(void **state)
     ASSERT_DROPS(FRAME_UDP, DROP_ACTION_MALFORMED, OP_POP_MPLS, pop);
 }
 
+static void what_a_pop_shortens_is_padded(void **state)
+{
+    const struct op_vlan vlan = {.tpid = RTE_BE16(0x8100), .tci = RTE_BE16(7)};
+    enum drop_reason reason;
+
+    for (uint32_t len = 58; len < 68; len++) {
+        struct rte_mbuf *m = packet_new(pool, FRAME_UDP);
+        const uint16_t n = (uint16_t)(len - 4 - m->pkt_len);
+        char *padding = rte_pktmbuf_append(m, n);
+        memset(padding, 0, n);
+        memset(padding + n, 0xee, rte_pktmbuf_tailroom(m));
+        m = apply_to(m, OP_PUSH_VLAN, &vlan, sizeof vlan, &reason);
+        events.n = 0;
+        m = apply_to(m, OP_POP_VLAN, NULL, 0, &reason);
+        assert_int_equal(m->pkt_len, len < 60 || len >= 64 ? len - 4 : 60);
+        for (uint32_t i = 46; i < m->pkt_len; i++)
+            assert_int_equal(rte_pktmbuf_mtod(m, uint8_t *)[i], 0);
+    }
+}
+
 static void labels_change(void **state)
 {
     const struct op_mpls ttl = {.lse = RTE_BE32(0x3f), .lse_mask = RTE_BE32(0xff)};
@@ -528,6 +548,7 @@ int main(void)
         TEST(vlan_tags_change),
         TEST(pushes_need_head_room),
         TEST(labels_come_and_go_behind_the_tags),
+        TEST(what_a_pop_shortens_is_padded),
         TEST(labels_change),
         TEST(ethernet_addresses_change_under_a_mask),
         TEST(ipv4_fields_change),

@@ -125,6 +125,8 @@ static void expect_sent(unsigned i, uint32_t port, const char *hex)
     if (events.list[i].type != EVENT_OUTPUT)
         fail_msg("event %u is of type %d (%u)", i, events.list[i].type, events.list[i].arg);
     assert_int_equal(events.list[i].arg, port);
+    if (want->pkt_len < 60 && got->pkt_len == 60) /* a pop has padded it */
+        rte_pktmbuf_trim(got, (uint16_t)(60 - want->pkt_len));
     assert_int_equal(got->pkt_len, want->pkt_len);
     assert_memory_equal(rte_pktmbuf_mtod(got, void *), rte_pktmbuf_mtod(want, void *), want->pkt_len);
     assert_true(packet_checksums_right(got));
