@@ -80,8 +80,9 @@ bool flows_settled(struct flows *flows, uint64_t ticket);
 
 /* Brings the counters of all rules up to date (of those not older than `max_age_ms`). */
 void flows_refresh_stats(struct flows *flows, uint64_t max_age_ms);
-/* Runs `acts` on a packet (OFPT_PACKET_OUT). Takes `packet` over. */
-void flows_packet_out(struct flows *flows, struct bridge *bridge, struct rte_mbuf *packet, uint32_t in_port,
+/* Runs `acts` on a packet (OFPT_PACKET_OUT). Takes `packet` over. `around`: in_port, and what else surrounds the
+ * packet: metadata, registers, tunnel, marks; the rest is 0. */
+void flows_packet_out(struct flows *flows, struct bridge *bridge, struct rte_mbuf *packet, const struct flow *around,
                       const struct act_list *acts);
 
 /* What the control side knows of an installed megaflow. */

@@ -3,11 +3,11 @@
 
 #include "src/flows/flows_internal.h"
 
-void flows_packet_out(struct flows *flows, struct bridge *bridge, struct rte_mbuf *packet, uint32_t in_port,
+void flows_packet_out(struct flows *flows, struct bridge *bridge, struct rte_mbuf *packet, const struct flow *around,
                       const struct act_list *acts)
 {
     static const struct act nothing;
-    const struct bridge_port *bp = bridge_port_by_ofport(bridge, in_port);
+    const struct bridge_port *bp = bridge_port_by_ofport(bridge, around->in_port);
     uint32_t index = bp && bp->port ? bp->port->index : 0;
     struct xlate_in *in = &flows->in;
     struct program *program;
@@ -21,7 +21,7 @@ void flows_packet_out(struct flows *flows, struct bridge *bridge, struct rte_mbu
         return;
     }
     memset((uint8_t *)&in->flow + n * FLOW_KEY_LINE, 0, sizeof in->flow - n * FLOW_KEY_LINE);
-    in->flow.in_port = in_port;
+    flow_mask_or(&in->flow, around);
     in->bridge = bridge;
     in->side_effects = true;
     in->acts = *acts;

@@ -125,6 +125,9 @@ static int decode_set_field(struct reader *body, uint8_t version, struct act_buf
         read_copy(body, act->mask.b, f->n_bytes);
     else
         memset(act->mask.b, 0xff, f->n_bytes);
+    for (unsigned i = 0; i < f->n_bytes; i++) /* OpenFlow 1.5.1, 7.2.6.7 */
+        if (act->value.b[i] & ~act->mask.b[i])
+            return OFPERR_BAC_BAD_SET_MASK;
     if (f->id == FIELD_VLAN_VID) /* a tag does not vanish by being renumbered */
         act->value.b[0] |= VLAN_TCI_PRESENT >> 8;
     if (body->left >= 8) /* more behind it than padding */
@@ -198,6 +201,11 @@ int act_decode_of13(struct reader *body, uint16_t type, uint8_t version, struct 
         return u16_act(body, ACT_PUSH_PBB, acts);
     case 27:
         return plain_act(body, ACT_POP_PBB, acts);
+    case 28:
+        return version < OF15 ? OFPERR_BAC_BAD_TYPE : act_decode_copy_field(body, acts);
+    case 29:
+        add_u32(acts, ACT_METER, read_u32(body));
+        return version < OF15 ? OFPERR_BAC_BAD_TYPE : 0;
     default:
         return OFPERR_BAC_BAD_TYPE;
     }
@@ -261,9 +269,10 @@ enum {
     INST_METER
 };
 #define INST_N 7
+#define INST_STAT_TRIGGER 7 /* OpenFlow 1.5, optional there */
 #define INST_EXPERIMENTER 0xffff
 
-static int split_instructions(struct reader *r, struct reader bodies[INST_N])
+static int split_instructions(struct reader *r, uint8_t version, struct reader bodies[INST_N])
 {
     while (r->left > 0) {
         uint16_t type = read_u16(r), len = read_u16(r);
@@ -272,6 +281,8 @@ static int split_instructions(struct reader *r, struct reader bodies[INST_N])
             return OFPERR_BIC_BAD_LEN;
         if (type == INST_EXPERIMENTER)
             return OFPERR_BIC_BAD_EXPERIMENTER;
+        if (version >= OF15 && (type == INST_METER || type == INST_STAT_TRIGGER)) /* the one is an action there */
+            return OFPERR_BIC_UNSUP_INST;
         if (type == 0 || type >= INST_N)
             return OFPERR_BIC_UNKNOWN_INST;
         if (bodies[type].p)
@@ -339,7 +350,7 @@ static void decode_write_metadata(struct reader *body, struct act_buffer *acts)
 int instructions_decode(struct reader *r, uint8_t version, struct act_buffer *acts)
 {
     struct reader bodies[INST_N] = {{NULL, 0, false}};
-    int error = split_instructions(r, bodies);
+    int error = split_instructions(r, version, bodies);
 
     if (error)
         return error;

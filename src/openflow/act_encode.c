@@ -181,12 +181,20 @@ static void set_of13(struct of_buf *buf, const struct act_set_field *act, uint8_
         act_encode_load(buf, act);
         return;
     }
-    if (act->h.form == ACT_FORM_OF10 && f->id == FIELD_IP_TOS)
+    if (!whole) {
+        size_t start = begin(buf, 25);
+
+        oxm_put_header(buf, f, version, true);
+        of_buf_add_bytes(buf, act->value.b, f->n_bytes);
+        of_buf_add_bytes(buf, act->mask.b, f->n_bytes);
+        act_end(buf, start);
+    } else if (act->h.form == ACT_FORM_OF10 && f->id == FIELD_IP_TOS) {
         put_set_number(buf, FIELD_IP_DSCP, act->value.b[0] >> 2, version);
-    else if (act->h.form == ACT_FORM_OF10 && (f->id == FIELD_TCP_SRC || f->id == FIELD_TCP_DST))
+    } else if (act->h.form == ACT_FORM_OF10 && (f->id == FIELD_TCP_SRC || f->id == FIELD_TCP_DST)) {
         put_set_field(buf, port_field(f, match), act->value.b, version);
-    else
+    } else {
         put_set_field(buf, f, act->value.b, version);
+    }
 }
 
 /* OpenFlow 1.0's VLAN actions add a tag to a packet that has none. */
@@ -279,6 +287,16 @@ static void encode_of13(struct of_buf *buf, const struct act *act, uint8_t versi
     case ACT_SET_TUNNEL:
         put_set_tunnel(buf, ((const struct act_u64 *)act)->value, version);
         break;
+    case ACT_MOVE:
+        if (version >= OF15)
+            act_encode_copy_field(buf, (const struct act_move *)act, version);
+        else
+            act_encode_nicira(buf, act);
+        break;
+    case ACT_METER:
+        if (version >= OF15) /* an instruction before */
+            number(buf, 29, act_u32_of(act), 4);
+        break;
     case ACT_PUSH_PBB:
         number(buf, 26, act_u32_of(act), 2);
         break;
@@ -305,10 +323,11 @@ void acts_encode(struct of_buf *buf, const struct act_list *list, uint8_t versio
 /* --- instructions ---------------------------------------------------------------------------------------------------
  */
 
-static bool is_instruction(const struct act *act)
+static bool is_instruction(const struct act *act, uint8_t version)
 {
     switch (act->type) {
     case ACT_METER:
+        return version < OF15;
     case ACT_CLEAR_ACTIONS:
     case ACT_WRITE_ACTIONS:
     case ACT_WRITE_METADATA:
@@ -353,43 +372,41 @@ static void encode_instruction(struct of_buf *buf, const struct act *act, uint8_
     }
 }
 
-/* The run of actions that starts at `act`, up to the next instruction or the end. */
-static struct act_list run_of_actions(const struct act *act, const uint8_t *end)
+/* All actions between the instructions are one: OpenFlow 1.5's meters may stand anywhere among them. */
+static void encode_apply_actions(struct of_buf *buf, const struct act_list *list, uint8_t version,
+                                 const struct match *match)
 {
-    struct act_list run = {.acts = act};
+    size_t start = begin(buf, 4), empty;
+    bool tagged = false;
 
-    while ((const uint8_t *)act < end && !is_instruction(act)) {
-        run.len += act->len;
-        act = (const struct act *)((const uint8_t *)act + act->len);
-    }
-    return run;
+    of_buf_add(buf, 4);
+    empty = buf->len;
+    ACT_FOR_EACH (act, list)
+        if (!is_instruction(act, version))
+            encode_of13(buf, act, version, match, &tagged);
+    if (buf->len > empty)
+        act_end(buf, start);
+    else
+        buf->len = start;
 }
 
+/* In the order of OpenFlow 1.3.5, 5.9. What OpenFlow 1.5 says with several meters has only the first before. */
 void instructions_encode(struct of_buf *buf, const struct act_list *list, uint8_t version, const struct match *match)
 {
-    const uint8_t *p = (const uint8_t *)list->acts, *end;
+    bool metered = false;
 
     if (version == OF10) {
         acts_encode(buf, list, version, match);
         return;
     }
-    if (list->len == 0)
-        return;
-    end = p + list->len;
-    while (p < end) {
-        const struct act *act = (const struct act *)p;
-        struct act_list run = run_of_actions(act, end);
-        size_t start;
-
-        if (!run.len) {
+    ACT_FOR_EACH (act, list) {
+        if (act->type == ACT_METER && version < OF15 && !metered) {
             encode_instruction(buf, act, version, match);
-            p += act->len;
-            continue;
+            metered = true;
         }
-        start = begin(buf, 4);
-        of_buf_add(buf, 4);
-        acts_encode(buf, &run, version, match);
-        act_end(buf, start);
-        p += run.len;
     }
+    encode_apply_actions(buf, list, version, match);
+    ACT_FOR_EACH (act, list)
+        if (act->type != ACT_METER && is_instruction(act, version))
+            encode_instruction(buf, act, version, match);
 }

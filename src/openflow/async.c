@@ -1,6 +1,7 @@
 #include "src/openflow/async.h"
 
 #include <rte_common.h>
+#include <string.h>
 
 #include "src/openflow/port_describe.h"
 #include "src/openflow/server_impl.h"
@@ -49,7 +50,9 @@ enum {
     PROP_FLOW_REMOVED = 4,
     PROP_ROLE = 6,
     PROP_TABLE = 8,
-    PROP_REQUEST = 10
+    PROP_REQUEST = 10,
+    PROP_FLOW_STATS = 12,
+    PROP_CONTROLLER = 14
 };
 
 static void set_masks(uint32_t to[2], const uint32_t from[2], const struct of_async *async, int property)
@@ -70,6 +73,10 @@ void of_async_set(struct of_connection *conn, const struct of_async *async)
     set_masks(to->role_status, async->role_status, async, PROP_ROLE);
     set_masks(to->table_status, async->table_status, async, PROP_TABLE);
     set_masks(to->requestforward, async->requestforward, async, PROP_REQUEST);
+    if (conn->version < OF15)
+        return;
+    set_masks(to->flow_stats, async->flow_stats, async, PROP_FLOW_STATS);
+    set_masks(to->controller_status, async->controller_status, async, PROP_CONTROLLER);
 }
 
 /* `masks` is one of the connection's pairs. Who connected to a listening socket is no controller until it has asked for
@@ -96,6 +103,32 @@ void of_async_role_status(struct of_connection *conn)
                                         .has_generation_id = conn->server->generation_known,
                                         .generation_id = conn->server->generation_id}};
     of_connection_send_msg(conn, &msg);
+}
+
+void of_controller_describe(const struct of_connection *conn, enum of_controller_status_reason reason,
+                            struct of_controller_status *status)
+{
+    *status = (struct of_controller_status){.short_id = conn->short_id,
+                                            .role = conn->role,
+                                            .reason = reason,
+                                            .is_down = !of_connection_is_ready(conn),
+                                            .uri = conn->name,
+                                            .uri_len = strlen(conn->name)};
+}
+
+void of_async_controller_status(struct of_connection *conn, enum of_controller_status_reason reason)
+{
+    struct of_connection *other;
+    struct of_msg msg = {.type = OF_CONTROLLER_STATUS};
+    if (conn->kind == OF_KIND_MGMT)
+        return;
+    of_controller_describe(conn, reason, &msg.controller_status);
+    TAILQ_FOREACH (other, &conn->server->connections, node) {
+        if (other == conn || other->version < OF15 || !takes(other, other->async.controller_status, reason))
+            continue;
+        msg.version = other->version;
+        of_connection_send_msg(other, &msg);
+    }
 }
 
 /* --- packet-in ------------------------------------------------------------------------------------------------------

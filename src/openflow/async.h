@@ -1,4 +1,5 @@
-/* Asynchronous messages: who gets which packet_in, flow_removed, port_status and role_status. Control thread. */
+/* Asynchronous messages: who gets which packet_in, flow_removed, port_status, role_status and controller_status.
+ * Control thread. */
 #ifndef SRC_OPENFLOW_ASYNC_H
 #define SRC_OPENFLOW_ASYNC_H
 
@@ -22,5 +23,11 @@ bool of_async_invalid_ttl(const struct of_connection *conn);
 bool of_async_wants_misses(const struct of_connection *conn);
 /* To a master that another one has made slave (OpenFlow 1.4.1, 7.4.4). */
 void of_async_role_status(struct of_connection *conn);
+/* A connection to a controller came up, went, or got another role or id: the others are told (OpenFlow 1.5.1, 7.4.7).
+ */
+void of_async_controller_status(struct of_connection *conn, enum of_controller_status_reason reason);
+/* What others are told of `conn`; points to its name. */
+void of_controller_describe(const struct of_connection *conn, enum of_controller_status_reason reason,
+                            struct of_controller_status *status);
 
 #endif

@@ -55,6 +55,8 @@ void of_connection_close(struct of_connection *conn, const char *why)
         of_controller_down(conn->controller);
         conn->controller = NULL;
     }
+    if (conn->version)
+        of_async_controller_status(conn, OF_CSR_CHANNEL);
     of_server_connections_changed(conn->server);
     of_server_kick(conn->server);
 }
@@ -217,6 +219,8 @@ const char *of_version_name(uint8_t version)
         return "OpenFlow 1.3";
     case OF14:
         return "OpenFlow 1.4";
+    case OF15:
+        return "OpenFlow 1.5";
     default:
         return "no version yet";
     }
@@ -291,10 +295,10 @@ static void handle_hello(struct of_connection *conn, const uint8_t *message, siz
     }
     conn->version = of_version_negotiate(OF_VERSIONS, hello.hello);
     if (!conn->version) {
-        snprintf(why, sizeof why, "no common version: the peer offers none of OpenFlow 1.0, 1.3 and 1.4");
+        snprintf(why, sizeof why, "no common version: the peer offers none of OpenFlow 1.0, 1.3, 1.4 and 1.5");
         const struct of_msg failed = {
             .type = OF_ERROR,
-            .version = RTE_MIN(message[0], (uint8_t)OF14),
+            .version = RTE_MIN(message[0], (uint8_t)OF15),
             .xid = hello.xid,
             .error = {.error = OFPERR_HFC_INCOMPATIBLE, .data = (const uint8_t *)why, .data_len = strlen(why)}};
         of_connection_send_msg(conn, &failed);
@@ -307,6 +311,7 @@ static void handle_hello(struct of_connection *conn, const uint8_t *message, siz
                      of_version_name(conn->version));
         if (conn->controller)
             of_controller_up(conn->controller);
+        of_async_controller_status(conn, OF_CSR_CHANNEL);
         of_server_connections_changed(conn->server);
     }
     of_msg_free(&hello);

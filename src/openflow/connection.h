@@ -65,6 +65,7 @@ struct of_connection {
     enum of_packet_in_format packet_in_format;
     struct of_decode_options decode; /* NXT_FLOW_MOD_TABLE_ID, NXT_SET_FLOW_FORMAT */
     uint16_t controller_id;
+    uint16_t short_id; /* OpenFlow 1.5's role request; 0 = none */
     uint16_t miss_send_len;
     struct of_async async;
     struct of_bundles bundles;

@@ -68,7 +68,7 @@ static enum of_task_state dump_run(struct of_task *task, struct of_connection *c
             const struct rule *rule = rule_cursor_next(dump->cursor);
             if (!rule)
                 return finish(dump, conn);
-            if (dump->mp.type == OF_MP_FLOW) {
+            if (dump->mp.type != OF_MP_AGGREGATE) {
                 add_flow(dump, rule, now_ms);
             } else {
                 dump->aggregate.flows++;

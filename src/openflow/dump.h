@@ -6,7 +6,7 @@
 
 struct of_connection;
 
-/* OF_MP_FLOW and OF_MP_AGGREGATE. */
+/* OF_MP_FLOW, OF_MP_FLOW_STATS and OF_MP_AGGREGATE. */
 void of_dump_start(struct of_connection *conn, const struct of_msg *msg);
 
 #endif

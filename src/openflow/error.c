@@ -35,6 +35,44 @@ static const struct {
     {OFPERR_BAC_BAD_CONJUNCTION, 15},
 };
 
+/* Errors that came after OpenFlow 1.3, and what versions before `since` say instead. OpenFlow 1.3 has those of bundles
+ * from ONF. */
+static const struct {
+    enum of_error error;
+    uint8_t since;
+    enum of_error older;
+} newer[] = {
+    {OFPERR_BRC_MULTIPART_REQUEST_TIMEOUT, OF14, OFPERR_BRC_MULTIPART_BUFFER_OVERFLOW},
+    {OFPERR_BRC_MULTIPART_BAD_SCHED, OF15, OFPERR_BRC_EPERM},
+    {OFPERR_BRC_PIPELINE_FIELDS_ONLY, OF15, OFPERR_BMC_BAD_FIELD},
+    {OFPERR_BAC_BAD_SET_MASK, OF15, OFPERR_BAC_BAD_SET_ARGUMENT},
+    {OFPERR_BAC_BAD_METER, OF15, OFPERR_MMFC_INVALID_METER},
+    {OFPERR_GMFC_UNKNOWN_BUCKET, OF15, OFPERR_GMFC_BAD_BUCKET},
+    {OFPERR_GMFC_BUCKET_EXISTS, OF15, OFPERR_GMFC_BAD_BUCKET},
+    {OFPERR_RRFC_ID_UNSUP, OF15, OFPERR_RRFC_UNSUP},
+    {OFPERR_RRFC_ID_IN_USE, OF15, OFPERR_RRFC_UNSUP},
+    {OFPERR_TFFC_BAD_CAPA, OF15, OFPERR_TFFC_EPERM},
+    {OFPERR_TFFC_BAD_MAX_ENT, OF15, OFPERR_TFFC_EPERM},
+    {OFPERR_TFFC_BAD_FEATURES, OF15, OFPERR_TFFC_EPERM},
+    {OFPERR_TFFC_BAD_COMMAND, OF15, OFPERR_TFFC_EPERM},
+    {OFPERR_TFFC_TOO_MANY, OF15, OFPERR_TFFC_EPERM},
+    {OFPERR_BPC_BAD_TYPE, OF14, OFPERR_BRC_BAD_LEN},
+    {OFPERR_BPC_BAD_LEN, OF14, OFPERR_BRC_BAD_LEN},
+    {OFPERR_BPC_BAD_VALUE, OF14, OFPERR_BRC_BAD_LEN},
+    {OFPERR_BPC_TOO_MANY, OF14, OFPERR_BRC_BAD_LEN},
+    {OFPERR_BPC_DUP_TYPE, OF14, OFPERR_BRC_BAD_LEN},
+    {OFPERR_BPC_BAD_EXPERIMENTER, OF14, OFPERR_BRC_BAD_EXPERIMENTER},
+    {OFPERR_ACFC_INVALID, OF14, OFPERR_BRC_EPERM},
+};
+
+static enum of_error known_by(enum of_error error, uint8_t version)
+{
+    for (size_t i = 0; i < sizeof(newer) / sizeof(newer[0]); i++)
+        if (newer[i].error == error && version < newer[i].since)
+            return newer[i].older;
+    return error;
+}
+
 static const char *skip_prefix(const char *symbol)
 {
     static const char prefix[] = "OFPERR_";
@@ -73,6 +111,7 @@ void of_error_wire(enum of_error error, uint8_t version, uint16_t *type, uint16_
 {
     if (error >= OFPERR_N)
         error = OFPERR_BRC_EPERM;
+    error = known_by(error, version);
     if (version == OF10) {
         bool beyond = (error >= OFPERR_BRC_BAD_TABLE_ID && error <= OFPERR_BRC_MULTIPART_BUFFER_OVERFLOW) ||
                       (error >= OFPERR_BAC_BAD_OUT_GROUP && error <= OFPERR_BAC_BAD_SET_ARGUMENT);

@@ -10,7 +10,8 @@
 
 /* X(symbol, 1.0 type, 1.0 code, 1.3+ type, 1.3+ code, "text"); -1 = that version has no such error and the nearest one
  * is sent: see error.c. Names follow the specifications: OFPERR_ + the name of the code without its OFP prefix. Type
- * and code: OpenFlow 1.0.2, 5.4.4; OpenFlow 1.3.5, 7.4.4; 1.4.1, 7.5.4 (bundles). */
+ * and code: OpenFlow 1.0.2, 5.4.4; OpenFlow 1.3.5, 7.4.4; 1.4.1, 7.5.4; 1.5.1, 7.5.4. What came after 1.3 has an
+ * older relative in error.c. */
 #define OF_ERRORS(X)                                                                                                   \
     X(OFPERR_HFC_INCOMPATIBLE, 0, 0, 0, 0, "no common version")                                                        \
     X(OFPERR_BRC_BAD_VERSION, 1, 0, 1, 0, "version not supported")                                                     \
@@ -27,6 +28,9 @@
     X(OFPERR_BRC_BAD_PORT, 1, 11, 1, 11, "bad port")                                                                   \
     X(OFPERR_BRC_BAD_PACKET, 1, 12, 1, 12, "bad packet in packet-out")                                                 \
     X(OFPERR_BRC_MULTIPART_BUFFER_OVERFLOW, 1, 13, 1, 13, "multipart request too large")                               \
+    X(OFPERR_BRC_MULTIPART_REQUEST_TIMEOUT, -1, -1, 1, 14, "multipart request was not finished in time")               \
+    X(OFPERR_BRC_MULTIPART_BAD_SCHED, -1, -1, 1, 16, "scheduled bundles not supported")                                \
+    X(OFPERR_BRC_PIPELINE_FIELDS_ONLY, -1, -1, 1, 17, "only pipeline fields may be set")                               \
     X(OFPERR_BAC_BAD_TYPE, 2, 0, 2, 0, "unknown action")                                                               \
     X(OFPERR_BAC_BAD_LEN, 2, 1, 2, 1, "wrong length of action")                                                        \
     X(OFPERR_BAC_BAD_EXPERIMENTER, 2, 2, 2, 2, "unknown experimenter in action")                                       \
@@ -44,6 +48,8 @@
     X(OFPERR_BAC_BAD_SET_LEN, 2, 14, 2, 14, "bad length in set_field")                                                 \
     X(OFPERR_BAC_BAD_SET_ARGUMENT, 2, 15, 2, 15, "bad value in set_field")                                             \
     X(OFPERR_BAC_BAD_CONJUNCTION, 2, 5, 2, 5, "conjunction beside other actions, or not k of n, 2 to 64")              \
+    X(OFPERR_BAC_BAD_SET_MASK, -1, -1, 2, 16, "bad mask in set_field")                                                 \
+    X(OFPERR_BAC_BAD_METER, -1, -1, 2, 17, "bad meter in action")                                                      \
     X(OFPERR_BIC_UNKNOWN_INST, -1, -1, 3, 0, "unknown instruction")                                                    \
     X(OFPERR_BIC_UNSUP_INST, -1, -1, 3, 1, "instruction not supported by the table")                                   \
     X(OFPERR_BIC_BAD_TABLE_ID, -1, -1, 3, 2, "bad table in goto_table")                                                \
@@ -107,6 +113,8 @@
     X(OFPERR_RRFC_STALE, -1, -1, 11, 0, "stale generation id")                                                         \
     X(OFPERR_RRFC_UNSUP, -1, -1, 11, 1, "role not supported")                                                          \
     X(OFPERR_RRFC_BAD_ROLE, -1, -1, 11, 2, "invalid role")                                                             \
+    X(OFPERR_RRFC_ID_UNSUP, -1, -1, 11, 3, "the id of the controller cannot be changed")                               \
+    X(OFPERR_RRFC_ID_IN_USE, -1, -1, 11, 4, "the id belongs to another controller")                                    \
     X(OFPERR_MMFC_UNKNOWN, -1, -1, 12, 0, "meter mod failed")                                                          \
     X(OFPERR_MMFC_METER_EXISTS, -1, -1, 12, 1, "meter exists already")                                                 \
     X(OFPERR_MMFC_INVALID_METER, -1, -1, 12, 2, "invalid meter")                                                       \
@@ -119,6 +127,21 @@
     X(OFPERR_MMFC_BAD_BAND_VALUE, -1, -1, 12, 9, "band value not supported")                                           \
     X(OFPERR_MMFC_OUT_OF_METERS, -1, -1, 12, 10, "too many meters")                                                    \
     X(OFPERR_MMFC_OUT_OF_BANDS, -1, -1, 12, 11, "too many bands")                                                      \
+    X(OFPERR_TFFC_BAD_TABLE, -1, -1, 13, 0, "table does not exist")                                                    \
+    X(OFPERR_TFFC_BAD_METADATA, -1, -1, 13, 1, "bad metadata mask")                                                    \
+    X(OFPERR_TFFC_EPERM, -1, -1, 13, 5, "not permitted")                                                               \
+    X(OFPERR_TFFC_BAD_CAPA, -1, -1, 13, 6, "bad capabilities")                                                         \
+    X(OFPERR_TFFC_BAD_MAX_ENT, -1, -1, 13, 7, "bad number of entries")                                                 \
+    X(OFPERR_TFFC_BAD_FEATURES, -1, -1, 13, 8, "bad features")                                                         \
+    X(OFPERR_TFFC_BAD_COMMAND, -1, -1, 13, 9, "unknown command")                                                       \
+    X(OFPERR_TFFC_TOO_MANY, -1, -1, 13, 10, "too many tables")                                                         \
+    X(OFPERR_BPC_BAD_TYPE, -1, -1, 14, 0, "unknown property")                                                          \
+    X(OFPERR_BPC_BAD_LEN, -1, -1, 14, 1, "wrong length of property")                                                   \
+    X(OFPERR_BPC_BAD_VALUE, -1, -1, 14, 2, "value of property not supported")                                          \
+    X(OFPERR_BPC_TOO_MANY, -1, -1, 14, 3, "too many properties")                                                       \
+    X(OFPERR_BPC_DUP_TYPE, -1, -1, 14, 4, "property is there twice")                                                   \
+    X(OFPERR_BPC_BAD_EXPERIMENTER, -1, -1, 14, 5, "unknown experimenter in property")                                  \
+    X(OFPERR_ACFC_INVALID, -1, -1, 15, 0, "invalid mask of asynchronous messages")                                     \
     X(OFPERR_BFC_UNKNOWN, -1, -1, 17, 0, "bundle failed")                                                              \
     X(OFPERR_BFC_EPERM, -1, -1, 17, 1, "not permitted")                                                                \
     X(OFPERR_BFC_BAD_ID, -1, -1, 17, 2, "bundle does not exist")                                                       \

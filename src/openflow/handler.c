@@ -52,7 +52,7 @@ static int handle_features(struct of_connection *conn, const struct of_msg *msg)
         .features = {.datapath_id = bridge->datapath_id,
                      .n_tables = PIPELINE_TABLES,
                      .capabilities = OF_CAP_FLOW_STATS | OF_CAP_TABLE_STATS | OF_CAP_PORT_STATS | OF_CAP_GROUP_STATS |
-                                     OF_CAP_ARP_MATCH_IP,
+                                     OF_CAP_ARP_MATCH_IP | OF_CAP_BUNDLES,
                      .ports = ports,
                      .n_ports = n},
     };

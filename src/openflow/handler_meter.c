@@ -31,7 +31,8 @@ int of_reply_meters(struct of_connection *conn, const struct of_multipart_reques
     const struct meter_table *table = pipeline_meters(conn->server->bridge->pipeline);
     const struct meter_entry *meter;
     if (request->type == OF_MP_METER_FEATURES) {
-        of_multipart_add_meter_features(mp, out);
+        /* The management socket is ovs-ofctl's, which refuses OpenFlow 1.5.1's form. */
+        of_multipart_add_meter_features(mp, out, conn->kind == OF_KIND_MGMT);
         return 0;
     }
     if (request->meter_id != OFMETER_ALL) {

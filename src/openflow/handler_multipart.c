@@ -7,6 +7,7 @@
 
 #define TABLE_RULES_MAX 1000000u /* told as max_entries; nothing is reserved for them */
 #define QUEUE_ALL 0xffffffffu
+#define BUNDLE_TIME_SET_SCHED 2u /* OFPBF_TIME_SET_SCHED */
 
 struct reply {
     struct of_multipart mp;
@@ -41,6 +42,27 @@ static void reply_tables(struct of_connection *conn, struct reply *reply)
         };
         snprintf(stats.name, sizeof stats.name, "table%u", id);
         of_multipart_add_table(&reply->mp, &reply->out, &stats);
+    }
+}
+
+static void reply_table_descs(struct reply *reply)
+{
+    for (unsigned id = 0; id < PIPELINE_TABLES; id++) {
+        const struct of_table_config config = {.table_id = (uint8_t)id};
+        of_multipart_add_table_desc(&reply->mp, &reply->out, &config);
+    }
+}
+
+/* Connections to controllers, the one that asks among them (OpenFlow 1.5.1, 7.3.5.22). */
+static void reply_controllers(struct of_connection *conn, struct reply *reply)
+{
+    const struct of_connection *other;
+    TAILQ_FOREACH (other, &conn->server->connections, node) {
+        struct of_controller_status status;
+        if (other->kind == OF_KIND_MGMT)
+            continue;
+        of_controller_describe(other, OF_CSR_REQUEST, &status);
+        of_multipart_add_controller(&reply->mp, &reply->out, &status);
     }
 }
 
@@ -110,8 +132,18 @@ static int fill(struct of_connection *conn, const struct of_multipart_request *r
         return 0;
     case OF_MP_TABLE:
     case OF_MP_TABLE_FEATURES:
-    case OF_MP_TABLE_DESC:
         reply_tables(conn, reply);
+        return 0;
+    case OF_MP_TABLE_DESC:
+        reply_table_descs(reply);
+        return 0;
+    case OF_MP_CONTROLLER_STATUS:
+        reply_controllers(conn, reply);
+        return 0;
+    case OF_MP_BUNDLE_FEATURES:
+        if (request->bundle_flags & BUNDLE_TIME_SET_SCHED)
+            return OFPERR_BRC_MULTIPART_BAD_SCHED;
+        of_multipart_add_bundle_features(&reply->mp, &reply->out);
         return 0;
     case OF_MP_PORT:
     case OF_MP_PORT_DESC:
@@ -129,6 +161,7 @@ static int fill(struct of_connection *conn, const struct of_multipart_request *r
     case OF_MP_METER_FEATURES:
         return of_reply_meters(conn, request, &reply->mp, &reply->out);
     case OF_MP_FLOW:
+    case OF_MP_FLOW_STATS:
     case OF_MP_AGGREGATE:
     case OF_N_MP_TYPES:
         break;
@@ -143,7 +176,7 @@ int of_handle_multipart(struct of_connection *conn, const struct of_msg *msg)
         return OFPERR_BRC_MULTIPART_BUFFER_OVERFLOW;
     if (request->type == OF_MP_TABLE_FEATURES && request->body.len)
         return conn->role == OF_ROLE_SLAVE ? OFPERR_BRC_IS_SLAVE : OFPERR_BRC_EPERM;
-    if (request->type == OF_MP_FLOW || request->type == OF_MP_AGGREGATE) {
+    if (request->type == OF_MP_FLOW || request->type == OF_MP_FLOW_STATS || request->type == OF_MP_AGGREGATE) {
         of_dump_start(conn, msg);
         return 0;
     }

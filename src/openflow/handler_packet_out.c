@@ -61,7 +61,7 @@ int of_handle_packet_out(struct of_connection *conn, const struct of_msg *msg)
         return error;
     struct rte_mbuf *packet = conn->server->pool ? make_packet(conn->server->pool, out->data, out->data_len) : NULL;
     if (packet)
-        flows_packet_out(bridge->flows, bridge, packet, out->flow.in_port, &out->acts);
+        flows_packet_out(bridge->flows, bridge, packet, &out->flow, &out->acts);
     else
         datapath_count_drop(bridge->dp, DROP_NO_MBUF, 1);
     return 0;

@@ -26,7 +26,7 @@
 #define OF13 0x04
 #define OF14 0x05
 #define OF15 0x06
-#define OF_VERSIONS (1u << OF10 | 1u << OF13 | 1u << OF14) /* those that the codec speaks */
+#define OF_VERSIONS (1u << OF10 | 1u << OF13 | 1u << OF14 | 1u << OF15) /* those that the codec speaks */
 
 #define OF_NO_BUFFER 0xffffffffu
 
@@ -83,8 +83,11 @@ enum of_msg_type {
     OF_SET_ASYNC,
     OF_METER_MOD,
     OF_ROLE_STATUS,
+    OF_TABLE_STATUS,
+    OF_REQUESTFORWARD,
     OF_BUNDLE_CONTROL,
     OF_BUNDLE_ADD,
+    OF_CONTROLLER_STATUS,
     /* Nicira's, for the connection they come on. */
     OF_SET_FLOW_FORMAT,      /* NXT_SET_FLOW_FORMAT: u32 */
     OF_FLOW_MOD_TABLE_ID,    /* NXT_FLOW_MOD_TABLE_ID: u32, 0 or 1 */
@@ -222,16 +225,27 @@ struct of_port_mod {
     uint32_t advertise;    /* OF_PF_*; 0 = leave */
 };
 
-struct of_table_mod {
+/* How a table deals with fullness (OpenFlow 1.4.1, 6.10 and 6.11): TABLE_MOD, TABLE_STATUS, OFPMP_TABLE_DESC. */
+struct of_table_config {
     uint8_t table_id; /* TABLE_ALL = all */
-    uint32_t config;  /* OFPTC_*: 3 = what a miss does (deprecated), 4 eviction, 8 vacancy events */
+    uint32_t config;  /* OFPTC_*: TABLE_EVICTION, TABLE_VACANCY_EVENTS; 3 = what a miss does (deprecated) */
+    bool has_eviction, has_vacancy;
+    uint32_t eviction;                /* OFPTMPEF_*: TABLE_EVICT_* */
+    uint8_t vacancy_down, vacancy_up; /* percent of the table that is free */
+    uint8_t vacancy;                  /* now; not of TABLE_MOD */
+};
+
+struct of_table_status {
+    uint8_t reason; /* OFPTR_*: 3 vacancy_down, 4 vacancy_up */
+    struct of_table_config table;
 };
 
 enum of_role { OF_ROLE_NOCHANGE, OF_ROLE_EQUAL, OF_ROLE_MASTER, OF_ROLE_SLAVE };
 struct of_role_msg {
     bool nx; /* NXT_ROLE_REQUEST or NXT_ROLE_REPLY: answer in kind */
     enum of_role role;
-    uint8_t reason; /* OFPT_ROLE_STATUS: OFPCRR_* */
+    uint8_t reason;    /* OFPT_ROLE_STATUS: OFPCRR_* */
+    uint16_t short_id; /* OpenFlow 1.5; 0 = none, of a request: leave */
     bool has_generation_id;
     uint64_t generation_id;
 };
@@ -241,8 +255,27 @@ struct of_async {
     bool nx; /* NXT_SET_ASYNC_CONFIG */
     uint32_t packet_in[2], port_status[2], flow_removed[2];
     uint32_t role_status[2], table_status[2], requestforward[2]; /* OpenFlow 1.4 */
+    uint32_t flow_stats[2], controller_status[2];                /* OpenFlow 1.5 */
     bool partial;     /* OpenFlow 1.4: only the bitmaps in `present` were sent; set-async changes those alone */
     uint16_t present; /* 1 << (property type): OFPACPT_* */
+};
+
+/* OFPT_CONTROLLER_STATUS and OFPMP_CONTROLLER_STATUS: another connection to a controller. */
+enum of_controller_status_reason {
+    OF_CSR_REQUEST,
+    OF_CSR_CHANNEL,
+    OF_CSR_ROLE,
+    OF_CSR_ADDED,
+    OF_CSR_REMOVED,
+    OF_CSR_SHORT_ID
+};
+struct of_controller_status {
+    uint16_t short_id;
+    enum of_role role;
+    uint8_t reason; /* enum of_controller_status_reason */
+    uint8_t is_down;
+    const char *uri; /* "tcp:127.0.0.1:6653" */
+    size_t uri_len;
 };
 
 enum of_bundle_control_type {
@@ -290,6 +323,10 @@ enum of_multipart_type {
     OF_MP_PORT_DESC,
     OF_MP_TABLE_DESC, /* OpenFlow 1.4 */
     OF_MP_QUEUE_DESC, /* OpenFlow 1.4; OF_QUEUE_GET_CONFIG_REQUEST before */
+    /* OpenFlow 1.5; its OFPMP_FLOW_DESC is OF_MP_FLOW. */
+    OF_MP_FLOW_STATS,
+    OF_MP_CONTROLLER_STATUS,
+    OF_MP_BUNDLE_FEATURES,
     OF_N_MP_TYPES
 };
 
@@ -298,12 +335,14 @@ struct of_multipart_request {
     bool nx;   /* NXST_: the reply is one, too */
     bool more; /* OFPMPF_REQ_MORE */
     struct match match;
-    struct rule_filter filter; /* FLOW, AGGREGATE; filter.match is NULL or points to `match` of the same struct */
-    uint32_t port_no;          /* PORT, PORT_DESC, QUEUE, QUEUE_DESC; OFPORT_ANY = all */
-    uint32_t queue_id;         /* 0xffffffff = all */
-    uint32_t group_id;         /* OFGROUP_ALL 0xfffffffc = all */
-    uint32_t meter_id;         /* 0xffffffff = all */
-    struct of_bytes body;      /* TABLE_FEATURES: of a write request; else empty */
+    struct rule_filter
+        filter;        /* FLOW, FLOW_STATS, AGGREGATE; filter.match is NULL or points to `match` of the same struct */
+    uint32_t port_no;  /* PORT, PORT_DESC, QUEUE, QUEUE_DESC; OFPORT_ANY = all */
+    uint32_t queue_id; /* 0xffffffff = all */
+    uint32_t group_id; /* OFGROUP_ALL 0xfffffffc = all */
+    uint32_t meter_id; /* 0xffffffff = all */
+    uint32_t bundle_flags; /* BUNDLE_FEATURES: OFPBF_*, features that are asked for */
+    struct of_bytes body;  /* TABLE_FEATURES: of a write request; else empty */
 };
 
 struct of_desc {
@@ -331,8 +370,9 @@ struct of_table_stats {
     uint32_t max_entries;
     uint32_t active;
     uint64_t lookups, matched;
-    uint32_t config;        /* table features, table desc */
+    uint32_t config;        /* table features: OFPTC_*; from OpenFlow 1.4 on those that the table can do */
     uint8_t next_table_max; /* table features: goto_table may go to table_id + 1 .. this */
+    uint8_t command;        /* table features of OpenFlow 1.5: OFPTFC_* */
 };
 struct of_port_stats {
     uint32_t port_no;
@@ -354,8 +394,12 @@ void of_multipart_begin(struct of_multipart *mp, uint8_t version, uint32_t xid, 
 void of_multipart_add_desc(struct of_multipart *mp, struct of_buf *out, const struct of_desc *desc);
 void of_multipart_add_flow(struct of_multipart *mp, struct of_buf *out, const struct of_flow_stats *flow);
 void of_multipart_add_aggregate(struct of_multipart *mp, struct of_buf *out, const struct of_aggregate *aggregate);
-/* For OF_MP_TABLE, OF_MP_TABLE_FEATURES and OF_MP_TABLE_DESC. */
+/* For OF_MP_TABLE and OF_MP_TABLE_FEATURES. */
 void of_multipart_add_table(struct of_multipart *mp, struct of_buf *out, const struct of_table_stats *table);
+void of_multipart_add_table_desc(struct of_multipart *mp, struct of_buf *out, const struct of_table_config *config);
+void of_multipart_add_controller(struct of_multipart *mp, struct of_buf *out,
+                                 const struct of_controller_status *status);
+void of_multipart_add_bundle_features(struct of_multipart *mp, struct of_buf *out);
 void of_multipart_add_port(struct of_multipart *mp, struct of_buf *out, const struct of_port_stats *port);
 void of_multipart_add_port_desc(struct of_multipart *mp, struct of_buf *out, const struct of_port *port);
 /* Group statistics, description and features. */
@@ -366,7 +410,8 @@ void of_multipart_add_group_features(struct of_multipart *mp, struct of_buf *out
 void of_multipart_add_meter(struct of_multipart *mp, struct of_buf *out, const struct meter_entry *meter,
                             const struct meter_counts *counts, uint64_t age_ms);
 void of_multipart_add_meter_config(struct of_multipart *mp, struct of_buf *out, const struct meter_entry *meter);
-void of_multipart_add_meter_features(struct of_multipart *mp, struct of_buf *out);
+/* `as_ovs`: what ovs-ofctl takes, which in OpenFlow 1.5 lacks the last 8 bytes. */
+void of_multipart_add_meter_features(struct of_multipart *mp, struct of_buf *out, bool as_ovs);
 /* Sends what is left (an empty reply if nothing was added). */
 void of_multipart_end(struct of_multipart *mp, struct of_buf *out);
 /* Gives up without sending the rest. */
@@ -384,6 +429,8 @@ int of_multipart_next_flow(uint8_t version, struct of_multipart_reply *reply, st
                            struct match *match, struct act_buffer *acts);
 int of_multipart_next_aggregate(uint8_t version, struct of_multipart_reply *reply, struct of_aggregate *aggregate);
 int of_multipart_next_table(uint8_t version, struct of_multipart_reply *reply, struct of_table_stats *table);
+int of_multipart_next_table_desc(struct of_multipart_reply *reply, struct of_table_config *config);
+int of_multipart_next_controller(struct of_multipart_reply *reply, struct of_controller_status *status);
 int of_multipart_next_port(uint8_t version, struct of_multipart_reply *reply, struct of_port_stats *port);
 int of_multipart_next_port_desc(uint8_t version, struct of_multipart_reply *reply, struct of_port *port);
 
@@ -408,12 +455,15 @@ struct of_msg {
         struct group_mod group_mod; /* owns the buckets */
         struct meter_mod meter_mod;
         struct of_port_mod port_mod;
-        struct of_table_mod table_mod;
+        struct of_table_config table_mod;
+        struct of_table_status table_status;
         struct of_multipart_request request;
         struct of_multipart_reply reply;
         uint32_t port_no; /* OF_QUEUE_GET_CONFIG_* */
         struct of_role_msg role;
         struct of_async async;
+        struct of_controller_status controller_status;
+        struct of_bytes requestforward; /* a whole message: a group_mod or meter_mod */
         struct of_bundle_control bundle_control;
         struct of_bundle_add bundle_add;
         uint32_t u32; /* Nicira's settings */

@@ -1,32 +1,41 @@
 /* Which asynchronous messages a controller wants: OpenFlow 1.3.5, 7.3.10; 1.4.1, 7.3.10; NXT_SET_ASYNC_CONFIG. */
 #include "src/openflow/msg_codec.h"
 
+#define PROPERTY_EXPERIMENTER_SLAVE 0xfffe
+
 /* The bitmaps in the order of OpenFlow 1.4's property types, slave before master. */
 static uint32_t *bitmap_of(struct of_async *a, unsigned property)
 {
-    uint32_t *all[] = {a->packet_in,   a->port_status,  a->flow_removed,
-                       a->role_status, a->table_status, a->requestforward};
+    uint32_t *all[] = {a->packet_in,    a->port_status,    a->flow_removed, a->role_status,
+                       a->table_status, a->requestforward, a->flow_stats,   a->controller_status};
 
-    return property / 2 < 6 ? &all[property / 2][property % 2 ? 0 : 1] : NULL;
+    return &all[property / 2][property % 2 ? 0 : 1];
 }
 
-static int decode_properties(struct reader *r, struct of_async *a)
+static unsigned n_properties(uint8_t version)
+{
+    return version >= OF15 ? 16 : 12;
+}
+
+static int decode_properties(struct reader *r, uint8_t version, struct of_async *a)
 {
     struct reader value;
     uint16_t type;
     int more;
 
     while ((more = read_property(r, &type, &value)) > 0) {
-        uint32_t *bitmap = bitmap_of(a, type);
-
-        if (!bitmap)
-            continue; /* an experimenter's, or of a later version */
-        *bitmap = read_u32(&value);
+        if (type >= PROPERTY_EXPERIMENTER_SLAVE)
+            return OFPERR_BPC_BAD_EXPERIMENTER;
+        if (type >= n_properties(version))
+            return OFPERR_BPC_BAD_TYPE;
+        if (a->present >> type & 1)
+            return OFPERR_BPC_DUP_TYPE;
+        *bitmap_of(a, type) = read_u32(&value);
         if (value.bad || value.left)
-            return OFPERR_BRC_BAD_LEN;
+            return OFPERR_BPC_BAD_LEN;
         a->present |= 1u << type;
     }
-    return more < 0 ? OFPERR_BRC_BAD_LEN : 0;
+    return more < 0 ? OFPERR_BPC_BAD_LEN : 0;
 }
 
 static void decode_pairs(struct reader *r, struct of_async *a)
@@ -44,7 +53,7 @@ int decode_async(struct reader *r, const struct of_decode_options *options, stru
 {
     if (msg->version >= OF14) {
         msg->async.partial = true;
-        return decode_properties(r, &msg->async);
+        return decode_properties(r, msg->version, &msg->async);
     }
     decode_pairs(r, &msg->async);
     return 0;
@@ -72,7 +81,7 @@ void encode_async(const struct of_msg *msg, struct of_buf *buf)
             of_buf_add_u32(buf, *bitmap_of(&a, property));
         }
     } else {
-        for (unsigned property = 0; property < 12; property++) {
+        for (unsigned property = 0; property < n_properties(msg->version); property++) {
             if (a.partial && !(a.present >> property & 1))
                 continue;
             of_buf_add_u16(buf, (uint16_t)property);

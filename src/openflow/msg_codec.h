@@ -39,27 +39,35 @@ enum {
 };
 
 /* msg_session.c */
-msg_decoder decode_hello, decode_error, decode_echo, decode_get_config_reply, decode_role, decode_role_status,
-    decode_nx_role, decode_nx_u32, decode_packet_in_format;
-msg_encoder encode_hello, encode_error, encode_echo, encode_config, encode_role, encode_role_status, encode_nx_u32;
+msg_decoder decode_hello, decode_error, decode_echo, decode_get_config_reply, decode_nx_u32, decode_packet_in_format;
+msg_encoder encode_hello, encode_error, encode_echo, encode_config, encode_nx_u32;
 /* msg_async.c */
 msg_decoder decode_async, decode_nx_async;
 msg_encoder encode_async;
 /* msg_port.c */
-msg_decoder decode_features, decode_port_status, decode_port_mod, decode_table_mod, decode_queue_get_config_request,
+msg_decoder decode_features, decode_port_status, decode_port_mod, decode_queue_get_config_request,
     decode_queue_get_config_reply;
-msg_encoder encode_features, encode_port_status, encode_port_mod, encode_table_mod, encode_queue_get_config;
+msg_encoder encode_features, encode_port_status, encode_port_mod, encode_queue_get_config;
 void port_encode(struct of_buf *buf, uint8_t version, const struct of_port *port);
 /* Returns false if malformed. */
 bool port_decode(struct reader *r, uint8_t version, struct of_port *port);
 uint32_t port_read(struct reader *r, uint8_t version); /* a number of 2 or 4 bytes */
 void port_put(struct of_buf *buf, uint8_t version, uint32_t port);
+/* msg_table.c */
+msg_decoder decode_table_mod, decode_table_status;
+msg_encoder encode_table_mod, encode_table_status;
 /* msg_packet.c */
 msg_decoder decode_packet_in, decode_nx_packet_in, decode_nx_packet_in2, decode_packet_out;
 msg_encoder encode_packet_in, encode_packet_out;
 /* msg_flow.c */
-msg_decoder decode_flow_mod, decode_nx_flow_mod, decode_flow_removed, decode_nx_flow_removed;
-msg_encoder encode_flow_mod, encode_flow_removed;
+msg_decoder decode_flow_mod, decode_nx_flow_mod;
+msg_encoder encode_flow_mod;
+/* msg_flow_removed.c */
+msg_decoder decode_flow_removed, decode_nx_flow_removed;
+msg_encoder encode_flow_removed;
+/* msg_controller.c */
+msg_decoder decode_role, decode_role_status, decode_nx_role, decode_controller_status, decode_requestforward;
+msg_encoder encode_role, encode_role_status, encode_controller_status, encode_requestforward;
 /* msg_group.c */
 msg_decoder decode_group_mod;
 msg_encoder encode_group_mod;
@@ -69,9 +77,11 @@ msg_encoder encode_meter_mod;
 /* msg_bundle.c */
 msg_decoder decode_bundle_control, decode_bundle_add;
 msg_encoder encode_bundle_control, encode_bundle_add;
-/* multipart_request.c, multipart_reply.c, multipart_read.c */
+/* multipart_request.c; multipart_reply.c, entries of replies with their families */
 msg_decoder decode_multipart_request, decode_multipart_reply;
 msg_encoder encode_multipart_request, encode_multipart_reply;
+/* Takes what `r` has read off the body of a reply: 1, or -1 if it ran over the end. */
+int multipart_advance(struct of_multipart_reply *reply, const struct reader *r);
 /* The entry of `mp` that begins at `at` is whole. If the part is too long with it, all before it goes to `out`. */
 void multipart_entry_end(struct of_multipart *mp, struct of_buf *out, size_t at);
 /* Type numbers, -1 = the version has no such part. */

@@ -349,6 +349,8 @@ void of_multipart_add_group_features(struct of_multipart *mp, struct of_buf *out
 
     for (unsigned i = 0; i < sizeof(actions) / sizeof(actions[0]); i++)
         bits |= UINT32_C(1) << actions[i];
+    if (mp->version >= OF15)
+        bits |= UINT32_C(1) << 28 | UINT32_C(1) << 29; /* copy_field, meter */
     of_buf_add_u32(buf, (1u << GROUP_N_TYPES) - 1);
     of_buf_add_u32(buf, capabilities);
     for (int i = 0; i < GROUP_N_TYPES; i++)

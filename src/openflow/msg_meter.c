@@ -4,6 +4,9 @@
 
 #define BAND_LEN 16 /* of drop and DSCP bands */
 
+/* OFPMFF_ of OpenFlow 1.5: the action may be in action sets, anywhere in lists, and more than once. */
+#define METER_FEATURES 0x7u
+
 /* A band that is not known has a type of 0. */
 static int decode_band(struct reader *r, struct meter_mod *mm)
 {
@@ -103,7 +106,7 @@ void of_multipart_add_meter_config(struct of_multipart *mp, struct of_buf *out, 
     multipart_entry_end(mp, out, at);
 }
 
-void of_multipart_add_meter_features(struct of_multipart *mp, struct of_buf *out)
+void of_multipart_add_meter_features(struct of_multipart *mp, struct of_buf *out, bool as_ovs)
 {
     struct of_buf *buf = &mp->part;
     size_t at = buf->len;
@@ -113,7 +116,9 @@ void of_multipart_add_meter_features(struct of_multipart *mp, struct of_buf *out
     of_buf_add_u32(buf, METER_KBPS | METER_PKTPS | METER_BURST | METER_STATS);
     of_buf_add_u8(buf, METER_BANDS_MAX);
     of_buf_add(buf, 3);
-    if (mp->version >= OF15)
-        of_buf_add(buf, 8);
+    if (mp->version >= OF15 && !as_ovs) {
+        of_buf_add_u32(buf, METER_FEATURES);
+        of_buf_add(buf, 4);
+    }
     multipart_entry_end(mp, out, at);
 }

@@ -30,6 +30,13 @@ static uint8_t reason_to_wire(uint8_t reason, uint8_t version)
     return version < OF14 && reason > OF_REASON_INVALID_TTL ? OF_REASON_ACTION : reason;
 }
 
+/* Fields that surround a packet. */
+static bool is_pipeline_field(enum field_id id)
+{
+    return id == FIELD_IN_PORT || id == FIELD_IN_PORT_OXM || id == FIELD_METADATA || id == FIELD_PKT_MARK ||
+           (id >= FIELD_REG0 && id <= FIELD_REG15) || (id >= FIELD_TUN_ID && id <= FIELD_CT_LABEL);
+}
+
 void of_packet_in_fields(const struct flow *flow, struct match *fields)
 {
     match_init_all(fields);
@@ -37,11 +44,9 @@ void of_packet_in_fields(const struct flow *flow, struct match *fields)
     fields->mask.in_port = UINT32_MAX;
     for (int id = 0; id < FIELD_N; id++) {
         const struct field *f = field_by_id(id);
-        bool around = id == FIELD_METADATA || id == FIELD_PKT_MARK || (id >= FIELD_REG0 && id <= FIELD_REG15) ||
-                      (id >= FIELD_TUN_ID && id <= FIELD_CT_LABEL);
         union field_value v;
 
-        if (!around || field_is_wild(f, flow))
+        if (!is_pipeline_field(id) || id == FIELD_IN_PORT || id == FIELD_IN_PORT_OXM || field_is_wild(f, flow))
             continue;
         field_get(f, flow, &v);
         match_set_exact(fields, f, &v);
@@ -261,18 +266,45 @@ static bool is_packet_out_port(uint32_t port)
            port == OFPORT_ANY; /* OFPP_NONE of OpenFlow 1.0 */
 }
 
+/* OpenFlow 1.5.1, 7.3.6: the match says what surrounds the packet; of that the port must be there. */
+static int decode_metadata(struct reader *r, struct flow *flow)
+{
+    struct match match;
+    struct flow allowed;
+    int error = oxm_match_decode(r, &match);
+
+    if (error)
+        return error;
+    memset(&allowed, 0, sizeof(allowed));
+    for (int id = 0; id < FIELD_N; id++)
+        if (is_pipeline_field(id))
+            field_mask_all(field_by_id(id), &allowed);
+    for (size_t i = 0; i < sizeof(allowed); i++)
+        if (((const uint8_t *)&match.mask)[i] & ~((const uint8_t *)&allowed)[i])
+            return OFPERR_BRC_PIPELINE_FIELDS_ONLY;
+    *flow = match.value;
+    return 0;
+}
+
 int decode_packet_out(struct reader *r, const struct of_decode_options *options, struct of_msg *msg)
 {
     struct of_packet_out *po = &msg->packet_out;
     struct reader actions;
     uint16_t len;
-    int error;
+    int error = 0;
 
     po->buffer_id = read_u32(r);
-    po->flow.in_port = port_read(r, msg->version);
+    if (msg->version < OF15)
+        po->flow.in_port = port_read(r, msg->version);
     len = read_u16(r);
-    if (msg->version != OF10)
+    if (msg->version >= OF15) {
+        read_skip(r, 2);
+        error = r->bad ? OFPERR_BRC_BAD_LEN : decode_metadata(r, &po->flow);
+    } else if (msg->version != OF10) {
         read_skip(r, 6);
+    }
+    if (error)
+        return error;
     actions = read_part(r, len);
     if (r->bad)
         return OFPERR_BRC_BAD_LEN;
@@ -294,16 +326,25 @@ int decode_packet_out(struct reader *r, const struct of_decode_options *options,
 void encode_packet_out(const struct of_msg *msg, struct of_buf *buf)
 {
     const struct of_packet_out *po = &msg->packet_out;
-    size_t start = msg_begin(buf, OF_PACKET_OUT, msg->version, msg->xid), len_at, at;
+    size_t start = msg_begin(buf, OF_PACKET_OUT, msg->version, msg->xid), len_at, at, room;
 
     of_buf_add_u32(buf, po->buffer_id);
-    port_put(buf, msg->version, po->flow.in_port);
+    if (msg->version < OF15)
+        port_put(buf, msg->version, po->flow.in_port);
     len_at = buf->len;
-    of_buf_add(buf, msg->version == OF10 ? 2 : 8);
+    if (msg->version >= OF15) {
+        struct match match;
+
+        of_buf_add(buf, 4);
+        of_packet_in_fields(&po->flow, &match);
+        oxm_match_encode(buf, &match, msg->version);
+    } else {
+        of_buf_add(buf, msg->version == OF10 ? 2 : 8);
+    }
     at = buf->len;
     acts_encode(buf, &po->acts, msg->version, NULL);
     of_buf_set_u16(buf, len_at, (uint16_t)(buf->len - at));
-    of_buf_add_bytes(buf, po->data,
-                     po->data_len < UINT16_MAX - (buf->len - start) ? po->data_len : UINT16_MAX - (buf->len - start));
+    room = UINT16_MAX - (buf->len - start);
+    of_buf_add_bytes(buf, po->data, po->data_len < room ? po->data_len : room);
     msg_end(buf, start);
 }

@@ -1,4 +1,4 @@
-/* Ports and what tells of them: FEATURES_REPLY, PORT_STATUS, PORT_MOD; TABLE_MOD and queues' configuration. */
+/* Ports and what tells of them: FEATURES_REPLY, PORT_STATUS, PORT_MOD; queues' configuration. */
 #include <stdlib.h>
 
 #include "src/bridge/bridge.h"
@@ -301,30 +301,8 @@ void encode_port_mod(const struct of_msg *msg, struct of_buf *buf)
     msg_end(buf, start);
 }
 
-/* --- TABLE_MOD, queues ----------------------------------------------------------------------------------------------
+/* --- queues ---------------------------------------------------------------------------------------------------------
  */
-
-int decode_table_mod(struct reader *r, const struct of_decode_options *options, struct of_msg *msg)
-{
-    msg->table_mod.table_id = read_u8(r);
-    read_skip(r, 3);
-    msg->table_mod.config = read_u32(r);
-    if (r->bad)
-        return OFPERR_BRC_BAD_LEN;
-    if (msg->version >= OF14)
-        read_skip(r, r->left); /* how eviction and vacancy would work */
-    return 0;
-}
-
-void encode_table_mod(const struct of_msg *msg, struct of_buf *buf)
-{
-    size_t start = msg_begin(buf, OF_TABLE_MOD, msg->version, msg->xid);
-
-    of_buf_add_u8(buf, msg->table_mod.table_id);
-    of_buf_add(buf, 3);
-    of_buf_add_u32(buf, msg->table_mod.config);
-    msg_end(buf, start);
-}
 
 int decode_queue_get_config_request(struct reader *r, const struct of_decode_options *options, struct of_msg *msg)
 {

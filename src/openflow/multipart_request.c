@@ -11,7 +11,7 @@
 /* Numbers in 1.0, 1.3, 1.4, 1.5. OpenFlow 1.0 has PORT_DESC from Open vSwitch, as later versions number it. */
 static const int8_t numbers[OF_N_MP_TYPES][4] = {
     [OF_MP_DESC] = {0, 0, 0, 0},
-    [OF_MP_FLOW] = {1, 1, 1, 17},
+    [OF_MP_FLOW] = {1, 1, 1, 1},
     [OF_MP_AGGREGATE] = {2, 2, 2, 2},
     [OF_MP_TABLE] = {3, 3, 3, 3},
     [OF_MP_PORT] = {4, 4, 4, 4},
@@ -26,6 +26,9 @@ static const int8_t numbers[OF_N_MP_TYPES][4] = {
     [OF_MP_PORT_DESC] = {13, 13, 13, 13},
     [OF_MP_TABLE_DESC] = {NO, NO, 14, 14},
     [OF_MP_QUEUE_DESC] = {NO, NO, 15, 15},
+    [OF_MP_FLOW_STATS] = {NO, NO, NO, 17},
+    [OF_MP_CONTROLLER_STATUS] = {NO, NO, NO, 18},
+    [OF_MP_BUNDLE_FEATURES] = {NO, NO, NO, 19},
 };
 
 static unsigned column(uint8_t version)
@@ -197,6 +200,7 @@ int decode_multipart_request(struct reader *r, const struct of_decode_options *o
         return error;
     switch (rq->type) {
     case OF_MP_FLOW:
+    case OF_MP_FLOW_STATS:
     case OF_MP_AGGREGATE:
         return decode_filter(r, msg->version, rq);
     case OF_MP_PORT:
@@ -228,6 +232,11 @@ int decode_multipart_request(struct reader *r, const struct of_decode_options *o
             read_skip(r, 4);
         }
         return 0;
+    case OF_MP_BUNDLE_FEATURES:
+        rq->bundle_flags = read_u32(r);
+        read_skip(r, 4);
+        read_skip(r, r->bad ? 0 : r->left); /* properties: of scheduled commits */
+        return 0;
     default: /* no body */
         return 0;
     }
@@ -241,6 +250,7 @@ void encode_multipart_request(const struct of_msg *msg, struct of_buf *buf)
     multipart_put_head(buf, rq->type, rq->nx, msg->version, rq->more);
     switch (rq->type) {
     case OF_MP_FLOW:
+    case OF_MP_FLOW_STATS:
     case OF_MP_AGGREGATE:
         encode_filter(buf, msg->version, rq);
         break;
@@ -271,13 +281,17 @@ void encode_multipart_request(const struct of_msg *msg, struct of_buf *buf)
             of_buf_add(buf, 4);
         }
         break;
+    case OF_MP_BUNDLE_FEATURES:
+        of_buf_add_u32(buf, rq->bundle_flags);
+        of_buf_add(buf, 4);
+        break;
     default:
         break;
     }
     msg_end(buf, start);
 }
 
-/* --- replies as a whole: the entries are read one by one (multipart_read.c) -----------------------------------------
+/* --- replies as a whole: the entries are read one by one -----------------------------------------
  */
 
 int decode_multipart_reply(struct reader *r, const struct of_decode_options *options, struct of_msg *msg)

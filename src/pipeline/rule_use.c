@@ -45,7 +45,7 @@ int rule_uses_check(const struct pipeline *pipeline, const struct act_list *acts
         } else if (act->type == ACT_GROUP && used_by(pipeline, act) == NULL) {
             error = OFPERR_BAC_BAD_OUT_GROUP;
         } else if (act->type == ACT_METER && used_by(pipeline, act) == NULL) {
-            error = OFPERR_MMFC_INVALID_METER;
+            error = OFPERR_BAC_BAD_METER;
         }
         if (error != 0)
             return error;

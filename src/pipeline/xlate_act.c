@@ -286,23 +286,25 @@ static int rank(const struct act *act)
         return 10;
     case ACT_SET_QUEUE:
         return 11;
-    case ACT_GROUP:
+    case ACT_METER: /* OpenFlow 1.5.1, 5.6.6: among "qos" */
         return 12;
+    case ACT_GROUP:
+        return 13;
     case ACT_OUTPUT:
     case ACT_OUTPUT_REG:
     case ACT_CONTROLLER:
     case ACT_ENQUEUE:
-        return 13;
-    case ACT_RESUBMIT:
         return 14;
+    case ACT_RESUBMIT:
+        return 15;
     default:
         return -1;
     }
 }
 
 #define RANK_SET 10
-#define RANK_GROUP 12
-#define RANK_RESUBMIT 14
+#define RANK_GROUP 13
+#define RANK_RESUBMIT 15
 
 /* Appends those of one rank. Returns how many. */
 static unsigned collect(const struct act *const *set, unsigned n_set, int wanted, struct act_buffer *list)

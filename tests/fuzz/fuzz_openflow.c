@@ -41,12 +41,15 @@ static int copy_entry(uint8_t version, struct of_multipart_reply *reply, struct 
     struct of_flow_stats flow;
     struct of_aggregate aggregate;
     struct of_table_stats table;
+    struct of_table_config config;
+    struct of_controller_status controller;
     struct of_port_stats stats;
     struct of_port port;
     int rc;
 
     switch (reply->type) {
     case OF_MP_FLOW:
+    case OF_MP_FLOW_STATS:
         rc = of_multipart_next_flow(version, reply, &flow, &match, &acts);
         if (rc == 1)
             of_multipart_add_flow(mp, out, &flow);
@@ -58,10 +61,19 @@ static int copy_entry(uint8_t version, struct of_multipart_reply *reply, struct 
         return rc;
     case OF_MP_TABLE:
     case OF_MP_TABLE_FEATURES:
-    case OF_MP_TABLE_DESC:
         rc = of_multipart_next_table(version, reply, &table);
         if (rc == 1)
             of_multipart_add_table(mp, out, &table);
+        return rc;
+    case OF_MP_TABLE_DESC:
+        rc = of_multipart_next_table_desc(reply, &config);
+        if (rc == 1)
+            of_multipart_add_table_desc(mp, out, &config);
+        return rc;
+    case OF_MP_CONTROLLER_STATUS:
+        rc = of_multipart_next_controller(reply, &controller);
+        if (rc == 1)
+            of_multipart_add_controller(mp, out, &controller);
         return rc;
     case OF_MP_PORT:
         rc = of_multipart_next_port(version, reply, &stats);
@@ -106,7 +118,7 @@ static void print(const struct match *match, const struct act_list *acts)
 /* Rules that came by one version are dumped by any other. */
 static void write_in_other_versions(struct of_msg *msg)
 {
-    static const uint8_t versions[] = {OF10, OF13, OF14};
+    static const uint8_t versions[] = {OF10, OF13, OF14, OF15};
     uint8_t version = msg->version;
 
     for (size_t i = 0; i < sizeof(versions); i++) {

@@ -2,6 +2,8 @@
 #include "src/pipeline/xlate.h"
 #include "tests/unit/bed_traffic.h"
 
+static const struct flow from_controller = {.in_port = OFPORT_CONTROLLER};
+
 static struct rte_mbuf *udp(uint8_t src, uint8_t dst, uint32_t ip_dst, uint16_t port)
 {
     struct rte_mbuf *m = bed_udp();
@@ -328,7 +330,7 @@ static void packets_from_controllers_go_out(void **state)
     act_buffer_init(&acts);
     assert_null(actions_parse("set_field:02:00:00:00:00:0a->eth_dst,output:3", &acts, NULL, NULL));
     list = act_buffer_list(&acts);
-    flows_packet_out(bed.flows, bed.bridge, udp(1, 2, 0x0a000002, 80), OFPORT_CONTROLLER, &list);
+    flows_packet_out(bed.flows, bed.bridge, udp(1, 2, 0x0a000002, 80), &from_controller, &list);
     struct rte_mbuf *m = receive(3, 2000);
     assert_non_null(m);
     assert_int_equal(rte_pktmbuf_mtod(m, uint8_t *)[5], 0x0a);
@@ -392,7 +394,7 @@ static void recirculated_packets_go_on(void **state)
     act_buffer_init(&acts);
     assert_null(actions_parse("pop_mpls:0x0800,dec_ttl,output:5", &acts, NULL, NULL));
     list = act_buffer_list(&acts);
-    flows_packet_out(bed.flows, bed.bridge, mpls_udp(), OFPORT_CONTROLLER, &list);
+    flows_packet_out(bed.flows, bed.bridge, mpls_udp(), &from_controller, &list);
     expect_out(5);
     act_buffer_free(&acts);
 }

@@ -78,11 +78,11 @@ void flows_refresh_stats(struct flows *flows, uint64_t max_age_ms)
 {
 }
 
-void flows_packet_out(struct flows *flows, struct bridge *bridge, struct rte_mbuf *packet, uint32_t in_port,
+void flows_packet_out(struct flows *flows, struct bridge *bridge, struct rte_mbuf *packet, const struct flow *around,
                       const struct act_list *acts)
 {
     n_packet_outs++;
-    packet_out_port = in_port;
+    packet_out_port = around->in_port;
     packet_out_len = rte_pktmbuf_pkt_len(packet);
     rte_pktmbuf_free(packet);
 }

@@ -45,7 +45,7 @@ static void bundle_add_flow(struct client *client, uint32_t id, uint16_t flags, 
 
 static void a_bundle_takes_effect_whole_or_not_at_all(void **state)
 {
-    static const uint8_t versions[] = {OF10, OF13, OF14};
+    static const uint8_t versions[] = {OF10, OF13, OF14, OF15};
     const uint16_t both = OF_BUNDLE_ATOMIC | OF_BUNDLE_ORDERED;
     start(FAIL_SECURE, NULL, 0);
     for (unsigned v = 0; v < sizeof versions; v++) {

@@ -136,6 +136,13 @@ static void replies(void **state)
     of_multipart_end(&mp, &out);
     assert_int_equal(out.len, 16 + 8 + 16);
     of_buf_free(&out);
+    for (int as_ovs = 0; as_ovs < 2; as_ovs++) {
+        of_multipart_begin(&mp, OF15, 1, OF_MP_METER_FEATURES, false);
+        of_multipart_add_meter_features(&mp, &out, as_ovs);
+        of_multipart_end(&mp, &out);
+        assert_int_equal(out.len, as_ovs ? 16 + 16 : 16 + 24);
+        of_buf_free(&out);
+    }
     of_multipart_begin(&mp, OF13, 1, OF_MP_GROUP_FEATURES, false);
     of_multipart_add_group_features(&mp, &out);
     of_multipart_end(&mp, &out);

@@ -7,10 +7,11 @@
 
 #include "src/bridge/bridge.h"
 #include "src/openflow/msg.h"
+#include "src/openflow/oxm.h"
 #include "src/pipeline/field.h"
 #include "src/pipeline/flow_text.h"
 
-static const uint8_t versions[] = {OF10, OF13, OF14};
+static const uint8_t versions[] = {OF10, OF13, OF14, OF15};
 #define FOR_EACH_VERSION(v, from)                                                                                      \
     for (const uint8_t *v = versions; v < versions + sizeof(versions); v++)                                            \
         if (*v >= (from))
@@ -56,8 +57,9 @@ static void hello_and_versions(void **state)
     assert_int_equal(of_msg_decode(future, sizeof(future), NULL, &back), 0);
     assert_int_equal(back.hello, 0x12);
     assert_int_equal(of_version_negotiate(OF_VERSIONS, 0x12), OF13);
-    assert_int_equal(of_version_negotiate(OF_VERSIONS, 1 << OF15), 0);
-    assert_int_equal(of_version_negotiate(OF_VERSIONS, 0xfe), OF14);
+    assert_int_equal(of_version_negotiate(OF_VERSIONS, 1 << OF15), OF15);
+    assert_int_equal(of_version_negotiate(OF_VERSIONS, 1 << 3), 0);
+    assert_int_equal(of_version_negotiate(OF_VERSIONS, 0xfe), OF15);
     buf.len = 0;
     of_hello_encode(1u << OF13 | 1u << OF10, 7, &buf);
     assert_int_equal(of_msg_decode(buf.data, buf.len, NULL, &back), 0);
@@ -148,11 +150,97 @@ static void plain_messages(void **state)
         begin(OF_GET_ASYNC_REQUEST, *v);
         there_and_back();
         begin(OF_TABLE_MOD, *v);
-        msg.table_mod = (struct of_table_mod){.table_id = TABLE_ALL, .config = 4};
+        msg.table_mod = (struct of_table_config){.table_id = TABLE_ALL, .config = 4};
         there_and_back();
         assert_int_equal(back.table_mod.table_id, TABLE_ALL);
         assert_int_equal(back.table_mod.config, 4);
     }
+}
+
+static const struct of_table_config a_config = {.table_id = 3,
+                                                .config = 12,
+                                                .has_eviction = true,
+                                                .eviction = 6,
+                                                .has_vacancy = true,
+                                                .vacancy_down = 20,
+                                                .vacancy_up = 30,
+                                                .vacancy = 25};
+
+static void check_config(const struct of_table_config *c)
+{
+    assert_int_equal(c->table_id, 3);
+    assert_int_equal(c->config, 12);
+    assert_true(c->has_eviction && c->has_vacancy);
+    assert_int_equal(c->eviction, 6);
+    assert_int_equal(c->vacancy_down, 20);
+    assert_int_equal(c->vacancy_up, 30);
+    assert_int_equal(c->vacancy, 25);
+}
+
+static void tables(void **state)
+{
+    static const struct {
+        uint8_t property[8];
+        int error;
+    } cases[] = {
+        {{0, 2, 0, 8, 0, 0, 0, 2}, 0},
+        {{0, 2, 0, 7, 0, 0, 0, 2}, OFPERR_BPC_BAD_LEN},
+        {{0, 2, 0, 3, 0, 0, 0, 2}, OFPERR_BPC_BAD_LEN},
+        {{0, 9, 0, 8, 0, 0, 0, 2}, OFPERR_BPC_BAD_TYPE},
+        {{0xff, 0xff, 0, 8, 0, 0, 0, 2}, OFPERR_BPC_BAD_EXPERIMENTER},
+    };
+
+    FOR_EACH_VERSION(v, OF14)
+    {
+        uint8_t table_mod[24] = {*v, 17, 0, 24, 0, 0, 0, 1};
+
+        begin(OF_TABLE_MOD, *v);
+        msg.table_mod = a_config;
+        there_and_back();
+        check_config(&back.table_mod);
+        begin(OF_TABLE_STATUS, *v);
+        msg.table_status.reason = 3;
+        msg.table_status.table = a_config;
+        there_and_back();
+        assert_int_equal(back.table_status.reason, 3);
+        check_config(&back.table_status.table);
+        for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+            memcpy(table_mod + 16, cases[i].property, 8);
+            assert_int_equal(of_msg_decode(table_mod, 24, NULL, &back), cases[i].error);
+        }
+    }
+}
+
+static void of_other_controllers(void **state)
+{
+    static const uint8_t forwarded[] = {OF14, 29, 0, 8, 0, 0, 0, 9};
+
+    FOR_EACH_VERSION(v, OF14)
+    {
+        begin(OF_REQUESTFORWARD, *v);
+        msg.requestforward = (struct of_bytes){forwarded, sizeof forwarded};
+        there_and_back();
+        assert_int_equal(back.requestforward.len, sizeof forwarded);
+        assert_memory_equal(back.requestforward.data, forwarded, sizeof forwarded);
+        msg.requestforward.len = 7;
+        buf.len = 0;
+        of_msg_encode(&msg, &buf);
+        assert_int_equal(of_msg_decode(buf.data, buf.len, NULL, &back), OFPERR_BRC_BAD_LEN);
+    }
+    begin(OF_CONTROLLER_STATUS, OF15);
+    msg.controller_status = (struct of_controller_status){.short_id = 7,
+                                                          .role = OF_ROLE_SLAVE,
+                                                          .reason = OF_CSR_ROLE,
+                                                          .is_down = true,
+                                                          .uri = "tcp:127.0.0.1:6653",
+                                                          .uri_len = 18};
+    there_and_back();
+    assert_int_equal(back.controller_status.short_id, 7);
+    assert_int_equal(back.controller_status.role, OF_ROLE_SLAVE);
+    assert_int_equal(back.controller_status.reason, OF_CSR_ROLE);
+    assert_true(back.controller_status.is_down);
+    assert_int_equal(back.controller_status.uri_len, 18);
+    assert_memory_equal(back.controller_status.uri, "tcp:127.0.0.1:6653", 18);
 }
 
 static struct of_port a_port(void)
@@ -270,7 +358,7 @@ static void packet_ins(void **state)
             assert_int_equal(back.packet_in.data_len, 60);
             assert_memory_equal(back.packet_in.data, packet, 60);
             assert_int_equal(back.packet_in.reason,
-                             *v == OF14 || format == OF_PACKET_IN_NXT2 ? OF_REASON_GROUP : OF_REASON_ACTION);
+                             *v >= OF14 || format == OF_PACKET_IN_NXT2 ? OF_REASON_GROUP : OF_REASON_ACTION);
             if (format == OF_PACKET_IN_NXT2)
                 assert_memory_equal(back.packet_in.userdata, userdata, 3);
             text = match_format(&back.packet_in.fields, NULL, NULL);
@@ -278,6 +366,21 @@ static void packet_ins(void **state)
             free(text);
         }
     }
+}
+
+/* A packet-out of OpenFlow 1.5 with this match, no actions and no packet. */
+static int decode_packet_out_with(const struct match *match)
+{
+    uint8_t head[] = {OF15, 13, 0, 0, 0, 0, 0, 1, 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0};
+    struct of_buf out = {NULL, 0, 0};
+    int error;
+
+    of_buf_add_bytes(&out, head, sizeof head);
+    oxm_match_encode(&out, match, OF15);
+    of_buf_set_u16(&out, 2, (uint16_t)out.len);
+    error = of_msg_decode(out.data, out.len, NULL, &back);
+    of_buf_free(&out);
+    return error;
 }
 
 static void packet_outs(void **state)
@@ -304,6 +407,21 @@ static void packet_outs(void **state)
         free(text);
         of_msg_free(&back);
 
+        if (*v >= OF15) { /* what surrounds the packet, and nothing of it */
+            struct match match;
+
+            msg.packet_out.flow.metadata = RTE_BE64(5);
+            msg.packet_out.flow.reg[2] = RTE_BE32(6);
+            msg.packet_out.flow.pkt.tun_id = RTE_BE64(7);
+            act_buffer_free(&back.acts);
+            there_and_back();
+            assert_memory_equal(&back.packet_out.flow, &msg.packet_out.flow, sizeof(struct flow));
+            of_msg_free(&back);
+            assert_null(match_parse("in_port=1,ip", &match, NULL, NULL, NULL));
+            assert_int_equal(decode_packet_out_with(&match), OFPERR_BRC_PIPELINE_FIELDS_ONLY);
+            assert_null(match_parse("metadata=5", &match, NULL, NULL, NULL));
+            assert_int_equal(decode_packet_out_with(&match), OFPERR_BRC_BAD_PORT);
+        }
         msg.packet_out.flow.in_port = OFPORT_NORMAL;
         buf.len = 0;
         of_msg_encode(&msg, &buf);
@@ -329,17 +447,20 @@ static void flow_removed(void **state)
                                                         .duration_s = 3,
                                                         .duration_ns = 4,
                                                         .idle_timeout_s = 5,
+                                                        .hard_timeout_s = *v == OF10 ? 0 : 50,
                                                         .packets = 6,
                                                         .bytes = 7};
             assert_null(match_parse(rich ? "tcp,reg0=0x5,tp_dst=80" : "tcp,tp_dst=80", &msg.flow_removed.match, NULL,
                                     NULL, NULL));
             there_and_back();
-            assert_int_equal(back.flow_removed.reason, *v == OF14 ? RULE_EVICTED : RULE_DELETED);
+            assert_int_equal(back.flow_removed.reason, *v >= OF14 ? RULE_EVICTED : RULE_DELETED);
             assert_int_equal(back.flow_removed.table_id, msg.flow_removed.table_id);
             assert_int_equal(back.flow_removed.priority, 9);
             assert_int_equal(back.flow_removed.cookie, 0x99);
             assert_int_equal(back.flow_removed.duration_ns, 4);
             assert_int_equal(back.flow_removed.idle_timeout_s, 5);
+            assert_int_equal(back.flow_removed.hard_timeout_s, msg.flow_removed.hard_timeout_s);
+            assert_int_equal(back.flow_removed.packets, 6);
             assert_int_equal(back.flow_removed.bytes, 7);
             text = match_format(&back.flow_removed.match, NULL, NULL);
             assert_string_equal(text, rich ? "tcp,reg0=0x5,tp_dst=80" : "tcp,tp_dst=80");
@@ -355,8 +476,9 @@ static void roles_and_async(void **state)
         for (int nx = *v == OF10; nx < 2; nx++)
             for (int role = nx ? OF_ROLE_EQUAL : OF_ROLE_NOCHANGE; role <= OF_ROLE_SLAVE; role++) {
                 begin(role & 1 ? OF_ROLE_REQUEST : OF_ROLE_REPLY, *v);
-                msg.role = (struct of_role_msg){.nx = nx, .role = role, .generation_id = nx ? 0 : 55};
+                msg.role = (struct of_role_msg){.nx = nx, .role = role, .generation_id = nx ? 0 : 55, .short_id = 8};
                 there_and_back();
+                assert_int_equal(back.role.short_id, !nx && *v >= OF15 ? 8 : 0);
                 assert_int_equal(back.role.nx, nx);
                 assert_int_equal(back.role.role, role);
                 assert_int_equal(back.role.generation_id, nx ? 0 : 55);
@@ -364,14 +486,23 @@ static void roles_and_async(void **state)
             }
         for (int nx = *v == OF10; nx < 2; nx++) {
             begin(OF_SET_ASYNC, *v);
-            msg.async = (struct of_async){
-                .nx = nx, .packet_in = {1, 2}, .port_status = {3, 4}, .flow_removed = {5, 6}, .role_status = {7, 8}};
+            msg.async = (struct of_async){.nx = nx,
+                                          .packet_in = {1, 2},
+                                          .port_status = {3, 4},
+                                          .flow_removed = {5, 6},
+                                          .role_status = {7, 8},
+                                          .requestforward = {9, 10},
+                                          .controller_status = {11, 12}};
             there_and_back();
             assert_memory_equal(back.async.packet_in, msg.async.packet_in, 8);
             assert_memory_equal(back.async.port_status, msg.async.port_status, 8);
             assert_memory_equal(back.async.flow_removed, msg.async.flow_removed, 8);
-            if (*v == OF14 && !nx)
+            if (*v >= OF14 && !nx) {
                 assert_memory_equal(back.async.role_status, msg.async.role_status, 8);
+                assert_memory_equal(back.async.requestforward, msg.async.requestforward, 8);
+            }
+            if (*v >= OF15 && !nx)
+                assert_memory_equal(back.async.controller_status, msg.async.controller_status, 8);
         }
     }
     begin(OF_SET_ASYNC, OF14);
@@ -395,8 +526,8 @@ static void settings_of_nicira(void **state)
         uint8_t last;
     } settings[] = {{OF_SET_FLOW_FORMAT, 2, 1, OF10},
                     {OF_FLOW_MOD_TABLE_ID, 1, 2, OF10},
-                    {OF_SET_PACKET_IN_FORMAT, 2, 3, OF14},
-                    {OF_SET_CONTROLLER_ID, 77, 0, OF14}};
+                    {OF_SET_PACKET_IN_FORMAT, 2, 3, OF15},
+                    {OF_SET_CONTROLLER_ID, 77, 0, OF15}};
 
     for (size_t i = 0; i < sizeof(settings) / sizeof(settings[0]); i++)
         FOR_EACH_VERSION(v, OF10)
@@ -449,10 +580,19 @@ static void bundles(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(hello_and_versions), cmocka_unit_test(framing),      cmocka_unit_test(errors_in_every_version),
-        cmocka_unit_test(plain_messages),     cmocka_unit_test(ports),        cmocka_unit_test(packet_ins),
-        cmocka_unit_test(packet_outs),        cmocka_unit_test(flow_removed), cmocka_unit_test(roles_and_async),
-        cmocka_unit_test(settings_of_nicira), cmocka_unit_test(bundles),
+        cmocka_unit_test(hello_and_versions),
+        cmocka_unit_test(framing),
+        cmocka_unit_test(errors_in_every_version),
+        cmocka_unit_test(plain_messages),
+        cmocka_unit_test(ports),
+        cmocka_unit_test(packet_ins),
+        cmocka_unit_test(packet_outs),
+        cmocka_unit_test(flow_removed),
+        cmocka_unit_test(roles_and_async),
+        cmocka_unit_test(settings_of_nicira),
+        cmocka_unit_test(bundles),
+        cmocka_unit_test(tables),
+        cmocka_unit_test(of_other_controllers),
     };
     int rc = cmocka_run_group_tests(tests, NULL, NULL);
 

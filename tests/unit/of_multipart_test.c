@@ -9,8 +9,8 @@
 #include "src/pipeline/field.h"
 #include "src/pipeline/flow_text.h"
 
-static const uint8_t versions[] = {OF10, OF13, OF14};
-#define N_VERSIONS 3
+static const uint8_t versions[] = {OF10, OF13, OF14, OF15};
+#define N_VERSIONS 4
 
 static struct of_msg msg, back;
 
@@ -23,6 +23,10 @@ static int first_version(enum of_multipart_type type)
     case OF_MP_TABLE_DESC:
     case OF_MP_QUEUE_DESC:
         return OF14;
+    case OF_MP_FLOW_STATS:
+    case OF_MP_CONTROLLER_STATUS:
+    case OF_MP_BUNDLE_FEATURES:
+        return OF15;
     case OF_MP_DESC:
     case OF_MP_FLOW:
     case OF_MP_AGGREGATE:
@@ -45,7 +49,7 @@ static void check_request(uint8_t version, enum of_multipart_type type, bool nx)
     msg.type = OF_MULTIPART_REQUEST;
     msg.version = version;
     msg.request = (struct of_multipart_request){
-        .type = type, .nx = nx, .port_no = 5, .queue_id = 6, .group_id = 7, .meter_id = 8};
+        .type = type, .nx = nx, .port_no = 5, .queue_id = 6, .group_id = 7, .meter_id = 8, .bundle_flags = 3};
     msg.request.filter = (struct rule_filter){.table_id = 3, .out_port = 9, .out_group = OFGROUP_ANY};
     if (nx || version != OF10) {
         msg.request.filter.cookie = 0x10;
@@ -57,7 +61,11 @@ static void check_request(uint8_t version, enum of_multipart_type type, bool nx)
     assert_int_equal(rq->type, type);
     assert_int_equal(rq->nx, nx);
     switch (type) {
+    case OF_MP_BUNDLE_FEATURES:
+        assert_int_equal(rq->bundle_flags, 3);
+        break;
     case OF_MP_FLOW:
+    case OF_MP_FLOW_STATS:
     case OF_MP_AGGREGATE:
         assert_int_equal(rq->filter.table_id, 3);
         assert_int_equal(rq->filter.out_port, 9);
@@ -118,16 +126,18 @@ static const uint8_t *next_part(const uint8_t *at)
 
 #define N_FLOWS 3000
 
-static void check_flows(uint8_t version, bool nx)
+static void check_flows(uint8_t version, enum of_multipart_type type, bool nx)
 {
+    bool only_stats = type == OF_MP_FLOW_STATS;
     struct of_multipart mp;
     struct of_buf out = {NULL, 0, 0};
     struct of_flow_stats flow = {.table_id = 3,
-                                 .idle_timeout_s = 4,
-                                 .flags = version == OF10 ? 0 : RULE_SEND_FLOW_REM,
-                                 .cookie = 0x99,
+                                 .idle_timeout_s = only_stats ? 0 : 4,
+                                 .flags = version == OF10 || only_stats ? 0 : RULE_SEND_FLOW_REM,
+                                 .importance = version >= OF14 && !only_stats ? 9 : 0,
+                                 .cookie = only_stats ? 0 : 0x99,
                                  .duration_s = 5,
-                                 .idle_age_s = nx ? 0 : -1,
+                                 .idle_age_s = nx || version >= OF15 ? 0 : -1,
                                  .hard_age_s = -1,
                                  .packets = 6,
                                  .bytes = UINT64_MAX},
@@ -143,7 +153,7 @@ static void check_flows(uint8_t version, bool nx)
     assert_null(actions_parse("output:2,load:5->NXM_NX_REG0[]", &acts, NULL, NULL));
     flow.match = &match;
     flow.acts = act_buffer_list(&acts);
-    of_multipart_begin(&mp, version, 0x77, OF_MP_FLOW, nx);
+    of_multipart_begin(&mp, version, 0x77, type, nx);
     for (int i = 0; i < N_FLOWS; i++) {
         flow.priority = (uint16_t)i;
         of_multipart_add_flow(&mp, &out, &flow);
@@ -152,15 +162,19 @@ static void check_flows(uint8_t version, bool nx)
 
     for (at = out.data; at < out.data + out.len; parts++) {
         at = next_part(at);
-        assert_int_equal(back.reply.type, OF_MP_FLOW);
+        assert_int_equal(back.reply.type, type);
         assert_int_equal(back.reply.more, at < out.data + out.len);
         while (of_multipart_next_flow(version, &back.reply, &got, &got_match, &got_acts) == 1) {
             assert_int_equal(got.priority, n++);
             assert_true(match_equal(&match, &got_match));
-            assert_true(act_lists_equal(&flow.acts, &got.acts));
+            if (!only_stats)
+                assert_true(act_lists_equal(&flow.acts, &got.acts));
             assert_int_equal(got.table_id, 3);
+            assert_int_equal(got.idle_timeout_s, flow.idle_timeout_s);
+            assert_int_equal(got.importance, flow.importance);
+            assert_int_equal(got.duration_s, 5);
             assert_int_equal(got.flags, flow.flags);
-            assert_int_equal(got.cookie, 0x99);
+            assert_int_equal(got.cookie, flow.cookie);
             assert_int_equal(got.idle_age_s, flow.idle_age_s);
             assert_int_equal(got.packets, 6);
             assert_int_equal(got.bytes, UINT64_MAX);
@@ -168,7 +182,7 @@ static void check_flows(uint8_t version, bool nx)
         assert_int_equal(back.reply.body.len, 0);
     }
     assert_int_equal(n, N_FLOWS);
-    assert_true(parts >= 4);
+    assert_true(parts >= 3);
     act_buffer_free(&acts);
     act_buffer_free(&got_acts);
     of_buf_free(&out);
@@ -176,10 +190,12 @@ static void check_flows(uint8_t version, bool nx)
 
 static void long_replies_are_split_between_entries(void **state)
 {
-    check_flows(OF10, true);
-    check_flows(OF10, false);
-    check_flows(OF13, false);
-    check_flows(OF14, false);
+    check_flows(OF10, OF_MP_FLOW, true);
+    check_flows(OF10, OF_MP_FLOW, false);
+    check_flows(OF13, OF_MP_FLOW, false);
+    check_flows(OF14, OF_MP_FLOW, false);
+    check_flows(OF15, OF_MP_FLOW, false);
+    check_flows(OF15, OF_MP_FLOW_STATS, false);
 }
 
 static void begin_reply(struct of_multipart *mp, uint8_t version, enum of_multipart_type type)
@@ -239,7 +255,41 @@ static void the_other_replies(void **state)
         of_multipart_add_aggregate(&mp, &out, &aggregate);
         end_reply(&mp, &out);
         assert_int_equal(of_multipart_next_aggregate(v, &back.reply, &got_aggregate), 1);
-        assert_int_equal(got_aggregate.flows, 3);
+        assert_memory_equal(&got_aggregate, &aggregate, sizeof aggregate);
+        assert_int_equal(of_multipart_next_aggregate(v, &back.reply, &got_aggregate), 0);
+
+        if (v >= OF14) {
+            const struct of_table_config config = {.table_id = 9, .config = 4, .has_eviction = true, .eviction = 2};
+            struct of_table_config got_config;
+
+            begin_reply(&mp, v, OF_MP_TABLE_DESC);
+            of_multipart_add_table_desc(&mp, &out, &config);
+            end_reply(&mp, &out);
+            assert_int_equal(of_multipart_next_table_desc(&back.reply, &got_config), 1);
+            assert_memory_equal(&got_config, &config, sizeof config);
+            assert_int_equal(of_multipart_next_table_desc(&back.reply, &got_config), 0);
+        }
+        if (v >= OF15) {
+            const struct of_controller_status status = {
+                .short_id = 5, .role = OF_ROLE_MASTER, .uri = "u", .uri_len = 1};
+            struct of_controller_status got_status;
+
+            begin_reply(&mp, v, OF_MP_CONTROLLER_STATUS);
+            of_multipart_add_controller(&mp, &out, &status);
+            of_multipart_add_controller(&mp, &out, &status);
+            end_reply(&mp, &out);
+            for (int n = 0; n < 2; n++) {
+                assert_int_equal(of_multipart_next_controller(&back.reply, &got_status), 1);
+                assert_int_equal(got_status.short_id, 5);
+                assert_int_equal(got_status.role, OF_ROLE_MASTER);
+                assert_int_equal(got_status.uri_len, 1);
+            }
+            assert_int_equal(of_multipart_next_controller(&back.reply, &got_status), 0);
+            begin_reply(&mp, v, OF_MP_BUNDLE_FEATURES);
+            of_multipart_add_bundle_features(&mp, &out);
+            end_reply(&mp, &out);
+            assert_int_equal(back.reply.body.len, 8);
+        }
 
         begin_reply(&mp, v, OF_MP_DESC);
         of_multipart_add_desc(&mp, &out, &texts);
@@ -254,14 +304,14 @@ static void the_other_replies(void **state)
     of_buf_free(&out);
 }
 
-static void table_features(void **state)
+static void check_table_features(uint8_t version)
 {
     struct of_table_stats table = {.table_id = 2, .max_entries = 1000, .next_table_max = 253}, got;
     struct of_buf out = {NULL, 0, 0};
     struct of_multipart mp;
     unsigned n = 0;
 
-    begin_reply(&mp, OF13, OF_MP_TABLE_FEATURES);
+    begin_reply(&mp, version, OF_MP_TABLE_FEATURES);
     for (int id = 0; id < 254; id++) {
         table.table_id = (uint8_t)id;
         of_multipart_add_table(&mp, &out, &table);
@@ -269,7 +319,7 @@ static void table_features(void **state)
     of_multipart_end(&mp, &out);
     for (const uint8_t *at = out.data; at < out.data + out.len;) {
         at = next_part(at);
-        while (of_multipart_next_table(OF13, &back.reply, &got) == 1) {
+        while (of_multipart_next_table(version, &back.reply, &got) == 1) {
             assert_int_equal(got.table_id, n++);
             assert_int_equal(got.max_entries, 1000);
             assert_int_equal(got.next_table_max, 253);
@@ -277,6 +327,13 @@ static void table_features(void **state)
     }
     assert_int_equal(n, 254);
     of_buf_free(&out);
+}
+
+static void table_features(void **state)
+{
+    check_table_features(OF13);
+    check_table_features(OF14);
+    check_table_features(OF15);
 }
 
 int main(void)

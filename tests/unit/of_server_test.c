@@ -6,7 +6,7 @@
 static void a_version_is_agreed_on(void **state)
 {
     static const uint8_t plain10[] = {1, 0, 0, 8, 0, 0, 0, 7}; /* a hello of OpenFlow 1.0, which knows no bitmap */
-    static const uint8_t only15[] = {6, 0, 0, 16, 0, 0, 0, 7, 0, 1, 0, 8, 0, 0, 0, 0x40};
+    static const uint8_t only12[] = {3, 0, 0, 16, 0, 0, 0, 7, 0, 1, 0, 8, 0, 0, 0, 8};
     static const uint8_t echo10[] = {1, 2, 0, 12, 0, 0, 0, 9, 'p', 'i', 'n', 'g'};
     struct of_msg msg;
     start(FAIL_SECURE, NULL, 0);
@@ -34,7 +34,7 @@ static void a_version_is_agreed_on(void **state)
     client_connect(&a, mgmt);
     client_expect(&a, OF_HELLO, &msg);
     of_msg_free(&msg);
-    client_write(&a, only15, sizeof only15);
+    client_write(&a, only12, sizeof only12);
     client_expect(&a, OF_ERROR, &msg);
     assert_int_equal(msg.error.type, 0);
     assert_int_equal(msg.error.code, 0);

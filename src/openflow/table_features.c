@@ -1,4 +1,4 @@
-#include "src/openflow/multipart_table.h"
+#include "src/openflow/table_features.h"
 #include "src/openflow/oxm.h"
 
 /* Property types; those for table-miss entries, which are the same here, are left out as the specification allows. */
@@ -11,7 +11,11 @@ enum {
     TFPT_WILDCARDS = 10,
     TFPT_WRITE_SETFIELD = 12,
     TFPT_APPLY_SETFIELD = 14,
+    TFPT_WRITE_COPYFIELD = 18, /* OpenFlow 1.5 */
+    TFPT_APPLY_COPYFIELD = 20,
 };
+
+#define TABLE_INGRESS 1 /* OFPTFF_INGRESS_TABLE */
 
 static size_t property_begin(struct of_buf *buf, uint16_t type)
 {
@@ -28,14 +32,19 @@ static void property_end(struct of_buf *buf, size_t start)
     of_buf_pad(buf, start, 8);
 }
 
-static void put_instructions(struct of_buf *buf, bool can_goto)
+static void put_id(struct of_buf *buf, uint16_t type)
+{
+    of_buf_add_u16(buf, type);
+    of_buf_add_u16(buf, 4);
+}
+
+/* Meters are an instruction up to OpenFlow 1.4 and an action behind. */
+static void put_instructions(struct of_buf *buf, uint8_t version, bool can_goto)
 {
     size_t start = property_begin(buf, TFPT_INSTRUCTIONS);
 
-    for (uint16_t type = can_goto ? 1 : 2; type <= 5; type++) {
-        of_buf_add_u16(buf, type);
-        of_buf_add_u16(buf, 4);
-    }
+    for (uint16_t type = can_goto ? 1 : 2; type <= (version >= OF15 ? 5 : 6); type++)
+        put_id(buf, type);
     property_end(buf, start);
 }
 
@@ -48,15 +57,14 @@ static void put_next_tables(struct of_buf *buf, const struct of_table_stats *t)
     property_end(buf, start);
 }
 
-static void put_actions(struct of_buf *buf, uint16_t property)
+static void put_actions(struct of_buf *buf, uint16_t property, uint8_t version)
 {
-    static const uint16_t types[] = {0, 11, 12, 15, 16, 17, 18, 19, 20, 21, 23, 24, 25, 26, 27};
+    static const uint16_t types[] = {0, 11, 12, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29};
     size_t start = property_begin(buf, property);
 
-    for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
-        of_buf_add_u16(buf, types[i]);
-        of_buf_add_u16(buf, 4);
-    }
+    for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
+        if (types[i] < 28 || version >= OF15) /* copy_field, meter */
+            put_id(buf, types[i]);
     property_end(buf, start);
 }
 
@@ -81,24 +89,29 @@ void table_features_encode(struct of_buf *buf, uint8_t version, const struct of_
 
     of_buf_add_u16(buf, 0);
     of_buf_add_u8(buf, t->table_id);
-    of_buf_add(buf, 5);
+    of_buf_add_u8(buf, version >= OF15 ? t->command : 0);
+    of_buf_add_u32(buf, version >= OF15 ? TABLE_INGRESS : 0);
     of_buf_add_bytes(buf, t->name, sizeof(t->name));
     of_buf_add_u64(buf, UINT64_MAX); /* metadata that matches */
     of_buf_add_u64(buf, UINT64_MAX); /* and can be written */
     of_buf_add_u32(buf, t->config);
     of_buf_add_u32(buf, t->max_entries);
-    put_instructions(buf, t->table_id < t->next_table_max);
+    put_instructions(buf, version, t->table_id < t->next_table_max);
     put_next_tables(buf, t);
-    put_actions(buf, TFPT_WRITE_ACTIONS);
-    put_actions(buf, TFPT_APPLY_ACTIONS);
+    put_actions(buf, TFPT_WRITE_ACTIONS, version);
+    put_actions(buf, TFPT_APPLY_ACTIONS, version);
     put_fields(buf, TFPT_MATCH, version);
     put_fields(buf, TFPT_WILDCARDS, version);
     put_fields(buf, TFPT_WRITE_SETFIELD, version);
     put_fields(buf, TFPT_APPLY_SETFIELD, version);
+    if (version >= OF15) {
+        put_fields(buf, TFPT_WRITE_COPYFIELD, version);
+        put_fields(buf, TFPT_APPLY_COPYFIELD, version);
+    }
     of_buf_set_u16(buf, start, (uint16_t)(buf->len - start));
 }
 
-bool table_features_decode(struct reader *whole, struct of_table_stats *t)
+bool table_features_decode(struct reader *whole, uint8_t version, struct of_table_stats *t)
 {
     struct reader peek = *whole, r, value;
     uint16_t len = read_u16(&peek), type;
@@ -107,7 +120,10 @@ bool table_features_decode(struct reader *whole, struct of_table_stats *t)
     r = read_part(whole, len);
     read_skip(&r, 2);
     t->table_id = read_u8(&r);
-    read_skip(&r, 5);
+    t->command = read_u8(&r);
+    if (version < OF15)
+        t->command = 0; /* padding */
+    read_skip(&r, 4);
     read_copy(&r, t->name, sizeof(t->name));
     t->name[sizeof(t->name) - 1] = '\0';
     read_skip(&r, 16);

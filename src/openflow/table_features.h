@@ -1,12 +1,12 @@
 /* OFPMP_TABLE_FEATURES entries (OpenFlow 1.3.5, 7.3.5.5). Private to the codec. */
-#ifndef SRC_OPENFLOW_MULTIPART_TABLE_H
-#define SRC_OPENFLOW_MULTIPART_TABLE_H
+#ifndef SRC_OPENFLOW_TABLE_FEATURES_H
+#define SRC_OPENFLOW_TABLE_FEATURES_H
 
 #include "src/openflow/msg.h"
 #include "src/openflow/wire.h"
 
 void table_features_encode(struct of_buf *buf, uint8_t version, const struct of_table_stats *table);
 /* Name, sizes and next tables; false if malformed. */
-bool table_features_decode(struct reader *r, struct of_table_stats *table);
+bool table_features_decode(struct reader *r, uint8_t version, struct of_table_stats *table);
 
 #endif
