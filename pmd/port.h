@@ -77,7 +77,8 @@ struct port {
     bool tx_shared;   /* fewer tx queues than poll-mode threads: take tx_lock[queue] */
     bool admin_up;    /* OFPPC_PORT_DOWN clears it; change it with ops->set_admin_up */
     bool link_up;     /* carrier; of an Ethernet device as of the last port_poll_events(), of a vhost-user port at
-                       * once. Tells a packet that was not taken for DROP_TX_PORT_DOWN from a full queue */
+                       * once, of a TAP that went down at the first packet sent. Tells a packet that was not taken for
+                       * DROP_TX_PORT_DOWN from a full queue */
     uint32_t max_len; /* longest frame to send, bytes, without FCS and VLAN tags */
     uint32_t index;   /* in the datapath; set by datapath_port_add */
     rte_spinlock_t *tx_lock; /* n_txq of them */

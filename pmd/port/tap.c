@@ -148,6 +148,15 @@ static ssize_t write_packet(int fd, const struct rte_mbuf *packet)
     return writev(fd, parts, n);
 }
 
+/* The kernel tells nobody that an interface went down: the first packet that it does not take does. */
+static void found_down(struct port *port)
+{
+    if (!__atomic_load_n(&port->link_up, __ATOMIC_RELAXED))
+        return;
+    __atomic_store_n(&port->link_up, false, __ATOMIC_RELAXED);
+    port_notify(port);
+}
+
 static uint16_t tap_tx_burst(struct port *port, uint16_t queue, struct rte_mbuf **packets, uint16_t n)
 {
     struct tap *tap = port->priv;
@@ -162,7 +171,9 @@ static uint16_t tap_tx_burst(struct port *port, uint16_t queue, struct rte_mbuf 
         } else if (errno == EINVAL || errno == EMSGSIZE) {
             add(&q->errors, 1); /* this packet's fault */
         } else {
-            break; /* EAGAIN: full; EIO: down */
+            if (errno == EIO)
+                found_down(port);
+            break; /* EAGAIN: full */
         }
     }
     if (sent) {

@@ -1,6 +1,7 @@
 #include <inttypes.h>
 
 #include "src/control/commands.h"
+#include "src/openflow/connection.h"
 #include "src/openflow/server.h"
 
 static json_t *drops_json(const uint64_t *drops)
@@ -82,10 +83,10 @@ static void show_connection(void *arg, const struct of_connection_info *info)
 {
     struct control_reply *reply = arg;
     control_printf(reply,
-                   "  %s: %s, %s, version 0x%02x, rx %" PRIu64 " tx %" PRIu64 " packet-ins %" PRIu64
-                   " (dropped %" PRIu64 ") errors %" PRIu64 "\n",
-                   info->target, info->state, info->role, info->version, info->rx_messages, info->tx_messages,
-                   info->packet_ins, info->packet_ins_dropped, info->errors_sent);
+                   "  %s: %s, %s, %s, rx %" PRIu64 " tx %" PRIu64 " packet-ins %" PRIu64 " (dropped %" PRIu64
+                   ") errors %" PRIu64 "\n",
+                   info->target, info->state, info->role, of_version_name(info->version), info->rx_messages,
+                   info->tx_messages, info->packet_ins, info->packet_ins_dropped, info->errors_sent);
     json_t *bridge = json_array_get(reply->json, json_array_size(reply->json) - 1);
     json_array_append_new(
         json_object_get(bridge, "connections"),
@@ -105,17 +106,19 @@ static void cmd_bridges(void *arg, int argc, const char *const *argv, struct con
         char dpid[20];
         snprintf(dpid, sizeof dpid, "%016" PRIx64, br->datapath_id);
         const char *mode = br->fail_mode == FAIL_SECURE ? "secure" : "standalone";
+        bool learning = br->of && of_server_is_learning_switch(br->of);
         uint32_t rules = pipeline_n_rules(br->pipeline, TABLE_ALL);
         uint64_t tls_refused = br->of ? of_server_tls_refused(br->of) : 0;
-        control_printf(reply,
-                       "%s: datapath_id %s, fail_mode %s, ports %u, rules %u, MAC addresses %zu, TLS refusals %" PRIu64
-                       "\n",
-                       br->name, dpid, mode, br->n_ports, rules, mac_table_size(br->macs), tls_refused);
+        control_printf(
+            reply,
+            "%s: datapath_id %s, fail_mode %s%s, ports %u, rules %u, MAC addresses %zu, TLS refusals %" PRIu64 "\n",
+            br->name, dpid, mode, learning ? " (acting as a learning switch)" : "", br->n_ports, rules,
+            mac_table_size(br->macs), tls_refused);
         json_array_append_new(reply->json,
-                              json_pack("{s:s,s:s,s:s,s:i,s:I,s:I,s:I,s:[]}", "name", br->name, "datapath_id", dpid,
-                                        "fail_mode", mode, "ports", (int)br->n_ports, "rules", (json_int_t)rules,
-                                        "macs", (json_int_t)mac_table_size(br->macs), "tls_refused",
-                                        (json_int_t)tls_refused, "connections"));
+                              json_pack("{s:s,s:s,s:s,s:b,s:i,s:I,s:I,s:I,s:[]}", "name", br->name, "datapath_id", dpid,
+                                        "fail_mode", mode, "learning_switch", (int)learning, "ports", (int)br->n_ports,
+                                        "rules", (json_int_t)rules, "macs", (json_int_t)mac_table_size(br->macs),
+                                        "tls_refused", (json_int_t)tls_refused, "connections"));
         if (br->of)
             of_server_for_each_connection(br->of, show_connection, reply);
     }

@@ -40,7 +40,6 @@ static void reply_tables(struct of_connection *conn, struct reply *reply)
             .matched = counted.matched,
             .next_table_max = PIPELINE_TABLES - 1,
         };
-        snprintf(stats.name, sizeof stats.name, "table%u", id);
         of_multipart_add_table(&reply->mp, &reply->out, &stats);
     }
 }

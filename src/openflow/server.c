@@ -155,6 +155,11 @@ bool of_server_run(struct of_server *server, uint64_t budget_us)
     return more || waiting;
 }
 
+bool of_server_is_learning_switch(const struct of_server *server)
+{
+    return server->fail_mode.standalone;
+}
+
 uint64_t of_server_tls_refused(const struct of_server *server)
 {
     return server->tls_refused;

@@ -50,6 +50,8 @@ void of_server_packet_in(struct of_server *server, struct packet_in *packet_in);
 void of_server_rule_gone(struct of_server *server, struct rule *rule, enum rule_removed_reason reason);
 void of_server_port_status(struct of_server *server, struct bridge_port *bp, enum of_port_reason reason);
 
+/* No controller is connected and fail_mode is standalone: the bridge has a hidden rule. */
+bool of_server_is_learning_switch(const struct of_server *server);
 /* Connections that came to nothing because of TLS: no certificate of the authority, a plain peer, and the like. */
 uint64_t of_server_tls_refused(const struct of_server *server);
 
@@ -58,7 +60,7 @@ struct of_connection_info {
     const char *target; /* "tcp:127.0.0.1:6653" or the peer's name */
     const char *state;  /* "active", "connecting", "backoff" */
     const char *role;
-    uint8_t version;
+    uint8_t version;    /* of_version_name(); 0: not yet agreed */
     bool is_controller; /* configured or accepted on listen; false: mgmt */
     uint64_t rx_messages, tx_messages, packet_ins, packet_ins_dropped, errors_sent;
 };

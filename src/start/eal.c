@@ -136,6 +136,8 @@ int eal_args_build(const struct config *config, const struct cores *cores, bool 
          add(args, "%u", main_lcore);
     /* A hundred lines for every VM that connects are for those who ask for them. */
     ok = ok && add(args, "--log-level=lib.vhost.config:warning");
+    /* It warns of each start that sockets of its old protocol are not made. */
+    ok = ok && add(args, "--log-level=lib.telemetry:error");
     ok = ok && add_memory(args, config, hugepages, memory_mb);
     if (!given(config, prefix))
         ok = ok && add(args, "--file-prefix=sluice");

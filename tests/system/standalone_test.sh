@@ -6,7 +6,10 @@
 host_make h1 10.0.0.1/24 02:00:00:00:00:01
 host_make h2 10.0.0.2/24 02:00:00:00:00:02
 host_make h3 10.0.0.3/24 02:00:00:00:00:03
-sluice_config '"fail_mode": "standalone"' "$(port_json p1 1 h1)" "$(port_json p2 2 h2)" "$(port_json p3 3 h3)"
+tap=${TEST_ID}t
+sluice_config '"fail_mode": "standalone"' "$(port_json p1 1 h1)" "$(port_json p2 2 h2)" "$(port_json p3 3 h3)" \
+    "{ \"name\": \"$tap\", \"ofport\": 4, \"type\": \"tap\", \"ifname\": \"$tap\" }"
+on_exit link "$tap"
 start_sluice
 
 frame() { echo "Ether(src=\"$1\",dst=\"$2\",type=0x88b5)/Raw(b\"standalone-test-payload\")"; }
@@ -18,6 +21,7 @@ step "hosts ping without any rule"
 ping_ok h1 10.0.0.2
 ping_ok h2 10.0.0.3
 ping_ok h3 10.0.0.1
+is_ovs || assert_contains "$(ctl bridges)" "acting as a learning switch"
 
 step "fdb/show lists them"
 table=$(ctl fdb/show br0)
@@ -43,5 +47,15 @@ assert_matches "$(ctl fdb/show br0)" '^ *1 +5 +02:00:00:00:00:01'
 step "a table that is flushed is learned again"
 ctl fdb/flush br0 >/dev/null
 packets h1 "$(frame 02:00:00:00:00:01 02:00:00:00:00:03)" 2 h2=same h3=same
+
+is_ovs || {
+    step "what a TAP that went down does not take has the right name from the first packet on"
+    packets h1 "$(frame 02:00:00:00:00:01 ff:ff:ff:ff:ff:ff)" 1 h2=same h3=same
+    ip link set "$tap" down
+    packets h1 "$(frame 02:00:00:00:00:01 ff:ff:ff:ff:ff:ff)" 5 h2=same h3=same
+    assert_matches "$(ctl ports "$tap")" 'drop tx_port_down [5-9]'
+    assert_lacks "$(ctl ports "$tap")" tx_queue_full
+    assert_contains "$(ctl ports "$tap")" ' down,'
+}
 
 stop_sluice

@@ -145,7 +145,8 @@ static const int one_core[] = {1, -1};
 static void by_default_nothing_is_left_behind_and_no_device_is_taken(void **state)
 {
     assert_string_equal(args_of(model(one_core, NULL), true),
-                        "--log-level=lib.vhost.config:warning --in-memory --file-prefix=sluice --allow=ffff:ff:1f.7 ");
+                        "--log-level=lib.vhost.config:warning --log-level=lib.telemetry:error --in-memory "
+                        "--file-prefix=sluice --allow=ffff:ff:1f.7 ");
 }
 
 static void what_the_operator_says_is_kept(void **state)
@@ -153,7 +154,8 @@ static void what_the_operator_says_is_kept(void **state)
     const char *const given[] = {"--no-pci", "--huge-dir", "/mnt/h", "--file-prefix=x", "-m", "512", NULL};
 
     assert_string_equal(args_of(model(one_core, given), true),
-                        "--log-level=lib.vhost.config:warning --no-pci --huge-dir /mnt/h --file-prefix=x -m 512 ");
+                        "--log-level=lib.vhost.config:warning --log-level=lib.telemetry:error --no-pci --huge-dir "
+                        "/mnt/h --file-prefix=x -m 512 ");
 }
 
 static void ordinary_pages_leave_out_what_needs_hugepages(void **state)
@@ -164,10 +166,12 @@ static void ordinary_pages_leave_out_what_needs_hugepages(void **state)
     const char *const attached[] = {"--no-pci", "--file-prefix=x", "-m64", NULL};
 
     assert_string_equal(args_of(model(one_core, given), false),
-                        "--log-level=lib.vhost.config:warning --no-huge --no-shconf -m 512 --no-pci --file-prefix x ");
+                        "--log-level=lib.vhost.config:warning --log-level=lib.telemetry:error --no-huge --no-shconf -m "
+                        "512 --no-pci --file-prefix x ");
     /* Never less than what the pools take. */
     assert_string_equal(args_of(model(one_core, attached), false),
-                        "--log-level=lib.vhost.config:warning --no-huge --no-shconf -m 300 --no-pci --file-prefix=x ");
+                        "--log-level=lib.vhost.config:warning --log-level=lib.telemetry:error --no-huge --no-shconf -m "
+                        "300 --no-pci --file-prefix=x ");
 }
 
 static void too_many_arguments_are_refused(void **state)

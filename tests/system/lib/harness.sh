@@ -156,7 +156,7 @@ wait_until() {
 background() {
     local log=$1
     shift
-    setsid "$@" >"$TEST_DIR/$log.log" 2>&1 </dev/null &
+    setsid setpriv --pdeathsig TERM "$@" >"$TEST_DIR/$log.log" 2>&1 </dev/null & # even a test that is killed ends it
     PID=$!
     on_exit pid "$PID"
 }
