@@ -132,6 +132,16 @@ bool datapath_passed(struct datapath *dp, uint64_t token)
     return rcu_passed(&dp->rcu, token);
 }
 
+bool datapath_settled(struct datapath *dp)
+{
+    return rcu_settled(&dp->rcu);
+}
+
+void datapath_touch(struct datapath *dp)
+{
+    rcu_touch(&dp->rcu);
+}
+
 void datapath_synchronize(struct datapath *dp)
 {
     uint64_t token = rcu_token(&dp->rcu);

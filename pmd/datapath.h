@@ -47,6 +47,11 @@ unsigned datapath_n_threads(const struct datapath *dp);
  * returned to it before the token was taken. What a barrier waits for. Never blocks. */
 uint64_t datapath_token(struct datapath *dp);
 bool datapath_passed(struct datapath *dp, uint64_t token);
+/* Whether the threads can hold nothing that was decided by what has changed since, the same as if a token drawn now had
+ * passed: nothing was replaced, removed, returned or injected since one that has. */
+bool datapath_settled(struct datapath *dp);
+/* Something changed that the datapath does not see: the next datapath_settled() wants a token. */
+void datapath_touch(struct datapath *dp);
 /* Waits for it (start, shutdown, tests). */
 void datapath_synchronize(struct datapath *dp);
 /* Calls fn(ptr) from datapath_reclaim() once no poll-mode thread can see `ptr` any more. */

@@ -94,6 +94,7 @@ struct program *datapath_megaflow_set_program(struct datapath *dp, struct megafl
     const struct program *old = mf->program;
 
     __atomic_store_n(&mf->program, program, __ATOMIC_RELEASE);
+    rcu_touch(&dp->rcu);
     return (struct program *)(uintptr_t)old;
 }
 
@@ -104,6 +105,7 @@ struct program *datapath_megaflow_remove(struct datapath *dp, struct megaflow *m
     port_megaflow_set(dp, mf, NULL);
     tss_remove(&dp->tss, mf);
     megaflow_retire(&dp->megaflows, mf);
+    rcu_touch(&dp->rcu);
     tss_tuple_release(&dp->tss, mf->tuple);
     return program;
 }

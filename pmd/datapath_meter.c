@@ -13,6 +13,7 @@ static int publish(struct datapath *dp, uint32_t index, const struct meter_confi
     if (meter == NULL)
         return -ENOMEM;
     __atomic_store_n(&dp->meters[index], meter, __ATOMIC_RELEASE);
+    rcu_touch(&dp->rcu);
     if (old != NULL)
         datapath_defer(dp, free, old);
     return 0;

@@ -26,6 +26,7 @@ unsigned datapath_miss_dequeue(struct datapath *dp, struct rte_mbuf **packets, u
  * by its thread when it is stale. */
 static void send_down(struct datapath *dp, unsigned index, struct rte_mbuf *packet)
 {
+    rcu_touch(&dp->rcu);
     if (index < dp->n_threads && rte_ring_sp_enqueue(dp->threads[index]->down, packet) == 0)
         return;
     datapath_count_drop(dp, DROP_CONTROL_BACKLOG, 1);

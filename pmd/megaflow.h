@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "pmd/hugemem.h"
 #include "pmd/key.h"
@@ -112,6 +113,23 @@ void megaflow_masked_key(const struct megaflow *mf, struct flow_key *key);
 static inline bool megaflow_alive(const struct megaflow *mf)
 {
     return __atomic_load_n(&mf->alive, __ATOMIC_ACQUIRE);
+}
+
+/* Word `word` of the masked key (struct flow_key as words of 64 bits). */
+static inline uint64_t megaflow_key_word(const struct megaflow *mf, uint32_t word)
+{
+    uint64_t half = 0;
+
+    if (word >= LINE_WORDS)
+        return word / LINE_WORDS < mf->mask_lines ? mf->more[word - LINE_WORDS] : 0;
+    if (word > MEGAFLOW_HEAD / 8)
+        return mf->tail[word - MEGAFLOW_HEAD / 8];
+    if (word < MEGAFLOW_HEAD / 8) {
+        memcpy(&half, mf->head + 8 * word, 8);
+        return half;
+    }
+    memcpy(&half, mf->head + 8 * word, MEGAFLOW_HEAD % 8);
+    return half | mf->tail[0];
 }
 
 #endif

@@ -33,7 +33,13 @@ void rcu_fini(struct rcu *rcu)
 uint64_t rcu_token(struct rcu *rcu)
 {
     /* Sequentially consistent: what the caller unpublished before is visible to whoever comes online unseen. */
-    return __atomic_add_fetch(&rcu->token, 1, __ATOMIC_SEQ_CST);
+    uint64_t token = __atomic_add_fetch(&rcu->token, 1, __ATOMIC_SEQ_CST);
+
+    if (rcu->touched) {
+        rcu->touched = false;
+        rcu->settle_token = token;
+    }
+    return token;
 }
 
 bool rcu_passed(const struct rcu *rcu, uint64_t token)
@@ -53,6 +59,11 @@ bool rcu_passed(const struct rcu *rcu, uint64_t token)
     return true;
 }
 
+bool rcu_settled(const struct rcu *rcu)
+{
+    return !rcu->touched && rcu_passed(rcu, rcu->settle_token);
+}
+
 void rcu_defer(struct rcu *rcu, void (*fn)(void *), void *ptr)
 {
     struct rcu_batch *batch = &rcu->fresh;
@@ -67,6 +78,7 @@ void rcu_defer(struct rcu *rcu, void (*fn)(void *), void *ptr)
         batch->room = room;
     }
     batch->items[batch->n++] = (struct rcu_deferred){fn, ptr};
+    rcu_touch(rcu);
 }
 
 void rcu_reclaim(struct rcu *rcu)

@@ -41,6 +41,11 @@ struct rcu {
     /* Control thread: what was deferred since the last token, and what waits for `waiting_token`. */
     struct rcu_batch fresh, waiting;
     uint64_t waiting_token;
+
+    /* Control thread: something was replaced or handed over since the last token; else: the token that covers all that
+     * was. */
+    bool touched;
+    uint64_t settle_token;
 };
 
 void rcu_init(struct rcu *rcu, unsigned n_readers);
@@ -51,6 +56,14 @@ void rcu_fini(struct rcu *rcu);
 uint64_t rcu_token(struct rcu *rcu);
 bool rcu_passed(const struct rcu *rcu, uint64_t token);
 void rcu_defer(struct rcu *rcu, void (*fn)(void *), void *ptr);
+/* Something that readers decide by was replaced or taken away, or a packet that was decided on was handed over. What is
+ * deferred counts by itself. */
+static inline void rcu_touch(struct rcu *rcu)
+{
+    rcu->touched = true;
+}
+/* A token drawn now would tell nothing new: one that covers everything touched has passed. */
+bool rcu_settled(const struct rcu *rcu);
 void rcu_reclaim(struct rcu *rcu);
 
 /* --- readers -------------------------------------------------------------------------------------------------------*/

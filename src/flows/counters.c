@@ -125,6 +125,7 @@ static void age_macs(struct flows *flows, uint64_t now)
             mac_table_expire(fb->bridge->macs, now, mac_gone, fb);
     }
     flows->macs_due_ms = now + MACS_INTERVAL_MS;
+    rule_index_age(flows, now);
 }
 
 static void expire_rules(struct flows *flows, uint64_t now)

@@ -98,6 +98,7 @@ struct path *path_get(struct flows *flows, struct bridge *bridge, const struct x
     path = path_create(bridge, deps, hash);
     path->hash_next = *bucket;
     *bucket = path;
+    rule_index_path(flows, path, false);
     return path;
 }
 
@@ -208,6 +209,7 @@ void path_release(struct flows *flows, struct path *path)
     while (*p != path)
         p = &(*p)->hash_next;
     *p = path->hash_next;
+    rule_index_path(flows, path, true);
     for (uint32_t i = 0; i < path->n_rules + path->n_clauses; i++)
         unlink_rule(flows, &path->rules[i]);
     for (uint32_t i = 0; i < path->n_groups; i++) {

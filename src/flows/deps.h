@@ -53,6 +53,7 @@ struct path {
     /* Counted and not yet given to the rules. */
     uint64_t packets, bytes, used_ms;
     TAILQ_ENTRY(path) credit_node;
+    LIST_ENTRY(path) rewriting_node;
     bool credit_queued;
     /* What the sweep `batch_serial` found. */
     uint64_t batch_serial;

@@ -23,6 +23,7 @@ struct flows *flows_create(const struct flows_params *params)
     if (flows->params.idle_ms == 0)
         flows->params.idle_ms = IDLE_MS_DEFAULT;
     LIST_INIT(&flows->bridges);
+    LIST_INIT(&flows->rule_indexes.rewriting);
     TAILQ_INIT(&flows->dying);
     TAILQ_INIT(&flows->credits);
     TAILQ_INIT(&flows->todo);
@@ -98,6 +99,7 @@ void flows_destroy(struct flows *flows)
     if (flows->masks.entries)
         mask_pool_fini(&flows->masks);
     mac_index_fini(&flows->macs);
+    rule_indexes_fini(flows);
     /* Programs that were given back are freed by then. */
     datapath_reclaim(flows->dp);
     if (flows->programs)
@@ -194,6 +196,8 @@ void flows_get_stats(const struct flows *flows, struct flows_stats *stats)
     *stats = flows->stats;
     stats->n_megaflows = flows->n_live;
     stats->n_masks = flows->masks.n;
+    stats->n_rule_indexes = flows->rule_indexes.n;
+    stats->rule_index_bytes = rule_index_memory(flows);
     stats->pending_changes = (flows->pending ? flows->pending->n_rules + flows->pending->n_bridges : 0) +
                              (flows->active ? flows->active->n_rules + flows->active->n_bridges : 0);
 }

@@ -101,7 +101,8 @@ struct flows_stats {
     uint64_t misses, installed, duplicates, punts, packet_ins, packet_outs;
     uint64_t revalidated, changed, deleted_changed, deleted_idle, evicted, refused_limit, masks_merged;
     uint64_t translations, translate_cycles;
-    uint32_t n_megaflows, n_masks, pending_changes;
+    uint32_t n_megaflows, n_masks, pending_changes, n_rule_indexes;
+    uint64_t rules_indexed, rule_index_bytes;
 };
 void flows_get_stats(const struct flows *flows, struct flows_stats *stats);
 

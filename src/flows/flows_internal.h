@@ -9,6 +9,7 @@
 #include "src/flows/flows.h"
 #include "src/flows/mac_index.h"
 #include "src/flows/mask_pool.h"
+#include "src/flows/rule_index.h"
 
 /* The control side of one installed megaflow. */
 struct mf_record {
@@ -77,6 +78,7 @@ struct flows {
     struct path **paths;
     uint32_t n_path_buckets; /* power of two */
     TAILQ_HEAD(, path) credits;
+    struct rule_indexes rule_indexes;
 
     /* Changes. */
     TAILQ_HEAD(, path) todo;

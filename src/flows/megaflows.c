@@ -104,6 +104,7 @@ struct mf_record *megaflow_add(struct flows *flows, struct bridge *bridge, struc
     flows->stats.installed++;
     flows->stats.masks_merged += merged;
     path_attach(path_get(flows, bridge, &flows->out.deps), record);
+    rule_index_insert(flows, record);
     if (flows->out.deps.used_mac_table)
         mac_index_update(&flows->macs, record, bridge, &flows->out.deps);
     return record;
@@ -115,6 +116,7 @@ void megaflow_remove(struct flows *flows, struct mf_record *record)
         if (flows->recent[i].record == record)
             flows->recent[i].record = NULL;
     }
+    rule_index_remove(flows, record);
     program_put(flows, datapath_megaflow_remove(flows->dp, record->mf));
     mac_index_remove(&flows->macs, record);
     mask_pool_put(&flows->masks, record->mask);

@@ -11,10 +11,16 @@
 #define SWEEP_INTERVAL_MS 2
 #define SWEEP_SHARE 4
 
+/* Of the batch that gathers changes. */
+static uint64_t next_serial(const struct flows *flows)
+{
+    return (flows->active ? flows->active->serial : flows->sweeps_done) + 1;
+}
+
 struct change_batch *changes_pending(struct flows *flows)
 {
     if (!flows->pending)
-        flows->pending = change_batch_create((flows->active ? flows->active->serial : flows->sweeps_done) + 1);
+        flows->pending = change_batch_create(next_serial(flows));
     return flows->pending;
 }
 
@@ -35,7 +41,7 @@ static void rule_added(void *arg, struct rule *rule, struct rule *replaced)
     if (replaced) {
         rule_mark_dependents(fb->flows, replaced);
         rule_watch_replaced(fb->flows, replaced, rule);
-    } else {
+    } else if (!rule_index_mark(fb->flows, fb->bridge, rule, next_serial(fb->flows))) {
         change_batch_add_rule(changes_pending(fb->flows), fb->bridge, rule);
     }
 }
@@ -96,6 +102,7 @@ void flows_note_mac(struct flows *flows, struct bridge *bridge, const struct rte
 void flows_note_bridge(struct flows *flows, struct bridge *bridge)
 {
     tickets_note_change(flows);
+    datapath_touch(flows->dp);
     change_batch_add_bridge(changes_pending(flows), bridge);
 }
 
@@ -209,8 +216,10 @@ static void sweep_step(struct flows *flows)
         if (record && affected(flows, record))
             record_mark(flows, record);
     }
+    rule_index_sweep_to(flows, end);
     flows->sweep_cycles += rte_rdtsc() - start;
     if (flows->sweep_id >= flows->id_end) {
+        rule_index_sweep_end(flows);
         flows->sweeps_done = flows->active->serial;
         change_batch_destroy(flows->active);
         flows->active = NULL;
@@ -232,6 +241,7 @@ static void sweep_start(struct flows *flows)
     flows->active = flows->pending;
     flows->pending = NULL;
     flows->changes_at_sweep = flows->changes;
+    rule_index_sweep_begin(flows);
     flows->sweep_id = 0;
     flows->sweep_cycles = 0;
     flows->sweep_started_ms = datapath_now_ms();

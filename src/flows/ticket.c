@@ -14,6 +14,11 @@ uint64_t flows_ticket(struct flows *flows)
 
     if (flows->changes == flows->changes_at_ticket)
         return flows->ticket_last;
+    /* The changes met no megaflow, and nothing else that was decided before them is under way. */
+    if (STAILQ_EMPTY(&flows->tickets) && !changes_waiting(flows) && datapath_settled(flows->dp)) {
+        flows->changes_at_ticket = flows->changes;
+        return flows->ticket_last;
+    }
     ticket = calloc(1, sizeof *ticket);
     if (!ticket)
         abort();

@@ -362,6 +362,99 @@ static void many_adds_are_one_sweep(void **state)
     expect_out(3);
 }
 
+/* 500 megaflows, and rules of one mask so often that there is an index for it. */
+static void make_index(void)
+{
+    bed_add(&bed, "table=0,priority=1,udp,actions=move:NXM_OF_UDP_DST[]->NXM_NX_REG0[0..15],output:2");
+    for (uint16_t i = 0; i < 500; i++) {
+        send_to(1, udp(1, 2, 0x0a000002, i));
+        expect_out(2);
+    }
+    for (int i = 0; i < 3; i++) {
+        char text[96];
+
+        snprintf(text, sizeof text, "table=0,priority=2,in_port=1,udp,tp_dst=%d,actions=output:3", 2000 + i);
+        bed_add(&bed, text);
+        bed_settle(&bed);
+    }
+    assert_int_equal(stats().n_rule_indexes, 1);
+}
+
+static void an_index_tells_what_a_rule_meets(void **state)
+{
+    make_index();
+    uint64_t revalidated = stats().revalidated, indexed = stats().rules_indexed;
+    for (int i = 0; i < 100; i++) {
+        char text[96];
+
+        snprintf(text, sizeof text, "table=0,priority=2,in_port=1,udp,tp_dst=%d,actions=output:3", 490 + i);
+        bed_add(&bed, text);
+        bed_settle(&bed);
+    }
+    assert_int_equal(stats().rules_indexed - indexed, 100);
+    assert_int_equal(stats().revalidated - revalidated, 10);
+    send_to(1, udp(1, 2, 0x0a000002, 489));
+    expect_out(2);
+    send_to(1, udp(1, 2, 0x0a000002, 491));
+    expect_out(3);
+    /* Megaflows that came and went since: port 491's is gone, 700's is new. */
+    send_to(1, udp(1, 2, 0x0a000002, 700));
+    expect_out(2);
+    bed_add(&bed, "table=0,priority=3,in_port=1,udp,tp_dst=700,actions=output:4");
+    bed_add(&bed, "table=0,priority=3,in_port=1,udp,tp_dst=491,actions=output:4");
+    /* Of lower priority than what was hit, on another port, in another table: met, and still not affected. */
+    revalidated = stats().revalidated;
+    bed_settle(&bed);
+    assert_int_equal(stats().revalidated - revalidated, 2);
+    bed_add(&bed, "table=0,priority=0,in_port=1,udp,tp_dst=5,actions=output:5");
+    bed_add(&bed, "table=0,priority=3,in_port=2,udp,tp_dst=5,actions=output:5");
+    bed_add(&bed, "table=1,priority=3,in_port=1,udp,tp_dst=5,actions=output:5");
+    bed_settle(&bed);
+    assert_int_equal(stats().revalidated - revalidated, 2);
+    send_to(1, udp(1, 2, 0x0a000002, 700));
+    expect_out(4);
+    send_to(1, udp(1, 2, 0x0a000002, 491));
+    expect_out(4);
+    send_to(1, udp(1, 2, 0x0a000002, 5));
+    expect_out(2);
+}
+
+static void an_index_knows_what_it_cannot_tell(void **state)
+{
+    make_index();
+    /* The key of this megaflow says port 9; table 1 sees port 600. */
+    bed_add(&bed, "table=0,priority=9,in_port=1,udp,tp_dst=9,actions=set_field:600->udp_dst,resubmit(,1)");
+    bed_add(&bed, "table=1,priority=1,actions=output:4");
+    bed_settle(&bed);
+    send_to(1, udp(1, 2, 0x0a000002, 9));
+    expect_out(4);
+    bed_add(&bed, "table=1,priority=2,in_port=1,udp,tp_dst=600,actions=output:5");
+    bed_settle(&bed);
+    send_to(1, udp(1, 2, 0x0a000002, 9));
+    expect_out(5);
+}
+
+static void a_barrier_waits_for_what_changed_only(void **state)
+{
+    make_index();
+    /* What misses left under way. */
+    datapath_synchronize(bed.dp);
+    datapath_token(bed.dp);
+    datapath_synchronize(bed.dp);
+    bed_add(&bed, "table=0,priority=2,in_port=1,udp,tp_dst=3000,actions=output:3");
+    assert_true(flows_settled(bed.flows, flows_ticket(bed.flows)));
+    bed_add(&bed, "table=0,priority=2,in_port=1,udp,tp_dst=7,actions=output:3");
+    uint64_t ticket = flows_ticket(bed.flows);
+    assert_false(flows_settled(bed.flows, ticket));
+    /* A barrier behind it waits for it, though it has no change of its own. */
+    bed_add(&bed, "table=0,priority=2,in_port=1,udp,tp_dst=3001,actions=output:3");
+    assert_true(flows_ticket(bed.flows) > ticket);
+    assert_false(flows_settled(bed.flows, flows_ticket(bed.flows)));
+    bed_settle(&bed);
+    send_to(1, udp(1, 2, 0x0a000002, 7));
+    expect_out(3);
+}
+
 static struct rte_mbuf *mpls_udp(void)
 {
     struct rte_mbuf *m = udp(1, 2, 0x0a000002, 80);
@@ -418,6 +511,9 @@ int main(void)
         TEST(controllers_get_packets),
         TEST(packets_from_controllers_go_out),
         TEST(many_adds_are_one_sweep),
+        TEST(an_index_tells_what_a_rule_meets),
+        TEST(an_index_knows_what_it_cannot_tell),
+        TEST(a_barrier_waits_for_what_changed_only),
         TEST(recirculated_packets_go_on),
     };
 

@@ -54,6 +54,24 @@ static void a_sleeper_with_packets_in_its_inbox_holds_up_tokens(void **state)
     rte_ring_free(inbox);
 }
 
+static void what_was_touched_is_settled_by_a_token(void **state)
+{
+    rcu_init(&rcu, 1);
+    rcu_online(&rcu, 0, rcu_observe(&rcu));
+    assert_true(rcu_settled(&rcu));
+    rcu_touch(&rcu);
+    assert_false(rcu_settled(&rcu));
+    rcu_publish(&rcu, 0, rcu_observe(&rcu));
+    assert_false(rcu_settled(&rcu));
+    rcu_token(&rcu);
+    assert_false(rcu_settled(&rcu));
+    /* Later tokens, which nothing was touched before, do not hold it up. */
+    uint64_t observed = rcu_observe(&rcu);
+    rcu_token(&rcu);
+    rcu_publish(&rcu, 0, observed);
+    assert_true(rcu_settled(&rcu));
+}
+
 static unsigned freed;
 
 static void count_freed(void *ptr)
@@ -151,6 +169,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_token_waits_for_readers_that_are_online),
         cmocka_unit_test(a_sleeper_with_packets_in_its_inbox_holds_up_tokens),
+        cmocka_unit_test(what_was_touched_is_settled_by_a_token),
         cmocka_unit_test(deferred_calls_wait_for_a_grace_period),
         cmocka_unit_test(a_reader_never_sees_what_was_freed),
     };
