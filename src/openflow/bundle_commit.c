@@ -49,13 +49,18 @@ static int decode_next(struct commit *commit, struct of_msg *msg, const uint8_t 
     return *data ? of_msg_decode(*data, *len, &commit->decode, msg) : 0;
 }
 
-/* Of all messages but flow_mods only whether they are still possible: they have no next version to work on. */
+/* Of messages other than flow_mods and group_mods only whether they are still possible: they have no next version to
+ * work on. */
 static int prepare(struct of_connection *conn, const struct of_msg *msg)
 {
     if (msg->type == OF_FLOW_MOD)
         return pipeline_bundle_mod(conn->server->bridge->pipeline, &msg->flow_mod);
+    if (msg->type == OF_GROUP_MOD)
+        return group_table_mod(pipeline_groups(conn->server->bridge->pipeline), &msg->group_mod);
     if (msg->type == OF_PORT_MOD)
         return of_check_port_mod(conn, &msg->port_mod);
+    if (msg->type == OF_PACKET_OUT) /* of groups that the bundle makes, for example */
+        return of_check_packet_out(conn, &msg->packet_out);
     return 0;
 }
 

@@ -22,7 +22,7 @@ void of_reply_groups(struct of_connection *conn, const struct of_multipart_reque
     }
     if (request->type == OF_MP_GROUP)
         flows_refresh_stats(bridge->flows, STATS_MAX_AGE_MS);
-    for (const struct group *group = group_table_first(table); group; group = group_table_next(group)) {
+    for (const struct group *group = group_table_first(table); group; group = group_table_next(table, group)) {
         if (request->group_id != OFGROUP_ALL && request->group_id != group->id)
             continue;
         if (request->type == OF_MP_GROUP)

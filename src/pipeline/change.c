@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "pmd/datapath.h"
+#include "src/pipeline/group.h"
 #include "src/pipeline/rule.h"
 #include "src/pipeline/rule_use.h"
 
@@ -98,6 +99,14 @@ void change_add(struct pipeline *pipeline, struct rule *rule, struct rule *repla
 
 void change_remove(struct pipeline *pipeline, struct rule *rule)
 {
+    change_remove_for(pipeline, rule, RULE_DELETED);
+}
+
+void change_remove_for(struct pipeline *pipeline, struct rule *rule, enum rule_removed_reason reason)
+{
+    rule->removed_for = (uint8_t)reason;
+    if (rule->origin != NULL) /* that is what goes when the rule of the change does */
+        rule->origin->removed_for = (uint8_t)reason;
     count_next(pipeline, rule, -1);
     if (is_pending(pipeline, rule)) {
         drop_pending(pipeline, rule);
@@ -166,6 +175,7 @@ void change_abort(struct pipeline *pipeline)
         pipeline->removed.rules[i]->remove_version = RULE_NEVER;
     for (unsigned i = 0; i < PIPELINE_TABLES; i++)
         pipeline->info[i].n_next = pipeline->info[i].n_rules;
+    group_table_abort(pipeline->groups);
     change_end(pipeline);
 }
 
@@ -221,7 +231,7 @@ static void tell_removed(struct pipeline *pipeline, struct rule *rule)
         return;
     drop(pipeline, rule);
     if (pipeline->observer.rule_removed != NULL)
-        pipeline->observer.rule_removed(pipeline->observer.arg, rule, RULE_DELETED);
+        pipeline->observer.rule_removed(pipeline->observer.arg, rule, rule->removed_for);
 }
 
 static void tell_modified(struct pipeline *pipeline, struct rule *rule)
@@ -255,6 +265,7 @@ bool change_commit_step(struct pipeline *pipeline, size_t budget)
         pipeline->version++;
         for (unsigned i = 0; i < PIPELINE_TABLES; i++)
             pipeline->info[i].n_rules = pipeline->info[i].n_next;
+        group_table_commit(pipeline->groups);
     }
     if (!tell_slice(pipeline, &pipeline->added, &pipeline->n_told_added, &budget, tell_added) ||
         !tell_slice(pipeline, &pipeline->removed, &pipeline->n_told_removed, &budget, tell_removed) ||

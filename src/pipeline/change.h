@@ -23,6 +23,8 @@ void change_begin(struct pipeline *pipeline, bool in_bundle);
 /* Takes over the reference to `rule`; `replaced`, visible to the change, or NULL, goes. */
 void change_add(struct pipeline *pipeline, struct rule *rule, struct rule *replaced);
 void change_remove(struct pipeline *pipeline, struct rule *rule);
+/* For another reason than RULE_DELETED, which observers are told. */
+void change_remove_for(struct pipeline *pipeline, struct rule *rule, enum rule_removed_reason reason);
 /* Outside of a bundle this is done at once: it must not be followed by an abort. */
 void change_modify(struct pipeline *pipeline, struct rule *rule, const struct act_list *acts, uint64_t cookie,
                    bool reset_counts);

@@ -5,8 +5,8 @@
 
 #include "pmd/datapath.h"
 #include "src/openflow/error.h"
+#include "src/pipeline/change.h"
 #include "src/pipeline/group_impl.h"
-#include "src/pipeline/table.h"
 
 #define HASH_MIN 64
 
@@ -14,7 +14,7 @@
  */
 
 /* The group, its buckets and their actions are one block of memory. */
-static struct group *group_create(const struct group_mod *mod)
+struct group *group_create(const struct group_mod *mod)
 {
     size_t acts = 0;
     struct group *group;
@@ -104,30 +104,48 @@ struct group_table *group_table_create(struct pipeline *pipeline)
         abort();
     table->pipeline = pipeline;
     TAILQ_INIT(&table->groups);
+    LIST_INIT(&table->orphans.list);
     hash_grow(table);
     return table;
 }
 
+static struct group *find(const struct group_table *table, uint32_t group_id, uint64_t version)
+{
+    struct group *group = *hash_bucket(table, group_id);
+
+    while (group != NULL && !(group->id == group_id && group_visible(group, version)))
+        group = group->hash_next;
+    return group;
+}
+
 struct group *group_table_find(const struct group_table *table, uint32_t group_id)
 {
-    struct group *group;
+    return find(table, group_id, table->pipeline->version);
+}
 
-    for (group = *hash_bucket(table, group_id); group != NULL && group->id != group_id; group = group->hash_next)
-        ;
+struct group *group_table_find_next(const struct group_table *table, uint32_t group_id)
+{
+    return find(table, group_id, table->pipeline->version + (table->pipeline->phase == CHANGE_OPEN));
+}
+
+static struct group *first_visible(const struct group_table *table, struct group *group)
+{
+    while (group != NULL && !group_visible(group, table->pipeline->version))
+        group = TAILQ_NEXT(group, node);
     return group;
 }
 
 struct group *group_table_first(const struct group_table *table)
 {
-    return TAILQ_FIRST(&table->groups);
+    return first_visible(table, TAILQ_FIRST(&table->groups));
 }
 
-struct group *group_table_next(const struct group *group)
+struct group *group_table_next(const struct group_table *table, const struct group *group)
 {
-    return TAILQ_NEXT(group, node);
+    return first_visible(table, TAILQ_NEXT(group, node));
 }
 
-/* Counts the buckets that send to other groups, at those. */
+/* Counts the buckets that send to other groups, at those, as the change has it. */
 static void count_forwards(struct group_table *table, const struct group *group, int delta)
 {
     for (uint32_t i = 0; i < group->n_buckets; i++) {
@@ -136,14 +154,14 @@ static void count_forwards(struct group_table *table, const struct group *group,
 
             if (act->type != ACT_GROUP)
                 continue;
-            to = group_table_find(table, ((const struct act_u32 *)act)->value);
+            to = group_table_find_next(table, act_u32_of(act));
             if (to != NULL)
                 to->n_forwarders += (uint32_t)delta;
         }
     }
 }
 
-static void insert(struct group_table *table, struct group *group)
+static void link_group(struct group_table *table, struct group *group)
 {
     struct group **bucket;
 
@@ -154,11 +172,10 @@ static void insert(struct group_table *table, struct group *group)
     *bucket = group;
     TAILQ_INSERT_TAIL(&table->groups, group, node);
     table->n_watching += group->watches;
-    count_forwards(table, group, 1);
 }
 
 /* The reference goes to the caller. */
-static void take_out(struct group_table *table, struct group *group)
+static void unlink_group(struct group_table *table, struct group *group)
 {
     struct group **p = hash_bucket(table, group->id);
 
@@ -168,7 +185,6 @@ static void take_out(struct group_table *table, struct group *group)
     TAILQ_REMOVE(&table->groups, group, node);
     table->n--;
     table->n_watching -= group->watches;
-    count_forwards(table, group, -1);
     group->removed = true;
 }
 
@@ -177,14 +193,15 @@ void group_table_destroy(struct group_table *table)
     struct group *group;
 
     while ((group = TAILQ_FIRST(&table->groups)) != NULL) {
-        take_out(table, group);
+        unlink_group(table, group);
         group_unref(group);
     }
     free(table->hash);
+    free(table->staged);
     free(table);
 }
 
-/* --- changes --------------------------------------------------------------------------------------------------------
+/* --- what a change does to the table --------------------------------------------------------------------------------
  */
 
 static void tell(struct group_table *table, struct group *group)
@@ -202,7 +219,7 @@ static void tell_watchers(struct group_table *table, uint32_t ofport)
 
     if (table->n_watching == 0)
         return;
-    TAILQ_FOREACH (group, &table->groups, node) {
+    for (group = group_table_first(table); group != NULL; group = group_table_next(table, group)) {
         for (uint32_t i = 0; group->watches && i < group->n_buckets; i++) {
             if (group->buckets[i].watch_group != OFGROUP_ANY ||
                 (ofport != OFPORT_ANY && group->buckets[i].watch_port == ofport)) {
@@ -218,200 +235,99 @@ void group_table_port_changed(struct group_table *table, uint32_t ofport)
     tell_watchers(table, ofport);
 }
 
-static int add(struct group_table *table, const struct group_mod *mod)
+static bool is_pending(const struct group_table *table, const struct group *group)
 {
-    int error;
-
-    if (group_table_find(table, mod->group_id) != NULL)
-        return OFPERR_GMFC_GROUP_EXISTS;
-    error = group_check(table, mod);
-    if (error != 0)
-        return error;
-    insert(table, group_create(mod));
-    return 0;
+    return group->add_version > table->pipeline->version;
 }
 
-/* Puts a group as `mod` has it in the place of `old`. */
-static struct group *replace(struct group_table *table, struct group *old, const struct group_mod *mod)
+static void stage(struct group_table *table, struct group *group)
 {
-    struct group *group = group_create(mod);
+    if (table->n_staged == table->staged_size) {
+        table->staged_size = table->staged_size == 0 ? 16 : table->staged_size * 2;
+        table->staged = realloc(table->staged, table->staged_size * sizeof *table->staged);
+        if (table->staged == NULL)
+            abort();
+    }
+    table->staged[table->n_staged++] = group_ref(group);
+}
 
-    group->created_ms = old->created_ms;
-    group->n_forwarders = old->n_forwarders;
-    rule_uses_move(&old->users, &group->users);
-    take_out(table, old);
-    insert(table, group);
-    tell(table, old);
+void group_stage_add(struct group_table *table, struct group *group, struct group *replaced)
+{
+    group->add_version = change_version(table->pipeline);
+    group->remove_version = RULE_NEVER;
+    if (replaced != NULL) {
+        group->n_forwarders = replaced->n_forwarders;
+        group->created_ms = replaced->created_ms;
+        group_stage_remove(table, replaced);
+        if (is_pending(table, replaced)) {
+            group->keeps_counts &= replaced->keeps_counts;
+            rule_uses_move(&replaced->users, &group->users);
+        }
+    }
+    link_group(table, group);
+    count_forwards(table, group, 1);
+    stage(table, group);
+}
+
+void group_stage_remove(struct group_table *table, struct group *group)
+{
+    count_forwards(table, group, -1);
+    group->remove_version = change_version(table->pipeline);
+    if (is_pending(table, group)) /* staged already; nobody but the change has seen it */
+        group->remove_version = group->add_version;
+    else
+        stage(table, group);
+}
+
+static void unstage_all(struct group_table *table)
+{
+    for (size_t i = 0; i < table->n_staged; i++)
+        group_unref(table->staged[i]);
+    table->n_staged = 0;
+}
+
+void group_table_commit(struct group_table *table)
+{
+    if (table->n_staged == 0)
+        return;
+    for (size_t i = 0; i < table->n_staged; i++) {
+        struct group *group = table->staged[i], *successor;
+
+        if (group_visible(group, table->pipeline->version))
+            continue;
+        /* The rules of one that is deleted go with this change, too. */
+        successor = group_table_find(table, group->id);
+        rule_uses_move(&group->users, successor != NULL ? &successor->users : &table->orphans);
+        if (successor != NULL && successor->keeps_counts) {
+            successor->packets += group->packets;
+            successor->bytes += group->bytes;
+        }
+        unlink_group(table, group);
+        tell(table, group);
+        group_unref(group);
+    }
+    unstage_all(table);
     tell_watchers(table, OFPORT_ANY);
-    group_unref(old);
-    return group;
 }
 
-/* OpenFlow 1.3.5, 6.7: type and buckets are replaced, counters start anew. */
-static int modify(struct group_table *table, const struct group_mod *mod)
-{
-    struct group *old = group_table_find(table, mod->group_id);
-    int error;
-
-    if (old == NULL)
-        return mod->group_id > OFGROUP_MAX ? OFPERR_GMFC_INVALID_GROUP : OFPERR_GMFC_UNKNOWN_GROUP;
-    error = group_check(table, mod);
-    if (error == 0)
-        replace(table, old, mod);
-    return error;
-}
-
-/* Takes the rules that use it along (OpenFlow 1.3.5, 6.7). */
-static void remove_group(struct group_table *table, struct group *group)
-{
-    struct rule_use *use;
-
-    while ((use = LIST_FIRST(&group->users.list)) != NULL)
-        pipeline_remove_rule(table->pipeline, use->rule, RULE_GROUP_DELETED);
-    take_out(table, group);
-    tell(table, group);
-    tell_watchers(table, OFPORT_ANY);
-    group_unref(group);
-}
-
-/* OpenFlow 1.3.5, 6.7: of a group that is not there a delete is no error. */
-static int delete (struct group_table *table, const struct group_mod *mod)
+void group_table_abort(struct group_table *table)
 {
     struct group *group;
 
-    if (mod->group_id == OFGROUP_ALL) {
-        while ((group = TAILQ_FIRST(&table->groups)) != NULL)
-            remove_group(table, group);
-        return 0;
+    if (table->n_staged == 0)
+        return;
+    for (size_t i = 0; i < table->n_staged; i++) {
+        group = table->staged[i];
+        if (is_pending(table, group)) {
+            unlink_group(table, group);
+            group_unref(group);
+        } else {
+            group->remove_version = RULE_NEVER;
+        }
     }
-    if (mod->group_id > OFGROUP_MAX)
-        return OFPERR_GMFC_INVALID_GROUP;
-    group = group_table_find(table, mod->group_id);
-    if (group == NULL)
-        return 0;
-    if (group->n_forwarders > 0)
-        return OFPERR_GMFC_CHAINED_GROUP;
-    remove_group(table, group);
-    return 0;
-}
-
-/* --- commands on buckets (OpenFlow 1.5.1, 7.3.4.3) ------------------------------------------------------------------
- */
-
-static int bucket_index(const struct group *group, uint32_t id)
-{
-    for (uint32_t i = 0; i < group->n_buckets; i++) {
-        if (group->buckets[i].id == id)
-            return (int)i;
-    }
-    return -1;
-}
-
-/* What stays keeps its counters. */
-static int change_buckets(struct group_table *table, struct group *old, struct group_mod *changed)
-{
-    uint64_t packets = old->packets, bytes = old->bytes;
-    struct group *group;
-    int error;
-
-    changed->type = old->type;
-    if (changed->selection.method[0] == '\0')
-        changed->selection = old->selection;
-    error = group_check(table, changed);
-    if (error != 0)
-        return error;
-    group = replace(table, old, changed);
-    group->packets = packets;
-    group->bytes = bytes;
-    return 0;
-}
-
-static int insert_buckets(struct group_table *table, struct group *old, const struct group_mod *mod)
-{
-    struct group_mod changed = *mod;
-    unsigned at;
-    int error, i;
-
-    if (mod->command_bucket_id == BUCKET_ID_FIRST) {
-        at = 0;
-    } else if (mod->command_bucket_id == BUCKET_ID_LAST) {
-        at = old->n_buckets;
-    } else if (mod->command_bucket_id <= BUCKET_ID_MAX) {
-        i = bucket_index(old, mod->command_bucket_id);
-        if (i < 0)
-            return OFPERR_GMFC_UNKNOWN_BUCKET;
-        at = (unsigned)i + 1;
-    } else {
-        return OFPERR_GMFC_BAD_BUCKET;
-    }
-    changed.n_buckets = old->n_buckets + mod->n_buckets;
-    changed.buckets = calloc(changed.n_buckets + 1, sizeof *changed.buckets);
-    if (changed.buckets == NULL)
-        abort();
-    memcpy(changed.buckets, old->buckets, at * sizeof *changed.buckets);
-    if (mod->n_buckets > 0)
-        memcpy(changed.buckets + at, mod->buckets, mod->n_buckets * sizeof *changed.buckets);
-    memcpy(changed.buckets + at + mod->n_buckets, old->buckets + at, (old->n_buckets - at) * sizeof *changed.buckets);
-    error = change_buckets(table, old, &changed);
-    free(changed.buckets);
-    return error;
-}
-
-static int remove_buckets(struct group_table *table, struct group *old, const struct group_mod *mod)
-{
-    struct group_mod changed = *mod;
-    unsigned at = 0;
-    int error, i;
-
-    if (mod->n_buckets > 0)
-        return OFPERR_GMFC_BAD_BUCKET;
-    changed.n_buckets = old->n_buckets > 0 ? old->n_buckets - 1 : 0;
-    if (mod->command_bucket_id == BUCKET_ID_ALL) {
-        changed.n_buckets = 0;
-    } else if (mod->command_bucket_id == BUCKET_ID_LAST) {
-        at = changed.n_buckets;
-    } else if (mod->command_bucket_id <= BUCKET_ID_MAX) {
-        i = bucket_index(old, mod->command_bucket_id);
-        if (i < 0)
-            return OFPERR_GMFC_UNKNOWN_BUCKET;
-        at = (unsigned)i;
-    } else if (mod->command_bucket_id != BUCKET_ID_FIRST) {
-        return OFPERR_GMFC_BAD_BUCKET;
-    }
-    changed.buckets = calloc(changed.n_buckets + 1, sizeof *changed.buckets);
-    if (changed.buckets == NULL)
-        abort();
-    for (unsigned b = 0; b < changed.n_buckets; b++)
-        changed.buckets[b] = old->buckets[b < at ? b : b + 1];
-    error = change_buckets(table, old, &changed);
-    free(changed.buckets);
-    return error;
-}
-
-int group_table_mod(struct group_table *table, const struct group_mod *mod)
-{
-    struct group *group;
-
-    if (table->pipeline->phase != CHANGE_NONE)
-        return OFPERR_GMFC_EPERM;
-    switch (mod->command) {
-    case GROUP_ADD:
-        return add(table, mod);
-    case GROUP_MODIFY:
-        return modify(table, mod);
-    case GROUP_ADD_OR_MODIFY:
-        return group_table_find(table, mod->group_id) != NULL ? modify(table, mod) : add(table, mod);
-    case GROUP_DELETE:
-        return delete (table, mod);
-    case GROUP_INSERT_BUCKET:
-    case GROUP_REMOVE_BUCKET:
-        group = group_table_find(table, mod->group_id);
-        if (group == NULL)
-            return OFPERR_GMFC_UNKNOWN_GROUP;
-        return mod->command == GROUP_INSERT_BUCKET ? insert_buckets(table, group, mod)
-                                                   : remove_buckets(table, group, mod);
-    case GROUP_COMMAND_BAD:
-        break;
-    }
-    return OFPERR_GMFC_BAD_COMMAND;
+    unstage_all(table);
+    TAILQ_FOREACH (group, &table->groups, node)
+        group->n_forwarders = 0;
+    TAILQ_FOREACH (group, &table->groups, node)
+        count_forwards(table, group, 1);
 }

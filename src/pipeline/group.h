@@ -84,8 +84,10 @@ struct group {
     uint32_t n_slots; /* a power of two; 0: no bucket can be chosen */
     uint64_t packets, bytes;
     uint64_t created_ms;
+    uint64_t add_version, remove_version; /* as of rules: pipeline.h */
+    bool keeps_counts;                    /* takes over those of the group it replaces */
     uint32_t refs;
-    uint32_t n_forwarders; /* buckets of other groups that send to it */
+    uint32_t n_forwarders; /* buckets of other groups that send to it, as the change that is open has it */
     struct rule_uses users;
     uint64_t visit; /* for walks over chains */
     LIST_HEAD(, group_dependent) dependents;
@@ -102,13 +104,18 @@ struct group_table *group_table_create(struct pipeline *pipeline);
 /* Observers are not told. */
 void group_table_destroy(struct group_table *table);
 
-/* Returns 0 or an enum of_error; on error nothing was changed. Not while a bundle is open. What `mod` points to is
- * copied. */
+/* Returns 0 or an enum of_error; on error nothing was changed. While a bundle is open it becomes part of it: lookups
+ * see it, and observers are told, when that is committed. What `mod` points to is copied. */
 int group_table_mod(struct group_table *table, const struct group_mod *mod);
 struct group *group_table_find(const struct group_table *table, uint32_t group_id); /* NULL: none */
+/* As the change that is open has it. */
+struct group *group_table_find_next(const struct group_table *table, uint32_t group_id);
 /* In the order of their addition. */
 struct group *group_table_first(const struct group_table *table);
-struct group *group_table_next(const struct group *group);
+struct group *group_table_next(const struct group_table *table, const struct group *group);
+/* The pipeline's change has become visible, or was taken back. */
+void group_table_commit(struct group_table *table);
+void group_table_abort(struct group_table *table);
 /* OFPT_GROUP_STATS's ref_count: rules and buckets that forward to it. */
 uint32_t group_users(const struct group *group);
 

@@ -1,6 +1,8 @@
 /* Groups: what a group_mod may not ask for (OpenFlow 1.3.5, 6.7 and 7.4.4). */
 #include "src/openflow/error.h"
 #include "src/pipeline/group_impl.h"
+#include "src/pipeline/meter.h"
+#include "src/pipeline/pipeline.h"
 
 static int check_output(uint32_t port)
 {
@@ -21,8 +23,13 @@ static int check_acts(const struct group_table *table, uint32_t group_id, const 
         } else if (act->type == ACT_GROUP) {
             if (act_u32_of(act) == group_id)
                 return OFPERR_GMFC_LOOP;
-            if (group_table_find(table, act_u32_of(act)) == NULL)
+            if (group_table_find_next(table, act_u32_of(act)) == NULL)
                 return OFPERR_BAC_BAD_OUT_GROUP;
+        } else if (act->type == ACT_METER) {
+            const struct meter_table *meters = pipeline_meters(table->pipeline);
+
+            if (meters == NULL || meter_table_find(meters, act_u32_of(act)) == NULL)
+                return OFPERR_BAC_BAD_METER;
         } else if (act->type == ACT_SET_FIELD && !((const struct act_set_field *)act)->field->writable) {
             return OFPERR_BAC_BAD_SET_ARGUMENT;
         }
@@ -43,7 +50,7 @@ static int check_watch(const struct group_table *table, const struct group_mod *
     if (!port_can_be_watched(bucket->watch_port))
         return OFPERR_GMFC_BAD_WATCH;
     if (bucket->watch_group != OFGROUP_ANY &&
-        (bucket->watch_group == mod->group_id || group_table_find(table, bucket->watch_group) == NULL))
+        (bucket->watch_group == mod->group_id || group_table_find_next(table, bucket->watch_group) == NULL))
         return OFPERR_GMFC_BAD_WATCH;
     /* OpenFlow 1.3.5, 5.6.1: each bucket of a fast failover group is tied to a port or group. */
     if (mod->type == GROUP_FF && bucket->watch_port == OFPORT_ANY && bucket->watch_group == OFGROUP_ANY)
@@ -61,7 +68,7 @@ static bool reaches(struct group_table *table, const struct bucket *bucket, uint
             continue;
         if (act_u32_of(act) == target)
             return true;
-        group = group_table_find(table, act_u32_of(act));
+        group = group_table_find_next(table, act_u32_of(act));
         if (group == NULL || group->visit == table->visit)
             continue;
         group->visit = table->visit;

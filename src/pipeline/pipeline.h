@@ -47,7 +47,8 @@ struct rule {
     uint16_t importance;                     /* OpenFlow 1.4 eviction */
     uint8_t table_id;
     bool removed;
-    bool conjunctive; /* a clause: its actions are conjunctions */
+    uint8_t removed_for; /* enum rule_removed_reason, once a change removes it */
+    bool conjunctive;    /* a clause: its actions are conjunctions */
     /* Counted. */
     uint64_t packets, bytes;
     uint64_t created_ms, modified_ms, used_ms; /* datapath_now_ms() */

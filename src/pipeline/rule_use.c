@@ -22,7 +22,7 @@ void rule_uses_move(struct rule_uses *from, struct rule_uses *to)
 static struct rule_uses *used_by(const struct pipeline *pipeline, const struct act *act)
 {
     if (act->type == ACT_GROUP) {
-        struct group *group = group_table_find(pipeline->groups, act_u32_of(act));
+        struct group *group = group_table_find_next(pipeline->groups, act_u32_of(act));
 
         return group == NULL ? NULL : &group->users;
     }

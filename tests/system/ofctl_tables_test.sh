@@ -112,4 +112,20 @@ wait_until 3 captured h2 '02:00:00:00:00:08 > 02:00:00:00:00:02'
 captured h2 '02:00:00:00:00:07 >' && fail "a packet without the register took the rule"
 end_pid "$PID"
 
+step "bundles of groups and rules: whole or not at all"
+for OF in OpenFlow13 OpenFlow14 OpenFlow15; do
+    ofctl del-flows
+    printf '%s\n' 'flow add priority=1,in_port=2,actions=output:1' 'group add group_id=9,type=all,bucket=output:2' 'flow add priority=9,in_port=1,actions=group:9' >"$TEST_DIR/good"
+    [ "$OF" = OpenFlow13 ] || ofctl bundle "$TEST_DIR/good"
+    [ "$OF" != OpenFlow13 ] || { ofctl add-group group_id=9,type=all,bucket=output:2; ofctl add-flow priority=9,in_port=1,actions=group:9; }
+    send 80 2 h2=same
+    printf '%s\n' 'group delete group_id=9' 'group add group_id=9,type=all,bucket=output:1' 'flow add priority=9,in_port=1,actions=group:10' >"$TEST_DIR/bad"
+    assert_fails ovs-ofctl -O OpenFlow14 bundle "$MGMT" "$TEST_DIR/bad"
+    assert_contains "$OUTPUT" OFPBAC_BAD_OUT_GROUP
+    assert_contains "$(ofctl dump-groups)" 'group_id=9,type=all,bucket='
+    send 80 2 h2=same
+    ofctl del-groups
+    assert_lacks "$(flows_without_stats)" group
+done
+
 stop_sluice
