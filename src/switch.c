@@ -244,6 +244,9 @@ static int add_bridge(struct sluice *sw, const struct config_bridge *config, cha
         .n_listen = config->n_listen,
         .controllers = (const char *const *)config->controllers,
         .n_controllers = config->n_controllers,
+        .auxiliary_connections = config->auxiliary_connections,
+        .packet_in_rate = config->controller_rate_limit,
+        .packet_in_burst = config->controller_burst_limit,
         .inactivity_probe_ms = config->inactivity_probe,
         .pool = sw->pool,
         .tls = sw->tls,
@@ -315,6 +318,7 @@ static int create_control(struct sluice *sw, char *error, size_t size)
     if (!sw->control)
         return -1;
     commands_register_ports(sw->control, sw);
+    commands_register_controllers(sw->control, sw);
     commands_register_pmd(sw->control, sw);
     commands_register_flows(sw->control, sw);
     commands_register_trace(sw->control, sw);

@@ -482,7 +482,7 @@ static const struct config_key bridge_keys[] = {
         .type = KEY_STRINGS,
         .offset = offsetof(struct config_bridge, controllers),
         .count_offset = offsetof(struct config_bridge, n_controllers),
-        .max_items = 16,
+        .max_items = 64,
         .format = &config_format_controller,
         .default_doc = "none",
         .doc = "OpenFlow controllers to connect to, again and again with growing pauses. Without a port number it is "
@@ -505,6 +505,44 @@ static const struct config_key bridge_keys[] = {
                "certificate of the "
                "authority in `tls`.",
         .example = "[\"ptcp:6654:127.0.0.1\"]",
+    },
+    {
+        .name = "auxiliary_connections",
+        .type = KEY_INT,
+        .offset = offsetof(struct config_bridge, auxiliary_connections),
+        .min = 0,
+        .max = 7,
+        .unit = "connections",
+        .doc =
+            "How many auxiliary connections to make to each controller beside the main one (OpenFlow 1.3 and later). "
+            "Packet-ins then come on those, so that many of them do not hold up what else the controller does. Not "
+            "every controller can do with them.",
+        .example = "2",
+    },
+    {
+        .name = "controller_rate_limit",
+        .type = KEY_INT,
+        .offset = offsetof(struct config_bridge, controller_rate_limit),
+        .min = 100,
+        .max = 10000000,
+        .zero = "no limit",
+        .unit = "packets a second",
+        .doc =
+            "How many packet-ins a controller gets at most: so many table misses, and so many that actions send. What "
+            "is above is dropped and counted, see `sluicectl controllers`. With or without a limit a controller that "
+            "does not read as fast loses packet-ins.",
+        .example = "1000",
+    },
+    {
+        .name = "controller_burst_limit",
+        .type = KEY_INT,
+        .offset = offsetof(struct config_bridge, controller_burst_limit),
+        .min = 25,
+        .max = 10000000,
+        .zero = "a quarter of `controller_rate_limit`",
+        .unit = "packets",
+        .doc = "How many packet-ins may come at once after a pause, with `controller_rate_limit`.",
+        .example = "250",
     },
     {
         .name = "inactivity_probe",

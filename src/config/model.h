@@ -80,9 +80,12 @@ struct config_bridge {
     size_t n_controllers;
     char **listen; /* passive ones, besides <run_dir>/<name>.mgmt */
     size_t n_listen;
-    int inactivity_probe; /* milliseconds of silence before an echo request, 0: never probe */
-    int mac_table_size;   /* learned addresses */
-    int mac_aging_time;   /* seconds */
+    int auxiliary_connections;  /* to each controller */
+    int controller_rate_limit;  /* packet-ins a second to each controller, 0: no limit */
+    int controller_burst_limit; /* packet-ins, 0: a quarter of the rate */
+    int inactivity_probe;       /* milliseconds of silence before an echo request, 0: never probe */
+    int mac_table_size;         /* learned addresses */
+    int mac_aging_time;         /* seconds */
     struct config_port *ports;
     size_t n_ports;
 };

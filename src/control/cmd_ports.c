@@ -85,16 +85,18 @@ static void show_connection(void *arg, const struct of_connection_info *info)
     control_printf(reply,
                    "  %s: %s, %s, %s, rx %" PRIu64 " tx %" PRIu64 " packet-ins %" PRIu64 " (dropped %" PRIu64
                    ") errors %" PRIu64 "\n",
-                   info->target, info->state, info->role, of_version_name(info->version), info->rx_messages,
-                   info->tx_messages, info->packet_ins, info->packet_ins_dropped, info->errors_sent);
+                   info->target, info->state, info->role, of_version_name(info->version), info->counts.rx_messages,
+                   info->counts.tx_messages, info->counts.packet_ins,
+                   info->counts.packet_ins_dropped + info->counts.packet_ins_limited, info->counts.errors_sent);
     json_t *bridge = json_array_get(reply->json, json_array_size(reply->json) - 1);
-    json_array_append_new(
-        json_object_get(bridge, "connections"),
-        json_pack("{s:s,s:s,s:s,s:i,s:b,s:I,s:I,s:I,s:I,s:I}", "target", info->target, "state", info->state, "role",
-                  info->role, "version", (int)info->version, "controller", (int)info->is_controller, "rx_messages",
-                  (json_int_t)info->rx_messages, "tx_messages", (json_int_t)info->tx_messages, "packet_ins",
-                  (json_int_t)info->packet_ins, "packet_ins_dropped", (json_int_t)info->packet_ins_dropped,
-                  "errors_sent", (json_int_t)info->errors_sent));
+    json_array_append_new(json_object_get(bridge, "connections"),
+                          json_pack("{s:s,s:s,s:s,s:i,s:b,s:I,s:I,s:I,s:I,s:I}", "target", info->target, "state",
+                                    info->state, "role", info->role, "version", (int)info->version, "controller",
+                                    (int)info->is_controller, "rx_messages", (json_int_t)info->counts.rx_messages,
+                                    "tx_messages", (json_int_t)info->counts.tx_messages, "packet_ins",
+                                    (json_int_t)info->counts.packet_ins, "packet_ins_dropped",
+                                    (json_int_t)(info->counts.packet_ins_dropped + info->counts.packet_ins_limited),
+                                    "errors_sent", (json_int_t)info->counts.errors_sent));
 }
 
 static void cmd_bridges(void *arg, int argc, const char *const *argv, struct control_reply *reply)

@@ -6,9 +6,9 @@
 #include "src/openflow/port_describe.h"
 #include "src/openflow/server_impl.h"
 
-#define PACKET_IN_BACKLOG (128u << 10) /* bytes unsent above which a connection gets no more packet-ins */
-
-#define PACKET_IN_DATA_MAX 64000u /* leaves room for what surrounds the packet in a message of 64 KB */
+/* Bytes unsent above which a connection gets no more of these messages. Far above what a controller that reads is ever
+ * behind: it counts on each of them. */
+#define ASYNC_BACKLOG (16u << 20)
 
 #define BIT(n) (1u << (n))
 #define ALL_PORT_REASONS (BIT(OF_PORT_ADD) | BIT(OF_PORT_DELETE) | BIT(OF_PORT_MODIFY))
@@ -79,22 +79,30 @@ void of_async_set(struct of_connection *conn, const struct of_async *async)
     set_masks(to->controller_status, async->controller_status, async, PROP_CONTROLLER);
 }
 
-/* `masks` is one of the connection's pairs. Who connected to a listening socket is no controller until it has asked for
- * packets. */
-static bool takes(const struct of_connection *conn, const uint32_t masks[2], unsigned reason)
+bool of_async_takes(const struct of_connection *conn, const uint32_t masks[2], unsigned reason)
 {
-    return of_connection_is_ready(conn) && (conn->kind == OF_KIND_CONTROLLER || conn->miss_send_len) &&
+    return of_connection_is_ready(conn) && !conn->auxiliary_id &&
+           (conn->kind == OF_KIND_CONTROLLER || conn->miss_send_len) &&
            masks[conn->role == OF_ROLE_SLAVE] & BIT(reason);
 }
 
 bool of_async_wants_misses(const struct of_connection *conn)
 {
-    return conn->version < OF13 && conn->controller_id == 0 && takes(conn, conn->async.packet_in, OF_REASON_NO_MATCH);
+    return conn->version < OF13 && conn->controller_id == 0 &&
+           of_async_takes(conn, conn->async.packet_in, OF_REASON_NO_MATCH);
+}
+
+static void send(struct of_connection *conn, const struct of_msg *msg)
+{
+    if (of_connection_backlog(conn) > ASYNC_BACKLOG)
+        conn->counts.async_dropped++;
+    else
+        of_connection_send_msg(conn, msg);
 }
 
 void of_async_role_status(struct of_connection *conn)
 {
-    if (conn->version < OF14 || !takes(conn, conn->async.role_status, ROLE_MASTER_REQUEST))
+    if (conn->version < OF14 || !of_async_takes(conn, conn->async.role_status, ROLE_MASTER_REQUEST))
         return;
     const struct of_msg msg = {.type = OF_ROLE_STATUS,
                                .version = conn->version,
@@ -102,7 +110,7 @@ void of_async_role_status(struct of_connection *conn)
                                         .reason = ROLE_MASTER_REQUEST,
                                         .has_generation_id = conn->server->generation_known,
                                         .generation_id = conn->server->generation_id}};
-    of_connection_send_msg(conn, &msg);
+    send(conn, &msg);
 }
 
 void of_controller_describe(const struct of_connection *conn, enum of_controller_status_reason reason,
@@ -120,85 +128,15 @@ void of_async_controller_status(struct of_connection *conn, enum of_controller_s
 {
     struct of_connection *other;
     struct of_msg msg = {.type = OF_CONTROLLER_STATUS};
-    if (conn->kind == OF_KIND_MGMT)
+    if (conn->kind == OF_KIND_MGMT || conn->auxiliary_id)
         return;
     of_controller_describe(conn, reason, &msg.controller_status);
     TAILQ_FOREACH (other, &conn->server->connections, node) {
-        if (other == conn || other->version < OF15 || !takes(other, other->async.controller_status, reason))
+        if (other == conn || other->version < OF15 || !of_async_takes(other, other->async.controller_status, reason))
             continue;
         msg.version = other->version;
-        of_connection_send_msg(other, &msg);
+        send(other, &msg);
     }
-}
-
-/* --- packet-in ------------------------------------------------------------------------------------------------------
- */
-
-/* A miss without a rule: what OpenFlow 1.0 sends and later versions drop. */
-static bool is_implicit_miss(const struct packet_in *pin)
-{
-    return pin->reason == OF_REASON_NO_MATCH && pin->cookie == UINT64_MAX;
-}
-
-static bool takes_packet_in(const struct of_connection *conn, const struct packet_in *pin)
-{
-    unsigned reason = pin->reason;
-    if (reason > OF_REASON_INVALID_TTL && conn->version < OF14)
-        reason = OF_REASON_ACTION;
-    if (pin->controller_id != conn->controller_id || (is_implicit_miss(pin) && conn->version >= OF13))
-        return false;
-    return takes(conn, conn->async.packet_in, reason);
-}
-
-/* Packets are never buffered, so they go out whole whatever max_len and miss_send_len say, as OpenFlow 1.3.5, 6.1.2
- * wants it of a switch without buffers. Controllers that ask for 128 bytes, as ovs-testcontroller does, rely on it:
- * they send back what they got. */
-static size_t length_to_send(const struct packet_in *pin)
-{
-    return RTE_MIN(rte_pktmbuf_pkt_len(pin->packet), PACKET_IN_DATA_MAX);
-}
-
-static void send_packet_in(struct of_connection *conn, struct of_msg *msg)
-{
-    struct of_server *server = conn->server;
-    if (of_connection_backlog(conn) > PACKET_IN_BACKLOG) {
-        conn->packet_ins_dropped++;
-        datapath_count_drop(server->bridge->dp, DROP_PACKET_IN_LIMIT, 1);
-        return;
-    }
-    msg->version = conn->version;
-    msg->packet_in.format = conn->packet_in_format;
-    of_connection_send_msg(conn, msg);
-    conn->packet_ins++;
-}
-
-void of_server_packet_in(struct of_server *server, struct packet_in *pin)
-{
-    struct of_connection *conn;
-    struct of_msg msg;
-    bool encoded = false;
-    TAILQ_FOREACH (conn, &server->connections, node) {
-        if (!takes_packet_in(conn, pin))
-            continue;
-        if (!encoded) {
-            encoded = true;
-            size_t len = length_to_send(pin);
-            msg = (struct of_msg){.type = OF_PACKET_IN,
-                                  .packet_in = {.buffer_id = OF_NO_BUFFER,
-                                                .total_len = pin->full_len,
-                                                .reason = pin->reason,
-                                                .table_id = pin->table_id,
-                                                .cookie = pin->cookie,
-                                                .data = rte_pktmbuf_read(pin->packet, 0, len, server->packet),
-                                                .data_len = len}};
-            of_packet_in_fields(&pin->flow, &msg.packet_in.fields);
-        }
-        send_packet_in(conn, &msg);
-    }
-    if (!encoded)
-        datapath_count_drop(server->bridge->dp,
-                            pin->reason == OF_REASON_INVALID_TTL ? DROP_ACTION_TTL : DROP_NO_CONTROLLER, 1);
-    rte_pktmbuf_free(pin->packet);
 }
 
 /* --- the others -----------------------------------------------------------------------------------------------------
@@ -213,8 +151,8 @@ void of_server_rule_gone(struct of_server *server, struct rule *rule, enum rule_
         return;
     TAILQ_FOREACH (conn, &server->connections, node) {
         /* Below OpenFlow 1.4 the later reasons are a plain deletion, as the message says. */
-        if (!takes(conn, conn->async.flow_removed,
-                   conn->version < OF14 && reason > RULE_GROUP_DELETED ? RULE_DELETED : reason))
+        if (!of_async_takes(conn, conn->async.flow_removed,
+                            conn->version < OF14 && reason > RULE_GROUP_DELETED ? RULE_DELETED : reason))
             continue;
         if (!filled) {
             filled = true;
@@ -234,7 +172,7 @@ void of_server_rule_gone(struct of_server *server, struct rule *rule, enum rule_
         }
         msg.version = conn->version;
         msg.flow_removed.nxm = conn->decode.nxm_flow_mod;
-        of_connection_send_msg(conn, &msg);
+        send(conn, &msg);
     }
 }
 
@@ -244,9 +182,9 @@ void of_server_port_status(struct of_server *server, struct bridge_port *bp, enu
     struct of_msg msg = {.type = OF_PORT_STATUS, .port_status = {.reason = reason}};
     of_port_describe(bp, &msg.port_status.port);
     TAILQ_FOREACH (conn, &server->connections, node) {
-        if (!takes(conn, conn->async.port_status, reason))
+        if (!of_async_takes(conn, conn->async.port_status, reason))
             continue;
         msg.version = conn->version;
-        of_connection_send_msg(conn, &msg);
+        send(conn, &msg);
     }
 }

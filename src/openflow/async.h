@@ -1,5 +1,6 @@
-/* Asynchronous messages: who gets which packet_in, flow_removed, port_status, role_status and controller_status.
- * Control thread. */
+/* Asynchronous messages: who gets which packet_in (packet_in.c), flow_removed, port_status, role_status and
+ * controller_status. They wait in a bounded queue: a connection that is far behind loses them, counted. Control thread.
+ */
 #ifndef SRC_OPENFLOW_ASYNC_H
 #define SRC_OPENFLOW_ASYNC_H
 
@@ -19,6 +20,9 @@ void of_async_set(struct of_connection *conn, const struct of_async *async);
 /* OFPC_INVALID_TTL_TO_CONTROLLER of set-config, which is one of the reasons. */
 void of_async_set_invalid_ttl(struct of_connection *conn, bool wanted);
 bool of_async_invalid_ttl(const struct of_connection *conn);
+/* Does it want a message for that reason? `masks` is one of the connection's pairs. Who connected to a listening socket
+ * is no controller until it has asked for packets; what goes to a channel goes to its main connection. */
+bool of_async_takes(const struct of_connection *conn, const uint32_t masks[2], unsigned reason);
 /* Does it get packets that miss table 0 of OpenFlow 1.0? From OpenFlow 1.3 on they are dropped (1.3.5, 5.4). */
 bool of_async_wants_misses(const struct of_connection *conn);
 /* To a master that another one has made slave (OpenFlow 1.4.1, 7.4.4). */

@@ -27,7 +27,7 @@
 
 static bool is_primary(const struct of_connection *conn)
 {
-    return conn->kind == OF_KIND_CONTROLLER;
+    return conn->kind == OF_KIND_CONTROLLER && !conn->auxiliary_id;
 }
 
 static void log_down(const struct of_connection *conn, const char *why)
@@ -43,22 +43,27 @@ static void log_down(const struct of_connection *conn, const char *why)
         LOG_INFO_RL(LOG_OPENFLOW, "%s: controller %s: not connected: %s", bridge, conn->name, why);
 }
 
-void of_connection_close(struct of_connection *conn, const char *why)
+static void close_without_log(struct of_connection *conn, const char *why)
 {
-    if (!conn->bev)
-        return;
-    log_down(conn, why);
     /* What was answered last, an error mostly, still reaches the peer if the socket has room. */
     of_transport_close(conn->bev, conn->connected);
     conn->bev = NULL;
-    if (conn->controller) {
-        of_controller_down(conn->controller);
-        conn->controller = NULL;
+    if (conn->link) {
+        of_link_down(conn->link, why);
+        conn->link = NULL;
     }
     if (conn->version)
         of_async_controller_status(conn, OF_CSR_CHANNEL);
     of_server_connections_changed(conn->server);
     of_server_kick(conn->server);
+}
+
+void of_connection_close(struct of_connection *conn, const char *why)
+{
+    if (!conn->bev)
+        return;
+    log_down(conn, why);
+    close_without_log(conn, why);
 }
 
 void of_connections_reap(struct of_server *server)
@@ -120,7 +125,7 @@ static void refuse_tls(struct of_connection *conn, const char *why)
 {
     conn->server->tls_refused++;
     LOG_WARN_RL(LOG_OPENFLOW, "%s: %s: no TLS connection: %s", conn->server->bridge->name, conn->name, why);
-    of_connection_close(conn, "");
+    close_without_log(conn, why);
 }
 
 static void on_event(struct bufferevent *bev, short what, void *arg)
@@ -156,7 +161,9 @@ struct of_connection *of_connection_create(struct of_server *server, enum of_con
     conn->kind = kind;
     conn->tls = tls;
     conn->role = OF_ROLE_EQUAL;
-    conn->active_ms = datapath_now_ms();
+    conn->active_ms = conn->changed_ms = datapath_now_ms();
+    for (int i = 0; i < 2; i++)
+        of_rate_limit_init(&conn->packet_in_rate[i], server->packet_in_burst, conn->active_ms);
     snprintf(conn->name, sizeof conn->name, "%s", name);
     /* As ovs-vswitchd: who connects to a listening socket gets no asynchronous messages before it has set a length. */
     conn->miss_send_len = kind == OF_KIND_CONTROLLER ? OF_DEFAULT_MISS_SEND_LEN : 0;
@@ -171,6 +178,11 @@ struct of_connection *of_connection_create(struct of_server *server, enum of_con
     return conn;
 }
 
+static uint32_t versions_of(const struct of_connection *conn)
+{
+    return conn->link ? of_link_versions(conn->link) : OF_VERSIONS;
+}
+
 void of_connection_start(struct of_connection *conn)
 {
     struct of_buf hello = {0};
@@ -179,7 +191,7 @@ void of_connection_start(struct of_connection *conn)
     note_activity(conn);
     /* Fails on a Unix socket, which has no such delay. */
     (void)setsockopt(bufferevent_getfd(conn->bev), IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-    of_hello_encode(OF_VERSIONS, 0, &hello);
+    of_hello_encode(versions_of(conn), 0, &hello);
     of_connection_send(conn, &hello);
     of_buf_free(&hello);
 }
@@ -235,9 +247,10 @@ void of_connection_send(struct of_connection *conn, struct of_buf *buf)
         of_connection_close(conn, "64 MB of messages unread");
     } else if (conn->bev && buf->len) {
         struct of_header header;
-        for (size_t at = 0; at < buf->len; at += header.length, conn->tx_messages++)
+        for (size_t at = 0; at < buf->len; at += header.length, conn->counts.tx_messages++)
             of_header_parse(buf->data + at, &header);
         bufferevent_write(conn->bev, buf->data, buf->len);
+        conn->backlog_max = RTE_MAX(conn->backlog_max, of_connection_backlog(conn));
     }
     buf->len = 0;
 }
@@ -258,7 +271,7 @@ void of_connection_send_error(struct of_connection *conn, enum of_error error, c
     of_error_encode(error, conn->version, message, len, &buf);
     of_connection_send(conn, &buf);
     of_buf_free(&buf);
-    conn->errors_sent++;
+    conn->counts.errors_sent++;
 }
 
 size_t of_connection_backlog(const struct of_connection *conn)
@@ -293,7 +306,7 @@ static void handle_hello(struct of_connection *conn, const uint8_t *message, siz
         of_connection_close(conn, "a malformed hello");
         return;
     }
-    conn->version = of_version_negotiate(OF_VERSIONS, hello.hello);
+    conn->version = of_version_negotiate(versions_of(conn), hello.hello);
     if (!conn->version) {
         snprintf(why, sizeof why, "no common version: the peer offers none of OpenFlow 1.0, 1.3, 1.4 and 1.5");
         const struct of_msg failed = {
@@ -302,15 +315,16 @@ static void handle_hello(struct of_connection *conn, const uint8_t *message, siz
             .xid = hello.xid,
             .error = {.error = OFPERR_HFC_INCOMPATIBLE, .data = (const uint8_t *)why, .data_len = strlen(why)}};
         of_connection_send_msg(conn, &failed);
-        conn->errors_sent++;
+        conn->counts.errors_sent++;
         of_connection_close(conn, why);
     } else {
         conn->async = of_async_default(conn->version);
         if (is_primary(conn))
             LOG_INFO(LOG_OPENFLOW, "%s: controller %s: connected, %s", conn->server->bridge->name, conn->name,
                      of_version_name(conn->version));
-        if (conn->controller)
-            of_controller_up(conn->controller);
+        conn->changed_ms = datapath_now_ms();
+        if (conn->link)
+            of_link_up(conn->link);
         of_async_controller_status(conn, OF_CSR_CHANNEL);
         of_server_connections_changed(conn->server);
     }
@@ -362,7 +376,7 @@ static bool take_message(struct of_connection *conn, const uint8_t *message, siz
         if (error > 0)
             of_connection_send_error(conn, error, message, len);
     }
-    conn->rx_messages++;
+    conn->counts.rx_messages++;
     if (!conn->bev)
         return false;
     evbuffer_drain(bufferevent_get_input(conn->bev), len);

@@ -15,10 +15,12 @@
 #include "src/openflow/async.h"
 #include "src/openflow/bundle.h"
 #include "src/openflow/msg.h"
+#include "src/openflow/rate_limit.h"
+#include "src/openflow/server.h"
 
 struct bufferevent;
 struct of_connection;
-struct of_controller;
+struct of_link;
 struct of_server;
 
 enum of_connection_kind {
@@ -45,10 +47,11 @@ struct of_task {
 struct of_connection {
     TAILQ_ENTRY(of_connection) node;
     struct of_server *server;
-    struct of_controller *controller; /* NULL: accepted */
-    struct bufferevent *bev;          /* NULL: closed */
+    struct of_link *link;    /* NULL: accepted */
+    struct bufferevent *bev; /* NULL: closed */
     enum of_connection_kind kind;
-    char name[128]; /* the target or the peer */
+    uint8_t auxiliary_id; /* 0 = a main connection (controller.h) */
+    char name[128];       /* the target or the peer */
 
     bool tls;
     bool connected;  /* the socket is, and the TLS handshake made; false while connecting */
@@ -57,10 +60,11 @@ struct of_connection {
     struct of_task *task;
 
     /* Silence: OpenFlow 1.3.5, 6.4 leaves the how to the switch. */
-    uint64_t active_ms; /* last byte in either direction */
-    bool probing;       /* an echo request is out */
+    uint64_t changed_ms; /* when it was made, or the version agreed on */
+    uint64_t active_ms;  /* last byte in either direction */
+    bool probing;        /* an echo request is out */
 
-    /* What the peer asked for. */
+    /* What the peer asked for; the connections of a channel share all but `decode` and `bundles`. */
     enum of_role role;
     enum of_packet_in_format packet_in_format;
     struct of_decode_options decode; /* NXT_FLOW_MOD_TABLE_ID, NXT_SET_FLOW_FORMAT */
@@ -70,7 +74,9 @@ struct of_connection {
     struct of_async async;
     struct of_bundles bundles;
 
-    uint64_t rx_messages, tx_messages, packet_ins, packet_ins_dropped, errors_sent;
+    struct of_rate_limit packet_in_rate[2]; /* of misses, of the rest */
+    struct of_counts counts;
+    uint64_t backlog_max; /* bytes */
 };
 
 TAILQ_HEAD(of_connections, of_connection);

@@ -51,6 +51,7 @@ static int handle_features(struct of_connection *conn, const struct of_msg *msg)
         .xid = msg->xid,
         .features = {.datapath_id = bridge->datapath_id,
                      .n_tables = PIPELINE_TABLES,
+                     .auxiliary_id = conn->auxiliary_id,
                      .capabilities = OF_CAP_FLOW_STATS | OF_CAP_TABLE_STATS | OF_CAP_PORT_STATS | OF_CAP_GROUP_STATS |
                                      OF_CAP_ARP_MATCH_IP | OF_CAP_BUNDLES,
                      .ports = ports,
@@ -229,6 +230,7 @@ int of_handle(struct of_connection *conn, const uint8_t *data, size_t len)
         error = -EAGAIN;
     } else {
         error = handler->fn(conn, &msg);
+        of_channel_share(conn);
     }
     of_msg_free(&msg);
     return error;

@@ -6,7 +6,7 @@ static void become_master(struct of_connection *conn)
 {
     struct of_connection *other;
     TAILQ_FOREACH (other, &conn->server->connections, node) {
-        if (other == conn || other->role != OF_ROLE_MASTER)
+        if (other->role != OF_ROLE_MASTER || of_channel_is_same(other, conn))
             continue;
         other->role = OF_ROLE_SLAVE;
         of_async_role_status(other);

@@ -87,6 +87,10 @@ struct of_server *of_server_create(const struct of_server_params *params, char *
     server->tls = params->tls;
     server->inactivity_probe_ms = params->inactivity_probe_ms;
     server->max_backoff_ms = params->max_backoff_ms;
+    server->packet_in_rate = params->packet_in_rate;
+    server->packet_in_burst =
+        params->packet_in_burst ? params->packet_in_burst : RTE_MAX(params->packet_in_rate / 4, 1u);
+    server->auxiliary_connections = params->auxiliary_connections;
     server->fail_mode.alone_ms = datapath_now_ms();
     TAILQ_INIT(&server->listeners);
     TAILQ_INIT(&server->controllers);
@@ -184,11 +188,15 @@ struct for_each {
     void *arg;
 };
 
-static void tell_waiting(void *arg, const char *target)
+static void tell_waiting(void *arg, const char *target, const struct of_link *link)
 {
     const struct for_each *to = arg;
-    const struct of_connection_info info = {
-        .target = target, .state = "backoff", .role = role_name(OF_ROLE_EQUAL), .is_controller = true};
+    struct of_connection_info info = {.target = target,
+                                      .state = "backoff",
+                                      .role = role_name(OF_ROLE_EQUAL),
+                                      .is_controller = true,
+                                      .is_configured = true};
+    of_link_describe(link, &info);
     to->fn(to->arg, &info);
 }
 
@@ -200,18 +208,21 @@ void of_server_for_each_connection(struct of_server *server,
     TAILQ_FOREACH (conn, &server->connections, node) {
         if (!conn->bev)
             continue;
-        const struct of_connection_info info = {
+        struct of_connection_info info = {
             .target = conn->name,
             .state = conn->version ? "active" : "connecting",
             .role = role_name(conn->role),
             .version = conn->version,
             .is_controller = conn->kind != OF_KIND_MGMT,
-            .rx_messages = conn->rx_messages,
-            .tx_messages = conn->tx_messages,
-            .packet_ins = conn->packet_ins,
-            .packet_ins_dropped = conn->packet_ins_dropped,
-            .errors_sent = conn->errors_sent,
+            .is_configured = conn->kind == OF_KIND_CONTROLLER,
+            .last_error = "",
+            .changed_ms = conn->changed_ms,
+            .backlog = of_connection_backlog(conn),
+            .backlog_max = conn->backlog_max,
+            .counts = conn->counts,
         };
+        if (conn->link)
+            of_link_describe(conn->link, &info);
         fn(arg, &info);
     }
     of_controllers_for_each_waiting(server, tell_waiting, &to);

@@ -31,8 +31,11 @@ struct of_server_params {
     size_t n_listen;
     const char *const *controllers; /* "tcp:127.0.0.1:6653", "unix:/path" */
     size_t n_controllers;
-    uint32_t inactivity_probe_ms; /* 0 = never probe */
-    uint32_t max_backoff_ms;      /* 0 = 8000 */
+    unsigned auxiliary_connections; /* to each controller, at most OF_AUXILIARY_MAX */
+    uint32_t packet_in_rate;        /* packet-ins a second to each controller; 0 = no limit */
+    uint32_t packet_in_burst;       /* 0 = a quarter of that */
+    uint32_t inactivity_probe_ms;   /* 0 = never probe */
+    uint32_t max_backoff_ms;        /* 0 = 8000 */
 };
 
 /* Opens the listeners and starts to connect. NULL with a sentence that says what to do in `error`. */
@@ -55,14 +58,27 @@ bool of_server_is_learning_switch(const struct of_server *server);
 /* Connections that came to nothing because of TLS: no certificate of the authority, a plain peer, and the like. */
 uint64_t of_server_tls_refused(const struct of_server *server);
 
-/* One line a connection, for "sluicectl bridges": target, state, role, version, messages in and out. */
+struct of_counts {
+    uint64_t rx_messages, tx_messages, errors_sent;
+    uint64_t packet_ins;         /* sent */
+    uint64_t packet_ins_limited; /* not sent: above the rate */
+    uint64_t packet_ins_dropped; /* not sent: the peer does not read as fast */
+    uint64_t async_dropped;      /* other asynchronous messages, for the same reason */
+};
+
+/* A connection, or one that the switch would like to have, for "sluicectl bridges" and "controllers". */
 struct of_connection_info {
-    const char *target; /* "tcp:127.0.0.1:6653" or the peer's name */
-    const char *state;  /* "active", "connecting", "backoff" */
-    const char *role;
-    uint8_t version;    /* of_version_name(); 0: not yet agreed */
+    const char *target;     /* "tcp:127.0.0.1:6653" or the peer's name */
+    const char *state;      /* "active", "connecting", "backoff" */
+    const char *role;       /* "master", "slave", "other" (equal) */
+    const char *last_error; /* why there was no connection last; "" = there was or is one */
+    uint8_t version;
+    uint8_t auxiliary_id;
     bool is_controller; /* configured or accepted on listen; false: mgmt */
-    uint64_t rx_messages, tx_messages, packet_ins, packet_ins_dropped, errors_sent;
+    bool is_configured;
+    uint64_t changed_ms;           /* when it came up or went down, by datapath_now_ms() */
+    uint64_t backlog, backlog_max; /* bytes that wait to be sent: now, and the most of this connection */
+    struct of_counts counts;       /* of earlier connections to the target too */
 };
 void of_server_for_each_connection(struct of_server *server,
                                    void (*fn)(void *arg, const struct of_connection_info *info), void *arg);

@@ -17,6 +17,8 @@ struct of_server {
     struct tls *tls;              /* NULL: no ssl: or pssl: is configured */
     uint32_t inactivity_probe_ms; /* 0 = never */
     uint32_t max_backoff_ms;
+    uint32_t packet_in_rate, packet_in_burst; /* 0 = no limit */
+    unsigned auxiliary_connections;
     struct of_listeners listeners;
     struct of_controllers controllers;
     struct of_connections connections;
