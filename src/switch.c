@@ -234,12 +234,14 @@ static int add_bridge(struct sluice *sw, const struct config_bridge *config, cha
         if (add_port(sw, br, &config->ports[i], error, size))
             return -1;
 
-    char mgmt[4096], why[512] = "";
+    char mgmt[4096], snoop[4096], why[512] = "";
     snprintf(mgmt, sizeof mgmt, "%s/%s.mgmt", sw->config->run_dir, config->name);
+    snprintf(snoop, sizeof snoop, "%s/%s.snoop", sw->config->run_dir, config->name);
     const struct of_server_params params = {
         .base = sw->base,
         .bridge = br,
         .mgmt_path = mgmt,
+        .snoop_path = snoop,
         .listen = (const char *const *)config->listen,
         .n_listen = config->n_listen,
         .controllers = (const char *const *)config->controllers,

@@ -457,7 +457,8 @@ static const struct config_key bridge_keys[] = {
         .offset = offsetof(struct config_bridge, name),
         .required = true,
         .format = &config_format_bridge_name,
-        .doc = "Name of the bridge in commands; unique. Its OpenFlow socket for tools is `<run_dir>/<name>.mgmt`.",
+        .doc = "Name of the bridge in commands; unique. Its OpenFlow socket for tools is `<run_dir>/<name>.mgmt`; "
+               "`ovs-ofctl snoop` shows on `<run_dir>/<name>.snoop` what it and its controllers say to each other.",
         .example = "\"br0\"",
     },
     {

@@ -264,18 +264,18 @@ static void verify_bridge(const struct config *config, size_t index, struct uniq
         snprintf(text, sizeof(text), "%016" PRIx64, bridge->datapath_id);
         claim(&unique->datapath_ids, text, "bridges[%zu].datapath_id", index);
     }
-    if (config->run_dir && bridge->name) {
-        char *mgmt;
+    if (config->run_dir && bridge->name) { /* the longest of its sockets */
+        char *snoop;
 
-        if (asprintf(&mgmt, "%s/%s.mgmt", config->run_dir, bridge->name) < 0)
+        if (asprintf(&snoop, "%s/%s.snoop", config->run_dir, bridge->name) < 0)
             abort();
-        if (strlen(mgmt) > CONFIG_SOCKET_PATH_MAX) {
+        if (strlen(snoop) > CONFIG_SOCKET_PATH_MAX) {
             snprintf(path, sizeof(path), "bridges[%zu].name", index);
             config_faults_add(faults, 0, path,
                               "the socket %s would have %zu bytes, and %d is the limit: use a shorter run_dir or name",
-                              mgmt, strlen(mgmt), CONFIG_SOCKET_PATH_MAX);
+                              snoop, strlen(snoop), CONFIG_SOCKET_PATH_MAX);
         }
-        free(mgmt);
+        free(snoop);
     }
     for (size_t i = 0; i < bridge->n_controllers; i++) {
         needs_tls(config, bridge->controllers[i], "controllers", index, i, faults);
@@ -327,6 +327,10 @@ static void claim_own_sockets(const struct config *config, struct claims *socket
         if (asprintf(&path, "%s/%s.mgmt", config->run_dir, config->bridges[i].name) < 0)
             abort();
         claim(sockets, path, "the OpenFlow socket of bridges[%zu]", i);
+        free(path);
+        if (asprintf(&path, "%s/%s.snoop", config->run_dir, config->bridges[i].name) < 0)
+            abort();
+        claim(sockets, path, "the snooping socket of bridges[%zu]", i);
         free(path);
     }
 }

@@ -128,7 +128,7 @@ void of_async_controller_status(struct of_connection *conn, enum of_controller_s
 {
     struct of_connection *other;
     struct of_msg msg = {.type = OF_CONTROLLER_STATUS};
-    if (conn->kind == OF_KIND_MGMT || conn->auxiliary_id)
+    if (of_connection_is_tool(conn) || conn->auxiliary_id)
         return;
     of_controller_describe(conn, reason, &msg.controller_status);
     TAILQ_FOREACH (other, &conn->server->connections, node) {

@@ -16,6 +16,7 @@
 #include "pmd/log.h"
 #include "src/openflow/handler.h"
 #include "src/openflow/server_impl.h"
+#include "src/openflow/snoop.h"
 #include "src/openflow/transport.h"
 
 #define ACCEPTED_MAX 128          /* connections of each kind of listening socket: one cannot fill up the other */
@@ -201,7 +202,7 @@ void of_connection_tick(struct of_connection *conn, uint64_t now_ms)
     if (!conn->bev)
         return;
     uint64_t silent = now_ms > conn->active_ms ? now_ms - conn->active_ms : 0;
-    uint32_t probe = conn->kind == OF_KIND_MGMT ? 0 : conn->server->inactivity_probe_ms;
+    uint32_t probe = of_connection_is_tool(conn) ? 0 : conn->server->inactivity_probe_ms;
     if (!conn->version) {
         if (silent > SETUP_TIMEOUT_MS && conn->tls && !conn->connected && conn->kind != OF_KIND_CONTROLLER)
             refuse_tls(conn, "no handshake in 5 s");
@@ -250,6 +251,7 @@ void of_connection_send(struct of_connection *conn, struct of_buf *buf)
         for (size_t at = 0; at < buf->len; at += header.length, conn->counts.tx_messages++)
             of_header_parse(buf->data + at, &header);
         bufferevent_write(conn->bev, buf->data, buf->len);
+        of_snoop(conn, buf->data, buf->len);
         conn->backlog_max = RTE_MAX(conn->backlog_max, of_connection_backlog(conn));
     }
     buf->len = 0;
@@ -356,6 +358,10 @@ static size_t next_message(struct of_connection *conn)
 static bool take_message(struct of_connection *conn, const uint8_t *message, size_t len)
 {
     char why[96];
+    if (!conn->shown) { /* it may come here again */
+        conn->shown = true;
+        of_snoop(conn, message, len);
+    }
     if (!conn->version) {
         if (message[1] != 0) {
             snprintf(why, sizeof why, "the first message is of type %u, not a hello", message[1]);
@@ -363,6 +369,9 @@ static bool take_message(struct of_connection *conn, const uint8_t *message, siz
             return false;
         }
         handle_hello(conn, message, len);
+    } else if (conn->kind == OF_KIND_SNOOP) {
+        LOG_DBG(LOG_OPENFLOW, "%s: %s: passed over a message of type %u", conn->server->bridge->name, conn->name,
+                message[1]);
     } else if (message[0] != conn->version) {
         snprintf(why, sizeof why, "a message of version 0x%02x on a connection of version 0x%02x", message[0],
                  conn->version);
@@ -377,6 +386,7 @@ static bool take_message(struct of_connection *conn, const uint8_t *message, siz
             of_connection_send_error(conn, error, message, len);
     }
     conn->counts.rx_messages++;
+    conn->shown = false;
     if (!conn->bev)
         return false;
     evbuffer_drain(bufferevent_get_input(conn->bev), len);

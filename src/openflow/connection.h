@@ -25,6 +25,7 @@ struct of_server;
 
 enum of_connection_kind {
     OF_KIND_MGMT,       /* accepted on <bridge>.mgmt */
+    OF_KIND_SNOOP,      /* accepted on <bridge>.snoop: is shown what others say, and not listened to */
     OF_KIND_LISTEN,     /* accepted on a `listen` socket */
     OF_KIND_CONTROLLER, /* made by the switch to a configured controller */
     OF_N_KINDS
@@ -56,6 +57,7 @@ struct of_connection {
     bool tls;
     bool connected;  /* the socket is, and the TLS handshake made; false while connecting */
     uint8_t version; /* negotiated wire version; 0 = no hello yet */
+    bool shown;      /* the next message in the input, to those who snoop */
     bool eof;        /* the peer sends no more: close when all was answered */
     struct of_task *task;
 
@@ -109,6 +111,11 @@ bool of_connection_is_behind(const struct of_connection *conn);
 size_t of_connection_backlog(const struct of_connection *conn);
 /* Makes `task` the request under way. */
 void of_connection_set_task(struct of_connection *conn, struct of_task *task);
+/* Neither a controller nor one who wants to become one: accepted on a socket for tools. */
+static inline bool of_connection_is_tool(const struct of_connection *conn)
+{
+    return conn->kind == OF_KIND_MGMT || conn->kind == OF_KIND_SNOOP;
+}
 const char *of_version_name(uint8_t version);                  /* "OpenFlow 1.3" */
 bool of_connection_is_ready(const struct of_connection *conn); /* open, version negotiated */
 

@@ -58,7 +58,7 @@ static void reply_controllers(struct of_connection *conn, struct reply *reply)
     const struct of_connection *other;
     TAILQ_FOREACH (other, &conn->server->connections, node) {
         struct of_controller_status status;
-        if (other->kind == OF_KIND_MGMT)
+        if (of_connection_is_tool(other))
             continue;
         of_controller_describe(other, OF_CSR_REQUEST, &status);
         of_multipart_add_controller(&reply->mp, &reply->out, &status);

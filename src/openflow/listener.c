@@ -32,6 +32,7 @@ struct of_listener {
 static void name_peer(struct of_listener *listener, const struct sockaddr *peer, char *name, size_t size)
 {
     char ip[INET6_ADDRSTRLEN] = "";
+    static const char *const names[OF_N_KINDS] = {"mgmt", "snoop", "unix"};
     const char *scheme = listener->tls ? "ssl" : "tcp";
     listener->n_accepted++;
     if (peer->sa_family == AF_INET) {
@@ -43,7 +44,7 @@ static void name_peer(struct of_listener *listener, const struct sockaddr *peer,
         inet_ntop(AF_INET6, &in6->sin6_addr, ip, sizeof ip);
         snprintf(name, size, "%s:[%s]:%u", scheme, ip, ntohs(in6->sin6_port));
     } else {
-        snprintf(name, size, "%s#%u", listener->kind == OF_KIND_MGMT ? "mgmt" : "unix", listener->n_accepted);
+        snprintf(name, size, "%s#%u", names[listener->kind], listener->n_accepted);
     }
 }
 

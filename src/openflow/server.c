@@ -65,6 +65,12 @@ static int open_sockets(struct of_server *server, const struct of_server_params 
         if (of_listener_open(server, target, OF_KIND_MGMT, error, error_size))
             return -1;
     }
+    if (params->snoop_path) {
+        char target[512];
+        snprintf(target, sizeof target, "punix:%s", params->snoop_path);
+        if (of_listener_open(server, target, OF_KIND_SNOOP, error, error_size))
+            return -1;
+    }
     for (size_t i = 0; i < params->n_listen; i++)
         if (of_listener_open(server, params->listen[i], OF_KIND_LISTEN, error, error_size))
             return -1;
@@ -213,7 +219,7 @@ void of_server_for_each_connection(struct of_server *server,
             .state = conn->version ? "active" : "connecting",
             .role = role_name(conn->role),
             .version = conn->version,
-            .is_controller = conn->kind != OF_KIND_MGMT,
+            .is_controller = !of_connection_is_tool(conn),
             .is_configured = conn->kind == OF_KIND_CONTROLLER,
             .last_error = "",
             .changed_ms = conn->changed_ms,

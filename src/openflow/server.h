@@ -27,6 +27,7 @@ struct of_server_params {
     struct rte_mempool *pool;  /* for packet-outs */
     struct tls *tls;           /* for "ssl:" and "pssl:"; outlives the server. NULL = none of those */
     const char *mgmt_path;     /* <run_dir>/<bridge>.mgmt; NULL = none */
+    const char *snoop_path;    /* <run_dir>/<bridge>.snoop; NULL = none */
     const char *const *listen; /* "ptcp:6654:127.0.0.1", "punix:/path" */
     size_t n_listen;
     const char *const *controllers; /* "tcp:127.0.0.1:6653", "unix:/path" */
