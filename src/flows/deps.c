@@ -113,6 +113,7 @@ void path_attach(struct path *path, struct mf_record *record)
 void path_detach(struct path *path, struct mf_record *record)
 {
     TAILQ_REMOVE(&path->list[record->side], record, path_node);
+    path->n_detached++;
 }
 
 struct mf_record *path_todo(const struct path *path)
@@ -194,10 +195,31 @@ void path_flush_credits(struct flows *flows)
     }
 }
 
+void rule_collect(struct flows *flows, struct rule *rule)
+{
+    const struct rule_dependent *link;
+    struct mf_record *record;
+    bool dying = false;
+
+    LIST_FOREACH (link, &rule->dependents, node) {
+        for (unsigned side = 0; link->path && side < 2; side++) {
+            TAILQ_FOREACH (record, &link->path->list[side], path_node)
+                record_count(flows, record);
+        }
+        dying |= link->path && link->path->n_detached > 0;
+    }
+    if (dying) {
+        TAILQ_FOREACH (record, &flows->dying, path_node)
+            record_count(flows, record);
+    }
+    path_flush_credits(flows);
+}
+
 void path_release(struct flows *flows, struct path *path)
 {
     struct path **p = &flows->paths[path->hash & (flows->n_path_buckets - 1)];
 
+    path->n_detached--;
     if (--path->n_records > 0)
         return;
     if (path->credit_queued) {

@@ -43,7 +43,8 @@ struct path {
     struct path *hash_next;
     struct bridge *bridge; /* NULL: the port belongs to none */
     uint32_t hash;
-    uint32_t n_records; /* removed ones included whose statistics are not final */
+    uint32_t n_records;  /* removed ones included whose statistics are not final */
+    uint32_t n_detached; /* those */
     /* Its megaflows: those that are to be translated again, list[todo_side], and the others. Two sides, so that all can
      * be marked by a change of sides. */
     struct mf_records list[2];
@@ -93,6 +94,8 @@ struct mf_record *path_todo(const struct path *path);
 /* Counts packets on a path; rules get them at path_flush_credits. */
 void path_credit(struct flows *flows, struct path *path, uint64_t packets, uint64_t bytes, uint64_t used_ms);
 void path_flush_credits(struct flows *flows);
+/* Gives the rule what its megaflows have counted so far. */
+void rule_collect(struct flows *flows, struct rule *rule);
 /* Counts packets on the rules of a translation that left no path. */
 void deps_credit(struct bridge *bridge, const struct xlate_deps *deps, uint64_t packets, uint64_t bytes,
                  uint64_t used_ms);

@@ -63,6 +63,13 @@ static void rule_removed(void *arg, struct rule *rule, enum rule_removed_reason 
     rule_watch_gone(fb->flows, fb->bridge, rule, reason);
 }
 
+static void rule_count(void *arg, struct rule *rule)
+{
+    struct flows_bridge *fb = arg;
+
+    rule_collect(fb->flows, rule);
+}
+
 static void group_changed(void *arg, struct group *group)
 {
     struct flows_bridge *fb = arg;
@@ -88,6 +95,7 @@ const struct pipeline_observer *flows_observer(struct flows *flows, struct bridg
                                               .rule_added = rule_added,
                                               .rule_modified = rule_modified,
                                               .rule_removed = rule_removed,
+                                              .rule_count = rule_count,
                                               .group_changed = group_changed};
     LIST_INSERT_HEAD(&flows->bridges, fb, node);
     return &fb->observer;

@@ -125,8 +125,15 @@ static void set_acts(struct pipeline *pipeline, struct rule *rule, const struct 
     pipeline->rule_bytes += rule_memory(rule);
 }
 
-static void reset_counts(struct rule *rule)
+static void bring_counts(struct pipeline *pipeline, struct rule *rule)
 {
+    if (pipeline->observer.rule_count != NULL)
+        pipeline->observer.rule_count(pipeline->observer.arg, rule);
+}
+
+static void reset_counts(struct pipeline *pipeline, struct rule *rule)
+{
+    bring_counts(pipeline, rule);
     rule->packets = rule->bytes = 0;
 }
 
@@ -156,7 +163,7 @@ void change_modify(struct pipeline *pipeline, struct rule *rule, const struct ac
         rule->cookie = cookie;
         rule->modified_ms = datapath_now_ms();
         if (reset)
-            reset_counts(rule);
+            reset_counts(pipeline, rule);
         vec_push(&pipeline->modified, rule);
     }
 }
@@ -194,7 +201,7 @@ static void merge_shadows(struct pipeline *pipeline)
             origin->cookie = shadow->cookie;
             origin->modified_ms = datapath_now_ms();
             if (shadow->flags & RULE_RESET_COUNTS)
-                reset_counts(origin);
+                reset_counts(pipeline, origin);
             set_acts(pipeline, origin, &shadow->acts);
             vec_push(&pipeline->modified, origin);
         }
@@ -212,6 +219,7 @@ static void tell_added(struct pipeline *pipeline, struct rule *rule)
     if (origin != NULL && origin->removed) /* it timed out while the bundle was open */
         origin = NULL;
     if (origin != NULL) {
+        bring_counts(pipeline, origin);
         /* OpenFlow 1.3.5, 6.4: counters are copied unless OFPFF_RESET_COUNTS. */
         if (!(rule->flags & RULE_RESET_COUNTS)) {
             rule->packets += origin->packets;

@@ -101,21 +101,22 @@ static struct classifier *table_get(struct pipeline *pipeline, uint8_t table_id)
     return pipeline->tables[table_id];
 }
 
+/* `old`: the rule that would be replaced, or NULL. */
 static int refuse_add(const struct pipeline *pipeline, const struct classifier *cls, const struct flow_mod *fm,
-                      const struct rule *rule)
+                      const struct rule *rule, const struct rule *old)
 {
     const struct table_info *info = &pipeline->info[rule->table_id];
 
     if (fm->flags & RULE_CHECK_OVERLAP &&
         classifier_overlaps(cls, change_version(pipeline), rule->match, rule->priority))
         return OFPERR_FMFC_OVERLAP;
-    if (!(fm->flags & RULE_HIDDEN) && info->n_next >= info->max_rules)
+    if (old == NULL && !(fm->flags & RULE_HIDDEN) && info->n_next >= info->max_rules)
         return OFPERR_FMFC_TABLE_FULL;
     return 0;
 }
 
-/* OpenFlow 1.3.5, 6.4: a rule of the same match and priority is replaced; if there is none, overlaps are looked for on
- * request. */
+/* OpenFlow 1.3.5, 6.4: overlaps are looked for on request, first, and what is identical overlaps; then a rule of the
+ * same match and priority is replaced. */
 static int add_rule(struct pipeline *pipeline, const struct flow_mod *fm)
 {
     uint8_t table_id = fm->table_id == TABLE_ALL ? 0 : fm->table_id;
@@ -127,7 +128,7 @@ static int add_rule(struct pipeline *pipeline, const struct flow_mod *fm)
 
     struct rule *old =
         classifier_find(cls, change_version(pipeline), rule->match, fm->priority, fm->flags & RULE_HIDDEN);
-    int error = old == NULL ? refuse_add(pipeline, cls, fm, rule) : 0;
+    int error = refuse_add(pipeline, cls, fm, rule, old);
 
     if (error != 0) {
         rule_unref(rule);

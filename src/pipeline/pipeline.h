@@ -117,6 +117,9 @@ struct pipeline_observer {
     /* A rule is out of its table; rule->packets are final once its dependents are gone (the flows side then calls
      * rule_finish). */
     void (*rule_removed)(void *arg, struct rule *rule, enum rule_removed_reason reason);
+    /* A rule's counters are about to be set to 0, or copied: they are to be brought up to date, so that what was
+     * counted before is not added after. */
+    void (*rule_count)(void *arg, struct rule *rule);
     /* What was decided with this group may be different now: it is out of its table, or the liveness of what it watches
      * changed. */
     void (*group_changed)(void *arg, struct group *group);

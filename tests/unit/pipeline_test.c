@@ -97,9 +97,9 @@ static int model_add(struct model *model, const struct flow_mod *fm, unsigned ma
             rule = &model->rules[i];
         overlaps |= model->rules[i].priority == fm->priority && match_overlaps(&model->rules[i].match, &fm->match);
     }
+    if (fm->flags & RULE_CHECK_OVERLAP && overlaps)
+        return OFPERR_FMFC_OVERLAP;
     if (rule == NULL) {
-        if (fm->flags & RULE_CHECK_OVERLAP && overlaps)
-            return OFPERR_FMFC_OVERLAP;
         if (in_table >= max_rules)
             return OFPERR_FMFC_TABLE_FULL;
         rule = &model->rules[model->n++];
