@@ -2,7 +2,7 @@
  *
  * Only the first FLOW_KEY_WINDOW bytes of a packet are looked at, whether it is in one segment or in many, so that
  * segmentation never shows in the key. What each malformed header does:
- *   - VLAN tag, LLC/SNAP, MPLS label, PBB tag cut short: eth_type names it, nothing behind is parsed.
+ *   - VLAN tag, LLC/SNAP, MPLS label, PBB tag, NSH cut short: eth_type names it, nothing behind is parsed.
  *   - IPv4 with a wrong version, IHL < 5, IHL past the total length, total length past the packet; IPv6 with a wrong
  *     version, payload length past the packet; either cut short: eth_type only.
  *   - IPv6 extension header cut short, or past the window: ip_proto names it, its flag and all behind it are not set.
@@ -323,6 +323,27 @@ static void parse_pbb(const struct reader *r, uint32_t offset, struct flow_key *
     key->pbb_uca = (tag & RTE_BE32(0x08000000)) != 0;
 }
 
+/* RFC 8300, 2.2 to 2.5. The header has to be whole; other versions are not known. */
+static void parse_nsh(const struct reader *r, uint32_t offset, struct flow_key *key, struct packet_layers *layers)
+{
+    const uint8_t *nsh = r->data + offset;
+
+    if (!has(r, offset, 8))
+        return;
+    const uint16_t first = host16(r, offset);
+    const uint32_t len = (first & 0x3f) * 4;
+    if (first >> 14 != 0 || len < 8 || !has(r, offset, len) || ((nsh[2] & 0xf) == 1 && len != 24))
+        return;
+    layers->nsh = offset;
+    key->nsh.flags = first >> 12 & 3;
+    key->nsh.ttl = first >> 6 & 0x3f;
+    key->nsh.mdtype = nsh[2] & 0xf;
+    key->nsh.np = nsh[3];
+    key->nsh.path = flow_key_load32(nsh + 4);
+    if (key->nsh.mdtype == 1)
+        memcpy(key->nsh.context, nsh + 8, sizeof key->nsh.context);
+}
+
 /* Behind a length: LLC and SNAP with OUI 0 name an EtherType (RFC 1042), anything else none. */
 static uint16_t parse_llc(const struct reader *r, uint32_t *offset)
 {
@@ -373,6 +394,9 @@ static void parse_frame(const struct reader *r, unsigned max_tags, struct flow_k
     case RTE_ETHER_TYPE_MPLSM:
         parse_mpls(r, offset, key, layers);
         break;
+    case ETH_TYPE_NSH:
+        parse_nsh(r, offset, key, layers);
+        break;
     case ETH_TYPE_PBB:
         parse_pbb(r, offset, key, layers);
         break;
@@ -380,10 +404,24 @@ static void parse_frame(const struct reader *r, unsigned max_tags, struct flow_k
 }
 
 /* In lines: one memset of it all becomes "rep stos", which takes longer than the parsing. */
-static inline void key_clear(struct flow_key *key)
+static inline void key_clear(struct flow_key *key, unsigned n_lines)
 {
-    for (unsigned line = 0; line < FLOW_KEY_LINES; line++)
+    for (unsigned line = 0; line < n_lines; line++)
         memset((uint8_t *)key + line * FLOW_KEY_LINE, 0, FLOW_KEY_LINE);
+}
+
+static inline unsigned lines_used(const struct flow_key *key, unsigned n_lines)
+{
+    const uint64_t *words = (const uint64_t *)key;
+
+    for (unsigned line = n_lines - 1; line > 0; line--) {
+        uint64_t any = 0;
+        for (unsigned i = 0; i < 8; i++)
+            any |= words[line * 8 + i];
+        if (any != 0)
+            return line + 1;
+    }
+    return 1;
 }
 
 unsigned flow_key_parse_general(const struct rte_mbuf *m, uint32_t in_port, struct flow_key *key)
@@ -392,13 +430,13 @@ unsigned flow_key_parse_general(const struct rte_mbuf *m, uint32_t in_port, stru
     struct packet_layers layers = {0};
     struct reader r = {.avail = RTE_MIN(m->pkt_len, (uint32_t)FLOW_KEY_WINDOW), .len = m->pkt_len};
 
-    key_clear(key);
+    key_clear(key, FLOW_KEY_PACKET_LINES);
     if (r.len < ETH_HEADER_LEN)
         return 0;
     r.data = rte_pktmbuf_read(m, 0, r.avail, buffer);
     key->in_port = in_port;
     parse_frame(&r, FLOW_KEY_TAGS, key, &layers);
-    return flow_key_lines_used(key);
+    return lines_used(key, FLOW_KEY_PACKET_LINES);
 }
 
 #if RTE_BYTE_ORDER == RTE_LITTLE_ENDIAN
@@ -471,7 +509,7 @@ __rte_noinline unsigned flow_key_parse_slow(const struct rte_mbuf *m, uint32_t i
 
 unsigned flow_key_parse(const struct rte_mbuf *m, uint32_t in_port, struct flow_key *key)
 {
-    key_clear(key);
+    key_clear(key, FLOW_KEY_LINES);
     return flow_key_parse_inline(m, in_port, key);
 }
 
@@ -496,16 +534,7 @@ uint32_t flow_key_hash(const struct flow_key *key, unsigned n_lines)
 
 unsigned flow_key_lines_used(const struct flow_key *key)
 {
-    const uint64_t *words = (const uint64_t *)key;
-
-    for (unsigned line = FLOW_KEY_LINES - 1; line > 0; line--) {
-        uint64_t any = 0;
-        for (unsigned i = 0; i < 8; i++)
-            any |= words[line * 8 + i];
-        if (any != 0)
-            return line + 1;
-    }
-    return 1;
+    return lines_used(key, FLOW_KEY_LINES);
 }
 
 /* TCP or UDP in IPv4 (options too) or right behind an IPv6 header, behind at most one tag. */
@@ -570,6 +599,6 @@ void packet_layers_find_behind(const struct rte_mbuf *m, unsigned max_tags, stru
     if (r.avail < ETH_HEADER_LEN || layers_find_line(&r, max_tags, layers))
         return;
     memset(layers, 0, sizeof *layers);
-    key_clear(&key);
+    key_clear(&key, FLOW_KEY_PACKET_LINES);
     parse_frame(&r, max_tags, &key, layers);
 }

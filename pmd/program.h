@@ -32,6 +32,11 @@ enum program_op_type {
     OP_PUSH_PBB,     /* struct op_pbb: eth_type and tag; the addresses become the customer's, too */
     OP_POP_PBB,      /* the customer's addresses become the packet's */
     OP_SET_PBB,      /* struct op_pbb: tag, tag_mask */
+    OP_PUSH_ETH,     /* arg = Ethernet type: a header with addresses of zeros in front of the packet */
+    OP_POP_ETH,      /* what is behind the first 14 bytes is a packet of its own */
+    OP_PUSH_NSH,     /* struct op_push_nsh: behind the Ethernet header, whose type changes */
+    OP_POP_NSH,      /* arg = Ethernet type of what is behind it */
+    OP_SET_NSH,      /* struct op_nsh */
     OP_SET_ETH,      /* struct op_eth */
     OP_SET_IPV4,     /* struct op_ipv4; the header and TCP/UDP checksums follow (RFC 1624) */
     OP_SET_IPV6,     /* struct op_ipv6 */
@@ -45,6 +50,9 @@ enum program_op_type {
     OP_CLONE,        /* arg = bytes of the operations behind it that work on a copy of the packet */
     OP_N_TYPES
 };
+
+/* The longest NSH that can be pushed: with an Ethernet header it fits the room in front of packets. */
+#define NSH_PUSH_MAX 104
 
 /* The masks: only bits that are 1 are written. */
 struct op_vlan {
@@ -61,6 +69,15 @@ struct op_pbb {
     rte_be32_t tag; /* I-PCP, I-DEI, UCA, I-SID */
     rte_be32_t tag_mask;
     rte_be16_t eth_type;
+};
+struct op_push_nsh {
+    uint8_t len; /* bytes of header[], a multiple of 4 */
+    uint8_t header[NSH_PUSH_MAX];
+};
+struct op_nsh {
+    uint8_t flags, flags_mask, ttl, ttl_mask;
+    rte_be32_t path, path_mask;
+    rte_be32_t context[4], context_mask[4];
 };
 struct op_eth {
     struct rte_ether_addr dst, src, dst_mask, src_mask;
@@ -88,6 +105,9 @@ struct op_arp {
 struct op_nd {
     uint8_t target[16], target_mask[16];
     struct rte_ether_addr sll, sll_mask, tll, tll_mask;
+    rte_be32_t reserved, reserved_mask;
+    uint8_t option, option_mask; /* type of the option with a link-layer address */
+    uint8_t zero[2];
 };
 struct op_meta {
     uint32_t pkt_mark, pkt_mark_mask;

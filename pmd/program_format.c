@@ -122,6 +122,20 @@ static void put_pbb(struct writer *w, const struct op_pbb *op, bool push)
     put_number(w, "pcp", DECIMAL, tag >> 29, mask >> 29, 7);
 }
 
+static void put_nsh(struct writer *w, const struct op_nsh *op)
+{
+    static const char *const names[] = {"c1", "c2", "c3", "c4"};
+    const uint32_t path = rte_be_to_cpu_32(op->path), mask = rte_be_to_cpu_32(op->path_mask);
+
+    put_number(w, "flags", DECIMAL, op->flags, op->flags_mask & 3, 3);
+    put_number(w, "ttl", DECIMAL, op->ttl, op->ttl_mask & 0x3f, 0x3f);
+    put_number(w, "spi", HEX, path >> 8, mask >> 8, 0xffffff);
+    put_number(w, "si", DECIMAL, path & 0xff, mask & 0xff, 0xff);
+    for (int i = 0; i < 4; i++)
+        put_number(w, names[i], HEX, rte_be_to_cpu_32(op->context[i]), rte_be_to_cpu_32(op->context_mask[i]),
+                   UINT32_MAX);
+}
+
 static void put_ipv4(struct writer *w, const struct op_ipv4 *op)
 {
     put_address(w, "src", AF_INET, &op->src, &op->src_mask);
@@ -165,6 +179,10 @@ static void put_set(struct writer *w, const struct program_op *op)
         put_open(w, "set(pbb");
         put_pbb(w, data, false);
         break;
+    case OP_SET_NSH:
+        put_open(w, "set(nsh");
+        put_nsh(w, data);
+        break;
     case OP_SET_ETH: {
         const struct op_eth *eth = data;
         put_open(w, "set(eth");
@@ -204,6 +222,8 @@ static void put_set(struct writer *w, const struct program_op *op)
         put_address(w, "target", AF_INET6, nd->target, nd->target_mask);
         put_ether(w, "sll", &nd->sll, &nd->sll_mask);
         put_ether(w, "tll", &nd->tll, &nd->tll_mask);
+        put_number(w, "reserved", HEX, rte_be_to_cpu_32(nd->reserved), rte_be_to_cpu_32(nd->reserved_mask), UINT32_MAX);
+        put_number(w, "option", DECIMAL, nd->option, nd->option_mask, UINT8_MAX);
         break;
     }
     default:
@@ -253,6 +273,21 @@ static void put_op(struct writer *w, const struct program_op *op, const char *(*
     case OP_POP_MPLS:
         put(w, "pop_mpls(eth_type=0x%x)", rte_be_to_cpu_16(((const struct op_mpls *)data)->eth_type));
         break;
+    case OP_PUSH_ETH:
+        put(w, "push_eth(src=00:00:00:00:00:00,dst=00:00:00:00:00:00)");
+        break;
+    case OP_POP_ETH:
+        put(w, "pop_eth");
+        break;
+    case OP_PUSH_NSH: {
+        const struct op_push_nsh *nsh = data;
+
+        put(w, "push_nsh(ttl=63,mdtype=%u,np=%u,spi=0x0,si=255)", nsh->header[2] & 0xf, nsh->header[3]);
+        break;
+    }
+    case OP_POP_NSH:
+        put(w, "pop_nsh");
+        break;
     case OP_COPY_TTL_IN:
         put(w, "copy_ttl_in");
         break;
@@ -284,6 +319,7 @@ static void put_op(struct writer *w, const struct program_op *op, const char *(*
     case OP_SET_VLAN:
     case OP_SET_MPLS:
     case OP_SET_PBB:
+    case OP_SET_NSH:
     case OP_SET_ETH:
     case OP_SET_IPV4:
     case OP_SET_IPV6:

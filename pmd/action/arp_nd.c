@@ -7,6 +7,7 @@
 
 #define ND_SOLICIT 135
 #define ND_ADVERT 136
+#define ND_RESERVED 4
 #define ND_TARGET 8
 #define ND_OPTIONS 24u
 
@@ -26,20 +27,19 @@ enum drop_reason action_set_arp(struct action_packet *p, const struct op_arp *op
     return ACTION_OK;
 }
 
-/* A link-layer address in an option of `type`; a message without it stays without. Returns the checksum delta. */
-static uint32_t set_option(uint8_t *options, uint32_t len, uint8_t type, const struct rte_ether_addr *value,
-                           const struct rte_ether_addr *mask)
+/* The option of `type` with a link-layer address; a message without it stays without. */
+static uint8_t *find_option(uint8_t *options, uint32_t len, uint8_t type)
 {
     while (len >= 8) {
         const uint32_t option_len = options[1] * 8;
         if (option_len == 0 || option_len > len)
-            return 0;
+            return NULL;
         if (options[0] == type && option_len == 8)
-            return masked_write(options + 2, value, mask, 6);
+            return options;
         options += option_len;
         len -= option_len;
     }
-    return 0;
+    return NULL;
 }
 
 enum drop_reason action_set_nd(struct action_packet *p, const struct op_nd *op)
@@ -55,7 +55,13 @@ enum drop_reason action_set_nd(struct action_packet *p, const struct op_nd *op)
 
     const uint32_t len = end - layers->l4 - ND_OPTIONS;
     uint32_t delta = masked_write(nd + ND_TARGET, op->target, op->target_mask, 16);
-    delta += nd[0] == ND_SOLICIT ? set_option(nd + ND_OPTIONS, len, 1, &op->sll, &op->sll_mask)
-                                 : set_option(nd + ND_OPTIONS, len, 2, &op->tll, &op->tll_mask);
+    delta += masked_write(nd + ND_RESERVED, &op->reserved, &op->reserved_mask, 4);
+    uint8_t *option = find_option(nd + ND_OPTIONS, len, nd[0] == ND_SOLICIT ? 1 : 2);
+    if (option != NULL) {
+        const uint8_t type[2] = {op->option, 0}, type_mask[2] = {op->option_mask, 0};
+        delta += nd[0] == ND_SOLICIT ? masked_write(option + 2, &op->sll, &op->sll_mask, 6)
+                                     : masked_write(option + 2, &op->tll, &op->tll_mask, 6);
+        delta += masked_write(option, type, type_mask, 2);
+    }
     return delta != 0 ? action_l4_checksum(p, delta) : ACTION_OK;
 }

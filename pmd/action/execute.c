@@ -143,6 +143,16 @@ static enum drop_reason packet_change(struct action_packet *p, const struct prog
         return action_pop_pbb(p);
     case OP_SET_PBB:
         return action_set_pbb(p, data);
+    case OP_PUSH_ETH:
+        return action_push_eth(p, (uint16_t)op->arg);
+    case OP_POP_ETH:
+        return action_pop_eth(p);
+    case OP_PUSH_NSH:
+        return action_push_nsh(p, data);
+    case OP_POP_NSH:
+        return action_pop_nsh(p, (uint16_t)op->arg);
+    case OP_SET_NSH:
+        return action_set_nsh(p, data);
     case OP_SET_ETH:
         return action_set_eth(p, data);
     case OP_SET_IPV4:

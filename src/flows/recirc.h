@@ -17,6 +17,7 @@ struct recirc_state {
     rte_be64_t metadata;
     rte_be32_t reg[FLOW_N_REGS];
     uint64_t in_set; /* the actions left are those of the action set */
+    uint64_t packet_type;
     uint64_t hashed; /* dp_hash is the hash that the select group at the head of the actions left asked for */
 };
 

@@ -108,11 +108,12 @@ static int decode_set_field(struct reader *body, uint8_t version, struct act_buf
     struct act_set_field *act;
     bool has_mask;
     size_t len;
+    int error;
 
     f = oxm_read_header(body, &has_mask, &len);
     if (!f)
         return body->bad ? OFPERR_BAC_BAD_SET_LEN : OFPERR_BAC_BAD_SET_TYPE;
-    if (len != (size_t)f->n_bytes << has_mask || len > body->left)
+    if (len > body->left)
         return OFPERR_BAC_BAD_SET_LEN;
     if (has_mask && version < OF15)
         return OFPERR_BAC_BAD_SET_TYPE;
@@ -120,11 +121,11 @@ static int decode_set_field(struct reader *body, uint8_t version, struct act_buf
         return OFPERR_BAC_BAD_SET_ARGUMENT;
     act = act_buffer_add(acts, ACT_SET_FIELD, sizeof(*act));
     act->field = f;
-    read_copy(body, act->value.b, f->n_bytes);
-    if (has_mask)
-        read_copy(body, act->mask.b, f->n_bytes);
-    else
-        memset(act->mask.b, 0xff, f->n_bytes);
+    error = oxm_read_value(body, f, has_mask, len, &act->value, &act->mask);
+    if (error == OFPERR_BMC_BAD_LEN)
+        return OFPERR_BAC_BAD_SET_LEN;
+    if (error)
+        return error == OFPERR_BMC_BAD_VALUE ? OFPERR_BAC_BAD_SET_ARGUMENT : error;
     for (unsigned i = 0; i < f->n_bytes; i++) /* OpenFlow 1.5.1, 7.2.6.7 */
         if (act->value.b[i] & ~act->mask.b[i])
             return OFPERR_BAC_BAD_SET_MASK;

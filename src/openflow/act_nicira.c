@@ -22,7 +22,9 @@ static int read_field(struct reader *r, const struct field **f)
     *f = oxm_read_header(r, &has_mask, &len);
     if (r->bad)
         return OFPERR_BAC_BAD_LEN;
-    return !*f || has_mask || len != (*f)->n_bytes ? OFPERR_BAC_BAD_ARGUMENT : 0;
+    if (!*f || has_mask || (!(*f)->variable && len != (*f)->n_bytes))
+        return OFPERR_BAC_BAD_ARGUMENT;
+    return (*f)->n_bytes ? 0 : OFPERR_NXFMFC_INVALID_TLV_FIELD;
 }
 
 static int make_subfield(struct subfield *sf, const struct field *f, unsigned ofs, unsigned n_bits)
@@ -99,18 +101,19 @@ static int decode_load2(struct reader *r, struct act_buffer *acts)
     struct act_set_field *act = act_buffer_add(acts, ACT_SET_FIELD, sizeof(*act));
     bool has_mask;
     size_t len;
+    int error;
 
     read_skip(r, 6);
     act->field = oxm_read_header(r, &has_mask, &len);
     if (!act->field)
         return r->bad ? OFPERR_BAC_BAD_LEN : OFPERR_BAC_BAD_SET_TYPE;
-    if (len != (size_t)act->field->n_bytes << has_mask || len > r->left)
+    if (len > r->left)
         return OFPERR_BAC_BAD_SET_LEN;
-    read_copy(r, act->value.b, act->field->n_bytes);
-    if (has_mask)
-        read_copy(r, act->mask.b, act->field->n_bytes);
-    else
-        memset(act->mask.b, 0xff, act->field->n_bytes);
+    error = oxm_read_value(r, act->field, has_mask, len, &act->value, &act->mask);
+    if (error == OFPERR_BMC_BAD_LEN)
+        return OFPERR_BAC_BAD_SET_LEN;
+    if (error)
+        return error == OFPERR_BMC_BAD_VALUE ? OFPERR_BAC_BAD_SET_ARGUMENT : error;
     for (unsigned i = 0; i < act->field->n_bytes; i++)
         if (act->value.b[i] & ~act->mask.b[i])
             return OFPERR_BAC_BAD_SET_ARGUMENT;
@@ -144,6 +147,18 @@ static int decode_stack(struct reader *r, enum act_type type, struct act_buffer 
     n_bits = read_u16(r);
     read_skip(r, r->left < 8 ? r->left : 6);
     return error ? error : make_subfield(&act->sf, f, ofs, n_bits);
+}
+
+static int decode_delete_field(struct reader *r, struct act_buffer *acts)
+{
+    struct act_subfield *act = act_buffer_add(acts, ACT_DELETE_FIELD, sizeof(*act));
+    const struct field *f;
+    int error = read_field(r, &f);
+
+    read_skip(r, r->left < 16 ? r->left : 0);
+    if (error)
+        return error;
+    return f->variable ? make_subfield(&act->sf, f, 0, f->n_bits) : OFPERR_BAC_BAD_ARGUMENT;
 }
 
 static int decode_note(struct reader *r, struct act_buffer *acts)
@@ -342,6 +357,14 @@ static int decode_one(struct reader *r, uint16_t subtype, struct act_buffer *act
         return decode_stack(r, ACT_STACK_PUSH, acts);
     case NXAST_STACK_POP:
         return decode_stack(r, ACT_STACK_POP, acts);
+    case NXAST_ENCAP:
+        return act_decode_encap(r, acts);
+    case NXAST_DECAP:
+        return act_decode_decap(r, acts);
+    case NXAST_DEC_NSH_TTL:
+        return decode_plain(r, ACT_DEC_NSH_TTL, sizeof(struct act), acts);
+    case NXAST_DELETE_FIELD:
+        return decode_delete_field(r, acts);
     case NXAST_GROUP:
         read_skip(r, 2);
         return decode_u32(r, ACT_GROUP, 4, 0, acts);
@@ -640,6 +663,21 @@ void act_encode_nicira(struct of_buf *buf, const struct act *act)
     case ACT_STACK_PUSH:
     case ACT_STACK_POP:
         encode_stack(buf, (const struct act_subfield *)act);
+        break;
+    case ACT_ENCAP:
+        act_encode_encap(buf, (const struct act_encap *)act);
+        break;
+    case ACT_DECAP:
+        act_encode_decap(buf, (const struct act_u32 *)act);
+        break;
+    case ACT_DEC_NSH_TTL:
+        encode_number(buf, NXAST_DEC_NSH_TTL, 6, 0, 0);
+        break;
+    case ACT_DELETE_FIELD:
+        start = nicira_begin(buf, NXAST_DELETE_FIELD);
+        put_field(buf, ((const struct act_subfield *)act)->sf.field);
+        of_buf_pad(buf, start, 24);
+        act_end(buf, start);
         break;
     case ACT_SET_TUNNEL: {
         uint64_t id = ((const struct act_u64 *)act)->value;

@@ -31,6 +31,12 @@ void act_encode_load(struct of_buf *buf, const struct act_set_field *act);
 /* A set_field of label or traffic class as NXAST_SET_MPLS_LABEL or NXAST_SET_MPLS_TC. */
 void act_encode_mpls(struct of_buf *buf, const struct act_set_field *act);
 
+/* encap and decap; behind the subtype. */
+int act_decode_encap(struct reader *body, struct act_buffer *acts);
+int act_decode_decap(struct reader *body, struct act_buffer *acts);
+void act_encode_encap(struct of_buf *buf, const struct act_encap *act);
+void act_encode_decap(struct of_buf *buf, const struct act_u32 *act);
+
 /* A Nicira action's frame: returns where it starts; end patches the length and pads to 8. */
 size_t nicira_begin(struct of_buf *buf, uint16_t subtype);
 void act_end(struct of_buf *buf, size_t start);
@@ -66,6 +72,10 @@ enum {
     NXAST_CONJUNCTION = 34,
     NXAST_CONTROLLER2 = 37,
     NXAST_GROUP = 40,
+    NXAST_ENCAP = 46,
+    NXAST_DECAP = 47,
+    NXAST_DEC_NSH_TTL = 48,
+    NXAST_DELETE_FIELD = 50,
 };
 
 #endif

@@ -50,6 +50,17 @@
     X(OFPERR_BAC_BAD_CONJUNCTION, 2, 5, 2, 5, "conjunction beside other actions, or not k of n, 2 to 64")              \
     X(OFPERR_BAC_BAD_SET_MASK, -1, -1, 2, 16, "bad mask in set_field")                                                 \
     X(OFPERR_BAC_BAD_METER, -1, -1, 2, 17, "bad meter in action")                                                      \
+    X(OFPERR_NXFMFC_INVALID_TLV_FIELD, 1, 5, 1, 5, "tun_metadata field that no option is bound to")                    \
+    X(OFPERR_NXTTMFC_BAD_COMMAND, 1, 5, 1, 5, "unknown command on the table of tunnel options")                        \
+    X(OFPERR_NXTTMFC_BAD_OPT_LEN, 1, 5, 1, 5, "bad length of a tunnel option")                                         \
+    X(OFPERR_NXTTMFC_BAD_FIELD_IDX, 1, 5, 1, 5, "no such tun_metadata field")                                          \
+    X(OFPERR_NXTTMFC_TABLE_FULL, 1, 5, 1, 5, "no room for more tunnel options")                                        \
+    X(OFPERR_NXTTMFC_ALREADY_MAPPED, 1, 5, 1, 5, "the tunnel option is bound to a field already")                      \
+    X(OFPERR_NXTTMFC_DUP_ENTRY, 1, 5, 1, 5, "the same tunnel option or field twice")                                   \
+    X(OFPERR_NXTTMFC_INVALID_TLV_DEL, 1, 5, 1, 5, "flows or groups use the tun_metadata field")                        \
+    X(OFPERR_NXBAC_BAD_HEADER_TYPE, 2, 5, 2, 5, "header that encap or decap does not know")                            \
+    X(OFPERR_NXBAC_UNKNOWN_ED_PROP, 2, 5, 2, 5, "unknown property of encap")                                           \
+    X(OFPERR_NXBAC_BAD_ED_PROP, 2, 5, 2, 5, "bad property of encap")                                                   \
     X(OFPERR_BIC_UNKNOWN_INST, -1, -1, 3, 0, "unknown instruction")                                                    \
     X(OFPERR_BIC_UNSUP_INST, -1, -1, 3, 1, "instruction not supported by the table")                                   \
     X(OFPERR_BIC_BAD_TABLE_ID, -1, -1, 3, 2, "bad table in goto_table")                                                \

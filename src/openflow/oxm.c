@@ -24,8 +24,10 @@ const struct field *oxm_read_header(struct reader *r, bool *has_mask, size_t *le
         r->bad = true;
     experimenter = read_u32(r);
     *len -= 4;
-    if (r->bad || experimenter != OF_EXPERIMENTER_ONF)
+    if (r->bad)
         return NULL;
+    if (experimenter != OF_EXPERIMENTER_ONF)
+        return field_by_experimenter(experimenter, header);
     f = field_by_header(0x80000000u | (header & 0xfe00));
     return f && is_onf_field(f->id) ? f : NULL;
 }
@@ -40,16 +42,17 @@ static uint32_t header_for(const struct field *f, uint8_t version)
 void oxm_put_header(struct of_buf *buf, const struct field *f, uint8_t version, bool has_mask)
 {
     uint32_t header = header_for(f, version);
-    unsigned len = (header & 0xff) << has_mask;
+    unsigned len = (unsigned)f->n_bytes << has_mask;
     bool onf = version < OF15 && header >> 16 == 0x8000 && is_onf_field(f->id);
+    uint32_t experimenter = onf ? OF_EXPERIMENTER_ONF : header >> 16 == OXM_CLASS_EXPERIMENTER ? f->experimenter : 0;
 
     header = (header & 0xfffffe00) | (uint32_t)has_mask << 8;
-    if (!onf) {
+    if (!experimenter) {
         of_buf_add_u32(buf, header | len);
         return;
     }
     of_buf_add_u32(buf, (header & 0xffff) | (uint32_t)OXM_CLASS_EXPERIMENTER << 16 | (len + 4));
-    of_buf_add_u32(buf, OF_EXPERIMENTER_ONF);
+    of_buf_add_u32(buf, experimenter);
 }
 
 static bool all_ones(const uint8_t *b, size_t n)
@@ -66,17 +69,52 @@ static bool all_zero(const uint8_t *b, size_t n)
     return n == 0;
 }
 
-/* One entry: `f` with its value and mask. */
-static int decode_entry(const struct field *f, bool has_mask, const uint8_t *bytes, struct match *match)
+/* The value of a field whose width is not the protocol's is right-aligned. */
+static void align(const uint8_t *bytes, size_t len, unsigned n_bytes, uint8_t *out)
 {
-    union field_value value = {{0}}, mask = {{0}};
-    unsigned n = f->n_bytes;
-
-    memcpy(value.b, bytes, n);
-    if (has_mask)
-        memcpy(mask.b, bytes + n, n);
+    memset(out, 0, n_bytes);
+    if (len >= n_bytes)
+        memcpy(out, bytes + len - n_bytes, n_bytes);
     else
-        memset(mask.b, 0xff, n);
+        memcpy(out + n_bytes - len, bytes, len);
+}
+
+static bool fits(const uint8_t *bytes, size_t len, unsigned n_bytes)
+{
+    return len <= n_bytes || all_zero(bytes, len - n_bytes);
+}
+
+int oxm_read_value(struct reader *r, const struct field *f, bool has_mask, size_t len, union field_value *value,
+                   union field_value *mask)
+{
+    const uint8_t *bytes = read_bytes(r, len);
+    size_t half = has_mask ? len / 2 : len;
+
+    memset(value, 0, sizeof *value);
+    memset(mask, 0, sizeof *mask);
+    if (!bytes || half << has_mask != len || (!f->variable && half != f->n_bytes))
+        return OFPERR_BMC_BAD_LEN;
+    if (f->n_bytes == 0)
+        return OFPERR_NXFMFC_INVALID_TLV_FIELD;
+    if (!fits(bytes, half, f->n_bytes))
+        return OFPERR_BMC_BAD_VALUE;
+    align(bytes, half, f->n_bytes, value->b);
+    if (has_mask)
+        align(bytes + half, half, f->n_bytes, mask->b);
+    else
+        memset(mask->b, 0xff, f->n_bytes);
+    return 0;
+}
+
+/* One entry: `f` with its value and mask. */
+static int decode_entry(struct reader *r, const struct field *f, bool has_mask, size_t len, struct match *match)
+{
+    union field_value value, mask;
+    unsigned n = f->n_bytes;
+    int error = oxm_read_value(r, f, has_mask, len, &value, &mask);
+
+    if (error)
+        return error;
     if (f->maskable == FIELD_MASK_NONE && !all_ones(mask.b, n) && !all_zero(mask.b, n))
         return OFPERR_BMC_BAD_MASK;
     for (unsigned i = 0; i < n; i++) /* OpenFlow 1.3.5, 7.2.3.5 */
@@ -92,6 +130,8 @@ static int decode_entry(const struct field *f, bool has_mask, const uint8_t *byt
         return 0; /* Ethernet: all packets are */
     if (!all_zero(mask.b, n))
         match_set_masked(match, f, &value, &mask);
+    if (f->id == FIELD_PACKET_TYPE)
+        match_imply_eth_type(match);
     return 0;
 }
 
@@ -108,15 +148,13 @@ static int decode_cookie(struct reader *r, bool has_mask, uint64_t *cookie, uint
 
 int oxm_decode(struct reader *r, struct match *match, uint64_t *cookie, uint64_t *cookie_mask)
 {
-    uint64_t seen[2] = {0, 0};
-    _Static_assert(FIELD_N <= 128, "one bit a field");
+    uint64_t seen[FIELD_SET_WORDS] = {0};
 
     match_init_all(match);
     while (r->left > 0) {
         struct reader peek = *r;
         uint32_t header = read_u32(&peek);
         const struct field *f;
-        const uint8_t *bytes;
         bool has_mask;
         size_t len;
         int error;
@@ -132,13 +170,10 @@ int oxm_decode(struct reader *r, struct match *match, uint64_t *cookie, uint64_t
         }
         if (!f)
             return OFPERR_BMC_BAD_FIELD;
-        bytes = read_bytes(r, len);
-        if (!bytes || len != (size_t)f->n_bytes << has_mask)
-            return OFPERR_BMC_BAD_LEN;
         if (seen[f->id / 64] >> f->id % 64 & 1)
             return OFPERR_BMC_DUP_FIELD;
         seen[f->id / 64] |= UINT64_C(1) << f->id % 64;
-        error = decode_entry(f, has_mask, bytes, match);
+        error = decode_entry(r, f, has_mask, len, match);
         if (error)
             return error;
     }
@@ -180,6 +215,8 @@ static bool is_written(const struct field *f, const struct match *match, uint8_t
     if (field_is_wild(f, &match->mask) || !field_prereq_implied(f, match))
         return false;
     switch (f->id) {
+    case FIELD_ETH_TYPE: /* of a packet that is not Ethernet, it is said by the packet type */
+        return match->value.packet_type == PACKET_TYPE_ETHERNET;
     case FIELD_IN_PORT:
     case FIELD_IP_TOS:
         return version == OXM_NXM;

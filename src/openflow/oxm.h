@@ -13,6 +13,10 @@
 /* A field's header, with what follows for an experimenter's: reads it off `r`. `*len` is the length of the value (and
  * mask). NULL if the field is not known; r->bad if it is cut short. */
 const struct field *oxm_read_header(struct reader *r, bool *has_mask, size_t *len);
+/* Reads the value, and mask if there is one, that follow a header: `len` bytes. The mask is all ones where there is
+ * none. Returns 0 or an enum of_error. */
+int oxm_read_value(struct reader *r, const struct field *field, bool has_mask, size_t len, union field_value *value,
+                   union field_value *mask);
 void oxm_put_header(struct of_buf *buf, const struct field *field, uint8_t version, bool has_mask);
 
 /* Reads the entries that fill `r`. `cookie` (of a filter, NXM_NX_COOKIE): NULL = not allowed. Returns 0 or an

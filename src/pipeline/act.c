@@ -74,6 +74,7 @@ static bool acts_equal(const struct act *a, const struct act *b)
     }
     case ACT_STACK_PUSH:
     case ACT_STACK_POP:
+    case ACT_DELETE_FIELD:
         return subfields_equal(&((const struct act_subfield *)a)->sf, &((const struct act_subfield *)b)->sf);
     case ACT_WRITE_ACTIONS: {
         struct act_list x, y;

@@ -45,8 +45,12 @@ enum act_type {
     ACT_STACK_POP,   /* struct act_subfield */
     ACT_SET_TUNNEL,  /* struct act_u64 */
     ACT_FIN_TIMEOUT, /* struct act_fin_timeout */
-    ACT_CONJUNCTION, /* struct act_conjunction */
-    ACT_METER,       /* struct act_u32: meter id; instruction (1.3) and action (1.5) */
+    ACT_ENCAP,       /* struct act_encap */
+    ACT_DECAP,       /* struct act_u32: packet type of what comes to light, or PACKET_TYPE_NEXT_PROTO */
+    ACT_DEC_NSH_TTL,
+    ACT_DELETE_FIELD, /* struct act_subfield: a whole tun_metadata field */
+    ACT_CONJUNCTION,  /* struct act_conjunction */
+    ACT_METER,        /* struct act_u32: meter id; instruction (1.3) and action (1.5) */
     ACT_CLEAR_ACTIONS,
     ACT_WRITE_ACTIONS,  /* struct act_bytes: a nested list */
     ACT_WRITE_METADATA, /* struct act_metadata */
@@ -149,6 +153,14 @@ struct act_conjunction {
 struct act_metadata {
     struct act h;
     rte_be64_t value, mask;
+};
+struct act_encap {
+    struct act h;
+    uint32_t packet_type; /* Ethernet, NSH or MPLS */
+    uint8_t md_type;      /* NSH: 0 = not said, which is 1 */
+    uint8_t tlvs_len;     /* NSH of MD type 2: its metadata, as in the header */
+    uint8_t zero[2];
+    uint8_t tlvs[];
 };
 struct act_bytes {
     struct act h;

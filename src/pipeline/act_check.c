@@ -66,6 +66,25 @@ static bool is_mpls(const struct match *m)
            (m->value.pkt.eth_type == RTE_BE16(0x8847) || m->value.pkt.eth_type == RTE_BE16(0x8848));
 }
 
+static int check_encap(const struct act_encap *act, struct match *m)
+{
+    if (act->packet_type >> 16 == 1)
+        set_eth_type(m, (uint16_t)act->packet_type);
+    m->value.packet_type = rte_cpu_to_be_32(act->packet_type);
+    return 0;
+}
+
+/* An Ethernet header leaves what is behind it as it is; what another one hides depends on the packet. */
+static void do_decap(struct match *m)
+{
+    if (m->value.packet_type == PACKET_TYPE_ETHERNET) {
+        m->value.packet_type = rte_cpu_to_be_32(PACKET_TYPE(1, rte_be_to_cpu_16(m->value.pkt.eth_type)));
+    } else {
+        m->value.packet_type = PACKET_TYPE_ETHERNET;
+        m->mask.pkt.eth_type = m->value.pkt.eth_type = 0;
+    }
+}
+
 static int check_ttl(const struct match *m)
 {
     return field_prereq_implied(field_by_id(FIELD_IP_TTL), m) ? 0 : OFPERR_BAC_MATCH_INCONSISTENT;
@@ -125,6 +144,13 @@ static int check_act(const struct act *act, struct match *m, uint8_t table_id)
     case ACT_SET_MPLS_TTL:
     case ACT_DEC_MPLS_TTL:
         return is_mpls(m) ? 0 : OFPERR_BAC_MATCH_INCONSISTENT;
+    case ACT_DEC_NSH_TTL:
+        return check_read(field_by_id(FIELD_NSH_TTL), m);
+    case ACT_ENCAP:
+        return check_encap((const struct act_encap *)act, m);
+    case ACT_DECAP:
+        do_decap(m);
+        return 0;
     case ACT_PUSH_PBB:
         if (act_u32_of(act) != 0x88e7)
             return OFPERR_BAC_BAD_ARGUMENT;

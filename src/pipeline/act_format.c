@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "src/pipeline/act.h"
+#include "src/pipeline/act_encap_text.h"
 #include "src/pipeline/field_text.h"
 
 struct printer {
@@ -239,6 +239,18 @@ static void print_act(struct printer *p, const struct act *act)
         break;
     case ACT_COPY_TTL_IN:
         fputs("copy_ttl_in", out);
+        break;
+    case ACT_ENCAP:
+        encap_print(out, (const struct act_encap *)act);
+        break;
+    case ACT_DECAP:
+        decap_print(out, act_u32_of(act));
+        break;
+    case ACT_DEC_NSH_TTL:
+        fputs("dec_nsh_ttl", out);
+        break;
+    case ACT_DELETE_FIELD:
+        fprintf(out, "delete_field:%s", ((const struct act_subfield *)act)->sf.field->name);
         break;
     case ACT_RESUBMIT:
         print_resubmit(p, (const struct act_resubmit *)act);

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "src/pipeline/act_encap_text.h"
 #include "src/pipeline/field_text.h"
 #include "src/pipeline/flow_text.h"
 #include "src/pipeline/key_value.h"
@@ -282,6 +283,27 @@ static char *parse_pop(struct parse *p, char *value)
     return parse_stack(p, value, ACT_STACK_POP);
 }
 
+static char *parse_encap(struct parse *p, char *value)
+{
+    return encap_parse(value, p->acts);
+}
+
+static char *parse_decap(struct parse *p, char *value)
+{
+    return decap_parse(value, p->acts);
+}
+
+static char *parse_delete_field(struct parse *p, char *value)
+{
+    struct act_subfield *act;
+    char *error = parse_stack(p, value, ACT_DELETE_FIELD);
+
+    if (error)
+        return error;
+    act = (struct act_subfield *)(p->acts->data + p->acts->len - sizeof(*act));
+    return act->sf.field->variable ? NULL : text_error("delete_field: %s is always there", act->sf.field->name);
+}
+
 static char *parse_fin_timeout(struct parse *p, char *value)
 {
     struct act_fin_timeout *act = act_buffer_add(p->acts, ACT_FIN_TIMEOUT, sizeof(*act));
@@ -383,6 +405,7 @@ static const struct {
     {"mod_nw_ttl", ACT_SET_IP_TTL, 255, ACT_FORM_STANDARD},
     {"copy_ttl_out", ACT_COPY_TTL_OUT, 0, ACT_FORM_STANDARD},
     {"copy_ttl_in", ACT_COPY_TTL_IN, 0, ACT_FORM_STANDARD},
+    {"dec_nsh_ttl", ACT_DEC_NSH_TTL, 0, ACT_FORM_NICIRA},
     {"exit", ACT_EXIT, 0, ACT_FORM_NICIRA},
     {"meter", ACT_METER, UINT32_MAX, ACT_FORM_STANDARD},
     {"clear_actions", ACT_CLEAR_ACTIONS, 0, ACT_FORM_STANDARD},
@@ -420,6 +443,9 @@ static const struct {
     {"dec_ttl", parse_dec_ttl},
     {"resubmit", parse_resubmit},
     {"note", parse_note},
+    {"encap", parse_encap},
+    {"decap", parse_decap},
+    {"delete_field", parse_delete_field},
     {"push", parse_push},
     {"pop", parse_pop},
     {"set_tunnel", parse_set_tunnel},

@@ -14,6 +14,8 @@
 
 typedef unsigned __int128 u128;
 
+struct field field_rows[FIELD_N];
+
 const struct field *field_by_id(enum field_id id)
 {
     return id < FIELD_N ? &field_rows[id] : NULL;
@@ -35,7 +37,9 @@ const struct field *field_by_name(const char *name)
 }
 
 /* Class and number of every header that a field has, for field_by_header(). */
-static const struct field *by_number[5][128];
+static const struct field *by_number[7][128];
+#define ROW_ET 5
+#define ROW_NSH 6
 
 static int class_row(uint32_t class)
 {
@@ -55,12 +59,16 @@ static int class_row(uint32_t class)
     }
 }
 
-__attribute__((constructor)) static void index_headers(void)
+__attribute__((constructor)) static void fill_tables(void)
 {
     for (int i = 0; i < FIELD_N; i++) {
         const struct field *f = &field_rows[i];
+        bool of_packet = i < FIELD_ROWS_PACKET_N && field_rows_packet[i].name;
 
-        if (f->nxm)
+        field_rows[i] = of_packet ? field_rows_packet[i] : field_rows_meta[i];
+        if (f->experimenter)
+            by_number[f->experimenter == 0x00002320 ? ROW_ET : ROW_NSH][f->nxm >> 9 & 127] = f;
+        else if (f->nxm)
             by_number[class_row(f->nxm >> 16)][f->nxm >> 9 & 127] = f;
         if (f->oxm)
             by_number[class_row(f->oxm >> 16)][f->oxm >> 9 & 127] = f;
@@ -72,6 +80,18 @@ const struct field *field_by_header(uint32_t header)
     int row = class_row(header >> 16);
 
     return row < 0 ? NULL : by_number[row][header >> 9 & 127];
+}
+
+const struct field *field_by_experimenter(uint32_t experimenter, uint32_t header)
+{
+    switch (experimenter) {
+    case 0x00002320:
+        return by_number[ROW_ET][header >> 9 & 127];
+    case 0x005ad650:
+        return by_number[ROW_NSH][header >> 9 & 127];
+    default:
+        return NULL;
+    }
 }
 
 /* --- values as numbers ----------------------------------------------------------------------------------------------
@@ -105,6 +125,10 @@ static u128 value_bits(const struct field *f)
         return 0xfc; /* the ECN bits are another field */
     case FIELD_VLAN_VID:
         return 0x1fff; /* OFPVID_PRESENT included; as a subfield it is the 12 bits of the id */
+    case FIELD_NSH_FLAGS:
+        return 3;
+    case FIELD_NSH_TTL:
+        return 63;
     case FIELD_ARP_OP:
         return 0xff; /* the key keeps one byte */
     default:
@@ -239,7 +263,8 @@ bool field_value_valid(const struct field *f, const union field_value *value)
 
     if (v & ~value_bits(f))
         return false;
-    if (f->id == FIELD_IN_PORT_OXM) /* a port that OpenFlow 1.0 can name, or a reserved one */
+    if (f->id == FIELD_IN_PORT_OXM ||
+        f->id == FIELD_IN_PHY_PORT) /* a port that OpenFlow 1.0 can name, or a reserved one */
         return v < 0xff00 || v >= OFPORT_MAX;
     return true;
 }
@@ -291,6 +316,26 @@ static bool is_nd(const struct flow *flow, struct flow *wc, bool l4, uint16_t a,
     return flow->pkt.tp_src == rte_cpu_to_be_16(a) || flow->pkt.tp_src == rte_cpu_to_be_16(b);
 }
 
+/* A valid state is one that says something of the connection, or says that the packet is not invalid. */
+static bool is_tracked(const struct flow *flow, struct flow *wc)
+{
+    const uint8_t knows = CT_STATE_NEW | CT_STATE_EST | CT_STATE_REL | CT_STATE_RPL | CT_STATE_SNAT | CT_STATE_DNAT;
+    const uint8_t state = flow->pkt.ct_state;
+
+    if (state & knows) {
+        if (wc)
+            wc->pkt.ct_state |= state & knows;
+        return true;
+    }
+    if (wc)
+        wc->pkt.ct_state |= CT_STATE_TRK | CT_STATE_INV;
+    if ((state & (CT_STATE_TRK | CT_STATE_INV)) == CT_STATE_TRK)
+        return true;
+    if (wc)
+        wc->pkt.ct_state |= knows;
+    return false;
+}
+
 static bool prereq_true(enum field_prereq prereq, const struct flow *flow, struct flow *wc, bool l4)
 {
     switch (prereq) {
@@ -328,6 +373,18 @@ static bool prereq_true(enum field_prereq prereq, const struct flow *flow, struc
         return is_nd(flow, wc, l4, 136, 136);
     case PREREQ_PBB:
         return is_eth_type(flow, wc, RTE_BE16(ETH_PBB), RTE_BE16(ETH_PBB));
+    case PREREQ_NSH:
+        return is_eth_type(flow, wc, RTE_BE16(ETH_TYPE_NSH), RTE_BE16(ETH_TYPE_NSH));
+    case PREREQ_IN_PORT:
+        if (wc)
+            wc->in_port = UINT32_MAX;
+        return true;
+    case PREREQ_CT:
+        return is_ip(flow, wc) && is_tracked(flow, wc);
+    case PREREQ_CT_IPV4:
+        return is_eth_type(flow, wc, RTE_BE16(ETH_IPV4), RTE_BE16(ETH_IPV4)) && is_tracked(flow, wc);
+    case PREREQ_CT_IPV6:
+        return is_eth_type(flow, wc, RTE_BE16(ETH_IPV6), RTE_BE16(ETH_IPV6)) && is_tracked(flow, wc);
     }
     return false;
 }

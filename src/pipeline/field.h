@@ -33,6 +33,11 @@ enum field_prereq {
     PREREQ_ND_SOLICIT,
     PREREQ_ND_ADVERT,
     PREREQ_PBB,
+    PREREQ_NSH,
+    PREREQ_IN_PORT,
+    PREREQ_CT, /* connection tracking knows the packet's connection */
+    PREREQ_CT_IPV4,
+    PREREQ_CT_IPV6,
 };
 
 /* How people write a value. */
@@ -66,20 +71,24 @@ struct field {
     uint8_t container; /* bytes */
     uint8_t shift;     /* of the least significant bit within the container */
     bool host_order;   /* the container is in host byte order */
+    bool variable;     /* a tun_metadata field: its width and place are given and taken, 0 = has none */
     bool writable;     /* set_field, load and move may write it */
     enum field_maskable maskable;
     enum field_prereq prereq;
     enum field_style style;
     uint32_t oxm;                    /* OXM header without mask bit; 0 = has none */
     uint32_t nxm;                    /* NXM header; 0 = has none */
+    uint32_t experimenter;           /* nxm is a header of class 0xffff with this behind it; 0 = is not */
     uint8_t oxm_since;               /* wire version that first has the OXM: 0x04 = 1.3 ... 0x06 = 1.5 */
     const char *nxm_name, *oxm_name; /* "NXM_OF_ETH_SRC", "OXM_OF_ETH_SRC"; NULL = has none */
 };
 
 const struct field *field_by_id(enum field_id id);
 const struct field *field_by_name(const char *name); /* name, alias, print_name or NXM/OXM name; NULL */
-/* `header` as on the wire, host order, mask bit ignored. For OXM-experimenter headers see oxm.h. NULL if unknown. */
+/* `header` as on the wire, host order, mask bit and length ignored. NULL if unknown. */
 const struct field *field_by_header(uint32_t header);
+/* The field with this number of an experimenter's class other than the ONF's, whose headers oxm.c knows. */
+const struct field *field_by_experimenter(uint32_t experimenter, uint32_t header);
 
 void field_get(const struct field *field, const struct flow *flow, union field_value *value);
 /* Writes value & mask (mask NULL = all bits) into `flow`, leaving other bits. */
@@ -137,6 +146,8 @@ void match_init_all(struct match *match); /* matches everything */
 void match_set_exact(struct match *match, const struct field *field, const union field_value *value);
 void match_set_masked(struct match *match, const struct field *field, const union field_value *value,
                       const union field_value *mask);
+/* The type of a packet in the name space of Ethernet types is its Ethernet type. */
+void match_imply_eth_type(struct match *match);
 void match_normalize(struct match *match); /* value &= mask */
 bool match_equal(const struct match *a, const struct match *b);
 bool match_covers(const struct match *wide, const struct match *narrow); /* every packet of `narrow` is in `wide` */

@@ -6,6 +6,7 @@
 enum field_id {
     FIELD_IN_PORT,     /* OpenFlow 1.0 / NXM, 16 bits */
     FIELD_IN_PORT_OXM, /* 32 bits */
+    FIELD_IN_PHY_PORT,
     FIELD_ACTSET_OUTPUT,
     FIELD_PACKET_TYPE,
     FIELD_METADATA,
@@ -31,6 +32,16 @@ enum field_id {
     FIELD_MPLS_TTL,
     FIELD_PBB_ISID,
     FIELD_PBB_UCA,
+    FIELD_NSH_FLAGS,
+    FIELD_NSH_TTL,
+    FIELD_NSH_MDTYPE,
+    FIELD_NSH_NP,
+    FIELD_NSH_SPI,
+    FIELD_NSH_SI,
+    FIELD_NSH_C1,
+    FIELD_NSH_C2,
+    FIELD_NSH_C3,
+    FIELD_NSH_C4,
     FIELD_IPV4_SRC,
     FIELD_IPV4_DST,
     FIELD_IPV6_SRC,
@@ -74,6 +85,14 @@ enum field_id {
     FIELD_TUN_GBP_FLAGS,
     FIELD_TUN_TOS,
     FIELD_TUN_TTL,
+    FIELD_TUN_ERSPAN_VER,
+    FIELD_TUN_ERSPAN_IDX,
+    FIELD_TUN_ERSPAN_DIR,
+    FIELD_TUN_ERSPAN_HWID,
+    FIELD_TUN_GTPU_FLAGS,
+    FIELD_TUN_GTPU_MSGTYPE,
+    FIELD_TUN_METADATA0, /* of a width only while tlv_map.h says so */
+    FIELD_TUN_METADATA63 = FIELD_TUN_METADATA0 + 63,
     FIELD_CT_STATE,
     FIELD_CT_ZONE,
     FIELD_CT_MARK,
@@ -81,9 +100,16 @@ enum field_id {
     FIELD_CT_NW_PROTO,
     FIELD_CT_NW_SRC,
     FIELD_CT_NW_DST,
+    FIELD_CT_IPV6_SRC,
+    FIELD_CT_IPV6_DST,
     FIELD_CT_TP_SRC,
     FIELD_CT_TP_DST,
     FIELD_N
 };
+
+#define FIELD_N_TUN_METADATA 64
+
+/* Sets of fields, as bitmaps. */
+#define FIELD_SET_WORDS ((FIELD_N + 63) / 64)
 
 #endif

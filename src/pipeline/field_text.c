@@ -253,6 +253,8 @@ char *field_value_parse(const struct field *f, const char *text, port_parser *po
 
     memset(mask, 0, sizeof(*mask));
     memset(mask->b, 0xff, f->n_bytes);
+    if (f->n_bytes == 0)
+        return text_error("%s: no option is bound to it", f->name);
     if (f->style == STYLE_FRAG) {
         if (parse_frag(f, text, value, mask))
             return NULL;
@@ -296,6 +298,8 @@ char *subfield_parse(const char *text, struct subfield *sf)
     sf->field = field_by_name(name);
     if (!sf->field)
         return text_error("%s: no such field", name);
+    if (sf->field->n_bytes == 0)
+        return text_error("%s: no option is bound to it", name);
     to = sf->field->n_bits - 1;
     text += len;
     if (*text && strcmp(text, "[]")) {

@@ -12,17 +12,25 @@
 
 struct flow {
     struct flow_key pkt;
-    rte_be64_t metadata;         /* 256 */
-    rte_be32_t reg[FLOW_N_REGS]; /* 264; xreg and xxreg are pairs and quadruples of these */
-    uint32_t in_port;            /* 328 OpenFlow port number, host order (pkt.in_port is the datapath's index) */
-    uint32_t actset_output;      /* 332 OpenFlow port number, host order */
-    uint32_t conj_id;            /* 336 host order */
-    rte_be32_t packet_type;      /* 340 OpenFlow 1.5; 0 = Ethernet */
-    uint8_t zero[40];            /* to whole lines */
+    rte_be64_t metadata;         /* 384 */
+    rte_be32_t reg[FLOW_N_REGS]; /* 392; xreg and xxreg are pairs and quadruples of these */
+    uint32_t in_port;            /* 456 OpenFlow port number, host order (pkt.in_port is the datapath's index) */
+    uint32_t actset_output;      /* 460 OpenFlow port number, host order */
+    uint32_t conj_id;            /* 464 host order */
+    rte_be32_t packet_type;      /* 468 OpenFlow 1.5.1, 7.2.3.11; 0 = Ethernet */
+    uint32_t in_phy_port;        /* 472 OpenFlow port number, host order: the port it was received on */
+    uint8_t zero[36];            /* to whole lines */
 } __attribute__((aligned(64)));
 
-_Static_assert(sizeof(struct flow) == 384, "six lines");
+_Static_assert(sizeof(struct flow) == 512, "eight lines");
 #define FLOW_WORDS (sizeof(struct flow) / 8) /* as uint64_t; fits a 64-bit map */
+
+/* Packet types (OpenFlow 1.5.1, 7.2.3.11), host order: a name space and a type in it. Namespace 1 is of Ethernet types.
+ * A packet that is not Ethernet still has an Ethernet header in front of it, with addresses of zeros, for the datapath:
+ * it is what it would leave an Ethernet port with. */
+#define PACKET_TYPE(ns, type) ((uint32_t)(ns) << 16 | (type))
+#define PACKET_TYPE_ETHERNET 0
+#define PACKET_TYPE_NEXT_PROTO 0xfffe
 
 /* What a rule asks for. Bits of `value` outside `mask` are 0. */
 struct match {

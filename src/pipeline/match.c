@@ -36,6 +36,16 @@ void match_set_masked(struct match *match, const struct field *field, const unio
         field_set(field, &match->mask, mask, NULL);
 }
 
+void match_imply_eth_type(struct match *match)
+{
+    const uint32_t type = rte_be_to_cpu_32(match->value.packet_type);
+
+    if (type >> 16 != 1)
+        return;
+    match->value.pkt.eth_type = rte_cpu_to_be_16((uint16_t)type);
+    match->mask.pkt.eth_type = UINT16_MAX;
+}
+
 void match_normalize(struct match *match)
 {
     uint64_t *value = (uint64_t *)&match->value;

@@ -164,6 +164,19 @@ static void print_network(struct printer *p, const struct kind *k, bool proto_do
         PRINT_RUN(p, FIELD_ARP_SPA, FIELD_ARP_TPA, FIELD_ARP_OP, FIELD_ARP_SHA, FIELD_ARP_THA);
         return;
     }
+    if (k->eth_type == ETH_TYPE_NSH) {
+        PRINT_RUN(p, FIELD_NSH_FLAGS, FIELD_NSH_TTL, FIELD_NSH_MDTYPE, FIELD_NSH_NP, FIELD_NSH_SPI, FIELD_NSH_SI,
+                  FIELD_NSH_C1, FIELD_NSH_C2, FIELD_NSH_C3, FIELD_NSH_C4);
+        return;
+    }
+    if (k->eth_type == 0x88e7) {
+        PRINT_RUN(p, FIELD_PBB_ISID, FIELD_PBB_UCA);
+        return;
+    }
+    if (k->eth_type == 0x8847 || k->eth_type == 0x8848) {
+        PRINT_RUN(p, FIELD_MPLS_LABEL, FIELD_MPLS_TC, FIELD_MPLS_TTL, FIELD_MPLS_BOS);
+        return;
+    }
     if (k->eth_type == 0x86dd) {
         PRINT_RUN(p, FIELD_IPV6_SRC, FIELD_IPV6_DST);
         print_label(p);
@@ -173,8 +186,7 @@ static void print_network(struct printer *p, const struct kind *k, bool proto_do
     }
     if (!proto_done)
         print_field(p, FIELD_IP_PROTO);
-    PRINT_RUN(p, FIELD_IP_TOS, FIELD_IP_ECN, FIELD_IP_TTL, FIELD_MPLS_LABEL, FIELD_MPLS_TC, FIELD_MPLS_TTL,
-              FIELD_MPLS_BOS, FIELD_PBB_ISID, FIELD_PBB_UCA, FIELD_IP_FRAG);
+    PRINT_RUN(p, FIELD_IP_TOS, FIELD_IP_ECN, FIELD_IP_TTL, FIELD_IP_FRAG);
     print_l4(p, k);
 }
 
@@ -188,20 +200,29 @@ static void print_match(struct printer *p, bool eth)
     const char *kind = shorthand(&k, &proto_done);
 
     PRINT_RUN(p, FIELD_PKT_MARK, FIELD_RECIRC_ID, FIELD_DP_HASH, FIELD_CONJ_ID, FIELD_ACTSET_OUTPUT, FIELD_CT_STATE,
-              FIELD_CT_ZONE, FIELD_CT_MARK, FIELD_CT_LABEL, FIELD_CT_NW_SRC, FIELD_CT_NW_DST, FIELD_CT_NW_PROTO,
-              FIELD_CT_TP_SRC, FIELD_CT_TP_DST, FIELD_PACKET_TYPE);
+              FIELD_CT_ZONE, FIELD_CT_MARK, FIELD_CT_LABEL);
+    if (k.eth_type == 0x86dd)
+        PRINT_RUN(p, FIELD_CT_IPV6_SRC, FIELD_CT_IPV6_DST);
+    else if (k.eth_type == 0x0800)
+        PRINT_RUN(p, FIELD_CT_NW_SRC, FIELD_CT_NW_DST);
+    PRINT_RUN(p, FIELD_CT_NW_PROTO, FIELD_CT_TP_SRC, FIELD_CT_TP_DST, FIELD_PACKET_TYPE);
     if (eth)
         item(p, "eth");
-    if (kind)
+    if (kind && !m->value.packet_type)
         item(p, kind);
     for (int i = 0; i < FLOW_N_REGS; i++)
         print_field(p, FIELD_REG0 + i);
     PRINT_RUN(p, FIELD_TUN_ID, FIELD_TUN_SRC, FIELD_TUN_DST, FIELD_TUN_IPV6_SRC, FIELD_TUN_IPV6_DST, FIELD_TUN_GBP_ID,
-              FIELD_TUN_GBP_FLAGS, FIELD_TUN_TOS, FIELD_TUN_TTL, FIELD_TUN_FLAGS, FIELD_METADATA, FIELD_IN_PORT_OXM);
+              FIELD_TUN_GBP_FLAGS, FIELD_TUN_TOS, FIELD_TUN_TTL, FIELD_TUN_ERSPAN_VER, FIELD_TUN_ERSPAN_IDX,
+              FIELD_TUN_ERSPAN_DIR, FIELD_TUN_ERSPAN_HWID, FIELD_TUN_GTPU_FLAGS, FIELD_TUN_GTPU_MSGTYPE,
+              FIELD_TUN_FLAGS);
+    for (int i = 0; i < FIELD_N_TUN_METADATA; i++)
+        print_field(p, FIELD_TUN_METADATA0 + i);
+    PRINT_RUN(p, FIELD_METADATA, FIELD_IN_PORT_OXM, FIELD_IN_PHY_PORT);
     print_vlan(p, 0);
     print_vlan(p, 1);
     PRINT_RUN(p, FIELD_ETH_SRC, FIELD_ETH_DST);
-    if (!kind)
+    if (!kind && !m->value.packet_type)
         print_field(p, FIELD_ETH_TYPE);
     print_network(p, &k, proto_done);
 }
@@ -246,11 +267,7 @@ static void mask_metadata(struct match *m)
 {
     for (int i = 0; i < FIELD_N; i++) {
         const struct field *f = field_by_id(i);
-        size_t pkt = offsetof(struct flow, pkt.eth_dst), behind = offsetof(struct flow, pkt.ct_state);
-        bool of_packet =
-            (f->offset >= pkt && f->offset < behind) ||
-            (f->offset >= offsetof(struct flow, pkt.ipv6_src) && f->offset < offsetof(struct flow, pkt.ct_ip_proto)) ||
-            f->id == FIELD_PBB_ISID || f->id == FIELD_PBB_UCA || f->id == FIELD_ND_RESERVED;
+        bool of_packet = i >= FIELD_ETH_DST && i <= FIELD_ND_OPTIONS_TYPE;
 
         if (!of_packet && !field_is_wild(f, &m->value))
             field_mask_all(f, &m->mask);
@@ -276,6 +293,11 @@ static void mask_packet(struct match *m)
         return;
     case 0x88e7:
         MASK_FIELDS(m, FIELD_PBB_ISID, FIELD_PBB_UCA);
+        return;
+    case ETH_TYPE_NSH:
+        MASK_FIELDS(m, FIELD_NSH_FLAGS, FIELD_NSH_TTL, FIELD_NSH_MDTYPE, FIELD_NSH_NP, FIELD_NSH_SPI, FIELD_NSH_SI);
+        if (key->nsh.mdtype == 1)
+            MASK_FIELDS(m, FIELD_NSH_C1, FIELD_NSH_C2, FIELD_NSH_C3, FIELD_NSH_C4);
         return;
     case 0x0800:
         MASK_FIELDS(m, FIELD_IPV4_SRC, FIELD_IPV4_DST);

@@ -35,7 +35,7 @@ struct parse {
     port_parser *port_by_name;
     bool (*other)(void *arg, const char *key, const char *value);
     void *arg;
-    uint64_t set[2]; /* fields that the text named, for the check of prerequisites at the end */
+    uint64_t set[FIELD_SET_WORDS]; /* fields that the text named, for the check of prerequisites at the end */
 };
 
 static void set_number(struct match *match, enum field_id id, uint64_t value, uint64_t mask)
@@ -145,6 +145,8 @@ static char *take_field(struct parse *parse, const char *key, const char *value)
     if (error)
         return error;
     match_set_masked(parse->match, f, &v, &m);
+    if (f->id == FIELD_PACKET_TYPE)
+        match_imply_eth_type(parse->match);
     parse->set[f->id / 64] |= UINT64_C(1) << f->id % 64;
     return NULL;
 }
@@ -168,7 +170,7 @@ static unsigned pass_of(const char *key)
     if (take_shorthand(&scratch, key))
         return 0;
     f = field_by_name(key);
-    if (f && f->id == FIELD_ETH_TYPE)
+    if (f && (f->id == FIELD_ETH_TYPE || f->id == FIELD_PACKET_TYPE))
         return 0;
     return f && f->id == FIELD_IP_PROTO ? 1 : 2;
 }

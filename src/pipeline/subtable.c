@@ -21,12 +21,9 @@ static const struct {
     {KEY_END(ip_frag), STAGE_L3},
     {KEY_END(zero1), STAGE_METADATA}, /* ct_state, zone and mark, pkt_mark, dp_hash */
     {KEY_END(ipv6_label), STAGE_L3},
-    {KEY_END(mpls_lse), STAGE_L2},
+    {KEY_END(zero2), STAGE_L2}, /* mpls_lse, pbb_isid, pbb_uca */
+    {KEY_END(zero3), STAGE_METADATA},
     {KEY_END(nd_options_type), STAGE_L3},
-    {KEY_END(ct_tp_dst), STAGE_METADATA},
-    {KEY_END(pbb_isid), STAGE_L2},
-    {KEY_END(nd_reserved), STAGE_L3},
-    {KEY_END(zero2), STAGE_L2}, /* pbb_uca */
     {sizeof(struct flow), STAGE_METADATA},
 };
 

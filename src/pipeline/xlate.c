@@ -253,6 +253,7 @@ static void ctx_init(struct xlate_ctx *ctx, const struct xlate_in *in, struct xl
     ctx->bridge = in->bridge;
     ctx->flow = in->flow;
     ctx->flow.actset_output = OFPORT_UNSET;
+    ctx->flow.in_phy_port = in->flow.in_port;
     ctx->base = in->flow.pkt;
     memset(&ctx->written, 0, sizeof ctx->written);
     memset(&ctx->dirty, 0, sizeof ctx->dirty);

@@ -100,8 +100,17 @@ static void meter(struct xlate_ctx *ctx, uint32_t id)
         xlate_note(ctx, " >> no such meter");
 }
 
+/* Does the packet have to be an Ethernet packet? What is not has no tags. */
+static bool needs_ethernet(const struct act *act)
+{
+    return act->type == ACT_PUSH_VLAN || act->type == ACT_POP_VLAN || act->type == ACT_SET_VLAN_VID ||
+           act->type == ACT_SET_VLAN_PCP || act->type == ACT_PUSH_PBB || act->type == ACT_POP_PBB;
+}
+
 static void do_act(struct xlate_ctx *ctx, const struct act *act, bool last)
 {
+    if (ctx->flow.packet_type != PACKET_TYPE_ETHERNET && needs_ethernet(act))
+        return;
     switch ((enum act_type)act->type) {
     case ACT_OUTPUT: {
         const struct act_output *a = (const struct act_output *)act;
@@ -140,6 +149,24 @@ static void do_act(struct xlate_ctx *ctx, const struct act *act, bool last)
         ctx->written.pkt.tun_id = UINT64_MAX;
         ctx->any_written = true;
         break;
+    case ACT_ENCAP:
+        xlate_encap(ctx, (const struct act_encap *)act);
+        break;
+    case ACT_DECAP:
+        xlate_decap(ctx, U32(act));
+        break;
+    case ACT_DEC_NSH_TTL:
+        if (!xlate_nsh_dec_ttl(ctx))
+            reject(ctx);
+        break;
+    case ACT_DELETE_FIELD: {
+        static const union field_value zero;
+        union field_value ones;
+
+        memset(&ones, 0xff, sizeof ones);
+        xlate_set_field(ctx, ((const struct act_subfield *)act)->sf.field, &zero, &ones);
+        break;
+    }
     case ACT_PUSH_VLAN:
         xlate_vlan_push_copy(ctx, (uint16_t)U32(act));
         break;

@@ -53,6 +53,20 @@ static void commit_mpls(struct program_builder *b, const struct flow_key *key, c
     }
 }
 
+static void commit_nsh(struct program_builder *b, const struct flow_key *key, const struct writes *w)
+{
+    struct op_nsh op;
+
+    if (key->eth_type != RTE_BE16(ETH_TYPE_NSH) || !NEEDS(w, nsh))
+        return;
+    memset(&op, 0, sizeof op);
+    COPY_MASKED(&op, flags, flags_mask, key, w, nsh.flags);
+    COPY_MASKED(&op, ttl, ttl_mask, key, w, nsh.ttl);
+    COPY_MASKED(&op, path, path_mask, key, w, nsh.path);
+    COPY_MASKED(&op, context, context_mask, key, w, nsh.context);
+    program_builder_add(b, OP_SET_NSH, 0, &op, sizeof op);
+}
+
 static void commit_pbb(struct program_builder *b, const struct flow_key *key, const struct writes *w)
 {
     const uint32_t uca = 0x08000000;
@@ -124,9 +138,12 @@ static void commit_nd(struct program_builder *b, const struct flow_key *key, con
 {
     struct op_nd op;
 
-    if (!NEEDS(w, nd_target) && !NEEDS(w, arp_sha) && !NEEDS(w, arp_tha))
+    if (!NEEDS(w, nd_target) && !NEEDS(w, arp_sha) && !NEEDS(w, arp_tha) && !NEEDS(w, nd_reserved) &&
+        !NEEDS(w, nd_options_type))
         return;
     memset(&op, 0, sizeof op);
+    COPY_MASKED(&op, reserved, reserved_mask, key, w, nd_reserved);
+    COPY_MASKED(&op, option, option_mask, key, w, nd_options_type);
     COPY_MASKED(&op, target, target_mask, key, w, nd_target);
     COPY_MASKED(&op, sll, sll_mask, key, w, arp_sha);
     COPY_MASKED(&op, tll, tll_mask, key, w, arp_tha);
@@ -181,6 +198,7 @@ static void commit_headers(struct xlate_ctx *ctx)
     commit_eth(b, key, &w);
     commit_mpls(b, key, &w);
     commit_pbb(b, key, &w);
+    commit_nsh(b, key, &w);
     if (IS(key, IPV4)) {
         commit_ipv4(b, key, &w);
         commit_l4(b, key, &w);

@@ -166,6 +166,13 @@ void xlate_hide_inner(struct xlate_ctx *ctx);
 void xlate_pbb_push(struct xlate_ctx *ctx, uint16_t eth_type);
 void xlate_pbb_pop(struct xlate_ctx *ctx);
 
+/* --- xlate_encap.c --------------------------------------------------------------------------------------------------
+ */
+
+void xlate_encap(struct xlate_ctx *ctx, const struct act_encap *act);
+void xlate_decap(struct xlate_ctx *ctx, uint32_t becomes);
+bool xlate_nsh_dec_ttl(struct xlate_ctx *ctx); /* as xlate_dec_ttl */
+
 /* --- xlate_commit.c -------------------------------------------------------------------------------------------------
  */
 

@@ -21,13 +21,18 @@ void xlate_consult_bytes(struct xlate_ctx *ctx, size_t offset, size_t n)
         wc[i] |= (uint8_t)~written[i];
 }
 
+static bool is_of_ethernet(const struct field *field)
+{
+    return field->id >= FIELD_ETH_DST && field->id <= FIELD_VLAN_PCP;
+}
+
 bool xlate_has_field(struct xlate_ctx *ctx, const struct field *field)
 {
     struct flow seen;
     bool has;
 
     if (field->prereq == PREREQ_NONE)
-        return true;
+        return ctx->flow.packet_type == PACKET_TYPE_ETHERNET || !is_of_ethernet(field);
     memset(&seen, 0, sizeof seen);
     has = field_prereq_holds(field, &ctx->flow, &seen);
     xlate_consult(ctx, &seen);
@@ -39,6 +44,10 @@ bool xlate_has_field(struct xlate_ctx *ctx, const struct field *field)
     if (has && (field->id == FIELD_ND_SLL || field->id == FIELD_ND_TLL)) {
         XLATE_CONSULT(ctx, nd_options_type, 0xff);
         has = ctx->flow.pkt.nd_options_type == (field->id == FIELD_ND_SLL ? 1 : 2);
+    }
+    if (has && field->id >= FIELD_NSH_C1 && field->id <= FIELD_NSH_C4) {
+        XLATE_CONSULT(ctx, nsh.mdtype, 0xff);
+        has = ctx->flow.pkt.nsh.mdtype == 1;
     }
     return has;
 }
@@ -67,6 +76,8 @@ static void mark_written(struct xlate_ctx *ctx, const struct field *field, const
         ctx->any_written |= field->id == FIELD_IN_PORT || field->id == FIELD_IN_PORT_OXM;
         return;
     }
+    if (field->id == FIELD_ND_OPTIONS_TYPE) /* which address the option holds follows from it */
+        ctx->unparsed |= XLATE_UNPARSED_INNER;
     field_set(field, &ctx->written, mask, mask);
     field_set(field, &ctx->dirty, mask, mask);
     ctx->any_written = ctx->any_dirty = true;

@@ -73,6 +73,9 @@ bool xlate_needs_parse(const struct xlate_ctx *ctx, const struct act *act)
     case ACT_DEC_TTL:
     case ACT_COPY_TTL_IN:
     case ACT_COPY_TTL_OUT:
+    case ACT_ENCAP:
+    case ACT_DECAP:
+    case ACT_DEC_NSH_TTL:
     case ACT_RESUBMIT:
     case ACT_GOTO_TABLE:
     case ACT_FIN_TIMEOUT:
@@ -125,6 +128,7 @@ void xlate_freeze_finish(struct xlate_ctx *ctx)
     state.in_set = ctx->in_set;
     state.hashed = ctx->freeze_hash;
     state.metadata = ctx->flow.metadata;
+    state.packet_type = ctx->flow.packet_type;
     memcpy(state.reg, ctx->flow.reg, sizeof state.reg);
     state.n_stack = ctx->n_stack;
     id = recirc_intern(&state, ctx->stack, &ctx->frozen, &set);
@@ -181,6 +185,7 @@ void xlate_thaw(struct xlate_ctx *ctx)
     }
     ctx->flow.in_port = recirc->state.in_port;
     ctx->flow.metadata = recirc->state.metadata;
+    ctx->flow.packet_type = (rte_be32_t)recirc->state.packet_type;
     memcpy(ctx->flow.reg, recirc->state.reg, sizeof ctx->flow.reg);
     ctx->n_stack = recirc->state.n_stack;
     memcpy(ctx->stack, recirc->stack, ctx->n_stack * sizeof ctx->stack[0]);

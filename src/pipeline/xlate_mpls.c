@@ -23,7 +23,8 @@ static bool is_ip(rte_be16_t eth_type)
 static void consult_labels(struct xlate_ctx *ctx)
 {
     XLATE_CONSULT(ctx, eth_type, UINT16_MAX);
-    xlate_consult_bytes(ctx, offsetof(struct flow_key, mpls_lse), sizeof ctx->flow.pkt.mpls_lse);
+    if (is_mpls(ctx->flow.pkt.eth_type))
+        xlate_consult_bytes(ctx, offsetof(struct flow_key, mpls_lse), sizeof ctx->flow.pkt.mpls_lse);
 }
 
 void xlate_known(struct xlate_ctx *ctx, size_t offset, size_t n)
@@ -49,8 +50,7 @@ void xlate_hide_inner(struct xlate_ctx *ctx)
     } inner[] = {
         {offsetof(struct flow_key, tcp_flags), offsetof(struct flow_key, ct_state)},
         {offsetof(struct flow_key, ipv6_src), offsetof(struct flow_key, mpls_lse)},
-        {offsetof(struct flow_key, ipv6_exthdr), offsetof(struct flow_key, ct_ip_proto)},
-        {offsetof(struct flow_key, nd_reserved), offsetof(struct flow_key, nd_reserved) + sizeof(rte_be32_t)},
+        {offsetof(struct flow_key, nd_reserved), offsetof(struct flow_key, ct_ip_proto)},
     };
 
     for (size_t i = 0; i < sizeof inner / sizeof inner[0]; i++) {
@@ -59,6 +59,13 @@ void xlate_hide_inner(struct xlate_ctx *ctx)
         memset((uint8_t *)&ctx->flow.pkt + from, 0, n);
         xlate_known(ctx, from, n);
     }
+}
+
+/* The type of a packet that is not Ethernet is its Ethernet type. */
+static void show_packet_type(struct xlate_ctx *ctx)
+{
+    if (ctx->flow.packet_type != PACKET_TYPE_ETHERNET)
+        ctx->flow.packet_type = rte_cpu_to_be_32(PACKET_TYPE(1, rte_be_to_cpu_16(ctx->flow.pkt.eth_type)));
 }
 
 void xlate_mpls_push(struct xlate_ctx *ctx, uint16_t eth_type)
@@ -82,6 +89,7 @@ void xlate_mpls_push(struct xlate_ctx *ctx, uint16_t eth_type)
         }
         lse = LSE_BOS | ttl;
         xlate_hide_inner(ctx);
+        memset(flow->mpls_lse, 0, sizeof flow->mpls_lse);
         flow->pbb_isid = 0;
         flow->pbb_uca = 0;
         xlate_known(ctx, offsetof(struct flow_key, pbb_isid), sizeof flow->pbb_isid);
@@ -94,6 +102,7 @@ void xlate_mpls_push(struct xlate_ctx *ctx, uint16_t eth_type)
     flow->mpls_lse[0] = op.lse;
     flow->eth_type = op.eth_type;
     labels_known(ctx);
+    show_packet_type(ctx);
 }
 
 void xlate_mpls_pop(struct xlate_ctx *ctx, uint16_t eth_type)
@@ -111,6 +120,7 @@ void xlate_mpls_pop(struct xlate_ctx *ctx, uint16_t eth_type)
     flow->mpls_lse[2] = 0;
     flow->eth_type = op.eth_type;
     labels_known(ctx);
+    show_packet_type(ctx);
     ctx->unparsed |= XLATE_UNPARSED_INNER;
 }
 

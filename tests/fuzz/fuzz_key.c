@@ -98,7 +98,8 @@ static struct flow_key parse(const uint8_t *data, size_t len, uint32_t cut)
     const uint32_t hash = flow_key_hash(&key, RTE_MAX(n, 1u));
 
     memset(&other, 0x5a, sizeof other);
-    CHECK(flow_key_parse_general(m, 3, &other) == n && memcmp(&key, &other, sizeof key) == 0);
+    CHECK(flow_key_parse_general(m, 3, &other) == n &&
+          memcmp(&key, &other, FLOW_KEY_PACKET_LINES * FLOW_KEY_LINE) == 0);
     memset(&other, 0x5a, sizeof other);
     CHECK(flow_key_parse(pieces, 3, &other) == n && memcmp(&key, &other, sizeof key) == 0);
     flow_key_parse_burst(&m, 1, 3, &other, &n_burst);

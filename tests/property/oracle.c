@@ -227,6 +227,8 @@ static bool has(const struct oracle *o, const struct field *field)
         return false;
     if (field->prereq >= PREREQ_ND && field->prereq <= PREREQ_ND_ADVERT && key->tp_dst != 0)
         return false;
+    if (field->id >= FIELD_NSH_C1 && field->id <= FIELD_NSH_C4)
+        return key->nsh.mdtype == 1;
     if (field->id == FIELD_ND_SLL)
         return key->nd_options_type == 1;
     if (field->id == FIELD_ND_TLL)

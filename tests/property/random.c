@@ -136,7 +136,7 @@ static void match_l4(char *t, size_t n, bool v6)
 
 static void match_l3(char *t, size_t n)
 {
-    switch (random_below(9)) {
+    switch (random_below(10)) {
     case 0:
     case 1:
     case 2:
@@ -169,6 +169,15 @@ static void match_l3(char *t, size_t n)
         add(t, n, "mpls");
         if (random_one_in(2))
             add(t, n, "mpls_label=%u", random_below(3));
+        break;
+    case 8:
+        add(t, n, "dl_type=0x894f");
+        if (random_one_in(2))
+            add(t, n, "nsh_spi=%u", random_below(3));
+        if (random_one_in(3))
+            add(t, n, "nsh_c1=0x%x/0x%x", random_below(4) & 2, random_one_in(2) ? 2 : 3);
+        if (random_one_in(6))
+            add(t, n, "nsh_ttl=%u", PICK(ttls) & 63);
         break;
     case 7:
         add(t, n, "dl_type=0x88e7");
@@ -208,6 +217,8 @@ void random_match(char *t, size_t n)
     }
     if (random_one_in(5))
         add(t, n, "reg0=%u", random_below(3));
+    if (random_one_in(20))
+        add(t, n, random_one_in(2) ? "ct_state=-trk" : "tun_id=0/1,tun_src=0.0.0.0");
     if (random_one_in(6))
         add(t, n, "metadata=%u", random_below(3));
     if (random_one_in(6))
@@ -223,7 +234,7 @@ void random_match(char *t, size_t n)
 
 static void act_set(char *t, size_t n)
 {
-    switch (random_below(20)) {
+    switch (random_below(22)) {
     case 0:
         add(t, n, "set_field:%s->eth_dst", mac_text());
         break;
@@ -275,6 +286,12 @@ static void act_set(char *t, size_t n)
     case 16:
         add(t, n, "set_field:%s->nd_target", ip6_text());
         break;
+    case 19:
+        add(t, n, "set_field:%u->nsh_spi", random_below(3));
+        break;
+    case 20:
+        add(t, n, random_one_in(2) ? "load:%u->NXOXM_NSH_C1[1..3]" : "set_field:%u->nsh_ttl", random_below(3));
+        break;
     case 17:
         add(t, n, "set_field:%u->pbb_isid", random_below(3));
         break;
@@ -321,9 +338,20 @@ static void act_other(uint8_t table_id, bool mpls, char *t, size_t n)
                                        "mod_vlan_vid:11"};
     static const char *const stack[] = {"push:NXM_OF_ETH_SRC[]",     "push:NXM_NX_REG0[]",     "pop:NXM_NX_REG1[]",
                                         "pop:NXM_OF_ETH_DST[0..31]", "push:NXM_OF_VLAN_TCI[]", "pop:NXM_OF_VLAN_TCI[]"};
-    static const char *const labels[] = {"push_mpls:0x8847", "pop_mpls:0x0800",         "pop_mpls:0x8847",
-                                         "dec_mpls_ttl",     "set_field:2->mpls_label", "copy_ttl_in",
-                                         "copy_ttl_out"};
+    static const char *const labels[] = {"push_mpls:0x8847",
+                                         "pop_mpls:0x0800",
+                                         "pop_mpls:0x8847",
+                                         "dec_mpls_ttl",
+                                         "set_field:2->mpls_label",
+                                         "copy_ttl_in",
+                                         "copy_ttl_out",
+                                         "encap(nsh)",
+                                         "encap(nsh(md_type=2,tlv(0x1000,10,0x12345678)))",
+                                         "encap(ethernet)",
+                                         "decap()",
+                                         "encap(mpls)",
+                                         "decap(packet_type(ns=0,type=0))",
+                                         "dec_nsh_ttl"};
     static const char *const pbb[] = {"push_pbb:0x88e7", "pop_pbb", "pop_pbb"};
 
     switch (random_below(mpls ? 8 : 7)) {
@@ -601,6 +629,28 @@ static void put_mpls(struct random_packet *p)
     put_ipv4(p);
 }
 
+static void put_frame(struct random_packet *p, unsigned n_tags, bool hidden);
+
+static void put_nsh(struct random_packet *p)
+{
+    bool context = random_one_in(2), frame = random_one_in(2);
+
+    put16(p, random_below(2) << 13 | (PICK(ttls) & 63) << 6 | (context ? 6 : 2));
+    put8(p, context ? 1 : 2);
+    put8(p, frame ? 3 : 1);
+    put16(p, 0);
+    put8(p, random_below(3));
+    put8(p, 255);
+    for (unsigned i = 0; context && i < 4; i++) {
+        put16(p, 0);
+        put16(p, random_below(4));
+    }
+    if (frame)
+        put_frame(p, 0, true);
+    else
+        put_ipv4(p);
+}
+
 static void put_frame(struct random_packet *p, unsigned n_tags, bool hidden)
 {
     put(p, PICK(macs), 6);
@@ -609,7 +659,7 @@ static void put_frame(struct random_packet *p, unsigned n_tags, bool hidden)
         put16(p, i + 1 < n_tags && random_one_in(2) ? 0x88a8 : 0x8100);
         put16(p, random_below(8) << 13 | PICK(vids));
     }
-    switch (random_below(hidden ? 10 : 11)) {
+    switch (random_below(hidden ? 11 : 12)) {
     case 0:
         put16(p, 0x0806);
         put_arp(p);
@@ -629,6 +679,10 @@ static void put_frame(struct random_packet *p, unsigned n_tags, bool hidden)
         put_ipv6(p);
         break;
     case 10:
+        put16(p, 0x894f);
+        put_nsh(p);
+        break;
+    case 11:
         put16(p, 0x88e7);
         put16(p, random_one_in(2) ? 0 : 0xa800);
         put16(p, random_below(3));

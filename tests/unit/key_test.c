@@ -414,6 +414,7 @@ static void every_case_gives_its_key(void **state)
         expected.in_port = IN_PORT;
         assert_int_equal(parse(m, &key), c->n_lines);
         assert_memory_equal(&key, &expected, sizeof key);
+        memset(&slow, 0, sizeof slow);
         assert_int_equal(flow_key_parse_general(m, IN_PORT, &slow), c->n_lines);
         assert_memory_equal(&slow, &key, sizeof key);
 
@@ -422,6 +423,7 @@ static void every_case_gives_its_key(void **state)
         assert_int_equal(layers.eth_type, c->layers.eth_type);
         assert_int_equal(layers.vlan, c->layers.vlan);
         assert_int_equal(layers.mpls, c->layers.mpls);
+        assert_int_equal(layers.nsh, c->layers.nsh);
         assert_int_equal(layers.l3, c->layers.l3);
         assert_int_equal(layers.l4, c->layers.l4);
         assert_int_equal(layers.ip_proto, c->layers.ip_proto);
@@ -457,6 +459,7 @@ static void packets_cut_at_every_length(void **state)
             struct packet_layers layers;
             const unsigned n = parse(m, &key);
 
+            memset(&slow, 0, sizeof slow);
             assert_int_equal(flow_key_parse_general(m, IN_PORT, &slow), n);
             assert_memory_equal(&slow, &key, sizeof key);
             packet_layers_find(m, &layers);
@@ -525,6 +528,7 @@ static void fast_and_slow_agree_on_damaged_packets(void **state)
         struct rte_mbuf *m = packet_make(data, len, 0);
         struct rte_mbuf *pieces = packet_make(data, len, 1 + random_next(&seed) % 60);
         const unsigned n = parse(m, &key);
+        memset(&slow, 0, sizeof slow);
         assert_int_equal(flow_key_parse_general(m, IN_PORT, &slow), n);
         assert_memory_equal(&slow, &key, sizeof key);
         assert_int_equal(parse(pieces, &split), n);

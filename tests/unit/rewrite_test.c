@@ -56,6 +56,16 @@ static void fill_frame(uint8_t *data, size_t len)
     while ((type = packet_be16(data + at)) == 0x8100 || type == 0x88a8)
         at += 4;
     at += 2;
+    if (type == 0x894f) {
+        unsigned np = data[at + 3];
+
+        at += (data[at + 1] & 0x3f) * 4u;
+        if (np == 3)
+            fill_frame(data + at, len - at);
+        else
+            fill_ip(data + at, len - at);
+        return;
+    }
     if (type == 0x88e7) {
         if (len >= at + 4 + 14)
             fill_frame(data + at + 4, len - at - 4);
@@ -65,6 +75,10 @@ static void fill_frame(uint8_t *data, size_t len)
         for (at += 4; !(data[at - 2] & 1); at += 4)
             ;
         type = data[at] >> 4 == 4 ? 0x0800 : data[at] >> 4 == 6 ? 0x86dd : 0;
+        if (type == 0 && len >= at + 34) {
+            fill_frame(data + at, len - at);
+            return;
+        }
     }
     if (type == 0x0800 || type == 0x86dd)
         fill_ip(data + at, len - at);
@@ -245,6 +259,92 @@ static void ttl_copies(void **state)
                MACS "8847 00064105 00000000 0102030405060708");
 }
 
+#define NO_MACS "000000000000 000000000000 "
+#define NSH(first, mdtype_np, path) "894f" first mdtype_np path
+#define NO_CONTEXT "00000000 00000000 00000000 00000000 "
+
+/* The classifier of a service chain, and its end: RFC 8300, 2. */
+static void nsh_encap(void **state)
+{
+    expect("encap(nsh),output:2", FRAME_UDP, NO_MACS NSH("0fc6", "0103", "000000ff") NO_CONTEXT MACS CUSTOMER_UDP);
+    expect("encap(nsh(md_type=1)),set_field:0x1234->nsh_spi,set_field:250->nsh_si,set_field:0x11223344->nsh_c1,"
+           "set_field:0x55->nsh_c4,encap(ethernet),set_field:02:00:00:00:00:09->eth_dst,push_vlan:0x8100,"
+           "set_field:0x1005->vlan_vid,output:2",
+           MACS "8100 0007" CUSTOMER_UDP,
+           "020000000009 000000000000 8100 0005" NSH(
+               "0fc6", "0103", "001234fa") "11223344 00000000 00000000 00000055" MACS "8100 0007" CUSTOMER_UDP);
+    expect("encap(nsh(md_type=2,tlv(0x1000,10,0x12345678),tlv(0x2000,20,0xfedcba))),dec_nsh_ttl,output:2", FRAME_UDP,
+           NO_MACS NSH("0f86", "0203", "000000ff") "10000a04 12345678 20001403 fedcba00" MACS CUSTOMER_UDP);
+    /* Of the IP packet alone. */
+    expect_for("ip", "decap(),encap(nsh),encap(ethernet),set_field:00:00:00:00:00:05->eth_src,output:2", FRAME_UDP,
+               "000000000000 000000000005" NSH("0fc6", "0101", "000000ff") NO_CONTEXT IP4("0020", "0000", "11") UDP);
+}
+
+static void nsh_decap(void **state)
+{
+    bed_add(&bed, "table=0,dl_type=0x894f,nsh_spi=0x1234,nsh_si=250,nsh_mdtype=1,nsh_c2=0x5/0xf,"
+                  "actions=decap(),decap(),resubmit(,1)");
+    bed_add(&bed, "table=1,ip,nw_dst=10.0.0.2,dl_dst=02:00:00:00:00:02,actions=dec_ttl,output:2");
+    bed_add(&bed, "table=1,packet_type=(1,0x800),nw_dst=10.0.0.2,priority=40000,actions=output:3");
+    run("000000000001 000000000002" NSH("0fc6", "0103",
+                                        "001234fa") "00000000 00000005 00000000 00000000" MACS CUSTOMER_UDP);
+    assert_int_equal(events.n, 1);
+    expect_sent(0, 2, MACS "0800 45 b8 0020 0000 0000 3f 11 0000 0a000001 0a000002" UDP);
+    run("000000000001 000000000002" NSH("0fc6", "0101", "001234fa") "00000000 00000005 00000000 00000000" IP4(
+        "0020", "0000", "11") UDP);
+    assert_int_equal(events.n, 1);
+    expect_sent(0, 3, NO_MACS CUSTOMER_UDP);
+    run("000000000001 000000000002" NSH("0fc6", "0103",
+                                        "001235fa") "00000000 00000005 00000000 00000000" MACS CUSTOMER_UDP);
+    assert_int_equal(events.list[0].type, EVENT_DROP);
+}
+
+static void nsh_changes(void **state)
+{
+    expect_for("dl_type=0x894f",
+               "dec_nsh_ttl,set_field:7->nsh_si,set_field:1->nsh_flags,move:NXOXM_NSH_C1[]->NXOXM_NSH_C2[],"
+               "output:2",
+               MACS NSH("00c6", "0103", "001234fa") "00000001 00000002 00000003 00000004" MACS CUSTOMER_UDP,
+               MACS NSH("1086", "0103", "00123407") "00000001 00000001 00000003 00000004" MACS CUSTOMER_UDP);
+    bed_mod(&bed, FLOW_DELETE, "");
+    bed_add(&bed, "dl_type=0x894f,actions=dec_nsh_ttl,output:2");
+    run(MACS NSH("0046", "0103", "001234fa") NO_CONTEXT MACS CUSTOMER_UDP);
+    assert_int_equal(events.n, 1);
+    assert_int_equal(events.list[0].type, EVENT_PUNT);
+}
+
+static void mpls_encap(void **state)
+{
+    expect("encap(mpls),set_field:5->mpls_label,encap(ethernet),output:2", FRAME_UDP,
+           NO_MACS "8847 00005140" MACS CUSTOMER_UDP);
+    expect_for("mpls", "decap(),decap(packet_type(ns=0,type=0)),set_field:00:00:00:00:00:05->eth_src,output:2",
+               MACS "8847 00005140" MACS CUSTOMER_UDP, "020000000002 000000000005" CUSTOMER_UDP);
+}
+
+/* What cannot be said is dropped. */
+static void encap_that_fails(void **state)
+{
+    static const char *const lists[] = {"encap(ethernet),output:2", "decap(),decap(),output:2",
+                                        "push_vlan:0x8100,decap(),output:2"};
+
+    for (unsigned i = 0; i < 3; i++) {
+        bed_mod(&bed, FLOW_DELETE, "");
+        bed_add_unchecked(&bed, lists[i]);
+        run(FRAME_UDP);
+        assert_int_equal(events.n, 1);
+        assert_int_equal(events.list[0].type, EVENT_DROP);
+        assert_int_equal(events.list[0].arg, DROP_XLATE_ERROR);
+    }
+}
+
+static void nd_options(void **state)
+{
+    expect_for("icmp6,icmp_type=135,icmp_code=0", "set_field:5->nd_reserved,output:2", FRAME_NS,
+               MACS "86dd" IP6("0020", "3a") "87 00 0000 00000005" TARGET "0101 020000000005");
+    expect_for("icmp6,icmp_type=135,icmp_code=0", "set_field:9->nd_options_type,output:2", FRAME_NS,
+               MACS "86dd" IP6("0020", "3a") "87 00 0000 00000000" TARGET "0901 020000000005");
+}
+
 /* A field that was set before a push is in its header after it, however many tags are pushed. */
 static void many_tags(void **state)
 {
@@ -266,6 +366,12 @@ int main(void)
         cmocka_unit_test_setup_teardown(pbb_pop_and_look, setup, teardown),
         cmocka_unit_test_setup_teardown(pbb_cut_short, setup, teardown),
         cmocka_unit_test_setup_teardown(ttl_copies, setup, teardown),
+        cmocka_unit_test_setup_teardown(nsh_encap, setup, teardown),
+        cmocka_unit_test_setup_teardown(nsh_decap, setup, teardown),
+        cmocka_unit_test_setup_teardown(nsh_changes, setup, teardown),
+        cmocka_unit_test_setup_teardown(mpls_encap, setup, teardown),
+        cmocka_unit_test_setup_teardown(encap_that_fails, setup, teardown),
+        cmocka_unit_test_setup_teardown(nd_options, setup, teardown),
         cmocka_unit_test_setup_teardown(many_tags, setup, teardown),
     };
 
