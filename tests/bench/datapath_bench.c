@@ -19,7 +19,7 @@
 
 #define PCAP_FILE_HEADER 24
 #define PCAP_RECORD_HEADER 16
-#define DATA_ROOM (RTE_PKTMBUF_HEADROOM + 256)
+#define DATA_ROOM (RTE_PKTMBUF_HEADROOM + 896)
 
 struct options {
     const char *pcap;
@@ -85,29 +85,46 @@ static void install(struct datapath *dp, const struct flow_key *key, const struc
         fail(strerror(-error));
 }
 
-static void install_exact(struct datapath *dp, const struct options *options, struct rte_mempool *pool,
-                          uint32_t in_port, struct program *program)
+/* The keys of the packets in the capture. */
+static struct flow_key *keys_read(const struct options *options, struct rte_mempool *pool, uint32_t in_port)
 {
     FILE *file = fopen(options->pcap, "rb");
     struct rte_mbuf *m = rte_pktmbuf_alloc(pool);
+    struct flow_key *keys = aligned_alloc(64, options->flows * sizeof *keys);
     uint32_t record[PCAP_RECORD_HEADER / 4];
-    struct flow_key key;
 
-    if (file == NULL || m == NULL || fseek(file, PCAP_FILE_HEADER, SEEK_SET) != 0)
+    if (file == NULL || m == NULL || keys == NULL || fseek(file, PCAP_FILE_HEADER, SEEK_SET) != 0)
         fail("cannot read the capture");
-    for (uint32_t i = 0; fread(record, sizeof record, 1, file) == 1; i++) {
+    for (uint32_t i = 0; i < options->flows && fread(record, sizeof record, 1, file) == 1; i++) {
         uint32_t len = record[2];
 
         if (len > 256 || fread(rte_pktmbuf_mtod(m, void *), len, 1, file) != 1)
             fail("cannot read the capture: packets of at most 256 bytes");
         m->pkt_len = m->data_len = (uint16_t)len;
-        memset(&key, 0, sizeof key);
-        flow_key_parse(m, in_port, &key);
-        struct flow_key mask = mask_exact(flow_key_hash(&key, 1) % options->masks);
-        install(dp, &key, &mask, program);
+        memset(&keys[i], 0, sizeof keys[i]);
+        flow_key_parse(m, in_port, &keys[i]);
     }
     rte_pktmbuf_free(m);
     fclose(file);
+    return keys;
+}
+
+/* In another order than the packets come in: megaflows that are used together are not neighbours. */
+static void install_exact(struct datapath *dp, const struct options *options, struct rte_mempool *pool,
+                          uint32_t in_port, struct program *program)
+{
+    struct flow_key *keys = keys_read(options, pool, in_port);
+    uint64_t random = 1;
+
+    for (uint32_t left = options->flows; left > 0; left--) {
+        random = random * 6364136223846793005u + 1442695040888963407u;
+        struct flow_key *key = &keys[(random >> 33) % left];
+        struct flow_key mask = mask_exact(flow_key_hash(key, 1) % options->masks);
+
+        install(dp, key, &mask, program);
+        *key = keys[left - 1];
+    }
+    free(keys);
 }
 
 static void install_all(struct datapath *dp, const struct options *options, struct rte_mempool *pool, uint32_t in_port,
