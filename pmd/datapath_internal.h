@@ -40,8 +40,8 @@ struct poll_counters {
 
 struct datapath {
     /* Published by the control thread, read by poll-mode threads under RCU. */
-    struct port *ports[PORT_MAX];              /* by index */
-    struct megaflow *port_megaflows[PORT_MAX]; /* a megaflow that matches all packets of the port as received */
+    struct port *ports[PORT_MAX];                   /* by index */
+    struct megaflow_slot *port_megaflows[PORT_MAX]; /* a megaflow that matches all packets of the port as received */
     struct poll_list *poll_lists[DATAPATH_THREADS_MAX];
     struct meter **meters; /* by index; NULL: none */
     const struct lookup_ops *lookup;

@@ -22,14 +22,14 @@ const struct flow_key *megaflow_mask(const struct megaflow *mf)
 
 const struct program *megaflow_program(const struct megaflow *mf)
 {
-    return mf->program;
+    return mf->slot->program;
 }
 
 struct megaflow *datapath_megaflow(const struct datapath *dp, uint32_t id)
 {
-    if (id >= dp->megaflows.n_touched || !dp->megaflows.slots[id].alive)
+    if (id >= dp->megaflows.n_touched || !megaflow_alive(&dp->megaflows.slots[id]))
         return NULL;
-    return &dp->megaflows.slots[id];
+    return &dp->megaflows.megaflows[id];
 }
 
 /* Whether `mask` looks at nothing but in_port, so that the megaflow takes all that the port receives. */
@@ -40,7 +40,7 @@ static bool mask_is_port_only(const struct tuple *tuple)
     return memcmp(&tuple->mask, &port_only, sizeof port_only) == 0;
 }
 
-static void port_megaflow_set(struct datapath *dp, const struct megaflow *mf, struct megaflow *value)
+static void port_megaflow_set(struct datapath *dp, const struct megaflow *mf, struct megaflow_slot *value)
 {
     struct flow_key key;
 
@@ -49,7 +49,7 @@ static void port_megaflow_set(struct datapath *dp, const struct megaflow *mf, st
     megaflow_masked_key(mf, &key);
     if (key.recirc_id != 0 || key.in_port >= PORT_MAX)
         return;
-    if (value == NULL && dp->port_megaflows[key.in_port] != mf)
+    if (value == NULL && dp->port_megaflows[key.in_port] != mf->slot)
         return;
     __atomic_store_n(&dp->port_megaflows[key.in_port], value, __ATOMIC_RELEASE);
 }
@@ -75,7 +75,7 @@ struct megaflow *datapath_megaflow_install(struct datapath *dp, const struct flo
     }
     *error = megaflow_set_key(mf, key, &tuple->mask, tuple->n_lines);
     if (*error == 0) {
-        mf->program = program;
+        mf->slot->program = program;
         mf->tuple = tuple;
         *error = tss_insert(&dp->tss, mf);
     }
@@ -85,22 +85,22 @@ struct megaflow *datapath_megaflow_install(struct datapath *dp, const struct flo
         return NULL;
     }
     megaflow_publish(mf);
-    port_megaflow_set(dp, mf, mf);
+    port_megaflow_set(dp, mf, mf->slot);
     return mf;
 }
 
 struct program *datapath_megaflow_set_program(struct datapath *dp, struct megaflow *mf, struct program *program)
 {
-    const struct program *old = mf->program;
+    const struct program *old = mf->slot->program;
 
-    __atomic_store_n(&mf->program, program, __ATOMIC_RELEASE);
+    __atomic_store_n(&mf->slot->program, program, __ATOMIC_RELEASE);
     rcu_touch(&dp->rcu);
     return (struct program *)(uintptr_t)old;
 }
 
 struct program *datapath_megaflow_remove(struct datapath *dp, struct megaflow *mf)
 {
-    struct program *program = (struct program *)(uintptr_t)mf->program;
+    struct program *program = (struct program *)(uintptr_t)mf->slot->program;
 
     port_megaflow_set(dp, mf, NULL);
     tss_remove(&dp->tss, mf);

@@ -18,19 +18,20 @@
 
 /* The packets of a burst; arrays indexed by packet. */
 struct lookup {
-    struct megaflow *slots;
+    struct megaflow_slot *slots;
+    const struct megaflow *megaflows;
     struct megaflow_counters *counters; /* prefetched for writing when a megaflow is found; may be NULL */
     const struct flow_key *keys;
     const uint8_t *n_lines;
     const uint32_t *hashes; /* for the exact-match cache */
-    struct megaflow **found;
+    struct megaflow_slot **found;
 };
 
 struct lookup_ops {
     const char *name;
     bool (*supported)(void);
-    /* Those of the first `n` packets that `mf` matches. */
-    uint64_t (*same)(const struct lookup *lookup, const struct megaflow *mf, unsigned n);
+    /* Those of the first `n` packets that `slot` matches. */
+    uint64_t (*same)(const struct lookup *lookup, const struct megaflow_slot *slot, unsigned n);
     /* Look for the packets in the bit set `todo`; return those that were found, found[] filled in. */
     uint64_t (*emc)(const struct lookup *lookup, struct emc *emc, uint64_t todo);
     uint64_t (*tuple)(const struct lookup *lookup, const struct tuple *tuple, uint64_t todo);

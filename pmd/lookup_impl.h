@@ -9,53 +9,55 @@
 #include "pmd/lookup.h"
 #include "pmd/tuple_hash.h"
 
-static bool rest_matches(const struct megaflow *mf, const struct flow_key *key, unsigned n_lines)
+static bool rest_matches(const struct lookup *lookup, const struct megaflow_slot *slot, const struct flow_key *key,
+                         unsigned n_lines)
 {
-    const uint64_t *k = (const uint64_t *)key, *m = mf->mask;
+    const struct megaflow *mf = &lookup->megaflows[megaflow_index(lookup->slots, slot)];
+    const uint64_t *k = (const uint64_t *)key, *m = slot->mask;
 
     if ((((k[5] & m[5] & megaflow_tail_half()) ^ mf->tail[0]) | ((k[6] & m[6]) ^ mf->tail[1]) |
          ((k[7] & m[7]) ^ mf->tail[2])) != 0)
         return false;
     /* Lines that the key does not use count as 0. */
-    if (mf->key_lines > n_lines)
+    if (slot->key_lines > n_lines)
         return false;
-    n_lines = RTE_MIN(n_lines, (unsigned)mf->mask_lines);
+    n_lines = RTE_MIN(n_lines, (unsigned)slot->mask_lines);
     for (unsigned line = 1; line < n_lines; line++) {
-        if (line_differs(k + line * LINE_WORDS, mf->mask + line * LINE_WORDS, mf->more + (line - 1) * LINE_WORDS))
+        if (line_differs(k + line * LINE_WORDS, m + line * LINE_WORDS, mf->more + (line - 1) * LINE_WORDS))
             return false;
     }
     return true;
 }
 
-static __rte_always_inline bool matches(const struct megaflow *mf, const struct flow_key *key, unsigned n_lines)
+static __rte_always_inline bool matches(const struct lookup *lookup, const struct megaflow_slot *slot, uint64_t i)
 {
-    if (unlikely(!megaflow_alive(mf)) || head_differs(key, mf->mask, mf))
+    const struct flow_key *key = &lookup->keys[i];
+
+    if (unlikely(!megaflow_alive(slot)) || head_differs(key, slot->mask, slot))
         return false;
-    return likely(mf->head_only) || rest_matches(mf, key, n_lines);
+    return likely(slot->head_only) || rest_matches(lookup, slot, key, lookup->n_lines[i]);
 }
 
 static __rte_always_inline void prefetch_megaflow(const struct lookup *lookup, uint32_t id)
 {
-    const struct megaflow *mf = &lookup->slots[id];
-
-    rte_prefetch0(mf);
+    rte_prefetch0(&lookup->slots[id]);
     if (lookup->counters != NULL)
         rte_prefetch0_write(&lookup->counters[id]);
 }
 
-static uint64_t lookup_same(const struct lookup *lookup, const struct megaflow *mf, unsigned n)
+static uint64_t lookup_same(const struct lookup *lookup, const struct megaflow_slot *slot, unsigned n)
 {
     uint64_t hits = 0;
 
-    if (!megaflow_alive(mf))
+    if (!megaflow_alive(slot))
         return 0;
-    if (likely(mf->head_only)) {
+    if (likely(slot->head_only)) {
         for (unsigned i = 0; i < n; i++)
-            hits |= (uint64_t)!head_differs(&lookup->keys[i], mf->mask, mf) << i;
+            hits |= (uint64_t)!head_differs(&lookup->keys[i], slot->mask, slot) << i;
         return hits;
     }
     for (unsigned i = 0; i < n; i++)
-        hits |= (uint64_t)matches(mf, &lookup->keys[i], lookup->n_lines[i]) << i;
+        hits |= (uint64_t)matches(lookup, slot, i) << i;
     return hits;
 }
 
@@ -80,16 +82,16 @@ static uint64_t lookup_emc(const struct lookup *lookup, struct emc *emc, uint64_
 
         for (uint32_t ways = candidates[i]; ways != 0; ways &= ways - 1) {
             uint32_t way = (uint32_t)__builtin_ctz(ways);
-            struct megaflow *mf = &lookup->slots[bucket->id[way]];
+            struct megaflow_slot *slot = &lookup->slots[bucket->id[way]];
 
-            if (likely(matches(mf, &lookup->keys[i], lookup->n_lines[i]))) {
-                lookup->found[i] = mf;
+            if (likely(matches(lookup, slot, i))) {
+                lookup->found[i] = slot;
                 hits |= 1ull << i;
                 if (!(bucket->used & (1u << way)))
                     bucket->used |= (uint8_t)(1u << way);
                 break;
             }
-            if (!megaflow_alive(mf) && bucket->signature[way] != 0) {
+            if (!megaflow_alive(slot) && bucket->signature[way] != 0) {
                 bucket->signature[way] = 0;
                 __atomic_store_n(&emc->n_used, emc->n_used - 1, __ATOMIC_RELAXED);
             }
@@ -120,7 +122,7 @@ static __rte_always_inline uint64_t hash_of(const struct tuple *tuple, const str
 struct probe {
     const struct tuple_bucket *buckets;
     uint64_t hash;
-    struct megaflow *first; /* the first candidate of the home bucket, or NULL */
+    struct megaflow_slot *first; /* the first candidate of the home bucket, or NULL */
     uint32_t mask;
 };
 
@@ -145,7 +147,8 @@ static __rte_always_inline bool probe_start(const struct lookup *lookup, struct 
 }
 
 /* All candidates: of the home bucket and, if entries passed by it, further on. */
-static __rte_noinline struct megaflow *probe_all(const struct lookup *lookup, const struct probe *probe, uint64_t i)
+static __rte_noinline struct megaflow_slot *probe_all(const struct lookup *lookup, const struct probe *probe,
+                                                      uint64_t i)
 {
     for (uint32_t d = 0; d < TSS_MAX_PROBE; d++) {
         const struct tuple_bucket *bucket = &probe->buckets[((uint32_t)probe->hash + d) & probe->mask];
@@ -153,10 +156,10 @@ static __rte_noinline struct megaflow *probe_all(const struct lookup *lookup, co
 
         for (; ways != 0; ways &= ways - 1) {
             uint32_t id = __atomic_load_n(&bucket->id[__builtin_ctz(ways)], __ATOMIC_RELAXED);
-            struct megaflow *mf = &lookup->slots[id];
+            struct megaflow_slot *slot = &lookup->slots[id];
 
-            if (matches(mf, &lookup->keys[i], lookup->n_lines[i]))
-                return mf;
+            if (matches(lookup, slot, i))
+                return slot;
         }
         if (__atomic_load_n(&bucket->passed_by, __ATOMIC_ACQUIRE) == 0)
             break;
@@ -172,14 +175,14 @@ static __rte_always_inline uint64_t probe_burst(const struct lookup *lookup, str
     FOR_EACH_BIT (i, todo)
         maybe |= (uint64_t)probe_start(lookup, &probes[i]) << i;
     FOR_EACH_BIT (i, maybe) {
-        struct megaflow *mf = probes[i].first;
+        struct megaflow_slot *slot = probes[i].first;
 
-        if (unlikely(mf == NULL || !matches(mf, &lookup->keys[i], lookup->n_lines[i]))) {
-            mf = probe_all(lookup, &probes[i], i);
-            if (mf == NULL)
+        if (unlikely(slot == NULL || !matches(lookup, slot, i))) {
+            slot = probe_all(lookup, &probes[i], i);
+            if (slot == NULL)
                 continue;
         }
-        lookup->found[i] = mf;
+        lookup->found[i] = slot;
         hits |= 1ull << i;
     }
     return hits;

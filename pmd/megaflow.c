@@ -11,10 +11,15 @@
 int megaflow_table_init(struct megaflow_table *table, uint32_t limit)
 {
     memset(table, 0, sizeof *table);
-    table->memory = hugemem_alloc((size_t)limit * sizeof *table->slots, SOCKET_ID_ANY);
-    if (table->memory.ptr == NULL)
+    table->slots_memory = hugemem_alloc((size_t)limit * sizeof *table->slots, SOCKET_ID_ANY);
+    table->memory = hugemem_alloc((size_t)limit * sizeof *table->megaflows, SOCKET_ID_ANY);
+    if (table->slots_memory.ptr == NULL || table->memory.ptr == NULL) {
+        hugemem_free(&table->slots_memory);
+        hugemem_free(&table->memory);
         return -ENOMEM;
-    table->slots = table->memory.ptr;
+    }
+    table->slots = table->slots_memory.ptr;
+    table->megaflows = table->memory.ptr;
     table->limit = limit;
     table->free = table->waiting = table->fresh = MEGAFLOW_NONE;
     return 0;
@@ -23,7 +28,8 @@ int megaflow_table_init(struct megaflow_table *table, uint32_t limit)
 void megaflow_table_fini(struct megaflow_table *table)
 {
     for (uint32_t i = 0; i < table->n_touched; i++)
-        free(table->slots[i].more);
+        free(table->megaflows[i].more);
+    hugemem_free(&table->slots_memory);
     hugemem_free(&table->memory);
 }
 
@@ -34,12 +40,13 @@ struct megaflow *megaflow_alloc(struct megaflow_table *table, struct rcu *rcu)
     if (table->free == MEGAFLOW_NONE && table->n_touched == table->limit)
         megaflow_reclaim(table, rcu);
     if (table->free != MEGAFLOW_NONE) {
-        mf = &table->slots[table->free];
+        mf = &table->megaflows[table->free];
         table->free = mf->next;
         for (unsigned i = 0; i < table->n_counters; i++)
             memset(&table->counters[i][mf->id], 0, sizeof table->counters[i][mf->id]);
     } else if (table->n_touched < table->limit) {
-        mf = &table->slots[table->n_touched];
+        mf = &table->megaflows[table->n_touched];
+        mf->slot = &table->slots[table->n_touched];
         mf->id = table->n_touched++;
     } else {
         return NULL;
@@ -51,6 +58,7 @@ struct megaflow *megaflow_alloc(struct megaflow_table *table, struct rcu *rcu)
 int megaflow_set_key(struct megaflow *mf, const struct flow_key *key, const struct flow_key *mask, unsigned mask_lines)
 {
     const uint64_t *k = (const uint64_t *)key, *m = (const uint64_t *)mask;
+    struct megaflow_slot *slot = mf->slot;
     uint64_t line0[LINE_WORDS];
 
     if (mask_lines > 1) {
@@ -58,19 +66,19 @@ int megaflow_set_key(struct megaflow *mf, const struct flow_key *key, const stru
         if (mf->more == NULL)
             return -ENOMEM;
     }
-    mf->mask = m;
-    mf->mask_lines = mask_lines;
-    mf->key_lines = 1;
+    slot->mask = m;
+    slot->mask_lines = mask_lines;
+    slot->key_lines = 1;
     for (unsigned w = 0; w < LINE_WORDS; w++)
         line0[w] = k[w] & m[w];
-    memcpy(mf->head, line0, sizeof mf->head);
+    memcpy(slot->head, line0, sizeof slot->head);
     memcpy(mf->tail, &line0[TAIL_AT], sizeof mf->tail);
     mf->tail[0] &= megaflow_tail_half();
-    mf->head_only = mask_lines == 1 && ((m[TAIL_AT] & megaflow_tail_half()) | m[TAIL_AT + 1] | m[TAIL_AT + 2]) == 0;
+    slot->head_only = mask_lines == 1 && ((m[TAIL_AT] & megaflow_tail_half()) | m[TAIL_AT + 1] | m[TAIL_AT + 2]) == 0;
     for (unsigned w = LINE_WORDS; w < mask_lines * LINE_WORDS; w++) {
         mf->more[w - LINE_WORDS] = k[w] & m[w];
         if (mf->more[w - LINE_WORDS] != 0)
-            mf->key_lines = w / LINE_WORDS + 1;
+            slot->key_lines = w / LINE_WORDS + 1;
     }
     return 0;
 }
@@ -81,14 +89,14 @@ void megaflow_masked_key(const struct megaflow *mf, struct flow_key *key)
 
     memset(key, 0, sizeof *key);
     memcpy(&words[TAIL_AT], mf->tail, sizeof mf->tail);
-    memcpy(key, mf->head, sizeof mf->head);
-    if (mf->mask_lines > 1)
-        memcpy(&words[LINE_WORDS], mf->more, (size_t)(mf->mask_lines - 1) * FLOW_KEY_LINE);
+    memcpy(key, mf->slot->head, sizeof mf->slot->head);
+    if (mf->slot->mask_lines > 1)
+        memcpy(&words[LINE_WORDS], mf->more, (size_t)(mf->slot->mask_lines - 1) * FLOW_KEY_LINE);
 }
 
 void megaflow_publish(struct megaflow *mf)
 {
-    __atomic_store_n(&mf->alive, 1, __ATOMIC_RELEASE);
+    __atomic_store_n(&mf->slot->alive, 1, __ATOMIC_RELEASE);
 }
 
 static void list_append(struct megaflow_table *table, uint32_t *first, uint32_t *last, struct megaflow *mf)
@@ -97,13 +105,13 @@ static void list_append(struct megaflow_table *table, uint32_t *first, uint32_t 
     if (*first == MEGAFLOW_NONE)
         *first = mf->id;
     else
-        table->slots[*last].next = mf->id;
+        table->megaflows[*last].next = mf->id;
     *last = mf->id;
 }
 
 void megaflow_retire(struct megaflow_table *table, struct megaflow *mf)
 {
-    __atomic_store_n(&mf->alive, 0, __ATOMIC_RELEASE);
+    __atomic_store_n(&mf->slot->alive, 0, __ATOMIC_RELEASE);
     list_append(table, &table->fresh, &table->fresh_last, mf);
     table->n_used--;
 }
@@ -123,7 +131,7 @@ void megaflow_reclaim(struct megaflow_table *table, struct rcu *rcu)
         if (!rcu_passed(rcu, table->waiting_token))
             return;
         for (uint32_t id = table->waiting; id != MEGAFLOW_NONE;) {
-            struct megaflow *mf = &table->slots[id];
+            struct megaflow *mf = &table->megaflows[id];
 
             id = mf->next;
             free(mf->more);

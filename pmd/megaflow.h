@@ -1,8 +1,7 @@
-/* Megaflows: key + mask + program, in one array of slots that poll-mode threads index by id.
+/* Megaflows: key + mask + program, in arrays that are indexed by id: slots for poll-mode threads, the rest.
  *
- * The control thread allocates, fills, publishes and retires slots. A slot is two cache lines, of which most packets
- * need the first only. Its id is reused only after a grace period, so a poll-mode thread that
- * found a slot alive may use it until it reports quiescent.
+ * The control thread allocates, fills, publishes and retires them. An id is reused only after a grace period, so a
+ * poll-mode thread that found a slot alive may use it until it reports quiescent.
  */
 #ifndef PMD_MEGAFLOW_H
 #define PMD_MEGAFLOW_H
@@ -24,14 +23,15 @@
 struct program;
 struct tuple;
 
-/* The bytes of the key that all packets have, and a mask of a packet just received looks at: the rest of the line is
- * conntrack state, marks and hashes. */
+/* The bytes of a key's first line that a packet just received has; behind them are conntrack state, marks and hashes.
+ */
 #define MEGAFLOW_HEAD 44
 #define MEGAFLOW_TAIL_WORDS 3
 
-struct megaflow {
-    /* What most packets need, in one line: it has the shape of the key's first line, so that the compare is one
-     * instruction; what is behind the head is left out of it. */
+/* What most packets need of a megaflow, and nothing else: many flows are many of these lines in the processor's caches.
+ * It has the shape of the key's first line, so that the compare is one instruction; what is behind the head is left out
+ * of it. */
+struct megaflow_slot {
     uint8_t head[MEGAFLOW_HEAD]; /* of the masked key */
     uint8_t alive;               /* published: stored last, loaded first */
     uint8_t head_only;           /* the mask has no bit behind the head */
@@ -39,17 +39,21 @@ struct megaflow {
     uint8_t key_lines; /* lines of the masked key with a bit set, at least 1 */
     const struct program *program;
     const uint64_t *mask; /* the tuple's, all lines */
+} __attribute__((aligned(64)));
 
-    uint64_t tail[MEGAFLOW_TAIL_WORDS]; /* the masked key's words that are behind the head; the first one's half is 0 */
+/* The rest: poll-mode threads read tail and more of masks that are longer than the head. */
+struct megaflow {
+    uint64_t tail[MEGAFLOW_TAIL_WORDS]; /* the masked key's words behind the head; of the first, the half that is */
     uint64_t *more;                     /* the masked key's lines from 1 on, or NULL if the mask has one line */
     struct tuple *tuple;
+    struct megaflow_slot *slot;
     uint32_t hash; /* of the masked key, as the tuple's table uses it */
-    uint32_t id;
+    uint32_t id;   /* the index of both */
     uint32_t next; /* control thread: in the list of free or retired slots */
-} __attribute__((aligned(128)));
+} __attribute__((aligned(64)));
 
-_Static_assert(sizeof(struct megaflow) == 128, "a megaflow is two cache lines");
-_Static_assert(offsetof(struct megaflow, tail) == FLOW_KEY_LINE, "the first is for packets");
+_Static_assert(sizeof(struct megaflow_slot) == 64, "a line for packets");
+_Static_assert(sizeof(struct megaflow) == 64, "a line for the control thread");
 _Static_assert(offsetof(struct flow_key, ct_state) == MEGAFLOW_HEAD, "the head ends before conntrack's fields");
 
 /* What one poll-mode thread counted on a megaflow; indexed by id, written by that thread. */
@@ -64,7 +68,8 @@ struct megaflow_counters {
 _Static_assert(sizeof(struct megaflow_counters) == 32, "two to a cache line");
 
 struct megaflow_table {
-    struct megaflow *slots;
+    struct megaflow_slot *slots;
+    struct megaflow *megaflows;
     uint32_t limit;
     uint32_t n_used;
 
@@ -73,7 +78,7 @@ struct megaflow_table {
     /* Removed slots, oldest first, as two batches: those that wait for a token and those that have none yet. */
     uint32_t waiting, fresh, fresh_last;
     uint64_t waiting_token;
-    struct hugemem memory;
+    struct hugemem slots_memory, memory;
 
     /* The threads' counters, cleared when an id is given out again. */
     struct megaflow_counters *counters[RCU_READERS_MAX];
@@ -96,9 +101,9 @@ void megaflow_unalloc(struct megaflow_table *table, struct megaflow *mf);
 /* Moves retired slots whose grace period is over to the free list. */
 void megaflow_reclaim(struct megaflow_table *table, struct rcu *rcu);
 
-static inline uint32_t megaflow_index(const struct megaflow *slots, const struct megaflow *mf)
+static inline uint32_t megaflow_index(const struct megaflow_slot *slots, const struct megaflow_slot *slot)
 {
-    return (uint32_t)(mf - slots);
+    return (uint32_t)(slot - slots);
 }
 
 /* The half of the tail's first word that does not belong to the head. */
@@ -110,9 +115,9 @@ static inline uint64_t megaflow_tail_half(void)
 /* The masked key, all lines. Control thread. */
 void megaflow_masked_key(const struct megaflow *mf, struct flow_key *key);
 
-static inline bool megaflow_alive(const struct megaflow *mf)
+static inline bool megaflow_alive(const struct megaflow_slot *slot)
 {
-    return __atomic_load_n(&mf->alive, __ATOMIC_ACQUIRE);
+    return __atomic_load_n(&slot->alive, __ATOMIC_ACQUIRE);
 }
 
 /* Word `word` of the masked key (struct flow_key as words of 64 bits). */
@@ -121,14 +126,14 @@ static inline uint64_t megaflow_key_word(const struct megaflow *mf, uint32_t wor
     uint64_t half = 0;
 
     if (word >= LINE_WORDS)
-        return word / LINE_WORDS < mf->mask_lines ? mf->more[word - LINE_WORDS] : 0;
+        return word / LINE_WORDS < mf->slot->mask_lines ? mf->more[word - LINE_WORDS] : 0;
     if (word > MEGAFLOW_HEAD / 8)
         return mf->tail[word - MEGAFLOW_HEAD / 8];
     if (word < MEGAFLOW_HEAD / 8) {
-        memcpy(&half, mf->head + 8 * word, 8);
+        memcpy(&half, mf->slot->head + 8 * word, 8);
         return half;
     }
-    memcpy(&half, mf->head + 8 * word, MEGAFLOW_HEAD % 8);
+    memcpy(&half, mf->slot->head + 8 * word, MEGAFLOW_HEAD % 8);
     return half | mf->tail[0];
 }
 

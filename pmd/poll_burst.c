@@ -7,6 +7,11 @@ static inline uint64_t first_bits(unsigned n)
     return n >= 64 ? UINT64_MAX : (1ull << n) - 1;
 }
 
+static inline struct megaflow_counters *counters_of(const struct poll_thread *thread, const struct megaflow_slot *slot)
+{
+    return &thread->megaflow_counters[megaflow_index(thread->slots, slot)];
+}
+
 /* Whether packets that hit may belong to a flow that is unresolved: they must wait behind its first then. A megaflow is
  * there as soon as the control thread has installed it, the first packet comes back a little later, and if the megaflow
  * is wide, those of other flows later still. But a flow that missed after the megaflow's first hit is not its own. */
@@ -16,17 +21,18 @@ static inline bool megaflow_young(const struct poll_thread *thread, const struct
            (counters->packets == 0 || pending_before(&thread->pending, counters->born));
 }
 
-/* The group of `mf` in this burst, made if it is the first packet. O(1): the megaflow's counters remember the place. */
-static inline struct group *group_of(struct poll_thread *thread, struct megaflow *mf)
+/* The group of `slot` in this burst, made if it is the first packet. O(1): the megaflow's counters remember the place.
+ */
+static inline struct group *group_of(struct poll_thread *thread, struct megaflow_slot *slot)
 {
-    struct megaflow_counters *counters = &thread->megaflow_counters[megaflow_index(thread->slots, mf)];
+    struct megaflow_counters *counters = counters_of(thread, slot);
     struct group *group = &thread->groups[counters->group];
 
-    if (counters->group < thread->n_groups && group->mf == mf)
+    if (counters->group < thread->n_groups && group->slot == slot)
         return group;
     counters->group = (uint16_t)thread->n_groups;
     group = &thread->groups[thread->n_groups++];
-    group->mf = mf;
+    group->slot = slot;
     group->counters = counters;
     group->n = group->bytes = group->longest = 0;
     group->tcp_flags = 0;
@@ -135,9 +141,9 @@ static void context_from_meta(struct poll_thread *thread, struct rte_mbuf *packe
 }
 
 /* What a port's bursts are compared with first, from now on. */
-static inline void dominant_set(struct poll_thread *thread, struct megaflow *mf)
+static inline void dominant_set(struct poll_thread *thread, struct megaflow_slot *slot)
 {
-    thread->dominant[thread->context.in_port] = mf;
+    thread->dominant[thread->context.in_port] = slot;
 }
 
 /* `mixed`: the packets differ in where they come from, as their metadata says. */
@@ -151,9 +157,9 @@ static void run_groups(struct poll_thread *thread, unsigned n, bool mixed)
         if (unlikely(group->n == 0))
             continue;
         if (unlikely(2 * group->n >= n) && !mixed)
-            dominant_set(thread, group->mf);
+            dominant_set(thread, group->slot);
         account(thread, group->counters, group->n, group->bytes, group->tcp_flags);
-        const struct program *program = __atomic_load_n(&group->mf->program, __ATOMIC_ACQUIRE);
+        const struct program *program = __atomic_load_n(&group->slot->program, __ATOMIC_ACQUIRE);
         if (group->n == 1 && program->kind == PROGRAM_OUTPUT) {
             tx_packet(thread, program->output, group->packets[0]);
             continue;
@@ -177,7 +183,7 @@ static void run_groups(struct poll_thread *thread, unsigned n, bool mixed)
 }
 
 /* Runs the program of a megaflow that all of the burst matched. */
-static void run_whole(struct poll_thread *thread, struct megaflow *mf, struct rte_mbuf **packets, unsigned n,
+static void run_whole(struct poll_thread *thread, struct megaflow_slot *slot, struct rte_mbuf **packets, unsigned n,
                       uint16_t tcp_flags)
 {
     uint32_t bytes = 0, longest = 0;
@@ -189,8 +195,8 @@ static void run_whole(struct poll_thread *thread, struct megaflow *mf, struct rt
         longest = RTE_MAX(longest, len);
     }
     COUNT(thread->counters.groups, 1);
-    account(thread, &thread->megaflow_counters[mf->id], n, bytes, tcp_flags);
-    run(thread, __atomic_load_n(&mf->program, __ATOMIC_ACQUIRE), packets, n, longest);
+    account(thread, counters_of(thread, slot), n, bytes, tcp_flags);
+    run(thread, __atomic_load_n(&slot->program, __ATOMIC_ACQUIRE), packets, n, longest);
     stage_end(thread, PMD_STAGE_ACTIONS);
 }
 
@@ -198,23 +204,22 @@ static void run_whole(struct poll_thread *thread, struct megaflow *mf, struct rt
  * those of `found` whose program does more. */
 static uint64_t send_directly(struct poll_thread *thread, struct rte_mbuf **packets, unsigned n, uint64_t found)
 {
-    struct megaflow *first = found != 0 ? thread->found[__builtin_ctzll(found)] : NULL, *last = NULL;
+    struct megaflow_slot *first = found != 0 ? thread->found[__builtin_ctzll(found)] : NULL, *last = NULL;
     uint32_t n_first = 0, n_runs = 0;
     uint64_t rest = 0;
 
     FOR_EACH_BIT (i, found) {
-        struct megaflow *mf = thread->found[i];
-        const struct program *program = __atomic_load_n(&mf->program, __ATOMIC_ACQUIRE);
+        struct megaflow_slot *slot = thread->found[i];
+        const struct program *program = __atomic_load_n(&slot->program, __ATOMIC_ACQUIRE);
 
         if (unlikely(program->kind != PROGRAM_OUTPUT)) {
             rest |= 1ull << i;
             continue;
         }
-        n_first += mf == first;
-        n_runs += mf != last;
-        last = mf;
-        account(thread, &thread->megaflow_counters[megaflow_index(thread->slots, mf)], 1, packets[i]->pkt_len,
-                rte_be_to_cpu_16(thread->keys[i].tcp_flags));
+        n_first += slot == first;
+        n_runs += slot != last;
+        last = slot;
+        account(thread, counters_of(thread, slot), 1, packets[i]->pkt_len, rte_be_to_cpu_16(thread->keys[i].tcp_flags));
         tx_packet(thread, program->output, packets[i]);
     }
     if (unlikely(2 * n_first >= n))
@@ -226,18 +231,18 @@ static uint64_t send_directly(struct poll_thread *thread, struct rte_mbuf **pack
 /* Keys, lines and packets are in hand: look up, group, run; what is not found goes the way of misses. */
 static void classify_and_run(struct poll_thread *thread, struct rte_mbuf **packets, unsigned n, bool mixed)
 {
-    struct megaflow *mf = mixed ? NULL : thread->dominant[thread->context.in_port];
+    struct megaflow_slot *slot = mixed ? NULL : thread->dominant[thread->context.in_port];
     uint64_t all = first_bits(n), found = 0;
 
-    if (mf != NULL) {
-        found = lookup_dominant(thread, mf, n);
-        bool young = megaflow_young(thread, &thread->megaflow_counters[mf->id]);
+    if (slot != NULL) {
+        found = lookup_dominant(thread, slot, n);
+        bool young = megaflow_young(thread, counters_of(thread, slot));
         if (found == all && !young) {
             rte_be16_t tcp_flags = 0;
 
             for (unsigned i = 0; i < n; i++)
                 tcp_flags |= thread->keys[i].tcp_flags;
-            run_whole(thread, mf, packets, n, rte_be_to_cpu_16(tcp_flags));
+            run_whole(thread, slot, packets, n, rte_be_to_cpu_16(tcp_flags));
             return;
         }
         if (found == all)
@@ -296,7 +301,8 @@ static unsigned drop_runts(struct poll_thread *thread, struct rte_mbuf **packets
     return kept;
 }
 
-static void run_port_program(struct poll_thread *thread, struct megaflow *mf, struct rte_mbuf **packets, unsigned n)
+static void run_port_program(struct poll_thread *thread, struct megaflow_slot *slot, struct rte_mbuf **packets,
+                             unsigned n)
 {
     uint32_t bytes = 0, shortest = UINT32_MAX;
 
@@ -313,7 +319,7 @@ static void run_port_program(struct poll_thread *thread, struct megaflow *mf, st
             return;
     }
     COUNT(thread->counters.port_program_hits, n);
-    run_whole(thread, mf, packets, n, 0);
+    run_whole(thread, slot, packets, n, 0);
 }
 
 /* Packets whose struct packet_meta says where they stand. */
@@ -358,13 +364,13 @@ static void recirculate(struct poll_thread *thread)
 void burst_received(struct poll_thread *thread, uint32_t in_port, struct rte_mbuf **packets, unsigned n)
 {
     struct port_counters *port = &thread->port_counters[in_port];
-    struct megaflow *mf = __atomic_load_n(&thread->dp->port_megaflows[in_port], __ATOMIC_ACQUIRE);
+    struct megaflow_slot *slot = __atomic_load_n(&thread->dp->port_megaflows[in_port], __ATOMIC_ACQUIRE);
 
     thread->context = (struct run_context){.in_port = in_port};
     COUNT(port->rx_packets, n);
     /* Not while flows of the port are unresolved: their packets would overtake. */
-    if (mf != NULL && megaflow_alive(mf) && likely(thread->pending.in_flight[in_port] == 0)) {
-        run_port_program(thread, mf, packets, n);
+    if (slot != NULL && megaflow_alive(slot) && likely(thread->pending.in_flight[in_port] == 0)) {
+        run_port_program(thread, slot, packets, n);
     } else {
         uint64_t bytes = 0;
         uint8_t shortest = UINT8_MAX;

@@ -7,6 +7,7 @@ static inline struct lookup lookup_in_hand(struct poll_thread *thread)
 {
     return (struct lookup){
         .slots = thread->slots,
+        .megaflows = thread->dp->megaflows.megaflows,
         .counters = thread->megaflow_counters,
         .keys = thread->keys,
         .n_lines = thread->n_lines,
@@ -15,16 +16,16 @@ static inline struct lookup lookup_in_hand(struct poll_thread *thread)
     };
 }
 
-uint64_t lookup_dominant(struct poll_thread *thread, struct megaflow *mf, unsigned n)
+uint64_t lookup_dominant(struct poll_thread *thread, struct megaflow_slot *slot, unsigned n)
 {
     const struct lookup lookup = lookup_in_hand(thread);
-    uint64_t hits = thread->lookup->same(&lookup, mf, n);
+    uint64_t hits = thread->lookup->same(&lookup, slot, n);
     unsigned n_hits = (unsigned)__builtin_popcountll(hits);
 
     COUNT(thread->counters.emc_hits, n_hits);
     if (n_hits < n) {
         FOR_EACH_BIT (i, hits)
-            thread->found[i] = mf;
+            thread->found[i] = slot;
     }
     stage_end(thread, PMD_STAGE_EMC);
     return hits;

@@ -29,7 +29,7 @@
 
 /* The packets of a burst that one megaflow matched. */
 struct group {
-    struct megaflow *mf;
+    struct megaflow_slot *slot;
     struct megaflow_counters *counters;
     uint32_t n;
     uint32_t bytes;
@@ -72,7 +72,7 @@ struct poll_thread {
     unsigned index, lcore;
     int socket;
     const struct lookup_ops *lookup;
-    struct megaflow *slots;
+    struct megaflow_slot *slots;
     struct megaflow_counters *megaflow_counters;
     struct port_counters *port_counters;
     struct tx_buffer *tx;
@@ -98,12 +98,12 @@ struct poll_thread {
     uint32_t sample_in; /* non-empty bursts until the next sample */
     uint64_t stage_start;
     uint32_t n_groups;
-    struct megaflow *dominant[PORT_MAX]; /* by in_port: took at least half of the port's burst before; or NULL */
+    struct megaflow_slot *dominant[PORT_MAX]; /* by in_port: took at least half of the port's burst before; or NULL */
     struct run_context context;
     bool has_meta; /* the program that runs writes metadata: what is in the packets counts, not the context's */
     uint8_t n_lines[BURST];
     uint32_t hashes[BURST];
-    struct megaflow *found[BURST];
+    struct megaflow_slot *found[BURST];
     struct flow_key keys[BURST] __rte_cache_aligned;
     struct group groups[BURST] __rte_cache_aligned;
 
@@ -155,9 +155,9 @@ void poll_sink_init(struct poll_thread *thread);
 
 /* --- poll_lookup.c: of the keys in hand. Return the packets that were found, thread->found[] filled in -------------*/
 
-/* Packets that `mf`, the port's dominant megaflow, matches: one compare each, no hash. found[] is left alone if those
+/* Packets that `slot`, the port's dominant megaflow, matches: one compare each, no hash. found[] is left alone if those
  * are all of the `n`. */
-uint64_t lookup_dominant(struct poll_thread *thread, struct megaflow *mf, unsigned n);
+uint64_t lookup_dominant(struct poll_thread *thread, struct megaflow_slot *slot, unsigned n);
 uint64_t lookup_caches(struct poll_thread *thread, uint64_t todo);
 
 /* --- poll_miss.c ---------------------------------------------------------------------------------------------------*/

@@ -188,15 +188,15 @@ void tss_remove(struct tss *tss, struct megaflow *mf)
 bool megaflow_matches_key(const struct megaflow *mf, const struct flow_key *key, unsigned n_lines)
 {
     const uint64_t *k = (const uint64_t *)key, *want;
-    unsigned n_words = RTE_MIN((unsigned)mf->mask_lines, n_lines) * LINE_WORDS;
+    unsigned n_words = RTE_MIN((unsigned)mf->slot->mask_lines, n_lines) * LINE_WORDS;
     struct flow_key masked;
 
-    if (mf->key_lines > n_lines)
+    if (mf->slot->key_lines > n_lines)
         return false;
     megaflow_masked_key(mf, &masked);
     want = (const uint64_t *)&masked;
     for (unsigned w = 0; w < n_words; w++) {
-        if ((k[w] & mf->mask[w]) != want[w])
+        if ((k[w] & mf->slot->mask[w]) != want[w])
             return false;
     }
     return true;
@@ -213,9 +213,9 @@ struct megaflow *tss_tuple_find(const struct tss *tss, const struct tuple *tuple
         const struct tuple_bucket *bucket = &buckets[((uint32_t)hash + d) & mask];
 
         for (uint32_t ways = signature_ways(bucket->signature, tuple_signature(hash)); ways != 0; ways &= ways - 1) {
-            struct megaflow *mf = &tss->megaflows->slots[bucket->id[__builtin_ctz(ways)]];
+            struct megaflow *mf = &tss->megaflows->megaflows[bucket->id[__builtin_ctz(ways)]];
 
-            if (mf->tuple == tuple && megaflow_alive(mf) && megaflow_matches_key(mf, key, n_lines))
+            if (mf->tuple == tuple && megaflow_alive(mf->slot) && megaflow_matches_key(mf, key, n_lines))
                 return mf;
         }
         if (bucket->passed_by == 0)

@@ -44,13 +44,17 @@ static int teardown(void **state)
     return 0;
 }
 
-static struct megaflow *look_up(const struct lookup_ops *ops, struct emc *emc, uint32_t number, uint32_t hash)
+static struct megaflow_slot *look_up(const struct lookup_ops *ops, struct emc *emc, uint32_t number, uint32_t hash)
 {
     static struct flow_key key;
     const uint8_t n_lines = 1;
-    struct megaflow *found = NULL;
-    const struct lookup lookup = {
-        .slots = megaflows.slots, .keys = &key, .n_lines = &n_lines, .hashes = &hash, .found = &found};
+    struct megaflow_slot *found = NULL;
+    const struct lookup lookup = {.slots = megaflows.slots,
+                                  .megaflows = megaflows.megaflows,
+                                  .keys = &key,
+                                  .n_lines = &n_lines,
+                                  .hashes = &hash,
+                                  .found = &found};
 
     key_numbered(&key, number);
     return ops->emc(&lookup, emc, 1) != 0 ? found : NULL;

@@ -21,12 +21,13 @@ static void an_emc_entry_takes_8_bytes(void **state)
     emc_fini(&emc);
 }
 
-static void a_megaflow_slot_takes_128_bytes(void **state)
+static void a_megaflow_takes_128_bytes(void **state)
 {
     struct megaflow_table table;
 
     assert_int_equal(megaflow_table_init(&table, ENTRIES), 0);
-    assert_int_equal(table.memory.size, (size_t)ENTRIES * 128);
+    assert_int_equal(table.slots_memory.size, (size_t)ENTRIES * 64);
+    assert_int_equal(table.memory.size, (size_t)ENTRIES * 64);
     assert_int_equal(sizeof(struct megaflow_counters), 32);
     megaflow_table_fini(&table);
 }
@@ -58,7 +59,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_emc_entry_takes_8_bytes),
-        cmocka_unit_test(a_megaflow_slot_takes_128_bytes),
+        cmocka_unit_test(a_megaflow_takes_128_bytes),
         cmocka_unit_test(a_rule_takes_at_most_400_bytes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

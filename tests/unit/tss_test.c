@@ -62,19 +62,22 @@ static bool thorough = true; /* off while the megaflows change under the lookup 
 static void look_up(const struct lookup_ops *ops, const struct flow_key *keys, const uint8_t *n_lines, unsigned n,
                     struct megaflow **found)
 {
-    const struct lookup lookup = {.slots = megaflows.slots, .keys = keys, .n_lines = n_lines, .found = found};
+    struct megaflow_slot *slots[LOOKUP_BURST_MAX] = {0}, *again[LOOKUP_BURST_MAX] = {0};
+    const struct lookup lookup = {
+        .slots = megaflows.slots, .megaflows = megaflows.megaflows, .keys = keys, .n_lines = n_lines, .found = slots};
     const struct tuple_list *list = __atomic_load_n(&tss.list, __ATOMIC_ACQUIRE);
     uint64_t todo = n == 64 ? UINT64_MAX : (1ull << n) - 1;
 
-    memset(found, 0, n * sizeof *found);
     for (uint32_t i = 0; i < list->n && todo != 0; i++)
         todo &= ~ops->tuple(&lookup, list->refs[i].tuple, todo);
+    for (unsigned i = 0; i < n; i++)
+        found[i] = slots[i] != NULL ? &megaflows.megaflows[megaflow_index(megaflows.slots, slots[i])] : NULL;
 
     /* With a tuple for each packet, the result is the same. */
     const struct tuple *tuples[LOOKUP_BURST_MAX];
-    struct megaflow *again[LOOKUP_BURST_MAX] = {0};
-    const struct lookup other = {.slots = megaflows.slots, .keys = keys, .n_lines = n_lines, .found = again};
+    struct lookup other = lookup;
     uint64_t hits = 0;
+    other.found = again;
     if (thorough) {
         for (unsigned i = 0; i < n; i++) {
             if (found[i] != NULL) {
@@ -83,7 +86,7 @@ static void look_up(const struct lookup_ops *ops, const struct flow_key *keys, c
             }
         }
         assert_int_equal(ops->tuples(&other, tuples, hits), hits);
-        assert_memory_equal(found, again, n * sizeof *found);
+        assert_memory_equal(slots, again, n * sizeof *slots);
     }
 }
 
@@ -402,7 +405,7 @@ static void a_slot_is_reused_only_after_a_grace_period(void **state)
     assert_int_equal(b->id, 1);
     counters[0].packets = 5;
     take_out(a);
-    assert_false(megaflow_alive(a));
+    assert_false(megaflow_alive(a->slot));
     for (unsigned i = 0; i < 3; i++)
         assert_null(megaflow_alloc(&megaflows, &rcu));
     assert_int_equal(counters[0].packets, 5);
