@@ -21,7 +21,7 @@
 #include "pmd/pending.h"
 #include "pmd/tuple_order.h"
 
-#define BURST 32
+#define BURST 64
 #define RECIRC_DEPTH_MAX 8
 
 /* Stage times are taken in one non-empty burst of so many, and multiplied. */
