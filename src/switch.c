@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
 
 #include "pmd/log.h"
@@ -25,6 +26,7 @@
 #define HOUSEKEEPING_MS 500      /* link state of devices that report no changes */
 #define EVENTS_MS 1              /* of sockets, where there are more than this */
 #define BARRIER_POLL_US 20       /* between looks at a grace period that somebody waits for */
+#define ALARM_BELOW_US 10000     /* sleeps shorter than that are timed precisely */
 
 struct bridge *switch_bridge(const struct sluice *sw, const char *name)
 {
@@ -63,10 +65,27 @@ static void on_wakeup(evutil_socket_t fd, short what, void *arg)
     event_base_loopbreak(sw->base);
 }
 
+static void on_alarm(evutil_socket_t fd, short what, void *arg)
+{
+    struct sluice *sw = arg;
+    uint64_t times;
+    if (read(fd, &times, sizeof times) < 0)
+        return;
+    sw->alarm_set = false;
+    event_base_loopbreak(sw->base);
+}
+
+/* libevent's own timers take the time from a clock that moves every few milliseconds; precise ones would cost a system
+ * call each time the loop sleeps, however long. */
 static void wake_up_in(struct sluice *sw, uint64_t us)
 {
-    const struct timeval tv = {.tv_sec = us / 1000000, .tv_usec = us % 1000000};
-    evtimer_add(sw->wakeup, &tv);
+    if (us < ALARM_BELOW_US) {
+        const struct itimerspec time = {.it_value.tv_nsec = (long)us * 1000};
+        sw->alarm_set = timerfd_settime(sw->alarm_fd, 0, &time, NULL) == 0;
+    } else {
+        const struct timeval tv = {.tv_sec = us / 1000000, .tv_usec = us % 1000000};
+        evtimer_add(sw->wakeup, &tv);
+    }
 }
 
 static void on_signal(evutil_socket_t number, short what, void *arg)
@@ -109,6 +128,8 @@ static uint64_t turn(struct sluice *sw)
     TAILQ_FOREACH (br, &sw->bridges, node)
         if (br->of && of_server_run(br->of, REQUESTS_BUDGET_US))
             waiting = true;
+    if (control_run(sw->control, REQUESTS_BUDGET_US))
+        more = true;
     datapath_reclaim(sw->dp);
     if (more)
         return 0;
@@ -129,26 +150,53 @@ static void sleep_for_events(struct sluice *sw, uint64_t us)
     event_base_loop(sw->base, EVLOOP_ONCE);
 }
 
+static uint64_t thread_ns(void)
+{
+    struct timespec time;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+    return (uint64_t)time.tv_sec * 1000000000 + (uint64_t)time.tv_nsec;
+}
+
+static void mark_time(struct sluice *sw)
+{
+    sw->mark_tsc = rte_rdtsc();
+    sw->mark_ns = thread_ns();
+}
+
+/* What of it the thread itself took is known to a millisecond, as its processor time is not looked at more often. */
+static void note_turn(struct sluice *sw, uint64_t start)
+{
+    uint64_t took_us = (rte_rdtsc() - start) * 1000000 / rte_get_tsc_hz(), own_us = took_us;
+    if (took_us >= 1000) {
+        own_us = RTE_MIN(took_us, (thread_ns() - sw->mark_ns) / 1000);
+        mark_time(sw);
+    }
+    sw->longest_turn_us = RTE_MAX(sw->longest_turn_us, took_us);
+    sw->longest_turn_own_us = RTE_MAX(sw->longest_turn_own_us, own_us);
+    sw->turns++;
+}
+
 void switch_run(struct sluice *sw)
 {
     uint64_t hz = rte_get_tsc_hz(), housekeeping = 0;
     while (!sw->exiting) {
         uint64_t start = rte_rdtsc();
+        if (start - sw->mark_tsc > hz / 1000)
+            mark_time(sw);
         uint64_t us = turn(sw);
         if (start - housekeeping > hz / 1000 * HOUSEKEEPING_MS) {
             housekeeping = start;
             port_poll_events(port_changed, sw);
         }
-        uint64_t took_us = (rte_rdtsc() - start) * 1000000 / hz;
-        sw->longest_turn_us = RTE_MAX(sw->longest_turn_us, took_us);
-        sw->turns++;
         if (us) {
+            note_turn(sw, start);
             sleep_for_events(sw, us);
             continue;
         }
-        if (!evtimer_pending(sw->wakeup, NULL))
+        if (!sw->alarm_set)
             wake_up_in(sw, EVENTS_MS * 1000);
         event_base_loop(sw->base, EVLOOP_NONBLOCK);
+        note_turn(sw, start);
     }
 }
 
@@ -301,11 +349,13 @@ static int create_events(struct sluice *sw, char *error, size_t size)
     sw->miss_event = event_new(sw->base, datapath_miss_fd(sw->dp), EV_READ | EV_PERSIST, on_miss, sw);
     sw->port_event = event_new(sw->base, port_event_fd(), EV_READ | EV_PERSIST, on_port, sw);
     sw->wakeup = evtimer_new(sw->base, on_wakeup, sw);
+    sw->alarm_fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+    sw->alarm = event_new(sw->base, sw->alarm_fd, EV_READ | EV_PERSIST, on_alarm, sw);
     sw->sigterm = evsignal_new(sw->base, SIGTERM, on_signal, sw);
     sw->sigint = evsignal_new(sw->base, SIGINT, on_signal, sw);
-    if (!sw->miss_event || !sw->port_event || !sw->wakeup || !sw->sigterm || !sw->sigint ||
-        event_add(sw->miss_event, NULL) || event_add(sw->port_event, NULL) || event_add(sw->sigterm, NULL) ||
-        event_add(sw->sigint, NULL)) {
+    if (sw->alarm_fd < 0 || !sw->miss_event || !sw->port_event || !sw->wakeup || !sw->alarm || !sw->sigterm ||
+        !sw->sigint || event_add(sw->miss_event, NULL) || event_add(sw->port_event, NULL) ||
+        event_add(sw->alarm, NULL) || event_add(sw->sigterm, NULL) || event_add(sw->sigint, NULL)) {
         snprintf(error, size, "cannot set up the event loop: %s", strerror(errno));
         return -1;
     }
@@ -352,13 +402,7 @@ int switch_create(struct sluice *sw, const struct config *config, char *error, s
     TAILQ_INIT(&sw->bridges);
     sw->config = config;
     sw->started_ms = datapath_now_ms();
-    /* The waits for a grace period are a few microseconds; epoll's own timeouts are milliseconds. */
-    struct event_config *event_config = event_config_new();
-    if (event_config) {
-        event_config_set_flag(event_config, EVENT_BASE_FLAG_PRECISE_TIMER);
-        sw->base = event_base_new_with_config(event_config);
-        event_config_free(event_config);
-    }
+    sw->base = event_base_new();
     if (!sw->base) {
         snprintf(error, error_size, "cannot set up the event loop: %s", strerror(errno));
         return -1;
@@ -407,6 +451,9 @@ void switch_destroy(struct sluice *sw)
     free_event(sw->miss_event);
     free_event(sw->port_event);
     free_event(sw->wakeup);
+    free_event(sw->alarm);
+    if (sw->alarm_fd > 0)
+        close(sw->alarm_fd);
     free_event(sw->sigterm);
     free_event(sw->sigint);
     tls_free(sw->tls);

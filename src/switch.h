@@ -25,11 +25,15 @@ struct sluice {
     struct tls *tls; /* NULL: the file has no section "tls" */
     TAILQ_HEAD(bridges, bridge) bridges;
     struct rte_mempool *pool; /* packets; of the control thread's NUMA node */
-    struct event *miss_event, *port_event, *wakeup, *sigterm, *sigint;
+    struct event *miss_event, *port_event, *wakeup, *alarm, *sigterm, *sigint;
+    int alarm_fd; /* of `alarm` */
+    bool alarm_set;
     bool exiting;
     uint64_t started_ms;
     /* The event loop itself. */
     uint64_t turns, longest_turn_us, miss_budget_hit;
+    uint64_t longest_turn_own_us; /* without what others got of the core meanwhile */
+    uint64_t mark_tsc, mark_ns;   /* the thread's processor time at that TSC, not much older than a millisecond */
 };
 
 /* Builds the switch from the model: ports, bridges, OpenFlow servers, control socket. EAL is up. Returns 0, or -1 with

@@ -1,7 +1,10 @@
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "src/control/commands.h"
+
+#define DUMP_PLACES 256 /* that one step looks at */
 
 static const char *port_by_index(void *arg, uint32_t index)
 {
@@ -10,53 +13,85 @@ static const char *port_by_index(void *arg, uint32_t index)
     return bp ? bp->name : NULL;
 }
 
+/* A dump under way. */
 struct dump {
-    const struct sluice *sw;
-    struct control_reply *reply;
-    uint64_t now;
+    struct sluice *sw;
+    char bridge[PORT_NAME_MAX]; /* "": all */
+    uint32_t position;
 };
 
-/* One line as dpctl/dump-flows of OVS prints it. */
-static void dump_megaflow(void *arg, const struct megaflow_info *info)
+static void dump_text(struct control_reply *reply, const struct megaflow_info *info, const char *match,
+                      const char *actions, double used)
 {
-    struct dump *d = arg;
-    struct flow_key copy;
-    char actions[4096];
-    void *sw = (void *)(uintptr_t)d->sw;
-    char *match = megaflow_format(megaflow_key(info->mf, &copy), megaflow_mask(info->mf), port_by_index, sw);
-    program_format(megaflow_program(info->mf), port_by_index, sw, actions, sizeof actions);
-    double used = info->stats.used_ms ? (d->now - info->stats.used_ms) / 1000.0 : -1;
-    if (used < 0 && info->stats.used_ms)
-        used = 0;
-    control_printf(d->reply, "%s, packets:%" PRIu64 ", bytes:%" PRIu64 ", used:", match, info->stats.packets,
+    control_printf(reply, "%s, packets:%" PRIu64 ", bytes:%" PRIu64 ", used:", match, info->stats.packets,
                    info->stats.bytes);
     if (info->stats.used_ms)
-        control_printf(d->reply, "%.3fs", used);
+        control_printf(reply, "%.3fs", used);
     else
-        control_printf(d->reply, "never");
-    control_printf(d->reply, ", actions:%s\n", actions);
-    json_array_append_new(d->reply->json,
-                          json_pack("{s:s,s:s,s:I,s:I,s:f,s:s,s:f}", "bridge", info->bridge->name, "match", match,
-                                    "packets", (json_int_t)info->stats.packets, "bytes", (json_int_t)info->stats.bytes,
-                                    "used_s", used, "actions", actions, "age_s", (d->now - info->created_ms) / 1000.0));
+        control_printf(reply, "never");
+    control_printf(reply, ", actions:%s\n", actions);
+}
+
+static json_t *dump_json(const struct megaflow_info *info, const char *match, const char *actions, double used,
+                         uint64_t now)
+{
+    return json_pack("{s:s,s:s,s:I,s:I,s:f,s:s,s:f}", "bridge", info->bridge ? info->bridge->name : "", "match", match,
+                     "packets", (json_int_t)info->stats.packets, "bytes", (json_int_t)info->stats.bytes, "used_s", used,
+                     "actions", actions, "age_s", (now - info->created_ms) / 1000.0);
+}
+
+/* One line as dpctl/dump-flows of OVS prints it. */
+static void dump_megaflow(struct sluice *sw, const struct megaflow_info *info, struct control_reply *reply)
+{
+    struct flow_key copy;
+    char actions[4096];
+    uint64_t now = datapath_now_ms();
+    char *match = megaflow_format(megaflow_key(info->mf, &copy), megaflow_mask(info->mf), port_by_index, sw);
+    program_format(megaflow_program(info->mf), port_by_index, sw, actions, sizeof actions);
+    double used = -1;
+    if (info->stats.used_ms)
+        used = now > info->stats.used_ms ? (now - info->stats.used_ms) / 1000.0 : 0;
+    if (reply->as_json)
+        control_element(reply, dump_json(info, match, actions, used, now));
+    else
+        dump_text(reply, info, match, actions, used);
     free(match);
+}
+
+static bool dump_more(void *arg, struct control_reply *reply)
+{
+    struct dump *dump = arg;
+    struct megaflow_info info;
+    const struct bridge *br = dump->bridge[0] ? switch_bridge(dump->sw, dump->bridge) : NULL;
+    if ((dump->bridge[0] && !br) || !flows_next_megaflow(dump->sw->flows, br, &dump->position, DUMP_PLACES, &info))
+        return false;
+    if (info.mf)
+        dump_megaflow(dump->sw, &info, reply);
+    return true;
 }
 
 static void cmd_dump(void *arg, int argc, const char *const *argv, struct control_reply *reply)
 {
     struct sluice *sw = arg;
-    struct bridge *br = NULL;
+    const struct bridge *br = NULL;
     if (argc > 1 && !(br = command_bridge(sw, argc, argv, 1, reply)))
         return;
-    struct dump d = {.sw = sw, .reply = reply, .now = datapath_now_ms()};
-    reply->json = json_array();
-    flows_for_each(sw->flows, br, dump_megaflow, &d);
+    struct dump *dump = calloc(1, sizeof *dump);
+    if (!dump)
+        abort();
+    dump->sw = sw;
+    snprintf(dump->bridge, sizeof dump->bridge, "%s", br ? br->name : "");
+    reply->stream = (struct control_stream){.more = dump_more, .end = free, .arg = dump};
 }
 
 static void cmd_flows(void *arg, int argc, const char *const *argv, struct control_reply *reply)
 {
     struct sluice *sw = arg;
     struct flows_stats s;
+    if (argc > 1 && !strcmp(argv[1], "clear"))
+        sw->longest_turn_us = sw->longest_turn_own_us = 0;
+    else if (argc > 1)
+        return control_fail(reply, "\"%s\": the only word \"flows\" takes is \"clear\"", argv[1]);
     flows_get_stats(sw->flows, &s);
     reply->json = json_object();
     const struct {
@@ -85,6 +120,7 @@ static void cmd_flows(void *arg, int argc, const char *const *argv, struct contr
         {"cycles_a_translation", s.translations ? s.translate_cycles / s.translations : 0, "TSC cycles, mean"},
         {"turns", sw->turns, "turns of the control thread's loop"},
         {"longest_turn_us", sw->longest_turn_us, "longest of them, microseconds"},
+        {"longest_turn_own_us", sw->longest_turn_own_us, "longest by the thread's own processor time"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         control_printf(reply, "%-22s %12" PRIu64 "  %s\n", rows[i].name, rows[i].value, rows[i].doc);
@@ -94,6 +130,6 @@ static void cmd_flows(void *arg, int argc, const char *const *argv, struct contr
 
 void commands_register_flows(struct control *control, struct sluice *sw)
 {
-    control_register(control, "flows", "", 0, 0, cmd_flows, sw);
+    control_register(control, "flows", "[clear]", 0, 1, cmd_flows, sw);
     control_register(control, "dpctl/dump-flows", "[bridge]", 0, 1, cmd_dump, sw);
 }

@@ -4,6 +4,7 @@
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
 #include <event2/listener.h>
+#include <rte_cycles.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,7 +20,8 @@
 #define MAX_REQUEST (1u << 20) /* bytes; a request is a few words */
 #define MAX_CONNECTIONS 64
 #define MAX_WORDS 64
-#define MAX_UNREAD (64u << 10) /* bytes of replies that a client may leave unread before it is heard again */
+#define STREAM_PIECE (16u << 10) /* bytes of a reply in pieces that are encoded at once */
+#define MAX_UNREAD (64u << 10)   /* bytes of replies that a client may leave unread before it is heard again */
 
 struct command {
     LIST_ENTRY(command) node;
@@ -33,7 +35,9 @@ struct connection {
     TAILQ_ENTRY(connection) node;
     struct control *control;
     struct bufferevent *bev;
-    bool closing; /* close once everything was written */
+    bool closing;               /* close once everything was written */
+    struct control_reply reply; /* stream.more != NULL: a reply in pieces is under way; requests behind it wait */
+    json_t *id;                 /* of its request */
 };
 
 struct control {
@@ -63,8 +67,27 @@ void control_fail(struct control_reply *reply, const char *format, ...)
     va_end(args);
 }
 
+void control_element(struct control_reply *reply, json_t *element)
+{
+    char *dump = json_dumps(element, JSON_COMPACT);
+    control_printf(reply, "%s%s", reply->n_elements++ ? ",\n  " : "[\n  ", dump ? dump : "null");
+    free(dump);
+    json_decref(element);
+}
+
+static void stream_free(struct connection *c)
+{
+    if (!c->reply.stream.more)
+        return;
+    c->reply.stream.end(c->reply.stream.arg);
+    evbuffer_free(c->reply.text);
+    json_decref(c->id);
+    c->reply = (struct control_reply){0};
+}
+
 static void connection_free(struct connection *c)
 {
+    stream_free(c);
     TAILQ_REMOVE(&c->control->connections, c, node);
     c->control->n_connections--;
     bufferevent_free(c->bev);
@@ -103,8 +126,7 @@ static json_t *lines_of(struct evbuffer *text)
     return json_pack("{s:o}", "lines", lines);
 }
 
-static void run_command(struct control *control, int argc, const char *const *argv, bool as_json,
-                        struct control_reply *reply)
+static void run_command(struct control *control, int argc, const char *const *argv, struct control_reply *reply)
 {
     struct command *cmd = find_command(control, argv[0]);
     if (!cmd) {
@@ -121,7 +143,7 @@ static void run_command(struct control *control, int argc, const char *const *ar
         return;
     }
     cmd->fn(cmd->arg, argc, argv, reply);
-    if (reply->failed || !as_json)
+    if (reply->failed || reply->stream.more || !reply->as_json)
         return;
     if (!reply->json)
         reply->json = lines_of(reply->text);
@@ -143,6 +165,80 @@ static void send_reply(struct connection *c, json_t *id, struct control_reply *r
     json_decref(message);
 }
 
+/* --- replies in pieces ----------------------------------------------------------------------------------------------
+ */
+
+static void stream_start(struct connection *c, json_t *id, struct control_reply *reply)
+{
+    char *dump = json_dumps(id, JSON_COMPACT | JSON_ENCODE_ANY);
+    evbuffer_add_printf(bufferevent_get_output(c->bev), "{\"id\":%s,\"result\":\"", dump ? dump : "null");
+    free(dump);
+    c->reply = *reply;
+    c->id = json_incref(id);
+}
+
+/* What there is of text, as a part of a string in JSON. */
+static void stream_send(struct connection *c)
+{
+    struct evbuffer *text = c->reply.text;
+    size_t len;
+    json_t *string;
+    char *dump;
+    if (!evbuffer_get_length(text))
+        return;
+    string = string_of(text);
+    dump = json_dumps(string, JSON_ENCODE_ANY);
+    json_decref(string);
+    evbuffer_drain(text, evbuffer_get_length(text));
+    len = dump ? strlen(dump) : 0;
+    if (len > 2) /* without its quotes */
+        bufferevent_write(c->bev, dump + 1, len - 2);
+    free(dump);
+}
+
+static void stream_end(struct connection *c)
+{
+    static const char tail[] = "\",\"error\":null}";
+    if (c->reply.as_json)
+        control_printf(&c->reply, "%s\n", c->reply.n_elements ? "\n]" : "[]");
+    stream_send(c);
+    bufferevent_write(c->bev, tail, sizeof tail - 1);
+    stream_free(c);
+}
+
+/* Returns true if it is not the client that it waits for. */
+static bool stream_run(struct connection *c, uint64_t deadline)
+{
+    while (evbuffer_get_length(bufferevent_get_output(c->bev)) < MAX_UNREAD) {
+        bool more;
+        do
+            more = c->reply.stream.more(c->reply.stream.arg, &c->reply);
+        while (more && evbuffer_get_length(c->reply.text) < STREAM_PIECE && rte_rdtsc() < deadline);
+        if (!more) {
+            stream_end(c);
+            return false;
+        }
+        stream_send(c);
+        if (rte_rdtsc() >= deadline)
+            return true;
+    }
+    return false;
+}
+
+bool control_run(struct control *control, uint64_t budget_us)
+{
+    uint64_t deadline = rte_rdtsc() + budget_us * (rte_get_tsc_hz() / 1000000);
+    struct connection *c, *next;
+    bool more = false;
+    for (c = TAILQ_FIRST(&control->connections); c; c = next) {
+        next = TAILQ_NEXT(c, node);
+        if (!c->reply.stream.more)
+            continue;
+        more |= stream_run(c, deadline);
+    }
+    return more;
+}
+
 static bool handle_request(struct connection *c, json_t *request)
 {
     json_t *id = json_object_get(request, "id"), *params = json_object_get(request, "params");
@@ -155,7 +251,6 @@ static bool handle_request(struct connection *c, json_t *request)
     struct control_reply reply = {.text = evbuffer_new()};
     const char *argv[MAX_WORDS];
     int argc = 0;
-    bool as_json = false;
     argv[argc++] = method;
     if (json_array_size(params) >= MAX_WORDS)
         control_fail(&reply, "more than %d words", MAX_WORDS);
@@ -164,14 +259,18 @@ static bool handle_request(struct connection *c, json_t *request)
         if (!word)
             control_fail(&reply, "parameter %zu is not a string", i);
         else if (i == 0 && !strcmp(word, "--json"))
-            as_json = true;
+            reply.as_json = true;
         else
             argv[argc++] = word;
     }
     if (!reply.failed)
-        run_command(c->control, argc, argv, as_json, &reply);
+        run_command(c->control, argc, argv, &reply);
     TAILQ_REMOVE(&c->control->connections, c, node);
     TAILQ_INSERT_HEAD(&c->control->connections, c, node);
+    if (reply.stream.more) {
+        stream_start(c, id, &reply);
+        return true;
+    }
     send_reply(c, id, &reply);
     json_decref(reply.json);
     evbuffer_free(reply.text);
@@ -208,7 +307,7 @@ static void on_read(struct bufferevent *bev, void *arg)
 {
     struct connection *c = arg;
     struct evbuffer *in = bufferevent_get_input(bev), *out = bufferevent_get_output(bev);
-    while (!c->closing && evbuffer_get_length(in) && evbuffer_get_length(out) < MAX_UNREAD) {
+    while (!c->closing && !c->reply.stream.more && evbuffer_get_length(in) && evbuffer_get_length(out) < MAX_UNREAD) {
         size_t have = evbuffer_get_length(in);
         const char *text = (const char *)evbuffer_pullup(in, -1);
         ssize_t len = object_length(text, have);
@@ -235,7 +334,7 @@ static void on_read(struct bufferevent *bev, void *arg)
 static void on_event(struct bufferevent *bev, short what, void *arg)
 {
     struct connection *c = arg;
-    if ((what & BEV_EVENT_EOF) && evbuffer_get_length(bufferevent_get_output(bev))) {
+    if ((what & BEV_EVENT_EOF) && (c->reply.stream.more || evbuffer_get_length(bufferevent_get_output(bev)))) {
         c->closing = true; /* a client may close its sending half and still read */
         return;
     }
@@ -246,10 +345,10 @@ static void on_event(struct bufferevent *bev, short what, void *arg)
 static void on_written(struct bufferevent *bev, void *arg)
 {
     struct connection *c = arg;
-    if (c->closing)
-        connection_free(c);
-    else
+    if (!c->closing)
         on_read(bev, c);
+    else if (!c->reply.stream.more)
+        connection_free(c);
 }
 
 static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *addr, int len, void *arg)

@@ -61,6 +61,7 @@ static uint64_t idle_limit(const struct flows *flows)
 static void count_start(struct flows *flows, uint64_t now)
 {
     flows->counting = true;
+    flows->count_pass++;
     flows->count_id = 0;
     flows->count_started_ms = now;
     flows->count_cycles = 0;
@@ -146,7 +147,7 @@ void flows_run_timers(struct flows *flows, uint64_t budget_us)
     uint64_t now = datapath_now_ms();
 
     megaflows_bury(flows);
-    if (!flows->counting && now >= flows->count_due_ms)
+    if (!flows->counting && (now >= flows->count_due_ms || flows->count_wanted > flows->count_pass))
         count_start(flows, now);
     if (flows->counting)
         count_run(flows, &budget);
@@ -172,11 +173,27 @@ void flows_refresh_stats(struct flows *flows, uint64_t max_age_ms)
     megaflows_seal(flows);
 }
 
+uint64_t flows_count(struct flows *flows, uint64_t max_age_ms)
+{
+    uint64_t now = datapath_now_ms();
+
+    if (flows->counting ? now - flows->count_started_ms <= max_age_ms
+                        : flows->count_done_ms && now - flows->count_done_ms <= max_age_ms)
+        return flows->count_pass;
+    flows->count_wanted = flows->count_pass + 1;
+    return flows->count_wanted;
+}
+
+bool flows_counted(const struct flows *flows, uint64_t pass)
+{
+    return flows->count_pass > pass || (flows->count_pass == pass && !flows->counting);
+}
+
 unsigned counters_next_ms(const struct flows *flows)
 {
     uint64_t now = datapath_now_ms(), due = RTE_MIN(flows->count_due_ms, flows->macs_due_ms);
 
-    if (flows->counting || flows->expiring || due <= now)
+    if (flows->counting || flows->expiring || flows->count_wanted > flows->count_pass || due <= now)
         return 0;
     return (unsigned)(due - now);
 }

@@ -133,62 +133,22 @@ unsigned flows_next_ms(const struct flows *flows)
     return ms;
 }
 
-/* The dependencies as the callback expects them, rebuilt from the path. */
-static void fill_deps(const struct mf_record *record, struct xlate_deps *deps)
+bool flows_next_megaflow(struct flows *flows, const struct bridge *bridge, uint32_t *position, unsigned most,
+                         struct megaflow_info *info)
 {
-    const struct path *path = record->path;
-
-    deps->n_rules = path->n_rules;
-    deps->n_visits = path->n_visits;
-    if (deps->rules_size < path->n_rules) {
-        deps->rules_size = path->n_rules;
-        deps->rules = realloc(deps->rules, deps->rules_size * sizeof *deps->rules);
-    }
-    if (deps->visits_size < path->n_visits) {
-        deps->visits_size = path->n_visits;
-        deps->visits = realloc(deps->visits, deps->visits_size * sizeof *deps->visits);
-    }
-    if ((path->n_rules && !deps->rules) || (path->n_visits && !deps->visits))
-        abort();
-    for (uint32_t i = 0; i < path->n_rules; i++)
-        deps->rules[i] = path->rules[i].rule;
-    memset(deps->tables, 0, sizeof deps->tables);
-    for (uint32_t i = 0; i < path->n_visits; i++) {
-        deps->visits[i] = visit_unpack(path->visits[i]);
-        deps->tables[deps->visits[i].table_id / 64] |= UINT64_C(1) << deps->visits[i].table_id % 64;
-    }
-    deps->used_mac_table = record->mac;
-    if (record->mac) {
-        deps->mac_many = record->mac->many;
-        deps->mac_learns = record->mac->learns;
-        deps->mac_vlan = record->mac->vlan;
-        deps->mac_port = record->mac->port;
-        deps->mac_src = record->mac->src_mac;
-        deps->mac_dst = record->mac->dst_mac;
-    }
-}
-
-void flows_for_each(struct flows *flows, struct bridge *bridge, void (*fn)(void *arg, const struct megaflow_info *info),
-                    void *arg)
-{
-    struct xlate_deps deps = {0};
-
-    for (uint32_t id = 0; id < flows->id_end; id++) {
-        const struct mf_record *record = flows->records[id];
-        struct megaflow_info info;
+    info->mf = NULL;
+    for (; most > 0 && *position < flows->id_end; most--) {
+        const struct mf_record *record = flows->records[(*position)++];
 
         if (!record || (bridge && record->path->bridge != bridge))
             continue;
-        info.mf = record->mf;
-        info.bridge = record->path->bridge;
-        info.created_ms = record->created_ms;
-        datapath_megaflow_stats(flows->dp, record->mf, &info.stats);
-        fill_deps(record, &deps);
-        info.deps = &deps;
-        fn(arg, &info);
+        info->mf = record->mf;
+        info->bridge = record->path->bridge;
+        info->created_ms = record->created_ms;
+        datapath_megaflow_stats(flows->dp, record->mf, &info->stats);
+        return true;
     }
-    free(deps.rules);
-    free(deps.visits);
+    return *position < flows->id_end;
 }
 
 void flows_get_stats(const struct flows *flows, struct flows_stats *stats)

@@ -78,8 +78,12 @@ bool flows_settled(struct flows *flows, uint64_t ticket);
 /* --- for requests ---------------------------------------------------------------------------------------------------
  */
 
-/* Brings the counters of all rules up to date (of those not older than `max_age_ms`). */
+/* Brings the counters of all rules up to date (of those not older than `max_age_ms`). Takes as long as there are
+ * megaflows: for tests; requests wait for flows_counted(). */
 void flows_refresh_stats(struct flows *flows, uint64_t max_age_ms);
+/* The same in the slices of flows_run_timers(): flows_counted() is true of what this returns once it is done. */
+uint64_t flows_count(struct flows *flows, uint64_t max_age_ms);
+bool flows_counted(const struct flows *flows, uint64_t pass);
 /* Runs `acts` on a packet (OFPT_PACKET_OUT). Takes `packet` over. `around`: in_port, and what else surrounds the
  * packet: metadata, registers, tunnel, marks; the rest is 0. */
 void flows_packet_out(struct flows *flows, struct bridge *bridge, struct rte_mbuf *packet, const struct flow *around,
@@ -88,14 +92,15 @@ void flows_packet_out(struct flows *flows, struct bridge *bridge, struct rte_mbu
 /* What the control side knows of an installed megaflow. */
 struct megaflow_info {
     const struct megaflow *mf;
-    struct bridge *bridge;
+    const struct bridge *bridge; /* NULL: the port belongs to none */
     uint64_t created_ms;
     struct megaflow_stats stats;
-    const struct xlate_deps *deps;
 };
-/* Calls `fn` for each megaflow (of `bridge`, or all). */
-void flows_for_each(struct flows *flows, struct bridge *bridge, void (*fn)(void *arg, const struct megaflow_info *info),
-                    void *arg);
+/* Goes from megaflow to megaflow (of `bridge`, NULL: all), a few at a time if need be: *position is 0 at first, and
+ * those that are there throughout are met once. Looks at no more than `most` places. Returns false at the end; info->mf
+ * NULL: there was none in these places. */
+bool flows_next_megaflow(struct flows *flows, const struct bridge *bridge, uint32_t *position, unsigned most,
+                         struct megaflow_info *info);
 
 struct flows_stats {
     uint64_t misses, installed, duplicates, punts, packet_ins, packet_outs;

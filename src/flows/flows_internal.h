@@ -96,6 +96,7 @@ struct flows {
     /* Timers. */
     bool counting; /* a pass over all counters is under way */
     uint32_t count_id;
+    uint64_t count_pass, count_wanted; /* begun so far; at least so many are to be */
     uint64_t count_started_ms, count_done_ms, count_due_ms, count_cycles;
     uint64_t count_idle_ms; /* of this pass: megaflows unused for so long go */
     bool sweeping_ids;      /* the pass marks the punt and recirculation ids in use */

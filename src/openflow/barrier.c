@@ -4,6 +4,8 @@
 
 #include "src/openflow/server_impl.h"
 
+#define STATS_MAX_AGE_MS 20 /* counters in a reply are not older, but for the time that summing them up takes */
+
 struct barrier {
     struct of_task task;
     uint64_t ticket;
@@ -51,4 +53,27 @@ static enum of_task_state commit_wait_run(struct of_task *task, struct of_connec
 void of_wait_for_commit(struct of_connection *conn)
 {
     of_connection_set_task(conn, new_task(sizeof(struct of_task), commit_wait_run));
+}
+
+struct count {
+    struct of_task task;
+    uint64_t pass;
+};
+
+static enum of_task_state count_wait_run(struct of_task *task, struct of_connection *conn, uint64_t deadline)
+{
+    const struct count *count = (const struct count *)task;
+    return flows_counted(conn->server->bridge->flows, count->pass) ? OF_TASK_DONE : OF_TASK_WAIT;
+}
+
+bool of_wait_for_counters(struct of_connection *conn)
+{
+    struct flows *flows = conn->server->bridge->flows;
+    uint64_t pass = flows_count(flows, STATS_MAX_AGE_MS);
+    if (flows_counted(flows, pass))
+        return false;
+    struct count *count = (struct count *)new_task(sizeof *count, count_wait_run);
+    count->pass = pass;
+    of_connection_set_task(conn, &count->task);
+    return true;
 }

@@ -9,7 +9,7 @@
 
 #define TELL_RULES 64 /* rules between looks at the clock while the flows side is told */
 
-enum phase { PHASE_WAIT, PHASE_RULES, PHASE_TELL, PHASE_REST, PHASE_SETTLE };
+enum phase { PHASE_WAIT, PHASE_RULES, PHASE_TELL, PHASE_REST, PHASE_FREE, PHASE_SETTLE };
 
 struct commit {
     struct of_task task;
@@ -132,7 +132,7 @@ static enum of_task_state run_rest(struct commit *commit, struct of_connection *
         if (rte_rdtsc() >= deadline)
             return OF_TASK_MORE;
     }
-    commit->phase = PHASE_SETTLE;
+    commit->phase = PHASE_FREE;
     commit->ticket = flows_ticket(conn->server->bridge->flows);
     return OF_TASK_MORE;
 }
@@ -155,6 +155,13 @@ static enum of_task_state commit_run(struct of_task *task, struct of_connection 
         return run_tell(commit, conn, deadline);
     case PHASE_REST:
         return run_rest(commit, conn, deadline);
+    case PHASE_FREE:
+        while (of_bundle_store_free_some(&commit->store)) {
+            if (rte_rdtsc() >= deadline)
+                return OF_TASK_MORE;
+        }
+        commit->phase = PHASE_SETTLE;
+        return OF_TASK_MORE;
     case PHASE_SETTLE:
         break;
     }

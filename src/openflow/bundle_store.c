@@ -15,13 +15,20 @@ struct of_bundle_chunk {
     uint8_t data[] __attribute__((aligned(8)));
 };
 
-void of_bundle_store_free(struct of_bundle_store *store)
+bool of_bundle_store_free_some(struct of_bundle_store *store)
 {
-    struct of_bundle_chunk *chunk;
-    while ((chunk = store->first)) {
+    struct of_bundle_chunk *chunk = store->first;
+    if (chunk) {
         store->first = chunk->next;
         free(chunk);
     }
+    return store->first;
+}
+
+void of_bundle_store_free(struct of_bundle_store *store)
+{
+    while (of_bundle_store_free_some(store))
+        ;
     *store = (struct of_bundle_store){0};
 }
 

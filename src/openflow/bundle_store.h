@@ -21,7 +21,9 @@ struct of_bundle_reader {
     size_t at;
 };
 
-void of_bundle_store_free(struct of_bundle_store *store); /* and leaves it empty */
+void of_bundle_store_free(struct of_bundle_store *store);
+/* A step of it: the pages of a large bundle take milliseconds to give back. Returns true if there is more. */
+bool of_bundle_store_free_some(struct of_bundle_store *store);
 /* Keeps a whole message. False: out of memory. */
 bool of_bundle_store_add(struct of_bundle_store *store, const uint8_t *message, size_t len);
 

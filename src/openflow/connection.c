@@ -117,6 +117,8 @@ static void on_write(struct bufferevent *bev, void *arg)
     struct of_connection *conn = arg;
     if (!conn->probing)
         note_activity(conn);
+    if (!evbuffer_get_length(bufferevent_get_output(bev)))
+        of_transport_hold(bev);
     if (conn->task || conn->eof || evbuffer_get_length(bufferevent_get_input(bev)))
         of_server_kick(conn->server);
 }
@@ -190,6 +192,7 @@ void of_connection_start(struct of_connection *conn)
     int one = 1;
     conn->connected = true;
     note_activity(conn);
+    of_transport_hold(conn->bev);
     /* Fails on a Unix socket, which has no such delay. */
     (void)setsockopt(bufferevent_getfd(conn->bev), IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
     of_hello_encode(versions_of(conn), 0, &hello);
@@ -253,6 +256,8 @@ void of_connection_send(struct of_connection *conn, struct of_buf *buf)
         bufferevent_write(conn->bev, buf->data, buf->len);
         of_snoop(conn, buf->data, buf->len);
         conn->backlog_max = RTE_MAX(conn->backlog_max, of_connection_backlog(conn));
+        if (!conn->server->running) /* whose end flushes */
+            of_server_kick(conn->server);
     }
     buf->len = 0;
 }
@@ -274,6 +279,12 @@ void of_connection_send_error(struct of_connection *conn, enum of_error error, c
     of_connection_send(conn, &buf);
     of_buf_free(&buf);
     conn->counts.errors_sent++;
+}
+
+void of_connection_flush(struct of_connection *conn)
+{
+    if (conn->bev && conn->connected && of_transport_flush(conn->bev) && !conn->probing)
+        note_activity(conn);
 }
 
 size_t of_connection_backlog(const struct of_connection *conn)
@@ -408,8 +419,11 @@ static enum of_task_state run_task(struct of_connection *conn, uint64_t deadline
 enum of_task_state of_connection_run(struct of_connection *conn, uint64_t deadline)
 {
     while (conn->bev && conn->connected) {
-        if (of_connection_is_behind(conn))
-            return OF_TASK_BLOCKED;
+        if (of_connection_is_behind(conn)) {
+            of_connection_flush(conn);
+            if (of_connection_is_behind(conn))
+                return OF_TASK_BLOCKED;
+        }
         if (conn->task) {
             enum of_task_state state = run_task(conn, deadline);
             if (state == OF_TASK_WAIT || state == OF_TASK_BLOCKED)
@@ -424,6 +438,7 @@ enum of_task_state of_connection_run(struct of_connection *conn, uint64_t deadli
         if (rte_rdtsc() >= deadline)
             return OF_TASK_MORE;
     }
+    of_connection_flush(conn);
     if (conn->bev && conn->eof && !of_connection_backlog(conn))
         of_connection_close(conn, "by the peer");
     return OF_TASK_DONE;

@@ -99,12 +99,14 @@ enum of_task_state of_connection_run(struct of_connection *conn, uint64_t deadli
 /* Timeouts and probes; now and then. */
 void of_connection_tick(struct of_connection *conn, uint64_t now_ms);
 
-/* Sends the whole messages in `buf` and empties it. */
+/* Sends the whole messages in `buf` and empties it: at the end of of_server_run(), which is called soon. */
 void of_connection_send(struct of_connection *conn, struct of_buf *buf);
 /* Encodes and sends one. */
 void of_connection_send_msg(struct of_connection *conn, const struct of_msg *msg);
 /* Sends an OFPT_ERROR about `message` (whole, as received). */
 void of_connection_send_error(struct of_connection *conn, enum of_error error, const void *message, size_t len);
+/* Sends at once what the socket has room for. */
+void of_connection_flush(struct of_connection *conn);
 /* The peer is behind: replies that can wait should. */
 bool of_connection_is_behind(const struct of_connection *conn);
 /* Bytes that wait to be sent, those that the socket has taken not counted. */

@@ -5,8 +5,8 @@
 
 #include "src/openflow/server_impl.h"
 
-#define STATS_MAX_AGE_MS 20 /* counters in a reply are not older */
-#define RULES_A_LOOK 32     /* rules between looks at the clock */
+#define RULES_A_LOOK 32   /* rules told of between looks at the clock */
+#define PLACES_A_LOOK 256 /* rules looked at, if few are asked for */
 
 struct dump {
     struct of_task task;
@@ -65,9 +65,12 @@ static enum of_task_state dump_run(struct of_task *task, struct of_connection *c
     uint64_t now_ms = datapath_now_ms();
     do {
         for (int i = 0; i < RULES_A_LOOK; i++) {
-            const struct rule *rule = rule_cursor_next(dump->cursor);
-            if (!rule)
+            struct rule *rule = NULL;
+            enum rule_cursor_state state = rule_cursor_look(dump->cursor, PLACES_A_LOOK, &rule);
+            if (state == RULE_CURSOR_END)
                 return finish(dump, conn);
+            if (state == RULE_CURSOR_MORE)
+                break;
             if (dump->mp.type != OF_MP_AGGREGATE) {
                 add_flow(dump, rule, now_ms);
             } else {
@@ -90,7 +93,6 @@ void of_dump_start(struct of_connection *conn, const struct of_msg *msg)
     if (!dump)
         abort();
     dump->task = (struct of_task){.run = dump_run, .free = dump_free};
-    flows_refresh_stats(bridge->flows, STATS_MAX_AGE_MS);
     dump->cursor = rule_cursor_open(bridge->pipeline, &msg->request.filter);
     of_multipart_begin(&dump->mp, conn->version, msg->xid, msg->request.type, msg->request.nx);
     of_connection_set_task(conn, &dump->task);

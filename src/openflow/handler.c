@@ -5,6 +5,7 @@
 
 #include "pmd/log.h"
 #include "src/openflow/barrier.h"
+#include "src/openflow/flow_delete.h"
 #include "src/openflow/port_describe.h"
 #include "src/openflow/server_impl.h"
 
@@ -100,6 +101,8 @@ int of_check_flow_mod(const struct flow_mod *fm)
 static int handle_flow_mod(struct of_connection *conn, const struct of_msg *msg)
 {
     int error = of_check_flow_mod(&msg->flow_mod);
+    if (!error && of_flow_delete_start(conn, &msg->flow_mod))
+        return 0;
     return error ? error : pipeline_flow_mod(conn->server->bridge->pipeline, &msg->flow_mod);
 }
 

@@ -3,8 +3,6 @@
 #include "src/openflow/server_impl.h"
 #include "src/pipeline/group.h"
 
-#define STATS_MAX_AGE_MS 20 /* counters in a reply are not older */
-
 int of_handle_group_mod(struct of_connection *conn, const struct of_msg *msg)
 {
     return group_table_mod(pipeline_groups(conn->server->bridge->pipeline), &msg->group_mod);
@@ -20,8 +18,6 @@ void of_reply_groups(struct of_connection *conn, const struct of_multipart_reque
         of_multipart_add_group_features(mp, out);
         return;
     }
-    if (request->type == OF_MP_GROUP)
-        flows_refresh_stats(bridge->flows, STATS_MAX_AGE_MS);
     for (const struct group *group = group_table_first(table); group; group = group_table_next(table, group)) {
         if (request->group_id != OFGROUP_ALL && request->group_id != group->id)
             continue;

@@ -1,5 +1,7 @@
+#include <errno.h>
 #include <stdio.h>
 
+#include "src/openflow/barrier.h"
 #include "src/openflow/dump.h"
 #include "src/openflow/handler.h"
 #include "src/openflow/port_describe.h"
@@ -175,7 +177,10 @@ int of_handle_multipart(struct of_connection *conn, const struct of_msg *msg)
         return OFPERR_BRC_MULTIPART_BUFFER_OVERFLOW;
     if (request->type == OF_MP_TABLE_FEATURES && request->body.len)
         return conn->role == OF_ROLE_SLAVE ? OFPERR_BRC_IS_SLAVE : OFPERR_BRC_EPERM;
-    if (request->type == OF_MP_FLOW || request->type == OF_MP_FLOW_STATS || request->type == OF_MP_AGGREGATE) {
+    bool flows = request->type == OF_MP_FLOW || request->type == OF_MP_FLOW_STATS || request->type == OF_MP_AGGREGATE;
+    if ((flows || request->type == OF_MP_GROUP) && of_wait_for_counters(conn))
+        return -EAGAIN;
+    if (flows) {
         of_dump_start(conn, msg);
         return 0;
     }

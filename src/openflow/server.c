@@ -141,6 +141,7 @@ bool of_server_run(struct of_server *server, uint64_t budget_us)
     uint64_t now = rte_rdtsc(), deadline = now + us_to_tsc(budget_us);
     bool more = false, waiting = false;
     of_connections_reap(server);
+    server->running = true;
     if (server->changed) {
         server->changed = false;
         update_table_miss(server);
@@ -148,9 +149,14 @@ bool of_server_run(struct of_server *server, uint64_t budget_us)
     }
     TAILQ_FOREACH (conn, &server->connections, node) {
         enum of_task_state state = of_connection_run(conn, deadline);
-        more |= state == OF_TASK_MORE;
+        of_connection_flush(conn);
+        more |= state == OF_TASK_MORE || (state == OF_TASK_BLOCKED && !of_connection_is_behind(conn));
         waiting |= state == OF_TASK_WAIT;
     }
+    /* What later ones had to tell earlier ones. */
+    TAILQ_FOREACH (conn, &server->connections, node)
+        of_connection_flush(conn);
+    server->running = false;
     /* Whoever was first is last next time, so that all get their share of the budget. */
     if (more && (first = TAILQ_FIRST(&server->connections))) {
         TAILQ_REMOVE(&server->connections, first, node);

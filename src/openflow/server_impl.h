@@ -29,6 +29,7 @@ struct of_server {
     struct event *kick;                 /* makes the loop turn again at once */
     struct event *tick;                 /* timeouts and probes */
     uint64_t waiting_since;             /* rte_rdtsc: a request waits for the datapath; 0 = none */
+    bool running;                       /* of_server_run() */
     bool changed;                       /* of_server_connections_changed was called */
 
     /* Whose bundle commit is under way: flow_mods of all others wait. */

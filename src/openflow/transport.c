@@ -3,6 +3,7 @@
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
 #include <event2/bufferevent_ssl.h>
+#include <event2/event.h>
 #include <event2/util.h>
 #include <openssl/err.h>
 #include <stdio.h>
@@ -29,6 +30,27 @@ struct bufferevent *of_transport_create(struct event_base *base, int fd, struct 
     if (fd >= 0)
         evutil_make_socket_nonblocking(fd);
     return tls ? create_tls(base, fd, tls) : bufferevent_socket_new(base, fd, BEV_OPT_CLOSE_ON_FREE);
+}
+
+void of_transport_hold(struct bufferevent *bev)
+{
+    if (!bufferevent_openssl_get_ssl(bev))
+        bufferevent_disable(bev, EV_WRITE);
+}
+
+size_t of_transport_flush(struct bufferevent *bev)
+{
+    struct evbuffer *out = bufferevent_get_output(bev);
+    size_t before = evbuffer_get_length(out);
+    if (!before || bufferevent_get_enabled(bev) & EV_WRITE)
+        return 0;
+    evbuffer_unfreeze(out, 1); /* a bufferevent keeps others from taking from it */
+    evbuffer_write(out, bufferevent_getfd(bev));
+    evbuffer_freeze(out, 1);
+    size_t left = evbuffer_get_length(out);
+    if (left) /* an error, too, is the event loop's to find */
+        bufferevent_enable(bev, EV_WRITE);
+    return before - left;
 }
 
 void of_transport_close(struct bufferevent *bev, bool connected)

@@ -1,3 +1,4 @@
+#include <limits.h>
 #include <stdlib.h>
 
 #include "src/pipeline/select.h"
@@ -69,14 +70,27 @@ static bool next_subtable(struct rule_cursor *cursor)
     return false;
 }
 
+enum rule_cursor_state rule_cursor_look(struct rule_cursor *cursor, unsigned most, struct rule **rule)
+{
+    for (; most > 0; most--) {
+        struct rule *here;
+
+        if (cursor->rule == NULL && !next_subtable(cursor))
+            return RULE_CURSOR_END;
+        here = cursor->rule;
+        cursor->rule = TAILQ_NEXT(here, table_node);
+        if (rule_visible(here, cursor->pipeline->version) && selector_takes(&cursor->selector, here)) {
+            *rule = here;
+            return RULE_CURSOR_FOUND;
+        }
+    }
+    return RULE_CURSOR_MORE;
+}
+
 struct rule *rule_cursor_next(struct rule_cursor *cursor)
 {
-    while (cursor->rule != NULL || next_subtable(cursor)) {
-        struct rule *rule = cursor->rule;
+    struct rule *rule = NULL;
 
-        cursor->rule = TAILQ_NEXT(rule, table_node);
-        if (rule_visible(rule, cursor->pipeline->version) && selector_takes(&cursor->selector, rule))
-            return rule;
-    }
-    return NULL;
+    rule_cursor_look(cursor, UINT_MAX, &rule);
+    return rule;
 }

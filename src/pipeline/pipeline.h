@@ -163,6 +163,10 @@ struct rule *pipeline_lookup(struct pipeline *pipeline, uint8_t table_id, const 
 struct rule_cursor;
 struct rule_cursor *rule_cursor_open(struct pipeline *pipeline, const struct rule_filter *filter);
 struct rule *rule_cursor_next(struct rule_cursor *cursor); /* NULL at the end; no reference */
+/* The same, looking at no more than `most` rules: where few of many are asked for, the next may be far away. Found: in
+ * *rule. */
+enum rule_cursor_state { RULE_CURSOR_FOUND, RULE_CURSOR_MORE, RULE_CURSOR_END };
+enum rule_cursor_state rule_cursor_look(struct rule_cursor *cursor, unsigned most, struct rule **rule);
 void rule_cursor_close(struct rule_cursor *cursor);
 
 uint32_t pipeline_n_rules(const struct pipeline *pipeline,

@@ -7,6 +7,7 @@
 
 #include <event2/event.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,6 +34,34 @@ static void cmd_fail(void *arg, int argc, const char *const *argv, struct contro
     control_fail(reply, "no %s", "luck");
 }
 
+/* A long reply: so many lines of 100 bytes, of which the test asks for some with every turn. */
+static unsigned lines_left, lines_told, ended;
+
+static bool more_lines(void *arg, struct control_reply *reply)
+{
+    for (unsigned i = 0; i < 100 && lines_left; i++, lines_left--) {
+        lines_told++;
+        if (reply->as_json)
+            control_element(reply, json_pack("{s:i}", "line", (int)lines_told));
+        else
+            control_printf(reply, "\"%-97u\n", lines_told);
+    }
+    return lines_left > 0;
+}
+
+static void lines_end(void *arg)
+{
+    assert_ptr_equal(arg, &lines_left);
+    ended++;
+}
+
+static void cmd_lines(void *arg, int argc, const char *const *argv, struct control_reply *reply)
+{
+    lines_left = (unsigned)atoi(argv[1]);
+    lines_told = 0;
+    reply->stream = (struct control_stream){.more = more_lines, .end = lines_end, .arg = &lines_left};
+}
+
 static int setup(void **state)
 {
     char error[256];
@@ -43,6 +72,7 @@ static int setup(void **state)
         return -1;
     control_register(control, "echo", "[word]...", 0, 3, cmd_echo, NULL);
     control_register(control, "fail", "", 0, 0, cmd_fail, NULL);
+    control_register(control, "lines", "n", 1, 1, cmd_lines, NULL);
     return 0;
 }
 
@@ -66,6 +96,7 @@ static int client(void)
 static void turn_loop(void)
 {
     for (int i = 0; i < 20; i++) {
+        control_run(control, 100);
         event_base_loop(base, EVLOOP_NONBLOCK);
         usleep(500);
     }
@@ -203,6 +234,64 @@ static void who_does_not_read_is_not_heard(void **state)
     turn_loop();
 }
 
+static void long_replies_come_in_pieces(void **state)
+{
+    int fd = client();
+    assert_string_equal(ask(fd, "{\"id\":[4],\"method\":\"lines\",\"params\":[\"0\"]}"),
+                        "{\"id\":[4],\"result\":\"\",\"error\":null}");
+    assert_string_equal(ask(fd, "{\"id\":5,\"method\":\"lines\",\"params\":[\"--json\",\"0\"]}"),
+                        "{\"id\":5,\"result\":\"[]\\n\",\"error\":null}");
+    assert_string_equal(ask(fd, "{\"id\":6,\"method\":\"lines\",\"params\":[\"--json\",\"2\"]}"),
+                        "{\"id\":6,\"result\":\"[\\n  {\\\"line\\\":1},\\n  {\\\"line\\\":2}\\n]\\n\",\"error\":null}");
+    /* The request behind it is answered behind it. */
+    const char *answer = ask(fd, "{\"id\":7,\"method\":\"lines\",\"params\":[\"3\"]}"
+                                 "{\"id\":8,\"method\":\"echo\",\"params\":[\"after\"]}");
+    json_error_t error;
+    json_t *reply = json_loads(answer, JSON_DISABLE_EOF_CHECK, &error);
+    assert_int_equal(strlen(json_string_value(json_object_get(reply, "result"))), 3 * 99);
+    assert_string_equal(answer + error.position, "{\"id\":8,\"result\":\"after\\n\",\"error\":null}");
+    json_decref(reply);
+    assert_int_equal(ended, 4);
+    close(fd);
+}
+
+static void who_does_not_read_a_long_reply_holds_up_nothing(void **state)
+{
+    static const char request[] = "{\"id\":1,\"method\":\"lines\",\"params\":[\"100000\"]}";
+    int fd = client(), other = client();
+    size_t got = 0;
+    char part[65536];
+    ended = 0;
+    assert_int_equal(send(fd, request, sizeof request - 1, MSG_NOSIGNAL), sizeof request - 1);
+    for (int i = 0; i < 20; i++)
+        turn_loop();
+    unsigned told = lines_told;
+    assert_true(told < 20000);
+    turn_loop();
+    assert_int_equal(lines_told, told);
+    assert_string_equal(ask(other, "{\"id\":2,\"method\":\"echo\",\"params\":[\"x\"]}"),
+                        "{\"id\":2,\"result\":\"x\\n\",\"error\":null}");
+    for (int i = 0; i < 20000 && !ended; i++) {
+        ssize_t n = recv(fd, part, sizeof part, 0);
+        got += n > 0 ? (size_t)n : 0;
+        control_run(control, 100);
+        event_base_loop(base, EVLOOP_NONBLOCK);
+    }
+    assert_int_equal(ended, 1);
+    assert_int_equal(lines_told, 100000);
+    close(fd);
+    /* Who goes away in the middle of it. */
+    fd = client();
+    assert_int_equal(send(fd, request, sizeof request - 1, MSG_NOSIGNAL), sizeof request - 1);
+    turn_loop();
+    assert_int_equal(ended, 1);
+    close(fd);
+    turn_loop();
+    assert_int_equal(ended, 2);
+    close(other);
+    turn_loop();
+}
+
 static void second_server_is_refused_and_stale_socket_replaced(void **state)
 {
     char error[256] = "";
@@ -232,7 +321,10 @@ int main(void)
         cmocka_unit_test(endless_request_is_cut_off),
         cmocka_unit_test(connections_left_open_do_not_keep_others_out),
         cmocka_unit_test(who_does_not_read_is_not_heard),
+        cmocka_unit_test(long_replies_come_in_pieces),
+        cmocka_unit_test(who_does_not_read_a_long_reply_holds_up_nothing),
         cmocka_unit_test(second_server_is_refused_and_stale_socket_replaced),
     };
+    signal(SIGPIPE, SIG_IGN); /* as the daemon does */
     return cmocka_run_group_tests(tests, setup, teardown);
 }
