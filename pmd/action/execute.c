@@ -199,11 +199,14 @@ static enum drop_reason packet_judge(struct action_packet *p, const struct actio
 static void packet_run(const struct plan *plan, struct rte_mbuf *m, const struct action_sink *sink, uint8_t verdict,
                        uint8_t max_tags)
 {
-    struct action_packet p = {.m = m, .max_tags = max_tags};
+    struct action_packet p; /* layers are found when they are asked for */
     uint32_t max_len = UINT32_MAX;
-    enum drop_reason reason = packet_judge(&p, sink, verdict);
     bool sent = false;
 
+    p.m = m;
+    p.writable = p.found = false;
+    p.max_tags = max_tags;
+    enum drop_reason reason = packet_judge(&p, sink, verdict);
     if (reason != ACTION_OK)
         goto drop;
 
