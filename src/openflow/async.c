@@ -12,7 +12,9 @@
 
 #define BIT(n) (1u << (n))
 #define ALL_PORT_REASONS (BIT(OF_PORT_ADD) | BIT(OF_PORT_DELETE) | BIT(OF_PORT_MODIFY))
-#define ROLE_MASTER_REQUEST 0 /* OFPCRR_ */
+#define ROLE_MASTER_REQUEST 0                  /* OFPCRR_ */
+enum { FORWARD_GROUP_MOD, FORWARD_METER_MOD }; /* OFPRFR_* */
+#define TABLE_REASONS (BIT(3) | BIT(4))        /* OFPTR_VACANCY_DOWN, UP */
 
 /* OpenFlow 1.3.5, 7.3.10 leaves the defaults to the switch; these are Open vSwitch's. */
 struct of_async of_async_default(uint8_t version)
@@ -28,6 +30,7 @@ struct of_async of_async_default(uint8_t version)
         async.packet_in[0] |= BIT(OF_REASON_ACTION_SET) | BIT(OF_REASON_GROUP) | BIT(OF_REASON_PACKET_OUT);
         async.flow_removed[0] |= BIT(RULE_METER_DELETED) | BIT(RULE_EVICTED);
         async.role_status[0] = async.role_status[1] = BIT(ROLE_MASTER_REQUEST);
+        async.table_status[0] = TABLE_REASONS;
     }
     return async;
 }
@@ -113,6 +116,40 @@ void of_async_role_status(struct of_connection *conn)
     send(conn, &msg);
 }
 
+static void forward(struct of_connection *to, const struct of_msg *request)
+{
+    struct of_msg inner = *request;
+    struct of_buf buf = {0};
+    inner.version = to->version;
+    of_msg_encode(&inner, &buf);
+    const struct of_msg msg = {
+        .type = OF_REQUESTFORWARD, .version = to->version, .requestforward = {buf.data, buf.len}};
+    send(to, &msg);
+    of_buf_free(&buf);
+}
+
+void of_async_requestforward(struct of_connection *conn, const struct of_msg *request)
+{
+    struct of_connection *other;
+    unsigned reason = request->type == OF_GROUP_MOD ? FORWARD_GROUP_MOD : FORWARD_METER_MOD;
+    TAILQ_FOREACH (other, &conn->server->connections, node)
+        if (!of_channel_is_same(other, conn) && other->version >= OF14 &&
+            of_async_takes(other, other->async.requestforward, reason))
+            forward(other, request);
+}
+
+void of_async_table_status(struct of_server *server, const struct of_table_status *status)
+{
+    struct of_connection *conn;
+    struct of_msg msg = {.type = OF_TABLE_STATUS, .table_status = *status};
+    TAILQ_FOREACH (conn, &server->connections, node) {
+        if (conn->version < OF14 || !of_async_takes(conn, conn->async.table_status, status->reason))
+            continue;
+        msg.version = conn->version;
+        send(conn, &msg);
+    }
+}
+
 void of_controller_describe(const struct of_connection *conn, enum of_controller_status_reason reason,
                             struct of_controller_status *status)
 {
@@ -132,7 +169,8 @@ void of_async_controller_status(struct of_connection *conn, enum of_controller_s
         return;
     of_controller_describe(conn, reason, &msg.controller_status);
     TAILQ_FOREACH (other, &conn->server->connections, node) {
-        if (other == conn || other->version < OF15 || !of_async_takes(other, other->async.controller_status, reason))
+        if (of_channel_is_same(other, conn) || other->version < OF15 ||
+            !of_async_takes(other, other->async.controller_status, reason))
             continue;
         msg.version = other->version;
         send(other, &msg);

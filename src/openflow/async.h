@@ -30,6 +30,9 @@ void of_async_role_status(struct of_connection *conn);
 /* A connection to a controller came up, went, or got another role or id: the others are told (OpenFlow 1.5.1, 7.4.7).
  */
 void of_async_controller_status(struct of_connection *conn, enum of_controller_status_reason reason);
+/* A group_mod or meter_mod of `conn` was done: others that want to know get it (OpenFlow 1.4.1, 7.4.6). */
+void of_async_requestforward(struct of_connection *conn, const struct of_msg *request);
+void of_async_table_status(struct of_server *server, const struct of_table_status *status);
 /* What others are told of `conn`; points to its name. */
 void of_controller_describe(const struct of_connection *conn, enum of_controller_status_reason reason,
                             struct of_controller_status *status);

@@ -104,6 +104,7 @@ static enum of_task_state run_tell(struct commit *commit, struct of_connection *
     do {
         if (pipeline_bundle_commit_step(conn->server->bridge->pipeline, TELL_RULES)) {
             let_others_go_on(commit);
+            of_vacancy_run(commit->server);
             commit->phase = PHASE_REST;
             of_bundle_reader_init(&commit->reader, &commit->store);
             return OF_TASK_MORE;
@@ -125,6 +126,8 @@ static enum of_task_state run_rest(struct commit *commit, struct of_connection *
                 error = of_handle_port_mod(conn, &msg);
             else if (msg.type == OF_PACKET_OUT)
                 error = of_handle_packet_out(conn, &msg);
+            else if (msg.type == OF_GROUP_MOD)
+                of_async_requestforward(conn, &msg);
             of_msg_free(&msg);
         }
         if (error) /* a port that went away since the check */

@@ -77,6 +77,7 @@ void of_connections_reap(struct of_server *server)
         if (conn->task)
             conn->task->free(conn->task);
         of_bundles_free(conn);
+        of_buf_free(&conn->features);
         TAILQ_REMOVE(&server->connections, conn, node);
         server->n_connections[conn->kind]--;
         free(conn);

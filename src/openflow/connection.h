@@ -74,6 +74,8 @@ struct of_connection {
     uint16_t short_id; /* OpenFlow 1.5's role request; 0 = none */
     uint16_t miss_send_len;
     struct of_async async;
+    struct of_buf features; /* parts of a table features request; of features_xid */
+    uint32_t features_xid;
     struct of_bundles bundles;
 
     struct of_rate_limit packet_in_rate[2]; /* of misses, of the rest */

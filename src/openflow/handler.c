@@ -9,8 +9,7 @@
 #include "src/openflow/port_describe.h"
 #include "src/openflow/server_impl.h"
 
-#define TABLE_CONFIG_MISS_MASK 3u /* OFPTC_TABLE_MISS_*: deprecated, without effect (OpenFlow 1.3.5, 7.3.3) */
-#define FLOW_FORMAT_OPENFLOW10 0  /* NXFF_ */
+#define FLOW_FORMAT_OPENFLOW10 0 /* NXFF_ */
 #define FLOW_FORMAT_NXM 2
 
 static int ignore(struct of_connection *conn, const struct of_msg *msg)
@@ -106,11 +105,6 @@ static int handle_flow_mod(struct of_connection *conn, const struct of_msg *msg)
     return error ? error : pipeline_flow_mod(conn->server->bridge->pipeline, &msg->flow_mod);
 }
 
-static int handle_table_mod(struct of_connection *conn, const struct of_msg *msg)
-{
-    return msg->table_mod.config & ~TABLE_CONFIG_MISS_MASK ? OFPERR_TMFC_BAD_CONFIG : 0;
-}
-
 static int handle_barrier(struct of_connection *conn, const struct of_msg *msg)
 {
     of_barrier_start(conn, msg->xid);
@@ -202,7 +196,7 @@ static const struct handler handlers[OF_N_MSG_TYPES] = {
     [OF_GROUP_MOD] = {of_handle_group_mod, .changes = true, .rules = true},
     [OF_METER_MOD] = {of_handle_meter_mod, .changes = true, .rules = true},
     [OF_PORT_MOD] = {of_handle_port_mod, .changes = true},
-    [OF_TABLE_MOD] = {handle_table_mod, .changes = true},
+    [OF_TABLE_MOD] = {of_handle_table_mod, .changes = true},
     [OF_MULTIPART_REQUEST] = {of_handle_multipart},
     [OF_BARRIER_REQUEST] = {handle_barrier},
     [OF_QUEUE_GET_CONFIG_REQUEST] = {handle_queue_get_config},
@@ -234,6 +228,8 @@ int of_handle(struct of_connection *conn, const uint8_t *data, size_t len)
     } else {
         error = handler->fn(conn, &msg);
         of_channel_share(conn);
+        if (handler->rules)
+            of_vacancy_run(conn->server);
     }
     of_msg_free(&msg);
     return error;

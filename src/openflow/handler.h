@@ -18,9 +18,15 @@ int of_handle_group_mod(struct of_connection *conn, const struct of_msg *msg);
 int of_handle_meter_mod(struct of_connection *conn, const struct of_msg *msg);
 int of_handle_packet_out(struct of_connection *conn, const struct of_msg *msg);
 int of_handle_port_mod(struct of_connection *conn, const struct of_msg *msg);
+int of_handle_table_mod(struct of_connection *conn, const struct of_msg *msg);
 int of_handle_role(struct of_connection *conn, const struct of_msg *msg);
 
-/* Fill replies about groups and meters. */
+/* Fill replies about tables, groups and meters. */
+void of_reply_tables(struct of_connection *conn, struct of_multipart *mp, struct of_buf *out);
+void of_reply_table_descs(struct of_connection *conn, struct of_multipart *mp, struct of_buf *out);
+void of_table_describe(const struct pipeline *pipeline, uint8_t table_id, struct of_table_config *desc);
+/* OFPMP_TABLE_FEATURES with a body, which may come in several parts. `whole`: it is to be answered. */
+int of_table_features_request(struct of_connection *conn, const struct of_msg *msg, bool *whole);
 void of_reply_groups(struct of_connection *conn, const struct of_multipart_request *request, struct of_multipart *mp,
                      struct of_buf *out);
 int of_reply_meters(struct of_connection *conn, const struct of_multipart_request *request, struct of_multipart *mp,

@@ -5,7 +5,10 @@
 
 int of_handle_group_mod(struct of_connection *conn, const struct of_msg *msg)
 {
-    return group_table_mod(pipeline_groups(conn->server->bridge->pipeline), &msg->group_mod);
+    int error = group_table_mod(pipeline_groups(conn->server->bridge->pipeline), &msg->group_mod);
+    if (!error)
+        of_async_requestforward(conn, msg);
+    return error;
 }
 
 void of_reply_groups(struct of_connection *conn, const struct of_multipart_request *request, struct of_multipart *mp,

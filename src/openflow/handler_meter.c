@@ -10,6 +10,8 @@ int of_handle_meter_mod(struct of_connection *conn, const struct of_msg *msg)
     /* Programs that send to controllers have it in them, or not. */
     if (!error && msg->meter_mod.meter_id >= OFMETER_CONTROLLER)
         flows_note_bridge(bridge->flows, bridge);
+    if (!error)
+        of_async_requestforward(conn, msg);
     return error;
 }
 

@@ -1,5 +1,4 @@
 #include <errno.h>
-#include <stdio.h>
 
 #include "src/openflow/barrier.h"
 #include "src/openflow/dump.h"
@@ -7,7 +6,6 @@
 #include "src/openflow/port_describe.h"
 #include "src/openflow/server_impl.h"
 
-#define TABLE_RULES_MAX 1000000u /* told as max_entries; nothing is reserved for them */
 #define QUEUE_ALL 0xffffffffu
 #define BUNDLE_TIME_SET_SCHED 2u /* OFPBF_TIME_SET_SCHED */
 
@@ -28,39 +26,13 @@ static void reply_desc(struct of_connection *conn, struct reply *reply)
     of_multipart_add_desc(&reply->mp, &reply->out, &desc);
 }
 
-static void reply_tables(struct of_connection *conn, struct reply *reply)
-{
-    const struct pipeline *pipeline = conn->server->bridge->pipeline;
-    for (unsigned id = 0; id < PIPELINE_TABLES; id++) {
-        struct table_stats counted;
-        pipeline_table_stats(pipeline, id, &counted);
-        struct of_table_stats stats = {
-            .table_id = id,
-            .max_entries = TABLE_RULES_MAX,
-            .active = counted.active,
-            .lookups = counted.lookups,
-            .matched = counted.matched,
-            .next_table_max = PIPELINE_TABLES - 1,
-        };
-        of_multipart_add_table(&reply->mp, &reply->out, &stats);
-    }
-}
-
-static void reply_table_descs(struct reply *reply)
-{
-    for (unsigned id = 0; id < PIPELINE_TABLES; id++) {
-        const struct of_table_config config = {.table_id = (uint8_t)id};
-        of_multipart_add_table_desc(&reply->mp, &reply->out, &config);
-    }
-}
-
 /* Connections to controllers, the one that asks among them (OpenFlow 1.5.1, 7.3.5.22). */
 static void reply_controllers(struct of_connection *conn, struct reply *reply)
 {
     const struct of_connection *other;
     TAILQ_FOREACH (other, &conn->server->connections, node) {
         struct of_controller_status status;
-        if (of_connection_is_tool(other))
+        if (of_connection_is_tool(other) || other->auxiliary_id)
             continue;
         of_controller_describe(other, OF_CSR_REQUEST, &status);
         of_multipart_add_controller(&reply->mp, &reply->out, &status);
@@ -133,10 +105,10 @@ static int fill(struct of_connection *conn, const struct of_multipart_request *r
         return 0;
     case OF_MP_TABLE:
     case OF_MP_TABLE_FEATURES:
-        reply_tables(conn, reply);
+        of_reply_tables(conn, &reply->mp, &reply->out);
         return 0;
     case OF_MP_TABLE_DESC:
-        reply_table_descs(reply);
+        of_reply_table_descs(conn, &reply->mp, &reply->out);
         return 0;
     case OF_MP_CONTROLLER_STATUS:
         reply_controllers(conn, reply);
@@ -173,10 +145,14 @@ static int fill(struct of_connection *conn, const struct of_multipart_request *r
 int of_handle_multipart(struct of_connection *conn, const struct of_msg *msg)
 {
     const struct of_multipart_request *request = &msg->request;
-    if (request->more)
+    if (request->type == OF_MP_TABLE_FEATURES) {
+        bool whole;
+        int error = of_table_features_request(conn, msg, &whole);
+        if (error || !whole)
+            return error;
+    } else if (request->more) {
         return OFPERR_BRC_MULTIPART_BUFFER_OVERFLOW;
-    if (request->type == OF_MP_TABLE_FEATURES && request->body.len)
-        return conn->role == OF_ROLE_SLAVE ? OFPERR_BRC_IS_SLAVE : OFPERR_BRC_EPERM;
+    }
     bool flows = request->type == OF_MP_FLOW || request->type == OF_MP_FLOW_STATS || request->type == OF_MP_AGGREGATE;
     if ((flows || request->type == OF_MP_GROUP) && of_wait_for_counters(conn))
         return -EAGAIN;

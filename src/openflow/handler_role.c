@@ -18,7 +18,7 @@ static bool is_id_of_other(const struct of_connection *conn, uint16_t short_id)
 {
     const struct of_connection *other;
     TAILQ_FOREACH (other, &conn->server->connections, node)
-        if (other != conn && other->bev && other->short_id == short_id)
+        if (!of_channel_is_same(other, conn) && other->bev && other->short_id == short_id)
             return true;
     return false;
 }

@@ -429,6 +429,8 @@ int of_multipart_next_flow(uint8_t version, struct of_multipart_reply *reply, st
                            struct match *match, struct act_buffer *acts);
 int of_multipart_next_aggregate(uint8_t version, struct of_multipart_reply *reply, struct of_aggregate *aggregate);
 int of_multipart_next_table(uint8_t version, struct of_multipart_reply *reply, struct of_table_stats *table);
+/* The next entry of a table features request, which is taken off `body`: 0, or an enum of_error. */
+int of_table_features_next(uint8_t version, struct of_bytes *body, struct of_table_stats *table);
 int of_multipart_next_table_desc(struct of_multipart_reply *reply, struct of_table_config *config);
 int of_multipart_next_controller(struct of_multipart_reply *reply, struct of_controller_status *status);
 int of_multipart_next_port(uint8_t version, struct of_multipart_reply *reply, struct of_port_stats *port);

@@ -187,9 +187,20 @@ int of_multipart_next_table(uint8_t version, struct of_multipart_reply *reply, s
     memset(t, 0, sizeof(*t));
     if (reply->type != OF_MP_TABLE_FEATURES)
         read_stats(&r, version, t);
-    else if (!table_features_decode(&r, version, t))
+    else if (table_features_decode(&r, version, t))
         return -1;
     return multipart_advance(reply, &r);
+}
+
+int of_table_features_next(uint8_t version, struct of_bytes *body, struct of_table_stats *t)
+{
+    struct reader r = reader_of(body->data, body->len);
+    int error;
+
+    memset(t, 0, sizeof(*t));
+    error = table_features_decode(&r, version, t);
+    *body = (struct of_bytes){r.p, r.left};
+    return error;
 }
 
 void of_multipart_add_table_desc(struct of_multipart *mp, struct of_buf *out, const struct of_table_config *config)

@@ -162,6 +162,7 @@ bool of_server_run(struct of_server *server, uint64_t budget_us)
         TAILQ_REMOVE(&server->connections, first, node);
         TAILQ_INSERT_TAIL(&server->connections, first, node);
     }
+    of_vacancy_run(server);
     if (!waiting)
         server->waiting_since = 0;
     else if (!server->waiting_since)

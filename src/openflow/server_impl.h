@@ -7,6 +7,7 @@
 #include "src/openflow/fail_mode.h"
 #include "src/openflow/listener.h"
 #include "src/openflow/server.h"
+#include "src/openflow/vacancy.h"
 
 struct event;
 
@@ -41,6 +42,7 @@ struct of_server {
     uint64_t generation_id;
 
     struct of_fail_mode fail_mode;
+    struct of_vacancy vacancy;
 };
 
 /* Another turn of the event loop is wanted at once. */

@@ -16,6 +16,7 @@ enum {
 };
 
 #define TABLE_INGRESS 1 /* OFPTFF_INGRESS_TABLE */
+#define ID_EXPERIMENTER 0xffff
 
 static size_t property_begin(struct of_buf *buf, uint16_t type)
 {
@@ -111,11 +112,87 @@ void table_features_encode(struct of_buf *buf, uint8_t version, const struct of_
     of_buf_set_u16(buf, start, (uint16_t)(buf->len - start));
 }
 
-bool table_features_decode(struct reader *whole, uint8_t version, struct of_table_stats *t)
+/* --- reading --------------------------------------------------------------------------------------------------------
+ */
+
+/* Ids of instructions or actions up to `last`; experimenters' have one of their own behind them. */
+static int check_ids(struct reader *r, uint16_t last)
 {
-    struct reader peek = *whole, r, value;
-    uint16_t len = read_u16(&peek), type;
-    int more;
+    while (r->left) {
+        uint16_t type = read_u16(r), len = read_u16(r);
+
+        if (r->bad || len < 4 || len - 4u > r->left)
+            return OFPERR_BPC_BAD_LEN;
+        if (type != ID_EXPERIMENTER && type > last)
+            return OFPERR_BPC_BAD_VALUE;
+        read_skip(r, len - 4u);
+    }
+    return 0;
+}
+
+static int check_fields(struct reader *r)
+{
+    while (r->left) {
+        bool has_mask;
+        size_t len;
+        const struct field *f = oxm_read_header(r, &has_mask, &len);
+
+        if (r->bad)
+            return OFPERR_BPC_BAD_LEN;
+        if (!f)
+            return OFPERR_BPC_BAD_VALUE;
+    }
+    return 0;
+}
+
+static int read_next_tables(struct reader *r, struct of_table_stats *t)
+{
+    while (r->left) {
+        uint8_t next = read_u8(r);
+
+        if (next <= t->table_id || next >= PIPELINE_TABLES)
+            return OFPERR_BPC_BAD_VALUE;
+        t->next_table_max = next > t->next_table_max ? next : t->next_table_max;
+    }
+    return 0;
+}
+
+static int decode_value(uint16_t type, struct reader *value, uint8_t version, struct of_table_stats *t)
+{
+    if (type <= TFPT_INSTRUCTIONS + 1)
+        return check_ids(value, version >= OF15 ? 5 : 6);
+    if (type <= TFPT_NEXT_TABLES + 1)
+        return read_next_tables(value, t);
+    if (type <= TFPT_APPLY_ACTIONS + 1)
+        return check_ids(value, version >= OF15 ? 29 : 27);
+    if (type <= TFPT_APPLY_SETFIELD + 1 || (type >= TFPT_WRITE_COPYFIELD && type <= TFPT_APPLY_COPYFIELD + 1))
+        return check_fields(value);
+    /* Synchronized tables, packet types, and what experimenters have. */
+    return type < ID_EXPERIMENTER - 1 ? OFPERR_BPC_BAD_TYPE : OFPERR_BPC_BAD_EXPERIMENTER;
+}
+
+static int decode_properties(struct reader *r, uint8_t version, struct of_table_stats *t)
+{
+    struct reader value;
+    uint64_t seen = 0;
+    uint16_t type;
+    int more, error = 0;
+
+    while (!error && (more = read_property(r, &type, &value)) != 0) {
+        if (more < 0)
+            return OFPERR_BPC_BAD_LEN;
+        if (type < 64 && seen >> type & 1)
+            return OFPERR_BPC_DUP_TYPE;
+        seen |= type < 64 ? UINT64_C(1) << type : 0;
+        error = decode_value(type, &value, version, t);
+    }
+    return error;
+}
+
+int table_features_decode(struct reader *whole, uint8_t version, struct of_table_stats *t)
+{
+    struct reader peek = *whole, r;
+    uint16_t len = read_u16(&peek);
 
     r = read_part(whole, len);
     read_skip(&r, 2);
@@ -131,13 +208,6 @@ bool table_features_decode(struct reader *whole, uint8_t version, struct of_tabl
     t->max_entries = read_u32(&r);
     t->next_table_max = t->table_id;
     if (whole->bad || r.bad || len < 64)
-        return false;
-    while ((more = read_property(&r, &type, &value)) > 0)
-        while (type == TFPT_NEXT_TABLES && value.left > 0) {
-            uint8_t next = read_u8(&value);
-
-            if (next > t->next_table_max)
-                t->next_table_max = next;
-        }
-    return more == 0;
+        return OFPERR_BRC_BAD_LEN;
+    return decode_properties(&r, version, t);
 }

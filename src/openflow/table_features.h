@@ -6,7 +6,7 @@
 #include "src/openflow/wire.h"
 
 void table_features_encode(struct of_buf *buf, uint8_t version, const struct of_table_stats *table);
-/* Name, sizes and next tables; false if malformed. */
-bool table_features_decode(struct reader *r, uint8_t version, struct of_table_stats *table);
+/* Name, sizes and next tables. Returns 0 or an enum of_error: also for what no table can do. */
+int table_features_decode(struct reader *r, uint8_t version, struct of_table_stats *table);
 
 #endif

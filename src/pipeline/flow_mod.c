@@ -3,6 +3,7 @@
 
 #include "pmd/datapath.h"
 #include "src/pipeline/change.h"
+#include "src/pipeline/evict.h"
 #include "src/pipeline/rule.h"
 #include "src/pipeline/rule_use.h"
 #include "src/pipeline/select.h"
@@ -101,18 +102,31 @@ static struct classifier *table_get(struct pipeline *pipeline, uint8_t table_id)
     return pipeline->tables[table_id];
 }
 
-/* `old`: the rule that would be replaced, or NULL. */
-static int refuse_add(const struct pipeline *pipeline, const struct classifier *cls, const struct flow_mod *fm,
-                      const struct rule *rule, const struct rule *old)
+/* Sees to it that there is room for another rule. */
+static int make_room(struct pipeline *pipeline, const struct rule *rule)
 {
     const struct table_info *info = &pipeline->info[rule->table_id];
+    struct rule *victim;
 
+    if (info->n_next < info->config.max_rules)
+        return 0;
+    victim = info->config.config & TABLE_EVICTION ? evict_choose(pipeline, rule->table_id, rule->importance) : NULL;
+    if (victim == NULL)
+        return OFPERR_FMFC_TABLE_FULL;
+    change_remove_for(pipeline, victim, RULE_EVICTED);
+    return 0;
+}
+
+/* `old`: the rule that would be replaced, or NULL. */
+static int refuse_add(struct pipeline *pipeline, const struct classifier *cls, const struct flow_mod *fm,
+                      const struct rule *rule, const struct rule *old)
+{
+    if (pipeline->info[rule->table_id].config.disabled)
+        return OFPERR_FMFC_BAD_TABLE_ID;
     if (fm->flags & RULE_CHECK_OVERLAP &&
         classifier_overlaps(cls, change_version(pipeline), rule->match, rule->priority))
         return OFPERR_FMFC_OVERLAP;
-    if (old == NULL && !(fm->flags & RULE_HIDDEN) && info->n_next >= info->max_rules)
-        return OFPERR_FMFC_TABLE_FULL;
-    return 0;
+    return old != NULL || fm->flags & RULE_HIDDEN ? 0 : make_room(pipeline, rule);
 }
 
 /* OpenFlow 1.3.5, 6.4: overlaps are looked for on request, first, and what is identical overlaps; then a rule of the
@@ -125,6 +139,7 @@ static int add_rule(struct pipeline *pipeline, const struct flow_mod *fm)
 
     rule->table_id = table_id;
     rule->priority = fm->priority;
+    rule->importance = fm->importance;
 
     struct rule *old =
         classifier_find(cls, change_version(pipeline), rule->match, fm->priority, fm->flags & RULE_HIDDEN);
@@ -139,14 +154,13 @@ static int add_rule(struct pipeline *pipeline, const struct flow_mod *fm)
     rule->idle_timeout_s = fm->idle_timeout_s;
     rule->hard_timeout_s = fm->hard_timeout_s;
     rule->flags = fm->flags;
-    rule->importance = fm->importance;
     rule->created_ms = rule->modified_ms = rule->used_ms = datapath_now_ms();
     change_add(pipeline, rule, old);
     return 0;
 }
 
 /* OpenFlow 1.3.5, 6.4: "goto_table" must lead to a later table, 5.9. */
-static int check_goto(const struct flow_mod *fm)
+static int check_goto(const struct pipeline *pipeline, const struct flow_mod *fm)
 {
     uint8_t table_id = fm->table_id == TABLE_ALL ? 0 : fm->table_id;
 
@@ -154,7 +168,7 @@ static int check_goto(const struct flow_mod *fm)
         if (act->type == ACT_GOTO_TABLE) {
             uint32_t target = ((const struct act_u32 *)act)->value;
 
-            if (target <= table_id || target >= PIPELINE_TABLES)
+            if (target <= table_id || target >= PIPELINE_TABLES || pipeline->info[target].config.disabled)
                 return OFPERR_BIC_BAD_TABLE_ID;
         }
     }
@@ -174,7 +188,7 @@ static int check(const struct pipeline *pipeline, const struct flow_mod *fm)
     case FLOW_MODIFY_STRICT:
         if (fm->table_id == TABLE_ALL && !fm->modify_adds)
             return OFPERR_FMFC_BAD_TABLE_ID;
-        error = check_goto(fm);
+        error = check_goto(pipeline, fm);
         return error != 0 ? error : rule_uses_check(pipeline, &fm->acts);
     case FLOW_DELETE:
     case FLOW_DELETE_STRICT:

@@ -17,8 +17,12 @@ struct pipeline *pipeline_create(const struct pipeline_observer *observer)
     if (observer != NULL)
         pipeline->observer = *observer;
     LIST_INIT(&pipeline->cursors);
-    for (unsigned i = 0; i < PIPELINE_TABLES; i++)
-        pipeline->info[i].max_rules = UINT32_MAX;
+    for (unsigned i = 0; i < PIPELINE_TABLES; i++) {
+        struct table_config *config = &pipeline->info[i].config;
+
+        config->max_rules = UINT32_MAX;
+        config->eviction = TABLE_EVICT_OTHER | TABLE_EVICT_IMPORTANCE | TABLE_EVICT_LIFETIME;
+    }
     expire_init(pipeline);
     pipeline->groups = group_table_create(pipeline);
     return pipeline;
@@ -147,10 +151,20 @@ void pipeline_table_count(struct pipeline *pipeline, uint8_t table_id, uint64_t 
     }
 }
 
+const struct table_config *pipeline_table_config(const struct pipeline *pipeline, uint8_t table_id)
+{
+    return &pipeline->info[table_id].config;
+}
+
+void pipeline_set_table_config(struct pipeline *pipeline, uint8_t table_id, const struct table_config *config)
+{
+    pipeline->info[table_id].config = *config;
+}
+
 void pipeline_set_table_limit(struct pipeline *pipeline, uint8_t table_id, uint32_t max_rules)
 {
     if (table_id < PIPELINE_TABLES)
-        pipeline->info[table_id].max_rules = max_rules;
+        pipeline->info[table_id].config.max_rules = max_rules;
 }
 
 size_t pipeline_memory(const struct pipeline *pipeline)

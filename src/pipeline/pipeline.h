@@ -178,7 +178,22 @@ struct table_stats {
 };
 void pipeline_table_stats(const struct pipeline *pipeline, uint8_t table_id, struct table_stats *stats);
 void pipeline_table_count(struct pipeline *pipeline, uint8_t table_id, uint64_t lookups, uint64_t matched);
-/* Most rules that `table_id` takes; further adds get OFPERR_FMFC_TABLE_FULL. */
+/* How a table is configured. */
+#define TABLE_EVICTION 0x4       /* of `config`: OFPTC_* of OpenFlow 1.4 */
+#define TABLE_VACANCY_EVENTS 0x8 /* src/openflow sends them */
+#define TABLE_EVICT_OTHER 0x1    /* of `eviction`: OFPTMPEF_*; here: the least recently used */
+#define TABLE_EVICT_IMPORTANCE 0x2
+#define TABLE_EVICT_LIFETIME 0x4
+struct table_config {
+    uint32_t max_rules; /* UINT32_MAX = any number; further adds get OFPERR_FMFC_TABLE_FULL, or evict another */
+    uint32_t config;
+    uint32_t eviction;
+    uint8_t vacancy_down, vacancy_up; /* percent */
+    bool disabled;                    /* takes no rules; it has none */
+    char name[32];                    /* "" = none */
+};
+const struct table_config *pipeline_table_config(const struct pipeline *pipeline, uint8_t table_id);
+void pipeline_set_table_config(struct pipeline *pipeline, uint8_t table_id, const struct table_config *config);
 void pipeline_set_table_limit(struct pipeline *pipeline, uint8_t table_id, uint32_t max_rules);
 
 /* Removes rules whose time has come (statistics must be fresh). At most `budget` removals; returns how many. */

@@ -21,7 +21,7 @@
 struct table_info {
     uint32_t n_rules; /* visible, hidden ones not counted */
     uint32_t n_next;  /* the same for the version being worked on */
-    uint32_t max_rules;
+    struct table_config config;
     uint64_t lookups, matched;
 };
 

@@ -105,6 +105,16 @@ bool xlate_in_table_miss(const struct xlate_ctx *ctx)
     return !ctx->in_set && !ctx->in_group && (ctx->rule ? is_table_miss(ctx->rule) : ctx->table_miss);
 }
 
+/* As OpenFlow 1.4.1, 7.4.1 tells them apart; earlier versions are told of an action. */
+static uint8_t reason_of_output(const struct xlate_ctx *ctx)
+{
+    if (ctx->in_group)
+        return 4; /* OFPR_GROUP */
+    if (ctx->in_set)
+        return 3; /* OFPR_ACTION_SET */
+    return ctx->rule || !ctx->in->acts.acts ? 1 /* OFPR_ACTION */ : 5 /* OFPR_PACKET_OUT */;
+}
+
 static void output_controller(struct xlate_ctx *ctx, uint16_t max_len)
 {
     bool miss = xlate_in_table_miss(ctx);
@@ -118,10 +128,7 @@ static void output_controller(struct xlate_ctx *ctx, uint16_t max_len)
             return;
         }
     }
-    if (miss)
-        xlate_controller(ctx, 0 /* OFPR_NO_MATCH */, 0, max_len);
-    else
-        xlate_controller(ctx, ctx->in_group ? 4 /* OFPR_GROUP */ : 1 /* OFPR_ACTION */, 0, max_len);
+    xlate_controller(ctx, miss ? 0 /* OFPR_NO_MATCH */ : reason_of_output(ctx), 0, max_len);
 }
 
 void xlate_output(struct xlate_ctx *ctx, uint32_t ofport, uint16_t max_len, bool last)

@@ -73,13 +73,26 @@ for OF in OpenFlow13 OpenFlow14 OpenFlow15; do
 done
 
 step "OpenFlow 1.4: importance of rules; of 1.3 it is not told"
-export OF=OpenFlow14
+OF=OpenFlow14
 ofctl add-flow priority=3,importance=77,in_port=1,actions=output:2
 assert_contains "$(ofctl dump-flows)" importance=77
 assert_lacks "$(OF=OpenFlow13 ofctl dump-flows)" importance
 
+for OF in OpenFlow14 OpenFlow15; do
+    step "$OF: eviction, vacancy events"
+    ofctl del-flows
+    ofctl mod-table 0 evict
+    ofctl mod-table 0 vacancy:20,80
+    assert_matches "$(ofctl dump-table-desc | grep -A3 'table 0:')" 'vacancy=on vacancy_down=20% vacancy_up=80% vacancy=100%'
+    ofctl mod-table 0 novacancy
+    ofctl mod-table 1 evict
+    assert_matches "$(ofctl dump-table-desc | grep -A3 'table 1:')" 'eviction=on eviction_flags=OTHER\|IMPORTANCE\|LIFETIME'
+    ofctl mod-table 1 noevict
+    assert_matches "$(ofctl dump-table-desc | grep -A3 'table 1:')" 'eviction=off'
+done
+
 step "OpenFlow 1.5: buckets one by one, selection method, masked set_field, copy_field, meters as actions"
-export OF=OpenFlow15
+OF=OpenFlow15
 ofctl add-group 'group_id=7,type=select,selection_method=hash,fields(ip_src,ip_dst),bucket=bucket_id:10,weight:1,output:1'
 ofctl insert-buckets 'group_id=7,command_bucket_id=last,bucket=bucket_id:20,weight:2,output:2'
 ofctl insert-buckets 'group_id=7,command_bucket_id=first,bucket=bucket_id:5,weight:3,output:2'
