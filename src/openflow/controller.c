@@ -204,6 +204,7 @@ void of_channel_share(const struct of_connection *conn)
         other->role = conn->role;
         other->packet_in_format = conn->packet_in_format;
         other->controller_id = conn->controller_id;
+        other->short_id = conn->short_id;
         other->miss_send_len = conn->miss_send_len;
         other->async = conn->async;
     }

@@ -57,8 +57,8 @@ static const struct {
     {OFPERR_NXBAC_BAD_HEADER_TYPE, 39}, {OFPERR_NXBAC_UNKNOWN_ED_PROP, 40},    {OFPERR_NXBAC_BAD_ED_PROP, 41},
 };
 
-/* Errors that came after OpenFlow 1.3, and what versions before `since` say instead. OpenFlow 1.3 has those of bundles
- * from ONF. */
+/* Errors that came after OpenFlow 1.3, and what versions before `since` say instead: properties are those of table
+ * features there. OpenFlow 1.3 has those of bundles from ONF. */
 static const struct {
     enum of_error error;
     uint8_t since;
@@ -78,12 +78,12 @@ static const struct {
     {OFPERR_TFFC_BAD_FEATURES, OF15, OFPERR_TFFC_EPERM},
     {OFPERR_TFFC_BAD_COMMAND, OF15, OFPERR_TFFC_EPERM},
     {OFPERR_TFFC_TOO_MANY, OF15, OFPERR_TFFC_EPERM},
-    {OFPERR_BPC_BAD_TYPE, OF14, OFPERR_BRC_BAD_LEN},
-    {OFPERR_BPC_BAD_LEN, OF14, OFPERR_BRC_BAD_LEN},
-    {OFPERR_BPC_BAD_VALUE, OF14, OFPERR_BRC_BAD_LEN},
-    {OFPERR_BPC_TOO_MANY, OF14, OFPERR_BRC_BAD_LEN},
-    {OFPERR_BPC_DUP_TYPE, OF14, OFPERR_BRC_BAD_LEN},
-    {OFPERR_BPC_BAD_EXPERIMENTER, OF14, OFPERR_BRC_BAD_EXPERIMENTER},
+    {OFPERR_BPC_BAD_TYPE, OF14, OFPERR_TFFC_BAD_TYPE},
+    {OFPERR_BPC_BAD_LEN, OF14, OFPERR_TFFC_BAD_LEN},
+    {OFPERR_BPC_BAD_VALUE, OF14, OFPERR_TFFC_BAD_ARGUMENT},
+    {OFPERR_BPC_TOO_MANY, OF14, OFPERR_TFFC_BAD_ARGUMENT},
+    {OFPERR_BPC_DUP_TYPE, OF14, OFPERR_TFFC_BAD_ARGUMENT},
+    {OFPERR_BPC_BAD_EXPERIMENTER, OF14, OFPERR_TFFC_BAD_ARGUMENT},
     {OFPERR_ACFC_INVALID, OF14, OFPERR_BRC_EPERM},
 };
 

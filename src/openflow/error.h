@@ -140,6 +140,9 @@
     X(OFPERR_MMFC_OUT_OF_BANDS, -1, -1, 12, 11, "too many bands")                                                      \
     X(OFPERR_TFFC_BAD_TABLE, -1, -1, 13, 0, "table does not exist")                                                    \
     X(OFPERR_TFFC_BAD_METADATA, -1, -1, 13, 1, "bad metadata mask")                                                    \
+    X(OFPERR_TFFC_BAD_TYPE, -1, -1, 13, 2, "unknown property")                                                         \
+    X(OFPERR_TFFC_BAD_LEN, -1, -1, 13, 3, "wrong length of property")                                                  \
+    X(OFPERR_TFFC_BAD_ARGUMENT, -1, -1, 13, 4, "value of property not supported")                                      \
     X(OFPERR_TFFC_EPERM, -1, -1, 13, 5, "not permitted")                                                               \
     X(OFPERR_TFFC_BAD_CAPA, -1, -1, 13, 6, "bad capabilities")                                                         \
     X(OFPERR_TFFC_BAD_MAX_ENT, -1, -1, 13, 7, "bad number of entries")                                                 \
