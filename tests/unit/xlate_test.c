@@ -294,6 +294,10 @@ static void controllers(void **state)
     punt = punt_get(first_punt());
     assert_int_equal(punt->reason, 0);
     assert_int_equal(punt->cookie, 7);
+
+    bed_add(&bed, "table=0,in_port=2,actions=write_actions(controller)");
+    actions_of("in_port=2");
+    assert_int_equal(punt_get(first_punt())->reason, 3);
 }
 
 static void mpls(void **state)
@@ -420,6 +424,11 @@ static void packet_out_runs_its_actions(void **state)
     xlate(&in, &out);
     format_out(&in.flow);
     assert_string_equal(program_text, "2,3");
+    acts.len = 0;
+    assert_null(actions_parse("controller", &acts, NULL, NULL));
+    in.acts = act_buffer_list(&acts);
+    xlate(&in, &out);
+    assert_int_equal(punt_get(first_punt())->reason, 5);
     act_buffer_free(&acts);
 }
 
