@@ -168,16 +168,17 @@ static void run(const uint8_t *data, size_t len, uint32_t cut, bool keeps_meanin
     CHECK(program != NULL);
     program_format(program, NULL, NULL, text, sizeof text);
     packet_fill_checksums(m);
+    /* An IP packet that was cut short may look whole once a frame that lost a tag is padded. */
+    packet_layers_find(m, &layers);
+    if (layers.l4 == 0 && len < 60 &&
+        (layers.eth_type == RTE_ETHER_TYPE_IPV4 || layers.eth_type == RTE_ETHER_TYPE_IPV6))
+        keeps_meaning = false;
     if (cut != 0) {
         struct rte_mbuf *pieces = segments_new(rte_pktmbuf_mtod(m, uint8_t *), len, cut);
         rte_pktmbuf_free(m);
         m = pieces;
     }
     keeps_meaning &= packet_checksums_right(m);
-    /* An IP packet that was cut short may look whole once a frame that lost a tag is padded. */
-    packet_layers_find(m, &layers);
-    if (layers.l3 == 0 && (layers.eth_type == RTE_ETHER_TYPE_IPV4 || layers.eth_type == RTE_ETHER_TYPE_IPV6))
-        keeps_meaning = false;
     events_init(&events, pool);
     events.verdict = cut % 4 == 3 ? METER_DROP : cut % 4;
     program_execute(program, &m, 1, &events.sink);
