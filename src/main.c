@@ -28,13 +28,6 @@ static void usage(FILE *out)
         "  -V, --version    the version, and that of DPDK\n");
 }
 
-static const char *const log_levels[] = {
-    [CONFIG_LOG_ERR] = "err",
-    [CONFIG_LOG_WARN] = "warn",
-    [CONFIG_LOG_INFO] = "info",
-    [CONFIG_LOG_DBG] = "dbg",
-};
-
 /* Tells the service manager; without one (or without libsystemd) only the log says it. */
 static void notify(const char *state)
 {
@@ -57,16 +50,18 @@ static void take_early_signals(void)
     const struct sigaction action = {.sa_handler = on_early_signal, .sa_flags = SA_RESTART | SA_RESETHAND};
     sigaction(SIGTERM, &action, NULL);
     sigaction(SIGINT, &action, NULL);
+    signal(SIGHUP, SIG_IGN); /* the file is being read anyway */
 }
 
 /* EAL is up. */
-static int run_switch(const struct config *config)
+static int run_switch(struct config *config, const char *path)
 {
     static struct sluice sw;
     char error[1024] = "";
     if (early_signal)
         return 0;
     int status = switch_create(&sw, config, error, sizeof error) ? 1 : 0;
+    sw.config_path = path;
     if (status) {
         LOG_ERR(LOG_MAIN, "%s", error);
     } else if (!early_signal) {
@@ -80,7 +75,7 @@ static int run_switch(const struct config *config)
     return status;
 }
 
-static int run(const struct config *config)
+static int run(struct config *config, const char *path)
 {
     char error[1024] = "";
     int status = 1;
@@ -92,7 +87,7 @@ static int run(const struct config *config)
     if (eal_start(config, error, sizeof error)) {
         LOG_ERR(LOG_MAIN, "%s", error);
     } else {
-        status = run_switch(config);
+        status = run_switch(config, path);
         rte_eal_cleanup();
     }
     run_dir_remove(config->run_dir);
@@ -150,9 +145,9 @@ int main(int argc, char **argv)
         config_free(config);
         return 1;
     }
-    log_set_level("any", log_levels[config->log.level]);
+    log_set_level("any", config_log_level_name(config->log.level));
     signal(SIGPIPE, SIG_IGN);
-    int status = run(config);
+    int status = run(config, argv[optind]);
     config_free(config);
     return status;
 }

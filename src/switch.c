@@ -1,6 +1,7 @@
 #include "src/switch.h"
 
 #include <errno.h>
+#include <event2/buffer.h>
 #include <event2/event.h>
 #include <event2/thread.h>
 #include <rte_cycles.h>
@@ -13,6 +14,7 @@
 #include <unistd.h>
 
 #include "pmd/log.h"
+#include "src/apply.h"
 #include "src/control/commands.h"
 #include "src/control/control.h"
 #include "src/openflow/server.h"
@@ -93,6 +95,16 @@ static void on_signal(evutil_socket_t number, short what, void *arg)
     struct sluice *sw = arg;
     LOG_INFO(LOG_MAIN, "%s: stopping", number == SIGTERM ? "SIGTERM" : "SIGINT");
     sw->exiting = true;
+}
+
+static void on_hangup(evutil_socket_t number, short what, void *arg)
+{
+    struct evbuffer *report = evbuffer_new();
+    LOG_INFO(LOG_MAIN, "SIGHUP: reading %s again", ((struct sluice *)arg)->config_path);
+    if (report) {
+        switch_reload(arg, report);
+        evbuffer_free(report);
+    }
 }
 
 static void packet_in(void *arg, struct packet_in *pin)
@@ -203,112 +215,6 @@ void switch_run(struct sluice *sw)
 /* --- building it from the model -------------------------------------------------------------------------------------
  */
 
-static void set_vlans(struct bridge_port *bp, const struct config_port *config)
-{
-    static const enum vlan_mode modes[] = {
-        [CONFIG_VLAN_UNSET] = VLAN_MODE_TRUNK,
-        [CONFIG_VLAN_ACCESS] = VLAN_MODE_ACCESS,
-        [CONFIG_VLAN_TRUNK] = VLAN_MODE_TRUNK,
-        [CONFIG_VLAN_NATIVE_TAGGED] = VLAN_MODE_NATIVE_TAGGED,
-        [CONFIG_VLAN_NATIVE_UNTAGGED] = VLAN_MODE_NATIVE_UNTAGGED,
-    };
-    bp->vlan_mode = modes[config->vlan_mode];
-    bp->tag = config->tag == CONFIG_TAG_NONE ? 0 : config->tag;
-    memset(bp->trunks, config->n_trunks ? 0 : 0xff, sizeof bp->trunks);
-    for (size_t i = 0; i < config->n_trunks; i++)
-        bp->trunks[config->trunks[i] / 64] |= UINT64_C(1) << config->trunks[i] % 64;
-    if (!config->flood)
-        bp->config |= PORT_CONFIG_NO_FLOOD;
-}
-
-static int add_port(struct sluice *sw, struct bridge *br, const struct config_port *config, char *error, size_t size)
-{
-    static const enum port_type types[] = {
-        [CONFIG_PORT_DPDK] = PORT_DPDK,
-        [CONFIG_PORT_VHOST_USER] = PORT_VHOST_USER,
-        [CONFIG_PORT_TAP] = PORT_TAP,
-    };
-    static const uint8_t no_mac[6];
-    char why[512] = "";
-    struct port_params params = {
-        .type = types[config->type],
-        .name = config->name,
-        .devargs = config->devargs,
-        .path = config->path,
-        .vhost_client = config->mode == CONFIG_VHOST_CLIENT,
-        .ifname = config->ifname,
-        .rx_queues = config->rx_queues,
-        .tx_queues = datapath_n_threads(sw->dp),
-        .mtu = config->mtu,
-        .has_mac = memcmp(config->mac, no_mac, sizeof no_mac) != 0,
-        .pool = pool_for_devargs(config->devargs),
-    };
-    memcpy(params.mac.addr_bytes, config->mac, sizeof config->mac);
-    struct port *port = port_create(&params, why, sizeof why);
-    if (!port) {
-        snprintf(error, size, "bridge %s, port %s: %s", br->name, config->name, why);
-        return -1;
-    }
-    const char *taken = NULL;
-    if (datapath_port_add(sw->dp, port)) {
-        snprintf(error, size, "bridge %s, port %s: more than %u ports", br->name, config->name, PORT_MAX - 1);
-        port_destroy(port);
-        return -1;
-    }
-    uint32_t ofport = config->ofport == CONFIG_OFPORT_LOCAL ? OFPORT_LOCAL : config->ofport;
-    struct bridge_port *bp = bridge_port_add(br, port, config->name, ofport, &taken);
-    if (!bp) {
-        snprintf(error, size, "bridge %s, port %s: %s", br->name, config->name, taken);
-        datapath_port_remove(sw->dp, port);
-        return -1;
-    }
-    set_vlans(bp, config);
-    LOG_INFO(LOG_BRIDGE, "%s: added port %s as %s, index %u", br->name, bp->name, bridge_ofport_name(br, ofport),
-             port->index);
-    return 0;
-}
-
-static int add_bridge(struct sluice *sw, const struct config_bridge *config, char *error, size_t size)
-{
-    struct bridge *br = bridge_create(config->name, config->datapath_id, sw->dp, sw->flows);
-    if (!br) {
-        snprintf(error, size, "bridge %s: out of memory", config->name);
-        return -1;
-    }
-    TAILQ_INSERT_TAIL(&sw->bridges, br, node);
-    br->fail_mode = config->fail_mode == CONFIG_FAIL_SECURE ? FAIL_SECURE : FAIL_STANDALONE;
-    bridge_set_mac_table(br, config->mac_table_size, config->mac_aging_time);
-    for (size_t i = 0; i < config->n_ports; i++)
-        if (add_port(sw, br, &config->ports[i], error, size))
-            return -1;
-
-    char mgmt[4096], snoop[4096], why[512] = "";
-    snprintf(mgmt, sizeof mgmt, "%s/%s.mgmt", sw->config->run_dir, config->name);
-    snprintf(snoop, sizeof snoop, "%s/%s.snoop", sw->config->run_dir, config->name);
-    const struct of_server_params params = {
-        .base = sw->base,
-        .bridge = br,
-        .mgmt_path = mgmt,
-        .snoop_path = snoop,
-        .listen = (const char *const *)config->listen,
-        .n_listen = config->n_listen,
-        .controllers = (const char *const *)config->controllers,
-        .n_controllers = config->n_controllers,
-        .auxiliary_connections = config->auxiliary_connections,
-        .packet_in_rate = config->controller_rate_limit,
-        .packet_in_burst = config->controller_burst_limit,
-        .inactivity_probe_ms = config->inactivity_probe,
-        .pool = sw->pool,
-        .tls = sw->tls,
-    };
-    br->of = of_server_create(&params, why, sizeof why);
-    if (!br->of) {
-        snprintf(error, size, "bridge %s: %s", config->name, why);
-        return -1;
-    }
-    return 0;
-}
-
 static int create_datapath(struct sluice *sw, char *error, size_t size)
 {
     const struct config_pmd *pmd = &sw->config->pmd;
@@ -353,9 +259,11 @@ static int create_events(struct sluice *sw, char *error, size_t size)
     sw->alarm = event_new(sw->base, sw->alarm_fd, EV_READ | EV_PERSIST, on_alarm, sw);
     sw->sigterm = evsignal_new(sw->base, SIGTERM, on_signal, sw);
     sw->sigint = evsignal_new(sw->base, SIGINT, on_signal, sw);
+    sw->sighup = evsignal_new(sw->base, SIGHUP, on_hangup, sw);
     if (sw->alarm_fd < 0 || !sw->miss_event || !sw->port_event || !sw->wakeup || !sw->alarm || !sw->sigterm ||
-        !sw->sigint || event_add(sw->miss_event, NULL) || event_add(sw->port_event, NULL) ||
-        event_add(sw->alarm, NULL) || event_add(sw->sigterm, NULL) || event_add(sw->sigint, NULL)) {
+        !sw->sigint || !sw->sighup || event_add(sw->miss_event, NULL) || event_add(sw->port_event, NULL) ||
+        event_add(sw->alarm, NULL) || event_add(sw->sigterm, NULL) || event_add(sw->sigint, NULL) ||
+        event_add(sw->sighup, NULL)) {
         snprintf(error, size, "cannot set up the event loop: %s", strerror(errno));
         return -1;
     }
@@ -396,7 +304,7 @@ static int create_tls(struct sluice *sw, char *error, size_t size)
     return sw->tls ? 0 : -1;
 }
 
-int switch_create(struct sluice *sw, const struct config *config, char *error, size_t error_size)
+int switch_create(struct sluice *sw, struct config *config, char *error, size_t error_size)
 {
     memset(sw, 0, sizeof *sw);
     TAILQ_INIT(&sw->bridges);
@@ -413,7 +321,7 @@ int switch_create(struct sluice *sw, const struct config *config, char *error, s
         create_events(sw, error, error_size) || create_tls(sw, error, error_size))
         return -1;
     for (size_t i = 0; i < config->n_bridges; i++)
-        if (add_bridge(sw, &config->bridges[i], error, error_size))
+        if (apply_bridge(sw, &config->bridges[i], error, error_size))
             return -1;
     if (datapath_start(sw->dp)) {
         snprintf(error, error_size, "cannot start the poll-mode threads");
@@ -456,6 +364,7 @@ void switch_destroy(struct sluice *sw)
         close(sw->alarm_fd);
     free_event(sw->sigterm);
     free_event(sw->sigint);
+    free_event(sw->sighup);
     tls_free(sw->tls);
     if (sw->base)
         event_base_free(sw->base);

@@ -13,11 +13,13 @@
 
 struct event;
 struct event_base;
+struct evbuffer;
 struct control;
 struct tls;
 
 struct sluice {
-    const struct config *config;
+    struct config *config;   /* what runs; the caller's */
+    const char *config_path; /* where it comes from */
     struct event_base *base;
     struct datapath *dp;
     struct flows *flows;
@@ -25,7 +27,7 @@ struct sluice {
     struct tls *tls; /* NULL: the file has no section "tls" */
     TAILQ_HEAD(bridges, bridge) bridges;
     struct rte_mempool *pool; /* packets; of the control thread's NUMA node */
-    struct event *miss_event, *port_event, *wakeup, *alarm, *sigterm, *sigint;
+    struct event *miss_event, *port_event, *wakeup, *alarm, *sigterm, *sigint, *sighup;
     int alarm_fd; /* of `alarm` */
     bool alarm_set;
     bool exiting;
@@ -38,7 +40,10 @@ struct sluice {
 
 /* Builds the switch from the model: ports, bridges, OpenFlow servers, control socket. EAL is up. Returns 0, or -1 with
  * a sentence that says what to do in `error`; then switch_destroy() cleans up what was built. */
-int switch_create(struct sluice *sw, const struct config *config, char *error, size_t error_size);
+int switch_create(struct sluice *sw, struct config *config, char *error, size_t error_size);
+/* Reads the file again, checks it, and changes what differs (src/apply.h). Appends a line for each change, or fault, to
+ * `report`, and logs it. Returns 0, or -1: then nothing was changed, or what `report` says could not be. */
+int switch_reload(struct sluice *sw, struct evbuffer *report);
 /* The event loop; returns when sw->exiting was set ("exit", SIGTERM, SIGINT). */
 void switch_run(struct sluice *sw);
 void switch_destroy(struct sluice *sw);

@@ -265,6 +265,10 @@ static void write_key(const struct config_section *section, const struct config_
     fprintf(paragraph, ". %s", key->doc);
     if (key->zero)
         fprintf(paragraph, " `0`: %s.", key->zero);
+    if (key->type != KEY_SECTION && key->change == CHANGE_RESTART)
+        fprintf(paragraph, " Takes effect at start only.");
+    if (key->change == CHANGE_REPLACE)
+        fprintf(paragraph, " With another value the port is removed and added again.");
     if (key->section)
         fprintf(paragraph, " Its keys: [`%s`](#%s).", key->section->title, key->name);
     else

@@ -61,7 +61,7 @@ static const struct config_key dpdk_keys[] = {
 };
 static const struct config_section dpdk_section = {
     .title = "dpdk",
-    .doc = "How DPDK is started. What is here takes effect at start only.",
+    .doc = "How DPDK is started.",
     .size = sizeof(struct config_dpdk),
     KEYS(dpdk_keys),
 };
@@ -198,6 +198,7 @@ static const struct config_choice log_levels[] = {
 static const struct config_key log_keys[] = {
     {
         .name = "level",
+        .change = CHANGE_LIVE,
         .type = KEY_ENUM,
         .offset = offsetof(struct config_log, level),
         .choices = log_levels,
@@ -283,6 +284,7 @@ static const struct config_choice vlan_modes[] = {
 static const struct config_key port_keys[] = {
     {
         .name = "name",
+        .change = CHANGE_LIVE,
         .type = KEY_STRING,
         .offset = offsetof(struct config_port, name),
         .required = true,
@@ -292,6 +294,7 @@ static const struct config_key port_keys[] = {
     },
     {
         .name = "ofport",
+        .change = CHANGE_REPLACE,
         .type = KEY_OFPORT,
         .offset = offsetof(struct config_port, ofport),
         .required = true,
@@ -304,6 +307,7 @@ static const struct config_key port_keys[] = {
     [PORT_TYPE_INDEX] =
         {
             .name = "type",
+            .change = CHANGE_REPLACE,
             .type = KEY_ENUM,
             .offset = offsetof(struct config_port, type),
             .required = true,
@@ -313,6 +317,7 @@ static const struct config_key port_keys[] = {
         },
     {
         .name = "devargs",
+        .change = CHANGE_REPLACE,
         .type = KEY_STRING,
         .offset = offsetof(struct config_port, devargs),
         .kinds = KIND(CONFIG_PORT_DPDK),
@@ -325,6 +330,7 @@ static const struct config_key port_keys[] = {
     },
     {
         .name = "path",
+        .change = CHANGE_REPLACE,
         .type = KEY_STRING,
         .offset = offsetof(struct config_port, path),
         .kinds = KIND(CONFIG_PORT_VHOST_USER),
@@ -335,6 +341,7 @@ static const struct config_key port_keys[] = {
     },
     {
         .name = "mode",
+        .change = CHANGE_REPLACE,
         .type = KEY_ENUM,
         .offset = offsetof(struct config_port, mode),
         .kinds = KIND(CONFIG_PORT_VHOST_USER),
@@ -345,6 +352,7 @@ static const struct config_key port_keys[] = {
     },
     {
         .name = "ifname",
+        .change = CHANGE_REPLACE,
         .type = KEY_STRING,
         .offset = offsetof(struct config_port, ifname),
         .kinds = KIND(CONFIG_PORT_TAP),
@@ -355,6 +363,7 @@ static const struct config_key port_keys[] = {
     },
     {
         .name = "rx_queues",
+        .change = CHANGE_REPLACE,
         .type = KEY_INT,
         .offset = offsetof(struct config_port, rx_queues),
         .min = 1,
@@ -368,6 +377,7 @@ static const struct config_key port_keys[] = {
     },
     {
         .name = "mtu",
+        .change = CHANGE_LIVE,
         .type = KEY_INT,
         .offset = offsetof(struct config_port, mtu),
         .min = 68,
@@ -379,6 +389,7 @@ static const struct config_key port_keys[] = {
     },
     {
         .name = "mac",
+        .change = CHANGE_REPLACE,
         .type = KEY_MAC,
         .offset = offsetof(struct config_port, mac),
         .default_doc = "the device's own address",
@@ -389,6 +400,7 @@ static const struct config_key port_keys[] = {
     },
     {
         .name = "vlan_mode",
+        .change = CHANGE_LIVE,
         .type = KEY_ENUM,
         .offset = offsetof(struct config_port, vlan_mode),
         .choices = vlan_modes,
@@ -401,6 +413,7 @@ static const struct config_key port_keys[] = {
     },
     {
         .name = "tag",
+        .change = CHANGE_LIVE,
         .type = KEY_INT,
         .offset = offsetof(struct config_port, tag),
         .min = 0,
@@ -413,6 +426,7 @@ static const struct config_key port_keys[] = {
     },
     {
         .name = "trunks",
+        .change = CHANGE_LIVE,
         .type = KEY_INTS,
         .offset = offsetof(struct config_port, trunks),
         .count_offset = offsetof(struct config_port, n_trunks),
@@ -426,6 +440,7 @@ static const struct config_key port_keys[] = {
     },
     {
         .name = "flood",
+        .change = CHANGE_LIVE,
         .type = KEY_BOOL,
         .offset = offsetof(struct config_port, flood),
         .default_int = true,
@@ -453,6 +468,7 @@ static const struct config_choice fail_modes[] = {
 static const struct config_key bridge_keys[] = {
     {
         .name = "name",
+        .change = CHANGE_LIVE,
         .type = KEY_STRING,
         .offset = offsetof(struct config_bridge, name),
         .required = true,
@@ -471,6 +487,7 @@ static const struct config_key bridge_keys[] = {
     },
     {
         .name = "fail_mode",
+        .change = CHANGE_LIVE,
         .type = KEY_ENUM,
         .offset = offsetof(struct config_bridge, fail_mode),
         .choices = fail_modes,
@@ -480,6 +497,7 @@ static const struct config_key bridge_keys[] = {
     },
     {
         .name = "controllers",
+        .change = CHANGE_LIVE,
         .type = KEY_STRINGS,
         .offset = offsetof(struct config_bridge, controllers),
         .count_offset = offsetof(struct config_bridge, n_controllers),
@@ -494,6 +512,7 @@ static const struct config_key bridge_keys[] = {
     },
     {
         .name = "listen",
+        .change = CHANGE_LIVE,
         .type = KEY_STRINGS,
         .offset = offsetof(struct config_bridge, listen),
         .count_offset = offsetof(struct config_bridge, n_listen),
@@ -522,6 +541,7 @@ static const struct config_key bridge_keys[] = {
     },
     {
         .name = "controller_rate_limit",
+        .change = CHANGE_LIVE,
         .type = KEY_INT,
         .offset = offsetof(struct config_bridge, controller_rate_limit),
         .min = 100,
@@ -536,6 +556,7 @@ static const struct config_key bridge_keys[] = {
     },
     {
         .name = "controller_burst_limit",
+        .change = CHANGE_LIVE,
         .type = KEY_INT,
         .offset = offsetof(struct config_bridge, controller_burst_limit),
         .min = 25,
@@ -547,6 +568,7 @@ static const struct config_key bridge_keys[] = {
     },
     {
         .name = "inactivity_probe",
+        .change = CHANGE_LIVE,
         .type = KEY_INT,
         .offset = offsetof(struct config_bridge, inactivity_probe),
         .min = 100,
@@ -561,6 +583,7 @@ static const struct config_key bridge_keys[] = {
     },
     {
         .name = "mac_table_size",
+        .change = CHANGE_LIVE,
         .type = KEY_INT,
         .offset = offsetof(struct config_bridge, mac_table_size),
         .min = 10,
@@ -572,6 +595,7 @@ static const struct config_key bridge_keys[] = {
     },
     {
         .name = "mac_aging_time",
+        .change = CHANGE_LIVE,
         .type = KEY_INT,
         .offset = offsetof(struct config_bridge, mac_aging_time),
         .min = 15,
@@ -583,6 +607,7 @@ static const struct config_key bridge_keys[] = {
     },
     {
         .name = "ports",
+        .change = CHANGE_LIVE,
         .type = KEY_SECTIONS,
         .offset = offsetof(struct config_bridge, ports),
         .count_offset = offsetof(struct config_bridge, n_ports),
@@ -657,6 +682,7 @@ static const struct config_key root_keys[] = {
     },
     {
         .name = "bridges",
+        .change = CHANGE_LIVE,
         .type = KEY_SECTIONS,
         .offset = offsetof(struct config, bridges),
         .count_offset = offsetof(struct config, n_bridges),

@@ -3,6 +3,17 @@
 #include "src/config/keys.h"
 #include "src/config/mem.h"
 
+const char *config_log_level_name(enum config_log_level level)
+{
+    static const char *const names[] = {
+        [CONFIG_LOG_ERR] = "err",
+        [CONFIG_LOG_WARN] = "warn",
+        [CONFIG_LOG_INFO] = "info",
+        [CONFIG_LOG_DBG] = "dbg",
+    };
+    return names[level];
+}
+
 struct config *config_default(void)
 {
     struct config *config = mem_calloc(1, sizeof(*config));

@@ -27,6 +27,8 @@ enum config_log_level {
     CONFIG_LOG_DBG,
 };
 
+const char *config_log_level_name(enum config_log_level level); /* "info", as pmd/log.h takes it */
+
 enum config_fail_mode {
     CONFIG_FAIL_STANDALONE, /* learning switch while no controller is connected */
     CONFIG_FAIL_SECURE,     /* no rules until a controller sends some */

@@ -209,6 +209,76 @@ void *config_section_append(const struct config_section *section, void **items, 
     return item;
 }
 
+void config_section_remove(const struct config_section *section, void *items, size_t *count, size_t index)
+{
+    char *item = (char *)items + index * section->size;
+
+    config_section_clear(section, item);
+    (*count)--;
+    memmove(item, item + section->size, (*count - index) * section->size);
+}
+
+static bool strings_same(const char *a, const char *b)
+{
+    return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
+static bool element_same(const struct config_key *key, const void *a, const void *b, size_t i)
+{
+    switch (key->type) {
+    case KEY_STRINGS:
+        return strings_same(((char *const *)a)[i], ((char *const *)b)[i]);
+    case KEY_SECTIONS:
+        return config_section_same(key->section, (const char *)a + i * key->section->size,
+                                   (const char *)b + i * key->section->size);
+    default:
+        return ((const int *)a)[i] == ((const int *)b)[i];
+    }
+}
+
+bool config_key_same(const struct config_key *key, const void *a, const void *b)
+{
+    const void *va = (const char *)a + key->offset, *vb = (const char *)b + key->offset;
+
+    switch (key->type) {
+    case KEY_BOOL:
+        return *(const bool *)va == *(const bool *)vb;
+    case KEY_INT:
+    case KEY_ENUM:
+        return *(const int *)va == *(const int *)vb;
+    case KEY_OFPORT:
+        return *(const uint32_t *)va == *(const uint32_t *)vb;
+    case KEY_DATAPATH_ID:
+        return *(const uint64_t *)va == *(const uint64_t *)vb;
+    case KEY_MAC:
+        return memcmp(va, vb, 6) == 0;
+    case KEY_STRING:
+        return strings_same(*(char *const *)va, *(char *const *)vb);
+    case KEY_SECTION:
+        return config_section_same(key->section, va, vb);
+    case KEY_INTS:
+    case KEY_STRINGS:
+    case KEY_SECTIONS:
+        break;
+    }
+
+    const size_t n = *(const size_t *)((const char *)a + key->count_offset);
+    if (n != *(const size_t *)((const char *)b + key->count_offset))
+        return false;
+    for (size_t i = 0; i < n; i++)
+        if (!element_same(key, *(void *const *)va, *(void *const *)vb, i))
+            return false;
+    return true;
+}
+
+bool config_section_same(const struct config_section *section, const void *a, const void *b)
+{
+    for (size_t i = 0; i < section->n_keys; i++)
+        if (!config_key_same(&section->keys[i], a, b))
+            return false;
+    return true;
+}
+
 void config_section_clear(const struct config_section *section, void *base)
 {
     for (size_t i = 0; i < section->n_keys; i++) {

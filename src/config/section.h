@@ -24,6 +24,13 @@ enum config_key_type {                  /* and the C type of the field in the mo
                        KEY_SECTIONS,    /* struct * and size_t */
 };
 
+/* What a changed value takes while the switch runs. */
+enum config_change {
+    CHANGE_RESTART, /* cannot be: the switch has to be started again */
+    CHANGE_LIVE,
+    CHANGE_REPLACE, /* the element it is in is taken away and made again */
+};
+
 struct config_choice {
     const char *name; /* NULL ends the list */
     int value;
@@ -38,8 +45,9 @@ struct config_key {
     size_t offset;       /* of the field in its struct */
     size_t count_offset; /* lists: of the number of elements */
     bool required;
-    unsigned kinds;          /* sections with kinds: bit set of the kinds it applies to, 0: all */
-    unsigned required_kinds; /* and of those that cannot do without it */
+    enum config_change change; /* KEY_SECTION: that of its keys counts */
+    unsigned kinds;            /* sections with kinds: bit set of the kinds it applies to, 0: all */
+    unsigned required_kinds;   /* and of those that cannot do without it */
 
     int min, max;     /* KEY_INT and the elements of KEY_INTS */
     const char *zero; /* what 0 means where it is allowed although it is below min; NULL: not allowed */
@@ -87,6 +95,13 @@ void config_section_set_defaults(const struct config_section *section, void *bas
 
 /* Appends an element with the defaults of the section to a list, and returns it. */
 void *config_section_append(const struct config_section *section, void **items, size_t *count);
+
+/* Takes an element out of a list and frees what it owns. */
+void config_section_remove(const struct config_section *section, void *items, size_t *count, size_t index);
+
+/* Whether two structs of the section say the same under the key, or under all keys. */
+bool config_key_same(const struct config_key *key, const void *a, const void *b);
+bool config_section_same(const struct config_section *section, const void *a, const void *b);
 
 /* Frees what a struct of the section owns, not the struct itself. */
 void config_section_clear(const struct config_section *section, void *base);

@@ -1,3 +1,4 @@
+#include <event2/buffer.h>
 #include <event2/event.h>
 #include <string.h>
 
@@ -9,6 +10,23 @@ static void cmd_exit(void *arg, int argc, const char *const *argv, struct contro
     struct sluice *sw = arg;
     sw->exiting = true;
     event_base_loopbreak(sw->base);
+}
+
+static void cmd_reload(void *arg, int argc, const char *const *argv, struct control_reply *reply)
+{
+    struct evbuffer *report = evbuffer_new();
+    if (!report) {
+        control_fail(reply, "out of memory");
+        return;
+    }
+    int failed = switch_reload(arg, report);
+    evbuffer_add(report, "", 1);
+    const char *text = (const char *)evbuffer_pullup(report, -1);
+    if (failed)
+        control_fail(reply, "%s", text);
+    else
+        control_printf(reply, "%s", text);
+    evbuffer_free(report);
 }
 
 static void put_level(void *arg, const char *component, const char *level)
@@ -63,6 +81,7 @@ struct bridge *command_bridge(struct sluice *sw, int argc, const char *const *ar
 void commands_register_daemon(struct control *control, struct sluice *sw)
 {
     control_register(control, "exit", "", 0, 0, cmd_exit, sw);
+    control_register(control, "reload", "", 0, 0, cmd_reload, sw);
     control_register(control, "vlog/list", "", 0, 0, cmd_vlog_list, sw);
     control_register(control, "vlog/set", "[COMPONENT:]LEVEL...", 1, 16, cmd_vlog_set, sw);
 }

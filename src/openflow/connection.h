@@ -21,6 +21,7 @@
 struct bufferevent;
 struct of_connection;
 struct of_link;
+struct of_listener;
 struct of_server;
 
 enum of_connection_kind {
@@ -48,8 +49,9 @@ struct of_task {
 struct of_connection {
     TAILQ_ENTRY(of_connection) node;
     struct of_server *server;
-    struct of_link *link;    /* NULL: accepted */
-    struct bufferevent *bev; /* NULL: closed */
+    struct of_link *link;         /* NULL: accepted */
+    struct of_listener *listener; /* that accepted it; NULL: a controller's, or that is closed */
+    struct bufferevent *bev;      /* NULL: closed */
     enum of_connection_kind kind;
     uint8_t auxiliary_id; /* 0 = a main connection (controller.h) */
     char name[128];       /* the target or the peer */

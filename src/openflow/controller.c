@@ -124,6 +124,42 @@ int of_controller_add(struct of_server *server, const char *target, char *error,
     return 0;
 }
 
+int of_controllers_add_new(struct of_server *server, const char *const *targets, size_t n, char *error,
+                           size_t error_size)
+{
+    for (size_t i = 0; i < n; i++) {
+        const struct of_controller *controller;
+        TAILQ_FOREACH (controller, &server->controllers, node)
+            if (!strcmp(controller->target, targets[i]))
+                break;
+        if (!controller && of_controller_add(server, targets[i], error, error_size))
+            return -1;
+    }
+    return 0;
+}
+
+void of_controllers_keep(struct of_server *server, const char *const *targets, size_t n)
+{
+    struct of_controller *controller, *next;
+    for (controller = TAILQ_FIRST(&server->controllers); controller; controller = next) {
+        size_t i = 0;
+        next = TAILQ_NEXT(controller, node);
+        while (i < n && strcmp(controller->target, targets[i]))
+            i++;
+        if (i < n)
+            continue;
+        struct of_connection *conns[1 + OF_AUXILIARY_MAX];
+        unsigned n_conns = 0;
+        for (unsigned l = 0; l < controller->n_links; l++)
+            if (controller->links[l].conn)
+                conns[n_conns++] = controller->links[l].conn;
+        TAILQ_REMOVE(&server->controllers, controller, node);
+        free_controller(controller);
+        while (n_conns)
+            of_connection_close(conns[--n_conns], "the controller is no longer configured");
+    }
+}
+
 void of_controllers_free(struct of_server *server)
 {
     struct of_controller *controller;

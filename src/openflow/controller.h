@@ -25,6 +25,11 @@ TAILQ_HEAD(of_controllers, of_controller);
 /* Starts to connect to `target` ("tcp:127.0.0.1:6653", "unix:/path"), for as long as the server lives. Returns 0, or -1
  * with a sentence in `error`. */
 int of_controller_add(struct of_server *server, const char *target, char *error, size_t error_size);
+/* Adds those that are not there yet. Returns 0, or -1 with a sentence in `error` at the first that cannot be. */
+int of_controllers_add_new(struct of_server *server, const char *const *targets, size_t n, char *error,
+                           size_t error_size);
+/* Removes all others and closes their connections. */
+void of_controllers_keep(struct of_server *server, const char *const *targets, size_t n);
 void of_controllers_free(struct of_server *server);
 
 /* From the connection: a version was agreed on; it is gone (or never came up). */

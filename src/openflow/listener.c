@@ -59,6 +59,7 @@ static void on_accept(struct evconnlistener *evl, evutil_socket_t fd, struct soc
         evutil_closesocket(fd);
         return;
     }
+    conn->listener = listener;
     if (!listener->tls)
         of_connection_start(conn);
 }
@@ -142,15 +143,53 @@ int of_listener_open(struct of_server *server, const char *target, enum of_conne
     return 0;
 }
 
+static void listener_close(struct of_listener *listener, const char *why)
+{
+    struct of_server *server = listener->server;
+    struct of_connection *conn;
+    TAILQ_FOREACH (conn, &server->connections, node)
+        if (conn->listener == listener) {
+            conn->listener = NULL;
+            of_connection_close(conn, why);
+        }
+    TAILQ_REMOVE(&server->listeners, listener, node);
+    evconnlistener_free(listener->evl);
+    if (listener->path[0])
+        unlink(listener->path);
+    free(listener->target);
+    free(listener);
+}
+
+int of_listeners_open_new(struct of_server *server, const char *const *targets, size_t n, char *error,
+                          size_t error_size)
+{
+    for (size_t i = 0; i < n; i++) {
+        const struct of_listener *listener;
+        TAILQ_FOREACH (listener, &server->listeners, node)
+            if (listener->kind == OF_KIND_LISTEN && !strcmp(listener->target, targets[i]))
+                break;
+        if (!listener && of_listener_open(server, targets[i], OF_KIND_LISTEN, error, error_size))
+            return -1;
+    }
+    return 0;
+}
+
+void of_listeners_keep(struct of_server *server, const char *const *targets, size_t n)
+{
+    struct of_listener *listener, *next;
+    for (listener = TAILQ_FIRST(&server->listeners); listener; listener = next) {
+        size_t i = 0;
+        next = TAILQ_NEXT(listener, node);
+        while (i < n && strcmp(listener->target, targets[i]))
+            i++;
+        if (i == n && listener->kind == OF_KIND_LISTEN)
+            listener_close(listener, "where it connected is no longer listened");
+    }
+}
+
 void of_listeners_close(struct of_server *server)
 {
     struct of_listener *listener;
-    while ((listener = TAILQ_FIRST(&server->listeners))) {
-        TAILQ_REMOVE(&server->listeners, listener, node);
-        evconnlistener_free(listener->evl);
-        if (listener->path[0])
-            unlink(listener->path);
-        free(listener->target);
-        free(listener);
-    }
+    while ((listener = TAILQ_FIRST(&server->listeners)))
+        listener_close(listener, "");
 }

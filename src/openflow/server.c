@@ -80,6 +80,14 @@ static int open_sockets(struct of_server *server, const struct of_server_params 
     return 0;
 }
 
+static void set_limits(struct of_server *server, const struct of_server_params *params)
+{
+    server->inactivity_probe_ms = params->inactivity_probe_ms;
+    server->packet_in_rate = params->packet_in_rate;
+    server->packet_in_burst =
+        params->packet_in_burst ? params->packet_in_burst : RTE_MAX(params->packet_in_rate / 4, 1u);
+}
+
 struct of_server *of_server_create(const struct of_server_params *params, char *error, size_t error_size)
 {
     struct of_server *server = calloc(1, sizeof *server);
@@ -91,11 +99,8 @@ struct of_server *of_server_create(const struct of_server_params *params, char *
     server->bridge = params->bridge;
     server->pool = params->pool;
     server->tls = params->tls;
-    server->inactivity_probe_ms = params->inactivity_probe_ms;
     server->max_backoff_ms = params->max_backoff_ms;
-    server->packet_in_rate = params->packet_in_rate;
-    server->packet_in_burst =
-        params->packet_in_burst ? params->packet_in_burst : RTE_MAX(params->packet_in_rate / 4, 1u);
+    set_limits(server, params);
     server->auxiliary_connections = params->auxiliary_connections;
     server->fail_mode.alone_ms = datapath_now_ms();
     TAILQ_INIT(&server->listeners);
@@ -133,6 +138,19 @@ void of_server_destroy(struct of_server *server)
     free(server->scratch);
     free(server->packet);
     free(server);
+}
+
+int of_server_change(struct of_server *server, const struct of_server_params *was,
+                     const struct of_server_params *wanted, char *error, size_t error_size)
+{
+    bool opened = !of_listeners_open_new(server, wanted->listen, wanted->n_listen, error, error_size) &&
+                  !of_controllers_add_new(server, wanted->controllers, wanted->n_controllers, error, error_size);
+    const struct of_server_params *now = opened ? wanted : was;
+    of_listeners_keep(server, now->listen, now->n_listen);
+    of_controllers_keep(server, now->controllers, now->n_controllers);
+    set_limits(server, now);
+    of_server_connections_changed(server);
+    return opened ? 0 : -1;
 }
 
 bool of_server_run(struct of_server *server, uint64_t budget_us)

@@ -41,6 +41,11 @@ struct of_server_params {
 
 /* Opens the listeners and starts to connect. NULL with a sentence that says what to do in `error`. */
 struct of_server *of_server_create(const struct of_server_params *params, char *error, size_t error_size);
+/* From listen, controllers, packet_in_* and inactivity_probe_ms of `was` to those of `wanted`: what is new is opened,
+ * what is gone is closed with its connections, the rest goes on; and to bridge->fail_mode, which the caller may have
+ * changed. Returns 0, or -1 with a sentence in `error`: then those of `was` go on. */
+int of_server_change(struct of_server *server, const struct of_server_params *was,
+                     const struct of_server_params *wanted, char *error, size_t error_size);
 /* Closes everything, removes sockets that it made. */
 void of_server_destroy(struct of_server *server);
 

@@ -12,6 +12,7 @@
 #include <sys/un.h>
 #include <cmocka.h>
 
+#include "src/config/diff.h"
 #include "src/config/json.h"
 #include "src/config/keys.h"
 #include "src/config/target.h"
@@ -423,6 +424,37 @@ static void key_tables_are_consistent(void **state)
     check_key_tables(&config_root);
 }
 
+static void what_takes_a_restart_is_told_from_what_does_not(void **state)
+{
+#define FILE(pmd, bridge, port)                                                                                        \
+    "{\"pmd\":{\"cores\":[1]" pmd "},\"bridges\":[{\"name\":\"other\",\"ports\":[]},{\"name\":\"br0\"" bridge          \
+    ",\"ports\":[{\"name\":\"p1\",\"ofport\":1,\"type\":\"dpdk\",\"devargs\":\"net_null0\"" port "}]}]}"
+    struct config *running = load(FILE("", "", "")), *wanted;
+    struct config_faults faults = {0};
+
+    wanted = load(FILE("", ",\"fail_mode\":\"secure\",\"controllers\":[\"tcp:127.0.0.1\"]", ",\"trunks\":[1,2]"));
+    config_diff_fixed(running, wanted, &faults);
+    assert_int_equal(faults.n, 0);
+    assert_false(config_port_needs_replacing(&running->bridges[1].ports[0], &wanted->bridges[1].ports[0]));
+    config_free(wanted);
+
+    wanted = load(FILE(",\"max_masks\":8", ",\"datapath_id\":\"0000000000000007\"", ",\"rx_queues\":2"));
+    config_diff_fixed(running, wanted, &faults);
+    assert_int_equal(faults.n, 2);
+    assert_string_equal(faults.items[0].path, "pmd.max_masks");
+    assert_string_equal(faults.items[1].path, "bridges[1].datapath_id");
+    assert_true(config_port_needs_replacing(&running->bridges[1].ports[0], &wanted->bridges[1].ports[0]));
+    config_faults_clear(&faults);
+    /* Bridges are known by their names. */
+    config_section_remove(&config_section_bridge, wanted->bridges, &wanted->n_bridges, 0);
+    config_diff_fixed(running, wanted, &faults);
+    assert_string_equal(faults.items[1].path, "bridges[0].datapath_id");
+    config_faults_clear(&faults);
+    config_free(wanted);
+    config_free(running);
+#undef FILE
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -435,6 +467,7 @@ int main(void)
         cmocka_unit_test(datapath_id_follows_from_the_name),
         cmocka_unit_test(neighbours_that_do_not_collide),
         cmocka_unit_test(unreadable_files_are_explained),
+        cmocka_unit_test(what_takes_a_restart_is_told_from_what_does_not),
         cmocka_unit_test(endless_faults_are_cut_off),
         cmocka_unit_test(a_model_without_a_file_is_verified),
         cmocka_unit_test(targets_are_parsed),
