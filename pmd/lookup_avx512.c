@@ -36,7 +36,12 @@ static inline uint64_t line_sum(const uint64_t *key, const uint64_t *mask, const
     __m512i v = _mm512_and_si512(_mm512_load_si512(key), _mm512_load_si512(mask));
 
     v = _mm512_add_epi32(v, _mm512_load_si512(add));
-    return (uint64_t)_mm512_reduce_add_epi64(_mm512_mul_epu32(v, _mm512_srli_epi64(v, 32)));
+    v = _mm512_mul_epu32(v, _mm512_srli_epi64(v, 32));
+    /* Not _mm512_reduce_add_epi64(), which adds the last two as signed numbers. */
+    const __m256i half = _mm256_add_epi64(_mm512_castsi512_si256(v), _mm512_extracti64x4_epi64(v, 1));
+    const __m128i quarter = _mm_add_epi64(_mm256_castsi256_si128(half), _mm256_extracti128_si256(half, 1));
+
+    return (uint64_t)_mm_cvtsi128_si64(quarter) + (uint64_t)_mm_extract_epi64(quarter, 1);
 }
 
 #include "pmd/lookup_impl.h"
