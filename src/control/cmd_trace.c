@@ -80,11 +80,10 @@ static bool port_by_name(void *arg, const char *text, uint32_t *ofport)
     return bridge_ofport_parse(arg, text, ofport);
 }
 
-/* Words that OVS takes beside the flow and that need no answer here ("-generate" sends the packet, which trace never
- * does). */
-static bool is_option(const char *word)
+/* With it translation has its side effects: rules and addresses are learned. (The packet itself is not sent.) */
+static bool is_generate(const char *word)
 {
-    return word[0] == '-' || !strncmp(word, "--", 2);
+    return !strcmp(word, "-generate") || !strcmp(word, "--generate");
 }
 
 static void cmd_trace(void *arg, int argc, const char *const *argv, struct control_reply *reply)
@@ -92,9 +91,14 @@ static void cmd_trace(void *arg, int argc, const char *const *argv, struct contr
     struct sluice *sw = arg;
     const char *words[2] = {NULL, NULL};
     int n = 0;
+    bool generate = false;
     for (int i = 1; i < argc; i++) {
-        if (is_option(argv[i])) {
-            control_fail(reply, "%s: option not known; ofproto/trace takes [bridge] flow", argv[i]);
+        if (is_generate(argv[i])) {
+            generate = true;
+            continue;
+        }
+        if (argv[i][0] == '-') {
+            control_fail(reply, "%s: option not known; ofproto/trace takes [bridge] flow [-generate]", argv[i]);
             return;
         }
         if (n == 2) {
@@ -125,6 +129,7 @@ static void cmd_trace(void *arg, int argc, const char *const *argv, struct contr
     in->bridge = br;
     in->flow = match.value;
     in->trace = &trace;
+    in->side_effects = generate;
     struct bridge_port *from = bridge_port_by_ofport(br, in->flow.in_port);
     in->flow.pkt.in_port = from && from->port ? from->port->index : 0;
 
@@ -182,5 +187,5 @@ static void cmd_trace(void *arg, int argc, const char *const *argv, struct contr
 
 void commands_register_trace(struct control *control, struct sluice *sw)
 {
-    control_register(control, "ofproto/trace", "[bridge] flow", 1, 4, cmd_trace, sw);
+    control_register(control, "ofproto/trace", "[bridge] flow [-generate]", 1, 5, cmd_trace, sw);
 }

@@ -38,6 +38,7 @@ static void count_one(struct flows *flows, struct mf_record *record, uint64_t no
 {
     if (record_count(flows, record)) {
         touch_mac(record, now);
+        effects_run(flows, record);
     } else if (now - record->used_ms >= flows->count_idle_ms && now > record->used_ms) {
         megaflow_remove(flows, record);
         flows->stats.deleted_idle++;

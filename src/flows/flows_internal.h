@@ -18,6 +18,7 @@ struct mf_record {
     TAILQ_ENTRY(mf_record) path_node; /* in path->list[side]; of a removed one in flows->dying */
     struct mask_entry *mask;
     struct mac_dep *mac;     /* NULL: NORMAL had no part in it */
+    struct effects *effects; /* NULL: none */
     uint64_t packets, bytes; /* that the path was credited with */
     uint64_t used_ms;        /* installed, if no packet came yet */
     uint64_t created_ms;
@@ -147,6 +148,15 @@ void megaflows_seal(struct flows *flows);
 
 struct change_batch *changes_pending(struct flows *flows);
 bool changes_waiting(const struct flows *flows);
+
+/* --- effects.c ------------------------------------------------------------------------------------------------------
+ */
+
+/* What the translation in `deps` did to rules is done again by effects_run, for packets that the megaflow took. Takes
+ * over its references. */
+void effects_keep(struct mf_record *record, struct xlate_deps *deps);
+void effects_run(struct flows *flows, struct mf_record *record);
+void effects_drop(struct mf_record *record);
 
 /* --- ticket.c -------------------------------------------------------------------------------------------------------
  */

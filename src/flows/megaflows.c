@@ -34,8 +34,7 @@ struct bridge *translate(struct flows *flows, bool side_effects)
         out->wc.pkt.in_port = out->wc.pkt.recirc_id = UINT32_MAX;
         program_builder_init(&out->program);
         program_builder_add(&out->program, OP_DROP, DROP_BRIDGE_UNKNOWN, NULL, 0);
-        out->deps.n_rules = out->deps.n_clauses = out->deps.n_visits = out->deps.n_groups = 0;
-        out->deps.used_mac_table = false;
+        xlate_out_reset(out);
         return NULL;
     }
     start = rte_rdtsc();
@@ -93,6 +92,7 @@ struct mf_record *megaflow_add(struct flows *flows, struct bridge *bridge, struc
     }
     record->id = megaflow_id(record->mf);
     record->mac = NULL;
+    record->effects = NULL;
     record->packets = record->bytes = 0;
     record->created_ms = record->used_ms = datapath_now_ms();
     record->changes = flows->changes;
@@ -107,6 +107,10 @@ struct mf_record *megaflow_add(struct flows *flows, struct bridge *bridge, struc
     rule_index_insert(flows, record);
     if (flows->out.deps.used_mac_table)
         mac_index_update(&flows->macs, record, bridge, &flows->out.deps);
+    effects_keep(record, &flows->out.deps);
+    /* Rules changed while it was decided by them. */
+    if (flows->out.deps.changed_rules)
+        record_mark(flows, record);
     return record;
 }
 
@@ -119,6 +123,7 @@ void megaflow_remove(struct flows *flows, struct mf_record *record)
     rule_index_remove(flows, record);
     program_put(flows, datapath_megaflow_remove(flows->dp, record->mf));
     mac_index_remove(&flows->macs, record);
+    effects_drop(record);
     mask_pool_put(&flows->masks, record->mask);
     flows->records[record->id] = NULL;
     flows->n_live--;

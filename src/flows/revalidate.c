@@ -139,6 +139,7 @@ static void move_to_path(struct flows *flows, struct mf_record *record, struct b
     record->changes = flows->changes;
     path_release(flows, old);
     mac_index_update(&flows->macs, record, bridge, &flows->out.deps);
+    effects_keep(record, &flows->out.deps);
 }
 
 static void revalidate(struct flows *flows, struct mf_record *record)

@@ -304,6 +304,7 @@ static bool fits_action_set(const struct act *act)
     case ACT_STACK_POP:
     case ACT_FIN_TIMEOUT:
     case ACT_CONJUNCTION:
+    case ACT_LEARN:
     case ACT_ENQUEUE:
     case ACT_OUTPUT_REG:
     case ACT_POP_QUEUE:

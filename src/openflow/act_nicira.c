@@ -13,8 +13,7 @@ typedef unsigned __int128 u128;
 /* --- decoding -------------------------------------------------------------------------------------------------------
  */
 
-/* Reads a header where a field without value is named. */
-static int read_field(struct reader *r, const struct field **f)
+int act_read_field(struct reader *r, const struct field **f)
 {
     bool has_mask;
     size_t len;
@@ -27,7 +26,7 @@ static int read_field(struct reader *r, const struct field **f)
     return (*f)->n_bytes ? 0 : OFPERR_NXFMFC_INVALID_TLV_FIELD;
 }
 
-static int make_subfield(struct subfield *sf, const struct field *f, unsigned ofs, unsigned n_bits)
+int act_make_subfield(struct subfield *sf, const struct field *f, unsigned ofs, unsigned n_bits)
 {
     if (n_bits == 0 || ofs + n_bits > f->n_bits)
         return OFPERR_BAC_BAD_ARGUMENT;
@@ -52,14 +51,14 @@ static int decode_move(struct reader *r, struct act_buffer *acts)
     struct act_move *act = act_buffer_add(acts, ACT_MOVE, sizeof(*act));
     uint16_t n_bits = read_u16(r), src_ofs = read_u16(r), dst_ofs = read_u16(r);
     const struct field *src, *dst;
-    int error = read_field(r, &src);
+    int error = act_read_field(r, &src);
 
     if (!error)
-        error = read_field(r, &dst);
+        error = act_read_field(r, &dst);
     if (!error)
-        error = make_subfield(&act->src, src, src_ofs, n_bits);
+        error = act_make_subfield(&act->src, src, src_ofs, n_bits);
     if (!error)
-        error = make_subfield(&act->dst, dst, dst_ofs, n_bits);
+        error = act_make_subfield(&act->dst, dst, dst_ofs, n_bits);
     read_skip(r, r->left < 8 ? r->left : 0); /* experimenter headers leave padding */
     return error;
 }
@@ -82,11 +81,11 @@ static int decode_load(struct reader *r, struct act_buffer *acts)
     unsigned ofs = ofs_nbits >> 6, n_bits = (ofs_nbits & 63) + 1u;
     struct subfield sf;
     uint64_t value;
-    int error = read_field(r, &act->field);
+    int error = act_read_field(r, &act->field);
 
     value = read_u64(r);
     if (!error)
-        error = make_subfield(&sf, act->field, ofs, n_bits);
+        error = act_make_subfield(&sf, act->field, ofs, n_bits);
     if (error)
         return error;
     if (n_bits < 64 && value >> n_bits)
@@ -130,11 +129,11 @@ static int decode_output_reg(struct reader *r, bool second, struct act_buffer *a
 
     if (second)
         act->max_len = read_u16(r);
-    error = read_field(r, &f);
+    error = act_read_field(r, &f);
     if (!second)
         act->max_len = read_u16(r);
     read_skip(r, second && r->left < 8 ? r->left : 6);
-    return error ? error : make_subfield(&act->src, f, ofs_nbits >> 6, (ofs_nbits & 63) + 1u);
+    return error ? error : act_make_subfield(&act->src, f, ofs_nbits >> 6, (ofs_nbits & 63) + 1u);
 }
 
 static int decode_stack(struct reader *r, enum act_type type, struct act_buffer *acts)
@@ -142,11 +141,11 @@ static int decode_stack(struct reader *r, enum act_type type, struct act_buffer 
     struct act_subfield *act = act_buffer_add(acts, type, sizeof(*act));
     uint16_t ofs = read_u16(r), n_bits;
     const struct field *f;
-    int error = read_field(r, &f);
+    int error = act_read_field(r, &f);
 
     n_bits = read_u16(r);
     read_skip(r, r->left < 8 ? r->left : 6);
-    return error ? error : make_subfield(&act->sf, f, ofs, n_bits);
+    return error ? error : act_make_subfield(&act->sf, f, ofs, n_bits);
 }
 
 static int decode_delete_field(struct reader *r, struct act_buffer *acts)
@@ -329,6 +328,9 @@ static int decode_one(struct reader *r, uint16_t subtype, struct act_buffer *act
         act->clause = clause + 1;
         return act->n_clauses >= 2 && act->n_clauses <= 64 && clause < act->n_clauses ? 0 : OFPERR_BAC_BAD_CONJUNCTION;
     }
+    case NXAST_LEARN:
+    case NXAST_LEARN2:
+        return act_decode_learn(r, subtype == NXAST_LEARN2, acts);
     case NXAST_CONTROLLER:
         return decode_controller(r, acts);
     case NXAST_CONTROLLER2:
@@ -425,7 +427,7 @@ void act_end(struct of_buf *buf, size_t start)
     of_buf_set_u16(buf, start + 2, (uint16_t)(buf->len - start));
 }
 
-static void put_field(struct of_buf *buf, const struct field *f)
+void act_put_field(struct of_buf *buf, const struct field *f)
 {
     oxm_put_header(buf, f, OXM_NXM, false);
 }
@@ -462,7 +464,7 @@ void act_encode_load(struct of_buf *buf, const struct act_set_field *act)
     if (one_run(act, &ofs, &n_bits, &value)) {
         start = nicira_begin(buf, NXAST_REG_LOAD);
         of_buf_add_u16(buf, (uint16_t)(ofs << 6 | (n_bits - 1)));
-        put_field(buf, act->field);
+        act_put_field(buf, act->field);
         of_buf_add_u64(buf, value);
     } else {
         bool has_mask = false;
@@ -534,7 +536,7 @@ static void encode_output_reg(struct of_buf *buf, const struct act_output_reg *a
     size_t start = nicira_begin(buf, NXAST_OUTPUT_REG);
 
     of_buf_add_u16(buf, ofs_nbits);
-    put_field(buf, act->src.field);
+    act_put_field(buf, act->src.field);
     of_buf_add_u16(buf, act->max_len);
     of_buf_add(buf, 6);
     act_end(buf, start);
@@ -547,8 +549,8 @@ static void encode_move(struct of_buf *buf, const struct act_move *act)
     of_buf_add_u16(buf, act->src.n_bits);
     of_buf_add_u16(buf, act->src.ofs);
     of_buf_add_u16(buf, act->dst.ofs);
-    put_field(buf, act->src.field);
-    put_field(buf, act->dst.field);
+    act_put_field(buf, act->src.field);
+    act_put_field(buf, act->dst.field);
     act_end(buf, start);
 }
 
@@ -557,7 +559,7 @@ static void encode_stack(struct of_buf *buf, const struct act_subfield *act)
     size_t start = nicira_begin(buf, act->h.type == ACT_STACK_PUSH ? NXAST_STACK_PUSH : NXAST_STACK_POP);
 
     of_buf_add_u16(buf, act->sf.ofs);
-    put_field(buf, act->sf.field);
+    act_put_field(buf, act->sf.field);
     of_buf_add_u16(buf, act->sf.n_bits);
     of_buf_add(buf, 6);
     act_end(buf, start);
@@ -693,6 +695,9 @@ void act_encode_nicira(struct of_buf *buf, const struct act *act)
         of_buf_add_u16(buf, ((const struct act_fin_timeout *)act)->idle_s);
         of_buf_add_u16(buf, ((const struct act_fin_timeout *)act)->hard_s);
         act_end(buf, start);
+        break;
+    case ACT_LEARN:
+        act_encode_learn(buf, (const struct act_learn *)act);
         break;
     case ACT_CONJUNCTION:
         start = nicira_begin(buf, NXAST_CONJUNCTION);

@@ -37,6 +37,15 @@ int act_decode_decap(struct reader *body, struct act_buffer *acts);
 void act_encode_encap(struct of_buf *buf, const struct act_encap *act);
 void act_encode_decap(struct of_buf *buf, const struct act_u32 *act);
 
+/* NXAST_LEARN and NXAST_LEARN2: act_learn.c. */
+int act_decode_learn(struct reader *body, bool second, struct act_buffer *acts);
+void act_encode_learn(struct of_buf *buf, const struct act_learn *act);
+
+/* Reads a header where a field without value is named; returns 0 or an enum of_error, as the next. */
+int act_read_field(struct reader *r, const struct field **f);
+int act_make_subfield(struct subfield *sf, const struct field *f, unsigned ofs, unsigned n_bits);
+void act_put_field(struct of_buf *buf, const struct field *f);
+
 /* A Nicira action's frame: returns where it starts; end patches the length and pads to 8. */
 size_t nicira_begin(struct of_buf *buf, uint16_t subtype);
 void act_end(struct of_buf *buf, size_t start);
@@ -53,6 +62,7 @@ enum {
     NXAST_SET_TUNNEL64 = 9,
     NXAST_RESUBMIT_TABLE = 14,
     NXAST_OUTPUT_REG = 15,
+    NXAST_LEARN = 16,
     NXAST_EXIT = 17,
     NXAST_DEC_TTL = 18,
     NXAST_FIN_TIMEOUT = 19,
@@ -76,6 +86,7 @@ enum {
     NXAST_DECAP = 47,
     NXAST_DEC_NSH_TTL = 48,
     NXAST_DELETE_FIELD = 50,
+    NXAST_LEARN2 = 45,
 };
 
 #endif

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "src/pipeline/act.h"
+#include "src/pipeline/learn.h"
 
 void act_buffer_init(struct act_buffer *buffer)
 {
@@ -53,11 +54,6 @@ bool act_nested(const struct act *act, struct act_list *inner)
     return true;
 }
 
-static bool subfields_equal(const struct subfield *a, const struct subfield *b)
-{
-    return a->field == b->field && a->ofs == b->ofs && a->n_bits == b->n_bits;
-}
-
 /* Structs with a subfield inside have padding that assignment may leave undefined. */
 static bool acts_equal(const struct act *a, const struct act *b)
 {
@@ -83,6 +79,8 @@ static bool acts_equal(const struct act *a, const struct act *b)
         act_nested(b, &y);
         return act_lists_equal(&x, &y);
     }
+    case ACT_LEARN:
+        return act_learns_equal((const struct act_learn *)a, (const struct act_learn *)b);
     default:
         return !memcmp(a, b, a->len);
     }

@@ -50,6 +50,7 @@ enum act_type {
     ACT_DEC_NSH_TTL,
     ACT_DELETE_FIELD, /* struct act_subfield: a whole tun_metadata field */
     ACT_CONJUNCTION,  /* struct act_conjunction */
+    ACT_LEARN,        /* struct act_learn */
     ACT_METER,        /* struct act_u32: meter id; instruction (1.3) and action (1.5) */
     ACT_CLEAR_ACTIONS,
     ACT_WRITE_ACTIONS,  /* struct act_bytes: a nested list */
@@ -149,6 +150,32 @@ struct act_conjunction {
     uint8_t clause; /* 1 .. n_clauses */
     uint8_t n_clauses;
     uint16_t zero;
+};
+/* A part of the rule that is learned: a match on `dst`, a load into it, or an output to the port that is in the source.
+ */
+enum learn_dst { LEARN_MATCH, LEARN_LOAD, LEARN_OUTPUT };
+struct learn_spec {
+    uint8_t dst_type; /* enum learn_dst */
+    bool immediate;   /* the source is `value`, else `src` */
+    uint8_t n_bits;
+    uint8_t zero[5];
+    struct subfield src, dst;
+    union field_value value; /* right-aligned */
+};
+#define LEARN_SEND_FLOW_REM 0x01 /* as on the wire */
+#define LEARN_DELETE_LEARNED 0x02
+#define LEARN_WRITE_RESULT 0x04
+struct act_learn {
+    struct act h;
+    uint64_t cookie;
+    uint32_t limit; /* 0 = none */
+    uint16_t idle_s, hard_s, priority, fin_idle_s, fin_hard_s;
+    uint8_t table_id;
+    uint8_t flags; /* LEARN_* */
+    struct subfield result_dst;
+    uint32_t n_specs;
+    uint32_t zero;
+    struct learn_spec specs[];
 };
 struct act_metadata {
     struct act h;

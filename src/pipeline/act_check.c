@@ -18,7 +18,7 @@ static int check_port(uint32_t port)
     return port >= OFPORT_IN_PORT && port <= OFPORT_LOCAL ? 0 : OFPERR_BAC_BAD_OUT_PORT;
 }
 
-static int check_read(const struct field *f, const struct match *m)
+int act_check_read(const struct field *f, const struct match *m)
 {
     return field_prereq_implied(f, m) ? 0 : OFPERR_BAC_MATCH_INCONSISTENT;
 }
@@ -33,13 +33,13 @@ static bool of_connection(const struct field *f)
     return f->id >= FIELD_CT_STATE && f->id <= FIELD_CT_TP_DST;
 }
 
-static int check_write(const struct field *f, const struct match *m)
+int act_check_write(const struct field *f, const struct match *m)
 {
     if (!f->writable || of_connection(f)) /* ct_mark and ct_label are written inside a ct action only */
         return OFPERR_BAC_BAD_SET_ARGUMENT;
     if (f->id == FIELD_VLAN_VID && !has_tag(m))
         return OFPERR_BAC_MATCH_INCONSISTENT;
-    return check_read(f, m);
+    return act_check_read(f, m);
 }
 
 static int check_set_field(const struct act_set_field *a, struct match *m)
@@ -47,7 +47,7 @@ static int check_set_field(const struct act_set_field *a, struct match *m)
     /* OpenFlow 1.0.2, 5.2.4: its set actions do nothing to packets that lack the field. */
     if (a->h.form == ACT_FORM_OF10)
         return 0;
-    return check_write(a->field, m);
+    return act_check_write(a->field, m);
 }
 
 /* Below the new header nothing is known, nor reachable. */
@@ -105,16 +105,16 @@ static int check_act(const struct act *act, struct match *m, uint8_t table_id)
                                                                                          : OFPERR_BAC_BAD_OUT_PORT;
     }
     case ACT_OUTPUT_REG:
-        return check_read(((const struct act_output_reg *)act)->src.field, m);
+        return act_check_read(((const struct act_output_reg *)act)->src.field, m);
     case ACT_SET_FIELD:
         return check_set_field((const struct act_set_field *)act, m);
     case ACT_MOVE:
-        error = check_read(((const struct act_move *)act)->src.field, m);
-        return error ? error : check_write(((const struct act_move *)act)->dst.field, m);
+        error = act_check_read(((const struct act_move *)act)->src.field, m);
+        return error ? error : act_check_write(((const struct act_move *)act)->dst.field, m);
     case ACT_STACK_PUSH:
-        return check_read(((const struct act_subfield *)act)->sf.field, m);
+        return act_check_read(((const struct act_subfield *)act)->sf.field, m);
     case ACT_STACK_POP:
-        return check_write(((const struct act_subfield *)act)->sf.field, m);
+        return act_check_write(((const struct act_subfield *)act)->sf.field, m);
     case ACT_SET_VLAN_VID:
     case ACT_SET_VLAN_PCP:
         m->value.pkt.vlan_tci[0] |= RTE_BE16(VLAN_TCI_PRESENT); /* adds a tag where there is none */
@@ -177,6 +177,8 @@ static int check_act(const struct act *act, struct match *m, uint8_t table_id)
                    ? 0
                    : OFPERR_BAC_BAD_OUT_PORT;
     }
+    case ACT_LEARN:
+        return act_check_learn((const struct act_learn *)act, m);
     case ACT_CONJUNCTION: {
         const struct act_conjunction *a = (const struct act_conjunction *)act;
         bool fits = a->n_clauses >= 2 && a->n_clauses <= 64 && a->clause >= 1 && a->clause <= a->n_clauses;

@@ -5,6 +5,7 @@
 
 #include "src/pipeline/act_encap_text.h"
 #include "src/pipeline/field_text.h"
+#include "src/pipeline/learn_text.h"
 
 struct printer {
     FILE *out;
@@ -274,6 +275,9 @@ static void print_act(struct printer *p, const struct act *act)
     }
     case ACT_FIN_TIMEOUT:
         print_fin_timeout(p, (const struct act_fin_timeout *)act);
+        break;
+    case ACT_LEARN:
+        learn_print(out, (const struct act_learn *)act, p->port_name, p->arg);
         break;
     case ACT_CONJUNCTION: {
         const struct act_conjunction *a = (const struct act_conjunction *)act;

@@ -8,6 +8,7 @@
 #include "src/pipeline/field_text.h"
 #include "src/pipeline/flow_text.h"
 #include "src/pipeline/key_value.h"
+#include "src/pipeline/learn_text.h"
 
 struct parse {
     struct act_buffer *acts;
@@ -324,6 +325,11 @@ static char *parse_fin_timeout(struct parse *p, char *value)
     return NULL;
 }
 
+static char *parse_learn(struct parse *p, char *value)
+{
+    return learn_parse(value, p->acts, p->port_by_name, p->arg);
+}
+
 /* "conjunction(id,k/n)" */
 static char *parse_conjunction(struct parse *p, char *value)
 {
@@ -452,6 +458,7 @@ static const struct {
     {"set_tunnel64", parse_set_tunnel},
     {"fin_timeout", parse_fin_timeout},
     {"conjunction", parse_conjunction},
+    {"learn", parse_learn},
     {"write_metadata", parse_write_metadata},
     {"write_actions", parse_write_actions},
 };

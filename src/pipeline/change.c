@@ -4,6 +4,7 @@
 
 #include "pmd/datapath.h"
 #include "src/pipeline/group.h"
+#include "src/pipeline/learn.h"
 #include "src/pipeline/rule.h"
 #include "src/pipeline/rule_use.h"
 
@@ -125,6 +126,12 @@ static void set_acts(struct pipeline *pipeline, struct rule *rule, const struct 
     pipeline->rule_bytes += rule_memory(rule);
 }
 
+static void set_cookie(struct pipeline *pipeline, struct rule *rule, uint64_t cookie)
+{
+    learn_note_cookie(pipeline, rule, cookie);
+    rule->cookie = cookie;
+}
+
 static void bring_counts(struct pipeline *pipeline, struct rule *rule)
 {
     if (pipeline->observer.rule_count != NULL)
@@ -142,7 +149,7 @@ void change_modify(struct pipeline *pipeline, struct rule *rule, const struct ac
 {
     if (is_pending(pipeline, rule)) {
         set_acts(pipeline, rule, acts);
-        rule->cookie = cookie;
+        set_cookie(pipeline, rule, cookie);
         if (reset)
             rule->flags |= RULE_RESET_COUNTS;
     } else if (pipeline->in_bundle) {
@@ -160,7 +167,7 @@ void change_modify(struct pipeline *pipeline, struct rule *rule, const struct ac
         change_add(pipeline, shadow, rule);
     } else {
         set_acts(pipeline, rule, acts);
-        rule->cookie = cookie;
+        set_cookie(pipeline, rule, cookie);
         rule->modified_ms = datapath_now_ms();
         if (reset)
             reset_counts(pipeline, rule);
@@ -198,7 +205,7 @@ static void merge_shadows(struct pipeline *pipeline)
             count_next(pipeline, shadow, -1);
         } else {
             origin->remove_version = RULE_NEVER;
-            origin->cookie = shadow->cookie;
+            set_cookie(pipeline, origin, shadow->cookie);
             origin->modified_ms = datapath_now_ms();
             if (shadow->flags & RULE_RESET_COUNTS)
                 reset_counts(pipeline, origin);

@@ -37,11 +37,6 @@ void expire_schedule(struct pipeline *pipeline, struct rule *rule)
     LIST_INSERT_HEAD(&pipeline->wheel[tick % WHEEL_SLOTS], rule, expiry_node);
 }
 
-static bool hard_due(const struct rule *rule, uint64_t now_ms)
-{
-    return rule->hard_timeout_s > 0 && rule->created_ms + rule->hard_timeout_s * UINT64_C(1000) <= now_ms;
-}
-
 unsigned pipeline_expire(struct pipeline *pipeline, uint64_t now_ms, unsigned budget)
 {
     unsigned removed = 0;
@@ -58,7 +53,8 @@ unsigned pipeline_expire(struct pipeline *pipeline, uint64_t now_ms, unsigned bu
                 return removed;
             if (rule_deadline_ms(rule) <= now_ms) {
                 expire_cancel(rule);
-                pipeline_remove_rule(pipeline, rule, hard_due(rule, now_ms) ? RULE_HARD_TIMEOUT : RULE_IDLE_TIMEOUT);
+                pipeline_remove_rule(pipeline, rule,
+                                     rule_hard_deadline_ms(rule) <= now_ms ? RULE_HARD_TIMEOUT : RULE_IDLE_TIMEOUT);
                 removed++;
             } else {
                 expire_schedule(pipeline, rule);

@@ -54,4 +54,10 @@ struct match {
 
 #define OFGROUP_ANY 0xffffffffu
 
+/* A port as a field or register has it: 16 bits of OpenFlow 1.0, or all. */
+static inline uint32_t ofport_of_value(uint32_t value)
+{
+    return value > OFPORT_USER_MAX && value <= UINT16_MAX ? value | 0xffff0000u : value;
+}
+
 #endif

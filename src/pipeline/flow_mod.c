@@ -91,7 +91,7 @@ static void select_rules(const struct pipeline *pipeline, const struct flow_mod 
     selector_free(&selector);
 }
 
-static struct classifier *table_get(struct pipeline *pipeline, uint8_t table_id)
+struct classifier *table_get(struct pipeline *pipeline, uint8_t table_id)
 {
     if (pipeline->tables[table_id] == NULL) {
         pipeline->tables[table_id] = malloc(sizeof *pipeline->tables[table_id]);
@@ -255,6 +255,7 @@ int pipeline_flow_mod(struct pipeline *pipeline, const struct flow_mod *fm)
         change_abort(pipeline);
     else
         change_commit_step(pipeline, SIZE_MAX);
+    learn_settle(pipeline);
     return error;
 }
 
@@ -275,15 +276,19 @@ int pipeline_bundle_mod(struct pipeline *pipeline, const struct flow_mod *fm)
 
 void pipeline_bundle_commit(struct pipeline *pipeline)
 {
-    change_commit_step(pipeline, SIZE_MAX);
+    pipeline_bundle_commit_step(pipeline, SIZE_MAX);
 }
 
 bool pipeline_bundle_commit_step(struct pipeline *pipeline, size_t budget)
 {
-    return change_commit_step(pipeline, budget);
+    bool done = change_commit_step(pipeline, budget);
+
+    learn_settle(pipeline);
+    return done;
 }
 
 void pipeline_bundle_abort(struct pipeline *pipeline)
 {
     change_abort(pipeline);
+    learn_settle(pipeline);
 }

@@ -4,6 +4,7 @@
 
 #include "src/pipeline/change.h"
 #include "src/pipeline/group.h"
+#include "src/pipeline/learn.h"
 #include "src/pipeline/meter.h"
 #include "src/pipeline/rule.h"
 #include "src/pipeline/table.h"
@@ -25,6 +26,7 @@ struct pipeline *pipeline_create(const struct pipeline_observer *observer)
     }
     expire_init(pipeline);
     pipeline->groups = group_table_create(pipeline);
+    pipeline->learn = learn_state_create();
     return pipeline;
 }
 
@@ -60,6 +62,7 @@ void pipeline_destroy(struct pipeline *pipeline)
     }
     group_table_destroy(pipeline->groups);
     meter_table_destroy(pipeline->meters);
+    learn_state_destroy(pipeline->learn);
     free(pipeline->added.rules);
     free(pipeline->removed.rules);
     free(pipeline->modified.rules);
@@ -85,12 +88,14 @@ void table_link(struct pipeline *pipeline, struct rule *rule)
 {
     rule_uses_link(pipeline, rule);
     classifier_insert(pipeline->tables[rule->table_id], rule);
+    learn_note_linked(pipeline, rule);
     pipeline->rule_bytes += rule_memory(rule);
 }
 
 void table_unlink(struct pipeline *pipeline, struct rule *rule)
 {
     pipeline->rule_bytes -= rule_memory(rule);
+    learn_note_unlinked(pipeline, rule);
     rule_uses_unlink(rule);
     cursors_leave(pipeline, rule);
     expire_cancel(rule);
@@ -120,6 +125,7 @@ void pipeline_remove_rule(struct pipeline *pipeline, struct rule *rule, enum rul
     if (pipeline->observer.rule_removed != NULL)
         pipeline->observer.rule_removed(pipeline->observer.arg, rule, reason);
     rule_unref(rule);
+    learn_settle(pipeline);
 }
 
 uint32_t pipeline_n_rules(const struct pipeline *pipeline, uint8_t table_id)

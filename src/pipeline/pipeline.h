@@ -25,7 +25,8 @@
 #define RULE_NO_PKT_COUNTS 0x08
 #define RULE_NO_BYT_COUNTS 0x10
 /* Internal. */
-#define RULE_HIDDEN 0x100 /* of the switch itself (fail-open NORMAL): not dumped, not deleted by controllers */
+#define RULE_LEARNED 0x400 /* by a packet: its hard timeout counts from the last packet that taught it */
+#define RULE_HIDDEN 0x100  /* of the switch itself (fail-open NORMAL): not dumped, not deleted by controllers */
 
 struct pipeline;
 struct minimatch;      /* a match kept compactly; minimatch.h */

@@ -98,12 +98,17 @@ size_t rule_memory(const struct rule *rule)
     return bytes;
 }
 
+uint64_t rule_hard_deadline_ms(const struct rule *rule)
+{
+    uint64_t start = rule->flags & RULE_LEARNED ? rule->modified_ms : rule->created_ms;
+
+    return rule->hard_timeout_s > 0 ? start + rule->hard_timeout_s * UINT64_C(1000) : UINT64_MAX;
+}
+
 uint64_t rule_deadline_ms(const struct rule *rule)
 {
-    uint64_t deadline = UINT64_MAX;
+    uint64_t deadline = rule_hard_deadline_ms(rule);
 
-    if (rule->hard_timeout_s > 0)
-        deadline = rule->created_ms + rule->hard_timeout_s * UINT64_C(1000);
     if (rule->idle_timeout_s > 0) {
         uint64_t idle = rule->used_ms + rule->idle_timeout_s * UINT64_C(1000);
 

@@ -19,5 +19,6 @@ void rule_set_acts(struct rule *rule, const struct act_list *acts);
 size_t rule_memory(const struct rule *rule);
 /* Milliseconds at which it is to be removed by what is known now; UINT64_MAX = never. */
 uint64_t rule_deadline_ms(const struct rule *rule);
+uint64_t rule_hard_deadline_ms(const struct rule *rule);
 
 #endif

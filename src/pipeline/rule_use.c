@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "src/pipeline/group.h"
+#include "src/pipeline/learn.h"
 #include "src/pipeline/meter.h"
 #include "src/pipeline/table.h"
 
@@ -79,6 +80,7 @@ static void link_list(struct pipeline *pipeline, struct rule *rule, const struct
 
 void rule_uses_link(struct pipeline *pipeline, struct rule *rule)
 {
+    learn_note_acts(pipeline, rule);
     link_list(pipeline, rule, &rule->acts);
 }
 
@@ -86,6 +88,7 @@ void rule_uses_unlink(struct rule *rule)
 {
     struct rule_use *use;
 
+    learn_forget_acts(rule->pipeline, rule);
     while ((use = rule->uses) != NULL) {
         rule->uses = use->next;
         LIST_REMOVE(use, node);

@@ -37,6 +37,7 @@ struct pipeline {
     struct pipeline_observer observer;
     struct group_table *groups;
     struct meter_table *meters; /* NULL: none can be made */
+    struct learn_state *learn;
     uint64_t version;
     struct classifier *tables[PIPELINE_TABLES]; /* NULL until it has a rule */
     struct table_info info[PIPELINE_TABLES];
@@ -54,10 +55,15 @@ struct pipeline {
     uint64_t wheel_tick; /* first slot, in units of WHEEL_SLOT_MS, that was not worked off */
 };
 
+/* The table, made if it had no rule yet. */
+struct classifier *table_get(struct pipeline *pipeline, uint8_t table_id);
 /* Puts `rule` into its table, and takes it out: the classifier, the account of memory, cursors, timer. The reference
  * goes along. */
 void table_link(struct pipeline *pipeline, struct rule *rule);
 void table_unlink(struct pipeline *pipeline, struct rule *rule);
+
+/* learn.c: works off what had to wait for the end of a change. */
+void learn_settle(struct pipeline *pipeline);
 
 /* cursor.c: nobody may stop at `rule` any more. */
 void cursors_leave(struct pipeline *pipeline, const struct rule *rule);

@@ -15,9 +15,25 @@ void xlate_out_init(struct xlate_out *out)
     conj_trail_init(&out->trail);
 }
 
+static void deps_release(struct xlate_deps *deps)
+{
+    for (unsigned i = 0; i < deps->n_effects; i++)
+        rule_unref(deps->effects[i].rule);
+    deps->n_effects = 0;
+    if (!deps->pinned)
+        return;
+    for (unsigned i = 0; i < deps->n_rules; i++)
+        rule_unref(deps->rules[i]);
+    for (unsigned i = 0; i < deps->n_clauses; i++)
+        rule_unref(deps->clauses[i]);
+    deps->pinned = false;
+}
+
 void xlate_out_free(struct xlate_out *out)
 {
+    deps_release(&out->deps);
     free(out->deps.rules);
+    free(out->deps.effects);
     free(out->deps.clauses);
     free(out->deps.visits);
     free(out->deps.groups);
@@ -36,8 +52,12 @@ static void *grow(void *array, unsigned *size, size_t element)
 
 static void deps_reset(struct xlate_deps *deps)
 {
+    deps_release(deps);
+
     struct xlate_deps fresh = {.rules = deps->rules,
                                .rules_size = deps->rules_size,
+                               .effects = deps->effects,
+                               .effects_size = deps->effects_size,
                                .clauses = deps->clauses,
                                .clauses_size = deps->clauses_size,
                                .visits = deps->visits,
@@ -46,6 +66,11 @@ static void deps_reset(struct xlate_deps *deps)
                                .groups_size = deps->groups_size};
 
     *deps = fresh;
+}
+
+void xlate_out_reset(struct xlate_out *out)
+{
+    deps_reset(&out->deps);
 }
 
 static void deps_add_rule(struct xlate_deps *deps, struct rule *rule)
@@ -57,7 +82,7 @@ static void deps_add_rule(struct xlate_deps *deps, struct rule *rule)
     }
     if (deps->n_rules == deps->rules_size)
         deps->rules = grow(deps->rules, &deps->rules_size, sizeof *deps->rules);
-    deps->rules[deps->n_rules++] = rule;
+    deps->rules[deps->n_rules++] = deps->pinned ? rule_ref(rule) : rule;
 }
 
 static void deps_add_visit(struct xlate_deps *deps, struct xlate_visit visit)
@@ -75,7 +100,7 @@ static void deps_add_trail(struct xlate_deps *deps, struct xlate_visit visit, co
     for (unsigned i = 0; i < trail->n_clauses; i++) {
         if (deps->n_clauses == deps->clauses_size)
             deps->clauses = grow(deps->clauses, &deps->clauses_size, sizeof *deps->clauses);
-        deps->clauses[deps->n_clauses++] = trail->clauses[i];
+        deps->clauses[deps->n_clauses++] = deps->pinned ? rule_ref(trail->clauses[i]) : trail->clauses[i];
     }
     if (trail->failed) {
         visit.has_rule = false;
@@ -87,6 +112,28 @@ static void deps_add_trail(struct xlate_deps *deps, struct xlate_visit visit, co
         visit.priority = trail->priority;
         deps_add_visit(deps, visit);
     }
+}
+
+void xlate_pin_rules(struct xlate_ctx *ctx)
+{
+    struct xlate_deps *deps = &ctx->out->deps;
+
+    if (deps->pinned)
+        return;
+    for (unsigned i = 0; i < deps->n_rules; i++)
+        rule_ref(deps->rules[i]);
+    for (unsigned i = 0; i < deps->n_clauses; i++)
+        rule_ref(deps->clauses[i]);
+    deps->pinned = true;
+}
+
+void xlate_add_effect(struct xlate_ctx *ctx, const struct xlate_effect *effect)
+{
+    struct xlate_deps *deps = &ctx->out->deps;
+
+    if (deps->n_effects == deps->effects_size)
+        deps->effects = grow(deps->effects, &deps->effects_size, sizeof *deps->effects);
+    deps->effects[deps->n_effects++] = *effect;
 }
 
 void xlate_note(struct xlate_ctx *ctx, const char *format, ...)
@@ -300,7 +347,7 @@ void xlate(const struct xlate_in *in, struct xlate_out *out)
     out->wc.pkt.in_port = UINT32_MAX;
     out->wc.pkt.recirc_id = UINT32_MAX;
     program_builder_init(&out->program);
-    deps_reset(&out->deps);
+    xlate_out_reset(out);
     out->drop_reason = DROP_POLICY;
     out->error = false;
     ctx_init(&ctx, in, out);

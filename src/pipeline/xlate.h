@@ -59,6 +59,19 @@ struct xlate_group {
 #define XLATE_GROUP_ITSELF UINT32_MAX      /* the packet came to it */
 #define XLATE_GROUP_LATER (UINT32_MAX - 1) /* nothing: the bucket is chosen behind a recirculation */
 
+/* What a packet does to rules; done again for the packets that the megaflow took, as long as it lives. */
+enum xlate_effect_type {
+    EFFECT_LEARN,       /* `rule` is taught: one of its own, in no table */
+    EFFECT_FIN_TIMEOUT, /* `rule` gets shorter timeouts */
+};
+struct xlate_effect {
+    uint8_t type; /* enum xlate_effect_type */
+    bool refused; /* EFFECT_LEARN: there was no room */
+    uint16_t idle_s, hard_s;
+    uint32_t limit;
+    struct rule *rule; /* referenced */
+};
+
 /* What the decision depended on, beyond the packet's bits in `wc`. The arrays are kept from one translation into the
  * same xlate_out to the next. */
 struct xlate_deps {
@@ -73,6 +86,10 @@ struct xlate_deps {
     struct xlate_group *groups; /* in order; no references taken */
     unsigned n_groups, groups_size;
     bool used_ports; /* looked at the state of ports */
+    struct xlate_effect *effects;
+    unsigned n_effects, effects_size;
+    bool changed_rules; /* the packet taught something new: what was looked up may be different now */
+    bool pinned;        /* there is a reference to each of the rules and clauses */
 
     /* NORMAL looked for mac_dst on `mac_vlan`, and (mac_learns) took mac_src to be on port mac_port: a packet that
      * comes when that is no longer so has to be seen, so that it is learned again. */
@@ -97,6 +114,8 @@ struct xlate_out {
 /* Once, then any number of translations into it (each starts it anew), then xlate_out_free. */
 void xlate_out_init(struct xlate_out *out);
 void xlate_out_free(struct xlate_out *out);
+/* Forgets the last translation's dependencies; each translation begins with that. */
+void xlate_out_reset(struct xlate_out *out);
 void xlate(const struct xlate_in *in, struct xlate_out *out);
 
 #endif

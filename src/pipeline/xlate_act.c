@@ -8,9 +8,6 @@
 
 #define U32(act) (((const struct act_u32 *)(act))->value)
 
-/* Bits of the TCP flags that fin_timeout waits for: FIN and RST. */
-#define TCP_FIN_RST 0x005
-
 void xlate_trace_action(struct xlate_ctx *ctx, const struct act *act)
 {
     const struct xlate_trace *trace = ctx->in->trace;
@@ -43,17 +40,6 @@ static void set_vlan_of10(struct xlate_ctx *ctx, uint16_t tci, uint16_t mask)
 static void write_metadata(struct xlate_ctx *ctx, const struct act_metadata *a)
 {
     ctx->flow.metadata = (ctx->flow.metadata & ~a->mask) | (a->value & a->mask);
-}
-
-/* The rule's timeouts shrink once the connection ends. */
-static void fin_timeout(struct xlate_ctx *ctx, const struct act_fin_timeout *a)
-{
-    struct rule *rule = ctx->rule;
-
-    XLATE_CONSULT(ctx, tcp_flags, RTE_BE16(TCP_FIN_RST));
-    if (!(ctx->flow.pkt.tcp_flags & RTE_BE16(TCP_FIN_RST)) || !ctx->in->side_effects || !rule)
-        return;
-    pipeline_reduce_timeouts(rule->pipeline, rule, a->idle_s, a->hard_s);
 }
 
 void xlate_show_action_set(struct xlate_ctx *ctx)
@@ -119,7 +105,7 @@ static void do_act(struct xlate_ctx *ctx, const struct act *act, bool last)
     }
     case ACT_OUTPUT_REG: {
         const struct act_output_reg *a = (const struct act_output_reg *)act;
-        xlate_output(ctx, xlate_read(ctx, &a->src), a->max_len, last);
+        xlate_output(ctx, ofport_of_value(xlate_read(ctx, &a->src)), a->max_len, last);
         break;
     }
     case ACT_CONTROLLER: {
@@ -206,7 +192,10 @@ static void do_act(struct xlate_ctx *ctx, const struct act *act, bool last)
         ctx->exit = true;
         break;
     case ACT_FIN_TIMEOUT:
-        fin_timeout(ctx, (const struct act_fin_timeout *)act);
+        xlate_fin_timeout(ctx, (const struct act_fin_timeout *)act);
+        break;
+    case ACT_LEARN:
+        xlate_learn(ctx, (const struct act_learn *)act);
         break;
     case ACT_CLEAR_ACTIONS:
         ctx->n_set = 0;

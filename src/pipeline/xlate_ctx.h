@@ -90,6 +90,11 @@ void xlate_why(struct xlate_ctx *ctx, enum drop_reason reason);
 /* For trace; printf. The text brings its " -> " or " >> ". */
 void xlate_note(struct xlate_ctx *ctx, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* Rules may go while their actions run: holds on to all that this translation saw and will see. */
+void xlate_pin_rules(struct xlate_ctx *ctx);
+/* Takes over the reference to the effect's rule. */
+void xlate_add_effect(struct xlate_ctx *ctx, const struct xlate_effect *effect);
+
 /* --- xlate_act.c ----------------------------------------------------------------------------------------------------
  */
 
@@ -115,6 +120,11 @@ bool xlate_has_field(struct xlate_ctx *ctx, const struct field *field);
 /* Writes value under mask, if the packet has the field. */
 void xlate_set_field(struct xlate_ctx *ctx, const struct field *field, const union field_value *value,
                      const union field_value *mask);
+/* Bits of the current packet, right-aligned; consulted. */
+void xlate_read_value(struct xlate_ctx *ctx, const struct subfield *src, union field_value *value);
+/* Writes a right-aligned value. */
+void xlate_write_value(struct xlate_ctx *ctx, const struct subfield *dst, const union field_value *value);
+void xlate_write_number(struct xlate_ctx *ctx, const struct subfield *dst, uint32_t number);
 void xlate_move(struct xlate_ctx *ctx, const struct act_move *move);
 void xlate_stack_push(struct xlate_ctx *ctx, const struct subfield *src);
 void xlate_stack_pop(struct xlate_ctx *ctx, const struct subfield *dst);
@@ -192,6 +202,12 @@ bool xlate_port_sends(const struct bridge_port *bp);
 /* Do the actions of a table-miss flow entry run? */
 bool xlate_in_table_miss(const struct xlate_ctx *ctx);
 void xlate_controller(struct xlate_ctx *ctx, uint8_t reason, uint16_t controller_id, uint16_t max_len);
+
+/* --- xlate_learn.c --------------------------------------------------------------------------------------------------
+ */
+
+void xlate_learn(struct xlate_ctx *ctx, const struct act_learn *learn);
+void xlate_fin_timeout(struct xlate_ctx *ctx, const struct act_fin_timeout *fin);
 
 /* --- xlate_group.c --------------------------------------------------------------------------------------------------
  */

@@ -113,8 +113,7 @@ static void consult_subfield(struct xlate_ctx *ctx, const struct subfield *sf)
     xlate_consult(ctx, &seen);
 }
 
-/* Writes a right-aligned value. */
-static void set_subfield(struct xlate_ctx *ctx, const struct subfield *sf, const union field_value *value)
+void xlate_write_value(struct xlate_ctx *ctx, const struct subfield *sf, const union field_value *value)
 {
     struct flow mask;
 
@@ -137,6 +136,22 @@ static void set_subfield(struct xlate_ctx *ctx, const struct subfield *sf, const
     }
 }
 
+void xlate_write_number(struct xlate_ctx *ctx, const struct subfield *sf, uint32_t number)
+{
+    union field_value value;
+
+    memset(&value, 0, sizeof value);
+    for (unsigned i = sizeof value.b; i-- > sizeof value.b - 4; number >>= 8)
+        value.b[i] = (uint8_t)number;
+    xlate_write_value(ctx, sf, &value);
+}
+
+void xlate_read_value(struct xlate_ctx *ctx, const struct subfield *src, union field_value *value)
+{
+    consult_subfield(ctx, src);
+    subfield_get(src, &ctx->flow, value);
+}
+
 void xlate_move(struct xlate_ctx *ctx, const struct act_move *move)
 {
     union field_value value;
@@ -145,7 +160,7 @@ void xlate_move(struct xlate_ctx *ctx, const struct act_move *move)
         return;
     consult_subfield(ctx, &move->src);
     subfield_get(&move->src, &ctx->flow, &value);
-    set_subfield(ctx, &move->dst, &value);
+    xlate_write_value(ctx, &move->dst, &value);
 }
 
 uint32_t xlate_read(struct xlate_ctx *ctx, const struct subfield *src)
@@ -175,7 +190,7 @@ void xlate_stack_pop(struct xlate_ctx *ctx, const struct subfield *dst)
         xlate_note(ctx, " >> the stack is empty, nothing popped");
         return;
     }
-    set_subfield(ctx, dst, &ctx->stack[--ctx->n_stack]);
+    xlate_write_value(ctx, dst, &ctx->stack[--ctx->n_stack]);
 }
 
 static void write_ttl(struct xlate_ctx *ctx, uint8_t ttl)

@@ -79,6 +79,7 @@ bool xlate_needs_parse(const struct xlate_ctx *ctx, const struct act *act)
     case ACT_RESUBMIT:
     case ACT_GOTO_TABLE:
     case ACT_FIN_TIMEOUT:
+    case ACT_LEARN:
     case ACT_GROUP: /* its buckets may do anything */
         return true;
     default:

@@ -403,6 +403,24 @@ void random_clauses(uint32_t n_ids, bool whole, char *t, size_t n)
         add(t, n, "note:01.02");
 }
 
+void random_learn(uint8_t table_id, char *t, size_t n)
+{
+    static const char *const specs[] = {
+        "NXM_OF_ETH_DST[]=NXM_OF_ETH_SRC[],output:NXM_OF_IN_PORT[]",
+        "NXM_OF_ETH_SRC[0..7],load:NXM_OF_ETH_DST[0..1]->NXM_NX_REG0[0..1]",
+        "NXM_OF_VLAN_TCI[0..11],load:2->NXM_NX_REG1[16..23]",
+        "in_port=2,NXM_NX_REG0[],output:NXM_NX_REG0[0..7]",
+        "eth_type=0x800,NXM_OF_IP_DST[]=NXM_OF_IP_SRC[],load:0x0a000001->NXM_OF_IP_DST[]",
+        "eth_type=0x86dd,nw_proto=17,udp_dst=0x50,output:NXM_OF_IN_PORT[]",
+    };
+    static const char *const attributes[] = {"", ",limit=3", ",limit=2,result_dst=NXM_NX_REG0[0]", ",delete_learned",
+                                             ",cookie=1,limit=2"};
+
+    t[0] = '\0';
+    add(t, n, "learn(table=%u,priority=%u,cookie=77%s,%s)", table_id + random_below(RANDOM_TABLES - table_id),
+        random_below(8) * 256 + 200, PICK(attributes), PICK(specs));
+}
+
 void random_bucket(uint32_t group_id, uint32_t n_groups, char *t, size_t n)
 {
     static const char *const buckets[] = {"output:1",

@@ -26,6 +26,9 @@ void random_bucket(uint32_t group_id, uint32_t n_groups, char *text, size_t size
 /* Clauses of conjunctions 1 to `n_ids`; `whole`: all clauses of one. */
 void random_clauses(uint32_t n_ids, bool whole, char *text, size_t size);
 
+/* A learn action that makes rules of any table behind this one. */
+void random_learn(uint8_t table_id, char *text, size_t size);
+
 struct random_packet {
     uint8_t data[1024];
     size_t len;

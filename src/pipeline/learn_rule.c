@@ -1,0 +1,155 @@
+/* The learn action: the rule that a packet makes. */
+#include <string.h>
+
+#include "src/pipeline/act_check.h"
+#include "src/pipeline/classifier.h"
+#include "src/pipeline/learn.h"
+#include "src/pipeline/rule.h"
+#include "src/pipeline/table.h"
+
+bool act_learns_equal(const struct act_learn *a, const struct act_learn *b)
+{
+    if (a->cookie != b->cookie || a->limit != b->limit || a->idle_s != b->idle_s || a->hard_s != b->hard_s ||
+        a->priority != b->priority || a->fin_idle_s != b->fin_idle_s || a->fin_hard_s != b->fin_hard_s ||
+        a->table_id != b->table_id || a->flags != b->flags || a->n_specs != b->n_specs ||
+        !subfields_equal(&a->result_dst, &b->result_dst))
+        return false;
+    for (uint32_t i = 0; i < a->n_specs; i++) {
+        const struct learn_spec *x = &a->specs[i], *y = &b->specs[i];
+
+        if (x->dst_type != y->dst_type || x->immediate != y->immediate || x->n_bits != y->n_bits ||
+            !subfields_equal(&x->src, &y->src) || !subfields_equal(&x->dst, &y->dst) ||
+            memcmp(&x->value, &y->value, sizeof x->value) != 0)
+            return false;
+    }
+    return true;
+}
+
+/* --- checks ----------------------------------------------------------------------------------------------------------
+ */
+
+/* A field that cannot be masked is matched as a whole. */
+static bool can_match(const struct subfield *dst)
+{
+    return dst->field->maskable != FIELD_MASK_NONE || (dst->ofs == 0 && dst->n_bits == dst->field->n_bits);
+}
+
+int act_check_learn(const struct act_learn *learn, const struct match *m)
+{
+    struct match taught;
+
+    match_init_all(&taught);
+    for (uint32_t i = 0; i < learn->n_specs; i++) {
+        const struct learn_spec *spec = &learn->specs[i];
+        int error = spec->immediate ? 0 : act_check_read(spec->src.field, m);
+
+        if (error == 0 && spec->dst_type == LEARN_MATCH) {
+            error = can_match(&spec->dst) ? act_check_read(spec->dst.field, &taught) : OFPERR_BAC_BAD_ARGUMENT;
+            /* What is given satisfies prerequisites of what follows. */
+            if (spec->immediate) {
+                subfield_set(&spec->dst, &taught.value, &spec->value);
+                subfield_mask(&spec->dst, &taught.mask);
+            }
+        } else if (error == 0 && spec->dst_type == LEARN_LOAD) {
+            error = act_check_write(spec->dst.field, &taught);
+        }
+        if (error != 0)
+            return error;
+    }
+    if (learn->flags & LEARN_WRITE_RESULT)
+        return act_check_write(learn->result_dst.field, m);
+    return 0;
+}
+
+/* --- the rule --------------------------------------------------------------------------------------------------------
+ */
+
+typedef unsigned __int128 u128;
+
+static u128 number(const union field_value *value)
+{
+    u128 n = 0;
+
+    for (unsigned i = 0; i < sizeof value->b; i++)
+        n = n << 8 | value->b[i];
+    return n;
+}
+
+static void add_load(struct act_buffer *acts, const struct subfield *dst, u128 value)
+{
+    struct act_set_field *act = act_buffer_add(acts, ACT_SET_FIELD, sizeof *act);
+    u128 mask = (dst->n_bits >= 128 ? ~(u128)0 : ((u128)1 << dst->n_bits) - 1) << dst->ofs;
+
+    act->h.form = ACT_FORM_NICIRA;
+    act->field = dst->field;
+    value <<= dst->ofs;
+    for (unsigned i = act->field->n_bytes; i-- > 0; value >>= 8, mask >>= 8) {
+        act->value.b[i] = (uint8_t)(value & mask);
+        act->mask.b[i] = (uint8_t)mask;
+    }
+}
+
+static void add_output(struct act_buffer *acts, uint32_t port)
+{
+    bool reserved = port == OFPORT_IN_PORT || port == OFPORT_FLOOD || port == OFPORT_LOCAL || port == OFPORT_ALL;
+    struct act_output *act;
+
+    if (!reserved && (port == OFPORT_NONE || port > OFPORT_USER_MAX))
+        return;
+    act = act_buffer_add(acts, ACT_OUTPUT, sizeof *act);
+    act->port = port;
+}
+
+static void fill(const struct act_learn *learn, const struct flow *flow, struct match *match, struct act_buffer *acts)
+{
+    match_init_all(match);
+    if (learn->fin_idle_s > 0 || learn->fin_hard_s > 0) {
+        struct act_fin_timeout *fin = act_buffer_add(acts, ACT_FIN_TIMEOUT, sizeof *fin);
+
+        fin->h.form = ACT_FORM_NICIRA;
+        fin->idle_s = learn->fin_idle_s;
+        fin->hard_s = learn->fin_hard_s;
+    }
+    for (uint32_t i = 0; i < learn->n_specs; i++) {
+        const struct learn_spec *spec = &learn->specs[i];
+        union field_value value = spec->value;
+
+        if (!spec->immediate)
+            subfield_get(&spec->src, flow, &value);
+        switch ((enum learn_dst)spec->dst_type) {
+        case LEARN_MATCH:
+            subfield_set(&spec->dst, &match->value, &value);
+            subfield_mask(&spec->dst, &match->mask);
+            break;
+        case LEARN_LOAD:
+            add_load(acts, &spec->dst, number(&value));
+            break;
+        case LEARN_OUTPUT:
+            add_output(acts, ofport_of_value((uint32_t)number(&value)));
+            break;
+        }
+    }
+    match_normalize(match);
+}
+
+struct rule *learn_rule(struct pipeline *pipeline, const struct act_learn *learn, const struct flow *flow)
+{
+    struct classifier *cls = table_get(pipeline, learn->table_id);
+    struct act_buffer acts;
+    struct act_list list;
+    struct match match;
+    struct rule *rule;
+
+    act_buffer_init(&acts);
+    fill(learn, flow, &match, &acts);
+    list = act_buffer_list(&acts);
+    rule = rule_create(classifier_mask(cls, &match.mask), &match.value, &list);
+    act_buffer_free(&acts);
+    rule->table_id = learn->table_id;
+    rule->priority = learn->priority;
+    rule->cookie = learn->cookie;
+    rule->idle_timeout_s = learn->idle_s;
+    rule->hard_timeout_s = learn->hard_s;
+    rule->flags = RULE_LEARNED | (learn->flags & LEARN_SEND_FLOW_REM ? RULE_SEND_FLOW_REM : 0);
+    return rule;
+}
