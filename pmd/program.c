@@ -33,6 +33,7 @@ static const uint8_t op_data_len[OP_N_TYPES] = {
     [OP_SET_ICMP] = sizeof(struct op_icmp),
     [OP_SET_ARP] = sizeof(struct op_arp),
     [OP_SET_ND] = sizeof(struct op_nd),
+    [OP_RECIRC_LARGER] = sizeof(struct op_larger),
     [OP_SET_META] = sizeof(struct op_meta),
 };
 
@@ -126,7 +127,7 @@ static void program_classify(struct program *program)
             n_outputs++;
         else
             n_others++;
-        if (op->type == OP_SET_META || op->type == OP_HASH || op->type == OP_RECIRC)
+        if (op->type == OP_SET_META || op->type == OP_HASH || op->type == OP_RECIRC || op->type == OP_RECIRC_LARGER)
             program->uses_meta = true;
     }
     program->n_outputs = RTE_MIN(n_outputs, (unsigned)UINT8_MAX);

@@ -16,38 +16,39 @@
 #include "pmd/drop.h"
 
 enum program_op_type {
-    OP_OUTPUT,       /* arg = port index: send a copy (the packet itself if nothing follows) */
-    OP_PUNT,         /* arg = punt id (see src/flows/punt.h): send a copy to the control thread */
-    OP_TRUNCATE,     /* arg = bytes: the next OP_OUTPUT or OP_PUNT sends at most that much */
-    OP_RECIRC,       /* arg = recirculation id: parse and look up again; always last, in a clone or at all */
-    OP_DROP,         /* arg = enum drop_reason: end here, counted; always last */
-    OP_PUSH_VLAN,    /* struct op_vlan */
-    OP_POP_VLAN,     /* outermost tag; nothing if there is none */
-    OP_SET_VLAN,     /* struct op_vlan, tci and tci_mask used: outermost tag */
-    OP_PUSH_MPLS,    /* struct op_mpls: eth_type and lse */
-    OP_POP_MPLS,     /* struct op_mpls: eth_type becomes the packet's type */
-    OP_SET_MPLS,     /* struct op_mpls: lse, lse_mask */
-    OP_COPY_TTL_IN,  /* from the outermost MPLS label to the header below it; nothing if that has no TTL */
-    OP_COPY_TTL_OUT, /* the other way */
-    OP_PUSH_PBB,     /* struct op_pbb: eth_type and tag; the addresses become the customer's, too */
-    OP_POP_PBB,      /* the customer's addresses become the packet's */
-    OP_SET_PBB,      /* struct op_pbb: tag, tag_mask */
-    OP_PUSH_ETH,     /* arg = Ethernet type: a header with addresses of zeros in front of the packet */
-    OP_POP_ETH,      /* what is behind the first 14 bytes is a packet of its own */
-    OP_PUSH_NSH,     /* struct op_push_nsh: behind the Ethernet header, whose type changes */
-    OP_POP_NSH,      /* arg = Ethernet type of what is behind it */
-    OP_SET_NSH,      /* struct op_nsh */
-    OP_SET_ETH,      /* struct op_eth */
-    OP_SET_IPV4,     /* struct op_ipv4; the header and TCP/UDP checksums follow (RFC 1624) */
-    OP_SET_IPV6,     /* struct op_ipv6 */
-    OP_SET_L4,       /* struct op_l4: ports of TCP, UDP, SCTP (CRC32c) */
-    OP_SET_ICMP,     /* struct op_icmp: ICMP and ICMPv6 */
-    OP_SET_ARP,      /* struct op_arp */
-    OP_SET_ND,       /* struct op_nd */
-    OP_SET_META,     /* struct op_meta: metadata that survives a recirculation */
-    OP_METER,        /* arg = meter index */
-    OP_HASH,         /* arg = basis: dp_hash of the key becomes select_hash() of the packet as it is */
-    OP_CLONE,        /* arg = bytes of the operations behind it that work on a copy of the packet */
+    OP_OUTPUT,        /* arg = port index: send a copy (the packet itself if nothing follows) */
+    OP_PUNT,          /* arg = punt id (see src/flows/punt.h): send a copy to the control thread */
+    OP_TRUNCATE,      /* arg = bytes: the next OP_OUTPUT or OP_PUNT sends at most that much */
+    OP_RECIRC,        /* arg = recirculation id: parse and look up again; always last, in a clone or at all */
+    OP_RECIRC_LARGER, /* struct op_larger; arg = recirculation id of packets that are not larger; as OP_RECIRC */
+    OP_DROP,          /* arg = enum drop_reason: end here, counted; always last */
+    OP_PUSH_VLAN,     /* struct op_vlan */
+    OP_POP_VLAN,      /* outermost tag; nothing if there is none */
+    OP_SET_VLAN,      /* struct op_vlan, tci and tci_mask used: outermost tag */
+    OP_PUSH_MPLS,     /* struct op_mpls: eth_type and lse */
+    OP_POP_MPLS,      /* struct op_mpls: eth_type becomes the packet's type */
+    OP_SET_MPLS,      /* struct op_mpls: lse, lse_mask */
+    OP_COPY_TTL_IN,   /* from the outermost MPLS label to the header below it; nothing if that has no TTL */
+    OP_COPY_TTL_OUT,  /* the other way */
+    OP_PUSH_PBB,      /* struct op_pbb: eth_type and tag; the addresses become the customer's, too */
+    OP_POP_PBB,       /* the customer's addresses become the packet's */
+    OP_SET_PBB,       /* struct op_pbb: tag, tag_mask */
+    OP_PUSH_ETH,      /* arg = Ethernet type: a header with addresses of zeros in front of the packet */
+    OP_POP_ETH,       /* what is behind the first 14 bytes is a packet of its own */
+    OP_PUSH_NSH,      /* struct op_push_nsh: behind the Ethernet header, whose type changes */
+    OP_POP_NSH,       /* arg = Ethernet type of what is behind it */
+    OP_SET_NSH,       /* struct op_nsh */
+    OP_SET_ETH,       /* struct op_eth */
+    OP_SET_IPV4,      /* struct op_ipv4; the header and TCP/UDP checksums follow (RFC 1624) */
+    OP_SET_IPV6,      /* struct op_ipv6 */
+    OP_SET_L4,        /* struct op_l4: ports of TCP, UDP, SCTP (CRC32c) */
+    OP_SET_ICMP,      /* struct op_icmp: ICMP and ICMPv6 */
+    OP_SET_ARP,       /* struct op_arp */
+    OP_SET_ND,        /* struct op_nd */
+    OP_SET_META,      /* struct op_meta: metadata that survives a recirculation */
+    OP_METER,         /* arg = meter index */
+    OP_HASH,          /* arg = basis: dp_hash of the key becomes select_hash() of the packet as it is */
+    OP_CLONE,         /* arg = bytes of the operations behind it that work on a copy of the packet */
     OP_N_TYPES
 };
 
@@ -109,6 +110,10 @@ struct op_nd {
     uint8_t option, option_mask; /* type of the option with a link-layer address */
     uint8_t zero[2];
 };
+struct op_larger {
+    uint32_t len;    /* bytes, the outermost VLAN tag not counted */
+    uint32_t recirc; /* id of larger packets */
+};
 struct op_meta {
     uint32_t pkt_mark, pkt_mark_mask;
 };
@@ -137,7 +142,8 @@ struct program {
     uint32_t output; /* PROGRAM_OUTPUT: the port index; PROGRAM_DROP: the enum drop_reason */
     uint32_t hash;   /* control thread only, as refs and next */
     uint32_t refs;
-    bool uses_meta; /* OP_SET_META, OP_HASH or OP_RECIRC: packet_meta()->pkt_mark and dp_hash must be valid before */
+    bool uses_meta; /* OP_SET_META, OP_HASH, OP_RECIRC(_LARGER): packet_meta()->pkt_mark and dp_hash must be valid
+                       before */
     struct program *next;
     uint8_t ops[] __attribute__((aligned(8)));
 };

@@ -252,6 +252,10 @@ static void put_op(struct writer *w, const struct program_op *op, const char *(*
     case OP_RECIRC:
         put(w, "recirc(0x%x)", op->arg);
         break;
+    case OP_RECIRC_LARGER:
+        put(w, "check_pkt_len(size=%u,gt(recirc(0x%x)),le(recirc(0x%x)))", ((const struct op_larger *)op->data)->len,
+            ((const struct op_larger *)op->data)->recirc, op->arg);
+        break;
     case OP_DROP:
         put(w, "drop");
         if (op->arg != DROP_POLICY)

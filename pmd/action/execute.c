@@ -27,6 +27,7 @@ static struct plan plan_make(const void *first, const void *end)
         case OP_OUTPUT:
         case OP_PUNT:
         case OP_RECIRC:
+        case OP_RECIRC_LARGER:
         case OP_DROP:
         case OP_CLONE:
             plan.last_emit = op;
@@ -172,6 +173,16 @@ static enum drop_reason packet_change(struct action_packet *p, const struct prog
     }
 }
 
+/* Without the outermost VLAN tag. */
+static uint32_t packet_len(const struct rte_mbuf *m)
+{
+    const struct rte_ether_hdr *eth = rte_pktmbuf_mtod(m, const struct rte_ether_hdr *);
+    bool tagged = m->data_len >= sizeof *eth && (eth->ether_type == RTE_BE16(RTE_ETHER_TYPE_VLAN) ||
+                                                 eth->ether_type == RTE_BE16(RTE_ETHER_TYPE_QINQ));
+
+    return m->pkt_len - (tagged ? sizeof(struct rte_vlan_hdr) : 0);
+}
+
 static void packet_run(const struct plan *plan, struct rte_mbuf *m, const struct action_sink *sink, uint8_t verdict,
                        uint8_t max_tags);
 
@@ -251,6 +262,12 @@ static void packet_run(const struct plan *plan, struct rte_mbuf *m, const struct
         case OP_RECIRC:
             sink->recirc(sink->arg, op->arg, p.m);
             return;
+        case OP_RECIRC_LARGER: {
+            const struct op_larger *larger = (const void *)op->data;
+
+            sink->recirc(sink->arg, packet_len(p.m) > larger->len ? larger->recirc : op->arg, p.m);
+            return;
+        }
         case OP_DROP:
             sink->drop(sink->arg, op->arg, p.m);
             return;

@@ -19,10 +19,14 @@
 static void mark_ids(const struct program *program)
 {
     PROGRAM_FOR_EACH (op, program) {
-        if (op->type == OP_PUNT)
+        if (op->type == OP_PUNT) {
             punt_mark(op->arg);
-        else if (op->type == OP_RECIRC)
+        } else if (op->type == OP_RECIRC) {
             recirc_mark(op->arg);
+        } else if (op->type == OP_RECIRC_LARGER) {
+            recirc_mark(op->arg);
+            recirc_mark(((const struct op_larger *)op->data)->recirc);
+        }
     }
 }
 

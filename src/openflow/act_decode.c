@@ -8,6 +8,8 @@
 /* Bytes of decoded actions that a rule may have: what every version can write back within one message. */
 #define ACTS_MAX (24u * 1024)
 
+#define CLONES_MAX 16 /* one in the other */
+
 static struct act_u32 *add_u32(struct act_buffer *acts, enum act_type type, uint32_t value)
 {
     struct act_u32 *act = act_buffer_add(acts, type, sizeof(*act));
@@ -215,7 +217,31 @@ int act_decode_of13(struct reader *body, uint16_t type, uint8_t version, struct 
 /* --- lists ----------------------------------------------------------------------------------------------------------
  */
 
-static int decode_experimenter(struct reader *body, uint8_t version, struct act_buffer *acts)
+static int decode_list(struct reader *r, uint8_t version, unsigned depth, struct act_buffer *acts);
+
+static int decode_clone(struct reader *body, uint8_t version, unsigned depth, struct act_buffer *acts)
+{
+    struct act_buffer inner;
+    struct act_bytes *act;
+    int error;
+
+    if (depth == CLONES_MAX)
+        return OFPERR_BAC_TOO_MANY;
+    act_buffer_init(&inner);
+    read_skip(body, 6);
+    error = body->bad ? OFPERR_BAC_BAD_LEN : decode_list(body, version, depth + 1, &inner);
+    if (!error) {
+        act = act_buffer_add(acts, ACT_CLONE, sizeof(*act) + inner.len);
+        act->h.form = ACT_FORM_NICIRA;
+        act->n = (uint32_t)inner.len;
+        if (inner.len)
+            memcpy(act->data, inner.data, inner.len);
+    }
+    act_buffer_free(&inner);
+    return error;
+}
+
+static int decode_experimenter(struct reader *body, uint8_t version, unsigned depth, struct act_buffer *acts)
 {
     uint32_t experimenter = read_u32(body);
     uint16_t subtype;
@@ -229,10 +255,12 @@ static int decode_experimenter(struct reader *body, uint8_t version, struct act_
         return OFPERR_BAC_BAD_LEN;
     if (subtype == NXAST_WRITE_METADATA && version != OF10) /* an instruction there */
         return OFPERR_BAC_BAD_EXP_TYPE;
+    if (subtype == NXAST_CLONE)
+        return decode_clone(body, version, depth, acts);
     return act_decode_nicira(body, subtype, acts);
 }
 
-int acts_decode(struct reader *r, uint8_t version, struct act_buffer *acts)
+static int decode_list(struct reader *r, uint8_t version, unsigned depth, struct act_buffer *acts)
 {
     while (r->left > 0) {
         uint16_t type = read_u16(r), len = read_u16(r);
@@ -243,7 +271,7 @@ int acts_decode(struct reader *r, uint8_t version, struct act_buffer *acts)
             return OFPERR_BAC_BAD_LEN;
         body = read_part(r, len - 4u);
         if (type == OFPAT_EXPERIMENTER)
-            error = decode_experimenter(&body, version, acts);
+            error = decode_experimenter(&body, version, depth, acts);
         else if (version == OF10)
             error = act_decode_of10(&body, type, acts);
         else
@@ -256,6 +284,11 @@ int acts_decode(struct reader *r, uint8_t version, struct act_buffer *acts)
             return OFPERR_BAC_TOO_MANY;
     }
     return 0;
+}
+
+int acts_decode(struct reader *r, uint8_t version, struct act_buffer *acts)
+{
+    return decode_list(r, version, 0, acts);
 }
 
 /* --- instructions (OpenFlow 1.3.5, 7.2.4) --------------------------------------------------------------------------
@@ -305,6 +338,13 @@ static bool fits_action_set(const struct act *act)
     case ACT_FIN_TIMEOUT:
     case ACT_CONJUNCTION:
     case ACT_LEARN:
+    case ACT_OUTPUT_TRUNC:
+    case ACT_CLONE:
+    case ACT_SAMPLE:
+    case ACT_CHECK_LARGER:
+    case ACT_MULTIPATH:
+    case ACT_BUNDLE:
+    case ACT_CT_CLEAR:
     case ACT_ENQUEUE:
     case ACT_OUTPUT_REG:
     case ACT_POP_QUEUE:

@@ -28,6 +28,17 @@ static void number(struct of_buf *buf, uint16_t type, uint32_t value, unsigned b
     act_end(buf, start);
 }
 
+static void encode_clone(struct of_buf *buf, const struct act *act, uint8_t version, const struct match *match)
+{
+    size_t start = nicira_begin(buf, NXAST_CLONE);
+    struct act_list inner;
+
+    of_buf_add(buf, 6);
+    act_nested(act, &inner);
+    acts_encode(buf, &inner, version, match);
+    act_end(buf, start);
+}
+
 /* --- OpenFlow 1.0 ---------------------------------------------------------------------------------------------------
  */
 
@@ -117,6 +128,9 @@ static void encode_of10(struct of_buf *buf, const struct act *act)
         act_encode_nicira(buf, &resubmit.h);
         break;
     }
+    case ACT_CLONE:
+        encode_clone(buf, act, OF10, NULL);
+        break;
     case ACT_PUSH_VLAN: /* nothing says these; what they lead to is said by other actions or lost */
     case ACT_PUSH_PBB:
     case ACT_POP_PBB:
@@ -296,6 +310,9 @@ static void encode_of13(struct of_buf *buf, const struct act *act, uint8_t versi
     case ACT_METER:
         if (version >= OF15) /* an instruction before */
             number(buf, 29, act_u32_of(act), 4);
+        break;
+    case ACT_CLONE:
+        encode_clone(buf, act, version, match);
         break;
     case ACT_PUSH_PBB:
         number(buf, 26, act_u32_of(act), 2);

@@ -152,12 +152,12 @@ static int decode_delete_field(struct reader *r, struct act_buffer *acts)
 {
     struct act_subfield *act = act_buffer_add(acts, ACT_DELETE_FIELD, sizeof(*act));
     const struct field *f;
-    int error = read_field(r, &f);
+    int error = act_read_field(r, &f);
 
     read_skip(r, r->left < 16 ? r->left : 0);
     if (error)
         return error;
-    return f->variable ? make_subfield(&act->sf, f, 0, f->n_bits) : OFPERR_BAC_BAD_ARGUMENT;
+    return f->variable ? act_make_subfield(&act->sf, f, 0, f->n_bits) : OFPERR_BAC_BAD_ARGUMENT;
 }
 
 static int decode_note(struct reader *r, struct act_buffer *acts)
@@ -274,6 +274,18 @@ static int decode_plain(struct reader *r, enum act_type type, size_t size, struc
     return 0;
 }
 
+static int decode_check_larger(struct reader *r, struct act_buffer *acts)
+{
+    struct act_check_larger *act = act_buffer_add(acts, ACT_CHECK_LARGER, sizeof(*act));
+    uint16_t len = read_u16(r), ofs = read_u16(r);
+    const struct field *f;
+    int error = act_read_field(r, &f);
+
+    act->len = len;
+    read_skip(r, r->left <= 6 ? r->left : 6);
+    return error ? error : act_make_subfield(&act->dst, f, ofs, 1);
+}
+
 static int decode_one(struct reader *r, uint16_t subtype, struct act_buffer *acts)
 {
     switch (subtype) {
@@ -328,6 +340,30 @@ static int decode_one(struct reader *r, uint16_t subtype, struct act_buffer *act
         act->clause = clause + 1;
         return act->n_clauses >= 2 && act->n_clauses <= 64 && clause < act->n_clauses ? 0 : OFPERR_BAC_BAD_CONJUNCTION;
     }
+    case NXAST_OUTPUT_TRUNC: {
+        struct act_output_trunc *act = act_buffer_add(acts, ACT_OUTPUT_TRUNC, sizeof(*act));
+
+        act->port = port_from_of10(read_u16(r));
+        act->max_len = read_u32(r);
+        return 0;
+    }
+    case NXAST_SAMPLE:
+    case NXAST_SAMPLE2:
+    case NXAST_SAMPLE3:
+        return act_decode_sample(r, subtype, acts);
+    case NXAST_CHECK_PKT_LARGER:
+        return decode_check_larger(r, acts);
+    case NXAST_MULTIPATH:
+        return act_decode_multipath(r, acts);
+    case NXAST_BUNDLE:
+    case NXAST_BUNDLE_LOAD:
+        return act_decode_bundle(r, subtype == NXAST_BUNDLE_LOAD, acts);
+    case NXAST_CT_CLEAR:
+        return decode_plain(r, ACT_CT_CLEAR, sizeof(struct act), acts);
+    case NXAST_CT: /* there is no connection tracking yet */
+    case NXAST_NAT:
+    case NXAST_RESUBMIT_TABLE_CT:
+        return OFPERR_BAC_CT_UNSUPPORTED;
     case NXAST_LEARN:
     case NXAST_LEARN2:
         return act_decode_learn(r, subtype == NXAST_LEARN2, acts);
@@ -677,7 +713,7 @@ void act_encode_nicira(struct of_buf *buf, const struct act *act)
         break;
     case ACT_DELETE_FIELD:
         start = nicira_begin(buf, NXAST_DELETE_FIELD);
-        put_field(buf, ((const struct act_subfield *)act)->sf.field);
+        act_put_field(buf, ((const struct act_subfield *)act)->sf.field);
         of_buf_pad(buf, start, 24);
         act_end(buf, start);
         break;
@@ -695,6 +731,32 @@ void act_encode_nicira(struct of_buf *buf, const struct act *act)
         of_buf_add_u16(buf, ((const struct act_fin_timeout *)act)->idle_s);
         of_buf_add_u16(buf, ((const struct act_fin_timeout *)act)->hard_s);
         act_end(buf, start);
+        break;
+    case ACT_OUTPUT_TRUNC:
+        start = nicira_begin(buf, NXAST_OUTPUT_TRUNC);
+        of_buf_add_u16(buf, port_to_of10(((const struct act_output_trunc *)act)->port));
+        of_buf_add_u32(buf, ((const struct act_output_trunc *)act)->max_len);
+        act_end(buf, start);
+        break;
+    case ACT_SAMPLE:
+        act_encode_sample(buf, (const struct act_sample *)act);
+        break;
+    case ACT_CHECK_LARGER:
+        start = nicira_begin(buf, NXAST_CHECK_PKT_LARGER);
+        of_buf_add_u16(buf, ((const struct act_check_larger *)act)->len);
+        of_buf_add_u16(buf, ((const struct act_check_larger *)act)->dst.ofs);
+        act_put_field(buf, ((const struct act_check_larger *)act)->dst.field);
+        of_buf_add(buf, 2);
+        act_end(buf, start);
+        break;
+    case ACT_MULTIPATH:
+        act_encode_multipath(buf, (const struct act_multipath *)act);
+        break;
+    case ACT_BUNDLE:
+        act_encode_bundle(buf, (const struct act_bundle *)act);
+        break;
+    case ACT_CT_CLEAR:
+        encode_number(buf, NXAST_CT_CLEAR, 6, 0, 0);
         break;
     case ACT_LEARN:
         act_encode_learn(buf, (const struct act_learn *)act);

@@ -41,6 +41,16 @@ void act_encode_decap(struct of_buf *buf, const struct act_u32 *act);
 int act_decode_learn(struct reader *body, bool second, struct act_buffer *acts);
 void act_encode_learn(struct of_buf *buf, const struct act_learn *act);
 
+/* NXAST_MULTIPATH; NXAST_BUNDLE and NXAST_BUNDLE_LOAD: act_multipath.c. */
+int act_decode_multipath(struct reader *body, struct act_buffer *acts);
+void act_encode_multipath(struct of_buf *buf, const struct act_multipath *act);
+int act_decode_bundle(struct reader *body, bool load, struct act_buffer *acts);
+void act_encode_bundle(struct of_buf *buf, const struct act_bundle *act);
+
+/* NXAST_SAMPLE, 2 and 3: act_sample.c. */
+int act_decode_sample(struct reader *body, uint16_t subtype, struct act_buffer *acts);
+void act_encode_sample(struct of_buf *buf, const struct act_sample *act);
+
 /* Reads a header where a field without value is named; returns 0 or an enum of_error, as the next. */
 int act_read_field(struct reader *r, const struct field **f);
 int act_make_subfield(struct subfield *sf, const struct field *f, unsigned ofs, unsigned n_bits);
@@ -60,6 +70,9 @@ enum {
     NXAST_REG_LOAD = 7,
     NXAST_NOTE = 8,
     NXAST_SET_TUNNEL64 = 9,
+    NXAST_MULTIPATH = 10,
+    NXAST_BUNDLE = 12,
+    NXAST_BUNDLE_LOAD = 13,
     NXAST_RESUBMIT_TABLE = 14,
     NXAST_OUTPUT_REG = 15,
     NXAST_LEARN = 16,
@@ -75,18 +88,28 @@ enum {
     NXAST_DEC_MPLS_TTL = 26,
     NXAST_STACK_PUSH = 27,
     NXAST_STACK_POP = 28,
+    NXAST_SAMPLE = 29,
     NXAST_SET_MPLS_LABEL = 30,
     NXAST_SET_MPLS_TC = 31,
     NXAST_OUTPUT_REG2 = 32,
     NXAST_REG_LOAD2 = 33,
     NXAST_CONJUNCTION = 34,
+    NXAST_CT = 35,
+    NXAST_NAT = 36,
     NXAST_CONTROLLER2 = 37,
+    NXAST_SAMPLE2 = 38,
+    NXAST_OUTPUT_TRUNC = 39,
     NXAST_GROUP = 40,
+    NXAST_SAMPLE3 = 41,
+    NXAST_CLONE = 42,
+    NXAST_CT_CLEAR = 43,
+    NXAST_RESUBMIT_TABLE_CT = 44,
     NXAST_ENCAP = 46,
     NXAST_DECAP = 47,
     NXAST_DEC_NSH_TTL = 48,
     NXAST_DELETE_FIELD = 50,
     NXAST_LEARN2 = 45,
+    NXAST_CHECK_PKT_LARGER = 49,
 };
 
 #endif

@@ -44,6 +44,7 @@ static const struct {
     {OFPERR_NXTTMFC_DUP_ENTRY, 1, 532},
     {OFPERR_NXFMFC_INVALID_TLV_FIELD, 1, 536},
     {OFPERR_NXTTMFC_INVALID_TLV_DEL, 1, 537},
+    {OFPERR_BAC_CT_UNSUPPORTED, 1, 265},
 };
 
 /* Nicira's errors of later versions: experimenter errors with a number of their own. */
@@ -55,6 +56,7 @@ static const struct {
     {OFPERR_NXTTMFC_BAD_FIELD_IDX, 18}, {OFPERR_NXTTMFC_TABLE_FULL, 19},       {OFPERR_NXTTMFC_ALREADY_MAPPED, 20},
     {OFPERR_NXTTMFC_DUP_ENTRY, 21},     {OFPERR_NXFMFC_INVALID_TLV_FIELD, 37}, {OFPERR_NXTTMFC_INVALID_TLV_DEL, 38},
     {OFPERR_NXBAC_BAD_HEADER_TYPE, 39}, {OFPERR_NXBAC_UNKNOWN_ED_PROP, 40},    {OFPERR_NXBAC_BAD_ED_PROP, 41},
+    {OFPERR_BAC_CT_UNSUPPORTED, 42},
 };
 
 /* Errors that came after OpenFlow 1.3, and what versions before `since` say instead: properties are those of table

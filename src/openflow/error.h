@@ -61,6 +61,7 @@
     X(OFPERR_NXBAC_BAD_HEADER_TYPE, 2, 5, 2, 5, "header that encap or decap does not know")                            \
     X(OFPERR_NXBAC_UNKNOWN_ED_PROP, 2, 5, 2, 5, "unknown property of encap")                                           \
     X(OFPERR_NXBAC_BAD_ED_PROP, 2, 5, 2, 5, "bad property of encap")                                                   \
+    X(OFPERR_BAC_CT_UNSUPPORTED, 2, 5, 2, 5, "connection tracking is not supported yet")                               \
     X(OFPERR_BIC_UNKNOWN_INST, -1, -1, 3, 0, "unknown instruction")                                                    \
     X(OFPERR_BIC_UNSUP_INST, -1, -1, 3, 1, "instruction not supported by the table")                                   \
     X(OFPERR_BIC_BAD_TABLE_ID, -1, -1, 3, 2, "bad table in goto_table")                                                \

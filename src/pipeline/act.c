@@ -48,7 +48,7 @@ bool act_nested(const struct act *act, struct act_list *inner)
 {
     const struct act_bytes *bytes = (const struct act_bytes *)act;
 
-    if (act->type != ACT_WRITE_ACTIONS)
+    if (act->type != ACT_WRITE_ACTIONS && act->type != ACT_CLONE)
         return false;
     *inner = (struct act_list){.acts = (const struct act *)bytes->data, .len = bytes->n};
     return true;
@@ -72,7 +72,8 @@ static bool acts_equal(const struct act *a, const struct act *b)
     case ACT_STACK_POP:
     case ACT_DELETE_FIELD:
         return subfields_equal(&((const struct act_subfield *)a)->sf, &((const struct act_subfield *)b)->sf);
-    case ACT_WRITE_ACTIONS: {
+    case ACT_WRITE_ACTIONS:
+    case ACT_CLONE: {
         struct act_list x, y;
 
         act_nested(a, &x);
@@ -100,6 +101,15 @@ bool act_lists_equal(const struct act_list *a, const struct act_list *b)
     return true;
 }
 
+static bool bundle_outputs_to(const struct act_bundle *bundle, uint32_t ofport)
+{
+    for (uint32_t i = 0; i < bundle->n_members; i++) {
+        if (bundle->members[i] == ofport && !bundle->dst.field)
+            return true;
+    }
+    return false;
+}
+
 bool act_list_outputs_to(const struct act_list *list, uint32_t ofport)
 {
     ACT_FOR_EACH (act, list) {
@@ -110,6 +120,14 @@ bool act_list_outputs_to(const struct act_list *list, uint32_t ofport)
         switch (act->type) {
         case ACT_OUTPUT:
             if (((const struct act_output *)act)->port == ofport)
+                return true;
+            break;
+        case ACT_OUTPUT_TRUNC:
+            if (((const struct act_output_trunc *)act)->port == ofport)
+                return true;
+            break;
+        case ACT_BUNDLE:
+            if (bundle_outputs_to((const struct act_bundle *)act, ofport))
                 return true;
             break;
         case ACT_ENQUEUE:

@@ -51,7 +51,14 @@ enum act_type {
     ACT_DELETE_FIELD, /* struct act_subfield: a whole tun_metadata field */
     ACT_CONJUNCTION,  /* struct act_conjunction */
     ACT_LEARN,        /* struct act_learn */
-    ACT_METER,        /* struct act_u32: meter id; instruction (1.3) and action (1.5) */
+    ACT_OUTPUT_TRUNC, /* struct act_output_trunc */
+    ACT_CLONE,        /* struct act_bytes: a nested list */
+    ACT_SAMPLE,       /* struct act_sample */
+    ACT_CHECK_LARGER, /* struct act_check_larger: check_pkt_larger */
+    ACT_MULTIPATH,    /* struct act_multipath */
+    ACT_BUNDLE,       /* struct act_bundle: bundle, bundle_load */
+    ACT_CT_CLEAR,
+    ACT_METER, /* struct act_u32: meter id; instruction (1.3) and action (1.5) */
     ACT_CLEAR_ACTIONS,
     ACT_WRITE_ACTIONS,  /* struct act_bytes: a nested list */
     ACT_WRITE_METADATA, /* struct act_metadata */
@@ -177,6 +184,57 @@ struct act_learn {
     uint32_t zero;
     struct learn_spec specs[];
 };
+struct act_output_trunc {
+    struct act h;
+    uint32_t port; /* OFPORT_* */
+    uint32_t max_len;
+};
+enum sample_direction { SAMPLE_ANY, SAMPLE_INGRESS, SAMPLE_EGRESS };
+struct act_sample {
+    struct act h;
+    uint16_t probability; /* of 65535 */
+    uint8_t direction;    /* enum sample_direction */
+    uint8_t zero;
+    uint32_t collector_set, obs_domain, obs_point;
+    uint32_t port; /* OFPORT_ANY: none is said */
+    uint32_t zero2;
+};
+struct act_check_larger {
+    struct act h;
+    struct subfield dst; /* one bit */
+    uint16_t len;        /* bytes */
+    uint8_t zero[6];
+};
+/* What is hashed, and how a link is chosen by it: numbers as on the wire. */
+enum hash_fields {
+    HASH_ETH_SRC,
+    HASH_SYMMETRIC_L4,
+    HASH_SYMMETRIC_L3L4,
+    HASH_SYMMETRIC_L3L4_UDP,
+    HASH_NW_SRC,
+    HASH_NW_DST,
+    HASH_SYMMETRIC_L3,
+    HASH_N_FIELDS
+};
+enum multipath_algorithm { MULTIPATH_MODULO_N, MULTIPATH_THRESHOLD, MULTIPATH_HRW, MULTIPATH_ITER_HASH, MULTIPATH_N };
+enum bundle_algorithm { BUNDLE_ACTIVE_BACKUP, BUNDLE_HRW, BUNDLE_N };
+struct act_multipath {
+    struct act h;
+    struct subfield dst;
+    uint32_t arg;
+    uint16_t basis;
+    uint16_t max_link;
+    uint8_t fields, algorithm;
+    uint8_t zero[6];
+};
+struct act_bundle {
+    struct act h;
+    struct subfield dst; /* field NULL: the packet is sent there */
+    uint16_t basis;
+    uint8_t fields, algorithm;
+    uint32_t n_members;
+    uint32_t members[]; /* OFPORT_* */
+};
 struct act_metadata {
     struct act h;
     rte_be64_t value, mask;
@@ -218,7 +276,7 @@ void *act_buffer_add(struct act_buffer *buffer, enum act_type type, size_t len);
 struct act_list act_buffer_list(const struct act_buffer *buffer);
 
 bool act_lists_equal(const struct act_list *a, const struct act_list *b);
-/* Is there a list inside the action (write_actions)? */
+/* Is there a list inside the action (write_actions, clone)? */
 bool act_nested(const struct act *act, struct act_list *inner);
 /* Does the list send to this port (or group), nested write_actions included? For out_port filters of deletes and dumps.
  */

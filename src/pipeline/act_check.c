@@ -90,6 +90,51 @@ static int check_ttl(const struct match *m)
     return field_prereq_implied(field_by_id(FIELD_IP_TTL), m) ? 0 : OFPERR_BAC_MATCH_INCONSISTENT;
 }
 
+/* Only to a port: there is one copy to cut. */
+static int check_trunc(const struct act_output_trunc *a)
+{
+    if (a->port >= OFPORT_MAX && a->port != OFPORT_IN_PORT && a->port != OFPORT_LOCAL)
+        return OFPERR_BAC_BAD_OUT_PORT;
+    if (a->max_len < RTE_ETHER_HDR_LEN)
+        return OFPERR_BAC_BAD_ARGUMENT;
+    return check_port(a->port);
+}
+
+/* The bit is known once the packet comes back from the datapath, which header fields do not survive. */
+static int check_larger(const struct act_check_larger *a)
+{
+    bool kept = a->dst.field->id == FIELD_METADATA || a->dst.field->offset >= offsetof(struct flow, reg);
+
+    if (a->dst.n_bits != 1 || !a->dst.field->writable || !kept || a->dst.field->id == FIELD_IN_PORT ||
+        a->dst.field->id == FIELD_IN_PORT_OXM)
+        return OFPERR_BAC_BAD_SET_ARGUMENT;
+    return 0;
+}
+
+static int check_multipath(const struct act_multipath *a, const struct match *m)
+{
+    if (a->fields >= HASH_N_FIELDS || a->algorithm >= MULTIPATH_N)
+        return OFPERR_BAC_BAD_ARGUMENT;
+    if (a->dst.n_bits < 16 && a->max_link >> a->dst.n_bits)
+        return OFPERR_BAC_BAD_ARGUMENT;
+    return act_check_write(a->dst.field, m);
+}
+
+static int check_bundle(const struct act_bundle *a, const struct match *m)
+{
+    if (a->fields >= HASH_N_FIELDS || a->algorithm >= BUNDLE_N)
+        return OFPERR_BAC_BAD_ARGUMENT;
+    for (uint32_t i = 0; i < a->n_members; i++) {
+        uint32_t port = a->members[i];
+
+        if (port != OFPORT_ANY && (port == OFPORT_CONTROLLER || check_port(port)))
+            return OFPERR_BAC_BAD_OUT_PORT;
+    }
+    if (!a->dst.field)
+        return 0;
+    return a->dst.n_bits < 16 ? OFPERR_BAC_BAD_ARGUMENT : act_check_write(a->dst.field, m);
+}
+
 /* Checks one action and does to `m` what it would do to the packet. */
 static int check_act(const struct act *act, struct match *m, uint8_t table_id)
 {
@@ -145,7 +190,7 @@ static int check_act(const struct act *act, struct match *m, uint8_t table_id)
     case ACT_DEC_MPLS_TTL:
         return is_mpls(m) ? 0 : OFPERR_BAC_MATCH_INCONSISTENT;
     case ACT_DEC_NSH_TTL:
-        return check_read(field_by_id(FIELD_NSH_TTL), m);
+        return act_check_read(field_by_id(FIELD_NSH_TTL), m);
     case ACT_ENCAP:
         return check_encap((const struct act_encap *)act, m);
     case ACT_DECAP:
@@ -177,6 +222,23 @@ static int check_act(const struct act *act, struct match *m, uint8_t table_id)
                    ? 0
                    : OFPERR_BAC_BAD_OUT_PORT;
     }
+    case ACT_OUTPUT_TRUNC:
+        return check_trunc((const struct act_output_trunc *)act);
+    case ACT_CLONE: {
+        struct act_list inner;
+
+        act_nested(act, &inner);
+        /* The clone changes a packet of its own. */
+        return acts_are_clauses(&inner) ? OFPERR_BAC_BAD_CONJUNCTION : act_list_check(&inner, m, TABLE_ALL);
+    }
+    case ACT_SAMPLE:
+        return ((const struct act_sample *)act)->probability > 0 ? 0 : OFPERR_BAC_BAD_ARGUMENT;
+    case ACT_CHECK_LARGER:
+        return check_larger((const struct act_check_larger *)act);
+    case ACT_MULTIPATH:
+        return check_multipath((const struct act_multipath *)act, m);
+    case ACT_BUNDLE:
+        return check_bundle((const struct act_bundle *)act, m);
     case ACT_LEARN:
         return act_check_learn((const struct act_learn *)act, m);
     case ACT_CONJUNCTION: {

@@ -6,6 +6,7 @@
 #include "src/pipeline/act_encap_text.h"
 #include "src/pipeline/field_text.h"
 #include "src/pipeline/learn_text.h"
+#include "src/pipeline/multipath_text.h"
 
 struct printer {
     FILE *out;
@@ -161,6 +162,20 @@ static void print_fin_timeout(struct printer *p, const struct act_fin_timeout *a
     fputc(')', p->out);
 }
 
+static void print_sample(struct printer *p, const struct act_sample *a)
+{
+    static const char *const directions[] = {"", ",ingress", ",egress"};
+
+    fprintf(p->out,
+            "sample(probability=%u,collector_set_id=%" PRIu32 ",obs_domain_id=%" PRIu32 ",obs_point_id=%" PRIu32,
+            a->probability, a->collector_set, a->obs_domain, a->obs_point);
+    if (a->port != OFPORT_ANY) {
+        fputs(",sampling_port=", p->out);
+        print_port(p, a->port);
+    }
+    fprintf(p->out, "%s)", directions[a->direction]);
+}
+
 static void print_act(struct printer *p, const struct act *act)
 {
     FILE *out = p->out;
@@ -275,6 +290,36 @@ static void print_act(struct printer *p, const struct act *act)
     }
     case ACT_FIN_TIMEOUT:
         print_fin_timeout(p, (const struct act_fin_timeout *)act);
+        break;
+    case ACT_OUTPUT_TRUNC:
+        fputs("output(port=", out);
+        print_port(p, ((const struct act_output_trunc *)act)->port);
+        fprintf(out, ",max_len=%" PRIu32 ")", ((const struct act_output_trunc *)act)->max_len);
+        break;
+    case ACT_CLONE: {
+        struct act_list inner;
+
+        act_nested(act, &inner);
+        fputs("clone(", out);
+        print_list(p, &inner);
+        fputc(')', out);
+        break;
+    }
+    case ACT_SAMPLE:
+        print_sample(p, (const struct act_sample *)act);
+        break;
+    case ACT_CHECK_LARGER:
+        fprintf(out, "check_pkt_larger(%u)->", ((const struct act_check_larger *)act)->len);
+        subfield_print(out, &((const struct act_check_larger *)act)->dst);
+        break;
+    case ACT_MULTIPATH:
+        multipath_print(out, (const struct act_multipath *)act);
+        break;
+    case ACT_BUNDLE:
+        bundle_print(out, (const struct act_bundle *)act, p->port_name, p->arg);
+        break;
+    case ACT_CT_CLEAR:
+        fputs("ct_clear", out);
         break;
     case ACT_LEARN:
         learn_print(out, (const struct act_learn *)act, p->port_name, p->arg);

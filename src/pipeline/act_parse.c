@@ -9,12 +9,19 @@
 #include "src/pipeline/flow_text.h"
 #include "src/pipeline/key_value.h"
 #include "src/pipeline/learn_text.h"
+#include "src/pipeline/multipath_text.h"
 
 struct parse {
     struct act_buffer *acts;
     port_parser *port_by_name;
     void *arg;
+    unsigned depth; /* of lists in actions */
+    char *behind;   /* what follows the action's parentheses: "->field" */
 };
+
+#define DEPTH_MAX 16
+
+static char *parse_list(struct parse *p, const char *text);
 
 typedef char *action_parser(struct parse *p, char *value);
 
@@ -49,12 +56,31 @@ static void add_output(struct parse *p, uint32_t port, uint16_t max_len)
     act->max_len = max_len;
 }
 
+/* "output(port=2,max_len=100)" */
+static char *parse_output_trunc(struct parse *p, char *value)
+{
+    struct act_output_trunc *act = act_buffer_add(p->acts, ACT_OUTPUT_TRUNC, sizeof(*act));
+    char *key, *v;
+    uint64_t n;
+
+    act->h.form = ACT_FORM_NICIRA;
+    while (key_value_next(&value, &key, &v)) {
+        if (!strcmp(key, "max_len") && text_to_u64(v, UINT32_MAX, &n))
+            act->max_len = (uint32_t)n;
+        else if (strcmp(key, "port") || !port_parse(v, p->port_by_name, p->arg, &act->port))
+            return bad(key, "port=port or max_len=bytes");
+    }
+    return NULL;
+}
+
 static char *parse_output(struct parse *p, char *value)
 {
     struct act_output_reg *act;
     uint32_t port;
     char *error;
 
+    if (!strncmp(value, "port=", 5))
+        return parse_output_trunc(p, value);
     if (!strchr(value, '[')) {
         if (!port_parse(value, p->port_by_name, p->arg, &port))
             return bad(value, "a port");
@@ -325,6 +351,99 @@ static char *parse_fin_timeout(struct parse *p, char *value)
     return NULL;
 }
 
+/* A list inside an action of its own. */
+static char *parse_nested(struct parse *p, char *value, enum act_type type)
+{
+    struct act_buffer inner;
+    struct parse nested = {&inner, p->port_by_name, p->arg, p->depth + 1, NULL};
+    struct act_bytes *act;
+    char *error;
+
+    if (p->depth == DEPTH_MAX)
+        return text_error("over %u lists in one another", DEPTH_MAX);
+    act_buffer_init(&inner);
+    error = parse_list(&nested, value);
+    if (!error && inner.len > UINT16_MAX - sizeof(*act) - 8)
+        error = text_error("too many actions in one");
+    if (!error) {
+        act = act_buffer_add(p->acts, type, sizeof(*act) + inner.len);
+        act->n = (uint32_t)inner.len;
+        if (inner.len)
+            memcpy(act->data, inner.data, inner.len);
+    }
+    act_buffer_free(&inner);
+    return error;
+}
+
+static char *parse_clone(struct parse *p, char *value)
+{
+    size_t start = p->acts->len;
+    char *error = parse_nested(p, value, ACT_CLONE);
+
+    if (!error)
+        ((struct act *)(p->acts->data + start))->form = ACT_FORM_NICIRA;
+    return error;
+}
+
+static char *parse_sample(struct parse *p, char *value)
+{
+    struct act_sample *act = act_buffer_add(p->acts, ACT_SAMPLE, sizeof(*act));
+    char *key, *v;
+    uint64_t n;
+
+    act->h.form = ACT_FORM_NICIRA;
+    act->port = OFPORT_ANY;
+    while (key_value_next(&value, &key, &v)) {
+        if (!strcmp(key, "ingress"))
+            act->direction = SAMPLE_INGRESS;
+        else if (!strcmp(key, "egress"))
+            act->direction = SAMPLE_EGRESS;
+        else if (!strcmp(key, "sampling_port") && port_parse(v, p->port_by_name, p->arg, &act->port))
+            continue;
+        else if (!text_to_u64(v, UINT32_MAX, &n))
+            return bad(v, "a number");
+        else if (!strcmp(key, "probability") && n <= UINT16_MAX)
+            act->probability = (uint16_t)n;
+        else if (!strcmp(key, "collector_set_id"))
+            act->collector_set = (uint32_t)n;
+        else if (!strcmp(key, "obs_domain_id"))
+            act->obs_domain = (uint32_t)n;
+        else if (!strcmp(key, "obs_point_id"))
+            act->obs_point = (uint32_t)n;
+        else
+            return bad(key, "what sample takes");
+    }
+    return act->probability > 0 ? NULL : text_error("sample: no probability");
+}
+
+/* "check_pkt_larger(1500)->reg0[0]" */
+static char *parse_check_larger(struct parse *p, char *value)
+{
+    struct act_check_larger *act = act_buffer_add(p->acts, ACT_CHECK_LARGER, sizeof(*act));
+    uint64_t n;
+
+    act->h.form = ACT_FORM_NICIRA;
+    if (!text_to_u64(value, UINT16_MAX, &n))
+        return bad(value, "a length");
+    act->len = (uint16_t)n;
+    return p->behind ? subfield_parse(p->behind, &act->dst) : text_error("check_pkt_larger: no ->bit");
+}
+
+static char *parse_multipath(struct parse *p, char *value)
+{
+    return multipath_parse(value, p->acts);
+}
+
+static char *parse_bundle(struct parse *p, char *value)
+{
+    return bundle_parse(value, false, p->acts, p->port_by_name, p->arg);
+}
+
+static char *parse_bundle_load(struct parse *p, char *value)
+{
+    return bundle_parse(value, true, p->acts, p->port_by_name, p->arg);
+}
+
 static char *parse_learn(struct parse *p, char *value)
 {
     return learn_parse(value, p->acts, p->port_by_name, p->arg);
@@ -371,20 +490,7 @@ static char *parse_set_tunnel(struct parse *p, char *value)
 
 static char *parse_write_actions(struct parse *p, char *value)
 {
-    struct act_buffer inner;
-    struct act_bytes *act;
-    char *error;
-
-    act_buffer_init(&inner);
-    error = actions_parse(value, &inner, p->port_by_name, p->arg);
-    if (!error) {
-        act = act_buffer_add(p->acts, ACT_WRITE_ACTIONS, sizeof(*act) + inner.len);
-        act->n = (uint32_t)inner.len;
-        if (inner.len)
-            memcpy(act->data, inner.data, inner.len);
-    }
-    act_buffer_free(&inner);
-    return error;
+    return parse_nested(p, value, ACT_WRITE_ACTIONS);
 }
 
 /* Actions with one number, or none. */
@@ -413,6 +519,7 @@ static const struct {
     {"copy_ttl_in", ACT_COPY_TTL_IN, 0, ACT_FORM_STANDARD},
     {"dec_nsh_ttl", ACT_DEC_NSH_TTL, 0, ACT_FORM_NICIRA},
     {"exit", ACT_EXIT, 0, ACT_FORM_NICIRA},
+    {"ct_clear", ACT_CT_CLEAR, 0, ACT_FORM_NICIRA},
     {"meter", ACT_METER, UINT32_MAX, ACT_FORM_STANDARD},
     {"clear_actions", ACT_CLEAR_ACTIONS, 0, ACT_FORM_STANDARD},
     {"goto_table", ACT_GOTO_TABLE, 254, ACT_FORM_STANDARD},
@@ -459,6 +566,12 @@ static const struct {
     {"fin_timeout", parse_fin_timeout},
     {"conjunction", parse_conjunction},
     {"learn", parse_learn},
+    {"clone", parse_clone},
+    {"sample", parse_sample},
+    {"check_pkt_larger", parse_check_larger},
+    {"multipath", parse_multipath},
+    {"bundle", parse_bundle},
+    {"bundle_load", parse_bundle_load},
     {"write_metadata", parse_write_metadata},
     {"write_actions", parse_write_actions},
 };
@@ -488,16 +601,37 @@ static char *parse_action(struct parse *p, const char *key, char *value)
     return text_error("unknown action %s", key);
 }
 
-char *actions_parse(const char *text, struct act_buffer *acts, port_parser *port_by_name, void *arg)
+/* Takes "->field" off `*pos`. */
+static char *take_behind(char **pos)
 {
-    struct parse p = {acts, port_by_name, arg};
+    char *start = *pos + 2;
+
+    if (strncmp(*pos, "->", 2))
+        return NULL;
+    *pos = start + strcspn(start, ", \t\r\n");
+    if (**pos)
+        *(*pos)++ = '\0';
+    return start;
+}
+
+static char *parse_list(struct parse *p, const char *text)
+{
     char *copy = strdup(text), *pos = copy, *key, *value, *error = NULL;
 
     if (!copy)
         abort();
-    while (!error && key_value_next(&pos, &key, &value))
+    while (!error && key_value_next(&pos, &key, &value)) {
+        p->behind = take_behind(&pos);
         if (strcasecmp(key, "drop"))
-            error = parse_action(&p, key, value);
+            error = parse_action(p, key, value);
+    }
     free(copy);
     return error;
+}
+
+char *actions_parse(const char *text, struct act_buffer *acts, port_parser *port_by_name, void *arg)
+{
+    struct parse p = {acts, port_by_name, arg, 0, NULL};
+
+    return parse_list(&p, text);
 }

@@ -218,5 +218,6 @@ int group_table_mod(struct group_table *table, const struct group_mod *mod)
         change_abort(pipeline);
     else
         change_commit_step(pipeline, SIZE_MAX);
+    learn_settle(pipeline);
     return error;
 }

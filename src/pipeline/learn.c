@@ -288,14 +288,22 @@ static bool owns(const struct act *act)
     return act->type == ACT_LEARN && ((const struct act_learn *)act)->flags & LEARN_DELETE_LEARNED;
 }
 
+static void own(struct learn_state *state, const struct act_list *acts)
+{
+    ACT_FOR_EACH (act, acts) {
+        const struct act_learn *learn = (const struct act_learn *)act;
+        struct act_list inner;
+
+        if (act_nested(act, &inner))
+            own(state, &inner);
+        else if (owns(act))
+            key_get(state, learn->table_id, learn->cookie)->n_owners++;
+    }
+}
+
 void learn_note_acts(struct pipeline *pipeline, const struct rule *rule)
 {
-    ACT_FOR_EACH (act, &rule->acts) {
-        const struct act_learn *learn = (const struct act_learn *)act;
-
-        if (owns(act))
-            key_get(pipeline->learn, learn->table_id, learn->cookie)->n_owners++;
-    }
+    own(pipeline->learn, &rule->acts);
 }
 
 static void bury(struct learn_state *state, struct learn_key *key)
@@ -312,23 +320,28 @@ static void bury(struct learn_state *state, struct learn_key *key)
     state->dead[state->n_dead++] = key;
 }
 
+static void disown(struct learn_state *state, const struct act_list *acts, bool was_visible)
+{
+    ACT_FOR_EACH (act, acts) {
+        const struct act_learn *learn = (const struct act_learn *)act;
+        struct learn_key *key;
+        struct act_list inner;
+
+        if (act_nested(act, &inner))
+            disown(state, &inner, was_visible);
+        if (!owns(act))
+            continue;
+        key = key_find(state, learn->table_id, learn->cookie);
+        if (--key->n_owners == 0 && was_visible)
+            bury(state, key);
+    }
+}
+
 void learn_forget_acts(struct pipeline *pipeline, const struct rule *rule)
 {
     /* A rule that never became visible leaves nothing behind. */
-    bool was_visible = rule->add_version <= pipeline->version;
-
-    if (pipeline->learn->n_keys == 0)
-        return;
-    ACT_FOR_EACH (act, &rule->acts) {
-        const struct act_learn *learn = (const struct act_learn *)act;
-        struct learn_key *key;
-
-        if (!owns(act))
-            continue;
-        key = key_find(pipeline->learn, learn->table_id, learn->cookie);
-        if (--key->n_owners == 0 && was_visible)
-            bury(pipeline->learn, key);
-    }
+    if (pipeline->learn->n_keys > 0)
+        disown(pipeline->learn, &rule->acts, rule->add_version <= pipeline->version);
 }
 
 static void remove_one(struct pipeline *pipeline, struct rule *rule, void *arg)

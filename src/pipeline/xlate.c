@@ -314,7 +314,7 @@ static void ctx_init(struct xlate_ctx *ctx, const struct xlate_in *in, struct xl
     ctx->exit = ctx->no_set = ctx->in_set = ctx->freezing = false;
     ctx->table_miss = false;
     ctx->unparsed = 0;
-    ctx->in_group = ctx->hashed = ctx->freeze_hash = false;
+    ctx->in_group = ctx->hashed = ctx->freeze_hash = ctx->freeze_larger = false;
     ctx->n_buckets_run = 0;
     ctx->goto_table = -1;
     ctx->n_set = ctx->n_stack = 0;

@@ -194,6 +194,24 @@ static void do_act(struct xlate_ctx *ctx, const struct act *act, bool last)
     case ACT_FIN_TIMEOUT:
         xlate_fin_timeout(ctx, (const struct act_fin_timeout *)act);
         break;
+    case ACT_OUTPUT_TRUNC:
+        xlate_output_trunc(ctx, (const struct act_output_trunc *)act);
+        break;
+    case ACT_CLONE:
+        xlate_clone_action(ctx, act);
+        break;
+    case ACT_CHECK_LARGER:
+        xlate_freeze_larger(ctx, (const struct act_check_larger *)act);
+        break;
+    case ACT_MULTIPATH:
+        xlate_multipath(ctx, (const struct act_multipath *)act);
+        break;
+    case ACT_BUNDLE:
+        xlate_bundle(ctx, (const struct act_bundle *)act, last);
+        break;
+    case ACT_SAMPLE: /* there are no collectors */
+    case ACT_CT_CLEAR:
+        break;
     case ACT_LEARN:
         xlate_learn(ctx, (const struct act_learn *)act);
         break;

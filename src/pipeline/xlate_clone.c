@@ -93,9 +93,24 @@ void xlate_clone_end(struct xlate_ctx *ctx, const struct xlate_clone *clone)
     ctx->n_stack = clone->n_stack;
     memcpy(ctx->stack, clone->stack, clone->n_stack * sizeof ctx->stack[0]);
     ctx->frozen = clone->frozen;
-    ctx->freezing = ctx->freeze_hash = false;
+    ctx->freezing = ctx->freeze_hash = ctx->freeze_larger = false;
     ctx->goto_table = -1;
     /* The clone's end is not the packet's. */
     if (!ctx->out->error)
         ctx->exit = ctx->no_set = false;
+}
+
+void xlate_clone_action(struct xlate_ctx *ctx, const struct act *act)
+{
+    struct xlate_clone clone;
+    struct act_list list;
+    bool in_set = ctx->in_set;
+
+    act_nested(act, &list);
+    xlate_clone_begin(ctx, &clone);
+    xlate_acts(ctx, &list, true);
+    if (!ctx->freezing)
+        xlate_action_set(ctx);
+    xlate_clone_end(ctx, &clone);
+    ctx->in_set = in_set;
 }

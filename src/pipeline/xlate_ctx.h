@@ -55,12 +55,16 @@ struct xlate_ctx {
     uint64_t cookie;
     uint8_t table_id;
     unsigned depth, trace_depth, n_lookups;
-    bool table_miss;  /* rule NULL: the actions, of before a recirculation, are those of the table-miss flow entry */
-    bool exit;        /* no further actions; the action set still runs */
-    bool no_set;      /* nor does that */
-    bool in_set;      /* the action set runs */
-    bool in_group;    /* a bucket's actions run */
-    bool hashed;      /* dp_hash of the flow is what the next select group asked for */
+    bool table_miss;    /* rule NULL: the actions, of before a recirculation, are those of the table-miss flow entry */
+    bool exit;          /* no further actions; the action set still runs */
+    bool no_set;        /* nor does that */
+    bool in_set;        /* the action set runs */
+    bool in_group;      /* a bucket's actions run */
+    bool hashed;        /* dp_hash of the flow is what the next select group asked for */
+    bool freeze_larger; /* freezing: the bit `larger_dst` of what returns says whether it is of more than larger_len
+                           bytes */
+    uint16_t larger_len;
+    struct subfield larger_dst;
     bool freeze_hash; /* freezing: what returns is to have the hash of this basis */
     uint32_t freeze_basis;
     unsigned n_buckets_run;
@@ -195,6 +199,7 @@ void xlate_emit(struct xlate_ctx *ctx, enum program_op_type type, uint32_t arg);
  */
 
 void xlate_output(struct xlate_ctx *ctx, uint32_t ofport, uint16_t max_len, bool last);
+void xlate_output_trunc(struct xlate_ctx *ctx, const struct act_output_trunc *act);
 /* To one port, if it takes packets. */
 void xlate_output_port(struct xlate_ctx *ctx, const struct bridge_port *bp);
 /* May a packet be sent to the port, as far as its configuration goes? */
@@ -202,6 +207,12 @@ bool xlate_port_sends(const struct bridge_port *bp);
 /* Do the actions of a table-miss flow entry run? */
 bool xlate_in_table_miss(const struct xlate_ctx *ctx);
 void xlate_controller(struct xlate_ctx *ctx, uint8_t reason, uint16_t controller_id, uint16_t max_len);
+
+/* --- xlate_multipath.c ----------------------------------------------------------------------------------------------
+ */
+
+void xlate_multipath(struct xlate_ctx *ctx, const struct act_multipath *act);
+void xlate_bundle(struct xlate_ctx *ctx, const struct act_bundle *act, bool last);
 
 /* --- xlate_learn.c --------------------------------------------------------------------------------------------------
  */
@@ -239,6 +250,9 @@ struct xlate_clone {
 void xlate_clone_begin(struct xlate_ctx *ctx, struct xlate_clone *clone);
 void xlate_clone_end(struct xlate_ctx *ctx, const struct xlate_clone *clone);
 
+/* ACT_CLONE. */
+void xlate_clone_action(struct xlate_ctx *ctx, const struct act *act);
+
 /* --- xlate_freeze.c -------------------------------------------------------------------------------------------------
  */
 
@@ -249,6 +263,8 @@ void xlate_freeze(struct xlate_ctx *ctx, const struct act *act, const struct act
 /* Keeps a select group, which is to be done behind the recirculation with the flow's hash of this basis. The caller
  * keeps what follows it. */
 void xlate_freeze_group(struct xlate_ctx *ctx, const struct act *act, uint32_t basis);
+/* check_pkt_larger: the datapath knows how long the packet is. */
+void xlate_freeze_larger(struct xlate_ctx *ctx, const struct act_check_larger *act);
 /* Ends the program with the recirculation. */
 void xlate_freeze_finish(struct xlate_ctx *ctx);
 /* Goes on with a packet that was recirculated. */

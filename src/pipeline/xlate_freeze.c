@@ -80,6 +80,9 @@ bool xlate_needs_parse(const struct xlate_ctx *ctx, const struct act *act)
     case ACT_GOTO_TABLE:
     case ACT_FIN_TIMEOUT:
     case ACT_LEARN:
+    case ACT_CLONE:
+    case ACT_MULTIPATH:
+    case ACT_BUNDLE:
     case ACT_GROUP: /* its buckets may do anything */
         return true;
     default:
@@ -114,15 +117,23 @@ void xlate_freeze_group(struct xlate_ctx *ctx, const struct act *act, uint32_t b
     ctx->freeze_basis = basis;
 }
 
-void xlate_freeze_finish(struct xlate_ctx *ctx)
+void xlate_freeze_larger(struct xlate_ctx *ctx, const struct act_check_larger *act)
+{
+    if (ctx->in->trace) {
+        xlate_note(ctx, " -> the length is not known here: taken for no more than %u bytes", act->len);
+        xlate_write_number(ctx, &act->dst, 0);
+        return;
+    }
+    ctx->freezing = ctx->freeze_larger = true;
+    ctx->larger_len = act->len;
+    ctx->larger_dst = act->dst;
+}
+
+/* What is left to do; 0: there are too many. */
+static uint32_t intern(struct xlate_ctx *ctx, const struct act_buffer *set)
 {
     struct recirc_state state;
-    struct act_buffer set;
-    uint32_t id;
 
-    act_buffer_init(&set);
-    for (unsigned i = 0; i < ctx->n_set; i++)
-        memcpy(act_buffer_add(&set, ctx->set[i]->type, ctx->set[i]->len), ctx->set[i], ctx->set[i]->len);
     memset(&state, 0, sizeof state);
     state.bridge = ctx->bridge;
     state.in_port = ctx->flow.in_port;
@@ -132,9 +143,39 @@ void xlate_freeze_finish(struct xlate_ctx *ctx)
     state.packet_type = ctx->flow.packet_type;
     memcpy(state.reg, ctx->flow.reg, sizeof state.reg);
     state.n_stack = ctx->n_stack;
-    id = recirc_intern(&state, ctx->stack, &ctx->frozen, &set);
+    return recirc_intern(&state, ctx->stack, &ctx->frozen, set);
+}
+
+/* The operation that looks the packet up again, by its length as one or another. */
+static void emit_larger(struct xlate_ctx *ctx, uint32_t id, uint32_t larger_id)
+{
+    struct op_larger op = {.len = ctx->larger_len, .recirc = larger_id};
+    struct program_builder *b = &ctx->out->program;
+
+    xlate_commit(ctx);
+    program_builder_add(b, OP_RECIRC_LARGER, id, &op, sizeof op);
+    ctx->keep_len = b->len;
+    ctx->keep_ops = b->n_ops;
+}
+
+void xlate_freeze_finish(struct xlate_ctx *ctx)
+{
+    bool by_length = ctx->freeze_larger;
+    uint32_t id, larger_id = 0;
+    struct act_buffer set;
+
+    ctx->freeze_larger = false;
+    act_buffer_init(&set);
+    for (unsigned i = 0; i < ctx->n_set; i++)
+        memcpy(act_buffer_add(&set, ctx->set[i]->type, ctx->set[i]->len), ctx->set[i], ctx->set[i]->len);
+    if (by_length) {
+        xlate_write_number(ctx, &ctx->larger_dst, 1);
+        larger_id = intern(ctx, &set);
+        xlate_write_number(ctx, &ctx->larger_dst, 0);
+    }
+    id = intern(ctx, &set);
     act_buffer_free(&set);
-    if (id == 0) {
+    if (id == 0 || (by_length && larger_id == 0)) {
         xlate_fail(ctx, DROP_XLATE_ERROR, "too many different recirculations are in use");
         return;
     }
@@ -150,7 +191,10 @@ void xlate_freeze_finish(struct xlate_ctx *ctx)
 
         program_builder_add(&ctx->out->program, OP_SET_META, 0, &op, sizeof op);
     }
-    xlate_emit(ctx, OP_RECIRC, id);
+    if (by_length)
+        emit_larger(ctx, id, larger_id);
+    else
+        xlate_emit(ctx, OP_RECIRC, id);
 }
 
 static void run_segment(void *arg, const struct recirc_origin *origin, const struct act_list *list, bool last)

@@ -131,6 +131,22 @@ static void output_controller(struct xlate_ctx *ctx, uint16_t max_len)
     xlate_controller(ctx, miss ? 0 /* OFPR_NO_MATCH */ : reason_of_output(ctx), 0, max_len);
 }
 
+void xlate_output_trunc(struct xlate_ctx *ctx, const struct act_output_trunc *act)
+{
+    uint32_t ofport = act->port == OFPORT_IN_PORT ? ctx->flow.in_port : act->port;
+    const struct bridge_port *bp = bridge_port_by_ofport(ctx->bridge, ofport);
+
+    ctx->out->deps.used_ports = true;
+    if (act->port == ctx->flow.in_port || !bp || !xlate_port_sends(bp)) {
+        /* As any output that does not happen. */
+        xlate_output(ctx, act->port, 0, false);
+        return;
+    }
+    xlate_commit(ctx);
+    program_builder_add(&ctx->out->program, OP_TRUNCATE, act->max_len, NULL, 0);
+    xlate_emit(ctx, OP_OUTPUT, bp->port->index);
+}
+
 void xlate_output(struct xlate_ctx *ctx, uint32_t ofport, uint16_t max_len, bool last)
 {
     switch (ofport) {

@@ -105,7 +105,7 @@ static void rule_add(unsigned slot)
 {
     struct oracle_rule *rule = &oracle.rules[slot];
     struct flow_mod fm = {.command = FLOW_ADD, .out_port = OFPORT_ANY, .out_group = OFGROUP_ANY};
-    char match[512], actions[1024], *error;
+    char match[512], actions[2048], *error;
 
     rule->table_id = (uint8_t)random_below(RANDOM_TABLES);
     /* A priority of its own: which of two equals wins is not said. */
@@ -166,7 +166,7 @@ static void rule_modify(unsigned slot)
                           .table_id = rule->table_id,
                           .priority = rule->priority,
                           .match = rule->match};
-    char actions[512];
+    char actions[1024];
 
     if (is_clause(rule) || random_one_in(10))
         random_clauses(ORACLE_CONJUNCTIONS, !is_clause(rule), actions, sizeof actions);

@@ -441,6 +441,34 @@ static void group_run(struct oracle *o, uint32_t id)
     }
 }
 
+/* The actions have a packet, a stack and an action set of their own. */
+static void clone_run(struct oracle *o, const struct act *act)
+{
+    struct oracle saved = *o;
+    const struct act *set[64];
+    struct act_list list;
+    int next = -1;
+
+    act_nested(act, &list);
+    o->n_set = 0;
+    acts_run(o, &list, &next);
+    if (!o->no_set && !o->selected && !o->overflow && o->n_set > 0) {
+        unsigned n = o->n_set;
+
+        memcpy(set, o->set, n * sizeof set[0]);
+        o->exit = false;
+        o->table_miss_rule = false;
+        set_run(o, set, n);
+    }
+    o->p = saved.p;
+    memcpy(o->set, saved.set, sizeof o->set);
+    o->n_set = saved.n_set;
+    memcpy(o->stack, saved.stack, sizeof o->stack);
+    o->n_stack = saved.n_stack;
+    o->table_miss_rule = saved.table_miss_rule;
+    o->exit = o->no_set = false;
+}
+
 static void act_run(struct oracle *o, const struct act *act, int *next_table)
 {
     uint32_t u32 = act->len >= sizeof(struct act_u32) ? ((const struct act_u32 *)act)->value : 0;
@@ -505,6 +533,15 @@ static void act_run(struct oracle *o, const struct act *act, int *next_table)
                   a->in_port == OFPORT_IN_PORT ? o->p.flow.in_port : a->in_port);
         break;
     }
+    case ACT_CLONE:
+        clone_run(o, act);
+        break;
+    case ACT_OUTPUT_TRUNC: /* of lengths nothing is said here */
+    case ACT_MULTIPATH:
+    case ACT_BUNDLE:
+    case ACT_CHECK_LARGER:
+        o->selected = true;
+        break;
     case ACT_GROUP:
         group_run(o, u32);
         break;

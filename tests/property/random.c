@@ -352,8 +352,18 @@ static void act_other(uint8_t table_id, bool mpls, char *t, size_t n)
                                          "encap(mpls)",
                                          "decap(packet_type(ns=0,type=0))",
                                          "dec_nsh_ttl"};
+    static const char *const chosen[] = {"multipath(symmetric_l4,0,modulo_n,3,0,NXM_NX_REG0[0..7])",
+                                         "multipath(symmetric_l3l4+udp,1,hrw,3,0,NXM_NX_REG0[0..7])",
+                                         "bundle(nw_src,0,hrw,ofport,members:1,2,3)",
+                                         "bundle_load(eth_src,0,active_backup,ofport,NXM_NX_REG0[0..15],members:4,5)",
+                                         "check_pkt_larger(90)->NXM_NX_REG0[0]",
+                                         "output(port=2,max_len=40)"};
     static const char *const pbb[] = {"push_pbb:0x88e7", "pop_pbb", "pop_pbb"};
 
+    if (random_one_in(16)) {
+        add(t, n, "%s", PICK(chosen));
+        return;
+    }
     switch (random_below(mpls ? 8 : 7)) {
     case 0:
     case 1:
@@ -445,6 +455,22 @@ void random_bucket(uint32_t group_id, uint32_t n_groups, char *t, size_t n)
         add(t, n, "%s", PICK(buckets));
 }
 
+static void act_clone(uint8_t table_id, bool mpls, char *t, size_t n)
+{
+    char inner[256] = "";
+
+    for (unsigned i = 1 + random_below(3); i > 0; i--) {
+        if (random_one_in(2))
+            act_set(inner, sizeof inner);
+        else if (random_one_in(2))
+            act_output(inner, sizeof inner);
+        else
+            act_other(table_id, mpls, inner, sizeof inner);
+    }
+    if (*inner && strlen(inner) < sizeof inner - 1)
+        add(t, n, "clone(%s)", inner);
+}
+
 void random_actions(uint8_t table_id, bool mpls, uint32_t n_groups, char *t, size_t n)
 {
     static const char *const sets[] = {"output:1",
@@ -474,7 +500,9 @@ void random_actions(uint8_t table_id, bool mpls, uint32_t n_groups, char *t, siz
             act_other(table_id, mpls, t, n);
             break;
         default:
-            if (random_one_in(4))
+            if (random_one_in(6))
+                act_clone(table_id, mpls, t, n);
+            else if (random_one_in(4))
                 add(t, n, "group:%u", 1 + random_below(n_groups));
             else
                 act_output(t, n);
