@@ -1,6 +1,6 @@
 #!/bin/bash
 # Three hosts, rules by ovs-ofctl: who may talk to whom, rewritten headers at the far end, counters.
-# timeout: 90
+# timeout: 180
 . "$(dirname "$0")/lib/harness.sh"
 
 host_make h1 10.0.0.1/24 02:00:00:00:00:01
