@@ -175,9 +175,11 @@ struct pmd_stats {
     uint64_t port_program_hits, emc_hits, tss_hits, tss_lookups; /* lookups: tuples probed for all hits and misses */
     uint64_t misses, parked;
     uint64_t tx_packets, tx_batches;
-    uint64_t groups;       /* programs run; rx_packets / groups = packets a run */
-    uint64_t longest_turn; /* TSC cycles of the longest turn of the loop since the last clear */
-    uint64_t preempted;    /* times the kernel gave the core to something else: what it took counts as cycles here */
+    uint64_t groups;           /* programs run; rx_packets / groups = packets a run */
+    uint64_t longest_turn;     /* TSC cycles of the longest turn of the loop since the last clear */
+    uint64_t longest_own_turn; /* the same without what the kernel or the host gave to others meanwhile */
+    uint64_t long_turns;       /* turns of more than 50 us by that measure */
+    uint64_t preempted; /* times the kernel gave the core to something else: what it took counts as cycles here */
     uint32_t emc_capacity, emc_used;
     uint32_t n_rxqs;
 };

@@ -36,6 +36,8 @@ struct poll_counters {
     uint64_t tx_packets, tx_batches;
     uint64_t groups;
     uint64_t longest_turn;
+    uint64_t longest_own_turn;
+    uint64_t long_turns;
 };
 
 struct datapath {

@@ -82,6 +82,8 @@ void datapath_pmd_stats(const struct datapath *dp, unsigned index, struct pmd_st
         .tx_batches = total.tx_batches,
         .groups = total.groups,
         .longest_turn = now.longest_turn,
+        .longest_own_turn = now.longest_own_turn,
+        .long_turns = total.long_turns,
         .preempted = preemptions(thread) - thread->preempted_before,
         .emc_capacity = thread->emc.capacity,
         .emc_used = COUNTED(thread->emc.n_used),

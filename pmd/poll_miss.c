@@ -6,8 +6,10 @@
 #define STALE_MS 2000
 /* Given up at most so many a tick: one turn stays short. */
 #define STALE_PER_TICK 32
-/* Each may have PENDING_PARK_MAX packets behind it: few at a time. */
+/* Packets taken from the ring at a time, and packets run a turn: each of the former may have PENDING_PARK_MAX parked
+ * behind it, and the turn is to stay short. */
 #define DOWN_BURST 8
+#define DOWN_TURN BURST
 
 static void meta_fill(struct poll_thread *thread, struct rte_mbuf *packet, enum packet_origin origin, uint32_t hash)
 {
@@ -123,18 +125,20 @@ static unsigned returned(struct poll_thread *thread, struct rte_mbuf *packet)
 unsigned miss_poll_down(struct poll_thread *thread)
 {
     struct rte_mbuf *packets[DOWN_BURST];
-    unsigned total = 0, done = 0, n;
+    unsigned total = 0, done = 0, n, i;
 
     do {
-        n = rte_ring_sc_dequeue_burst(thread->down, (void **)packets, DOWN_BURST, NULL);
-        for (unsigned i = 0; i < n; i++) {
+        /* Those that are not run any more stay in the ring. */
+        n = rte_ring_dequeue_burst_start(thread->down, (void **)packets, DOWN_BURST, NULL);
+        for (i = 0; i < n; i++) {
             rte_prefetch0(packet_meta(packets[i]));
             rte_prefetch0(rte_pktmbuf_mtod(packets[i], void *));
         }
-        for (unsigned i = 0; i < n; i++)
+        for (i = 0; i < n && done < DOWN_TURN; i++)
             done += returned(thread, packets[i]);
-        total += n;
-    } while (n == DOWN_BURST && done < 2 * BURST);
+        rte_ring_dequeue_finish(thread->down, i);
+        total += i;
+    } while (i == DOWN_BURST && done < DOWN_TURN);
     return total;
 }
 

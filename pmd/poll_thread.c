@@ -14,6 +14,10 @@
 /* Empty turns before a thread that may sleep does. */
 #define IDLE_TURNS 256
 
+/* Turns are looked at more closely from here on: rarely, as it takes a system call. */
+#define SUSPECT_US 20
+#define LONG_US 50
+
 static void report_begin(struct poll_thread *thread)
 {
     uint64_t token = rcu_observe(&thread->dp->rcu);
@@ -70,6 +74,46 @@ static unsigned poll_rxqs(struct poll_thread *thread)
     return n;
 }
 
+static uint64_t processor_ns(void)
+{
+    struct timespec time;
+
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+    return (uint64_t)time.tv_sec * 1000000000 + (uint64_t)time.tv_nsec;
+}
+
+static void mark_time(struct poll_thread *thread)
+{
+    thread->mark_ns = processor_ns();
+    thread->mark_tsc = rte_rdtsc();
+}
+
+/* A turn of so many cycles took long: what of it was the thread's own? The last mark is at most about a millisecond
+ * old: the clock has moved on by more than the thread ran since only if others had the core, as good as always in this
+ * turn. */
+static uint64_t own_cycles(struct poll_thread *thread, uint64_t cycles)
+{
+    uint64_t tsc = thread->mark_tsc, ns = thread->mark_ns;
+
+    mark_time(thread);
+    uint64_t clock = thread->mark_tsc - tsc, ran = (thread->mark_ns - ns) * thread->cycles_per_us / 1000;
+    uint64_t away = clock > ran ? clock - ran : 0;
+    return cycles > away ? cycles - away : 0;
+}
+
+static void note_long_turn(struct poll_thread *thread, uint64_t cycles)
+{
+    struct poll_counters *counters = &thread->counters;
+    uint64_t own = own_cycles(thread, cycles);
+
+    if (cycles > counters->longest_turn)
+        __atomic_store_n(&counters->longest_turn, cycles, __ATOMIC_RELAXED);
+    if (own > counters->longest_own_turn)
+        __atomic_store_n(&counters->longest_own_turn, own, __ATOMIC_RELAXED);
+    if (own > (uint64_t)LONG_US * thread->cycles_per_us)
+        COUNT(counters->long_turns, 1);
+}
+
 /* What is done once a millisecond. */
 static void tick(struct poll_thread *thread)
 {
@@ -80,8 +124,10 @@ static void tick(struct poll_thread *thread)
     thread->tick++;
     tuple_order_rank(&thread->order);
     miss_expire(thread);
+    mark_time(thread);
     if (unlikely(clear != thread->cleared)) {
         __atomic_store_n(&thread->counters.longest_turn, 0, __ATOMIC_RELAXED);
+        __atomic_store_n(&thread->counters.longest_own_turn, 0, __ATOMIC_RELAXED);
         thread->cleared = clear;
     }
 }
@@ -121,8 +167,13 @@ static void turn(struct poll_thread *thread)
         COUNT(counters->cycles_idle, cycles);
         thread->idle_turns++;
     }
-    if (unlikely(cycles > counters->longest_turn))
+    if (unlikely(cycles > (uint64_t)SUSPECT_US * thread->cycles_per_us)) {
+        note_long_turn(thread, cycles);
+    } else if (unlikely(cycles > counters->longest_turn)) {
         __atomic_store_n(&counters->longest_turn, cycles, __ATOMIC_RELAXED);
+        if (cycles > counters->longest_own_turn)
+            __atomic_store_n(&counters->longest_own_turn, cycles, __ATOMIC_RELAXED);
+    }
     thread->now = end;
 }
 
@@ -139,9 +190,9 @@ static void sleep_some(struct poll_thread *thread)
     nanosleep(&time, NULL);
     rcu_online(&thread->dp->rcu, thread->index, thread->published);
 
-    uint64_t end = rte_rdtsc();
-    COUNT(thread->counters.cycles_asleep, end - thread->now);
-    thread->now = end;
+    mark_time(thread);
+    COUNT(thread->counters.cycles_asleep, thread->mark_tsc - thread->now);
+    thread->now = thread->mark_tsc;
 }
 
 int poll_thread_main(void *arg)
@@ -153,6 +204,7 @@ int poll_thread_main(void *arg)
     if (may_sleep > 0)
         prctl(PR_SET_TIMERSLACK, 1000ul);
     __atomic_store_n(&thread->tid, rte_gettid(), __ATOMIC_RELAXED);
+    mark_time(thread);
     thread->now = thread->next_tick = thread->observe_at = rte_rdtsc();
     thread->published = thread->observed = RCU_FIRST_TOKEN;
     rcu_online(&thread->dp->rcu, thread->index, thread->published);

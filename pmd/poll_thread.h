@@ -84,6 +84,8 @@ struct poll_thread {
     /* Time. */
     uint64_t now;    /* TSC at the start of this turn */
     uint64_t now_ms; /* of the last tick */
+    /* The thread's processor time at that TSC: the difference between the two is what others got of the core. */
+    uint64_t mark_tsc, mark_ns;
     uint64_t next_tick;
     uint32_t tick;
 

@@ -42,6 +42,7 @@ static void show_thread(const struct sluice *sw, unsigned thread, struct control
     uint64_t all = st.cycles_busy + st.cycles_idle + st.cycles_asleep;
     uint64_t looked_up = st.port_program_hits + st.emc_hits + st.tss_hits + st.misses;
     double turn_us = (double)st.longest_turn * 1e6 / rte_get_tsc_hz();
+    double own_turn_us = (double)st.longest_own_turn * 1e6 / rte_get_tsc_hz();
     double busy = 100 * ratio(st.cycles_busy, all), asleep = 100 * ratio(st.cycles_asleep, all);
 
     control_printf(reply, "pmd thread %u: core %u, numa node %d\n", thread, st.lcore, st.numa_node);
@@ -55,8 +56,11 @@ static void show_thread(const struct sluice *sw, unsigned thread, struct control
                    " (%.2f tuples a lookup); misses %" PRIu64 " (parked %" PRIu64 ")\n",
                    st.port_program_hits, st.emc_hits, st.tss_hits, ratio(st.tss_lookups, st.tss_hits + st.misses),
                    st.misses, st.parked);
-    control_printf(reply, "  packets a program run: %.2f; longest turn: %.1f us\n", ratio(st.rx_packets, st.groups),
-                   turn_us);
+    control_printf(reply, "  packets a program run: %.2f\n", ratio(st.rx_packets, st.groups));
+    control_printf(reply,
+                   "  longest turn: %.1f us, %.1f us without what others got of the core; %" PRIu64
+                   " turns of more than 50 us so\n",
+                   turn_us, own_turn_us, st.long_turns);
     control_printf(reply, "  core taken away by the kernel: %" PRIu64 " times%s\n", st.preempted,
                    st.preempted < 100 ? "" : " (which counts as cycles: keep other work off it, isolcpus or taskset)");
     control_printf(reply, "  exact-match cache: %u of %u entries in use\n", st.emc_used, st.emc_capacity);
@@ -86,6 +90,7 @@ static void show_thread(const struct sluice *sw, unsigned thread, struct control
     PUT("misses", st.misses);
     PUT("parked", st.parked);
     PUT("preempted", st.preempted);
+    PUT("long_turns", st.long_turns);
     PUT("groups", st.groups);
     PUT("polls", st.polls);
     PUT("polls_busy", st.polls_busy);
@@ -98,6 +103,7 @@ static void show_thread(const struct sluice *sw, unsigned thread, struct control
     json_object_set_new(out, "busy_share", json_real(ratio(st.cycles_busy, all)));
     json_object_set_new(out, "hit_share", json_real(ratio(looked_up - st.misses, looked_up)));
     json_object_set_new(out, "longest_turn_us", json_real(turn_us));
+    json_object_set_new(out, "longest_own_turn_us", json_real(own_turn_us));
     json_object_set_new(out, "stage_cycles", stages);
     show_queues(sw, thread, reply, out);
     json_array_append_new(reply->json, out);
