@@ -64,13 +64,39 @@ static void set_tag(struct xlate_ctx *ctx, uint16_t vlan, bool tagged)
     }
 }
 
+/* The packet is to be as it was afterwards. A tag of its own that is popped cannot be pushed again, as its TPID and DEI
+ * are not in the key: a copy of the packet loses it. */
+struct tag_change {
+    bool copy;
+    struct xlate_vlans saved;
+    struct xlate_clone clone;
+};
+
+static void change_begin(struct xlate_ctx *ctx, struct tag_change *change, uint16_t vlan, bool tagged)
+{
+    change->copy = !tagged && xlate_vlan_present(ctx);
+    if (change->copy)
+        xlate_clone_begin(ctx, &change->clone);
+    else
+        change->saved = ctx->vlans;
+    set_tag(ctx, vlan, tagged);
+}
+
+static void change_end(struct xlate_ctx *ctx, const struct tag_change *change)
+{
+    if (change->copy)
+        xlate_clone_end(ctx, &change->clone);
+    else
+        xlate_vlan_restore(ctx, &change->saved);
+}
+
 static void send(struct xlate_ctx *ctx, const struct bridge_port *bp, uint16_t vlan)
 {
-    struct xlate_vlans saved = ctx->vlans;
+    struct tag_change change;
 
-    set_tag(ctx, vlan, leaves_tagged(bp, vlan));
+    change_begin(ctx, &change, vlan, leaves_tagged(bp, vlan));
     xlate_output_port(ctx, bp);
-    xlate_vlan_restore(ctx, &saved);
+    change_end(ctx, &change);
 }
 
 static bool floods_to(const struct xlate_ctx *ctx, const struct bridge_port *bp, uint16_t vlan)
@@ -81,7 +107,7 @@ static bool floods_to(const struct xlate_ctx *ctx, const struct bridge_port *bp,
 
 static void flood(struct xlate_ctx *ctx, uint16_t vlan)
 {
-    struct xlate_vlans saved = ctx->vlans;
+    struct tag_change change;
     bool as_it_is = xlate_vlan_vid(ctx) != 0;
     const struct bridge_port *bp;
 
@@ -94,12 +120,12 @@ static void flood(struct xlate_ctx *ctx, uint16_t vlan)
             if (!floods_to(ctx, bp, vlan) || leaves_tagged(bp, vlan) != tagged)
                 continue;
             if (!changed)
-                set_tag(ctx, vlan, tagged);
+                change_begin(ctx, &change, vlan, tagged);
             changed = true;
             xlate_output_port(ctx, bp);
         }
         if (changed)
-            xlate_vlan_restore(ctx, &saved);
+            change_end(ctx, &change);
     }
     xlate_why(ctx, DROP_FLOOD_NOWHERE);
 }

@@ -15,6 +15,8 @@ int of_handle(struct of_connection *conn, const uint8_t *data, size_t len);
 /* The handlers, by subject. All get the decoded message and return as of_handle does. */
 int of_handle_multipart(struct of_connection *conn, const struct of_msg *msg);
 int of_handle_group_mod(struct of_connection *conn, const struct of_msg *msg);
+int of_handle_tlv_mod(struct of_connection *conn, const struct of_msg *msg);
+int of_handle_tlv_request(struct of_connection *conn, const struct of_msg *msg);
 int of_handle_meter_mod(struct of_connection *conn, const struct of_msg *msg);
 int of_handle_packet_out(struct of_connection *conn, const struct of_msg *msg);
 int of_handle_port_mod(struct of_connection *conn, const struct of_msg *msg);

@@ -75,6 +75,9 @@ static const struct kind {
     [OF_FLOW_MOD_TABLE_ID] = {"flow_mod_table_id", {NO, NO, NO, NO}, NULL, encode_nx_u32},
     [OF_SET_PACKET_IN_FORMAT] = {"set_packet_in_format", {NO, NO, NO, NO}, NULL, encode_nx_u32},
     [OF_SET_CONTROLLER_ID] = {"set_controller_id", {NO, NO, NO, NO}, NULL, encode_nx_u32},
+    [OF_TLV_TABLE_MOD] = {"tlv_table_mod", {NO, NO, NO, NO}, NULL, encode_tlv},
+    [OF_TLV_TABLE_REQUEST] = {"tlv_table_request", {NO, NO, NO, NO}, NULL, encode_tlv},
+    [OF_TLV_TABLE_REPLY] = {"tlv_table_reply", {NO, NO, NO, NO}, NULL, encode_tlv},
 };
 
 /* Vendor messages, and what they are another form of. `of10`: only there. */
@@ -95,6 +98,9 @@ static const struct vendor_kind {
     {OF_EXPERIMENTER_NICIRA, NXT_PACKET_IN2, OF_PACKET_IN, decode_nx_packet_in2, false},
     {OF_EXPERIMENTER_NICIRA, NXT_SET_ASYNC_CONFIG, OF_SET_ASYNC, decode_nx_async, false},
     {OF_EXPERIMENTER_NICIRA, NXT_SET_CONTROLLER_ID, OF_SET_CONTROLLER_ID, decode_nx_u32, false},
+    {OF_EXPERIMENTER_NICIRA, NXT_TLV_TABLE_MOD, OF_TLV_TABLE_MOD, decode_tlv_mod, false},
+    {OF_EXPERIMENTER_NICIRA, NXT_TLV_TABLE_REQUEST, OF_TLV_TABLE_REQUEST, decode_tlv_request, false},
+    {OF_EXPERIMENTER_NICIRA, NXT_TLV_TABLE_REPLY, OF_TLV_TABLE_REPLY, decode_tlv_reply, false},
     {OF_EXPERIMENTER_ONF, ONFT_BUNDLE_CONTROL, OF_BUNDLE_CONTROL, decode_bundle_control, false},
     {OF_EXPERIMENTER_ONF, ONFT_BUNDLE_ADD, OF_BUNDLE_ADD, decode_bundle_add, false},
 };

@@ -15,6 +15,7 @@
 
 #include "src/openflow/buf.h"
 #include "src/openflow/error.h"
+#include "src/pipeline/tlv_map.h"
 #include "src/pipeline/act.h"
 #include "src/pipeline/flow.h"
 #include "src/pipeline/group.h"
@@ -93,6 +94,10 @@ enum of_msg_type {
     OF_FLOW_MOD_TABLE_ID,    /* NXT_FLOW_MOD_TABLE_ID: u32, 0 or 1 */
     OF_SET_PACKET_IN_FORMAT, /* NXT_SET_PACKET_IN_FORMAT: u32, enum of_packet_in_format */
     OF_SET_CONTROLLER_ID,    /* NXT_SET_CONTROLLER_ID: u32 */
+    /* Nicira's table of tunnel options. */
+    OF_TLV_TABLE_MOD,
+    OF_TLV_TABLE_REQUEST,
+    OF_TLV_TABLE_REPLY,
     OF_N_MSG_TYPES
 };
 const char *of_msg_type_name(enum of_msg_type type); /* "flow_mod" */
@@ -439,6 +444,14 @@ int of_multipart_next_port_desc(uint8_t version, struct of_multipart_reply *repl
 /* --- a message ------------------------------------------------------------------------------------------------------
  */
 
+struct of_tlv_table {
+    uint16_t command;    /* enum tlv_command */
+    uint16_t max_fields; /* of replies */
+    uint32_t max_space;  /* bytes */
+    unsigned n;
+    struct tlv_map maps[TLV_MAPS_MAX];
+};
+
 struct of_msg {
     enum of_msg_type type;
     uint8_t version;
@@ -469,6 +482,7 @@ struct of_msg {
         struct of_bundle_control bundle_control;
         struct of_bundle_add bundle_add;
         uint32_t u32; /* Nicira's settings */
+        struct of_tlv_table tlv_table;
     };
     struct act_buffer acts; /* owns flow_mod.acts, packet_out.acts, those of group_mod's buckets */
 };

@@ -33,6 +33,9 @@ enum {
     NXT_PACKET_IN = 17,
     NXT_SET_ASYNC_CONFIG = 19,
     NXT_SET_CONTROLLER_ID = 20,
+    NXT_TLV_TABLE_MOD = 24,
+    NXT_TLV_TABLE_REQUEST = 25,
+    NXT_TLV_TABLE_REPLY = 26,
     NXT_PACKET_IN2 = 30,
     ONFT_BUNDLE_CONTROL = 2300,
     ONFT_BUNDLE_ADD = 2301,
@@ -41,6 +44,9 @@ enum {
 /* msg_session.c */
 msg_decoder decode_hello, decode_error, decode_echo, decode_get_config_reply, decode_nx_u32, decode_packet_in_format;
 msg_encoder encode_hello, encode_error, encode_echo, encode_config, encode_nx_u32;
+/* msg_tlv.c */
+msg_decoder decode_tlv_mod, decode_tlv_request, decode_tlv_reply;
+msg_encoder encode_tlv;
 /* msg_async.c */
 msg_decoder decode_async, decode_nx_async;
 msg_encoder encode_async;

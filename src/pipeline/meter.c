@@ -204,3 +204,12 @@ void meter_table_destroy(struct meter_table *table)
         take_out(table, meter);
     free(table);
 }
+
+bool meter_entry_remarks(const struct meter_entry *meter)
+{
+    for (unsigned i = 0; i < meter->n_bands; i++) {
+        if (meter->bands[i].type == METER_DSCP_BAND)
+            return true;
+    }
+    return false;
+}

@@ -52,6 +52,8 @@ void meter_table_destroy(struct meter_table *table);
 /* Returns 0 or an enum of_error; on error nothing was changed. Not while a bundle is open. */
 int meter_table_mod(struct meter_table *table, const struct meter_mod *mod);
 struct meter_entry *meter_table_find(const struct meter_table *table, uint32_t meter_id); /* NULL: none */
+/* Has it a band that changes packets? */
+bool meter_entry_remarks(const struct meter_entry *meter);
 /* In the order of their addition. */
 struct meter_entry *meter_table_first(const struct meter_table *table);
 struct meter_entry *meter_table_next(const struct meter_entry *meter);

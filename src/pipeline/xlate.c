@@ -323,6 +323,22 @@ static void ctx_init(struct xlate_ctx *ctx, const struct xlate_in *in, struct xl
     ctx->keep_ops = 0;
 }
 
+/* A copy that nothing follows needs not be one. */
+static void unwrap_last_clone(struct program_builder *b)
+{
+    struct program_op *last = NULL;
+
+    for (struct program_op *op = (void *)b->ops; (uint8_t *)op < b->ops + b->len;
+         op = (struct program_op *)program_op_next(op))
+        last = op;
+    if (last == NULL || last->type != OP_CLONE)
+        return;
+    memmove(last, last->data, last->arg);
+    b->len -= sizeof *last;
+    b->n_ops--;
+    unwrap_last_clone(b);
+}
+
 /* Ends the program behind the last operation that sends; a program that sends nowhere is a drop with a name. */
 static void finish_program(struct xlate_ctx *ctx)
 {
@@ -336,6 +352,7 @@ static void finish_program(struct xlate_ctx *ctx)
     } else {
         out->program.len = ctx->keep_len;
         out->program.n_ops = ctx->keep_ops;
+        unwrap_last_clone(&out->program);
     }
 }
 

@@ -79,11 +79,15 @@ static void meter(struct xlate_ctx *ctx, uint32_t id)
 {
     const struct meter_entry *entry = meter_table_find(pipeline_meters(ctx->bridge->pipeline), id);
 
-    /* Packets count whether or not anything sends them on. */
-    if (entry)
-        xlate_emit(ctx, OP_METER, entry->index);
-    else
+    if (!entry) {
         xlate_note(ctx, " >> no such meter");
+        return;
+    }
+    /* Packets count whether or not anything sends them on. */
+    xlate_emit(ctx, OP_METER, entry->index);
+    /* Which packets are remarked, and what they had before, is not known here. */
+    if (meter_entry_remarks(entry))
+        ctx->unparsed |= XLATE_UNPARSED_INNER;
 }
 
 /* Does the packet have to be an Ethernet packet? What is not has no tags. */

@@ -6,6 +6,7 @@
 #include <cmocka.h>
 
 #include "src/flows/punt.h"
+#include "src/pipeline/meter.h"
 #include "src/pipeline/xlate.h"
 #include "tests/unit/bed.h"
 #include "tests/unit/packets.h"
@@ -345,6 +346,50 @@ static void nd_options(void **state)
                MACS "86dd" IP6("0020", "3a") "87 00 0000 00000000" TARGET "0901 020000000005");
 }
 
+/* The tag's TPID and DEI are not in the key: NORMAL gives access ports a copy without it. */
+static void normal_leaves_the_tag_alone(void **state)
+{
+    struct bridge_port *access = bridge_port_by_ofport(bed.bridge, 3);
+    const char *const tagged = MACS "88a8 b00a" CUSTOMER_UDP;
+
+    access->vlan_mode = VLAN_MODE_ACCESS;
+    access->tag = 10;
+    bed_add(&bed, "actions=NORMAL,output:2");
+    run(tagged);
+    assert_int_equal(events.n, 5);
+    for (unsigned i = 0; i < 5; i++) {
+        if (events.list[i].arg == 3)
+            expect_sent(i, 3, FRAME_UDP);
+        else
+            expect_sent(i, events.list[i].arg, tagged);
+    }
+    assert_int_equal(events.list[4].arg, 2);
+}
+
+/* Tables behind a meter see what its DSCP band made of the packet. */
+static void meters_remark(void **state)
+{
+    struct meter_mod mod = {.command = METER_ADD,
+                            .flags = METER_PKTPS,
+                            .meter_id = 1,
+                            .n_bands = 1,
+                            .bands = {{.type = METER_DSCP_BAND, .rate = 1, .prec_level = 1}}};
+    const char *const af11 = MACS "0800 45 28 0020 0000 0000 40 11 0000 0a000001 0a000002" UDP;
+    const char *const af12 = MACS "0800 45 30 0020 0000 0000 40 11 0000 0a000001 0a000002" UDP;
+
+    assert_int_equal(meter_table_mod(pipeline_meters(bed.bridge->pipeline), &mod), 0);
+    bed_add(&bed, "table=0,actions=meter:1,goto_table:1");
+    bed_add(&bed, "table=1,ip,ip_dscp=10,actions=output:3");
+    bed_add(&bed, "table=1,ip,ip_dscp=12,actions=output:2");
+    events.verdict = 1;
+    run(af11);
+    events.verdict = 0;
+    assert_int_equal(events.n, 1);
+    expect_sent(0, 2, af12);
+    run(af11);
+    expect_sent(0, 3, af11);
+}
+
 /* A field that was set before a push is in its header after it, however many tags are pushed. */
 static void many_tags(void **state)
 {
@@ -372,6 +417,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(mpls_encap, setup, teardown),
         cmocka_unit_test_setup_teardown(encap_that_fails, setup, teardown),
         cmocka_unit_test_setup_teardown(nd_options, setup, teardown),
+        cmocka_unit_test_setup_teardown(normal_leaves_the_tag_alone, setup, teardown),
+        cmocka_unit_test_setup_teardown(meters_remark, setup, teardown),
         cmocka_unit_test_setup_teardown(many_tags, setup, teardown),
     };
 

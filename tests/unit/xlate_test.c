@@ -369,12 +369,12 @@ static void normal_knows_vlan_modes(void **state)
     EXPECT("in_port=1,dl_vlan=8,dl_dst=ff:ff:ff:ff:ff:ff", "drop");
     /* A tag on an access port is wrong even if it is its own VLAN; a priority tag is none. */
     EXPECT("in_port=1,dl_vlan=7,dl_dst=ff:ff:ff:ff:ff:ff", "drop");
-    EXPECT("in_port=1,dl_vlan=0,dl_vlan_pcp=3,dl_dst=ff:ff:ff:ff:ff:ff", "pop_vlan,3,push_vlan(vid=7,pcp=3),2,4");
+    EXPECT("in_port=1,dl_vlan=0,dl_vlan_pcp=3,dl_dst=ff:ff:ff:ff:ff:ff", "clone(pop_vlan,3),set(vlan(vid=7)),2,4");
     EXPECT("in_port=3,dl_vlan=9,dl_dst=ff:ff:ff:ff:ff:ff", "4,pop_vlan,5");
     EXPECT("in_port=5,vlan_tci=0,dl_dst=ff:ff:ff:ff:ff:ff", "push_vlan(vid=9,pcp=0),3,4");
     /* What follows NORMAL gets the packet with the tag it came with. */
     bed_add(&bed, "priority=40000,in_port=2,ip,actions=NORMAL,output:5");
-    EXPECT("in_port=2,ip,dl_vlan=7,dl_vlan_pcp=1,dl_dst=ff:ff:ff:ff:ff:ff", "4,pop_vlan,1,3,push_vlan(vid=7,pcp=1),5");
+    EXPECT("in_port=2,ip,dl_vlan=7,dl_vlan_pcp=1,dl_dst=ff:ff:ff:ff:ff:ff", "4,clone(pop_vlan,1,3),5");
 }
 
 static void drops_have_reasons(void **state)

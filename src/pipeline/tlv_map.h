@@ -1,0 +1,30 @@
+/* Which tunnel options the tun_metadata fields stand for (ovs-fields(7), NXT_TLV_TABLE_MOD). One table for the switch:
+ * it says where in the flow key an option's value is. Control thread.
+ */
+#ifndef SRC_PIPELINE_TLV_MAP_H
+#define SRC_PIPELINE_TLV_MAP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define TLV_MAPS_MAX 64       /* = FIELD_N_TUN_METADATA */
+#define TLV_OPTION_LEN_MAX 16 /* bytes: what a field's value has room for */
+
+enum tlv_command { TLV_ADD, TLV_DELETE, TLV_CLEAR };
+
+struct tlv_map {
+    uint16_t class;
+    uint8_t type;
+    uint8_t len;    /* bytes, a multiple of 4 */
+    uint16_t index; /* of the tun_metadata field */
+};
+
+struct pipeline;
+
+/* Changes the table by `n` entries, or not at all. A field that rules or groups of `pipeline` (may be NULL) use keeps
+ * its option. Returns 0 or an enum of_error. */
+int tlv_map_mod(enum tlv_command command, const struct tlv_map *maps, unsigned n, struct pipeline *pipeline);
+/* The entries in order of their fields; returns how many. */
+unsigned tlv_map_list(struct tlv_map maps[TLV_MAPS_MAX]);
+
+#endif

@@ -1,0 +1,162 @@
+/* The table of tunnel options, its messages, and the tun_metadata fields that come and go with it. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+
+#include "src/openflow/error.h"
+#include "src/openflow/msg.h"
+#include "src/openflow/oxm.h"
+#include "src/pipeline/tlv_map.h"
+#include "tests/unit/bed.h"
+#include "tests/unit/packets.h"
+
+static struct rte_mempool *pool;
+static struct bed bed;
+
+static int setup(void **state)
+{
+    bed_create(&bed, pool, &(struct bed_params){0});
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    bed_mod(&bed, FLOW_DELETE, "");
+    assert_int_equal(tlv_map_mod(TLV_CLEAR, NULL, 0, NULL), 0);
+    bed_destroy(&bed);
+    return 0;
+}
+
+static int add(uint16_t class, uint8_t type, uint8_t len, uint16_t index)
+{
+    const struct tlv_map map = {class, type, len, index};
+
+    return tlv_map_mod(TLV_ADD, &map, 1, bed.bridge->pipeline);
+}
+
+static void options_are_bound_and_freed(void **state)
+{
+    struct tlv_map list[TLV_MAPS_MAX];
+    const struct tlv_map two[] = {{1, 1, 4, 5}, {1, 1, 8, 6}};
+
+    assert_int_equal(add(0xffff, 0, 4, 0), 0);
+    assert_int_equal(add(0xffff, 1, 16, 63), 0);
+    assert_int_equal(add(0xffff, 2, 4, 0), OFPERR_NXTTMFC_ALREADY_MAPPED);
+    assert_int_equal(add(0xffff, 1, 4, 1), OFPERR_NXTTMFC_DUP_ENTRY);
+    assert_int_equal(add(0xffff, 3, 6, 1), OFPERR_NXTTMFC_BAD_OPT_LEN);
+    assert_int_equal(add(0xffff, 3, 0, 1), OFPERR_NXTTMFC_BAD_OPT_LEN);
+    assert_int_equal(add(0xffff, 3, 4, 64), OFPERR_NXTTMFC_BAD_FIELD_IDX);
+    assert_int_equal(add(0xffff, 3, 124, 1), OFPERR_NXTTMFC_TABLE_FULL);
+    /* All or nothing. */
+    assert_int_equal(tlv_map_mod(TLV_ADD, two, 2, NULL), OFPERR_NXTTMFC_DUP_ENTRY);
+    assert_int_equal(tlv_map_list(list), 2);
+    assert_int_equal(list[1].index, 63);
+    assert_int_equal(list[1].len, 16);
+    /* 20 of 128 bytes are used: 6 more of 16, and 3 of 4. */
+    for (unsigned i = 1; i <= 6; i++)
+        assert_int_equal(add(1, (uint8_t)i, 16, (uint16_t)i), 0);
+    for (unsigned i = 7; i <= 9; i++)
+        assert_int_equal(add(1, (uint8_t)i, 4, (uint16_t)i), 0);
+    assert_int_equal(add(1, 10, 4, 10), OFPERR_NXTTMFC_TABLE_FULL);
+    assert_int_equal(tlv_map_mod(TLV_DELETE, &list[0], 1, NULL), 0);
+    assert_int_equal(add(1, 10, 4, 10), 0);
+}
+
+static void fields_are_of_the_option_s_width(void **state)
+{
+    struct match match;
+    char *error = match_parse("tun_metadata3=5", &match, NULL, NULL, NULL), *text;
+
+    assert_non_null(error);
+    free(error);
+    assert_int_equal(add(1, 1, 4, 0), 0);
+    assert_int_equal(add(1, 2, 8, 3), 0);
+    assert_null(match_parse("tun_metadata3=0x1234567890/0xffffffff00,tun_metadata0=5", &match, NULL, NULL, NULL));
+    text = match_format(&match, NULL, NULL);
+    assert_string_equal(text, "tun_metadata0=0x5,tun_metadata3=0x1234567800/0xffffffff00");
+    free(text);
+    assert_int_equal(match.value.pkt.tun_metadata[3], 5);
+    error = match_parse("tun_metadata0=0x123456789", &match, NULL, NULL, NULL);
+    assert_non_null(error);
+    free(error);
+    bed_add(&bed, "tun_metadata0=5,actions=set_field:7->tun_metadata3,load:1->NXM_NX_TUN_METADATA0[3],"
+                  "move:tun_metadata3[0..15]->reg0[0..15],delete_field:tun_metadata0,output:2");
+}
+
+/* What ovs-ofctl sends: a value has as many bytes as its text needs. */
+static void values_on_the_wire_are_right_aligned(void **state)
+{
+    static const uint8_t entries[] = {0x00, 0x01, 0x50, 0x02, 0x04, 0xd2, 0x00, 0x01, 0x53, 0x0a,
+                                      1,    2,    3,    4,    5,    0xff, 0xff, 0xff, 0xff, 0xff};
+    struct reader r = {entries, sizeof entries, false};
+    struct match match;
+
+    assert_int_equal(oxm_decode(&r, &match, NULL, NULL), OFPERR_NXFMFC_INVALID_TLV_FIELD);
+    assert_int_equal(add(1, 1, 4, 0), 0);
+    assert_int_equal(add(1, 2, 8, 1), 0);
+    r = (struct reader){entries, sizeof entries, false};
+    assert_int_equal(oxm_decode(&r, &match, NULL, NULL), 0);
+    assert_memory_equal(match.value.pkt.tun_metadata, "\0\0\x04\xd2\0\0\0\1\2\3\4\5", 12);
+    assert_memory_equal(match.mask.pkt.tun_metadata, "\xff\xff\xff\xff\0\0\0\xff\xff\xff\xff\xff", 12);
+}
+
+static void what_is_in_use_stays(void **state)
+{
+    const struct tlv_map map = {1, 1, 4, 0}, other = {1, 2, 4, 1};
+
+    assert_int_equal(add(1, 1, 4, 0), 0);
+    assert_int_equal(add(1, 2, 4, 1), 0);
+    bed_add(&bed, "tun_metadata0=5,actions=output:2");
+    assert_int_equal(tlv_map_mod(TLV_DELETE, &map, 1, bed.bridge->pipeline), OFPERR_NXTTMFC_INVALID_TLV_DEL);
+    assert_int_equal(tlv_map_mod(TLV_CLEAR, NULL, 0, bed.bridge->pipeline), OFPERR_NXTTMFC_INVALID_TLV_DEL);
+    assert_int_equal(tlv_map_mod(TLV_DELETE, &other, 1, bed.bridge->pipeline), 0);
+    bed_mod(&bed, FLOW_DELETE, "");
+    bed_add(&bed, "actions=write_actions(set_field:5->tun_metadata0,output:2)");
+    assert_int_equal(tlv_map_mod(TLV_DELETE, &map, 1, bed.bridge->pipeline), OFPERR_NXTTMFC_INVALID_TLV_DEL);
+    bed_mod(&bed, FLOW_DELETE, "");
+    assert_int_equal(tlv_map_mod(TLV_DELETE, &map, 1, bed.bridge->pipeline), 0);
+}
+
+static void expect_same(const char *hex, enum of_msg_type type)
+{
+    uint8_t data[256];
+    const size_t len = packet_from_hex(hex, data);
+    const struct of_decode_options options = {0};
+    struct of_msg msg;
+    struct of_buf buf = {0};
+
+    assert_int_equal(of_msg_decode(data, len, &options, &msg), 0);
+    assert_int_equal(msg.type, type);
+    of_msg_encode(&msg, &buf);
+    assert_int_equal(buf.len, len);
+    assert_memory_equal(buf.data, data, len);
+    of_buf_free(&buf);
+    of_msg_free(&msg);
+}
+
+static void messages_round_trip(void **state)
+{
+    expect_same("0404002800000002000023200000001800000000 00000000 ffff000400000000 0001020800010000",
+                OF_TLV_TABLE_MOD);
+    expect_same("040400180000000200002320000000180002000000000000", OF_TLV_TABLE_MOD);
+    expect_same("04040010000000020000232000000019", OF_TLV_TABLE_REQUEST);
+    expect_same("010400280000000200002320 0000001a 00000080 0040 00000000000000000000 0001020800010000",
+                OF_TLV_TABLE_REPLY);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(options_are_bound_and_freed, setup, teardown),
+        cmocka_unit_test_setup_teardown(fields_are_of_the_option_s_width, setup, teardown),
+        cmocka_unit_test_setup_teardown(values_on_the_wire_are_right_aligned, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_is_in_use_stays, setup, teardown),
+        cmocka_unit_test_setup_teardown(messages_round_trip, setup, teardown),
+    };
+
+    if (test_eal_init("tlv_map_test") != 0)
+        return 77;
+    pool = test_pool(1023);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
