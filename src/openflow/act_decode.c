@@ -253,6 +253,8 @@ static int decode_experimenter(struct reader *body, uint8_t version, unsigned de
     subtype = read_u16(body);
     if (body->bad)
         return OFPERR_BAC_BAD_LEN;
+    if ((subtype == NXAST_ENCAP || subtype == NXAST_DECAP) && version == OF10) /* as ovs-ofctl has them */
+        return OFPERR_BAC_BAD_EXP_TYPE;
     if (subtype == NXAST_WRITE_METADATA && version != OF10) /* an instruction there */
         return OFPERR_BAC_BAD_EXP_TYPE;
     if (subtype == NXAST_CLONE)

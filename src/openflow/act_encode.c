@@ -134,6 +134,8 @@ static void encode_of10(struct of_buf *buf, const struct act *act)
     case ACT_PUSH_VLAN: /* nothing says these; what they lead to is said by other actions or lost */
     case ACT_PUSH_PBB:
     case ACT_POP_PBB:
+    case ACT_ENCAP:
+    case ACT_DECAP:
     case ACT_COPY_TTL_OUT:
     case ACT_COPY_TTL_IN:
     case ACT_METER:

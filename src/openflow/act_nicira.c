@@ -94,7 +94,7 @@ static int decode_load(struct reader *r, struct act_buffer *acts)
     return 0;
 }
 
-/* A field's entry with value and perhaps mask, as set_field has it. */
+/* A field's entry with value and perhaps mask, as set_field has it, right behind the subtype. */
 static int decode_load2(struct reader *r, struct act_buffer *acts)
 {
     struct act_set_field *act = act_buffer_add(acts, ACT_SET_FIELD, sizeof(*act));
@@ -102,7 +102,6 @@ static int decode_load2(struct reader *r, struct act_buffer *acts)
     size_t len;
     int error;
 
-    read_skip(r, 6);
     act->field = oxm_read_header(r, &has_mask, &len);
     if (!act->field)
         return r->bad ? OFPERR_BAC_BAD_LEN : OFPERR_BAC_BAD_SET_TYPE;
@@ -497,7 +496,8 @@ void act_encode_load(struct of_buf *buf, const struct act_set_field *act)
     uint64_t value;
     size_t start;
 
-    if (one_run(act, &ofs, &n_bits, &value)) {
+    /* The header of an experimenter's field does not fit the older one. */
+    if (!act->field->experimenter && one_run(act, &ofs, &n_bits, &value)) {
         start = nicira_begin(buf, NXAST_REG_LOAD);
         of_buf_add_u16(buf, (uint16_t)(ofs << 6 | (n_bits - 1)));
         act_put_field(buf, act->field);
@@ -508,7 +508,6 @@ void act_encode_load(struct of_buf *buf, const struct act_set_field *act)
         for (unsigned i = 0; i < act->field->n_bytes; i++)
             has_mask |= act->mask.b[i] != 0xff;
         start = nicira_begin(buf, NXAST_REG_LOAD2);
-        of_buf_add(buf, 6);
         oxm_put_header(buf, act->field, OXM_NXM, has_mask);
         of_buf_add_bytes(buf, act->value.b, act->field->n_bytes);
         if (has_mask)
@@ -569,9 +568,15 @@ static void encode_controller(struct of_buf *buf, const struct act_controller *a
 static void encode_output_reg(struct of_buf *buf, const struct act_output_reg *act)
 {
     uint16_t ofs_nbits = (uint16_t)(act->src.ofs << 6 | (act->src.n_bits - 1));
-    size_t start = nicira_begin(buf, NXAST_OUTPUT_REG);
+    size_t start = nicira_begin(buf, act->src.field->experimenter ? NXAST_OUTPUT_REG2 : NXAST_OUTPUT_REG);
 
     of_buf_add_u16(buf, ofs_nbits);
+    if (act->src.field->experimenter) {
+        of_buf_add_u16(buf, act->max_len);
+        act_put_field(buf, act->src.field);
+        act_end(buf, start);
+        return;
+    }
     act_put_field(buf, act->src.field);
     of_buf_add_u16(buf, act->max_len);
     of_buf_add(buf, 6);
