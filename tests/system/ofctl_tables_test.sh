@@ -1,6 +1,6 @@
 #!/bin/bash
 # The verbs of ovs-ofctl about groups, meters, tables and bundles, over OpenFlow 1.3, 1.4 and 1.5.
-# timeout: 120
+# timeout: 240
 . "$(dirname "$0")/lib/harness.sh"
 
 host_make h1 10.0.0.1/24 02:00:00:00:00:01

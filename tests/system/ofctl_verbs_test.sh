@@ -1,6 +1,6 @@
 #!/bin/bash
 # The verbs of ovs-ofctl that must work unmodified, over OpenFlow 1.0, 1.3, 1.4 and 1.5, and the errors that they show.
-# timeout: 180
+# timeout: 300
 . "$(dirname "$0")/lib/harness.sh"
 
 port=$((20000 + $$ % 20000))
