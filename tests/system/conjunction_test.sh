@@ -1,6 +1,6 @@
 #!/bin/bash
 # Conjunctive matches over OpenFlow 1.0 and 1.3: packets at the far end, dumps, changes, refusals.
-# timeout: 90
+# timeout: 240
 . "$(dirname "$0")/lib/harness.sh"
 
 host_make h1 10.0.0.1/24 02:00:00:00:00:01

@@ -1,6 +1,6 @@
 #!/bin/bash
 # The learn action: MAC learning in tables, limits, delete_learned, timeouts, flow_removed, with real packets.
-# timeout: 240
+# timeout: 360
 . "$(dirname "$0")/lib/harness.sh"
 
 host_make h1 10.0.0.1/24 02:00:00:00:00:01
