@@ -86,6 +86,7 @@ static void mark_time(struct poll_thread *thread)
 {
     thread->mark_ns = processor_ns();
     thread->mark_tsc = rte_rdtsc();
+    thread->mark_due = false;
 }
 
 /* A turn of so many cycles took long: what of it was the thread's own? The last mark is at most about a millisecond
@@ -124,7 +125,7 @@ static void tick(struct poll_thread *thread)
     thread->tick++;
     tuple_order_rank(&thread->order);
     miss_expire(thread);
-    mark_time(thread);
+    thread->mark_due = true;
     if (unlikely(clear != thread->cleared)) {
         __atomic_store_n(&thread->counters.longest_turn, 0, __ATOMIC_RELAXED);
         __atomic_store_n(&thread->counters.longest_own_turn, 0, __ATOMIC_RELAXED);
@@ -169,6 +170,8 @@ static void turn(struct poll_thread *thread)
     }
     if (unlikely(cycles > (uint64_t)SUSPECT_US * thread->cycles_per_us)) {
         note_long_turn(thread, cycles);
+    } else if (unlikely(thread->mark_due)) {
+        mark_time(thread);
     } else if (unlikely(cycles > counters->longest_turn)) {
         __atomic_store_n(&counters->longest_turn, cycles, __ATOMIC_RELAXED);
         if (cycles > counters->longest_own_turn)

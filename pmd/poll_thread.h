@@ -86,6 +86,7 @@ struct poll_thread {
     uint64_t now_ms; /* of the last tick */
     /* The thread's processor time at that TSC: the difference between the two is what others got of the core. */
     uint64_t mark_tsc, mark_ns;
+    bool mark_due; /* not before it is known whether this turn was long: that is measured from the last mark */
     uint64_t next_tick;
     uint32_t tick;
 
