@@ -122,6 +122,12 @@ void flows_set_rule_gone(struct flows *flows, rule_gone_fn *fn, void *arg)
     flows->rule_gone_arg = arg;
 }
 
+void flows_set_rule_changed(struct flows *flows, rule_changed_fn *fn, void *arg)
+{
+    flows->rule_changed = fn;
+    flows->rule_changed_arg = arg;
+}
+
 unsigned flows_next_ms(const struct flows *flows)
 {
     unsigned ms = counters_next_ms(flows);

@@ -71,6 +71,12 @@ void flows_note_bridge(struct flows *flows, struct bridge *bridge);
 typedef void rule_gone_fn(void *arg, struct bridge *bridge, struct rule *rule, enum rule_removed_reason reason);
 void flows_set_rule_gone(struct flows *flows, rule_gone_fn *fn, void *arg);
 
+/* Who follows the rules themselves: called at once, `reason` is of a removal. */
+enum flows_rule_change { FLOWS_RULE_ADDED, FLOWS_RULE_MODIFIED, FLOWS_RULE_REMOVED };
+typedef void rule_changed_fn(void *arg, struct bridge *bridge, enum flows_rule_change change, struct rule *rule,
+                             enum rule_removed_reason reason);
+void flows_set_rule_changed(struct flows *flows, rule_changed_fn *fn, void *arg);
+
 /* A ticket covers every change noted before it was drawn. */
 uint64_t flows_ticket(struct flows *flows);
 bool flows_settled(struct flows *flows, uint64_t ticket);

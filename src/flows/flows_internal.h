@@ -62,6 +62,8 @@ struct flows {
     void *packet_in_arg;
     rule_gone_fn *rule_gone;
     void *rule_gone_arg;
+    rule_changed_fn *rule_changed;
+    void *rule_changed_arg;
 
     /* Megaflows. */
     struct mf_record **records; /* by megaflow id */

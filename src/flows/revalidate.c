@@ -32,11 +32,22 @@ bool changes_waiting(const struct flows *flows)
 /* --- what is noted --------------------------------------------------------------------------------------------------
  */
 
+static void tell(struct flows_bridge *fb, enum flows_rule_change change, struct rule *rule,
+                 enum rule_removed_reason reason)
+{
+    struct flows *flows = fb->flows;
+
+    if (flows->rule_changed)
+        flows->rule_changed(flows->rule_changed_arg, fb->bridge, change, rule, reason);
+}
+
 static void rule_added(void *arg, struct rule *rule, struct rule *replaced)
 {
     struct flows_bridge *fb = arg;
+    bool changed = replaced && replaced->created_ms == rule->created_ms;
 
     tickets_note_change(fb->flows);
+    tell(fb, changed ? FLOWS_RULE_MODIFIED : FLOWS_RULE_ADDED, rule, RULE_DELETED);
     /* A rule that stands in for one of equal match and priority wins exactly where that one did. */
     if (replaced) {
         rule_mark_dependents(fb->flows, replaced);
@@ -51,6 +62,7 @@ static void rule_modified(void *arg, struct rule *rule)
     struct flows_bridge *fb = arg;
 
     tickets_note_change(fb->flows);
+    tell(fb, FLOWS_RULE_MODIFIED, rule, RULE_DELETED);
     rule_mark_dependents(fb->flows, rule);
 }
 
@@ -59,6 +71,7 @@ static void rule_removed(void *arg, struct rule *rule, enum rule_removed_reason 
     struct flows_bridge *fb = arg;
 
     tickets_note_change(fb->flows);
+    tell(fb, FLOWS_RULE_REMOVED, rule, reason);
     rule_mark_dependents(fb->flows, rule);
     rule_watch_gone(fb->flows, fb->bridge, rule, reason);
 }

@@ -101,8 +101,13 @@ static enum of_task_state run_rules(struct commit *commit, struct of_connection 
 
 static enum of_task_state run_tell(struct commit *commit, struct of_connection *conn, uint64_t deadline)
 {
+    struct of_server *server = conn->server;
     do {
-        if (pipeline_bundle_commit_step(conn->server->bridge->pipeline, TELL_RULES)) {
+        server->changing = conn;
+        server->changing_xid = commit->request.xid;
+        bool done = pipeline_bundle_commit_step(server->bridge->pipeline, TELL_RULES);
+        server->changing = NULL;
+        if (done) {
             let_others_go_on(commit);
             of_vacancy_run(commit->server);
             commit->phase = PHASE_REST;
@@ -151,6 +156,7 @@ static enum of_task_state commit_run(struct of_task *task, struct of_connection 
             return OF_TASK_WAIT;
         server->committing = conn;
         commit->phase = PHASE_RULES;
+        server->abbreviated = false;
         return OF_TASK_MORE;
     case PHASE_RULES:
         return run_rules(commit, conn, deadline);

@@ -78,6 +78,7 @@ void of_connections_reap(struct of_server *server)
             conn->task->free(conn->task);
         of_bundles_free(conn);
         of_buf_free(&conn->features);
+        of_monitors_free(conn);
         TAILQ_REMOVE(&server->connections, conn, node);
         server->n_connections[conn->kind]--;
         free(conn);

@@ -14,6 +14,7 @@
 
 #include "src/openflow/async.h"
 #include "src/openflow/bundle.h"
+#include "src/openflow/monitor.h"
 #include "src/openflow/msg.h"
 #include "src/openflow/rate_limit.h"
 #include "src/openflow/server.h"
@@ -68,7 +69,7 @@ struct of_connection {
     uint64_t active_ms;  /* last byte in either direction */
     bool probing;        /* an echo request is out */
 
-    /* What the peer asked for; the connections of a channel share all but `decode` and `bundles`. */
+    /* What the peer asked for; the connections of a channel share all but `decode`, `bundles` and `monitors`. */
     enum of_role role;
     enum of_packet_in_format packet_in_format;
     struct of_decode_options decode; /* NXT_FLOW_MOD_TABLE_ID, NXT_SET_FLOW_FORMAT */
@@ -79,6 +80,7 @@ struct of_connection {
     struct of_buf features; /* parts of a table features request; of features_xid */
     uint32_t features_xid;
     struct of_bundles bundles;
+    struct of_monitors monitors;
 
     struct of_rate_limit packet_in_rate[2]; /* of misses, of the rest */
     struct of_counts counts;

@@ -45,18 +45,25 @@ static const struct {
     {OFPERR_NXFMFC_INVALID_TLV_FIELD, 1, 536},
     {OFPERR_NXTTMFC_INVALID_TLV_DEL, 1, 537},
     {OFPERR_BAC_CT_UNSUPPORTED, 1, 265},
+    {OFPERR_MOFC_MONITOR_EXISTS, 1, 517},
+    {OFPERR_MOFC_BAD_FLAGS, 1, 518},
+    {OFPERR_MOFC_UNKNOWN_MONITOR, 1, 519},
 };
 
 /* Nicira's errors of later versions: experimenter errors with a number of their own. */
 static const struct {
     enum of_error error;
     uint16_t exp_type;
+    uint8_t before; /* the version that has an error of its own for it; 0 = none */
 } nicira13[] = {
-    {OFPERR_BAC_BAD_CONJUNCTION, 15},   {OFPERR_NXTTMFC_BAD_COMMAND, 16},      {OFPERR_NXTTMFC_BAD_OPT_LEN, 17},
-    {OFPERR_NXTTMFC_BAD_FIELD_IDX, 18}, {OFPERR_NXTTMFC_TABLE_FULL, 19},       {OFPERR_NXTTMFC_ALREADY_MAPPED, 20},
-    {OFPERR_NXTTMFC_DUP_ENTRY, 21},     {OFPERR_NXFMFC_INVALID_TLV_FIELD, 37}, {OFPERR_NXTTMFC_INVALID_TLV_DEL, 38},
-    {OFPERR_NXBAC_BAD_HEADER_TYPE, 39}, {OFPERR_NXBAC_UNKNOWN_ED_PROP, 40},    {OFPERR_NXBAC_BAD_ED_PROP, 41},
-    {OFPERR_BAC_CT_UNSUPPORTED, 42},
+    {OFPERR_BAC_BAD_CONJUNCTION, 15, 0},     {OFPERR_NXTTMFC_BAD_COMMAND, 16, 0},
+    {OFPERR_NXTTMFC_BAD_OPT_LEN, 17, 0},     {OFPERR_NXTTMFC_BAD_FIELD_IDX, 18, 0},
+    {OFPERR_NXTTMFC_TABLE_FULL, 19, 0},      {OFPERR_NXTTMFC_ALREADY_MAPPED, 20, 0},
+    {OFPERR_NXTTMFC_DUP_ENTRY, 21, 0},       {OFPERR_NXFMFC_INVALID_TLV_FIELD, 37, 0},
+    {OFPERR_NXTTMFC_INVALID_TLV_DEL, 38, 0}, {OFPERR_NXBAC_BAD_HEADER_TYPE, 39, 0},
+    {OFPERR_NXBAC_UNKNOWN_ED_PROP, 40, 0},   {OFPERR_NXBAC_BAD_ED_PROP, 41, 0},
+    {OFPERR_BAC_CT_UNSUPPORTED, 42, 0},      {OFPERR_MOFC_MONITOR_EXISTS, 6, OF14},
+    {OFPERR_MOFC_BAD_FLAGS, 7, OF14},        {OFPERR_MOFC_UNKNOWN_MONITOR, 8, OF14},
 };
 
 /* Errors that came after OpenFlow 1.3, and what versions before `since` say instead: properties are those of table
@@ -87,6 +94,11 @@ static const struct {
     {OFPERR_BPC_DUP_TYPE, OF14, OFPERR_TFFC_BAD_ARGUMENT},
     {OFPERR_BPC_BAD_EXPERIMENTER, OF14, OFPERR_TFFC_BAD_ARGUMENT},
     {OFPERR_ACFC_INVALID, OF14, OFPERR_BRC_EPERM},
+    {OFPERR_MOFC_UNKNOWN, OF14, OFPERR_BRC_EPERM},
+    {OFPERR_MOFC_INVALID_MONITOR, OF14, OFPERR_BRC_EPERM},
+    {OFPERR_MOFC_BAD_COMMAND, OF14, OFPERR_BRC_EPERM},
+    {OFPERR_MOFC_BAD_TABLE_ID, OF14, OFPERR_BRC_BAD_TABLE_ID},
+    {OFPERR_MOFC_BAD_OUT, OF14, OFPERR_BRC_EPERM},
 };
 
 static enum of_error known_by(enum of_error error, uint8_t version)
@@ -169,10 +181,10 @@ enum of_error of_error_from_vendor10(uint16_t type, uint16_t code)
     return OFPERR_NONE;
 }
 
-bool of_error_nicira13(enum of_error error, uint16_t *exp_type)
+bool of_error_nicira13(enum of_error error, uint8_t version, uint16_t *exp_type)
 {
     for (size_t i = 0; i < sizeof(nicira13) / sizeof(nicira13[0]); i++)
-        if (nicira13[i].error == error) {
+        if (nicira13[i].error == error && (!nicira13[i].before || version < nicira13[i].before)) {
             *exp_type = nicira13[i].exp_type;
             return true;
         }

@@ -157,6 +157,14 @@
     X(OFPERR_BPC_DUP_TYPE, -1, -1, 14, 4, "property is there twice")                                                   \
     X(OFPERR_BPC_BAD_EXPERIMENTER, -1, -1, 14, 5, "unknown experimenter in property")                                  \
     X(OFPERR_ACFC_INVALID, -1, -1, 15, 0, "invalid mask of asynchronous messages")                                     \
+    X(OFPERR_MOFC_UNKNOWN, -1, -1, 16, 0, "flow monitor failed")                                                       \
+    X(OFPERR_MOFC_MONITOR_EXISTS, -1, -1, 16, 1, "flow monitor exists")                                                \
+    X(OFPERR_MOFC_INVALID_MONITOR, -1, -1, 16, 2, "invalid flow monitor")                                              \
+    X(OFPERR_MOFC_UNKNOWN_MONITOR, -1, -1, 16, 3, "flow monitor does not exist")                                       \
+    X(OFPERR_MOFC_BAD_COMMAND, -1, -1, 16, 4, "bad flow monitor command")                                              \
+    X(OFPERR_MOFC_BAD_FLAGS, -1, -1, 16, 5, "bad flow monitor flags")                                                  \
+    X(OFPERR_MOFC_BAD_TABLE_ID, -1, -1, 16, 6, "no such table")                                                        \
+    X(OFPERR_MOFC_BAD_OUT, -1, -1, 16, 7, "bad output port or group of a flow monitor")                                \
     X(OFPERR_BFC_UNKNOWN, -1, -1, 17, 0, "bundle failed")                                                              \
     X(OFPERR_BFC_EPERM, -1, -1, 17, 1, "not permitted")                                                                \
     X(OFPERR_BFC_BAD_ID, -1, -1, 17, 2, "bundle does not exist")                                                       \

@@ -10,8 +10,8 @@
 /* Type and code inside Nicira's vendor error of OpenFlow 1.0; false if it has none for it. */
 bool of_error_vendor10(enum of_error error, uint16_t *type, uint16_t *code);
 
-/* Its number as an experimenter error of Nicira's in OpenFlow 1.3 and later; false if it is not one. */
-bool of_error_nicira13(enum of_error error, uint16_t *exp_type);
+/* Its number as an experimenter error of Nicira's in `version`, OpenFlow 1.3 or later; false if it is not one. */
+bool of_error_nicira13(enum of_error error, uint8_t version, uint16_t *exp_type);
 
 /* OFPERR_NONE if there is no such error. */
 enum of_error of_error_from_nicira13(uint16_t exp_type);

@@ -176,6 +176,11 @@ static int handle_bundle_add(struct of_connection *conn, const struct of_msg *ms
     return of_bundle_add(conn, &msg->bundle_add);
 }
 
+static int handle_monitor_cancel(struct of_connection *conn, const struct of_msg *msg)
+{
+    return of_monitor_cancel(conn, msg->u32);
+}
+
 struct handler {
     int (*fn)(struct of_connection *conn, const struct of_msg *msg);
     bool changes; /* not for slaves (OpenFlow 1.3.5, 6.3.4) */
@@ -211,6 +216,7 @@ static const struct handler handlers[OF_N_MSG_TYPES] = {
     [OF_SET_CONTROLLER_ID] = {handle_set_controller_id},
     [OF_TLV_TABLE_MOD] = {of_handle_tlv_mod, .changes = true, .rules = true},
     [OF_TLV_TABLE_REQUEST] = {of_handle_tlv_request},
+    [OF_FLOW_MONITOR_CANCEL] = {handle_monitor_cancel},
 };
 
 int of_handle(struct of_connection *conn, const uint8_t *data, size_t len)
@@ -228,7 +234,11 @@ int of_handle(struct of_connection *conn, const uint8_t *data, size_t len)
         of_wait_for_commit(conn);
         error = -EAGAIN;
     } else {
+        conn->server->changing = conn;
+        conn->server->changing_xid = msg.xid;
+        conn->server->abbreviated = false;
         error = handler->fn(conn, &msg);
+        conn->server->changing = NULL;
         of_channel_share(conn);
         if (handler->rules)
             of_vacancy_run(conn->server);

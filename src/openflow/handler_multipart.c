@@ -135,6 +135,7 @@ static int fill(struct of_connection *conn, const struct of_multipart_request *r
         return of_reply_meters(conn, request, &reply->mp, &reply->out);
     case OF_MP_FLOW:
     case OF_MP_FLOW_STATS:
+    case OF_MP_FLOW_MONITOR:
     case OF_MP_AGGREGATE:
     case OF_N_MP_TYPES:
         break;
@@ -160,6 +161,8 @@ int of_handle_multipart(struct of_connection *conn, const struct of_msg *msg)
         of_dump_start(conn, msg);
         return 0;
     }
+    if (request->type == OF_MP_FLOW_MONITOR)
+        return of_monitor_handle(conn, msg);
     struct reply reply = {0};
     of_multipart_begin(&reply.mp, conn->version, msg->xid, request->type, request->nx);
     int error = fill(conn, request, &reply);

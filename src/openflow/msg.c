@@ -78,6 +78,7 @@ static const struct kind {
     [OF_TLV_TABLE_MOD] = {"tlv_table_mod", {NO, NO, NO, NO}, NULL, encode_tlv},
     [OF_TLV_TABLE_REQUEST] = {"tlv_table_request", {NO, NO, NO, NO}, NULL, encode_tlv},
     [OF_TLV_TABLE_REPLY] = {"tlv_table_reply", {NO, NO, NO, NO}, NULL, encode_tlv},
+    [OF_FLOW_MONITOR_CANCEL] = {"flow_monitor_cancel", {NO, NO, NO, NO}, NULL, encode_nx_u32},
 };
 
 /* Vendor messages, and what they are another form of. `of10`: only there. */
@@ -101,6 +102,8 @@ static const struct vendor_kind {
     {OF_EXPERIMENTER_NICIRA, NXT_TLV_TABLE_MOD, OF_TLV_TABLE_MOD, decode_tlv_mod, false},
     {OF_EXPERIMENTER_NICIRA, NXT_TLV_TABLE_REQUEST, OF_TLV_TABLE_REQUEST, decode_tlv_request, false},
     {OF_EXPERIMENTER_NICIRA, NXT_TLV_TABLE_REPLY, OF_TLV_TABLE_REPLY, decode_tlv_reply, false},
+    {OF_EXPERIMENTER_NICIRA, NXT_FLOW_MONITOR_CANCEL, OF_FLOW_MONITOR_CANCEL, decode_nx_u32, true},
+    {OF_EXPERIMENTER_ONF, ONFT_FLOW_MONITOR_CANCEL, OF_FLOW_MONITOR_CANCEL, decode_nx_u32, false},
     {OF_EXPERIMENTER_ONF, ONFT_BUNDLE_CONTROL, OF_BUNDLE_CONTROL, decode_bundle_control, false},
     {OF_EXPERIMENTER_ONF, ONFT_BUNDLE_ADD, OF_BUNDLE_ADD, decode_bundle_add, false},
 };

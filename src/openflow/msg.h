@@ -98,6 +98,7 @@ enum of_msg_type {
     OF_TLV_TABLE_MOD,
     OF_TLV_TABLE_REQUEST,
     OF_TLV_TABLE_REPLY,
+    OF_FLOW_MONITOR_CANCEL, /* NXT_FLOW_MONITOR_CANCEL and ONF's: u32 */
     OF_N_MSG_TYPES
 };
 const char *of_msg_type_name(enum of_msg_type type); /* "flow_mod" */
@@ -326,8 +327,9 @@ enum of_multipart_type {
     OF_MP_METER_FEATURES,
     OF_MP_TABLE_FEATURES,
     OF_MP_PORT_DESC,
-    OF_MP_TABLE_DESC, /* OpenFlow 1.4 */
-    OF_MP_QUEUE_DESC, /* OpenFlow 1.4; OF_QUEUE_GET_CONFIG_REQUEST before */
+    OF_MP_TABLE_DESC,   /* OpenFlow 1.4 */
+    OF_MP_FLOW_MONITOR, /* OpenFlow 1.4; extensions before, which set `nx` */
+    OF_MP_QUEUE_DESC,   /* OpenFlow 1.4; OF_QUEUE_GET_CONFIG_REQUEST before */
     /* OpenFlow 1.5; its OFPMP_FLOW_DESC is OF_MP_FLOW. */
     OF_MP_FLOW_STATS,
     OF_MP_CONTROLLER_STATUS,
@@ -347,7 +349,7 @@ struct of_multipart_request {
     uint32_t group_id; /* OFGROUP_ALL 0xfffffffc = all */
     uint32_t meter_id; /* 0xffffffff = all */
     uint32_t bundle_flags; /* BUNDLE_FEATURES: OFPBF_*, features that are asked for */
-    struct of_bytes body;  /* TABLE_FEATURES: of a write request; else empty */
+    struct of_bytes body;  /* TABLE_FEATURES: of a write request; FLOW_MONITOR: msg_monitor.h; else empty */
 };
 
 struct of_desc {

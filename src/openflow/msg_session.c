@@ -90,7 +90,7 @@ void encode_error(const struct of_msg *msg, struct of_buf *buf)
         of_buf_add_u32(buf, OF_EXPERIMENTER_NICIRA);
         of_buf_add_u16(buf, type);
         of_buf_add_u16(buf, code);
-    } else if (msg->version != OF10 && of_error_nicira13(e->error, &code)) {
+    } else if (msg->version != OF10 && of_error_nicira13(e->error, msg->version, &code)) {
         of_buf_add_u16(buf, ERROR_EXPERIMENTER);
         of_buf_add_u16(buf, code);
         of_buf_add_u32(buf, OF_EXPERIMENTER_NICIRA);
@@ -181,11 +181,15 @@ int decode_packet_in_format(struct reader *r, const struct of_decode_options *op
 
 void encode_nx_u32(const struct of_msg *msg, struct of_buf *buf)
 {
+    uint32_t cancel = msg->version == OF10 ? NXT_FLOW_MONITOR_CANCEL : ONFT_FLOW_MONITOR_CANCEL;
     uint32_t subtype = msg->type == OF_SET_FLOW_FORMAT        ? NXT_SET_FLOW_FORMAT
                        : msg->type == OF_FLOW_MOD_TABLE_ID    ? NXT_FLOW_MOD_TABLE_ID
                        : msg->type == OF_SET_PACKET_IN_FORMAT ? NXT_SET_PACKET_IN_FORMAT
+                       : msg->type == OF_FLOW_MONITOR_CANCEL  ? cancel
                                                               : NXT_SET_CONTROLLER_ID;
-    size_t start = msg_begin_vendor(buf, msg->version, msg->xid, OF_EXPERIMENTER_NICIRA, subtype);
+    size_t start =
+        msg_begin_vendor(buf, msg->version, msg->xid,
+                         subtype == ONFT_FLOW_MONITOR_CANCEL ? OF_EXPERIMENTER_ONF : OF_EXPERIMENTER_NICIRA, subtype);
 
     switch (msg->type) {
     case OF_FLOW_MOD_TABLE_ID:

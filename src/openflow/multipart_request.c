@@ -5,6 +5,8 @@
 #define MP_EXPERIMENTER 0xffff
 #define NXST_FLOW 0
 #define NXST_AGGREGATE 1
+#define NXST_FLOW_MONITOR 2
+#define ONFST_FLOW_MONITOR 1870
 #define MP_MORE 1 /* OFPMPF_REQ_MORE, OFPMPF_REPLY_MORE */
 #define NO -1
 
@@ -26,6 +28,7 @@ static const int8_t numbers[OF_N_MP_TYPES][4] = {
     [OF_MP_PORT_DESC] = {13, 13, 13, 13},
     [OF_MP_TABLE_DESC] = {NO, NO, 14, 14},
     [OF_MP_QUEUE_DESC] = {NO, NO, 15, 15},
+    [OF_MP_FLOW_MONITOR] = {NO, NO, 16, 16},
     [OF_MP_FLOW_STATS] = {NO, NO, NO, 17},
     [OF_MP_CONTROLLER_STATUS] = {NO, NO, NO, 18},
     [OF_MP_BUNDLE_FEATURES] = {NO, NO, NO, 19},
@@ -56,8 +59,11 @@ void multipart_put_head(struct of_buf *buf, enum of_multipart_type type, bool nx
     if (version != OF10)
         of_buf_add(buf, 4);
     if (nx) {
-        of_buf_add_u32(buf, OF_EXPERIMENTER_NICIRA);
-        of_buf_add_u32(buf, type == OF_MP_FLOW ? NXST_FLOW : NXST_AGGREGATE);
+        of_buf_add_u32(buf, version == OF10 ? OF_EXPERIMENTER_NICIRA : OF_EXPERIMENTER_ONF);
+        of_buf_add_u32(buf, version != OF10              ? ONFST_FLOW_MONITOR
+                            : type == OF_MP_FLOW_MONITOR ? NXST_FLOW_MONITOR
+                            : type == OF_MP_FLOW         ? NXST_FLOW
+                                                         : NXST_AGGREGATE);
         if (version == OF10)
             of_buf_add(buf, 4);
     }
@@ -88,12 +94,16 @@ static int read_head(struct reader *r, uint8_t version, enum of_multipart_type *
         read_skip(r, 4);
     if (r->bad)
         return OFPERR_BRC_BAD_LEN;
+    *nx = true;
+    *type = OF_MP_FLOW_MONITOR;
+    if (vendor == OF_EXPERIMENTER_ONF)
+        return version == OF13 && subtype == ONFST_FLOW_MONITOR ? 0 : OFPERR_BRC_BAD_EXP_TYPE;
     if (vendor != OF_EXPERIMENTER_NICIRA)
         return OFPERR_BRC_BAD_EXPERIMENTER;
-    if (version != OF10 || subtype > NXST_AGGREGATE)
+    if (version != OF10 || subtype > NXST_FLOW_MONITOR)
         return OFPERR_BRC_BAD_EXP_TYPE;
-    *nx = true;
-    *type = subtype == NXST_FLOW ? OF_MP_FLOW : OF_MP_AGGREGATE;
+    if (subtype != NXST_FLOW_MONITOR)
+        *type = subtype == NXST_FLOW ? OF_MP_FLOW : OF_MP_AGGREGATE;
     return 0;
 }
 
@@ -222,6 +232,7 @@ int decode_multipart_request(struct reader *r, const struct of_decode_options *o
         read_skip(r, 4);
         return 0;
     case OF_MP_TABLE_FEATURES:
+    case OF_MP_FLOW_MONITOR:
         rq->body.data = r->p;
         rq->body.len = r->left;
         read_skip(r, r->left);
@@ -273,6 +284,7 @@ void encode_multipart_request(const struct of_msg *msg, struct of_buf *buf)
         of_buf_add(buf, 4);
         break;
     case OF_MP_TABLE_FEATURES:
+    case OF_MP_FLOW_MONITOR:
         of_buf_add_bytes(buf, rq->body.data, rq->body.len);
         break;
     case OF_MP_PORT_DESC:

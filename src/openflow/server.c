@@ -167,6 +167,8 @@ bool of_server_run(struct of_server *server, uint64_t budget_us)
     }
     TAILQ_FOREACH (conn, &server->connections, node) {
         enum of_task_state state = of_connection_run(conn, deadline);
+        if (conn->bev)
+            more |= of_monitors_run(conn, deadline);
         of_connection_flush(conn);
         more |= state == OF_TASK_MORE || (state == OF_TASK_BLOCKED && !of_connection_is_behind(conn));
         waiting |= state == OF_TASK_WAIT;

@@ -57,6 +57,9 @@ bool of_server_run(struct of_server *server, uint64_t budget_us);
  * counted under DROP_PACKET_IN_LIMIT, never the rest. */
 void of_server_packet_in(struct of_server *server, struct packet_in *packet_in);
 void of_server_rule_gone(struct of_server *server, struct rule *rule, enum rule_removed_reason reason);
+/* A rule came, changed or went; for flow monitors. */
+void of_server_rule_changed(struct of_server *server, enum flows_rule_change change, struct rule *rule,
+                            enum rule_removed_reason reason);
 void of_server_port_status(struct of_server *server, struct bridge_port *bp, enum of_port_reason reason);
 
 /* No controller is connected and fail_mode is standalone: the bridge has a hidden rule. */

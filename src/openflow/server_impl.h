@@ -38,6 +38,11 @@ struct of_server {
 
     uint64_t tls_refused; /* connections */
 
+    /* Whose request changes rules right now, and its xid; NULL: nobody's. `abbreviated`: it was told so. */
+    struct of_connection *changing;
+    uint32_t changing_xid;
+    bool abbreviated;
+
     bool generation_known; /* OpenFlow 1.3.5, 6.3.6 */
     uint64_t generation_id;
 

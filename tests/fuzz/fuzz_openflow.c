@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "src/openflow/msg.h"
+#include "src/openflow/msg_monitor.h"
 #include "src/pipeline/field.h"
 #include "src/pipeline/flow_text.h"
 
@@ -88,6 +89,17 @@ static int copy_entry(uint8_t version, struct of_multipart_reply *reply, struct 
     default:
         return 0;
     }
+}
+
+static void copy_monitor_requests(const struct of_msg *msg)
+{
+    struct of_bytes body = msg->request.body;
+    struct of_monitor_request request;
+    struct of_buf out = {NULL, 0, 0};
+
+    while (of_monitor_request_next(msg->version, &body, &request) == 1)
+        of_monitor_request_encode(&out, msg->version, &request);
+    of_buf_free(&out);
 }
 
 static void copy_reply(const struct of_msg *msg)
@@ -190,6 +202,8 @@ static void fuzz_message(const uint8_t *data, size_t size, bool table_id)
         copy[3] = (uint8_t)size;
     }
     if (of_msg_decode(copy, size, &options, &msg) == 0) {
+        if (msg.type == OF_MULTIPART_REQUEST && msg.request.type == OF_MP_FLOW_MONITOR)
+            copy_monitor_requests(&msg);
         if (msg.type == OF_MULTIPART_REPLY)
             copy_reply(&msg);
         if (msg.type == OF_FLOW_MOD) {

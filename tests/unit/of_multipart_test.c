@@ -21,6 +21,7 @@ static int first_version(enum of_multipart_type type)
 {
     switch (type) {
     case OF_MP_TABLE_DESC:
+    case OF_MP_FLOW_MONITOR: /* an extension's before, which of_monitor_test has */
     case OF_MP_QUEUE_DESC:
         return OF14;
     case OF_MP_FLOW_STATS:
