@@ -168,6 +168,8 @@ static struct mf_record *add_or_find(struct flows *flows, struct bridge *bridge,
     int error;
 
     *found = false;
+    if (flows->out.deps.no_group)
+        return NULL;
     if (flows->n_live + flows->n_dying >= flows->params.megaflow_limit) {
         note_room(flows, true);
         evict(flows);

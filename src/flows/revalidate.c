@@ -166,7 +166,8 @@ static void revalidate(struct flows *flows, struct mf_record *record)
     bridge = translate(flows, false);
     flows->stats.revalidated++;
     program = NULL;
-    if (within(&flows->out.wc.pkt, megaflow_mask(record->mf)) && (!bridge || mac_dep_holds(&flows->out.deps, bridge)))
+    if (!flows->out.deps.no_group && within(&flows->out.wc.pkt, megaflow_mask(record->mf)) &&
+        (!bridge || mac_dep_holds(&flows->out.deps, bridge)))
         program = program_intern(flows->programs, &flows->out.program);
     if (!program) {
         megaflow_remove(flows, record);

@@ -86,6 +86,7 @@ struct xlate_deps {
     struct xlate_group *groups; /* in order; no references taken */
     unsigned n_groups, groups_size;
     bool used_ports; /* looked at the state of ports */
+    bool no_group;   /* a group that is gone was to be gone through: nobody tells when it comes back */
     struct xlate_effect *effects;
     unsigned n_effects, effects_size;
     bool changed_rules; /* the packet taught something new: what was looked up may be different now */

@@ -424,6 +424,20 @@ static void slots_follow_weights(void **state)
     assert_int_equal(group_table_find(table(), 3)->n_slots, 2);
 }
 
+/* What the second lookup of a select group found while the group was gone is not kept. */
+static void a_select_group_that_comes_again_is_found(void **state)
+{
+    for (int i = 0; i < 3; i++) {
+        ADD(1, GROUP_SELECT, "2", "2");
+        bed_add(&bed, "in_port=1,actions=group:1");
+        bed_settle(&bed);
+        send_flow(7);
+        assert_int_not_equal(last_byte(2), -1);
+        assert_int_equal(delete_group(1), 0);
+        bed_settle(&bed);
+    }
+}
+
 static void buckets_come_and_go(void **state)
 {
     struct mod mod;
@@ -468,6 +482,7 @@ int main(void)
         TEST(select_by_weight),
         TEST(select_by_fields),
         TEST(slots_follow_weights),
+        TEST(a_select_group_that_comes_again_is_found),
         TEST(buckets_come_and_go),
     };
 
