@@ -84,8 +84,9 @@ static uint64_t processor_ns(void)
 
 static void mark_time(struct poll_thread *thread)
 {
-    thread->mark_ns = processor_ns();
+    /* In this order: it is on return from the system call that the kernel likes to give the core away. */
     thread->mark_tsc = rte_rdtsc();
+    thread->mark_ns = processor_ns();
     thread->mark_due = false;
 }
 
