@@ -34,6 +34,8 @@ struct packet_in {
     uint16_t controller_id;
     uint16_t full_len;
     uint64_t cookie;
+    const uint8_t *userdata; /* of controller(userdata); for the time of the call */
+    size_t userdata_len;
 };
 typedef void packet_in_fn(void *arg, struct packet_in *packet_in);
 

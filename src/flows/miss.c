@@ -37,6 +37,8 @@ static void handle_punt(struct flows *flows, struct rte_mbuf *packet)
     packet_in.controller_id = punt->controller_id;
     packet_in.full_len = meta->full_len ? meta->full_len : (uint16_t)rte_pktmbuf_pkt_len(packet);
     packet_in.cookie = punt->cookie;
+    packet_in.userdata = punt->userdata;
+    packet_in.userdata_len = punt->userdata_len;
     flows->stats.packet_ins++;
     flows->packet_in(flows->packet_in_arg, &packet_in);
 }

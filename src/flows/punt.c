@@ -6,10 +6,15 @@
 
 static struct intern_table table = {.limit = 65536};
 
-uint32_t punt_intern(const struct punt *punt)
+uint32_t punt_intern(const struct punt *punt, const uint8_t *userdata)
 {
-    uint32_t id = intern_add(&table, punt, sizeof *punt);
+    static uint8_t content[sizeof *punt + UINT16_MAX];
+    uint32_t id;
 
+    memcpy(content, punt, sizeof *punt);
+    if (punt->userdata_len)
+        memcpy(content + sizeof *punt, userdata, punt->userdata_len);
+    id = intern_add(&table, content, sizeof *punt + punt->userdata_len);
     return id ? id : UINT32_MAX;
 }
 

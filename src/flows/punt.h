@@ -22,10 +22,13 @@ struct punt {
     uint8_t reason; /* OFPR_* */
     rte_be64_t metadata;
     rte_be32_t reg[FLOW_N_REGS];
+    uint64_t userdata_len; /* of controller(userdata), which follows */
+    uint8_t userdata[];
 };
 
-/* Returns the id, or UINT32_MAX if a bound (65 536) is reached. Bytes of padding in `punt` must be zero. */
-uint32_t punt_intern(const struct punt *punt);
+/* Returns the id, or UINT32_MAX if a bound (65 536) is reached. Bytes of padding in `punt` must be zero; `userdata` has
+ * punt->userdata_len bytes. */
+uint32_t punt_intern(const struct punt *punt, const uint8_t *userdata);
 const struct punt *punt_get(uint32_t id); /* NULL: unknown */
 /* Forgets those of a bridge that is destroyed. */
 void punt_forget_bridge(const struct bridge *bridge);

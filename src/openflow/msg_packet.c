@@ -220,10 +220,12 @@ static void encode_nxt2(const struct of_msg *msg, struct of_buf *buf)
     size_t start = msg_begin_vendor(buf, msg->version, msg->xid, OF_EXPERIMENTER_NICIRA, NXT_PACKET_IN2), at;
     rte_be32_t full_len = rte_cpu_to_be_32(pin->total_len), buffer_id = rte_cpu_to_be_32(pin->buffer_id);
     rte_be64_t cookie = rte_cpu_to_be_64(pin->cookie);
-    size_t userdata_len = pin->userdata_len < 1024 ? pin->userdata_len : 1024;
+    /* Userdata comes with the rule and has to come back whole; the packet makes room for it. */
+    size_t userdata_len = pin->userdata_len < DATA_MAX ? pin->userdata_len : DATA_MAX;
+    size_t packet_len = data_len(pin) < DATA_MAX - userdata_len ? data_len(pin) : DATA_MAX - userdata_len;
 
-    put_property(buf, NXPINT_PACKET, 0, pin->data, data_len(pin));
-    if (pin->total_len != data_len(pin))
+    put_property(buf, NXPINT_PACKET, 0, pin->data, packet_len);
+    if (pin->total_len != packet_len)
         put_property(buf, NXPINT_FULL_LEN, 0, &full_len, 4);
     if (pin->buffer_id != OF_NO_BUFFER)
         put_property(buf, NXPINT_BUFFER_ID, 0, &buffer_id, 4);

@@ -76,6 +76,8 @@ static void encode(struct of_server *server, const struct packet_in *pin, struct
                                          .reason = pin->reason,
                                          .table_id = pin->table_id,
                                          .cookie = pin->cookie,
+                                         .userdata = pin->userdata,
+                                         .userdata_len = pin->userdata_len,
                                          .data = rte_pktmbuf_read(pin->packet, 0, len, server->packet),
                                          .data_len = len}};
     of_packet_in_fields(&pin->flow, &msg->packet_in.fields);

@@ -112,11 +112,9 @@ static void do_act(struct xlate_ctx *ctx, const struct act *act, bool last)
         xlate_output(ctx, ofport_of_value(xlate_read(ctx, &a->src)), a->max_len, last);
         break;
     }
-    case ACT_CONTROLLER: {
-        const struct act_controller *a = (const struct act_controller *)act;
-        xlate_controller(ctx, a->reason, a->controller_id, a->max_len);
+    case ACT_CONTROLLER:
+        xlate_controller_action(ctx, (const struct act_controller *)act);
         break;
-    }
     case ACT_ENQUEUE:
         xlate_output(ctx, ((const struct act_enqueue *)act)->port, 0, last);
         break;

@@ -207,6 +207,8 @@ bool xlate_port_sends(const struct bridge_port *bp);
 /* Do the actions of a table-miss flow entry run? */
 bool xlate_in_table_miss(const struct xlate_ctx *ctx);
 void xlate_controller(struct xlate_ctx *ctx, uint8_t reason, uint16_t controller_id, uint16_t max_len);
+/* controller(...): with its userdata. */
+void xlate_controller_action(struct xlate_ctx *ctx, const struct act_controller *act);
 
 /* --- xlate_multipath.c ----------------------------------------------------------------------------------------------
  */

@@ -79,6 +79,13 @@ static void send_punt(struct xlate_ctx *ctx, uint32_t id)
 
 void xlate_controller(struct xlate_ctx *ctx, uint8_t reason, uint16_t controller_id, uint16_t max_len)
 {
+    const struct act_controller act = {.reason = reason, .controller_id = controller_id, .max_len = max_len};
+
+    xlate_controller_action(ctx, &act);
+}
+
+void xlate_controller_action(struct xlate_ctx *ctx, const struct act_controller *act)
+{
     struct punt punt;
     uint32_t id;
 
@@ -86,13 +93,14 @@ void xlate_controller(struct xlate_ctx *ctx, uint8_t reason, uint16_t controller
     punt.bridge = ctx->bridge;
     punt.cookie = ctx->cookie;
     punt.in_port = ctx->flow.in_port;
-    punt.max_len = max_len;
-    punt.controller_id = controller_id;
+    punt.max_len = act->max_len;
+    punt.controller_id = act->controller_id;
     punt.table_id = ctx->table_id;
-    punt.reason = reason;
+    punt.reason = act->reason;
+    punt.userdata_len = act->userdata_len;
     punt.metadata = ctx->flow.metadata;
     memcpy(punt.reg, ctx->flow.reg, sizeof punt.reg);
-    id = punt_intern(&punt);
+    id = punt_intern(&punt, act->userdata);
     if (id == UINT32_MAX) {
         xlate_note(ctx, " >> too many different packet-ins are in use, not sent");
         return;
