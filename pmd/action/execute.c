@@ -1,5 +1,6 @@
 /* The interpreter: one packet at a time through the whole program. */
 #include <rte_ether.h>
+#include <string.h>
 
 #include "pmd/action/checksum.h"
 #include "pmd/action/execute.h"
@@ -176,10 +177,14 @@ static enum drop_reason packet_change(struct action_packet *p, const struct prog
 /* Without the outermost VLAN tag. */
 static uint32_t packet_len(const struct rte_mbuf *m)
 {
-    const struct rte_ether_hdr *eth = rte_pktmbuf_mtod(m, const struct rte_ether_hdr *);
-    bool tagged = m->data_len >= sizeof *eth && (eth->ether_type == RTE_BE16(RTE_ETHER_TYPE_VLAN) ||
-                                                 eth->ether_type == RTE_BE16(RTE_ETHER_TYPE_QINQ));
+    bool tagged = false;
 
+    if (m->data_len >= RTE_ETHER_HDR_LEN) {
+        rte_be16_t type;
+
+        memcpy(&type, rte_pktmbuf_mtod_offset(m, void *, offsetof(struct rte_ether_hdr, ether_type)), sizeof type);
+        tagged = type == RTE_BE16(RTE_ETHER_TYPE_VLAN) || type == RTE_BE16(RTE_ETHER_TYPE_QINQ);
+    }
     return m->pkt_len - (tagged ? sizeof(struct rte_vlan_hdr) : 0);
 }
 

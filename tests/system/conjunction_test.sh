@@ -50,7 +50,7 @@ step "a megaflow looks at no more than the clauses"
 ofctl del-flows
 ofctl add-flows "$TEST_DIR/flows"
 for host in 1 2 3 4 5 6; do packets h1 "$(udp 10.1.0.$host 10.0.0.7 80)" 1 h2=same; done
-assert_eq "$(appctl dpctl/dump-flows | grep -c 'src=10.1.0.0/255.255.0.0.*dst=10.0.0.7\|src=10.1.0.0/16')" 1 "megaflows"
+assert_eq "$(appctl dpctl/dump-flows | grep -c 'src=10.1.0.0/[^,]*,dst=10.0.0.7[,)]')" 1 "megaflows"
 assert_contains "$(appctl ofproto/trace br0 in_port=1,udp,nw_src=10.1.0.9,nw_dst=10.0.0.7,tp_dst=80)" \
     'conj_id=1234' 'by clauses of priority 100'
 
