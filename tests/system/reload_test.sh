@@ -128,6 +128,8 @@ for _ in $(seq 10); do
     sluice_config "$secure" "$p1" "$p2" "$p3"
     ctl reload >/dev/null
 done
+wait_until 5 ping_once h3 10.0.0.1
+wait_until 5 ping_once h2 10.0.0.1
 connected h1 10.0.0.3
 connected h1 10.0.0.2
 
