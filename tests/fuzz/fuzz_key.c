@@ -143,6 +143,10 @@ static bool program_build(const uint8_t *data, size_t size, const struct flow_ke
             ((struct op_pbb *)fields)->eth_type = RTE_BE16(0x88e7);
         if (type == OP_PUSH_MPLS || type == OP_POP_MPLS || type == OP_TRUNCATE)
             keeps_meaning = false;
+        /* Whatever type of payload they are given is taken for it. */
+        if (type == OP_PUSH_ETH || type == OP_POP_ETH || type == OP_PUSH_NSH || type == OP_POP_NSH ||
+            type == OP_SET_NSH)
+            keeps_meaning = false;
         if (type == OP_POP_VLAN && (key->eth_type == RTE_BE16(0x8100) || key->eth_type == RTE_BE16(0x88a8)))
             keeps_meaning = false;
         if (type == OP_POP_PBB && key->eth_type == RTE_BE16(0x88e7))
