@@ -87,10 +87,10 @@ wait_until 5 grep -q 'packets transmitted' "$TEST_DIR/ping.log"
 assert_contains "$(cat "$TEST_DIR/ping.log")" ' 0% packet loss'
 
 step "what was not sent was counted; queues are bounded"
-# Between a packet-out and its packet-in is the ring from the poll-mode thread, whose drops have names of their own.
+# Between a packet-out and its packet-in are the rings to and from the poll-mode thread, whose drops have names of their own.
 accounted() {
     local lost
-    lost=$(ctl --json drops | "$PYTHON" -c 'import json,sys; d = json.load(sys.stdin); print(sum(d.get(k, 0) for k in ("miss_port_quota", "miss_ring_full")))')
+    lost=$(ctl --json drops | "$PYTHON" -c 'import json,sys; d = json.load(sys.stdin); print(sum(d.get(k, 0) for k in ("control_backlog", "miss_port_quota", "miss_ring_full")))')
     [ "$(column "c['packet_ins'] + c['packet_ins_dropped'] + $lost" | awk -v n="$asked" '$2 == n' | wc -l)" = 19 ]
 }
 wait_until 10 accounted
