@@ -105,6 +105,7 @@ def main():
     arguments = sys.argv[2:]
     sender = Host(sys.argv[1])
     sent = ether(bytes(eval(arguments.pop(0), names)))
+    mark = bytes(sent)[-16:]
     # Below 60 bytes a real wire pads; and a switch may, so compare what was padded.
     if len(sent) < 60:
         sent = ether(bytes(sent) + bytes(60 - len(sent)))
@@ -136,7 +137,7 @@ def main():
                     continue
                 if condition == "none":
                     # Other traffic of the host does not count, nor an ICMP error that quotes what was sent.
-                    if frame.src == sent.src or (bytes(sent)[-16:] in data and "IPerror" not in frame):
+                    if frame.src == sent.src or (mark in data and "IPerror" not in frame):
                         other.append(frame)
                 elif holds(condition, frame):
                     good += 1
