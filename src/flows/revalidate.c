@@ -91,6 +91,13 @@ static void group_changed(void *arg, struct group *group)
     group_mark_dependents(fb->flows, group);
 }
 
+static void meters_changed(void *arg)
+{
+    struct flows_bridge *fb = arg;
+
+    flows_note_bridge(fb->flows, fb->bridge);
+}
+
 const struct pipeline_observer *flows_observer(struct flows *flows, struct bridge *bridge)
 {
     struct flows_bridge *fb;
@@ -109,7 +116,8 @@ const struct pipeline_observer *flows_observer(struct flows *flows, struct bridg
                                               .rule_modified = rule_modified,
                                               .rule_removed = rule_removed,
                                               .rule_count = rule_count,
-                                              .group_changed = group_changed};
+                                              .group_changed = group_changed,
+                                              .meters_changed = meters_changed};
     LIST_INSERT_HEAD(&flows->bridges, fb, node);
     return &fb->observer;
 }

@@ -162,9 +162,9 @@ static int check(struct of_connection *conn, const struct of_bundle_add *add)
         error = of_check_port_mod(conn, &msg.port_mod);
     else if (msg.type == OF_PACKET_OUT)
         error = of_check_packet_out(conn, &msg.packet_out);
-    else if (msg.type != OF_GROUP_MOD)
+    else if (msg.type != OF_GROUP_MOD && msg.type != OF_METER_MOD)
         error = OFPERR_BFC_MSG_UNSUP;
-    if (error == OFPERR_BAC_BAD_OUT_GROUP) /* the bundle may make it */
+    if (error == OFPERR_BAC_BAD_OUT_GROUP || error == OFPERR_BAC_BAD_METER) /* the bundle may make it */
         error = 0;
     of_msg_free(&msg);
     return error;

@@ -6,6 +6,7 @@
 
 #include "src/openflow/handler.h"
 #include "src/openflow/server_impl.h"
+#include "src/pipeline/meter.h"
 
 #define TELL_RULES 64 /* rules between looks at the clock while the flows side is told */
 
@@ -49,7 +50,7 @@ static int decode_next(struct commit *commit, struct of_msg *msg, const uint8_t 
     return *data ? of_msg_decode(*data, *len, &commit->decode, msg) : 0;
 }
 
-/* Of messages other than flow_mods and group_mods only whether they are still possible: they have no next version to
+/* Of port_mods and packet_outs only whether they are still possible: they have no next version to
  * work on. */
 static int prepare(struct of_connection *conn, const struct of_msg *msg)
 {
@@ -57,6 +58,8 @@ static int prepare(struct of_connection *conn, const struct of_msg *msg)
         return pipeline_bundle_mod(conn->server->bridge->pipeline, &msg->flow_mod);
     if (msg->type == OF_GROUP_MOD)
         return group_table_mod(pipeline_groups(conn->server->bridge->pipeline), &msg->group_mod);
+    if (msg->type == OF_METER_MOD)
+        return meter_table_mod(pipeline_meters(conn->server->bridge->pipeline), &msg->meter_mod);
     if (msg->type == OF_PORT_MOD)
         return of_check_port_mod(conn, &msg->port_mod);
     if (msg->type == OF_PACKET_OUT) /* of groups that the bundle makes, for example */
@@ -131,7 +134,7 @@ static enum of_task_state run_rest(struct commit *commit, struct of_connection *
                 error = of_handle_port_mod(conn, &msg);
             else if (msg.type == OF_PACKET_OUT)
                 error = of_handle_packet_out(conn, &msg);
-            else if (msg.type == OF_GROUP_MOD)
+            else if (msg.type == OF_GROUP_MOD || msg.type == OF_METER_MOD)
                 of_async_requestforward(conn, &msg);
             of_msg_free(&msg);
         }

@@ -3,23 +3,9 @@
 #include "src/openflow/server_impl.h"
 #include "src/pipeline/meter.h"
 
-static bool remarks(const struct meter_table *meters, uint32_t meter_id)
-{
-    const struct meter_entry *meter = meter_table_find(meters, meter_id);
-
-    return meter && meter_entry_remarks(meter);
-}
-
 int of_handle_meter_mod(struct of_connection *conn, const struct of_msg *msg)
 {
-    struct bridge *bridge = conn->server->bridge;
-    struct meter_table *meters = pipeline_meters(bridge->pipeline);
-    bool remarked = remarks(meters, msg->meter_mod.meter_id);
-    int error = meter_table_mod(meters, &msg->meter_mod);
-    /* Programs that send to controllers have it in them, or not; what remarks is looked at again by later tables. */
-    if (!error &&
-        (msg->meter_mod.meter_id >= OFMETER_CONTROLLER || remarked != remarks(meters, msg->meter_mod.meter_id)))
-        flows_note_bridge(bridge->flows, bridge);
+    int error = meter_table_mod(pipeline_meters(conn->server->bridge->pipeline), &msg->meter_mod);
     if (!error)
         of_async_requestforward(conn, msg);
     return error;
@@ -54,7 +40,7 @@ int of_reply_meters(struct of_connection *conn, const struct of_multipart_reques
         add_meter(table, meter, request, mp, out);
         return 0;
     }
-    for (meter = meter_table_first(table); meter; meter = meter_table_next(meter))
+    for (meter = meter_table_first(table); meter; meter = meter_table_next(table, meter))
         add_meter(table, meter, request, mp, out);
     return 0;
 }

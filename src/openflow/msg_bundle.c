@@ -36,6 +36,7 @@ static bool can_be_bundled(uint8_t wire_type, uint8_t version)
     switch (msg_type_of_wire(wire_type, version)) {
     case OF_FLOW_MOD:
     case OF_GROUP_MOD:
+    case OF_METER_MOD:
     case OF_PORT_MOD:
     case OF_PACKET_OUT:
         return true;

@@ -5,6 +5,7 @@
 #include "pmd/datapath.h"
 #include "src/pipeline/group.h"
 #include "src/pipeline/learn.h"
+#include "src/pipeline/meter.h"
 #include "src/pipeline/rule.h"
 #include "src/pipeline/rule_use.h"
 
@@ -190,6 +191,8 @@ void change_abort(struct pipeline *pipeline)
     for (unsigned i = 0; i < PIPELINE_TABLES; i++)
         pipeline->info[i].n_next = pipeline->info[i].n_rules;
     group_table_abort(pipeline->groups);
+    if (pipeline->meters != NULL)
+        meter_table_abort(pipeline->meters);
     change_end(pipeline);
 }
 
@@ -281,6 +284,8 @@ bool change_commit_step(struct pipeline *pipeline, size_t budget)
         for (unsigned i = 0; i < PIPELINE_TABLES; i++)
             pipeline->info[i].n_rules = pipeline->info[i].n_next;
         group_table_commit(pipeline->groups);
+        if (pipeline->meters != NULL)
+            meter_table_commit(pipeline->meters);
     }
     if (!tell_slice(pipeline, &pipeline->added, &pipeline->n_told_added, &budget, tell_added) ||
         !tell_slice(pipeline, &pipeline->removed, &pipeline->n_told_removed, &budget, tell_removed) ||

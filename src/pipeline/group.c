@@ -41,6 +41,8 @@ struct group *group_create(const struct group_mod *mod)
             memcpy(p, bucket->acts.acts, bucket->acts.len);
         bucket->acts.acts = (const struct act *)p;
         p += bucket->acts.len;
+        ACT_FOR_EACH (act, &bucket->acts)
+            group->meters |= act->type == ACT_METER;
         if (group->type != GROUP_FF && group->type != GROUP_SELECT)
             continue;
         group->watches |= bucket->watch_port != OFPORT_ANY || bucket->watch_group != OFGROUP_ANY;
@@ -64,6 +66,11 @@ void group_unref(struct group *group)
         return;
     free(group->slots);
     free(group);
+}
+
+bool group_table_meters(const struct group_table *table)
+{
+    return table->n_metering > 0;
 }
 
 uint32_t group_users(const struct group *group)
@@ -172,6 +179,7 @@ static void link_group(struct group_table *table, struct group *group)
     *bucket = group;
     TAILQ_INSERT_TAIL(&table->groups, group, node);
     table->n_watching += group->watches;
+    table->n_metering += group->meters;
 }
 
 /* The reference goes to the caller. */
@@ -185,6 +193,7 @@ static void unlink_group(struct group_table *table, struct group *group)
     TAILQ_REMOVE(&table->groups, group, node);
     table->n--;
     table->n_watching -= group->watches;
+    table->n_metering -= group->meters;
     group->removed = true;
 }
 

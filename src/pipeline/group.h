@@ -77,6 +77,7 @@ struct group {
     uint8_t type; /* enum group_type */
     bool removed; /* out of the table */
     bool watches; /* some bucket has a watch port or group */
+    bool meters;  /* some bucket has a meter */
     uint32_t n_buckets;
     struct bucket *buckets;
     struct group_selection selection;
@@ -116,6 +117,8 @@ struct group *group_table_next(const struct group_table *table, const struct gro
 /* The pipeline's change has become visible, or was taken back. */
 void group_table_commit(struct group_table *table);
 void group_table_abort(struct group_table *table);
+/* Does any bucket send packets through a meter? */
+bool group_table_meters(const struct group_table *table);
 /* OFPT_GROUP_STATS's ref_count: rules and buckets that forward to it. */
 uint32_t group_users(const struct group *group);
 

@@ -28,7 +28,7 @@ static int check_acts(const struct group_table *table, uint32_t group_id, const 
         } else if (act->type == ACT_METER) {
             const struct meter_table *meters = pipeline_meters(table->pipeline);
 
-            if (meters == NULL || meter_table_find(meters, act_u32_of(act)) == NULL)
+            if (meters == NULL || meter_table_find_next(meters, act_u32_of(act)) == NULL)
                 return OFPERR_BAC_BAD_METER;
         } else if (act->type == ACT_SET_FIELD && !((const struct act_set_field *)act)->field->writable) {
             return OFPERR_BAC_BAD_SET_ARGUMENT;

@@ -34,31 +34,15 @@ static int modify(struct group_table *table, const struct group_mod *mod)
     return error;
 }
 
-static void remove_users(struct group_table *table, const struct rule_uses *users)
-{
-    struct pipeline *pipeline = table->pipeline;
-    struct rule_use *use, *next;
-
-    for (use = LIST_FIRST(&users->list); use != NULL; use = next) {
-        struct rule *rule = use->rule;
-
-        /* A rule of the change goes at once, with all of its uses. */
-        for (next = LIST_NEXT(use, node); next != NULL && next->rule == rule; next = LIST_NEXT(next, node))
-            ;
-        if (rule_visible(rule, change_version(pipeline)))
-            change_remove_for(pipeline, rule, RULE_GROUP_DELETED);
-    }
-}
-
 /* Takes the rules that use it along (OpenFlow 1.3.5, 6.7): those linked to the group that it replaces in this change,
  * too. */
 static void remove_group(struct group_table *table, struct group *group)
 {
     struct group *before = group_table_find(table, group->id);
 
-    remove_users(table, &group->users);
+    rule_uses_remove(table->pipeline, &group->users, RULE_GROUP_DELETED);
     if (before != NULL && before != group)
-        remove_users(table, &before->users);
+        rule_uses_remove(table->pipeline, &before->users, RULE_GROUP_DELETED);
     group_stage_remove(table, group);
 }
 

@@ -1,11 +1,12 @@
 #include "src/pipeline/meter.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "src/openflow/error.h"
-#include "src/pipeline/table.h"
+#include "src/pipeline/change.h"
+#include "src/pipeline/group.h"
+#include "src/pipeline/learn.h"
 
 #define HASH_SIZE 1024u
 
@@ -14,6 +15,11 @@ struct meter_table {
     struct datapath *dp;
     struct meter_entry *hash[HASH_SIZE];
     TAILQ_HEAD(, meter_entry) meters;
+
+    /* Of the change that is open: meters that it adds, modifies or takes away, each once. */
+    struct meter_entry **staged;
+    size_t n_staged, staged_size;
+    struct rule_uses orphans; /* of deleted meters, by rules that go with them */
 };
 
 struct meter_table *meter_table_create(struct pipeline *pipeline, struct datapath *dp)
@@ -25,6 +31,7 @@ struct meter_table *meter_table_create(struct pipeline *pipeline, struct datapat
     table->pipeline = pipeline;
     table->dp = dp;
     TAILQ_INIT(&table->meters);
+    LIST_INIT(&table->orphans.list);
     return table;
 }
 
@@ -33,23 +40,45 @@ static uint32_t hash_of(uint32_t id)
     return (id ^ id >> 10) & (HASH_SIZE - 1);
 }
 
+static bool visible(const struct meter_entry *meter, uint64_t version)
+{
+    return meter->add_version <= version && version < meter->remove_version;
+}
+
+static struct meter_entry *find(const struct meter_table *table, uint32_t meter_id, uint64_t version)
+{
+    struct meter_entry *meter = table->hash[hash_of(meter_id)];
+
+    while (meter != NULL && !(meter->id == meter_id && visible(meter, version)))
+        meter = meter->hash_next;
+    return meter;
+}
+
 struct meter_entry *meter_table_find(const struct meter_table *table, uint32_t meter_id)
 {
-    struct meter_entry *meter;
+    return find(table, meter_id, table->pipeline->version);
+}
 
-    for (meter = table->hash[hash_of(meter_id)]; meter != NULL && meter->id != meter_id; meter = meter->hash_next)
-        ;
+struct meter_entry *meter_table_find_next(const struct meter_table *table, uint32_t meter_id)
+{
+    return find(table, meter_id, table->pipeline->version + (table->pipeline->phase == CHANGE_OPEN));
+}
+
+static struct meter_entry *first_visible(const struct meter_table *table, struct meter_entry *meter)
+{
+    while (meter != NULL && !visible(meter, table->pipeline->version))
+        meter = TAILQ_NEXT(meter, node);
     return meter;
 }
 
 struct meter_entry *meter_table_first(const struct meter_table *table)
 {
-    return TAILQ_FIRST(&table->meters);
+    return first_visible(table, TAILQ_FIRST(&table->meters));
 }
 
-struct meter_entry *meter_table_next(const struct meter_entry *meter)
+struct meter_entry *meter_table_next(const struct meter_table *table, const struct meter_entry *meter)
 {
-    return TAILQ_NEXT(meter, node);
+    return first_visible(table, TAILQ_NEXT(meter, node));
 }
 
 void meter_table_counts(const struct meter_table *table, const struct meter_entry *meter, struct meter_counts *counts)
@@ -88,6 +117,22 @@ static struct meter_config config_of(const struct meter_mod *mod)
     return config;
 }
 
+static bool is_pending(const struct meter_table *table, const struct meter_entry *meter)
+{
+    return meter->add_version > table->pipeline->version;
+}
+
+static void stage(struct meter_table *table, struct meter_entry *meter)
+{
+    if (table->n_staged == table->staged_size) {
+        table->staged_size = table->staged_size == 0 ? 16 : table->staged_size * 2;
+        table->staged = realloc(table->staged, table->staged_size * sizeof(struct meter_entry *));
+        if (table->staged == NULL)
+            abort();
+    }
+    table->staged[table->n_staged++] = meter;
+}
+
 static void take_over(struct meter_entry *meter, const struct meter_mod *mod)
 {
     meter->flags = mod->flags;
@@ -101,7 +146,7 @@ static int add(struct meter_table *table, const struct meter_mod *mod)
     struct meter_entry *meter;
     int error;
 
-    if (meter_table_find(table, mod->meter_id) != NULL)
+    if (meter_table_find_next(table, mod->meter_id) != NULL)
         return OFPERR_MMFC_METER_EXISTS;
     error = check(mod);
     if (error != 0)
@@ -113,53 +158,44 @@ static int add(struct meter_table *table, const struct meter_mod *mod)
         return OFPERR_MMFC_OUT_OF_METERS;
     }
     meter->id = mod->meter_id;
-    meter->created_ms = datapath_now_ms();
+    meter->add_version = change_version(table->pipeline);
+    meter->remove_version = RULE_NEVER;
     LIST_INIT(&meter->users.list);
     take_over(meter, mod);
     meter->hash_next = table->hash[hash_of(meter->id)];
     table->hash[hash_of(meter->id)] = meter;
     TAILQ_INSERT_TAIL(&table->meters, meter, node);
+    stage(table, meter);
     return 0;
 }
 
-/* The measuring starts anew, and so do the counters. */
 static int modify(struct meter_table *table, const struct meter_mod *mod)
 {
-    struct meter_entry *meter = meter_table_find(table, mod->meter_id);
-    struct meter_config config;
+    struct meter_entry *meter = meter_table_find_next(table, mod->meter_id);
     int error = check(mod);
 
     if (error == 0 && meter == NULL)
         error = OFPERR_MMFC_UNKNOWN_METER;
     if (error != 0)
         return error;
-    config = config_of(mod);
-    if (datapath_meter_set(table->dp, meter->index, &config) != 0)
-        return OFPERR_MMFC_OUT_OF_METERS;
-    take_over(meter, mod);
+    if (meter->next == NULL) {
+        meter->next = malloc(sizeof *meter->next);
+        if (meter->next == NULL)
+            abort();
+        if (!is_pending(table, meter))
+            stage(table, meter);
+    }
+    *meter->next = *mod;
     return 0;
-}
-
-static void take_out(struct meter_table *table, struct meter_entry *meter)
-{
-    struct meter_entry **p = &table->hash[hash_of(meter->id)];
-
-    while (*p != meter)
-        p = &(*p)->hash_next;
-    *p = meter->hash_next;
-    TAILQ_REMOVE(&table->meters, meter, node);
-    datapath_meter_remove(table->dp, meter->index);
-    free(meter);
 }
 
 /* Takes the rules that use it along (OpenFlow 1.3.5, 6.8). */
 static void remove_meter(struct meter_table *table, struct meter_entry *meter)
 {
-    struct rule_use *use;
-
-    while ((use = LIST_FIRST(&meter->users.list)) != NULL)
-        pipeline_remove_rule(table->pipeline, use->rule, RULE_METER_DELETED);
-    take_out(table, meter);
+    rule_uses_remove(table->pipeline, &meter->users, RULE_METER_DELETED);
+    if (!is_pending(table, meter) && meter->next == NULL)
+        stage(table, meter);
+    meter->remove_version = is_pending(table, meter) ? meter->add_version : change_version(table->pipeline);
 }
 
 static int delete (struct meter_table *table, const struct meter_mod *mod)
@@ -167,20 +203,20 @@ static int delete (struct meter_table *table, const struct meter_mod *mod)
     struct meter_entry *meter;
 
     if (mod->meter_id == OFMETER_ALL) {
-        while ((meter = TAILQ_FIRST(&table->meters)) != NULL)
-            remove_meter(table, meter);
+        TAILQ_FOREACH (meter, &table->meters, node) {
+            if (visible(meter, change_version(table->pipeline)))
+                remove_meter(table, meter);
+        }
         return 0;
     }
-    meter = meter_table_find(table, mod->meter_id);
+    meter = meter_table_find_next(table, mod->meter_id);
     if (meter != NULL)
         remove_meter(table, meter);
     return 0;
 }
 
-int meter_table_mod(struct meter_table *table, const struct meter_mod *mod)
+static int apply(struct meter_table *table, const struct meter_mod *mod)
 {
-    if (table->pipeline->phase != CHANGE_NONE)
-        return OFPERR_MMFC_UNKNOWN;
     switch (mod->command) {
     case METER_ADD:
         return add(table, mod);
@@ -194,6 +230,101 @@ int meter_table_mod(struct meter_table *table, const struct meter_mod *mod)
     return OFPERR_MMFC_BAD_COMMAND;
 }
 
+int meter_table_mod(struct meter_table *table, const struct meter_mod *mod)
+{
+    struct pipeline *pipeline = table->pipeline;
+    int error;
+
+    if (pipeline->phase == CHANGE_OPEN && pipeline->in_bundle)
+        return apply(table, mod);
+    if (pipeline->phase != CHANGE_NONE)
+        return OFPERR_MMFC_UNKNOWN;
+    change_begin(pipeline, false);
+    error = apply(table, mod);
+    if (error != 0)
+        change_abort(pipeline);
+    else
+        change_commit_step(pipeline, SIZE_MAX);
+    learn_settle(pipeline);
+    return error;
+}
+
+static void free_meter(struct meter_table *table, struct meter_entry *meter)
+{
+    struct meter_entry **p = &table->hash[hash_of(meter->id)];
+
+    while (*p != meter)
+        p = &(*p)->hash_next;
+    *p = meter->hash_next;
+    TAILQ_REMOVE(&table->meters, meter, node);
+    /* Their rules go with this change, too. */
+    rule_uses_move(&meter->users, &table->orphans);
+    datapath_meter_remove(table->dp, meter->index);
+    free(meter->next);
+    free(meter);
+}
+
+/* The measuring starts anew, and so do the counters. */
+static void take_next(struct meter_table *table, struct meter_entry *meter)
+{
+    const struct meter_config config = config_of(meter->next);
+
+    if (datapath_meter_set(table->dp, meter->index, &config) != 0)
+        abort();
+    take_over(meter, meter->next);
+    free(meter->next);
+    meter->next = NULL;
+}
+
+/* Returns true if what was decided before may be different now: programs that send to controllers have that meter in
+ * them or not, what remarks is looked at again by later tables, and buckets name meters that come and go. */
+static bool commit(struct meter_table *table, struct meter_entry *meter)
+{
+    uint64_t version = table->pipeline->version;
+    bool remarked = meter_entry_remarks(meter), there = visible(meter, version);
+    bool is_new = meter->add_version == version;
+    bool came_or_went =
+        (is_new || !there) && (meter->id == OFMETER_CONTROLLER || group_table_meters(table->pipeline->groups));
+
+    if (!there) {
+        free_meter(table, meter);
+        return came_or_went || remarked;
+    }
+    if (is_new)
+        meter->created_ms = datapath_now_ms();
+    if (meter->next != NULL)
+        take_next(table, meter);
+    return came_or_went || remarked != meter_entry_remarks(meter);
+}
+
+void meter_table_commit(struct meter_table *table)
+{
+    const struct pipeline_observer *observer = &table->pipeline->observer;
+    bool changed = false;
+
+    for (size_t i = 0; i < table->n_staged; i++)
+        changed |= commit(table, table->staged[i]);
+    table->n_staged = 0;
+    if (changed && observer->meters_changed != NULL)
+        observer->meters_changed(observer->arg);
+}
+
+void meter_table_abort(struct meter_table *table)
+{
+    for (size_t i = 0; i < table->n_staged; i++) {
+        struct meter_entry *meter = table->staged[i];
+
+        if (is_pending(table, meter)) {
+            free_meter(table, meter);
+            continue;
+        }
+        meter->remove_version = RULE_NEVER;
+        free(meter->next);
+        meter->next = NULL;
+    }
+    table->n_staged = 0;
+}
+
 void meter_table_destroy(struct meter_table *table)
 {
     struct meter_entry *meter;
@@ -201,7 +332,8 @@ void meter_table_destroy(struct meter_table *table)
     if (table == NULL)
         return;
     while ((meter = TAILQ_FIRST(&table->meters)) != NULL)
-        take_out(table, meter);
+        free_meter(table, meter);
+    free(table->staged);
     free(table);
 }
 

@@ -39,6 +39,8 @@ struct meter_entry {
     struct meter_band bands[METER_BANDS_MAX]; /* as they were asked for */
     struct rule_uses users;
     uint64_t created_ms;
+    uint64_t add_version, remove_version; /* as of rules: pipeline.h */
+    struct meter_mod *next;               /* what the change that is open makes of it; NULL: it stays as it is */
     struct meter_entry *hash_next;
     TAILQ_ENTRY(meter_entry) node;
 };
@@ -49,14 +51,20 @@ struct pipeline;
 struct meter_table *meter_table_create(struct pipeline *pipeline, struct datapath *dp);
 void meter_table_destroy(struct meter_table *table);
 
-/* Returns 0 or an enum of_error; on error nothing was changed. Not while a bundle is open. */
+/* Returns 0 or an enum of_error; on error nothing was changed. While a bundle is open it becomes part of it: the
+ * datapath has it, and the observer is told, when that is committed. */
 int meter_table_mod(struct meter_table *table, const struct meter_mod *mod);
 struct meter_entry *meter_table_find(const struct meter_table *table, uint32_t meter_id); /* NULL: none */
+/* As the change that is open has it. */
+struct meter_entry *meter_table_find_next(const struct meter_table *table, uint32_t meter_id);
+/* The pipeline's change has become visible, or was taken back. */
+void meter_table_commit(struct meter_table *table);
+void meter_table_abort(struct meter_table *table);
 /* Has it a band that changes packets? */
 bool meter_entry_remarks(const struct meter_entry *meter);
 /* In the order of their addition. */
 struct meter_entry *meter_table_first(const struct meter_table *table);
-struct meter_entry *meter_table_next(const struct meter_entry *meter);
+struct meter_entry *meter_table_next(const struct meter_table *table, const struct meter_entry *meter);
 void meter_table_counts(const struct meter_table *table, const struct meter_entry *meter, struct meter_counts *counts);
 
 #endif

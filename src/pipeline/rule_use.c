@@ -2,10 +2,11 @@
 
 #include <stdlib.h>
 
+#include "src/pipeline/change.h"
+#include "src/pipeline/classifier.h"
 #include "src/pipeline/group.h"
 #include "src/pipeline/learn.h"
 #include "src/pipeline/meter.h"
-#include "src/pipeline/table.h"
 
 void rule_uses_move(struct rule_uses *from, struct rule_uses *to)
 {
@@ -28,11 +29,26 @@ static struct rule_uses *used_by(const struct pipeline *pipeline, const struct a
         return group == NULL ? NULL : &group->users;
     }
     if (act->type == ACT_METER && pipeline->meters != NULL) {
-        struct meter_entry *meter = meter_table_find(pipeline->meters, act_u32_of(act));
+        struct meter_entry *meter = meter_table_find_next(pipeline->meters, act_u32_of(act));
 
         return meter == NULL ? NULL : &meter->users;
     }
     return NULL;
+}
+
+void rule_uses_remove(struct pipeline *pipeline, const struct rule_uses *uses, enum rule_removed_reason reason)
+{
+    struct rule_use *use, *next;
+
+    for (use = LIST_FIRST(&uses->list); use != NULL; use = next) {
+        struct rule *rule = use->rule;
+
+        /* A rule of the change goes at once, with all of its uses. */
+        for (next = LIST_NEXT(use, node); next != NULL && next->rule == rule; next = LIST_NEXT(next, node))
+            ;
+        if (rule_visible(rule, change_version(pipeline)))
+            change_remove_for(pipeline, rule, reason);
+    }
 }
 
 int rule_uses_check(const struct pipeline *pipeline, const struct act_list *acts)

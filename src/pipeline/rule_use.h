@@ -7,10 +7,7 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
-#include "src/pipeline/act.h"
-
-struct pipeline;
-struct rule;
+#include "src/pipeline/pipeline.h"
 
 struct rule_use {
     LIST_ENTRY(rule_use) node; /* of what is used */
@@ -25,8 +22,11 @@ struct rule_uses {
     uint32_t n;
 };
 
-/* All of them go over to `to`, which is empty. */
+/* All of them go over to `to`. */
 void rule_uses_move(struct rule_uses *from, struct rule_uses *to);
+
+/* The change that is open removes the rules that have them. */
+void rule_uses_remove(struct pipeline *pipeline, const struct rule_uses *uses, enum rule_removed_reason reason);
 
 /* Does what the actions name exist? Returns 0 or an enum of_error. */
 int rule_uses_check(const struct pipeline *pipeline, const struct act_list *acts);
