@@ -62,15 +62,13 @@ static void add_acl(void)
     for (unsigned src = 8; src <= 32; src += 8) {
         for (unsigned dst = 8; dst <= 32; dst += 8) {
             for (unsigned i = 0; i < 60; i++) {
-                char text[200], port[32] = "";
+                char port[32] = "";
 
                 if (i >= 30)
                     snprintf(port, sizeof port, ",tp_dst=%u", 1 + random_below(1000));
-                snprintf(text, sizeof text,
-                         "priority=%u,in_port=1,udp,nw_src=10.0.%u.%u/%u,nw_dst=11.0.%u.%u/%u%s,actions=output:2",
-                         (src + dst) * 900 + random_below(900), random_below(256), random_below(256), src,
-                         random_below(256), random_below(256), dst, port);
-                bed_add(&bed, text);
+                bed_add(&bed, "priority=%u,in_port=1,udp,nw_src=10.0.%u.%u/%u,nw_dst=11.0.%u.%u/%u%s,actions=output:2",
+                        (src + dst) * 900 + random_below(900), random_below(256), random_below(256), src,
+                        random_below(256), random_below(256), dst, port);
             }
         }
     }
@@ -136,7 +134,7 @@ static void measure_adds(uint32_t n_rules)
         snprintf(text, sizeof text, "priority=40000,in_port=1,udp,nw_src=10.1.%u.%u,tp_dst=%u,actions=output:3",
                  i >> 8 & 0xff, i & 0xff, 1 + (i >> 16));
         start = cpu_ns();
-        bed_add(&bed, text);
+        bed_add(&bed, "%s", text);
         adds += cpu_ns() - start;
         if (i % 100 == 99) {
             start = cpu_ns();

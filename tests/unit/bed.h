@@ -2,6 +2,8 @@
 #ifndef TESTS_UNIT_BED_H
 #define TESTS_UNIT_BED_H
 
+#include <rte_common.h>
+#include <stdarg.h>
 #include <stdlib.h>
 
 #include "src/bridge/bridge.h"
@@ -115,9 +117,17 @@ static inline int bed_mod(struct bed *bed, enum flow_mod_command command, const 
     return result;
 }
 
-static inline void bed_add(struct bed *bed, const char *text)
+/* A rule as ovs-ofctl writes it, which has to be taken. */
+static inline __rte_format_printf(2, 3) void bed_add(struct bed *bed, const char *format, ...)
 {
-    if (bed_mod(bed, FLOW_ADD, text) != 0) {
+    char text[512];
+    va_list args;
+    int len;
+
+    va_start(args, format);
+    len = vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    if (len >= (int)sizeof text || bed_mod(bed, FLOW_ADD, text) != 0) {
         fprintf(stderr, "%s: refused\n", text);
         abort();
     }

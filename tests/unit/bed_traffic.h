@@ -67,6 +67,14 @@ static inline struct rte_mbuf *receive(uint32_t port, unsigned wait_ms)
     return NULL;
 }
 
+static inline void expect_out(uint32_t port)
+{
+    struct rte_mbuf *m = receive(port, 2000);
+
+    assert_non_null(m);
+    rte_pktmbuf_free(m);
+}
+
 static inline void expect_nothing(uint32_t port)
 {
     assert_null(receive(port, 20));

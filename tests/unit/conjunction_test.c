@@ -1,63 +1,21 @@
 /* Conjunctive matches: what they match, which bits that rests on, what follows their changes, what many of them cost.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <cmocka.h>
 #include <time.h>
 
 #include "src/flows/flows_internal.h"
-#include "src/pipeline/act_check.h"
-#include "src/pipeline/xlate.h"
-#include "tests/unit/bed.h"
-
-static struct rte_mempool *pool;
-static struct bed bed;
-static struct xlate_out out;
-
-static int setup(void **state)
-{
-    bed_create(&bed, pool, &(struct bed_params){0});
-    xlate_out_init(&out);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    xlate_out_free(&out);
-    bed_destroy(&bed);
-    return 0;
-}
+#include "tests/unit/bed_xlate.h"
 
 /* The cookie of the rule of the first table that the packet comes to; 0: none. */
 static uint64_t rule_of(const char *packet)
 {
-    struct xlate_in in = {.bridge = bed.bridge};
-    struct match match;
-    char *error = match_parse(packet, &match, NULL, NULL, NULL);
-
-    if (error)
-        fail_msg("%s: %s", packet, error);
-    in.flow = match.value;
-    in.flow.pkt.in_port = in.flow.in_port;
-    xlate(&in, &out);
+    translate_packet(packet, false);
     return out.deps.n_rules > 0 ? out.deps.rules[0]->cookie : 0;
 }
 
-static void expect_mask(const char *packet, const char *want)
+static void expect_mask(const char *packet, const char *mask)
 {
-    struct match match;
-    struct flow_key key;
-    char *text;
-
-    rule_of(packet);
-    assert_null(match_parse(packet, &match, NULL, NULL, NULL));
-    key = match.value.pkt;
-    for (size_t i = 0; i < sizeof key / 8; i++)
-        ((uint64_t *)&key)[i] &= ((const uint64_t *)&out.wc.pkt)[i];
-    text = megaflow_format(&key, &out.wc.pkt, NULL, NULL);
-    assert_string_equal(text, want);
-    free(text);
+    actions_of(packet);
+    EXPECT_MASK(mask);
 }
 
 /* Sources 10.0.0.1 and 10.0.0.4 (or 9.0.0.0/8), destinations 10.0.0.2 and 10.0.0.5. */
@@ -172,23 +130,15 @@ static void expect_change(const char *packet, uint32_t before, enum flow_mod_com
                           uint32_t after)
 {
     struct flow *flow = &bed.flows->in.flow;
-    struct program *program;
     struct megaflow *mf;
-    struct match match;
     int error;
 
-    assert_null(match_parse(packet, &match, NULL, NULL, NULL));
-    *flow = match.value;
-    flow->pkt.in_port = 1;
+    parse_flow(packet, flow);
     if (!datapath_megaflow_lookup(bed.dp, &flow->pkt)) {
         struct bridge *bridge = translate(bed.flows, true);
 
-        program = program_intern(bed.flows->programs, &bed.flows->out.program);
-        assert_non_null(megaflow_add(bed.flows, bridge, program, &error));
+        megaflow_add(bed.flows, bridge, program_intern(bed.flows->programs, &bed.flows->out.program), &error);
     }
-    mf = datapath_megaflow_lookup(bed.dp, &match.value.pkt);
-    flow->pkt = match.value.pkt;
-    flow->pkt.in_port = 1;
     mf = datapath_megaflow_lookup(bed.dp, &flow->pkt);
     assert_non_null(mf);
     assert_int_equal(megaflow_program(mf)->kind, before ? PROGRAM_OUTPUT : PROGRAM_DROP);
@@ -206,7 +156,7 @@ static void expect_change(const char *packet, uint32_t before, enum flow_mod_com
 
 static void megaflows_follow_changes_of_clauses(void **state)
 {
-    static const char packet[] = "udp,nw_src=10.0.0.1,nw_dst=10.0.0.5";
+    static const char packet[] = "in_port=1,udp,nw_src=10.0.0.1,nw_dst=10.0.0.5";
 
     bed_add(&bed, "priority=50,actions=output:3");
     bed_add(&bed, "priority=60,conj_id=1234,actions=output:2");
@@ -228,36 +178,18 @@ static void megaflows_follow_changes_of_clauses(void **state)
 /* --- flow_mods -------------------------------------------------------------------------------------------------------
  */
 
-static int check(const char *actions)
-{
-    struct act_buffer acts;
-    struct match match;
-    struct act_list list;
-    char *error;
-    int result;
-
-    act_buffer_init(&acts);
-    match_init_all(&match);
-    error = actions_parse(actions, &acts, NULL, NULL);
-    list = act_buffer_list(&acts);
-    result = error ? -1 : act_list_check(&list, &match, 0);
-    free(error);
-    act_buffer_free(&acts);
-    return result;
-}
-
 static void conjunctions_stand_alone(void **state)
 {
-    assert_int_equal(check("conjunction(1,1/2),note:01,conjunction(4294967295,64/64)"), 0);
-    assert_int_equal(check("conjunction(1,1/2),output:1"), OFPERR_BAC_BAD_CONJUNCTION);
-    assert_int_equal(check("output:1,conjunction(1,1/2)"), OFPERR_BAC_BAD_CONJUNCTION);
-    assert_int_equal(check("conjunction(1,1/2),goto_table:3"), OFPERR_BAC_BAD_CONJUNCTION);
-    assert_int_equal(check("write_actions(conjunction(1,1/2))"), 0);
-    assert_int_equal(check("conjunction(1,1/1)"), -1);
-    assert_int_equal(check("conjunction(1,0/2)"), -1);
-    assert_int_equal(check("conjunction(1,3/2)"), -1);
-    assert_int_equal(check("conjunction(1,1/65)"), -1);
-    assert_int_equal(check("conjunction(4294967296,1/2)"), -1);
+    assert_int_equal(check_actions("", "conjunction(1,1/2),note:01,conjunction(4294967295,64/64)"), 0);
+    assert_int_equal(check_actions("", "conjunction(1,1/2),output:1"), OFPERR_BAC_BAD_CONJUNCTION);
+    assert_int_equal(check_actions("", "output:1,conjunction(1,1/2)"), OFPERR_BAC_BAD_CONJUNCTION);
+    assert_int_equal(check_actions("", "conjunction(1,1/2),goto_table:3"), OFPERR_BAC_BAD_CONJUNCTION);
+    assert_int_equal(check_actions("", "write_actions(conjunction(1,1/2))"), 0);
+    assert_int_equal(check_actions("", "conjunction(1,1/1)"), -1);
+    assert_int_equal(check_actions("", "conjunction(1,0/2)"), -1);
+    assert_int_equal(check_actions("", "conjunction(1,3/2)"), -1);
+    assert_int_equal(check_actions("", "conjunction(1,1/65)"), -1);
+    assert_int_equal(check_actions("", "conjunction(4294967296,1/2)"), -1);
 }
 
 /* --- many ------------------------------------------------------------------------------------------------------------
@@ -299,10 +231,8 @@ static void many_clauses_cost_little(void **state)
 
     for (uint32_t id = 1; id <= N_CONJUNCTIONS; id++) {
         struct match match;
-        char text[64];
 
-        snprintf(text, sizeof text, "priority=1,cookie=1,conj_id=%u,actions=output:2", id);
-        bed_add(&bed, text);
+        bed_add(&bed, "priority=1,cookie=1,conj_id=%u,actions=output:2", id);
         assert_null(match_parse("udp", &match, NULL, NULL, NULL));
         for (uint32_t i = 0; i < N_SERVICES; i++) {
             match.mask.pkt.tp_dst = UINT16_MAX;
@@ -348,16 +278,17 @@ static void many_clauses_cost_little(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(a_packet_has_to_match_every_clause, setup, teardown),
-        cmocka_unit_test_setup_teardown(the_search_for_the_id_is_like_any_other, setup, teardown),
-        cmocka_unit_test_setup_teardown(what_matches_incompletely_is_passed_over, setup, teardown),
-        cmocka_unit_test_setup_teardown(an_id_without_a_rule_does_not_count, setup, teardown),
-        cmocka_unit_test_setup_teardown(conjunctions_may_share_rules, setup, teardown),
-        cmocka_unit_test_setup_teardown(megaflows_stay_wide, setup, teardown),
-        cmocka_unit_test_setup_teardown(clauses_are_told_apart_from_rules_that_count, setup, teardown),
-        cmocka_unit_test_setup_teardown(megaflows_follow_changes_of_clauses, setup, teardown),
+#define TEST(name) cmocka_unit_test_setup_teardown(name, xlate_setup, xlate_teardown)
+        TEST(a_packet_has_to_match_every_clause),
+        TEST(the_search_for_the_id_is_like_any_other),
+        TEST(what_matches_incompletely_is_passed_over),
+        TEST(an_id_without_a_rule_does_not_count),
+        TEST(conjunctions_may_share_rules),
+        TEST(megaflows_stay_wide),
+        TEST(clauses_are_told_apart_from_rules_that_count),
+        TEST(megaflows_follow_changes_of_clauses),
         cmocka_unit_test(conjunctions_stand_alone),
-        cmocka_unit_test_setup_teardown(many_clauses_cost_little, setup, teardown),
+        TEST(many_clauses_cost_little),
     };
 
     if (test_eal_init("conjunction_test") != 0)

@@ -18,12 +18,11 @@ static struct rte_mbuf *udp(uint8_t src, uint8_t dst, uint32_t ip_dst, uint16_t 
     return m;
 }
 
-static void expect_out(uint32_t port)
+/* A packet of the flow that most tests are about leaves by port `to`. */
+static void expect_way(uint32_t from, uint16_t tp_dst, uint32_t to)
 {
-    struct rte_mbuf *m = receive(port, 2000);
-
-    assert_non_null(m);
-    rte_pktmbuf_free(m);
+    send_to(from, udp(1, 2, 0x0a000002, tp_dst));
+    expect_out(to);
 }
 
 static struct flows_stats stats(void)
@@ -93,8 +92,7 @@ static void rules_count_once_for_each_packet(void **state)
 static void removed_rule(void **state)
 {
     bed_add(&bed, "cookie=1,in_port=1,actions=output:2");
-    send_to(1, udp(1, 2, 0x0a000002, 80));
-    expect_out(2);
+    expect_way(1, 80, 2);
     assert_int_equal(bed_mod(&bed, FLOW_DELETE, "in_port=1"), 0);
     bed_settle(&bed);
     send_to(1, udp(1, 2, 0x0a000002, 80));
@@ -106,19 +104,15 @@ static void added_rule_takes_over_what_it_matches(void **state)
 {
     bed_add(&bed, "cookie=1,in_port=1,ip,nw_dst=10.0.0.0/16,actions=output:2");
     bed_add(&bed, "cookie=1,in_port=3,actions=output:2");
-    send_to(1, udp(1, 2, 0x0a000002, 80));
-    expect_out(2);
-    send_to(3, udp(1, 2, 0x0a000002, 80));
-    expect_out(2);
+    expect_way(1, 80, 2);
+    expect_way(3, 80, 2);
     bed_settle(&bed);
     uint64_t before = stats().revalidated;
     bed_add(&bed, "cookie=2,priority=40000,in_port=1,ip,nw_dst=10.0.0.0/24,actions=output:4");
     bed_settle(&bed);
     assert_int_equal(stats().revalidated - before, 1);
-    send_to(1, udp(1, 2, 0x0a000002, 80));
-    expect_out(4);
-    send_to(3, udp(1, 2, 0x0a000002, 80));
-    expect_out(2);
+    expect_way(1, 80, 4);
+    expect_way(3, 80, 2);
     /* Lower than the one hit: nothing to do. */
     before = stats().revalidated;
     bed_add(&bed, "cookie=3,priority=1,actions=output:5");
@@ -129,12 +123,10 @@ static void added_rule_takes_over_what_it_matches(void **state)
 static void modified_rule_swaps_the_program(void **state)
 {
     bed_add(&bed, "cookie=1,in_port=1,actions=output:2");
-    send_to(1, udp(1, 2, 0x0a000002, 80));
-    expect_out(2);
+    expect_way(1, 80, 2);
     assert_int_equal(bed_mod(&bed, FLOW_MODIFY, "in_port=1,actions=output:3"), 0);
     bed_settle(&bed);
-    send_to(1, udp(1, 2, 0x0a000002, 80));
-    expect_out(3);
+    expect_way(1, 80, 3);
     assert_int_equal(stats().changed, 1);
     assert_int_equal(stats().deleted_changed, 0);
     expect_count(1, 2);
@@ -143,14 +135,11 @@ static void modified_rule_swaps_the_program(void **state)
 static void replaced_rule_hands_on_what_is_counted_late(void **state)
 {
     bed_add(&bed, "cookie=1,in_port=1,actions=output:2");
-    for (int i = 0; i < 5; i++) {
-        send_to(1, udp(1, 2, 0x0a000002, 80));
-        expect_out(2);
-    }
+    for (int i = 0; i < 5; i++)
+        expect_way(1, 80, 2);
     bed_add(&bed, "cookie=2,in_port=1,actions=output:3");
     bed_settle(&bed);
-    send_to(1, udp(1, 2, 0x0a000002, 80));
-    expect_out(3);
+    expect_way(1, 80, 3);
     expect_count(2, 6);
 }
 
@@ -176,10 +165,8 @@ static void rule_is_gone_when_its_count_is_final(void **state)
 
     flows_set_rule_gone(bed.flows, note_gone, &gone);
     bed_add(&bed, "cookie=1,in_port=1,actions=output:2");
-    for (int i = 0; i < 5; i++) {
-        send_to(1, udp(1, 2, 0x0a000002, 80));
-        expect_out(2);
-    }
+    for (int i = 0; i < 5; i++)
+        expect_way(1, 80, 2);
     bed_mod(&bed, FLOW_DELETE, "in_port=1");
     for (int i = 0; i < 1000 && gone.n == 0; i++)
         bed_turn(&bed);
@@ -196,25 +183,21 @@ static void rule_is_gone_when_its_count_is_final(void **state)
 static void moved_address_is_followed(void **state)
 {
     bed_add(&bed, "actions=NORMAL");
-    send_to(1, udp(1, 2, 0x0a000002, 80));
-    expect_out(2);
+    expect_way(1, 80, 2);
     expect_out(3);
     send_to(2, udp(2, 1, 0x0a000002, 80));
     expect_out(1);
-    send_to(1, udp(1, 2, 0x0a000002, 80));
-    expect_out(2);
+    expect_way(1, 80, 2);
     expect_nothing(3);
     /* Host 2 moves to port 3, and back: both its first packets must be seen. */
     send_to(3, udp(2, 1, 0x0a000002, 80));
     expect_out(1);
     bed_settle(&bed);
-    send_to(1, udp(1, 2, 0x0a000002, 80));
-    expect_out(3);
+    expect_way(1, 80, 3);
     send_to(2, udp(2, 1, 0x0a000002, 80));
     expect_out(1);
     bed_settle(&bed);
-    send_to(1, udp(1, 2, 0x0a000002, 80));
-    expect_out(2);
+    expect_way(1, 80, 2);
 }
 
 static void port_changes(void **state)
@@ -225,8 +208,7 @@ static void port_changes(void **state)
         expect_out(i);
     bridge_port_set_config(bridge_port_by_ofport(bed.bridge, 3), PORT_CONFIG_NO_FLOOD, PORT_CONFIG_NO_FLOOD);
     bed_settle(&bed);
-    send_to(1, udp(1, 2, 0x0a000002, 80));
-    expect_out(2);
+    expect_way(1, 80, 2);
     expect_out(4);
     expect_nothing(3);
 }
@@ -236,16 +218,14 @@ static void idle_megaflows_go(void **state)
     bed_destroy(&bed);
     bed_create(&bed, pool, &(struct bed_params){.start = true, .idle_ms = 50});
     bed_add(&bed, "actions=output:2");
-    send_to(1, udp(1, 2, 0x0a000002, 80));
-    expect_out(2);
+    expect_way(1, 80, 2);
     for (int i = 0; i < 300 && stats().n_megaflows > 0; i++) {
         bed_turn(&bed);
         usleep(10000);
     }
     assert_int_equal(stats().n_megaflows, 0);
     assert_int_equal(stats().deleted_idle, 1);
-    send_to(1, udp(1, 2, 0x0a000002, 80));
-    expect_out(2);
+    expect_way(1, 80, 2);
 }
 
 static void full_datapath_still_forwards(void **state)
@@ -253,10 +233,8 @@ static void full_datapath_still_forwards(void **state)
     bed_destroy(&bed);
     bed_create(&bed, pool, &(struct bed_params){.start = true, .megaflow_limit = 16});
     bed_add(&bed, "udp,actions=move:NXM_OF_UDP_DST[]->NXM_NX_REG0[0..15],output:2");
-    for (uint16_t i = 0; i < 64; i++) {
-        send_to(1, udp(1, 2, 0x0a000002, i));
-        expect_out(2);
-    }
+    for (uint16_t i = 0; i < 64; i++)
+        expect_way(1, i, 2);
     assert_int_equal(stats().n_megaflows, 16);
     assert_int_equal(stats().refused_limit, 48);
 }
@@ -266,13 +244,9 @@ static void masks_stay_few(void **state)
     bed_destroy(&bed);
     bed_create(&bed, pool, &(struct bed_params){.start = true, .mask_limit = 8});
     for (int i = 1; i <= 30; i++) {
-        char text[128];
-
         /* A table for each prefix length, so that every length is a mask of its own. */
-        snprintf(text, sizeof text, "table=0,priority=%d,udp,tp_dst=%d,actions=goto_table:%d", 100, i, i);
-        bed_add(&bed, text);
-        snprintf(text, sizeof text, "table=%d,ip,nw_dst=10.1.2.3/%d,actions=output:%d", i, i, 2 + i % 4);
-        bed_add(&bed, text);
+        bed_add(&bed, "table=0,priority=100,udp,tp_dst=%d,actions=goto_table:%d", i, i);
+        bed_add(&bed, "table=%d,ip,nw_dst=10.1.2.3/%d,actions=output:%d", i, i, 2 + i % 4);
     }
     for (int round = 0; round < 2; round++) {
         for (int i = 1; i <= 30; i++) {
@@ -305,10 +279,8 @@ static void controllers_get_packets(void **state)
 
     flows_set_packet_in(bed.flows, note_packet_in, &got);
     bed_add(&bed, "cookie=5,in_port=1,actions=load:7->NXM_NX_REG1[],controller:77,output:2");
-    for (int i = 0; i < 3; i++) {
-        send_to(1, udp(1, 2, 0x0a000002, 80));
-        expect_out(2);
-    }
+    for (int i = 0; i < 3; i++)
+        expect_way(1, 80, 2);
     for (int i = 0; i < 1000 && got.n < 3; i++) {
         bed_turn(&bed);
         usleep(100);
@@ -338,43 +310,34 @@ static void packets_from_controllers_go_out(void **state)
     act_buffer_free(&acts);
 }
 
-static void many_adds_are_one_sweep(void **state)
+/* A megaflow for each of 500 destination ports. */
+static void make_megaflows(void)
 {
     bed_add(&bed, "table=0,priority=1,udp,actions=move:NXM_OF_UDP_DST[]->NXM_NX_REG0[0..15],output:2");
-    for (uint16_t i = 0; i < 500; i++) {
-        send_to(1, udp(1, 2, 0x0a000002, i));
-        expect_out(2);
-    }
+    for (uint16_t i = 0; i < 500; i++)
+        expect_way(1, i, 2);
+}
+
+static void many_adds_are_one_sweep(void **state)
+{
+    make_megaflows();
     bed_settle(&bed);
     uint64_t before = stats().revalidated;
-    for (int i = 0; i < 2000; i++) {
-        char text[96];
-
-        snprintf(text, sizeof text, "table=0,priority=2,udp,tp_dst=%d,actions=output:3", 490 + i);
-        bed_add(&bed, text);
-    }
+    for (int i = 0; i < 2000; i++)
+        bed_add(&bed, "table=0,priority=2,udp,tp_dst=%d,actions=output:3", 490 + i);
     bed_settle(&bed);
     /* Ten of the megaflows meet a new rule; the others are not touched. */
     assert_int_equal(stats().revalidated - before, 10);
-    send_to(1, udp(1, 2, 0x0a000002, 489));
-    expect_out(2);
-    send_to(1, udp(1, 2, 0x0a000002, 491));
-    expect_out(3);
+    expect_way(1, 489, 2);
+    expect_way(1, 491, 3);
 }
 
 /* 500 megaflows, and rules of one mask so often that there is an index for it. */
 static void make_index(void)
 {
-    bed_add(&bed, "table=0,priority=1,udp,actions=move:NXM_OF_UDP_DST[]->NXM_NX_REG0[0..15],output:2");
-    for (uint16_t i = 0; i < 500; i++) {
-        send_to(1, udp(1, 2, 0x0a000002, i));
-        expect_out(2);
-    }
+    make_megaflows();
     for (int i = 0; i < 3; i++) {
-        char text[96];
-
-        snprintf(text, sizeof text, "table=0,priority=2,in_port=1,udp,tp_dst=%d,actions=output:3", 2000 + i);
-        bed_add(&bed, text);
+        bed_add(&bed, "table=0,priority=2,in_port=1,udp,tp_dst=%d,actions=output:3", 2000 + i);
         bed_settle(&bed);
     }
     assert_int_equal(stats().n_rule_indexes, 1);
@@ -385,21 +348,15 @@ static void an_index_tells_what_a_rule_meets(void **state)
     make_index();
     uint64_t revalidated = stats().revalidated, indexed = stats().rules_indexed;
     for (int i = 0; i < 100; i++) {
-        char text[96];
-
-        snprintf(text, sizeof text, "table=0,priority=2,in_port=1,udp,tp_dst=%d,actions=output:3", 490 + i);
-        bed_add(&bed, text);
+        bed_add(&bed, "table=0,priority=2,in_port=1,udp,tp_dst=%d,actions=output:3", 490 + i);
         bed_settle(&bed);
     }
     assert_int_equal(stats().rules_indexed - indexed, 100);
     assert_int_equal(stats().revalidated - revalidated, 10);
-    send_to(1, udp(1, 2, 0x0a000002, 489));
-    expect_out(2);
-    send_to(1, udp(1, 2, 0x0a000002, 491));
-    expect_out(3);
+    expect_way(1, 489, 2);
+    expect_way(1, 491, 3);
     /* Megaflows that came and went since: port 491's is gone, 700's is new. */
-    send_to(1, udp(1, 2, 0x0a000002, 700));
-    expect_out(2);
+    expect_way(1, 700, 2);
     bed_add(&bed, "table=0,priority=3,in_port=1,udp,tp_dst=700,actions=output:4");
     bed_add(&bed, "table=0,priority=3,in_port=1,udp,tp_dst=491,actions=output:4");
     /* Of lower priority than what was hit, on another port, in another table: met, and still not affected. */
@@ -411,12 +368,9 @@ static void an_index_tells_what_a_rule_meets(void **state)
     bed_add(&bed, "table=1,priority=3,in_port=1,udp,tp_dst=5,actions=output:5");
     bed_settle(&bed);
     assert_int_equal(stats().revalidated - revalidated, 2);
-    send_to(1, udp(1, 2, 0x0a000002, 700));
-    expect_out(4);
-    send_to(1, udp(1, 2, 0x0a000002, 491));
-    expect_out(4);
-    send_to(1, udp(1, 2, 0x0a000002, 5));
-    expect_out(2);
+    expect_way(1, 700, 4);
+    expect_way(1, 491, 4);
+    expect_way(1, 5, 2);
 }
 
 static void an_index_knows_what_it_cannot_tell(void **state)
@@ -426,12 +380,10 @@ static void an_index_knows_what_it_cannot_tell(void **state)
     bed_add(&bed, "table=0,priority=9,in_port=1,udp,tp_dst=9,actions=set_field:600->udp_dst,resubmit(,1)");
     bed_add(&bed, "table=1,priority=1,actions=output:4");
     bed_settle(&bed);
-    send_to(1, udp(1, 2, 0x0a000002, 9));
-    expect_out(4);
+    expect_way(1, 9, 4);
     bed_add(&bed, "table=1,priority=2,in_port=1,udp,tp_dst=600,actions=output:5");
     bed_settle(&bed);
-    send_to(1, udp(1, 2, 0x0a000002, 9));
-    expect_out(5);
+    expect_way(1, 9, 5);
 }
 
 static void a_barrier_waits_for_what_changed_only(void **state)
@@ -451,8 +403,7 @@ static void a_barrier_waits_for_what_changed_only(void **state)
     assert_true(flows_ticket(bed.flows) > ticket);
     assert_false(flows_settled(bed.flows, flows_ticket(bed.flows)));
     bed_settle(&bed);
-    send_to(1, udp(1, 2, 0x0a000002, 7));
-    expect_out(3);
+    expect_way(1, 7, 3);
 }
 
 static struct rte_mbuf *mpls_udp(void)

@@ -1,54 +1,8 @@
 /* The learn action: the rules that packets make, their limits and their end; and fin_timeout, for packets that a
  * megaflow takes as well. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <cmocka.h>
-#include <unistd.h>
-
 #include "src/flows/flows_internal.h"
-#include "src/pipeline/act_check.h"
 #include "src/pipeline/learn.h"
-#include "src/pipeline/xlate.h"
-#include "tests/unit/bed.h"
-
-static struct rte_mempool *pool;
-static struct bed bed;
-static struct xlate_out out;
-
-static int setup(void **state)
-{
-    bed_create(&bed, pool, &(struct bed_params){0});
-    xlate_out_init(&out);
-    return 0;
-}
-
-static int setup_running(void **state)
-{
-    bed_create(&bed, pool, &(struct bed_params){.start = true});
-    xlate_out_init(&out);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    xlate_out_free(&out);
-    bed_destroy(&bed);
-    return 0;
-}
-
-static void translate_packet(const char *packet, bool side_effects)
-{
-    struct xlate_in in = {.bridge = bed.bridge, .side_effects = side_effects};
-    struct match match;
-    char *error = match_parse(packet, &match, NULL, NULL, NULL);
-
-    if (error)
-        fail_msg("%s: %s", packet, error);
-    in.flow = match.value;
-    in.flow.pkt.in_port = in.flow.in_port;
-    xlate(&in, &out);
-}
+#include "tests/unit/bed_xlate.h"
 
 #define LEARN(packet) translate_packet(packet, true)
 
@@ -265,39 +219,22 @@ static void owners_in_bundles(void **state)
 /* --- flow_mods -------------------------------------------------------------------------------------------------------
  */
 
-static int check(const char *match_text, const char *actions)
-{
-    struct act_buffer acts;
-    struct match match;
-    struct act_list list;
-    char *error;
-    int result;
-
-    act_buffer_init(&acts);
-    assert_null(match_parse(match_text, &match, NULL, NULL, NULL));
-    error = actions_parse(actions, &acts, NULL, NULL);
-    list = act_buffer_list(&acts);
-    result = error ? -1 : act_list_check(&list, &match, 0);
-    free(error);
-    act_buffer_free(&acts);
-    return result;
-}
-
 static void prerequisites_hold_for_both_rules(void **state)
 {
-    assert_int_equal(check("udp", "learn(dl_type=0x800,nw_proto=17,udp_dst=udp_src)"), 0);
-    assert_int_equal(check("ip", "learn(dl_type=0x800,nw_proto=17,udp_dst=udp_src)"), OFPERR_BAC_MATCH_INCONSISTENT);
-    assert_int_equal(check("udp", "learn(dl_type=0x800,udp_dst=udp_src)"), OFPERR_BAC_MATCH_INCONSISTENT);
-    assert_int_equal(check("", "learn(load:5->NXM_OF_IP_TOS[2..7])"), OFPERR_BAC_MATCH_INCONSISTENT);
-    assert_int_equal(check("", "learn(eth_type=0x86dd,load:5->NXM_OF_IP_TOS[2..7])"), 0);
-    assert_int_equal(check("", "learn(load:5->OXM_OF_ETH_TYPE[])"), OFPERR_BAC_BAD_SET_ARGUMENT);
-    assert_int_equal(check("", "learn(OXM_OF_ETH_TYPE[3..5]=1)"), OFPERR_BAC_BAD_ARGUMENT);
-    assert_int_equal(check("", "learn(limit=1,result_dst=eth_type[0])"), OFPERR_BAC_BAD_SET_ARGUMENT);
-    assert_int_equal(check("", "learn(reg0=reg1[0..5])"), -1);
-    assert_int_equal(check("", "learn(table=255)"), -1);
-    assert_int_equal(check("", "learn(result_dst=reg0[0..1])"), -1);
-    assert_int_equal(check("", "learn(output:5)"), -1);
-    assert_int_equal(check("", "learn(nonsense=5)"), -1);
+    assert_int_equal(check_actions("udp", "learn(dl_type=0x800,nw_proto=17,udp_dst=udp_src)"), 0);
+    assert_int_equal(check_actions("ip", "learn(dl_type=0x800,nw_proto=17,udp_dst=udp_src)"),
+                     OFPERR_BAC_MATCH_INCONSISTENT);
+    assert_int_equal(check_actions("udp", "learn(dl_type=0x800,udp_dst=udp_src)"), OFPERR_BAC_MATCH_INCONSISTENT);
+    assert_int_equal(check_actions("", "learn(load:5->NXM_OF_IP_TOS[2..7])"), OFPERR_BAC_MATCH_INCONSISTENT);
+    assert_int_equal(check_actions("", "learn(eth_type=0x86dd,load:5->NXM_OF_IP_TOS[2..7])"), 0);
+    assert_int_equal(check_actions("", "learn(load:5->OXM_OF_ETH_TYPE[])"), OFPERR_BAC_BAD_SET_ARGUMENT);
+    assert_int_equal(check_actions("", "learn(OXM_OF_ETH_TYPE[3..5]=1)"), OFPERR_BAC_BAD_ARGUMENT);
+    assert_int_equal(check_actions("", "learn(limit=1,result_dst=eth_type[0])"), OFPERR_BAC_BAD_SET_ARGUMENT);
+    assert_int_equal(check_actions("", "learn(reg0=reg1[0..5])"), -1);
+    assert_int_equal(check_actions("", "learn(table=255)"), -1);
+    assert_int_equal(check_actions("", "learn(result_dst=reg0[0..1])"), -1);
+    assert_int_equal(check_actions("", "learn(output:5)"), -1);
+    assert_int_equal(check_actions("", "learn(nonsense=5)"), -1);
 }
 
 /* --- through megaflows -----------------------------------------------------------------------------------------------
@@ -305,40 +242,23 @@ static void prerequisites_hold_for_both_rules(void **state)
 
 static struct rte_mbuf *tcp(uint8_t src, uint16_t port, uint8_t flags)
 {
-    struct rte_mbuf *m = rte_pktmbuf_alloc(pool);
+    struct rte_mbuf *m = bed_udp();
     uint8_t *p = rte_pktmbuf_mtod(m, uint8_t *);
 
-    m->data_len = m->pkt_len = 60;
-    memset(p, 0, 60);
-    p[0] = p[6] = 2;
-    p[11] = src;
-    p[12] = 0x08;
-    p[14] = 0x45;
-    p[17] = 46;
-    p[22] = 64;
+    p[11] = p[29] = src;
     p[23] = 6;
-    p[26] = 10;
-    p[29] = src;
     p[34] = (uint8_t)(port >> 8);
     p[35] = (uint8_t)port;
+    p[39] = 0; /* UDP's length */
     p[46] = 0x50;
     p[47] = flags;
-    memset(packet_meta(m), 0, sizeof *packet_meta(m));
     return m;
 }
 
 static void send_one(struct rte_mbuf *m, uint32_t out_port)
 {
-    uint64_t end = datapath_now_ms() + 2000;
-    struct rte_mbuf *got;
-
-    assert_int_equal(rte_ring_sp_enqueue(bed.fake[1]->in, m), 0);
-    while (rte_ring_sc_dequeue(bed.fake[out_port]->out, (void **)&got) != 0) {
-        assert_true(datapath_now_ms() < end);
-        bed_turn(&bed);
-        usleep(20);
-    }
-    rte_pktmbuf_free(got);
+    send_to(1, m);
+    expect_out(out_port);
 }
 
 static void turns_ms(unsigned ms)
@@ -435,20 +355,21 @@ static void fin_shortens_timeouts(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(a_packet_makes_a_rule, setup, teardown),
-        cmocka_unit_test_setup_teardown(values_are_those_of_the_packet_as_it_is_by_then, setup, teardown),
-        cmocka_unit_test_setup_teardown(what_is_learned_counts_for_the_same_packet, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_rule_may_replace_itself, setup, teardown),
-        cmocka_unit_test_setup_teardown(learning_again_keeps_the_rule, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_limit_holds, setup, teardown),
-        cmocka_unit_test_setup_teardown(learned_rules_go_with_the_last_that_owns_them, setup, teardown),
-        cmocka_unit_test_setup_teardown(owners_in_bundles, setup, teardown),
+#define TEST(name) cmocka_unit_test_setup_teardown(name, xlate_setup, xlate_teardown)
+#define TEST_RUNNING(name) cmocka_unit_test_setup_teardown(name, xlate_setup_running, xlate_teardown)
+        TEST(a_packet_makes_a_rule),
+        TEST(values_are_those_of_the_packet_as_it_is_by_then),
+        TEST(what_is_learned_counts_for_the_same_packet),
+        TEST(a_rule_may_replace_itself),
+        TEST(learning_again_keeps_the_rule),
+        TEST(a_limit_holds),
+        TEST(learned_rules_go_with_the_last_that_owns_them),
+        TEST(owners_in_bundles),
         cmocka_unit_test(prerequisites_hold_for_both_rules),
-        cmocka_unit_test_setup_teardown(megaflows_teach, setup_running, teardown),
-        cmocka_unit_test_setup_teardown(megaflows_follow_the_result, setup_running, teardown),
-        cmocka_unit_test_setup_teardown(a_megaflow_is_translated_anew_if_its_packet_changed_rules, setup_running,
-                                        teardown),
-        cmocka_unit_test_setup_teardown(fin_shortens_timeouts, setup_running, teardown),
+        TEST_RUNNING(megaflows_teach),
+        TEST_RUNNING(megaflows_follow_the_result),
+        TEST_RUNNING(a_megaflow_is_translated_anew_if_its_packet_changed_rules),
+        TEST_RUNNING(fin_shortens_timeouts),
     };
 
     if (test_eal_init("learn_test") != 0)

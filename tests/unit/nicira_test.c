@@ -1,67 +1,12 @@
 /* Nicira's actions that choose, cut and copy: what they make of packets, and which bits that rests on. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <cmocka.h>
-#include <unistd.h>
-
-#include "src/pipeline/act_check.h"
-#include "src/pipeline/xlate.h"
-#include "tests/unit/bed.h"
-
-static struct rte_mempool *pool;
-static struct bed bed;
-static struct xlate_out out;
-static char program_text[4096];
-
-static int setup(void **state)
-{
-    bed_create(&bed, pool, &(struct bed_params){0});
-    xlate_out_init(&out);
-    return 0;
-}
-
-static int setup_running(void **state)
-{
-    bed_create(&bed, pool, &(struct bed_params){.start = true});
-    xlate_out_init(&out);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    xlate_out_free(&out);
-    bed_destroy(&bed);
-    return 0;
-}
+#include "tests/unit/bed_xlate.h"
 
 static void translate_flow(const struct flow *flow)
 {
     struct xlate_in in = {.bridge = bed.bridge, .flow = *flow};
 
-    in.flow.pkt.in_port = in.flow.in_port;
     xlate(&in, &out);
 }
-
-static const char *actions_of(const char *packet)
-{
-    struct program_table *table = program_table_create();
-    struct program *program;
-    struct match match;
-    char *error = match_parse(packet, &match, NULL, NULL, NULL);
-
-    if (error)
-        fail_msg("%s: %s", packet, error);
-    translate_flow(&match.value);
-    program = program_intern(table, &out.program);
-    program_format(program, NULL, NULL, program_text, sizeof program_text);
-    assert_true(program_unref(table, program));
-    free(program);
-    program_table_destroy(table);
-    return program_text;
-}
-
-#define EXPECT(packet, actions) assert_string_equal(actions_of(packet), actions)
 
 static void output_is_cut_for_one_port(void **state)
 {
@@ -70,7 +15,7 @@ static void output_is_cut_for_one_port(void **state)
     bed_add(&bed, "in_port=3,actions=set_field:02:00:00:00:00:09->eth_dst,output(port=1,max_len=50)");
     EXPECT("in_port=1", "trunc(100),2,3,trunc(14),1");
     assert_int_equal(out.wc.pkt.eth_type, 0);
-    assert_true(strncmp(actions_of("in_port=2"), "drop", 4) == 0);
+    EXPECT("in_port=2", "drop");
     EXPECT("in_port=3", "set(eth(dst=02:00:00:00:00:09)),trunc(50),1");
 }
 
@@ -180,10 +125,8 @@ static void multipaths_spread_and_rest_on_what_they_hash(void **state)
     for (unsigned f = 0; f < 7; f++) {
         for (unsigned a = 0; a < 4; a++) {
             unsigned counts[5] = {0};
-            char text[128];
 
-            snprintf(text, sizeof text, "actions=multipath(%s,%u,%s,5,9,NXM_NX_REG0[])", fields[f], a, algorithms[a]);
-            bed_add(&bed, text);
+            bed_add(&bed, "actions=multipath(%s,%u,%s,5,9,NXM_NX_REG0[])", fields[f], a, algorithms[a]);
             for (unsigned i = 0; i < 1000; i++) {
                 struct flow flow;
                 uint32_t link;
@@ -268,7 +211,7 @@ static void bundles_choose_among_live_members(void **state)
     bridge_port_set_config(p2, PORT_CONFIG_DOWN, PORT_CONFIG_DOWN);
     EXPECT("in_port=1", "3");
     bridge_port_set_config(p3, PORT_CONFIG_DOWN, PORT_CONFIG_DOWN);
-    assert_true(strncmp(actions_of("in_port=1"), "drop", 4) == 0);
+    EXPECT("in_port=1", "drop");
     bed_add(&bed, "in_port=1,actions=bundle_load(eth_src,0,hrw,ofport,NXM_NX_REG0[],members:2,3),output:4");
     EXPECT("in_port=1", "4");
     assert_int_equal(out.final.reg[0], RTE_BE32(0xffff));
@@ -294,8 +237,7 @@ static void bundles_choose_among_live_members(void **state)
 
 static void expect_length_to_leave_by(unsigned len, bool tagged, uint32_t port)
 {
-    uint64_t end = datapath_now_ms() + 2000;
-    struct rte_mbuf *m = rte_pktmbuf_alloc(pool), *got;
+    struct rte_mbuf *m = rte_pktmbuf_alloc(pool);
     uint8_t *p = rte_pktmbuf_mtod(m, uint8_t *);
 
     memset(p, 0, len);
@@ -305,15 +247,12 @@ static void expect_length_to_leave_by(unsigned len, bool tagged, uint32_t port)
     m->data_len = (uint16_t)len;
     m->pkt_len = len;
     memset(packet_meta(m), 0, sizeof *packet_meta(m));
-    assert_int_equal(rte_ring_sp_enqueue(bed.fake[1]->in, m), 0);
-    while (rte_ring_sc_dequeue(bed.fake[port]->out, (void **)&got) != 0) {
-        if (datapath_now_ms() > end)
-            fail_msg("a packet of %u bytes did not leave by port %u", len, port);
-        bed_turn(&bed);
-        usleep(20);
-    }
-    assert_int_equal(got->pkt_len, len);
-    rte_pktmbuf_free(got);
+    send_to(1, m);
+    m = receive(port, 2000);
+    if (!m)
+        fail_msg("a packet of %u bytes did not leave by port %u", len, port);
+    assert_int_equal(m->pkt_len, len);
+    rte_pktmbuf_free(m);
 }
 
 static void long_packets_are_told_from_short_ones(void **state)
@@ -342,60 +281,45 @@ static void long_packets_are_told_from_short_ones(void **state)
 /* --- flow_mods -------------------------------------------------------------------------------------------------------
  */
 
-static int check(const char *actions)
-{
-    struct act_buffer acts;
-    struct match match;
-    struct act_list list;
-    char *error;
-    int result;
-
-    act_buffer_init(&acts);
-    match_init_all(&match);
-    error = actions_parse(actions, &acts, NULL, NULL);
-    list = act_buffer_list(&acts);
-    result = error ? -1 : act_list_check(&list, &match, 0);
-    free(error);
-    act_buffer_free(&acts);
-    return result;
-}
-
 static void bad_arguments_are_refused(void **state)
 {
-    assert_int_equal(check("output(port=2,max_len=14)"), 0);
-    assert_int_equal(check("output(port=2,max_len=13)"), OFPERR_BAC_BAD_ARGUMENT);
-    assert_int_equal(check("output(port=controller,max_len=100)"), OFPERR_BAC_BAD_OUT_PORT);
-    assert_int_equal(check("output(port=NORMAL,max_len=100)"), OFPERR_BAC_BAD_OUT_PORT);
-    assert_int_equal(check("clone(set_field:80->tcp_dst)"), OFPERR_BAC_MATCH_INCONSISTENT);
-    assert_int_equal(check("clone(conjunction(1,1/2))"), OFPERR_BAC_BAD_CONJUNCTION);
-    assert_int_equal(check("clone(push_mpls:0x8847),set_mpls_ttl:3"), OFPERR_BAC_MATCH_INCONSISTENT);
-    assert_int_equal(check("multipath(eth_src,0,modulo_n,8,0,NXM_NX_REG0[0..2])"), 0);
-    assert_int_equal(check("multipath(eth_src,0,modulo_n,9,0,NXM_NX_REG0[0..2])"), OFPERR_BAC_BAD_ARGUMENT);
-    assert_int_equal(check("multipath(eth_src,0,modulo_n,2,0,OXM_OF_ETH_TYPE[])"), OFPERR_BAC_BAD_SET_ARGUMENT);
-    assert_int_equal(check("multipath(eth_dst,0,modulo_n,2,0,NXM_NX_REG0[])"), -1);
-    assert_int_equal(check("multipath(eth_src,0,modulo_n,0,0,NXM_NX_REG0[])"), -1);
-    assert_int_equal(check("bundle(eth_src,0,hrw,ofport,members:2,controller)"), OFPERR_BAC_BAD_OUT_PORT);
-    assert_int_equal(check("bundle_load(eth_src,0,hrw,ofport,NXM_NX_REG0[0..14],members:2)"), OFPERR_BAC_BAD_ARGUMENT);
-    assert_int_equal(check("check_pkt_larger(100)->NXM_NX_REG0[5]"), 0);
-    assert_int_equal(check("check_pkt_larger(100)->OXM_OF_METADATA[5]"), 0);
-    assert_int_equal(check("check_pkt_larger(100)->NXM_NX_REG0[5..6]"), OFPERR_BAC_BAD_SET_ARGUMENT);
-    assert_int_equal(check("check_pkt_larger(100)->NXM_OF_ETH_SRC[0]"), OFPERR_BAC_BAD_SET_ARGUMENT);
-    assert_int_equal(check("check_pkt_larger(100)->NXM_OF_IN_PORT[0]"), OFPERR_BAC_BAD_SET_ARGUMENT);
-    assert_int_equal(check("check_pkt_larger(100)"), -1);
-    assert_int_equal(check("sample(collector_set_id=1)"), -1);
+    assert_int_equal(check_actions("", "output(port=2,max_len=14)"), 0);
+    assert_int_equal(check_actions("", "output(port=2,max_len=13)"), OFPERR_BAC_BAD_ARGUMENT);
+    assert_int_equal(check_actions("", "output(port=controller,max_len=100)"), OFPERR_BAC_BAD_OUT_PORT);
+    assert_int_equal(check_actions("", "output(port=NORMAL,max_len=100)"), OFPERR_BAC_BAD_OUT_PORT);
+    assert_int_equal(check_actions("", "clone(set_field:80->tcp_dst)"), OFPERR_BAC_MATCH_INCONSISTENT);
+    assert_int_equal(check_actions("", "clone(conjunction(1,1/2))"), OFPERR_BAC_BAD_CONJUNCTION);
+    assert_int_equal(check_actions("", "clone(push_mpls:0x8847),set_mpls_ttl:3"), OFPERR_BAC_MATCH_INCONSISTENT);
+    assert_int_equal(check_actions("", "multipath(eth_src,0,modulo_n,8,0,NXM_NX_REG0[0..2])"), 0);
+    assert_int_equal(check_actions("", "multipath(eth_src,0,modulo_n,9,0,NXM_NX_REG0[0..2])"), OFPERR_BAC_BAD_ARGUMENT);
+    assert_int_equal(check_actions("", "multipath(eth_src,0,modulo_n,2,0,OXM_OF_ETH_TYPE[])"),
+                     OFPERR_BAC_BAD_SET_ARGUMENT);
+    assert_int_equal(check_actions("", "multipath(eth_dst,0,modulo_n,2,0,NXM_NX_REG0[])"), -1);
+    assert_int_equal(check_actions("", "multipath(eth_src,0,modulo_n,0,0,NXM_NX_REG0[])"), -1);
+    assert_int_equal(check_actions("", "bundle(eth_src,0,hrw,ofport,members:2,controller)"), OFPERR_BAC_BAD_OUT_PORT);
+    assert_int_equal(check_actions("", "bundle_load(eth_src,0,hrw,ofport,NXM_NX_REG0[0..14],members:2)"),
+                     OFPERR_BAC_BAD_ARGUMENT);
+    assert_int_equal(check_actions("", "check_pkt_larger(100)->NXM_NX_REG0[5]"), 0);
+    assert_int_equal(check_actions("", "check_pkt_larger(100)->OXM_OF_METADATA[5]"), 0);
+    assert_int_equal(check_actions("", "check_pkt_larger(100)->NXM_NX_REG0[5..6]"), OFPERR_BAC_BAD_SET_ARGUMENT);
+    assert_int_equal(check_actions("", "check_pkt_larger(100)->NXM_OF_ETH_SRC[0]"), OFPERR_BAC_BAD_SET_ARGUMENT);
+    assert_int_equal(check_actions("", "check_pkt_larger(100)->NXM_OF_IN_PORT[0]"), OFPERR_BAC_BAD_SET_ARGUMENT);
+    assert_int_equal(check_actions("", "check_pkt_larger(100)"), -1);
+    assert_int_equal(check_actions("", "sample(collector_set_id=1)"), -1);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(output_is_cut_for_one_port, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_clone_leaves_the_packet_alone, setup, teardown),
-        cmocka_unit_test_setup_teardown(actions_that_only_take_note, setup, teardown),
-        cmocka_unit_test_setup_teardown(multipaths_spread_and_rest_on_what_they_hash, setup, teardown),
-        cmocka_unit_test_setup_teardown(the_hash_is_of_the_fields_that_are_named, setup, teardown),
-        cmocka_unit_test_setup_teardown(hrw_moves_no_more_than_it_must, setup, teardown),
-        cmocka_unit_test_setup_teardown(bundles_choose_among_live_members, setup, teardown),
-        cmocka_unit_test_setup_teardown(long_packets_are_told_from_short_ones, setup_running, teardown),
+#define TEST(name) cmocka_unit_test_setup_teardown(name, xlate_setup, xlate_teardown)
+        TEST(output_is_cut_for_one_port),
+        TEST(a_clone_leaves_the_packet_alone),
+        TEST(actions_that_only_take_note),
+        TEST(multipaths_spread_and_rest_on_what_they_hash),
+        TEST(the_hash_is_of_the_fields_that_are_named),
+        TEST(hrw_moves_no_more_than_it_must),
+        TEST(bundles_choose_among_live_members),
+        cmocka_unit_test_setup_teardown(long_packets_are_told_from_short_ones, xlate_setup_running, xlate_teardown),
         cmocka_unit_test(bad_arguments_are_refused),
     };
 

@@ -1,37 +1,24 @@
 /* Headers that come, go and change: rules over packets, through translation, execution and recirculation; the bytes
  * that come out. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <cmocka.h>
-
 #include "src/flows/punt.h"
 #include "src/pipeline/meter.h"
-#include "src/pipeline/xlate.h"
-#include "tests/unit/bed.h"
+#include "tests/unit/bed_xlate.h"
 #include "tests/unit/packets.h"
 
 #define RECIRCULATIONS 8
 
-static struct rte_mempool *pool;
-static struct bed bed;
-static struct xlate_out out;
 static struct events events;
 
 static int setup(void **state)
 {
-    bed_create(&bed, pool, &(struct bed_params){0});
-    xlate_out_init(&out);
     events_init(&events, pool);
-    return 0;
+    return xlate_setup(state);
 }
 
 static int teardown(void **state)
 {
     events_clear(&events);
-    xlate_out_free(&out);
-    bed_destroy(&bed);
-    return 0;
+    return xlate_teardown(state);
 }
 
 /* Checksums of the IP packet at `data`, which is a whole one. */
@@ -151,14 +138,11 @@ static void expect_sent(unsigned i, uint32_t port, const char *hex)
 /* With this as the only rule, the packet `in` leaves port 2 as `becomes`. */
 static void expect_for(const char *match, const char *actions, const char *in, const char *becomes)
 {
-    char rule[512];
-
-    snprintf(rule, sizeof rule, "%s,actions=%s", match, actions);
     bed_mod(&bed, FLOW_DELETE, "");
-    bed_add(&bed, rule);
+    bed_add(&bed, "%s,actions=%s", match, actions);
     run(in);
     if (events.n != 1 || events.list[0].type != EVENT_OUTPUT)
-        print_message("%s\n", rule);
+        print_message("%s,actions=%s\n", match, actions);
     assert_int_equal(events.n, 1);
     expect_sent(0, 2, becomes);
 }

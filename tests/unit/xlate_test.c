@@ -1,79 +1,7 @@
 /* Translation: what rules make of packets, and which bits of a packet the answer rests on. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <cmocka.h>
-
 #include "src/flows/punt.h"
 #include "src/flows/recirc.h"
-#include "src/pipeline/xlate.h"
-#include "tests/unit/bed.h"
-
-static struct rte_mempool *pool;
-static struct bed bed;
-static struct xlate_out out;
-static char program_text[4096];
-static char *mask_text;
-
-static int setup(void **state)
-{
-    bed_create(&bed, pool, &(struct bed_params){0});
-    xlate_out_init(&out);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    xlate_out_free(&out);
-    free(mask_text);
-    mask_text = NULL;
-    bed_destroy(&bed);
-    return 0;
-}
-
-static void parse_flow(const char *text, struct flow *flow)
-{
-    struct match match;
-    char *error = match_parse(text, &match, NULL, NULL, NULL);
-
-    if (error)
-        fail_msg("%s: %s", text, error);
-    *flow = match.value;
-    flow->pkt.in_port = flow->in_port;
-}
-
-static void format_out(const struct flow *flow)
-{
-    struct program_table *table = program_table_create();
-    struct program *program = program_intern(table, &out.program);
-
-    program_format(program, NULL, NULL, program_text, sizeof program_text);
-    if (!strncmp(program_text, "drop(", 5))
-        program_text[4] = '\0'; /* tests look at out.drop_reason */
-    assert_true(program_unref(table, program));
-    free(program);
-    program_table_destroy(table);
-    free(mask_text);
-    struct flow_key masked = flow->pkt;
-
-    for (size_t i = 0; i < sizeof masked / 8; i++)
-        ((uint64_t *)&masked)[i] &= ((const uint64_t *)&out.wc.pkt)[i];
-    mask_text = megaflow_format(&masked, &out.wc.pkt, NULL, NULL);
-}
-
-/* Translates a packet that is described as a match. Returns the program as OVS prints actions. */
-static const char *actions_of(const char *packet)
-{
-    struct xlate_in in = {.bridge = bed.bridge, .side_effects = true};
-
-    parse_flow(packet, &in.flow);
-    xlate(&in, &out);
-    format_out(&in.flow);
-    return program_text;
-}
-
-#define EXPECT(packet, actions) assert_string_equal(actions_of(packet), actions)
-#define EXPECT_MASK(text) assert_string_equal(mask_text, text)
+#include "tests/unit/bed_xlate.h"
 
 static void outputs(void **state)
 {
@@ -122,11 +50,7 @@ static void loops_end(void **state)
     assert_int_equal(out.drop_reason, DROP_XLATE_LOOP);
     bed_add(&bed, "table=0,in_port=3,actions=resubmit(,2),resubmit(,2),resubmit(,2)");
     for (int i = 2; i < 12; i++) {
-        char text[128];
-
-        snprintf(text, sizeof text, "table=%d,actions=resubmit(,%d),resubmit(,%d),resubmit(,%d)", i, i + 1, i + 1,
-                 i + 1);
-        bed_add(&bed, text);
+        bed_add(&bed, "table=%d,actions=resubmit(,%d),resubmit(,%d),resubmit(,%d)", i, i + 1, i + 1, i + 1);
     }
     EXPECT("in_port=3", "drop");
 }
@@ -487,7 +411,7 @@ static void trace_tells_the_way(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, xlate_setup, xlate_teardown)
         TEST(outputs),
         TEST(tables),
         TEST(loops_end),
