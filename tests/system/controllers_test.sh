@@ -14,7 +14,8 @@ testcontroller() {
     background testcontroller ovs-testcontroller -v "ptcp:$port:127.0.0.1" --unixctl="$TEST_DIR/testcontroller.ctl" "$@"
 }
 osken() {
-    background osken osken-manager --ofp-listen-host 127.0.0.1 --ofp-tcp-listen-port "$port" "${OSKEN_APP:-$TEST_LIB/learning_switch_13.py}"
+    background osken env LEARNING_VERSION=13 osken-manager --ofp-listen-host 127.0.0.1 --ofp-tcp-listen-port "$port" \
+        "${OSKEN_APP:-$TEST_LIB/learning_switch.py}"
 }
 connected() { ss -Htn state established "( sport = :$port )" | grep -q .; }
 

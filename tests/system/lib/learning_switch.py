@@ -1,4 +1,7 @@
-"""A learning switch on os-ken for any version of OpenFlow: LEARNING_VERSION=10, 13, 14 or 15, `osken-manager FILE`."""
+"""A learning switch on os-ken for any version of OpenFlow: LEARNING_VERSION=10, 13, 14 or 15, `osken-manager FILE`.
+
+Debian's python3-os-ken comes without sample applications.
+"""
 import importlib
 import os
 
@@ -21,6 +24,7 @@ class LearningSwitch(OSKenApp):
     @set_ev_cls(ofp_event.EventOFPSwitchFeatures, CONFIG_DISPATCHER)
     def on_features(self, event):
         switch = event.msg.datapath
+        self.stations = {where: port for where, port in self.stations.items() if where[0] != switch.id}
         if VERSION != "10":  # where a miss goes to the controller by itself
             parser, protocol = switch.ofproto_parser, switch.ofproto
             self.add_rule(switch, 0, parser.OFPMatch(), parser.OFPActionOutput(protocol.OFPP_CONTROLLER, protocol.OFPCML_NO_BUFFER))
