@@ -3,28 +3,21 @@
 
 #include "src/pipeline/xlate_ctx.h"
 
+/* What both the packet and its copy have; X(member), for struct xlate_ctx and struct xlate_clone. */
+#define MEMBERS(X)                                                                                                     \
+    X(flow), X(written), X(dirty), X(base), X(committed), X(any_written), X(any_dirty), X(unparsed), X(in_group),      \
+        X(vlans), X(base_vlans), X(n_set), X(n_stack), X(frozen)
+
 void xlate_clone_begin(struct xlate_ctx *ctx, struct xlate_clone *clone)
 {
     struct program_builder *b = &ctx->out->program;
 
     /* What is pending is for those behind the clone, too. */
     xlate_commit(ctx);
-    clone->flow = ctx->flow;
-    clone->written = ctx->written;
-    clone->dirty = ctx->dirty;
-    clone->base = ctx->base;
-    clone->committed = ctx->committed;
-    clone->any_written = ctx->any_written;
-    clone->any_dirty = ctx->any_dirty;
-    clone->unparsed = ctx->unparsed;
-    clone->in_group = ctx->in_group;
-    clone->vlans = ctx->vlans;
-    clone->base_vlans = ctx->base_vlans;
-    clone->n_set = ctx->n_set;
+#define SAVE(member) clone->member = ctx->member
+    MEMBERS(SAVE);
     memcpy(clone->set, ctx->set, ctx->n_set * sizeof ctx->set[0]);
-    clone->n_stack = ctx->n_stack;
     memcpy(clone->stack, ctx->stack, ctx->n_stack * sizeof ctx->stack[0]);
-    clone->frozen = ctx->frozen;
     clone->at = b->len;
     clone->n_ops = b->n_ops;
     clone->keep_len = ctx->keep_len;
@@ -77,22 +70,10 @@ void xlate_clone_end(struct xlate_ctx *ctx, const struct xlate_clone *clone)
         b->len = clone->at;
         b->n_ops = clone->n_ops;
     }
-    ctx->flow = clone->flow;
-    ctx->written = clone->written;
-    ctx->dirty = clone->dirty;
-    ctx->base = clone->base;
-    ctx->committed = clone->committed;
-    ctx->any_written = clone->any_written;
-    ctx->any_dirty = clone->any_dirty;
-    ctx->unparsed = clone->unparsed;
-    ctx->in_group = clone->in_group;
-    ctx->vlans = clone->vlans;
-    ctx->base_vlans = clone->base_vlans;
-    ctx->n_set = clone->n_set;
+#define RESTORE(member) ctx->member = clone->member
+    MEMBERS(RESTORE);
     memcpy(ctx->set, clone->set, clone->n_set * sizeof ctx->set[0]);
-    ctx->n_stack = clone->n_stack;
     memcpy(ctx->stack, clone->stack, clone->n_stack * sizeof ctx->stack[0]);
-    ctx->frozen = clone->frozen;
     ctx->freezing = ctx->freeze_hash = ctx->freeze_larger = false;
     ctx->goto_table = -1;
     /* The clone's end is not the packet's. */
