@@ -7,7 +7,7 @@ int of_handle_tlv_mod(struct of_connection *conn, const struct of_msg *msg)
 {
     const struct of_tlv_table *t = &msg->tlv_table;
 
-    return tlv_map_mod(t->command, t->maps, t->n, conn->server->bridge->pipeline);
+    return tlv_map_mod(t->command, t->maps, t->n);
 }
 
 int of_handle_tlv_request(struct of_connection *conn, const struct of_msg *msg)

@@ -7,6 +7,7 @@
 #include "src/openflow/error.h"
 #include "src/pipeline/change.h"
 #include "src/pipeline/group_impl.h"
+#include "src/pipeline/tlv_map.h"
 
 #define HASH_MIN 64
 
@@ -168,6 +169,14 @@ static void count_forwards(struct group_table *table, const struct group *group,
     }
 }
 
+static void count_tunnel_options(const struct group *group, int delta)
+{
+    for (unsigned i = 0; i < group->selection.n_fields; i++)
+        tlv_map_count_field(group->selection.fields[i], delta);
+    for (uint32_t i = 0; i < group->n_buckets; i++)
+        tlv_map_count_acts(&group->buckets[i].acts, delta);
+}
+
 static void link_group(struct group_table *table, struct group *group)
 {
     struct group **bucket;
@@ -180,6 +189,7 @@ static void link_group(struct group_table *table, struct group *group)
     TAILQ_INSERT_TAIL(&table->groups, group, node);
     table->n_watching += group->watches;
     table->n_metering += group->meters;
+    count_tunnel_options(group, 1);
 }
 
 /* The reference goes to the caller. */
@@ -194,6 +204,7 @@ static void unlink_group(struct group_table *table, struct group *group)
     table->n--;
     table->n_watching -= group->watches;
     table->n_metering -= group->meters;
+    count_tunnel_options(group, -1);
     group->removed = true;
 }
 

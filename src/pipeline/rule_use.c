@@ -7,6 +7,8 @@
 #include "src/pipeline/group.h"
 #include "src/pipeline/learn.h"
 #include "src/pipeline/meter.h"
+#include "src/pipeline/table.h"
+#include "src/pipeline/tlv_map.h"
 
 void rule_uses_move(struct rule_uses *from, struct rule_uses *to)
 {
@@ -97,6 +99,8 @@ static void link_list(struct pipeline *pipeline, struct rule *rule, const struct
 void rule_uses_link(struct pipeline *pipeline, struct rule *rule)
 {
     learn_note_acts(pipeline, rule);
+    tlv_map_count_mask(rule->match->mask, 1);
+    tlv_map_count_acts(&rule->acts, 1);
     link_list(pipeline, rule, &rule->acts);
 }
 
@@ -105,6 +109,8 @@ void rule_uses_unlink(struct rule *rule)
     struct rule_use *use;
 
     learn_forget_acts(rule->pipeline, rule);
+    tlv_map_count_mask(rule->match->mask, -1);
+    tlv_map_count_acts(&rule->acts, -1);
     while ((use = rule->uses) != NULL) {
         rule->uses = use->next;
         LIST_REMOVE(use, node);

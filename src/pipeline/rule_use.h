@@ -1,5 +1,5 @@
-/* Which rules use a group or a meter: links between a rule that is in its table and what its actions name. Control
- * thread only.
+/* Which rules use a group, a meter or tunnel options: links between a rule that is in its table and what its actions
+ * name, and counts of the options (tlv_map.h). Control thread only.
  */
 #ifndef SRC_PIPELINE_RULE_USE_H
 #define SRC_PIPELINE_RULE_USE_H

@@ -3,10 +3,9 @@
 #include <string.h>
 
 #include "src/openflow/error.h"
+#include "src/pipeline/act.h"
 #include "src/pipeline/field_rows.h"
-#include "src/pipeline/group.h"
-#include "src/pipeline/pipeline.h"
-#include "src/pipeline/rule.h"
+#include "src/pipeline/minimatch.h"
 
 _Static_assert(TLV_MAPS_MAX == FIELD_N_TUN_METADATA, "a field each");
 _Static_assert(TLV_OPTION_LEN_MAX == sizeof(union field_value), "the field's value");
@@ -17,6 +16,9 @@ _Static_assert(TLV_OPTION_LEN_MAX == sizeof(union field_value), "the field's val
 static struct tlv_map table[TLV_MAPS_MAX]; /* len 0: none */
 static uint32_t units;                     /* of the key's bytes, those in use */
 _Static_assert(N_UNITS == 32, "a bit each");
+
+/* How many matches look at each unit, and how many actions and selections of groups name each field. */
+static uint32_t unit_users[N_UNITS], field_users[TLV_MAPS_MAX];
 
 static uint32_t run_of(unsigned n_units)
 {
@@ -47,14 +49,19 @@ static int place(const struct tlv_map *map)
     return OFPERR_NXTTMFC_TABLE_FULL;
 }
 
+/* Its first unit. */
+static unsigned unit_of(unsigned index)
+{
+    return (field_of(index)->offset - (unsigned)offsetof(struct flow, pkt.tun_metadata)) / UNIT;
+}
+
 static void unbind(unsigned index)
 {
     struct field *f = field_of(index);
-    const unsigned at = (f->offset - (unsigned)offsetof(struct flow, pkt.tun_metadata)) / UNIT;
 
     if (table[index].len == 0)
         return;
-    units &= ~(run_of(table[index].len / UNIT) << at);
+    units &= ~(run_of(table[index].len / UNIT) << unit_of(index));
     f->n_bytes = f->container = f->n_bits = 0;
     table[index].len = 0;
 }
@@ -62,86 +69,84 @@ static void unbind(unsigned index)
 /* --- who uses a field -----------------------------------------------------------------------------------------------
  */
 
-static bool is_doomed(const struct field *f, uint64_t doomed)
+void tlv_map_count_mask(const struct minimask *mask, int delta)
 {
-    return f->variable && doomed >> (f->id - FIELD_TUN_METADATA0) & 1;
-}
+    const unsigned first = offsetof(struct flow, pkt.tun_metadata) / 8;
 
-static bool acts_use(const struct act_list *list, uint64_t doomed)
-{
-    ACT_FOR_EACH (act, list) {
-        switch (act->type) {
-        case ACT_SET_FIELD:
-            if (is_doomed(((const struct act_set_field *)act)->field, doomed))
-                return true;
-            break;
-        case ACT_MOVE:
-            if (is_doomed(((const struct act_move *)act)->src.field, doomed) ||
-                is_doomed(((const struct act_move *)act)->dst.field, doomed))
-                return true;
-            break;
-        case ACT_OUTPUT_REG:
-            if (is_doomed(((const struct act_output_reg *)act)->src.field, doomed))
-                return true;
-            break;
-        case ACT_STACK_PUSH:
-        case ACT_STACK_POP:
-        case ACT_DELETE_FIELD:
-            if (is_doomed(((const struct act_subfield *)act)->sf.field, doomed))
-                return true;
-            break;
-        case ACT_WRITE_ACTIONS: {
-            const struct act_bytes *bytes = (const struct act_bytes *)act;
-            struct act_list inner = {(const struct act *)bytes->data, bytes->n};
+    for (unsigned i = 0; i < N_UNITS; i++) {
+        const uint64_t word = minimask_word(mask, first + i / 2);
+        uint32_t halves[2];
 
-            if (acts_use(&inner, doomed))
-                return true;
-            break;
-        }
-        default:
-            break;
-        }
+        memcpy(halves, &word, sizeof word);
+        if (halves[i % 2] != 0)
+            unit_users[i] += (uint32_t)delta;
     }
-    return false;
 }
 
-static bool rule_uses(const struct rule *rule, uint64_t doomed)
+void tlv_map_count_field(const struct field *field, int delta)
 {
-    struct match match;
+    if (field != NULL && field->variable)
+        field_users[field->id - FIELD_TUN_METADATA0] += (uint32_t)delta;
+}
 
-    rule_match(rule, &match);
-    for (unsigned i = 0; i < TLV_MAPS_MAX; i++) {
-        if (doomed >> i & 1 && !field_is_wild(field_of(i), &match.mask))
-            return true;
+static void count_learn(const struct act_learn *learn, int delta)
+{
+    tlv_map_count_field(learn->result_dst.field, delta);
+    for (uint32_t i = 0; i < learn->n_specs; i++) {
+        tlv_map_count_field(learn->specs[i].src.field, delta);
+        tlv_map_count_field(learn->specs[i].dst.field, delta);
     }
-    return acts_use(&rule->acts, doomed);
 }
 
-static bool groups_use(const struct group_table *groups, uint64_t doomed)
+static void count_act(const struct act *act, int delta)
 {
-    for (const struct group *group = group_table_first(groups); group; group = group_table_next(groups, group)) {
-        for (uint32_t i = 0; i < group->n_buckets; i++) {
-            if (acts_use(&group->buckets[i].acts, doomed))
-                return true;
-        }
+    struct act_list inner;
+
+    switch (act->type) {
+    case ACT_SET_FIELD:
+        tlv_map_count_field(((const struct act_set_field *)act)->field, delta);
+        break;
+    case ACT_MOVE:
+        tlv_map_count_field(((const struct act_move *)act)->src.field, delta);
+        tlv_map_count_field(((const struct act_move *)act)->dst.field, delta);
+        break;
+    case ACT_OUTPUT_REG:
+        tlv_map_count_field(((const struct act_output_reg *)act)->src.field, delta);
+        break;
+    case ACT_STACK_PUSH:
+    case ACT_STACK_POP:
+    case ACT_DELETE_FIELD:
+        tlv_map_count_field(((const struct act_subfield *)act)->sf.field, delta);
+        break;
+    case ACT_MULTIPATH:
+        tlv_map_count_field(((const struct act_multipath *)act)->dst.field, delta);
+        break;
+    case ACT_BUNDLE:
+        tlv_map_count_field(((const struct act_bundle *)act)->dst.field, delta);
+        break;
+    case ACT_LEARN:
+        count_learn((const struct act_learn *)act, delta);
+        break;
+    default: /* check_pkt_larger writes registers only */
+        if (act_nested(act, &inner))
+            tlv_map_count_acts(&inner, delta);
+        break;
     }
-    return false;
 }
 
-static bool in_use(struct pipeline *pipeline, uint64_t doomed)
+void tlv_map_count_acts(const struct act_list *acts, int delta)
 {
-    const struct rule_filter all = {.table_id = TABLE_ALL, .out_port = OFPORT_ANY, .out_group = OFGROUP_ANY};
-    struct rule_cursor *cursor;
-    const struct rule *rule;
-    bool used = false;
+    ACT_FOR_EACH (act, acts)
+        count_act(act, delta);
+}
 
-    if (pipeline == NULL || doomed == 0)
-        return false;
-    cursor = rule_cursor_open(pipeline, &all);
-    while (!used && (rule = rule_cursor_next(cursor)) != NULL)
-        used = rule_uses(rule, doomed);
-    rule_cursor_close(cursor);
-    return used || groups_use(pipeline_groups(pipeline), doomed);
+static bool in_use(unsigned index)
+{
+    bool used = field_users[index] > 0;
+
+    for (unsigned i = 0; i < table[index].len / UNIT; i++)
+        used |= unit_users[unit_of(index) + i] > 0;
+    return used;
 }
 
 /* --- changes --------------------------------------------------------------------------------------------------------
@@ -184,7 +189,7 @@ static int add(const struct tlv_map *maps, unsigned n)
     return error;
 }
 
-int tlv_map_mod(enum tlv_command command, const struct tlv_map *maps, unsigned n, struct pipeline *pipeline)
+int tlv_map_mod(enum tlv_command command, const struct tlv_map *maps, unsigned n)
 {
     uint64_t doomed = command == TLV_CLEAR ? UINT64_MAX : 0;
 
@@ -195,8 +200,10 @@ int tlv_map_mod(enum tlv_command command, const struct tlv_map *maps, unsigned n
             return OFPERR_NXTTMFC_BAD_FIELD_IDX;
         doomed |= UINT64_C(1) << maps[i].index;
     }
-    if (in_use(pipeline, doomed))
-        return OFPERR_NXTTMFC_INVALID_TLV_DEL;
+    for (unsigned i = 0; i < TLV_MAPS_MAX; i++) {
+        if (doomed >> i & 1 && in_use(i))
+            return OFPERR_NXTTMFC_INVALID_TLV_DEL;
+    }
     for (unsigned i = 0; i < TLV_MAPS_MAX; i++) {
         if (doomed >> i & 1)
             unbind(i);

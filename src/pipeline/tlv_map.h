@@ -19,12 +19,18 @@ struct tlv_map {
     uint16_t index; /* of the tun_metadata field */
 };
 
-struct pipeline;
-
-/* Changes the table by `n` entries, or not at all. A field that rules or groups of `pipeline` (may be NULL) use keeps
- * its option. Returns 0 or an enum of_error. */
-int tlv_map_mod(enum tlv_command command, const struct tlv_map *maps, unsigned n, struct pipeline *pipeline);
+/* Changes the table by `n` entries, or not at all. A field that rules or groups use, of whatever bridge, keeps its
+ * option. Returns 0 or an enum of_error. */
+int tlv_map_mod(enum tlv_command command, const struct tlv_map *maps, unsigned n);
 /* The entries in order of their fields; returns how many. */
 unsigned tlv_map_list(struct tlv_map maps[TLV_MAPS_MAX]);
+
+/* Rules and groups that are in their tables count what they use: 1, and -1 when they leave. */
+struct act_list;
+struct field;
+struct minimask;
+void tlv_map_count_mask(const struct minimask *mask, int delta);
+void tlv_map_count_acts(const struct act_list *acts, int delta);
+void tlv_map_count_field(const struct field *field, int delta); /* NULL: none */
 
 #endif

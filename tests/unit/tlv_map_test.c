@@ -7,6 +7,7 @@
 #include "src/openflow/error.h"
 #include "src/openflow/msg.h"
 #include "src/openflow/oxm.h"
+#include "src/pipeline/group.h"
 #include "src/pipeline/tlv_map.h"
 #include "tests/unit/bed.h"
 #include "tests/unit/packets.h"
@@ -23,7 +24,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     bed_mod(&bed, FLOW_DELETE, "");
-    assert_int_equal(tlv_map_mod(TLV_CLEAR, NULL, 0, NULL), 0);
+    assert_int_equal(tlv_map_mod(TLV_CLEAR, NULL, 0), 0);
     bed_destroy(&bed);
     return 0;
 }
@@ -32,7 +33,7 @@ static int add(uint16_t class, uint8_t type, uint8_t len, uint16_t index)
 {
     const struct tlv_map map = {class, type, len, index};
 
-    return tlv_map_mod(TLV_ADD, &map, 1, bed.bridge->pipeline);
+    return tlv_map_mod(TLV_ADD, &map, 1);
 }
 
 static void options_are_bound_and_freed(void **state)
@@ -49,7 +50,7 @@ static void options_are_bound_and_freed(void **state)
     assert_int_equal(add(0xffff, 3, 4, 64), OFPERR_NXTTMFC_BAD_FIELD_IDX);
     assert_int_equal(add(0xffff, 3, 124, 1), OFPERR_NXTTMFC_TABLE_FULL);
     /* All or nothing. */
-    assert_int_equal(tlv_map_mod(TLV_ADD, two, 2, NULL), OFPERR_NXTTMFC_DUP_ENTRY);
+    assert_int_equal(tlv_map_mod(TLV_ADD, two, 2), OFPERR_NXTTMFC_DUP_ENTRY);
     assert_int_equal(tlv_map_list(list), 2);
     assert_int_equal(list[1].index, 63);
     assert_int_equal(list[1].len, 16);
@@ -59,7 +60,7 @@ static void options_are_bound_and_freed(void **state)
     for (unsigned i = 7; i <= 9; i++)
         assert_int_equal(add(1, (uint8_t)i, 4, (uint16_t)i), 0);
     assert_int_equal(add(1, 10, 4, 10), OFPERR_NXTTMFC_TABLE_FULL);
-    assert_int_equal(tlv_map_mod(TLV_DELETE, &list[0], 1, NULL), 0);
+    assert_int_equal(tlv_map_mod(TLV_DELETE, &list[0], 1), 0);
     assert_int_equal(add(1, 10, 4, 10), 0);
 }
 
@@ -101,21 +102,91 @@ static void values_on_the_wire_are_right_aligned(void **state)
     assert_memory_equal(match.mask.pkt.tun_metadata, "\xff\xff\xff\xff\0\0\0\xff\xff\xff\xff\xff", 12);
 }
 
+static int delete_map(uint16_t index)
+{
+    const struct tlv_map map = {.index = index};
+
+    return tlv_map_mod(TLV_DELETE, &map, 1);
+}
+
 static void what_is_in_use_stays(void **state)
 {
-    const struct tlv_map map = {1, 1, 4, 0}, other = {1, 2, 4, 1};
+    static const char *const rules[] = {
+        "tun_metadata0=5,actions=output:2",
+        "actions=set_field:5->tun_metadata0",
+        "actions=write_actions(set_field:5->tun_metadata0,output:2)",
+        "actions=clone(move:tun_metadata0[0..15]->reg0[0..15])",
+        "actions=move:reg0[0..15]->tun_metadata0[0..15]",
+        "actions=push:tun_metadata0",
+        "actions=output:tun_metadata0[0..15]",
+        "actions=delete_field:tun_metadata0",
+        "actions=multipath(eth_src,0,hrw,4,0,tun_metadata0)",
+        "actions=bundle_load(eth_src,0,hrw,ofport,tun_metadata0,members:2,3)",
+        "actions=learn(table=1,tun_metadata0=reg0)",
+        "actions=learn(table=1,load:tun_metadata0->reg0)",
+        "actions=learn(table=1,limit=1,result_dst=tun_metadata0[0],eth_src)",
+    };
 
     assert_int_equal(add(1, 1, 4, 0), 0);
     assert_int_equal(add(1, 2, 4, 1), 0);
+    for (unsigned i = 0; i < RTE_DIM(rules); i++) {
+        bed_add(&bed, "%s", rules[i]);
+        if (delete_map(0) != OFPERR_NXTTMFC_INVALID_TLV_DEL)
+            fail_msg("%s", rules[i]);
+        assert_int_equal(tlv_map_mod(TLV_CLEAR, NULL, 0), OFPERR_NXTTMFC_INVALID_TLV_DEL);
+        bed_mod(&bed, FLOW_DELETE, "");
+    }
+    bed_add(&bed, "tun_metadata0=5,actions=set_field:5->tun_metadata0");
+    bed_mod(&bed, FLOW_MODIFY, "actions=drop");
+    assert_int_equal(delete_map(1), 0);
+    assert_int_equal(delete_map(0), OFPERR_NXTTMFC_INVALID_TLV_DEL);
+    bed_mod(&bed, FLOW_DELETE, "");
+    assert_int_equal(delete_map(0), 0);
+}
+
+/* The table is the switch's, not the bridge's. */
+static void another_bridge_may_use_it(void **state)
+{
+    struct bridge *other = bridge_create("br1", 2, bed.dp, bed.flows), *first = bed.bridge;
+
+    assert_int_equal(add(1, 1, 4, 0), 0);
+    bed.bridge = other;
     bed_add(&bed, "tun_metadata0=5,actions=output:2");
-    assert_int_equal(tlv_map_mod(TLV_DELETE, &map, 1, bed.bridge->pipeline), OFPERR_NXTTMFC_INVALID_TLV_DEL);
-    assert_int_equal(tlv_map_mod(TLV_CLEAR, NULL, 0, bed.bridge->pipeline), OFPERR_NXTTMFC_INVALID_TLV_DEL);
-    assert_int_equal(tlv_map_mod(TLV_DELETE, &other, 1, bed.bridge->pipeline), 0);
-    bed_mod(&bed, FLOW_DELETE, "");
-    bed_add(&bed, "actions=write_actions(set_field:5->tun_metadata0,output:2)");
-    assert_int_equal(tlv_map_mod(TLV_DELETE, &map, 1, bed.bridge->pipeline), OFPERR_NXTTMFC_INVALID_TLV_DEL);
-    bed_mod(&bed, FLOW_DELETE, "");
-    assert_int_equal(tlv_map_mod(TLV_DELETE, &map, 1, bed.bridge->pipeline), 0);
+    bed.bridge = first;
+    assert_int_equal(delete_map(0), OFPERR_NXTTMFC_INVALID_TLV_DEL);
+    flows_forget_bridge(bed.flows, other);
+    bridge_destroy(other);
+    assert_int_equal(delete_map(0), 0);
+}
+
+static void groups_use_options(void **state)
+{
+    struct group_table *groups = pipeline_groups(bed.bridge->pipeline);
+    struct bucket bucket = {.watch_port = OFPORT_ANY, .watch_group = OFGROUP_ANY, .weight = 1};
+    struct group_mod gm = {
+        .command = GROUP_ADD, .group_id = 1, .type = GROUP_SELECT, .buckets = &bucket, .n_buckets = 1};
+    struct act_buffer acts;
+
+    assert_int_equal(add(1, 1, 4, 0), 0);
+    assert_int_equal(add(1, 2, 4, 1), 0);
+    act_buffer_init(&acts);
+    assert_null(actions_parse("set_field:5->tun_metadata0", &acts, NULL, NULL));
+    bucket.acts = act_buffer_list(&acts);
+    strcpy(gm.selection.method, "hash");
+    gm.selection.fields[gm.selection.n_fields++] = field_by_name("tun_metadata1");
+    memset(&gm.selection.masks[0], 0xff, 4);
+    assert_int_equal(group_table_mod(groups, &gm), 0);
+    assert_int_equal(delete_map(0), OFPERR_NXTTMFC_INVALID_TLV_DEL);
+    assert_int_equal(delete_map(1), OFPERR_NXTTMFC_INVALID_TLV_DEL);
+    gm.command = GROUP_MODIFY;
+    gm.selection.n_fields = 0;
+    assert_int_equal(group_table_mod(groups, &gm), 0);
+    assert_int_equal(delete_map(1), 0);
+    assert_int_equal(delete_map(0), OFPERR_NXTTMFC_INVALID_TLV_DEL);
+    gm.command = GROUP_DELETE;
+    assert_int_equal(group_table_mod(groups, &gm), 0);
+    assert_int_equal(delete_map(0), 0);
+    act_buffer_free(&acts);
 }
 
 static void expect_same(const char *hex, enum of_msg_type type)
@@ -152,6 +223,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(fields_are_of_the_option_s_width, setup, teardown),
         cmocka_unit_test_setup_teardown(values_on_the_wire_are_right_aligned, setup, teardown),
         cmocka_unit_test_setup_teardown(what_is_in_use_stays, setup, teardown),
+        cmocka_unit_test_setup_teardown(another_bridge_may_use_it, setup, teardown),
+        cmocka_unit_test_setup_teardown(groups_use_options, setup, teardown),
         cmocka_unit_test_setup_teardown(messages_round_trip, setup, teardown),
     };
 
