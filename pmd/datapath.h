@@ -1,7 +1,7 @@
 /* The datapath: poll-mode threads, ports, caches and rings, as the control thread sees them.
  *
  * One datapath a process. Every function is for the control thread unless it says otherwise; it is the only writer of
- * all shared structures, poll-mode threads read them under RCU (rte_rcu_qsbr).
+ * all shared structures, poll-mode threads read them under RCU (pmd/rcu.h).
  */
 #ifndef PMD_DATAPATH_H
 #define PMD_DATAPATH_H

@@ -187,11 +187,10 @@ struct packet_layers {
     bool later_fragment;
 };
 
-/* Parses `m` into `key` (all lines written, as needed: line 0 always, further lines zeroed or filled only if `n_lines`
- * says they are used). Never reads past the data of the packet, segmented mbufs included. A header that is cut short,
- * or whose lengths disagree, leaves the fields of that layer and above it 0 (the field that names the layer, eth_type
- * or ip_proto, stays). `in_port` and the metadata fields are taken from the arguments; recirc_id and conntrack state
- * are 0. Returns the number of lines used, 1 to FLOW_KEY_LINES; 0 if the packet is shorter than an Ethernet header. */
+/* Parses `m` into `key`, of which all lines are written. Never reads past the data of the packet, segmented mbufs
+ * included. A header that is cut short, or whose lengths disagree, leaves the fields of that layer and above it 0 (the
+ * field that names the layer, eth_type or ip_proto, stays). Metadata but in_port is 0. Returns the number of lines
+ * used, 1 to FLOW_KEY_LINES; 0 if the packet is shorter than an Ethernet header. */
 unsigned flow_key_parse(const struct rte_mbuf *m, uint32_t in_port, struct flow_key *key);
 
 /* The same for `n` packets, prefetching; `n_lines[i]` as flow_key_parse returns. keys[] need not be cleared before. */
