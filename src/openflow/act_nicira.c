@@ -30,9 +30,7 @@ int act_make_subfield(struct subfield *sf, const struct field *f, unsigned ofs, 
 {
     if (n_bits == 0 || ofs + n_bits > f->n_bits)
         return OFPERR_BAC_BAD_ARGUMENT;
-    sf->field = f;
-    sf->ofs = (uint8_t)ofs;
-    sf->n_bits = (uint8_t)n_bits;
+    *sf = (struct subfield){.field = f, .ofs = (uint8_t)ofs, .n_bits = (uint8_t)n_bits};
     return 0;
 }
 

@@ -2,7 +2,6 @@
 #include <string.h>
 
 #include "src/pipeline/act.h"
-#include "src/pipeline/learn.h"
 
 void act_buffer_init(struct act_buffer *buffer)
 {
@@ -54,51 +53,9 @@ bool act_nested(const struct act *act, struct act_list *inner)
     return true;
 }
 
-/* Structs with a subfield inside have padding that assignment may leave undefined. */
-static bool acts_equal(const struct act *a, const struct act *b)
-{
-    if (a->type != b->type || a->len != b->len || a->form != b->form)
-        return false;
-    switch (a->type) {
-    case ACT_OUTPUT_REG: {
-        const struct act_output_reg *x = (const void *)a, *y = (const void *)b;
-        return subfields_equal(&x->src, &y->src) && x->max_len == y->max_len;
-    }
-    case ACT_MOVE: {
-        const struct act_move *x = (const void *)a, *y = (const void *)b;
-        return subfields_equal(&x->src, &y->src) && subfields_equal(&x->dst, &y->dst);
-    }
-    case ACT_STACK_PUSH:
-    case ACT_STACK_POP:
-    case ACT_DELETE_FIELD:
-        return subfields_equal(&((const struct act_subfield *)a)->sf, &((const struct act_subfield *)b)->sf);
-    case ACT_WRITE_ACTIONS:
-    case ACT_CLONE: {
-        struct act_list x, y;
-
-        act_nested(a, &x);
-        act_nested(b, &y);
-        return act_lists_equal(&x, &y);
-    }
-    case ACT_LEARN:
-        return act_learns_equal((const struct act_learn *)a, (const struct act_learn *)b);
-    default:
-        return !memcmp(a, b, a->len);
-    }
-}
-
 bool act_lists_equal(const struct act_list *a, const struct act_list *b)
 {
-    const struct act *y = b->acts;
-
-    if (a->len != b->len)
-        return false;
-    ACT_FOR_EACH (x, a) {
-        if (!acts_equal(x, y))
-            return false;
-        y = (const struct act *)((const uint8_t *)y + y->len);
-    }
-    return true;
+    return a->len == b->len && (a->len == 0 || memcmp(a->acts, b->acts, a->len) == 0);
 }
 
 static bool bundle_outputs_to(const struct act_bundle *bundle, uint32_t ofport)

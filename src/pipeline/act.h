@@ -75,6 +75,10 @@ enum act_form {
     ACT_FORM_OF10,
 };
 
+/* Acts have no padding that is not named and zero, so that lists can be compared as bytes. */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic error "-Wpadded"
+
 struct act {
     uint16_t type; /* enum act_type */
     uint16_t len;  /* bytes, header and padding included; multiple of 8 */
@@ -105,6 +109,7 @@ struct act_output_reg {
     struct act h;
     struct subfield src;
     uint16_t max_len;
+    uint8_t zero[6];
 };
 struct act_controller {
     struct act h;
@@ -253,6 +258,8 @@ struct act_bytes {
     uint32_t zero;
     uint8_t data[] __attribute__((aligned(8)));
 };
+
+#pragma GCC diagnostic pop
 
 struct act_list {
     const struct act *acts;

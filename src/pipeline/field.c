@@ -425,11 +425,6 @@ void subfield_set(const struct subfield *sf, struct flow *flow, const union fiel
     number_set(sf->field, flow, bytes_to_number(right_aligned->b, sizeof(right_aligned->b)) << sf->ofs, mask);
 }
 
-bool subfields_equal(const struct subfield *a, const struct subfield *b)
-{
-    return a->field == b->field && a->ofs == b->ofs && a->n_bits == b->n_bits;
-}
-
 void subfield_mask(const struct subfield *sf, struct flow *mask)
 {
     const struct field *f = sf->field;

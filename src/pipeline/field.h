@@ -111,8 +111,8 @@ struct subfield {
     const struct field *field;
     uint8_t ofs;
     uint8_t n_bits;
+    uint8_t zero[6]; /* no padding: actions are compared as bytes */
 };
-bool subfields_equal(const struct subfield *a, const struct subfield *b);
 /* Low `n_bits` of the value, right-aligned (big-endian) in out->b[16]. */
 void subfield_get(const struct subfield *sf, const struct flow *flow, union field_value *out);
 void subfield_set(const struct subfield *sf, struct flow *flow, const union field_value *right_aligned);

@@ -7,6 +7,12 @@
 #include "src/pipeline/field_text.h"
 #include "src/pipeline/key_value.h"
 
+/* Names of bits, ended by {0, NULL}. */
+struct bit_name {
+    uint32_t bit;
+    const char *name;
+};
+
 static const struct bit_name tcp_bits[] = {{0x001, "fin"}, {0x002, "syn"},   {0x004, "rst"},   {0x008, "psh"},
                                            {0x010, "ack"}, {0x020, "urg"},   {0x040, "ece"},   {0x080, "cwr"},
                                            {0x100, "ns"},  {0x200, "[200]"}, {0x400, "[400]"}, {0x800, "[800]"},
@@ -15,7 +21,8 @@ static const struct bit_name ct_bits[] = {{0x01, "new"}, {0x02, "est"},  {0x04, 
                                           {0x20, "trk"}, {0x40, "snat"}, {0x80, "dnat"}, {0, NULL}};
 static const struct bit_name tun_bits[] = {{0x01, "oam"}, {0, NULL}};
 
-const struct bit_name *field_bit_names(const struct field *f)
+/* NULL: the style has none. */
+static const struct bit_name *bit_names(const struct field *f)
 {
     switch (f->style) {
     case STYLE_TCP_FLAGS:
@@ -207,7 +214,7 @@ static uint32_t bit_of(const struct bit_name *names, const char *name, size_t le
 /* "+syn-ack": the bits named; "syn|ack": these and no others. */
 static bool parse_bits(const struct field *f, const char *text, union field_value *value, union field_value *mask)
 {
-    const struct bit_name *names = field_bit_names(f);
+    const struct bit_name *names = bit_names(f);
     bool signs = *text == '+' || *text == '-';
     uint32_t v = 0, m = 0, all = (1u << f->n_bits) - 1;
 
@@ -262,7 +269,7 @@ char *field_value_parse(const struct field *f, const char *text, port_parser *po
     }
     if (f->style == STYLE_PACKET_TYPE)
         return parse_packet_type(f, text, value) ? NULL : text_error("%s: %s is not (ns,type)", f->name, text);
-    if (field_bit_names(f) && !(*text >= '0' && *text <= '9')) {
+    if (bit_names(f) && !(*text >= '0' && *text <= '9')) {
         if (parse_bits(f, text, value, mask))
             return NULL;
         return text_error("%s: %s: unknown flag(s)", f->name, text);
@@ -286,6 +293,7 @@ char *field_value_parse(const struct field *f, const char *text, port_parser *po
 
 char *subfield_parse(const char *text, struct subfield *sf)
 {
+    const struct field *field;
     char name[64];
     size_t len = strcspn(text, "[");
     unsigned from = 0, to;
@@ -295,12 +303,12 @@ char *subfield_parse(const char *text, struct subfield *sf)
         return text_error("%s: no such field", text);
     memcpy(name, text, len);
     name[len] = '\0';
-    sf->field = field_by_name(name);
-    if (!sf->field)
+    field = field_by_name(name);
+    if (!field)
         return text_error("%s: no such field", name);
-    if (sf->field->n_bytes == 0)
+    if (field->n_bytes == 0)
         return text_error("%s: no option is bound to it", name);
-    to = sf->field->n_bits - 1;
+    to = field->n_bits - 1;
     text += len;
     if (*text && strcmp(text, "[]")) {
         if (sscanf(text, "[%u..%u]%n", &from, &to, &used) != 2 || !used || text[used]) {
@@ -310,17 +318,17 @@ char *subfield_parse(const char *text, struct subfield *sf)
             to = from;
         }
     }
-    if (from > to || to >= sf->field->n_bits)
-        return text_error("%s%s: the field has %u bits", name, text, sf->field->n_bits);
-    sf->ofs = (uint8_t)from;
-    sf->n_bits = (uint8_t)(to - from + 1);
+    if (from > to || to >= field->n_bits)
+        return text_error("%s%s: the field has %u bits", name, text, field->n_bits);
+    *sf = (struct subfield){.field = field, .ofs = (uint8_t)from, .n_bits = (uint8_t)(to - from + 1)};
     return NULL;
 }
 
 /* --- printing -------------------------------------------------------------------------------------------------------
  */
 
-void bits_print(FILE *out, const struct bit_name *names, uint32_t value, uint32_t mask, bool whole)
+/* "+syn-ack" where the mask has holes, "syn|ack" where it has not. */
+static void print_bits(FILE *out, const struct bit_name *names, uint32_t value, uint32_t mask, bool whole)
 {
     bool first = true;
 
@@ -439,7 +447,7 @@ void field_value_print(FILE *out, const struct field *f, const union field_value
     case STYLE_TCP_FLAGS:
     case STYLE_CT_STATE:
     case STYLE_TUN_FLAGS:
-        bits_print(out, field_bit_names(f), (uint32_t)get_number(f, value), (uint32_t)get_number(f, mask),
+        print_bits(out, bit_names(f), (uint32_t)get_number(f, value), (uint32_t)get_number(f, mask),
                    whole && f->style != STYLE_TUN_FLAGS);
         return;
     case STYLE_PACKET_TYPE:

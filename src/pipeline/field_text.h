@@ -9,13 +9,6 @@
 typedef bool port_parser(void *arg, const char *text, uint32_t *ofport);
 typedef const char *port_namer(void *arg, uint32_t ofport);
 
-/* Names of bits, ended by {0, NULL}: of tcp_flags, ct_state, tun_flags. */
-struct bit_name {
-    uint32_t bit;
-    const char *name;
-};
-const struct bit_name *field_bit_names(const struct field *field); /* NULL: the style has none */
-
 /* Parses "value" or "value/mask" in the field's style. The mask is all ones if none is written; value bits outside the
  * mask are cleared. Returns NULL or an error sentence (malloc'ed). */
 char *field_value_parse(const struct field *field, const char *text, port_parser *port_by_name, void *arg,
@@ -31,8 +24,5 @@ void subfield_print(FILE *out, const struct subfield *sf);
 /* "LOCAL" and the like, a name, or the number. */
 void port_print(FILE *out, uint32_t ofport, port_namer *port_name, void *arg);
 bool port_parse(const char *text, port_parser *port_by_name, void *arg, uint32_t *ofport);
-
-/* "+syn-ack" where the mask has holes, "syn|ack" where it has not. */
-void bits_print(FILE *out, const struct bit_name *names, uint32_t value, uint32_t mask, bool whole);
 
 #endif

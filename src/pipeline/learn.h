@@ -28,8 +28,6 @@ enum learn_result pipeline_learn(struct pipeline *pipeline, const struct rule *t
 /* What that would return. */
 enum learn_result pipeline_would_learn(struct pipeline *pipeline, const struct rule *taught, uint32_t limit);
 
-bool act_learns_equal(const struct act_learn *a, const struct act_learn *b);
-
 /* --- for the files that implement pipeline.h -------------------------------------------------------------------------
  */
 

@@ -1,29 +1,9 @@
 /* The learn action: the rule that a packet makes. */
-#include <string.h>
-
 #include "src/pipeline/act_check.h"
 #include "src/pipeline/classifier.h"
 #include "src/pipeline/learn.h"
 #include "src/pipeline/rule.h"
 #include "src/pipeline/table.h"
-
-bool act_learns_equal(const struct act_learn *a, const struct act_learn *b)
-{
-    if (a->cookie != b->cookie || a->limit != b->limit || a->idle_s != b->idle_s || a->hard_s != b->hard_s ||
-        a->priority != b->priority || a->fin_idle_s != b->fin_idle_s || a->fin_hard_s != b->fin_hard_s ||
-        a->table_id != b->table_id || a->flags != b->flags || a->n_specs != b->n_specs ||
-        !subfields_equal(&a->result_dst, &b->result_dst))
-        return false;
-    for (uint32_t i = 0; i < a->n_specs; i++) {
-        const struct learn_spec *x = &a->specs[i], *y = &b->specs[i];
-
-        if (x->dst_type != y->dst_type || x->immediate != y->immediate || x->n_bits != y->n_bits ||
-            !subfields_equal(&x->src, &y->src) || !subfields_equal(&x->dst, &y->dst) ||
-            memcmp(&x->value, &y->value, sizeof x->value) != 0)
-            return false;
-    }
-    return true;
-}
 
 /* --- checks ----------------------------------------------------------------------------------------------------------
  */
