@@ -13,7 +13,7 @@
 
 struct tuple_hash_secret tuple_hash_secret;
 
-void tuple_hash_init(void)
+static void secret_init(void)
 {
     static const uint64_t zeros[FLOW_KEY_WORDS];
     struct tuple_hash_secret *secret = &tuple_hash_secret;
@@ -349,7 +349,7 @@ int tss_init(struct tss *tss, struct rcu *rcu, struct megaflow_table *megaflows,
     tss->rcu = rcu;
     tss->megaflows = megaflows;
     tss->mask_limit = mask_limit;
-    tuple_hash_init();
+    secret_init();
     tss->list = calloc(1, sizeof *tss->list);
     tss->free_slots = malloc(mask_limit * sizeof *tss->free_slots);
     if (tss->list == NULL || tss->free_slots == NULL) {

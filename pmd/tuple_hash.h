@@ -18,9 +18,6 @@ struct tuple_hash_secret {
 
 extern struct tuple_hash_secret tuple_hash_secret;
 
-/* Control thread, before the first tuple is made. */
-void tuple_hash_init(void);
-
 static __rte_always_inline uint64_t tuple_hash_mix(uint64_t a, uint64_t b)
 {
     unsigned __int128 product = (unsigned __int128)a * b;

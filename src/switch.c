@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <event2/buffer.h>
 #include <event2/event.h>
-#include <event2/thread.h>
 #include <rte_cycles.h>
 #include <rte_lcore.h>
 #include <signal.h>

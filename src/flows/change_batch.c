@@ -80,11 +80,6 @@ void change_batch_destroy(struct change_batch *batch)
     free(batch);
 }
 
-bool change_batch_empty(const struct change_batch *batch)
-{
-    return !batch->all && batch->n_bridges == 0 && batch->n_tables == 0;
-}
-
 static bool has_bridge(const struct change_batch *batch, const struct bridge *bridge)
 {
     for (uint32_t i = 0; i < batch->n_bridges; i++) {

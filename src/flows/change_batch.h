@@ -22,7 +22,6 @@ struct change_batch {
 
 struct change_batch *change_batch_create(uint64_t serial);
 void change_batch_destroy(struct change_batch *batch);
-bool change_batch_empty(const struct change_batch *batch);
 
 void change_batch_add_bridge(struct change_batch *batch, struct bridge *bridge); /* NULL: all */
 void change_batch_add_rule(struct change_batch *batch, struct bridge *bridge, const struct rule *rule);

@@ -148,7 +148,6 @@ void megaflows_seal(struct flows *flows);
 /* --- revalidate.c ---------------------------------------------------------------------------------------------------
  */
 
-struct change_batch *changes_pending(struct flows *flows);
 bool changes_waiting(const struct flows *flows);
 
 /* --- effects.c ------------------------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ static uint64_t next_serial(const struct flows *flows)
     return (flows->active ? flows->active->serial : flows->sweeps_done) + 1;
 }
 
-struct change_batch *changes_pending(struct flows *flows)
+static struct change_batch *pending_batch(struct flows *flows)
 {
     if (!flows->pending)
         flows->pending = change_batch_create(next_serial(flows));
@@ -53,7 +53,7 @@ static void rule_added(void *arg, struct rule *rule, struct rule *replaced)
         rule_mark_dependents(fb->flows, replaced);
         rule_watch_replaced(fb->flows, replaced, rule);
     } else if (!rule_index_mark(fb->flows, fb->bridge, rule, next_serial(fb->flows))) {
-        change_batch_add_rule(changes_pending(fb->flows), fb->bridge, rule);
+        change_batch_add_rule(pending_batch(fb->flows), fb->bridge, rule);
     }
 }
 
@@ -132,7 +132,7 @@ void flows_note_bridge(struct flows *flows, struct bridge *bridge)
 {
     tickets_note_change(flows);
     datapath_touch(flows->dp);
-    change_batch_add_bridge(changes_pending(flows), bridge);
+    change_batch_add_bridge(pending_batch(flows), bridge);
 }
 
 /* --- one megaflow ---------------------------------------------------------------------------------------------------

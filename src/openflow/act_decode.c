@@ -47,7 +47,7 @@ static int set_of10(struct act_buffer *acts, enum field_id id, struct reader *bo
     return body->bad || field_value_valid(f, &act->value) ? 0 : OFPERR_BAC_BAD_ARGUMENT;
 }
 
-int act_decode_of10(struct reader *body, uint16_t type, struct act_buffer *acts)
+static int decode_of10(struct reader *body, uint16_t type, struct act_buffer *acts)
 {
     switch (type) {
     case 0: { /* OUTPUT */
@@ -160,7 +160,7 @@ static int plain_act(struct reader *body, enum act_type type, struct act_buffer 
     return 0;
 }
 
-int act_decode_of13(struct reader *body, uint16_t type, uint8_t version, struct act_buffer *acts)
+static int decode_of13(struct reader *body, uint16_t type, uint8_t version, struct act_buffer *acts)
 {
     switch (type) {
     case 0: { /* OUTPUT */
@@ -275,9 +275,9 @@ static int decode_list(struct reader *r, uint8_t version, unsigned depth, struct
         if (type == OFPAT_EXPERIMENTER)
             error = decode_experimenter(&body, version, depth, acts);
         else if (version == OF10)
-            error = act_decode_of10(&body, type, acts);
+            error = decode_of10(&body, type, acts);
         else
-            error = act_decode_of13(&body, type, version, acts);
+            error = decode_of13(&body, type, version, acts);
         if (error)
             return error;
         if (body.bad || body.left)

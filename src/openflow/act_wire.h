@@ -20,8 +20,6 @@ void acts_encode(struct of_buf *buf, const struct act_list *list, uint8_t versio
 void instructions_encode(struct of_buf *buf, const struct act_list *list, uint8_t version, const struct match *match);
 
 /* Parts of the above. A body is what follows type, length (and experimenter and subtype); all of it must be read. */
-int act_decode_of10(struct reader *body, uint16_t type, struct act_buffer *acts);
-int act_decode_of13(struct reader *body, uint16_t type, uint8_t version, struct act_buffer *acts);
 int act_decode_copy_field(struct reader *body, struct act_buffer *acts); /* OFPAT_COPY_FIELD of OpenFlow 1.5 */
 void act_encode_copy_field(struct of_buf *buf, const struct act_move *act, uint8_t version);
 int act_decode_nicira(struct reader *body, uint16_t subtype, struct act_buffer *acts);

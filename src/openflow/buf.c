@@ -73,10 +73,3 @@ void of_buf_set_u16(struct of_buf *buf, size_t at, uint16_t v)
     v = rte_cpu_to_be_16(v);
     memcpy(buf->data + at, &v, sizeof(v));
 }
-
-void of_buf_pull(struct of_buf *buf, size_t n)
-{
-    buf->len -= n;
-    if (buf->len)
-        memmove(buf->data, buf->data + n, buf->len);
-}

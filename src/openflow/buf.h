@@ -21,7 +21,5 @@ void of_buf_add_u32(struct of_buf *buf, uint32_t v);
 void of_buf_add_u64(struct of_buf *buf, uint64_t v);
 void of_buf_pad(struct of_buf *buf, size_t from, size_t align); /* zeroes, until (len - from) is a multiple */
 void of_buf_set_u16(struct of_buf *buf, size_t at, uint16_t v);
-/* Drops the first `n` bytes. */
-void of_buf_pull(struct of_buf *buf, size_t n);
 
 #endif

@@ -128,7 +128,8 @@ static unsigned column(uint8_t version)
     }
 }
 
-int msg_wire_type(enum of_msg_type type, uint8_t version)
+/* -1 = the version has no such message. */
+static int wire_type_of(enum of_msg_type type, uint8_t version)
 {
     return kinds[type].wire[column(version)];
 }
@@ -175,7 +176,7 @@ static size_t begin_raw(struct of_buf *buf, uint8_t wire_type, uint8_t version, 
 
 size_t msg_begin(struct of_buf *buf, enum of_msg_type type, uint8_t version, uint32_t xid)
 {
-    return begin_raw(buf, (uint8_t)msg_wire_type(type, version), version, xid);
+    return begin_raw(buf, (uint8_t)wire_type_of(type, version), version, xid);
 }
 
 size_t msg_begin_vendor(struct of_buf *buf, uint8_t version, uint32_t xid, uint32_t vendor, uint32_t subtype)
@@ -271,11 +272,6 @@ void of_msg_encode(const struct of_msg *msg, struct of_buf *out)
 {
     if (kinds[msg->type].encode)
         kinds[msg->type].encode(msg, out);
-}
-
-void of_msg_encode_empty(enum of_msg_type type, uint8_t version, uint32_t xid, struct of_buf *out)
-{
-    msg_end(out, msg_begin(out, type, version, xid));
 }
 
 void of_error_encode(enum of_error error, uint8_t version, const uint8_t *request, size_t len, struct of_buf *out)

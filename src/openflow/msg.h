@@ -506,8 +506,6 @@ void of_msg_encode(const struct of_msg *msg, struct of_buf *out);
 /* --- shorthands for replies -----------------------------------------------------------------------------------------
  */
 
-/* A message of a type without body (BARRIER_REPLY ...). */
-void of_msg_encode_empty(enum of_msg_type type, uint8_t version, uint32_t xid, struct of_buf *out);
 /* An error about `request` (len bytes of it; its xid is used), quoting its start (OpenFlow 1.3.5, 7.4.4: at least 64
  * bytes). */
 void of_error_encode(enum of_error error, uint8_t version, const uint8_t *request, size_t len, struct of_buf *out);

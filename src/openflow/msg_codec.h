@@ -12,8 +12,7 @@
 typedef int msg_decoder(struct reader *r, const struct of_decode_options *options, struct of_msg *msg);
 typedef void msg_encoder(const struct of_msg *msg, struct of_buf *buf);
 
-/* Type numbers, -1 = the version has no such message. */
-int msg_wire_type(enum of_msg_type type, uint8_t version);
+/* -1 = the version has no such message. */
 int msg_type_of_wire(uint8_t wire_type, uint8_t version);
 
 /* Frames: where the message starts is returned, and its length patched at the end. */
@@ -96,9 +95,6 @@ msg_encoder encode_multipart_request, encode_multipart_reply;
 int multipart_advance(struct of_multipart_reply *reply, const struct reader *r);
 /* The entry of `mp` that begins at `at` is whole. If the part is too long with it, all before it goes to `out`. */
 void multipart_entry_end(struct of_multipart *mp, struct of_buf *out, size_t at);
-/* Type numbers, -1 = the version has no such part. */
-int multipart_wire_type(enum of_multipart_type type, uint8_t version);
-int multipart_type_of_wire(uint16_t wire_type, uint8_t version);
 /* The head of a request or reply behind the OpenFlow header, up to the body. */
 void multipart_put_head(struct of_buf *buf, enum of_multipart_type type, bool nx, uint8_t version, bool more);
 

@@ -39,12 +39,13 @@ static unsigned column(uint8_t version)
     return version == OF10 ? 0 : version == OF13 ? 1 : version == OF14 ? 2 : 3;
 }
 
-int multipart_wire_type(enum of_multipart_type type, uint8_t version)
+/* Type numbers, -1 = the version has no such part. */
+static int wire_type_of(enum of_multipart_type type, uint8_t version)
 {
     return numbers[type][column(version)];
 }
 
-int multipart_type_of_wire(uint16_t wire_type, uint8_t version)
+static int type_of_wire(uint16_t wire_type, uint8_t version)
 {
     for (int i = 0; i < OF_N_MP_TYPES; i++)
         if (numbers[i][column(version)] == (int)wire_type)
@@ -54,7 +55,7 @@ int multipart_type_of_wire(uint16_t wire_type, uint8_t version)
 
 void multipart_put_head(struct of_buf *buf, enum of_multipart_type type, bool nx, uint8_t version, bool more)
 {
-    of_buf_add_u16(buf, nx ? MP_EXPERIMENTER : (uint16_t)multipart_wire_type(type, version));
+    of_buf_add_u16(buf, nx ? MP_EXPERIMENTER : (uint16_t)wire_type_of(type, version));
     of_buf_add_u16(buf, more ? MP_MORE : 0);
     if (version != OF10)
         of_buf_add(buf, 4);
@@ -82,7 +83,7 @@ static int read_head(struct reader *r, uint8_t version, enum of_multipart_type *
     if (r->bad)
         return OFPERR_BRC_BAD_LEN;
     if (wire != MP_EXPERIMENTER) {
-        known = multipart_type_of_wire(wire, version);
+        known = type_of_wire(wire, version);
         if (known < 0)
             return OFPERR_BRC_BAD_MULTIPART;
         *type = known;

@@ -55,7 +55,7 @@ struct minimask *classifier_mask(struct classifier *cls, const struct flow *mask
     return minimask_create(mask);
 }
 
-struct subtable *classifier_subtable(const struct classifier *cls, const struct minimask *mask)
+static struct subtable *find_subtable(const struct classifier *cls, const struct minimask *mask)
 {
     if (cls->n_buckets == 0)
         return NULL;
@@ -129,7 +129,7 @@ static void order_remove(struct classifier *cls, const struct subtable *subtable
 
 static struct subtable *subtable_get(struct classifier *cls, struct minimask *mask)
 {
-    struct subtable *subtable = classifier_subtable(cls, mask);
+    struct subtable *subtable = find_subtable(cls, mask);
 
     if (subtable != NULL)
         return subtable;
@@ -184,7 +184,7 @@ void classifier_insert(struct classifier *cls, struct rule *rule)
 
 void classifier_remove(struct classifier *cls, struct rule *rule)
 {
-    struct subtable *subtable = classifier_subtable(cls, rule->match->mask);
+    struct subtable *subtable = find_subtable(cls, rule->match->mask);
     uint16_t priority = subtable->max_priority;
 
     if (subtable_remove(subtable, rule)) {
@@ -209,7 +209,7 @@ void classifier_remove(struct classifier *cls, struct rule *rule)
 struct rule *classifier_find(const struct classifier *cls, uint64_t version, const struct minimatch *match,
                              uint16_t priority, bool hidden)
 {
-    const struct subtable *subtable = classifier_subtable(cls, match->mask);
+    const struct subtable *subtable = find_subtable(cls, match->mask);
     struct rule *rule = subtable == NULL ? NULL : subtable_find(subtable, match->values);
 
     for (; rule != NULL && rule->priority >= priority; rule = rule->classifier_next) {

@@ -43,7 +43,6 @@ void classifier_destroy(struct classifier *cls); /* rules are left alone, their 
 
 /* A reference to the one copy of this mask that the rules of the classifier share. */
 struct minimask *classifier_mask(struct classifier *cls, const struct flow *mask);
-struct subtable *classifier_subtable(const struct classifier *cls, const struct minimask *mask); /* NULL */
 
 /* `rule` has match, priority, flags and versions set, and its mask is from classifier_mask. */
 void classifier_insert(struct classifier *cls, struct rule *rule);

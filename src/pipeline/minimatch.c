@@ -108,24 +108,6 @@ void minimatch_expand(const struct minimatch *match, struct match *out)
     }
 }
 
-bool minimatch_equal(const struct minimatch *a, const struct minimatch *b)
-{
-    return minimask_equal(a->mask, b->mask) &&
-           memcmp(a->values, b->values, a->mask->n_words * sizeof a->values[0]) == 0;
-}
-
-bool minimatch_covers(const struct minimatch *wide, const struct minimatch *narrow)
-{
-    if (!minimask_covers(wide->mask, narrow->mask))
-        return false;
-    MINIMASK_FOR_EACH(word, i, wide->mask)
-    {
-        if ((minimatch_word(narrow, word) & wide->mask->words[i]) != wide->values[i])
-            return false;
-    }
-    return true;
-}
-
 bool minimatch_overlaps(const struct minimatch *a, const struct minimatch *b)
 {
     for (uint64_t map = a->mask->map & b->mask->map; map != 0; map &= map - 1) {

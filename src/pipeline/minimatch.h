@@ -68,9 +68,6 @@ bool minimask_covers(const struct minimask *wide, const struct minimask *narrow)
 /* Fills minimatch_size(mask) bytes at `match` with `value` under `mask`, whose reference it takes over. */
 void minimatch_init(struct minimatch *match, struct minimask *mask, const struct flow *value);
 void minimatch_expand(const struct minimatch *match, struct match *out);
-bool minimatch_equal(const struct minimatch *a, const struct minimatch *b);
-/* Every packet that `narrow` matches, `wide` matches. */
-bool minimatch_covers(const struct minimatch *wide, const struct minimatch *narrow);
 /* Some packet is matched by both. */
 bool minimatch_overlaps(const struct minimatch *a, const struct minimatch *b);
 bool minimatch_hits(const struct minimatch *match, const struct flow *flow);

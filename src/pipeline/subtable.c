@@ -44,7 +44,8 @@ static void *resize(void *block, size_t n, size_t size)
     return block;
 }
 
-enum flow_stage flow_stage_of(size_t offset)
+/* The stage that a byte of struct flow belongs to. */
+static enum flow_stage stage_of(size_t offset)
 {
     unsigned i = 0;
 
@@ -60,7 +61,7 @@ static uint64_t stage_part(unsigned word, uint64_t mask, enum flow_stage stage)
 
     memcpy(bytes, &mask, 8);
     for (unsigned i = 0; i < 8; i++) {
-        if (flow_stage_of(word * 8 + i) != stage)
+        if (stage_of(word * 8 + i) != stage)
             bytes[i] = 0;
     }
     memcpy(&mask, bytes, 8);

@@ -17,9 +17,6 @@
 
 enum flow_stage { STAGE_METADATA, STAGE_L2, STAGE_L3, STAGE_L4, N_STAGES };
 
-/* The stage that a byte of struct flow belongs to. */
-enum flow_stage flow_stage_of(size_t offset);
-
 /* Fields that have a prefix trie in every classifier. */
 enum trie_field {
     TRIE_IPV4_SRC,

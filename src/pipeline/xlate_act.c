@@ -8,7 +8,7 @@
 
 #define U32(act) (((const struct act_u32 *)(act))->value)
 
-void xlate_trace_action(struct xlate_ctx *ctx, const struct act *act)
+static void trace_action(struct xlate_ctx *ctx, const struct act *act)
 {
     const struct xlate_trace *trace = ctx->in->trace;
     struct act_list one = {.acts = act, .len = act->len};
@@ -275,7 +275,7 @@ void xlate_acts(struct xlate_ctx *ctx, const struct act_list *list, bool last)
             return;
         }
         if (ctx->in->trace)
-            xlate_trace_action(ctx, act);
+            trace_action(ctx, act);
         do_act(ctx, act, is_last(ctx, act, list, last));
         if (ctx->freezing) {
             const struct act *next = (const struct act *)((const uint8_t *)act + act->len);

@@ -110,7 +110,6 @@ void xlate_show_action_set(struct xlate_ctx *ctx);
 /* Appends the `n` actions to `list` as an action set runs them: in the order of OpenFlow 1.3.5, 5.10, of one kind only
  * the last, and nothing at all if nothing of it sends the packet anywhere. */
 void xlate_order_set(const struct act *const *set, unsigned n, struct act_buffer *list);
-void xlate_trace_action(struct xlate_ctx *ctx, const struct act *act);
 
 /* --- xlate_field.c --------------------------------------------------------------------------------------------------
  */
@@ -126,8 +125,6 @@ void xlate_set_field(struct xlate_ctx *ctx, const struct field *field, const uni
                      const union field_value *mask);
 /* Bits of the current packet, right-aligned; consulted. */
 void xlate_read_value(struct xlate_ctx *ctx, const struct subfield *src, union field_value *value);
-/* Writes a right-aligned value. */
-void xlate_write_value(struct xlate_ctx *ctx, const struct subfield *dst, const union field_value *value);
 void xlate_write_number(struct xlate_ctx *ctx, const struct subfield *dst, uint32_t number);
 void xlate_move(struct xlate_ctx *ctx, const struct act_move *move);
 void xlate_stack_push(struct xlate_ctx *ctx, const struct subfield *src);

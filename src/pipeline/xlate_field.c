@@ -113,7 +113,8 @@ static void consult_subfield(struct xlate_ctx *ctx, const struct subfield *sf)
     xlate_consult(ctx, &seen);
 }
 
-void xlate_write_value(struct xlate_ctx *ctx, const struct subfield *sf, const union field_value *value)
+/* Writes a right-aligned value. */
+static void write_value(struct xlate_ctx *ctx, const struct subfield *sf, const union field_value *value)
 {
     struct flow mask;
 
@@ -143,7 +144,7 @@ void xlate_write_number(struct xlate_ctx *ctx, const struct subfield *sf, uint32
     memset(&value, 0, sizeof value);
     for (unsigned i = sizeof value.b; i-- > sizeof value.b - 4; number >>= 8)
         value.b[i] = (uint8_t)number;
-    xlate_write_value(ctx, sf, &value);
+    write_value(ctx, sf, &value);
 }
 
 void xlate_read_value(struct xlate_ctx *ctx, const struct subfield *src, union field_value *value)
@@ -160,7 +161,7 @@ void xlate_move(struct xlate_ctx *ctx, const struct act_move *move)
         return;
     consult_subfield(ctx, &move->src);
     subfield_get(&move->src, &ctx->flow, &value);
-    xlate_write_value(ctx, &move->dst, &value);
+    write_value(ctx, &move->dst, &value);
 }
 
 uint32_t xlate_read(struct xlate_ctx *ctx, const struct subfield *src)
@@ -190,7 +191,7 @@ void xlate_stack_pop(struct xlate_ctx *ctx, const struct subfield *dst)
         xlate_note(ctx, " >> the stack is empty, nothing popped");
         return;
     }
-    xlate_write_value(ctx, dst, &ctx->stack[--ctx->n_stack]);
+    write_value(ctx, dst, &ctx->stack[--ctx->n_stack]);
 }
 
 static void write_ttl(struct xlate_ctx *ctx, uint8_t ttl)
