@@ -64,7 +64,8 @@ int act_decode_encap(struct reader *r, struct act_buffer *acts)
     if (r->bad)
         return OFPERR_BAC_BAD_LEN;
     if (head.packet_type != PACKET_TYPE_ETHERNET && head.packet_type != PACKET_TYPE(1, ETH_TYPE_NSH) &&
-        head.packet_type != PACKET_TYPE(1, RTE_ETHER_TYPE_MPLS))
+        head.packet_type != PACKET_TYPE(1, RTE_ETHER_TYPE_MPLS) &&
+        head.packet_type != PACKET_TYPE(1, RTE_ETHER_TYPE_MPLSM))
         return OFPERR_NXBAC_BAD_HEADER_TYPE;
     while (r->left >= 4) {
         int error = decode_property(r, &head, tlvs);

@@ -71,6 +71,8 @@ char *encap_parse(char *text, struct act_buffer *acts)
         error = parse_nsh(value, &head, tlvs);
     } else if (!strcmp(key, "mpls") && !*value) {
         head.packet_type = PACKET_TYPE(1, RTE_ETHER_TYPE_MPLS);
+    } else if (!strcmp(key, "mpls_mc") && !*value) {
+        head.packet_type = PACKET_TYPE(1, RTE_ETHER_TYPE_MPLSM);
     } else if (strcmp(key, "ethernet") || *value) {
         error = text_error("encap(%s): unknown header", key);
     }
@@ -109,6 +111,10 @@ void encap_print(FILE *out, const struct act_encap *act)
     }
     if (act->packet_type == PACKET_TYPE(1, RTE_ETHER_TYPE_MPLS)) {
         fputs("encap(mpls)", out);
+        return;
+    }
+    if (act->packet_type == PACKET_TYPE(1, RTE_ETHER_TYPE_MPLSM)) {
+        fputs("encap(mpls_mc)", out);
         return;
     }
     fputs("encap(nsh", out);

@@ -120,7 +120,8 @@ static void do_act(struct xlate_ctx *ctx, const struct act *act, bool last)
         break;
     case ACT_SET_FIELD: {
         const struct act_set_field *a = (const struct act_set_field *)act;
-        xlate_set_field(ctx, a->field, &a->value, &a->mask);
+        xlate_set_field(ctx, act->form == ACT_FORM_OF10 ? xlate_port_field(ctx, a->field) : a->field, &a->value,
+                        &a->mask);
         break;
     }
     case ACT_MOVE:

@@ -121,6 +121,9 @@ void xlate_consult_bytes(struct xlate_ctx *ctx, size_t offset, size_t n); /* of 
 /* Does the packet have the field, in a header that an operation can change? What that depends on is consulted. */
 bool xlate_has_field(struct xlate_ctx *ctx, const struct field *field);
 /* Writes value under mask, if the packet has the field. */
+/* The field that an OpenFlow 1.0 set action on `field` is about in this packet: the ports are those of TCP, UDP and
+ * SCTP alike. Consults nothing: who writes the field does. */
+const struct field *xlate_port_field(const struct xlate_ctx *ctx, const struct field *field);
 void xlate_set_field(struct xlate_ctx *ctx, const struct field *field, const union field_value *value,
                      const union field_value *mask);
 /* Bits of the current packet, right-aligned; consulted. */

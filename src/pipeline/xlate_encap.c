@@ -129,10 +129,11 @@ void xlate_encap(struct xlate_ctx *ctx, const struct act_encap *act)
         encap_nsh(ctx, act);
         break;
     case PACKET_TYPE(1, RTE_ETHER_TYPE_MPLS):
+    case PACKET_TYPE(1, RTE_ETHER_TYPE_MPLSM):
         if (is_ethernet(ctx))
             push_eth(ctx);
-        xlate_mpls_push(ctx, RTE_ETHER_TYPE_MPLS);
-        set_packet_type(ctx, PACKET_TYPE(1, RTE_ETHER_TYPE_MPLS));
+        xlate_mpls_push(ctx, (uint16_t)act->packet_type);
+        set_packet_type(ctx, act->packet_type);
         break;
     }
 }
@@ -212,6 +213,7 @@ void xlate_decap(struct xlate_ctx *ctx, uint32_t becomes)
         decap_nsh(ctx);
         break;
     case PACKET_TYPE(1, RTE_ETHER_TYPE_MPLS):
+    case PACKET_TYPE(1, RTE_ETHER_TYPE_MPLSM):
         decap_mpls(ctx, becomes);
         break;
     default:

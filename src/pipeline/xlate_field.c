@@ -1,4 +1,5 @@
 /* Translation: looking at fields and writing them. */
+#include <netinet/in.h>
 #include <string.h>
 
 #include "src/pipeline/xlate_ctx.h"
@@ -81,6 +82,22 @@ static void mark_written(struct xlate_ctx *ctx, const struct field *field, const
     field_set(field, &ctx->written, mask, mask);
     field_set(field, &ctx->dirty, mask, mask);
     ctx->any_written = ctx->any_dirty = true;
+}
+
+const struct field *xlate_port_field(const struct xlate_ctx *ctx, const struct field *field)
+{
+    const bool src = field->id == FIELD_TCP_SRC;
+
+    if (!src && field->id != FIELD_TCP_DST)
+        return field;
+    switch (ctx->flow.pkt.ip_proto) {
+    case IPPROTO_UDP:
+        return field_by_id(src ? FIELD_UDP_SRC : FIELD_UDP_DST);
+    case IPPROTO_SCTP:
+        return field_by_id(src ? FIELD_SCTP_SRC : FIELD_SCTP_DST);
+    default:
+        return field;
+    }
 }
 
 void xlate_set_field(struct xlate_ctx *ctx, const struct field *field, const union field_value *value,

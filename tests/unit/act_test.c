@@ -49,7 +49,7 @@ static const struct {
     {"set_field:0x1005->vlan_vid", "set_field:4101->vlan_vid"},
     {"set_field:::1->ipv6_dst", NULL},
     {"set_tunnel:5,set_tunnel64:0x123456789", "set_tunnel:0x5,set_tunnel64:0x123456789"},
-    {"encap(ethernet),encap(nsh),encap(nsh(md_type=1)),encap(mpls)", NULL},
+    {"encap(ethernet),encap(nsh),encap(nsh(md_type=1)),encap(mpls),encap(mpls_mc)", NULL},
     {"encap(nsh(md_type=2,tlv(0x1000,10,0x12345678),tlv(0x1000,11,0x123456)))", NULL},
     {"decap,decap(),decap(packet_type(ns=0,type=0)),decap(packet_type(ns=1,type=0x800)),dec_nsh_ttl",
      "decap(),decap(),decap(packet_type(ns=0,type=0)),decap(packet_type(ns=1,type=0x800)),dec_nsh_ttl"},

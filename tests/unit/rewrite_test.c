@@ -59,7 +59,7 @@ static void fill_frame(uint8_t *data, size_t len)
             fill_frame(data + at + 4, len - at - 4);
         return;
     }
-    if (type == 0x8847) {
+    if (type == 0x8847 || type == 0x8848) {
         for (at += 4; !(data[at - 2] & 1); at += 4)
             ;
         type = data[at] >> 4 == 4 ? 0x0800 : data[at] >> 4 == 6 ? 0x86dd : 0;
@@ -302,8 +302,20 @@ static void mpls_encap(void **state)
 {
     expect("encap(mpls),set_field:5->mpls_label,encap(ethernet),output:2", FRAME_UDP,
            NO_MACS "8847 00005140" MACS CUSTOMER_UDP);
+    expect("encap(mpls_mc),set_field:5->mpls_label,encap(ethernet),output:2", FRAME_UDP,
+           NO_MACS "8848 00005140" MACS CUSTOMER_UDP);
     expect_for("mpls", "decap(),decap(packet_type(ns=0,type=0)),set_field:00:00:00:00:00:05->eth_src,output:2",
                MACS "8847 00005140" MACS CUSTOMER_UDP, "020000000002 000000000005" CUSTOMER_UDP);
+}
+
+/* The actions of OpenFlow 1.0 on ports know no protocol. */
+static void ports_of_openflow10(void **state)
+{
+    expect_for("udp", "mod_tp_dst:7,output:2", FRAME_UDP,
+               MACS "0800" IP4("0020", "0000", "11") "0035 0007 000c ffff 01020304");
+    expect_for("ip", "mod_tp_src:7,output:2", FRAME_UDP,
+               MACS "0800" IP4("0020", "0000", "11") "0007 1f90 000c ffff 01020304");
+    expect_for("arp", "mod_tp_src:7,output:2", MACS "0806 0001", MACS "0806 0001");
 }
 
 /* What cannot be said is dropped. */
@@ -399,6 +411,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(nsh_decap, setup, teardown),
         cmocka_unit_test_setup_teardown(nsh_changes, setup, teardown),
         cmocka_unit_test_setup_teardown(mpls_encap, setup, teardown),
+        cmocka_unit_test_setup_teardown(ports_of_openflow10, setup, teardown),
         cmocka_unit_test_setup_teardown(encap_that_fails, setup, teardown),
         cmocka_unit_test_setup_teardown(nd_options, setup, teardown),
         cmocka_unit_test_setup_teardown(normal_leaves_the_tag_alone, setup, teardown),
