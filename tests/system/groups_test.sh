@@ -65,6 +65,16 @@ wait_until 5 packets h1 "$udp" 2 h3=same
 in_ns h2 ip link set eth0 up
 wait_until 5 packets h1 "$udp" 2 h2=same
 
+step "fast failover: a bucket that watches a group lives as long as that one does"
+ofctl add-group 'group_id=6,type=ff,bucket=watch_port:2,output:2'
+ofctl add-group 'group_id=7,type=ff,bucket=watch_group:6,group:6,bucket=watch_port:3,output:3'
+ofctl mod-flows in_port=1,actions=group:7
+packets h1 "$udp" 2 h2=same h3=none
+ofctl mod-port p2 down
+packets h1 "$udp" 2 h3=same
+ofctl mod-port p2 up
+packets h1 "$udp" 2 h2=same h3=none
+
 step "select: flows are spread as the weights say, whatever they differ in"
 ofctl add-group 'group_id=5,type=select,bucket=weight:10,output:2,bucket=weight:20,output:3,bucket=weight:10,output:4'
 ofctl mod-flows in_port=1,actions=group:5
@@ -78,6 +88,19 @@ done
 wait_until 3 group_packets_are 5 2400
 [ "$(appctl dpctl/dump-flows | wc -l)" -lt 40 ] || fail "a megaflow for every flow: $(appctl dpctl/dump-flows | head -5)"
 assert_contains "$(appctl ofproto/trace br0 in_port=1,udp)" ' -> using bucket'
+
+step "select by chosen fields, and by a hash of the datapath"
+# expect_spread VARY: 400 flows arrive at both hosts; expect_one VARY: they all arrive at one
+spread_two() { read -r n2 n3 <<<"$(spread h1 400 "$1" h2 h3)" && [ $((n2 + n3)) = 400 ] || fail "$1: $n2 + $n3 of 400 flows arrived"; }
+expect_spread() { spread_two "$1" && [ "$n2" -gt 120 ] && [ "$n3" -gt 120 ] || fail "$1: $n2, $n3 instead of 200, 200"; }
+expect_one() { spread_two "$1" && [ $((n2 * n3)) = 0 ] || fail "$1: $n2, $n3 instead of all at one"; }
+OF=OpenFlow15 ofctl add-group 'group_id=8,type=select,selection_method=hash,fields(ip_src),bucket=bucket_id:1,weight:1,output:2,bucket=bucket_id:2,weight:1,output:3'
+ofctl mod-flows in_port=1,actions=group:8
+expect_spread ip
+expect_one port
+OF=OpenFlow15 ofctl mod-group 'group_id=8,type=select,selection_method=dp_hash,selection_method_param=7,bucket=bucket_id:1,weight:1,output:2,bucket=bucket_id:2,weight:1,output:3'
+expect_spread port
+[ "$(appctl dpctl/dump-flows | grep -c 'actions:.*p[23]')" -lt 40 ] || fail "a megaflow for every flow: $(appctl dpctl/dump-flows | head -5)"
 
 step "errors: codes of OFPET_GROUP_MOD_FAILED, and nothing changed"
 before=$(groups)
@@ -98,7 +121,7 @@ assert_contains "$(ofctl dump-group-features)" 'Types:  0xf' 'Capabilities:  0xf
 
 step "a deleted group takes its rules along"
 ofctl add-flow in_port=2,actions=output:1
-ofctl del-groups group_id=5
+ofctl del-groups group_id=8
 assert_lacks "$(ofctl dump-flows --no-names)" group:
 packets h1 "$udp" 2 h2=none h3=none h4=none
 ofctl del-groups

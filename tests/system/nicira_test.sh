@@ -35,7 +35,7 @@ packets h1 "$(udp 9 0)" 2 h3=same h2=none
 packets h1 "$(udp 9 200)" 2 h2=same h3=none
 packets h1 "$(udp 9 0)" 2 h3=same h2=none
 
-step "multipath and bundle spread flows"
+step "multipath, bundle and bundle_load spread flows"
 acts 'udp,actions=multipath(symmetric_l3l4+udp,50,hrw,2,0,NXM_NX_REG1[0..3]),resubmit(,8)'
 ofctl add-flow table=8,reg1=0,actions=output:2
 ofctl add-flow table=8,reg1=1,actions=output:3
@@ -46,6 +46,9 @@ expect_spread() {
 }
 expect_spread
 acts 'udp,actions=bundle(symmetric_l3l4,0,hrw,ofport,members:2,3)'
+expect_spread
+
+acts 'udp,actions=bundle_load(symmetric_l3l4,0,hrw,ofport,NXM_NX_REG0[],members:2,3),output:NXM_NX_REG0[]'
 expect_spread
 
 step "bundle active_backup follows the link"
