@@ -84,6 +84,7 @@ static void count_end(struct flows *flows, uint64_t now)
 
     path_flush_credits(flows);
     if (flows->sweeping_ids) {
+        held_packets_mark(flows, mark_ids);
         punt_sweep_end();
         recirc_sweep_end();
         flows->sweeping_ids = false;

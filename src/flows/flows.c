@@ -23,6 +23,7 @@ struct flows *flows_create(const struct flows_params *params)
     if (flows->params.idle_ms == 0)
         flows->params.idle_ms = IDLE_MS_DEFAULT;
     LIST_INIT(&flows->bridges);
+    LIST_INIT(&flows->held);
     LIST_INIT(&flows->rule_indexes.rewriting);
     TAILQ_INIT(&flows->dying);
     TAILQ_INIT(&flows->credits);

@@ -97,6 +97,17 @@ bool flows_counted(const struct flows *flows, uint64_t pass);
 void flows_packet_out(struct flows *flows, struct bridge *bridge, struct rte_mbuf *packet, const struct flow *around,
                       const struct act_list *acts);
 
+/* A packet-out of a bundle that is open: what becomes of it is decided now, by the tables as the bundle has left them
+ * so far, and nothing is counted or learned. Takes `packet` over (NULL: there was no buffer for it). */
+struct held_packet *flows_packet_out_hold(struct flows *flows, struct bridge *bridge, struct rte_mbuf *packet,
+                                          const struct flow *around, const struct act_list *acts);
+/* The bundle is about to become visible: counts it. */
+void flows_held_count(struct held_packet *held);
+/* The bundle is visible: sends `packet`, the same as before, and frees `held`; takes both over. */
+void flows_held_send(struct flows *flows, struct held_packet *held, struct rte_mbuf *packet);
+/* The bundle was given up. */
+void flows_held_free(struct flows *flows, struct held_packet *held);
+
 /* What the control side knows of an installed megaflow. */
 struct megaflow_info {
     const struct megaflow *mf;

@@ -96,6 +96,8 @@ struct flows {
     uint64_t changes; /* noted so far */
     uint64_t changes_at_ticket, changes_at_sweep;
 
+    LIST_HEAD(, held_packet) held; /* packet-outs of bundles that are being committed */
+
     /* Timers. */
     bool counting; /* a pass over all counters is under way */
     uint32_t count_id;
@@ -165,6 +167,15 @@ void effects_drop(struct mf_record *record);
 /* A change was noted: the next ticket is a new one. */
 void tickets_note_change(struct flows *flows);
 void tickets_advance(struct flows *flows);
+
+/* --- packet_out.c ---------------------------------------------------------------------------------------------------
+ */
+
+/* Translates a packet-out into flows->out; *in_port is the datapath's. False: it is no packet. */
+bool packet_out_translate(struct flows *flows, struct bridge *bridge, struct rte_mbuf *packet,
+                          const struct flow *around, const struct act_list *acts, bool side_effects, uint32_t *in_port);
+/* Says for each program that is held back which ids it has in use. */
+void held_packets_mark(struct flows *flows, void (*mark)(const struct program *program));
 
 /* --- counters.c -----------------------------------------------------------------------------------------------------
  */

@@ -37,6 +37,10 @@ int of_reply_meters(struct of_connection *conn, const struct of_multipart_reques
 /* For bundles, which check when a message is added and apply later. */
 int of_check_packet_out(const struct of_connection *conn, const struct of_packet_out *out);
 int of_check_port_mod(const struct of_connection *conn, const struct of_port_mod *mod);
+/* Of a port_mod that was checked. */
+void of_port_configure(struct of_server *server, struct bridge_port *bp, uint32_t config, uint32_t mask);
+/* In as many segments as it takes. NULL: no packet buffers. */
+struct rte_mbuf *of_make_packet(struct of_server *server, const uint8_t *data, size_t len);
 int of_check_flow_mod(const struct flow_mod *fm);
 
 #endif

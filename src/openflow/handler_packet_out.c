@@ -25,12 +25,11 @@ int of_check_packet_out(const struct of_connection *conn, const struct of_packet
     return rule_uses_check(conn->server->bridge->pipeline, &out->acts);
 }
 
-/* In as many segments as it takes. NULL: no packet buffers. */
-static struct rte_mbuf *make_packet(struct rte_mempool *pool, const uint8_t *data, size_t len)
+struct rte_mbuf *of_make_packet(struct of_server *server, const uint8_t *data, size_t len)
 {
     struct rte_mbuf *first = NULL, *last = NULL;
     while (len) {
-        struct rte_mbuf *m = rte_pktmbuf_alloc(pool);
+        struct rte_mbuf *m = server->pool ? rte_pktmbuf_alloc(server->pool) : NULL;
         if (!m) {
             rte_pktmbuf_free(first);
             return NULL;
@@ -59,7 +58,7 @@ int of_handle_packet_out(struct of_connection *conn, const struct of_msg *msg)
     int error = of_check_packet_out(conn, out);
     if (error)
         return error;
-    struct rte_mbuf *packet = conn->server->pool ? make_packet(conn->server->pool, out->data, out->data_len) : NULL;
+    struct rte_mbuf *packet = of_make_packet(conn->server, out->data, out->data_len);
     if (packet)
         flows_packet_out(bridge->flows, bridge, packet, &out->flow, &out->acts);
     else

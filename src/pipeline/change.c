@@ -86,6 +86,10 @@ void change_add(struct pipeline *pipeline, struct rule *rule, struct rule *repla
         count_next(pipeline, replaced, -1);
         if (is_pending(pipeline, replaced)) {
             rule->origin = replaced->origin;
+            if (!(rule->flags & RULE_RESET_COUNTS)) {
+                rule->packets = replaced->packets;
+                rule->bytes = replaced->bytes;
+            }
             rule->flags |= replaced->flags & RULE_RESET_COUNTS;
             drop_pending(pipeline, replaced);
         } else {
@@ -151,8 +155,10 @@ void change_modify(struct pipeline *pipeline, struct rule *rule, const struct ac
     if (is_pending(pipeline, rule)) {
         set_acts(pipeline, rule, acts);
         set_cookie(pipeline, rule, cookie);
-        if (reset)
+        if (reset) {
             rule->flags |= RULE_RESET_COUNTS;
+            rule->packets = rule->bytes = 0;
+        }
     } else if (pipeline->in_bundle) {
         struct rule *shadow = rule_create_like(rule, acts);
 
@@ -212,6 +218,8 @@ static void merge_shadows(struct pipeline *pipeline)
             origin->modified_ms = datapath_now_ms();
             if (shadow->flags & RULE_RESET_COUNTS)
                 reset_counts(pipeline, origin);
+            origin->packets += shadow->packets;
+            origin->bytes += shadow->bytes;
             set_acts(pipeline, origin, &shadow->acts);
             vec_push(&pipeline->modified, origin);
         }

@@ -287,6 +287,16 @@ bool pipeline_bundle_commit_step(struct pipeline *pipeline, size_t budget)
     return done;
 }
 
+void pipeline_bundle_peek(struct pipeline *pipeline, bool peek)
+{
+    pipeline->peeking = peek && pipeline->phase == CHANGE_OPEN;
+}
+
+uint64_t pipeline_version(const struct pipeline *pipeline)
+{
+    return pipeline->version;
+}
+
 void pipeline_bundle_abort(struct pipeline *pipeline)
 {
     change_abort(pipeline);

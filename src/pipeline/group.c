@@ -128,7 +128,7 @@ static struct group *find(const struct group_table *table, uint32_t group_id, ui
 
 struct group *group_table_find(const struct group_table *table, uint32_t group_id)
 {
-    return find(table, group_id, table->pipeline->version);
+    return find(table, group_id, lookup_version(table->pipeline));
 }
 
 struct group *group_table_find_next(const struct group_table *table, uint32_t group_id)

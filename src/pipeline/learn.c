@@ -204,7 +204,7 @@ static struct rule *find_rule(const struct pipeline *pipeline, const struct rule
 {
     const struct classifier *cls = pipeline->tables[taught->table_id];
 
-    return cls == NULL ? NULL : classifier_find(cls, pipeline->version, taught->match, taught->priority, false);
+    return cls == NULL ? NULL : classifier_find(cls, lookup_version(pipeline), taught->match, taught->priority, false);
 }
 
 static bool is_room(struct pipeline *pipeline, const struct rule *taught, uint32_t limit)

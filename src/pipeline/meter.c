@@ -56,7 +56,7 @@ static struct meter_entry *find(const struct meter_table *table, uint32_t meter_
 
 struct meter_entry *meter_table_find(const struct meter_table *table, uint32_t meter_id)
 {
-    return find(table, meter_id, table->pipeline->version);
+    return find(table, meter_id, lookup_version(table->pipeline));
 }
 
 struct meter_entry *meter_table_find_next(const struct meter_table *table, uint32_t meter_id)

@@ -107,7 +107,7 @@ struct rule *pipeline_lookup(struct pipeline *pipeline, uint8_t table_id, const 
 {
     const struct classifier *cls = table_id < PIPELINE_TABLES ? pipeline->tables[table_id] : NULL;
 
-    return cls == NULL ? NULL : classifier_lookup(cls, pipeline->version, flow, wc, trail);
+    return cls == NULL ? NULL : classifier_lookup(cls, lookup_version(pipeline), flow, wc, trail);
 }
 
 void pipeline_remove_rule(struct pipeline *pipeline, struct rule *rule, enum rule_removed_reason reason)

@@ -153,6 +153,10 @@ void pipeline_bundle_commit(struct pipeline *pipeline);
  * Returns true when all is done. */
 bool pipeline_bundle_commit_step(struct pipeline *pipeline, size_t budget);
 void pipeline_bundle_abort(struct pipeline *pipeline);
+/* For a moment lookups, also of groups and meters, see the open bundle as it is so far, or (false) no longer. */
+void pipeline_bundle_peek(struct pipeline *pipeline, bool peek);
+/* What was added with a later version belongs to the bundle that is open. */
+uint64_t pipeline_version(const struct pipeline *pipeline);
 
 /* The highest-priority rule of the table that matches; NULL if none does. Of rules with equal priority always the same
  * one wins while they exist, but which is not said: a new rule may win over an old one of equal priority. Every bit of

@@ -46,6 +46,7 @@ struct pipeline {
     /* The change being worked on; change.h. */
     enum change_phase phase;
     bool in_bundle;
+    bool peeking; /* lookups see the change */
     struct rule_vec added, removed, modified;
     size_t n_told_added, n_told_removed, n_told_modified;
     size_t n_shadows;
@@ -54,6 +55,12 @@ struct pipeline {
     LIST_HEAD(, rule) wheel[WHEEL_SLOTS];
     uint64_t wheel_tick; /* first slot, in units of WHEEL_SLOT_MS, that was not worked off */
 };
+
+/* The version that lookups see. */
+static inline uint64_t lookup_version(const struct pipeline *pipeline)
+{
+    return pipeline->version + pipeline->peeking;
+}
 
 /* The table, made if it had no rule yet. */
 struct classifier *table_get(struct pipeline *pipeline, uint8_t table_id);

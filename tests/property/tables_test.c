@@ -38,7 +38,7 @@ static struct client clients[N_SENDERS];
 static struct model model;
 static uint32_t xid = 1;
 static struct {
-    uint64_t mods, refused, bundles, packets, ambiguous, dumps, dumped;
+    uint64_t mods, refused, bundles, packets, packet_outs, ambiguous, dumps, dumped;
 } totals;
 
 static void turn(void)
@@ -260,6 +260,105 @@ static void acts_of(const struct model_acts *acts, uint8_t version, struct act_b
     }
 }
 
+/* --- packets ---------------------------------------------------------------------------------------------------------
+ */
+
+static void random_packet_columns(uint64_t p[N_COLUMNS])
+{
+    memset(p, 0, N_COLUMNS * sizeof *p);
+    p[COLUMN_IN_PORT] = 1 + random_below(3);
+    p[COLUMN_ETH_SRC] = PICK(macs) & ~(UINT64_C(1) << 40);
+    p[COLUMN_ETH_DST] = PICK(macs);
+    if (random_one_in(3)) {
+        p[COLUMN_VLAN_VID] = 0x1000 | random_below(3);
+        p[COLUMN_VLAN_PCP] = random_below(2);
+    }
+    p[COLUMN_ETH_TYPE] = 0x88b5;
+    if (!random_one_in(5)) {
+        p[COLUMN_ETH_TYPE] = 0x0800;
+        p[COLUMN_IP_SRC] = PICK(ips);
+        p[COLUMN_IP_DST] = PICK(ips);
+        p[COLUMN_IP_PROTO] = 17;
+        p[COLUMN_TP_SRC] = PICK(l4_ports);
+        p[COLUMN_TP_DST] = PICK(l4_ports);
+    }
+}
+
+static uint8_t *put(uint8_t *at, uint64_t number, unsigned bytes)
+{
+    for (unsigned i = bytes; i-- > 0; number >>= 8)
+        at[i] = (uint8_t)number;
+    return at + bytes;
+}
+
+#define FRAME_LEN 64 /* the last four bytes are the packet's number */
+
+static struct rte_mbuf *build(const uint64_t p[N_COLUMNS], uint32_t number)
+{
+    struct rte_mbuf *m = rte_pktmbuf_alloc(pool);
+    uint8_t *frame = (uint8_t *)rte_pktmbuf_append(m, FRAME_LEN), *at = frame;
+
+    memset(frame, 0, FRAME_LEN);
+    at = put(at, p[COLUMN_ETH_DST], 6);
+    at = put(at, p[COLUMN_ETH_SRC], 6);
+    if (p[COLUMN_VLAN_VID]) {
+        at = put(at, 0x8100, 2);
+        at = put(at, p[COLUMN_VLAN_PCP] << 13 | (p[COLUMN_VLAN_VID] & 0xfff), 2);
+    }
+    at = put(at, p[COLUMN_ETH_TYPE], 2);
+    if (p[COLUMN_ETH_TYPE] == 0x0800) {
+        put(at, 0x45, 1);
+        put(at + 2, 28, 2);
+        put(at + 8, 64, 1);
+        put(at + 9, p[COLUMN_IP_PROTO], 1);
+        put(at + 12, p[COLUMN_IP_SRC], 4);
+        put(at + 16, p[COLUMN_IP_DST], 4);
+        put(at + 20, p[COLUMN_TP_SRC], 2);
+        put(at + 22, p[COLUMN_TP_DST], 2);
+        put(at + 24, 8, 2);
+    }
+    put(frame + FRAME_LEN - 4, number, 4);
+    memset(packet_meta(m), 0, sizeof *packet_meta(m));
+    return m;
+}
+
+/* Packets of one round, and what the model says will become of them. */
+#define PACKETS 16        /* sent to ports */
+#define PACKET_OUTS BURST /* in a bundle */
+static struct {
+    uint32_t first, next; /* numbers */
+    int expected[PACKETS + PACKET_OUTS][BED_PORTS + 1];
+    unsigned missing;
+} round_of;
+
+static void round_begin(void)
+{
+    round_of.first = round_of.next;
+    memset(round_of.expected, 0, sizeof round_of.expected);
+    round_of.missing = 0;
+}
+
+/* A packet that the model knows the way of, counted by its rules now; NULL: it found none. */
+static struct rte_mbuf *numbered_packet(uint64_t p[N_COLUMNS])
+{
+    uint32_t sent[MODEL_SENT];
+    int n = -1;
+
+    for (int tries = 0; tries < 8 && n < 0; tries++) {
+        random_packet_columns(p);
+        n = model_forward(&model, p, sent);
+    }
+    if (n < 0) {
+        totals.ambiguous++;
+        return NULL;
+    }
+    for (int j = 0; j < n; j++)
+        round_of.expected[round_of.next - round_of.first][sent[j]]++;
+    round_of.missing += (unsigned)n;
+    totals.packets++;
+    return build(p, round_of.next++);
+}
+
 /* --- sending ---------------------------------------------------------------------------------------------------------
  */
 
@@ -394,7 +493,47 @@ static int bundle_control(struct client *client, uint16_t type)
     }
 }
 
-/* All of it, or nothing from the first error on. */
+static void bundle_add(struct client *client, struct of_msg *msg)
+{
+    struct of_buf buf = {0};
+
+    msg->version = client->version;
+    of_msg_encode(msg, &buf);
+    const struct of_msg add = {
+        .type = OF_BUNDLE_ADD,
+        .xid = msg->xid,
+        .bundle_add = {
+            .bundle_id = 1, .flags = OF_BUNDLE_ATOMIC | OF_BUNDLE_ORDERED, .msg = buf.data, .msg_len = buf.len}};
+    client_send(client, &add);
+    of_buf_free(&buf);
+}
+
+/* A packet through the tables as they are at this place of the bundle. */
+static void bundle_packet_out(struct client *client)
+{
+    uint64_t p[N_COLUMNS];
+    struct rte_mbuf *packet = numbered_packet(p);
+    struct act_buffer acts;
+
+    if (!packet)
+        return;
+    act_buffer_init(&acts);
+    struct act_output *output = act_buffer_add(&acts, ACT_OUTPUT, sizeof *output);
+    output->port = OFPORT_TABLE;
+    struct of_msg msg = {.type = OF_PACKET_OUT,
+                         .xid = ++xid,
+                         .packet_out = {.buffer_id = OF_NO_BUFFER,
+                                        .flow = {.in_port = (uint32_t)p[COLUMN_IN_PORT]},
+                                        .acts = act_buffer_list(&acts),
+                                        .data = rte_pktmbuf_mtod(packet, const uint8_t *),
+                                        .data_len = FRAME_LEN}};
+    bundle_add(client, &msg);
+    act_buffer_free(&acts);
+    rte_pktmbuf_free(packet);
+    totals.packet_outs++;
+}
+
+/* All of it, or nothing if there is an error. */
 static void bundle(enum sender sender)
 {
     static struct model before;
@@ -408,8 +547,9 @@ static void bundle(enum sender sender)
         struct model_mod mod;
         struct of_msg msg;
         struct act_buffer acts;
-        struct of_buf buf = {0};
 
+        if (!error && random_one_in(3))
+            bundle_packet_out(client);
         random_mod(sender, &mod);
         /* These are refused when they are added, and the bundle goes on without them. */
         if (mod.rule.table_id == TABLE_ALL && mod.command <= FLOW_MODIFY_STRICT)
@@ -417,21 +557,15 @@ static void bundle(enum sender sender)
         if (mod.rule.acts.goto_table <= mod.rule.table_id)
             mod.rule.acts.goto_table = 0;
         to_flow_mod(&mod, &msg, &acts);
-        msg.version = client->version;
-        of_msg_encode(&msg, &buf);
-        const struct of_msg add = {
-            .type = OF_BUNDLE_ADD,
-            .xid = msg.xid,
-            .bundle_add = {
-                .bundle_id = 1, .flags = OF_BUNDLE_ATOMIC | OF_BUNDLE_ORDERED, .msg = buf.data, .msg_len = buf.len}};
-        client_send(client, &add);
-        of_buf_free(&buf);
+        bundle_add(client, &msg);
         act_buffer_free(&acts);
         if (!error)
             error = model_apply(&model, &mod);
     }
-    if (error)
+    if (error) {
         model = before;
+        round_begin(); /* its packets go nowhere */
+    }
     int got = bundle_control(client, OF_BUNDLE_COMMIT_REQUEST);
     if (got != error)
         fail_msg("bundle: %s instead of %s", of_error_name(got), of_error_name(error));
@@ -585,118 +719,36 @@ static void compare_dumps(enum sender sender)
     }
 }
 
-/* --- packets ---------------------------------------------------------------------------------------------------------
- */
-
-static void random_packet_columns(uint64_t p[N_COLUMNS])
-{
-    memset(p, 0, N_COLUMNS * sizeof *p);
-    p[COLUMN_IN_PORT] = 1 + random_below(3);
-    p[COLUMN_ETH_SRC] = PICK(macs) & ~(UINT64_C(1) << 40);
-    p[COLUMN_ETH_DST] = PICK(macs);
-    if (random_one_in(3)) {
-        p[COLUMN_VLAN_VID] = 0x1000 | random_below(3);
-        p[COLUMN_VLAN_PCP] = random_below(2);
-    }
-    p[COLUMN_ETH_TYPE] = 0x88b5;
-    if (!random_one_in(5)) {
-        p[COLUMN_ETH_TYPE] = 0x0800;
-        p[COLUMN_IP_SRC] = PICK(ips);
-        p[COLUMN_IP_DST] = PICK(ips);
-        p[COLUMN_IP_PROTO] = 17;
-        p[COLUMN_TP_SRC] = PICK(l4_ports);
-        p[COLUMN_TP_DST] = PICK(l4_ports);
-    }
-}
-
-static uint8_t *put(uint8_t *at, uint64_t number, unsigned bytes)
-{
-    for (unsigned i = bytes; i-- > 0; number >>= 8)
-        at[i] = (uint8_t)number;
-    return at + bytes;
-}
-
-#define FRAME_LEN 64 /* the last four bytes are the packet's number */
-
-static struct rte_mbuf *build(const uint64_t p[N_COLUMNS], uint32_t number)
-{
-    struct rte_mbuf *m = rte_pktmbuf_alloc(pool);
-    uint8_t *frame = (uint8_t *)rte_pktmbuf_append(m, FRAME_LEN), *at = frame;
-
-    memset(frame, 0, FRAME_LEN);
-    at = put(at, p[COLUMN_ETH_DST], 6);
-    at = put(at, p[COLUMN_ETH_SRC], 6);
-    if (p[COLUMN_VLAN_VID]) {
-        at = put(at, 0x8100, 2);
-        at = put(at, p[COLUMN_VLAN_PCP] << 13 | (p[COLUMN_VLAN_VID] & 0xfff), 2);
-    }
-    at = put(at, p[COLUMN_ETH_TYPE], 2);
-    if (p[COLUMN_ETH_TYPE] == 0x0800) {
-        put(at, 0x45, 1);
-        put(at + 2, 28, 2);
-        put(at + 8, 64, 1);
-        put(at + 9, p[COLUMN_IP_PROTO], 1);
-        put(at + 12, p[COLUMN_IP_SRC], 4);
-        put(at + 16, p[COLUMN_IP_DST], 4);
-        put(at + 20, p[COLUMN_TP_SRC], 2);
-        put(at + 22, p[COLUMN_TP_DST], 2);
-        put(at + 24, 8, 2);
-    }
-    put(frame + FRAME_LEN - 4, number, 4);
-    memset(packet_meta(m), 0, sizeof *packet_meta(m));
-    return m;
-}
-
 /* Sends packets, all at once, and waits for what the model says. What should not have been sent shows up here or with
  * the next. */
-#define PACKETS 16
 static void forward(void)
 {
-    static uint32_t number;
-    uint32_t first = number;
-    int expected[PACKETS][BED_PORTS + 1] = {{0}};
-    unsigned missing = 0;
     const uint64_t end = datapath_now_ms() + 20000;
 
     for (unsigned i = 0; i < PACKETS; i++) {
         uint64_t p[N_COLUMNS];
-        uint32_t sent[MODEL_SENT];
-        int n = -1;
+        struct rte_mbuf *packet = numbered_packet(p);
 
-        for (int tries = 0; tries < 8; tries++) {
-            random_packet_columns(p);
-            n = model_forward(&model, p, sent);
-            if (n >= 0)
-                break;
-        }
-        if (n < 0) {
-            totals.ambiguous++;
-            number++;
-            continue;
-        }
-        for (int j = 0; j < n; j++)
-            expected[i][sent[j]]++;
-        missing += (unsigned)n;
-        totals.packets++;
-        while (rte_ring_sp_enqueue(bed.fake[p[COLUMN_IN_PORT]]->in, build(p, number)) != 0)
+        while (packet && rte_ring_sp_enqueue(bed.fake[p[COLUMN_IN_PORT]]->in, packet) != 0)
             turn();
-        number++;
     }
-    while (missing > 0 || rte_mempool_avail_count(pool) != POOL_SIZE) {
+    while (round_of.missing > 0 || rte_mempool_avail_count(pool) != POOL_SIZE) {
         if (datapath_now_ms() > end)
-            fail_msg("%u packets are missing, %u on their way", missing, POOL_SIZE - rte_mempool_avail_count(pool));
+            fail_msg("%u packets are missing, %u on their way", round_of.missing,
+                     POOL_SIZE - rte_mempool_avail_count(pool));
         turn();
         for (unsigned port = 1; port <= BED_PORTS; port++) {
             struct rte_mbuf *m;
 
             while (rte_ring_sc_dequeue(bed.fake[port]->out, (void **)&m) == 0) {
                 const uint8_t *at = rte_pktmbuf_mtod_offset(m, const uint8_t *, FRAME_LEN - 4);
-                uint32_t i = ((uint32_t)at[0] << 24 | at[1] << 16 | at[2] << 8 | at[3]) - first;
+                uint32_t number = (uint32_t)at[0] << 24 | at[1] << 16 | at[2] << 8 | at[3], i = number - round_of.first;
 
-                if (m->pkt_len != FRAME_LEN || i >= PACKETS || expected[i][port]-- <= 0)
+                if (m->pkt_len != FRAME_LEN || number >= round_of.next || i >= PACKETS + PACKET_OUTS ||
+                    round_of.expected[i][port]-- <= 0)
                     fail_msg("packet %d of this round left port %u once too often (%u bytes)", (int)i, port,
                              m->pkt_len);
-                missing--;
+                round_of.missing--;
                 rte_pktmbuf_free(m);
             }
         }
@@ -727,15 +779,17 @@ static void switch_agrees_with_the_model(void **state)
         else
             change(sender);
         forward();
+        round_begin();
         /* A client of plain OpenFlow 1.0 cannot see the rest. */
         if (random_one_in(4))
             compare_dumps(random_below(N_SENDERS));
     }
-    print_message("%lu mods (%lu refused), %lu bundles, %lu packets (%lu left out as ambiguous), %lu dumps of %lu "
+    print_message("%lu mods (%lu refused), %lu bundles, %lu packets (%lu in bundles, %lu left out as ambiguous), %lu "
+                  "dumps of %lu "
                   "rules, %u rules now\n",
                   (unsigned long)totals.mods, (unsigned long)totals.refused, (unsigned long)totals.bundles,
-                  (unsigned long)totals.packets, (unsigned long)totals.ambiguous, (unsigned long)totals.dumps,
-                  (unsigned long)totals.dumped, model.n);
+                  (unsigned long)totals.packets, (unsigned long)totals.packet_outs, (unsigned long)totals.ambiguous,
+                  (unsigned long)totals.dumps, (unsigned long)totals.dumped, model.n);
 }
 
 static int setup(void **state)

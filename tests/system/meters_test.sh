@@ -63,6 +63,49 @@ assert_contains "$OUTPUT" OFPMMFC_INVALID_METER
 OUTPUT=$(ofctl meter-stats meter=9 2>&1 || true)
 assert_contains "$OUTPUT" OFPMMFC_UNKNOWN_METER
 
+step "a bundle of meters and rules is done whole or not at all"
+cat >"$TEST_DIR/bundle.py" <<'PYTHON'
+import socket, struct, sys
+from of_peer import *
+
+METER_MOD, BUNDLE_CONTROL, BUNDLE_ADD = 29, 33, 34
+sock = socket.socket(socket.AF_UNIX)
+sock.connect(sys.argv[1])
+peer = Peer(sock, version=5)
+
+def meter_mod(command, meter, rate):
+    return METER_MOD, struct.pack("!HHI", command, 2, meter) + struct.pack("!HHII4x", 1, 16, rate, 0)
+
+def add_flow(meter, flags=0):
+    output = struct.pack("!HHIH6x", 0, 16, 2, 0)
+    instructions = struct.pack("!HHI", 6, 8, meter) + struct.pack("!HH4x", 4, 8 + len(output)) + output
+    return FLOW_MOD, struct.pack("!QQBBHHHIIIHHHH4x", 0, 0, 0, 0, 0, 0, 9, 0xFFFFFFFF, 0xFFFFFFFF, 0xFFFFFFFF, flags, 0, 1, 4) + instructions
+
+def bundle(number, *messages):
+    """Commits it; returns the type of the switch's answer."""
+    def control(kind):
+        return peer.send(BUNDLE_CONTROL, struct.pack("!IHH", number, kind, 3))
+    peer.expect(BUNDLE_CONTROL, control(0))
+    for kind, body in messages:
+        xid = peer.xid + 1
+        peer.send(BUNDLE_ADD, struct.pack("!I2xH", number, 3) + struct.pack("!BBHI", 5, kind, 8 + len(body), xid) + body)
+    xid = control(4)
+    while (message := peer.next(20))[1] != xid:
+        pass
+    return message[0]
+
+assert bundle(1, meter_mod(0, 7, 100), add_flow(7)) == BUNDLE_CONTROL
+assert bundle(2, meter_mod(1, 7, 300), meter_mod(2, 2, 1), meter_mod(0, 8, 1), add_flow(7, flags=2)) == ERROR
+assert bundle(3, meter_mod(0, 9, 1), meter_mod(2, 9, 1), meter_mod(1, 7, 200)) == BUNDLE_CONTROL
+PYTHON
+before=$(meter_stats 2 | sed 's/duration:[^ ]*//')
+PYTHONPATH=$TEST_LIB timeout 30 "$PYTHON" "$TEST_DIR/bundle.py" "${MGMT#unix:}"
+assert_eq "$(meter_stats 2 | sed 's/duration:[^ ]*//')" "$before" "statistics after a bundle that failed"
+assert_eq "$(meters | grep -c meter=)" 3 "meters"
+assert_contains "$(ofctl dump-meters meter=7)" 'type=drop rate=200'
+assert_contains "$(meter_stats 7)" 'flow_count:1'
+ofctl del-meter meter=7
+
 step "a deleted meter takes its rules along"
 ofctl add-flow in_port=2,actions=output:1
 ofctl del-meter meter=2

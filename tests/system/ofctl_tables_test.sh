@@ -125,6 +125,27 @@ wait_until 3 captured h2 '02:00:00:00:00:08 > 02:00:00:00:00:02'
 captured h2 '02:00:00:00:00:07 >' && fail "a packet without the register took the rule"
 end_pid "$PID"
 
+step "bundles: packet-outs go by what the messages before them made, and only if all of it is done"
+OF=OpenFlow14
+ofctl del-flows
+captured_from() { captured h2 "02:00:00:00:00:$1 > 02:00:00:00:00:02"; }
+out() { printf 'packet-out in_port=1,%s,actions=table\n' "${packet/\%s/$1}"; }
+{ out 9; echo 'flow add priority=9,in_port=1,actions=output:2'; out a; echo 'flow modify in_port=1,actions=drop'; out b; } >"$TEST_DIR/good"
+{ echo 'flow modify in_port=1,actions=output:2'; out c; echo 'flow add priority=9,in_port=1,actions=group:10'; } >"$TEST_DIR/bad"
+capture h2
+assert_fails ovs-ofctl -O OpenFlow14 bundle "$MGMT" "$TEST_DIR/bad"
+ofctl bundle "$TEST_DIR/good"
+assert_contains "$(ofctl dump-flows)" 'n_packets=2, n_bytes=92, priority=9,in_port=1 actions=drop'
+assert_fails ovs-ofctl -O OpenFlow14 bundle "$MGMT" "$TEST_DIR/bad"
+assert_contains "$(ofctl dump-flows)" 'n_packets=2, n_bytes=92, priority=9,in_port=1 actions=drop'
+ofctl packet-out "in_port=1,${packet/\%s/d},actions=output:2"
+wait_until 3 captured_from 0d
+captured_from 0a || fail "the packet-out behind the rule did not take it"
+for i in 09 0b 0c; do
+    captured_from $i && fail "packet-out $i was sent"
+done
+end_pid "$PID"
+
 step "bundles of groups and rules: whole or not at all"
 for OF in OpenFlow13 OpenFlow14 OpenFlow15; do
     ofctl del-flows

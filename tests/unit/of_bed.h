@@ -94,6 +94,40 @@ void flows_packet_out(struct flows *flows, struct bridge *bridge, struct rte_mbu
     rte_pktmbuf_free(packet);
 }
 
+struct held_packet {
+    bool counted;
+};
+static unsigned n_held, n_held_sent;
+static uint32_t held_config; /* of port 1, as the last one saw it */
+
+struct held_packet *flows_packet_out_hold(struct flows *flows, struct bridge *held_bridge, struct rte_mbuf *packet,
+                                          const struct flow *around, const struct act_list *acts)
+{
+    n_held++;
+    held_config = bridge_port_by_ofport(held_bridge, 1)->config;
+    rte_pktmbuf_free(packet);
+    return calloc(1, sizeof(struct held_packet));
+}
+
+void flows_held_count(struct held_packet *held)
+{
+    held->counted = true;
+}
+
+void flows_held_free(struct flows *flows, struct held_packet *held)
+{
+    n_held--;
+    free(held);
+}
+
+void flows_held_send(struct flows *flows, struct held_packet *held, struct rte_mbuf *packet)
+{
+    assert_true(held->counted);
+    n_held_sent++;
+    rte_pktmbuf_free(packet);
+    flows_held_free(flows, held);
+}
+
 struct port *datapath_port(const struct datapath *dp, uint32_t index)
 {
     return NULL;

@@ -171,12 +171,90 @@ static void others_wait_for_a_commit_and_a_broken_one_leaves_nothing(void **stat
     stop();
 }
 
+static void bundle_add_packet(struct client *client, uint32_t id)
+{
+    static const uint8_t frame[64];
+    const struct of_msg msg = {.type = OF_PACKET_OUT,
+                               .xid = 70,
+                               .packet_out = {.buffer_id = OF_NO_BUFFER,
+                                              .flow = {.in_port = OFPORT_CONTROLLER},
+                                              .data = frame,
+                                              .data_len = sizeof frame}};
+    bundle_add(client, id, 0, &msg);
+}
+
+static void bundle_add_port_mod(struct client *client, uint32_t id, uint32_t config, uint32_t mask)
+{
+    const struct of_msg msg = {
+        .type = OF_PORT_MOD,
+        .xid = 71,
+        .port_mod = {.port_no = 1, .hw_addr = {2, 0, 0, 0, 0, 1}, .config = config, .mask = mask}};
+    bundle_add(client, id, 0, &msg);
+}
+
+static void packets_and_ports_have_their_place(void **state)
+{
+    start(FAIL_SECURE, NULL, 0);
+    client_connect(&a, mgmt);
+    client_hello(&a, OF14);
+    const struct bridge_port *bp = bridge_port_by_ofport(bridge, 1);
+    n_held_sent = 0;
+    bundle_control(&a, OF_BUNDLE_OPEN_REQUEST, 1, 0, 0);
+    bundle_add_port_mod(&a, 1, PORT_CONFIG_NO_FWD, PORT_CONFIG_NO_FWD);
+    bundle_add_packet(&a, 1);
+    bundle_add_port_mod(&a, 1, 0, PORT_CONFIG_NO_FWD);
+    bundle_add_port_mod(&a, 1, PORT_CONFIG_NO_RECV | PORT_CONFIG_NO_FLOOD, PORT_CONFIG_NO_RECV | PORT_CONFIG_NO_FLOOD);
+    bundle_add_port_mod(&a, 1, 0, PORT_CONFIG_NO_FLOOD);
+    client_barrier(&a);
+    assert_int_equal(n_held, 0);
+    assert_int_equal(bp->config, 0);
+    bundle_control(&a, OF_BUNDLE_COMMIT_REQUEST, 1, 0, 0);
+    assert_int_equal(held_config, PORT_CONFIG_NO_FWD);
+    assert_int_equal(bp->config, PORT_CONFIG_NO_RECV);
+    assert_int_equal(n_held_sent, 1);
+
+    /* The last one overlaps: nothing of it happens. */
+    bundle_add_flow(&a, 2, 0, 5, 0);
+    bundle_add_packet(&a, 2);
+    bundle_add_port_mod(&a, 2, 0, PORT_CONFIG_NO_RECV);
+    bundle_add_packet(&a, 2);
+    bundle_add_flow(&a, 2, 0, 0, RULE_CHECK_OVERLAP);
+    const struct of_msg commit = {
+        .type = OF_BUNDLE_CONTROL, .xid = 9, .bundle_control = {.bundle_id = 2, .type = OF_BUNDLE_COMMIT_REQUEST}};
+    client_send(&a, &commit);
+    client_expect_error(&a, OFPERR_FMFC_OVERLAP, 0);
+    client_expect_error(&a, OFPERR_BFC_MSG_FAILED, 9);
+    assert_int_equal(held_config, 0);
+    assert_int_equal(bp->config, PORT_CONFIG_NO_RECV);
+    assert_int_equal(n_held, 0);
+    assert_int_equal(n_held_sent, 1);
+
+    /* Who goes away in the middle of a commit leaves no packets behind. */
+    bundle_control(&a, OF_BUNDLE_OPEN_REQUEST, 3, 0, 0);
+    bundle_add_packet(&a, 3);
+    for (unsigned i = 1; i <= MANY_RULES; i++)
+        bundle_add_flow(&a, 3, 0, i, 0);
+    client_barrier(&a);
+    const struct of_msg again = {.type = OF_BUNDLE_CONTROL,
+                                 .bundle_control = {.bundle_id = 3, .type = OF_BUNDLE_COMMIT_REQUEST}};
+    client_send(&a, &again);
+    turn();
+    turn();
+    assert_int_equal(n_held, 1);
+    client_close(&a);
+    for (int i = 0; i < 20; i++)
+        turn();
+    assert_int_equal(n_held, 0);
+    stop();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_bundle_takes_effect_whole_or_not_at_all),
         cmocka_unit_test(bundles_are_used_as_specified),
         cmocka_unit_test(a_bundle_that_nothing_is_heard_of_is_discarded),
+        cmocka_unit_test(packets_and_ports_have_their_place),
         cmocka_unit_test(others_wait_for_a_commit_and_a_broken_one_leaves_nothing),
     };
     return cmocka_run_group_tests(tests, of_bed_setup, of_bed_teardown);
