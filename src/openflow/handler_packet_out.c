@@ -4,25 +4,31 @@
 
 #include "src/openflow/handler.h"
 #include "src/openflow/server_impl.h"
+#include "src/pipeline/act_check.h"
 #include "src/pipeline/rule_use.h"
 
-/* OpenFlow 1.3.5, 7.3.6: a port of the switch, or one that stands for no port. Ports of that may come later are let
- * through, as by Open vSwitch. */
-static bool is_in_port(uint32_t in_port)
+/* Do the actions fit the packet? */
+static int check_acts(const struct of_packet_out *out)
 {
-    return (in_port > 0 && in_port <= OFPORT_USER_MAX) || in_port == OFPORT_LOCAL || in_port == OFPORT_CONTROLLER ||
-           in_port == OFPORT_ANY || in_port == OFPORT_NONE;
+    const struct rte_mbuf packet = {.buf_addr = (void *)(uintptr_t)out->data,
+                                    .data_len = (uint16_t)out->data_len,
+                                    .pkt_len = (uint32_t)out->data_len,
+                                    .nb_segs = 1};
+    struct match match;
+    match.value = out->flow;
+    memset(&match.mask, 0xff, sizeof match.mask);
+    flow_key_parse(&packet, 0, &match.value.pkt);
+    return act_list_check(&out->acts, &match, TABLE_ALL);
 }
 
 int of_check_packet_out(const struct of_connection *conn, const struct of_packet_out *out)
 {
     if (out->buffer_id != OF_NO_BUFFER)
         return OFPERR_BRC_BUFFER_UNKNOWN;
-    if (!is_in_port(out->flow.in_port))
-        return OFPERR_BRC_BAD_PORT;
     if (out->data_len < RTE_ETHER_HDR_LEN || out->data_len > UINT16_MAX)
         return OFPERR_BRC_BAD_PACKET;
-    return rule_uses_check(conn->server->bridge->pipeline, &out->acts);
+    int error = check_acts(out);
+    return error ? error : rule_uses_check(conn->server->bridge->pipeline, &out->acts);
 }
 
 struct rte_mbuf *of_make_packet(struct of_server *server, const uint8_t *data, size_t len)

@@ -219,7 +219,7 @@ struct of_port_status {
 struct of_packet_out {
     uint32_t buffer_id;
     struct flow flow;     /* in_port (and what else OpenFlow 1.5 can set); the packet is not parsed */
-    struct act_list acts; /* not yet checked against the packet: act_list_check() with a match of the parsed packet */
+    struct act_list acts; /* checked against the packet by of_check_packet_out() */
     const uint8_t *data;
     size_t data_len;
 };

@@ -262,6 +262,8 @@ void encode_packet_in(const struct of_msg *msg, struct of_buf *buf)
 /* --- PACKET_OUT (OpenFlow 1.3.5, 7.3.7) -----------------------------------------------------------------------------
  */
 
+/* OpenFlow 1.3.5, 7.3.7: a port of the switch, or one that stands for no port. Ports that may come later are let
+ * through, as by Open vSwitch. */
 static bool is_packet_out_port(uint32_t port)
 {
     return (port >= 1 && port <= OFPORT_USER_MAX) || port == OFPORT_LOCAL || port == OFPORT_CONTROLLER ||

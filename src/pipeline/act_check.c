@@ -113,8 +113,6 @@ static int check_larger(const struct act_check_larger *a)
 
 static int check_multipath(const struct act_multipath *a, const struct match *m)
 {
-    if (a->fields >= HASH_N_FIELDS || a->algorithm >= MULTIPATH_N)
-        return OFPERR_BAC_BAD_ARGUMENT;
     if (a->dst.n_bits < 16 && a->max_link >> a->dst.n_bits)
         return OFPERR_BAC_BAD_ARGUMENT;
     return act_check_write(a->dst.field, m);
@@ -122,8 +120,6 @@ static int check_multipath(const struct act_multipath *a, const struct match *m)
 
 static int check_bundle(const struct act_bundle *a, const struct match *m)
 {
-    if (a->fields >= HASH_N_FIELDS || a->algorithm >= BUNDLE_N)
-        return OFPERR_BAC_BAD_ARGUMENT;
     for (uint32_t i = 0; i < a->n_members; i++) {
         uint32_t port = a->members[i];
 
@@ -288,4 +284,21 @@ int act_list_check(const struct act_list *list, const struct match *match, uint8
             break;
     }
     return error;
+}
+
+int act_list_check_bucket(const struct act_list *list)
+{
+    struct match m;
+
+    if (acts_are_clauses(list))
+        return OFPERR_BAC_BAD_CONJUNCTION;
+    match_init_all(&m);
+    ACT_FOR_EACH (act, list) {
+        struct act_list inner;
+        int error = act_nested(act, &inner) ? act_list_check_bucket(&inner) : check_act(act, &m, TABLE_ALL);
+
+        if (error && error != OFPERR_BAC_MATCH_INCONSISTENT)
+            return error;
+    }
+    return 0;
 }

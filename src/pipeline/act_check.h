@@ -10,6 +10,9 @@
  * further (TABLE_ALL = not checked). Returns 0 or an enum of_error. */
 int act_list_check(const struct act_list *list, const struct match *match, uint8_t table_id);
 
+/* The same for a group's bucket: nothing is known of its packets, so prerequisites are not looked at. */
+int act_list_check_bucket(const struct act_list *list);
+
 /* Parts of it: may a packet of `match` be read, or written, at this field? */
 int act_check_read(const struct field *field, const struct match *match);
 int act_check_write(const struct field *field, const struct match *match);

@@ -14,6 +14,17 @@
 /* --- a group --------------------------------------------------------------------------------------------------------
  */
 
+static bool has_meter(const struct act_list *acts)
+{
+    ACT_FOR_EACH (act, acts) {
+        struct act_list inner;
+
+        if (act->type == ACT_METER || (act_nested(act, &inner) && has_meter(&inner)))
+            return true;
+    }
+    return false;
+}
+
 /* The group, its buckets and their actions are one block of memory. */
 struct group *group_create(const struct group_mod *mod)
 {
@@ -42,8 +53,7 @@ struct group *group_create(const struct group_mod *mod)
             memcpy(p, bucket->acts.acts, bucket->acts.len);
         bucket->acts.acts = (const struct act *)p;
         p += bucket->acts.len;
-        ACT_FOR_EACH (act, &bucket->acts)
-            group->meters |= act->type == ACT_METER;
+        group->meters |= has_meter(&bucket->acts);
         if (group->type != GROUP_FF && group->type != GROUP_SELECT)
             continue;
         group->watches |= bucket->watch_port != OFPORT_ANY || bucket->watch_group != OFGROUP_ANY;
@@ -153,20 +163,24 @@ struct group *group_table_next(const struct group_table *table, const struct gro
     return first_visible(table, TAILQ_NEXT(group, node));
 }
 
+static void count_forwards_of(struct group_table *table, const struct act_list *acts, int delta)
+{
+    ACT_FOR_EACH (act, acts) {
+        struct act_list inner;
+        struct group *to = act->type == ACT_GROUP ? group_table_find_next(table, act_u32_of(act)) : NULL;
+
+        if (to != NULL)
+            to->n_forwarders += (uint32_t)delta;
+        if (act_nested(act, &inner))
+            count_forwards_of(table, &inner, delta);
+    }
+}
+
 /* Counts the buckets that send to other groups, at those, as the change has it. */
 static void count_forwards(struct group_table *table, const struct group *group, int delta)
 {
-    for (uint32_t i = 0; i < group->n_buckets; i++) {
-        ACT_FOR_EACH (act, &group->buckets[i].acts) {
-            struct group *to;
-
-            if (act->type != ACT_GROUP)
-                continue;
-            to = group_table_find_next(table, act_u32_of(act));
-            if (to != NULL)
-                to->n_forwarders += (uint32_t)delta;
-        }
-    }
+    for (uint32_t i = 0; i < group->n_buckets; i++)
+        count_forwards_of(table, &group->buckets[i].acts, delta);
 }
 
 static void count_tunnel_options(const struct group *group, int delta)

@@ -1,40 +1,39 @@
 /* Groups: what a group_mod may not ask for (OpenFlow 1.3.5, 6.7 and 7.4.4). */
 #include "src/openflow/error.h"
+#include "src/pipeline/act_check.h"
 #include "src/pipeline/group_impl.h"
 #include "src/pipeline/meter.h"
 #include "src/pipeline/pipeline.h"
 
-static int check_output(uint32_t port)
+/* Do the groups and meters exist? */
+static int check_references(const struct group_table *table, uint32_t group_id, const struct act_list *acts)
 {
-    if (port >= 1 && port <= OFPORT_USER_MAX)
-        return 0;
-    return port >= OFPORT_IN_PORT && port <= OFPORT_LOCAL ? 0 : OFPERR_BAC_BAD_OUT_PORT;
+    const struct meter_table *meters = pipeline_meters(table->pipeline);
+
+    ACT_FOR_EACH (act, acts) {
+        struct act_list inner;
+        int error = 0;
+
+        if (act_nested(act, &inner))
+            error = check_references(table, group_id, &inner);
+        else if (act->type == ACT_GROUP && act_u32_of(act) == group_id)
+            error = OFPERR_GMFC_LOOP;
+        else if (act->type == ACT_GROUP && group_table_find_next(table, act_u32_of(act)) == NULL)
+            error = OFPERR_BAC_BAD_OUT_GROUP;
+        else if (act->type == ACT_METER && (meters == NULL || meter_table_find_next(meters, act_u32_of(act)) == NULL))
+            error = OFPERR_BAC_BAD_METER;
+        if (error != 0)
+            return error;
+    }
+    return 0;
 }
 
 /* Instructions have no place in a bucket; the decoder of actions does not let them through. */
 static int check_acts(const struct group_table *table, uint32_t group_id, const struct act_list *acts)
 {
-    ACT_FOR_EACH (act, acts) {
-        if (act->type == ACT_OUTPUT) {
-            int error = check_output(((const struct act_output *)act)->port);
+    int error = act_list_check_bucket(acts);
 
-            if (error != 0)
-                return error;
-        } else if (act->type == ACT_GROUP) {
-            if (act_u32_of(act) == group_id)
-                return OFPERR_GMFC_LOOP;
-            if (group_table_find_next(table, act_u32_of(act)) == NULL)
-                return OFPERR_BAC_BAD_OUT_GROUP;
-        } else if (act->type == ACT_METER) {
-            const struct meter_table *meters = pipeline_meters(table->pipeline);
-
-            if (meters == NULL || meter_table_find_next(meters, act_u32_of(act)) == NULL)
-                return OFPERR_BAC_BAD_METER;
-        } else if (act->type == ACT_SET_FIELD && !((const struct act_set_field *)act)->field->writable) {
-            return OFPERR_BAC_BAD_SET_ARGUMENT;
-        }
-    }
-    return 0;
+    return error != 0 ? error : check_references(table, group_id, acts);
 }
 
 static bool port_can_be_watched(uint32_t port)
@@ -58,12 +57,15 @@ static int check_watch(const struct group_table *table, const struct group_mod *
     return 0;
 }
 
-/* Does any chain of groups that starts in `bucket` come to `target`? */
-static bool reaches(struct group_table *table, const struct bucket *bucket, uint32_t target)
+/* Does any chain of groups that starts in these actions come to `target`? */
+static bool reaches(struct group_table *table, const struct act_list *acts, uint32_t target)
 {
-    ACT_FOR_EACH (act, &bucket->acts) {
+    ACT_FOR_EACH (act, acts) {
+        struct act_list inner;
         struct group *group;
 
+        if (act_nested(act, &inner) && reaches(table, &inner, target))
+            return true;
         if (act->type != ACT_GROUP)
             continue;
         if (act_u32_of(act) == target)
@@ -73,7 +75,7 @@ static bool reaches(struct group_table *table, const struct bucket *bucket, uint
             continue;
         group->visit = table->visit;
         for (uint32_t i = 0; i < group->n_buckets; i++) {
-            if (reaches(table, &group->buckets[i], target))
+            if (reaches(table, &group->buckets[i].acts, target))
                 return true;
         }
     }
@@ -115,7 +117,7 @@ int group_check(struct group_table *table, const struct group_mod *mod)
         error = check_watch(table, mod, bucket);
         if (error == 0)
             error = check_acts(table, mod->group_id, &bucket->acts);
-        if (error == 0 && reaches(table, bucket, mod->group_id))
+        if (error == 0 && reaches(table, &bucket->acts, mod->group_id))
             error = OFPERR_GMFC_LOOP;
     }
     return error;

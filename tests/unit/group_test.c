@@ -153,6 +153,10 @@ static void refusals(void **state)
     REFUSED(OFPERR_BAC_BAD_OUT_GROUP, GROUP_ADD, 2, GROUP_ALL, "group:77");
     REFUSED(OFPERR_GMFC_BAD_COMMAND, GROUP_COMMAND_BAD, 2, GROUP_ALL, "2");
     REFUSED(OFPERR_GMFC_LOOP, GROUP_ADD, 2, GROUP_ALL, "group:2");
+    REFUSED(OFPERR_BAC_BAD_OUT_GROUP, GROUP_ADD, 2, GROUP_ALL, "clone(group:77)");
+    REFUSED(OFPERR_BAC_BAD_ARGUMENT, GROUP_ADD, 2, GROUP_ALL, "clone(output(port=2,max_len=13))");
+    REFUSED(OFPERR_BAC_BAD_SET_ARGUMENT, GROUP_ADD, 2, GROUP_ALL, "check_pkt_larger(100)->NXM_NX_REG0[5..6]");
+    REFUSED(OFPERR_BAC_BAD_CONJUNCTION, GROUP_ADD, 2, GROUP_ALL, "conjunction(1,1/2)");
     assert_int_equal(command(GROUP_ADD, 2, GROUP_FF, false, BUCKETS("2")), OFPERR_GMFC_INVALID_GROUP);
 
     mod_init(&mod, GROUP_ADD, 2, GROUP_ALL);
@@ -177,8 +181,8 @@ static void chains_have_no_loops(void **state)
 {
     ADD(1, GROUP_INDIRECT, "2");
     ADD(2, GROUP_INDIRECT, "group:1");
-    ADD(3, GROUP_ALL, "group:2", "group:1");
-    REFUSED(OFPERR_GMFC_LOOP, GROUP_MODIFY, 1, GROUP_ALL, "4", "group:3");
+    ADD(3, GROUP_ALL, "group:2", "clone(group:1)");
+    REFUSED(OFPERR_GMFC_LOOP, GROUP_MODIFY, 1, GROUP_ALL, "4", "clone(group:3)");
     REFUSED(OFPERR_GMFC_LOOP, GROUP_MODIFY, 1, GROUP_INDIRECT, "group:2");
     assert_int_equal(group_users(group_table_find(table(), 1)), 2);
     assert_int_equal(delete_group(1), OFPERR_GMFC_CHAINED_GROUP);

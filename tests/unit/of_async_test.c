@@ -1,4 +1,5 @@
 /* What the server tells without being asked (packet-in, port status, flow removed), and packet-out. */
+#include "src/pipeline/flow_text.h"
 #include "tests/unit/of_bed.h"
 
 static uint8_t frame[1000];
@@ -97,6 +98,19 @@ static void packet_ins_go_to_who_asked(void **state)
     stop();
 }
 
+static void expect_refused_actions(const struct of_msg *out, const char *text, enum of_error error)
+{
+    struct of_msg bad = *out;
+    struct act_buffer acts;
+
+    act_buffer_init(&acts);
+    assert_null(actions_parse(text, &acts, NULL, NULL));
+    bad.packet_out.acts = act_buffer_list(&acts);
+    client_send(&a, &bad);
+    client_expect_error(&a, error, 0);
+    act_buffer_free(&acts);
+}
+
 static void a_packet_out_is_checked(void **state)
 {
     static const uint8_t data[5000];
@@ -119,6 +133,9 @@ static void a_packet_out_is_checked(void **state)
     bad.packet_out.data_len = 13;
     client_send(&a, &bad);
     client_expect_error(&a, OFPERR_BRC_BAD_PACKET, 0);
+    expect_refused_actions(&out, "output:2,output(port=controller,max_len=100)", OFPERR_BAC_BAD_OUT_PORT);
+    expect_refused_actions(&out, "set_field:80->tcp_dst,output:2", OFPERR_BAC_MATCH_INCONSISTENT);
+    expect_refused_actions(&out, "check_pkt_larger(100)->NXM_OF_ETH_SRC[0]", OFPERR_BAC_BAD_SET_ARGUMENT);
     assert_int_equal(n_packet_outs, 0);
     out.packet_out.data_len = sizeof data;
     client_send(&a, &out);
