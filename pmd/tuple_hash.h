@@ -1,6 +1,7 @@
 /* The hash of a tuple's tables, over the masked key: sums of 32 x 32 bit products (NH, RFC 4418) with numbers drawn at
  * start, so that nobody outside can aim packets at one bucket, and one multiplication more that spreads the sum over
  * all bits. The same on every CPU variant; lines that a key does not use count as 0 and add nothing.
+ * Any thread, once the control thread has made a tuple.
  */
 #ifndef PMD_TUPLE_HASH_H
 #define PMD_TUPLE_HASH_H

@@ -1,7 +1,7 @@
 /* Incremental update of the Internet checksum (RFC 1624) and masked writes of header fields.
  *
  * A delta is the sum of ~old + new over the 16-bit words that change, in network order as they lie in the packet. Every
- * function here takes fields that start at an even distance from where the checksum starts.
+ * function here takes fields that start at an even distance from where the checksum starts. Any thread; no state.
  */
 #ifndef PMD_ACTION_CHECKSUM_H
 #define PMD_ACTION_CHECKSUM_H

@@ -19,7 +19,8 @@ static void usage(FILE *out)
     fprintf(out,
             "usage: sluicectl [OPTION...] COMMAND [WORD...]\n"
             "Sends COMMAND to a running sluiced. \"sluicectl list-commands\" shows what there is:\n"
-            "ports, pmd, drops, flows, caches, bridges, fdb/show, dpctl/dump-flows, ofproto/trace, exit ...\n\n"
+            "ports, bridges, controllers, pmd, drops, flows, caches, fdb/show, dpctl/dump-flows, ofproto/trace,\n"
+            "reload, exit ...\n\n"
             "  -j, --json           print the answer as JSON\n"
             "  -t, --target PATH    the control socket (default: sluiced.ctl in the run directory)\n"
             "  -r, --run-dir DIR    the run directory (default: $SLUICE_RUN_DIR or " DEFAULT_RUN_DIR ")\n"

@@ -1,4 +1,4 @@
-/* How long to wait before the next attempt: 1 s, doubled by each failure up to a maximum. */
+/* How long to wait before the next attempt: 1 s, doubled by each failure up to a maximum. Control thread. */
 #ifndef SRC_OPENFLOW_BACKOFF_H
 #define SRC_OPENFLOW_BACKOFF_H
 

@@ -1,7 +1,7 @@
 /* OpenFlow errors as internal names; the (type, code) of each wire version is in error.c's table.
  *
  * Functions that can refuse a request return 0 or one of these (they are positive, so that they are never mistaken for
- * a negative errno).
+ * a negative errno). Control thread; no state.
  */
 #ifndef SRC_OPENFLOW_ERROR_H
 #define SRC_OPENFLOW_ERROR_H

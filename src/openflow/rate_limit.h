@@ -1,4 +1,5 @@
-/* A token bucket for messages of one kind on one connection: `rate` a second in the long run, `burst` at once. */
+/* A token bucket for messages of one kind on one connection: `rate` a second in the long run, `burst` at once.
+ * Control thread. */
 #ifndef SRC_OPENFLOW_RATE_LIMIT_H
 #define SRC_OPENFLOW_RATE_LIMIT_H
 

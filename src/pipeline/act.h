@@ -3,7 +3,7 @@
  * A list is a run of struct act, one behind the other, each a multiple of 8 bytes. Instructions are in the same list,
  * in the order of OpenFlow 1.3.5, 5.9: METER, the apply-actions themselves, CLEAR_ACTIONS, WRITE_ACTIONS (nested),
  * WRITE_METADATA, GOTO_TABLE. Decoders build lists, encoders write them back, translation walks them. A list is
- * immutable once a rule owns it.
+ * immutable once a rule owns it. Control thread only.
  */
 #ifndef SRC_PIPELINE_ACT_H
 #define SRC_PIPELINE_ACT_H

@@ -1,4 +1,4 @@
-/* Text of encap and decap, for act_parse.c and act_format.c. */
+/* Text of encap and decap, for act_parse.c and act_format.c. Control thread. */
 #ifndef SRC_PIPELINE_ACT_ENCAP_TEXT_H
 #define SRC_PIPELINE_ACT_ENCAP_TEXT_H
 

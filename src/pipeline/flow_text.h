@@ -1,4 +1,5 @@
-/* Actions and whole flow_mods from text, in ovs-ofctl(8)'s syntax: for tests and for the control socket. */
+/* Actions and whole flow_mods from text, in ovs-ofctl(8)'s syntax: for tests and for the control socket. Control
+ * thread. */
 #ifndef SRC_PIPELINE_FLOW_TEXT_H
 #define SRC_PIPELINE_FLOW_TEXT_H
 

@@ -1,4 +1,5 @@
-/* The comma-separated "key=value" lists in which matches and actions are written (ovs-ofctl(8), "Flow Syntax"). */
+/* The comma-separated "key=value" lists in which matches and actions are written (ovs-ofctl(8), "Flow Syntax").
+ * Any thread; no state. */
 #ifndef SRC_PIPELINE_KEY_VALUE_H
 #define SRC_PIPELINE_KEY_VALUE_H
 

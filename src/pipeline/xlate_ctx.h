@@ -1,5 +1,5 @@
 /* What the parts of translation share: the state of one xlate() call. Only for src/pipeline/xlate*.c and
- * src/bridge/normal.c.
+ * src/bridge/normal.c. Control thread.
  *
  * Three views of the packet are kept. `flow` is what the actions so far made of it. `base` is what the program so far
  * makes of it: the difference is written to the program before each output. `written` marks the bits of `flow` that no

@@ -1,4 +1,5 @@
-/* CPU cores: whether the ones that the model wants can be had, and how they become DPDK lcores. */
+/* CPU cores: whether the ones that the model wants can be had, and how they become DPDK lcores. Control thread,
+ * at start. */
 #ifndef SRC_START_CORES_H
 #define SRC_START_CORES_H
 

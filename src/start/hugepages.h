@@ -1,4 +1,5 @@
-/* Hugepages: what each NUMA node has free, against what Sluice wants there, and the command that mends it. */
+/* Hugepages: what each NUMA node has free, against what Sluice wants there, and the command that mends it. Control
+ * thread, at start. */
 #ifndef SRC_START_HUGEPAGES_H
 #define SRC_START_HUGEPAGES_H
 

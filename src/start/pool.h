@@ -1,4 +1,5 @@
-/* The packet pools: how many mbufs of what size the model needs, and one pool a NUMA node with poll-mode cores. */
+/* The packet pools: how many mbufs of what size the model needs, and one pool a NUMA node with poll-mode cores. Control
+ * thread, at start and end. */
 #ifndef SRC_START_POOL_H
 #define SRC_START_POOL_H
 
