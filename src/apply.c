@@ -104,6 +104,19 @@ static enum fail_mode fail_mode_of(const struct config_bridge *config)
     return config->fail_mode == CONFIG_FAIL_SECURE ? FAIL_SECURE : FAIL_STANDALONE;
 }
 
+static void set_tables(struct pipeline *pipeline, const struct config_bridge *config)
+{
+    for (size_t i = 0; i < config->n_tables; i++) {
+        const struct config_table *wanted = &config->tables[i];
+        struct table_config table = *pipeline_table_config(pipeline, (uint8_t)wanted->table);
+        if (wanted->max_entries)
+            table.max_rules = (uint32_t)wanted->max_entries;
+        if (wanted->eviction)
+            table.config |= TABLE_EVICTION;
+        pipeline_set_table_config(pipeline, (uint8_t)wanted->table, &table);
+    }
+}
+
 int apply_bridge(struct sluice *sw, const struct config_bridge *config, char *error, size_t size)
 {
     struct bridge *br = bridge_create(config->name, config->datapath_id, sw->dp, sw->flows);
@@ -114,6 +127,7 @@ int apply_bridge(struct sluice *sw, const struct config_bridge *config, char *er
     TAILQ_INSERT_TAIL(&sw->bridges, br, node);
     br->fail_mode = fail_mode_of(config);
     bridge_set_mac_table(br, config->mac_table_size, config->mac_aging_time);
+    set_tables(br->pipeline, config);
     for (size_t i = 0; i < config->n_ports; i++)
         if (add_port(sw, br, &config->ports[i], error, size))
             return -1;

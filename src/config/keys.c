@@ -458,6 +458,45 @@ const struct config_section config_section_port = {
     .kind = &port_keys[PORT_TYPE_INDEX],
 };
 
+static const struct config_key table_keys[] = {
+    {
+        .name = "table",
+        .type = KEY_INT,
+        .offset = offsetof(struct config_table, table),
+        .required = true,
+        .min = 0,
+        .max = 254,
+        .unit = "OpenFlow table",
+        .doc = "Which table; each at most once.",
+        .example = "1",
+    },
+    {
+        .name = "max_entries",
+        .type = KEY_INT,
+        .offset = offsetof(struct config_table, max_entries),
+        .min = 1,
+        .max = 1000000,
+        .zero = "any number",
+        .unit = "rules",
+        .doc = "How many rules the table takes. A full one refuses another with `OFPFMFC_TABLE_FULL`.",
+        .example = "1000",
+    },
+    {
+        .name = "eviction",
+        .type = KEY_BOOL,
+        .offset = offsetof(struct config_table, eviction),
+        .doc = "Whether a full table rather gives up its least important rule, of those the one that would go next, of "
+               "those the least recently used.",
+        .example = "true",
+    },
+};
+static const struct config_section table_section = {
+    .title = "bridges[].tables[]",
+    .doc = "What an OpenFlow table of the bridge starts with. Controllers can change it.",
+    .size = sizeof(struct config_table),
+    KEYS(table_keys),
+};
+
 static const struct config_choice fail_modes[] = {
     {"standalone", CONFIG_FAIL_STANDALONE, "while no controller is connected the bridge is a learning switch"},
     {"secure", CONFIG_FAIL_SECURE,
@@ -604,6 +643,17 @@ static const struct config_key bridge_keys[] = {
         .unit = "seconds",
         .doc = "After how long without a packet a learned address is forgotten.",
         .example = "300",
+    },
+    {
+        .name = "tables",
+        .type = KEY_SECTIONS,
+        .offset = offsetof(struct config_bridge, tables),
+        .count_offset = offsetof(struct config_bridge, n_tables),
+        .max_items = 255,
+        .section = &table_section,
+        .default_doc = "none",
+        .doc = "Tables that start with a limit; the others take any number of rules.",
+        .example = "[{\"table\": 1, \"max_entries\": 1000, \"eviction\": true}]",
     },
     {
         .name = "ports",

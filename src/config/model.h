@@ -74,6 +74,13 @@ struct config_port {
     bool flood; /* FLOOD and NORMAL's flooding send out of this port */
 };
 
+/* What an OpenFlow table starts with; controllers may change it. */
+struct config_table {
+    int table;
+    int max_entries; /* rules, 0: any number */
+    bool eviction;   /* a full table gives up a rule for a new one */
+};
+
 struct config_bridge {
     char *name;
     uint64_t datapath_id;
@@ -88,6 +95,8 @@ struct config_bridge {
     int inactivity_probe;       /* milliseconds of silence before an echo request, 0: never probe */
     int mac_table_size;         /* learned addresses */
     int mac_aging_time;         /* seconds */
+    struct config_table *tables;
+    size_t n_tables;
     struct config_port *ports;
     size_t n_ports;
 };

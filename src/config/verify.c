@@ -256,7 +256,7 @@ static void verify_bridge(const struct config *config, size_t index, struct uniq
                           struct config_faults *faults)
 {
     const struct config_bridge *bridge = &config->bridges[index];
-    struct claims ofports = {0}, controllers = {0};
+    struct claims ofports = {0}, controllers = {0}, tables = {0};
     char path[64], text[32];
 
     claim(&unique->bridge_names, bridge->name, "bridges[%zu].name", index);
@@ -282,6 +282,10 @@ static void verify_bridge(const struct config *config, size_t index, struct uniq
         claim(&controllers, bridge->controllers[i], "bridges[%zu].controllers[%zu]", index, i);
     }
     settle(&controllers, "the controller", "remove it", faults);
+    snprintf(path, sizeof(path), "bridges[%zu].tables", index);
+    for (size_t i = 0; i < bridge->n_tables; i++)
+        claim_number(&tables, bridge->tables[i].table, path, i);
+    settle(&tables, "the table", "remove it", faults);
     for (size_t i = 0; i < bridge->n_listen; i++) {
         const char *listen = bridge->listen[i];
 

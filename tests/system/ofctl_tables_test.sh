@@ -5,7 +5,8 @@
 
 host_make h1 10.0.0.1/24 02:00:00:00:00:01
 host_make h2 10.0.0.2/24 02:00:00:00:00:02
-sluice_config '"fail_mode": "secure"' "$(port_json p1 1 h1)" "$(port_json p2 2 h2)"
+sluice_config '"fail_mode": "secure", "tables": [{"table": 9, "max_entries": 1, "eviction": true}, {"table": 10, "max_entries": 1}]' \
+    "$(port_json p1 1 h1)" "$(port_json p2 2 h2)"
 start_sluice
 
 frame='Ether(src="02:00:00:00:00:01",dst="02:00:00:00:00:02")/IP(src="10.0.0.1",dst="10.0.0.2")/UDP(sport=5,dport=%s)/Raw(b"ofctl-tables-test")'
@@ -77,6 +78,17 @@ OF=OpenFlow14
 ofctl add-flow priority=3,importance=77,in_port=1,actions=output:2
 assert_contains "$(ofctl dump-flows)" importance=77
 assert_lacks "$(OF=OpenFlow13 ofctl dump-flows)" importance
+
+if ! is_ovs; then
+    step "limits from the configuration"
+    OF=OpenFlow13
+    ofctl add-flow table=9,priority=1,actions=drop
+    ofctl add-flow table=9,priority=2,actions=drop
+    assert_eq "$(ofctl dump-flows table=9 | grep -c priority=)" 1
+    ofctl add-flow table=10,priority=1,actions=drop
+    assert_fails ofctl add-flow table=10,priority=2,actions=drop
+    assert_contains "$OUTPUT" OFPFMFC_TABLE_FULL
+fi
 
 for OF in OpenFlow14 OpenFlow15; do
     step "$OF: eviction, vacancy events"

@@ -194,7 +194,8 @@ static void every_key_is_read(void **state)
         "\"miss_ring\":64},\"control\":{\"core\":1},\"log\":{\"level\":\"dbg\"},"
         "\"bridges\":[{\"name\":\"a\",\"datapath_id\":\"00000000DEADbeef\",\"fail_mode\":\"secure\","
         "\"controllers\":[\"tcp:192.0.2.1\",\"unix:/run/c\"],\"listen\":[\"punix:/run/l\"],\"inactivity_probe\":0,"
-        "\"mac_table_size\":10,\"mac_aging_time\":15,\"ports\":["
+        "\"mac_table_size\":10,\"mac_aging_time\":15,\"tables\":[{\"table\":254},{\"table\":3,\"max_entries\":7,"
+        "\"eviction\":true}],\"ports\":["
         "{\"name\":\"p\",\"ofport\":65279,\"type\":\"dpdk\",\"devargs\":\"net_null0,no-rx=1\",\"rx_queues\":4,\"mtu\":"
         "9000,"
         "\"mac\":\"02:00:5e:00:00:FF\",\"vlan_mode\":\"native-untagged\",\"tag\":7,\"trunks\":[7,0,4095],\"flood\":"
@@ -226,6 +227,12 @@ static void every_key_is_read(void **state)
     assert_int_equal(bridge->inactivity_probe, 0);
     assert_int_equal(bridge->mac_table_size, 10);
     assert_int_equal(bridge->mac_aging_time, 15);
+    assert_int_equal(bridge->n_tables, 2);
+    assert_int_equal(bridge->tables[0].table, 254);
+    assert_int_equal(bridge->tables[0].max_entries, 0);
+    assert_false(bridge->tables[0].eviction);
+    assert_int_equal(bridge->tables[1].max_entries, 7);
+    assert_true(bridge->tables[1].eviction);
     assert_int_equal(p->ofport, CONFIG_OFPORT_MAX);
     assert_string_equal(p->devargs, "net_null0,no-rx=1");
     assert_int_equal(p->rx_queues, 4);
