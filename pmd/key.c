@@ -18,8 +18,6 @@
 
 #define ETH_HEADER_LEN 14
 #define ETH_TYPE_MIN 0x0600
-#define ETH_TYPE_RARP 0x8035
-#define ETH_TYPE_PBB 0x88e7
 #define ND_SOLICIT 135
 #define ND_ADVERT 136
 #define ND_OPTION_SLLA 1
@@ -387,7 +385,7 @@ static void parse_frame(const struct reader *r, unsigned max_tags, struct flow_k
         parse_ipv6(r, offset, key, layers);
         break;
     case RTE_ETHER_TYPE_ARP:
-    case ETH_TYPE_RARP:
+    case RTE_ETHER_TYPE_RARP:
         parse_arp(r, offset, key, layers);
         break;
     case RTE_ETHER_TYPE_MPLS:

@@ -46,6 +46,7 @@
 #define CT_STATE_SNAT 0x40
 #define CT_STATE_DNAT 0x80
 
+#define ETH_TYPE_PBB 0x88e7
 #define ETH_TYPE_NSH 0x894f
 #define NSH_NP_IPV4 1
 #define NSH_NP_IPV6 2

@@ -8,8 +8,6 @@
 /* Bytes of decoded actions that a rule may have: what every version can write back within one message. */
 #define ACTS_MAX (24u * 1024)
 
-#define CLONES_MAX 16 /* one in the other */
-
 static struct act_u32 *add_u32(struct act_buffer *acts, enum act_type type, uint32_t value)
 {
     struct act_u32 *act = act_buffer_add(acts, type, sizeof(*act));
@@ -225,7 +223,7 @@ static int decode_clone(struct reader *body, uint8_t version, unsigned depth, st
     struct act_bytes *act;
     int error;
 
-    if (depth == CLONES_MAX)
+    if (depth == ACT_NESTED_MAX)
         return OFPERR_BAC_TOO_MANY;
     act_buffer_init(&inner);
     read_skip(body, 6);

@@ -4,7 +4,6 @@
 #include "src/openflow/oxm.h"
 #include "src/pipeline/pipeline.h"
 
-#define SPECS_MAX 200
 #define FLAGS_KNOWN (LEARN_SEND_FLOW_REM | LEARN_DELETE_LEARNED | LEARN_WRITE_RESULT)
 
 /* The first word of a specification. */
@@ -73,7 +72,7 @@ static int decode_specs(struct reader *r, struct learn_spec *specs, uint32_t *n)
 
         if (head == 0)
             break;
-        if (*n == SPECS_MAX)
+        if (*n == LEARN_SPECS_MAX)
             return OFPERR_BAC_TOO_MANY;
         error = decode_spec(r, head, &specs[*n]);
         if (error)
@@ -103,7 +102,7 @@ static int decode_second(struct reader *r, struct act_learn *head)
 
 int act_decode_learn(struct reader *r, bool second, struct act_buffer *acts)
 {
-    struct learn_spec specs[SPECS_MAX];
+    struct learn_spec specs[LEARN_SPECS_MAX];
     struct act_learn *act, head;
     uint16_t flags;
     int error = 0;

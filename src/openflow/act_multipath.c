@@ -4,8 +4,6 @@
 #include "src/openflow/oxm.h"
 #include "src/pipeline/field.h"
 
-#define MEMBERS_MAX 2048
-
 /* Where a number goes: offset and width in one word, then the field. Nothing but zeroes: nowhere. */
 static int read_dst(struct reader *r, bool needed, struct subfield *dst)
 {
@@ -82,7 +80,7 @@ int act_decode_bundle(struct reader *r, bool load, struct act_buffer *acts)
     if (r->bad)
         return OFPERR_BAC_BAD_LEN;
     if (fields >= HASH_N_FIELDS || algorithm >= BUNDLE_N || member_type != field_by_id(FIELD_IN_PORT)->nxm ||
-        n > MEMBERS_MAX)
+        n > BUNDLE_MEMBERS_MAX)
         return OFPERR_BAC_BAD_ARGUMENT;
     head.fields = (uint8_t)fields;
     head.algorithm = (uint8_t)algorithm;

@@ -79,6 +79,11 @@ enum act_form {
 #pragma GCC diagnostic push
 #pragma GCC diagnostic error "-Wpadded"
 
+/* Bounds of what a list may hold, however it is written. */
+#define ACT_NESTED_MAX 16   /* lists in one another: write_actions, clone */
+#define LEARN_SPECS_MAX 200 /* of a learn action */
+#define BUNDLE_MEMBERS_MAX 2048
+
 struct act {
     uint16_t type; /* enum act_type */
     uint16_t len;  /* bytes, header and padding included; multiple of 8 */

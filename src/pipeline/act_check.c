@@ -62,8 +62,8 @@ static void set_eth_type(struct match *m, uint16_t type)
 
 static bool is_mpls(const struct match *m)
 {
-    return m->mask.pkt.eth_type == 0xffff &&
-           (m->value.pkt.eth_type == RTE_BE16(0x8847) || m->value.pkt.eth_type == RTE_BE16(0x8848));
+    return m->mask.pkt.eth_type == 0xffff && (m->value.pkt.eth_type == RTE_BE16(RTE_ETHER_TYPE_MPLS) ||
+                                              m->value.pkt.eth_type == RTE_BE16(RTE_ETHER_TYPE_MPLSM));
 }
 
 static int check_encap(const struct act_encap *act, struct match *m)
@@ -162,7 +162,7 @@ static int check_act(const struct act *act, struct match *m, uint8_t table_id)
         m->mask.pkt.vlan_tci[0] |= RTE_BE16(VLAN_TCI_PRESENT);
         return 0;
     case ACT_PUSH_VLAN:
-        if (act_u32_of(act) != 0x8100 && act_u32_of(act) != 0x88a8)
+        if (act_u32_of(act) != RTE_ETHER_TYPE_VLAN && act_u32_of(act) != RTE_ETHER_TYPE_QINQ)
             return OFPERR_BAC_BAD_ARGUMENT;
         m->value.pkt.vlan_tci[0] |= RTE_BE16(VLAN_TCI_PRESENT);
         m->mask.pkt.vlan_tci[0] |= RTE_BE16(VLAN_TCI_PRESENT);
@@ -173,7 +173,7 @@ static int check_act(const struct act *act, struct match *m, uint8_t table_id)
         m->value.pkt.vlan_tci[0] = m->mask.pkt.vlan_tci[0] = 0;
         return 0;
     case ACT_PUSH_MPLS:
-        if (act_u32_of(act) != 0x8847 && act_u32_of(act) != 0x8848)
+        if (act_u32_of(act) != RTE_ETHER_TYPE_MPLS && act_u32_of(act) != RTE_ETHER_TYPE_MPLSM)
             return OFPERR_BAC_BAD_ARGUMENT;
         set_eth_type(m, (uint16_t)act_u32_of(act));
         return 0;
@@ -193,13 +193,13 @@ static int check_act(const struct act *act, struct match *m, uint8_t table_id)
         do_decap(m);
         return 0;
     case ACT_PUSH_PBB:
-        if (act_u32_of(act) != 0x88e7)
+        if (act_u32_of(act) != ETH_TYPE_PBB)
             return OFPERR_BAC_BAD_ARGUMENT;
         set_eth_type(m, (uint16_t)act_u32_of(act));
         m->value.pkt.vlan_tci[0] = m->mask.pkt.vlan_tci[0] = 0; /* part of the customer's frame now */
         return 0;
     case ACT_POP_PBB:
-        if (m->mask.pkt.eth_type != 0xffff || m->value.pkt.eth_type != RTE_BE16(0x88e7))
+        if (m->mask.pkt.eth_type != 0xffff || m->value.pkt.eth_type != RTE_BE16(ETH_TYPE_PBB))
             return OFPERR_BAC_MATCH_INCONSISTENT;
         m->mask.pkt.eth_type = m->value.pkt.eth_type = 0;
         return 0;

@@ -19,8 +19,6 @@ struct parse {
     char *behind;   /* what follows the action's parentheses: "->field" */
 };
 
-#define DEPTH_MAX 16
-
 static char *parse_list(struct parse *p, const char *text);
 
 typedef char *action_parser(struct parse *p, char *value);
@@ -359,8 +357,8 @@ static char *parse_nested(struct parse *p, char *value, enum act_type type)
     struct act_bytes *act;
     char *error;
 
-    if (p->depth == DEPTH_MAX)
-        return text_error("over %u lists in one another", DEPTH_MAX);
+    if (p->depth == ACT_NESTED_MAX)
+        return text_error("over %u lists in one another", ACT_NESTED_MAX);
     act_buffer_init(&inner);
     error = parse_list(&nested, value);
     if (!error && inner.len > UINT16_MAX - sizeof(*act) - 8)

@@ -4,14 +4,6 @@
 #include "src/pipeline/field.h"
 #include "src/pipeline/field_rows.h"
 
-#define ETH_IPV4 0x0800
-#define ETH_IPV6 0x86dd
-#define ETH_ARP 0x0806
-#define ETH_RARP 0x8035
-#define ETH_MPLS 0x8847
-#define ETH_MPLS_MCAST 0x8848
-#define ETH_PBB 0x88e7
-
 typedef unsigned __int128 u128;
 
 struct field field_rows[FIELD_N];
@@ -281,7 +273,7 @@ static void look(struct flow *wc, enum field_id id)
 static bool is_ip(const struct flow *flow, struct flow *wc)
 {
     look(wc, FIELD_ETH_TYPE);
-    return flow->pkt.eth_type == RTE_BE16(ETH_IPV4) || flow->pkt.eth_type == RTE_BE16(ETH_IPV6);
+    return flow->pkt.eth_type == RTE_BE16(RTE_ETHER_TYPE_IPV4) || flow->pkt.eth_type == RTE_BE16(RTE_ETHER_TYPE_IPV6);
 }
 
 static bool is_eth_type(const struct flow *flow, struct flow *wc, rte_be16_t a, rte_be16_t b)
@@ -305,7 +297,8 @@ static bool is_proto(const struct flow *flow, struct flow *wc, uint8_t proto, bo
 
 static bool is_icmpv6(const struct flow *flow, struct flow *wc, bool l4)
 {
-    return is_eth_type(flow, wc, RTE_BE16(ETH_IPV6), RTE_BE16(ETH_IPV6)) && is_proto(flow, wc, IPPROTO_ICMPV6, l4);
+    return is_eth_type(flow, wc, RTE_BE16(RTE_ETHER_TYPE_IPV6), RTE_BE16(RTE_ETHER_TYPE_IPV6)) &&
+           is_proto(flow, wc, IPPROTO_ICMPV6, l4);
 }
 
 static bool is_nd(const struct flow *flow, struct flow *wc, bool l4, uint16_t a, uint16_t b)
@@ -346,15 +339,15 @@ static bool prereq_true(enum field_prereq prereq, const struct flow *flow, struc
             wc->pkt.vlan_tci[0] |= RTE_BE16(VLAN_TCI_PRESENT);
         return flow->pkt.vlan_tci[0] & RTE_BE16(VLAN_TCI_PRESENT);
     case PREREQ_MPLS:
-        return is_eth_type(flow, wc, RTE_BE16(ETH_MPLS), RTE_BE16(ETH_MPLS_MCAST));
+        return is_eth_type(flow, wc, RTE_BE16(RTE_ETHER_TYPE_MPLS), RTE_BE16(RTE_ETHER_TYPE_MPLSM));
     case PREREQ_IPV4:
-        return is_eth_type(flow, wc, RTE_BE16(ETH_IPV4), RTE_BE16(ETH_IPV4));
+        return is_eth_type(flow, wc, RTE_BE16(RTE_ETHER_TYPE_IPV4), RTE_BE16(RTE_ETHER_TYPE_IPV4));
     case PREREQ_IPV6:
-        return is_eth_type(flow, wc, RTE_BE16(ETH_IPV6), RTE_BE16(ETH_IPV6));
+        return is_eth_type(flow, wc, RTE_BE16(RTE_ETHER_TYPE_IPV6), RTE_BE16(RTE_ETHER_TYPE_IPV6));
     case PREREQ_IP:
         return is_ip(flow, wc);
     case PREREQ_ARP:
-        return is_eth_type(flow, wc, RTE_BE16(ETH_ARP), RTE_BE16(ETH_RARP));
+        return is_eth_type(flow, wc, RTE_BE16(RTE_ETHER_TYPE_ARP), RTE_BE16(RTE_ETHER_TYPE_RARP));
     case PREREQ_TCP:
         return is_ip(flow, wc) && is_proto(flow, wc, IPPROTO_TCP, l4);
     case PREREQ_UDP:
@@ -362,7 +355,8 @@ static bool prereq_true(enum field_prereq prereq, const struct flow *flow, struc
     case PREREQ_SCTP:
         return is_ip(flow, wc) && is_proto(flow, wc, IPPROTO_SCTP, l4);
     case PREREQ_ICMPV4:
-        return is_eth_type(flow, wc, RTE_BE16(ETH_IPV4), RTE_BE16(ETH_IPV4)) && is_proto(flow, wc, IPPROTO_ICMP, l4);
+        return is_eth_type(flow, wc, RTE_BE16(RTE_ETHER_TYPE_IPV4), RTE_BE16(RTE_ETHER_TYPE_IPV4)) &&
+               is_proto(flow, wc, IPPROTO_ICMP, l4);
     case PREREQ_ICMPV6:
         return is_icmpv6(flow, wc, l4);
     case PREREQ_ND:
@@ -372,7 +366,7 @@ static bool prereq_true(enum field_prereq prereq, const struct flow *flow, struc
     case PREREQ_ND_ADVERT:
         return is_nd(flow, wc, l4, 136, 136);
     case PREREQ_PBB:
-        return is_eth_type(flow, wc, RTE_BE16(ETH_PBB), RTE_BE16(ETH_PBB));
+        return is_eth_type(flow, wc, RTE_BE16(ETH_TYPE_PBB), RTE_BE16(ETH_TYPE_PBB));
     case PREREQ_NSH:
         return is_eth_type(flow, wc, RTE_BE16(ETH_TYPE_NSH), RTE_BE16(ETH_TYPE_NSH));
     case PREREQ_IN_PORT:
@@ -382,9 +376,11 @@ static bool prereq_true(enum field_prereq prereq, const struct flow *flow, struc
     case PREREQ_CT:
         return is_ip(flow, wc) && is_tracked(flow, wc);
     case PREREQ_CT_IPV4:
-        return is_eth_type(flow, wc, RTE_BE16(ETH_IPV4), RTE_BE16(ETH_IPV4)) && is_tracked(flow, wc);
+        return is_eth_type(flow, wc, RTE_BE16(RTE_ETHER_TYPE_IPV4), RTE_BE16(RTE_ETHER_TYPE_IPV4)) &&
+               is_tracked(flow, wc);
     case PREREQ_CT_IPV6:
-        return is_eth_type(flow, wc, RTE_BE16(ETH_IPV6), RTE_BE16(ETH_IPV6)) && is_tracked(flow, wc);
+        return is_eth_type(flow, wc, RTE_BE16(RTE_ETHER_TYPE_IPV6), RTE_BE16(RTE_ETHER_TYPE_IPV6)) &&
+               is_tracked(flow, wc);
     }
     return false;
 }

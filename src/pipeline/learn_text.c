@@ -7,7 +7,6 @@
 #include "src/pipeline/key_value.h"
 #include "src/pipeline/pipeline.h"
 
-#define SPECS_MAX 200
 #define DEFAULT_PRIORITY 0x8000
 
 /* --- parsing ---------------------------------------------------------------------------------------------------------
@@ -15,7 +14,7 @@
 
 struct parse {
     struct act_learn head;
-    struct learn_spec specs[SPECS_MAX];
+    struct learn_spec specs[LEARN_SPECS_MAX];
     port_parser *port_by_name;
     void *arg;
 };
@@ -179,8 +178,8 @@ char *learn_parse(char *text, struct act_buffer *acts, port_parser *port_by_name
             error = parse_result(&p->head, value);
         else if (take_attribute(&p->head, key, value, &error))
             continue;
-        else if (p->head.n_specs == SPECS_MAX)
-            error = text_error("learn: over %u specifications", SPECS_MAX);
+        else if (p->head.n_specs == LEARN_SPECS_MAX)
+            error = text_error("learn: over %u specifications", LEARN_SPECS_MAX);
         else
             error = parse_spec(p, &p->specs[p->head.n_specs++], key, value);
     }

@@ -63,10 +63,10 @@ struct kind {
 
 static const char *shorthand(struct kind *k, bool *proto_done)
 {
-    bool v6 = k->eth_type == 0x86dd;
+    bool v6 = k->eth_type == RTE_ETHER_TYPE_IPV6;
 
     *proto_done = true;
-    if (k->eth_type == 0x0800 || v6) {
+    if (k->eth_type == RTE_ETHER_TYPE_IPV4 || v6) {
         switch (k->ip_proto) {
         case IPPROTO_TCP:
             return v6 ? "tcp6" : "tcp";
@@ -88,13 +88,13 @@ static const char *shorthand(struct kind *k, bool *proto_done)
     }
     *proto_done = false;
     switch (k->eth_type) {
-    case 0x0806:
+    case RTE_ETHER_TYPE_ARP:
         return "arp";
-    case 0x8035:
+    case RTE_ETHER_TYPE_RARP:
         return "rarp";
-    case 0x8847:
+    case RTE_ETHER_TYPE_MPLS:
         return "mpls";
-    case 0x8848:
+    case RTE_ETHER_TYPE_MPLSM:
         return "mplsm";
     }
     return NULL;
@@ -139,9 +139,9 @@ static void print_l4(struct printer *p, const struct kind *k)
 {
     const struct match *m = p->match;
 
-    if (k->eth_type == 0x0800 && k->ip_proto == IPPROTO_ICMP) {
+    if (k->eth_type == RTE_ETHER_TYPE_IPV4 && k->ip_proto == IPPROTO_ICMP) {
         PRINT_RUN(p, FIELD_ICMPV4_TYPE, FIELD_ICMPV4_CODE);
-    } else if (k->eth_type == 0x86dd && k->ip_proto == IPPROTO_ICMPV6) {
+    } else if (k->eth_type == RTE_ETHER_TYPE_IPV6 && k->ip_proto == IPPROTO_ICMPV6) {
         uint16_t type = m->mask.pkt.tp_src ? rte_be_to_cpu_16(m->value.pkt.tp_src) : 0;
 
         PRINT_RUN(p, FIELD_ICMPV6_TYPE, FIELD_ICMPV6_CODE, FIELD_ND_TARGET);
@@ -160,7 +160,7 @@ static void print_l4(struct printer *p, const struct kind *k)
 
 static void print_network(struct printer *p, const struct kind *k, bool proto_done)
 {
-    if (k->eth_type == 0x0806 || k->eth_type == 0x8035) {
+    if (k->eth_type == RTE_ETHER_TYPE_ARP || k->eth_type == RTE_ETHER_TYPE_RARP) {
         PRINT_RUN(p, FIELD_ARP_SPA, FIELD_ARP_TPA, FIELD_ARP_OP, FIELD_ARP_SHA, FIELD_ARP_THA);
         return;
     }
@@ -169,15 +169,15 @@ static void print_network(struct printer *p, const struct kind *k, bool proto_do
                   FIELD_NSH_C1, FIELD_NSH_C2, FIELD_NSH_C3, FIELD_NSH_C4);
         return;
     }
-    if (k->eth_type == 0x88e7) {
+    if (k->eth_type == ETH_TYPE_PBB) {
         PRINT_RUN(p, FIELD_PBB_ISID, FIELD_PBB_UCA);
         return;
     }
-    if (k->eth_type == 0x8847 || k->eth_type == 0x8848) {
+    if (k->eth_type == RTE_ETHER_TYPE_MPLS || k->eth_type == RTE_ETHER_TYPE_MPLSM) {
         PRINT_RUN(p, FIELD_MPLS_LABEL, FIELD_MPLS_TC, FIELD_MPLS_TTL, FIELD_MPLS_BOS);
         return;
     }
-    if (k->eth_type == 0x86dd) {
+    if (k->eth_type == RTE_ETHER_TYPE_IPV6) {
         PRINT_RUN(p, FIELD_IPV6_SRC, FIELD_IPV6_DST);
         print_label(p);
         print_field(p, FIELD_IPV6_EXTHDR);
@@ -201,9 +201,9 @@ static void print_match(struct printer *p, bool eth)
 
     PRINT_RUN(p, FIELD_PKT_MARK, FIELD_RECIRC_ID, FIELD_DP_HASH, FIELD_CONJ_ID, FIELD_ACTSET_OUTPUT, FIELD_CT_STATE,
               FIELD_CT_ZONE, FIELD_CT_MARK, FIELD_CT_LABEL);
-    if (k.eth_type == 0x86dd)
+    if (k.eth_type == RTE_ETHER_TYPE_IPV6)
         PRINT_RUN(p, FIELD_CT_IPV6_SRC, FIELD_CT_IPV6_DST);
-    else if (k.eth_type == 0x0800)
+    else if (k.eth_type == RTE_ETHER_TYPE_IPV4)
         PRINT_RUN(p, FIELD_CT_NW_SRC, FIELD_CT_NW_DST);
     PRINT_RUN(p, FIELD_CT_NW_PROTO, FIELD_CT_TP_SRC, FIELD_CT_TP_DST, FIELD_PACKET_TYPE);
     if (eth)
@@ -283,15 +283,15 @@ static void mask_packet(struct match *m)
     if (key->vlan_tci[0])
         m->mask.pkt.vlan_tci[1] = 0xffff;
     switch (type) {
-    case 0x0806:
-    case 0x8035:
+    case RTE_ETHER_TYPE_ARP:
+    case RTE_ETHER_TYPE_RARP:
         MASK_FIELDS(m, FIELD_ARP_OP, FIELD_ARP_SPA, FIELD_ARP_TPA, FIELD_ARP_SHA, FIELD_ARP_THA);
         return;
-    case 0x8847:
-    case 0x8848:
+    case RTE_ETHER_TYPE_MPLS:
+    case RTE_ETHER_TYPE_MPLSM:
         MASK_FIELDS(m, FIELD_MPLS_LABEL, FIELD_MPLS_TC, FIELD_MPLS_BOS, FIELD_MPLS_TTL);
         return;
-    case 0x88e7:
+    case ETH_TYPE_PBB:
         MASK_FIELDS(m, FIELD_PBB_ISID, FIELD_PBB_UCA);
         return;
     case ETH_TYPE_NSH:
@@ -299,10 +299,10 @@ static void mask_packet(struct match *m)
         if (key->nsh.mdtype == 1)
             MASK_FIELDS(m, FIELD_NSH_C1, FIELD_NSH_C2, FIELD_NSH_C3, FIELD_NSH_C4);
         return;
-    case 0x0800:
+    case RTE_ETHER_TYPE_IPV4:
         MASK_FIELDS(m, FIELD_IPV4_SRC, FIELD_IPV4_DST);
         break;
-    case 0x86dd:
+    case RTE_ETHER_TYPE_IPV6:
         MASK_FIELDS(m, FIELD_IPV6_SRC, FIELD_IPV6_DST, FIELD_IPV6_LABEL);
         break;
     default:
@@ -320,11 +320,11 @@ static void mask_packet(struct match *m)
         MASK_FIELDS(m, FIELD_UDP_SRC, FIELD_UDP_DST);
         break;
     case IPPROTO_ICMP:
-        if (type == 0x0800)
+        if (type == RTE_ETHER_TYPE_IPV4)
             MASK_FIELDS(m, FIELD_ICMPV4_TYPE, FIELD_ICMPV4_CODE);
         break;
     case IPPROTO_ICMPV6:
-        if (type != 0x86dd)
+        if (type != RTE_ETHER_TYPE_IPV6)
             break;
         MASK_FIELDS(m, FIELD_ICMPV6_TYPE, FIELD_ICMPV6_CODE);
         if (field_prereq_holds(field_by_id(FIELD_ND_TARGET), &m->value, NULL))

@@ -12,22 +12,22 @@ static const struct shorthand {
     uint8_t ip_proto;
 } shorthands[] = {
     {"eth", 0, 0},
-    {"ip", 0x0800, 0},
-    {"ipv4", 0x0800, 0},
-    {"icmp", 0x0800, IPPROTO_ICMP},
-    {"tcp", 0x0800, IPPROTO_TCP},
-    {"udp", 0x0800, IPPROTO_UDP},
-    {"sctp", 0x0800, IPPROTO_SCTP},
-    {"ipv6", 0x86dd, 0},
-    {"ip6", 0x86dd, 0},
-    {"icmp6", 0x86dd, IPPROTO_ICMPV6},
-    {"tcp6", 0x86dd, IPPROTO_TCP},
-    {"udp6", 0x86dd, IPPROTO_UDP},
-    {"sctp6", 0x86dd, IPPROTO_SCTP},
-    {"arp", 0x0806, 0},
-    {"rarp", 0x8035, 0},
-    {"mpls", 0x8847, 0},
-    {"mplsm", 0x8848, 0},
+    {"ip", RTE_ETHER_TYPE_IPV4, 0},
+    {"ipv4", RTE_ETHER_TYPE_IPV4, 0},
+    {"icmp", RTE_ETHER_TYPE_IPV4, IPPROTO_ICMP},
+    {"tcp", RTE_ETHER_TYPE_IPV4, IPPROTO_TCP},
+    {"udp", RTE_ETHER_TYPE_IPV4, IPPROTO_UDP},
+    {"sctp", RTE_ETHER_TYPE_IPV4, IPPROTO_SCTP},
+    {"ipv6", RTE_ETHER_TYPE_IPV6, 0},
+    {"ip6", RTE_ETHER_TYPE_IPV6, 0},
+    {"icmp6", RTE_ETHER_TYPE_IPV6, IPPROTO_ICMPV6},
+    {"tcp6", RTE_ETHER_TYPE_IPV6, IPPROTO_TCP},
+    {"udp6", RTE_ETHER_TYPE_IPV6, IPPROTO_UDP},
+    {"sctp6", RTE_ETHER_TYPE_IPV6, IPPROTO_SCTP},
+    {"arp", RTE_ETHER_TYPE_ARP, 0},
+    {"rarp", RTE_ETHER_TYPE_RARP, 0},
+    {"mpls", RTE_ETHER_TYPE_MPLS, 0},
+    {"mplsm", RTE_ETHER_TYPE_MPLSM, 0},
 };
 
 struct parse {
@@ -78,7 +78,7 @@ static enum field_id meant(const struct match *match, enum field_id id, const ch
     uint8_t proto = match->mask.pkt.ip_proto == 0xff ? match->value.pkt.ip_proto : 0;
     bool tp = key[0] == 't' && key[1] == 'p';
 
-    if (type == 0x0806 || type == 0x8035) {
+    if (type == RTE_ETHER_TYPE_ARP || type == RTE_ETHER_TYPE_RARP) {
         if (id == FIELD_IPV4_SRC)
             return FIELD_ARP_SPA;
         if (id == FIELD_IPV4_DST)
@@ -86,9 +86,9 @@ static enum field_id meant(const struct match *match, enum field_id id, const ch
         if (id == FIELD_IP_PROTO)
             return FIELD_ARP_OP;
     }
-    if (type == 0x86dd && id == FIELD_ICMPV4_TYPE)
+    if (type == RTE_ETHER_TYPE_IPV6 && id == FIELD_ICMPV4_TYPE)
         return FIELD_ICMPV6_TYPE;
-    if (type == 0x86dd && id == FIELD_ICMPV4_CODE)
+    if (type == RTE_ETHER_TYPE_IPV6 && id == FIELD_ICMPV4_CODE)
         return FIELD_ICMPV6_CODE;
     if (tp && id == FIELD_TCP_SRC)
         return proto == IPPROTO_UDP ? FIELD_UDP_SRC : proto == IPPROTO_SCTP ? FIELD_SCTP_SRC : id;

@@ -147,12 +147,12 @@ static void print_payload(struct printer *p)
 
     single(p, "eth_type", FIELD_ETH_TYPE);
     switch (type) {
-    case 0x0800:
-    case 0x86dd:
-        print_ip(p, type == 0x86dd);
+    case RTE_ETHER_TYPE_IPV4:
+    case RTE_ETHER_TYPE_IPV6:
+        print_ip(p, type == RTE_ETHER_TYPE_IPV6);
         break;
-    case 0x0806:
-    case 0x8035:
+    case RTE_ETHER_TYPE_ARP:
+    case RTE_ETHER_TYPE_RARP:
         item_begin(p, "arp");
         part(p, "sip", FIELD_ARP_SPA);
         part(p, "tip", FIELD_ARP_TPA);
@@ -161,8 +161,8 @@ static void print_payload(struct printer *p)
         part(p, "tha", FIELD_ARP_THA);
         item_end(p);
         break;
-    case 0x8847:
-    case 0x8848:
+    case RTE_ETHER_TYPE_MPLS:
+    case RTE_ETHER_TYPE_MPLSM:
         item_begin(p, "mpls");
         part(p, "label", FIELD_MPLS_LABEL);
         part(p, "tc", FIELD_MPLS_TC);
@@ -170,7 +170,7 @@ static void print_payload(struct printer *p)
         part(p, "bos", FIELD_MPLS_BOS);
         item_end(p);
         break;
-    case 0x88e7:
+    case ETH_TYPE_PBB:
         item_begin(p, "pbb");
         part(p, "isid", FIELD_PBB_ISID);
         part(p, "uca", FIELD_PBB_UCA);

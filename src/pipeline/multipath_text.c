@@ -6,8 +6,6 @@
 
 #include "src/pipeline/key_value.h"
 
-#define MEMBERS_MAX 2048
-
 static const char *const fields_names[HASH_N_FIELDS] = {
     [HASH_ETH_SRC] = "eth_src",
     [HASH_SYMMETRIC_L4] = "symmetric_l4",
@@ -80,8 +78,8 @@ static char *parse_members(char *text, uint32_t *members, uint32_t *n, port_pars
     for (*n = 0; *text; ++*n) {
         const char *w = word(&text);
 
-        if (*n == MEMBERS_MAX)
-            return text_error("bundle: over %u members", MEMBERS_MAX);
+        if (*n == BUNDLE_MEMBERS_MAX)
+            return text_error("bundle: over %u members", BUNDLE_MEMBERS_MAX);
         if (!strcasecmp(w, "none"))
             members[*n] = OFPORT_ANY;
         else if (!port_parse(w, port_by_name, arg, &members[*n]))
@@ -92,7 +90,7 @@ static char *parse_members(char *text, uint32_t *members, uint32_t *n, port_pars
 
 char *bundle_parse(char *text, bool load, struct act_buffer *acts, port_parser *port_by_name, void *arg)
 {
-    uint32_t members[MEMBERS_MAX];
+    uint32_t members[BUNDLE_MEMBERS_MAX];
     struct act_bundle head, *act;
     char *error = NULL;
     uint64_t basis;

@@ -7,7 +7,6 @@
 
 #include "src/pipeline/xlate_ctx.h"
 
-#define ETH_TYPE_PBB 0x88e7
 #define ISID 0x00ffffff
 #define PCP_SHIFT 29
 
