@@ -170,6 +170,13 @@ for OF in OpenFlow13 OpenFlow14 OpenFlow15; do
     assert_contains "$OUTPUT" OFPBAC_BAD_OUT_GROUP
     assert_contains "$(ofctl dump-groups)" 'group_id=9,type=all,bucket='
     send 80 2 h2=same
+    # What only the commit can find out.
+    before=$(flows_without_stats)
+    printf '%s\n' 'flow add priority=10,in_port=1,actions=output:1' 'flow delete in_port=2' 'flow add check_overlap,priority=9,udp,actions=drop' >"$TEST_DIR/bad"
+    assert_fails ovs-ofctl -O OpenFlow14 bundle "$MGMT" "$TEST_DIR/bad"
+    assert_contains "$OUTPUT" OFPFMFC_OVERLAP
+    assert_eq "$(flows_without_stats)" "$before"
+    send 80 2 h2=same
     ofctl del-groups
     assert_lacks "$(flows_without_stats)" group
 done
