@@ -55,8 +55,15 @@ ping_none() { ! in_ns "$1" ping -q -n -c 2 -i 0.2 -W 1 "$2" >/dev/null || fail "
 # one try, for wait_until
 ping_once() { in_ns "$1" ping -q -n -c 1 -W 1 "$2"; }
 
-# packet.py sees hosts by their short names; see there.
-packets() { TEST_ID=$TEST_ID "$PYTHON" "$TEST_LIB/packet.py" "$@"; }
+# packet.py sees hosts by their short names; see there. The first call starts the process that answers all of them.
+packets() {
+    local PID socket=$TEST_DIR/packets.socket
+    if [ ! -S "$socket" ]; then
+        background packets env TEST_ID="$TEST_ID" "$PYTHON" "$TEST_LIB/packet.py" --serve "$socket"
+        wait_until 5 test -S "$socket"
+    fi
+    "$PYTHON" -S "$TEST_LIB/packet.py" --ask "$socket" "$@"
+}
 
 # capture HOST: records what arrives at HOST's eth0 from now on, one text line a packet, for captured
 capture() {

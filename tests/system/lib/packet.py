@@ -8,18 +8,28 @@ CONDITION holds (a Python expression of the frame `p` and the one sent `sent`; `
 checksums_ok(p) recomputes them), or, with `none`,
 nothing that was sent. Exits with 1 and says what came instead otherwise.
 
+    packet.py --serve SOCKET
+    packet.py --ask SOCKET FROM PACKET ...
+
+The same by a process that has scapy loaded already, which takes longer than everything else. PACKETS_PATIENCE: seconds to wait for what is to come.
+
 As a module: Host(name) with send(frame) and receive(seconds, wanted).
 """
 import ctypes
+import functools
+import json
 import os
 import select
+import signal
 import socket
 import sys
 import time
+import traceback
 
 ETH_P_ALL = 3
 CLONE_NEWNET = 0x40000000
 PACKET_OUTGOING = 4
+NONE_SECONDS = 0.5
 libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -78,7 +88,9 @@ class Host:
         return frames
 
 
-def main():
+@functools.lru_cache
+def layers():
+    """What expressions may name."""
     import scapy.layers.l2
     import scapy.layers.inet
     import scapy.layers.inet6
@@ -101,9 +113,15 @@ def main():
         return bytes(again) == bytes(frame)
 
     names.update(Raw=Raw, checksums_ok=checksums_ok)
+    return names
 
-    arguments = sys.argv[2:]
-    sender = Host(sys.argv[1])
+
+def check(arguments, patience):
+    """What the command line asks for; returns the exit status."""
+    names = layers()
+    ether = names["Ether"]
+    sender_name, arguments = arguments[0], arguments[1:]
+    sender = Host(sender_name)
     sent = ether(bytes(eval(arguments.pop(0), names)))
     mark = bytes(sent)[-16:]
     # Below 60 bytes a real wire pads; and a switch may, so compare what was padded.
@@ -113,7 +131,7 @@ def main():
     expected = []
     for argument in arguments:
         name, condition = argument.split("=", 1)
-        expected.append((sender if name == sys.argv[1] else Host(name), condition))
+        expected.append((sender if name == sender_name else Host(name), condition))
 
     for _ in range(count):
         sender.send(bytes(sent))
@@ -126,11 +144,13 @@ def main():
         except (IndexError, AttributeError):  # a layer that this frame does not have
             return False
 
-    failed = False
-    for host, condition in expected:
-        good, other, end = 0, [], time.time() + (0.5 if condition == "none" else 3)
-        while time.time() < end and (condition == "none" or good < count):
-            for data in host.receive(max(0.01, end - time.time()), 1):
+    def counts(host, condition):
+        """Takes frames of the host until what is wanted is there or time is over."""
+        good, other, more = 0, [], True
+        end = none_end if condition == "none" else time.time() + patience
+        while more and (condition == "none" or good < count):
+            more = time.time() < end
+            for data in host.receive(max(0, end - time.time()), None if condition == "none" else 1):
                 frame = ether(data)
                 # The host asks and answers for neighbours on its own, whenever it likes.
                 if data[12:14] == b"\x08\x06" and bytes(sent)[12:14] != b"\x08\x06":
@@ -143,12 +163,61 @@ def main():
                     good += 1
                 else:
                     other.append(frame)
+        return good, other
+
+    failed, none_end = False, None
+    for host, condition in sorted(expected, key=lambda one: one[1] == "none"):
+        none_end = none_end or time.time() + NONE_SECONDS if condition == "none" else None
+        good, other = counts(host, condition)
         if condition == "none" and other or condition != "none" and good < count:
             failed = True
             print("%s: %d of %d frames with %s; sent %s" % (host.name, good, count, condition, bytes(sent).hex()))
             for frame in other[:5]:
                 print("  got %s  %s" % (frame.summary(), bytes(frame).hex()))
-    sys.exit(1 if failed else 0)
+    return 1 if failed else 0
+
+
+def serve(path):
+    """A child for each request, which is a line of JSON; answers with what is to be printed and, as its last byte, the exit status."""
+    server = socket.socket(socket.AF_UNIX)
+    server.bind(path + ".new")
+    server.listen()
+    os.rename(path + ".new", path)
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    layers()
+    while True:
+        client = server.accept()[0]
+        if os.fork():
+            client.close()
+            continue
+        os.dup2(client.fileno(), 1)
+        try:
+            status = check(**json.loads(client.makefile().readline()))
+        except BaseException:
+            print(traceback.format_exc())
+            status = 1
+        sys.stdout.flush()
+        client.sendall(bytes([status]))
+        os._exit(0)
+
+
+def ask(path, request):
+    server = socket.socket(socket.AF_UNIX)
+    server.connect(path)
+    server.sendall(json.dumps(request).encode() + b"\n")
+    answer = server.makefile("rb").read() or b"no answer from packet.py --serve\n\1"
+    sys.stdout.write(answer[:-1].decode())
+    return answer[-1]
+
+
+def main():
+    request = {"arguments": sys.argv[1:], "patience": float(os.environ.get("PACKETS_PATIENCE", 10))}
+    if sys.argv[1] == "--serve":
+        serve(sys.argv[2])
+    elif sys.argv[1] == "--ask":
+        sys.exit(ask(sys.argv[2], dict(request, arguments=sys.argv[3:])))
+    else:
+        sys.exit(check(**request))
 
 
 if __name__ == "__main__":
