@@ -23,11 +23,12 @@ for version in OpenFlow10 OpenFlow13 OpenFlow14 OpenFlow15; do
     watch $version watch:
     case $version in OpenFlow10 | OpenFlow13) first=ADDED ;; *) first=INITIAL ;; esac
     wait_until 5 saw "event=$first table=1 cookie=0x5 tcp,tp_dst=80 actions=output:9"
-    ofctl add-flow 'priority=9,idle_timeout=3,hard_timeout=1000,in_port=1,actions=output:2'
-    wait_until 5 saw 'event=ADDED table=0 idle_timeout=3 hard_timeout=1000 cookie=0 in_port=1 actions=output:2'
+    ofctl add-flow 'priority=9,idle_timeout=900,hard_timeout=1000,in_port=1,actions=output:2'
+    wait_until 5 saw 'event=ADDED table=0 idle_timeout=900 hard_timeout=1000 cookie=0 in_port=1 actions=output:2'
     ofctl mod-flows 'in_port=1,actions=output:3'
-    wait_until 5 saw 'event=MODIFIED table=0 idle_timeout=3 hard_timeout=1000 cookie=0 in_port=1 actions=output:3'
-    wait_until 10 saw 'event=DELETED reason=idle table=0 .* in_port=1 actions=output:3'
+    wait_until 5 saw 'event=MODIFIED table=0 idle_timeout=900 hard_timeout=1000 cookie=0 in_port=1 actions=output:3'
+    ofctl add-flow 'priority=9,idle_timeout=1,in_port=2,actions=output:3'
+    wait_until 10 saw 'event=DELETED reason=idle table=0 .* in_port=2 actions=output:3'
     printf 'add priority=4,udp,actions=normal\nmodify table=1,tcp,actions=output:8\ndelete udp\nadd priority=3,ip,actions=normal\n' >"$TEST_DIR/mods"
     OF=OpenFlow14 ofctl --bundle add-flows "$TEST_DIR/mods"
     wait_until 5 saw 'event=ADDED table=0 cookie=0 ip actions=NORMAL'

@@ -61,9 +61,9 @@ assert_contains "$(appctl ofproto/trace br0 in_port=1,udp)" 'bucket 0: not live 
 ofctl mod-port p2 up
 packets h1 "$udp" 2 h2=same h3=none
 in_ns h2 ip link set eth0 down
-wait_until 5 packets h1 "$udp" 2 h3=same
+PACKETS_PATIENCE=1 wait_until 5 packets h1 "$udp" 2 h3=same
 in_ns h2 ip link set eth0 up
-wait_until 5 packets h1 "$udp" 2 h2=same
+PACKETS_PATIENCE=1 wait_until 5 packets h1 "$udp" 2 h2=same
 
 step "fast failover: a bucket that watches a group lives as long as that one does"
 ofctl add-group 'group_id=6,type=ff,bucket=watch_port:2,output:2'

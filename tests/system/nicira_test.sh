@@ -55,9 +55,9 @@ step "bundle active_backup follows the link"
 acts 'actions=bundle(eth_src,0,active_backup,ofport,members:2,3)'
 packets h1 "$(udp 9 0)" 2 h2=same h3=none
 in_ns h2 ip link set eth0 down
-wait_until 5 packets h1 "$(udp 9 0)" 2 h3=same
+PACKETS_PATIENCE=1 wait_until 5 packets h1 "$(udp 9 0)" 2 h3=same
 in_ns h2 ip link set eth0 up
-wait_until 5 packets h1 "$(udp 9 0)" 2 h2=same
+PACKETS_PATIENCE=1 wait_until 5 packets h1 "$(udp 9 0)" 2 h2=same
 
 step "stack, exit, write_metadata, note, queues, sample, ct_clear"
 acts 'actions=set_queue:5,note:01.02.03.04.05.06,sample(probability=65535,collector_set_id=1,obs_domain_id=0,obs_point_id=0),ct_clear,push:NXM_OF_ETH_SRC[],push:NXM_OF_ETH_DST[],pop:NXM_OF_ETH_SRC[],pop:NXM_OF_ETH_DST[],output:3,pop_queue,resubmit(,9),output:2'
@@ -71,7 +71,7 @@ packets h1 "$(udp 9 0)" 1 h3=same
 step "dec_ttl(ids): a packet that may not live on goes to those controllers"
 ovs-ofctl -O OpenFlow10 --unixctl="$TEST_DIR/monitor.ctl" monitor "$MGMT" 65534 invalid_ttl >"$TEST_DIR/monitor.log" 2>&1 &
 on_exit pid $!
-sleep 0.5
+wait_until 5 ovs-appctl -t "$TEST_DIR/monitor.ctl" ofctl/barrier
 acts 'ip,actions=dec_ttl(0,7),output:3'
 packets h1 "$(udp 2 0)" 1 'h3=p[IP].ttl==1'
 packets h1 "$(udp 1 0)" 1 h3=none

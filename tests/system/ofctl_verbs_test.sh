@@ -117,11 +117,11 @@ FLOWS
     step "$OF: monitor: packet-in, flow-removed, port-status"
     ofctl del-flows
     ofctl add-flow 'in_port=1,udp,tp_dst=70,actions=controller:64'
-    ofctl add-flow 'cookie=0x77,in_port=1,udp,tp_dst=71,send_flow_rem,idle_timeout=1,actions=drop'
     background "monitor-$OF" ovs-ofctl -O "$OF" --unixctl="$TEST_DIR/monitor.ctl" monitor "$MGMT" 65534
     monitor=$PID
     monitored() { grep -qE -- "$1" "$TEST_DIR/monitor-$OF.log"; }
-    sleep 0.5
+    wait_until 5 ovs-appctl -t "$TEST_DIR/monitor.ctl" ofctl/barrier
+    ofctl add-flow 'cookie=0x77,in_port=1,udp,tp_dst=71,send_flow_rem,idle_timeout=1,actions=drop'
     send 70 2 h2=none
     wait_until 3 monitored 'PACKET_IN.*'
     wait_until 3 monitored 'in_port=1 .*\(via action\)'
