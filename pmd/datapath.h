@@ -109,13 +109,14 @@ uint32_t datapath_n_masks(const struct datapath *dp);
 /* The i-th tuple's mask and number of megaflows, i < datapath_n_masks(). */
 const struct flow_key *datapath_mask(const struct datapath *dp, uint32_t i, uint32_t *n_megaflows);
 
+/* Totals since install, over all threads. */
 struct megaflow_stats {
     uint64_t packets, bytes;
-    uint64_t used_ms;   /* datapath_now_ms() of about the last packet; 0 = never */
-    uint16_t tcp_flags; /* all seen, host order */
+    uint64_t used_ms; /* datapath_now_ms() of about the last packet; 0 = never */
 };
-/* Totals since install, over all threads. */
-void datapath_megaflow_stats(const struct datapath *dp, const struct megaflow *mf, struct megaflow_stats *stats);
+/* Brings `stats`, all 0 at install, up to date. True: there were packets since. To be called at least once for 2^32
+ * packets. Control thread. */
+bool datapath_megaflow_stats(const struct datapath *dp, const struct megaflow *mf, struct megaflow_stats *stats);
 /* Monotonic milliseconds, the clock of used_ms. Any thread. */
 uint64_t datapath_now_ms(void);
 

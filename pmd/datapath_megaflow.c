@@ -134,15 +134,26 @@ const struct flow_key *datapath_mask(const struct datapath *dp, uint32_t i, uint
     return &tuple->mask;
 }
 
-void datapath_megaflow_stats(const struct datapath *dp, const struct megaflow *mf, struct megaflow_stats *stats)
+bool datapath_megaflow_stats(const struct datapath *dp, const struct megaflow *mf, struct megaflow_stats *stats)
 {
-    *stats = (struct megaflow_stats){0};
+    uint64_t now = datapath_now_ms(), bytes = 0;
+    uint32_t packets = 0, age = UINT32_MAX;
+
     for (unsigned i = 0; i < dp->megaflows.n_counters; i++) {
         const struct megaflow_counters *counters = &dp->megaflows.counters[i][mf->id];
+        uint32_t n = __atomic_load_n(&counters->packets, __ATOMIC_ACQUIRE);
 
-        stats->packets += COUNTED(counters->packets);
-        stats->bytes += COUNTED(counters->bytes);
-        stats->used_ms = RTE_MAX(stats->used_ms, COUNTED(counters->used_ms));
-        stats->tcp_flags |= COUNTED(counters->tcp_flags);
+        packets += n;
+        bytes += COUNTED(counters->bytes);
+        /* A thread may have gone on to a later millisecond since `now`. */
+        if (n != 0)
+            age = RTE_MIN(age, (uint32_t)RTE_MAX((int32_t)((uint32_t)now - COUNTED(counters->used_ms)), 0));
     }
+    packets -= (uint32_t)stats->packets;
+    if (packets == 0)
+        return false;
+    stats->packets += packets;
+    stats->bytes = bytes;
+    stats->used_ms = RTE_MAX(stats->used_ms, now - age);
+    return true;
 }

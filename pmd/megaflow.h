@@ -56,16 +56,15 @@ _Static_assert(sizeof(struct megaflow_slot) == 64, "a line for packets");
 _Static_assert(sizeof(struct megaflow) == 64, "a line for the control thread");
 _Static_assert(offsetof(struct flow_key, ct_state) == MEGAFLOW_HEAD, "the head ends before conntrack's fields");
 
-/* What one poll-mode thread counted on a megaflow; indexed by id, written by that thread. */
+/* What one poll-mode thread counted on a megaflow; indexed by id, written by that thread. Small, because with many
+ * flows each packet brings a line of them: the fields of 32 bits wrap, and who reads them goes by the difference. */
 struct megaflow_counters {
-    uint64_t packets, bytes;
-    uint64_t used_ms;
-    uint16_t tcp_flags; /* host order */
-    uint16_t group;     /* the thread's own: place in the groups of the burst in hand */
-    uint32_t born;      /* the thread's own: when its first packet came, in pending_clock() */
+    uint32_t packets;
+    uint32_t used_ms; /* datapath_now_ms() of about the last packet */
+    uint64_t bytes;
 };
 
-_Static_assert(sizeof(struct megaflow_counters) == 32, "two to a cache line");
+_Static_assert(sizeof(struct megaflow_counters) == 16, "four to a cache line");
 
 struct megaflow_table {
     struct megaflow_slot *slots;

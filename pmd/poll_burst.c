@@ -7,36 +7,35 @@ static inline uint64_t first_bits(unsigned n)
     return n >= 64 ? UINT64_MAX : (1ull << n) - 1;
 }
 
-static inline struct megaflow_counters *counters_of(const struct poll_thread *thread, const struct megaflow_slot *slot)
+static inline uint32_t id_of(const struct poll_thread *thread, const struct megaflow_slot *slot)
 {
-    return &thread->megaflow_counters[megaflow_index(thread->slots, slot)];
+    return megaflow_index(thread->slots, slot);
 }
 
 /* Whether packets that hit may belong to a flow that is unresolved: they must wait behind its first then. A megaflow is
  * there as soon as the control thread has installed it, the first packet comes back a little later, and if the megaflow
  * is wide, those of other flows later still. But a flow that missed after the megaflow's first hit is not its own. */
-static inline bool megaflow_young(const struct poll_thread *thread, const struct megaflow_counters *counters)
+static inline bool megaflow_young(const struct poll_thread *thread, uint32_t id)
 {
     return unlikely(pending_count(&thread->pending) > 0) &&
-           (counters->packets == 0 || pending_before(&thread->pending, counters->born));
+           (thread->megaflow_counters[id].packets == 0 || pending_before(&thread->pending, thread->megaflow_born[id]));
 }
 
-/* The group of `slot` in this burst, made if it is the first packet. O(1): the megaflow's counters remember the place.
- */
+/* The group of `slot` in this burst, made if it is the first packet. O(1). Two megaflows with one place may get more
+ * than one group each: a later packet is always in the same group or in a later one. */
 static inline struct group *group_of(struct poll_thread *thread, struct megaflow_slot *slot)
 {
-    struct megaflow_counters *counters = counters_of(thread, slot);
-    struct group *group = &thread->groups[counters->group];
+    uint32_t id = id_of(thread, slot);
+    uint8_t *place = &thread->group_places[id % GROUP_PLACES];
+    struct group *group = &thread->groups[*place];
 
-    if (counters->group < thread->n_groups && group->slot == slot)
+    if (*place < thread->n_groups && group->slot == slot)
         return group;
-    counters->group = (uint16_t)thread->n_groups;
+    *place = (uint8_t)thread->n_groups;
     group = &thread->groups[thread->n_groups++];
     group->slot = slot;
-    group->counters = counters;
     group->n = group->bytes = group->longest = 0;
-    group->tcp_flags = 0;
-    group->young = megaflow_young(thread, counters);
+    group->young = megaflow_young(thread, id);
     return group;
 }
 
@@ -49,17 +48,18 @@ static inline void group_add(struct group *group, struct rte_mbuf *packet)
     group->longest = RTE_MAX(group->longest, len);
 }
 
-static void account(struct poll_thread *thread, struct megaflow_counters *counters, uint32_t packets, uint32_t bytes,
-                    uint16_t tcp_flags)
+static void account(struct poll_thread *thread, const struct megaflow_slot *slot, uint32_t packets, uint32_t bytes)
 {
+    uint32_t id = id_of(thread, slot);
+    struct megaflow_counters *counters = &thread->megaflow_counters[id];
+
     if (unlikely(counters->packets == 0))
-        counters->born = pending_clock(thread->now);
-    COUNT(counters->packets, packets);
+        thread->megaflow_born[id] = pending_clock(thread->now);
     COUNT(counters->bytes, bytes);
-    if (counters->used_ms != thread->now_ms)
-        __atomic_store_n(&counters->used_ms, thread->now_ms, __ATOMIC_RELAXED);
-    if (unlikely((tcp_flags & ~counters->tcp_flags) != 0))
-        __atomic_store_n(&counters->tcp_flags, counters->tcp_flags | tcp_flags, __ATOMIC_RELAXED);
+    if (counters->used_ms != (uint32_t)thread->now_ms)
+        __atomic_store_n(&counters->used_ms, (uint32_t)thread->now_ms, __ATOMIC_RELAXED);
+    /* Last: who sees these packets sees their bytes. */
+    __atomic_store_n(&counters->packets, counters->packets + packets, __ATOMIC_RELEASE);
 }
 
 /* --- running programs ----------------------------------------------------------------------------------------------*/
@@ -158,7 +158,7 @@ static void run_groups(struct poll_thread *thread, unsigned n, bool mixed)
             continue;
         if (unlikely(2 * group->n >= n) && !mixed)
             dominant_set(thread, group->slot);
-        account(thread, group->counters, group->n, group->bytes, group->tcp_flags);
+        account(thread, group->slot, group->n, group->bytes);
         const struct program *program = __atomic_load_n(&group->slot->program, __ATOMIC_ACQUIRE);
         if (group->n == 1 && program->kind == PROGRAM_OUTPUT) {
             tx_packet(thread, program->output, group->packets[0]);
@@ -183,8 +183,7 @@ static void run_groups(struct poll_thread *thread, unsigned n, bool mixed)
 }
 
 /* Runs the program of a megaflow that all of the burst matched. */
-static void run_whole(struct poll_thread *thread, struct megaflow_slot *slot, struct rte_mbuf **packets, unsigned n,
-                      uint16_t tcp_flags)
+static void run_whole(struct poll_thread *thread, struct megaflow_slot *slot, struct rte_mbuf **packets, unsigned n)
 {
     uint32_t bytes = 0, longest = 0;
 
@@ -195,7 +194,7 @@ static void run_whole(struct poll_thread *thread, struct megaflow_slot *slot, st
         longest = RTE_MAX(longest, len);
     }
     COUNT(thread->counters.groups, 1);
-    account(thread, counters_of(thread, slot), n, bytes, tcp_flags);
+    account(thread, slot, n, bytes);
     run(thread, __atomic_load_n(&slot->program, __ATOMIC_ACQUIRE), packets, n, longest);
     stage_end(thread, PMD_STAGE_ACTIONS);
 }
@@ -219,7 +218,7 @@ static uint64_t send_directly(struct poll_thread *thread, struct rte_mbuf **pack
         n_first += slot == first;
         n_runs += slot != last;
         last = slot;
-        account(thread, counters_of(thread, slot), 1, packets[i]->pkt_len, rte_be_to_cpu_16(thread->keys[i].tcp_flags));
+        account(thread, slot, 1, packets[i]->pkt_len);
         tx_packet(thread, program->output, packets[i]);
     }
     if (unlikely(2 * n_first >= n))
@@ -236,13 +235,9 @@ static void classify_and_run(struct poll_thread *thread, struct rte_mbuf **packe
 
     if (slot != NULL) {
         found = lookup_dominant(thread, slot, n);
-        bool young = megaflow_young(thread, counters_of(thread, slot));
+        bool young = megaflow_young(thread, id_of(thread, slot));
         if (found == all && !young) {
-            rte_be16_t tcp_flags = 0;
-
-            for (unsigned i = 0; i < n; i++)
-                tcp_flags |= thread->keys[i].tcp_flags;
-            run_whole(thread, slot, packets, n, rte_be_to_cpu_16(tcp_flags));
+            run_whole(thread, slot, packets, n);
             return;
         }
         if (found == all)
@@ -266,7 +261,6 @@ static void classify_and_run(struct poll_thread *thread, struct rte_mbuf **packe
             if (miss_park_behind(thread, &thread->keys[i], thread->n_lines[i], packets[i]))
                 continue;
         }
-        group->tcp_flags |= rte_be_to_cpu_16(thread->keys[i].tcp_flags);
         group_add(group, packets[i]);
     }
     uint64_t missed = all & ~found;
@@ -319,7 +313,7 @@ static void run_port_program(struct poll_thread *thread, struct megaflow_slot *s
             return;
     }
     COUNT(thread->counters.port_program_hits, n);
-    run_whole(thread, slot, packets, n, 0);
+    run_whole(thread, slot, packets, n);
 }
 
 /* Packets whose struct packet_meta says where they stand. */

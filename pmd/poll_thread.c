@@ -233,7 +233,7 @@ struct poll_thread *poll_thread_create(struct datapath *dp, unsigned index, unsi
     int socket = (int)rte_lcore_to_socket_id(lcore);
     struct hugemem memory = hugemem_alloc(sizeof(struct poll_thread), socket);
     struct poll_thread *thread = memory.ptr;
-    uint32_t ring = dp->params.miss_ring;
+    uint32_t ring = dp->params.miss_ring, limit = dp->params.megaflow_limit;
     char name[RTE_RING_NAMESIZE];
 
     if (thread == NULL)
@@ -257,14 +257,15 @@ struct poll_thread *poll_thread_create(struct datapath *dp, unsigned index, unsi
     snprintf(name, sizeof name, "sluice_down_%u", index);
     thread->down = rte_ring_create(name, 2 * ring, socket, RING_F_SP_ENQ | RING_F_SC_DEQ | RING_F_EXACT_SZ);
     thread->counters_memory =
-        hugemem_alloc((size_t)dp->params.megaflow_limit * sizeof *thread->megaflow_counters, socket);
+        hugemem_alloc((size_t)limit * (sizeof *thread->megaflow_counters + sizeof *thread->megaflow_born), socket);
     thread->megaflow_counters = thread->counters_memory.ptr;
+    thread->megaflow_born = (void *)(thread->megaflow_counters + limit);
     thread->ports_memory = hugemem_alloc(PORT_MAX * (sizeof *thread->port_counters + sizeof *thread->tx), socket);
     thread->port_counters = thread->ports_memory.ptr;
     thread->tx = (void *)(thread->port_counters + PORT_MAX);
     if (thread->up == NULL || thread->down == NULL || thread->megaflow_counters == NULL ||
         thread->ports_memory.ptr == NULL || emc_init(&thread->emc, dp->params.emc_entries, socket) != 0 ||
-        tuple_order_init(&thread->order, dp->params.mask_limit, dp->params.megaflow_limit, socket) != 0 ||
+        tuple_order_init(&thread->order, dp->params.mask_limit, limit, socket) != 0 ||
         pending_init(&thread->pending, RTE_MIN(ring, (uint32_t)PENDING_FLOWS_MAX)) != 0) {
         poll_thread_destroy(thread);
         return NULL;

@@ -23,6 +23,7 @@
 
 #define BURST 64
 #define RECIRC_DEPTH_MAX 8
+#define GROUP_PLACES 256
 
 /* Stage times are taken in one non-empty burst of so many, and multiplied. */
 #define STAGE_SAMPLE 16
@@ -34,8 +35,7 @@ struct group {
     uint32_t n;
     uint32_t bytes;
     uint32_t longest; /* bytes of the longest packet */
-    uint16_t tcp_flags;
-    bool young; /* see megaflow_young() */
+    bool young;       /* see megaflow_young() */
     struct rte_mbuf *packets[BURST];
 };
 
@@ -74,6 +74,7 @@ struct poll_thread {
     const struct lookup_ops *lookup;
     struct megaflow_slot *slots;
     struct megaflow_counters *megaflow_counters;
+    uint32_t *megaflow_born; /* by id: when its first packet came, in pending_clock() */
     struct port_counters *port_counters;
     struct tx_buffer *tx;
     struct rte_ring *up, *down;
@@ -101,6 +102,7 @@ struct poll_thread {
     uint32_t sample_in; /* non-empty bursts until the next sample */
     uint64_t stage_start;
     uint32_t n_groups;
+    uint8_t group_places[GROUP_PLACES]; /* by the low bits of a megaflow's id: its place in groups[], to be verified */
     struct megaflow_slot *dominant[PORT_MAX]; /* by in_port: took at least half of the port's burst before; or NULL */
     struct run_context context;
     bool has_meta; /* the program that runs writes metadata: what is in the packets counts, not the context's */

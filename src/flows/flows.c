@@ -152,6 +152,7 @@ bool flows_next_megaflow(struct flows *flows, const struct bridge *bridge, uint3
         info->mf = record->mf;
         info->bridge = record->path->bridge;
         info->created_ms = record->created_ms;
+        info->stats = record->stats;
         datapath_megaflow_stats(flows->dp, record->mf, &info->stats);
         return true;
     }

@@ -19,8 +19,8 @@ struct mf_record {
     struct mask_entry *mask;
     struct mac_dep *mac;     /* NULL: NORMAL had no part in it */
     struct effects *effects; /* NULL: none */
-    uint64_t packets, bytes; /* that the path was credited with */
-    uint64_t used_ms;        /* installed, if no packet came yet */
+    struct megaflow_stats stats; /* that the path was credited with */
+    uint64_t used_ms;            /* installed, if no packet came yet */
     uint64_t created_ms;
     uint64_t changes; /* flows->changes when it was last translated */
     uint64_t token;   /* removed: when it has passed, the counters are final */

@@ -93,7 +93,7 @@ struct mf_record *megaflow_add(struct flows *flows, struct bridge *bridge, struc
     record->id = megaflow_id(record->mf);
     record->mac = NULL;
     record->effects = NULL;
-    record->packets = record->bytes = 0;
+    record->stats = (struct megaflow_stats){0};
     record->created_ms = record->used_ms = datapath_now_ms();
     record->changes = flows->changes;
     record->token = 0;
@@ -135,16 +135,14 @@ void megaflow_remove(struct flows *flows, struct mf_record *record)
 
 bool record_count(struct flows *flows, struct mf_record *record)
 {
-    struct megaflow_stats stats;
+    struct megaflow_stats stats = record->stats;
 
-    datapath_megaflow_stats(flows->dp, record->mf, &stats);
-    if (stats.packets == record->packets)
+    if (!datapath_megaflow_stats(flows->dp, record->mf, &record->stats))
         return false;
-    path_credit(flows, record->path, stats.packets - record->packets, stats.bytes - record->bytes, stats.used_ms);
-    record->packets = stats.packets;
-    record->bytes = stats.bytes;
-    if (stats.used_ms > record->used_ms)
-        record->used_ms = stats.used_ms;
+    path_credit(flows, record->path, record->stats.packets - stats.packets, record->stats.bytes - stats.bytes,
+                record->stats.used_ms);
+    if (record->stats.used_ms > record->used_ms)
+        record->used_ms = record->stats.used_ms;
     return true;
 }
 

@@ -32,7 +32,7 @@ static void a_missed_packet_and_those_behind_it_leave_in_order(void **state)
     struct rte_mbuf *another;
     assert_int_equal(datapath_miss_dequeue(dp, &another, 1), 0);
 
-    struct megaflow_stats mf_stats;
+    struct megaflow_stats mf_stats = {0};
     WAIT_FOR((datapath_megaflow_stats(dp, mf, &mf_stats), mf_stats.packets == 2 * N - 1));
     assert_int_equal(mf_stats.bytes, (2 * N - 1) * 60);
     assert_true(datapath_now_ms() - mf_stats.used_ms < 1000);

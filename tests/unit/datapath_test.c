@@ -58,7 +58,7 @@ static void a_dominant_megaflow_takes_only_its_own(void **state)
         WAIT_FOR(receive(3, &number));
         assert_int_equal(number, i);
     }
-    struct megaflow_stats stats;
+    struct megaflow_stats stats = {0};
     datapath_megaflow_stats(dp, mf, &stats);
     assert_int_equal(stats.packets, 500);
     assert_int_equal(stats.bytes, 500 * PACKET_LEN);
@@ -93,7 +93,7 @@ static void a_port_program_takes_all_the_port_receives(void **state)
     datapath_pmd_stats(dp, 0, &stats);
     assert_int_equal(stats.port_program_hits, 2);
     assert_int_equal(stats.tss_hits, 0);
-    struct megaflow_stats mf_stats;
+    struct megaflow_stats mf_stats = {0};
     datapath_megaflow_stats(dp, mf, &mf_stats);
     assert_int_equal(mf_stats.packets, 2);
     assert_int_equal(mf_stats.bytes, 120);
