@@ -101,6 +101,11 @@ static bool program_uses_meta(const struct program *program)
     return false;
 }
 
+static void run_drop(struct poll_thread *thread, uint32_t reason, struct rte_mbuf **packets, unsigned n)
+{
+    poll_drop(thread, reason < DROP_N_REASONS ? reason : DROP_POLICY, thread->context.in_port, packets, n);
+}
+
 /* Takes the packets over. They agree in thread->context, or are one. */
 static void run(struct poll_thread *thread, const struct program *program, struct rte_mbuf **packets, unsigned n,
                 uint32_t longest)
@@ -110,8 +115,7 @@ static void run(struct poll_thread *thread, const struct program *program, struc
         tx_packets(thread, program->output, packets, n, longest);
         return;
     case PROGRAM_DROP:
-        poll_drop(thread, program->output < DROP_N_REASONS ? program->output : DROP_POLICY, thread->context.in_port,
-                  packets, n);
+        run_drop(thread, program->output, packets, n);
         return;
     case PROGRAM_OUTPUTS:
         run_outputs(thread, program, packets, n, longest);
@@ -199,19 +203,32 @@ static void run_whole(struct poll_thread *thread, struct megaflow_slot *slot, st
     stage_end(thread, PMD_STAGE_ACTIONS);
 }
 
-/* While no flow is unresolved, packets that are only sent need no group: they go to their port one by one. Returns
- * those of `found` whose program does more. */
-static uint64_t send_directly(struct poll_thread *thread, struct rte_mbuf **packets, unsigned n, uint64_t found)
+/* The same of those in `set`. */
+static void run_part(struct poll_thread *thread, struct megaflow_slot *slot, struct rte_mbuf **packets, uint64_t set)
+{
+    struct rte_mbuf *part[BURST];
+    unsigned n = 0;
+
+    FOR_EACH_BIT (i, set)
+        part[n++] = packets[i];
+    run_whole(thread, slot, part, n);
+}
+
+/* While no flow is unresolved, packets that are only sent or dropped need no group: they go to their port one by one,
+ * or are dropped together. Returns those of `found` whose program does more, or drops for another reason. */
+static uint64_t run_directly(struct poll_thread *thread, struct rte_mbuf **packets, unsigned n, uint64_t found)
 {
     struct megaflow_slot *first = found != 0 ? thread->found[__builtin_ctzll(found)] : NULL, *last = NULL;
-    uint32_t n_first = 0, n_runs = 0;
+    struct rte_mbuf *dropped[BURST];
+    uint32_t n_first = 0, n_runs = 0, n_dropped = 0, reason = 0;
     uint64_t rest = 0;
 
     FOR_EACH_BIT (i, found) {
         struct megaflow_slot *slot = thread->found[i];
         const struct program *program = __atomic_load_n(&slot->program, __ATOMIC_ACQUIRE);
+        bool drop = program->kind == PROGRAM_DROP;
 
-        if (unlikely(program->kind != PROGRAM_OUTPUT)) {
+        if (unlikely(program->kind != PROGRAM_OUTPUT) && (!drop || (n_dropped > 0 && program->output != reason))) {
             rest |= 1ull << i;
             continue;
         }
@@ -219,8 +236,15 @@ static uint64_t send_directly(struct poll_thread *thread, struct rte_mbuf **pack
         n_runs += slot != last;
         last = slot;
         account(thread, slot, 1, packets[i]->pkt_len);
-        tx_packet(thread, program->output, packets[i]);
+        if (unlikely(drop)) {
+            reason = program->output;
+            dropped[n_dropped++] = packets[i];
+        } else {
+            tx_packet(thread, program->output, packets[i]);
+        }
     }
+    if (unlikely(n_dropped > 0))
+        run_drop(thread, reason, dropped, n_dropped);
     if (unlikely(2 * n_first >= n))
         dominant_set(thread, first);
     COUNT(thread->counters.groups, n_runs);
@@ -234,24 +258,29 @@ static void classify_and_run(struct poll_thread *thread, struct rte_mbuf **packe
     uint64_t all = first_bits(n), found = 0;
 
     if (slot != NULL) {
-        found = lookup_dominant(thread, slot, n);
+        uint64_t hits = lookup_dominant(thread, slot, n);
         bool young = megaflow_young(thread, id_of(thread, slot));
-        if (found == all && !young) {
+        bool most = 2 * (unsigned)__builtin_popcountll(hits) >= n;
+
+        if (hits == all && !young) {
             run_whole(thread, slot, packets, n);
             return;
         }
-        if (found == all)
-            found = 0; /* the way of those that may have to wait, with found[] filled in */
+        if (most && !young) {
+            run_part(thread, slot, packets, hits);
+            all &= ~hits;
+        } else if (hits != all) { /* else those that may have to wait: found[] is to be filled in */
+            found = hits;
+        }
+        if (!most)
+            dominant_set(thread, NULL);
     }
     if (found != all)
         found |= lookup_caches(thread, all & ~found);
 
     uint64_t to_group = found;
-    if (!mixed) {
-        dominant_set(thread, NULL);
-        if (likely(pending_count(&thread->pending) == 0))
-            to_group = send_directly(thread, packets, n, found);
-    }
+    if (!mixed && likely(pending_count(&thread->pending) == 0))
+        to_group = run_directly(thread, packets, n, found);
     FOR_EACH_BIT (i, to_group) {
         struct group *group = group_of(thread, thread->found[i]);
 

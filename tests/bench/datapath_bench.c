@@ -4,7 +4,8 @@
  *
  * PCAP is received over and over (net_pcap, infinite_rx) by the thread on lcore 1 and sent to a port that discards.
  * CASE: port (one megaflow on in_port), wild (one on the destination's first byte), exact (one for each 5-tuple in
- * PCAP, spread over N masks), parked (none: every packet is a miss that is handed straight back).
+ * PCAP, spread over N masks), attack (as wild, and as exact for other destinations, which drop), parked (none: every
+ * packet is a miss that is handed straight back).
  */
 #include <errno.h>
 #include <rte_cycles.h>
@@ -19,6 +20,7 @@
 
 #define PCAP_FILE_HEADER 24
 #define PCAP_RECORD_HEADER 16
+#define WILD_NET 0x0b000000
 #define DATA_ROOM (RTE_PKTMBUF_HEADROOM + 896)
 
 struct options {
@@ -76,6 +78,15 @@ static struct program *program_output(struct program_table *table, uint32_t port
     return program_intern(table, &builder);
 }
 
+static struct program *program_drop(struct program_table *table)
+{
+    struct program_builder builder;
+
+    program_builder_init(&builder);
+    program_builder_add(&builder, OP_DROP, DROP_POLICY, NULL, 0);
+    return program_intern(table, &builder);
+}
+
 static void install(struct datapath *dp, const struct flow_key *key, const struct flow_key *mask,
                     struct program *program)
 {
@@ -113,6 +124,7 @@ static struct flow_key *keys_read(const struct options *options, struct rte_memp
 static void install_exact(struct datapath *dp, const struct options *options, struct rte_mempool *pool,
                           uint32_t in_port, struct program *program)
 {
+    bool attack = strcmp(options->what, "attack") == 0;
     struct flow_key *keys = keys_read(options, pool, in_port);
     uint64_t random = 1;
 
@@ -121,14 +133,25 @@ static void install_exact(struct datapath *dp, const struct options *options, st
         struct flow_key *key = &keys[(random >> 33) % left];
         struct flow_key mask = mask_exact(flow_key_hash(key, 1) % options->masks);
 
-        install(dp, key, &mask, program);
+        if (!attack || (key->ipv4_dst & RTE_BE32(0xff000000)) != RTE_BE32(WILD_NET))
+            install(dp, key, &mask, program);
         *key = keys[left - 1];
     }
     free(keys);
 }
 
+static void install_wild(struct datapath *dp, uint32_t in_port, struct program *program)
+{
+    const struct flow_key key = {
+        .in_port = in_port, .eth_type = RTE_BE16(RTE_ETHER_TYPE_IPV4), .ipv4_dst = RTE_BE32(WILD_NET)};
+    const struct flow_key mask = {
+        .in_port = UINT32_MAX, .recirc_id = UINT32_MAX, .eth_type = UINT16_MAX, .ipv4_dst = RTE_BE32(0xff000000)};
+
+    install(dp, &key, &mask, program);
+}
+
 static void install_all(struct datapath *dp, const struct options *options, struct rte_mempool *pool, uint32_t in_port,
-                        struct program *program)
+                        struct program *program, struct program *drop)
 {
     struct flow_key key = {.in_port = in_port, .eth_type = RTE_BE16(RTE_ETHER_TYPE_IPV4)};
     struct flow_key mask = {.in_port = UINT32_MAX, .recirc_id = UINT32_MAX};
@@ -136,10 +159,10 @@ static void install_all(struct datapath *dp, const struct options *options, stru
     if (strcmp(options->what, "port") == 0) {
         install(dp, &key, &mask, program);
     } else if (strcmp(options->what, "wild") == 0) {
-        key.ipv4_dst = RTE_BE32(0x0b000000);
-        mask.ipv4_dst = RTE_BE32(0xff000000);
-        mask.eth_type = UINT16_MAX;
-        install(dp, &key, &mask, program);
+        install_wild(dp, in_port, program);
+    } else if (strcmp(options->what, "attack") == 0) {
+        install_wild(dp, in_port, program);
+        install_exact(dp, options, pool, in_port, drop);
     } else if (strcmp(options->what, "exact") == 0) {
         uint64_t start = rte_rdtsc();
 
@@ -282,7 +305,7 @@ int main(int argc, char **argv)
     if (datapath_port_add(dp, out) != 0 || datapath_port_add(dp, in) != 0)
         fail("no room for ports");
     program = program_output(programs, out->index);
-    install_all(dp, &options, pool, in->index, program);
+    install_all(dp, &options, pool, in->index, program, program_drop(programs));
     if (datapath_start(dp) != 0)
         fail("no lcore 1: give --lcores 0@0,1@1");
     control_turns(dp, program, 1);
