@@ -262,21 +262,28 @@ static void classify_and_run(struct poll_thread *thread, struct rte_mbuf **packe
         bool young = megaflow_young(thread, id_of(thread, slot));
         bool most = 2 * (unsigned)__builtin_popcountll(hits) >= n;
 
-        if (hits == all && !young) {
-            run_whole(thread, slot, packets, n);
-            return;
+        if (hits == all) {
+            if (!young) {
+                run_whole(thread, slot, packets, n);
+                return;
+            }
+            hits = 0; /* the way of those that may have to wait, with found[] filled in */
         }
+        lookup_begin(thread, all & ~hits);
         if (most && !young) {
             run_part(thread, slot, packets, hits);
             all &= ~hits;
-        } else if (hits != all) { /* else those that may have to wait: found[] is to be filled in */
+        } else {
             found = hits;
         }
         if (!most)
             dominant_set(thread, NULL);
     }
-    if (found != all)
+    if (found != all) {
+        if (slot == NULL)
+            lookup_begin(thread, all);
         found |= lookup_caches(thread, all & ~found);
+    }
 
     uint64_t to_group = found;
     if (!mixed && likely(pending_count(&thread->pending) == 0))

@@ -76,25 +76,33 @@ static uint64_t lookup_in_order(struct poll_thread *thread, const struct lookup 
     return all & ~todo;
 }
 
-/* Looks up the keys in hand that are in `todo`: found[] for the bits that are returned. */
-uint64_t lookup_caches(struct poll_thread *thread, uint64_t todo)
+/* One tuple costs no more than the cache does, and has no entries to fall out. */
+static bool one_tuple(const struct poll_thread *thread)
 {
-    const struct lookup lookup = lookup_in_hand(thread);
+    return thread->order.n <= 1;
+}
+
+void lookup_begin(struct poll_thread *thread, uint64_t todo)
+{
     const struct tuple_list *list = __atomic_load_n(&thread->dp->tss.list, __ATOMIC_ACQUIRE);
-    uint64_t all = todo;
 
     if (unlikely(list->generation != thread->order.generation))
         tuple_order_follow(&thread->order, list);
-
-    /* One tuple costs no more than the cache does, and has no entries to fall out. */
-    bool one_tuple = thread->order.n <= 1, use_emc = thread->emc.capacity > 0 && !one_tuple;
-    if (!one_tuple) {
-        FOR_EACH_BIT (i, todo) {
-            thread->hashes[i] = flow_key_hash_inline(&thread->keys[i], thread->n_lines[i]);
-            if (use_emc)
-                rte_prefetch0(emc_bucket(&thread->emc, thread->hashes[i]));
-        }
+    if (one_tuple(thread))
+        return;
+    FOR_EACH_BIT (i, todo) {
+        thread->hashes[i] = flow_key_hash_inline(&thread->keys[i], thread->n_lines[i]);
+        if (thread->emc.capacity > 0)
+            rte_prefetch0(emc_bucket(&thread->emc, thread->hashes[i]));
     }
+}
+
+uint64_t lookup_caches(struct poll_thread *thread, uint64_t todo)
+{
+    const struct lookup lookup = lookup_in_hand(thread);
+    uint64_t all = todo;
+    bool use_emc = thread->emc.capacity > 0 && !one_tuple(thread);
+
     if (use_emc) {
         todo &= ~thread->lookup->emc(&lookup, &thread->emc, todo);
         COUNT(thread->counters.emc_hits, (unsigned)__builtin_popcountll(all & ~todo));
@@ -104,7 +112,7 @@ uint64_t lookup_caches(struct poll_thread *thread, uint64_t todo)
         return all;
 
     uint64_t tss_todo = todo;
-    if (!one_tuple)
+    if (!one_tuple(thread))
         todo &= ~lookup_guessed(thread, &lookup, todo);
     todo &= ~lookup_in_order(thread, &lookup, todo);
     uint64_t hits = tss_todo & ~todo;

@@ -163,6 +163,9 @@ void poll_sink_init(struct poll_thread *thread);
 /* Packets that `slot`, the port's dominant megaflow, matches: one compare each, no hash. found[] is left alone if those
  * are all of the `n`. */
 uint64_t lookup_dominant(struct poll_thread *thread, struct megaflow_slot *slot, unsigned n);
+/* Sets out a lookup of those in `todo`: what it will need first is on its way. */
+void lookup_begin(struct poll_thread *thread, uint64_t todo);
+/* The lookup, in the exact-match cache and the tuples. */
 uint64_t lookup_caches(struct poll_thread *thread, uint64_t todo);
 
 /* --- poll_miss.c ---------------------------------------------------------------------------------------------------*/
