@@ -17,8 +17,8 @@ struct mf_record {
     struct path *path;
     TAILQ_ENTRY(mf_record) path_node; /* in path->list[side]; of a removed one in flows->dying */
     struct mask_entry *mask;
-    struct mac_dep *mac;     /* NULL: NORMAL had no part in it */
-    struct effects *effects; /* NULL: none */
+    struct mac_dep *mac;         /* NULL: NORMAL had no part in it */
+    struct effects *effects;     /* NULL: none */
     struct megaflow_stats stats; /* that the path was credited with */
     uint64_t used_ms;            /* installed, if no packet came yet */
     uint64_t created_ms;
