@@ -121,6 +121,12 @@ static void rule_gone(void *arg, struct bridge *bridge, struct rule *rule, enum 
         of_server_rule_gone(bridge->of, rule, reason);
 }
 
+static void rule_triggered(void *arg, struct bridge *bridge, struct rule *rule)
+{
+    if (bridge->of)
+        of_server_rule_triggered(bridge->of, rule);
+}
+
 static void rule_changed(void *arg, struct bridge *bridge, enum flows_rule_change change, struct rule *rule,
                          enum rule_removed_reason reason)
 {
@@ -253,6 +259,7 @@ static int create_datapath(struct sluice *sw, char *error, size_t size)
     }
     flows_set_packet_in(sw->flows, packet_in, sw);
     flows_set_rule_gone(sw->flows, rule_gone, sw);
+    flows_set_rule_triggered(sw->flows, rule_triggered, sw);
     flows_set_rule_changed(sw->flows, rule_changed, sw);
     return 0;
 }

@@ -2,6 +2,7 @@
 #include "src/flows/flows_internal.h"
 #include "src/flows/punt.h"
 #include "src/flows/recirc.h"
+#include "src/pipeline/stat_trigger.h"
 
 /* A pass over all counters starts so often, and takes at most one tenth of the time. */
 #define COUNT_INTERVAL_MS 500
@@ -10,6 +11,8 @@
 #define MACS_INTERVAL_MS 1000
 /* Rules that one call removes. */
 #define EXPIRE_BUDGET 256
+/* Rules whose thresholds one call looks at. */
+#define TRIGGER_BUDGET 1024
 /* The fuller the datapath, the shorter megaflows live: from this share of the limit on, down to this. */
 #define CROWDED_SHARE(limit) ((limit) - (limit) / 8)
 #define CROWDED_IDLE_MS 200
@@ -78,6 +81,29 @@ static void count_start(struct flows *flows, uint64_t now)
     }
 }
 
+static void triggers_begin(struct flows *flows)
+{
+    struct flows_bridge *fb;
+
+    LIST_FOREACH (fb, &flows->bridges, node) {
+        if (fb->bridge->pipeline)
+            pipeline_triggers_begin(fb->bridge->pipeline);
+    }
+    flows->triggering = true;
+}
+
+static void run_triggers(struct flows *flows, uint64_t now)
+{
+    struct flows_bridge *fb;
+    bool more = false;
+
+    LIST_FOREACH (fb, &flows->bridges, node) {
+        if (fb->bridge->pipeline)
+            more |= pipeline_triggers_run(fb->bridge->pipeline, now, TRIGGER_BUDGET);
+    }
+    flows->triggering = more;
+}
+
 static void count_end(struct flows *flows, uint64_t now)
 {
     uint64_t took_ms = flows->count_cycles / (rte_get_tsc_hz() / 1000);
@@ -93,6 +119,7 @@ static void count_end(struct flows *flows, uint64_t now)
     flows->count_done_ms = now;
     flows->count_due_ms = now + RTE_MAX((uint64_t)COUNT_INTERVAL_MS, took_ms * COUNT_SHARE);
     flows->expiring = true;
+    triggers_begin(flows);
 }
 
 /* Goes on with a pass. True: it is over. */
@@ -158,6 +185,8 @@ void flows_run_timers(struct flows *flows, uint64_t budget_us)
     if (flows->counting)
         count_run(flows, &budget);
     /* Rules go by what the last pass counted: if they were used since, they were used before the pass ended. */
+    if (flows->triggering)
+        run_triggers(flows, now);
     if (flows->expiring)
         expire_rules(flows, now);
     if (now >= flows->macs_due_ms)
@@ -199,7 +228,8 @@ unsigned counters_next_ms(const struct flows *flows)
 {
     uint64_t now = datapath_now_ms(), due = RTE_MIN(flows->count_due_ms, flows->macs_due_ms);
 
-    if (flows->counting || flows->expiring || flows->count_wanted > flows->count_pass || due <= now)
+    if (flows->counting || flows->triggering || flows->expiring || flows->count_wanted > flows->count_pass ||
+        due <= now)
         return 0;
     return (unsigned)(due - now);
 }

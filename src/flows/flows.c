@@ -123,6 +123,12 @@ void flows_set_rule_gone(struct flows *flows, rule_gone_fn *fn, void *arg)
     flows->rule_gone_arg = arg;
 }
 
+void flows_set_rule_triggered(struct flows *flows, rule_triggered_fn *fn, void *arg)
+{
+    flows->rule_triggered = fn;
+    flows->rule_triggered_arg = arg;
+}
+
 void flows_set_rule_changed(struct flows *flows, rule_changed_fn *fn, void *arg)
 {
     flows->rule_changed = fn;

@@ -73,6 +73,10 @@ void flows_note_bridge(struct flows *flows, struct bridge *bridge);
 typedef void rule_gone_fn(void *arg, struct bridge *bridge, struct rule *rule, enum rule_removed_reason reason);
 void flows_set_rule_gone(struct flows *flows, rule_gone_fn *fn, void *arg);
 
+/* Who wants to know which rules crossed a threshold of their statistics: called after a pass over all counters. */
+typedef void rule_triggered_fn(void *arg, struct bridge *bridge, struct rule *rule);
+void flows_set_rule_triggered(struct flows *flows, rule_triggered_fn *fn, void *arg);
+
 /* Who follows the rules themselves: called at once, `reason` is of a removal. */
 enum flows_rule_change { FLOWS_RULE_ADDED, FLOWS_RULE_MODIFIED, FLOWS_RULE_REMOVED };
 typedef void rule_changed_fn(void *arg, struct bridge *bridge, enum flows_rule_change change, struct rule *rule,

@@ -62,6 +62,8 @@ struct flows {
     void *packet_in_arg;
     rule_gone_fn *rule_gone;
     void *rule_gone_arg;
+    rule_triggered_fn *rule_triggered;
+    void *rule_triggered_arg;
     rule_changed_fn *rule_changed;
     void *rule_changed_arg;
 
@@ -105,7 +107,7 @@ struct flows {
     uint64_t count_started_ms, count_done_ms, count_due_ms, count_cycles;
     uint64_t count_idle_ms; /* of this pass: megaflows unused for so long go */
     bool sweeping_ids;      /* the pass marks the punt and recirculation ids in use */
-    bool expiring;
+    bool triggering, expiring;
     uint64_t macs_due_ms;
 
     struct xlate_in in;

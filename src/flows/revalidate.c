@@ -76,6 +76,14 @@ static void rule_removed(void *arg, struct rule *rule, enum rule_removed_reason 
     rule_watch_gone(fb->flows, fb->bridge, rule, reason);
 }
 
+static void rule_triggered(void *arg, struct rule *rule)
+{
+    struct flows_bridge *fb = arg;
+
+    if (fb->flows->rule_triggered)
+        fb->flows->rule_triggered(fb->flows->rule_triggered_arg, fb->bridge, rule);
+}
+
 static void rule_count(void *arg, struct rule *rule)
 {
     struct flows_bridge *fb = arg;
@@ -115,6 +123,7 @@ const struct pipeline_observer *flows_observer(struct flows *flows, struct bridg
                                               .rule_added = rule_added,
                                               .rule_modified = rule_modified,
                                               .rule_removed = rule_removed,
+                                              .rule_triggered = rule_triggered,
                                               .rule_count = rule_count,
                                               .group_changed = group_changed,
                                               .meters_changed = meters_changed};

@@ -300,10 +300,10 @@ enum {
     INST_WRITE_ACTIONS,
     INST_APPLY_ACTIONS,
     INST_CLEAR_ACTIONS,
-    INST_METER
+    INST_METER,
+    INST_STAT_TRIGGER, /* OpenFlow 1.5 */
+    INST_N
 };
-#define INST_N 7
-#define INST_STAT_TRIGGER 7 /* OpenFlow 1.5, optional there */
 #define INST_EXPERIMENTER 0xffff
 
 static int split_instructions(struct reader *r, uint8_t version, struct reader bodies[INST_N])
@@ -315,9 +315,9 @@ static int split_instructions(struct reader *r, uint8_t version, struct reader b
             return OFPERR_BIC_BAD_LEN;
         if (type == INST_EXPERIMENTER)
             return OFPERR_BIC_BAD_EXPERIMENTER;
-        if (version >= OF15 && (type == INST_METER || type == INST_STAT_TRIGGER)) /* the one is an action there */
+        if (version >= OF15 && type == INST_METER) /* an action there */
             return OFPERR_BIC_UNSUP_INST;
-        if (type == 0 || type >= INST_N)
+        if (type == 0 || type >= (version >= OF15 ? INST_N : INST_STAT_TRIGGER))
             return OFPERR_BIC_UNKNOWN_INST;
         if (bodies[type].p)
             return OFPERR_BIC_DUP_INST;
@@ -398,6 +398,11 @@ int instructions_decode(struct reader *r, uint8_t version, struct act_buffer *ac
         return error;
     if (bodies[INST_METER].p)
         add_u32(acts, ACT_METER, read_u32(&bodies[INST_METER]));
+    if (bodies[INST_STAT_TRIGGER].p) {
+        error = act_decode_stat_trigger(&bodies[INST_STAT_TRIGGER], acts);
+        if (error)
+            return error;
+    }
     if (bodies[INST_APPLY_ACTIONS].p) {
         read_skip(&bodies[INST_APPLY_ACTIONS], 4);
         error = acts_decode(&bodies[INST_APPLY_ACTIONS], version, acts);

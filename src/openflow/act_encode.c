@@ -347,6 +347,7 @@ static bool is_instruction(const struct act *act, uint8_t version)
     switch (act->type) {
     case ACT_METER:
         return version < OF15;
+    case ACT_STAT_TRIGGER:
     case ACT_CLEAR_ACTIONS:
     case ACT_WRITE_ACTIONS:
     case ACT_WRITE_METADATA:
@@ -364,6 +365,10 @@ static void encode_instruction(struct of_buf *buf, const struct act *act, uint8_
     switch (act->type) {
     case ACT_METER:
         number(buf, 6, act_u32_of(act), 4);
+        break;
+    case ACT_STAT_TRIGGER:
+        if (version >= OF15)
+            act_encode_stat_trigger(buf, (const struct act_stat_trigger *)act);
         break;
     case ACT_CLEAR_ACTIONS:
         number(buf, 5, 0, 4);

@@ -49,6 +49,10 @@ void act_encode_bundle(struct of_buf *buf, const struct act_bundle *act);
 int act_decode_sample(struct reader *body, uint16_t subtype, struct act_buffer *acts);
 void act_encode_sample(struct of_buf *buf, const struct act_sample *act);
 
+/* The instruction, behind its length: act_stat_trigger.c. */
+int act_decode_stat_trigger(struct reader *body, struct act_buffer *acts);
+void act_encode_stat_trigger(struct of_buf *buf, const struct act_stat_trigger *act);
+
 /* Reads a header where a field without value is named; returns 0 or an enum of_error, as the next. */
 int act_read_field(struct reader *r, const struct field **f);
 int act_make_subfield(struct subfield *sf, const struct field *f, unsigned ofs, unsigned n_bits);

@@ -3,6 +3,7 @@
 #include <rte_common.h>
 #include <string.h>
 
+#include "src/openflow/dump.h"
 #include "src/openflow/port_describe.h"
 #include "src/openflow/server_impl.h"
 
@@ -32,6 +33,8 @@ struct of_async of_async_default(uint8_t version)
         async.role_status[0] = async.role_status[1] = BIT(ROLE_MASTER_REQUEST);
         async.table_status[0] = TABLE_REASONS;
     }
+    if (version >= OF15)
+        async.flow_stats[0] = BIT(OF_STATS_TRIGGER);
     return async;
 }
 
@@ -211,6 +214,31 @@ void of_server_rule_gone(struct of_server *server, struct rule *rule, enum rule_
         msg.version = conn->version;
         msg.flow_removed.nxm = conn->decode.nxm_flow_mod;
         send(conn, &msg);
+    }
+}
+
+/* OpenFlow 1.5.1, 7.3.5.3: a reply of flow statistics that nobody asked for. */
+void of_server_rule_triggered(struct of_server *server, struct rule *rule)
+{
+    struct of_connection *conn;
+    TAILQ_FOREACH (conn, &server->connections, node) {
+        if (conn->version < OF15 || !of_async_takes(conn, conn->async.flow_stats, OF_STATS_TRIGGER))
+            continue;
+        if (of_connection_backlog(conn) > ASYNC_BACKLOG) {
+            conn->counts.async_dropped++;
+            continue;
+        }
+        struct of_multipart mp;
+        struct of_buf buf = {0};
+        struct of_flow_stats stats;
+        struct match match;
+        of_describe_rule(rule, datapath_now_ms(), &match, &stats);
+        stats.reason = OF_STATS_TRIGGER;
+        of_multipart_begin(&mp, conn->version, 0, OF_MP_FLOW_STATS, false);
+        of_multipart_add_flow(&mp, &buf, &stats);
+        of_multipart_end(&mp, &buf);
+        of_connection_send(conn, &buf);
+        of_buf_free(&buf);
     }
 }
 

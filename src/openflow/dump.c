@@ -25,12 +25,11 @@ static void dump_free(struct of_task *task)
     free(dump);
 }
 
-static void add_flow(struct dump *dump, const struct rule *rule, uint64_t now_ms)
+void of_describe_rule(const struct rule *rule, uint64_t now_ms, struct match *match, struct of_flow_stats *stats)
 {
-    struct match match;
     uint64_t age_ms = now_ms - rule->created_ms;
-    rule_match(rule, &match);
-    const struct of_flow_stats stats = {
+    rule_match(rule, match);
+    *stats = (struct of_flow_stats){
         .table_id = rule->table_id,
         .priority = rule->priority,
         .idle_timeout_s = rule->idle_timeout_s,
@@ -44,9 +43,16 @@ static void add_flow(struct dump *dump, const struct rule *rule, uint64_t now_ms
         .hard_age_s = now_ms > rule->modified_ms ? (now_ms - rule->modified_ms) / 1000 : 0,
         .packets = rule->packets,
         .bytes = rule->bytes,
-        .match = &match,
+        .match = match,
         .acts = rule->acts,
     };
+}
+
+static void add_flow(struct dump *dump, const struct rule *rule, uint64_t now_ms)
+{
+    struct of_flow_stats stats;
+    struct match match;
+    of_describe_rule(rule, now_ms, &match, &stats);
     of_multipart_add_flow(&dump->mp, &dump->out, &stats);
 }
 

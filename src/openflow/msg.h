@@ -355,8 +355,11 @@ struct of_multipart_request {
 struct of_desc {
     const char *mfr_desc, *hw_desc, *sw_desc, *serial_num, *dp_desc; /* cut to the wire's widths */
 };
+#define OF_STATS_REQUEST 0 /* OFPFSR_* */
+#define OF_STATS_TRIGGER 1
 struct of_flow_stats {
     uint8_t table_id;
+    uint8_t reason; /* FLOW_STATS of OpenFlow 1.5: OF_STATS_* */
     uint16_t priority, idle_timeout_s, hard_timeout_s;
     uint16_t flags; /* RULE_* */
     uint16_t importance;

@@ -102,8 +102,8 @@ static const struct layout desc15[] = {LAYOUT_PAD(4),       MEMBER(table_id, 1),
                                        MEMBER(priority, 2), MEMBER(idle_timeout_s, 2), MEMBER(hard_timeout_s, 2),
                                        MEMBER(flags, 2),    MEMBER(importance, 2),     MEMBER(cookie, 8),
                                        LAYOUT_END};
-static const struct layout stats15[] = {LAYOUT_PAD(4), MEMBER(table_id, 1), LAYOUT_PAD(1) /* OFPFSR_STATS_REQUEST */,
-                                        MEMBER(priority, 2), LAYOUT_END};
+static const struct layout stats15[] = {LAYOUT_PAD(4), MEMBER(table_id, 1), MEMBER(reason, 1), MEMBER(priority, 2),
+                                        LAYOUT_END};
 
 static void put_flow15(struct of_buf *buf, enum of_multipart_type type, const struct of_flow_stats *f)
 {

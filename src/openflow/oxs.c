@@ -19,16 +19,16 @@ static const struct {
 
 static int decode_field(uint16_t oxs_class, uint8_t number, struct reader *value, struct oxs_stats *stats)
 {
-    if (oxs_class != OXS_CLASS_BASIC)
-        return 0;
     for (size_t i = 0; i < N_FIELDS; i++) {
-        if (fields[i].number != number)
+        if (oxs_class != OXS_CLASS_BASIC || fields[i].number != number)
             continue;
         if (value->left != fields[i].len)
             return OFPERR_BRC_BAD_LEN;
         layout_read(value, fields[i].value, stats);
         stats->present |= 1u << number;
+        return 0;
     }
+    stats->unknown = true;
     return 0;
 }
 

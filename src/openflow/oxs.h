@@ -15,13 +15,14 @@
 
 struct oxs_stats {
     uint32_t present;
+    bool unknown; /* there were fields that are not among these */
     uint32_t duration_s, duration_ns;
     uint32_t idle_s, idle_ns;
     uint32_t flows;
     uint64_t packets, bytes;
 };
 
-/* struct ofp_stats. Fields that are not known are passed over. Returns 0 or an enum of_error. */
+/* struct ofp_stats. Fields that are not known are passed over and noted. Returns 0 or an enum of_error. */
 int oxs_decode(struct reader *r, struct oxs_stats *stats);
 void oxs_encode(struct of_buf *buf, const struct oxs_stats *stats);
 

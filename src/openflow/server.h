@@ -57,6 +57,8 @@ bool of_server_run(struct of_server *server, uint64_t budget_us);
  * counted under DROP_PACKET_IN_LIMIT, never the rest. */
 void of_server_packet_in(struct of_server *server, struct packet_in *packet_in);
 void of_server_rule_gone(struct of_server *server, struct rule *rule, enum rule_removed_reason reason);
+/* The rule's statistics crossed a threshold. */
+void of_server_rule_triggered(struct of_server *server, struct rule *rule);
 /* A rule came, changed or went; for flow monitors. */
 void of_server_rule_changed(struct of_server *server, enum flows_rule_change change, struct rule *rule,
                             enum rule_removed_reason reason);

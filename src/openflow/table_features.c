@@ -15,6 +15,10 @@ enum {
     TFPT_APPLY_COPYFIELD = 20,
 };
 
+/* Instructions: the one up to OpenFlow 1.4, the other from 1.5 on. */
+#define INST_METER 6
+#define INST_STAT_TRIGGER 7
+
 #define TABLE_INGRESS 1 /* OFPTFF_INGRESS_TABLE */
 #define ID_EXPERIMENTER 0xffff
 
@@ -44,8 +48,9 @@ static void put_instructions(struct of_buf *buf, uint8_t version, bool can_goto)
 {
     size_t start = property_begin(buf, TFPT_INSTRUCTIONS);
 
-    for (uint16_t type = can_goto ? 1 : 2; type <= (version >= OF15 ? 5 : 6); type++)
-        put_id(buf, type);
+    for (uint16_t type = can_goto ? 1 : 2; type <= (version >= OF15 ? INST_STAT_TRIGGER : INST_METER); type++)
+        if (version < OF15 || type != INST_METER)
+            put_id(buf, type);
     property_end(buf, start);
 }
 
@@ -160,7 +165,7 @@ static int read_next_tables(struct reader *r, struct of_table_stats *t)
 static int decode_value(uint16_t type, struct reader *value, uint8_t version, struct of_table_stats *t)
 {
     if (type <= TFPT_INSTRUCTIONS + 1)
-        return check_ids(value, version >= OF15 ? 5 : 6);
+        return check_ids(value, version >= OF15 ? INST_STAT_TRIGGER : INST_METER);
     if (type <= TFPT_NEXT_TABLES + 1)
         return read_next_tables(value, t);
     if (type <= TFPT_APPLY_ACTIONS + 1)

@@ -1,9 +1,9 @@
 /* Actions and instructions in one internal form, independent of the wire version.
  *
  * A list is a run of struct act, one behind the other, each a multiple of 8 bytes. Instructions are in the same list,
- * in the order of OpenFlow 1.3.5, 5.9: METER, the apply-actions themselves, CLEAR_ACTIONS, WRITE_ACTIONS (nested),
- * WRITE_METADATA, GOTO_TABLE. Decoders build lists, encoders write them back, translation walks them. A list is
- * immutable once a rule owns it. Control thread only.
+ * in the order of OpenFlow 1.3.5, 5.9: METER, STAT_TRIGGER, the apply-actions themselves, CLEAR_ACTIONS, WRITE_ACTIONS
+ * (nested), WRITE_METADATA, GOTO_TABLE. Decoders build lists, encoders write them back, translation walks them. A list
+ * is immutable once a rule owns it. Control thread only.
  */
 #ifndef SRC_PIPELINE_ACT_H
 #define SRC_PIPELINE_ACT_H
@@ -58,7 +58,8 @@ enum act_type {
     ACT_MULTIPATH,    /* struct act_multipath */
     ACT_BUNDLE,       /* struct act_bundle: bundle, bundle_load */
     ACT_CT_CLEAR,
-    ACT_METER, /* struct act_u32: meter id; instruction (1.3) and action (1.5) */
+    ACT_METER,        /* struct act_u32: meter id; instruction (1.3) and action (1.5) */
+    ACT_STAT_TRIGGER, /* struct act_stat_trigger: an instruction */
     ACT_CLEAR_ACTIONS,
     ACT_WRITE_ACTIONS,  /* struct act_bytes: a nested list */
     ACT_WRITE_METADATA, /* struct act_metadata */
@@ -244,6 +245,16 @@ struct act_bundle {
     uint8_t fields, algorithm;
     uint32_t n_members;
     uint32_t members[]; /* OFPORT_* */
+};
+/* What a stat_trigger watches: duration and idle_time in nanoseconds. */
+enum stat_threshold { STAT_DURATION, STAT_IDLE_TIME, STAT_PACKETS, STAT_BYTES, STAT_N_THRESHOLDS };
+#define STAT_TRIGGER_PERIODIC 0x1 /* OFPSTF_*: at each multiple, too */
+#define STAT_TRIGGER_ONLY_FIRST 0x2
+struct act_stat_trigger {
+    struct act h;
+    uint32_t flags;   /* STAT_TRIGGER_* */
+    uint32_t present; /* 1 << enum stat_threshold */
+    uint64_t thresholds[STAT_N_THRESHOLDS];
 };
 struct act_metadata {
     struct act h;

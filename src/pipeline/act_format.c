@@ -176,6 +176,29 @@ static void print_sample(struct printer *p, const struct act_sample *a)
     fprintf(p->out, "%s)", directions[a->direction]);
 }
 
+static void print_stat_trigger(FILE *out, const struct act_stat_trigger *a)
+{
+    static const char *const names[] = {"duration", "idle_time", "packets", "bytes"};
+    const char *comma = "";
+
+    fputs("stat_trigger(", out);
+    for (unsigned i = 0; i < STAT_N_THRESHOLDS; i++) {
+        if (!(a->present >> i & 1))
+            continue;
+        fprintf(out, "%s%s=", comma, names[i]);
+        if (i <= STAT_IDLE_TIME)
+            fprintf(out, "%g", (double)a->thresholds[i] / 1e9);
+        else
+            fprintf(out, "%" PRIu64, a->thresholds[i]);
+        comma = ",";
+    }
+    if (a->flags & STAT_TRIGGER_PERIODIC)
+        fputs(",periodic", out);
+    if (a->flags & STAT_TRIGGER_ONLY_FIRST)
+        fputs(",only_first", out);
+    fputc(')', out);
+}
+
 static void print_act(struct printer *p, const struct act *act)
 {
     FILE *out = p->out;
@@ -332,6 +355,9 @@ static void print_act(struct printer *p, const struct act *act)
     }
     case ACT_METER:
         fprintf(out, "meter:%" PRIu32, act_u32_of(act));
+        break;
+    case ACT_STAT_TRIGGER:
+        print_stat_trigger(out, (const struct act_stat_trigger *)act);
         break;
     case ACT_CLEAR_ACTIONS:
         fputs("clear_actions", out);

@@ -175,7 +175,7 @@ static int check_goto(const struct pipeline *pipeline, const struct flow_mod *fm
     return 0;
 }
 
-static int check(const struct pipeline *pipeline, const struct flow_mod *fm)
+static int check(struct pipeline *pipeline, const struct flow_mod *fm)
 {
     int error;
 

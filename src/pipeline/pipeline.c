@@ -18,6 +18,7 @@ struct pipeline *pipeline_create(const struct pipeline_observer *observer)
     if (observer != NULL)
         pipeline->observer = *observer;
     LIST_INIT(&pipeline->cursors);
+    LIST_INIT(&pipeline->triggers.list);
     for (unsigned i = 0; i < PIPELINE_TABLES; i++) {
         struct table_config *config = &pipeline->info[i].config;
 

@@ -124,6 +124,8 @@ struct pipeline_observer {
     /* What was decided with this group may be different now: it is out of its table, or the liveness of what it watches
      * changed. */
     void (*group_changed)(void *arg, struct group *group);
+    /* The rule's statistics crossed a threshold of its stat_trigger. */
+    void (*rule_triggered)(void *arg, struct rule *rule);
     /* What was decided with any meter may be different now. */
     void (*meters_changed)(void *arg);
 };

@@ -7,6 +7,8 @@
 #include "src/pipeline/group.h"
 #include "src/pipeline/learn.h"
 #include "src/pipeline/meter.h"
+#include "src/pipeline/stat_trigger.h"
+#include "src/pipeline/table.h"
 #include "src/pipeline/table.h"
 #include "src/pipeline/tlv_map.h"
 
@@ -23,8 +25,10 @@ void rule_uses_move(struct rule_uses *from, struct rule_uses *to)
     from->n = 0;
 }
 
-static struct rule_uses *used_by(const struct pipeline *pipeline, const struct act *act)
+static struct rule_uses *used_by(struct pipeline *pipeline, const struct act *act)
 {
+    if (act->type == ACT_STAT_TRIGGER)
+        return &pipeline->triggers;
     if (act->type == ACT_GROUP) {
         struct group *group = group_table_find_next(pipeline->groups, act_u32_of(act));
 
@@ -53,7 +57,7 @@ void rule_uses_remove(struct pipeline *pipeline, const struct rule_uses *uses, e
     }
 }
 
-int rule_uses_check(const struct pipeline *pipeline, const struct act_list *acts)
+int rule_uses_check(struct pipeline *pipeline, const struct act_list *acts)
 {
     ACT_FOR_EACH (act, acts) {
         struct act_list inner;
@@ -86,10 +90,12 @@ static void link_list(struct pipeline *pipeline, struct rule *rule, const struct
         of = used_by(pipeline, act);
         if (of == NULL)
             continue;
-        use = malloc(sizeof *use);
+        use = act->type == ACT_STAT_TRIGGER ? stat_trigger_watch(act) : calloc(1, sizeof *use);
         if (use == NULL)
             abort();
-        *use = (struct rule_use){.of = of, .rule = rule, .next = rule->uses};
+        use->of = of;
+        use->rule = rule;
+        use->next = rule->uses;
         rule->uses = use;
         LIST_INSERT_HEAD(&of->list, use, node);
         of->n++;
@@ -113,6 +119,8 @@ void rule_uses_unlink(struct rule *rule)
     tlv_map_count_acts(&rule->acts, -1);
     while ((use = rule->uses) != NULL) {
         rule->uses = use->next;
+        if (use == rule->pipeline->trigger_next)
+            rule->pipeline->trigger_next = LIST_NEXT(use, node);
         LIST_REMOVE(use, node);
         use->of->n--;
         free(use);

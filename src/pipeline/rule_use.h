@@ -1,5 +1,5 @@
-/* Which rules use a group, a meter or tunnel options: links between a rule that is in its table and what its actions
- * name, and counts of the options (tlv_map.h). Control thread only.
+/* Which rules use a group, a meter or tunnel options, or have their statistics watched: links between a rule that is in
+ * its table and what its actions name, and counts of the options (tlv_map.h). Control thread only.
  */
 #ifndef SRC_PIPELINE_RULE_USE_H
 #define SRC_PIPELINE_RULE_USE_H
@@ -29,7 +29,7 @@ void rule_uses_move(struct rule_uses *from, struct rule_uses *to);
 void rule_uses_remove(struct pipeline *pipeline, const struct rule_uses *uses, enum rule_removed_reason reason);
 
 /* Does what the actions name exist? Returns 0 or an enum of_error. */
-int rule_uses_check(const struct pipeline *pipeline, const struct act_list *acts);
+int rule_uses_check(struct pipeline *pipeline, const struct act_list *acts);
 void rule_uses_link(struct pipeline *pipeline, struct rule *rule);
 void rule_uses_unlink(struct rule *rule);
 

@@ -9,6 +9,7 @@
 
 #include "src/pipeline/classifier.h"
 #include "src/pipeline/pipeline.h"
+#include "src/pipeline/rule_use.h"
 
 /* Timer wheel: a rule is in the slot of its deadline, or in the farthest slot if that is beyond the wheel; when its
  * slot comes it is removed or, if it was used meanwhile, put into the slot of its new deadline. */
@@ -38,6 +39,8 @@ struct pipeline {
     struct group_table *groups;
     struct meter_table *meters; /* NULL: none can be made */
     struct learn_state *learn;
+    struct rule_uses triggers;     /* rules with a stat_trigger; stat_trigger.h */
+    struct rule_use *trigger_next; /* of the pass under way */
     uint64_t version;
     struct classifier *tables[PIPELINE_TABLES]; /* NULL until it has a rule */
     struct table_info info[PIPELINE_TABLES];

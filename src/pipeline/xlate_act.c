@@ -234,6 +234,7 @@ static void do_act(struct xlate_ctx *ctx, const struct act *act, bool last)
     case ACT_SET_QUEUE:
     case ACT_POP_QUEUE:
     case ACT_NOTE:
+    case ACT_STAT_TRIGGER:
     case ACT_CONJUNCTION: /* in a rule it is never run */
         break;
     case ACT_GROUP:

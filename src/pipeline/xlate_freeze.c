@@ -35,6 +35,7 @@ static bool leaves_packet(const struct act *act)
     case ACT_NOTE:
     case ACT_EXIT:
     case ACT_METER:
+    case ACT_STAT_TRIGGER:
     case ACT_CLEAR_ACTIONS:
     case ACT_WRITE_ACTIONS:
     case ACT_WRITE_METADATA:

@@ -137,6 +137,43 @@ wait_until 3 captured h2 '02:00:00:00:00:08 > 02:00:00:00:00:02'
 captured h2 '02:00:00:00:00:07 >' && fail "a packet without the register took the rule"
 end_pid "$PID"
 
+step "stat_trigger: a message at each multiple of a threshold"
+cat >"$TEST_DIR/trigger.py" <<'PYTHON'
+import socket, struct, subprocess, sys
+from of_peer import *
+
+SET_CONFIG, MULTIPART_REPLY = 9, 19
+sock = socket.socket(socket.AF_UNIX)
+sock.connect(sys.argv[1])
+peer = Peer(sock, version=6)
+peer.send(SET_CONFIG, struct.pack("!HH", 0, 128))
+thresholds = struct.pack("!HHHBBQ", 0, 16, 0x8002, 4 << 1, 8, 5)
+trigger = struct.pack("!HHI", 7, 8 + len(thresholds), 1) + thresholds
+apply = struct.pack("!HH4xHHIH6x", 4, 24, 0, 16, 2, 0)
+match = struct.pack("!HHHBBI4x", 1, 12, 0x8000, 0, 4, 1)
+peer.send(FLOW_MOD, struct.pack("!QQBBHHHIIIHH", 7, 0, 0, 0, 0, 0, 9, 0xFFFFFFFF, 0xFFFFFFFF, 0xFFFFFFFF, 0, 0) + match + trigger + apply)
+peer.barrier()
+told = 0
+for sent in 4, 1, 6:
+    subprocess.run(sys.argv[2:] + [str(sent)], check=True)
+    told += sent
+    if told < 5:
+        continue
+    body = peer.expect(MULTIPART_REPLY, 0, timeout=20)
+    kind, length, table, reason, priority = struct.unpack_from("!H6xH2xBBH", body)
+    assert (kind, table, reason, priority) == (17, 0, 1, 9), body.hex()
+    stats = body[16 + len(match):]
+    packets = next(stats[i + 4 : i + 12] for i in range(4, len(stats) - 11, 4) if stats[i : i + 4] == b"\x80\x02\x08\x08")
+    assert struct.unpack("!Q", packets)[0] == told, (told, body.hex())
+PYTHON
+ofctl del-flows
+cat >"$TEST_DIR/out.sh" <<SHELL
+for ((i = 0; i < \$1; i++)); do
+    ovs-ofctl -O OpenFlow14 packet-out $MGMT "in_port=1,${packet/\%s/1},actions=table"
+done
+SHELL
+PYTHONPATH=$TEST_LIB timeout 60 "$PYTHON" "$TEST_DIR/trigger.py" "${MGMT#unix:}" bash "$TEST_DIR/out.sh"
+
 step "bundles: packet-outs go by what the messages before them made, and only if all of it is done"
 OF=OpenFlow14
 ofctl del-flows
