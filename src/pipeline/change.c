@@ -302,3 +302,13 @@ bool change_commit_step(struct pipeline *pipeline, size_t budget)
     change_end(pipeline);
     return true;
 }
+
+int change_finish(struct pipeline *pipeline, int error)
+{
+    if (error != 0)
+        change_abort(pipeline);
+    else
+        change_commit_step(pipeline, SIZE_MAX);
+    learn_settle(pipeline);
+    return error;
+}

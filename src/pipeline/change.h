@@ -34,4 +34,8 @@ void change_abort(struct pipeline *pipeline);
  * open any more. */
 bool change_commit_step(struct pipeline *pipeline, size_t budget);
 
+/* Ends the change that one message made: takes it back if there was an error, which it returns, else makes it visible.
+ */
+int change_finish(struct pipeline *pipeline, int error);
+
 #endif

@@ -248,15 +248,7 @@ int pipeline_flow_mod(struct pipeline *pipeline, const struct flow_mod *fm)
     if (pipeline->phase != CHANGE_NONE)
         return OFPERR_FMFC_EPERM;
     change_begin(pipeline, false);
-
-    int error = apply(pipeline, fm);
-
-    if (error != 0)
-        change_abort(pipeline);
-    else
-        change_commit_step(pipeline, SIZE_MAX);
-    learn_settle(pipeline);
-    return error;
+    return change_finish(pipeline, apply(pipeline, fm));
 }
 
 int pipeline_bundle_begin(struct pipeline *pipeline)

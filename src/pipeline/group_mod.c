@@ -190,18 +190,11 @@ static int apply(struct group_table *table, const struct group_mod *mod)
 int group_table_mod(struct group_table *table, const struct group_mod *mod)
 {
     struct pipeline *pipeline = table->pipeline;
-    int error;
 
     if (pipeline->phase == CHANGE_OPEN && pipeline->in_bundle)
         return apply(table, mod);
     if (pipeline->phase != CHANGE_NONE)
         return OFPERR_GMFC_EPERM;
     change_begin(pipeline, false);
-    error = apply(table, mod);
-    if (error != 0)
-        change_abort(pipeline);
-    else
-        change_commit_step(pipeline, SIZE_MAX);
-    learn_settle(pipeline);
-    return error;
+    return change_finish(pipeline, apply(table, mod));
 }

@@ -244,8 +244,7 @@ static void change(struct pipeline *pipeline, const struct rule *taught, struct 
     rule->modified_ms = rule->used_ms = now;
     change_begin(pipeline, false);
     change_add(pipeline, rule, old);
-    change_commit_step(pipeline, SIZE_MAX);
-    learn_settle(pipeline);
+    change_finish(pipeline, 0);
 }
 
 static void learn_later(struct learn_state *state, const struct rule *taught, uint32_t limit, uint64_t used_ms)

@@ -6,7 +6,6 @@
 #include "src/openflow/error.h"
 #include "src/pipeline/change.h"
 #include "src/pipeline/group.h"
-#include "src/pipeline/learn.h"
 
 #define HASH_SIZE 1024u
 
@@ -233,20 +232,13 @@ static int apply(struct meter_table *table, const struct meter_mod *mod)
 int meter_table_mod(struct meter_table *table, const struct meter_mod *mod)
 {
     struct pipeline *pipeline = table->pipeline;
-    int error;
 
     if (pipeline->phase == CHANGE_OPEN && pipeline->in_bundle)
         return apply(table, mod);
     if (pipeline->phase != CHANGE_NONE)
         return OFPERR_MMFC_UNKNOWN;
     change_begin(pipeline, false);
-    error = apply(table, mod);
-    if (error != 0)
-        change_abort(pipeline);
-    else
-        change_commit_step(pipeline, SIZE_MAX);
-    learn_settle(pipeline);
-    return error;
+    return change_finish(pipeline, apply(table, mod));
 }
 
 static void free_meter(struct meter_table *table, struct meter_entry *meter)

@@ -4,10 +4,10 @@
 #include <stddef.h>
 #include <string.h>
 #include <cmocka.h>
-#include <errno.h>
 
 #include "src/bridge/bridge.h"
 #include "src/flows/flows.h"
+#include "tests/unit/no_meters.h"
 
 static unsigned n_notes;
 static struct rte_ether_addr noted_mac;
@@ -29,25 +29,6 @@ const struct pipeline_observer *flows_observer(struct flows *flows, struct bridg
 
 static struct port *ports[PORT_MAX];
 static uint64_t now_ms;
-
-int datapath_meter_add(struct datapath *dp, const struct meter_config *config, uint32_t *index)
-{
-    return -ENOSPC;
-}
-
-int datapath_meter_set(struct datapath *dp, uint32_t index, const struct meter_config *config)
-{
-    return -ENOMEM;
-}
-
-void datapath_meter_remove(struct datapath *dp, uint32_t index)
-{
-}
-
-void datapath_meter_counts(const struct datapath *dp, uint32_t index, struct meter_counts *counts)
-{
-    memset(counts, 0, sizeof *counts);
-}
 
 uint64_t datapath_now_ms(void)
 {

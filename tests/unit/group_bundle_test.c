@@ -1,16 +1,11 @@
 /* Groups within bundles: invisible before the commit, gone without a trace after an abort, and what becomes of rules.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
-#include <cmocka.h>
 
 #include "src/pipeline/field.h"
-#include "src/pipeline/flow_text.h"
 #include "src/pipeline/group.h"
-#include "src/pipeline/pipeline.h"
+#include "tests/unit/rules.h"
 
 static struct pipeline *pipeline;
 static unsigned n_added, n_removed, n_group_deleted, n_groups_told;
@@ -76,21 +71,7 @@ static int group(enum group_command command, uint32_t id, const char *actions)
 
 static int rule(bool in_bundle, enum flow_mod_command command, uint16_t priority, const char *actions)
 {
-    struct act_buffer acts;
-    struct flow_mod fm = {.command = command,
-                          .priority = priority,
-                          .out_port = OFPORT_ANY,
-                          .out_group = OFGROUP_ANY,
-                          .buffer_id = UINT32_MAX};
-    int error;
-
-    act_buffer_init(&acts);
-    assert_null(actions_parse(actions, &acts, NULL, NULL));
-    fm.acts = act_buffer_list(&acts);
-    match_init_all(&fm.match);
-    error = in_bundle ? pipeline_bundle_mod(pipeline, &fm) : pipeline_flow_mod(pipeline, &fm);
-    act_buffer_free(&acts);
-    return error;
+    return rule_mod(pipeline, in_bundle, command, priority, actions);
 }
 
 static uint32_t first_output(uint32_t id)

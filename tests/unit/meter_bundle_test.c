@@ -1,18 +1,13 @@
 /* Meters within bundles: invisible before the commit, gone without a trace after an abort, and what becomes of rules.
  */
 #include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
-#include <cmocka.h>
 
 #include "src/openflow/error.h"
-#include "src/pipeline/flow_text.h"
 #include "src/pipeline/group.h"
 #include "src/pipeline/meter.h"
-#include "src/pipeline/pipeline.h"
+#include "tests/unit/rules.h"
 
 /* --- the datapath's meters, as a stand-in ---------------------------------------------------------------------------
  */
@@ -122,21 +117,7 @@ static int meter(enum meter_command command, uint32_t id, uint32_t rate)
 
 static int rule(bool in_bundle, enum flow_mod_command command, uint16_t priority, const char *actions)
 {
-    struct act_buffer acts;
-    struct flow_mod fm = {.command = command,
-                          .priority = priority,
-                          .out_port = OFPORT_ANY,
-                          .out_group = OFGROUP_ANY,
-                          .buffer_id = UINT32_MAX};
-    int error;
-
-    act_buffer_init(&acts);
-    assert_null(actions_parse(actions, &acts, NULL, NULL));
-    fm.acts = act_buffer_list(&acts);
-    match_init_all(&fm.match);
-    error = in_bundle ? pipeline_bundle_mod(pipeline, &fm) : pipeline_flow_mod(pipeline, &fm);
-    act_buffer_free(&acts);
-    return error;
+    return rule_mod(pipeline, in_bundle, command, priority, actions);
 }
 
 static unsigned n_meters(void)

@@ -11,6 +11,7 @@
 
 #include "src/openflow/server.h"
 #include "tests/unit/eal.h"
+#include "tests/unit/no_meters.h"
 #include "tests/unit/scratch.h"
 
 /* --- stand-ins ------------------------------------------------------------------------------------------------------
@@ -21,25 +22,6 @@ static bool counted = true;
 static bool settled;
 static unsigned n_packet_outs, n_limit_drops;
 static uint32_t packet_out_port, packet_out_len;
-
-int datapath_meter_add(struct datapath *dp, const struct meter_config *config, uint32_t *index)
-{
-    return -ENOSPC;
-}
-
-int datapath_meter_set(struct datapath *dp, uint32_t index, const struct meter_config *config)
-{
-    return -ENOMEM;
-}
-
-void datapath_meter_remove(struct datapath *dp, uint32_t index)
-{
-}
-
-void datapath_meter_counts(const struct datapath *dp, uint32_t index, struct meter_counts *counts)
-{
-    memset(counts, 0, sizeof *counts);
-}
 
 uint64_t datapath_now_ms(void)
 {
