@@ -25,11 +25,19 @@ def run_setups(switch, files, hugepages):
     pcap, packets = files.pcap("setups-%d" % flows, lambda path: traffic.udp(path, flows))
     setup = through(pcap, packets, emc_entries=1048576, sluice={"megaflow_limit": 1200000})
     reserve(switch, setup, hugepages)
+    empty = empty_loop(switch) if switch.name == "sluice" else {}
     switch.start(setup)
     rules_path = files.rules("setups", rules.exact())
     switch.clear()
     switch.load(rules_path)
-    return sluice_setups(switch) if switch.name == "sluice" else ovs_setups(switch)
+    return {**sluice_setups(switch), **empty} if switch.name == "sluice" else ovs_setups(switch)
+
+
+def empty_loop(switch):
+    """What the machine takes from a loop that does nothing but read the clock."""
+    said = run_command([switch.build + "/tests/bench/empty_loop", str(PMD_CORE), "5"])
+    longest, long_turns = re.search(r"own (\d+) us, (\d+) turns", said).groups()
+    return {"empty_own_turn_us": int(longest), "empty_long_turns": int(long_turns)}
 
 
 def ovs_setups(switch):
@@ -67,6 +75,7 @@ def setups_text(row):
     if "longest_turn_us" in row:
         words += ", longest turn %.0f us (%.0f us without what others got of the core, %d turns of more than 50 us)" % (
             row["longest_turn_us"], row["longest_own_turn_us"], row["long_turns"])
+        words += "; an empty loop %d us, %d turns in 5 s" % (row["empty_own_turn_us"], row["empty_long_turns"])
     return words
 
 
@@ -74,6 +83,7 @@ def setups_figures(ovs, sluice):
     return [
         Figure("flow set-ups per second", value(ovs, "rate"), value(sluice, "rate"), 400000, at_least=True),
         Figure("longest turn of the poll loop that the scheduler did not cause, us", None, value(sluice, "longest_own_turn_us"), 50),
+        Figure("the same of an empty loop on the same core just before, us", None, value(sluice, "empty_own_turn_us")),
     ]
 
 
