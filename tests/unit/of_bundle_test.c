@@ -242,7 +242,7 @@ static void packets_and_ports_have_their_place(void **state)
     turn();
     assert_int_equal(n_held, 1);
     client_close(&a);
-    for (int i = 0; i < 20; i++)
+    for (int i = 0; i < CLIENT_TURNS && n_held > 0; i++)
         turn();
     assert_int_equal(n_held, 0);
     stop();
