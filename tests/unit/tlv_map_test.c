@@ -189,6 +189,38 @@ static void groups_use_options(void **state)
     act_buffer_free(&acts);
 }
 
+static void modify_in_bundle(const char *text)
+{
+    struct act_buffer acts;
+    struct flow_mod fm;
+
+    act_buffer_init(&acts);
+    assert_null(flow_mod_parse(text, &fm, &acts, NULL, NULL));
+    fm.command = FLOW_MODIFY;
+    assert_int_equal(pipeline_bundle_begin(bed.bridge->pipeline), 0);
+    assert_int_equal(pipeline_bundle_mod(bed.bridge->pipeline, &fm), 0);
+    act_buffer_free(&acts);
+}
+
+static void bundles_count_like_others(void **state)
+{
+    static const char uses[] = "actions=set_field:5->tun_metadata0";
+
+    bed_add(&bed, "in_port=1,actions=drop");
+    assert_int_equal(add(1, 1, 4, 0), 0);
+    modify_in_bundle(uses);
+    assert_int_equal(delete_map(0), OFPERR_NXTTMFC_INVALID_TLV_DEL);
+    pipeline_bundle_abort(bed.bridge->pipeline);
+    assert_int_equal(delete_map(0), 0);
+    assert_int_equal(add(1, 1, 4, 0), 0);
+    modify_in_bundle(uses);
+    pipeline_bundle_commit(bed.bridge->pipeline);
+    assert_int_equal(delete_map(0), OFPERR_NXTTMFC_INVALID_TLV_DEL);
+    modify_in_bundle("actions=drop");
+    pipeline_bundle_commit(bed.bridge->pipeline);
+    assert_int_equal(delete_map(0), 0);
+}
+
 static void expect_same(const char *hex, enum of_msg_type type)
 {
     uint8_t data[256];
@@ -225,6 +257,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_is_in_use_stays, setup, teardown),
         cmocka_unit_test_setup_teardown(another_bridge_may_use_it, setup, teardown),
         cmocka_unit_test_setup_teardown(groups_use_options, setup, teardown),
+        cmocka_unit_test_setup_teardown(bundles_count_like_others, setup, teardown),
         cmocka_unit_test_setup_teardown(messages_round_trip, setup, teardown),
     };
 
