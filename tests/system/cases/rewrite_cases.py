@@ -61,6 +61,14 @@ def checksum_cases():
                E() / I() / U() / P, {2: E() / I() / U(dport=port, chksum=0xffff) / P})
     yield case("UDP without a checksum keeps none", "udp,actions=load:7->NXM_OF_UDP_DST[],load:5->NXM_OF_IP_SRC[],output:2",
                E() / I() / U(chksum=0) / P, {2: E() / I(src="0.0.0.5") / U(chksum=0, dport=7) / P})
+    yield case("UDP over IPv6 without a checksum keeps none", "udp6,actions=load:7->OXM_OF_UDP_DST[],set_field:%s->ipv6_src,output:2" % OTHER6,
+               E() / I6() / U(chksum=0) / P, {2: E() / I6(src=OTHER6) / U(chksum=0, dport=7) / P})
+    options = [IPOption_Router_Alert(), IPOption_NOP(), IPOption_EOL()]
+    yield case("IPv4 and TCP with options", "tcp,actions=load:7->NXM_OF_TCP_DST[],load:5->NXM_OF_IP_SRC[],dec_ttl,output:2",
+               E() / I(options=options) / T(options=[("MSS", 1460), ("NOP", None)]) / P,
+               {2: E() / I(options=options, src="0.0.0.5", ttl=8) / T(dport=7, options=[("MSS", 1460), ("NOP", None)]) / P})
+    padded = lambda **more: E() / I(**more) / U(dport=7) / Raw(b"short") / Padding(bytes(range(40)))
+    yield case("what pads a frame is in no checksum", "udp,actions=load:5->NXM_OF_IP_DST[],output:2", padded(), {2: padded(dst="0.0.0.5")})
     yield case("a checksum that was wrong stays as wrong", "udp,actions=load:7->NXM_OF_UDP_DST[],output:2",
                E() / I() / U(chksum=0x1234) / P, {2: E() / I() / U(dport=7, chksum=adjusted(0x1234, 2000, 7)) / P})
 
@@ -75,6 +83,8 @@ def fragment_cases():
                    {2: E() / first / U(len=200, chksum=adjusted(0xabcd, 2000, 7), dport=7) / P})
         yield case("later fragment: " + name, "%s,nw_frag=later,actions=load:7->NXM_NX_IP_TTL[],output:2" % ip, E() / later / P,
                    {2: E() / changed(later, **{"ttl" if ip == "ip" else "hlim": 7}) / P})
+    atomic = lambda **more: six() / U(**more) / P  # RFC 6946: a fragment that is all of it
+    yield case("atomic fragment", "udp6,nw_frag=no,udp_dst=2000,actions=load:7->OXM_OF_UDP_DST[],output:2", E() / atomic(), {2: E() / atomic(dport=7)})
     later = six(offset=8)
     yield case("later fragment: addresses", "ipv6,nw_frag=later,actions=set_field:%s->ipv6_dst,output:2" % OTHER6, E() / later / P,
                {2: E() / changed(later, dst=OTHER6) / P})
