@@ -41,7 +41,9 @@
     X(DROP_OUTPUT_INPUT, "output_input", "it would go out where it came in, which only the action IN_PORT does")       \
     X(DROP_FLOOD_NOWHERE, "flood_nowhere", "to be flooded, but no other port takes it (down, NO_FLOOD, VLAN)")         \
     X(DROP_NORMAL_VLAN, "normal_vlan", "NORMAL: the port does not take this VLAN; see its vlan_mode, tag, trunks")     \
-    X(DROP_NORMAL_RESERVED, "normal_reserved", "NORMAL: bridges do not forward to 01:80:c2:00:00:00 to :0f")
+    X(DROP_NORMAL_RESERVED, "normal_reserved", "NORMAL: bridges do not forward to 01:80:c2:00:00:00 to :0f")           \
+    X(DROP_PAUSED_TOO_LONG, "paused_too_long",                                                                         \
+      "controller(pause): packet, userdata and what is left to do are too long for a message")
 
 enum drop_reason {
 #define X(symbol, name, doc) symbol,

@@ -23,7 +23,11 @@ static void mark_ids(const struct program *program)
 {
     PROGRAM_FOR_EACH (op, program) {
         if (op->type == OP_PUNT) {
+            const struct punt *punt = punt_get(op->arg);
+
             punt_mark(op->arg);
+            if (punt && punt->recirc_id)
+                recirc_mark(punt->recirc_id);
         } else if (op->type == OP_RECIRC) {
             recirc_mark(op->arg);
         } else if (op->type == OP_RECIRC_LARGER) {

@@ -15,6 +15,7 @@
 #include "src/pipeline/xlate.h"
 
 struct flows;
+struct recirc;
 
 struct flows_params {
     struct datapath *dp;
@@ -36,6 +37,7 @@ struct packet_in {
     uint64_t cookie;
     const uint8_t *userdata; /* of controller(userdata); for the time of the call */
     size_t userdata_len;
+    const struct recirc *left; /* controller(pause): what is to be done once it is resumed, for the time of the call */
 };
 typedef void packet_in_fn(void *arg, struct packet_in *packet_in);
 
@@ -111,6 +113,11 @@ void flows_held_count(struct held_packet *held);
 void flows_held_send(struct flows *flows, struct held_packet *held, struct rte_mbuf *packet);
 /* The bundle was given up. */
 void flows_held_free(struct flows *flows, struct held_packet *held);
+
+/* Goes on with a packet that waited for a controller: it is parsed anew, and what is left to do is done with the tables
+ * of now. Takes `packet` over; `around` as above, `left` says the same of it (but for pkt_mark). */
+void flows_resume(struct flows *flows, struct bridge *bridge, struct rte_mbuf *packet, const struct flow *around,
+                  const struct recirc *left);
 
 /* What the control side knows of an installed megaflow. */
 struct megaflow_info {

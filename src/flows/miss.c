@@ -5,6 +5,7 @@
 #include "pmd/log.h"
 #include "src/flows/flows_internal.h"
 #include "src/flows/punt.h"
+#include "src/flows/recirc.h"
 
 #define BURST 32
 
@@ -17,10 +18,11 @@ static void handle_punt(struct flows *flows, struct rte_mbuf *packet)
 {
     const struct packet_meta *meta = packet_meta(packet);
     const struct punt *punt = punt_get(meta->punt_id);
+    const struct recirc *left = punt && punt->recirc_id ? recirc_get(punt->recirc_id) : NULL;
     struct packet_in packet_in;
 
     flows->stats.punts++;
-    if (!punt || !flows->packet_in) {
+    if (!punt || !flows->packet_in || (punt->recirc_id && !left)) {
         rte_pktmbuf_free(packet);
         return;
     }
@@ -31,6 +33,9 @@ static void handle_punt(struct flows *flows, struct rte_mbuf *packet)
     packet_in.flow.in_port = punt->in_port;
     packet_in.flow.metadata = punt->metadata;
     memcpy(packet_in.flow.reg, punt->reg, sizeof packet_in.flow.reg);
+    packet_in.flow.pkt.pkt_mark = punt->pkt_mark;
+    memcpy(&packet_in.flow.pkt.tun_id, punt->tun, sizeof punt->tun);
+    packet_in.left = left;
     packet_in.table_id = punt->table_id;
     packet_in.reason = punt->reason;
     packet_in.max_len = punt->max_len;

@@ -8,7 +8,7 @@
 
 #include <stdint.h>
 
-#include "src/pipeline/flow.h"
+#include "src/flows/recirc.h"
 
 struct bridge;
 
@@ -22,6 +22,9 @@ struct punt {
     uint8_t reason; /* OFPR_* */
     rte_be64_t metadata;
     rte_be32_t reg[FLOW_N_REGS];
+    uint32_t pkt_mark;
+    uint32_t recirc_id; /* controller(pause): what is left to do with the packet; 0 = nothing waits */
+    uint8_t tun[RECIRC_TUN_LEN];
     uint64_t userdata_len; /* of controller(userdata), which follows */
     uint8_t userdata[];
 };

@@ -8,8 +8,7 @@
 /* What precedes the actions of a segment. */
 struct segment {
     uint64_t cookie;
-    uint8_t table_id, table_miss;
-    uint16_t zero;
+    uint8_t table_id, table_miss, packet_out, zero;
     uint32_t len; /* of the actions */
 };
 
@@ -38,6 +37,7 @@ void recirc_add_segment(struct act_buffer *segments, const struct recirc_origin 
     struct segment head = {.cookie = origin->cookie,
                            .table_id = origin->table_id,
                            .table_miss = origin->table_miss,
+                           .packet_out = origin->packet_out,
                            .len = (uint32_t)list->len};
     uint8_t *p;
 
@@ -100,8 +100,10 @@ void recirc_for_each_segment(const struct recirc *recirc,
     while (p < end) {
         const struct segment *head = (const struct segment *)p;
         struct act_list list = {.acts = (const struct act *)(head + 1), .len = head->len};
-        struct recirc_origin origin = {
-            .cookie = head->cookie, .table_id = head->table_id, .table_miss = head->table_miss};
+        struct recirc_origin origin = {.cookie = head->cookie,
+                                       .table_id = head->table_id,
+                                       .table_miss = head->table_miss,
+                                       .packet_out = head->packet_out};
 
         p += sizeof *head + head->len;
         fn(arg, &origin, &list, p == end);

@@ -5,9 +5,14 @@
 #ifndef SRC_FLOWS_RECIRC_H
 #define SRC_FLOWS_RECIRC_H
 
+#include <stddef.h>
+
 #include "src/pipeline/act.h"
 
 struct bridge;
+
+/* Bytes of struct flow_key that are of a tunnel, its last ones; parsing a packet does not bring them back. */
+#define RECIRC_TUN_LEN (sizeof(struct flow_key) - offsetof(struct flow_key, tun_id))
 
 /* Padding must be zero. */
 struct recirc_state {
@@ -16,11 +21,16 @@ struct recirc_state {
     uint32_t n_stack;
     rte_be64_t metadata;
     rte_be32_t reg[FLOW_N_REGS];
-    uint64_t in_set; /* the actions left are those of the action set */
-    uint64_t packet_type;
-    uint64_t hashed; /* dp_hash is the hash that the select group at the head of the actions left asked for */
+    uint32_t in_phy_port;
+    rte_be32_t packet_type;
+    uint8_t tun[RECIRC_TUN_LEN];
+    uint8_t in_set;   /* the actions left are those of the action set */
+    uint8_t in_group; /* ... of a bucket */
+    uint8_t hashed;   /* dp_hash is the hash that the select group at the head of the actions left asked for */
+    uint8_t zero[5];
 };
 
+/* What is left to do, wherever it is kept. */
 struct recirc {
     struct recirc_state state;
     uint32_t segments_len, set_len;
@@ -34,6 +44,7 @@ struct recirc_origin {
     uint64_t cookie;
     uint8_t table_id;
     bool table_miss; /* the rule is the table-miss flow entry */
+    bool packet_out; /* there is no rule: a controller sent the packet with these actions */
 };
 
 /* Appends the rest of one action list. The innermost list is added first. */

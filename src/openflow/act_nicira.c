@@ -6,7 +6,7 @@
 /* Nicira's actions: ovs-actions(7); the layouts are those that ovs-ofctl sends. */
 
 /* Properties of NXAST_CONTROLLER2. */
-enum { NXAC2_MAX_LEN, NXAC2_CONTROLLER_ID, NXAC2_REASON, NXAC2_USERDATA, NXAC2_PAUSE };
+enum { NXAC2_MAX_LEN, NXAC2_CONTROLLER_ID, NXAC2_REASON, NXAC2_USERDATA, NXAC2_PAUSE, NXAC2_METER_ID };
 
 typedef unsigned __int128 u128;
 
@@ -217,6 +217,9 @@ static int decode_controller2(struct reader *r, struct act_buffer *acts)
             break;
         case NXAC2_PAUSE:
             head.pause = 1;
+            break;
+        case NXAC2_METER_ID:
+            head.meter_id = read_u32(&value);
             break;
         default:
             return OFPERR_BAC_BAD_ARGUMENT;
@@ -537,9 +540,10 @@ static void put_property(struct of_buf *buf, uint16_t type, const void *value, u
 static void encode_controller(struct of_buf *buf, const struct act_controller *act)
 {
     uint16_t max_len = rte_cpu_to_be_16(act->max_len), id = rte_cpu_to_be_16(act->controller_id);
+    uint32_t meter_id = rte_cpu_to_be_32(act->meter_id);
     size_t start;
 
-    if (!act->userdata_len && !act->pause) {
+    if (!act->userdata_len && !act->pause && !act->meter_id) {
         start = nicira_begin(buf, NXAST_CONTROLLER);
         of_buf_add_u16(buf, act->max_len);
         of_buf_add_u16(buf, act->controller_id);
@@ -560,6 +564,8 @@ static void encode_controller(struct of_buf *buf, const struct act_controller *a
         put_property(buf, NXAC2_USERDATA, act->userdata, act->userdata_len);
     if (act->pause)
         put_property(buf, NXAC2_PAUSE, NULL, 0);
+    if (act->meter_id)
+        put_property(buf, NXAC2_METER_ID, &meter_id, 4);
     act_end(buf, start);
 }
 

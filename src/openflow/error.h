@@ -57,6 +57,7 @@
     X(OFPERR_NXTTMFC_TABLE_FULL, 1, 5, 1, 5, "no room for more tunnel options")                                        \
     X(OFPERR_NXTTMFC_ALREADY_MAPPED, 1, 5, 1, 5, "the tunnel option is bound to a field already")                      \
     X(OFPERR_NXTTMFC_DUP_ENTRY, 1, 5, 1, 5, "the same tunnel option or field twice")                                   \
+    X(OFPERR_NXR_STALE, 1, 5, 1, 5, "the continuation is not of this bridge, or of before it was restarted")           \
     X(OFPERR_NXTTMFC_INVALID_TLV_DEL, 1, 5, 1, 5, "flows or groups use the tun_metadata field")                        \
     X(OFPERR_NXBAC_BAD_HEADER_TYPE, 2, 5, 2, 5, "header that encap or decap does not know")                            \
     X(OFPERR_NXBAC_UNKNOWN_ED_PROP, 2, 5, 2, 5, "unknown property of encap")                                           \

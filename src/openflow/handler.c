@@ -214,6 +214,7 @@ static const struct handler handlers[OF_N_MSG_TYPES] = {
     [OF_FLOW_MOD_TABLE_ID] = {handle_flow_mod_table_id},
     [OF_SET_PACKET_IN_FORMAT] = {handle_set_packet_in_format},
     [OF_SET_CONTROLLER_ID] = {handle_set_controller_id},
+    [OF_RESUME] = {of_handle_resume, .changes = true},
     [OF_TLV_TABLE_MOD] = {of_handle_tlv_mod, .changes = true, .rules = true},
     [OF_TLV_TABLE_REQUEST] = {of_handle_tlv_request},
     [OF_FLOW_MONITOR_CANCEL] = {handle_monitor_cancel},

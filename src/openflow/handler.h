@@ -19,6 +19,7 @@ int of_handle_tlv_mod(struct of_connection *conn, const struct of_msg *msg);
 int of_handle_tlv_request(struct of_connection *conn, const struct of_msg *msg);
 int of_handle_meter_mod(struct of_connection *conn, const struct of_msg *msg);
 int of_handle_packet_out(struct of_connection *conn, const struct of_msg *msg);
+int of_handle_resume(struct of_connection *conn, const struct of_msg *msg);
 int of_handle_port_mod(struct of_connection *conn, const struct of_msg *msg);
 int of_handle_table_mod(struct of_connection *conn, const struct of_msg *msg);
 int of_handle_role(struct of_connection *conn, const struct of_msg *msg);

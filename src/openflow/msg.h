@@ -94,6 +94,7 @@ enum of_msg_type {
     OF_FLOW_MOD_TABLE_ID,    /* NXT_FLOW_MOD_TABLE_ID: u32, 0 or 1 */
     OF_SET_PACKET_IN_FORMAT, /* NXT_SET_PACKET_IN_FORMAT: u32, enum of_packet_in_format */
     OF_SET_CONTROLLER_ID,    /* NXT_SET_CONTROLLER_ID: u32 */
+    OF_RESUME,               /* NXT_RESUME: packet_in */
     /* Nicira's table of tunnel options. */
     OF_TLV_TABLE_MOD,
     OF_TLV_TABLE_REQUEST,
@@ -175,6 +176,9 @@ enum of_packet_in_reason {
     OF_N_REASONS
 };
 
+/* Bytes that packet, userdata and continuation of an NXT_PACKET_IN2 can have together. */
+#define OF_PACKET_IN2_MAX (UINT16_MAX - 2048u)
+
 enum of_packet_in_format {
     OF_PACKET_IN_STANDARD, /* OFPT_PACKET_IN of the version */
     OF_PACKET_IN_NXT,      /* NXT_PACKET_IN */
@@ -191,6 +195,7 @@ struct of_packet_in {
     struct match fields;     /* in_port and what else surrounds the packet: of_packet_in_fields() */
     const uint8_t *userdata; /* NXT_PACKET_IN2 */
     size_t userdata_len;
+    struct of_bytes continuation; /* the same: continuation.h; data NULL = none */
     const uint8_t *data;
     size_t data_len;
 };
@@ -467,7 +472,7 @@ struct of_msg {
         struct of_bytes echo;
         struct of_features features;
         struct of_config config;
-        struct of_packet_in packet_in;
+        struct of_packet_in packet_in; /* OF_RESUME, too */
         struct of_flow_removed flow_removed;
         struct of_port_status port_status;
         struct of_packet_out packet_out;

@@ -38,6 +38,7 @@ enum {
     NXT_FLOW_MONITOR_CANCEL = 21,
     NXT_FLOW_MONITOR_PAUSED = 22,
     NXT_FLOW_MONITOR_RESUMED = 23,
+    NXT_RESUME = 28,
     NXT_PACKET_IN2 = 30,
     ONFT_FLOW_MONITOR_CANCEL = 1870,
     ONFT_FLOW_MONITOR_PAUSED = 1871,
@@ -68,8 +69,15 @@ void port_put(struct of_buf *buf, uint8_t version, uint32_t port);
 msg_decoder decode_table_mod, decode_table_status;
 msg_encoder encode_table_mod, encode_table_status;
 /* msg_packet.c */
-msg_decoder decode_packet_in, decode_nx_packet_in, decode_nx_packet_in2, decode_packet_out;
+msg_decoder decode_packet_in, decode_nx_packet_in, decode_packet_out;
 msg_encoder encode_packet_in, encode_packet_out;
+uint8_t packet_in_reason_to_wire(uint8_t reason, uint8_t version);
+/* Can a packet that a controller sends have come in there? */
+bool packet_out_port_is_valid(uint32_t port);
+bool packet_in_has_only_pipeline_fields(const struct match *fields);
+/* msg_packet_in2.c */
+msg_decoder decode_nx_packet_in2, decode_nx_resume;
+msg_encoder encode_nx_packet_in2, encode_nx_resume;
 /* msg_flow.c */
 msg_decoder decode_flow_mod, decode_nx_flow_mod;
 msg_encoder encode_flow_mod;

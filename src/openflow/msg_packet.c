@@ -3,19 +3,6 @@
 #include "src/openflow/msg_codec.h"
 #include "src/openflow/oxm.h"
 
-/* Properties of NXT_PACKET_IN2. */
-enum {
-    NXPINT_PACKET,
-    NXPINT_FULL_LEN,
-    NXPINT_BUFFER_ID,
-    NXPINT_TABLE_ID,
-    NXPINT_COOKIE,
-    NXPINT_REASON,
-    NXPINT_METADATA,
-    NXPINT_USERDATA,
-    NXPINT_CONTINUATION
-};
-
 /* Bytes of a packet that surely fit a message beside everything else. */
 #define DATA_MAX (UINT16_MAX - 2048u)
 
@@ -25,7 +12,7 @@ static size_t data_len(const struct of_packet_in *pin)
 }
 
 /* Before OpenFlow 1.4 the reasons beyond the third were one: an action sent it. */
-static uint8_t reason_to_wire(uint8_t reason, uint8_t version)
+uint8_t packet_in_reason_to_wire(uint8_t reason, uint8_t version)
 {
     return version < OF14 && reason > OF_REASON_INVALID_TTL ? OF_REASON_ACTION : reason;
 }
@@ -51,6 +38,20 @@ void of_packet_in_fields(const struct flow *flow, struct match *fields)
         field_get(f, flow, &v);
         match_set_exact(fields, f, &v);
     }
+}
+
+bool packet_in_has_only_pipeline_fields(const struct match *fields)
+{
+    struct flow allowed;
+
+    memset(&allowed, 0, sizeof(allowed));
+    for (int id = 0; id < FIELD_N; id++)
+        if (is_pipeline_field(id))
+            field_mask_all(field_by_id(id), &allowed);
+    for (size_t i = 0; i < sizeof(allowed); i++)
+        if (((const uint8_t *)&fields->mask)[i] & ~((const uint8_t *)&allowed)[i])
+            return false;
+    return true;
 }
 
 /* --- the standard messages (OpenFlow 1.0.2, 5.4.1; 1.3.5, 7.4.1) ----------------------------------------------------
@@ -99,10 +100,10 @@ static void encode_standard(const struct of_msg *msg, struct of_buf *buf)
     of_buf_add_u16(buf, pin->total_len);
     if (msg->version == OF10) {
         of_buf_add_u16(buf, port_to_of10(pin->fields.value.in_port));
-        of_buf_add_u8(buf, reason_to_wire(pin->reason, OF10));
+        of_buf_add_u8(buf, packet_in_reason_to_wire(pin->reason, OF10));
         of_buf_add_u8(buf, 0);
     } else {
-        of_buf_add_u8(buf, reason_to_wire(pin->reason, msg->version));
+        of_buf_add_u8(buf, packet_in_reason_to_wire(pin->reason, msg->version));
         of_buf_add_u8(buf, pin->table_id);
         of_buf_add_u64(buf, pin->cookie);
         oxm_match_encode(buf, &pin->fields, msg->version);
@@ -141,7 +142,7 @@ static void encode_nxt(const struct of_msg *msg, struct of_buf *buf)
 
     of_buf_add_u32(buf, pin->buffer_id);
     of_buf_add_u16(buf, pin->total_len);
-    of_buf_add_u8(buf, reason_to_wire(pin->reason, msg->version));
+    of_buf_add_u8(buf, packet_in_reason_to_wire(pin->reason, msg->version));
     of_buf_add_u8(buf, pin->table_id);
     of_buf_add_u64(buf, pin->cookie);
     len_at = buf->len;
@@ -150,97 +151,6 @@ static void encode_nxt(const struct of_msg *msg, struct of_buf *buf)
     of_buf_set_u16(buf, len_at, (uint16_t)len);
     of_buf_add(buf, 2);
     of_buf_add_bytes(buf, pin->data, data_len(pin));
-    msg_end(buf, start);
-}
-
-int decode_nx_packet_in2(struct reader *r, const struct of_decode_options *options, struct of_msg *msg)
-{
-    struct of_packet_in *pin = &msg->packet_in;
-    struct reader value;
-    uint16_t type;
-    int more, error = 0;
-
-    pin->format = OF_PACKET_IN_NXT2;
-    pin->buffer_id = OF_NO_BUFFER;
-    pin->cookie = UINT64_MAX;
-    while ((more = read_property(r, &type, &value)) > 0) {
-        switch (type) {
-        case NXPINT_PACKET:
-            pin->data = value.p;
-            pin->data_len = value.left;
-            if (!pin->total_len)
-                pin->total_len = (uint16_t)value.left;
-            break;
-        case NXPINT_FULL_LEN:
-            pin->total_len = (uint16_t)read_u32(&value);
-            break;
-        case NXPINT_BUFFER_ID:
-            pin->buffer_id = read_u32(&value);
-            break;
-        case NXPINT_TABLE_ID:
-            pin->table_id = read_u8(&value);
-            break;
-        case NXPINT_COOKIE:
-            read_skip(&value, 4);
-            pin->cookie = read_u64(&value);
-            break;
-        case NXPINT_REASON:
-            pin->reason = read_u8(&value);
-            break;
-        case NXPINT_METADATA:
-            error = oxm_decode(&value, &pin->fields, NULL, NULL);
-            break;
-        case NXPINT_USERDATA:
-            pin->userdata = value.p;
-            pin->userdata_len = value.left;
-            break;
-        case NXPINT_CONTINUATION:
-            break;
-        }
-        if (error || value.bad)
-            return error ? error : OFPERR_BRC_BAD_LEN;
-    }
-    return more < 0 ? OFPERR_BRC_BAD_LEN : 0;
-}
-
-static void put_property(struct of_buf *buf, uint16_t type, unsigned pad, const void *value, size_t len)
-{
-    size_t start = buf->len;
-
-    of_buf_add_u16(buf, type);
-    of_buf_add_u16(buf, (uint16_t)(4 + pad + len));
-    of_buf_add(buf, pad);
-    of_buf_add_bytes(buf, value, len);
-    of_buf_pad(buf, start, 8);
-}
-
-static void encode_nxt2(const struct of_msg *msg, struct of_buf *buf)
-{
-    const struct of_packet_in *pin = &msg->packet_in;
-    size_t start = msg_begin_vendor(buf, msg->version, msg->xid, OF_EXPERIMENTER_NICIRA, NXT_PACKET_IN2), at;
-    rte_be32_t full_len = rte_cpu_to_be_32(pin->total_len), buffer_id = rte_cpu_to_be_32(pin->buffer_id);
-    rte_be64_t cookie = rte_cpu_to_be_64(pin->cookie);
-    /* Userdata comes with the rule and has to come back whole; the packet makes room for it. */
-    size_t userdata_len = pin->userdata_len < DATA_MAX ? pin->userdata_len : DATA_MAX;
-    size_t packet_len = data_len(pin) < DATA_MAX - userdata_len ? data_len(pin) : DATA_MAX - userdata_len;
-
-    put_property(buf, NXPINT_PACKET, 0, pin->data, packet_len);
-    if (pin->total_len != packet_len)
-        put_property(buf, NXPINT_FULL_LEN, 0, &full_len, 4);
-    if (pin->buffer_id != OF_NO_BUFFER)
-        put_property(buf, NXPINT_BUFFER_ID, 0, &buffer_id, 4);
-    put_property(buf, NXPINT_TABLE_ID, 0, &pin->table_id, 1);
-    if (pin->cookie != UINT64_MAX)
-        put_property(buf, NXPINT_COOKIE, 4, &cookie, 8);
-    put_property(buf, NXPINT_REASON, 0, &pin->reason, 1);
-    at = buf->len;
-    of_buf_add_u16(buf, NXPINT_METADATA);
-    of_buf_add_u16(buf, 0);
-    oxm_encode(buf, &pin->fields, OXM_NXM, 0, 0);
-    of_buf_set_u16(buf, at + 2, (uint16_t)(buf->len - at));
-    of_buf_pad(buf, at, 8);
-    if (userdata_len)
-        put_property(buf, NXPINT_USERDATA, 0, pin->userdata, userdata_len);
     msg_end(buf, start);
 }
 
@@ -254,7 +164,7 @@ void encode_packet_in(const struct of_msg *msg, struct of_buf *buf)
         encode_nxt(msg, buf);
         break;
     case OF_PACKET_IN_NXT2:
-        encode_nxt2(msg, buf);
+        encode_nx_packet_in2(msg, buf);
         break;
     }
 }
@@ -264,7 +174,7 @@ void encode_packet_in(const struct of_msg *msg, struct of_buf *buf)
 
 /* OpenFlow 1.3.5, 7.3.7: a port of the switch, or one that stands for no port. Ports that may come later are let
  * through, as by Open vSwitch. */
-static bool is_packet_out_port(uint32_t port)
+bool packet_out_port_is_valid(uint32_t port)
 {
     return (port >= 1 && port <= OFPORT_USER_MAX) || port == OFPORT_LOCAL || port == OFPORT_CONTROLLER ||
            port == OFPORT_ANY; /* OFPP_NONE of OpenFlow 1.0 */
@@ -274,18 +184,12 @@ static bool is_packet_out_port(uint32_t port)
 static int decode_metadata(struct reader *r, struct flow *flow)
 {
     struct match match;
-    struct flow allowed;
     int error = oxm_match_decode(r, &match);
 
     if (error)
         return error;
-    memset(&allowed, 0, sizeof(allowed));
-    for (int id = 0; id < FIELD_N; id++)
-        if (is_pipeline_field(id))
-            field_mask_all(field_by_id(id), &allowed);
-    for (size_t i = 0; i < sizeof(allowed); i++)
-        if (((const uint8_t *)&match.mask)[i] & ~((const uint8_t *)&allowed)[i])
-            return OFPERR_BRC_PIPELINE_FIELDS_ONLY;
+    if (!packet_in_has_only_pipeline_fields(&match))
+        return OFPERR_BRC_PIPELINE_FIELDS_ONLY;
     *flow = match.value;
     return 0;
 }
@@ -312,7 +216,7 @@ int decode_packet_out(struct reader *r, const struct of_decode_options *options,
     actions = read_part(r, len);
     if (r->bad)
         return OFPERR_BRC_BAD_LEN;
-    if (!is_packet_out_port(po->flow.in_port))
+    if (!packet_out_port_is_valid(po->flow.in_port))
         return OFPERR_BRC_BAD_PORT;
     error = acts_decode(&actions, msg->version, &msg->acts);
     if (error)

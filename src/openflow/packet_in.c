@@ -2,6 +2,7 @@
 #include <rte_common.h>
 #include <rte_ether.h>
 
+#include "src/openflow/continuation.h"
 #include "src/openflow/server_impl.h"
 #include "src/pipeline/hash.h"
 
@@ -83,9 +84,28 @@ static void encode(struct of_server *server, const struct packet_in *pin, struct
     of_packet_in_fields(&pin->flow, &msg->packet_in.fields);
 }
 
+/* What is left to do with a packet that waits goes along where the message can say it. False: it is too long for that,
+ * and nobody could go on with the packet. */
+static bool add_continuation(struct of_server *server, const struct packet_in *pin, struct of_msg *msg,
+                             struct of_buf *buf)
+{
+    buf->len = 0;
+    msg->packet_in.continuation = (struct of_bytes){NULL, 0};
+    if (!pin->left || msg->packet_in.format != OF_PACKET_IN_NXT2)
+        return true;
+    of_continuation_encode(buf, server->continuation_id, pin->left, msg->version);
+    msg->packet_in.continuation = (struct of_bytes){buf->data, buf->len};
+    if (msg->packet_in.data_len == rte_pktmbuf_pkt_len(pin->packet) &&
+        msg->packet_in.data_len + msg->packet_in.userdata_len + buf->len <= OF_PACKET_IN2_MAX)
+        return true;
+    datapath_count_drop(server->bridge->dp, DROP_PAUSED_TOO_LONG, 1);
+    return false;
+}
+
 void of_server_packet_in(struct of_server *server, struct packet_in *pin)
 {
     struct of_connection *main;
+    struct of_buf continuation = {0};
     struct of_msg msg;
     bool encoded = false, wanted = false;
     TAILQ_FOREACH (main, &server->connections, node) {
@@ -100,11 +120,14 @@ void of_server_packet_in(struct of_server *server, struct packet_in *pin)
         encoded = true;
         msg.version = conn->version;
         msg.packet_in.format = conn->packet_in_format;
+        if (!add_continuation(server, pin, &msg, &continuation))
+            continue;
         of_connection_send_msg(conn, &msg);
         conn->counts.packet_ins++;
     }
     if (!wanted)
         datapath_count_drop(server->bridge->dp,
                             pin->reason == OF_REASON_INVALID_TTL ? DROP_ACTION_TTL : DROP_NO_CONTROLLER, 1);
+    of_buf_free(&continuation);
     rte_pktmbuf_free(pin->packet);
 }

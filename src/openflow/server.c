@@ -1,9 +1,12 @@
 #include "src/openflow/server.h"
 
+#include <errno.h>
 #include <event2/event.h>
 #include <rte_cycles.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
 
 #include "src/openflow/server_impl.h"
 
@@ -113,6 +116,8 @@ struct of_server *of_server_create(const struct of_server_params *params, char *
     const struct timeval tick = {.tv_usec = TICK_MS * 1000};
     if (!server->scratch || !server->packet || !server->kick || !server->tick || event_add(server->tick, &tick)) {
         snprintf(error, error_size, "out of memory");
+    } else if (getrandom(server->continuation_id, sizeof server->continuation_id, 0) < 0) {
+        snprintf(error, error_size, "no random numbers: %s", strerror(errno));
     } else if (!open_sockets(server, params, error, error_size)) {
         of_fail_mode_run(server, datapath_now_ms());
         return server;

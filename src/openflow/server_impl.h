@@ -27,6 +27,7 @@ struct of_server {
     size_t bundle_bytes;                /* held by all bundles */
     uint8_t *scratch;                   /* 64 KB: the message being handled */
     uint8_t *packet;                    /* 64 KB: the packet of the packet-in being sent */
+    uint8_t continuation_id[16];        /* random: continuations of others, or of an earlier life, are stale */
     struct event *kick;                 /* makes the loop turn again at once */
     struct event *tick;                 /* timeouts and probes */
     uint64_t waiting_since;             /* rte_rdtsc: a request waits for the datapath; 0 = none */

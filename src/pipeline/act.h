@@ -124,6 +124,7 @@ struct act_controller {
     uint8_t reason; /* OFPR_* */
     uint8_t pause;
     uint16_t userdata_len;
+    uint32_t meter_id; /* that the packet passes on its way to the controller; 0 = none */
     uint8_t userdata[];
 };
 struct act_enqueue {

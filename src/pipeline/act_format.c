@@ -44,12 +44,12 @@ static void print_controller(struct printer *p, const struct act_controller *a)
     const char *comma = "";
 
     fputs("controller(", p->out);
-    if (a->max_len != UINT16_MAX) {
-        fprintf(p->out, "max_len=%u", a->max_len);
+    if (a->reason != 1) {
+        fprintf(p->out, "reason=%s", reason_name(a->reason));
         comma = ",";
     }
-    if (a->reason != 1) {
-        fprintf(p->out, "%sreason=%s", comma, reason_name(a->reason));
+    if (a->max_len != UINT16_MAX) {
+        fprintf(p->out, "%smax_len=%u", comma, a->max_len);
         comma = ",";
     }
     if (a->controller_id) {
@@ -62,8 +62,12 @@ static void print_controller(struct printer *p, const struct act_controller *a)
             fprintf(p->out, "%s%02x", i ? "." : "", a->userdata[i]);
         comma = ",";
     }
-    if (a->pause)
+    if (a->pause) {
         fprintf(p->out, "%spause", comma);
+        comma = ",";
+    }
+    if (a->meter_id)
+        fprintf(p->out, "%smeter_id=%u", comma, a->meter_id);
     fputc(')', p->out);
 }
 

@@ -125,6 +125,8 @@ static char *parse_controller(struct parse *p, char *value)
             error = parse_userdata(v, data, &head.userdata_len);
         } else if (!strcmp(key, "pause")) {
             head.pause = 1;
+        } else if (!strcmp(key, "meter_id") && text_to_u64(v, UINT32_MAX, &n)) {
+            head.meter_id = (uint32_t)n;
         } else if (!strcmp(key, "reason")) {
             for (head.reason = 0; head.reason < 6 && strcmp(v, reasons[head.reason]); head.reason++)
                 ;

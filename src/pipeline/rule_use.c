@@ -25,6 +25,14 @@ void rule_uses_move(struct rule_uses *from, struct rule_uses *to)
     from->n = 0;
 }
 
+/* The meter that packets pass, on their way on or to a controller; 0 = none. */
+static uint32_t meter_of(const struct act *act)
+{
+    if (act->type == ACT_METER)
+        return act_u32_of(act);
+    return act->type == ACT_CONTROLLER ? ((const struct act_controller *)act)->meter_id : 0;
+}
+
 static struct rule_uses *used_by(struct pipeline *pipeline, const struct act *act)
 {
     if (act->type == ACT_STAT_TRIGGER)
@@ -34,8 +42,8 @@ static struct rule_uses *used_by(struct pipeline *pipeline, const struct act *ac
 
         return group == NULL ? NULL : &group->users;
     }
-    if (act->type == ACT_METER && pipeline->meters != NULL) {
-        struct meter_entry *meter = meter_table_find_next(pipeline->meters, act_u32_of(act));
+    if (meter_of(act) != 0 && pipeline->meters != NULL) {
+        struct meter_entry *meter = meter_table_find_next(pipeline->meters, meter_of(act));
 
         return meter == NULL ? NULL : &meter->users;
     }
@@ -67,7 +75,7 @@ int rule_uses_check(struct pipeline *pipeline, const struct act_list *acts)
             error = rule_uses_check(pipeline, &inner);
         } else if (act->type == ACT_GROUP && used_by(pipeline, act) == NULL) {
             error = OFPERR_BAC_BAD_OUT_GROUP;
-        } else if (act->type == ACT_METER && used_by(pipeline, act) == NULL) {
+        } else if ((act->type == ACT_METER || meter_of(act) != 0) && used_by(pipeline, act) == NULL) {
             error = OFPERR_BAC_BAD_METER;
         }
         if (error != 0)

@@ -315,10 +315,15 @@ static void ctx_init(struct xlate_ctx *ctx, const struct xlate_in *in, struct xl
     ctx->table_miss = false;
     ctx->unparsed = 0;
     ctx->in_group = ctx->hashed = ctx->freeze_hash = ctx->freeze_larger = false;
+    ctx->packet_out = in->acts.acts != NULL;
+    /* Who sends a packet says its mark; as the datapath gets it, it has none. */
+    if (in->acts.acts || in->resume)
+        ctx->written.pkt.pkt_mark = UINT32_MAX;
     ctx->n_buckets_run = 0;
     ctx->goto_table = -1;
     ctx->n_set = ctx->n_stack = 0;
     act_buffer_init(&ctx->frozen);
+    act_buffer_init(&ctx->paused);
     ctx->keep_len = 0;
     ctx->keep_ops = 0;
 }
@@ -371,6 +376,8 @@ void xlate(const struct xlate_in *in, struct xlate_out *out)
 
     if (in->acts.acts) {
         xlate_acts(&ctx, &in->acts, true);
+    } else if (in->resume) {
+        xlate_thaw(&ctx);
     } else if (!refused(&ctx)) {
         if (in->flow.pkt.recirc_id != 0)
             xlate_thaw(&ctx);
@@ -383,5 +390,6 @@ void xlate(const struct xlate_in *in, struct xlate_out *out)
         xlate_freeze_finish(&ctx);
     finish_program(&ctx);
     act_buffer_free(&ctx.frozen);
+    act_buffer_free(&ctx.paused);
     out->final = ctx.flow;
 }

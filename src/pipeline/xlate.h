@@ -16,6 +16,7 @@
 #include "src/pipeline/pipeline.h"
 
 struct bridge;
+struct recirc;
 
 #define XLATE_MAX_DEPTH 64       /* nested resubmits */
 #define XLATE_MAX_RESUBMITS 4096 /* in one translation */
@@ -48,6 +49,8 @@ struct xlate_in {
     struct flow flow;     /* pkt, in_port (OpenFlow) set, the rest 0; a recirc_id brings its own metadata */
     bool side_effects;    /* learn MAC addresses */
     struct act_list acts; /* acts.acts != NULL: run these instead of looking up table 0 (packet-out) */
+    /* Not NULL: go on with this; of its state, what surrounds the packet is in `flow` as well. */
+    const struct recirc *resume;
     const struct xlate_trace *trace;
 };
 

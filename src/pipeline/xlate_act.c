@@ -113,7 +113,10 @@ static void do_act(struct xlate_ctx *ctx, const struct act *act, bool last)
         break;
     }
     case ACT_CONTROLLER:
-        xlate_controller_action(ctx, (const struct act_controller *)act);
+        if (((const struct act_controller *)act)->pause)
+            xlate_freeze_pause(ctx, (const struct act_controller *)act);
+        else
+            xlate_controller_action(ctx, (const struct act_controller *)act);
         break;
     case ACT_ENQUEUE:
         xlate_output(ctx, ((const struct act_enqueue *)act)->port, 0, last);

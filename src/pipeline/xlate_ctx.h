@@ -60,6 +60,7 @@ struct xlate_ctx {
     bool no_set;        /* nor does that */
     bool in_set;        /* the action set runs */
     bool in_group;      /* a bucket's actions run */
+    bool packet_out;    /* a controller's actions run, or what they led to */
     bool hashed;        /* dp_hash of the flow is what the next select group asked for */
     bool freeze_larger; /* freezing: the bit `larger_dst` of what returns says whether it is of more than larger_len
                            bytes */
@@ -77,6 +78,9 @@ struct xlate_ctx {
     union field_value stack[XLATE_STACK_MAX];
     unsigned n_stack;
     struct act_buffer frozen; /* actions still to be done, in segments: recirc.h */
+    struct act_buffer paused; /* freezing: the controller action that the packet waits for; else empty */
+    uint64_t paused_cookie;
+    uint8_t paused_table_id;
 
     uint32_t keep_len; /* of the program, up to the last operation that sends the packet somewhere */
     uint16_t keep_ops;
@@ -207,8 +211,11 @@ bool xlate_port_sends(const struct bridge_port *bp);
 /* Do the actions of a table-miss flow entry run? */
 bool xlate_in_table_miss(const struct xlate_ctx *ctx);
 void xlate_controller(struct xlate_ctx *ctx, uint8_t reason, uint16_t controller_id, uint16_t max_len);
-/* controller(...): with its userdata. */
+/* controller(...): with its userdata, from the rule or bucket that runs. */
 void xlate_controller_action(struct xlate_ctx *ctx, const struct act_controller *act);
+/* The same, from wherever; `recirc_id` is of what is left to do once the controller resumes, 0: nothing waits. */
+void xlate_punt(struct xlate_ctx *ctx, const struct act_controller *act, uint64_t cookie, uint8_t table_id,
+                uint32_t recirc_id);
 
 /* --- xlate_multipath.c ----------------------------------------------------------------------------------------------
  */
@@ -265,11 +272,13 @@ void xlate_freeze(struct xlate_ctx *ctx, const struct act *act, const struct act
 /* Keeps a select group, which is to be done behind the recirculation with the flow's hash of this basis. The caller
  * keeps what follows it. */
 void xlate_freeze_group(struct xlate_ctx *ctx, const struct act *act, uint32_t basis);
+/* controller(pause). */
+void xlate_freeze_pause(struct xlate_ctx *ctx, const struct act_controller *act);
 /* check_pkt_larger: the datapath knows how long the packet is. */
 void xlate_freeze_larger(struct xlate_ctx *ctx, const struct act_check_larger *act);
-/* Ends the program with the recirculation. */
+/* Ends the program with the recirculation, or with the way to the controller. */
 void xlate_freeze_finish(struct xlate_ctx *ctx);
-/* Goes on with a packet that was recirculated. */
+/* Goes on with a packet that was recirculated, or resumed by a controller. */
 void xlate_thaw(struct xlate_ctx *ctx);
 
 /* --- src/bridge/normal.c --------------------------------------------------------------------------------------------

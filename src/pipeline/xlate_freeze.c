@@ -93,8 +93,10 @@ bool xlate_needs_parse(const struct xlate_ctx *ctx, const struct act *act)
 
 static void add_segment(struct xlate_ctx *ctx, const struct act_list *list)
 {
-    const struct recirc_origin origin = {
-        .cookie = ctx->cookie, .table_id = ctx->table_id, .table_miss = xlate_in_table_miss(ctx)};
+    const struct recirc_origin origin = {.cookie = ctx->cookie,
+                                         .table_id = ctx->table_id,
+                                         .table_miss = xlate_in_table_miss(ctx),
+                                         .packet_out = ctx->packet_out && !ctx->rule};
 
     recirc_add_segment(&ctx->frozen, &origin, list);
 }
@@ -130,6 +132,19 @@ void xlate_freeze_larger(struct xlate_ctx *ctx, const struct act_check_larger *a
     ctx->larger_dst = act->dst;
 }
 
+void xlate_freeze_pause(struct xlate_ctx *ctx, const struct act_controller *act)
+{
+    if (ctx->in->trace) {
+        xlate_controller_action(ctx, act);
+        xlate_note(ctx, " -> waits for the controller; what follows is as if it resumed the packet unchanged");
+        return;
+    }
+    ctx->freezing = true;
+    memcpy(act_buffer_add(&ctx->paused, act->h.type, act->h.len), act, act->h.len);
+    ctx->paused_cookie = ctx->cookie;
+    ctx->paused_table_id = ctx->table_id;
+}
+
 /* What is left to do; 0: there are too many. */
 static uint32_t intern(struct xlate_ctx *ctx, const struct act_buffer *set)
 {
@@ -138,8 +153,11 @@ static uint32_t intern(struct xlate_ctx *ctx, const struct act_buffer *set)
     memset(&state, 0, sizeof state);
     state.bridge = ctx->bridge;
     state.in_port = ctx->flow.in_port;
+    state.in_phy_port = ctx->flow.in_phy_port;
     state.in_set = ctx->in_set;
+    state.in_group = ctx->in_group;
     state.hashed = ctx->freeze_hash;
+    memcpy(state.tun, &ctx->flow.pkt.tun_id, sizeof state.tun);
     state.metadata = ctx->flow.metadata;
     state.packet_type = ctx->flow.packet_type;
     memcpy(state.reg, ctx->flow.reg, sizeof state.reg);
@@ -157,6 +175,16 @@ static void emit_larger(struct xlate_ctx *ctx, uint32_t id, uint32_t larger_id)
     program_builder_add(b, OP_RECIRC_LARGER, id, &op, sizeof op);
     ctx->keep_len = b->len;
     ctx->keep_ops = b->n_ops;
+}
+
+/* The packet goes to the controller, with what is left to do. */
+static void emit_pause(struct xlate_ctx *ctx, uint32_t id)
+{
+    struct act_buffer paused = ctx->paused;
+
+    act_buffer_init(&ctx->paused);
+    xlate_punt(ctx, (const struct act_controller *)paused.data, ctx->paused_cookie, ctx->paused_table_id, id);
+    act_buffer_free(&paused);
 }
 
 void xlate_freeze_finish(struct xlate_ctx *ctx)
@@ -178,6 +206,10 @@ void xlate_freeze_finish(struct xlate_ctx *ctx)
     act_buffer_free(&set);
     if (id == 0 || (by_length && larger_id == 0)) {
         xlate_fail(ctx, DROP_XLATE_ERROR, "too many different recirculations are in use");
+        return;
+    }
+    if (ctx->paused.len > 0) {
+        emit_pause(ctx, id);
         return;
     }
     xlate_note(ctx, " -> recirculated as 0x%x", id);
@@ -212,6 +244,7 @@ static void run_segment(void *arg, const struct recirc_origin *origin, const str
     ctx->table_id = origin->table_id;
     ctx->cookie = origin->cookie;
     ctx->table_miss = origin->table_miss;
+    ctx->packet_out = origin->packet_out;
     ctx->n_lookups++;
     ctx->goto_table = -1;
     if (list->len > 0)
@@ -220,9 +253,21 @@ static void run_segment(void *arg, const struct recirc_origin *origin, const str
         xlate_table(ctx, (uint8_t)ctx->goto_table, ctx->flow.in_port, last);
 }
 
+/* What was written there; the packet as it comes back has zeros. */
+static void thaw_tunnel(struct xlate_ctx *ctx, const struct recirc *recirc)
+{
+    static const uint8_t none[RECIRC_TUN_LEN];
+
+    if (memcmp(recirc->state.tun, none, sizeof none) == 0)
+        return;
+    memcpy(&ctx->flow.pkt.tun_id, recirc->state.tun, sizeof none);
+    memset(&ctx->written.pkt.tun_id, 0xff, sizeof none);
+    ctx->any_written = true;
+}
+
 void xlate_thaw(struct xlate_ctx *ctx)
 {
-    const struct recirc *recirc = recirc_get(ctx->in->flow.pkt.recirc_id);
+    const struct recirc *recirc = ctx->in->resume ? ctx->in->resume : recirc_get(ctx->in->flow.pkt.recirc_id);
     struct act_list set;
 
     if (!recirc || recirc->state.bridge != ctx->bridge) {
@@ -230,9 +275,15 @@ void xlate_thaw(struct xlate_ctx *ctx)
         return;
     }
     ctx->flow.in_port = recirc->state.in_port;
+    ctx->flow.in_phy_port = recirc->state.in_phy_port;
     ctx->flow.metadata = recirc->state.metadata;
-    ctx->flow.packet_type = (rte_be32_t)recirc->state.packet_type;
+    ctx->flow.packet_type = recirc->state.packet_type;
+    /* A controller may have put another packet in its place. */
+    if (ctx->in->resume &&
+        recirc->state.packet_type != rte_cpu_to_be_32(PACKET_TYPE(1, rte_be_to_cpu_16(ctx->flow.pkt.eth_type))))
+        ctx->flow.packet_type = PACKET_TYPE_ETHERNET;
     memcpy(ctx->flow.reg, recirc->state.reg, sizeof ctx->flow.reg);
+    thaw_tunnel(ctx, recirc);
     ctx->n_stack = recirc->state.n_stack;
     memcpy(ctx->stack, recirc->stack, ctx->n_stack * sizeof ctx->stack[0]);
     set = recirc->set;
@@ -241,11 +292,12 @@ void xlate_thaw(struct xlate_ctx *ctx)
             ctx->set[ctx->n_set++] = act;
     }
     ctx->in_set = recirc->state.in_set;
+    ctx->in_group = recirc->state.in_group;
     ctx->hashed = recirc->state.hashed;
     xlate_show_action_set(ctx);
     recirc_for_each_segment(recirc, run_segment, ctx);
     /* The action set is no table's. */
     ctx->table_id = 0;
     ctx->cookie = UINT64_MAX;
-    ctx->table_miss = false;
+    ctx->table_miss = ctx->packet_out = false;
 }

@@ -205,7 +205,7 @@ static void run_select(struct xlate_ctx *ctx, const struct act *act, struct grou
     } else if (group->n_slots > 1 && ctx->hashed) {
         hash = ctx->flow.pkt.dp_hash;
         XLATE_CONSULT(ctx, dp_hash, group->n_slots - 1);
-    } else if (group->n_slots > 1 && (ctx->in->trace || ctx->in->acts.acts)) {
+    } else if (group->n_slots > 1 && (ctx->in->trace || ctx->in->acts.acts || ctx->in->resume)) {
         /* Of this one packet. */
         hash = select_hash(&ctx->flow.pkt, group->id);
     } else if (group->n_slots > 1) {

@@ -60,11 +60,13 @@ static bool is_table_miss(const struct rule *rule)
     return memcmp(&match.mask, &none, sizeof none) == 0;
 }
 
-/* Through the meter for what goes to controllers, if there is one (OpenFlow 1.3.5, 7.3.4.5: OFPM_CONTROLLER). */
-static void send_punt(struct xlate_ctx *ctx, uint32_t id)
+/* Through the action's meter, or the one for all that goes to controllers (OpenFlow 1.3.5, 7.3.4.5: OFPM_CONTROLLER),
+ * if there is one. */
+static void send_punt(struct xlate_ctx *ctx, uint32_t id, uint32_t meter_id)
 {
     const struct meter_table *meters = pipeline_meters(ctx->bridge->pipeline);
-    const struct meter_entry *meter = meters ? meter_table_find(meters, OFMETER_CONTROLLER) : NULL;
+    const struct meter_entry *meter =
+        meters ? meter_table_find(meters, meter_id ? meter_id : OFMETER_CONTROLLER) : NULL;
     struct xlate_clone clone;
 
     if (!meter) {
@@ -86,26 +88,38 @@ void xlate_controller(struct xlate_ctx *ctx, uint8_t reason, uint16_t controller
 
 void xlate_controller_action(struct xlate_ctx *ctx, const struct act_controller *act)
 {
+    xlate_punt(ctx, act, ctx->cookie, ctx->table_id, 0);
+}
+
+void xlate_punt(struct xlate_ctx *ctx, const struct act_controller *act, uint64_t cookie, uint8_t table_id,
+                uint32_t recirc_id)
+{
     struct punt punt;
     uint32_t id;
 
+    /* Packets are received with a mark of 0. */
+    if (ctx->in->flow.pkt.recirc_id != 0)
+        XLATE_CONSULT(ctx, pkt_mark, UINT32_MAX);
     memset(&punt, 0, sizeof punt);
     punt.bridge = ctx->bridge;
-    punt.cookie = ctx->cookie;
+    punt.cookie = cookie;
     punt.in_port = ctx->flow.in_port;
     punt.max_len = act->max_len;
     punt.controller_id = act->controller_id;
-    punt.table_id = ctx->table_id;
+    punt.table_id = table_id;
     punt.reason = act->reason;
     punt.userdata_len = act->userdata_len;
     punt.metadata = ctx->flow.metadata;
     memcpy(punt.reg, ctx->flow.reg, sizeof punt.reg);
+    punt.pkt_mark = ctx->flow.pkt.pkt_mark;
+    memcpy(punt.tun, &ctx->flow.pkt.tun_id, sizeof punt.tun);
+    punt.recirc_id = recirc_id;
     id = punt_intern(&punt, act->userdata);
     if (id == UINT32_MAX) {
         xlate_note(ctx, " >> too many different packet-ins are in use, not sent");
         return;
     }
-    send_punt(ctx, id);
+    send_punt(ctx, id, act->meter_id);
 }
 
 bool xlate_in_table_miss(const struct xlate_ctx *ctx)
@@ -120,7 +134,7 @@ static uint8_t reason_of_output(const struct xlate_ctx *ctx)
         return 4; /* OFPR_GROUP */
     if (ctx->in_set)
         return 3; /* OFPR_ACTION_SET */
-    return ctx->rule || !ctx->in->acts.acts ? 1 /* OFPR_ACTION */ : 5 /* OFPR_PACKET_OUT */;
+    return ctx->rule || !ctx->packet_out ? 1 /* OFPR_ACTION */ : 5 /* OFPR_PACKET_OUT */;
 }
 
 static void output_controller(struct xlate_ctx *ctx, uint16_t max_len)
@@ -163,7 +177,7 @@ void xlate_output(struct xlate_ctx *ctx, uint32_t ofport, uint16_t max_len, bool
         break;
     case OFPORT_TABLE:
         /* Only in a packet-out (OpenFlow 1.3.5, 4.5). */
-        if (ctx->in->acts.acts && !ctx->rule)
+        if (ctx->packet_out && !ctx->rule)
             xlate_table(ctx, 0, ctx->flow.in_port, last);
         break;
     case OFPORT_NORMAL:

@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <stdio.h>
 
+#include "src/flows/recirc.h"
 #include "src/openflow/server.h"
 #include "tests/unit/eal.h"
 #include "tests/unit/no_meters.h"
@@ -108,6 +109,12 @@ void flows_held_send(struct flows *flows, struct held_packet *held, struct rte_m
     n_held_sent++;
     rte_pktmbuf_free(packet);
     flows_held_free(flows, held);
+}
+
+void flows_resume(struct flows *flows, struct bridge *bridge, struct rte_mbuf *packet, const struct flow *around,
+                  const struct recirc *left)
+{
+    flows_packet_out(flows, bridge, packet, around, &left->set);
 }
 
 struct port *datapath_port(const struct datapath *dp, uint32_t index)

@@ -288,7 +288,7 @@ struct events {
     uint8_t verdict; /* of meters */
 };
 
-static inline void event_add(void *arg, enum event_type type, uint32_t value, struct rte_mbuf *m, uint16_t full_len)
+static inline void events_add(void *arg, enum event_type type, uint32_t value, struct rte_mbuf *m, uint16_t full_len)
 {
     struct events *events = arg;
     events->list[events->n++] = (struct event){type, value, full_len, m};
@@ -296,17 +296,17 @@ static inline void event_add(void *arg, enum event_type type, uint32_t value, st
 
 static inline void event_output(void *arg, uint32_t port, struct rte_mbuf *m)
 {
-    event_add(arg, EVENT_OUTPUT, port, m, 0);
+    events_add(arg, EVENT_OUTPUT, port, m, 0);
 }
 
 static inline void event_punt(void *arg, uint32_t punt_id, struct rte_mbuf *m, uint16_t full_len)
 {
-    event_add(arg, EVENT_PUNT, punt_id, m, full_len);
+    events_add(arg, EVENT_PUNT, punt_id, m, full_len);
 }
 
 static inline void event_recirc(void *arg, uint32_t recirc_id, struct rte_mbuf *m)
 {
-    event_add(arg, EVENT_RECIRC, recirc_id, m, 0);
+    events_add(arg, EVENT_RECIRC, recirc_id, m, 0);
 }
 
 static inline void event_meter(void *arg, uint32_t meter, struct rte_mbuf *const *m, unsigned n, uint8_t *verdicts)
@@ -319,7 +319,7 @@ static inline void event_meter(void *arg, uint32_t meter, struct rte_mbuf *const
 
 static inline void event_drop(void *arg, enum drop_reason reason, struct rte_mbuf *m)
 {
-    event_add(arg, EVENT_DROP, reason, m, 0);
+    events_add(arg, EVENT_DROP, reason, m, 0);
 }
 
 static inline void events_init(struct events *events, struct rte_mempool *pool)
