@@ -1,4 +1,5 @@
-/* Recirculation ids: what is left to do with a packet once it was parsed again. Control thread only.
+/* Recirculation ids: what is left to do with a packet once it was parsed again, or resumed by a controller. Control
+ * thread only.
  *
  * Interned like punts: equal states share an id, ids are not reused.
  */

@@ -71,7 +71,6 @@ msg_encoder encode_table_mod, encode_table_status;
 /* msg_packet.c */
 msg_decoder decode_packet_in, decode_nx_packet_in, decode_packet_out;
 msg_encoder encode_packet_in, encode_packet_out;
-uint8_t packet_in_reason_to_wire(uint8_t reason, uint8_t version);
 /* Can a packet that a controller sends have come in there? */
 bool packet_out_port_is_valid(uint32_t port);
 bool packet_in_has_only_pipeline_fields(const struct match *fields);
