@@ -8,9 +8,12 @@
 #include "src/openflow/bundle_ports.h"
 #include "src/openflow/handler.h"
 #include "src/openflow/server_impl.h"
+#include "src/pipeline/group.h"
 #include "src/pipeline/meter.h"
 
 #define TELL_RULES 64 /* rules between looks at the clock while the flows side is told */
+#define MOD_RULES 256 /* and while one message is about many */
+#define MANY_RULES 1024
 
 /* It is visible from PHASE_SEND on. */
 enum phase { PHASE_WAIT, PHASE_PREPARE, PHASE_SEND, PHASE_TELL, PHASE_FORWARD, PHASE_FREE, PHASE_SETTLE };
@@ -24,6 +27,13 @@ struct commit {
     struct of_bundle_ports ports;
     struct of_bundle_packets packets;
     struct of_decode_options decode;
+    bool single; /* one message that is about many rules, not a bundle: nobody waits for a reply */
+    struct {
+        struct of_msg msg;
+        const uint8_t *data; /* NULL: none is under way */
+        size_t len;
+        struct mod_slices *slices;
+    } current;
     struct of_msg request; /* a bundle control: no pointers in it */
     uint64_t ticket;
 };
@@ -34,11 +44,21 @@ static void let_others_go_on(struct commit *commit)
         commit->server->committing = NULL;
 }
 
+static void end_current(struct commit *commit)
+{
+    pipeline_mod_slices_free(commit->current.slices);
+    commit->current.slices = NULL;
+    if (commit->current.data)
+        of_msg_free(&commit->current.msg);
+    commit->current.data = NULL;
+}
+
 /* A connection that goes away before its rules are visible takes them along; after that there is no way back. */
 static void commit_free(struct of_task *task)
 {
     struct commit *commit = (struct commit *)task;
     struct of_server *server = commit->server;
+    end_current(commit);
     if (commit->phase == PHASE_PREPARE) {
         pipeline_bundle_abort(server->bridge->pipeline);
     } else if (commit->phase == PHASE_SEND || commit->phase == PHASE_TELL) {
@@ -54,12 +74,6 @@ static void commit_free(struct of_task *task)
     free(commit);
 }
 
-static int decode_next(struct commit *commit, struct of_msg *msg, const uint8_t **data, size_t *len)
-{
-    *data = of_bundle_reader_next(&commit->reader, len);
-    return *data ? of_msg_decode(*data, *len, &commit->decode, msg) : 0;
-}
-
 /* The packet sees the switch as the messages before it have left it. */
 static void hold_packet(struct commit *commit, const struct of_packet_out *out)
 {
@@ -69,14 +83,15 @@ static void hold_packet(struct commit *commit, const struct of_packet_out *out)
     of_bundle_ports_hide(&commit->ports, server);
 }
 
-/* Does what can be taken back. */
-static int prepare(struct commit *commit, struct of_connection *conn, const struct of_msg *msg)
+/* Does what can be taken back. -EINPROGRESS: not yet all of it. */
+static int prepare(struct commit *commit, struct of_connection *conn)
 {
     struct pipeline *pipeline = conn->server->bridge->pipeline;
+    const struct of_msg *msg = &commit->current.msg;
     int error;
     switch (msg->type) {
     case OF_FLOW_MOD:
-        return pipeline_bundle_mod(pipeline, &msg->flow_mod);
+        return pipeline_bundle_mod_slice(pipeline, &msg->flow_mod, &commit->current.slices, MOD_RULES);
     case OF_GROUP_MOD:
         return group_table_mod(pipeline_groups(pipeline), &msg->group_mod);
     case OF_METER_MOD:
@@ -96,15 +111,17 @@ static int prepare(struct commit *commit, struct of_connection *conn, const stru
     }
 }
 
-static enum of_task_state fail(struct commit *commit, struct of_connection *conn, int error, const uint8_t *data,
-                               size_t len)
+static enum of_task_state fail(struct commit *commit, struct of_connection *conn, int error)
 {
     struct of_buf request = {0};
     pipeline_bundle_abort(conn->server->bridge->pipeline);
     of_bundle_packets_free(&commit->packets, conn->server);
     let_others_go_on(commit);
     commit->phase = PHASE_SETTLE;
-    of_connection_send_error(conn, error, data, len);
+    of_connection_send_error(conn, error, commit->current.data, commit->current.len);
+    end_current(commit);
+    if (commit->single)
+        return OF_TASK_DONE;
     of_msg_encode(&commit->request, &request);
     of_connection_send_error(conn, OFPERR_BFC_MSG_FAILED, request.data, request.len);
     of_buf_free(&request);
@@ -123,20 +140,24 @@ static void become_visible(struct commit *commit)
 static enum of_task_state run_prepare(struct commit *commit, struct of_connection *conn, uint64_t deadline)
 {
     do {
-        struct of_msg msg;
-        const uint8_t *data;
-        size_t len = 0;
-        int error = decode_next(commit, &msg, &data, &len);
-        if (!data) {
-            become_visible(commit);
-            return OF_TASK_MORE;
+        int error = 0;
+        if (!commit->current.data) {
+            const uint8_t *data = of_bundle_reader_next(&commit->reader, &commit->current.len);
+            if (!data) {
+                become_visible(commit);
+                return OF_TASK_MORE;
+            }
+            error = of_msg_decode(data, commit->current.len, &commit->decode, &commit->current.msg);
+            if (error) /* there is nothing to free in it */
+                commit->current.msg = (struct of_msg){0};
+            commit->current.data = data;
         }
-        if (!error) {
-            error = prepare(commit, conn, &msg);
-            of_msg_free(&msg);
-        }
-        if (error)
-            return fail(commit, conn, error, data, len);
+        if (!error)
+            error = prepare(commit, conn);
+        if (error && error != -EINPROGRESS)
+            return fail(commit, conn, error);
+        if (!error)
+            end_current(commit);
     } while (rte_rdtsc() < deadline);
     return OF_TASK_MORE;
 }
@@ -221,6 +242,8 @@ static enum of_task_state commit_run(struct of_task *task, struct of_connection 
     case PHASE_SETTLE:
         break;
     }
+    if (commit->single)
+        return OF_TASK_DONE;
     if (!flows_settled(server->bridge->flows, commit->ticket))
         return OF_TASK_WAIT;
     reply.bundle_control.type = OF_BUNDLE_COMMIT_REPLY;
@@ -228,17 +251,49 @@ static enum of_task_state commit_run(struct of_task *task, struct of_connection 
     return OF_TASK_DONE;
 }
 
-void of_bundle_commit_start(struct of_connection *conn, const struct of_msg *request, struct of_bundle_store *store)
+static struct commit *start(struct of_connection *conn, struct of_bundle_store *store)
 {
     struct commit *commit = calloc(1, sizeof *commit);
     if (!commit)
         abort();
     commit->task = (struct of_task){.run = commit_run, .free = commit_free};
     commit->server = conn->server;
-    commit->request = *request;
     commit->decode = conn->decode;
     commit->store = *store;
     *store = (struct of_bundle_store){0};
     of_bundle_reader_init(&commit->reader, &commit->store);
     of_connection_set_task(conn, &commit->task);
+    return commit;
+}
+
+void of_bundle_commit_start(struct of_connection *conn, const struct of_msg *request, struct of_bundle_store *store)
+{
+    start(conn, store)->request = *request;
+}
+
+/* Deletes of rules are worked off rule by rule (flow_delete.h). */
+static bool is_about_many(const struct of_connection *conn, const struct of_msg *msg)
+{
+    const struct pipeline *pipeline = conn->server->bridge->pipeline;
+    if (msg->type == OF_FLOW_MOD)
+        return msg->flow_mod.command == FLOW_MODIFY && !of_check_flow_mod(&msg->flow_mod) &&
+               pipeline_n_rules(pipeline, msg->flow_mod.table_id) > MANY_RULES;
+    if (msg->type == OF_GROUP_MOD)
+        return msg->group_mod.command == GROUP_DELETE && pipeline_n_rules(pipeline, TABLE_ALL) > MANY_RULES;
+    if (msg->type == OF_METER_MOD)
+        return msg->meter_mod.command == METER_DELETE && pipeline_n_rules(pipeline, TABLE_ALL) > MANY_RULES;
+    return false;
+}
+
+bool of_bundle_commit_single(struct of_connection *conn, const struct of_msg *msg, const uint8_t *data, size_t len)
+{
+    struct of_bundle_store store = {0};
+    struct commit *commit;
+    if (!is_about_many(conn, msg) || !of_bundle_store_add(&store, data, len))
+        return false;
+    commit = start(conn, &store);
+    commit->single = true;
+    commit->request.xid = msg->xid;
+    conn->server->bundle_bytes += commit->store.bytes;
+    return true;
 }

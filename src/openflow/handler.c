@@ -5,6 +5,7 @@
 
 #include "pmd/log.h"
 #include "src/openflow/barrier.h"
+#include "src/openflow/bundle_commit.h"
 #include "src/openflow/flow_delete.h"
 #include "src/openflow/port_describe.h"
 #include "src/openflow/server_impl.h"
@@ -238,7 +239,7 @@ int of_handle(struct of_connection *conn, const uint8_t *data, size_t len)
         conn->server->changing = conn;
         conn->server->changing_xid = msg.xid;
         conn->server->abbreviated = false;
-        error = handler->fn(conn, &msg);
+        error = handler->rules && of_bundle_commit_single(conn, &msg, data, len) ? 0 : handler->fn(conn, &msg);
         conn->server->changing = NULL;
         of_channel_share(conn);
         if (handler->rules)

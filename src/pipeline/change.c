@@ -40,7 +40,6 @@ static void change_end(struct pipeline *pipeline)
     vec_clear(&pipeline->added, &pipeline->n_told_added);
     vec_clear(&pipeline->removed, &pipeline->n_told_removed);
     vec_clear(&pipeline->modified, &pipeline->n_told_modified);
-    pipeline->n_shadows = 0;
     pipeline->phase = CHANGE_NONE;
 }
 
@@ -72,8 +71,6 @@ void change_begin(struct pipeline *pipeline, bool in_bundle)
 /* Takes back a rule that the change itself added. Nobody but the change has ever seen it. */
 static void drop_pending(struct pipeline *pipeline, struct rule *rule)
 {
-    if (rule->flags & RULE_SHADOW)
-        pipeline->n_shadows--;
     rule->origin = NULL;
     drop(pipeline, rule);
 }
@@ -169,8 +166,8 @@ void change_modify(struct pipeline *pipeline, struct rule *rule, const struct ac
         shadow->hard_timeout_s = rule->hard_timeout_s;
         shadow->importance = rule->importance;
         shadow->cookie = cookie;
+        shadow->created_ms = rule->created_ms;
         shadow->flags = rule->flags | RULE_SHADOW | (reset ? RULE_RESET_COUNTS : 0);
-        pipeline->n_shadows++;
         change_add(pipeline, shadow, rule);
     } else {
         set_acts(pipeline, rule, acts);
@@ -202,29 +199,23 @@ void change_abort(struct pipeline *pipeline)
     change_end(pipeline);
 }
 
-/* Shadows give their actions to their origins, so that the rule that others know stays the same one. */
-static void merge_shadows(struct pipeline *pipeline)
+void change_origin_gone(struct pipeline *pipeline, const struct rule *rule)
 {
-    for (size_t i = 0; i < pipeline->added.n && pipeline->n_shadows > 0; i++) {
-        struct rule *shadow = pipeline->added.rules[i], *origin = shadow->origin;
+    struct rule *shadow = classifier_find(pipeline->tables[rule->table_id], change_version(pipeline), rule->match,
+                                          rule->priority, rule->flags & RULE_HIDDEN);
 
-        if (shadow->removed || !(shadow->flags & RULE_SHADOW))
-            continue;
-        if (origin->removed) { /* it timed out meanwhile */
-            count_next(pipeline, shadow, -1);
-        } else {
-            origin->remove_version = RULE_NEVER;
-            set_cookie(pipeline, origin, shadow->cookie);
-            origin->modified_ms = datapath_now_ms();
-            if (shadow->flags & RULE_RESET_COUNTS)
-                reset_counts(pipeline, origin);
-            origin->packets += shadow->packets;
-            origin->bytes += shadow->bytes;
-            set_acts(pipeline, origin, &shadow->acts);
-            vec_push(&pipeline->modified, origin);
-        }
-        drop_pending(pipeline, shadow);
-    }
+    if (shadow == NULL || shadow->origin != rule || !(shadow->flags & RULE_SHADOW))
+        return;
+    count_next(pipeline, shadow, -1);
+    drop_pending(pipeline, shadow);
+}
+
+/* To others a modified rule is the one that it was: its age, use and version go over. */
+static void inherit(struct rule *rule, const struct rule *origin)
+{
+    rule->used_ms = origin->used_ms;
+    rule->add_version = origin->add_version;
+    rule->modified_ms = datapath_now_ms();
 }
 
 static void tell_added(struct pipeline *pipeline, struct rule *rule)
@@ -243,9 +234,11 @@ static void tell_added(struct pipeline *pipeline, struct rule *rule)
             rule->packets += origin->packets;
             rule->bytes += origin->bytes;
         }
+        if (rule->flags & RULE_SHADOW)
+            inherit(rule, origin);
         drop(pipeline, origin);
     }
-    rule->flags &= (uint16_t) ~(RULE_RESET_COUNTS | RULE_CHECK_OVERLAP);
+    rule->flags &= (uint16_t) ~(RULE_RESET_COUNTS | RULE_CHECK_OVERLAP | RULE_SHADOW);
     expire_schedule(pipeline, rule);
     if (pipeline->observer.rule_added != NULL)
         pipeline->observer.rule_added(pipeline->observer.arg, rule, origin);
@@ -286,7 +279,6 @@ static bool tell_slice(struct pipeline *pipeline, struct rule_vec *vec, size_t *
 bool change_commit_step(struct pipeline *pipeline, size_t budget)
 {
     if (pipeline->phase == CHANGE_OPEN) {
-        merge_shadows(pipeline);
         pipeline->phase = CHANGE_COMMITTING;
         pipeline->version++;
         for (unsigned i = 0; i < PIPELINE_TABLES; i++)

@@ -12,7 +12,8 @@
     (RULE_SEND_FLOW_REM | RULE_CHECK_OVERLAP | RULE_RESET_COUNTS | RULE_NO_PKT_COUNTS | RULE_NO_BYT_COUNTS |           \
      RULE_HIDDEN)
 
-/* The rules that a modify or delete is about. They are collected before the first is changed. */
+/* The rules of a table that a modify or delete is about. They are collected before the first is changed, with a
+ * reference to each. */
 struct selection {
     struct rule **rules;
     size_t n, size;
@@ -26,7 +27,7 @@ static void selection_add(struct selection *selection, struct rule *rule)
         if (selection->rules == NULL)
             abort();
     }
-    selection->rules[selection->n++] = rule;
+    selection->rules[selection->n++] = rule_ref(rule);
 }
 
 static void select_strict(const struct pipeline *pipeline, const struct classifier *cls,
@@ -61,12 +62,19 @@ static void select_loose(const struct pipeline *pipeline, const struct classifie
     }
 }
 
-static void select_rules(const struct pipeline *pipeline, const struct flow_mod *fm, struct selection *selection)
+/* A modify or delete that is worked off, table by table. */
+struct mod_slices {
+    struct selector selector;
+    bool strict;
+    unsigned table, last;
+    struct selection selection; /* of the table */
+    size_t at;
+    bool any;
+};
+
+static struct mod_slices *slices_begin(const struct flow_mod *fm)
 {
     bool delete = fm->command == FLOW_DELETE || fm->command == FLOW_DELETE_STRICT;
-    bool strict = fm->command == FLOW_MODIFY_STRICT || fm->command == FLOW_DELETE_STRICT;
-    unsigned first = fm->table_id == TABLE_ALL ? 0 : fm->table_id;
-    unsigned last = fm->table_id == TABLE_ALL ? PIPELINE_TABLES - 1 : fm->table_id;
     /* OpenFlow 1.3.5, 6.4: out_port and out_group only restrict deletes. */
     struct rule_filter filter = {
         .match = &fm->match,
@@ -75,20 +83,57 @@ static void select_rules(const struct pipeline *pipeline, const struct flow_mod 
         .out_port = delete ? fm->out_port : OFPORT_ANY,
         .out_group = delete ? fm->out_group : OFGROUP_ANY,
     };
-    struct selector selector;
+    struct mod_slices *slices = calloc(1, sizeof *slices);
 
-    selector_init(&selector, &filter, fm->flags & RULE_HIDDEN);
-    for (unsigned i = first; i <= last; i++) {
-        const struct classifier *cls = pipeline->tables[i];
+    if (slices == NULL)
+        abort();
+    selector_init(&slices->selector, &filter, fm->flags & RULE_HIDDEN);
+    slices->strict = fm->command == FLOW_MODIFY_STRICT || fm->command == FLOW_DELETE_STRICT;
+    slices->table = fm->table_id == TABLE_ALL ? 0 : fm->table_id;
+    slices->last = fm->table_id == TABLE_ALL ? PIPELINE_TABLES - 1 : fm->table_id;
+    return slices;
+}
 
+void pipeline_mod_slices_free(struct mod_slices *slices)
+{
+    if (slices == NULL)
+        return;
+    for (; slices->at < slices->selection.n; slices->at++)
+        rule_unref(slices->selection.rules[slices->at]);
+    free(slices->selection.rules);
+    selector_free(&slices->selector);
+    free(slices);
+}
+
+/* The next rule, with a reference; NULL: there is none, or (*budget 0) more after a while. */
+static struct rule *slices_next(const struct pipeline *pipeline, const struct flow_mod *fm, struct mod_slices *slices,
+                                size_t *budget)
+{
+    struct selection *selection = &slices->selection;
+
+    while (*budget > 0) {
+        const struct classifier *cls;
+        size_t looked_at;
+
+        if (slices->at < selection->n) {
+            --*budget;
+            slices->any = true;
+            return selection->rules[slices->at++];
+        }
+        selection->n = slices->at = 0;
+        if (slices->table > slices->last)
+            return NULL;
+        cls = pipeline->tables[slices->table++];
         if (cls == NULL)
             continue;
-        if (strict)
-            select_strict(pipeline, cls, &selector, fm->priority, selection);
+        if (slices->strict)
+            select_strict(pipeline, cls, &slices->selector, fm->priority, selection);
         else
-            select_loose(pipeline, cls, &selector, selection);
+            select_loose(pipeline, cls, &slices->selector, selection);
+        looked_at = slices->strict ? 1 : pipeline->info[slices->table - 1].n_next / 8;
+        *budget -= looked_at < *budget ? looked_at : *budget;
     }
-    selector_free(&selector);
+    return NULL;
 }
 
 struct classifier *table_get(struct pipeline *pipeline, uint8_t table_id)
@@ -197,58 +242,56 @@ static int check(struct pipeline *pipeline, const struct flow_mod *fm)
     return OFPERR_FMFC_BAD_COMMAND;
 }
 
-static int modify_rules(struct pipeline *pipeline, const struct flow_mod *fm)
+static void change_rule(struct pipeline *pipeline, const struct flow_mod *fm, struct rule *rule)
 {
-    struct selection selection = {0};
+    bool new_cookie = fm->modify_cookie && fm->cookie != UINT64_MAX;
 
-    select_rules(pipeline, fm, &selection);
-    for (size_t i = 0; i < selection.n; i++) {
-        struct rule *rule = selection.rules[i];
-        bool new_cookie = fm->modify_cookie && fm->cookie != UINT64_MAX;
-
+    if (fm->command == FLOW_DELETE || fm->command == FLOW_DELETE_STRICT)
+        change_remove(pipeline, rule);
+    else
         change_modify(pipeline, rule, &fm->acts, new_cookie ? fm->cookie : rule->cookie, fm->flags & RULE_RESET_COUNTS);
-    }
-    free(selection.rules);
-    return selection.n == 0 && fm->modify_adds && fm->cookie_mask == 0 ? add_rule(pipeline, fm) : 0;
 }
 
-static int delete_rules(struct pipeline *pipeline, const struct flow_mod *fm)
+static int change_rules(struct pipeline *pipeline, const struct flow_mod *fm, struct mod_slices **slices, size_t budget)
 {
-    struct selection selection = {0};
+    struct rule *rule;
+    bool any;
 
-    select_rules(pipeline, fm, &selection);
-    for (size_t i = 0; i < selection.n; i++)
-        change_remove(pipeline, selection.rules[i]);
-    free(selection.rules);
-    return 0;
+    if (*slices == NULL)
+        *slices = slices_begin(fm);
+    while ((rule = slices_next(pipeline, fm, *slices, &budget)) != NULL) {
+        /* It may have timed out since it was selected. */
+        if (!rule->removed && rule_visible(rule, change_version(pipeline)))
+            change_rule(pipeline, fm, rule);
+        rule_unref(rule);
+    }
+    if (budget == 0)
+        return -EINPROGRESS;
+    any = (*slices)->any;
+    pipeline_mod_slices_free(*slices);
+    *slices = NULL;
+    return !any && fm->modify_adds && fm->cookie_mask == 0 && fm->command <= FLOW_MODIFY_STRICT ? add_rule(pipeline, fm)
+                                                                                                : 0;
 }
 
 /* Works on the open change. */
-static int apply(struct pipeline *pipeline, const struct flow_mod *fm)
+static int apply(struct pipeline *pipeline, const struct flow_mod *fm, struct mod_slices **slices, size_t budget)
 {
-    int error = check(pipeline, fm);
+    int error = *slices == NULL ? check(pipeline, fm) : 0;
 
     if (error != 0)
         return error;
-    switch (fm->command) {
-    case FLOW_ADD:
-        return add_rule(pipeline, fm);
-    case FLOW_MODIFY:
-    case FLOW_MODIFY_STRICT:
-        return modify_rules(pipeline, fm);
-    case FLOW_DELETE:
-    case FLOW_DELETE_STRICT:
-        break;
-    }
-    return delete_rules(pipeline, fm);
+    return fm->command == FLOW_ADD ? add_rule(pipeline, fm) : change_rules(pipeline, fm, slices, budget);
 }
 
 int pipeline_flow_mod(struct pipeline *pipeline, const struct flow_mod *fm)
 {
+    struct mod_slices *slices = NULL;
+
     if (pipeline->phase != CHANGE_NONE)
         return OFPERR_FMFC_EPERM;
     change_begin(pipeline, false);
-    return change_finish(pipeline, apply(pipeline, fm));
+    return change_finish(pipeline, apply(pipeline, fm, &slices, SIZE_MAX));
 }
 
 int pipeline_bundle_begin(struct pipeline *pipeline)
@@ -261,9 +304,17 @@ int pipeline_bundle_begin(struct pipeline *pipeline)
 
 int pipeline_bundle_mod(struct pipeline *pipeline, const struct flow_mod *fm)
 {
+    struct mod_slices *slices = NULL;
+
+    return pipeline_bundle_mod_slice(pipeline, fm, &slices, SIZE_MAX);
+}
+
+int pipeline_bundle_mod_slice(struct pipeline *pipeline, const struct flow_mod *fm, struct mod_slices **slices,
+                              size_t budget)
+{
     if (pipeline->phase != CHANGE_OPEN)
         return OFPERR_FMFC_EPERM;
-    return apply(pipeline, fm);
+    return apply(pipeline, fm, slices, budget);
 }
 
 void pipeline_bundle_commit(struct pipeline *pipeline)

@@ -121,6 +121,8 @@ void pipeline_remove_rule(struct pipeline *pipeline, struct rule *rule, enum rul
         if (rule->remove_version == RULE_NEVER)
             pipeline->info[rule->table_id].n_next--;
     }
+    if (rule->remove_version != RULE_NEVER)
+        change_origin_gone(pipeline, rule);
     rule->removed = true;
     table_unlink(pipeline, rule);
     if (pipeline->observer.rule_removed != NULL)

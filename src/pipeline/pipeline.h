@@ -61,7 +61,7 @@ struct rule {
     struct rule_use *uses; /* groups and meters, while the rule is in its table */
     struct pipeline *pipeline;
     struct rule *classifier_next; /* same match, lower priority or older version */
-    struct rule *origin;          /* while a bundle is open or being committed: the rule it stands in for */
+    struct rule *origin;          /* while a change is open or being committed: the rule it stands in for */
     TAILQ_ENTRY(rule) table_node;
     LIST_ENTRY(rule) expiry_node;
 };
@@ -150,6 +150,13 @@ int pipeline_flow_mod(struct pipeline *pipeline, const struct flow_mod *fm);
  * caller's. Rules may time out or be removed meanwhile. */
 int pipeline_bundle_begin(struct pipeline *pipeline);                          /* 0; -EBUSY if one is open */
 int pipeline_bundle_mod(struct pipeline *pipeline, const struct flow_mod *fm); /* 0 or enum of_error */
+/* The same in slices, as some are about many rules: looks at about `budget` of them. *slices: NULL at first, and when
+ * it returns another value than -EINPROGRESS, which means that it is to be called again; the bundle is not to be used
+ * otherwise meanwhile, but may be aborted, after pipeline_mod_slices_free. */
+struct mod_slices;
+int pipeline_bundle_mod_slice(struct pipeline *pipeline, const struct flow_mod *fm, struct mod_slices **slices,
+                              size_t budget);
+void pipeline_mod_slices_free(struct mod_slices *slices);
 void pipeline_bundle_commit(struct pipeline *pipeline);
 /* The same in slices: all of it is visible after the first step; observers are told of about `budget` rules a step.
  * Returns true when all is done. */

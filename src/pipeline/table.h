@@ -17,7 +17,7 @@
 #define WHEEL_SLOT_MS 128
 
 #define RULE_NEVER UINT64_MAX /* remove_version of a rule that nobody removes */
-#define RULE_SHADOW 0x200     /* flag: in an open bundle, the origin with other actions */
+#define RULE_SHADOW 0x200     /* flag: in a bundle, the origin with other actions */
 
 struct table_info {
     uint32_t n_rules; /* visible, hidden ones not counted */
@@ -52,7 +52,6 @@ struct pipeline {
     bool peeking; /* lookups see the change */
     struct rule_vec added, removed, modified;
     size_t n_told_added, n_told_removed, n_told_modified;
-    size_t n_shadows;
 
     LIST_HEAD(, rule_cursor) cursors;
     LIST_HEAD(, rule) wheel[WHEEL_SLOTS];

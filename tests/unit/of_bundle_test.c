@@ -248,6 +248,65 @@ static void packets_and_ports_have_their_place(void **state)
     stop();
 }
 
+static unsigned n_sending_to(uint32_t port)
+{
+    static const struct rule_filter all = {.table_id = TABLE_ALL, .out_group = OFGROUP_ANY};
+    struct rule_filter filter = all;
+    unsigned n = 0;
+    filter.out_port = port;
+    struct rule_cursor *cursor = rule_cursor_open(bridge->pipeline, &filter);
+    while (rule_cursor_next(cursor))
+        n++;
+    rule_cursor_close(cursor);
+    return n;
+}
+
+static void modify_all(struct client *client, uint32_t port)
+{
+    struct of_msg msg;
+    struct act_buffer acts;
+    make_flow_mod(&msg, FLOW_MODIFY, 0, &acts);
+    ((struct act_output *)acts.data)->port = port;
+    client_send(client, &msg);
+    act_buffer_free(&acts);
+}
+
+static void a_modify_of_many_rules_takes_turns_and_shows_at_once(void **state)
+{
+    unsigned turns = 0;
+    start(FAIL_SECURE, NULL, 0);
+    client_connect(&a, mgmt);
+    client_hello(&a, OF14);
+    client_connect(&b, mgmt);
+    client_hello(&b, OF13);
+    for (unsigned i = 1; i <= MANY_RULES; i++)
+        bundle_add_flow(&a, 1, 0, i, 0);
+    bundle_control(&a, OF_BUNDLE_COMMIT_REQUEST, 1, 0, 0);
+    assert_int_equal(n_sending_to(1), MANY_RULES);
+
+    modify_all(&a, 2);
+    for (; n_sending_to(2) == 0; turns++)
+        turn();
+    assert_true(turns > 2);
+    assert_int_equal(n_sending_to(2), MANY_RULES);
+    send_flow_mod(&b, FLOW_ADD, MANY_RULES + 1); /* waits */
+    client_barrier(&a);
+    client_barrier(&b);
+    assert_int_equal(n_rules(), MANY_RULES + 1);
+    assert_int_equal(n_sending_to(2), MANY_RULES);
+
+    /* Given up half-way it changes nothing. */
+    modify_all(&a, 3);
+    turn();
+    turn();
+    client_close(&a);
+    client_barrier(&b);
+    assert_true(n_sending_to(3) == 0 || n_sending_to(3) == MANY_RULES + 1);
+    assert_int_equal(n_rules(), MANY_RULES + 1);
+    client_close(&b);
+    stop();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -255,6 +314,7 @@ int main(void)
         cmocka_unit_test(bundles_are_used_as_specified),
         cmocka_unit_test(a_bundle_that_nothing_is_heard_of_is_discarded),
         cmocka_unit_test(packets_and_ports_have_their_place),
+        cmocka_unit_test(a_modify_of_many_rules_takes_turns_and_shows_at_once),
         cmocka_unit_test(others_wait_for_a_commit_and_a_broken_one_leaves_nothing),
     };
     return cmocka_run_group_tests(tests, of_bed_setup, of_bed_teardown);
