@@ -209,15 +209,15 @@ static int read_segment(struct reader *r, bool plain, uint8_t version, const str
 /* They come from the top of the stack. */
 static int read_value(struct reader *r, struct of_continuation *c)
 {
-    union field_value *value = &c->stack[OF_CONTINUATION_STACK_MAX - 1 - c->state.n_stack];
+    union field_value *value;
 
     if (c->state.n_stack == OF_CONTINUATION_STACK_MAX)
         return OFPERR_BPC_TOO_MANY;
     if (r->left == 0 || r->left > sizeof(value->b))
         return OFPERR_BPC_BAD_LEN;
+    value = &c->stack[OF_CONTINUATION_STACK_MAX - ++c->state.n_stack];
     memset(value, 0, sizeof(*value));
     read_copy(r, value->b + sizeof(value->b) - r->left, r->left);
-    c->state.n_stack++;
     return 0;
 }
 
