@@ -77,11 +77,20 @@ void of_bundles_tick(struct of_connection *conn, uint64_t now_ms)
     }
 }
 
+static int check_flags(const struct of_connection *conn, uint16_t flags)
+{
+    /* OpenFlow 1.5.1, 7.3.9.8 */
+    if (conn->version >= OF15 && flags & OF_BUNDLE_TIME)
+        return OFPERR_BFC_SCHED_NOT_SUPPORTED;
+    return flags & ~FLAGS_KNOWN ? OFPERR_BFC_BAD_FLAGS : 0;
+}
+
 /* Returns 0 or an enum of_error. */
 static int create(struct of_connection *conn, uint32_t id, uint16_t flags, struct of_bundle **bundle)
 {
-    if (flags & ~FLAGS_KNOWN)
-        return OFPERR_BFC_BAD_FLAGS;
+    int error = check_flags(conn, flags);
+    if (error)
+        return error;
     if (conn->bundles.n >= BUNDLES_MAX || !(*bundle = calloc(1, sizeof **bundle)))
         return OFPERR_BFC_OUT_OF_BUNDLES;
     (*bundle)->id = id;
@@ -130,6 +139,8 @@ int of_bundle_control(struct of_connection *conn, const struct of_msg *msg)
     case OF_BUNDLE_COMMIT_REQUEST:
         if (!bundle)
             return OFPERR_BFC_BAD_ID;
+        if ((error = check_flags(conn, control->flags)))
+            return refuse(conn, bundle, error);
         if (bundle->flags != control->flags)
             return refuse(conn, bundle, OFPERR_BFC_BAD_FLAGS);
         of_bundle_commit_start(conn, msg, &bundle->store);

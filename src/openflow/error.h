@@ -180,7 +180,8 @@
     X(OFPERR_BFC_MSG_CONFLICT, -1, -1, 17, 11, "message conflicts with another in the bundle")                         \
     X(OFPERR_BFC_MSG_TOO_MANY, -1, -1, 17, 12, "too many messages in the bundle")                                      \
     X(OFPERR_BFC_MSG_FAILED, -1, -1, 17, 13, "a message of the bundle failed")                                         \
-    X(OFPERR_BFC_TIMEOUT, -1, -1, 17, 14, "bundle timed out")
+    X(OFPERR_BFC_TIMEOUT, -1, -1, 17, 14, "bundle timed out")                                                          \
+    X(OFPERR_BFC_SCHED_NOT_SUPPORTED, -1, -1, 17, 16, "scheduled commits are not supported")
 
 enum of_error {
     OFPERR_NONE,

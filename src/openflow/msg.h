@@ -300,6 +300,7 @@ enum of_bundle_control_type {
     OF_BUNDLE_DISCARD_REPLY
 };
 #define OF_BUNDLE_ATOMIC 1
+#define OF_BUNDLE_TIME 0x4 /* OpenFlow 1.5: a scheduled commit */
 #define OF_BUNDLE_ORDERED 2
 /* OFPT_BUNDLE_CONTROL, or ONFT_BUNDLE_CONTROL below OpenFlow 1.4. */
 struct of_bundle_control {

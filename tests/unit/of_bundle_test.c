@@ -113,6 +113,14 @@ static void bundles_are_used_as_specified(void **state)
         bundle_control(&a, OF_BUNDLE_OPEN_REQUEST, 1000 + i, 0, 0);
     bundle_control(&a, OF_BUNDLE_OPEN_REQUEST, 2000, 0, OFPERR_BFC_OUT_OF_BUNDLES);
     client_close(&a);
+
+    client_connect(&a, mgmt);
+    client_hello(&a, OF15);
+    bundle_control(&a, OF_BUNDLE_OPEN_REQUEST, 1, OF_BUNDLE_TIME, OFPERR_BFC_SCHED_NOT_SUPPORTED);
+    bundle_control(&a, OF_BUNDLE_OPEN_REQUEST, 1, 1, 0);
+    bundle_control(&a, OF_BUNDLE_COMMIT_REQUEST, 1, 1 | OF_BUNDLE_TIME, OFPERR_BFC_SCHED_NOT_SUPPORTED);
+    bundle_control(&a, OF_BUNDLE_COMMIT_REQUEST, 1, 1, OFPERR_BFC_BAD_ID);
+    client_close(&a);
     stop();
 }
 
