@@ -147,8 +147,7 @@ struct classifier *table_get(struct pipeline *pipeline, uint8_t table_id)
     return pipeline->tables[table_id];
 }
 
-/* Sees to it that there is room for another rule. */
-static int make_room(struct pipeline *pipeline, const struct rule *rule)
+int table_make_room(struct pipeline *pipeline, const struct rule *rule)
 {
     const struct table_info *info = &pipeline->info[rule->table_id];
     struct rule *victim;
@@ -171,7 +170,7 @@ static int refuse_add(struct pipeline *pipeline, const struct classifier *cls, c
     if (fm->flags & RULE_CHECK_OVERLAP &&
         classifier_overlaps(cls, change_version(pipeline), rule->match, rule->priority))
         return OFPERR_FMFC_OVERLAP;
-    return old != NULL || fm->flags & RULE_HIDDEN ? 0 : make_room(pipeline, rule);
+    return old != NULL || fm->flags & RULE_HIDDEN ? 0 : table_make_room(pipeline, rule);
 }
 
 /* OpenFlow 1.3.5, 6.4: overlaps are looked for on request, first, and what is identical overlaps; then a rule of the

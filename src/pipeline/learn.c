@@ -5,6 +5,7 @@
 
 #include "pmd/datapath.h"
 #include "src/pipeline/change.h"
+#include "src/pipeline/evict.h"
 #include "src/pipeline/hash.h"
 #include "src/pipeline/rule.h"
 #include "src/pipeline/table.h"
@@ -211,7 +212,9 @@ static bool is_room(struct pipeline *pipeline, const struct rule *taught, uint32
 {
     const struct table_info *info = &pipeline->info[taught->table_id];
 
-    return info->n_next < info->config.max_rules &&
+    return (info->n_next < info->config.max_rules ||
+            (info->config.config & TABLE_EVICTION &&
+             evict_choose(pipeline, taught->table_id, taught->importance) != NULL)) &&
            (limit == 0 || n_rules(pipeline, taught->table_id, taught->cookie) < limit);
 }
 
@@ -243,6 +246,8 @@ static void change(struct pipeline *pipeline, const struct rule *taught, struct 
     rule->created_ms = old != NULL ? old->created_ms : now;
     rule->modified_ms = rule->used_ms = now;
     change_begin(pipeline, false);
+    if (old == NULL)
+        table_make_room(pipeline, rule); /* there is, or the caller would have refused */
     change_add(pipeline, rule, old);
     change_finish(pipeline, 0);
 }

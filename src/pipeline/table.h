@@ -71,6 +71,9 @@ struct classifier *table_get(struct pipeline *pipeline, uint8_t table_id);
 void table_link(struct pipeline *pipeline, struct rule *rule);
 void table_unlink(struct pipeline *pipeline, struct rule *rule);
 
+/* Sees to it that the open change can add `rule`, which may evict another. Returns 0 or an enum of_error. */
+int table_make_room(struct pipeline *pipeline, const struct rule *rule);
+
 /* learn.c: works off what had to wait for the end of a change. */
 void learn_settle(struct pipeline *pipeline);
 

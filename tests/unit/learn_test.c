@@ -163,6 +163,15 @@ static void a_limit_holds(void **state)
     bed_add(&bed, "in_port=3,actions=learn(table=4,NXM_OF_ETH_SRC[])");
     LEARN("in_port=3,dl_src=02:00:00:00:00:09");
     assert_true(out.deps.effects[0].refused);
+    /* A table that may evict has room. */
+    struct table_config config = *pipeline_table_config(bed.bridge->pipeline, 4);
+    config.config |= TABLE_EVICTION;
+    pipeline_set_table_config(bed.bridge->pipeline, 4, &config);
+    LEARN("in_port=3,dl_src=02:00:00:00:00:09");
+    assert_false(out.deps.effects[0].refused);
+    assert_int_equal(n_rules(4), 5);
+    LEARN("in_port=3,dl_src=02:00:00:00:00:09");
+    assert_int_equal(n_rules(4), 5);
 }
 
 static void learned_rules_go_with_the_last_that_owns_them(void **state)
