@@ -158,6 +158,7 @@ wait_until() {
 background() {
     local log=$1
     shift
+    : >"$TEST_DIR/$log.log" # here: who waits for a line must not find that of an earlier process
     setsid setpriv --pdeathsig TERM "$@" >"$TEST_DIR/$log.log" 2>&1 </dev/null & # even a test that is killed ends it
     PID=$!
     on_exit pid "$PID"
