@@ -1,5 +1,5 @@
 #!/bin/bash
-# A million rules over 250 tables, flows that keep missing, and long requests: dumps of rules and megaflows and a delete by cookie hold
+# A million rules over 250 tables, flows that keep missing, and long requests: dumps of rules and megaflows, modifies and deletes hold
 # nothing up for more than 10 ms.
 # timeout: 600
 . "$(dirname "$0")/lib/harness.sh"
@@ -63,6 +63,14 @@ step "dpctl/dump-flows"
 [ "$(ctl dpctl/dump-flows | grep -c '^recirc_id')" -ge 500 ] || fail "megaflows are missing in the dump"
 ctl --json dpctl/dump-flows br0 | "$PYTHON" -c 'import json,sys; sys.exit(len(json.load(sys.stdin)) < 500)'
 quick dpctl/dump-flows
+
+step "modify all, by itself and in a bundle"
+ctl flows clear >/dev/null
+OF=OpenFlow14 ofctl mod-flows udp,nw_dst=64.0.0.0/8,actions=output:1
+quick "modify of all"
+echo 'modify udp,nw_dst=64.0.0.0/8,actions=output:2' >"$TEST_DIR/modify"
+OF=OpenFlow14 ofctl --bundle add-flows "$TEST_DIR/modify"
+quick "modify of all in a bundle"
 
 step "delete by cookie, delete all"
 OF=OpenFlow14 ofctl del-flows cookie=7/-1
