@@ -29,6 +29,11 @@ static enum group_command command_of_wire(uint16_t wire, uint8_t version)
     return GROUP_COMMAND_BAD;
 }
 
+static uint16_t command_to_wire(enum group_command command)
+{
+    return command == GROUP_COMMAND_BAD ? UINT16_MAX : commands15[command];
+}
+
 /* --- buckets --------------------------------------------------------------------------------------------------------
  */
 
@@ -62,7 +67,8 @@ static void place_acts(struct of_msg *msg)
         struct bucket *bucket = &msg->group_mod.buckets[i];
 
         bucket->acts.acts = (const struct act *)p;
-        p += bucket->acts.len;
+        if (bucket->acts.len)
+            p += bucket->acts.len;
     }
 }
 
@@ -268,7 +274,7 @@ void encode_group_mod(const struct of_msg *msg, struct of_buf *buf)
     const struct group_mod *gm = &msg->group_mod;
     size_t start = msg_begin(buf, OF_GROUP_MOD, msg->version, msg->xid), at;
 
-    of_buf_add_u16(buf, commands15[gm->command]);
+    of_buf_add_u16(buf, command_to_wire(gm->command));
     of_buf_add_u8(buf, gm->type);
     of_buf_add_u8(buf, 0);
     of_buf_add_u32(buf, gm->group_id);
