@@ -12,7 +12,7 @@ static const uint32_t bits[STAT_N_THRESHOLDS] = {OXS_DURATION, OXS_IDLE_TIME, OX
 static bool is_supported(uint32_t flags, const struct oxs_stats *stats)
 {
     return !(flags & ~(STAT_TRIGGER_PERIODIC | STAT_TRIGGER_ONLY_FIRST)) && !stats->unknown && stats->present != 0 &&
-           !(stats->present & OXS_FLOW_COUNT);
+           !(stats->present & OXS_FLOW_COUNT) && stats->duration_ns < NS && stats->idle_ns < NS;
 }
 
 int act_decode_stat_trigger(struct reader *body, struct act_buffer *acts)

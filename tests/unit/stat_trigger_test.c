@@ -127,6 +127,17 @@ static void instructions(void **state)
          "0018"
          "00000000"
          "0000"
+         "0010"
+         "8002"
+         "0008"
+         "ffffffff"
+         "3b9aca00",
+         OFPERR_BIC_UNSUP_INST, NULL},
+        {OF15,
+         "0007"
+         "0018"
+         "00000000"
+         "0000"
          "0010" EXPERIMENT,
          OFPERR_BIC_UNSUP_INST, NULL},
         {OF15,
