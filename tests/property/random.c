@@ -342,6 +342,8 @@ static void act_other(uint8_t table_id, bool mpls, char *t, size_t n)
                                          "pop_mpls:0x0800",
                                          "pop_mpls:0x8847",
                                          "dec_mpls_ttl",
+                                         "controller(pause)",
+                                         "controller(pause,userdata=01)",
                                          "set_field:2->mpls_label",
                                          "copy_ttl_in",
                                          "copy_ttl_out",
