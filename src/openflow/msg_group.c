@@ -67,8 +67,7 @@ static void place_acts(struct of_msg *msg)
         struct bucket *bucket = &msg->group_mod.buckets[i];
 
         bucket->acts.acts = (const struct act *)p;
-        if (bucket->acts.len)
-            p += bucket->acts.len;
+        p += bucket->acts.len;
     }
 }
 

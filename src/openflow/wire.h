@@ -32,8 +32,7 @@ static inline const uint8_t *read_bytes(struct reader *r, size_t n)
         r->left = 0;
         return NULL;
     }
-    if (n) /* p may be NULL */
-        r->p += n;
+    r->p += n;
     r->left -= n;
     return p;
 }
