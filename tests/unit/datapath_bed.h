@@ -137,6 +137,15 @@ static inline struct program *program_output(uint32_t port)
     return program_intern(programs, &builder);
 }
 
+static inline struct program *program_drop(enum drop_reason reason)
+{
+    struct program_builder builder;
+
+    program_builder_init(&builder);
+    program_builder_add(&builder, OP_DROP, reason, NULL, 0);
+    return program_intern(programs, &builder);
+}
+
 static inline struct program *program_two(enum program_op_type a, uint32_t a_arg, enum program_op_type b,
                                           uint32_t b_arg)
 {

@@ -73,6 +73,51 @@ static void a_dominant_megaflow_takes_only_its_own(void **state)
     stop();
 }
 
+/* Seven of ten packets are the dominant megaflow's; of the others each has another way: sent, dropped for two reasons
+ * in one burst, sent twice. */
+static void what_a_dominant_megaflow_leaves_goes_its_own_ways(void **state)
+{
+    enum { ROUNDS = 20, EACH = 6 }; /* of EACH x 10 packets, a burst */
+    uint32_t number;
+
+    start();
+    struct megaflow *mf = install(1, 0x0b000000, 0xff000000, program_output(2));
+    install(1, 0x0a000001, UINT32_MAX, program_output(3));
+    install(1, 0x0a000002, UINT32_MAX, program_two(OP_OUTPUT, 3, OP_OUTPUT, 3));
+    struct megaflow *policy = install(1, 0x0a000003, 0xffffffff, program_drop(DROP_POLICY));
+    install(1, 0x0a000010, 0xfffffff0, program_drop(DROP_NO_RULE));
+    for (uint32_t round = 0; round < ROUNDS; round++) {
+        struct rte_mbuf *burst[10 * EACH];
+
+        for (uint32_t i = 0; i < RTE_DIM(burst); i++) {
+            static const uint32_t others[] = {0x0a000001, 0x0a000002, 0x0a000003};
+            uint32_t flow = i % 10 < 7 ? 0x0b000000 + i : others[i % 10 - 7];
+
+            burst[i] = packet_make(i % 20 == 19 ? 0x0a000010 : flow, round * RTE_DIM(burst) + i);
+        }
+        assert_int_equal(rte_ring_sp_enqueue_bulk(ports[0]->in, (void **)burst, RTE_DIM(burst), NULL), RTE_DIM(burst));
+        for (uint32_t i = 0; i < RTE_DIM(burst); i++) {
+            if (i % 10 >= 7)
+                continue;
+            WAIT_FOR(receive(2, &number));
+            assert_int_equal(number, round * RTE_DIM(burst) + i);
+        }
+        for (uint32_t i = 0; i < 3 * EACH; i++)
+            WAIT_FOR(receive(3, &number));
+    }
+    WAIT_FOR(drops(DROP_POLICY) + drops(DROP_NO_RULE) == ROUNDS * EACH);
+    assert_int_equal(drops(DROP_POLICY), ROUNDS * EACH / 2);
+    struct megaflow_stats stats = {0};
+    assert_true(datapath_megaflow_stats(dp, mf, &stats));
+    assert_int_equal(stats.packets, ROUNDS * EACH * 7);
+    assert_int_equal(stats.bytes, ROUNDS * EACH * 7 * PACKET_LEN);
+    assert_false(datapath_megaflow_stats(dp, mf, &stats));
+    stats = (struct megaflow_stats){0};
+    assert_true(datapath_megaflow_stats(dp, policy, &stats));
+    assert_int_equal(stats.packets, ROUNDS * EACH / 2);
+    stop();
+}
+
 static void a_port_program_takes_all_the_port_receives(void **state)
 {
     uint32_t number;
@@ -237,6 +282,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_classifier_and_the_cache_agree_on_overlapping_masks),
         cmocka_unit_test(a_dominant_megaflow_takes_only_its_own),
+        cmocka_unit_test(what_a_dominant_megaflow_leaves_goes_its_own_ways),
         cmocka_unit_test(a_port_program_takes_all_the_port_receives),
         cmocka_unit_test(runts_leave_the_rest_of_the_burst_alone),
         cmocka_unit_test(what_a_port_does_not_take_is_dropped_by_name),
