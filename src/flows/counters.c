@@ -37,24 +37,14 @@ static void mark_ids(const struct program *program)
     }
 }
 
-static void touch_mac(const struct mf_record *record, uint64_t now)
-{
-    const struct mac_dep *mac = record->mac;
-
-    if (mac && mac->learns)
-        mac_table_touch(mac->bridge->macs, &mac->src_mac, mac->vlan, mac->port, now);
-}
-
 static void count_one(struct flows *flows, struct mf_record *record, uint64_t now)
 {
-    if (record_count(flows, record)) {
-        touch_mac(record, now);
-        effects_run(flows, record);
-    } else if (now - record->used_ms >= flows->count_idle_ms && now > record->used_ms) {
+    if (!record_count(flows, record) && now - record->used_ms >= flows->count_idle_ms && now > record->used_ms) {
         megaflow_remove(flows, record);
         flows->stats.deleted_idle++;
         return;
     }
+    effects_run(flows, record);
     if (flows->sweeping_ids)
         mark_ids(megaflow_program(record->mf));
 }

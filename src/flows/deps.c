@@ -299,11 +299,16 @@ void path_mark(struct flows *flows, struct path *path)
     queue_path(flows, path);
 }
 
+bool record_marked(const struct mf_record *record)
+{
+    return record->side == record->path->todo_side;
+}
+
 void record_mark(struct flows *flows, struct mf_record *record)
 {
     struct path *path = record->path;
 
-    if (record->side == path->todo_side)
+    if (record_marked(record))
         return;
     TAILQ_REMOVE(&path->list[record->side], record, path_node);
     record->side = path->todo_side;

@@ -90,6 +90,7 @@ void path_release(struct flows *flows, struct path *path);
 
 /* A megaflow that is to be translated again; NULL: none. */
 struct mf_record *path_todo(const struct path *path);
+bool record_marked(const struct mf_record *record);
 
 /* Counts packets on a path; rules get them at path_flush_credits. */
 void path_credit(struct flows *flows, struct path *path, uint64_t packets, uint64_t bytes, uint64_t used_ms);

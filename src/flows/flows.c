@@ -49,8 +49,10 @@ static void remove_all(struct flows *flows, const struct bridge *bridge)
     for (uint32_t id = 0; id < flows->id_end; id++) {
         struct mf_record *record = flows->records[id];
 
-        if (record && (!bridge || record->path->bridge == bridge))
+        if (record && (!bridge || record->path->bridge == bridge)) {
+            effects_drop(record);
             megaflow_remove(flows, record);
+        }
     }
     megaflows_seal(flows);
     datapath_synchronize(flows->dp);

@@ -26,6 +26,7 @@ struct mf_record {
     uint64_t token;   /* removed: when it has passed, the counters are final */
     uint32_t id;
     uint8_t side;
+    bool untaught; /* packets were counted whose effects are to come */
 };
 
 /* Megaflows that misses were last resolved by. */
@@ -142,7 +143,8 @@ struct mf_record *megaflow_add(struct flows *flows, struct bridge *bridge, struc
 void megaflow_remove(struct flows *flows, struct mf_record *record);
 /* Gives a reference back; the last one is freed when no thread can see the program. */
 void program_put(struct flows *flows, struct program *program);
-/* Credits the path with what was counted since the last time. Returns true if there was something. */
+/* Credits the path with what was counted since the last time, and keeps the MAC address it came from. Returns true if
+ * there was something. */
 bool record_count(struct flows *flows, struct mf_record *record);
 /* Ends the records of removed megaflows whose counters are final. */
 void megaflows_bury(struct flows *flows);
@@ -160,7 +162,13 @@ bool changes_waiting(const struct flows *flows);
 /* What the translation in `deps` did to rules is done again by effects_run, for packets that the megaflow took. Takes
  * over its references. */
 void effects_keep(struct mf_record *record, struct xlate_deps *deps);
+/* Of a megaflow that is to be translated again effects_follow decides: what it rests on may be gone. */
 void effects_run(struct flows *flows, struct mf_record *record);
+/* For the packets so far, when the megaflow was translated again: what is in `deps` too is done, of what is not that
+ * which needs no rule to be made. Then as effects_keep. */
+void effects_follow(struct flows *flows, struct mf_record *record, struct xlate_deps *deps);
+/* For the last packets of a removed megaflow, which were on their way: what needs no rule to be made. */
+void effects_end(struct mf_record *record);
 void effects_drop(struct mf_record *record);
 
 /* --- ticket.c -------------------------------------------------------------------------------------------------------

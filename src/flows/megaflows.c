@@ -97,6 +97,7 @@ struct mf_record *megaflow_add(struct flows *flows, struct bridge *bridge, struc
     record->created_ms = record->used_ms = datapath_now_ms();
     record->changes = flows->changes;
     record->token = 0;
+    record->untaught = false;
     flows->records[record->id] = record;
     if (record->id >= flows->id_end)
         flows->id_end = record->id + 1;
@@ -122,8 +123,8 @@ void megaflow_remove(struct flows *flows, struct mf_record *record)
     }
     rule_index_remove(flows, record);
     program_put(flows, datapath_megaflow_remove(flows->dp, record->mf));
+    record_count(flows, record);
     mac_index_remove(&flows->macs, record);
-    effects_drop(record);
     mask_pool_put(&flows->masks, record->mask);
     flows->records[record->id] = NULL;
     flows->n_live--;
@@ -136,6 +137,7 @@ void megaflow_remove(struct flows *flows, struct mf_record *record)
 bool record_count(struct flows *flows, struct mf_record *record)
 {
     struct megaflow_stats stats = record->stats;
+    const struct mac_dep *mac = record->mac;
 
     if (!datapath_megaflow_stats(flows->dp, record->mf, &record->stats))
         return false;
@@ -143,6 +145,9 @@ bool record_count(struct flows *flows, struct mf_record *record)
                 record->stats.used_ms);
     if (record->stats.used_ms > record->used_ms)
         record->used_ms = record->stats.used_ms;
+    record->untaught = true;
+    if (mac && mac->learns)
+        mac_table_touch(mac->bridge->macs, &mac->src_mac, mac->vlan, mac->port, datapath_now_ms());
     return true;
 }
 
@@ -168,6 +173,7 @@ void megaflows_bury(struct flows *flows)
             break;
         passed = record->token;
         record_count(flows, record);
+        effects_end(record);
         TAILQ_REMOVE(&flows->dying, record, path_node);
         flows->n_dying--;
         path_release(flows, record->path);

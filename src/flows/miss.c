@@ -62,6 +62,9 @@ static void evict(struct flows *flows)
         if (!record)
             continue;
         record_count(flows, record);
+        /* Learning is nothing to be done in the middle of a miss; the next pass over the counters does it. */
+        if (record->untaught && record->effects)
+            continue;
         if (!oldest || record->used_ms < oldest->used_ms)
             oldest = record;
     }
@@ -161,6 +164,7 @@ static struct mf_record *find_duplicate(struct flows *flows)
 static void give_duplicate(struct flows *flows, struct rte_mbuf *packet, struct mf_record *record, uint64_t now)
 {
     flows->stats.duplicates++;
+    record->untaught = true;
     path_credit(flows, record->path, 1, rte_pktmbuf_pkt_len(packet), now);
     give_back(flows, packet, megaflow_program(record->mf));
 }

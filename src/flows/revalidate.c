@@ -162,14 +162,12 @@ static void move_to_path(struct flows *flows, struct mf_record *record, struct b
 {
     struct path *old = record->path, *path = path_get(flows, bridge, &flows->out.deps);
 
-    /* What was counted so far was counted by the old rules. */
-    record_count(flows, record);
     path_detach(old, record);
     path_attach(path, record);
     record->changes = flows->changes;
     path_release(flows, old);
     mac_index_update(&flows->macs, record, bridge, &flows->out.deps);
-    effects_keep(record, &flows->out.deps);
+    effects_follow(flows, record, &flows->out.deps);
 }
 
 static void revalidate(struct flows *flows, struct mf_record *record)
@@ -182,11 +180,14 @@ static void revalidate(struct flows *flows, struct mf_record *record)
     megaflow_key(record->mf, &flow->pkt);
     bridge = translate(flows, false);
     flows->stats.revalidated++;
+    /* What was counted so far was counted by the old rules. */
+    record_count(flows, record);
     program = NULL;
     if (!flows->out.deps.no_group && within(&flows->out.wc.pkt, megaflow_mask(record->mf)) &&
         (!bridge || mac_dep_holds(&flows->out.deps, bridge)))
         program = program_intern(flows->programs, &flows->out.program);
     if (!program) {
+        effects_follow(flows, record, &flows->out.deps);
         megaflow_remove(flows, record);
         flows->stats.deleted_changed++;
         return;

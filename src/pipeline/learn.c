@@ -2,6 +2,7 @@
 #include "src/pipeline/learn.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "pmd/datapath.h"
 #include "src/pipeline/change.h"
@@ -266,16 +267,40 @@ static void learn_later(struct learn_state *state, const struct rule *taught, ui
         (struct later){.rule = rule_ref((struct rule *)(uintptr_t)taught), .limit = limit, .used_ms = used_ms};
 }
 
+static void refresh(struct rule *rule, uint64_t used_ms)
+{
+    if (rule->flags & RULE_LEARNED && used_ms > rule->modified_ms)
+        rule->modified_ms = used_ms;
+    if (used_ms > rule->used_ms)
+        rule->used_ms = used_ms;
+}
+
+void pipeline_learn_refresh(struct pipeline *pipeline, const struct rule *taught, uint64_t used_ms)
+{
+    struct rule *rule = find_rule(pipeline, taught);
+
+    if (rule != NULL && act_lists_equal(&rule->acts, &taught->acts))
+        refresh(rule, used_ms);
+}
+
+bool learn_rules_equal(const struct rule *a, const struct rule *b)
+{
+    const struct minimask *mask = a->match->mask;
+
+    return a->table_id == b->table_id && a->priority == b->priority && a->cookie == b->cookie && a->flags == b->flags &&
+           a->idle_timeout_s == b->idle_timeout_s && a->hard_timeout_s == b->hard_timeout_s &&
+           minimask_equal(mask, b->match->mask) &&
+           memcmp(a->match->values, b->match->values, mask->n_words * sizeof a->match->values[0]) == 0 &&
+           act_lists_equal(&a->acts, &b->acts);
+}
+
 enum learn_result pipeline_learn(struct pipeline *pipeline, const struct rule *taught, uint32_t limit, uint64_t used_ms)
 {
     enum learn_result result = pipeline_would_learn(pipeline, taught, limit);
     struct rule *rule = find_rule(pipeline, taught);
 
     if (result == LEARN_KEPT) {
-        if (rule->flags & RULE_LEARNED && used_ms > rule->modified_ms)
-            rule->modified_ms = used_ms;
-        if (used_ms > rule->used_ms)
-            rule->used_ms = used_ms;
+        refresh(rule, used_ms);
     } else if (result == LEARN_CHANGED && pipeline->phase != CHANGE_NONE) {
         learn_later(pipeline->learn, taught, limit, used_ms);
     } else if (result == LEARN_CHANGED) {

@@ -200,6 +200,27 @@ static void moved_address_is_followed(void **state)
     expect_way(1, 80, 2);
 }
 
+/* What else than a pass over the counters counts a packet keeps the address it came from, too. */
+static void a_revalidation_keeps_addresses(void **state)
+{
+    const struct mac_entry *host;
+    uint64_t before;
+
+    bed_add(&bed, "actions=NORMAL");
+    send_to(2, udp(2, 1, 0x0a000002, 80));
+    expect_out(1);
+    bed_settle(&bed);
+    flows_refresh_stats(bed.flows, 0);
+    usleep(5000);
+    host = mac_table_entry(bed.bridge->macs, 0);
+    before = host->seen_ms;
+    send_to(2, udp(2, 1, 0x0a000002, 80));
+    expect_out(1);
+    bridge_port_set_config(bridge_port_by_ofport(bed.bridge, 3), PORT_CONFIG_NO_FLOOD, PORT_CONFIG_NO_FLOOD);
+    bed_settle(&bed);
+    assert_true(host->seen_ms > before);
+}
+
 static void port_changes(void **state)
 {
     bed_add(&bed, "in_port=1,actions=flood");
@@ -455,6 +476,7 @@ int main(void)
         TEST(replaced_rule_hands_on_what_is_counted_late),
         TEST(rule_is_gone_when_its_count_is_final),
         TEST(moved_address_is_followed),
+        TEST(a_revalidation_keeps_addresses),
         TEST(port_changes),
         TEST(idle_megaflows_go),
         TEST(full_datapath_still_forwards),

@@ -361,6 +361,87 @@ static void fin_shortens_timeouts(void **state)
     assert_int_equal(rule->hard_timeout_s, 0);
 }
 
+/* --- packets that something else than a pass over the counters counts ------------------------------------------------
+ */
+
+/* Goes on when a pass has just ended: the next one is some time off. */
+static void after_a_pass(void)
+{
+    uint64_t pass = bed.flows->count_pass;
+
+    while (bed.flows->count_pass == pass || bed.flows->counting)
+        turns_ms(1);
+}
+
+/* Translates what goes through table 1 again. */
+static void change_table_1(const char *rule)
+{
+    bed_add(&bed, rule);
+    bed_settle(&bed);
+}
+
+static void a_revalidation_teaches_what_it_counts(void **state)
+{
+    bed_add(&bed, "in_port=1,actions=learn(table=4,NXM_OF_ETH_SRC[]),resubmit(,1)");
+    bed_add(&bed, "table=1,actions=output:2");
+    send_one(tcp(1, 80, 16), 2);
+    bed_settle(&bed);
+    after_a_pass();
+    assert_int_equal(bed_mod(&bed, FLOW_DELETE, "table=4"), 0);
+    send_one(tcp(1, 80, 16), 2);
+    change_table_1("table=1,actions=output:3");
+    assert_int_equal(n_rules(4), 1);
+    /* Also if the megaflow cannot stay, as it has too few bits. */
+    after_a_pass();
+    assert_int_equal(bed_mod(&bed, FLOW_DELETE, "table=4"), 0);
+    send_one(tcp(1, 80, 16), 3);
+    change_table_1("table=1,priority=40000,tcp,tp_src=99,actions=output:4");
+    assert_int_equal(n_rules(4), 1);
+}
+
+static void what_taught_is_gone_and_so_is_what_was_taught(void **state)
+{
+    bed_add(&bed, "in_port=1,cookie=1,actions=learn(delete_learned,table=4,cookie=8,NXM_OF_ETH_SRC[]),output:2");
+    bed_add(&bed, "in_port=2,cookie=1,actions=learn(table=5,hard_timeout=60,NXM_OF_ETH_SRC[]),output:3");
+    send_one(tcp(1, 80, 16), 2);
+    send_to(2, tcp(1, 80, 16));
+    expect_out(3);
+    bed_settle(&bed);
+    after_a_pass();
+    find(5)->modified_ms -= 59000;
+    send_one(tcp(1, 80, 16), 2);
+    send_to(2, tcp(1, 80, 16));
+    expect_out(3);
+    assert_int_equal(bed_mod(&bed, FLOW_DELETE, "table=0"), 0);
+    bed_settle(&bed);
+    assert_int_equal(n_rules(4), 0);
+    /* What stays knows of its last packet. */
+    assert_int_equal(n_rules(5), 1);
+    assert_int_equal(pipeline_expire(bed.bridge->pipeline, datapath_now_ms() + 30000, 10), 0);
+    turns_ms(1100);
+    assert_int_equal(n_rules(4), 0);
+}
+
+static void a_fin_counts_with_a_revalidation(void **state)
+{
+    struct rule *rule;
+
+    bed_add(&bed, "table=1,actions=output:2");
+    for (unsigned i = 0; i < 2; i++) {
+        bed_add(&bed, "in_port=1,tcp,idle_timeout=100,actions=fin_timeout(idle_timeout=10),resubmit(,1)");
+        bed_settle(&bed);
+        if (i == 0) /* makes the megaflow */
+            send_one(tcp(1, 80, 17), 2);
+    }
+    after_a_pass();
+    rule = find(0);
+    assert_int_equal(rule->idle_timeout_s, 100);
+    send_one(tcp(1, 80, 17), 2);
+    change_table_1("table=1,priority=40000,tcp,tp_src=99,actions=output:4");
+    turns_ms(10); /* the megaflow goes: its last packets are counted when no thread has it any longer */
+    assert_int_equal(rule->idle_timeout_s, 10);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -379,6 +460,9 @@ int main(void)
         TEST_RUNNING(megaflows_follow_the_result),
         TEST_RUNNING(a_megaflow_is_translated_anew_if_its_packet_changed_rules),
         TEST_RUNNING(fin_shortens_timeouts),
+        TEST_RUNNING(a_revalidation_teaches_what_it_counts),
+        TEST_RUNNING(what_taught_is_gone_and_so_is_what_was_taught),
+        TEST_RUNNING(a_fin_counts_with_a_revalidation),
     };
 
     if (test_eal_init("learn_test") != 0)
