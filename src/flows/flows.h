@@ -30,7 +30,7 @@ struct packet_in {
     struct rte_mbuf *packet;
     struct flow flow; /* metadata of the pipeline at that point */
     uint8_t table_id;
-    uint8_t reason; /* OFPR_*: 0 no match, 1 action, 2 invalid TTL */
+    uint8_t reason; /* enum of_packet_in_reason */
     uint16_t max_len;
     uint16_t controller_id;
     uint16_t full_len;

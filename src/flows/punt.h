@@ -12,6 +12,8 @@
 
 struct bridge;
 
+#define PUNT_MISS_RULE 6 /* beyond OFPR_*: sent by an action of the table-miss rule */
+
 struct punt {
     struct bridge *bridge;
     uint64_t cookie;
@@ -19,7 +21,7 @@ struct punt {
     uint16_t max_len;
     uint16_t controller_id;
     uint8_t table_id;
-    uint8_t reason; /* OFPR_* */
+    uint8_t reason; /* OFPR_* or PUNT_MISS_RULE */
     rte_be64_t metadata;
     rte_be32_t reg[FLOW_N_REGS];
     uint32_t pkt_mark;

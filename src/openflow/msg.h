@@ -165,7 +165,7 @@ struct of_config {
     uint16_t miss_send_len; /* bytes */
 };
 
-/* Reasons of packet-ins, as OpenFlow 1.4 numbers them; earlier versions get OF_REASON_ACTION for the later three. */
+/* Reasons of packet-ins, as OpenFlow 1.4 numbers them. */
 enum of_packet_in_reason {
     OF_REASON_NO_MATCH,
     OF_REASON_ACTION,
@@ -173,8 +173,12 @@ enum of_packet_in_reason {
     OF_REASON_ACTION_SET,
     OF_REASON_GROUP,
     OF_REASON_PACKET_OUT,
-    OF_N_REASONS
+    OF_N_REASONS,
+    OF_REASON_MISS_RULE = OF_N_REASONS /* an action of the table-miss rule: in no message */
 };
+/* What a version has for it: none below 1.4 has the later three, which were OF_REASON_ACTION; 1.0 knows of no
+ * table-miss rule, so that what one sends is an action's. */
+uint8_t of_packet_in_reason(uint8_t reason, uint8_t version);
 
 /* Bytes that packet, userdata and continuation of an NXT_PACKET_IN2 can have together. */
 #define OF_PACKET_IN2_MAX (UINT16_MAX - 2048u)

@@ -11,9 +11,10 @@ static size_t data_len(const struct of_packet_in *pin)
     return pin->data_len < DATA_MAX ? pin->data_len : DATA_MAX;
 }
 
-/* Before OpenFlow 1.4 the reasons beyond the third were one: an action sent it. */
-static uint8_t reason_to_wire(uint8_t reason, uint8_t version)
+uint8_t of_packet_in_reason(uint8_t reason, uint8_t version)
 {
+    if (reason == OF_REASON_MISS_RULE)
+        return version < OF13 ? OF_REASON_ACTION : OF_REASON_NO_MATCH;
     return version < OF14 && reason > OF_REASON_INVALID_TTL ? OF_REASON_ACTION : reason;
 }
 
@@ -100,10 +101,10 @@ static void encode_standard(const struct of_msg *msg, struct of_buf *buf)
     of_buf_add_u16(buf, pin->total_len);
     if (msg->version == OF10) {
         of_buf_add_u16(buf, port_to_of10(pin->fields.value.in_port));
-        of_buf_add_u8(buf, reason_to_wire(pin->reason, OF10));
+        of_buf_add_u8(buf, of_packet_in_reason(pin->reason, OF10));
         of_buf_add_u8(buf, 0);
     } else {
-        of_buf_add_u8(buf, reason_to_wire(pin->reason, msg->version));
+        of_buf_add_u8(buf, of_packet_in_reason(pin->reason, msg->version));
         of_buf_add_u8(buf, pin->table_id);
         of_buf_add_u64(buf, pin->cookie);
         oxm_match_encode(buf, &pin->fields, msg->version);
@@ -142,7 +143,7 @@ static void encode_nxt(const struct of_msg *msg, struct of_buf *buf)
 
     of_buf_add_u32(buf, pin->buffer_id);
     of_buf_add_u16(buf, pin->total_len);
-    of_buf_add_u8(buf, reason_to_wire(pin->reason, msg->version));
+    of_buf_add_u8(buf, of_packet_in_reason(pin->reason, msg->version));
     of_buf_add_u8(buf, pin->table_id);
     of_buf_add_u64(buf, pin->cookie);
     len_at = buf->len;

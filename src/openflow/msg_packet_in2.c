@@ -120,6 +120,7 @@ static void encode(const struct of_msg *msg, uint32_t subtype, struct of_buf *bu
     size_t start = msg_begin_vendor(buf, msg->version, msg->xid, OF_EXPERIMENTER_NICIRA, subtype), at;
     rte_be32_t full_len = rte_cpu_to_be_32(pin->total_len), buffer_id = rte_cpu_to_be_32(pin->buffer_id);
     rte_be64_t cookie = rte_cpu_to_be_64(pin->cookie);
+    uint8_t reason = of_packet_in_reason(pin->reason, msg->version);
     /* A continuation, and userdata, which come with the rule, have to come back whole; the packet makes room. */
     size_t room = OF_PACKET_IN2_MAX, continuation_len = at_most(pin->continuation.len, &room);
     size_t userdata_len = at_most(pin->userdata_len, &room), packet_len = at_most(pin->data_len, &room);
@@ -132,7 +133,7 @@ static void encode(const struct of_msg *msg, uint32_t subtype, struct of_buf *bu
     put_property(buf, NXPINT_TABLE_ID, 0, &pin->table_id, 1);
     if (pin->cookie != UINT64_MAX)
         put_property(buf, NXPINT_COOKIE, 4, &cookie, 8);
-    put_property(buf, NXPINT_REASON, 0, &pin->reason, 1);
+    put_property(buf, NXPINT_REASON, 0, &reason, 1);
     at = buf->len;
     of_buf_add_u16(buf, NXPINT_METADATA);
     of_buf_add_u16(buf, 0);

@@ -2,12 +2,15 @@
 #include <rte_common.h>
 #include <rte_ether.h>
 
+#include "src/flows/punt.h"
 #include "src/openflow/continuation.h"
 #include "src/openflow/server_impl.h"
 #include "src/pipeline/hash.h"
 
 #define PACKET_IN_BACKLOG (128u << 10) /* bytes unsent above which a connection gets no more packet-ins */
 #define PACKET_IN_DATA_MAX 64000u      /* leaves room for what surrounds the packet in a message of 64 KB */
+
+_Static_assert((int)OF_REASON_MISS_RULE == PUNT_MISS_RULE, "the reasons of pipeline and messages are the same");
 
 /* A miss without a rule: what OpenFlow 1.0 sends and later versions drop. */
 static bool is_implicit_miss(const struct packet_in *pin)
@@ -17,12 +20,9 @@ static bool is_implicit_miss(const struct packet_in *pin)
 
 static bool takes_packet_in(const struct of_connection *conn, const struct packet_in *pin)
 {
-    unsigned reason = pin->reason;
-    if (reason > OF_REASON_INVALID_TTL && conn->version < OF14)
-        reason = OF_REASON_ACTION;
     if (pin->controller_id != conn->controller_id || (is_implicit_miss(pin) && conn->version >= OF13))
         return false;
-    return of_async_takes(conn, conn->async.packet_in, reason);
+    return of_async_takes(conn, conn->async.packet_in, of_packet_in_reason(pin->reason, conn->version));
 }
 
 /* Packets are never buffered, so they go out whole whatever max_len and miss_send_len say, as OpenFlow 1.3.5, 6.1.2
@@ -37,7 +37,8 @@ static size_t length_to_send(const struct packet_in *pin)
 static bool is_in_rate(struct of_connection *conn, const struct packet_in *pin)
 {
     const struct of_server *server = conn->server;
-    struct of_rate_limit *limit = &conn->packet_in_rate[pin->reason != OF_REASON_NO_MATCH];
+    bool is_miss = pin->reason == OF_REASON_NO_MATCH || pin->reason == OF_REASON_MISS_RULE;
+    struct of_rate_limit *limit = &conn->packet_in_rate[!is_miss];
     return conn->kind == OF_KIND_MGMT ||
            of_rate_limit_take(limit, server->packet_in_rate, server->packet_in_burst, datapath_now_ms());
 }

@@ -150,7 +150,7 @@ static void output_controller(struct xlate_ctx *ctx, uint16_t max_len)
             return;
         }
     }
-    xlate_controller(ctx, miss ? 0 /* OFPR_NO_MATCH */ : reason_of_output(ctx), 0, max_len);
+    xlate_controller(ctx, miss ? PUNT_MISS_RULE : reason_of_output(ctx), 0, max_len);
 }
 
 void xlate_output_trunc(struct xlate_ctx *ctx, const struct act_output_trunc *act)

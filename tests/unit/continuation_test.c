@@ -185,7 +185,7 @@ static void a_packet_out_can_be_paused(void **state)
     of_msg_free(&msg);
     expect_packet_in(&msg);
     assert_null(msg.packet_in.continuation.data);
-    assert_int_equal(msg.packet_in.reason, OF_REASON_PACKET_OUT);
+    assert_int_equal(msg.packet_in.reason, OF_REASON_ACTION);
     assert_int_equal(msg.packet_in.data[5], 0x77);
     of_msg_free(&msg);
     run_until(1, 0, NULL);

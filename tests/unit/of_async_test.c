@@ -68,6 +68,14 @@ static void packet_ins_go_to_who_asked(void **state)
     assert_int_equal(msg.packet_in.data_len, sizeof frame);
     of_msg_free(&msg);
     client_expect_nothing(&b);
+    /* With one it is an action's, as OpenFlow 1.0 sees it; to later versions it is a miss. */
+    packet_in(OF_REASON_MISS_RULE, 7, 0);
+    client_expect(&a, OF_PACKET_IN, &msg);
+    assert_int_equal(msg.packet_in.reason, OF_REASON_ACTION);
+    of_msg_free(&msg);
+    client_expect(&b, OF_PACKET_IN, &msg);
+    assert_int_equal(msg.packet_in.reason, OF_REASON_NO_MATCH);
+    of_msg_free(&msg);
 
     const struct of_msg none = {.type = OF_SET_ASYNC};
     client_send(&b, &none);

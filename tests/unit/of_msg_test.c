@@ -357,8 +357,7 @@ static void packet_ins(void **state)
             assert_int_equal(back.packet_in.cookie, msg.packet_in.cookie);
             assert_int_equal(back.packet_in.data_len, 60);
             assert_memory_equal(back.packet_in.data, packet, 60);
-            assert_int_equal(back.packet_in.reason,
-                             *v >= OF14 || format == OF_PACKET_IN_NXT2 ? OF_REASON_GROUP : OF_REASON_ACTION);
+            assert_int_equal(back.packet_in.reason, *v >= OF14 ? OF_REASON_GROUP : OF_REASON_ACTION);
             if (format == OF_PACKET_IN_NXT2)
                 assert_memory_equal(back.packet_in.userdata, userdata, 3);
             text = match_format(&back.packet_in.fields, NULL, NULL);

@@ -216,7 +216,7 @@ static void controllers(void **state)
     assert_int_equal(punt->reg[2], rte_cpu_to_be_32(5));
     actions_of("in_port=1,arp");
     punt = punt_get(first_punt());
-    assert_int_equal(punt->reason, 0);
+    assert_int_equal(punt->reason, PUNT_MISS_RULE);
     assert_int_equal(punt->cookie, 7);
 
     bed_add(&bed, "table=0,in_port=2,actions=write_actions(controller)");
