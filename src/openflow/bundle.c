@@ -171,6 +171,8 @@ static int check(struct of_connection *conn, const struct of_bundle_add *add)
         error = of_check_flow_mod(&msg.flow_mod);
     else if (msg.type == OF_PORT_MOD)
         error = of_check_port_mod(conn, &msg.port_mod);
+    else if (msg.type == OF_TABLE_MOD)
+        error = of_check_table_mod(&msg.table_mod, conn->version);
     else if (msg.type == OF_PACKET_OUT)
         error = of_check_packet_out(conn, &msg.packet_out);
     else if (msg.type != OF_GROUP_MOD && msg.type != OF_METER_MOD)

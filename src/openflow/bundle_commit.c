@@ -6,6 +6,7 @@
 
 #include "src/openflow/bundle_packets.h"
 #include "src/openflow/bundle_ports.h"
+#include "src/openflow/bundle_tables.h"
 #include "src/openflow/handler.h"
 #include "src/openflow/server_impl.h"
 #include "src/pipeline/group.h"
@@ -25,6 +26,7 @@ struct commit {
     struct of_bundle_store store;
     struct of_bundle_reader reader;
     struct of_bundle_ports ports;
+    struct of_bundle_tables tables;
     struct of_bundle_packets packets;
     struct of_decode_options decode;
     bool single; /* one message that is about many rules, not a bundle: nobody waits for a reply */
@@ -101,6 +103,11 @@ static int prepare(struct commit *commit, struct of_connection *conn)
         if (!error)
             of_bundle_ports_add(&commit->ports, &msg->port_mod);
         return error;
+    case OF_TABLE_MOD:
+        error = of_check_table_mod(&msg->table_mod, conn->version);
+        if (!error && conn->version >= OF14)
+            of_bundle_tables_add(&commit->tables, conn->server, &msg->table_mod);
+        return error;
     case OF_PACKET_OUT: /* checked again: it may be about groups that the bundle makes or takes away */
         error = of_check_packet_out(conn, &msg->packet_out);
         if (!error)
@@ -134,6 +141,7 @@ static void become_visible(struct commit *commit)
     of_bundle_packets_count(&commit->packets);
     of_bundle_ports_apply(&commit->ports, commit->server);
     pipeline_bundle_commit_step(commit->server->bridge->pipeline, 0);
+    of_bundle_tables_applied(&commit->tables, commit->server);
     commit->phase = PHASE_SEND;
 }
 

@@ -202,7 +202,7 @@ static const struct handler handlers[OF_N_MSG_TYPES] = {
     [OF_GROUP_MOD] = {of_handle_group_mod, .changes = true, .rules = true},
     [OF_METER_MOD] = {of_handle_meter_mod, .changes = true, .rules = true},
     [OF_PORT_MOD] = {of_handle_port_mod, .changes = true},
-    [OF_TABLE_MOD] = {of_handle_table_mod, .changes = true},
+    [OF_TABLE_MOD] = {of_handle_table_mod, .changes = true, .rules = true},
     [OF_MULTIPART_REQUEST] = {of_handle_multipart},
     [OF_BARRIER_REQUEST] = {handle_barrier},
     [OF_QUEUE_GET_CONFIG_REQUEST] = {handle_queue_get_config},

@@ -12,7 +12,7 @@
 /* --- configuration --------------------------------------------------------------------------------------------------
  */
 
-static int check_table_mod(const struct of_table_config *mod, uint8_t version)
+int of_check_table_mod(const struct of_table_config *mod, uint8_t version)
 {
     if (mod->config & ~(CONFIG_MISS_MASK | (version >= OF14 ? CONFIG_KNOWN : 0)))
         return OFPERR_TMFC_BAD_CONFIG;
@@ -23,30 +23,32 @@ static int check_table_mod(const struct of_table_config *mod, uint8_t version)
     return 0;
 }
 
-static void configure(struct of_server *server, uint8_t table_id, const struct of_table_config *mod)
+void of_table_configure(const struct of_table_config *mod, struct table_config *config)
 {
-    struct pipeline *pipeline = server->bridge->pipeline;
-    struct table_config config = *pipeline_table_config(pipeline, table_id);
-    config.config = mod->config & CONFIG_KNOWN;
+    config->config = mod->config & CONFIG_KNOWN;
     if (mod->has_eviction)
-        config.eviction = mod->eviction;
+        config->eviction = mod->eviction;
     if (mod->has_vacancy) {
-        config.vacancy_down = mod->vacancy_down;
-        config.vacancy_up = mod->vacancy_up;
+        config->vacancy_down = mod->vacancy_down;
+        config->vacancy_up = mod->vacancy_up;
     }
-    pipeline_set_table_config(pipeline, table_id, &config);
-    of_vacancy_configured(server, table_id);
 }
 
 int of_handle_table_mod(struct of_connection *conn, const struct of_msg *msg)
 {
     const struct of_table_config *mod = &msg->table_mod;
-    int error = check_table_mod(mod, conn->version);
+    struct pipeline *pipeline = conn->server->bridge->pipeline;
+    int error = of_check_table_mod(mod, conn->version);
     if (error || conn->version < OF14)
         return error;
-    for (unsigned id = 0; id < PIPELINE_TABLES; id++)
-        if (mod->table_id == TABLE_ALL || mod->table_id == id)
-            configure(conn->server, (uint8_t)id, mod);
+    for (unsigned id = 0; id < PIPELINE_TABLES; id++) {
+        if (mod->table_id != TABLE_ALL && mod->table_id != id)
+            continue;
+        struct table_config config = *pipeline_table_config(pipeline, (uint8_t)id);
+        of_table_configure(mod, &config);
+        pipeline_set_table_config(pipeline, (uint8_t)id, &config);
+        of_vacancy_configured(conn->server, (uint8_t)id);
+    }
     return 0;
 }
 

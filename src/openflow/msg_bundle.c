@@ -38,6 +38,7 @@ static bool can_be_bundled(uint8_t wire_type, uint8_t version)
     case OF_GROUP_MOD:
     case OF_METER_MOD:
     case OF_PORT_MOD:
+    case OF_TABLE_MOD:
     case OF_PACKET_OUT:
         return true;
     case OF_EXPERIMENTER:

@@ -179,6 +179,31 @@ void change_modify(struct pipeline *pipeline, struct rule *rule, const struct ac
     }
 }
 
+const struct table_config *change_config(const struct pipeline *pipeline, uint8_t table_id)
+{
+    const struct table_info *info = &pipeline->info[table_id];
+
+    return info->next_config != NULL ? info->next_config : &info->config;
+}
+
+static void forget_config(struct table_info *info)
+{
+    free(info->next_config);
+    info->next_config = NULL;
+}
+
+/* The rest of it is not a matter of bundles and may have been changed meanwhile. */
+static void take_config(struct table_info *info)
+{
+    if (info->next_config == NULL)
+        return;
+    info->config.config = info->next_config->config;
+    info->config.eviction = info->next_config->eviction;
+    info->config.vacancy_down = info->next_config->vacancy_down;
+    info->config.vacancy_up = info->next_config->vacancy_up;
+    forget_config(info);
+}
+
 void change_abort(struct pipeline *pipeline)
 {
     for (size_t i = 0; i < pipeline->added.n; i++) {
@@ -191,8 +216,10 @@ void change_abort(struct pipeline *pipeline)
     }
     for (size_t i = 0; i < pipeline->removed.n; i++)
         pipeline->removed.rules[i]->remove_version = RULE_NEVER;
-    for (unsigned i = 0; i < PIPELINE_TABLES; i++)
+    for (unsigned i = 0; i < PIPELINE_TABLES; i++) {
         pipeline->info[i].n_next = pipeline->info[i].n_rules;
+        forget_config(&pipeline->info[i]);
+    }
     group_table_abort(pipeline->groups);
     if (pipeline->meters != NULL)
         meter_table_abort(pipeline->meters);
@@ -281,8 +308,10 @@ bool change_commit_step(struct pipeline *pipeline, size_t budget)
     if (pipeline->phase == CHANGE_OPEN) {
         pipeline->phase = CHANGE_COMMITTING;
         pipeline->version++;
-        for (unsigned i = 0; i < PIPELINE_TABLES; i++)
+        for (unsigned i = 0; i < PIPELINE_TABLES; i++) {
             pipeline->info[i].n_rules = pipeline->info[i].n_next;
+            take_config(&pipeline->info[i]);
+        }
         group_table_commit(pipeline->groups);
         if (pipeline->meters != NULL)
             meter_table_commit(pipeline->meters);

@@ -29,6 +29,8 @@ void change_remove_for(struct pipeline *pipeline, struct rule *rule, enum rule_r
 void change_modify(struct pipeline *pipeline, struct rule *rule, const struct act_list *acts, uint64_t cookie,
                    bool reset_counts);
 void change_abort(struct pipeline *pipeline);
+/* How the table is configured for what the change adds. */
+const struct table_config *change_config(const struct pipeline *pipeline, uint8_t table_id);
 /* A rule is about to leave its table (a timeout, say) that the change that is open replaces: if it was modified, what
  * stands in for it goes, too. */
 void change_origin_gone(struct pipeline *pipeline, const struct rule *rule);

@@ -19,7 +19,7 @@ static bool goes_before(const struct rule *a, const struct rule *b, uint32_t fac
 struct rule *evict_choose(const struct pipeline *pipeline, uint8_t table_id, uint16_t importance)
 {
     const struct classifier *cls = pipeline->tables[table_id];
-    uint32_t factors = pipeline->info[table_id].config.eviction;
+    uint32_t factors = change_config(pipeline, table_id)->eviction;
     const struct subtable *subtable;
     struct rule *rule, *chosen = NULL;
 

@@ -149,12 +149,12 @@ struct classifier *table_get(struct pipeline *pipeline, uint8_t table_id)
 
 int table_make_room(struct pipeline *pipeline, const struct rule *rule)
 {
-    const struct table_info *info = &pipeline->info[rule->table_id];
+    const struct table_config *config = change_config(pipeline, rule->table_id);
     struct rule *victim;
 
-    if (info->n_next < info->config.max_rules)
+    if (pipeline->info[rule->table_id].n_next < config->max_rules)
         return 0;
-    victim = info->config.config & TABLE_EVICTION ? evict_choose(pipeline, rule->table_id, rule->importance) : NULL;
+    victim = config->config & TABLE_EVICTION ? evict_choose(pipeline, rule->table_id, rule->importance) : NULL;
     if (victim == NULL)
         return OFPERR_FMFC_TABLE_FULL;
     change_remove_for(pipeline, victim, RULE_EVICTED);
@@ -314,6 +314,17 @@ int pipeline_bundle_mod_slice(struct pipeline *pipeline, const struct flow_mod *
     if (pipeline->phase != CHANGE_OPEN)
         return OFPERR_FMFC_EPERM;
     return apply(pipeline, fm, slices, budget);
+}
+
+void pipeline_bundle_table_config(struct pipeline *pipeline, uint8_t table_id, const struct table_config *config)
+{
+    struct table_info *info = &pipeline->info[table_id];
+
+    if (info->next_config == NULL)
+        info->next_config = malloc(sizeof *info->next_config);
+    if (info->next_config == NULL)
+        abort();
+    *info->next_config = *config;
 }
 
 void pipeline_bundle_commit(struct pipeline *pipeline)

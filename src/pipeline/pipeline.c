@@ -162,7 +162,7 @@ void pipeline_table_count(struct pipeline *pipeline, uint8_t table_id, uint64_t 
 
 const struct table_config *pipeline_table_config(const struct pipeline *pipeline, uint8_t table_id)
 {
-    return &pipeline->info[table_id].config;
+    return pipeline->peeking ? change_config(pipeline, table_id) : &pipeline->info[table_id].config;
 }
 
 void pipeline_set_table_config(struct pipeline *pipeline, uint8_t table_id, const struct table_config *config)

@@ -210,6 +210,9 @@ struct table_config {
 };
 const struct table_config *pipeline_table_config(const struct pipeline *pipeline, uint8_t table_id);
 void pipeline_set_table_config(struct pipeline *pipeline, uint8_t table_id, const struct table_config *config);
+/* Eviction and vacancy events of a table, as the bundle's mods from here on are to have them, and all once it is
+ * visible; `config` is what pipeline_table_config() tells while peeking, changed. */
+void pipeline_bundle_table_config(struct pipeline *pipeline, uint8_t table_id, const struct table_config *config);
 void pipeline_set_table_limit(struct pipeline *pipeline, uint8_t table_id, uint32_t max_rules);
 
 /* Removes rules whose time has come (statistics must be fresh). At most `budget` removals; returns how many. */

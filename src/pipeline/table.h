@@ -23,6 +23,7 @@ struct table_info {
     uint32_t n_rules; /* visible, hidden ones not counted */
     uint32_t n_next;  /* the same for the version being worked on */
     struct table_config config;
+    struct table_config *next_config; /* as the open change has it; NULL: the same */
     uint64_t lookups, matched;
 };
 

@@ -269,6 +269,82 @@ static unsigned n_sending_to(uint32_t port)
     return n;
 }
 
+static void bundle_add_table_mod(struct client *client, uint32_t id, uint8_t table_id, uint32_t config)
+{
+    const struct of_msg msg = {.type = OF_TABLE_MOD,
+                               .xid = 72,
+                               .table_mod = {.table_id = table_id,
+                                             .config = config,
+                                             .has_vacancy = config & TABLE_VACANCY_EVENTS,
+                                             .vacancy_down = 30,
+                                             .vacancy_up = 60}};
+    bundle_add(client, id, 0, &msg);
+}
+
+static void expect_failed_commit(struct client *client, uint32_t id, enum of_error error, uint32_t flow)
+{
+    const struct of_msg commit = {
+        .type = OF_BUNDLE_CONTROL, .xid = 9, .bundle_control = {.bundle_id = id, .type = OF_BUNDLE_COMMIT_REQUEST}};
+    client_send(client, &commit);
+    client_expect_error(client, error, flow);
+    client_expect_error(client, OFPERR_BFC_MSG_FAILED, 9);
+}
+
+static void tables_are_configured_in_their_place(void **state)
+{
+    const struct of_msg set_config = {.type = OF_SET_CONFIG, .config = {.miss_send_len = 128}};
+    const struct table_config *config;
+    struct of_msg msg;
+    start(FAIL_SECURE, NULL, 0);
+    client_connect(&a, mgmt);
+    client_hello(&a, OF14);
+    client_connect(&b, mgmt);
+    client_hello(&b, OF14);
+    client_send(&b, &set_config); /* it is told of vacancies */
+    client_barrier(&b);
+    config = pipeline_table_config(bridge->pipeline, 0);
+    pipeline_set_table_limit(bridge->pipeline, 0, 2);
+    bundle_add_flow(&a, 1, 0, 1, 0);
+    bundle_add_flow(&a, 1, 0, 2, 0);
+    bundle_control(&a, OF_BUNDLE_COMMIT_REQUEST, 1, 0, 0);
+
+    bundle_add_table_mod(&a, 2, 0, 0x40);
+    client_expect_error(&a, OFPERR_TMFC_BAD_CONFIG, 72);
+    /* An add before the table may evict finds no room. */
+    bundle_add_flow(&a, 2, 0, 3, 0);
+    bundle_add_table_mod(&a, 2, 0, TABLE_EVICTION);
+    expect_failed_commit(&a, 2, OFPERR_FMFC_TABLE_FULL, 3);
+    assert_int_equal(config->config, 0);
+    /* Nor does one after it may no longer. */
+    bundle_add_table_mod(&a, 3, 0, TABLE_EVICTION | TABLE_VACANCY_EVENTS);
+    bundle_add_flow(&a, 3, 0, 3, 0);
+    bundle_add_table_mod(&a, 3, TABLE_ALL, 0);
+    bundle_add_flow(&a, 3, 0, 4, 0);
+    expect_failed_commit(&a, 3, OFPERR_FMFC_TABLE_FULL, 4);
+    assert_int_equal(config->config, 0);
+    assert_int_equal(config->vacancy_up, 0);
+    assert_int_equal(n_rules(), 2);
+    assert_int_equal(n_sending_to(1), 2);
+    client_expect_nothing(&b);
+
+    bundle_add_table_mod(&a, 4, TABLE_ALL, TABLE_EVICTION);
+    bundle_add_flow(&a, 4, 0, 3, 0);
+    bundle_add_flow(&a, 4, 0, 4, 0);
+    bundle_add_table_mod(&a, 4, 0, TABLE_EVICTION | TABLE_VACANCY_EVENTS);
+    bundle_control(&a, OF_BUNDLE_COMMIT_REQUEST, 4, 0, 0);
+    assert_int_equal(n_rules(), 2);
+    assert_int_equal(config->config, TABLE_EVICTION | TABLE_VACANCY_EVENTS);
+    assert_int_equal(pipeline_table_config(bridge->pipeline, 7)->config, TABLE_EVICTION);
+    /* It was full when events were asked for: the next one is of room. */
+    send_flow_mod(&a, FLOW_DELETE, 0);
+    client_expect(&b, OF_TABLE_STATUS, &msg);
+    assert_int_equal(msg.table_status.table.vacancy, 100);
+    of_msg_free(&msg);
+    client_close(&a);
+    client_close(&b);
+    stop();
+}
+
 static void modify_all(struct client *client, uint32_t port)
 {
     struct of_msg msg;
@@ -322,6 +398,7 @@ int main(void)
         cmocka_unit_test(bundles_are_used_as_specified),
         cmocka_unit_test(a_bundle_that_nothing_is_heard_of_is_discarded),
         cmocka_unit_test(packets_and_ports_have_their_place),
+        cmocka_unit_test(tables_are_configured_in_their_place),
         cmocka_unit_test(a_modify_of_many_rules_takes_turns_and_shows_at_once),
         cmocka_unit_test(others_wait_for_a_commit_and_a_broken_one_leaves_nothing),
     };

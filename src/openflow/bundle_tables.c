@@ -1,0 +1,26 @@
+#include "src/openflow/bundle_tables.h"
+
+#include "src/openflow/handler.h"
+#include "src/openflow/server_impl.h"
+
+void of_bundle_tables_add(struct of_bundle_tables *tables, struct of_server *server, const struct of_table_config *mod)
+{
+    struct pipeline *pipeline = server->bridge->pipeline;
+    pipeline_bundle_peek(pipeline, true);
+    for (unsigned id = 0; id < PIPELINE_TABLES; id++) {
+        if (mod->table_id != TABLE_ALL && mod->table_id != id)
+            continue;
+        struct table_config config = *pipeline_table_config(pipeline, (uint8_t)id);
+        of_table_configure(mod, &config);
+        pipeline_bundle_table_config(pipeline, (uint8_t)id, &config);
+        tables->any = tables->configured[id] = true;
+    }
+    pipeline_bundle_peek(pipeline, false);
+}
+
+void of_bundle_tables_applied(const struct of_bundle_tables *tables, struct of_server *server)
+{
+    for (unsigned id = 0; tables->any && id < PIPELINE_TABLES; id++)
+        if (tables->configured[id])
+            of_vacancy_configured(server, (uint8_t)id);
+}
