@@ -136,12 +136,22 @@ static int wire_type_of(enum of_msg_type type, uint8_t version)
     return kinds[type].wire[column(version)];
 }
 
+#define WIRE_TYPES 64
+
+/* The inverse of kinds[].wire, + 1. */
+static uint8_t type_by_wire[VERSIONS][WIRE_TYPES];
+
+__attribute__((constructor)) static void fill_types(void)
+{
+    for (unsigned v = 0; v < VERSIONS; v++)
+        for (int i = OF_N_MSG_TYPES; i-- > 0;)
+            if (kinds[i].name && kinds[i].wire[v] != NO)
+                type_by_wire[v][kinds[i].wire[v]] = (uint8_t)(i + 1);
+}
+
 int msg_type_of_wire(uint8_t wire_type, uint8_t version)
 {
-    for (int i = 0; i < OF_N_MSG_TYPES; i++)
-        if (kinds[i].wire[column(version)] == wire_type)
-            return i;
-    return -1;
+    return wire_type < WIRE_TYPES ? type_by_wire[column(version)][wire_type] - 1 : -1;
 }
 
 /* --- framing --------------------------------------------------------------------------------------------------------

@@ -135,6 +135,27 @@ static int decode_entry(struct reader *r, const struct field *f, bool has_mask, 
     return 0;
 }
 
+/* The same for most entries: bytes that go where they belong as they are. */
+static int decode_exact(struct reader *r, const struct field *f, struct match *match)
+{
+    const uint8_t *bytes = read_bytes(r, f->n_bytes);
+
+    if (!bytes)
+        return OFPERR_BMC_BAD_LEN;
+    if (!field_prereq_implied(f, match))
+        return OFPERR_BMC_BAD_PREREQ;
+    if (!field_is_wild(f, &match->mask))
+        return OFPERR_BMC_DUP_FIELD;
+    memcpy((uint8_t *)&match->value + f->offset, bytes, f->n_bytes);
+    field_mask_all(f, &match->mask);
+    return 0;
+}
+
+static bool is_plain(const struct field *f, bool has_mask, size_t len)
+{
+    return f->whole && !has_mask && len == f->n_bytes && f->id != FIELD_PACKET_TYPE;
+}
+
 static int decode_cookie(struct reader *r, bool has_mask, uint64_t *cookie, uint64_t *cookie_mask)
 {
     if (!cookie)
@@ -173,7 +194,7 @@ int oxm_decode(struct reader *r, struct match *match, uint64_t *cookie, uint64_t
         if (seen[f->id / 64] >> f->id % 64 & 1)
             return OFPERR_BMC_DUP_FIELD;
         seen[f->id / 64] |= UINT64_C(1) << f->id % 64;
-        error = decode_entry(r, f, has_mask, len, match);
+        error = is_plain(f, has_mask, len) ? decode_exact(r, f, match) : decode_entry(r, f, has_mask, len, match);
         if (error)
             return error;
     }

@@ -44,11 +44,13 @@ size_t classifier_memory(const struct classifier *cls)
 
 struct minimask *classifier_mask(struct classifier *cls, const struct flow *mask)
 {
+    uint64_t map = flow_map(mask);
+
     if (cls->n_buckets > 0) {
-        uint32_t hash = minimask_hash_flow(mask);
+        uint32_t hash = flow_hash(mask, map);
 
         for (struct subtable *s = cls->buckets[hash & (cls->n_buckets - 1)]; s != NULL; s = s->hash_next) {
-            if (s->mask->hash == hash && minimask_equal_flow(s->mask, mask))
+            if (s->mask->hash == hash && minimask_equal_flow(s->mask, mask, map))
                 return minimask_ref(s->mask);
         }
     }
@@ -168,7 +170,7 @@ void classifier_insert(struct classifier *cls, struct rule *rule)
 
     if (subtable_insert(subtable, rule)) {
         for (unsigned i = 0; i < N_TRIES; i++) {
-            uint8_t value[16];
+            uint8_t value[TRIE_VALUE_LEN];
 
             if (subtable->plens[i] > 0) {
                 trie_place_value(&trie_places[i], rule->match, value);
@@ -189,7 +191,7 @@ void classifier_remove(struct classifier *cls, struct rule *rule)
 
     if (subtable_remove(subtable, rule)) {
         for (unsigned i = 0; i < N_TRIES; i++) {
-            uint8_t value[16];
+            uint8_t value[TRIE_VALUE_LEN];
 
             if (subtable->plens[i] > 0) {
                 trie_place_value(&trie_places[i], rule->match, value);

@@ -51,6 +51,8 @@ static int class_row(uint32_t class)
     }
 }
 
+static bool is_whole(const struct field *f);
+
 __attribute__((constructor)) static void fill_tables(void)
 {
     for (int i = 0; i < FIELD_N; i++) {
@@ -58,6 +60,7 @@ __attribute__((constructor)) static void fill_tables(void)
         bool of_packet = i < FIELD_ROWS_PACKET_N && field_rows_packet[i].name;
 
         field_rows[i] = of_packet ? field_rows_packet[i] : field_rows_meta[i];
+        field_rows[i].whole = is_whole(&field_rows[i]);
         if (f->experimenter)
             by_number[f->experimenter == 0x00002320 ? ROW_ET : ROW_NSH][f->nxm >> 9 & 127] = f;
         else if (f->nxm)
@@ -126,6 +129,20 @@ static u128 value_bits(const struct field *f)
     default:
         return low_bits(f->n_bits);
     }
+}
+
+/* Most fields: what is done with them is done bytewise. */
+static bool is_whole(const struct field *f)
+{
+    return !f->variable && !f->host_order && f->shift == 0 && f->n_bytes > 0 && f->container == f->n_bytes &&
+           value_bits(f) == low_bits(8 * f->n_bytes);
+}
+
+static bool all_bytes_are(const uint8_t *bytes, unsigned n, uint8_t value)
+{
+    while (n > 0 && bytes[n - 1] == value)
+        n--;
+    return n == 0;
 }
 
 static u128 container_get(const struct field *f, const struct flow *flow)
@@ -219,11 +236,21 @@ static void number_set(const struct field *f, struct flow *flow, u128 value, u12
 void field_get(const struct field *f, const struct flow *flow, union field_value *value)
 {
     memset(value, 0, sizeof(*value));
-    number_to_bytes(number_get(f, flow), value->b, f->n_bytes);
+    if (f->whole)
+        memcpy(value->b, (const uint8_t *)flow + f->offset, f->n_bytes);
+    else
+        number_to_bytes(number_get(f, flow), value->b, f->n_bytes);
 }
 
 void field_set(const struct field *f, struct flow *flow, const union field_value *value, const union field_value *mask)
 {
+    uint8_t *bytes = (uint8_t *)flow + f->offset;
+
+    if (f->whole) {
+        for (unsigned i = 0; i < f->n_bytes; i++)
+            bytes[i] = mask ? (uint8_t)((bytes[i] & ~mask->b[i]) | (value->b[i] & mask->b[i])) : value->b[i];
+        return;
+    }
     number_set(f, flow, bytes_to_number(value->b, f->n_bytes), mask ? bytes_to_number(mask->b, f->n_bytes) : ~(u128)0);
 }
 
@@ -234,25 +261,37 @@ static u128 all_in_container(const struct field *f)
 
 void field_mask_all(const struct field *f, struct flow *mask)
 {
+    if (f->whole) {
+        memset((uint8_t *)mask + f->offset, 0xff, f->n_bytes);
+        return;
+    }
     container_set(f, mask, container_get(f, mask) | all_in_container(f));
 }
 
 bool field_is_exact(const struct field *f, const struct flow *mask)
 {
-    u128 all = all_in_container(f);
+    u128 all;
 
+    if (f->whole)
+        return all_bytes_are((const uint8_t *)mask + f->offset, f->n_bytes, 0xff);
+    all = all_in_container(f);
     return (container_get(f, mask) & all) == all;
 }
 
 bool field_is_wild(const struct field *f, const struct flow *mask)
 {
+    if (f->whole)
+        return all_bytes_are((const uint8_t *)mask + f->offset, f->n_bytes, 0);
     return (container_get(f, mask) & all_in_container(f)) == 0;
 }
 
 bool field_value_valid(const struct field *f, const union field_value *value)
 {
-    u128 v = bytes_to_number(value->b, f->n_bytes);
+    u128 v;
 
+    if (f->whole)
+        return true;
+    v = bytes_to_number(value->b, f->n_bytes);
     if (v & ~value_bits(f))
         return false;
     if (f->id == FIELD_IN_PORT_OXM ||
@@ -390,13 +429,12 @@ bool field_prereq_holds(const struct field *f, const struct flow *flow, struct f
     return prereq_true(f->prereq, flow, wc, true);
 }
 
-bool field_prereq_implied(const struct field *f, const struct match *match)
+/* The general way of field_prereq_implied(). */
+static bool implied_by_bits(const struct field *f, const struct match *match)
 {
     struct flow needed;
     const uint64_t *need = (const uint64_t *)&needed, *have = (const uint64_t *)&match->mask;
 
-    if (f->prereq == PREREQ_NONE)
-        return true;
     memset(&needed, 0, sizeof(needed));
     if (!prereq_true(f->prereq, &match->value, &needed, false))
         return false;
@@ -404,6 +442,29 @@ bool field_prereq_implied(const struct field *f, const struct match *match)
         if (need[i] & ~have[i])
             return false;
     return true;
+}
+
+bool field_prereq_implied(const struct field *f, const struct match *match)
+{
+    const struct flow_key *value = &match->value.pkt, *mask = &match->mask.pkt;
+    bool ip = value->eth_type == RTE_BE16(RTE_ETHER_TYPE_IPV4) || value->eth_type == RTE_BE16(RTE_ETHER_TYPE_IPV6);
+
+    switch (f->prereq) {
+    case PREREQ_NONE:
+        return true;
+    case PREREQ_IPV4:
+        return mask->eth_type == UINT16_MAX && value->eth_type == RTE_BE16(RTE_ETHER_TYPE_IPV4);
+    case PREREQ_IPV6:
+        return mask->eth_type == UINT16_MAX && value->eth_type == RTE_BE16(RTE_ETHER_TYPE_IPV6);
+    case PREREQ_IP:
+        return mask->eth_type == UINT16_MAX && ip;
+    case PREREQ_TCP:
+        return mask->eth_type == UINT16_MAX && ip && mask->ip_proto == UINT8_MAX && value->ip_proto == IPPROTO_TCP;
+    case PREREQ_UDP:
+        return mask->eth_type == UINT16_MAX && ip && mask->ip_proto == UINT8_MAX && value->ip_proto == IPPROTO_UDP;
+    default:
+        return implied_by_bits(f, match);
+    }
 }
 
 /* --- subfields ------------------------------------------------------------------------------------------------------

@@ -73,6 +73,7 @@ struct field {
     bool host_order;   /* the container is in host byte order */
     bool variable;     /* a tun_metadata field: its width and place are given and taken, 0 = has none */
     bool writable;     /* set_field, load and move may write it */
+    bool whole;        /* the container is the value as on the wire; found out at start */
     enum field_maskable maskable;
     enum field_prereq prereq;
     enum field_style style;

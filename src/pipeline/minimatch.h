@@ -59,9 +59,11 @@ struct minimask *minimask_create(const struct flow *mask);
 struct minimask *minimask_ref(struct minimask *mask);
 void minimask_unref(struct minimask *mask);
 bool minimask_equal(const struct minimask *a, const struct minimask *b);
-/* The hash that minimask_create would store. */
-uint32_t minimask_hash_flow(const struct flow *mask);
-bool minimask_equal_flow(const struct minimask *mask, const struct flow *flow_mask);
+/* Bit i: word i of the flow is not 0. */
+uint64_t flow_map(const struct flow *flow);
+/* The hash that minimask_create would store; `map` is flow_map(mask). */
+uint32_t flow_hash(const struct flow *mask, uint64_t map);
+bool minimask_equal_flow(const struct minimask *mask, const struct flow *flow_mask, uint64_t map);
 /* Every bit of `wide` is in `narrow` too: matches of `narrow` look at no less. */
 bool minimask_covers(const struct minimask *wide, const struct minimask *narrow);
 

@@ -79,8 +79,9 @@ static void place_bytes(const struct trie_place *place, const uint64_t *values, 
     }
 }
 
-void trie_place_value(const struct trie_place *place, const struct minimatch *match, uint8_t value[16])
+void trie_place_value(const struct trie_place *place, const struct minimatch *match, uint8_t value[TRIE_VALUE_LEN])
 {
+    memset(value, 0, TRIE_VALUE_LEN);
     place_bytes(place, match->values, match->mask, value);
 }
 

@@ -14,6 +14,7 @@
 
 #include "src/pipeline/minimatch.h"
 #include "src/pipeline/pipeline.h"
+#include "src/pipeline/trie.h"
 
 enum flow_stage { STAGE_METADATA, STAGE_L2, STAGE_L3, STAGE_L4, N_STAGES };
 
@@ -100,7 +101,7 @@ bool subtable_has_priority(const struct subtable *subtable, uint16_t priority);
 size_t subtable_memory(const struct subtable *subtable); /* bytes */
 
 /* The bits of a trie's field in a packed match, as the trie wants them. */
-void trie_place_value(const struct trie_place *place, const struct minimatch *match, uint8_t value[16]);
+void trie_place_value(const struct trie_place *place, const struct minimatch *match, uint8_t value[TRIE_VALUE_LEN]);
 
 static inline bool stage_index_has(const struct stage_index *index, uint32_t hash)
 {

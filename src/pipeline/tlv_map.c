@@ -73,6 +73,8 @@ void tlv_map_count_mask(const struct minimask *mask, int delta)
 {
     const unsigned first = offsetof(struct flow, pkt.tun_metadata) / 8;
 
+    if (!(mask->map >> first & ((UINT64_C(1) << N_UNITS / 2) - 1)))
+        return;
     for (unsigned i = 0; i < N_UNITS; i++) {
         const uint64_t word = minimask_word(mask, first + i / 2);
         uint32_t halves[2];

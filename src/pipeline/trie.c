@@ -1,5 +1,6 @@
 #include "src/pipeline/trie.h"
 
+#include <rte_byteorder.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -28,15 +29,13 @@ size_t trie_memory(const struct trie *trie)
     return trie->size * sizeof *trie->nodes;
 }
 
-/* Up to 32 bits from bit `ofs` on, left-aligned; zeros past the end. */
-static uint32_t value_bits(const uint8_t *value, unsigned width, unsigned ofs)
+/* 32 bits from bit `ofs` on, left-aligned; past the end they are anything. */
+static uint32_t value_bits(const uint8_t *value, unsigned ofs)
 {
-    uint64_t bits = 0;
-    unsigned byte = ofs / 8;
+    uint64_t bits;
 
-    for (unsigned i = 0; i < 5; i++)
-        bits = bits << 8 | (byte + i < width / 8 ? value[byte + i] : 0);
-    return (uint32_t)(bits >> (8 - ofs % 8));
+    memcpy(&bits, value + ofs / 8, sizeof bits);
+    return (uint32_t)(rte_be_to_cpu_64(bits) << ofs % 8 >> 32);
 }
 
 static unsigned common_bits(uint32_t a, uint32_t b, unsigned max)
@@ -88,10 +87,10 @@ static void link_set(struct trie *trie, uint32_t parent, unsigned side, uint32_t
 void trie_insert(struct trie *trie, const uint8_t *value, unsigned plen)
 {
     uint32_t parent = 0, index = trie->root;
+    uint32_t bits = value_bits(value, 0);
     unsigned side = 0, ofs = 0;
 
     for (;;) {
-        uint32_t bits = value_bits(value, trie->width, ofs);
         unsigned left = plen - ofs;
 
         if (index == 0) {
@@ -119,7 +118,8 @@ void trie_insert(struct trie *trie, const uint8_t *value, unsigned plen)
             return;
         }
         parent = index;
-        side = value_bits(value, trie->width, ofs) >> 31;
+        bits = value_bits(value, ofs);
+        side = bits >> 31;
         index = trie->nodes[index].child[side];
     }
 }
@@ -162,7 +162,7 @@ void trie_remove(struct trie *trie, const uint8_t *value, unsigned plen)
         ofs += trie->nodes[index].n_bits;
         if (ofs == plen)
             break;
-        side = value_bits(value, trie->width, ofs) >> 31;
+        side = value_bits(value, ofs) >> 31;
         index = trie->nodes[index].child[side];
     }
     trie->nodes[index].n_rules--;
@@ -185,7 +185,7 @@ void trie_lookup(const struct trie *trie, const uint8_t *value, struct trie_resu
     result->plens[0] = result->plens[1] = 0;
     while (index != 0) {
         const struct trie_node *node = &trie->nodes[index];
-        unsigned same = common_bits(value_bits(value, trie->width, ofs), node->bits, node->n_bits);
+        unsigned same = common_bits(value_bits(value, ofs), node->bits, node->n_bits);
 
         ofs += same;
         if (same < node->n_bits) {
@@ -196,7 +196,7 @@ void trie_lookup(const struct trie *trie, const uint8_t *value, struct trie_resu
             result->plens[(ofs - 1) / 64] |= UINT64_C(1) << (ofs - 1) % 64;
         if (node->child[0] == 0 && node->child[1] == 0)
             break;
-        index = node->child[value_bits(value, trie->width, ofs) >> 31];
+        index = node->child[value_bits(value, ofs) >> 31];
         if (index == 0)
             ofs++; /* the bit that showed that there is no such child */
     }

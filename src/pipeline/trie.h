@@ -26,9 +26,12 @@ struct trie_result {
     unsigned checkbits; /* any value that agrees on so many leading bits has the same plens */
 };
 
+/* Values are big-endian. So many bytes from the start of one can be read, whatever the width. */
+#define TRIE_VALUE_LEN 24
+
 void trie_init(struct trie *trie, unsigned width);
 void trie_destroy(struct trie *trie);
-/* Counts one more (one less) rule with the first `plen` > 0 bits of `value` (big-endian). */
+/* Counts one more (one less) rule with the first `plen` > 0 bits of `value`. */
 void trie_insert(struct trie *trie, const uint8_t *value, unsigned plen);
 void trie_remove(struct trie *trie, const uint8_t *value, unsigned plen);
 void trie_lookup(const struct trie *trie, const uint8_t *value, struct trie_result *result);
