@@ -19,8 +19,9 @@
 #include "src/openflow/snoop.h"
 #include "src/openflow/transport.h"
 
-#define ACCEPTED_MAX 128          /* connections of each kind of listening socket: one cannot fill up the other */
-#define INPUT_MAX (128u << 10)    /* bytes read ahead (twice that at most): always room for a whole message */
+#define ACCEPTED_MAX 128       /* connections of each kind of listening socket: one cannot fill up the other */
+#define INPUT_MAX (128u << 10) /* bytes read ahead (twice that at most): always room for a whole message */
+#define READ_ON (32u << 10)
 #define OUTPUT_HIGH (256u << 10)  /* requests wait above it ... */
 #define OUTPUT_LOW (64u << 10)    /* ... until it is below this */
 #define OUTPUT_INSANE (64u << 20) /* asynchronous messages that nobody reads: the connection is closed */
@@ -109,6 +110,7 @@ static void on_read(struct bufferevent *bev, void *arg)
 {
     struct of_connection *conn = arg;
     note_activity(conn);
+    of_transport_read_on(bev, READ_ON);
     pace_input(conn);
     conn->probing = false;
     of_server_kick(conn->server);

@@ -7,8 +7,11 @@
 #include <event2/util.h>
 #include <openssl/err.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "src/tls/tls.h"
+
+#define LIBEVENT_READ 4096 /* bytes: of any version so far */
 
 static struct bufferevent *create_tls(struct event_base *base, int fd, struct tls *tls)
 {
@@ -51,6 +54,21 @@ size_t of_transport_flush(struct bufferevent *bev)
     if (left) /* an error, too, is the event loop's to find */
         bufferevent_enable(bev, EV_WRITE);
     return before - left;
+}
+
+void of_transport_read_on(struct bufferevent *bev, size_t most)
+{
+    struct evbuffer *in = bufferevent_get_input(bev);
+    struct evbuffer_iovec room;
+    if (evbuffer_get_length(in) < LIBEVENT_READ || bufferevent_openssl_get_ssl(bev))
+        return;
+    evbuffer_unfreeze(in, 0); /* a bufferevent keeps others from adding to it */
+    if (evbuffer_reserve_space(in, (ev_ssize_t)most, &room, 1) == 1) {
+        ssize_t n = read(bufferevent_getfd(bev), room.iov_base, most);
+        room.iov_len = n > 0 ? (size_t)n : 0; /* the end, or an error, libevent finds, too */
+        evbuffer_commit_space(in, &room, 1);
+    }
+    evbuffer_freeze(in, 0);
 }
 
 void of_transport_close(struct bufferevent *bev, bool connected)

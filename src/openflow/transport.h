@@ -21,6 +21,9 @@ void of_transport_hold(struct bufferevent *bev);
 /* Sends what was held back, without the event loop's four system calls for it; what the socket has no room for the
  * event loop sends, and the caller holds again when it is done. Returns the bytes sent. */
 size_t of_transport_flush(struct bufferevent *bev);
+/* What has come meanwhile, up to `most` bytes more, when libevent has read what it reads at a time (4 KB). Nothing is
+ * done to one with TLS. */
+void of_transport_read_on(struct bufferevent *bev, size_t most);
 /* Sends what the socket has room for of that which is left, and closes. */
 void of_transport_close(struct bufferevent *bev, bool connected);
 /* Says why, after BEV_EVENT_ERROR or, in a handshake, BEV_EVENT_EOF. True: TLS is the reason. */
