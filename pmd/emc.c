@@ -8,10 +8,10 @@ int emc_init(struct emc *emc, uint32_t entries, int socket)
     memset(emc, 0, sizeof *emc);
     if (entries == 0)
         return 0;
-    emc->capacity = rte_align32pow2(RTE_MAX(entries, (uint32_t)BUCKET_WAYS));
-    emc->mask = emc->capacity / BUCKET_WAYS - 1;
+    emc->n_buckets = (entries + EMC_WAYS - 1) / EMC_WAYS;
+    emc->capacity = emc->n_buckets * EMC_WAYS;
     emc->random = 0x9e3779b9;
-    emc->memory = hugemem_alloc((size_t)(emc->mask + 1) * sizeof *emc->buckets, socket);
+    emc->memory = hugemem_alloc(emc->n_buckets * sizeof *emc->buckets, socket);
     emc->buckets = emc->memory.ptr;
     return emc->buckets != NULL ? 0 : -ENOMEM;
 }
@@ -34,11 +34,11 @@ static uint32_t emc_random(struct emc *emc)
 /* A way of a full bucket that may go, or -1: all were hit since the last time. */
 static int emc_victim(struct emc_bucket *bucket)
 {
-    for (unsigned i = 0; i < BUCKET_WAYS; i++) {
-        unsigned way = (bucket->hand + i) % BUCKET_WAYS;
+    for (unsigned i = 0; i < EMC_WAYS; i++) {
+        unsigned way = (bucket->hand + i) % EMC_WAYS;
 
         if (!(bucket->used & (1u << way))) {
-            bucket->hand = (way + 1) % BUCKET_WAYS;
+            bucket->hand = (uint8_t)((way + 1) % EMC_WAYS);
             return (int)way;
         }
     }
@@ -46,28 +46,32 @@ static int emc_victim(struct emc_bucket *bucket)
     return -1;
 }
 
+static void emc_set(struct emc_bucket *bucket, unsigned way, uint8_t signature, uint32_t id)
+{
+    uint32_t bytes = rte_cpu_to_le_32(id);
+
+    bucket->signature[way] = signature;
+    memcpy(bucket->id + 3 * way, &bytes, 3);
+    bucket->used &= (uint16_t) ~(1u << way);
+}
+
 void emc_insert(struct emc *emc, uint32_t hash, uint32_t id)
 {
     struct emc_bucket *bucket = emc_bucket(emc, hash);
-    uint16_t signature = emc_signature(hash);
-    uint32_t free = signature_ways(bucket->signature, 0);
-    int way;
+    uint8_t signature = emc_signature(hash);
+    uint32_t free = emc_ways(bucket, 0);
 
-    for (uint32_t same = signature_ways(bucket->signature, signature); same != 0; same &= same - 1) {
-        if (bucket->id[__builtin_ctz(same)] == id)
+    for (uint32_t same = emc_ways(bucket, signature); same != 0; same &= same - 1) {
+        if (emc_id(bucket, (uint32_t)__builtin_ctz(same)) == id)
             return;
     }
     if (free != 0) {
-        way = __builtin_ctz(free);
+        emc_set(bucket, (unsigned)__builtin_ctz(free), signature, id);
         __atomic_store_n(&emc->n_used, emc->n_used + 1, __ATOMIC_RELAXED);
-    } else {
-        if (emc_random(emc) % EMC_REPLACE_ONE_IN != 0)
-            return;
-        way = emc_victim(bucket);
-        if (way < 0)
-            return;
+    } else if (emc_random(emc) % EMC_REPLACE_ONE_IN == 0) {
+        int way = emc_victim(bucket);
+
+        if (way >= 0)
+            emc_set(bucket, (unsigned)way, signature, id);
     }
-    bucket->signature[way] = signature;
-    bucket->id[way] = id;
-    bucket->used &= (uint8_t) ~(1u << way);
 }

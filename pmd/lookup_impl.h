@@ -61,40 +61,67 @@ static uint64_t lookup_same(const struct lookup *lookup, const struct megaflow_s
     return hits;
 }
 
+static __rte_always_inline struct megaflow_slot *emc_slot(const struct lookup *lookup, const struct emc_bucket *bucket,
+                                                          uint32_t ways)
+{
+    return &lookup->slots[emc_id(bucket, (uint32_t)__builtin_ctz(ways))];
+}
+
+static __rte_always_inline void emc_hit(struct emc_bucket *bucket, uint32_t ways)
+{
+    uint16_t way = (uint16_t)(ways & -ways);
+
+    if (!(bucket->used & way))
+        bucket->used |= way;
+}
+
+/* Takes out the first of `ways` if its megaflow is gone. */
+static __rte_noinline void emc_miss(struct emc *emc, struct emc_bucket *bucket, const struct megaflow_slot *slot,
+                                    uint32_t ways)
+{
+    uint32_t way = (uint32_t)__builtin_ctz(ways);
+
+    if (!megaflow_alive(slot) && bucket->signature[way] != 0) {
+        bucket->signature[way] = 0;
+        __atomic_store_n(&emc->n_used, emc->n_used - 1, __ATOMIC_RELAXED);
+    }
+}
+
 static uint64_t lookup_emc(const struct lookup *lookup, struct emc *emc, uint64_t todo)
 {
-    uint8_t candidates[LOOKUP_BURST_MAX];
+    uint16_t candidates[LOOKUP_BURST_MAX];
     uint64_t hits = 0, maybe = 0;
 
     FOR_EACH_BIT (i, todo) {
         uint32_t hash = lookup->hashes[i];
         const struct emc_bucket *bucket = emc_bucket(emc, hash);
-        uint32_t ways = signature_ways(bucket->signature, emc_signature(hash));
+        uint32_t ways = emc_ways(bucket, emc_signature(hash));
 
-        candidates[i] = (uint8_t)ways;
-        if (likely(ways != 0)) {
-            prefetch_megaflow(lookup, bucket->id[__builtin_ctz(ways)]);
-            maybe |= 1ull << i;
-        }
+        if (unlikely(ways == 0))
+            continue;
+        maybe |= 1ull << i;
+        candidates[i] = (uint16_t)ways;
+        lookup->found[i] = emc_slot(lookup, bucket, ways);
+        do
+            prefetch_megaflow(lookup, emc_id(bucket, (uint32_t)__builtin_ctz(ways)));
+        while (unlikely((ways &= ways - 1) != 0));
     }
     FOR_EACH_BIT (i, maybe) {
         struct emc_bucket *bucket = emc_bucket(emc, lookup->hashes[i]);
+        struct megaflow_slot *slot = lookup->found[i];
+        uint32_t ways = candidates[i];
 
-        for (uint32_t ways = candidates[i]; ways != 0; ways &= ways - 1) {
-            uint32_t way = (uint32_t)__builtin_ctz(ways);
-            struct megaflow_slot *slot = &lookup->slots[bucket->id[way]];
-
-            if (likely(matches(lookup, slot, i))) {
-                lookup->found[i] = slot;
-                hits |= 1ull << i;
-                if (!(bucket->used & (1u << way)))
-                    bucket->used |= (uint8_t)(1u << way);
+        while (unlikely(!matches(lookup, slot, i))) {
+            emc_miss(emc, bucket, slot, ways);
+            ways &= ways - 1;
+            if (ways == 0)
                 break;
-            }
-            if (!megaflow_alive(slot) && bucket->signature[way] != 0) {
-                bucket->signature[way] = 0;
-                __atomic_store_n(&emc->n_used, emc->n_used - 1, __ATOMIC_RELAXED);
-            }
+            slot = emc_slot(lookup, bucket, ways);
+        }
+        if (likely(ways != 0)) {
+            lookup->found[i] = slot;
+            hits |= 1ull << i;
+            emc_hit(bucket, ways);
         }
     }
     return hits;

@@ -1,5 +1,4 @@
-/* Buckets of eight ways: a 16-bit signature and a 32-bit value each. Used by the exact-match cache and by the tuples'
- * hash tables. Signature 0 is an empty way.
+/* Comparing a signature with all of a bucket's at once. Signature 0 is an empty way.
  */
 #ifndef PMD_SIGNATURE_H
 #define PMD_SIGNATURE_H
@@ -15,10 +14,11 @@
 #if defined(__SANITIZE_THREAD__) || !defined(__SSE2__)
 #define SIGNATURE_ATOMIC
 #endif
-#ifndef SIGNATURE_ATOMIC
+#ifdef __SSE2__
 #include <emmintrin.h>
 #endif
 
+/* Of the tuples' hash tables: a 16-bit signature and a 32-bit value each. */
 #define BUCKET_WAYS 8
 
 /* The ways of `signatures` that are equal to `wanted`, as bits. The other side may be writing one of them: the caller
@@ -33,6 +33,21 @@ static inline uint32_t signature_ways(const uint16_t signatures[BUCKET_WAYS], ui
 
     for (unsigned w = 0; w < BUCKET_WAYS; w++)
         ways |= (uint32_t)(__atomic_load_n(&signatures[w], __ATOMIC_RELAXED) == wanted) << w;
+    return ways;
+#endif
+}
+
+/* The same of sixteen bytes, for one thread; aligned to 16. */
+static inline uint32_t signature_ways_16(const uint8_t signatures[16], uint8_t wanted)
+{
+#ifdef __SSE2__
+    __m128i equal = _mm_cmpeq_epi8(_mm_load_si128((const __m128i *)signatures), _mm_set1_epi8((char)wanted));
+    return (uint32_t)_mm_movemask_epi8(equal);
+#else
+    uint32_t ways = 0;
+
+    for (unsigned w = 0; w < 16; w++)
+        ways |= (uint32_t)(signatures[w] == wanted) << w;
     return ways;
 #endif
 }

@@ -22,7 +22,7 @@ def estimate(case, flows, system):
 def setup_of(case, flows, files, guests):
     pcap, packets = files.pcap("%s-%d" % (case.name, flows), lambda path: case.write(path, flows))
     rules_path = files.rules(case.name, case.rules())
-    options = {"emc_entries": case.emc_entries.get(flows, 131072), "sluice": case.sluice}
+    options = {"emc_entries": case.emc_entries.get(flows, 262144), "sluice": case.sluice}
     if case.frame:
         return Setup(packets=packets, pcap=pcap, rules=rules_path, vhost=list(zip((1, 2), guests.paths)), **options)
     return through(pcap, packets, rules_path, **options)

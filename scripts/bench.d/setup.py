@@ -15,7 +15,7 @@ class Setup:
     ports: list = field(default_factory=list)  # (OpenFlow number, DPDK devargs)
     vhost: list = field(default_factory=list)  # (OpenFlow number, socket of the guest)
     cores: list = field(default_factory=lambda: [PMD_CORE])
-    emc_entries: int = 131072
+    emc_entries: int = 262144
     sluice: dict = field(default_factory=dict)  # more keys of the section pmd
 
 

@@ -162,7 +162,7 @@ static void defaults_are_set(void **state)
     assert_int_equal(config->dpdk.mbufs, 0);
     assert_int_equal(config->pmd.n_cores, 1);
     assert_int_equal(config->pmd.cores[0], 3);
-    assert_int_equal(config->pmd.emc_entries, 131072);
+    assert_int_equal(config->pmd.emc_entries, 262144);
     assert_int_equal(config->pmd.megaflow_limit, 1000000);
     assert_int_equal(config->pmd.max_masks, 64);
     assert_int_equal(config->pmd.miss_ring, 4096);
