@@ -161,31 +161,44 @@ int of_bundle_control(struct of_connection *conn, const struct of_msg *msg)
 }
 
 /* What can be refused without looking at the tables is refused now. */
-static int check(struct of_connection *conn, const struct of_bundle_add *add)
+static int check(struct of_connection *conn, const struct of_msg *msg)
 {
+    int error = 0;
+    if (msg->type == OF_FLOW_MOD)
+        error = of_check_flow_mod(&msg->flow_mod);
+    else if (msg->type == OF_PORT_MOD)
+        error = of_check_port_mod(conn, &msg->port_mod);
+    else if (msg->type == OF_TABLE_MOD)
+        error = of_check_table_mod(&msg->table_mod, conn->version);
+    else if (msg->type == OF_PACKET_OUT)
+        error = of_check_packet_out(conn, &msg->packet_out);
+    else if (msg->type != OF_GROUP_MOD && msg->type != OF_METER_MOD)
+        error = OFPERR_BFC_MSG_UNSUP;
+    if (error == OFPERR_BAC_BAD_OUT_GROUP || error == OFPERR_BAC_BAD_METER) /* the bundle may make it */
+        error = 0;
+    return error;
+}
+
+static int keep(struct of_connection *conn, struct of_bundle *bundle, const struct of_bundle_add *add)
+{
+    struct of_server *server = conn->server;
+    size_t before = bundle->store.bytes;
     struct of_msg msg;
     int error = of_msg_decode(add->msg, add->msg_len, &conn->decode, &msg);
     if (error)
         return error;
-    if (msg.type == OF_FLOW_MOD)
-        error = of_check_flow_mod(&msg.flow_mod);
-    else if (msg.type == OF_PORT_MOD)
-        error = of_check_port_mod(conn, &msg.port_mod);
-    else if (msg.type == OF_TABLE_MOD)
-        error = of_check_table_mod(&msg.table_mod, conn->version);
-    else if (msg.type == OF_PACKET_OUT)
-        error = of_check_packet_out(conn, &msg.packet_out);
-    else if (msg.type != OF_GROUP_MOD && msg.type != OF_METER_MOD)
-        error = OFPERR_BFC_MSG_UNSUP;
-    if (error == OFPERR_BAC_BAD_OUT_GROUP || error == OFPERR_BAC_BAD_METER) /* the bundle may make it */
-        error = 0;
+    error = check(conn, &msg);
+    if (!error && (server->bundle_bytes > BYTES_MAX || !of_bundle_store_add(&bundle->store, add->msg, add->msg_len)))
+        error = OFPERR_BFC_MSG_TOO_MANY;
+    if (!error)
+        of_bundle_store_hold(&bundle->store, &msg);
+    server->bundle_bytes += bundle->store.bytes - before;
     of_msg_free(&msg);
     return error;
 }
 
 int of_bundle_add(struct of_connection *conn, const struct of_bundle_add *add)
 {
-    struct of_server *server = conn->server;
     struct of_bundle *bundle = find(conn, add->bundle_id);
     int error;
     if (bundle && (error = check_open(conn, bundle, add->flags)))
@@ -194,11 +207,5 @@ int of_bundle_add(struct of_connection *conn, const struct of_bundle_add *add)
     if (!bundle && (error = create(conn, add->bundle_id, add->flags, &bundle)))
         return error;
     bundle->used_ms = datapath_now_ms();
-    if ((error = check(conn, add)))
-        return error;
-    size_t before = bundle->store.bytes;
-    if (server->bundle_bytes > BYTES_MAX || !of_bundle_store_add(&bundle->store, add->msg, add->msg_len))
-        return OFPERR_BFC_MSG_TOO_MANY;
-    server->bundle_bytes += bundle->store.bytes - before;
-    return 0;
+    return keep(conn, bundle, add);
 }

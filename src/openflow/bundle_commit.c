@@ -299,6 +299,7 @@ bool of_bundle_commit_single(struct of_connection *conn, const struct of_msg *ms
     struct commit *commit;
     if (!is_about_many(conn, msg) || !of_bundle_store_add(&store, data, len))
         return false;
+    of_bundle_store_hold(&store, msg);
     commit = start(conn, &store);
     commit->single = true;
     commit->request.xid = msg->xid;

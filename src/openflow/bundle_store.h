@@ -7,12 +7,15 @@
 #include <stdint.h>
 
 struct of_bundle_chunk;
+struct of_msg;
 
 /* All zero = empty; may be copied to move it. */
 struct of_bundle_store {
     struct of_bundle_chunk *first, *last;
     size_t bytes; /* memory held */
     size_t n;     /* messages */
+    /* Of tunnel options, those the messages are about: they stay as they are until the store is freed. */
+    uint64_t options;
 };
 
 /* Where a reader is. */
@@ -26,6 +29,8 @@ void of_bundle_store_free(struct of_bundle_store *store);
 bool of_bundle_store_free_some(struct of_bundle_store *store);
 /* Keeps a whole message. False: out of memory. */
 bool of_bundle_store_add(struct of_bundle_store *store, const uint8_t *message, size_t len);
+/* What was decoded of one that was kept. */
+void of_bundle_store_hold(struct of_bundle_store *store, const struct of_msg *msg);
 
 void of_bundle_reader_init(struct of_bundle_reader *reader, const struct of_bundle_store *store);
 /* The next message, 8-byte aligned, and its length; NULL at the end. */

@@ -11,6 +11,7 @@
 struct flow_delete {
     struct of_task task;
     struct rule_cursor *cursor;
+    uint64_t version; /* rules of a later one have come since */
 };
 
 static void delete_free(struct of_task *task)
@@ -21,13 +22,16 @@ static void delete_free(struct of_task *task)
 
 static enum of_task_state delete_run(struct of_task *task, struct of_connection *conn, uint64_t deadline)
 {
-    struct rule_cursor *cursor = ((struct flow_delete *)task)->cursor;
+    struct flow_delete *delete = (struct flow_delete *)task;
+    /* A rule that a commit modifies is to be had only when that is done. */
+    if (conn->server->committing)
+        return OF_TASK_WAIT;
     do {
         struct rule *rule = NULL;
-        enum rule_cursor_state state = rule_cursor_look(cursor, PLACES_A_LOOK, &rule);
-        if (rule)
+        enum rule_cursor_state state = rule_cursor_look(delete->cursor, PLACES_A_LOOK, &rule);
+        if (rule && rule->add_version <= delete->version)
             pipeline_remove_rule(conn->server->bridge->pipeline, rule, RULE_DELETED);
-        else if (state == RULE_CURSOR_END)
+        else if (!rule && state == RULE_CURSOR_END)
             return OF_TASK_DONE;
     } while (rte_rdtsc() < deadline);
     return OF_TASK_MORE;
@@ -51,6 +55,7 @@ bool of_flow_delete_start(struct of_connection *conn, const struct flow_mod *fm)
         abort();
     delete->task = (struct of_task){.run = delete_run, .free = delete_free};
     delete->cursor = rule_cursor_open(pipeline, &filter);
+    delete->version = pipeline_version(pipeline);
     of_connection_set_task(conn, &delete->task);
     return true;
 }

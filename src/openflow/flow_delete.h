@@ -1,4 +1,5 @@
-/* Deletes that look at many rules, worked off in slices: misses go on meanwhile. Control thread. */
+/* Deletes that look at many rules, worked off in slices: misses go on meanwhile, and so do other connections, whose new
+ * rules are not the delete's. Control thread. */
 #ifndef SRC_OPENFLOW_FLOW_DELETE_H
 #define SRC_OPENFLOW_FLOW_DELETE_H
 

@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 
+#include "src/pipeline/tlv_map.h"
+
 void selector_init(struct selector *selector, const struct rule_filter *filter, bool hidden)
 {
     *selector = (struct selector){
@@ -18,13 +20,16 @@ void selector_init(struct selector *selector, const struct rule_filter *filter, 
         if (selector->match == NULL)
             abort();
         minimatch_init(selector->match, mask, &filter->match->value);
+        tlv_map_count_mask(mask, 1);
     }
 }
 
 void selector_free(struct selector *selector)
 {
-    if (selector->match != NULL)
+    if (selector->match != NULL) {
+        tlv_map_count_mask(selector->match->mask, -1);
         minimask_unref(selector->match->mask);
+    }
     free(selector->match);
 }
 

@@ -142,6 +142,47 @@ void tlv_map_count_acts(const struct act_list *acts, int delta)
         count_act(act, delta);
 }
 
+static bool is_set(const struct flow *flow, unsigned index)
+{
+    const uint8_t *value = (const uint8_t *)flow + field_of(index)->offset;
+
+    for (unsigned i = 0; i < table[index].len; i++) {
+        if (value[i] != 0)
+            return true;
+    }
+    return false;
+}
+
+uint64_t tlv_map_fields(const struct flow *flow, const struct act_list *acts)
+{
+    uint32_t before[TLV_MAPS_MAX];
+    uint64_t fields = 0;
+
+    if (units == 0)
+        return 0;
+    memcpy(before, field_users, sizeof before);
+    tlv_map_count_acts(acts, 1);
+    for (unsigned i = 0; i < TLV_MAPS_MAX; i++) {
+        if (field_users[i] != before[i] || is_set(flow, i))
+            fields |= UINT64_C(1) << i;
+    }
+    tlv_map_count_acts(acts, -1);
+    return fields;
+}
+
+uint64_t tlv_map_fields_of(const struct field *field)
+{
+    return field->variable ? UINT64_C(1) << (field->id - FIELD_TUN_METADATA0) : 0;
+}
+
+void tlv_map_count_fields(uint64_t fields, int delta)
+{
+    for (unsigned i = 0; i < TLV_MAPS_MAX; i++) {
+        if (fields >> i & 1)
+            field_users[i] += (uint32_t)delta;
+    }
+}
+
 static bool in_use(unsigned index)
 {
     bool used = field_users[index] > 0;

@@ -1,4 +1,5 @@
 /* Bundles over a connection: whole or not at all, used as specified, beside other connections. */
+#include "src/pipeline/tlv_map.h"
 #include "tests/unit/of_bed.h"
 
 #define MANY_RULES 10000 /* more than one turn of the server commits */
@@ -391,6 +392,77 @@ static void a_modify_of_many_rules_takes_turns_and_shows_at_once(void **state)
     stop();
 }
 
+static void a_large_delete_takes_what_was_there(void **state)
+{
+    start(FAIL_SECURE, NULL, 0);
+    client_connect(&a, mgmt);
+    client_hello(&a, OF14);
+    client_connect(&b, mgmt);
+    client_hello(&b, OF13);
+    for (unsigned i = 1; i <= MANY_RULES; i++)
+        bundle_add_flow(&a, 1, 0, i, 0);
+    bundle_control(&a, OF_BUNDLE_COMMIT_REQUEST, 1, 0, 0);
+    send_flow_mod(&a, FLOW_DELETE, 0);
+    while (n_rules() == MANY_RULES)
+        turn();
+    /* Others go on: what they add or change meanwhile is behind the delete, also with a commit, which it waits for. */
+    send_flow_mod(&b, FLOW_ADD, 1);
+    bundle_control(&b, OF_BUNDLE_OPEN_REQUEST, 7, 0, 0);
+    bundle_add_flow(&b, 7, 0, MANY_RULES + 1, 0);
+    struct of_msg msg;
+    struct act_buffer acts;
+    make_flow_mod(&msg, FLOW_MODIFY, 0, &acts);
+    ((struct act_output *)acts.data)->port = 2;
+    bundle_add(&b, 7, 0, &msg);
+    act_buffer_free(&acts);
+    bundle_control(&b, OF_BUNDLE_COMMIT_REQUEST, 7, 0, 0);
+    client_barrier(&a);
+    client_barrier(&b);
+    assert_int_equal(n_rules(), 2);
+    assert_int_equal(n_sending_to(2), 2);
+    client_close(&a);
+    client_close(&b);
+    stop();
+}
+
+static void tunnel_options_stay_while_a_bundle_names_them(void **state)
+{
+    const struct tlv_map map = {.class = 1, .type = 2, .len = 4, .index = 3};
+    const struct field *f = field_by_name("tun_metadata3");
+    const union field_value value = {{1, 2, 3, 4}};
+    struct act_buffer acts;
+    struct of_msg msg;
+    start(FAIL_SECURE, NULL, 0);
+    client_connect(&a, mgmt);
+    client_hello(&a, OF14);
+    assert_int_equal(tlv_map_mod(TLV_ADD, &map, 1), 0);
+    for (unsigned end = 0; end < 4; end++) {
+        make_flow_mod(&msg, FLOW_DELETE, 5, &acts);
+        if (end & 1) {
+            msg.flow_mod.command = FLOW_ADD;
+            struct act_set_field *set = act_buffer_add(&acts, ACT_SET_FIELD, sizeof *set);
+            set->field = f;
+            set->value = value;
+            memset(&set->mask, 0xff, 4);
+            msg.flow_mod.acts = act_buffer_list(&acts);
+        } else {
+            match_set_exact(&msg.flow_mod.match, f, &value);
+        }
+        bundle_add(&a, 1, 0, &msg);
+        act_buffer_free(&acts);
+        client_barrier(&a);
+        assert_int_equal(tlv_map_mod(TLV_DELETE, &map, 1), OFPERR_NXTTMFC_INVALID_TLV_DEL);
+        bundle_control(&a, end < 2 ? OF_BUNDLE_DISCARD_REQUEST : OF_BUNDLE_COMMIT_REQUEST, 1, 0, 0);
+        send_flow_mod(&a, FLOW_DELETE, 0);
+        client_barrier(&a);
+        assert_int_equal(tlv_map_mod(TLV_DELETE, &map, 1), 0);
+        assert_int_equal(tlv_map_mod(TLV_ADD, &map, 1), 0);
+    }
+    assert_int_equal(tlv_map_mod(TLV_CLEAR, NULL, 0), 0);
+    client_close(&a);
+    stop();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -400,6 +472,8 @@ int main(void)
         cmocka_unit_test(packets_and_ports_have_their_place),
         cmocka_unit_test(tables_are_configured_in_their_place),
         cmocka_unit_test(a_modify_of_many_rules_takes_turns_and_shows_at_once),
+        cmocka_unit_test(a_large_delete_takes_what_was_there),
+        cmocka_unit_test(tunnel_options_stay_while_a_bundle_names_them),
         cmocka_unit_test(others_wait_for_a_commit_and_a_broken_one_leaves_nothing),
     };
     return cmocka_run_group_tests(tests, of_bed_setup, of_bed_teardown);

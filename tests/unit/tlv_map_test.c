@@ -136,6 +136,16 @@ static void what_is_in_use_stays(void **state)
         assert_int_equal(tlv_map_mod(TLV_CLEAR, NULL, 0), OFPERR_NXTTMFC_INVALID_TLV_DEL);
         bed_mod(&bed, FLOW_DELETE, "");
     }
+    /* So does what goes through rules by it: a dump, a delete, a monitor. */
+    struct match match;
+    const struct rule_filter filter = {
+        .table_id = TABLE_ALL, .match = &match, .out_port = OFPORT_ANY, .out_group = OFGROUP_ANY};
+
+    assert_null(match_parse("tun_metadata0=5", &match, NULL, NULL, NULL));
+    struct rule_cursor *cursor = rule_cursor_open(bed.bridge->pipeline, &filter);
+    assert_int_equal(delete_map(0), OFPERR_NXTTMFC_INVALID_TLV_DEL);
+    rule_cursor_close(cursor);
+
     bed_add(&bed, "tun_metadata0=5,actions=set_field:5->tun_metadata0");
     bed_mod(&bed, FLOW_MODIFY, "actions=drop");
     assert_int_equal(delete_map(1), 0);
