@@ -25,7 +25,7 @@ enum program_op_type {
     OP_PUSH_VLAN,     /* struct op_vlan */
     OP_POP_VLAN,      /* outermost tag; nothing if there is none */
     OP_SET_VLAN,      /* struct op_vlan, tci and tci_mask used: outermost tag */
-    OP_PUSH_MPLS,     /* struct op_mpls: eth_type and lse */
+    OP_PUSH_MPLS,     /* struct op_mpls: eth_type and lse; in front of the VLAN tags */
     OP_POP_MPLS,      /* struct op_mpls: eth_type becomes the packet's type */
     OP_SET_MPLS,      /* struct op_mpls: lse, lse_mask */
     OP_COPY_TTL_IN,   /* from the outermost MPLS label to the header below it; nothing if that has no TTL */
@@ -39,6 +39,8 @@ enum program_op_type {
     OP_POP_NSH,       /* arg = Ethernet type of what is behind it */
     OP_SET_NSH,       /* struct op_nsh */
     OP_SET_ETH,       /* struct op_eth */
+    OP_SET_TYPE,      /* arg = Ethernet type, behind the VLAN tags; what it says there is, is there */
+    OP_SET_PROTO,     /* arg = protocol of IPv4 or IPv6; checksums follow */
     OP_SET_IPV4,      /* struct op_ipv4; the header and TCP/UDP checksums follow (RFC 1624) */
     OP_SET_IPV6,      /* struct op_ipv6 */
     OP_SET_L4,        /* struct op_l4: ports of TCP, UDP, SCTP (CRC32c) */

@@ -280,6 +280,12 @@ static void put_op(struct writer *w, const struct program_op *op, const char *(*
     case OP_PUSH_ETH:
         put(w, "push_eth(src=00:00:00:00:00:00,dst=00:00:00:00:00:00)");
         break;
+    case OP_SET_TYPE:
+        put(w, "set(eth_type(0x%04x))", op->arg);
+        break;
+    case OP_SET_PROTO:
+        put(w, "set(ip_proto(%u))", op->arg);
+        break;
     case OP_POP_ETH:
         put(w, "pop_eth");
         break;

@@ -16,3 +16,15 @@ enum drop_reason action_set_eth(struct action_packet *p, const struct op_eth *op
     masked_copy(addresses + 8, op->src.addr_bytes + 2, op->src_mask.addr_bytes + 2, 4);
     return ACTION_OK;
 }
+
+enum drop_reason action_set_type(struct action_packet *p, uint16_t eth_type)
+{
+    const uint32_t offset = action_type_offset(p);
+    const rte_be16_t type = rte_cpu_to_be_16(eth_type);
+
+    if (offset == 0)
+        return DROP_ACTION_MALFORMED;
+    memcpy(action_data(p, offset), &type, sizeof type);
+    p->found = false;
+    return ACTION_OK;
+}

@@ -157,6 +157,10 @@ static enum drop_reason packet_change(struct action_packet *p, const struct prog
         return action_set_nsh(p, data);
     case OP_SET_ETH:
         return action_set_eth(p, data);
+    case OP_SET_TYPE:
+        return action_set_type(p, (uint16_t)op->arg);
+    case OP_SET_PROTO:
+        return action_set_proto(p, (uint8_t)op->arg);
     case OP_SET_IPV4:
         return action_set_ipv4(p, data);
     case OP_SET_IPV6:

@@ -114,3 +114,51 @@ enum drop_reason action_set_ipv6(struct action_packet *p, const struct op_ipv6 *
     ip->hop_limits = masked8(ip->hop_limits, op->ttl, op->ttl_mask);
     return ACTION_OK;
 }
+
+static bool is_exthdr(uint8_t proto)
+{
+    return proto == IPPROTO_HOPOPTS || proto == IPPROTO_ROUTING || proto == IPPROTO_FRAGMENT || proto == IPPROTO_AH ||
+           proto == IPPROTO_DSTOPTS || proto == IPPROTO_MH;
+}
+
+/* Where the number of the protocol is: in IPv6 in the last extension header. NULL: out of the parser's sight. */
+static uint8_t *find_proto(struct action_packet *p)
+{
+    const struct packet_layers *layers = action_layers(p);
+    struct rte_ipv6_hdr *ip = (void *)action_data(p, layers->l3);
+    uint8_t *proto = &ip->proto;
+
+    if (layers->l4 == 0)
+        return is_exthdr(*proto) ? NULL : proto;
+    for (uint32_t offset = layers->l3 + sizeof *ip; offset < layers->l4;) {
+        const uint8_t type = *proto;
+
+        proto = action_data(p, offset);
+        offset += type == IPPROTO_FRAGMENT ? 8 : type == IPPROTO_AH ? (proto[1] + 2) * 4 : (proto[1] + 1) * 8;
+    }
+    return proto;
+}
+
+enum drop_reason action_set_proto(struct action_packet *p, uint8_t proto)
+{
+    const struct packet_layers *layers = action_layers(p);
+    const bool v4 = layers->eth_type == RTE_ETHER_TYPE_IPV4;
+    struct rte_ipv4_hdr *ip;
+    uint8_t *field;
+
+    if ((!v4 && layers->eth_type != RTE_ETHER_TYPE_IPV6) || layers->l3 == 0)
+        return DROP_ACTION_MALFORMED;
+    ip = (void *)action_data(p, layers->l3);
+    field = v4 ? &ip->next_proto_id : find_proto(p);
+    if (field == NULL)
+        return DROP_ACTION_MALFORMED;
+    const uint32_t delta = checksum_delta16(rte_cpu_to_be_16(*field), rte_cpu_to_be_16(proto));
+    const enum drop_reason reason = action_l4_checksum(p, delta);
+    if (reason != ACTION_OK)
+        return reason;
+    *field = proto;
+    if (v4)
+        ip->hdr_checksum = checksum_update(ip->hdr_checksum, delta);
+    p->found = false;
+    return ACTION_OK;
+}

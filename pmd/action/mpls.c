@@ -1,4 +1,4 @@
-/* MPLS labels (RFC 3032). They lie behind the VLAN tags (OpenFlow 1.3.5, 5.12.1). */
+/* MPLS labels (RFC 3032). */
 #include <rte_ether.h>
 #include <rte_ip.h>
 #include <string.h>
@@ -10,9 +10,10 @@
 
 enum drop_reason action_push_mpls(struct action_packet *p, const struct op_mpls *op)
 {
-    const uint32_t type = action_type_offset(p);
+    /* OpenFlow 1.3.5, 5.12: immediately after the Ethernet header and before other tags. */
+    const uint32_t type = offsetof(struct rte_ether_hdr, ether_type);
 
-    if (type == 0)
+    if (action_type_offset(p) == 0)
         return DROP_ACTION_MALFORMED;
     uint8_t *data = (uint8_t *)rte_pktmbuf_prepend(p->m, LABEL_LEN);
     if (data == NULL)
@@ -20,6 +21,7 @@ enum drop_reason action_push_mpls(struct action_packet *p, const struct op_mpls 
     memmove(data, data + LABEL_LEN, type);
     memcpy(data + type, &op->eth_type, 2);
     memcpy(data + type + 2, &op->lse, LABEL_LEN);
+    p->max_tags = 0;
     p->found = false;
     return ACTION_OK;
 }

@@ -81,6 +81,8 @@ enum drop_reason action_push_nsh(struct action_packet *p, const struct op_push_n
 enum drop_reason action_pop_nsh(struct action_packet *p, uint16_t eth_type);
 enum drop_reason action_set_nsh(struct action_packet *p, const struct op_nsh *op);
 enum drop_reason action_set_eth(struct action_packet *p, const struct op_eth *op);
+enum drop_reason action_set_type(struct action_packet *p, uint16_t eth_type);
+enum drop_reason action_set_proto(struct action_packet *p, uint8_t proto);
 enum drop_reason action_set_ipv4(struct action_packet *p, const struct op_ipv4 *op);
 enum drop_reason action_set_ipv6(struct action_packet *p, const struct op_ipv6 *op);
 enum drop_reason action_set_l4(struct action_packet *p, const struct op_l4 *op);

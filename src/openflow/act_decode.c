@@ -117,8 +117,8 @@ static int decode_set_field(struct reader *body, uint8_t version, struct act_buf
         return OFPERR_BAC_BAD_SET_LEN;
     if (has_mask && version < OF15)
         return OFPERR_BAC_BAD_SET_TYPE;
-    if (!f->writable)
-        return OFPERR_BAC_BAD_SET_ARGUMENT;
+    if (!f->writable && !f->retypes)
+        return OFPERR_BAC_BAD_SET_TYPE;
     act = act_buffer_add(acts, ACT_SET_FIELD, sizeof(*act));
     act->field = f;
     error = oxm_read_value(body, f, has_mask, len, &act->value, &act->mask);

@@ -83,7 +83,7 @@ static void put_fields(struct of_buf *buf, uint16_t property, uint8_t version)
     for (int id = 0; id < FIELD_N; id++) {
         const struct field *f = field_by_id(id);
 
-        if (f->oxm && f->oxm_since <= version && (!set || f->writable))
+        if (f->oxm && f->oxm_since <= version && (!set || f->writable || f->retypes))
             oxm_put_header(buf, f, version, property == TFPT_MATCH && f->maskable == FIELD_MASK_ANY);
     }
     property_end(buf, start);

@@ -42,14 +42,6 @@ int act_check_write(const struct field *f, const struct match *m)
     return act_check_read(f, m);
 }
 
-static int check_set_field(const struct act_set_field *a, struct match *m)
-{
-    /* OpenFlow 1.0.2, 5.2.4: its set actions do nothing to packets that lack the field. */
-    if (a->h.form == ACT_FORM_OF10)
-        return 0;
-    return act_check_write(a->field, m);
-}
-
 /* Below the new header nothing is known, nor reachable. */
 static void set_eth_type(struct match *m, uint16_t type)
 {
@@ -58,6 +50,31 @@ static void set_eth_type(struct match *m, uint16_t type)
     m->value.pkt.ip_proto = 0;
     m->mask.pkt.tp_src = 0;
     m->value.pkt.tp_src = 0;
+}
+
+static int check_retype(const struct act_set_field *a, struct match *m)
+{
+    const unsigned last = a->field->n_bytes - 1u;
+    int error;
+
+    if (a->h.form != ACT_FORM_STANDARD || a->mask.b[0] != UINT8_MAX || a->mask.b[last] != UINT8_MAX)
+        return OFPERR_BAC_BAD_SET_ARGUMENT;
+    error = act_check_read(a->field, m);
+    if (error)
+        return error;
+    if (a->field->id == FIELD_ETH_TYPE)
+        set_eth_type(m, (uint16_t)(a->value.b[0] << 8 | a->value.b[1]));
+    else
+        field_set(a->field, &m->value, &a->value, NULL);
+    return 0;
+}
+
+static int check_set_field(const struct act_set_field *a, struct match *m)
+{
+    /* OpenFlow 1.0.2, 5.2.4: its set actions do nothing to packets that lack the field. */
+    if (a->h.form == ACT_FORM_OF10)
+        return 0;
+    return a->field->retypes ? check_retype(a, m) : act_check_write(a->field, m);
 }
 
 static bool is_mpls(const struct match *m)
@@ -270,9 +287,17 @@ static int check_clauses(const struct act_list *list)
     return 0;
 }
 
+/* What comes to light may be anything: whether it has the fields that actions behind this one need is not known. */
+static bool reveals_anything(const struct act *act)
+{
+    return act->type == ACT_POP_PBB || (act->type == ACT_POP_MPLS && (act_u32_of(act) == RTE_ETHER_TYPE_VLAN ||
+                                                                      act_u32_of(act) == RTE_ETHER_TYPE_QINQ));
+}
+
 int act_list_check(const struct act_list *list, const struct match *match, uint8_t table_id)
 {
     struct match m = *match;
+    bool unknown = false;
     int error = acts_are_clauses(list) ? check_clauses(list) : 0;
 
     if (error)
@@ -280,10 +305,11 @@ int act_list_check(const struct act_list *list, const struct match *match, uint8
 
     ACT_FOR_EACH (act, list) {
         error = check_act(act, &m, table_id);
-        if (error)
-            break;
+        if (error && !(unknown && error == OFPERR_BAC_MATCH_INCONSISTENT))
+            return error;
+        unknown |= reveals_anything(act);
     }
-    return error;
+    return 0;
 }
 
 int act_list_check_bucket(const struct act_list *list)

@@ -170,7 +170,7 @@ static char *add_set_field(struct parse *p, const struct field *f, const char *v
 
     act->h.form = form;
     act->field = f;
-    if (!f->writable)
+    if (!f->writable && !(f->retypes && form == ACT_FORM_STANDARD))
         return text_error("%s is read-only", f->name);
     return field_value_parse(f, value, p->port_by_name, p->arg, &act->value, &act->mask);
 }

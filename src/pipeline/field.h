@@ -74,6 +74,7 @@ struct field {
     bool variable;     /* a tun_metadata field: its width and place are given and taken, 0 = has none */
     bool writable;     /* set_field, load and move may write it */
     bool whole;        /* the container is the value as on the wire; found out at start */
+    bool retypes;      /* set_field alone may write it, whole; what is behind it is parsed anew */
     enum field_maskable maskable;
     enum field_prereq prereq;
     enum field_style style;

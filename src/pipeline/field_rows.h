@@ -34,6 +34,7 @@ extern const struct field field_rows_meta[FIELD_N];
 #define SIZE(member) sizeof(((struct flow *)0)->member)
 #define HOST .host_order = true
 #define WRITABLE .writable = true
+#define RETYPES .retypes = true
 #define MASKABLE .maskable = FIELD_MASK_ANY
 #define NAMES(name_, alias_, print_) .name = name_, .alias = alias_, .print_name = print_
 #define WIRE(bytes, bits) .n_bytes = (bytes), .n_bits = (bits)

@@ -172,7 +172,7 @@ static void do_act(struct xlate_ctx *ctx, const struct act *act, bool last)
         set_vlan_of10(ctx, (uint16_t)((U32(act) & 7) << 13), 0xe000);
         break;
     case ACT_PUSH_MPLS:
-        xlate_mpls_push(ctx, (uint16_t)U32(act));
+        xlate_mpls_push(ctx, (uint16_t)U32(act), 0); /* OpenFlow 1.3.5, 5.12.1 */
         break;
     case ACT_POP_MPLS:
         xlate_mpls_pop(ctx, (uint16_t)U32(act));

@@ -167,7 +167,8 @@ void xlate_vlan_hide(struct xlate_ctx *ctx);
 /* --- xlate_mpls.c ---------------------------------------------------------------------------------------------------
  */
 
-void xlate_mpls_push(struct xlate_ctx *ctx, uint16_t eth_type);
+/* `ttl`: of the label in front of what has none. */
+void xlate_mpls_push(struct xlate_ctx *ctx, uint16_t eth_type, uint8_t ttl);
 void xlate_mpls_pop(struct xlate_ctx *ctx, uint16_t eth_type);
 void xlate_mpls_set_ttl(struct xlate_ctx *ctx, uint8_t ttl);
 bool xlate_mpls_dec_ttl(struct xlate_ctx *ctx); /* as xlate_dec_ttl */

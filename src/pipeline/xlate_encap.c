@@ -132,7 +132,7 @@ void xlate_encap(struct xlate_ctx *ctx, const struct act_encap *act)
     case PACKET_TYPE(1, RTE_ETHER_TYPE_MPLSM):
         if (is_ethernet(ctx))
             push_eth(ctx);
-        xlate_mpls_push(ctx, (uint16_t)act->packet_type);
+        xlate_mpls_push(ctx, (uint16_t)act->packet_type, 64);
         set_packet_type(ctx, act->packet_type);
         break;
     }

@@ -77,7 +77,8 @@ static void mark_written(struct xlate_ctx *ctx, const struct field *field, const
         ctx->any_written |= field->id == FIELD_IN_PORT || field->id == FIELD_IN_PORT_OXM;
         return;
     }
-    if (field->id == FIELD_ND_OPTIONS_TYPE) /* which address the option holds follows from it */
+    /* Which address the option holds, and what is behind the label, follows from it. */
+    if (field->id == FIELD_ND_OPTIONS_TYPE || field->id == FIELD_MPLS_BOS)
         ctx->unparsed |= XLATE_UNPARSED_INNER;
     field_set(field, &ctx->written, mask, mask);
     field_set(field, &ctx->dirty, mask, mask);
@@ -100,11 +101,32 @@ const struct field *xlate_port_field(const struct xlate_ctx *ctx, const struct f
     }
 }
 
+/* What the packet is: its Ethernet type, or the protocol of IP. */
+static void set_type(struct xlate_ctx *ctx, const struct field *field, const union field_value *value)
+{
+    const struct flow_key *flow = &ctx->flow.pkt;
+
+    if (ctx->flow.packet_type != PACKET_TYPE_ETHERNET && field->id == FIELD_ETH_TYPE)
+        return;
+    xlate_commit(ctx);
+    field_set(field, &ctx->flow, value, NULL);
+    if (field->id == FIELD_ETH_TYPE)
+        program_builder_add(&ctx->out->program, OP_SET_TYPE, rte_be_to_cpu_16(flow->eth_type), NULL, 0);
+    else
+        program_builder_add(&ctx->out->program, OP_SET_PROTO, flow->ip_proto, NULL, 0);
+    xlate_known(ctx, field->offset, field->container);
+    ctx->unparsed |= XLATE_UNPARSED_INNER;
+}
+
 void xlate_set_field(struct xlate_ctx *ctx, const struct field *field, const union field_value *value,
                      const union field_value *mask)
 {
     if (!xlate_has_field(ctx, field))
         return;
+    if (field->retypes) {
+        set_type(ctx, field, value);
+        return;
+    }
     if (is_vlan(field)) {
         struct flow v, m;
 

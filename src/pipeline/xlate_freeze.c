@@ -66,6 +66,7 @@ bool xlate_needs_parse(const struct xlate_ctx *ctx, const struct act *act)
     case ACT_POP_VLAN:
     case ACT_SET_VLAN_VID:
     case ACT_SET_VLAN_PCP:
+    case ACT_PUSH_PBB:
     case ACT_PUSH_MPLS:
     case ACT_POP_MPLS:
     case ACT_SET_MPLS_TTL:

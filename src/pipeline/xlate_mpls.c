@@ -68,10 +68,11 @@ static void show_packet_type(struct xlate_ctx *ctx)
         ctx->flow.packet_type = rte_cpu_to_be_32(PACKET_TYPE(1, rte_be_to_cpu_16(ctx->flow.pkt.eth_type)));
 }
 
-void xlate_mpls_push(struct xlate_ctx *ctx, uint16_t eth_type)
+void xlate_mpls_push(struct xlate_ctx *ctx, uint16_t eth_type, uint8_t ttl)
 {
     struct flow_key *flow = &ctx->flow.pkt;
     struct op_mpls op = {.eth_type = rte_cpu_to_be_16(eth_type), .lse_mask = UINT32_MAX};
+    const bool tagged = xlate_vlan_present(ctx);
     uint32_t lse;
 
     /* The header below is to be as the actions left it before it is out of reach. */
@@ -81,13 +82,14 @@ void xlate_mpls_push(struct xlate_ctx *ctx, uint16_t eth_type)
         /* OpenFlow 1.3.5, 5.12.1: label, TC and TTL of the label below. */
         lse = rte_be_to_cpu_32(flow->mpls_lse[0]) & ~LSE_BOS;
     } else {
-        uint8_t ttl = 64;
-
         if (is_ip(flow->eth_type)) {
             XLATE_CONSULT(ctx, ip_ttl, 0xff);
             ttl = flow->ip_ttl;
         }
-        lse = LSE_BOS | ttl;
+        lse = ttl;
+    }
+    if (tagged || !is_mpls(flow->eth_type)) {
+        lse |= LSE_BOS;
         xlate_hide_inner(ctx);
         memset(flow->mpls_lse, 0, sizeof flow->mpls_lse);
         flow->pbb_isid = 0;
@@ -95,6 +97,8 @@ void xlate_mpls_push(struct xlate_ctx *ctx, uint16_t eth_type)
         xlate_known(ctx, offsetof(struct flow_key, pbb_isid), sizeof flow->pbb_isid);
         xlate_known(ctx, offsetof(struct flow_key, pbb_uca), sizeof flow->pbb_uca);
     }
+    if (tagged)
+        xlate_vlan_hide(ctx);
     op.lse = rte_cpu_to_be_32(lse);
     program_builder_add(&ctx->out->program, OP_PUSH_MPLS, 0, &op, sizeof op);
     flow->mpls_lse[2] = flow->mpls_lse[1];

@@ -83,8 +83,13 @@ def mpls(label=100, exp=3, bsb=1, ttl=64):
     return ("mpls", dict(label=label, exp=exp, bsb=bsb, ttl=ttl))
 
 
-def itag(sid=100):
-    return ("itag", dict(sid=sid))
+def itag(sid=100, pcp=0):
+    return ("itag", dict(sid=sid, pcp=pcp))
+
+
+def neighbour(type_, option, mac="22:22:22:22:22:22", target="20::20"):
+    data = "nd_neighbor(option=nd_option_%s(hw_src=%r), dst=%r)" % (option, mac, target)
+    return ("icmpv6", dict(type_=type_, code=0, data=Expression(data)))
 
 
 def changed(layers, index, **more):
@@ -98,7 +103,7 @@ def text(layers):
         ports = layers[-1][1]
         layers = changed(layers, len(layers) - 1, csum=sctp_checksum(ports["src_port"], ports["dst_port"]))
     lines = ["%s(%s)" % (name, ", ".join("%s=%r" % item for item in arguments.items())) for name, arguments in layers]
-    return lines if layers[-1][0] == "sctp" else lines + [PAYLOAD]
+    return lines if layers[-1][0] == "sctp" or "data" in layers[-1][1] else lines + [PAYLOAD]
 
 
 def kind(layers):
@@ -230,11 +235,16 @@ def vlans():
                              changed(tagged, 1, pcp=6))
 
 
+def first_ttl(name):
+    """Of a label in front of it. OpenFlow 1.3.5, 5.12.1: zero where there is none to copy."""
+    return 0 if name == "arp" else 64
+
+
 def labels():
     for name, (ethertype, layers) in PAYLOADS.items():
         for pushed in (MPLS, MPLS_MC):
             yield from both_ways("push_mpls:0x%04x" % pushed, {"eth_type": ethertype}, [action("PushMpls", ethertype=pushed)], plain(name),
-                                 [eth(pushed), mpls(0, 0)] + layers)
+                                 [eth(pushed), mpls(0, 0, ttl=first_ttl(name))] + layers)
         if name == "arp":
             continue
         one, two = [eth(MPLS), mpls()] + layers, [eth(MPLS), mpls(bsb=0), mpls(200, 1, 1, 32)] + layers
@@ -255,6 +265,101 @@ def labels():
                              changed(changed(one, 2, **{inner: 17}), 1, ttl=17))
         yield from both_ways("copy_ttl_in", match, [action("CopyTtlIn")], changed(one, 1, ttl=17),
                              changed(changed(one, 1, ttl=17), 2, **{inner: 17}))
+
+
+def stacks():
+    """Several tags: in one list, and table after table, each matching what the last one did."""
+    push_vlan, push_svlan = action("PushVlan", ethertype=VLAN), action("PushVlan", ethertype=SVLAN)
+    push_mpls, push_pbb, pop_pbb = action("PushMpls", ethertype=MPLS), action("PushPbb", ethertype=PBB), action("PopPbb")
+
+    def vid(n):
+        return set_field("vlan_vid", 0x1000 | n)
+    for name, (ethertype, layers) in PAYLOADS.items():
+        before, ttl, of_type = plain(name), first_ttl(name), {"eth_type": ethertype}
+        tagged = in_tag(name, (vlan, VLAN))
+
+        def one(packet, what, after, *mods):
+            return case("%s-->%s" % (kind(packet), what), list(mods), packet, after)
+        yield one(before, "push_vlan twice, each set", [eth(SVLAN), svlan(VLAN, 9, 2), vlan(ethertype, 7, 0)] + layers,
+                  flow({}, apply_(push_vlan, vid(7), push_svlan, vid(9), set_field("vlan_pcp", 2), output())))
+        yield one(before, "push_vlan twice, table by table", [eth(VLAN), vlan(VLAN, 9, 0), vlan(ethertype, 7, 0)] + layers,
+                  flow({}, apply_(push_vlan, vid(7)), goto(1)), flow({"vlan_vid": 0x1007}, apply_(push_vlan, vid(9)), goto(2), table=1),
+                  flow({"vlan_vid": 0x1009}, apply_(output()), table=2))
+        yield one(before, "push_vlan three times", [eth(VLAN), vlan(VLAN, 0, 0), vlan(VLAN, 0, 0), vlan(ethertype, 0, 0)] + layers,
+                  flow({}, apply_(push_vlan, push_vlan, push_vlan, output())))
+        yield one(before, "push_mpls twice, each set", [eth(MPLS_MC), mpls(9, 2, 0, ttl), mpls(7, 0, 1, ttl)] + layers,
+                  flow(of_type, apply_(push_mpls, set_field("mpls_label", 7), action("PushMpls", ethertype=MPLS_MC), set_field("mpls_label", 9),
+                                       set_field("mpls_tc", 2), output())))
+        yield one(before, "push_mpls twice, table by table", [eth(MPLS), mpls(7, 0, 0, ttl), mpls(7, 0, 1, ttl)] + layers,
+                  flow(of_type, apply_(push_mpls, set_field("mpls_label", 7)), goto(1)),
+                  flow({"eth_type": MPLS, "mpls_label": 7, "mpls_bos": 1}, apply_(push_mpls), goto(2), table=1),
+                  flow({"eth_type": MPLS, "mpls_label": 7, "mpls_bos": 0}, apply_(output()), table=2))
+        # OpenFlow 1.3.5, 5.12: immediately after the Ethernet header and before other tags.
+        in_label = [eth(MPLS), mpls(0, 0, 1, ttl)] + tagged[1:]
+        yield from both_ways("push_mpls:0x8847", {"vlan_vid": 0x1000 | 100}, [push_mpls], tagged, in_label)
+        yield from both_ways("push_mpls:0x8847,push_vlan:0x8100", {}, [push_mpls, push_vlan], before,
+                             [eth(VLAN), vlan(MPLS, 0, 0), mpls(0, 0, 1, ttl)] + layers)
+        yield from both_ways("pop_mpls:0x8100", {"eth_type": MPLS}, [action("PopMpls", ethertype=VLAN)], in_label, tagged)
+        yield one(in_label, "pop_mpls:0x8100, then pop_vlan", before, flow({"eth_type": MPLS}, apply_(action("PopMpls", ethertype=VLAN)), goto(1)),
+                  flow(dict(of_type, vlan_vid=0x1000 | 100), apply_(action("PopVlan"), output()), table=1))
+        two = [eth(MPLS), mpls(100, 3, 0), mpls(101)] + layers
+        yield one(two, "pop_mpls twice", before, flow({"eth_type": MPLS}, apply_(action("PopMpls", ethertype=MPLS),
+                                                                                action("PopMpls", ethertype=ethertype), output())))
+        yield one(two, "pop_mpls twice, table by table", before,
+                  flow({"eth_type": MPLS, "mpls_label": 100}, apply_(action("PopMpls", ethertype=MPLS_MC)), goto(1)),
+                  flow({"eth_type": MPLS_MC, "mpls_label": 101}, apply_(action("PopMpls", ethertype=ethertype)), goto(2), table=1),
+                  flow(of_type, apply_(output()), table=2))
+        yield from both_ways("push_pbb:0x88e7", {"vlan_vid": 0x1000 | 100}, [push_pbb], tagged, [eth(PBB), itag(0, 3)] + tagged)
+        yield from both_ways("push_pbb:0x88e7,push_vlan:0x88a8", {}, [push_pbb, push_svlan], before, [eth(SVLAN), svlan(PBB, 0, 0), itag(0)] + before)
+        customer = in_tag(name, (svlan, SVLAN), (vlan, VLAN))
+        provider = [eth(SVLAN), svlan(PBB), itag()] + customer
+        yield from both_ways("pop_vlan,pop_pbb", {"eth_type": PBB, "vlan_vid": 0x1000 | 10}, [action("PopVlan"), pop_pbb], provider, customer)
+        yield from both_ways("set_field:pbb_isid=7", {"eth_type": PBB}, [set_field("pbb_isid", 7)], provider, changed(provider, 2, sid=7))
+        once = [eth(PBB), itag()] + before
+        yield from both_ways("push_pbb:0x88e7", {"eth_type": PBB}, [push_pbb], once, [eth(PBB), itag()] + once)
+        twice = [eth(PBB), itag(), eth(PBB), itag(101)] + before
+        yield one(twice, "pop_pbb twice", before, flow({"eth_type": PBB}, apply_(pop_pbb, pop_pbb, output())))
+        yield one(twice, "pop_pbb twice, table by table", before, flow({"eth_type": PBB, "pbb_isid": 100}, apply_(pop_pbb), goto(1)),
+                  flow({"eth_type": PBB, "pbb_isid": 101}, apply_(pop_pbb), goto(2), table=1), flow(of_type, apply_(output()), table=2))
+        # In the action set: MPLS, PBB, VLAN, whatever the order of writing (5.10).
+        all_three = [eth(SVLAN), svlan(PBB, 0, 0), itag(0), eth(MPLS), mpls(0, 0, 1, ttl)] + layers
+        yield one(before, "push_mpls,push_pbb,push_vlan", all_three, flow({}, apply_(push_mpls, push_pbb, push_svlan, output())))
+        yield one(before, "write(push_vlan,push_pbb,push_mpls)", all_three, flow({}, write(push_svlan, push_pbb, push_mpls, output())))
+        if name == "arp":
+            continue
+        hops = "ttl" if ethertype == IPV4 else "hop_limit"
+        less = [eth(ethertype)] + changed(layers, 0, **{hops: 63})
+        dec = flow(of_type, apply_(action("DecNwTtl"), output()), table=1)
+        yield one([eth(MPLS), mpls()] + layers, "pop_mpls, then dec_nw_ttl", less,
+                  flow({"eth_type": MPLS}, apply_(action("PopMpls", ethertype=ethertype)), goto(1)), dec)
+        yield one(once, "pop_pbb, then dec_nw_ttl", less, flow({"eth_type": PBB}, apply_(pop_pbb), goto(1)), dec)
+        doubly = in_tag(name, (svlan, SVLAN), (vlan, VLAN))
+        yield from both_ways("set_nw_ttl:9", of_type, [action("SetNwTtl", nw_ttl=9)], doubly, changed(doubly, 3, **{hops: 9}))
+
+
+def types():
+    """set_field on what says what the packet is, and on what is beside it."""
+    def one(packet, field, value, of_type, after, match=None):
+        return case("%s-->set_field:%s=%s, matched behind" % (kind(packet), field, value),
+                    [flow(of_type, apply_(set_field(field, value)), goto(1)), flow(match or {field: value}, apply_(output()), table=1)], packet, after)
+    for name, (ethertype, layers) in PAYLOADS.items():
+        before, tagged, of_type = plain(name), in_tag(name, (vlan, VLAN)), {"eth_type": ethertype}
+        for field, value in (("tunnel_id", 77), ("metadata", 77), ("in_port", 3)):
+            yield one(before, field, value, {}, before)
+        yield one(before, "eth_type", 0x1234, of_type, [eth(0x1234)] + layers)
+        yield one(tagged, "eth_type", 0x1234, of_type, changed(tagged, 1, ethertype=0x1234))
+        two = [eth(MPLS), mpls(bsb=0), mpls(200)] + layers
+        yield from both_ways("set_field:mpls_bos=1", {"eth_type": MPLS}, [set_field("mpls_bos", 1)], two, changed(two, 1, bsb=1))
+        if name != "arp":
+            yield one(before, "ip_proto", 99, of_type, changed(before, 1, **{"proto" if ethertype == IPV4 else "nxt": 99}),
+                      dict(of_type, ip_proto=99))
+    for head in ([eth(IPV6)], [eth(VLAN), vlan(IPV6)]):
+        for type_, option, field, change in ((135, "sla", "ipv6_nd_sll", {"mac": "aa:bb:cc:dd:ee:01"}),
+                                             (136, "tla", "ipv6_nd_tll", {"mac": "aa:bb:cc:dd:ee:01"}),
+                                             (135, "sla", "ipv6_nd_target", {"target": "2001::7"})):
+            ip = head + [ipv6(58, hop_limit=255)]
+            yield from both_ways("set_field:%s" % field, {"eth_type": IPV6, "ip_proto": 58, "icmpv6_type": type_},
+                                 [set_field(field, *change.values())], ip + [neighbour(type_, option)], ip + [neighbour(type_, option, **change)])
 
 
 def backbone():
@@ -385,6 +490,7 @@ def meters():
 
 def cases():
     """(file, [title, case ...])"""
-    for name, maker in (("action/output", outputs), ("action/vlan", vlans), ("action/mpls", labels), ("action/pbb", backbone),
+    for name, maker in (("action/output", outputs), ("action/vlan", vlans), ("action/mpls", labels), ("action/pbb", backbone), ("action/stacks", stacks),
+                        ("action/types", types),
                         ("action/ttl", ttls), ("action/set_field", fields), ("group/all_types", groups), ("meter/bands", meters)):
         yield "own/" + name, ["own: " + name] + list(maker())

@@ -143,7 +143,8 @@ static bool program_build(const uint8_t *data, size_t size, const struct flow_ke
             fields[0] = (uint8_t)(fields[0] % (NSH_PUSH_MAX / 4 + 1) * 4);
         if (type == OP_PUSH_PBB)
             ((struct op_pbb *)fields)->eth_type = RTE_BE16(0x88e7);
-        if (type == OP_PUSH_MPLS || type == OP_POP_MPLS || type == OP_TRUNCATE)
+        if (type == OP_PUSH_MPLS || type == OP_POP_MPLS || type == OP_TRUNCATE || type == OP_SET_TYPE ||
+            type == OP_SET_PROTO)
             keeps_meaning = false;
         /* Whatever type of payload they are given is taken for it. */
         if (type == OP_PUSH_ETH || type == OP_POP_ETH || type == OP_PUSH_NSH || type == OP_POP_NSH ||

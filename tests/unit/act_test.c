@@ -100,7 +100,7 @@ static void nonsense_is_refused(void **state)
                                       "move:reg0[]",
                                       "set_field:1",
                                       "set_field:1->foo",
-                                      "set_field:6->nw_proto",
+                                      "set_field:1->ipv6_exthdr",
                                       "mod_vlan_vid:4096",
                                       "resubmit(1,300)",
                                       "controller(foo)",
@@ -155,6 +155,13 @@ static void actions_must_fit_the_match(void **state)
     assert_int_equal(check("", "push_vlan:0x800", 0), OFPERR_BAC_BAD_ARGUMENT);
     assert_int_equal(check("ip", "push_mpls:0x8847,set_field:5->mpls_label,pop_mpls:0x800,dec_ttl", 0), 0);
     assert_int_equal(check("ip", "push_mpls:0x8847,dec_ttl", 0), OFPERR_BAC_MATCH_INCONSISTENT);
+    assert_int_equal(check("dl_type=0x88e7", "pop_pbb,pop_pbb,dec_ttl,set_field:5->vlan_vid", 0), 0); /* who knows */
+    assert_int_equal(check("mpls", "pop_mpls:0x8100,pop_vlan,dec_ttl", 0), 0);
+    assert_int_equal(check("mpls", "pop_mpls:0x800,pop_vlan", 0), OFPERR_BAC_MATCH_INCONSISTENT);
+    assert_int_equal(check("ip", "set_field:0x86dd->eth_type,set_field:::1->ipv6_dst", 0), 0);
+    assert_int_equal(check("tcp", "set_field:17->nw_proto,set_field:7->udp_dst", 0), 0);
+    assert_int_equal(check("tcp", "set_field:17->nw_proto,set_field:7->tcp_dst", 0), OFPERR_BAC_MATCH_INCONSISTENT);
+    assert_int_equal(check("", "set_field:17->nw_proto", 0), OFPERR_BAC_MATCH_INCONSISTENT);
     assert_int_equal(check("ip", "write_actions(dec_ttl)", 0), 0);
     assert_int_equal(check("", "write_actions(dec_ttl)", 0), OFPERR_BAC_MATCH_INCONSISTENT);
     assert_int_equal(check("", "goto_table:3", 2), 0);

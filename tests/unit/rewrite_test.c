@@ -386,6 +386,20 @@ static void meters_remark(void **state)
     expect_sent(0, 3, af11);
 }
 
+/* What is behind a type that was set is parsed anew. */
+static void types_set(void **state)
+{
+    expect_for("ip", "set_field:0x8035->eth_type,output:2", MACS "0800" IP4_TTL("40") UDP,
+               MACS "8035 45 b8 0020 0000 0000 40 11 6613 0a000001 0a000002 0035 1f90 000c c808 01020304");
+    expect_for("udp", "set_field:99->nw_proto,dec_ttl,output:2", MACS "8100 0001 0800" IP4_TTL("40") UDP,
+               MACS "8100 0001 0800 45 b8 0020 0000 0000 3f 63 0000 0a000001 0a000002 0035 1f90 000c c7b6 01020304");
+    expect_for("mpls", "set_field:1->mpls_bos,pop_mpls:0x800,dec_ttl,output:2",
+               MACS "8847 00064040 45 b8 0020 0000 0000 40 11 6613 0a000001 0a000002 0035 1f90 000c c808 01020304",
+               MACS "0800" IP4_TTL("3f") UDP);
+    expect_for("mpls", "set_field:0->mpls_bos,copy_ttl_out,output:2", MACS "8847 00064140 000c8109 ffff",
+               MACS "8847 00064009 000c8109 ffff");
+}
+
 /* A field that was set before a push is in its header after it, however many tags are pushed. */
 static void many_tags(void **state)
 {
@@ -394,8 +408,8 @@ static void many_tags(void **state)
                MACS "8100 0001 8100 0001 8100 0001 88a8 0001 8100 0002 0800"
                     "45 24 0020 0000 0000 3f 11 0000 0a000001 0a000002" UDP);
     expect_for("ip", "push_vlan:0x8100,push_mpls:0x8847,output:2", MACS "88a8 0001 8100 0002 0800" IP4_TTL("40") UDP,
-               MACS
-               "8100 0001 88a8 0001 8100 0002 8847 00000140 45 b8 0020 0000 0000 40 11 6612 0a000001 0a000002" UDP);
+               MACS "8847 00000140 0001 88a8 0001 8100 0002 0800 45 b8 0020 0000 0000 40 11 6613 0a000001 0a000002"
+                    "0035 1f90 000c c808 01020304");
 }
 
 int main(void)
@@ -416,6 +430,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(nd_options, setup, teardown),
         cmocka_unit_test_setup_teardown(normal_leaves_the_tag_alone, setup, teardown),
         cmocka_unit_test_setup_teardown(meters_remark, setup, teardown),
+        cmocka_unit_test_setup_teardown(types_set, setup, teardown),
         cmocka_unit_test_setup_teardown(many_tags, setup, teardown),
     };
 
