@@ -35,8 +35,13 @@ uint32_t select_hash(const struct flow_key *key, uint32_t basis)
         memcpy(words, (const uint8_t *)key + offsetof(struct flow_key, ipv6_src), sizeof words);
         for (unsigned i = 0; i < 4; i++)
             hash = rte_hash_crc_8byte(words[i], hash);
+        hash = rte_hash_crc_4byte(key->ipv6_label, hash); /* RFC 6437: one for all of a flow */
     } else if (TYPE_IS(key, RTE_ETHER_TYPE_MPLS) || TYPE_IS(key, RTE_ETHER_TYPE_MPLSM)) {
-        hash = rte_hash_crc_4byte(key->mpls_lse[0] & MPLS_LABEL, hash);
+        /* All of them: an entropy label (RFC 6790) is further down. */
+        for (unsigned i = 0; i < 3; i++)
+            hash = rte_hash_crc_4byte(key->mpls_lse[i] & MPLS_LABEL, hash);
+    } else if (TYPE_IS(key, ETH_TYPE_PBB)) {
+        hash = rte_hash_crc_4byte(key->pbb_isid, hash);
     }
     return finish(hash, basis);
 }

@@ -1,6 +1,6 @@
 /* The hash by which select groups spread flows: equal for all packets of a flow, fragments included, in both the
- * datapath and translation. Over Ethernet addresses and type, VLAN ids, MPLS label, IP addresses and protocol, and the
- * ports of TCP, UDP and SCTP. Any thread; no state.
+ * datapath and translation. Over Ethernet addresses and type, VLAN ids, MPLS labels, I-SID, IP addresses, flow label
+ * and protocol, and the ports of TCP, UDP and SCTP. Any thread; no state.
  */
 #ifndef PMD_SELECT_HASH_H
 #define PMD_SELECT_HASH_H

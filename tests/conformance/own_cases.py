@@ -456,41 +456,9 @@ def groups():
                   group(1, all_, bucket(action("Group", group_id=2)), bucket(output(3))), go)
 
 
-# --- meters -------------------------------------------------------------------------------------------------------------
-
-KBPS, PKTPS, BURST, STATS = 1, 2, 4, 8
-
-
-def rate_case(description, flags, band, ingress, wanted, seconds=6):
-    """`wanted`: what is to pass of 300 packets a second, by match at the tester."""
-    return {"description": description,
-            "prerequisite": [meter(1, flags, band), flow({}, meter_instruction(1), apply_(output()))],
-            "tests": [{"ingress": {"packets": {"data": text(ingress), "pktps": 300, "duration_time": seconds}},
-                       "egress": {"throughput": [{"OFPMatch": {"oxm_fields": oxm(dict(in_port=2, **match))}, unit: rate}
-                                                 for match, unit, rate in wanted]}}]}
-
-
-def meters():
-    def drop(rate, burst=0):
-        return {"OFPMeterBandDrop": {"rate": rate, "burst_size": burst}}
-
-    def remark(rate, level, burst=0):
-        return {"OFPMeterBandDscpRemark": {"rate": rate, "burst_size": burst, "prec_level": level}}
-    for name in ("ipv4/udp", "ipv6/tcp"):
-        ethertype, layers = PAYLOADS[name]
-        before = plain(name)
-        tos = "tos" if ethertype == IPV4 else "traffic_class"
-        yield rate_case("%s-->meter drop 50 pktps" % name, PKTPS, drop(50), before, [({}, "pktps", 50)])
-        yield rate_case("%s-->meter drop 80 pktps, burst 10" % name, PKTPS | BURST | STATS, drop(80, 10), before, [({}, "pktps", 80)])
-        yield rate_case("%s-->meter drop 50 kbps" % name, KBPS, drop(50), before, [({}, "kbps", 50)])
-        green = changed(before, 1, **{tos: 10 << 2})
-        match = {"eth_type": ethertype, "ip_dscp": 10}
-        yield rate_case("%s-->meter dscp_remark 50 pktps" % name, PKTPS, remark(50, 1), green, [(match, "pktps", 50)])
-
-
 def cases():
     """(file, [title, case ...])"""
     for name, maker in (("action/output", outputs), ("action/vlan", vlans), ("action/mpls", labels), ("action/pbb", backbone), ("action/stacks", stacks),
                         ("action/types", types),
-                        ("action/ttl", ttls), ("action/set_field", fields), ("group/all_types", groups), ("meter/bands", meters)):
+                        ("action/ttl", ttls), ("action/set_field", fields), ("group/all_types", groups)):
         yield "own/" + name, ["own: " + name] + list(maker())
