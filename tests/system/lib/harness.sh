@@ -78,11 +78,11 @@ finish() {
     local status=$?
     trap - EXIT ERR TERM INT
     set +eE
-    [ "$status" = 0 ] || show_logs
+    [ "$status" = 0 ] || [ "$status" = 77 ] || show_logs
     clean_up "$TEST_DIR"
     if [ -n "${TEST_DIR_OWN:-}" ]; then
         if [ -n "${TEST_KEEP:-}" ]; then echo "kept: $TEST_DIR"; else rm -rf "$TEST_DIR"; fi
-        if [ "$status" = 0 ]; then echo "$TEST_NAME: ok"; else echo "$TEST_NAME: FAIL"; fi
+        case $status in 0) echo "$TEST_NAME: ok" ;; 77) echo "$TEST_NAME: skipped" ;; *) echo "$TEST_NAME: FAIL" ;; esac
     fi
     exit "$status"
 }
