@@ -67,6 +67,7 @@ struct datapath *datapath_create(const struct datapath_params *params, char *err
             return NULL;
         }
         dp->megaflows.counters[i] = dp->threads[i]->megaflow_counters;
+        dp->megaflows.rare[i] = dp->threads[i]->megaflow_rare;
         dp->n_threads = dp->megaflows.n_counters = i + 1;
     }
     LOG_INFO(LOG_PMD, "%u poll-mode threads, %u megaflows at most, lookups by %s", dp->n_threads,

@@ -136,24 +136,22 @@ const struct flow_key *datapath_mask(const struct datapath *dp, uint32_t i, uint
 
 bool datapath_megaflow_stats(const struct datapath *dp, const struct megaflow *mf, struct megaflow_stats *stats)
 {
-    uint64_t now = datapath_now_ms(), bytes = 0;
-    uint32_t packets = 0, age = UINT32_MAX;
+    uint64_t bytes = 0;
+    uint32_t packets = 0;
 
     for (unsigned i = 0; i < dp->megaflows.n_counters; i++) {
         const struct megaflow_counters *counters = &dp->megaflows.counters[i][mf->id];
-        uint32_t n = __atomic_load_n(&counters->packets, __ATOMIC_ACQUIRE);
 
-        packets += n;
+        bytes += (uint64_t)__atomic_load_n(&dp->megaflows.rare[i][mf->id].byte_wraps, __ATOMIC_ACQUIRE) << 32;
+        packets += __atomic_load_n(&counters->packets, __ATOMIC_ACQUIRE);
         bytes += COUNTED(counters->bytes);
-        /* A thread may have gone on to a later millisecond since `now`. */
-        if (n != 0)
-            age = RTE_MIN(age, (uint32_t)RTE_MAX((int32_t)((uint32_t)now - COUNTED(counters->used_ms)), 0));
     }
     packets -= (uint32_t)stats->packets;
     if (packets == 0)
         return false;
     stats->packets += packets;
-    stats->bytes = bytes;
-    stats->used_ms = RTE_MAX(stats->used_ms, now - age);
+    /* Less than before: bytes of a thread have wrapped and it has not said so yet. */
+    stats->bytes = RTE_MAX(stats->bytes, bytes);
+    stats->used_ms = datapath_now_ms();
     return true;
 }

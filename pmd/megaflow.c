@@ -42,8 +42,10 @@ struct megaflow *megaflow_alloc(struct megaflow_table *table, struct rcu *rcu)
     if (table->free != MEGAFLOW_NONE) {
         mf = &table->megaflows[table->free];
         table->free = mf->next;
-        for (unsigned i = 0; i < table->n_counters; i++)
-            memset(&table->counters[i][mf->id], 0, sizeof table->counters[i][mf->id]);
+        for (unsigned i = 0; i < table->n_counters; i++) {
+            table->counters[i][mf->id] = (struct megaflow_counters){0};
+            table->rare[i][mf->id] = (struct megaflow_rare){0};
+        }
     } else if (table->n_touched < table->limit) {
         mf = &table->megaflows[table->n_touched];
         mf->slot = &table->slots[table->n_touched];

@@ -57,14 +57,19 @@ _Static_assert(sizeof(struct megaflow) == 64, "a line for the control thread");
 _Static_assert(offsetof(struct flow_key, ct_state) == MEGAFLOW_HEAD, "the head ends before conntrack's fields");
 
 /* What one poll-mode thread counted on a megaflow; indexed by id, written by that thread. Small, because with many
- * flows each packet brings a line of them: the fields of 32 bits wrap, and who reads them goes by the difference. */
+ * flows each packet brings a line of them: both wrap, and who reads packets goes by the difference. */
 struct megaflow_counters {
     uint32_t packets;
-    uint32_t used_ms; /* datapath_now_ms() of about the last packet */
-    uint64_t bytes;
+    uint32_t bytes;
 };
 
-_Static_assert(sizeof(struct megaflow_counters) == 16, "four to a cache line");
+_Static_assert(sizeof(struct megaflow_counters) == 8, "eight to a cache line");
+
+/* The same, what packets seldom need. */
+struct megaflow_rare {
+    uint32_t byte_wraps; /* how often bytes wrapped, stored after it did */
+    uint32_t born;       /* when its first packet came, in pending_clock() */
+};
 
 struct megaflow_table {
     struct megaflow_slot *slots;
@@ -81,6 +86,7 @@ struct megaflow_table {
 
     /* The threads' counters, cleared when an id is given out again. */
     struct megaflow_counters *counters[RCU_READERS_MAX];
+    struct megaflow_rare *rare[RCU_READERS_MAX];
     unsigned n_counters;
 };
 

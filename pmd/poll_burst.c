@@ -18,7 +18,8 @@ static inline uint32_t id_of(const struct poll_thread *thread, const struct mega
 static inline bool megaflow_young(const struct poll_thread *thread, uint32_t id)
 {
     return unlikely(pending_count(&thread->pending) > 0) &&
-           (thread->megaflow_counters[id].packets == 0 || pending_before(&thread->pending, thread->megaflow_born[id]));
+           (thread->megaflow_counters[id].packets == 0 ||
+            pending_before(&thread->pending, thread->megaflow_rare[id].born));
 }
 
 /* The group of `slot` in this burst, made if it is the first packet. O(1). Two megaflows with one place may get more
@@ -54,10 +55,11 @@ static void account(struct poll_thread *thread, const struct megaflow_slot *slot
     struct megaflow_counters *counters = &thread->megaflow_counters[id];
 
     if (unlikely(counters->packets == 0))
-        thread->megaflow_born[id] = pending_clock(thread->now);
+        thread->megaflow_rare[id].born = pending_clock(thread->now);
     COUNT(counters->bytes, bytes);
-    if (counters->used_ms != (uint32_t)thread->now_ms)
-        __atomic_store_n(&counters->used_ms, (uint32_t)thread->now_ms, __ATOMIC_RELAXED);
+    if (unlikely(counters->bytes < bytes))
+        __atomic_store_n(&thread->megaflow_rare[id].byte_wraps, thread->megaflow_rare[id].byte_wraps + 1,
+                         __ATOMIC_RELEASE);
     /* Last: who sees these packets sees their bytes. */
     __atomic_store_n(&counters->packets, counters->packets + packets, __ATOMIC_RELEASE);
 }

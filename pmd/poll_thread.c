@@ -122,7 +122,6 @@ static void tick(struct poll_thread *thread)
     uint32_t clear = __atomic_load_n(&thread->clear_longest, __ATOMIC_RELAXED);
 
     thread->next_tick = thread->now + 1000ull * thread->cycles_per_us;
-    thread->now_ms = datapath_now_ms();
     thread->tick++;
     tuple_order_rank(&thread->order);
     miss_expire(thread);
@@ -246,7 +245,6 @@ struct poll_thread *poll_thread_create(struct datapath *dp, unsigned index, unsi
     thread->lookup = dp->lookup;
     thread->slots = dp->megaflows.slots;
     thread->cycles_per_us = (uint32_t)RTE_MAX(1u, rte_get_tsc_hz() / 1000000);
-    thread->now_ms = datapath_now_ms();
     poll_sink_init(thread);
 
     /* Half of `up` for misses, of which at most `ring` are away at once, half for punts. `down` has room for all misses
@@ -257,9 +255,9 @@ struct poll_thread *poll_thread_create(struct datapath *dp, unsigned index, unsi
     snprintf(name, sizeof name, "sluice_down_%u", index);
     thread->down = rte_ring_create(name, 2 * ring, socket, RING_F_SP_ENQ | RING_F_SC_DEQ | RING_F_EXACT_SZ);
     thread->counters_memory =
-        hugemem_alloc((size_t)limit * (sizeof *thread->megaflow_counters + sizeof *thread->megaflow_born), socket);
+        hugemem_alloc((size_t)limit * (sizeof *thread->megaflow_counters + sizeof *thread->megaflow_rare), socket);
     thread->megaflow_counters = thread->counters_memory.ptr;
-    thread->megaflow_born = (void *)(thread->megaflow_counters + limit);
+    thread->megaflow_rare = (void *)(thread->megaflow_counters + limit);
     thread->ports_memory = hugemem_alloc(PORT_MAX * (sizeof *thread->port_counters + sizeof *thread->tx), socket);
     thread->port_counters = thread->ports_memory.ptr;
     thread->tx = (void *)(thread->port_counters + PORT_MAX);

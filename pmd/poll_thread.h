@@ -74,7 +74,7 @@ struct poll_thread {
     const struct lookup_ops *lookup;
     struct megaflow_slot *slots;
     struct megaflow_counters *megaflow_counters;
-    uint32_t *megaflow_born; /* by id: when its first packet came, in pending_clock() */
+    struct megaflow_rare *megaflow_rare;
     struct port_counters *port_counters;
     struct tx_buffer *tx;
     struct rte_ring *up, *down;
@@ -83,8 +83,7 @@ struct poll_thread {
     struct action_sink sink;
 
     /* Time. */
-    uint64_t now;    /* TSC at the start of this turn */
-    uint64_t now_ms; /* of the last tick */
+    uint64_t now; /* TSC at the start of this turn */
     /* The thread's processor time at that TSC: the difference between the two is what others got of the core. */
     uint64_t mark_tsc, mark_ns;
     bool mark_due; /* not before it is known whether this turn was long: that is measured from the last mark */

@@ -1,4 +1,5 @@
 /* What the poll-mode thread looks up and sends. */
+#include "pmd/datapath_internal.h"
 #include "tests/unit/datapath_bed.h"
 
 static void the_classifier_and_the_cache_agree_on_overlapping_masks(void **state)
@@ -34,6 +35,27 @@ static void the_classifier_and_the_cache_agree_on_overlapping_masks(void **state
     send_packet(1, packet_make(0x0b000005, 1));
     rte_pktmbuf_free(next_miss());
     program_gone(datapath_megaflow_remove(dp, narrow));
+    stop();
+}
+
+/* A thread's counters of a megaflow are of 32 bits. */
+static void more_bytes_than_32_bits_are_counted(void **state)
+{
+    const uint32_t before = UINT32_MAX - 89;
+    struct megaflow_stats stats = {0};
+    uint32_t number;
+
+    start();
+    struct megaflow *mf = install(1, 0x0b000000, 0xff000000, program_output(2));
+    __atomic_store_n(&dp->megaflows.counters[0][mf->id].bytes, before, __ATOMIC_RELAXED);
+    assert_false(datapath_megaflow_stats(dp, mf, &stats));
+    for (uint32_t i = 0; i < 3; i++) {
+        send_packet(1, packet_make(0x0b000000, i));
+        WAIT_FOR(receive(2, &number));
+    }
+    WAIT_FOR((datapath_megaflow_stats(dp, mf, &stats), stats.packets == 3));
+    assert_true(stats.bytes == before + 3 * 60ull);
+    program_gone(datapath_megaflow_remove(dp, mf));
     stop();
 }
 
@@ -281,6 +303,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_classifier_and_the_cache_agree_on_overlapping_masks),
+        cmocka_unit_test(more_bytes_than_32_bits_are_counted),
         cmocka_unit_test(a_dominant_megaflow_takes_only_its_own),
         cmocka_unit_test(what_a_dominant_megaflow_leaves_goes_its_own_ways),
         cmocka_unit_test(a_port_program_takes_all_the_port_receives),

@@ -28,7 +28,7 @@ static void a_megaflow_takes_128_bytes(void **state)
     assert_int_equal(megaflow_table_init(&table, ENTRIES), 0);
     assert_int_equal(table.slots_memory.size, (size_t)ENTRIES * 64);
     assert_int_equal(table.memory.size, (size_t)ENTRIES * 64);
-    assert_int_equal(sizeof(struct megaflow_counters), 16);
+    assert_int_equal(sizeof(struct megaflow_counters) + sizeof(struct megaflow_rare), 16);
     megaflow_table_fini(&table);
 }
 

@@ -390,11 +390,13 @@ static void a_slot_is_reused_only_after_a_grace_period(void **state)
 {
     const struct flow_key mask = {.ipv4_src = UINT32_MAX};
     struct megaflow_counters counters[LIMIT / 100] = {0};
+    struct megaflow_rare rare[LIMIT / 100] = {0};
     struct flow_key key;
 
     megaflow_table_fini(&megaflows);
     assert_int_equal(megaflow_table_init(&megaflows, 2), 0);
     megaflows.counters[0] = counters;
+    megaflows.rare[0] = rare;
     megaflows.n_counters = 1;
     rcu_online(&rcu, 0, rcu_observe(&rcu));
     key_numbered(&key, 1);
@@ -404,6 +406,7 @@ static void a_slot_is_reused_only_after_a_grace_period(void **state)
     assert_int_equal(a->id, 0);
     assert_int_equal(b->id, 1);
     counters[0].packets = 5;
+    rare[0].byte_wraps = 1;
     take_out(a);
     assert_false(megaflow_alive(a->slot));
     for (unsigned i = 0; i < 3; i++)
@@ -413,6 +416,7 @@ static void a_slot_is_reused_only_after_a_grace_period(void **state)
     struct megaflow *c = megaflow_alloc(&megaflows, &rcu);
     assert_ptr_equal(c, a);
     assert_int_equal(counters[0].packets, 0);
+    assert_int_equal(rare[0].byte_wraps, 0);
     assert_null(megaflow_alloc(&megaflows, &rcu));
     megaflow_unalloc(&megaflows, c);
     assert_ptr_equal(megaflow_alloc(&megaflows, &rcu), a);
