@@ -12,6 +12,7 @@
 
 #define FLOW_FORMAT_OPENFLOW10 0 /* NXFF_ */
 #define FLOW_FORMAT_NXM 2
+#define FRAG_REASSEMBLE 2 /* OFPC_ */
 
 static int ignore(struct of_connection *conn, const struct of_msg *msg)
 {
@@ -54,7 +55,7 @@ static int handle_features(struct of_connection *conn, const struct of_msg *msg)
                      .n_tables = PIPELINE_TABLES,
                      .auxiliary_id = conn->auxiliary_id,
                      .capabilities = OF_CAP_FLOW_STATS | OF_CAP_TABLE_STATS | OF_CAP_PORT_STATS | OF_CAP_GROUP_STATS |
-                                     OF_CAP_ARP_MATCH_IP | OF_CAP_BUNDLES,
+                                     OF_CAP_ARP_MATCH_IP | OF_CAP_BUNDLES | OF_CAP_FLOW_MONITORING,
                      .ports = ports,
                      .n_ports = n},
     };
@@ -70,22 +71,26 @@ static int handle_get_config(struct of_connection *conn, const struct of_msg *ms
         .version = conn->version,
         .xid = msg->xid,
         .config = {.frag = conn->server->bridge->frag_mode,
-                   .invalid_ttl = of_async_invalid_ttl(conn),
+                   .invalid_ttl = conn->version < OF13 && of_async_invalid_ttl(conn),
                    .miss_send_len = conn->miss_send_len},
     };
     of_connection_send_msg(conn, &reply);
     return 0;
 }
 
-/* A slave may say what it wants to receive, but not how packets are handled (OpenFlow 1.3.5, 6.3.4). */
+/* A slave may say what it wants to receive, but not how packets are handled (OpenFlow 1.3.5, 6.3.4). Whether it gets
+ * packets with an invalid TTL is, as of OpenFlow 1.3, said by set-async alone. */
 static int handle_set_config(struct of_connection *conn, const struct of_msg *msg)
 {
     struct bridge *bridge = conn->server->bridge;
+    if (msg->config.frag == FRAG_REASSEMBLE) /* for switches with OFPC_IP_REASM */
+        return OFPERR_SCFC_BAD_FLAGS;
     if (conn->role != OF_ROLE_SLAVE && bridge->frag_mode != msg->config.frag) {
         bridge->frag_mode = msg->config.frag;
         flows_note_bridge(bridge->flows, bridge);
     }
-    of_async_set_invalid_ttl(conn, msg->config.invalid_ttl);
+    if (conn->version < OF13)
+        of_async_set_invalid_ttl(conn, msg->config.invalid_ttl);
     conn->miss_send_len = msg->config.miss_send_len;
     of_server_connections_changed(conn->server);
     return 0;

@@ -117,7 +117,8 @@ struct of_bytes {
     size_t len;
 };
 
-/* Capabilities: OFPC_ of OpenFlow 1.3 (7.3.1), 1.0's ARP_MATCH_IP, 1.4's BUNDLES; a version gets those it knows. */
+/* Capabilities: OFPC_ of OpenFlow 1.3 (7.3.1), 1.0's ARP_MATCH_IP, 1.4's BUNDLES and FLOW_MONITORING; a version gets
+ * those it knows. */
 #define OF_CAP_FLOW_STATS 0x001
 #define OF_CAP_TABLE_STATS 0x002
 #define OF_CAP_PORT_STATS 0x004
@@ -127,6 +128,7 @@ struct of_bytes {
 #define OF_CAP_ARP_MATCH_IP 0x080
 #define OF_CAP_PORT_BLOCKED 0x100
 #define OF_CAP_BUNDLES 0x200
+#define OF_CAP_FLOW_MONITORING 0x400
 
 /* OFPPF_ of OpenFlow 1.3 (7.2.1); mapped for 1.0. */
 #define OF_PF_10MB_FD 0x0002

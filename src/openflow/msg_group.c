@@ -13,7 +13,6 @@
 
 /* OpenFlow 1.5: properties of buckets, and of groups (Open vSwitch's, by Netronome's experimenter id). */
 enum { BUCKET_WEIGHT, BUCKET_WATCH_PORT, BUCKET_WATCH_GROUP };
-#define GROUP_EXPERIMENTER 0xffff
 #define NTR_VENDOR_ID 0x0000154du
 #define NTR_SELECTION_METHOD 1
 
@@ -110,15 +109,17 @@ static int decode_bucket15(struct reader *r, struct of_msg *msg)
     bucket->weight = msg->group_mod.type == GROUP_SELECT;
     while (!error && (more = read_property(&part, &type, &value)) != 0) {
         if (more < 0)
-            return OFPERR_GMFC_BAD_BUCKET;
+            return OFPERR_BPC_BAD_LEN;
         if (type == BUCKET_WEIGHT)
             bucket->weight = read_u16(&value);
         else if (type == BUCKET_WATCH_PORT)
             bucket->watch_port = read_u32(&value);
         else if (type == BUCKET_WATCH_GROUP)
             bucket->watch_group = read_u32(&value);
+        else
+            return property_unknown(type);
         if (value.bad)
-            return OFPERR_GMFC_BAD_BUCKET;
+            return OFPERR_BPC_BAD_LEN;
     }
     return error;
 }
@@ -188,7 +189,7 @@ static int decode_selection(struct reader *r, struct group_selection *s)
     int error;
 
     if (read_u32(r) != NTR_VENDOR_ID || read_u32(r) != NTR_SELECTION_METHOD)
-        return r->bad ? OFPERR_GMFC_INVALID_GROUP : OFPERR_BRC_BAD_EXP_TYPE;
+        return r->bad ? OFPERR_BPC_BAD_LEN : OFPERR_BPC_BAD_EXPERIMENTER;
     read_skip(r, 4);
     read_copy(r, s->method, sizeof(s->method));
     s->param = read_u64(r);
@@ -208,7 +209,7 @@ static void encode_selection(struct of_buf *buf, const struct group_selection *s
 
     if (!s->method[0])
         return;
-    of_buf_add_u16(buf, GROUP_EXPERIMENTER);
+    of_buf_add_u16(buf, PROPERTY_EXPERIMENTER);
     of_buf_add_u16(buf, 0);
     of_buf_add_u32(buf, NTR_VENDOR_ID);
     of_buf_add_u32(buf, NTR_SELECTION_METHOD);
@@ -242,8 +243,8 @@ static int decode_body15(struct reader *r, struct of_msg *msg)
         error = decode_bucket15(&buckets, msg);
     while (!error && (more = read_property(r, &type, &value)) != 0) {
         if (more < 0)
-            return OFPERR_BRC_BAD_LEN;
-        error = type == GROUP_EXPERIMENTER ? decode_selection(&value, &gm->selection) : OFPERR_GMFC_INVALID_GROUP;
+            return OFPERR_BPC_BAD_LEN;
+        error = type == PROPERTY_EXPERIMENTER ? decode_selection(&value, &gm->selection) : property_unknown(type);
     }
     return error;
 }

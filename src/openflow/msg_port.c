@@ -166,7 +166,8 @@ static uint32_t capabilities_of(uint8_t version)
 
     if (version == OF10)
         return all | OF_CAP_ARP_MATCH_IP;
-    return all | OF_CAP_GROUP_STATS | OF_CAP_PORT_BLOCKED | (version >= OF14 ? OF_CAP_BUNDLES : 0);
+    return all | OF_CAP_GROUP_STATS | OF_CAP_PORT_BLOCKED |
+           (version >= OF14 ? OF_CAP_BUNDLES | OF_CAP_FLOW_MONITORING : 0);
 }
 
 #define ACTIONS10 0xfff /* all twelve of OpenFlow 1.0 */
@@ -247,18 +248,19 @@ static int decode_port_mod_properties(struct reader *r, struct of_port_mod *pm)
 
     while ((more = read_property(r, &type, &value)) > 0) {
         if (type != PROPERTY_ETHERNET)
-            return OFPERR_PMFC_BAD_CONFIG;
+            return property_unknown(type);
         pm->advertise = features_from_wire(read_u32(&value), OF14);
-        if (value.bad)
-            return OFPERR_BRC_BAD_LEN;
+        if (value.bad || value.left)
+            return OFPERR_BPC_BAD_LEN;
     }
-    return more < 0 ? OFPERR_BRC_BAD_LEN : 0;
+    return more < 0 ? OFPERR_BPC_BAD_LEN : 0;
 }
 
 int decode_port_mod(struct reader *r, const struct of_decode_options *options, struct of_msg *msg)
 {
     struct of_port_mod *pm = &msg->port_mod;
     uint8_t version = msg->version;
+    uint32_t mask;
 
     pm->port_no = port_read(r, version);
     if (version != OF10)
@@ -267,8 +269,12 @@ int decode_port_mod(struct reader *r, const struct of_decode_options *options, s
     if (version != OF10)
         read_skip(r, 2);
     pm->config = config_from_wire(read_u32(r), version);
-    pm->mask = config_from_wire(read_u32(r), version);
+    mask = read_u32(r);
+    pm->mask = config_from_wire(mask, version);
     pm->config &= pm->mask;
+    /* OpenFlow 1.0 has bits for spanning trees, which controllers set and nobody runs. */
+    if (version != OF10 && mask != pm->mask)
+        return OFPERR_PMFC_BAD_CONFIG;
     if (version >= OF14)
         return r->bad ? OFPERR_BRC_BAD_LEN : decode_port_mod_properties(r, pm);
     pm->advertise = features_from_wire(read_u32(r), version);

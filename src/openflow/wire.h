@@ -8,6 +8,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "src/openflow/error.h"
+
 #define OF_EXPERIMENTER_NICIRA 0x00002320u
 #define OF_EXPERIMENTER_ONF 0x4f4e4600u
 
@@ -94,6 +96,14 @@ static inline struct reader read_part(struct reader *r, size_t n)
     const uint8_t *p = read_bytes(r, n);
 
     return (struct reader){.p = p, .left = p ? n : 0, .bad = !p};
+}
+
+#define PROPERTY_EXPERIMENTER 0xffff
+
+/* What to say of a property that is not known (OpenFlow 1.4.1, 7.5.4.15): an enum of_error. */
+static inline int property_unknown(uint16_t type)
+{
+    return type == PROPERTY_EXPERIMENTER ? OFPERR_BPC_BAD_EXPERIMENTER : OFPERR_BPC_BAD_TYPE;
 }
 
 /* A property: type, length, value, padded to 8 (OpenFlow 1.4.1, 7.2.2). Returns 1, 0 at the end, -1 if malformed. */

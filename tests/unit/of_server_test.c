@@ -126,6 +126,49 @@ static void features_and_ports_are_told(void **state)
     stop();
 }
 
+static void set_config(uint16_t frag)
+{
+    const struct of_msg msg = {.type = OF_SET_CONFIG, .xid = 9, .config = {.frag = frag, .miss_send_len = 128}};
+    client_send(&a, &msg);
+}
+
+static void configuration_is_what_the_version_has(void **state)
+{
+    struct of_msg msg;
+    start(FAIL_SECURE, NULL, 0);
+    client_connect(&a, mgmt);
+    client_hello(&a, OF13);
+    set_config(1);
+    client_barrier(&a);
+    assert_int_equal(bridge->frag_mode, 1);
+    set_config(2); /* OFPC_FRAG_REASM, without OFPC_IP_REASM */
+    client_expect_error(&a, OFPERR_SCFC_BAD_FLAGS, 9);
+    assert_int_equal(bridge->frag_mode, 1);
+    /* Set-async's affair, which set-config leaves alone. */
+    const struct of_msg async = {.type = OF_SET_ASYNC, .async = {.packet_in = {1 << OF_REASON_INVALID_TTL}}};
+    client_send(&a, &async);
+    set_config(0);
+    client_send_empty(&a, OF_GET_ASYNC_REQUEST, 1);
+    client_expect(&a, OF_GET_ASYNC_REPLY, &msg);
+    assert_int_equal(msg.async.packet_in[0], 1 << OF_REASON_INVALID_TTL);
+    of_msg_free(&msg);
+    client_send_empty(&a, OF_GET_CONFIG_REQUEST, 1);
+    client_expect(&a, OF_GET_CONFIG_REPLY, &msg);
+    assert_false(msg.config.invalid_ttl);
+    of_msg_free(&msg);
+    client_close(&a);
+
+    client_connect(&a, mgmt);
+    client_hello(&a, OF14);
+    client_send_empty(&a, OF_FEATURES_REQUEST, 1);
+    client_expect(&a, OF_FEATURES_REPLY, &msg);
+    assert_int_equal(msg.features.capabilities & (OF_CAP_BUNDLES | OF_CAP_FLOW_MONITORING | OF_CAP_IP_REASM),
+                     OF_CAP_BUNDLES | OF_CAP_FLOW_MONITORING);
+    of_msg_free(&msg);
+    client_close(&a);
+    stop();
+}
+
 static void a_barrier_waits_for_the_datapath_and_holds_up_its_own_connection_alone(void **state)
 {
     struct of_msg msg;
@@ -270,6 +313,7 @@ int main(void)
         cmocka_unit_test(a_version_is_agreed_on),
         cmocka_unit_test(what_does_not_follow_the_framing_ends_the_connection),
         cmocka_unit_test(features_and_ports_are_told),
+        cmocka_unit_test(configuration_is_what_the_version_has),
         cmocka_unit_test(a_barrier_waits_for_the_datapath_and_holds_up_its_own_connection_alone),
         cmocka_unit_test(a_dump_is_whole_and_waits_for_its_reader),
         cmocka_unit_test(sockets_are_private_and_stale_ones_are_replaced),
