@@ -94,13 +94,16 @@ static void wc_add_miss(struct lookup *lookup, const struct subtable *subtable, 
 static struct rule *slot_lookup(const struct lookup *lookup, const struct subtable *subtable, uint32_t hash)
 {
     const struct minimask *mask = subtable->mask;
-    uint32_t i = hash & (subtable->n_slots - 1);
+    const struct slot *slots;
+    uint32_t last;
 
-    for (; subtable->slots[i].head != NULL; i = (i + 1) & (subtable->n_slots - 1)) {
-        if (subtable->slots[i].hash == hash) {
-            struct rule *rule = subtable->slots[i].head;
+    for (unsigned n = 0; (slots = open_hash_array(&subtable->slots, n, &last)) != NULL; n++) {
+        for (uint32_t i = hash & last; slots[i].head != NULL; i = (i + 1) & last) {
+            struct rule *rule = slots[i].head;
             uint64_t differs = 0;
 
+            if (slots[i].hash != hash)
+                continue;
             MINIMASK_FOR_EACH(word, j, mask)
             {
                 differs |= (lookup->flow[word] & mask->words[j]) ^ rule->match->values[j];
@@ -126,7 +129,7 @@ static struct rule *subtable_lookup(struct lookup *lookup, const struct subtable
             rule = slot_lookup(lookup, subtable, hash_finish(hash));
             break;
         }
-        if (subtable->index[stage].entries != NULL && !stage_index_has(&subtable->index[stage], hash_finish(hash)))
+        if (subtable->indexed[stage] && stage_index_find(&subtable->index[stage], hash_finish(hash)) == NULL)
             break;
     }
     if (lookup->wc != NULL) {

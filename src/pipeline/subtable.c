@@ -121,14 +121,8 @@ struct subtable *subtable_create(struct minimask *mask, uint64_t seq)
     while (subtable->stage_end[subtable->last_stage] < subtable->n_probes)
         subtable->last_stage++;
 
-    for (unsigned stage = 0, before = 0; stage < subtable->last_stage; before = subtable->stage_end[stage++]) {
-        if (subtable->stage_end[stage] > before) {
-            subtable->index[stage].size = 8;
-            subtable->index[stage].entries = calloc(8, sizeof(struct index_entry));
-            if (subtable->index[stage].entries == NULL)
-                abort();
-        }
-    }
+    for (unsigned stage = 0, before = 0; stage < subtable->last_stage; before = subtable->stage_end[stage++])
+        subtable->indexed[stage] = subtable->stage_end[stage] > before;
     for (unsigned i = 0; i < N_TRIES; i++) {
         uint8_t bytes[16];
 
@@ -146,9 +140,9 @@ struct subtable *subtable_create(struct minimask *mask, uint64_t seq)
 void subtable_destroy(struct subtable *subtable)
 {
     for (unsigned i = 0; i < N_STAGES - 1; i++)
-        free(subtable->index[i].entries);
+        open_hash_free(&subtable->index[i], INDEX_TYPE);
     minimask_unref(subtable->mask);
-    free(subtable->slots);
+    open_hash_free(&subtable->slots, SLOT_TYPE);
     free(subtable->priorities);
     free(subtable);
 }
@@ -156,72 +150,37 @@ void subtable_destroy(struct subtable *subtable)
 size_t subtable_memory(const struct subtable *subtable)
 {
     size_t bytes = sizeof *subtable + subtable->n_probes * sizeof subtable->probes[0] +
-                   subtable->n_slots * sizeof subtable->slots[0] +
+                   open_hash_memory(&subtable->slots, SLOT_TYPE) +
                    subtable->priorities_size * sizeof subtable->priorities[0];
 
     for (unsigned i = 0; i < N_STAGES - 1; i++)
-        bytes += subtable->index[i].size * sizeof subtable->index[i].entries[0];
+        bytes += open_hash_memory(&subtable->index[i], INDEX_TYPE);
     return bytes;
 }
 
-/* --- stage indices: open addressing, linear probing ------------------------------------------------------------------
+/* --- stage indices ---------------------------------------------------------------------------------------------------
  */
 
-static void index_resize(struct stage_index *index, uint32_t size)
+static void index_add(struct open_hash *index, uint32_t hash)
 {
-    struct index_entry *old = index->entries;
-    uint32_t old_size = index->size;
+    struct index_entry *entry = stage_index_find(index, hash);
 
-    index->entries = calloc(size, sizeof *index->entries);
-    if (index->entries == NULL)
-        abort();
-    index->size = size;
-    for (uint32_t i = 0; i < old_size; i++) {
-        if (old[i].count == 0)
-            continue;
-
-        uint32_t j = old[i].hash & (size - 1);
-
-        while (index->entries[j].count != 0)
-            j = (j + 1) & (size - 1);
-        index->entries[j] = old[i];
-    }
-    free(old);
-}
-
-static void index_add(struct stage_index *index, uint32_t hash)
-{
-    uint32_t i;
-
-    for (i = hash & (index->size - 1); index->entries[i].count != 0; i = (i + 1) & (index->size - 1)) {
-        if (index->entries[i].hash == hash) {
-            index->entries[i].count++;
-            return;
-        }
-    }
-    index->entries[i] = (struct index_entry){.hash = hash, .count = 1};
-    if (++index->used > index->size / 4 * 3)
-        index_resize(index, index->size * 2);
-}
-
-static void index_remove(struct stage_index *index, uint32_t hash)
-{
-    uint32_t mask = index->size - 1, hole = hash & mask;
-
-    while (index->entries[hole].hash != hash || index->entries[hole].count == 0)
-        hole = (hole + 1) & mask;
-    if (--index->entries[hole].count > 0)
+    if (entry != NULL) {
+        entry->count++;
         return;
-    /* Closes the gap: moves back entries that a probe would otherwise no longer reach. */
-    for (uint32_t i = (hole + 1) & mask; index->entries[i].count != 0; i = (i + 1) & mask) {
-        if (((i - index->entries[i].hash) & mask) >= ((i - hole) & mask)) {
-            index->entries[hole] = index->entries[i];
-            hole = i;
-        }
     }
-    index->entries[hole].count = 0;
-    if (--index->used < index->size / 8 && index->size > 8)
-        index_resize(index, index->size / 2);
+    entry = open_hash_insert(index, INDEX_TYPE, hash);
+    *entry = (struct index_entry){.hash = hash, .count = 1};
+}
+
+static void index_remove(struct open_hash *index, uint32_t hash)
+{
+    struct index_entry *entry = stage_index_find(index, hash);
+
+    if (entry->count > 1)
+        entry->count--;
+    else
+        open_hash_remove(index, INDEX_TYPE, entry);
 }
 
 /* --- the hash table --------------------------------------------------------------------------------------------------
@@ -240,54 +199,20 @@ static uint32_t hash_values(const struct subtable *subtable, const uint64_t *val
     return stages[subtable->last_stage];
 }
 
-static void slots_resize(struct subtable *subtable, uint32_t size)
-{
-    struct slot *old = subtable->slots;
-    uint32_t old_size = subtable->n_slots;
-
-    subtable->slots = calloc(size, sizeof *subtable->slots);
-    if (subtable->slots == NULL)
-        abort();
-    subtable->n_slots = size;
-    for (uint32_t i = 0; i < old_size; i++) {
-        if (old[i].head == NULL)
-            continue;
-
-        uint32_t j = old[i].hash & (size - 1);
-
-        while (subtable->slots[j].head != NULL)
-            j = (j + 1) & (size - 1);
-        subtable->slots[j] = old[i];
-    }
-    free(old);
-}
-
-/* The slot with these values, or the empty one where they would go. */
+/* The slot with these values; NULL. */
 static struct slot *slot_find(const struct subtable *subtable, const uint64_t *values, uint32_t hash)
 {
-    uint32_t mask = subtable->n_slots - 1, i = hash & mask;
+    struct slot *slots;
+    uint32_t mask;
 
-    for (; subtable->slots[i].head != NULL; i = (i + 1) & mask) {
-        if (subtable->slots[i].hash == hash &&
-            memcmp(subtable->slots[i].head->match->values, values, subtable->mask->n_words * sizeof values[0]) == 0)
-            break;
-    }
-    return &subtable->slots[i];
-}
-
-static void slot_clear(struct subtable *subtable, struct slot *slot)
-{
-    uint32_t mask = subtable->n_slots - 1, hole = (uint32_t)(slot - subtable->slots);
-
-    for (uint32_t i = (hole + 1) & mask; subtable->slots[i].head != NULL; i = (i + 1) & mask) {
-        if (((i - subtable->slots[i].hash) & mask) >= ((i - hole) & mask)) {
-            subtable->slots[hole] = subtable->slots[i];
-            hole = i;
+    for (unsigned n = 0; (slots = open_hash_array(&subtable->slots, n, &mask)) != NULL; n++) {
+        for (uint32_t i = hash & mask; slots[i].head != NULL; i = (i + 1) & mask) {
+            if (slots[i].hash == hash &&
+                memcmp(slots[i].head->match->values, values, subtable->mask->n_words * sizeof values[0]) == 0)
+                return &slots[i];
         }
     }
-    subtable->slots[hole].head = NULL;
-    if (--subtable->n_used < subtable->n_slots / 8 && subtable->n_slots > 8)
-        slots_resize(subtable, subtable->n_slots / 2);
+    return NULL;
 }
 
 /* --- priorities ------------------------------------------------------------------------------------------------------
@@ -354,23 +279,19 @@ static void priority_remove(struct subtable *subtable, uint16_t priority)
 bool subtable_insert(struct subtable *subtable, struct rule *rule)
 {
     uint32_t stages[N_STAGES], hash = hash_values(subtable, rule->match->values, stages);
-
-    if (subtable->n_used >= subtable->n_slots / 4 * 3)
-        slots_resize(subtable, subtable->n_slots == 0 ? 4 : subtable->n_slots * 2);
-
     struct slot *slot = slot_find(subtable, rule->match->values, hash);
-    struct rule **link = &slot->head;
-    bool first = *link == NULL;
+    bool first = slot == NULL;
+    struct rule **link;
 
     if (first) {
+        slot = open_hash_insert(&subtable->slots, SLOT_TYPE, hash);
         slot->hash = hash;
-        subtable->n_used++;
         for (unsigned i = 0; i < subtable->last_stage; i++) {
-            if (subtable->index[i].entries != NULL)
+            if (subtable->indexed[i])
                 index_add(&subtable->index[i], stages[i]);
         }
     }
-    while (*link != NULL && rule_rank(*link) > rule_rank(rule))
+    for (link = &slot->head; *link != NULL && rule_rank(*link) > rule_rank(rule);)
         link = &(*link)->classifier_next;
     rule->classifier_next = *link;
     *link = rule;
@@ -384,31 +305,32 @@ bool subtable_remove(struct subtable *subtable, struct rule *rule)
 {
     uint32_t stages[N_STAGES], hash = hash_values(subtable, rule->match->values, stages);
     struct slot *slot = slot_find(subtable, rule->match->values, hash);
+    bool last = slot->head == rule && rule->classifier_next == NULL;
     struct rule **link = &slot->head;
 
-    while (*link != rule)
-        link = &(*link)->classifier_next;
-    *link = rule->classifier_next;
     TAILQ_REMOVE(&subtable->rules, rule, table_node);
     subtable->n_rules--;
     priority_remove(subtable, rule->priority);
-    if (slot->head != NULL)
+    if (!last) {
+        while (*link != rule)
+            link = &(*link)->classifier_next;
+        *link = rule->classifier_next;
         return false;
+    }
     for (unsigned i = 0; i < subtable->last_stage; i++) {
-        if (subtable->index[i].entries != NULL)
+        if (subtable->indexed[i])
             index_remove(&subtable->index[i], stages[i]);
     }
-    slot_clear(subtable, slot);
+    open_hash_remove(&subtable->slots, SLOT_TYPE, slot);
     return true;
 }
 
 struct rule *subtable_find(const struct subtable *subtable, const uint64_t *values)
 {
     uint32_t stages[N_STAGES];
+    const struct slot *slot = slot_find(subtable, values, hash_values(subtable, values, stages));
 
-    if (subtable->n_slots == 0)
-        return NULL;
-    return slot_find(subtable, values, hash_values(subtable, values, stages))->head;
+    return slot == NULL ? NULL : slot->head;
 }
 
 struct rule *subtable_find_wider(const struct subtable *subtable, const struct minimatch *match)

@@ -13,6 +13,7 @@
 #include <sys/queue.h>
 
 #include "src/pipeline/minimatch.h"
+#include "src/pipeline/open_hash.h"
 #include "src/pipeline/pipeline.h"
 #include "src/pipeline/trie.h"
 
@@ -48,16 +49,15 @@ struct slot {
     uint32_t hash;
 };
 
+/* Of a multiset of hashes. */
 struct index_entry {
     uint32_t hash;
     uint32_t count; /* 0: empty */
 };
 
-/* A multiset of hashes. */
-struct stage_index {
-    struct index_entry *entries; /* power of two; NULL: this stage rejects nothing */
-    uint32_t size, used;
-};
+#define SLOT_TYPE ((struct open_hash_type){.slot_size = sizeof(struct slot), .hash_at = offsetof(struct slot, hash)})
+#define INDEX_TYPE                                                                                                     \
+    ((struct open_hash_type){.slot_size = sizeof(struct index_entry), .hash_at = offsetof(struct index_entry, hash)})
 
 struct priority_count {
     uint16_t priority;
@@ -68,17 +68,17 @@ TAILQ_HEAD(rule_list, rule);
 
 struct subtable {
     struct minimask *mask;
-    uint64_t seq; /* order of creation; decides between equal priorities */
-    struct slot *slots;
-    uint32_t n_slots, n_used; /* power of two; distinct values */
+    uint64_t seq;           /* order of creation; decides between equal priorities */
+    struct open_hash slots; /* struct slot, one for each distinct value */
     uint32_t n_rules;
     uint16_t max_priority;
     uint8_t plens[N_TRIES]; /* leading ones of the mask in the trie's field */
     uint8_t n_probes;
-    uint8_t stage_end[N_STAGES]; /* probes up to and with this stage */
-    uint8_t last_stage;          /* the first by which all probes are done */
-    struct stage_index index[N_STAGES - 1];
-    struct priority_count *priorities; /* ascending */
+    uint8_t stage_end[N_STAGES];          /* probes up to and with this stage */
+    uint8_t last_stage;                   /* the first by which all probes are done */
+    bool indexed[N_STAGES - 1];           /* else the stage rejects nothing */
+    struct open_hash index[N_STAGES - 1]; /* struct index_entry */
+    struct priority_count *priorities;    /* ascending */
     uint32_t n_priorities, priorities_size;
     struct rule_list rules; /* in the order they came */
     struct subtable *hash_next;
@@ -103,13 +103,18 @@ size_t subtable_memory(const struct subtable *subtable); /* bytes */
 /* The bits of a trie's field in a packed match, as the trie wants them. */
 void trie_place_value(const struct trie_place *place, const struct minimatch *match, uint8_t value[TRIE_VALUE_LEN]);
 
-static inline bool stage_index_has(const struct stage_index *index, uint32_t hash)
+static inline struct index_entry *stage_index_find(const struct open_hash *index, uint32_t hash)
 {
-    for (uint32_t i = hash & (index->size - 1); index->entries[i].count != 0; i = (i + 1) & (index->size - 1)) {
-        if (index->entries[i].hash == hash)
-            return true;
+    struct index_entry *entries;
+    uint32_t mask;
+
+    for (unsigned n = 0; (entries = open_hash_array(index, n, &mask)) != NULL; n++) {
+        for (uint32_t i = hash & mask; entries[i].count != 0; i = (i + 1) & mask) {
+            if (entries[i].hash == hash)
+                return &entries[i];
+        }
     }
-    return false;
+    return NULL;
 }
 
 /* Which rule wins: the higher priority, then a controller's rule over the switch's own. */
