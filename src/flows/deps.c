@@ -132,7 +132,7 @@ static void rule_end(struct flows *flows, struct rule *rule)
     if (watch->successor) {
         watch->successor->packets += rule->packets - watch->packets;
         watch->successor->bytes += rule->bytes - watch->bytes;
-        watch->successor->used_ms = RTE_MAX(watch->successor->used_ms, rule->used_ms);
+        rule_note_used(watch->successor, rule->used_ms);
         rule_unref(watch->successor);
     } else if (flows->rule_gone) {
         flows->rule_gone(flows->rule_gone_arg, watch->bridge, rule, watch->reason);
@@ -169,8 +169,7 @@ static void credit_all(struct path *path)
 
         rule->packets += path->packets;
         rule->bytes += path->bytes;
-        if (path->used_ms > rule->used_ms)
-            rule->used_ms = path->used_ms;
+        rule_note_used(rule, path->used_ms);
     }
     for (uint32_t i = 0; i < path->n_visits; i++) {
         struct xlate_visit visit = visit_unpack(path->visits[i]);
@@ -261,8 +260,7 @@ void deps_credit(struct bridge *bridge, const struct xlate_deps *deps, uint64_t 
     for (unsigned i = 0; i < deps->n_rules; i++) {
         deps->rules[i]->packets += packets;
         deps->rules[i]->bytes += bytes;
-        if (used_ms > deps->rules[i]->used_ms)
-            deps->rules[i]->used_ms = used_ms;
+        rule_note_used(deps->rules[i], used_ms);
     }
     for (unsigned i = 0; i < deps->n_visits; i++) {
         if (!deps->visits[i].uncounted)

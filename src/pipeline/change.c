@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "pmd/datapath.h"
+#include "src/pipeline/evict.h"
 #include "src/pipeline/group.h"
 #include "src/pipeline/learn.h"
 #include "src/pipeline/meter.h"
@@ -92,6 +93,7 @@ void change_add(struct pipeline *pipeline, struct rule *rule, struct rule *repla
         } else {
             rule->origin = replaced;
             replaced->remove_version = change_version(pipeline);
+            evict_leave(pipeline, replaced);
             vec_push(&pipeline->removed, replaced);
         }
     }
@@ -115,6 +117,7 @@ void change_remove_for(struct pipeline *pipeline, struct rule *rule, enum rule_r
         drop_pending(pipeline, rule);
     } else {
         rule->remove_version = change_version(pipeline);
+        evict_leave(pipeline, rule);
         vec_push(&pipeline->removed, rule);
     }
 }
@@ -173,6 +176,7 @@ void change_modify(struct pipeline *pipeline, struct rule *rule, const struct ac
         set_acts(pipeline, rule, acts);
         set_cookie(pipeline, rule, cookie);
         rule->modified_ms = datapath_now_ms();
+        evict_update(rule);
         if (reset)
             reset_counts(pipeline, rule);
         vec_push(&pipeline->modified, rule);
@@ -214,8 +218,13 @@ void change_abort(struct pipeline *pipeline)
             drop(pipeline, rule);
         }
     }
-    for (size_t i = 0; i < pipeline->removed.n; i++)
-        pipeline->removed.rules[i]->remove_version = RULE_NEVER;
+    for (size_t i = 0; i < pipeline->removed.n; i++) {
+        struct rule *rule = pipeline->removed.rules[i];
+
+        rule->remove_version = RULE_NEVER;
+        if (!rule->removed)
+            evict_enter(pipeline, rule);
+    }
     for (unsigned i = 0; i < PIPELINE_TABLES; i++) {
         pipeline->info[i].n_next = pipeline->info[i].n_rules;
         forget_config(&pipeline->info[i]);
@@ -243,6 +252,7 @@ static void inherit(struct rule *rule, const struct rule *origin)
     rule->used_ms = origin->used_ms;
     rule->add_version = origin->add_version;
     rule->modified_ms = datapath_now_ms();
+    evict_update(rule);
 }
 
 static void tell_added(struct pipeline *pipeline, struct rule *rule)

@@ -1,4 +1,5 @@
 #include "pmd/datapath.h"
+#include "src/pipeline/evict.h"
 #include "src/pipeline/rule.h"
 #include "src/pipeline/table.h"
 
@@ -72,5 +73,6 @@ void pipeline_reduce_timeouts(struct pipeline *pipeline, struct rule *rule, uint
         rule->idle_timeout_s = idle_s;
     if (hard_s > 0 && (rule->hard_timeout_s == 0 || hard_s < rule->hard_timeout_s))
         rule->hard_timeout_s = hard_s;
+    evict_update(rule);
     expire_schedule(pipeline, rule);
 }

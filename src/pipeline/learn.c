@@ -271,8 +271,8 @@ static void refresh(struct rule *rule, uint64_t used_ms)
 {
     if (rule->flags & RULE_LEARNED && used_ms > rule->modified_ms)
         rule->modified_ms = used_ms;
-    if (used_ms > rule->used_ms)
-        rule->used_ms = used_ms;
+    rule_note_used(rule, used_ms);
+    evict_update(rule);
 }
 
 void pipeline_learn_refresh(struct pipeline *pipeline, const struct rule *taught, uint64_t used_ms)

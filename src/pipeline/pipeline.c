@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "src/pipeline/change.h"
+#include "src/pipeline/evict.h"
 #include "src/pipeline/group.h"
 #include "src/pipeline/learn.h"
 #include "src/pipeline/meter.h"
@@ -58,6 +59,7 @@ void pipeline_destroy(struct pipeline *pipeline)
     else if (pipeline->phase == CHANGE_COMMITTING)
         change_commit_step(pipeline, SIZE_MAX);
     for (unsigned i = 0; i < PIPELINE_TABLES; i++) {
+        evict_free(&pipeline->info[i]);
         if (pipeline->tables[i] != NULL)
             table_destroy(pipeline->tables[i]);
     }
@@ -90,12 +92,14 @@ void table_link(struct pipeline *pipeline, struct rule *rule)
     rule_uses_link(pipeline, rule);
     classifier_insert(pipeline->tables[rule->table_id], rule);
     learn_note_linked(pipeline, rule);
+    evict_enter(pipeline, rule);
     pipeline->rule_bytes += rule_memory(rule);
 }
 
 void table_unlink(struct pipeline *pipeline, struct rule *rule)
 {
     pipeline->rule_bytes -= rule_memory(rule);
+    evict_leave(pipeline, rule);
     learn_note_unlinked(pipeline, rule);
     rule_uses_unlink(rule);
     cursors_leave(pipeline, rule);
@@ -168,6 +172,7 @@ const struct table_config *pipeline_table_config(const struct pipeline *pipeline
 void pipeline_set_table_config(struct pipeline *pipeline, uint8_t table_id, const struct table_config *config)
 {
     pipeline->info[table_id].config = *config;
+    evict_prepare(pipeline, table_id);
 }
 
 void pipeline_set_table_limit(struct pipeline *pipeline, uint8_t table_id, uint32_t max_rules)
@@ -181,6 +186,7 @@ size_t pipeline_memory(const struct pipeline *pipeline)
     size_t bytes = sizeof *pipeline + pipeline->rule_bytes;
 
     for (unsigned i = 0; i < PIPELINE_TABLES; i++) {
+        bytes += evict_memory(&pipeline->info[i]);
         if (pipeline->tables[i] != NULL)
             bytes += sizeof *pipeline->tables[i] + classifier_memory(pipeline->tables[i]);
     }

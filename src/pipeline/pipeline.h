@@ -47,9 +47,10 @@ struct rule {
     uint16_t flags;                          /* RULE_* */
     uint16_t importance;                     /* OpenFlow 1.4 eviction */
     uint8_t table_id;
-    bool removed;
-    uint8_t removed_for; /* enum rule_removed_reason, once a change removes it */
-    bool conjunctive;    /* a clause: its actions are conjunctions */
+    bool removed : 1;
+    bool conjunctive : 1;    /* a clause: its actions are conjunctions */
+    uint8_t removed_for : 4; /* enum rule_removed_reason, once a change removes it */
+    uint32_t evict_at;       /* its place in the order of eviction (evict.c); 0: it has none */
     /* Counted. */
     uint64_t packets, bytes;
     uint64_t created_ms, modified_ms, used_ms; /* datapath_now_ms() */
@@ -67,6 +68,8 @@ struct rule {
 };
 
 struct rule *rule_ref(struct rule *rule);
+/* A packet used the rule, or the time of its last packet became known. */
+void rule_note_used(struct rule *rule, uint64_t used_ms);
 void rule_unref(struct rule *rule);
 /* The match unpacked. */
 void rule_match(const struct rule *rule, struct match *match);

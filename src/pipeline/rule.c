@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "src/pipeline/conjunction.h"
+#include "src/pipeline/evict.h"
 
 /* Where the actions are that the rule was made with: behind its match. */
 static struct act *own_acts(const struct rule *rule)
@@ -82,6 +83,14 @@ void rule_unref(struct rule *rule)
         free((void *)(uintptr_t)rule->acts.acts);
     minimask_unref(rule->match->mask);
     free(rule);
+}
+
+void rule_note_used(struct rule *rule, uint64_t used_ms)
+{
+    if (used_ms <= rule->used_ms)
+        return;
+    rule->used_ms = used_ms;
+    evict_update(rule);
 }
 
 void rule_match(const struct rule *rule, struct match *match)

@@ -24,6 +24,7 @@ struct table_info {
     uint32_t n_next;  /* the same for the version being worked on */
     struct table_config config;
     struct table_config *next_config; /* as the open change has it; NULL: the same */
+    struct evict_heap *evict;         /* NULL: the table never could evict */
     uint64_t lookups, matched;
 };
 
