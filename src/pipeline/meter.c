@@ -102,6 +102,8 @@ static int check(const struct meter_mod *mod)
             return OFPERR_MMFC_BAD_BAND;
         if (band->rate == 0)
             return OFPERR_MMFC_BAD_RATE;
+        if (band->prec_level >= 64) /* a DSCP has 6 bits */
+            return OFPERR_MMFC_BAD_BAND_VALUE;
     }
     return 0;
 }
