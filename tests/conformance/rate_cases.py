@@ -6,7 +6,6 @@ what is compared are its accuracy and the shares. Random values are chosen by th
 from own_cases import *
 
 KBPS, PKTPS, BURST, STATS = 1, 2, 4, 8
-SECONDS = 5
 
 
 def drop(rate, burst=0):
@@ -17,10 +16,10 @@ def remark(rate, level, burst=0):
     return {"OFPMeterBandDscpRemark": {"rate": rate, "burst_size": burst, "prec_level": level}}
 
 
-def rate_case(description, mods, ingress, wanted, sent=300):
+def rate_case(description, mods, ingress, wanted, sent=300, seconds=4):
     """`wanted`: (match at the tester, unit, rate) of what is to arrive of `sent` packets a second."""
     return {"description": description, "prerequisite": mods,
-            "tests": [{"ingress": {"packets": {"data": text(ingress), "pktps": sent, "duration_time": SECONDS}},
+            "tests": [{"ingress": {"packets": {"data": text(ingress), "pktps": sent, "duration_time": seconds}},
                        "egress": {"throughput": [{"OFPMatch": {"oxm_fields": oxm(dict({"in_port": 2}, **match))}, unit: rate}
                                                  for match, unit, rate in wanted]}}]}
 
@@ -83,18 +82,20 @@ def varied():
     yield "pbb_isid", changed([eth(PBB), itag()] + four, 1, sid=anything(0, (1 << 24) - 1))
 
 
+def spread(what, packet, weights, rate):
+    """By what its bucket writes one knows where a packet went."""
+    macs = ["aa:bb:cc:dd:ee:%02x" % i for i in range(len(weights))]
+    buckets = [bucket(set_field("eth_dst", mac), output(2), weight=weight) for mac, weight in zip(macs, weights)]
+    return rate_case("%s-->select by %s, weights %s" % (kind(packet), what, ":".join(map(str, weights))),
+                     [group(1, 1, *buckets)] + metered(rate, apply_(action("Group", group_id=1))), packet,
+                     [({"eth_dst": mac}, "pktps", rate * weight / sum(weights)) for mac, weight in zip(macs, weights)], sent=rate * 3 // 2, seconds=6)
+
+
 def shares():
-    for number, (what, packet) in enumerate(varied()):
-        # Two buckets in every other case, by port; else three, by what they write.
-        if number % 2:
-            buckets, wanted = [bucket(output(2), weight=1), bucket(output(3), weight=2)], [({"in_port": 2}, 1 / 3), ({"in_port": 3}, 2 / 3)]
-        else:
-            macs = ["aa:bb:cc:dd:ee:%02x" % i for i in range(3)]
-            buckets = [bucket(set_field("eth_dst", mac), output(2), weight=weight) for mac, weight in zip(macs, (3, 3, 4))]
-            wanted = [({"eth_dst": mac}, share) for mac, share in zip(macs, (0.3, 0.3, 0.4))]
-        yield rate_case("%s-->select by %s" % (kind(packet), what),
-                        [group(1, 1, *buckets)] + metered(600, apply_(action("Group", group_id=1))),
-                        packet, [(match, "pktps", 600 * share) for match, share in wanted], sent=900)
+    """The tester takes 10 %: four standard deviations of what chance makes of 1800 packets and two buckets, of 3600 and three."""
+    for what, packet in varied():
+        yield spread(what, packet, (7, 7), 300)
+    yield spread("eth_src", dict(varied())["eth_src"], (1, 2, 2), 600)
 
 
 # --- meters -------------------------------------------------------------------------------------------------------------
