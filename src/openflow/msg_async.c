@@ -17,6 +17,9 @@ static unsigned n_properties(uint8_t version)
     return version >= OF15 ? 16 : 12;
 }
 
+/* The reasons that there are, in the order of the property types' pairs; the last two pairs came with OpenFlow 1.5. */
+static const uint32_t reasons[] = {0x3f, 0x7, 0x3f, 0x7, 0x18, 0x3, 0x3, 0x7f};
+
 static int decode_properties(struct reader *r, uint8_t version, struct of_async *a)
 {
     struct reader value;
@@ -33,6 +36,8 @@ static int decode_properties(struct reader *r, uint8_t version, struct of_async 
         *bitmap_of(a, type) = read_u32(&value);
         if (value.bad || value.left)
             return OFPERR_BPC_BAD_LEN;
+        if (*bitmap_of(a, type) & ~reasons[type / 2])
+            return OFPERR_ACFC_INVALID;
         a->present |= 1u << type;
     }
     return more < 0 ? OFPERR_BPC_BAD_LEN : 0;

@@ -1,6 +1,21 @@
 /* Bundles: OpenFlow 1.4.1, 7.3.9; the same as messages of ONF's (EXT-230) below OpenFlow 1.4. */
 #include "src/openflow/msg_codec.h"
 
+#define BUNDLE_PROPERTY_TIME 1 /* OpenFlow 1.5: of a commit that is scheduled, which its flags say as well */
+
+static int decode_properties(struct reader *r, const struct of_msg *msg)
+{
+    struct reader value;
+    uint16_t type;
+    int more;
+
+    while ((more = read_property(r, &type, &value)) > 0) {
+        if (type != BUNDLE_PROPERTY_TIME || msg->version < OF15)
+            return property_unknown(type);
+    }
+    return more < 0 ? OFPERR_BPC_BAD_LEN : 0;
+}
+
 int decode_bundle_control(struct reader *r, const struct of_decode_options *options, struct of_msg *msg)
 {
     msg->bundle_control.bundle_id = read_u32(r);
@@ -8,7 +23,9 @@ int decode_bundle_control(struct reader *r, const struct of_decode_options *opti
     msg->bundle_control.flags = read_u16(r);
     if (r->bad)
         return OFPERR_BRC_BAD_LEN;
-    read_skip(r, r->left); /* properties: there are none but experimenters' */
+    if (msg->version >= OF14)
+        return decode_properties(r, msg);
+    read_skip(r, r->left);
     return 0;
 }
 

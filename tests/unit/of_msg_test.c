@@ -489,8 +489,8 @@ static void roles_and_async(void **state)
                                           .packet_in = {1, 2},
                                           .port_status = {3, 4},
                                           .flow_removed = {5, 6},
-                                          .role_status = {7, 8},
-                                          .requestforward = {9, 10},
+                                          .role_status = {7, 6},
+                                          .requestforward = {1, 2},
                                           .controller_status = {11, 12}};
             there_and_back();
             assert_memory_equal(back.async.packet_in, msg.async.packet_in, 8);
