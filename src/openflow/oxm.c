@@ -1,6 +1,7 @@
 #include "src/openflow/error.h"
 #include "src/openflow/msg.h"
 #include "src/openflow/oxm.h"
+#include "src/pipeline/minimatch.h"
 
 #define NXM_NX_COOKIE (0x0001u << 16 | 30 << 9) /* without length; NXM_NX_MPLS_TTL has the number, too */
 #define OXM_CLASS_EXPERIMENTER 0xffff
@@ -254,13 +255,25 @@ static bool is_written(const struct field *f, const struct match *match, uint8_t
     }
 }
 
+/* Is any word that the field is in among those of `map`? */
+static bool is_in(const struct field *f, uint64_t map)
+{
+    uint64_t words = UINT64_C(7) & ((UINT64_C(2) << (f->offset % 8 + f->container) / 8) - 1);
+
+    return map >> f->offset / 8 & words;
+}
+
 size_t oxm_encode(struct of_buf *buf, const struct match *match, uint8_t version, uint64_t cookie, uint64_t cookie_mask)
 {
     size_t start = buf->len;
+    uint64_t map = flow_map(&match->mask);
 
-    for (int id = 0; id < FIELD_N; id++)
-        if (is_written(field_by_id(id), match, version))
-            put_entry(buf, field_by_id(id), version, match);
+    for (int id = 0; id < FIELD_N; id++) {
+        const struct field *f = field_by_id(id);
+
+        if (is_in(f, map) && is_written(f, match, version))
+            put_entry(buf, f, version, match);
+    }
     if (cookie_mask) {
         of_buf_add_u32(buf, NXM_NX_COOKIE | 1 << 8 | 16);
         of_buf_add_u64(buf, cookie & cookie_mask);

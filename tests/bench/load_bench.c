@@ -31,7 +31,7 @@ static double now_ns(void)
 }
 
 /* As ovs-ofctl sends "priority=100,in_port=1,udp,nw_dst=64.0.0.N,actions=output:2". */
-static void encode(uint32_t n, struct of_buf *buf)
+__attribute__((noinline)) static void encode(uint32_t n, struct of_buf *buf)
 {
     struct act_output output = {.h = {.type = ACT_OUTPUT, .len = sizeof output}, .port = 2};
     struct of_msg mod = {.type = OF_FLOW_MOD, .version = OF14, .xid = n};
