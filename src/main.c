@@ -1,5 +1,6 @@
 /* sluiced: reads the configuration, starts DPDK, builds the switch, runs its event loop, takes it down again. */
 #include <getopt.h>
+#include <malloc.h>
 #include <rte_eal.h>
 #include <rte_version.h>
 #include <signal.h>
@@ -147,6 +148,9 @@ int main(int argc, char **argv)
     }
     log_set_level("any", config_log_level_name(config->log.level));
     signal(SIGPIPE, SIG_IGN);
+    /* To give back what a million rules took is a step of 40 ms, in which no miss is handled. The next rules take it.
+     */
+    mallopt(M_TRIM_THRESHOLD, -1);
     int status = run(config, argv[optind]);
     config_free(config);
     return status;

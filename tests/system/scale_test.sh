@@ -86,6 +86,9 @@ sed 's/^table=[0-9]*,cookie/table=1,cookie/; /^table=0,priority=1/d' "$TEST_DIR/
 OF=OpenFlow14 ofctl --bundle add-flows "$TEST_DIR/one_table"
 assert_eq "$(OF=OpenFlow14 ofctl dump-aggregate table=1 | grep -o 'flow_count=[0-9]*')" "flow_count=$RULES"
 quick "bundle of $RULES rules of one mask"
+OF=OpenFlow14 ofctl del-flows
+assert_contains "$(OF=OpenFlow14 ofctl dump-aggregate)" "flow_count=0"
+quick "delete of every rule"
 
 kill "$misses_pid"
 stop_sluice
