@@ -36,19 +36,26 @@ static uint64_t lookup_guessed(struct poll_thread *thread, const struct lookup *
 {
     struct tuple_order *order = &thread->order;
     const struct tuple *tuples[BURST];
-    uint64_t guessed = 0;
+    uint64_t all = todo;
 
     FOR_EACH_BIT (i, todo)
         tuple_guess_prefetch(order, thread->hashes[i]);
-    FOR_EACH_BIT (i, todo) {
-        tuples[i] = tuple_guess(order, thread->hashes[i]);
-        guessed |= (uint64_t)(tuples[i] != NULL) << i;
+    for (unsigned which = 0; which < TUPLE_GUESSES && todo != 0; which++) {
+        uint64_t guessed = 0;
+
+        FOR_EACH_BIT (i, todo) {
+            tuples[i] = tuple_guess(order, thread->hashes[i], which);
+            guessed |= (uint64_t)(tuples[i] != NULL) << i;
+        }
+        if (guessed == 0)
+            continue;
+        uint64_t hits = thread->lookup->tuples(lookup, tuples, guessed);
+        FOR_EACH_BIT (i, hits)
+            order->hits[tuples[i]->slot]++;
+        COUNT(thread->counters.tss_lookups, (unsigned)__builtin_popcountll(guessed));
+        todo &= ~hits;
     }
-    uint64_t hits = thread->lookup->tuples(lookup, tuples, guessed);
-    FOR_EACH_BIT (i, hits)
-        order->hits[tuples[i]->slot]++;
-    COUNT(thread->counters.tss_lookups, (unsigned)__builtin_popcountll(guessed));
-    return hits;
+    return all & ~todo;
 }
 
 /* In all tuples, one after the other. */

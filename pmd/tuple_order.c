@@ -8,13 +8,12 @@
 #define SORT_MAX 64
 #define PASSES 4
 
-/* Bytes of guesses: enough that two flows seldom share one, not so many that they leave the cache for nothing. */
-#define GUESSES_PER_FLOW 2
-#define GUESSES_MAX (1u << 22)
+/* Places for guesses: enough that three flows seldom share one, not so many that they leave the cache for nothing. */
+#define PLACES_MAX (1u << 21)
 
 int tuple_order_init(struct tuple_order *order, uint32_t mask_limit, uint32_t n_flows, int socket)
 {
-    uint32_t n_guesses = rte_align32pow2(RTE_MIN(n_flows, GUESSES_MAX / GUESSES_PER_FLOW)) * GUESSES_PER_FLOW;
+    uint32_t n_places = rte_align32pow2(RTE_MIN(n_flows, PLACES_MAX));
 
     memset(order, 0, sizeof *order);
     order->generation = UINT64_MAX;
@@ -24,9 +23,9 @@ int tuple_order_init(struct tuple_order *order, uint32_t mask_limit, uint32_t n_
     order->hits = calloc(mask_limit, sizeof *order->hits);
     order->at = calloc(mask_limit, sizeof *order->at);
     order->by_slot = calloc(RTE_MAX(mask_limit, (uint32_t)TUPLE_GUESS_SLOTS), sizeof *order->by_slot);
-    order->guess_memory = hugemem_alloc(n_guesses, socket);
+    order->guess_memory = hugemem_alloc(n_places * sizeof *order->guess, socket);
     order->guess = order->guess_memory.ptr;
-    order->guess_mask = n_guesses - 1;
+    order->guess_mask = n_places - 1;
     if (order->refs == NULL || order->spare == NULL || order->hits == NULL || order->at == NULL ||
         order->by_slot == NULL || order->guess == NULL) {
         tuple_order_fini(order);

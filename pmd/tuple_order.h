@@ -1,5 +1,5 @@
-/* The order in which one poll-mode thread tries the tuples: first the one where a packet with the same hash was found
- * before (a guess, one byte a flow), then the ones that were hit most lately. That thread's alone.
+/* The order in which one poll-mode thread tries the tuples: first the two where packets with the same hash were found
+ * before (guesses, a byte each), then the ones that were hit most lately. That thread's alone.
  */
 #ifndef PMD_TUPLE_ORDER_H
 #define PMD_TUPLE_ORDER_H
@@ -10,6 +10,9 @@
 #include "pmd/hugemem.h"
 #include "pmd/tss.h"
 
+#define TUPLE_GUESS_SLOTS 255
+#define TUPLE_GUESSES 2
+
 struct tuple_order {
     uint64_t generation; /* of the list it was made from; the pointers in refs[] are valid only while it is current */
     uint32_t n;
@@ -19,12 +22,12 @@ struct tuple_order {
     uint32_t *at;           /* scratch, by slot: index + 1 in the new list */
     struct tuple **by_slot; /* as refs[]; NULL if the slot has no tuple */
 
-    uint8_t *guess; /* by hash: slot + 1, 0 = no idea; slots from TUPLE_GUESS_SLOTS on are not guessed */
+    /* By hash, the later one first: slot + 1, 0 = no idea; slots from TUPLE_GUESS_SLOTS on are not guessed. Two, so
+     * that two flows with one place do not push each other out, which would cost a probe of half the tuples. */
+    uint8_t (*guess)[TUPLE_GUESSES];
     uint32_t guess_mask;
     struct hugemem guess_memory;
 };
-
-#define TUPLE_GUESS_SLOTS 255
 
 /* `n_flows`: for about so many flows guesses are good. Returns 0 or -ENOMEM. */
 int tuple_order_init(struct tuple_order *order, uint32_t mask_limit, uint32_t n_flows, int socket);
@@ -40,18 +43,22 @@ static inline void tuple_guess_prefetch(const struct tuple_order *order, uint32_
     rte_prefetch0(&order->guess[hash & order->guess_mask]);
 }
 
-/* NULL: no idea. */
-static inline const struct tuple *tuple_guess(const struct tuple_order *order, uint32_t hash)
+/* The `which`-th, below TUPLE_GUESSES. NULL: no idea. */
+static inline const struct tuple *tuple_guess(const struct tuple_order *order, uint32_t hash, unsigned which)
 {
-    uint32_t guess = order->guess[hash & order->guess_mask];
+    uint32_t guess = order->guess[hash & order->guess_mask][which];
 
     return guess != 0 ? order->by_slot[guess - 1] : NULL;
 }
 
 static inline void tuple_guess_learn(struct tuple_order *order, uint32_t hash, uint32_t slot)
 {
-    if (slot < TUPLE_GUESS_SLOTS)
-        order->guess[hash & order->guess_mask] = (uint8_t)(slot + 1);
+    uint8_t *guess = order->guess[hash & order->guess_mask];
+
+    if (slot >= TUPLE_GUESS_SLOTS || guess[0] == slot + 1)
+        return;
+    guess[1] = guess[0];
+    guess[0] = (uint8_t)(slot + 1);
 }
 
 #endif

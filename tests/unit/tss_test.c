@@ -494,12 +494,19 @@ static void the_order_of_tuples_follows_the_hits(void **state)
     assert_int_equal(order.hits[slot], 0);
 
     /* Nor do guesses lead to tuples that are gone. */
-    assert_null(tuple_guess(&order, 12345));
+    assert_null(tuple_guess(&order, 12345, 0));
     tuple_guess_learn(&order, 12345, tuples[1]->slot);
-    assert_ptr_equal(tuple_guess(&order, 12345), tuples[1]);
+    assert_ptr_equal(tuple_guess(&order, 12345, 0), tuples[1]);
+    assert_null(tuple_guess(&order, 12345, 1));
+    /* Two flows with one place both stay known; only a third pushes one out. */
+    tuple_guess_learn(&order, 12345, tuples[3]->slot);
+    tuple_guess_learn(&order, 12345, tuples[3]->slot);
+    assert_ptr_equal(tuple_guess(&order, 12345, 0), tuples[3]);
+    assert_ptr_equal(tuple_guess(&order, 12345, 1), tuples[1]);
+    tuple_guess_learn(&order, 12345, tuples[1]->slot);
     tss_tuple_release(&tss, tuples[1]);
     tuple_order_follow(&order, tss.list);
-    assert_null(tuple_guess(&order, 12345));
+    assert_null(tuple_guess(&order, 12345, 0));
     tuple_order_fini(&order);
 }
 
