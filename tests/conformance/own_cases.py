@@ -382,46 +382,61 @@ def ttls():
             yield from both_ways("dec_nw_ttl", match, [action("DecNwTtl")], before, changed(before, at, **{ttl: 63}))
 
 
+def field_changes(name):
+    """(field, its new value, the match it needs, the layer it is in counted from behind the tags, arguments of that layer). -1: Ethernet."""
+    mac, (ethertype, layers) = "aa:bb:cc:dd:ee:01", PAYLOADS[name]
+    match = {"eth_type": ethertype}
+    yield "eth_dst", mac, {}, -1, dict(dst=mac)
+    yield "eth_src", mac, {}, -1, dict(src=mac)
+    if name == "arp":
+        yield "arp_op", 2, match, 0, dict(opcode=2)
+        for field, value, argument in (("spa", "1.2.3.4", "src_ip"), ("tpa", "1.2.3.4", "dst_ip"), ("sha", mac, "src_mac"), ("tha", mac, "dst_mac")):
+            yield "arp_" + field, value, match, 0, {argument: value}
+        return
+    tos = "tos" if ethertype == IPV4 else "traffic_class"
+    yield "ip_dscp", 46, match, 0, {tos: 46 << 2 | 1}
+    yield "ip_ecn", 2, match, 0, {tos: 40 | 2}
+    ip, address = ("ipv4", "1.2.3.4") if ethertype == IPV4 else ("ipv6", "1::2")
+    yield ip + "_src", address, match, 0, dict(src=address)
+    yield ip + "_dst", address, match, 0, dict(dst=address)
+    if ethertype == IPV6:
+        yield "ipv6_flabel", 0x54321, match, 0, dict(flow_label=0x54321)
+    protocol = layers[1][0]
+    match = dict(match, ip_proto=PROTO[protocol])
+    if protocol.startswith("icmp"):
+        field, type_ = ("icmpv4", 13) if protocol == "icmp" else ("icmpv6", 201)
+        yield field + "_type", type_, match, 1, dict(type_=type_)
+        yield field + "_code", 3, match, 1, dict(code=3)
+    else:
+        yield protocol + "_src", 7777, match, 1, dict(src_port=7777)
+        yield protocol + "_dst", 7777, match, 1, dict(dst_port=7777)
+
+
 def fields():
-    mac = "aa:bb:cc:dd:ee:01"
     for name, (ethertype, layers) in PAYLOADS.items():
         for before in (plain(name), in_tag(name, (vlan, VLAN))):
             base = len(before) - len(layers)
+            for field, value, match, layer, change in field_changes(name):
+                after = changed(before, base + layer if layer >= 0 else 0, **change)
+                yield from both_ways("set_field:%s=%s" % (field, value), match, [set_field(field, value)], before, after)
 
-            def one(field, value, match, index, **expected):
-                yield from both_ways("set_field:%s=%s" % (field, value), match, [set_field(field, value)], before,
-                                     changed(before, index, **expected))
-            yield from one("eth_dst", mac, {}, 0, dst=mac)
-            yield from one("eth_src", mac, {}, 0, src=mac)
-            if name == "arp":
-                match = {"eth_type": ARP}
-                yield from one("arp_op", 2, match, base, opcode=2)
-                yield from one("arp_spa", "1.2.3.4", match, base, src_ip="1.2.3.4")
-                yield from one("arp_tpa", "1.2.3.4", match, base, dst_ip="1.2.3.4")
-                yield from one("arp_sha", mac, match, base, src_mac=mac)
-                yield from one("arp_tha", mac, match, base, dst_mac=mac)
-                continue
-            match, tos = {"eth_type": ethertype}, "tos" if ethertype == IPV4 else "traffic_class"
-            yield from one("ip_dscp", 46, match, base, **{tos: 46 << 2 | 1})
-            yield from one("ip_ecn", 2, match, base, **{tos: 40 | 2})
-            if ethertype == IPV4:
-                yield from one("ipv4_src", "1.2.3.4", match, base, src="1.2.3.4")
-                yield from one("ipv4_dst", "1.2.3.4", match, base, dst="1.2.3.4")
-            else:
-                yield from one("ipv6_src", "1::2", match, base, src="1::2")
-                yield from one("ipv6_dst", "1::2", match, base, dst="1::2")
-                yield from one("ipv6_flabel", 0x54321, match, base, flow_label=0x54321)
-            protocol = layers[1][0]
-            match = dict(match, ip_proto=PROTO[protocol])
-            if protocol == "icmp":
-                yield from one("icmpv4_type", 13, match, base + 1, type_=13)
-                yield from one("icmpv4_code", 3, match, base + 1, code=3)
-            elif protocol == "icmpv6":
-                yield from one("icmpv6_type", 201, match, base + 1, type_=201)
-                yield from one("icmpv6_code", 3, match, base + 1, code=3)
-            else:
-                yield from one(protocol + "_src", 7777, match, base + 1, src_port=7777)
-                yield from one(protocol + "_dst", 7777, match, base + 1, dst_port=7777)
+
+def fields_behind():
+    """What is behind a tag is looked at and changed by the next table, and what is changed matches there."""
+    for name, (ethertype, layers) in PAYLOADS.items():
+        before = plain(name)
+        outside = [([eth(MPLS), mpls()] + layers, {"eth_type": MPLS}, action("PopMpls", ethertype=ethertype)),
+                   ([eth(PBB), itag()] + before, {"eth_type": PBB}, action("PopPbb")),
+                   (in_tag(name, (svlan, SVLAN)), {"vlan_vid": 0x1000 | 10}, action("PopVlan"))]
+        for field, value, match, layer, change in field_changes(name):
+            setting, after = set_field(field, value), changed(before, 1 + layer, **change)
+            yield case("%s-->set_field:%s, matched behind" % (kind(before), field),
+                       [flow(match, apply_(setting), goto(1)), flow(dict(match, **{field: value}), apply_(output()), table=1)], before, after)
+            for packet, outer_match, pop in outside:
+                what = "%s-->%s, then set_field:%s" % (kind(packet), list(pop)[0][len("OFPAction"):], field)
+                yield case(what, [flow(outer_match, apply_(pop), goto(1)), flow(match, apply_(setting, output()), table=1)], packet, after)
+                yield case(what + " in a group", [group(1, 0, bucket(setting, output())), flow(outer_match, apply_(pop), goto(1)),
+                                                  flow(match, apply_(action("Group", group_id=1)), table=1)], packet, after)
 
 
 # --- groups -------------------------------------------------------------------------------------------------------------
@@ -460,5 +475,6 @@ def cases():
     """(file, [title, case ...])"""
     for name, maker in (("action/output", outputs), ("action/vlan", vlans), ("action/mpls", labels), ("action/pbb", backbone), ("action/stacks", stacks),
                         ("action/types", types),
-                        ("action/ttl", ttls), ("action/set_field", fields), ("group/all_types", groups)):
+                        ("action/ttl", ttls), ("action/set_field", fields),
+                        ("action/set_field_behind", fields_behind), ("group/all_types", groups)):
         yield "own/" + name, ["own: " + name] + list(maker())
