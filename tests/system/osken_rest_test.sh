@@ -136,7 +136,7 @@ refused() {
 web_has() { rest GET "$1" && [[ $STATUS == 200 && $REPLY == *"$2"* ]]; }
 ping_fails() { ! ping_once "$@"; }
 
-for part in ${OSKEN_RUN:-firewall router qos routes switches tree}; do
+for part in ${OSKEN_RUN:-firewall router qos routes switches others tree}; do
     # shellcheck disable=SC1090
     . "$TEST_LIB/../osken_rest.d/${part}_test.sh"
 done
