@@ -35,7 +35,7 @@ link_port() { printf '{ "name": "%s", "ofport": %d, "type": "dpdk", "devargs": "
 bridge() { # NUMBER PORT...
     local number=$1 ports='' p
     shift
-    for p in "$@"; do ports+="${ports:+, }$p"; done
+    for p in "$@"; do [ -z "$p" ] || ports+="${ports:+, }$p"; done
     printf '{ "name": "br%d", "datapath_id": "%016x", "fail_mode": "secure", "controllers": ["tcp:127.0.0.1:%d"], "ports": [%s] }' \
         "$number" "$((number + 1))" "$ofp_port" "$ports"
 }
@@ -44,6 +44,9 @@ link 12
 link 23
 link 31
 ip link set "${TEST_ID}a31" down
+# Some libraries take the address of their own from the LOCAL port.
+local="{ \"name\": \"br0\", \"ofport\": \"LOCAL\", \"type\": \"tap\", \"ifname\": \"${TEST_ID}l\", \"mac\": \"02:00:00:00:00:0f\" }"
+! is_ovs || local='' # has one anyway
 cat >"$TEST_DIR/sluice.json" <<JSON
 {
   "run_dir": "$RUN_DIR",
@@ -51,13 +54,14 @@ cat >"$TEST_DIR/sluice.json" <<JSON
   "pmd": { "cores": [$PMD_CORE] },
   "control": { "core": 0 },
   "bridges": [
-    $(bridge 0 "$(port_json p1 1 h1)" "$(link_port a12 2)" "$(link_port b31 3)" "$(port_json p4 4 h4)"),
+    $(bridge 0 "$(port_json p1 1 h1)" "$(link_port a12 2)" "$(link_port b31 3)" "$(port_json p4 4 h4)" "$local"),
     $(bridge 1 "$(port_json p2 1 h2)" "$(link_port b12 2)" "$(link_port a23 3)"),
     $(bridge 2 "$(port_json p3 1 h3)" "$(link_port b23 2)" "$(link_port a31 3)")
   ]
 }
 JSON
 start_sluice
+is_ovs || echo 1 >"/proc/sys/net/ipv6/conf/${TEST_ID}l/disable_ipv6"
 
 # address HOST A.B.C.D/N [GATEWAY [VLAN]]: that is all it has, untagged or tagged
 vlans_of=
