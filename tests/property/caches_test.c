@@ -651,7 +651,8 @@ static void caches_agree_with_the_rules(void **state)
            "rules looked up in an index, %lu pauses\n",
            seed, seed + rounds - 1, totals.packets, totals.hits, totals.checked, totals.sent, totals.changes,
            totals.indexed, totals.paused);
-    assert_true(totals.came_back >= totals.paused / 2);
+    /* Of a few, chance may leave less. */
+    assert_true(totals.paused < 100 || totals.came_back >= totals.paused / 2);
     assert_true(totals.hits > totals.packets / 10);
     assert_true(rounds < 10 || totals.indexed > totals.changes / 20);
 }
