@@ -97,31 +97,25 @@ static uint64_t lookup_emc(const struct lookup *lookup, struct emc *emc, uint64_
         const struct emc_bucket *bucket = emc_bucket(emc, hash);
         uint32_t ways = emc_ways(bucket, emc_signature(hash));
 
-        if (unlikely(ways == 0))
-            continue;
-        maybe |= 1ull << i;
         candidates[i] = (uint16_t)ways;
-        lookup->found[i] = emc_slot(lookup, bucket, ways);
-        do
+        if (likely(ways != 0)) {
             prefetch_megaflow(lookup, emc_id(bucket, (uint32_t)__builtin_ctz(ways)));
-        while (unlikely((ways &= ways - 1) != 0));
+            maybe |= 1ull << i;
+        }
     }
     FOR_EACH_BIT (i, maybe) {
         struct emc_bucket *bucket = emc_bucket(emc, lookup->hashes[i]);
-        struct megaflow_slot *slot = lookup->found[i];
-        uint32_t ways = candidates[i];
 
-        while (unlikely(!matches(lookup, slot, i))) {
-            emc_miss(emc, bucket, slot, ways);
-            ways &= ways - 1;
-            if (ways == 0)
+        for (uint32_t ways = candidates[i]; ways != 0; ways &= ways - 1) {
+            struct megaflow_slot *slot = emc_slot(lookup, bucket, ways);
+
+            if (likely(matches(lookup, slot, i))) {
+                lookup->found[i] = slot;
+                hits |= 1ull << i;
+                emc_hit(bucket, ways);
                 break;
-            slot = emc_slot(lookup, bucket, ways);
-        }
-        if (likely(ways != 0)) {
-            lookup->found[i] = slot;
-            hits |= 1ull << i;
-            emc_hit(bucket, ways);
+            }
+            emc_miss(emc, bucket, slot, ways);
         }
     }
     return hits;
