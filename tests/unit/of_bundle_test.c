@@ -356,9 +356,9 @@ static void modify_all(struct client *client, uint32_t port)
     act_buffer_free(&acts);
 }
 
-static void a_modify_of_many_rules_takes_turns_and_shows_at_once(void **state)
+/* Two clients, `a` of OpenFlow 1.4 and `b` of 1.3, and what takes more than a turn to change. */
+static void start_with_many_rules(void)
 {
-    unsigned turns = 0;
     start(FAIL_SECURE, NULL, 0);
     client_connect(&a, mgmt);
     client_hello(&a, OF14);
@@ -367,6 +367,12 @@ static void a_modify_of_many_rules_takes_turns_and_shows_at_once(void **state)
     for (unsigned i = 1; i <= MANY_RULES; i++)
         bundle_add_flow(&a, 1, 0, i, 0);
     bundle_control(&a, OF_BUNDLE_COMMIT_REQUEST, 1, 0, 0);
+}
+
+static void a_modify_of_many_rules_takes_turns_and_shows_at_once(void **state)
+{
+    unsigned turns = 0;
+    start_with_many_rules();
     assert_int_equal(n_sending_to(1), MANY_RULES);
 
     modify_all(&a, 2);
@@ -394,14 +400,7 @@ static void a_modify_of_many_rules_takes_turns_and_shows_at_once(void **state)
 
 static void a_large_delete_takes_what_was_there(void **state)
 {
-    start(FAIL_SECURE, NULL, 0);
-    client_connect(&a, mgmt);
-    client_hello(&a, OF14);
-    client_connect(&b, mgmt);
-    client_hello(&b, OF13);
-    for (unsigned i = 1; i <= MANY_RULES; i++)
-        bundle_add_flow(&a, 1, 0, i, 0);
-    bundle_control(&a, OF_BUNDLE_COMMIT_REQUEST, 1, 0, 0);
+    start_with_many_rules();
     send_flow_mod(&a, FLOW_DELETE, 0);
     while (n_rules() == MANY_RULES)
         turn();
