@@ -8,10 +8,9 @@ void of_bundle_tables_add(struct of_bundle_tables *tables, struct of_server *ser
     struct pipeline *pipeline = server->bridge->pipeline;
     pipeline_bundle_peek(pipeline, true);
     for (unsigned id = 0; id < PIPELINE_TABLES; id++) {
-        if (mod->table_id != TABLE_ALL && mod->table_id != id)
+        struct table_config config;
+        if (!of_table_configure(mod, pipeline, (uint8_t)id, &config))
             continue;
-        struct table_config config = *pipeline_table_config(pipeline, (uint8_t)id);
-        of_table_configure(mod, &config);
         pipeline_bundle_table_config(pipeline, (uint8_t)id, &config);
         tables->any = tables->configured[id] = true;
     }

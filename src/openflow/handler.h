@@ -39,8 +39,10 @@ int of_reply_meters(struct of_connection *conn, const struct of_multipart_reques
 int of_check_packet_out(const struct of_connection *conn, const struct of_packet_out *out);
 int of_check_port_mod(const struct of_connection *conn, const struct of_port_mod *mod);
 int of_check_table_mod(const struct of_table_config *mod, uint8_t version);
-/* What a table_mod that was checked, of OpenFlow 1.4 or later, makes of a configuration. */
-void of_table_configure(const struct of_table_config *mod, struct table_config *config);
+/* What a table_mod that was checked, of OpenFlow 1.4 or later, makes of the configuration that `table_id` has. False:
+ * it is not about this table. */
+bool of_table_configure(const struct of_table_config *mod, const struct pipeline *pipeline, uint8_t table_id,
+                        struct table_config *config);
 /* Of a port_mod that was checked. */
 void of_port_configure(struct of_server *server, struct bridge_port *bp, uint32_t config, uint32_t mask);
 /* In as many segments as it takes. NULL: no packet buffers. */

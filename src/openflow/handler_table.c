@@ -23,8 +23,12 @@ int of_check_table_mod(const struct of_table_config *mod, uint8_t version)
     return 0;
 }
 
-void of_table_configure(const struct of_table_config *mod, struct table_config *config)
+bool of_table_configure(const struct of_table_config *mod, const struct pipeline *pipeline, uint8_t table_id,
+                        struct table_config *config)
 {
+    if (mod->table_id != TABLE_ALL && mod->table_id != table_id)
+        return false;
+    *config = *pipeline_table_config(pipeline, table_id);
     config->config = mod->config & CONFIG_KNOWN;
     if (mod->has_eviction)
         config->eviction = mod->eviction;
@@ -32,6 +36,7 @@ void of_table_configure(const struct of_table_config *mod, struct table_config *
         config->vacancy_down = mod->vacancy_down;
         config->vacancy_up = mod->vacancy_up;
     }
+    return true;
 }
 
 int of_handle_table_mod(struct of_connection *conn, const struct of_msg *msg)
@@ -42,10 +47,9 @@ int of_handle_table_mod(struct of_connection *conn, const struct of_msg *msg)
     if (error || conn->version < OF14)
         return error;
     for (unsigned id = 0; id < PIPELINE_TABLES; id++) {
-        if (mod->table_id != TABLE_ALL && mod->table_id != id)
+        struct table_config config;
+        if (!of_table_configure(mod, pipeline, (uint8_t)id, &config))
             continue;
-        struct table_config config = *pipeline_table_config(pipeline, (uint8_t)id);
-        of_table_configure(mod, &config);
         pipeline_set_table_config(pipeline, (uint8_t)id, &config);
         of_vacancy_configured(conn->server, (uint8_t)id);
     }
