@@ -74,7 +74,7 @@ static int add_port(struct sluice *sw, struct bridge *br, const struct config_po
     }
     set_vlans(bp, config);
     if (!config->flood)
-        bp->config |= PORT_CONFIG_NO_FLOOD;
+        bridge_port_set_config(bp, PORT_CONFIG_NO_FLOOD, PORT_CONFIG_NO_FLOOD);
     LOG_INFO(LOG_BRIDGE, "%s: added port %s as %s, index %u", br->name, bp->name, bridge_ofport_name(br, ofport),
              port->index);
     return 0;
@@ -86,6 +86,7 @@ static void server_params(const struct sluice *sw, struct bridge *br, const stru
     *params = (struct of_server_params){
         .base = sw->base,
         .bridge = br,
+        .flows = sw->flows,
         .listen = (const char *const *)config->listen,
         .n_listen = config->n_listen,
         .controllers = (const char *const *)config->controllers,
@@ -119,11 +120,12 @@ static void set_tables(struct pipeline *pipeline, const struct config_bridge *co
 
 int apply_bridge(struct sluice *sw, const struct config_bridge *config, char *error, size_t size)
 {
-    struct bridge *br = bridge_create(config->name, config->datapath_id, sw->dp, sw->flows);
+    struct bridge *br = bridge_create(config->name, config->datapath_id, sw->dp);
     if (!br) {
         snprintf(error, size, "bridge %s: out of memory", config->name);
         return -1;
     }
+    flows_attach(sw->flows, br);
     TAILQ_INSERT_TAIL(&sw->bridges, br, node);
     br->fail_mode = fail_mode_of(config);
     bridge_set_mac_table(br, config->mac_table_size, config->mac_aging_time);
@@ -139,8 +141,8 @@ int apply_bridge(struct sluice *sw, const struct config_bridge *config, char *er
     snprintf(snoop, sizeof snoop, "%s/%s.snoop", sw->config->run_dir, config->name);
     params.mgmt_path = mgmt;
     params.snoop_path = snoop;
-    br->of = of_server_create(&params, why, sizeof why);
-    if (!br->of) {
+    br->owner = of_server_create(&params, why, sizeof why);
+    if (!br->owner) {
         snprintf(error, size, "bridge %s: %s", config->name, why);
         return -1;
     }
@@ -177,17 +179,10 @@ static void refuse(struct apply *apply, const char *why)
     evbuffer_add_printf(apply->report, "%s\n", why);
 }
 
-static void remove_port(struct bridge_port *bp)
-{
-    if (bp->bridge->of)
-        of_server_port_status(bp->bridge->of, bp, OF_PORT_DELETE);
-    bridge_port_remove(bp);
-}
-
 static void remove_bridge(struct sluice *sw, struct bridge *br)
 {
-    of_server_destroy(br->of);
-    br->of = NULL;
+    of_server_destroy(switch_of(br));
+    br->owner = NULL;
     flows_forget_bridge(sw->flows, br);
     TAILQ_REMOVE(&sw->bridges, br, node);
     bridge_destroy(br);
@@ -211,7 +206,7 @@ static bool remove_all(struct apply *apply, const struct config *wanted)
             const struct config_port *port = config_find_port(new, old->ports[j].name);
             if (port && !config_port_needs_replacing(&old->ports[j], port))
                 continue;
-            remove_port(bridge_port_by_name(br, old->ports[j].name));
+            bridge_port_remove(bridge_port_by_name(br, old->ports[j].name));
             if (!port)
                 note(apply, "%s: removed port %s", old->name, old->ports[j].name);
             any = true;
@@ -248,7 +243,7 @@ static void change_port(struct apply *apply, struct bridge_port *bp, const struc
         bridge_port_set_config(bp, new->flood ? 0 : PORT_CONFIG_NO_FLOOD, PORT_CONFIG_NO_FLOOD);
     set_vlans(bp, new);
     mac_table_flush(bp->bridge->macs, bp->ofport);
-    flows_note_bridge(apply->sw->flows, bp->bridge);
+    bridge_note(bp->bridge);
     note(apply, "%s: changed port %s", bp->bridge->name, bp->name);
 }
 
@@ -268,8 +263,6 @@ static void change_ports(struct apply *apply, struct bridge *br, const struct co
             config_section_remove(&config_section_port, new->ports, &new->n_ports, i);
             continue;
         } else {
-            if (br->of)
-                of_server_port_status(br->of, bridge_port_by_name(br, port->name), OF_PORT_ADD);
             note(apply, "%s: %s port %s", br->name, before ? "replaced" : "added", port->name);
         }
         i++;
@@ -306,7 +299,7 @@ static void change_connections(struct apply *apply, struct bridge *br, struct co
     server_params(apply->sw, br, old, &was);
     server_params(apply->sw, br, new, &wanted);
     br->fail_mode = fail_mode_of(new);
-    if (of_server_change(br->of, &was, &wanted, why, sizeof why)) {
+    if (of_server_change(switch_of(br), &was, &wanted, why, sizeof why)) {
         snprintf(text, sizeof text, "%s: %s: controllers and listen stay as they were", br->name, why);
         refuse(apply, text);
         swap_connections(old, new);

@@ -50,8 +50,8 @@ static void on_miss(evutil_socket_t fd, short what, void *arg)
 static void port_changed(void *arg, struct port *port)
 {
     struct bridge_port *bp = port->user;
-    if (bp && bridge_port_update(bp) && bp->bridge->of)
-        of_server_port_status(bp->bridge->of, bp, OF_PORT_MODIFY);
+    if (bp)
+        bridge_port_update(bp);
 }
 
 static void on_port(evutil_socket_t fd, short what, void *arg)
@@ -108,8 +108,8 @@ static void on_hangup(evutil_socket_t number, short what, void *arg)
 
 static void packet_in(void *arg, struct packet_in *pin)
 {
-    if (pin->bridge->of) {
-        of_server_packet_in(pin->bridge->of, pin);
+    if (switch_of(pin->bridge)) {
+        of_server_packet_in(switch_of(pin->bridge), pin);
         return;
     }
     rte_pktmbuf_free(pin->packet);
@@ -117,21 +117,21 @@ static void packet_in(void *arg, struct packet_in *pin)
 
 static void rule_gone(void *arg, struct bridge *bridge, struct rule *rule, enum rule_removed_reason reason)
 {
-    if (bridge->of)
-        of_server_rule_gone(bridge->of, rule, reason);
+    if (switch_of(bridge))
+        of_server_rule_gone(switch_of(bridge), rule, reason);
 }
 
 static void rule_triggered(void *arg, struct bridge *bridge, struct rule *rule)
 {
-    if (bridge->of)
-        of_server_rule_triggered(bridge->of, rule);
+    if (switch_of(bridge))
+        of_server_rule_triggered(switch_of(bridge), rule);
 }
 
 static void rule_changed(void *arg, struct bridge *bridge, enum flows_rule_change change, struct rule *rule,
                          enum rule_removed_reason reason)
 {
-    if (bridge->of)
-        of_server_rule_changed(bridge->of, change, rule, reason);
+    if (switch_of(bridge))
+        of_server_rule_changed(switch_of(bridge), change, rule, reason);
 }
 
 /* --- the loop -------------------------------------------------------------------------------------------------------
@@ -150,7 +150,7 @@ static uint64_t turn(struct sluice *sw)
     flows_run_timers(sw->flows, TIMERS_BUDGET_US);
     struct bridge *br;
     TAILQ_FOREACH (br, &sw->bridges, node)
-        if (br->of && of_server_run(br->of, REQUESTS_BUDGET_US))
+        if (switch_of(br) && of_server_run(switch_of(br), REQUESTS_BUDGET_US))
             waiting = true;
     if (control_run(sw->control, REQUESTS_BUDGET_US))
         more = true;
@@ -355,8 +355,8 @@ void switch_destroy(struct sluice *sw)
     struct bridge *br;
     control_destroy(sw->control);
     TAILQ_FOREACH (br, &sw->bridges, node) {
-        of_server_destroy(br->of);
-        br->of = NULL;
+        of_server_destroy(switch_of(br));
+        br->owner = NULL;
         while (!TAILQ_EMPTY(&br->ports))
             bridge_port_remove(TAILQ_FIRST(&br->ports));
     }

@@ -15,6 +15,7 @@ struct event;
 struct event_base;
 struct evbuffer;
 struct control;
+struct of_server;
 struct tls;
 
 struct sluice {
@@ -48,6 +49,11 @@ int switch_reload(struct sluice *sw, struct evbuffer *report);
 void switch_run(struct sluice *sw);
 void switch_destroy(struct sluice *sw);
 
+/* The OpenFlow server of a bridge; NULL before it is made, and when the switch ends. */
+static inline struct of_server *switch_of(const struct bridge *bridge)
+{
+    return bridge->owner;
+}
 struct bridge *switch_bridge(const struct sluice *sw, const char *name); /* NULL: none of that name */
 
 #endif

@@ -5,7 +5,6 @@
 #include <string.h>
 #include <strings.h>
 
-#include "src/flows/flows.h"
 #include "src/pipeline/group.h"
 #include "src/pipeline/meter.h"
 
@@ -16,29 +15,54 @@
 /* Packets that miss and go to a controller as a whole are cut to this (OpenFlow 1.3.5, 7.3.2). */
 #define MISS_SEND_LEN 128
 
-static void note_change(struct bridge *bridge)
+/* --- events ----------------------------------------------------------------------------------------------------------
+ */
+
+#define TELL(bridge, event, ...)                                                                                       \
+    do {                                                                                                               \
+        const struct bridge_listener *l;                                                                               \
+        TAILQ_FOREACH (l, &(bridge)->listeners, node) {                                                                \
+            if (l->event)                                                                                              \
+                l->event(l->arg, __VA_ARGS__);                                                                         \
+        }                                                                                                              \
+    } while (0)
+
+void bridge_listen(struct bridge *bridge, struct bridge_listener *listener)
 {
-    if (bridge->flows != NULL)
-        flows_note_bridge(bridge->flows, bridge);
+    TAILQ_INSERT_TAIL(&bridge->listeners, listener, node);
 }
 
-static void mac_evicted(void *arg, const struct mac_entry *entry)
+void bridge_unlisten(struct bridge *bridge, struct bridge_listener *listener)
 {
-    struct bridge *bridge = arg;
+    TAILQ_REMOVE(&bridge->listeners, listener, node);
+}
 
-    if (bridge->flows != NULL)
-        flows_note_mac(bridge->flows, bridge, &entry->mac, entry->vlan);
+void bridge_note(struct bridge *bridge)
+{
+    TELL(bridge, bridge_changed, bridge);
+}
+
+/* Groups that watch the port are looked at first: a sweep over all megaflows takes longer than a failover may. */
+void bridge_note_port(struct bridge_port *bp)
+{
+    group_table_port_changed(pipeline_groups(bp->bridge->pipeline), bp->ofport);
+    TELL(bp->bridge, port_changed, bp);
+}
+
+static void mac_changed(void *arg, const struct mac_entry *entry)
+{
+    TELL((struct bridge *)arg, mac_changed, arg, &entry->mac, entry->vlan);
 }
 
 void bridge_set_mac_table(struct bridge *bridge, uint32_t max_entries, uint32_t aging_s)
 {
     mac_table_destroy(bridge->macs);
     bridge->macs = mac_table_create(max_entries, aging_s);
-    mac_table_set_evicted(bridge->macs, mac_evicted, bridge);
-    note_change(bridge);
+    mac_table_set_changed(bridge->macs, mac_changed, bridge);
+    bridge_note(bridge);
 }
 
-struct bridge *bridge_create(const char *name, uint64_t datapath_id, struct datapath *dp, struct flows *flows)
+struct bridge *bridge_create(const char *name, uint64_t datapath_id, struct datapath *dp)
 {
     struct bridge *bridge = calloc(1, sizeof *bridge);
 
@@ -48,12 +72,12 @@ struct bridge *bridge_create(const char *name, uint64_t datapath_id, struct data
     bridge->datapath_id = datapath_id;
     bridge->fail_mode = FAIL_STANDALONE;
     bridge->dp = dp;
-    bridge->flows = flows;
     bridge->miss_send_len = MISS_SEND_LEN;
     TAILQ_INIT(&bridge->ports);
+    TAILQ_INIT(&bridge->listeners);
     bridge->macs = mac_table_create(MAC_ENTRIES, MAC_AGING_S);
-    mac_table_set_evicted(bridge->macs, mac_evicted, bridge);
-    bridge->pipeline = pipeline_create(flows != NULL ? flows_observer(flows, bridge) : NULL);
+    mac_table_set_changed(bridge->macs, mac_changed, bridge);
+    bridge->pipeline = pipeline_create(NULL);
     if (dp != NULL)
         pipeline_set_meters(bridge->pipeline, meter_table_create(bridge->pipeline, dp));
     return bridge;
@@ -106,13 +130,6 @@ static void index_set(struct bridge *bridge, uint32_t ofport, struct bridge_port
         bridge->by_ofport_size = size;
     }
     bridge->by_ofport[ofport] = bp;
-}
-
-/* Groups that watch the port are looked at first: a sweep over all megaflows takes longer than a failover may. */
-static void note_port(struct bridge *bridge, uint32_t ofport)
-{
-    group_table_port_changed(pipeline_groups(bridge->pipeline), ofport);
-    note_change(bridge);
 }
 
 /* Re-reads what the device says. True if anything is different. */
@@ -185,7 +202,8 @@ struct bridge_port *bridge_port_add(struct bridge *bridge, struct port *port, co
         TAILQ_INSERT_HEAD(&bridge->ports, bp, node);
     bridge->n_ports++;
     index_set(bridge, ofport, bp);
-    note_port(bridge, ofport);
+    group_table_port_changed(pipeline_groups(bridge->pipeline), ofport);
+    TELL(bridge, port_added, bp);
     return bp;
 }
 
@@ -209,8 +227,9 @@ void bridge_port_remove(struct bridge_port *bp)
     struct bridge *bridge = bp->bridge;
     uint32_t ofport = bp->ofport;
 
+    TELL(bridge, port_removed, bp);
     port_free(bp);
-    note_port(bridge, ofport);
+    group_table_port_changed(pipeline_groups(bridge->pipeline), ofport);
 }
 
 void bridge_destroy(struct bridge *bridge)
@@ -225,12 +244,10 @@ void bridge_destroy(struct bridge *bridge)
     free(bridge);
 }
 
-bool bridge_port_update(struct bridge_port *bp)
+void bridge_port_update(struct bridge_port *bp)
 {
-    if (!read_status(bp))
-        return false;
-    note_port(bp->bridge, bp->ofport);
-    return true;
+    if (read_status(bp))
+        bridge_note_port(bp);
 }
 
 void bridge_port_set_config(struct bridge_port *bp, uint32_t config, uint32_t mask)
@@ -243,7 +260,7 @@ void bridge_port_set_config(struct bridge_port *bp, uint32_t config, uint32_t ma
     if (changed & PORT_CONFIG_DOWN && bp->port != NULL)
         bp->port->ops->set_admin_up(bp->port, !(bp->config & PORT_CONFIG_DOWN));
     read_status(bp);
-    note_port(bp->bridge, bp->ofport);
+    bridge_note_port(bp);
 }
 
 /* Dropped before the pipeline decided on them. */

@@ -1,7 +1,7 @@
 /* A bridge: its ports, its MAC table, its pipeline. Control thread only.
  *
  * The bridge owns its ports' control side; the datapath owns the struct port once added. OpenFlow connections of a
- * bridge live in src/openflow (struct of_server), misses and megaflows in src/flows.
+ * bridge, misses and megaflows know of it by its events (bridge_events.h); it knows of none of them.
  */
 #ifndef SRC_BRIDGE_BRIDGE_H
 #define SRC_BRIDGE_BRIDGE_H
@@ -12,6 +12,7 @@
 
 #include "pmd/datapath.h"
 #include "pmd/port.h"
+#include "src/bridge/bridge_events.h"
 #include "src/bridge/mac_table.h"
 #include "src/pipeline/pipeline.h"
 
@@ -56,18 +57,17 @@ struct bridge {
     struct bridge_port **by_ofport; /* the ports but LOCAL, by number */
     uint32_t by_ofport_size;
     struct bridge_port *local;
-    struct flows *flows;  /* shared by all bridges; NULL in tests */
-    struct of_server *of; /* its OpenFlow connections */
+    struct bridge_listeners listeners;
+    void *owner;          /* whoever made the bridge: what belongs to it in that part of the program */
     bool of10_table_miss; /* OpenFlow 1.0 (and ovs): packets that miss table 0 go to the controller; 1.3: dropped */
     uint16_t miss_send_len;
     uint16_t frag_mode; /* OFPC_FRAG_*, get/set-config */
     TAILQ_ENTRY(bridge) node;
 };
 
-/* What changes here is told to `flows`; controllers are told by the caller. */
-struct bridge *bridge_create(const char *name, uint64_t datapath_id, struct datapath *dp, struct flows *flows);
-/* Removes its ports from the datapath and frees it. By then its OpenFlow server is gone and flows knows no megaflow of
- * it any more: neither is told. */
+/* `dp` NULL: for tests; it has no meters then. */
+struct bridge *bridge_create(const char *name, uint64_t datapath_id, struct datapath *dp);
+/* Removes its ports from the datapath and frees it. Nobody listens by then. */
 void bridge_destroy(struct bridge *bridge);
 /* Another MAC table: an empty one of that size. */
 void bridge_set_mac_table(struct bridge *bridge, uint32_t max_entries, uint32_t aging_s);
@@ -85,8 +85,8 @@ struct bridge_port *bridge_port_by_name(const struct bridge *bridge, const char 
 /* Of any bridge: which bridge port a datapath port index is. NULL if none. */
 struct bridge_port *bridge_port_by_index(const struct datapath *dp, uint32_t index);
 
-/* Re-reads link state; returns true (and tells flows) if something changed. */
-bool bridge_port_update(struct bridge_port *bp);
+/* Re-reads link state; listeners are told if something changed. */
+void bridge_port_update(struct bridge_port *bp);
 /* OFPT_PORT_MOD. */
 void bridge_port_set_config(struct bridge_port *bp, uint32_t config, uint32_t mask);
 

@@ -37,8 +37,8 @@ struct mac_table {
     TAILQ_HEAD(, mac_node) all;
     LIST_HEAD(, mac_port) ports;
     LIST_HEAD(, mac_port) port_buckets[PORT_BUCKETS];
-    void (*evicted)(void *arg, const struct mac_entry *entry);
-    void *evicted_arg;
+    void (*changed)(void *arg, const struct mac_entry *entry);
+    void *changed_arg;
 };
 
 static void *allocate(size_t n, size_t size)
@@ -76,11 +76,17 @@ void mac_table_destroy(struct mac_table *table)
     free(table);
 }
 
-void mac_table_set_evicted(struct mac_table *table, void (*evicted)(void *arg, const struct mac_entry *entry),
+void mac_table_set_changed(struct mac_table *table, void (*changed)(void *arg, const struct mac_entry *entry),
                            void *arg)
 {
-    table->evicted = evicted;
-    table->evicted_arg = arg;
+    table->changed = changed;
+    table->changed_arg = arg;
+}
+
+static void tell(const struct mac_table *table, const struct mac_entry *entry)
+{
+    if (table->changed != NULL)
+        table->changed(table->changed_arg, entry);
 }
 
 /* --- lists -----------------------------------------------------------------------------------------------------------
@@ -176,8 +182,7 @@ static void evict(struct mac_table *table)
     struct mac_entry entry = node->entry;
 
     forget(table, node);
-    if (table->evicted != NULL)
-        table->evicted(table->evicted_arg, &entry);
+    tell(table, &entry);
 }
 
 bool mac_table_learn(struct mac_table *table, const struct rte_ether_addr *mac, uint16_t vlan, uint32_t ofport,
@@ -196,6 +201,8 @@ bool mac_table_learn(struct mac_table *table, const struct rte_ether_addr *mac, 
             port_join(table, node, ofport);
         }
         refresh(table, node, now_ms);
+        if (moved)
+            tell(table, &node->entry);
         return moved;
     }
 
@@ -208,6 +215,7 @@ bool mac_table_learn(struct mac_table *table, const struct rte_ether_addr *mac, 
     node->place = table->n_nodes;
     table->nodes[table->n_nodes++] = node;
     *find(table, mac, vlan) = node;
+    tell(table, &node->entry);
     return true;
 }
 
@@ -227,8 +235,7 @@ void mac_table_touch(struct mac_table *table, const struct rte_ether_addr *mac, 
         refresh(table, node, now_ms);
 }
 
-unsigned mac_table_expire(struct mac_table *table, uint64_t now_ms,
-                          void (*gone)(void *arg, const struct mac_entry *entry), void *arg)
+unsigned mac_table_expire(struct mac_table *table, uint64_t now_ms)
 {
     struct mac_node *node;
     unsigned n = 0;
@@ -238,8 +245,7 @@ unsigned mac_table_expire(struct mac_table *table, uint64_t now_ms,
 
         forget(table, node);
         n++;
-        if (gone != NULL)
-            gone(arg, &entry);
+        tell(table, &entry);
     }
     return n;
 }

@@ -18,8 +18,9 @@ struct mac_entry {
 
 struct mac_table *mac_table_create(uint32_t max_entries, uint32_t aging_s);
 void mac_table_destroy(struct mac_table *table);
-/* Called with the entry that had to go because the table was full: lookups of it have another answer now. */
-void mac_table_set_evicted(struct mac_table *table, void (*evicted)(void *arg, const struct mac_entry *entry),
+/* Called whenever lookups of an address have another answer: it was learned, moved, aged, or had to make room because
+ * the table was full. Not for what mac_table_flush() forgets. */
+void mac_table_set_changed(struct mac_table *table, void (*changed)(void *arg, const struct mac_entry *entry),
                            void *arg);
 
 /* Learns or refreshes; addresses that no station can have (group addresses) are left out. Returns true if the answer of
@@ -33,9 +34,8 @@ const struct mac_entry *mac_table_lookup(const struct mac_table *table, const st
 /* Refreshes an entry that is known, without moving it. */
 void mac_table_touch(struct mac_table *table, const struct rte_ether_addr *mac, uint16_t vlan, uint32_t ofport,
                      uint64_t now_ms);
-/* Removes aged entries, calling `gone` for each. Returns how many. */
-unsigned mac_table_expire(struct mac_table *table, uint64_t now_ms,
-                          void (*gone)(void *arg, const struct mac_entry *entry), void *arg);
+/* Removes aged entries. Returns how many. */
+unsigned mac_table_expire(struct mac_table *table, uint64_t now_ms);
 /* Forgets all, or those of one port (OFPORT_ANY = all). */
 void mac_table_flush(struct mac_table *table, uint32_t ofport);
 /* i-th entry in a stable order; NULL past the end. */

@@ -1,7 +1,6 @@
 /* OFPP_NORMAL: what a learning switch with VLANs does with the packet. Part of translation. */
 #include <string.h>
 
-#include "src/flows/flows.h"
 #include "src/pipeline/xlate_ctx.h"
 
 static bool trunks_carry(const struct bridge_port *bp, uint16_t vlan)
@@ -146,8 +145,6 @@ static void learn(struct xlate_ctx *ctx, const struct bridge_port *in, uint16_t 
     if (mac_table_learn(ctx->bridge->macs, src, vlan, in->ofport, datapath_now_ms())) {
         xlate_note(ctx, " -> learned that " RTE_ETHER_ADDR_PRT_FMT " is on port %s in VLAN %u",
                    RTE_ETHER_ADDR_BYTES(src), in->name, vlan);
-        if (ctx->bridge->flows)
-            flows_note_mac(ctx->bridge->flows, ctx->bridge, src, vlan);
     }
 }
 

@@ -75,8 +75,8 @@ static void cmd_controllers(void *arg, int argc, const char *const *argv, struct
     reply->json = json_array();
     TAILQ_FOREACH (br, &sw->bridges, node) {
         struct show show = {reply, br->name, all};
-        if (br->of && (!only || !strcmp(only, br->name)))
-            of_server_for_each_connection(br->of, show_connection, &show);
+        if (switch_of(br) && (!only || !strcmp(only, br->name)))
+            of_server_for_each_connection(switch_of(br), show_connection, &show);
     }
 }
 

@@ -37,7 +37,7 @@ static void cmd_flush(void *arg, int argc, const char *const *argv, struct contr
     if (!br)
         return;
     mac_table_flush(br->macs, OFPORT_ANY);
-    flows_note_bridge(sw->flows, br);
+    bridge_note(br);
     control_printf(reply, "table successfully flushed\n");
 }
 

@@ -108,9 +108,9 @@ static void cmd_bridges(void *arg, int argc, const char *const *argv, struct con
         char dpid[20];
         snprintf(dpid, sizeof dpid, "%016" PRIx64, br->datapath_id);
         const char *mode = br->fail_mode == FAIL_SECURE ? "secure" : "standalone";
-        bool learning = br->of && of_server_is_learning_switch(br->of);
+        bool learning = switch_of(br) && of_server_is_learning_switch(switch_of(br));
         uint32_t rules = pipeline_n_rules(br->pipeline, TABLE_ALL);
-        uint64_t tls_refused = br->of ? of_server_tls_refused(br->of) : 0;
+        uint64_t tls_refused = switch_of(br) ? of_server_tls_refused(switch_of(br)) : 0;
         control_printf(
             reply,
             "%s: datapath_id %s, fail_mode %s%s, ports %u, rules %u, MAC addresses %zu, TLS refusals %" PRIu64 "\n",
@@ -121,8 +121,8 @@ static void cmd_bridges(void *arg, int argc, const char *const *argv, struct con
                                         "fail_mode", mode, "learning_switch", (int)learning, "ports", (int)br->n_ports,
                                         "rules", (json_int_t)rules, "macs", (json_int_t)mac_table_size(br->macs),
                                         "tls_refused", (json_int_t)tls_refused, "connections"));
-        if (br->of)
-            of_server_for_each_connection(br->of, show_connection, reply);
+        if (switch_of(br))
+            of_server_for_each_connection(switch_of(br), show_connection, reply);
     }
 }
 

@@ -137,20 +137,13 @@ static bool count_run(struct flows *flows, const struct budget *budget)
     return over;
 }
 
-static void mac_gone(void *arg, const struct mac_entry *entry)
-{
-    struct flows_bridge *fb = arg;
-
-    flows_note_mac(fb->flows, fb->bridge, &entry->mac, entry->vlan);
-}
-
 static void age_macs(struct flows *flows, uint64_t now)
 {
     struct flows_bridge *fb;
 
     LIST_FOREACH (fb, &flows->bridges, node) {
         if (fb->bridge->macs)
-            mac_table_expire(fb->bridge->macs, now, mac_gone, fb);
+            mac_table_expire(fb->bridge->macs, now);
     }
     flows->macs_due_ms = now + MACS_INTERVAL_MS;
     rule_index_age(flows, now);

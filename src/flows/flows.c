@@ -73,6 +73,8 @@ void flows_forget_bridge(struct flows *flows, struct bridge *bridge)
     recirc_forget_bridge(bridge);
     LIST_FOREACH (fb, &flows->bridges, node) {
         if (fb->bridge == bridge) {
+            bridge_unlisten(bridge, &fb->listener);
+            pipeline_set_observer(bridge->pipeline, NULL);
             LIST_REMOVE(fb, node);
             free(fb);
             break;

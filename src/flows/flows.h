@@ -1,8 +1,9 @@
 /* Megaflows as the control side keeps them: misses are translated and installed, statistics flow back to rules, and
  * every change re-translates what it can affect. Control thread only.
  *
- * The promise to barriers: a change is noted by flows_rule_* or flows_note_*; after flows_settled(flows,
- * flows_ticket(flows)) returns true no packet is forwarded by what was valid before the change.
+ * The promise to barriers: a change is noted by the observer of the bridge's pipeline or by the bridge's listener;
+ * after flows_settled(flows, flows_ticket(flows)) returns true no packet is forwarded by what was valid before the
+ * change.
  */
 #ifndef SRC_FLOWS_FLOWS_H
 #define SRC_FLOWS_FLOWS_H
@@ -61,16 +62,12 @@ unsigned flows_next_ms(const struct flows *flows);
 /* --- changes --------------------------------------------------------------------------------------------------------
  */
 
-/* As the pipeline's observer; bridge creation wires them. */
-const struct pipeline_observer *flows_observer(struct flows *flows, struct bridge *bridge);
-/* A MAC address appeared on, moved to or left a port. */
-void flows_note_mac(struct flows *flows, struct bridge *bridge, const struct rte_ether_addr *mac, uint16_t vlan);
+/* Follows the bridge from now on: listens to it and observes its pipeline, until flows_forget_bridge(). Right after
+ * the bridge was made, before it has rules and ports. */
+void flows_attach(struct flows *flows, struct bridge *bridge);
 /* Before a bridge is destroyed, while its pipeline and ports are still there: removes its megaflows and waits for the
  * datapath. Punts of it that are under way are dropped. */
 void flows_forget_bridge(struct flows *flows, struct bridge *bridge);
-/* Anything else (ports added or removed, port config, table-miss mode, fail mode): all megaflows of the bridge (NULL:
- * all). */
-void flows_note_bridge(struct flows *flows, struct bridge *bridge);
 /* Who wants flow_removed messages: called when the statistics of a removed rule are final. */
 typedef void rule_gone_fn(void *arg, struct bridge *bridge, struct rule *rule, enum rule_removed_reason reason);
 void flows_set_rule_gone(struct flows *flows, rule_gone_fn *fn, void *arg);

@@ -36,9 +36,9 @@ struct recent {
     struct flow_key key;      /* masked */
 };
 
-/* A bridge that was wired. */
+/* A bridge that was attached. */
 struct flows_bridge {
-    struct pipeline_observer observer;
+    struct bridge_listener listener;
     struct flows *flows;
     struct bridge *bridge;
     LIST_ENTRY(flows_bridge) node;

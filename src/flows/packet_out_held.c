@@ -117,8 +117,8 @@ static void run_effects(struct held_packet *held)
         else
             pipeline_learn(bridge->pipeline, effect->rule, effect->limit, now);
     }
-    if (deps->mac_learns && mac_table_learn(bridge->macs, &deps->mac_src, deps->mac_vlan, deps->mac_port, now))
-        flows_note_mac(bridge->flows, bridge, &deps->mac_src, deps->mac_vlan);
+    if (deps->mac_learns)
+        mac_table_learn(bridge->macs, &deps->mac_src, deps->mac_vlan, deps->mac_port, now);
 }
 
 void flows_held_send(struct flows *flows, struct held_packet *held, struct rte_mbuf *packet)

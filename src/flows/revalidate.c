@@ -99,49 +99,67 @@ static void group_changed(void *arg, struct group *group)
     group_mark_dependents(fb->flows, group);
 }
 
-static void meters_changed(void *arg)
-{
-    struct flows_bridge *fb = arg;
-
-    flows_note_bridge(fb->flows, fb->bridge);
-}
-
-const struct pipeline_observer *flows_observer(struct flows *flows, struct bridge *bridge)
-{
-    struct flows_bridge *fb;
-
-    LIST_FOREACH (fb, &flows->bridges, node) {
-        if (fb->bridge == bridge)
-            return &fb->observer;
-    }
-    fb = calloc(1, sizeof *fb);
-    if (!fb)
-        abort();
-    fb->flows = flows;
-    fb->bridge = bridge;
-    fb->observer = (struct pipeline_observer){.arg = fb,
-                                              .rule_added = rule_added,
-                                              .rule_modified = rule_modified,
-                                              .rule_removed = rule_removed,
-                                              .rule_triggered = rule_triggered,
-                                              .rule_count = rule_count,
-                                              .group_changed = group_changed,
-                                              .meters_changed = meters_changed};
-    LIST_INSERT_HEAD(&flows->bridges, fb, node);
-    return &fb->observer;
-}
-
-void flows_note_mac(struct flows *flows, struct bridge *bridge, const struct rte_ether_addr *mac, uint16_t vlan)
-{
-    tickets_note_change(flows);
-    mac_index_mark(flows, bridge, mac, vlan);
-}
-
-void flows_note_bridge(struct flows *flows, struct bridge *bridge)
+/* All megaflows of the bridge are translated again. */
+static void note_bridge(struct flows *flows, struct bridge *bridge)
 {
     tickets_note_change(flows);
     datapath_touch(flows->dp);
     change_batch_add_bridge(pending_batch(flows), bridge);
+}
+
+static void meters_changed(void *arg)
+{
+    struct flows_bridge *fb = arg;
+
+    note_bridge(fb->flows, fb->bridge);
+}
+
+static void mac_changed(void *arg, struct bridge *bridge, const struct rte_ether_addr *mac, uint16_t vlan)
+{
+    struct flows_bridge *fb = arg;
+
+    tickets_note_change(fb->flows);
+    mac_index_mark(fb->flows, bridge, mac, vlan);
+}
+
+static void port_changed(void *arg, struct bridge_port *bp)
+{
+    struct flows_bridge *fb = arg;
+
+    note_bridge(fb->flows, bp->bridge);
+}
+
+static void bridge_changed(void *arg, struct bridge *bridge)
+{
+    struct flows_bridge *fb = arg;
+
+    note_bridge(fb->flows, bridge);
+}
+
+void flows_attach(struct flows *flows, struct bridge *bridge)
+{
+    struct flows_bridge *fb = calloc(1, sizeof *fb);
+
+    if (!fb)
+        abort();
+    fb->flows = flows;
+    fb->bridge = bridge;
+    fb->listener = (struct bridge_listener){.arg = fb,
+                                            .port_added = port_changed,
+                                            .port_removed = port_changed,
+                                            .port_changed = port_changed,
+                                            .mac_changed = mac_changed,
+                                            .bridge_changed = bridge_changed};
+    bridge_listen(bridge, &fb->listener);
+    pipeline_set_observer(bridge->pipeline, &(struct pipeline_observer){.arg = fb,
+                                                                        .rule_added = rule_added,
+                                                                        .rule_modified = rule_modified,
+                                                                        .rule_removed = rule_removed,
+                                                                        .rule_triggered = rule_triggered,
+                                                                        .rule_count = rule_count,
+                                                                        .group_changed = group_changed,
+                                                                        .meters_changed = meters_changed});
+    LIST_INSERT_HEAD(&flows->bridges, fb, node);
 }
 
 /* --- one megaflow ---------------------------------------------------------------------------------------------------

@@ -242,7 +242,7 @@ void of_server_rule_triggered(struct of_server *server, struct rule *rule)
     }
 }
 
-void of_server_port_status(struct of_server *server, struct bridge_port *bp, enum of_port_reason reason)
+void of_async_port_status(struct of_server *server, struct bridge_port *bp, enum of_port_reason reason)
 {
     struct of_connection *conn;
     struct of_msg msg = {.type = OF_PORT_STATUS, .port_status = {.reason = reason}};

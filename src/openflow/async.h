@@ -8,6 +8,7 @@
 
 #include "src/openflow/msg.h"
 
+struct bridge_port;
 struct of_connection;
 struct of_server;
 
@@ -36,5 +37,8 @@ void of_async_table_status(struct of_server *server, const struct of_table_statu
 /* What others are told of `conn`; points to its name. */
 void of_controller_describe(const struct of_connection *conn, enum of_controller_status_reason reason,
                             struct of_controller_status *status);
+
+/* Tells those who asked for it that a port came, went or changed. */
+void of_async_port_status(struct of_server *server, struct bridge_port *bp, enum of_port_reason reason);
 
 #endif

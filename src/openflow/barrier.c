@@ -30,7 +30,7 @@ static struct of_task *new_task(size_t size,
 static enum of_task_state barrier_run(struct of_task *task, struct of_connection *conn, uint64_t deadline)
 {
     struct barrier *barrier = (struct barrier *)task;
-    if (!flows_settled(conn->server->bridge->flows, barrier->ticket))
+    if (!flows_settled(conn->server->flows, barrier->ticket))
         return OF_TASK_WAIT;
     const struct of_msg reply = {.type = OF_BARRIER_REPLY, .version = conn->version, .xid = barrier->xid};
     of_connection_send_msg(conn, &reply);
@@ -40,7 +40,7 @@ static enum of_task_state barrier_run(struct of_task *task, struct of_connection
 void of_barrier_start(struct of_connection *conn, uint32_t xid)
 {
     struct barrier *barrier = (struct barrier *)new_task(sizeof *barrier, barrier_run);
-    barrier->ticket = flows_ticket(conn->server->bridge->flows);
+    barrier->ticket = flows_ticket(conn->server->flows);
     barrier->xid = xid;
     of_connection_set_task(conn, &barrier->task);
 }
@@ -63,12 +63,12 @@ struct count {
 static enum of_task_state count_wait_run(struct of_task *task, struct of_connection *conn, uint64_t deadline)
 {
     const struct count *count = (const struct count *)task;
-    return flows_counted(conn->server->bridge->flows, count->pass) ? OF_TASK_DONE : OF_TASK_WAIT;
+    return flows_counted(conn->server->flows, count->pass) ? OF_TASK_DONE : OF_TASK_WAIT;
 }
 
 bool of_wait_for_counters(struct of_connection *conn)
 {
-    struct flows *flows = conn->server->bridge->flows;
+    struct flows *flows = conn->server->flows;
     uint64_t pass = flows_count(flows, STATS_MAX_AGE_MS);
     if (flows_counted(flows, pass))
         return false;

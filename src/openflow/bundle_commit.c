@@ -215,7 +215,7 @@ static enum of_task_state run_forward(struct commit *commit, struct of_connectio
             return OF_TASK_MORE;
     }
     commit->phase = PHASE_FREE;
-    commit->ticket = flows_ticket(conn->server->bridge->flows);
+    commit->ticket = flows_ticket(conn->server->flows);
     return OF_TASK_MORE;
 }
 
@@ -252,7 +252,7 @@ static enum of_task_state commit_run(struct of_task *task, struct of_connection 
     }
     if (commit->single)
         return OF_TASK_DONE;
-    if (!flows_settled(server->bridge->flows, commit->ticket))
+    if (!flows_settled(server->flows, commit->ticket))
         return OF_TASK_WAIT;
     reply.bundle_control.type = OF_BUNDLE_COMMIT_REPLY;
     of_connection_send_msg(conn, &reply);

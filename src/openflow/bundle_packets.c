@@ -8,7 +8,7 @@
 void of_bundle_packets_free(struct of_bundle_packets *packets, struct of_server *server)
 {
     for (size_t i = packets->n_sent; i < packets->n; i++)
-        flows_held_free(server->bridge->flows, packets->packets[i].held);
+        flows_held_free(server->flows, packets->packets[i].held);
     free(packets->packets);
     *packets = (struct of_bundle_packets){0};
 }
@@ -25,7 +25,7 @@ void of_bundle_packets_add(struct of_bundle_packets *packets, struct of_server *
     /* A buffer only for now: they are few, and a bundle may have many packets. */
     struct rte_mbuf *packet = of_make_packet(server, out->data, out->data_len);
     packets->packets[packets->n++] = (struct of_bundle_packet){
-        .held = flows_packet_out_hold(bridge->flows, bridge, packet, &out->flow, &out->acts),
+        .held = flows_packet_out_hold(server->flows, bridge, packet, &out->flow, &out->acts),
         .data = out->data,
         .len = out->data_len,
     };
@@ -42,6 +42,6 @@ bool of_bundle_packets_send(struct of_bundle_packets *packets, struct of_server 
     if (packets->n_sent == packets->n)
         return false;
     const struct of_bundle_packet *packet = &packets->packets[packets->n_sent++];
-    flows_held_send(server->bridge->flows, packet->held, of_make_packet(server, packet->data, packet->len));
+    flows_held_send(server->flows, packet->held, of_make_packet(server, packet->data, packet->len));
     return true;
 }

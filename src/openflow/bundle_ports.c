@@ -67,6 +67,6 @@ void of_bundle_ports_apply(const struct of_bundle_ports *ports, struct of_server
         const struct of_bundle_port *port = &ports->ports[i];
         struct bridge_port *bp = bridge_port_by_ofport(server->bridge, port->ofport);
         if (bp) /* else it went away since the check */
-            of_port_configure(server, bp, port->config, port->mask);
+            bridge_port_set_config(bp, port->config, port->mask);
     }
 }

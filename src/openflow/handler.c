@@ -87,7 +87,7 @@ static int handle_set_config(struct of_connection *conn, const struct of_msg *ms
         return OFPERR_SCFC_BAD_FLAGS;
     if (conn->role != OF_ROLE_SLAVE && bridge->frag_mode != msg->config.frag) {
         bridge->frag_mode = msg->config.frag;
-        flows_note_bridge(bridge->flows, bridge);
+        bridge_note(bridge);
     }
     if (conn->version < OF13)
         of_async_set_invalid_ttl(conn, msg->config.invalid_ttl);

@@ -43,8 +43,6 @@ int of_check_table_mod(const struct of_table_config *mod, uint8_t version);
  * it is not about this table. */
 bool of_table_configure(const struct of_table_config *mod, const struct pipeline *pipeline, uint8_t table_id,
                         struct table_config *config);
-/* Of a port_mod that was checked. */
-void of_port_configure(struct of_server *server, struct bridge_port *bp, uint32_t config, uint32_t mask);
 /* In as many segments as it takes. NULL: no packet buffers. */
 struct rte_mbuf *of_make_packet(struct of_server *server, const uint8_t *data, size_t len);
 int of_check_flow_mod(const struct flow_mod *fm);

@@ -66,7 +66,7 @@ int of_handle_packet_out(struct of_connection *conn, const struct of_msg *msg)
         return error;
     struct rte_mbuf *packet = of_make_packet(conn->server, out->data, out->data_len);
     if (packet)
-        flows_packet_out(bridge->flows, bridge, packet, &out->flow, &out->acts);
+        flows_packet_out(conn->server->flows, bridge, packet, &out->flow, &out->acts);
     else
         datapath_count_drop(bridge->dp, DROP_NO_MBUF, 1);
     return 0;

@@ -18,14 +18,6 @@ int of_check_port_mod(const struct of_connection *conn, const struct of_port_mod
     return 0;
 }
 
-void of_port_configure(struct of_server *server, struct bridge_port *bp, uint32_t config, uint32_t mask)
-{
-    uint32_t before = bp->config;
-    bridge_port_set_config(bp, config, mask);
-    if (bp->config != before)
-        of_server_port_status(server, bp, OF_PORT_MODIFY);
-}
-
 /* What a port advertises is its device's or its VM's affair: `advertise` is without effect. */
 int of_handle_port_mod(struct of_connection *conn, const struct of_msg *msg)
 {
@@ -33,6 +25,6 @@ int of_handle_port_mod(struct of_connection *conn, const struct of_msg *msg)
     int error = of_check_port_mod(conn, mod);
     if (error)
         return error;
-    of_port_configure(conn->server, bridge_port_by_ofport(conn->server->bridge, mod->port_no), mod->config, mod->mask);
+    bridge_port_set_config(bridge_port_by_ofport(conn->server->bridge, mod->port_no), mod->config, mod->mask);
     return 0;
 }

@@ -43,7 +43,7 @@ static void resume(struct of_server *server, const struct of_packet_in *pin, str
     take_surroundings(&pin->fields.value, &around, &continuation->state);
     continuation->state.bridge = bridge;
     left = of_continuation_left(continuation);
-    flows_resume(bridge->flows, bridge, packet, &around, &left);
+    flows_resume(server->flows, bridge, packet, &around, &left);
 }
 
 int of_handle_resume(struct of_connection *conn, const struct of_msg *msg)

@@ -57,7 +57,7 @@ static void update_table_miss(struct of_server *server)
     if (bridge->of10_table_miss == wanted)
         return;
     bridge->of10_table_miss = wanted;
-    flows_note_bridge(bridge->flows, bridge);
+    bridge_note(bridge);
 }
 
 static int open_sockets(struct of_server *server, const struct of_server_params *params, char *error, size_t error_size)
@@ -91,6 +91,31 @@ static void set_limits(struct of_server *server, const struct of_server_params *
         params->packet_in_burst ? params->packet_in_burst : RTE_MAX(params->packet_in_rate / 4, 1u);
 }
 
+/* --- events of the bridge -------------------------------------------------------------------------------------------
+ */
+
+static void port_added(void *arg, struct bridge_port *bp)
+{
+    of_async_port_status(arg, bp, OF_PORT_ADD);
+}
+
+static void port_removed(void *arg, struct bridge_port *bp)
+{
+    of_async_port_status(arg, bp, OF_PORT_DELETE);
+}
+
+static void port_changed(void *arg, struct bridge_port *bp)
+{
+    of_async_port_status(arg, bp, OF_PORT_MODIFY);
+}
+
+static void listen_to_bridge(struct of_server *server)
+{
+    server->listener = (struct bridge_listener){
+        .arg = server, .port_added = port_added, .port_removed = port_removed, .port_changed = port_changed};
+    bridge_listen(server->bridge, &server->listener);
+}
+
 struct of_server *of_server_create(const struct of_server_params *params, char *error, size_t error_size)
 {
     struct of_server *server = calloc(1, sizeof *server);
@@ -100,6 +125,7 @@ struct of_server *of_server_create(const struct of_server_params *params, char *
     }
     server->base = params->base;
     server->bridge = params->bridge;
+    server->flows = params->flows;
     server->pool = params->pool;
     server->tls = params->tls;
     server->max_backoff_ms = params->max_backoff_ms;
@@ -109,6 +135,7 @@ struct of_server *of_server_create(const struct of_server_params *params, char *
     TAILQ_INIT(&server->listeners);
     TAILQ_INIT(&server->controllers);
     TAILQ_INIT(&server->connections);
+    listen_to_bridge(server);
     server->scratch = malloc(SCRATCH_SIZE);
     server->packet = malloc(SCRATCH_SIZE);
     server->kick = event_new(server->base, -1, 0, on_kick, server);
@@ -131,6 +158,7 @@ void of_server_destroy(struct of_server *server)
     struct of_connection *conn;
     if (!server)
         return;
+    bridge_unlisten(server->bridge, &server->listener);
     of_listeners_close(server);
     of_controllers_free(server);
     TAILQ_FOREACH (conn, &server->connections, node)

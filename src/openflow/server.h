@@ -23,7 +23,8 @@ struct tls;
 
 struct of_server_params {
     struct event_base *base;
-    struct bridge *bridge;
+    struct bridge *bridge;     /* the server listens to its events */
+    struct flows *flows;       /* barriers, packet-outs and counters */
     struct rte_mempool *pool;  /* for packet-outs */
     struct tls *tls;           /* for "ssl:" and "pssl:"; outlives the server. NULL = none of those */
     const char *mgmt_path;     /* <run_dir>/<bridge>.mgmt; NULL = none */
@@ -62,7 +63,6 @@ void of_server_rule_triggered(struct of_server *server, struct rule *rule);
 /* A rule came, changed or went; for flow monitors. */
 void of_server_rule_changed(struct of_server *server, enum flows_rule_change change, struct rule *rule,
                             enum rule_removed_reason reason);
-void of_server_port_status(struct of_server *server, struct bridge_port *bp, enum of_port_reason reason);
 
 /* No controller is connected and fail_mode is standalone: the bridge has a hidden rule. */
 bool of_server_is_learning_switch(const struct of_server *server);

@@ -14,6 +14,8 @@ struct event;
 struct of_server {
     struct event_base *base;
     struct bridge *bridge;
+    struct bridge_listener listener;
+    struct flows *flows;
     struct rte_mempool *pool;
     struct tls *tls;              /* NULL: no ssl: or pssl: is configured */
     uint32_t inactivity_probe_ms; /* 0 = never */

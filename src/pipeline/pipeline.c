@@ -10,14 +10,18 @@
 #include "src/pipeline/rule.h"
 #include "src/pipeline/table.h"
 
+void pipeline_set_observer(struct pipeline *pipeline, const struct pipeline_observer *observer)
+{
+    pipeline->observer = observer == NULL ? (struct pipeline_observer){0} : *observer;
+}
+
 struct pipeline *pipeline_create(const struct pipeline_observer *observer)
 {
     struct pipeline *pipeline = calloc(1, sizeof *pipeline);
 
     if (pipeline == NULL)
         abort();
-    if (observer != NULL)
-        pipeline->observer = *observer;
+    pipeline_set_observer(pipeline, observer);
     LIST_INIT(&pipeline->cursors);
     LIST_INIT(&pipeline->triggers.list);
     for (unsigned i = 0; i < PIPELINE_TABLES; i++) {

@@ -133,7 +133,9 @@ struct pipeline_observer {
     void (*meters_changed)(void *arg);
 };
 
-struct pipeline *pipeline_create(const struct pipeline_observer *observer); /* copied; NULL, or some functions NULL */
+struct pipeline *pipeline_create(const struct pipeline_observer *observer); /* as pipeline_set_observer() */
+/* Who is told from now on. Copied; NULL: nobody; functions may be NULL. */
+void pipeline_set_observer(struct pipeline *pipeline, const struct pipeline_observer *observer);
 /* Observers are not told. Rules that others hold references to live on. */
 void pipeline_destroy(struct pipeline *pipeline);
 

@@ -247,7 +247,7 @@ static void change_something(void)
     }
     case 1:
         mac_table_flush(bed.bridge->macs, OFPORT_ANY);
-        flows_note_bridge(bed.flows, bed.bridge);
+        bridge_note(bed.bridge);
         oracle.n_macs = 0;
         break;
     case 10:

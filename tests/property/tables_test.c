@@ -646,6 +646,7 @@ static int setup(void **state)
     bed.bridge->fail_mode = FAIL_SECURE;
     params.base = base = event_base_new();
     params.bridge = bed.bridge;
+    params.flows = bed.flows;
     server = of_server_create(&params, error, sizeof error);
     if (!server)
         fail_msg("%s", error);

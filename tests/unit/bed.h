@@ -69,7 +69,8 @@ static inline void bed_create(struct bed *bed, struct rte_mempool *pool, const s
     }
     flows_params.dp = bed->dp;
     bed->flows = flows_create(&flows_params);
-    bed->bridge = bridge_create("br0", 1, bed->dp, bed->flows);
+    bed->bridge = bridge_create("br0", 1, bed->dp);
+    flows_attach(bed->flows, bed->bridge);
     for (uint32_t i = 1; i <= BED_PORTS; i++) {
         const char *why;
         char name[8];

@@ -6,25 +6,54 @@
 #include <cmocka.h>
 
 #include "src/bridge/bridge.h"
-#include "src/flows/flows.h"
 #include "tests/unit/no_meters.h"
 
-static unsigned n_notes;
+static unsigned n_added, n_removed, n_changed, n_bridge_changed, n_macs;
 static struct rte_ether_addr noted_mac;
 
-void flows_note_bridge(struct flows *flows, struct bridge *bridge)
+static void port_added(void *arg, struct bridge_port *bp)
 {
-    n_notes++;
+    assert_ptr_equal(bridge_port_by_ofport(bp->bridge, bp->ofport), bp);
+    n_added++;
 }
 
-void flows_note_mac(struct flows *flows, struct bridge *bridge, const struct rte_ether_addr *mac, uint16_t vlan)
+static void port_removed(void *arg, struct bridge_port *bp)
 {
+    assert_ptr_equal(bridge_port_by_ofport(bp->bridge, bp->ofport), bp);
+    n_removed++;
+}
+
+static void port_changed(void *arg, struct bridge_port *bp)
+{
+    n_changed++;
+}
+
+static void mac_changed(void *arg, struct bridge *bridge, const struct rte_ether_addr *mac, uint16_t vlan)
+{
+    n_macs++;
     noted_mac = *mac;
 }
 
-const struct pipeline_observer *flows_observer(struct flows *flows, struct bridge *bridge)
+static void bridge_changed(void *arg, struct bridge *bridge)
 {
-    return NULL;
+    n_bridge_changed++;
+}
+
+static struct bridge_listener listener = {.port_added = port_added,
+                                          .port_removed = port_removed,
+                                          .port_changed = port_changed,
+                                          .mac_changed = mac_changed,
+                                          .bridge_changed = bridge_changed};
+static struct bridge_listener deaf; /* wants to know nothing */
+
+static struct bridge *listened_bridge(uint64_t datapath_id)
+{
+    struct bridge *bridge = bridge_create("br0", datapath_id, NULL);
+
+    n_added = n_removed = n_changed = n_bridge_changed = n_macs = 0;
+    bridge_listen(bridge, &deaf);
+    bridge_listen(bridge, &listener);
+    return bridge;
 }
 
 static struct port *ports[PORT_MAX];
@@ -78,13 +107,10 @@ static void plug(struct port *port, uint32_t index)
     ports[index] = port;
 }
 
-static int some_flows;
-#define FLOWS ((struct flows *)&some_flows)
-
 static void ports_are_found_by_number_name_and_index(void **state)
 {
     static const uint32_t numbers[] = {7, 1, OFPORT_LOCAL, 65279, 3};
-    struct bridge *bridge = bridge_create("br0", 0x0000123456789abc, NULL, FLOWS);
+    struct bridge *bridge = listened_bridge(0x0000123456789abc);
     struct port devices[5];
     struct bridge_port *bp;
     const char *error = NULL;
@@ -120,9 +146,10 @@ static void ports_are_found_by_number_name_and_index(void **state)
     assert_null(bridge_port_add(bridge, NULL, "new", 0, &error));
     assert_null(bridge_port_add(bridge, NULL, "new", OFPORT_NORMAL, &error));
 
-    n_notes = 0;
+    assert_int_equal(n_added, 5);
     bridge_port_remove(bridge_port_by_ofport(bridge, 7));
-    assert_int_equal(n_notes, 1);
+    assert_int_equal(n_removed, 1);
+    assert_int_equal(n_changed, 0);
     assert_null(bridge_port_by_ofport(bridge, 7));
     assert_null(ports[1]);
     assert_null(devices[0].user);
@@ -133,7 +160,7 @@ static void ports_are_found_by_number_name_and_index(void **state)
 
 static void a_port_without_a_device_keeps_its_place(void **state)
 {
-    struct bridge *bridge = bridge_create("br0", 0x0000123456789abc, NULL, NULL);
+    struct bridge *bridge = bridge_create("br0", 0x0000123456789abc, NULL);
     const char *error;
     struct bridge_port *bp = bridge_port_add(bridge, NULL, "br0", OFPORT_LOCAL, &error);
     struct rte_ether_addr mac = {{0x12, 0x34, 0x56, 0x78, 0x9a, 0xbc}};
@@ -141,7 +168,7 @@ static void a_port_without_a_device_keeps_its_place(void **state)
 
     assert_true(rte_is_same_ether_addr(&bp->mac, &mac));
     assert_int_equal(bp->state, PORT_STATE_LINK_DOWN);
-    assert_false(bridge_port_update(bp));
+    bridge_port_update(bp);
     bridge_port_set_config(bp, PORT_CONFIG_DOWN, PORT_CONFIG_DOWN);
     bridge_port_stats(bp, &stats);
     assert_int_equal(stats.rx_packets, 0);
@@ -150,7 +177,7 @@ static void a_port_without_a_device_keeps_its_place(void **state)
 
 static void link_and_configuration_changes_are_told_once(void **state)
 {
-    struct bridge *bridge = bridge_create("br0", 1, NULL, FLOWS);
+    struct bridge *bridge = listened_bridge(1);
     struct port device;
     const char *error;
 
@@ -160,21 +187,21 @@ static void link_and_configuration_changes_are_told_once(void **state)
     struct bridge_port *bp = bridge_port_add(bridge, &device, "p1", 1, &error);
 
     assert_int_equal(bp->state, PORT_STATE_LINK_DOWN);
-    n_notes = 0;
-    assert_false(bridge_port_update(bp));
+    bridge_port_update(bp);
+    assert_int_equal(n_changed, 0);
     link_up = true;
-    assert_true(bridge_port_update(bp));
-    assert_false(bridge_port_update(bp));
+    bridge_port_update(bp);
+    bridge_port_update(bp);
     assert_int_equal(bp->state, PORT_STATE_LIVE);
-    assert_int_equal(n_notes, 1);
+    assert_int_equal(n_changed, 1);
 
     bridge_port_set_config(bp, UINT32_MAX, PORT_CONFIG_DOWN | PORT_CONFIG_NO_FLOOD);
     assert_int_equal(bp->config, PORT_CONFIG_DOWN | PORT_CONFIG_NO_FLOOD);
     assert_int_equal(bp->state, 0);
     assert_false(device.admin_up);
-    assert_int_equal(n_notes, 2);
+    assert_int_equal(n_changed, 2);
     bridge_port_set_config(bp, PORT_CONFIG_DOWN, PORT_CONFIG_DOWN);
-    assert_int_equal(n_notes, 2);
+    assert_int_equal(n_changed, 2);
     bridge_port_set_config(bp, 0, PORT_CONFIG_DOWN);
     assert_true(device.admin_up);
     assert_int_equal(bp->config, PORT_CONFIG_NO_FLOOD);
@@ -184,7 +211,7 @@ static void link_and_configuration_changes_are_told_once(void **state)
 
 static void counters_are_those_of_device_and_datapath(void **state)
 {
-    struct bridge *bridge = bridge_create("br0", 1, NULL, NULL);
+    struct bridge *bridge = bridge_create("br0", 1, NULL);
     struct port device;
     struct bridge_port_stats stats;
     const char *error;
@@ -207,7 +234,7 @@ static void counters_are_those_of_device_and_datapath(void **state)
 
 static void what_was_learned_goes_with_the_port_or_when_there_is_no_room(void **state)
 {
-    struct bridge *bridge = bridge_create("br0", 1, NULL, FLOWS);
+    struct bridge *bridge = listened_bridge(1);
     struct rte_ether_addr a = {{2, 0, 0, 0, 0, 1}}, b = {{2, 0, 0, 0, 0, 2}};
     struct port device;
     const char *error;
@@ -218,8 +245,16 @@ static void what_was_learned_goes_with_the_port_or_when_there_is_no_room(void **
 
     bridge_set_mac_table(bridge, 1, 300);
     mac_table_learn(bridge->macs, &a, 0, 1, 0);
-    mac_table_learn(bridge->macs, &b, 0, 1, 0);
-    assert_true(rte_is_same_ether_addr(&noted_mac, &a));
+    assert_int_equal(n_bridge_changed, 1);
+    assert_int_equal(n_macs, 1);
+    mac_table_learn(bridge->macs, &b, 0, 1, 0); /* `a` makes room */
+    assert_int_equal(n_macs, 3);
+    assert_true(rte_is_same_ether_addr(&noted_mac, &b));
+    mac_table_learn(bridge->macs, &b, 0, 1, 5); /* nothing new */
+    assert_int_equal(n_macs, 3);
+    mac_table_expire(bridge->macs, 300005);
+    assert_int_equal(n_macs, 4);
+    mac_table_learn(bridge->macs, &a, 0, 1, 300005);
     assert_int_equal(mac_table_size(bridge->macs), 1);
     bridge_port_remove(bp);
     assert_int_equal(mac_table_size(bridge->macs), 0);
@@ -228,7 +263,7 @@ static void what_was_learned_goes_with_the_port_or_when_there_is_no_room(void **
 
 static void port_names_and_numbers_are_understood(void **state)
 {
-    struct bridge *bridge = bridge_create("br0", 1, NULL, NULL);
+    struct bridge *bridge = bridge_create("br0", 1, NULL);
     const char *error;
     uint32_t ofport;
 

@@ -156,18 +156,29 @@ static void a_packet_out_is_checked(void **state)
     stop();
 }
 
+static void expect_port_status(enum of_port_reason reason, const char *name)
+{
+    struct of_msg msg;
+    client_expect(&a, OF_PORT_STATUS, &msg);
+    assert_int_equal(msg.port_status.reason, reason);
+    assert_string_equal(msg.port_status.port.name, name);
+    of_msg_free(&msg);
+}
+
 static void changes_of_ports_and_ends_of_rules_are_told(void **state)
 {
+    const char *error;
     struct of_msg msg;
     start(FAIL_SECURE, NULL, 0);
     client_connect(&a, mgmt);
     client_hello(&a, OF13);
     set_config(&a, 128);
-    of_server_port_status(server, bridge_port_by_ofport(bridge, 1), OF_PORT_DELETE);
-    client_expect(&a, OF_PORT_STATUS, &msg);
-    assert_int_equal(msg.port_status.reason, OF_PORT_DELETE);
-    assert_string_equal(msg.port_status.port.name, "p1");
-    of_msg_free(&msg);
+    bridge_port_add(bridge, NULL, "new", 77, &error);
+    expect_port_status(OF_PORT_ADD, "new");
+    bridge_note_port(bridge_port_by_ofport(bridge, 1));
+    expect_port_status(OF_PORT_MODIFY, "p1");
+    bridge_port_remove(bridge_port_by_ofport(bridge, 77));
+    expect_port_status(OF_PORT_DELETE, "new");
 
     send_flow_mod(&a, FLOW_ADD, 42);
     client_barrier(&a);

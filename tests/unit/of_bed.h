@@ -35,19 +35,6 @@ void datapath_count_drop(struct datapath *dp, enum drop_reason reason, uint64_t 
         n_limit_drops += packets;
 }
 
-const struct pipeline_observer *flows_observer(struct flows *flows, struct bridge *bridge)
-{
-    return NULL;
-}
-
-void flows_note_bridge(struct flows *flows, struct bridge *bridge)
-{
-}
-
-void flows_note_mac(struct flows *flows, struct bridge *bridge, const struct rte_ether_addr *mac, uint16_t vlan)
-{
-}
-
 uint64_t flows_ticket(struct flows *flows)
 {
     return 1;
@@ -183,7 +170,7 @@ static inline void start(enum fail_mode fail_mode, const char *controller, uint3
     };
     now_ms = 1000000;
     settled = true;
-    bridge = bridge_create("br0", 0x1234, NULL, (struct flows *)&now_ms);
+    bridge = bridge_create("br0", 0x1234, NULL);
     bridge->fail_mode = fail_mode;
     for (int i = 0; i < 2; i++) {
         char name[8];

@@ -62,6 +62,7 @@ static inline int setup(void **state)
     bed_create(&bed, pool, &(struct bed_params){.start = true});
     bed.bridge->fail_mode = FAIL_SECURE;
     params.bridge = bed.bridge;
+    params.flows = bed.flows;
     server = of_server_create(&params, error, sizeof error);
     flows_set_packet_in(bed.flows, on_packet_in, NULL);
     n_paused = 0;

@@ -157,8 +157,9 @@ static void what_is_in_use_stays(void **state)
 /* The table is the switch's, not the bridge's. */
 static void another_bridge_may_use_it(void **state)
 {
-    struct bridge *other = bridge_create("br1", 2, bed.dp, bed.flows), *first = bed.bridge;
+    struct bridge *other = bridge_create("br1", 2, bed.dp), *first = bed.bridge;
 
+    flows_attach(bed.flows, other);
     assert_int_equal(add(1, 1, 4, 0), 0);
     bed.bridge = other;
     bed_add(&bed, "tun_metadata0=5,actions=output:2");
