@@ -3,6 +3,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <pthread.h>
 #include <rte_common.h>
 #include <rte_spinlock.h>
@@ -12,8 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Longest line; the rest of a message is cut. */
-#define LINE_MAX_BYTES 2048
+#include "pmd/log_sink.h"
 
 static const char *const component_names[LOG_N_COMPONENTS] = {
 #define X(symbol, name) [symbol] = name,
@@ -36,9 +36,6 @@ static const struct {
 
 static int component_types[LOG_N_COMPONENTS];
 static pthread_once_t stream_once = PTHREAD_ONCE_INIT;
-/* Stays the same number once it is a file's: another one is moved over it, so that a thread in write() never sees it
- * closed. */
-static int log_fd = STDERR_FILENO;
 static uint32_t sequence;
 static rte_spinlock_t limit_lock = RTE_SPINLOCK_INITIALIZER;
 
@@ -62,9 +59,9 @@ static unsigned level_row(uint32_t level)
     return RTE_DIM(levels) - 1;
 }
 
-static void write_line(const char *module, uint32_t level, const char *text, size_t length)
+static void put_line(const char *module, uint32_t level, const char *text, size_t length)
 {
-    char line[LINE_MAX_BYTES];
+    char line[LOG_LINE_MAX];
     struct timespec now;
     struct tm tm;
     size_t n;
@@ -78,9 +75,40 @@ static void write_line(const char *module, uint32_t level, const char *text, siz
     for (size_t i = 0; i < length && n < sizeof(line) - 1; i++)
         line[n++] = iscntrl((unsigned char)text[i]) ? ' ' : text[i];
     line[n++] = '\n';
-    /* Nobody is left to be told that the log itself fails. */
-    if (write(__atomic_load_n(&log_fd, __ATOMIC_RELAXED), line, n) < 0)
+    log_sink_put(line, n);
+}
+
+/* Where lines are missing, once the log takes lines again. */
+static void tell_lost(void)
+{
+    uint64_t lost = log_sink_take_lost();
+    char text[128];
+    int n;
+
+    if (!lost)
         return;
+    n = snprintf(text, sizeof(text),
+                 "%" PRIu64 " lines of the log were lost: its reader did not keep up, or refused them", lost);
+    put_line("log", RTE_LOG_WARNING, text, n);
+}
+
+static void write_line(const char *module, uint32_t level, const char *text, size_t length)
+{
+    tell_lost();
+    put_line(module, level, text, length);
+}
+
+void log_flush(void)
+{
+    log_sink_flush();
+    tell_lost();
+}
+
+void log_finish(unsigned timeout_ms)
+{
+    log_flush();
+    for (; timeout_ms && log_sink_flush(); timeout_ms--)
+        usleep(1000);
 }
 
 static uint64_t now_ms(void)
@@ -122,14 +150,14 @@ static void open_dpdk_stream(void)
 
     if (!stream)
         return;
-    setvbuf(stream, NULL, _IOLBF, LINE_MAX_BYTES);
+    setvbuf(stream, NULL, _IOLBF, LOG_LINE_MAX);
     rte_openlog_stream(stream);
 }
 
 static void write_message(enum log_component component, uint32_t level, uint32_t suppressed, const char *format,
                           va_list args)
 {
-    char text[LINE_MAX_BYTES];
+    char text[LOG_LINE_MAX];
     int n;
 
     n = vsnprintf(text, sizeof(text), format, args);
@@ -233,22 +261,13 @@ int log_open(const char *path)
 
     pthread_once(&stream_once, open_dpdk_stream);
     if (!path) {
-        if (log_fd != STDERR_FILENO && dup3(STDERR_FILENO, log_fd, O_CLOEXEC) < 0)
-            return -errno;
+        log_sink_set(STDERR_FILENO, false);
         return 0;
     }
-    fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
+    /* Not to wait for a reader of a FIFO; a file is not affected. */
+    fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NONBLOCK, 0640);
     if (fd < 0)
         return -errno;
-    if (log_fd == STDERR_FILENO) {
-        __atomic_store_n(&log_fd, fd, __ATOMIC_RELAXED);
-        return 0;
-    }
-    if (dup3(fd, log_fd, O_CLOEXEC) < 0) {
-        int error = errno;
-        close(fd);
-        return -error;
-    }
-    close(fd);
+    log_sink_set(fd, true);
     return 0;
 }

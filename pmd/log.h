@@ -60,9 +60,15 @@ int log_set_level(const char *component, const char *level);
 /* One line a component: "name level". `put` is called per line. */
 void log_show_levels(void (*put)(void *arg, const char *component, const char *level), void *arg);
 
+/* Logging never waits for who reads the log (pmd/log_sink.h). This writes what waits because of that and says how many
+ * lines were lost, when there is room; called every now and then by the control thread. */
+void log_flush(void);
+/* The same at the end of the process: gives the reader up to `timeout_ms` to take what waits. Control thread. */
+void log_finish(unsigned timeout_ms);
+
 /* Sends the log, and DPDK's own messages as module "dpdk", to `path` (appended, a line at a time); NULL: standard
- * error. Call it before rte_eal_init() and again to reopen after a rotation. Returns 0 or negative errno. Control
- * thread. */
+ * error. Call it before rte_eal_init() and again to reopen after a rotation. Returns 0 or negative errno (-ENXIO: a
+ * FIFO that nobody reads). Control thread. */
 int log_open(const char *path);
 
 #define LOG_ERR(component, ...) log_write(component, RTE_LOG_ERR, __VA_ARGS__)

@@ -17,6 +17,9 @@
 #include "src/start/run_dir.h"
 #include "src/switch.h"
 
+/* What a slow reader of the log gets at the end to take the last lines. */
+#define LOG_FINISH_MS 200
+
 static void usage(FILE *out)
 {
     fprintf(
@@ -153,5 +156,6 @@ int main(int argc, char **argv)
     mallopt(M_TRIM_THRESHOLD, -1);
     int status = run(config, argv[optind]);
     config_free(config);
+    log_finish(LOG_FINISH_MS);
     return status;
 }

@@ -211,6 +211,7 @@ void switch_run(struct sluice *sw)
         if (start - housekeeping > hz / 1000 * HOUSEKEEPING_MS) {
             housekeeping = start;
             port_poll_events(port_changed, sw);
+            log_flush();
         }
         if (us) {
             note_turn(sw, start);

@@ -1,8 +1,10 @@
 #include <event2/buffer.h>
 #include <event2/event.h>
+#include <inttypes.h>
 #include <string.h>
 
 #include "pmd/log.h"
+#include "pmd/log_sink.h"
 #include "src/control/commands.h"
 
 static void cmd_exit(void *arg, int argc, const char *const *argv, struct control_reply *reply)
@@ -63,6 +65,19 @@ static void cmd_vlog_set(void *arg, int argc, const char *const *argv, struct co
     }
 }
 
+static void cmd_log(void *arg, int argc, const char *const *argv, struct control_reply *reply)
+{
+    struct log_sink_stats s;
+    log_sink_get_stats(&s);
+    control_printf(reply,
+                   "%-10s %12" PRIu64 "  lines written\n%-10s %12" PRIu64
+                   "  lines lost: the reader did not keep up, or refused them\n%-10s %12" PRIu32
+                   "  bytes that wait for the reader\n",
+                   "lines", s.lines, "lost", s.lost, "waiting", s.waiting);
+    reply->json = json_pack("{s:I,s:I,s:I}", "lines", (json_int_t)s.lines, "lost", (json_int_t)s.lost, "waiting",
+                            (json_int_t)s.waiting);
+}
+
 struct bridge *command_bridge(struct sluice *sw, int argc, const char *const *argv, int i, struct control_reply *reply)
 {
     if (i < argc) {
@@ -82,6 +97,7 @@ void commands_register_daemon(struct control *control, struct sluice *sw)
 {
     control_register(control, "exit", "", 0, 0, cmd_exit, sw);
     control_register(control, "reload", "", 0, 0, cmd_reload, sw);
+    control_register(control, "log", "", 0, 0, cmd_log, sw);
     control_register(control, "vlog/list", "", 0, 0, cmd_vlog_list, sw);
     control_register(control, "vlog/set", "[COMPONENT:]LEVEL...", 1, 16, cmd_vlog_set, sw);
 }

@@ -2,14 +2,19 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <pty.h>
 #include <regex.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <termios.h>
 #include <unistd.h>
 #include <cmocka.h>
 
 #include "pmd/log.h"
+#include "pmd/log_sink.h"
 #include "tests/unit/scratch.h"
 
 static const char *path;
@@ -176,6 +181,118 @@ static void a_path_that_cannot_be_opened_is_refused(void **state)
     assert_matches(take_log(), "still there");
 }
 
+/* --- a reader that does not read ------------------------------------------------------------------------------------
+ */
+
+#define FLOOD 20000 /* lines; about 1.5 MB */
+
+static int stderr_was;
+
+/* What there is to read now is read, and its lines are counted. The number that a line says was lost goes to *lost. */
+static unsigned read_lines(int fd, unsigned *lost)
+{
+    static char text[4 << 20];
+    size_t have = 0;
+    ssize_t n;
+    unsigned lines = 0;
+
+    for (int quiet = 0; quiet < 20;) {
+        n = read(fd, text + have, sizeof(text) - 1 - have);
+        log_flush();
+        if (n > 0) {
+            have += n;
+            quiet = 0;
+        } else {
+            quiet++;
+            usleep(1000);
+        }
+    }
+    text[have] = 0;
+    for (const char *line = text; *line; line = strchr(line, '\n') + 1) {
+        const char *told = strstr(line, "|log|WARN|"), *end = strchr(line, '\n');
+
+        assert_non_null(end);
+        if (told && told < end)
+            assert_int_equal(sscanf(told, "|log|WARN|%u lines of the log were lost", lost), 1);
+        else
+            lines++;
+    }
+    return lines;
+}
+
+static void flood_standard_error(int reader, int writer)
+{
+    unsigned lost = 0, lines;
+    struct log_sink_stats before, after;
+
+    alarm(20); /* a write that waits for the reader would wait for ever */
+    stderr_was = dup(STDERR_FILENO);
+    dup2(writer, STDERR_FILENO);
+    close(writer);
+    assert_int_equal(log_open(NULL), 0);
+    log_sink_get_stats(&before);
+    for (int i = 0; i < FLOOD; i++)
+        LOG_INFO(LOG_MAIN, "line %d, which nobody reads at the moment", i);
+    log_sink_get_stats(&after);
+    /* What others have open is as it was. */
+    assert_false(fcntl(STDERR_FILENO, F_GETFL) & O_NONBLOCK);
+
+    fcntl(reader, F_SETFL, O_NONBLOCK);
+    lines = read_lines(reader, &lost);
+    dup2(stderr_was, STDERR_FILENO);
+    close(stderr_was);
+    assert_int_equal(log_open(path), 0);
+    close(reader);
+    alarm(0);
+    assert_true(lost > 0);
+    assert_int_equal(after.lost - before.lost, lost);
+    assert_int_equal(lines + lost, FLOOD);
+}
+
+static void a_pipe_that_is_not_read_stops_nothing(void **state)
+{
+    int ends[2];
+
+    assert_int_equal(pipe(ends), 0);
+    flood_standard_error(ends[0], ends[1]);
+}
+
+static void a_socket_that_is_not_read_stops_nothing(void **state)
+{
+    int ends[2];
+
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+    flood_standard_error(ends[0], ends[1]);
+}
+
+static void a_terminal_that_is_not_read_stops_nothing(void **state)
+{
+    struct termios raw;
+    int reader, writer;
+
+    assert_int_equal(openpty(&reader, &writer, NULL, NULL, NULL), 0);
+    assert_int_equal(tcgetattr(writer, &raw), 0);
+    cfmakeraw(&raw);
+    assert_int_equal(tcsetattr(writer, TCSANOW, &raw), 0);
+    flood_standard_error(reader, writer);
+}
+
+static void a_disc_that_is_full_is_counted_and_told(void **state)
+{
+    struct log_sink_stats before, after;
+
+    assert_int_equal(log_open("/dev/full"), 0);
+    log_sink_get_stats(&before);
+    LOG_INFO(LOG_MAIN, "one");
+    LOG_INFO(LOG_MAIN, "two");
+    log_sink_get_stats(&after);
+    assert_int_equal(after.lost - before.lost, 2);
+    assert_int_equal(log_open(path), 0);
+    LOG_INFO(LOG_MAIN, "there is room again");
+    log_flush();
+    assert_matches(take_log(), "there is room again\n.*\\|log\\|WARN\\|2 lines of the log were lost");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -188,6 +305,10 @@ int main(void)
         cmocka_unit_test(a_limited_message_says_how_many_were_eaten),
         cmocka_unit_test(a_flood_of_dpdk_is_cut_short),
         cmocka_unit_test(a_path_that_cannot_be_opened_is_refused),
+        cmocka_unit_test(a_pipe_that_is_not_read_stops_nothing),
+        cmocka_unit_test(a_socket_that_is_not_read_stops_nothing),
+        cmocka_unit_test(a_terminal_that_is_not_read_stops_nothing),
+        cmocka_unit_test(a_disc_that_is_full_is_counted_and_told),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
