@@ -81,6 +81,7 @@ int log_open(const char *path);
         static struct log_limit limit_ = LOG_LIMIT_INIT(10, 12);                                                       \
         log_write_limited(component, level, &limit_, __VA_ARGS__);                                                     \
     } while (0)
+#define LOG_ERR_RL(component, ...) LOG_RL(component, RTE_LOG_ERR, __VA_ARGS__)
 #define LOG_WARN_RL(component, ...) LOG_RL(component, RTE_LOG_WARNING, __VA_ARGS__)
 #define LOG_INFO_RL(component, ...) LOG_RL(component, RTE_LOG_INFO, __VA_ARGS__)
 

@@ -5,9 +5,6 @@
 
 #define OFPAT_EXPERIMENTER 0xffff
 
-/* Bytes of decoded actions that a rule may have: what every version can write back within one message. */
-#define ACTS_MAX (24u * 1024)
-
 static struct act_u32 *add_u32(struct act_buffer *acts, enum act_type type, uint32_t value)
 {
     struct act_u32 *act = act_buffer_add(acts, type, sizeof(*act));
@@ -280,8 +277,6 @@ static int decode_list(struct reader *r, uint8_t version, unsigned depth, struct
             return error;
         if (body.bad || body.left)
             return OFPERR_BAC_BAD_LEN;
-        if (acts->len > ACTS_MAX)
-            return OFPERR_BAC_TOO_MANY;
     }
     return 0;
 }

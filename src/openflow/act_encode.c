@@ -434,3 +434,33 @@ void instructions_encode(struct of_buf *buf, const struct act_list *list, uint8_
         if (act->type != ACT_METER && is_instruction(act, version))
             encode_instruction(buf, act, version, match);
 }
+
+/* --- lengths --------------------------------------------------------------------------------------------------------
+ */
+
+typedef void list_encoder(struct of_buf *buf, const struct act_list *list, uint8_t version, const struct match *match);
+
+/* Without a match: then what OpenFlow 1.0 says of VLANs takes most. */
+static size_t longest(list_encoder *encode, const struct act_list *list, uint32_t versions, struct of_buf *scratch)
+{
+    size_t most = 0;
+
+    for (uint8_t version = OF10; version <= OF15; version++) {
+        if (!(versions >> version & 1))
+            continue;
+        scratch->len = 0;
+        encode(scratch, list, version, NULL);
+        most = scratch->len > most ? scratch->len : most;
+    }
+    return most;
+}
+
+size_t acts_wire_len(const struct act_list *list, struct of_buf *scratch)
+{
+    return longest(acts_encode, list, OF_VERSIONS & ~(1u << OF10), scratch);
+}
+
+size_t instructions_wire_len(const struct act_list *list, struct of_buf *scratch)
+{
+    return longest(instructions_encode, list, OF_VERSIONS, scratch);
+}

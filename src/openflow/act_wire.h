@@ -19,6 +19,11 @@ void acts_encode(struct of_buf *buf, const struct act_list *list, uint8_t versio
 /* Instructions; in OpenFlow 1.0 plain actions. */
 void instructions_encode(struct of_buf *buf, const struct act_list *list, uint8_t version, const struct match *match);
 
+/* The most bytes that the list takes in a version from OpenFlow 1.3 on as the actions of a bucket, and in any as a
+ * rule's. `scratch` is emptied and used. */
+size_t acts_wire_len(const struct act_list *list, struct of_buf *scratch);
+size_t instructions_wire_len(const struct act_list *list, struct of_buf *scratch);
+
 /* Parts of the above. A body is what follows type, length (and experimenter and subtype); all of it must be read. */
 int act_decode_copy_field(struct reader *body, struct act_buffer *acts); /* OFPAT_COPY_FIELD of OpenFlow 1.5 */
 void act_encode_copy_field(struct of_buf *buf, const struct act_move *act, uint8_t version);

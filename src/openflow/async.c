@@ -119,12 +119,33 @@ void of_async_role_status(struct of_connection *conn)
     send(conn, &msg);
 }
 
+/* OpenFlow 1.4 has no commands on single buckets: there the group is modified to what it has become. False: it is gone
+ * again. */
+static bool as_modify(const struct of_server *server, struct group_mod *mod)
+{
+    const struct group *group = group_table_find(pipeline_groups(server->bridge->pipeline), mod->group_id);
+    if (!group)
+        return false;
+    *mod = (struct group_mod){.command = GROUP_MODIFY,
+                              .type = group->type,
+                              .group_id = group->id,
+                              .buckets = group->buckets,
+                              .n_buckets = group->n_buckets};
+    return true;
+}
+
 static void forward(struct of_connection *to, const struct of_msg *request)
 {
     struct of_msg inner = *request;
     struct of_buf buf = {0};
     inner.version = to->version;
+    if (inner.type == OF_GROUP_MOD && to->version < OF15 &&
+        (inner.group_mod.command == GROUP_INSERT_BUCKET || inner.group_mod.command == GROUP_REMOVE_BUCKET) &&
+        !as_modify(to->server, &inner.group_mod))
+        return;
     of_msg_encode(&inner, &buf);
+    if (!buf.len)
+        return;
     const struct of_msg msg = {
         .type = OF_REQUESTFORWARD, .version = to->version, .requestforward = {buf.data, buf.len}};
     send(to, &msg);

@@ -249,14 +249,30 @@ const char *of_version_name(uint8_t version)
 /* --- output ---------------------------------------------------------------------------------------------------------
  */
 
+/* -1: they are not whole messages, one behind the other. */
+static int count_messages(const struct of_buf *buf)
+{
+    int n = 0;
+    for (size_t at = 0; at < buf->len; n++) {
+        struct of_header header;
+        if (buf->len - at < OF_HEADER_LEN || of_header_parse(buf->data + at, &header) || header.length > buf->len - at)
+            return -1;
+        at += header.length;
+    }
+    return n;
+}
+
 void of_connection_send(struct of_connection *conn, struct of_buf *buf)
 {
+    int n = conn->bev ? count_messages(buf) : 0;
     if (conn->bev && of_connection_backlog(conn) > OUTPUT_INSANE) {
         of_connection_close(conn, "64 MB of messages unread");
+    } else if (n < 0) { /* the peer could not find the next message either */
+        LOG_ERR(LOG_OPENFLOW, "%s: %s: closed: an encoder made a malformed message; please report this",
+                conn->server->bridge->name, conn->name);
+        of_connection_close(conn, "a malformed message was to be sent");
     } else if (conn->bev && buf->len) {
-        struct of_header header;
-        for (size_t at = 0; at < buf->len; at += header.length, conn->counts.tx_messages++)
-            of_header_parse(buf->data + at, &header);
+        conn->counts.tx_messages += n;
         bufferevent_write(conn->bev, buf->data, buf->len);
         of_snoop(conn, buf->data, buf->len);
         conn->backlog_max = RTE_MAX(conn->backlog_max, of_connection_backlog(conn));

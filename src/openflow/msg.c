@@ -1,5 +1,6 @@
 #include <stdlib.h>
 
+#include "pmd/log.h"
 #include "src/openflow/msg_codec.h"
 
 /* Nothing may follow the header. */
@@ -202,6 +203,12 @@ size_t msg_begin_vendor(struct of_buf *buf, uint8_t version, uint32_t xid, uint3
 
 void msg_end(struct of_buf *buf, size_t start)
 {
+    if (buf->len - start > UINT16_MAX) {
+        LOG_ERR_RL(LOG_OPENFLOW, "a message of type %u and %zu bytes was not sent: no message can be that long",
+                   buf->data[start + 1], buf->len - start);
+        buf->len = start;
+        return;
+    }
     of_buf_set_u16(buf, start + 2, (uint16_t)(buf->len - start));
 }
 

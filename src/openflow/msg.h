@@ -411,6 +411,7 @@ struct of_multipart {
     enum of_multipart_type type;
     bool nx;
     struct of_buf part; /* the part being filled */
+    size_t head_len;    /* bytes of a part before its first entry */
 };
 void of_multipart_begin(struct of_multipart *mp, uint8_t version, uint32_t xid, enum of_multipart_type type, bool nx);
 void of_multipart_add_desc(struct of_multipart *mp, struct of_buf *out, const struct of_desc *desc);

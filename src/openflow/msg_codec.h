@@ -12,12 +12,17 @@
 typedef int msg_decoder(struct reader *r, const struct of_decode_options *options, struct of_msg *msg);
 typedef void msg_encoder(const struct of_msg *msg, struct of_buf *buf);
 
+/* Bytes that surely suffice for whatever surrounds the one long part of a message or entry (actions, a packet): heads
+ * and a match of all fields. */
+#define MSG_AROUND_MAX 2048u
+
 /* -1 = the version has no such message. */
 int msg_type_of_wire(uint8_t wire_type, uint8_t version);
 
 /* Frames: where the message starts is returned, and its length patched at the end. */
 size_t msg_begin(struct of_buf *buf, enum of_msg_type type, uint8_t version, uint32_t xid);
 size_t msg_begin_vendor(struct of_buf *buf, uint8_t version, uint32_t xid, uint32_t vendor, uint32_t subtype);
+/* One that is too long for a message is taken back, and logged: whoever made it has not seen to its parts. */
 void msg_end(struct of_buf *buf, size_t start);
 
 /* Vendor messages: subtypes. */
@@ -100,7 +105,8 @@ msg_decoder decode_multipart_request, decode_multipart_reply;
 msg_encoder encode_multipart_request, encode_multipart_reply;
 /* Takes what `r` has read off the body of a reply: 1, or -1 if it ran over the end. */
 int multipart_advance(struct of_multipart_reply *reply, const struct reader *r);
-/* The entry of `mp` that begins at `at` is whole. If the part is too long with it, all before it goes to `out`. */
+/* The entry of `mp` that begins at `at` is whole. If the part is too long with it, all before it goes to `out`. One
+ * that is too long for any part is left out, and logged. */
 void multipart_entry_end(struct of_multipart *mp, struct of_buf *out, size_t at);
 /* The head of a request or reply behind the OpenFlow header, up to the body. */
 void multipart_put_head(struct of_buf *buf, enum of_multipart_type type, bool nx, uint8_t version, bool more);

@@ -13,6 +13,21 @@ static bool is_delete(const struct flow_mod *fm)
     return fm->command == FLOW_DELETE || fm->command == FLOW_DELETE_STRICT;
 }
 
+/* Can a reply or an update of any version say what the rule does? What surrounds the actions, match included, takes
+ * less than MSG_AROUND_MAX. No action takes more than three times as many bytes on the wire as in a list, so that of
+ * short lists nothing has to be counted. */
+static bool fits_messages(const struct act_list *acts)
+{
+    struct of_buf scratch = {0};
+    size_t len;
+
+    if (acts->len <= (UINT16_MAX - MSG_AROUND_MAX) / 3)
+        return true;
+    len = instructions_wire_len(acts, &scratch);
+    of_buf_free(&scratch);
+    return len <= UINT16_MAX - MSG_AROUND_MAX;
+}
+
 /* What all forms have in common, once the parts are read. */
 static int finish(struct of_msg *msg)
 {
@@ -26,6 +41,8 @@ static int finish(struct of_msg *msg)
         fm->acts = (struct act_list){NULL, 0};
         return 0;
     }
+    if (!fits_messages(&fm->acts))
+        return OFPERR_BAC_TOO_MANY;
     return act_list_check(&fm->acts, &fm->match, fm->table_id);
 }
 

@@ -61,13 +61,16 @@ static int decode_acts(struct reader *r, struct of_msg *msg, struct bucket *buck
 static void place_acts(struct of_msg *msg)
 {
     const uint8_t *p = msg->acts.data;
+    struct of_buf scratch = {0};
 
     for (unsigned i = 0; i < msg->group_mod.n_buckets; i++) {
         struct bucket *bucket = &msg->group_mod.buckets[i];
 
         bucket->acts.acts = (const struct act *)p;
+        bucket->acts_wire_len = (uint32_t)acts_wire_len(&bucket->acts, &scratch);
         p += bucket->acts.len;
     }
+    of_buf_free(&scratch);
 }
 
 static int decode_bucket(struct reader *r, struct of_msg *msg)
@@ -265,8 +268,12 @@ int decode_group_mod(struct reader *r, const struct of_decode_options *options, 
     else
         while (r->left && !error)
             error = decode_bucket(r, msg);
+    if (error)
+        return error;
+    if (gm->command == GROUP_DELETE) /* OpenFlow 1.3.5, 7.3.4.2: buckets mean nothing; nobody is told of them */
+        gm->n_buckets = 0;
     place_acts(msg);
-    return error;
+    return 0;
 }
 
 void encode_group_mod(const struct of_msg *msg, struct of_buf *buf)

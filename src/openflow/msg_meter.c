@@ -47,6 +47,8 @@ int decode_meter_mod(struct reader *r, const struct of_decode_options *options, 
         return OFPERR_BRC_BAD_LEN;
     while (r->left && !error)
         error = decode_band(r, mm);
+    if (mm->command == METER_DELETE) /* bands mean nothing there, however many: nobody is told of them */
+        mm->n_bands = 0;
     return error;
 }
 

@@ -4,7 +4,7 @@
 #include "src/openflow/oxm.h"
 
 /* Bytes of a packet that surely fit a message beside everything else. */
-#define DATA_MAX (UINT16_MAX - 2048u)
+#define DATA_MAX (UINT16_MAX - MSG_AROUND_MAX)
 
 static size_t data_len(const struct of_packet_in *pin)
 {

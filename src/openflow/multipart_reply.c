@@ -1,10 +1,12 @@
 /* Replies that may need more than one message, as a whole; what belongs to no family of entries. */
+#include "pmd/log.h"
 #include "src/openflow/msg_codec.h"
 
 static void part_begin(struct of_multipart *mp)
 {
     msg_begin(&mp->part, OF_MULTIPART_REPLY, mp->version, mp->xid);
     multipart_put_head(&mp->part, mp->type, mp->nx, mp->version, false);
+    mp->head_len = mp->part.len;
 }
 
 void of_multipart_begin(struct of_multipart *mp, uint8_t version, uint32_t xid, enum of_multipart_type type, bool nx)
@@ -20,17 +22,24 @@ void of_multipart_begin(struct of_multipart *mp, uint8_t version, uint32_t xid, 
 void multipart_entry_end(struct of_multipart *mp, struct of_buf *out, size_t at)
 {
     struct of_buf entry = {NULL, 0, 0};
+    size_t len = mp->part.len - at;
 
     if (mp->part.len <= UINT16_MAX)
         return;
-    of_buf_add_bytes(&entry, mp->part.data + at, mp->part.len - at);
+    of_buf_add_bytes(&entry, mp->part.data + at, len);
     mp->part.len = at;
-    of_buf_set_u16(&mp->part, OF_HEADER_LEN + 2, 1); /* more follows */
-    msg_end(&mp->part, 0);
-    of_buf_add_bytes(out, mp->part.data, mp->part.len);
-    mp->part.len = 0;
-    part_begin(mp);
-    of_buf_add_bytes(&mp->part, entry.data, entry.len);
+    if (mp->head_len + len > UINT16_MAX) {
+        LOG_ERR_RL(LOG_OPENFLOW,
+                   "an entry of %zu bytes was left out of a reply of type %d: no message can be that long", len,
+                   mp->type);
+    } else {
+        of_buf_set_u16(&mp->part, OF_HEADER_LEN + 2, 1); /* more follows */
+        msg_end(&mp->part, 0);
+        of_buf_add_bytes(out, mp->part.data, mp->part.len);
+        mp->part.len = 0;
+        part_begin(mp);
+        of_buf_add_bytes(&mp->part, entry.data, len);
+    }
     of_buf_free(&entry);
 }
 

@@ -19,8 +19,6 @@ void *act_buffer_add(struct act_buffer *buffer, enum act_type type, size_t len)
     struct act *act;
 
     len = (len + 7) & ~(size_t)7;
-    if (len > UINT16_MAX)
-        abort();
     if (buffer->size - buffer->len < len) {
         size_t size = buffer->size * 2 > buffer->len + len ? buffer->size * 2 : buffer->len + len + 64;
         uint8_t *data = realloc(buffer->data, size);
@@ -33,7 +31,7 @@ void *act_buffer_add(struct act_buffer *buffer, enum act_type type, size_t len)
     act = (struct act *)(buffer->data + buffer->len);
     memset(act, 0, len);
     act->type = type;
-    act->len = (uint16_t)len;
+    act->len = (uint32_t)len;
     buffer->len += len;
     return act;
 }

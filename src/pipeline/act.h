@@ -87,9 +87,9 @@ enum act_form {
 
 struct act {
     uint16_t type; /* enum act_type */
-    uint16_t len;  /* bytes, header and padding included; multiple of 8 */
     uint8_t form;  /* enum act_form */
-    uint8_t zero[3];
+    uint8_t zero;
+    uint32_t len; /* bytes, header and padding included; multiple of 8. What came in one message may be longer here */
 };
 
 struct act_u32 {
@@ -145,7 +145,7 @@ struct act_move {
 };
 struct act_dec_ttl {
     struct act h;
-    uint16_t n_ids; /* 0: plain dec_ttl, controller id 0 */
+    uint32_t n_ids; /* 0: plain dec_ttl, controller id 0 */
     uint16_t ids[];
 };
 struct act_resubmit {

@@ -363,8 +363,6 @@ static char *parse_nested(struct parse *p, char *value, enum act_type type)
         return text_error("over %u lists in one another", ACT_NESTED_MAX);
     act_buffer_init(&inner);
     error = parse_list(&nested, value);
-    if (!error && inner.len > UINT16_MAX - sizeof(*act) - 8)
-        error = text_error("too many actions in one");
     if (!error) {
         act = act_buffer_add(p->acts, type, sizeof(*act) + inner.len);
         act->n = (uint32_t)inner.len;

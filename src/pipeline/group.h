@@ -17,7 +17,7 @@
 #define OFGROUP_MAX 0xffffff00u
 #define OFGROUP_ALL 0xfffffffcu
 
-#define GROUP_BUCKETS_MAX 4096
+#define GROUP_BUCKETS_MAX 4096 /* what fits a message is fewer: group_check.c */
 
 /* Numbers as on the wire. */
 enum group_type { GROUP_ALL, GROUP_SELECT, GROUP_INDIRECT, GROUP_FF, GROUP_N_TYPES };
@@ -40,10 +40,11 @@ enum group_command {
 
 struct bucket {
     uint32_t id;
-    uint16_t weight;      /* GROUP_SELECT */
-    uint32_t watch_port;  /* OFPORT_ANY = none */
-    uint32_t watch_group; /* OFGROUP_ANY = none */
-    struct act_list acts; /* run as an action set */
+    uint16_t weight;        /* GROUP_SELECT */
+    uint32_t watch_port;    /* OFPORT_ANY = none */
+    uint32_t watch_group;   /* OFGROUP_ANY = none */
+    struct act_list acts;   /* run as an action set */
+    uint32_t acts_wire_len; /* bytes of them in the OpenFlow version that takes most; decoders know */
     uint64_t packets, bytes;
 };
 

@@ -1,4 +1,6 @@
 /* Groups: what a group_mod may not ask for (OpenFlow 1.3.5, 6.7 and 7.4.4). */
+#include <stdlib.h>
+
 #include "src/openflow/error.h"
 #include "src/pipeline/act_check.h"
 #include "src/pipeline/group_impl.h"
@@ -82,17 +84,75 @@ static bool reaches(struct group_table *table, const struct act_list *acts, uint
     return false;
 }
 
+static int compare_ids(const void *a, const void *b)
+{
+    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+    return x < y ? -1 : x > y;
+}
+
 static int check_ids(const struct bucket *buckets, unsigned n)
 {
+    uint32_t ids[GROUP_BUCKETS_MAX];
+
     for (unsigned i = 0; i < n; i++) {
-        if (buckets[i].id > BUCKET_ID_MAX)
+        ids[i] = buckets[i].id;
+        if (ids[i] > BUCKET_ID_MAX)
             return OFPERR_GMFC_BAD_BUCKET;
-        for (unsigned j = i + 1; j < n; j++) {
-            if (buckets[i].id == buckets[j].id)
-                return OFPERR_GMFC_BUCKET_EXISTS;
-        }
+    }
+    qsort(ids, n, sizeof ids[0], compare_ids);
+    for (unsigned i = 1; i < n; i++) {
+        if (ids[i] == ids[i - 1])
+            return OFPERR_GMFC_BUCKET_EXISTS;
     }
     return 0;
+}
+
+/* --- what fits a message --------------------------------------------------------------------------------------------
+ *
+ * A group is told of as a whole: its description and its counters are an entry each of a multipart reply, and a
+ * REQUESTFORWARD has the group_mod that made it. None of them can be longer than a message, in any version that has
+ * groups, whatever version the group came by.
+ */
+
+/* Bytes around the buckets. REQUESTFORWARD's, with a header of its own, are those of the multipart reply, too. */
+#define DESC13_HEAD 24u /* up to OpenFlow 1.4 (1.4.1, 7.3.5.8 and 7.4.6) */
+#define DESC15_HEAD 32u /* OpenFlow 1.5.1, 7.3.5.8 */
+#define COUNTS_HEAD 56u /* OpenFlow 1.3.5, 7.3.5.6 */
+#define BUCKET13_HEAD 16u
+#define BUCKET15_HEAD 8u
+#define BUCKET_PROPERTY 8u
+#define BUCKET_COUNTS 16u
+
+static size_t selection_len(const struct group_selection *selection)
+{
+    size_t len = 40;
+
+    if (selection->method[0] == '\0')
+        return 0;
+    for (unsigned i = 0; i < selection->n_fields; i++)
+        len += (selection->fields[i]->experimenter ? 8u : 4u) + selection->fields[i]->n_bytes;
+    return (len + 7) & ~(size_t)7;
+}
+
+static size_t bucket15_len(const struct group_mod *mod, const struct bucket *bucket)
+{
+    unsigned n_properties =
+        (mod->type == GROUP_SELECT) + (bucket->watch_port != OFPORT_ANY) + (bucket->watch_group != OFGROUP_ANY);
+
+    return BUCKET15_HEAD + n_properties * BUCKET_PROPERTY + bucket->acts_wire_len;
+}
+
+static bool fits_messages(const struct group_mod *mod)
+{
+    size_t desc13 = DESC13_HEAD, desc15 = DESC15_HEAD + selection_len(&mod->selection);
+    size_t counts = COUNTS_HEAD + mod->n_buckets * BUCKET_COUNTS;
+
+    for (unsigned i = 0; i < mod->n_buckets; i++) {
+        desc13 += BUCKET13_HEAD + mod->buckets[i].acts_wire_len;
+        desc15 += bucket15_len(mod, &mod->buckets[i]);
+    }
+    return desc13 <= UINT16_MAX && desc15 <= UINT16_MAX && counts <= UINT16_MAX;
 }
 
 int group_check(struct group_table *table, const struct group_mod *mod)
@@ -103,7 +163,7 @@ int group_check(struct group_table *table, const struct group_mod *mod)
         return OFPERR_GMFC_BAD_TYPE;
     if (mod->group_id > OFGROUP_MAX || (mod->type == GROUP_INDIRECT && mod->n_buckets != 1))
         return OFPERR_GMFC_INVALID_GROUP;
-    if (mod->n_buckets > GROUP_BUCKETS_MAX)
+    if (mod->n_buckets > GROUP_BUCKETS_MAX || !fits_messages(mod))
         return OFPERR_GMFC_OUT_OF_BUCKETS;
     if (mod->selection.method[0] != '\0' && mod->type != GROUP_SELECT)
         return OFPERR_GMFC_INVALID_GROUP;
