@@ -156,8 +156,11 @@ void datapath_defer(struct datapath *dp, void (*fn)(void *), void *ptr)
     rcu_defer(&dp->rcu, fn, ptr);
 }
 
-void datapath_reclaim(struct datapath *dp)
+bool datapath_reclaim(struct datapath *dp)
 {
-    rcu_reclaim(&dp->rcu);
-    megaflow_reclaim(&dp->megaflows, &dp->rcu);
+    bool more = rcu_reclaim(&dp->rcu);
+
+    more |= megaflow_reclaim(&dp->megaflows, &dp->rcu);
+    more |= tss_reclaim(&dp->tss);
+    return more;
 }

@@ -56,8 +56,8 @@ void datapath_touch(struct datapath *dp);
 void datapath_synchronize(struct datapath *dp);
 /* Calls fn(ptr) from datapath_reclaim() once no poll-mode thread can see `ptr` any more. */
 void datapath_defer(struct datapath *dp, void (*fn)(void *), void *ptr);
-/* Runs what is due; call it once a turn of the event loop. */
-void datapath_reclaim(struct datapath *dp);
+/* Frees what is due, a bounded part of it a time; call it once a turn of the event loop. True: there is more. */
+bool datapath_reclaim(struct datapath *dp);
 
 /* --- ports ----------------------------------------------------------------------------------------------------------
  */

@@ -7,6 +7,7 @@
 #include "pmd/datapath.h"
 
 #define TAIL_AT (LINE_WORDS - MEGAFLOW_TAIL_WORDS)
+#define RECLAIM_MEGAFLOWS 512 /* of one megaflow_reclaim() */
 
 int megaflow_table_init(struct megaflow_table *table, uint32_t limit)
 {
@@ -127,25 +128,34 @@ void megaflow_unalloc(struct megaflow_table *table, struct megaflow *mf)
     table->n_used--;
 }
 
-void megaflow_reclaim(struct megaflow_table *table, struct rcu *rcu)
+/* Up to `most` of those that wait. */
+static void free_waiting(struct megaflow_table *table, uint32_t most)
+{
+    while (table->waiting != MEGAFLOW_NONE && most-- > 0) {
+        struct megaflow *mf = &table->megaflows[table->waiting];
+
+        table->waiting = mf->next;
+        free(mf->more);
+        mf->more = NULL;
+        mf->next = table->free;
+        table->free = mf->id;
+    }
+}
+
+bool megaflow_reclaim(struct megaflow_table *table, struct rcu *rcu)
 {
     if (table->waiting != MEGAFLOW_NONE) {
-        if (!rcu_passed(rcu, table->waiting_token))
-            return;
-        for (uint32_t id = table->waiting; id != MEGAFLOW_NONE;) {
-            struct megaflow *mf = &table->megaflows[id];
-
-            id = mf->next;
-            free(mf->more);
-            mf->more = NULL;
-            mf->next = table->free;
-            table->free = mf->id;
-        }
-        table->waiting = MEGAFLOW_NONE;
+        if (!table->waiting_due && !rcu_passed(rcu, table->waiting_token))
+            return false;
+        free_waiting(table, RECLAIM_MEGAFLOWS);
+        table->waiting_due = table->waiting != MEGAFLOW_NONE;
+        if (table->waiting_due)
+            return true;
     }
     if (table->fresh != MEGAFLOW_NONE) {
         table->waiting = table->fresh;
         table->waiting_token = rcu_token(rcu);
         table->fresh = MEGAFLOW_NONE;
     }
+    return false;
 }

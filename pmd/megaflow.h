@@ -82,6 +82,7 @@ struct megaflow_table {
     /* Removed slots, oldest first, as two batches: those that wait for a token and those that have none yet. */
     uint32_t waiting, fresh, fresh_last;
     uint64_t waiting_token;
+    bool waiting_due; /* it has passed, and not all have been moved */
     struct hugemem slots_memory, memory;
 
     /* The threads' counters, cleared when an id is given out again. */
@@ -103,8 +104,8 @@ void megaflow_publish(struct megaflow *mf);
 void megaflow_retire(struct megaflow_table *table, struct megaflow *mf);
 /* Gives back a slot that was never published. */
 void megaflow_unalloc(struct megaflow_table *table, struct megaflow *mf);
-/* Moves retired slots whose grace period is over to the free list. */
-void megaflow_reclaim(struct megaflow_table *table, struct rcu *rcu);
+/* Moves retired slots whose grace period is over to the free list, some hundred at most. True: there are more. */
+bool megaflow_reclaim(struct megaflow_table *table, struct rcu *rcu);
 
 static inline uint32_t megaflow_index(const struct megaflow_slot *slots, const struct megaflow_slot *slot)
 {

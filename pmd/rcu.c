@@ -1,8 +1,9 @@
 #include "pmd/rcu.h"
 
-#include <rte_debug.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "pmd/memory.h"
 
 void rcu_init(struct rcu *rcu, unsigned n_readers)
 {
@@ -11,22 +12,50 @@ void rcu_init(struct rcu *rcu, unsigned n_readers)
     rcu->n_readers = n_readers;
 }
 
-static void batch_run(struct rcu_batch *batch)
-{
-    /* A callback may defer something else, which goes to the fresh batch: take the items out first. */
-    struct rcu_batch due = *batch;
+#define CHUNK_ITEMS 255
+#define RECLAIM_ITEMS 512 /* calls of one rcu_reclaim() */
 
-    *batch = (struct rcu_batch){0};
-    for (uint32_t i = 0; i < due.n; i++)
-        due.items[i].fn(due.items[i].ptr);
-    free(due.items);
+struct rcu_chunk {
+    struct rcu_chunk *next;
+    uint32_t n, done; /* items, those that were called */
+    struct rcu_deferred {
+        void (*fn)(void *);
+        void *ptr;
+    } items[CHUNK_ITEMS];
+};
+
+/* Makes up to `most` of the calls, which may defer others: those go to the fresh batch. True: there are more. */
+static bool batch_run(struct rcu_batch *batch, uint32_t most)
+{
+    struct rcu_chunk *chunk;
+
+    while ((chunk = batch->first) != NULL) {
+        while (chunk->done < chunk->n) {
+            const struct rcu_deferred item = chunk->items[chunk->done];
+
+            if (most-- == 0)
+                return true;
+            chunk->done++;
+            item.fn(item.ptr);
+        }
+        batch->first = chunk->next;
+        free(chunk);
+    }
+    batch->last = NULL;
+    return false;
+}
+
+static void fresh_to_waiting(struct rcu *rcu)
+{
+    rcu->waiting = rcu->fresh;
+    rcu->fresh = (struct rcu_batch){0};
 }
 
 void rcu_fini(struct rcu *rcu)
 {
-    while (rcu->waiting.n > 0 || rcu->fresh.n > 0) {
-        batch_run(&rcu->waiting);
-        batch_run(&rcu->fresh);
+    while (rcu->waiting.first != NULL || rcu->fresh.first != NULL) {
+        batch_run(&rcu->waiting, UINT32_MAX);
+        fresh_to_waiting(rcu);
     }
 }
 
@@ -67,32 +96,35 @@ bool rcu_settled(const struct rcu *rcu)
 void rcu_defer(struct rcu *rcu, void (*fn)(void *), void *ptr)
 {
     struct rcu_batch *batch = &rcu->fresh;
+    struct rcu_chunk *chunk = batch->last;
 
-    if (batch->n == batch->room) {
-        uint32_t room = RTE_MAX(64u, 2 * batch->room);
-        struct rcu_deferred *items = realloc(batch->items, room * sizeof *items);
-
-        if (items == NULL)
-            rte_panic("out of memory for %u deferred frees\n", room);
-        batch->items = items;
-        batch->room = room;
+    if (chunk == NULL || chunk->n == CHUNK_ITEMS) {
+        chunk = malloc(sizeof *chunk);
+        if (chunk == NULL)
+            out_of_memory("deferred frees", sizeof *chunk);
+        chunk->next = NULL;
+        chunk->n = chunk->done = 0;
+        *(batch->last != NULL ? &batch->last->next : &batch->first) = chunk;
+        batch->last = chunk;
     }
-    batch->items[batch->n++] = (struct rcu_deferred){fn, ptr};
+    chunk->items[chunk->n++] = (struct rcu_deferred){fn, ptr};
     rcu_touch(rcu);
 }
 
-void rcu_reclaim(struct rcu *rcu)
+bool rcu_reclaim(struct rcu *rcu)
 {
-    if (rcu->waiting.n > 0) {
-        if (!rcu_passed(rcu, rcu->waiting_token))
-            return;
-        batch_run(&rcu->waiting);
+    if (rcu->waiting.first != NULL) {
+        if (!rcu->waiting_due && !rcu_passed(rcu, rcu->waiting_token))
+            return false;
+        rcu->waiting_due = batch_run(&rcu->waiting, RECLAIM_ITEMS);
+        if (rcu->waiting_due)
+            return true;
     }
-    if (rcu->fresh.n > 0) {
-        rcu->waiting = rcu->fresh;
-        rcu->fresh = (struct rcu_batch){0};
-        rcu->waiting_token = rcu_token(rcu);
-        if (rcu_passed(rcu, rcu->waiting_token))
-            batch_run(&rcu->waiting);
-    }
+    if (rcu->fresh.first == NULL)
+        return false;
+    fresh_to_waiting(rcu);
+    rcu->waiting_token = rcu_token(rcu);
+    if (rcu_passed(rcu, rcu->waiting_token))
+        rcu->waiting_due = batch_run(&rcu->waiting, RECLAIM_ITEMS);
+    return rcu->waiting_due;
 }

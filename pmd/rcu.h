@@ -23,14 +23,11 @@ struct rcu_reader {
     const struct rte_ring *inbox;
 } __rte_cache_aligned;
 
-struct rcu_deferred {
-    void (*fn)(void *);
-    void *ptr;
-};
+struct rcu_chunk;
 
+/* Calls that are due together, first come, first run. In chunks: none is ever moved. */
 struct rcu_batch {
-    struct rcu_deferred *items;
-    uint32_t n, room;
+    struct rcu_chunk *first, *last;
 };
 
 struct rcu {
@@ -41,6 +38,7 @@ struct rcu {
     /* Control thread: what was deferred since the last token, and what waits for `waiting_token`. */
     struct rcu_batch fresh, waiting;
     uint64_t waiting_token;
+    bool waiting_due; /* it has passed, and not all calls have been made */
 
     /* Control thread: something was replaced or handed over since the last token; else: the token that covers all that
      * was. */
@@ -64,7 +62,8 @@ static inline void rcu_touch(struct rcu *rcu)
 }
 /* A token drawn now would tell nothing new: one that covers everything touched has passed. */
 bool rcu_settled(const struct rcu *rcu);
-void rcu_reclaim(struct rcu *rcu);
+/* Makes calls that are due, some hundred at most. True: there are more. */
+bool rcu_reclaim(struct rcu *rcu);
 
 /* --- readers -------------------------------------------------------------------------------------------------------*/
 

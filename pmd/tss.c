@@ -10,6 +10,7 @@
 
 /* A bigger table is made when more than 5 of 8 ways are used on average. */
 #define MAX_LOAD 5
+#define BUCKET_NONE UINT32_MAX
 
 struct tuple_hash_secret tuple_hash_secret;
 
@@ -28,56 +29,90 @@ static void secret_init(void)
     secret->finish[1] = rte_rand() | 1;
 }
 
+/* A table of more buckets than that grows in steps. */
+#define AT_ONCE 256
+/* An insertion into a tuple that grows gets memory for so many bytes, or copies so many buckets. The new table takes
+ * over before a sixtieth more entries have come. */
+#define STEP_READY ((size_t)128 << 10)
+#define STEP_BUCKETS 8
+/* Bytes of dead tables that a call of tss_reclaim() gives back. */
+#define STEP_FREE ((size_t)2 << 20)
+
 /* A table and what the control thread needs of it. */
 struct tuple_memory {
     struct tuple_bucket *buckets;
     uint32_t mask;    /* number of buckets - 1 */
-    uint32_t *hashes; /* low halves, a way each: a rebuild need not touch the megaflows */
-    struct hugemem buckets_memory;
+    uint32_t *hashes; /* low halves, a way each: copying an entry need not touch the megaflow */
+    struct hugemem memory;
+    size_t ready;  /* bytes that have memory */
+    uint32_t next; /* copying into it: buckets of the old table from here on are not in it yet */
+    struct tss *tss;
+    struct tuple_memory *next_dead;
 };
 
-static void memory_free(void *ptr)
+static size_t memory_size(uint32_t n_buckets)
+{
+    return n_buckets * (sizeof(struct tuple_bucket) + BUCKET_WAYS * sizeof(uint32_t));
+}
+
+/* Nobody reads it any more. */
+static void memory_bury(void *ptr)
 {
     struct tuple_memory *memory = ptr;
 
     if (memory == NULL)
         return;
-    if (memory->buckets_memory.ptr != NULL)
-        hugemem_free(&memory->buckets_memory);
-    else
-        free(memory->buckets);
-    free(memory->hashes);
-    free(memory);
+    memory->next_dead = memory->tss->dead;
+    memory->tss->dead = memory;
 }
 
-static struct tuple_memory *memory_make(uint32_t n_buckets)
+bool tss_reclaim(struct tss *tss)
+{
+    struct tuple_memory *memory = tss->dead;
+    size_t freed = 0;
+
+    while (memory != NULL && freed < STEP_FREE) {
+        size_t before = memory->memory.size;
+
+        if (hugemem_free_some(&memory->memory, STEP_FREE)) {
+            freed += before - memory->memory.size;
+            continue;
+        }
+        freed += before;
+        tss->dead = memory->next_dead;
+        free(memory);
+        memory = tss->dead;
+    }
+    return memory != NULL;
+}
+
+static void memory_place(struct tuple_memory *memory, uint32_t n_buckets)
+{
+    memory->buckets = memory->memory.ptr;
+    memory->hashes = (uint32_t *)(memory->buckets + n_buckets);
+    memory->mask = n_buckets - 1;
+}
+
+/* Of a large one the memory is still to come: memory_ready(). */
+static struct tuple_memory *memory_make(struct tss *tss, uint32_t n_buckets)
 {
     struct tuple_memory *memory = calloc(1, sizeof *memory);
-    size_t size = (size_t)n_buckets * sizeof *memory->buckets;
 
     if (memory == NULL)
         return NULL;
-    /* Most tuples are small; DPDK's heap is for those that are not. */
-    if (size >= 65536) {
-        memory->buckets_memory = hugemem_alloc(size, SOCKET_ID_ANY);
-        memory->buckets = memory->buckets_memory.ptr;
-    } else {
-        memory->buckets = aligned_alloc(64, size);
-        if (memory->buckets != NULL)
-            memset(memory->buckets, 0, size);
-    }
-    memory->hashes = malloc((size_t)n_buckets * BUCKET_WAYS * sizeof *memory->hashes);
-    memory->mask = n_buckets - 1;
-    if (memory->buckets == NULL || memory->hashes == NULL) {
-        memory_free(memory);
+    memory->tss = tss;
+    memory->memory = hugemem_reserve(memory_size(n_buckets), &memory->ready);
+    if (memory->memory.ptr == NULL) {
+        free(memory);
         return NULL;
     }
+    memory_place(memory, n_buckets);
     return memory;
 }
 
 /* Readers may be looking: the id is there before the signature says so, and buckets that the entry passes by say so
- * before it can be looked for behind them. */
-static bool memory_insert(struct tuple_memory *memory, uint32_t hash, uint16_t signature, uint32_t id)
+ * before it can be looked for behind them. Returns the index of its bucket, or BUCKET_NONE. */
+static uint32_t memory_insert(struct tuple_memory *memory, uint32_t hash, uint16_t signature, uint32_t id)
 {
     uint32_t probe = RTE_MIN((uint32_t)TSS_MAX_PROBE, memory->mask + 1);
 
@@ -95,30 +130,48 @@ static bool memory_insert(struct tuple_memory *memory, uint32_t hash, uint16_t s
             memory->hashes[index * BUCKET_WAYS + w] = hash;
             __atomic_store_n(&bucket->id[w], id, __ATOMIC_RELAXED);
             __atomic_store_n(&bucket->signature[w], signature, __ATOMIC_RELEASE);
-            return true;
+            return index;
         }
     }
-    return false;
+    return BUCKET_NONE;
 }
 
-static struct tuple_memory *memory_copy(const struct tuple_memory *from, uint32_t n_buckets)
+/* Returns the index of the bucket that it was in, or BUCKET_NONE. */
+static uint32_t memory_remove(struct tuple_memory *memory, uint32_t hash, uint32_t id)
 {
-    struct tuple_memory *to = memory_make(n_buckets);
+    uint32_t probe = RTE_MIN((uint32_t)TSS_MAX_PROBE, memory->mask + 1);
 
-    if (to == NULL)
-        return NULL;
-    for (uint32_t index = 0; index <= from->mask; index++) {
+    for (uint32_t d = 0; d < probe; d++) {
+        uint32_t index = (hash + d) & memory->mask;
+        struct tuple_bucket *bucket = &memory->buckets[index];
+
         for (unsigned w = 0; w < BUCKET_WAYS; w++) {
-            const struct tuple_bucket *bucket = &from->buckets[index];
-
-            if (bucket->signature[w] != 0 &&
-                !memory_insert(to, from->hashes[index * BUCKET_WAYS + w], bucket->signature[w], bucket->id[w])) {
-                memory_free(to);
-                return NULL;
+            if (bucket->signature[w] == 0 || bucket->id[w] != id)
+                continue;
+            __atomic_store_n(&bucket->signature[w], 0, __ATOMIC_RELEASE);
+            for (uint32_t p = 0; p < d; p++) {
+                struct tuple_bucket *passed = &memory->buckets[(hash + p) & memory->mask];
+                __atomic_store_n(&passed->passed_by, passed->passed_by - 1, __ATOMIC_RELEASE);
             }
+            return index;
         }
     }
-    return to;
+    return BUCKET_NONE;
+}
+
+/* Copies up to `most` buckets of `from` that are not in `to` yet. False: there is no room for an entry. */
+static bool memory_copy(const struct tuple_memory *from, struct tuple_memory *to, uint32_t most)
+{
+    for (; most > 0 && to->next <= from->mask; most--, to->next++) {
+        const struct tuple_bucket *bucket = &from->buckets[to->next];
+
+        for (unsigned w = 0; w < BUCKET_WAYS; w++) {
+            if (bucket->signature[w] != 0 && memory_insert(to, from->hashes[to->next * BUCKET_WAYS + w],
+                                                           bucket->signature[w], bucket->id[w]) == BUCKET_NONE)
+                return false;
+        }
+    }
+    return true;
 }
 
 static void tuple_publish_memory(struct tuple *tuple, struct tuple_memory *memory)
@@ -128,18 +181,52 @@ static void tuple_publish_memory(struct tuple *tuple, struct tuple_memory *memor
                      __ATOMIC_RELEASE);
 }
 
-static bool tuple_grow(struct tss *tss, struct tuple *tuple)
+static void grow_give_up(struct tuple *tuple)
 {
-    struct tuple_memory *old = tuple->memory;
-    /* Keys of one hash do not come apart in a bigger table: give up before the table is nearly empty. */
-    if ((uint64_t)tuple->n * 16 < (uint64_t)old->mask * BUCKET_WAYS && old->mask > 1024)
-        return false;
-    struct tuple_memory *bigger = memory_copy(old, 2 * (old->mask + 1));
+    memory_bury(tuple->bigger);
+    tuple->bigger = NULL;
+}
+
+/* One step towards the bigger table. Readers know only of the old one until the new one has all. */
+static void grow_step(struct tss *tss, struct tuple *tuple, uint32_t most)
+{
+    struct tuple_memory *old = tuple->memory, *bigger = tuple->bigger;
 
     if (bigger == NULL)
-        return false;
+        return;
+    if (bigger->ready < bigger->memory.size) {
+        if (!hugemem_ready(&bigger->memory, &bigger->ready, STEP_READY)) {
+            grow_give_up(tuple);
+            return;
+        }
+        memory_place(bigger, bigger->mask + 1); /* it may be somewhere else now */
+        return;
+    }
+    if (!memory_copy(old, bigger, most)) {
+        grow_give_up(tuple);
+        return;
+    }
+    if (bigger->next <= old->mask)
+        return;
+    tuple->bigger = NULL;
     tuple_publish_memory(tuple, bigger);
-    rcu_defer(tss->rcu, memory_free, old);
+    rcu_defer(tss->rcu, memory_bury, old);
+}
+
+/* False: it cannot become bigger. */
+static bool grow_begin(struct tss *tss, struct tuple *tuple)
+{
+    const struct tuple_memory *old = tuple->memory;
+
+    /* Keys of one hash do not come apart in a bigger table: give up before the table is nearly empty. */
+    if (tuple->bigger != NULL || old->mask == UINT32_MAX / 2 ||
+        ((uint64_t)tuple->n * 16 < (uint64_t)old->mask * BUCKET_WAYS && old->mask > 1024))
+        return false;
+    tuple->bigger = memory_make(tss, 2 * (old->mask + 1));
+    if (tuple->bigger == NULL)
+        return false;
+    if (old->mask < AT_ONCE)
+        grow_step(tss, tuple, AT_ONCE);
     return true;
 }
 
@@ -147,17 +234,25 @@ int tss_insert(struct tss *tss, struct megaflow *mf)
 {
     struct tuple *tuple = mf->tuple;
     struct flow_key key; /* the masked key masked again is itself */
+    uint32_t index;
 
     megaflow_masked_key(mf, &key);
     uint64_t hash = tuple_hash(tuple, &key, FLOW_KEY_LINES);
+    uint16_t signature = tuple_signature(hash);
 
     mf->hash = (uint32_t)hash;
+    grow_step(tss, tuple, STEP_BUCKETS);
     if (tuple->n >= (tuple->memory->mask + 1) * MAX_LOAD)
-        tuple_grow(tss, tuple);
-    while (!memory_insert(tuple->memory, mf->hash, tuple_signature(hash), mf->id)) {
-        if (!tuple_grow(tss, tuple))
+        grow_begin(tss, tuple);
+    /* A large table that has no room only begins to grow. */
+    while ((index = memory_insert(tuple->memory, mf->hash, signature, mf->id)) == BUCKET_NONE) {
+        if (!grow_begin(tss, tuple) || tuple->bigger != NULL)
             return -ENOSPC;
     }
+    /* Those behind are still to be copied. */
+    if (tuple->bigger != NULL && index < tuple->bigger->next &&
+        memory_insert(tuple->bigger, mf->hash, signature, mf->id) == BUCKET_NONE)
+        grow_give_up(tuple);
     tuple->n++;
     return 0;
 }
@@ -165,24 +260,13 @@ int tss_insert(struct tss *tss, struct megaflow *mf)
 void tss_remove(struct tss *tss, struct megaflow *mf)
 {
     struct tuple *tuple = mf->tuple;
-    struct tuple_memory *memory = tuple->memory;
-    uint32_t probe = RTE_MIN((uint32_t)TSS_MAX_PROBE, memory->mask + 1);
+    uint32_t index = memory_remove(tuple->memory, mf->hash, mf->id);
 
-    for (uint32_t d = 0; d < probe; d++) {
-        struct tuple_bucket *bucket = &memory->buckets[(mf->hash + d) & memory->mask];
-
-        for (unsigned w = 0; w < BUCKET_WAYS; w++) {
-            if (bucket->signature[w] == 0 || bucket->id[w] != mf->id)
-                continue;
-            __atomic_store_n(&bucket->signature[w], 0, __ATOMIC_RELEASE);
-            for (uint32_t p = 0; p < d; p++) {
-                struct tuple_bucket *passed = &memory->buckets[(mf->hash + p) & memory->mask];
-                __atomic_store_n(&passed->passed_by, passed->passed_by - 1, __ATOMIC_RELEASE);
-            }
-            tuple->n--;
-            return;
-        }
-    }
+    if (index == BUCKET_NONE)
+        return;
+    if (tuple->bigger != NULL && index < tuple->bigger->next)
+        memory_remove(tuple->bigger, mf->hash, mf->id);
+    tuple->n--;
 }
 
 bool megaflow_matches_key(const struct megaflow *mf, const struct flow_key *key, unsigned n_lines)
@@ -284,18 +368,19 @@ static void tuple_free(void *ptr)
 {
     struct tuple *tuple = ptr;
 
-    memory_free(tuple->memory);
+    memory_bury(tuple->memory);
+    memory_bury(tuple->bigger);
     free(tuple);
 }
 
 static struct tuple *tuple_make(struct tss *tss, const struct flow_key *mask)
 {
     struct tuple *tuple = aligned_alloc(64, sizeof *tuple);
-    struct tuple_memory *memory = memory_make(1);
+    struct tuple_memory *memory = memory_make(tss, 1);
 
     if (tuple == NULL || memory == NULL) {
         free(tuple);
-        memory_free(memory);
+        memory_bury(memory);
         return NULL;
     }
     memset(tuple, 0, sizeof *tuple);
@@ -366,6 +451,8 @@ void tss_fini(struct tss *tss)
 {
     for (uint32_t i = 0; i < tss->list->n; i++)
         tuple_free(tss->list->refs[i].tuple);
+    while (tss_reclaim(tss))
+        ;
     free(tss->list);
     free(tss->free_slots);
 }

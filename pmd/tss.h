@@ -3,6 +3,10 @@
  * The control thread is the only writer. Poll-mode threads look up in lookup_impl.h, without locks: an entry never
  * moves within a table, a table that becomes too small is replaced by a bigger copy, and tables, tuples and the list of
  * tuples are freed after a grace period. What a reader finds is a candidate until the masked compare confirms it.
+ *
+ * No call takes long, however large a table is: each insertion gets a few pages of the bigger table, then copies a few
+ * buckets. Meanwhile entries come and go in both tables; readers look into the old one alone, until the new one has
+ * everything. So growing costs a lookup nothing.
  */
 #ifndef PMD_TSS_H
 #define PMD_TSS_H
@@ -41,6 +45,7 @@ struct tuple {
     uint32_t mask_hash;
     struct tuple *next; /* same mask_hash bucket */
     struct tuple_memory *memory;
+    struct tuple_memory *bigger; /* being made; NULL: none */
 } __attribute__((aligned(64)));
 
 #define TUPLE_TABLE_BITS 63ul
@@ -75,6 +80,7 @@ struct tss {
     uint32_t *free_slots;
     uint32_t n_free_slots;
     struct tuple *heads[TSS_MASK_HEADS];
+    struct tuple_memory *dead; /* tables whose memory is given back bit by bit */
 };
 
 int tss_init(struct tss *tss, struct rcu *rcu, struct megaflow_table *megaflows, uint32_t mask_limit);
@@ -94,10 +100,14 @@ struct megaflow *tss_tuple_find(const struct tss *tss, const struct tuple *tuple
 /* The first of all tuples that has one. */
 struct megaflow *tss_find(const struct tss *tss, const struct flow_key *key, unsigned n_lines);
 
-/* `mf` has its key, mask and tuple. Returns 0, -ENOMEM, or -ENOSPC (too many keys with one hash). */
+/* `mf` has its key, mask and tuple. Returns 0, -ENOMEM, or -ENOSPC (too many keys with one hash, or
+ * no memory to grow). */
 int tss_insert(struct tss *tss, struct megaflow *mf);
 /* Takes it out of its tuple's table; the tuple stays. */
 void tss_remove(struct tss *tss, struct megaflow *mf);
+
+/* Gives back some memory of tables that nobody reads any more. True: there is more of it. */
+bool tss_reclaim(struct tss *tss);
 
 /* Does `key` (n_lines lines valid) match? Says nothing of whether it is alive. */
 bool megaflow_matches_key(const struct megaflow *mf, const struct flow_key *key, unsigned n_lines);

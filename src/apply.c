@@ -220,7 +220,8 @@ static void wait_for_removed(struct datapath *dp)
 {
     for (int i = 0; i < 3; i++) {
         datapath_synchronize(dp);
-        datapath_reclaim(dp);
+        while (datapath_reclaim(dp))
+            ;
     }
 }
 

@@ -154,7 +154,8 @@ static uint64_t turn(struct sluice *sw)
             waiting = true;
     if (control_run(sw->control, REQUESTS_BUDGET_US))
         more = true;
-    datapath_reclaim(sw->dp);
+    if (datapath_reclaim(sw->dp))
+        more = true;
     if (more)
         return 0;
     uint64_t us = flows_next_ms(sw->flows) * UINT64_C(1000);
@@ -363,7 +364,8 @@ void switch_destroy(struct sluice *sw)
     }
     if (sw->dp) {
         datapath_synchronize(sw->dp);
-        datapath_reclaim(sw->dp);
+        while (datapath_reclaim(sw->dp))
+            ;
     }
     flows_destroy(sw->flows);
     while ((br = TAILQ_FIRST(&sw->bridges))) {

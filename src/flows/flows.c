@@ -106,7 +106,8 @@ void flows_destroy(struct flows *flows)
     mac_index_fini(&flows->macs);
     rule_indexes_fini(flows);
     /* Programs that were given back are freed by then. */
-    datapath_reclaim(flows->dp);
+    while (datapath_reclaim(flows->dp))
+        ;
     if (flows->programs)
         program_table_destroy(flows->programs);
     xlate_out_free(&flows->out);

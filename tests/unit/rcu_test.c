@@ -85,6 +85,21 @@ static void count_and_defer(void *ptr)
     rcu_defer(&rcu, count_freed, NULL);
 }
 
+/* Calls rcu_reclaim() until nothing is due; returns the most deferred calls that one of them made. */
+static unsigned reclaim_all(void)
+{
+    unsigned most = 0;
+    bool more;
+
+    do {
+        unsigned before = freed;
+
+        more = rcu_reclaim(&rcu);
+        most = RTE_MAX(most, freed - before);
+    } while (more);
+    return most;
+}
+
 static void deferred_calls_wait_for_a_grace_period(void **state)
 {
     rcu_init(&rcu, 1);
@@ -96,16 +111,35 @@ static void deferred_calls_wait_for_a_grace_period(void **state)
     assert_int_equal(freed, 0);
     rcu_defer(&rcu, count_freed, NULL);
     rcu_publish(&rcu, 0, rcu_observe(&rcu));
-    rcu_reclaim(&rcu);
+    reclaim_all();
     assert_int_equal(freed, 1000);
     rcu_reclaim(&rcu);
     assert_int_equal(freed, 1000);
     rcu_offline(&rcu, 0);
-    rcu_reclaim(&rcu);
+    reclaim_all();
     assert_int_equal(freed, 1002);
     rcu_defer(&rcu, count_and_defer, NULL);
     rcu_fini(&rcu);
     assert_int_equal(freed, 1004);
+}
+
+/* However long a reader takes: what was deferred meanwhile is not called in one go. */
+static void a_reclaim_makes_a_bounded_number_of_calls(void **state)
+{
+    enum { N = 100000 };
+
+    freed = 0;
+    rcu_init(&rcu, 1);
+    rcu_online(&rcu, 0, rcu_observe(&rcu));
+    for (unsigned i = 0; i < N; i++)
+        rcu_defer(&rcu, count_freed, NULL);
+    assert_false(rcu_reclaim(&rcu));
+    for (unsigned i = 0; i < N; i++)
+        rcu_defer(&rcu, count_freed, NULL);
+    rcu_offline(&rcu, 0);
+    assert_in_range(reclaim_all(), 1, 1024);
+    assert_int_equal(freed, 2 * N);
+    rcu_fini(&rcu);
 }
 
 /* --- a writer that poisons what it replaced, a reader that looks --- */
@@ -171,6 +205,7 @@ int main(void)
         cmocka_unit_test(a_sleeper_with_packets_in_its_inbox_holds_up_tokens),
         cmocka_unit_test(what_was_touched_is_settled_by_a_token),
         cmocka_unit_test(deferred_calls_wait_for_a_grace_period),
+        cmocka_unit_test(a_reclaim_makes_a_bounded_number_of_calls),
         cmocka_unit_test(a_reader_never_sees_what_was_freed),
     };
     if (test_eal_init("rcu_test") != 0)

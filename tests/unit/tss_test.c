@@ -226,13 +226,146 @@ static void check_growth(const struct lookup_ops *ops)
         take_out(mfs[i]);
     assert_int_equal(tss.list->n, 0);
     megaflow_reclaim(&megaflows, &rcu);
-    megaflow_reclaim(&megaflows, &rcu);
+    while (megaflow_reclaim(&megaflows, &rcu))
+        ;
     assert_int_equal(megaflows.n_used, 0);
 }
 
 static void a_tuple_grows_and_loses_nothing(void **state)
 {
     with_every_variant(check_growth);
+}
+
+/* --- growing and giving back, bit by bit --- */
+
+#define LONGEST_STEP 64 /* buckets that an insertion may copy */
+#define AT_ONCE 1024    /* a table of fewer may grow in one go */
+
+/* One insertion. Checks that a table that is too small is not replaced before there were enough insertions to copy it
+ * bit by bit, nor so late that it is nearly full. */
+static struct megaflow *insert_numbered(uint32_t number, const struct flow_key *mask, unsigned *n_growths)
+{
+    uint32_t before = 0, after;
+    struct tuple *tuple = tss_tuple(&tss, mask);
+    struct flow_key key;
+    struct megaflow *mf;
+
+    if (tuple != NULL)
+        tuple_table(tuple, &before);
+    key_numbered(&key, number);
+    mf = insert(&key, mask);
+    tuple_table(mf->tuple, &after);
+    assert_true(mf->tuple->n <= (after + 1) * 6 || after < 4);
+    if (before + 1 >= AT_ONCE && after != before) {
+        ++*n_growths;
+        assert_int_equal(after, 2 * before + 1);
+        assert_true(mf->tuple->n >= (before + 1) * 5 + (before + 1) / LONGEST_STEP);
+    }
+    return mf;
+}
+
+static void a_table_is_copied_a_few_buckets_an_insertion(void **state)
+{
+    static struct megaflow *mfs[LIMIT];
+    const struct flow_key mask = {.in_port = UINT32_MAX, .ipv4_src = UINT32_MAX};
+    unsigned n_growths = 0;
+    struct flow_key key;
+
+    srand(5);
+    for (uint32_t i = 0; i < LIMIT; i++) {
+        uint32_t other = i > 0 ? (uint32_t)rand() % i : 0;
+
+        mfs[i] = insert_numbered(i, &mask, &n_growths);
+        /* Some leave and come back while the table is copied. */
+        if (i % 4 == 0) {
+            take_out(mfs[other]);
+            key_numbered(&key, other);
+            assert_null(tss_find(&tss, &key, 1));
+            megaflow_reclaim(&megaflows, &rcu);
+            megaflow_reclaim(&megaflows, &rcu);
+            rcu_reclaim(&rcu);
+            mfs[other] = insert_numbered(other, &mask, &n_growths);
+        }
+        if (i % 97 == 0) {
+            key_numbered(&key, other);
+            assert_ptr_equal(tss_find(&tss, &key, 1), mfs[other]);
+        }
+    }
+    assert_true(n_growths >= 5);
+    for (uint32_t i = 0; i < LIMIT; i++) {
+        key_numbered(&key, i);
+        assert_ptr_equal(tss_find(&tss, &key, 1), mfs[i]);
+    }
+    for (uint32_t i = 0; i < LIMIT; i++)
+        take_out(mfs[i]);
+    for (uint32_t i = 0; i < LIMIT; i++) {
+        key_numbered(&key, i);
+        assert_null(tss_find(&tss, &key, 1));
+    }
+}
+
+static void a_large_array_comes_and_goes_bit_by_bit(void **state)
+{
+    const size_t step = 128 << 10, most = 2 << 20;
+    size_t ready, before, size;
+    struct hugemem mem = hugemem_reserve(9 * most + 5, &ready);
+    uint8_t *bytes;
+
+    assert_non_null(mem.ptr);
+    assert_int_equal(ready, 0);
+    while (ready < mem.size) {
+        before = ready;
+        assert_true(hugemem_ready(&mem, &ready, step));
+        assert_true(ready <= before + step);
+    }
+    bytes = mem.ptr;
+    for (size_t i = 0; i < mem.size; i += 64)
+        assert_int_equal(bytes[i], 0);
+    memset(bytes, 1, mem.size);
+    for (size = mem.size; hugemem_free_some(&mem, most); size = mem.size) {
+        assert_in_range(size - mem.size, 1, most);
+        assert_int_equal(bytes[mem.size - 1], 1);
+    }
+    assert_null(mem.ptr);
+}
+
+/* A tuple that goes takes its table along, and nothing of it is freed in one go. */
+static void a_dead_table_is_freed_bit_by_bit(void **state)
+{
+    const struct flow_key mask = {.in_port = UINT32_MAX, .ipv4_src = UINT32_MAX};
+    static struct megaflow *mfs[LIMIT];
+    unsigned n_growths = 0, n_steps = 0;
+    uint32_t n_buckets;
+
+    for (uint32_t i = 0; i < LIMIT; i++)
+        mfs[i] = insert_numbered(i, &mask, &n_growths);
+    tuple_table(mfs[0]->tuple, &n_buckets);
+    for (uint32_t i = 0; i < LIMIT; i++)
+        take_out(mfs[i]);
+    while (rcu_reclaim(&rcu))
+        ;
+    while (tss_reclaim(&tss))
+        n_steps++;
+    assert_true(n_steps >= n_buckets / (2 << 20) * sizeof(struct tuple_bucket));
+    assert_true(n_steps >= 1);
+}
+
+static void retired_megaflows_are_freed_some_a_time(void **state)
+{
+    const struct flow_key mask = {.in_port = UINT32_MAX, .ipv4_src = UINT32_MAX};
+    static struct megaflow *mfs[LIMIT];
+    unsigned n_growths = 0, n_steps = 0;
+
+    for (uint32_t i = 0; i < LIMIT; i++)
+        mfs[i] = insert_numbered(i, &mask, &n_growths);
+    for (uint32_t i = 0; i < LIMIT; i++)
+        take_out(mfs[i]);
+    assert_false(megaflow_reclaim(&megaflows, &rcu)); /* now they have a token */
+    while (megaflow_reclaim(&megaflows, &rcu))
+        n_steps++;
+    assert_true(n_steps >= LIMIT / 1024);
+    for (uint32_t i = 0; i < LIMIT; i++)
+        assert_non_null(megaflow_alloc(&megaflows, &rcu));
 }
 
 /* Keys that share a home bucket spill over into the neighbours; taking some out must not hide the rest. */
@@ -291,7 +424,7 @@ static void a_full_bucket_spills_over(void **state)
 /* --- a reader beside the writer --- */
 
 #define STABLE 16
-#define CHURN 3000
+#define CHURN 9000 /* half of them at a time: enough that the table grows in steps */
 
 static const struct lookup_ops *reader_ops;
 static uint32_t reader_stop;
@@ -515,6 +648,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(every_variant_finds_what_a_linear_search_finds, setup, teardown),
         cmocka_unit_test_setup_teardown(a_tuple_grows_and_loses_nothing, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_table_is_copied_a_few_buckets_an_insertion, setup, teardown),
+        cmocka_unit_test(a_large_array_comes_and_goes_bit_by_bit),
+        cmocka_unit_test_setup_teardown(a_dead_table_is_freed_bit_by_bit, setup, teardown),
+        cmocka_unit_test_setup_teardown(retired_megaflows_are_freed_some_a_time, setup, teardown),
         cmocka_unit_test_setup_teardown(a_full_bucket_spills_over, setup, teardown),
         cmocka_unit_test_setup_teardown(a_reader_sees_all_that_stays_and_nothing_wrong, setup, teardown),
         cmocka_unit_test_setup_teardown(a_slot_is_reused_only_after_a_grace_period, setup, teardown),
