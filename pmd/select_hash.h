@@ -1,6 +1,8 @@
-/* The hash by which select groups spread flows: equal for all packets of a flow, fragments included, in both the
- * datapath and translation. Over Ethernet addresses and type, VLAN ids, MPLS labels, I-SID, IP addresses, flow label
- * and protocol, and the ports of TCP, UDP and SCTP. Any thread; no state.
+/* The hash by which select groups spread flows, in both the datapath and translation. Any thread; no state.
+ *
+ * IP packets: over addresses, protocol and, of TCP, UDP and SCTP, ports. It is symmetric (both directions of a
+ * connection have the same hash), and all fragments of a flow have the same, without ports. Other packets: over
+ * Ethernet addresses (symmetric, too) and type, VLAN ids, MPLS labels, I-SID, and the IPv4 addresses of ARP.
  */
 #ifndef PMD_SELECT_HASH_H
 #define PMD_SELECT_HASH_H

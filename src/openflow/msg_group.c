@@ -196,13 +196,13 @@ static int decode_selection(struct reader *r, struct group_selection *s)
     read_skip(r, 4);
     read_copy(r, s->method, sizeof(s->method));
     s->param = read_u64(r);
-    if (r->bad || !memchr(s->method, 0, sizeof(s->method)))
-        return OFPERR_GMFC_INVALID_GROUP;
-    if (strcmp(s->method, "hash") && strcmp(s->method, "dp_hash"))
-        return OFPERR_GMFC_INVALID_GROUP;
+    if (r->bad)
+        return OFPERR_BPC_BAD_LEN;
+    if (!memchr(s->method, 0, sizeof(s->method)) || (strcmp(s->method, "hash") && strcmp(s->method, "dp_hash")))
+        return OFPERR_BPC_BAD_VALUE;
     error = decode_fields(r, s);
     if (!error && s->n_fields && strcmp(s->method, "hash"))
-        error = OFPERR_GMFC_INVALID_GROUP;
+        error = OFPERR_BPC_BAD_VALUE;
     return error;
 }
 

@@ -48,8 +48,11 @@ struct bucket {
     uint64_t packets, bytes;
 };
 
-/* How a select group chooses (Open vSwitch's selection_method, a property of OpenFlow 1.5): "" is by all of the flow in
- * the datapath, as is "dp_hash"; "hash" by these fields. */
+/* How a select group chooses (Open vSwitch's selection_method, a property of OpenFlow 1.5): "" by a hash over the flow
+ * that the datapath computes, as does "dp_hash"; "hash" by these fields, without any as "dp_hash". The upper half of
+ * dp_hash's `param` is the algorithm, the lower half the basis; hash takes all of it for a basis. */
+#define GROUP_DP_HASH_L4 0     /* over the 5-tuple */
+#define GROUP_DP_HASH_SYM_L4 1 /* over the 5-tuple, both directions alike; GROUP_DP_HASH_L4 is done so, too */
 #define GROUP_METHOD_LEN 16
 #define GROUP_FIELDS_MAX 32
 struct group_selection {

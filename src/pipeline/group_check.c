@@ -1,5 +1,6 @@
 /* Groups: what a group_mod may not ask for (OpenFlow 1.3.5, 6.7 and 7.4.4). */
 #include <stdlib.h>
+#include <string.h>
 
 #include "src/openflow/error.h"
 #include "src/pipeline/act_check.h"
@@ -155,6 +156,19 @@ static bool fits_messages(const struct group_mod *mod)
     return desc13 <= UINT16_MAX && desc15 <= UINT16_MAX && counts <= UINT16_MAX;
 }
 
+static int check_selection(const struct group_mod *mod)
+{
+    const struct group_selection *selection = &mod->selection;
+
+    if (selection->method[0] == '\0')
+        return 0;
+    if (mod->type != GROUP_SELECT)
+        return OFPERR_GMFC_INVALID_GROUP;
+    if (strcmp(selection->method, "dp_hash") == 0 && selection->param >> 32 > GROUP_DP_HASH_SYM_L4)
+        return OFPERR_BPC_BAD_VALUE;
+    return 0;
+}
+
 int group_check(struct group_table *table, const struct group_mod *mod)
 {
     int error;
@@ -165,9 +179,9 @@ int group_check(struct group_table *table, const struct group_mod *mod)
         return OFPERR_GMFC_INVALID_GROUP;
     if (mod->n_buckets > GROUP_BUCKETS_MAX || !fits_messages(mod))
         return OFPERR_GMFC_OUT_OF_BUCKETS;
-    if (mod->selection.method[0] != '\0' && mod->type != GROUP_SELECT)
-        return OFPERR_GMFC_INVALID_GROUP;
-    error = check_ids(mod->buckets, mod->n_buckets);
+    error = check_selection(mod);
+    if (error == 0)
+        error = check_ids(mod->buckets, mod->n_buckets);
     table->visit++;
     for (unsigned i = 0; i < mod->n_buckets && error == 0; i++) {
         const struct bucket *bucket = &mod->buckets[i];

@@ -1,8 +1,8 @@
 /* Translation: groups (OpenFlow 1.3.5, 5.6).
  *
- * A select group chooses by a hash over all of the flow. So that megaflows stay as wide as the rules make them, the
- * datapath computes the hash and looks the packet up again: the megaflows behind that have only the bits of the hash
- * that choose the bucket.
+ * A select group chooses by a hash over the flow (pmd/select_hash.h). So that megaflows stay as wide as the rules make
+ * them, the datapath computes the hash and looks the packet up again: the megaflows behind that have only the bits of
+ * the hash that choose the bucket.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -170,7 +170,7 @@ static uint32_t hash_fields(struct xlate_ctx *ctx, const struct group *group)
     const struct group_selection *selection = &group->selection;
     struct flow seen, values;
     struct flow_key key;
-    uint32_t hash = 0;
+    uint32_t hash = (uint32_t)selection->param ^ (uint32_t)(selection->param >> 32);
 
     memset(&seen, 0, sizeof seen);
     memset(&values, 0, sizeof values);
@@ -194,6 +194,12 @@ static uint32_t hash_fields(struct xlate_ctx *ctx, const struct group *group)
     return hash;
 }
 
+/* The param of "dp_hash" has it in its lower half. The groups that say none choose independently of each other. */
+static uint32_t hash_basis(const struct group *group)
+{
+    return strcmp(group->selection.method, "dp_hash") == 0 ? (uint32_t)group->selection.param : group->id;
+}
+
 static void run_select(struct xlate_ctx *ctx, const struct act *act, struct group *group, bool last)
 {
     bool by_fields = group->selection.n_fields > 0;
@@ -207,10 +213,10 @@ static void run_select(struct xlate_ctx *ctx, const struct act *act, struct grou
         XLATE_CONSULT(ctx, dp_hash, group->n_slots - 1);
     } else if (group->n_slots > 1 && (ctx->in->trace || ctx->in->acts.acts || ctx->in->resume)) {
         /* Of this one packet. */
-        hash = select_hash(&ctx->flow.pkt, group->id);
+        hash = select_hash(&ctx->flow.pkt, hash_basis(group));
     } else if (group->n_slots > 1) {
         deps_add(ctx, group, XLATE_GROUP_LATER);
-        xlate_freeze_group(ctx, act, group->id);
+        xlate_freeze_group(ctx, act, hash_basis(group));
         return;
     }
     ctx->hashed = false;

@@ -168,6 +168,11 @@ static void refusals(void **state)
     mod_init(&mod, GROUP_ADD, 2, GROUP_FF);
     mod_bucket(&mod, "output:2")->watch_port = OFPORT_FLOOD;
     assert_int_equal(mod_send(&mod), OFPERR_GMFC_BAD_WATCH);
+    mod_init(&mod, GROUP_ADD, 2, GROUP_SELECT);
+    mod_bucket(&mod, "output:2");
+    strcpy(mod.gm.selection.method, "dp_hash");
+    mod.gm.selection.param = UINT64_C(2) << 32; /* the algorithms are 0 and 1 */
+    assert_int_equal(mod_send(&mod), OFPERR_BPC_BAD_VALUE);
 
     assert_null(group_table_find(table(), 2));
     assert_int_equal(delete_group(2), 0);
