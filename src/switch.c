@@ -5,6 +5,7 @@
 #include <event2/event.h>
 #include <rte_cycles.h>
 #include <rte_lcore.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,10 +21,11 @@
 #include "src/start/pool.h"
 #include "src/tls/tls.h"
 
-#define MISS_BUDGET 256          /* packets a turn */
-#define REVALIDATE_BUDGET_US 500 /* a turn */
-#define TIMERS_BUDGET_US 200     /* a turn */
-#define REQUESTS_BUDGET_US 500   /* a turn and bridge */
+#define MISS_STEP 8              /* packets between two looks at the clock */
+#define MISS_STEP_MOST_US 100    /* that these take at most, if nothing else gets the core meanwhile */
+#define REVALIDATE_BUDGET_US 200 /* a turn */
+#define TIMERS_BUDGET_US 100     /* a turn */
+#define REQUESTS_BUDGET_US 100   /* a turn and bridge */
 #define HOUSEKEEPING_MS 500      /* link state of devices that report no changes */
 #define EVENTS_MS 1              /* of sockets, where there are more than this */
 #define BARRIER_POLL_US 20       /* between looks at a grace period that somebody waits for */
@@ -137,42 +139,115 @@ static void rule_changed(void *arg, struct bridge *bridge, enum flows_rule_chang
 /* --- the loop -------------------------------------------------------------------------------------------------------
  */
 
+/* What a turn found out. */
+struct turn {
+    bool more;     /* the next one follows at once */
+    bool waiting;  /* a request waits for the datapath, or has more to do */
+    bool answered; /* a peer may have something to read */
+};
+
+static uint64_t us_since(uint64_t tsc)
+{
+    return (rte_rdtsc() - tsc) / (rte_get_tsc_hz() / 1000000);
+}
+
+/* Looks at the sockets without waiting. */
+static void poll_events(struct sluice *sw)
+{
+    if (!sw->alarm_set)
+        wake_up_in(sw, EVENTS_MS * 1000);
+    event_base_loop(sw->base, EVLOOP_NONBLOCK);
+}
+
+/* Goes on with what peers asked for. */
+static void run_requests(struct sluice *sw, struct turn *turn)
+{
+    struct bridge *br;
+    turn->waiting = turn->answered = false;
+    TAILQ_FOREACH (br, &sw->bridges, node) {
+        struct of_server *of = switch_of(br);
+        if (!of)
+            continue;
+        turn->waiting |= of_server_run(of, REQUESTS_BUDGET_US);
+        turn->answered |= of_server_served(of);
+    }
+    turn->more |= control_run(sw->control, REQUESTS_BUDGET_US);
+    if (control_served(sw->control)) {
+        turn->answered = true;
+        poll_events(sw); /* writes the answer */
+    }
+}
+
+/* Lets peers on this core read their answers. False: it would cost more than it is worth. */
+static bool give_way(struct sluice *sw)
+{
+    uint64_t hz_us = rte_get_tsc_hz() / 1000000, start = rte_rdtsc(), end;
+    if (!pace_may_yield(&sw->yield, start / hz_us))
+        return false;
+    sched_yield();
+    end = rte_rdtsc();
+    pace_yielded(&sw->yield, (end - start) / hz_us, end / hz_us);
+    return true;
+}
+
+/* Twice if need be: who reads an answer often has the next request ready at once. */
+static void serve(struct sluice *sw, struct turn *turn)
+{
+    for (int pass = 0; pass < 2; pass++) {
+        if (!sw->polled)
+            poll_events(sw);
+        sw->polled = false;
+        run_requests(sw, turn);
+        if (turn->answered || turn->waiting)
+            sw->talk_tsc = rte_rdtsc();
+        if (!turn->answered || !sw->busy || !give_way(sw))
+            return;
+    }
+}
+
+/* Works off misses for their share of the time. A step that took long was interrupted: that is not their time. False:
+ * no packet is left. */
+static bool run_misses(struct sluice *sw)
+{
+    bool talking = us_since(sw->talk_tsc) < PACE_TALK_US, left;
+    uint64_t budget_us = pace_misses_us(us_since(sw->misses_tsc), talking), spent_us = 0;
+    do {
+        uint64_t start = rte_rdtsc();
+        left = flows_run_misses(sw->flows, MISS_STEP) == MISS_STEP;
+        spent_us += RTE_MIN(us_since(start), (uint64_t)MISS_STEP_MOST_US);
+    } while (left && spent_us < budget_us);
+    sw->misses_tsc = rte_rdtsc();
+    return left;
+}
+
 /* One turn. Returns how long the loop may sleep for sockets, in microseconds: 0 = there is more to do. */
 static uint64_t turn(struct sluice *sw)
 {
-    bool more = false, waiting = false;
-    if (flows_run_misses(sw->flows, MISS_BUDGET) == MISS_BUDGET) {
-        more = true;
-        sw->miss_budget_hit++;
-    }
-    if (!flows_run_revalidate(sw->flows, REVALIDATE_BUDGET_US))
-        more = true;
+    struct turn turn = {0};
+    serve(sw, &turn);
+    turn.more |= !flows_run_revalidate(sw->flows, REVALIDATE_BUDGET_US);
     flows_run_timers(sw->flows, TIMERS_BUDGET_US);
-    struct bridge *br;
-    TAILQ_FOREACH (br, &sw->bridges, node)
-        if (switch_of(br) && of_server_run(switch_of(br), REQUESTS_BUDGET_US))
-            waiting = true;
-    if (control_run(sw->control, REQUESTS_BUDGET_US))
-        more = true;
-    if (datapath_reclaim(sw->dp))
-        more = true;
-    if (more)
+    turn.more |= datapath_reclaim(sw->dp);
+    turn.more |= run_misses(sw);
+    sw->busy = turn.more;
+    if (turn.more)
         return 0;
     uint64_t us = flows_next_ms(sw->flows) * UINT64_C(1000);
-    if (waiting)
+    if (turn.waiting)
         us = RTE_MIN(us, (uint64_t)BARRIER_POLL_US);
     return RTE_MIN(us, (uint64_t)HOUSEKEEPING_MS * 1000);
 }
 
+/* Returns after the sockets were looked at, or at once if there are packets that came since the last look. */
 static void sleep_for_events(struct sluice *sw, uint64_t us)
 {
     datapath_miss_arm(sw->dp);
-    if (flows_run_misses(sw->flows, MISS_BUDGET)) { /* came between the last look and arming */
-        event_base_loop(sw->base, EVLOOP_NONBLOCK);
+    if (flows_run_misses(sw->flows, MISS_STEP))
         return;
-    }
     wake_up_in(sw, us);
     event_base_loop(sw->base, EVLOOP_ONCE);
+    sw->polled = true;
+    sw->misses_tsc = rte_rdtsc();
 }
 
 static uint64_t thread_ns(void)
@@ -191,7 +266,7 @@ static void mark_time(struct sluice *sw)
 /* What of it the thread itself took is known to a millisecond, as its processor time is not looked at more often. */
 static void note_turn(struct sluice *sw, uint64_t start)
 {
-    uint64_t took_us = (rte_rdtsc() - start) * 1000000 / rte_get_tsc_hz(), own_us = took_us;
+    uint64_t took_us = us_since(start), own_us = took_us;
     if (took_us >= 1000) {
         own_us = RTE_MIN(took_us, (thread_ns() - sw->mark_ns) / 1000);
         mark_time(sw);
@@ -204,6 +279,7 @@ static void note_turn(struct sluice *sw, uint64_t start)
 void switch_run(struct sluice *sw)
 {
     uint64_t hz = rte_get_tsc_hz(), housekeeping = 0;
+    sw->misses_tsc = sw->talk_tsc = rte_rdtsc();
     while (!sw->exiting) {
         uint64_t start = rte_rdtsc();
         if (start - sw->mark_tsc > hz / 1000)
@@ -214,15 +290,9 @@ void switch_run(struct sluice *sw)
             port_poll_events(port_changed, sw);
             log_flush();
         }
-        if (us) {
-            note_turn(sw, start);
-            sleep_for_events(sw, us);
-            continue;
-        }
-        if (!sw->alarm_set)
-            wake_up_in(sw, EVENTS_MS * 1000);
-        event_base_loop(sw->base, EVLOOP_NONBLOCK);
         note_turn(sw, start);
+        if (us)
+            sleep_for_events(sw, us);
     }
 }
 

@@ -10,6 +10,7 @@
 #include "src/bridge/bridge.h"
 #include "src/config/model.h"
 #include "src/flows/flows.h"
+#include "src/pace.h"
 
 struct event;
 struct event_base;
@@ -34,7 +35,12 @@ struct sluice {
     bool exiting;
     uint64_t started_ms;
     /* The event loop itself. */
-    uint64_t turns, longest_turn_us, miss_budget_hit;
+    bool polled;         /* the sockets were looked at since the last turn */
+    bool busy;           /* the last turn left something to do */
+    uint64_t misses_tsc; /* when the loop last turned from misses, or sleep, to everything else */
+    uint64_t talk_tsc;   /* when a peer was last served, or waited for */
+    struct pace_yield yield;
+    uint64_t turns, longest_turn_us;
     uint64_t longest_turn_own_us; /* without what others got of the core meanwhile */
     uint64_t mark_tsc, mark_ns;   /* the thread's processor time at that TSC, not much older than a millisecond */
 };

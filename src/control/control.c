@@ -47,6 +47,7 @@ struct control {
     LIST_HEAD(, command) commands;
     TAILQ_HEAD(connections, connection) connections; /* who asked last is first */
     unsigned n_connections;
+    bool served; /* for control_served() */
 };
 
 void control_printf(struct control_reply *reply, const char *format, ...)
@@ -239,6 +240,13 @@ bool control_run(struct control *control, uint64_t budget_us)
     return more;
 }
 
+bool control_served(struct control *control)
+{
+    bool served = control->served;
+    control->served = false;
+    return served;
+}
+
 static bool handle_request(struct connection *c, json_t *request)
 {
     json_t *id = json_object_get(request, "id"), *params = json_object_get(request, "params");
@@ -247,6 +255,7 @@ static bool handle_request(struct connection *c, json_t *request)
         return false;
     if (json_is_null(id))
         return true; /* a notification: nothing to answer */
+    c->control->served = true;
 
     struct control_reply reply = {.text = evbuffer_new()};
     const char *argv[MAX_WORDS];

@@ -51,6 +51,8 @@ void control_register(struct control *control, const char *name, const char *usa
 /* Goes on with replies in pieces for at most about `budget_us`. Returns true if there is more that clients have room
  * for. */
 bool control_run(struct control *control, uint64_t budget_us);
+/* Whether a request was answered since the last call; the event loop writes the answer. */
+bool control_served(struct control *control);
 
 /* printf into reply->text. */
 void control_printf(struct control_reply *reply, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -417,6 +417,7 @@ static bool take_message(struct of_connection *conn, const uint8_t *message, siz
             of_connection_send_error(conn, error, message, len);
     }
     conn->counts.rx_messages++;
+    conn->server->served = true;
     conn->shown = false;
     if (!conn->bev)
         return false;
@@ -432,6 +433,7 @@ static enum of_task_state run_task(struct of_connection *conn, uint64_t deadline
     if (state == OF_TASK_DONE) {
         conn->task = NULL;
         task->free(task);
+        conn->server->served = true;
     }
     return state;
 }

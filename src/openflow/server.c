@@ -225,6 +225,13 @@ bool of_server_run(struct of_server *server, uint64_t budget_us)
     return more || waiting;
 }
 
+bool of_server_served(struct of_server *server)
+{
+    bool served = server->served;
+    server->served = false;
+    return served;
+}
+
 bool of_server_is_learning_switch(const struct of_server *server)
 {
     return server->fail_mode.standalone;

@@ -53,6 +53,8 @@ void of_server_destroy(struct of_server *server);
 /* Goes on with requests that are under way, for about `budget_us`. True: something wants the next turn soon (a barrier
  * waiting, a dump half written to a connection that can take more). */
 bool of_server_run(struct of_server *server, uint64_t budget_us);
+/* Whether a request was worked off since the last call, so that its peer may have an answer to read. */
+bool of_server_served(struct of_server *server);
 
 /* Asynchronous messages. packet_in takes the packet over; a connection that is behind (bounded queue) loses packet-ins,
  * counted under DROP_PACKET_IN_LIMIT, never the rest. */

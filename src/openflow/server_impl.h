@@ -35,6 +35,7 @@ struct of_server {
     uint64_t waiting_since;             /* rte_rdtsc: a request waits for the datapath; 0 = none */
     bool running;                       /* of_server_run() */
     bool changed;                       /* of_server_connections_changed was called */
+    bool served;                        /* for of_server_served() */
 
     /* Whose bundle commit is under way: flow_mods of all others wait. */
     struct of_connection *committing;
