@@ -12,6 +12,7 @@ import cases
 import forwarding
 import loading
 import report
+import storm
 import stress
 from floor import Floor
 from machine import Hugepages, describe
@@ -44,13 +45,13 @@ def list_scenarios():
     for case in cases.CASES:
         flows = ", ".join("%d" % n for n in case.flows)
         print("%-16s %s (%s flows): %s" % (case.name, case.title, flows, case.stresses))
-    for scenario in stress.SCENARIOS + loading.SCENARIOS:
+    for scenario in stress.SCENARIOS + loading.SCENARIOS + storm.SCENARIOS:
         print("%-16s %s: %s" % (scenario.name, scenario.title, scenario.stresses))
 
 
 def chosen(args):
     """(cases, other scenarios)"""
-    others = stress.SCENARIOS + loading.SCENARIOS
+    others = stress.SCENARIOS + loading.SCENARIOS + storm.SCENARIOS
     known = {one.name for one in cases.CASES + others}
     unknown = [name for name in args.scenario if name not in known]
     if unknown:

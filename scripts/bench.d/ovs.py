@@ -30,11 +30,15 @@ class Ovs:
         return run(["ovs-vsctl", "--db=unix:%s/db.sock" % self.directory, *words])
 
     def appctl(self, *words):
-        return run(["ovs-appctl", "-T", "30", "-t", self.directory + "/vswitchd.ctl", *words])
+        return run(["ovs-appctl", "-T", "30", "-t", self.control, *words])
 
     @property
     def management(self):
         return "unix:%s/br0.mgmt" % self.directory
+
+    @property
+    def control(self):
+        return self.directory + "/vswitchd.ctl"
 
     @property
     def pid(self):
@@ -73,6 +77,8 @@ class Ovs:
         if setup.packets > MAX_PACKETS:
             raise Failed("ovs: its packet pool of 262144 buffers does not hold this file")
         self.start_daemon()
+        if setup.flow_limit:
+            self.vsctl("set", "Open_vSwitch", ".", "other_config:flow-limit=%d" % setup.flow_limit)
         # Before traffic: beside it, OVS takes minutes for the larger sets.
         if setup.rules:
             self.load(setup.rules, bundle=True)

@@ -16,6 +16,7 @@ class Setup:
     vhost: list = field(default_factory=list)  # (OpenFlow number, socket of the guest)
     cores: list = field(default_factory=lambda: [PMD_CORE])
     emc_entries: int = 262144
+    flow_limit: int = 0  # most megaflows; 0 = ample
     sluice: dict = field(default_factory=dict)  # more keys of the section pmd
 
 

@@ -43,6 +43,10 @@ class Sluice:
         return "unix:%s/br0.mgmt" % self.directory
 
     @property
+    def control(self):
+        return self.directory + "/sluiced.ctl"
+
+    @property
     def pid(self):
         return self.process.pid
 
@@ -55,7 +59,8 @@ class Sluice:
             "dpdk": {"eal_args": ["--no-pci", "--in-memory", "-m", str(self.memory_mb(setup)), "--file-prefix",
                                   "sluice-bench"], "hugepages": True, "mbufs": self.mbufs(setup),
                      "mbuf_size": self.mbuf_size(setup)},
-            "pmd": dict({"cores": setup.cores, "emc_entries": setup.emc_entries}, **setup.sluice),
+            "pmd": dict({"cores": setup.cores, "emc_entries": setup.emc_entries},
+                        **({"megaflow_limit": setup.flow_limit} if setup.flow_limit else {}), **setup.sluice),
             "control": {"core": 0},
             "log": {"level": "warn"},
             "bridges": [{"name": "br0", "fail_mode": "secure", "ports": ports}],
@@ -87,7 +92,7 @@ class Sluice:
         """One request on the control socket: without a process of its own, which would take time from the control thread."""
         with socket.socket(socket.AF_UNIX) as connection:
             connection.settimeout(60)
-            connection.connect(self.directory + "/sluiced.ctl")
+            connection.connect(self.control)
             connection.sendall(json.dumps({"id": 0, "method": words[0], "params": list(words[1:])}).encode())
             received = b""
             while True:
