@@ -33,9 +33,12 @@ ofctl add-flow in_port=1,actions=meter:1,output:2
 read -r got _ took <<<"$(flood 4 2000 100 0)"
 assert_within "$got" "$(at_rate 500 500 "$took")" 5 "packets at 500/s, burst 500"
 out=$(meter_stats 1)
-assert_contains "$out" 'flow_count:1' 'packet_in_count:8000' 'byte_in_count:800000'
+# What the interface of a busy machine had no room for, the meter did not see.
+metered=$(sed -n 's/.*packet_in_count:\([0-9]*\).*/\1/p' <<<"$out")
+assert_within "$metered" 8000 5 "packets that the meter saw"
+assert_contains "$out" 'flow_count:1' "byte_in_count:${metered}00"
 dropped=$(sed -n 's/.*0: *packet_count:\([0-9]*\).*/\1/p' <<<"$out")
-[ $((got + dropped)) = 8000 ] || fail "$got passed and $dropped dropped are not 8000: $out"
+[ $((got + dropped)) = "$metered" ] || fail "$got passed and $dropped dropped are not $metered: $out"
 assert_matches "$(ctl drops)" 'meter'
 
 step "below the rate nothing is dropped"
@@ -53,7 +56,9 @@ ofctl mod-flows in_port=1,actions=meter:2,output:2
 read -r got remarked took <<<"$(flood 4 1000 100 40)" # AF11
 assert_within "$got" "$(at_rate 400 400 "$took")" 5 "packets of both bands"
 assert_within "$remarked" "$(at_rate 200 200 "$took")" 7 "remarked packets"
-assert_contains "$(meter_stats 2)" 'flow_count:1' 'packet_in_count:4000'
+out=$(meter_stats 2)
+assert_contains "$out" 'flow_count:1'
+assert_within "$(sed -n 's/.*packet_in_count:\([0-9]*\).*/\1/p' <<<"$out")" 4000 5 "packets that the meter saw"
 read -r got remarked _ <<<"$(flood 1 1000 100 0)" # no drop precedence: not changed
 assert_eq "$remarked" 0 "remarked packets without drop precedence"
 

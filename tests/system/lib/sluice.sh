@@ -21,7 +21,7 @@ fi
 
 # sluice_config BRIDGE_KEYS PORT...: writes TEST_DIR/sluice.json with bridge br0; BRIDGE_KEYS are more keys of the bridge as
 # JSON, such as '"fail_mode": "secure"'; PORT is the JSON of a port (port_json, or by hand). PMD_KEYS adds to the pmd section,
-# ROOT_KEYS to the top of the file.
+# DPDK_KEYS to the dpdk section, ROOT_KEYS to the top of the file.
 sluice_config() {
     local keys=$1 ports='' port
     shift
@@ -30,7 +30,7 @@ sluice_config() {
     cat >"$TEST_DIR/sluice.json" <<JSON
 {
   "run_dir": "$RUN_DIR",
-  "dpdk": { "eal_args": ["--no-pci", "--in-memory", "-m", "$TEST_MEMORY", "--file-prefix", "$TEST_ID"], "hugepages": $HUGEPAGES },
+  "dpdk": { "eal_args": ["--no-pci", "--in-memory", "-m", "$TEST_MEMORY", "--file-prefix", "$TEST_ID"], "hugepages": $HUGEPAGES${DPDK_KEYS:+, $DPDK_KEYS} },
   "pmd": { "cores": [$PMD_CORE]${PMD_KEYS:+, $PMD_KEYS} },
   "control": { "core": 0 }${ROOT_KEYS:+, $ROOT_KEYS},
   "bridges": [ {
@@ -87,6 +87,12 @@ flows_without_stats() { ofctl dump-flows --no-stats --no-names "$@" | sed 's/^ /
 # The n_packets of the rules that `ofctl dump-flows MATCH` lists, summed.
 rule_packets() { ofctl dump-flows "$@" | sed -n 's/.*n_packets=\([0-9]*\).*/\1/p' | awk '{n += $1} END {print n + 0}'; }
 rule_packets_are() { [ "$(rule_packets "${@:2}")" = "$1" ]; }
+
+# Packets that the switch dropped by now, for whatever reason, but for those that controllers were too slow for, which each connection
+# counts itself. On a busy machine a packet that a test sent, or asked for, may end on its way for several reasons.
+lost_on_the_way() {
+    ctl --json drops | "$PYTHON" -c 'import json, sys; print(sum(n for why, n in json.load(sys.stdin).items() if why != "packet_in_limit"))'
+}
 
 # Whether OVS runs in sluiced's place: it lacks Sluice's own commands.
 is_ovs() { [ "$(basename "$SLUICED")" = ovs-as-sluiced ]; }
