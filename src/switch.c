@@ -17,8 +17,10 @@
 #include "src/apply.h"
 #include "src/control/commands.h"
 #include "src/control/control.h"
+#include "src/net/acceptor.h"
 #include "src/openflow/server.h"
 #include "src/start/pool.h"
+#include "src/start/run_dir.h"
 #include "src/tls/tls.h"
 
 #define MISS_STEP 8              /* packets between two looks at the clock */
@@ -27,6 +29,7 @@
 #define TIMERS_BUDGET_US 100     /* a turn */
 #define REQUESTS_BUDGET_US 100   /* a turn and bridge */
 #define HOUSEKEEPING_MS 500      /* link state of devices that report no changes */
+#define RUN_DIR_PAUSE_MS 20      /* in which who deletes run_dir may get to its end */
 #define EVENTS_MS 1              /* of sockets, where there are more than this */
 #define BARRIER_POLL_US 20       /* between looks at a grace period that somebody waits for */
 #define ALARM_BELOW_US 10000     /* sleeps shorter than that are timed precisely */
@@ -106,6 +109,42 @@ static void on_hangup(evutil_socket_t number, short what, void *arg)
         switch_reload(arg, report);
         evbuffer_free(report);
     }
+}
+
+/* Makes run_dir and the sockets there again if they are gone. */
+static void restore_run_dir(struct sluice *sw)
+{
+    static struct log_limit limit = LOG_LIMIT_INIT(2, 2);
+    char error[1024];
+    int rc = run_dir_restore(sw->config->run_dir, error, sizeof error);
+    if (rc > 0)
+        LOG_WARN(LOG_MAIN, "run_dir %s was removed: made again", sw->config->run_dir);
+    if (rc < 0)
+        log_write_limited(LOG_MAIN, RTE_LOG_ERR, &limit, "run_dir was removed: nobody can connect there: %s", error);
+    else
+        acceptors_restore();
+}
+
+static void on_run_dir_timer(evutil_socket_t fd, short what, void *arg)
+{
+    struct sluice *sw = arg;
+    restore_run_dir(sw);
+    event_add(sw->run_dir_event, NULL);
+}
+
+/* Not persistent: it stays readable until the timer has read it. */
+static void on_run_dir(evutil_socket_t fd, short what, void *arg)
+{
+    struct sluice *sw = arg;
+    const struct timeval pause = {.tv_usec = RUN_DIR_PAUSE_MS * 1000};
+    evtimer_add(sw->run_dir_timer, &pause);
+}
+
+/* libevent writes to standard error otherwise, which may wait for who reads it. */
+static void libevent_log(int severity, const char *message)
+{
+    if (severity >= EVENT_LOG_WARN)
+        LOG_WARN_RL(LOG_MAIN, "libevent: %s", message);
 }
 
 static void packet_in(void *arg, struct packet_in *pin)
@@ -288,6 +327,7 @@ void switch_run(struct sluice *sw)
         if (start - housekeeping > hz / 1000 * HOUSEKEEPING_MS) {
             housekeeping = start;
             port_poll_events(port_changed, sw);
+            restore_run_dir(sw);
             log_flush();
         }
         note_turn(sw, start);
@@ -346,10 +386,13 @@ static int create_events(struct sluice *sw, char *error, size_t size)
     sw->sigterm = evsignal_new(sw->base, SIGTERM, on_signal, sw);
     sw->sigint = evsignal_new(sw->base, SIGINT, on_signal, sw);
     sw->sighup = evsignal_new(sw->base, SIGHUP, on_hangup, sw);
+    sw->run_dir_event = event_new(sw->base, run_dir_fd(), EV_READ, on_run_dir, sw);
+    sw->run_dir_timer = evtimer_new(sw->base, on_run_dir_timer, sw);
     if (sw->alarm_fd < 0 || !sw->miss_event || !sw->port_event || !sw->wakeup || !sw->alarm || !sw->sigterm ||
-        !sw->sigint || !sw->sighup || event_add(sw->miss_event, NULL) || event_add(sw->port_event, NULL) ||
-        event_add(sw->alarm, NULL) || event_add(sw->sigterm, NULL) || event_add(sw->sigint, NULL) ||
-        event_add(sw->sighup, NULL)) {
+        !sw->sigint || !sw->sighup || !sw->run_dir_event || !sw->run_dir_timer ||
+        (run_dir_fd() >= 0 && event_add(sw->run_dir_event, NULL)) || event_add(sw->miss_event, NULL) ||
+        event_add(sw->port_event, NULL) || event_add(sw->alarm, NULL) || event_add(sw->sigterm, NULL) ||
+        event_add(sw->sigint, NULL) || event_add(sw->sighup, NULL)) {
         snprintf(error, size, "cannot set up the event loop: %s", strerror(errno));
         return -1;
     }
@@ -396,15 +439,15 @@ int switch_create(struct sluice *sw, struct config *config, char *error, size_t 
     TAILQ_INIT(&sw->bridges);
     sw->config = config;
     sw->started_ms = datapath_now_ms();
+    event_set_log_callback(libevent_log);
     sw->base = event_base_new();
     if (!sw->base) {
         snprintf(error, error_size, "cannot set up the event loop: %s", strerror(errno));
         return -1;
     }
     sw->pool = pool_create(config, error, error_size);
-    /* The control socket comes first: it also tells whether another sluiced has this run_dir. */
-    if (!sw->pool || create_control(sw, error, error_size) || create_datapath(sw, error, error_size) ||
-        create_events(sw, error, error_size) || create_tls(sw, error, error_size))
+    if (!sw->pool || create_datapath(sw, error, error_size) || create_events(sw, error, error_size) ||
+        create_tls(sw, error, error_size))
         return -1;
     for (size_t i = 0; i < config->n_bridges; i++)
         if (apply_bridge(sw, &config->bridges[i], error, error_size))
@@ -413,7 +456,8 @@ int switch_create(struct sluice *sw, struct config *config, char *error, size_t 
         snprintf(error, error_size, "cannot start the poll-mode threads");
         return -1;
     }
-    return 0;
+    /* The control socket comes last: who waits for it finds everything else there. */
+    return create_control(sw, error, error_size);
 }
 
 static void free_event(struct event *event)
@@ -452,6 +496,8 @@ void switch_destroy(struct sluice *sw)
     free_event(sw->sigterm);
     free_event(sw->sigint);
     free_event(sw->sighup);
+    free_event(sw->run_dir_event);
+    free_event(sw->run_dir_timer);
     tls_free(sw->tls);
     if (sw->base)
         event_base_free(sw->base);

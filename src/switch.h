@@ -30,6 +30,7 @@ struct sluice {
     TAILQ_HEAD(bridges, bridge) bridges;
     struct rte_mempool *pool; /* packets; of the control thread's NUMA node */
     struct event *miss_event, *port_event, *wakeup, *alarm, *sigterm, *sigint, *sighup;
+    struct event *run_dir_event, *run_dir_timer;
     int alarm_fd; /* of `alarm` */
     bool alarm_set;
     bool exiting;

@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
-#include <event2/listener.h>
+#include <event2/event.h>
 #include <rte_cycles.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -11,14 +11,16 @@
 #include <string.h>
 #include <sys/queue.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "pmd/datapath.h"
 #include "pmd/log.h"
+#include "src/net/acceptor.h"
 
 #define MAX_REQUEST (1u << 20) /* bytes; a request is a few words */
 #define MAX_CONNECTIONS 64
+#define IDLE_MS 100 /* who asked nothing for so long may be closed for others, when descriptors are short */
 #define MAX_WORDS 64
 #define STREAM_PIECE (16u << 10) /* bytes of a reply in pieces that are encoded at once */
 #define MAX_UNREAD (64u << 10)   /* bytes of replies that a client may leave unread before it is heard again */
@@ -36,14 +38,14 @@ struct connection {
     struct control *control;
     struct bufferevent *bev;
     bool closing;               /* close once everything was written */
+    uint64_t asked_ms;          /* when it connected or asked last */
     struct control_reply reply; /* stream.more != NULL: a reply in pieces is under way; requests behind it wait */
     json_t *id;                 /* of its request */
 };
 
 struct control {
-    struct evconnlistener *listener;
+    struct acceptor *acceptor;
     struct event_base *base;
-    char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
     LIST_HEAD(, command) commands;
     TAILQ_HEAD(connections, connection) connections; /* who asked last is first */
     unsigned n_connections;
@@ -92,6 +94,7 @@ static void connection_free(struct connection *c)
     TAILQ_REMOVE(&c->control->connections, c, node);
     c->control->n_connections--;
     bufferevent_free(c->bev);
+    acceptor_connection_closed(c->control->acceptor);
     free(c);
 }
 
@@ -274,6 +277,7 @@ static bool handle_request(struct connection *c, json_t *request)
     }
     if (!reply.failed)
         run_command(c->control, argc, argv, &reply);
+    c->asked_ms = datapath_now_ms();
     TAILQ_REMOVE(&c->control->connections, c, node);
     TAILQ_INSERT_HEAD(&c->control->connections, c, node);
     if (reply.stream.more) {
@@ -360,7 +364,7 @@ static void on_written(struct bufferevent *bev, void *arg)
         connection_free(c);
 }
 
-static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *addr, int len, void *arg)
+static void on_accept(void *arg, int fd, const struct sockaddr *peer)
 {
     struct control *control = arg;
     struct connection *c = calloc(1, sizeof *c);
@@ -375,11 +379,23 @@ static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struc
         return;
     }
     c->control = control;
+    c->asked_ms = datapath_now_ms();
     c->bev = bufferevent_socket_new(control->base, fd, BEV_OPT_CLOSE_ON_FREE);
     bufferevent_setcb(c->bev, on_read, on_written, on_event, c);
     bufferevent_enable(c->bev, EV_READ | EV_WRITE);
     TAILQ_INSERT_HEAD(&control->connections, c, node);
     control->n_connections++;
+}
+
+/* Without descriptors the same holds at one connection. */
+static bool make_room(void *arg)
+{
+    struct control *control = arg;
+    struct connection *last = TAILQ_LAST(&control->connections, connections);
+    if (!last || datapath_now_ms() - last->asked_ms < IDLE_MS)
+        return false;
+    connection_free(last);
+    return true;
 }
 
 static int compare_names(const void *a, const void *b)
@@ -420,19 +436,6 @@ void control_register(struct control *control, const char *name, const char *usa
     LIST_INSERT_HEAD(&control->commands, cmd, node);
 }
 
-/* A socket file that nobody listens on is left over from a process that died. */
-static bool is_stale(const struct sockaddr_un *addr)
-{
-    struct stat st;
-    if (lstat(addr->sun_path, &st) || !S_ISSOCK(st.st_mode))
-        return false;
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    bool stale = fd >= 0 && connect(fd, (const void *)addr, sizeof *addr) && errno == ECONNREFUSED;
-    if (fd >= 0)
-        close(fd);
-    return stale;
-}
-
 struct control *control_create(struct event_base *base, const char *path, char *error, size_t error_size)
 {
     struct sockaddr_un addr = {.sun_family = AF_UNIX};
@@ -441,20 +444,26 @@ struct control *control_create(struct event_base *base, const char *path, char *
                  path, sizeof addr.sun_path - 1);
         return NULL;
     }
-    if (is_stale(&addr))
-        unlink(path);
     struct control *control = calloc(1, sizeof *control);
     if (!control)
         return NULL;
     control->base = base;
     TAILQ_INIT(&control->connections);
-    snprintf(control->path, sizeof control->path, "%s", path);
-    mode_t mask = umask(0077);
-    control->listener = evconnlistener_new_bind(base, on_accept, control, LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC,
-                                                128, (struct sockaddr *)&addr, sizeof addr);
+    const struct acceptor_params params = {
+        .base = base,
+        .address = (const struct sockaddr *)&addr,
+        .address_len = sizeof addr,
+        .backlog = 128,
+        .name = path,
+        .component = LOG_CONTROL,
+        .spare = true,
+        .accepted = on_accept,
+        .make_room = make_room,
+        .arg = control,
+    };
+    control->acceptor = acceptor_open(&params);
     int bind_errno = errno;
-    umask(mask);
-    if (!control->listener) {
+    if (!control->acceptor) {
         snprintf(error, error_size, "%s: cannot listen: %s%s", path, strerror(bind_errno),
                  bind_errno == EADDRINUSE ? " (another sluiced runs with this run_dir)" : "");
         free(control);
@@ -483,7 +492,6 @@ void control_destroy(struct control *control)
         LIST_REMOVE(cmd, node);
         free(cmd);
     }
-    evconnlistener_free(control->listener);
-    unlink(control->path);
+    acceptor_close(control->acceptor);
     free(control);
 }

@@ -1,5 +1,6 @@
 #include "src/openflow/controller.h"
 
+#include <errno.h>
 #include <event2/bufferevent.h>
 #include <event2/event.h>
 #include <rte_common.h>
@@ -64,8 +65,11 @@ static void start(struct of_link *link)
     /* A refusal that is known at once comes as an event too, so link->conn is right in either case. */
     if (bufferevent_socket_connect(conn->bev, (struct sockaddr *)&controller->to.address,
                                    (int)controller->to.address_len) &&
-        link->conn)
-        of_connection_close(conn, "cannot connect");
+        link->conn) {
+        char why[128];
+        snprintf(why, sizeof why, "cannot connect: %s", strerror(errno));
+        of_connection_close(conn, why);
+    }
 }
 
 static void on_retry(evutil_socket_t fd, short what, void *arg)

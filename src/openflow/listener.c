@@ -2,18 +2,15 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <event2/listener.h>
 #include <event2/util.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <sys/un.h>
-#include <unistd.h>
 
 #include "pmd/log.h"
 #include "src/config/target.h"
+#include "src/net/acceptor.h"
 #include "src/openflow/server_impl.h"
 
 #define BACKLOG 64
@@ -21,11 +18,10 @@
 struct of_listener {
     TAILQ_ENTRY(of_listener) node;
     struct of_server *server;
-    struct evconnlistener *evl;
+    struct acceptor *acceptor;
     enum of_connection_kind kind;
     bool tls;
     char *target;
-    char path[sizeof(((struct sockaddr_un *)0)->sun_path)]; /* to remove; "" = TCP */
     unsigned n_accepted;
 };
 
@@ -48,7 +44,7 @@ static void name_peer(struct of_listener *listener, const struct sockaddr *peer,
     }
 }
 
-static void on_accept(struct evconnlistener *evl, evutil_socket_t fd, struct sockaddr *peer, int len, void *arg)
+static void on_accept(void *arg, int fd, const struct sockaddr *peer)
 {
     struct of_listener *listener = arg;
     char name[128];
@@ -62,27 +58,6 @@ static void on_accept(struct evconnlistener *evl, evutil_socket_t fd, struct soc
     conn->listener = listener;
     if (!listener->tls)
         of_connection_start(conn);
-}
-
-/* Out of descriptors: give the others a chance to close theirs rather than spin. */
-static void on_accept_error(struct evconnlistener *evl, void *arg)
-{
-    struct of_listener *listener = arg;
-    LOG_WARN_RL(LOG_OPENFLOW, "%s: %s: cannot accept: %s", listener->server->bridge->name, listener->target,
-                evutil_socket_error_to_string(EVUTIL_SOCKET_ERROR()));
-}
-
-/* A socket file that nobody listens on is left over from a process that died. */
-static bool is_stale(const struct sockaddr_un *sun)
-{
-    struct stat st;
-    if (lstat(sun->sun_path, &st) || !S_ISSOCK(st.st_mode))
-        return false;
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    bool stale = fd >= 0 && connect(fd, (const void *)sun, sizeof *sun) && errno == ECONNREFUSED;
-    if (fd >= 0)
-        close(fd);
-    return stale;
 }
 
 static const char *advice(int error)
@@ -119,26 +94,27 @@ int of_listener_open(struct of_server *server, const char *target, enum of_conne
     listener->server = server;
     listener->kind = kind;
     listener->tls = to.tls;
-    bool is_unix = to.address.ss_family == AF_UNIX;
-    if (is_unix && is_stale((const void *)&to.address))
-        unlink(((const struct sockaddr_un *)&to.address)->sun_path);
 
-    mode_t mask = umask(0077);
-    listener->evl =
-        evconnlistener_new_bind(server->base, on_accept, listener,
-                                LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC | (is_unix ? 0 : LEV_OPT_REUSEABLE),
-                                BACKLOG, (struct sockaddr *)&to.address, (int)to.address_len);
+    char name[320];
+    snprintf(name, sizeof name, "%s: %s", server->bridge->name, target);
+    const struct acceptor_params params = {
+        .base = server->base,
+        .address = (const struct sockaddr *)&to.address,
+        .address_len = to.address_len,
+        .backlog = BACKLOG,
+        .name = name,
+        .component = LOG_OPENFLOW,
+        .accepted = on_accept,
+        .arg = listener,
+    };
+    listener->acceptor = acceptor_open(&params);
     int bind_errno = errno;
-    umask(mask);
-    if (!listener->evl) {
+    if (!listener->acceptor) {
         snprintf(error, error_size, "%s: cannot listen: %s%s", target, strerror(bind_errno), advice(bind_errno));
         free(listener->target);
         free(listener);
         return -1;
     }
-    evconnlistener_set_error_cb(listener->evl, on_accept_error);
-    if (is_unix)
-        snprintf(listener->path, sizeof listener->path, "%s", ((const struct sockaddr_un *)&to.address)->sun_path);
     TAILQ_INSERT_TAIL(&server->listeners, listener, node);
     return 0;
 }
@@ -153,9 +129,7 @@ static void listener_close(struct of_listener *listener, const char *why)
             of_connection_close(conn, why);
         }
     TAILQ_REMOVE(&server->listeners, listener, node);
-    evconnlistener_free(listener->evl);
-    if (listener->path[0])
-        unlink(listener->path);
+    acceptor_close(listener->acceptor);
     free(listener->target);
     free(listener);
 }
