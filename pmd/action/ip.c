@@ -97,8 +97,8 @@ enum drop_reason action_set_ipv6(struct action_packet *p, const struct op_ipv6 *
     if (layers->eth_type != RTE_ETHER_TYPE_IPV6 || layers->l3 == 0)
         return DROP_ACTION_MALFORMED;
     struct rte_ipv6_hdr *ip = (void *)action_data(p, layers->l3);
-    uint32_t delta = masked_write(ip->src_addr, op->src, op->src_mask, 16);
-    const uint32_t dst_delta = masked_write(ip->dst_addr, op->dst, op->dst_mask, 16);
+    uint32_t delta = masked_write(&ip->src_addr, op->src, op->src_mask, 16);
+    const uint32_t dst_delta = masked_write(&ip->dst_addr, op->dst, op->dst_mask, 16);
 
     if (dst_delta != 0 && dst_is_in_pseudo_header(p))
         delta += dst_delta;
