@@ -1,5 +1,6 @@
 /* PORT_DPDK: a DPDK Ethernet device, physical or virtual. */
 #include <errno.h>
+#include <inttypes.h>
 #include <rte_bus.h>
 #include <rte_common.h>
 #include <rte_dev.h>
@@ -13,6 +14,7 @@
 
 #include "pmd/log.h"
 #include "pmd/port/backend.h"
+#include "pmd/port/ethdev_buffers.h"
 
 #define RX_DESCRIPTORS 1024
 #define TX_DESCRIPTORS 1024
@@ -345,11 +347,28 @@ static bool device_configure(uint16_t id, struct setup *setup, const struct port
     return true;
 }
 
+/* Says why the receive queues have no buffers; false: that is not the reason. `free` is what the pool had before. */
+static bool explain_buffers(const struct setup *setup, const struct port_params *params, unsigned free, char *error,
+                            size_t error_size)
+{
+    uint64_t wanted = ethdev_buffers_wanted(params->devargs, setup->n_rxq, setup->n_rxd);
+
+    if (wanted <= free)
+        return false;
+    port_error(error, error_size,
+               "the device keeps %" PRIu64
+               " packet buffers for itself, and %u of %u are free: set dpdk.mbufs to %" PRIu64
+               " or more (takes a restart)",
+               wanted, free, params->pool->size, params->pool->size + wanted);
+    return true;
+}
+
 static bool device_start(uint16_t id, struct setup *setup, const struct port_params *params, struct ethdev *dev,
                          char *error, size_t error_size)
 {
     struct rte_eth_rxconf rxconf = setup->info.default_rxconf;
     struct rte_eth_txconf txconf = setup->info.default_txconf;
+    unsigned free = rte_mempool_avail_count(params->pool);
     int rc = 0;
 
     rxconf.offloads = setup->conf.rxmode.offloads;
@@ -357,8 +376,9 @@ static bool device_start(uint16_t id, struct setup *setup, const struct port_par
     for (uint16_t q = 0; q < setup->n_rxq && rc == 0; q++)
         rc = rte_eth_rx_queue_setup(id, q, setup->n_rxd, setup->socket, &rxconf, params->pool);
     if (rc < 0) {
-        port_error(error, error_size, "receive queues of %u descriptors: %s%s", setup->n_rxd, rte_strerror(-rc),
-                   rc == -ENOMEM ? ": raise dpdk.mbufs or give DPDK more memory" : "");
+        if (!explain_buffers(setup, params, free, error, error_size))
+            port_error(error, error_size, "receive queues of %u descriptors: %s%s", setup->n_rxd, rte_strerror(-rc),
+                       rc == -ENOMEM ? ": give DPDK more memory" : " (see what its driver logged)");
         return false;
     }
     for (uint16_t q = 0; q < setup->n_txq && rc == 0; q++)
@@ -366,7 +386,10 @@ static bool device_start(uint16_t id, struct setup *setup, const struct port_par
     if (rc == 0)
         rc = rte_eth_dev_start(id);
     if (rc < 0) {
-        port_error(error, error_size, "the device does not start: %s (see what its driver logged)", rte_strerror(-rc));
+        /* Drivers of NICs fill their queues here. */
+        if (!explain_buffers(setup, params, free, error, error_size))
+            port_error(error, error_size, "the device does not start: %s (see what its driver logged)",
+                       rte_strerror(-rc));
         return false;
     }
     dev->started = true;

@@ -89,6 +89,44 @@ static void refuses_what_cannot_be_and_says_what_to_do(void **state)
     assert_int_equal(rte_eth_dev_count_avail(), 0);
 }
 
+/* A pcap file of `n` packets of 60 bytes, in this machine's byte order or in the other. */
+static const char *write_pcap(const char *name, unsigned n, bool swapped)
+{
+    uint32_t header[6] = {0xa1b2c3d4, 2 | 4 << 16, 0, 0, 65535, 1}, record[4 + 15] = {0, 0, 60, 60};
+    const char *path = scratch_path(name);
+    FILE *file = fopen(path, "w");
+
+    assert_non_null(file);
+    for (int i = 0; swapped && i < 6; i++)
+        header[i] = i == 1 ? rte_bswap16(2) | (uint32_t)rte_bswap16(4) << 16 : rte_bswap32(header[i]);
+    for (int i = 0; swapped && i < 4; i++)
+        record[i] = rte_bswap32(record[i]);
+    assert_int_equal(fwrite(header, sizeof(header), 1, file), 1);
+    for (unsigned i = 0; i < n; i++)
+        assert_int_equal(fwrite(record, sizeof(record), 1, file), 1);
+    fclose(file);
+    return path;
+}
+
+static void too_few_packet_buffers_are_named_with_the_number_wanted(void **state)
+{
+    static struct port_params params;
+    unsigned free_mbufs = rte_mempool_avail_count(pool);
+    char devargs[256];
+
+    for (int swapped = 0; swapped < 2; swapped++) {
+        snprintf(devargs, sizeof(devargs), "net_pcap0,rx_pcap=%s,infinite_rx=1", write_pcap("many", 9000, swapped));
+        params = dpdk_params("p", devargs);
+        must_refuse(&params,
+                    "keeps 9000 packet buffers for itself, and 8191 of 8191 are free: set dpdk.mbufs to 17191");
+        assert_int_equal(rte_mempool_avail_count(pool), free_mbufs);
+    }
+    snprintf(devargs, sizeof(devargs), "net_pcap0,rx_pcap=%s,infinite_rx=1", write_pcap("few", 1000, false));
+    params = dpdk_params("p", devargs);
+    port_destroy(must_create(&params));
+    assert_int_equal(rte_mempool_avail_count(pool), free_mbufs);
+}
+
 static void a_device_is_one_port_only(void **state)
 {
     struct port_params params = dpdk_params("a", "net_null0,no-rx=1");
@@ -347,6 +385,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(refuses_what_cannot_be_and_says_what_to_do),
+        cmocka_unit_test(too_few_packet_buffers_are_named_with_the_number_wanted),
         cmocka_unit_test(a_device_is_one_port_only),
         cmocka_unit_test(virtual_devices_come_and_go_without_a_trace),
         cmocka_unit_test(packets_go_around_a_ring_and_are_counted),
