@@ -33,6 +33,16 @@ static const struct config_key dpdk_keys[] = {
         .example = "true",
     },
     {
+        .name = "telemetry",
+        .type = KEY_BOOL,
+        .offset = offsetof(struct config_dpdk, telemetry),
+        .default_int = false,
+        .doc = "Whether DPDK opens its telemetry socket (`/run/dpdk/<file-prefix>/dpdk_telemetry.v2`) for "
+               "`dpdk-telemetry.py`. It is served by a thread of DPDK's own, and what Sluice counts is told by "
+               "`sluicectl`.",
+        .example = "false",
+    },
+    {
         .name = "mbufs",
         .type = KEY_INT,
         .offset = offsetof(struct config_dpdk, mbufs),

@@ -105,6 +105,7 @@ struct config_dpdk {
     char **eal_args;
     size_t n_eal_args;
     bool hugepages; /* false: never ask for them; true: use them where the machine has them */
+    bool telemetry; /* DPDK\'s own socket for tools */
     int mbufs;      /* packets in the pool of each NUMA node, 0: computed from ports, queues and threads */
     int mbuf_size;  /* bytes of packet data in one mbuf, headroom not counted, 0: from the largest port MTU */
 };

@@ -124,6 +124,7 @@ int eal_args_build(const struct config *config, const struct cores *cores, bool 
                    struct eal_args *args, char *error, size_t error_size)
 {
     static const char *const prefix[] = {"--file-prefix", NULL};
+    static const char *const telemetry[] = {"--telemetry", "--no-telemetry", NULL};
     static const char *const pci[] = {"-a", "--allow", "-b", "--block", "--no-pci", NULL};
     char lcores[4096];
     unsigned main_lcore;
@@ -138,6 +139,8 @@ int eal_args_build(const struct config *config, const struct cores *cores, bool 
     ok = ok && add(args, "--log-level=lib.vhost.config:warning");
     /* It warns of each start that sockets of its old protocol are not made. */
     ok = ok && add(args, "--log-level=lib.telemetry:error");
+    if (!config->dpdk.telemetry && !given(config, telemetry))
+        ok = ok && add(args, "--no-telemetry");
     ok = ok && add_memory(args, config, hugepages, memory_mb);
     if (!given(config, prefix))
         ok = ok && add(args, "--file-prefix=sluice");

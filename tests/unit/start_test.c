@@ -144,18 +144,30 @@ static const int one_core[] = {1, -1};
 
 static void by_default_nothing_is_left_behind_and_no_device_is_taken(void **state)
 {
-    assert_string_equal(args_of(model(one_core, NULL), true),
-                        "--log-level=lib.vhost.config:warning --log-level=lib.telemetry:error --in-memory "
-                        "--file-prefix=sluice --allow=ffff:ff:1f.7 ");
+    assert_string_equal(
+        args_of(model(one_core, NULL), true),
+        "--log-level=lib.vhost.config:warning --log-level=lib.telemetry:error --no-telemetry --in-memory "
+        "--file-prefix=sluice --allow=ffff:ff:1f.7 ");
 }
 
 static void what_the_operator_says_is_kept(void **state)
 {
     const char *const given[] = {"--no-pci", "--huge-dir", "/mnt/h", "--file-prefix=x", "-m", "512", NULL};
 
-    assert_string_equal(args_of(model(one_core, given), true),
-                        "--log-level=lib.vhost.config:warning --log-level=lib.telemetry:error --no-pci --huge-dir "
-                        "/mnt/h --file-prefix=x -m 512 ");
+    assert_string_equal(
+        args_of(model(one_core, given), true),
+        "--log-level=lib.vhost.config:warning --log-level=lib.telemetry:error --no-telemetry --no-pci --huge-dir "
+        "/mnt/h --file-prefix=x -m 512 ");
+}
+
+static void telemetry_is_for_those_who_ask_for_it(void **state)
+{
+    const char *const given[] = {"--telemetry", NULL};
+    struct config *config = model(one_core, NULL);
+
+    config->dpdk.telemetry = true;
+    assert_null(strstr(args_of(config, true), "--no-telemetry"));
+    assert_null(strstr(args_of(model(one_core, given), true), "--no-telemetry"));
 }
 
 static void ordinary_pages_leave_out_what_needs_hugepages(void **state)
@@ -165,13 +177,15 @@ static void ordinary_pages_leave_out_what_needs_hugepages(void **state)
                                  NULL};
     const char *const attached[] = {"--no-pci", "--file-prefix=x", "-m64", NULL};
 
-    assert_string_equal(args_of(model(one_core, given), false),
-                        "--log-level=lib.vhost.config:warning --log-level=lib.telemetry:error --no-huge --no-shconf -m "
-                        "512 --no-pci --file-prefix x ");
+    assert_string_equal(
+        args_of(model(one_core, given), false),
+        "--log-level=lib.vhost.config:warning --log-level=lib.telemetry:error --no-telemetry --no-huge --no-shconf -m "
+        "512 --no-pci --file-prefix x ");
     /* Never less than what the pools take. */
-    assert_string_equal(args_of(model(one_core, attached), false),
-                        "--log-level=lib.vhost.config:warning --log-level=lib.telemetry:error --no-huge --no-shconf -m "
-                        "300 --no-pci --file-prefix=x ");
+    assert_string_equal(
+        args_of(model(one_core, attached), false),
+        "--log-level=lib.vhost.config:warning --log-level=lib.telemetry:error --no-telemetry --no-huge --no-shconf -m "
+        "300 --no-pci --file-prefix=x ");
 }
 
 static void too_many_arguments_are_refused(void **state)
@@ -303,6 +317,7 @@ int main(void)
         cmocka_unit_test(lcores_have_the_numbers_of_their_cores),
         cmocka_unit_test(by_default_nothing_is_left_behind_and_no_device_is_taken),
         cmocka_unit_test(what_the_operator_says_is_kept),
+        cmocka_unit_test(telemetry_is_for_those_who_ask_for_it),
         cmocka_unit_test(ordinary_pages_leave_out_what_needs_hugepages),
         cmocka_unit_test(too_many_arguments_are_refused),
         cmocka_unit_test(the_pool_grows_with_the_model),
