@@ -7,13 +7,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#ifdef HAVE_SYSTEMD
-#include <systemd/sd-daemon.h>
-#endif
 
 #include "pmd/log.h"
 #include "src/config/json.h"
 #include "src/start/eal.h"
+#include "src/start/notify.h"
 #include "src/start/run_dir.h"
 #include "src/switch.h"
 
@@ -30,14 +28,6 @@ static void usage(FILE *out)
         "  -l, --log FILE   append the log to FILE instead of standard error\n"
         "  -h, --help       this text\n"
         "  -V, --version    the version, and that of DPDK\n");
-}
-
-/* Tells the service manager; without one (or without libsystemd) only the log says it. */
-static void notify(const char *state)
-{
-#ifdef HAVE_SYSTEMD
-    sd_notify(0, state);
-#endif
 }
 
 /* The signal that came before the event loop was there to take it. */
