@@ -92,6 +92,7 @@ static void server_params(const struct sluice *sw, struct bridge *br, const stru
         .controllers = (const char *const *)config->controllers,
         .n_controllers = config->n_controllers,
         .auxiliary_connections = config->auxiliary_connections,
+        .bundle_bytes_max = (size_t)config->bundle_memory << 20,
         .packet_in_rate = config->controller_rate_limit,
         .packet_in_burst = config->controller_burst_limit,
         .inactivity_probe_ms = config->inactivity_probe,
@@ -129,6 +130,7 @@ int apply_bridge(struct sluice *sw, const struct config_bridge *config, char *er
     TAILQ_INSERT_TAIL(&sw->bridges, br, node);
     br->fail_mode = fail_mode_of(config);
     bridge_set_mac_table(br, config->mac_table_size, config->mac_aging_time);
+    pipeline_set_max_rules(br->pipeline, (uint32_t)config->max_rules);
     set_tables(br->pipeline, config);
     for (size_t i = 0; i < config->n_ports; i++)
         if (add_port(sw, br, &config->ports[i], error, size))
@@ -316,6 +318,10 @@ static void change_bridge(struct apply *apply, struct bridge *br, struct config_
     if (old->mac_table_size != new->mac_table_size || old->mac_aging_time != new->mac_aging_time) {
         bridge_set_mac_table(br, new->mac_table_size, new->mac_aging_time);
         note(apply, "%s: a new MAC table of %d addresses, %d s", br->name, new->mac_table_size, new->mac_aging_time);
+    }
+    if (old->max_rules != new->max_rules) {
+        pipeline_set_max_rules(br->pipeline, (uint32_t) new->max_rules);
+        note(apply, "%s: at most %d rules", br->name, new->max_rules);
     }
     change_connections(apply, br, old, new);
 }

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <event2/buffer.h>
 #include <event2/event.h>
+#include <inttypes.h>
 #include <rte_cycles.h>
 #include <rte_lcore.h>
 #include <sched.h>
@@ -14,6 +15,7 @@
 #include <unistd.h>
 
 #include "pmd/log.h"
+#include "pmd/memory.h"
 #include "src/apply.h"
 #include "src/control/commands.h"
 #include "src/control/control.h"
@@ -433,6 +435,18 @@ static int create_tls(struct sluice *sw, char *error, size_t size)
     return sw->tls ? 0 : -1;
 }
 
+/* What the memory went to, for the last line before the end. */
+static void describe_holdings(void *arg, char *text, size_t size)
+{
+    const struct sluice *sw = arg;
+    const struct bridge *br;
+    uint64_t n_rules = 0;
+    TAILQ_FOREACH (br, &sw->bridges, node)
+        n_rules += pipeline_n_rules(br->pipeline, TABLE_ALL);
+    snprintf(text, size, "It holds %" PRIu64 " rules and %u megaflows.", n_rules,
+             sw->dp ? datapath_n_megaflows(sw->dp) : 0);
+}
+
 int switch_create(struct sluice *sw, struct config *config, char *error, size_t error_size)
 {
     memset(sw, 0, sizeof *sw);
@@ -440,6 +454,8 @@ int switch_create(struct sluice *sw, struct config *config, char *error, size_t 
     sw->config = config;
     sw->started_ms = datapath_now_ms();
     event_set_log_callback(libevent_log);
+    memory_init();
+    out_of_memory_set_report(describe_holdings, sw);
     sw->base = event_base_new();
     if (!sw->base) {
         snprintf(error, error_size, "cannot set up the event loop: %s", strerror(errno));
@@ -469,6 +485,7 @@ static void free_event(struct event *event)
 void switch_destroy(struct sluice *sw)
 {
     struct bridge *br;
+    out_of_memory_set_report(NULL, NULL);
     control_destroy(sw->control);
     TAILQ_FOREACH (br, &sw->bridges, node) {
         of_server_destroy(switch_of(br));

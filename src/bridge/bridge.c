@@ -5,6 +5,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "pmd/memory.h"
 #include "src/pipeline/group.h"
 #include "src/pipeline/meter.h"
 
@@ -67,7 +68,7 @@ struct bridge *bridge_create(const char *name, uint64_t datapath_id, struct data
     struct bridge *bridge = calloc(1, sizeof *bridge);
 
     if (bridge == NULL)
-        abort();
+        out_of_memory("a bridge", 0);
     snprintf(bridge->name, sizeof bridge->name, "%s", name);
     bridge->datapath_id = datapath_id;
     bridge->fail_mode = FAIL_STANDALONE;
@@ -124,7 +125,7 @@ static void index_set(struct bridge *bridge, uint32_t ofport, struct bridge_port
             size *= 2;
         bridge->by_ofport = realloc(bridge->by_ofport, size * sizeof *bridge->by_ofport);
         if (bridge->by_ofport == NULL)
-            abort();
+            out_of_memory("a bridge", 0);
         memset(&bridge->by_ofport[bridge->by_ofport_size], 0,
                (size - bridge->by_ofport_size) * sizeof *bridge->by_ofport);
         bridge->by_ofport_size = size;
@@ -179,7 +180,7 @@ struct bridge_port *bridge_port_add(struct bridge *bridge, struct port *port, co
     struct bridge_port *bp = calloc(1, sizeof *bp), *after;
 
     if (bp == NULL)
-        abort();
+        out_of_memory("a bridge", 0);
     bp->bridge = bridge;
     bp->port = port;
     bp->ofport = ofport;

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/queue.h>
 
+#include "pmd/memory.h"
 #include "src/pipeline/flow.h"
 #include "src/pipeline/hash.h"
 
@@ -46,7 +47,7 @@ static void *allocate(size_t n, size_t size)
     void *block = calloc(n, size);
 
     if (block == NULL)
-        abort();
+        out_of_memory("a bridge", 0);
     return block;
 }
 

@@ -630,6 +630,34 @@ static const struct config_key bridge_keys[] = {
         .example = "5000",
     },
     {
+        .name = "max_rules",
+        .change = CHANGE_LIVE,
+        .type = KEY_INT,
+        .offset = offsetof(struct config_bridge, max_rules),
+        .min = 1,
+        .max = 100000000,
+        .default_int = 2000000,
+        .unit = "rules",
+        .doc = "How many OpenFlow rules the bridge takes in all its tables. A rule takes about 400 bytes, so the "
+               "default bounds them to 800 MB; a controller that adds more gets the error that the table is full, "
+               "unless the table evicts. `tables` limits single tables.",
+        .example = "2000000",
+    },
+    {
+        .name = "bundle_memory",
+        .change = CHANGE_LIVE,
+        .type = KEY_INT,
+        .offset = offsetof(struct config_bridge, bundle_memory),
+        .min = 1,
+        .max = 65536,
+        .default_int = 1024,
+        .unit = "MiB",
+        .doc = "How much memory the messages of open bundles may take, those of all connections of the bridge "
+               "together. A message that goes beyond is refused with the error that the bundle has too many of them. A "
+               "million rules are some 120 MiB.",
+        .example = "1024",
+    },
+    {
         .name = "mac_table_size",
         .change = CHANGE_LIVE,
         .type = KEY_INT,

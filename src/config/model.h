@@ -93,6 +93,8 @@ struct config_bridge {
     int controller_rate_limit;  /* packet-ins a second to each controller, 0: no limit */
     int controller_burst_limit; /* packet-ins, 0: a quarter of the rate */
     int inactivity_probe;       /* milliseconds of silence before an echo request, 0: never probe */
+    int max_rules;              /* in all tables */
+    int bundle_memory;          /* MiB that open bundles may hold */
     int mac_table_size;         /* learned addresses */
     int mac_aging_time;         /* seconds */
     struct config_table *tables;

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pmd/memory.h"
 #include "src/control/commands.h"
 
 #define DUMP_PLACES 256 /* that one step looks at */
@@ -78,7 +79,7 @@ static void cmd_dump(void *arg, int argc, const char *const *argv, struct contro
         return;
     struct dump *dump = calloc(1, sizeof *dump);
     if (!dump)
-        abort();
+        out_of_memory("a command", 0);
     dump->sw = sw;
     snprintf(dump->bridge, sizeof dump->bridge, "%s", br ? br->name : "");
     reply->stream = (struct control_stream){.more = dump_more, .end = free, .arg = dump};

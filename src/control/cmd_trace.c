@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pmd/memory.h"
 #include "src/control/commands.h"
 #include "src/pipeline/xlate.h"
 
@@ -124,7 +125,7 @@ static void cmd_trace(void *arg, int argc, const char *const *argv, struct contr
     struct xlate_in *in = aligned_alloc(64, sizeof *in);
     struct xlate_out *out = aligned_alloc(64, (sizeof *out + 63) / 64 * 64);
     if (!in || !out)
-        abort();
+        out_of_memory("a command", 0);
     memset(in, 0, sizeof *in);
     in->bridge = br;
     in->flow = match.value;

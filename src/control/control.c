@@ -17,6 +17,7 @@
 #include "pmd/datapath.h"
 #include "pmd/log.h"
 #include "src/net/acceptor.h"
+#include "pmd/memory.h"
 
 #define MAX_REQUEST (1u << 20) /* bytes; a request is a few words */
 #define MAX_CONNECTIONS 64
@@ -431,7 +432,7 @@ void control_register(struct control *control, const char *name, const char *usa
 {
     struct command *cmd = calloc(1, sizeof *cmd);
     if (!cmd)
-        abort();
+        out_of_memory("a command", 0);
     *cmd = (struct command){.name = name, .usage = usage, .min = min, .max = max, .fn = fn, .arg = arg};
     LIST_INSERT_HEAD(&control->commands, cmd, node);
 }

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pmd/memory.h"
+
 /* Words of the flow key, and one for the OpenFlow in_port. The rest of a match (metadata, registers) is taken to fit.
  */
 #define KEY_WORDS (sizeof(struct flow_key) / 8)
@@ -41,7 +43,7 @@ static void *grow(void *array, size_t size)
 {
     array = realloc(array, size);
     if (!array)
-        abort();
+        out_of_memory("the bookkeeping of megaflows", 0);
     return array;
 }
 
@@ -50,7 +52,7 @@ struct change_batch *change_batch_create(uint64_t serial)
     struct change_batch *batch = calloc(1, sizeof *batch);
 
     if (!batch)
-        abort();
+        out_of_memory("the bookkeeping of megaflows", 0);
     batch->serial = serial;
     return batch;
 }
@@ -176,7 +178,7 @@ static void rehash(struct batch_tuple *tuple)
     tuple->n_slots = tuple->size * 2;
     tuple->slots = calloc(tuple->n_slots, sizeof *tuple->slots);
     if (!tuple->slots)
-        abort();
+        out_of_memory("the bookkeeping of megaflows", 0);
     for (uint32_t i = 0; i < tuple->n; i++)
         *find_slot(tuple, &tuple->values[(size_t)i * tuple->n_words]) = i + 1;
 }

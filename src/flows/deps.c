@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pmd/memory.h"
 #include "src/flows/flows_internal.h"
 
 static uint32_t deps_hash(const struct bridge *bridge, const struct xlate_deps *deps)
@@ -53,7 +54,7 @@ static struct path *path_create(struct bridge *bridge, const struct xlate_deps *
     struct path *path = malloc(sizeof *path + rules + groups + deps->n_visits * sizeof path->visits[0]);
 
     if (!path)
-        abort();
+        out_of_memory("the bookkeeping of megaflows", 0);
     memset(path, 0, sizeof *path);
     path->bridge = bridge;
     path->hash = hash;
@@ -337,7 +338,7 @@ static struct rule_dependent *watch_add(struct rule *rule)
     struct rule_dependent *watch = calloc(1, sizeof *watch);
 
     if (!watch)
-        abort();
+        out_of_memory("the bookkeeping of megaflows", 0);
     watch->rule = rule_ref(rule);
     LIST_INSERT_HEAD(&rule->dependents, watch, node);
     return watch;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pmd/memory.h"
 #include "src/flows/flows_internal.h"
 #include "src/pipeline/learn.h"
 
@@ -34,7 +35,7 @@ void effects_keep(struct mf_record *record, struct xlate_deps *deps)
         return;
     record->effects = malloc(sizeof *record->effects + size);
     if (!record->effects)
-        abort();
+        out_of_memory("the bookkeeping of megaflows", 0);
     record->effects->n = deps->n_effects;
     memcpy(record->effects->list, deps->effects, size);
     deps->n_effects = 0;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pmd/memory.h"
 #include "src/flows/flows_internal.h"
 
 struct mac_node {
@@ -61,7 +62,7 @@ static void link_to(struct mac_index *index, struct mac_link *link, struct mf_re
 
         node = calloc(1, sizeof *node);
         if (!node)
-            abort();
+            out_of_memory("the bookkeeping of megaflows", 0);
         node->bridge = bridge;
         node->mac = *mac;
         node->vlan = vlan;
@@ -108,7 +109,7 @@ void mac_index_update(struct mac_index *index, struct mf_record *record, struct 
         return;
     dep = calloc(1, sizeof *dep);
     if (!dep)
-        abort();
+        out_of_memory("the bookkeeping of megaflows", 0);
     dep->record = record;
     dep->bridge = bridge;
     dep->src_mac = deps->mac_src;

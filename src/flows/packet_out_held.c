@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pmd/memory.h"
 #include "src/bridge/mac_table.h"
 #include "src/flows/flows_internal.h"
 #include "src/pipeline/learn.h"
@@ -29,7 +30,7 @@ static void *keep(const void *from, unsigned n, size_t element)
     void *to = malloc(n * element + 1);
 
     if (!to)
-        abort();
+        out_of_memory("the bookkeeping of megaflows", 0);
     return n ? memcpy(to, from, n * element) : to;
 }
 
@@ -69,7 +70,7 @@ struct held_packet *flows_packet_out_hold(struct flows *flows, struct bridge *br
     struct held_packet *held = calloc(1, sizeof *held);
 
     if (!held)
-        abort();
+        out_of_memory("the bookkeeping of megaflows", 0);
     held->bridge = bridge;
     held->drop_reason = DROP_NO_MBUF;
     if (packet) {

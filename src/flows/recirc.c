@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pmd/memory.h"
 #include "src/flows/intern.h"
 
 /* What precedes the actions of a segment. */
@@ -26,7 +27,7 @@ static uint8_t *append(struct act_buffer *buffer, size_t len)
         buffer->size = (buffer->len + len) * 2;
         buffer->data = realloc(buffer->data, buffer->size);
         if (!buffer->data)
-            abort();
+            out_of_memory("the bookkeeping of megaflows", 0);
     }
     buffer->len += len;
     return buffer->data + buffer->len - len;

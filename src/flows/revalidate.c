@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pmd/memory.h"
 #include "src/flows/flows_internal.h"
 
 /* Ids that a sweep looks at between two looks at the clock. */
@@ -141,7 +142,7 @@ void flows_attach(struct flows *flows, struct bridge *bridge)
     struct flows_bridge *fb = calloc(1, sizeof *fb);
 
     if (!fb)
-        abort();
+        out_of_memory("the bookkeeping of megaflows", 0);
     fb->flows = flows;
     fb->bridge = bridge;
     fb->listener = (struct bridge_listener){.arg = fb,

@@ -351,6 +351,7 @@ void rule_index_sweep_end(struct flows *flows)
         flows->rule_indexes.all[i]->covered = COVERS_ALL;
 }
 
+/* One a call: with a million megaflows it is 12 MB that are given back. */
 void rule_index_age(struct flows *flows, uint64_t now_ms)
 {
     struct rule_indexes *indexes = &flows->rule_indexes;
@@ -359,7 +360,8 @@ void rule_index_age(struct flows *flows, uint64_t now_ms)
         if (now_ms - indexes->all[i]->used_ms < IDLE_MS || indexes->all[i]->covered != COVERS_ALL)
             continue;
         index_free(indexes->all[i]);
-        indexes->all[i--] = indexes->all[--indexes->n];
+        indexes->all[i] = indexes->all[--indexes->n];
+        return;
     }
 }
 

@@ -1,6 +1,7 @@
 /* Tickets: when is a change in the datapath? */
 #include <stdlib.h>
 
+#include "pmd/memory.h"
 #include "src/flows/flows_internal.h"
 
 void tickets_note_change(struct flows *flows)
@@ -21,7 +22,7 @@ uint64_t flows_ticket(struct flows *flows)
     }
     ticket = calloc(1, sizeof *ticket);
     if (!ticket)
-        abort();
+        out_of_memory("the bookkeeping of megaflows", 0);
     ticket->id = ++flows->ticket_last;
     ticket->phase = TICKET_SWEEP;
     if (flows->pending)

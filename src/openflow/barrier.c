@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "pmd/memory.h"
 #include "src/openflow/server_impl.h"
 
 #define STATS_MAX_AGE_MS 20 /* counters in a reply are not older, but for the time that summing them up takes */
@@ -22,7 +23,7 @@ static struct of_task *new_task(size_t size,
 {
     struct of_task *task = calloc(1, size);
     if (!task)
-        abort();
+        out_of_memory("an OpenFlow request", 0);
     *task = (struct of_task){.run = run, .free = free_task};
     return task;
 }

@@ -2,6 +2,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pmd/memory.h"
+
 #include "src/openflow/buf.h"
 
 void of_buf_free(struct of_buf *buf)
@@ -19,7 +21,7 @@ static uint8_t *grow(struct of_buf *buf, size_t n)
             size *= 2;
         buf->data = realloc(buf->data, size);
         if (!buf->data)
-            abort();
+            out_of_memory("an OpenFlow request", 0);
         buf->size = size;
     }
     buf->len += n;

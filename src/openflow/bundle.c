@@ -1,5 +1,6 @@
 #include "src/openflow/bundle.h"
 
+#include <rte_cycles.h>
 #include <stdlib.h>
 
 #include "src/openflow/bundle_commit.h"
@@ -7,9 +8,8 @@
 #include "src/openflow/handler.h"
 #include "src/openflow/server_impl.h"
 
-#define BUNDLES_MAX 64              /* of a connection */
-#define BYTES_MAX ((size_t)1 << 30) /* of all bundles of a bridge */
-#define IDLE_MS 10000               /* OFPBFC_TIMEOUT after that long without a message */
+#define BUNDLES_MAX 64 /* of a connection */
+#define IDLE_MS 10000  /* OFPBFC_TIMEOUT after that long without a message */
 #define FLAGS_KNOWN (OF_BUNDLE_ATOMIC | OF_BUNDLE_ORDERED)
 
 struct of_bundle {
@@ -38,10 +38,9 @@ static struct of_bundle *find(struct of_connection *conn, uint32_t id)
 
 static void discard(struct of_connection *conn, struct of_bundle *bundle)
 {
-    conn->server->bundle_bytes -= bundle->store.bytes;
     LIST_REMOVE(bundle, node);
     conn->bundles.n--;
-    of_bundle_store_free(&bundle->store);
+    of_bundle_store_bury(&bundle->store, &conn->server->dead_bundles);
     free(bundle);
 }
 
@@ -49,6 +48,16 @@ void of_bundles_free(struct of_connection *conn)
 {
     while (!LIST_EMPTY(&conn->bundles.list))
         discard(conn, LIST_FIRST(&conn->bundles.list));
+}
+
+bool of_bundles_bury(struct of_server *server, uint64_t deadline)
+{
+    size_t freed;
+    do {
+        freed = of_bundle_store_free_some(&server->dead_bundles);
+        server->bundle_bytes -= freed;
+    } while (freed && rte_rdtsc() < deadline);
+    return server->dead_bundles.first;
 }
 
 static void send_timeout(struct of_connection *conn, const struct of_bundle *bundle)
@@ -188,7 +197,8 @@ static int keep(struct of_connection *conn, struct of_bundle *bundle, const stru
     if (error)
         return error;
     error = check(conn, &msg);
-    if (!error && (server->bundle_bytes > BYTES_MAX || !of_bundle_store_add(&bundle->store, add->msg, add->msg_len)))
+    if (!error && (server->bundle_bytes + add->msg_len > server->bundle_bytes_max ||
+                   !of_bundle_store_add(&bundle->store, add->msg, add->msg_len)))
         error = OFPERR_BFC_MSG_TOO_MANY;
     if (!error)
         of_bundle_store_hold(&bundle->store, &msg);

@@ -7,13 +7,17 @@
 #ifndef SRC_OPENFLOW_BUNDLE_H
 #define SRC_OPENFLOW_BUNDLE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/queue.h>
 
 #include "src/openflow/msg.h"
 
+#define OF_BUNDLE_BYTES ((size_t)1 << 30) /* that all bundles of a bridge may hold, if nothing else was said */
+
 struct of_bundle;
 struct of_connection;
+struct of_server;
 
 struct of_bundles {
     LIST_HEAD(, of_bundle) list;
@@ -22,6 +26,8 @@ struct of_bundles {
 
 void of_bundles_init(struct of_bundles *bundles);
 void of_bundles_free(struct of_connection *conn);
+/* Frees what discarded and committed bundles held, until about the deadline (rte_rdtsc). True: there is more. */
+bool of_bundles_bury(struct of_server *server, uint64_t deadline);
 /* Discards those that nothing was heard of for long. */
 void of_bundles_tick(struct of_connection *conn, uint64_t now_ms);
 

@@ -4,6 +4,7 @@
 #include <rte_cycles.h>
 #include <stdlib.h>
 
+#include "pmd/memory.h"
 #include "src/openflow/bundle_packets.h"
 #include "src/openflow/bundle_ports.h"
 #include "src/openflow/bundle_tables.h"
@@ -16,8 +17,8 @@
 #define MOD_RULES 256 /* and while one message is about many */
 #define MANY_RULES 1024
 
-/* It is visible from PHASE_SEND on. */
-enum phase { PHASE_WAIT, PHASE_PREPARE, PHASE_SEND, PHASE_TELL, PHASE_FORWARD, PHASE_FREE, PHASE_SETTLE };
+/* It is visible from PHASE_SEND on; PHASE_ABORT is the other way out of PHASE_PREPARE. */
+enum phase { PHASE_WAIT, PHASE_PREPARE, PHASE_ABORT, PHASE_SEND, PHASE_TELL, PHASE_FORWARD, PHASE_SETTLE };
 
 struct commit {
     struct of_task task;
@@ -30,6 +31,7 @@ struct commit {
     struct of_bundle_packets packets;
     struct of_decode_options decode;
     bool single; /* one message that is about many rules, not a bundle: nobody waits for a reply */
+    bool failed; /* the peer was told */
     struct {
         struct of_msg msg;
         const uint8_t *data; /* NULL: none is under way */
@@ -55,24 +57,14 @@ static void end_current(struct commit *commit)
     commit->current.data = NULL;
 }
 
-/* A connection that goes away before its rules are visible takes them along; after that there is no way back. */
 static void commit_free(struct of_task *task)
 {
     struct commit *commit = (struct commit *)task;
     struct of_server *server = commit->server;
     end_current(commit);
-    if (commit->phase == PHASE_PREPARE) {
-        pipeline_bundle_abort(server->bridge->pipeline);
-    } else if (commit->phase == PHASE_SEND || commit->phase == PHASE_TELL) {
-        while (of_bundle_packets_send(&commit->packets, server))
-            ;
-        pipeline_bundle_commit(server->bridge->pipeline);
-    }
     of_bundle_packets_free(&commit->packets, server);
     of_bundle_ports_free(&commit->ports);
-    let_others_go_on(commit);
-    server->bundle_bytes -= commit->store.bytes;
-    of_bundle_store_free(&commit->store);
+    of_bundle_store_bury(&commit->store, &server->dead_bundles);
     free(commit);
 }
 
@@ -121,18 +113,29 @@ static int prepare(struct commit *commit, struct of_connection *conn)
 static enum of_task_state fail(struct commit *commit, struct of_connection *conn, int error)
 {
     struct of_buf request = {0};
-    pipeline_bundle_abort(conn->server->bridge->pipeline);
-    of_bundle_packets_free(&commit->packets, conn->server);
-    let_others_go_on(commit);
-    commit->phase = PHASE_SETTLE;
+    commit->phase = PHASE_ABORT;
+    commit->failed = true;
     of_connection_send_error(conn, error, commit->current.data, commit->current.len);
     end_current(commit);
     if (commit->single)
-        return OF_TASK_DONE;
+        return OF_TASK_MORE;
     of_msg_encode(&commit->request, &request);
     of_connection_send_error(conn, OFPERR_BFC_MSG_FAILED, request.data, request.len);
     of_buf_free(&request);
-    return OF_TASK_DONE;
+    return OF_TASK_MORE;
+}
+
+static enum of_task_state run_abort(struct commit *commit, uint64_t deadline)
+{
+    do {
+        if (pipeline_bundle_abort_step(commit->server->bridge->pipeline, TELL_RULES)) {
+            of_bundle_packets_free(&commit->packets, commit->server);
+            let_others_go_on(commit);
+            commit->phase = PHASE_SETTLE;
+            return OF_TASK_MORE;
+        }
+    } while (rte_rdtsc() < deadline);
+    return OF_TASK_MORE;
 }
 
 /* All of it in this turn of the event loop. */
@@ -214,7 +217,7 @@ static enum of_task_state run_forward(struct commit *commit, struct of_connectio
         if (rte_rdtsc() >= deadline)
             return OF_TASK_MORE;
     }
-    commit->phase = PHASE_FREE;
+    commit->phase = PHASE_SETTLE;
     commit->ticket = flows_ticket(conn->server->flows);
     return OF_TASK_MORE;
 }
@@ -240,17 +243,12 @@ static enum of_task_state commit_run(struct of_task *task, struct of_connection 
         return run_tell(commit, conn, deadline);
     case PHASE_FORWARD:
         return run_forward(commit, conn, deadline);
-    case PHASE_FREE:
-        while (of_bundle_store_free_some(&commit->store)) {
-            if (rte_rdtsc() >= deadline)
-                return OF_TASK_MORE;
-        }
-        commit->phase = PHASE_SETTLE;
-        return OF_TASK_MORE;
+    case PHASE_ABORT:
+        return run_abort(commit, deadline);
     case PHASE_SETTLE:
         break;
     }
-    if (commit->single)
+    if (commit->single || commit->failed)
         return OF_TASK_DONE;
     if (!flows_settled(server->flows, commit->ticket))
         return OF_TASK_WAIT;
@@ -259,12 +257,26 @@ static enum of_task_state commit_run(struct of_task *task, struct of_connection 
     return OF_TASK_DONE;
 }
 
+/* A connection that goes away before its rules are visible takes them along; after that there is no way back. */
+static bool commit_end(struct of_task *task, struct of_connection *conn, uint64_t deadline)
+{
+    struct commit *commit = (struct commit *)task;
+    if (commit->phase == PHASE_PREPARE)
+        commit->phase = PHASE_ABORT;
+    while (commit->phase >= PHASE_ABORT && commit->phase <= PHASE_TELL) {
+        commit_run(task, conn, deadline);
+        if (rte_rdtsc() >= deadline)
+            return commit->phase >= PHASE_FORWARD;
+    }
+    return true;
+}
+
 static struct commit *start(struct of_connection *conn, struct of_bundle_store *store)
 {
     struct commit *commit = calloc(1, sizeof *commit);
     if (!commit)
-        abort();
-    commit->task = (struct of_task){.run = commit_run, .free = commit_free};
+        out_of_memory("an OpenFlow request", 0);
+    commit->task = (struct of_task){.run = commit_run, .end = commit_end, .free = commit_free};
     commit->server = conn->server;
     commit->decode = conn->decode;
     commit->store = *store;

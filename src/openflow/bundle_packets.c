@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "pmd/memory.h"
 #include "src/openflow/handler.h"
 #include "src/openflow/server_impl.h"
 
@@ -20,7 +21,7 @@ void of_bundle_packets_add(struct of_bundle_packets *packets, struct of_server *
         packets->size = packets->size ? packets->size * 2 : 8;
         packets->packets = realloc(packets->packets, packets->size * sizeof *packets->packets);
         if (!packets->packets)
-            abort();
+            out_of_memory("an OpenFlow request", 0);
     }
     /* A buffer only for now: they are few, and a bundle may have many packets. */
     struct rte_mbuf *packet = of_make_packet(server, out->data, out->data_len);

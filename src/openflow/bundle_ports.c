@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "pmd/memory.h"
 #include "src/openflow/handler.h"
 #include "src/openflow/server_impl.h"
 
@@ -21,7 +22,7 @@ static struct of_bundle_port *get(struct of_bundle_ports *ports, uint32_t ofport
         ports->size = ports->size ? ports->size * 2 : 8;
         ports->ports = realloc(ports->ports, ports->size * sizeof *ports->ports);
         if (!ports->ports)
-            abort();
+            out_of_memory("an OpenFlow request", 0);
     }
     ports->ports[ports->n] = (struct of_bundle_port){.ofport = ofport};
     return &ports->ports[ports->n++];

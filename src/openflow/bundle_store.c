@@ -17,22 +17,30 @@ struct of_bundle_chunk {
     uint8_t data[] __attribute__((aligned(8)));
 };
 
-bool of_bundle_store_free_some(struct of_bundle_store *store)
+void of_bundle_store_bury(struct of_bundle_store *store, struct of_bundle_store *dead)
 {
-    struct of_bundle_chunk *chunk = store->first;
-    if (chunk) {
+    tlv_map_count_fields(store->options, -1);
+    if (store->first) {
+        *(dead->last ? &dead->last->next : &dead->first) = store->first;
+        dead->last = store->last;
+        dead->bytes += store->bytes;
+    }
+    *store = (struct of_bundle_store){0};
+}
+
+size_t of_bundle_store_free_some(struct of_bundle_store *store)
+{
+    size_t freed = 0;
+    while (store->first && freed < CHUNK_MAX / 2) {
+        struct of_bundle_chunk *chunk = store->first;
+        freed += sizeof *chunk + chunk->size;
         store->first = chunk->next;
         free(chunk);
     }
-    return store->first;
-}
-
-void of_bundle_store_free(struct of_bundle_store *store)
-{
-    while (of_bundle_store_free_some(store))
-        ;
-    tlv_map_count_fields(store->options, -1);
-    *store = (struct of_bundle_store){0};
+    if (!store->first)
+        store->last = NULL;
+    store->bytes -= freed;
+    return freed;
 }
 
 bool of_bundle_store_add(struct of_bundle_store *store, const uint8_t *message, size_t len)

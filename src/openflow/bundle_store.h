@@ -24,9 +24,11 @@ struct of_bundle_reader {
     size_t at;
 };
 
-void of_bundle_store_free(struct of_bundle_store *store);
-/* A step of it: the pages of a large bundle take milliseconds to give back. Returns true if there is more. */
-bool of_bundle_store_free_some(struct of_bundle_store *store);
+/* Empties `store`: its memory goes over to `dead`, to be freed by of_bundle_store_free_some(). */
+void of_bundle_store_bury(struct of_bundle_store *store, struct of_bundle_store *dead);
+/* Frees about a megabyte: the pages of a large bundle take a tenth of a second to give back. Returns the bytes; 0:
+ * nothing is left. */
+size_t of_bundle_store_free_some(struct of_bundle_store *store);
 /* Keeps a whole message. False: out of memory. */
 bool of_bundle_store_add(struct of_bundle_store *store, const uint8_t *message, size_t len);
 /* What was decoded of one that was kept. */

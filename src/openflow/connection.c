@@ -68,15 +68,31 @@ void of_connection_close(struct of_connection *conn, const char *why)
     close_without_log(conn, why);
 }
 
-void of_connections_reap(struct of_server *server)
+/* True: nothing is left of the request that was under way. */
+static bool end_task(struct of_connection *conn, uint64_t deadline)
+{
+    struct of_task *task = conn->task;
+    if (!task)
+        return true;
+    if (task->end && !task->end(task, conn, deadline))
+        return false;
+    task->free(task);
+    conn->task = NULL;
+    return true;
+}
+
+bool of_connections_reap(struct of_server *server, uint64_t deadline)
 {
     struct of_connection *next;
+    bool more = false;
     for (struct of_connection *conn = TAILQ_FIRST(&server->connections); conn; conn = next) {
         next = TAILQ_NEXT(conn, node);
         if (conn->bev)
             continue;
-        if (conn->task)
-            conn->task->free(conn->task);
+        if (!end_task(conn, deadline)) {
+            more = true;
+            continue;
+        }
         of_bundles_free(conn);
         of_buf_free(&conn->features);
         of_monitors_free(conn);
@@ -84,6 +100,7 @@ void of_connections_reap(struct of_server *server)
         server->n_connections[conn->kind]--;
         free(conn);
     }
+    return more;
 }
 
 /* --- events of the socket -------------------------------------------------------------------------------------------

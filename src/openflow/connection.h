@@ -41,9 +41,12 @@ enum of_task_state {
 };
 
 /* A request that takes longer than one step. `run` works until about `deadline` (rte_rdtsc) and appends what it has to
- * say with of_connection_send; `free` releases it, finished or not. */
+ * say with of_connection_send; `free` releases it, finished or not. If the connection goes before the task is finished
+ * `end`, where there is one, does what must not be left undone: until about `deadline` a time, and true if that was
+ * all. */
 struct of_task {
     enum of_task_state (*run)(struct of_task *task, struct of_connection *conn, uint64_t deadline);
+    bool (*end)(struct of_task *task, struct of_connection *conn, uint64_t deadline);
     void (*free)(struct of_task *task);
 };
 
@@ -95,8 +98,9 @@ struct of_connection *of_connection_create(struct of_server *server, enum of_con
                                            const char *name);
 /* Closes the socket after trying to send what is left; `why` goes to the log ("" = say nothing). */
 void of_connection_close(struct of_connection *conn, const char *why);
-/* Frees what was closed. Not from within a handler. */
-void of_connections_reap(struct of_server *server);
+/* Frees what was closed, as far as it gets until about the deadline (rte_rdtsc). True: there is more. Not from within
+ * a handler. */
+bool of_connections_reap(struct of_server *server, uint64_t deadline);
 /* Sends our hello; the socket is connected. */
 void of_connection_start(struct of_connection *conn);
 

@@ -3,6 +3,7 @@
 #include <rte_cycles.h>
 #include <stdlib.h>
 
+#include "pmd/memory.h"
 #include "src/openflow/server_impl.h"
 
 #define RULES_A_LOOK 32   /* rules told of between looks at the clock */
@@ -97,7 +98,7 @@ void of_dump_start(struct of_connection *conn, const struct of_msg *msg)
     struct bridge *bridge = conn->server->bridge;
     struct dump *dump = calloc(1, sizeof *dump);
     if (!dump)
-        abort();
+        out_of_memory("an OpenFlow request", 0);
     dump->task = (struct of_task){.run = dump_run, .free = dump_free};
     dump->cursor = rule_cursor_open(bridge->pipeline, &msg->request.filter);
     of_multipart_begin(&dump->mp, conn->version, msg->xid, msg->request.type, msg->request.nx);

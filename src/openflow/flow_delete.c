@@ -3,6 +3,7 @@
 #include <rte_cycles.h>
 #include <stdlib.h>
 
+#include "pmd/memory.h"
 #include "src/openflow/server_impl.h"
 
 #define RULES_AT_ONCE 1024 /* tables of no more are gone through in one step */
@@ -52,7 +53,7 @@ bool of_flow_delete_start(struct of_connection *conn, const struct flow_mod *fm)
     };
     struct flow_delete *delete = calloc(1, sizeof *delete);
     if (!delete)
-        abort();
+        out_of_memory("an OpenFlow request", 0);
     delete->task = (struct of_task){.run = delete_run, .free = delete_free};
     delete->cursor = rule_cursor_open(pipeline, &filter);
     delete->version = pipeline_version(pipeline);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "pmd/log.h"
+#include "pmd/memory.h"
 #include "src/openflow/barrier.h"
 #include "src/openflow/bundle_commit.h"
 #include "src/openflow/flow_delete.h"
@@ -43,7 +44,7 @@ static int handle_features(struct of_connection *conn, const struct of_msg *msg)
         const struct bridge_port *bp;
         ports = calloc(bridge->n_ports, sizeof *ports);
         if (!ports)
-            abort();
+            out_of_memory("an OpenFlow request", 0);
         TAILQ_FOREACH (bp, &bridge->ports, node)
             of_port_describe(bp, &ports[n++]);
     }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "pmd/log.h"
+#include "pmd/memory.h"
 #include "src/openflow/msg_monitor.h"
 #include "src/openflow/server_impl.h"
 #include "src/pipeline/select.h"
@@ -45,7 +46,7 @@ static struct of_monitor *create(struct of_connection *conn, const struct of_mon
 {
     struct of_monitor *monitor = calloc(1, sizeof *monitor);
     if (!monitor)
-        abort();
+        out_of_memory("an OpenFlow request", 0);
     monitor->id = request->id;
     monitor->flags = request->flags;
     monitor->match = request->match;
@@ -192,7 +193,7 @@ int of_monitor_handle(struct of_connection *conn, const struct of_msg *msg)
     struct initial *initial = calloc(1, sizeof *initial);
     unsigned n_added = 0;
     if (!added || !initial || !(initial->ids = calloc(MONITORS_MAX + 1, sizeof *initial->ids)))
-        abort();
+        out_of_memory("an OpenFlow request", 0);
     initial->task = (struct of_task){.run = initial_run, .free = initial_free};
     of_multipart_begin(&initial->mp, conn->version, msg->xid, OF_MP_FLOW_MONITOR, msg->request.nx);
     while (!error && of_monitor_request_next(conn->version, &body, &request) > 0) {

@@ -2,6 +2,7 @@
  * OpenFlow 1.5.1, 7.3.4.3. */
 #include <stdlib.h>
 
+#include "pmd/memory.h"
 #include "src/openflow/act_wire.h"
 #include "src/openflow/msg_codec.h"
 #include "src/openflow/oxm.h"
@@ -41,7 +42,7 @@ static struct bucket *add_bucket(struct group_mod *gm)
     if ((gm->n_buckets & (gm->n_buckets - 1)) == 0) {
         gm->buckets = realloc(gm->buckets, (gm->n_buckets ? gm->n_buckets * 2 : 1) * sizeof(*gm->buckets));
         if (!gm->buckets)
-            abort();
+            out_of_memory("an OpenFlow request", 0);
     }
     gm->buckets[gm->n_buckets] =
         (struct bucket){.id = gm->n_buckets, .watch_port = OFPORT_ANY, .watch_group = OFGROUP_ANY};

@@ -1,6 +1,7 @@
 /* Ports and what tells of them: FEATURES_REPLY, PORT_STATUS, PORT_MOD; queues' configuration. */
 #include <stdlib.h>
 
+#include "pmd/memory.h"
 #include "src/bridge/bridge.h"
 #include "src/openflow/msg_codec.h"
 
@@ -190,7 +191,7 @@ int decode_features(struct reader *r, const struct of_decode_options *options, s
     f->auxiliary_id = 0;
     f->ports = calloc(r->left / 48 + 1, sizeof(*f->ports));
     if (!f->ports)
-        abort();
+        out_of_memory("an OpenFlow request", 0);
     while (r->left >= 48)
         if (!port_decode(r, OF10, &f->ports[f->n_ports++]))
             return OFPERR_BRC_BAD_LEN;

@@ -86,6 +86,7 @@ static int open_sockets(struct of_server *server, const struct of_server_params 
 static void set_limits(struct of_server *server, const struct of_server_params *params)
 {
     server->inactivity_probe_ms = params->inactivity_probe_ms;
+    server->bundle_bytes_max = params->bundle_bytes_max ? params->bundle_bytes_max : OF_BUNDLE_BYTES;
     server->packet_in_rate = params->packet_in_rate;
     server->packet_in_burst =
         params->packet_in_burst ? params->packet_in_burst : RTE_MAX(params->packet_in_rate / 4, 1u);
@@ -163,7 +164,8 @@ void of_server_destroy(struct of_server *server)
     of_controllers_free(server);
     TAILQ_FOREACH (conn, &server->connections, node)
         of_connection_close(conn, "");
-    of_connections_reap(server);
+    of_connections_reap(server, UINT64_MAX);
+    of_bundles_bury(server, UINT64_MAX);
     if (server->kick)
         event_free(server->kick);
     if (server->tick)
@@ -190,8 +192,8 @@ bool of_server_run(struct of_server *server, uint64_t budget_us)
 {
     struct of_connection *conn, *first;
     uint64_t now = rte_rdtsc(), deadline = now + us_to_tsc(budget_us);
-    bool more = false, waiting = false;
-    of_connections_reap(server);
+    bool more = of_connections_reap(server, deadline), waiting = false;
+    more |= of_bundles_bury(server, deadline);
     server->running = true;
     if (server->changed) {
         server->changed = false;

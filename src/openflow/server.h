@@ -34,6 +34,7 @@ struct of_server_params {
     const char *const *controllers; /* "tcp:127.0.0.1:6653", "unix:/path" */
     size_t n_controllers;
     unsigned auxiliary_connections; /* to each controller, at most OF_AUXILIARY_MAX */
+    size_t bundle_bytes_max;        /* that open bundles may hold; 0 = OF_BUNDLE_BYTES */
     uint32_t packet_in_rate;        /* packet-ins a second to each controller; 0 = no limit */
     uint32_t packet_in_burst;       /* 0 = a quarter of that */
     uint32_t inactivity_probe_ms;   /* 0 = never probe */

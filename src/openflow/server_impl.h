@@ -2,6 +2,7 @@
 #ifndef SRC_OPENFLOW_SERVER_IMPL_H
 #define SRC_OPENFLOW_SERVER_IMPL_H
 
+#include "src/openflow/bundle_store.h"
 #include "src/openflow/connection.h"
 #include "src/openflow/controller.h"
 #include "src/openflow/fail_mode.h"
@@ -26,16 +27,18 @@ struct of_server {
     struct of_controllers controllers;
     struct of_connections connections;
     unsigned n_connections[OF_N_KINDS]; /* by enum of_connection_kind, closed ones until they are freed */
-    size_t bundle_bytes;                /* held by all bundles */
-    uint8_t *scratch;                   /* 64 KB: the message being handled */
-    uint8_t *packet;                    /* 64 KB: the packet of the packet-in being sent */
-    uint8_t continuation_id[16];        /* random: continuations of others, or of an earlier life, are stale */
-    struct event *kick;                 /* makes the loop turn again at once */
-    struct event *tick;                 /* timeouts and probes */
-    uint64_t waiting_since;             /* rte_rdtsc: a request waits for the datapath; 0 = none */
-    bool running;                       /* of_server_run() */
-    bool changed;                       /* of_server_connections_changed was called */
-    bool served;                        /* for of_server_served() */
+    size_t bundle_bytes;                /* held by all bundles, dead ones as well */
+    size_t bundle_bytes_max;
+    struct of_bundle_store dead_bundles;
+    uint8_t *scratch;            /* 64 KB: the message being handled */
+    uint8_t *packet;             /* 64 KB: the packet of the packet-in being sent */
+    uint8_t continuation_id[16]; /* random: continuations of others, or of an earlier life, are stale */
+    struct event *kick;          /* makes the loop turn again at once */
+    struct event *tick;          /* timeouts and probes */
+    uint64_t waiting_since;      /* rte_rdtsc: a request waits for the datapath; 0 = none */
+    bool running;                /* of_server_run() */
+    bool changed;                /* of_server_connections_changed was called */
+    bool served;                 /* for of_server_served() */
 
     /* Whose bundle commit is under way: flow_mods of all others wait. */
     struct of_connection *committing;

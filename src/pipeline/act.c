@@ -1,6 +1,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pmd/memory.h"
+
 #include "src/pipeline/act.h"
 
 void act_buffer_init(struct act_buffer *buffer)
@@ -24,7 +26,7 @@ void *act_buffer_add(struct act_buffer *buffer, enum act_type type, size_t len)
         uint8_t *data = realloc(buffer->data, size);
 
         if (!data)
-            abort();
+            out_of_memory("rules, groups and meters", 0);
         buffer->data = data;
         buffer->size = size;
     }

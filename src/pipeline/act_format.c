@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pmd/memory.h"
 #include "src/pipeline/act_encap_text.h"
 #include "src/pipeline/field_text.h"
 #include "src/pipeline/learn_text.h"
@@ -410,12 +411,12 @@ char *act_list_format(const struct act_list *list, port_namer *port_name, void *
     struct printer p = {open_memstream(&text, &len), port_name, arg};
 
     if (!p.out)
-        abort();
+        out_of_memory("rules, groups and meters", 0);
     if (list->len)
         print_list(&p, list);
     else
         fputs("drop", p.out);
     if (fclose(p.out))
-        abort();
+        out_of_memory("rules, groups and meters", 0);
     return text;
 }

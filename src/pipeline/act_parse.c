@@ -4,6 +4,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "pmd/memory.h"
 #include "src/pipeline/act_encap_text.h"
 #include "src/pipeline/field_text.h"
 #include "src/pipeline/flow_text.h"
@@ -617,7 +618,7 @@ static char *parse_list(struct parse *p, const char *text)
     char *copy = strdup(text), *pos = copy, *key, *value, *error = NULL;
 
     if (!copy)
-        abort();
+        out_of_memory("rules, groups and meters", 0);
     while (!error && key_value_next(&pos, &key, &value)) {
         p->behind = take_behind(&pos);
         if (strcasecmp(key, "drop"))

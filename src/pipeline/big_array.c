@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
+#include "pmd/memory.h"
+
 #define MAPPED_FROM ((size_t)128 << 10) /* bytes; below it comes from malloc */
 #define HUGE_PAGE ((size_t)2 << 20)
 
@@ -23,7 +25,7 @@ static uint8_t *map_aligned(size_t bytes)
     size_t before;
 
     if (memory == MAP_FAILED)
-        abort();
+        out_of_memory("rules, groups and meters", 0);
     before = RTE_ALIGN_CEIL((uintptr_t)memory, HUGE_PAGE) - (uintptr_t)memory;
     if (before > 0)
         munmap(memory, before);
@@ -46,7 +48,7 @@ void *big_array_get(size_t bytes)
             array = NULL;
     }
     if (array == NULL)
-        abort();
+        out_of_memory("rules, groups and meters", 0);
     mapped += bytes < MAPPED_FROM ? 0 : bytes;
     return array;
 }

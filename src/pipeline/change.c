@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "pmd/datapath.h"
+#include "pmd/memory.h"
 #include "src/pipeline/evict.h"
 #include "src/pipeline/group.h"
 #include "src/pipeline/learn.h"
@@ -18,7 +19,7 @@ static void vec_push(struct rule_vec *vec, struct rule *rule)
         vec->size = vec->size == 0 ? 16 : vec->size * 2;
         vec->rules = realloc(vec->rules, vec->size * sizeof *vec->rules);
         if (vec->rules == NULL)
-            abort();
+            out_of_memory("rules, groups and meters", 0);
     }
     vec->rules[vec->n++] = rule_ref(rule);
 }
@@ -51,8 +52,10 @@ static bool is_pending(const struct pipeline *pipeline, const struct rule *rule)
 
 static void count_next(struct pipeline *pipeline, const struct rule *rule, int delta)
 {
-    if (!(rule->flags & RULE_HIDDEN))
-        pipeline->info[rule->table_id].n_next += (uint32_t)delta;
+    if (rule->flags & RULE_HIDDEN)
+        return;
+    pipeline->info[rule->table_id].n_next += (uint32_t)delta;
+    pipeline->n_next += (uint32_t)delta;
 }
 
 /* Out of its table for good. */
@@ -208,23 +211,45 @@ static void take_config(struct table_info *info)
     forget_config(info);
 }
 
-void change_abort(struct pipeline *pipeline)
+/* Works off `vec` from *n_told on. Returns false if the budget was used up before its end. */
+static bool work_off(struct pipeline *pipeline, struct rule_vec *vec, size_t *n_told, size_t *budget,
+                     void (*fn)(struct pipeline *pipeline, struct rule *rule))
 {
-    for (size_t i = 0; i < pipeline->added.n; i++) {
-        struct rule *rule = pipeline->added.rules[i];
+    while (*n_told < vec->n) {
+        struct rule *rule = vec->rules[*n_told];
 
-        if (!rule->removed) {
-            rule->origin = NULL;
-            drop(pipeline, rule);
-        }
+        if (*budget == 0)
+            return false;
+        --*budget;
+        fn(pipeline, rule);
+        ++*n_told;
+        rule_unref(rule);
     }
-    for (size_t i = 0; i < pipeline->removed.n; i++) {
-        struct rule *rule = pipeline->removed.rules[i];
+    return true;
+}
 
-        rule->remove_version = RULE_NEVER;
-        if (!rule->removed)
-            evict_enter(pipeline, rule);
-    }
+/* Nobody but the change has ever seen it. */
+static void take_back_added(struct pipeline *pipeline, struct rule *rule)
+{
+    if (!rule->removed)
+        drop_pending(pipeline, rule);
+}
+
+static void take_back_removed(struct pipeline *pipeline, struct rule *rule)
+{
+    rule->remove_version = RULE_NEVER;
+    if (!rule->removed)
+        evict_enter(pipeline, rule);
+}
+
+/* Lookups see the version before the change all the time. */
+bool change_abort_step(struct pipeline *pipeline, size_t budget)
+{
+    pipeline->phase = CHANGE_ABORTING;
+    if (!work_off(pipeline, &pipeline->added, &pipeline->n_told_added, &budget, take_back_added) ||
+        !work_off(pipeline, &pipeline->removed, &pipeline->n_told_removed, &budget, take_back_removed))
+        return false;
+    pipeline->n_next = pipeline_n_rules(pipeline, TABLE_ALL);
     for (unsigned i = 0; i < PIPELINE_TABLES; i++) {
         pipeline->info[i].n_next = pipeline->info[i].n_rules;
         forget_config(&pipeline->info[i]);
@@ -233,6 +258,7 @@ void change_abort(struct pipeline *pipeline)
     if (pipeline->meters != NULL)
         meter_table_abort(pipeline->meters);
     change_end(pipeline);
+    return true;
 }
 
 void change_origin_gone(struct pipeline *pipeline, const struct rule *rule)
@@ -296,23 +322,6 @@ static void tell_modified(struct pipeline *pipeline, struct rule *rule)
         pipeline->observer.rule_modified(pipeline->observer.arg, rule);
 }
 
-/* Works off `vec` from *n_told on. Returns false if the budget was used up before its end. */
-static bool tell_slice(struct pipeline *pipeline, struct rule_vec *vec, size_t *n_told, size_t *budget,
-                       void (*tell)(struct pipeline *pipeline, struct rule *rule))
-{
-    while (*n_told < vec->n) {
-        struct rule *rule = vec->rules[*n_told];
-
-        if (*budget == 0)
-            return false;
-        --*budget;
-        tell(pipeline, rule);
-        ++*n_told;
-        rule_unref(rule);
-    }
-    return true;
-}
-
 bool change_commit_step(struct pipeline *pipeline, size_t budget)
 {
     if (pipeline->phase == CHANGE_OPEN) {
@@ -326,9 +335,9 @@ bool change_commit_step(struct pipeline *pipeline, size_t budget)
         if (pipeline->meters != NULL)
             meter_table_commit(pipeline->meters);
     }
-    if (!tell_slice(pipeline, &pipeline->added, &pipeline->n_told_added, &budget, tell_added) ||
-        !tell_slice(pipeline, &pipeline->removed, &pipeline->n_told_removed, &budget, tell_removed) ||
-        !tell_slice(pipeline, &pipeline->modified, &pipeline->n_told_modified, &budget, tell_modified))
+    if (!work_off(pipeline, &pipeline->added, &pipeline->n_told_added, &budget, tell_added) ||
+        !work_off(pipeline, &pipeline->removed, &pipeline->n_told_removed, &budget, tell_removed) ||
+        !work_off(pipeline, &pipeline->modified, &pipeline->n_told_modified, &budget, tell_modified))
         return false;
     change_end(pipeline);
     return true;
@@ -337,7 +346,7 @@ bool change_commit_step(struct pipeline *pipeline, size_t budget)
 int change_finish(struct pipeline *pipeline, int error)
 {
     if (error != 0)
-        change_abort(pipeline);
+        change_abort_step(pipeline, SIZE_MAX);
     else
         change_commit_step(pipeline, SIZE_MAX);
     learn_settle(pipeline);

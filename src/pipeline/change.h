@@ -28,7 +28,9 @@ void change_remove_for(struct pipeline *pipeline, struct rule *rule, enum rule_r
 /* Outside of a bundle this is done at once: it must not be followed by an abort. */
 void change_modify(struct pipeline *pipeline, struct rule *rule, const struct act_list *acts, uint64_t cookie,
                    bool reset_counts);
-void change_abort(struct pipeline *pipeline);
+/* Takes back about `budget` rules of the change; true: that was all, no change is open any more. Lookups never saw
+ * any. After the first step there is no way but on. */
+bool change_abort_step(struct pipeline *pipeline, size_t budget);
 /* How the table is configured for what the change adds. */
 const struct table_config *change_config(const struct pipeline *pipeline, uint8_t table_id);
 /* A rule is about to leave its table (a timeout, say) that the change that is open replaces: if it was modified, what

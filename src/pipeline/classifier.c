@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pmd/memory.h"
 #include "src/pipeline/hash.h"
 
 void classifier_init(struct classifier *cls)
@@ -74,7 +75,7 @@ static void buckets_resize(struct classifier *cls, uint32_t n_buckets)
     struct subtable **buckets = calloc(n_buckets, sizeof *buckets), *subtable;
 
     if (buckets == NULL)
-        abort();
+        out_of_memory("rules, groups and meters", 0);
     TAILQ_FOREACH (subtable, &cls->subtables, node) {
         struct subtable **bucket = &buckets[subtable->mask->hash & (n_buckets - 1)];
 
@@ -109,7 +110,7 @@ static void order_insert(struct classifier *cls, struct subtable *subtable)
         cls->order_size = cls->order_size == 0 ? 4 : cls->order_size * 2;
         cls->order = realloc(cls->order, cls->order_size * sizeof *cls->order);
         if (cls->order == NULL)
-            abort();
+            out_of_memory("rules, groups and meters", 0);
     }
 
     struct ranked *at = &cls->order[order_find(cls, subtable->max_priority, subtable->seq)];

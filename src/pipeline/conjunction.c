@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pmd/memory.h"
 #include "src/pipeline/hash.h"
 #include "src/pipeline/pipeline.h"
 
@@ -38,7 +39,7 @@ static void *grow(void *array, unsigned *size, size_t element)
     *size = *size > 0 ? *size * 2 : 16;
     array = realloc(array, *size * element);
     if (array == NULL)
-        abort();
+        out_of_memory("rules, groups and meters", 0);
     return array;
 }
 
@@ -77,7 +78,7 @@ static void counts_reset(struct conj_trail *trail, size_t n)
         free(trail->counts);
         trail->counts = malloc(trail->n_counts * sizeof *trail->counts);
         if (trail->counts == NULL)
-            abort();
+            out_of_memory("rules, groups and meters", 0);
         trail->counts_size = trail->n_counts;
     }
     memset(trail->counts, 0, trail->n_counts * sizeof *trail->counts);

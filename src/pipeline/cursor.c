@@ -1,6 +1,7 @@
 #include <limits.h>
 #include <stdlib.h>
 
+#include "pmd/memory.h"
 #include "src/pipeline/select.h"
 #include "src/pipeline/table.h"
 
@@ -20,7 +21,7 @@ struct rule_cursor *rule_cursor_open(struct pipeline *pipeline, const struct rul
     struct rule_cursor *cursor = calloc(1, sizeof *cursor);
 
     if (cursor == NULL)
-        abort();
+        out_of_memory("rules, groups and meters", 0);
     cursor->pipeline = pipeline;
     selector_init(&cursor->selector, filter, false);
     cursor->table_id = filter->table_id == TABLE_ALL ? 0 : filter->table_id;

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "pmd/memory.h"
 #include "src/pipeline/change.h"
 #include "src/pipeline/classifier.h"
 #include "src/pipeline/rule.h"
@@ -66,7 +67,7 @@ static void append(struct evict_heap *heap, struct rule *rule)
         heap->size = heap->size == 0 ? 16 : heap->size * 2;
         heap->rules = realloc(heap->rules, heap->size * sizeof(struct rule *));
         if (heap->rules == NULL)
-            abort();
+            out_of_memory("rules, groups and meters", 0);
     }
     put(heap, ++heap->n, rule);
 }
@@ -101,7 +102,7 @@ void evict_prepare(struct pipeline *pipeline, uint8_t table_id)
     if (*heap == NULL)
         *heap = calloc(1, sizeof **heap);
     if (*heap == NULL)
-        abort();
+        out_of_memory("rules, groups and meters", 0);
     build(pipeline, table_id, *heap);
 }
 

@@ -2,6 +2,8 @@
 #include <stdlib.h>
 
 #include "pmd/datapath.h"
+#include "pmd/log.h"
+#include "pmd/memory.h"
 #include "src/pipeline/change.h"
 #include "src/pipeline/evict.h"
 #include "src/pipeline/rule.h"
@@ -25,7 +27,7 @@ static void selection_add(struct selection *selection, struct rule *rule)
         selection->size = selection->size == 0 ? 8 : selection->size * 2;
         selection->rules = realloc(selection->rules, selection->size * sizeof *selection->rules);
         if (selection->rules == NULL)
-            abort();
+            out_of_memory("rules, groups and meters", 0);
     }
     selection->rules[selection->n++] = rule_ref(rule);
 }
@@ -86,7 +88,7 @@ static struct mod_slices *slices_begin(const struct flow_mod *fm)
     struct mod_slices *slices = calloc(1, sizeof *slices);
 
     if (slices == NULL)
-        abort();
+        out_of_memory("rules, groups and meters", 0);
     selector_init(&slices->selector, &filter, fm->flags & RULE_HIDDEN);
     slices->strict = fm->command == FLOW_MODIFY_STRICT || fm->command == FLOW_DELETE_STRICT;
     slices->table = fm->table_id == TABLE_ALL ? 0 : fm->table_id;
@@ -141,10 +143,21 @@ struct classifier *table_get(struct pipeline *pipeline, uint8_t table_id)
     if (pipeline->tables[table_id] == NULL) {
         pipeline->tables[table_id] = malloc(sizeof *pipeline->tables[table_id]);
         if (pipeline->tables[table_id] == NULL)
-            abort();
+            out_of_memory("rules, groups and meters", 0);
         classifier_init(pipeline->tables[table_id]);
     }
     return pipeline->tables[table_id];
+}
+
+static bool is_bridge_full(const struct pipeline *pipeline)
+{
+    if (pipeline->n_next < pipeline->max_rules)
+        return false;
+    LOG_WARN_RL(LOG_PIPELINE,
+                "there are %u rules, as many as max_rules of the bridge allows: further ones are refused; raise it if "
+                "they are meant and there is memory for them",
+                pipeline->n_next);
+    return true;
 }
 
 int table_make_room(struct pipeline *pipeline, const struct rule *rule)
@@ -152,7 +165,7 @@ int table_make_room(struct pipeline *pipeline, const struct rule *rule)
     const struct table_config *config = change_config(pipeline, rule->table_id);
     struct rule *victim;
 
-    if (pipeline->info[rule->table_id].n_next < config->max_rules)
+    if (pipeline->info[rule->table_id].n_next < config->max_rules && !is_bridge_full(pipeline))
         return 0;
     victim = config->config & TABLE_EVICTION ? evict_choose(pipeline, rule->table_id, rule->importance) : NULL;
     if (victim == NULL)
@@ -323,7 +336,7 @@ void pipeline_bundle_table_config(struct pipeline *pipeline, uint8_t table_id, c
     if (info->next_config == NULL)
         info->next_config = malloc(sizeof *info->next_config);
     if (info->next_config == NULL)
-        abort();
+        out_of_memory("rules, groups and meters", 0);
     *info->next_config = *config;
 }
 
@@ -352,6 +365,14 @@ uint64_t pipeline_version(const struct pipeline *pipeline)
 
 void pipeline_bundle_abort(struct pipeline *pipeline)
 {
-    change_abort(pipeline);
-    learn_settle(pipeline);
+    pipeline_bundle_abort_step(pipeline, SIZE_MAX);
+}
+
+bool pipeline_bundle_abort_step(struct pipeline *pipeline, size_t budget)
+{
+    bool done = change_abort_step(pipeline, budget);
+
+    if (done)
+        learn_settle(pipeline);
+    return done;
 }

@@ -1,6 +1,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pmd/memory.h"
 #include "src/pipeline/act_check.h"
 #include "src/pipeline/field.h"
 #include "src/pipeline/flow_text.h"
@@ -88,7 +89,7 @@ char *flow_mod_parse(const char *text, struct flow_mod *fm, struct act_buffer *a
     char *copy = strdup(text), *error;
 
     if (!copy)
-        abort();
+        out_of_memory("rules, groups and meters", 0);
     memset(fm, 0, sizeof(*fm));
     fm->priority = 0x8000;
     fm->buffer_id = UINT32_MAX;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "pmd/datapath.h"
+#include "pmd/memory.h"
 #include "src/openflow/error.h"
 #include "src/pipeline/change.h"
 #include "src/pipeline/group_impl.h"
@@ -36,7 +37,7 @@ struct group *group_create(const struct group_mod *mod)
         acts += mod->buckets[i].acts.len;
     group = calloc(1, sizeof *group + mod->n_buckets * sizeof *group->buckets + acts);
     if (group == NULL)
-        abort();
+        out_of_memory("rules, groups and meters", 0);
     group->id = mod->group_id;
     group->type = mod->type;
     group->selection = mod->selection;
@@ -105,7 +106,7 @@ static void hash_grow(struct group_table *table)
     table->hash_size = table->hash_size == 0 ? HASH_MIN : table->hash_size * 2;
     table->hash = calloc(table->hash_size, sizeof *table->hash);
     if (table->hash == NULL)
-        abort();
+        out_of_memory("rules, groups and meters", 0);
     TAILQ_FOREACH (group, &table->groups, node) {
         struct group **bucket = hash_bucket(table, group->id);
 
@@ -119,7 +120,7 @@ struct group_table *group_table_create(struct pipeline *pipeline)
     struct group_table *table = calloc(1, sizeof *table);
 
     if (table == NULL)
-        abort();
+        out_of_memory("rules, groups and meters", 0);
     table->pipeline = pipeline;
     TAILQ_INIT(&table->groups);
     LIST_INIT(&table->orphans.list);
@@ -280,7 +281,7 @@ static void stage(struct group_table *table, struct group *group)
         table->staged_size = table->staged_size == 0 ? 16 : table->staged_size * 2;
         table->staged = realloc(table->staged, table->staged_size * sizeof *table->staged);
         if (table->staged == NULL)
-            abort();
+            out_of_memory("rules, groups and meters", 0);
     }
     table->staged[table->n_staged++] = group_ref(group);
 }

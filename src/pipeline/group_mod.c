@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pmd/memory.h"
 #include "src/openflow/error.h"
 #include "src/pipeline/change.h"
 #include "src/pipeline/classifier.h"
@@ -121,7 +122,7 @@ static int insert_buckets(struct group_table *table, struct group *old, const st
     changed.n_buckets = old->n_buckets + mod->n_buckets;
     changed.buckets = calloc(changed.n_buckets + 1, sizeof *changed.buckets);
     if (changed.buckets == NULL)
-        abort();
+        out_of_memory("rules, groups and meters", 0);
     memcpy(changed.buckets, old->buckets, at * sizeof *changed.buckets);
     if (mod->n_buckets > 0)
         memcpy(changed.buckets + at, mod->buckets, mod->n_buckets * sizeof *changed.buckets);
@@ -154,7 +155,7 @@ static int remove_buckets(struct group_table *table, struct group *old, const st
     }
     changed.buckets = calloc(changed.n_buckets + 1, sizeof *changed.buckets);
     if (changed.buckets == NULL)
-        abort();
+        out_of_memory("rules, groups and meters", 0);
     for (unsigned b = 0; b < changed.n_buckets; b++)
         changed.buckets[b] = old->buckets[b < at ? b : b + 1];
     error = change_buckets(table, old, &changed);

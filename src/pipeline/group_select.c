@@ -6,6 +6,7 @@
  */
 #include <stdlib.h>
 
+#include "pmd/memory.h"
 #include "src/pipeline/group_impl.h"
 
 #define SLOTS_MAX 16384u
@@ -67,7 +68,7 @@ void group_make_slots(struct group *group)
         n *= 2;
     group->slots = calloc(n, sizeof *group->slots);
     if (group->slots == NULL)
-        abort();
+        out_of_memory("rules, groups and meters", 0);
     group->n_slots = n;
     for (uint32_t i = 0; i < group->n_buckets; i++) {
         uint32_t end = end_of(before += weight_of(&group->buckets[i], weighted), total, n);

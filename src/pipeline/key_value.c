@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pmd/memory.h"
+
 #include "src/pipeline/key_value.h"
 
 /* The first of `ends` that is not inside parentheses, or the end of the text. */
@@ -79,7 +81,7 @@ char *text_error(const char *format, ...)
 
     va_start(args, format);
     if (vasprintf(&text, format, args) < 0)
-        abort();
+        out_of_memory("rules, groups and meters", 0);
     va_end(args);
     return text;
 }

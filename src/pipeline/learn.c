@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "pmd/datapath.h"
+#include "pmd/memory.h"
 #include "src/pipeline/change.h"
 #include "src/pipeline/evict.h"
 #include "src/pipeline/hash.h"
@@ -47,7 +48,7 @@ struct learn_state *learn_state_create(void)
     struct learn_state *state = calloc(1, sizeof *state);
 
     if (state == NULL)
-        abort();
+        out_of_memory("rules, groups and meters", 0);
     return state;
 }
 
@@ -95,7 +96,7 @@ static void keys_grow(struct learn_state *state)
     struct learn_key **buckets = calloc(n_buckets, sizeof(struct learn_key *));
 
     if (buckets == NULL)
-        abort();
+        out_of_memory("rules, groups and meters", 0);
     for (uint32_t i = 0; i < state->n_buckets; i++) {
         struct learn_key *key;
 
@@ -122,7 +123,7 @@ static struct learn_key *key_get(struct learn_state *state, uint8_t table_id, ui
         keys_grow(state);
     key = calloc(1, sizeof *key);
     if (key == NULL)
-        abort();
+        out_of_memory("rules, groups and meters", 0);
     key->cookie = cookie;
     key->table_id = table_id;
     bucket = &state->buckets[key_hash(table_id, cookie) & (state->n_buckets - 1)];
@@ -213,7 +214,7 @@ static bool is_room(struct pipeline *pipeline, const struct rule *taught, uint32
 {
     const struct table_info *info = &pipeline->info[taught->table_id];
 
-    return (info->n_next < info->config.max_rules ||
+    return ((info->n_next < info->config.max_rules && pipeline->n_next < pipeline->max_rules) ||
             (info->config.config & TABLE_EVICTION &&
              evict_choose(pipeline, taught->table_id, taught->importance) != NULL)) &&
            (limit == 0 || n_rules(pipeline, taught->table_id, taught->cookie) < limit);
@@ -261,7 +262,7 @@ static void learn_later(struct learn_state *state, const struct rule *taught, ui
         state->later_size = state->later_size > 0 ? state->later_size * 2 : 16;
         state->later = realloc(state->later, state->later_size * sizeof *state->later);
         if (state->later == NULL)
-            abort();
+            out_of_memory("rules, groups and meters", 0);
     }
     state->later[state->n_later++] =
         (struct later){.rule = rule_ref((struct rule *)(uintptr_t)taught), .limit = limit, .used_ms = used_ms};
@@ -343,7 +344,7 @@ static void bury(struct learn_state *state, struct learn_key *key)
         state->dead_size = state->dead_size > 0 ? state->dead_size * 2 : 16;
         state->dead = realloc(state->dead, state->dead_size * sizeof(struct learn_key *));
         if (state->dead == NULL)
-            abort();
+            out_of_memory("rules, groups and meters", 0);
     }
     key->queued = true;
     state->dead[state->n_dead++] = key;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pmd/memory.h"
 #include "src/pipeline/key_value.h"
 #include "src/pipeline/pipeline.h"
 
@@ -168,7 +169,7 @@ char *learn_parse(char *text, struct act_buffer *acts, port_parser *port_by_name
     struct act_learn *act;
 
     if (!p)
-        abort();
+        out_of_memory("rules, groups and meters", 0);
     p->port_by_name = port_by_name;
     p->arg = arg;
     p->head.priority = DEFAULT_PRIORITY;

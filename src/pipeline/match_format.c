@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pmd/memory.h"
 #include "src/pipeline/field_text.h"
 
 struct printer {
@@ -234,10 +235,10 @@ static char *format(const struct match *match, bool eth, port_namer *port_name, 
     struct printer p = {.out = open_memstream(&text, &len), .match = match, .port_name = port_name, .arg = arg};
 
     if (!p.out)
-        abort();
+        out_of_memory("rules, groups and meters", 0);
     print_match(&p, eth);
     if (fclose(p.out))
-        abort();
+        out_of_memory("rules, groups and meters", 0);
     return text;
 }
 

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pmd/memory.h"
 #include "src/pipeline/field_text.h"
 #include "src/pipeline/key_value.h"
 
@@ -186,7 +187,7 @@ char *match_parse(const char *text, struct match *match, port_parser *port_by_na
         char *copy = strdup(text), *pos = copy, *key, *value;
 
         if (!copy)
-            abort();
+            out_of_memory("rules, groups and meters", 0);
         while (!error && key_value_next(&pos, &key, &value)) {
             if (pass_of(key) != pass)
                 continue;

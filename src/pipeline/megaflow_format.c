@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pmd/memory.h"
 #include "src/pipeline/field_text.h"
 
 /* Items are "name(part=value,part=value)"; an item without a part is not written at all. */
@@ -235,7 +236,7 @@ char *megaflow_format(const struct flow_key *key, const struct flow_key *mask,
     const char *port = NULL;
 
     if (!p.out)
-        abort();
+        out_of_memory("rules, groups and meters", 0);
     match_init_all(&p.match);
     p.match.value.pkt = *key;
     p.match.mask.pkt = *mask;
@@ -246,6 +247,6 @@ char *megaflow_format(const struct flow_key *key, const struct flow_key *mask,
     }
     print_megaflow(&p, port);
     if (fclose(p.out))
-        abort();
+        out_of_memory("rules, groups and meters", 0);
     return text;
 }

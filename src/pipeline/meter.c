@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pmd/memory.h"
 #include "src/openflow/error.h"
 #include "src/pipeline/change.h"
 #include "src/pipeline/group.h"
@@ -26,7 +27,7 @@ struct meter_table *meter_table_create(struct pipeline *pipeline, struct datapat
     struct meter_table *table = calloc(1, sizeof *table);
 
     if (table == NULL)
-        abort();
+        out_of_memory("rules, groups and meters", 0);
     table->pipeline = pipeline;
     table->dp = dp;
     TAILQ_INIT(&table->meters);
@@ -129,7 +130,7 @@ static void stage(struct meter_table *table, struct meter_entry *meter)
         table->staged_size = table->staged_size == 0 ? 16 : table->staged_size * 2;
         table->staged = realloc(table->staged, table->staged_size * sizeof(struct meter_entry *));
         if (table->staged == NULL)
-            abort();
+            out_of_memory("rules, groups and meters", 0);
     }
     table->staged[table->n_staged++] = meter;
 }
@@ -182,7 +183,7 @@ static int modify(struct meter_table *table, const struct meter_mod *mod)
     if (meter->next == NULL) {
         meter->next = malloc(sizeof *meter->next);
         if (meter->next == NULL)
-            abort();
+            out_of_memory("rules, groups and meters", 0);
         if (!is_pending(table, meter))
             stage(table, meter);
     }
@@ -264,7 +265,7 @@ static void take_next(struct meter_table *table, struct meter_entry *meter)
     const struct meter_config config = config_of(meter->next);
 
     if (datapath_meter_set(table->dp, meter->index, &config) != 0)
-        abort();
+        out_of_memory("rules, groups and meters", 0);
     take_over(meter, meter->next);
     free(meter->next);
     meter->next = NULL;

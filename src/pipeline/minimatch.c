@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pmd/memory.h"
 #include "src/pipeline/hash.h"
 
 static const uint64_t *words_of(const struct flow *flow)
@@ -51,7 +52,7 @@ struct minimask *minimask_create(const struct flow *mask)
     struct minimask *mini = malloc(sizeof *mini + n_words * sizeof mini->words[0]);
 
     if (mini == NULL)
-        abort();
+        out_of_memory("rules, groups and meters", 0);
     mini->map = map;
     mini->refs = 1;
     mini->hash = flow_hash(mask, map);

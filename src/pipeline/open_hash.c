@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pmd/memory.h"
 #include "src/pipeline/big_array.h"
 
 #define SIZE_MIN 4
@@ -131,7 +132,7 @@ static void resize_begin(struct open_hash *hash, struct open_hash_type type, uin
     struct open_hash_resize *resize = calloc(1, sizeof *resize);
 
     if (resize == NULL)
-        abort();
+        out_of_memory("rules, groups and meters", 0);
     resize->next = big_array_get(bytes_of(type, size));
     resize->next_size = size;
     hash->resize = resize;

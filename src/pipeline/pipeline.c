@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "pmd/memory.h"
 #include "src/pipeline/change.h"
 #include "src/pipeline/evict.h"
 #include "src/pipeline/group.h"
@@ -20,7 +21,7 @@ struct pipeline *pipeline_create(const struct pipeline_observer *observer)
     struct pipeline *pipeline = calloc(1, sizeof *pipeline);
 
     if (pipeline == NULL)
-        abort();
+        out_of_memory("rules, groups and meters", 0);
     pipeline_set_observer(pipeline, observer);
     LIST_INIT(&pipeline->cursors);
     LIST_INIT(&pipeline->triggers.list);
@@ -30,6 +31,7 @@ struct pipeline *pipeline_create(const struct pipeline_observer *observer)
         config->max_rules = UINT32_MAX;
         config->eviction = TABLE_EVICT_OTHER | TABLE_EVICT_IMPORTANCE | TABLE_EVICT_LIFETIME;
     }
+    pipeline->max_rules = UINT32_MAX;
     expire_init(pipeline);
     pipeline->groups = group_table_create(pipeline);
     pipeline->learn = learn_state_create();
@@ -58,8 +60,8 @@ static void table_destroy(struct classifier *cls)
 
 void pipeline_destroy(struct pipeline *pipeline)
 {
-    if (pipeline->phase == CHANGE_OPEN)
-        change_abort(pipeline);
+    if (pipeline->phase == CHANGE_OPEN || pipeline->phase == CHANGE_ABORTING)
+        change_abort_step(pipeline, SIZE_MAX);
     else if (pipeline->phase == CHANGE_COMMITTING)
         change_commit_step(pipeline, SIZE_MAX);
     for (unsigned i = 0; i < PIPELINE_TABLES; i++) {
@@ -126,8 +128,10 @@ void pipeline_remove_rule(struct pipeline *pipeline, struct rule *rule, enum rul
         return;
     if (!(rule->flags & RULE_HIDDEN)) {
         pipeline->info[rule->table_id].n_rules--;
-        if (rule->remove_version == RULE_NEVER)
+        if (rule->remove_version == RULE_NEVER) {
             pipeline->info[rule->table_id].n_next--;
+            pipeline->n_next--;
+        }
     }
     if (rule->remove_version != RULE_NEVER)
         change_origin_gone(pipeline, rule);
@@ -137,6 +141,11 @@ void pipeline_remove_rule(struct pipeline *pipeline, struct rule *rule, enum rul
         pipeline->observer.rule_removed(pipeline->observer.arg, rule, reason);
     rule_unref(rule);
     learn_settle(pipeline);
+}
+
+void pipeline_set_max_rules(struct pipeline *pipeline, uint32_t max_rules)
+{
+    pipeline->max_rules = max_rules;
 }
 
 uint32_t pipeline_n_rules(const struct pipeline *pipeline, uint8_t table_id)

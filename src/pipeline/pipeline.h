@@ -167,6 +167,8 @@ void pipeline_bundle_commit(struct pipeline *pipeline);
  * Returns true when all is done. */
 bool pipeline_bundle_commit_step(struct pipeline *pipeline, size_t budget);
 void pipeline_bundle_abort(struct pipeline *pipeline);
+/* The same of about `budget` rules; true: that was all. Nothing else may be done to the bundle in between. */
+bool pipeline_bundle_abort_step(struct pipeline *pipeline, size_t budget);
 /* For a moment lookups, also of groups and meters, see the open bundle as it is so far, or (false) no longer. */
 void pipeline_bundle_peek(struct pipeline *pipeline, bool peek);
 /* What was added with a later version belongs to the bundle that is open. */
@@ -192,6 +194,10 @@ void rule_cursor_close(struct rule_cursor *cursor);
 
 uint32_t pipeline_n_rules(const struct pipeline *pipeline,
                           uint8_t table_id); /* TABLE_ALL: all; hidden ones not counted */
+
+/* How many rules all tables together take: further adds get OFPERR_FMFC_TABLE_FULL, or evict another of their table.
+ * Those that are there stay. */
+void pipeline_set_max_rules(struct pipeline *pipeline, uint32_t max_rules);
 
 struct table_stats {
     uint32_t active;

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "pmd/memory.h"
 #include "src/pipeline/change.h"
 #include "src/pipeline/classifier.h"
 #include "src/pipeline/group.h"
@@ -100,7 +101,7 @@ static void link_list(struct pipeline *pipeline, struct rule *rule, const struct
             continue;
         use = act->type == ACT_STAT_TRIGGER ? stat_trigger_watch(act) : calloc(1, sizeof *use);
         if (use == NULL)
-            abort();
+            out_of_memory("rules, groups and meters", 0);
         use->of = of;
         use->rule = rule;
         use->next = rule->uses;

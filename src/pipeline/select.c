@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "pmd/memory.h"
 #include "src/pipeline/tlv_map.h"
 
 void selector_init(struct selector *selector, const struct rule_filter *filter, bool hidden)
@@ -18,7 +19,7 @@ void selector_init(struct selector *selector, const struct rule_filter *filter, 
 
         selector->match = malloc(minimatch_size(mask));
         if (selector->match == NULL)
-            abort();
+            out_of_memory("rules, groups and meters", 0);
         minimatch_init(selector->match, mask, &filter->match->value);
         tlv_map_count_mask(mask, 1);
     }

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "pmd/memory.h"
 #include "src/pipeline/classifier.h"
 #include "src/pipeline/table.h"
 
@@ -19,7 +20,7 @@ struct rule_use *stat_trigger_watch(const struct act *act)
     struct stat_watch *watch = calloc(1, sizeof *watch);
 
     if (watch == NULL)
-        abort();
+        out_of_memory("rules, groups and meters", 0);
     watch->act = (const struct act_stat_trigger *)act;
     watch->only = NONE;
     return &watch->use;

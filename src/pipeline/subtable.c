@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pmd/memory.h"
 #include "src/pipeline/hash.h"
 
 #define KEY_END(field) (offsetof(struct flow_key, field) + sizeof((struct flow_key *)0)->field)
@@ -40,7 +41,7 @@ static void *resize(void *block, size_t n, size_t size)
 {
     block = realloc(block, n * size);
     if (block == NULL)
-        abort();
+        out_of_memory("rules, groups and meters", 0);
     return block;
 }
 
@@ -103,7 +104,7 @@ struct subtable *subtable_create(struct minimask *mask, uint64_t seq)
     struct subtable *subtable = calloc(1, sizeof *subtable + mask->n_words * N_STAGES * sizeof subtable->probes[0]);
 
     if (subtable == NULL)
-        abort();
+        out_of_memory("rules, groups and meters", 0);
     subtable->mask = minimask_ref(mask);
     subtable->seq = seq;
 

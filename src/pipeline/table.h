@@ -34,10 +34,12 @@ struct rule_vec {
     size_t n, size;
 };
 
-enum change_phase { CHANGE_NONE, CHANGE_OPEN, CHANGE_COMMITTING };
+enum change_phase { CHANGE_NONE, CHANGE_OPEN, CHANGE_ABORTING, CHANGE_COMMITTING };
 
 struct pipeline {
     struct pipeline_observer observer;
+    uint32_t max_rules; /* in all tables; hidden ones not counted */
+    uint32_t n_next;    /* n_next of all tables */
     struct group_table *groups;
     struct meter_table *meters; /* NULL: none can be made */
     struct learn_state *learn;

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pmd/memory.h"
+
 /* A path-compressed binary trie. A node stands for the prefix that its ancestors' bits and its own spell; it has 1 to
  * 32 bits of its own, left-aligned, and more than one child, or rules, or a full segment of 32 bits. */
 struct trie_node {
@@ -61,7 +63,7 @@ static uint32_t node_create(struct trie *trie, uint32_t bits, unsigned n_bits)
             trie->size = trie->size < 8 ? 8 : trie->size + trie->size / 2;
             trie->nodes = realloc(trie->nodes, trie->size * sizeof *trie->nodes);
             if (trie->nodes == NULL)
-                abort();
+                out_of_memory("rules, groups and meters", 0);
         }
         index = trie->n_nodes++;
     }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "pmd/log.h"
+#include "pmd/memory.h"
 #include "src/pipeline/xlate_ctx.h"
 
 void xlate_out_init(struct xlate_out *out)
@@ -46,7 +47,7 @@ static void *grow(void *array, unsigned *size, size_t element)
     *size = *size ? *size * 2 : 16;
     array = realloc(array, *size * element);
     if (!array)
-        abort();
+        out_of_memory("rules, groups and meters", 0);
     return array;
 }
 

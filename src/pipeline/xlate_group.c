@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pmd/memory.h"
 #include "pmd/select_hash.h"
 #include "src/pipeline/group.h"
 #include "src/pipeline/xlate_ctx.h"
@@ -22,7 +23,7 @@ static void deps_add(struct xlate_ctx *ctx, struct group *group, uint32_t bucket
         deps->groups_size = deps->groups_size ? deps->groups_size * 2 : 16;
         deps->groups = realloc(deps->groups, deps->groups_size * sizeof *deps->groups);
         if (!deps->groups)
-            abort();
+            out_of_memory("rules, groups and meters", 0);
     }
     deps->groups[deps->n_groups++] = (struct xlate_group){.group = group, .bucket = bucket};
 }
@@ -222,7 +223,7 @@ static void run_select(struct xlate_ctx *ctx, const struct act *act, struct grou
     ctx->hashed = false;
     live = calloc(group->n_buckets + 1, sizeof *live);
     if (!live)
-        abort();
+        out_of_memory("rules, groups and meters", 0);
     for (uint32_t i = 0; i < group->n_buckets; i++)
         live[i] = is_live(ctx, group, i);
     run_chosen(ctx, group, group_choose(group, hash, live), last);

@@ -128,7 +128,8 @@ int main(int argc, char **argv)
 
             best[i] = round == 0 || took < best[i] ? took : best[i];
         }
-        of_bundle_store_free(&store);
+        while (of_bundle_store_free_some(&store) > 0)
+            ;
         pipeline_destroy(pipeline);
     }
     for (unsigned i = 0; i < N_STEPS; i++)

@@ -4,8 +4,16 @@
 #include <stddef.h>
 #include <cmocka.h>
 
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include "pmd/emc.h"
 #include "pmd/megaflow.h"
+#include "pmd/memory.h"
 #include "src/pipeline/pipeline.h"
 
 #define ENTRIES 65536
@@ -55,12 +63,93 @@ static void a_rule_takes_at_most_400_bytes(void **state)
     pipeline_destroy(pipeline);
 }
 
+/* An array that doubles is not copied, whatever was allocated and freed before. */
+static void large_blocks_grow_without_a_copy(void **state)
+{
+    const size_t size = 16 << 20;
+    struct rusage before, after;
+    uint8_t *array;
+
+#ifdef __SANITIZE_ADDRESS__
+    skip(); /* it has an allocator of its own */
+#endif
+    memory_init();
+    array = malloc(size + 4096);
+    memset(array, 1, size);
+    free(array);
+    array = malloc(size);
+    void *volatile behind = malloc(size); /* in the way, were they in one heap */
+    memset(array, 2, size);
+    assert_int_equal(getrusage(RUSAGE_THREAD, &before), 0);
+    array = realloc(array, 2 * size);
+    assert_int_equal(getrusage(RUSAGE_THREAD, &after), 0);
+    assert_int_equal(array[size - 1], 2);
+    /* A copy would have touched 4096 new pages, or 8 huge ones: then the pages are there. */
+    assert_in_range(after.ru_minflt - before.ru_minflt, 0, 3);
+    free(array);
+    free(behind);
+}
+
+/* In a process of its own that may have little. Returns what it wrote to standard error. */
+static int run_out_of_memory(char *said, size_t size)
+{
+    int fds[2], status;
+    ssize_t n, len = 0;
+    pid_t pid;
+
+    assert_int_equal(pipe(fds), 0);
+    pid = fork();
+    if (pid == 0) {
+        const struct rlimit none = {0};
+        struct rlimit little = {.rlim_cur = (rlim_t)400 << 20, .rlim_max = (rlim_t)400 << 20};
+        struct pipeline *pipeline;
+
+        signal(SIGABRT, SIG_DFL);
+        dup2(fds[1], STDERR_FILENO);
+        memory_init();
+        pipeline = pipeline_create(NULL);
+        setrlimit(RLIMIT_CORE, &none);
+        setrlimit(RLIMIT_AS, &little);
+        for (uint32_t i = 0; i < 10000000; i++) {
+            struct flow_mod fm = {.priority = 100, .out_port = OFPORT_ANY, .out_group = OFGROUP_ANY};
+
+            fm.match.value.in_port = i;
+            fm.match.mask.in_port = UINT32_MAX;
+            if (pipeline_flow_mod(pipeline, &fm) != 0)
+                _exit(2);
+        }
+        _exit(1);
+    }
+    close(fds[1]);
+    while ((n = read(fds[0], said + len, size - 1 - (size_t)len)) > 0)
+        len += n;
+    said[len] = 0;
+    close(fds[0]);
+    waitpid(pid, &status, 0);
+    return status;
+}
+
+static void the_end_of_memory_is_told(void **state)
+{
+    static char said[16384];
+    int status;
+
+#ifdef __SANITIZE_ADDRESS__
+    skip(); /* it needs terabytes of address space */
+#endif
+    status = run_out_of_memory(said, sizeof said);
+    assert_true(WIFSIGNALED(status));
+    assert_int_equal(WTERMSIG(status), SIGABRT);
+    assert_non_null(strstr(said, "out of memory for "));
+    assert_non_null(strstr(said, "max_rules"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(an_emc_entry_takes_4_bytes),
-        cmocka_unit_test(a_megaflow_takes_128_bytes),
-        cmocka_unit_test(a_rule_takes_at_most_400_bytes),
+        cmocka_unit_test(an_emc_entry_takes_4_bytes),     cmocka_unit_test(a_megaflow_takes_128_bytes),
+        cmocka_unit_test(a_rule_takes_at_most_400_bytes), cmocka_unit_test(large_blocks_grow_without_a_copy),
+        cmocka_unit_test(the_end_of_memory_is_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

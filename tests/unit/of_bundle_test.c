@@ -1,4 +1,6 @@
 /* Bundles over a connection: whole or not at all, used as specified, beside other connections. */
+#include "src/openflow/server_impl.h"
+#include "src/pipeline/table.h"
 #include "src/pipeline/tlv_map.h"
 #include "tests/unit/of_bed.h"
 
@@ -177,6 +179,85 @@ static void others_wait_for_a_commit_and_a_broken_one_leaves_nothing(void **stat
     client_barrier(&b);
     assert_true(n_rules() == 1 || n_rules() == MANY_RULES);
     client_close(&b);
+    stop();
+}
+
+/* Runs the server without time to spare: each task goes one step. */
+static void step(void)
+{
+    event_base_loop(base, EVLOOP_NONBLOCK);
+    of_server_run(server, 0);
+}
+
+static void fill_bundle(struct client *client, uint32_t id, uint32_t n)
+{
+    bundle_control(client, OF_BUNDLE_OPEN_REQUEST, id, 0, 0);
+    for (uint32_t i = 1; i <= n; i++)
+        bundle_add_flow(client, id, 0, i, 0);
+    client_barrier(client);
+}
+
+/* However a large bundle ends, no turn has to take back or free all of it. */
+static void a_bundle_is_taken_back_and_freed_in_steps(void **state)
+{
+    enum { LONGEST_STEP = 512, LARGEST_FREE = 1100 << 10 };
+    const struct of_msg commit = {.type = OF_BUNDLE_CONTROL,
+                                  .bundle_control = {.bundle_id = 1, .type = OF_BUNDLE_COMMIT_REQUEST}};
+    const struct of_msg discard = {.type = OF_BUNDLE_CONTROL,
+                                   .bundle_control = {.bundle_id = 2, .type = OF_BUNDLE_DISCARD_REQUEST}};
+    unsigned steps = 0;
+    size_t n_prepared, bytes;
+
+    start(FAIL_SECURE, NULL, 0);
+    client_connect(&a, mgmt);
+    client_hello(&a, OF14);
+    fill_bundle(&a, 1, MANY_RULES);
+    client_send(&a, &commit);
+    while ((n_prepared = bridge->pipeline->added.n) < MANY_RULES / 2)
+        step();
+    assert_ptr_not_equal(server->committing, NULL);
+    /* The connection goes, and the change with it. */
+    of_connection_close(server->committing, "");
+    for (; server->committing; steps++)
+        step();
+    assert_true(steps >= n_prepared / LONGEST_STEP);
+    assert_int_equal(n_rules(), 0);
+    client_close(&a);
+
+    client_connect(&b, mgmt);
+    client_hello(&b, OF14);
+    fill_bundle(&b, 2, 2 * MANY_RULES);
+    assert_true(server->bundle_bytes > 3 * LARGEST_FREE / 2);
+    client_send(&b, &discard);
+    while ((bytes = server->bundle_bytes) > 0) {
+        step();
+        assert_true(server->bundle_bytes + LARGEST_FREE >= bytes);
+    }
+    client_close(&b);
+    stop();
+}
+
+static void bundles_hold_no_more_than_they_may(void **state)
+{
+    struct of_msg msg;
+    struct act_buffer acts;
+
+    start(FAIL_SECURE, NULL, 0);
+    client_connect(&a, mgmt);
+    client_hello(&a, OF14);
+    server->bundle_bytes_max = 1000;
+    fill_bundle(&a, 1, 1);
+    assert_true(server->bundle_bytes > 1000); /* memory is got in pieces */
+    make_flow_mod(&msg, FLOW_ADD, 2, &acts);
+    bundle_add(&a, 1, 0, &msg);
+    client_expect_error(&a, OFPERR_BFC_MSG_TOO_MANY, msg.xid);
+    act_buffer_free(&acts);
+    /* What is given up makes room. */
+    bundle_control(&a, OF_BUNDLE_DISCARD_REQUEST, 1, 0, 0);
+    fill_bundle(&a, 2, 1);
+    bundle_control(&a, OF_BUNDLE_COMMIT_REQUEST, 2, 0, 0);
+    assert_int_equal(n_rules(), 1);
+    client_close(&a);
     stop();
 }
 
@@ -474,6 +555,8 @@ int main(void)
         cmocka_unit_test(a_large_delete_takes_what_was_there),
         cmocka_unit_test(tunnel_options_stay_while_a_bundle_names_them),
         cmocka_unit_test(others_wait_for_a_commit_and_a_broken_one_leaves_nothing),
+        cmocka_unit_test(a_bundle_is_taken_back_and_freed_in_steps),
+        cmocka_unit_test(bundles_hold_no_more_than_they_may),
     };
     return cmocka_run_group_tests(tests, of_bed_setup, of_bed_teardown);
 }

@@ -448,7 +448,8 @@ static void random_bundles_happen_as_a_whole_or_not_at_all(void **state)
             }
         }
         if (one_in(3)) {
-            pipeline_bundle_abort(pipeline);
+            while (!pipeline_bundle_abort_step(pipeline, 1 + random_below(3)))
+                compare_lookups(pipeline, &model);
         } else {
             bool done = pipeline_bundle_commit_step(pipeline, 1);
 
@@ -576,6 +577,58 @@ static void rules_time_out_when_they_should(void **state)
     assert_int_equal(rule->hard_timeout_s, 0);
     now_ms += 3200;
     assert_int_equal(pipeline_expire(pipeline, now_ms, 20), 1);
+    pipeline_destroy(pipeline);
+}
+
+/* A rule for one port, in a table of its own every time. */
+static int add_numbered(struct pipeline *pipeline, uint32_t number, bool bundle)
+{
+    struct act_output output;
+    struct flow_mod fm;
+
+    output_fm(&fm, &output, 1);
+    fm.command = FLOW_ADD;
+    fm.table_id = (uint8_t)(number % 3);
+    fm.priority = 5;
+    match_in_port(&fm.match, number);
+    return bundle ? pipeline_bundle_mod(pipeline, &fm) : pipeline_flow_mod(pipeline, &fm);
+}
+
+static void a_bridge_takes_no_more_rules_than_it_may(void **state)
+{
+    struct pipeline *pipeline = pipeline_create(NULL);
+    struct flow_mod fm = {
+        .command = FLOW_DELETE, .table_id = TABLE_ALL, .out_port = OFPORT_ANY, .out_group = OFGROUP_ANY};
+    struct table_config config;
+
+    pipeline_set_max_rules(pipeline, 10);
+    for (uint32_t i = 0; i < 10; i++)
+        assert_int_equal(add_numbered(pipeline, i, false), 0);
+    assert_int_equal(add_numbered(pipeline, 10, false), OFPERR_FMFC_TABLE_FULL);
+    assert_int_equal(add_numbered(pipeline, 3, false), 0); /* takes the place of another */
+    /* A bundle that is given up leaves the account as it was. */
+    for (unsigned round = 0; round < 2; round++) {
+        assert_int_equal(pipeline_bundle_begin(pipeline), 0);
+        assert_int_equal(pipeline_bundle_mod(pipeline, &fm), 0);
+        for (uint32_t i = 20; i < 30; i++)
+            assert_int_equal(add_numbered(pipeline, i, true), 0);
+        assert_int_equal(add_numbered(pipeline, 30, true), OFPERR_FMFC_TABLE_FULL);
+        pipeline_bundle_abort(pipeline);
+        assert_int_equal(add_numbered(pipeline, 10, false), OFPERR_FMFC_TABLE_FULL);
+    }
+    /* A table that evicts makes room in itself. */
+    config = *pipeline_table_config(pipeline, 1);
+    config.config |= TABLE_EVICTION;
+    pipeline_set_table_config(pipeline, 1, &config);
+    assert_int_equal(add_numbered(pipeline, 31, false), 0);
+    assert_int_equal(pipeline_n_rules(pipeline, TABLE_ALL), 10);
+    assert_int_equal(add_numbered(pipeline, 30, false), OFPERR_FMFC_TABLE_FULL);
+    assert_int_equal(pipeline_flow_mod(pipeline, &fm), 0);
+    for (uint32_t i = 0; i < 10; i++)
+        assert_int_equal(add_numbered(pipeline, i, false), 0);
+    pipeline_set_max_rules(pipeline, 5); /* nothing that is there goes */
+    assert_int_equal(pipeline_n_rules(pipeline, TABLE_ALL), 10);
+    assert_int_equal(add_numbered(pipeline, 11, false), OFPERR_FMFC_TABLE_FULL);
     pipeline_destroy(pipeline);
 }
 
@@ -781,6 +834,7 @@ int main(void)
         cmocka_unit_test(a_rule_may_time_out_while_a_bundle_replaces_or_modifies_it),
         cmocka_unit_test(rules_time_out_when_they_should),
         cmocka_unit_test(malformed_flow_mods_are_refused),
+        cmocka_unit_test(a_bridge_takes_no_more_rules_than_it_may),
         cmocka_unit_test(hidden_rules_are_the_switch_s_own),
         cmocka_unit_test(cursors_meet_every_lasting_rule_once),
         cmocka_unit_test(a_reference_keeps_a_rule_beyond_its_pipeline),
