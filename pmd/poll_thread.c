@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "pmd/log.h"
+#include "pmd/prefault.h"
 
 /* Microseconds between two reports of quiescence: a token passes within about twice that. */
 #define REPORT_US 10
@@ -198,6 +199,16 @@ static void sleep_some(struct poll_thread *thread)
     thread->now = thread->mark_tsc;
 }
 
+/* By the thread itself, so that it is memory of its own NUMA node. */
+static void prefault_all(const struct poll_thread *thread)
+{
+    prefault(&thread->memory);
+    prefault(&thread->counters_memory);
+    prefault(&thread->ports_memory);
+    prefault(&thread->emc.memory);
+    prefault(&thread->order.guess_memory);
+}
+
 int poll_thread_main(void *arg)
 {
     struct poll_thread *thread = arg;
@@ -207,6 +218,7 @@ int poll_thread_main(void *arg)
     if (may_sleep > 0)
         prctl(PR_SET_TIMERSLACK, 1000ul);
     __atomic_store_n(&thread->tid, rte_gettid(), __ATOMIC_RELAXED);
+    prefault_all(thread);
     mark_time(thread);
     thread->now = thread->next_tick = thread->observe_at = rte_rdtsc();
     thread->published = thread->observed = RCU_FIRST_TOKEN;

@@ -1,5 +1,8 @@
 /* What the poll-mode thread looks up and sends. */
+#include <sys/mman.h>
+
 #include "pmd/datapath_internal.h"
+#include "pmd/poll_thread.h"
 #include "tests/unit/datapath_bed.h"
 
 static void the_classifier_and_the_cache_agree_on_overlapping_masks(void **state)
@@ -56,6 +59,37 @@ static void more_bytes_than_32_bits_are_counted(void **state)
     WAIT_FOR((datapath_megaflow_stats(dp, mf, &stats), stats.packets == 3));
     assert_true(stats.bytes == before + 3 * 60ull);
     program_gone(datapath_megaflow_remove(dp, mf));
+    stop();
+}
+
+static void assert_resident(const struct hugemem *mem)
+{
+    unsigned char resident[1024];
+    size_t n_pages = (mem->size + 4095) / 4096;
+
+    if (mem->kind != HUGEMEM_MAPPED)
+        return;
+    assert_true(n_pages <= sizeof resident);
+    assert_int_equal(mincore(mem->ptr, mem->size, resident), 0);
+    for (size_t i = 0; i < n_pages; i++)
+        assert_true(resident[i] & 1);
+}
+
+/* A page that comes when a packet needs it makes a long turn. */
+static void a_poll_mode_thread_has_its_memory_before_its_first_packet(void **state)
+{
+    const struct poll_thread *thread;
+
+    start();
+    datapath_synchronize(dp); /* it runs */
+    send_packet(1, packet_make(0x0a000001, 1));
+    rte_pktmbuf_free(next_miss());
+    thread = dp->threads[0];
+    assert_resident(&thread->memory);
+    assert_resident(&thread->counters_memory);
+    assert_resident(&thread->ports_memory);
+    assert_resident(&thread->emc.memory);
+    assert_resident(&thread->order.guess_memory);
     stop();
 }
 
@@ -304,6 +338,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_classifier_and_the_cache_agree_on_overlapping_masks),
         cmocka_unit_test(more_bytes_than_32_bits_are_counted),
+        cmocka_unit_test(a_poll_mode_thread_has_its_memory_before_its_first_packet),
         cmocka_unit_test(a_dominant_megaflow_takes_only_its_own),
         cmocka_unit_test(what_a_dominant_megaflow_leaves_goes_its_own_ways),
         cmocka_unit_test(a_port_program_takes_all_the_port_receives),
