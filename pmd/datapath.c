@@ -45,9 +45,12 @@ struct datapath *datapath_create(const struct datapath_params *params, char *err
     memcpy(dp->lcores, params->lcores, params->n_threads * sizeof dp->lcores[0]);
     dp->lookup = lookup_best();
     dp->meters = calloc(DATAPATH_METERS_MAX, sizeof(struct meter *));
+    dp->meters_leaving = calloc(DATAPATH_METERS_MAX, sizeof *dp->meters_leaving);
+    dp->port_bases = calloc(PORT_MAX, sizeof *dp->port_bases);
     dp->miss_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     rcu_init(&dp->rcu, params->n_threads);
-    if (dp->miss_fd < 0 || dp->meters == NULL || megaflow_table_init(&dp->megaflows, params->megaflow_limit) != 0 ||
+    if (dp->miss_fd < 0 || dp->meters == NULL || dp->meters_leaving == NULL || dp->port_bases == NULL ||
+        megaflow_table_init(&dp->megaflows, params->megaflow_limit) != 0 ||
         tss_init(&dp->tss, &dp->rcu, &dp->megaflows, params->mask_limit) != 0) {
         snprintf(error, error_size, "out of memory for %u megaflows: lower the limit or give more memory",
                  params->megaflow_limit);
@@ -113,6 +116,10 @@ void datapath_destroy(struct datapath *dp)
     for (uint32_t i = 0; dp->meters != NULL && i < DATAPATH_METERS_MAX; i++)
         free(dp->meters[i]);
     free(dp->meters);
+    free(dp->meters_leaving);
+    for (uint32_t i = 0; i < PORT_MAX; i++)
+        free(dp->leaving[i]);
+    free(dp->port_bases);
     if (dp->miss_fd >= 0)
         close(dp->miss_fd);
     free(dp);
@@ -162,5 +169,7 @@ bool datapath_reclaim(struct datapath *dp)
 
     more |= megaflow_reclaim(&dp->megaflows, &dp->rcu);
     more |= tss_reclaim(&dp->tss);
+    if (dp->n_leaving > 0)
+        datapath_ports_reclaim(dp);
     return more;
 }

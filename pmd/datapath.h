@@ -56,21 +56,33 @@ void datapath_touch(struct datapath *dp);
 void datapath_synchronize(struct datapath *dp);
 /* Calls fn(ptr) from datapath_reclaim() once no poll-mode thread can see `ptr` any more. */
 void datapath_defer(struct datapath *dp, void (*fn)(void *), void *ptr);
-/* Frees what is due, a bounded part of it a time; call it once a turn of the event loop. True: there is more. */
+/* Frees what is due, a bounded part of it a time; call it once a turn of the event loop, when every miss that was
+ * dequeued has been returned. True: there is more. */
 bool datapath_reclaim(struct datapath *dp);
 
 /* --- ports ----------------------------------------------------------------------------------------------------------
  */
 
 /* Adds a started port: gives it an index (the lowest free one, from 1; stored in port->index) and spreads its receive
- * queues over the threads (those of its NUMA node first, then the least loaded). Returns 0 or -ENOSPC. */
+ * queues over the threads (those of its NUMA node first, then the least loaded). Its counters start at 0. Returns 0,
+ * -ENOSPC (there are PORT_MAX - 1 ports) or -EAGAIN (indices of removed ports are not free yet, and there is no other).
+ */
 int datapath_port_add(struct datapath *dp, struct port *port);
-/* Takes it out of the datapath and calls port_destroy() after a grace period (datapath_reclaim). Its index is not
- * given out again before that. */
+/* Takes it out of the datapath and calls port_destroy() after a grace period (datapath_reclaim): from then on its
+ * device and its name may be used again. Its index stays taken until datapath_port_forget(), because megaflows and
+ * packets name it. Misses of the port that are under way are dropped (DROP_BRIDGE_UNKNOWN). */
 void datapath_port_remove(struct datapath *dp, struct port *port);
+/* To be called once for each removed port, when the caller has nothing left that names the index: no megaflow matches
+ * it, no program sends to it, no packet is kept to be injected with it. The index is given out again when packets under
+ * way in the threads and rings do not name it either (datapath_reclaim). */
+void datapath_port_forget(struct datapath *dp, uint32_t index);
 struct port *datapath_port(const struct datapath *dp, uint32_t index); /* NULL if there is none */
+/* Removed ports whose index is not free yet. While there are some, datapath_reclaim() has to be called every few
+ * milliseconds. */
+uint32_t datapath_n_ports_leaving(const struct datapath *dp);
 
-/* Per-port counters of the datapath (what the device cannot know). Summed over the threads. */
+/* Per-port counters of the datapath (what the device cannot know), since the port was added. Summed over the threads.
+ */
 struct datapath_port_stats {
     uint64_t rx_packets, rx_bytes, tx_packets, tx_bytes;
     uint64_t tx_dropped;            /* all reasons */
@@ -125,18 +137,21 @@ uint64_t datapath_now_ms(void);
 
 #define DATAPATH_METERS_MAX 65536
 
-/* *index is what OP_METER names. Returns 0, -ENOSPC or -ENOMEM. */
+/* *index is what OP_METER names. Returns 0, -ENOSPC (all are in use, or removed and not forgotten yet) or -ENOMEM. */
 int datapath_meter_add(struct datapath *dp, const struct meter_config *config, uint32_t *index);
 /* Replaces it; measuring and counters start anew. Returns 0, or -ENOMEM (nothing changed). */
 int datapath_meter_set(struct datapath *dp, uint32_t index, const struct meter_config *config);
-/* Programs that still name it let everything pass. */
+/* Programs that still name it let everything pass. Its index stays taken until datapath_meter_forget(). */
 void datapath_meter_remove(struct datapath *dp, uint32_t index);
+/* To be called once for each removed meter, when no program that names the index can run any more. */
+void datapath_meter_forget(struct datapath *dp, uint32_t index);
 void datapath_meter_counts(const struct datapath *dp, uint32_t index, struct meter_counts *counts);
 
 /* --- misses, punts and packets from the control thread --------------------------------------------------------------
  */
 
-/* Takes up to `n` packets (misses and punts, packet_meta(m) says which) in turn from all threads' rings. */
+/* Takes up to `n` packets (misses and punts, packet_meta(m) says which) in turn from all threads' rings. Misses of
+ * ports that were removed are not among them: they are sent back to be dropped. 0: the rings are empty. */
 unsigned datapath_miss_dequeue(struct datapath *dp, struct rte_mbuf **packets, unsigned n);
 /* Hands a miss back: the thread that missed runs meta->program on it (NULL: drops it under meta->drop_reason), then
  * looks up the packets of the flow that it parked meanwhile. Holds a reference-free pointer: the caller keeps the

@@ -40,6 +40,18 @@ struct poll_counters {
     uint64_t long_turns;
 };
 
+/* Indices of removed ports become free in rounds: a token passes, what was in the threads' rings by then is taken out,
+ * and then no thread may keep a packet that names the index. See datapath_port.c. */
+enum drain_phase { DRAIN_IDLE, DRAIN_TOKEN, DRAIN_RINGS };
+
+struct drain {
+    enum drain_phase phase;
+    uint64_t token;
+    uint64_t taken[DATAPATH_THREADS_MAX]; /* what dp->taken[] has to reach */
+};
+
+struct leaving;
+
 struct datapath {
     /* Published by the control thread, read by poll-mode threads under RCU. */
     struct port *ports[PORT_MAX];                   /* by index */
@@ -61,12 +73,30 @@ struct datapath {
     struct poll_thread *threads[DATAPATH_THREADS_MAX];
     unsigned n_threads;
     unsigned n_started;
-    uint32_t meter_next;         /* index to try first */
-    unsigned miss_turn;          /* the thread whose ring is taken from first */
-    bool port_leaving[PORT_MAX]; /* the index is not free yet */
+    uint32_t meter_next;                  /* index to try first */
+    bool *meters_leaving;                 /* by index: it was removed, and is not free yet */
+    unsigned miss_turn;                   /* the thread whose ring is taken from first */
+    uint64_t taken[DATAPATH_THREADS_MAX]; /* packets taken from each thread's ring, ever */
+    struct leaving *leaving[PORT_MAX];    /* by index: the port was removed, and its index is not free yet */
+    uint32_t n_leaving;
+    struct drain drain;
+    struct datapath_port_stats *port_bases; /* by index: what the threads had counted when the port was added */
     struct drop_counters drops;
     struct poll_counters cleared[DATAPATH_THREADS_MAX]; /* what datapath_pmd_stats_clear() found */
 };
+
+/* --- datapath_port.c ----------------------------------------------------------------------------------------------*/
+
+/* Moves indices of removed ports on to where they are free. */
+void datapath_ports_reclaim(struct datapath *dp);
+/* A packet that names the index of a removed port was taken from a ring and goes back to its thread: the index is not
+ * free in this round. */
+void datapath_port_seen(struct datapath *dp, uint32_t index);
+
+/* --- datapath_stats.c ---------------------------------------------------------------------------------------------*/
+
+/* A port's counters are 0 from here on. The threads write them, so they are not cleared but subtracted. */
+void datapath_port_stats_begin(struct datapath *dp, uint32_t index);
 
 /* Counters have one writer; a reader must see whole values. */
 #define COUNT(counter, add) __atomic_store_n(&(counter), (counter) + (add), __ATOMIC_RELAXED)

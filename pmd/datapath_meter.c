@@ -21,11 +21,10 @@ static int publish(struct datapath *dp, uint32_t index, const struct meter_confi
 
 int datapath_meter_add(struct datapath *dp, const struct meter_config *config, uint32_t *index)
 {
-    /* In turn: a program that names a meter which is gone must not find another in its place soon. */
     for (uint32_t tried = 0; tried < DATAPATH_METERS_MAX; tried++) {
         uint32_t i = dp->meter_next++ % DATAPATH_METERS_MAX;
 
-        if (dp->meters[i] == NULL) {
+        if (dp->meters[i] == NULL && !dp->meters_leaving[i]) {
             *index = i;
             return publish(dp, i, config);
         }
@@ -43,7 +42,13 @@ void datapath_meter_remove(struct datapath *dp, uint32_t index)
     struct meter *old = dp->meters[index];
 
     __atomic_store_n(&dp->meters[index], NULL, __ATOMIC_RELEASE);
+    dp->meters_leaving[index] = true;
     datapath_defer(dp, free, old);
+}
+
+void datapath_meter_forget(struct datapath *dp, uint32_t index)
+{
+    dp->meters_leaving[index] = false;
 }
 
 void datapath_meter_counts(const struct datapath *dp, uint32_t index, struct meter_counts *counts)

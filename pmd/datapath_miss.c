@@ -4,7 +4,7 @@
 
 #include "pmd/poll_thread.h"
 
-unsigned datapath_miss_dequeue(struct datapath *dp, struct rte_mbuf **packets, unsigned n)
+static unsigned take(struct datapath *dp, struct rte_mbuf **packets, unsigned n)
 {
     unsigned total = 0, share = RTE_MAX(1u, n / dp->n_threads);
 
@@ -13,12 +13,47 @@ unsigned datapath_miss_dequeue(struct datapath *dp, struct rte_mbuf **packets, u
         for (unsigned i = 0; i < dp->n_threads && total < n; i++) {
             struct poll_thread *thread = dp->threads[(dp->miss_turn + i) % dp->n_threads];
             unsigned want = round == 0 ? RTE_MIN(share, n - total) : n - total;
+            unsigned got = rte_ring_sc_dequeue_burst(thread->up, (void **)(packets + total), want, NULL);
 
-            total += rte_ring_sc_dequeue_burst(thread->up, (void **)(packets + total), want, NULL);
+            dp->taken[thread->index] += got;
+            total += got;
         }
     }
     dp->miss_turn = (dp->miss_turn + 1) % dp->n_threads;
     return total;
+}
+
+/* What the rules of a removed port's bridge say of its packets is of no interest any more, and must not be installed.
+ * The thread has to get them back, as packets wait behind them. */
+static unsigned send_back_homeless(struct datapath *dp, struct rte_mbuf **packets, unsigned n)
+{
+    unsigned kept = 0;
+
+    for (unsigned i = 0; i < n; i++) {
+        struct packet_meta *meta = packet_meta(packets[i]);
+
+        if (meta->origin == PACKET_PUNT || meta->in_port >= PORT_MAX || dp->leaving[meta->in_port] == NULL) {
+            packets[kept++] = packets[i];
+            continue;
+        }
+        datapath_port_seen(dp, meta->in_port);
+        meta->drop_reason = DROP_BRIDGE_UNKNOWN;
+        meta->program = NULL;
+        datapath_miss_return(dp, packets[i]);
+    }
+    return kept;
+}
+
+unsigned datapath_miss_dequeue(struct datapath *dp, struct rte_mbuf **packets, unsigned n)
+{
+    unsigned total, kept;
+
+    do {
+        total = kept = take(dp, packets, n);
+        if (dp->n_leaving > 0)
+            kept = send_back_homeless(dp, packets, total);
+    } while (kept == 0 && total > 0);
+    return kept;
 }
 
 /* `down` has room for all misses that can be away at once and as many injected packets again (see poll_thread_create):

@@ -5,11 +5,10 @@
 
 #include "pmd/poll_thread.h"
 
-void datapath_port_stats(const struct datapath *dp, uint32_t index, struct datapath_port_stats *stats)
+/* All that was ever counted under the index, tx_dropped left out. */
+static void port_sum(const struct datapath *dp, uint32_t index, struct datapath_port_stats *stats)
 {
     memset(stats, 0, sizeof *stats);
-    if (index >= PORT_MAX)
-        return;
     for (unsigned i = 0; i < dp->n_threads; i++) {
         const struct port_counters *counters = &dp->threads[i]->port_counters[index];
 
@@ -20,6 +19,24 @@ void datapath_port_stats(const struct datapath *dp, uint32_t index, struct datap
         for (unsigned r = 0; r < DROP_N_REASONS; r++)
             stats->drops[r] += COUNTED(counters->drops[r]);
     }
+}
+
+void datapath_port_stats_begin(struct datapath *dp, uint32_t index)
+{
+    port_sum(dp, index, &dp->port_bases[index]);
+}
+
+_Static_assert(sizeof(struct datapath_port_stats) % sizeof(uint64_t) == 0, "all counters are 64 bits wide");
+
+void datapath_port_stats(const struct datapath *dp, uint32_t index, struct datapath_port_stats *stats)
+{
+    if (index >= PORT_MAX) {
+        memset(stats, 0, sizeof *stats);
+        return;
+    }
+    port_sum(dp, index, stats);
+    for (unsigned i = 0; i < sizeof *stats / sizeof(uint64_t); i++)
+        ((uint64_t *)stats)[i] -= ((const uint64_t *)&dp->port_bases[index])[i];
     stats->tx_dropped = stats->drops[DROP_TX_QUEUE_FULL] + stats->drops[DROP_TX_PORT_DOWN] +
                         stats->drops[DROP_TX_NO_PORT] + stats->drops[DROP_TX_OVERSIZE];
 }

@@ -40,6 +40,12 @@ void pending_fini(struct pending *pending)
     pending->heads = NULL;
 }
 
+/* The control thread must see whole values. */
+static void port_count(uint16_t *counter, int add)
+{
+    __atomic_store_n(counter, (uint16_t)(*counter + add), __ATOMIC_RELEASE);
+}
+
 static uint16_t *chain(const struct pending *pending, uint32_t hash)
 {
     return &pending->heads[hash & (pending->n_flows - 1u)];
@@ -66,7 +72,7 @@ int pending_add(struct pending *pending, uint32_t hash, uint32_t in_port, struct
     struct pending_flow *flow = &pending->flows[slot];
     pending->free = flow->next;
     pending->n_free--;
-    pending->in_flight[in_port]++;
+    port_count(&pending->in_flight[in_port], 1);
     *flow = (struct pending_flow){.packet = packet,
                                   .since = now,
                                   .hash = hash,
@@ -95,7 +101,7 @@ bool pending_park(struct pending *pending, uint16_t slot, struct rte_mbuf *packe
         return false;
     pending->parked_free = pending->parked[place].next;
     pending->n_parked_free--;
-    pending->waiting[flow->in_port]++;
+    port_count(&pending->waiting[flow->in_port], 1);
     pending->parked[place] = (struct pending_parked){.packet = packet, .next = PENDING_NONE};
     if (flow->last != PENDING_NONE)
         pending->parked[flow->last].next = place;
@@ -133,8 +139,8 @@ unsigned pending_release(struct pending *pending, uint16_t slot, struct rte_mbuf
         place = next;
     }
     pending->n_parked_free += n;
-    pending->waiting[flow->in_port] -= n;
-    pending->in_flight[flow->in_port]--;
+    port_count(&pending->waiting[flow->in_port], -(int)n);
+    port_count(&pending->in_flight[flow->in_port], -1);
     flow->packet = NULL;
     flow->next = pending->free;
     pending->free = slot;

@@ -38,6 +38,7 @@ struct pending {
     uint16_t *heads; /* hash table of n_flows chains, n_flows a power of two */
     struct pending_flow *flows;
     struct pending_parked *parked;
+    /* The control thread reads these two of ports that were removed. */
     uint16_t in_flight[PORT_MAX]; /* flows of a port */
     uint16_t waiting[PORT_MAX];   /* parked packets of a port */
 };
@@ -64,6 +65,12 @@ unsigned pending_release(struct pending *pending, uint16_t slot, struct rte_mbuf
 static inline bool pending_is(const struct pending *pending, uint16_t slot, const struct rte_mbuf *packet)
 {
     return slot < pending->n_flows && pending->flows[slot].packet == packet;
+}
+/* Whether a flow or packet of the port is here. Any thread. */
+static inline bool pending_has_port(const struct pending *pending, uint32_t port)
+{
+    return __atomic_load_n(&pending->in_flight[port], __ATOMIC_ACQUIRE) != 0 ||
+           __atomic_load_n(&pending->waiting[port], __ATOMIC_ACQUIRE) != 0;
 }
 /* TSC cycles in a clock of 32 bits, to be compared by difference: it wraps within hours. */
 static inline uint32_t pending_clock(uint64_t tsc)

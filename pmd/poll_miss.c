@@ -103,6 +103,12 @@ void miss_punt(struct poll_thread *thread, uint32_t punt_id, struct rte_mbuf *pa
     thread->wake = true;
 }
 
+/* The port was removed since the packet came, and so it is of those that wait behind it. */
+static bool homeless(const struct packet_meta *meta)
+{
+    return meta->program == NULL && meta->drop_reason == DROP_BRIDGE_UNKNOWN;
+}
+
 /* Returns how many packets it ran or looked up. */
 static unsigned returned(struct poll_thread *thread, struct rte_mbuf *packet)
 {
@@ -112,6 +118,11 @@ static unsigned returned(struct poll_thread *thread, struct rte_mbuf *packet)
 
     if (pending_is(&thread->pending, meta->pending, packet))
         n_parked = pending_release(&thread->pending, meta->pending, parked);
+    if (unlikely(homeless(meta))) {
+        poll_drop(thread, DROP_BRIDGE_UNKNOWN, meta->in_port, parked, n_parked);
+        poll_drop(thread, DROP_BRIDGE_UNKNOWN, meta->in_port, &packet, 1);
+        return 1 + n_parked;
+    }
     if (meta->program != NULL)
         burst_run_one(thread, meta->program, packet);
     else

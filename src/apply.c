@@ -1,5 +1,6 @@
 #include "src/apply.h"
 
+#include <errno.h>
 #include <event2/buffer.h>
 #include <rte_common.h>
 #include <stdarg.h>
@@ -60,8 +61,15 @@ static int add_port(struct sluice *sw, struct bridge *br, const struct config_po
         return -1;
     }
     const char *taken = NULL;
-    if (datapath_port_add(sw->dp, port)) {
-        snprintf(error, size, "bridge %s, port %s: more than %u ports", br->name, config->name, PORT_MAX - 1);
+    int rc = datapath_port_add(sw->dp, port);
+    if (rc) {
+        if (rc == -EAGAIN)
+            snprintf(error, size,
+                     "bridge %s, port %s: all of the %u port indices are taken, %u of them by ports that were just "
+                     "removed, until their packets and flows are gone: reload again in some seconds",
+                     br->name, config->name, PORT_MAX - 1, datapath_n_ports_leaving(sw->dp));
+        else
+            snprintf(error, size, "bridge %s, port %s: more than %u ports", br->name, config->name, PORT_MAX - 1);
         port_destroy(port);
         return -1;
     }
@@ -69,7 +77,9 @@ static int add_port(struct sluice *sw, struct bridge *br, const struct config_po
     struct bridge_port *bp = bridge_port_add(br, port, config->name, ofport, &taken);
     if (!bp) {
         snprintf(error, size, "bridge %s, port %s: %s", br->name, config->name, taken);
+        uint32_t index = port->index;
         datapath_port_remove(sw->dp, port);
+        datapath_port_forget(sw->dp, index);
         return -1;
     }
     set_vlans(bp, config);

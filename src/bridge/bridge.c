@@ -208,6 +208,7 @@ struct bridge_port *bridge_port_add(struct bridge *bridge, struct port *port, co
     return bp;
 }
 
+/* Its index in the datapath stays taken, see datapath_port_forget(). */
 static void port_free(struct bridge_port *bp)
 {
     struct bridge *bridge = bp->bridge;
@@ -237,8 +238,14 @@ void bridge_destroy(struct bridge *bridge)
 {
     struct bridge_port *bp;
 
-    while ((bp = TAILQ_FIRST(&bridge->ports)) != NULL)
+    while ((bp = TAILQ_FIRST(&bridge->ports)) != NULL) {
+        uint32_t index = bp->port != NULL ? bp->port->index : 0;
+
         port_free(bp);
+        /* The bridge's megaflows are gone. */
+        if (index != 0)
+            datapath_port_forget(bridge->dp, index);
+    }
     pipeline_destroy(bridge->pipeline);
     mac_table_destroy(bridge->macs);
     free(bridge->by_ofport);

@@ -77,7 +77,9 @@ void bridge_set_mac_table(struct bridge *bridge, uint32_t max_entries, uint32_t 
  * taken. */
 struct bridge_port *bridge_port_add(struct bridge *bridge, struct port *port, const char *name, uint32_t ofport,
                                     const char **error);
-/* Out of the bridge and the datapath; what was learned on it is forgotten. Frees `bp`. */
+/* Out of the bridge and the datapath; what was learned on it is forgotten. Frees `bp`. Its name, number and device may
+ * be used again after a grace period; its index in the datapath only when nothing names it: who has megaflows of the
+ * bridge calls datapath_port_forget(). */
 void bridge_port_remove(struct bridge_port *bp);
 
 struct bridge_port *bridge_port_by_ofport(const struct bridge *bridge, uint32_t ofport);

@@ -23,7 +23,8 @@ struct flows *flows_create(const struct flows_params *params)
     if (flows->params.idle_ms == 0)
         flows->params.idle_ms = IDLE_MS_DEFAULT;
     LIST_INIT(&flows->bridges);
-    LIST_INIT(&flows->held);
+    TAILQ_INIT(&flows->held);
+    TAILQ_INIT(&flows->forgotten);
     LIST_INIT(&flows->rule_indexes.rewriting);
     TAILQ_INIT(&flows->dying);
     TAILQ_INIT(&flows->credits);
@@ -99,6 +100,7 @@ void flows_destroy(struct flows *flows)
         STAILQ_REMOVE_HEAD(&flows->tickets, node);
         free(ticket);
     }
+    forgotten_free(flows);
     change_batch_destroy(flows->pending);
     change_batch_destroy(flows->active);
     if (flows->masks.entries)
@@ -146,7 +148,8 @@ unsigned flows_next_ms(const struct flows *flows)
 
     if (flows->active || !TAILQ_EMPTY(&flows->todo))
         return 0;
-    if (flows->pending || !STAILQ_EMPTY(&flows->tickets) || flows->n_dying > 0)
+    if (flows->pending || !STAILQ_EMPTY(&flows->tickets) || flows->n_dying > 0 || !TAILQ_EMPTY(&flows->forgotten) ||
+        datapath_n_ports_leaving(flows->dp) > 0)
         return RTE_MIN(ms, 1u);
     return ms;
 }

@@ -99,7 +99,9 @@ struct flows {
     uint64_t changes; /* noted so far */
     uint64_t changes_at_ticket, changes_at_sweep;
 
-    LIST_HEAD(, held_packet) held; /* packet-outs of bundles that are being committed */
+    TAILQ_HEAD(, held_packet) held;                  /* packet-outs of bundles that are being committed, oldest first */
+    uint64_t held_last;                              /* serial of the last one */
+    TAILQ_HEAD(forgotten_list, forgotten) forgotten; /* numbers to be given back to the datapath */
 
     /* Timers. */
     bool counting; /* a pass over all counters is under way */
@@ -178,12 +180,27 @@ void effects_drop(struct mf_record *record);
 void tickets_note_change(struct flows *flows);
 void tickets_advance(struct flows *flows);
 
+/* --- forget.c -------------------------------------------------------------------------------------------------------
+ */
+
+typedef void forget_fn(struct datapath *dp, uint32_t number);
+/* The port is being removed and the change was noted: its index is given back (datapath_port_forget) when no megaflow
+ * and no packet-out that is held back names it. */
+void forget_port(struct flows *flows, uint32_t index);
+/* As forget_port(), for a meter that is gone with its rules. */
+void forget_meter(struct flows *flows, uint32_t index);
+/* Tells the datapath of numbers that nothing here names any more. */
+void forgotten_advance(struct flows *flows);
+void forgotten_free(struct flows *flows);
+
 /* --- packet_out.c ---------------------------------------------------------------------------------------------------
  */
 
 /* Translates a packet-out into flows->out; *in_port is the datapath's. False: it is no packet. */
 bool packet_out_translate(struct flows *flows, struct bridge *bridge, struct rte_mbuf *packet,
                           const struct flow *around, const struct act_list *acts, bool side_effects, uint32_t *in_port);
+/* By age, from 1. */
+uint64_t held_packet_serial(const struct held_packet *held);
 /* Says for each program that is held back which ids it has in use. */
 void held_packets_mark(struct flows *flows, void (*mark)(const struct program *program));
 

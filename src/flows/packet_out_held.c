@@ -9,7 +9,8 @@
 #include "src/pipeline/learn.h"
 
 struct held_packet {
-    LIST_ENTRY(held_packet) node;
+    TAILQ_ENTRY(held_packet) node;
+    uint64_t serial;
     struct bridge *bridge;
     struct program *program; /* NULL: the packet is dropped */
     uint32_t in_port;        /* the datapath's */
@@ -85,15 +86,21 @@ struct held_packet *flows_packet_out_hold(struct flows *flows, struct bridge *br
         pipeline_bundle_peek(bridge->pipeline, false);
         rte_pktmbuf_free(packet);
     }
-    LIST_INSERT_HEAD(&flows->held, held, node);
+    held->serial = ++flows->held_last;
+    TAILQ_INSERT_TAIL(&flows->held, held, node);
     return held;
+}
+
+uint64_t held_packet_serial(const struct held_packet *held)
+{
+    return held->serial;
 }
 
 void held_packets_mark(struct flows *flows, void (*mark)(const struct program *program))
 {
     const struct held_packet *held;
 
-    LIST_FOREACH (held, &flows->held, node) {
+    TAILQ_FOREACH (held, &flows->held, node) {
         if (held->program)
             mark(held->program);
     }
@@ -118,7 +125,8 @@ static void run_effects(struct held_packet *held)
         else
             pipeline_learn(bridge->pipeline, effect->rule, effect->limit, now);
     }
-    if (deps->mac_learns)
+    /* The port may have gone since. */
+    if (deps->mac_learns && bridge_port_by_ofport(bridge, deps->mac_port))
         mac_table_learn(bridge->macs, &deps->mac_src, deps->mac_vlan, deps->mac_port, now);
 }
 
@@ -139,7 +147,7 @@ void flows_held_free(struct flows *flows, struct held_packet *held)
 {
     struct xlate_deps *deps = &held->deps;
 
-    LIST_REMOVE(held, node);
+    TAILQ_REMOVE(&flows->held, held, node);
     program_put(flows, held->program);
     for (unsigned i = 0; i < deps->n_rules; i++)
         rule_unref(deps->rules[i]);

@@ -115,6 +115,13 @@ static void meters_changed(void *arg)
     note_bridge(fb->flows, fb->bridge);
 }
 
+static void meter_gone(void *arg, uint32_t index)
+{
+    struct flows_bridge *fb = arg;
+
+    forget_meter(fb->flows, index);
+}
+
 static void mac_changed(void *arg, struct bridge *bridge, const struct rte_ether_addr *mac, uint16_t vlan)
 {
     struct flows_bridge *fb = arg;
@@ -128,6 +135,15 @@ static void port_changed(void *arg, struct bridge_port *bp)
     struct flows_bridge *fb = arg;
 
     note_bridge(fb->flows, bp->bridge);
+}
+
+static void port_removed(void *arg, struct bridge_port *bp)
+{
+    struct flows_bridge *fb = arg;
+
+    note_bridge(fb->flows, bp->bridge);
+    if (bp->port)
+        forget_port(fb->flows, bp->port->index);
 }
 
 static void bridge_changed(void *arg, struct bridge *bridge)
@@ -147,7 +163,7 @@ void flows_attach(struct flows *flows, struct bridge *bridge)
     fb->bridge = bridge;
     fb->listener = (struct bridge_listener){.arg = fb,
                                             .port_added = port_changed,
-                                            .port_removed = port_changed,
+                                            .port_removed = port_removed,
                                             .port_changed = port_changed,
                                             .mac_changed = mac_changed,
                                             .bridge_changed = bridge_changed};
@@ -159,7 +175,8 @@ void flows_attach(struct flows *flows, struct bridge *bridge)
                                                                         .rule_triggered = rule_triggered,
                                                                         .rule_count = rule_count,
                                                                         .group_changed = group_changed,
-                                                                        .meters_changed = meters_changed});
+                                                                        .meters_changed = meters_changed,
+                                                                        .meter_gone = meter_gone});
     LIST_INSERT_HEAD(&flows->bridges, fb, node);
 }
 
@@ -202,8 +219,9 @@ static void revalidate(struct flows *flows, struct mf_record *record)
     /* What was counted so far was counted by the old rules. */
     record_count(flows, record);
     program = NULL;
-    if (!flows->out.deps.no_group && within(&flows->out.wc.pkt, megaflow_mask(record->mf)) &&
-        (!bridge || mac_dep_holds(&flows->out.deps, bridge)))
+    /* A megaflow of a port that is gone must not be there when the port's index is another's. */
+    if (bridge && !flows->out.deps.no_group && within(&flows->out.wc.pkt, megaflow_mask(record->mf)) &&
+        mac_dep_holds(&flows->out.deps, bridge))
         program = program_intern(flows->programs, &flows->out.program);
     if (!program) {
         effects_follow(flows, record, &flows->out.deps);
@@ -327,5 +345,6 @@ bool flows_run_revalidate(struct flows *flows, uint64_t budget_us)
     megaflows_seal(flows);
     path_flush_credits(flows);
     tickets_advance(flows);
+    forgotten_advance(flows);
     return !changes_waiting(flows);
 }

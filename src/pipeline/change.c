@@ -43,6 +43,8 @@ static void change_end(struct pipeline *pipeline)
     vec_clear(&pipeline->removed, &pipeline->n_told_removed);
     vec_clear(&pipeline->modified, &pipeline->n_told_modified);
     pipeline->phase = CHANGE_NONE;
+    if (pipeline->meters != NULL)
+        meter_table_end(pipeline->meters);
 }
 
 static bool is_pending(const struct pipeline *pipeline, const struct rule *rule)

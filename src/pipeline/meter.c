@@ -20,6 +20,8 @@ struct meter_table {
     struct meter_entry **staged;
     size_t n_staged, staged_size;
     struct rule_uses orphans; /* of deleted meters, by rules that go with them */
+    uint32_t *gone;           /* the datapath's indices of the meters that it has taken away so far */
+    size_t n_gone, gone_size;
 };
 
 struct meter_table *meter_table_create(struct pipeline *pipeline, struct datapath *dp)
@@ -244,6 +246,33 @@ int meter_table_mod(struct meter_table *table, const struct meter_mod *mod)
     return change_finish(pipeline, apply(table, mod));
 }
 
+static void give_back(struct meter_table *table, uint32_t index)
+{
+    const struct pipeline_observer *observer = &table->pipeline->observer;
+
+    if (observer->meter_gone != NULL)
+        observer->meter_gone(observer->arg, index);
+    else
+        datapath_meter_forget(table->dp, index);
+}
+
+void meter_table_end(struct meter_table *table)
+{
+    while (table->n_gone > 0)
+        give_back(table, table->gone[--table->n_gone]);
+}
+
+static void note_gone(struct meter_table *table, uint32_t index)
+{
+    if (table->n_gone == table->gone_size) {
+        table->gone_size = table->gone_size == 0 ? 16 : table->gone_size * 2;
+        table->gone = realloc(table->gone, table->gone_size * sizeof *table->gone);
+        if (table->gone == NULL)
+            abort();
+    }
+    table->gone[table->n_gone++] = index;
+}
+
 static void free_meter(struct meter_table *table, struct meter_entry *meter)
 {
     struct meter_entry **p = &table->hash[hash_of(meter->id)];
@@ -255,6 +284,7 @@ static void free_meter(struct meter_table *table, struct meter_entry *meter)
     /* Their rules go with this change, too. */
     rule_uses_move(&meter->users, &table->orphans);
     datapath_meter_remove(table->dp, meter->index);
+    note_gone(table, meter->index);
     free(meter->next);
     free(meter);
 }
@@ -328,6 +358,8 @@ void meter_table_destroy(struct meter_table *table)
         return;
     while ((meter = TAILQ_FIRST(&table->meters)) != NULL)
         free_meter(table, meter);
+    meter_table_end(table);
+    free(table->gone);
     free(table->staged);
     free(table);
 }

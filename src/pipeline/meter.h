@@ -60,6 +60,8 @@ struct meter_entry *meter_table_find_next(const struct meter_table *table, uint3
 /* The pipeline's change has become visible, or was taken back. */
 void meter_table_commit(struct meter_table *table);
 void meter_table_abort(struct meter_table *table);
+/* The change is over and all observers were told: indices of meters that it took away go back to the datapath. */
+void meter_table_end(struct meter_table *table);
 /* Has it a band that changes packets? */
 bool meter_entry_remarks(const struct meter_entry *meter);
 /* In the order of their addition. */

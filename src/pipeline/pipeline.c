@@ -60,6 +60,7 @@ static void table_destroy(struct classifier *cls)
 
 void pipeline_destroy(struct pipeline *pipeline)
 {
+    pipeline->observer = (struct pipeline_observer){0};
     if (pipeline->phase == CHANGE_OPEN || pipeline->phase == CHANGE_ABORTING)
         change_abort_step(pipeline, SIZE_MAX);
     else if (pipeline->phase == CHANGE_COMMITTING)

@@ -131,6 +131,9 @@ struct pipeline_observer {
     void (*rule_triggered)(void *arg, struct rule *rule);
     /* What was decided with any meter may be different now. */
     void (*meters_changed)(void *arg);
+    /* A meter and its rules are gone, and all observers were told. Its index in the datapath is to be given back with
+     * datapath_meter_forget() once no program names it. NULL: it is given back at once. */
+    void (*meter_gone)(void *arg, uint32_t index);
 };
 
 struct pipeline *pipeline_create(const struct pipeline_observer *observer); /* as pipeline_set_observer() */

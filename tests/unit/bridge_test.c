@@ -74,6 +74,15 @@ void datapath_port_remove(struct datapath *dp, struct port *port)
     ports[port->index] = NULL;
 }
 
+/* Once for each that was removed. */
+static unsigned n_forgotten;
+
+void datapath_port_forget(struct datapath *dp, uint32_t index)
+{
+    assert_null(ports[index]);
+    n_forgotten++;
+}
+
 void datapath_port_stats(const struct datapath *dp, uint32_t index, struct datapath_port_stats *stats)
 {
     *stats = (struct datapath_port_stats){.rx_packets = 50, .tx_packets = 30, .tx_dropped = 7};
@@ -153,7 +162,10 @@ static void ports_are_found_by_number_name_and_index(void **state)
     assert_null(bridge_port_by_ofport(bridge, 7));
     assert_null(ports[1]);
     assert_null(devices[0].user);
+    /* Megaflows may name its index; when a bridge goes they have gone before. */
+    assert_int_equal(n_forgotten, 0);
     bridge_destroy(bridge);
+    assert_int_equal(n_forgotten, 4);
     for (unsigned i = 0; i < 6; i++)
         assert_null(ports[i]);
 }

@@ -1,6 +1,7 @@
 /* What the control thread changes while packets flow: megaflows, programs, ports; and a thread that sleeps. */
 #include "tests/unit/datapath_bed.h"
 
+#include <errno.h>
 #include <rte_cycles.h>
 
 /* After a token has passed, no packet runs the program that was replaced before: packets that were sent into the port
@@ -106,7 +107,7 @@ static void ports_are_spread_and_leave_after_a_grace_period(void **state)
     datapath_port_remove(dp, &ports[1]->port);
     ports[1] = NULL;
     assert_null(datapath_port(dp, 2));
-    /* Its index is taken until the grace period is over. */
+    /* Its index is taken until the grace period is over and nothing names it. */
     assert_int_equal(fake_ports_destroyed, destroyed);
     struct fake_port *other = fake_port_create(64);
     assert_int_equal(datapath_port_add(dp, &other->port), 0);
@@ -114,11 +115,40 @@ static void ports_are_spread_and_leave_after_a_grace_period(void **state)
     WAIT_FOR(fake_ports_destroyed == destroyed + 1);
     send_packet(1, packet_make(5, 0));
     WAIT_FOR(drops(DROP_TX_NO_PORT) == 1);
+    assert_int_equal(datapath_n_ports_leaving(dp), 1);
+    datapath_port_forget(dp, 2);
+    WAIT_FOR(datapath_n_ports_leaving(dp) == 0);
     ports[1] = fake_port_create(64);
     assert_int_equal(datapath_port_add(dp, &ports[1]->port), 0);
     assert_int_equal(ports[1]->port.index, 2);
     datapath_port_remove(dp, &other->port);
     WAIT_FOR(fake_ports_destroyed == destroyed + 2);
+    stop();
+}
+
+static void when_all_indices_are_taken_it_says_why(void **state)
+{
+    static struct port many[PORT_MAX];
+    unsigned n = N_PORTS, destroyed = fake_ports_destroyed;
+    struct fake_port *last;
+
+    start();
+    for (; n < PORT_MAX - 1; n++) {
+        many[n] = (struct port){.ops = &fake_ops, .ethdev_id = UINT16_MAX, .numa_node = -1};
+        assert_int_equal(datapath_port_add(dp, &many[n]), 0);
+        assert_int_equal(many[n].index, n + 1);
+    }
+    last = fake_port_create(64);
+    assert_int_equal(datapath_port_add(dp, &last->port), -ENOSPC);
+    datapath_port_remove(dp, &ports[1]->port);
+    ports[1] = NULL;
+    assert_int_equal(datapath_port_add(dp, &last->port), -EAGAIN);
+    WAIT_FOR(fake_ports_destroyed == destroyed + 1);
+    assert_int_equal(datapath_port_add(dp, &last->port), -EAGAIN);
+    datapath_port_forget(dp, 2);
+    WAIT_FOR(datapath_port_add(dp, &last->port) == 0);
+    assert_int_equal(last->port.index, 2);
+    ports[1] = last;
     stop();
 }
 
@@ -174,6 +204,7 @@ int main(void)
         cmocka_unit_test(a_token_covers_returned_packets),
         cmocka_unit_test(a_sleeping_thread_loses_nothing),
         cmocka_unit_test(ports_are_spread_and_leave_after_a_grace_period),
+        cmocka_unit_test(when_all_indices_are_taken_it_says_why),
         cmocka_unit_test(limits_and_duplicates_are_refused),
     };
     if (test_eal_init("datapath_change_test") != 0)

@@ -14,7 +14,7 @@
 
 #define SLOTS 8
 static struct slot {
-    bool used;
+    bool used, removed; /* removed: used until it is forgotten */
     uint32_t rate;
     uint64_t packets;
 } slots[SLOTS];
@@ -40,8 +40,14 @@ int datapath_meter_set(struct datapath *dp, uint32_t index, const struct meter_c
 
 void datapath_meter_remove(struct datapath *dp, uint32_t index)
 {
-    assert_true(slots[index].used);
-    slots[index].used = false;
+    assert_true(slots[index].used && !slots[index].removed);
+    slots[index].removed = true;
+}
+
+void datapath_meter_forget(struct datapath *dp, uint32_t index)
+{
+    assert_true(slots[index].removed);
+    slots[index] = (struct slot){0};
 }
 
 void datapath_meter_counts(const struct datapath *dp, uint32_t index, struct meter_counts *counts)

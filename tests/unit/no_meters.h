@@ -21,6 +21,10 @@ void datapath_meter_remove(struct datapath *dp, uint32_t index)
 {
 }
 
+void datapath_meter_forget(struct datapath *dp, uint32_t index)
+{
+}
+
 void datapath_meter_counts(const struct datapath *dp, uint32_t index, struct meter_counts *counts)
 {
     memset(counts, 0, sizeof *counts);

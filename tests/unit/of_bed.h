@@ -113,6 +113,10 @@ void datapath_port_remove(struct datapath *dp, struct port *port)
 {
 }
 
+void datapath_port_forget(struct datapath *dp, uint32_t index)
+{
+}
+
 void datapath_port_stats(const struct datapath *dp, uint32_t index, struct datapath_port_stats *stats)
 {
     *stats = (struct datapath_port_stats){.rx_packets = 50};
