@@ -1,0 +1,36 @@
+#!/bin/bash
+# Ports move between bridges while all of them have traffic: no packet is ever seen in the wrong bridge.
+# timeout: 3600 (ISOLATION_MOVES: reloads in each part, thousands for a long run; ISOLATION_FLOWS: megaflows of a port in the second)
+. "$(dirname "$0")/lib/harness.sh"
+! is_ovs || { echo "OVS has no such file"; exit 0; }
+
+moves=${ISOLATION_MOVES:-40}
+prefix=i$(($$ % 100000))b # of the interfaces' names
+
+# move FLOWS: moves ports about while each sends that many flows; what was sent and seen is left in $OUTPUT
+move() {
+    OUTPUT=$("$PYTHON" "$TEST_LIB/isolation.py" "$TEST_DIR/sluice.json" "$RUN_DIR/sluiced.ctl" "$SLUICECTL" "$moves" "$1" "$prefix")
+    echo "  $OUTPUT; $(ctl flows | head -1)"
+    assert_matches "$OUTPUT" "^moves $moves .* wrong 0 "
+    # Something was there to be seen, and nearly all of it was looked at.
+    awk '{exit !($6 > 10 * $2 && $10 < $6 / 100)}' <<<"$OUTPUT" || fail "too little was seen: $OUTPUT"
+}
+
+sluice_config '"fail_mode": "secure"'
+sed -i 's|"bridges": \[ {|"bridges": [ { "name": "br1", "fail_mode": "secure", "ports": [] }, {|' "$TEST_DIR/sluice.json"
+"$PYTHON" "$TEST_LIB/isolation.py" "$TEST_DIR/sluice.json" "$RUN_DIR/sluiced.ctl" "$SLUICECTL" -1 1 "$prefix"
+start_sluice
+
+step "a port's megaflow, and misses under way"
+for bridge in br0 br1; do ovs-ofctl add-flow "unix:$RUN_DIR/$bridge.mgmt" actions=all; done
+move 1
+
+step "a megaflow for each of many flows"
+for bridge in br0 br1; do
+    ovs-ofctl del-flows "unix:$RUN_DIR/$bridge.mgmt"
+    ovs-ofctl add-flow "unix:$RUN_DIR/$bridge.mgmt" 'priority=1,ip,actions=move:NXM_OF_IP_SRC[]->NXM_NX_REG0[],resubmit(,1)'
+    ovs-ofctl add-flow "unix:$RUN_DIR/$bridge.mgmt" 'table=1,priority=1,reg0=0xffffffff,actions=drop'
+    ovs-ofctl add-flow "unix:$RUN_DIR/$bridge.mgmt" 'table=1,priority=0,actions=all'
+done
+move "${ISOLATION_FLOWS:-2000}"
+stop_sluice
