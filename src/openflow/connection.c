@@ -25,7 +25,9 @@
 #define OUTPUT_HIGH (256u << 10)  /* requests wait above it ... */
 #define OUTPUT_LOW (64u << 10)    /* ... until it is below this */
 #define OUTPUT_INSANE (64u << 20) /* asynchronous messages that nobody reads: the connection is closed */
-#define SETUP_TIMEOUT_MS 5000     /* to connect, and to say hello */
+#define TYPE_HELLO 0              /* in all versions */
+#define TYPE_ERROR 1
+#define SETUP_TIMEOUT_MS 5000 /* to connect, and to say hello */
 
 static bool is_primary(const struct of_connection *conn)
 {
@@ -356,7 +358,7 @@ static void handle_hello(struct of_connection *conn, const uint8_t *message, siz
         of_connection_close(conn, "a malformed hello");
         return;
     }
-    conn->version = of_version_negotiate(versions_of(conn), hello.hello);
+    conn->version = of_hello_negotiate(versions_of(conn), &hello);
     if (!conn->version) {
         snprintf(why, sizeof why, "no common version: the peer offers none of OpenFlow 1.0, 1.3, 1.4 and 1.5");
         const struct of_msg failed = {
@@ -411,7 +413,7 @@ static bool take_message(struct of_connection *conn, const uint8_t *message, siz
         of_snoop(conn, message, len);
     }
     if (!conn->version) {
-        if (message[1] != 0) {
+        if (message[1] != TYPE_HELLO) {
             snprintf(why, sizeof why, "the first message is of type %u, not a hello", message[1]);
             of_connection_close(conn, why);
             return false;
@@ -421,11 +423,10 @@ static bool take_message(struct of_connection *conn, const uint8_t *message, siz
         LOG_DBG(LOG_OPENFLOW, "%s: %s: passed over a message of type %u", conn->server->bridge->name, conn->name,
                 message[1]);
     } else if (message[0] != conn->version) {
-        snprintf(why, sizeof why, "a message of version 0x%02x on a connection of version 0x%02x", message[0],
-                 conn->version);
-        of_connection_send_error(conn, OFPERR_BRC_BAD_VERSION, message, len);
-        of_connection_close(conn, why);
-        return false;
+        LOG_INFO_RL(LOG_OPENFLOW, "%s: %s: refused a message of version 0x%02x on a connection of version 0x%02x",
+                    conn->server->bridge->name, conn->name, message[0], conn->version);
+        if (message[1] != TYPE_ERROR) /* two that answer errors would never end */
+            of_connection_send_error(conn, OFPERR_BRC_BAD_VERSION, message, len);
     } else {
         int error = of_handle(conn, message, len);
         if (error == -EAGAIN)

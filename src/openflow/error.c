@@ -139,6 +139,8 @@ static enum of_error nearest10(enum of_error error)
         return error == OFPERR_FMFC_BAD_TABLE_ID ? OFPERR_FMFC_EPERM : OFPERR_FMFC_BAD_COMMAND;
     if (error >= OFPERR_BMC_BAD_TYPE && error <= OFPERR_BMC_EPERM)
         return error == OFPERR_BMC_BAD_LEN ? OFPERR_BRC_BAD_LEN : OFPERR_BRC_EPERM;
+    if (error == OFPERR_BRC_BAD_PACKET) /* shorter than an Ethernet header */
+        return OFPERR_BRC_BAD_LEN;
     if (error >= OFPERR_PMFC_BAD_PORT && error <= OFPERR_PMFC_EPERM)
         return OFPERR_PMFC_BAD_PORT;
     return OFPERR_BRC_EPERM;

@@ -16,6 +16,7 @@
 #define FW_NW_DST_SHIFT 14
 #define FW_DL_VLAN_PCP (1u << 20)
 #define FW_NW_TOS (1u << 21)
+#define FW_ALL 0x3fffffu
 
 #define VLAN_NONE 0xffff
 
@@ -95,8 +96,11 @@ static void decode_l4(const struct ofp10_match *w, struct match *m)
         dst_id = FIELD_TCP_DST;
         break;
     case IPPROTO_ICMP:
-        src_id = FIELD_ICMPV4_TYPE;
-        dst_id = FIELD_ICMPV4_CODE;
+    case IPPROTO_ICMPV6:
+        if ((w->nw_proto == IPPROTO_ICMPV6) != (w->dl_type == 0x86dd))
+            return;
+        src_id = w->dl_type == 0x86dd ? FIELD_ICMPV6_TYPE : FIELD_ICMPV4_TYPE;
+        dst_id = w->dl_type == 0x86dd ? FIELD_ICMPV6_CODE : FIELD_ICMPV4_CODE;
         break;
     default:
         return;
@@ -107,15 +111,19 @@ static void decode_l4(const struct ofp10_match *w, struct match *m)
         set(m, dst_id, w->tp_dst, 0xffff);
 }
 
-/* Fields without their prerequisites are ignored, not refused (OpenFlow 1.0.2, 3.4). */
+/* Fields without their prerequisites are ignored, not refused (OpenFlow 1.0.2, 3.4). That says nothing of IPv6, which
+ * has all of IPv4's but the addresses: those fields count, as in Open vSwitch. */
 static void decode_network(const struct ofp10_match *w, struct match *m)
 {
     bool arp = w->dl_type == 0x0806 || w->dl_type == 0x8035, proto = !(w->wildcards & FW_NW_PROTO);
+    bool ipv6 = w->dl_type == 0x86dd;
 
-    if (w->dl_type != 0x0800 && !arp)
+    if (w->dl_type != 0x0800 && !arp && !ipv6)
         return;
-    set(m, arp ? FIELD_ARP_SPA : FIELD_IPV4_SRC, w->nw_src, nw_mask(w->wildcards, FW_NW_SRC_SHIFT));
-    set(m, arp ? FIELD_ARP_TPA : FIELD_IPV4_DST, w->nw_dst, nw_mask(w->wildcards, FW_NW_DST_SHIFT));
+    if (!ipv6) {
+        set(m, arp ? FIELD_ARP_SPA : FIELD_IPV4_SRC, w->nw_src, nw_mask(w->wildcards, FW_NW_SRC_SHIFT));
+        set(m, arp ? FIELD_ARP_TPA : FIELD_IPV4_DST, w->nw_dst, nw_mask(w->wildcards, FW_NW_DST_SHIFT));
+    }
     if (proto)
         set(m, FIELD_IP_PROTO, w->nw_proto, 0xff); /* also the ARP opcode */
     if (arp)
@@ -126,7 +134,7 @@ static void decode_network(const struct ofp10_match *w, struct match *m)
         decode_l4(w, m);
 }
 
-int match10_decode(struct reader *r, struct match *m)
+int match10_decode(struct reader *r, struct match *m, bool *exact)
 {
     struct ofp10_match w;
 
@@ -149,6 +157,8 @@ int match10_decode(struct reader *r, struct match *m)
     if (r->bad)
         return OFPERR_BRC_BAD_LEN;
 
+    if (exact)
+        *exact = !(w.wildcards & FW_ALL);
     if (!(w.wildcards & FW_IN_PORT))
         set(m, FIELD_IN_PORT, w.in_port, 0xffff);
     if (!(w.wildcards & FW_DL_SRC))
@@ -209,10 +219,10 @@ static void encode_vlan(const struct match *m, struct ofp10_match *w)
 void match10_encode(struct of_buf *buf, const struct match *m)
 {
     const struct flow_key *key = &m->value.pkt, *mask = &m->mask.pkt;
-    struct ofp10_match w = {.wildcards = 0x3fffff & ~(63u << FW_NW_SRC_SHIFT) & ~(63u << FW_NW_DST_SHIFT)};
+    struct ofp10_match w = {.wildcards = FW_ALL & ~(63u << FW_NW_SRC_SHIFT) & ~(63u << FW_NW_DST_SHIFT)};
     bool arp = field_prereq_implied(field_by_id(FIELD_ARP_OP), m),
+         ipv6 = mask->eth_type == 0xffff && key->eth_type == RTE_BE16(0x86dd),
          ip = mask->eth_type == 0xffff && key->eth_type == RTE_BE16(0x0800);
-    bool icmp = field_prereq_implied(field_by_id(FIELD_ICMPV4_TYPE), m);
 
     w.in_port = (uint16_t)get(m, FIELD_IN_PORT, &w.wildcards, FW_IN_PORT);
     if (field_is_exact(field_by_id(FIELD_ETH_SRC), &m->mask)) {
@@ -230,20 +240,19 @@ void match10_encode(struct of_buf *buf, const struct match *m)
     if (ip || arp) {
         w.nw_src = rte_be_to_cpu_32(key->ipv4_src);
         w.nw_dst = rte_be_to_cpu_32(key->ipv4_dst);
-        w.nw_proto = (uint8_t)get(m, arp ? FIELD_ARP_OP : FIELD_IP_PROTO, &w.wildcards, FW_NW_PROTO);
     }
-    if (ip) {
+    if (ip || ipv6 || arp)
+        w.nw_proto = (uint8_t)get(m, arp ? FIELD_ARP_OP : FIELD_IP_PROTO, &w.wildcards, FW_NW_PROTO);
+    if (ip || ipv6) {
         w.nw_tos = (uint8_t)get(m, FIELD_IP_TOS, &w.wildcards, FW_NW_TOS);
-        for (int l4 = 0; l4 < 3; l4++) { /* at most one has its prerequisite */
-            static const enum field_id src[] = {FIELD_TCP_SRC, FIELD_UDP_SRC, FIELD_SCTP_SRC};
-            static const enum field_id dst[] = {FIELD_TCP_DST, FIELD_UDP_DST, FIELD_SCTP_DST};
+        for (int l4 = 0; l4 < 5; l4++) { /* at most one has its prerequisite */
+            static const enum field_id src[] = {FIELD_TCP_SRC, FIELD_UDP_SRC, FIELD_SCTP_SRC, FIELD_ICMPV4_TYPE,
+                                                FIELD_ICMPV6_TYPE};
+            static const enum field_id dst[] = {FIELD_TCP_DST, FIELD_UDP_DST, FIELD_SCTP_DST, FIELD_ICMPV4_CODE,
+                                                FIELD_ICMPV6_CODE};
 
             w.tp_src |= (uint16_t)get(m, src[l4], &w.wildcards, FW_TP_SRC);
             w.tp_dst |= (uint16_t)get(m, dst[l4], &w.wildcards, FW_TP_DST);
-        }
-        if (icmp) {
-            w.tp_src = (uint16_t)get(m, FIELD_ICMPV4_TYPE, &w.wildcards, FW_TP_SRC);
-            w.tp_dst = (uint16_t)get(m, FIELD_ICMPV4_CODE, &w.wildcards, FW_TP_DST);
         }
     }
 

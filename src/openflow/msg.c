@@ -176,6 +176,14 @@ uint8_t of_version_negotiate(uint32_t ours, uint32_t theirs)
     return both ? (uint8_t)(31 - __builtin_clz(both)) : 0;
 }
 
+uint8_t of_hello_negotiate(uint32_t ours, const struct of_msg *hello)
+{
+    uint8_t highest = of_version_negotiate(ours, ours);
+    uint8_t smaller = hello->version < highest ? hello->version : highest;
+
+    return hello->hello ? of_version_negotiate(ours, hello->hello) : of_version_negotiate(ours, 1u << smaller);
+}
+
 static size_t begin_raw(struct of_buf *buf, uint8_t wire_type, uint8_t version, uint32_t xid)
 {
     size_t start = buf->len;

@@ -48,6 +48,10 @@ int of_header_parse(const uint8_t *data, struct of_header *header);
 
 /* The highest version in both sets; 0 if there is none (OpenFlow 1.3.5, 6.3.1). */
 uint8_t of_version_negotiate(uint32_t ours, uint32_t theirs);
+struct of_msg;
+/* What a connection speaks on whose side `hello` came; 0 if nothing (the same clause): without a bitmap the smaller of
+ * the two versions in the headers, if we speak that. */
+uint8_t of_hello_negotiate(uint32_t ours, const struct of_msg *hello);
 
 /* --- messages -------------------------------------------------------------------------------------------------------
  */
@@ -475,7 +479,7 @@ struct of_msg {
     uint8_t version;
     uint32_t xid;
     union {
-        uint32_t hello; /* OF_HELLO: bitmap of versions */
+        uint32_t hello; /* OF_HELLO: bitmap of versions; 0 = the peer sent none */
         struct of_error_msg error;
         struct of_bytes echo;
         struct of_features features;

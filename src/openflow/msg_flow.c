@@ -64,13 +64,13 @@ static int take_command10(struct flow_mod *fm, uint16_t command, const struct of
 
 static int take_flags10(struct flow_mod *fm, uint16_t flags)
 {
-    if (flags & FLAG10_EMERG)
-        return OFPERR_FMFC_TABLE_FULL;
+    if (flags & FLAG10_EMERG) /* OpenFlow 1.0.2, 4.6: there is no emergency cache, and it takes no timeouts */
+        return fm->idle_timeout_s || fm->hard_timeout_s ? OFPERR_FMFC_BAD_TIMEOUT : OFPERR_FMFC_TABLE_FULL;
     if (flags & ~FLAGS10)
         return OFPERR_FMFC_BAD_FLAGS;
     fm->flags = flags;
     if (fm->command == FLOW_ADD)
-        fm->flags |= RULE_RESET_COUNTS; /* an add of OpenFlow 1.0 always starts from 0 */
+        fm->flags |= RULE_FROM_ZERO; /* an add of OpenFlow 1.0 always starts from 0 */
     return 0;
 }
 
@@ -100,7 +100,8 @@ static int decode_flow_mod10(struct reader *r, const struct of_decode_options *o
 {
     struct flow_mod *fm = &msg->flow_mod;
     uint64_t cookie;
-    int error = match10_decode(r, &fm->match);
+    bool exact;
+    int error = match10_decode(r, &fm->match, &exact);
 
     if (error)
         return error;
@@ -115,6 +116,10 @@ static int decode_flow_mod10(struct reader *r, const struct of_decode_options *o
     if (error)
         return error;
     take_cookie10(fm, cookie);
+    if (exact) { /* OpenFlow 1.0.2, 3.4: always of the highest priority */
+        fm->priority = UINT16_MAX;
+        fm->flags |= RULE_EXACT;
+    }
     return finish(msg);
 }
 

@@ -26,7 +26,7 @@ static enum rule_removed_reason reason_for(enum rule_removed_reason reason, uint
 
 static int decode10(struct reader *r, struct of_flow_removed *fr)
 {
-    int error = match10_decode(r, &fr->match);
+    int error = match10_decode(r, &fr->match, NULL);
 
     layout_read(r, head, fr);
     fr->table_id = 0; /* padding, as is the next */

@@ -192,7 +192,7 @@ static int decode_metadata(struct reader *r, struct flow *flow)
     if (!packet_in_has_only_pipeline_fields(&match))
         return OFPERR_BRC_PIPELINE_FIELDS_ONLY;
     *flow = match.value;
-    return 0;
+    return match.mask.in_port ? 0 : OFPERR_BRC_BAD_PORT;
 }
 
 int decode_packet_out(struct reader *r, const struct of_decode_options *options, struct of_msg *msg)
@@ -217,6 +217,8 @@ int decode_packet_out(struct reader *r, const struct of_decode_options *options,
     actions = read_part(r, len);
     if (r->bad)
         return OFPERR_BRC_BAD_LEN;
+    if (po->flow.in_port == OFPORT_NONE) /* which no version has a meaning for, and libraries leave there */
+        po->flow.in_port = OFPORT_ANY;
     if (!packet_out_port_is_valid(po->flow.in_port))
         return OFPERR_BRC_BAD_PORT;
     error = acts_decode(&actions, msg->version, &msg->acts);

@@ -14,9 +14,6 @@
 
 int decode_hello(struct reader *r, const struct of_decode_options *options, struct of_msg *msg)
 {
-    uint32_t upto = msg->version >= 31 ? UINT32_MAX : (1u << (msg->version + 1)) - 1;
-
-    msg->hello = upto & ~1u;
     while (r->left >= 4) {
         uint16_t type = read_u16(r), len = read_u16(r);
         struct reader element;

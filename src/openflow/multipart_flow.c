@@ -74,7 +74,7 @@ static int read_flow(struct reader *r, uint8_t version, bool nx, struct of_flow_
     f->table_id = read_u8(r);
     read_skip(r, 1);
     if (of10 && !nx)
-        error = match10_decode(r, match);
+        error = match10_decode(r, match, NULL);
     layout_read(r, head, f);
     if (nx) {
         match_len = read_u16(r);

@@ -125,7 +125,7 @@ static int decode_filter(struct reader *r, uint8_t version, struct of_multipart_
         read_skip(r, 3);
         error = nxm_match_decode(r, match_len, &rq->match, &f->cookie, &f->cookie_mask);
     } else if (version == OF10) {
-        error = match10_decode(r, &rq->match);
+        error = match10_decode(r, &rq->match, NULL);
         f->table_id = read_u8(r);
         read_skip(r, 1);
         f->out_port = port_from_of10(read_u16(r));

@@ -36,7 +36,8 @@ int nxm_match_decode(struct reader *r, size_t len, struct match *match, uint64_t
 size_t nxm_match_encode(struct of_buf *buf, const struct match *match, uint64_t cookie, uint64_t cookie_mask);
 
 /* struct ofp_match of OpenFlow 1.0, 40 bytes (OpenFlow 1.0.2, 5.2.3). What it cannot say is left out. */
-int match10_decode(struct reader *r, struct match *match);
+int match10_decode(struct reader *r, struct match *match,
+                   bool *exact); /* `exact`: nothing is wildcarded; may be NULL */
 void match10_encode(struct of_buf *buf, const struct match *match);
 
 #endif

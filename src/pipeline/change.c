@@ -89,11 +89,11 @@ void change_add(struct pipeline *pipeline, struct rule *rule, struct rule *repla
         count_next(pipeline, replaced, -1);
         if (is_pending(pipeline, replaced)) {
             rule->origin = replaced->origin;
-            if (!(rule->flags & RULE_RESET_COUNTS)) {
+            if (!(rule->flags & RULE_FROM_ZERO)) {
                 rule->packets = replaced->packets;
                 rule->bytes = replaced->bytes;
             }
-            rule->flags |= replaced->flags & RULE_RESET_COUNTS;
+            rule->flags |= replaced->flags & RULE_FROM_ZERO;
             drop_pending(pipeline, replaced);
         } else {
             rule->origin = replaced;
@@ -161,7 +161,7 @@ void change_modify(struct pipeline *pipeline, struct rule *rule, const struct ac
         set_acts(pipeline, rule, acts);
         set_cookie(pipeline, rule, cookie);
         if (reset) {
-            rule->flags |= RULE_RESET_COUNTS;
+            rule->flags |= RULE_FROM_ZERO;
             rule->packets = rule->bytes = 0;
         }
     } else if (pipeline->in_bundle) {
@@ -175,7 +175,7 @@ void change_modify(struct pipeline *pipeline, struct rule *rule, const struct ac
         shadow->importance = rule->importance;
         shadow->cookie = cookie;
         shadow->created_ms = rule->created_ms;
-        shadow->flags = rule->flags | RULE_SHADOW | (reset ? RULE_RESET_COUNTS : 0);
+        shadow->flags = rule->flags | RULE_SHADOW | (reset ? RULE_FROM_ZERO : 0);
         change_add(pipeline, shadow, rule);
     } else {
         set_acts(pipeline, rule, acts);
@@ -295,7 +295,7 @@ static void tell_added(struct pipeline *pipeline, struct rule *rule)
     if (origin != NULL) {
         bring_counts(pipeline, origin);
         /* OpenFlow 1.3.5, 6.4: counters are copied unless OFPFF_RESET_COUNTS. */
-        if (!(rule->flags & RULE_RESET_COUNTS)) {
+        if (!(rule->flags & RULE_FROM_ZERO)) {
             rule->packets += origin->packets;
             rule->bytes += origin->bytes;
         }
@@ -303,7 +303,7 @@ static void tell_added(struct pipeline *pipeline, struct rule *rule)
             inherit(rule, origin);
         drop(pipeline, origin);
     }
-    rule->flags &= (uint16_t) ~(RULE_RESET_COUNTS | RULE_CHECK_OVERLAP | RULE_SHADOW);
+    rule->flags &= (uint16_t) ~(RULE_FROM_ZERO | RULE_SHADOW);
     expire_schedule(pipeline, rule);
     if (pipeline->observer.rule_added != NULL)
         pipeline->observer.rule_added(pipeline->observer.arg, rule, origin);

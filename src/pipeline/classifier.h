@@ -1,10 +1,11 @@
 /* Priority classifier over struct flow: tuple space search with one subtable per distinct mask, staged lookups and
  * prefix tries.
  *
- * The answer is that of a total order: the highest priority wins; between rules of equal priority a controller's over
- * one of the switch's own, then (OpenFlow leaves that open) the one whose mask has been in the table longer. The order
- * between two rules never changes while both exist, so that a change to a third rule cannot change the answer between
- * them. Control thread only; rules are owned by the caller.
+ * The answer is that of a total order: the highest priority wins; between rules of equal priority an exact match of
+ * OpenFlow 1.0 over others (all have priority 65535), a controller's over one of the switch's own, then (OpenFlow
+ * leaves that open) the one whose mask has been in the table longer. The order between two rules never changes while
+ * both exist, so that a change to a third rule cannot change the answer between them. Control thread only; rules are
+ * owned by the caller.
  */
 #ifndef SRC_PIPELINE_CLASSIFIER_H
 #define SRC_PIPELINE_CLASSIFIER_H

@@ -244,7 +244,7 @@ static struct rule *search(struct lookup *lookup, uint64_t version, struct conj_
 
     for (uint32_t i = 0; i < cls->n_subtables; i++) {
         const struct ranked *ranked = &cls->order[i];
-        uint32_t max_rank = (uint32_t)ranked->max_priority << 1 | 1;
+        uint32_t max_rank = rule_rank_most(ranked->max_priority);
 
         /* Before anything is looked at that may not matter. */
         if (trail != NULL && trail->n_open > 0) {

@@ -12,7 +12,8 @@
 
 #define FLAGS_KNOWN                                                                                                    \
     (RULE_SEND_FLOW_REM | RULE_CHECK_OVERLAP | RULE_RESET_COUNTS | RULE_NO_PKT_COUNTS | RULE_NO_BYT_COUNTS |           \
-     RULE_HIDDEN)
+     RULE_HIDDEN | RULE_FROM_ZERO | RULE_EXACT)
+#define RESETS (RULE_RESET_COUNTS | RULE_FROM_ZERO)
 
 /* The rules of a table that a modify or delete is about. They are collected before the first is changed, with a
  * reference to each. */
@@ -210,7 +211,7 @@ static int add_rule(struct pipeline *pipeline, const struct flow_mod *fm)
     rule->cookie = fm->cookie;
     rule->idle_timeout_s = fm->idle_timeout_s;
     rule->hard_timeout_s = fm->hard_timeout_s;
-    rule->flags = fm->flags;
+    rule->flags = fm->flags | (fm->flags & RESETS ? RULE_FROM_ZERO : 0);
     rule->created_ms = rule->modified_ms = rule->used_ms = datapath_now_ms();
     change_add(pipeline, rule, old);
     return 0;
@@ -261,7 +262,7 @@ static void change_rule(struct pipeline *pipeline, const struct flow_mod *fm, st
     if (fm->command == FLOW_DELETE || fm->command == FLOW_DELETE_STRICT)
         change_remove(pipeline, rule);
     else
-        change_modify(pipeline, rule, &fm->acts, new_cookie ? fm->cookie : rule->cookie, fm->flags & RULE_RESET_COUNTS);
+        change_modify(pipeline, rule, &fm->acts, new_cookie ? fm->cookie : rule->cookie, fm->flags & RESETS);
 }
 
 static int change_rules(struct pipeline *pipeline, const struct flow_mod *fm, struct mod_slices **slices, size_t budget)

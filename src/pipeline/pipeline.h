@@ -27,6 +27,10 @@
 /* Internal. */
 #define RULE_LEARNED 0x400 /* by a packet: its hard timeout counts from the last packet that taught it */
 #define RULE_HIDDEN 0x100  /* of the switch itself (fail-open NORMAL): not dumped, not deleted by controllers */
+/* A flow_mod of OpenFlow 1.0 that adds starts from 0 without saying so. While a change is open: its counters do. */
+#define RULE_FROM_ZERO 0x800
+/* An exact match of OpenFlow 1.0: wins over all rules that are not, those of priority 65535 too (1.0.2, 3.4). */
+#define RULE_EXACT 0x1000
 
 struct pipeline;
 struct minimatch;      /* a match kept compactly; minimatch.h */

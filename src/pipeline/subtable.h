@@ -117,10 +117,17 @@ static inline struct index_entry *stage_index_find(const struct open_hash *index
     return NULL;
 }
 
-/* Which rule wins: the higher priority, then a controller's rule over the switch's own. */
+/* Which rule wins: the higher priority, then an exact match of OpenFlow 1.0, which has the highest there is, then a
+ * controller's rule over the switch's own. */
 static inline uint32_t rule_rank(const struct rule *rule)
 {
-    return (uint32_t)rule->priority << 1 | !(rule->flags & RULE_HIDDEN);
+    return (uint32_t)rule->priority << 2 | (rule->flags & RULE_EXACT ? 2 : 0) | !(rule->flags & RULE_HIDDEN);
+}
+
+/* The highest rank of a rule of that priority. */
+static inline uint32_t rule_rank_most(uint16_t priority)
+{
+    return (uint32_t)priority << 2 | (priority == UINT16_MAX ? 3 : 1);
 }
 
 static inline bool rule_visible(const struct rule *rule, uint64_t version)

@@ -89,7 +89,7 @@ static int add(struct model *model, const struct model_mod *mod)
         struct model_rule *other = &model->rules[i];
 
         if (other->table_id == rule.table_id && other->priority == rule.priority && same(&other->match, &rule.match)) {
-            rule.packets = rule.flags & RULE_RESET_COUNTS ? 0 : other->packets;
+            rule.packets = mod->from_zero ? 0 : other->packets;
             *other = rule;
             return 0;
         }
@@ -114,13 +114,44 @@ static int check(const struct model_mod *mod)
     return 0;
 }
 
-int model_apply(struct model *model, const struct model_mod *mod)
+/* Nothing of what OpenFlow 1.0 can match is open. */
+static bool is_exact(const struct row *row)
 {
+    static const uint64_t full[N_COLUMNS] = {
+        [COLUMN_IN_PORT] = 0xffffffff,
+        [COLUMN_ETH_SRC] = 0xffffffffffff,
+        [COLUMN_ETH_DST] = 0xffffffffffff,
+        [COLUMN_VLAN_VID] = 0x1fff,
+        [COLUMN_VLAN_PCP] = 7,
+        [COLUMN_ETH_TYPE] = 0xffff,
+        [COLUMN_IP_DSCP] = 0x3f,
+        [COLUMN_IP_PROTO] = 0xff,
+        [COLUMN_IP_SRC] = 0xffffffff,
+        [COLUMN_IP_DST] = 0xffffffff,
+        [COLUMN_TP_SRC] = 0xffff,
+        [COLUMN_TP_DST] = 0xffff,
+    };
+
+    for (int i = 0; i < N_COLUMNS; i++) {
+        if (row->mask[i] != full[i])
+            return false;
+    }
+    return true;
+}
+
+int model_apply(struct model *model, const struct model_mod *given)
+{
+    struct model_mod changed = *given;
+    const struct model_mod *mod = &changed;
     int error = check(mod);
     unsigned n = 0, kept = 0;
 
     if (error)
         return error;
+    if (mod->plain10 && is_exact(&mod->rule.match)) {
+        changed.rule.priority = UINT16_MAX;
+        changed.rule.exact = true;
+    }
     switch (mod->command) {
     case FLOW_ADD:
         return add(model, mod);
@@ -135,7 +166,7 @@ int model_apply(struct model *model, const struct model_mod *mod)
             rule->acts = mod->rule.acts;
             if (mod->of10)
                 rule->cookie = mod->rule.cookie;
-            if (mod->rule.flags & RULE_RESET_COUNTS)
+            if (mod->from_zero)
                 rule->packets = 0;
         }
         return n == 0 && mod->of10 ? add(model, mod) : 0;
@@ -148,6 +179,11 @@ int model_apply(struct model *model, const struct model_mod *mod)
         model->n = kept;
     }
     return 0;
+}
+
+static uint32_t rank(const struct model_rule *rule)
+{
+    return rule->priority * 2u + rule->exact;
 }
 
 int model_forward(struct model *model, const uint64_t packet[N_COLUMNS], uint32_t sent[MODEL_SENT])
@@ -165,9 +201,9 @@ int model_forward(struct model *model, const uint64_t packet[N_COLUMNS], uint32_
         for (unsigned i = 0; i < model->n; i++) {
             struct model_rule *rule = &model->rules[i];
 
-            if (rule->table_id != table_id || !hits(&rule->match, values) || (best && best->priority > rule->priority))
+            if (rule->table_id != table_id || !hits(&rule->match, values) || (best && rank(best) > rank(rule)))
                 continue;
-            tie = best && best->priority == rule->priority;
+            tie = best && rank(best) == rank(rule);
             best = rule;
         }
         if (tie)

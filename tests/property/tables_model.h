@@ -18,6 +18,7 @@ enum column {
     COLUMN_VLAN_VID, /* with OFPVID_PRESENT */
     COLUMN_VLAN_PCP,
     COLUMN_ETH_TYPE,
+    COLUMN_IP_DSCP,
     COLUMN_IP_PROTO,
     COLUMN_IP_SRC,
     COLUMN_IP_DST,
@@ -44,6 +45,7 @@ struct model_rule {
     uint64_t cookie, packets;
     uint16_t priority, idle_timeout_s, hard_timeout_s, flags, importance;
     uint8_t table_id;
+    bool exact; /* of priority 65535, and before the others of that */
 };
 
 #define MODEL_RULES 4096
@@ -59,6 +61,10 @@ struct model_mod {
     uint64_t cookie_mask;
     uint32_t out_port;
     bool of10; /* OpenFlow 1.0: a modify that finds nothing adds, and sets the cookie */
+    /* OFPT_FLOW_MOD of OpenFlow 1.0: the twelve columns that it has make an exact match, of the highest priority
+     * (OpenFlow 1.0.2, 3.4). */
+    bool plain10;
+    bool from_zero; /* the counters of a rule that is replaced or modified are not kept */
 };
 
 /* Returns 0 or an enum of_error; then nothing was changed. */

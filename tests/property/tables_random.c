@@ -18,9 +18,13 @@ static void set_column(struct row *row, enum column column, uint64_t value, uint
     row->mask[column] = mask;
 }
 
+static const uint64_t dscps[] = {0, 0, 10};
+
 static void random_ip(struct row *row, bool of10)
 {
     set_column(row, COLUMN_ETH_TYPE, 0x0800, 0xffff);
+    if (random_one_in(6))
+        set_column(row, COLUMN_IP_DSCP, PICK(dscps), 0x3f);
     if (random_one_in(3))
         set_column(row, COLUMN_IP_SRC, PICK(ips), !of10 && random_one_in(3) ? 0xff0000ff : PICK(prefixes));
     if (random_one_in(2))
@@ -68,6 +72,32 @@ void random_row(struct row *row, bool of10)
         set_column(row, COLUMN_ETH_TYPE, 0x88b5, 0xffff);
 }
 
+/* All of a packet that OpenFlow 1.0 can match. */
+static void exact_row(struct row *row)
+{
+    static const uint64_t masks[N_COLUMNS] = {
+        [COLUMN_IN_PORT] = UINT32_MAX,
+        [COLUMN_ETH_SRC] = 0xffffffffffff,
+        [COLUMN_ETH_DST] = 0xffffffffffff,
+        [COLUMN_VLAN_VID] = 0x1fff,
+        [COLUMN_VLAN_PCP] = 7,
+        [COLUMN_ETH_TYPE] = 0xffff,
+        [COLUMN_IP_DSCP] = 0x3f,
+        [COLUMN_IP_PROTO] = 0xff,
+        [COLUMN_IP_SRC] = UINT32_MAX,
+        [COLUMN_IP_DST] = UINT32_MAX,
+        [COLUMN_TP_SRC] = 0xffff,
+        [COLUMN_TP_DST] = 0xffff,
+    };
+    uint64_t packet[N_COLUMNS];
+
+    do
+        random_packet_columns(packet);
+    while (packet[COLUMN_ETH_TYPE] != 0x0800 || !packet[COLUMN_VLAN_VID]);
+    for (int i = 0; i < N_COLUMNS; i++)
+        set_column(row, i, packet[i], masks[i]);
+}
+
 static void random_acts(struct model_acts *acts, uint8_t table_id, bool of10)
 {
     memset(acts, 0, sizeof *acts);
@@ -103,6 +133,11 @@ void random_mod(enum sender sender, const struct model *model, struct model_mod 
         rule->table_id = TABLE_ALL;
     random_row(&rule->match, of10);
     rule->priority = (uint16_t)random_below(random_one_in(4) ? 4 : 24);
+    if (random_one_in(16))
+        rule->priority = UINT16_MAX;
+    mod->plain10 = of10;
+    if (of10 && random_one_in(4))
+        exact_row(&rule->match);
     /* What there is already, or a part of it. */
     if (model->n > 0 && !of10 && random_one_in(2)) {
         const struct model_rule *old = &model->rules[random_below(model->n)];
@@ -122,8 +157,7 @@ void random_mod(enum sender sender, const struct model *model, struct model_mod 
         rule->flags |= RULE_CHECK_OVERLAP;
     if (of13 && random_one_in(4))
         rule->flags |= RULE_RESET_COUNTS;
-    if (mod->command == FLOW_ADD && !of13)
-        rule->flags |= RULE_RESET_COUNTS; /* what an add of OpenFlow 1.0 means */
+    mod->from_zero = rule->flags & RULE_RESET_COUNTS || (mod->command == FLOW_ADD && !of13);
     if (sender >= SENDER_14)
         rule->importance = (uint16_t)random_below(3);
     if (!delete)
@@ -154,6 +188,7 @@ void random_packet_columns(uint64_t p[N_COLUMNS])
         p[COLUMN_ETH_TYPE] = 0x0800;
         p[COLUMN_IP_SRC] = PICK(ips);
         p[COLUMN_IP_DST] = PICK(ips);
+        p[COLUMN_IP_DSCP] = PICK(dscps);
         p[COLUMN_IP_PROTO] = 17;
         p[COLUMN_TP_SRC] = PICK(l4_ports);
         p[COLUMN_TP_DST] = PICK(l4_ports);

@@ -53,8 +53,9 @@ static void turn(void)
 static const enum field_id column_fields[N_COLUMNS] = {
     [COLUMN_IN_PORT] = FIELD_IN_PORT_OXM, [COLUMN_METADATA] = FIELD_METADATA, [COLUMN_ETH_SRC] = FIELD_ETH_SRC,
     [COLUMN_ETH_DST] = FIELD_ETH_DST,     [COLUMN_VLAN_VID] = FIELD_VLAN_VID, [COLUMN_VLAN_PCP] = FIELD_VLAN_PCP,
-    [COLUMN_ETH_TYPE] = FIELD_ETH_TYPE,   [COLUMN_IP_PROTO] = FIELD_IP_PROTO, [COLUMN_IP_SRC] = FIELD_IPV4_SRC,
-    [COLUMN_IP_DST] = FIELD_IPV4_DST,     [COLUMN_TP_SRC] = FIELD_UDP_SRC,    [COLUMN_TP_DST] = FIELD_UDP_DST,
+    [COLUMN_ETH_TYPE] = FIELD_ETH_TYPE,   [COLUMN_IP_DSCP] = FIELD_IP_DSCP,   [COLUMN_IP_PROTO] = FIELD_IP_PROTO,
+    [COLUMN_IP_SRC] = FIELD_IPV4_SRC,     [COLUMN_IP_DST] = FIELD_IPV4_DST,   [COLUMN_TP_SRC] = FIELD_UDP_SRC,
+    [COLUMN_TP_DST] = FIELD_UDP_DST,
 };
 
 static union field_value to_field(const struct field *field, uint64_t number)
@@ -150,6 +151,7 @@ static struct rte_mbuf *build(const uint64_t p[N_COLUMNS], uint32_t number)
     at = put(at, p[COLUMN_ETH_TYPE], 2);
     if (p[COLUMN_ETH_TYPE] == 0x0800) {
         put(at, 0x45, 1);
+        put(at + 1, p[COLUMN_IP_DSCP] << 2, 1);
         put(at + 2, 28, 2);
         put(at + 8, 64, 1);
         put(at + 9, p[COLUMN_IP_PROTO], 1);
@@ -437,9 +439,6 @@ static bool same_acts(const struct model_acts *acts, uint8_t version, const stru
     return same;
 }
 
-/* The others of a flow_mod are about the request. */
-#define FLAGS_KEPT (RULE_SEND_FLOW_REM | RULE_NO_PKT_COUNTS | RULE_NO_BYT_COUNTS)
-
 /* The rule of the model that the dump's entry is; NULL if there is none. Flags and importance are told since
  * OpenFlow 1.3 and 1.4. */
 static struct model_rule *find(const struct of_flow_stats *stats, uint8_t version, bool packets)
@@ -451,7 +450,7 @@ static struct model_rule *find(const struct of_flow_stats *stats, uint8_t versio
         struct model_rule *rule = &model.rules[i];
 
         if (rule->table_id == stats->table_id && rule->priority == stats->priority && rule->cookie == stats->cookie &&
-            (version == OF10 || (rule->flags & FLAGS_KEPT) == stats->flags) &&
+            (version == OF10 || rule->flags == stats->flags) &&
             (version < OF14 || rule->importance == stats->importance) && !memcmp(&rule->match, &row, sizeof row) &&
             same_acts(&rule->acts, version, &stats->acts) && (!packets || rule->packets == stats->packets))
             return rule;

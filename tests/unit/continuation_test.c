@@ -251,10 +251,10 @@ static void what_is_not_a_continuation_of_ours_is_refused(void **state)
 
         bad = good;
         bad.packet_in.total_len++;
-        assert_int_equal(answer_to(&bad), versions[v] == OF10 ? OFPERR_BRC_EPERM : OFPERR_BRC_BAD_PACKET);
+        assert_int_equal(answer_to(&bad), versions[v] == OF10 ? OFPERR_BRC_BAD_LEN : OFPERR_BRC_BAD_PACKET);
         bad = good;
         bad.packet_in.data_len = bad.packet_in.total_len = 13;
-        assert_int_equal(answer_to(&bad), versions[v] == OF10 ? OFPERR_BRC_EPERM : OFPERR_BRC_BAD_PACKET);
+        assert_int_equal(answer_to(&bad), versions[v] == OF10 ? OFPERR_BRC_BAD_LEN : OFPERR_BRC_BAD_PACKET);
         bad = good;
         bad.packet_in.buffer_id = 1;
         assert_int_equal(answer_to(&bad), OFPERR_BRC_BUFFER_UNKNOWN);

@@ -115,7 +115,7 @@ static int model_add(struct model *model, const struct flow_mod *fm, unsigned ma
         .port = fm_port(fm),
         .idle_timeout_s = fm->idle_timeout_s,
         .importance = fm->importance,
-        .flags = fm->flags & RULE_SEND_FLOW_REM,
+        .flags = fm->flags,
         .packets = packets,
     };
     return 0;
