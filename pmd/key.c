@@ -136,6 +136,7 @@ static void parse_ipv4(const struct reader *r, uint32_t offset, struct flow_key 
     const uint16_t fragment = host16(r, offset + 6) & 0x3fff; /* RFC 791, 3.1: MF and the offset */
     if (fragment != 0) {
         key->ip_frag = IP_FRAG_ANY;
+        layers->fragment = true;
         if ((fragment & 0x1fff) != 0) {
             key->ip_frag |= IP_FRAG_LATER;
             layers->later_fragment = true;
@@ -176,83 +177,98 @@ static void exthdr_note(struct exthdr_order *order, uint16_t flag, uint8_t place
     order->last = RTE_MAX(order->last, place);
 }
 
-/* Walks the extension headers from `offset`; leaves key->ip_proto at the last header's number. Returns where that
- * header is, 0 if there is nothing to parse behind it. */
+/* Is the header an extension header, of which another follows? Mobility headers (RFC 6275, 6.1) are none to OVS. */
+static bool exthdr_kind(uint8_t proto, uint16_t *flag, uint8_t *place)
+{
+    switch (proto) {
+    case IPPROTO_HOPOPTS:
+        *flag = IPV6_EH_HOP;
+        *place = PLACE_HOP;
+        return true;
+    case IPPROTO_DSTOPTS:
+        *flag = IPV6_EH_DEST;
+        *place = PLACE_DEST;
+        return true;
+    case IPPROTO_ROUTING:
+        *flag = IPV6_EH_ROUTER;
+        *place = PLACE_ROUTER;
+        return true;
+    case IPPROTO_FRAGMENT:
+        *flag = IPV6_EH_FRAG;
+        *place = PLACE_FRAG;
+        return true;
+    case IPPROTO_AH:
+        *flag = IPV6_EH_AUTH;
+        *place = PLACE_AUTH;
+        return true;
+    default:
+        return false;
+    }
+}
+
+static uint32_t exthdr_len(uint8_t proto, const uint8_t *header)
+{
+    if (proto == IPPROTO_FRAGMENT)
+        return 8;
+    if (proto == IPPROTO_AH) /* RFC 4302, 2.2: in 4-byte units, minus 2 */
+        return (header[1] + 2) * 4;
+    return (header[1] + 1) * 8;
+}
+
+/* Returns whether something of it can be parsed behind this header: not in a later fragment. */
+static bool parse_fragment(const uint8_t *header, struct flow_key *key, struct packet_layers *layers)
+{
+    const uint16_t offset_flags = rte_be_to_cpu_16(flow_key_load16(header + 2));
+
+    /* An atomic fragment (RFC 6946) is a whole packet. */
+    if ((offset_flags & 0xfff9) == 0)
+        return true;
+    key->ip_frag = IP_FRAG_ANY;
+    layers->fragment = true;
+    if ((offset_flags & 0xfff8) == 0)
+        return true;
+    key->ip_frag |= IP_FRAG_LATER;
+    layers->later_fragment = true;
+    key->ip_proto = IPPROTO_FRAGMENT;
+    return false;
+}
+
+/* The one walk over extension headers, from `offset` on: what others have to know of them it leaves in `layers`. Leaves
+ * key->ip_proto at the last header's number. Returns where that header is, 0 if there is nothing to parse behind it. */
 static uint32_t parse_exthdrs(const struct reader *r, uint32_t offset, uint32_t end, struct flow_key *key,
                               struct packet_layers *layers)
 {
     const uint32_t limit = RTE_MIN(end, r->avail);
     struct exthdr_order order = {0};
+    uint16_t flag;
+    uint8_t place;
 
-    for (;;) {
-        const uint8_t *header = r->data + offset;
-        uint32_t len;
-        uint16_t flag;
-        uint8_t place;
+    while (exthdr_kind(key->ip_proto, &flag, &place)) {
+        const uint8_t *header = r->data + offset, proto = key->ip_proto;
 
-        switch (key->ip_proto) {
-        case IPPROTO_HOPOPTS:
-            flag = IPV6_EH_HOP;
-            place = PLACE_HOP;
-            break;
-        case IPPROTO_DSTOPTS:
-            flag = IPV6_EH_DEST;
-            place = PLACE_DEST;
-            break;
-        case IPPROTO_ROUTING:
-            flag = IPV6_EH_ROUTER;
-            place = PLACE_ROUTER;
-            break;
-        case IPPROTO_FRAGMENT:
-            flag = IPV6_EH_FRAG;
-            place = PLACE_FRAG;
-            break;
-        case IPPROTO_AH:
-            flag = IPV6_EH_AUTH;
-            place = PLACE_AUTH;
-            break;
-        case IPPROTO_ESP:
-            exthdr_note(&order, IPV6_EH_ESP, PLACE_ESP);
+        if (offset + 8 > limit || offset + exthdr_len(proto, header) > limit) {
+            layers->cut = true;
             offset = 0;
-            goto out;
-        case IPPROTO_NONE:
-            order.flags |= IPV6_EH_NONEXT;
-            offset = 0;
-            goto out;
-        default:
-            goto out;
-        }
-        if (offset + 8 > limit) {
-            offset = 0;
-            goto out;
-        }
-        if (flag == IPV6_EH_FRAG)
-            len = 8;
-        else if (flag == IPV6_EH_AUTH) /* RFC 4302, 2.2: in 4-byte units, minus 2 */
-            len = (header[1] + 2) * 4;
-        else
-            len = (header[1] + 1) * 8;
-        if (offset + len > limit) {
-            offset = 0;
-            goto out;
+            break;
         }
         exthdr_note(&order, flag, place);
+        layers->naming = (uint8_t)offset;
         key->ip_proto = header[0];
-        if (flag == IPV6_EH_FRAG) {
-            const uint16_t offset_flags = host16(r, offset + 2);
-            /* An atomic fragment (RFC 6946) is a whole packet. */
-            if ((offset_flags & 0xfff9) != 0)
-                key->ip_frag = IP_FRAG_ANY;
-            if ((offset_flags & 0xfff8) != 0) {
-                key->ip_frag |= IP_FRAG_LATER;
-                layers->later_fragment = true;
-                offset = 0;
-                goto out;
-            }
+        if (proto == IPPROTO_ROUTING && header[3] != 0)
+            layers->routed = true;
+        if (proto == IPPROTO_FRAGMENT && !parse_fragment(header, key, layers)) {
+            offset = 0;
+            break;
         }
-        offset += len;
+        offset += exthdr_len(proto, header);
     }
-out:
+    if (key->ip_proto == IPPROTO_ESP) {
+        exthdr_note(&order, IPV6_EH_ESP, PLACE_ESP);
+        offset = 0;
+    } else if (key->ip_proto == IPPROTO_NONE) {
+        order.flags |= IPV6_EH_NONEXT;
+        offset = 0;
+    }
     key->ipv6_exthdr = order.flags;
     return offset;
 }

@@ -97,7 +97,8 @@ struct flow_key {
     rte_be32_t ipv4_dst;           /* 32 also ARP/RARP target protocol address */
     rte_be16_t tp_src;             /* 36 TCP/UDP/SCTP source port; ICMP(v6) type */
     rte_be16_t tp_dst;             /* 38 destination port; ICMP(v6) code */
-    uint8_t ip_proto;              /* 40 the last header's protocol; ARP opcode if it is below 256, else 0 */
+    uint8_t ip_proto;              /* 40 the last header's protocol; ARP opcode if it is below 256, else 0;
+                                         44 of a later fragment in IPv6 (ovs-fields(7)) */
     uint8_t ip_tos;                /* 41 DSCP and ECN; IPv6 traffic class */
     uint8_t ip_ttl;                /* 42 TTL; IPv6 hop limit */
     uint8_t ip_frag;               /* 43 IP_FRAG_* */
@@ -178,15 +179,20 @@ _Static_assert(offsetof(struct flow_key, tun_metadata) == 256, "line 4");
  * packet has no such header, or it is cut short. A header is reported only if it is whole. */
 struct packet_layers {
     uint16_t eth_type; /* host order, behind the VLAN tags */
-    uint16_t vlan;     /* first VLAN tag (its TPID) */
+    uint8_t vlan;      /* first VLAN tag (its TPID) */
+    uint8_t naming;    /* the byte that says ip_proto, in the last IPv6 extension header; 0 = it is in the IP header */
     uint16_t mpls;     /* first label */
     uint16_t pbb;      /* I-TAG, behind its EtherType */
     uint16_t nsh;
     uint16_t l3;      /* IPv4, IPv6 or ARP */
     uint16_t l4;      /* TCP, UDP, SCTP, ICMP or ICMPv6; not for later fragments */
-    uint8_t ip_proto; /* of l4 */
-    bool later_fragment;
+    uint8_t ip_proto; /* of l4; as in the key */
+    bool fragment : 1;
+    bool later_fragment : 1;
+    bool routed : 1; /* IPv6: a routing header has segments left, so the destination is not the final one */
+    bool cut : 1;    /* IPv6: the extension headers do not end where the parser sees it: ip_proto names one of them */
 };
+_Static_assert(sizeof(struct packet_layers) == 16, "cleared for each packet that is changed");
 
 /* Parses `m` into `key`, of which all lines are written. Never reads past the data of the packet, segmented mbufs
  * included. A header that is cut short, or whose lengths disagree, leaves the fields of that layer and above it 0 (the

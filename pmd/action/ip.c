@@ -18,37 +18,6 @@ uint32_t action_ip_end(struct action_packet *p)
     return layers->l3 + sizeof *ip + rte_be_to_cpu_16(ip->payload_len);
 }
 
-/* The extension header `wanted` in front of L4, or NULL. The parser has found the chain whole. */
-static const uint8_t *find_exthdr(struct action_packet *p, uint8_t wanted)
-{
-    const struct packet_layers *layers = action_layers(p);
-    const struct rte_ipv6_hdr *ip = (const void *)action_data(p, layers->l3);
-    uint8_t next = ip->proto;
-
-    for (uint32_t offset = layers->l3 + sizeof *ip; offset < layers->l4;) {
-        const uint8_t *header = action_data(p, offset);
-        if (next == wanted)
-            return header;
-        offset += next == IPPROTO_FRAGMENT ? 8 : next == IPPROTO_AH ? (header[1] + 2) * 4 : (header[1] + 1) * 8;
-        next = header[0];
-    }
-    return NULL;
-}
-
-bool action_is_fragment(struct action_packet *p)
-{
-    const struct packet_layers *layers = action_layers(p);
-
-    if (layers->later_fragment)
-        return true;
-    if (layers->eth_type == RTE_ETHER_TYPE_IPV4) {
-        const struct rte_ipv4_hdr *ip = (const void *)action_data(p, layers->l3);
-        return (ip->fragment_offset & RTE_BE16(RTE_IPV4_HDR_MF_FLAG)) != 0;
-    }
-    const uint8_t *fragment = find_exthdr(p, IPPROTO_FRAGMENT);
-    return fragment != NULL && (fragment[3] & 1) != 0;
-}
-
 enum drop_reason action_set_ipv4(struct action_packet *p, const struct op_ipv4 *op)
 {
     const struct packet_layers *layers = action_layers(p);
@@ -82,14 +51,6 @@ enum drop_reason action_set_ipv4(struct action_packet *p, const struct op_ipv4 *
     return ACTION_OK;
 }
 
-/* RFC 8200, 8.1: with segments left the final destination, not this one, is in the pseudo-header. */
-static bool dst_is_in_pseudo_header(struct action_packet *p)
-{
-    const uint8_t *routing = find_exthdr(p, IPPROTO_ROUTING);
-
-    return routing == NULL || routing[3] == 0;
-}
-
 enum drop_reason action_set_ipv6(struct action_packet *p, const struct op_ipv6 *op)
 {
     const struct packet_layers *layers = action_layers(p);
@@ -100,7 +61,8 @@ enum drop_reason action_set_ipv6(struct action_packet *p, const struct op_ipv6 *
     uint32_t delta = masked_write(&ip->src_addr, op->src, op->src_mask, 16);
     const uint32_t dst_delta = masked_write(&ip->dst_addr, op->dst, op->dst_mask, 16);
 
-    if (dst_delta != 0 && dst_is_in_pseudo_header(p))
+    /* RFC 8200, 8.1: with segments left the final destination, not this one, is in the pseudo-header. */
+    if (!layers->routed)
         delta += dst_delta;
     if (delta != 0) {
         const enum drop_reason reason = action_l4_checksum(p, delta);
@@ -115,28 +77,16 @@ enum drop_reason action_set_ipv6(struct action_packet *p, const struct op_ipv6 *
     return ACTION_OK;
 }
 
-static bool is_exthdr(uint8_t proto)
-{
-    return proto == IPPROTO_HOPOPTS || proto == IPPROTO_ROUTING || proto == IPPROTO_FRAGMENT || proto == IPPROTO_AH ||
-           proto == IPPROTO_DSTOPTS || proto == IPPROTO_MH;
-}
-
-/* Where the number of the protocol is: in IPv6 in the last extension header. NULL: out of the parser's sight. */
+/* Where the number of the protocol is: in IPv6 in the last extension header. NULL: out of the parser's sight, or in
+ * another fragment of the packet (a later one says 44 in the key, but its fragment header has to stay). */
 static uint8_t *find_proto(struct action_packet *p)
 {
     const struct packet_layers *layers = action_layers(p);
     struct rte_ipv6_hdr *ip = (void *)action_data(p, layers->l3);
-    uint8_t *proto = &ip->proto;
 
-    if (layers->l4 == 0)
-        return is_exthdr(*proto) ? NULL : proto;
-    for (uint32_t offset = layers->l3 + sizeof *ip; offset < layers->l4;) {
-        const uint8_t type = *proto;
-
-        proto = action_data(p, offset);
-        offset += type == IPPROTO_FRAGMENT ? 8 : type == IPPROTO_AH ? (proto[1] + 2) * 4 : (proto[1] + 1) * 8;
-    }
-    return proto;
+    if (layers->cut || layers->later_fragment)
+        return NULL;
+    return layers->naming == 0 ? &ip->proto : action_data(p, layers->naming);
 }
 
 enum drop_reason action_set_proto(struct action_packet *p, uint8_t proto)

@@ -24,15 +24,6 @@ static uint32_t checksum_offset(const struct packet_layers *layers)
     }
 }
 
-/* The header chain of an IPv6 packet ended here without an L4 header in sight. */
-static bool is_exthdr(const struct packet_layers *layers)
-{
-    return layers->eth_type == RTE_ETHER_TYPE_IPV6 &&
-           (layers->ip_proto == IPPROTO_HOPOPTS || layers->ip_proto == IPPROTO_ROUTING ||
-            layers->ip_proto == IPPROTO_FRAGMENT || layers->ip_proto == IPPROTO_AH ||
-            layers->ip_proto == IPPROTO_DSTOPTS);
-}
-
 enum drop_reason action_l4_checksum(struct action_packet *p, uint32_t delta)
 {
     const struct packet_layers *layers = action_layers(p);
@@ -42,7 +33,7 @@ enum drop_reason action_l4_checksum(struct action_packet *p, uint32_t delta)
     if (layers->later_fragment)
         return ACTION_OK;
     if (layers->l4 == 0)
-        return offset != 0 || is_exthdr(layers) ? DROP_ACTION_MALFORMED : ACTION_OK;
+        return offset != 0 || layers->cut ? DROP_ACTION_MALFORMED : ACTION_OK;
     if (offset == 0)
         return ACTION_OK;
     uint8_t *field = action_data(p, layers->l4 + offset);
@@ -74,7 +65,7 @@ static enum drop_reason set_sctp(struct action_packet *p, struct rte_sctp_hdr *s
     uint32_t old, new, checksum;
 
     /* The CRC covers the whole datagram, whose length only the last fragment knows. */
-    if (action_is_fragment(p))
+    if (action_layers(p)->fragment)
         return DROP_ACTION_MALFORMED;
     memcpy(&old, sctp, 4);
     sctp->src_port = src;

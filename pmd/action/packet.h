@@ -58,8 +58,6 @@ static inline void action_pad(struct action_packet *p, uint32_t before)
 
 /* Where the IP payload ends (padding is behind it). The packet has an IP header. */
 uint32_t action_ip_end(struct action_packet *p);
-/* A fragment, the first one included. The packet has an IP header. */
-bool action_is_fragment(struct action_packet *p);
 /* Brings the checksum of TCP, UDP or ICMPv6 up to date (see checksum.h). Later fragments and other protocols have none;
  * a packet that should have one out of the parser's sight is DROP_ACTION_MALFORMED, as it would go out broken. */
 enum drop_reason action_l4_checksum(struct action_packet *p, uint32_t delta);

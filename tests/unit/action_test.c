@@ -188,6 +188,11 @@ static void types_of_what_is_behind_are_set(void **state)
     assert_true(packet_checksums_right(m));
     m = must_set(MACS "86dd" IP6("0013", "00") "1100010400000000 0035 1f90 000b ffff 616263", OP_SET_PROTO, 99, &key);
     assert_int_equal(key.ip_proto, 99);
+    /* In the last extension header also where nothing behind it is parsed; a mobility header is none of them. */
+    m = must_set(MACS "86dd" IP6("0010", "00") "3200010400000000 0102030405060708", OP_SET_PROTO, 99, &key);
+    assert_int_equal(rte_pktmbuf_mtod(m, uint8_t *)[54], 99);
+    m = must_set(MACS "86dd" IP6("0008", "87") "3b00000000000000", OP_SET_PROTO, 99, &key);
+    assert_int_equal(rte_pktmbuf_mtod(m, uint8_t *)[20], 99);
     m = must_set(FRAME_VLAN_TCP, OP_SET_PROTO, 6, &key);
     assert_int_equal(key.tp_dst, RTE_BE16(0x50));
     assert_true(packet_checksums_right(m));
@@ -336,6 +341,9 @@ static void udp_checksum_never_becomes_zero(void **state)
     assert_true(all_ones >= 1);
 }
 
+#define SCTP6_FIRST_FRAGMENT                                                                                           \
+    MACS "86dd" IP6("001c", "00") "2c00010400000000 8400000100000001 1234 0050 deadbeef 00000000"
+
 /* The first fragment has the header whose checksum covers the whole datagram: it moves by the difference. */
 static void fragments(void **state)
 {
@@ -351,6 +359,7 @@ static void fragments(void **state)
     MUST(FRAME_LATER_FRAGMENT, OP_SET_IPV4, op);
     assert_memory_equal(rte_pktmbuf_mtod_offset(events.list[0].m, uint8_t *, 34), later + 34, len - 34);
     ASSERT_DROPS(FRAME_LATER_FRAGMENT, DROP_ACTION_MALFORMED, OP_SET_L4, ports);
+    ASSERT_DROPS(SCTP6_FIRST_FRAGMENT, DROP_ACTION_MALFORMED, OP_SET_L4, ports); /* its CRC is over the others, too */
     ASSERT_DROPS(MACS "0800" IP4("0020", "2000", "84") "1234 0050 deadbeef 00000000", DROP_ACTION_MALFORMED, OP_SET_L4,
                  ports);
 }
