@@ -45,6 +45,11 @@ struct bridge_port {
 
 enum fail_mode { FAIL_SECURE, FAIL_STANDALONE };
 
+/* What is done with IP fragments: OFPC_FRAG_* (OpenFlow 1.3.5, 7.3.2) and Nicira's OFPC_FRAG_NX_MATCH. */
+#define BRIDGE_FRAG_NORMAL 0 /* tables see them without ports and ICMP type */
+#define BRIDGE_FRAG_DROP 1
+#define BRIDGE_FRAG_MATCH 3 /* tables see what the fragment has */
+
 struct bridge {
     char name[PORT_NAME_MAX];
     uint64_t datapath_id;
@@ -61,7 +66,7 @@ struct bridge {
     void *owner;          /* whoever made the bridge: what belongs to it in that part of the program */
     bool of10_table_miss; /* OpenFlow 1.0 (and ovs): packets that miss table 0 go to the controller; 1.3: dropped */
     uint16_t miss_send_len;
-    uint16_t frag_mode; /* OFPC_FRAG_*, get/set-config */
+    uint16_t frag_mode; /* BRIDGE_FRAG_*, get/set-config */
     TAILQ_ENTRY(bridge) node;
 };
 

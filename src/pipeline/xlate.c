@@ -168,26 +168,53 @@ void xlate_fail(struct xlate_ctx *ctx, enum drop_reason reason, const char *text
     ctx->no_set = true;
 }
 
+/* OFPC_FRAG_NORMAL: tables see no ports and no ICMP type of any fragment, also not of the first, which has them. So
+ * a fragment's ports are not looked at; that others have theirs depends on their being none. Returns whether the flow
+ * is a fragment. */
+static bool hide_ports(struct xlate_ctx *ctx)
+{
+    if (ctx->bridge->frag_mode != BRIDGE_FRAG_NORMAL || !(ctx->flow.pkt.ip_frag & IP_FRAG_ANY))
+        return false;
+    ctx->flow.pkt.tp_src = ctx->flow.pkt.tp_dst = 0;
+    return true;
+}
+
+/* What a lookup looked at is in `seen`: of ports, also whether they are hidden. */
+static void consult_frag(const struct xlate_ctx *ctx, struct flow *seen, bool hidden)
+{
+    if (ctx->bridge->frag_mode != BRIDGE_FRAG_NORMAL || (seen->pkt.tp_src | seen->pkt.tp_dst) == 0)
+        return;
+    seen->pkt.ip_frag |= IP_FRAG_ANY;
+    if (hidden)
+        seen->pkt.tp_src = seen->pkt.tp_dst = 0;
+}
+
 static struct rule *lookup(struct xlate_ctx *ctx, uint8_t table_id, uint32_t in_port)
 {
+    const rte_be16_t tp_src = ctx->flow.pkt.tp_src, tp_dst = ctx->flow.pkt.tp_dst;
+    const bool hidden = hide_ports(ctx);
     struct conj_trail *trail = &ctx->out->trail;
     uint32_t saved = ctx->flow.in_port;
     struct xlate_visit visit;
     struct rule *rule;
 
     ctx->flow.in_port = in_port;
-    if (!ctx->any_written) {
+    if (!ctx->any_written && !hidden) {
         rule = pipeline_lookup(ctx->bridge->pipeline, table_id, &ctx->flow, &ctx->out->wc, trail);
+        consult_frag(ctx, &ctx->out->wc, false);
     } else {
         struct flow seen;
 
         memset(&seen, 0, sizeof seen);
         rule = pipeline_lookup(ctx->bridge->pipeline, table_id, &ctx->flow, &seen, trail);
+        consult_frag(ctx, &seen, hidden);
         xlate_consult(ctx, &seen);
     }
     ctx->flow.in_port = saved;
+    ctx->flow.pkt.tp_src = tp_src;
+    ctx->flow.pkt.tp_dst = tp_dst;
     visit = (struct xlate_visit){.table_id = table_id,
-                                 .rewritten = ctx->any_written || in_port != ctx->in->flow.in_port,
+                                 .rewritten = ctx->any_written || hidden || in_port != ctx->in->flow.in_port,
                                  .has_rule = rule,
                                  .priority = rule ? rule->priority : 0};
     deps_add_trail(&ctx->out->deps, visit, trail);
@@ -283,7 +310,7 @@ static bool refused(struct xlate_ctx *ctx)
         xlate_why(ctx, DROP_INPUT_REFUSED);
         return true;
     }
-    if (ctx->bridge->frag_mode == 1 /* OFPC_FRAG_DROP */) {
+    if (ctx->bridge->frag_mode == BRIDGE_FRAG_DROP) {
         XLATE_CONSULT(ctx, ip_frag, IP_FRAG_ANY);
         if (ctx->flow.pkt.ip_frag & IP_FRAG_ANY) {
             xlate_note(ctx, " >> fragments are dropped");

@@ -382,6 +382,11 @@ static void table_run(struct oracle *o, uint8_t table_id, uint32_t in_port)
         int next = -1;
 
         flow.in_port = in_port;
+        if (o->bridge->frag_mode == 0 && flow.pkt.ip_frag != 0) {
+            /* set-frags normal: no fragment has ports */
+            flow.pkt.tp_src = 0;
+            flow.pkt.tp_dst = 0;
+        }
         rule = best(o, table_id, &flow);
         if (!rule)
             break;

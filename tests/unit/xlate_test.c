@@ -96,6 +96,35 @@ static void fields_without_header_are_not_set(void **state)
     EXPECT("in_port=1,tcp,nw_ttl=9,ip_frag=later", "set(ipv4(dst=1.2.3.4,ttl=8)),2");
 }
 
+/* set-frags normal: tables see no fragment's ports or ICMP type, actions do; nx-match: tables see the first one's. */
+static void fragments(void **state)
+{
+    bed_add(&bed, "priority=9,udp,tp_dst=53,actions=output:2");
+    bed_add(&bed, "priority=9,icmp,icmp_type=8,actions=output:2");
+    bed_add(&bed, "priority=9,icmp6,icmp_type=128,actions=output:2");
+    bed_add(&bed, "priority=8,sctp,tp_src=0,tp_dst=0,actions=output:4");
+    bed_add(&bed, "priority=8,tcp,actions=move:NXM_OF_TCP_SRC[]->NXM_NX_REG0[0..15],resubmit(,1)");
+    bed_add(&bed, "priority=1,actions=output:3");
+    bed_add(&bed, "table=1,priority=2,tcp,tp_dst=80,actions=output:1");
+    bed_add(&bed, "table=1,priority=1,reg0=7,actions=output:4");
+    EXPECT("in_port=1,udp,tp_dst=53", "2");
+    EXPECT_MASK("recirc_id(0),in_port(1),eth_type(0x0800),ipv4(proto=17,frag=no),udp(dst=53)");
+    EXPECT("in_port=1,udp,tp_dst=53,ip_frag=first", "3");
+    EXPECT_MASK("recirc_id(0),in_port(1),eth_type(0x0800),ipv4(proto=17,frag=yes)");
+    EXPECT("in_port=1,udp,ip_frag=later", "3");
+    EXPECT("in_port=1,icmp,icmp_type=8", "2");
+    EXPECT("in_port=1,icmp,icmp_type=8,ip_frag=first", "3");
+    EXPECT("in_port=1,icmp6,icmp_type=128,ip_frag=first", "3");
+    EXPECT("in_port=1,sctp,tp_src=7,tp_dst=9,ip_frag=first", "4");
+    EXPECT("in_port=1,sctp,tp_src=7,tp_dst=9", "3");
+    EXPECT("in_port=1,tcp,tp_src=7,tp_dst=80,ip_frag=first", "4");
+    bed.bridge->frag_mode = BRIDGE_FRAG_MATCH;
+    EXPECT("in_port=1,udp,tp_dst=53,ip_frag=first", "2");
+    EXPECT("in_port=1,udp,ip_frag=later", "3");
+    EXPECT("in_port=2,tcp,tp_src=7,tp_dst=80,ip_frag=first", "1");
+    bed.bridge->frag_mode = BRIDGE_FRAG_NORMAL;
+}
+
 static void vlan_tags(void **state)
 {
     bed_add(&bed, "table=0,in_port=1,actions=push_vlan:0x8100,set_field:4101->vlan_vid,output:2,pop_vlan,output:3");
@@ -419,6 +448,7 @@ int main(void)
         TEST(moves_consult_their_source),
         TEST(sets_that_change_nothing_are_left_out),
         TEST(fields_without_header_are_not_set),
+        TEST(fragments),
         TEST(vlan_tags),
         TEST(inner_vlan_tag_becomes_the_outer),
         TEST(ttl),

@@ -20,13 +20,16 @@ def ip_cases():
     yield from either("", "ip,nw_frag=first", first, [later, whole])
     yield from either("", "ip,nw_frag=later", later, [first, whole])
     yield from either("", "ip,nw_frag=not_later", [first, whole], later)
+    yield from either("no fragment has ports", "udp,udp_dst=0", [first, later], whole)
+    yield from either("no fragment has ports", "udp,udp_dst=2000", whole, [first, later])
     fragment = lambda **more: E() / I6() / IPv6ExtHdrFragment(nh=17, **more)
     first, later, whole = (fragment(m=1) / U(len=100) / P, fragment(offset=8) / P, E() / I6() / U() / P)
     yield from either("", "ipv6,nw_frag=first", first, [later, whole])
     yield from either("", "ipv6,nw_frag=later", later, [first, whole])
-    yield from either("a later fragment has no ports", "udp6,udp_dst=0", later, [first, whole])
+    yield from either("no fragment has ports", "ipv6,nw_proto=17,udp_dst=0", first, [later, whole])
+    yield from either("a later fragment is of protocol 44", "ipv6,nw_proto=44", later, [first, whole])
     yield from either("a protocol behind extension headers", "udp6,udp_dst=2000",
-                      [E() / I6() / IPv6ExtHdrHopByHop() / IPv6ExtHdrDestOpt() / U() / P, first],
+                      E() / I6() / IPv6ExtHdrHopByHop() / IPv6ExtHdrDestOpt() / U() / P,
                       [E() / I6() / IPv6ExtHdrHopByHop() / U(dport=7) / P, E() / I6() / IPv6ExtHdrHopByHop() / T() / P])
 
 
