@@ -187,7 +187,7 @@ static int read_list(struct reader *r, bool plain, uint8_t version, struct act_b
     if (error)
         return error;
     list = act_buffer_list(acts);
-    return act_list_check_bucket(&list);
+    return act_list_check_unmatched(&list);
 }
 
 static int read_segment(struct reader *r, bool plain, uint8_t version, const struct recirc_origin *origin,

@@ -10,8 +10,10 @@
  * further (TABLE_ALL = not checked). Returns 0 or an enum of_error. */
 int act_list_check(const struct act_list *list, const struct match *match, uint8_t table_id);
 
-/* The same for a group's bucket, or for actions that a controller resumes: nothing is known of the packets, so
- * prerequisites are not looked at. */
+/* The same for actions that a controller resumes: nothing is known of the packets, so prerequisites are not looked at.
+ */
+int act_list_check_unmatched(const struct act_list *list);
+/* The same for a group's bucket, which is an action set: what that does not run is OFPERR_BAC_BAD_TYPE. */
 int act_list_check_bucket(const struct act_list *list);
 
 /* Parts of it: may a packet of `match` be read, or written, at this field? */

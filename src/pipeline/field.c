@@ -321,15 +321,14 @@ static bool is_eth_type(const struct flow *flow, struct flow *wc, rte_be16_t a, 
     return flow->pkt.eth_type == a || flow->pkt.eth_type == b;
 }
 
-/* `l4`: a packet whose L4 header was not parsed (a later fragment) does not have the field either. */
+/* `l4`: a later fragment, whose L4 header was not parsed, does not have the field, which is consulted. Without it only
+ * a match that says so lacks the field: that the packet is no later fragment needs not be said. */
 static bool is_proto(const struct flow *flow, struct flow *wc, uint8_t proto, bool l4)
 {
     look(wc, FIELD_IP_PROTO);
     if (flow->pkt.ip_proto != proto)
         return false;
-    if (!l4)
-        return true;
-    if (wc)
+    if (l4 && wc)
         wc->pkt.ip_frag |= IP_FRAG_LATER;
     return !(flow->pkt.ip_frag & IP_FRAG_LATER);
 }
@@ -448,6 +447,7 @@ bool field_prereq_implied(const struct field *f, const struct match *match)
 {
     const struct flow_key *value = &match->value.pkt, *mask = &match->mask.pkt;
     bool ip = value->eth_type == RTE_BE16(RTE_ETHER_TYPE_IPV4) || value->eth_type == RTE_BE16(RTE_ETHER_TYPE_IPV6);
+    bool l4 = mask->eth_type == UINT16_MAX && ip && mask->ip_proto == UINT8_MAX && !(value->ip_frag & IP_FRAG_LATER);
 
     switch (f->prereq) {
     case PREREQ_NONE:
@@ -459,9 +459,9 @@ bool field_prereq_implied(const struct field *f, const struct match *match)
     case PREREQ_IP:
         return mask->eth_type == UINT16_MAX && ip;
     case PREREQ_TCP:
-        return mask->eth_type == UINT16_MAX && ip && mask->ip_proto == UINT8_MAX && value->ip_proto == IPPROTO_TCP;
+        return l4 && value->ip_proto == IPPROTO_TCP;
     case PREREQ_UDP:
-        return mask->eth_type == UINT16_MAX && ip && mask->ip_proto == UINT8_MAX && value->ip_proto == IPPROTO_UDP;
+        return l4 && value->ip_proto == IPPROTO_UDP;
     default:
         return implied_by_bits(f, match);
     }

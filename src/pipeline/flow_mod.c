@@ -233,6 +233,15 @@ static int check_goto(const struct pipeline *pipeline, const struct flow_mod *fm
     return 0;
 }
 
+/* recirc_id and dp_hash are the switch's own: packets of tables 0 and up have what translation last asked for. As in
+ * Open vSwitch a rule may only say that the packet is as received. */
+static bool matches_internals(const struct match *match)
+{
+    const struct flow_key *value = &match->value.pkt, *mask = &match->mask.pkt;
+
+    return value->recirc_id != 0 || (mask->recirc_id != 0 && mask->recirc_id != UINT32_MAX) || mask->dp_hash != 0;
+}
+
 static int check(struct pipeline *pipeline, const struct flow_mod *fm)
 {
     int error;
@@ -246,6 +255,8 @@ static int check(struct pipeline *pipeline, const struct flow_mod *fm)
     case FLOW_MODIFY_STRICT:
         if (fm->table_id == TABLE_ALL && !fm->modify_adds)
             return OFPERR_FMFC_BAD_TABLE_ID;
+        if (matches_internals(&fm->match))
+            return OFPERR_BRC_EPERM;
         error = check_goto(pipeline, fm);
         return error != 0 ? error : rule_uses_check(pipeline, &fm->acts);
     case FLOW_DELETE:

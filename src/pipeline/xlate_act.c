@@ -293,62 +293,75 @@ void xlate_acts(struct xlate_ctx *ctx, const struct act_list *list, bool last)
     }
 }
 
-/* The order of OpenFlow 1.3.5, 5.10. Those of a rank other than fields count once, the last one written. */
-static int rank(const struct act *act)
+/* The order of OpenFlow 1.3.5, 5.10; decap and encap are where Open vSwitch has them. Of those of a rank other than
+ * fields the last one written counts. */
+enum rank {
+    RANK_NONE, /* is not run in a set */
+    RANK_COPY_TTL_IN,
+    RANK_POP_VLAN,
+    RANK_POP_MPLS,
+    RANK_POP_PBB,
+    RANK_DECAP,
+    RANK_ENCAP,
+    RANK_PUSH_MPLS,
+    RANK_PUSH_PBB,
+    RANK_PUSH_VLAN,
+    RANK_COPY_TTL_OUT,
+    RANK_DEC_TTL,
+    RANK_DEC_MPLS_TTL,
+    RANK_DEC_NSH_TTL,
+    RANK_SET,
+    RANK_QUEUE,
+    RANK_METER, /* OpenFlow 1.5.1, 5.6.6: among "qos" */
+    RANK_GROUP,
+    RANK_OUTPUT,
+    RANK_RESUBMIT,
+};
+
+static enum rank rank(const struct act *act)
 {
-    switch ((enum act_type)act->type) {
-    case ACT_COPY_TTL_IN:
-        return 0;
-    case ACT_POP_VLAN:
-        return 1;
-    case ACT_POP_MPLS:
-        return 2;
-    case ACT_POP_PBB:
-        return 3;
-    case ACT_PUSH_MPLS:
-        return 4;
-    case ACT_PUSH_PBB:
-        return 5;
-    case ACT_PUSH_VLAN:
-        return 6;
-    case ACT_COPY_TTL_OUT:
-        return 7;
-    case ACT_DEC_TTL:
-        return 8;
-    case ACT_DEC_MPLS_TTL:
-        return 9;
-    case ACT_SET_FIELD:
-    case ACT_MOVE:
-    case ACT_SET_VLAN_VID:
-    case ACT_SET_VLAN_PCP:
-    case ACT_SET_IP_TTL:
-    case ACT_SET_MPLS_TTL:
-    case ACT_SET_TUNNEL:
-        return 10;
-    case ACT_SET_QUEUE:
-        return 11;
-    case ACT_METER: /* OpenFlow 1.5.1, 5.6.6: among "qos" */
-        return 12;
-    case ACT_GROUP:
-        return 13;
-    case ACT_OUTPUT:
-    case ACT_OUTPUT_REG:
-    case ACT_CONTROLLER:
-    case ACT_ENQUEUE:
-        return 14;
-    case ACT_RESUBMIT:
-        return 15;
-    default:
-        return -1;
-    }
+    static const uint8_t ranks[ACT_N_TYPES] = {
+        [ACT_COPY_TTL_IN] = RANK_COPY_TTL_IN,
+        [ACT_POP_VLAN] = RANK_POP_VLAN,
+        [ACT_POP_MPLS] = RANK_POP_MPLS,
+        [ACT_POP_PBB] = RANK_POP_PBB,
+        [ACT_DECAP] = RANK_DECAP,
+        [ACT_ENCAP] = RANK_ENCAP,
+        [ACT_PUSH_MPLS] = RANK_PUSH_MPLS,
+        [ACT_PUSH_PBB] = RANK_PUSH_PBB,
+        [ACT_PUSH_VLAN] = RANK_PUSH_VLAN,
+        [ACT_COPY_TTL_OUT] = RANK_COPY_TTL_OUT,
+        [ACT_DEC_TTL] = RANK_DEC_TTL,
+        [ACT_DEC_MPLS_TTL] = RANK_DEC_MPLS_TTL,
+        [ACT_DEC_NSH_TTL] = RANK_DEC_NSH_TTL,
+        [ACT_SET_FIELD] = RANK_SET,
+        [ACT_MOVE] = RANK_SET,
+        [ACT_SET_VLAN_VID] = RANK_SET,
+        [ACT_SET_VLAN_PCP] = RANK_SET,
+        [ACT_SET_IP_TTL] = RANK_SET,
+        [ACT_SET_MPLS_TTL] = RANK_SET,
+        [ACT_SET_TUNNEL] = RANK_SET,
+        [ACT_DELETE_FIELD] = RANK_SET,
+        [ACT_SET_QUEUE] = RANK_QUEUE,
+        [ACT_METER] = RANK_METER,
+        [ACT_GROUP] = RANK_GROUP,
+        [ACT_OUTPUT] = RANK_OUTPUT,
+        [ACT_OUTPUT_REG] = RANK_OUTPUT,
+        [ACT_CONTROLLER] = RANK_OUTPUT,
+        [ACT_ENQUEUE] = RANK_OUTPUT,
+        [ACT_RESUBMIT] = RANK_RESUBMIT,
+    };
+
+    return ranks[act->type];
 }
 
-#define RANK_SET 10
-#define RANK_GROUP 13
-#define RANK_RESUBMIT 15
+bool xlate_runs_in_set(const struct act *act)
+{
+    return rank(act) != RANK_NONE;
+}
 
 /* Appends those of one rank. Returns how many. */
-static unsigned collect(const struct act *const *set, unsigned n_set, int wanted, struct act_buffer *list)
+static unsigned collect(const struct act *const *set, unsigned n_set, enum rank wanted, struct act_buffer *list)
 {
     const struct act *final = NULL;
     unsigned n = 0;
@@ -370,10 +383,10 @@ void xlate_order_set(const struct act *const *set, unsigned n, struct act_buffer
 {
     size_t start = list->len;
 
-    for (int r = 0; r < RANK_GROUP; r++)
+    for (enum rank r = RANK_NONE + 1; r < RANK_GROUP; r++)
         collect(set, n, r, list);
     /* A group takes the place of an output; without either the packet is dropped. */
-    for (int r = RANK_GROUP; r <= RANK_RESUBMIT; r++) {
+    for (enum rank r = RANK_GROUP; r <= RANK_RESUBMIT; r++) {
         if (collect(set, n, r, list) > 0)
             return;
     }

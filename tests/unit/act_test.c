@@ -151,6 +151,35 @@ static void actions_must_fit_the_match(void **state)
     assert_int_equal(check("", "set_field:5->vlan_vid", 0), OFPERR_BAC_MATCH_INCONSISTENT);
     assert_int_equal(check("", "push_vlan:0x8100,set_field:4101->vlan_vid,pop_vlan", 0), 0);
     assert_int_equal(check("", "push_vlan:0x8100,pop_vlan,pop_vlan", 0), OFPERR_BAC_MATCH_INCONSISTENT);
+    assert_int_equal(check("dl_vlan=200", "push_vlan:0x8100,pop_vlan,pop_vlan,output:2", 0), 0);
+    assert_int_equal(check("dl_vlan=200", "push_vlan:0x8100,pop_vlan,pop_vlan,pop_vlan", 0),
+                     OFPERR_BAC_MATCH_INCONSISTENT);
+    assert_int_equal(check("", "push_vlan:0x8100,push_vlan:0x88a8,output:2,pop_vlan,pop_vlan,output:3", 0), 0);
+    assert_int_equal(check("", "push_vlan:0x8100,push_vlan:0x8100,clone(pop_vlan,pop_vlan),pop_vlan,pop_vlan", 0), 0);
+    assert_int_equal(check("", "set_field:0x1005->vlan_tci,pop_vlan", 0), 0);
+    assert_int_equal(check("dl_vlan=200", "set_field:0->vlan_tci,pop_vlan", 0), OFPERR_BAC_MATCH_INCONSISTENT);
+    /* What a header hides is known when it goes. */
+    assert_int_equal(
+        check("tcp", "push_mpls:0x8847,push_mpls:0x8847,pop_mpls:0x8847,pop_mpls:0x800,set_field:7->tcp_dst", 0), 0);
+    assert_int_equal(check("udp", "push_mpls:0x8847,pop_mpls:0x800,set_field:7->tcp_dst", 0),
+                     OFPERR_BAC_MATCH_INCONSISTENT);
+    assert_int_equal(check("tcp", "push_mpls:0x8847,pop_mpls:0x86dd,set_field:7->tcp_dst", 0),
+                     OFPERR_BAC_MATCH_INCONSISTENT);
+    assert_int_equal(check("tcp,dl_vlan=5", "push_mpls:0x8847,pop_mpls:0x8100,pop_vlan,set_field:7->tcp_dst", 0), 0);
+    assert_int_equal(check("tcp,dl_vlan=5", "push_mpls:0x8847,pop_vlan", 0), OFPERR_BAC_MATCH_INCONSISTENT);
+    assert_int_equal(
+        check("tcp,dl_vlan=5", "push_pbb:0x88e7,push_vlan:0x88a8,pop_pbb,pop_vlan,pop_vlan,set_field:7->tcp_dst", 0),
+        0);
+    assert_int_equal(check("tcp,dl_vlan=5", "push_pbb:0x88e7,pop_vlan", 0), OFPERR_BAC_MATCH_INCONSISTENT);
+    assert_int_equal(check("tcp", "push_pbb:0x88e7,pop_pbb,set_field:7->udp_dst", 0), OFPERR_BAC_MATCH_INCONSISTENT);
+    assert_int_equal(check("tcp", "encap(nsh),encap(ethernet),decap(),decap(),set_field:7->tcp_dst", 0), 0);
+    assert_int_equal(check("tcp", "encap(nsh),set_field:5->nsh_ttl,decap(),set_field:7->udp_dst", 0),
+                     OFPERR_BAC_MATCH_INCONSISTENT);
+    assert_int_equal(check("tcp", "encap(nsh),dec_ttl", 0), OFPERR_BAC_MATCH_INCONSISTENT);
+    assert_int_equal(check("icmp6", "set_field:135->icmpv6_type,set_field:::1->nd_target", 0), 0);
+    /* A later fragment has no ports; that it is none needs not be said. */
+    assert_int_equal(check("udp,nw_frag=later", "set_field:7->udp_dst", 0), OFPERR_BAC_MATCH_INCONSISTENT);
+    assert_int_equal(check("udp,nw_frag=first", "set_field:7->udp_dst", 0), 0);
     assert_int_equal(check("", "strip_vlan", 0), 0);
     assert_int_equal(check("", "push_vlan:0x800", 0), OFPERR_BAC_BAD_ARGUMENT);
     assert_int_equal(check("ip", "push_mpls:0x8847,set_field:5->mpls_label,pop_mpls:0x800,dec_ttl", 0), 0);
@@ -164,6 +193,8 @@ static void actions_must_fit_the_match(void **state)
     assert_int_equal(check("", "set_field:17->nw_proto", 0), OFPERR_BAC_MATCH_INCONSISTENT);
     assert_int_equal(check("ip", "write_actions(dec_ttl)", 0), 0);
     assert_int_equal(check("", "write_actions(dec_ttl)", 0), OFPERR_BAC_MATCH_INCONSISTENT);
+    assert_int_equal(check("", "write_actions(exit,output:3)", 0), OFPERR_BAC_BAD_TYPE); /* a set does not run it */
+    assert_int_equal(check("", "write_actions(note:00,output:3)", 0), 0);
     assert_int_equal(check("", "goto_table:3", 2), 0);
     assert_int_equal(check("", "goto_table:3", 3), OFPERR_BIC_BAD_TABLE_ID);
     assert_int_equal(check("", "output:ANY", 0), OFPERR_BAC_BAD_OUT_PORT);

@@ -184,7 +184,7 @@ static void conjunctions_stand_alone(void **state)
     assert_int_equal(check_actions("", "conjunction(1,1/2),output:1"), OFPERR_BAC_BAD_CONJUNCTION);
     assert_int_equal(check_actions("", "output:1,conjunction(1,1/2)"), OFPERR_BAC_BAD_CONJUNCTION);
     assert_int_equal(check_actions("", "conjunction(1,1/2),goto_table:3"), OFPERR_BAC_BAD_CONJUNCTION);
-    assert_int_equal(check_actions("", "write_actions(conjunction(1,1/2))"), 0);
+    assert_int_equal(check_actions("", "write_actions(conjunction(1,1/2))"), OFPERR_BAC_BAD_TYPE);
     assert_int_equal(check_actions("", "conjunction(1,1/1)"), -1);
     assert_int_equal(check_actions("", "conjunction(1,0/2)"), -1);
     assert_int_equal(check_actions("", "conjunction(1,3/2)"), -1);

@@ -153,10 +153,20 @@ static void refusals(void **state)
     REFUSED(OFPERR_BAC_BAD_OUT_GROUP, GROUP_ADD, 2, GROUP_ALL, "group:77");
     REFUSED(OFPERR_GMFC_BAD_COMMAND, GROUP_COMMAND_BAD, 2, GROUP_ALL, "2");
     REFUSED(OFPERR_GMFC_LOOP, GROUP_ADD, 2, GROUP_ALL, "group:2");
-    REFUSED(OFPERR_BAC_BAD_OUT_GROUP, GROUP_ADD, 2, GROUP_ALL, "clone(group:77)");
+    REFUSED(OFPERR_BAC_BAD_TYPE, GROUP_ADD, 2, GROUP_ALL, "clone(group:1)");
     REFUSED(OFPERR_BAC_BAD_ARGUMENT, GROUP_ADD, 2, GROUP_ALL, "clone(output(port=2,max_len=13))");
     REFUSED(OFPERR_BAC_BAD_SET_ARGUMENT, GROUP_ADD, 2, GROUP_ALL, "check_pkt_larger(100)->NXM_NX_REG0[5..6]");
     REFUSED(OFPERR_BAC_BAD_CONJUNCTION, GROUP_ADD, 2, GROUP_ALL, "conjunction(1,1/2)");
+    /* Actions that an action set does not run. */
+    REFUSED(OFPERR_BAC_BAD_TYPE, GROUP_ADD, 2, GROUP_ALL, "clone(output:2),output:3");
+    REFUSED(OFPERR_BAC_BAD_TYPE, GROUP_ADD, 2, GROUP_ALL, "learn(table=2,NXM_OF_ETH_DST[]=NXM_OF_ETH_SRC[]),output:3");
+    REFUSED(OFPERR_BAC_BAD_TYPE, GROUP_ADD, 2, GROUP_ALL, "fin_timeout(idle_timeout=5),output:3");
+    REFUSED(OFPERR_BAC_BAD_TYPE, GROUP_ADD, 2, GROUP_ALL, "exit,output:3");
+    REFUSED(OFPERR_BAC_BAD_TYPE, GROUP_ADD, 2, GROUP_ALL, "push:NXM_NX_REG0[],output:3");
+    REFUSED(OFPERR_BAC_BAD_TYPE, GROUP_ADD, 2, GROUP_ALL, "output(port=2,max_len=64)");
+    REFUSED(OFPERR_BAC_BAD_TYPE, GROUP_ADD, 2, GROUP_ALL, "check_pkt_larger(100)->NXM_NX_REG0[0],output:3");
+    REFUSED(OFPERR_BAC_BAD_TYPE, GROUP_ADD, 2, GROUP_ALL, "bundle(eth_src,0,active_backup,ofport,members:2,3)");
+    REFUSED(OFPERR_BAC_BAD_TYPE, GROUP_ADD, 2, GROUP_ALL, "sample(probability=1),output:3");
     assert_int_equal(command(GROUP_ADD, 2, GROUP_FF, false, BUCKETS("2")), OFPERR_GMFC_INVALID_GROUP);
 
     mod_init(&mod, GROUP_ADD, 2, GROUP_ALL);
@@ -179,6 +189,10 @@ static void refusals(void **state)
     assert_int_equal(delete_group(OFGROUP_ANY), OFPERR_GMFC_INVALID_GROUP);
     assert_int_equal(bed_mod(&bed, FLOW_ADD, "actions=group:2"), OFPERR_BAC_BAD_OUT_GROUP);
     assert_int_equal(bed_mod(&bed, FLOW_ADD, "actions=write_actions(group:2)"), OFPERR_BAC_BAD_OUT_GROUP);
+    /* Matches that are the switch's own. */
+    assert_int_equal(bed_mod(&bed, FLOW_ADD, "recirc_id=5,actions=output:2"), OFPERR_BRC_EPERM);
+    assert_int_equal(bed_mod(&bed, FLOW_MODIFY, "recirc_id=5,actions=output:2"), OFPERR_BRC_EPERM);
+    assert_int_equal(bed_mod(&bed, FLOW_ADD, "dp_hash=0/1,actions=output:2"), OFPERR_BRC_EPERM);
     assert_int_equal(pipeline_n_rules(bed.bridge->pipeline, TABLE_ALL), 0);
 }
 
@@ -186,8 +200,8 @@ static void chains_have_no_loops(void **state)
 {
     ADD(1, GROUP_INDIRECT, "2");
     ADD(2, GROUP_INDIRECT, "group:1");
-    ADD(3, GROUP_ALL, "group:2", "clone(group:1)");
-    REFUSED(OFPERR_GMFC_LOOP, GROUP_MODIFY, 1, GROUP_ALL, "4", "clone(group:3)");
+    ADD(3, GROUP_ALL, "group:2", "group:1");
+    REFUSED(OFPERR_GMFC_LOOP, GROUP_MODIFY, 1, GROUP_ALL, "4", "group:3");
     REFUSED(OFPERR_GMFC_LOOP, GROUP_MODIFY, 1, GROUP_INDIRECT, "group:2");
     assert_int_equal(group_users(group_table_find(table(), 1)), 2);
     assert_int_equal(delete_group(1), OFPERR_GMFC_CHAINED_GROUP);

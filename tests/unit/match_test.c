@@ -135,6 +135,11 @@ static void nonsense_is_refused(void **state)
         "ip,nw_src=1.2.3",
         "ip,nw_src=1.2.3.4/33",
         "ip,nw_frag=3",
+        "udp,nw_frag=later,tp_dst=5", /* has no ports */
+        "tcp6,nw_frag=later,tcp_flags=+syn",
+        "sctp,nw_frag=later,tp_src=5",
+        "icmp,nw_frag=later,icmp_type=8",
+        "icmp6,nw_frag=later,icmp_code=0",
         "tcp,tcp_flags=+foo",
         "tcp,tcp_flags=+syn+syn",
         "tcp,tcp_flags=syn|",
