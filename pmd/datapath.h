@@ -56,6 +56,10 @@ void datapath_touch(struct datapath *dp);
 void datapath_synchronize(struct datapath *dp);
 /* Calls fn(ptr) from datapath_reclaim() once no poll-mode thread can see `ptr` any more. */
 void datapath_defer(struct datapath *dp, void (*fn)(void *), void *ptr);
+/* Whether the poll-mode threads come round: returns how many have not reported a quiescent state for DATAPATH_LATE_MS
+ * though they were asked to, and logs when one begins and ceases to be so. Call it about twice a second. */
+#define DATAPATH_LATE_MS 2000
+unsigned datapath_watch(struct datapath *dp, uint64_t now_ms);
 /* Frees what is due, a bounded part of it a time; call it once a turn of the event loop, when every miss that was
  * dequeued has been returned. True: there is more. */
 bool datapath_reclaim(struct datapath *dp);

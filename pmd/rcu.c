@@ -71,20 +71,24 @@ uint64_t rcu_token(struct rcu *rcu)
     return token;
 }
 
+bool rcu_reader_passed(const struct rcu *rcu, unsigned i, uint64_t token)
+{
+    const struct rcu_reader *reader = &rcu->readers[i];
+    /* In this order: if the inbox is empty, what it held was taken by the reader while online, and its `seen` tells
+     * whether that was worked off. */
+    bool empty = reader->inbox == NULL || rte_ring_empty(reader->inbox);
+    uint64_t seen;
+
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    seen = __atomic_load_n(&reader->seen, __ATOMIC_SEQ_CST);
+    return seen == RCU_OFFLINE ? empty : seen >= token;
+}
+
 bool rcu_passed(const struct rcu *rcu, uint64_t token)
 {
-    for (unsigned i = 0; i < rcu->n_readers; i++) {
-        const struct rcu_reader *reader = &rcu->readers[i];
-        /* In this order: if the inbox is empty, what it held was taken by the reader while online, and its `seen`
-         * tells whether that was worked off. */
-        bool empty = reader->inbox == NULL || rte_ring_empty(reader->inbox);
-        uint64_t seen;
-
-        __atomic_thread_fence(__ATOMIC_SEQ_CST);
-        seen = __atomic_load_n(&reader->seen, __ATOMIC_SEQ_CST);
-        if (seen == RCU_OFFLINE ? !empty : seen < token)
+    for (unsigned i = 0; i < rcu->n_readers; i++)
+        if (!rcu_reader_passed(rcu, i, token))
             return false;
-    }
     return true;
 }
 

@@ -53,6 +53,7 @@ void rcu_fini(struct rcu *rcu);
 /* Control thread. */
 uint64_t rcu_token(struct rcu *rcu);
 bool rcu_passed(const struct rcu *rcu, uint64_t token);
+bool rcu_reader_passed(const struct rcu *rcu, unsigned reader, uint64_t token);
 void rcu_defer(struct rcu *rcu, void (*fn)(void *), void *ptr);
 /* Something that readers decide by was replaced or taken away, or a packet that was decided on was handed over. What is
  * deferred counts by itself. */

@@ -21,6 +21,7 @@
 #include "src/control/control.h"
 #include "src/net/acceptor.h"
 #include "src/openflow/server.h"
+#include "src/start/notify.h"
 #include "src/start/pool.h"
 #include "src/start/run_dir.h"
 #include "src/tls/tls.h"
@@ -140,6 +141,22 @@ static void on_run_dir(evutil_socket_t fd, short what, void *arg)
     struct sluice *sw = arg;
     const struct timeval pause = {.tv_usec = RUN_DIR_PAUSE_MS * 1000};
     evtimer_add(sw->run_dir_timer, &pause);
+}
+
+/* systemd restarts the service if this does not come: because this thread hangs, or a poll-mode thread does. */
+static void on_watchdog(evutil_socket_t fd, short what, void *arg)
+{
+    struct sluice *sw = arg;
+    if (!sw->n_late)
+        notify("WATCHDOG=1");
+}
+
+static int create_watchdog(struct sluice *sw)
+{
+    uint64_t us = notify_watchdog_us() / 2;
+    const struct timeval tv = {.tv_sec = (time_t)(us / 1000000), .tv_usec = (suseconds_t)(us % 1000000)};
+    sw->watchdog = event_new(sw->base, -1, EV_PERSIST, on_watchdog, sw);
+    return sw->watchdog && (!us || !event_add(sw->watchdog, &tv)) ? 0 : -1;
 }
 
 /* libevent writes to standard error otherwise, which may wait for who reads it. */
@@ -330,6 +347,7 @@ void switch_run(struct sluice *sw)
             housekeeping = start;
             port_poll_events(port_changed, sw);
             restore_run_dir(sw);
+            sw->n_late = datapath_watch(sw->dp, datapath_now_ms());
             log_flush();
         }
         note_turn(sw, start);
@@ -391,7 +409,7 @@ static int create_events(struct sluice *sw, char *error, size_t size)
     sw->run_dir_event = event_new(sw->base, run_dir_fd(), EV_READ, on_run_dir, sw);
     sw->run_dir_timer = evtimer_new(sw->base, on_run_dir_timer, sw);
     if (sw->alarm_fd < 0 || !sw->miss_event || !sw->port_event || !sw->wakeup || !sw->alarm || !sw->sigterm ||
-        !sw->sigint || !sw->sighup || !sw->run_dir_event || !sw->run_dir_timer ||
+        !sw->sigint || !sw->sighup || !sw->run_dir_event || !sw->run_dir_timer || create_watchdog(sw) ||
         (run_dir_fd() >= 0 && event_add(sw->run_dir_event, NULL)) || event_add(sw->miss_event, NULL) ||
         event_add(sw->port_event, NULL) || event_add(sw->alarm, NULL) || event_add(sw->sigterm, NULL) ||
         event_add(sw->sigint, NULL) || event_add(sw->sighup, NULL)) {
@@ -515,6 +533,7 @@ void switch_destroy(struct sluice *sw)
     free_event(sw->sighup);
     free_event(sw->run_dir_event);
     free_event(sw->run_dir_timer);
+    free_event(sw->watchdog);
     tls_free(sw->tls);
     if (sw->base)
         event_base_free(sw->base);

@@ -30,7 +30,8 @@ struct sluice {
     TAILQ_HEAD(bridges, bridge) bridges;
     struct rte_mempool *pool; /* packets; of the control thread's NUMA node */
     struct event *miss_event, *port_event, *wakeup, *alarm, *sigterm, *sigint, *sighup;
-    struct event *run_dir_event, *run_dir_timer;
+    struct event *run_dir_event, *run_dir_timer, *watchdog;
+    unsigned n_late; /* poll-mode threads that do not come round */
     int alarm_fd; /* of `alarm` */
     bool alarm_set;
     bool exiting;
