@@ -1,7 +1,7 @@
 /* Nicira's encap and decap on the wire. Properties have a class, a type and a length, and are padded to 8 bytes. */
 #include "pmd/program.h"
 #include "src/openflow/act_wire.h"
-#include "src/openflow/error.h"
+#include "src/openflow/of_error.h"
 
 #define CLASS_NSH 4
 enum { NSH_MD_TYPE = 1, NSH_TLV = 2 };

@@ -1,6 +1,6 @@
 /* The learn action on the wire: NXAST_LEARN, and NXAST_LEARN2 with limit and result. */
 #include "src/openflow/act_wire.h"
-#include "src/openflow/error.h"
+#include "src/openflow/of_error.h"
 #include "src/openflow/oxm.h"
 #include "src/pipeline/pipeline.h"
 

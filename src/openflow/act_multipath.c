@@ -1,6 +1,6 @@
 /* multipath, bundle and bundle_load on the wire. */
 #include "src/openflow/act_wire.h"
-#include "src/openflow/error.h"
+#include "src/openflow/of_error.h"
 #include "src/openflow/oxm.h"
 #include "src/pipeline/field.h"
 

@@ -1,5 +1,5 @@
 #include "src/openflow/act_wire.h"
-#include "src/openflow/error.h"
+#include "src/openflow/of_error.h"
 #include "src/openflow/msg.h"
 #include "src/openflow/oxm.h"
 

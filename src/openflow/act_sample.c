@@ -1,6 +1,6 @@
 /* sample on the wire: three forms, each with more to say. */
 #include "src/openflow/act_wire.h"
-#include "src/openflow/error.h"
+#include "src/openflow/of_error.h"
 
 int act_decode_sample(struct reader *r, uint16_t subtype, struct act_buffer *acts)
 {

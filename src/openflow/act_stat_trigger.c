@@ -1,6 +1,6 @@
 /* The instruction STAT_TRIGGER (OpenFlow 1.5.1, 7.2.5). */
 #include "src/openflow/act_wire.h"
-#include "src/openflow/error.h"
+#include "src/openflow/of_error.h"
 #include "src/openflow/oxs.h"
 
 #define NS UINT64_C(1000000000) /* of a second */

@@ -6,6 +6,7 @@
 
 #include "src/openflow/msg.h"
 #include "src/pipeline/group.h"
+#include "src/pipeline/act_fields.h"
 #include "src/pipeline/tlv_map.h"
 
 #define CHUNK_MIN 4096u
@@ -66,12 +67,11 @@ bool of_bundle_store_add(struct of_bundle_store *store, const uint8_t *message, 
 
 static uint64_t options_of_group(const struct group_mod *gm)
 {
-    static const struct flow none;
     uint64_t options = 0;
     for (unsigned i = 0; i < gm->selection.n_fields; i++)
         options |= tlv_map_fields_of(gm->selection.fields[i]);
     for (size_t i = 0; i < gm->n_buckets; i++)
-        options |= tlv_map_fields(&none, &gm->buckets[i].acts);
+        options |= act_list_options(&gm->buckets[i].acts);
     return options;
 }
 
@@ -79,11 +79,11 @@ void of_bundle_store_hold(struct of_bundle_store *store, const struct of_msg *ms
 {
     uint64_t options = 0;
     if (msg->type == OF_FLOW_MOD)
-        options = tlv_map_fields(&msg->flow_mod.match.mask, &msg->flow_mod.acts);
+        options = tlv_map_fields(&msg->flow_mod.match.mask) | act_list_options(&msg->flow_mod.acts);
     else if (msg->type == OF_GROUP_MOD)
         options = options_of_group(&msg->group_mod);
     else if (msg->type == OF_PACKET_OUT)
-        options = tlv_map_fields(&msg->packet_out.flow, &msg->packet_out.acts);
+        options = tlv_map_fields(&msg->packet_out.flow) | act_list_options(&msg->packet_out.acts);
     options &= ~store->options;
     tlv_map_count_fields(options, 1);
     store->options |= options;

@@ -1,6 +1,6 @@
 #include <netinet/in.h>
 
-#include "src/openflow/error.h"
+#include "src/openflow/of_error.h"
 #include "src/openflow/oxm.h"
 
 /* ofp_flow_wildcards (OpenFlow 1.0.2, 5.2.3). */

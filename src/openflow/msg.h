@@ -14,7 +14,7 @@
 #include <stdint.h>
 
 #include "src/openflow/buf.h"
-#include "src/openflow/error.h"
+#include "src/openflow/of_error.h"
 #include "src/pipeline/tlv_map.h"
 #include "src/pipeline/act.h"
 #include "src/pipeline/flow.h"

@@ -1,7 +1,7 @@
 /* Messages about the connection itself. */
 #include <rte_common.h>
 
-#include "src/openflow/error_vendor.h"
+#include "src/openflow/error_wire.h"
 #include "src/openflow/msg_codec.h"
 
 #define HELLO_VERSION_BITMAP 1

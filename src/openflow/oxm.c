@@ -1,4 +1,4 @@
-#include "src/openflow/error.h"
+#include "src/openflow/of_error.h"
 #include "src/openflow/msg.h"
 #include "src/openflow/oxm.h"
 #include "src/pipeline/minimatch.h"

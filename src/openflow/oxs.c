@@ -1,6 +1,6 @@
 #include "src/openflow/oxs.h"
 
-#include "src/openflow/error.h"
+#include "src/openflow/of_error.h"
 #include "src/openflow/layout.h"
 
 #define OXS_CLASS_BASIC 0x8002

@@ -8,7 +8,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "src/openflow/error.h"
+#include "src/openflow/of_error.h"
 
 #define OF_EXPERIMENTER_NICIRA 0x00002320u
 #define OF_EXPERIMENTER_ONF 0x4f4e4600u

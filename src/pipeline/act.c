@@ -114,3 +114,12 @@ bool act_list_uses_group(const struct act_list *list, uint32_t group)
     }
     return false;
 }
+
+bool act_list_is_clause(const struct act_list *list)
+{
+    ACT_FOR_EACH (act, list) {
+        if (act->type == ACT_CONJUNCTION)
+            return true;
+    }
+    return false;
+}

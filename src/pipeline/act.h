@@ -306,6 +306,8 @@ bool act_nested(const struct act *act, struct act_list *inner);
  */
 bool act_list_outputs_to(const struct act_list *list, uint32_t ofport);
 bool act_list_uses_group(const struct act_list *list, uint32_t group);
+/* Does it make its rule a clause of a conjunction (ovs-fields(7))? */
+bool act_list_is_clause(const struct act_list *list);
 
 /* As ovs-ofctl prints it: "output:2", "mod_dl_src:..,NORMAL", "goto_table:5"; "drop" for an empty list. malloc'ed. */
 char *act_list_format(const struct act_list *list, const char *(*port_name)(void *arg, uint32_t ofport), void *arg);

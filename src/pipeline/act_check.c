@@ -1,9 +1,7 @@
 #include <string.h>
 
-#include "src/openflow/error.h"
+#include "src/openflow/of_error.h"
 #include "src/pipeline/act_check.h"
-#include "src/pipeline/conjunction.h"
-#include "src/pipeline/pipeline.h"
 #include "src/pipeline/xlate.h"
 
 static void set_exact_u16(rte_be16_t *value, rte_be16_t *mask, uint16_t v)
@@ -412,7 +410,7 @@ static int check_act(const struct act *act, struct known *k, uint8_t table_id)
         struct act_list inner;
 
         act_nested(act, &inner);
-        return acts_are_clauses(&inner) ? OFPERR_BAC_BAD_CONJUNCTION : check_inner(act, k);
+        return act_list_is_clause(&inner) ? OFPERR_BAC_BAD_CONJUNCTION : check_inner(act, k);
     }
     case ACT_SAMPLE:
         return ((const struct act_sample *)act)->probability > 0 ? 0 : OFPERR_BAC_BAD_ARGUMENT;
@@ -460,7 +458,7 @@ static int check_clauses(const struct act_list *list)
 
 static int check_list(const struct act_list *list, struct known *k, uint8_t table_id)
 {
-    int error = acts_are_clauses(list) ? check_clauses(list) : 0;
+    int error = act_list_is_clause(list) ? check_clauses(list) : 0;
 
     if (error)
         return error;
@@ -494,7 +492,7 @@ int act_list_check_unmatched(const struct act_list *list)
     struct match nothing;
     struct known k;
 
-    if (acts_are_clauses(list))
+    if (act_list_is_clause(list))
         return OFPERR_BAC_BAD_CONJUNCTION;
     match_init_all(&nothing);
     known_init(&k, &nothing);

@@ -19,6 +19,6 @@ int act_list_check_bucket(const struct act_list *list);
 /* Parts of it: may a packet of `match` be read, or written, at this field? */
 int act_check_read(const struct field *field, const struct match *match);
 int act_check_write(const struct field *field, const struct match *match);
-int act_check_learn(const struct act_learn *learn, const struct match *match); /* learn_rule.c */
+int act_check_learn(const struct act_learn *learn, const struct match *match);
 
 #endif

@@ -142,12 +142,3 @@ unsigned conj_trail_complete(struct conj_trail *trail, uint16_t priority)
         qsort(trail->complete, n, sizeof *trail->complete, compare_ids);
     return n;
 }
-
-bool acts_are_clauses(const struct act_list *acts)
-{
-    ACT_FOR_EACH (act, acts) {
-        if (act->type == ACT_CONJUNCTION)
-            return true;
-    }
-    return false;
-}

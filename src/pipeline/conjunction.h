@@ -49,7 +49,4 @@ int conj_trail_top(const struct conj_trail *trail);
  * Returns how many. */
 unsigned conj_trail_complete(struct conj_trail *trail, uint16_t priority);
 
-/* Do these actions make the rule a clause? */
-bool acts_are_clauses(const struct act_list *acts);
-
 #endif

@@ -54,6 +54,9 @@ struct match {
 
 #define OFGROUP_ANY 0xffffffffu
 
+#define PIPELINE_TABLES 255 /* of a bridge: 0 .. 254; OpenFlow 1.3.5, 5.1 */
+#define TABLE_ALL 255       /* OFPTT_ALL, in requests */
+
 /* A port as a field or register has it: 16 bits of OpenFlow 1.0, or all. */
 static inline uint32_t ofport_of_value(uint32_t value)
 {

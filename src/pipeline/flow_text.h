@@ -4,7 +4,7 @@
 #define SRC_PIPELINE_FLOW_TEXT_H
 
 #include "src/pipeline/act.h"
-#include "src/pipeline/pipeline.h"
+#include "src/pipeline/flow_mod.h"
 
 /* "set_field:1->reg0,resubmit(,1),output:2", instructions included; "drop" or "" is nothing. Appends to `acts`.
  * `port_by_name` may be NULL. Returns NULL or an error sentence (malloc'ed). */

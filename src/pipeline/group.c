@@ -5,9 +5,10 @@
 
 #include "pmd/datapath.h"
 #include "pmd/memory.h"
-#include "src/openflow/error.h"
+#include "src/openflow/of_error.h"
 #include "src/pipeline/change.h"
 #include "src/pipeline/group_impl.h"
+#include "src/pipeline/act_fields.h"
 #include "src/pipeline/tlv_map.h"
 
 #define HASH_MIN 64
@@ -189,7 +190,7 @@ static void count_tunnel_options(const struct group *group, int delta)
     for (unsigned i = 0; i < group->selection.n_fields; i++)
         tlv_map_count_field(group->selection.fields[i], delta);
     for (uint32_t i = 0; i < group->n_buckets; i++)
-        tlv_map_count_acts(&group->buckets[i].acts, delta);
+        act_list_count_options(&group->buckets[i].acts, delta);
 }
 
 static void link_group(struct group_table *table, struct group *group)

@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "src/openflow/error.h"
+#include "src/openflow/of_error.h"
 #include "src/pipeline/act_check.h"
 #include "src/pipeline/group_impl.h"
 #include "src/pipeline/meter.h"

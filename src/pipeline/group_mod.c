@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "pmd/memory.h"
-#include "src/openflow/error.h"
+#include "src/openflow/of_error.h"
 #include "src/pipeline/change.h"
 #include "src/pipeline/classifier.h"
 #include "src/pipeline/group_impl.h"

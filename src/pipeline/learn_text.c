@@ -6,7 +6,6 @@
 
 #include "pmd/memory.h"
 #include "src/pipeline/key_value.h"
-#include "src/pipeline/pipeline.h"
 
 #define DEFAULT_PRIORITY 0x8000
 

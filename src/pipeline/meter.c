@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "pmd/memory.h"
-#include "src/openflow/error.h"
+#include "src/openflow/of_error.h"
 #include "src/pipeline/change.h"
 #include "src/pipeline/group.h"
 

@@ -11,20 +11,12 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
-#include "src/openflow/error.h"
+#include "src/openflow/of_error.h"
 #include "src/pipeline/act.h"
+#include "src/pipeline/flow_mod.h"
 #include "src/pipeline/flow.h"
 
-#define PIPELINE_TABLES 255 /* 0 .. 254; OpenFlow 1.3.5, 5.1 */
-#define TABLE_ALL 255
-
-/* Flags of a rule, as OpenFlow 1.3's OFPFF_. */
-#define RULE_SEND_FLOW_REM 0x01
-#define RULE_CHECK_OVERLAP 0x02
-#define RULE_RESET_COUNTS 0x04
-#define RULE_NO_PKT_COUNTS 0x08
-#define RULE_NO_BYT_COUNTS 0x10
-/* Internal. */
+/* Further flags of a rule, beside those of flow_mod.h. */
 #define RULE_LEARNED 0x400 /* by a packet: its hard timeout counts from the last packet that taught it */
 #define RULE_HIDDEN 0x100  /* of the switch itself (fail-open NORMAL): not dumped, not deleted by controllers */
 /* A flow_mod of OpenFlow 1.0 that adds starts from 0 without saying so. While a change is open: its counters do. */
@@ -77,25 +69,6 @@ void rule_note_used(struct rule *rule, uint64_t used_ms);
 void rule_unref(struct rule *rule);
 /* The match unpacked. */
 void rule_match(const struct rule *rule, struct match *match);
-
-enum flow_mod_command { FLOW_ADD, FLOW_MODIFY, FLOW_MODIFY_STRICT, FLOW_DELETE, FLOW_DELETE_STRICT };
-
-/* A flow_mod of any wire version, decoded. */
-struct flow_mod {
-    enum flow_mod_command command;
-    uint8_t table_id; /* TABLE_ALL: of deletes, and of OpenFlow 1.0 (modify_adds): table 0 for adds */
-    uint16_t priority;
-    uint16_t idle_timeout_s, hard_timeout_s;
-    uint16_t flags; /* RULE_* */
-    uint16_t importance;
-    uint64_t cookie, cookie_mask; /* mask: filter for modify and delete */
-    bool modify_cookie;           /* OpenFlow 1.0: a modify sets the cookie (unless all ones); NXM and 1.1+: never */
-    bool modify_adds;             /* OpenFlow 1.0, whatever the command: a modify that finds nothing adds */
-    uint32_t buffer_id;
-    uint32_t out_port, out_group; /* OFPORT_ANY, OFGROUP_ANY */
-    struct match match;
-    struct act_list acts; /* copied */
-};
 
 /* Which rules a dump, an aggregate or a delete is about. */
 struct rule_filter {

@@ -34,7 +34,7 @@ static void place_acts(struct rule *rule, const struct act_list *acts)
     if (acts->len > 0)
         memcpy(own, acts->acts, acts->len);
     rule->acts = (struct act_list){.acts = own, .len = acts->len};
-    rule->conjunctive = acts_are_clauses(acts);
+    rule->conjunctive = act_list_is_clause(acts);
 }
 
 struct rule *rule_create(struct minimask *mask, const struct flow *value, const struct act_list *acts)
@@ -67,7 +67,7 @@ void rule_set_acts(struct rule *rule, const struct act_list *acts)
     if (rule->acts.acts != own_acts(rule))
         free((void *)(uintptr_t)rule->acts.acts);
     rule->acts = (struct act_list){.acts = copy, .len = acts->len};
-    rule->conjunctive = acts_are_clauses(acts);
+    rule->conjunctive = act_list_is_clause(acts);
 }
 
 struct rule *rule_ref(struct rule *rule)

@@ -11,6 +11,7 @@
 #include "src/pipeline/stat_trigger.h"
 #include "src/pipeline/table.h"
 #include "src/pipeline/table.h"
+#include "src/pipeline/act_fields.h"
 #include "src/pipeline/tlv_map.h"
 
 void rule_uses_move(struct rule_uses *from, struct rule_uses *to)
@@ -115,7 +116,7 @@ void rule_uses_link(struct pipeline *pipeline, struct rule *rule)
 {
     learn_note_acts(pipeline, rule);
     tlv_map_count_mask(rule->match->mask, 1);
-    tlv_map_count_acts(&rule->acts, 1);
+    act_list_count_options(&rule->acts, 1);
     link_list(pipeline, rule, &rule->acts);
 }
 
@@ -125,7 +126,7 @@ void rule_uses_unlink(struct rule *rule)
 
     learn_forget_acts(rule->pipeline, rule);
     tlv_map_count_mask(rule->match->mask, -1);
-    tlv_map_count_acts(&rule->acts, -1);
+    act_list_count_options(&rule->acts, -1);
     while ((use = rule->uses) != NULL) {
         rule->uses = use->next;
         if (use == rule->pipeline->trigger_next)

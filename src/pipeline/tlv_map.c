@@ -2,8 +2,7 @@
 
 #include <string.h>
 
-#include "src/openflow/error.h"
-#include "src/pipeline/act.h"
+#include "src/openflow/of_error.h"
 #include "src/pipeline/field_rows.h"
 #include "src/pipeline/minimatch.h"
 
@@ -91,57 +90,6 @@ void tlv_map_count_field(const struct field *field, int delta)
         field_users[field->id - FIELD_TUN_METADATA0] += (uint32_t)delta;
 }
 
-static void count_learn(const struct act_learn *learn, int delta)
-{
-    tlv_map_count_field(learn->result_dst.field, delta);
-    for (uint32_t i = 0; i < learn->n_specs; i++) {
-        tlv_map_count_field(learn->specs[i].src.field, delta);
-        tlv_map_count_field(learn->specs[i].dst.field, delta);
-    }
-}
-
-static void count_act(const struct act *act, int delta)
-{
-    struct act_list inner;
-
-    switch (act->type) {
-    case ACT_SET_FIELD:
-        tlv_map_count_field(((const struct act_set_field *)act)->field, delta);
-        break;
-    case ACT_MOVE:
-        tlv_map_count_field(((const struct act_move *)act)->src.field, delta);
-        tlv_map_count_field(((const struct act_move *)act)->dst.field, delta);
-        break;
-    case ACT_OUTPUT_REG:
-        tlv_map_count_field(((const struct act_output_reg *)act)->src.field, delta);
-        break;
-    case ACT_STACK_PUSH:
-    case ACT_STACK_POP:
-    case ACT_DELETE_FIELD:
-        tlv_map_count_field(((const struct act_subfield *)act)->sf.field, delta);
-        break;
-    case ACT_MULTIPATH:
-        tlv_map_count_field(((const struct act_multipath *)act)->dst.field, delta);
-        break;
-    case ACT_BUNDLE:
-        tlv_map_count_field(((const struct act_bundle *)act)->dst.field, delta);
-        break;
-    case ACT_LEARN:
-        count_learn((const struct act_learn *)act, delta);
-        break;
-    default: /* check_pkt_larger writes registers only */
-        if (act_nested(act, &inner))
-            tlv_map_count_acts(&inner, delta);
-        break;
-    }
-}
-
-void tlv_map_count_acts(const struct act_list *acts, int delta)
-{
-    ACT_FOR_EACH (act, acts)
-        count_act(act, delta);
-}
-
 static bool is_set(const struct flow *flow, unsigned index)
 {
     const uint8_t *value = (const uint8_t *)flow + field_of(index)->offset;
@@ -153,20 +101,14 @@ static bool is_set(const struct flow *flow, unsigned index)
     return false;
 }
 
-uint64_t tlv_map_fields(const struct flow *flow, const struct act_list *acts)
+uint64_t tlv_map_fields(const struct flow *flow)
 {
-    uint32_t before[TLV_MAPS_MAX];
     uint64_t fields = 0;
 
-    if (units == 0)
-        return 0;
-    memcpy(before, field_users, sizeof before);
-    tlv_map_count_acts(acts, 1);
-    for (unsigned i = 0; i < TLV_MAPS_MAX; i++) {
-        if (field_users[i] != before[i] || is_set(flow, i))
+    for (unsigned i = 0; units != 0 && i < TLV_MAPS_MAX; i++) {
+        if (is_set(flow, i))
             fields |= UINT64_C(1) << i;
     }
-    tlv_map_count_acts(acts, -1);
     return fields;
 }
 

@@ -27,17 +27,15 @@ unsigned tlv_map_list(struct tlv_map maps[TLV_MAPS_MAX]);
 
 /* Rules and groups that are in their tables count what they use, and what selects rules does: 1, and -1 when they
  * leave. */
-struct act_list;
 struct field;
 struct flow;
 struct minimask;
 void tlv_map_count_mask(const struct minimask *mask, int delta);
-void tlv_map_count_acts(const struct act_list *acts, int delta);
 void tlv_map_count_field(const struct field *field, int delta); /* NULL: none */
 
-/* What is not in a table yet, but is to find the options as they are, says first which fields it uses (a bit each:
- * those of `flow` that are not 0, and those in `acts`), and counts them later, when it is known to stay. */
-uint64_t tlv_map_fields(const struct flow *flow, const struct act_list *acts);
+/* What is not in a table yet, but is to find the options as they are, says first which fields it uses (a bit each, here
+ * those of `flow` that are not 0), and counts them later, when it is known to stay. Actions: act_fields.h. */
+uint64_t tlv_map_fields(const struct flow *flow);
 uint64_t tlv_map_fields_of(const struct field *field);
 void tlv_map_count_fields(uint64_t fields, int delta);
 

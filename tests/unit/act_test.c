@@ -5,7 +5,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "src/openflow/error.h"
+#include "src/openflow/of_error.h"
 #include "src/pipeline/act_check.h"
 #include "src/pipeline/flow_text.h"
 

@@ -1,6 +1,6 @@
 /* Ports come and go and move between bridges while megaflows, packets under way and packet-outs still name them: no
  * packet of one bridge ever leaves by a port of another, and no count of one port is another's. */
-#include "src/openflow/error.h"
+#include "src/openflow/of_error.h"
 #include "src/pipeline/meter.h"
 #include "tests/unit/bed_traffic.h"
 

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "src/openflow/error.h"
+#include "src/openflow/of_error.h"
 #include "src/pipeline/group.h"
 #include "src/pipeline/meter.h"
 #include "tests/unit/rules.h"

@@ -6,6 +6,7 @@
 #include <cmocka.h>
 
 #include "src/bridge/bridge.h"
+#include "src/openflow/error_wire.h"
 #include "src/openflow/msg.h"
 #include "src/openflow/oxm.h"
 #include "src/pipeline/field.h"

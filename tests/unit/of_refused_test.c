@@ -4,7 +4,7 @@
 #include <stddef.h>
 #include <cmocka.h>
 
-#include "src/openflow/error.h"
+#include "src/openflow/of_error.h"
 #include "src/openflow/msg.h"
 #include "tests/unit/packets.h"
 

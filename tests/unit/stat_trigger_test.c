@@ -7,7 +7,7 @@
 #include <cmocka.h>
 
 #include "src/openflow/act_wire.h"
-#include "src/openflow/error.h"
+#include "src/openflow/of_error.h"
 #include "src/openflow/msg.h"
 #include "src/pipeline/pipeline.h"
 #include "src/pipeline/stat_trigger.h"

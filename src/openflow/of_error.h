@@ -1,17 +1,17 @@
-/* OpenFlow errors as internal names; the (type, code) of each wire version is in error.c's table.
+/* OpenFlow errors as internal names, with their (type, code) in the wire versions that have them.
  *
  * Functions that can refuse a request return 0 or one of these (they are positive, so that they are never mistaken for
  * a negative errno). Control thread; no state.
  */
-#ifndef SRC_OPENFLOW_ERROR_H
-#define SRC_OPENFLOW_ERROR_H
+#ifndef SRC_OPENFLOW_OF_ERROR_H
+#define SRC_OPENFLOW_OF_ERROR_H
 
 #include <stdint.h>
 
 /* X(symbol, 1.0 type, 1.0 code, 1.3+ type, 1.3+ code, "text"); -1 = that version has no such error and the nearest one
- * is sent: see error.c. Names follow the specifications: OFPERR_ + the name of the code without its OFP prefix. Type
- * and code: OpenFlow 1.0.2, 5.4.4; OpenFlow 1.3.5, 7.4.4; 1.4.1, 7.5.4; 1.5.1, 7.5.4. What came after 1.3 has an
- * older relative in error.c. */
+ * is sent: see error_wire.c. Names follow the specifications: OFPERR_ + the name of the code without its OFP prefix.
+ * Type and code: OpenFlow 1.0.2, 5.4.4; OpenFlow 1.3.5, 7.4.4; 1.4.1, 7.5.4; 1.5.1, 7.5.4. What came after 1.3 has an
+ * older relative in error_wire.c. */
 #define OF_ERRORS(X)                                                                                                   \
     X(OFPERR_HFC_INCOMPATIBLE, 0, 0, 0, 0, "no common version")                                                        \
     X(OFPERR_BRC_BAD_VERSION, 1, 0, 1, 0, "version not supported")                                                     \
@@ -194,8 +194,5 @@ enum of_error {
 /* "OFPFMFC_OVERLAP"-like name, and the sentence. Never NULL. */
 const char *of_error_name(enum of_error error);
 const char *of_error_text(enum of_error error);
-/* Type and code on the wire for `version` (0x01, 0x04, 0x05, 0x06). An error that the version lacks becomes its nearest
- * relative. */
-void of_error_wire(enum of_error error, uint8_t version, uint16_t *type, uint16_t *code);
 
 #endif

@@ -1,15 +1,13 @@
-#include <stdbool.h>
+#include "src/openflow/error_wire.h"
+
 #include <stddef.h>
 
-#include "src/openflow/error.h"
-#include "src/openflow/error_vendor.h"
 #include "src/openflow/msg.h"
 
 static const struct {
-    const char *name, *text;
     int16_t type10, code10, type13, code13;
-} errors[OFPERR_N] = {[OFPERR_NONE] = {"NONE", "no error", 0, 0, 0, 0},
-#define X(symbol, t10, c10, t13, c13, text) [symbol] = {#symbol, text, t10, c10, t13, c13},
+} errors[OFPERR_N] = {[OFPERR_NONE] = {0, 0, 0, 0},
+#define X(symbol, t10, c10, t13, c13, text) [symbol] = {t10, c10, t13, c13},
                       OF_ERRORS(X)
 #undef X
 };
@@ -108,26 +106,6 @@ static enum of_error known_by(enum of_error error, uint8_t version)
         if (newer[i].error == error && version < newer[i].since)
             return newer[i].older;
     return error;
-}
-
-static const char *skip_prefix(const char *symbol)
-{
-    static const char prefix[] = "OFPERR_";
-    size_t i = 0;
-
-    while (prefix[i] && symbol[i] == prefix[i])
-        i++;
-    return prefix[i] ? symbol : symbol + i;
-}
-
-const char *of_error_name(enum of_error error)
-{
-    return error < OFPERR_N ? skip_prefix(errors[error].name) : "UNKNOWN";
-}
-
-const char *of_error_text(enum of_error error)
-{
-    return error < OFPERR_N ? errors[error].text : "unknown error";
 }
 
 /* For errors that OpenFlow 1.0 has neither itself nor from a vendor. */

@@ -1,11 +1,15 @@
-/* Errors that travel in vendor messages, and errors read back from the wire. Private to the codec. */
-#ifndef SRC_OPENFLOW_ERROR_VENDOR_H
-#define SRC_OPENFLOW_ERROR_VENDOR_H
+/* Errors as each wire version has them, those that travel in vendor messages included. Private to the codec. */
+#ifndef SRC_OPENFLOW_ERROR_WIRE_H
+#define SRC_OPENFLOW_ERROR_WIRE_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "src/openflow/error.h"
+#include "src/openflow/of_error.h"
+
+/* Type and code on the wire for `version` (0x01, 0x04, 0x05, 0x06). An error that the version lacks becomes its nearest
+ * relative. */
+void of_error_wire(enum of_error error, uint8_t version, uint16_t *type, uint16_t *code);
 
 /* Type and code inside Nicira's vendor error of OpenFlow 1.0; false if it has none for it. */
 bool of_error_vendor10(enum of_error error, uint16_t *type, uint16_t *code);
