@@ -10,6 +10,7 @@
 #include "pmd/log.h"
 #include "src/config/diff.h"
 #include "src/config/keys.h"
+#include "src/openflow/handler.h"
 #include "src/openflow/server.h"
 #include "src/start/pool.h"
 
@@ -97,6 +98,7 @@ static void server_params(const struct sluice *sw, struct bridge *br, const stru
         .base = sw->base,
         .bridge = br,
         .flows = sw->flows,
+        .requests = &of_requests,
         .listen = (const char *const *)config->listen,
         .n_listen = config->n_listen,
         .controllers = (const char *const *)config->controllers,

@@ -3,8 +3,7 @@
 #include <rte_common.h>
 #include <string.h>
 
-#include "src/openflow/dump.h"
-#include "src/openflow/port_describe.h"
+#include "src/openflow/describe.h"
 #include "src/openflow/server_impl.h"
 
 /* Bytes unsent above which a connection gets no more of these messages. Far above what a controller that reads is ever
@@ -253,7 +252,7 @@ void of_server_rule_triggered(struct of_server *server, struct rule *rule)
         struct of_buf buf = {0};
         struct of_flow_stats stats;
         struct match match;
-        of_describe_rule(rule, datapath_now_ms(), &match, &stats);
+        of_rule_describe(rule, datapath_now_ms(), &match, &stats);
         stats.reason = OF_STATS_TRIGGER;
         of_multipart_begin(&mp, conn->version, 0, OF_MP_FLOW_STATS, false);
         of_multipart_add_flow(&mp, &buf, &stats);

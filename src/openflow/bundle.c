@@ -21,12 +21,6 @@ struct of_bundle {
     struct of_bundle_store store;
 };
 
-void of_bundles_init(struct of_bundles *bundles)
-{
-    LIST_INIT(&bundles->list);
-    bundles->n = 0;
-}
-
 static struct of_bundle *find(struct of_connection *conn, uint32_t id)
 {
     struct of_bundle *bundle;

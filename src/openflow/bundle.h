@@ -9,22 +9,12 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <sys/queue.h>
 
 #include "src/openflow/msg.h"
 
-#define OF_BUNDLE_BYTES ((size_t)1 << 30) /* that all bundles of a bridge may hold, if nothing else was said */
-
-struct of_bundle;
 struct of_connection;
 struct of_server;
 
-struct of_bundles {
-    LIST_HEAD(, of_bundle) list;
-    unsigned n;
-};
-
-void of_bundles_init(struct of_bundles *bundles);
 void of_bundles_free(struct of_connection *conn);
 /* Frees what discarded and committed bundles held, until about the deadline (rte_rdtsc). True: there is more. */
 bool of_bundles_bury(struct of_server *server, uint64_t deadline);

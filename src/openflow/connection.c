@@ -14,7 +14,6 @@
 #include <string.h>
 
 #include "pmd/log.h"
-#include "src/openflow/handler.h"
 #include "src/openflow/server_impl.h"
 #include "src/openflow/snoop.h"
 #include "src/openflow/transport.h"
@@ -95,8 +94,7 @@ bool of_connections_reap(struct of_server *server, uint64_t deadline)
             more = true;
             continue;
         }
-        of_bundles_free(conn);
-        of_buf_free(&conn->features);
+        conn->server->requests->forget(conn);
         of_monitors_free(conn);
         TAILQ_REMOVE(&server->connections, conn, node);
         server->n_connections[conn->kind]--;
@@ -193,7 +191,6 @@ struct of_connection *of_connection_create(struct of_server *server, enum of_con
     snprintf(conn->name, sizeof conn->name, "%s", name);
     /* As ovs-vswitchd: who connects to a listening socket gets no asynchronous messages before it has set a length. */
     conn->miss_send_len = kind == OF_KIND_CONTROLLER ? OF_DEFAULT_MISS_SEND_LEN : 0;
-    of_bundles_init(&conn->bundles);
     bufferevent_setcb(conn->bev, on_read, on_write, on_event, conn);
     bufferevent_setwatermark(conn->bev, EV_WRITE, OUTPUT_LOW, 0);
     bufferevent_set_max_single_read(conn->bev, INPUT_MAX);
@@ -236,7 +233,7 @@ void of_connection_tick(struct of_connection *conn, uint64_t now_ms)
             of_connection_close(conn, conn->connected ? "no hello in 5 s" : "no answer in 5 s");
         return;
     }
-    of_bundles_tick(conn, now_ms);
+    conn->server->requests->tick(conn, now_ms);
     if (!probe || !conn->bev)
         return;
     if (conn->probing && silent >= 2 * (uint64_t)probe) {
@@ -428,7 +425,7 @@ static bool take_message(struct of_connection *conn, const uint8_t *message, siz
         if (message[1] != TYPE_ERROR) /* two that answer errors would never end */
             of_connection_send_error(conn, OFPERR_BRC_BAD_VERSION, message, len);
     } else {
-        int error = of_handle(conn, message, len);
+        int error = conn->server->requests->handle(conn, message, len);
         if (error == -EAGAIN)
             return false;
         if (error > 0)

@@ -13,13 +13,13 @@
 #include <sys/queue.h>
 
 #include "src/openflow/async.h"
-#include "src/openflow/bundle.h"
 #include "src/openflow/monitor.h"
 #include "src/openflow/msg.h"
 #include "src/openflow/rate_limit.h"
 #include "src/openflow/server.h"
 
 struct bufferevent;
+struct of_bundle;
 struct of_connection;
 struct of_link;
 struct of_listener;
@@ -48,6 +48,24 @@ struct of_task {
     enum of_task_state (*run)(struct of_task *task, struct of_connection *conn, uint64_t deadline);
     bool (*end)(struct of_task *task, struct of_connection *conn, uint64_t deadline);
     void (*free)(struct of_task *task);
+};
+
+struct of_bundles {
+    LIST_HEAD(, of_bundle) list;
+    unsigned n;
+};
+
+/* What is done with the messages of a connection, above all connections: src/openflow/handler.h has it. */
+struct of_request_ops {
+    /* One whole message after the hello. Returns 0, an enum of_error for the caller to send (then nothing was changed),
+     * or -EAGAIN: leave the message where it is, the task that was set has to be done first. */
+    int (*handle)(struct of_connection *conn, const uint8_t *message, size_t len);
+    /* Now and then, once the version is agreed on. May close the connection. */
+    void (*tick)(struct of_connection *conn, uint64_t now_ms);
+    /* Goes on with what belongs to no connection any more, until about the deadline (rte_rdtsc). True: there is more. */
+    bool (*run)(struct of_server *server, uint64_t deadline);
+    /* The connection is closed and about to be freed: what requests keep with it goes. */
+    void (*forget)(struct of_connection *conn);
 };
 
 struct of_connection {

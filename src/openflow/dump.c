@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "pmd/memory.h"
+#include "src/openflow/describe.h"
 #include "src/openflow/server_impl.h"
 
 #define RULES_A_LOOK 32   /* rules told of between looks at the clock */
@@ -26,34 +27,11 @@ static void dump_free(struct of_task *task)
     free(dump);
 }
 
-void of_describe_rule(const struct rule *rule, uint64_t now_ms, struct match *match, struct of_flow_stats *stats)
-{
-    uint64_t age_ms = now_ms - rule->created_ms;
-    rule_match(rule, match);
-    *stats = (struct of_flow_stats){
-        .table_id = rule->table_id,
-        .priority = rule->priority,
-        .idle_timeout_s = rule->idle_timeout_s,
-        .hard_timeout_s = rule->hard_timeout_s,
-        .flags = rule->flags,
-        .importance = rule->importance,
-        .cookie = rule->cookie,
-        .duration_s = age_ms / 1000,
-        .duration_ns = age_ms % 1000 * 1000000,
-        .idle_age_s = now_ms > rule->used_ms ? (now_ms - rule->used_ms) / 1000 : 0,
-        .hard_age_s = now_ms > rule->modified_ms ? (now_ms - rule->modified_ms) / 1000 : 0,
-        .packets = rule->packets,
-        .bytes = rule->bytes,
-        .match = match,
-        .acts = rule->acts,
-    };
-}
-
 static void add_flow(struct dump *dump, const struct rule *rule, uint64_t now_ms)
 {
     struct of_flow_stats stats;
     struct match match;
-    of_describe_rule(rule, now_ms, &match, &stats);
+    of_rule_describe(rule, now_ms, &match, &stats);
     of_multipart_add_flow(&dump->mp, &dump->out, &stats);
 }
 

@@ -9,7 +9,4 @@ struct of_connection;
 /* OF_MP_FLOW, OF_MP_FLOW_STATS and OF_MP_AGGREGATE. */
 void of_dump_start(struct of_connection *conn, const struct of_msg *msg);
 
-/* What is told of a rule; `stats` points to `match` then. */
-void of_describe_rule(const struct rule *rule, uint64_t now_ms, struct match *match, struct of_flow_stats *stats);
-
 #endif

@@ -6,9 +6,10 @@
 #include "pmd/log.h"
 #include "pmd/memory.h"
 #include "src/openflow/barrier.h"
+#include "src/openflow/bundle.h"
 #include "src/openflow/bundle_commit.h"
 #include "src/openflow/flow_delete.h"
-#include "src/openflow/port_describe.h"
+#include "src/openflow/describe.h"
 #include "src/openflow/server_impl.h"
 
 #define FLOW_FORMAT_OPENFLOW10 0 /* NXFF_ */
@@ -227,7 +228,7 @@ static const struct handler handlers[OF_N_MSG_TYPES] = {
     [OF_FLOW_MONITOR_CANCEL] = {handle_monitor_cancel},
 };
 
-int of_handle(struct of_connection *conn, const uint8_t *data, size_t len)
+static int handle(struct of_connection *conn, const uint8_t *data, size_t len)
 {
     struct of_msg msg;
     int error = of_msg_decode(data, len, &conn->decode, &msg);
@@ -254,3 +255,12 @@ int of_handle(struct of_connection *conn, const uint8_t *data, size_t len)
     of_msg_free(&msg);
     return error;
 }
+
+static void forget(struct of_connection *conn)
+{
+    of_bundles_free(conn);
+    of_buf_free(&conn->features);
+}
+
+const struct of_request_ops of_requests = {
+    .handle = handle, .tick = of_bundles_tick, .run = of_bundles_bury, .forget = forget};

@@ -7,12 +7,10 @@
 
 #include "src/openflow/connection.h"
 
-/* Handles one whole message after the hello: answers it, or makes a task of it. Returns 0, an enum of_error for the
- * caller to send (then nothing was changed), or -EAGAIN: leave the message where it is, the task that was set has to be
- * done first. */
-int of_handle(struct of_connection *conn, const uint8_t *data, size_t len);
+/* Each message is answered, or made a task of. For of_server_create(). */
+extern const struct of_request_ops of_requests;
 
-/* The handlers, by subject. All get the decoded message and return as of_handle does. */
+/* The handlers, by subject. All get the decoded message and return as of_request_ops.handle does. */
 int of_handle_multipart(struct of_connection *conn, const struct of_msg *msg);
 int of_handle_group_mod(struct of_connection *conn, const struct of_msg *msg);
 int of_handle_tlv_mod(struct of_connection *conn, const struct of_msg *msg);
@@ -27,7 +25,6 @@ int of_handle_role(struct of_connection *conn, const struct of_msg *msg);
 /* Fill replies about tables, groups and meters. */
 void of_reply_tables(struct of_connection *conn, struct of_multipart *mp, struct of_buf *out);
 void of_reply_table_descs(struct of_connection *conn, struct of_multipart *mp, struct of_buf *out);
-void of_table_describe(const struct pipeline *pipeline, uint8_t table_id, struct of_table_config *desc);
 /* OFPMP_TABLE_FEATURES with a body, which may come in several parts. `whole`: it is to be answered. */
 int of_table_features_request(struct of_connection *conn, const struct of_msg *msg, bool *whole);
 void of_reply_groups(struct of_connection *conn, const struct of_multipart_request *request, struct of_multipart *mp,

@@ -3,7 +3,7 @@
 #include "src/openflow/barrier.h"
 #include "src/openflow/dump.h"
 #include "src/openflow/handler.h"
-#include "src/openflow/port_describe.h"
+#include "src/openflow/describe.h"
 #include "src/openflow/server_impl.h"
 
 #define QUEUE_ALL 0xffffffffu

@@ -1,6 +1,7 @@
 /* Tables: statistics, configuration, features (OpenFlow 1.4.1, 7.3.3, 7.3.5.4, 5 and 17; 1.5.1, 7.3.5.18). */
 #include <string.h>
 
+#include "src/openflow/describe.h"
 #include "src/openflow/handler.h"
 #include "src/openflow/server_impl.h"
 
@@ -54,21 +55,6 @@ int of_handle_table_mod(struct of_connection *conn, const struct of_msg *msg)
         of_vacancy_configured(conn->server, (uint8_t)id);
     }
     return 0;
-}
-
-void of_table_describe(const struct pipeline *pipeline, uint8_t table_id, struct of_table_config *desc)
-{
-    const struct table_config *config = pipeline_table_config(pipeline, table_id);
-    *desc = (struct of_table_config){
-        .table_id = table_id,
-        .config = config->config,
-        .has_eviction = true,
-        .eviction = config->eviction,
-        .has_vacancy = config->config & TABLE_VACANCY_EVENTS,
-        .vacancy_down = config->vacancy_down,
-        .vacancy_up = config->vacancy_up,
-        .vacancy = (uint8_t)of_table_vacancy(pipeline, table_id),
-    };
 }
 
 /* --- replies --------------------------------------------------------------------------------------------------------

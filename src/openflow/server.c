@@ -127,6 +127,7 @@ struct of_server *of_server_create(const struct of_server_params *params, char *
     server->base = params->base;
     server->bridge = params->bridge;
     server->flows = params->flows;
+    server->requests = params->requests;
     server->pool = params->pool;
     server->tls = params->tls;
     server->max_backoff_ms = params->max_backoff_ms;
@@ -165,7 +166,7 @@ void of_server_destroy(struct of_server *server)
     TAILQ_FOREACH (conn, &server->connections, node)
         of_connection_close(conn, "");
     of_connections_reap(server, UINT64_MAX);
-    of_bundles_bury(server, UINT64_MAX);
+    server->requests->run(server, UINT64_MAX);
     if (server->kick)
         event_free(server->kick);
     if (server->tick)
@@ -193,7 +194,7 @@ bool of_server_run(struct of_server *server, uint64_t budget_us)
     struct of_connection *conn, *first;
     uint64_t now = rte_rdtsc(), deadline = now + us_to_tsc(budget_us);
     bool more = of_connections_reap(server, deadline), waiting = false;
-    more |= of_bundles_bury(server, deadline);
+    more |= server->requests->run(server, deadline);
     server->running = true;
     if (server->changed) {
         server->changed = false;

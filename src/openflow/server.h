@@ -17,19 +17,23 @@
 #include "src/openflow/msg.h"
 
 struct event_base;
+struct of_request_ops;
 struct rte_mempool;
 struct of_server;
 struct tls;
 
+#define OF_BUNDLE_BYTES ((size_t)1 << 30) /* that all bundles of a bridge may hold, if nothing else was said */
+
 struct of_server_params {
     struct event_base *base;
-    struct bridge *bridge;     /* the server listens to its events */
-    struct flows *flows;       /* barriers, packet-outs and counters */
-    struct rte_mempool *pool;  /* for packet-outs */
-    struct tls *tls;           /* for "ssl:" and "pssl:"; outlives the server. NULL = none of those */
-    const char *mgmt_path;     /* <run_dir>/<bridge>.mgmt; NULL = none */
-    const char *snoop_path;    /* <run_dir>/<bridge>.snoop; NULL = none */
-    const char *const *listen; /* "ptcp:6654:127.0.0.1", "punix:/path" */
+    struct bridge *bridge;                 /* the server listens to its events */
+    struct flows *flows;                   /* barriers, packet-outs and counters */
+    const struct of_request_ops *requests; /* what is done with messages: &of_requests */
+    struct rte_mempool *pool;              /* for packet-outs */
+    struct tls *tls;                       /* for "ssl:" and "pssl:"; outlives the server. NULL = none of those */
+    const char *mgmt_path;                 /* <run_dir>/<bridge>.mgmt; NULL = none */
+    const char *snoop_path;                /* <run_dir>/<bridge>.snoop; NULL = none */
+    const char *const *listen;             /* "ptcp:6654:127.0.0.1", "punix:/path" */
     size_t n_listen;
     const char *const *controllers; /* "tcp:127.0.0.1:6653", "unix:/path" */
     size_t n_controllers;

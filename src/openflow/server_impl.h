@@ -17,6 +17,7 @@ struct of_server {
     struct bridge *bridge;
     struct bridge_listener listener;
     struct flows *flows;
+    const struct of_request_ops *requests;
     struct rte_mempool *pool;
     struct tls *tls;              /* NULL: no ssl: or pssl: is configured */
     uint32_t inactivity_probe_ms; /* 0 = never */

@@ -2,7 +2,7 @@
 
 #include <rte_common.h>
 
-#include "src/openflow/handler.h"
+#include "src/openflow/describe.h"
 #include "src/openflow/server_impl.h"
 
 enum { VACANCY_DOWN = 3, VACANCY_UP = 4 }; /* OFPTR_* */

@@ -15,6 +15,7 @@
 #include <signal.h>
 #include <stdio.h>
 
+#include "src/openflow/handler.h"
 #include "src/openflow/server.h"
 #include "tests/unit/bed.h"
 
@@ -240,6 +241,7 @@ static int setup(void **state)
     params.base = base = event_base_new();
     params.bridge = bed.bridge;
     params.flows = bed.flows;
+    params.requests = &of_requests;
     server = of_server_create(&params, error, sizeof error);
     if (!server)
         fail_msg("%s", error);

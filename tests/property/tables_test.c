@@ -14,6 +14,7 @@
 
 #include "src/openflow/act_wire.h"
 #include "src/openflow/oxm.h"
+#include "src/openflow/handler.h"
 #include "src/openflow/server.h"
 #include "src/pipeline/field.h"
 #include "tests/property/random.h"
@@ -646,6 +647,7 @@ static int setup(void **state)
     params.base = base = event_base_new();
     params.bridge = bed.bridge;
     params.flows = bed.flows;
+    params.requests = &of_requests;
     server = of_server_create(&params, error, sizeof error);
     if (!server)
         fail_msg("%s", error);

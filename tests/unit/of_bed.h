@@ -10,6 +10,7 @@
 #include <stdio.h>
 
 #include "src/flows/recirc.h"
+#include "src/openflow/handler.h"
 #include "src/openflow/server.h"
 #include "tests/unit/eal.h"
 #include "tests/unit/no_meters.h"
@@ -183,6 +184,7 @@ static inline void start(enum fail_mode fail_mode, const char *controller, uint3
         assert_non_null(bridge_port_add(bridge, &ports[i], name, i + 1, &none));
     }
     params.bridge = bridge;
+    params.requests = &of_requests;
     server = of_server_create(&params, error, sizeof error);
     if (!server)
         fail_msg("%s", error);

@@ -4,6 +4,7 @@
 #define TESTS_UNIT_PAUSE_BED_H
 
 #include "src/openflow/continuation.h"
+#include "src/openflow/handler.h"
 #include "src/openflow/server.h"
 #include "src/pipeline/group.h"
 #include "src/pipeline/meter.h"
@@ -63,6 +64,7 @@ static inline int setup(void **state)
     bed.bridge->fail_mode = FAIL_SECURE;
     params.bridge = bed.bridge;
     params.flows = bed.flows;
+    params.requests = &of_requests;
     server = of_server_create(&params, error, sizeof error);
     flows_set_packet_in(bed.flows, on_packet_in, NULL);
     n_paused = 0;
