@@ -1,6 +1,6 @@
 #include "src/openflow/act_wire.h"
 #include "src/openflow/of_error.h"
-#include "src/openflow/msg.h"
+#include "src/openflow/version.h"
 #include "src/openflow/oxm.h"
 
 #define OFPAT_EXPERIMENTER 0xffff

@@ -1,7 +1,7 @@
 #include <netinet/in.h>
 
 #include "src/openflow/act_wire.h"
-#include "src/openflow/msg.h"
+#include "src/openflow/version.h"
 #include "src/openflow/oxm.h"
 
 /* Writes "type, length" and leaves the length to act_end(). */

@@ -1,7 +1,7 @@
 /* COPY_FIELD (OpenFlow 1.5.1, 7.2.6.8), which earlier versions have as NXAST_REG_MOVE. */
 #include "src/openflow/act_wire.h"
 #include "src/openflow/of_error.h"
-#include "src/openflow/msg.h"
+#include "src/openflow/version.h"
 #include "src/openflow/oxm.h"
 
 #define OFPAT_COPY_FIELD 28

@@ -15,19 +15,13 @@
 
 #include "src/openflow/buf.h"
 #include "src/openflow/of_error.h"
+#include "src/openflow/version.h"
 #include "src/pipeline/tlv_map.h"
 #include "src/pipeline/act.h"
 #include "src/pipeline/flow.h"
 #include "src/pipeline/group.h"
 #include "src/pipeline/meter.h"
 #include "src/pipeline/pipeline.h"
-
-/* Wire versions. A set of them is a bitmap of 1 << version, as in the HELLO element (OpenFlow 1.3.5, 7.5.1). */
-#define OF10 0x01
-#define OF13 0x04
-#define OF14 0x05
-#define OF15 0x06
-#define OF_VERSIONS (1u << OF10 | 1u << OF13 | 1u << OF14 | 1u << OF15) /* those that the codec speaks */
 
 #define OF_NO_BUFFER 0xffffffffu
 
@@ -171,19 +165,8 @@ struct of_config {
     uint16_t miss_send_len; /* bytes */
 };
 
-/* Reasons of packet-ins, as OpenFlow 1.4 numbers them. */
-enum of_packet_in_reason {
-    OF_REASON_NO_MATCH,
-    OF_REASON_ACTION,
-    OF_REASON_INVALID_TTL,
-    OF_REASON_ACTION_SET,
-    OF_REASON_GROUP,
-    OF_REASON_PACKET_OUT,
-    OF_N_REASONS,
-    OF_REASON_MISS_RULE = OF_N_REASONS /* an action of the table-miss rule: in no message */
-};
-/* What a version has for it: none below 1.4 has the later three, which were OF_REASON_ACTION; 1.0 knows of no
- * table-miss rule, so that what one sends is an action's. */
+/* What a version has for a reason (enum of_packet_in_reason): none below 1.4 has the later three, which were
+ * OF_REASON_ACTION; 1.0 knows of no table-miss rule, so that what one sends is an action's. */
 uint8_t of_packet_in_reason(uint8_t reason, uint8_t version);
 
 /* Bytes that packet, userdata and continuation of an NXT_PACKET_IN2 can have together. */

@@ -1,5 +1,5 @@
 #include "src/openflow/of_error.h"
-#include "src/openflow/msg.h"
+#include "src/openflow/version.h"
 #include "src/openflow/oxm.h"
 #include "src/pipeline/minimatch.h"
 
