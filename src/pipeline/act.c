@@ -123,3 +123,40 @@ bool act_list_is_clause(const struct act_list *list)
     }
     return false;
 }
+
+enum act_rank act_rank(const struct act *act)
+{
+    static const uint8_t ranks[ACT_N_TYPES] = {
+        [ACT_COPY_TTL_IN] = ACT_RANK_COPY_TTL_IN,
+        [ACT_POP_VLAN] = ACT_RANK_POP_VLAN,
+        [ACT_POP_MPLS] = ACT_RANK_POP_MPLS,
+        [ACT_POP_PBB] = ACT_RANK_POP_PBB,
+        [ACT_DECAP] = ACT_RANK_DECAP,
+        [ACT_ENCAP] = ACT_RANK_ENCAP,
+        [ACT_PUSH_MPLS] = ACT_RANK_PUSH_MPLS,
+        [ACT_PUSH_PBB] = ACT_RANK_PUSH_PBB,
+        [ACT_PUSH_VLAN] = ACT_RANK_PUSH_VLAN,
+        [ACT_COPY_TTL_OUT] = ACT_RANK_COPY_TTL_OUT,
+        [ACT_DEC_TTL] = ACT_RANK_DEC_TTL,
+        [ACT_DEC_MPLS_TTL] = ACT_RANK_DEC_MPLS_TTL,
+        [ACT_DEC_NSH_TTL] = ACT_RANK_DEC_NSH_TTL,
+        [ACT_SET_FIELD] = ACT_RANK_SET,
+        [ACT_MOVE] = ACT_RANK_SET,
+        [ACT_SET_VLAN_VID] = ACT_RANK_SET,
+        [ACT_SET_VLAN_PCP] = ACT_RANK_SET,
+        [ACT_SET_IP_TTL] = ACT_RANK_SET,
+        [ACT_SET_MPLS_TTL] = ACT_RANK_SET,
+        [ACT_SET_TUNNEL] = ACT_RANK_SET,
+        [ACT_DELETE_FIELD] = ACT_RANK_SET,
+        [ACT_SET_QUEUE] = ACT_RANK_QUEUE,
+        [ACT_METER] = ACT_RANK_METER,
+        [ACT_GROUP] = ACT_RANK_GROUP,
+        [ACT_OUTPUT] = ACT_RANK_OUTPUT,
+        [ACT_OUTPUT_REG] = ACT_RANK_OUTPUT,
+        [ACT_CONTROLLER] = ACT_RANK_OUTPUT,
+        [ACT_ENQUEUE] = ACT_RANK_OUTPUT,
+        [ACT_RESUBMIT] = ACT_RANK_RESUBMIT,
+    };
+
+    return ranks[act->type];
+}

@@ -309,6 +309,32 @@ bool act_list_uses_group(const struct act_list *list, uint32_t group);
 /* Does it make its rule a clause of a conjunction (ovs-fields(7))? */
 bool act_list_is_clause(const struct act_list *list);
 
+/* Where an action set runs an action: the order of OpenFlow 1.3.5, 5.10; decap and encap are where Open vSwitch has
+ * them. Of those of a rank other than fields the last one written counts. */
+enum act_rank {
+    ACT_RANK_NONE, /* is not run in a set */
+    ACT_RANK_COPY_TTL_IN,
+    ACT_RANK_POP_VLAN,
+    ACT_RANK_POP_MPLS,
+    ACT_RANK_POP_PBB,
+    ACT_RANK_DECAP,
+    ACT_RANK_ENCAP,
+    ACT_RANK_PUSH_MPLS,
+    ACT_RANK_PUSH_PBB,
+    ACT_RANK_PUSH_VLAN,
+    ACT_RANK_COPY_TTL_OUT,
+    ACT_RANK_DEC_TTL,
+    ACT_RANK_DEC_MPLS_TTL,
+    ACT_RANK_DEC_NSH_TTL,
+    ACT_RANK_SET,
+    ACT_RANK_QUEUE,
+    ACT_RANK_METER, /* OpenFlow 1.5.1, 5.6.6: among "qos" */
+    ACT_RANK_GROUP,
+    ACT_RANK_OUTPUT,
+    ACT_RANK_RESUBMIT,
+};
+enum act_rank act_rank(const struct act *act);
+
 /* As ovs-ofctl prints it: "output:2", "mod_dl_src:..,NORMAL", "goto_table:5"; "drop" for an empty list. malloc'ed. */
 char *act_list_format(const struct act_list *list, const char *(*port_name)(void *arg, uint32_t ofport), void *arg);
 

@@ -2,7 +2,6 @@
 
 #include "src/openflow/of_error.h"
 #include "src/pipeline/act_check.h"
-#include "src/pipeline/xlate.h"
 
 static void set_exact_u16(rte_be16_t *value, rte_be16_t *mask, uint16_t v)
 {
@@ -309,7 +308,8 @@ static int check_list(const struct act_list *list, struct known *k, uint8_t tabl
 static int check_set(const struct act_list *list)
 {
     ACT_FOR_EACH (act, list) {
-        if (!xlate_runs_in_set(act) && act->type != ACT_NOTE && act->type != ACT_CT_CLEAR && act->type != ACT_POP_QUEUE)
+        if (act_rank(act) == ACT_RANK_NONE && act->type != ACT_NOTE && act->type != ACT_CT_CLEAR &&
+            act->type != ACT_POP_QUEUE)
             return OFPERR_BAC_BAD_TYPE;
     }
     return 0;

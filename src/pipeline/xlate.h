@@ -122,7 +122,4 @@ void xlate_out_free(struct xlate_out *out);
 void xlate_out_reset(struct xlate_out *out);
 void xlate(const struct xlate_in *in, struct xlate_out *out);
 
-/* Is the action run where actions are a set: in write_actions and in the buckets of groups? */
-bool xlate_runs_in_set(const struct act *act);
-
 #endif

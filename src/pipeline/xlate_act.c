@@ -293,88 +293,21 @@ void xlate_acts(struct xlate_ctx *ctx, const struct act_list *list, bool last)
     }
 }
 
-/* The order of OpenFlow 1.3.5, 5.10; decap and encap are where Open vSwitch has them. Of those of a rank other than
- * fields the last one written counts. */
-enum rank {
-    RANK_NONE, /* is not run in a set */
-    RANK_COPY_TTL_IN,
-    RANK_POP_VLAN,
-    RANK_POP_MPLS,
-    RANK_POP_PBB,
-    RANK_DECAP,
-    RANK_ENCAP,
-    RANK_PUSH_MPLS,
-    RANK_PUSH_PBB,
-    RANK_PUSH_VLAN,
-    RANK_COPY_TTL_OUT,
-    RANK_DEC_TTL,
-    RANK_DEC_MPLS_TTL,
-    RANK_DEC_NSH_TTL,
-    RANK_SET,
-    RANK_QUEUE,
-    RANK_METER, /* OpenFlow 1.5.1, 5.6.6: among "qos" */
-    RANK_GROUP,
-    RANK_OUTPUT,
-    RANK_RESUBMIT,
-};
-
-static enum rank rank(const struct act *act)
-{
-    static const uint8_t ranks[ACT_N_TYPES] = {
-        [ACT_COPY_TTL_IN] = RANK_COPY_TTL_IN,
-        [ACT_POP_VLAN] = RANK_POP_VLAN,
-        [ACT_POP_MPLS] = RANK_POP_MPLS,
-        [ACT_POP_PBB] = RANK_POP_PBB,
-        [ACT_DECAP] = RANK_DECAP,
-        [ACT_ENCAP] = RANK_ENCAP,
-        [ACT_PUSH_MPLS] = RANK_PUSH_MPLS,
-        [ACT_PUSH_PBB] = RANK_PUSH_PBB,
-        [ACT_PUSH_VLAN] = RANK_PUSH_VLAN,
-        [ACT_COPY_TTL_OUT] = RANK_COPY_TTL_OUT,
-        [ACT_DEC_TTL] = RANK_DEC_TTL,
-        [ACT_DEC_MPLS_TTL] = RANK_DEC_MPLS_TTL,
-        [ACT_DEC_NSH_TTL] = RANK_DEC_NSH_TTL,
-        [ACT_SET_FIELD] = RANK_SET,
-        [ACT_MOVE] = RANK_SET,
-        [ACT_SET_VLAN_VID] = RANK_SET,
-        [ACT_SET_VLAN_PCP] = RANK_SET,
-        [ACT_SET_IP_TTL] = RANK_SET,
-        [ACT_SET_MPLS_TTL] = RANK_SET,
-        [ACT_SET_TUNNEL] = RANK_SET,
-        [ACT_DELETE_FIELD] = RANK_SET,
-        [ACT_SET_QUEUE] = RANK_QUEUE,
-        [ACT_METER] = RANK_METER,
-        [ACT_GROUP] = RANK_GROUP,
-        [ACT_OUTPUT] = RANK_OUTPUT,
-        [ACT_OUTPUT_REG] = RANK_OUTPUT,
-        [ACT_CONTROLLER] = RANK_OUTPUT,
-        [ACT_ENQUEUE] = RANK_OUTPUT,
-        [ACT_RESUBMIT] = RANK_RESUBMIT,
-    };
-
-    return ranks[act->type];
-}
-
-bool xlate_runs_in_set(const struct act *act)
-{
-    return rank(act) != RANK_NONE;
-}
-
 /* Appends those of one rank. Returns how many. */
-static unsigned collect(const struct act *const *set, unsigned n_set, enum rank wanted, struct act_buffer *list)
+static unsigned collect(const struct act *const *set, unsigned n_set, enum act_rank wanted, struct act_buffer *list)
 {
     const struct act *final = NULL;
     unsigned n = 0;
 
     for (unsigned i = 0; i < n_set; i++) {
-        if (rank(set[i]) != wanted)
+        if (act_rank(set[i]) != wanted)
             continue;
         n++;
         final = set[i];
-        if (wanted == RANK_SET)
+        if (wanted == ACT_RANK_SET)
             memcpy(act_buffer_add(list, final->type, final->len), final, final->len);
     }
-    if (final && wanted != RANK_SET)
+    if (final && wanted != ACT_RANK_SET)
         memcpy(act_buffer_add(list, final->type, final->len), final, final->len);
     return n;
 }
@@ -383,10 +316,10 @@ void xlate_order_set(const struct act *const *set, unsigned n, struct act_buffer
 {
     size_t start = list->len;
 
-    for (enum rank r = RANK_NONE + 1; r < RANK_GROUP; r++)
+    for (enum act_rank r = ACT_RANK_NONE + 1; r < ACT_RANK_GROUP; r++)
         collect(set, n, r, list);
     /* A group takes the place of an output; without either the packet is dropped. */
-    for (enum rank r = RANK_GROUP; r <= RANK_RESUBMIT; r++) {
+    for (enum act_rank r = ACT_RANK_GROUP; r <= ACT_RANK_RESUBMIT; r++) {
         if (collect(set, n, r, list) > 0)
             return;
     }
