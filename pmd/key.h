@@ -8,7 +8,7 @@
  * Where fields share their place, the Ethernet type tells which it is: whoever looks at one has to know the type. NSH
  * is where IPv6 addresses are, the IPv6 addresses of connection tracking where labels, PBB and the IPv4 ones are; so
  * neither costs a line. Tunnel options cannot be so modest. 128 bytes of them, in lines of their own, is what a mask of
- * words in 64 bits (src/pipeline/minimatch.h) leaves room for; packets without options pay nothing, as parsing neither
+ * words in 64 bits (src/match/minimatch.h) leaves room for; packets without options pay nothing, as parsing neither
  * clears nor looks at these lines.
  */
 #ifndef PMD_KEY_H
@@ -165,7 +165,7 @@ struct flow_key {
     uint8_t tun_gtpu_msgtype; /* 251 */
     rte_be32_t tun_erspan;    /* 252 TUN_ERSPAN_* */
 
-    /* lines 4 and 5: options of the tunnel header, where src/pipeline/tlv_map.c put them */
+    /* lines 4 and 5: options of the tunnel header, where src/match/tlv_map.c put them */
     uint8_t tun_metadata[TUN_METADATA_LEN]; /* 256 */
 } __attribute__((aligned(64)));
 

@@ -17,7 +17,7 @@
 
 enum program_op_type {
     OP_OUTPUT,        /* arg = port index: send a copy (the packet itself if nothing follows) */
-    OP_PUNT,          /* arg = punt id (see src/flows/punt.h): send a copy to the control thread */
+    OP_PUNT,          /* arg = punt id (see src/xlate/punt.h): send a copy to the control thread */
     OP_TRUNCATE,      /* arg = bytes: the next OP_OUTPUT or OP_PUNT sends at most that much */
     OP_RECIRC,        /* arg = recirculation id: parse and look up again; always last, in a clone or at all */
     OP_RECIRC_LARGER, /* struct op_larger; arg = recirculation id of packets that are not larger; as OP_RECIRC */

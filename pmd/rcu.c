@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "pmd/memory.h"
+#include "pmd/base/memory.h"
 
 void rcu_init(struct rcu *rcu, unsigned n_readers)
 {

@@ -8,12 +8,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "pmd/log.h"
+#include "pmd/base/log.h"
+#include "src/app/eal.h"
+#include "src/app/notify.h"
+#include "src/app/run_dir.h"
+#include "src/app/switch.h"
+#include "src/control/commands.h"
 #include "src/config/json.h"
-#include "src/start/eal.h"
-#include "src/start/notify.h"
-#include "src/start/run_dir.h"
-#include "src/switch.h"
 
 /* What a slow reader of the log gets at the end to take the last lines. */
 #define LOG_FINISH_MS 200
@@ -59,6 +60,7 @@ static int run_switch(struct config *config, const char *path)
     if (status) {
         LOG_ERR(LOG_MAIN, "%s", error);
     } else if (!early_signal) {
+        commands_register(&sw);
         LOG_INFO(LOG_MAIN, "sluiced %s is ready: %zu bridges, %u poll-mode threads, run_dir %s", SLUICE_VERSION,
                  config->n_bridges, datapath_n_threads(sw.dp), config->run_dir);
         notify("READY=1");

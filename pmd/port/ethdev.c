@@ -12,7 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "pmd/log.h"
+#include "pmd/base/log.h"
 #include "pmd/port/backend.h"
 #include "pmd/port/ethdev_buffers.h"
 

@@ -11,7 +11,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include "pmd/log.h"
+#include "pmd/base/log.h"
 #include "pmd/port/backend.h"
 
 /* A port and what port_poll_events() knows of it. */

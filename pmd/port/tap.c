@@ -21,7 +21,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#include "pmd/log.h"
+#include "pmd/base/log.h"
 #include "pmd/port/backend.h"
 
 /* Segments of one packet: 64 kB in mbufs of 2 kB. */

@@ -17,7 +17,7 @@
 #include <string.h>
 #include <sys/un.h>
 
-#include "pmd/log.h"
+#include "pmd/base/log.h"
 #include "pmd/port/backend.h"
 #include "pmd/port/vhost_socket.h"
 

@@ -5,9 +5,9 @@
 #include <string.h>
 #include <strings.h>
 
-#include "pmd/memory.h"
-#include "src/pipeline/group.h"
-#include "src/pipeline/meter.h"
+#include "pmd/base/memory.h"
+#include "src/tables/group.h"
+#include "src/tables/meter.h"
 
 /* As OVS has them unless told otherwise. */
 #define MAC_ENTRIES 8192

@@ -14,7 +14,7 @@
 #include "pmd/port.h"
 #include "src/bridge/bridge_events.h"
 #include "src/bridge/mac_table.h"
-#include "src/pipeline/pipeline.h"
+#include "src/tables/pipeline.h"
 
 /* How NORMAL treats VLANs on a port: the names of OVS's vlan_mode. */
 enum vlan_mode { VLAN_MODE_TRUNK, VLAN_MODE_ACCESS, VLAN_MODE_NATIVE_TAGGED, VLAN_MODE_NATIVE_UNTAGGED };

@@ -4,9 +4,9 @@
 #include <string.h>
 #include <sys/queue.h>
 
-#include "pmd/memory.h"
-#include "src/pipeline/flow.h"
-#include "src/pipeline/hash.h"
+#include "pmd/base/hash.h"
+#include "pmd/base/memory.h"
+#include "src/match/flow.h"
 
 #define PORT_BUCKETS 64
 

@@ -3,7 +3,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 
-#include "src/config/mem.h"
+#include "pmd/base/mem.h"
 
 void config_faults_add(struct config_faults *faults, unsigned line, const char *path, const char *format, ...)
 {

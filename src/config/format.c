@@ -8,7 +8,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "src/config/target.h"
+#include "src/net/target.h"
 
 /* IFNAMSIZ, and the length of a port name in OpenFlow (OFP_MAX_PORT_NAME_LEN), both with their terminator. */
 #define NAME_SIZE 16

@@ -6,10 +6,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "pmd/base/mem.h"
 #include "src/config/json_fill.h"
 #include "src/config/json_tree.h"
 #include "src/config/keys.h"
-#include "src/config/mem.h"
 #include "src/config/verify.h"
 
 static bool is_space(char c)

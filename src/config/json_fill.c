@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "src/config/mem.h"
+#include "pmd/base/mem.h"
 #include "src/config/model.h"
 
 static void add_fault(struct config_faults *faults, const struct json_node *node, unsigned line, const char *text)

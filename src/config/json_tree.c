@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "src/config/mem.h"
+#include "pmd/base/mem.h"
 
 /* Walks text that jansson has accepted; every step is still checked against `end`, so that a difference in opinion with
  * jansson ends the scan instead of reading on. */

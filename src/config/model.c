@@ -1,7 +1,7 @@
 #include "src/config/model.h"
 
+#include "pmd/base/mem.h"
 #include "src/config/keys.h"
-#include "src/config/mem.h"
 
 const char *config_log_level_name(enum config_log_level level)
 {

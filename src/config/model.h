@@ -27,7 +27,7 @@ enum config_log_level {
     CONFIG_LOG_DBG,
 };
 
-const char *config_log_level_name(enum config_log_level level); /* "info", as pmd/log.h takes it */
+const char *config_log_level_name(enum config_log_level level); /* "info", as pmd/base/log.h takes it */
 
 enum config_fail_mode {
     CONFIG_FAIL_STANDALONE, /* learning switch while no controller is connected */
@@ -85,7 +85,7 @@ struct config_bridge {
     char *name;
     uint64_t datapath_id;
     enum config_fail_mode fail_mode;
-    char **controllers; /* active OpenFlow connections; src/config/target.h parses them */
+    char **controllers; /* active OpenFlow connections; src/net/target.h parses them */
     size_t n_controllers;
     char **listen; /* passive ones, besides <run_dir>/<name>.mgmt */
     size_t n_listen;

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "src/config/mem.h"
+#include "pmd/base/mem.h"
 #include "src/config/model.h"
 
 const struct config_key *config_key_find(const struct config_section *section, const char *name)

@@ -6,9 +6,9 @@
 #include <string.h>
 #include <strings.h>
 
+#include "pmd/base/mem.h"
 #include "src/config/format.h"
-#include "src/config/mem.h"
-#include "src/tls/tls.h"
+#include "src/net/tls.h"
 
 /* A value that must be the only one of its sort, and where it stands. */
 struct claim {

@@ -3,8 +3,8 @@
 #include <string.h>
 
 #include "src/control/commands.h"
-#include "src/openflow/connection.h"
-#include "src/openflow/server.h"
+#include "src/openflow/server/connection.h"
+#include "src/openflow/server/server.h"
 
 struct show {
     struct control_reply *reply;

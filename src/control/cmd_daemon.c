@@ -3,8 +3,8 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "pmd/log.h"
-#include "pmd/log_sink.h"
+#include "pmd/base/log.h"
+#include "pmd/base/log_sink.h"
 #include "src/control/commands.h"
 
 static void cmd_exit(void *arg, int argc, const char *const *argv, struct control_reply *reply)

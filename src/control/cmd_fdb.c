@@ -1,7 +1,7 @@
 #include <inttypes.h>
 
 #include "src/control/commands.h"
-#include "src/pipeline/flow.h"
+#include "src/match/flow.h"
 
 /* The columns of OVS's fdb/show. */
 static void cmd_show(void *arg, int argc, const char *const *argv, struct control_reply *reply)

@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "pmd/memory.h"
+#include "pmd/base/memory.h"
 #include "src/control/commands.h"
 
 #define DUMP_PLACES 256 /* that one step looks at */

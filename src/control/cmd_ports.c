@@ -1,8 +1,8 @@
 #include <inttypes.h>
 
 #include "src/control/commands.h"
-#include "src/openflow/connection.h"
-#include "src/openflow/server.h"
+#include "src/openflow/server/connection.h"
+#include "src/openflow/server/server.h"
 
 static json_t *drops_json(const uint64_t *drops)
 {

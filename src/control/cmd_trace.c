@@ -3,9 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "pmd/memory.h"
+#include "pmd/base/memory.h"
 #include "src/control/commands.h"
-#include "src/pipeline/xlate.h"
+#include "src/xlate/xlate.h"
 
 struct tracer {
     struct bridge *br;

@@ -3,8 +3,11 @@
 #ifndef SRC_CONTROL_COMMANDS_H
 #define SRC_CONTROL_COMMANDS_H
 
-#include "src/control/control.h"
-#include "src/switch.h"
+#include "src/app/switch.h"
+#include "src/net/control.h"
+
+/* All of them; once the switch has its control socket and before its loop runs. */
+void commands_register(struct sluice *sw);
 
 void commands_register_ports(struct control *control, struct sluice *sw);       /* ports, bridges */
 void commands_register_controllers(struct control *control, struct sluice *sw); /* controllers */

@@ -12,7 +12,7 @@
 #include <stdbool.h>
 #include <sys/socket.h>
 
-#include "pmd/log.h"
+#include "pmd/base/log.h"
 
 struct acceptor;
 struct event_base;

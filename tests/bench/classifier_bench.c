@@ -9,7 +9,7 @@
 #include <time.h>
 
 #include "pmd/datapath.h"
-#include "src/pipeline/pipeline.h"
+#include "src/tables/pipeline.h"
 
 uint64_t datapath_now_ms(void)
 {

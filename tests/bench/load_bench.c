@@ -7,9 +7,9 @@
 #include <time.h>
 
 #include "pmd/datapath.h"
-#include "src/openflow/bundle_store.h"
-#include "src/openflow/msg.h"
-#include "src/pipeline/pipeline.h"
+#include "src/openflow/server/bundle_store.h"
+#include "src/openflow/codec/msg.h"
+#include "src/tables/pipeline.h"
 
 enum { DECODE, APPLY, TELL, N_STEPS };
 static const char *const names[N_STEPS] = {"decode and store", "decode and apply", "tell"};

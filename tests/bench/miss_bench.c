@@ -8,8 +8,8 @@
 #include <string.h>
 #include <time.h>
 
-#include "pmd/poll_thread.h"
-#include "src/flows/flows.h"
+#include "pmd/poll/poll_thread.h"
+#include "src/upcall/flows.h"
 #include "tests/unit/bed.h"
 
 #define CHUNK 512

@@ -5,11 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "src/openflow/continuation.h"
-#include "src/openflow/msg.h"
-#include "src/openflow/msg_monitor.h"
-#include "src/pipeline/field.h"
-#include "src/pipeline/flow_text.h"
+#include "src/openflow/codec/continuation.h"
+#include "src/openflow/codec/msg.h"
+#include "src/openflow/codec/msg_monitor.h"
+#include "src/match/field.h"
+#include "src/actions/flow_text.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

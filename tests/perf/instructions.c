@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "pmd/datapath.h"
-#include "pmd/poll_thread.h"
+#include "pmd/poll/poll_thread.h"
 #include "tests/unit/eal.h"
 
 #define FLOWS 1024

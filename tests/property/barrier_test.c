@@ -15,8 +15,8 @@
 #include <signal.h>
 #include <stdio.h>
 
-#include "src/openflow/handler.h"
-#include "src/openflow/server.h"
+#include "src/openflow/requests/handler.h"
+#include "src/openflow/server/server.h"
 #include "tests/unit/bed.h"
 
 #define DESTINATIONS 100

@@ -10,10 +10,10 @@
 #include <stddef.h>
 #include <cmocka.h>
 
-#include "src/flows/flows_internal.h"
-#include "src/flows/punt.h"
-#include "src/openflow/continuation.h"
-#include "src/pipeline/group.h"
+#include "src/upcall/flows_impl.h"
+#include "src/xlate/punt.h"
+#include "src/openflow/codec/continuation.h"
+#include "src/tables/group.h"
 #include "tests/property/oracle.h"
 #include "tests/property/random.h"
 #include "tests/unit/bed.h"
@@ -99,7 +99,7 @@ static bool is_taken(const struct oracle_rule *rule)
     return false;
 }
 
-/* Of each round: masks that come again and again get an index (src/flows/rule_index.h). */
+/* Of each round: masks that come again and again get an index (src/upcall/rule_index.h). */
 static char recurring[4][512];
 
 static void rule_add(unsigned slot)

@@ -3,7 +3,7 @@
 #include <limits.h>
 #include <string.h>
 
-#include "src/pipeline/group.h"
+#include "src/tables/group.h"
 
 #define PRESENT RTE_BE16(VLAN_TCI_PRESENT)
 

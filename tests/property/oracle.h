@@ -6,8 +6,8 @@
 #define TESTS_PROPERTY_ORACLE_H
 
 #include "src/bridge/bridge.h"
-#include "src/pipeline/act.h"
-#include "src/pipeline/field.h"
+#include "src/actions/act.h"
+#include "src/match/field.h"
 
 #define ORACLE_RULES 256
 #define ORACLE_TAGS 8

@@ -1,6 +1,6 @@
 /* The tables of a switch as OpenFlow 1.3.5, 6.4 describes them, the plain way: an array of rules, every change and
  * every lookup by going through all of it. A match is a row of columns of numbers, each with a mask. Shares nothing
- * with src/pipeline/ but names of ports and commands.
+ * with src/tables/ but names of ports and commands.
  */
 #ifndef TESTS_PROPERTY_TABLES_MODEL_H
 #define TESTS_PROPERTY_TABLES_MODEL_H
@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "src/pipeline/pipeline.h"
+#include "src/tables/pipeline.h"
 
 enum column {
     COLUMN_IN_PORT,

@@ -12,11 +12,11 @@
 #include <signal.h>
 #include <stdio.h>
 
-#include "src/openflow/act_wire.h"
-#include "src/openflow/oxm.h"
-#include "src/openflow/handler.h"
-#include "src/openflow/server.h"
-#include "src/pipeline/field.h"
+#include "src/openflow/wire/act_wire.h"
+#include "src/openflow/wire/oxm.h"
+#include "src/openflow/requests/handler.h"
+#include "src/openflow/server/server.h"
+#include "src/match/field.h"
 #include "tests/property/random.h"
 #include "tests/property/tables_model.h"
 #include "tests/property/tables_random.h"

@@ -17,7 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "pmd/log.h"
+#include "pmd/base/log.h"
 #include "pmd/miss.h"
 #include "pmd/port.h"
 

@@ -5,9 +5,9 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "src/openflow/of_error.h"
-#include "src/pipeline/act_check.h"
-#include "src/pipeline/flow_text.h"
+#include "src/match/of_error.h"
+#include "src/actions/act_check.h"
+#include "src/actions/flow_text.h"
 
 /* In and out as "ovs-ofctl parse-flow" has them; NULL = the text itself. */
 static const struct {

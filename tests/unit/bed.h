@@ -7,8 +7,8 @@
 #include <stdlib.h>
 
 #include "src/bridge/bridge.h"
-#include "src/flows/flows.h"
-#include "src/pipeline/flow_text.h"
+#include "src/upcall/flows.h"
+#include "src/actions/flow_text.h"
 #include "tests/unit/eal.h"
 #include "tests/unit/fake_port.h"
 

@@ -2,8 +2,8 @@
 #ifndef TESTS_UNIT_BED_XLATE_H
 #define TESTS_UNIT_BED_XLATE_H
 
-#include "src/pipeline/act_check.h"
-#include "src/pipeline/xlate.h"
+#include "src/actions/act_check.h"
+#include "src/xlate/xlate.h"
 #include "tests/unit/bed_traffic.h"
 
 static struct xlate_out out;

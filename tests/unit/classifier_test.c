@@ -5,8 +5,8 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "src/pipeline/classifier.h"
-#include "src/pipeline/rule.h"
+#include "src/tables/classifier.h"
+#include "src/tables/rule.h"
 
 static uint64_t rng = 1;
 

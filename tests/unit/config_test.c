@@ -15,7 +15,7 @@
 #include "src/config/diff.h"
 #include "src/config/json.h"
 #include "src/config/keys.h"
-#include "src/config/target.h"
+#include "src/net/target.h"
 #include "src/config/verify.h"
 #include "tests/unit/scratch.h"
 

@@ -2,7 +2,7 @@
  */
 #include <time.h>
 
-#include "src/flows/flows_internal.h"
+#include "src/upcall/flows_impl.h"
 #include "tests/unit/bed_xlate.h"
 
 /* The cookie of the rule of the first table that the packet comes to; 0: none. */

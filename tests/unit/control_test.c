@@ -15,7 +15,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "src/control/control.h"
+#include "src/net/control.h"
 #include "tests/unit/scratch.h"
 
 static struct event_base *base;

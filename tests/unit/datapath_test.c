@@ -1,8 +1,8 @@
 /* What the poll-mode thread looks up and sends. */
 #include <sys/mman.h>
 
-#include "pmd/datapath_internal.h"
-#include "pmd/poll_thread.h"
+#include "pmd/poll/datapath_impl.h"
+#include "pmd/poll/poll_thread.h"
 #include "tests/unit/datapath_bed.h"
 
 static void the_classifier_and_the_cache_agree_on_overlapping_masks(void **state)

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "pmd/emc.h"
-#include "pmd/lookup.h"
+#include "pmd/cache/emc.h"
+#include "pmd/cache/lookup.h"
 #include "tests/unit/eal.h"
 
 #define N_MEGAFLOWS 4096

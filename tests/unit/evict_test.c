@@ -7,8 +7,8 @@
 #include <time.h>
 
 #include "pmd/datapath.h"
-#include "src/pipeline/evict.h"
-#include "src/pipeline/rule.h"
+#include "src/tables/evict.h"
+#include "src/tables/rule.h"
 
 static uint64_t now_ms;
 

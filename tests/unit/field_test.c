@@ -4,7 +4,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "src/pipeline/field.h"
+#include "src/match/field.h"
 
 static void every_row_is_consistent(void **state)
 {

@@ -1,5 +1,5 @@
 /* Misses, changes and statistics, with a poll-mode thread that forwards. */
-#include "src/pipeline/xlate.h"
+#include "src/xlate/xlate.h"
 #include "tests/unit/bed_traffic.h"
 
 static const struct flow from_controller = {.in_port = OFPORT_CONTROLLER};

@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "src/pipeline/field.h"
-#include "src/pipeline/group.h"
+#include "src/match/field.h"
+#include "src/tables/group.h"
 #include "tests/unit/rules.h"
 
 static struct pipeline *pipeline;

@@ -1,7 +1,7 @@
 /* Groups: what is refused, which buckets run, how select spreads flows, what is counted; with a poll-mode thread that
  * forwards. */
-#include "src/pipeline/group.h"
-#include "src/pipeline/xlate.h"
+#include "src/tables/group.h"
+#include "src/xlate/xlate.h"
 #include "tests/unit/bed_traffic.h"
 
 #define BUCKETS_MAX 8

@@ -7,7 +7,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-#include "src/start/hugepages.h"
+#include "src/app/hugepages.h"
 #include "tests/unit/scratch.h"
 
 static const char *sysfs;

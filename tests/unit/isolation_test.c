@@ -1,7 +1,7 @@
 /* Ports come and go and move between bridges while megaflows, packets under way and packet-outs still name them: no
  * packet of one bridge ever leaves by a port of another, and no count of one port is another's. */
-#include "src/openflow/of_error.h"
-#include "src/pipeline/meter.h"
+#include "src/match/of_error.h"
+#include "src/tables/meter.h"
 #include "tests/unit/bed_traffic.h"
 
 #define MARK_AT 6 /* in the Ethernet source: which bridge the packet belongs to */

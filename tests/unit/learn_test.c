@@ -1,7 +1,7 @@
 /* The learn action: the rules that packets make, their limits and their end; and fin_timeout, for packets that a
  * megaflow takes as well. */
-#include "src/flows/flows_internal.h"
-#include "src/pipeline/learn.h"
+#include "src/upcall/flows_impl.h"
+#include "src/tables/learn.h"
 #include "tests/unit/bed_xlate.h"
 
 #define LEARN(packet) translate_packet(packet, true)

@@ -13,8 +13,8 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-#include "pmd/log.h"
-#include "pmd/log_sink.h"
+#include "pmd/base/log.h"
+#include "pmd/base/log_sink.h"
 #include "tests/unit/scratch.h"
 
 static const char *path;

@@ -6,7 +6,7 @@
 #include <cmocka.h>
 
 #include "src/bridge/mac_table.h"
-#include "src/pipeline/flow.h"
+#include "src/match/flow.h"
 
 static struct rte_ether_addr mac_of(uint32_t n)
 {

@@ -5,7 +5,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "src/pipeline/field.h"
+#include "src/match/field.h"
 
 /* What "ovs-ofctl parse-flow" makes of them. An expectation of NULL: the text itself. */
 static const struct {

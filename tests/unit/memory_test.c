@@ -11,10 +11,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "pmd/emc.h"
-#include "pmd/megaflow.h"
-#include "pmd/memory.h"
-#include "src/pipeline/pipeline.h"
+#include "pmd/cache/emc.h"
+#include "pmd/cache/megaflow.h"
+#include "pmd/base/memory.h"
+#include "src/tables/pipeline.h"
 
 #define ENTRIES 65536
 #define RULES 20000

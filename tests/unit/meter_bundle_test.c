@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "src/openflow/of_error.h"
-#include "src/pipeline/group.h"
-#include "src/pipeline/meter.h"
+#include "src/match/of_error.h"
+#include "src/tables/group.h"
+#include "src/tables/meter.h"
 #include "tests/unit/rules.h"
 
 /* --- the datapath's meters, as a stand-in ---------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 /* What OpenFlow 1.0 has of its own, byte by byte as its libraries send it, and what other versions are told of it. */
-#include "src/openflow/oxm.h"
-#include "src/pipeline/rule.h"
-#include "src/pipeline/table.h"
+#include "src/openflow/wire/oxm.h"
+#include "src/tables/rule.h"
+#include "src/tables/table.h"
 #include "tests/unit/of_bed.h"
 
 #define WILDCARD_ALL 0x3fffffu

@@ -9,9 +9,9 @@
 #include <signal.h>
 #include <stdio.h>
 
-#include "src/flows/recirc.h"
-#include "src/openflow/handler.h"
-#include "src/openflow/server.h"
+#include "src/xlate/recirc.h"
+#include "src/openflow/requests/handler.h"
+#include "src/openflow/server/server.h"
 #include "tests/unit/eal.h"
 #include "tests/unit/no_meters.h"
 #include "tests/unit/scratch.h"

@@ -1,7 +1,7 @@
 /* Bundles over a connection: whole or not at all, used as specified, beside other connections. */
-#include "src/openflow/server_impl.h"
-#include "src/pipeline/table.h"
-#include "src/pipeline/tlv_map.h"
+#include "src/openflow/server/server_impl.h"
+#include "src/tables/table.h"
+#include "src/match/tlv_map.h"
 #include "tests/unit/of_bed.h"
 
 #define MANY_RULES 10000 /* more than one turn of the server commits */

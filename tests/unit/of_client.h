@@ -15,7 +15,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-#include "src/openflow/msg.h"
+#include "src/openflow/codec/msg.h"
 
 struct client {
     int fd;

@@ -6,9 +6,9 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "src/openflow/msg.h"
-#include "src/pipeline/field.h"
-#include "src/pipeline/flow_text.h"
+#include "src/openflow/codec/msg.h"
+#include "src/match/field.h"
+#include "src/actions/flow_text.h"
 
 static size_t from_hex(const char *hex, uint8_t *bytes)
 {

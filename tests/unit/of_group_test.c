@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "src/openflow/msg.h"
-#include "src/pipeline/flow_text.h"
+#include "src/openflow/codec/msg.h"
+#include "src/actions/flow_text.h"
 
 static const uint8_t versions[] = {OF13, OF14, OF15};
 

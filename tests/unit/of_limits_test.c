@@ -1,13 +1,13 @@
 /* Messages and entries have lengths of 16 bits. The largest of everything that the switch may have to tell is made
  * here, and told in every version: what comes out must be whole messages, and what could not be told must have been
  * refused. */
-#include "src/openflow/act_wire.h"
-#include "src/openflow/msg_monitor.h"
-#include "src/openflow/server_impl.h"
-#include "src/pipeline/flow_text.h"
-#include "src/pipeline/group.h"
-#include "src/pipeline/rule.h"
-#include "src/pipeline/table.h"
+#include "src/openflow/wire/act_wire.h"
+#include "src/openflow/codec/msg_monitor.h"
+#include "src/openflow/server/server_impl.h"
+#include "src/actions/flow_text.h"
+#include "src/tables/group.h"
+#include "src/tables/rule.h"
+#include "src/tables/table.h"
 #include "tests/unit/of_bed.h"
 
 static const uint8_t versions[] = {OF10, OF13, OF14, OF15};

@@ -6,8 +6,8 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "src/openflow/msg_monitor.h"
-#include "src/pipeline/field.h"
+#include "src/openflow/codec/msg_monitor.h"
+#include "src/match/field.h"
 
 static const uint8_t versions[] = {OF10, OF13, OF14, OF15};
 

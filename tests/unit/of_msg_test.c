@@ -6,11 +6,11 @@
 #include <cmocka.h>
 
 #include "src/bridge/bridge.h"
-#include "src/openflow/error_wire.h"
-#include "src/openflow/msg.h"
-#include "src/openflow/oxm.h"
-#include "src/pipeline/field.h"
-#include "src/pipeline/flow_text.h"
+#include "src/openflow/codec/error_wire.h"
+#include "src/openflow/codec/msg.h"
+#include "src/openflow/wire/oxm.h"
+#include "src/match/field.h"
+#include "src/actions/flow_text.h"
 
 static const uint8_t versions[] = {OF10, OF13, OF14, OF15};
 #define FOR_EACH_VERSION(v, from)                                                                                      \

@@ -5,9 +5,9 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "src/openflow/msg.h"
-#include "src/pipeline/field.h"
-#include "src/pipeline/flow_text.h"
+#include "src/openflow/codec/msg.h"
+#include "src/match/field.h"
+#include "src/actions/flow_text.h"
 
 static const uint8_t versions[] = {OF10, OF13, OF14, OF15};
 #define N_VERSIONS 4

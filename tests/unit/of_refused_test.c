@@ -4,8 +4,8 @@
 #include <stddef.h>
 #include <cmocka.h>
 
-#include "src/openflow/of_error.h"
-#include "src/openflow/msg.h"
+#include "src/match/of_error.h"
+#include "src/openflow/codec/msg.h"
 #include "tests/unit/packets.h"
 
 #define PORT_MOD13(mask) "0410002800000001 0000000100000000 020000000001 0000 00000000" mask "00000000 00000000"

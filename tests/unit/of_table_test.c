@@ -2,7 +2,7 @@
  * each other. */
 #include "tests/unit/of_bed.h"
 
-#include "src/openflow/vacancy.h"
+#include "src/openflow/server/vacancy.h"
 
 #define EVICT (TABLE_EVICT_IMPORTANCE | TABLE_EVICT_LIFETIME)
 

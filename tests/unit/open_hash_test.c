@@ -5,8 +5,8 @@
 #include <cmocka.h>
 #include <string.h>
 
-#include "src/pipeline/big_array.h"
-#include "src/pipeline/open_hash.h"
+#include "pmd/base/big_array.h"
+#include "pmd/base/open_hash.h"
 
 struct element {
     uint64_t key; /* not 0 */

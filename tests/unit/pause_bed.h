@@ -3,11 +3,11 @@
 #ifndef TESTS_UNIT_PAUSE_BED_H
 #define TESTS_UNIT_PAUSE_BED_H
 
-#include "src/openflow/continuation.h"
-#include "src/openflow/handler.h"
-#include "src/openflow/server.h"
-#include "src/pipeline/group.h"
-#include "src/pipeline/meter.h"
+#include "src/openflow/codec/continuation.h"
+#include "src/openflow/requests/handler.h"
+#include "src/openflow/server/server.h"
+#include "src/tables/group.h"
+#include "src/tables/meter.h"
 #include "tests/unit/bed_traffic.h"
 #include "tests/unit/of_client.h"
 #include "tests/unit/packets.h"

@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "pmd/pending.h"
+#include "pmd/poll/pending.h"
 
 static struct pending pending;
 

@@ -9,9 +9,9 @@
 #include <cmocka.h>
 
 #include "pmd/datapath.h"
-#include "src/pipeline/big_array.h"
-#include "src/pipeline/field.h"
-#include "src/pipeline/pipeline.h"
+#include "pmd/base/big_array.h"
+#include "src/match/field.h"
+#include "src/tables/pipeline.h"
 
 static uint64_t now_ms = 1000000;
 

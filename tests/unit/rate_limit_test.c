@@ -5,7 +5,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "src/openflow/rate_limit.h"
+#include "src/openflow/server/rate_limit.h"
 
 static unsigned take_all(struct of_rate_limit *limit, uint32_t rate, uint32_t burst, uint64_t now_ms)
 {

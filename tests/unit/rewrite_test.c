@@ -1,7 +1,7 @@
 /* Headers that come, go and change: rules over packets, through translation, execution and recirculation; the bytes
  * that come out. */
-#include "src/flows/punt.h"
-#include "src/pipeline/meter.h"
+#include "src/xlate/punt.h"
+#include "src/tables/meter.h"
 #include "tests/unit/bed_xlate.h"
 #include "tests/unit/packets.h"
 

@@ -7,8 +7,8 @@
 #include <stddef.h>
 #include <cmocka.h>
 
-#include "src/pipeline/flow_text.h"
-#include "src/pipeline/pipeline.h"
+#include "src/actions/flow_text.h"
+#include "src/tables/pipeline.h"
 
 /* Returns 0 or an enum of_error. */
 static inline int rule_mod(struct pipeline *pipeline, bool in_bundle, enum flow_mod_command command, uint16_t priority,

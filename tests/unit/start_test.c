@@ -10,10 +10,10 @@
 #include <cmocka.h>
 
 #include "src/config/model.h"
-#include "src/start/cores.h"
-#include "src/start/eal.h"
-#include "src/start/pool.h"
-#include "src/start/run_dir.h"
+#include "src/app/cores.h"
+#include "src/app/eal.h"
+#include "src/app/pool.h"
+#include "src/app/run_dir.h"
 #include "tests/unit/scratch.h"
 
 static char error[1024];

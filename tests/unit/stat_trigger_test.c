@@ -6,11 +6,11 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "src/openflow/act_wire.h"
-#include "src/openflow/of_error.h"
-#include "src/openflow/msg.h"
-#include "src/pipeline/pipeline.h"
-#include "src/pipeline/stat_trigger.h"
+#include "src/openflow/wire/act_wire.h"
+#include "src/match/of_error.h"
+#include "src/openflow/codec/msg.h"
+#include "src/tables/pipeline.h"
+#include "src/tables/stat_trigger.h"
 
 /* --- the wire -------------------------------------------------------------------------------------------------------
  */

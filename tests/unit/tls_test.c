@@ -15,7 +15,7 @@
 #include <openssl/pem.h>
 #include <openssl/x509.h>
 
-#include "src/tls/tls.h"
+#include "src/net/tls.h"
 
 static char dir[] = "/tmp/sluice-tls-XXXXXX";
 static char key[64], certificate[64], ca[64], other[64], scratch[64];

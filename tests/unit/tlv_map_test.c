@@ -4,11 +4,11 @@
 #include <stddef.h>
 #include <cmocka.h>
 
-#include "src/openflow/of_error.h"
-#include "src/openflow/msg.h"
-#include "src/openflow/oxm.h"
-#include "src/pipeline/group.h"
-#include "src/pipeline/tlv_map.h"
+#include "src/match/of_error.h"
+#include "src/openflow/codec/msg.h"
+#include "src/openflow/wire/oxm.h"
+#include "src/tables/group.h"
+#include "src/match/tlv_map.h"
 #include "tests/unit/bed.h"
 #include "tests/unit/packets.h"
 

@@ -6,10 +6,10 @@
 #include <rte_cycles.h>
 #include <stdlib.h>
 
-#include "pmd/lookup.h"
-#include "pmd/tss.h"
-#include "pmd/tuple_hash.h"
-#include "pmd/tuple_order.h"
+#include "pmd/cache/lookup.h"
+#include "pmd/cache/tss.h"
+#include "pmd/cache/tuple_hash.h"
+#include "pmd/cache/tuple_order.h"
 #include "tests/unit/eal.h"
 
 #define LIMIT 100000

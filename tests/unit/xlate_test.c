@@ -1,6 +1,6 @@
 /* Translation: what rules make of packets, and which bits of a packet the answer rests on. */
-#include "src/flows/punt.h"
-#include "src/flows/recirc.h"
+#include "src/xlate/punt.h"
+#include "src/xlate/recirc.h"
 #include "tests/unit/bed_xlate.h"
 
 static void outputs(void **state)

@@ -1,0 +1,88 @@
+/* Logging for both halves of the program: DPDK's rte_log, one log type a component, plus rate-limited forms.
+ * DPDK's own messages go the same way, its warnings and errors rate-limited as a whole.
+ *
+ * Any thread may log. Nothing logs per packet: on a poll-mode thread use the _RL forms, and only on paths that are not
+ * taken per packet. The level of a component is set at run time by log_set_level() ("sluicectl vlog/set").
+ */
+#ifndef PMD_BASE_LOG_H
+#define PMD_BASE_LOG_H
+
+#include <rte_log.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+/* One log type each; registered under "sluice.<name>". X(symbol, "name") */
+#define LOG_COMPONENTS(X)                                                                                              \
+    X(LOG_MAIN, "main")                                                                                                \
+    X(LOG_CONFIG, "config")                                                                                            \
+    X(LOG_PORT, "port")                                                                                                \
+    X(LOG_PMD, "pmd")                                                                                                  \
+    X(LOG_FLOWS, "flows")                                                                                              \
+    X(LOG_PIPELINE, "pipeline")                                                                                        \
+    X(LOG_OPENFLOW, "openflow")                                                                                        \
+    X(LOG_BRIDGE, "bridge")                                                                                            \
+    X(LOG_CONTROL, "control")
+
+enum log_component {
+#define X(symbol, name) symbol,
+    LOG_COMPONENTS(X)
+#undef X
+        LOG_N_COMPONENTS
+};
+
+/* At most `burst` messages at once and `per_minute` in the long run from one place in the code; tells how many it ate.
+ */
+struct log_limit {
+    uint64_t refilled_ms;
+    uint32_t tokens;
+    uint32_t suppressed;
+    uint32_t burst;
+    uint32_t per_minute;
+};
+#define LOG_LIMIT_INIT(burst_, per_minute_)                                                                            \
+    {                                                                                                                  \
+        .burst = (burst_), .tokens = (burst_), .per_minute = (per_minute_)                                             \
+    }
+
+void log_write(enum log_component component, uint32_t level, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+void log_write_limited(enum log_component component, uint32_t level, struct log_limit *limit, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+
+/* Takes one message out of the limit at time `now_ms` (monotonic milliseconds): true if it may be shown, with
+ * *suppressed = how many were eaten since the last one shown. Any thread. */
+bool log_limit_admit(struct log_limit *limit, uint64_t now_ms, uint32_t *suppressed);
+
+/* Sets the level of `component` ("any" for all; "sluice" names only, not DPDK's own). Returns 0, -ENOENT for an unknown
+ * component, -EINVAL for an unknown level. Levels: off, emer, err, warn, info, dbg (the names of vlog). */
+int log_set_level(const char *component, const char *level);
+
+/* One line a component: "name level". `put` is called per line. */
+void log_show_levels(void (*put)(void *arg, const char *component, const char *level), void *arg);
+
+/* Logging never waits for who reads the log (pmd/base/log_sink.h). This writes what waits because of that and says how
+ * many lines were lost, when there is room; called every now and then by the control thread. */
+void log_flush(void);
+/* The same at the end of the process: gives the reader up to `timeout_ms` to take what waits. Control thread. */
+void log_finish(unsigned timeout_ms);
+
+/* Sends the log, and DPDK's own messages as module "dpdk", to `path` (appended, a line at a time); NULL: standard
+ * error. Call it before rte_eal_init() and again to reopen after a rotation. Returns 0 or negative errno (-ENXIO: a
+ * FIFO that nobody reads). Control thread. */
+int log_open(const char *path);
+
+#define LOG_ERR(component, ...) log_write(component, RTE_LOG_ERR, __VA_ARGS__)
+#define LOG_WARN(component, ...) log_write(component, RTE_LOG_WARNING, __VA_ARGS__)
+#define LOG_INFO(component, ...) log_write(component, RTE_LOG_INFO, __VA_ARGS__)
+#define LOG_DBG(component, ...) log_write(component, RTE_LOG_DEBUG, __VA_ARGS__)
+
+#define LOG_RL(component, level, ...)                                                                                  \
+    do {                                                                                                               \
+        static struct log_limit limit_ = LOG_LIMIT_INIT(10, 12);                                                       \
+        log_write_limited(component, level, &limit_, __VA_ARGS__);                                                     \
+    } while (0)
+#define LOG_ERR_RL(component, ...) LOG_RL(component, RTE_LOG_ERR, __VA_ARGS__)
+#define LOG_WARN_RL(component, ...) LOG_RL(component, RTE_LOG_WARNING, __VA_ARGS__)
+#define LOG_INFO_RL(component, ...) LOG_RL(component, RTE_LOG_INFO, __VA_ARGS__)
+
+#endif

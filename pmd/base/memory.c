@@ -1,0 +1,47 @@
+#include "pmd/base/memory.h"
+
+#include <malloc.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "pmd/base/log.h"
+
+/* Given back before the last line is written: a stack that has to grow for it needs memory, too. */
+#define MAPPED_FROM (128 << 10) /* bytes */
+#define RESERVE ((size_t)256 << 10)
+
+static void *reserve;
+static void (*report)(void *arg, char *text, size_t size);
+static void *report_arg;
+
+void memory_init(void)
+{
+    mallopt(M_MMAP_THRESHOLD, MAPPED_FROM);
+    if (reserve == NULL)
+        reserve = calloc(1, RESERVE);
+}
+
+void out_of_memory_set_report(void (*hold)(void *arg, char *text, size_t size), void *arg)
+{
+    report = hold;
+    report_arg = arg;
+}
+
+void out_of_memory(const char *what, size_t size)
+{
+    static char held[512];
+    char wanted[64] = "";
+
+    free(reserve);
+    reserve = NULL;
+    if (report != NULL)
+        report(report_arg, held, sizeof held);
+    if (size > 0)
+        snprintf(wanted, sizeof wanted, " (%zu bytes)", size);
+    LOG_ERR(LOG_MAIN,
+            "out of memory for %s%s, so sluiced ends. %s Give it more memory (of the "
+            "machine, the control group or ulimit -v), or lower max_rules and bundle_memory of the bridges or "
+            "pmd.megaflow_limit",
+            what, wanted, held);
+    abort();
+}

@@ -1,0 +1,232 @@
+/* Ports in the datapath: their indices and which thread polls which receive queue. */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "pmd/poll/poll_thread.h"
+
+static void publish_list(struct datapath *dp, unsigned thread, struct poll_list *list)
+{
+    struct poll_list *old = dp->poll_lists[thread];
+
+    __atomic_store_n(&dp->poll_lists[thread], list, __ATOMIC_RELEASE);
+    rcu_defer(&dp->rcu, free, old);
+}
+
+static struct poll_list *list_copy(const struct poll_list *from, unsigned more)
+{
+    struct poll_list *list = malloc(sizeof *list + (from->n + more) * sizeof list->entries[0]);
+
+    if (list == NULL)
+        rte_panic("out of memory for a list of %u queues\n", from->n + more);
+    list->n = from->n;
+    for (uint32_t i = 0; i < from->n; i++)
+        list->entries[i] = from->entries[i];
+    return list;
+}
+
+/* The thread to poll one more queue of a port on `node`: among those of the node if there are any, the one with the
+ * fewest queues. */
+static unsigned pick_thread(const struct datapath *dp, int node)
+{
+    int best = -1;
+    bool best_local = false;
+
+    for (unsigned i = 0; i < dp->n_threads; i++) {
+        bool local = node < 0 || dp->threads[i]->socket == node;
+
+        if (best < 0 || (local && !best_local) ||
+            (local == best_local && dp->poll_lists[i]->n < dp->poll_lists[best]->n)) {
+            best = (int)i;
+            best_local = local;
+        }
+    }
+    return (unsigned)best;
+}
+
+static void remove_queues(struct datapath *dp, const struct port *port)
+{
+    for (unsigned t = 0; t < dp->n_threads; t++) {
+        struct poll_list *list = NULL;
+        const struct poll_list *old = dp->poll_lists[t];
+        uint32_t kept = 0;
+
+        for (uint32_t i = 0; i < old->n; i++) {
+            if (old->entries[i].port == port && list == NULL)
+                list = list_copy(old, 0);
+        }
+        if (list == NULL)
+            continue;
+        for (uint32_t i = 0; i < old->n; i++) {
+            if (old->entries[i].port != port)
+                list->entries[kept++] = old->entries[i];
+        }
+        list->n = kept;
+        publish_list(dp, t, list);
+    }
+}
+
+static void add_queue(struct datapath *dp, struct port *port, uint16_t queue)
+{
+    unsigned t = pick_thread(dp, port->numa_node);
+    struct poll_list *list = list_copy(dp->poll_lists[t], 1);
+
+    list->entries[list->n++] =
+        (struct poll_entry){.port = port, .in_port = port->index, .ethdev_id = port->ethdev_id, .queue = queue};
+    publish_list(dp, t, list);
+}
+
+/* A removed port, until its index is free. */
+struct leaving {
+    struct datapath *dp;
+    struct port *port;
+    uint32_t index;
+    bool closed;    /* the grace period is over, the device is closed */
+    bool forgotten; /* nothing of the control thread names the index */
+    bool in_round;  /* and the round under way has not met a packet that does */
+};
+
+/* -EAGAIN: there may be one soon. */
+static int find_index(const struct datapath *dp, uint32_t *index)
+{
+    for (*index = 1; *index < PORT_MAX; ++*index) {
+        if (dp->ports[*index] == NULL && dp->leaving[*index] == NULL)
+            return 0;
+    }
+    return dp->n_leaving > 0 ? -EAGAIN : -ENOSPC;
+}
+
+int datapath_port_add(struct datapath *dp, struct port *port)
+{
+    uint32_t index;
+    int error = find_index(dp, &index);
+
+    if (error != 0)
+        return error;
+    port->index = index;
+    datapath_port_stats_begin(dp, index);
+    __atomic_store_n(&dp->ports[index], port, __ATOMIC_RELEASE);
+    for (uint16_t queue = 0; queue < port->n_rxq; queue++)
+        add_queue(dp, port, queue);
+    return 0;
+}
+
+static void port_closed(void *arg)
+{
+    struct leaving *leaving = arg;
+
+    port_destroy(leaving->port);
+    leaving->port = NULL;
+    leaving->closed = true;
+}
+
+void datapath_port_remove(struct datapath *dp, struct port *port)
+{
+    struct leaving *leaving = malloc(sizeof *leaving);
+
+    if (leaving == NULL)
+        rte_panic("out of memory\n");
+    *leaving = (struct leaving){.dp = dp, .port = port, .index = port->index};
+    dp->leaving[port->index] = leaving;
+    dp->n_leaving++;
+    remove_queues(dp, port);
+    __atomic_store_n(&dp->ports[port->index], NULL, __ATOMIC_RELEASE);
+    rcu_defer(&dp->rcu, port_closed, leaving);
+}
+
+struct port *datapath_port(const struct datapath *dp, uint32_t index)
+{
+    return index < PORT_MAX ? dp->ports[index] : NULL;
+}
+
+/* --- when an index is free again -------------------------------------------------------------------------------------
+ *
+ * Nothing of the control thread names a forgotten index, and no thread receives from its port. What is left are
+ * packets: in the rings, parked with a thread, or on their way between the two. A round begins with a token. Once it
+ * has passed, the threads have run all that had been returned to them, so that a packet that names the index is in a
+ * ring `up` or known to `pending`. The rings are then worked off up to where they were filled, and if that brought no
+ * miss of the port to light, none of its packets can move: what `pending` says at the end of the round is final. A flow
+ * whose packet was lost leaves `pending` when it is stale.
+ */
+
+void datapath_port_forget(struct datapath *dp, uint32_t index)
+{
+    dp->leaving[index]->forgotten = true;
+}
+
+void datapath_port_seen(struct datapath *dp, uint32_t index)
+{
+    dp->leaving[index]->in_round = false;
+}
+
+uint32_t datapath_n_ports_leaving(const struct datapath *dp)
+{
+    return dp->n_leaving;
+}
+
+static bool round_begin(struct datapath *dp)
+{
+    bool any = false;
+
+    for (uint32_t i = 0; i < PORT_MAX; i++) {
+        struct leaving *leaving = dp->leaving[i];
+
+        if (leaving == NULL)
+            continue;
+        leaving->in_round = leaving->closed && leaving->forgotten;
+        any |= leaving->in_round;
+    }
+    if (any)
+        dp->drain.token = rcu_token(&dp->rcu);
+    return any;
+}
+
+static void note_rings(struct datapath *dp)
+{
+    for (unsigned i = 0; i < dp->n_threads; i++)
+        dp->drain.taken[i] = dp->taken[i] + rte_ring_count(dp->threads[i]->up);
+}
+
+static bool rings_worked_off(const struct datapath *dp)
+{
+    for (unsigned i = 0; i < dp->n_threads; i++) {
+        if (dp->taken[i] < dp->drain.taken[i])
+            return false;
+    }
+    return true;
+}
+
+static bool is_pending(const struct datapath *dp, uint32_t index)
+{
+    for (unsigned i = 0; i < dp->n_threads; i++) {
+        if (pending_has_port(&dp->threads[i]->pending, index))
+            return true;
+    }
+    return false;
+}
+
+static void round_end(struct datapath *dp)
+{
+    for (uint32_t i = 0; i < PORT_MAX; i++) {
+        if (dp->leaving[i] == NULL || !dp->leaving[i]->in_round || is_pending(dp, i))
+            continue;
+        free(dp->leaving[i]);
+        dp->leaving[i] = NULL;
+        dp->n_leaving--;
+    }
+}
+
+void datapath_ports_reclaim(struct datapath *dp)
+{
+    struct drain *drain = &dp->drain;
+
+    if (drain->phase == DRAIN_IDLE && round_begin(dp))
+        drain->phase = DRAIN_TOKEN;
+    if (drain->phase == DRAIN_TOKEN && rcu_passed(&dp->rcu, drain->token)) {
+        note_rings(dp);
+        drain->phase = DRAIN_RINGS;
+    }
+    if (drain->phase == DRAIN_RINGS && rings_worked_off(dp)) {
+        round_end(dp);
+        drain->phase = DRAIN_IDLE;
+    }
+}

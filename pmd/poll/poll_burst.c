@@ -1,0 +1,498 @@
+#include <string.h>
+
+#include "pmd/poll/poll_thread.h"
+
+static inline uint64_t first_bits(unsigned n)
+{
+    return n >= 64 ? UINT64_MAX : (1ull << n) - 1;
+}
+
+static inline uint32_t id_of(const struct poll_thread *thread, const struct megaflow_slot *slot)
+{
+    return megaflow_index(thread->slots, slot);
+}
+
+/* Whether packets that hit may belong to a flow that is unresolved: they must wait behind its first then. A megaflow is
+ * there as soon as the control thread has installed it, the first packet comes back a little later, and if the megaflow
+ * is wide, those of other flows later still. But a flow that missed after the megaflow's first hit is not its own. */
+static inline bool megaflow_young(const struct poll_thread *thread, uint32_t id)
+{
+    return unlikely(pending_count(&thread->pending) > 0) &&
+           (thread->megaflow_counters[id].packets == 0 ||
+            pending_before(&thread->pending, thread->megaflow_rare[id].born));
+}
+
+/* The group of `slot` in this burst, made if it is the first packet. O(1). Two megaflows with one place may get more
+ * than one group each: a later packet is always in the same group or in a later one. */
+static inline struct group *group_of(struct poll_thread *thread, struct megaflow_slot *slot)
+{
+    uint32_t id = id_of(thread, slot);
+    uint8_t *place = &thread->group_places[id % GROUP_PLACES];
+    struct group *group = &thread->groups[*place];
+
+    if (*place < thread->n_groups && group->slot == slot)
+        return group;
+    *place = (uint8_t)thread->n_groups;
+    group = &thread->groups[thread->n_groups++];
+    group->slot = slot;
+    group->n = group->bytes = group->longest = 0;
+    group->young = megaflow_young(thread, id);
+    return group;
+}
+
+static inline void group_add(struct group *group, struct rte_mbuf *packet)
+{
+    uint32_t len = packet->pkt_len;
+
+    group->packets[group->n++] = packet;
+    group->bytes += len;
+    group->longest = RTE_MAX(group->longest, len);
+}
+
+static void account(struct poll_thread *thread, const struct megaflow_slot *slot, uint32_t packets, uint32_t bytes)
+{
+    uint32_t id = id_of(thread, slot);
+    struct megaflow_counters *counters = &thread->megaflow_counters[id];
+
+    if (unlikely(counters->packets == 0))
+        thread->megaflow_rare[id].born = pending_clock(thread->now);
+    COUNT(counters->bytes, bytes);
+    if (unlikely(counters->bytes < bytes))
+        __atomic_store_n(&thread->megaflow_rare[id].byte_wraps, thread->megaflow_rare[id].byte_wraps + 1,
+                         __ATOMIC_RELEASE);
+    /* Last: who sees these packets sees their bytes. */
+    __atomic_store_n(&counters->packets, counters->packets + packets, __ATOMIC_RELEASE);
+}
+
+/* --- running programs ----------------------------------------------------------------------------------------------*/
+
+static void run_outputs(struct poll_thread *thread, const struct program *program, struct rte_mbuf **packets,
+                        unsigned n, uint32_t longest)
+{
+    unsigned left = program->n_ops;
+
+    PROGRAM_FOR_EACH (op, program) {
+        struct rte_mbuf *copies[BURST];
+        unsigned n_copies = 0;
+
+        if (--left == 0) {
+            tx_packets(thread, op->arg, packets, n, longest);
+            return;
+        }
+        /* Nobody changes the data any more: the copies share it. */
+        for (unsigned i = 0; i < n; i++) {
+            copies[n_copies] = rte_pktmbuf_clone(packets[i], thread->sink.pool);
+            n_copies += copies[n_copies] != NULL;
+        }
+        if (n_copies < n) {
+            COUNT(thread->drops.packets[DROP_NO_MBUF], n - n_copies);
+            COUNT(thread->port_counters[thread->context.in_port].drops[DROP_NO_MBUF], n - n_copies);
+        }
+        if (n_copies > 0)
+            tx_packets(thread, op->arg, copies, n_copies, longest);
+    }
+}
+
+/* The operations that write metadata need it to be there. */
+static bool program_uses_meta(const struct program *program)
+{
+    PROGRAM_FOR_EACH (op, program) {
+        if (op->type == OP_SET_META || op->type == OP_HASH)
+            return true;
+    }
+    return false;
+}
+
+static void run_drop(struct poll_thread *thread, uint32_t reason, struct rte_mbuf **packets, unsigned n)
+{
+    poll_drop(thread, reason < DROP_N_REASONS ? reason : DROP_POLICY, thread->context.in_port, packets, n);
+}
+
+/* Takes the packets over. They agree in thread->context, or are one. */
+static void run(struct poll_thread *thread, const struct program *program, struct rte_mbuf **packets, unsigned n,
+                uint32_t longest)
+{
+    switch ((enum program_kind)program->kind) {
+    case PROGRAM_OUTPUT:
+        tx_packets(thread, program->output, packets, n, longest);
+        return;
+    case PROGRAM_DROP:
+        run_drop(thread, program->output, packets, n);
+        return;
+    case PROGRAM_OUTPUTS:
+        run_outputs(thread, program, packets, n, longest);
+        return;
+    case PROGRAM_GENERAL:
+        thread->has_meta = program_uses_meta(program);
+        if (thread->has_meta) {
+            for (unsigned i = 0; i < n; i++) {
+                packet_meta(packets[i])->pkt_mark = thread->context.pkt_mark;
+                packet_meta(packets[i])->dp_hash = thread->context.dp_hash;
+            }
+        }
+        program_execute(program, packets, n, &thread->sink);
+        return;
+    }
+}
+
+static void context_from_meta(struct poll_thread *thread, struct rte_mbuf *packet)
+{
+    const struct packet_meta *meta = packet_meta(packet);
+
+    thread->context = (struct run_context){.in_port = meta->in_port < PORT_MAX ? meta->in_port : 0,
+                                           .recirc_id = meta->recirc_id,
+                                           .pkt_mark = meta->pkt_mark,
+                                           .dp_hash = meta->dp_hash,
+                                           .depth = meta->recirc_depth};
+}
+
+/* What a port's bursts are compared with first, from now on. */
+static inline void dominant_set(struct poll_thread *thread, struct megaflow_slot *slot)
+{
+    thread->dominant[thread->context.in_port] = slot;
+}
+
+/* `mixed`: the packets differ in where they come from, as their metadata says. */
+static void run_groups(struct poll_thread *thread, unsigned n, bool mixed)
+{
+    uint32_t n_groups = thread->n_groups;
+
+    for (uint32_t g = 0; g < n_groups; g++) {
+        struct group *group = &thread->groups[g];
+
+        if (unlikely(group->n == 0))
+            continue;
+        if (unlikely(2 * group->n >= n) && !mixed)
+            dominant_set(thread, group->slot);
+        account(thread, group->slot, group->n, group->bytes);
+        const struct program *program = __atomic_load_n(&group->slot->program, __ATOMIC_ACQUIRE);
+        if (group->n == 1 && program->kind == PROGRAM_OUTPUT) {
+            tx_packet(thread, program->output, group->packets[0]);
+            continue;
+        }
+        if (mixed && program->kind == PROGRAM_OUTPUT) { /* wherever they come from */
+            tx_packets(thread, program->output, group->packets, group->n, group->longest);
+            continue;
+        }
+        if (likely(!mixed)) {
+            run(thread, program, group->packets, group->n, group->longest);
+            continue;
+        }
+        for (uint32_t i = 0; i < group->n; i++) {
+            context_from_meta(thread, group->packets[i]);
+            run(thread, program, &group->packets[i], 1, group->packets[i]->pkt_len);
+        }
+    }
+    COUNT(thread->counters.groups, n_groups);
+    thread->n_groups = 0;
+    stage_end(thread, PMD_STAGE_ACTIONS);
+}
+
+/* Runs the program of a megaflow that all of the burst matched. */
+static void run_whole(struct poll_thread *thread, struct megaflow_slot *slot, struct rte_mbuf **packets, unsigned n)
+{
+    uint32_t bytes = 0, longest = 0;
+
+    for (unsigned i = 0; i < n; i++) {
+        uint32_t len = packets[i]->pkt_len;
+
+        bytes += len;
+        longest = RTE_MAX(longest, len);
+    }
+    COUNT(thread->counters.groups, 1);
+    account(thread, slot, n, bytes);
+    run(thread, __atomic_load_n(&slot->program, __ATOMIC_ACQUIRE), packets, n, longest);
+    stage_end(thread, PMD_STAGE_ACTIONS);
+}
+
+/* The same of those in `set`. */
+static void run_part(struct poll_thread *thread, struct megaflow_slot *slot, struct rte_mbuf **packets, uint64_t set)
+{
+    struct rte_mbuf *part[BURST];
+    unsigned n = 0;
+
+    FOR_EACH_BIT (i, set)
+        part[n++] = packets[i];
+    run_whole(thread, slot, part, n);
+}
+
+/* While no flow is unresolved, packets that are only sent or dropped need no group: they go to their port one by one,
+ * or are dropped together. Returns those of `found` whose program does more, or drops for another reason. */
+static uint64_t run_directly(struct poll_thread *thread, struct rte_mbuf **packets, unsigned n, uint64_t found)
+{
+    struct megaflow_slot *first = found != 0 ? thread->found[__builtin_ctzll(found)] : NULL, *last = NULL;
+    struct rte_mbuf *dropped[BURST];
+    uint32_t n_first = 0, n_runs = 0, n_dropped = 0, reason = 0;
+    uint64_t rest = 0;
+
+    FOR_EACH_BIT (i, found) {
+        struct megaflow_slot *slot = thread->found[i];
+        const struct program *program = __atomic_load_n(&slot->program, __ATOMIC_ACQUIRE);
+        bool drop = program->kind == PROGRAM_DROP;
+
+        if (unlikely(program->kind != PROGRAM_OUTPUT) && (!drop || (n_dropped > 0 && program->output != reason))) {
+            rest |= 1ull << i;
+            continue;
+        }
+        n_first += slot == first;
+        n_runs += slot != last;
+        last = slot;
+        account(thread, slot, 1, packets[i]->pkt_len);
+        if (unlikely(drop)) {
+            reason = program->output;
+            dropped[n_dropped++] = packets[i];
+        } else {
+            tx_packet(thread, program->output, packets[i]);
+        }
+    }
+    if (unlikely(n_dropped > 0))
+        run_drop(thread, reason, dropped, n_dropped);
+    if (unlikely(2 * n_first >= n))
+        dominant_set(thread, first);
+    COUNT(thread->counters.groups, n_runs);
+    return rest;
+}
+
+/* Keys, lines and packets are in hand: look up, group, run; what is not found goes the way of misses. */
+static void classify_and_run(struct poll_thread *thread, struct rte_mbuf **packets, unsigned n, bool mixed)
+{
+    struct megaflow_slot *slot = mixed ? NULL : thread->dominant[thread->context.in_port];
+    uint64_t all = first_bits(n), found = 0;
+
+    if (slot != NULL) {
+        uint64_t hits = lookup_dominant(thread, slot, n);
+        bool young = megaflow_young(thread, id_of(thread, slot));
+        bool most = 2 * (unsigned)__builtin_popcountll(hits) >= n;
+
+        if (hits == all) {
+            if (!young) {
+                run_whole(thread, slot, packets, n);
+                return;
+            }
+            hits = 0; /* the way of those that may have to wait, with found[] filled in */
+        }
+        lookup_begin(thread, all & ~hits);
+        if (most && !young) {
+            run_part(thread, slot, packets, hits);
+            all &= ~hits;
+        } else {
+            found = hits;
+        }
+        if (!most)
+            dominant_set(thread, NULL);
+    }
+    if (found != all) {
+        if (slot == NULL)
+            lookup_begin(thread, all);
+        found |= lookup_caches(thread, all & ~found);
+    }
+
+    uint64_t to_group = found;
+    if (!mixed && likely(pending_count(&thread->pending) == 0))
+        to_group = run_directly(thread, packets, n, found);
+    FOR_EACH_BIT (i, to_group) {
+        struct group *group = group_of(thread, thread->found[i]);
+
+        if (unlikely(group->young)) {
+            if (mixed)
+                context_from_meta(thread, packets[i]);
+            if (miss_park_behind(thread, &thread->keys[i], thread->n_lines[i], packets[i]))
+                continue;
+        }
+        group_add(group, packets[i]);
+    }
+    uint64_t missed = all & ~found;
+    if (unlikely(missed != 0)) {
+        FOR_EACH_BIT (i, missed) {
+            if (mixed)
+                context_from_meta(thread, packets[i]);
+            miss_packet(thread, &thread->keys[i], thread->n_lines[i], packets[i]);
+        }
+        stage_end(thread, PMD_STAGE_TSS);
+    }
+    run_groups(thread, n, mixed);
+}
+
+/* Takes packets that have no key (shorter than an Ethernet header) out of the burst. */
+static unsigned drop_runts(struct poll_thread *thread, struct rte_mbuf **packets, unsigned n)
+{
+    unsigned kept = 0;
+
+    for (unsigned i = 0; i < n; i++) {
+        if (thread->n_lines[i] == 0) {
+            poll_drop(thread, DROP_RX_RUNT, thread->context.in_port, &packets[i], 1);
+            continue;
+        }
+        if (kept != i) {
+            packets[kept] = packets[i];
+            thread->keys[kept] = thread->keys[i];
+            thread->n_lines[kept] = thread->n_lines[i];
+        }
+        kept++;
+    }
+    return kept;
+}
+
+static void run_port_program(struct poll_thread *thread, struct megaflow_slot *slot, struct rte_mbuf **packets,
+                             unsigned n)
+{
+    uint32_t bytes = 0, shortest = UINT32_MAX;
+
+    for (unsigned i = 0; i < n; i++) {
+        bytes += packets[i]->pkt_len;
+        shortest = RTE_MIN(shortest, packets[i]->pkt_len);
+    }
+    COUNT(thread->port_counters[thread->context.in_port].rx_bytes, bytes);
+    if (unlikely(shortest < RTE_ETHER_HDR_LEN)) {
+        for (unsigned i = 0; i < n; i++)
+            thread->n_lines[i] = packets[i]->pkt_len >= RTE_ETHER_HDR_LEN;
+        n = drop_runts(thread, packets, n);
+        if (n == 0)
+            return;
+    }
+    COUNT(thread->counters.port_program_hits, n);
+    run_whole(thread, slot, packets, n);
+}
+
+/* Packets whose struct packet_meta says where they stand. */
+static void look_up_again(struct poll_thread *thread, struct rte_mbuf **packets, unsigned n)
+{
+    unsigned kept = 0;
+
+    for (unsigned i = 0; i < n; i++) {
+        const struct packet_meta *meta = packet_meta(packets[i]);
+        struct flow_key *key = &thread->keys[kept];
+        unsigned n_lines = flow_key_parse(packets[i], meta->in_port, key);
+
+        if (unlikely(n_lines == 0)) {
+            poll_drop(thread, DROP_RX_RUNT, meta->in_port, &packets[i], 1);
+            continue;
+        }
+        key->recirc_id = meta->recirc_id;
+        key->pkt_mark = meta->pkt_mark;
+        key->dp_hash = meta->dp_hash;
+        thread->n_lines[kept] = (uint8_t)n_lines;
+        packets[kept++] = packets[i];
+    }
+    if (kept > 0)
+        classify_and_run(thread, packets, kept, true);
+}
+
+static void recirculate(struct poll_thread *thread)
+{
+    while (thread->n_recirc > 0) {
+        struct rte_mbuf *packets[BURST];
+        unsigned n = thread->n_recirc;
+
+        for (unsigned i = 0; i < n; i++)
+            packets[i] = thread->recirc[i];
+        thread->n_recirc = 0;
+        look_up_again(thread, packets, n);
+    }
+}
+
+/* --- entries -------------------------------------------------------------------------------------------------------*/
+
+void burst_received(struct poll_thread *thread, uint32_t in_port, struct rte_mbuf **packets, unsigned n)
+{
+    struct port_counters *port = &thread->port_counters[in_port];
+    struct megaflow_slot *slot = __atomic_load_n(&thread->dp->port_megaflows[in_port], __ATOMIC_ACQUIRE);
+
+    thread->context = (struct run_context){.in_port = in_port};
+    COUNT(port->rx_packets, n);
+    /* Not while flows of the port are unresolved: their packets would overtake. */
+    if (slot != NULL && megaflow_alive(slot) && likely(thread->pending.in_flight[in_port] == 0)) {
+        run_port_program(thread, slot, packets, n);
+    } else {
+        uint64_t bytes = 0;
+        uint8_t shortest = UINT8_MAX;
+
+        flow_key_parse_burst(packets, n, in_port, thread->keys, thread->n_lines);
+        for (unsigned i = 0; i < n; i++) {
+            bytes += packets[i]->pkt_len;
+            shortest = RTE_MIN(shortest, thread->n_lines[i]);
+        }
+        COUNT(port->rx_bytes, bytes);
+        if (unlikely(shortest == 0))
+            n = drop_runts(thread, packets, n);
+        stage_end(thread, PMD_STAGE_PARSE);
+        classify_and_run(thread, packets, n, false);
+    }
+    recirculate(thread);
+}
+
+void burst_again(struct poll_thread *thread, struct rte_mbuf **packets, unsigned n)
+{
+    look_up_again(thread, packets, n);
+    recirculate(thread);
+}
+
+void burst_run_one(struct poll_thread *thread, const struct program *program, struct rte_mbuf *packet)
+{
+    context_from_meta(thread, packet);
+    COUNT(thread->counters.groups, 1);
+    run(thread, program, &packet, 1, packet->pkt_len);
+    recirculate(thread);
+}
+
+/* --- where program_execute() sends packets -------------------------------------------------------------------------*/
+
+static void sink_output(void *arg, uint32_t port, struct rte_mbuf *packet)
+{
+    tx_packet(arg, port, packet);
+}
+
+static void sink_punt(void *arg, uint32_t punt_id, struct rte_mbuf *packet, uint16_t full_len)
+{
+    miss_punt(arg, punt_id, packet, full_len);
+}
+
+static void sink_recirc(void *arg, uint32_t recirc_id, struct rte_mbuf *packet)
+{
+    struct poll_thread *thread = arg;
+    struct packet_meta *meta = packet_meta(packet);
+
+    if (thread->context.depth >= RECIRC_DEPTH_MAX || thread->n_recirc == BURST) {
+        poll_drop(thread, DROP_RECIRC_LIMIT, thread->context.in_port, &packet, 1);
+        return;
+    }
+    if (!thread->has_meta) {
+        meta->pkt_mark = thread->context.pkt_mark;
+        meta->dp_hash = thread->context.dp_hash;
+    }
+    meta->in_port = thread->context.in_port;
+    meta->recirc_id = recirc_id;
+    meta->recirc_depth = thread->context.depth + 1;
+    thread->recirc[thread->n_recirc++] = packet;
+}
+
+static void sink_meter(void *arg, uint32_t index, struct rte_mbuf *const *packets, unsigned n, uint8_t *verdicts)
+{
+    struct poll_thread *thread = arg;
+    struct meter *meter = __atomic_load_n(&thread->dp->meters[index], __ATOMIC_ACQUIRE);
+
+    if (likely(meter != NULL))
+        meter_run(meter, thread->index, rte_rdtsc(), packets, n, verdicts);
+    else
+        memset(verdicts, METER_PASS, n);
+}
+
+static void sink_drop(void *arg, enum drop_reason reason, struct rte_mbuf *packet)
+{
+    struct poll_thread *thread = arg;
+
+    poll_drop(thread, reason, thread->context.in_port, &packet, 1);
+}
+
+void poll_sink_init(struct poll_thread *thread)
+{
+    thread->sink = (struct action_sink){
+        .pool = thread->dp->params.pool,
+        .arg = thread,
+        .output = sink_output,
+        .punt = sink_punt,
+        .recirc = sink_recirc,
+        .meter = sink_meter,
+        .drop = sink_drop,
+    };
+}

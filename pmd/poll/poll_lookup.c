@@ -1,0 +1,133 @@
+#include <rte_prefetch.h>
+
+#include "pmd/key_inline.h"
+#include "pmd/poll/poll_thread.h"
+
+static inline struct lookup lookup_in_hand(struct poll_thread *thread)
+{
+    return (struct lookup){
+        .slots = thread->slots,
+        .megaflows = thread->dp->megaflows.megaflows,
+        .counters = thread->megaflow_counters,
+        .keys = thread->keys,
+        .n_lines = thread->n_lines,
+        .hashes = thread->hashes,
+        .found = thread->found,
+    };
+}
+
+uint64_t lookup_dominant(struct poll_thread *thread, struct megaflow_slot *slot, unsigned n)
+{
+    const struct lookup lookup = lookup_in_hand(thread);
+    uint64_t hits = thread->lookup->same(&lookup, slot, n);
+    unsigned n_hits = (unsigned)__builtin_popcountll(hits);
+
+    COUNT(thread->counters.emc_hits, n_hits);
+    if (n_hits < n) {
+        FOR_EACH_BIT (i, hits)
+            thread->found[i] = slot;
+    }
+    stage_end(thread, PMD_STAGE_EMC);
+    return hits;
+}
+
+/* In the tuples where packets with the same hash were found before. */
+static uint64_t lookup_guessed(struct poll_thread *thread, const struct lookup *lookup, uint64_t todo)
+{
+    struct tuple_order *order = &thread->order;
+    const struct tuple *tuples[BURST];
+    uint64_t all = todo;
+
+    FOR_EACH_BIT (i, todo)
+        tuple_guess_prefetch(order, thread->hashes[i]);
+    for (unsigned which = 0; which < TUPLE_GUESSES && todo != 0; which++) {
+        uint64_t guessed = 0;
+
+        FOR_EACH_BIT (i, todo) {
+            tuples[i] = tuple_guess(order, thread->hashes[i], which);
+            guessed |= (uint64_t)(tuples[i] != NULL) << i;
+        }
+        if (guessed == 0)
+            continue;
+        uint64_t hits = thread->lookup->tuples(lookup, tuples, guessed);
+        FOR_EACH_BIT (i, hits)
+            order->hits[tuples[i]->slot]++;
+        COUNT(thread->counters.tss_lookups, (unsigned)__builtin_popcountll(guessed));
+        todo &= ~hits;
+    }
+    return all & ~todo;
+}
+
+/* In all tuples, one after the other. */
+static uint64_t lookup_in_order(struct poll_thread *thread, const struct lookup *lookup, uint64_t todo)
+{
+    struct tuple_order *order = &thread->order;
+    uint64_t all = todo;
+    uint32_t probed = 0;
+
+    for (uint32_t t = 0; t < order->n && todo != 0; t++) {
+        const struct tuple_ref *ref = &order->refs[t];
+        uint64_t found = thread->lookup->tuple(lookup, ref->tuple, todo);
+
+        probed += (unsigned)__builtin_popcountll(todo);
+        if (found == 0)
+            continue;
+        order->hits[ref->slot] += (unsigned)__builtin_popcountll(found);
+        todo &= ~found;
+        if (order->n > 1) {
+            FOR_EACH_BIT (i, found)
+                tuple_guess_learn(order, thread->hashes[i], ref->slot);
+        }
+    }
+    COUNT(thread->counters.tss_lookups, probed);
+    return all & ~todo;
+}
+
+/* One tuple costs no more than the cache does, and has no entries to fall out. */
+static bool one_tuple(const struct poll_thread *thread)
+{
+    return thread->order.n <= 1;
+}
+
+void lookup_begin(struct poll_thread *thread, uint64_t todo)
+{
+    const struct tuple_list *list = __atomic_load_n(&thread->dp->tss.list, __ATOMIC_ACQUIRE);
+
+    if (unlikely(list->generation != thread->order.generation))
+        tuple_order_follow(&thread->order, list);
+    if (one_tuple(thread))
+        return;
+    FOR_EACH_BIT (i, todo) {
+        thread->hashes[i] = flow_key_hash_inline(&thread->keys[i], thread->n_lines[i]);
+        if (thread->emc.capacity > 0)
+            rte_prefetch0(emc_bucket(&thread->emc, thread->hashes[i]));
+    }
+}
+
+uint64_t lookup_caches(struct poll_thread *thread, uint64_t todo)
+{
+    const struct lookup lookup = lookup_in_hand(thread);
+    uint64_t all = todo;
+    bool use_emc = thread->emc.capacity > 0 && !one_tuple(thread);
+
+    if (use_emc) {
+        todo &= ~thread->lookup->emc(&lookup, &thread->emc, todo);
+        COUNT(thread->counters.emc_hits, (unsigned)__builtin_popcountll(all & ~todo));
+        stage_end(thread, PMD_STAGE_EMC);
+    }
+    if (todo == 0)
+        return all;
+
+    uint64_t tss_todo = todo;
+    if (!one_tuple(thread))
+        todo &= ~lookup_guessed(thread, &lookup, todo);
+    todo &= ~lookup_in_order(thread, &lookup, todo);
+    uint64_t hits = tss_todo & ~todo;
+    if (use_emc) {
+        FOR_EACH_BIT (i, hits)
+            emc_insert(&thread->emc, thread->hashes[i], megaflow_index(thread->slots, thread->found[i]));
+    }
+    COUNT(thread->counters.tss_hits, (unsigned)__builtin_popcountll(hits));
+    stage_end(thread, PMD_STAGE_TSS);
+    return all & ~todo;
+}

@@ -1,0 +1,193 @@
+#include <unistd.h>
+
+#include "pmd/poll/poll_thread.h"
+
+/* A flow whose packet has not come back after this is given up: the control thread lost it. */
+#define STALE_MS 2000
+/* Given up at most so many a tick: one turn stays short. */
+#define STALE_PER_TICK 32
+/* Packets taken from the ring at a time, and packets run a turn: each of the former may have PENDING_PARK_MAX parked
+ * behind it, and the turn is to stay short. */
+#define DOWN_BURST 8
+#define DOWN_TURN BURST
+
+static void meta_fill(struct poll_thread *thread, struct rte_mbuf *packet, enum packet_origin origin, uint32_t hash)
+{
+    struct packet_meta *meta = packet_meta(packet);
+    const struct run_context *context = &thread->context;
+
+    meta->in_port = context->in_port;
+    meta->recirc_id = context->recirc_id;
+    meta->hash = hash;
+    meta->pkt_mark = context->pkt_mark;
+    meta->dp_hash = context->dp_hash;
+    meta->thread = (uint16_t)thread->index;
+    meta->pending = PACKET_NOT_PENDING;
+    meta->origin = (uint8_t)origin;
+    meta->recirc_depth = context->depth;
+    meta->rx_tsc = thread->now;
+    meta->program = NULL;
+    meta->drop_reason = DROP_XLATE_ERROR;
+}
+
+static void park(struct poll_thread *thread, uint16_t slot, struct rte_mbuf *packet)
+{
+    if (pending_park(&thread->pending, slot, packet))
+        COUNT(thread->counters.parked, 1);
+    else
+        poll_drop(thread, DROP_MISS_PENDING_FULL, thread->context.in_port, &packet, 1);
+}
+
+bool miss_park_behind(struct poll_thread *thread, const struct flow_key *key, unsigned n_lines, struct rte_mbuf *packet)
+{
+    uint32_t hash = flow_key_hash(key, n_lines);
+    uint16_t slot = pending_find(&thread->pending, hash, key->in_port);
+
+    if (slot == PENDING_NONE || !pending_park(&thread->pending, slot, packet))
+        return false;
+    meta_fill(thread, packet, PACKET_MISS, hash);
+    COUNT(thread->counters.parked, 1);
+    return true;
+}
+
+void miss_packet(struct poll_thread *thread, const struct flow_key *key, unsigned n_lines, struct rte_mbuf *packet)
+{
+    uint32_t hash = flow_key_hash(key, n_lines), in_port = key->in_port;
+    uint16_t slot = pending_find(&thread->pending, hash, in_port);
+
+    COUNT(thread->counters.misses, 1);
+    meta_fill(thread, packet, PACKET_MISS, hash);
+    if (slot != PENDING_NONE) {
+        park(thread, slot, packet);
+        return;
+    }
+    int added = pending_add(&thread->pending, hash, in_port, packet, thread->now);
+    if (added < 0) {
+        poll_drop(thread, added == -EDQUOT ? DROP_MISS_PORT_QUOTA : DROP_MISS_RING_FULL, in_port, &packet, 1);
+        return;
+    }
+    packet_meta(packet)->pending = (uint16_t)added;
+    if (rte_ring_sp_enqueue(thread->up, packet) != 0) {
+        struct rte_mbuf *none[PENDING_PARK_MAX];
+
+        pending_release(&thread->pending, (uint16_t)added, none);
+        poll_drop(thread, DROP_MISS_RING_FULL, in_port, &packet, 1);
+        return;
+    }
+    thread->wake = true;
+}
+
+void miss_punt(struct poll_thread *thread, uint32_t punt_id, struct rte_mbuf *packet, uint16_t full_len)
+{
+    uint32_t in_port = thread->context.in_port;
+    struct punt_window *window = &thread->punts[in_port % PORT_MAX];
+    uint32_t used = rte_ring_count(thread->up);
+    uint32_t room = used < thread->punt_room ? thread->punt_room - used : 0;
+
+    if (window->tick != thread->tick)
+        *window = (struct punt_window){.tick = thread->tick};
+    if (room == 0 || window->n >= room) {
+        poll_drop(thread, room == 0 ? DROP_MISS_RING_FULL : DROP_MISS_PORT_QUOTA, in_port, &packet, 1);
+        return;
+    }
+    uint32_t pkt_mark = thread->has_meta ? packet_meta(packet)->pkt_mark : thread->context.pkt_mark;
+    meta_fill(thread, packet, PACKET_PUNT, 0);
+    packet_meta(packet)->pkt_mark = pkt_mark;
+    packet_meta(packet)->punt_id = punt_id;
+    packet_meta(packet)->full_len = full_len;
+    if (rte_ring_sp_enqueue(thread->up, packet) != 0) {
+        poll_drop(thread, DROP_MISS_RING_FULL, in_port, &packet, 1);
+        return;
+    }
+    window->n++;
+    thread->wake = true;
+}
+
+/* The port was removed since the packet came, and so it is of those that wait behind it. */
+static bool homeless(const struct packet_meta *meta)
+{
+    return meta->program == NULL && meta->drop_reason == DROP_BRIDGE_UNKNOWN;
+}
+
+/* Returns how many packets it ran or looked up. */
+static unsigned returned(struct poll_thread *thread, struct rte_mbuf *packet)
+{
+    struct packet_meta *meta = packet_meta(packet);
+    struct rte_mbuf *parked[PENDING_PARK_MAX];
+    unsigned n_parked = 0;
+
+    if (pending_is(&thread->pending, meta->pending, packet))
+        n_parked = pending_release(&thread->pending, meta->pending, parked);
+    if (unlikely(homeless(meta))) {
+        poll_drop(thread, DROP_BRIDGE_UNKNOWN, meta->in_port, parked, n_parked);
+        poll_drop(thread, DROP_BRIDGE_UNKNOWN, meta->in_port, &packet, 1);
+        return 1 + n_parked;
+    }
+    if (meta->program != NULL)
+        burst_run_one(thread, meta->program, packet);
+    else
+        poll_drop(thread, meta->drop_reason < DROP_N_REASONS ? meta->drop_reason : DROP_XLATE_ERROR, meta->in_port,
+                  &packet, 1);
+    if (n_parked > 0)
+        burst_again(thread, parked, n_parked);
+    return 1 + n_parked;
+}
+
+unsigned miss_poll_down(struct poll_thread *thread)
+{
+    struct rte_mbuf *packets[DOWN_BURST];
+    unsigned total = 0, done = 0, n, i;
+
+    do {
+        /* Those that are not run any more stay in the ring. */
+        n = rte_ring_dequeue_burst_start(thread->down, (void **)packets, DOWN_BURST, NULL);
+        for (i = 0; i < n; i++) {
+            rte_prefetch0(packet_meta(packets[i]));
+            rte_prefetch0(rte_pktmbuf_mtod(packets[i], void *));
+        }
+        for (i = 0; i < n && done < DOWN_TURN; i++)
+            done += returned(thread, packets[i]);
+        rte_ring_dequeue_finish(thread->down, i);
+        total += i;
+    } while (i == DOWN_BURST && done < DOWN_TURN);
+    return total;
+}
+
+void miss_expire(struct poll_thread *thread)
+{
+    uint64_t age = (uint64_t)thread->cycles_per_us * 1000 * STALE_MS;
+    struct rte_mbuf *parked[PENDING_PARK_MAX];
+
+    for (unsigned i = 0; i < STALE_PER_TICK; i++) {
+        uint16_t slot = pending_stale(&thread->pending, thread->now > age ? thread->now - age : 0);
+
+        if (slot == PENDING_NONE)
+            return;
+        uint32_t in_port = thread->pending.flows[slot].in_port;
+        unsigned n = pending_release(&thread->pending, slot, parked);
+        poll_drop(thread, DROP_MISS_PENDING_STALE, in_port, parked, n);
+    }
+}
+
+void miss_wake(struct poll_thread *thread)
+{
+    static const uint64_t one = 1;
+
+    thread->wake = false;
+    /* What was put in the ring is visible before the flag is read: the control thread sets it, then looks at the ring
+     * once more. */
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    if (__atomic_load_n(&thread->dp->miss_armed, __ATOMIC_RELAXED) == 0 ||
+        __atomic_exchange_n(&thread->dp->miss_armed, 0, __ATOMIC_SEQ_CST) == 0)
+        return;
+    if (write(thread->dp->miss_fd, &one, sizeof one) < 0)
+        return; /* full: it is readable already */
+}
+
+void miss_drop_all(struct poll_thread *thread)
+{
+    struct rte_mbuf *parked[PENDING_PARK_MAX];
+
+    while (thread->pending.oldest != PENDING_NONE)
+        rte_pktmbuf_free_bulk(parked, pending_release(&thread->pending, thread->pending.oldest, parked));
+}

@@ -1,0 +1,221 @@
+/* A poll-mode thread: its state and the steps of its loop.
+ *
+ *   poll_thread.c  the loop: turns, quiescence, sleep, the millisecond tick
+ *   poll_burst.c   a burst: parse, look up, group by megaflow, run programs
+ *   poll_lookup.c  the caches and the classifier, in order
+ *   poll_miss.c    packets to and from the control thread, unresolved flows
+ *   poll_tx.c      buffers per output port, sending
+ *
+ * Written by the thread itself alone, but for the rings; counters are read by the control thread.
+ */
+#ifndef PMD_POLL_POLL_THREAD_H
+#define PMD_POLL_POLL_THREAD_H
+
+#include <rte_cycles.h>
+#include <rte_mbuf.h>
+#include <rte_ring.h>
+
+#include "pmd/action/execute.h"
+#include "pmd/cache/emc.h"
+#include "pmd/cache/tuple_order.h"
+#include "pmd/poll/datapath_impl.h"
+#include "pmd/poll/pending.h"
+
+#define BURST 64
+#define RECIRC_DEPTH_MAX 8
+#define GROUP_PLACES 256
+
+/* Stage times are taken in one non-empty burst of so many, and multiplied. */
+#define STAGE_SAMPLE 16
+
+/* The packets of a burst that one megaflow matched. */
+struct group {
+    struct megaflow_slot *slot;
+    struct megaflow_counters *counters;
+    uint32_t n;
+    uint32_t bytes;
+    uint32_t longest; /* bytes of the longest packet */
+    bool young;       /* see megaflow_young() */
+    struct rte_mbuf *packets[BURST];
+};
+
+struct tx_buffer {
+    uint32_t n;
+    uint32_t longest;
+    bool listed; /* in tx_dirty */
+    struct rte_mbuf *packets[BURST];
+};
+
+struct port_counters {
+    uint64_t rx_packets, rx_bytes, tx_packets, tx_bytes;
+    uint64_t drops[DROP_N_REASONS];
+} __rte_cache_aligned;
+
+/* Punts of a port in the tick `tick`. */
+struct punt_window {
+    uint32_t tick;
+    uint32_t n;
+};
+
+/* What the sink's callbacks need to know of the packets that a program runs on. */
+struct run_context {
+    uint32_t in_port;
+    uint32_t recirc_id;
+    uint32_t pkt_mark;
+    uint32_t dp_hash;
+    uint8_t depth;
+};
+
+struct poll_thread {
+    /* Set at start. */
+    struct datapath *dp;
+    unsigned index, lcore;
+    int socket;
+    const struct lookup_ops *lookup;
+    struct megaflow_slot *slots;
+    struct megaflow_counters *megaflow_counters;
+    struct megaflow_rare *megaflow_rare;
+    struct port_counters *port_counters;
+    struct tx_buffer *tx;
+    struct rte_ring *up, *down;
+    uint32_t punt_room; /* entries of `up` that punts may use */
+    uint32_t cycles_per_us;
+    struct action_sink sink;
+
+    /* Time. */
+    uint64_t now; /* TSC at the start of this turn */
+    /* The thread's processor time at that TSC: the difference between the two is what others got of the core. */
+    uint64_t mark_tsc, mark_ns;
+    bool mark_due; /* not before it is known whether this turn was long: that is measured from the last mark */
+    uint64_t next_tick;
+    uint32_t tick;
+
+    /* Quiescence. */
+    uint64_t published; /* the last token published */
+    uint64_t observed;  /* != published: a report is under way */
+    uint64_t observe_at;
+    uint32_t owed; /* packets in `down` when it was observed, still to be run */
+
+    /* The burst in hand. */
+    bool sampling;
+    uint32_t sample_in; /* non-empty bursts until the next sample */
+    uint64_t stage_start;
+    uint32_t n_groups;
+    uint8_t group_places[GROUP_PLACES]; /* by the low bits of a megaflow's id: its place in groups[], to be verified */
+    struct megaflow_slot *dominant[PORT_MAX]; /* by in_port: took at least half of the port's burst before; or NULL */
+    struct run_context context;
+    bool has_meta; /* the program that runs writes metadata: what is in the packets counts, not the context's */
+    uint8_t n_lines[BURST];
+    uint32_t hashes[BURST];
+    struct megaflow_slot *found[BURST];
+    struct flow_key keys[BURST] __rte_cache_aligned;
+    struct group groups[BURST] __rte_cache_aligned;
+
+    /* Packets that recirculate, and ports with something in their buffer. */
+    uint32_t n_recirc;
+    struct rte_mbuf *recirc[BURST];
+    uint32_t n_tx_dirty;
+    uint32_t tx_dirty[PORT_MAX];
+
+    bool wake; /* something was put in `up` this turn */
+    uint32_t idle_turns;
+    uint32_t sleep_us;
+
+    struct emc emc;
+    struct tuple_order order;
+    struct pending pending;
+    struct punt_window punts[PORT_MAX];
+
+    struct poll_counters counters __rte_cache_aligned;
+    struct drop_counters drops;
+
+    /* Written by the control thread. */
+    uint32_t stop __rte_cache_aligned;
+    uint32_t clear_longest; /* counts requests to forget the longest turn */
+    uint32_t cleared;       /* the thread's answer */
+
+    uint64_t preempted_before; /* what preemptions() said at the last clear */
+
+    pid_t tid; /* 0: not running yet */
+    struct hugemem memory, counters_memory, ports_memory;
+};
+
+/* Control thread, before the start and after the end. NULL: out of memory. */
+struct poll_thread *poll_thread_create(struct datapath *dp, unsigned index, unsigned lcore);
+void poll_thread_destroy(struct poll_thread *thread);
+
+/* Runs until thread->stop; for rte_eal_remote_launch. */
+int poll_thread_main(void *thread);
+
+/* --- poll_burst.c: each takes the packets over -------------------------------------------------------------------*/
+
+/* Packets as received from a port. */
+void burst_received(struct poll_thread *thread, uint32_t in_port, struct rte_mbuf **packets, unsigned n);
+/* Packets whose struct packet_meta says where they stand: recirculated, or parked until now. n <= BURST. */
+void burst_again(struct poll_thread *thread, struct rte_mbuf **packets, unsigned n);
+/* Runs `program` on a packet that has its struct packet_meta. */
+void burst_run_one(struct poll_thread *thread, const struct program *program, struct rte_mbuf *packet);
+void poll_sink_init(struct poll_thread *thread);
+
+/* --- poll_lookup.c: of the keys in hand. Return the packets that were found, thread->found[] filled in -------------*/
+
+/* Packets that `slot`, the port's dominant megaflow, matches: one compare each, no hash. found[] is left alone if those
+ * are all of the `n`. */
+uint64_t lookup_dominant(struct poll_thread *thread, struct megaflow_slot *slot, unsigned n);
+/* Sets out a lookup of those in `todo`: what it will need first is on its way. */
+void lookup_begin(struct poll_thread *thread, uint64_t todo);
+/* The lookup, in the exact-match cache and the tuples. */
+uint64_t lookup_caches(struct poll_thread *thread, uint64_t todo);
+
+/* --- poll_miss.c ---------------------------------------------------------------------------------------------------*/
+
+/* The packet matched nothing: to the control thread with it, or behind the first of its flow. Its metadata is in `key`
+ * and thread->context. */
+void miss_packet(struct poll_thread *thread, const struct flow_key *key, unsigned n_lines, struct rte_mbuf *packet);
+/* If the packet's flow is unresolved, parks it there and returns true. */
+bool miss_park_behind(struct poll_thread *thread, const struct flow_key *key, unsigned n_lines,
+                      struct rte_mbuf *packet);
+void miss_punt(struct poll_thread *thread, uint32_t punt_id, struct rte_mbuf *packet, uint16_t full_len);
+/* Runs packets that came back, and those parked behind them, until about two bursts are done. Returns how many came
+ * back. */
+unsigned miss_poll_down(struct poll_thread *thread);
+/* Drops what is parked behind flows whose packet did not come back. */
+void miss_expire(struct poll_thread *thread);
+/* Wakes the control thread if it sleeps. */
+void miss_wake(struct poll_thread *thread);
+void miss_drop_all(struct poll_thread *thread);
+
+/* --- poll_tx.c -----------------------------------------------------------------------------------------------------*/
+
+/* Sends packets (at most BURST) to a port, now or by the end of the turn. `longest` is the length of the longest.
+ * Whether the port exists, is up and takes that length is looked at once a batch, when it is sent. */
+void tx_packets(struct poll_thread *thread, uint32_t port, struct rte_mbuf **packets, unsigned n, uint32_t longest);
+static inline void tx_packet(struct poll_thread *thread, uint32_t port, struct rte_mbuf *packet)
+{
+    struct tx_buffer *buffer = &thread->tx[port % PORT_MAX];
+
+    if (unlikely(port >= PORT_MAX || buffer->n == 0 || buffer->n == BURST)) {
+        tx_packets(thread, port, &packet, 1, packet->pkt_len);
+        return;
+    }
+    buffer->packets[buffer->n++] = packet;
+    buffer->longest = RTE_MAX(buffer->longest, packet->pkt_len);
+}
+void tx_flush_all(struct poll_thread *thread);
+
+/* Frees packets and counts them under `reason`, for the thread and for `port`. */
+void poll_drop(struct poll_thread *thread, enum drop_reason reason, uint32_t port, struct rte_mbuf **packets,
+               unsigned n);
+
+/* Adds the cycles since the last stage ended to `stage`. */
+static inline void stage_end(struct poll_thread *thread, enum pmd_stage stage)
+{
+    if (__builtin_expect(thread->sampling, 0)) {
+        uint64_t now = rte_rdtsc();
+
+        COUNT(thread->counters.stage_cycles[stage], (now - thread->stage_start) * STAGE_SAMPLE);
+        thread->stage_start = now;
+    }
+}
+
+#endif

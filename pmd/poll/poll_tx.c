@@ -1,0 +1,155 @@
+#include <rte_ethdev.h>
+
+#include "pmd/poll/poll_thread.h"
+
+/* A port that takes only part of a burst is tried again so often while it makes progress. */
+#define TX_RETRIES 8
+
+void poll_drop(struct poll_thread *thread, enum drop_reason reason, uint32_t port, struct rte_mbuf **packets,
+               unsigned n)
+{
+    COUNT(thread->drops.packets[reason], n);
+    if (port < PORT_MAX)
+        COUNT(thread->port_counters[port].drops[reason], n);
+    rte_pktmbuf_free_bulk(packets, n);
+}
+
+static uint16_t port_tx(struct port *port, uint16_t queue, struct rte_mbuf **packets, uint16_t n)
+{
+    return port->ethdev_id != UINT16_MAX ? rte_eth_tx_burst(port->ethdev_id, queue, packets, n)
+                                         : port->ops->tx_burst(port, queue, packets, n);
+}
+
+/* max_len leaves room for two tags, and a packet that the device will cut up itself has no length to be checked. */
+static bool oversize(const struct rte_mbuf *packet, uint32_t max_len)
+{
+    static const uint32_t tag_len = 4;
+    uint32_t len = packet->pkt_len;
+
+    if (len <= max_len || (packet->ol_flags & RTE_MBUF_F_TX_TCP_SEG))
+        return false;
+    for (uint32_t at = 12; at <= 16 && at + 2 <= packet->data_len; at += tag_len) {
+        rte_be16_t type = *rte_pktmbuf_mtod_offset(packet, const unaligned_uint16_t *, at);
+
+        if (type != RTE_BE16(RTE_ETHER_TYPE_VLAN) && type != RTE_BE16(RTE_ETHER_TYPE_QINQ))
+            break;
+        len -= tag_len;
+    }
+    return len > max_len;
+}
+
+static unsigned drop_oversize(struct poll_thread *thread, uint32_t index, uint32_t max_len, struct rte_mbuf **packets,
+                              unsigned n)
+{
+    unsigned kept = 0;
+
+    for (unsigned i = 0; i < n; i++) {
+        struct rte_mbuf *packet = packets[i];
+
+        if (oversize(packet, max_len))
+            poll_drop(thread, DROP_TX_OVERSIZE, index, &packet, 1);
+        else
+            packets[kept++] = packet;
+    }
+    return kept;
+}
+
+static void port_send(struct poll_thread *thread, uint32_t index, struct rte_mbuf **packets, unsigned n,
+                      uint32_t longest)
+{
+    struct port *port = __atomic_load_n(&thread->dp->ports[index], __ATOMIC_ACQUIRE);
+    unsigned sent = 0, took;
+
+    if (unlikely(port == NULL)) {
+        poll_drop(thread, DROP_TX_NO_PORT, index, packets, n);
+        return;
+    }
+    uint16_t n_txq = __atomic_load_n(&port->n_txq, __ATOMIC_RELAXED);
+    if (unlikely(n_txq == 0 || !__atomic_load_n(&port->admin_up, __ATOMIC_RELAXED))) {
+        poll_drop(thread, DROP_TX_PORT_DOWN, index, packets, n);
+        return;
+    }
+    uint32_t max_len = __atomic_load_n(&port->max_len, __ATOMIC_RELAXED);
+    if (unlikely(longest > max_len)) {
+        n = drop_oversize(thread, index, max_len, packets, n);
+        if (n == 0)
+            return;
+    }
+
+    uint64_t bytes = 0;
+    for (unsigned i = 0; i < n; i++)
+        bytes += packets[i]->pkt_len;
+    uint16_t queue = (uint16_t)(thread->index % n_txq);
+    rte_spinlock_t *lock = port->tx_shared ? &port->tx_lock[queue] : NULL;
+    if (lock != NULL)
+        rte_spinlock_lock(lock);
+    unsigned tries = TX_RETRIES;
+    do {
+        took = port_tx(port, queue, packets + sent, (uint16_t)(n - sent));
+        sent += took;
+    } while (unlikely(sent < n) && took > 0 && --tries > 0);
+    if (lock != NULL)
+        rte_spinlock_unlock(lock);
+
+    if (unlikely(sent < n)) {
+        for (unsigned i = sent; i < n; i++)
+            bytes -= packets[i]->pkt_len;
+        poll_drop(thread, __atomic_load_n(&port->link_up, __ATOMIC_RELAXED) ? DROP_TX_QUEUE_FULL : DROP_TX_PORT_DOWN,
+                  index, packets + sent, n - sent);
+    }
+    COUNT(thread->port_counters[index].tx_packets, sent);
+    COUNT(thread->port_counters[index].tx_bytes, bytes);
+    COUNT(thread->counters.tx_packets, sent);
+    COUNT(thread->counters.tx_batches, 1);
+}
+
+static void tx_flush(struct poll_thread *thread, uint32_t index)
+{
+    struct tx_buffer *buffer = &thread->tx[index];
+    unsigned n = buffer->n;
+
+    buffer->n = 0;
+    port_send(thread, index, buffer->packets, n, buffer->longest);
+}
+
+void tx_flush_all(struct poll_thread *thread)
+{
+    for (uint32_t i = 0; i < thread->n_tx_dirty; i++) {
+        uint32_t index = thread->tx_dirty[i];
+
+        thread->tx[index].listed = false;
+        if (thread->tx[index].n > 0)
+            tx_flush(thread, index);
+    }
+    thread->n_tx_dirty = 0;
+}
+
+void tx_packets(struct poll_thread *thread, uint32_t index, struct rte_mbuf **packets, unsigned n, uint32_t longest)
+{
+    struct tx_buffer *buffer;
+
+    if (unlikely(index >= PORT_MAX)) {
+        poll_drop(thread, DROP_TX_NO_PORT, index, packets, n);
+        return;
+    }
+    buffer = &thread->tx[index];
+    if (buffer->n + n > BURST || n == BURST) {
+        if (buffer->n > 0)
+            tx_flush(thread, index);
+        if (n == BURST) {
+            port_send(thread, index, packets, n, longest);
+            return;
+        }
+    }
+    if (buffer->n == 0) {
+        buffer->longest = 0;
+        if (!buffer->listed) {
+            buffer->listed = true;
+            thread->tx_dirty[thread->n_tx_dirty++] = index;
+        }
+    }
+    for (unsigned i = 0; i < n; i++)
+        buffer->packets[buffer->n + i] = packets[i];
+    buffer->n += n;
+    buffer->longest = RTE_MAX(buffer->longest, longest);
+}

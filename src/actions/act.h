@@ -1,0 +1,341 @@
+/* Actions and instructions in one internal form, independent of the wire version.
+ *
+ * A list is a run of struct act, one behind the other, each a multiple of 8 bytes. Instructions are in the same list,
+ * in the order of OpenFlow 1.3.5, 5.9: METER, STAT_TRIGGER, the apply-actions themselves, CLEAR_ACTIONS, WRITE_ACTIONS
+ * (nested), WRITE_METADATA, GOTO_TABLE. Decoders build lists, encoders write them back, translation walks them. A list
+ * is immutable once a rule owns it. Control thread only.
+ */
+#ifndef SRC_ACTIONS_ACT_H
+#define SRC_ACTIONS_ACT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "src/match/field.h"
+
+enum act_type {
+    ACT_OUTPUT,     /* struct act_output */
+    ACT_OUTPUT_REG, /* struct act_output_reg */
+    ACT_CONTROLLER, /* struct act_controller (NXAST_CONTROLLER; plain OUTPUT to CONTROLLER is ACT_OUTPUT) */
+    ACT_ENQUEUE,    /* struct act_enqueue, OpenFlow 1.0 */
+    ACT_SET_QUEUE,  /* struct act_u32: queue id */
+    ACT_POP_QUEUE,
+    ACT_GROUP,        /* struct act_u32: group id */
+    ACT_SET_FIELD,    /* struct act_set_field: set_field, NXAST_REG_LOAD(2), OpenFlow 1.0's set actions */
+    ACT_MOVE,         /* struct act_move: NXAST_REG_MOVE, copy_field */
+    ACT_PUSH_VLAN,    /* struct act_u32: TPID */
+    ACT_POP_VLAN,     /* pop_vlan, strip_vlan */
+    ACT_SET_VLAN_VID, /* struct act_u32: OpenFlow 1.0 meaning: adds a tag if there is none */
+    ACT_SET_VLAN_PCP, /* struct act_u32: likewise */
+    ACT_PUSH_MPLS,    /* struct act_u32: Ethernet type */
+    ACT_POP_MPLS,     /* struct act_u32: Ethernet type */
+    ACT_PUSH_PBB,     /* struct act_u32: Ethernet type */
+    ACT_POP_PBB,
+    ACT_SET_MPLS_TTL, /* struct act_u32 */
+    ACT_DEC_MPLS_TTL,
+    ACT_SET_IP_TTL, /* struct act_u32 */
+    ACT_DEC_TTL,    /* struct act_dec_ttl: dec_nw_ttl, dec_ttl, dec_ttl(ids) */
+    ACT_COPY_TTL_OUT,
+    ACT_COPY_TTL_IN,
+    ACT_RESUBMIT, /* struct act_resubmit */
+    ACT_NOTE,     /* struct act_bytes */
+    ACT_EXIT,
+    ACT_STACK_PUSH,  /* struct act_subfield */
+    ACT_STACK_POP,   /* struct act_subfield */
+    ACT_SET_TUNNEL,  /* struct act_u64 */
+    ACT_FIN_TIMEOUT, /* struct act_fin_timeout */
+    ACT_ENCAP,       /* struct act_encap */
+    ACT_DECAP,       /* struct act_u32: packet type of what comes to light, or PACKET_TYPE_NEXT_PROTO */
+    ACT_DEC_NSH_TTL,
+    ACT_DELETE_FIELD, /* struct act_subfield: a whole tun_metadata field */
+    ACT_CONJUNCTION,  /* struct act_conjunction */
+    ACT_LEARN,        /* struct act_learn */
+    ACT_OUTPUT_TRUNC, /* struct act_output_trunc */
+    ACT_CLONE,        /* struct act_bytes: a nested list */
+    ACT_SAMPLE,       /* struct act_sample */
+    ACT_CHECK_LARGER, /* struct act_check_larger: check_pkt_larger */
+    ACT_MULTIPATH,    /* struct act_multipath */
+    ACT_BUNDLE,       /* struct act_bundle: bundle, bundle_load */
+    ACT_CT_CLEAR,
+    ACT_METER,        /* struct act_u32: meter id; instruction (1.3) and action (1.5) */
+    ACT_STAT_TRIGGER, /* struct act_stat_trigger: an instruction */
+    ACT_CLEAR_ACTIONS,
+    ACT_WRITE_ACTIONS,  /* struct act_bytes: a nested list */
+    ACT_WRITE_METADATA, /* struct act_metadata */
+    ACT_GOTO_TABLE,     /* struct act_u32: table */
+    ACT_N_TYPES
+};
+
+/* How it was written on the wire, so that it is written back the same. */
+enum act_form {
+    ACT_FORM_STANDARD, /* an OFPAT_ action (or set_field) */
+    ACT_FORM_NICIRA,   /* NXAST_: REG_LOAD, REG_MOVE ... */
+    /* An OpenFlow 1.0 set action, whose name ovs-ofctl prints as mod_dl_src and so on. It does nothing to packets that
+     * lack the field; FIELD_TCP_SRC and FIELD_TCP_DST stand for the ports of TCP, UDP and SCTP alike. */
+    ACT_FORM_OF10,
+};
+
+/* Acts have no padding that is not named and zero, so that lists can be compared as bytes. */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic error "-Wpadded"
+
+/* Bounds of what a list may hold, however it is written. */
+#define ACT_NESTED_MAX 16   /* lists in one another: write_actions, clone */
+#define LEARN_SPECS_MAX 200 /* of a learn action */
+#define BUNDLE_MEMBERS_MAX 2048
+
+struct act {
+    uint16_t type; /* enum act_type */
+    uint8_t form;  /* enum act_form */
+    uint8_t zero;
+    uint32_t len; /* bytes, header and padding included; multiple of 8. What came in one message may be longer here */
+};
+
+struct act_u32 {
+    struct act h;
+    uint32_t value;
+    uint32_t zero;
+};
+static inline uint32_t act_u32_of(const struct act *act)
+{
+    return ((const struct act_u32 *)act)->value;
+}
+struct act_u64 {
+    struct act h;
+    uint64_t value;
+};
+struct act_output {
+    struct act h;
+    uint32_t port;    /* OFPORT_* */
+    uint16_t max_len; /* OFPORT_CONTROLLER: bytes of the packet to send; 0xffff = all, not buffered */
+    uint16_t zero;
+};
+struct act_output_reg {
+    struct act h;
+    struct subfield src;
+    uint16_t max_len;
+    uint8_t zero[6];
+};
+struct act_controller {
+    struct act h;
+    uint16_t max_len;
+    uint16_t controller_id;
+    uint8_t reason; /* OFPR_* */
+    uint8_t pause;
+    uint16_t userdata_len;
+    uint32_t meter_id; /* that the packet passes on its way to the controller; 0 = none */
+    uint8_t userdata[];
+};
+struct act_enqueue {
+    struct act h;
+    uint32_t port;
+    uint32_t queue;
+};
+struct act_set_field {
+    struct act h;
+    const struct field *field;
+    union field_value value; /* as on the wire */
+    union field_value mask;  /* all ones where the whole field is set */
+};
+struct act_move {
+    struct act h;
+    struct subfield src;
+    struct subfield dst;
+};
+struct act_dec_ttl {
+    struct act h;
+    uint32_t n_ids; /* 0: plain dec_ttl, controller id 0 */
+    uint16_t ids[];
+};
+struct act_resubmit {
+    struct act h;
+    uint32_t in_port; /* OFPORT_IN_PORT = unchanged */
+    uint8_t table;    /* 255 = the current one */
+    uint8_t with_ct;
+    uint16_t zero;
+};
+struct act_subfield {
+    struct act h;
+    struct subfield sf;
+};
+struct act_fin_timeout {
+    struct act h;
+    uint16_t idle_s, hard_s;
+};
+struct act_conjunction {
+    struct act h;
+    uint32_t id;
+    uint8_t clause; /* 1 .. n_clauses */
+    uint8_t n_clauses;
+    uint16_t zero;
+};
+/* A part of the rule that is learned: a match on `dst`, a load into it, or an output to the port that is in the source.
+ */
+enum learn_dst { LEARN_MATCH, LEARN_LOAD, LEARN_OUTPUT };
+struct learn_spec {
+    uint8_t dst_type; /* enum learn_dst */
+    bool immediate;   /* the source is `value`, else `src` */
+    uint8_t n_bits;
+    uint8_t zero[5];
+    struct subfield src, dst;
+    union field_value value; /* right-aligned */
+};
+#define LEARN_SEND_FLOW_REM 0x01 /* as on the wire */
+#define LEARN_DELETE_LEARNED 0x02
+#define LEARN_WRITE_RESULT 0x04
+struct act_learn {
+    struct act h;
+    uint64_t cookie;
+    uint32_t limit; /* 0 = none */
+    uint16_t idle_s, hard_s, priority, fin_idle_s, fin_hard_s;
+    uint8_t table_id;
+    uint8_t flags; /* LEARN_* */
+    struct subfield result_dst;
+    uint32_t n_specs;
+    uint32_t zero;
+    struct learn_spec specs[];
+};
+struct act_output_trunc {
+    struct act h;
+    uint32_t port; /* OFPORT_* */
+    uint32_t max_len;
+};
+enum sample_direction { SAMPLE_ANY, SAMPLE_INGRESS, SAMPLE_EGRESS };
+struct act_sample {
+    struct act h;
+    uint16_t probability; /* of 65535 */
+    uint8_t direction;    /* enum sample_direction */
+    uint8_t zero;
+    uint32_t collector_set, obs_domain, obs_point;
+    uint32_t port; /* OFPORT_ANY: none is said */
+    uint32_t zero2;
+};
+struct act_check_larger {
+    struct act h;
+    struct subfield dst; /* one bit */
+    uint16_t len;        /* bytes */
+    uint8_t zero[6];
+};
+/* What is hashed, and how a link is chosen by it: numbers as on the wire. */
+enum hash_fields {
+    HASH_ETH_SRC,
+    HASH_SYMMETRIC_L4,
+    HASH_SYMMETRIC_L3L4,
+    HASH_SYMMETRIC_L3L4_UDP,
+    HASH_NW_SRC,
+    HASH_NW_DST,
+    HASH_SYMMETRIC_L3,
+    HASH_N_FIELDS
+};
+enum multipath_algorithm { MULTIPATH_MODULO_N, MULTIPATH_THRESHOLD, MULTIPATH_HRW, MULTIPATH_ITER_HASH, MULTIPATH_N };
+enum bundle_algorithm { BUNDLE_ACTIVE_BACKUP, BUNDLE_HRW, BUNDLE_N };
+struct act_multipath {
+    struct act h;
+    struct subfield dst;
+    uint32_t arg;
+    uint16_t basis;
+    uint16_t max_link;
+    uint8_t fields, algorithm;
+    uint8_t zero[6];
+};
+struct act_bundle {
+    struct act h;
+    struct subfield dst; /* field NULL: the packet is sent there */
+    uint16_t basis;
+    uint8_t fields, algorithm;
+    uint32_t n_members;
+    uint32_t members[]; /* OFPORT_* */
+};
+/* What a stat_trigger watches: duration and idle_time in nanoseconds. */
+enum stat_threshold { STAT_DURATION, STAT_IDLE_TIME, STAT_PACKETS, STAT_BYTES, STAT_N_THRESHOLDS };
+#define STAT_TRIGGER_PERIODIC 0x1 /* OFPSTF_*: at each multiple, too */
+#define STAT_TRIGGER_ONLY_FIRST 0x2
+struct act_stat_trigger {
+    struct act h;
+    uint32_t flags;   /* STAT_TRIGGER_* */
+    uint32_t present; /* 1 << enum stat_threshold */
+    uint64_t thresholds[STAT_N_THRESHOLDS];
+};
+struct act_metadata {
+    struct act h;
+    rte_be64_t value, mask;
+};
+struct act_encap {
+    struct act h;
+    uint32_t packet_type; /* Ethernet, NSH or MPLS */
+    uint8_t md_type;      /* NSH: 0 = not said, which is 1 */
+    uint8_t tlvs_len;     /* NSH of MD type 2: its metadata, as in the header */
+    uint8_t zero[2];
+    uint8_t tlvs[];
+};
+struct act_bytes {
+    struct act h;
+    uint32_t n; /* bytes of data in use */
+    uint32_t zero;
+    uint8_t data[] __attribute__((aligned(8)));
+};
+
+#pragma GCC diagnostic pop
+
+struct act_list {
+    const struct act *acts;
+    size_t len; /* bytes */
+};
+
+#define ACT_FOR_EACH(it, list)                                                                                         \
+    for (const struct act *it = (list)->acts; (uintptr_t)it < (uintptr_t)(list)->acts + (list)->len;                   \
+         it = (const struct act *)((const uint8_t *)it + it->len))
+
+/* A growing buffer of acts. */
+struct act_buffer {
+    uint8_t *data; /* 8-byte aligned, malloc'ed */
+    size_t len, size;
+};
+void act_buffer_init(struct act_buffer *buffer);
+void act_buffer_free(struct act_buffer *buffer);
+/* Appends a zeroed act of `len` bytes (header included, rounded up to 8; act->len says the rounded length); aborts on
+ * out of memory. */
+void *act_buffer_add(struct act_buffer *buffer, enum act_type type, size_t len);
+struct act_list act_buffer_list(const struct act_buffer *buffer);
+
+bool act_lists_equal(const struct act_list *a, const struct act_list *b);
+/* Is there a list inside the action (write_actions, clone)? */
+bool act_nested(const struct act *act, struct act_list *inner);
+/* Does the list send to this port (or group), nested write_actions included? For out_port filters of deletes and dumps.
+ */
+bool act_list_outputs_to(const struct act_list *list, uint32_t ofport);
+bool act_list_uses_group(const struct act_list *list, uint32_t group);
+/* Does it make its rule a clause of a conjunction (ovs-fields(7))? */
+bool act_list_is_clause(const struct act_list *list);
+
+/* Where an action set runs an action: the order of OpenFlow 1.3.5, 5.10; decap and encap are where Open vSwitch has
+ * them. Of those of a rank other than fields the last one written counts. */
+enum act_rank {
+    ACT_RANK_NONE, /* is not run in a set */
+    ACT_RANK_COPY_TTL_IN,
+    ACT_RANK_POP_VLAN,
+    ACT_RANK_POP_MPLS,
+    ACT_RANK_POP_PBB,
+    ACT_RANK_DECAP,
+    ACT_RANK_ENCAP,
+    ACT_RANK_PUSH_MPLS,
+    ACT_RANK_PUSH_PBB,
+    ACT_RANK_PUSH_VLAN,
+    ACT_RANK_COPY_TTL_OUT,
+    ACT_RANK_DEC_TTL,
+    ACT_RANK_DEC_MPLS_TTL,
+    ACT_RANK_DEC_NSH_TTL,
+    ACT_RANK_SET,
+    ACT_RANK_QUEUE,
+    ACT_RANK_METER, /* OpenFlow 1.5.1, 5.6.6: among "qos" */
+    ACT_RANK_GROUP,
+    ACT_RANK_OUTPUT,
+    ACT_RANK_RESUBMIT,
+};
+enum act_rank act_rank(const struct act *act);
+
+/* As ovs-ofctl prints it: "output:2", "mod_dl_src:..,NORMAL", "goto_table:5"; "drop" for an empty list. malloc'ed. */
+char *act_list_format(const struct act_list *list, const char *(*port_name)(void *arg, uint32_t ofport), void *arg);
+
+#endif

@@ -1,0 +1,20 @@
+/* Actions and whole flow_mods from text, in ovs-ofctl(8)'s syntax: for tests and for the control socket. Control
+ * thread. */
+#ifndef SRC_ACTIONS_FLOW_TEXT_H
+#define SRC_ACTIONS_FLOW_TEXT_H
+
+#include "src/actions/act.h"
+#include "src/actions/flow_mod.h"
+
+/* "set_field:1->reg0,resubmit(,1),output:2", instructions included; "drop" or "" is nothing. Appends to `acts`.
+ * `port_by_name` may be NULL. Returns NULL or an error sentence (malloc'ed). */
+char *actions_parse(const char *text, struct act_buffer *acts,
+                    bool (*port_by_name)(void *arg, const char *name, uint32_t *ofport), void *arg);
+
+/* "table=1,priority=5,cookie=0x7,udp,actions=output:2". The command is FLOW_ADD unless the caller changes it; without
+ * a table it is table 0. fm->acts lies in `acts`, which the caller initialises and frees. Actions are checked against
+ * the match. */
+char *flow_mod_parse(const char *text, struct flow_mod *fm, struct act_buffer *acts,
+                     bool (*port_by_name)(void *arg, const char *name, uint32_t *ofport), void *arg);
+
+#endif

@@ -1,0 +1,31 @@
+#include "src/app/pace.h"
+
+#include <rte_common.h>
+
+#define LONG_SHARE 3 /* times what a long request took */
+
+/* Of giving the core away. */
+#define YIELD_LONG_US 100
+#define YIELD_REST 10 /* times what a long one took */
+
+uint64_t pace_misses_us(uint64_t others_us, bool talking)
+{
+    uint64_t least = talking ? PACE_MISSES_TALK_US : PACE_MISSES_US;
+
+    if (others_us >= PACE_MISSES_MOST_US)
+        return PACE_MISSES_MOST_US;
+    if (others_us >= PACE_LONG_US)
+        others_us *= LONG_SHARE;
+    return RTE_MIN(RTE_MAX(others_us, least), (uint64_t)PACE_MISSES_MOST_US);
+}
+
+bool pace_may_yield(const struct pace_yield *yield, uint64_t now_us)
+{
+    return now_us >= yield->again_us;
+}
+
+void pace_yielded(struct pace_yield *yield, uint64_t took_us, uint64_t now_us)
+{
+    if (took_us > YIELD_LONG_US)
+        yield->again_us = now_us + YIELD_REST * took_us;
+}

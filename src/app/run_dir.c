@@ -1,0 +1,163 @@
+#include "src/app/run_dir.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/inotify.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* Held open, and with it the lock, as long as the process lives. */
+static int lock_fd = -1;
+/* inotify */
+static int watch_fd = -1;
+
+static int make_directories(const char *path)
+{
+    char part[PATH_MAX];
+    size_t len = strlen(path);
+
+    if (len >= sizeof(part)) {
+        errno = ENAMETOOLONG;
+        return -1;
+    }
+    for (size_t i = 1; i <= len; i++) {
+        if (path[i] != '/' && path[i] != 0)
+            continue;
+        memcpy(part, path, i);
+        part[i] = 0;
+        if (mkdir(part, 0755) != 0 && errno != EEXIST)
+            return -1;
+    }
+    return 0;
+}
+
+static void pid_in(int fd, char *pid, size_t size)
+{
+    ssize_t n = pread(fd, pid, size - 1, 0);
+
+    pid[n > 0 ? n : 0] = 0;
+    pid[strcspn(pid, "\n")] = 0;
+}
+
+/* Returns the descriptor that holds the lock, or -1 with a sentence in `error`. */
+static int lock(const char *path, char *error, size_t error_size)
+{
+    char file[PATH_MAX + 16], pid[32];
+    int fd;
+
+    snprintf(file, sizeof(file), "%s/sluiced.pid", path);
+    fd = open(file, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+    if (fd < 0) {
+        snprintf(error, error_size,
+                 "run_dir %s: %s: it must be writable by the user that runs sluiced (uid %d): \"chown %d %s\", or set "
+                 "run_dir to another directory",
+                 path, strerror(errno), geteuid(), geteuid(), path);
+        return -1;
+    }
+    if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+        pid_in(fd, pid, sizeof(pid));
+        snprintf(error, error_size,
+                 "run_dir %s is in use by another sluiced (process %s): end it, or set run_dir to another directory",
+                 path, pid);
+        close(fd);
+        return -1;
+    }
+    snprintf(pid, sizeof(pid), "%d\n", getpid());
+    if (ftruncate(fd, 0) != 0 || pwrite(fd, pid, strlen(pid), 0) < 0) {
+        snprintf(error, error_size, "run_dir %s: sluiced.pid: %s", path, strerror(errno));
+        close(fd);
+        return -1;
+    }
+    return fd;
+}
+
+/* Whether the file of the lock is where others look for it. */
+static bool holds(const char *path)
+{
+    char file[PATH_MAX + 16];
+    struct stat mine, there;
+
+    snprintf(file, sizeof(file), "%s/sluiced.pid", path);
+    return lock_fd >= 0 && fstat(lock_fd, &mine) == 0 && stat(file, &there) == 0 && mine.st_dev == there.st_dev &&
+           mine.st_ino == there.st_ino;
+}
+
+static void watch(const char *path)
+{
+    if (watch_fd < 0)
+        watch_fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+    /* Without it, what run_dir_restore() is called for once in a while takes longer. */
+    if (watch_fd >= 0 &&
+        inotify_add_watch(watch_fd, path, IN_DELETE | IN_MOVED_FROM | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR) < 0)
+        return;
+}
+
+int run_dir_fd(void)
+{
+    return watch_fd;
+}
+
+int run_dir_create(const char *path, char *error, size_t error_size)
+{
+    struct stat st;
+    int fd;
+
+    if (make_directories(path) != 0) {
+        snprintf(
+            error, error_size,
+            "run_dir %s: %s: create it as root, \"install -d -o %d %s\", or set run_dir to a directory that may be "
+            "written to",
+            path, strerror(errno), geteuid(), path);
+        return -1;
+    }
+    if (stat(path, &st) != 0 || !S_ISDIR(st.st_mode)) {
+        snprintf(error, error_size, "run_dir %s is not a directory: remove the file or set run_dir to another path",
+                 path);
+        return -1;
+    }
+    fd = lock(path, error, error_size);
+    if (fd < 0)
+        return -1;
+    if (lock_fd >= 0)
+        close(lock_fd);
+    lock_fd = fd;
+    watch(path);
+    return 0;
+}
+
+int run_dir_restore(const char *path, char *error, size_t error_size)
+{
+    char events[4096];
+
+    while (watch_fd >= 0 && read(watch_fd, events, sizeof(events)) > 0)
+        continue;
+    if (holds(path))
+        return 0;
+    return run_dir_create(path, error, error_size) == 0 ? 1 : -1;
+}
+
+void run_dir_remove(const char *path)
+{
+    char file[PATH_MAX + 16];
+    bool mine = holds(path);
+
+    if (watch_fd >= 0)
+        close(watch_fd);
+    watch_fd = -1;
+    if (lock_fd < 0)
+        return;
+    snprintf(file, sizeof(file), "%s/sluiced.pid", path);
+    if (mine)
+        unlink(file);
+    close(lock_fd);
+    lock_fd = -1;
+    /* Not empty: somebody keeps things there. */
+    if (rmdir(path) != 0)
+        return;
+}

@@ -1,0 +1,25 @@
+/* The directory of sockets: one sluiced each. Control thread. */
+#ifndef SRC_APP_RUN_DIR_H
+#define SRC_APP_RUN_DIR_H
+
+#include <stddef.h>
+
+/* Makes `path` (and what is missing above it) and takes it for this process: a second sluiced is refused. Returns 0, or
+ * -1 with a sentence in `error` that says what to do. */
+int run_dir_create(const char *path, char *error, size_t error_size);
+
+/* Readable when something in it, or the directory itself, was deleted or moved; drained by run_dir_restore(). -1: this
+ * kernel has no such descriptor. */
+int run_dir_fd(void);
+
+/* Makes the directory again and takes it for this process again, if it is not there any more or was replaced. Call it
+ * shortly after run_dir_fd() became readable (a "rm -r" under way may finish) and once in a while. Returns 0: it is
+ * there; 1: made again, the sockets have to be as well; or -1 with a sentence in `error`: another sluiced has it now,
+ * or it cannot be made. */
+int run_dir_restore(const char *path, char *error, size_t error_size);
+
+/* Gives it back: removes what run_dir_create() made, and the directory if it is empty then. What another sluiced has
+ * made there is left. */
+void run_dir_remove(const char *path);
+
+#endif

@@ -1,0 +1,12 @@
+#include "src/control/commands.h"
+
+void commands_register(struct sluice *sw)
+{
+    commands_register_ports(sw->control, sw);
+    commands_register_controllers(sw->control, sw);
+    commands_register_pmd(sw->control, sw);
+    commands_register_flows(sw->control, sw);
+    commands_register_trace(sw->control, sw);
+    commands_register_fdb(sw->control, sw);
+    commands_register_daemon(sw->control, sw);
+}

@@ -1,0 +1,95 @@
+#include <string.h>
+
+#include "src/match/field.h"
+
+#define WORDS(flow) ((const uint64_t *)(flow))
+
+void match_init_all(struct match *match)
+{
+    memset(match, 0, sizeof(*match));
+}
+
+void match_set_exact(struct match *match, const struct field *field, const union field_value *value)
+{
+    field_set(field, &match->value, value, NULL);
+    field_mask_all(field, &match->mask);
+}
+
+void match_set_masked(struct match *match, const struct field *field, const union field_value *value,
+                      const union field_value *mask)
+{
+    union field_value kept;
+    bool all = true;
+
+    for (unsigned i = 0; i < field->n_bytes; i++) {
+        kept.b[i] = value->b[i] & mask->b[i];
+        all &= mask->b[i] == 0xff;
+    }
+    if (all) {
+        match_set_exact(match, field, value);
+        return;
+    }
+    field_set(field, &match->value, &kept, NULL);
+    if (field->id == FIELD_IN_PORT) /* its container is wider than the field: no partial masks */
+        field_mask_all(field, &match->mask);
+    else
+        field_set(field, &match->mask, mask, NULL);
+}
+
+void match_imply_eth_type(struct match *match)
+{
+    const uint32_t type = rte_be_to_cpu_32(match->value.packet_type);
+
+    if (type >> 16 != 1)
+        return;
+    match->value.pkt.eth_type = rte_cpu_to_be_16((uint16_t)type);
+    match->mask.pkt.eth_type = UINT16_MAX;
+}
+
+void match_normalize(struct match *match)
+{
+    uint64_t *value = (uint64_t *)&match->value;
+
+    for (unsigned i = 0; i < FLOW_WORDS; i++)
+        value[i] &= WORDS(&match->mask)[i];
+}
+
+bool match_equal(const struct match *a, const struct match *b)
+{
+    return !memcmp(&a->mask, &b->mask, sizeof(a->mask)) && !memcmp(&a->value, &b->value, sizeof(a->value));
+}
+
+bool match_covers(const struct match *wide, const struct match *narrow)
+{
+    for (unsigned i = 0; i < FLOW_WORDS; i++) {
+        uint64_t m = WORDS(&wide->mask)[i];
+
+        if (m & ~WORDS(&narrow->mask)[i] || (WORDS(&wide->value)[i] ^ WORDS(&narrow->value)[i]) & m)
+            return false;
+    }
+    return true;
+}
+
+bool match_overlaps(const struct match *a, const struct match *b)
+{
+    for (unsigned i = 0; i < FLOW_WORDS; i++)
+        if ((WORDS(&a->value)[i] ^ WORDS(&b->value)[i]) & WORDS(&a->mask)[i] & WORDS(&b->mask)[i])
+            return false;
+    return true;
+}
+
+bool match_hits(const struct match *match, const struct flow *flow)
+{
+    for (unsigned i = 0; i < FLOW_WORDS; i++)
+        if ((WORDS(&match->value)[i] ^ WORDS(flow)[i]) & WORDS(&match->mask)[i])
+            return false;
+    return true;
+}
+
+void flow_mask_or(struct flow *dst, const struct flow *src)
+{
+    uint64_t *d = (uint64_t *)dst;
+
+    for (unsigned i = 0; i < FLOW_WORDS; i++)
+        d[i] |= WORDS(src)[i];
+}

@@ -1,0 +1,64 @@
+/* The control socket: JSON-RPC 1.0 as OVS's unixctl speaks it (one object a message, no framing, string parameters).
+ *
+ * Control thread only. A command gets its words and fills a reply with text, JSON or both: "--json" as the first word
+ * asks for JSON. Commands are registered once at start and are run within one turn of the event loop; what takes longer
+ * than that is a stream.
+ */
+#ifndef SRC_NET_CONTROL_H
+#define SRC_NET_CONTROL_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct event_base;
+struct evbuffer;
+struct control;
+
+struct control_reply;
+
+/* The rest of a long reply: control_run() calls `more`, a little at a time and as fast as the client reads, until it
+ * returns false. It adds whole lines, or with as_json elements of an array. Then, or when the client has gone, `end`.
+ */
+struct control_stream {
+    bool (*more)(void *arg, struct control_reply *reply);
+    void (*end)(void *arg);
+    void *arg;
+};
+
+struct control_reply {
+    struct evbuffer *text;        /* what people read; whole lines */
+    json_t *json;                 /* the same for programs; NULL: made from the lines of `text` */
+    bool as_json;                 /* it was asked for */
+    bool failed;                  /* `text` is an error message */
+    struct control_stream stream; /* more != NULL: the reply comes in pieces, neither text nor json are set at once */
+    unsigned n_elements;
+};
+
+typedef void control_fn(void *arg, int argc, const char *const *argv, struct control_reply *reply);
+
+/* Listens on `path`; a stale socket is replaced. NULL with a sentence in `error`. */
+struct control *control_create(struct event_base *base, const char *path, char *error, size_t error_size);
+/* Closes connections and removes the socket. */
+void control_destroy(struct control *control);
+
+/* argv[0] is the command; `min` and `max` count the words behind it. `usage` is what list-commands shows ("[bridge]").
+ */
+void control_register(struct control *control, const char *name, const char *usage, int min, int max, control_fn *fn,
+                      void *arg);
+
+/* Goes on with replies in pieces for at most about `budget_us`. Returns true if there is more that clients have room
+ * for. */
+bool control_run(struct control *control, uint64_t budget_us);
+/* Whether a request was answered since the last call; the event loop writes the answer. */
+bool control_served(struct control *control);
+
+/* printf into reply->text. */
+void control_printf(struct control_reply *reply, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* The next element of the array of a reply in pieces. Takes the reference. */
+void control_element(struct control_reply *reply, json_t *element);
+/* An error: sets failed and replaces the text. */
+void control_fail(struct control_reply *reply, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+#endif

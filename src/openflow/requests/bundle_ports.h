@@ -1,0 +1,32 @@
+/* The port_mods of a bundle that is being committed. Control thread. */
+#ifndef SRC_OPENFLOW_REQUESTS_BUNDLE_PORTS_H
+#define SRC_OPENFLOW_REQUESTS_BUNDLE_PORTS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "src/openflow/codec/msg.h"
+
+struct of_server;
+
+/* What has become of a port so far. */
+struct of_bundle_port {
+    uint32_t ofport, config, mask;
+    uint32_t saved_config, saved_state; /* while the bundle is looked at */
+};
+
+/* All zero = none. */
+struct of_bundle_ports {
+    struct of_bundle_port *ports;
+    size_t n, size;
+};
+
+void of_bundle_ports_free(struct of_bundle_ports *ports);
+void of_bundle_ports_add(struct of_bundle_ports *ports, const struct of_port_mod *mod);
+/* For a moment the bridge's ports look as the bundle has them so far, and again as they are. Nobody is told. */
+void of_bundle_ports_show(const struct of_bundle_ports *ports, struct of_server *server);
+void of_bundle_ports_hide(const struct of_bundle_ports *ports, struct of_server *server);
+/* Configures them for good, in the order in which they were first named; each change is told once. */
+void of_bundle_ports_apply(const struct of_bundle_ports *ports, struct of_server *server);
+
+#endif

@@ -1,0 +1,47 @@
+/* What the switch does on each request. Control thread. */
+#ifndef SRC_OPENFLOW_REQUESTS_HANDLER_H
+#define SRC_OPENFLOW_REQUESTS_HANDLER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "src/openflow/server/connection.h"
+
+/* Each message is answered, or made a task of. For of_server_create(). */
+extern const struct of_request_ops of_requests;
+
+/* The handlers, by subject. All get the decoded message and return as of_request_ops.handle does. */
+int of_handle_multipart(struct of_connection *conn, const struct of_msg *msg);
+int of_handle_group_mod(struct of_connection *conn, const struct of_msg *msg);
+int of_handle_tlv_mod(struct of_connection *conn, const struct of_msg *msg);
+int of_handle_tlv_request(struct of_connection *conn, const struct of_msg *msg);
+int of_handle_meter_mod(struct of_connection *conn, const struct of_msg *msg);
+int of_handle_packet_out(struct of_connection *conn, const struct of_msg *msg);
+int of_handle_resume(struct of_connection *conn, const struct of_msg *msg);
+int of_handle_port_mod(struct of_connection *conn, const struct of_msg *msg);
+int of_handle_table_mod(struct of_connection *conn, const struct of_msg *msg);
+int of_handle_role(struct of_connection *conn, const struct of_msg *msg);
+
+/* Fill replies about tables, groups and meters. */
+void of_reply_tables(struct of_connection *conn, struct of_multipart *mp, struct of_buf *out);
+void of_reply_table_descs(struct of_connection *conn, struct of_multipart *mp, struct of_buf *out);
+/* OFPMP_TABLE_FEATURES with a body, which may come in several parts. `whole`: it is to be answered. */
+int of_table_features_request(struct of_connection *conn, const struct of_msg *msg, bool *whole);
+void of_reply_groups(struct of_connection *conn, const struct of_multipart_request *request, struct of_multipart *mp,
+                     struct of_buf *out);
+int of_reply_meters(struct of_connection *conn, const struct of_multipart_request *request, struct of_multipart *mp,
+                    struct of_buf *out);
+
+/* For bundles, which check when a message is added and apply later. */
+int of_check_packet_out(const struct of_connection *conn, const struct of_packet_out *out);
+int of_check_port_mod(const struct of_connection *conn, const struct of_port_mod *mod);
+int of_check_table_mod(const struct of_table_config *mod, uint8_t version);
+/* What a table_mod that was checked, of OpenFlow 1.4 or later, makes of the configuration that `table_id` has. False:
+ * it is not about this table. */
+bool of_table_configure(const struct of_table_config *mod, const struct pipeline *pipeline, uint8_t table_id,
+                        struct table_config *config);
+/* In as many segments as it takes. NULL: no packet buffers. */
+struct rte_mbuf *of_make_packet(struct of_server *server, const uint8_t *data, size_t len);
+int of_check_flow_mod(const struct flow_mod *fm);
+
+#endif

@@ -1,0 +1,177 @@
+#include <errno.h>
+
+#include "src/openflow/requests/barrier.h"
+#include "src/openflow/requests/dump.h"
+#include "src/openflow/requests/handler.h"
+#include "src/openflow/server/describe.h"
+#include "src/openflow/server/server_impl.h"
+
+#define QUEUE_ALL 0xffffffffu
+#define BUNDLE_TIME_SET_SCHED 2u /* OFPBF_TIME_SET_SCHED */
+
+struct reply {
+    struct of_multipart mp;
+    struct of_buf out;
+};
+
+static void reply_desc(struct of_connection *conn, struct reply *reply)
+{
+    const struct of_desc desc = {
+        .mfr_desc = "Sluice",
+        .hw_desc = "DPDK",
+        .sw_desc = SLUICE_VERSION,
+        .serial_num = "None",
+        .dp_desc = conn->server->bridge->name,
+    };
+    of_multipart_add_desc(&reply->mp, &reply->out, &desc);
+}
+
+/* Connections to controllers, the one that asks among them (OpenFlow 1.5.1, 7.3.5.22). */
+static void reply_controllers(struct of_connection *conn, struct reply *reply)
+{
+    const struct of_connection *other;
+    TAILQ_FOREACH (other, &conn->server->connections, node) {
+        struct of_controller_status status;
+        if (of_connection_is_tool(other) || other->auxiliary_id)
+            continue;
+        of_controller_describe(other, OF_CSR_REQUEST, &status);
+        of_multipart_add_controller(&reply->mp, &reply->out, &status);
+    }
+}
+
+static void add_port_stats(struct reply *reply, const struct bridge_port *bp)
+{
+    struct bridge_port_stats counted;
+    bridge_port_stats(bp, &counted);
+    const struct of_port_stats stats = {
+        .port_no = bp->ofport,
+        .rx_packets = counted.rx_packets,
+        .tx_packets = counted.tx_packets,
+        .rx_bytes = counted.rx_bytes,
+        .tx_bytes = counted.tx_bytes,
+        .rx_dropped = counted.rx_dropped,
+        .tx_dropped = counted.tx_dropped,
+        .rx_errors = counted.rx_errors,
+        .tx_errors = counted.tx_errors,
+        .rx_frame_err = UINT64_MAX,
+        .rx_over_err = UINT64_MAX,
+        .rx_crc_err = UINT64_MAX,
+        .collisions = UINT64_MAX,
+        .duration_s = counted.duration_ms / 1000,
+        .duration_ns = counted.duration_ms % 1000 * 1000000,
+    };
+    of_multipart_add_port(&reply->mp, &reply->out, &stats);
+}
+
+static void add_port_desc(struct reply *reply, const struct bridge_port *bp)
+{
+    struct of_port port;
+    of_port_describe(bp, &port);
+    of_multipart_add_port_desc(&reply->mp, &reply->out, &port);
+}
+
+static int reply_ports(struct of_connection *conn, const struct of_multipart_request *request, struct reply *reply)
+{
+    void (*add)(struct reply *, const struct bridge_port *) =
+        request->type == OF_MP_PORT ? add_port_stats : add_port_desc;
+    const struct bridge_port *bp;
+    if (request->port_no != OFPORT_ANY) {
+        bp = bridge_port_by_ofport(conn->server->bridge, request->port_no);
+        if (!bp)
+            return OFPERR_BRC_BAD_PORT;
+        add(reply, bp);
+        return 0;
+    }
+    TAILQ_FOREACH (bp, &conn->server->bridge->ports, node)
+        add(reply, bp);
+    return 0;
+}
+
+/* There are no queues: "all" is an empty list, one of them an error (OpenFlow 1.3.5, 7.4.4). */
+static int reply_queues(const struct of_connection *conn, const struct of_multipart_request *request)
+{
+    /* OpenFlow 1.0.2, 5.3.5 says OFPP_ALL for all ports, later versions OFPP_ANY. */
+    bool all = request->port_no == OFPORT_ANY || (request->port_no == OFPORT_ALL && conn->version == OF10);
+    if (!all && !bridge_port_by_ofport(conn->server->bridge, request->port_no))
+        return OFPERR_QOFC_BAD_PORT;
+    return request->queue_id == QUEUE_ALL ? 0 : OFPERR_QOFC_BAD_QUEUE;
+}
+
+static int fill(struct of_connection *conn, const struct of_multipart_request *request, struct reply *reply)
+{
+    switch (request->type) {
+    case OF_MP_DESC:
+        reply_desc(conn, reply);
+        return 0;
+    case OF_MP_TABLE:
+    case OF_MP_TABLE_FEATURES:
+        of_reply_tables(conn, &reply->mp, &reply->out);
+        return 0;
+    case OF_MP_TABLE_DESC:
+        of_reply_table_descs(conn, &reply->mp, &reply->out);
+        return 0;
+    case OF_MP_CONTROLLER_STATUS:
+        reply_controllers(conn, reply);
+        return 0;
+    case OF_MP_BUNDLE_FEATURES:
+        if (request->bundle_flags & BUNDLE_TIME_SET_SCHED)
+            return OFPERR_BRC_MULTIPART_BAD_SCHED;
+        of_multipart_add_bundle_features(&reply->mp, &reply->out);
+        return 0;
+    case OF_MP_PORT:
+    case OF_MP_PORT_DESC:
+        return reply_ports(conn, request, reply);
+    case OF_MP_QUEUE:
+    case OF_MP_QUEUE_DESC:
+        return reply_queues(conn, request);
+    case OF_MP_GROUP:
+    case OF_MP_GROUP_DESC:
+    case OF_MP_GROUP_FEATURES:
+        of_reply_groups(conn, request, &reply->mp, &reply->out);
+        return 0;
+    case OF_MP_METER:
+    case OF_MP_METER_CONFIG:
+    case OF_MP_METER_FEATURES:
+        return of_reply_meters(conn, request, &reply->mp, &reply->out);
+    case OF_MP_FLOW:
+    case OF_MP_FLOW_STATS:
+    case OF_MP_FLOW_MONITOR:
+    case OF_MP_AGGREGATE:
+    case OF_N_MP_TYPES:
+        break;
+    }
+    return OFPERR_BRC_BAD_MULTIPART;
+}
+
+int of_handle_multipart(struct of_connection *conn, const struct of_msg *msg)
+{
+    const struct of_multipart_request *request = &msg->request;
+    if (request->type == OF_MP_TABLE_FEATURES) {
+        bool whole;
+        int error = of_table_features_request(conn, msg, &whole);
+        if (error || !whole)
+            return error;
+    } else if (request->more) {
+        return OFPERR_BRC_MULTIPART_BUFFER_OVERFLOW;
+    }
+    bool flows = request->type == OF_MP_FLOW || request->type == OF_MP_FLOW_STATS || request->type == OF_MP_AGGREGATE;
+    if ((flows || request->type == OF_MP_GROUP) && of_wait_for_counters(conn))
+        return -EAGAIN;
+    if (flows) {
+        of_dump_start(conn, msg);
+        return 0;
+    }
+    if (request->type == OF_MP_FLOW_MONITOR)
+        return of_monitor_handle(conn, msg);
+    struct reply reply = {0};
+    of_multipart_begin(&reply.mp, conn->version, msg->xid, request->type, request->nx);
+    int error = fill(conn, request, &reply);
+    if (error) {
+        of_multipart_abort(&reply.mp);
+    } else {
+        of_multipart_end(&reply.mp, &reply.out);
+        of_connection_send(conn, &reply.out);
+    }
+    of_buf_free(&reply.out);
+    return error;
+}

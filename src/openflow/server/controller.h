@@ -1,0 +1,54 @@
+/* The controllers that the switch connects to: a channel is a main connection and, if configured, auxiliary ones beside
+ * it, each with its back-off. Control thread.
+ *
+ * OpenFlow 1.3.5, 6.3 "Auxiliary connections": they are made when the main one is up and end with it, speak its
+ * version, answer on the connection of the request, and share role and asynchronous configuration with it. The switch
+ * sends packet-ins on them, a flow always on the same, so that a flood of those does not hold up the main one.
+ */
+#ifndef SRC_OPENFLOW_SERVER_CONTROLLER_H
+#define SRC_OPENFLOW_SERVER_CONTROLLER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#define OF_AUXILIARY_MAX 7
+
+struct of_connection;
+struct of_connection_info;
+struct of_controller;
+struct of_link; /* one connection of a channel, made again and again */
+struct of_server;
+TAILQ_HEAD(of_controllers, of_controller);
+
+/* Starts to connect to `target` ("tcp:127.0.0.1:6653", "unix:/path"), for as long as the server lives. Returns 0, or -1
+ * with a sentence in `error`. */
+int of_controller_add(struct of_server *server, const char *target, char *error, size_t error_size);
+/* Adds those that are not there yet. Returns 0, or -1 with a sentence in `error` at the first that cannot be. */
+int of_controllers_add_new(struct of_server *server, const char *const *targets, size_t n, char *error,
+                           size_t error_size);
+/* Removes all others and closes their connections. */
+void of_controllers_keep(struct of_server *server, const char *const *targets, size_t n);
+void of_controllers_free(struct of_server *server);
+
+/* From the connection: a version was agreed on; it is gone (or never came up). */
+void of_link_up(struct of_link *link);
+void of_link_down(struct of_link *link, const char *why);
+/* The versions that the connection may offer, as a bitmap. */
+uint32_t of_link_versions(const struct of_link *link);
+
+/* What the peer set on one connection of its channel holds for all. */
+void of_channel_share(const struct of_connection *conn);
+bool of_channel_is_same(const struct of_connection *a, const struct of_connection *b);
+/* Where the packet-ins of a flow go, by any hash of it: `main` itself if it has no auxiliary connections. */
+struct of_connection *of_channel_for_packet_in(struct of_connection *main, uint32_t hash);
+
+/* What earlier connections of the link count, and when it last changed its state. */
+void of_link_describe(const struct of_link *link, struct of_connection_info *info);
+/* For each link of a controller that has no connection now: "connecting" is a connection's state, "backoff" is the
+ * rest. */
+void of_controllers_for_each_waiting(struct of_server *server,
+                                     void (*fn)(void *arg, const char *target, const struct of_link *link), void *arg);
+
+#endif

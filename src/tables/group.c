@@ -1,0 +1,369 @@
+#include "src/tables/group.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "pmd/base/memory.h"
+#include "pmd/datapath.h"
+#include "src/actions/act_fields.h"
+#include "src/match/of_error.h"
+#include "src/match/tlv_map.h"
+#include "src/tables/change.h"
+#include "src/tables/group_impl.h"
+
+#define HASH_MIN 64
+
+/* --- a group --------------------------------------------------------------------------------------------------------
+ */
+
+static bool has_meter(const struct act_list *acts)
+{
+    ACT_FOR_EACH (act, acts) {
+        struct act_list inner;
+
+        if (act->type == ACT_METER || (act_nested(act, &inner) && has_meter(&inner)))
+            return true;
+    }
+    return false;
+}
+
+/* The group, its buckets and their actions are one block of memory. */
+struct group *group_create(const struct group_mod *mod)
+{
+    size_t acts = 0;
+    struct group *group;
+    uint8_t *p;
+
+    for (unsigned i = 0; i < mod->n_buckets; i++)
+        acts += mod->buckets[i].acts.len;
+    group = calloc(1, sizeof *group + mod->n_buckets * sizeof *group->buckets + acts);
+    if (group == NULL)
+        out_of_memory("rules, groups and meters", 0);
+    group->id = mod->group_id;
+    group->type = mod->type;
+    group->selection = mod->selection;
+    group->refs = 1;
+    group->created_ms = datapath_now_ms();
+    group->n_buckets = mod->n_buckets;
+    group->buckets = (struct bucket *)(group + 1);
+    p = (uint8_t *)(group->buckets + mod->n_buckets);
+    for (unsigned i = 0; i < mod->n_buckets; i++) {
+        struct bucket *bucket = &group->buckets[i];
+
+        *bucket = mod->buckets[i];
+        if (bucket->acts.len > 0)
+            memcpy(p, bucket->acts.acts, bucket->acts.len);
+        bucket->acts.acts = (const struct act *)p;
+        p += bucket->acts.len;
+        group->meters |= has_meter(&bucket->acts);
+        if (group->type != GROUP_FF && group->type != GROUP_SELECT)
+            continue;
+        group->watches |= bucket->watch_port != OFPORT_ANY || bucket->watch_group != OFGROUP_ANY;
+    }
+    if (group->type == GROUP_SELECT)
+        group_make_slots(group);
+    LIST_INIT(&group->users.list);
+    LIST_INIT(&group->dependents);
+    return group;
+}
+
+struct group *group_ref(struct group *group)
+{
+    group->refs++;
+    return group;
+}
+
+void group_unref(struct group *group)
+{
+    if (--group->refs > 0)
+        return;
+    free(group->slots);
+    free(group);
+}
+
+bool group_table_meters(const struct group_table *table)
+{
+    return table->n_metering > 0;
+}
+
+uint32_t group_users(const struct group *group)
+{
+    return group->users.n + group->n_forwarders;
+}
+
+/* --- the table ------------------------------------------------------------------------------------------------------
+ */
+
+static struct group **hash_bucket(const struct group_table *table, uint32_t id)
+{
+    return &table->hash[(id * UINT32_C(0x9e3779b1) >> 7) & (table->hash_size - 1)];
+}
+
+static void hash_grow(struct group_table *table)
+{
+    struct group *group;
+
+    free(table->hash);
+    table->hash_size = table->hash_size == 0 ? HASH_MIN : table->hash_size * 2;
+    table->hash = calloc(table->hash_size, sizeof *table->hash);
+    if (table->hash == NULL)
+        out_of_memory("rules, groups and meters", 0);
+    TAILQ_FOREACH (group, &table->groups, node) {
+        struct group **bucket = hash_bucket(table, group->id);
+
+        group->hash_next = *bucket;
+        *bucket = group;
+    }
+}
+
+struct group_table *group_table_create(struct pipeline *pipeline)
+{
+    struct group_table *table = calloc(1, sizeof *table);
+
+    if (table == NULL)
+        out_of_memory("rules, groups and meters", 0);
+    table->pipeline = pipeline;
+    TAILQ_INIT(&table->groups);
+    LIST_INIT(&table->orphans.list);
+    hash_grow(table);
+    return table;
+}
+
+static struct group *find(const struct group_table *table, uint32_t group_id, uint64_t version)
+{
+    struct group *group = *hash_bucket(table, group_id);
+
+    while (group != NULL && !(group->id == group_id && group_visible(group, version)))
+        group = group->hash_next;
+    return group;
+}
+
+struct group *group_table_find(const struct group_table *table, uint32_t group_id)
+{
+    return find(table, group_id, lookup_version(table->pipeline));
+}
+
+struct group *group_table_find_next(const struct group_table *table, uint32_t group_id)
+{
+    return find(table, group_id, table->pipeline->version + (table->pipeline->phase == CHANGE_OPEN));
+}
+
+static struct group *first_visible(const struct group_table *table, struct group *group)
+{
+    while (group != NULL && !group_visible(group, table->pipeline->version))
+        group = TAILQ_NEXT(group, node);
+    return group;
+}
+
+struct group *group_table_first(const struct group_table *table)
+{
+    return first_visible(table, TAILQ_FIRST(&table->groups));
+}
+
+struct group *group_table_next(const struct group_table *table, const struct group *group)
+{
+    return first_visible(table, TAILQ_NEXT(group, node));
+}
+
+static void count_forwards_of(struct group_table *table, const struct act_list *acts, int delta)
+{
+    ACT_FOR_EACH (act, acts) {
+        struct act_list inner;
+        struct group *to = act->type == ACT_GROUP ? group_table_find_next(table, act_u32_of(act)) : NULL;
+
+        if (to != NULL)
+            to->n_forwarders += (uint32_t)delta;
+        if (act_nested(act, &inner))
+            count_forwards_of(table, &inner, delta);
+    }
+}
+
+/* Counts the buckets that send to other groups, at those, as the change has it. */
+static void count_forwards(struct group_table *table, const struct group *group, int delta)
+{
+    for (uint32_t i = 0; i < group->n_buckets; i++)
+        count_forwards_of(table, &group->buckets[i].acts, delta);
+}
+
+static void count_tunnel_options(const struct group *group, int delta)
+{
+    for (unsigned i = 0; i < group->selection.n_fields; i++)
+        tlv_map_count_field(group->selection.fields[i], delta);
+    for (uint32_t i = 0; i < group->n_buckets; i++)
+        act_list_count_options(&group->buckets[i].acts, delta);
+}
+
+static void link_group(struct group_table *table, struct group *group)
+{
+    struct group **bucket;
+
+    if (++table->n > table->hash_size)
+        hash_grow(table);
+    bucket = hash_bucket(table, group->id);
+    group->hash_next = *bucket;
+    *bucket = group;
+    TAILQ_INSERT_TAIL(&table->groups, group, node);
+    table->n_watching += group->watches;
+    table->n_metering += group->meters;
+    count_tunnel_options(group, 1);
+}
+
+/* The reference goes to the caller. */
+static void unlink_group(struct group_table *table, struct group *group)
+{
+    struct group **p = hash_bucket(table, group->id);
+
+    while (*p != group)
+        p = &(*p)->hash_next;
+    *p = group->hash_next;
+    TAILQ_REMOVE(&table->groups, group, node);
+    table->n--;
+    table->n_watching -= group->watches;
+    table->n_metering -= group->meters;
+    count_tunnel_options(group, -1);
+    group->removed = true;
+}
+
+void group_table_destroy(struct group_table *table)
+{
+    struct group *group;
+
+    while ((group = TAILQ_FIRST(&table->groups)) != NULL) {
+        unlink_group(table, group);
+        group_unref(group);
+    }
+    free(table->hash);
+    free(table->staged);
+    free(table);
+}
+
+/* --- what a change does to the table --------------------------------------------------------------------------------
+ */
+
+static void tell(struct group_table *table, struct group *group)
+{
+    const struct pipeline_observer *observer = &table->pipeline->observer;
+
+    if (observer->group_changed != NULL)
+        observer->group_changed(observer->arg, group);
+}
+
+/* Groups that watch a port (or any group, which may watch the port in turn). */
+static void tell_watchers(struct group_table *table, uint32_t ofport)
+{
+    struct group *group;
+
+    if (table->n_watching == 0)
+        return;
+    for (group = group_table_first(table); group != NULL; group = group_table_next(table, group)) {
+        for (uint32_t i = 0; group->watches && i < group->n_buckets; i++) {
+            if (group->buckets[i].watch_group != OFGROUP_ANY ||
+                (ofport != OFPORT_ANY && group->buckets[i].watch_port == ofport)) {
+                tell(table, group);
+                break;
+            }
+        }
+    }
+}
+
+void group_table_port_changed(struct group_table *table, uint32_t ofport)
+{
+    tell_watchers(table, ofport);
+}
+
+static bool is_pending(const struct group_table *table, const struct group *group)
+{
+    return group->add_version > table->pipeline->version;
+}
+
+static void stage(struct group_table *table, struct group *group)
+{
+    if (table->n_staged == table->staged_size) {
+        table->staged_size = table->staged_size == 0 ? 16 : table->staged_size * 2;
+        table->staged = realloc(table->staged, table->staged_size * sizeof *table->staged);
+        if (table->staged == NULL)
+            out_of_memory("rules, groups and meters", 0);
+    }
+    table->staged[table->n_staged++] = group_ref(group);
+}
+
+void group_stage_add(struct group_table *table, struct group *group, struct group *replaced)
+{
+    group->add_version = change_version(table->pipeline);
+    group->remove_version = RULE_NEVER;
+    if (replaced != NULL) {
+        group->n_forwarders = replaced->n_forwarders;
+        group->created_ms = replaced->created_ms;
+        group_stage_remove(table, replaced);
+        if (is_pending(table, replaced)) {
+            group->keeps_counts &= replaced->keeps_counts;
+            rule_uses_move(&replaced->users, &group->users);
+        }
+    }
+    link_group(table, group);
+    count_forwards(table, group, 1);
+    stage(table, group);
+}
+
+void group_stage_remove(struct group_table *table, struct group *group)
+{
+    count_forwards(table, group, -1);
+    group->remove_version = change_version(table->pipeline);
+    if (is_pending(table, group)) /* staged already; nobody but the change has seen it */
+        group->remove_version = group->add_version;
+    else
+        stage(table, group);
+}
+
+static void unstage_all(struct group_table *table)
+{
+    for (size_t i = 0; i < table->n_staged; i++)
+        group_unref(table->staged[i]);
+    table->n_staged = 0;
+}
+
+void group_table_commit(struct group_table *table)
+{
+    if (table->n_staged == 0)
+        return;
+    for (size_t i = 0; i < table->n_staged; i++) {
+        struct group *group = table->staged[i], *successor;
+
+        if (group_visible(group, table->pipeline->version))
+            continue;
+        /* The rules of one that is deleted go with this change, too. */
+        successor = group_table_find(table, group->id);
+        rule_uses_move(&group->users, successor != NULL ? &successor->users : &table->orphans);
+        if (successor != NULL && successor->keeps_counts) {
+            successor->packets += group->packets;
+            successor->bytes += group->bytes;
+        }
+        unlink_group(table, group);
+        tell(table, group);
+        group_unref(group);
+    }
+    unstage_all(table);
+    tell_watchers(table, OFPORT_ANY);
+}
+
+void group_table_abort(struct group_table *table)
+{
+    struct group *group;
+
+    if (table->n_staged == 0)
+        return;
+    for (size_t i = 0; i < table->n_staged; i++) {
+        group = table->staged[i];
+        if (is_pending(table, group)) {
+            unlink_group(table, group);
+            group_unref(group);
+        } else {
+            group->remove_version = RULE_NEVER;
+        }
+    }
+    unstage_all(table);
+    TAILQ_FOREACH (group, &table->groups, node)
+        group->n_forwarders = 0;
+    TAILQ_FOREACH (group, &table->groups, node)
+        count_forwards(table, group, 1);
+}

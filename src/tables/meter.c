@@ -1,0 +1,374 @@
+#include "src/tables/meter.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "pmd/base/memory.h"
+#include "src/match/of_error.h"
+#include "src/tables/change.h"
+#include "src/tables/group.h"
+
+#define HASH_SIZE 1024u
+
+struct meter_table {
+    struct pipeline *pipeline;
+    struct datapath *dp;
+    struct meter_entry *hash[HASH_SIZE];
+    TAILQ_HEAD(, meter_entry) meters;
+
+    /* Of the change that is open: meters that it adds, modifies or takes away, each once. */
+    struct meter_entry **staged;
+    size_t n_staged, staged_size;
+    struct rule_uses orphans; /* of deleted meters, by rules that go with them */
+    uint32_t *gone;           /* the datapath's indices of the meters that it has taken away so far */
+    size_t n_gone, gone_size;
+};
+
+struct meter_table *meter_table_create(struct pipeline *pipeline, struct datapath *dp)
+{
+    struct meter_table *table = calloc(1, sizeof *table);
+
+    if (table == NULL)
+        out_of_memory("rules, groups and meters", 0);
+    table->pipeline = pipeline;
+    table->dp = dp;
+    TAILQ_INIT(&table->meters);
+    LIST_INIT(&table->orphans.list);
+    return table;
+}
+
+static uint32_t hash_of(uint32_t id)
+{
+    return (id ^ id >> 10) & (HASH_SIZE - 1);
+}
+
+static bool visible(const struct meter_entry *meter, uint64_t version)
+{
+    return meter->add_version <= version && version < meter->remove_version;
+}
+
+static struct meter_entry *find(const struct meter_table *table, uint32_t meter_id, uint64_t version)
+{
+    struct meter_entry *meter = table->hash[hash_of(meter_id)];
+
+    while (meter != NULL && !(meter->id == meter_id && visible(meter, version)))
+        meter = meter->hash_next;
+    return meter;
+}
+
+struct meter_entry *meter_table_find(const struct meter_table *table, uint32_t meter_id)
+{
+    return find(table, meter_id, lookup_version(table->pipeline));
+}
+
+struct meter_entry *meter_table_find_next(const struct meter_table *table, uint32_t meter_id)
+{
+    return find(table, meter_id, table->pipeline->version + (table->pipeline->phase == CHANGE_OPEN));
+}
+
+static struct meter_entry *first_visible(const struct meter_table *table, struct meter_entry *meter)
+{
+    while (meter != NULL && !visible(meter, table->pipeline->version))
+        meter = TAILQ_NEXT(meter, node);
+    return meter;
+}
+
+struct meter_entry *meter_table_first(const struct meter_table *table)
+{
+    return first_visible(table, TAILQ_FIRST(&table->meters));
+}
+
+struct meter_entry *meter_table_next(const struct meter_table *table, const struct meter_entry *meter)
+{
+    return first_visible(table, TAILQ_NEXT(meter, node));
+}
+
+void meter_table_counts(const struct meter_table *table, const struct meter_entry *meter, struct meter_counts *counts)
+{
+    datapath_meter_counts(table->dp, meter->index, counts);
+}
+
+/* OpenFlow 1.3.5, 7.3.4.5 and the codes of 7.4.4. */
+static int check(const struct meter_mod *mod)
+{
+    if ((mod->meter_id == 0 || mod->meter_id > OFMETER_MAX) && mod->meter_id != OFMETER_CONTROLLER)
+        return OFPERR_MMFC_INVALID_METER;
+    if (mod->flags & ~(METER_KBPS | METER_PKTPS | METER_BURST | METER_STATS) ||
+        (mod->flags & METER_KBPS && mod->flags & METER_PKTPS))
+        return OFPERR_MMFC_BAD_FLAGS;
+    if (mod->n_bands > METER_BANDS_MAX)
+        return OFPERR_MMFC_OUT_OF_BANDS;
+    for (unsigned i = 0; i < mod->n_bands; i++) {
+        const struct meter_band *band = &mod->bands[i];
+
+        if (band->type != METER_DROP_BAND && band->type != METER_DSCP_BAND)
+            return OFPERR_MMFC_BAD_BAND;
+        if (band->rate == 0)
+            return OFPERR_MMFC_BAD_RATE;
+        if (band->prec_level >= 64) /* a DSCP has 6 bits */
+            return OFPERR_MMFC_BAD_BAND_VALUE;
+    }
+    return 0;
+}
+
+static struct meter_config config_of(const struct meter_mod *mod)
+{
+    struct meter_config config = {.packets = mod->flags & METER_PKTPS, .n_bands = mod->n_bands};
+
+    memcpy(config.bands, mod->bands, sizeof config.bands);
+    for (unsigned i = 0; i < mod->n_bands && !(mod->flags & METER_BURST); i++)
+        config.bands[i].burst = 0;
+    return config;
+}
+
+static bool is_pending(const struct meter_table *table, const struct meter_entry *meter)
+{
+    return meter->add_version > table->pipeline->version;
+}
+
+static void stage(struct meter_table *table, struct meter_entry *meter)
+{
+    if (table->n_staged == table->staged_size) {
+        table->staged_size = table->staged_size == 0 ? 16 : table->staged_size * 2;
+        table->staged = realloc(table->staged, table->staged_size * sizeof(struct meter_entry *));
+        if (table->staged == NULL)
+            out_of_memory("rules, groups and meters", 0);
+    }
+    table->staged[table->n_staged++] = meter;
+}
+
+static void take_over(struct meter_entry *meter, const struct meter_mod *mod)
+{
+    meter->flags = mod->flags;
+    meter->n_bands = mod->n_bands;
+    memcpy(meter->bands, mod->bands, sizeof meter->bands);
+}
+
+static int add(struct meter_table *table, const struct meter_mod *mod)
+{
+    struct meter_config config;
+    struct meter_entry *meter;
+    int error;
+
+    if (meter_table_find_next(table, mod->meter_id) != NULL)
+        return OFPERR_MMFC_METER_EXISTS;
+    error = check(mod);
+    if (error != 0)
+        return error;
+    config = config_of(mod);
+    meter = calloc(1, sizeof *meter);
+    if (meter == NULL || datapath_meter_add(table->dp, &config, &meter->index) != 0) {
+        free(meter);
+        return OFPERR_MMFC_OUT_OF_METERS;
+    }
+    meter->id = mod->meter_id;
+    meter->add_version = change_version(table->pipeline);
+    meter->remove_version = RULE_NEVER;
+    LIST_INIT(&meter->users.list);
+    take_over(meter, mod);
+    meter->hash_next = table->hash[hash_of(meter->id)];
+    table->hash[hash_of(meter->id)] = meter;
+    TAILQ_INSERT_TAIL(&table->meters, meter, node);
+    stage(table, meter);
+    return 0;
+}
+
+static int modify(struct meter_table *table, const struct meter_mod *mod)
+{
+    struct meter_entry *meter = meter_table_find_next(table, mod->meter_id);
+    int error = check(mod);
+
+    if (error == 0 && meter == NULL)
+        error = OFPERR_MMFC_UNKNOWN_METER;
+    if (error != 0)
+        return error;
+    if (meter->next == NULL) {
+        meter->next = malloc(sizeof *meter->next);
+        if (meter->next == NULL)
+            out_of_memory("rules, groups and meters", 0);
+        if (!is_pending(table, meter))
+            stage(table, meter);
+    }
+    *meter->next = *mod;
+    return 0;
+}
+
+/* Takes the rules that use it along (OpenFlow 1.3.5, 6.8). */
+static void remove_meter(struct meter_table *table, struct meter_entry *meter)
+{
+    rule_uses_remove(table->pipeline, &meter->users, RULE_METER_DELETED);
+    if (!is_pending(table, meter) && meter->next == NULL)
+        stage(table, meter);
+    meter->remove_version = is_pending(table, meter) ? meter->add_version : change_version(table->pipeline);
+}
+
+static int delete (struct meter_table *table, const struct meter_mod *mod)
+{
+    struct meter_entry *meter;
+
+    if (mod->meter_id == OFMETER_ALL) {
+        TAILQ_FOREACH (meter, &table->meters, node) {
+            if (visible(meter, change_version(table->pipeline)))
+                remove_meter(table, meter);
+        }
+        return 0;
+    }
+    meter = meter_table_find_next(table, mod->meter_id);
+    if (meter != NULL)
+        remove_meter(table, meter);
+    return 0;
+}
+
+static int apply(struct meter_table *table, const struct meter_mod *mod)
+{
+    switch (mod->command) {
+    case METER_ADD:
+        return add(table, mod);
+    case METER_MODIFY:
+        return modify(table, mod);
+    case METER_DELETE:
+        return delete (table, mod);
+    case METER_COMMAND_BAD:
+        break;
+    }
+    return OFPERR_MMFC_BAD_COMMAND;
+}
+
+int meter_table_mod(struct meter_table *table, const struct meter_mod *mod)
+{
+    struct pipeline *pipeline = table->pipeline;
+
+    if (pipeline->phase == CHANGE_OPEN && pipeline->in_bundle)
+        return apply(table, mod);
+    if (pipeline->phase != CHANGE_NONE)
+        return OFPERR_MMFC_UNKNOWN;
+    change_begin(pipeline, false);
+    return change_finish(pipeline, apply(table, mod));
+}
+
+static void give_back(struct meter_table *table, uint32_t index)
+{
+    const struct pipeline_observer *observer = &table->pipeline->observer;
+
+    if (observer->meter_gone != NULL)
+        observer->meter_gone(observer->arg, index);
+    else
+        datapath_meter_forget(table->dp, index);
+}
+
+void meter_table_end(struct meter_table *table)
+{
+    while (table->n_gone > 0)
+        give_back(table, table->gone[--table->n_gone]);
+}
+
+static void note_gone(struct meter_table *table, uint32_t index)
+{
+    if (table->n_gone == table->gone_size) {
+        table->gone_size = table->gone_size == 0 ? 16 : table->gone_size * 2;
+        table->gone = realloc(table->gone, table->gone_size * sizeof *table->gone);
+        if (table->gone == NULL)
+            abort();
+    }
+    table->gone[table->n_gone++] = index;
+}
+
+static void free_meter(struct meter_table *table, struct meter_entry *meter)
+{
+    struct meter_entry **p = &table->hash[hash_of(meter->id)];
+
+    while (*p != meter)
+        p = &(*p)->hash_next;
+    *p = meter->hash_next;
+    TAILQ_REMOVE(&table->meters, meter, node);
+    /* Their rules go with this change, too. */
+    rule_uses_move(&meter->users, &table->orphans);
+    datapath_meter_remove(table->dp, meter->index);
+    note_gone(table, meter->index);
+    free(meter->next);
+    free(meter);
+}
+
+/* The measuring starts anew, and so do the counters. */
+static void take_next(struct meter_table *table, struct meter_entry *meter)
+{
+    const struct meter_config config = config_of(meter->next);
+
+    if (datapath_meter_set(table->dp, meter->index, &config) != 0)
+        out_of_memory("rules, groups and meters", 0);
+    take_over(meter, meter->next);
+    free(meter->next);
+    meter->next = NULL;
+}
+
+/* Returns true if what was decided before may be different now: programs that send to controllers have that meter in
+ * them or not, what remarks is looked at again by later tables, and buckets name meters that come and go. */
+static bool commit(struct meter_table *table, struct meter_entry *meter)
+{
+    uint64_t version = table->pipeline->version;
+    bool remarked = meter_entry_remarks(meter), there = visible(meter, version);
+    bool is_new = meter->add_version == version;
+    bool came_or_went =
+        (is_new || !there) && (meter->id == OFMETER_CONTROLLER || group_table_meters(table->pipeline->groups));
+
+    if (!there) {
+        free_meter(table, meter);
+        return came_or_went || remarked;
+    }
+    if (is_new)
+        meter->created_ms = datapath_now_ms();
+    if (meter->next != NULL)
+        take_next(table, meter);
+    return came_or_went || remarked != meter_entry_remarks(meter);
+}
+
+void meter_table_commit(struct meter_table *table)
+{
+    const struct pipeline_observer *observer = &table->pipeline->observer;
+    bool changed = false;
+
+    for (size_t i = 0; i < table->n_staged; i++)
+        changed |= commit(table, table->staged[i]);
+    table->n_staged = 0;
+    if (changed && observer->meters_changed != NULL)
+        observer->meters_changed(observer->arg);
+}
+
+void meter_table_abort(struct meter_table *table)
+{
+    for (size_t i = 0; i < table->n_staged; i++) {
+        struct meter_entry *meter = table->staged[i];
+
+        if (is_pending(table, meter)) {
+            free_meter(table, meter);
+            continue;
+        }
+        meter->remove_version = RULE_NEVER;
+        free(meter->next);
+        meter->next = NULL;
+    }
+    table->n_staged = 0;
+}
+
+void meter_table_destroy(struct meter_table *table)
+{
+    struct meter_entry *meter;
+
+    if (table == NULL)
+        return;
+    while ((meter = TAILQ_FIRST(&table->meters)) != NULL)
+        free_meter(table, meter);
+    meter_table_end(table);
+    free(table->gone);
+    free(table->staged);
+    free(table);
+}
+
+bool meter_entry_remarks(const struct meter_entry *meter)
+{
+    for (unsigned i = 0; i < meter->n_bands; i++) {
+        if (meter->bands[i].type == METER_DSCP_BAND)
+            return true;
+    }
+    return false;
+}

@@ -1,0 +1,138 @@
+#include "src/tables/rule_use.h"
+
+#include <stdlib.h>
+
+#include "pmd/base/memory.h"
+#include "src/actions/act_fields.h"
+#include "src/match/tlv_map.h"
+#include "src/tables/change.h"
+#include "src/tables/classifier.h"
+#include "src/tables/group.h"
+#include "src/tables/learn.h"
+#include "src/tables/meter.h"
+#include "src/tables/stat_trigger.h"
+#include "src/tables/table.h"
+#include "src/tables/table.h"
+
+void rule_uses_move(struct rule_uses *from, struct rule_uses *to)
+{
+    struct rule_use *use;
+
+    while ((use = LIST_FIRST(&from->list)) != NULL) {
+        LIST_REMOVE(use, node);
+        LIST_INSERT_HEAD(&to->list, use, node);
+        use->of = to;
+    }
+    to->n += from->n;
+    from->n = 0;
+}
+
+/* The meter that packets pass, on their way on or to a controller; 0 = none. */
+static uint32_t meter_of(const struct act *act)
+{
+    if (act->type == ACT_METER)
+        return act_u32_of(act);
+    return act->type == ACT_CONTROLLER ? ((const struct act_controller *)act)->meter_id : 0;
+}
+
+static struct rule_uses *used_by(struct pipeline *pipeline, const struct act *act)
+{
+    if (act->type == ACT_STAT_TRIGGER)
+        return &pipeline->triggers;
+    if (act->type == ACT_GROUP) {
+        struct group *group = group_table_find_next(pipeline->groups, act_u32_of(act));
+
+        return group == NULL ? NULL : &group->users;
+    }
+    if (meter_of(act) != 0 && pipeline->meters != NULL) {
+        struct meter_entry *meter = meter_table_find_next(pipeline->meters, meter_of(act));
+
+        return meter == NULL ? NULL : &meter->users;
+    }
+    return NULL;
+}
+
+void rule_uses_remove(struct pipeline *pipeline, const struct rule_uses *uses, enum rule_removed_reason reason)
+{
+    struct rule_use *use, *next;
+
+    for (use = LIST_FIRST(&uses->list); use != NULL; use = next) {
+        struct rule *rule = use->rule;
+
+        /* A rule of the change goes at once, with all of its uses. */
+        for (next = LIST_NEXT(use, node); next != NULL && next->rule == rule; next = LIST_NEXT(next, node))
+            ;
+        if (rule_visible(rule, change_version(pipeline)))
+            change_remove_for(pipeline, rule, reason);
+    }
+}
+
+int rule_uses_check(struct pipeline *pipeline, const struct act_list *acts)
+{
+    ACT_FOR_EACH (act, acts) {
+        struct act_list inner;
+        int error = 0;
+
+        if (act_nested(act, &inner)) {
+            error = rule_uses_check(pipeline, &inner);
+        } else if (act->type == ACT_GROUP && used_by(pipeline, act) == NULL) {
+            error = OFPERR_BAC_BAD_OUT_GROUP;
+        } else if ((act->type == ACT_METER || meter_of(act) != 0) && used_by(pipeline, act) == NULL) {
+            error = OFPERR_BAC_BAD_METER;
+        }
+        if (error != 0)
+            return error;
+    }
+    return 0;
+}
+
+static void link_list(struct pipeline *pipeline, struct rule *rule, const struct act_list *acts)
+{
+    ACT_FOR_EACH (act, acts) {
+        struct rule_uses *of;
+        struct rule_use *use;
+        struct act_list inner;
+
+        if (act_nested(act, &inner)) {
+            link_list(pipeline, rule, &inner);
+            continue;
+        }
+        of = used_by(pipeline, act);
+        if (of == NULL)
+            continue;
+        use = act->type == ACT_STAT_TRIGGER ? stat_trigger_watch(act) : calloc(1, sizeof *use);
+        if (use == NULL)
+            out_of_memory("rules, groups and meters", 0);
+        use->of = of;
+        use->rule = rule;
+        use->next = rule->uses;
+        rule->uses = use;
+        LIST_INSERT_HEAD(&of->list, use, node);
+        of->n++;
+    }
+}
+
+void rule_uses_link(struct pipeline *pipeline, struct rule *rule)
+{
+    learn_note_acts(pipeline, rule);
+    tlv_map_count_mask(rule->match->mask, 1);
+    act_list_count_options(&rule->acts, 1);
+    link_list(pipeline, rule, &rule->acts);
+}
+
+void rule_uses_unlink(struct rule *rule)
+{
+    struct rule_use *use;
+
+    learn_forget_acts(rule->pipeline, rule);
+    tlv_map_count_mask(rule->match->mask, -1);
+    act_list_count_options(&rule->acts, -1);
+    while ((use = rule->uses) != NULL) {
+        rule->uses = use->next;
+        if (use == rule->pipeline->trigger_next)
+            rule->pipeline->trigger_next = LIST_NEXT(use, node);
+        LIST_REMOVE(use, node);
+        use->of->n--;
+        free(use);
+    }
+}

@@ -1,0 +1,222 @@
+/* Timers: counters back to rules, idle megaflows, timeouts of rules, ageing of MAC addresses. */
+#include "src/tables/stat_trigger.h"
+#include "src/upcall/flows_impl.h"
+#include "src/xlate/punt.h"
+#include "src/xlate/recirc.h"
+
+/* A pass over all counters starts so often, and takes at most one tenth of the time. */
+#define COUNT_INTERVAL_MS 500
+#define COUNT_SHARE 10
+#define COUNT_STEP 64
+#define MACS_INTERVAL_MS 1000
+/* Rules that one call removes. */
+#define EXPIRE_BUDGET 256
+/* Rules whose thresholds one call looks at. */
+#define TRIGGER_BUDGET 1024
+/* The fuller the datapath, the shorter megaflows live: from this share of the limit on, down to this. */
+#define CROWDED_SHARE(limit) ((limit) - (limit) / 8)
+#define CROWDED_IDLE_MS 200
+/* Punts or recirculations in use from which on those out of use are looked for. */
+#define INTERNED_MANY 49152
+
+static void mark_ids(const struct program *program)
+{
+    PROGRAM_FOR_EACH (op, program) {
+        if (op->type == OP_PUNT) {
+            const struct punt *punt = punt_get(op->arg);
+
+            punt_mark(op->arg);
+            if (punt && punt->recirc_id)
+                recirc_mark(punt->recirc_id);
+        } else if (op->type == OP_RECIRC) {
+            recirc_mark(op->arg);
+        } else if (op->type == OP_RECIRC_LARGER) {
+            recirc_mark(op->arg);
+            recirc_mark(((const struct op_larger *)op->data)->recirc);
+        }
+    }
+}
+
+static void count_one(struct flows *flows, struct mf_record *record, uint64_t now)
+{
+    if (!record_count(flows, record) && now - record->used_ms >= flows->count_idle_ms && now > record->used_ms) {
+        megaflow_remove(flows, record);
+        flows->stats.deleted_idle++;
+        return;
+    }
+    effects_run(flows, record);
+    if (flows->sweeping_ids)
+        mark_ids(megaflow_program(record->mf));
+}
+
+static uint64_t idle_limit(const struct flows *flows)
+{
+    uint64_t limit = flows->params.megaflow_limit, crowded = CROWDED_SHARE(limit), n = flows->n_live;
+    uint64_t idle = flows->params.idle_ms;
+
+    if (n <= crowded || limit == crowded)
+        return idle;
+    idle = n >= limit ? 0 : idle * (limit - n) / (limit - crowded);
+    return RTE_MAX(idle, (uint64_t)CROWDED_IDLE_MS);
+}
+
+static void count_start(struct flows *flows, uint64_t now)
+{
+    flows->counting = true;
+    flows->count_pass++;
+    flows->count_id = 0;
+    flows->count_started_ms = now;
+    flows->count_cycles = 0;
+    flows->count_idle_ms = idle_limit(flows);
+    flows->sweeping_ids = punt_count() > INTERNED_MANY || recirc_count() > INTERNED_MANY;
+    if (flows->sweeping_ids) {
+        punt_sweep_begin();
+        recirc_sweep_begin();
+    }
+}
+
+static void triggers_begin(struct flows *flows)
+{
+    struct flows_bridge *fb;
+
+    LIST_FOREACH (fb, &flows->bridges, node) {
+        if (fb->bridge->pipeline)
+            pipeline_triggers_begin(fb->bridge->pipeline);
+    }
+    flows->triggering = true;
+}
+
+static void run_triggers(struct flows *flows, uint64_t now)
+{
+    struct flows_bridge *fb;
+    bool more = false;
+
+    LIST_FOREACH (fb, &flows->bridges, node) {
+        if (fb->bridge->pipeline)
+            more |= pipeline_triggers_run(fb->bridge->pipeline, now, TRIGGER_BUDGET);
+    }
+    flows->triggering = more;
+}
+
+static void count_end(struct flows *flows, uint64_t now)
+{
+    uint64_t took_ms = flows->count_cycles / (rte_get_tsc_hz() / 1000);
+
+    path_flush_credits(flows);
+    if (flows->sweeping_ids) {
+        held_packets_mark(flows, mark_ids);
+        punt_sweep_end();
+        recirc_sweep_end();
+        flows->sweeping_ids = false;
+    }
+    flows->counting = false;
+    flows->count_done_ms = now;
+    flows->count_due_ms = now + RTE_MAX((uint64_t)COUNT_INTERVAL_MS, took_ms * COUNT_SHARE);
+    flows->expiring = true;
+    triggers_begin(flows);
+}
+
+/* Goes on with a pass. True: it is over. */
+static bool count_run(struct flows *flows, const struct budget *budget)
+{
+    uint64_t now = datapath_now_ms(), start = rte_rdtsc();
+    bool over;
+
+    do {
+        uint32_t end = RTE_MIN(flows->count_id + COUNT_STEP, flows->id_end);
+
+        for (; flows->count_id < end; flows->count_id++) {
+            if (flows->records[flows->count_id])
+                count_one(flows, flows->records[flows->count_id], now);
+        }
+        over = flows->count_id >= flows->id_end;
+    } while (!over && !(budget && budget_spent(budget)));
+    flows->count_cycles += rte_rdtsc() - start;
+    if (over)
+        count_end(flows, now);
+    return over;
+}
+
+static void age_macs(struct flows *flows, uint64_t now)
+{
+    struct flows_bridge *fb;
+
+    LIST_FOREACH (fb, &flows->bridges, node) {
+        if (fb->bridge->macs)
+            mac_table_expire(fb->bridge->macs, now);
+    }
+    flows->macs_due_ms = now + MACS_INTERVAL_MS;
+    rule_index_age(flows, now);
+}
+
+static void expire_rules(struct flows *flows, uint64_t now)
+{
+    struct flows_bridge *fb;
+    bool more = false;
+
+    LIST_FOREACH (fb, &flows->bridges, node) {
+        if (fb->bridge->pipeline)
+            more |= pipeline_expire(fb->bridge->pipeline, now, EXPIRE_BUDGET) == EXPIRE_BUDGET;
+    }
+    flows->expiring = more;
+}
+
+void flows_run_timers(struct flows *flows, uint64_t budget_us)
+{
+    struct budget budget = budget_start(budget_us);
+    uint64_t now = datapath_now_ms();
+
+    megaflows_bury(flows);
+    if (!flows->counting && (now >= flows->count_due_ms || flows->count_wanted > flows->count_pass))
+        count_start(flows, now);
+    if (flows->counting)
+        count_run(flows, &budget);
+    /* Rules go by what the last pass counted: if they were used since, they were used before the pass ended. */
+    if (flows->triggering)
+        run_triggers(flows, now);
+    if (flows->expiring)
+        expire_rules(flows, now);
+    if (now >= flows->macs_due_ms)
+        age_macs(flows, now);
+    megaflows_seal(flows);
+    path_flush_credits(flows);
+    tickets_advance(flows);
+}
+
+void flows_refresh_stats(struct flows *flows, uint64_t max_age_ms)
+{
+    uint64_t now = datapath_now_ms();
+
+    if (flows->count_done_ms && now - flows->count_done_ms <= max_age_ms && !flows->counting)
+        return;
+    megaflows_bury(flows);
+    count_start(flows, now);
+    count_run(flows, NULL);
+    megaflows_seal(flows);
+}
+
+uint64_t flows_count(struct flows *flows, uint64_t max_age_ms)
+{
+    uint64_t now = datapath_now_ms();
+
+    if (flows->counting ? now - flows->count_started_ms <= max_age_ms
+                        : flows->count_done_ms && now - flows->count_done_ms <= max_age_ms)
+        return flows->count_pass;
+    flows->count_wanted = flows->count_pass + 1;
+    return flows->count_wanted;
+}
+
+bool flows_counted(const struct flows *flows, uint64_t pass)
+{
+    return flows->count_pass > pass || (flows->count_pass == pass && !flows->counting);
+}
+
+unsigned counters_next_ms(const struct flows *flows)
+{
+    uint64_t now = datapath_now_ms(), due = RTE_MIN(flows->count_due_ms, flows->macs_due_ms);
+
+    if (flows->counting || flows->triggering || flows->expiring || flows->count_wanted > flows->count_pass ||
+        due <= now)
+        return 0;
+    return (unsigned)(due - now);
+}

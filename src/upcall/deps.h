@@ -1,0 +1,115 @@
+/* Paths: what megaflows depend on. Control thread only.
+ *
+ * Megaflows that were decided by the same lookups with the same rules share one path. A rule leads to its paths
+ * (rule->dependents), a path to its megaflows: so a changed rule finds the megaflows it affects, and statistics are
+ * summed per path before they go to rules and groups. A path lives as long as a megaflow (or the last statistics of
+ * one) belongs to it; it holds a reference to each of its rules and groups.
+ */
+#ifndef SRC_UPCALL_DEPS_H
+#define SRC_UPCALL_DEPS_H
+
+#include <sys/queue.h>
+
+#include "src/tables/group.h"
+#include "src/xlate/xlate.h"
+
+struct flows;
+struct mf_record;
+
+struct rule_dependent {
+    LIST_ENTRY(rule_dependent) node;
+    struct rule *rule;
+    struct path *path; /* NULL: a watch on a rule that is out of its table: what to do when no path is left */
+    /* Of a watch. */
+    struct bridge *bridge;
+    enum rule_removed_reason reason;
+    struct rule *successor;  /* gets what is still counted for `rule`, and nobody is told; referenced */
+    uint64_t packets, bytes; /* that the successor has already */
+};
+
+/* A group that a path goes through, by one of its buckets. */
+struct group_dependent {
+    LIST_ENTRY(group_dependent) node;
+    struct group *group;
+    struct path *path;
+    uint32_t bucket; /* as in struct xlate_group */
+};
+
+TAILQ_HEAD(mf_records, mf_record);
+
+enum path_verdict { PATH_UNAFFECTED, PATH_CHECK, PATH_AFFECTED };
+
+struct path {
+    struct path *hash_next;
+    struct bridge *bridge; /* NULL: the port belongs to none */
+    uint32_t hash;
+    uint32_t n_records;  /* removed ones included whose statistics are not final */
+    uint32_t n_detached; /* those */
+    /* Its megaflows: those that are to be translated again, list[todo_side], and the others. Two sides, so that all can
+     * be marked by a change of sides. */
+    struct mf_records list[2];
+    uint8_t todo_side;
+    TAILQ_ENTRY(path) todo_node;
+    uint64_t todo_seq; /* 0: not queued */
+    /* Counted and not yet given to the rules. */
+    uint64_t packets, bytes, used_ms;
+    TAILQ_ENTRY(path) credit_node;
+    LIST_ENTRY(path) rewriting_node;
+    bool credit_queued;
+    /* What the sweep `batch_serial` found. */
+    uint64_t batch_serial;
+    enum path_verdict verdict;
+    uint32_t n_rules, n_clauses, n_visits, n_groups;
+    uint32_t *visits; /* packed */
+    struct group_dependent *groups;
+    struct rule_dependent rules[]; /* n_rules, then n_clauses that count no packets */
+};
+
+static inline uint32_t visit_pack(const struct xlate_visit *v)
+{
+    return (uint32_t)v->priority << 16 | (uint32_t)v->table_id << 8 | (uint32_t)v->uncounted << 2 |
+           (uint32_t)v->has_rule << 1 | v->rewritten;
+}
+
+static inline struct xlate_visit visit_unpack(uint32_t v)
+{
+    return (struct xlate_visit){.table_id = (uint8_t)(v >> 8),
+                                .rewritten = v & 1,
+                                .has_rule = v >> 1 & 1,
+                                .uncounted = v >> 2 & 1,
+                                .priority = (uint16_t)(v >> 16)};
+}
+
+/* The path of these dependencies, made if there is none. Aborts if memory is out. */
+struct path *path_get(struct flows *flows, struct bridge *bridge, const struct xlate_deps *deps);
+void path_attach(struct path *path, struct mf_record *record);
+/* Out of the path's lists; the path stays until path_release. */
+void path_detach(struct path *path, struct mf_record *record);
+/* One record less; frees the path if it was the last, which may end removed rules. */
+void path_release(struct flows *flows, struct path *path);
+
+/* A megaflow that is to be translated again; NULL: none. */
+struct mf_record *path_todo(const struct path *path);
+bool record_marked(const struct mf_record *record);
+
+/* Counts packets on a path; rules get them at path_flush_credits. */
+void path_credit(struct flows *flows, struct path *path, uint64_t packets, uint64_t bytes, uint64_t used_ms);
+void path_flush_credits(struct flows *flows);
+/* Gives the rule what its megaflows have counted so far. */
+void rule_collect(struct flows *flows, struct rule *rule);
+/* Counts packets on the rules of a translation that left no path. */
+void deps_credit(struct bridge *bridge, const struct xlate_deps *deps, uint64_t packets, uint64_t bytes,
+                 uint64_t used_ms);
+
+/* All megaflows of the path, or one, are to be translated again. */
+void path_mark(struct flows *flows, struct path *path);
+void record_mark(struct flows *flows, struct mf_record *record);
+void rule_mark_dependents(struct flows *flows, struct rule *rule);
+void group_mark_dependents(struct flows *flows, struct group *group);
+
+/* The rule left its table. Once no path has it, what was still counted goes to its successor, or flows->rule_gone is
+ * told. */
+void rule_watch_replaced(struct flows *flows, struct rule *rule, struct rule *successor);
+void rule_watch_gone(struct flows *flows, struct bridge *bridge, struct rule *rule, enum rule_removed_reason reason);
+
+#endif

@@ -1,0 +1,185 @@
+#include "src/upcall/flows.h"
+
+#include <rte_common.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "src/upcall/flows_impl.h"
+#include "src/xlate/punt.h"
+#include "src/xlate/recirc.h"
+
+#define IDLE_MS_DEFAULT 10000
+
+struct flows *flows_create(const struct flows_params *params)
+{
+    size_t size = (sizeof(struct flows) + 63) & ~(size_t)63;
+    struct flows *flows = aligned_alloc(64, size);
+
+    if (!flows)
+        return NULL;
+    memset(flows, 0, size);
+    flows->dp = params->dp;
+    flows->params = *params;
+    if (flows->params.idle_ms == 0)
+        flows->params.idle_ms = IDLE_MS_DEFAULT;
+    LIST_INIT(&flows->bridges);
+    TAILQ_INIT(&flows->held);
+    TAILQ_INIT(&flows->forgotten);
+    LIST_INIT(&flows->rule_indexes.rewriting);
+    TAILQ_INIT(&flows->dying);
+    TAILQ_INIT(&flows->credits);
+    TAILQ_INIT(&flows->todo);
+    STAILQ_INIT(&flows->tickets);
+    xlate_out_init(&flows->out);
+    flows->n_path_buckets = rte_align32pow2(RTE_MAX(params->megaflow_limit, 1024u));
+    flows->paths = calloc(flows->n_path_buckets, sizeof *flows->paths);
+    flows->records = calloc(params->megaflow_limit, sizeof *flows->records);
+    flows->programs = program_table_create();
+    if (mask_pool_init(&flows->masks, params->mask_limit) != 0 ||
+        mac_index_init(&flows->macs, flows->n_path_buckets) != 0 || !flows->paths || !flows->records ||
+        !flows->programs) {
+        flows_destroy(flows);
+        return NULL;
+    }
+    return flows;
+}
+
+/* Removes the megaflows of `bridge` (NULL: all) and waits until nothing of them is left. */
+static void remove_all(struct flows *flows, const struct bridge *bridge)
+{
+    for (uint32_t id = 0; id < flows->id_end; id++) {
+        struct mf_record *record = flows->records[id];
+
+        if (record && (!bridge || record->path->bridge == bridge)) {
+            effects_drop(record);
+            megaflow_remove(flows, record);
+        }
+    }
+    megaflows_seal(flows);
+    datapath_synchronize(flows->dp);
+    megaflows_bury(flows);
+    path_flush_credits(flows);
+}
+
+void flows_forget_bridge(struct flows *flows, struct bridge *bridge)
+{
+    struct flows_bridge *fb;
+
+    remove_all(flows, bridge);
+    if (flows->pending)
+        change_batch_forget_bridge(flows->pending, bridge);
+    if (flows->active)
+        change_batch_forget_bridge(flows->active, bridge);
+    punt_forget_bridge(bridge);
+    recirc_forget_bridge(bridge);
+    LIST_FOREACH (fb, &flows->bridges, node) {
+        if (fb->bridge == bridge) {
+            bridge_unlisten(bridge, &fb->listener);
+            pipeline_set_observer(bridge->pipeline, NULL);
+            LIST_REMOVE(fb, node);
+            free(fb);
+            break;
+        }
+    }
+}
+
+void flows_destroy(struct flows *flows)
+{
+    struct flows_bridge *fb;
+    struct ticket *ticket;
+
+    if (!flows)
+        return;
+    if (flows->records && flows->paths)
+        remove_all(flows, NULL);
+    while ((fb = LIST_FIRST(&flows->bridges))) {
+        LIST_REMOVE(fb, node);
+        free(fb);
+    }
+    while ((ticket = STAILQ_FIRST(&flows->tickets))) {
+        STAILQ_REMOVE_HEAD(&flows->tickets, node);
+        free(ticket);
+    }
+    forgotten_free(flows);
+    change_batch_destroy(flows->pending);
+    change_batch_destroy(flows->active);
+    if (flows->masks.entries)
+        mask_pool_fini(&flows->masks);
+    mac_index_fini(&flows->macs);
+    rule_indexes_fini(flows);
+    /* Programs that were given back are freed by then. */
+    while (datapath_reclaim(flows->dp))
+        ;
+    if (flows->programs)
+        program_table_destroy(flows->programs);
+    xlate_out_free(&flows->out);
+    free(flows->records);
+    free(flows->paths);
+    free(flows);
+}
+
+void flows_set_packet_in(struct flows *flows, packet_in_fn *fn, void *arg)
+{
+    flows->packet_in = fn;
+    flows->packet_in_arg = arg;
+}
+
+void flows_set_rule_gone(struct flows *flows, rule_gone_fn *fn, void *arg)
+{
+    flows->rule_gone = fn;
+    flows->rule_gone_arg = arg;
+}
+
+void flows_set_rule_triggered(struct flows *flows, rule_triggered_fn *fn, void *arg)
+{
+    flows->rule_triggered = fn;
+    flows->rule_triggered_arg = arg;
+}
+
+void flows_set_rule_changed(struct flows *flows, rule_changed_fn *fn, void *arg)
+{
+    flows->rule_changed = fn;
+    flows->rule_changed_arg = arg;
+}
+
+unsigned flows_next_ms(const struct flows *flows)
+{
+    unsigned ms = counters_next_ms(flows);
+
+    if (flows->active || !TAILQ_EMPTY(&flows->todo))
+        return 0;
+    if (flows->pending || !STAILQ_EMPTY(&flows->tickets) || flows->n_dying > 0 || !TAILQ_EMPTY(&flows->forgotten) ||
+        datapath_n_ports_leaving(flows->dp) > 0)
+        return RTE_MIN(ms, 1u);
+    return ms;
+}
+
+bool flows_next_megaflow(struct flows *flows, const struct bridge *bridge, uint32_t *position, unsigned most,
+                         struct megaflow_info *info)
+{
+    info->mf = NULL;
+    for (; most > 0 && *position < flows->id_end; most--) {
+        const struct mf_record *record = flows->records[(*position)++];
+
+        if (!record || (bridge && record->path->bridge != bridge))
+            continue;
+        info->mf = record->mf;
+        info->bridge = record->path->bridge;
+        info->created_ms = record->created_ms;
+        info->stats = record->stats;
+        datapath_megaflow_stats(flows->dp, record->mf, &info->stats);
+        return true;
+    }
+    return *position < flows->id_end;
+}
+
+void flows_get_stats(const struct flows *flows, struct flows_stats *stats)
+{
+    *stats = flows->stats;
+    stats->n_megaflows = flows->n_live;
+    stats->n_masks = flows->masks.n;
+    stats->n_rule_indexes = flows->rule_indexes.n;
+    stats->rule_index_bytes = rule_index_memory(flows);
+    stats->pending_changes = (flows->pending ? flows->pending->n_rules + flows->pending->n_bridges : 0) +
+                             (flows->active ? flows->active->n_rules + flows->active->n_bridges : 0);
+}

@@ -1,0 +1,141 @@
+/* Megaflows as the control side keeps them: misses are translated and installed, statistics flow back to rules, and
+ * every change re-translates what it can affect. Control thread only.
+ *
+ * The promise to barriers: a change is noted by the observer of the bridge's pipeline or by the bridge's listener;
+ * after flows_settled(flows, flows_ticket(flows)) returns true no packet is forwarded by what was valid before the
+ * change.
+ */
+#ifndef SRC_UPCALL_FLOWS_H
+#define SRC_UPCALL_FLOWS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "pmd/datapath.h"
+#include "src/bridge/bridge.h"
+#include "src/xlate/xlate.h"
+
+struct flows;
+struct recirc;
+
+struct flows_params {
+    struct datapath *dp;
+    uint32_t megaflow_limit;
+    uint32_t mask_limit; /* tuples; translation's masks are widened (more bits) to stay below */
+    uint32_t idle_ms;    /* a megaflow unused for so long is removed; default 10000 */
+};
+
+/* Where packets for controllers go (src/openflow). Takes `packet` over. */
+struct packet_in {
+    struct bridge *bridge;
+    struct rte_mbuf *packet;
+    struct flow flow; /* metadata of the pipeline at that point */
+    uint8_t table_id;
+    uint8_t reason; /* enum of_packet_in_reason */
+    uint16_t max_len;
+    uint16_t controller_id;
+    uint16_t full_len;
+    uint64_t cookie;
+    const uint8_t *userdata; /* of controller(userdata); for the time of the call */
+    size_t userdata_len;
+    const struct recirc *left; /* controller(pause): what is to be done once it is resumed, for the time of the call */
+};
+typedef void packet_in_fn(void *arg, struct packet_in *packet_in);
+
+struct flows *flows_create(const struct flows_params *params);
+void flows_destroy(struct flows *flows);
+void flows_set_packet_in(struct flows *flows, packet_in_fn *fn, void *arg);
+
+/* --- the event loop calls -------------------------------------------------------------------------------------------
+ */
+
+/* Works off at most `budget` misses and punts. Returns how many there were (== budget: there may be more). */
+unsigned flows_run_misses(struct flows *flows, unsigned budget);
+/* Re-translates megaflows that changes may have affected, for at most about `budget_us`. True: nothing left. */
+bool flows_run_revalidate(struct flows *flows, uint64_t budget_us);
+/* Statistics, idle megaflows, rule timeouts, MAC ageing: in slices of about `budget_us`; call every turn, it knows when
+ * what is due. */
+void flows_run_timers(struct flows *flows, uint64_t budget_us);
+/* Milliseconds until flows_run_* wants to be called again; 0 = at once. */
+unsigned flows_next_ms(const struct flows *flows);
+
+/* --- changes --------------------------------------------------------------------------------------------------------
+ */
+
+/* Follows the bridge from now on: listens to it and observes its pipeline, until flows_forget_bridge(). Right after
+ * the bridge was made, before it has rules and ports. */
+void flows_attach(struct flows *flows, struct bridge *bridge);
+/* Before a bridge is destroyed, while its pipeline and ports are still there: removes its megaflows and waits for the
+ * datapath. Punts of it that are under way are dropped. */
+void flows_forget_bridge(struct flows *flows, struct bridge *bridge);
+/* Who wants flow_removed messages: called when the statistics of a removed rule are final. */
+typedef void rule_gone_fn(void *arg, struct bridge *bridge, struct rule *rule, enum rule_removed_reason reason);
+void flows_set_rule_gone(struct flows *flows, rule_gone_fn *fn, void *arg);
+
+/* Who wants to know which rules crossed a threshold of their statistics: called after a pass over all counters. */
+typedef void rule_triggered_fn(void *arg, struct bridge *bridge, struct rule *rule);
+void flows_set_rule_triggered(struct flows *flows, rule_triggered_fn *fn, void *arg);
+
+/* Who follows the rules themselves: called at once, `reason` is of a removal. */
+enum flows_rule_change { FLOWS_RULE_ADDED, FLOWS_RULE_MODIFIED, FLOWS_RULE_REMOVED };
+typedef void rule_changed_fn(void *arg, struct bridge *bridge, enum flows_rule_change change, struct rule *rule,
+                             enum rule_removed_reason reason);
+void flows_set_rule_changed(struct flows *flows, rule_changed_fn *fn, void *arg);
+
+/* A ticket covers every change noted before it was drawn. */
+uint64_t flows_ticket(struct flows *flows);
+bool flows_settled(struct flows *flows, uint64_t ticket);
+
+/* --- for requests ---------------------------------------------------------------------------------------------------
+ */
+
+/* Brings the counters of all rules up to date (of those not older than `max_age_ms`). Takes as long as there are
+ * megaflows: for tests; requests wait for flows_counted(). */
+void flows_refresh_stats(struct flows *flows, uint64_t max_age_ms);
+/* The same in the slices of flows_run_timers(): flows_counted() is true of what this returns once it is done. */
+uint64_t flows_count(struct flows *flows, uint64_t max_age_ms);
+bool flows_counted(const struct flows *flows, uint64_t pass);
+/* Runs `acts` on a packet (OFPT_PACKET_OUT). Takes `packet` over. `around`: in_port, and what else surrounds the
+ * packet: metadata, registers, tunnel, marks; the rest is 0. */
+void flows_packet_out(struct flows *flows, struct bridge *bridge, struct rte_mbuf *packet, const struct flow *around,
+                      const struct act_list *acts);
+
+/* A packet-out of a bundle that is open: what becomes of it is decided now, by the tables as the bundle has left them
+ * so far, and nothing is counted or learned. Takes `packet` over (NULL: there was no buffer for it). */
+struct held_packet *flows_packet_out_hold(struct flows *flows, struct bridge *bridge, struct rte_mbuf *packet,
+                                          const struct flow *around, const struct act_list *acts);
+/* The bundle is about to become visible: counts it. */
+void flows_held_count(struct held_packet *held);
+/* The bundle is visible: sends `packet`, the same as before, and frees `held`; takes both over. */
+void flows_held_send(struct flows *flows, struct held_packet *held, struct rte_mbuf *packet);
+/* The bundle was given up. */
+void flows_held_free(struct flows *flows, struct held_packet *held);
+
+/* Goes on with a packet that waited for a controller: it is parsed anew, and what is left to do is done with the tables
+ * of now. Takes `packet` over; `around` as above, `left` says the same of it (but for pkt_mark). */
+void flows_resume(struct flows *flows, struct bridge *bridge, struct rte_mbuf *packet, const struct flow *around,
+                  const struct recirc *left);
+
+/* What the control side knows of an installed megaflow. */
+struct megaflow_info {
+    const struct megaflow *mf;
+    const struct bridge *bridge; /* NULL: the port belongs to none */
+    uint64_t created_ms;
+    struct megaflow_stats stats;
+};
+/* Goes from megaflow to megaflow (of `bridge`, NULL: all), a few at a time if need be: *position is 0 at first, and
+ * those that are there throughout are met once. Looks at no more than `most` places. Returns false at the end; info->mf
+ * NULL: there was none in these places. */
+bool flows_next_megaflow(struct flows *flows, const struct bridge *bridge, uint32_t *position, unsigned most,
+                         struct megaflow_info *info);
+
+struct flows_stats {
+    uint64_t misses, installed, duplicates, punts, packet_ins, packet_outs;
+    uint64_t revalidated, changed, deleted_changed, deleted_idle, evicted, refused_limit, masks_merged;
+    uint64_t translations, translate_cycles;
+    uint32_t n_megaflows, n_masks, pending_changes, n_rule_indexes;
+    uint64_t rules_indexed, rule_index_bytes;
+};
+void flows_get_stats(const struct flows *flows, struct flows_stats *stats);
+
+#endif

@@ -1,0 +1,212 @@
+/* What the files of this folder share. Control thread only. */
+#ifndef SRC_UPCALL_FLOWS_IMPL_H
+#define SRC_UPCALL_FLOWS_IMPL_H
+
+#include <rte_cycles.h>
+
+#include "src/upcall/change_batch.h"
+#include "src/upcall/deps.h"
+#include "src/upcall/flows.h"
+#include "src/upcall/mac_index.h"
+#include "src/upcall/mask_pool.h"
+#include "src/upcall/rule_index.h"
+
+/* The control side of one installed megaflow. */
+struct mf_record {
+    struct megaflow *mf;
+    struct path *path;
+    TAILQ_ENTRY(mf_record) path_node; /* in path->list[side]; of a removed one in flows->dying */
+    struct mask_entry *mask;
+    struct mac_dep *mac;         /* NULL: NORMAL had no part in it */
+    struct effects *effects;     /* NULL: none */
+    struct megaflow_stats stats; /* that the path was credited with */
+    uint64_t used_ms;            /* installed, if no packet came yet */
+    uint64_t created_ms;
+    uint64_t changes; /* flows->changes when it was last translated */
+    uint64_t token;   /* removed: when it has passed, the counters are final */
+    uint32_t id;
+    uint8_t side;
+    bool untaught; /* packets were counted whose effects are to come */
+};
+
+/* Megaflows that misses were last resolved by. */
+#define RECENT 8
+struct recent {
+    struct mf_record *record; /* NULL: unused */
+    struct flow_key key;      /* masked */
+};
+
+/* A bridge that was attached. */
+struct flows_bridge {
+    struct bridge_listener listener;
+    struct flows *flows;
+    struct bridge *bridge;
+    LIST_ENTRY(flows_bridge) node;
+};
+
+enum ticket_phase { TICKET_SWEEP, TICKET_TODO, TICKET_TOKEN };
+
+/* A barrier that waits: for the sweeps that were due, then for the megaflows marked by then, then for the datapath. */
+struct ticket {
+    STAILQ_ENTRY(ticket) node;
+    uint64_t id;
+    uint64_t need; /* sweep, todo or token to wait for, as `phase` says */
+    enum ticket_phase phase;
+};
+
+struct flows {
+    struct datapath *dp;
+    struct flows_params params;
+    struct program_table *programs;
+    LIST_HEAD(, flows_bridge) bridges;
+    packet_in_fn *packet_in;
+    void *packet_in_arg;
+    rule_gone_fn *rule_gone;
+    void *rule_gone_arg;
+    rule_triggered_fn *rule_triggered;
+    void *rule_triggered_arg;
+    rule_changed_fn *rule_changed;
+    void *rule_changed_arg;
+
+    /* Megaflows. */
+    struct mf_record **records; /* by megaflow id */
+    uint32_t id_end;            /* ids from here on were never seen */
+    uint32_t n_live, n_dying;
+    struct mf_records dying; /* removed: first those with a token, then those without */
+    struct mask_pool masks;
+    struct mac_index macs;
+    uint32_t evict_hand;
+    bool said_full; /* that megaflow_limit was reached, and there has been no room since */
+    struct recent recent[RECENT];
+    unsigned recent_next;
+
+    /* Paths. */
+    struct path **paths;
+    uint32_t n_path_buckets; /* power of two */
+    TAILQ_HEAD(, path) credits;
+    struct rule_indexes rule_indexes;
+
+    /* Changes. */
+    TAILQ_HEAD(, path) todo;
+    uint64_t todo_seq;            /* last one given out */
+    struct change_batch *pending; /* changes that wait for the next sweep */
+    struct change_batch *active;  /* the sweep under way; NULL: none */
+    uint64_t sweeps_done;         /* serial of the last batch worked off */
+    uint32_t sweep_id;
+    uint64_t sweep_started_ms, sweep_cycles;
+    STAILQ_HEAD(, ticket) tickets;
+    uint64_t ticket_last, ticket_settled;
+    uint64_t changes; /* noted so far */
+    uint64_t changes_at_ticket, changes_at_sweep;
+
+    TAILQ_HEAD(, held_packet) held;                  /* packet-outs of bundles that are being committed, oldest first */
+    uint64_t held_last;                              /* serial of the last one */
+    TAILQ_HEAD(forgotten_list, forgotten) forgotten; /* numbers to be given back to the datapath */
+
+    /* Timers. */
+    bool counting; /* a pass over all counters is under way */
+    uint32_t count_id;
+    uint64_t count_pass, count_wanted; /* begun so far; at least so many are to be */
+    uint64_t count_started_ms, count_done_ms, count_due_ms, count_cycles;
+    uint64_t count_idle_ms; /* of this pass: megaflows unused for so long go */
+    bool sweeping_ids;      /* the pass marks the punt and recirculation ids in use */
+    bool triggering, expiring;
+    uint64_t macs_due_ms;
+
+    struct xlate_in in;
+    struct xlate_out out;
+    struct flows_stats stats;
+};
+
+/* A share of time. */
+struct budget {
+    uint64_t end_tsc;
+};
+
+static inline struct budget budget_start(uint64_t us)
+{
+    return (struct budget){.end_tsc = rte_rdtsc() + us * (rte_get_tsc_hz() / 1000000)};
+}
+
+static inline bool budget_spent(const struct budget *budget)
+{
+    return (int64_t)(rte_rdtsc() - budget->end_tsc) >= 0;
+}
+
+/* --- megaflows.c ----------------------------------------------------------------------------------------------------
+ */
+
+/* Translates the packet or megaflow whose key is in flows->in.flow.pkt, into flows->out. Returns its bridge; NULL: the
+ * port belongs to none. */
+struct bridge *translate(struct flows *flows, bool side_effects);
+/* Installs what flows->out says under flows->in.flow.pkt. Takes over one reference to `program` if it succeeds. NULL
+ * and *error: -EEXIST, there is such a megaflow; else there is no room. */
+struct mf_record *megaflow_add(struct flows *flows, struct bridge *bridge, struct program *program, int *error);
+void megaflow_remove(struct flows *flows, struct mf_record *record);
+/* Gives a reference back; the last one is freed when no thread can see the program. */
+void program_put(struct flows *flows, struct program *program);
+/* Credits the path with what was counted since the last time, and keeps the MAC address it came from. Returns true if
+ * there was something. */
+bool record_count(struct flows *flows, struct mf_record *record);
+/* Ends the records of removed megaflows whose counters are final. */
+void megaflows_bury(struct flows *flows);
+/* Gives those removed since the last call their token. To be called before the datapath may reuse ids. */
+void megaflows_seal(struct flows *flows);
+
+/* --- revalidate.c ---------------------------------------------------------------------------------------------------
+ */
+
+bool changes_waiting(const struct flows *flows);
+
+/* --- effects.c ------------------------------------------------------------------------------------------------------
+ */
+
+/* What the translation in `deps` did to rules is done again by effects_run, for packets that the megaflow took. Takes
+ * over its references. */
+void effects_keep(struct mf_record *record, struct xlate_deps *deps);
+/* Of a megaflow that is to be translated again effects_follow decides: what it rests on may be gone. */
+void effects_run(struct flows *flows, struct mf_record *record);
+/* For the packets so far, when the megaflow was translated again: what is in `deps` too is done, of what is not that
+ * which needs no rule to be made. Then as effects_keep. */
+void effects_follow(struct flows *flows, struct mf_record *record, struct xlate_deps *deps);
+/* For the last packets of a removed megaflow, which were on their way: what needs no rule to be made. */
+void effects_end(struct mf_record *record);
+void effects_drop(struct mf_record *record);
+
+/* --- ticket.c -------------------------------------------------------------------------------------------------------
+ */
+
+/* A change was noted: the next ticket is a new one. */
+void tickets_note_change(struct flows *flows);
+void tickets_advance(struct flows *flows);
+
+/* --- forget.c -------------------------------------------------------------------------------------------------------
+ */
+
+typedef void forget_fn(struct datapath *dp, uint32_t number);
+/* The port is being removed and the change was noted: its index is given back (datapath_port_forget) when no megaflow
+ * and no packet-out that is held back names it. */
+void forget_port(struct flows *flows, uint32_t index);
+/* As forget_port(), for a meter that is gone with its rules. */
+void forget_meter(struct flows *flows, uint32_t index);
+/* Tells the datapath of numbers that nothing here names any more. */
+void forgotten_advance(struct flows *flows);
+void forgotten_free(struct flows *flows);
+
+/* --- packet_out.c ---------------------------------------------------------------------------------------------------
+ */
+
+/* Translates a packet-out into flows->out; *in_port is the datapath's. False: it is no packet. */
+bool packet_out_translate(struct flows *flows, struct bridge *bridge, struct rte_mbuf *packet,
+                          const struct flow *around, const struct act_list *acts, bool side_effects, uint32_t *in_port);
+/* By age, from 1. */
+uint64_t held_packet_serial(const struct held_packet *held);
+/* Says for each program that is held back which ids it has in use. */
+void held_packets_mark(struct flows *flows, void (*mark)(const struct program *program));
+
+/* --- counters.c -----------------------------------------------------------------------------------------------------
+ */
+
+unsigned counters_next_ms(const struct flows *flows);
+
+#endif

@@ -1,0 +1,84 @@
+/* Packets that controllers send: OFPT_PACKET_OUT, through actions of their own; NXT_RESUME, on the way they were on. */
+#include <string.h>
+
+#include "src/upcall/flows_impl.h"
+
+/* One of `acts` and `left`. False: the packet is too short for a key. */
+static bool translate_one(struct flows *flows, struct bridge *bridge, struct rte_mbuf *packet,
+                          const struct flow *around, const struct act_list *acts, const struct recirc *left,
+                          bool side_effects, uint32_t *in_port)
+{
+    const struct bridge_port *bp = bridge_port_by_ofport(bridge, around->in_port);
+    struct xlate_in *in = &flows->in;
+    unsigned n;
+
+    *in_port = bp && bp->port ? bp->port->index : 0;
+    n = flow_key_parse(packet, *in_port, &in->flow.pkt);
+    if (n == 0)
+        return false;
+    memset((uint8_t *)&in->flow + n * FLOW_KEY_LINE, 0, sizeof in->flow - n * FLOW_KEY_LINE);
+    flow_mask_or(&in->flow, around);
+    in->bridge = bridge;
+    in->side_effects = side_effects;
+    in->acts = acts ? *acts : (struct act_list){0};
+    in->resume = left;
+    xlate(in, &flows->out);
+    in->resume = NULL;
+    return true;
+}
+
+bool packet_out_translate(struct flows *flows, struct bridge *bridge, struct rte_mbuf *packet,
+                          const struct flow *around, const struct act_list *acts, bool side_effects, uint32_t *in_port)
+{
+    static const struct act nothing;
+    /* A list that is empty drops; without a pointer it would mean the tables. */
+    const struct act_list list = {.acts = acts->acts ? acts->acts : &nothing, .len = acts->len};
+
+    return translate_one(flows, bridge, packet, around, &list, NULL, side_effects, in_port);
+}
+
+/* Does with the packet what was translated. */
+static void send(struct flows *flows, struct bridge *bridge, struct rte_mbuf *packet, uint32_t in_port)
+{
+    struct program *program;
+
+    deps_credit(bridge, &flows->out.deps, 1, rte_pktmbuf_pkt_len(packet), datapath_now_ms());
+    program = program_intern(flows->programs, &flows->out.program);
+    if (!program) {
+        datapath_count_drop(flows->dp, DROP_XLATE_ERROR, 1);
+        rte_pktmbuf_free(packet);
+        return;
+    }
+    datapath_inject(flows->dp, packet, in_port, program);
+    program_put(flows, program);
+}
+
+static void drop_runt(struct flows *flows, struct rte_mbuf *packet)
+{
+    datapath_count_drop(flows->dp, DROP_RX_RUNT, 1);
+    rte_pktmbuf_free(packet);
+}
+
+void flows_packet_out(struct flows *flows, struct bridge *bridge, struct rte_mbuf *packet, const struct flow *around,
+                      const struct act_list *acts)
+{
+    uint32_t index;
+
+    flows->stats.packet_outs++;
+    if (packet_out_translate(flows, bridge, packet, around, acts, true, &index))
+        send(flows, bridge, packet, index);
+    else
+        drop_runt(flows, packet);
+}
+
+void flows_resume(struct flows *flows, struct bridge *bridge, struct rte_mbuf *packet, const struct flow *around,
+                  const struct recirc *left)
+{
+    uint32_t index;
+
+    flows->stats.packet_outs++;
+    if (translate_one(flows, bridge, packet, around, NULL, left, true, &index))
+        send(flows, bridge, packet, index);
+    else
+        drop_runt(flows, packet);
+}

@@ -1,0 +1,213 @@
+/* OFPP_NORMAL: what a learning switch with VLANs does with the packet. Part of translation. */
+#include <string.h>
+
+#include "src/xlate/xlate_ctx.h"
+
+static bool trunks_carry(const struct bridge_port *bp, uint16_t vlan)
+{
+    return bp->trunks[vlan / 64] >> vlan % 64 & 1;
+}
+
+static bool port_carries(const struct bridge_port *bp, uint16_t vlan)
+{
+    switch (bp->vlan_mode) {
+    case VLAN_MODE_ACCESS:
+        return vlan == bp->tag;
+    case VLAN_MODE_NATIVE_TAGGED:
+    case VLAN_MODE_NATIVE_UNTAGGED:
+        return vlan == bp->tag || trunks_carry(bp, vlan);
+    case VLAN_MODE_TRUNK:
+    default:
+        return trunks_carry(bp, vlan);
+    }
+}
+
+/* The VLAN that a packet with this VLAN id is in; -1 if the port does not take it. */
+static int classify(struct xlate_ctx *ctx, const struct bridge_port *in, uint16_t vid)
+{
+    uint16_t vlan = vid;
+
+    if (!in)
+        return vid;
+    if (in->vlan_mode == VLAN_MODE_ACCESS && vid != 0) {
+        xlate_note(ctx,
+                   " >>>> dropping VLAN %u tagged packet received on port %s configured as VLAN %u access port <<<<",
+                   vid, in->name, in->tag);
+        return -1;
+    }
+    if (in->vlan_mode != VLAN_MODE_TRUNK && vid == 0)
+        vlan = in->tag;
+    return port_carries(in, vlan) ? vlan : -1;
+}
+
+/* Does a packet of `vlan` leave the port with a tag? */
+static bool leaves_tagged(const struct bridge_port *bp, uint16_t vlan)
+{
+    if (vlan == 0 || bp->vlan_mode == VLAN_MODE_ACCESS)
+        return false;
+    return !(bp->vlan_mode == VLAN_MODE_NATIVE_UNTAGGED && vlan == bp->tag);
+}
+
+/* Gives the packet the tag of `vlan`, or none. */
+static void set_tag(struct xlate_ctx *ctx, uint16_t vlan, bool tagged)
+{
+    bool present = xlate_vlan_present(ctx);
+
+    if (!tagged) {
+        if (present)
+            xlate_vlan_pop(ctx);
+    } else if (!present) {
+        xlate_vlan_push(ctx, RTE_ETHER_TYPE_VLAN, rte_cpu_to_be_16(vlan));
+    } else if (xlate_vlan_vid(ctx) != vlan) {
+        xlate_vlan_set(ctx, rte_cpu_to_be_16(vlan), RTE_BE16(0x0fff));
+    }
+}
+
+/* The packet is to be as it was afterwards. A tag of its own that is popped cannot be pushed again, as its TPID and DEI
+ * are not in the key: a copy of the packet loses it. */
+struct tag_change {
+    bool copy;
+    struct xlate_vlans saved;
+    struct xlate_clone clone;
+};
+
+static void change_begin(struct xlate_ctx *ctx, struct tag_change *change, uint16_t vlan, bool tagged)
+{
+    change->copy = !tagged && xlate_vlan_present(ctx);
+    if (change->copy)
+        xlate_clone_begin(ctx, &change->clone);
+    else
+        change->saved = ctx->vlans;
+    set_tag(ctx, vlan, tagged);
+}
+
+static void change_end(struct xlate_ctx *ctx, const struct tag_change *change)
+{
+    if (change->copy)
+        xlate_clone_end(ctx, &change->clone);
+    else
+        xlate_vlan_restore(ctx, &change->saved);
+}
+
+static void send(struct xlate_ctx *ctx, const struct bridge_port *bp, uint16_t vlan)
+{
+    struct tag_change change;
+
+    change_begin(ctx, &change, vlan, leaves_tagged(bp, vlan));
+    xlate_output_port(ctx, bp);
+    change_end(ctx, &change);
+}
+
+static bool floods_to(const struct xlate_ctx *ctx, const struct bridge_port *bp, uint16_t vlan)
+{
+    return bp->ofport != ctx->flow.in_port && !(bp->config & PORT_CONFIG_NO_FLOOD) && xlate_port_sends(bp) &&
+           port_carries(bp, vlan);
+}
+
+static void flood(struct xlate_ctx *ctx, uint16_t vlan)
+{
+    struct tag_change change;
+    bool as_it_is = xlate_vlan_vid(ctx) != 0;
+    const struct bridge_port *bp;
+
+    ctx->out->deps.used_ports = true;
+    /* Ports that get the packet as it is go first: then the tag changes once, and never back. */
+    for (int pass = 0; pass < 2; pass++) {
+        bool tagged = pass == 0 ? as_it_is : !as_it_is, changed = false;
+
+        TAILQ_FOREACH (bp, &ctx->bridge->ports, node) {
+            if (!floods_to(ctx, bp, vlan) || leaves_tagged(bp, vlan) != tagged)
+                continue;
+            if (!changed)
+                change_begin(ctx, &change, vlan, tagged);
+            changed = true;
+            xlate_output_port(ctx, bp);
+        }
+        if (changed)
+            change_end(ctx, &change);
+    }
+    xlate_why(ctx, DROP_FLOOD_NOWHERE);
+}
+
+static void learn(struct xlate_ctx *ctx, const struct bridge_port *in, uint16_t vlan)
+{
+    const struct rte_ether_addr *src = &ctx->flow.pkt.eth_src;
+    struct xlate_deps *deps = &ctx->out->deps;
+
+    if (!in || rte_is_multicast_ether_addr(src))
+        return;
+    if (deps->mac_learns && deps->mac_port != in->ofport)
+        deps->mac_many = true;
+    deps->mac_learns = true;
+    deps->mac_port = in->ofport;
+    if (!ctx->in->side_effects)
+        return;
+    if (mac_table_learn(ctx->bridge->macs, src, vlan, in->ofport, datapath_now_ms())) {
+        xlate_note(ctx, " -> learned that " RTE_ETHER_ADDR_PRT_FMT " is on port %s in VLAN %u",
+                   RTE_ETHER_ADDR_BYTES(src), in->name, vlan);
+    }
+}
+
+static void note_deps(struct xlate_ctx *ctx, uint16_t vlan)
+{
+    struct xlate_deps *deps = &ctx->out->deps;
+    const struct flow_key *key = &ctx->flow.pkt;
+
+    if (deps->used_mac_table && (deps->mac_vlan != vlan || !rte_is_same_ether_addr(&deps->mac_src, &key->eth_src) ||
+                                 !rte_is_same_ether_addr(&deps->mac_dst, &key->eth_dst)))
+        deps->mac_many = true;
+    deps->used_mac_table = true;
+    deps->mac_vlan = vlan;
+    deps->mac_src = key->eth_src;
+    deps->mac_dst = key->eth_dst;
+}
+
+/* 01-80-C2-00-00-00 to -0F are not forwarded by a bridge (IEEE 802.1Q, 8.6.3). */
+static bool is_reserved(const struct rte_ether_addr *mac)
+{
+    static const uint8_t reserved[5] = {0x01, 0x80, 0xc2, 0x00, 0x00};
+
+    return memcmp(mac->addr_bytes, reserved, sizeof reserved) == 0 && mac->addr_bytes[5] < 0x10;
+}
+
+void xlate_normal(struct xlate_ctx *ctx)
+{
+    const struct rte_ether_addr *dst = &ctx->flow.pkt.eth_dst;
+    const struct bridge_port *in = bridge_port_by_ofport(ctx->bridge, ctx->flow.in_port);
+    const struct mac_entry *entry;
+    const struct bridge_port *bp;
+    int vlan;
+
+    ctx->out->deps.used_ports = true;
+    xlate_consult_bytes(ctx, offsetof(struct flow_key, eth_dst), 2 * RTE_ETHER_ADDR_LEN);
+    vlan = classify(ctx, in, xlate_vlan_vid(ctx));
+    if (vlan < 0) {
+        xlate_note(ctx, " >> disallowed VLAN VID for this input port, dropping");
+        xlate_why(ctx, DROP_NORMAL_VLAN);
+        return;
+    }
+    if (is_reserved(dst)) {
+        xlate_note(ctx, " -> packet has reserved destination MAC, dropping");
+        xlate_why(ctx, DROP_NORMAL_RESERVED);
+        return;
+    }
+    note_deps(ctx, (uint16_t)vlan);
+    learn(ctx, in, (uint16_t)vlan);
+    if (rte_is_multicast_ether_addr(dst)) {
+        xlate_note(ctx, " -> multicast destination, flooding");
+        flood(ctx, (uint16_t)vlan);
+        return;
+    }
+    entry = mac_table_lookup(ctx->bridge->macs, dst, (uint16_t)vlan);
+    bp = entry ? bridge_port_by_ofport(ctx->bridge, entry->ofport) : NULL;
+    if (!bp || !port_carries(bp, (uint16_t)vlan)) {
+        xlate_note(ctx, " -> no learned MAC for destination, flooding");
+        flood(ctx, (uint16_t)vlan);
+    } else if (bp->ofport == ctx->flow.in_port) {
+        xlate_note(ctx, " -> learned port is input port, dropping");
+        xlate_why(ctx, DROP_OUTPUT_INPUT);
+    } else {
+        xlate_note(ctx, " -> forwarding to learned port");
+        send(ctx, bp, (uint16_t)vlan);
+    }
+}

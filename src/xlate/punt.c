@@ -1,0 +1,56 @@
+#include "src/xlate/punt.h"
+
+#include <string.h>
+
+#include "pmd/base/intern.h"
+
+static struct intern_table table = {.limit = 65536};
+
+uint32_t punt_intern(const struct punt *punt, const uint8_t *userdata)
+{
+    static uint8_t content[sizeof *punt + UINT16_MAX];
+    uint32_t id;
+
+    memcpy(content, punt, sizeof *punt);
+    if (punt->userdata_len)
+        memcpy(content + sizeof *punt, userdata, punt->userdata_len);
+    id = intern_add(&table, content, sizeof *punt + punt->userdata_len);
+    return id ? id : UINT32_MAX;
+}
+
+const struct punt *punt_get(uint32_t id)
+{
+    const struct interned *item = intern_get(&table, id);
+
+    return item ? (const struct punt *)item->content : NULL;
+}
+
+static int of_bridge(const void *content, const void *bridge)
+{
+    return ((const struct punt *)content)->bridge == bridge;
+}
+
+void punt_forget_bridge(const struct bridge *bridge)
+{
+    intern_remove(&table, of_bridge, bridge);
+}
+
+uint32_t punt_count(void)
+{
+    return table.n;
+}
+
+void punt_sweep_begin(void)
+{
+    intern_sweep_begin(&table);
+}
+
+void punt_mark(uint32_t id)
+{
+    intern_mark(&table, id);
+}
+
+void punt_sweep_end(void)
+{
+    intern_sweep_end(&table);
+}

@@ -1,0 +1,47 @@
+/* Punt ids: what an OP_PUNT in an action program means, interned. Control thread only.
+ *
+ * Translation asks for an id; when a punted packet arrives, flows/ looks it up. Ids are never reused while the process
+ * runs; equal contents share one; contents that no megaflow's program uses any more are forgotten when there are many.
+ */
+#ifndef SRC_XLATE_PUNT_H
+#define SRC_XLATE_PUNT_H
+
+#include <stdint.h>
+
+#include "src/xlate/recirc.h"
+
+struct bridge;
+
+#define PUNT_MISS_RULE 6 /* beyond OFPR_*: sent by an action of the table-miss rule */
+
+struct punt {
+    struct bridge *bridge;
+    uint64_t cookie;
+    uint32_t in_port; /* OpenFlow */
+    uint16_t max_len;
+    uint16_t controller_id;
+    uint8_t table_id;
+    uint8_t reason; /* OFPR_* or PUNT_MISS_RULE */
+    rte_be64_t metadata;
+    rte_be32_t reg[FLOW_N_REGS];
+    uint32_t pkt_mark;
+    uint32_t recirc_id; /* controller(pause): what is left to do with the packet; 0 = nothing waits */
+    uint8_t tun[RECIRC_TUN_LEN];
+    uint64_t userdata_len; /* of controller(userdata), which follows */
+    uint8_t userdata[];
+};
+
+/* Returns the id, or UINT32_MAX if a bound (65 536) is reached. Bytes of padding in `punt` must be zero; `userdata` has
+ * punt->userdata_len bytes. */
+uint32_t punt_intern(const struct punt *punt, const uint8_t *userdata);
+const struct punt *punt_get(uint32_t id); /* NULL: unknown */
+/* Forgets those of a bridge that is destroyed. */
+void punt_forget_bridge(const struct bridge *bridge);
+
+uint32_t punt_count(void);
+/* Garbage collection, as intern.h has it. */
+void punt_sweep_begin(void);
+void punt_mark(uint32_t id);
+void punt_sweep_end(void);
+
+#endif

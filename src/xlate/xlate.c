@@ -1,0 +1,423 @@
+#include "src/xlate/xlate.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "pmd/base/log.h"
+#include "pmd/base/memory.h"
+#include "src/xlate/xlate_ctx.h"
+
+void xlate_out_init(struct xlate_out *out)
+{
+    program_builder_init(&out->program);
+    memset(&out->deps, 0, sizeof out->deps);
+    conj_trail_init(&out->trail);
+}
+
+static void deps_release(struct xlate_deps *deps)
+{
+    for (unsigned i = 0; i < deps->n_effects; i++)
+        rule_unref(deps->effects[i].rule);
+    deps->n_effects = 0;
+    if (!deps->pinned)
+        return;
+    for (unsigned i = 0; i < deps->n_rules; i++)
+        rule_unref(deps->rules[i]);
+    for (unsigned i = 0; i < deps->n_clauses; i++)
+        rule_unref(deps->clauses[i]);
+    deps->pinned = false;
+}
+
+void xlate_out_free(struct xlate_out *out)
+{
+    deps_release(&out->deps);
+    free(out->deps.rules);
+    free(out->deps.effects);
+    free(out->deps.clauses);
+    free(out->deps.visits);
+    free(out->deps.groups);
+    memset(&out->deps, 0, sizeof out->deps);
+    conj_trail_free(&out->trail);
+}
+
+static void *grow(void *array, unsigned *size, size_t element)
+{
+    *size = *size ? *size * 2 : 16;
+    array = realloc(array, *size * element);
+    if (!array)
+        out_of_memory("rules, groups and meters", 0);
+    return array;
+}
+
+static void deps_reset(struct xlate_deps *deps)
+{
+    deps_release(deps);
+
+    struct xlate_deps fresh = {.rules = deps->rules,
+                               .rules_size = deps->rules_size,
+                               .effects = deps->effects,
+                               .effects_size = deps->effects_size,
+                               .clauses = deps->clauses,
+                               .clauses_size = deps->clauses_size,
+                               .visits = deps->visits,
+                               .visits_size = deps->visits_size,
+                               .groups = deps->groups,
+                               .groups_size = deps->groups_size};
+
+    *deps = fresh;
+}
+
+void xlate_out_reset(struct xlate_out *out)
+{
+    deps_reset(&out->deps);
+}
+
+static void deps_add_rule(struct xlate_deps *deps, struct rule *rule)
+{
+    /* From the back: what repeats are tables that resubmit to one another. */
+    for (unsigned i = deps->n_rules; i-- > 0;) {
+        if (deps->rules[i] == rule)
+            return;
+    }
+    if (deps->n_rules == deps->rules_size)
+        deps->rules = grow(deps->rules, &deps->rules_size, sizeof *deps->rules);
+    deps->rules[deps->n_rules++] = deps->pinned ? rule_ref(rule) : rule;
+}
+
+static void deps_add_visit(struct xlate_deps *deps, struct xlate_visit visit)
+{
+    if (deps->n_visits == deps->visits_size)
+        deps->visits = grow(deps->visits, &deps->visits_size, sizeof *deps->visits);
+    deps->visits[deps->n_visits++] = visit;
+    deps->tables[visit.table_id / 64] |= UINT64_C(1) << visit.table_id % 64;
+}
+
+/* What the search of a table met on its way to its answer. */
+static void deps_add_trail(struct xlate_deps *deps, struct xlate_visit visit, const struct conj_trail *trail)
+{
+    visit.uncounted = true;
+    for (unsigned i = 0; i < trail->n_clauses; i++) {
+        if (deps->n_clauses == deps->clauses_size)
+            deps->clauses = grow(deps->clauses, &deps->clauses_size, sizeof *deps->clauses);
+        deps->clauses[deps->n_clauses++] = deps->pinned ? rule_ref(trail->clauses[i]) : trail->clauses[i];
+    }
+    if (trail->failed) {
+        visit.has_rule = false;
+        visit.priority = 0;
+        deps_add_visit(deps, visit);
+    }
+    if (trail->found) {
+        visit.has_rule = true;
+        visit.priority = trail->priority;
+        deps_add_visit(deps, visit);
+    }
+}
+
+void xlate_pin_rules(struct xlate_ctx *ctx)
+{
+    struct xlate_deps *deps = &ctx->out->deps;
+
+    if (deps->pinned)
+        return;
+    for (unsigned i = 0; i < deps->n_rules; i++)
+        rule_ref(deps->rules[i]);
+    for (unsigned i = 0; i < deps->n_clauses; i++)
+        rule_ref(deps->clauses[i]);
+    deps->pinned = true;
+}
+
+void xlate_add_effect(struct xlate_ctx *ctx, const struct xlate_effect *effect)
+{
+    struct xlate_deps *deps = &ctx->out->deps;
+
+    if (deps->n_effects == deps->effects_size)
+        deps->effects = grow(deps->effects, &deps->effects_size, sizeof *deps->effects);
+    deps->effects[deps->n_effects++] = *effect;
+}
+
+void xlate_note(struct xlate_ctx *ctx, const char *format, ...)
+{
+    char text[256];
+    va_list args;
+
+    if (!ctx->in->trace)
+        return;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    ctx->in->trace->note(ctx->in->trace->arg, ctx->trace_depth, text);
+}
+
+void xlate_why(struct xlate_ctx *ctx, enum drop_reason reason)
+{
+    if (ctx->out->drop_reason == DROP_POLICY)
+        ctx->out->drop_reason = reason;
+}
+
+void xlate_fail(struct xlate_ctx *ctx, enum drop_reason reason, const char *text)
+{
+    xlate_note(ctx, " >>>> %s <<<<", text);
+    ctx->out->error = true;
+    ctx->out->drop_reason = reason;
+    if (!ctx->in->trace)
+        LOG_WARN_RL(LOG_PIPELINE, "%s: table %u: %s: packets like it are dropped; ofproto/trace shows the way there",
+                    ctx->bridge->name, ctx->table_id, text);
+    ctx->exit = true;
+    ctx->no_set = true;
+}
+
+/* OFPC_FRAG_NORMAL: tables see no ports and no ICMP type of any fragment, also not of the first, which has them. So
+ * a fragment's ports are not looked at; that others have theirs depends on their being none. Returns whether the flow
+ * is a fragment. */
+static bool hide_ports(struct xlate_ctx *ctx)
+{
+    if (ctx->bridge->frag_mode != BRIDGE_FRAG_NORMAL || !(ctx->flow.pkt.ip_frag & IP_FRAG_ANY))
+        return false;
+    ctx->flow.pkt.tp_src = ctx->flow.pkt.tp_dst = 0;
+    return true;
+}
+
+/* What a lookup looked at is in `seen`: of ports, also whether they are hidden. */
+static void consult_frag(const struct xlate_ctx *ctx, struct flow *seen, bool hidden)
+{
+    if (ctx->bridge->frag_mode != BRIDGE_FRAG_NORMAL || (seen->pkt.tp_src | seen->pkt.tp_dst) == 0)
+        return;
+    seen->pkt.ip_frag |= IP_FRAG_ANY;
+    if (hidden)
+        seen->pkt.tp_src = seen->pkt.tp_dst = 0;
+}
+
+static struct rule *lookup(struct xlate_ctx *ctx, uint8_t table_id, uint32_t in_port)
+{
+    const rte_be16_t tp_src = ctx->flow.pkt.tp_src, tp_dst = ctx->flow.pkt.tp_dst;
+    const bool hidden = hide_ports(ctx);
+    struct conj_trail *trail = &ctx->out->trail;
+    uint32_t saved = ctx->flow.in_port;
+    struct xlate_visit visit;
+    struct rule *rule;
+
+    ctx->flow.in_port = in_port;
+    if (!ctx->any_written && !hidden) {
+        rule = pipeline_lookup(ctx->bridge->pipeline, table_id, &ctx->flow, &ctx->out->wc, trail);
+        consult_frag(ctx, &ctx->out->wc, false);
+    } else {
+        struct flow seen;
+
+        memset(&seen, 0, sizeof seen);
+        rule = pipeline_lookup(ctx->bridge->pipeline, table_id, &ctx->flow, &seen, trail);
+        consult_frag(ctx, &seen, hidden);
+        xlate_consult(ctx, &seen);
+    }
+    ctx->flow.in_port = saved;
+    ctx->flow.pkt.tp_src = tp_src;
+    ctx->flow.pkt.tp_dst = tp_dst;
+    visit = (struct xlate_visit){.table_id = table_id,
+                                 .rewritten = ctx->any_written || hidden || in_port != ctx->in->flow.in_port,
+                                 .has_rule = rule,
+                                 .priority = rule ? rule->priority : 0};
+    deps_add_trail(&ctx->out->deps, visit, trail);
+    deps_add_visit(&ctx->out->deps, visit);
+    if (rule)
+        deps_add_rule(&ctx->out->deps, rule);
+    return rule;
+}
+
+/* A packet that no rule of the first table wanted: bridge->of10_table_miss says what OpenFlow 1.0 has it do, go to the
+ * controller. From OpenFlow 1.3 on it is dropped (1.3.5, 5.4). */
+static void table_miss(struct xlate_ctx *ctx)
+{
+    const struct bridge_port *bp;
+
+    if (!ctx->bridge->of10_table_miss) {
+        if (ctx->in->trace)
+            ctx->in->trace->action(ctx->in->trace->arg, ctx->trace_depth, "drop");
+        return;
+    }
+    bp = bridge_port_by_ofport(ctx->bridge, ctx->in->flow.in_port);
+    if (bp && bp->config & PORT_CONFIG_NO_PACKET_IN) {
+        xlate_note(ctx, " >> the port is configured to send no packet-ins");
+        return;
+    }
+    if (ctx->in->trace)
+        ctx->in->trace->action(ctx->in->trace->arg, ctx->trace_depth, "CONTROLLER");
+    xlate_controller(ctx, 0 /* OFPR_NO_MATCH */, 0, UINT16_MAX);
+}
+
+void xlate_table(struct xlate_ctx *ctx, uint8_t table_id, uint32_t in_port, bool last)
+{
+    struct rule *old_rule = ctx->rule;
+    uint64_t old_cookie = ctx->cookie;
+    uint8_t old_table = ctx->table_id;
+    unsigned old_depth = ctx->depth, old_trace_depth = ctx->trace_depth;
+    bool first = ctx->n_lookups == 0;
+
+    if (!last)
+        ctx->trace_depth++;
+    if (!first && table_id <= ctx->table_id)
+        ctx->depth++;
+    for (;;) {
+        struct rule *rule;
+
+        if (ctx->depth > XLATE_MAX_DEPTH) {
+            xlate_fail(ctx, DROP_XLATE_LOOP, "over max translation depth 64");
+            break;
+        }
+        if (++ctx->n_lookups > XLATE_MAX_RESUBMITS) {
+            xlate_fail(ctx, DROP_XLATE_LOOP, "over 4096 resubmit actions");
+            break;
+        }
+        rule = lookup(ctx, table_id, in_port);
+        if (ctx->in->trace)
+            ctx->in->trace->table(ctx->in->trace->arg, ctx->trace_depth, table_id, rule, &ctx->flow);
+        if (ctx->out->trail.found)
+            xlate_note(ctx, " -> conj_id=%u, by clauses of priority %u", ctx->out->trail.id, ctx->out->trail.priority);
+        ctx->rule = rule;
+        ctx->table_id = table_id;
+        ctx->cookie = rule ? rule->cookie : UINT64_MAX;
+        ctx->goto_table = -1;
+        if (!rule) {
+            xlate_why(ctx, DROP_NO_RULE);
+            if (first)
+                table_miss(ctx);
+            else if (ctx->in->trace)
+                ctx->in->trace->action(ctx->in->trace->arg, ctx->trace_depth, "drop");
+            break;
+        }
+        xlate_acts(ctx, &rule->acts, last);
+        if (ctx->goto_table < 0 || ctx->exit || ctx->freezing)
+            break;
+        table_id = (uint8_t)ctx->goto_table;
+        in_port = ctx->flow.in_port;
+        first = false;
+    }
+    ctx->goto_table = -1;
+    ctx->depth = old_depth;
+    ctx->trace_depth = old_trace_depth;
+    ctx->table_id = old_table;
+    ctx->rule = old_rule;
+    ctx->cookie = old_cookie;
+}
+
+/* Has the packet to be dropped before any table sees it? */
+static bool refused(struct xlate_ctx *ctx)
+{
+    const struct bridge_port *bp = bridge_port_by_ofport(ctx->bridge, ctx->in->flow.in_port);
+
+    if (bp && bp->config & (PORT_CONFIG_DOWN | PORT_CONFIG_NO_RECV)) {
+        xlate_note(ctx, " >> the port is configured to receive nothing");
+        xlate_why(ctx, DROP_INPUT_REFUSED);
+        return true;
+    }
+    if (ctx->bridge->frag_mode == BRIDGE_FRAG_DROP) {
+        XLATE_CONSULT(ctx, ip_frag, IP_FRAG_ANY);
+        if (ctx->flow.pkt.ip_frag & IP_FRAG_ANY) {
+            xlate_note(ctx, " >> fragments are dropped");
+            xlate_why(ctx, DROP_INPUT_REFUSED);
+            return true;
+        }
+    }
+    return false;
+}
+
+static void ctx_init(struct xlate_ctx *ctx, const struct xlate_in *in, struct xlate_out *out)
+{
+    ctx->in = in;
+    ctx->out = out;
+    ctx->bridge = in->bridge;
+    ctx->flow = in->flow;
+    ctx->flow.actset_output = OFPORT_UNSET;
+    ctx->flow.in_phy_port = in->flow.in_port;
+    ctx->base = in->flow.pkt;
+    memset(&ctx->written, 0, sizeof ctx->written);
+    memset(&ctx->dirty, 0, sizeof ctx->dirty);
+    memset(&ctx->committed, 0, sizeof ctx->committed);
+    ctx->any_written = ctx->any_dirty = false;
+    xlate_vlan_init(ctx);
+    ctx->rule = NULL;
+    ctx->cookie = UINT64_MAX;
+    ctx->table_id = 0;
+    ctx->depth = ctx->trace_depth = ctx->n_lookups = 0;
+    ctx->exit = ctx->no_set = ctx->in_set = ctx->freezing = false;
+    ctx->table_miss = false;
+    ctx->unparsed = 0;
+    ctx->in_group = ctx->hashed = ctx->freeze_hash = ctx->freeze_larger = false;
+    ctx->packet_out = in->acts.acts != NULL;
+    /* Who sends a packet says its mark; as the datapath gets it, it has none. */
+    if (in->acts.acts || in->resume)
+        ctx->written.pkt.pkt_mark = UINT32_MAX;
+    ctx->n_buckets_run = 0;
+    ctx->goto_table = -1;
+    ctx->n_set = ctx->n_stack = 0;
+    act_buffer_init(&ctx->frozen);
+    act_buffer_init(&ctx->paused);
+    ctx->keep_len = 0;
+    ctx->keep_ops = 0;
+}
+
+/* A copy that nothing follows needs not be one. */
+static void unwrap_last_clone(struct program_builder *b)
+{
+    struct program_op *last = NULL;
+
+    for (struct program_op *op = (void *)b->ops; (uint8_t *)op < b->ops + b->len;
+         op = (struct program_op *)program_op_next(op))
+        last = op;
+    if (last == NULL || last->type != OP_CLONE)
+        return;
+    memmove(last, last->data, last->arg);
+    b->len -= sizeof *last;
+    b->n_ops--;
+    unwrap_last_clone(b);
+}
+
+/* Ends the program behind the last operation that sends; a program that sends nowhere is a drop with a name. */
+static void finish_program(struct xlate_ctx *ctx)
+{
+    struct xlate_out *out = ctx->out;
+
+    if (out->program.overflow && !out->error)
+        xlate_fail(ctx, DROP_XLATE_ERROR, "the action program became too long");
+    if (out->error || ctx->keep_len == 0) {
+        program_builder_init(&out->program);
+        program_builder_add(&out->program, OP_DROP, out->drop_reason, NULL, 0);
+    } else {
+        out->program.len = ctx->keep_len;
+        out->program.n_ops = ctx->keep_ops;
+        unwrap_last_clone(&out->program);
+    }
+}
+
+void xlate(const struct xlate_in *in, struct xlate_out *out)
+{
+    struct xlate_ctx ctx;
+
+    memset(&out->wc, 0, sizeof out->wc);
+    out->wc.pkt.in_port = UINT32_MAX;
+    out->wc.pkt.recirc_id = UINT32_MAX;
+    program_builder_init(&out->program);
+    xlate_out_reset(out);
+    out->drop_reason = DROP_POLICY;
+    out->error = false;
+    ctx_init(&ctx, in, out);
+
+    if (in->acts.acts) {
+        xlate_acts(&ctx, &in->acts, true);
+    } else if (in->resume) {
+        xlate_thaw(&ctx);
+    } else if (!refused(&ctx)) {
+        if (in->flow.pkt.recirc_id != 0)
+            xlate_thaw(&ctx);
+        else
+            xlate_table(&ctx, 0, in->flow.in_port, true);
+    }
+    if (!ctx.freezing)
+        xlate_action_set(&ctx);
+    if (ctx.freezing && !out->error)
+        xlate_freeze_finish(&ctx);
+    finish_program(&ctx);
+    act_buffer_free(&ctx.frozen);
+    act_buffer_free(&ctx.paused);
+    out->final = ctx.flow;
+}

@@ -1,0 +1,125 @@
+/* Translation: walks the tables for one packet and says what the datapath should do with all packets like it.
+ *
+ * Pure but for the side effects that are asked for. Control thread only.
+ */
+#ifndef SRC_XLATE_XLATE_H
+#define SRC_XLATE_XLATE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "pmd/drop.h"
+#include "pmd/program.h"
+#include "src/actions/act.h"
+#include "src/match/flow.h"
+#include "src/tables/conjunction.h"
+#include "src/tables/pipeline.h"
+
+struct bridge;
+struct recirc;
+
+#define XLATE_MAX_DEPTH 64       /* nested resubmits */
+#define XLATE_MAX_RESUBMITS 4096 /* in one translation */
+#define XLATE_MAX_RULES 4096
+
+/* Told what happens, for ofproto/trace. Depth = nesting of resubmits that something follows: a table that is entered by
+ * the last action is at the depth of that action. Texts as OVS's trace has them: print an action at 4 + 8 * depth
+ * columns, a note at the same (it brings its " -> " or " >> "), a table ("%2d. " and its match) 8 columns to the left
+ * of its actions if it is deeper than what was told before it, else 4. */
+struct xlate_trace {
+    void *arg;
+    /* rule NULL: no match. */
+    void (*table)(void *arg, unsigned depth, uint8_t table_id, const struct rule *rule, const struct flow *flow);
+    void (*action)(void *arg, unsigned depth, const char *text); /* one action: "output:2", "resubmit(,1)" */
+    void (*note)(void *arg, unsigned depth, const char *text);   /* " -> forwarding to learned port" */
+    void (*action_set)(void *arg); /* "--. Executing action set:"; its actions follow as action() of depth 0 */
+};
+
+/* One lookup in a table. */
+struct xlate_visit {
+    uint8_t table_id;
+    bool rewritten; /* packet fields (or the in_port) had been changed before this lookup */
+    bool has_rule;
+    bool uncounted;    /* a part of the lookup that follows: a conjunction */
+    uint16_t priority; /* of the rule hit */
+};
+
+struct xlate_in {
+    struct bridge *bridge;
+    struct flow flow;     /* pkt, in_port (OpenFlow) set, the rest 0; a recirc_id brings its own metadata */
+    bool side_effects;    /* learn MAC addresses */
+    struct act_list acts; /* acts.acts != NULL: run these instead of looking up table 0 (packet-out) */
+    /* Not NULL: go on with this; of its state, what surrounds the packet is in `flow` as well. */
+    const struct recirc *resume;
+    const struct xlate_trace *trace;
+};
+
+/* What is to be counted on a group that the packet went through. */
+struct xlate_group {
+    struct group *group;
+    uint32_t bucket; /* its index, or one of these */
+};
+#define XLATE_GROUP_ITSELF UINT32_MAX      /* the packet came to it */
+#define XLATE_GROUP_LATER (UINT32_MAX - 1) /* nothing: the bucket is chosen behind a recirculation */
+
+/* What a packet does to rules; done again for the packets that the megaflow took, as long as it lives. */
+enum xlate_effect_type {
+    EFFECT_LEARN,       /* `rule` is taught: one of its own, in no table */
+    EFFECT_FIN_TIMEOUT, /* `rule` gets shorter timeouts */
+};
+struct xlate_effect {
+    uint8_t type; /* enum xlate_effect_type */
+    bool refused; /* EFFECT_LEARN: there was no room */
+    uint16_t idle_s, hard_s;
+    uint32_t limit;
+    struct rule *rule; /* referenced */
+};
+
+/* What the decision depended on, beyond the packet's bits in `wc`. The arrays are kept from one translation into the
+ * same xlate_out to the next. */
+struct xlate_deps {
+    struct rule **rules; /* that were hit, in order of their first hit, no duplicates; no references taken */
+    unsigned n_rules, rules_size;
+    /* Clauses of conjunctions that lookups met: they count no packets. As above, but for duplicates. */
+    struct rule **clauses;
+    unsigned n_clauses, clauses_size;
+    uint64_t tables[4];         /* bitmap of the tables that were looked up */
+    struct xlate_visit *visits; /* one for each lookup, in order: for deciding whether a new rule could change it */
+    unsigned n_visits, visits_size;
+    struct xlate_group *groups; /* in order; no references taken */
+    unsigned n_groups, groups_size;
+    bool used_ports; /* looked at the state of ports */
+    bool no_group;   /* a group that is gone was to be gone through: nobody tells when it comes back */
+    struct xlate_effect *effects;
+    unsigned n_effects, effects_size;
+    bool changed_rules; /* the packet taught something new: what was looked up may be different now */
+    bool pinned;        /* there is a reference to each of the rules and clauses */
+
+    /* NORMAL looked for mac_dst on `mac_vlan`, and (mac_learns) took mac_src to be on port mac_port: a packet that
+     * comes when that is no longer so has to be seen, so that it is learned again. */
+    bool used_mac_table;
+    bool mac_many; /* NORMAL ran more than once, for different addresses or ports: the fields below say the last */
+    bool mac_learns;
+    uint16_t mac_vlan;
+    uint32_t mac_port;
+    struct rte_ether_addr mac_src, mac_dst;
+};
+
+struct xlate_out {
+    struct flow wc;                 /* consulted bits of the original packet: wc.pkt is the megaflow's mask */
+    struct program_builder program; /* in_port and recirc_id are always in wc */
+    struct flow final;              /* the flow after all actions, for trace */
+    struct xlate_deps deps;
+    struct conj_trail trail;      /* of the last lookup */
+    enum drop_reason drop_reason; /* why, if the program sends the packet nowhere */
+    bool error;                   /* too deep, too long: the packet is to be dropped under drop_reason */
+};
+
+/* Once, then any number of translations into it (each starts it anew), then xlate_out_free. */
+void xlate_out_init(struct xlate_out *out);
+void xlate_out_free(struct xlate_out *out);
+/* Forgets the last translation's dependencies; each translation begins with that. */
+void xlate_out_reset(struct xlate_out *out);
+void xlate(const struct xlate_in *in, struct xlate_out *out);
+
+#endif

@@ -1,0 +1,291 @@
+/* What the parts of translation share: the state of one xlate() call. Only for this folder.
+ * Control thread.
+ *
+ * Three views of the packet are kept. `flow` is what the actions so far made of it. `base` is what the program so far
+ * makes of it: the difference is written to the program before each output. `written` marks the bits of `flow` that no
+ * longer come from the packet but from constants, or from bits that are in out->wc already: looking at them again makes
+ * the megaflow no narrower.
+ */
+#ifndef SRC_XLATE_XLATE_CTX_H
+#define SRC_XLATE_XLATE_CTX_H
+
+#include "src/bridge/bridge.h"
+#include "src/match/field.h"
+#include "src/xlate/xlate.h"
+
+#define XLATE_STACK_MAX 64
+#define XLATE_ACTION_SET_MAX 256
+#define XLATE_VLANS_MAX 6 /* tags that translation keeps track of; the key knows two */
+
+/* A VLAN tag. Those that came with the packet have the ids 1 (outer) and 2, pushed ones have higher ids. */
+struct xlate_vlan {
+    uint32_t id;
+    uint8_t src;        /* where bits that are not `written` come from: the packet's tag 1 or 2; 0 = nowhere */
+    uint16_t tpid;      /* host order; 0 = as it came */
+    rte_be16_t tci;     /* with VLAN_TCI_PRESENT */
+    rte_be16_t written; /* as in xlate_ctx */
+    rte_be16_t dirty;   /* written and not in the program yet */
+};
+
+struct xlate_vlans {
+    unsigned n;
+    unsigned n_taken;                       /* of the packet's own tags, how many were popped */
+    struct xlate_vlan tag[XLATE_VLANS_MAX]; /* tag[n - 1] is the outermost */
+};
+
+/* A header was popped: what came to light is not known before the packet is parsed again. */
+#define XLATE_UNPARSED_INNER 1 /* what is behind the VLAN tags, or more tags */
+#define XLATE_UNPARSED_ETH 2   /* the Ethernet addresses, too */
+
+struct xlate_ctx {
+    const struct xlate_in *in;
+    struct xlate_out *out;
+    struct bridge *bridge;
+
+    struct flow flow;
+    struct flow written;
+    struct flow dirty; /* bits written since the last commit; VLAN tags apart */
+    struct flow_key base;
+    struct flow_key committed; /* bits of `base` that the program has set: known whatever the packet was */
+    bool any_written, any_dirty;
+    struct xlate_vlans vlans, base_vlans;
+    uint32_t next_vlan_id;
+
+    struct rule *rule; /* whose actions run; NULL: none's */
+    uint64_t cookie;
+    uint8_t table_id;
+    unsigned depth, trace_depth, n_lookups;
+    bool table_miss;    /* rule NULL: the actions, of before a recirculation, are those of the table-miss flow entry */
+    bool exit;          /* no further actions; the action set still runs */
+    bool no_set;        /* nor does that */
+    bool in_set;        /* the action set runs */
+    bool in_group;      /* a bucket's actions run */
+    bool packet_out;    /* a controller's actions run, or what they led to */
+    bool hashed;        /* dp_hash of the flow is what the next select group asked for */
+    bool freeze_larger; /* freezing: the bit `larger_dst` of what returns says whether it is of more than larger_len
+                           bytes */
+    uint16_t larger_len;
+    struct subfield larger_dst;
+    bool freeze_hash; /* freezing: what returns is to have the hash of this basis */
+    uint32_t freeze_basis;
+    unsigned n_buckets_run;
+    uint8_t unparsed; /* XLATE_UNPARSED_* */
+    bool freezing;    /* the rest is done after recirculation: what returns appends itself to `frozen` */
+    int goto_table;   /* -1: none */
+
+    const struct act *set[XLATE_ACTION_SET_MAX];
+    unsigned n_set;
+    union field_value stack[XLATE_STACK_MAX];
+    unsigned n_stack;
+    struct act_buffer frozen; /* actions still to be done, in segments: recirc.h */
+    struct act_buffer paused; /* freezing: the controller action that the packet waits for; else empty */
+    uint64_t paused_cookie;
+    uint8_t paused_table_id;
+
+    uint32_t keep_len; /* of the program, up to the last operation that sends the packet somewhere */
+    uint16_t keep_ops;
+};
+
+/* --- xlate.c --------------------------------------------------------------------------------------------------------
+ */
+
+/* Looks a table up and runs what it finds. `last`: nothing follows in the caller (for trace only). */
+void xlate_table(struct xlate_ctx *ctx, uint8_t table_id, uint32_t in_port, bool last);
+/* Stops; the packet is dropped under `reason`, whatever was decided before. */
+void xlate_fail(struct xlate_ctx *ctx, enum drop_reason reason, const char *text);
+/* Why the packet is dropped, if nothing else sends it anywhere: the first reason given counts. */
+void xlate_why(struct xlate_ctx *ctx, enum drop_reason reason);
+/* For trace; printf. The text brings its " -> " or " >> ". */
+void xlate_note(struct xlate_ctx *ctx, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Rules may go while their actions run: holds on to all that this translation saw and will see. */
+void xlate_pin_rules(struct xlate_ctx *ctx);
+/* Takes over the reference to the effect's rule. */
+void xlate_add_effect(struct xlate_ctx *ctx, const struct xlate_effect *effect);
+
+/* --- xlate_act.c ----------------------------------------------------------------------------------------------------
+ */
+
+/* Runs a list. A goto_table in it ends up in ctx->goto_table. */
+void xlate_acts(struct xlate_ctx *ctx, const struct act_list *list, bool last);
+void xlate_action_set(struct xlate_ctx *ctx);
+/* Brings the flow's actset_output, which lookups see, to the action set. */
+void xlate_show_action_set(struct xlate_ctx *ctx);
+/* Appends the `n` actions to `list` as an action set runs them: in the order of OpenFlow 1.3.5, 5.10, of one kind only
+ * the last, and nothing at all if nothing of it sends the packet anywhere. */
+void xlate_order_set(const struct act *const *set, unsigned n, struct act_buffer *list);
+
+/* --- xlate_field.c --------------------------------------------------------------------------------------------------
+ */
+
+/* `bits` of the current flow were looked at. */
+void xlate_consult(struct xlate_ctx *ctx, const struct flow *bits);
+#define XLATE_CONSULT(ctx, member, bits) ((ctx)->out->wc.pkt.member |= (bits) & ~(ctx)->written.pkt.member)
+void xlate_consult_bytes(struct xlate_ctx *ctx, size_t offset, size_t n); /* of struct flow_key */
+/* Does the packet have the field, in a header that an operation can change? What that depends on is consulted. */
+bool xlate_has_field(struct xlate_ctx *ctx, const struct field *field);
+/* Writes value under mask, if the packet has the field. */
+/* The field that an OpenFlow 1.0 set action on `field` is about in this packet: the ports are those of TCP, UDP and
+ * SCTP alike. Consults nothing: who writes the field does. */
+const struct field *xlate_port_field(const struct xlate_ctx *ctx, const struct field *field);
+void xlate_set_field(struct xlate_ctx *ctx, const struct field *field, const union field_value *value,
+                     const union field_value *mask);
+/* Bits of the current packet, right-aligned; consulted. */
+void xlate_read_value(struct xlate_ctx *ctx, const struct subfield *src, union field_value *value);
+void xlate_write_number(struct xlate_ctx *ctx, const struct subfield *dst, uint32_t number);
+void xlate_move(struct xlate_ctx *ctx, const struct act_move *move);
+void xlate_stack_push(struct xlate_ctx *ctx, const struct subfield *src);
+void xlate_stack_pop(struct xlate_ctx *ctx, const struct subfield *dst);
+/* The value of a subfield as a number (its low 32 bits); consulted. */
+uint32_t xlate_read(struct xlate_ctx *ctx, const struct subfield *src);
+/* dec_ttl. False: it expired, and the controllers of `dec` were told. */
+bool xlate_dec_ttl(struct xlate_ctx *ctx, const struct act_dec_ttl *dec);
+void xlate_set_ttl(struct xlate_ctx *ctx, uint8_t ttl);
+
+/* --- xlate_vlan.c ---------------------------------------------------------------------------------------------------
+ */
+
+void xlate_vlan_init(struct xlate_ctx *ctx);
+/* Is there a tag? */
+bool xlate_vlan_present(struct xlate_ctx *ctx);
+/* VLAN id of the outermost tag, 0 if there is none; consulted. */
+uint16_t xlate_vlan_vid(struct xlate_ctx *ctx);
+void xlate_vlan_push(struct xlate_ctx *ctx, uint16_t tpid, rte_be16_t tci);
+/* The tag takes VID and PCP from the outermost one (OpenFlow 1.3.5, 5.12.1). */
+void xlate_vlan_push_copy(struct xlate_ctx *ctx, uint16_t tpid);
+void xlate_vlan_pop(struct xlate_ctx *ctx);
+/* Bits of the outermost tag; there is one. */
+void xlate_vlan_set(struct xlate_ctx *ctx, rte_be16_t tci, rte_be16_t mask);
+/* As a write to NXM_OF_VLAN_TCI: setting or clearing VLAN_TCI_PRESENT adds or removes the tag. */
+void xlate_vlan_set_tci(struct xlate_ctx *ctx, rte_be16_t tci, rte_be16_t mask);
+/* Takes back a copy that was made of ctx->vlans. */
+void xlate_vlan_restore(struct xlate_ctx *ctx, const struct xlate_vlans *saved);
+void xlate_vlan_commit(struct xlate_ctx *ctx);
+/* The tags are out of reach, as part of what a new header hides. */
+void xlate_vlan_hide(struct xlate_ctx *ctx);
+
+/* --- xlate_mpls.c ---------------------------------------------------------------------------------------------------
+ */
+
+/* `ttl`: of the label in front of what has none. */
+void xlate_mpls_push(struct xlate_ctx *ctx, uint16_t eth_type, uint8_t ttl);
+void xlate_mpls_pop(struct xlate_ctx *ctx, uint16_t eth_type);
+void xlate_mpls_set_ttl(struct xlate_ctx *ctx, uint8_t ttl);
+bool xlate_mpls_dec_ttl(struct xlate_ctx *ctx); /* as xlate_dec_ttl */
+void xlate_mpls_copy_ttl_in(struct xlate_ctx *ctx);
+void xlate_mpls_copy_ttl_out(struct xlate_ctx *ctx);
+/* `n` bytes of struct flow_key are in the packet as `flow` has them. */
+void xlate_known(struct xlate_ctx *ctx, size_t offset, size_t n);
+/* Everything behind the Ethernet type, labels and PBB tag apart, reads as 0, as the parser has it. */
+void xlate_hide_inner(struct xlate_ctx *ctx);
+
+/* --- xlate_pbb.c ----------------------------------------------------------------------------------------------------
+ */
+
+void xlate_pbb_push(struct xlate_ctx *ctx, uint16_t eth_type);
+void xlate_pbb_pop(struct xlate_ctx *ctx);
+
+/* --- xlate_encap.c --------------------------------------------------------------------------------------------------
+ */
+
+void xlate_encap(struct xlate_ctx *ctx, const struct act_encap *act);
+void xlate_decap(struct xlate_ctx *ctx, uint32_t becomes);
+bool xlate_nsh_dec_ttl(struct xlate_ctx *ctx); /* as xlate_dec_ttl */
+
+/* --- xlate_commit.c -------------------------------------------------------------------------------------------------
+ */
+
+/* Brings the packet, as the program leaves it, to `flow`. */
+void xlate_commit(struct xlate_ctx *ctx);
+/* Adds an operation that sends the packet somewhere: the program is kept up to here. */
+void xlate_emit(struct xlate_ctx *ctx, enum program_op_type type, uint32_t arg);
+
+/* --- xlate_output.c -------------------------------------------------------------------------------------------------
+ */
+
+void xlate_output(struct xlate_ctx *ctx, uint32_t ofport, uint16_t max_len, bool last);
+void xlate_output_trunc(struct xlate_ctx *ctx, const struct act_output_trunc *act);
+/* To one port, if it takes packets. */
+void xlate_output_port(struct xlate_ctx *ctx, const struct bridge_port *bp);
+/* May a packet be sent to the port, as far as its configuration goes? */
+bool xlate_port_sends(const struct bridge_port *bp);
+/* Do the actions of a table-miss flow entry run? */
+bool xlate_in_table_miss(const struct xlate_ctx *ctx);
+void xlate_controller(struct xlate_ctx *ctx, uint8_t reason, uint16_t controller_id, uint16_t max_len);
+/* controller(...): with its userdata, from the rule or bucket that runs. */
+void xlate_controller_action(struct xlate_ctx *ctx, const struct act_controller *act);
+/* The same, from wherever; `recirc_id` is of what is left to do once the controller resumes, 0: nothing waits. */
+void xlate_punt(struct xlate_ctx *ctx, const struct act_controller *act, uint64_t cookie, uint8_t table_id,
+                uint32_t recirc_id);
+
+/* --- xlate_multipath.c ----------------------------------------------------------------------------------------------
+ */
+
+void xlate_multipath(struct xlate_ctx *ctx, const struct act_multipath *act);
+void xlate_bundle(struct xlate_ctx *ctx, const struct act_bundle *act, bool last);
+
+/* --- xlate_learn.c --------------------------------------------------------------------------------------------------
+ */
+
+void xlate_learn(struct xlate_ctx *ctx, const struct act_learn *learn);
+void xlate_fin_timeout(struct xlate_ctx *ctx, const struct act_fin_timeout *fin);
+
+/* --- xlate_group.c --------------------------------------------------------------------------------------------------
+ */
+
+/* ACT_GROUP. */
+void xlate_group(struct xlate_ctx *ctx, const struct act *act, bool last);
+
+/* --- xlate_clone.c --------------------------------------------------------------------------------------------------
+ */
+
+struct xlate_clone {
+    struct flow flow, written, dirty;
+    struct flow_key base, committed;
+    bool any_written, any_dirty, in_group;
+    uint8_t unparsed;
+    struct xlate_vlans vlans, base_vlans;
+    const struct act *set[XLATE_ACTION_SET_MAX];
+    unsigned n_set;
+    union field_value stack[XLATE_STACK_MAX];
+    unsigned n_stack;
+    struct act_buffer frozen;
+    uint32_t at; /* where its operations begin in the program */
+    uint16_t n_ops;
+    uint32_t keep_len;
+    uint16_t keep_ops;
+};
+
+/* What is done between the two works on a copy of the packet; its action set is empty. */
+void xlate_clone_begin(struct xlate_ctx *ctx, struct xlate_clone *clone);
+void xlate_clone_end(struct xlate_ctx *ctx, const struct xlate_clone *clone);
+
+/* ACT_CLONE. */
+void xlate_clone_action(struct xlate_ctx *ctx, const struct act *act);
+
+/* --- xlate_freeze.c -------------------------------------------------------------------------------------------------
+ */
+
+/* Does this action look at what is `unparsed`? */
+bool xlate_needs_parse(const struct xlate_ctx *ctx, const struct act *act);
+/* Keeps what is left of a list, from `act` on, for after the recirculation. */
+void xlate_freeze(struct xlate_ctx *ctx, const struct act *act, const struct act_list *list);
+/* Keeps a select group, which is to be done behind the recirculation with the flow's hash of this basis. The caller
+ * keeps what follows it. */
+void xlate_freeze_group(struct xlate_ctx *ctx, const struct act *act, uint32_t basis);
+/* controller(pause). */
+void xlate_freeze_pause(struct xlate_ctx *ctx, const struct act_controller *act);
+/* check_pkt_larger: the datapath knows how long the packet is. */
+void xlate_freeze_larger(struct xlate_ctx *ctx, const struct act_check_larger *act);
+/* Ends the program with the recirculation, or with the way to the controller. */
+void xlate_freeze_finish(struct xlate_ctx *ctx);
+/* Goes on with a packet that was recirculated, or resumed by a controller. */
+void xlate_thaw(struct xlate_ctx *ctx);
+
+/* --- src/xlate/normal.c --------------------------------------------------------------------------------------------
+ */
+
+/* OFPP_NORMAL: a learning switch with VLANs. */
+void xlate_normal(struct xlate_ctx *ctx);
+
+#endif

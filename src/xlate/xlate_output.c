@@ -1,0 +1,208 @@
+/* Translation: sending packets to ports and to the controller. */
+#include <string.h>
+
+#include "src/tables/meter.h"
+#include "src/xlate/punt.h"
+#include "src/xlate/xlate_ctx.h"
+
+bool xlate_port_sends(const struct bridge_port *bp)
+{
+    return bp->port && !(bp->config & (PORT_CONFIG_DOWN | PORT_CONFIG_NO_FWD));
+}
+
+void xlate_output_port(struct xlate_ctx *ctx, const struct bridge_port *bp)
+{
+    ctx->out->deps.used_ports = true;
+    if (xlate_port_sends(bp)) {
+        xlate_emit(ctx, OP_OUTPUT, bp->port->index);
+    } else {
+        xlate_note(ctx, " >> %s does not take packets", bp->name);
+        xlate_why(ctx, DROP_OUTPUT_DOWN);
+    }
+}
+
+/* OFPP_ALL and OFPP_FLOOD: every port but the one it came in on. */
+static void output_many(struct xlate_ctx *ctx, uint32_t unwanted_config)
+{
+    const struct bridge_port *bp;
+
+    ctx->out->deps.used_ports = true;
+    TAILQ_FOREACH (bp, &ctx->bridge->ports, node) {
+        if (bp->ofport != ctx->flow.in_port && !(bp->config & unwanted_config) && xlate_port_sends(bp))
+            xlate_emit(ctx, OP_OUTPUT, bp->port->index);
+    }
+    xlate_why(ctx, DROP_FLOOD_NOWHERE);
+}
+
+static void output_one(struct xlate_ctx *ctx, uint32_t ofport)
+{
+    const struct bridge_port *bp;
+
+    ctx->out->deps.used_ports = true;
+    bp = bridge_port_by_ofport(ctx->bridge, ofport);
+    if (bp) {
+        xlate_output_port(ctx, bp);
+    } else {
+        xlate_note(ctx, " >> Nonexistent output port");
+        xlate_why(ctx, DROP_OUTPUT_UNKNOWN);
+    }
+}
+
+/* The table-miss flow entry (OpenFlow 1.3.5, 5.4): matches everything at priority 0. */
+static bool is_table_miss(const struct rule *rule)
+{
+    static const struct flow none;
+    struct match match;
+
+    if (!rule || rule->priority != 0)
+        return false;
+    rule_match(rule, &match);
+    return memcmp(&match.mask, &none, sizeof none) == 0;
+}
+
+/* Through the action's meter, or the one for all that goes to controllers (OpenFlow 1.3.5, 7.3.4.5: OFPM_CONTROLLER),
+ * if there is one. */
+static void send_punt(struct xlate_ctx *ctx, uint32_t id, uint32_t meter_id)
+{
+    const struct meter_table *meters = pipeline_meters(ctx->bridge->pipeline);
+    const struct meter_entry *meter =
+        meters ? meter_table_find(meters, meter_id ? meter_id : OFMETER_CONTROLLER) : NULL;
+    struct xlate_clone clone;
+
+    if (!meter) {
+        xlate_emit(ctx, OP_PUNT, id);
+        return;
+    }
+    xlate_clone_begin(ctx, &clone);
+    xlate_emit(ctx, OP_METER, meter->index);
+    xlate_emit(ctx, OP_PUNT, id);
+    xlate_clone_end(ctx, &clone);
+}
+
+void xlate_controller(struct xlate_ctx *ctx, uint8_t reason, uint16_t controller_id, uint16_t max_len)
+{
+    const struct act_controller act = {.reason = reason, .controller_id = controller_id, .max_len = max_len};
+
+    xlate_controller_action(ctx, &act);
+}
+
+void xlate_controller_action(struct xlate_ctx *ctx, const struct act_controller *act)
+{
+    xlate_punt(ctx, act, ctx->cookie, ctx->table_id, 0);
+}
+
+void xlate_punt(struct xlate_ctx *ctx, const struct act_controller *act, uint64_t cookie, uint8_t table_id,
+                uint32_t recirc_id)
+{
+    struct punt punt;
+    uint32_t id;
+
+    /* Packets are received with a mark of 0. */
+    if (ctx->in->flow.pkt.recirc_id != 0)
+        XLATE_CONSULT(ctx, pkt_mark, UINT32_MAX);
+    memset(&punt, 0, sizeof punt);
+    punt.bridge = ctx->bridge;
+    punt.cookie = cookie;
+    punt.in_port = ctx->flow.in_port;
+    punt.max_len = act->max_len;
+    punt.controller_id = act->controller_id;
+    punt.table_id = table_id;
+    punt.reason = act->reason;
+    punt.userdata_len = act->userdata_len;
+    punt.metadata = ctx->flow.metadata;
+    memcpy(punt.reg, ctx->flow.reg, sizeof punt.reg);
+    punt.pkt_mark = ctx->flow.pkt.pkt_mark;
+    memcpy(punt.tun, &ctx->flow.pkt.tun_id, sizeof punt.tun);
+    punt.recirc_id = recirc_id;
+    id = punt_intern(&punt, act->userdata);
+    if (id == UINT32_MAX) {
+        xlate_note(ctx, " >> too many different packet-ins are in use, not sent");
+        return;
+    }
+    send_punt(ctx, id, act->meter_id);
+}
+
+bool xlate_in_table_miss(const struct xlate_ctx *ctx)
+{
+    return !ctx->in_set && !ctx->in_group && (ctx->rule ? is_table_miss(ctx->rule) : ctx->table_miss);
+}
+
+/* As OpenFlow 1.4.1, 7.4.1 tells them apart; earlier versions are told of an action. */
+static uint8_t reason_of_output(const struct xlate_ctx *ctx)
+{
+    if (ctx->in_group)
+        return 4; /* OFPR_GROUP */
+    if (ctx->in_set)
+        return 3; /* OFPR_ACTION_SET */
+    return ctx->rule || !ctx->packet_out ? 1 /* OFPR_ACTION */ : 5 /* OFPR_PACKET_OUT */;
+}
+
+static void output_controller(struct xlate_ctx *ctx, uint16_t max_len)
+{
+    bool miss = xlate_in_table_miss(ctx);
+
+    if (miss) {
+        const struct bridge_port *bp = bridge_port_by_ofport(ctx->bridge, ctx->in->flow.in_port);
+
+        ctx->out->deps.used_ports = true;
+        if (bp && bp->config & PORT_CONFIG_NO_PACKET_IN) {
+            xlate_note(ctx, " >> the port is configured to send no packet-ins");
+            return;
+        }
+    }
+    xlate_controller(ctx, miss ? PUNT_MISS_RULE : reason_of_output(ctx), 0, max_len);
+}
+
+void xlate_output_trunc(struct xlate_ctx *ctx, const struct act_output_trunc *act)
+{
+    uint32_t ofport = act->port == OFPORT_IN_PORT ? ctx->flow.in_port : act->port;
+    const struct bridge_port *bp = bridge_port_by_ofport(ctx->bridge, ofport);
+
+    ctx->out->deps.used_ports = true;
+    if (act->port == ctx->flow.in_port || !bp || !xlate_port_sends(bp)) {
+        /* As any output that does not happen. */
+        xlate_output(ctx, act->port, 0, false);
+        return;
+    }
+    xlate_commit(ctx);
+    program_builder_add(&ctx->out->program, OP_TRUNCATE, act->max_len, NULL, 0);
+    xlate_emit(ctx, OP_OUTPUT, bp->port->index);
+}
+
+void xlate_output(struct xlate_ctx *ctx, uint32_t ofport, uint16_t max_len, bool last)
+{
+    switch (ofport) {
+    case OFPORT_IN_PORT:
+        output_one(ctx, ctx->flow.in_port);
+        break;
+    case OFPORT_TABLE:
+        /* Only in a packet-out (OpenFlow 1.3.5, 4.5). */
+        if (ctx->packet_out && !ctx->rule)
+            xlate_table(ctx, 0, ctx->flow.in_port, last);
+        break;
+    case OFPORT_NORMAL:
+        xlate_normal(ctx);
+        break;
+    case OFPORT_FLOOD:
+        output_many(ctx, PORT_CONFIG_NO_FLOOD);
+        break;
+    case OFPORT_ALL:
+        output_many(ctx, 0);
+        break;
+    case OFPORT_CONTROLLER:
+        output_controller(ctx, max_len);
+        break;
+    case OFPORT_NONE:
+    case OFPORT_ANY:
+    case OFPORT_UNSET:
+        break;
+    default:
+        if (ofport == ctx->flow.in_port) {
+            xlate_note(ctx, " >> skipping output to input port");
+            xlate_why(ctx, DROP_OUTPUT_INPUT);
+        } else {
+            output_one(ctx, ofport);
+        }
+        break;
+    }
+}
