@@ -39,8 +39,7 @@ int datapath_start(struct datapath *dp);
 void datapath_destroy(struct datapath *dp);
 unsigned datapath_n_threads(const struct datapath *dp);
 
-/* --- RCU ------------------------------------------------------------------------------------------------------------
- */
+/* --- RCU ----------------------------------------------------------------- */
 
 /* A point in time: once datapath_passed(dp, token) is true, every poll-mode thread has since been at a point where it
  * held no pointer to shared structures, had sent everything it had decided on before, and had run every packet that was
@@ -64,8 +63,7 @@ unsigned datapath_watch(struct datapath *dp, uint64_t now_ms);
  * dequeued has been returned. True: there is more. */
 bool datapath_reclaim(struct datapath *dp);
 
-/* --- ports ----------------------------------------------------------------------------------------------------------
- */
+/* --- ports --------------------------------------------------------------- */
 
 /* Adds a started port: gives it an index (the lowest free one, from 1; stored in port->index) and spreads its receive
  * queues over the threads (those of its NUMA node first, then the least loaded). Its counters start at 0. Returns 0,
@@ -94,8 +92,7 @@ struct datapath_port_stats {
 };
 void datapath_port_stats(const struct datapath *dp, uint32_t index, struct datapath_port_stats *stats);
 
-/* --- megaflows ------------------------------------------------------------------------------------------------------
- */
+/* --- megaflows ----------------------------------------------------------- */
 
 /* Key and mask in whole lines, and the program. An installed megaflow never changes but for its program. Megaflows may
  * overlap; then they must agree. */
@@ -136,8 +133,7 @@ bool datapath_megaflow_stats(const struct datapath *dp, const struct megaflow *m
 /* Monotonic milliseconds, the clock of used_ms. Any thread. */
 uint64_t datapath_now_ms(void);
 
-/* --- meters ---------------------------------------------------------------------------------------------------------
- */
+/* --- meters -------------------------------------------------------------- */
 
 #define DATAPATH_METERS_MAX 65536
 
@@ -151,8 +147,7 @@ void datapath_meter_remove(struct datapath *dp, uint32_t index);
 void datapath_meter_forget(struct datapath *dp, uint32_t index);
 void datapath_meter_counts(const struct datapath *dp, uint32_t index, struct meter_counts *counts);
 
-/* --- misses, punts and packets from the control thread --------------------------------------------------------------
- */
+/* --- misses, punts and packets from the control thread ------------------- */
 
 /* Takes up to `n` packets (misses and punts, packet_meta(m) says which) in turn from all threads' rings. Misses of
  * ports that were removed are not among them: they are sent back to be dropped. 0: the rings are empty. */
@@ -171,8 +166,7 @@ int datapath_miss_fd(const struct datapath *dp);
 void datapath_miss_arm(struct datapath *dp);
 void datapath_miss_ack(struct datapath *dp); /* drains the descriptor */
 
-/* --- what the threads did -------------------------------------------------------------------------------------------
- */
+/* --- what the threads did ------------------------------------------------ */
 
 enum pmd_stage {
     PMD_STAGE_RX,

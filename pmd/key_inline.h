@@ -28,6 +28,7 @@ unsigned flow_key_parse_slow(const struct rte_mbuf *m, uint32_t in_port, struct 
 static inline uint16_t flow_key_load16(const uint8_t *p)
 {
     uint16_t v;
+
     memcpy(&v, p, sizeof v);
     return v;
 }
@@ -35,6 +36,7 @@ static inline uint16_t flow_key_load16(const uint8_t *p)
 static inline uint32_t flow_key_load32(const uint8_t *p)
 {
     uint32_t v;
+
     memcpy(&v, p, sizeof v);
     return v;
 }
@@ -42,6 +44,7 @@ static inline uint32_t flow_key_load32(const uint8_t *p)
 static inline uint64_t flow_key_load64(const uint8_t *p)
 {
     uint64_t v;
+
     memcpy(&v, p, sizeof v);
     return v;
 }

@@ -64,7 +64,7 @@ struct meter *meter_create(const struct meter_config *config, unsigned n_threads
     size_t size = sizeof(struct meter) + n_threads * sizeof(struct thread_counts);
     struct meter *meter = aligned_alloc(RTE_CACHE_LINE_SIZE, size);
 
-    if (meter == NULL)
+    if (!meter)
         return NULL;
     memset(meter, 0, size);
     meter->n_bands = RTE_MIN(config->n_bands, (unsigned)METER_BANDS_MAX);

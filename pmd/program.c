@@ -57,7 +57,7 @@ void program_builder_add(struct program_builder *builder, enum program_op_type t
     struct program_op *op = (struct program_op *)(builder->ops + builder->len);
     *op = (struct program_op){.type = type, .len = op_len, .arg = arg};
     memset(op->data, 0, room);
-    if (data != NULL)
+    if (data)
         memcpy(op->data, data, RTE_MIN(len, op_data_len[type]));
     builder->len += op_len;
     builder->n_ops++;
@@ -67,11 +67,11 @@ struct program_table *program_table_create(void)
 {
     struct program_table *table = calloc(1, sizeof *table);
 
-    if (table == NULL)
+    if (!table)
         return NULL;
     table->n_buckets = TABLE_MIN_BUCKETS;
     table->buckets = calloc(table->n_buckets, sizeof *table->buckets);
-    if (table->buckets == NULL) {
+    if (!table->buckets) {
         free(table);
         return NULL;
     }
@@ -80,10 +80,10 @@ struct program_table *program_table_create(void)
 
 void program_table_destroy(struct program_table *table)
 {
-    if (table == NULL)
+    if (!table)
         return;
     for (size_t i = 0; i < table->n_buckets; i++) {
-        for (struct program *program = table->buckets[i], *next; program != NULL; program = next) {
+        for (struct program *program = table->buckets[i], *next; program; program = next) {
             next = program->next;
             free(program);
         }
@@ -103,10 +103,10 @@ static void table_grow(struct program_table *table)
     const size_t n_buckets = table->n_buckets * 2;
     struct program **buckets = calloc(n_buckets, sizeof *buckets);
 
-    if (buckets == NULL)
+    if (!buckets)
         return;
     for (size_t i = 0; i < table->n_buckets; i++) {
-        for (struct program *program = table->buckets[i], *next; program != NULL; program = next) {
+        for (struct program *program = table->buckets[i], *next; program; program = next) {
             next = program->next;
             program->next = buckets[program->hash & (n_buckets - 1)];
             buckets[program->hash & (n_buckets - 1)] = program;
@@ -150,13 +150,13 @@ struct program *program_intern(struct program_table *table, const struct program
     const uint32_t hash = rte_hash_crc(builder->ops, builder->len, builder->len);
     struct program *program;
 
-    for (program = table->buckets[hash & (table->n_buckets - 1)]; program != NULL; program = program->next) {
+    for (program = table->buckets[hash & (table->n_buckets - 1)]; program; program = program->next) {
         if (program->hash == hash && program->len == builder->len &&
             memcmp(program->ops, builder->ops, builder->len) == 0)
             return program_ref(program);
     }
     program = aligned_alloc(RTE_CACHE_LINE_SIZE, RTE_ALIGN_CEIL(sizeof *program + builder->len, RTE_CACHE_LINE_SIZE));
-    if (program == NULL)
+    if (!program)
         return NULL;
     *program = (struct program){.n_ops = builder->n_ops, .len = builder->len, .hash = hash, .refs = 1};
     memcpy(program->ops, builder->ops, builder->len);

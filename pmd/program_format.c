@@ -238,7 +238,7 @@ static void put_op(struct writer *w, const struct program_op *op, const char *(*
 
     switch ((enum program_op_type)op->type) {
     case OP_OUTPUT:
-        if (port_name != NULL)
+        if (port_name)
             put(w, "%s", port_name(arg, op->arg));
         else
             put(w, "%u", op->arg);

@@ -29,7 +29,7 @@ static bool batch_run(struct rcu_batch *batch, uint32_t most)
 {
     struct rcu_chunk *chunk;
 
-    while ((chunk = batch->first) != NULL) {
+    while ((chunk = batch->first)) {
         while (chunk->done < chunk->n) {
             const struct rcu_deferred item = chunk->items[chunk->done];
 
@@ -53,7 +53,7 @@ static void fresh_to_waiting(struct rcu *rcu)
 
 void rcu_fini(struct rcu *rcu)
 {
-    while (rcu->waiting.first != NULL || rcu->fresh.first != NULL) {
+    while (rcu->waiting.first || rcu->fresh.first) {
         batch_run(&rcu->waiting, UINT32_MAX);
         fresh_to_waiting(rcu);
     }
@@ -74,9 +74,10 @@ uint64_t rcu_token(struct rcu *rcu)
 bool rcu_reader_passed(const struct rcu *rcu, unsigned i, uint64_t token)
 {
     const struct rcu_reader *reader = &rcu->readers[i];
+
     /* In this order: if the inbox is empty, what it held was taken by the reader while online, and its `seen` tells
      * whether that was worked off. */
-    bool empty = reader->inbox == NULL || rte_ring_empty(reader->inbox);
+    bool empty = !reader->inbox || rte_ring_empty(reader->inbox);
     uint64_t seen;
 
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
@@ -102,9 +103,9 @@ void rcu_defer(struct rcu *rcu, void (*fn)(void *), void *ptr)
     struct rcu_batch *batch = &rcu->fresh;
     struct rcu_chunk *chunk = batch->last;
 
-    if (chunk == NULL || chunk->n == CHUNK_ITEMS) {
+    if (!chunk || chunk->n == CHUNK_ITEMS) {
         chunk = malloc(sizeof *chunk);
-        if (chunk == NULL)
+        if (!chunk)
             out_of_memory("deferred frees", sizeof *chunk);
         chunk->next = NULL;
         chunk->n = chunk->done = 0;
@@ -117,14 +118,14 @@ void rcu_defer(struct rcu *rcu, void (*fn)(void *), void *ptr)
 
 bool rcu_reclaim(struct rcu *rcu)
 {
-    if (rcu->waiting.first != NULL) {
+    if (rcu->waiting.first) {
         if (!rcu->waiting_due && !rcu_passed(rcu, rcu->waiting_token))
             return false;
         rcu->waiting_due = batch_run(&rcu->waiting, RECLAIM_ITEMS);
         if (rcu->waiting_due)
             return true;
     }
-    if (rcu->fresh.first == NULL)
+    if (!rcu->fresh.first)
         return false;
     fresh_to_waiting(rcu);
     rcu->waiting_token = rcu_token(rcu);

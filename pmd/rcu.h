@@ -66,7 +66,7 @@ bool rcu_settled(const struct rcu *rcu);
 /* Makes calls that are due, some hundred at most. True: there are more. */
 bool rcu_reclaim(struct rcu *rcu);
 
-/* --- readers -------------------------------------------------------------------------------------------------------*/
+/* --- readers ------------------------------------------------------------- */
 
 /* From here on the reader may hold pointers. `seen` is what it published last: tokens drawn while it was offline wait
  * for its next report, because its inbox may hold packets from before. */

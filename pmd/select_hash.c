@@ -53,6 +53,7 @@ static uint32_t hash_ipv6(const struct flow_key *key)
     const bool ports = has_ports(key);
     const uint32_t src = hash_ipv6_end(key->ipv6_src, ports ? key->tp_src : 0);
     const uint32_t dst = hash_ipv6_end(key->ipv6_dst, ports ? key->tp_dst : 0);
+
     /* Later fragments do not tell their protocol. */
     const uint8_t proto = key->ip_frag & IP_FRAG_ANY ? IPPROTO_FRAGMENT : key->ip_proto;
 

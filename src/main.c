@@ -43,6 +43,7 @@ static void on_early_signal(int number)
 static void take_early_signals(void)
 {
     const struct sigaction action = {.sa_handler = on_early_signal, .sa_flags = SA_RESTART | SA_RESETHAND};
+
     sigaction(SIGTERM, &action, NULL);
     sigaction(SIGINT, &action, NULL);
     signal(SIGHUP, SIG_IGN); /* the file is being read anyway */
@@ -53,6 +54,7 @@ static int run_switch(struct config *config, const char *path)
 {
     static struct sluice sw;
     char error[1024] = "";
+
     if (early_signal)
         return 0;
     int status = switch_create(&sw, config, error, sizeof error) ? 1 : 0;
@@ -75,6 +77,7 @@ static int run(struct config *config, const char *path)
 {
     char error[1024] = "";
     int status = 1;
+
     take_early_signals();
     if (run_dir_create(config->run_dir, error, sizeof error)) {
         LOG_ERR(LOG_MAIN, "%s", error);
@@ -101,6 +104,7 @@ int main(int argc, char **argv)
     };
     const char *log_path = NULL;
     bool check = false;
+
     for (int opt; (opt = getopt_long(argc, argv, "cl:hV", options, NULL)) != -1;) {
         switch (opt) {
         case 'c':

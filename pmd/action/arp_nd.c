@@ -57,7 +57,7 @@ enum drop_reason action_set_nd(struct action_packet *p, const struct op_nd *op)
     uint32_t delta = masked_write(nd + ND_TARGET, op->target, op->target_mask, 16);
     delta += masked_write(nd + ND_RESERVED, &op->reserved, &op->reserved_mask, 4);
     uint8_t *option = find_option(nd + ND_OPTIONS, len, nd[0] == ND_SOLICIT ? 1 : 2);
-    if (option != NULL) {
+    if (option) {
         const uint8_t type[2] = {op->option, 0}, type_mask[2] = {op->option_mask, 0};
         delta += nd[0] == ND_SOLICIT ? masked_write(option + 2, &op->sll, &op->sll_mask, 6)
                                      : masked_write(option + 2, &op->tll, &op->tll_mask, 6);

@@ -53,7 +53,7 @@ static struct rte_mbuf *packet_copy(const struct action_sink *sink, struct rte_m
 {
     struct rte_mbuf *copy = rte_pktmbuf_copy(m, sink->pool, 0, len);
 
-    if (copy != NULL && m->priv_size >= PACKET_PRIV_SIZE && copy->priv_size >= PACKET_PRIV_SIZE)
+    if (copy && m->priv_size >= PACKET_PRIV_SIZE && copy->priv_size >= PACKET_PRIV_SIZE)
         *packet_meta(copy) = *packet_meta(m);
     return copy;
 }
@@ -62,7 +62,7 @@ static bool packet_replace_by_copy(struct action_packet *p, const struct action_
 {
     struct rte_mbuf *copy = packet_copy(sink, p->m, len);
 
-    if (copy == NULL)
+    if (!copy)
         return false;
     rte_pktmbuf_free(p->m);
     p->m = copy;
@@ -74,8 +74,7 @@ static bool data_is_ours(const struct rte_mbuf *m)
 {
     if (rte_mbuf_refcnt_read(m) != 1)
         return false;
-    return RTE_MBUF_DIRECT(m) ||
-           (RTE_MBUF_HAS_EXTBUF(m) && m->shinfo != NULL && rte_mbuf_ext_refcnt_read(m->shinfo) == 1);
+    return RTE_MBUF_DIRECT(m) || (RTE_MBUF_HAS_EXTBUF(m) && m->shinfo && rte_mbuf_ext_refcnt_read(m->shinfo) == 1);
 }
 
 /* Makes the first segment changeable, with all headers in it. */
@@ -242,7 +241,7 @@ static void packet_run(const struct plan *plan, struct rte_mbuf *m, const struct
                 return;
             }
             m = packet_share(&p, sink, max_len, op > plan->last_change);
-            if (m == NULL)
+            if (!m)
                 goto no_mbuf;
             sink->output(sink->arg, op->arg, m);
             max_len = UINT32_MAX;
@@ -258,7 +257,7 @@ static void packet_run(const struct plan *plan, struct rte_mbuf *m, const struct
                 return;
             }
             m = packet_copy(sink, p.m, max_len);
-            if (m == NULL)
+            if (!m)
                 goto no_mbuf;
             sink->punt(sink->arg, op->arg, m, full_len);
             max_len = UINT32_MAX;
@@ -295,7 +294,7 @@ static void packet_run(const struct plan *plan, struct rte_mbuf *m, const struct
                 return;
             }
             m = packet_copy(sink, p.m, UINT32_MAX);
-            if (m == NULL)
+            if (!m)
                 goto no_mbuf;
             clone_run(op, m, sink, p.max_tags);
             sent = true;
@@ -341,7 +340,7 @@ void program_execute(const struct program *program, struct rte_mbuf **packets, u
         uint8_t verdicts[METER_BATCH] = {METER_PASS};
         unsigned batch = RTE_MIN(n - i, (unsigned)METER_BATCH);
 
-        if (meter != NULL)
+        if (meter)
             sink->meter(sink->arg, meter->arg, packets + i, batch, verdicts);
         for (unsigned k = 0; k < batch; k++)
             packet_run(&plan, packets[i + k], sink, verdicts[k], FLOW_KEY_TAGS);

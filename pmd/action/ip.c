@@ -100,7 +100,7 @@ enum drop_reason action_set_proto(struct action_packet *p, uint8_t proto)
         return DROP_ACTION_MALFORMED;
     ip = (void *)action_data(p, layers->l3);
     field = v4 ? &ip->next_proto_id : find_proto(p);
-    if (field == NULL)
+    if (!field)
         return DROP_ACTION_MALFORMED;
     const uint32_t delta = checksum_delta16(rte_cpu_to_be_16(*field), rte_cpu_to_be_16(proto));
     const enum drop_reason reason = action_l4_checksum(p, delta);

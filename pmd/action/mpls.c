@@ -16,7 +16,7 @@ enum drop_reason action_push_mpls(struct action_packet *p, const struct op_mpls 
     if (action_type_offset(p) == 0)
         return DROP_ACTION_MALFORMED;
     uint8_t *data = (uint8_t *)rte_pktmbuf_prepend(p->m, LABEL_LEN);
-    if (data == NULL)
+    if (!data)
         return DROP_ACTION_NO_ROOM;
     memmove(data, data + LABEL_LEN, type);
     memcpy(data + type, &op->eth_type, 2);
@@ -83,10 +83,10 @@ enum drop_reason action_copy_ttl_in(struct action_packet *p)
     struct inner_ttl inner;
     const enum drop_reason reason = inner_ttl_find(p, &inner);
 
-    if (inner.ttl == NULL)
+    if (!inner.ttl)
         return reason;
     const uint8_t ttl = action_data(p, action_layers(p)->mpls)[3];
-    if (inner.ip != NULL) {
+    if (inner.ip) {
         const uint32_t delta = checksum_delta16(rte_cpu_to_be_16(*inner.ttl << 8), rte_cpu_to_be_16(ttl << 8));
         inner.ip->hdr_checksum = checksum_update(inner.ip->hdr_checksum, delta);
     }
@@ -99,7 +99,7 @@ enum drop_reason action_copy_ttl_out(struct action_packet *p)
     struct inner_ttl inner;
     const enum drop_reason reason = inner_ttl_find(p, &inner);
 
-    if (inner.ttl != NULL)
+    if (inner.ttl)
         action_data(p, action_layers(p)->mpls)[3] = *inner.ttl;
     return reason;
 }

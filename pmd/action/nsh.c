@@ -9,7 +9,7 @@ enum drop_reason action_push_eth(struct action_packet *p, uint16_t eth_type)
 {
     uint8_t *data = (uint8_t *)rte_pktmbuf_prepend(p->m, RTE_ETHER_HDR_LEN);
 
-    if (data == NULL)
+    if (!data)
         return DROP_ACTION_NO_ROOM;
     memset(data, 0, 12);
     data[12] = eth_type >> 8;
@@ -36,7 +36,7 @@ enum drop_reason action_push_nsh(struct action_packet *p, const struct op_push_n
     if (type == 0)
         return DROP_ACTION_MALFORMED;
     uint8_t *data = (uint8_t *)rte_pktmbuf_prepend(p->m, op->len);
-    if (data == NULL)
+    if (!data)
         return DROP_ACTION_NO_ROOM;
     memmove(data, data + op->len, type);
     data[type] = ETH_TYPE_NSH >> 8;

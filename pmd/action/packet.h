@@ -52,7 +52,7 @@ static inline void action_pad(struct action_packet *p, uint32_t before)
     if (likely(p->m->pkt_len >= least) || before < least || p->m->nb_segs != 1)
         return;
     padding = rte_pktmbuf_append(p->m, (uint16_t)n);
-    if (padding != NULL)
+    if (padding)
         memset(padding, 0, n);
 }
 

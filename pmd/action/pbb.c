@@ -15,7 +15,7 @@ enum drop_reason action_push_pbb(struct action_packet *p, const struct op_pbb *o
     if (p->m->data_len < RTE_ETHER_HDR_LEN)
         return DROP_ACTION_MALFORMED;
     uint8_t *data = (uint8_t *)rte_pktmbuf_prepend(p->m, BACKBONE_LEN);
-    if (data == NULL)
+    if (!data)
         return DROP_ACTION_NO_ROOM;
     memcpy(data, data + BACKBONE_LEN, ADDRESSES_LEN);
     memcpy(data + ADDRESSES_LEN, &op->eth_type, 2);

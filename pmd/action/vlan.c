@@ -28,7 +28,7 @@ enum drop_reason action_push_vlan(struct action_packet *p, const struct op_vlan 
     if (p->m->data_len < RTE_ETHER_HDR_LEN)
         return DROP_ACTION_MALFORMED;
     uint8_t *data = (uint8_t *)rte_pktmbuf_prepend(p->m, TAG_LEN);
-    if (data == NULL)
+    if (!data)
         return DROP_ACTION_NO_ROOM;
     memmove(data, data + TAG_LEN, ADDRESSES_LEN);
     memcpy(data + 12, &op->tpid, 2);

@@ -47,7 +47,7 @@ void *big_array_get(size_t bytes)
         if (array == MAP_FAILED)
             array = NULL;
     }
-    if (array == NULL)
+    if (!array)
         out_of_memory("rules, groups and meters", 0);
     mapped += bytes < MAPPED_FROM ? 0 : bytes;
     return array;

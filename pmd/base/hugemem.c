@@ -30,21 +30,21 @@ struct hugemem hugemem_alloc(size_t size, int socket)
 
     if (rte_eal_has_hugepages()) {
         mem.ptr = rte_zmalloc_socket(NULL, size, 128, socket);
-        if (mem.ptr == NULL)
+        if (!mem.ptr)
             mem.ptr = rte_zmalloc_socket(NULL, size, 128, SOCKET_ID_ANY);
-        if (mem.ptr != NULL)
+        if (mem.ptr)
             return mem;
     }
     mem.ptr = map(size, MAP_NORESERVE);
     mem.kind = HUGEMEM_MAPPED;
-    if (mem.ptr != NULL)
+    if (mem.ptr)
         madvise(mem.ptr, size, MADV_HUGEPAGE);
     return mem;
 }
 
 void hugemem_free(struct hugemem *mem)
 {
-    if (mem->ptr == NULL)
+    if (!mem->ptr)
         return;
     if (mem->kind == HUGEMEM_HEAP)
         rte_free(mem->ptr);
@@ -56,8 +56,7 @@ void hugemem_free(struct hugemem *mem)
     mem->size = 0;
 }
 
-/* --- bit by bit -----------------------------------------------------------------------------------------------------
- */
+/* --- bit by bit ---------------------------------------------------------- */
 
 /* Aligned, so that transparent hugepages fit. */
 static void *map_ordinary(size_t size)
@@ -65,7 +64,7 @@ static void *map_ordinary(size_t size)
     uint8_t *room = map(size + HUGE_PAGE, MAP_NORESERVE), *ptr;
     size_t before;
 
-    if (room == NULL)
+    if (!room)
         return NULL;
     ptr = RTE_PTR_ALIGN_CEIL(room, HUGE_PAGE);
     before = (size_t)(ptr - room);
@@ -83,7 +82,7 @@ struct hugemem hugemem_reserve(size_t size, size_t *ready)
     *ready = size;
     if (size < HUGE_PAGE / 32) {
         mem.ptr = aligned_alloc(64, RTE_ALIGN_CEIL(size, (size_t)64));
-        if (mem.ptr != NULL)
+        if (mem.ptr)
             memset(mem.ptr, 0, size);
         return mem;
     }
@@ -93,7 +92,7 @@ struct hugemem hugemem_reserve(size_t size, size_t *ready)
     mem.size = RTE_ALIGN_CEIL(size, HUGE_PAGE);
     mem.kind = HUGEMEM_HUGETLB;
     mem.ptr = rte_eal_has_hugepages() ? map(mem.size, MAP_HUGETLB | MAP_2MB) : NULL;
-    if (mem.ptr == NULL) {
+    if (!mem.ptr) {
         mem.kind = HUGEMEM_MAPPED;
         mem.ptr = map_ordinary(mem.size);
     }
@@ -126,7 +125,7 @@ bool hugemem_ready(struct hugemem *mem, size_t *ready, size_t more)
             mem->kind = HUGEMEM_MAPPED;
             mem->ptr = map_ordinary(mem->size);
             *ready = 0;
-            return mem->ptr != NULL;
+            return mem->ptr;
         }
     } else if (mem->kind == HUGEMEM_MAPPED && !populate((uint8_t *)mem->ptr + from, end - from)) {
         return false;
@@ -137,7 +136,7 @@ bool hugemem_ready(struct hugemem *mem, size_t *ready, size_t more)
 
 bool hugemem_free_some(struct hugemem *mem, size_t most)
 {
-    if (mem->ptr == NULL || mem->size <= most || mem->kind == HUGEMEM_HEAP || mem->kind == HUGEMEM_MALLOC) {
+    if (!mem->ptr || mem->size <= most || mem->kind == HUGEMEM_HEAP || mem->kind == HUGEMEM_MALLOC) {
         hugemem_free(mem);
         return false;
     }

@@ -45,7 +45,7 @@ RTE_INIT(log_register_types)
     char name[32];
 
     for (int i = 0; i < LOG_N_COMPONENTS; i++) {
-        snprintf(name, sizeof(name), "sluice.%s", component_names[i]);
+        snprintf(name, sizeof name, "sluice.%s", component_names[i]);
         component_types[i] = rte_log_register_type_and_pick_level(name, RTE_LOG_INFO);
     }
 }
@@ -68,11 +68,11 @@ static void put_line(const char *module, uint32_t level, const char *text, size_
 
     clock_gettime(CLOCK_REALTIME, &now);
     gmtime_r(&now.tv_sec, &tm);
-    n = strftime(line, sizeof(line), "%Y-%m-%dT%H:%M:%S", &tm);
-    n += snprintf(line + n, sizeof(line) - n, ".%03ldZ|%05u|%s|%s|", now.tv_nsec / 1000000,
+    n = strftime(line, sizeof line, "%Y-%m-%dT%H:%M:%S", &tm);
+    n += snprintf(line + n, sizeof line - n, ".%03ldZ|%05u|%s|%s|", now.tv_nsec / 1000000,
                   __atomic_add_fetch(&sequence, 1, __ATOMIC_RELAXED), module, levels[level_row(level)].label);
     /* One message is one line, whatever a peer managed to get into it. */
-    for (size_t i = 0; i < length && n < sizeof(line) - 1; i++)
+    for (size_t i = 0; i < length && n < sizeof line - 1; i++)
         line[n++] = iscntrl((unsigned char)text[i]) ? ' ' : text[i];
     line[n++] = '\n';
     log_sink_put(line, n);
@@ -87,7 +87,7 @@ static void tell_lost(void)
 
     if (!lost)
         return;
-    n = snprintf(text, sizeof(text),
+    n = snprintf(text, sizeof text,
                  "%" PRIu64 " lines of the log were lost: its reader did not keep up, or refused them", lost);
     put_line("log", RTE_LOG_WARNING, text, n);
 }
@@ -131,7 +131,7 @@ static ssize_t dpdk_stream_write(void *cookie, const char *text, size_t size)
     if (level <= RTE_LOG_WARNING && !log_limit_admit(&limit, now_ms(), &suppressed))
         return size;
     if (suppressed) {
-        int n = snprintf(note, sizeof(note), "%u warnings and errors of DPDK not shown", suppressed);
+        int n = snprintf(note, sizeof note, "%u warnings and errors of DPDK not shown", suppressed);
         write_line("dpdk", RTE_LOG_WARNING, note, n);
     }
     while (text < end) {
@@ -160,13 +160,13 @@ static void write_message(enum log_component component, uint32_t level, uint32_t
     char text[LOG_LINE_MAX];
     int n;
 
-    n = vsnprintf(text, sizeof(text), format, args);
-    n = RTE_MIN(n, (int)sizeof(text) - 1);
+    n = vsnprintf(text, sizeof text, format, args);
+    n = RTE_MIN(n, (int)sizeof text - 1);
     if (n < 0)
         return;
     if (suppressed) {
-        n += snprintf(text + n, sizeof(text) - n, " (%u more like this not shown)", suppressed);
-        n = RTE_MIN(n, (int)sizeof(text) - 1);
+        n += snprintf(text + n, sizeof text - n, " (%u more like this not shown)", suppressed);
+        n = RTE_MIN(n, (int)sizeof text - 1);
     }
     while (n > 0 && text[n - 1] == '\n')
         n--;

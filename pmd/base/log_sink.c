@@ -39,8 +39,7 @@ static uint64_t lost, untold, lines;
 
 _Static_assert(LOG_LINE_MAX < UINT16_MAX && LOG_LINE_MAX <= PIPE_BUF, "a line goes into a pipe as one");
 
-/* --- backlog, under its lock ----------------------------------------------------------------------------------------
- */
+/* --- backlog, under its lock --------------------------------------------- */
 
 static void copy_in(const void *from, uint32_t n)
 {
@@ -68,11 +67,11 @@ static void count_lost(void)
 static void append(const char *line, uint16_t length)
 {
     rte_spinlock_lock(&backlog_lock);
-    if (overflown || used + sizeof(length) + length > LOG_BACKLOG) {
+    if (overflown || used + sizeof length + length > LOG_BACKLOG) {
         overflown = true;
         count_lost();
     } else {
-        copy_in(&length, sizeof(length));
+        copy_in(&length, sizeof length);
         copy_in(line, length);
     }
     rte_spinlock_unlock(&backlog_lock);
@@ -85,8 +84,8 @@ static uint16_t look_at_first(char *line)
 
     rte_spinlock_lock(&backlog_lock);
     if (used) {
-        copy_out(0, &length, sizeof(length));
-        copy_out(sizeof(length), line, length);
+        copy_out(0, &length, sizeof length);
+        copy_out(sizeof length, line, length);
     }
     rte_spinlock_unlock(&backlog_lock);
     return length;
@@ -95,8 +94,8 @@ static uint16_t look_at_first(char *line)
 static void remove_first(uint16_t length, bool was_written)
 {
     rte_spinlock_lock(&backlog_lock);
-    first = (first + sizeof(length) + length) % LOG_BACKLOG;
-    used -= sizeof(length) + length;
+    first = (first + sizeof length + length) % LOG_BACKLOG;
+    used -= sizeof length + length;
     if (used <= LOG_BACKLOG / 2)
         overflown = false;
     if (was_written)
@@ -116,8 +115,7 @@ static uint32_t waiting(void)
     return n;
 }
 
-/* --- writing, under its lock ----------------------------------------------------------------------------------------
- */
+/* --- writing, under its lock --------------------------------------------- */
 
 static ssize_t write_some(const char *text, size_t length)
 {
@@ -188,15 +186,14 @@ void log_sink_put(const char *line, size_t length)
     log_sink_flush();
 }
 
-/* --- where to -------------------------------------------------------------------------------------------------------
- */
+/* --- where to ------------------------------------------------------------ */
 
 /* A second open file description for what `fd` is open on; -1: there can be none. */
 static int reopen(int fd)
 {
     char path[32];
 
-    snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
     return open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
 }
 

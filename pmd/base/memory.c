@@ -17,7 +17,7 @@ static void *report_arg;
 void memory_init(void)
 {
     mallopt(M_MMAP_THRESHOLD, MAPPED_FROM);
-    if (reserve == NULL)
+    if (!reserve)
         reserve = calloc(1, RESERVE);
 }
 
@@ -34,7 +34,7 @@ void out_of_memory(const char *what, size_t size)
 
     free(reserve);
     reserve = NULL;
-    if (report != NULL)
+    if (report)
         report(report_arg, held, sizeof held);
     if (size > 0)
         snprintf(wanted, sizeof wanted, " (%zu bytes)", size);

@@ -51,7 +51,7 @@ static void resize_end(struct open_hash *hash, struct open_hash_type type)
 {
     struct open_hash_resize *resize = hash->resize;
 
-    if (resize == NULL)
+    if (!resize)
         return;
     big_array_free(resize->old, bytes_of(type, resize->old_size));
     big_array_free(resize->next, bytes_of(type, resize->next_size));
@@ -71,7 +71,7 @@ size_t open_hash_memory(const struct open_hash *hash, struct open_hash_type type
     const struct open_hash_resize *resize = hash->resize;
     size_t bytes = bytes_of(type, hash->size);
 
-    if (resize != NULL)
+    if (resize)
         bytes += sizeof *resize + bytes_of(type, resize->old_size) + resize->ready;
     return bytes;
 }
@@ -98,9 +98,9 @@ static void resize_step(struct open_hash *hash, struct open_hash_type type, uint
 {
     struct open_hash_resize *resize = hash->resize;
 
-    if (resize == NULL)
+    if (!resize)
         return;
-    if (resize->old == NULL) {
+    if (!resize->old) {
         size_t bytes = bytes_of(type, resize->next_size);
 
         resize->ready = big_array_ready(resize->next, bytes, resize->ready, STEP_READY);
@@ -123,7 +123,7 @@ static void resize_step(struct open_hash *hash, struct open_hash_type type, uint
 
 static void resize_finish(struct open_hash *hash, struct open_hash_type type)
 {
-    while (hash->resize != NULL)
+    while (hash->resize)
         resize_step(hash, type, UINT32_MAX);
 }
 
@@ -131,7 +131,7 @@ static void resize_begin(struct open_hash *hash, struct open_hash_type type, uin
 {
     struct open_hash_resize *resize = calloc(1, sizeof *resize);
 
-    if (resize == NULL)
+    if (!resize)
         out_of_memory("rules, groups and meters", 0);
     resize->next = big_array_get(bytes_of(type, size));
     resize->next_size = size;
@@ -147,7 +147,7 @@ void *open_hash_insert(struct open_hash *hash, struct open_hash_type type, uint3
         hash->size = SIZE_MIN;
     }
     resize_step(hash, type, STEP);
-    if (hash->used >= hash->size / 4 * 3 && hash->resize == NULL)
+    if (hash->used >= hash->size / 4 * 3 && !hash->resize)
         resize_begin(hash, type, hash->size * 2);
     hash->used++;
     return find_room(hash->slots, hash->size, type, value);
@@ -181,6 +181,6 @@ void open_hash_remove(struct open_hash *hash, struct open_hash_type type, void *
                   (uint32_t)((size_t)((uint8_t *)slot - (uint8_t *)resize->old) / type.slot_size));
     hash->used--;
     resize_step(hash, type, STEP);
-    if (hash->used < hash->size / 8 && hash->size > SIZE_MIN && hash->resize == NULL)
+    if (hash->used < hash->size / 8 && hash->size > SIZE_MIN && !hash->resize)
         resize_begin(hash, type, hash->size / 2);
 }

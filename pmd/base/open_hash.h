@@ -52,7 +52,7 @@ static inline void *open_hash_array(const struct open_hash *hash, unsigned i, ui
         *mask = hash->size - 1;
         return hash->slots;
     }
-    if (i == 1 && hash->resize != NULL && hash->resize->old != NULL) {
+    if (i == 1 && hash->resize && hash->resize->old) {
         *mask = hash->resize->old_size - 1;
         return hash->resize->old;
     }

@@ -13,7 +13,7 @@ int emc_init(struct emc *emc, uint32_t entries, int socket)
     emc->random = 0x9e3779b9;
     emc->memory = hugemem_alloc(emc->n_buckets * sizeof *emc->buckets, socket);
     emc->buckets = emc->memory.ptr;
-    return emc->buckets != NULL ? 0 : -ENOMEM;
+    return emc->buckets ? 0 : -ENOMEM;
 }
 
 void emc_fini(struct emc *emc)

@@ -41,7 +41,7 @@ static __rte_always_inline bool matches(const struct lookup *lookup, const struc
 static __rte_always_inline void prefetch_megaflow(const struct lookup *lookup, uint32_t id)
 {
     rte_prefetch0(&lookup->slots[id]);
-    if (lookup->counters != NULL)
+    if (lookup->counters)
         rte_prefetch0_write(&lookup->counters[id]);
 }
 
@@ -198,9 +198,9 @@ static __rte_always_inline uint64_t probe_burst(const struct lookup *lookup, str
     FOR_EACH_BIT (i, maybe) {
         struct megaflow_slot *slot = probes[i].first;
 
-        if (unlikely(slot == NULL || !matches(lookup, slot, i))) {
+        if (unlikely(!slot || !matches(lookup, slot, i))) {
             slot = probe_all(lookup, &probes[i], i);
-            if (slot == NULL)
+            if (!slot)
                 continue;
         }
         lookup->found[i] = slot;

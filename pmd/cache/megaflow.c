@@ -14,7 +14,7 @@ int megaflow_table_init(struct megaflow_table *table, uint32_t limit)
     memset(table, 0, sizeof *table);
     table->slots_memory = hugemem_alloc((size_t)limit * sizeof *table->slots, SOCKET_ID_ANY);
     table->memory = hugemem_alloc((size_t)limit * sizeof *table->megaflows, SOCKET_ID_ANY);
-    if (table->slots_memory.ptr == NULL || table->memory.ptr == NULL) {
+    if (!table->slots_memory.ptr || !table->memory.ptr) {
         hugemem_free(&table->slots_memory);
         hugemem_free(&table->memory);
         return -ENOMEM;
@@ -66,7 +66,7 @@ int megaflow_set_key(struct megaflow *mf, const struct flow_key *key, const stru
 
     if (mask_lines > 1) {
         mf->more = aligned_alloc(FLOW_KEY_LINE, (size_t)(mask_lines - 1) * FLOW_KEY_LINE);
-        if (mf->more == NULL)
+        if (!mf->more)
             return -ENOMEM;
     }
     slot->mask = m;

@@ -60,7 +60,7 @@ static void memory_bury(void *ptr)
 {
     struct tuple_memory *memory = ptr;
 
-    if (memory == NULL)
+    if (!memory)
         return;
     memory->next_dead = memory->tss->dead;
     memory->tss->dead = memory;
@@ -71,7 +71,7 @@ bool tss_reclaim(struct tss *tss)
     struct tuple_memory *memory = tss->dead;
     size_t freed = 0;
 
-    while (memory != NULL && freed < STEP_FREE) {
+    while (memory && freed < STEP_FREE) {
         size_t before = memory->memory.size;
 
         if (hugemem_free_some(&memory->memory, STEP_FREE)) {
@@ -83,7 +83,7 @@ bool tss_reclaim(struct tss *tss)
         free(memory);
         memory = tss->dead;
     }
-    return memory != NULL;
+    return memory;
 }
 
 static void memory_place(struct tuple_memory *memory, uint32_t n_buckets)
@@ -98,11 +98,11 @@ static struct tuple_memory *memory_make(struct tss *tss, uint32_t n_buckets)
 {
     struct tuple_memory *memory = calloc(1, sizeof *memory);
 
-    if (memory == NULL)
+    if (!memory)
         return NULL;
     memory->tss = tss;
     memory->memory = hugemem_reserve(memory_size(n_buckets), &memory->ready);
-    if (memory->memory.ptr == NULL) {
+    if (!memory->memory.ptr) {
         free(memory);
         return NULL;
     }
@@ -192,7 +192,7 @@ static void grow_step(struct tss *tss, struct tuple *tuple, uint32_t most)
 {
     struct tuple_memory *old = tuple->memory, *bigger = tuple->bigger;
 
-    if (bigger == NULL)
+    if (!bigger)
         return;
     if (bigger->ready < bigger->memory.size) {
         if (!hugemem_ready(&bigger->memory, &bigger->ready, STEP_READY)) {
@@ -219,11 +219,11 @@ static bool grow_begin(struct tss *tss, struct tuple *tuple)
     const struct tuple_memory *old = tuple->memory;
 
     /* Keys of one hash do not come apart in a bigger table: give up before the table is nearly empty. */
-    if (tuple->bigger != NULL || old->mask == UINT32_MAX / 2 ||
+    if (tuple->bigger || old->mask == UINT32_MAX / 2 ||
         ((uint64_t)tuple->n * 16 < (uint64_t)old->mask * BUCKET_WAYS && old->mask > 1024))
         return false;
     tuple->bigger = memory_make(tss, 2 * (old->mask + 1));
-    if (tuple->bigger == NULL)
+    if (!tuple->bigger)
         return false;
     if (old->mask < AT_ONCE)
         grow_step(tss, tuple, AT_ONCE);
@@ -246,11 +246,11 @@ int tss_insert(struct tss *tss, struct megaflow *mf)
         grow_begin(tss, tuple);
     /* A large table that has no room only begins to grow. */
     while ((index = memory_insert(tuple->memory, mf->hash, signature, mf->id)) == BUCKET_NONE) {
-        if (!grow_begin(tss, tuple) || tuple->bigger != NULL)
+        if (!grow_begin(tss, tuple) || tuple->bigger)
             return -ENOSPC;
     }
     /* Those behind are still to be copied. */
-    if (tuple->bigger != NULL && index < tuple->bigger->next &&
+    if (tuple->bigger && index < tuple->bigger->next &&
         memory_insert(tuple->bigger, mf->hash, signature, mf->id) == BUCKET_NONE)
         grow_give_up(tuple);
     tuple->n++;
@@ -264,7 +264,7 @@ void tss_remove(struct tss *tss, struct megaflow *mf)
 
     if (index == BUCKET_NONE)
         return;
-    if (tuple->bigger != NULL && index < tuple->bigger->next)
+    if (tuple->bigger && index < tuple->bigger->next)
         memory_remove(tuple->bigger, mf->hash, mf->id);
     tuple->n--;
 }
@@ -313,13 +313,13 @@ struct megaflow *tss_find(const struct tss *tss, const struct flow_key *key, uns
     for (uint32_t i = 0; i < tss->list->n; i++) {
         struct megaflow *mf = tss_tuple_find(tss, tss->list->refs[i].tuple, key, n_lines);
 
-        if (mf != NULL)
+        if (mf)
             return mf;
     }
     return NULL;
 }
 
-/* --- tuples --------------------------------------------------------------------------------------------------------*/
+/* --- tuples -------------------------------------------------------------- */
 
 static uint32_t mask_hash(const struct flow_key *mask)
 {
@@ -335,7 +335,7 @@ struct tuple *tss_tuple(const struct tss *tss, const struct flow_key *mask)
 {
     uint32_t hash = mask_hash(mask);
 
-    for (struct tuple *tuple = tss->heads[hash % TSS_MASK_HEADS]; tuple != NULL; tuple = tuple->next) {
+    for (struct tuple *tuple = tss->heads[hash % TSS_MASK_HEADS]; tuple; tuple = tuple->next) {
         if (tuple->mask_hash == hash && memcmp(&tuple->mask, mask, sizeof *mask) == 0)
             return tuple;
     }
@@ -349,13 +349,13 @@ static bool list_change(struct tss *tss, struct tuple *added, const struct tuple
     uint32_t n = 0;
 
     list = malloc(sizeof *list + (old->n + 1) * sizeof list->refs[0]);
-    if (list == NULL)
+    if (!list)
         return false;
     for (uint32_t i = 0; i < old->n; i++) {
         if (old->refs[i].tuple != removed)
             list->refs[n++] = old->refs[i];
     }
-    if (added != NULL)
+    if (added)
         list->refs[n++] = (struct tuple_ref){.tuple = added, .serial = added->serial, .slot = added->slot};
     list->n = n;
     list->generation = old->generation + 1;
@@ -378,7 +378,7 @@ static struct tuple *tuple_make(struct tss *tss, const struct flow_key *mask)
     struct tuple *tuple = aligned_alloc(64, sizeof *tuple);
     struct tuple_memory *memory = memory_make(tss, 1);
 
-    if (tuple == NULL || memory == NULL) {
+    if (!tuple || !memory) {
         free(tuple);
         memory_bury(memory);
         return NULL;
@@ -396,14 +396,14 @@ struct tuple *tss_tuple_make(struct tss *tss, const struct flow_key *mask, int *
 {
     struct tuple *tuple = tss_tuple(tss, mask);
 
-    if (tuple != NULL)
+    if (tuple)
         return tuple;
     *error = -EMLINK;
     if (tss->n_free_slots == 0)
         return NULL;
     *error = -ENOMEM;
     tuple = tuple_make(tss, mask);
-    if (tuple == NULL)
+    if (!tuple)
         return NULL;
     tuple->slot = tss->free_slots[tss->n_free_slots - 1];
     if (!list_change(tss, tuple, NULL)) {
@@ -437,7 +437,7 @@ int tss_init(struct tss *tss, struct rcu *rcu, struct megaflow_table *megaflows,
     secret_init();
     tss->list = calloc(1, sizeof *tss->list);
     tss->free_slots = malloc(mask_limit * sizeof *tss->free_slots);
-    if (tss->list == NULL || tss->free_slots == NULL) {
+    if (!tss->list || !tss->free_slots) {
         free(tss->list);
         free(tss->free_slots);
         return -ENOMEM;

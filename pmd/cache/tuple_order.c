@@ -26,8 +26,7 @@ int tuple_order_init(struct tuple_order *order, uint32_t mask_limit, uint32_t n_
     order->guess_memory = hugemem_alloc(n_places * sizeof *order->guess, socket);
     order->guess = order->guess_memory.ptr;
     order->guess_mask = n_places - 1;
-    if (order->refs == NULL || order->spare == NULL || order->hits == NULL || order->at == NULL ||
-        order->by_slot == NULL || order->guess == NULL) {
+    if (!order->refs || !order->spare || !order->hits || !order->at || !order->by_slot || !order->guess) {
         tuple_order_fini(order);
         return -ENOMEM;
     }

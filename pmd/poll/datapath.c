@@ -35,7 +35,7 @@ struct datapath *datapath_create(const struct datapath_params *params, char *err
     if (!params_good(params, error, error_size))
         return NULL;
     dp = aligned_alloc(RTE_CACHE_LINE_SIZE, sizeof *dp);
-    if (dp == NULL) {
+    if (!dp) {
         snprintf(error, error_size, "out of memory for the datapath");
         return NULL;
     }
@@ -49,7 +49,7 @@ struct datapath *datapath_create(const struct datapath_params *params, char *err
     dp->port_bases = calloc(PORT_MAX, sizeof *dp->port_bases);
     dp->miss_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     rcu_init(&dp->rcu, params->n_threads);
-    if (dp->miss_fd < 0 || dp->meters == NULL || dp->meters_leaving == NULL || dp->port_bases == NULL ||
+    if (dp->miss_fd < 0 || !dp->meters || !dp->meters_leaving || !dp->port_bases ||
         megaflow_table_init(&dp->megaflows, params->megaflow_limit) != 0 ||
         tss_init(&dp->tss, &dp->rcu, &dp->megaflows, params->mask_limit) != 0) {
         snprintf(error, error_size, "out of memory for %u megaflows: lower the limit or give more memory",
@@ -59,8 +59,8 @@ struct datapath *datapath_create(const struct datapath_params *params, char *err
     }
     for (unsigned i = 0; i < params->n_threads; i++) {
         dp->poll_lists[i] = calloc(1, sizeof *dp->poll_lists[i]);
-        dp->threads[i] = dp->poll_lists[i] != NULL ? poll_thread_create(dp, i, dp->lcores[i]) : NULL;
-        if (dp->threads[i] == NULL) {
+        dp->threads[i] = dp->poll_lists[i] ? poll_thread_create(dp, i, dp->lcores[i]) : NULL;
+        if (!dp->threads[i]) {
             free(dp->poll_lists[i]);
             snprintf(error, error_size,
                      "out of memory for poll-mode thread %u with a cache of %u entries and %u megaflows: lower the "
@@ -110,10 +110,10 @@ void datapath_destroy(struct datapath *dp)
         poll_thread_destroy(dp->threads[i]);
         free(dp->poll_lists[i]);
     }
-    if (dp->tss.list != NULL)
+    if (dp->tss.list)
         tss_fini(&dp->tss);
     megaflow_table_fini(&dp->megaflows);
-    for (uint32_t i = 0; dp->meters != NULL && i < DATAPATH_METERS_MAX; i++)
+    for (uint32_t i = 0; dp->meters && i < DATAPATH_METERS_MAX; i++)
         free(dp->meters[i]);
     free(dp->meters);
     free(dp->meters_leaving);

@@ -88,7 +88,7 @@ struct datapath {
     struct poll_counters cleared[DATAPATH_THREADS_MAX]; /* what datapath_pmd_stats_clear() found */
 };
 
-/* --- datapath_port.c ----------------------------------------------------------------------------------------------*/
+/* --- datapath_port.c ----------------------------------------------------- */
 
 /* Moves indices of removed ports on to where they are free. */
 void datapath_ports_reclaim(struct datapath *dp);
@@ -96,7 +96,7 @@ void datapath_ports_reclaim(struct datapath *dp);
  * free in this round. */
 void datapath_port_seen(struct datapath *dp, uint32_t index);
 
-/* --- datapath_stats.c ---------------------------------------------------------------------------------------------*/
+/* --- datapath_stats.c ---------------------------------------------------- */
 
 /* A port's counters are 0 from here on. The threads write them, so they are not cleared but subtracted. */
 void datapath_port_stats_begin(struct datapath *dp, uint32_t index);

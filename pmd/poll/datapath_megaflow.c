@@ -49,7 +49,7 @@ static void port_megaflow_set(struct datapath *dp, const struct megaflow *mf, st
     megaflow_masked_key(mf, &key);
     if (key.recirc_id != 0 || key.in_port >= PORT_MAX)
         return;
-    if (value == NULL && dp->port_megaflows[key.in_port] != mf->slot)
+    if (!value && dp->port_megaflows[key.in_port] != mf->slot)
         return;
     __atomic_store_n(&dp->port_megaflows[key.in_port], value, __ATOMIC_RELEASE);
 }
@@ -60,15 +60,15 @@ struct megaflow *datapath_megaflow_install(struct datapath *dp, const struct flo
     struct tuple *tuple = tss_tuple_make(&dp->tss, mask, error);
     struct megaflow *mf;
 
-    if (tuple == NULL)
+    if (!tuple)
         return NULL;
     mf = tss_tuple_find(&dp->tss, tuple, key, FLOW_KEY_LINES);
-    if (mf != NULL) {
+    if (mf) {
         *error = -EEXIST;
         return NULL;
     }
     mf = megaflow_alloc(&dp->megaflows, &dp->rcu);
-    if (mf == NULL) {
+    if (!mf) {
         *error = -ENOSPC;
         tss_tuple_release(&dp->tss, tuple);
         return NULL;
@@ -129,7 +129,7 @@ const struct flow_key *datapath_mask(const struct datapath *dp, uint32_t i, uint
 {
     const struct tuple *tuple = dp->tss.list->refs[i].tuple;
 
-    if (n_megaflows != NULL)
+    if (n_megaflows)
         *n_megaflows = tuple->n;
     return &tuple->mask;
 }

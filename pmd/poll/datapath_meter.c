@@ -10,11 +10,11 @@ static int publish(struct datapath *dp, uint32_t index, const struct meter_confi
     struct meter *old = dp->meters[index];
     struct meter *meter = meter_create(config, dp->n_threads, rte_get_tsc_hz(), rte_rdtsc());
 
-    if (meter == NULL)
+    if (!meter)
         return -ENOMEM;
     __atomic_store_n(&dp->meters[index], meter, __ATOMIC_RELEASE);
     rcu_touch(&dp->rcu);
-    if (old != NULL)
+    if (old)
         datapath_defer(dp, free, old);
     return 0;
 }
@@ -24,7 +24,7 @@ int datapath_meter_add(struct datapath *dp, const struct meter_config *config, u
     for (uint32_t tried = 0; tried < DATAPATH_METERS_MAX; tried++) {
         uint32_t i = dp->meter_next++ % DATAPATH_METERS_MAX;
 
-        if (dp->meters[i] == NULL && !dp->meters_leaving[i]) {
+        if (!dp->meters[i] && !dp->meters_leaving[i]) {
             *index = i;
             return publish(dp, i, config);
         }

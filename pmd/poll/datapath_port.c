@@ -16,7 +16,7 @@ static struct poll_list *list_copy(const struct poll_list *from, unsigned more)
 {
     struct poll_list *list = malloc(sizeof *list + (from->n + more) * sizeof list->entries[0]);
 
-    if (list == NULL)
+    if (!list)
         rte_panic("out of memory for a list of %u queues\n", from->n + more);
     list->n = from->n;
     for (uint32_t i = 0; i < from->n; i++)
@@ -51,10 +51,10 @@ static void remove_queues(struct datapath *dp, const struct port *port)
         uint32_t kept = 0;
 
         for (uint32_t i = 0; i < old->n; i++) {
-            if (old->entries[i].port == port && list == NULL)
+            if (old->entries[i].port == port && !list)
                 list = list_copy(old, 0);
         }
-        if (list == NULL)
+        if (!list)
             continue;
         for (uint32_t i = 0; i < old->n; i++) {
             if (old->entries[i].port != port)
@@ -89,7 +89,7 @@ struct leaving {
 static int find_index(const struct datapath *dp, uint32_t *index)
 {
     for (*index = 1; *index < PORT_MAX; ++*index) {
-        if (dp->ports[*index] == NULL && dp->leaving[*index] == NULL)
+        if (!dp->ports[*index] && !dp->leaving[*index])
             return 0;
     }
     return dp->n_leaving > 0 ? -EAGAIN : -ENOSPC;
@@ -123,7 +123,7 @@ void datapath_port_remove(struct datapath *dp, struct port *port)
 {
     struct leaving *leaving = malloc(sizeof *leaving);
 
-    if (leaving == NULL)
+    if (!leaving)
         rte_panic("out of memory\n");
     *leaving = (struct leaving){.dp = dp, .port = port, .index = port->index};
     dp->leaving[port->index] = leaving;
@@ -170,7 +170,7 @@ static bool round_begin(struct datapath *dp)
     for (uint32_t i = 0; i < PORT_MAX; i++) {
         struct leaving *leaving = dp->leaving[i];
 
-        if (leaving == NULL)
+        if (!leaving)
             continue;
         leaving->in_round = leaving->closed && leaving->forgotten;
         any |= leaving->in_round;
@@ -207,7 +207,7 @@ static bool is_pending(const struct datapath *dp, uint32_t index)
 static void round_end(struct datapath *dp)
 {
     for (uint32_t i = 0; i < PORT_MAX; i++) {
-        if (dp->leaving[i] == NULL || !dp->leaving[i]->in_round || is_pending(dp, i))
+        if (!dp->leaving[i] || !dp->leaving[i]->in_round || is_pending(dp, i))
             continue;
         free(dp->leaving[i]);
         dp->leaving[i] = NULL;

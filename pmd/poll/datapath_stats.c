@@ -57,6 +57,7 @@ static uint64_t preemptions(const struct poll_thread *thread)
     pid_t tid = __atomic_load_n(&thread->tid, __ATOMIC_RELAXED);
     uint64_t n = 0;
     char path[64], line[128];
+
     snprintf(path, sizeof path, "/proc/self/task/%d/status", (int)tid);
     FILE *file = tid ? fopen(path, "re") : NULL;
 

@@ -14,7 +14,7 @@ int pending_init(struct pending *pending, unsigned n_flows)
     pending->flows = calloc(n_flows, sizeof *pending->flows);
     pending->parked = calloc(n_parked, sizeof *pending->parked);
     pending->heads = malloc(n_flows * sizeof *pending->heads);
-    if (pending->flows == NULL || pending->parked == NULL || pending->heads == NULL) {
+    if (!pending->flows || !pending->parked || !pending->heads) {
         pending_fini(pending);
         return -ENOMEM;
     }

@@ -64,7 +64,7 @@ static void account(struct poll_thread *thread, const struct megaflow_slot *slot
     __atomic_store_n(&counters->packets, counters->packets + packets, __ATOMIC_RELEASE);
 }
 
-/* --- running programs ----------------------------------------------------------------------------------------------*/
+/* --- running programs ---------------------------------------------------- */
 
 static void run_outputs(struct poll_thread *thread, const struct program *program, struct rte_mbuf **packets,
                         unsigned n, uint32_t longest)
@@ -259,7 +259,7 @@ static void classify_and_run(struct poll_thread *thread, struct rte_mbuf **packe
     struct megaflow_slot *slot = mixed ? NULL : thread->dominant[thread->context.in_port];
     uint64_t all = first_bits(n), found = 0;
 
-    if (slot != NULL) {
+    if (slot) {
         uint64_t hits = lookup_dominant(thread, slot, n);
         bool young = megaflow_young(thread, id_of(thread, slot));
         bool most = 2 * (unsigned)__builtin_popcountll(hits) >= n;
@@ -282,7 +282,7 @@ static void classify_and_run(struct poll_thread *thread, struct rte_mbuf **packe
             dominant_set(thread, NULL);
     }
     if (found != all) {
-        if (slot == NULL)
+        if (!slot)
             lookup_begin(thread, all);
         found |= lookup_caches(thread, all & ~found);
     }
@@ -391,7 +391,7 @@ static void recirculate(struct poll_thread *thread)
     }
 }
 
-/* --- entries -------------------------------------------------------------------------------------------------------*/
+/* --- entries ------------------------------------------------------------- */
 
 void burst_received(struct poll_thread *thread, uint32_t in_port, struct rte_mbuf **packets, unsigned n)
 {
@@ -401,7 +401,7 @@ void burst_received(struct poll_thread *thread, uint32_t in_port, struct rte_mbu
     thread->context = (struct run_context){.in_port = in_port};
     COUNT(port->rx_packets, n);
     /* Not while flows of the port are unresolved: their packets would overtake. */
-    if (slot != NULL && megaflow_alive(slot) && likely(thread->pending.in_flight[in_port] == 0)) {
+    if (slot && megaflow_alive(slot) && likely(thread->pending.in_flight[in_port] == 0)) {
         run_port_program(thread, slot, packets, n);
     } else {
         uint64_t bytes = 0;
@@ -435,7 +435,7 @@ void burst_run_one(struct poll_thread *thread, const struct program *program, st
     recirculate(thread);
 }
 
-/* --- where program_execute() sends packets -------------------------------------------------------------------------*/
+/* --- where program_execute() sends packets ------------------------------- */
 
 static void sink_output(void *arg, uint32_t port, struct rte_mbuf *packet)
 {
@@ -471,7 +471,7 @@ static void sink_meter(void *arg, uint32_t index, struct rte_mbuf *const *packet
     struct poll_thread *thread = arg;
     struct meter *meter = __atomic_load_n(&thread->dp->meters[index], __ATOMIC_ACQUIRE);
 
-    if (likely(meter != NULL))
+    if (likely(meter))
         meter_run(meter, thread->index, rte_rdtsc(), packets, n, verdicts);
     else
         memset(verdicts, METER_PASS, n);

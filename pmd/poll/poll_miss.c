@@ -106,7 +106,7 @@ void miss_punt(struct poll_thread *thread, uint32_t punt_id, struct rte_mbuf *pa
 /* The port was removed since the packet came, and so it is of those that wait behind it. */
 static bool homeless(const struct packet_meta *meta)
 {
-    return meta->program == NULL && meta->drop_reason == DROP_BRIDGE_UNKNOWN;
+    return !meta->program && meta->drop_reason == DROP_BRIDGE_UNKNOWN;
 }
 
 /* Returns how many packets it ran or looked up. */
@@ -123,7 +123,7 @@ static unsigned returned(struct poll_thread *thread, struct rte_mbuf *packet)
         poll_drop(thread, DROP_BRIDGE_UNKNOWN, meta->in_port, &packet, 1);
         return 1 + n_parked;
     }
-    if (meta->program != NULL)
+    if (meta->program)
         burst_run_one(thread, meta->program, packet);
     else
         poll_drop(thread, meta->drop_reason < DROP_N_REASONS ? meta->drop_reason : DROP_XLATE_ERROR, meta->in_port,

@@ -247,7 +247,7 @@ struct poll_thread *poll_thread_create(struct datapath *dp, unsigned index, unsi
     uint32_t ring = dp->params.miss_ring, limit = dp->params.megaflow_limit;
     char name[RTE_RING_NAMESIZE];
 
-    if (thread == NULL)
+    if (!thread)
         return NULL;
     thread->memory = memory;
     thread->dp = dp;
@@ -273,8 +273,8 @@ struct poll_thread *poll_thread_create(struct datapath *dp, unsigned index, unsi
     thread->ports_memory = hugemem_alloc(PORT_MAX * (sizeof *thread->port_counters + sizeof *thread->tx), socket);
     thread->port_counters = thread->ports_memory.ptr;
     thread->tx = (void *)(thread->port_counters + PORT_MAX);
-    if (thread->up == NULL || thread->down == NULL || thread->megaflow_counters == NULL ||
-        thread->ports_memory.ptr == NULL || emc_init(&thread->emc, dp->params.emc_entries, socket) != 0 ||
+    if (!thread->up || !thread->down || !thread->megaflow_counters || !thread->ports_memory.ptr ||
+        emc_init(&thread->emc, dp->params.emc_entries, socket) != 0 ||
         tuple_order_init(&thread->order, dp->params.mask_limit, limit, socket) != 0 ||
         pending_init(&thread->pending, RTE_MIN(ring, (uint32_t)PENDING_FLOWS_MAX)) != 0) {
         poll_thread_destroy(thread);
@@ -287,7 +287,7 @@ static void ring_drain_free(struct rte_ring *ring)
 {
     struct rte_mbuf *packet;
 
-    while (ring != NULL && rte_ring_sc_dequeue(ring, (void **)&packet) == 0)
+    while (ring && rte_ring_sc_dequeue(ring, (void **)&packet) == 0)
         rte_pktmbuf_free(packet);
     rte_ring_free(ring);
 }
@@ -296,7 +296,7 @@ void poll_thread_destroy(struct poll_thread *thread)
 {
     struct hugemem memory = thread->memory;
 
-    if (thread->pending.flows != NULL)
+    if (thread->pending.flows)
         miss_drop_all(thread);
     ring_drain_free(thread->up);
     ring_drain_free(thread->down);

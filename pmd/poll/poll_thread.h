@@ -147,7 +147,7 @@ void poll_thread_destroy(struct poll_thread *thread);
 /* Runs until thread->stop; for rte_eal_remote_launch. */
 int poll_thread_main(void *thread);
 
-/* --- poll_burst.c: each takes the packets over -------------------------------------------------------------------*/
+/* --- poll_burst.c: each takes the packets over --------------------------- */
 
 /* Packets as received from a port. */
 void burst_received(struct poll_thread *thread, uint32_t in_port, struct rte_mbuf **packets, unsigned n);
@@ -167,7 +167,7 @@ void lookup_begin(struct poll_thread *thread, uint64_t todo);
 /* The lookup, in the exact-match cache and the tuples. */
 uint64_t lookup_caches(struct poll_thread *thread, uint64_t todo);
 
-/* --- poll_miss.c ---------------------------------------------------------------------------------------------------*/
+/* --- poll_miss.c --------------------------------------------------------- */
 
 /* The packet matched nothing: to the control thread with it, or behind the first of its flow. Its metadata is in `key`
  * and thread->context. */
@@ -185,7 +185,7 @@ void miss_expire(struct poll_thread *thread);
 void miss_wake(struct poll_thread *thread);
 void miss_drop_all(struct poll_thread *thread);
 
-/* --- poll_tx.c -----------------------------------------------------------------------------------------------------*/
+/* --- poll_tx.c ----------------------------------------------------------- */
 
 /* Sends packets (at most BURST) to a port, now or by the end of the turn. `longest` is the length of the longest.
  * Whether the port exists, is up and takes that length is looked at once a batch, when it is sent. */

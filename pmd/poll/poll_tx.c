@@ -60,7 +60,7 @@ static void port_send(struct poll_thread *thread, uint32_t index, struct rte_mbu
     struct port *port = __atomic_load_n(&thread->dp->ports[index], __ATOMIC_ACQUIRE);
     unsigned sent = 0, took;
 
-    if (unlikely(port == NULL)) {
+    if (unlikely(!port)) {
         poll_drop(thread, DROP_TX_NO_PORT, index, packets, n);
         return;
     }
@@ -81,14 +81,14 @@ static void port_send(struct poll_thread *thread, uint32_t index, struct rte_mbu
         bytes += packets[i]->pkt_len;
     uint16_t queue = (uint16_t)(thread->index % n_txq);
     rte_spinlock_t *lock = port->tx_shared ? &port->tx_lock[queue] : NULL;
-    if (lock != NULL)
+    if (lock)
         rte_spinlock_lock(lock);
     unsigned tries = TX_RETRIES;
     do {
         took = port_tx(port, queue, packets + sent, (uint16_t)(n - sent));
         sent += took;
     } while (unlikely(sent < n) && took > 0 && --tries > 0);
-    if (lock != NULL)
+    if (lock)
         rte_spinlock_unlock(lock);
 
     if (unlikely(sent < n)) {

@@ -81,7 +81,7 @@ static void ethdev_get_status(struct port *port, struct port_status *status)
     struct ethdev *dev = port->priv;
     struct rte_eth_link link = {0};
 
-    memset(status, 0, sizeof(*status));
+    memset(status, 0, sizeof *status);
     if (rte_eth_link_get_nowait(port->ethdev_id, &link) == 0) {
         status->link_up = link.link_status == RTE_ETH_LINK_UP;
         status->full_duplex = link.link_duplex == RTE_ETH_LINK_FULL_DUPLEX;
@@ -94,14 +94,14 @@ static void ethdev_get_status(struct port *port, struct port_status *status)
     status->rx_queues = port->n_rxq;
     status->tx_queues = port->n_txq;
     status->numa_node = port->numa_node;
-    memcpy(status->driver, dev->driver, sizeof(status->driver));
+    memcpy(status->driver, dev->driver, sizeof status->driver);
 }
 
 static void ethdev_get_stats(struct port *port, struct port_stats *stats)
 {
     struct rte_eth_stats eth;
 
-    memset(stats, 0, sizeof(*stats));
+    memset(stats, 0, sizeof *stats);
     if (rte_eth_stats_get(port->ethdev_id, &eth) != 0)
         return;
     *stats = (struct port_stats){
@@ -208,11 +208,11 @@ static bool pci_driver(const char *address, char *driver, size_t size)
     char path[128], target[256];
     ssize_t n;
 
-    snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s", address);
+    snprintf(path, sizeof path, "/sys/bus/pci/devices/%s", address);
     if (access(path, F_OK) != 0)
         return false;
-    snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/driver", address);
-    n = readlink(path, target, sizeof(target) - 1);
+    snprintf(path, sizeof path, "/sys/bus/pci/devices/%s/driver", address);
+    n = readlink(path, target, sizeof target - 1);
     target[n > 0 ? n : 0] = 0;
     snprintf(driver, size, "%s", strrchr(target, '/') ? strrchr(target, '/') + 1 : "");
     return true;
@@ -235,8 +235,8 @@ static struct port *probe_error(const struct port_params *params, int rc, char *
             "DPDK could not create the device \"%s\"%s%s: see what its driver logged, check its arguments",
             params->devargs, rc == -1 ? "" : ": ", rc == -1 ? "" : rte_strerror(-rc));
     }
-    snprintf(address, sizeof(address), "%04x:%02x:%02x.%u", domain, bus, device, function);
-    if (!pci_driver(address, driver, sizeof(driver)))
+    snprintf(address, sizeof address, "%04x:%02x:%02x.%u", domain, bus, device, function);
+    if (!pci_driver(address, driver, sizeof driver))
         return port_error(error, error_size, "there is no PCI device %s: see \"dpdk-devbind.py --status-dev net\"",
                           address);
     if (!strcmp(driver, "vfio-pci") || !strcmp(driver, "uio_pci_generic") || !strcmp(driver, "igb_uio"))
@@ -424,7 +424,7 @@ static bool device_setup(uint16_t id, struct setup *setup, const struct port_par
         port_error(error, error_size, "the device does not say what it can do: %s", rte_strerror(-rc));
         return false;
     }
-    snprintf(dev->driver, sizeof(dev->driver), "%s", setup->info.driver_name);
+    snprintf(dev->driver, sizeof dev->driver, "%s", setup->info.driver_name);
     dev->mtu = params->mtu;
     dev->room = rte_pktmbuf_data_room_size(params->pool) - RTE_PKTMBUF_HEADROOM;
     if (!device_configure(id, setup, params, dev, error, error_size) ||
@@ -439,7 +439,7 @@ static bool device_setup(uint16_t id, struct setup *setup, const struct port_par
 
 struct port *ethdev_create(const struct port_params *params, char *error, size_t error_size)
 {
-    struct ethdev *dev = calloc(1, sizeof(*dev));
+    struct ethdev *dev = calloc(1, sizeof *dev);
     struct port *port = NULL;
     struct setup setup = {0};
     uint16_t id;

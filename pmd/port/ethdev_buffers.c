@@ -53,8 +53,8 @@ uint64_t ethdev_buffers_wanted(const char *devargs, uint16_t n_rxq, uint16_t n_r
 
     if (strncmp(devargs, "net_pcap", strlen("net_pcap")) != 0 || !strstr(devargs, ",infinite_rx=1"))
         return (uint64_t)n_rxq * n_rxd;
-    for (const char *arg = devargs; (arg = strstr(arg, file)) != NULL; arg++) {
-        copy_value(arg, path, sizeof(path));
+    for (const char *arg = devargs; (arg = strstr(arg, file)); arg++) {
+        copy_value(arg, path, sizeof path);
         n += packets_in(path);
     }
     return n;

@@ -61,15 +61,15 @@ struct port *port_error(char *error, size_t error_size, const char *format, ...)
 struct port *port_alloc(const struct port_params *params, const struct port_ops *ops, uint16_t n_rxq, uint16_t n_txq,
                         char *error, size_t error_size)
 {
-    struct port_record *record = aligned_alloc(_Alignof(struct port_record), sizeof(*record));
-    rte_spinlock_t *locks = calloc(n_txq, sizeof(*locks));
+    struct port_record *record = aligned_alloc(_Alignof(struct port_record), sizeof *record);
+    rte_spinlock_t *locks = calloc(n_txq, sizeof *locks);
 
     if (!record || !locks) {
         free(record);
         free(locks);
         return port_error(error, error_size, "out of memory");
     }
-    memset(record, 0, sizeof(*record));
+    memset(record, 0, sizeof *record);
     record->port = (struct port){
         .ops = ops,
         .ethdev_id = UINT16_MAX,
@@ -82,7 +82,7 @@ struct port *port_alloc(const struct port_params *params, const struct port_ops 
         .type = params->type,
         .numa_node = -1,
     };
-    snprintf(record->port.name, sizeof(record->port.name), "%s", params->name);
+    snprintf(record->port.name, sizeof record->port.name, "%s", params->name);
     return &record->port;
 }
 
@@ -183,5 +183,5 @@ void port_default_mac(const char *name, struct rte_ether_addr *mac)
 
     mac->addr_bytes[0] = 0x02;
     mac->addr_bytes[1] = high;
-    memcpy(mac->addr_bytes + 2, &low, sizeof(low));
+    memcpy(mac->addr_bytes + 2, &low, sizeof low);
 }

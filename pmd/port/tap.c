@@ -96,7 +96,7 @@ static struct rte_mbuf *take_packet(struct tap_rx *q, uint32_t len)
     }
     packet->nb_segs = used;
     q->n_ready -= used;
-    memmove(q->ready, q->ready + used, q->n_ready * sizeof(q->ready[0]));
+    memmove(q->ready, q->ready + used, q->n_ready * sizeof q->ready[0]);
     return packet;
 }
 
@@ -122,7 +122,7 @@ static uint16_t tap_rx_burst(struct port *port, uint16_t queue, struct rte_mbuf 
 
     if (rte_rdtsc() < q->ask_again)
         return 0;
-    while (got < n && (packets[got] = read_packet(q)) != NULL)
+    while (got < n && (packets[got] = read_packet(q)))
         bytes += packets[got++]->pkt_len;
     if (got < n)
         q->ask_again = rte_rdtsc() + tap->pause;
@@ -194,7 +194,7 @@ static int interface_ioctl(const char *ifname, unsigned long request, struct ifr
 
     if (fd < 0)
         return -errno;
-    snprintf(ifr->ifr_name, sizeof(ifr->ifr_name), "%s", ifname);
+    snprintf(ifr->ifr_name, sizeof ifr->ifr_name, "%s", ifname);
     if (ioctl(fd, request, ifr) < 0)
         rc = -errno;
     close(fd);
@@ -277,7 +277,7 @@ static void tap_get_stats(struct port *port, struct port_stats *stats)
 {
     const struct tap *tap = port->priv;
 
-    memset(stats, 0, sizeof(*stats));
+    memset(stats, 0, sizeof *stats);
     for (uint16_t q = 0; q < port->n_rxq; q++) {
         stats->rx_packets += __atomic_load_n(&tap->rx[q].packets, __ATOMIC_RELAXED);
         stats->rx_bytes += __atomic_load_n(&tap->rx[q].bytes, __ATOMIC_RELAXED);
@@ -359,7 +359,7 @@ static bool attach_queue(struct tap *tap, char *error, size_t error_size)
     struct ifreq ifr = {.ifr_flags = IFF_TAP | IFF_NO_PI | IFF_MULTI_QUEUE};
     int fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
 
-    snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%s", tap->ifname);
+    snprintf(ifr.ifr_name, sizeof ifr.ifr_name, "%s", tap->ifname);
     if (fd < 0 || ioctl(fd, TUNSETIFF, &ifr) < 0) {
         attach_error(tap->ifname, errno, error, error_size);
         if (fd >= 0)
@@ -423,11 +423,11 @@ struct port *tap_create(const struct port_params *params, char *error, size_t er
             error, error_size,
             "ifname \"%s\": an interface name has 1 to %d characters, none of them a blank or one of / : %%",
             params->ifname ? params->ifname : "", IFNAMSIZ - 1);
-    tap = aligned_alloc(_Alignof(struct tap), sizeof(*tap));
+    tap = aligned_alloc(_Alignof(struct tap), sizeof *tap);
     if (!tap)
         return port_error(error, error_size, "out of memory");
-    memset(tap, 0, sizeof(*tap));
-    snprintf(tap->ifname, sizeof(tap->ifname), "%s", params->ifname);
+    memset(tap, 0, sizeof *tap);
+    snprintf(tap->ifname, sizeof tap->ifname, "%s", params->ifname);
     tap->room = rte_pktmbuf_data_room_size(params->pool) - RTE_PKTMBUF_HEADROOM;
     tap->mtu = params->mtu;
     tap->pause = rte_get_tsc_hz() / 1000000 * EMPTY_PAUSE_US;

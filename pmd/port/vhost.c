@@ -200,7 +200,7 @@ static void publish_peer(struct vhost_port *v, const struct vhost_peer *peer)
         publish_rings(v, peer);
         __atomic_store_n(&v->vid, peer->vid, __ATOMIC_RELEASE);
     }
-    __atomic_store_n(&v->port->link_up, peer != NULL, __ATOMIC_RELAXED);
+    __atomic_store_n(&v->port->link_up, peer, __ATOMIC_RELAXED);
     port_notify(v->port);
 }
 
@@ -210,7 +210,7 @@ static struct vhost_port *port_of(int vid)
 {
     char path[PATH_MAX];
 
-    if (rte_vhost_get_ifname(vid, path, sizeof(path)) < 0)
+    if (rte_vhost_get_ifname(vid, path, sizeof path) < 0)
         return NULL;
     for (struct vhost_port *v = ports; v; v = v->next)
         if (!strcmp(v->path, path))
@@ -370,14 +370,14 @@ static void vhost_get_status(struct port *port, struct port_status *status)
         .tx_queues = port->n_txq,
         .numa_node = port->numa_node,
     };
-    snprintf(status->driver, sizeof(status->driver), "vhost-user (%s)", v->client ? "client" : "server");
+    snprintf(status->driver, sizeof status->driver, "vhost-user (%s)", v->client ? "client" : "server");
 }
 
 static void vhost_get_stats(struct port *port, struct port_stats *stats)
 {
     struct vhost_port *v = port->priv;
 
-    memset(stats, 0, sizeof(*stats));
+    memset(stats, 0, sizeof *stats);
     for (uint16_t queue = 0; queue < port->n_rxq; queue++) {
         stats->rx_packets += __atomic_load_n(&v->rx[queue].packets, __ATOMIC_RELAXED);
         stats->rx_bytes += __atomic_load_n(&v->rx[queue].bytes, __ATOMIC_RELAXED);
@@ -424,13 +424,13 @@ static const struct port_ops vhost_ops = {
 
 static struct vhost_port *vhost_alloc(const struct port_params *params, char *error, size_t error_size)
 {
-    struct vhost_port *v = aligned_alloc(_Alignof(struct vhost_port), sizeof(*v));
+    struct vhost_port *v = aligned_alloc(_Alignof(struct vhost_port), sizeof *v);
 
     if (!v) {
         port_error(error, error_size, "out of memory");
         return NULL;
     }
-    memset(v, 0, sizeof(*v));
+    memset(v, 0, sizeof *v);
     v->port = port_alloc(params, &vhost_ops, params->rx_queues, params->tx_queues, error, error_size);
     if (!v->port) {
         free(v);
@@ -444,7 +444,7 @@ static struct vhost_port *vhost_alloc(const struct port_params *params, char *er
     v->numa_node = -1;
     v->mtu = params->mtu;
     v->client = params->vhost_client;
-    snprintf(v->path, sizeof(v->path), "%s", params->path);
+    snprintf(v->path, sizeof v->path, "%s", params->path);
     if (params->has_mac)
         v->mac = params->mac;
     else

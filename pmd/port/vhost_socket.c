@@ -37,8 +37,8 @@ static int probe(const char *path)
 
     if (fd < 0)
         return -errno;
-    snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
-    if (connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0 && errno != EAGAIN)
+    snprintf(address.sun_path, sizeof address.sun_path, "%s", path);
+    if (connect(fd, (struct sockaddr *)&address, sizeof address) < 0 && errno != EAGAIN)
         rc = -errno;
     close(fd);
     return rc;
@@ -78,7 +78,7 @@ bool vhost_socket_prepare_server(const char *path, char *error, size_t error_siz
 
     if (!fits(path, error, error_size))
         return false;
-    directory_of(path, directory, sizeof(directory));
+    directory_of(path, directory, sizeof directory);
     if (stat(directory, &st) != 0) {
         port_error(error, error_size, "path %s: directory %s: %s: create it with \"mkdir -p %s\"", path, directory,
                    strerror(errno), directory);

@@ -7,7 +7,7 @@
 
 void act_buffer_init(struct act_buffer *buffer)
 {
-    memset(buffer, 0, sizeof(*buffer));
+    memset(buffer, 0, sizeof *buffer);
 }
 
 void act_buffer_free(struct act_buffer *buffer)

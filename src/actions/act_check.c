@@ -201,7 +201,7 @@ static int pop_mpls(uint16_t eth_type, struct known *k)
     if (!is_mpls(&k->m))
         return OFPERR_BAC_MATCH_INCONSISTENT;
     hidden = top_hidden(k, ACT_PUSH_MPLS);
-    if (hidden != NULL &&
+    if (hidden &&
         (hidden->n_tags > 0 ? is_vlan_type(eth_type)
                             : hidden->eth_type_mask == UINT16_MAX && hidden->eth_type == rte_cpu_to_be_16(eth_type))) {
         reveal(k, hidden);
@@ -219,7 +219,7 @@ static int pop_pbb(struct known *k)
     if (k->m.mask.pkt.eth_type != 0xffff || k->m.value.pkt.eth_type != RTE_BE16(ETH_TYPE_PBB))
         return OFPERR_BAC_MATCH_INCONSISTENT;
     hidden = top_hidden(k, ACT_PUSH_PBB);
-    if (hidden != NULL) {
+    if (hidden) {
         reveal(k, hidden);
         return 0;
     }
@@ -248,7 +248,7 @@ static void decap(struct known *k)
         return;
     }
     hidden = top_hidden(k, ACT_ENCAP);
-    if (hidden != NULL) {
+    if (hidden) {
         reveal(k, hidden);
         return;
     }

@@ -37,7 +37,7 @@ static const char *reason_name(uint8_t reason)
 {
     static const char *const names[] = {"no_match", "action", "invalid_ttl", "action_set", "group", "packet_out"};
 
-    return reason < sizeof(names) / sizeof(names[0]) ? names[reason] : "unknown";
+    return reason < sizeof names / sizeof names[0] ? names[reason] : "unknown";
 }
 
 static void print_controller(struct printer *p, const struct act_controller *a)
@@ -114,7 +114,7 @@ static void print_set_field(struct printer *p, const struct act_set_field *a)
         return;
     }
     if (a->h.form == ACT_FORM_OF10)
-        for (size_t i = 0; i < sizeof(old_names) / sizeof(old_names[0]); i++)
+        for (size_t i = 0; i < sizeof old_names / sizeof old_names[0]; i++)
             if (old_names[i].id == a->field->id) {
                 fprintf(p->out, "%s:", old_names[i].name);
                 field_value_print(p->out, a->field, &a->value, &a->mask, p->port_name, p->arg);

@@ -36,7 +36,7 @@ static char *add_u32(struct parse *p, const char *value, uint32_t max, enum act_
 
     if (!text_to_u64(value, max, &n))
         return text_error("%s: not a number up to %" PRIu32, value, max);
-    act = act_buffer_add(p->acts, type, sizeof(*act));
+    act = act_buffer_add(p->acts, type, sizeof *act);
     act->h.form = form;
     act->value = (uint32_t)n;
     return NULL;
@@ -49,7 +49,7 @@ static struct act *add_plain(struct parse *p, enum act_type type)
 
 static void add_output(struct parse *p, uint32_t port, uint16_t max_len)
 {
-    struct act_output *act = act_buffer_add(p->acts, ACT_OUTPUT, sizeof(*act));
+    struct act_output *act = act_buffer_add(p->acts, ACT_OUTPUT, sizeof *act);
 
     act->port = port;
     act->max_len = max_len;
@@ -58,7 +58,7 @@ static void add_output(struct parse *p, uint32_t port, uint16_t max_len)
 /* "output(port=2,max_len=100)" */
 static char *parse_output_trunc(struct parse *p, char *value)
 {
-    struct act_output_trunc *act = act_buffer_add(p->acts, ACT_OUTPUT_TRUNC, sizeof(*act));
+    struct act_output_trunc *act = act_buffer_add(p->acts, ACT_OUTPUT_TRUNC, sizeof *act);
     char *key, *v;
     uint64_t n;
 
@@ -86,7 +86,7 @@ static char *parse_output(struct parse *p, char *value)
         add_output(p, port, port == OFPORT_CONTROLLER ? UINT16_MAX : 0);
         return NULL;
     }
-    act = act_buffer_add(p->acts, ACT_OUTPUT_REG, sizeof(*act));
+    act = act_buffer_add(p->acts, ACT_OUTPUT_REG, sizeof *act);
     act->h.form = ACT_FORM_NICIRA;
     act->max_len = UINT16_MAX;
     error = subfield_parse(value, &act->src);
@@ -139,7 +139,7 @@ static char *parse_controller(struct parse *p, char *value)
     }
     if (error)
         return error;
-    act = act_buffer_add(p->acts, ACT_CONTROLLER, sizeof(*act) + head.userdata_len);
+    act = act_buffer_add(p->acts, ACT_CONTROLLER, sizeof *act + head.userdata_len);
     head.h = act->h;
     *act = head;
     act->h.form = ACT_FORM_NICIRA;
@@ -159,7 +159,7 @@ static char *parse_enqueue(struct parse *p, char *value)
     *queue++ = '\0';
     if (!port_parse(value, p->port_by_name, p->arg, &port) || !text_to_u64(queue, UINT32_MAX, &n))
         return bad(value, "port:queue");
-    act = act_buffer_add(p->acts, ACT_ENQUEUE, sizeof(*act));
+    act = act_buffer_add(p->acts, ACT_ENQUEUE, sizeof *act);
     act->port = port;
     act->queue = (uint32_t)n;
     return NULL;
@@ -167,7 +167,7 @@ static char *parse_enqueue(struct parse *p, char *value)
 
 static char *add_set_field(struct parse *p, const struct field *f, const char *value, enum act_form form)
 {
-    struct act_set_field *act = act_buffer_add(p->acts, ACT_SET_FIELD, sizeof(*act));
+    struct act_set_field *act = act_buffer_add(p->acts, ACT_SET_FIELD, sizeof *act);
 
     act->h.form = form;
     act->field = f;
@@ -205,7 +205,7 @@ static char *parse_load(struct parse *p, char *value)
         return text_error("%s is read-only", sf.field->name);
     if (!text_to_u64(value, sf.n_bits >= 64 ? UINT64_MAX : (UINT64_C(1) << sf.n_bits) - 1, &n))
         return text_error("%s: does not fit into %u bits", value, sf.n_bits);
-    act = act_buffer_add(p->acts, ACT_SET_FIELD, sizeof(*act));
+    act = act_buffer_add(p->acts, ACT_SET_FIELD, sizeof *act);
     act->h.form = ACT_FORM_NICIRA;
     act->field = sf.field;
     v = (unsigned __int128)n << sf.ofs;
@@ -219,7 +219,7 @@ static char *parse_load(struct parse *p, char *value)
 
 static char *parse_move(struct parse *p, char *value)
 {
-    struct act_move *act = act_buffer_add(p->acts, ACT_MOVE, sizeof(*act));
+    struct act_move *act = act_buffer_add(p->acts, ACT_MOVE, sizeof *act);
     char *arrow = strstr(value, "->"), *error;
 
     act->h.form = ACT_FORM_NICIRA;
@@ -248,17 +248,17 @@ static char *parse_dec_ttl(struct parse *p, char *value)
             return bad(key, "a controller id");
         ids[n++] = (uint16_t)id;
     }
-    act = act_buffer_add(p->acts, ACT_DEC_TTL, sizeof(*act) + n * sizeof(ids[0]));
+    act = act_buffer_add(p->acts, ACT_DEC_TTL, sizeof *act + n * sizeof ids[0]);
     act->n_ids = n;
     act->h.form = n ? ACT_FORM_NICIRA : ACT_FORM_STANDARD;
-    memcpy(act->ids, ids, n * sizeof(ids[0]));
+    memcpy(act->ids, ids, n * sizeof ids[0]);
     return NULL;
 }
 
 /* "resubmit:port", "resubmit(port,table)" with either left out. */
 static char *parse_resubmit(struct parse *p, char *value)
 {
-    struct act_resubmit *act = act_buffer_add(p->acts, ACT_RESUBMIT, sizeof(*act));
+    struct act_resubmit *act = act_buffer_add(p->acts, ACT_RESUBMIT, sizeof *act);
     char *table = value + strcspn(value, ",");
     uint64_t n = 255;
 
@@ -284,7 +284,7 @@ static char *parse_note(struct parse *p, char *value)
 
     if (error)
         return error;
-    act = act_buffer_add(p->acts, ACT_NOTE, sizeof(*act) + 64);
+    act = act_buffer_add(p->acts, ACT_NOTE, sizeof *act + 64);
     act->h.form = ACT_FORM_NICIRA;
     memcpy(act->data, data, len);
     while (len < 6 || (len - 6) % 8) /* what fits a NXAST_NOTE */
@@ -295,7 +295,7 @@ static char *parse_note(struct parse *p, char *value)
 
 static char *parse_stack(struct parse *p, char *value, enum act_type type)
 {
-    struct act_subfield *act = act_buffer_add(p->acts, type, sizeof(*act));
+    struct act_subfield *act = act_buffer_add(p->acts, type, sizeof *act);
 
     act->h.form = ACT_FORM_NICIRA;
     return subfield_parse(value, &act->sf);
@@ -328,13 +328,13 @@ static char *parse_delete_field(struct parse *p, char *value)
 
     if (error)
         return error;
-    act = (struct act_subfield *)(p->acts->data + p->acts->len - sizeof(*act));
+    act = (struct act_subfield *)(p->acts->data + p->acts->len - sizeof *act);
     return act->sf.field->variable ? NULL : text_error("delete_field: %s is always there", act->sf.field->name);
 }
 
 static char *parse_fin_timeout(struct parse *p, char *value)
 {
-    struct act_fin_timeout *act = act_buffer_add(p->acts, ACT_FIN_TIMEOUT, sizeof(*act));
+    struct act_fin_timeout *act = act_buffer_add(p->acts, ACT_FIN_TIMEOUT, sizeof *act);
     char *key, *v;
     uint64_t n;
 
@@ -365,7 +365,7 @@ static char *parse_nested(struct parse *p, char *value, enum act_type type)
     act_buffer_init(&inner);
     error = parse_list(&nested, value);
     if (!error) {
-        act = act_buffer_add(p->acts, type, sizeof(*act) + inner.len);
+        act = act_buffer_add(p->acts, type, sizeof *act + inner.len);
         act->n = (uint32_t)inner.len;
         if (inner.len)
             memcpy(act->data, inner.data, inner.len);
@@ -386,7 +386,7 @@ static char *parse_clone(struct parse *p, char *value)
 
 static char *parse_sample(struct parse *p, char *value)
 {
-    struct act_sample *act = act_buffer_add(p->acts, ACT_SAMPLE, sizeof(*act));
+    struct act_sample *act = act_buffer_add(p->acts, ACT_SAMPLE, sizeof *act);
     char *key, *v;
     uint64_t n;
 
@@ -418,7 +418,7 @@ static char *parse_sample(struct parse *p, char *value)
 /* "check_pkt_larger(1500)->reg0[0]" */
 static char *parse_check_larger(struct parse *p, char *value)
 {
-    struct act_check_larger *act = act_buffer_add(p->acts, ACT_CHECK_LARGER, sizeof(*act));
+    struct act_check_larger *act = act_buffer_add(p->acts, ACT_CHECK_LARGER, sizeof *act);
     uint64_t n;
 
     act->h.form = ACT_FORM_NICIRA;
@@ -459,7 +459,7 @@ static char *parse_conjunction(struct parse *p, char *value)
         return bad(value, "id,k/n");
     if (id > UINT32_MAX || n < 2 || n > 64 || k < 1 || k > n)
         return bad(value, "a clause k of n, 2 to 64");
-    act = act_buffer_add(p->acts, ACT_CONJUNCTION, sizeof(*act));
+    act = act_buffer_add(p->acts, ACT_CONJUNCTION, sizeof *act);
     act->h.form = ACT_FORM_NICIRA;
     act->id = (uint32_t)id;
     act->clause = (uint8_t)k;
@@ -469,7 +469,7 @@ static char *parse_conjunction(struct parse *p, char *value)
 
 static char *parse_write_metadata(struct parse *p, char *value)
 {
-    struct act_metadata *act = act_buffer_add(p->acts, ACT_WRITE_METADATA, sizeof(*act));
+    struct act_metadata *act = act_buffer_add(p->acts, ACT_WRITE_METADATA, sizeof *act);
     const struct field *f = field_by_id(FIELD_METADATA);
     union field_value v, m;
     char *error = field_value_parse(f, value, NULL, NULL, &v, &m);
@@ -481,7 +481,7 @@ static char *parse_write_metadata(struct parse *p, char *value)
 
 static char *parse_set_tunnel(struct parse *p, char *value)
 {
-    struct act_u64 *act = act_buffer_add(p->acts, ACT_SET_TUNNEL, sizeof(*act));
+    struct act_u64 *act = act_buffer_add(p->acts, ACT_SET_TUNNEL, sizeof *act);
 
     act->h.form = ACT_FORM_NICIRA;
     return text_to_u64(value, UINT64_MAX, &act->value) ? NULL : bad(value, "a number");
@@ -579,13 +579,13 @@ static char *parse_action(struct parse *p, const char *key, char *value)
 {
     uint32_t port;
 
-    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
         if (!strcasecmp(others[i].name, key))
             return others[i].parse(p, value);
-    for (size_t i = 0; i < sizeof(sets) / sizeof(sets[0]); i++)
+    for (size_t i = 0; i < sizeof sets / sizeof sets[0]; i++)
         if (!strcasecmp(sets[i].name, key))
             return add_set_field(p, field_by_id(sets[i].id), value, sets[i].form);
-    for (size_t i = 0; i < sizeof(simple) / sizeof(simple[0]); i++) {
+    for (size_t i = 0; i < sizeof simple / sizeof simple[0]; i++) {
         if (strcasecmp(simple[i].name, key))
             continue;
         if (simple[i].max)

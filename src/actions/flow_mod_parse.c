@@ -26,7 +26,7 @@ static bool take_cookie(struct flow_mod *fm, const char *value)
     const char *slash = strchr(value, '/');
     size_t len = slash ? (size_t)(slash - value) : strlen(value);
 
-    if (len >= sizeof(first))
+    if (len >= sizeof first)
         return false;
     memcpy(first, value, len);
     first[len] = '\0';
@@ -59,7 +59,7 @@ static bool take_other(void *arg, const char *key, const char *value)
     struct flow_mod *fm = p->fm;
     uint16_t table = 0;
 
-    for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++)
+    for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++)
         if (!strcmp(flags[i].name, key)) {
             fm->flags |= flags[i].flag;
             return true;
@@ -90,7 +90,7 @@ char *flow_mod_parse(const char *text, struct flow_mod *fm, struct act_buffer *a
 
     if (!copy)
         out_of_memory("rules, groups and meters", 0);
-    memset(fm, 0, sizeof(*fm));
+    memset(fm, 0, sizeof *fm);
     fm->priority = 0x8000;
     fm->buffer_id = UINT32_MAX;
     fm->out_port = OFPORT_ANY;

@@ -9,8 +9,7 @@
 
 #define DEFAULT_PRIORITY 0x8000
 
-/* --- parsing ---------------------------------------------------------------------------------------------------------
- */
+/* --- parsing ------------------------------------------------------------- */
 
 struct parse {
     struct act_learn head;
@@ -194,8 +193,7 @@ char *learn_parse(char *text, struct act_buffer *acts, port_parser *port_by_name
     return error;
 }
 
-/* --- printing --------------------------------------------------------------------------------------------------------
- */
+/* --- printing ------------------------------------------------------------ */
 
 static void print_number(FILE *out, const union field_value *value)
 {

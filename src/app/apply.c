@@ -14,8 +14,7 @@
 #include "src/openflow/requests/handler.h"
 #include "src/openflow/server/server.h"
 
-/* --- making ----------------------------------------------------------------------------------------------------------
- */
+/* --- making -------------------------------------------------------------- */
 
 static void set_vlans(struct bridge_port *bp, const struct config_port *config)
 {
@@ -26,6 +25,7 @@ static void set_vlans(struct bridge_port *bp, const struct config_port *config)
         [CONFIG_VLAN_NATIVE_TAGGED] = VLAN_MODE_NATIVE_TAGGED,
         [CONFIG_VLAN_NATIVE_UNTAGGED] = VLAN_MODE_NATIVE_UNTAGGED,
     };
+
     bp->vlan_mode = modes[config->vlan_mode];
     bp->tag = config->tag == CONFIG_TAG_NONE ? 0 : config->tag;
     memset(bp->trunks, config->n_trunks ? 0 : 0xff, sizeof bp->trunks);
@@ -55,6 +55,7 @@ static int add_port(struct sluice *sw, struct bridge *br, const struct config_po
         .has_mac = memcmp(config->mac, no_mac, sizeof no_mac) != 0,
         .pool = pool_for_devargs(config->devargs),
     };
+
     memcpy(params.mac.addr_bytes, config->mac, sizeof config->mac);
     struct port *port = port_create(&params, why, sizeof why);
     if (!port) {
@@ -134,6 +135,7 @@ static void set_tables(struct pipeline *pipeline, const struct config_bridge *co
 int apply_bridge(struct sluice *sw, const struct config_bridge *config, char *error, size_t size)
 {
     struct bridge *br = bridge_create(config->name, config->datapath_id, sw->dp);
+
     if (!br) {
         snprintf(error, size, "bridge %s: out of memory", config->name);
         return -1;
@@ -163,8 +165,7 @@ int apply_bridge(struct sluice *sw, const struct config_bridge *config, char *er
     return 0;
 }
 
-/* --- changes ---------------------------------------------------------------------------------------------------------
- */
+/* --- changes ------------------------------------------------------------- */
 
 struct apply {
     struct sluice *sw;
@@ -179,6 +180,7 @@ static void note(struct apply *apply, const char *format, ...)
 {
     char text[1024];
     va_list args;
+
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
@@ -207,6 +209,7 @@ static bool remove_all(struct apply *apply, const struct config *wanted)
 {
     const struct config *running = apply->sw->config;
     bool any = false;
+
     for (size_t i = 0; i < running->n_bridges; i++) {
         const struct config_bridge *old = &running->bridges[i], *new = config_find_bridge(wanted, old->name);
         struct bridge *br = switch_bridge(apply->sw, old->name);
@@ -267,6 +270,7 @@ static void change_ports(struct apply *apply, struct bridge *br, const struct co
                          struct config_bridge *new)
 {
     char why[1024];
+
     for (size_t i = 0; i < new->n_ports;) {
         const struct config_port *before = config_find_port(old, new->ports[i].name);
         struct config_port *port = &new->ports[i];
@@ -288,6 +292,7 @@ static void change_ports(struct apply *apply, struct bridge *br, const struct co
 static void swap_connections(struct config_bridge *a, struct config_bridge *b)
 {
     const struct config_bridge was = *a;
+
 #define SWAP(field) (a->field = b->field, b->field = was.field)
     SWAP(controllers);
     SWAP(n_controllers);
@@ -307,6 +312,7 @@ static void change_connections(struct apply *apply, struct bridge *br, struct co
     char why[512] = "", text[1024];
     struct of_server_params was, wanted;
     bool same = true;
+
     for (size_t i = 0; i < RTE_DIM(names); i++)
         same &= config_key_same(config_key_find(&config_section_bridge, names[i]), old, new);
     if (same)
@@ -342,6 +348,7 @@ bool apply_config(struct sluice *sw, struct config *wanted, struct evbuffer *rep
 {
     struct apply apply = {sw, report, false};
     char why[1024];
+
     if (remove_all(&apply, wanted))
         wait_for_removed(sw->dp);
     for (size_t i = 0; i < wanted->n_bridges;) {

@@ -30,13 +30,13 @@ int cores_read(struct cores *cores)
     char text[1024] = "";
     FILE *f = fopen("/sys/devices/system/cpu/online", "re");
 
-    if (sched_getaffinity(0, sizeof(cores->allowed), &cores->allowed) != 0) {
+    if (sched_getaffinity(0, sizeof cores->allowed, &cores->allowed) != 0) {
         int rc = -errno;
         if (f)
             fclose(f);
         return rc;
     }
-    if (f && fgets(text, sizeof(text), f))
+    if (f && fgets(text, sizeof text, f))
         parse_set(text, &cores->online);
     else
         cores->online = cores->allowed;
@@ -67,12 +67,12 @@ static int check_core(const char *key, int core, const struct cores *cores, char
     char set[512];
 
     if (core < 0 || core >= CPU_SETSIZE || !CPU_ISSET(core, &cores->online)) {
-        cores_format(&cores->online, set, sizeof(set));
+        cores_format(&cores->online, set, sizeof set);
         snprintf(error, error_size, "%s: core %d does not exist: this machine has cores %s", key, core, set);
         return -1;
     }
     if (!CPU_ISSET(core, &cores->allowed)) {
-        cores_format(&cores->allowed, set, sizeof(set));
+        cores_format(&cores->allowed, set, sizeof set);
         snprintf(error, error_size,
                  "%s: this process may not run on core %d, only on %s: see taskset, the container's cpuset, or "
                  "CPUAffinity= and AllowedCPUs= of the service",
@@ -87,7 +87,7 @@ int cores_check(const struct config *config, const struct cores *cores, char *er
     char key[32];
 
     for (size_t i = 0; i < config->pmd.n_cores; i++) {
-        snprintf(key, sizeof(key), "pmd.cores[%zu]", i);
+        snprintf(key, sizeof key, "pmd.cores[%zu]", i);
         if (check_core(key, config->pmd.cores[i], cores, error, error_size) != 0)
             return -1;
     }
@@ -148,7 +148,7 @@ int cores_to_lcores(const struct config *config, const struct cores *cores, char
         return -1;
     }
     *main_lcore = lcore;
-    cores_format(&control, set, sizeof(set));
+    cores_format(&control, set, sizeof set);
     if (len < size)
         len += snprintf(lcores + len, size - len, "%d@(%s)", lcore, set);
     if (len >= size) {

@@ -131,7 +131,7 @@ int eal_args_build(const struct config *config, const struct cores *cores, bool 
     bool ok;
 
     *args = (struct eal_args){0};
-    if (cores_to_lcores(config, cores, lcores, sizeof(lcores), &main_lcore, error, error_size) != 0)
+    if (cores_to_lcores(config, cores, lcores, sizeof lcores, &main_lcore, error, error_size) != 0)
         return -1;
     ok = add(args, "sluiced") && add(args, "--lcores") && add(args, "%s", lcores) && add(args, "--main-lcore") &&
          add(args, "%u", main_lcore);
@@ -165,7 +165,7 @@ static uint32_t memory_needs(const struct config *config, uint32_t need_mb[HUGEP
 {
     uint32_t sum = 0, asked = memory_asked_for(config);
 
-    memset(need_mb, 0, HUGEPAGES_NODES_MAX * sizeof(*need_mb));
+    memset(need_mb, 0, HUGEPAGES_NODES_MAX * sizeof *need_mb);
     for (size_t i = 0; i < config->pmd.n_cores; i++)
         need_mb[cores_node(config->pmd.cores[i]) % HUGEPAGES_NODES_MAX] = pool_memory_mb(config);
     for (int node = 0; node < HUGEPAGES_NODES_MAX; node++)
@@ -221,7 +221,7 @@ int eal_start(const struct config *config, char *error, size_t error_size)
     sum_mb = memory_needs(config, need_mb);
     if (eal_args_build(config, &cores, hugepages_usable(config, need_mb), sum_mb, &args, error, error_size) != 0)
         return -1;
-    memcpy(argv, args.argv, sizeof(argv)); /* DPDK moves them about */
+    memcpy(argv, args.argv, sizeof argv); /* DPDK moves them about */
     if (rte_eal_init(args.argc, argv) >= 0)
         return 0;
     snprintf(error, error_size, "DPDK did not start: %s: see the lines of module dpdk before this one%s",

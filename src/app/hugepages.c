@@ -21,7 +21,7 @@ static uint64_t read_number(const char *directory, const char *entry, const char
     unsigned long long value = 0;
     FILE *f;
 
-    snprintf(path, sizeof(path), "%s/%s/%s", directory, entry, file);
+    snprintf(path, sizeof path, "%s/%s/%s", directory, entry, file);
     f = fopen(path, "re");
     if (!f)
         return 0;
@@ -56,12 +56,12 @@ static bool read_pages(struct pages *pages)
 /* A kernel without NUMA has one place for all. */
 static bool read_node(const char *sysfs, unsigned node, struct pages *pages)
 {
-    snprintf(pages->directory, sizeof(pages->directory), "%s/devices/system/node/node%u/hugepages", sysfs, node);
+    snprintf(pages->directory, sizeof pages->directory, "%s/devices/system/node/node%u/hugepages", sysfs, node);
     if (read_pages(pages))
         return true;
     if (node)
         return false;
-    snprintf(pages->directory, sizeof(pages->directory), "%s/kernel/mm/hugepages", sysfs);
+    snprintf(pages->directory, sizeof pages->directory, "%s/kernel/mm/hugepages", sysfs);
     return read_pages(pages);
 }
 
@@ -72,7 +72,7 @@ static void advise(const struct pages *pages, unsigned node, uint32_t need_mb,
     uint64_t wanted = pages->default_reserved + (lack_kb + pages->default_kb - 1) / pages->default_kb;
     char sentence[PATH_MAX + 256];
 
-    snprintf(sentence, sizeof(sentence),
+    snprintf(sentence, sizeof sentence,
              "NUMA node %u has %lu MB of free hugepages, %u MB are needed: echo %lu > %s/hugepages-%lukB/nr_hugepages",
              node, pages->free_kb / 1024, need_mb, wanted, pages->directory, pages->default_kb);
     tell(arg, sentence);

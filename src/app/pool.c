@@ -83,7 +83,7 @@ static struct rte_mempool *create_pool(const char *name, const struct config *co
                                                .mbuf_priv_size = PACKET_PRIV_SIZE};
     unsigned flags = rte_eal_has_hugepages() ? 0 : RTE_MEMPOOL_F_NO_IOVA_CONTIG;
     struct rte_mempool *pool =
-        rte_mempool_create_empty(name, pool_mbufs(config), element_size(config), CACHE, sizeof(private), node, flags);
+        rte_mempool_create_empty(name, pool_mbufs(config), element_size(config), CACHE, sizeof private, node, flags);
     int rc;
 
     if (!pool)
@@ -107,7 +107,7 @@ static struct rte_mempool *create_on(int node, const struct config *config, char
     struct rte_mempool *pool;
     char name[32];
 
-    snprintf(name, sizeof(name), "packets_%d", node);
+    snprintf(name, sizeof name, "packets_%d", node);
     pool = create_pool(name, config, node);
     if (!pool) {
         pool = create_pool(name, config, SOCKET_ID_ANY);
@@ -152,7 +152,7 @@ struct rte_mempool *pool_for_devargs(const char *devargs)
 
     if (!devargs || strchr(devargs, '/'))
         return first_pool;
-    snprintf(path, sizeof(path), "/sys/bus/pci/devices/%.*s/numa_node", (int)RTE_MIN(strcspn(devargs, ","), (size_t)32),
+    snprintf(path, sizeof path, "/sys/bus/pci/devices/%.*s/numa_node", (int)RTE_MIN(strcspn(devargs, ","), (size_t)32),
              devargs);
     f = fopen(path, "re");
     if (f) {

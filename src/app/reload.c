@@ -15,6 +15,7 @@ static void report_faults(const struct config_faults *faults, struct evbuffer *r
     char *text = NULL;
     size_t size;
     FILE *lines = open_memstream(&text, &size);
+
     if (!lines)
         return;
     config_faults_print(faults, lines);
@@ -30,6 +31,7 @@ int switch_reload(struct sluice *sw, struct evbuffer *report)
 {
     struct config_faults faults = {0};
     struct config *wanted = NULL;
+
     if (!config_load_file(sw->config_path, &wanted, &faults))
         config_diff_fixed(sw->config, wanted, &faults);
     if (!wanted || faults.n) {

@@ -22,7 +22,7 @@ static int make_directories(const char *path)
     char part[PATH_MAX];
     size_t len = strlen(path);
 
-    if (len >= sizeof(part)) {
+    if (len >= sizeof part) {
         errno = ENAMETOOLONG;
         return -1;
     }
@@ -51,7 +51,7 @@ static int lock(const char *path, char *error, size_t error_size)
     char file[PATH_MAX + 16], pid[32];
     int fd;
 
-    snprintf(file, sizeof(file), "%s/sluiced.pid", path);
+    snprintf(file, sizeof file, "%s/sluiced.pid", path);
     fd = open(file, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
     if (fd < 0) {
         snprintf(error, error_size,
@@ -61,14 +61,14 @@ static int lock(const char *path, char *error, size_t error_size)
         return -1;
     }
     if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
-        pid_in(fd, pid, sizeof(pid));
+        pid_in(fd, pid, sizeof pid);
         snprintf(error, error_size,
                  "run_dir %s is in use by another sluiced (process %s): end it, or set run_dir to another directory",
                  path, pid);
         close(fd);
         return -1;
     }
-    snprintf(pid, sizeof(pid), "%d\n", getpid());
+    snprintf(pid, sizeof pid, "%d\n", getpid());
     if (ftruncate(fd, 0) != 0 || pwrite(fd, pid, strlen(pid), 0) < 0) {
         snprintf(error, error_size, "run_dir %s: sluiced.pid: %s", path, strerror(errno));
         close(fd);
@@ -83,7 +83,7 @@ static bool holds(const char *path)
     char file[PATH_MAX + 16];
     struct stat mine, there;
 
-    snprintf(file, sizeof(file), "%s/sluiced.pid", path);
+    snprintf(file, sizeof file, "%s/sluiced.pid", path);
     return lock_fd >= 0 && fstat(lock_fd, &mine) == 0 && stat(file, &there) == 0 && mine.st_dev == there.st_dev &&
            mine.st_ino == there.st_ino;
 }
@@ -135,7 +135,7 @@ int run_dir_restore(const char *path, char *error, size_t error_size)
 {
     char events[4096];
 
-    while (watch_fd >= 0 && read(watch_fd, events, sizeof(events)) > 0)
+    while (watch_fd >= 0 && read(watch_fd, events, sizeof events) > 0)
         continue;
     if (holds(path))
         return 0;
@@ -152,7 +152,7 @@ void run_dir_remove(const char *path)
     watch_fd = -1;
     if (lock_fd < 0)
         return;
-    snprintf(file, sizeof(file), "%s/sluiced.pid", path);
+    snprintf(file, sizeof file, "%s/sluiced.pid", path);
     if (mine)
         unlink(file);
     close(lock_fd);

@@ -39,24 +39,26 @@
 struct bridge *switch_bridge(const struct sluice *sw, const char *name)
 {
     struct bridge *br;
+
     TAILQ_FOREACH (br, &sw->bridges, node)
         if (!strcmp(br->name, name))
             return br;
     return NULL;
 }
 
-/* --- events ---------------------------------------------------------------------------------------------------------
- */
+/* --- events -------------------------------------------------------------- */
 
 static void on_miss(evutil_socket_t fd, short what, void *arg)
 {
     struct sluice *sw = arg;
+
     datapath_miss_ack(sw->dp);
 }
 
 static void port_changed(void *arg, struct port *port)
 {
     struct bridge_port *bp = port->user;
+
     if (bp)
         bridge_port_update(bp);
 }
@@ -70,6 +72,7 @@ static void on_port(evutil_socket_t fd, short what, void *arg)
 static void on_wakeup(evutil_socket_t fd, short what, void *arg)
 {
     struct sluice *sw = arg;
+
     event_base_loopbreak(sw->base);
 }
 
@@ -77,6 +80,7 @@ static void on_alarm(evutil_socket_t fd, short what, void *arg)
 {
     struct sluice *sw = arg;
     uint64_t times;
+
     if (read(fd, &times, sizeof times) < 0)
         return;
     sw->alarm_set = false;
@@ -99,6 +103,7 @@ static void wake_up_in(struct sluice *sw, uint64_t us)
 static void on_signal(evutil_socket_t number, short what, void *arg)
 {
     struct sluice *sw = arg;
+
     LOG_INFO(LOG_MAIN, "%s: stopping", number == SIGTERM ? "SIGTERM" : "SIGINT");
     sw->exiting = true;
 }
@@ -106,6 +111,7 @@ static void on_signal(evutil_socket_t number, short what, void *arg)
 static void on_hangup(evutil_socket_t number, short what, void *arg)
 {
     struct evbuffer *report = evbuffer_new();
+
     LOG_INFO(LOG_MAIN, "SIGHUP: reading %s again", ((struct sluice *)arg)->config_path);
     if (report) {
         switch_reload(arg, report);
@@ -119,6 +125,7 @@ static void restore_run_dir(struct sluice *sw)
     static struct log_limit limit = LOG_LIMIT_INIT(2, 2);
     char error[1024];
     int rc = run_dir_restore(sw->config->run_dir, error, sizeof error);
+
     if (rc > 0)
         LOG_WARN(LOG_MAIN, "run_dir %s was removed: made again", sw->config->run_dir);
     if (rc < 0)
@@ -130,6 +137,7 @@ static void restore_run_dir(struct sluice *sw)
 static void on_run_dir_timer(evutil_socket_t fd, short what, void *arg)
 {
     struct sluice *sw = arg;
+
     restore_run_dir(sw);
     event_add(sw->run_dir_event, NULL);
 }
@@ -139,6 +147,7 @@ static void on_run_dir(evutil_socket_t fd, short what, void *arg)
 {
     struct sluice *sw = arg;
     const struct timeval pause = {.tv_usec = RUN_DIR_PAUSE_MS * 1000};
+
     evtimer_add(sw->run_dir_timer, &pause);
 }
 
@@ -146,6 +155,7 @@ static void on_run_dir(evutil_socket_t fd, short what, void *arg)
 static void on_watchdog(evutil_socket_t fd, short what, void *arg)
 {
     struct sluice *sw = arg;
+
     if (!sw->n_late)
         notify("WATCHDOG=1");
 }
@@ -154,6 +164,7 @@ static int create_watchdog(struct sluice *sw)
 {
     uint64_t us = notify_watchdog_us() / 2;
     const struct timeval tv = {.tv_sec = (time_t)(us / 1000000), .tv_usec = (suseconds_t)(us % 1000000)};
+
     sw->watchdog = event_new(sw->base, -1, EV_PERSIST, on_watchdog, sw);
     return sw->watchdog && (!us || !event_add(sw->watchdog, &tv)) ? 0 : -1;
 }
@@ -193,8 +204,7 @@ static void rule_changed(void *arg, struct bridge *bridge, enum flows_rule_chang
         of_server_rule_changed(switch_of(bridge), change, rule, reason);
 }
 
-/* --- the loop -------------------------------------------------------------------------------------------------------
- */
+/* --- the loop ------------------------------------------------------------ */
 
 /* What a turn found out. */
 struct turn {
@@ -220,6 +230,7 @@ static void poll_events(struct sluice *sw)
 static void run_requests(struct sluice *sw, struct turn *turn)
 {
     struct bridge *br;
+
     turn->waiting = turn->answered = false;
     TAILQ_FOREACH (br, &sw->bridges, node) {
         struct of_server *of = switch_of(br);
@@ -239,6 +250,7 @@ static void run_requests(struct sluice *sw, struct turn *turn)
 static bool give_way(struct sluice *sw)
 {
     uint64_t hz_us = rte_get_tsc_hz() / 1000000, start = rte_rdtsc(), end;
+
     if (!pace_may_yield(&sw->yield, start / hz_us))
         return false;
     sched_yield();
@@ -268,6 +280,7 @@ static bool run_misses(struct sluice *sw)
 {
     bool talking = us_since(sw->talk_tsc) < PACE_TALK_US, left;
     uint64_t budget_us = pace_misses_us(us_since(sw->misses_tsc), talking), spent_us = 0;
+
     do {
         uint64_t start = rte_rdtsc();
         left = flows_run_misses(sw->flows, MISS_STEP) == MISS_STEP;
@@ -281,6 +294,7 @@ static bool run_misses(struct sluice *sw)
 static uint64_t turn(struct sluice *sw)
 {
     struct turn turn = {0};
+
     serve(sw, &turn);
     turn.more |= !flows_run_revalidate(sw->flows, REVALIDATE_BUDGET_US);
     flows_run_timers(sw->flows, TIMERS_BUDGET_US);
@@ -310,6 +324,7 @@ static void sleep_for_events(struct sluice *sw, uint64_t us)
 static uint64_t thread_ns(void)
 {
     struct timespec time;
+
     clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
     return (uint64_t)time.tv_sec * 1000000000 + (uint64_t)time.tv_nsec;
 }
@@ -324,6 +339,7 @@ static void mark_time(struct sluice *sw)
 static void note_turn(struct sluice *sw, uint64_t start)
 {
     uint64_t took_us = us_since(start), own_us = took_us;
+
     if (took_us >= 1000) {
         own_us = RTE_MIN(took_us, (thread_ns() - sw->mark_ns) / 1000);
         mark_time(sw);
@@ -336,6 +352,7 @@ static void note_turn(struct sluice *sw, uint64_t start)
 void switch_run(struct sluice *sw)
 {
     uint64_t hz = rte_get_tsc_hz(), housekeeping = 0;
+
     sw->misses_tsc = sw->talk_tsc = rte_rdtsc();
     while (!sw->exiting) {
         uint64_t start = rte_rdtsc();
@@ -355,13 +372,13 @@ void switch_run(struct sluice *sw)
     }
 }
 
-/* --- building it from the model -------------------------------------------------------------------------------------
- */
+/* --- building it from the model ------------------------------------------ */
 
 static int create_datapath(struct sluice *sw, char *error, size_t size)
 {
     const struct config_pmd *pmd = &sw->config->pmd;
     unsigned lcores[DATAPATH_THREADS_MAX], n = 0, lcore;
+
     RTE_LCORE_FOREACH_WORKER(lcore)
     if (n < DATAPATH_THREADS_MAX)
         lcores[n++] = lcore;
@@ -421,6 +438,7 @@ static int create_events(struct sluice *sw, char *error, size_t size)
 static int create_control(struct sluice *sw, char *error, size_t size)
 {
     char path[4096];
+
     snprintf(path, sizeof path, "%s/sluiced.ctl", sw->config->run_dir);
     sw->control = control_create(sw->base, path, error, size);
     if (!sw->control)
@@ -437,6 +455,7 @@ static int create_tls(struct sluice *sw, char *error, size_t size)
         [TLS_CA_CERTIFICATE] = config->ca_certificate,
     }};
     struct tls_fault fault;
+
     if (!config->private_key)
         return 0;
     sw->tls = tls_create(&files, &fault);
@@ -451,6 +470,7 @@ static void describe_holdings(void *arg, char *text, size_t size)
     const struct sluice *sw = arg;
     const struct bridge *br;
     uint64_t n_rules = 0;
+
     TAILQ_FOREACH (br, &sw->bridges, node)
         n_rules += pipeline_n_rules(br->pipeline, TABLE_ALL);
     snprintf(text, size, "It holds %" PRIu64 " rules and %u megaflows.", n_rules,
@@ -495,6 +515,7 @@ static void free_event(struct event *event)
 void switch_destroy(struct sluice *sw)
 {
     struct bridge *br;
+
     out_of_memory_set_report(NULL, NULL);
     control_destroy(sw->control);
     TAILQ_FOREACH (br, &sw->bridges, node) {

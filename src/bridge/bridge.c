@@ -16,8 +16,7 @@
 /* Packets that miss and go to a controller as a whole are cut to this (OpenFlow 1.3.5, 7.3.2). */
 #define MISS_SEND_LEN 128
 
-/* --- events ----------------------------------------------------------------------------------------------------------
- */
+/* --- events -------------------------------------------------------------- */
 
 #define TELL(bridge, event, ...)                                                                                       \
     do {                                                                                                               \
@@ -67,7 +66,7 @@ struct bridge *bridge_create(const char *name, uint64_t datapath_id, struct data
 {
     struct bridge *bridge = calloc(1, sizeof *bridge);
 
-    if (bridge == NULL)
+    if (!bridge)
         out_of_memory("a bridge", 0);
     snprintf(bridge->name, sizeof bridge->name, "%s", name);
     bridge->datapath_id = datapath_id;
@@ -79,13 +78,12 @@ struct bridge *bridge_create(const char *name, uint64_t datapath_id, struct data
     bridge->macs = mac_table_create(MAC_ENTRIES, MAC_AGING_S);
     mac_table_set_changed(bridge->macs, mac_changed, bridge);
     bridge->pipeline = pipeline_create(NULL);
-    if (dp != NULL)
+    if (dp)
         pipeline_set_meters(bridge->pipeline, meter_table_create(bridge->pipeline, dp));
     return bridge;
 }
 
-/* --- ports -----------------------------------------------------------------------------------------------------------
- */
+/* --- ports --------------------------------------------------------------- */
 
 struct bridge_port *bridge_port_by_ofport(const struct bridge *bridge, uint32_t ofport)
 {
@@ -109,7 +107,7 @@ struct bridge_port *bridge_port_by_index(const struct datapath *dp, uint32_t ind
 {
     const struct port *port = datapath_port(dp, index);
 
-    return port == NULL ? NULL : port->user;
+    return !port ? NULL : port->user;
 }
 
 static void index_set(struct bridge *bridge, uint32_t ofport, struct bridge_port *bp)
@@ -124,7 +122,7 @@ static void index_set(struct bridge *bridge, uint32_t ofport, struct bridge_port
         while (size <= ofport)
             size *= 2;
         bridge->by_ofport = realloc(bridge->by_ofport, size * sizeof *bridge->by_ofport);
-        if (bridge->by_ofport == NULL)
+        if (!bridge->by_ofport)
             out_of_memory("a bridge", 0);
         memset(&bridge->by_ofport[bridge->by_ofport_size], 0,
                (size - bridge->by_ofport_size) * sizeof *bridge->by_ofport);
@@ -139,7 +137,7 @@ static bool read_status(struct bridge_port *bp)
     struct port_status status = {.mac = bp->mac};
     uint32_t state = PORT_STATE_LINK_DOWN;
 
-    if (bp->port != NULL) {
+    if (bp->port) {
         bp->port->ops->get_status(bp->port, &status);
         if (status.link_up)
             state = bp->config & PORT_CONFIG_DOWN ? 0 : PORT_STATE_LIVE;
@@ -168,18 +166,18 @@ struct bridge_port *bridge_port_add(struct bridge *bridge, struct port *port, co
         *error = "an OpenFlow port number is 1 to 65279, or LOCAL";
         return NULL;
     }
-    if (bridge_port_by_ofport(bridge, ofport) != NULL) {
+    if (bridge_port_by_ofport(bridge, ofport)) {
         *error = "the OpenFlow port number is taken by another port of the bridge";
         return NULL;
     }
-    if (bridge_port_by_name(bridge, name) != NULL) {
+    if (bridge_port_by_name(bridge, name)) {
         *error = "the name is taken by another port of the bridge";
         return NULL;
     }
 
     struct bridge_port *bp = calloc(1, sizeof *bp), *after;
 
-    if (bp == NULL)
+    if (!bp)
         out_of_memory("a bridge", 0);
     bp->bridge = bridge;
     bp->port = port;
@@ -190,14 +188,14 @@ struct bridge_port *bridge_port_add(struct bridge *bridge, struct port *port, co
     memset(bp->trunks, 0xff, sizeof bp->trunks);
     if (ofport == OFPORT_LOCAL)
         bp->mac = datapath_mac(bridge);
-    if (port != NULL)
+    if (port)
         port->user = bp;
     read_status(bp);
 
     after = TAILQ_LAST(&bridge->ports, bridge_ports);
-    while (after != NULL && after->ofport > ofport)
+    while (after && after->ofport > ofport)
         after = TAILQ_PREV(after, bridge_ports, node);
-    if (after != NULL)
+    if (after)
         TAILQ_INSERT_AFTER(&bridge->ports, after, bp, node);
     else
         TAILQ_INSERT_HEAD(&bridge->ports, bp, node);
@@ -217,7 +215,7 @@ static void port_free(struct bridge_port *bp)
     TAILQ_REMOVE(&bridge->ports, bp, node);
     bridge->n_ports--;
     index_set(bridge, bp->ofport, NULL);
-    if (bp->port != NULL) {
+    if (bp->port) {
         bp->port->user = NULL;
         datapath_port_remove(bridge->dp, bp->port);
     }
@@ -238,8 +236,8 @@ void bridge_destroy(struct bridge *bridge)
 {
     struct bridge_port *bp;
 
-    while ((bp = TAILQ_FIRST(&bridge->ports)) != NULL) {
-        uint32_t index = bp->port != NULL ? bp->port->index : 0;
+    while ((bp = TAILQ_FIRST(&bridge->ports))) {
+        uint32_t index = bp->port ? bp->port->index : 0;
 
         port_free(bp);
         /* The bridge's megaflows are gone. */
@@ -265,7 +263,7 @@ void bridge_port_set_config(struct bridge_port *bp, uint32_t config, uint32_t ma
     if (changed == 0)
         return;
     bp->config ^= changed;
-    if (changed & PORT_CONFIG_DOWN && bp->port != NULL)
+    if (changed & PORT_CONFIG_DOWN && bp->port)
         bp->port->ops->set_admin_up(bp->port, !(bp->config & PORT_CONFIG_DOWN));
     read_status(bp);
     bridge_note_port(bp);
@@ -291,7 +289,7 @@ void bridge_port_stats(const struct bridge_port *bp, struct bridge_port_stats *s
     struct datapath_port_stats counted = {0};
 
     *stats = (struct bridge_port_stats){.duration_ms = datapath_now_ms() - bp->created_ms};
-    if (bp->port == NULL)
+    if (!bp->port)
         return;
     bp->port->ops->get_stats(bp->port, &device);
     datapath_port_stats(bp->bridge->dp, bp->port->index, &counted);
@@ -306,8 +304,7 @@ void bridge_port_stats(const struct bridge_port *bp, struct bridge_port_stats *s
     stats->tx_errors = device.tx_errors;
 }
 
-/* --- names -----------------------------------------------------------------------------------------------------------
- */
+/* --- names --------------------------------------------------------------- */
 
 static const struct {
     uint32_t ofport;
@@ -327,14 +324,14 @@ const char *bridge_ofport_name(void *bridge, uint32_t ofport)
 
     const struct bridge_port *bp = bridge_port_by_ofport(bridge, ofport);
 
-    return bp == NULL ? NULL : bp->name;
+    return !bp ? NULL : bp->name;
 }
 
 bool bridge_ofport_parse(void *bridge, const char *text, uint32_t *ofport)
 {
     const struct bridge_port *bp = bridge_port_by_name(bridge, text);
 
-    if (bp != NULL) {
+    if (bp) {
         *ofport = bp->ofport;
         return true;
     }

@@ -46,7 +46,7 @@ static void *allocate(size_t n, size_t size)
 {
     void *block = calloc(n, size);
 
-    if (block == NULL)
+    if (!block)
         out_of_memory("a bridge", 0);
     return block;
 }
@@ -69,7 +69,7 @@ struct mac_table *mac_table_create(uint32_t max_entries, uint32_t aging_s)
 
 void mac_table_destroy(struct mac_table *table)
 {
-    if (table == NULL)
+    if (!table)
         return;
     mac_table_flush(table, OFPORT_ANY);
     free(table->buckets);
@@ -86,12 +86,11 @@ void mac_table_set_changed(struct mac_table *table, void (*changed)(void *arg, c
 
 static void tell(const struct mac_table *table, const struct mac_entry *entry)
 {
-    if (table->changed != NULL)
+    if (table->changed)
         table->changed(table->changed_arg, entry);
 }
 
-/* --- lists -----------------------------------------------------------------------------------------------------------
- */
+/* --- lists --------------------------------------------------------------- */
 
 static struct mac_port *port_get(struct mac_table *table, uint32_t ofport)
 {
@@ -139,8 +138,7 @@ static void refresh(struct mac_table *table, struct mac_node *node, uint64_t now
     TAILQ_INSERT_TAIL(&node->port->nodes, node, by_port);
 }
 
-/* --- entries ---------------------------------------------------------------------------------------------------------
- */
+/* --- entries ------------------------------------------------------------- */
 
 static struct mac_node **bucket_of(const struct mac_table *table, const struct rte_ether_addr *mac, uint16_t vlan)
 {
@@ -155,7 +153,7 @@ static struct mac_node **find(const struct mac_table *table, const struct rte_et
 {
     struct mac_node **link = bucket_of(table, mac, vlan);
 
-    while (*link != NULL && !((*link)->entry.vlan == vlan && rte_is_same_ether_addr(&(*link)->entry.mac, mac)))
+    while (*link && !((*link)->entry.vlan == vlan && rte_is_same_ether_addr(&(*link)->entry.mac, mac)))
         link = &(*link)->hash_next;
     return link;
 }
@@ -175,7 +173,7 @@ static void evict(struct mac_table *table)
     struct mac_port *fullest = NULL, *port;
 
     LIST_FOREACH (port, &table->ports, all) {
-        if (fullest == NULL || port->n > fullest->n)
+        if (!fullest || port->n > fullest->n)
             fullest = port;
     }
 
@@ -194,7 +192,7 @@ bool mac_table_learn(struct mac_table *table, const struct rte_ether_addr *mac, 
 
     struct mac_node *node = *find(table, mac, vlan);
 
-    if (node != NULL) {
+    if (node) {
         bool moved = node->entry.ofport != ofport;
 
         if (moved) {
@@ -224,7 +222,7 @@ const struct mac_entry *mac_table_lookup(const struct mac_table *table, const st
 {
     const struct mac_node *node = *find(table, mac, vlan);
 
-    return node == NULL ? NULL : &node->entry;
+    return !node ? NULL : &node->entry;
 }
 
 void mac_table_touch(struct mac_table *table, const struct rte_ether_addr *mac, uint16_t vlan, uint32_t ofport,
@@ -232,7 +230,7 @@ void mac_table_touch(struct mac_table *table, const struct rte_ether_addr *mac, 
 {
     struct mac_node *node = *find(table, mac, vlan);
 
-    if (node != NULL && node->entry.ofport == ofport && node->entry.seen_ms < now_ms)
+    if (node && node->entry.ofport == ofport && node->entry.seen_ms < now_ms)
         refresh(table, node, now_ms);
 }
 
@@ -241,7 +239,7 @@ unsigned mac_table_expire(struct mac_table *table, uint64_t now_ms)
     struct mac_node *node;
     unsigned n = 0;
 
-    while ((node = TAILQ_FIRST(&table->all)) != NULL && node->entry.seen_ms + table->aging_ms <= now_ms) {
+    while ((node = TAILQ_FIRST(&table->all)) && node->entry.seen_ms + table->aging_ms <= now_ms) {
         struct mac_entry entry = node->entry;
 
         forget(table, node);
@@ -255,7 +253,7 @@ void mac_table_flush(struct mac_table *table, uint32_t ofport)
 {
     struct mac_node *node, *next;
 
-    for (node = TAILQ_FIRST(&table->all); node != NULL; node = next) {
+    for (node = TAILQ_FIRST(&table->all); node; node = next) {
         next = TAILQ_NEXT(node, all);
         if (ofport == OFPORT_ANY || node->entry.ofport == ofport)
             forget(table, node);

@@ -40,7 +40,7 @@ static void diff_section(const struct config_section *section, const void *runni
         const struct config_key *key = &section->keys[i];
         char path[128];
 
-        snprintf(path, sizeof(path), "%s%s%s", prefix, prefix[0] ? "." : "", key->name);
+        snprintf(path, sizeof path, "%s%s%s", prefix, prefix[0] ? "." : "", key->name);
         if (key->type == KEY_SECTION)
             diff_section(key->section, (const char *)running + key->offset, (const char *)wanted + key->offset, path,
                          faults);
@@ -57,7 +57,7 @@ void config_diff_fixed(const struct config *running, const struct config *wanted
         const struct config_bridge *now = config_find_bridge(running, wanted->bridges[i].name);
         char path[32];
 
-        snprintf(path, sizeof(path), "bridges[%zu]", i);
+        snprintf(path, sizeof path, "bridges[%zu]", i);
         if (now)
             diff_section(&config_section_bridge, now, &wanted->bridges[i], path, faults);
     }

@@ -211,7 +211,7 @@ static void write_type(const struct config_key *key, FILE *out)
 {
     char expected[512];
 
-    config_key_expect(key, expected, sizeof(expected));
+    config_key_expect(key, expected, sizeof expected);
     if (key->type == KEY_STRING && key->format)
         fprintf(out, "a string: %s", key->format->doc);
     else if (key->type == KEY_STRINGS && key->format)
@@ -313,7 +313,7 @@ static int write_sample(const char *samples, const char *name, FILE *out)
     if (!in)
         return -ENOENT;
     fprintf(out, "```json\n");
-    while (fgets(line, sizeof(line), in))
+    while (fgets(line, sizeof line, in))
         fputs(line, out);
     fprintf(out, "```\n");
     fclose(in);
@@ -330,7 +330,7 @@ static int write_markdown(const char *template, const char *samples, FILE *out)
         fprintf(stderr, "%s: %s\n", template, strerror(errno));
         return -ENOENT;
     }
-    while (result == 0 && fgets(line, sizeof(line), in)) {
+    while (result == 0 && fgets(line, sizeof line, in)) {
         if (strcmp(line, "@keys@\n") == 0)
             write_section(&config_root, "", out);
         else if (sscanf(line, "@sample %63[^@]@", name) == 1)

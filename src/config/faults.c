@@ -22,7 +22,7 @@ void config_faults_add(struct config_faults *faults, unsigned line, const char *
         if ((unsigned char)*c < 0x20 || *c == 0x7f)
             *c = '?';
 
-    faults->items = mem_realloc(faults->items, faults->n + 1, sizeof(*faults->items));
+    faults->items = mem_realloc(faults->items, faults->n + 1, sizeof *faults->items);
     faults->items[faults->n++] = (struct config_fault){.line = line, .path = mem_strdup(path), .text = text};
 }
 

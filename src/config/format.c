@@ -40,7 +40,7 @@ static int check_port_name(const char *value, char *why, size_t why_size)
 
     if (check_name(value, why, why_size) != 0)
         return -EINVAL;
-    for (size_t i = 0; i < sizeof(reserved) / sizeof(reserved[0]); i++) {
+    for (size_t i = 0; i < sizeof reserved / sizeof reserved[0]; i++) {
         if (strcasecmp(value, reserved[i]) == 0) {
             snprintf(why, why_size, "is a reserved port of OpenFlow: choose another name");
             return -EINVAL;
@@ -177,7 +177,7 @@ static int check_eal_arg(const char *value, char *why, size_t why_size)
 
     if (check_text(value, "leave it out", why, why_size) != 0)
         return -EINVAL;
-    for (size_t i = 0; i < sizeof(taken) / sizeof(taken[0]); i++) {
+    for (size_t i = 0; i < sizeof taken / sizeof taken[0]; i++) {
         size_t len = strlen(taken[i].option);
         bool is_long = taken[i].option[1] == '-';
 

@@ -59,8 +59,8 @@ static void add_expected(struct config_faults *faults, const struct json_node *n
 {
     char text[1024], got[128];
 
-    describe(node->value, got, sizeof(got));
-    snprintf(text, sizeof(text), "must be %s, not %s", expected, got);
+    describe(node->value, got, sizeof got);
+    snprintf(text, sizeof text, "must be %s, not %s", expected, got);
     add_fault(faults, node, node->line, text);
 }
 
@@ -68,7 +68,7 @@ static void add_wrong_value(struct config_faults *faults, const struct json_node
 {
     char expected[512];
 
-    config_key_expect(key, expected, sizeof(expected));
+    config_key_expect(key, expected, sizeof expected);
     add_expected(faults, node, expected);
 }
 
@@ -77,8 +77,8 @@ static void add_malformed(struct config_faults *faults, const struct json_node *
 {
     char text[1024], got[128];
 
-    describe(node->value, got, sizeof(got));
-    snprintf(text, sizeof(text), "%s %s", got, why);
+    describe(node->value, got, sizeof got);
+    snprintf(text, sizeof text, "%s %s", got, why);
     add_fault(faults, node, node->line, text);
 }
 
@@ -90,16 +90,16 @@ static void add_unknown(struct config_faults *faults, const struct json_node *no
     char text[1024];
 
     if (elsewhere && elsewhere->title[0]) {
-        snprintf(text, sizeof(text), "unknown key here; it belongs in %s", elsewhere->title);
+        snprintf(text, sizeof text, "unknown key here; it belongs in %s", elsewhere->title);
     } else if (elsewhere) {
-        snprintf(text, sizeof(text), "unknown key here; it belongs at the top of the file");
+        snprintf(text, sizeof text, "unknown key here; it belongs at the top of the file");
     } else if (near) {
-        snprintf(text, sizeof(text), "unknown key; did you mean \"%s\"?", near->name);
+        snprintf(text, sizeof text, "unknown key; did you mean \"%s\"?", near->name);
     } else {
-        size_t used = snprintf(text, sizeof(text), "unknown key; the keys here are");
+        size_t used = snprintf(text, sizeof text, "unknown key; the keys here are");
 
-        for (size_t i = 0; i < section->n_keys && used < sizeof(text); i++)
-            used += snprintf(text + used, sizeof(text) - used, "%s %s", i ? "," : "", section->keys[i].name);
+        for (size_t i = 0; i < section->n_keys && used < sizeof text; i++)
+            used += snprintf(text + used, sizeof text - used, "%s %s", i ? "," : "", section->keys[i].name);
     }
     add_fault(faults, node, node->key_line, text);
 }
@@ -150,7 +150,7 @@ static void fill_string(const struct config_key *key, const struct json_node *no
     }
     free(*field);
     *field = NULL;
-    if (key->format && key->format->check(value, why, sizeof(why)) != 0)
+    if (key->format && key->format->check(value, why, sizeof why) != 0)
         add_malformed(faults, node, why);
     else
         *field = mem_strdup(value);
@@ -186,7 +186,7 @@ static void fill_mac(const struct config_key *key, const struct json_node *node,
 
     if (!value)
         add_wrong_value(faults, node, key);
-    else if (config_parse_mac(value, field, why, sizeof(why)) != 0)
+    else if (config_parse_mac(value, field, why, sizeof why) != 0)
         add_malformed(faults, node, why);
 }
 
@@ -200,7 +200,7 @@ static bool check_list(const struct config_key *key, const struct json_node *nod
         return false;
     }
     if (node->n_children < key->min_items || node->n_children > key->max_items) {
-        snprintf(text, sizeof(text), "must have %zu to %zu elements, not %zu", key->min_items, key->max_items,
+        snprintf(text, sizeof text, "must have %zu to %zu elements, not %zu", key->min_items, key->max_items,
                  node->n_children);
         add_fault(faults, node, node->line, text);
         return false;
@@ -213,8 +213,8 @@ static void fill_ints(const struct config_key *key, const struct json_node *node
 {
     char expected[128];
 
-    snprintf(expected, sizeof(expected), "an integer from %d to %d", key->min, key->max);
-    *items = mem_realloc(*items, node->n_children, sizeof(**items));
+    snprintf(expected, sizeof expected, "an integer from %d to %d", key->min, key->max);
+    *items = mem_realloc(*items, node->n_children, sizeof **items);
     for (*count = 0; *count < node->n_children; (*count)++) {
         const struct json_node *child = &node->children[*count];
         bool good = json_is_integer(child->value) && int_in_range(key, json_integer_value(child->value));
@@ -296,16 +296,16 @@ static void check_presence(const struct config_section *section, const struct js
 
         if (given[i]) {
             if (choice && key->kinds && !(key->kinds & 1u << kind)) {
-                snprintf(text, sizeof(text), "does not apply to a port of type \"%s\": remove it, or change the type",
+                snprintf(text, sizeof text, "does not apply to a port of type \"%s\": remove it, or change the type",
                          choice->name);
                 add_fault(faults, given[i], given[i]->key_line, text);
             }
         } else if (key->required) {
-            snprintf(text, sizeof(text), "\"%s\" is missing: add it, for example \"%s\": %s", key->name, key->name,
+            snprintf(text, sizeof text, "\"%s\" is missing: add it, for example \"%s\": %s", key->name, key->name,
                      key->example);
             add_fault(faults, node, node->line, text);
         } else if (choice && key->required_kinds & 1u << kind) {
-            snprintf(text, sizeof(text), "\"%s\" is missing: a port of type \"%s\" needs it, for example \"%s\": %s",
+            snprintf(text, sizeof text, "\"%s\" is missing: a port of type \"%s\" needs it, for example \"%s\": %s",
                      key->name, choice->name, key->name, key->example);
             add_fault(faults, node, node->line, text);
         }
@@ -327,7 +327,7 @@ static void fill_section(const struct config_section *section, const struct json
         const struct config_key *key = config_key_find(section, child->key);
 
         if (child->previous_line) {
-            snprintf(text, sizeof(text), "given again, before on line %u: remove one of them", child->previous_line);
+            snprintf(text, sizeof text, "given again, before on line %u: remove one of them", child->previous_line);
             add_fault(faults, child, child->key_line, text);
         }
         if (child->superseded)

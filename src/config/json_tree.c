@@ -80,10 +80,10 @@ static bool scan_members(struct scanner *s, struct json_node *node, bool is_obje
     do {
         if (node->n_children == room) {
             room = room ? room * 2 : 4;
-            node->children = mem_realloc(node->children, room, sizeof(*node->children));
+            node->children = mem_realloc(node->children, room, sizeof *node->children);
         }
         struct json_node *child = &node->children[node->n_children++];
-        memset(child, 0, sizeof(*child));
+        memset(child, 0, sizeof *child);
         if (is_object && !scan_key(s, child))
             return false;
         if (!scan_value(s, child))
@@ -161,12 +161,12 @@ int json_tree_parse(const char *text, size_t len, struct json_tree **out, json_e
     if (!json)
         return -EINVAL;
 
-    struct json_tree *tree = mem_calloc(1, sizeof(*tree));
+    struct json_tree *tree = mem_calloc(1, sizeof *tree);
     struct scanner s = {text, text + len, 1};
     tree->json = json;
     if (!scan_value(&s, &tree->root) || !link_values(&tree->root, json)) {
         error->line = s.line;
-        snprintf(error->text, sizeof(error->text), "not understood");
+        snprintf(error->text, sizeof error->text, "not understood");
         json_tree_free(tree);
         return -EINVAL;
     }

@@ -3,7 +3,7 @@
 #include "src/config/model.h"
 
 #define KIND(type) (1u << (type))
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+#define COUNT(array) (sizeof array / sizeof((array)[0]))
 #define KEYS(table) .keys = (table), .n_keys = COUNT(table)
 
 static const struct config_key dpdk_keys[] = {

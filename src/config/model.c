@@ -11,12 +11,13 @@ const char *config_log_level_name(enum config_log_level level)
         [CONFIG_LOG_INFO] = "info",
         [CONFIG_LOG_DBG] = "dbg",
     };
+
     return names[level];
 }
 
 struct config *config_default(void)
 {
-    struct config *config = mem_calloc(1, sizeof(*config));
+    struct config *config = mem_calloc(1, sizeof *config);
 
     config_section_set_defaults(&config_root, config);
     return config;

@@ -44,7 +44,7 @@ static void claim(struct claims *claims, const char *value, const char *path, ..
         return;
     if (claims->n == claims->room) {
         claims->room = claims->room ? claims->room * 2 : 16;
-        claims->items = mem_realloc(claims->items, claims->room, sizeof(*claims->items));
+        claims->items = mem_realloc(claims->items, claims->room, sizeof *claims->items);
     }
     va_start(args, path);
     claims->items[claims->n] = (struct claim){mem_strdup(value), format_text(path, args), claims->n};
@@ -66,7 +66,7 @@ static void settle(struct claims *claims, const char *what, const char *advice, 
     size_t first = 0;
 
     if (claims->n)
-        qsort(claims->items, claims->n, sizeof(*claims->items), compare_claims);
+        qsort(claims->items, claims->n, sizeof *claims->items, compare_claims);
     for (size_t i = 1; i < claims->n; i++) {
         if (strcmp(claims->items[i].value, claims->items[first].value) != 0)
             first = i;
@@ -86,7 +86,7 @@ static void claim_number(struct claims *claims, int value, const char *list, siz
 {
     char text[16];
 
-    snprintf(text, sizeof(text), "%d", value);
+    snprintf(text, sizeof text, "%d", value);
     if (value >= 0)
         claim(claims, text, "%s[%zu]", list, i);
 }
@@ -159,17 +159,17 @@ static void verify_vlans(const struct config_port *port, const char *path, struc
         port->vlan_mode == CONFIG_VLAN_ACCESS || (port->vlan_mode == CONFIG_VLAN_UNSET && port->tag != CONFIG_TAG_NONE);
 
     if ((port->vlan_mode == CONFIG_VLAN_ACCESS || native) && port->tag == CONFIG_TAG_NONE) {
-        snprintf(where, sizeof(where), "%s.vlan_mode", path);
+        snprintf(where, sizeof where, "%s.vlan_mode", path);
         config_faults_add(faults, 0, where, "this mode needs a VLAN: add \"tag\"");
     }
     if (port->vlan_mode == CONFIG_VLAN_TRUNK && port->tag != CONFIG_TAG_NONE) {
-        snprintf(where, sizeof(where), "%s.tag", path);
+        snprintf(where, sizeof where, "%s.tag", path);
         config_faults_add(faults, 0, where,
                           "a trunk has no VLAN of its own: remove it, or use vlan_mode \"native-tagged\" or "
                           "\"native-untagged\"");
     }
     if (access && port->n_trunks) {
-        snprintf(where, sizeof(where), "%s.trunks", path);
+        snprintf(where, sizeof where, "%s.trunks", path);
         config_faults_add(
             faults, 0, where,
             "an access port carries VLAN \"tag\" alone: remove it, or set vlan_mode to \"native-tagged\" or "
@@ -177,7 +177,7 @@ static void verify_vlans(const struct config_port *port, const char *path, struc
     }
 
     struct claims vlans = {0};
-    snprintf(where, sizeof(where), "%s.trunks", path);
+    snprintf(where, sizeof where, "%s.trunks", path);
     for (size_t i = 0; i < port->n_trunks; i++)
         claim_number(&vlans, port->trunks[i], where, i);
     settle(&vlans, "VLAN", "remove it", faults);
@@ -207,7 +207,7 @@ static void verify_port(const struct config *config, const struct config_port *p
         claim(&unique->devices, device, "%s.devargs", path);
         free(device);
         if (pci_address(port->devargs, address) && has_eal_arg(&config->dpdk, "--no-pci")) {
-            snprintf(where, sizeof(where), "%s.devargs", path);
+            snprintf(where, sizeof where, "%s.devargs", path);
             config_faults_add(faults, 0, where, "%s is a PCI device, but dpdk.eal_args has \"--no-pci\": remove that",
                               address);
         }
@@ -246,7 +246,7 @@ static void needs_tls(const struct config *config, const char *target, const cha
         return;
     if (tls->private_key || tls->certificate || tls->ca_certificate)
         return;
-    snprintf(path, sizeof(path), "bridges[%zu].%s[%zu]", bridge, list, i);
+    snprintf(path, sizeof path, "bridges[%zu].%s[%zu]", bridge, list, i);
     config_faults_add(faults, 0, path,
                       "\"%s\" needs TLS: add \"tls\" with private_key, certificate and ca_certificate to the file",
                       target);
@@ -261,7 +261,7 @@ static void verify_bridge(const struct config *config, size_t index, struct uniq
 
     claim(&unique->bridge_names, bridge->name, "bridges[%zu].name", index);
     if (bridge->datapath_id) {
-        snprintf(text, sizeof(text), "%016" PRIx64, bridge->datapath_id);
+        snprintf(text, sizeof text, "%016" PRIx64, bridge->datapath_id);
         claim(&unique->datapath_ids, text, "bridges[%zu].datapath_id", index);
     }
     if (config->run_dir && bridge->name) { /* the longest of its sockets */
@@ -270,7 +270,7 @@ static void verify_bridge(const struct config *config, size_t index, struct uniq
         if (asprintf(&snoop, "%s/%s.snoop", config->run_dir, bridge->name) < 0)
             abort();
         if (strlen(snoop) > CONFIG_SOCKET_PATH_MAX) {
-            snprintf(path, sizeof(path), "bridges[%zu].name", index);
+            snprintf(path, sizeof path, "bridges[%zu].name", index);
             config_faults_add(faults, 0, path,
                               "the socket %s would have %zu bytes, and %d is the limit: use a shorter run_dir or name",
                               snoop, strlen(snoop), CONFIG_SOCKET_PATH_MAX);
@@ -282,7 +282,7 @@ static void verify_bridge(const struct config *config, size_t index, struct uniq
         claim(&controllers, bridge->controllers[i], "bridges[%zu].controllers[%zu]", index, i);
     }
     settle(&controllers, "the controller", "remove it", faults);
-    snprintf(path, sizeof(path), "bridges[%zu].tables", index);
+    snprintf(path, sizeof path, "bridges[%zu].tables", index);
     for (size_t i = 0; i < bridge->n_tables; i++)
         claim_number(&tables, bridge->tables[i].table, path, i);
     settle(&tables, "the table", "remove it", faults);
@@ -298,12 +298,12 @@ static void verify_bridge(const struct config *config, size_t index, struct uniq
     for (size_t i = 0; i < bridge->n_ports; i++) {
         const struct config_port *port = &bridge->ports[i];
 
-        snprintf(path, sizeof(path), "bridges[%zu].ports[%zu]", index, i);
+        snprintf(path, sizeof path, "bridges[%zu].ports[%zu]", index, i);
         verify_port(config, port, path, unique, faults);
         if (port->ofport == CONFIG_OFPORT_LOCAL)
             claim(&ofports, "LOCAL", "%s.ofport", path);
         else if (port->ofport) {
-            snprintf(text, sizeof(text), "%u", port->ofport);
+            snprintf(text, sizeof text, "%u", port->ofport);
             claim(&ofports, text, "%s.ofport", path);
         }
     }

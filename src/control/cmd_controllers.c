@@ -15,6 +15,7 @@ struct show {
 static void show_counts(struct control_reply *reply, const struct of_connection_info *info)
 {
     const struct of_counts *n = &info->counts;
+
     control_printf(reply, "  messages rx %" PRIu64 " tx %" PRIu64 ", errors sent %" PRIu64 "\n", n->rx_messages,
                    n->tx_messages, n->errors_sent);
     control_printf(reply,
@@ -30,6 +31,7 @@ static void show_connection(void *arg, const struct of_connection_info *info)
     const struct show *show = arg;
     struct control_reply *reply = show->reply;
     const struct of_counts *n = &info->counts;
+
     if (!info->is_controller && !show->all)
         return;
     uint64_t seconds = (datapath_now_ms() - info->changed_ms) / 1000;
@@ -62,6 +64,7 @@ static void cmd_controllers(void *arg, int argc, const char *const *argv, struct
     struct bridge *br;
     const char *only = NULL;
     bool all = false;
+
     for (int i = 1; i < argc; i++) {
         if (!strcmp(argv[i], "all"))
             all = true;

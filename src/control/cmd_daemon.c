@@ -10,6 +10,7 @@
 static void cmd_exit(void *arg, int argc, const char *const *argv, struct control_reply *reply)
 {
     struct sluice *sw = arg;
+
     sw->exiting = true;
     event_base_loopbreak(sw->base);
 }
@@ -17,6 +18,7 @@ static void cmd_exit(void *arg, int argc, const char *const *argv, struct contro
 static void cmd_reload(void *arg, int argc, const char *const *argv, struct control_reply *reply)
 {
     struct evbuffer *report = evbuffer_new();
+
     if (!report) {
         control_fail(reply, "out of memory");
         return;
@@ -34,6 +36,7 @@ static void cmd_reload(void *arg, int argc, const char *const *argv, struct cont
 static void put_level(void *arg, const char *component, const char *level)
 {
     struct control_reply *reply = arg;
+
     control_printf(reply, "%-12s %s\n", component, level);
     json_object_set_new(reply->json, component, json_string(level));
 }
@@ -68,6 +71,7 @@ static void cmd_vlog_set(void *arg, int argc, const char *const *argv, struct co
 static void cmd_log(void *arg, int argc, const char *const *argv, struct control_reply *reply)
 {
     struct log_sink_stats s;
+
     log_sink_get_stats(&s);
     control_printf(reply,
                    "%-10s %12" PRIu64 "  lines written\n%-10s %12" PRIu64

@@ -7,6 +7,7 @@
 static void cmd_show(void *arg, int argc, const char *const *argv, struct control_reply *reply)
 {
     struct bridge *br = command_bridge(arg, argc, argv, 1, reply);
+
     if (!br)
         return;
     uint64_t now = datapath_now_ms();
@@ -34,6 +35,7 @@ static void cmd_flush(void *arg, int argc, const char *const *argv, struct contr
 {
     struct sluice *sw = arg;
     struct bridge *br = command_bridge(sw, argc, argv, 1, reply);
+
     if (!br)
         return;
     mac_table_flush(br->macs, OFPORT_ANY);

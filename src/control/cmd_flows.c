@@ -11,6 +11,7 @@ static const char *port_by_index(void *arg, uint32_t index)
 {
     const struct sluice *sw = arg;
     struct bridge_port *bp = bridge_port_by_index(sw->dp, index);
+
     return bp ? bp->name : NULL;
 }
 
@@ -48,6 +49,7 @@ static void dump_megaflow(struct sluice *sw, const struct megaflow_info *info, s
     char actions[4096];
     uint64_t now = datapath_now_ms();
     char *match = megaflow_format(megaflow_key(info->mf, &copy), megaflow_mask(info->mf), port_by_index, sw);
+
     program_format(megaflow_program(info->mf), port_by_index, sw, actions, sizeof actions);
     double used = -1;
     if (info->stats.used_ms)
@@ -64,6 +66,7 @@ static bool dump_more(void *arg, struct control_reply *reply)
     struct dump *dump = arg;
     struct megaflow_info info;
     const struct bridge *br = dump->bridge[0] ? switch_bridge(dump->sw, dump->bridge) : NULL;
+
     if ((dump->bridge[0] && !br) || !flows_next_megaflow(dump->sw->flows, br, &dump->position, DUMP_PLACES, &info))
         return false;
     if (info.mf)
@@ -75,6 +78,7 @@ static void cmd_dump(void *arg, int argc, const char *const *argv, struct contro
 {
     struct sluice *sw = arg;
     const struct bridge *br = NULL;
+
     if (argc > 1 && !(br = command_bridge(sw, argc, argv, 1, reply)))
         return;
     struct dump *dump = calloc(1, sizeof *dump);
@@ -89,6 +93,7 @@ static void cmd_flows(void *arg, int argc, const char *const *argv, struct contr
 {
     struct sluice *sw = arg;
     struct flows_stats s;
+
     if (argc > 1 && !strcmp(argv[1], "clear"))
         sw->longest_turn_us = sw->longest_turn_own_us = 0;
     else if (argc > 1)

@@ -17,6 +17,7 @@ static double ratio(uint64_t a, uint64_t b)
 static const char *port_label(const struct sluice *sw, uint32_t index)
 {
     struct bridge_port *bp = bridge_port_by_index(sw->dp, index);
+
     return bp ? bp->name : "?";
 }
 
@@ -26,6 +27,7 @@ static void show_queues(const struct sluice *sw, unsigned thread, struct control
     uint16_t queues[256];
     unsigned n = datapath_pmd_rxqs(sw->dp, thread, ports, queues, 256);
     json_t *list = json_array();
+
     control_printf(reply, "  rx queues:");
     for (unsigned i = 0; i < n && i < 256; i++) {
         control_printf(reply, " %s:%u", port_label(sw, ports[i]), queues[i]);
@@ -38,6 +40,7 @@ static void show_queues(const struct sluice *sw, unsigned thread, struct control
 static void show_thread(const struct sluice *sw, unsigned thread, struct control_reply *reply)
 {
     struct pmd_stats st;
+
     datapath_pmd_stats(sw->dp, thread, &st);
     uint64_t all = st.cycles_busy + st.cycles_idle + st.cycles_asleep;
     uint64_t looked_up = st.port_program_hits + st.emc_hits + st.tss_hits + st.misses;
@@ -112,6 +115,7 @@ static void show_thread(const struct sluice *sw, unsigned thread, struct control
 static void cmd_pmd(void *arg, int argc, const char *const *argv, struct control_reply *reply)
 {
     struct sluice *sw = arg;
+
     if (argc > 1 && !strcmp(argv[1], "clear")) {
         datapath_pmd_stats_clear(sw->dp);
         return;
@@ -130,6 +134,7 @@ static void cmd_drops(void *arg, int argc, const char *const *argv, struct contr
     struct sluice *sw = arg;
     struct drop_counters sum;
     bool all = argc > 1 && !strcmp(argv[1], "all"), any = false;
+
     if (argc > 1 && !all) {
         control_fail(reply, "%s: not \"all\"", argv[1]);
         return;
@@ -196,6 +201,7 @@ static void cmd_caches(void *arg, int argc, const char *const *argv, struct cont
 {
     struct sluice *sw = arg;
     struct flows_stats fs;
+
     flows_get_stats(sw->flows, &fs);
     json_t *threads = json_array(), *masks = json_array();
     control_printf(reply, "megaflows: %u, in %u tuples\n", fs.n_megaflows, fs.n_masks);

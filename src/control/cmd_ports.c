@@ -7,6 +7,7 @@
 static json_t *drops_json(const uint64_t *drops)
 {
     json_t *object = json_object();
+
     for (int r = 0; r < DROP_N_REASONS; r++)
         if (drops[r])
             json_object_set_new(object, drop_reason_name(r), json_integer(drops[r]));
@@ -18,6 +19,7 @@ static void show_port(struct bridge_port *bp, struct control_reply *reply)
     struct port_status st = {.numa_node = -1};
     struct bridge_port_stats counted;
     struct datapath_port_stats own = {0};
+
     bridge_port_stats(bp, &counted);
     if (bp->port) {
         bp->port->ops->get_status(bp->port, &st);
@@ -65,6 +67,7 @@ static void cmd_ports(void *arg, int argc, const char *const *argv, struct contr
     struct sluice *sw = arg;
     struct bridge *br;
     bool found = argc < 2;
+
     reply->json = json_array();
     TAILQ_FOREACH (br, &sw->bridges, node) {
         struct bridge_port *bp;
@@ -82,6 +85,7 @@ static void cmd_ports(void *arg, int argc, const char *const *argv, struct contr
 static void show_connection(void *arg, const struct of_connection_info *info)
 {
     struct control_reply *reply = arg;
+
     control_printf(reply,
                    "  %s: %s, %s, %s, rx %" PRIu64 " tx %" PRIu64 " packet-ins %" PRIu64 " (dropped %" PRIu64
                    ") errors %" PRIu64 "\n",
@@ -103,6 +107,7 @@ static void cmd_bridges(void *arg, int argc, const char *const *argv, struct con
 {
     struct sluice *sw = arg;
     struct bridge *br;
+
     reply->json = json_array();
     TAILQ_FOREACH (br, &sw->bridges, node) {
         char dpid[20];

@@ -23,6 +23,7 @@ static void on_table(void *arg, unsigned depth, uint8_t table_id, const struct r
 {
     struct tracer *t = arg;
     json_t *step = json_pack("{s:i,s:i,s:[]}", "depth", (int)depth, "table", (int)table_id, "actions");
+
     indent(t->reply, depth, 0);
     if (rule) {
         struct match match;
@@ -49,6 +50,7 @@ static void on_table(void *arg, unsigned depth, uint8_t table_id, const struct r
 static void on_text(void *arg, unsigned depth, const char *text)
 {
     struct tracer *t = arg;
+
     indent(t->reply, depth, 4);
     control_printf(t->reply, "%s\n", text);
     json_t *step = json_array_get(t->steps, json_array_size(t->steps) - 1);
@@ -59,6 +61,7 @@ static void on_text(void *arg, unsigned depth, const char *text)
 static void on_action_set(void *arg)
 {
     struct tracer *t = arg;
+
     control_printf(t->reply, "--. Executing action set:\n");
     json_array_append_new(t->steps, json_pack("{s:i,s:b,s:[]}", "depth", 0, "action_set", 1, "actions"));
 }
@@ -68,6 +71,7 @@ static const char *port_number(void *arg, uint32_t index)
     static char number[16];
     struct bridge *br = arg;
     struct bridge_port *bp = bridge_port_by_index(br->dp, index);
+
     if (!bp)
         return NULL;
     if (bp->ofport == OFPORT_LOCAL)
@@ -93,6 +97,7 @@ static void cmd_trace(void *arg, int argc, const char *const *argv, struct contr
     const char *words[2] = {NULL, NULL};
     int n = 0;
     bool generate = false;
+
     for (int i = 1; i < argc; i++) {
         if (is_generate(argv[i])) {
             generate = true;

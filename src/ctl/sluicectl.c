@@ -34,6 +34,7 @@ static void usage(FILE *out)
 static int connect_to(const char *path, int timeout_s)
 {
     struct sockaddr_un addr = {.sun_family = AF_UNIX};
+
     if ((size_t)snprintf(addr.sun_path, sizeof addr.sun_path, "%s", path) >= sizeof addr.sun_path) {
         fprintf(stderr, "sluicectl: %s: longer than a Unix socket's path may be\n", path);
         return -1;
@@ -71,6 +72,7 @@ static bool send_all(int fd, const char *data, size_t len)
 static size_t read_some(void *buffer, size_t size, void *arg)
 {
     ssize_t n;
+
     do
         n = recv(*(int *)arg, buffer, size, 0);
     while (n < 0 && errno == EINTR);
@@ -80,6 +82,7 @@ static size_t read_some(void *buffer, size_t size, void *arg)
 static json_t *make_request(int argc, char **argv, bool as_json)
 {
     json_t *params = json_array();
+
     if (as_json)
         json_array_append_new(params, json_string("--json"));
     for (int i = 1; i < argc; i++)
@@ -95,6 +98,7 @@ static int print_reply(json_t *reply)
 {
     const char *error = json_string_value(json_object_get(reply, "error"));
     const char *result = json_string_value(json_object_get(reply, "result"));
+
     if (error) {
         fprintf(stderr, "sluicectl: %s\n", error);
         return 1;
@@ -123,6 +127,7 @@ int main(int argc, char **argv)
     const char *env = getenv("SLUICE_RUN_DIR"), *target = NULL, *run_dir = env && *env ? env : DEFAULT_RUN_DIR;
     int timeout_s = DEFAULT_TIMEOUT_S;
     bool as_json = false;
+
     for (int opt; (opt = getopt_long(argc, argv, "+jt:r:T:hV", options, NULL)) != -1;) {
         switch (opt) {
         case 'j':

@@ -89,8 +89,7 @@ const struct field *field_by_experimenter(uint32_t experimenter, uint32_t header
     }
 }
 
-/* --- values as numbers ----------------------------------------------------------------------------------------------
- */
+/* --- values as numbers --------------------------------------------------- */
 
 static u128 low_bits(unsigned n)
 {
@@ -235,7 +234,7 @@ static void number_set(const struct field *f, struct flow *flow, u128 value, u12
 
 void field_get(const struct field *f, const struct flow *flow, union field_value *value)
 {
-    memset(value, 0, sizeof(*value));
+    memset(value, 0, sizeof *value);
     if (f->whole)
         memcpy(value->b, (const uint8_t *)flow + f->offset, f->n_bytes);
     else
@@ -300,8 +299,7 @@ bool field_value_valid(const struct field *f, const union field_value *value)
     return true;
 }
 
-/* --- prerequisites --------------------------------------------------------------------------------------------------
- */
+/* --- prerequisites ------------------------------------------------------- */
 
 static void look(struct flow *wc, enum field_id id)
 {
@@ -434,7 +432,7 @@ static bool implied_by_bits(const struct field *f, const struct match *match)
     struct flow needed;
     const uint64_t *need = (const uint64_t *)&needed, *have = (const uint64_t *)&match->mask;
 
-    memset(&needed, 0, sizeof(needed));
+    memset(&needed, 0, sizeof needed);
     if (!prereq_true(f->prereq, &match->value, &needed, false))
         return false;
     for (unsigned i = 0; i < FLOW_WORDS; i++)
@@ -467,19 +465,18 @@ bool field_prereq_implied(const struct field *f, const struct match *match)
     }
 }
 
-/* --- subfields ------------------------------------------------------------------------------------------------------
- */
+/* --- subfields ----------------------------------------------------------- */
 
 void subfield_get(const struct subfield *sf, const struct flow *flow, union field_value *out)
 {
-    number_to_bytes(number_get(sf->field, flow) >> sf->ofs & low_bits(sf->n_bits), out->b, sizeof(out->b));
+    number_to_bytes(number_get(sf->field, flow) >> sf->ofs & low_bits(sf->n_bits), out->b, sizeof out->b);
 }
 
 void subfield_set(const struct subfield *sf, struct flow *flow, const union field_value *right_aligned)
 {
     u128 mask = low_bits(sf->n_bits) << sf->ofs;
 
-    number_set(sf->field, flow, bytes_to_number(right_aligned->b, sizeof(right_aligned->b)) << sf->ofs, mask);
+    number_set(sf->field, flow, bytes_to_number(right_aligned->b, sizeof right_aligned->b) << sf->ofs, mask);
 }
 
 void subfield_mask(const struct subfield *sf, struct flow *mask)

@@ -123,8 +123,7 @@ void subfield_mask(const struct subfield *sf, struct flow *mask);
 /* "NXM_NX_REG0[0..15]", "reg0[3]", "eth_src". Returns NULL or an error sentence (malloc'ed). */
 char *subfield_parse(const char *text, struct subfield *sf);
 
-/* --- matches as text, ovs-ofctl(8) syntax ---------------------------------------------------------------------------
- */
+/* --- matches as text, ovs-ofctl(8) syntax -------------------------------- */
 
 /* Parses "in_port=1,udp,nw_src=10.0.0.0/8". `port_by_name` resolves names (may be NULL). Returns NULL or an error
  * sentence (malloc'ed). Keys that are not fields are given to `other` (key, value) if it is not NULL: returns true if
@@ -142,8 +141,7 @@ char *match_format_megaflow(const struct match *match, const char *(*port_name)(
 char *megaflow_format(const struct flow_key *key, const struct flow_key *mask,
                       const char *(*port_name)(void *arg, uint32_t port_index), void *arg);
 
-/* --- flow and mask arithmetic ---------------------------------------------------------------------------------------
- */
+/* --- flow and mask arithmetic -------------------------------------------- */
 
 void match_init_all(struct match *match); /* matches everything */
 void match_set_exact(struct match *match, const struct field *field, const union field_value *value);

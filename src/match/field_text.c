@@ -36,8 +36,7 @@ static const struct bit_name *bit_names(const struct field *f)
     }
 }
 
-/* --- ports ----------------------------------------------------------------------------------------------------------
- */
+/* --- ports --------------------------------------------------------------- */
 
 static const struct {
     uint32_t port;
@@ -50,7 +49,7 @@ void port_print(FILE *out, uint32_t ofport, port_namer *port_name, void *arg)
 {
     const char *name = NULL;
 
-    for (size_t i = 0; i < sizeof(reserved_ports) / sizeof(reserved_ports[0]); i++)
+    for (size_t i = 0; i < sizeof reserved_ports / sizeof reserved_ports[0]; i++)
         if (reserved_ports[i].port == ofport)
             name = reserved_ports[i].name;
     if (!name && port_name)
@@ -71,7 +70,7 @@ bool port_parse(const char *text, port_parser *port_by_name, void *arg, uint32_t
         *ofport = (uint32_t)n;
         return n < 0xff00 || n >= OFPORT_UNSET;
     }
-    for (size_t i = 0; i < sizeof(reserved_ports) / sizeof(reserved_ports[0]); i++)
+    for (size_t i = 0; i < sizeof reserved_ports / sizeof reserved_ports[0]; i++)
         if (!strcasecmp(reserved_ports[i].name, text)) {
             *ofport = reserved_ports[i].port;
             return true;
@@ -83,12 +82,11 @@ bool port_parse(const char *text, port_parser *port_by_name, void *arg, uint32_t
     return port_by_name && port_by_name(arg, text, ofport);
 }
 
-/* --- parsing --------------------------------------------------------------------------------------------------------
- */
+/* --- parsing ------------------------------------------------------------- */
 
 static void put_number(const struct field *f, union field_value *v, uint64_t number)
 {
-    memset(v, 0, sizeof(*v));
+    memset(v, 0, sizeof *v);
     for (unsigned i = f->n_bytes; i-- > 0; number >>= 8)
         v->b[i] = (uint8_t)number;
 }
@@ -106,7 +104,7 @@ static bool parse_hex_wide(const struct field *f, const char *text, union field_
 {
     size_t n = strlen(text + 2);
 
-    memset(v, 0, sizeof(*v));
+    memset(v, 0, sizeof *v);
     if (strspn(text + 2, "0123456789abcdefABCDEF") != n || n == 0 || n > f->n_bytes * 2u)
         return false;
     for (size_t i = 0; i < n; i++) {
@@ -148,7 +146,7 @@ static bool parse_ether(const char *text, union field_value *v)
 
 static void put_prefix(union field_value *mask, unsigned bits)
 {
-    memset(mask, 0, sizeof(*mask));
+    memset(mask, 0, sizeof *mask);
     for (unsigned i = 0; i < bits; i++)
         mask->b[i / 8] |= 0x80 >> i % 8;
 }
@@ -164,7 +162,7 @@ static bool parse_one(const struct field *f, const char *text, bool is_mask, por
     uint64_t n;
     uint32_t port;
 
-    memset(v, 0, sizeof(*v));
+    memset(v, 0, sizeof *v);
     switch (f->style) {
     case STYLE_ETHER:
         return parse_ether(text, v);
@@ -194,7 +192,7 @@ static bool parse_frag(const struct field *f, const char *text, union field_valu
         uint8_t value, mask;
     } kinds[] = {{"no", 0, 3}, {"yes", 1, 1}, {"first", 1, 3}, {"later", 3, 3}, {"not_later", 0, 2}};
 
-    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
         if (!strcasecmp(kinds[i].name, text)) {
             put_number(f, value, kinds[i].value);
             put_number(f, mask, kinds[i].mask);
@@ -258,7 +256,7 @@ char *field_value_parse(const struct field *f, const char *text, port_parser *po
     size_t len = slash ? (size_t)(slash - text) : strlen(text);
     bool ok;
 
-    memset(mask, 0, sizeof(*mask));
+    memset(mask, 0, sizeof *mask);
     memset(mask->b, 0xff, f->n_bytes);
     if (f->n_bytes == 0)
         return text_error("%s: no option is bound to it", f->name);
@@ -274,7 +272,7 @@ char *field_value_parse(const struct field *f, const char *text, port_parser *po
             return NULL;
         return text_error("%s: %s: unknown flag(s)", f->name, text);
     }
-    if (len >= sizeof(first))
+    if (len >= sizeof first)
         return text_error("%s: value too long", f->name);
     memcpy(first, text, len);
     first[len] = '\0';
@@ -299,7 +297,7 @@ char *subfield_parse(const char *text, struct subfield *sf)
     unsigned from = 0, to;
     int used = 0;
 
-    if (len >= sizeof(name))
+    if (len >= sizeof name)
         return text_error("%s: no such field", text);
     memcpy(name, text, len);
     name[len] = '\0';
@@ -324,8 +322,7 @@ char *subfield_parse(const char *text, struct subfield *sf)
     return NULL;
 }
 
-/* --- printing -------------------------------------------------------------------------------------------------------
- */
+/* --- printing ------------------------------------------------------------ */
 
 /* "+syn-ack" where the mask has holes, "syn|ack" where it has not. */
 static void print_bits(FILE *out, const struct bit_name *names, uint32_t value, uint32_t mask, bool whole)
@@ -377,14 +374,14 @@ static void print_address(FILE *out, const struct field *f, const union field_va
 {
     char text[INET6_ADDRSTRLEN];
 
-    fputs(inet_ntop(f->style == STYLE_IPV4 ? AF_INET : AF_INET6, value->b, text, sizeof(text)), out);
+    fputs(inet_ntop(f->style == STYLE_IPV4 ? AF_INET : AF_INET6, value->b, text, sizeof text), out);
 }
 
 static bool mask_is_whole(const struct field *f, const union field_value *mask)
 {
     struct flow set;
 
-    memset(&set, 0, sizeof(set));
+    memset(&set, 0, sizeof set);
     field_set(f, &set, mask, NULL);
     return field_is_exact(f, &set) || f->id == FIELD_IN_PORT;
 }

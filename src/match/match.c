@@ -6,7 +6,7 @@
 
 void match_init_all(struct match *match)
 {
-    memset(match, 0, sizeof(*match));
+    memset(match, 0, sizeof *match);
 }
 
 void match_set_exact(struct match *match, const struct field *field, const union field_value *value)
@@ -56,7 +56,7 @@ void match_normalize(struct match *match)
 
 bool match_equal(const struct match *a, const struct match *b)
 {
-    return !memcmp(&a->mask, &b->mask, sizeof(a->mask)) && !memcmp(&a->value, &b->value, sizeof(a->value));
+    return !memcmp(&a->mask, &b->mask, sizeof a->mask) && !memcmp(&a->value, &b->value, sizeof a->value);
 }
 
 bool match_covers(const struct match *wide, const struct match *narrow)

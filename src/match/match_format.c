@@ -29,7 +29,7 @@ static void print_as(struct printer *p, enum field_id id, const char *name)
         return;
     field_get(f, &p->match->value, &value);
     if (field_is_exact(f, &p->match->mask)) /* the mask of a port is no port number */
-        memset(mask.b, 0xff, sizeof(mask.b));
+        memset(mask.b, 0xff, sizeof mask.b);
     else
         field_get(f, &p->match->mask, &mask);
     item(p, name);
@@ -133,7 +133,7 @@ static void print_run(struct printer *p, const enum field_id *ids, size_t n)
 #define PRINT_RUN(p, ...)                                                                                              \
     do {                                                                                                               \
         static const enum field_id ids_[] = {__VA_ARGS__};                                                             \
-        print_run(p, ids_, sizeof(ids_) / sizeof(ids_[0]));                                                            \
+        print_run(p, ids_, sizeof ids_ / sizeof ids_[0]);                                                              \
     } while (0)
 
 static void print_l4(struct printer *p, const struct kind *k)
@@ -260,7 +260,7 @@ static void mask_fields(struct match *m, const enum field_id *ids, size_t n)
 #define MASK_FIELDS(m, ...)                                                                                            \
     do {                                                                                                               \
         static const enum field_id ids_[] = {__VA_ARGS__};                                                             \
-        mask_fields(m, ids_, sizeof(ids_) / sizeof(ids_[0]));                                                          \
+        mask_fields(m, ids_, sizeof ids_ / sizeof ids_[0]);                                                            \
     } while (0)
 
 /* What surrounds the packet is shown only where it is not 0. */

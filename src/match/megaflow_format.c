@@ -47,7 +47,7 @@ static void part(struct printer *p, const char *name, enum field_id id)
     item_open(p);
     field_get(f, &p->match.value, &value);
     if (field_is_exact(f, &p->match.mask))
-        memset(mask.b, 0xff, sizeof(mask.b));
+        memset(mask.b, 0xff, sizeof mask.b);
     else
         field_get(f, &p->match.mask, &mask);
     if (name)
@@ -242,7 +242,7 @@ char *megaflow_format(const struct flow_key *key, const struct flow_key *mask,
     p.match.mask.pkt = *mask;
     if (mask->in_port) {
         port = port_name ? port_name(arg, key->in_port) : NULL;
-        snprintf(number, sizeof(number), "%" PRIu32, key->in_port);
+        snprintf(number, sizeof number, "%" PRIu32, key->in_port);
         port = port ? port : number;
     }
     print_megaflow(&p, port);

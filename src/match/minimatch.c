@@ -51,7 +51,7 @@ struct minimask *minimask_create(const struct flow *mask)
     unsigned n_words = (unsigned)__builtin_popcountll(map);
     struct minimask *mini = malloc(sizeof *mini + n_words * sizeof mini->words[0]);
 
-    if (mini == NULL)
+    if (!mini)
         out_of_memory("rules, groups and meters", 0);
     mini->map = map;
     mini->refs = 1;

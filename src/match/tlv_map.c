@@ -65,8 +65,7 @@ static void unbind(unsigned index)
     table[index].len = 0;
 }
 
-/* --- who uses a field -----------------------------------------------------------------------------------------------
- */
+/* --- who uses a field ---------------------------------------------------- */
 
 void tlv_map_count_mask(const struct minimask *mask, int delta)
 {
@@ -86,7 +85,7 @@ void tlv_map_count_mask(const struct minimask *mask, int delta)
 
 void tlv_map_count_field(const struct field *field, int delta)
 {
-    if (field != NULL && field->variable)
+    if (field && field->variable)
         field_users[field->id - FIELD_TUN_METADATA0] += (uint32_t)delta;
 }
 
@@ -134,8 +133,7 @@ static bool in_use(unsigned index)
     return used;
 }
 
-/* --- changes --------------------------------------------------------------------------------------------------------
- */
+/* --- changes ------------------------------------------------------------- */
 
 static bool same_option(const struct tlv_map *a, const struct tlv_map *b)
 {

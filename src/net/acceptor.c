@@ -29,8 +29,7 @@ struct acceptor {
 
 static TAILQ_HEAD(, acceptor) acceptors = TAILQ_HEAD_INITIALIZER(acceptors);
 
-/* --- out of descriptors ---------------------------------------------------------------------------------------------
- */
+/* --- out of descriptors -------------------------------------------------- */
 
 static void take_spare(struct acceptor *acceptor)
 {
@@ -41,6 +40,7 @@ static void take_spare(struct acceptor *acceptor)
 static void on_resume(evutil_socket_t fd, short what, void *arg)
 {
     struct acceptor *acceptor = arg, *other;
+
     /* Whoever resumes: those who need a spare one come first. */
     TAILQ_FOREACH (other, &acceptors, node)
         take_spare(other);
@@ -51,6 +51,7 @@ static void on_resume(evutil_socket_t fd, short what, void *arg)
 static void set_timer(struct acceptor *acceptor, long ms)
 {
     const struct timeval tv = {.tv_usec = ms * 1000};
+
     evtimer_add(acceptor->resume, &tv);
 }
 
@@ -65,6 +66,7 @@ static bool accept_with_spare(struct acceptor *acceptor)
 {
     struct sockaddr_storage peer = {0};
     socklen_t len = sizeof peer;
+
     if (acceptor->spare < 0)
         return false;
     close(acceptor->spare);
@@ -83,6 +85,7 @@ static void on_error(struct evconnlistener *evl, void *arg)
     static struct log_limit limit = LOG_LIMIT_INIT(2, 2);
     struct acceptor *acceptor = arg;
     int error = errno;
+
     log_write_limited(acceptor->params.component, RTE_LOG_WARNING, &limit,
                       "%s: cannot accept: %s: who connects has to wait until others close theirs; raise the limit on "
                       "descriptors (LimitNOFILE= of the service, ulimit -n) or find out who keeps so many connections",
@@ -98,16 +101,17 @@ static void on_error(struct evconnlistener *evl, void *arg)
 static void on_accept(struct evconnlistener *evl, evutil_socket_t fd, struct sockaddr *peer, int len, void *arg)
 {
     struct acceptor *acceptor = arg;
+
     acceptor->params.accepted(acceptor->params.arg, fd, peer);
 }
 
-/* --- the socket -----------------------------------------------------------------------------------------------------
- */
+/* --- the socket ---------------------------------------------------------- */
 
 /* NULL: it is no Unix socket. */
 static const char *file_of(const struct acceptor *acceptor)
 {
     const struct sockaddr_un *sun = (const void *)&acceptor->address;
+
     return sun->sun_family == AF_UNIX ? sun->sun_path : NULL;
 }
 
@@ -115,6 +119,7 @@ static const char *file_of(const struct acceptor *acceptor)
 static bool is_stale(const struct acceptor *acceptor)
 {
     struct stat st;
+
     if (lstat(file_of(acceptor), &st) || !S_ISSOCK(st.st_mode))
         return false;
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -131,6 +136,7 @@ static bool listen_on(struct acceptor *acceptor)
     const struct acceptor_params *params = &acceptor->params;
     const char *file = file_of(acceptor);
     unsigned flags = LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC | (file ? 0 : LEV_OPT_REUSEABLE);
+
     if (file && is_stale(acceptor))
         unlink(file);
     mode_t mask = umask(0077);
@@ -154,6 +160,7 @@ static bool listen_on(struct acceptor *acceptor)
 struct acceptor *acceptor_open(const struct acceptor_params *params)
 {
     struct acceptor *acceptor = calloc(1, sizeof *acceptor);
+
     if (!acceptor)
         return NULL;
     acceptor->params = *params;
@@ -178,6 +185,7 @@ struct acceptor *acceptor_open(const struct acceptor_params *params)
 static bool has_its_file(const struct acceptor *acceptor)
 {
     struct stat st;
+
     return lstat(file_of(acceptor), &st) == 0 && st.st_dev == acceptor->dev && st.st_ino == acceptor->ino;
 }
 
@@ -207,6 +215,7 @@ void acceptor_close(struct acceptor *acceptor)
 static void restore(struct acceptor *acceptor)
 {
     static struct log_limit limit = LOG_LIMIT_INIT(10, 4);
+
     stop_listening(acceptor);
     if (listen_on(acceptor))
         LOG_WARN(acceptor->params.component, "%s: the socket's file was removed: made again", acceptor->name);
@@ -219,6 +228,7 @@ static void restore(struct acceptor *acceptor)
 void acceptors_restore(void)
 {
     struct acceptor *acceptor;
+
     TAILQ_FOREACH (acceptor, &acceptors, node)
         if (file_of(acceptor) && !has_its_file(acceptor))
             restore(acceptor);

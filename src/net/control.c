@@ -40,7 +40,7 @@ struct connection {
     struct bufferevent *bev;
     bool closing;               /* close once everything was written */
     uint64_t asked_ms;          /* when it connected or asked last */
-    struct control_reply reply; /* stream.more != NULL: a reply in pieces is under way; requests behind it wait */
+    struct control_reply reply; /* stream.more: a reply in pieces is under way; requests behind it wait */
     json_t *id;                 /* of its request */
 };
 
@@ -56,6 +56,7 @@ struct control {
 void control_printf(struct control_reply *reply, const char *format, ...)
 {
     va_list args;
+
     va_start(args, format);
     evbuffer_add_vprintf(reply->text, format, args);
     va_end(args);
@@ -74,6 +75,7 @@ void control_fail(struct control_reply *reply, const char *format, ...)
 void control_element(struct control_reply *reply, json_t *element)
 {
     char *dump = json_dumps(element, JSON_COMPACT);
+
     control_printf(reply, "%s%s", reply->n_elements++ ? ",\n  " : "[\n  ", dump ? dump : "null");
     free(dump);
     json_decref(element);
@@ -102,6 +104,7 @@ static void connection_free(struct connection *c)
 static struct command *find_command(struct control *control, const char *name)
 {
     struct command *cmd;
+
     LIST_FOREACH (cmd, &control->commands, node)
         if (!strcmp(cmd->name, name))
             return cmd;
@@ -114,6 +117,7 @@ static json_t *string_of(struct evbuffer *text)
     size_t len = evbuffer_get_length(text);
     const char *data = (const char *)evbuffer_pullup(text, -1);
     json_t *s = json_stringn(data ? data : "", len);
+
     return s ? s : json_string("(text that is not UTF-8)\n");
 }
 
@@ -122,6 +126,7 @@ static json_t *lines_of(struct evbuffer *text)
 {
     json_t *lines = json_array();
     char *line;
+
     while ((line = evbuffer_readln(text, NULL, EVBUFFER_EOL_LF))) {
         json_array_append_new(lines, json_string(line));
         free(line);
@@ -134,6 +139,7 @@ static json_t *lines_of(struct evbuffer *text)
 static void run_command(struct control *control, int argc, const char *const *argv, struct control_reply *reply)
 {
     struct command *cmd = find_command(control, argv[0]);
+
     if (!cmd) {
         control_fail(reply, "\"%s\" is not a valid command (use \"list-commands\" to see a list of valid commands)",
                      argv[0]);
@@ -164,18 +170,19 @@ static void send_reply(struct connection *c, json_t *id, struct control_reply *r
     json_t *message = reply->failed ? json_pack("{s:O,s:n,s:o}", "id", id, "result", "error", result)
                                     : json_pack("{s:O,s:o,s:n}", "id", id, "result", result, "error");
     char *dump = message ? json_dumps(message, JSON_COMPACT) : NULL;
+
     if (dump)
         bufferevent_write(c->bev, dump, strlen(dump));
     free(dump);
     json_decref(message);
 }
 
-/* --- replies in pieces ----------------------------------------------------------------------------------------------
- */
+/* --- replies in pieces --------------------------------------------------- */
 
 static void stream_start(struct connection *c, json_t *id, struct control_reply *reply)
 {
     char *dump = json_dumps(id, JSON_COMPACT | JSON_ENCODE_ANY);
+
     evbuffer_add_printf(bufferevent_get_output(c->bev), "{\"id\":%s,\"result\":\"", dump ? dump : "null");
     free(dump);
     c->reply = *reply;
@@ -189,6 +196,7 @@ static void stream_send(struct connection *c)
     size_t len;
     json_t *string;
     char *dump;
+
     if (!evbuffer_get_length(text))
         return;
     string = string_of(text);
@@ -204,6 +212,7 @@ static void stream_send(struct connection *c)
 static void stream_end(struct connection *c)
 {
     static const char tail[] = "\",\"error\":null}";
+
     if (c->reply.as_json)
         control_printf(&c->reply, "%s\n", c->reply.n_elements ? "\n]" : "[]");
     stream_send(c);
@@ -235,6 +244,7 @@ bool control_run(struct control *control, uint64_t budget_us)
     uint64_t deadline = rte_rdtsc() + budget_us * (rte_get_tsc_hz() / 1000000);
     struct connection *c, *next;
     bool more = false;
+
     for (c = TAILQ_FIRST(&control->connections); c; c = next) {
         next = TAILQ_NEXT(c, node);
         if (!c->reply.stream.more)
@@ -247,6 +257,7 @@ bool control_run(struct control *control, uint64_t budget_us)
 bool control_served(struct control *control)
 {
     bool served = control->served;
+
     control->served = false;
     return served;
 }
@@ -255,6 +266,7 @@ static bool handle_request(struct connection *c, json_t *request)
 {
     json_t *id = json_object_get(request, "id"), *params = json_object_get(request, "params");
     const char *method = json_string_value(json_object_get(request, "method"));
+
     if (!id || !method || !json_is_array(params))
         return false;
     if (json_is_null(id))
@@ -296,6 +308,7 @@ static ssize_t object_length(const char *text, size_t len)
 {
     int depth = 0;
     bool in_string = false;
+
     for (size_t i = 0; i < len; i++) {
         char ch = text[i];
         if (in_string) {
@@ -321,6 +334,7 @@ static void on_read(struct bufferevent *bev, void *arg)
 {
     struct connection *c = arg;
     struct evbuffer *in = bufferevent_get_input(bev), *out = bufferevent_get_output(bev);
+
     while (!c->closing && !c->reply.stream.more && evbuffer_get_length(in) && evbuffer_get_length(out) < MAX_UNREAD) {
         size_t have = evbuffer_get_length(in);
         const char *text = (const char *)evbuffer_pullup(in, -1);
@@ -348,6 +362,7 @@ static void on_read(struct bufferevent *bev, void *arg)
 static void on_event(struct bufferevent *bev, short what, void *arg)
 {
     struct connection *c = arg;
+
     if ((what & BEV_EVENT_EOF) && (c->reply.stream.more || evbuffer_get_length(bufferevent_get_output(bev)))) {
         c->closing = true; /* a client may close its sending half and still read */
         return;
@@ -359,6 +374,7 @@ static void on_event(struct bufferevent *bev, short what, void *arg)
 static void on_written(struct bufferevent *bev, void *arg)
 {
     struct connection *c = arg;
+
     if (!c->closing)
         on_read(bev, c);
     else if (!c->reply.stream.more)
@@ -369,6 +385,7 @@ static void on_accept(void *arg, int fd, const struct sockaddr *peer)
 {
     struct control *control = arg;
     struct connection *c = calloc(1, sizeof *c);
+
     /* Programs that forget to close theirs must not keep the operator out. */
     if (control->n_connections >= MAX_CONNECTIONS) {
         LOG_WARN_RL(LOG_CONTROL, "control socket: %u connections are open; closing the one that asked least recently",
@@ -393,6 +410,7 @@ static bool make_room(void *arg)
 {
     struct control *control = arg;
     struct connection *last = TAILQ_LAST(&control->connections, connections);
+
     if (!last || datapath_now_ms() - last->asked_ms < IDLE_MS)
         return false;
     connection_free(last);
@@ -409,6 +427,7 @@ static void cmd_list(void *arg, int argc, const char *const *argv, struct contro
     struct control *control = arg;
     struct command *cmd, *all[256];
     size_t n = 0;
+
     LIST_FOREACH (cmd, &control->commands, node)
         if (n < sizeof all / sizeof *all)
             all[n++] = cmd;
@@ -431,6 +450,7 @@ void control_register(struct control *control, const char *name, const char *usa
                       void *arg)
 {
     struct command *cmd = calloc(1, sizeof *cmd);
+
     if (!cmd)
         out_of_memory("a command", 0);
     *cmd = (struct command){.name = name, .usage = usage, .min = min, .max = max, .fn = fn, .arg = arg};
@@ -440,6 +460,7 @@ void control_register(struct control *control, const char *name, const char *usa
 struct control *control_create(struct event_base *base, const char *path, char *error, size_t error_size)
 {
     struct sockaddr_un addr = {.sun_family = AF_UNIX};
+
     if ((size_t)snprintf(addr.sun_path, sizeof addr.sun_path, "%s", path) >= sizeof addr.sun_path) {
         snprintf(error, error_size, "%s: longer than a Unix socket's path may be (%zu bytes): choose a shorter run_dir",
                  path, sizeof addr.sun_path - 1);

@@ -32,7 +32,7 @@ struct control_reply {
     json_t *json;                 /* the same for programs; NULL: made from the lines of `text` */
     bool as_json;                 /* it was asked for */
     bool failed;                  /* `text` is an error message */
-    struct control_stream stream; /* more != NULL: the reply comes in pieces, neither text nor json are set at once */
+    struct control_stream stream; /* more: the reply comes in pieces, neither text nor json are set at once */
     unsigned n_elements;
 };
 

@@ -41,7 +41,7 @@ static int parse_ip(const char *text, size_t len, int port, struct config_target
         text++;
         len -= 2;
     }
-    if (len >= sizeof(ip))
+    if (len >= sizeof ip)
         return -EINVAL;
     memcpy(ip, text, len);
     ip[len] = '\0';
@@ -49,13 +49,13 @@ static int parse_ip(const char *text, size_t len, int port, struct config_target
     if (brackets && inet_pton(AF_INET6, ip, &in6->sin6_addr) == 1) {
         in6->sin6_family = AF_INET6;
         in6->sin6_port = htons(port);
-        target->address_len = sizeof(*in6);
+        target->address_len = sizeof *in6;
         return 0;
     }
     if (!brackets && inet_pton(AF_INET, ip, &in4->sin_addr) == 1) {
         in4->sin_family = AF_INET;
         in4->sin_port = htons(port);
-        target->address_len = sizeof(*in4);
+        target->address_len = sizeof *in4;
         return 0;
     }
     return -EINVAL;
@@ -71,14 +71,14 @@ static int parse_unix(const char *path, struct config_target *target, char *why,
                  target->passive ? "punix:/run/br0.sock" : "unix:/run/controller.sock");
         return -EINVAL;
     }
-    if (len >= sizeof(sun->sun_path)) {
+    if (len >= sizeof sun->sun_path) {
         snprintf(why, why_size, "has a path of %zu bytes, a Unix socket takes at most %zu: use a shorter one", len,
-                 sizeof(sun->sun_path) - 1);
+                 sizeof sun->sun_path - 1);
         return -EINVAL;
     }
     sun->sun_family = AF_UNIX;
     memcpy(sun->sun_path, path, len + 1);
-    target->address_len = sizeof(*sun);
+    target->address_len = sizeof *sun;
     return 0;
 }
 
@@ -136,7 +136,7 @@ int config_target_parse(const char *text, bool passive, struct config_target *ta
 {
     const char *tail;
 
-    memset(target, 0, sizeof(*target));
+    memset(target, 0, sizeof *target);
     target->passive = passive;
     why[0] = '\0';
 

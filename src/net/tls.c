@@ -38,8 +38,7 @@ static int set_fault(struct tls_fault *fault, enum tls_file file, const char *na
     return -EINVAL;
 }
 
-/* --- files ----------------------------------------------------------------------------------------------------------
- */
+/* --- files --------------------------------------------------------------- */
 
 static struct stamp stamp_of(const struct stat *st)
 {
@@ -59,6 +58,7 @@ static int read_file(const char *name, BIO **bio, struct stamp *stamp)
     struct stat st;
     ssize_t n = 0;
     int fd = open(name, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+
     if (fd < 0)
         return -errno;
     int error = fstat(fd, &st) ? -errno : !S_ISREG(st.st_mode) ? -ENOTSUP : st.st_size > FILE_MAX ? -EFBIG : 0;
@@ -81,6 +81,7 @@ static int open_file(const struct tls_files *files, enum tls_file file, BIO **bi
                      struct tls_fault *fault)
 {
     char text[128];
+
     *bio = NULL;
     int error = read_file(files->names[file], bio, stamp);
     if (!error)
@@ -94,8 +95,7 @@ static int open_file(const struct tls_files *files, enum tls_file file, BIO **bi
     return set_fault(fault, file, files->names[file], text);
 }
 
-/* --- what is in them ------------------------------------------------------------------------------------------------
- */
+/* --- what is in them ----------------------------------------------------- */
 
 /* Never asks the terminal. */
 static int no_passphrase(char *buf, int size, int writing, void *asked)
@@ -107,6 +107,7 @@ static int no_passphrase(char *buf, int size, int writing, void *asked)
 static int load_key(SSL_CTX *context, BIO *bio, const struct tls_files *files, struct tls_fault *fault)
 {
     bool encrypted = false;
+
     EVP_PKEY *key = PEM_read_bio_PrivateKey(bio, NULL, no_passphrase, &encrypted);
     bool used = key && SSL_CTX_use_PrivateKey(context, key);
     EVP_PKEY_free(key);
@@ -122,6 +123,7 @@ static int load_key(SSL_CTX *context, BIO *bio, const struct tls_files *files, s
 static int load_certificate(SSL_CTX *context, BIO *bio, const struct tls_files *files, struct tls_fault *fault)
 {
     const char *name = files->names[TLS_CERTIFICATE];
+
     X509 *own = PEM_read_bio_X509_AUX(bio, NULL, no_passphrase, &(bool){0});
     bool used = own && SSL_CTX_use_certificate(context, own) == 1;
     X509_free(own);
@@ -198,13 +200,13 @@ static SSL_CTX *load(const struct tls_files *files, struct stamp stamps[TLS_N_FI
 int tls_check(const struct tls_files *files, struct tls_fault *fault)
 {
     struct stamp stamps[TLS_N_FILES];
+
     SSL_CTX *context = load(files, stamps, fault);
     SSL_CTX_free(context);
     return context ? 0 : -EINVAL;
 }
 
-/* --- in use ---------------------------------------------------------------------------------------------------------
- */
+/* --- in use -------------------------------------------------------------- */
 
 static void warn_of_age(const struct tls *tls)
 {
@@ -219,6 +221,7 @@ static void warn_of_age(const struct tls *tls)
 struct tls *tls_create(const struct tls_files *files, struct tls_fault *fault)
 {
     struct tls *tls = calloc(1, sizeof *tls);
+
     if (!tls)
         abort();
     tls->context = load(files, tls->stamps, fault);
@@ -261,6 +264,7 @@ static void reload(struct tls *tls)
     const struct tls_files files = {{tls->names[0], tls->names[1], tls->names[2]}};
     struct stamp stamps[TLS_N_FILES];
     struct tls_fault fault;
+
     SSL_CTX *context = load(&files, stamps, &fault);
     if (!context) {
         LOG_WARN_RL(LOG_OPENFLOW, "%s; what it was before stays in use", fault.text);
@@ -285,6 +289,7 @@ void tls_explain(const SSL *ssl, unsigned long error, char *text, size_t size)
     long verdict = SSL_get_verify_result(ssl);
     int reason = ERR_GET_REASON(error);
     const char *said = ERR_reason_error_string(error);
+
     if (verdict != X509_V_OK) {
         snprintf(text, size, "the peer's certificate is not accepted: %s", X509_verify_cert_error_string(verdict));
         return;

@@ -18,7 +18,7 @@ static void vec_push(struct rule_vec *vec, struct rule *rule)
     if (vec->n == vec->size) {
         vec->size = vec->size == 0 ? 16 : vec->size * 2;
         vec->rules = realloc(vec->rules, vec->size * sizeof *vec->rules);
-        if (vec->rules == NULL)
+        if (!vec->rules)
             out_of_memory("rules, groups and meters", 0);
     }
     vec->rules[vec->n++] = rule_ref(rule);
@@ -43,7 +43,7 @@ static void change_end(struct pipeline *pipeline)
     vec_clear(&pipeline->removed, &pipeline->n_told_removed);
     vec_clear(&pipeline->modified, &pipeline->n_told_modified);
     pipeline->phase = CHANGE_NONE;
-    if (pipeline->meters != NULL)
+    if (pipeline->meters)
         meter_table_end(pipeline->meters);
 }
 
@@ -85,7 +85,7 @@ void change_add(struct pipeline *pipeline, struct rule *rule, struct rule *repla
 {
     rule->add_version = change_version(pipeline);
     rule->remove_version = RULE_NEVER;
-    if (replaced != NULL) {
+    if (replaced) {
         count_next(pipeline, replaced, -1);
         if (is_pending(pipeline, replaced)) {
             rule->origin = replaced->origin;
@@ -115,7 +115,7 @@ void change_remove(struct pipeline *pipeline, struct rule *rule)
 void change_remove_for(struct pipeline *pipeline, struct rule *rule, enum rule_removed_reason reason)
 {
     rule->removed_for = (uint8_t)reason;
-    if (rule->origin != NULL) /* that is what goes when the rule of the change does */
+    if (rule->origin) /* that is what goes when the rule of the change does */
         rule->origin->removed_for = (uint8_t)reason;
     count_next(pipeline, rule, -1);
     if (is_pending(pipeline, rule)) {
@@ -144,7 +144,7 @@ static void set_cookie(struct pipeline *pipeline, struct rule *rule, uint64_t co
 
 static void bring_counts(struct pipeline *pipeline, struct rule *rule)
 {
-    if (pipeline->observer.rule_count != NULL)
+    if (pipeline->observer.rule_count)
         pipeline->observer.rule_count(pipeline->observer.arg, rule);
 }
 
@@ -192,7 +192,7 @@ const struct table_config *change_config(const struct pipeline *pipeline, uint8_
 {
     const struct table_info *info = &pipeline->info[table_id];
 
-    return info->next_config != NULL ? info->next_config : &info->config;
+    return info->next_config ? info->next_config : &info->config;
 }
 
 static void forget_config(struct table_info *info)
@@ -204,7 +204,7 @@ static void forget_config(struct table_info *info)
 /* The rest of it is not a matter of bundles and may have been changed meanwhile. */
 static void take_config(struct table_info *info)
 {
-    if (info->next_config == NULL)
+    if (!info->next_config)
         return;
     info->config.config = info->next_config->config;
     info->config.eviction = info->next_config->eviction;
@@ -257,7 +257,7 @@ bool change_abort_step(struct pipeline *pipeline, size_t budget)
         forget_config(&pipeline->info[i]);
     }
     group_table_abort(pipeline->groups);
-    if (pipeline->meters != NULL)
+    if (pipeline->meters)
         meter_table_abort(pipeline->meters);
     change_end(pipeline);
     return true;
@@ -268,7 +268,7 @@ void change_origin_gone(struct pipeline *pipeline, const struct rule *rule)
     struct rule *shadow = classifier_find(pipeline->tables[rule->table_id], change_version(pipeline), rule->match,
                                           rule->priority, rule->flags & RULE_HIDDEN);
 
-    if (shadow == NULL || shadow->origin != rule || !(shadow->flags & RULE_SHADOW))
+    if (!shadow || shadow->origin != rule || !(shadow->flags & RULE_SHADOW))
         return;
     count_next(pipeline, shadow, -1);
     drop_pending(pipeline, shadow);
@@ -290,9 +290,9 @@ static void tell_added(struct pipeline *pipeline, struct rule *rule)
     rule->origin = NULL;
     if (rule->removed)
         return;
-    if (origin != NULL && origin->removed) /* it timed out while the bundle was open */
+    if (origin && origin->removed) /* it timed out while the bundle was open */
         origin = NULL;
-    if (origin != NULL) {
+    if (origin) {
         bring_counts(pipeline, origin);
         /* OpenFlow 1.3.5, 6.4: counters are copied unless OFPFF_RESET_COUNTS. */
         if (!(rule->flags & RULE_FROM_ZERO)) {
@@ -305,7 +305,7 @@ static void tell_added(struct pipeline *pipeline, struct rule *rule)
     }
     rule->flags &= (uint16_t) ~(RULE_FROM_ZERO | RULE_SHADOW);
     expire_schedule(pipeline, rule);
-    if (pipeline->observer.rule_added != NULL)
+    if (pipeline->observer.rule_added)
         pipeline->observer.rule_added(pipeline->observer.arg, rule, origin);
 }
 
@@ -314,13 +314,13 @@ static void tell_removed(struct pipeline *pipeline, struct rule *rule)
     if (rule->removed || rule->remove_version == RULE_NEVER)
         return;
     drop(pipeline, rule);
-    if (pipeline->observer.rule_removed != NULL)
+    if (pipeline->observer.rule_removed)
         pipeline->observer.rule_removed(pipeline->observer.arg, rule, rule->removed_for);
 }
 
 static void tell_modified(struct pipeline *pipeline, struct rule *rule)
 {
-    if (!rule->removed && pipeline->observer.rule_modified != NULL)
+    if (!rule->removed && pipeline->observer.rule_modified)
         pipeline->observer.rule_modified(pipeline->observer.arg, rule);
 }
 
@@ -334,7 +334,7 @@ bool change_commit_step(struct pipeline *pipeline, size_t budget)
             take_config(&pipeline->info[i]);
         }
         group_table_commit(pipeline->groups);
-        if (pipeline->meters != NULL)
+        if (pipeline->meters)
             meter_table_commit(pipeline->meters);
     }
     if (!work_off(pipeline, &pipeline->added, &pipeline->n_told_added, &budget, tell_added) ||

@@ -18,7 +18,7 @@ void classifier_destroy(struct classifier *cls)
 {
     struct subtable *subtable;
 
-    while ((subtable = TAILQ_FIRST(&cls->subtables)) != NULL) {
+    while ((subtable = TAILQ_FIRST(&cls->subtables))) {
         TAILQ_REMOVE(&cls->subtables, subtable, node);
         subtable_destroy(subtable);
     }
@@ -40,8 +40,7 @@ size_t classifier_memory(const struct classifier *cls)
     return bytes;
 }
 
-/* --- subtables -------------------------------------------------------------------------------------------------------
- */
+/* --- subtables ----------------------------------------------------------- */
 
 struct minimask *classifier_mask(struct classifier *cls, const struct flow *mask)
 {
@@ -50,7 +49,7 @@ struct minimask *classifier_mask(struct classifier *cls, const struct flow *mask
     if (cls->n_buckets > 0) {
         uint32_t hash = flow_hash(mask, map);
 
-        for (struct subtable *s = cls->buckets[hash & (cls->n_buckets - 1)]; s != NULL; s = s->hash_next) {
+        for (struct subtable *s = cls->buckets[hash & (cls->n_buckets - 1)]; s; s = s->hash_next) {
             if (s->mask->hash == hash && minimask_equal_flow(s->mask, mask, map))
                 return minimask_ref(s->mask);
         }
@@ -65,7 +64,7 @@ static struct subtable *find_subtable(const struct classifier *cls, const struct
 
     struct subtable *s = cls->buckets[mask->hash & (cls->n_buckets - 1)];
 
-    while (s != NULL && !(s->mask->hash == mask->hash && minimask_equal(s->mask, mask)))
+    while (s && !(s->mask->hash == mask->hash && minimask_equal(s->mask, mask)))
         s = s->hash_next;
     return s;
 }
@@ -74,7 +73,7 @@ static void buckets_resize(struct classifier *cls, uint32_t n_buckets)
 {
     struct subtable **buckets = calloc(n_buckets, sizeof *buckets), *subtable;
 
-    if (buckets == NULL)
+    if (!buckets)
         out_of_memory("rules, groups and meters", 0);
     TAILQ_FOREACH (subtable, &cls->subtables, node) {
         struct subtable **bucket = &buckets[subtable->mask->hash & (n_buckets - 1)];
@@ -109,7 +108,7 @@ static void order_insert(struct classifier *cls, struct subtable *subtable)
     if (cls->n_subtables == cls->order_size) {
         cls->order_size = cls->order_size == 0 ? 4 : cls->order_size * 2;
         cls->order = realloc(cls->order, cls->order_size * sizeof *cls->order);
-        if (cls->order == NULL)
+        if (!cls->order)
             out_of_memory("rules, groups and meters", 0);
     }
 
@@ -134,7 +133,7 @@ static struct subtable *subtable_get(struct classifier *cls, struct minimask *ma
 {
     struct subtable *subtable = find_subtable(cls, mask);
 
-    if (subtable != NULL)
+    if (subtable)
         return subtable;
     subtable = subtable_create(mask, cls->next_seq++);
     TAILQ_INSERT_TAIL(&cls->subtables, subtable, node);
@@ -161,8 +160,7 @@ static void subtable_drop(struct classifier *cls, struct subtable *subtable)
     subtable_destroy(subtable);
 }
 
-/* --- rules -----------------------------------------------------------------------------------------------------------
- */
+/* --- rules --------------------------------------------------------------- */
 
 void classifier_insert(struct classifier *cls, struct rule *rule)
 {
@@ -213,9 +211,9 @@ struct rule *classifier_find(const struct classifier *cls, uint64_t version, con
                              uint16_t priority, bool hidden)
 {
     const struct subtable *subtable = find_subtable(cls, match->mask);
-    struct rule *rule = subtable == NULL ? NULL : subtable_find(subtable, match->values);
+    struct rule *rule = !subtable ? NULL : subtable_find(subtable, match->values);
 
-    for (; rule != NULL && rule->priority >= priority; rule = rule->classifier_next) {
+    for (; rule && rule->priority >= priority; rule = rule->classifier_next) {
         if (rule->priority == priority && ((rule->flags & RULE_HIDDEN) != 0) == hidden && rule_visible(rule, version))
             return rule;
     }
@@ -237,7 +235,7 @@ bool classifier_overlaps(const struct classifier *cls, uint64_t version, const s
         if (!subtable_has_priority(subtable, priority))
             continue;
         if (minimask_covers(subtable->mask, match->mask)) {
-            for (rule = subtable_find_wider(subtable, match); rule != NULL; rule = rule->classifier_next) {
+            for (rule = subtable_find_wider(subtable, match); rule; rule = rule->classifier_next) {
                 if (rule_collides(rule, version, priority))
                     return true;
             }

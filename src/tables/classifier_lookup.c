@@ -97,8 +97,8 @@ static struct rule *slot_lookup(const struct lookup *lookup, const struct subtab
     const struct slot *slots;
     uint32_t last;
 
-    for (unsigned n = 0; (slots = open_hash_array(&subtable->slots, n, &last)) != NULL; n++) {
-        for (uint32_t i = hash & last; slots[i].head != NULL; i = (i + 1) & last) {
+    for (unsigned n = 0; (slots = open_hash_array(&subtable->slots, n, &last)); n++) {
+        for (uint32_t i = hash & last; slots[i].head; i = (i + 1) & last) {
             struct rule *rule = slots[i].head;
             uint64_t differs = 0;
 
@@ -129,11 +129,11 @@ static struct rule *subtable_lookup(struct lookup *lookup, const struct subtable
             rule = slot_lookup(lookup, subtable, hash_finish(hash));
             break;
         }
-        if (subtable->indexed[stage] && stage_index_find(&subtable->index[stage], hash_finish(hash)) == NULL)
+        if (subtable->indexed[stage] && !stage_index_find(&subtable->index[stage], hash_finish(hash)))
             break;
     }
-    if (lookup->wc != NULL) {
-        if (rule != NULL)
+    if (lookup->wc) {
+        if (rule)
             wc_add_stages(lookup, subtable, stage);
         else
             wc_add_miss(lookup, subtable, stage);
@@ -141,8 +141,7 @@ static struct rule *subtable_lookup(struct lookup *lookup, const struct subtable
     return rule;
 }
 
-/* --- the search ------------------------------------------------------------------------------------------------------
- */
+/* --- the search ---------------------------------------------------------- */
 
 /* The best rule so far that has actions of its own. */
 struct best {
@@ -153,7 +152,7 @@ struct best {
 
 static struct rule *first_visible(struct rule *rule, uint64_t version)
 {
-    while (rule != NULL && !rule_visible(rule, version))
+    while (rule && !rule_visible(rule, version))
         rule = rule->classifier_next;
     return rule;
 }
@@ -163,16 +162,16 @@ static void take(struct best *best, struct conj_trail *trail, struct rule *rule,
 {
     uint32_t rank;
 
-    while (rule != NULL && rule->conjunctive && trail == NULL)
+    while (rule && rule->conjunctive && !trail)
         rule = first_visible(rule->classifier_next, version);
-    if (rule == NULL)
+    if (!rule)
         return;
     if (rule->conjunctive) {
         conj_trail_push(trail, rule, seq);
         return;
     }
     rank = rule_rank(rule);
-    if (best->rule == NULL || rank > best->rank || (rank == best->rank && seq < best->seq))
+    if (!best->rule || rank > best->rank || (rank == best->rank && seq < best->seq))
         *best = (struct best){rule, rank, seq};
 }
 
@@ -207,7 +206,7 @@ static struct rule *conclude(const struct lookup *lookup, struct conj_trail *tra
         memcpy(&flow, lookup->flow, sizeof flow);
         flow.conj_id = trail->complete[i];
         rule = search(&second, version, NULL);
-        if (rule != NULL) {
+        if (rule) {
             trail->found = true;
             trail->priority = priority;
             trail->id = trail->complete[i];
@@ -226,10 +225,10 @@ static struct rule *settle(const struct lookup *lookup, struct best *best, struc
         int priority = conj_trail_top(trail);
         struct rule *rule;
 
-        if (priority <= than || (best->rule != NULL && priority <= best->rule->priority))
+        if (priority <= than || (best->rule && priority <= best->rule->priority))
             break;
         rule = conclude(lookup, trail, (uint16_t)priority, version);
-        if (rule != NULL)
+        if (rule)
             return rule;
         give_up(best, trail, (uint16_t)priority, version);
     }
@@ -247,21 +246,21 @@ static struct rule *search(struct lookup *lookup, uint64_t version, struct conj_
         uint32_t max_rank = rule_rank_most(ranked->max_priority);
 
         /* Before anything is looked at that may not matter. */
-        if (trail != NULL && trail->n_open > 0) {
+        if (trail && trail->n_open > 0) {
             rule = settle(lookup, &best, trail, ranked->max_priority, version);
-            if (rule != NULL)
+            if (rule)
                 return rule;
         }
         /* By the order, nothing behind it can win either. */
-        if (best.rule != NULL && (max_rank < best.rank || (max_rank == best.rank && ranked->seq > best.seq)))
+        if (best.rule && (max_rank < best.rank || (max_rank == best.rank && ranked->seq > best.seq)))
             break;
         if (known_to_miss(lookup, ranked))
             continue;
         take(&best, trail, first_visible(subtable_lookup(lookup, ranked->subtable), version), ranked->seq, version);
     }
-    if (trail != NULL && trail->n_open > 0) {
+    if (trail && trail->n_open > 0) {
         rule = settle(lookup, &best, trail, -1, version);
-        if (rule != NULL)
+        if (rule)
             return rule;
     }
     return best.rule;
@@ -272,7 +271,7 @@ struct rule *classifier_lookup(const struct classifier *cls, uint64_t version, c
 {
     struct lookup lookup = {.cls = cls, .flow = (const uint64_t *)flow, .wc = (uint64_t *)wc};
 
-    if (trail != NULL)
+    if (trail)
         conj_trail_start(trail);
     return search(&lookup, version, trail);
 }

@@ -38,7 +38,7 @@ static void *grow(void *array, unsigned *size, size_t element)
 {
     *size = *size > 0 ? *size * 2 : 16;
     array = realloc(array, *size * element);
-    if (array == NULL)
+    if (!array)
         out_of_memory("rules, groups and meters", 0);
     return array;
 }
@@ -77,7 +77,7 @@ static void counts_reset(struct conj_trail *trail, size_t n)
     if (trail->n_counts > trail->counts_size) {
         free(trail->counts);
         trail->counts = malloc(trail->n_counts * sizeof *trail->counts);
-        if (trail->counts == NULL)
+        if (!trail->counts)
             out_of_memory("rules, groups and meters", 0);
         trail->counts_size = trail->n_counts;
     }

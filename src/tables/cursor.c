@@ -20,7 +20,7 @@ struct rule_cursor *rule_cursor_open(struct pipeline *pipeline, const struct rul
 {
     struct rule_cursor *cursor = calloc(1, sizeof *cursor);
 
-    if (cursor == NULL)
+    if (!cursor)
         out_of_memory("rules, groups and meters", 0);
     cursor->pipeline = pipeline;
     selector_init(&cursor->selector, filter, false);
@@ -44,7 +44,7 @@ void cursors_leave(struct pipeline *pipeline, const struct rule *rule)
     LIST_FOREACH (cursor, &pipeline->cursors, node) {
         if (cursor->rule == rule)
             cursor->rule = TAILQ_NEXT(rule, table_node);
-        if (cursor->table_id != rule->table_id || cursor->subtable == NULL || cursor->subtable->n_rules > 1)
+        if (cursor->table_id != rule->table_id || !cursor->subtable || cursor->subtable->n_rules > 1)
             continue;
         /* Its subtable goes along if this is the last rule there. */
         if (TAILQ_FIRST(&cursor->subtable->rules) == rule)
@@ -57,13 +57,12 @@ static bool next_subtable(struct rule_cursor *cursor)
     for (; cursor->table_id <= cursor->last_table; cursor->table_id++, cursor->subtable = NULL) {
         struct classifier *cls = cursor->pipeline->tables[cursor->table_id];
 
-        if (cls == NULL)
+        if (!cls)
             continue;
         do {
-            cursor->subtable =
-                cursor->subtable == NULL ? TAILQ_FIRST(&cls->subtables) : TAILQ_NEXT(cursor->subtable, node);
-        } while (cursor->subtable != NULL && !selector_takes_mask(&cursor->selector, cursor->subtable->mask));
-        if (cursor->subtable != NULL) {
+            cursor->subtable = !cursor->subtable ? TAILQ_FIRST(&cls->subtables) : TAILQ_NEXT(cursor->subtable, node);
+        } while (cursor->subtable && !selector_takes_mask(&cursor->selector, cursor->subtable->mask));
+        if (cursor->subtable) {
             cursor->rule = TAILQ_FIRST(&cursor->subtable->rules);
             return true;
         }
@@ -76,7 +75,7 @@ enum rule_cursor_state rule_cursor_look(struct rule_cursor *cursor, unsigned mos
     for (; most > 0; most--) {
         struct rule *here;
 
-        if (cursor->rule == NULL && !next_subtable(cursor))
+        if (!cursor->rule && !next_subtable(cursor))
             return RULE_CURSOR_END;
         here = cursor->rule;
         cursor->rule = TAILQ_NEXT(here, table_node);

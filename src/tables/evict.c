@@ -66,7 +66,7 @@ static void append(struct evict_heap *heap, struct rule *rule)
     if (heap->n + 1 >= heap->size) {
         heap->size = heap->size == 0 ? 16 : heap->size * 2;
         heap->rules = realloc(heap->rules, heap->size * sizeof(struct rule *));
-        if (heap->rules == NULL)
+        if (!heap->rules)
             out_of_memory("rules, groups and meters", 0);
     }
     put(heap, ++heap->n, rule);
@@ -80,7 +80,7 @@ static void build(const struct pipeline *pipeline, uint8_t table_id, struct evic
 
     heap->factors = change_config(pipeline, table_id)->eviction;
     heap->n = 0;
-    if (cls == NULL)
+    if (!cls)
         return;
     TAILQ_FOREACH (subtable, &cls->subtables, node) {
         TAILQ_FOREACH (rule, &subtable->rules, table_node) {
@@ -97,11 +97,11 @@ void evict_prepare(struct pipeline *pipeline, uint8_t table_id)
     struct evict_heap **heap = &pipeline->info[table_id].evict;
     const struct table_config *config = change_config(pipeline, table_id);
 
-    if (!(config->config & TABLE_EVICTION) || (*heap != NULL && (*heap)->factors == config->eviction))
+    if (!(config->config & TABLE_EVICTION) || (*heap && (*heap)->factors == config->eviction))
         return;
-    if (*heap == NULL)
+    if (!*heap)
         *heap = calloc(1, sizeof **heap);
-    if (*heap == NULL)
+    if (!*heap)
         out_of_memory("rules, groups and meters", 0);
     build(pipeline, table_id, *heap);
 }
@@ -113,7 +113,7 @@ struct rule *evict_choose(struct pipeline *pipeline, uint8_t table_id, uint16_t 
 
     evict_prepare(pipeline, table_id);
     heap = pipeline->info[table_id].evict;
-    if (heap == NULL || heap->n == 0)
+    if (!heap || heap->n == 0)
         return NULL;
     first = heap->rules[1];
     return heap->factors & TABLE_EVICT_IMPORTANCE && first->importance > importance ? NULL : first;
@@ -123,7 +123,7 @@ void evict_enter(struct pipeline *pipeline, struct rule *rule)
 {
     struct evict_heap *heap = pipeline->info[rule->table_id].evict;
 
-    if (heap == NULL || rule->flags & RULE_HIDDEN || rule->evict_at != 0)
+    if (!heap || rule->flags & RULE_HIDDEN || rule->evict_at != 0)
         return;
     append(heap, rule);
     sift_up(heap, heap->n, rule);
@@ -149,7 +149,7 @@ void evict_update(struct rule *rule)
 
 void evict_free(struct table_info *info)
 {
-    if (info->evict == NULL)
+    if (!info->evict)
         return;
     for (uint32_t at = 1; at <= info->evict->n; at++)
         info->evict->rules[at]->evict_at = 0;
@@ -160,5 +160,5 @@ void evict_free(struct table_info *info)
 
 size_t evict_memory(const struct table_info *info)
 {
-    return info->evict == NULL ? 0 : sizeof *info->evict + info->evict->size * sizeof(struct rule *);
+    return !info->evict ? 0 : sizeof *info->evict + info->evict->size * sizeof(struct rule *);
 }

@@ -13,7 +13,7 @@ void expire_init(struct pipeline *pipeline)
 
 void expire_cancel(struct rule *rule)
 {
-    if (rule->expiry_node.le_prev == NULL)
+    if (!rule->expiry_node.le_prev)
         return;
     LIST_REMOVE(rule, expiry_node);
     rule->expiry_node.le_prev = NULL;
@@ -49,7 +49,7 @@ unsigned pipeline_expire(struct pipeline *pipeline, uint64_t now_ms, unsigned bu
     for (; pipeline->wheel_tick <= now_tick; pipeline->wheel_tick++) {
         struct rule *rule;
 
-        while ((rule = LIST_FIRST(&pipeline->wheel[pipeline->wheel_tick % WHEEL_SLOTS])) != NULL) {
+        while ((rule = LIST_FIRST(&pipeline->wheel[pipeline->wheel_tick % WHEEL_SLOTS]))) {
             if (removed >= budget || looks-- == 0)
                 return removed;
             if (rule_deadline_ms(rule) <= now_ms) {

@@ -27,7 +27,7 @@ static void selection_add(struct selection *selection, struct rule *rule)
     if (selection->n == selection->size) {
         selection->size = selection->size == 0 ? 8 : selection->size * 2;
         selection->rules = realloc(selection->rules, selection->size * sizeof *selection->rules);
-        if (selection->rules == NULL)
+        if (!selection->rules)
             out_of_memory("rules, groups and meters", 0);
     }
     selection->rules[selection->n++] = rule_ref(rule);
@@ -38,7 +38,7 @@ static void select_strict(const struct pipeline *pipeline, const struct classifi
 {
     struct rule *rule = classifier_find(cls, change_version(pipeline), selector->match, priority, selector->hidden);
 
-    if (rule != NULL && selector_takes_attributes(selector, rule))
+    if (rule && selector_takes_attributes(selector, rule))
         selection_add(selection, rule);
 }
 
@@ -52,7 +52,7 @@ static void select_loose(const struct pipeline *pipeline, const struct classifie
         if (!selector_takes_mask(selector, subtable->mask))
             continue;
         if (minimask_equal(subtable->mask, selector->match->mask)) {
-            for (rule = subtable_find(subtable, selector->match->values); rule != NULL; rule = rule->classifier_next) {
+            for (rule = subtable_find(subtable, selector->match->values); rule; rule = rule->classifier_next) {
                 if (rule_visible(rule, change_version(pipeline)) && selector_takes_attributes(selector, rule))
                     selection_add(selection, rule);
             }
@@ -78,6 +78,7 @@ struct mod_slices {
 static struct mod_slices *slices_begin(const struct flow_mod *fm)
 {
     bool delete = fm->command == FLOW_DELETE || fm->command == FLOW_DELETE_STRICT;
+
     /* OpenFlow 1.3.5, 6.4: out_port and out_group only restrict deletes. */
     struct rule_filter filter = {
         .match = &fm->match,
@@ -88,7 +89,7 @@ static struct mod_slices *slices_begin(const struct flow_mod *fm)
     };
     struct mod_slices *slices = calloc(1, sizeof *slices);
 
-    if (slices == NULL)
+    if (!slices)
         out_of_memory("rules, groups and meters", 0);
     selector_init(&slices->selector, &filter, fm->flags & RULE_HIDDEN);
     slices->strict = fm->command == FLOW_MODIFY_STRICT || fm->command == FLOW_DELETE_STRICT;
@@ -99,7 +100,7 @@ static struct mod_slices *slices_begin(const struct flow_mod *fm)
 
 void pipeline_mod_slices_free(struct mod_slices *slices)
 {
-    if (slices == NULL)
+    if (!slices)
         return;
     for (; slices->at < slices->selection.n; slices->at++)
         rule_unref(slices->selection.rules[slices->at]);
@@ -127,7 +128,7 @@ static struct rule *slices_next(const struct pipeline *pipeline, const struct fl
         if (slices->table > slices->last)
             return NULL;
         cls = pipeline->tables[slices->table++];
-        if (cls == NULL)
+        if (!cls)
             continue;
         if (slices->strict)
             select_strict(pipeline, cls, &slices->selector, fm->priority, selection);
@@ -141,9 +142,9 @@ static struct rule *slices_next(const struct pipeline *pipeline, const struct fl
 
 struct classifier *table_get(struct pipeline *pipeline, uint8_t table_id)
 {
-    if (pipeline->tables[table_id] == NULL) {
+    if (!pipeline->tables[table_id]) {
         pipeline->tables[table_id] = malloc(sizeof *pipeline->tables[table_id]);
-        if (pipeline->tables[table_id] == NULL)
+        if (!pipeline->tables[table_id])
             out_of_memory("rules, groups and meters", 0);
         classifier_init(pipeline->tables[table_id]);
     }
@@ -169,7 +170,7 @@ int table_make_room(struct pipeline *pipeline, const struct rule *rule)
     if (pipeline->info[rule->table_id].n_next < config->max_rules && !is_bridge_full(pipeline))
         return 0;
     victim = config->config & TABLE_EVICTION ? evict_choose(pipeline, rule->table_id, rule->importance) : NULL;
-    if (victim == NULL)
+    if (!victim)
         return OFPERR_FMFC_TABLE_FULL;
     change_remove_for(pipeline, victim, RULE_EVICTED);
     return 0;
@@ -184,7 +185,7 @@ static int refuse_add(struct pipeline *pipeline, const struct classifier *cls, c
     if (fm->flags & RULE_CHECK_OVERLAP &&
         classifier_overlaps(cls, change_version(pipeline), rule->match, rule->priority))
         return OFPERR_FMFC_OVERLAP;
-    return old != NULL || fm->flags & RULE_HIDDEN ? 0 : table_make_room(pipeline, rule);
+    return old || fm->flags & RULE_HIDDEN ? 0 : table_make_room(pipeline, rule);
 }
 
 /* OpenFlow 1.3.5, 6.4: overlaps are looked for on request, first, and what is identical overlaps; then a rule of the
@@ -281,9 +282,9 @@ static int change_rules(struct pipeline *pipeline, const struct flow_mod *fm, st
     struct rule *rule;
     bool any;
 
-    if (*slices == NULL)
+    if (!*slices)
         *slices = slices_begin(fm);
-    while ((rule = slices_next(pipeline, fm, *slices, &budget)) != NULL) {
+    while ((rule = slices_next(pipeline, fm, *slices, &budget))) {
         /* It may have timed out since it was selected. */
         if (!rule->removed && rule_visible(rule, change_version(pipeline)))
             change_rule(pipeline, fm, rule);
@@ -301,7 +302,7 @@ static int change_rules(struct pipeline *pipeline, const struct flow_mod *fm, st
 /* Works on the open change. */
 static int apply(struct pipeline *pipeline, const struct flow_mod *fm, struct mod_slices **slices, size_t budget)
 {
-    int error = *slices == NULL ? check(pipeline, fm) : 0;
+    int error = !*slices ? check(pipeline, fm) : 0;
 
     if (error != 0)
         return error;
@@ -345,9 +346,9 @@ void pipeline_bundle_table_config(struct pipeline *pipeline, uint8_t table_id, c
 {
     struct table_info *info = &pipeline->info[table_id];
 
-    if (info->next_config == NULL)
+    if (!info->next_config)
         info->next_config = malloc(sizeof *info->next_config);
-    if (info->next_config == NULL)
+    if (!info->next_config)
         out_of_memory("rules, groups and meters", 0);
     *info->next_config = *config;
 }

@@ -13,8 +13,7 @@
 
 #define HASH_MIN 64
 
-/* --- a group --------------------------------------------------------------------------------------------------------
- */
+/* --- a group ------------------------------------------------------------- */
 
 static bool has_meter(const struct act_list *acts)
 {
@@ -37,7 +36,7 @@ struct group *group_create(const struct group_mod *mod)
     for (unsigned i = 0; i < mod->n_buckets; i++)
         acts += mod->buckets[i].acts.len;
     group = calloc(1, sizeof *group + mod->n_buckets * sizeof *group->buckets + acts);
-    if (group == NULL)
+    if (!group)
         out_of_memory("rules, groups and meters", 0);
     group->id = mod->group_id;
     group->type = mod->type;
@@ -91,8 +90,7 @@ uint32_t group_users(const struct group *group)
     return group->users.n + group->n_forwarders;
 }
 
-/* --- the table ------------------------------------------------------------------------------------------------------
- */
+/* --- the table ----------------------------------------------------------- */
 
 static struct group **hash_bucket(const struct group_table *table, uint32_t id)
 {
@@ -106,7 +104,7 @@ static void hash_grow(struct group_table *table)
     free(table->hash);
     table->hash_size = table->hash_size == 0 ? HASH_MIN : table->hash_size * 2;
     table->hash = calloc(table->hash_size, sizeof *table->hash);
-    if (table->hash == NULL)
+    if (!table->hash)
         out_of_memory("rules, groups and meters", 0);
     TAILQ_FOREACH (group, &table->groups, node) {
         struct group **bucket = hash_bucket(table, group->id);
@@ -120,7 +118,7 @@ struct group_table *group_table_create(struct pipeline *pipeline)
 {
     struct group_table *table = calloc(1, sizeof *table);
 
-    if (table == NULL)
+    if (!table)
         out_of_memory("rules, groups and meters", 0);
     table->pipeline = pipeline;
     TAILQ_INIT(&table->groups);
@@ -133,7 +131,7 @@ static struct group *find(const struct group_table *table, uint32_t group_id, ui
 {
     struct group *group = *hash_bucket(table, group_id);
 
-    while (group != NULL && !(group->id == group_id && group_visible(group, version)))
+    while (group && !(group->id == group_id && group_visible(group, version)))
         group = group->hash_next;
     return group;
 }
@@ -150,7 +148,7 @@ struct group *group_table_find_next(const struct group_table *table, uint32_t gr
 
 static struct group *first_visible(const struct group_table *table, struct group *group)
 {
-    while (group != NULL && !group_visible(group, table->pipeline->version))
+    while (group && !group_visible(group, table->pipeline->version))
         group = TAILQ_NEXT(group, node);
     return group;
 }
@@ -171,7 +169,7 @@ static void count_forwards_of(struct group_table *table, const struct act_list *
         struct act_list inner;
         struct group *to = act->type == ACT_GROUP ? group_table_find_next(table, act_u32_of(act)) : NULL;
 
-        if (to != NULL)
+        if (to)
             to->n_forwarders += (uint32_t)delta;
         if (act_nested(act, &inner))
             count_forwards_of(table, &inner, delta);
@@ -228,7 +226,7 @@ void group_table_destroy(struct group_table *table)
 {
     struct group *group;
 
-    while ((group = TAILQ_FIRST(&table->groups)) != NULL) {
+    while ((group = TAILQ_FIRST(&table->groups))) {
         unlink_group(table, group);
         group_unref(group);
     }
@@ -237,14 +235,13 @@ void group_table_destroy(struct group_table *table)
     free(table);
 }
 
-/* --- what a change does to the table --------------------------------------------------------------------------------
- */
+/* --- what a change does to the table ------------------------------------- */
 
 static void tell(struct group_table *table, struct group *group)
 {
     const struct pipeline_observer *observer = &table->pipeline->observer;
 
-    if (observer->group_changed != NULL)
+    if (observer->group_changed)
         observer->group_changed(observer->arg, group);
 }
 
@@ -255,7 +252,7 @@ static void tell_watchers(struct group_table *table, uint32_t ofport)
 
     if (table->n_watching == 0)
         return;
-    for (group = group_table_first(table); group != NULL; group = group_table_next(table, group)) {
+    for (group = group_table_first(table); group; group = group_table_next(table, group)) {
         for (uint32_t i = 0; group->watches && i < group->n_buckets; i++) {
             if (group->buckets[i].watch_group != OFGROUP_ANY ||
                 (ofport != OFPORT_ANY && group->buckets[i].watch_port == ofport)) {
@@ -281,7 +278,7 @@ static void stage(struct group_table *table, struct group *group)
     if (table->n_staged == table->staged_size) {
         table->staged_size = table->staged_size == 0 ? 16 : table->staged_size * 2;
         table->staged = realloc(table->staged, table->staged_size * sizeof *table->staged);
-        if (table->staged == NULL)
+        if (!table->staged)
             out_of_memory("rules, groups and meters", 0);
     }
     table->staged[table->n_staged++] = group_ref(group);
@@ -291,7 +288,7 @@ void group_stage_add(struct group_table *table, struct group *group, struct grou
 {
     group->add_version = change_version(table->pipeline);
     group->remove_version = RULE_NEVER;
-    if (replaced != NULL) {
+    if (replaced) {
         group->n_forwarders = replaced->n_forwarders;
         group->created_ms = replaced->created_ms;
         group_stage_remove(table, replaced);
@@ -333,8 +330,8 @@ void group_table_commit(struct group_table *table)
             continue;
         /* The rules of one that is deleted go with this change, too. */
         successor = group_table_find(table, group->id);
-        rule_uses_move(&group->users, successor != NULL ? &successor->users : &table->orphans);
-        if (successor != NULL && successor->keeps_counts) {
+        rule_uses_move(&group->users, successor ? &successor->users : &table->orphans);
+        if (successor && successor->keeps_counts) {
             successor->packets += group->packets;
             successor->bytes += group->bytes;
         }

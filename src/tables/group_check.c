@@ -21,9 +21,9 @@ static int check_references(const struct group_table *table, uint32_t group_id, 
             error = check_references(table, group_id, &inner);
         else if (act->type == ACT_GROUP && act_u32_of(act) == group_id)
             error = OFPERR_GMFC_LOOP;
-        else if (act->type == ACT_GROUP && group_table_find_next(table, act_u32_of(act)) == NULL)
+        else if (act->type == ACT_GROUP && !group_table_find_next(table, act_u32_of(act)))
             error = OFPERR_BAC_BAD_OUT_GROUP;
-        else if (act->type == ACT_METER && (meters == NULL || meter_table_find_next(meters, act_u32_of(act)) == NULL))
+        else if (act->type == ACT_METER && (!meters || !meter_table_find_next(meters, act_u32_of(act))))
             error = OFPERR_BAC_BAD_METER;
         if (error != 0)
             return error;
@@ -52,7 +52,7 @@ static int check_watch(const struct group_table *table, const struct group_mod *
     if (!port_can_be_watched(bucket->watch_port))
         return OFPERR_GMFC_BAD_WATCH;
     if (bucket->watch_group != OFGROUP_ANY &&
-        (bucket->watch_group == mod->group_id || group_table_find_next(table, bucket->watch_group) == NULL))
+        (bucket->watch_group == mod->group_id || !group_table_find_next(table, bucket->watch_group)))
         return OFPERR_GMFC_BAD_WATCH;
     /* OpenFlow 1.3.5, 5.6.1: each bucket of a fast failover group is tied to a port or group. */
     if (mod->type == GROUP_FF && bucket->watch_port == OFPORT_ANY && bucket->watch_group == OFGROUP_ANY)
@@ -74,7 +74,7 @@ static bool reaches(struct group_table *table, const struct act_list *acts, uint
         if (act_u32_of(act) == target)
             return true;
         group = group_table_find_next(table, act_u32_of(act));
-        if (group == NULL || group->visit == table->visit)
+        if (!group || group->visit == table->visit)
             continue;
         group->visit = table->visit;
         for (uint32_t i = 0; i < group->n_buckets; i++) {

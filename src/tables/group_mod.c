@@ -12,7 +12,7 @@ static int add(struct group_table *table, const struct group_mod *mod)
 {
     int error;
 
-    if (group_table_find_next(table, mod->group_id) != NULL)
+    if (group_table_find_next(table, mod->group_id))
         return OFPERR_GMFC_GROUP_EXISTS;
     error = group_check(table, mod);
     if (error != 0)
@@ -27,7 +27,7 @@ static int modify(struct group_table *table, const struct group_mod *mod)
     struct group *old = group_table_find_next(table, mod->group_id);
     int error;
 
-    if (old == NULL)
+    if (!old)
         return mod->group_id > OFGROUP_MAX ? OFPERR_GMFC_INVALID_GROUP : OFPERR_GMFC_UNKNOWN_GROUP;
     error = group_check(table, mod);
     if (error == 0)
@@ -42,7 +42,7 @@ static void remove_group(struct group_table *table, struct group *group)
     struct group *before = group_table_find(table, group->id);
 
     rule_uses_remove(table->pipeline, &group->users, RULE_GROUP_DELETED);
-    if (before != NULL && before != group)
+    if (before && before != group)
         rule_uses_remove(table->pipeline, &before->users, RULE_GROUP_DELETED);
     group_stage_remove(table, group);
 }
@@ -53,7 +53,7 @@ static int delete (struct group_table *table, const struct group_mod *mod)
     struct group *group, *next;
 
     if (mod->group_id == OFGROUP_ALL) {
-        for (group = TAILQ_FIRST(&table->groups); group != NULL; group = next) {
+        for (group = TAILQ_FIRST(&table->groups); group; group = next) {
             next = TAILQ_NEXT(group, node);
             if (group_visible(group, change_version(table->pipeline)))
                 remove_group(table, group);
@@ -63,7 +63,7 @@ static int delete (struct group_table *table, const struct group_mod *mod)
     if (mod->group_id > OFGROUP_MAX)
         return OFPERR_GMFC_INVALID_GROUP;
     group = group_table_find_next(table, mod->group_id);
-    if (group == NULL)
+    if (!group)
         return 0;
     if (group->n_forwarders > 0)
         return OFPERR_GMFC_CHAINED_GROUP;
@@ -71,8 +71,7 @@ static int delete (struct group_table *table, const struct group_mod *mod)
     return 0;
 }
 
-/* --- commands on buckets (OpenFlow 1.5.1, 7.3.4.3) ------------------------------------------------------------------
- */
+/* --- commands on buckets (OpenFlow 1.5.1, 7.3.4.3) ----------------------- */
 
 static int bucket_index(const struct group *group, uint32_t id)
 {
@@ -121,7 +120,7 @@ static int insert_buckets(struct group_table *table, struct group *old, const st
     }
     changed.n_buckets = old->n_buckets + mod->n_buckets;
     changed.buckets = calloc(changed.n_buckets + 1, sizeof *changed.buckets);
-    if (changed.buckets == NULL)
+    if (!changed.buckets)
         out_of_memory("rules, groups and meters", 0);
     memcpy(changed.buckets, old->buckets, at * sizeof *changed.buckets);
     if (mod->n_buckets > 0)
@@ -154,7 +153,7 @@ static int remove_buckets(struct group_table *table, struct group *old, const st
         return OFPERR_GMFC_BAD_BUCKET;
     }
     changed.buckets = calloc(changed.n_buckets + 1, sizeof *changed.buckets);
-    if (changed.buckets == NULL)
+    if (!changed.buckets)
         out_of_memory("rules, groups and meters", 0);
     for (unsigned b = 0; b < changed.n_buckets; b++)
         changed.buckets[b] = old->buckets[b < at ? b : b + 1];
@@ -173,12 +172,12 @@ static int apply(struct group_table *table, const struct group_mod *mod)
     case GROUP_MODIFY:
         return modify(table, mod);
     case GROUP_ADD_OR_MODIFY:
-        return group != NULL ? modify(table, mod) : add(table, mod);
+        return group ? modify(table, mod) : add(table, mod);
     case GROUP_DELETE:
         return delete (table, mod);
     case GROUP_INSERT_BUCKET:
     case GROUP_REMOVE_BUCKET:
-        if (group == NULL)
+        if (!group)
             return OFPERR_GMFC_UNKNOWN_GROUP;
         return mod->command == GROUP_INSERT_BUCKET ? insert_buckets(table, group, mod)
                                                    : remove_buckets(table, group, mod);

@@ -67,7 +67,7 @@ void group_make_slots(struct group *group)
     while (n < SLOTS_MAX && (n < least || !shares_fit(group, weighted, total, n)))
         n *= 2;
     group->slots = calloc(n, sizeof *group->slots);
-    if (group->slots == NULL)
+    if (!group->slots)
         out_of_memory("rules, groups and meters", 0);
     group->n_slots = n;
     for (uint32_t i = 0; i < group->n_buckets; i++) {

@@ -47,7 +47,7 @@ struct learn_state *learn_state_create(void)
 {
     struct learn_state *state = calloc(1, sizeof *state);
 
-    if (state == NULL)
+    if (!state)
         out_of_memory("rules, groups and meters", 0);
     return state;
 }
@@ -57,7 +57,7 @@ void learn_state_destroy(struct learn_state *state)
     for (uint32_t i = 0; i < state->n_buckets; i++) {
         struct learn_key *key;
 
-        while ((key = state->buckets[i]) != NULL) {
+        while ((key = state->buckets[i])) {
             state->buckets[i] = key->next;
             free(key);
         }
@@ -70,8 +70,7 @@ void learn_state_destroy(struct learn_state *state)
     free(state);
 }
 
-/* --- keys ------------------------------------------------------------------------------------------------------------
- */
+/* --- keys ---------------------------------------------------------------- */
 
 static uint32_t key_hash(uint8_t table_id, uint64_t cookie)
 {
@@ -85,7 +84,7 @@ static struct learn_key *key_find(const struct learn_state *state, uint8_t table
     if (state->n_keys == 0)
         return NULL;
     key = state->buckets[key_hash(table_id, cookie) & (state->n_buckets - 1)];
-    while (key != NULL && (key->cookie != cookie || key->table_id != table_id))
+    while (key && (key->cookie != cookie || key->table_id != table_id))
         key = key->next;
     return key;
 }
@@ -95,12 +94,12 @@ static void keys_grow(struct learn_state *state)
     uint32_t n_buckets = state->n_buckets > 0 ? state->n_buckets * 2 : 16;
     struct learn_key **buckets = calloc(n_buckets, sizeof(struct learn_key *));
 
-    if (buckets == NULL)
+    if (!buckets)
         out_of_memory("rules, groups and meters", 0);
     for (uint32_t i = 0; i < state->n_buckets; i++) {
         struct learn_key *key;
 
-        while ((key = state->buckets[i]) != NULL) {
+        while ((key = state->buckets[i])) {
             struct learn_key **bucket = &buckets[key_hash(key->table_id, key->cookie) & (n_buckets - 1)];
 
             state->buckets[i] = key->next;
@@ -117,12 +116,12 @@ static struct learn_key *key_get(struct learn_state *state, uint8_t table_id, ui
 {
     struct learn_key *key = key_find(state, table_id, cookie), **bucket;
 
-    if (key != NULL)
+    if (key)
         return key;
     if (state->n_keys == state->n_buckets)
         keys_grow(state);
     key = calloc(1, sizeof *key);
-    if (key == NULL)
+    if (!key)
         out_of_memory("rules, groups and meters", 0);
     key->cookie = cookie;
     key->table_id = table_id;
@@ -133,8 +132,7 @@ static struct learn_key *key_get(struct learn_state *state, uint8_t table_id, ui
     return key;
 }
 
-/* --- counts ----------------------------------------------------------------------------------------------------------
- */
+/* --- counts -------------------------------------------------------------- */
 
 static void count(struct pipeline *pipeline, const struct rule *rule, uint64_t cookie, int delta)
 {
@@ -144,7 +142,7 @@ static void count(struct pipeline *pipeline, const struct rule *rule, uint64_t c
     if (state->n_counted == 0 || rule->flags & RULE_HIDDEN)
         return;
     key = key_find(state, rule->table_id, cookie);
-    if (key != NULL && key->counted)
+    if (key && key->counted)
         key->n_rules += (uint32_t)delta;
 }
 
@@ -170,7 +168,7 @@ static void for_each_rule(struct pipeline *pipeline, const struct learn_key *key
 {
     const struct subtable *subtable;
 
-    if (pipeline->tables[key->table_id] == NULL)
+    if (!pipeline->tables[key->table_id])
         return;
     TAILQ_FOREACH (subtable, &pipeline->tables[key->table_id]->subtables, node) {
         struct rule *rule;
@@ -200,14 +198,13 @@ static uint32_t n_rules(struct pipeline *pipeline, uint8_t table_id, uint64_t co
     return key->n_rules;
 }
 
-/* --- learning --------------------------------------------------------------------------------------------------------
- */
+/* --- learning ------------------------------------------------------------ */
 
 static struct rule *find_rule(const struct pipeline *pipeline, const struct rule *taught)
 {
     const struct classifier *cls = pipeline->tables[taught->table_id];
 
-    return cls == NULL ? NULL : classifier_find(cls, lookup_version(pipeline), taught->match, taught->priority, false);
+    return !cls ? NULL : classifier_find(cls, lookup_version(pipeline), taught->match, taught->priority, false);
 }
 
 static bool is_room(struct pipeline *pipeline, const struct rule *taught, uint32_t limit)
@@ -215,8 +212,7 @@ static bool is_room(struct pipeline *pipeline, const struct rule *taught, uint32
     const struct table_info *info = &pipeline->info[taught->table_id];
 
     return ((info->n_next < info->config.max_rules && pipeline->n_next < pipeline->max_rules) ||
-            (info->config.config & TABLE_EVICTION &&
-             evict_choose(pipeline, taught->table_id, taught->importance) != NULL)) &&
+            (info->config.config & TABLE_EVICTION && evict_choose(pipeline, taught->table_id, taught->importance))) &&
            (limit == 0 || n_rules(pipeline, taught->table_id, taught->cookie) < limit);
 }
 
@@ -224,7 +220,7 @@ enum learn_result pipeline_would_learn(struct pipeline *pipeline, const struct r
 {
     const struct rule *rule = find_rule(pipeline, taught);
 
-    if (rule != NULL)
+    if (rule)
         return act_lists_equal(&rule->acts, &taught->acts) ? LEARN_KEPT : LEARN_CHANGED;
     return is_room(pipeline, taught, limit) ? LEARN_CHANGED : LEARN_REFUSED;
 }
@@ -233,7 +229,7 @@ enum learn_result pipeline_would_learn(struct pipeline *pipeline, const struct r
  * may be running its actions. */
 static void change(struct pipeline *pipeline, const struct rule *taught, struct rule *old)
 {
-    const struct rule *like = old != NULL ? old : taught;
+    const struct rule *like = old ? old : taught;
     struct rule *rule = rule_create_like(taught, &taught->acts);
     uint64_t now = datapath_now_ms();
 
@@ -245,10 +241,10 @@ static void change(struct pipeline *pipeline, const struct rule *taught, struct 
     rule->hard_timeout_s = like->hard_timeout_s;
     rule->importance = like->importance;
     rule->flags = like->flags | (taught->flags & RULE_LEARNED);
-    rule->created_ms = old != NULL ? old->created_ms : now;
+    rule->created_ms = old ? old->created_ms : now;
     rule->modified_ms = rule->used_ms = now;
     change_begin(pipeline, false);
-    if (old == NULL)
+    if (!old)
         table_make_room(pipeline, rule); /* there is, or the caller would have refused */
     change_add(pipeline, rule, old);
     change_finish(pipeline, 0);
@@ -261,7 +257,7 @@ static void learn_later(struct learn_state *state, const struct rule *taught, ui
     if (state->n_later == state->later_size) {
         state->later_size = state->later_size > 0 ? state->later_size * 2 : 16;
         state->later = realloc(state->later, state->later_size * sizeof *state->later);
-        if (state->later == NULL)
+        if (!state->later)
             out_of_memory("rules, groups and meters", 0);
     }
     state->later[state->n_later++] =
@@ -280,7 +276,7 @@ void pipeline_learn_refresh(struct pipeline *pipeline, const struct rule *taught
 {
     struct rule *rule = find_rule(pipeline, taught);
 
-    if (rule != NULL && act_lists_equal(&rule->acts, &taught->acts))
+    if (rule && act_lists_equal(&rule->acts, &taught->acts))
         refresh(rule, used_ms);
 }
 
@@ -310,8 +306,7 @@ enum learn_result pipeline_learn(struct pipeline *pipeline, const struct rule *t
     return result;
 }
 
-/* --- delete_learned --------------------------------------------------------------------------------------------------
- */
+/* --- delete_learned ------------------------------------------------------ */
 
 static bool owns(const struct act *act)
 {
@@ -343,7 +338,7 @@ static void bury(struct learn_state *state, struct learn_key *key)
     if (state->n_dead == state->dead_size) {
         state->dead_size = state->dead_size > 0 ? state->dead_size * 2 : 16;
         state->dead = realloc(state->dead, state->dead_size * sizeof(struct learn_key *));
-        if (state->dead == NULL)
+        if (!state->dead)
             out_of_memory("rules, groups and meters", 0);
     }
     key->queued = true;

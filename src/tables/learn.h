@@ -32,8 +32,7 @@ bool learn_rules_equal(const struct rule *a, const struct rule *b);
 /* What pipeline_learn() would return. */
 enum learn_result pipeline_would_learn(struct pipeline *pipeline, const struct rule *taught, uint32_t limit);
 
-/* --- for the files that implement pipeline.h -------------------------------------------------------------------------
- */
+/* --- for the files that implement pipeline.h ----------------------------- */
 
 /* Counts of rules by table and cookie, for limits, and of the rules that hold on to what they taught (delete_learned).
  */

@@ -28,7 +28,7 @@ struct meter_table *meter_table_create(struct pipeline *pipeline, struct datapat
 {
     struct meter_table *table = calloc(1, sizeof *table);
 
-    if (table == NULL)
+    if (!table)
         out_of_memory("rules, groups and meters", 0);
     table->pipeline = pipeline;
     table->dp = dp;
@@ -51,7 +51,7 @@ static struct meter_entry *find(const struct meter_table *table, uint32_t meter_
 {
     struct meter_entry *meter = table->hash[hash_of(meter_id)];
 
-    while (meter != NULL && !(meter->id == meter_id && visible(meter, version)))
+    while (meter && !(meter->id == meter_id && visible(meter, version)))
         meter = meter->hash_next;
     return meter;
 }
@@ -68,7 +68,7 @@ struct meter_entry *meter_table_find_next(const struct meter_table *table, uint3
 
 static struct meter_entry *first_visible(const struct meter_table *table, struct meter_entry *meter)
 {
-    while (meter != NULL && !visible(meter, table->pipeline->version))
+    while (meter && !visible(meter, table->pipeline->version))
         meter = TAILQ_NEXT(meter, node);
     return meter;
 }
@@ -131,7 +131,7 @@ static void stage(struct meter_table *table, struct meter_entry *meter)
     if (table->n_staged == table->staged_size) {
         table->staged_size = table->staged_size == 0 ? 16 : table->staged_size * 2;
         table->staged = realloc(table->staged, table->staged_size * sizeof(struct meter_entry *));
-        if (table->staged == NULL)
+        if (!table->staged)
             out_of_memory("rules, groups and meters", 0);
     }
     table->staged[table->n_staged++] = meter;
@@ -150,14 +150,14 @@ static int add(struct meter_table *table, const struct meter_mod *mod)
     struct meter_entry *meter;
     int error;
 
-    if (meter_table_find_next(table, mod->meter_id) != NULL)
+    if (meter_table_find_next(table, mod->meter_id))
         return OFPERR_MMFC_METER_EXISTS;
     error = check(mod);
     if (error != 0)
         return error;
     config = config_of(mod);
     meter = calloc(1, sizeof *meter);
-    if (meter == NULL || datapath_meter_add(table->dp, &config, &meter->index) != 0) {
+    if (!meter || datapath_meter_add(table->dp, &config, &meter->index) != 0) {
         free(meter);
         return OFPERR_MMFC_OUT_OF_METERS;
     }
@@ -178,13 +178,13 @@ static int modify(struct meter_table *table, const struct meter_mod *mod)
     struct meter_entry *meter = meter_table_find_next(table, mod->meter_id);
     int error = check(mod);
 
-    if (error == 0 && meter == NULL)
+    if (error == 0 && !meter)
         error = OFPERR_MMFC_UNKNOWN_METER;
     if (error != 0)
         return error;
-    if (meter->next == NULL) {
+    if (!meter->next) {
         meter->next = malloc(sizeof *meter->next);
-        if (meter->next == NULL)
+        if (!meter->next)
             out_of_memory("rules, groups and meters", 0);
         if (!is_pending(table, meter))
             stage(table, meter);
@@ -197,7 +197,7 @@ static int modify(struct meter_table *table, const struct meter_mod *mod)
 static void remove_meter(struct meter_table *table, struct meter_entry *meter)
 {
     rule_uses_remove(table->pipeline, &meter->users, RULE_METER_DELETED);
-    if (!is_pending(table, meter) && meter->next == NULL)
+    if (!is_pending(table, meter) && !meter->next)
         stage(table, meter);
     meter->remove_version = is_pending(table, meter) ? meter->add_version : change_version(table->pipeline);
 }
@@ -214,7 +214,7 @@ static int delete (struct meter_table *table, const struct meter_mod *mod)
         return 0;
     }
     meter = meter_table_find_next(table, mod->meter_id);
-    if (meter != NULL)
+    if (meter)
         remove_meter(table, meter);
     return 0;
 }
@@ -250,7 +250,7 @@ static void give_back(struct meter_table *table, uint32_t index)
 {
     const struct pipeline_observer *observer = &table->pipeline->observer;
 
-    if (observer->meter_gone != NULL)
+    if (observer->meter_gone)
         observer->meter_gone(observer->arg, index);
     else
         datapath_meter_forget(table->dp, index);
@@ -267,7 +267,7 @@ static void note_gone(struct meter_table *table, uint32_t index)
     if (table->n_gone == table->gone_size) {
         table->gone_size = table->gone_size == 0 ? 16 : table->gone_size * 2;
         table->gone = realloc(table->gone, table->gone_size * sizeof *table->gone);
-        if (table->gone == NULL)
+        if (!table->gone)
             abort();
     }
     table->gone[table->n_gone++] = index;
@@ -317,7 +317,7 @@ static bool commit(struct meter_table *table, struct meter_entry *meter)
     }
     if (is_new)
         meter->created_ms = datapath_now_ms();
-    if (meter->next != NULL)
+    if (meter->next)
         take_next(table, meter);
     return came_or_went || remarked != meter_entry_remarks(meter);
 }
@@ -330,7 +330,7 @@ void meter_table_commit(struct meter_table *table)
     for (size_t i = 0; i < table->n_staged; i++)
         changed |= commit(table, table->staged[i]);
     table->n_staged = 0;
-    if (changed && observer->meters_changed != NULL)
+    if (changed && observer->meters_changed)
         observer->meters_changed(observer->arg);
 }
 
@@ -354,9 +354,9 @@ void meter_table_destroy(struct meter_table *table)
 {
     struct meter_entry *meter;
 
-    if (table == NULL)
+    if (!table)
         return;
-    while ((meter = TAILQ_FIRST(&table->meters)) != NULL)
+    while ((meter = TAILQ_FIRST(&table->meters)))
         free_meter(table, meter);
     meter_table_end(table);
     free(table->gone);

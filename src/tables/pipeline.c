@@ -13,14 +13,14 @@
 
 void pipeline_set_observer(struct pipeline *pipeline, const struct pipeline_observer *observer)
 {
-    pipeline->observer = observer == NULL ? (struct pipeline_observer){0} : *observer;
+    pipeline->observer = !observer ? (struct pipeline_observer){0} : *observer;
 }
 
 struct pipeline *pipeline_create(const struct pipeline_observer *observer)
 {
     struct pipeline *pipeline = calloc(1, sizeof *pipeline);
 
-    if (pipeline == NULL)
+    if (!pipeline)
         out_of_memory("rules, groups and meters", 0);
     pipeline_set_observer(pipeline, observer);
     LIST_INIT(&pipeline->cursors);
@@ -45,7 +45,7 @@ static void table_destroy(struct classifier *cls)
     TAILQ_FOREACH (subtable, &cls->subtables, node) {
         struct rule *rule, *next;
 
-        for (rule = TAILQ_FIRST(&subtable->rules); rule != NULL; rule = next) {
+        for (rule = TAILQ_FIRST(&subtable->rules); rule; rule = next) {
             next = TAILQ_NEXT(rule, table_node);
             expire_cancel(rule);
             rule_uses_unlink(rule);
@@ -67,7 +67,7 @@ void pipeline_destroy(struct pipeline *pipeline)
         change_commit_step(pipeline, SIZE_MAX);
     for (unsigned i = 0; i < PIPELINE_TABLES; i++) {
         evict_free(&pipeline->info[i]);
-        if (pipeline->tables[i] != NULL)
+        if (pipeline->tables[i])
             table_destroy(pipeline->tables[i]);
     }
     group_table_destroy(pipeline->groups);
@@ -119,7 +119,7 @@ struct rule *pipeline_lookup(struct pipeline *pipeline, uint8_t table_id, const 
 {
     const struct classifier *cls = table_id < PIPELINE_TABLES ? pipeline->tables[table_id] : NULL;
 
-    return cls == NULL ? NULL : classifier_lookup(cls, lookup_version(pipeline), flow, wc, trail);
+    return !cls ? NULL : classifier_lookup(cls, lookup_version(pipeline), flow, wc, trail);
 }
 
 void pipeline_remove_rule(struct pipeline *pipeline, struct rule *rule, enum rule_removed_reason reason)
@@ -138,7 +138,7 @@ void pipeline_remove_rule(struct pipeline *pipeline, struct rule *rule, enum rul
         change_origin_gone(pipeline, rule);
     rule->removed = true;
     table_unlink(pipeline, rule);
-    if (pipeline->observer.rule_removed != NULL)
+    if (pipeline->observer.rule_removed)
         pipeline->observer.rule_removed(pipeline->observer.arg, rule, reason);
     rule_unref(rule);
     learn_settle(pipeline);
@@ -201,7 +201,7 @@ size_t pipeline_memory(const struct pipeline *pipeline)
 
     for (unsigned i = 0; i < PIPELINE_TABLES; i++) {
         bytes += evict_memory(&pipeline->info[i]);
-        if (pipeline->tables[i] != NULL)
+        if (pipeline->tables[i])
             bytes += sizeof *pipeline->tables[i] + classifier_memory(pipeline->tables[i]);
     }
     bytes += (pipeline->added.size + pipeline->removed.size + pipeline->modified.size) * sizeof(struct rule *);

@@ -18,7 +18,7 @@ static struct rule *rule_alloc(const struct minimask *mask, const struct act_lis
 {
     struct rule *rule = malloc(sizeof *rule + minimatch_size(mask) + acts->len);
 
-    if (rule == NULL)
+    if (!rule)
         out_of_memory("rules, groups and meters", 0);
     memset(rule, 0, sizeof *rule);
     rule->match = (struct minimatch *)(rule + 1);
@@ -60,7 +60,7 @@ void rule_set_acts(struct rule *rule, const struct act_list *acts)
 {
     struct act *copy = malloc(acts->len > 0 ? acts->len : 1);
 
-    if (copy == NULL)
+    if (!copy)
         out_of_memory("rules, groups and meters", 0);
     if (acts->len > 0)
         memcpy(copy, acts->acts, acts->len);

@@ -18,7 +18,7 @@ void rule_uses_move(struct rule_uses *from, struct rule_uses *to)
 {
     struct rule_use *use;
 
-    while ((use = LIST_FIRST(&from->list)) != NULL) {
+    while ((use = LIST_FIRST(&from->list))) {
         LIST_REMOVE(use, node);
         LIST_INSERT_HEAD(&to->list, use, node);
         use->of = to;
@@ -42,12 +42,12 @@ static struct rule_uses *used_by(struct pipeline *pipeline, const struct act *ac
     if (act->type == ACT_GROUP) {
         struct group *group = group_table_find_next(pipeline->groups, act_u32_of(act));
 
-        return group == NULL ? NULL : &group->users;
+        return !group ? NULL : &group->users;
     }
-    if (meter_of(act) != 0 && pipeline->meters != NULL) {
+    if (meter_of(act) != 0 && pipeline->meters) {
         struct meter_entry *meter = meter_table_find_next(pipeline->meters, meter_of(act));
 
-        return meter == NULL ? NULL : &meter->users;
+        return !meter ? NULL : &meter->users;
     }
     return NULL;
 }
@@ -56,11 +56,11 @@ void rule_uses_remove(struct pipeline *pipeline, const struct rule_uses *uses, e
 {
     struct rule_use *use, *next;
 
-    for (use = LIST_FIRST(&uses->list); use != NULL; use = next) {
+    for (use = LIST_FIRST(&uses->list); use; use = next) {
         struct rule *rule = use->rule;
 
         /* A rule of the change goes at once, with all of its uses. */
-        for (next = LIST_NEXT(use, node); next != NULL && next->rule == rule; next = LIST_NEXT(next, node))
+        for (next = LIST_NEXT(use, node); next && next->rule == rule; next = LIST_NEXT(next, node))
             ;
         if (rule_visible(rule, change_version(pipeline)))
             change_remove_for(pipeline, rule, reason);
@@ -75,9 +75,9 @@ int rule_uses_check(struct pipeline *pipeline, const struct act_list *acts)
 
         if (act_nested(act, &inner)) {
             error = rule_uses_check(pipeline, &inner);
-        } else if (act->type == ACT_GROUP && used_by(pipeline, act) == NULL) {
+        } else if (act->type == ACT_GROUP && !used_by(pipeline, act)) {
             error = OFPERR_BAC_BAD_OUT_GROUP;
-        } else if ((act->type == ACT_METER || meter_of(act) != 0) && used_by(pipeline, act) == NULL) {
+        } else if ((act->type == ACT_METER || meter_of(act) != 0) && !used_by(pipeline, act)) {
             error = OFPERR_BAC_BAD_METER;
         }
         if (error != 0)
@@ -98,10 +98,10 @@ static void link_list(struct pipeline *pipeline, struct rule *rule, const struct
             continue;
         }
         of = used_by(pipeline, act);
-        if (of == NULL)
+        if (!of)
             continue;
         use = act->type == ACT_STAT_TRIGGER ? stat_trigger_watch(act) : calloc(1, sizeof *use);
-        if (use == NULL)
+        if (!use)
             out_of_memory("rules, groups and meters", 0);
         use->of = of;
         use->rule = rule;
@@ -127,7 +127,7 @@ void rule_uses_unlink(struct rule *rule)
     learn_forget_acts(rule->pipeline, rule);
     tlv_map_count_mask(rule->match->mask, -1);
     act_list_count_options(&rule->acts, -1);
-    while ((use = rule->uses) != NULL) {
+    while ((use = rule->uses)) {
         rule->uses = use->next;
         if (use == rule->pipeline->trigger_next)
             rule->pipeline->trigger_next = LIST_NEXT(use, node);

@@ -14,11 +14,11 @@ void selector_init(struct selector *selector, const struct rule_filter *filter, 
         .out_group = filter->out_group,
         .hidden = hidden,
     };
-    if (filter->match != NULL) {
+    if (filter->match) {
         struct minimask *mask = minimask_create(&filter->match->mask);
 
         selector->match = malloc(minimatch_size(mask));
-        if (selector->match == NULL)
+        if (!selector->match)
             out_of_memory("rules, groups and meters", 0);
         minimatch_init(selector->match, mask, &filter->match->value);
         tlv_map_count_mask(mask, 1);
@@ -27,7 +27,7 @@ void selector_init(struct selector *selector, const struct rule_filter *filter, 
 
 void selector_free(struct selector *selector)
 {
-    if (selector->match != NULL) {
+    if (selector->match) {
         tlv_map_count_mask(selector->match->mask, -1);
         minimask_unref(selector->match->mask);
     }
@@ -44,12 +44,12 @@ bool selector_takes_attributes(const struct selector *selector, const struct rul
 
 bool selector_takes_mask(const struct selector *selector, const struct minimask *mask)
 {
-    return selector->match == NULL || minimask_covers(selector->match->mask, mask);
+    return !selector->match || minimask_covers(selector->match->mask, mask);
 }
 
 bool selector_takes(const struct selector *selector, const struct rule *rule)
 {
-    if (selector->match != NULL) {
+    if (selector->match) {
         const struct minimask *mask = selector->match->mask;
 
         MINIMASK_FOR_EACH(word, i, mask)

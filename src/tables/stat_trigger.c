@@ -19,7 +19,7 @@ struct rule_use *stat_trigger_watch(const struct act *act)
 {
     struct stat_watch *watch = calloc(1, sizeof *watch);
 
-    if (watch == NULL)
+    if (!watch)
         out_of_memory("rules, groups and meters", 0);
     watch->act = (const struct act_stat_trigger *)act;
     watch->only = NONE;
@@ -85,12 +85,12 @@ bool pipeline_triggers_run(struct pipeline *pipeline, uint64_t now_ms, unsigned 
     const struct pipeline_observer *observer = &pipeline->observer;
     struct rule_use *use;
 
-    for (; budget > 0 && (use = pipeline->trigger_next) != NULL; budget--) {
+    for (; budget > 0 && (use = pipeline->trigger_next); budget--) {
         pipeline->trigger_next = LIST_NEXT(use, node);
         if (!rule_visible(use->rule, pipeline->version) || !check((struct stat_watch *)use, now_ms))
             continue;
-        if (observer->rule_triggered != NULL)
+        if (observer->rule_triggered)
             observer->rule_triggered(observer->arg, use->rule);
     }
-    return pipeline->trigger_next != NULL;
+    return pipeline->trigger_next;
 }

@@ -40,7 +40,7 @@ const struct trie_place trie_places[N_TRIES] = {
 static void *resize(void *block, size_t n, size_t size)
 {
     block = realloc(block, n * size);
-    if (block == NULL)
+    if (!block)
         out_of_memory("rules, groups and meters", 0);
     return block;
 }
@@ -103,7 +103,7 @@ struct subtable *subtable_create(struct minimask *mask, uint64_t seq)
     /* A word takes part in at most N_STAGES stages. */
     struct subtable *subtable = calloc(1, sizeof *subtable + mask->n_words * N_STAGES * sizeof subtable->probes[0]);
 
-    if (subtable == NULL)
+    if (!subtable)
         out_of_memory("rules, groups and meters", 0);
     subtable->mask = minimask_ref(mask);
     subtable->seq = seq;
@@ -159,14 +159,13 @@ size_t subtable_memory(const struct subtable *subtable)
     return bytes;
 }
 
-/* --- stage indices ---------------------------------------------------------------------------------------------------
- */
+/* --- stage indices ------------------------------------------------------- */
 
 static void index_add(struct open_hash *index, uint32_t hash)
 {
     struct index_entry *entry = stage_index_find(index, hash);
 
-    if (entry != NULL) {
+    if (entry) {
         entry->count++;
         return;
     }
@@ -184,8 +183,7 @@ static void index_remove(struct open_hash *index, uint32_t hash)
         open_hash_remove(index, INDEX_TYPE, entry);
 }
 
-/* --- the hash table --------------------------------------------------------------------------------------------------
- */
+/* --- the hash table ------------------------------------------------------ */
 
 /* Hashes by stage; returns the last one. */
 static uint32_t hash_values(const struct subtable *subtable, const uint64_t *values, uint32_t stages[N_STAGES])
@@ -206,8 +204,8 @@ static struct slot *slot_find(const struct subtable *subtable, const uint64_t *v
     struct slot *slots;
     uint32_t mask;
 
-    for (unsigned n = 0; (slots = open_hash_array(&subtable->slots, n, &mask)) != NULL; n++) {
-        for (uint32_t i = hash & mask; slots[i].head != NULL; i = (i + 1) & mask) {
+    for (unsigned n = 0; (slots = open_hash_array(&subtable->slots, n, &mask)); n++) {
+        for (uint32_t i = hash & mask; slots[i].head; i = (i + 1) & mask) {
             if (slots[i].hash == hash &&
                 memcmp(slots[i].head->match->values, values, subtable->mask->n_words * sizeof values[0]) == 0)
                 return &slots[i];
@@ -216,8 +214,7 @@ static struct slot *slot_find(const struct subtable *subtable, const uint64_t *v
     return NULL;
 }
 
-/* --- priorities ------------------------------------------------------------------------------------------------------
- */
+/* --- priorities ---------------------------------------------------------- */
 
 /* Place of the priority, or where it would go. */
 static uint32_t priority_find(const struct subtable *subtable, uint16_t priority)
@@ -274,14 +271,13 @@ static void priority_remove(struct subtable *subtable, uint16_t priority)
         subtable->max_priority = subtable->priorities[subtable->n_priorities - 1].priority;
 }
 
-/* --- rules -----------------------------------------------------------------------------------------------------------
- */
+/* --- rules --------------------------------------------------------------- */
 
 bool subtable_insert(struct subtable *subtable, struct rule *rule)
 {
     uint32_t stages[N_STAGES], hash = hash_values(subtable, rule->match->values, stages);
     struct slot *slot = slot_find(subtable, rule->match->values, hash);
-    bool first = slot == NULL;
+    bool first = !slot;
     struct rule **link;
 
     if (first) {
@@ -292,7 +288,7 @@ bool subtable_insert(struct subtable *subtable, struct rule *rule)
                 index_add(&subtable->index[i], stages[i]);
         }
     }
-    for (link = &slot->head; *link != NULL && rule_rank(*link) > rule_rank(rule);)
+    for (link = &slot->head; *link && rule_rank(*link) > rule_rank(rule);)
         link = &(*link)->classifier_next;
     rule->classifier_next = *link;
     *link = rule;
@@ -306,7 +302,7 @@ bool subtable_remove(struct subtable *subtable, struct rule *rule)
 {
     uint32_t stages[N_STAGES], hash = hash_values(subtable, rule->match->values, stages);
     struct slot *slot = slot_find(subtable, rule->match->values, hash);
-    bool last = slot->head == rule && rule->classifier_next == NULL;
+    bool last = slot->head == rule && !rule->classifier_next;
     struct rule **link = &slot->head;
 
     TAILQ_REMOVE(&subtable->rules, rule, table_node);
@@ -331,7 +327,7 @@ struct rule *subtable_find(const struct subtable *subtable, const uint64_t *valu
     uint32_t stages[N_STAGES];
     const struct slot *slot = slot_find(subtable, values, hash_values(subtable, values, stages));
 
-    return slot == NULL ? NULL : slot->head;
+    return !slot ? NULL : slot->head;
 }
 
 struct rule *subtable_find_wider(const struct subtable *subtable, const struct minimatch *match)

@@ -108,7 +108,7 @@ static inline struct index_entry *stage_index_find(const struct open_hash *index
     struct index_entry *entries;
     uint32_t mask;
 
-    for (unsigned n = 0; (entries = open_hash_array(index, n, &mask)) != NULL; n++) {
+    for (unsigned n = 0; (entries = open_hash_array(index, n, &mask)); n++) {
         for (uint32_t i = hash & mask; entries[i].count != 0; i = (i + 1) & mask) {
             if (entries[i].hash == hash)
                 return &entries[i];

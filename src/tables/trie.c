@@ -62,7 +62,7 @@ static uint32_t node_create(struct trie *trie, uint32_t bits, unsigned n_bits)
         if (trie->n_nodes >= trie->size) {
             trie->size = trie->size < 8 ? 8 : trie->size + trie->size / 2;
             trie->nodes = realloc(trie->nodes, trie->size * sizeof *trie->nodes);
-            if (trie->nodes == NULL)
+            if (!trie->nodes)
                 out_of_memory("rules, groups and meters", 0);
         }
         index = trie->n_nodes++;

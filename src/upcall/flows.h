@@ -46,8 +46,7 @@ struct flows *flows_create(const struct flows_params *params);
 void flows_destroy(struct flows *flows);
 void flows_set_packet_in(struct flows *flows, packet_in_fn *fn, void *arg);
 
-/* --- the event loop calls -------------------------------------------------------------------------------------------
- */
+/* --- the event loop calls ------------------------------------------------ */
 
 /* Works off at most `budget` misses and punts. Returns how many there were (== budget: there may be more). */
 unsigned flows_run_misses(struct flows *flows, unsigned budget);
@@ -59,8 +58,7 @@ void flows_run_timers(struct flows *flows, uint64_t budget_us);
 /* Milliseconds until flows_run_* wants to be called again; 0 = at once. */
 unsigned flows_next_ms(const struct flows *flows);
 
-/* --- changes --------------------------------------------------------------------------------------------------------
- */
+/* --- changes ------------------------------------------------------------- */
 
 /* Follows the bridge from now on: listens to it and observes its pipeline, until flows_forget_bridge(). Right after
  * the bridge was made, before it has rules and ports. */
@@ -86,8 +84,7 @@ void flows_set_rule_changed(struct flows *flows, rule_changed_fn *fn, void *arg)
 uint64_t flows_ticket(struct flows *flows);
 bool flows_settled(struct flows *flows, uint64_t ticket);
 
-/* --- for requests ---------------------------------------------------------------------------------------------------
- */
+/* --- for requests -------------------------------------------------------- */
 
 /* Brings the counters of all rules up to date (of those not older than `max_age_ms`). Takes as long as there are
  * megaflows: for tests; requests wait for flows_counted(). */

@@ -133,8 +133,7 @@ static inline bool budget_spent(const struct budget *budget)
     return (int64_t)(rte_rdtsc() - budget->end_tsc) >= 0;
 }
 
-/* --- megaflows.c ----------------------------------------------------------------------------------------------------
- */
+/* --- megaflows.c --------------------------------------------------------- */
 
 /* Translates the packet or megaflow whose key is in flows->in.flow.pkt, into flows->out. Returns its bridge; NULL: the
  * port belongs to none. */
@@ -153,13 +152,11 @@ void megaflows_bury(struct flows *flows);
 /* Gives those removed since the last call their token. To be called before the datapath may reuse ids. */
 void megaflows_seal(struct flows *flows);
 
-/* --- revalidate.c ---------------------------------------------------------------------------------------------------
- */
+/* --- revalidate.c -------------------------------------------------------- */
 
 bool changes_waiting(const struct flows *flows);
 
-/* --- effects.c ------------------------------------------------------------------------------------------------------
- */
+/* --- effects.c ----------------------------------------------------------- */
 
 /* What the translation in `deps` did to rules is done again by effects_run, for packets that the megaflow took. Takes
  * over its references. */
@@ -173,15 +170,13 @@ void effects_follow(struct flows *flows, struct mf_record *record, struct xlate_
 void effects_end(struct mf_record *record);
 void effects_drop(struct mf_record *record);
 
-/* --- ticket.c -------------------------------------------------------------------------------------------------------
- */
+/* --- ticket.c ------------------------------------------------------------ */
 
 /* A change was noted: the next ticket is a new one. */
 void tickets_note_change(struct flows *flows);
 void tickets_advance(struct flows *flows);
 
-/* --- forget.c -------------------------------------------------------------------------------------------------------
- */
+/* --- forget.c ------------------------------------------------------------ */
 
 typedef void forget_fn(struct datapath *dp, uint32_t number);
 /* The port is being removed and the change was noted: its index is given back (datapath_port_forget) when no megaflow
@@ -193,8 +188,7 @@ void forget_meter(struct flows *flows, uint32_t index);
 void forgotten_advance(struct flows *flows);
 void forgotten_free(struct flows *flows);
 
-/* --- packet_out.c ---------------------------------------------------------------------------------------------------
- */
+/* --- packet_out.c -------------------------------------------------------- */
 
 /* Translates a packet-out into flows->out; *in_port is the datapath's. False: it is no packet. */
 bool packet_out_translate(struct flows *flows, struct bridge *bridge, struct rte_mbuf *packet,
@@ -204,8 +198,7 @@ uint64_t held_packet_serial(const struct held_packet *held);
 /* Says for each program that is held back which ids it has in use. */
 void held_packets_mark(struct flows *flows, void (*mark)(const struct program *program));
 
-/* --- counters.c -----------------------------------------------------------------------------------------------------
- */
+/* --- counters.c ---------------------------------------------------------- */
 
 unsigned counters_next_ms(const struct flows *flows);
 

@@ -169,8 +169,7 @@ static void give_duplicate(struct flows *flows, struct rte_mbuf *packet, struct 
     give_back(flows, packet, megaflow_program(record->mf));
 }
 
-/* --- misses ----------------------------------------------------------------------------------------------------------
- */
+/* --- misses -------------------------------------------------------------- */
 
 /* Installs what was translated. *found: it was there already. NULL: there is no room. */
 static struct mf_record *add_or_find(struct flows *flows, struct bridge *bridge, struct program *program, bool *found)

@@ -31,6 +31,7 @@ bool packet_out_translate(struct flows *flows, struct bridge *bridge, struct rte
                           const struct flow *around, const struct act_list *acts, bool side_effects, uint32_t *in_port)
 {
     static const struct act nothing;
+
     /* A list that is empty drops; without a pointer it would mean the tables. */
     const struct act_list list = {.acts = acts->acts ? acts->acts : &nothing, .len = acts->len};
 

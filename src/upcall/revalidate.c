@@ -30,8 +30,7 @@ bool changes_waiting(const struct flows *flows)
     return flows->pending || flows->active || !TAILQ_EMPTY(&flows->todo);
 }
 
-/* --- what is noted --------------------------------------------------------------------------------------------------
- */
+/* --- what is noted ------------------------------------------------------- */
 
 static void tell(struct flows_bridge *fb, enum flows_rule_change change, struct rule *rule,
                  enum rule_removed_reason reason)
@@ -180,8 +179,7 @@ void flows_attach(struct flows *flows, struct bridge *bridge)
     LIST_INSERT_HEAD(&flows->bridges, fb, node);
 }
 
-/* --- one megaflow ---------------------------------------------------------------------------------------------------
- */
+/* --- one megaflow -------------------------------------------------------- */
 
 /* Has `mask` no bit that `installed` has not? */
 static bool within(const struct flow_key *mask, const struct flow_key *installed)
@@ -238,8 +236,7 @@ static void revalidate(struct flows *flows, struct mf_record *record)
     move_to_path(flows, record, bridge);
 }
 
-/* --- in slices ------------------------------------------------------------------------------------------------------
- */
+/* --- in slices ----------------------------------------------------------- */
 
 static bool run_todo(struct flows *flows, const struct budget *budget)
 {

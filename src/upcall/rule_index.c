@@ -70,8 +70,7 @@ static bool same_mask(const struct rule_index_mask *a, const struct rule_index_m
     return a->n_used == b->n_used && memcmp(a->words, b->words, sizeof a->words) == 0;
 }
 
-/* --- chains ---------------------------------------------------------------------------------------------------------
- */
+/* --- chains -------------------------------------------------------------- */
 
 static uint32_t *head_of_record(const struct rule_index *index, const struct mf_record *record)
 {
@@ -149,8 +148,7 @@ void rule_indexes_fini(struct flows *flows)
         index_free(flows->rule_indexes.all[--flows->rule_indexes.n]);
 }
 
-/* --- an added rule --------------------------------------------------------------------------------------------------
- */
+/* --- an added rule ------------------------------------------------------- */
 
 static struct rule_index *find(struct rule_indexes *indexes, const struct rule_index_mask *mask)
 {
@@ -253,8 +251,7 @@ bool rule_index_mark(struct flows *flows, struct bridge *bridge, const struct ru
     return true;
 }
 
-/* --- megaflows come and go ------------------------------------------------------------------------------------------
- */
+/* --- megaflows come and go ----------------------------------------------- */
 
 void rule_index_insert(struct flows *flows, const struct mf_record *record)
 {
@@ -290,8 +287,7 @@ void rule_index_path(struct flows *flows, struct path *path, bool gone)
     }
 }
 
-/* --- built by sweeps, freed when idle -------------------------------------------------------------------------------
- */
+/* --- built by sweeps, freed when idle ------------------------------------ */
 
 /* Room for one more. False: all are in use. */
 static bool make_room(struct rule_indexes *indexes, uint64_t now_ms)

@@ -343,7 +343,7 @@ static void ctx_init(struct xlate_ctx *ctx, const struct xlate_in *in, struct xl
     ctx->table_miss = false;
     ctx->unparsed = 0;
     ctx->in_group = ctx->hashed = ctx->freeze_hash = ctx->freeze_larger = false;
-    ctx->packet_out = in->acts.acts != NULL;
+    ctx->packet_out = in->acts.acts;
     /* Who sends a packet says its mark; as the datapath gets it, it has none. */
     if (in->acts.acts || in->resume)
         ctx->written.pkt.pkt_mark = UINT32_MAX;
@@ -364,7 +364,7 @@ static void unwrap_last_clone(struct program_builder *b)
     for (struct program_op *op = (void *)b->ops; (uint8_t *)op < b->ops + b->len;
          op = (struct program_op *)program_op_next(op))
         last = op;
-    if (last == NULL || last->type != OP_CLONE)
+    if (!last || last->type != OP_CLONE)
         return;
     memmove(last, last->data, last->arg);
     b->len -= sizeof *last;

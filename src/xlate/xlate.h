@@ -48,7 +48,7 @@ struct xlate_in {
     struct bridge *bridge;
     struct flow flow;     /* pkt, in_port (OpenFlow) set, the rest 0; a recirc_id brings its own metadata */
     bool side_effects;    /* learn MAC addresses */
-    struct act_list acts; /* acts.acts != NULL: run these instead of looking up table 0 (packet-out) */
+    struct act_list acts; /* acts.acts: run these instead of looking up table 0 (packet-out) */
     /* Not NULL: go on with this; of its state, what surrounds the packet is in `flow` as well. */
     const struct recirc *resume;
     const struct xlate_trace *trace;

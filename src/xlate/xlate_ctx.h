@@ -86,8 +86,7 @@ struct xlate_ctx {
     uint16_t keep_ops;
 };
 
-/* --- xlate.c --------------------------------------------------------------------------------------------------------
- */
+/* --- xlate.c ------------------------------------------------------------- */
 
 /* Looks a table up and runs what it finds. `last`: nothing follows in the caller (for trace only). */
 void xlate_table(struct xlate_ctx *ctx, uint8_t table_id, uint32_t in_port, bool last);
@@ -103,8 +102,7 @@ void xlate_pin_rules(struct xlate_ctx *ctx);
 /* Takes over the reference to the effect's rule. */
 void xlate_add_effect(struct xlate_ctx *ctx, const struct xlate_effect *effect);
 
-/* --- xlate_act.c ----------------------------------------------------------------------------------------------------
- */
+/* --- xlate_act.c --------------------------------------------------------- */
 
 /* Runs a list. A goto_table in it ends up in ctx->goto_table. */
 void xlate_acts(struct xlate_ctx *ctx, const struct act_list *list, bool last);
@@ -115,8 +113,7 @@ void xlate_show_action_set(struct xlate_ctx *ctx);
  * the last, and nothing at all if nothing of it sends the packet anywhere. */
 void xlate_order_set(const struct act *const *set, unsigned n, struct act_buffer *list);
 
-/* --- xlate_field.c --------------------------------------------------------------------------------------------------
- */
+/* --- xlate_field.c ------------------------------------------------------- */
 
 /* `bits` of the current flow were looked at. */
 void xlate_consult(struct xlate_ctx *ctx, const struct flow *bits);
@@ -142,8 +139,7 @@ uint32_t xlate_read(struct xlate_ctx *ctx, const struct subfield *src);
 bool xlate_dec_ttl(struct xlate_ctx *ctx, const struct act_dec_ttl *dec);
 void xlate_set_ttl(struct xlate_ctx *ctx, uint8_t ttl);
 
-/* --- xlate_vlan.c ---------------------------------------------------------------------------------------------------
- */
+/* --- xlate_vlan.c -------------------------------------------------------- */
 
 void xlate_vlan_init(struct xlate_ctx *ctx);
 /* Is there a tag? */
@@ -164,8 +160,7 @@ void xlate_vlan_commit(struct xlate_ctx *ctx);
 /* The tags are out of reach, as part of what a new header hides. */
 void xlate_vlan_hide(struct xlate_ctx *ctx);
 
-/* --- xlate_mpls.c ---------------------------------------------------------------------------------------------------
- */
+/* --- xlate_mpls.c -------------------------------------------------------- */
 
 /* `ttl`: of the label in front of what has none. */
 void xlate_mpls_push(struct xlate_ctx *ctx, uint16_t eth_type, uint8_t ttl);
@@ -179,29 +174,25 @@ void xlate_known(struct xlate_ctx *ctx, size_t offset, size_t n);
 /* Everything behind the Ethernet type, labels and PBB tag apart, reads as 0, as the parser has it. */
 void xlate_hide_inner(struct xlate_ctx *ctx);
 
-/* --- xlate_pbb.c ----------------------------------------------------------------------------------------------------
- */
+/* --- xlate_pbb.c --------------------------------------------------------- */
 
 void xlate_pbb_push(struct xlate_ctx *ctx, uint16_t eth_type);
 void xlate_pbb_pop(struct xlate_ctx *ctx);
 
-/* --- xlate_encap.c --------------------------------------------------------------------------------------------------
- */
+/* --- xlate_encap.c ------------------------------------------------------- */
 
 void xlate_encap(struct xlate_ctx *ctx, const struct act_encap *act);
 void xlate_decap(struct xlate_ctx *ctx, uint32_t becomes);
 bool xlate_nsh_dec_ttl(struct xlate_ctx *ctx); /* as xlate_dec_ttl */
 
-/* --- xlate_commit.c -------------------------------------------------------------------------------------------------
- */
+/* --- xlate_commit.c ------------------------------------------------------ */
 
 /* Brings the packet, as the program leaves it, to `flow`. */
 void xlate_commit(struct xlate_ctx *ctx);
 /* Adds an operation that sends the packet somewhere: the program is kept up to here. */
 void xlate_emit(struct xlate_ctx *ctx, enum program_op_type type, uint32_t arg);
 
-/* --- xlate_output.c -------------------------------------------------------------------------------------------------
- */
+/* --- xlate_output.c ------------------------------------------------------ */
 
 void xlate_output(struct xlate_ctx *ctx, uint32_t ofport, uint16_t max_len, bool last);
 void xlate_output_trunc(struct xlate_ctx *ctx, const struct act_output_trunc *act);
@@ -218,26 +209,22 @@ void xlate_controller_action(struct xlate_ctx *ctx, const struct act_controller 
 void xlate_punt(struct xlate_ctx *ctx, const struct act_controller *act, uint64_t cookie, uint8_t table_id,
                 uint32_t recirc_id);
 
-/* --- xlate_multipath.c ----------------------------------------------------------------------------------------------
- */
+/* --- xlate_multipath.c --------------------------------------------------- */
 
 void xlate_multipath(struct xlate_ctx *ctx, const struct act_multipath *act);
 void xlate_bundle(struct xlate_ctx *ctx, const struct act_bundle *act, bool last);
 
-/* --- xlate_learn.c --------------------------------------------------------------------------------------------------
- */
+/* --- xlate_learn.c ------------------------------------------------------- */
 
 void xlate_learn(struct xlate_ctx *ctx, const struct act_learn *learn);
 void xlate_fin_timeout(struct xlate_ctx *ctx, const struct act_fin_timeout *fin);
 
-/* --- xlate_group.c --------------------------------------------------------------------------------------------------
- */
+/* --- xlate_group.c ------------------------------------------------------- */
 
 /* ACT_GROUP. */
 void xlate_group(struct xlate_ctx *ctx, const struct act *act, bool last);
 
-/* --- xlate_clone.c --------------------------------------------------------------------------------------------------
- */
+/* --- xlate_clone.c ------------------------------------------------------- */
 
 struct xlate_clone {
     struct flow flow, written, dirty;
@@ -263,8 +250,7 @@ void xlate_clone_end(struct xlate_ctx *ctx, const struct xlate_clone *clone);
 /* ACT_CLONE. */
 void xlate_clone_action(struct xlate_ctx *ctx, const struct act *act);
 
-/* --- xlate_freeze.c -------------------------------------------------------------------------------------------------
- */
+/* --- xlate_freeze.c ------------------------------------------------------ */
 
 /* Does this action look at what is `unparsed`? */
 bool xlate_needs_parse(const struct xlate_ctx *ctx, const struct act *act);
@@ -282,8 +268,7 @@ void xlate_freeze_finish(struct xlate_ctx *ctx);
 /* Goes on with a packet that was recirculated, or resumed by a controller. */
 void xlate_thaw(struct xlate_ctx *ctx);
 
-/* --- src/xlate/normal.c --------------------------------------------------------------------------------------------
- */
+/* --- src/xlate/normal.c -------------------------------------------------- */
 
 /* OFPP_NORMAL: a learning switch with VLANs. */
 void xlate_normal(struct xlate_ctx *ctx);

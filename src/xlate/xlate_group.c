@@ -28,8 +28,7 @@ static void deps_add(struct xlate_ctx *ctx, struct group *group, uint32_t bucket
     deps->groups[deps->n_groups++] = (struct xlate_group){.group = group, .bucket = bucket};
 }
 
-/* --- liveness -------------------------------------------------------------------------------------------------------
- */
+/* --- liveness ------------------------------------------------------------ */
 
 static bool bucket_is_live(struct xlate_ctx *ctx, const struct bucket *bucket, unsigned depth);
 
@@ -73,8 +72,7 @@ static bool is_live(struct xlate_ctx *ctx, const struct group *group, uint32_t i
     return false;
 }
 
-/* --- buckets --------------------------------------------------------------------------------------------------------
- */
+/* --- buckets ------------------------------------------------------------- */
 
 static void run_acts(struct xlate_ctx *ctx, const struct bucket *bucket, bool last)
 {
@@ -162,8 +160,7 @@ static void run_failover(struct xlate_ctx *ctx, struct group *group, bool last)
     run_chosen(ctx, group, chosen, last);
 }
 
-/* --- select ---------------------------------------------------------------------------------------------------------
- */
+/* --- select -------------------------------------------------------------- */
 
 /* selection_method=hash: by these fields, of which every value needs a megaflow. */
 static uint32_t hash_fields(struct xlate_ctx *ctx, const struct group *group)

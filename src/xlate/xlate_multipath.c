@@ -112,8 +112,7 @@ static uint32_t weigh(uint32_t hash, uint32_t link)
     return hash_finish(hash_add(hash_add(HASH_BASIS, hash), link));
 }
 
-/* --- links -----------------------------------------------------------------------------------------------------------
- */
+/* --- links --------------------------------------------------------------- */
 
 static uint32_t link_hrw(uint32_t hash, uint32_t n)
 {
@@ -170,8 +169,7 @@ void xlate_multipath(struct xlate_ctx *ctx, const struct act_multipath *act)
     xlate_write_number(ctx, &act->dst, link);
 }
 
-/* --- members ---------------------------------------------------------------------------------------------------------
- */
+/* --- members ------------------------------------------------------------- */
 
 static bool is_live(struct xlate_ctx *ctx, uint32_t ofport)
 {

@@ -75,8 +75,7 @@ static void match_tp_dst(struct match *match, uint16_t port)
     match->value.pkt.tp_dst = rte_cpu_to_be_16(port);
 }
 
-/* --- many simple rules -----------------------------------------------------------------------------------------------
- */
+/* --- many simple rules --------------------------------------------------- */
 
 static void simple_rule(struct flow_mod *fm, uint32_t i)
 {
@@ -131,7 +130,7 @@ static void bench_simple(unsigned n, bool bundle)
     unsigned visited = 0;
 
     start = now_s();
-    while (rule_cursor_next(cursor) != NULL)
+    while (rule_cursor_next(cursor))
         visited++;
     print_rate("  dump", visited, now_s() - start);
     rule_cursor_close(cursor);
@@ -168,8 +167,7 @@ static void bench_simple(unsigned n, bool bundle)
     malloc_trim(0);
 }
 
-/* --- lookups ---------------------------------------------------------------------------------------------------------
- */
+/* --- lookups ------------------------------------------------------------- */
 
 static void bench_lookups(const char *what, struct pipeline *pipeline, struct flow *flows, unsigned n_flows)
 {

@@ -50,7 +50,7 @@ static void options_read(int argc, char **argv, struct options *options)
     }
 }
 
-/* --- megaflows -----------------------------------------------------------------------------------------------------*/
+/* --- megaflows ----------------------------------------------------------- */
 
 static struct flow_key mask_exact(uint32_t variant)
 {
@@ -92,7 +92,7 @@ static void install(struct datapath *dp, const struct flow_key *key, const struc
 {
     int error = 0;
 
-    if (datapath_megaflow_install(dp, key, mask, program_ref(program), &error) == NULL && error != -EEXIST)
+    if (!datapath_megaflow_install(dp, key, mask, program_ref(program), &error) && error != -EEXIST)
         fail(strerror(-error));
 }
 
@@ -104,7 +104,7 @@ static struct flow_key *keys_read(const struct options *options, struct rte_memp
     struct flow_key *keys = aligned_alloc(64, options->flows * sizeof *keys);
     uint32_t record[PCAP_RECORD_HEADER / 4];
 
-    if (file == NULL || m == NULL || keys == NULL || fseek(file, PCAP_FILE_HEADER, SEEK_SET) != 0)
+    if (!file || !m || !keys || fseek(file, PCAP_FILE_HEADER, SEEK_SET) != 0)
         fail("cannot read the capture");
     for (uint32_t i = 0; i < options->flows && fread(record, sizeof record, 1, file) == 1; i++) {
         uint32_t len = record[2];
@@ -172,7 +172,7 @@ static void install_all(struct datapath *dp, const struct options *options, stru
     }
 }
 
-/* --- running -------------------------------------------------------------------------------------------------------*/
+/* --- running ------------------------------------------------------------- */
 
 /* Cycles per packet in windows so short that some have no interruption in them. */
 #define WINDOW_MS 2
@@ -233,9 +233,9 @@ static void print_stats(const struct datapath *dp, const struct options *options
     qsort(windows, n_windows, sizeof windows[0], compare);
     printf("%s %s emc=%u masks=%u: %.1f cycles/packet (best tenth %.1f, median %.1f), %.2f Mpps, %.1f a burst, %.2f a "
            "run;",
-           options->what, strrchr(options->pcap, '/') != NULL ? strrchr(options->pcap, '/') + 1 : options->pcap,
-           options->emc, options->masks, (double)s.cycles_busy / packets, windows[n_windows / 10],
-           windows[n_windows / 2], packets / options->seconds / 1e6, packets / (double)RTE_MAX(s.rx_batches, 1u),
+           options->what, strrchr(options->pcap, '/') ? strrchr(options->pcap, '/') + 1 : options->pcap, options->emc,
+           options->masks, (double)s.cycles_busy / packets, windows[n_windows / 10], windows[n_windows / 2],
+           packets / options->seconds / 1e6, packets / (double)RTE_MAX(s.rx_batches, 1u),
            packets / (double)RTE_MAX(s.groups, 1u));
     for (unsigned i = 0; i < RTE_DIM(stages); i++)
         printf(" %s %.1f", stages[i], (double)s.stage_cycles[i] / packets);
@@ -252,7 +252,7 @@ static struct port *port_open(const char *name, const char *devargs, struct rte_
         .type = PORT_DPDK, .name = name, .devargs = devargs, .rx_queues = 1, .tx_queues = 1, .mtu = 1500, .pool = pool};
     struct port *port = port_create(&params, error, sizeof error);
 
-    if (port == NULL)
+    if (!port)
         fail(error);
     return port;
 }
@@ -262,7 +262,7 @@ static uint32_t count_packets(const char *pcap)
     FILE *file = fopen(pcap, "rb");
     uint32_t record[PCAP_RECORD_HEADER / 4], n = 0;
 
-    if (file == NULL || fseek(file, PCAP_FILE_HEADER, SEEK_SET) != 0)
+    if (!file || fseek(file, PCAP_FILE_HEADER, SEEK_SET) != 0)
         fail("cannot read the capture");
     while (fread(record, sizeof record, 1, file) == 1 && fseek(file, record[2], SEEK_CUR) == 0)
         n++;
@@ -284,7 +284,7 @@ int main(int argc, char **argv)
     /* net_pcap keeps every packet of the file in an mbuf. */
     struct rte_mempool *pool =
         rte_pktmbuf_pool_create("bench", options.flows + 8192, 512, PACKET_PRIV_SIZE, DATA_ROOM, SOCKET_ID_ANY);
-    if (pool == NULL)
+    if (!pool)
         fail("no memory for packets: give more with -m");
 
     const struct datapath_params params = {.n_threads = 1,
@@ -295,7 +295,7 @@ int main(int argc, char **argv)
                                            .miss_ring = 2048,
                                            .pool = pool};
     struct datapath *dp = datapath_create(&params, error, sizeof error);
-    if (dp == NULL)
+    if (!dp)
         fail(error);
     snprintf(devargs, sizeof devargs, "net_pcap0,rx_pcap=%s,infinite_rx=1", options.pcap);
     struct port *in = port_open("in", devargs, pool), *out = port_open("out", "net_null0,no-rx=1", pool);

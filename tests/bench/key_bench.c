@@ -52,7 +52,7 @@ int main(int argc, char **argv)
     if (test_eal_init("key_bench") != 0)
         return 1;
     struct rte_mempool *pool = test_pool(8192);
-    if (pool == NULL)
+    if (!pool)
         return 1;
     printf("%-20s %10s %10s %12s\n", "traffic", "packets", "parse", "parse+hash");
     for (unsigned t = 0; t < RTE_DIM(traffic); t++) {

@@ -94,7 +94,7 @@ __attribute__((noinline)) static void apply_bundle(struct pipeline *pipeline, co
 
     must(pipeline_bundle_begin(pipeline) == 0, "a bundle");
     of_bundle_reader_init(&reader, store);
-    while ((data = of_bundle_reader_next(&reader, &len)) != NULL) {
+    while ((data = of_bundle_reader_next(&reader, &len))) {
         struct of_msg msg;
 
         must(of_msg_decode(data, len, &options, &msg) == 0, "decoding");

@@ -45,9 +45,9 @@ static void check_model(const struct config *config)
             const struct config_port *port = &bridge->ports[j];
 
             assert(port->name && port->ofport && port->vlan_mode != CONFIG_VLAN_UNSET);
-            assert((port->type == CONFIG_PORT_DPDK) == (port->devargs != NULL));
-            assert((port->type == CONFIG_PORT_VHOST_USER) == (port->path != NULL));
-            assert((port->type == CONFIG_PORT_TAP) == (port->ifname != NULL));
+            assert((port->type == CONFIG_PORT_DPDK) == (port->devargs));
+            assert((port->type == CONFIG_PORT_VHOST_USER) == (port->path));
+            assert((port->type == CONFIG_PORT_TAP) == (port->ifname));
         }
     }
     config_verify(config, &faults);
@@ -60,7 +60,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct config *config;
     int result = config_load_buffer((const char *)data, size, "fuzz.json", &config, &faults);
 
-    assert((result == 0) == (config != NULL));
+    assert((result == 0) == (config));
     assert((result == 0) == (faults.n == 0));
     check_faults(&faults, (const char *)data, size);
     if (config)

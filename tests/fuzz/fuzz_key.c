@@ -32,7 +32,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
     CHECK(test_eal_init("fuzz_key") == 0);
     pool = test_pool(POOL_SIZE);
     table = program_table_create();
-    CHECK(pool != NULL && table != NULL);
+    CHECK(pool && table);
     return 0;
 }
 
@@ -48,7 +48,7 @@ static struct rte_mbuf *segment_new(const uint8_t *data, size_t len)
     struct rte_mbuf_ext_shared_info *shared = calloc(1, sizeof *shared);
     uint8_t *buffer = malloc(HEAD_ROOM + len);
 
-    CHECK(m != NULL && shared != NULL && buffer != NULL);
+    CHECK(m && shared && buffer);
     memcpy(buffer + HEAD_ROOM, data, len);
     shared->free_cb = free_segment;
     shared->fcb_opaque = shared;
@@ -66,13 +66,13 @@ static struct rte_mbuf *segments_new(const uint8_t *data, size_t len, uint32_t c
     struct rte_mbuf *head = NULL;
     size_t at = 0;
 
-    for (uint32_t state = cut; head == NULL || at < len; state = state * 1103515245 + 12345) {
+    for (uint32_t state = cut; !head || at < len; state = state * 1103515245 + 12345) {
         size_t part = cut == 0 ? len : (state >> 16) % (cut + 1);
-        if (head != NULL && (part == 0 || head->nb_segs > 60))
+        if (head && (part == 0 || head->nb_segs > 60))
             part = head->nb_segs > 60 ? len - at : 1;
         part = RTE_MIN(part, len - at);
         struct rte_mbuf *m = segment_new(data + at, part);
-        if (head == NULL)
+        if (!head)
             head = m;
         else
             CHECK(rte_pktmbuf_chain(head, m) == 0);
@@ -172,7 +172,7 @@ static void run(const uint8_t *data, size_t len, uint32_t cut, bool keeps_meanin
     struct packet_layers layers;
     char text[64];
 
-    CHECK(program != NULL);
+    CHECK(program);
     program_format(program, NULL, NULL, text, sizeof text);
     packet_fill_checksums(m);
     /* An IP packet that was cut short may look whole once a frame that lost a tag is padded. */

@@ -33,8 +33,7 @@ static void check_framing(const struct of_buf *buf)
     }
 }
 
-/* --- replies --------------------------------------------------------------------------------------------------------
- */
+/* --- replies ------------------------------------------------------------- */
 
 static int copy_entry(uint8_t version, struct of_multipart_reply *reply, struct of_multipart *mp, struct of_buf *out)
 {
@@ -127,7 +126,7 @@ static void copy_continuation(const struct of_msg *msg)
 
     if (!bytes.data)
         return;
-    for (size_t i = 0; i < sizeof(versions); i++) {
+    for (size_t i = 0; i < sizeof versions; i++) {
         struct recirc left;
 
         if (of_continuation_decode(&bytes, msg->version, &c) != 0)
@@ -146,8 +145,7 @@ static void copy_continuation(const struct of_msg *msg)
     of_buf_free(&second);
 }
 
-/* --- messages -------------------------------------------------------------------------------------------------------
- */
+/* --- messages ------------------------------------------------------------ */
 
 static void print(const struct match *match, const struct act_list *acts)
 {
@@ -163,7 +161,7 @@ static void write_in_other_versions(struct of_msg *msg)
     static const uint8_t versions[] = {OF10, OF13, OF14, OF15};
     uint8_t version = msg->version;
 
-    for (size_t i = 0; i < sizeof(versions); i++) {
+    for (size_t i = 0; i < sizeof versions; i++) {
         struct of_buf buf = {NULL, 0, 0};
 
         msg->version = versions[i];
@@ -250,8 +248,7 @@ static void fuzz_message(const uint8_t *data, size_t size, bool table_id)
     free(copy);
 }
 
-/* --- texts ----------------------------------------------------------------------------------------------------------
- */
+/* --- texts --------------------------------------------------------------- */
 
 static void fuzz_match(const char *text)
 {

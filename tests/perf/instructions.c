@@ -29,7 +29,7 @@ static void fail(const char *what)
     exit(1);
 }
 
-/* --- ports that take everything; the packets stay the program's ----------------------------------------------------*/
+/* --- ports that take everything; the packets stay the program's ---------- */
 
 static uint16_t receive_nothing(struct port *port, uint16_t queue, struct rte_mbuf **burst, uint16_t n)
 {
@@ -65,7 +65,7 @@ static void add_port(void)
         fail("no room for a port");
 }
 
-/* --- traffic -------------------------------------------------------------------------------------------------------*/
+/* --- traffic ------------------------------------------------------------- */
 
 static void make_packets(struct rte_mempool *pool)
 {
@@ -74,7 +74,7 @@ static void make_packets(struct rte_mempool *pool)
 
     for (unsigned i = 0; i < FLOWS; i++) {
         packets[i] = rte_pktmbuf_alloc(pool);
-        if (packets[i] == NULL)
+        if (!packets[i])
             fail("no memory for packets");
         uint8_t *data = (uint8_t *)rte_pktmbuf_append(packets[i], FRAME_LEN);
 
@@ -92,7 +92,7 @@ static void make_packets(struct rte_mempool *pool)
     }
 }
 
-/* --- megaflows -----------------------------------------------------------------------------------------------------*/
+/* --- megaflows ----------------------------------------------------------- */
 
 static struct flow_key narrow_mask(void)
 {
@@ -110,7 +110,7 @@ static void install(const struct flow_key *key, const struct flow_key *mask, str
 {
     int error = 0;
 
-    if (datapath_megaflow_install(dp, key, mask, program_ref(program), &error) == NULL && error != -EEXIST)
+    if (!datapath_megaflow_install(dp, key, mask, program_ref(program), &error) && error != -EEXIST)
         fail("cannot install a megaflow");
 }
 
@@ -168,7 +168,7 @@ static void install_tuples(struct program *program)
     install_each(program, 8);
 }
 
-/* --- counting ------------------------------------------------------------------------------------------------------*/
+/* --- counting ------------------------------------------------------------ */
 
 /* Named by --toggle-collect. */
 __attribute__((noinline)) void measured(struct poll_thread *thread);
@@ -229,10 +229,10 @@ int main(int argc, char **argv)
                                            .mask_limit = 16,
                                            .miss_ring = 256,
                                            .pool = pool};
-    if (pool == NULL)
+    if (!pool)
         fail("no memory");
     dp = datapath_create(&params, error, sizeof error);
-    if (dp == NULL)
+    if (!dp)
         fail(error);
     make_packets(pool);
     add_port();

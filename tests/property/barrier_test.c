@@ -50,8 +50,7 @@ static void sleep_turn(void)
     sched_yield();
 }
 
-/* --- the ports, on the poll-mode thread ------------------------------------------------------------------------------
- */
+/* --- the ports, on the poll-mode thread ---------------------------------- */
 
 static void put16(uint8_t *at, uint32_t v)
 {
@@ -111,8 +110,7 @@ static uint16_t judge_tx(struct port *port, uint16_t queue, struct rte_mbuf **pa
     return n;
 }
 
-/* --- changes ---------------------------------------------------------------------------------------------------------
- */
+/* --- changes ------------------------------------------------------------- */
 
 static void send_mod(enum flow_mod_command command, const char *text)
 {

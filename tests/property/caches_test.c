@@ -76,8 +76,7 @@ static struct {
     uint64_t packets, hits, checked, changes, sent, indexed, paused, came_back;
 } totals;
 
-/* --- rules -----------------------------------------------------------------------------------------------------------
- */
+/* --- rules --------------------------------------------------------------- */
 
 /* Clauses share priorities that other rules do not have. */
 #define CLAUSE_PRIORITY(n) ((uint16_t)((n)*ORACLE_RULES + ORACLE_RULES - 1))
@@ -196,8 +195,7 @@ static void rule_delete(unsigned slot)
     rule->used = false;
 }
 
-/* --- groups ----------------------------------------------------------------------------------------------------------
- */
+/* --- groups -------------------------------------------------------------- */
 
 static void group_set(uint32_t id, enum group_command command)
 {
@@ -263,8 +261,7 @@ static void change_something(void)
     }
 }
 
-/* --- the three answers -----------------------------------------------------------------------------------------------
- */
+/* --- the three answers --------------------------------------------------- */
 
 static void key_of(struct rte_mbuf *m, uint32_t in_port, uint32_t recirc_id, struct flow *flow)
 {
@@ -574,8 +571,7 @@ static void one_packet(void)
     totals.packets++;
 }
 
-/* --- rounds ----------------------------------------------------------------------------------------------------------
- */
+/* --- rounds -------------------------------------------------------------- */
 
 static void vlan_modes(void)
 {

@@ -103,8 +103,7 @@ static void send_to_port(struct oracle *o, const struct bridge_port *bp)
         send_to(o, bp->ofport, 0);
 }
 
-/* --- NORMAL ----------------------------------------------------------------------------------------------------------
- */
+/* --- NORMAL -------------------------------------------------------------- */
 
 static bool carries(const struct bridge_port *bp, uint16_t vlan)
 {
@@ -189,8 +188,7 @@ static void normal(struct oracle *o)
     }
 }
 
-/* --- actions ---------------------------------------------------------------------------------------------------------
- */
+/* --- actions ------------------------------------------------------------- */
 
 static void output(struct oracle *o, uint32_t ofport)
 {

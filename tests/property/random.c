@@ -20,7 +20,7 @@ uint32_t random_below(uint32_t n)
     return (uint32_t)((state >> 24) % n);
 }
 
-#define PICK(array) array[random_below(sizeof(array) / sizeof(array)[0])]
+#define PICK(array) array[random_below(sizeof array / sizeof array[0])]
 
 static void add(char *text, size_t size, const char *format, ...)
 {
@@ -76,8 +76,7 @@ static const char *ip6_text(void)
     return PICK(all);
 }
 
-/* --- matches ---------------------------------------------------------------------------------------------------------
- */
+/* --- matches ------------------------------------------------------------- */
 
 static void match_ip(char *t, size_t n)
 {
@@ -229,8 +228,7 @@ void random_match(char *t, size_t n)
         match_l3(t, n);
 }
 
-/* --- actions ---------------------------------------------------------------------------------------------------------
- */
+/* --- actions ------------------------------------------------------------- */
 
 static void act_set(char *t, size_t n)
 {
@@ -527,8 +525,7 @@ void random_actions(uint8_t table_id, bool mpls, uint32_t n_groups, char *t, siz
         add(t, n, "goto_table:%u", table_id + 1 + random_below(RANDOM_TABLES - table_id - 1));
 }
 
-/* --- packets ---------------------------------------------------------------------------------------------------------
- */
+/* --- packets ------------------------------------------------------------- */
 
 static void put(struct random_packet *p, const void *data, size_t n)
 {

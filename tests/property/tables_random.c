@@ -4,7 +4,7 @@
 
 #include "tests/property/random.h"
 
-#define PICK(array) array[random_below(sizeof(array) / sizeof(array)[0])]
+#define PICK(array) array[random_below(sizeof array / sizeof array[0])]
 
 static const uint64_t macs[] = {0x020000000001, 0x020000000002, 0x020000010001, 0xffffffffffff};
 static const uint64_t mac_masks[] = {0xffffffffffff, 0xffffffffffff, 0xffffffff0000, 0x010000000000, 0x00000000ffff};

@@ -48,8 +48,7 @@ static void turn(void)
     sched_yield();
 }
 
-/* --- columns and fields ----------------------------------------------------------------------------------------------
- */
+/* --- columns and fields -------------------------------------------------- */
 
 static const enum field_id column_fields[N_COLUMNS] = {
     [COLUMN_IN_PORT] = FIELD_IN_PORT_OXM, [COLUMN_METADATA] = FIELD_METADATA, [COLUMN_ETH_SRC] = FIELD_ETH_SRC,
@@ -101,8 +100,7 @@ static void match_to_row(const struct match *match, struct row *row)
     }
 }
 
-/* --- actions ---------------------------------------------------------------------------------------------------------
- */
+/* --- actions ------------------------------------------------------------- */
 
 static void acts_of(const struct model_acts *acts, uint8_t version, struct act_buffer *buffer)
 {
@@ -125,8 +123,7 @@ static void acts_of(const struct model_acts *acts, uint8_t version, struct act_b
     }
 }
 
-/* --- packets ---------------------------------------------------------------------------------------------------------
- */
+/* --- packets ------------------------------------------------------------- */
 
 static uint8_t *put(uint8_t *at, uint64_t number, unsigned bytes)
 {
@@ -204,8 +201,7 @@ static struct rte_mbuf *numbered_packet(uint64_t p[N_COLUMNS])
     return build(p, round_of.next++);
 }
 
-/* --- sending ---------------------------------------------------------------------------------------------------------
- */
+/* --- sending ------------------------------------------------------------- */
 
 static void to_flow_mod(const struct model_mod *mod, struct of_msg *msg, struct act_buffer *acts)
 {
@@ -417,8 +413,7 @@ static void bundle(enum sender sender)
     totals.bundles++;
 }
 
-/* --- dumps -----------------------------------------------------------------------------------------------------------
- */
+/* --- dumps --------------------------------------------------------------- */
 
 static bool same_acts(const struct model_acts *acts, uint8_t version, const struct act_list *list)
 {
@@ -597,8 +592,7 @@ static void forward(void)
     }
 }
 
-/* --- the test --------------------------------------------------------------------------------------------------------
- */
+/* --- the test ------------------------------------------------------------ */
 
 static uint32_t number_from_environment(const char *name, uint32_t otherwise)
 {

@@ -67,6 +67,7 @@ static int start_eal(struct guest *g, char *argv0)
     char vdev[512], mem[16];
     int n = snprintf(vdev, sizeof vdev, "--vdev=net_virtio_user0,path=%s,queues=%u,queue_size=%d", g->socket_path,
                      g->queues, RING_SIZE);
+
     if (g->server)
         n += snprintf(vdev + n, sizeof vdev - n, ",server=1");
     if (g->mac)
@@ -169,6 +170,7 @@ static unsigned tap_to_switch(struct guest *g, unsigned q)
 static unsigned move_packets(struct guest *g)
 {
     unsigned n = 0;
+
     for (unsigned q = 0; q < g->queues; q++)
         n += switch_to_tap(g, q) + tap_to_switch(g, q);
     return n;

@@ -99,7 +99,7 @@ static struct port *make(const char *name, char *spec, struct port_params params
         params.type = PORT_DPDK;
         params.devargs = spec;
     }
-    port = port_create(&params, error, sizeof(error));
+    port = port_create(&params, error, sizeof error);
     if (!port)
         fprintf(stderr, "%s: %s\n", name, error);
     return port;

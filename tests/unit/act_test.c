@@ -66,7 +66,7 @@ static const struct {
 
 static void lists_are_formatted_as_ovs_ofctl_does(void **state)
 {
-    for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++) {
+    for (size_t i = 0; i < sizeof formats / sizeof formats[0]; i++) {
         struct act_buffer acts, again;
         struct act_list list, list2;
         char *error, *text;
@@ -108,7 +108,7 @@ static void nonsense_is_refused(void **state)
                                       "goto_table:255",
                                       "write_actions(foo)"};
 
-    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         struct act_buffer acts;
         char *error;
 
@@ -258,5 +258,6 @@ int main(void)
         cmocka_unit_test(filters_look_into_write_actions),
         cmocka_unit_test(flow_mods_parse),
     };
+
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

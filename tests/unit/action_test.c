@@ -73,7 +73,7 @@ static const struct flow_key *must(struct rte_mbuf *m, const char *frame, enum p
     enum drop_reason reason;
     struct rte_mbuf *out = apply_to(m, type, data, len, &reason);
 
-    if (out == NULL || !packet_checksums_right(out))
+    if (!out || !packet_checksums_right(out))
         print_message("frame %s\n", frame);
     assert_non_null(out);
     assert_true(packet_checksums_right(out));
@@ -300,7 +300,7 @@ static void ipv4_fields_change(void **state)
                                .ttl_mask = 0xff};
 
     for (size_t i = 0; i < N_FRAMES; i++) {
-        if (strstr(frames[i], "0a000001 0a000002 ") == NULL || IS_IN(frames[i], FRAME_MPLS)) {
+        if (!strstr(frames[i], "0a000001 0a000002 ") || IS_IN(frames[i], FRAME_MPLS)) {
             ASSERT_DROPS(frames[i], DROP_ACTION_MALFORMED, OP_SET_IPV4, op);
             continue;
         }
@@ -379,7 +379,7 @@ static void ipv6_fields_change(void **state)
     const struct op_ipv6 ttl = {.ttl = 63, .ttl_mask = 0xff};
 
     for (size_t i = 0; i < N_FRAMES; i++) {
-        if (strstr(frames[i], "86dd") == NULL) {
+        if (!strstr(frames[i], "86dd")) {
             ASSERT_DROPS(frames[i], DROP_ACTION_MALFORMED, OP_SET_IPV6, op);
             continue;
         }
@@ -468,6 +468,7 @@ static void arp_fields_change(void **state)
                               .tha_mask = {{0xff}}};
 
     const struct flow_key *key = MUST(FRAME_ARP, OP_SET_ARP, op);
+
     assert_int_equal(key->ip_proto, 2);
     assert_int_equal(key->ipv4_src, RTE_BE32(0x0a0000ff));
     assert_int_equal(key->ipv4_dst, RTE_BE32(0x01020304));
@@ -488,6 +489,7 @@ static void nd_fields_change(void **state)
                              .tll_mask = MASK_6};
 
     const struct flow_key *key = MUST(FRAME_NS, OP_SET_ND, op);
+
     assert_memory_equal(key->nd_target, op.target, 16);
     assert_memory_equal(&key->arp_sha, "\x06\x01\0\0\0\0", 6);
     key = MUST(FRAME_NA, OP_SET_ND, op);
@@ -619,7 +621,7 @@ int main(void)
         return 1;
     pool = test_pool(POOL_SIZE);
     table = program_table_create();
-    if (pool == NULL || table == NULL)
+    if (!pool || !table)
         return 1;
     const int failed = cmocka_run_group_tests(tests, NULL, NULL);
     program_table_destroy(table);

@@ -309,5 +309,6 @@ int main(void)
         cmocka_unit_test(what_was_learned_goes_with_the_port_or_when_there_is_no_room),
         cmocka_unit_test(port_names_and_numbers_are_understood),
     };
+
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -190,7 +190,7 @@ static void check_answer(const struct model *model, const struct flow *flow, con
         if (minimatch_hits(model->rules[i]->match, flow) && model->rules[i]->priority > best)
             best = model->rules[i]->priority;
     }
-    if (answer == NULL) {
+    if (!answer) {
         assert_int_equal(best, -1);
     } else {
         assert_int_equal(best, answer->priority);
@@ -524,5 +524,6 @@ int main(void)
         cmocka_unit_test(rules_are_seen_only_in_their_versions),
         cmocka_unit_test(overlaps_are_those_of_pairwise_comparison),
     };
+
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

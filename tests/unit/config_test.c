@@ -143,7 +143,7 @@ static void samples_are_good(void **state)
     for (size_t i = 0; i < 3; i++) {
         char path[512];
 
-        snprintf(path, sizeof(path), "%s/config/%s.json", SOURCE_TOP, samples[i]);
+        snprintf(path, sizeof path, "%s/config/%s.json", SOURCE_TOP, samples[i]);
         assert_int_equal(config_check(path, stderr), 0);
     }
 }
@@ -372,41 +372,41 @@ static void targets_are_parsed(void **state)
     const struct sockaddr_un *sun = (const struct sockaddr_un *)&target.address;
     char why[256];
 
-    assert_int_equal(config_target_parse("tcp:192.0.2.1", false, &target, why, sizeof(why)), 0);
+    assert_int_equal(config_target_parse("tcp:192.0.2.1", false, &target, why, sizeof why), 0);
     assert_false(target.passive);
     assert_int_equal(in4->sin_family, AF_INET);
     assert_int_equal(ntohs(in4->sin_port), 6653);
     assert_int_equal(ntohl(in4->sin_addr.s_addr), 0xc0000201);
 
-    assert_int_equal(config_target_parse("tcp:[2001:db8::1]:6633", false, &target, why, sizeof(why)), 0);
+    assert_int_equal(config_target_parse("tcp:[2001:db8::1]:6633", false, &target, why, sizeof why), 0);
     assert_int_equal(in6->sin6_family, AF_INET6);
     assert_int_equal(ntohs(in6->sin6_port), 6633);
-    assert_int_equal(target.address_len, sizeof(*in6));
+    assert_int_equal(target.address_len, sizeof *in6);
 
-    assert_int_equal(config_target_parse("ptcp:6654", true, &target, why, sizeof(why)), 0);
+    assert_int_equal(config_target_parse("ptcp:6654", true, &target, why, sizeof why), 0);
     assert_true(target.passive);
     assert_int_equal(in4->sin_addr.s_addr, INADDR_ANY);
     assert_int_equal(ntohs(in4->sin_port), 6654);
 
     assert_false(target.tls);
-    assert_int_equal(config_target_parse("ssl:192.0.2.1", false, &target, why, sizeof(why)), 0);
+    assert_int_equal(config_target_parse("ssl:192.0.2.1", false, &target, why, sizeof why), 0);
     assert_true(target.tls);
     assert_int_equal(ntohs(in4->sin_port), 6653);
-    assert_int_equal(config_target_parse("pssl:6654", true, &target, why, sizeof(why)), 0);
+    assert_int_equal(config_target_parse("pssl:6654", true, &target, why, sizeof why), 0);
     assert_true(target.tls && target.passive);
-    assert_int_equal(config_target_parse("ssl:192.0.2.1", true, &target, why, sizeof(why)), -EINVAL);
+    assert_int_equal(config_target_parse("ssl:192.0.2.1", true, &target, why, sizeof why), -EINVAL);
 
-    assert_int_equal(config_target_parse("ptcp:6654:[::1]", true, &target, why, sizeof(why)), 0);
+    assert_int_equal(config_target_parse("ptcp:6654:[::1]", true, &target, why, sizeof why), 0);
     assert_int_equal(in6->sin6_family, AF_INET6);
 
-    assert_int_equal(config_target_parse("punix:/run/x.sock", true, &target, why, sizeof(why)), 0);
+    assert_int_equal(config_target_parse("punix:/run/x.sock", true, &target, why, sizeof why), 0);
     assert_int_equal(sun->sun_family, AF_UNIX);
     assert_string_equal(sun->sun_path, "/run/x.sock");
 
-    assert_int_equal(config_target_parse("ptcp:6654", false, &target, why, sizeof(why)), -EINVAL);
-    assert_int_equal(config_target_parse("tcp:192.0.2.1", true, &target, why, sizeof(why)), -EINVAL);
-    assert_int_equal(config_target_parse("tcp:[::1]x", false, &target, why, sizeof(why)), -EINVAL);
-    assert_int_equal(config_target_parse("tcp:2001:db8::1", false, &target, why, sizeof(why)), -EINVAL);
+    assert_int_equal(config_target_parse("ptcp:6654", false, &target, why, sizeof why), -EINVAL);
+    assert_int_equal(config_target_parse("tcp:192.0.2.1", true, &target, why, sizeof why), -EINVAL);
+    assert_int_equal(config_target_parse("tcp:[::1]x", false, &target, why, sizeof why), -EINVAL);
+    assert_int_equal(config_target_parse("tcp:2001:db8::1", false, &target, why, sizeof why), -EINVAL);
 }
 
 static void check_key_tables(const struct config_section *section)
@@ -484,5 +484,6 @@ int main(void)
         cmocka_unit_test(a_model_without_a_file_is_verified),
         cmocka_unit_test(targets_are_parsed),
     };
+
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

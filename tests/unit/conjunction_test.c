@@ -122,8 +122,7 @@ static void clauses_are_told_apart_from_rules_that_count(void **state)
     assert_int_equal(out.deps.visits[1].priority, 60);
 }
 
-/* --- changes ---------------------------------------------------------------------------------------------------------
- */
+/* --- changes ------------------------------------------------------------- */
 
 /* Installs the packet's megaflow and says what it does now, and what it does after `change`. */
 static void expect_change(const char *packet, uint32_t before, enum flow_mod_command command, const char *change,
@@ -175,8 +174,7 @@ static void megaflows_follow_changes_of_clauses(void **state)
     expect_change(packet, 0, FLOW_ADD, "priority=45,ip,actions=output:5", 0);
 }
 
-/* --- flow_mods -------------------------------------------------------------------------------------------------------
- */
+/* --- flow_mods ----------------------------------------------------------- */
 
 static void conjunctions_stand_alone(void **state)
 {
@@ -192,8 +190,7 @@ static void conjunctions_stand_alone(void **state)
     assert_int_equal(check_actions("", "conjunction(4294967296,1/2)"), -1);
 }
 
-/* --- many ------------------------------------------------------------------------------------------------------------
- */
+/* --- many ---------------------------------------------------------------- */
 
 #define N_CONJUNCTIONS 50
 #define N_ADDRESSES 1000 /* of each, on each side */

@@ -1,8 +1,7 @@
 /* NXT_RESUME: what a controller may change, and what it may not; what becomes of packets that nobody resumes. */
 #include "tests/unit/pause_bed.h"
 
-/* --- what the controller may do -------------------------------------------------------------------------------------
- */
+/* --- what the controller may do ------------------------------------------ */
 
 static uint8_t changed_packet[256];
 
@@ -195,8 +194,7 @@ static void a_packet_out_can_be_paused(void **state)
     client_close(&client);
 }
 
-/* --- forgeries ------------------------------------------------------------------------------------------------------
- */
+/* --- forgeries ----------------------------------------------------------- */
 
 /* A rule that pauses with a bit of everything left, and a packet-in of it. */
 static void pause_with_everything(struct of_msg *msg)
@@ -331,8 +329,7 @@ static void mutated_continuations_do_no_harm(void **state)
     client_close(&client);
 }
 
-/* --- continuations as such ------------------------------------------------------------------------------------------
- */
+/* --- continuations as such ----------------------------------------------- */
 
 static const uint8_t id[OF_CONTINUATION_ID_LEN] = "of the bridge..";
 
@@ -397,8 +394,7 @@ static void a_stack_is_bounded(void **state)
     of_buf_free(&buf);
 }
 
-/* --- meters ---------------------------------------------------------------------------------------------------------
- */
+/* --- meters -------------------------------------------------------------- */
 
 static void packet_ins_pass_the_meter_of_their_action(void **state)
 {

@@ -65,6 +65,7 @@ static void cmd_lines(void *arg, int argc, const char *const *argv, struct contr
 static int setup(void **state)
 {
     char error[256];
+
     base = event_base_new();
     snprintf(path, sizeof path, "%s", scratch_path("ctl"));
     control = control_create(base, path, error, sizeof error);
@@ -86,6 +87,7 @@ static int teardown(void **state)
 static int client(void)
 {
     struct sockaddr_un addr = {.sun_family = AF_UNIX};
+
     snprintf(addr.sun_path, sizeof addr.sun_path, "%s", path);
     int fd = socket(AF_UNIX, SOCK_STREAM, 0);
     assert_int_equal(connect(fd, (void *)&addr, sizeof addr), 0);
@@ -106,6 +108,7 @@ static void turn_loop(void)
 static const char *ask(int fd, const char *text)
 {
     static char answer[4096];
+
     assert_int_equal(send(fd, text, strlen(text), MSG_NOSIGNAL), strlen(text));
     turn_loop();
     ssize_t n = recv(fd, answer, sizeof answer - 1, 0);
@@ -118,6 +121,7 @@ static const char *ask(int fd, const char *text)
 static void answers_a_command(void **state)
 {
     int fd = client();
+
     assert_string_equal(ask(fd, "{\"id\":7,\"method\":\"echo\",\"params\":[\"a\",\"b\"]}"),
                         "{\"id\":7,\"result\":\"a\\nb\\n\",\"error\":null}");
     close(fd);
@@ -126,6 +130,7 @@ static void answers_a_command(void **state)
 static void answers_a_request_in_pieces_and_two_at_once(void **state)
 {
     int fd = client();
+
     assert_null(ask(fd, "{\"id\":1,\"method\":\"ec"));
     assert_string_equal(ask(fd, "ho\",\"params\":[\"}\"]}"), "{\"id\":1,\"result\":\"}\\n\",\"error\":null}");
     assert_string_equal(
@@ -137,6 +142,7 @@ static void answers_a_request_in_pieces_and_two_at_once(void **state)
 static void errors_are_errors(void **state)
 {
     int fd = client();
+
     assert_string_equal(ask(fd, "{\"id\":1,\"method\":\"fail\",\"params\":[]}"),
                         "{\"id\":1,\"result\":null,\"error\":\"no luck\"}");
     assert_non_null(strstr(ask(fd, "{\"id\":1,\"method\":\"nonsense\",\"params\":[]}"), "not a valid command"));
@@ -152,6 +158,7 @@ static void json_on_request(void **state)
     const char *answer = ask(fd, "{\"id\":1,\"method\":\"echo\",\"params\":[\"--json\",\"one\"]}");
     json_t *reply = json_loads(answer, 0, NULL);
     json_t *result = json_loads(json_string_value(json_object_get(reply, "result")), 0, NULL);
+
     assert_string_equal(json_string_value(json_array_get(json_object_get(result, "lines"), 0)), "one");
     json_decref(result);
     json_decref(reply);
@@ -162,6 +169,7 @@ static void garbage_closes_the_connection_only(void **state)
 {
     static const char *const garbage[] = {
         "hello\n", "[1]", "{\"id\":1}", "}", "{\"id\":1,\"method\":2,\"params\":[]}", "{\"id\" 1}", "\xff\xfe"};
+
     for (size_t i = 0; i < sizeof garbage / sizeof *garbage; i++) {
         int fd = client();
         assert_string_equal(ask(fd, garbage[i]), "");
@@ -176,6 +184,7 @@ static void endless_request_is_cut_off(void **state)
 {
     int fd = client();
     char chunk[4096];
+
     memset(chunk, ' ', sizeof chunk);
     assert_null(ask(fd, "{\"id\":1,"));
     bool closed = false;
@@ -191,6 +200,7 @@ static void endless_request_is_cut_off(void **state)
 static void connections_left_open_do_not_keep_others_out(void **state)
 {
     int idle[100], busy = client(), fd;
+
     for (size_t i = 0; i < 100; i++) {
         idle[i] = client();
         if (i % 10 == 0) /* who asks now and then stays */
@@ -213,6 +223,7 @@ static void who_does_not_read_is_not_heard(void **state)
     size_t sent = 0, answered = 0;
     char answers[65536];
     int fd = client(), quiet = 0;
+
     for (int i = 0; i < 100000 && quiet < 100; i++) {
         ssize_t n = send(fd, request, sizeof request - 1, MSG_NOSIGNAL);
         quiet = n < 0 ? quiet + 1 : 0;
@@ -237,6 +248,7 @@ static void who_does_not_read_is_not_heard(void **state)
 static void long_replies_come_in_pieces(void **state)
 {
     int fd = client();
+
     assert_string_equal(ask(fd, "{\"id\":[4],\"method\":\"lines\",\"params\":[\"0\"]}"),
                         "{\"id\":[4],\"result\":\"\",\"error\":null}");
     assert_string_equal(ask(fd, "{\"id\":5,\"method\":\"lines\",\"params\":[\"--json\",\"0\"]}"),
@@ -261,6 +273,7 @@ static void who_does_not_read_a_long_reply_holds_up_nothing(void **state)
     int fd = client(), other = client();
     size_t got = 0;
     char part[65536];
+
     ended = 0;
     assert_int_equal(send(fd, request, sizeof request - 1, MSG_NOSIGNAL), sizeof request - 1);
     for (int i = 0; i < 20; i++)
@@ -295,6 +308,7 @@ static void who_does_not_read_a_long_reply_holds_up_nothing(void **state)
 static void second_server_is_refused_and_stale_socket_replaced(void **state)
 {
     char error[256] = "";
+
     assert_null(control_create(base, path, error, sizeof error));
     assert_non_null(strstr(error, "another sluiced"));
 
@@ -325,6 +339,7 @@ int main(void)
         cmocka_unit_test(who_does_not_read_a_long_reply_holds_up_nothing),
         cmocka_unit_test(second_server_is_refused_and_stale_socket_replaced),
     };
+
     signal(SIGPIPE, SIG_IGN); /* as the daemon does */
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -21,7 +21,7 @@ static struct datapath *dp;
 static struct fake_port *ports[N_PORTS];
 static struct program_table *programs;
 
-/* --- the frame around each test --- */
+/* --- the frame around each test ------------------------------------------ */
 
 static inline void start_with(unsigned n_threads, uint32_t emc_entries, uint32_t miss_ring, uint32_t max_sleep_us)
 {
@@ -59,7 +59,7 @@ static inline void stop(void)
 {
     datapath_destroy(dp);
     for (unsigned i = 0; i < N_PORTS; i++) {
-        if (ports[i] != NULL)
+        if (ports[i])
             fake_port_free(ports[i]);
     }
     program_table_destroy(programs);
@@ -78,7 +78,7 @@ static inline void stop(void)
         }                                                                                                              \
     } while (0)
 
-/* --- packets --- */
+/* --- packets ------------------------------------------------------------- */
 
 /* UDP from `flow` (its source address), numbered by `number` behind the headers. */
 static inline struct rte_mbuf *packet_make(uint32_t flow, uint32_t number)

@@ -181,14 +181,14 @@ static void limits_and_duplicates_are_refused(void **state)
 
     /* Its place is free again after a grace period. */
     key.ipv4_src = 0;
-    WAIT_FOR(datapath_megaflow_install(dp, &key, &mask, program, &error) != NULL);
+    WAIT_FOR(datapath_megaflow_install(dp, &key, &mask, program, &error));
     program_ref(program);
 
     for (uint32_t id_gone = 100; id_gone < 115; id_gone++)
         program_gone(datapath_megaflow_remove(dp, datapath_megaflow(dp, id_gone)));
     for (uint32_t i = 0; i < 15; i++) {
         mask = mask_src(UINT32_MAX << i << 1);
-        WAIT_FOR(datapath_megaflow_install(dp, &key, &mask, program, &error) != NULL);
+        WAIT_FOR(datapath_megaflow_install(dp, &key, &mask, program, &error));
         program_ref(program);
     }
     struct flow_key other = {.eth_type = UINT16_MAX};
@@ -207,6 +207,7 @@ int main(void)
         cmocka_unit_test(when_all_indices_are_taken_it_says_why),
         cmocka_unit_test(limits_and_duplicates_are_refused),
     };
+
     if (test_eal_init("datapath_change_test") != 0)
         return 1;
     pool = test_pool(8191);

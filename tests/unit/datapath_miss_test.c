@@ -198,6 +198,7 @@ int main(void)
         cmocka_unit_test(a_flooding_port_leaves_room_for_another),
         cmocka_unit_test(too_many_behind_one_flow_are_dropped),
     };
+
     if (test_eal_init("datapath_miss_test") != 0)
         return 1;
     pool = test_pool(8191);

@@ -311,7 +311,7 @@ static void recirculated_packets_are_looked_up_with_their_id_and_mark(void **sta
     key.pkt_mark = 0xcafe;
     assert_non_null(datapath_megaflow_install(dp, &key, &mask, program_output(2), &error));
     packet_meta(m)->program =
-        datapath_megaflow_lookup(dp, &key) != NULL ? megaflow_program(datapath_megaflow_lookup(dp, &key)) : NULL;
+        datapath_megaflow_lookup(dp, &key) ? megaflow_program(datapath_megaflow_lookup(dp, &key)) : NULL;
     datapath_miss_return(dp, m);
     for (uint32_t i = 1; i < 100; i++)
         send_packet(1, packet_make(5, i));
@@ -347,6 +347,7 @@ int main(void)
         cmocka_unit_test(several_outputs_get_a_copy_each),
         cmocka_unit_test(recirculated_packets_are_looked_up_with_their_id_and_mark),
     };
+
     if (test_eal_init("datapath_test") != 0)
         return 1;
     pool = test_pool(8191);

@@ -22,5 +22,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_reason_has_a_distinct_name_and_a_doc),
     };
+
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -27,6 +27,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(pools_carry_the_private_area),
     };
+
     if (test_eal_init("eal_test") != 0)
         return 1;
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -62,7 +62,7 @@ static struct megaflow_slot *look_up(const struct lookup_ops *ops, struct emc *e
 
 static void with_every_variant(void (*check)(const struct lookup_ops *ops))
 {
-    for (unsigned i = 0; lookup_variant(i) != NULL; i++) {
+    for (unsigned i = 0; lookup_variant(i); i++) {
         if (lookup_variant(i)->supported())
             check(lookup_variant(i));
     }
@@ -127,6 +127,7 @@ static void all_ways_with_the_signature_are_tried(void **state)
 static void a_scan_does_not_flush_the_cache(void **state)
 {
     const struct lookup_ops *ops = lookup_best();
+
     enum { ACTIVE = 512 };
     unsigned hits = 0, lookups = 0;
     struct emc emc;
@@ -134,7 +135,7 @@ static void a_scan_does_not_flush_the_cache(void **state)
     assert_int_equal(emc_init(&emc, 1024, SOCKET_ID_ANY), 0);
     for (uint32_t round = 0; round < 200; round++) {
         for (uint32_t i = 0; i < ACTIVE; i++) {
-            bool hit = look_up(ops, &emc, i, hash_of(i)) != NULL;
+            bool hit = look_up(ops, &emc, i, hash_of(i));
 
             if (!hit)
                 emc_insert(&emc, hash_of(i), i);
@@ -164,7 +165,7 @@ static void flows_that_stopped_make_room(void **state)
         look_up(ops, &emc, i, hash_of(i));
     for (uint32_t round = 0; round < 100; round++) {
         for (uint32_t i = 2000; i < 2700; i++) {
-            if (look_up(ops, &emc, i, hash_of(i)) == NULL)
+            if (!look_up(ops, &emc, i, hash_of(i)))
                 emc_insert(&emc, hash_of(i), i);
         }
     }
@@ -182,6 +183,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_scan_does_not_flush_the_cache, setup, teardown),
         cmocka_unit_test_setup_teardown(flows_that_stopped_make_room, setup, teardown),
     };
+
     if (test_eal_init("emc_test") != 0)
         return 1;
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -84,7 +84,7 @@ static size_t all_rules(const struct pipeline *pipeline, struct rule **rules)
     struct rule *rule;
     size_t n = 0;
 
-    if (cls == NULL)
+    if (!cls)
         return 0;
     TAILQ_FOREACH (subtable, &cls->subtables, node) {
         TAILQ_FOREACH (rule, &subtable->rules, table_node) {
@@ -104,13 +104,13 @@ static void same_as_by_looking_at_all(struct pipeline *pipeline)
     size_t n = all_rules(pipeline, rules);
 
     for (size_t i = 0; i < n; i++) {
-        if (first == NULL || compare(rules[i], first, factors) < 0)
+        if (!first || compare(rules[i], first, factors) < 0)
             first = rules[i];
     }
-    if (first != NULL && factors & TABLE_EVICT_IMPORTANCE && first->importance > importance)
+    if (first && factors & TABLE_EVICT_IMPORTANCE && first->importance > importance)
         first = NULL;
-    assert_int_equal(first == NULL, chosen == NULL);
-    if (first != NULL)
+    assert_int_equal(!first, !chosen);
+    if (first)
         assert_int_equal(compare(first, chosen, factors), 0);
 }
 
@@ -151,7 +151,7 @@ static void random_use(struct pipeline *pipeline)
     size_t n = all_rules(pipeline, rules);
     struct rule *rule = n > 0 ? rules[random_below((uint32_t)n)] : NULL;
 
-    if (rule == NULL)
+    if (!rule)
         return;
     if (random_below(10) == 0)
         pipeline_reduce_timeouts(pipeline, rule, (uint16_t)random_below(10), (uint16_t)random_below(10));
@@ -235,5 +235,6 @@ int main(void)
         cmocka_unit_test(the_rule_that_goes_is_the_first_of_all),
         cmocka_unit_test(a_large_table_takes_little_longer),
     };
+
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -21,6 +21,7 @@ static void add_new_mac(void)
 {
     const struct op_eth op = {.dst = {{0xaa, 0xaa, 0xaa, 0xaa, 0xaa, 0xaa}},
                               .dst_mask = {{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}}};
+
     program_builder_add(&builder, OP_SET_ETH, 0, &op, sizeof op);
 }
 
@@ -405,7 +406,7 @@ int main(void)
     pool = test_pool(POOL_SIZE);
     empty = test_pool(1);
     table = program_table_create();
-    if (pool == NULL || empty == NULL || table == NULL || (last = rte_pktmbuf_alloc(empty)) == NULL)
+    if (!pool || !empty || !table || !(last = rte_pktmbuf_alloc(empty)))
         return 1;
     const int failed = cmocka_run_group_tests(tests, NULL, NULL);
     rte_pktmbuf_free(last);

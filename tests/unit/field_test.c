@@ -48,18 +48,18 @@ static void a_field_reads_back_what_was_set(void **state)
 
         if (f->n_bytes == 0) /* tun_metadata without an option */
             continue;
-        memset(&flow, 0, sizeof(flow));
-        memset(&ones, 0xff, sizeof(ones));
+        memset(&flow, 0, sizeof flow);
+        memset(&ones, 0xff, sizeof ones);
         set.b[f->n_bytes - 1] = i == FIELD_IP_TOS ? 0x48 : 1;
         assert_true(field_value_valid(f, &set));
         field_set(f, &flow, &set, NULL);
         field_get(f, &flow, &got);
-        assert_memory_equal(&got, &set, sizeof(set));
+        assert_memory_equal(&got, &set, sizeof set);
         field_set(f, &flow, &zero, NULL);
-        for (size_t b = 0; b < sizeof(flow); b++)
+        for (size_t b = 0; b < sizeof flow; b++)
             assert_int_equal(((uint8_t *)&flow)[b], 0);
 
-        memset(&wc, 0, sizeof(wc));
+        memset(&wc, 0, sizeof wc);
         assert_true(field_is_wild(f, &wc));
         assert_false(field_is_exact(f, &wc));
         field_mask_all(f, &wc);
@@ -74,7 +74,7 @@ static void setting_a_field_leaves_its_neighbours(void **state)
     struct flow flow;
     union field_value pcp = {{5}}, vid = {{0x10, 0x64}}, dscp = {{46}}, v;
 
-    memset(&flow, 0, sizeof(flow));
+    memset(&flow, 0, sizeof flow);
     flow.pkt.ip_tos = 3;
     field_set(field_by_id(FIELD_VLAN_VID), &flow, &vid, NULL);
     field_set(field_by_id(FIELD_VLAN_PCP), &flow, &pcp, NULL);
@@ -92,7 +92,7 @@ static void ports_map_between_16_and_32_bits(void **state)
     struct flow flow;
     union field_value v;
 
-    memset(&flow, 0, sizeof(flow));
+    memset(&flow, 0, sizeof flow);
     flow.in_port = OFPORT_LOCAL;
     field_get(field_by_id(FIELD_IN_PORT), &flow, &v);
     assert_int_equal(v.b[0] << 8 | v.b[1], 0xfffe);
@@ -121,7 +121,7 @@ static void prerequisites(void **state)
     assert_true(field_prereq_implied(tcp_src, &m));
     assert_false(field_prereq_implied(field_by_id(FIELD_UDP_SRC), &m));
 
-    memset(&wc, 0, sizeof(wc));
+    memset(&wc, 0, sizeof wc);
     assert_true(field_prereq_holds(tcp_src, &m.value, &wc));
     assert_int_equal(wc.pkt.eth_type, 0xffff);
     assert_int_equal(wc.pkt.ip_proto, 0xff);
@@ -144,13 +144,13 @@ static void subfields_are_right_aligned(void **state)
     struct subfield mid = {field_by_id(FIELD_REG0), 8, 12}, wide = {field_by_id(FIELD_XXREG0), 60, 16};
     union field_value v = {{0}};
 
-    memset(&flow, 0, sizeof(flow));
+    memset(&flow, 0, sizeof flow);
     flow.reg[0] = RTE_BE32(0xffffffff);
     v.b[14] = 0x0a;
     v.b[15] = 0xbc;
     subfield_set(&mid, &flow, &v);
     assert_int_equal(flow.reg[0], RTE_BE32(0xfffabcff));
-    memset(&v, 0, sizeof(v));
+    memset(&v, 0, sizeof v);
     subfield_get(&mid, &flow, &v);
     assert_int_equal(v.b[14] << 8 | v.b[15], 0xabc);
     assert_int_equal(v.b[13], 0);
@@ -160,7 +160,7 @@ static void subfields_are_right_aligned(void **state)
     subfield_set(&wide, &flow, &v);
     assert_int_equal(flow.reg[1] & RTE_BE32(0xfff), RTE_BE32(0x123));
     assert_int_equal(flow.reg[2], RTE_BE32(0x40000000));
-    memset(&flow, 0, sizeof(flow));
+    memset(&flow, 0, sizeof flow);
     subfield_mask(&wide, &flow);
     assert_int_equal(flow.reg[1], RTE_BE32(0xfff));
     assert_int_equal(flow.reg[2], RTE_BE32(0xf0000000));
@@ -199,5 +199,6 @@ int main(void)
         cmocka_unit_test(subfields_are_right_aligned),
         cmocka_unit_test(match_arithmetic),
     };
+
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -6,7 +6,7 @@
 
 #define BUCKETS_MAX 8
 
-/* --- group_mods ----------------------------------------------------------------------------------------------------*/
+/* --- group_mods ---------------------------------------------------------- */
 
 struct mod {
     struct group_mod gm;
@@ -78,7 +78,7 @@ static int delete_group(uint32_t id)
     return mod_send(&mod);
 }
 
-/* --- packets -------------------------------------------------------------------------------------------------------*/
+/* --- packets ------------------------------------------------------------- */
 
 static struct rte_mbuf *udp(uint32_t flow)
 {
@@ -138,7 +138,7 @@ static void expect_counts(uint32_t id, uint32_t bucket, uint64_t group_packets, 
     assert_int_equal(group->buckets[bucket].packets, bucket_packets);
 }
 
-/* --- tests ---------------------------------------------------------------------------------------------------------*/
+/* --- tests --------------------------------------------------------------- */
 
 static void refusals(void **state)
 {

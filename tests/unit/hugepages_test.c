@@ -15,7 +15,7 @@ static char told[4096];
 
 static void note(void *arg, const char *sentence)
 {
-    strncat(told, sentence, sizeof(told) - strlen(told) - 2);
+    strncat(told, sentence, sizeof told - strlen(told) - 2);
     strcat(told, "\n");
 }
 
@@ -23,7 +23,7 @@ static void put(const char *directory, unsigned kb, const char *file, unsigned v
 {
     char command[512];
 
-    snprintf(command, sizeof(command), "mkdir -p %s/%s/hugepages-%ukB && echo %u > %s/%s/hugepages-%ukB/%s", sysfs,
+    snprintf(command, sizeof command, "mkdir -p %s/%s/hugepages-%ukB && echo %u > %s/%s/hugepages-%ukB/%s", sysfs,
              directory, kb, value, sysfs, directory, kb, file);
     assert_int_equal(system(command), 0);
 }
@@ -32,7 +32,7 @@ static void node(unsigned n, unsigned kb, unsigned reserved, unsigned available)
 {
     char directory[128];
 
-    snprintf(directory, sizeof(directory), "devices/system/node/node%u/hugepages", n);
+    snprintf(directory, sizeof directory, "devices/system/node/node%u/hugepages", n);
     put(directory, kb, "nr_hugepages", reserved);
     put(directory, kb, "free_hugepages", available);
 }
@@ -41,7 +41,7 @@ static int fresh(void **state)
 {
     char command[128];
 
-    snprintf(command, sizeof(command), "rm -rf %s && mkdir %s", sysfs, sysfs);
+    snprintf(command, sizeof command, "rm -rf %s && mkdir %s", sysfs, sysfs);
     told[0] = 0;
     return system(command);
 }
@@ -123,5 +123,6 @@ int main(void)
         cmocka_unit_test_setup(a_kernel_without_nodes_has_them_elsewhere, fresh),
         cmocka_unit_test_setup(a_kernel_without_any_is_said_to_be, fresh),
     };
+
     return cmocka_run_group_tests(tests, setup, NULL);
 }

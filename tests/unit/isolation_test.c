@@ -255,8 +255,7 @@ static void the_next_port_starts_to_count_at_0(void **state)
     assert_int_equal(rx_packets(3), 1);
 }
 
-/* --- meters ----------------------------------------------------------------------------------------------------------
- */
+/* --- meters -------------------------------------------------------------- */
 
 static int meter(enum meter_command command, uint32_t id)
 {
@@ -304,8 +303,7 @@ static void a_megaflow_does_not_meter_by_the_next_meter(void **state)
     }
 }
 
-/* --- at random -------------------------------------------------------------------------------------------------------
- */
+/* --- at random ----------------------------------------------------------- */
 
 #define MOVABLE 6
 #define ROUNDS 1500

@@ -399,7 +399,7 @@ static struct rte_mbuf *packet_make_two(const uint8_t *data, size_t len, size_t 
 
 static void packet_free(struct rte_mbuf *m)
 {
-    for (struct rte_mbuf *next; m != NULL; m = next) {
+    for (struct rte_mbuf *next; m; m = next) {
         next = m->next;
         free(m->buf_addr);
         free(m);
@@ -561,6 +561,7 @@ static void what_lies_behind_the_window_is_not_parsed(void **state)
     struct flow_key key;
 
     size_t len = packet_from_hex(MACS "86dd" IP6("00e0", "3c"), data);
+
     for (unsigned i = 0; i < 25; i++, len += 8)
         data[len] = i == 24 ? 6 : 60;
     data[len + 12] = 0x50;
@@ -644,5 +645,6 @@ int main(void)
         cmocka_unit_test(every_bit_of_the_used_lines_is_in_the_hash),
         cmocka_unit_test(lines_used_counts_to_the_last_bit),
     };
+
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -36,8 +36,7 @@ static uint32_t n_rules(uint8_t table_id)
     return pipeline_n_rules(bed.bridge->pipeline, table_id);
 }
 
-/* --- what is learned -------------------------------------------------------------------------------------------------
- */
+/* --- what is learned ----------------------------------------------------- */
 
 static void a_packet_makes_a_rule(void **state)
 {
@@ -225,8 +224,7 @@ static void owners_in_bundles(void **state)
     act_buffer_free(&acts);
 }
 
-/* --- flow_mods -------------------------------------------------------------------------------------------------------
- */
+/* --- flow_mods ----------------------------------------------------------- */
 
 static void prerequisites_hold_for_both_rules(void **state)
 {
@@ -246,8 +244,7 @@ static void prerequisites_hold_for_both_rules(void **state)
     assert_int_equal(check_actions("", "learn(nonsense=5)"), -1);
 }
 
-/* --- through megaflows -----------------------------------------------------------------------------------------------
- */
+/* --- through megaflows --------------------------------------------------- */
 
 static struct rte_mbuf *tcp(uint8_t src, uint16_t port, uint8_t flags)
 {
@@ -361,8 +358,7 @@ static void fin_shortens_timeouts(void **state)
     assert_int_equal(rule->hard_timeout_s, 0);
 }
 
-/* --- packets that something else than a pass over the counters counts ------------------------------------------------
- */
+/* --- packets that something else than a pass over the counters counts ---- */
 
 /* Goes on when a pass has just ended: the next one is some time off. */
 static void after_a_pass(void)

@@ -39,7 +39,7 @@ static const char *take_log(void)
     size_t n;
 
     assert_non_null(f);
-    n = fread(text, 1, sizeof(text) - 1, f);
+    n = fread(text, 1, sizeof text - 1, f);
     text[n] = 0;
     fclose(f);
     assert_int_equal(truncate(path, 0), 0);
@@ -71,8 +71,8 @@ static void a_long_message_is_cut_and_still_ends_its_line(void **state)
     char text[5000];
     const char *log;
 
-    memset(text, 'x', sizeof(text) - 1);
-    text[sizeof(text) - 1] = 0;
+    memset(text, 'x', sizeof text - 1);
+    text[sizeof text - 1] = 0;
     LOG_INFO(LOG_MAIN, "%s", text);
     log = take_log();
     assert_in_range(strlen(log), 1000, 3000);
@@ -181,8 +181,7 @@ static void a_path_that_cannot_be_opened_is_refused(void **state)
     assert_matches(take_log(), "still there");
 }
 
-/* --- a reader that does not read ------------------------------------------------------------------------------------
- */
+/* --- a reader that does not read ----------------------------------------- */
 
 #define FLOOD 20000 /* lines; about 1.5 MB */
 
@@ -197,7 +196,7 @@ static unsigned read_lines(int fd, unsigned *lost)
     unsigned lines = 0;
 
     for (int quiet = 0; quiet < 20;) {
-        n = read(fd, text + have, sizeof(text) - 1 - have);
+        n = read(fd, text + have, sizeof text - 1 - have);
         log_flush();
         if (n > 0) {
             have += n;
@@ -310,5 +309,6 @@ int main(void)
         cmocka_unit_test(a_terminal_that_is_not_read_stops_nothing),
         cmocka_unit_test(a_disc_that_is_full_is_counted_and_told),
     };
+
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -27,7 +27,7 @@ static uint32_t port_of(const struct mac_table *table, uint32_t n, uint16_t vlan
     struct rte_ether_addr mac = mac_of(n);
     const struct mac_entry *entry = mac_table_lookup(table, &mac, vlan);
 
-    if (entry == NULL)
+    if (!entry)
         return OFPORT_NONE;
     assert_true(rte_is_same_ether_addr(&entry->mac, &mac));
     assert_int_equal(entry->vlan, vlan);
@@ -76,7 +76,7 @@ static struct mac_entry last_gone;
 
 static void changed(void *arg, const struct mac_entry *entry)
 {
-    if (mac_table_lookup(arg, &entry->mac, entry->vlan) != NULL)
+    if (mac_table_lookup(arg, &entry->mac, entry->vlan))
         return;
     n_gone++;
     last_gone = *entry;
@@ -218,5 +218,6 @@ int main(void)
         cmocka_unit_test(one_port_cannot_push_out_the_others),  cmocka_unit_test(a_port_can_be_forgotten),
         cmocka_unit_test(random_use_agrees_with_a_plain_array),
     };
+
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

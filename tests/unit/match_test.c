@@ -108,7 +108,7 @@ static const struct {
 
 static void texts_are_formatted_as_ovs_ofctl_does(void **state)
 {
-    for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++) {
+    for (size_t i = 0; i < sizeof formats / sizeof formats[0]; i++) {
         struct match m, again;
         char *error = match_parse(formats[i].in, &m, NULL, NULL, NULL), *text;
 
@@ -159,7 +159,7 @@ static void nonsense_is_refused(void **state)
         "ct_label=0x1ffffffffffffffffffffffffffffffff",
     };
 
-    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         struct match m;
         char *error = match_parse(bad[i], &m, NULL, NULL, NULL);
 
@@ -212,7 +212,7 @@ static void flows_are_formatted_as_trace_does(void **state)
          "nw_dst=10.0.0.1,nw_tos=0,nw_ecn=0,nw_ttl=0,nw_frag=later"},
     };
 
-    for (size_t i = 0; i < sizeof(flows) / sizeof(flows[0]); i++) {
+    for (size_t i = 0; i < sizeof flows / sizeof flows[0]; i++) {
         struct match m;
         char *text;
 
@@ -279,5 +279,6 @@ int main(void)
         cmocka_unit_test(megaflows),
         cmocka_unit_test(subfields_parse),
     };
+
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

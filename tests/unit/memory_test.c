@@ -151,5 +151,6 @@ int main(void)
         cmocka_unit_test(a_rule_takes_at_most_400_bytes), cmocka_unit_test(large_blocks_grow_without_a_copy),
         cmocka_unit_test(the_end_of_memory_is_told),
     };
+
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

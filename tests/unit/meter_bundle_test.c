@@ -9,8 +9,7 @@
 #include "src/tables/meter.h"
 #include "tests/unit/rules.h"
 
-/* --- the datapath's meters, as a stand-in ---------------------------------------------------------------------------
- */
+/* --- the datapath's meters, as a stand-in -------------------------------- */
 
 #define SLOTS 8
 static struct slot {
@@ -65,8 +64,7 @@ static unsigned n_slots(void)
     return n;
 }
 
-/* --- a pipeline over them -------------------------------------------------------------------------------------------
- */
+/* --- a pipeline over them ------------------------------------------------ */
 
 static struct pipeline *pipeline;
 static unsigned n_removed, n_meter_deleted, n_told;

@@ -40,8 +40,7 @@ static void actions_that_only_take_note(void **state)
     EXPECT("in_port=1", "2");
 }
 
-/* --- choosing --------------------------------------------------------------------------------------------------------
- */
+/* --- choosing ------------------------------------------------------------ */
 
 static uint64_t rng = 7;
 
@@ -232,8 +231,7 @@ static void bundles_choose_among_live_members(void **state)
     assert_in_range(counts[3], 220, 380);
 }
 
-/* --- by length -------------------------------------------------------------------------------------------------------
- */
+/* --- by length ----------------------------------------------------------- */
 
 static void expect_length_to_leave_by(unsigned len, bool tagged, uint32_t port)
 {
@@ -278,8 +276,7 @@ static void long_packets_are_told_from_short_ones(void **state)
     assert_int_equal(rte_ring_count(bed.fake[5]->out), 2);
 }
 
-/* --- flow_mods -------------------------------------------------------------------------------------------------------
- */
+/* --- flow_mods ----------------------------------------------------------- */
 
 static void bad_arguments_are_refused(void **state)
 {

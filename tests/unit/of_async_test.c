@@ -32,6 +32,7 @@ static void packet_in(uint8_t reason, uint64_t cookie, uint16_t max_len)
 static void set_config(struct client *client, uint16_t miss_send_len)
 {
     const struct of_msg msg = {.type = OF_SET_CONFIG, .config = {.miss_send_len = miss_send_len}};
+
     client_send(client, &msg);
     client_barrier(client);
 }
@@ -39,6 +40,7 @@ static void set_config(struct client *client, uint16_t miss_send_len)
 static void packet_ins_go_to_who_asked(void **state)
 {
     struct of_msg msg;
+
     start(FAIL_SECURE, NULL, 0);
     client_connect(&a, mgmt);
     client_hello(&a, OF10);
@@ -125,6 +127,7 @@ static void a_packet_out_is_checked(void **state)
     struct of_msg out = {
         .type = OF_PACKET_OUT,
         .packet_out = {.buffer_id = OF_NO_BUFFER, .flow = {.in_port = 1}, .data = data, .data_len = 60}};
+
     start(FAIL_SECURE, NULL, 0);
     client_connect(&a, mgmt);
     client_hello(&a, OF13);
@@ -159,6 +162,7 @@ static void a_packet_out_is_checked(void **state)
 static void expect_port_status(enum of_port_reason reason, const char *name)
 {
     struct of_msg msg;
+
     client_expect(&a, OF_PORT_STATUS, &msg);
     assert_int_equal(msg.port_status.reason, reason);
     assert_string_equal(msg.port_status.port.name, name);
@@ -169,6 +173,7 @@ static void changes_of_ports_and_ends_of_rules_are_told(void **state)
 {
     const char *error;
     struct of_msg msg;
+
     start(FAIL_SECURE, NULL, 0);
     client_connect(&a, mgmt);
     client_hello(&a, OF13);
@@ -207,5 +212,6 @@ int main(void)
         cmocka_unit_test(a_packet_out_is_checked),
         cmocka_unit_test(changes_of_ports_and_ends_of_rules_are_told),
     };
+
     return cmocka_run_group_tests(tests, of_bed_setup, of_bed_teardown);
 }

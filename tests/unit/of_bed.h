@@ -16,8 +16,7 @@
 #include "tests/unit/no_meters.h"
 #include "tests/unit/scratch.h"
 
-/* --- stand-ins ------------------------------------------------------------------------------------------------------
- */
+/* --- stand-ins ----------------------------------------------------------- */
 
 static uint64_t now_ms;
 static bool counted = true;
@@ -140,8 +139,7 @@ static inline void get_stats(struct port *port, struct port_stats *stats)
 
 static const struct port_ops ops = {.set_admin_up = set_admin_up, .get_status = get_status, .get_stats = get_stats};
 
-/* --- the server under test ------------------------------------------------------------------------------------------
- */
+/* --- the server under test ----------------------------------------------- */
 
 static struct rte_mempool *pool;
 static struct event_base *base;
@@ -173,6 +171,7 @@ static inline void start(enum fail_mode fail_mode, const char *controller, uint3
         .inactivity_probe_ms = probe_ms,
         .max_backoff_ms = 20,
     };
+
     now_ms = 1000000;
     settled = true;
     bridge = bridge_create("br0", 0x1234, NULL);
@@ -241,6 +240,7 @@ static inline void send_flow_mod(struct client *client, enum flow_mod_command co
 {
     struct of_msg msg;
     struct act_buffer acts;
+
     make_flow_mod(&msg, command, n, &acts);
     client_send(client, &msg);
     act_buffer_free(&acts);

@@ -11,6 +11,7 @@ static void bundle_control(struct client *client, unsigned type, uint32_t id, ui
     const struct of_msg request = {
         .type = OF_BUNDLE_CONTROL, .xid = 50 + type, .bundle_control = {.bundle_id = id, .type = type, .flags = flags}};
     struct of_msg msg;
+
     client_send(client, &request);
     if (error) {
         client_expect_error(client, error, request.xid);
@@ -27,6 +28,7 @@ static void bundle_add(struct client *client, uint32_t id, uint16_t flags, const
 {
     struct of_buf buf = {0};
     struct of_msg copy = *inner;
+
     copy.version = client->version;
     of_msg_encode(&copy, &buf);
     const struct of_msg add = {.type = OF_BUNDLE_ADD,
@@ -40,6 +42,7 @@ static void bundle_add_flow(struct client *client, uint32_t id, uint16_t flags, 
 {
     struct of_msg msg;
     struct act_buffer acts;
+
     make_flow_mod(&msg, FLOW_ADD, n, &acts);
     msg.flow_mod.flags = rule_flags;
     bundle_add(client, id, flags, &msg);
@@ -50,6 +53,7 @@ static void a_bundle_takes_effect_whole_or_not_at_all(void **state)
 {
     static const uint8_t versions[] = {OF10, OF13, OF14, OF15};
     const uint16_t both = OF_BUNDLE_ATOMIC | OF_BUNDLE_ORDERED;
+
     start(FAIL_SECURE, NULL, 0);
     for (unsigned v = 0; v < sizeof versions; v++) {
         client_connect(&a, mgmt);
@@ -270,6 +274,7 @@ static void bundle_add_packet(struct client *client, uint32_t id)
                                               .flow = {.in_port = OFPORT_CONTROLLER},
                                               .data = frame,
                                               .data_len = sizeof frame}};
+
     bundle_add(client, id, 0, &msg);
 }
 
@@ -279,6 +284,7 @@ static void bundle_add_port_mod(struct client *client, uint32_t id, uint32_t con
         .type = OF_PORT_MOD,
         .xid = 71,
         .port_mod = {.port_no = 1, .hw_addr = {2, 0, 0, 0, 0, 1}, .config = config, .mask = mask}};
+
     bundle_add(client, id, 0, &msg);
 }
 
@@ -343,6 +349,7 @@ static unsigned n_sending_to(uint32_t port)
     static const struct rule_filter all = {.table_id = TABLE_ALL, .out_group = OFGROUP_ANY};
     struct rule_filter filter = all;
     unsigned n = 0;
+
     filter.out_port = port;
     struct rule_cursor *cursor = rule_cursor_open(bridge->pipeline, &filter);
     while (rule_cursor_next(cursor))
@@ -360,6 +367,7 @@ static void bundle_add_table_mod(struct client *client, uint32_t id, uint8_t tab
                                              .has_vacancy = config & TABLE_VACANCY_EVENTS,
                                              .vacancy_down = 30,
                                              .vacancy_up = 60}};
+
     bundle_add(client, id, 0, &msg);
 }
 
@@ -367,6 +375,7 @@ static void expect_failed_commit(struct client *client, uint32_t id, enum of_err
 {
     const struct of_msg commit = {
         .type = OF_BUNDLE_CONTROL, .xid = 9, .bundle_control = {.bundle_id = id, .type = OF_BUNDLE_COMMIT_REQUEST}};
+
     client_send(client, &commit);
     client_expect_error(client, error, flow);
     client_expect_error(client, OFPERR_BFC_MSG_FAILED, 9);
@@ -377,6 +386,7 @@ static void tables_are_configured_in_their_place(void **state)
     const struct of_msg set_config = {.type = OF_SET_CONFIG, .config = {.miss_send_len = 128}};
     const struct table_config *config;
     struct of_msg msg;
+
     start(FAIL_SECURE, NULL, 0);
     client_connect(&a, mgmt);
     client_hello(&a, OF14);
@@ -431,6 +441,7 @@ static void modify_all(struct client *client, uint32_t port)
 {
     struct of_msg msg;
     struct act_buffer acts;
+
     make_flow_mod(&msg, FLOW_MODIFY, 0, &acts);
     ((struct act_output *)acts.data)->port = port;
     client_send(client, &msg);
@@ -453,6 +464,7 @@ static void start_with_many_rules(void)
 static void a_modify_of_many_rules_takes_turns_and_shows_at_once(void **state)
 {
     unsigned turns = 0;
+
     start_with_many_rules();
     assert_int_equal(n_sending_to(1), MANY_RULES);
 
@@ -512,6 +524,7 @@ static void tunnel_options_stay_while_a_bundle_names_them(void **state)
     const union field_value value = {{1, 2, 3, 4}};
     struct act_buffer acts;
     struct of_msg msg;
+
     start(FAIL_SECURE, NULL, 0);
     client_connect(&a, mgmt);
     client_hello(&a, OF14);
@@ -558,5 +571,6 @@ int main(void)
         cmocka_unit_test(a_bundle_is_taken_back_and_freed_in_steps),
         cmocka_unit_test(bundles_hold_no_more_than_they_may),
     };
+
     return cmocka_run_group_tests(tests, of_bed_setup, of_bed_teardown);
 }

@@ -44,6 +44,7 @@ static inline void client_init(struct client *client, int fd)
 static inline void client_connect(struct client *client, const char *path)
 {
     struct sockaddr_un sun = {.sun_family = AF_UNIX};
+
     strcpy(sun.sun_path, path);
     client_init(client, socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
     assert_return_code(connect(client->fd, (void *)&sun, sizeof sun), errno);
@@ -66,6 +67,7 @@ static inline void client_send(struct client *client, const struct of_msg *msg)
 {
     struct of_buf buf = {0};
     struct of_msg copy = *msg;
+
     copy.version = client->version;
     of_msg_encode(&copy, &buf);
     client_write(client, buf.data, buf.len);
@@ -75,6 +77,7 @@ static inline void client_send(struct client *client, const struct of_msg *msg)
 static inline void client_send_empty(struct client *client, enum of_msg_type type, uint32_t xid)
 {
     const struct of_msg msg = {.type = type, .xid = xid};
+
     client_send(client, &msg);
 }
 
@@ -82,6 +85,7 @@ static inline void client_send_empty(struct client *client, enum of_msg_type typ
 static inline int client_poll(struct client *client)
 {
     ssize_t n = recv(client->fd, client->data + client->len, sizeof client->data - client->len, MSG_DONTWAIT);
+
     if (n > 0)
         client->len += n;
     if (client->len >= OF_HEADER_LEN) {
@@ -101,6 +105,7 @@ static inline int client_poll(struct client *client)
 static inline int client_next(struct client *client)
 {
     int got = 0;
+
     for (int i = 0; i < CLIENT_TURNS && !(got = client_poll(client)); i++)
         turn();
     assert_int_not_equal(got, 0);
@@ -119,6 +124,7 @@ static inline void client_expect(struct client *client, enum of_msg_type type, s
 static inline void client_expect_error(struct client *client, enum of_error error, uint32_t xid)
 {
     struct of_msg msg;
+
     client_expect(client, OF_ERROR, &msg);
     if (client->version != OF10 || error < OFPERR_BFC_UNKNOWN)
         assert_string_equal(of_error_name(msg.error.error), of_error_name(error));
@@ -146,6 +152,7 @@ static inline void client_hello(struct client *client, uint8_t version)
 {
     struct of_buf buf = {0};
     struct of_msg msg;
+
     of_hello_encode(1u << version, 0, &buf);
     client_write(client, buf.data, buf.len);
     of_buf_free(&buf);
@@ -158,6 +165,7 @@ static inline void client_hello(struct client *client, uint8_t version)
 static inline void client_barrier(struct client *client)
 {
     struct of_msg msg;
+
     client_send_empty(client, OF_BARRIER_REQUEST, 0xba);
     client_expect(client, OF_BARRIER_REPLY, &msg);
     assert_int_equal(msg.xid, 0xba);

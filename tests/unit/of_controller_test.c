@@ -7,6 +7,7 @@ static void role(struct client *client, enum of_role role, uint64_t generation, 
                                    .xid = 4,
                                    .role = {.role = role, .has_generation_id = true, .generation_id = generation}};
     struct of_msg msg;
+
     client_send(client, &request);
     if (error) {
         client_expect_error(client, error, 4);
@@ -50,6 +51,7 @@ static void a_slave_changes_nothing(void **state)
 static int controller_listen(char *target, size_t size)
 {
     struct sockaddr_un sun = {.sun_family = AF_UNIX};
+
     snprintf(sun.sun_path, sizeof sun.sun_path, "%s", scratch_path("controller"));
     snprintf(target, size, "unix:%s", sun.sun_path);
     unlink(sun.sun_path);
@@ -62,6 +64,7 @@ static int controller_listen(char *target, size_t size)
 static void controller_accept(int fd, struct client *client)
 {
     int got = -1;
+
     for (int i = 0; i < 3000 && got < 0; i++, usleep(1000)) {
         turn();
         got = accept(fd, NULL, NULL);
@@ -73,7 +76,8 @@ static void controller_accept(int fd, struct client *client)
 static bool acts_as_learning_switch(void)
 {
     const struct flow flow = {.in_port = 1};
-    return pipeline_lookup(bridge->pipeline, 0, &flow, NULL, NULL) != NULL;
+
+    return pipeline_lookup(bridge->pipeline, 0, &flow, NULL, NULL);
 }
 
 static void states(void *arg, const struct of_connection_info *info)
@@ -86,6 +90,7 @@ static void controllers_are_tried_again_probed_and_replaced_by_a_learning_switch
     char target[128], text[128] = "", expected[160];
     struct of_msg msg;
     int fd = controller_listen(target, sizeof target);
+
     start(FAIL_STANDALONE, target, 1000);
     assert_false(acts_as_learning_switch()); /* it may be there in a moment */
 
@@ -152,5 +157,6 @@ int main(void)
         cmocka_unit_test(controllers_are_tried_again_probed_and_replaced_by_a_learning_switch),
         cmocka_unit_test(without_a_controller_the_fail_mode_decides_at_once),
     };
+
     return cmocka_run_group_tests(tests, of_bed_setup, of_bed_teardown);
 }

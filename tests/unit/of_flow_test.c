@@ -69,7 +69,7 @@ static void flow_mods_of_ovs_ofctl_are_understood(void **state)
     unsigned n = 0;
 
     assert_non_null(file);
-    while (fgets(line, sizeof(line), file))
+    while (fgets(line, sizeof line, file))
         if (*line != '#') {
             check_line(line);
             n++;
@@ -78,8 +78,7 @@ static void flow_mods_of_ovs_ofctl_are_understood(void **state)
     assert_true(n > 100);
 }
 
-/* --- errors ---------------------------------------------------------------------------------------------------------
- */
+/* --- errors -------------------------------------------------------------- */
 
 static int decode_hex(const char *hex, struct of_msg *msg)
 {
@@ -170,7 +169,7 @@ static void refused_flow_mods_get_the_right_error(void **state)
     };
     static struct of_msg msg;
 
-    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         int error = decode_hex(cases[i].hex, &msg);
 
         if (error != cases[i].error)
@@ -178,8 +177,7 @@ static void refused_flow_mods_get_the_right_error(void **state)
     }
 }
 
-/* --- what versions mean differently ---------------------------------------------------------------------------------
- */
+/* --- what versions mean differently -------------------------------------- */
 
 static struct flow_mod decode_text(uint8_t version, enum flow_mod_command command, const char *text,
                                    struct of_msg *decoded)
@@ -188,7 +186,7 @@ static struct flow_mod decode_text(uint8_t version, enum flow_mod_command comman
     static struct of_msg msg;
     struct of_buf buf = {NULL, 0, 0};
 
-    memset(&msg, 0, sizeof(msg));
+    memset(&msg, 0, sizeof msg);
     assert_null(flow_mod_parse(text, &msg.flow_mod, &msg.acts, NULL, NULL));
     msg.type = OF_FLOW_MOD;
     msg.version = version;
@@ -255,7 +253,7 @@ static void actions_cross_versions(void **state)
     };
     static struct of_msg msg;
 
-    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct flow_mod fm = decode_text(cases[i].version, FLOW_ADD, cases[i].in, &msg);
         char *text = act_list_format(&fm.acts, NULL, NULL);
 
@@ -281,11 +279,11 @@ static void matches_survive_the_form_of_openflow_10(void **state)
     };
     static struct of_msg msg, again;
 
-    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         struct of_buf buf = {NULL, 0, 0};
         char *text;
 
-        memset(&msg, 0, sizeof(msg));
+        memset(&msg, 0, sizeof msg);
         msg.type = OF_FLOW_REMOVED;
         msg.version = OF10;
         assert_null(match_parse(texts[i], &msg.flow_removed.match, NULL, NULL, NULL));
@@ -308,5 +306,6 @@ int main(void)
         cmocka_unit_test(actions_cross_versions),
         cmocka_unit_test(matches_survive_the_form_of_openflow_10),
     };
+
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

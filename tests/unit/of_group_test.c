@@ -74,6 +74,7 @@ static void group_mods(void **state)
 static void malformed_group_mods(void **state)
 {
     static const uint8_t head[] = {OF13, 15, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1};
+
     static const struct {
         uint8_t bucket[24];
         uint8_t len;

@@ -51,8 +51,7 @@ static unsigned count_entries(const struct of_buf *buf)
     return n;
 }
 
-/* --- groups ---------------------------------------------------------------------------------------------------------
- */
+/* --- groups -------------------------------------------------------------- */
 
 /* A group_mod of OpenFlow 1.5 with `n` buckets of these actions, numbered from `first`: over the wire and back. */
 static int group_mod(enum group_command command, enum group_type type, uint32_t id, unsigned first, unsigned n,
@@ -336,8 +335,7 @@ static void deletes_are_forwarded_without_what_means_nothing(void **state)
     of_msg_free(&msg);
 }
 
-/* --- rules ----------------------------------------------------------------------------------------------------------
- */
+/* --- rules --------------------------------------------------------------- */
 
 /* Each of the least bytes in some version and of many in others, or nested. `of10`: what only OpenFlow 1.0 sends. */
 static const struct {
@@ -510,8 +508,7 @@ static void nested_lists_are_as_long_as_a_message(void **state)
     }
 }
 
-/* --- matches, packets -----------------------------------------------------------------------------------------------
- */
+/* --- matches, packets ---------------------------------------------------- */
 
 /* Every bit that a packet of this kind has is matched. */
 static void match_all_of(const char *text, struct match *match)
@@ -649,8 +646,7 @@ static void entries_of_tables_and_meters_fit(void **state)
     }
 }
 
-/* --- the last line of defence ---------------------------------------------------------------------------------------
- */
+/* --- the last line of defence -------------------------------------------- */
 
 static void what_no_message_can_hold_is_left_out(void **state)
 {

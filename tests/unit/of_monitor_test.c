@@ -21,6 +21,7 @@ static struct of_monitor_request sample(uint8_t version, uint32_t id)
         .out_port = 7,
         .out_group = version >= OF14 ? 9 : OFGROUP_ANY,
     };
+
     match_init_all(&rq.match);
     rq.match.value.in_port = 5;
     rq.match.mask.in_port = UINT32_MAX;
@@ -58,6 +59,7 @@ static int error_of(uint8_t version, const struct of_monitor_request *rq, size_t
 {
     struct of_buf buf = {0};
     struct of_monitor_request got;
+
     of_monitor_request_encode(&buf, version, rq);
     if (version < OF14 && rq->flags > 0x3f) /* the encoder leaves out what there is not */
         buf.data[4] = rq->flags >> 8, buf.data[5] = rq->flags & 0xff;
@@ -88,5 +90,6 @@ int main(void)
         cmocka_unit_test(requests_survive_the_wire),
         cmocka_unit_test(wrong_ones_are_refused),
     };
+
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

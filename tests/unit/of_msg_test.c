@@ -14,7 +14,7 @@
 
 static const uint8_t versions[] = {OF10, OF13, OF14, OF15};
 #define FOR_EACH_VERSION(v, from)                                                                                      \
-    for (const uint8_t *v = versions; v < versions + sizeof(versions); v++)                                            \
+    for (const uint8_t *v = versions; v < versions + sizeof versions; v++)                                             \
         if (*v >= (from))
 
 static struct of_msg msg, back;
@@ -22,7 +22,7 @@ static struct of_buf buf;
 
 static void begin(enum of_msg_type type, uint8_t version)
 {
-    memset(&msg, 0, sizeof(msg));
+    memset(&msg, 0, sizeof msg);
     msg.type = type;
     msg.version = version;
     msg.xid = 0x12345678;
@@ -53,7 +53,7 @@ static void hello_and_versions(void **state)
     msg.hello = OF_VERSIONS;
     there_and_back();
     assert_int_equal(back.hello, OF_VERSIONS);
-    assert_int_equal(of_msg_decode(plain, sizeof(plain), NULL, &back), 0);
+    assert_int_equal(of_msg_decode(plain, sizeof plain, NULL, &back), 0);
     assert_int_equal(back.hello, 0);
     assert_int_equal(of_hello_negotiate(OF_VERSIONS, &back), OF13);
     assert_int_equal(of_hello_negotiate(1u << OF10, &back), OF10);
@@ -62,7 +62,7 @@ static void hello_and_versions(void **state)
     assert_int_equal(of_hello_negotiate(OF_VERSIONS, &back), 0);
     back.version = 0x20;
     assert_int_equal(of_hello_negotiate(OF_VERSIONS, &back), OF15);
-    assert_int_equal(of_msg_decode(future, sizeof(future), NULL, &back), 0);
+    assert_int_equal(of_msg_decode(future, sizeof future, NULL, &back), 0);
     assert_int_equal(back.hello, 0x12);
     assert_int_equal(of_hello_negotiate(OF_VERSIONS, &back), OF13);
     assert_int_equal(of_version_negotiate(OF_VERSIONS, 1 << OF15), OF15);
@@ -107,7 +107,7 @@ static void errors_in_every_version(void **state)
             uint16_t type, code, type2, code2;
 
             buf.len = 0;
-            of_error_encode(e, *v, request, sizeof(request), &buf);
+            of_error_encode(e, *v, request, sizeof request, &buf);
             assert_int_equal(of_msg_decode(buf.data, buf.len, NULL, &back), 0);
             assert_int_equal(back.type, OF_ERROR);
             assert_int_equal(back.xid, 0xdeadbeef);
@@ -138,7 +138,7 @@ static void plain_messages(void **state)
 
     FOR_EACH_VERSION(v, OF10)
     {
-        for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+        for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
             begin(types[i], *v);
             there_and_back();
         }
@@ -299,7 +299,7 @@ static void ports(void **state)
                                             .mask = 0x41,
                                             .advertise = OF_PF_COPPER};
         there_and_back();
-        assert_memory_equal(&back.port_mod, &msg.port_mod, sizeof(msg.port_mod));
+        assert_memory_equal(&back.port_mod, &msg.port_mod, sizeof msg.port_mod);
 
         begin(OF_FEATURES_REPLY, *v);
         msg.features = (struct of_features){.datapath_id = 0x123456789abcdef0,
@@ -333,7 +333,7 @@ static void packet_ins(void **state)
     static const uint8_t packet[60] = {1, 2, 3}, userdata[] = {9, 8, 7};
     struct flow flow;
 
-    memset(&flow, 0, sizeof(flow));
+    memset(&flow, 0, sizeof flow);
     flow.in_port = 5;
     flow.metadata = RTE_BE64(7);
     flow.reg[3] = RTE_BE32(9);
@@ -536,7 +536,7 @@ static void settings_of_nicira(void **state)
                     {OF_SET_PACKET_IN_FORMAT, 2, 3, OF15},
                     {OF_SET_CONTROLLER_ID, 77, 0, OF15}};
 
-    for (size_t i = 0; i < sizeof(settings) / sizeof(settings[0]); i++)
+    for (size_t i = 0; i < sizeof settings / sizeof settings[0]; i++)
         FOR_EACH_VERSION(v, OF10)
         {
             if (*v > settings[i].last)
@@ -573,7 +573,7 @@ static void bundles(void **state)
         msg.bundle_control = (struct of_bundle_control){
             .bundle_id = 7, .type = OF_BUNDLE_COMMIT_REQUEST, .flags = OF_BUNDLE_ATOMIC | OF_BUNDLE_ORDERED};
         there_and_back();
-        assert_memory_equal(&back.bundle_control, &msg.bundle_control, sizeof(msg.bundle_control));
+        assert_memory_equal(&back.bundle_control, &msg.bundle_control, sizeof msg.bundle_control);
         assert_int_equal(decode_bundled(*v, 5, 14, 8), 0);
         assert_int_equal(back.bundle_add.bundle_id, 7);
         assert_int_equal(back.bundle_add.flags, OF_BUNDLE_ATOMIC);

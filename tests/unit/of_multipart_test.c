@@ -14,8 +14,7 @@ static const uint8_t versions[] = {OF10, OF13, OF14, OF15};
 
 static struct of_msg msg, back;
 
-/* --- requests -------------------------------------------------------------------------------------------------------
- */
+/* --- requests ------------------------------------------------------------ */
 
 static int first_version(enum of_multipart_type type)
 {
@@ -46,7 +45,7 @@ static void check_request(uint8_t version, enum of_multipart_type type, bool nx)
     struct of_buf buf = {NULL, 0, 0};
     const struct of_multipart_request *rq = &back.request;
 
-    memset(&msg, 0, sizeof(msg));
+    memset(&msg, 0, sizeof msg);
     msg.type = OF_MULTIPART_REQUEST;
     msg.version = version;
     msg.request = (struct of_multipart_request){
@@ -107,12 +106,11 @@ static void requests(void **state)
                 check_request(versions[v], type, false);
     check_request(OF10, OF_MP_FLOW, true);
     check_request(OF10, OF_MP_AGGREGATE, true);
-    assert_int_equal(of_msg_decode(unknown, sizeof(unknown), NULL, &back), OFPERR_BRC_BAD_MULTIPART);
-    assert_int_equal(of_msg_decode(vendor, sizeof(vendor), NULL, &back), OFPERR_BRC_BAD_EXPERIMENTER);
+    assert_int_equal(of_msg_decode(unknown, sizeof unknown, NULL, &back), OFPERR_BRC_BAD_MULTIPART);
+    assert_int_equal(of_msg_decode(vendor, sizeof vendor, NULL, &back), OFPERR_BRC_BAD_EXPERIMENTER);
 }
 
-/* --- replies --------------------------------------------------------------------------------------------------------
- */
+/* --- replies ------------------------------------------------------------- */
 
 /* The next message of `stream`, decoded. */
 static const uint8_t *next_part(const uint8_t *at)
@@ -352,5 +350,6 @@ int main(void)
         cmocka_unit_test(the_other_replies),
         cmocka_unit_test(table_features),
     };
+
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -69,5 +69,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(messages_get_the_right_error),
     };
+
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

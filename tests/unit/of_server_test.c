@@ -10,6 +10,7 @@ static void a_version_is_agreed_on(void **state)
     static const uint8_t only12[] = {3, 0, 0, 16, 0, 0, 0, 7, 0, 1, 0, 8, 0, 0, 0, 8};
     static const uint8_t echo10[] = {1, 2, 0, 12, 0, 0, 0, 9, 'p', 'i', 'n', 'g'};
     struct of_msg msg;
+
     start(FAIL_SECURE, NULL, 0);
 
     client_connect(&a, mgmt);
@@ -59,6 +60,7 @@ static void messages_of_another_version_are_refused_one_by_one(void **state)
 {
     static const uint8_t echo[] = {1, 2, 0, 8, 0, 0, 0, 1}, future[] = {9, 77, 0, 12, 0, 0, 0, 2, 1, 2, 3, 4};
     static const uint8_t error[] = {5, 1, 0, 12, 0, 0, 0, 3, 0, 1, 0, 0};
+
     start(FAIL_SECURE, NULL, 0);
     client_connect(&a, mgmt);
     client_hello(&a, OF13);
@@ -80,6 +82,7 @@ static void what_does_not_follow_the_framing_ends_the_connection(void **state)
     static const uint8_t no_hello[] = {4, 2, 0, 8, 0, 0, 0, 1};
     static const uint8_t unknown[] = {4, 99, 0, 12, 0, 0, 0, 5, 'a', 'b', 'c', 'd'};
     struct of_msg msg;
+
     start(FAIL_SECURE, NULL, 0);
 
     client_connect(&a, mgmt);
@@ -117,6 +120,7 @@ static void what_does_not_follow_the_framing_ends_the_connection(void **state)
 static void features_and_ports_are_told(void **state)
 {
     struct of_msg msg;
+
     start(FAIL_SECURE, NULL, 0);
     client_connect(&a, mgmt);
     client_hello(&a, OF10);
@@ -151,12 +155,14 @@ static void features_and_ports_are_told(void **state)
 static void set_config(uint16_t frag)
 {
     const struct of_msg msg = {.type = OF_SET_CONFIG, .xid = 9, .config = {.frag = frag, .miss_send_len = 128}};
+
     client_send(&a, &msg);
 }
 
 static void configuration_is_what_the_version_has(void **state)
 {
     struct of_msg msg;
+
     start(FAIL_SECURE, NULL, 0);
     client_connect(&a, mgmt);
     client_hello(&a, OF13);
@@ -194,6 +200,7 @@ static void configuration_is_what_the_version_has(void **state)
 static void a_barrier_waits_for_the_datapath_and_holds_up_its_own_connection_alone(void **state)
 {
     struct of_msg msg;
+
     start(FAIL_SECURE, NULL, 0);
     client_connect(&a, mgmt);
     client_hello(&a, OF13);
@@ -236,6 +243,7 @@ static void dump(struct client *client)
         .request = {.type = OF_MP_FLOW,
                     .port_no = OFPORT_ANY,
                     .filter = {.table_id = TABLE_ALL, .out_port = OFPORT_ANY, .out_group = OFGROUP_ANY}}};
+
     match_init_all(&msg.request.match);
     msg.request.filter.match = &msg.request.match;
     client_send(client, &msg);
@@ -245,6 +253,7 @@ static unsigned expect_dump(struct client *client, uint8_t *seen, unsigned *part
 {
     unsigned n = 0;
     bool more = true;
+
     for (*parts = 0; more; ++*parts) {
         struct of_msg msg;
         struct of_flow_stats flow;
@@ -271,6 +280,7 @@ static void a_dump_is_whole_and_waits_for_its_reader(void **state)
 {
     static uint8_t seen[DUMP_RULES + 1];
     unsigned parts;
+
     start(FAIL_SECURE, NULL, 0);
     client_connect(&a, mgmt);
     client_hello(&a, OF13);
@@ -313,6 +323,7 @@ static void sockets_are_private_and_stale_ones_are_replaced(void **state)
     char error[256] = "";
     struct stat st;
     struct sockaddr_un sun = {.sun_family = AF_UNIX};
+
     strcpy(sun.sun_path, mgmt);
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     assert_return_code(bind(fd, (void *)&sun, sizeof sun), errno);
@@ -342,5 +353,6 @@ int main(void)
         cmocka_unit_test(a_dump_is_whole_and_waits_for_its_reader),
         cmocka_unit_test(sockets_are_private_and_stale_ones_are_replaced),
     };
+
     return cmocka_run_group_tests(tests, of_bed_setup, of_bed_teardown);
 }

@@ -9,6 +9,7 @@
 static void open_clients(uint8_t version)
 {
     const struct of_msg config = {.type = OF_SET_CONFIG, .config = {.miss_send_len = 128}};
+
     start(FAIL_SECURE, NULL, 0);
     client_connect(&a, mgmt);
     client_hello(&a, version);
@@ -36,6 +37,7 @@ static void table_mod(struct client *client, uint32_t config, uint32_t eviction,
                                              .has_vacancy = up,
                                              .vacancy_down = down,
                                              .vacancy_up = up}};
+
     client_send(client, &msg);
     if (error)
         client_expect_error(client, error, 4);
@@ -46,6 +48,7 @@ static void add_flow(struct client *client, uint32_t n, uint16_t importance, uin
 {
     struct of_msg msg;
     struct act_buffer acts;
+
     make_flow_mod(&msg, FLOW_ADD, n, &acts);
     msg.flow_mod.importance = importance;
     msg.flow_mod.hard_timeout_s = timeout;
@@ -60,7 +63,8 @@ static bool has_flow(uint64_t cookie)
     const struct rule_filter all = {
         .table_id = TABLE_ALL, .out_port = OFPORT_ANY, .out_group = OFGROUP_ANY, .cookie = cookie, .cookie_mask = -1};
     struct rule_cursor *cursor = rule_cursor_open(bridge->pipeline, &all);
-    bool found = rule_cursor_next(cursor) != NULL;
+    bool found = rule_cursor_next(cursor);
+
     rule_cursor_close(cursor);
     return found;
 }
@@ -94,6 +98,7 @@ static void the_configuration_is_checked_and_told(void **state)
     const struct of_msg request = {.type = OF_MULTIPART_REQUEST, .request = {.type = OF_MP_TABLE_DESC}};
     struct of_table_config desc;
     struct of_msg msg;
+
     open_clients(OF15);
     table_mod(&b, 0x10, 0, 0, 0, OFPERR_TMFC_BAD_CONFIG);
     table_mod(&b, TABLE_EVICTION, 8, 0, 0, OFPERR_BPC_BAD_VALUE);
@@ -122,6 +127,7 @@ static void the_configuration_is_checked_and_told(void **state)
 static void expect_vacancy(uint8_t reason, uint8_t vacancy)
 {
     struct of_msg msg;
+
     client_expect(&a, OF_TABLE_STATUS, &msg);
     assert_int_equal(msg.table_status.reason, reason);
     assert_int_equal(msg.table_status.table.table_id, 0);
@@ -164,6 +170,7 @@ static void requests_are_forwarded_to_who_asked(void **state)
     const struct of_msg group = {
         .type = OF_GROUP_MOD, .xid = 77, .group_mod = {.command = GROUP_ADD, .type = GROUP_ALL, .group_id = 9}};
     struct of_msg msg, inner;
+
     open_clients(OF14);
     client_send(&b, &group);
     client_barrier(&b);
@@ -192,6 +199,7 @@ static void role(struct client *client, enum of_role role, uint16_t short_id, in
     const struct of_msg request = {
         .type = OF_ROLE_REQUEST, .xid = 6, .role = {.role = role, .generation_id = 1, .short_id = short_id}};
     struct of_msg msg;
+
     client_send(client, &request);
     if (error) {
         client_expect_error(client, error, 6);
@@ -210,6 +218,7 @@ static void controllers_have_ids_and_are_told_of_each_other(void **state)
     const struct of_msg request = {.type = OF_MULTIPART_REQUEST, .request = {.type = OF_MP_CONTROLLER_STATUS}};
     struct of_controller_status status;
     struct of_msg msg;
+
     start(FAIL_SECURE, NULL, 0);
     client_connect(&a, listening + strlen("punix:"));
     client_hello(&a, OF15);
@@ -248,8 +257,7 @@ static void controllers_have_ids_and_are_told_of_each_other(void **state)
     stop();
 }
 
-/* --- features -------------------------------------------------------------------------------------------------------
- */
+/* --- features ------------------------------------------------------------ */
 
 /* Tables first .. last as one body. */
 static void features_body(struct of_buf *body, uint8_t version, unsigned first, unsigned last, uint32_t max_entries,
@@ -257,6 +265,7 @@ static void features_body(struct of_buf *body, uint8_t version, unsigned first, 
 {
     struct of_multipart mp;
     struct of_buf out = {0};
+
     of_multipart_begin(&mp, version, 0, OF_MP_TABLE_FEATURES, false);
     for (unsigned id = first; id <= last; id++) {
         const struct of_table_stats table = {.table_id = id,
@@ -277,6 +286,7 @@ static void send_features(struct client *client, const struct of_buf *body)
 {
     struct of_msg msg = {.type = OF_MULTIPART_REQUEST, .xid = 9, .request = {.type = OF_MP_TABLE_FEATURES}};
     size_t at = 0;
+
     do {
         msg.request.body = (struct of_bytes){body->data + at, RTE_MIN(body->len - at, (size_t)20000)};
         at += msg.request.body.len;
@@ -291,6 +301,7 @@ static unsigned read_features(struct client *client, uint32_t *max_entries)
     struct of_table_stats table;
     struct of_msg msg;
     unsigned n = 0;
+
     do {
         client_expect(client, OF_MULTIPART_REPLY, &msg);
         while (of_multipart_next_table(client->version, &msg.reply, &table) == 1) {
@@ -309,6 +320,7 @@ static void check_features(uint8_t version)
     uint32_t max_entries = 0;
     struct of_msg msg;
     struct act_buffer acts;
+
     open_clients(version);
     send_features(&b, &body);
     assert_int_equal(read_features(&b, &max_entries), PIPELINE_TABLES);
@@ -383,5 +395,6 @@ int main(void)
         cmocka_unit_test(controllers_have_ids_and_are_told_of_each_other),
         cmocka_unit_test(features_are_read_and_written),
     };
+
     return cmocka_run_group_tests(tests, of_bed_setup, of_bed_teardown);
 }

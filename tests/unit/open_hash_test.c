@@ -40,7 +40,7 @@ static struct element *find(const struct open_hash *hash, uint64_t key, uint32_t
     uint32_t mask;
 
     *n_found = 0;
-    for (unsigned n = 0; (slots = open_hash_array(hash, n, &mask)) != NULL; n++) {
+    for (unsigned n = 0; (slots = open_hash_array(hash, n, &mask)); n++) {
         for (uint32_t i = hash_of(key, n_hashes) & mask; slots[i].key != 0; i = (i + 1) & mask) {
             if (slots[i].key == key) {
                 found = &slots[i];
@@ -111,12 +111,12 @@ static void holds_what_a_set_holds(void **state)
 /* How many slots of the old array were looked at since `left_before`. */
 static uint32_t looked_at(const struct open_hash *hash, uint32_t left_before)
 {
-    return hash->resize == NULL || hash->resize->old == NULL ? left_before : left_before - hash->resize->left;
+    return !hash->resize || !hash->resize->old ? left_before : left_before - hash->resize->left;
 }
 
 static uint32_t left(const struct open_hash *hash)
 {
-    return hash->resize == NULL || hash->resize->old == NULL ? 0 : hash->resize->left;
+    return !hash->resize || !hash->resize->old ? 0 : hash->resize->left;
 }
 
 static void no_operation_is_long(void **state)
@@ -133,7 +133,7 @@ static void no_operation_is_long(void **state)
             resizes++;
         else if (looked_at(&hash, was_left) > most)
             most = looked_at(&hash, was_left);
-        if (hash.resize != NULL) {
+        if (hash.resize) {
             if (hash.resize->ready > ready)
                 assert_true(hash.resize->ready - ready <= 64 << 10);
             ready = hash.resize->ready;
@@ -183,5 +183,6 @@ int main(void)
         cmocka_unit_test(no_operation_is_long),
         cmocka_unit_test(big_arrays_are_zero_and_get_memory_in_steps),
     };
+
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

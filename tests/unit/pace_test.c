@@ -39,6 +39,7 @@ static void a_turn_of_misses_has_an_end(void **state)
 static void a_peer_that_is_quick_gets_the_core_each_time(void **state)
 {
     struct pace_yield yield = {0};
+
     for (uint64_t now_us = 1000; now_us < 2000; now_us += 20) {
         assert_true(pace_may_yield(&yield, now_us));
         pace_yielded(&yield, 15, now_us);
@@ -50,6 +51,7 @@ static void something_else_gets_a_tenth_of_the_core_at_most(void **state)
 {
     struct pace_yield yield = {0};
     uint64_t now_us = 1000, given_us = 0;
+
     while (now_us < 10000000) {
         if (pace_may_yield(&yield, now_us)) {
             now_us += 3000;
@@ -70,5 +72,6 @@ int main(void)
         cmocka_unit_test(a_peer_that_is_quick_gets_the_core_each_time),
         cmocka_unit_test(something_else_gets_a_tenth_of_the_core_at_most),
     };
+
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -263,7 +263,7 @@ static inline struct rte_mbuf *packet_split(struct rte_mempool *pool, struct rte
         const uint32_t len = RTE_MIN(split, m->pkt_len - at);
         struct rte_mbuf *seg = rte_pktmbuf_alloc(pool);
         memcpy(rte_pktmbuf_append(seg, len), rte_pktmbuf_mtod_offset(m, uint8_t *, at), len);
-        if (head == NULL) {
+        if (!head) {
             head = seg;
             memset(packet_meta(head), 0, sizeof *packet_meta(head));
         } else {
@@ -291,6 +291,7 @@ struct events {
 static inline void events_add(void *arg, enum event_type type, uint32_t value, struct rte_mbuf *m, uint16_t full_len)
 {
     struct events *events = arg;
+
     events->list[events->n++] = (struct event){type, value, full_len, m};
 }
 
@@ -312,6 +313,7 @@ static inline void event_recirc(void *arg, uint32_t recirc_id, struct rte_mbuf *
 static inline void event_meter(void *arg, uint32_t meter, struct rte_mbuf *const *m, unsigned n, uint8_t *verdicts)
 {
     struct events *events = arg;
+
     events->n_metered += n;
     for (unsigned i = 0; i < n; i++)
         verdicts[i] = events->verdict;

@@ -26,8 +26,7 @@ static struct client client;
 static const char *doing = "";
 static unsigned n_paused; /* packets that the controller was given to resume */
 
-/* --- the bed --------------------------------------------------------------------------------------------------------
- */
+/* --- the bed ------------------------------------------------------------- */
 
 static inline void turn(void)
 {
@@ -124,8 +123,7 @@ static inline uint64_t drops(enum drop_reason reason)
     return sum.packets[reason];
 }
 
-/* --- the controller -------------------------------------------------------------------------------------------------
- */
+/* --- the controller ------------------------------------------------------ */
 
 typedef void change_fn(struct of_packet_in *pin);
 
@@ -162,8 +160,7 @@ static inline void resume_what_came(change_fn *change)
     }
 }
 
-/* --- what comes out -------------------------------------------------------------------------------------------------
- */
+/* --- what comes out ------------------------------------------------------ */
 
 struct sent {
     uint32_t port, len;

@@ -29,6 +29,7 @@ static int teardown(void **state)
 static void parked_packets_come_out_in_order(void **state)
 {
     struct rte_mbuf *out[PENDING_PARK_MAX];
+
     /* Hashes that share a chain. */
     int a = pending_add(&pending, 5, 1, packet(0), 100), b = pending_add(&pending, 5 + 64, 1, packet(1), 101);
 
@@ -165,5 +166,6 @@ int main(void)
         cmocka_unit_test_setup_teardown(the_oldest_is_stale_first, setup, teardown),
         cmocka_unit_test_setup_teardown(slots_and_places_are_never_lost, setup, teardown),
     };
+
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

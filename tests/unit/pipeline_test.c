@@ -35,8 +35,7 @@ static bool one_in(uint32_t n)
     return random_below(n) == 0;
 }
 
-/* --- the model -------------------------------------------------------------------------------------------------------
- */
+/* --- the model ----------------------------------------------------------- */
 
 #define MODEL_MAX 512
 
@@ -100,7 +99,7 @@ static int model_add(struct model *model, const struct flow_mod *fm, unsigned ma
     }
     if (fm->flags & RULE_CHECK_OVERLAP && overlaps)
         return OFPERR_FMFC_OVERLAP;
-    if (rule == NULL) {
+    if (!rule) {
         if (in_table >= max_rules)
             return OFPERR_FMFC_TABLE_FULL;
         rule = &model->rules[model->n++];
@@ -153,8 +152,7 @@ static int model_apply(struct model *model, const struct flow_mod *fm, unsigned 
     return n == 0 && fm->modify_adds && fm->cookie_mask == 0 ? model_add(model, fm, max_rules) : 0;
 }
 
-/* --- what observers know ---------------------------------------------------------------------------------------------
- */
+/* --- what observers know ------------------------------------------------- */
 
 struct known {
     struct rule *rules[MODEL_MAX];
@@ -192,7 +190,7 @@ static void on_added(void *arg, struct rule *rule, struct rule *replaced)
     struct known *known = arg;
 
     assert_false(rule->removed);
-    if (replaced != NULL) {
+    if (replaced) {
         struct match a, b;
 
         rule_match(rule, &a);
@@ -226,8 +224,7 @@ static struct pipeline_observer observer_of(struct known *known)
         .arg = known, .rule_added = on_added, .rule_modified = on_modified, .rule_removed = on_removed};
 }
 
-/* --- random flow_mods ------------------------------------------------------------------------------------------------
- */
+/* --- random flow_mods ---------------------------------------------------- */
 
 static const struct rule_filter all_rules = {.table_id = TABLE_ALL, .out_port = OFPORT_ANY, .out_group = OFGROUP_ANY};
 
@@ -308,8 +305,7 @@ static void random_fm(struct flow_mod *fm, struct act_output *acts)
         fm->out_group = 1;
 }
 
-/* --- comparison ------------------------------------------------------------------------------------------------------
- */
+/* --- comparison ---------------------------------------------------------- */
 
 static struct model_rule *model_find(struct model *model, const struct rule *rule)
 {
@@ -331,7 +327,7 @@ static void compare(struct pipeline *pipeline, struct model *model, const struct
     struct rule *rule;
     unsigned n = 0;
 
-    for (; (rule = rule_cursor_next(cursor)) != NULL; n++) {
+    for (; (rule = rule_cursor_next(cursor)); n++) {
         const struct model_rule *expected = model_find(model, rule);
 
         assert_int_equal(rule_port(rule), expected->port);
@@ -364,7 +360,7 @@ static void compare_lookups(struct pipeline *pipeline, struct model *model)
                 match_hits(&model->rules[j].match, &flow))
                 best = model->rules[j].priority;
         }
-        if (rule == NULL) {
+        if (!rule) {
             assert_int_equal(best, -1);
         } else {
             assert_int_equal(best, rule->priority);
@@ -379,7 +375,7 @@ static void count_packets(struct pipeline *pipeline, struct model *model)
     struct rule_cursor *cursor = rule_cursor_open(pipeline, &all_rules);
     struct rule *rule;
 
-    while ((rule = rule_cursor_next(cursor)) != NULL) {
+    while ((rule = rule_cursor_next(cursor))) {
         if (one_in(4)) {
             rule->packets++;
             model_find(model, rule)->packets++;
@@ -724,7 +720,7 @@ static void cursors_meet_every_lasting_rule_once(void **state)
 
         /* Rules with cookie 1 are those that come or go meanwhile; packets counts the visits. */
         struct rule_cursor *setup = rule_cursor_open(pipeline, &all_rules);
-        while ((rule = rule_cursor_next(setup)) != NULL) {
+        while ((rule = rule_cursor_next(setup))) {
             rule->cookie = one_in(2);
             lasting += rule->cookie == 0;
         }
@@ -732,7 +728,7 @@ static void cursors_meet_every_lasting_rule_once(void **state)
 
         for (bool more = true; more; steps++) {
             rule = rule_cursor_next(cursor);
-            more = rule != NULL;
+            more = rule;
             if (more && rule->cookie == 0) {
                 assert_int_equal(rule->packets++, 0);
                 met++;
@@ -840,5 +836,6 @@ int main(void)
         cmocka_unit_test(a_reference_keeps_a_rule_beyond_its_pipeline),
         cmocka_unit_test(many_rules_take_little_memory_and_give_it_back),
     };
+
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -46,7 +46,7 @@ static struct port_params vhost_params(const char *name, const char *path, bool 
 
 static struct port *must_create(const struct port_params *params)
 {
-    struct port *port = port_create(params, error, sizeof(error));
+    struct port *port = port_create(params, error, sizeof error);
 
     if (!port)
         fail_msg("%s: %s", params->name, error);
@@ -59,7 +59,7 @@ static void must_refuse(const struct port_params *params, const char *text)
     struct port *port;
 
     error[0] = 0;
-    port = port_create(params, error, sizeof(error));
+    port = port_create(params, error, sizeof error);
     assert_null(port);
     if (!strstr(error, text))
         fail_msg("\"%s\" does not say \"%s\"", error, text);
@@ -101,9 +101,9 @@ static const char *write_pcap(const char *name, unsigned n, bool swapped)
         header[i] = i == 1 ? rte_bswap16(2) | (uint32_t)rte_bswap16(4) << 16 : rte_bswap32(header[i]);
     for (int i = 0; swapped && i < 4; i++)
         record[i] = rte_bswap32(record[i]);
-    assert_int_equal(fwrite(header, sizeof(header), 1, file), 1);
+    assert_int_equal(fwrite(header, sizeof header, 1, file), 1);
     for (unsigned i = 0; i < n; i++)
-        assert_int_equal(fwrite(record, sizeof(record), 1, file), 1);
+        assert_int_equal(fwrite(record, sizeof record, 1, file), 1);
     fclose(file);
     return path;
 }
@@ -115,13 +115,13 @@ static void too_few_packet_buffers_are_named_with_the_number_wanted(void **state
     char devargs[256];
 
     for (int swapped = 0; swapped < 2; swapped++) {
-        snprintf(devargs, sizeof(devargs), "net_pcap0,rx_pcap=%s,infinite_rx=1", write_pcap("many", 9000, swapped));
+        snprintf(devargs, sizeof devargs, "net_pcap0,rx_pcap=%s,infinite_rx=1", write_pcap("many", 9000, swapped));
         params = dpdk_params("p", devargs);
         must_refuse(&params,
                     "keeps 9000 packet buffers for itself, and 8191 of 8191 are free: set dpdk.mbufs to 17191");
         assert_int_equal(rte_mempool_avail_count(pool), free_mbufs);
     }
-    snprintf(devargs, sizeof(devargs), "net_pcap0,rx_pcap=%s,infinite_rx=1", write_pcap("few", 1000, false));
+    snprintf(devargs, sizeof devargs, "net_pcap0,rx_pcap=%s,infinite_rx=1", write_pcap("few", 1000, false));
     params = dpdk_params("p", devargs);
     port_destroy(must_create(&params));
     assert_int_equal(rte_mempool_avail_count(pool), free_mbufs);
@@ -310,8 +310,8 @@ static int socket_at(const char *path)
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     int fd = socket(AF_UNIX, SOCK_STREAM, 0);
 
-    snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
-    assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+    snprintf(address.sun_path, sizeof address.sun_path, "%s", path);
+    assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof address), 0);
     assert_int_equal(listen(fd, 1), 0);
     return fd;
 }
@@ -345,9 +345,9 @@ static void a_bad_socket_path_is_refused(void **state)
     must_refuse(&params, "mkdir -p /nonexistent/dir");
     params.path = "relative.sock";
     must_refuse(&params, "starts with /");
-    memset(path, 'x', sizeof(path));
+    memset(path, 'x', sizeof path);
     path[0] = '/';
-    path[sizeof(path) - 1] = 0;
+    path[sizeof path - 1] = 0;
     params.path = path;
     must_refuse(&params, "at most 107 characters");
     params.vhost_client = true;
@@ -398,6 +398,7 @@ int main(void)
         cmocka_unit_test(a_bad_socket_path_is_refused),
         cmocka_unit_test(a_bad_interface_name_is_refused),
     };
+
     if (test_eal_init("port_test") != 0)
         return 1;
     return cmocka_run_group_tests(tests, setup, teardown);

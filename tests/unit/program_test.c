@@ -146,6 +146,7 @@ static void builder_overflow_is_told(void **state)
 static const char *port_name(void *arg, uint32_t port)
 {
     static char name[16];
+
     snprintf(name, sizeof name, "%s%u", (const char *)arg, port);
     return name;
 }
@@ -284,5 +285,6 @@ int main(void)
         cmocka_unit_test(formats),
         cmocka_unit_test(format_uses_names_and_never_overruns),
     };
+
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

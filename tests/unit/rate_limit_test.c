@@ -10,6 +10,7 @@
 static unsigned take_all(struct of_rate_limit *limit, uint32_t rate, uint32_t burst, uint64_t now_ms)
 {
     unsigned n = 0;
+
     while (n < 100000 && of_rate_limit_take(limit, rate, burst, now_ms))
         n++;
     return n;
@@ -19,6 +20,7 @@ static void gives_the_burst_then_the_rate(void **state)
 {
     struct of_rate_limit limit;
     unsigned n = 0;
+
     of_rate_limit_init(&limit, 25, 1000);
     assert_int_equal(take_all(&limit, 333, 25, 1000), 25);
     for (uint64_t ms = 1001; ms <= 11000; ms++)
@@ -30,6 +32,7 @@ static void gives_the_burst_then_the_rate(void **state)
 static void a_clock_that_goes_back_gives_nothing(void **state)
 {
     struct of_rate_limit limit;
+
     of_rate_limit_init(&limit, 5, 1000);
     assert_int_equal(take_all(&limit, 100, 5, 900), 5);
     assert_int_equal(take_all(&limit, 100, 5, 800), 0);
@@ -38,6 +41,7 @@ static void a_clock_that_goes_back_gives_nothing(void **state)
 static void no_rate_is_no_limit(void **state)
 {
     struct of_rate_limit limit;
+
     of_rate_limit_init(&limit, 1, 0);
     assert_int_equal(take_all(&limit, 0, 1, 0), 100000);
 }
@@ -49,5 +53,6 @@ int main(void)
         cmocka_unit_test(a_clock_that_goes_back_gives_nothing),
         cmocka_unit_test(no_rate_is_no_limit),
     };
+
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -142,7 +142,7 @@ static void a_reclaim_makes_a_bounded_number_of_calls(void **state)
     rcu_fini(&rcu);
 }
 
-/* --- a writer that poisons what it replaced, a reader that looks --- */
+/* --- a writer that poisons what it replaced, a reader that looks --------- */
 
 static uint32_t *shared;
 static uint32_t stop, poisoned_seen;
@@ -208,6 +208,7 @@ int main(void)
         cmocka_unit_test(a_reclaim_makes_a_bounded_number_of_calls),
         cmocka_unit_test(a_reader_never_sees_what_was_freed),
     };
+
     if (test_eal_init("rcu_test") != 0)
         return 1;
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -153,5 +153,6 @@ int main(void)
         cmocka_unit_test(other_flows_differ),
         cmocka_unit_test(flows_spread),
     };
+
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

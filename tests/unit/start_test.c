@@ -53,7 +53,7 @@ static void sets_are_written_as_ranges(void **state)
     char text[64];
 
     CPU_ZERO(&set);
-    cores_format(&set, text, sizeof(text));
+    cores_format(&set, text, sizeof text);
     assert_string_equal(text, "");
     CPU_SET(0, &set);
     CPU_SET(1, &set);
@@ -61,7 +61,7 @@ static void sets_are_written_as_ranges(void **state)
     CPU_SET(9, &set);
     CPU_SET(1022, &set);
     CPU_SET(1023, &set);
-    cores_format(&set, text, sizeof(text));
+    cores_format(&set, text, sizeof text);
     assert_string_equal(text, "0-2,9,1022-1023");
 }
 
@@ -80,15 +80,15 @@ static void a_core_that_cannot_be_had_is_named_with_what_there_is(void **state)
     struct cores cores = machine();
     struct config *config = model((int[]){1, 9, -1}, NULL);
 
-    assert_int_equal(cores_check(config, &cores, error, sizeof(error)), -1);
+    assert_int_equal(cores_check(config, &cores, error, sizeof error), -1);
     assert_string_equal(error, "pmd.cores[1]: core 9 does not exist: this machine has cores 0-7");
     config->pmd.cores[1] = 5;
-    assert_int_equal(cores_check(config, &cores, error, sizeof(error)), -1);
+    assert_int_equal(cores_check(config, &cores, error, sizeof error), -1);
     assert_non_null(strstr(error, "pmd.cores[1]: this process may not run on core 5, only on 0-3"));
     config->pmd.cores[1] = 2;
-    assert_int_equal(cores_check(config, &cores, error, sizeof(error)), 0);
+    assert_int_equal(cores_check(config, &cores, error, sizeof error), 0);
     config->control.core = 100000;
-    assert_int_equal(cores_check(config, &cores, error, sizeof(error)), -1);
+    assert_int_equal(cores_check(config, &cores, error, sizeof error), -1);
     assert_non_null(strstr(error, "control.core: core 100000 does not exist"));
     config_free(config);
 }
@@ -98,7 +98,7 @@ static void assert_lcores(struct config *config, const struct cores *cores, cons
     char text[256];
     unsigned lcore;
 
-    assert_int_equal(cores_to_lcores(config, cores, text, sizeof(text), &lcore, error, sizeof(error)), 0);
+    assert_int_equal(cores_to_lcores(config, cores, text, sizeof text, &lcore, error, sizeof error), 0);
     assert_string_equal(text, lcores);
     assert_int_equal(lcore, main_lcore);
     config_free(config);
@@ -127,7 +127,7 @@ static const char *args_of(struct config *config, bool hugepages)
     struct cores cores = machine();
     struct eal_args args;
 
-    assert_int_equal(eal_args_build(config, &cores, hugepages, 300, &args, error, sizeof(error)), 0);
+    assert_int_equal(eal_args_build(config, &cores, hugepages, 300, &args, error, sizeof error), 0);
     assert_string_equal(args.argv[1], "--lcores");
     assert_null(args.argv[args.argc]);
     text[0] = 0;
@@ -198,7 +198,7 @@ static void too_many_arguments_are_refused(void **state)
     config->dpdk.eal_args = calloc(EAL_ARGS_MAX, sizeof(char *));
     for (int i = 0; i < EAL_ARGS_MAX; i++)
         config->dpdk.eal_args[config->dpdk.n_eal_args++] = strdup("--no-pci");
-    assert_int_equal(eal_args_build(config, &cores, true, 1, &args, error, sizeof(error)), -1);
+    assert_int_equal(eal_args_build(config, &cores, true, 1, &args, error, sizeof error), -1);
     assert_non_null(strstr(error, "more than"));
     config_free(config);
 }
@@ -238,7 +238,7 @@ static const char *in_base(const char *name)
 {
     static char path[256];
 
-    snprintf(path, sizeof(path), "%s/%s", base, name);
+    snprintf(path, sizeof path, "%s/%s", base, name);
     return path;
 }
 
@@ -246,7 +246,7 @@ static void a_run_dir_is_made_and_goes(void **state)
 {
     const char *path = in_base("a/b");
 
-    assert_int_equal(run_dir_create(path, error, sizeof(error)), 0);
+    assert_int_equal(run_dir_create(path, error, sizeof error), 0);
     assert_int_equal(access(path, W_OK), 0);
     run_dir_remove(path);
     assert_int_equal(access(path, F_OK), -1);
@@ -260,10 +260,10 @@ static void a_run_dir_with_others_files_stays(void **state)
     FILE *f;
 
     assert_int_equal(mkdir(path, 0755), 0);
-    snprintf(file, sizeof(file), "%s/other", path);
+    snprintf(file, sizeof file, "%s/other", path);
     f = fopen(file, "w");
     fclose(f);
-    assert_int_equal(run_dir_create(path, error, sizeof(error)), 0);
+    assert_int_equal(run_dir_create(path, error, sizeof error), 0);
     run_dir_remove(path);
     assert_int_equal(access(file, F_OK), 0);
     unlink(file);
@@ -276,12 +276,12 @@ static void a_second_process_is_refused(void **state)
     int status;
     pid_t child;
 
-    assert_int_equal(run_dir_create(path, error, sizeof(error)), 0);
+    assert_int_equal(run_dir_create(path, error, sizeof error), 0);
     child = fork();
     if (child == 0) {
         char pid[32];
-        snprintf(pid, sizeof(pid), "process %d)", getppid());
-        _exit(run_dir_create(path, error, sizeof(error)) == -1 && strstr(error, pid) ? 0 : 1);
+        snprintf(pid, sizeof pid, "process %d)", getppid());
+        _exit(run_dir_create(path, error, sizeof error) == -1 && strstr(error, pid) ? 0 : 1);
     }
     assert_int_equal(waitpid(child, &status, 0), child);
     assert_int_equal(status, 0);
@@ -290,10 +290,10 @@ static void a_second_process_is_refused(void **state)
 
 static void a_run_dir_that_cannot_be_is_explained(void **state)
 {
-    assert_int_equal(run_dir_create("/proc/sluice", error, sizeof(error)), -1);
+    assert_int_equal(run_dir_create("/proc/sluice", error, sizeof error), -1);
     assert_non_null(strstr(error, "run_dir /proc/sluice: "));
     assert_non_null(strstr(error, "install -d"));
-    assert_int_equal(run_dir_create("/dev/null", error, sizeof(error)), -1);
+    assert_int_equal(run_dir_create("/dev/null", error, sizeof error), -1);
     assert_non_null(strstr(error, "not a directory"));
 }
 
@@ -326,5 +326,6 @@ int main(void)
         cmocka_unit_test(a_second_process_is_refused),
         cmocka_unit_test(a_run_dir_that_cannot_be_is_explained),
     };
+
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -23,6 +23,7 @@ static char key[64], certificate[64], ca[64], other[64], scratch[64];
 static void write_key(const char *path, EVP_PKEY *pkey, const char *passphrase)
 {
     FILE *out = fopen(path, "w");
+
     assert_int_equal(PEM_write_PrivateKey(out, pkey, passphrase ? EVP_aes_128_cbc() : NULL, (void *)passphrase,
                                           passphrase ? (int)strlen(passphrase) : 0, NULL, NULL),
                      1);
@@ -50,6 +51,7 @@ static void write_certificate(const char *path, EVP_PKEY *pkey, const char *name
 static void write_text(const char *path, const char *text)
 {
     FILE *out = fopen(path, "w");
+
     fputs(text, out);
     fclose(out);
 }
@@ -76,6 +78,7 @@ static int make_files(void **state)
 static int remove_files(void **state)
 {
     const char *const files[] = {key, certificate, ca, other, scratch};
+
     for (int i = 0; i < 5; i++)
         unlink(files[i]);
     return rmdir(dir);
@@ -85,6 +88,7 @@ static void expect_fault(const char *k, const char *c, const char *a, enum tls_f
 {
     const struct tls_files files = {{[TLS_PRIVATE_KEY] = k, [TLS_CERTIFICATE] = c, [TLS_CA_CERTIFICATE] = a}};
     struct tls_fault fault;
+
     assert_int_equal(tls_check(&files, &fault), -EINVAL);
     assert_int_equal(fault.file, file);
     assert_non_null(strstr(fault.text, text));
@@ -95,6 +99,7 @@ static void faults_name_the_file(void **state)
 {
     const struct tls_files good = {{key, certificate, ca}};
     struct tls_fault fault;
+
     assert_int_equal(tls_check(&good, &fault), 0);
     expect_fault(other, certificate, ca, TLS_PRIVATE_KEY, "does not belong to the certificate");
     expect_fault(scratch, certificate, ca, TLS_PRIVATE_KEY, "protected by a passphrase");
@@ -125,6 +130,7 @@ static void changed_files_are_loaded_broken_ones_not(void **state)
     struct tls_fault fault;
     char name[32];
     struct tls *tls = tls_create(&files, &fault);
+
     assert_non_null(tls);
     SSL *old = tls_session(tls);
     assert_int_equal(SSL_get_min_proto_version(old), TLS1_2_VERSION);
@@ -151,5 +157,6 @@ int main(void)
         cmocka_unit_test(faults_name_the_file),
         cmocka_unit_test(changed_files_are_loaded_broken_ones_not),
     };
+
     return cmocka_run_group_tests(tests, make_files, remove_files);
 }

@@ -71,7 +71,7 @@ static void look_up(const struct lookup_ops *ops, const struct flow_key *keys, c
     for (uint32_t i = 0; i < list->n && todo != 0; i++)
         todo &= ~ops->tuple(&lookup, list->refs[i].tuple, todo);
     for (unsigned i = 0; i < n; i++)
-        found[i] = slots[i] != NULL ? &megaflows.megaflows[megaflow_index(megaflows.slots, slots[i])] : NULL;
+        found[i] = slots[i] ? &megaflows.megaflows[megaflow_index(megaflows.slots, slots[i])] : NULL;
 
     /* With a tuple for each packet, the result is the same. */
     const struct tuple *tuples[LOOKUP_BURST_MAX];
@@ -80,7 +80,7 @@ static void look_up(const struct lookup_ops *ops, const struct flow_key *keys, c
     other.found = again;
     if (thorough) {
         for (unsigned i = 0; i < n; i++) {
-            if (found[i] != NULL) {
+            if (found[i]) {
                 tuples[i] = found[i]->tuple;
                 hits |= 1ull << i;
             }
@@ -95,7 +95,7 @@ static void with_every_variant(void (*check)(const struct lookup_ops *ops))
 {
     unsigned n = 0;
 
-    for (unsigned i = 0; lookup_variant(i) != NULL; i++) {
+    for (unsigned i = 0; lookup_variant(i); i++) {
         if (lookup_variant(i)->supported()) {
             check(lookup_variant(i));
             n++;
@@ -146,7 +146,7 @@ static void check_random(const struct lookup_ops *ops)
                 mask_random(&mask, 1 + round % FLOW_KEY_LINES, 1 + (unsigned)rand() % 9);
             key_random(&key, 1 + (unsigned)rand() % FLOW_KEY_LINES, 2);
             struct tuple *tuple = tss_tuple_make(&tss, &mask, &error);
-            if (tss_tuple_find(&tss, tuple, &key, FLOW_KEY_LINES) == NULL)
+            if (!tss_tuple_find(&tss, tuple, &key, FLOW_KEY_LINES))
                 mfs[n++] = insert(&key, &mask);
         }
         for (unsigned i = 0; i < 64; i++) {
@@ -159,8 +159,8 @@ static void check_random(const struct lookup_ops *ops)
 
             for (unsigned m = 0; m < n; m++)
                 any |= megaflow_matches_key(mfs[m], &keys[i], FLOW_KEY_LINES);
-            assert_int_equal(found[i] != NULL, any);
-            if (found[i] != NULL)
+            assert_int_equal(found[i], any);
+            if (found[i])
                 assert_true(megaflow_matches_key(found[i], &keys[i], FLOW_KEY_LINES));
         }
         /* What lies behind the lines that a key uses is no part of it. */
@@ -236,7 +236,7 @@ static void a_tuple_grows_and_loses_nothing(void **state)
     with_every_variant(check_growth);
 }
 
-/* --- growing and giving back, bit by bit --- */
+/* --- growing and giving back, bit by bit --------------------------------- */
 
 #define LONGEST_STEP 64 /* buckets that an insertion may copy */
 #define AT_ONCE 1024    /* a table of fewer may grow in one go */
@@ -250,7 +250,7 @@ static struct megaflow *insert_numbered(uint32_t number, const struct flow_key *
     struct flow_key key;
     struct megaflow *mf;
 
-    if (tuple != NULL)
+    if (tuple)
         tuple_table(tuple, &before);
     key_numbered(&key, number);
     mf = insert(&key, mask);
@@ -421,7 +421,7 @@ static void a_full_bucket_spills_over(void **state)
     with_every_variant(check_overflow);
 }
 
-/* --- a reader beside the writer --- */
+/* --- a reader beside the writer ------------------------------------------ */
 
 #define STABLE 16
 #define CHURN 9000 /* half of them at a time: enough that the table grows in steps */
@@ -447,7 +447,7 @@ static void *reader_main(void *arg)
                          i % 2 == 0 ? (uint32_t)rand_r(&seed) % STABLE : 1000000 + (uint32_t)rand_r(&seed) % CHURN);
         look_up(reader_ops, keys, n_lines, 64, found);
         for (unsigned i = 0; i < 64; i++) {
-            if (found[i] == NULL)
+            if (!found[i])
                 reader_lost += i % 2 == 0;
             else
                 reader_false += !megaflow_matches_key(found[i], &keys[i], 1);
@@ -483,7 +483,7 @@ static void check_concurrent(const struct lookup_ops *ops)
         for (unsigned i = 0; i < 100; i++) {
             uint32_t c = (uint32_t)rand() % CHURN;
 
-            if (churn[c] != NULL) {
+            if (churn[c]) {
                 take_out(churn[c]);
                 churn[c] = NULL;
             } else {
@@ -502,7 +502,7 @@ static void check_concurrent(const struct lookup_ops *ops)
     for (uint32_t i = 0; i < STABLE; i++)
         take_out(stable[i]);
     for (uint32_t i = 0; i < CHURN; i++) {
-        if (churn[i] != NULL)
+        if (churn[i])
             take_out(churn[i]);
     }
     rcu_reclaim(&rcu);
@@ -517,7 +517,7 @@ static void a_reader_sees_all_that_stays_and_nothing_wrong(void **state)
         with_every_variant(check_concurrent);
 }
 
-/* --- megaflows and masks --- */
+/* --- megaflows and masks ------------------------------------------------- */
 
 static void a_slot_is_reused_only_after_a_grace_period(void **state)
 {
@@ -582,7 +582,7 @@ static void masks_are_limited_and_shared(void **state)
     mask.ipv4_src = 0;
     struct megaflow *mf = insert(&key, &mask);
     key_numbered(&key, 5);
-    for (unsigned i = 0; lookup_variant(i) != NULL; i++) {
+    for (unsigned i = 0; lookup_variant(i); i++) {
         const uint8_t one = 1;
         struct megaflow *found;
 
@@ -658,6 +658,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(masks_are_limited_and_shared, setup, teardown),
         cmocka_unit_test_setup_teardown(the_order_of_tuples_follows_the_hits, setup, teardown),
     };
+
     if (test_eal_init("tss_test") != 0)
         return 1;
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -27,8 +27,7 @@ enum {
 #define ORIGIN_TABLE_MISS 1
 #define ORIGIN_PACKET_OUT 2
 
-/* --- encoding -------------------------------------------------------------------------------------------------------
- */
+/* --- encoding ------------------------------------------------------------ */
 
 static size_t begin(struct of_buf *buf, uint16_t type, unsigned pad)
 {
@@ -105,7 +104,7 @@ static void put_list(struct of_buf *buf, uint16_t plain, uint16_t type, const st
 
     if (put_actions(buf, plain, list, version))
         return;
-    for (size_t i = 0; i < sizeof(versions); i++) {
+    for (size_t i = 0; i < sizeof versions; i++) {
         if (put_instructions(buf, type, list, versions[i]))
             return;
         buf->len = start;
@@ -143,9 +142,9 @@ static void put_value(struct of_buf *buf, const union field_value *value)
     size_t start = begin(buf, PROP_STACK, 0);
     unsigned skip = 0;
 
-    while (skip < sizeof(value->b) - 1 && !value->b[skip])
+    while (skip < sizeof value->b - 1 && !value->b[skip])
         skip++;
-    of_buf_add_bytes(buf, value->b + skip, sizeof(value->b) - skip);
+    of_buf_add_bytes(buf, value->b + skip, sizeof value->b - skip);
     end(buf, start);
 }
 
@@ -168,8 +167,7 @@ void of_continuation_encode(struct of_buf *buf, const uint8_t *id, const struct 
         put_list(buf, PROP_ACTION_SET, PROP_SET, &left->set, version);
 }
 
-/* --- decoding -------------------------------------------------------------------------------------------------------
- */
+/* --- decoding ------------------------------------------------------------ */
 
 static int read_list(struct reader *r, bool plain, uint8_t version, struct act_buffer *acts)
 {
@@ -213,11 +211,11 @@ static int read_value(struct reader *r, struct of_continuation *c)
 
     if (c->state.n_stack == OF_CONTINUATION_STACK_MAX)
         return OFPERR_BPC_TOO_MANY;
-    if (r->left == 0 || r->left > sizeof(value->b))
+    if (r->left == 0 || r->left > sizeof value->b)
         return OFPERR_BPC_BAD_LEN;
     value = &c->stack[OF_CONTINUATION_STACK_MAX - ++c->state.n_stack];
-    memset(value, 0, sizeof(*value));
-    read_copy(r, value->b + sizeof(value->b) - r->left, r->left);
+    memset(value, 0, sizeof *value);
+    read_copy(r, value->b + sizeof value->b - r->left, r->left);
     return 0;
 }
 
@@ -228,7 +226,7 @@ static int read_one(uint16_t type, struct reader *r, uint8_t version, struct rec
 
     switch (type) {
     case PROP_BRIDGE:
-        read_copy(r, c->id, sizeof(c->id));
+        read_copy(r, c->id, sizeof c->id);
         return 0;
     case PROP_STATE:
         c->state.in_phy_port = read_u32(r);
@@ -269,8 +267,8 @@ int of_continuation_decode(const struct of_bytes *bytes, uint8_t version, struct
     int more, error = 0;
     uint16_t type;
 
-    memset(c->id, 0, sizeof(c->id));
-    memset(&c->state, 0, sizeof(c->state));
+    memset(c->id, 0, sizeof c->id);
+    memset(&c->state, 0, sizeof c->state);
     act_buffer_init(&c->segments);
     act_buffer_init(&c->set);
     while (!error && (more = read_property(&r, &type, &value)) != 0) {
@@ -282,7 +280,7 @@ int of_continuation_decode(const struct of_bytes *bytes, uint8_t version, struct
         of_continuation_free(c);
         return error;
     }
-    memmove(c->stack, c->stack + OF_CONTINUATION_STACK_MAX - c->state.n_stack, c->state.n_stack * sizeof(c->stack[0]));
+    memmove(c->stack, c->stack + OF_CONTINUATION_STACK_MAX - c->state.n_stack, c->state.n_stack * sizeof c->stack[0]);
     return 0;
 }
 

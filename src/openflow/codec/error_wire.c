@@ -102,7 +102,7 @@ static const struct {
 
 static enum of_error known_by(enum of_error error, uint8_t version)
 {
-    for (size_t i = 0; i < sizeof(newer) / sizeof(newer[0]); i++)
+    for (size_t i = 0; i < sizeof newer / sizeof newer[0]; i++)
         if (newer[i].error == error && version < newer[i].since)
             return newer[i].older;
     return error;
@@ -145,7 +145,7 @@ void of_error_wire(enum of_error error, uint8_t version, uint16_t *type, uint16_
 
 bool of_error_vendor10(enum of_error error, uint16_t *type, uint16_t *code)
 {
-    for (size_t i = 0; i < sizeof(vendor10) / sizeof(vendor10[0]); i++)
+    for (size_t i = 0; i < sizeof vendor10 / sizeof vendor10[0]; i++)
         if (vendor10[i].error == error) {
             *type = vendor10[i].type;
             *code = vendor10[i].code;
@@ -156,7 +156,7 @@ bool of_error_vendor10(enum of_error error, uint16_t *type, uint16_t *code)
 
 enum of_error of_error_from_vendor10(uint16_t type, uint16_t code)
 {
-    for (size_t i = 0; i < sizeof(vendor10) / sizeof(vendor10[0]); i++)
+    for (size_t i = 0; i < sizeof vendor10 / sizeof vendor10[0]; i++)
         if (vendor10[i].type == type && vendor10[i].code == code)
             return vendor10[i].error;
     return OFPERR_NONE;
@@ -164,7 +164,7 @@ enum of_error of_error_from_vendor10(uint16_t type, uint16_t code)
 
 bool of_error_nicira13(enum of_error error, uint8_t version, uint16_t *exp_type)
 {
-    for (size_t i = 0; i < sizeof(nicira13) / sizeof(nicira13[0]); i++)
+    for (size_t i = 0; i < sizeof nicira13 / sizeof nicira13[0]; i++)
         if (nicira13[i].error == error && (!nicira13[i].before || version < nicira13[i].before)) {
             *exp_type = nicira13[i].exp_type;
             return true;
@@ -174,7 +174,7 @@ bool of_error_nicira13(enum of_error error, uint8_t version, uint16_t *exp_type)
 
 enum of_error of_error_from_nicira13(uint16_t exp_type)
 {
-    for (size_t i = 0; i < sizeof(nicira13) / sizeof(nicira13[0]); i++)
+    for (size_t i = 0; i < sizeof nicira13 / sizeof nicira13[0]; i++)
         if (nicira13[i].exp_type == exp_type)
             return nicira13[i].error;
     return OFPERR_NONE;

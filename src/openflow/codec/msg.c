@@ -155,8 +155,7 @@ int msg_type_of_wire(uint8_t wire_type, uint8_t version)
     return wire_type < WIRE_TYPES ? type_by_wire[column(version)][wire_type] - 1 : -1;
 }
 
-/* --- framing --------------------------------------------------------------------------------------------------------
- */
+/* --- framing ------------------------------------------------------------- */
 
 int of_header_parse(const uint8_t *data, struct of_header *header)
 {
@@ -220,8 +219,7 @@ void msg_end(struct of_buf *buf, size_t start)
     of_buf_set_u16(buf, start + 2, (uint16_t)(buf->len - start));
 }
 
-/* --- decoding and encoding ------------------------------------------------------------------------------------------
- */
+/* --- decoding and encoding ----------------------------------------------- */
 
 static int decode_vendor(struct reader *r, const struct of_decode_options *options, struct of_msg *msg)
 {
@@ -234,7 +232,7 @@ static int decode_vendor(struct reader *r, const struct of_decode_options *optio
     subtype = read_u32(r);
     if (r->bad)
         return OFPERR_BRC_BAD_LEN;
-    for (size_t i = 0; i < sizeof(vendor_kinds) / sizeof(vendor_kinds[0]); i++) {
+    for (size_t i = 0; i < sizeof vendor_kinds / sizeof vendor_kinds[0]; i++) {
         const struct vendor_kind *k = &vendor_kinds[i];
 
         if (k->vendor == vendor && k->subtype == subtype && (!k->of10 || msg->version == OF10)) {
@@ -266,7 +264,7 @@ int of_msg_decode(const uint8_t *data, size_t len, const struct of_decode_option
     struct reader r;
     int error;
 
-    memset(msg, 0, sizeof(*msg));
+    memset(msg, 0, sizeof *msg);
     if (len < OF_HEADER_LEN || of_header_parse(data, &header) || header.length != len)
         return OFPERR_BRC_BAD_LEN;
     msg->version = header.version;

@@ -25,8 +25,7 @@
 
 #define OF_NO_BUFFER 0xffffffffu
 
-/* --- framing --------------------------------------------------------------------------------------------------------
- */
+/* --- framing ------------------------------------------------------------- */
 
 #define OF_HEADER_LEN 8u
 
@@ -47,8 +46,7 @@ struct of_msg;
  * the two versions in the headers, if we speak that. */
 uint8_t of_hello_negotiate(uint32_t ours, const struct of_msg *hello);
 
-/* --- messages -------------------------------------------------------------------------------------------------------
- */
+/* --- messages ------------------------------------------------------------ */
 
 enum of_msg_type {
     OF_HELLO,
@@ -308,8 +306,7 @@ struct of_bundle_add {
     size_t msg_len;
 };
 
-/* --- multipart ------------------------------------------------------------------------------------------------------
- */
+/* --- multipart ----------------------------------------------------------- */
 
 enum of_multipart_type {
     OF_MP_DESC,
@@ -446,8 +443,7 @@ int of_multipart_next_controller(struct of_multipart_reply *reply, struct of_con
 int of_multipart_next_port(uint8_t version, struct of_multipart_reply *reply, struct of_port_stats *port);
 int of_multipart_next_port_desc(uint8_t version, struct of_multipart_reply *reply, struct of_port *port);
 
-/* --- a message ------------------------------------------------------------------------------------------------------
- */
+/* --- a message ----------------------------------------------------------- */
 
 struct of_tlv_table {
     uint16_t command;    /* enum tlv_command */
@@ -506,8 +502,7 @@ void of_msg_free(struct of_msg *msg);
 /* Appends the message to `out`. */
 void of_msg_encode(const struct of_msg *msg, struct of_buf *out);
 
-/* --- shorthands for replies -----------------------------------------------------------------------------------------
- */
+/* --- shorthands for replies ---------------------------------------------- */
 
 /* An error about `request` (len bytes of it; its xid is used), quoting its start (OpenFlow 1.3.5, 7.4.4: at least 64
  * bytes). */

@@ -3,8 +3,7 @@
 #include "src/openflow/codec/msg_impl.h"
 #include "src/openflow/wire/layout.h"
 
-/* --- roles (OpenFlow 1.3.5, 7.3.9) ----------------------------------------------------------------------------------
- */
+/* --- roles (OpenFlow 1.3.5, 7.3.9) --------------------------------------- */
 
 int decode_role(struct reader *r, const struct of_decode_options *options, struct of_msg *msg)
 {
@@ -85,8 +84,7 @@ void encode_role_status(const struct of_msg *msg, struct of_buf *buf)
     msg_end(buf, start);
 }
 
-/* --- CONTROLLER_STATUS ----------------------------------------------------------------------------------------------
- */
+/* --- CONTROLLER_STATUS --------------------------------------------------- */
 
 #define STATUS_URI 0 /* OFPCSPT_URI */
 #define MEMBER(member, width) LAYOUT(struct of_controller_status, member, width)
@@ -100,7 +98,7 @@ static bool read_status(struct reader *r, struct of_controller_status *s)
     uint16_t type;
     int more;
 
-    memset(s, 0, sizeof(*s));
+    memset(s, 0, sizeof *s);
     layout_read(&entry, status, s);
     s->is_down = s->is_down != 0;
     while ((more = read_property(&entry, &type, &value)) > 0) {
@@ -155,8 +153,7 @@ int of_multipart_next_controller(struct of_multipart_reply *reply, struct of_con
     return read_status(&r, s) ? multipart_advance(reply, &r) : -1;
 }
 
-/* --- REQUESTFORWARD -------------------------------------------------------------------------------------------------
- */
+/* --- REQUESTFORWARD ------------------------------------------------------ */
 
 int decode_requestforward(struct reader *r, const struct of_decode_options *options, struct of_msg *msg)
 {

@@ -46,8 +46,7 @@ static int finish(struct of_msg *msg)
     return act_list_check(&fm->acts, &fm->match, fm->table_id);
 }
 
-/* --- OpenFlow 1.0 ---------------------------------------------------------------------------------------------------
- */
+/* --- OpenFlow 1.0 -------------------------------------------------------- */
 
 static int take_command10(struct flow_mod *fm, uint16_t command, const struct of_decode_options *options)
 {
@@ -169,8 +168,7 @@ static void encode_nx_flow_mod(const struct of_msg *msg, struct of_buf *buf)
     msg_end(buf, start);
 }
 
-/* --- OpenFlow 1.3 (OpenFlow 1.3.5, 7.3.4.1) -------------------------------------------------------------------------
- */
+/* --- OpenFlow 1.3 (OpenFlow 1.3.5, 7.3.4.1) ------------------------------ */
 
 static int check_table13(const struct flow_mod *fm)
 {

@@ -21,8 +21,7 @@ static enum rule_removed_reason reason_for(enum rule_removed_reason reason, uint
     return version < OF14 && reason > RULE_GROUP_DELETED ? RULE_DELETED : reason;
 }
 
-/* --- reading --------------------------------------------------------------------------------------------------------
- */
+/* --- reading ------------------------------------------------------------- */
 
 static int decode10(struct reader *r, struct of_flow_removed *fr)
 {
@@ -88,8 +87,7 @@ int decode_nx_flow_removed(struct reader *r, const struct of_decode_options *opt
     return nxm_match_decode(r, match_len, &fr->match, NULL, NULL);
 }
 
-/* --- writing --------------------------------------------------------------------------------------------------------
- */
+/* --- writing ------------------------------------------------------------- */
 
 static void encode15(struct of_buf *buf, const struct of_flow_removed *fr)
 {

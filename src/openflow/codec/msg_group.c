@@ -23,7 +23,7 @@ static const uint16_t commands15[] = {
 
 static enum group_command command_of_wire(uint16_t wire, uint8_t version)
 {
-    for (unsigned i = 0; i < sizeof(commands15) / sizeof(commands15[0]); i++)
+    for (unsigned i = 0; i < sizeof commands15 / sizeof commands15[0]; i++)
         if (commands15[i] == wire && (version >= OF15 || wire < 3 || wire == COMMAND_ADD_OR_MODIFY))
             return i;
     return GROUP_COMMAND_BAD;
@@ -34,13 +34,12 @@ static uint16_t command_to_wire(enum group_command command)
     return command == GROUP_COMMAND_BAD ? UINT16_MAX : commands15[command];
 }
 
-/* --- buckets --------------------------------------------------------------------------------------------------------
- */
+/* --- buckets ------------------------------------------------------------- */
 
 static struct bucket *add_bucket(struct group_mod *gm)
 {
     if ((gm->n_buckets & (gm->n_buckets - 1)) == 0) {
-        gm->buckets = realloc(gm->buckets, (gm->n_buckets ? gm->n_buckets * 2 : 1) * sizeof(*gm->buckets));
+        gm->buckets = realloc(gm->buckets, (gm->n_buckets ? gm->n_buckets * 2 : 1) * sizeof *gm->buckets);
         if (!gm->buckets)
             out_of_memory("an OpenFlow request", 0);
     }
@@ -166,8 +165,7 @@ static void encode_bucket15(struct of_buf *buf, const struct bucket *bucket, uin
     of_buf_set_u16(buf, start, (uint16_t)(buf->len - start));
 }
 
-/* --- selection method -----------------------------------------------------------------------------------------------
- */
+/* --- selection method ---------------------------------------------------- */
 
 /* Each field is a header and a value that is its mask. */
 static int decode_fields(struct reader *r, struct group_selection *s)
@@ -195,11 +193,11 @@ static int decode_selection(struct reader *r, struct group_selection *s)
     if (read_u32(r) != NTR_VENDOR_ID || read_u32(r) != NTR_SELECTION_METHOD)
         return r->bad ? OFPERR_BPC_BAD_LEN : OFPERR_BPC_BAD_EXPERIMENTER;
     read_skip(r, 4);
-    read_copy(r, s->method, sizeof(s->method));
+    read_copy(r, s->method, sizeof s->method);
     s->param = read_u64(r);
     if (r->bad)
         return OFPERR_BPC_BAD_LEN;
-    if (!memchr(s->method, 0, sizeof(s->method)) || (strcmp(s->method, "hash") && strcmp(s->method, "dp_hash")))
+    if (!memchr(s->method, 0, sizeof s->method) || (strcmp(s->method, "hash") && strcmp(s->method, "dp_hash")))
         return OFPERR_BPC_BAD_VALUE;
     error = decode_fields(r, s);
     if (!error && s->n_fields && strcmp(s->method, "hash"))
@@ -218,7 +216,7 @@ static void encode_selection(struct of_buf *buf, const struct group_selection *s
     of_buf_add_u32(buf, NTR_VENDOR_ID);
     of_buf_add_u32(buf, NTR_SELECTION_METHOD);
     of_buf_add_u32(buf, 0);
-    of_buf_add_bytes(buf, s->method, sizeof(s->method));
+    of_buf_add_bytes(buf, s->method, sizeof s->method);
     of_buf_add_u64(buf, s->param);
     for (unsigned i = 0; i < s->n_fields; i++) {
         oxm_put_header(buf, s->fields[i], version, false);
@@ -228,8 +226,7 @@ static void encode_selection(struct of_buf *buf, const struct group_selection *s
     of_buf_pad(buf, start, 8);
 }
 
-/* --- GROUP_MOD ------------------------------------------------------------------------------------------------------
- */
+/* --- GROUP_MOD ----------------------------------------------------------- */
 
 static int decode_body15(struct reader *r, struct of_msg *msg)
 {
@@ -301,8 +298,7 @@ void encode_group_mod(const struct of_msg *msg, struct of_buf *buf)
     msg_end(buf, start);
 }
 
-/* --- replies --------------------------------------------------------------------------------------------------------
- */
+/* --- replies ------------------------------------------------------------- */
 
 void of_multipart_add_group(struct of_multipart *mp, struct of_buf *out, const struct group *group, uint64_t age_ms)
 {
@@ -361,7 +357,7 @@ void of_multipart_add_group_features(struct of_multipart *mp, struct of_buf *out
     size_t at = buf->len;
     uint32_t bits = 0;
 
-    for (unsigned i = 0; i < sizeof(actions) / sizeof(actions[0]); i++)
+    for (unsigned i = 0; i < sizeof actions / sizeof actions[0]; i++)
         bits |= UINT32_C(1) << actions[i];
     if (mp->version >= OF15)
         bits |= UINT32_C(1) << 28 | UINT32_C(1) << 29; /* copy_field, meter */

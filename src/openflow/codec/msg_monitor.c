@@ -23,8 +23,7 @@ static uint16_t event_to_nx(enum of_monitor_event event)
     }
 }
 
-/* --- requests -------------------------------------------------------------------------------------------------------
- */
+/* --- requests ------------------------------------------------------------ */
 
 /* NXST_FLOW_MONITOR, with a port of 2 bytes and NXM; ONF's has one of 4 and a match of OpenFlow 1.3. */
 static int read_extension(struct reader *r, uint8_t version, struct of_monitor_request *rq)
@@ -76,7 +75,7 @@ int of_monitor_request_next(uint8_t version, struct of_bytes *body, struct of_mo
 
     if (r.left == 0)
         return 0;
-    memset(rq, 0, sizeof(*rq));
+    memset(rq, 0, sizeof *rq);
     match_init_all(&rq->match);
     rq->out_group = OFGROUP_ANY;
     error = version >= OF14 ? read_standard(&r, rq) : read_extension(&r, version, rq);
@@ -121,8 +120,7 @@ void of_monitor_request_encode(struct of_buf *buf, uint8_t version, const struct
     }
 }
 
-/* --- updates --------------------------------------------------------------------------------------------------------
- */
+/* --- updates ------------------------------------------------------------- */
 
 static void put_extension(struct of_buf *buf, uint8_t version, const struct rule *rule, const struct match *match,
                           uint8_t reason)

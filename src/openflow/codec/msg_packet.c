@@ -45,18 +45,17 @@ bool packet_in_has_only_pipeline_fields(const struct match *fields)
 {
     struct flow allowed;
 
-    memset(&allowed, 0, sizeof(allowed));
+    memset(&allowed, 0, sizeof allowed);
     for (int id = 0; id < FIELD_N; id++)
         if (is_pipeline_field(id))
             field_mask_all(field_by_id(id), &allowed);
-    for (size_t i = 0; i < sizeof(allowed); i++)
+    for (size_t i = 0; i < sizeof allowed; i++)
         if (((const uint8_t *)&fields->mask)[i] & ~((const uint8_t *)&allowed)[i])
             return false;
     return true;
 }
 
-/* --- the standard messages (OpenFlow 1.0.2, 5.4.1; 1.3.5, 7.4.1) ----------------------------------------------------
- */
+/* --- the standard messages (OpenFlow 1.0.2, 5.4.1; 1.3.5, 7.4.1) --------- */
 
 static int take_data(struct reader *r, struct of_packet_in *pin)
 {
@@ -114,8 +113,7 @@ static void encode_standard(const struct of_msg *msg, struct of_buf *buf)
     msg_end(buf, start);
 }
 
-/* --- Nicira's -------------------------------------------------------------------------------------------------------
- */
+/* --- Nicira's ------------------------------------------------------------ */
 
 int decode_nx_packet_in(struct reader *r, const struct of_decode_options *options, struct of_msg *msg)
 {
@@ -170,8 +168,7 @@ void encode_packet_in(const struct of_msg *msg, struct of_buf *buf)
     }
 }
 
-/* --- PACKET_OUT (OpenFlow 1.3.5, 7.3.7) -----------------------------------------------------------------------------
- */
+/* --- PACKET_OUT (OpenFlow 1.3.5, 7.3.7) ---------------------------------- */
 
 /* OpenFlow 1.3.5, 7.3.7: a port of the switch, or one that stands for no port. Ports that may come later are let
  * through, as by Open vSwitch. */

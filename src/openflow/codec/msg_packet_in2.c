@@ -92,8 +92,7 @@ int decode_nx_resume(struct reader *r, const struct of_decode_options *options, 
     return in_port == OFPORT_NONE || packet_out_port_is_valid(in_port) ? 0 : OFPERR_BRC_BAD_PORT;
 }
 
-/* --- encoding -------------------------------------------------------------------------------------------------------
- */
+/* --- encoding ------------------------------------------------------------ */
 
 static void put_property(struct of_buf *buf, uint16_t type, unsigned pad, const void *value, size_t len)
 {
@@ -121,6 +120,7 @@ static void encode(const struct of_msg *msg, uint32_t subtype, struct of_buf *bu
     rte_be32_t full_len = rte_cpu_to_be_32(pin->total_len), buffer_id = rte_cpu_to_be_32(pin->buffer_id);
     rte_be64_t cookie = rte_cpu_to_be_64(pin->cookie);
     uint8_t reason = of_packet_in_reason(pin->reason, msg->version);
+
     /* A continuation, and userdata, which come with the rule, have to come back whole; the packet makes room. */
     size_t room = OF_PACKET_IN2_MAX, continuation_len = at_most(pin->continuation.len, &room);
     size_t userdata_len = at_most(pin->userdata_len, &room), packet_len = at_most(pin->data_len, &room);

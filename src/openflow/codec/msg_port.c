@@ -20,8 +20,7 @@ void port_put(struct of_buf *buf, uint8_t version, uint32_t port)
         of_buf_add_u32(buf, port);
 }
 
-/* --- bits that OpenFlow 1.0 has elsewhere (OpenFlow 1.0.2, 5.2.1) ---------------------------------------------------
- */
+/* --- bits that OpenFlow 1.0 has elsewhere (OpenFlow 1.0.2, 5.2.1) -------- */
 
 #define CONFIG10_NO_FLOOD 0x10
 #define CONFIG_SHARED (PORT_CONFIG_DOWN | PORT_CONFIG_NO_RECV | PORT_CONFIG_NO_FWD | PORT_CONFIG_NO_PACKET_IN)
@@ -56,8 +55,7 @@ static uint32_t state_mask(uint8_t version)
     return version == OF10 ? PORT_STATE_LINK_DOWN : 7;
 }
 
-/* --- struct ofp_port ------------------------------------------------------------------------------------------------
- */
+/* --- struct ofp_port ----------------------------------------------------- */
 
 static void features_encode(struct of_buf *buf, uint8_t version, const struct of_port *port)
 {
@@ -87,7 +85,7 @@ void port_encode(struct of_buf *buf, uint8_t version, const struct of_port *port
 {
     char name[16] = {0};
 
-    memcpy(name, port->name, strnlen(port->name, sizeof(name) - 1));
+    memcpy(name, port->name, strnlen(port->name, sizeof name - 1));
     port_put(buf, version, port->port_no);
     if (version == OF13) {
         of_buf_add(buf, 4);
@@ -98,7 +96,7 @@ void port_encode(struct of_buf *buf, uint8_t version, const struct of_port *port
     of_buf_add_bytes(buf, port->hw_addr, 6);
     if (version != OF10)
         of_buf_add(buf, 2);
-    of_buf_add_bytes(buf, name, sizeof(name));
+    of_buf_add_bytes(buf, name, sizeof name);
     of_buf_add_u32(buf, config_to_wire(port->config, version));
     of_buf_add_u32(buf, port->state & state_mask(version));
     if (version >= OF14) {
@@ -131,7 +129,7 @@ bool port_decode(struct reader *whole, uint8_t version, struct of_port *port)
     struct reader r = *whole;
     uint16_t len = version == OF10 ? 48 : 64;
 
-    memset(port, 0, sizeof(*port));
+    memset(port, 0, sizeof *port);
     port->port_no = port_read(&r, version);
     if (version >= OF14) {
         len = read_u16(&r);
@@ -158,8 +156,7 @@ bool port_decode(struct reader *whole, uint8_t version, struct of_port *port)
     return !r.bad && !whole->bad;
 }
 
-/* --- FEATURES_REPLY (OpenFlow 1.3.5, 7.3.1) -------------------------------------------------------------------------
- */
+/* --- FEATURES_REPLY (OpenFlow 1.3.5, 7.3.1) ------------------------------ */
 
 static uint32_t capabilities_of(uint8_t version)
 {
@@ -189,7 +186,7 @@ int decode_features(struct reader *r, const struct of_decode_options *options, s
     if (msg->version != OF10)
         return 0;
     f->auxiliary_id = 0;
-    f->ports = calloc(r->left / 48 + 1, sizeof(*f->ports));
+    f->ports = calloc(r->left / 48 + 1, sizeof *f->ports);
     if (!f->ports)
         out_of_memory("an OpenFlow request", 0);
     while (r->left >= 48)
@@ -217,8 +214,7 @@ void encode_features(const struct of_msg *msg, struct of_buf *buf)
     msg_end(buf, start);
 }
 
-/* --- PORT_STATUS, PORT_MOD (OpenFlow 1.3.5, 7.4.3, 7.3.4.3) ---------------------------------------------------------
- */
+/* --- PORT_STATUS, PORT_MOD (OpenFlow 1.3.5, 7.4.3, 7.3.4.3) -------------- */
 
 int decode_port_status(struct reader *r, const struct of_decode_options *options, struct of_msg *msg)
 {
@@ -308,8 +304,7 @@ void encode_port_mod(const struct of_msg *msg, struct of_buf *buf)
     msg_end(buf, start);
 }
 
-/* --- queues ---------------------------------------------------------------------------------------------------------
- */
+/* --- queues -------------------------------------------------------------- */
 
 int decode_queue_get_config_request(struct reader *r, const struct of_decode_options *options, struct of_msg *msg)
 {

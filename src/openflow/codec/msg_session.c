@@ -9,8 +9,7 @@
 #define ERROR_NICIRA_10 0xb0c2 /* Nicira's vendor errors of OpenFlow 1.0 */
 #define ONF_BUNDLE_ERRORS 2300 /* EXT-230: experimenter error types of bundles below OpenFlow 1.4 */
 
-/* --- HELLO (OpenFlow 1.3.5, 7.5.1) ----------------------------------------------------------------------------------
- */
+/* --- HELLO (OpenFlow 1.3.5, 7.5.1) --------------------------------------- */
 
 int decode_hello(struct reader *r, const struct of_decode_options *options, struct of_msg *msg)
 {
@@ -39,8 +38,7 @@ void encode_hello(const struct of_msg *msg, struct of_buf *buf)
     msg_end(buf, start);
 }
 
-/* --- ERROR (OpenFlow 1.3.5, 7.4.4) ----------------------------------------------------------------------------------
- */
+/* --- ERROR (OpenFlow 1.3.5, 7.4.4) --------------------------------------- */
 
 int decode_error(struct reader *r, const struct of_decode_options *options, struct of_msg *msg)
 {
@@ -107,8 +105,7 @@ void encode_error(const struct of_msg *msg, struct of_buf *buf)
     msg_end(buf, start);
 }
 
-/* --- ECHO, configuration --------------------------------------------------------------------------------------------
- */
+/* --- ECHO, configuration ------------------------------------------------- */
 
 int decode_echo(struct reader *r, const struct of_decode_options *options, struct of_msg *msg)
 {
@@ -149,8 +146,7 @@ void encode_config(const struct of_msg *msg, struct of_buf *buf)
     msg_end(buf, start);
 }
 
-/* --- Nicira's settings of a connection ------------------------------------------------------------------------------
- */
+/* --- Nicira's settings of a connection ----------------------------------- */
 
 int decode_nx_u32(struct reader *r, const struct of_decode_options *options, struct of_msg *msg)
 {

@@ -9,8 +9,7 @@
 #define TABLE_MOD_VACANCY 3
 #define TABLE_MOD_EXPERIMENTER 0xffff
 
-/* --- configuration --------------------------------------------------------------------------------------------------
- */
+/* --- configuration ------------------------------------------------------- */
 
 static int decode_property(uint16_t type, struct reader *value, struct of_table_config *c)
 {
@@ -82,7 +81,7 @@ static int read_desc(struct reader *r, struct of_table_config *c)
 {
     struct reader peek = *r, entry = read_part(r, read_u16(&peek));
 
-    memset(c, 0, sizeof(*c));
+    memset(c, 0, sizeof *c);
     read_skip(&entry, 2);
     c->table_id = read_u8(&entry);
     read_skip(&entry, 1);
@@ -90,8 +89,7 @@ static int read_desc(struct reader *r, struct of_table_config *c)
     return entry.bad ? OFPERR_BRC_BAD_LEN : decode_properties(&entry, c);
 }
 
-/* --- messages -------------------------------------------------------------------------------------------------------
- */
+/* --- messages ------------------------------------------------------------ */
 
 int decode_table_mod(struct reader *r, const struct of_decode_options *options, struct of_msg *msg)
 {
@@ -134,8 +132,7 @@ void encode_table_status(const struct of_msg *msg, struct of_buf *buf)
     msg_end(buf, start);
 }
 
-/* --- entries of replies ---------------------------------------------------------------------------------------------
- */
+/* --- entries of replies -------------------------------------------------- */
 
 #define MEMBER(member) LAYOUT(struct of_table_stats, member, sizeof(((struct of_table_stats *)0)->member))
 
@@ -149,9 +146,9 @@ static void put_stats(struct of_buf *buf, uint8_t version, const struct of_table
 
     layout_put(buf, id, t);
     if (version == OF10) {
-        of_buf_add_bytes(buf, t->name, sizeof(t->name));
+        of_buf_add_bytes(buf, t->name, sizeof t->name);
         layout_put(buf, sizes10, t);
-        memcpy(buf->data + buf->len - 8, wildcards, sizeof(wildcards));
+        memcpy(buf->data + buf->len - 8, wildcards, sizeof wildcards);
     }
     layout_put(buf, counters, t);
 }
@@ -160,8 +157,8 @@ static void read_stats(struct reader *r, uint8_t version, struct of_table_stats 
 {
     layout_read(r, id, t);
     if (version == OF10) {
-        read_copy(r, t->name, sizeof(t->name));
-        t->name[sizeof(t->name) - 1] = '\0';
+        read_copy(r, t->name, sizeof t->name);
+        t->name[sizeof t->name - 1] = '\0';
         layout_read(r, sizes10, t);
     }
     layout_read(r, counters, t);
@@ -184,7 +181,7 @@ int of_multipart_next_table(uint8_t version, struct of_multipart_reply *reply, s
 
     if (r.left == 0)
         return 0;
-    memset(t, 0, sizeof(*t));
+    memset(t, 0, sizeof *t);
     if (reply->type != OF_MP_TABLE_FEATURES)
         read_stats(&r, version, t);
     else if (table_features_decode(&r, version, t))
@@ -197,7 +194,7 @@ int of_table_features_next(uint8_t version, struct of_bytes *body, struct of_tab
     struct reader r = reader_of(body->data, body->len);
     int error;
 
-    memset(t, 0, sizeof(*t));
+    memset(t, 0, sizeof *t);
     error = table_features_decode(&r, version, t);
     *body = (struct of_bytes){r.p, r.left};
     return error;

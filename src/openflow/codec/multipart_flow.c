@@ -10,8 +10,7 @@
 
 #define MEMBER(member, width) LAYOUT(struct of_flow_stats, member, width)
 
-/* --- up to OpenFlow 1.4: a head, what the forms differ in, a tail ---------------------------------------------------
- */
+/* --- up to OpenFlow 1.4: a head, what the forms differ in, a tail -------- */
 
 static const struct layout head[] = {MEMBER(duration_s, 4),     MEMBER(duration_ns, 4),    MEMBER(priority, 2),
                                      MEMBER(idle_timeout_s, 2), MEMBER(hard_timeout_s, 2), LAYOUT_END};
@@ -95,8 +94,7 @@ static int read_flow(struct reader *r, uint8_t version, bool nx, struct of_flow_
     return error ? -1 : 0;
 }
 
-/* --- OpenFlow 1.5.1, 7.3.5.2 and 3 ----------------------------------------------------------------------------------
- */
+/* --- OpenFlow 1.5.1, 7.3.5.2 and 3 --------------------------------------- */
 
 static const struct layout desc15[] = {LAYOUT_PAD(4),       MEMBER(table_id, 1),       LAYOUT_PAD(1),
                                        MEMBER(priority, 2), MEMBER(idle_timeout_s, 2), MEMBER(hard_timeout_s, 2),
@@ -140,8 +138,7 @@ static int read_flow15(struct reader *r, enum of_multipart_type type, struct of_
     return type == OF_MP_FLOW && instructions_decode(r, OF15, acts) ? -1 : 0;
 }
 
-/* --- entries of any version -----------------------------------------------------------------------------------------
- */
+/* --- entries of any version ---------------------------------------------- */
 
 void of_multipart_add_flow(struct of_multipart *mp, struct of_buf *out, const struct of_flow_stats *flow)
 {
@@ -165,7 +162,7 @@ int of_multipart_next_flow(uint8_t version, struct of_multipart_reply *reply, st
 
     if (r.left == 0)
         return 0;
-    memset(flow, 0, sizeof(*flow));
+    memset(flow, 0, sizeof *flow);
     flow->idle_age_s = flow->hard_age_s = -1;
     acts->len = 0;
     entry = read_part(&r, read_u16(&peek));
@@ -180,8 +177,7 @@ int of_multipart_next_flow(uint8_t version, struct of_multipart_reply *reply, st
     return multipart_advance(reply, &r);
 }
 
-/* --- aggregates -----------------------------------------------------------------------------------------------------
- */
+/* --- aggregates ---------------------------------------------------------- */
 
 static const struct layout aggregate[] = {LAYOUT(struct of_aggregate, packets, 8),
                                           LAYOUT(struct of_aggregate, bytes, 8), LAYOUT(struct of_aggregate, flows, 4),

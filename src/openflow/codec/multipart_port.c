@@ -15,8 +15,7 @@ static const struct layout duration[] = {MEMBER(duration_s), MEMBER(duration_ns)
 static const struct layout head14[] = {LAYOUT_PAD(4), MEMBER(port_no), MEMBER(duration_s), MEMBER(duration_ns),
                                        LAYOUT_END};
 
-/* --- statistics -----------------------------------------------------------------------------------------------------
- */
+/* --- statistics ---------------------------------------------------------- */
 
 static void put_stats14(struct of_buf *buf, const struct of_port_stats *p)
 {
@@ -76,7 +75,7 @@ int of_multipart_next_port(uint8_t version, struct of_multipart_reply *reply, st
 
     if (r.left == 0)
         return 0;
-    memset(p, 0, sizeof(*p));
+    memset(p, 0, sizeof *p);
     if (version >= OF14)
         return read_stats14(&r, p) ? multipart_advance(reply, &r) : -1;
     p->port_no = port_read(&r, version);
@@ -88,8 +87,7 @@ int of_multipart_next_port(uint8_t version, struct of_multipart_reply *reply, st
     return multipart_advance(reply, &r);
 }
 
-/* --- descriptions ---------------------------------------------------------------------------------------------------
- */
+/* --- descriptions -------------------------------------------------------- */
 
 void of_multipart_add_port_desc(struct of_multipart *mp, struct of_buf *out, const struct of_port *port)
 {

@@ -11,7 +11,7 @@ static void part_begin(struct of_multipart *mp)
 
 void of_multipart_begin(struct of_multipart *mp, uint8_t version, uint32_t xid, enum of_multipart_type type, bool nx)
 {
-    memset(mp, 0, sizeof(*mp));
+    memset(mp, 0, sizeof *mp);
     mp->version = version;
     mp->xid = xid;
     mp->type = type;

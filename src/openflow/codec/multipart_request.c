@@ -108,8 +108,7 @@ static int read_head(struct reader *r, uint8_t version, enum of_multipart_type *
     return 0;
 }
 
-/* --- filters of flow and aggregate statistics -----------------------------------------------------------------------
- */
+/* --- filters of flow and aggregate statistics ---------------------------- */
 
 static int decode_filter(struct reader *r, uint8_t version, struct of_multipart_request *rq)
 {
@@ -173,8 +172,7 @@ static void encode_filter(struct of_buf *buf, uint8_t version, const struct of_m
     }
 }
 
-/* --- requests -------------------------------------------------------------------------------------------------------
- */
+/* --- requests ------------------------------------------------------------ */
 
 /* A port and, of queues, a queue. */
 static void decode_port_queue(struct reader *r, uint8_t version, struct of_multipart_request *rq)
@@ -304,8 +302,7 @@ void encode_multipart_request(const struct of_msg *msg, struct of_buf *buf)
     msg_end(buf, start);
 }
 
-/* --- replies as a whole: the entries are read one by one -----------------------------------------
- */
+/* --- replies as a whole: the entries are read one by one ----------------- */
 
 int decode_multipart_reply(struct reader *r, const struct of_decode_options *options, struct of_msg *msg)
 {

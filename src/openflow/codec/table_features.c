@@ -68,7 +68,7 @@ static void put_actions(struct of_buf *buf, uint16_t property, uint8_t version)
     static const uint16_t types[] = {0, 11, 12, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29};
     size_t start = property_begin(buf, property);
 
-    for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
+    for (size_t i = 0; i < sizeof types / sizeof types[0]; i++)
         if (types[i] < 28 || version >= OF15) /* copy_field, meter */
             put_id(buf, types[i]);
     property_end(buf, start);
@@ -97,7 +97,7 @@ void table_features_encode(struct of_buf *buf, uint8_t version, const struct of_
     of_buf_add_u8(buf, t->table_id);
     of_buf_add_u8(buf, version >= OF15 ? t->command : 0);
     of_buf_add_u32(buf, version >= OF15 ? TABLE_INGRESS : 0);
-    of_buf_add_bytes(buf, t->name, sizeof(t->name));
+    of_buf_add_bytes(buf, t->name, sizeof t->name);
     of_buf_add_u64(buf, UINT64_MAX); /* metadata that matches */
     of_buf_add_u64(buf, UINT64_MAX); /* and can be written */
     of_buf_add_u32(buf, t->config);
@@ -117,8 +117,7 @@ void table_features_encode(struct of_buf *buf, uint8_t version, const struct of_
     of_buf_set_u16(buf, start, (uint16_t)(buf->len - start));
 }
 
-/* --- reading --------------------------------------------------------------------------------------------------------
- */
+/* --- reading ------------------------------------------------------------- */
 
 /* Ids of instructions or actions up to `last`; experimenters' have one of their own behind them. */
 static int check_ids(struct reader *r, uint16_t last)
@@ -206,8 +205,8 @@ int table_features_decode(struct reader *whole, uint8_t version, struct of_table
     if (version < OF15)
         t->command = 0; /* padding */
     read_skip(&r, 4);
-    read_copy(&r, t->name, sizeof(t->name));
-    t->name[sizeof(t->name) - 1] = '\0';
+    read_copy(&r, t->name, sizeof t->name);
+    t->name[sizeof t->name - 1] = '\0';
     read_skip(&r, 16);
     t->config = read_u32(&r);
     t->max_entries = read_u32(&r);

@@ -22,6 +22,7 @@ static struct of_task *new_task(size_t size,
                                 enum of_task_state (*run)(struct of_task *, struct of_connection *, uint64_t))
 {
     struct of_task *task = calloc(1, size);
+
     if (!task)
         out_of_memory("an OpenFlow request", 0);
     *task = (struct of_task){.run = run, .free = free_task};
@@ -31,6 +32,7 @@ static struct of_task *new_task(size_t size,
 static enum of_task_state barrier_run(struct of_task *task, struct of_connection *conn, uint64_t deadline)
 {
     struct barrier *barrier = (struct barrier *)task;
+
     if (!flows_settled(conn->server->flows, barrier->ticket))
         return OF_TASK_WAIT;
     const struct of_msg reply = {.type = OF_BARRIER_REPLY, .version = conn->version, .xid = barrier->xid};
@@ -41,6 +43,7 @@ static enum of_task_state barrier_run(struct of_task *task, struct of_connection
 void of_barrier_start(struct of_connection *conn, uint32_t xid)
 {
     struct barrier *barrier = (struct barrier *)new_task(sizeof *barrier, barrier_run);
+
     barrier->ticket = flows_ticket(conn->server->flows);
     barrier->xid = xid;
     of_connection_set_task(conn, &barrier->task);
@@ -64,6 +67,7 @@ struct count {
 static enum of_task_state count_wait_run(struct of_task *task, struct of_connection *conn, uint64_t deadline)
 {
     const struct count *count = (const struct count *)task;
+
     return flows_counted(conn->server->flows, count->pass) ? OF_TASK_DONE : OF_TASK_WAIT;
 }
 
@@ -71,6 +75,7 @@ bool of_wait_for_counters(struct of_connection *conn)
 {
     struct flows *flows = conn->server->flows;
     uint64_t pass = flows_count(flows, STATS_MAX_AGE_MS);
+
     if (flows_counted(flows, pass))
         return false;
     struct count *count = (struct count *)new_task(sizeof *count, count_wait_run);

@@ -24,6 +24,7 @@ struct of_bundle {
 static struct of_bundle *find(struct of_connection *conn, uint32_t id)
 {
     struct of_bundle *bundle;
+
     LIST_FOREACH (bundle, &conn->bundles.list, node)
         if (bundle->id == id)
             return bundle;
@@ -47,6 +48,7 @@ void of_bundles_free(struct of_connection *conn)
 bool of_bundles_bury(struct of_server *server, uint64_t deadline)
 {
     size_t freed;
+
     do {
         freed = of_bundle_store_free_some(&server->dead_bundles);
         server->bundle_bytes -= freed;
@@ -60,6 +62,7 @@ static void send_timeout(struct of_connection *conn, const struct of_bundle *bun
                                    .version = conn->version,
                                    .bundle_control = {.bundle_id = bundle->id, .flags = bundle->flags}};
     struct of_buf buf = {0};
+
     of_msg_encode(&request, &buf);
     of_connection_send_error(conn, OFPERR_BFC_TIMEOUT, buf.data, buf.len);
     of_buf_free(&buf);
@@ -68,6 +71,7 @@ static void send_timeout(struct of_connection *conn, const struct of_bundle *bun
 void of_bundles_tick(struct of_connection *conn, uint64_t now_ms)
 {
     struct of_bundle *next;
+
     /* What the connection still has to say may be about one of them. */
     if (conn->task || now_ms - conn->active_ms < IDLE_MS)
         return;
@@ -92,6 +96,7 @@ static int check_flags(const struct of_connection *conn, uint16_t flags)
 static int create(struct of_connection *conn, uint32_t id, uint16_t flags, struct of_bundle **bundle)
 {
     int error = check_flags(conn, flags);
+
     if (error)
         return error;
     if (conn->bundles.n >= BUNDLES_MAX || !(*bundle = calloc(1, sizeof **bundle)))
@@ -122,6 +127,7 @@ int of_bundle_control(struct of_connection *conn, const struct of_msg *msg)
     const struct of_bundle_control *control = &msg->bundle_control;
     struct of_bundle *bundle = find(conn, control->bundle_id);
     int error;
+
     if (bundle)
         bundle->used_ms = datapath_now_ms();
     switch (control->type) {
@@ -167,6 +173,7 @@ int of_bundle_control(struct of_connection *conn, const struct of_msg *msg)
 static int check(struct of_connection *conn, const struct of_msg *msg)
 {
     int error = 0;
+
     if (msg->type == OF_FLOW_MOD)
         error = of_check_flow_mod(&msg->flow_mod);
     else if (msg->type == OF_PORT_MOD)
@@ -188,6 +195,7 @@ static int keep(struct of_connection *conn, struct of_bundle *bundle, const stru
     size_t before = bundle->store.bytes;
     struct of_msg msg;
     int error = of_msg_decode(add->msg, add->msg_len, &conn->decode, &msg);
+
     if (error)
         return error;
     error = check(conn, &msg);
@@ -205,6 +213,7 @@ int of_bundle_add(struct of_connection *conn, const struct of_bundle_add *add)
 {
     struct of_bundle *bundle = find(conn, add->bundle_id);
     int error;
+
     if (bundle && (error = check_open(conn, bundle, add->flags)))
         return refuse(conn, bundle, error);
     /* OpenFlow 1.4.1, 7.3.9.6: the first message may open the bundle. */

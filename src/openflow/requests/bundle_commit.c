@@ -61,6 +61,7 @@ static void commit_free(struct of_task *task)
 {
     struct commit *commit = (struct commit *)task;
     struct of_server *server = commit->server;
+
     end_current(commit);
     of_bundle_packets_free(&commit->packets, server);
     of_bundle_ports_free(&commit->ports);
@@ -72,6 +73,7 @@ static void commit_free(struct of_task *task)
 static void hold_packet(struct commit *commit, const struct of_packet_out *out)
 {
     struct of_server *server = commit->server;
+
     of_bundle_ports_show(&commit->ports, server);
     of_bundle_packets_add(&commit->packets, server, out);
     of_bundle_ports_hide(&commit->ports, server);
@@ -83,6 +85,7 @@ static int prepare(struct commit *commit, struct of_connection *conn)
     struct pipeline *pipeline = conn->server->bridge->pipeline;
     const struct of_msg *msg = &commit->current.msg;
     int error;
+
     switch (msg->type) {
     case OF_FLOW_MOD:
         return pipeline_bundle_mod_slice(pipeline, &msg->flow_mod, &commit->current.slices, MOD_RULES);
@@ -113,6 +116,7 @@ static int prepare(struct commit *commit, struct of_connection *conn)
 static enum of_task_state fail(struct commit *commit, struct of_connection *conn, int error)
 {
     struct of_buf request = {0};
+
     commit->phase = PHASE_ABORT;
     commit->failed = true;
     of_connection_send_error(conn, error, commit->current.data, commit->current.len);
@@ -186,6 +190,7 @@ static enum of_task_state run_send(struct commit *commit, uint64_t deadline)
 static enum of_task_state run_tell(struct commit *commit, struct of_connection *conn, uint64_t deadline)
 {
     struct of_server *server = conn->server;
+
     do {
         server->changing = conn;
         server->changing_xid = commit->request.xid;
@@ -206,6 +211,7 @@ static enum of_task_state run_forward(struct commit *commit, struct of_connectio
 {
     const uint8_t *data;
     size_t len;
+
     while ((data = of_bundle_reader_next(&commit->reader, &len))) {
         static const uint8_t type_flow_mod = 14; /* of every version */
         struct of_msg msg;
@@ -227,6 +233,7 @@ static enum of_task_state commit_run(struct of_task *task, struct of_connection 
     struct commit *commit = (struct commit *)task;
     struct of_server *server = conn->server;
     struct of_msg reply = commit->request;
+
     switch (commit->phase) {
     case PHASE_WAIT:
         if (server->committing || pipeline_bundle_begin(server->bridge->pipeline))
@@ -261,6 +268,7 @@ static enum of_task_state commit_run(struct of_task *task, struct of_connection 
 static bool commit_end(struct of_task *task, struct of_connection *conn, uint64_t deadline)
 {
     struct commit *commit = (struct commit *)task;
+
     if (commit->phase == PHASE_PREPARE)
         commit->phase = PHASE_ABORT;
     while (commit->phase >= PHASE_ABORT && commit->phase <= PHASE_TELL) {
@@ -274,6 +282,7 @@ static bool commit_end(struct of_task *task, struct of_connection *conn, uint64_
 static struct commit *start(struct of_connection *conn, struct of_bundle_store *store)
 {
     struct commit *commit = calloc(1, sizeof *commit);
+
     if (!commit)
         out_of_memory("an OpenFlow request", 0);
     commit->task = (struct of_task){.run = commit_run, .end = commit_end, .free = commit_free};
@@ -295,6 +304,7 @@ void of_bundle_commit_start(struct of_connection *conn, const struct of_msg *req
 static bool is_about_many(const struct of_connection *conn, const struct of_msg *msg)
 {
     const struct pipeline *pipeline = conn->server->bridge->pipeline;
+
     if (msg->type == OF_FLOW_MOD)
         return msg->flow_mod.command == FLOW_MODIFY && !of_check_flow_mod(&msg->flow_mod) &&
                pipeline_n_rules(pipeline, msg->flow_mod.table_id) > MANY_RULES;
@@ -309,6 +319,7 @@ bool of_bundle_commit_single(struct of_connection *conn, const struct of_msg *ms
 {
     struct of_bundle_store store = {0};
     struct commit *commit;
+
     if (!is_about_many(conn, msg) || !of_bundle_store_add(&store, data, len))
         return false;
     of_bundle_store_hold(&store, msg);

@@ -17,6 +17,7 @@ void of_bundle_packets_free(struct of_bundle_packets *packets, struct of_server 
 void of_bundle_packets_add(struct of_bundle_packets *packets, struct of_server *server, const struct of_packet_out *out)
 {
     struct bridge *bridge = server->bridge;
+
     if (packets->n == packets->size) {
         packets->size = packets->size ? packets->size * 2 : 8;
         packets->packets = realloc(packets->packets, packets->size * sizeof *packets->packets);

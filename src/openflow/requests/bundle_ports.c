@@ -31,6 +31,7 @@ static struct of_bundle_port *get(struct of_bundle_ports *ports, uint32_t ofport
 void of_bundle_ports_add(struct of_bundle_ports *ports, const struct of_port_mod *mod)
 {
     struct of_bundle_port *port = get(ports, mod->port_no);
+
     port->config = (port->config & ~mod->mask) | (mod->config & mod->mask);
     port->mask |= mod->mask;
 }

@@ -6,6 +6,7 @@
 void of_bundle_tables_add(struct of_bundle_tables *tables, struct of_server *server, const struct of_table_config *mod)
 {
     struct pipeline *pipeline = server->bridge->pipeline;
+
     pipeline_bundle_peek(pipeline, true);
     for (unsigned id = 0; id < PIPELINE_TABLES; id++) {
         struct table_config config;

@@ -21,6 +21,7 @@ struct dump {
 static void dump_free(struct of_task *task)
 {
     struct dump *dump = (struct dump *)task;
+
     rule_cursor_close(dump->cursor);
     of_multipart_abort(&dump->mp);
     of_buf_free(&dump->out);
@@ -31,6 +32,7 @@ static void add_flow(struct dump *dump, const struct rule *rule, uint64_t now_ms
 {
     struct of_flow_stats stats;
     struct match match;
+
     of_rule_describe(rule, now_ms, &match, &stats);
     of_multipart_add_flow(&dump->mp, &dump->out, &stats);
 }
@@ -48,6 +50,7 @@ static enum of_task_state dump_run(struct of_task *task, struct of_connection *c
 {
     struct dump *dump = (struct dump *)task;
     uint64_t now_ms = datapath_now_ms();
+
     do {
         for (int i = 0; i < RULES_A_LOOK; i++) {
             struct rule *rule = NULL;
@@ -75,6 +78,7 @@ void of_dump_start(struct of_connection *conn, const struct of_msg *msg)
 {
     struct bridge *bridge = conn->server->bridge;
     struct dump *dump = calloc(1, sizeof *dump);
+
     if (!dump)
         out_of_memory("an OpenFlow request", 0);
     dump->task = (struct of_task){.run = dump_run, .free = dump_free};

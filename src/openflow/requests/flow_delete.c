@@ -24,6 +24,7 @@ static void delete_free(struct of_task *task)
 static enum of_task_state delete_run(struct of_task *task, struct of_connection *conn, uint64_t deadline)
 {
     struct flow_delete *delete = (struct flow_delete *)task;
+
     /* A rule that a commit modifies is to be had only when that is done. */
     if (conn->server->committing)
         return OF_TASK_WAIT;
@@ -41,6 +42,7 @@ static enum of_task_state delete_run(struct of_task *task, struct of_connection 
 bool of_flow_delete_start(struct of_connection *conn, const struct flow_mod *fm)
 {
     struct pipeline *pipeline = conn->server->bridge->pipeline;
+
     if (fm->command != FLOW_DELETE || pipeline_n_rules(pipeline, fm->table_id) <= RULES_AT_ONCE)
         return false;
     const struct rule_filter filter = {

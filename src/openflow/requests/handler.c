@@ -31,6 +31,7 @@ static int handle_error(struct of_connection *conn, const struct of_msg *msg)
 static int handle_echo(struct of_connection *conn, const struct of_msg *msg)
 {
     struct of_msg reply = *msg;
+
     reply.type = OF_ECHO_REPLY;
     of_connection_send_msg(conn, &reply);
     return 0;
@@ -41,6 +42,7 @@ static int handle_features(struct of_connection *conn, const struct of_msg *msg)
     const struct bridge *bridge = conn->server->bridge;
     struct of_port *ports = NULL;
     size_t n = 0;
+
     if (conn->version == OF10 && bridge->n_ports) {
         const struct bridge_port *bp;
         ports = calloc(bridge->n_ports, sizeof *ports);
@@ -76,6 +78,7 @@ static int handle_get_config(struct of_connection *conn, const struct of_msg *ms
                    .invalid_ttl = conn->version < OF13 && of_async_invalid_ttl(conn),
                    .miss_send_len = conn->miss_send_len},
     };
+
     of_connection_send_msg(conn, &reply);
     return 0;
 }
@@ -85,6 +88,7 @@ static int handle_get_config(struct of_connection *conn, const struct of_msg *ms
 static int handle_set_config(struct of_connection *conn, const struct of_msg *msg)
 {
     struct bridge *bridge = conn->server->bridge;
+
     if (msg->config.frag == FRAG_REASSEMBLE) /* for switches with OFPC_IP_REASM */
         return OFPERR_SCFC_BAD_FLAGS;
     if (conn->role != OF_ROLE_SLAVE && bridge->frag_mode != msg->config.frag) {
@@ -108,6 +112,7 @@ int of_check_flow_mod(const struct flow_mod *fm)
 static int handle_flow_mod(struct of_connection *conn, const struct of_msg *msg)
 {
     int error = of_check_flow_mod(&msg->flow_mod);
+
     if (!error && of_flow_delete_start(conn, &msg->flow_mod))
         return 0;
     return error ? error : pipeline_flow_mod(conn->server->bridge->pipeline, &msg->flow_mod);
@@ -122,6 +127,7 @@ static int handle_barrier(struct of_connection *conn, const struct of_msg *msg)
 static int handle_queue_get_config(struct of_connection *conn, const struct of_msg *msg)
 {
     uint32_t port_no = msg->port_no;
+
     if (port_no != OFPORT_ANY && !bridge_port_by_ofport(conn->server->bridge, port_no))
         return OFPERR_QOFC_BAD_PORT;
     const struct of_msg reply = {
@@ -134,6 +140,7 @@ static int handle_get_async(struct of_connection *conn, const struct of_msg *msg
 {
     const struct of_msg reply = {
         .type = OF_GET_ASYNC_REPLY, .version = conn->version, .xid = msg->xid, .async = conn->async};
+
     of_connection_send_msg(conn, &reply);
     return 0;
 }
@@ -232,6 +239,7 @@ static int handle(struct of_connection *conn, const uint8_t *data, size_t len)
 {
     struct of_msg msg;
     int error = of_msg_decode(data, len, &conn->decode, &msg);
+
     if (error)
         return error;
     const struct handler *handler = &handlers[msg.type];

@@ -6,6 +6,7 @@
 int of_handle_group_mod(struct of_connection *conn, const struct of_msg *msg)
 {
     int error = group_table_mod(pipeline_groups(conn->server->bridge->pipeline), &msg->group_mod);
+
     if (!error)
         of_async_requestforward(conn, msg);
     return error;
@@ -17,6 +18,7 @@ void of_reply_groups(struct of_connection *conn, const struct of_multipart_reque
     struct bridge *bridge = conn->server->bridge;
     const struct group_table *table = pipeline_groups(bridge->pipeline);
     uint64_t now_ms = datapath_now_ms();
+
     if (request->type == OF_MP_GROUP_FEATURES) {
         of_multipart_add_group_features(mp, out);
         return;

@@ -6,6 +6,7 @@
 int of_handle_meter_mod(struct of_connection *conn, const struct of_msg *msg)
 {
     int error = meter_table_mod(pipeline_meters(conn->server->bridge->pipeline), &msg->meter_mod);
+
     if (!error)
         of_async_requestforward(conn, msg);
     return error;
@@ -15,6 +16,7 @@ static void add_meter(const struct meter_table *table, const struct meter_entry 
                       const struct of_multipart_request *request, struct of_multipart *mp, struct of_buf *out)
 {
     struct meter_counts counts;
+
     if (request->type == OF_MP_METER_CONFIG) {
         of_multipart_add_meter_config(mp, out, meter);
         return;
@@ -28,6 +30,7 @@ int of_reply_meters(struct of_connection *conn, const struct of_multipart_reques
 {
     const struct meter_table *table = pipeline_meters(conn->server->bridge->pipeline);
     const struct meter_entry *meter;
+
     if (request->type == OF_MP_METER_FEATURES) {
         /* The management socket is ovs-ofctl's, which refuses OpenFlow 1.5.1's form. */
         of_multipart_add_meter_features(mp, out, conn->kind == OF_KIND_MGMT);

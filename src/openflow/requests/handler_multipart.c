@@ -23,6 +23,7 @@ static void reply_desc(struct of_connection *conn, struct reply *reply)
         .serial_num = "None",
         .dp_desc = conn->server->bridge->name,
     };
+
     of_multipart_add_desc(&reply->mp, &reply->out, &desc);
 }
 
@@ -30,6 +31,7 @@ static void reply_desc(struct of_connection *conn, struct reply *reply)
 static void reply_controllers(struct of_connection *conn, struct reply *reply)
 {
     const struct of_connection *other;
+
     TAILQ_FOREACH (other, &conn->server->connections, node) {
         struct of_controller_status status;
         if (of_connection_is_tool(other) || other->auxiliary_id)
@@ -42,6 +44,7 @@ static void reply_controllers(struct of_connection *conn, struct reply *reply)
 static void add_port_stats(struct reply *reply, const struct bridge_port *bp)
 {
     struct bridge_port_stats counted;
+
     bridge_port_stats(bp, &counted);
     const struct of_port_stats stats = {
         .port_no = bp->ofport,
@@ -66,6 +69,7 @@ static void add_port_stats(struct reply *reply, const struct bridge_port *bp)
 static void add_port_desc(struct reply *reply, const struct bridge_port *bp)
 {
     struct of_port port;
+
     of_port_describe(bp, &port);
     of_multipart_add_port_desc(&reply->mp, &reply->out, &port);
 }
@@ -146,6 +150,7 @@ static int fill(struct of_connection *conn, const struct of_multipart_request *r
 int of_handle_multipart(struct of_connection *conn, const struct of_msg *msg)
 {
     const struct of_multipart_request *request = &msg->request;
+
     if (request->type == OF_MP_TABLE_FEATURES) {
         bool whole;
         int error = of_table_features_request(conn, msg, &whole);

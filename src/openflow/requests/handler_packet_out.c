@@ -15,6 +15,7 @@ static int check_acts(const struct of_packet_out *out)
                                     .pkt_len = (uint32_t)out->data_len,
                                     .nb_segs = 1};
     struct match match;
+
     match.value = out->flow;
     memset(&match.mask, 0xff, sizeof match.mask);
     flow_key_parse(&packet, 0, &match.value.pkt);
@@ -34,6 +35,7 @@ int of_check_packet_out(const struct of_connection *conn, const struct of_packet
 struct rte_mbuf *of_make_packet(struct of_server *server, const uint8_t *data, size_t len)
 {
     struct rte_mbuf *first = NULL, *last = NULL;
+
     while (len) {
         struct rte_mbuf *m = server->pool ? rte_pktmbuf_alloc(server->pool) : NULL;
         if (!m) {
@@ -62,6 +64,7 @@ int of_handle_packet_out(struct of_connection *conn, const struct of_msg *msg)
     const struct of_packet_out *out = &msg->packet_out;
     struct bridge *bridge = conn->server->bridge;
     int error = of_check_packet_out(conn, out);
+
     if (error)
         return error;
     struct rte_mbuf *packet = of_make_packet(conn->server, out->data, out->data_len);

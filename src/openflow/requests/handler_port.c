@@ -9,6 +9,7 @@
 int of_check_port_mod(const struct of_connection *conn, const struct of_port_mod *mod)
 {
     const struct bridge_port *bp = bridge_port_by_ofport(conn->server->bridge, mod->port_no);
+
     if (!bp)
         return OFPERR_PMFC_BAD_PORT;
     if (memcmp(mod->hw_addr, bp->mac.addr_bytes, sizeof mod->hw_addr))
@@ -23,6 +24,7 @@ int of_handle_port_mod(struct of_connection *conn, const struct of_msg *msg)
 {
     const struct of_port_mod *mod = &msg->port_mod;
     int error = of_check_port_mod(conn, mod);
+
     if (error)
         return error;
     bridge_port_set_config(bridge_port_by_ofport(conn->server->bridge, mod->port_no), mod->config, mod->mask);

@@ -5,6 +5,7 @@
 static void become_master(struct of_connection *conn)
 {
     struct of_connection *other;
+
     TAILQ_FOREACH (other, &conn->server->connections, node) {
         if (other->role != OF_ROLE_MASTER || of_channel_is_same(other, conn))
             continue;
@@ -17,6 +18,7 @@ static void become_master(struct of_connection *conn)
 static bool is_id_of_other(const struct of_connection *conn, uint16_t short_id)
 {
     const struct of_connection *other;
+
     TAILQ_FOREACH (other, &conn->server->connections, node)
         if (!of_channel_is_same(other, conn) && other->bev && other->short_id == short_id)
             return true;
@@ -37,6 +39,7 @@ int of_handle_role(struct of_connection *conn, const struct of_msg *msg)
     struct of_server *server = conn->server;
     const struct of_role_msg *request = &msg->role;
     bool exclusive = request->role == OF_ROLE_MASTER || request->role == OF_ROLE_SLAVE;
+
     if (request->short_id && is_id_of_other(conn, request->short_id))
         return OFPERR_RRFC_ID_IN_USE;
     if (exclusive && request->has_generation_id) {

@@ -10,8 +10,7 @@
 #define EVICTION_KNOWN (TABLE_EVICT_OTHER | TABLE_EVICT_IMPORTANCE | TABLE_EVICT_LIFETIME)
 #define FEATURES_MAX (1u << 20) /* bytes of a request in several parts */
 
-/* --- configuration --------------------------------------------------------------------------------------------------
- */
+/* --- configuration ------------------------------------------------------- */
 
 int of_check_table_mod(const struct of_table_config *mod, uint8_t version)
 {
@@ -45,6 +44,7 @@ int of_handle_table_mod(struct of_connection *conn, const struct of_msg *msg)
     const struct of_table_config *mod = &msg->table_mod;
     struct pipeline *pipeline = conn->server->bridge->pipeline;
     int error = of_check_table_mod(mod, conn->version);
+
     if (error || conn->version < OF14)
         return error;
     for (unsigned id = 0; id < PIPELINE_TABLES; id++) {
@@ -57,13 +57,13 @@ int of_handle_table_mod(struct of_connection *conn, const struct of_msg *msg)
     return 0;
 }
 
-/* --- replies --------------------------------------------------------------------------------------------------------
- */
+/* --- replies ------------------------------------------------------------- */
 
 void of_reply_tables(struct of_connection *conn, struct of_multipart *mp, struct of_buf *out)
 {
     const struct pipeline *pipeline = conn->server->bridge->pipeline;
     bool features = mp->type == OF_MP_TABLE_FEATURES;
+
     for (unsigned id = 0; id < PIPELINE_TABLES; id++) {
         const struct table_config *config = pipeline_table_config(pipeline, (uint8_t)id);
         struct table_stats counted;
@@ -93,8 +93,7 @@ void of_reply_table_descs(struct of_connection *conn, struct of_multipart *mp, s
     }
 }
 
-/* --- features that are asked for ------------------------------------------------------------------------------------
- */
+/* --- features that are asked for ----------------------------------------- */
 
 enum { COMMAND_REPLACE, COMMAND_MODIFY, COMMAND_ENABLE, COMMAND_DISABLE }; /* OFPTFC_* */
 
@@ -115,6 +114,7 @@ static bool has_rules(const struct pipeline *pipeline, unsigned id)
 static int want_table(const struct pipeline *pipeline, struct wanted *wanted, const struct of_table_stats *t)
 {
     struct table_config *config;
+
     if (t->table_id >= PIPELINE_TABLES || wanted->listed[t->table_id])
         return OFPERR_TFFC_BAD_TABLE;
     wanted->listed[t->table_id] = true;
@@ -140,6 +140,7 @@ static int want_table(const struct pipeline *pipeline, struct wanted *wanted, co
 static int read_wanted(const struct pipeline *pipeline, uint8_t version, struct of_bytes body, struct wanted *wanted)
 {
     bool first = true;
+
     while (body.len) {
         struct of_table_stats table;
         int error = of_table_features_next(version, &body, &table);
@@ -169,6 +170,7 @@ static int set_features(struct of_server *server, uint8_t version, struct of_byt
 {
     struct pipeline *pipeline = server->bridge->pipeline;
     struct wanted wanted = {0};
+
     for (unsigned id = 0; id < PIPELINE_TABLES; id++)
         wanted.config[id] = *pipeline_table_config(pipeline, (uint8_t)id);
     int error = read_wanted(pipeline, version, body, &wanted);
@@ -182,6 +184,7 @@ int of_table_features_request(struct of_connection *conn, const struct of_msg *m
     const struct of_multipart_request *request = &msg->request;
     struct of_buf *parts = &conn->features;
     int error = 0;
+
     *whole = !request->more;
     if (conn->features_xid != msg->xid)
         parts->len = 0;

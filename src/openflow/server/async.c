@@ -24,6 +24,7 @@ struct of_async of_async_default(uint8_t version)
         .port_status = {ALL_PORT_REASONS, ALL_PORT_REASONS},
         .flow_removed = {BIT(RULE_IDLE_TIMEOUT) | BIT(RULE_HARD_TIMEOUT) | BIT(RULE_DELETED)},
     };
+
     if (version >= OF13)
         async.flow_removed[0] |= BIT(RULE_GROUP_DELETED);
     if (version >= OF14) {
@@ -40,6 +41,7 @@ struct of_async of_async_default(uint8_t version)
 void of_async_set_invalid_ttl(struct of_connection *conn, bool wanted)
 {
     uint32_t *mask = &conn->async.packet_in[0];
+
     *mask = wanted ? *mask | BIT(OF_REASON_INVALID_TTL) : *mask & ~BIT(OF_REASON_INVALID_TTL);
 }
 
@@ -70,6 +72,7 @@ static void set_masks(uint32_t to[2], const uint32_t from[2], const struct of_as
 void of_async_set(struct of_connection *conn, const struct of_async *async)
 {
     struct of_async *to = &conn->async;
+
     set_masks(to->packet_in, async->packet_in, async, PROP_PACKET_IN);
     set_masks(to->port_status, async->port_status, async, PROP_PORT_STATUS);
     set_masks(to->flow_removed, async->flow_removed, async, PROP_FLOW_REMOVED);
@@ -123,6 +126,7 @@ void of_async_role_status(struct of_connection *conn)
 static bool as_modify(const struct of_server *server, struct group_mod *mod)
 {
     const struct group *group = group_table_find(pipeline_groups(server->bridge->pipeline), mod->group_id);
+
     if (!group)
         return false;
     *mod = (struct group_mod){.command = GROUP_MODIFY,
@@ -137,6 +141,7 @@ static void forward(struct of_connection *to, const struct of_msg *request)
 {
     struct of_msg inner = *request;
     struct of_buf buf = {0};
+
     inner.version = to->version;
     if (inner.type == OF_GROUP_MOD && to->version < OF15 &&
         (inner.group_mod.command == GROUP_INSERT_BUCKET || inner.group_mod.command == GROUP_REMOVE_BUCKET) &&
@@ -155,6 +160,7 @@ void of_async_requestforward(struct of_connection *conn, const struct of_msg *re
 {
     struct of_connection *other;
     unsigned reason = request->type == OF_GROUP_MOD ? FORWARD_GROUP_MOD : FORWARD_METER_MOD;
+
     TAILQ_FOREACH (other, &conn->server->connections, node)
         if (!of_channel_is_same(other, conn) && other->version >= OF14 &&
             of_async_takes(other, other->async.requestforward, reason))
@@ -165,6 +171,7 @@ void of_async_table_status(struct of_server *server, const struct of_table_statu
 {
     struct of_connection *conn;
     struct of_msg msg = {.type = OF_TABLE_STATUS, .table_status = *status};
+
     TAILQ_FOREACH (conn, &server->connections, node) {
         if (conn->version < OF14 || !of_async_takes(conn, conn->async.table_status, status->reason))
             continue;
@@ -188,6 +195,7 @@ void of_async_controller_status(struct of_connection *conn, enum of_controller_s
 {
     struct of_connection *other;
     struct of_msg msg = {.type = OF_CONTROLLER_STATUS};
+
     if (of_connection_is_tool(conn) || conn->auxiliary_id)
         return;
     of_controller_describe(conn, reason, &msg.controller_status);
@@ -200,14 +208,14 @@ void of_async_controller_status(struct of_connection *conn, enum of_controller_s
     }
 }
 
-/* --- the others -----------------------------------------------------------------------------------------------------
- */
+/* --- the others ---------------------------------------------------------- */
 
 void of_server_rule_gone(struct of_server *server, struct rule *rule, enum rule_removed_reason reason)
 {
     struct of_connection *conn;
     bool filled = false;
     struct of_msg msg;
+
     if (!(rule->flags & RULE_SEND_FLOW_REM) || rule->flags & RULE_HIDDEN)
         return;
     TAILQ_FOREACH (conn, &server->connections, node) {
@@ -241,6 +249,7 @@ void of_server_rule_gone(struct of_server *server, struct rule *rule, enum rule_
 void of_server_rule_triggered(struct of_server *server, struct rule *rule)
 {
     struct of_connection *conn;
+
     TAILQ_FOREACH (conn, &server->connections, node) {
         if (conn->version < OF15 || !of_async_takes(conn, conn->async.flow_stats, OF_STATS_TRIGGER))
             continue;
@@ -266,6 +275,7 @@ void of_async_port_status(struct of_server *server, struct bridge_port *bp, enum
 {
     struct of_connection *conn;
     struct of_msg msg = {.type = OF_PORT_STATUS, .port_status = {.reason = reason}};
+
     of_port_describe(bp, &msg.port_status.port);
     TAILQ_FOREACH (conn, &server->connections, node) {
         if (!of_async_takes(conn, conn->async.port_status, reason))

@@ -22,6 +22,7 @@ static inline void of_backoff_init(struct of_backoff *backoff, uint32_t max_ms)
 static inline uint32_t of_backoff_next(struct of_backoff *backoff)
 {
     uint32_t ms = backoff->next_ms;
+
     backoff->next_ms = ms > backoff->max_ms / 2 ? backoff->max_ms : ms * 2;
     return ms;
 }

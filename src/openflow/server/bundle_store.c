@@ -32,6 +32,7 @@ void of_bundle_store_bury(struct of_bundle_store *store, struct of_bundle_store 
 size_t of_bundle_store_free_some(struct of_bundle_store *store)
 {
     size_t freed = 0;
+
     while (store->first && freed < CHUNK_MAX / 2) {
         struct of_bundle_chunk *chunk = store->first;
         freed += sizeof *chunk + chunk->size;
@@ -48,6 +49,7 @@ bool of_bundle_store_add(struct of_bundle_store *store, const uint8_t *message, 
 {
     struct of_bundle_chunk *chunk = store->last;
     size_t need = RTE_ALIGN_CEIL(len, (size_t)8);
+
     if (!chunk || chunk->size - chunk->used < need) {
         size_t size = chunk ? RTE_MIN(chunk->size * 2, (size_t)CHUNK_MAX) : CHUNK_MIN;
         size = RTE_MAX(size, need);
@@ -68,6 +70,7 @@ bool of_bundle_store_add(struct of_bundle_store *store, const uint8_t *message, 
 static uint64_t options_of_group(const struct group_mod *gm)
 {
     uint64_t options = 0;
+
     for (unsigned i = 0; i < gm->selection.n_fields; i++)
         options |= tlv_map_fields_of(gm->selection.fields[i]);
     for (size_t i = 0; i < gm->n_buckets; i++)
@@ -78,6 +81,7 @@ static uint64_t options_of_group(const struct group_mod *gm)
 void of_bundle_store_hold(struct of_bundle_store *store, const struct of_msg *msg)
 {
     uint64_t options = 0;
+
     if (msg->type == OF_FLOW_MOD)
         options = tlv_map_fields(&msg->flow_mod.match.mask) | act_list_options(&msg->flow_mod.acts);
     else if (msg->type == OF_GROUP_MOD)

@@ -36,6 +36,7 @@ static bool is_primary(const struct of_connection *conn)
 static void log_down(const struct of_connection *conn, const char *why)
 {
     const char *bridge = conn->server->bridge->name;
+
     if (!why[0])
         return;
     if (!is_primary(conn))
@@ -73,6 +74,7 @@ void of_connection_close(struct of_connection *conn, const char *why)
 static bool end_task(struct of_connection *conn, uint64_t deadline)
 {
     struct of_task *task = conn->task;
+
     if (!task)
         return true;
     if (task->end && !task->end(task, conn, deadline))
@@ -86,6 +88,7 @@ bool of_connections_reap(struct of_server *server, uint64_t deadline)
 {
     struct of_connection *next;
     bool more = false;
+
     for (struct of_connection *conn = TAILQ_FIRST(&server->connections); conn; conn = next) {
         next = TAILQ_NEXT(conn, node);
         if (conn->bev)
@@ -103,8 +106,7 @@ bool of_connections_reap(struct of_server *server, uint64_t deadline)
     return more;
 }
 
-/* --- events of the socket -------------------------------------------------------------------------------------------
- */
+/* --- events of the socket ------------------------------------------------ */
 
 static void note_activity(struct of_connection *conn)
 {
@@ -117,6 +119,7 @@ static void pace_input(struct of_connection *conn)
 {
     bool reads = bufferevent_get_enabled(conn->bev) & EV_READ;
     bool room = evbuffer_get_length(bufferevent_get_input(conn->bev)) < INPUT_MAX;
+
     if (reads && !room)
         bufferevent_disable(conn->bev, EV_READ);
     else if (!reads && room && !conn->eof)
@@ -126,6 +129,7 @@ static void pace_input(struct of_connection *conn)
 static void on_read(struct bufferevent *bev, void *arg)
 {
     struct of_connection *conn = arg;
+
     note_activity(conn);
     of_transport_read_on(bev, READ_ON);
     pace_input(conn);
@@ -136,6 +140,7 @@ static void on_read(struct bufferevent *bev, void *arg)
 static void on_write(struct bufferevent *bev, void *arg)
 {
     struct of_connection *conn = arg;
+
     if (!conn->probing)
         note_activity(conn);
     if (!evbuffer_get_length(bufferevent_get_output(bev)))
@@ -156,6 +161,7 @@ static void on_event(struct bufferevent *bev, short what, void *arg)
 {
     struct of_connection *conn = arg;
     char why[256];
+
     if (what & BEV_EVENT_CONNECTED) {
         of_connection_start(conn);
     } else if (what & BEV_EVENT_EOF && conn->connected) {
@@ -174,6 +180,7 @@ struct of_connection *of_connection_create(struct of_server *server, enum of_con
 {
     bool full = kind != OF_KIND_CONTROLLER && server->n_connections[kind] >= ACCEPTED_MAX;
     struct of_connection *conn = full ? NULL : calloc(1, sizeof *conn);
+
     if (!conn)
         return NULL;
     conn->bev = of_transport_create(server->base, fd, tls ? server->tls : NULL);
@@ -210,6 +217,7 @@ void of_connection_start(struct of_connection *conn)
 {
     struct of_buf hello = {0};
     int one = 1;
+
     conn->connected = true;
     note_activity(conn);
     of_transport_hold(conn->bev);
@@ -262,13 +270,13 @@ const char *of_version_name(uint8_t version)
     }
 }
 
-/* --- output ---------------------------------------------------------------------------------------------------------
- */
+/* --- output -------------------------------------------------------------- */
 
 /* -1: they are not whole messages, one behind the other. */
 static int count_messages(const struct of_buf *buf)
 {
     int n = 0;
+
     for (size_t at = 0; at < buf->len; n++) {
         struct of_header header;
         if (buf->len - at < OF_HEADER_LEN || of_header_parse(buf->data + at, &header) || header.length > buf->len - at)
@@ -281,6 +289,7 @@ static int count_messages(const struct of_buf *buf)
 void of_connection_send(struct of_connection *conn, struct of_buf *buf)
 {
     int n = conn->bev ? count_messages(buf) : 0;
+
     if (conn->bev && of_connection_backlog(conn) > OUTPUT_INSANE) {
         of_connection_close(conn, "64 MB of messages unread");
     } else if (n < 0) { /* the peer could not find the next message either */
@@ -301,6 +310,7 @@ void of_connection_send(struct of_connection *conn, struct of_buf *buf)
 void of_connection_send_msg(struct of_connection *conn, const struct of_msg *msg)
 {
     struct of_buf buf = {0};
+
     of_msg_encode(msg, &buf);
     of_connection_send(conn, &buf);
     of_buf_free(&buf);
@@ -309,6 +319,7 @@ void of_connection_send_msg(struct of_connection *conn, const struct of_msg *msg
 void of_connection_send_error(struct of_connection *conn, enum of_error error, const void *message, size_t len)
 {
     struct of_buf buf = {0};
+
     LOG_DBG(LOG_OPENFLOW, "%s: %s: sent error %s (%s)", conn->server->bridge->name, conn->name, of_error_name(error),
             of_error_text(error));
     of_error_encode(error, conn->version, message, len, &buf);
@@ -343,14 +354,14 @@ void of_connection_set_task(struct of_connection *conn, struct of_task *task)
     conn->task = task;
 }
 
-/* --- input ----------------------------------------------------------------------------------------------------------
- */
+/* --- input --------------------------------------------------------------- */
 
 /* OpenFlow 1.3.5, 7.5.1 and 6.3.1: the highest version that both have, or HELLO_FAILED with a text. */
 static void handle_hello(struct of_connection *conn, const uint8_t *message, size_t len)
 {
     struct of_msg hello;
     char why[128];
+
     if (of_msg_decode(message, len, NULL, &hello)) {
         of_connection_close(conn, "a malformed hello");
         return;
@@ -388,6 +399,7 @@ static size_t next_message(struct of_connection *conn)
     uint8_t *message = conn->server->scratch;
     char why[96];
     struct of_header header;
+
     if (evbuffer_copyout(in, message, OF_HEADER_LEN) < (ssize_t)OF_HEADER_LEN)
         return 0;
     if (of_header_parse(message, &header)) {
@@ -405,6 +417,7 @@ static size_t next_message(struct of_connection *conn)
 static bool take_message(struct of_connection *conn, const uint8_t *message, size_t len)
 {
     char why[96];
+
     if (!conn->shown) { /* it may come here again */
         conn->shown = true;
         of_snoop(conn, message, len);
@@ -445,6 +458,7 @@ static enum of_task_state run_task(struct of_connection *conn, uint64_t deadline
 {
     struct of_task *task = conn->task;
     enum of_task_state state = task->run(task, conn, deadline);
+
     if (state == OF_TASK_DONE) {
         conn->task = NULL;
         task->free(task);

@@ -47,6 +47,7 @@ static void wait_and_retry(struct of_link *link)
 {
     uint32_t ms = of_backoff_next(&link->backoff);
     const struct timeval tv = {.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000};
+
     evtimer_add(link->retry, &tv);
 }
 
@@ -55,6 +56,7 @@ static void start(struct of_link *link)
     struct of_controller *controller = link->controller;
     struct of_connection *conn =
         of_connection_create(controller->server, OF_KIND_CONTROLLER, -1, controller->to.tls, controller->target);
+
     if (!conn) {
         wait_and_retry(link);
         return;
@@ -109,6 +111,7 @@ int of_controller_add(struct of_server *server, const char *target, char *error,
 {
     struct of_controller *controller = calloc(1, sizeof *controller);
     char why[256] = "out of memory";
+
     if (!controller) {
         snprintf(error, error_size, "%s: %s", target, why);
         return -1;
@@ -145,6 +148,7 @@ int of_controllers_add_new(struct of_server *server, const char *const *targets,
 void of_controllers_keep(struct of_server *server, const char *const *targets, size_t n)
 {
     struct of_controller *controller, *next;
+
     for (controller = TAILQ_FIRST(&server->controllers); controller; controller = next) {
         size_t i = 0;
         next = TAILQ_NEXT(controller, node);
@@ -167,18 +171,19 @@ void of_controllers_keep(struct of_server *server, const char *const *targets, s
 void of_controllers_free(struct of_server *server)
 {
     struct of_controller *controller;
+
     while ((controller = TAILQ_FIRST(&server->controllers))) {
         TAILQ_REMOVE(&server->controllers, controller, node);
         free_controller(controller);
     }
 }
 
-/* --- up and down ----------------------------------------------------------------------------------------------------
- */
+/* --- up and down --------------------------------------------------------- */
 
 void of_link_up(struct of_link *link)
 {
     struct of_controller *controller = link->controller;
+
     of_backoff_init(&link->backoff, controller->server->max_backoff_ms);
     link->changed_ms = datapath_now_ms();
     link->last_error[0] = '\0';
@@ -206,6 +211,7 @@ void of_link_down(struct of_link *link, const char *why)
 {
     struct of_controller *controller = link->controller;
     bool was_up = link->conn->version != 0;
+
     add_counts(&link->counts, &link->conn->counts);
     link->conn = NULL;
     if (was_up)
@@ -226,11 +232,11 @@ void of_link_down(struct of_link *link, const char *why)
 uint32_t of_link_versions(const struct of_link *link)
 {
     const struct of_link *main = &link->controller->links[0];
+
     return is_main(link) || !main->conn ? OF_VERSIONS : 1u << main->conn->version;
 }
 
-/* --- the channel ----------------------------------------------------------------------------------------------------
- */
+/* --- the channel --------------------------------------------------------- */
 
 void of_channel_share(const struct of_connection *conn)
 {
@@ -284,6 +290,7 @@ void of_controllers_for_each_waiting(struct of_server *server,
                                      void (*fn)(void *arg, const char *target, const struct of_link *link), void *arg)
 {
     struct of_controller *controller;
+
     TAILQ_FOREACH (controller, &server->controllers, node)
         for (unsigned i = 0; i < controller->n_links; i++)
             if (!controller->links[i].conn)

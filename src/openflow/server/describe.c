@@ -23,6 +23,7 @@ static uint32_t speed_feature(uint32_t mbps)
 void of_port_describe(const struct bridge_port *bp, struct of_port *port)
 {
     struct port_status status = {0};
+
     *port = (struct of_port){.port_no = bp->ofport, .config = bp->config, .state = bp->state};
     snprintf(port->name, sizeof port->name, "%.16s", bp->name);
     memcpy(port->hw_addr, bp->mac.addr_bytes, sizeof port->hw_addr);
@@ -36,6 +37,7 @@ void of_port_describe(const struct bridge_port *bp, struct of_port *port)
 void of_rule_describe(const struct rule *rule, uint64_t now_ms, struct match *match, struct of_flow_stats *stats)
 {
     uint64_t age_ms = now_ms - rule->created_ms;
+
     rule_match(rule, match);
     *stats = (struct of_flow_stats){
         .table_id = rule->table_id,
@@ -59,6 +61,7 @@ void of_rule_describe(const struct rule *rule, uint64_t now_ms, struct match *ma
 void of_table_describe(const struct pipeline *pipeline, uint8_t table_id, struct of_table_config *desc)
 {
     const struct table_config *config = pipeline_table_config(pipeline, table_id);
+
     *desc = (struct of_table_config){
         .table_id = table_id,
         .config = config->config,

@@ -9,6 +9,7 @@
 static bool has_controller(const struct of_server *server)
 {
     const struct of_connection *conn;
+
     TAILQ_FOREACH (conn, &server->connections, node)
         if (conn->kind == OF_KIND_CONTROLLER && of_connection_is_ready(conn))
             return true;
@@ -18,6 +19,7 @@ static bool has_controller(const struct of_server *server)
 static bool is_due(struct of_server *server, uint64_t now_ms)
 {
     uint32_t probe_ms = server->inactivity_probe_ms ? server->inactivity_probe_ms : PROBE_DEFAULT_MS;
+
     if (has_controller(server)) {
         server->fail_mode.alone_ms = now_ms;
         return false;
@@ -38,6 +40,7 @@ static int change_rule(struct bridge *bridge, bool add)
         .out_port = OFPORT_ANY,
         .out_group = OFGROUP_ANY,
     };
+
     act_buffer_init(&acts);
     struct act_output *output = act_buffer_add(&acts, ACT_OUTPUT, sizeof *output);
     output->port = OFPORT_NORMAL;
@@ -51,6 +54,7 @@ static int change_rule(struct bridge *bridge, bool add)
 void of_fail_mode_run(struct of_server *server, uint64_t now_ms)
 {
     bool due = is_due(server, now_ms);
+
     if (due == server->fail_mode.standalone || server->committing || change_rule(server->bridge, due))
         return;
     server->fail_mode.standalone = due;

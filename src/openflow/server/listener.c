@@ -30,6 +30,7 @@ static void name_peer(struct of_listener *listener, const struct sockaddr *peer,
     char ip[INET6_ADDRSTRLEN] = "";
     static const char *const names[OF_N_KINDS] = {"mgmt", "snoop", "unix"};
     const char *scheme = listener->tls ? "ssl" : "tcp";
+
     listener->n_accepted++;
     if (peer->sa_family == AF_INET) {
         const struct sockaddr_in *in4 = (const void *)peer;
@@ -48,6 +49,7 @@ static void on_accept(void *arg, int fd, const struct sockaddr *peer)
 {
     struct of_listener *listener = arg;
     char name[128];
+
     name_peer(listener, peer, name, sizeof name);
     struct of_connection *conn = of_connection_create(listener->server, listener->kind, fd, listener->tls, name);
     if (!conn) {
@@ -81,6 +83,7 @@ int of_listener_open(struct of_server *server, const char *target, enum of_conne
 {
     struct config_target to;
     char why[256];
+
     if (config_target_parse(target, true, &to, why, sizeof why)) {
         snprintf(error, error_size, "%s: %s", target, why);
         return -1;
@@ -123,6 +126,7 @@ static void listener_close(struct of_listener *listener, const char *why)
 {
     struct of_server *server = listener->server;
     struct of_connection *conn;
+
     TAILQ_FOREACH (conn, &server->connections, node)
         if (conn->listener == listener) {
             conn->listener = NULL;
@@ -151,6 +155,7 @@ int of_listeners_open_new(struct of_server *server, const char *const *targets, 
 void of_listeners_keep(struct of_server *server, const char *const *targets, size_t n)
 {
     struct of_listener *listener, *next;
+
     for (listener = TAILQ_FIRST(&server->listeners); listener; listener = next) {
         size_t i = 0;
         next = TAILQ_NEXT(listener, node);
@@ -164,6 +169,7 @@ void of_listeners_keep(struct of_server *server, const char *const *targets, siz
 void of_listeners_close(struct of_server *server)
 {
     struct of_listener *listener;
+
     while ((listener = TAILQ_FIRST(&server->listeners)))
         listener_close(listener, "");
 }

@@ -28,6 +28,7 @@ struct of_monitor {
 static struct of_monitor *find(struct of_connection *conn, uint32_t id)
 {
     struct of_monitor *monitor;
+
     LIST_FOREACH (monitor, &conn->monitors.list, node)
         if (monitor->id == id)
             return monitor;
@@ -45,6 +46,7 @@ static void destroy(struct of_connection *conn, struct of_monitor *monitor)
 static struct of_monitor *create(struct of_connection *conn, const struct of_monitor_request *request)
 {
     struct of_monitor *monitor = calloc(1, sizeof *monitor);
+
     if (!monitor)
         out_of_memory("an OpenFlow request", 0);
     monitor->id = request->id;
@@ -76,8 +78,7 @@ static bool takes(const struct of_monitor *monitor, const struct rule *rule)
            selector_takes_mask(&monitor->selector, rule->match->mask) && selector_takes(&monitor->selector, rule);
 }
 
-/* --- the initial rules ----------------------------------------------------------------------------------------------
- */
+/* --- the initial rules --------------------------------------------------- */
 
 struct initial {
     struct of_task task;
@@ -91,6 +92,7 @@ struct initial {
 static void initial_free(struct of_task *task)
 {
     struct initial *initial = (struct initial *)task;
+
     if (initial->cursor)
         rule_cursor_close(initial->cursor);
     of_multipart_abort(&initial->mp);
@@ -124,6 +126,7 @@ static bool initial_step(struct initial *initial, struct of_connection *conn)
 static enum of_task_state initial_run(struct of_task *task, struct of_connection *conn, uint64_t deadline)
 {
     struct initial *initial = (struct initial *)task;
+
     do {
         for (int i = 0; i < RULES_A_LOOK; i++)
             if (!initial_step(initial, conn)) {
@@ -138,12 +141,12 @@ static enum of_task_state initial_run(struct of_task *task, struct of_connection
     return OF_TASK_MORE;
 }
 
-/* --- requests -------------------------------------------------------------------------------------------------------
- */
+/* --- requests ------------------------------------------------------------ */
 
 static int check(struct of_connection *conn, const struct of_monitor_request *request)
 {
     bool exists = find(conn, request->id);
+
     if (request->command == OF_MONITOR_CMD_ADD && exists)
         return OFPERR_MOFC_MONITOR_EXISTS;
     if (request->command != OF_MONITOR_CMD_ADD && !exists)
@@ -175,6 +178,7 @@ static int check_body(uint8_t version, struct of_bytes body)
     struct of_monitor_request request;
     unsigned n = 0;
     int more;
+
     while ((more = of_monitor_request_next(version, &body, &request)) > 0)
         n++;
     if (more < 0)
@@ -187,6 +191,7 @@ int of_monitor_handle(struct of_connection *conn, const struct of_msg *msg)
     struct of_bytes body = msg->request.body;
     struct of_monitor_request request;
     int error = check_body(conn->version, body);
+
     if (error)
         return error;
     uint32_t *added = calloc(MONITORS_MAX + 1, sizeof *added);
@@ -217,18 +222,19 @@ int of_monitor_handle(struct of_connection *conn, const struct of_msg *msg)
 int of_monitor_cancel(struct of_connection *conn, uint32_t id)
 {
     struct of_monitor *monitor = find(conn, id);
+
     if (!monitor)
         return OFPERR_MOFC_UNKNOWN_MONITOR;
     destroy(conn, monitor);
     return 0;
 }
 
-/* --- changes --------------------------------------------------------------------------------------------------------
- */
+/* --- changes ------------------------------------------------------------- */
 
 static void send_pause(struct of_connection *conn, enum of_monitor_event event)
 {
     struct of_buf buf = {0};
+
     of_monitor_pause_encode(&buf, conn->version, event);
     of_connection_send(conn, &buf);
     of_buf_free(&buf);
@@ -243,6 +249,7 @@ static struct wish wish_of(const struct of_connection *conn, const struct rule *
 {
     const struct of_monitor *monitor;
     struct wish wish = {0};
+
     LIST_FOREACH (monitor, &conn->monitors.list, node) {
         bool no_abbrev = monitor->flags & OF_MONITOR_NO_ABBREV, only_own = monitor->flags & OF_MONITOR_ONLY_OWN;
         /* Open vSwitch has ONLY_OWN alone mean what NO_ABBREV does, and ovs-ofctl asks so (docs/openflow.md). */
@@ -260,6 +267,7 @@ static void send_rule(struct of_connection *conn, enum of_monitor_event event, c
 {
     struct of_multipart mp;
     struct of_buf out = {0};
+
     of_multipart_begin(&mp, conn->version, 0, OF_MP_FLOW_MONITOR, conn->version < OF14);
     if (wish->in_full)
         of_multipart_add_monitor_rule(&mp, &out, event, rule, reason, wish->acts);
@@ -275,6 +283,7 @@ static bool was_abbreviated(struct of_connection *conn)
 {
     struct of_server *server = conn->server;
     bool was = server->abbreviated;
+
     server->abbreviated = true;
     return was;
 }
@@ -318,6 +327,7 @@ void of_server_rule_changed(struct of_server *server, enum flows_rule_change cha
                             enum rule_removed_reason reason)
 {
     struct of_connection *conn;
+
     if (rule->flags & RULE_HIDDEN)
         return;
     TAILQ_FOREACH (conn, &server->connections, node)
@@ -325,13 +335,13 @@ void of_server_rule_changed(struct of_server *server, enum flows_rule_change cha
             notify(conn, change, rule, reason);
 }
 
-/* --- going on after a pause -----------------------------------------------------------------------------------------
- */
+/* --- going on after a pause ---------------------------------------------- */
 
 static void resume_rule(struct of_connection *conn, const struct rule *rule)
 {
     const struct of_monitors *monitors = &conn->monitors;
     bool is_new = rule->add_version >= monitors->paused_version;
+
     if (!is_new && rule->modified_ms < monitors->paused_ms)
         return;
     struct wish wish = wish_of(conn, rule, is_new ? OF_MONITOR_ADD : OF_MONITOR_MODIFY, false);
@@ -343,6 +353,7 @@ bool of_monitors_run(struct of_connection *conn, uint64_t deadline)
 {
     static const struct rule_filter all = {.table_id = TABLE_ALL, .out_port = OFPORT_ANY, .out_group = OFGROUP_ANY};
     struct of_monitors *monitors = &conn->monitors;
+
     if (!monitors->paused_ms || of_connection_backlog(conn) > (monitors->cursor ? PAUSE_BACKLOG : RESUME_BACKLOG))
         return false;
     if (!monitors->cursor)

@@ -39,6 +39,7 @@ static bool is_in_rate(struct of_connection *conn, const struct packet_in *pin)
     const struct of_server *server = conn->server;
     bool is_miss = pin->reason == OF_REASON_NO_MATCH || pin->reason == OF_REASON_MISS_RULE;
     struct of_rate_limit *limit = &conn->packet_in_rate[!is_miss];
+
     return conn->kind == OF_KIND_MGMT ||
            of_rate_limit_take(limit, server->packet_in_rate, server->packet_in_burst, datapath_now_ms());
 }
@@ -62,6 +63,7 @@ static uint32_t hash_of(const struct packet_in *pin)
     const struct rte_ether_hdr *eth = rte_pktmbuf_mtod(pin->packet, const struct rte_ether_hdr *);
     const uint8_t *s = eth->src_addr.addr_bytes, *d = eth->dst_addr.addr_bytes;
     uint64_t hash = 0;
+
     if (rte_pktmbuf_data_len(pin->packet) < sizeof *eth)
         return 0;
     for (int i = 0; i < RTE_ETHER_ADDR_LEN; i++)
@@ -72,6 +74,7 @@ static uint32_t hash_of(const struct packet_in *pin)
 static void encode(struct of_server *server, const struct packet_in *pin, struct of_msg *msg)
 {
     size_t len = length_to_send(pin);
+
     *msg = (struct of_msg){.type = OF_PACKET_IN,
                            .packet_in = {.buffer_id = OF_NO_BUFFER,
                                          .total_len = pin->full_len,
@@ -109,6 +112,7 @@ void of_server_packet_in(struct of_server *server, struct packet_in *pin)
     struct of_buf continuation = {0};
     struct of_msg msg;
     bool encoded = false, wanted = false;
+
     TAILQ_FOREACH (main, &server->connections, node) {
         if (!takes_packet_in(main, pin))
             continue;

@@ -25,6 +25,7 @@ static inline bool of_rate_limit_take(struct of_rate_limit *limit, uint32_t rate
 {
     uint64_t most = (uint64_t)burst * OF_RATE_UNIT;
     uint64_t passed_ms = now_ms > limit->filled_ms ? now_ms - limit->filled_ms : 0;
+
     if (!rate)
         return true;
     limit->filled_ms = now_ms;

@@ -41,6 +41,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
     struct of_server *server = arg;
     struct of_connection *conn;
     uint64_t now_ms = datapath_now_ms();
+
     TAILQ_FOREACH (conn, &server->connections, node)
         of_connection_tick(conn, now_ms);
     of_fail_mode_run(server, now_ms);
@@ -52,6 +53,7 @@ static void update_table_miss(struct of_server *server)
     struct bridge *bridge = server->bridge;
     const struct of_connection *conn;
     bool wanted = false;
+
     TAILQ_FOREACH (conn, &server->connections, node)
         wanted |= of_async_wants_misses(conn);
     if (bridge->of10_table_miss == wanted)
@@ -92,8 +94,7 @@ static void set_limits(struct of_server *server, const struct of_server_params *
         params->packet_in_burst ? params->packet_in_burst : RTE_MAX(params->packet_in_rate / 4, 1u);
 }
 
-/* --- events of the bridge -------------------------------------------------------------------------------------------
- */
+/* --- events of the bridge ------------------------------------------------ */
 
 static void port_added(void *arg, struct bridge_port *bp)
 {
@@ -120,6 +121,7 @@ static void listen_to_bridge(struct of_server *server)
 struct of_server *of_server_create(const struct of_server_params *params, char *error, size_t error_size)
 {
     struct of_server *server = calloc(1, sizeof *server);
+
     if (!server) {
         snprintf(error, error_size, "out of memory");
         return NULL;
@@ -158,6 +160,7 @@ struct of_server *of_server_create(const struct of_server_params *params, char *
 void of_server_destroy(struct of_server *server)
 {
     struct of_connection *conn;
+
     if (!server)
         return;
     bridge_unlisten(server->bridge, &server->listener);
@@ -182,6 +185,7 @@ int of_server_change(struct of_server *server, const struct of_server_params *wa
     bool opened = !of_listeners_open_new(server, wanted->listen, wanted->n_listen, error, error_size) &&
                   !of_controllers_add_new(server, wanted->controllers, wanted->n_controllers, error, error_size);
     const struct of_server_params *now = opened ? wanted : was;
+
     of_listeners_keep(server, now->listen, now->n_listen);
     of_controllers_keep(server, now->controllers, now->n_controllers);
     set_limits(server, now);
@@ -194,6 +198,7 @@ bool of_server_run(struct of_server *server, uint64_t budget_us)
     struct of_connection *conn, *first;
     uint64_t now = rte_rdtsc(), deadline = now + us_to_tsc(budget_us);
     bool more = of_connections_reap(server, deadline), waiting = false;
+
     more |= server->requests->run(server, deadline);
     server->running = true;
     if (server->changed) {
@@ -231,6 +236,7 @@ bool of_server_run(struct of_server *server, uint64_t budget_us)
 bool of_server_served(struct of_server *server)
 {
     bool served = server->served;
+
     server->served = false;
     return served;
 }
@@ -272,6 +278,7 @@ static void tell_waiting(void *arg, const char *target, const struct of_link *li
                                       .role = role_name(OF_ROLE_EQUAL),
                                       .is_controller = true,
                                       .is_configured = true};
+
     of_link_describe(link, &info);
     to->fn(to->arg, &info);
 }
@@ -281,6 +288,7 @@ void of_server_for_each_connection(struct of_server *server,
 {
     struct for_each to = {fn, arg};
     const struct of_connection *conn;
+
     TAILQ_FOREACH (conn, &server->connections, node) {
         if (!conn->bev)
             continue;

@@ -9,6 +9,7 @@ void of_snoop(struct of_connection *conn, const void *messages, size_t len)
     struct of_server *server = conn->server;
     struct of_connection *to;
     struct of_buf copy = {0};
+
     if (conn->kind != OF_KIND_CONTROLLER || !server->n_connections[OF_KIND_SNOOP])
         return;
     TAILQ_FOREACH (to, &server->connections, node) {

@@ -45,6 +45,7 @@ size_t of_transport_flush(struct bufferevent *bev)
 {
     struct evbuffer *out = bufferevent_get_output(bev);
     size_t before = evbuffer_get_length(out);
+
     if (!before || bufferevent_get_enabled(bev) & EV_WRITE)
         return 0;
     evbuffer_unfreeze(out, 1); /* a bufferevent keeps others from taking from it */
@@ -60,6 +61,7 @@ void of_transport_read_on(struct bufferevent *bev, size_t most)
 {
     struct evbuffer *in = bufferevent_get_input(bev);
     struct evbuffer_iovec room;
+
     if (evbuffer_get_length(in) < LIBEVENT_READ || bufferevent_openssl_get_ssl(bev))
         return;
     evbuffer_unfreeze(in, 0); /* a bufferevent keeps others from adding to it */
@@ -89,6 +91,7 @@ void of_transport_close(struct bufferevent *bev, bool connected)
 bool of_transport_explain(struct bufferevent *bev, char *text, size_t size)
 {
     int error = EVUTIL_SOCKET_ERROR();
+
     SSL *ssl = bufferevent_openssl_get_ssl(bev);
     unsigned long tls_error = ssl ? bufferevent_get_openssl_error(bev) : 0;
     if (tls_error || (ssl && SSL_get_verify_result(ssl) != X509_V_OK)) {

@@ -11,6 +11,7 @@ unsigned of_table_vacancy(const struct pipeline *pipeline, uint8_t table_id)
 {
     uint32_t max = RTE_MIN(pipeline_table_config(pipeline, table_id)->max_rules, OF_TABLE_RULES_TOLD);
     uint32_t n = pipeline_n_rules(pipeline, table_id);
+
     return n < max ? (unsigned)((uint64_t)(max - n) * 100 / max) : 0;
 }
 
@@ -20,6 +21,7 @@ void of_vacancy_configured(struct of_server *server, uint8_t table_id)
     const struct table_config *config = pipeline_table_config(pipeline, table_id);
     struct of_vacancy *vacancy = &server->vacancy;
     bool enabled = config->config & TABLE_VACANCY_EVENTS;
+
     vacancy->n_enabled += enabled - vacancy->enabled[table_id];
     vacancy->enabled[table_id] = enabled;
     vacancy->is_low[table_id] = of_table_vacancy(pipeline, table_id) < config->vacancy_up;
@@ -32,6 +34,7 @@ static void run_table(struct of_server *server, uint8_t table_id)
     unsigned now = of_table_vacancy(pipeline, table_id);
     bool *is_low = &server->vacancy.is_low[table_id];
     struct of_table_status status;
+
     if (*is_low ? now <= config->vacancy_up : now >= config->vacancy_down)
         return;
     *is_low = !*is_low;

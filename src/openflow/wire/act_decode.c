@@ -7,7 +7,7 @@
 
 static struct act_u32 *add_u32(struct act_buffer *acts, enum act_type type, uint32_t value)
 {
-    struct act_u32 *act = act_buffer_add(acts, type, sizeof(*act));
+    struct act_u32 *act = act_buffer_add(acts, type, sizeof *act);
 
     act->value = value;
     return act;
@@ -20,19 +20,18 @@ static struct act *add_plain(struct act_buffer *acts, enum act_type type)
 
 static void add_output(struct act_buffer *acts, uint32_t port, uint16_t max_len)
 {
-    struct act_output *act = act_buffer_add(acts, ACT_OUTPUT, sizeof(*act));
+    struct act_output *act = act_buffer_add(acts, ACT_OUTPUT, sizeof *act);
 
     act->port = port;
     act->max_len = max_len; /* means nothing for other ports, but is told as it was given */
 }
 
-/* --- OpenFlow 1.0 (OpenFlow 1.0.2, 5.2.4) --------------------------------------------------------------------------
- */
+/* --- OpenFlow 1.0 (OpenFlow 1.0.2, 5.2.4) -------------------------------- */
 
 static int set_of10(struct act_buffer *acts, enum field_id id, struct reader *body, unsigned pad)
 {
     const struct field *f = field_by_id(id);
-    struct act_set_field *act = act_buffer_add(acts, ACT_SET_FIELD, sizeof(*act));
+    struct act_set_field *act = act_buffer_add(acts, ACT_SET_FIELD, sizeof *act);
 
     act->h.form = ACT_FORM_OF10;
     act->field = f;
@@ -84,7 +83,7 @@ static int decode_of10(struct reader *body, uint16_t type, struct act_buffer *ac
     case 10:
         return set_of10(acts, FIELD_TCP_DST, body, 2);
     case 11: { /* ENQUEUE */
-        struct act_enqueue *act = act_buffer_add(acts, ACT_ENQUEUE, sizeof(*act));
+        struct act_enqueue *act = act_buffer_add(acts, ACT_ENQUEUE, sizeof *act);
 
         act->port = port_from_of10(read_u16(body));
         read_skip(body, 6);
@@ -96,8 +95,7 @@ static int decode_of10(struct reader *body, uint16_t type, struct act_buffer *ac
     }
 }
 
-/* --- OpenFlow 1.3 (OpenFlow 1.3.5, 7.2.5) --------------------------------------------------------------------------
- */
+/* --- OpenFlow 1.3 (OpenFlow 1.3.5, 7.2.5) -------------------------------- */
 
 static int decode_set_field(struct reader *body, uint8_t version, struct act_buffer *acts)
 {
@@ -116,7 +114,7 @@ static int decode_set_field(struct reader *body, uint8_t version, struct act_buf
         return OFPERR_BAC_BAD_SET_TYPE;
     if (!f->writable && !f->retypes)
         return OFPERR_BAC_BAD_SET_TYPE;
-    act = act_buffer_add(acts, ACT_SET_FIELD, sizeof(*act));
+    act = act_buffer_add(acts, ACT_SET_FIELD, sizeof *act);
     act->field = f;
     error = oxm_read_value(body, f, has_mask, len, &act->value, &act->mask);
     if (error == OFPERR_BMC_BAD_LEN)
@@ -209,8 +207,7 @@ static int decode_of13(struct reader *body, uint16_t type, uint8_t version, stru
     }
 }
 
-/* --- lists ----------------------------------------------------------------------------------------------------------
- */
+/* --- lists --------------------------------------------------------------- */
 
 static int decode_list(struct reader *r, uint8_t version, unsigned depth, struct act_buffer *acts);
 
@@ -226,7 +223,7 @@ static int decode_clone(struct reader *body, uint8_t version, unsigned depth, st
     read_skip(body, 6);
     error = body->bad ? OFPERR_BAC_BAD_LEN : decode_list(body, version, depth + 1, &inner);
     if (!error) {
-        act = act_buffer_add(acts, ACT_CLONE, sizeof(*act) + inner.len);
+        act = act_buffer_add(acts, ACT_CLONE, sizeof *act + inner.len);
         act->h.form = ACT_FORM_NICIRA;
         act->n = (uint32_t)inner.len;
         if (inner.len)
@@ -286,8 +283,7 @@ int acts_decode(struct reader *r, uint8_t version, struct act_buffer *acts)
     return decode_list(r, version, 0, acts);
 }
 
-/* --- instructions (OpenFlow 1.3.5, 7.2.4) --------------------------------------------------------------------------
- */
+/* --- instructions (OpenFlow 1.3.5, 7.2.4) -------------------------------- */
 
 enum {
     INST_GOTO_TABLE = 1,
@@ -365,7 +361,7 @@ static int decode_write_actions(struct reader *body, uint8_t version, struct act
             error = OFPERR_BAC_BAD_TYPE;
     }
     if (!error) {
-        struct act_bytes *act = act_buffer_add(acts, ACT_WRITE_ACTIONS, sizeof(*act) + inner.len);
+        struct act_bytes *act = act_buffer_add(acts, ACT_WRITE_ACTIONS, sizeof *act + inner.len);
 
         act->n = (uint32_t)inner.len;
         if (inner.len)
@@ -377,7 +373,7 @@ static int decode_write_actions(struct reader *body, uint8_t version, struct act
 
 static void decode_write_metadata(struct reader *body, struct act_buffer *acts)
 {
-    struct act_metadata *act = act_buffer_add(acts, ACT_WRITE_METADATA, sizeof(*act));
+    struct act_metadata *act = act_buffer_add(acts, ACT_WRITE_METADATA, sizeof *act);
 
     read_skip(body, 4);
     act->value = rte_cpu_to_be_64(read_u64(body));

@@ -39,8 +39,7 @@ static void encode_clone(struct of_buf *buf, const struct act *act, uint8_t vers
     act_end(buf, start);
 }
 
-/* --- OpenFlow 1.0 ---------------------------------------------------------------------------------------------------
- */
+/* --- OpenFlow 1.0 -------------------------------------------------------- */
 
 static bool sets_whole_field(const struct act_set_field *act)
 {
@@ -61,7 +60,7 @@ static void set_of10(struct of_buf *buf, const struct act_set_field *act)
                  {FIELD_IPV4_DST, 7, true}, {FIELD_IP_TOS, 8, false}, {FIELD_TCP_SRC, 9, true},
                  {FIELD_TCP_DST, 10, true}, {FIELD_UDP_SRC, 9, true}, {FIELD_UDP_DST, 10, true}};
 
-    for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+    for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
         bool standard = act->h.form == ACT_FORM_STANDARD && types[i].any_form && sets_whole_field(act);
 
         if (types[i].id == act->field->id && (act->h.form == ACT_FORM_OF10 || standard)) {
@@ -147,8 +146,7 @@ static void encode_of10(struct of_buf *buf, const struct act *act)
     }
 }
 
-/* --- OpenFlow 1.3 ---------------------------------------------------------------------------------------------------
- */
+/* --- OpenFlow 1.3 -------------------------------------------------------- */
 
 static void put_set_field(struct of_buf *buf, const struct field *f, const uint8_t *value, uint8_t version)
 {
@@ -339,8 +337,7 @@ void acts_encode(struct of_buf *buf, const struct act_list *list, uint8_t versio
     }
 }
 
-/* --- instructions ---------------------------------------------------------------------------------------------------
- */
+/* --- instructions -------------------------------------------------------- */
 
 static bool is_instruction(const struct act *act, uint8_t version)
 {
@@ -435,8 +432,7 @@ void instructions_encode(struct of_buf *buf, const struct act_list *list, uint8_
             encode_instruction(buf, act, version, match);
 }
 
-/* --- lengths --------------------------------------------------------------------------------------------------------
- */
+/* --- lengths ------------------------------------------------------------- */
 
 typedef void list_encoder(struct of_buf *buf, const struct act_list *list, uint8_t version, const struct match *match);
 

@@ -10,8 +10,7 @@ enum { NXAC2_MAX_LEN, NXAC2_CONTROLLER_ID, NXAC2_REASON, NXAC2_USERDATA, NXAC2_P
 
 typedef unsigned __int128 u128;
 
-/* --- decoding -------------------------------------------------------------------------------------------------------
- */
+/* --- decoding ------------------------------------------------------------ */
 
 int act_read_field(struct reader *r, const struct field **f)
 {
@@ -36,7 +35,7 @@ int act_make_subfield(struct subfield *sf, const struct field *f, unsigned ofs, 
 
 static int decode_resubmit(struct reader *r, bool with_table, struct act_buffer *acts)
 {
-    struct act_resubmit *act = act_buffer_add(acts, ACT_RESUBMIT, sizeof(*act));
+    struct act_resubmit *act = act_buffer_add(acts, ACT_RESUBMIT, sizeof *act);
 
     act->in_port = port_from_of10(read_u16(r));
     act->table = with_table ? read_u8(r) : 255;
@@ -46,7 +45,7 @@ static int decode_resubmit(struct reader *r, bool with_table, struct act_buffer 
 
 static int decode_move(struct reader *r, struct act_buffer *acts)
 {
-    struct act_move *act = act_buffer_add(acts, ACT_MOVE, sizeof(*act));
+    struct act_move *act = act_buffer_add(acts, ACT_MOVE, sizeof *act);
     uint16_t n_bits = read_u16(r), src_ofs = read_u16(r), dst_ofs = read_u16(r);
     const struct field *src, *dst;
     int error = act_read_field(r, &src);
@@ -74,7 +73,7 @@ static void set_bits(struct act_set_field *act, u128 value, unsigned ofs, unsign
 
 static int decode_load(struct reader *r, struct act_buffer *acts)
 {
-    struct act_set_field *act = act_buffer_add(acts, ACT_SET_FIELD, sizeof(*act));
+    struct act_set_field *act = act_buffer_add(acts, ACT_SET_FIELD, sizeof *act);
     uint16_t ofs_nbits = read_u16(r);
     unsigned ofs = ofs_nbits >> 6, n_bits = (ofs_nbits & 63) + 1u;
     struct subfield sf;
@@ -95,7 +94,7 @@ static int decode_load(struct reader *r, struct act_buffer *acts)
 /* A field's entry with value and perhaps mask, as set_field has it, right behind the subtype. */
 static int decode_load2(struct reader *r, struct act_buffer *acts)
 {
-    struct act_set_field *act = act_buffer_add(acts, ACT_SET_FIELD, sizeof(*act));
+    struct act_set_field *act = act_buffer_add(acts, ACT_SET_FIELD, sizeof *act);
     bool has_mask;
     size_t len;
     int error;
@@ -119,7 +118,7 @@ static int decode_load2(struct reader *r, struct act_buffer *acts)
 
 static int decode_output_reg(struct reader *r, bool second, struct act_buffer *acts)
 {
-    struct act_output_reg *act = act_buffer_add(acts, ACT_OUTPUT_REG, sizeof(*act));
+    struct act_output_reg *act = act_buffer_add(acts, ACT_OUTPUT_REG, sizeof *act);
     uint16_t ofs_nbits = read_u16(r);
     const struct field *f;
     int error;
@@ -135,7 +134,7 @@ static int decode_output_reg(struct reader *r, bool second, struct act_buffer *a
 
 static int decode_stack(struct reader *r, enum act_type type, struct act_buffer *acts)
 {
-    struct act_subfield *act = act_buffer_add(acts, type, sizeof(*act));
+    struct act_subfield *act = act_buffer_add(acts, type, sizeof *act);
     uint16_t ofs = read_u16(r), n_bits;
     const struct field *f;
     int error = act_read_field(r, &f);
@@ -147,7 +146,7 @@ static int decode_stack(struct reader *r, enum act_type type, struct act_buffer 
 
 static int decode_delete_field(struct reader *r, struct act_buffer *acts)
 {
-    struct act_subfield *act = act_buffer_add(acts, ACT_DELETE_FIELD, sizeof(*act));
+    struct act_subfield *act = act_buffer_add(acts, ACT_DELETE_FIELD, sizeof *act);
     const struct field *f;
     int error = act_read_field(r, &f);
 
@@ -159,7 +158,7 @@ static int decode_delete_field(struct reader *r, struct act_buffer *acts)
 
 static int decode_note(struct reader *r, struct act_buffer *acts)
 {
-    struct act_bytes *act = act_buffer_add(acts, ACT_NOTE, sizeof(*act) + r->left);
+    struct act_bytes *act = act_buffer_add(acts, ACT_NOTE, sizeof *act + r->left);
 
     act->n = (uint32_t)r->left;
     read_copy(r, act->data, r->left);
@@ -174,7 +173,7 @@ static int decode_dec_ttl_ids(struct reader *r, struct act_buffer *acts)
     read_skip(r, 4);
     if (n == 0 || n * 2u > r->left || r->left - n * 2u >= 8)
         return OFPERR_BAC_BAD_LEN;
-    act = act_buffer_add(acts, ACT_DEC_TTL, sizeof(*act) + n * 2u);
+    act = act_buffer_add(acts, ACT_DEC_TTL, sizeof *act + n * 2u);
     act->n_ids = n;
     for (unsigned i = 0; i < n; i++)
         act->ids[i] = read_u16(r);
@@ -184,7 +183,7 @@ static int decode_dec_ttl_ids(struct reader *r, struct act_buffer *acts)
 
 static int decode_controller(struct reader *r, struct act_buffer *acts)
 {
-    struct act_controller *act = act_buffer_add(acts, ACT_CONTROLLER, sizeof(*act));
+    struct act_controller *act = act_buffer_add(acts, ACT_CONTROLLER, sizeof *act);
 
     act->max_len = read_u16(r);
     act->controller_id = read_u16(r);
@@ -231,7 +230,7 @@ static int decode_controller2(struct reader *r, struct act_buffer *acts)
         return OFPERR_BAC_BAD_LEN;
     if (head.reason >= OF_N_REASONS)
         return OFPERR_BAC_BAD_ARGUMENT;
-    act = act_buffer_add(acts, ACT_CONTROLLER, sizeof(*act) + userdata.left);
+    act = act_buffer_add(acts, ACT_CONTROLLER, sizeof *act + userdata.left);
     head.h = act->h;
     *act = head;
     act->userdata_len = (uint16_t)userdata.left;
@@ -243,7 +242,7 @@ static int decode_controller2(struct reader *r, struct act_buffer *acts)
 static int decode_set(struct reader *r, enum field_id id, unsigned pad_before, unsigned pad_behind,
                       struct act_buffer *acts)
 {
-    struct act_set_field *act = act_buffer_add(acts, ACT_SET_FIELD, sizeof(*act));
+    struct act_set_field *act = act_buffer_add(acts, ACT_SET_FIELD, sizeof *act);
 
     act->field = field_by_id(id);
     read_skip(r, pad_before);
@@ -255,7 +254,7 @@ static int decode_set(struct reader *r, enum field_id id, unsigned pad_before, u
 
 static int decode_u32(struct reader *r, enum act_type type, unsigned bytes, unsigned pad, struct act_buffer *acts)
 {
-    struct act_u32 *act = act_buffer_add(acts, type, sizeof(*act));
+    struct act_u32 *act = act_buffer_add(acts, type, sizeof *act);
 
     if (bytes == 1)
         act->value = read_u8(r);
@@ -276,7 +275,7 @@ static int decode_plain(struct reader *r, enum act_type type, size_t size, struc
 
 static int decode_check_larger(struct reader *r, struct act_buffer *acts)
 {
-    struct act_check_larger *act = act_buffer_add(acts, ACT_CHECK_LARGER, sizeof(*act));
+    struct act_check_larger *act = act_buffer_add(acts, ACT_CHECK_LARGER, sizeof *act);
     uint16_t len = read_u16(r), ofs = read_u16(r);
     const struct field *f;
     int error = act_read_field(r, &f);
@@ -295,7 +294,7 @@ static int decode_one(struct reader *r, uint16_t subtype, struct act_buffer *act
         return decode_resubmit(r, true, acts);
     case NXAST_SET_TUNNEL:
     case NXAST_SET_TUNNEL64: {
-        struct act_u64 *act = act_buffer_add(acts, ACT_SET_TUNNEL, sizeof(*act));
+        struct act_u64 *act = act_buffer_add(acts, ACT_SET_TUNNEL, sizeof *act);
 
         read_skip(r, subtype == NXAST_SET_TUNNEL ? 2 : 6);
         act->value = subtype == NXAST_SET_TUNNEL ? read_u32(r) : read_u64(r);
@@ -324,7 +323,7 @@ static int decode_one(struct reader *r, uint16_t subtype, struct act_buffer *act
     case NXAST_DEC_TTL_CNT_IDS:
         return decode_dec_ttl_ids(r, acts);
     case NXAST_FIN_TIMEOUT: {
-        struct act_fin_timeout *act = act_buffer_add(acts, ACT_FIN_TIMEOUT, sizeof(*act));
+        struct act_fin_timeout *act = act_buffer_add(acts, ACT_FIN_TIMEOUT, sizeof *act);
 
         act->idle_s = read_u16(r);
         act->hard_s = read_u16(r);
@@ -332,7 +331,7 @@ static int decode_one(struct reader *r, uint16_t subtype, struct act_buffer *act
         return 0;
     }
     case NXAST_CONJUNCTION: {
-        struct act_conjunction *act = act_buffer_add(acts, ACT_CONJUNCTION, sizeof(*act));
+        struct act_conjunction *act = act_buffer_add(acts, ACT_CONJUNCTION, sizeof *act);
         uint8_t clause = read_u8(r);
 
         act->n_clauses = read_u8(r);
@@ -341,7 +340,7 @@ static int decode_one(struct reader *r, uint16_t subtype, struct act_buffer *act
         return act->n_clauses >= 2 && act->n_clauses <= 64 && clause < act->n_clauses ? 0 : OFPERR_BAC_BAD_CONJUNCTION;
     }
     case NXAST_OUTPUT_TRUNC: {
-        struct act_output_trunc *act = act_buffer_add(acts, ACT_OUTPUT_TRUNC, sizeof(*act));
+        struct act_output_trunc *act = act_buffer_add(acts, ACT_OUTPUT_TRUNC, sizeof *act);
 
         act->port = port_from_of10(read_u16(r));
         act->max_len = read_u32(r);
@@ -372,7 +371,7 @@ static int decode_one(struct reader *r, uint16_t subtype, struct act_buffer *act
     case NXAST_CONTROLLER2:
         return decode_controller2(r, acts);
     case NXAST_WRITE_METADATA: {
-        struct act_metadata *act = act_buffer_add(acts, ACT_WRITE_METADATA, sizeof(*act));
+        struct act_metadata *act = act_buffer_add(acts, ACT_WRITE_METADATA, sizeof *act);
 
         read_skip(r, 6);
         act->value = rte_cpu_to_be_64(read_u64(r));
@@ -443,8 +442,7 @@ int act_decode_nicira(struct reader *body, uint16_t subtype, struct act_buffer *
     return 0;
 }
 
-/* --- encoding -------------------------------------------------------------------------------------------------------
- */
+/* --- encoding ------------------------------------------------------------ */
 
 size_t nicira_begin(struct of_buf *buf, uint16_t subtype)
 {

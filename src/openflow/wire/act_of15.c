@@ -26,7 +26,7 @@ static int read_subfield(struct reader *body, uint16_t n_bits, uint16_t ofs, str
 
 int act_decode_copy_field(struct reader *body, struct act_buffer *acts)
 {
-    struct act_move *act = act_buffer_add(acts, ACT_MOVE, sizeof(*act));
+    struct act_move *act = act_buffer_add(acts, ACT_MOVE, sizeof *act);
     uint16_t n_bits = read_u16(body), src_ofs = read_u16(body), dst_ofs = read_u16(body);
     int error;
 

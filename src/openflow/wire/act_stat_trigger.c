@@ -25,7 +25,7 @@ int act_decode_stat_trigger(struct reader *body, struct act_buffer *acts)
         return OFPERR_BIC_BAD_LEN;
     if (!is_supported(flags, &stats))
         return OFPERR_BIC_UNSUP_INST;
-    act = act_buffer_add(acts, ACT_STAT_TRIGGER, sizeof(*act));
+    act = act_buffer_add(acts, ACT_STAT_TRIGGER, sizeof *act);
     act->flags = flags;
     for (unsigned i = 0; i < STAT_N_THRESHOLDS; i++)
         if (stats.present & bits[i])

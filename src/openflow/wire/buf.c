@@ -9,7 +9,7 @@
 void of_buf_free(struct of_buf *buf)
 {
     free(buf->data);
-    memset(buf, 0, sizeof(*buf));
+    memset(buf, 0, sizeof *buf);
 }
 
 static uint8_t *grow(struct of_buf *buf, size_t n)
@@ -47,19 +47,19 @@ void of_buf_add_u8(struct of_buf *buf, uint8_t v)
 void of_buf_add_u16(struct of_buf *buf, uint16_t v)
 {
     v = rte_cpu_to_be_16(v);
-    of_buf_add_bytes(buf, &v, sizeof(v));
+    of_buf_add_bytes(buf, &v, sizeof v);
 }
 
 void of_buf_add_u32(struct of_buf *buf, uint32_t v)
 {
     v = rte_cpu_to_be_32(v);
-    of_buf_add_bytes(buf, &v, sizeof(v));
+    of_buf_add_bytes(buf, &v, sizeof v);
 }
 
 void of_buf_add_u64(struct of_buf *buf, uint64_t v)
 {
     v = rte_cpu_to_be_64(v);
-    of_buf_add_bytes(buf, &v, sizeof(v));
+    of_buf_add_bytes(buf, &v, sizeof v);
 }
 
 void of_buf_pad(struct of_buf *buf, size_t from, size_t align)
@@ -73,5 +73,5 @@ void of_buf_pad(struct of_buf *buf, size_t from, size_t align)
 void of_buf_set_u16(struct of_buf *buf, size_t at, uint16_t v)
 {
     v = rte_cpu_to_be_16(v);
-    memcpy(buf->data + at, &v, sizeof(v));
+    memcpy(buf->data + at, &v, sizeof v);
 }

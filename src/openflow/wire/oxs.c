@@ -15,7 +15,7 @@ static const struct {
     {4, 8, {LAYOUT(struct oxs_stats, packets, 8), LAYOUT_END}},
     {5, 8, {LAYOUT(struct oxs_stats, bytes, 8), LAYOUT_END}},
 };
-#define N_FIELDS (sizeof(fields) / sizeof(fields[0]))
+#define N_FIELDS (sizeof fields / sizeof fields[0])
 
 static int decode_field(uint16_t oxs_class, uint8_t number, struct reader *value, struct oxs_stats *stats)
 {
@@ -38,7 +38,7 @@ int oxs_decode(struct reader *r, struct oxs_stats *stats)
     uint16_t len;
     int error = 0;
 
-    memset(stats, 0, sizeof(*stats));
+    memset(stats, 0, sizeof *stats);
     read_skip(r, 2);
     len = read_u16(r);
     if (r->bad || len < 4)
