@@ -45,7 +45,7 @@ static uint64_t lookup_guessed(struct poll_thread *thread, const struct lookup *
 
         FOR_EACH_BIT (i, todo) {
             tuples[i] = tuple_guess(order, thread->hashes[i], which);
-            guessed |= (uint64_t)(tuples[i]) << i;
+            guessed |= (uint64_t)(tuples[i] != NULL) << i;
         }
         if (guessed == 0)
             continue;
