@@ -45,9 +45,9 @@ static void check_model(const struct config *config)
             const struct config_port *port = &bridge->ports[j];
 
             assert(port->name && port->ofport && port->vlan_mode != CONFIG_VLAN_UNSET);
-            assert((port->type == CONFIG_PORT_DPDK) == (port->devargs));
-            assert((port->type == CONFIG_PORT_VHOST_USER) == (port->path));
-            assert((port->type == CONFIG_PORT_TAP) == (port->ifname));
+            assert((port->type == CONFIG_PORT_DPDK) == (port->devargs != NULL));
+            assert((port->type == CONFIG_PORT_VHOST_USER) == (port->path != NULL));
+            assert((port->type == CONFIG_PORT_TAP) == (port->ifname != NULL));
         }
     }
     config_verify(config, &faults);
