@@ -31,7 +31,7 @@ static bool mpls, learning;
 static bool taught;     /* the packet in hand changed rules */
 static char what[2048]; /* said when a test fails */
 
-static char rule_texts[ORACLE_RULES][2048];
+static char rule_texts[ORACLE_RULES][2048 + 1024]; /* actions[] of rule_add() and a match */
 
 static void tell_table(void *arg, unsigned depth, uint8_t table_id, const struct rule *rule, const struct flow *flow)
 {
