@@ -1,0 +1,75 @@
+#!/bin/bash
+# What the style suite's checks find, and that they pass what is right: each is run in a small repository made for it.
+# checks_test.sh, from anywhere; the last line of its output is "ok".
+set -eu
+
+top=$(cd "$(dirname "$0")/../.." && pwd)
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+export GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_SYSTEM=/dev/null
+export GIT_AUTHOR_NAME=t GIT_AUTHOR_EMAIL=t@example.org GIT_COMMITTER_NAME=t GIT_COMMITTER_EMAIL=t@example.org
+
+fail() { echo "checks_test: $*" >&2; exit 1; }
+finds() { # WORDS COMMAND...: it fails and says so
+    local words=$1 said
+    shift
+    if said=$("$@" 2>&1); then fail "$* passes; wanted: $words"; fi
+    case $said in *"$words"*) ;; *) fail "$* says '$said'; wanted: $words" ;; esac
+}
+commit() { git commit -q --allow-empty --cleanup=verbatim -F - <<<"$1"; }
+refused() { # WORDS MESSAGE
+    commit "$2"
+    finds "$1" scripts/check-commits
+    git reset -q --hard HEAD~1
+}
+
+git init -q "$work/tree"
+cd "$work/tree"
+mkdir -p scripts docs pmd
+commit $'start: make a repository\n\nThere is something before the check itself.'
+cp "$top"/scripts/check-{commits,paths} scripts/
+git add .
+commit $'scripts: add the checks\n\nFrom here on messages are looked at.'
+
+# --- commits ---
+why=$'\n\nIt would be hard to read otherwise.'
+commit "emc: confirm hits by masked compare$why"
+commit "learn, tables: take OpenFlow's word for it$why"
+scripts/check-commits || fail "what is right is refused"
+refused "topic" "confirm hits$why"
+refused "topic" "EMC: confirm hits$why"
+refused "upper case" "emc: Add a way$why"
+refused "not imperative" "emc: added a way$why"
+refused "not imperative" "emc: dropping a way$why"
+refused "more than 72" "emc: $(printf 'x%.0s' {1..70})$why"
+refused "full stop" "emc: confirm hits.$why"
+refused "no body" "emc: confirm hits"
+refused "no blank line" $'emc: confirm hits\nby masked compare, which is enough'
+refused "blank lines at the end" "emc: confirm hits$why"$'\n\n'
+commit $'Something else'
+scripts/check-commits HEAD~2..HEAD~1 || fail "a range is not kept to"
+finds "Something else" scripts/check-commits HEAD~1..HEAD
+git reset -q --hard HEAD~1
+
+# Nothing to look at: it passes and says so.
+no_history() { case $(cd "$1" && scripts/check-commits) in *"no history to look at"*) ;; *) fail "$1: does not say why it passes" ;; esac; }
+git clone -q --depth 1 "file://$work/tree" "$work/shallow"
+no_history "$work/shallow"
+mkdir "$work/plain" && cp -r scripts "$work/plain"
+GIT_CEILING_DIRECTORIES=$work no_history "$work/plain"
+git init -q "$work/plain" && (cd "$work/plain" && git add . && commit 'Import')
+no_history "$work/plain"
+
+# --- paths ---
+printf '/* As pmd/key.h and key.h say. */\nconst char *s = "pmd/none.c";\n' >pmd/key.h
+printf 'See pmd/key.h, [key](../pmd/key.h), pmd/ and build/x.c.\n' >docs/a.md
+git add .
+scripts/check-paths || fail "paths that are there are refused"
+for gone in 'pmd/gone.c' 'gone.h' 'src/gone/' '../pmd/gone.h'; do
+    echo "See $gone." >docs/b.md && git add docs/b.md
+    finds "docs/b.md:1: there is no $gone" scripts/check-paths
+    git rm -qf docs/b.md
+done
+printf '/* Like pmd/gone.c. */\n' >pmd/b.c && git add pmd/b.c
+finds "pmd/b.c:1: there is no pmd/gone.c" scripts/check-paths
+echo ok
