@@ -15,6 +15,7 @@
 #define PORT_MAX 1024
 #define PORT_NAME_MAX 64
 #define PORT_QUEUES_MAX 64
+#define PORT_IFNAME_SIZE 16 /* IFNAMSIZ, whose header brings along more than is wanted here */
 
 enum port_type { PORT_DPDK, PORT_VHOST_USER, PORT_TAP };
 
@@ -76,9 +77,9 @@ struct port {
     uint16_t n_rxq, n_txq;
     bool tx_shared;   /* fewer tx queues than poll-mode threads: take tx_lock[queue] */
     bool admin_up;    /* OFPPC_PORT_DOWN clears it; change it with ops->set_admin_up */
-    bool link_up;     /* carrier; of an Ethernet device as of the last port_poll_events(), of a vhost-user port at
-                       * once, of a TAP that went down at the first packet sent. Tells a packet that was not taken for
-                       * DROP_TX_PORT_DOWN from a full queue */
+    bool link_up;     /* carrier; of an Ethernet device as of the last port_poll_events() or port_interface_changed(),
+                       * of a vhost-user port at once, of a TAP that went down at the first packet sent. Tells a packet
+                       * that was not taken for DROP_TX_PORT_DOWN from a full queue */
     uint32_t max_len; /* longest frame to send, bytes, without FCS and VLAN tags */
     uint32_t index;   /* in the datapath; set by datapath_port_add */
     rte_spinlock_t *tx_lock; /* n_txq of them */
@@ -88,6 +89,12 @@ struct port {
     char name[PORT_NAME_MAX];
     int numa_node; /* -1 = unknown */
     void *user;    /* the bridge's port */
+    /* Of a TAP, and of a device that works on an interface of the kernel's (net_af_packet, net_af_xdp, net_pcap). */
+    char ifname[PORT_IFNAME_SIZE]; /* as it was when the port was made; empty: there is none */
+    int ifindex;                   /* 0: there is none */
+    bool kernel_down; /* the kernel says that the interface is down, or lacks a carrier; not set for a TAP */
+    bool moved;       /* a TAP: its interface is in another network namespace */
+    bool lost;        /* the interface was deleted; only a new port brings it back */
 } __attribute__((aligned(64)));
 
 /* Creates and starts a port. On failure returns NULL and a sentence in `error` that says what to do. Control thread,
@@ -105,5 +112,19 @@ int port_event_fd(void);
  * once a second: devices without link interrupts are polled by it. `fn` must not destroy ports (it may take them out of
  * the datapath, which destroys them later). */
 void port_poll_events(port_event_fn *fn, void *arg);
+
+/* What the kernel says of a network interface of this namespace. */
+struct port_interface {
+    int ifindex;
+    const char *name;
+    bool up;   /* with a carrier */
+    bool gone; /* deleted, or moved to another namespace */
+};
+/* Reports the ports of that interface as port_poll_events() does; looks at no others. True: a port has just lost its
+ * interface, or lost one of that name before: look whether there is one again. Control thread. */
+bool port_interface_changed(const struct port_interface *interface, port_event_fn *fn, void *arg);
+/* The same for interfaces that were moved to other namespaces: which of them changed is not known. They are reported
+ * with the next port_poll_events(), for which the descriptor becomes readable. Control thread. */
+void port_interfaces_elsewhere_changed(void);
 
 #endif

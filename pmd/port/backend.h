@@ -24,6 +24,9 @@ void port_free(struct port *port);
 /* port_poll_events() shall report `port`. Any thread, while the port exists. */
 void port_notify(struct port *port);
 
+/* The port works on the kernel's interface `ifname`: notes its index and state. Without effect if there is none. */
+void port_set_interface(struct port *port, const char *ifname);
+
 /* Writes a sentence into `error` and returns NULL. */
 struct port *port_error(char *error, size_t error_size, const char *format, ...) __attribute__((format(printf, 3, 4)));
 

@@ -83,7 +83,8 @@ static void ethdev_get_status(struct port *port, struct port_status *status)
 
     memset(status, 0, sizeof *status);
     if (rte_eth_link_get_nowait(port->ethdev_id, &link) == 0) {
-        status->link_up = link.link_status == RTE_ETH_LINK_UP;
+        /* Drivers on an interface of the kernel's look at it by name, or never. */
+        status->link_up = link.link_status == RTE_ETH_LINK_UP && !port->kernel_down && !port->lost;
         status->full_duplex = link.link_duplex == RTE_ETH_LINK_FULL_DUPLEX;
         status->speed_mbps = link.link_speed == RTE_ETH_SPEED_NUM_UNKNOWN ? 0 : link.link_speed;
     }
@@ -437,6 +438,26 @@ static bool device_setup(uint16_t id, struct setup *setup, const struct port_par
     return true;
 }
 
+/* Devices that work on an interface of the kernel's which is there before them: "net_af_packet0,iface=eth0". */
+static void find_interface(struct port *port, const char *driver, const char *devargs)
+{
+    static const char *const drivers[] = {"net_af_packet", "net_af_xdp", "net_pcap"};
+    const char *argument = strstr(devargs, ",iface=");
+    char ifname[PORT_IFNAME_SIZE];
+
+    if (!argument)
+        return;
+    argument += strlen(",iface=");
+    size_t len = strcspn(argument, ",");
+    if (len >= sizeof ifname)
+        return;
+    snprintf(ifname, sizeof ifname, "%.*s", (int)len, argument);
+    for (size_t i = 0; i < RTE_DIM(drivers); i++) {
+        if (strcmp(driver, drivers[i]) == 0)
+            port_set_interface(port, ifname);
+    }
+}
+
 struct port *ethdev_create(const struct port_params *params, char *error, size_t error_size)
 {
     struct ethdev *dev = calloc(1, sizeof *dev);
@@ -466,6 +487,7 @@ struct port *ethdev_create(const struct port_params *params, char *error, size_t
     port->priv = dev;
     port->ethdev_id = id;
     port->numa_node = setup.socket == SOCKET_ID_ANY ? -1 : setup.socket;
+    find_interface(port, dev->driver, params->devargs);
     callbacks_register(port);
     return port;
 }

@@ -1,6 +1,7 @@
 #include "pmd/port.h"
 
 #include <errno.h>
+#include <net/if.h>
 #include <pthread.h>
 #include <rte_common.h>
 #include <rte_hash_crc.h>
@@ -9,10 +10,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "pmd/base/log.h"
 #include "pmd/port/backend.h"
+
+_Static_assert(PORT_IFNAME_SIZE == IFNAMSIZ, "the kernel's names fit");
 
 /* A port and what port_poll_events() knows of it. */
 struct port_record {
@@ -94,6 +99,32 @@ void port_free(struct port *port)
     free(record);
 }
 
+/* -1: the kernel does not say. */
+static int interface_flags(const char *ifname)
+{
+    struct ifreq ifr = {0};
+    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), rc;
+
+    if (fd < 0)
+        return -1;
+    snprintf(ifr.ifr_name, sizeof ifr.ifr_name, "%s", ifname);
+    rc = ioctl(fd, SIOCGIFFLAGS, &ifr);
+    close(fd);
+    return rc < 0 ? -1 : (unsigned short)ifr.ifr_flags;
+}
+
+void port_set_interface(struct port *port, const char *ifname)
+{
+    int ifindex = (int)if_nametoindex(ifname), flags;
+
+    if (ifindex == 0)
+        return;
+    flags = interface_flags(ifname);
+    snprintf(port->ifname, sizeof port->ifname, "%s", ifname);
+    port->ifindex = ifindex;
+    port->kernel_down = port->type != PORT_TAP && flags >= 0 && (~flags & (IFF_UP | IFF_RUNNING)) != 0;
+}
+
 struct port *port_create(const struct port_params *params, char *error, size_t error_size)
 {
     struct port_record *record;
@@ -156,6 +187,20 @@ static bool status_differs(const struct port_status *a, const struct port_status
            a->numa_node != b->numa_node || !rte_is_same_ether_addr(&a->mac, &b->mac);
 }
 
+static void poll_port(struct port_record *record, port_event_fn *fn, void *arg)
+{
+    struct port_status status;
+    bool changed = __atomic_exchange_n(&record->changed, false, __ATOMIC_ACQUIRE);
+
+    record->port.ops->get_status(&record->port, &status);
+    if (status.link_up != record->reported.link_up)
+        LOG_INFO(LOG_PORT, "%s: link %s", record->port.name, status.link_up ? "up" : "down");
+    if (!changed && !status_differs(&status, &record->reported))
+        return;
+    record->reported = status;
+    fn(arg, &record->port);
+}
+
 void port_poll_events(port_event_fn *fn, void *arg)
 {
     struct port_record *record, *next;
@@ -163,17 +208,69 @@ void port_poll_events(port_event_fn *fn, void *arg)
 
     eventfd_read(port_event_fd(), &count);
     for (record = records; record; record = next) {
-        struct port_status status;
-        bool changed = __atomic_exchange_n(&record->changed, false, __ATOMIC_ACQUIRE);
+        next = record->next;
+        poll_port(record, fn, arg);
+    }
+}
+
+/* --- interfaces of the kernel's -------------------------------------------------------------------------------------
+ */
+
+/* A TAP finds out by itself, as its interface may have gone to another namespace and work there. */
+static void interface_gone(struct port *port)
+{
+    if (port->type == PORT_TAP) {
+        port->moved = true;
+        return;
+    }
+    if (!port->lost)
+        LOG_ERR(
+            LOG_PORT,
+            "%s: the interface %s was deleted, or moved to another namespace: the port is down until there is one of "
+            "that name again",
+            port->name, port->ifname);
+    port->lost = true;
+}
+
+static void note_interface(struct port *port, const struct port_interface *interface)
+{
+    if (interface->gone) {
+        interface_gone(port);
+        return;
+    }
+    port->moved = false;
+    port->kernel_down = port->type != PORT_TAP && !interface->up;
+}
+
+bool port_interface_changed(const struct port_interface *interface, port_event_fn *fn, void *arg)
+{
+    struct port_record *record, *next;
+    bool look = false;
+
+    for (record = records; record; record = next) {
+        struct port *port = &record->port;
 
         next = record->next;
-        record->port.ops->get_status(&record->port, &status);
-        if (status.link_up != record->reported.link_up)
-            LOG_INFO(LOG_PORT, "%s: link %s", record->port.name, status.link_up ? "up" : "down");
-        if (!changed && !status_differs(&status, &record->reported))
+        if (port->ifindex == 0)
             continue;
-        record->reported = status;
-        fn(arg, &record->port);
+        if (port->lost) {
+            look |= !interface->gone && strcmp(port->ifname, interface->name) == 0;
+        } else if (port->ifindex == interface->ifindex) {
+            note_interface(port, interface);
+            poll_port(record, fn, arg);
+            look |= port->lost;
+        }
+    }
+    return look;
+}
+
+void port_interfaces_elsewhere_changed(void)
+{
+    for (struct port_record *record = records; record; record = record->next) {
+        if (record->port.moved) {
+            eventfd_write(port_event_fd(), 1);
+            return;
+        }
     }
 }
 

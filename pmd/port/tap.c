@@ -51,7 +51,6 @@ struct tap {
     uint32_t room;  /* bytes of a packet in one mbuf */
     uint16_t n_fds;
     uint16_t mtu;
-    bool lost; /* the interface was deleted, and that was said */
     struct rte_ether_addr mac;
     char ifname[IFNAMSIZ];
 };
@@ -148,7 +147,7 @@ static ssize_t write_packet(int fd, const struct rte_mbuf *packet)
     return writev(fd, parts, n);
 }
 
-/* The kernel tells nobody that an interface went down: the first packet that it does not take does. */
+/* The first packet that the kernel does not take may come before what it tells of the interface. */
 static void found_down(struct port *port)
 {
     if (!__atomic_load_n(&port->link_up, __ATOMIC_RELAXED))
@@ -248,9 +247,9 @@ static bool interface_up(struct port *port)
 
     if (poll(&fd, 1, 0) < 0)
         return false;
-    if ((fd.revents & POLLERR) && !tap->lost) {
-        tap->lost = true;
-        LOG_ERR(LOG_PORT, "%s: the interface %s was deleted: remove and add the port to have it again", port->name,
+    if ((fd.revents & POLLERR) && !port->lost) {
+        port->lost = true;
+        LOG_ERR(LOG_PORT, "%s: the interface %s was deleted: \"sluicectl reload\" makes it again", port->name,
                 tap->ifname);
     }
     return fd.revents & POLLOUT;
@@ -444,5 +443,6 @@ struct port *tap_create(const struct port_params *params, char *error, size_t er
     for (uint16_t q = 0; q < port->n_txq; q++)
         tap->tx[q].fd = tap->rx[q % tap->n_fds].fd;
     port->priv = tap;
+    port_set_interface(port, tap->ifname);
     return port;
 }

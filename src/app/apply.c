@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <event2/buffer.h>
+#include <net/if.h>
 #include <rte_common.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -204,6 +205,31 @@ static void remove_bridge(struct sluice *sw, struct bridge *br)
     bridge_destroy(br);
 }
 
+/* Whether a port whose interface was deleted can be made again: Sluice makes the interface of a TAP itself. */
+static bool can_return(const struct port *port)
+{
+    return port->type == PORT_TAP || if_nametoindex(port->ifname) != 0;
+}
+
+/* Whether a port has to make room for one with a new interface. Says so, or that there is none. */
+static bool is_lost(struct apply *apply, const struct bridge_port *bp)
+{
+    char why[512];
+
+    if (!bp->port || !bp->port->lost)
+        return false;
+    if (can_return(bp->port)) {
+        note(apply, "%s: port %s: its interface %s was deleted", bp->bridge->name, bp->name, bp->port->ifname);
+        return true;
+    }
+    snprintf(why, sizeof why,
+             "%s: port %s: its interface %s was deleted: create it again, which brings the port back, or take the port "
+             "out of the configuration",
+             bp->bridge->name, bp->name, bp->port->ifname);
+    refuse(apply, why);
+    return false;
+}
+
 /* What is gone from the model, and what has to make room for its successor. */
 static bool remove_all(struct apply *apply, const struct config *wanted)
 {
@@ -221,9 +247,10 @@ static bool remove_all(struct apply *apply, const struct config *wanted)
         }
         for (size_t j = 0; j < old->n_ports; j++) {
             const struct config_port *port = config_find_port(new, old->ports[j].name);
-            if (port && !config_port_needs_replacing(&old->ports[j], port))
+            struct bridge_port *bp = bridge_port_by_name(br, old->ports[j].name);
+            if (port && !config_port_needs_replacing(&old->ports[j], port) && !is_lost(apply, bp))
                 continue;
-            bridge_port_remove(bridge_port_by_name(br, old->ports[j].name));
+            bridge_port_remove(bp);
             if (!port)
                 note(apply, "%s: removed port %s", old->name, old->ports[j].name);
             any = true;
@@ -372,4 +399,52 @@ bool apply_config(struct sluice *sw, struct config *wanted, struct evbuffer *rep
         note(&apply, "log level %s", config_log_level_name(wanted->log.level));
     }
     return !apply.failed;
+}
+
+/* --- interfaces that return ---------------------------------------------- */
+
+/* Takes the ports away that wait for an interface which is there now. */
+static bool remove_returned(struct bridge *br, const struct config_bridge *config)
+{
+    bool any = false;
+
+    for (size_t i = 0; i < config->n_ports; i++) {
+        struct bridge_port *bp = bridge_port_by_name(br, config->ports[i].name);
+        if (!bp || !bp->port || !bp->port->lost || !if_nametoindex(bp->port->ifname))
+            continue;
+        LOG_INFO(LOG_CONFIG, "%s: port %s: the interface %s is there again", br->name, bp->name, bp->port->ifname);
+        bridge_port_remove(bp);
+        any = true;
+    }
+    return any;
+}
+
+/* Those that the model has and the bridge has not. */
+static void add_missing(struct sluice *sw, struct bridge *br, struct config_bridge *config)
+{
+    char why[1024];
+
+    for (size_t i = 0; i < config->n_ports;) {
+        const char *name = config->ports[i].name;
+        if (!bridge_port_by_name(br, name) && add_port(sw, br, &config->ports[i], why, sizeof why)) {
+            LOG_ERR(LOG_CONFIG, "%s: the next \"sluicectl reload\" tries again", why);
+            config_section_remove(&config_section_port, config->ports, &config->n_ports, i);
+            continue;
+        }
+        i++;
+    }
+}
+
+void apply_returned_interfaces(struct sluice *sw)
+{
+    struct config *config = sw->config;
+    bool any = false;
+
+    for (size_t i = 0; i < config->n_bridges; i++)
+        any |= remove_returned(switch_bridge(sw, config->bridges[i].name), &config->bridges[i]);
+    if (!any)
+        return;
+    wait_for_removed(sw->dp);
+    for (size_t i = 0; i < config->n_bridges; i++)
+        add_missing(sw, switch_bridge(sw, config->bridges[i].name), &config->bridges[i]);
 }

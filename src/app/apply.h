@@ -13,4 +13,8 @@ int apply_bridge(struct sluice *sw, const struct config_bridge *config, char *er
  * Appends a line for each change to `report`. False: something could not be made, as `report` says. */
 bool apply_config(struct sluice *sw, struct config *wanted, struct evbuffer *report);
 
+/* Makes the ports again whose network interface was deleted, and is there again. One that cannot be made is taken out
+ * of the model that runs, so that the next reload tries again. */
+void apply_returned_interfaces(struct sluice *sw);
+
 #endif

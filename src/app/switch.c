@@ -17,6 +17,7 @@
 #include "pmd/base/log.h"
 #include "pmd/base/memory.h"
 #include "src/app/apply.h"
+#include "src/app/links.h"
 #include "src/app/notify.h"
 #include "src/app/pool.h"
 #include "src/app/run_dir.h"
@@ -30,7 +31,7 @@
 #define REVALIDATE_BUDGET_US 200 /* a turn */
 #define TIMERS_BUDGET_US 100     /* a turn */
 #define REQUESTS_BUDGET_US 100   /* a turn and bridge */
-#define HOUSEKEEPING_MS 500      /* link state of devices that report no changes */
+#define HOUSEKEEPING_MS 500      /* link state of devices that report no changes, and of which the kernel does not */
 #define RUN_DIR_PAUSE_MS 20      /* in which who deletes run_dir may get to its end */
 #define EVENTS_MS 1              /* of sockets, where there are more than this */
 #define BARRIER_POLL_US 20       /* between looks at a grace period that somebody waits for */
@@ -55,17 +56,9 @@ static void on_miss(evutil_socket_t fd, short what, void *arg)
     datapath_miss_ack(sw->dp);
 }
 
-static void port_changed(void *arg, struct port *port)
-{
-    struct bridge_port *bp = port->user;
-
-    if (bp)
-        bridge_port_update(bp);
-}
-
 static void on_port(evutil_socket_t fd, short what, void *arg)
 {
-    port_poll_events(port_changed, arg);
+    port_poll_events(links_port_changed, arg);
 }
 
 /* Ends event_base_loop(), which by itself goes on as long as callbacks make each other active. */
@@ -361,7 +354,7 @@ void switch_run(struct sluice *sw)
         uint64_t us = turn(sw);
         if (start - housekeeping > hz / 1000 * HOUSEKEEPING_MS) {
             housekeeping = start;
-            port_poll_events(port_changed, sw);
+            port_poll_events(links_port_changed, sw);
             restore_run_dir(sw);
             sw->n_late = datapath_watch(sw->dp, datapath_now_ms());
             log_flush();
@@ -432,6 +425,7 @@ static int create_events(struct sluice *sw, char *error, size_t size)
         snprintf(error, size, "cannot set up the event loop: %s", strerror(errno));
         return -1;
     }
+    sw->links = links_create(sw);
     return 0;
 }
 
@@ -518,6 +512,7 @@ void switch_destroy(struct sluice *sw)
 
     out_of_memory_set_report(NULL, NULL);
     control_destroy(sw->control);
+    links_destroy(sw->links);
     TAILQ_FOREACH (br, &sw->bridges, node) {
         of_server_destroy(switch_of(br));
         br->owner = NULL;

@@ -16,6 +16,7 @@ struct event;
 struct event_base;
 struct evbuffer;
 struct control;
+struct links;
 struct of_server;
 struct tls;
 
@@ -26,6 +27,7 @@ struct sluice {
     struct datapath *dp;
     struct flows *flows;
     struct control *control;
+    struct links *links;
     struct tls *tls; /* NULL: the file has no section "tls" */
     TAILQ_HEAD(bridges, bridge) bridges;
     struct rte_mempool *pool; /* packets; of the control thread's NUMA node */

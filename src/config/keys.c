@@ -334,7 +334,9 @@ static const struct config_key port_keys[] = {
         .format = &config_format_devargs,
         .doc =
             "The device, as DPDK names it: the PCI address of a NIC that is bound to `vfio-pci`, or a virtual device, "
-            "followed by arguments for its driver.",
+            "followed by arguments for its driver. If it works on a network interface of the kernel's "
+            "(`net_af_packet0,iface=eth0`) that is deleted, the port is down until there is one of that name again, and is "
+            "then made again.",
         .example = "\"0000:01:00.0\"",
     },
     {
@@ -367,7 +369,9 @@ static const struct config_key port_keys[] = {
         .kinds = KIND(CONFIG_PORT_TAP),
         .format = &config_format_ifname,
         .default_doc = "the port's `name`",
-        .doc = "Name of the kernel's network interface, which Sluice creates.",
+        .doc =
+            "Name of the kernel's network interface, which Sluice creates. If it is deleted the port is down until the "
+            "next `sluicectl reload`, which makes both again.",
         .example = "\"tap0\"",
     },
     {

@@ -25,11 +25,16 @@ ns_make() {
 # host_make HOST [A.B.C.D/N [MAC]]: a namespace with eth0; the other end is the interface $(host_if HOST) for the switch.
 # Offloads are off on both ends: a packet on the wire of a veth pair may otherwise lack its checksum or exceed the MTU.
 host_make() {
+    ns_make "$1"
+    host_wire "$@"
+    on_exit link "$(host_if "$1")"
+}
+
+# host_wire HOST [A.B.C.D/N [MAC]]: the pair of interfaces alone, again after they were deleted
+host_wire() {
     local host=$1 ip=${2:-} mac=${3:-} peer
     peer=$(host_if "$host")
-    ns_make "$host"
     ip link add "$peer" type veth peer name eth0 netns "$(ns_name "$host")"
-    on_exit link "$peer"
     echo 1 >"/proc/sys/net/ipv6/conf/$peer/disable_ipv6"
     ethtool -K "$peer" tx off rx off gro off gso off tso off >/dev/null 2>&1 || true
     in_ns "$host" ethtool -K eth0 tx off rx off gro off gso off tso off >/dev/null 2>&1 || true
