@@ -8,6 +8,15 @@ mkdir "$sockets"
 guest() { "$TOP/scripts/guest" "$@"; }
 name() { echo "$TEST_ID$1"; }
 
+# What the switch and guests run on: hugepages where there are some, for two guests of 64 MB and the switch.
+no_huge=(--no-huge --no-shconf -m 128)
+guest_memory=(--no-huge)
+memory=("${no_huge[@]}")
+if [ "$(cat /sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages 2>/dev/null || echo 0)" -ge 128 ]; then
+    guest_memory=()
+    memory=(--in-memory -m 64)
+fi
+
 # cross_start LOG PORT PORT OPTION... -- EAL_ARGUMENT...
 cross_start() {
     local log=$1 a=$2 b=$3 options=()
@@ -31,9 +40,9 @@ guest_up() {
     local guest=$1
     shift
     if [ "$guest" = g1 ]; then
-        guest up "$(name g1)" "$sockets/client.sock" --server --ip 10.77.0.1/24 --mac 02:00:00:00:77:01 "$@"
+        guest up "$(name g1)" "$sockets/client.sock" --server --ip 10.77.0.1/24 --mac 02:00:00:00:77:01 "${guest_memory[@]}" "$@"
     else
-        guest up "$(name g2)" "$sockets/server.sock" --ip 10.77.0.2/24 --mac 02:00:00:00:77:02 "$@"
+        guest up "$(name g2)" "$sockets/server.sock" --ip 10.77.0.2/24 --mac 02:00:00:00:77:02 "${guest_memory[@]}" "$@"
     fi
 }
 
@@ -79,8 +88,8 @@ vhost_round() {
 
 on_exit netns "$(name g1)"
 on_exit netns "$(name g2)"
-vhost_round hugepages --in-memory -m 64
-vhost_round no-hugepages --no-huge --no-shconf -m 128
+[ ${#guest_memory[@]} -gt 0 ] || vhost_round hugepages "${memory[@]}"
+vhost_round no-hugepages "${no_huge[@]}"
 
 # echo_start COMMAND_PREFIX...: answers UDP on port 7 there
 echo_start() {
@@ -110,7 +119,7 @@ for flow in range(64):
 
 for queues in 1 2 4; do
     step "guests with three queue pairs on ports with $queues"
-    cross_start "queues-$queues" "client:$sockets/client.sock" "server:$sockets/server.sock" -q $queues -- --in-memory -m 64
+    cross_start "queues-$queues" "client:$sockets/client.sock" "server:$sockets/server.sock" -q $queues -- "${memory[@]}"
     guest_up g1 --queues 3
     guest_up g2 --queues 3
     wait_until 10 guests_ping

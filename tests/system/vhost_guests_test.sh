@@ -12,12 +12,13 @@ start_sluice
 ofctl add-flow in_port=1,actions=output:2
 ofctl add-flow in_port=2,actions=output:1
 
-g1() { guest_up g1 "$s1" --server --ip 10.0.0.1/24 --mac 02:00:00:00:00:01 "$@"; }
+if [ "$HUGEPAGES" = true ]; then g1_memory=(); else g1_memory=(--no-huge); fi
+g1() { guest_up g1 "$s1" "${g1_memory[@]}" --server --ip 10.0.0.1/24 --mac 02:00:00:00:00:01 "$@"; }
 # shellcheck disable=SC2120
 g2() { guest_up g2 "$s2" --ip 10.0.0.2/24 --mac 02:00:00:00:00:02 --no-huge "$@"; }
 
 step "guests ping each other, one with hugepages and one without where there are any"
-if [ "$HUGEPAGES" = true ]; then g1; else g1 --no-huge; fi
+g1
 g2
 wait_until 10 ping_once g1 10.0.0.2
 ping_ok g1 10.0.0.2 10
