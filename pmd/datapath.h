@@ -46,12 +46,12 @@ unsigned datapath_n_threads(const struct datapath *dp);
  * returned to it before the token was taken. What a barrier waits for. Never blocks. */
 uint64_t datapath_token(struct datapath *dp);
 bool datapath_passed(struct datapath *dp, uint64_t token);
-/* Whether the threads can hold nothing that was decided by what has changed since, the same as if a token drawn now had
- * passed: nothing was replaced, removed, returned or injected since one that has. */
+/* True if waiting for a new token would tell nothing: nothing was replaced, removed, returned or injected since the
+ * last token that has passed, so no thread holds anything that was decided before the latest change. */
 bool datapath_settled(struct datapath *dp);
-/* Something changed that the datapath does not see: the next datapath_settled() wants a token. */
+/* Tells the datapath of a change that it cannot see: the next datapath_settled() waits for a token. */
 void datapath_touch(struct datapath *dp);
-/* Waits for it (start, shutdown, tests). */
+/* Takes a token and waits until it has passed: blocks, so for start, shutdown and tests only. */
 void datapath_synchronize(struct datapath *dp);
 /* Calls fn(ptr) from datapath_reclaim() once no poll-mode thread can see `ptr` any more. */
 void datapath_defer(struct datapath *dp, void (*fn)(void *), void *ptr);
@@ -59,19 +59,19 @@ void datapath_defer(struct datapath *dp, void (*fn)(void *), void *ptr);
  * though they were asked to, and logs when one begins and ceases to be so. Call it about twice a second. */
 #define DATAPATH_LATE_MS 2000
 unsigned datapath_watch(struct datapath *dp, uint64_t now_ms);
-/* Frees what is due, a bounded part of it a time; call it once a turn of the event loop, when every miss that was
- * dequeued has been returned. True: there is more. */
+/* Frees what no poll-mode thread can see any more, a bounded part at a time. Call it once a turn of the event loop,
+ * when every miss that was dequeued has been returned. True: there is more. */
 bool datapath_reclaim(struct datapath *dp);
 
 /* --- ports --------------------------------------------------------------- */
 
 /* Adds a started port: gives it an index (the lowest free one, from 1; stored in port->index) and spreads its receive
  * queues over the threads (those of its NUMA node first, then the least loaded). Its counters start at 0. Returns 0,
- * -ENOSPC (there are PORT_MAX - 1 ports) or -EAGAIN (indices of removed ports are not free yet, and there is no other).
- */
+ * -ENOSPC (there are PORT_MAX - 1 ports) or -EAGAIN (no index is free yet, but those of removed ports will be). On an
+ * error nothing was changed. */
 int datapath_port_add(struct datapath *dp, struct port *port);
-/* Takes it out of the datapath and calls port_destroy() after a grace period (datapath_reclaim): from then on its
- * device and its name may be used again. Its index stays taken until datapath_port_forget(), because megaflows and
+/* Takes the port out of the datapath and calls port_destroy() after a grace period (datapath_reclaim): from then
+ * on its device and name may be used again. Its index stays taken until datapath_port_forget(), because megaflows and
  * packets name it. Misses of the port that are under way are dropped (DROP_BRIDGE_UNKNOWN). */
 void datapath_port_remove(struct datapath *dp, struct port *port);
 /* To be called once for each removed port, when the caller has nothing left that names the index: no megaflow matches
@@ -139,9 +139,9 @@ uint64_t datapath_now_ms(void);
 
 /* *index is what OP_METER names. Returns 0, -ENOSPC (all are in use, or removed and not forgotten yet) or -ENOMEM. */
 int datapath_meter_add(struct datapath *dp, const struct meter_config *config, uint32_t *index);
-/* Replaces it; measuring and counters start anew. Returns 0, or -ENOMEM (nothing changed). */
+/* Replaces the meter's configuration; measuring and counters start anew. Returns 0, or -ENOMEM (nothing changed). */
 int datapath_meter_set(struct datapath *dp, uint32_t index, const struct meter_config *config);
-/* Programs that still name it let everything pass. Its index stays taken until datapath_meter_forget(). */
+/* Programs that still name the meter let every packet pass. Its index stays taken until datapath_meter_forget(). */
 void datapath_meter_remove(struct datapath *dp, uint32_t index);
 /* To be called once for each removed meter, when no program that names the index can run any more. */
 void datapath_meter_forget(struct datapath *dp, uint32_t index);
@@ -160,8 +160,8 @@ void datapath_miss_return(struct datapath *dp, struct rte_mbuf *packet);
 /* A packet that the control thread made (packet-out, NORMAL flood, probe): thread 0 runs `program` on it; in_port only
  * for accounting. Same lifetime rule. */
 void datapath_inject(struct datapath *dp, struct rte_mbuf *packet, uint32_t in_port, const struct program *program);
-/* Readable when a thread put something in a ring after datapath_miss_arm(). The loop: dequeue until empty, arm, dequeue
- * once more, then sleep on the descriptor. */
+/* A descriptor that is readable once a thread put a packet in a ring after datapath_miss_arm(). The loop: dequeue until
+ * empty, arm, dequeue once more, then sleep on the descriptor. */
 int datapath_miss_fd(const struct datapath *dp);
 void datapath_miss_arm(struct datapath *dp);
 void datapath_miss_ack(struct datapath *dp); /* drains the descriptor */

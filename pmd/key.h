@@ -200,7 +200,7 @@ _Static_assert(sizeof(struct packet_layers) == 16, "cleared for each packet that
  * used, 1 to FLOW_KEY_LINES; 0 if the packet is shorter than an Ethernet header. */
 unsigned flow_key_parse(const struct rte_mbuf *m, uint32_t in_port, struct flow_key *key);
 
-/* The same for `n` packets, prefetching; `n_lines[i]` as flow_key_parse returns. keys[] need not be cleared before. */
+/* flow_key_parse() for `n` packets, prefetching; its result for m[i] is n_lines[i]. keys[] need not be cleared. */
 void flow_key_parse_burst(struct rte_mbuf *const *m, unsigned n, uint32_t in_port, struct flow_key *keys,
                           uint8_t *n_lines);
 

@@ -44,11 +44,11 @@ struct meter *meter_create(const struct meter_config *config, unsigned n_threads
 /* Totals over all threads. */
 void meter_sum(const struct meter *meter, struct meter_counts *counts);
 
-/* What is to be done with a packet: METER_PASS, METER_DROP, or else the levels of drop precedence to add. */
+/* The verdict on a packet: METER_PASS, METER_DROP, or else the number of levels of drop precedence to add. */
 #define METER_PASS 0
 #define METER_DROP 0xff
 
-/* Measures `n` packets at time `now` (TSC cycles); thread `thread` alone may say so. */
+/* Measures `n` packets at time `now` (TSC cycles) and writes a verdict for each. To be called by thread `thread`. */
 void meter_run(struct meter *meter, unsigned thread, uint64_t now, struct rte_mbuf *const *packets, unsigned n,
                uint8_t *verdicts);
 

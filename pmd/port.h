@@ -34,7 +34,7 @@ struct port_params {
     struct rte_mempool *pool; /* receives into it; private area PACKET_PRIV_SIZE */
 };
 
-/* What the device itself counts, and what people ask about. All since creation. */
+/* The device's own counters, since the port was created. */
 struct port_stats {
     uint64_t rx_packets, rx_bytes, rx_errors, rx_missed; /* missed: dropped by the device, no descriptor or mbuf */
     uint64_t tx_packets, tx_bytes, tx_errors;
@@ -60,8 +60,8 @@ struct port_ops {
      * returns how many; the caller frees the rest. The caller holds
      * tx_lock[queue] if the port has fewer queues than there are threads. */
     uint16_t (*tx_burst)(struct port *port, uint16_t queue, struct rte_mbuf **packets, uint16_t n);
-    /* Control thread. Negative errno. set_mtu: -EBUSY if the device can only do it stopped (destroy and create the port
-     * again), -ENOTSUP, -EINVAL outside of what the device can do. */
+    /* Control thread. 0 or a negative errno. set_mtu: -EBUSY if the device can only do it stopped (destroy and create
+     * the port again), -ENOTSUP, -EINVAL outside of what the device can do. */
     int (*set_admin_up)(struct port *port, bool up);
     int (*set_mtu)(struct port *port, uint16_t mtu);
     void (*get_status)(struct port *port, struct port_status *status);

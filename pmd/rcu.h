@@ -25,7 +25,7 @@ struct rcu_reader {
 
 struct rcu_chunk;
 
-/* Calls that are due together, first come, first run. In chunks: none is ever moved. */
+/* Deferred calls that fall due together, in the order in which they were made. In chunks, so that none is moved. */
 struct rcu_batch {
     struct rcu_chunk *first, *last;
 };
@@ -55,13 +55,13 @@ uint64_t rcu_token(struct rcu *rcu);
 bool rcu_passed(const struct rcu *rcu, uint64_t token);
 bool rcu_reader_passed(const struct rcu *rcu, unsigned reader, uint64_t token);
 void rcu_defer(struct rcu *rcu, void (*fn)(void *), void *ptr);
-/* Something that readers decide by was replaced or taken away, or a packet that was decided on was handed over. What is
- * deferred counts by itself. */
+/* Notes that something was replaced or removed that readers decide by, or that a packet was handed to a reader.
+ * rcu_defer() notes it by itself. */
 static inline void rcu_touch(struct rcu *rcu)
 {
     rcu->touched = true;
 }
-/* A token drawn now would tell nothing new: one that covers everything touched has passed. */
+/* True if a token that covers everything touched has passed: a new one would tell nothing more. */
 bool rcu_settled(const struct rcu *rcu);
 /* Makes calls that are due, some hundred at most. True: there are more. */
 bool rcu_reclaim(struct rcu *rcu);

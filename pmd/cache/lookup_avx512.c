@@ -1,3 +1,5 @@
+/* Lookups with 64-byte vectors (AVX-512 F, BW and VL): lookup_impl.h compiled for processors that have them.
+ * lookup_best() picks the variant at start. */
 #include <immintrin.h>
 #include <rte_cpuflags.h>
 #include <stdbool.h>

@@ -1,3 +1,5 @@
+/* Lookups without vector instructions: lookup_impl.h for any processor, and the variant that the others are tested
+ * against. */
 #include <rte_byteorder.h>
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,3 +1,5 @@
+/* The datapath as a whole: creates and starts the poll-mode threads, stops and frees them; grace periods. Ports,
+ * megaflows, misses, meters and statistics are in datapath_*.c. Control thread. */
 #include "pmd/datapath.h"
 
 #include <errno.h>

@@ -1,3 +1,6 @@
+/* What a poll-mode thread does with a burst of packets: parse it, try the port's last megaflow, look the others up,
+ * group them by megaflow, count, and run the action programs. This is the fast path: burst_received() is where a
+ * packet from a port comes in, burst_again() takes packets that are looked up once more. */
 #include <string.h>
 
 #include "pmd/poll/poll_thread.h"

@@ -1,3 +1,6 @@
+/* Finds the megaflows of a burst: first the one that took most of the port's last burst, then the exact-match cache,
+ * then the tuples. The compares themselves are in pmd/cache/lookup_impl.h, for each instruction set. Poll-mode
+ * threads. */
 #include <rte_prefetch.h>
 
 #include "pmd/key_inline.h"

@@ -1,3 +1,5 @@
+/* Packets between a poll-mode thread and the control thread: misses and punts go into the ring `up`, resolved packets
+ * come back by the ring `down`. Packets of a flow that is being resolved are parked meanwhile. Poll-mode threads. */
 #include <unistd.h>
 
 #include "pmd/poll/poll_thread.h"

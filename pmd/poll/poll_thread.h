@@ -6,7 +6,8 @@
  *   poll_miss.c    packets to and from the control thread, unresolved flows
  *   poll_tx.c      buffers per output port, sending
  *
- * Written by the thread itself alone, but for the rings; counters are read by the control thread.
+ * The thread alone writes it, with these exceptions: the control thread fills and empties its ends of the rings, sets
+ * `stop` and what clears the statistics, and zeroes a megaflow's counters before its id is given out again.
  */
 #ifndef PMD_POLL_POLL_THREAD_H
 #define PMD_POLL_POLL_THREAD_H

@@ -1,3 +1,5 @@
+/* Sending: packets gather in a buffer per output port and go out in bursts at the end of a turn. What a port does not
+ * take is dropped under a reason. Poll-mode threads. */
 #include <rte_ethdev.h>
 
 #include "pmd/poll/poll_thread.h"

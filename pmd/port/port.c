@@ -1,3 +1,5 @@
+/* Ports of all types: creates one through its backend, watches it for changes of link, MTU and queues, and destroys
+ * it. Control thread, but for port_notify(). */
 #include "pmd/port.h"
 
 #include <errno.h>

@@ -1,3 +1,5 @@
+/* Checks of the learn action: do the fields that it copies exist in the packets that its rule matches, and does the
+ * rule that it makes meet its own prerequisites? Control thread. */
 #include "src/actions/act_check.h"
 #include "src/match/of_error.h"
 

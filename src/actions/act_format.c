@@ -1,3 +1,4 @@
+/* Actions as text, in the syntax of ovs-actions(7). The inverse of act_parse.c. Control thread. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>

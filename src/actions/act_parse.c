@@ -1,3 +1,5 @@
+/* Actions from text, in the syntax of ovs-actions(7): a table of names, with a parser for each form of argument.
+ * Control thread. */
 #include <arpa/inet.h>
 #include <inttypes.h>
 #include <stdlib.h>

@@ -1,3 +1,5 @@
+/* A whole flow_mod from text, as `ovs-ofctl add-flow` takes it: keys of its own, the match, and after "actions=" what
+ * act_parse.c reads. Control thread. */
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,5 +1,5 @@
-/* Actions and whole flow_mods from text, in ovs-ofctl(8)'s syntax: for tests and for the control socket. Control
- * thread. */
+/* Actions and whole flow_mods from text, in ovs-ofctl(8)'s syntax: for tests and fuzzers. The switch itself only gets
+ * them by OpenFlow. Control thread. */
 #ifndef SRC_ACTIONS_FLOW_TEXT_H
 #define SRC_ACTIONS_FLOW_TEXT_H
 

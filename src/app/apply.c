@@ -137,10 +137,6 @@ int apply_bridge(struct sluice *sw, const struct config_bridge *config, char *er
 {
     struct bridge *br = bridge_create(config->name, config->datapath_id, sw->dp);
 
-    if (!br) {
-        snprintf(error, size, "bridge %s: out of memory", config->name);
-        return -1;
-    }
     flows_attach(sw->flows, br);
     TAILQ_INSERT_TAIL(&sw->bridges, br, node);
     br->fail_mode = fail_mode_of(config);
@@ -383,10 +379,8 @@ bool apply_config(struct sluice *sw, struct config *wanted, struct evbuffer *rep
         if (old) {
             change_bridge(&apply, switch_bridge(sw, new->name), old, new);
         } else if (apply_bridge(sw, new, why, sizeof why)) {
-            struct bridge *br = switch_bridge(sw, new->name);
             refuse(&apply, why);
-            if (br)
-                remove_bridge(sw, br);
+            remove_bridge(sw, switch_bridge(sw, new->name));
             config_section_remove(&config_section_bridge, wanted->bridges, &wanted->n_bridges, i);
             continue;
         } else {

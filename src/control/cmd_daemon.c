@@ -1,3 +1,5 @@
+/* Commands about the daemon itself: exit, reload, and the levels of its log; and command_bridge(), by which all
+ * commands find the bridge that they name. Control thread. */
 #include <event2/buffer.h>
 #include <event2/event.h>
 #include <inttypes.h>

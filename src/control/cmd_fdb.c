@@ -1,3 +1,4 @@
+/* fdb/show and fdb/flush: the MAC addresses that a bridge has learned. Control thread. */
 #include <inttypes.h>
 
 #include "src/control/commands.h"

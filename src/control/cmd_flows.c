@@ -1,3 +1,4 @@
+/* flows, which tells what happened to megaflows, and dpctl/dump-flows, which lists them in slices. Control thread. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,3 +1,5 @@
+/* pmd, drops and caches: what the poll-mode threads did, where packets ended, and how full the caches are. Control
+ * thread. */
 #include <event2/buffer.h>
 #include <inttypes.h>
 #include <rte_cycles.h>

@@ -1,3 +1,4 @@
+/* ports and bridges: state and counters. Control thread. */
 #include <inttypes.h>
 
 #include "src/control/commands.h"

@@ -1,3 +1,5 @@
+/* ofproto/trace: translates a packet described as text and tells the way that it takes, through each recirculation.
+ * Control thread. */
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /* Match fields: one table from which every codec, parser, formatter and prerequisite check is driven. A field is added
- * there and nowhere else. Control thread; the table is constant.
+ * there and nowhere else. Control thread; constant but for the places of tun_metadata fields, which tlv_map.c writes.
  */
 #ifndef SRC_MATCH_FIELD_H
 #define SRC_MATCH_FIELD_H

@@ -1,3 +1,4 @@
+/* Operations on matches: which one covers or overlaps another, and whether a flow hits it. Any thread; no state. */
 #include <string.h>
 
 #include "src/match/field.h"

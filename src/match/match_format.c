@@ -1,3 +1,5 @@
+/* Matches and flows as text, in the syntax of ovs-fields(7): a table of which field stands where. The inverse of
+ * match_parse.c. Control thread. */
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,3 +1,4 @@
+/* Matches from text, in the syntax of ovs-fields(7), shorthands such as "tcp" included. Control thread. */
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>

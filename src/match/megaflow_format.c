@@ -1,3 +1,5 @@
+/* Megaflows as text in the datapath's syntax, "recirc_id(0),in_port(1),eth(...)", as Open vSwitch's dpctl/dump-flows
+ * prints them. Control thread. */
 #include <inttypes.h>
 #include <netinet/in.h>
 #include <stdio.h>

@@ -1,3 +1,5 @@
+/* Cursors over the rules of a pipeline, for dumps that are worked off in slices while rules come and go (pipeline.h).
+ * Control thread. */
 #include <limits.h>
 #include <stdlib.h>
 

@@ -1,3 +1,5 @@
+/* Timeouts: a wheel of slots, each with the rules that may be due then; a rule that was used meanwhile moves on to a
+ * later one. Control thread. */
 #include "pmd/datapath.h"
 #include "src/tables/evict.h"
 #include "src/tables/rule.h"

@@ -1,3 +1,5 @@
+/* What a flow_mod does to the tables, by itself or in a bundle: finds the rules it is about, checks it, and adds,
+ * changes or removes rules by way of change.h. Control thread. */
 #include <errno.h>
 #include <stdlib.h>
 

@@ -34,7 +34,7 @@ struct meter_table;
 struct conj_trail;
 
 struct rule {
-    /* What was asked for. */
+    /* As the flow_mod asked for it. */
     struct minimatch *match;
     struct act_list acts;
     uint64_t cookie;
@@ -87,7 +87,7 @@ enum rule_removed_reason {
     RULE_EVICTED
 };
 
-/* What a change means for others. Called synchronously, after it is visible to lookups. */
+/* Functions that are told of each change of the tables: called synchronously, after lookups see the change. */
 struct pipeline_observer {
     void *arg;
     /* A rule became visible. `replaced`: the rule of equal match and priority it stands in for, or NULL; it is out of
@@ -101,12 +101,12 @@ struct pipeline_observer {
     /* A rule's counters are about to be set to 0, or copied: they are to be brought up to date, so that what was
      * counted before is not added after. */
     void (*rule_count)(void *arg, struct rule *rule);
-    /* What was decided with this group may be different now: it is out of its table, or the liveness of what it watches
-     * changed. */
+    /* Translations that went through this group may have another result now: it was removed or replaced, or the
+     * liveness of a port or group that it watches changed. */
     void (*group_changed)(void *arg, struct group *group);
     /* The rule's statistics crossed a threshold of its stat_trigger. */
     void (*rule_triggered)(void *arg, struct rule *rule);
-    /* What was decided with any meter may be different now. */
+    /* Translations that went through any meter may have another result now. */
     void (*meters_changed)(void *arg);
     /* A meter and its rules are gone, and all observers were told. Its index in the datapath is to be given back with
      * datapath_meter_forget() once no program names it. NULL: it is given back at once. */
@@ -135,23 +135,23 @@ int pipeline_flow_mod(struct pipeline *pipeline, const struct flow_mod *fm);
  * caller's. Rules may time out or be removed meanwhile. */
 int pipeline_bundle_begin(struct pipeline *pipeline);                          /* 0; -EBUSY if one is open */
 int pipeline_bundle_mod(struct pipeline *pipeline, const struct flow_mod *fm); /* 0 or enum of_error */
-/* The same in slices, as some are about many rules: looks at about `budget` of them. *slices: NULL at first, and when
- * it returns another value than -EINPROGRESS, which means that it is to be called again; the bundle is not to be used
- * otherwise meanwhile, but may be aborted, after pipeline_mod_slices_free. */
+/* pipeline_bundle_mod() in slices, for flow_mods about many rules: looks at about `budget` rules a call. *slices is
+ * NULL before the first call and after the last. -EINPROGRESS: call again; until then the bundle may not be used
+ * otherwise, but may be aborted after pipeline_mod_slices_free(). */
 struct mod_slices;
 int pipeline_bundle_mod_slice(struct pipeline *pipeline, const struct flow_mod *fm, struct mod_slices **slices,
                               size_t budget);
 void pipeline_mod_slices_free(struct mod_slices *slices);
 void pipeline_bundle_commit(struct pipeline *pipeline);
-/* The same in slices: all of it is visible after the first step; observers are told of about `budget` rules a step.
- * Returns true when all is done. */
+/* pipeline_bundle_commit() in slices: the whole bundle is visible after the first step, and observers are told of about
+ * `budget` rules a step. Returns true when all is done. */
 bool pipeline_bundle_commit_step(struct pipeline *pipeline, size_t budget);
 void pipeline_bundle_abort(struct pipeline *pipeline);
-/* The same of about `budget` rules; true: that was all. Nothing else may be done to the bundle in between. */
+/* pipeline_bundle_abort() in slices of about `budget` rules. Returns true when all is done; until then nothing else. */
 bool pipeline_bundle_abort_step(struct pipeline *pipeline, size_t budget);
 /* For a moment lookups, also of groups and meters, see the open bundle as it is so far, or (false) no longer. */
 void pipeline_bundle_peek(struct pipeline *pipeline, bool peek);
-/* What was added with a later version belongs to the bundle that is open. */
+/* The version that lookups see. Rules that were added with a later one belong to the open bundle. */
 uint64_t pipeline_version(const struct pipeline *pipeline);
 
 /* The highest-priority rule of the table that matches; NULL if none does. Of rules with equal priority always the same
@@ -166,8 +166,8 @@ struct rule *pipeline_lookup(struct pipeline *pipeline, uint8_t table_id, const 
 struct rule_cursor;
 struct rule_cursor *rule_cursor_open(struct pipeline *pipeline, const struct rule_filter *filter);
 struct rule *rule_cursor_next(struct rule_cursor *cursor); /* NULL at the end; no reference */
-/* The same, looking at no more than `most` rules: where few of many are asked for, the next may be far away. Found: in
- * *rule. */
+/* rule_cursor_next(), but looking at no more than `most` rules: with a narrow filter the next may be far away. A rule
+ * that was found is in *rule. */
 enum rule_cursor_state { RULE_CURSOR_FOUND, RULE_CURSOR_MORE, RULE_CURSOR_END };
 enum rule_cursor_state rule_cursor_look(struct rule_cursor *cursor, unsigned most, struct rule **rule);
 void rule_cursor_close(struct rule_cursor *cursor);
@@ -181,7 +181,7 @@ void pipeline_set_max_rules(struct pipeline *pipeline, uint32_t max_rules);
 
 struct table_stats {
     uint32_t active;
-    uint64_t lookups, matched; /* counted per packet by flows/ through table_count */
+    uint64_t lookups, matched; /* per packet: pipeline_table_count(), src/upcall/ */
 };
 void pipeline_table_stats(const struct pipeline *pipeline, uint8_t table_id, struct table_stats *stats);
 void pipeline_table_count(struct pipeline *pipeline, uint8_t table_id, uint64_t lookups, uint64_t matched);

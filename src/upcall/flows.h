@@ -66,15 +66,15 @@ void flows_attach(struct flows *flows, struct bridge *bridge);
 /* Before a bridge is destroyed, while its pipeline and ports are still there: removes its megaflows and waits for the
  * datapath. Punts of it that are under way are dropped. */
 void flows_forget_bridge(struct flows *flows, struct bridge *bridge);
-/* Who wants flow_removed messages: called when the statistics of a removed rule are final. */
+/* Sets the listener for flow_removed messages: called once the statistics of a removed rule are final. */
 typedef void rule_gone_fn(void *arg, struct bridge *bridge, struct rule *rule, enum rule_removed_reason reason);
 void flows_set_rule_gone(struct flows *flows, rule_gone_fn *fn, void *arg);
 
-/* Who wants to know which rules crossed a threshold of their statistics: called after a pass over all counters. */
+/* Sets the listener for rules that crossed a threshold of their statistics: called after a pass over all counters. */
 typedef void rule_triggered_fn(void *arg, struct bridge *bridge, struct rule *rule);
 void flows_set_rule_triggered(struct flows *flows, rule_triggered_fn *fn, void *arg);
 
-/* Who follows the rules themselves: called at once, `reason` is of a removal. */
+/* Sets the listener for changes of rules: called at once. `reason` counts for removals only. */
 enum flows_rule_change { FLOWS_RULE_ADDED, FLOWS_RULE_MODIFIED, FLOWS_RULE_REMOVED };
 typedef void rule_changed_fn(void *arg, struct bridge *bridge, enum flows_rule_change change, struct rule *rule,
                              enum rule_removed_reason reason);
@@ -89,7 +89,7 @@ bool flows_settled(struct flows *flows, uint64_t ticket);
 /* Brings the counters of all rules up to date (of those not older than `max_age_ms`). Takes as long as there are
  * megaflows: for tests; requests wait for flows_counted(). */
 void flows_refresh_stats(struct flows *flows, uint64_t max_age_ms);
-/* The same in the slices of flows_run_timers(): flows_counted() is true of what this returns once it is done. */
+/* flows_refresh_stats() in slices of flows_run_timers(): returns a pass, of which flows_counted() tells the end. */
 uint64_t flows_count(struct flows *flows, uint64_t max_age_ms);
 bool flows_counted(const struct flows *flows, uint64_t pass);
 /* Runs `acts` on a packet (OFPT_PACKET_OUT). Takes `packet` over. `around`: in_port, and what else surrounds the
@@ -101,19 +101,19 @@ void flows_packet_out(struct flows *flows, struct bridge *bridge, struct rte_mbu
  * so far, and nothing is counted or learned. Takes `packet` over (NULL: there was no buffer for it). */
 struct held_packet *flows_packet_out_hold(struct flows *flows, struct bridge *bridge, struct rte_mbuf *packet,
                                           const struct flow *around, const struct act_list *acts);
-/* The bundle is about to become visible: counts it. */
+/* Counts the packet for its rules; to be called when the bundle is about to become visible. */
 void flows_held_count(struct held_packet *held);
-/* The bundle is visible: sends `packet`, the same as before, and frees `held`; takes both over. */
+/* Sends `packet`, the one that was given to flows_packet_out_hold(), once the bundle is visible. Takes both over. */
 void flows_held_send(struct flows *flows, struct held_packet *held, struct rte_mbuf *packet);
-/* The bundle was given up. */
+/* Frees a packet-out whose bundle was given up, instead of sending it. */
 void flows_held_free(struct flows *flows, struct held_packet *held);
 
 /* Goes on with a packet that waited for a controller: it is parsed anew, and what is left to do is done with the tables
- * of now. Takes `packet` over; `around` as above, `left` says the same of it (but for pkt_mark). */
+ * of now. Takes `packet` over. `around` is as above; `left` holds the same metadata, but for pkt_mark. */
 void flows_resume(struct flows *flows, struct bridge *bridge, struct rte_mbuf *packet, const struct flow *around,
                   const struct recirc *left);
 
-/* What the control side knows of an installed megaflow. */
+/* An installed megaflow, for listings. */
 struct megaflow_info {
     const struct megaflow *mf;
     const struct bridge *bridge; /* NULL: the port belongs to none */

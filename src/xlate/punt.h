@@ -1,7 +1,7 @@
 /* Punt ids: what an OP_PUNT in an action program means, interned. Control thread only.
  *
- * Translation asks for an id; when a punted packet arrives, flows/ looks it up. Ids are never reused while the process
- * runs; equal contents share one; contents that no megaflow's program uses any more are forgotten when there are many.
+ * Translation asks for an id; when a punted packet arrives, src/upcall/ finds it. Equal contents share an id, and an id
+ * is never reused while the process runs; contents that no program uses any more are forgotten when there are many.
  */
 #ifndef SRC_XLATE_PUNT_H
 #define SRC_XLATE_PUNT_H

@@ -1,4 +1,4 @@
-/* What the parts of translation share: the state of one xlate() call. Only for this folder.
+/* The state of one xlate() call, which the files of this folder share; private to them.
  * Control thread.
  *
  * Three views of the packet are kept. `flow` is what the actions so far made of it. `base` is what the program so far
@@ -121,13 +121,13 @@ void xlate_consult(struct xlate_ctx *ctx, const struct flow *bits);
 void xlate_consult_bytes(struct xlate_ctx *ctx, size_t offset, size_t n); /* of struct flow_key */
 /* Does the packet have the field, in a header that an operation can change? What that depends on is consulted. */
 bool xlate_has_field(struct xlate_ctx *ctx, const struct field *field);
-/* Writes value under mask, if the packet has the field. */
-/* The field that an OpenFlow 1.0 set action on `field` is about in this packet: the ports are those of TCP, UDP and
- * SCTP alike. Consults nothing: who writes the field does. */
+/* The field that an OpenFlow 1.0 set action on `field` means in this packet, where one action sets the ports of TCP,
+ * UDP and SCTP alike. Consults nothing: xlate_set_field() does. */
 const struct field *xlate_port_field(const struct xlate_ctx *ctx, const struct field *field);
+/* Writes `value` under `mask`, if the packet has the field. */
 void xlate_set_field(struct xlate_ctx *ctx, const struct field *field, const union field_value *value,
                      const union field_value *mask);
-/* Bits of the current packet, right-aligned; consulted. */
+/* Reads bits of the current packet, right-aligned, and notes them as consulted. */
 void xlate_read_value(struct xlate_ctx *ctx, const struct subfield *src, union field_value *value);
 void xlate_write_number(struct xlate_ctx *ctx, const struct subfield *dst, uint32_t number);
 void xlate_move(struct xlate_ctx *ctx, const struct act_move *move);
@@ -135,7 +135,7 @@ void xlate_stack_push(struct xlate_ctx *ctx, const struct subfield *src);
 void xlate_stack_pop(struct xlate_ctx *ctx, const struct subfield *dst);
 /* The value of a subfield as a number (its low 32 bits); consulted. */
 uint32_t xlate_read(struct xlate_ctx *ctx, const struct subfield *src);
-/* dec_ttl. False: it expired, and the controllers of `dec` were told. */
+/* Decrements the TTL. False: it expired, and the controllers of `dec` were told. */
 bool xlate_dec_ttl(struct xlate_ctx *ctx, const struct act_dec_ttl *dec);
 void xlate_set_ttl(struct xlate_ctx *ctx, uint8_t ttl);
 
@@ -150,19 +150,19 @@ void xlate_vlan_push(struct xlate_ctx *ctx, uint16_t tpid, rte_be16_t tci);
 /* The tag takes VID and PCP from the outermost one (OpenFlow 1.3.5, 5.12.1). */
 void xlate_vlan_push_copy(struct xlate_ctx *ctx, uint16_t tpid);
 void xlate_vlan_pop(struct xlate_ctx *ctx);
-/* Bits of the outermost tag; there is one. */
+/* Writes bits of the outermost tag, which must be there. */
 void xlate_vlan_set(struct xlate_ctx *ctx, rte_be16_t tci, rte_be16_t mask);
 /* As a write to NXM_OF_VLAN_TCI: setting or clearing VLAN_TCI_PRESENT adds or removes the tag. */
 void xlate_vlan_set_tci(struct xlate_ctx *ctx, rte_be16_t tci, rte_be16_t mask);
-/* Takes back a copy that was made of ctx->vlans. */
+/* Restores ctx->vlans from a copy. */
 void xlate_vlan_restore(struct xlate_ctx *ctx, const struct xlate_vlans *saved);
 void xlate_vlan_commit(struct xlate_ctx *ctx);
-/* The tags are out of reach, as part of what a new header hides. */
+/* Puts the tags out of reach, because a new header hides them. */
 void xlate_vlan_hide(struct xlate_ctx *ctx);
 
 /* --- xlate_mpls.c -------------------------------------------------------- */
 
-/* `ttl`: of the label in front of what has none. */
+/* `ttl`: the label's if the packet has none to copy. */
 void xlate_mpls_push(struct xlate_ctx *ctx, uint16_t eth_type, uint8_t ttl);
 void xlate_mpls_pop(struct xlate_ctx *ctx, uint16_t eth_type);
 void xlate_mpls_set_ttl(struct xlate_ctx *ctx, uint8_t ttl);
@@ -205,7 +205,7 @@ bool xlate_in_table_miss(const struct xlate_ctx *ctx);
 void xlate_controller(struct xlate_ctx *ctx, uint8_t reason, uint16_t controller_id, uint16_t max_len);
 /* controller(...): with its userdata, from the rule or bucket that runs. */
 void xlate_controller_action(struct xlate_ctx *ctx, const struct act_controller *act);
-/* The same, from wherever; `recirc_id` is of what is left to do once the controller resumes, 0: nothing waits. */
+/* As xlate_controller_action(), for any rule; `recirc_id`: the state to go on with once it resumes, 0: none. */
 void xlate_punt(struct xlate_ctx *ctx, const struct act_controller *act, uint64_t cookie, uint8_t table_id,
                 uint32_t recirc_id);
 
@@ -243,7 +243,7 @@ struct xlate_clone {
     uint16_t keep_ops;
 };
 
-/* What is done between the two works on a copy of the packet; its action set is empty. */
+/* Operations made between these two work on a copy of the packet; the copy's action set is empty. */
 void xlate_clone_begin(struct xlate_ctx *ctx, struct xlate_clone *clone);
 void xlate_clone_end(struct xlate_ctx *ctx, const struct xlate_clone *clone);
 

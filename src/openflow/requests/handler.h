@@ -1,4 +1,4 @@
-/* What the switch does on each request. Control thread. */
+/* The handlers of OpenFlow requests. Control thread. */
 #ifndef SRC_OPENFLOW_REQUESTS_HANDLER_H
 #define SRC_OPENFLOW_REQUESTS_HANDLER_H
 
@@ -36,8 +36,8 @@ int of_reply_meters(struct of_connection *conn, const struct of_multipart_reques
 int of_check_packet_out(const struct of_connection *conn, const struct of_packet_out *out);
 int of_check_port_mod(const struct of_connection *conn, const struct of_port_mod *mod);
 int of_check_table_mod(const struct of_table_config *mod, uint8_t version);
-/* What a table_mod that was checked, of OpenFlow 1.4 or later, makes of the configuration that `table_id` has. False:
- * it is not about this table. */
+/* Fills `config` with the configuration that `table_id` has after a table_mod of OpenFlow 1.4 or later, which passed
+ * of_check_table_mod(). False: it is not about this table. */
 bool of_table_configure(const struct of_table_config *mod, const struct pipeline *pipeline, uint8_t table_id,
                         struct table_config *config);
 /* In as many segments as it takes. NULL: no packet buffers. */

@@ -1,3 +1,5 @@
+/* Multipart requests: answers those that are short, and starts tasks for those that go through many rules. Control
+ * thread. */
 #include <errno.h>
 
 #include "src/openflow/requests/barrier.h"

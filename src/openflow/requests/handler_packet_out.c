@@ -1,3 +1,5 @@
+/* OFPT_PACKET_OUT: checks the actions against the packet, makes an mbuf of it, and has its actions run. Control
+ * thread. */
 #include <rte_ether.h>
 #include <rte_mbuf.h>
 #include <string.h>

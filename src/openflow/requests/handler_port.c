@@ -1,3 +1,4 @@
+/* OFPT_PORT_MOD: checks a change of a port's configuration, and applies it. Control thread. */
 #include <string.h>
 
 #include "src/openflow/requests/handler.h"

@@ -1,3 +1,4 @@
+/* Roles of controllers: OFPT_ROLE_REQUEST (OpenFlow 1.3.5, 6.3.4) and Nicira's in OpenFlow 1.0. Control thread. */
 #include "src/openflow/requests/handler.h"
 #include "src/openflow/server/server_impl.h"
 

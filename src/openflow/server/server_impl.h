@@ -1,4 +1,4 @@
-/* The inside of struct of_server, for the files of this folder that make it up. Control thread. */
+/* The inside of struct of_server, for this folder and src/openflow/requests/. Control thread. */
 #ifndef SRC_OPENFLOW_SERVER_SERVER_IMPL_H
 #define SRC_OPENFLOW_SERVER_SERVER_IMPL_H
 

@@ -1,3 +1,5 @@
+/* Actions and instructions from the wire, of every version, to the internal form. Vendor actions are in act_nicira.c.
+ * Control thread. */
 #include "src/match/of_error.h"
 #include "src/openflow/wire/act_wire.h"
 #include "src/openflow/wire/oxm.h"

@@ -1,3 +1,5 @@
+/* Actions and instructions to the wire: in the form that a version has for them, or a vendor's where it has none.
+ * Control thread. */
 #include <netinet/in.h>
 
 #include "src/openflow/wire/act_wire.h"

@@ -1,9 +1,8 @@
+/* Nicira's actions: ovs-actions(7); the layouts are those that ovs-ofctl sends. Control thread. */
 #include "src/match/of_error.h"
 #include "src/openflow/wire/act_wire.h"
 #include "src/openflow/wire/oxm.h"
 #include "src/openflow/wire/version.h"
-
-/* Nicira's actions: ovs-actions(7); the layouts are those that ovs-ofctl sends. */
 
 /* Properties of NXAST_CONTROLLER2. */
 enum { NXAC2_MAX_LEN, NXAC2_CONTROLLER_ID, NXAC2_REASON, NXAC2_USERDATA, NXAC2_PAUSE, NXAC2_METER_ID };

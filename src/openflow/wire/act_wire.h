@@ -1,4 +1,4 @@
-/* Actions and instructions to and from the wire. Private to the codec. */
+/* Actions and instructions to and from the wire. For wire/ and codec/ alone. */
 #ifndef SRC_OPENFLOW_WIRE_ACT_WIRE_H
 #define SRC_OPENFLOW_WIRE_ACT_WIRE_H
 

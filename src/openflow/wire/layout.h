@@ -1,5 +1,5 @@
-/* Runs of numbers that a message has in a fixed order, described once for reading and for writing. Private to the
- * codec. */
+/* Runs of numbers that a message has in a fixed order, described once for reading and for writing. For wire/ and
+ * codec/ alone. */
 #ifndef SRC_OPENFLOW_WIRE_LAYOUT_H
 #define SRC_OPENFLOW_WIRE_LAYOUT_H
 

@@ -1,3 +1,4 @@
+/* The match of OpenFlow 1.0: a struct of fixed fields with a bit map of wildcards. Control thread. */
 #include <netinet/in.h>
 
 #include "src/match/of_error.h"

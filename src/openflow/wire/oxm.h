@@ -1,5 +1,5 @@
 /* Matches as lists of OXM or NXM entries (OpenFlow 1.3.5, 7.2.3; NXM has the same headers with other numbers), and the
- * headers of fields wherever else they appear. Private to the codec. */
+ * headers of fields wherever else they appear. For wire/ and codec/ alone. */
 #ifndef SRC_OPENFLOW_WIRE_OXM_H
 #define SRC_OPENFLOW_WIRE_OXM_H
 

@@ -1,5 +1,5 @@
 /* Statistics of flow entries as OpenFlow 1.5 has them (OpenFlow 1.5.1, 7.2.4): a list of fields, each there or not.
- * Private to the codec. */
+ * For wire/ and codec/ alone. */
 #ifndef SRC_OPENFLOW_WIRE_OXS_H
 #define SRC_OPENFLOW_WIRE_OXS_H
 

@@ -1,4 +1,4 @@
-/* Reading a message byte by byte, without ever reading past its end. Private to the codec. */
+/* Reading a message byte by byte, without ever reading past its end. For wire/ and codec/ alone. */
 #ifndef SRC_OPENFLOW_WIRE_WIRE_H
 #define SRC_OPENFLOW_WIRE_WIRE_H
 
