@@ -251,14 +251,14 @@ bool change_abort_step(struct pipeline *pipeline, size_t budget)
     if (!work_off(pipeline, &pipeline->added, &pipeline->n_told_added, &budget, take_back_added) ||
         !work_off(pipeline, &pipeline->removed, &pipeline->n_told_removed, &budget, take_back_removed))
         return false;
+    if (!group_table_abort(pipeline->groups, &budget) ||
+        (pipeline->meters && !meter_table_abort(pipeline->meters, &budget)))
+        return false;
     pipeline->n_next = pipeline_n_rules(pipeline, TABLE_ALL);
     for (unsigned i = 0; i < PIPELINE_TABLES; i++) {
         pipeline->info[i].n_next = pipeline->info[i].n_rules;
         forget_config(&pipeline->info[i]);
     }
-    group_table_abort(pipeline->groups);
-    if (pipeline->meters)
-        meter_table_abort(pipeline->meters);
     change_end(pipeline);
     return true;
 }
@@ -333,10 +333,10 @@ bool change_commit_step(struct pipeline *pipeline, size_t budget)
             pipeline->info[i].n_rules = pipeline->info[i].n_next;
             take_config(&pipeline->info[i]);
         }
-        group_table_commit(pipeline->groups);
-        if (pipeline->meters)
-            meter_table_commit(pipeline->meters);
     }
+    if (!group_table_commit(pipeline->groups, &budget) ||
+        (pipeline->meters && !meter_table_commit(pipeline->meters, &budget)))
+        return false;
     if (!work_off(pipeline, &pipeline->added, &pipeline->n_told_added, &budget, tell_added) ||
         !work_off(pipeline, &pipeline->removed, &pipeline->n_told_removed, &budget, tell_removed) ||
         !work_off(pipeline, &pipeline->modified, &pipeline->n_told_modified, &budget, tell_modified))

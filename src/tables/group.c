@@ -1,5 +1,6 @@
 #include "src/tables/group.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -222,14 +223,20 @@ static void unlink_group(struct group_table *table, struct group *group)
     group->removed = true;
 }
 
-void group_table_destroy(struct group_table *table)
+bool group_table_clear(struct group_table *table, unsigned most)
 {
     struct group *group;
 
-    while ((group = TAILQ_FIRST(&table->groups))) {
+    for (; most > 0 && (group = TAILQ_FIRST(&table->groups)); most--) {
         unlink_group(table, group);
         group_unref(group);
     }
+    return TAILQ_EMPTY(&table->groups);
+}
+
+void group_table_destroy(struct group_table *table)
+{
+    group_table_clear(table, UINT_MAX);
     free(table->hash);
     free(table->staged);
     free(table);
@@ -293,8 +300,10 @@ void group_stage_add(struct group_table *table, struct group *group, struct grou
         group->created_ms = replaced->created_ms;
         group_stage_remove(table, replaced);
         if (is_pending(table, replaced)) {
+            size_t all = SIZE_MAX;
+
             group->keeps_counts &= replaced->keeps_counts;
-            rule_uses_move(&replaced->users, &group->users);
+            rule_uses_move(&replaced->users, &group->users, &all);
         }
     }
     link_group(table, group);
@@ -312,55 +321,92 @@ void group_stage_remove(struct group_table *table, struct group *group)
         stage(table, group);
 }
 
+/* All of them are worked off. */
 static void unstage_all(struct group_table *table)
 {
-    for (size_t i = 0; i < table->n_staged; i++)
-        group_unref(table->staged[i]);
-    table->n_staged = 0;
+    table->n_staged = table->n_done = 0;
 }
 
-void group_table_commit(struct group_table *table)
+/* A group that is not visible any more goes; False: *budget was not enough, the next call goes on. */
+static bool take_out(struct group_table *table, struct group *group, size_t *budget)
+{
+    struct group *successor = group_table_find(table, group->id);
+
+    /* The rules of one that is deleted go with this change, too. */
+    if (!rule_uses_move(&group->users, successor ? &successor->users : &table->orphans, budget))
+        return false;
+    if (successor && successor->keeps_counts) {
+        successor->packets += group->packets;
+        successor->bytes += group->bytes;
+    }
+    unlink_group(table, group);
+    tell(table, group);
+    group_unref(group);
+    return true;
+}
+
+bool group_table_commit(struct group_table *table, size_t *budget)
 {
     if (table->n_staged == 0)
-        return;
-    for (size_t i = 0; i < table->n_staged; i++) {
-        struct group *group = table->staged[i], *successor;
+        return true;
+    for (; table->n_done < table->n_staged; table->n_done++) {
+        struct group *group = table->staged[table->n_done];
 
-        if (group_visible(group, table->pipeline->version))
-            continue;
-        /* The rules of one that is deleted go with this change, too. */
-        successor = group_table_find(table, group->id);
-        rule_uses_move(&group->users, successor ? &successor->users : &table->orphans);
-        if (successor && successor->keeps_counts) {
-            successor->packets += group->packets;
-            successor->bytes += group->bytes;
-        }
-        unlink_group(table, group);
-        tell(table, group);
+        if (*budget == 0)
+            return false;
+        if (!group_visible(group, table->pipeline->version) && !take_out(table, group, budget))
+            return false;
+        *budget -= *budget > 0;
         group_unref(group);
     }
     unstage_all(table);
     tell_watchers(table, OFPORT_ANY);
+    return true;
 }
 
-void group_table_abort(struct group_table *table)
+static void take_back(struct group_table *table, struct group *group)
 {
-    struct group *group;
+    if (is_pending(table, group)) {
+        unlink_group(table, group);
+        group_unref(group);
+    } else {
+        group->remove_version = RULE_NEVER;
+    }
+}
 
-    if (table->n_staged == 0)
-        return;
-    for (size_t i = 0; i < table->n_staged; i++) {
-        group = table->staged[i];
-        if (is_pending(table, group)) {
-            unlink_group(table, group);
-            group_unref(group);
-        } else {
-            group->remove_version = RULE_NEVER;
+/* Counts the forwards of all groups anew: the first pass sets them to 0. */
+static bool recount(struct group_table *table, size_t *budget)
+{
+    for (; table->recount_pass < 2; table->recount_pass++) {
+        if (!table->recount_at)
+            table->recount_at = TAILQ_FIRST(&table->groups);
+        for (; table->recount_at; table->recount_at = TAILQ_NEXT(table->recount_at, node)) {
+            if (*budget == 0)
+                return false;
+            --*budget;
+            if (table->recount_pass == 0)
+                table->recount_at->n_forwarders = 0;
+            else
+                count_forwards(table, table->recount_at, 1);
         }
     }
+    table->recount_pass = 0;
+    return true;
+}
+
+bool group_table_abort(struct group_table *table, size_t *budget)
+{
+    if (table->n_staged == 0)
+        return true;
+    for (; table->n_done < table->n_staged; table->n_done++) {
+        if (*budget == 0)
+            return false;
+        --*budget;
+        take_back(table, table->staged[table->n_done]);
+        group_unref(table->staged[table->n_done]);
+    }
+    if (!recount(table, budget))
+        return false;
     unstage_all(table);
-    TAILQ_FOREACH (group, &table->groups, node)
-        group->n_forwarders = 0;
-    TAILQ_FOREACH (group, &table->groups, node)
-        count_forwards(table, group, 1);
+    return true;
 }

@@ -108,6 +108,8 @@ struct pipeline;
 struct group_table *group_table_create(struct pipeline *pipeline);
 /* Observers are not told. */
 void group_table_destroy(struct group_table *table);
+/* Of a table that goes: takes out at most `most` groups, whoever uses them. True: none is left. */
+bool group_table_clear(struct group_table *table, unsigned most);
 
 /* Returns 0 or an enum of_error; on error nothing was changed. While a bundle is open it becomes part of it: lookups
  * see it, and observers are told, when that is committed. What `mod` points to is copied. */
@@ -118,9 +120,10 @@ struct group *group_table_find_next(const struct group_table *table, uint32_t gr
 /* In the order of their addition. */
 struct group *group_table_first(const struct group_table *table);
 struct group *group_table_next(const struct group_table *table, const struct group *group);
-/* The pipeline's change has become visible, or was taken back. */
-void group_table_commit(struct group_table *table);
-void group_table_abort(struct group_table *table);
+/* The pipeline's change has become visible, or is taken back: does what there is to do then, a group or a use of it for
+ * one of *budget. False: there is more, and the next call goes on. */
+bool group_table_commit(struct group_table *table, size_t *budget);
+bool group_table_abort(struct group_table *table, size_t *budget);
 /* Does any bucket send packets through a meter? */
 bool group_table_meters(const struct group_table *table);
 /* OFPT_GROUP_STATS's ref_count: rules and buckets that forward to it. */

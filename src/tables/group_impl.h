@@ -17,6 +17,9 @@ struct group_table {
     /* Of the change that is open, with a reference to each: groups that it adds, and those it takes away. */
     struct group **staged;
     size_t n_staged, staged_size;
+    size_t n_done; /* of them, by the commit or abort that is under way */
+    struct group *recount_at;
+    unsigned recount_pass;
     struct rule_uses orphans; /* of deleted groups, by rules that go with them */
 };
 

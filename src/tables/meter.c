@@ -19,6 +19,8 @@ struct meter_table {
     /* Of the change that is open: meters that it adds, modifies or takes away, each once. */
     struct meter_entry **staged;
     size_t n_staged, staged_size;
+    size_t n_done;            /* of them, by the commit or abort that is under way */
+    bool changed;             /* by this commit, what was decided before */
     struct rule_uses orphans; /* of deleted meters, by rules that go with them */
     uint32_t *gone;           /* the datapath's indices of the meters that it has taken away so far */
     size_t n_gone, gone_size;
@@ -281,8 +283,6 @@ static void free_meter(struct meter_table *table, struct meter_entry *meter)
         p = &(*p)->hash_next;
     *p = meter->hash_next;
     TAILQ_REMOVE(&table->meters, meter, node);
-    /* Their rules go with this change, too. */
-    rule_uses_move(&meter->users, &table->orphans);
     datapath_meter_remove(table->dp, meter->index);
     note_gone(table, meter->index);
     free(meter->next);
@@ -301,53 +301,73 @@ static void take_next(struct meter_table *table, struct meter_entry *meter)
     meter->next = NULL;
 }
 
-/* Returns true if what was decided before may be different now: programs that send to controllers have that meter in
- * them or not, what remarks is looked at again by later tables, and buckets name meters that come and go. */
-static bool commit(struct meter_table *table, struct meter_entry *meter)
+/* Notes if what was decided before may be different now: programs that send to controllers have that meter in them or
+ * not, what remarks is looked at again by later tables, and buckets name meters that come and go. False: *budget was
+ * not enough, the next call goes on. */
+static bool commit(struct meter_table *table, struct meter_entry *meter, size_t *budget)
 {
     uint64_t version = table->pipeline->version;
     bool remarked = meter_entry_remarks(meter), there = visible(meter, version);
     bool is_new = meter->add_version == version;
-    bool came_or_went =
-        (is_new || !there) && (meter->id == OFMETER_CONTROLLER || group_table_meters(table->pipeline->groups));
 
+    /* The rules of one that is deleted go with this change, too. */
+    if (!there && !rule_uses_move(&meter->users, &table->orphans, budget))
+        return false;
+    if ((is_new || !there) && (meter->id == OFMETER_CONTROLLER || group_table_meters(table->pipeline->groups)))
+        table->changed = true;
     if (!there) {
         free_meter(table, meter);
-        return came_or_went || remarked;
+        table->changed |= remarked;
+        return true;
     }
     if (is_new)
         meter->created_ms = datapath_now_ms();
     if (meter->next)
         take_next(table, meter);
-    return came_or_went || remarked != meter_entry_remarks(meter);
+    table->changed |= remarked != meter_entry_remarks(meter);
+    return true;
 }
 
-void meter_table_commit(struct meter_table *table)
+bool meter_table_commit(struct meter_table *table, size_t *budget)
 {
     const struct pipeline_observer *observer = &table->pipeline->observer;
-    bool changed = false;
 
-    for (size_t i = 0; i < table->n_staged; i++)
-        changed |= commit(table, table->staged[i]);
-    table->n_staged = 0;
-    if (changed && observer->meters_changed)
+    for (; table->n_done < table->n_staged; table->n_done++) {
+        if (*budget == 0 || !commit(table, table->staged[table->n_done], budget))
+            return false;
+        *budget -= *budget > 0;
+    }
+    table->n_staged = table->n_done = 0;
+    if (table->changed && observer->meters_changed)
         observer->meters_changed(observer->arg);
+    table->changed = false;
+    return true;
 }
 
-void meter_table_abort(struct meter_table *table)
+static void take_back(struct meter_table *table, struct meter_entry *meter)
 {
-    for (size_t i = 0; i < table->n_staged; i++) {
-        struct meter_entry *meter = table->staged[i];
+    size_t all = SIZE_MAX;
 
-        if (is_pending(table, meter)) {
-            free_meter(table, meter);
-            continue;
-        }
-        meter->remove_version = RULE_NEVER;
-        free(meter->next);
-        meter->next = NULL;
+    if (is_pending(table, meter)) {
+        rule_uses_move(&meter->users, &table->orphans, &all);
+        free_meter(table, meter);
+        return;
     }
-    table->n_staged = 0;
+    meter->remove_version = RULE_NEVER;
+    free(meter->next);
+    meter->next = NULL;
+}
+
+bool meter_table_abort(struct meter_table *table, size_t *budget)
+{
+    for (; table->n_done < table->n_staged; table->n_done++) {
+        if (*budget == 0)
+            return false;
+        --*budget;
+        take_back(table, table->staged[table->n_done]);
+    }
+    table->n_staged = table->n_done = 0;
+    return true;
 }
 
 void meter_table_destroy(struct meter_table *table)

@@ -57,9 +57,9 @@ int meter_table_mod(struct meter_table *table, const struct meter_mod *mod);
 struct meter_entry *meter_table_find(const struct meter_table *table, uint32_t meter_id); /* NULL: none */
 /* As the change that is open has it. */
 struct meter_entry *meter_table_find_next(const struct meter_table *table, uint32_t meter_id);
-/* The pipeline's change has become visible, or was taken back. */
-void meter_table_commit(struct meter_table *table);
-void meter_table_abort(struct meter_table *table);
+/* As group_table_commit() and group_table_abort(). */
+bool meter_table_commit(struct meter_table *table, size_t *budget);
+bool meter_table_abort(struct meter_table *table, size_t *budget);
 /* The change is over and all observers were told: indices of meters that it took away go back to the datapath. */
 void meter_table_end(struct meter_table *table);
 /* Has it a band that changes packets? */

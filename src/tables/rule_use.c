@@ -14,17 +14,20 @@
 #include "src/tables/table.h"
 #include "src/tables/table.h"
 
-void rule_uses_move(struct rule_uses *from, struct rule_uses *to)
+bool rule_uses_move(struct rule_uses *from, struct rule_uses *to, size_t *budget)
 {
     struct rule_use *use;
 
-    while ((use = LIST_FIRST(&from->list))) {
+    for (; (use = LIST_FIRST(&from->list)); --*budget) {
+        if (*budget == 0)
+            return false;
         LIST_REMOVE(use, node);
         LIST_INSERT_HEAD(&to->list, use, node);
         use->of = to;
+        from->n--;
+        to->n++;
     }
-    to->n += from->n;
-    from->n = 0;
+    return true;
 }
 
 /* The meter that packets pass, on their way on or to a controller; 0 = none. */

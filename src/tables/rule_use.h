@@ -4,6 +4,8 @@
 #ifndef SRC_TABLES_RULE_USE_H
 #define SRC_TABLES_RULE_USE_H
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/queue.h>
 
@@ -22,8 +24,8 @@ struct rule_uses {
     uint32_t n;
 };
 
-/* All of them go over to `to`. */
-void rule_uses_move(struct rule_uses *from, struct rule_uses *to);
+/* All of them go over to `to`, each for one of *budget. False: that was not enough; the next call goes on. */
+bool rule_uses_move(struct rule_uses *from, struct rule_uses *to, size_t *budget);
 
 /* The change that is open removes the rules that have them. */
 void rule_uses_remove(struct pipeline *pipeline, const struct rule_uses *uses, enum rule_removed_reason reason);

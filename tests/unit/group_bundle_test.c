@@ -185,12 +185,49 @@ static void a_deleted_group_takes_its_rules_along(void **state)
     assert_int_equal(group_users(group_table_find(table(), 1)), 1);
 }
 
+/* Groups, or rules that use one, may be very many: a commit makes them visible at once, and does the rest, as an abort
+ * does all, in steps. */
+static void many_are_committed_and_taken_back_a_few_at_a_time(void **state)
+{
+    enum { MANY = 500, STEP = 10 };
+    unsigned steps;
+
+    for (uint32_t i = 1; i <= MANY; i++)
+        assert_int_equal(group(GROUP_ADD, i, "output:1"), 0);
+    for (uint16_t i = 1; i <= MANY; i++)
+        assert_int_equal(rule(false, FLOW_ADD, i, "group:1"), 0);
+    begin();
+    for (uint32_t i = 1; i <= MANY; i++)
+        assert_int_equal(group(GROUP_MODIFY, i, "output:2"), 0);
+    n_groups_told = 0;
+    assert_false(pipeline_bundle_commit_step(pipeline, 0));
+    for (uint32_t i = 1; i <= MANY; i++)
+        assert_int_equal(first_output(i), 2);
+    for (steps = 1; !pipeline_bundle_commit_step(pipeline, STEP); steps++)
+        assert_in_range(n_groups_told, 0, steps * STEP);
+    assert_in_range(steps, 3 * MANY / STEP, 3 * MANY / STEP + 2); /* old groups, new ones, and uses */
+    assert_int_equal(n_groups_told, MANY);
+    assert_int_equal(group_users(group_table_find(table(), 1)), MANY);
+
+    begin();
+    for (uint32_t i = 1; i <= MANY; i++)
+        assert_int_equal(group(GROUP_MODIFY, i, "output:3"), 0);
+    for (steps = 1; !pipeline_bundle_abort_step(pipeline, STEP); steps++)
+        assert_int_equal(first_output(MANY), 2);
+    assert_in_range(steps, MANY / STEP, 5 * MANY / STEP);
+    assert_int_equal(first_output(1), 2);
+    assert_int_equal(group_users(group_table_find(table(), 1)), MANY);
+    assert_int_equal(group(GROUP_DELETE, OFGROUP_ALL, NULL), 0);
+    assert_int_equal(pipeline_n_rules(pipeline, 0), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(groups_and_rules_become_visible_together, setup, teardown),
         cmocka_unit_test_setup_teardown(an_abort_leaves_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(a_modified_group_keeps_its_rules, setup, teardown),
+        cmocka_unit_test_setup_teardown(many_are_committed_and_taken_back_a_few_at_a_time, setup, teardown),
         cmocka_unit_test_setup_teardown(a_deleted_group_takes_its_rules_along, setup, teardown),
     };
 

@@ -308,8 +308,12 @@ static bool is_about_many(const struct of_connection *conn, const struct of_msg 
     if (msg->type == OF_FLOW_MOD)
         return msg->flow_mod.command == FLOW_MODIFY && !of_check_flow_mod(&msg->flow_mod) &&
                pipeline_n_rules(pipeline, msg->flow_mod.table_id) > MANY_RULES;
+    if (msg->type == OF_GROUP_MOD && msg->group_mod.command != GROUP_DELETE) {
+        const struct group *group = group_table_find(pipeline_groups(pipeline), msg->group_mod.group_id);
+        return group && group_users(group) > MANY_RULES; /* they go over to its successor */
+    }
     if (msg->type == OF_GROUP_MOD)
-        return msg->group_mod.command == GROUP_DELETE && pipeline_n_rules(pipeline, TABLE_ALL) > MANY_RULES;
+        return pipeline_n_rules(pipeline, TABLE_ALL) > MANY_RULES;
     if (msg->type == OF_METER_MOD)
         return msg->meter_mod.command == METER_DELETE && pipeline_n_rules(pipeline, TABLE_ALL) > MANY_RULES;
     return false;
