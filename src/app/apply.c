@@ -15,6 +15,8 @@
 #include "src/openflow/requests/handler.h"
 #include "src/openflow/server/server.h"
 
+#define REMOVE_STEP 128 /* megaflows, rules or addresses of a removed bridge in a turn */
+
 /* --- making -------------------------------------------------------------- */
 
 static void set_vlans(struct bridge_port *bp, const struct config_port *config)
@@ -192,13 +194,29 @@ static void refuse(struct apply *apply, const char *why)
     evbuffer_add_printf(apply->report, "%s\n", why);
 }
 
+/* What belongs to others goes at once; rules, megaflows and addresses, which may be many, in the turns to come
+ * (apply_run_removed). */
 static void remove_bridge(struct sluice *sw, struct bridge *br)
 {
     of_server_destroy(switch_of(br));
     br->owner = NULL;
-    flows_forget_bridge(sw->flows, br);
+    while (!TAILQ_EMPTY(&br->ports))
+        bridge_port_remove(TAILQ_FIRST(&br->ports));
     TAILQ_REMOVE(&sw->bridges, br, node);
-    bridge_destroy(br);
+    TAILQ_INSERT_TAIL(&sw->removed, br, node);
+}
+
+bool apply_run_removed(struct sluice *sw)
+{
+    struct bridge *br = TAILQ_FIRST(&sw->removed);
+
+    if (!br)
+        return false;
+    if (flows_forget_bridge(sw->flows, br, REMOVE_STEP) && bridge_clear(br, REMOVE_STEP)) {
+        TAILQ_REMOVE(&sw->removed, br, node);
+        bridge_destroy(br);
+    }
+    return true;
 }
 
 /* Whether a port whose interface was deleted can be made again: Sluice makes the interface of a TAP itself. */

@@ -12,6 +12,8 @@ int apply_bridge(struct sluice *sw, const struct config_bridge *config, char *er
  * on forwarding. What cannot be made (a device that is not there) is taken out of `wanted`, which then says what runs.
  * Appends a line for each change to `report`. False: something could not be made, as `report` says. */
 bool apply_config(struct sluice *sw, struct config *wanted, struct evbuffer *report);
+/* Goes on with taking removed bridges apart, for one turn. False: there is none. */
+bool apply_run_removed(struct sluice *sw);
 
 /* Makes the ports again whose network interface was deleted, and is there again. One that cannot be made is taken out
  * of the model that runs, so that the next reload tries again. */

@@ -31,6 +31,7 @@
 #define REVALIDATE_BUDGET_US 200 /* a turn */
 #define TIMERS_BUDGET_US 100     /* a turn */
 #define REQUESTS_BUDGET_US 100   /* a turn and bridge */
+#define RECLAIM_STEP 256         /* addresses freed in a turn, of a bridge */
 #define HOUSEKEEPING_MS 500      /* link state of devices that report no changes, and of which the kernel does not */
 #define RUN_DIR_PAUSE_MS 20      /* in which who deletes run_dir may get to its end */
 #define EVENTS_MS 1              /* of sockets, where there are more than this */
@@ -283,6 +284,17 @@ static bool run_misses(struct sluice *sw)
     return left;
 }
 
+/* Frees some of what bridges do not need any more, and bridges themselves. True: there is more. */
+static bool reclaim(struct sluice *sw)
+{
+    bool more = apply_run_removed(sw);
+    struct bridge *br;
+
+    TAILQ_FOREACH (br, &sw->bridges, node)
+        more |= !bridge_reclaim(br, RECLAIM_STEP);
+    return more | datapath_reclaim(sw->dp);
+}
+
 /* One turn. Returns how long the loop may sleep for sockets, in microseconds: 0 = there is more to do. */
 static uint64_t turn(struct sluice *sw)
 {
@@ -291,7 +303,7 @@ static uint64_t turn(struct sluice *sw)
     serve(sw, &turn);
     turn.more |= !flows_run_revalidate(sw->flows, REVALIDATE_BUDGET_US);
     flows_run_timers(sw->flows, TIMERS_BUDGET_US);
-    turn.more |= datapath_reclaim(sw->dp);
+    turn.more |= reclaim(sw);
     turn.more |= run_misses(sw);
     sw->busy = turn.more;
     if (turn.more)
@@ -475,6 +487,7 @@ int switch_create(struct sluice *sw, struct config *config, char *error, size_t 
 {
     memset(sw, 0, sizeof *sw);
     TAILQ_INIT(&sw->bridges);
+    TAILQ_INIT(&sw->removed);
     sw->config = config;
     sw->started_ms = datapath_now_ms();
     event_set_log_callback(libevent_log);
@@ -525,6 +538,7 @@ void switch_destroy(struct sluice *sw)
             ;
     }
     flows_destroy(sw->flows);
+    TAILQ_CONCAT(&sw->bridges, &sw->removed, node);
     while ((br = TAILQ_FIRST(&sw->bridges))) {
         TAILQ_REMOVE(&sw->bridges, br, node);
         bridge_destroy(br);

@@ -30,6 +30,7 @@ struct sluice {
     struct links *links;
     struct tls *tls; /* NULL: the file has no section "tls" */
     TAILQ_HEAD(bridges, bridge) bridges;
+    struct bridges removed;   /* that are being taken apart */
     struct rte_mempool *pool; /* packets; of the control thread's NUMA node */
     struct event *miss_event, *port_event, *wakeup, *alarm, *sigterm, *sigint, *sighup;
     struct event *run_dir_event, *run_dir_timer, *watchdog;

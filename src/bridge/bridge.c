@@ -1,5 +1,6 @@
 #include "src/bridge/bridge.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -56,7 +57,7 @@ static void mac_changed(void *arg, const struct mac_entry *entry)
 
 void bridge_set_mac_table(struct bridge *bridge, uint32_t max_entries, uint32_t aging_s)
 {
-    mac_table_destroy(bridge->macs);
+    mac_table_bury(bridge->macs, &bridge->buried_macs);
     bridge->macs = mac_table_create(max_entries, aging_s);
     mac_table_set_changed(bridge->macs, mac_changed, bridge);
     bridge_note(bridge);
@@ -232,6 +233,17 @@ void bridge_port_remove(struct bridge_port *bp)
     group_table_port_changed(pipeline_groups(bridge->pipeline), ofport);
 }
 
+bool bridge_reclaim(struct bridge *bridge, unsigned most)
+{
+    return mac_table_settle(bridge->macs, most) && mac_table_free_some(&bridge->buried_macs, most);
+}
+
+bool bridge_clear(struct bridge *bridge, unsigned most)
+{
+    mac_table_flush(bridge->macs, OFPORT_ANY);
+    return pipeline_clear(bridge->pipeline, most) && bridge_reclaim(bridge, most);
+}
+
 void bridge_destroy(struct bridge *bridge)
 {
     struct bridge_port *bp;
@@ -245,7 +257,9 @@ void bridge_destroy(struct bridge *bridge)
             datapath_port_forget(bridge->dp, index);
     }
     pipeline_destroy(bridge->pipeline);
-    mac_table_destroy(bridge->macs);
+    mac_table_bury(bridge->macs, &bridge->buried_macs);
+    while (!mac_table_free_some(&bridge->buried_macs, UINT_MAX))
+        ;
     free(bridge->by_ofport);
     free(bridge);
 }

@@ -57,6 +57,7 @@ struct bridge {
     struct datapath *dp;
     struct pipeline *pipeline;
     struct mac_table *macs;
+    struct mac_table *buried_macs;               /* earlier ones, see mac_table_bury() */
     TAILQ_HEAD(bridge_ports, bridge_port) ports; /* by ascending ofport */
     uint32_t n_ports;
     struct bridge_port **by_ofport; /* the ports but LOCAL, by number */
@@ -72,8 +73,14 @@ struct bridge {
 
 /* `dp` NULL: for tests; it has no meters then. */
 struct bridge *bridge_create(const char *name, uint64_t datapath_id, struct datapath *dp);
-/* Removes its ports from the datapath and frees it. Nobody listens by then. */
+/* Removes its ports from the datapath and frees it. Nobody listens by then. Takes as long as it has rules and
+ * addresses: while the switch runs, bridge_clear() comes first. */
 void bridge_destroy(struct bridge *bridge);
+/* Takes out about `most` rules, groups or addresses of a bridge whose pipeline nobody observes any more. True: nothing
+ * is left. */
+bool bridge_clear(struct bridge *bridge, unsigned most);
+/* Frees about `most` addresses that were flushed. True: nothing is left to be freed. */
+bool bridge_reclaim(struct bridge *bridge, unsigned most);
 /* Another MAC table: an empty one of that size. */
 void bridge_set_mac_table(struct bridge *bridge, uint32_t max_entries, uint32_t aging_s);
 

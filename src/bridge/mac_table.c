@@ -1,5 +1,6 @@
 #include "src/bridge/mac_table.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
@@ -19,13 +20,15 @@ struct mac_node {
     TAILQ_ENTRY(mac_node) by_port; /* the same among those of the port */
 };
 
-/* A port that addresses were learned on. */
+/* A port that addresses were learned on. What was flushed is a port that nobody finds any more: its addresses are not
+ * known from then on, and are taken out some at a time. */
 struct mac_port {
     uint32_t ofport;
     uint32_t n;
+    bool flushed;
     TAILQ_HEAD(, mac_node) nodes;
-    LIST_ENTRY(mac_port) bucket;
-    LIST_ENTRY(mac_port) all;
+    LIST_ENTRY(mac_port) bucket; /* of one that was not flushed */
+    LIST_ENTRY(mac_port) all;    /* in ports, or in flushed */
 };
 
 struct mac_table {
@@ -35,11 +38,13 @@ struct mac_table {
     uint32_t n_buckets;
     struct mac_node **nodes; /* dense, for iteration by number */
     uint32_t n_nodes;
+    uint32_t n_flushed; /* of them */
     TAILQ_HEAD(, mac_node) all;
-    LIST_HEAD(, mac_port) ports;
+    LIST_HEAD(, mac_port) ports, flushed;
     LIST_HEAD(, mac_port) port_buckets[PORT_BUCKETS];
     void (*changed)(void *arg, const struct mac_entry *entry);
     void *changed_arg;
+    struct mac_table *next_buried;
 };
 
 static void *allocate(size_t n, size_t size)
@@ -64,6 +69,7 @@ struct mac_table *mac_table_create(uint32_t max_entries, uint32_t aging_s)
     table->nodes = allocate(table->max_entries, sizeof *table->nodes);
     TAILQ_INIT(&table->all);
     LIST_INIT(&table->ports);
+    LIST_INIT(&table->flushed);
     return table;
 }
 
@@ -72,9 +78,30 @@ void mac_table_destroy(struct mac_table *table)
     if (!table)
         return;
     mac_table_flush(table, OFPORT_ANY);
+    mac_table_settle(table, UINT_MAX);
     free(table->buckets);
     free(table->nodes);
     free(table);
+}
+
+void mac_table_bury(struct mac_table *table, struct mac_table **grave)
+{
+    mac_table_flush(table, OFPORT_ANY);
+    table->next_buried = *grave;
+    *grave = table;
+}
+
+bool mac_table_free_some(struct mac_table **grave, unsigned most)
+{
+    struct mac_table *table = *grave;
+
+    if (!table)
+        return true;
+    if (mac_table_settle(table, most)) {
+        *grave = table->next_buried;
+        mac_table_destroy(table);
+    }
+    return !*grave;
 }
 
 void mac_table_set_changed(struct mac_table *table, void (*changed)(void *arg, const struct mac_entry *entry),
@@ -117,14 +144,16 @@ static void port_join(struct mac_table *table, struct mac_node *node, uint32_t o
     TAILQ_INSERT_TAIL(&node->port->nodes, node, by_port);
 }
 
-static void port_leave(struct mac_node *node)
+static void port_leave(struct mac_table *table, struct mac_node *node)
 {
     struct mac_port *port = node->port;
 
     TAILQ_REMOVE(&port->nodes, node, by_port);
+    table->n_flushed -= port->flushed;
     if (--port->n > 0)
         return;
-    LIST_REMOVE(port, bucket);
+    if (!port->flushed)
+        LIST_REMOVE(port, bucket);
     LIST_REMOVE(port, all);
     free(port);
 }
@@ -161,7 +190,7 @@ static struct mac_node **find(const struct mac_table *table, const struct rte_et
 static void forget(struct mac_table *table, struct mac_node *node)
 {
     *find(table, &node->entry.mac, node->entry.vlan) = node->hash_next;
-    port_leave(node);
+    port_leave(table, node);
     TAILQ_REMOVE(&table->all, node, all);
     table->nodes[node->place] = table->nodes[--table->n_nodes];
     table->nodes[node->place]->place = node->place;
@@ -172,6 +201,10 @@ static void evict(struct mac_table *table)
 {
     struct mac_port *fullest = NULL, *port;
 
+    if (table->n_flushed > 0) {
+        mac_table_settle(table, 1);
+        return;
+    }
     LIST_FOREACH (port, &table->ports, all) {
         if (!fullest || port->n > fullest->n)
             fullest = port;
@@ -193,10 +226,10 @@ bool mac_table_learn(struct mac_table *table, const struct rte_ether_addr *mac, 
     struct mac_node *node = *find(table, mac, vlan);
 
     if (node) {
-        bool moved = node->entry.ofport != ofport;
+        bool moved = node->port->flushed || node->entry.ofport != ofport;
 
         if (moved) {
-            port_leave(node);
+            port_leave(table, node);
             port_join(table, node, ofport);
         }
         refresh(table, node, now_ms);
@@ -222,7 +255,7 @@ const struct mac_entry *mac_table_lookup(const struct mac_table *table, const st
 {
     const struct mac_node *node = *find(table, mac, vlan);
 
-    return !node ? NULL : &node->entry;
+    return !node || node->port->flushed ? NULL : &node->entry;
 }
 
 void mac_table_touch(struct mac_table *table, const struct rte_ether_addr *mac, uint16_t vlan, uint32_t ofport,
@@ -230,42 +263,68 @@ void mac_table_touch(struct mac_table *table, const struct rte_ether_addr *mac, 
 {
     struct mac_node *node = *find(table, mac, vlan);
 
-    if (node && node->entry.ofport == ofport && node->entry.seen_ms < now_ms)
+    if (node && !node->port->flushed && node->entry.ofport == ofport && node->entry.seen_ms < now_ms)
         refresh(table, node, now_ms);
 }
 
-unsigned mac_table_expire(struct mac_table *table, uint64_t now_ms)
+unsigned mac_table_expire(struct mac_table *table, uint64_t now_ms, unsigned most)
 {
     struct mac_node *node;
     unsigned n = 0;
 
-    while ((node = TAILQ_FIRST(&table->all)) && node->entry.seen_ms + table->aging_ms <= now_ms) {
+    while (n < most && (node = TAILQ_FIRST(&table->all)) && node->entry.seen_ms + table->aging_ms <= now_ms) {
         struct mac_entry entry = node->entry;
+        bool flushed = node->port->flushed;
 
         forget(table, node);
         n++;
-        tell(table, &entry);
+        if (!flushed)
+            tell(table, &entry);
     }
     return n;
 }
 
+static void port_flush(struct mac_table *table, struct mac_port *port)
+{
+    port->flushed = true;
+    table->n_flushed += port->n;
+    LIST_REMOVE(port, bucket);
+    LIST_REMOVE(port, all);
+    LIST_INSERT_HEAD(&table->flushed, port, all);
+}
+
 void mac_table_flush(struct mac_table *table, uint32_t ofport)
 {
-    struct mac_node *node, *next;
+    struct mac_port *port, *next;
 
-    for (node = TAILQ_FIRST(&table->all); node; node = next) {
-        next = TAILQ_NEXT(node, all);
-        if (ofport == OFPORT_ANY || node->entry.ofport == ofport)
-            forget(table, node);
+    for (port = LIST_FIRST(&table->ports); port; port = next) {
+        next = LIST_NEXT(port, all);
+        if (ofport == OFPORT_ANY || port->ofport == ofport)
+            port_flush(table, port);
     }
 }
 
-const struct mac_entry *mac_table_entry(const struct mac_table *table, size_t i)
+bool mac_table_settle(struct mac_table *table, unsigned most)
 {
-    return i < table->n_nodes ? &table->nodes[i]->entry : NULL;
+    struct mac_port *port;
+
+    for (; most > 0 && (port = LIST_FIRST(&table->flushed)); most--)
+        forget(table, TAILQ_FIRST(&port->nodes));
+    return LIST_EMPTY(&table->flushed);
+}
+
+const struct mac_entry *mac_table_next(const struct mac_table *table, size_t *position)
+{
+    while (*position < table->n_nodes) {
+        const struct mac_node *node = table->nodes[(*position)++];
+
+        if (!node->port->flushed)
+            return &node->entry;
+    }
+    return NULL;
 }
 
 size_t mac_table_size(const struct mac_table *table)
 {
-    return table->n_nodes;
+    return table->n_nodes - table->n_flushed;
 }

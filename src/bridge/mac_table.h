@@ -18,6 +18,10 @@ struct mac_entry {
 
 struct mac_table *mac_table_create(uint32_t max_entries, uint32_t aging_s);
 void mac_table_destroy(struct mac_table *table);
+/* As mac_table_destroy(), but some at a time: the table goes to `grave` (NULL at first), of which mac_table_free_some()
+ * frees at most `most` entries. It returns true when nothing is left. */
+void mac_table_bury(struct mac_table *table, struct mac_table **grave);
+bool mac_table_free_some(struct mac_table **grave, unsigned most);
 /* Called whenever lookups of an address have another answer: it was learned, moved, aged, or had to make room because
  * the table was full. Not for what mac_table_flush() forgets. */
 void mac_table_set_changed(struct mac_table *table, void (*changed)(void *arg, const struct mac_entry *entry),
@@ -34,12 +38,15 @@ const struct mac_entry *mac_table_lookup(const struct mac_table *table, const st
 /* Refreshes an entry that is known, without moving it. */
 void mac_table_touch(struct mac_table *table, const struct rte_ether_addr *mac, uint16_t vlan, uint32_t ofport,
                      uint64_t now_ms);
-/* Removes aged entries. Returns how many. */
-unsigned mac_table_expire(struct mac_table *table, uint64_t now_ms);
-/* Forgets all, or those of one port (OFPORT_ANY = all). */
+/* Removes at most `most` aged entries. Returns how many (== most: there may be more). */
+unsigned mac_table_expire(struct mac_table *table, uint64_t now_ms, unsigned most);
+/* Forgets all, or those of one port (OFPORT_ANY = all), in a time that does not depend on how many they are: their
+ * memory is freed by mac_table_settle(), or used for addresses to come. */
 void mac_table_flush(struct mac_table *table, uint32_t ofport);
-/* i-th entry in a stable order; NULL past the end. */
-const struct mac_entry *mac_table_entry(const struct mac_table *table, size_t i);
+/* Frees at most `most` of what was flushed. True: nothing of it is left. */
+bool mac_table_settle(struct mac_table *table, unsigned most);
+/* The first entry from *position (0: the first of all) on, which is behind it then; NULL: there is none. */
+const struct mac_entry *mac_table_next(const struct mac_table *table, size_t *position);
 size_t mac_table_size(const struct mac_table *table);
 
 #endif

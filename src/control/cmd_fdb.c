@@ -14,10 +14,9 @@ static void cmd_show(void *arg, int argc, const char *const *argv, struct contro
     uint64_t now = datapath_now_ms();
     reply->json = json_array();
     control_printf(reply, " port  VLAN  MAC                Age\n");
-    for (size_t i = 0; i < mac_table_size(br->macs); i++) {
-        const struct mac_entry *e = mac_table_entry(br->macs, i);
-        if (!e)
-            break;
+    const struct mac_entry *e;
+    size_t position = 0;
+    while ((e = mac_table_next(br->macs, &position))) {
         char mac[RTE_ETHER_ADDR_FMT_SIZE], port[16];
         const uint8_t *b = e->mac.addr_bytes;
         snprintf(mac, sizeof mac, "%02x:%02x:%02x:%02x:%02x:%02x", b[0], b[1], b[2], b[3], b[4], b[5]);

@@ -58,13 +58,47 @@ static void table_destroy(struct classifier *cls)
     free(cls);
 }
 
+/* Goes on with the end of a change that is under way, for about `budget` rules. True: none is. */
+static bool end_change(struct pipeline *pipeline, size_t budget)
+{
+    if (pipeline->phase == CHANGE_OPEN || pipeline->phase == CHANGE_ABORTING)
+        return change_abort_step(pipeline, budget);
+    return pipeline->phase != CHANGE_COMMITTING || change_commit_step(pipeline, budget);
+}
+
+/* Removes about *budget rules of a table. */
+static void table_clear(struct pipeline *pipeline, struct classifier *cls, unsigned *budget)
+{
+    struct subtable *subtable;
+
+    while (*budget > 0 && (subtable = TAILQ_FIRST(&cls->subtables))) {
+        struct rule *rule = TAILQ_FIRST(&subtable->rules);
+
+        if (!(rule->flags & RULE_HIDDEN))
+            pipeline->info[rule->table_id].n_rules--;
+        rule->removed = true;
+        table_unlink(pipeline, rule);
+        rule->pipeline = NULL;
+        rule_unref(rule);
+        --*budget;
+    }
+}
+
+bool pipeline_clear(struct pipeline *pipeline, unsigned most)
+{
+    if (!end_change(pipeline, most))
+        return false;
+    for (unsigned i = 0; i < PIPELINE_TABLES && most > 0; i++) {
+        if (pipeline->tables[i])
+            table_clear(pipeline, pipeline->tables[i], &most);
+    }
+    return most > 0 && group_table_clear(pipeline->groups, most);
+}
+
 void pipeline_destroy(struct pipeline *pipeline)
 {
     pipeline->observer = (struct pipeline_observer){0};
-    if (pipeline->phase == CHANGE_OPEN || pipeline->phase == CHANGE_ABORTING)
-        change_abort_step(pipeline, SIZE_MAX);
-    else if (pipeline->phase == CHANGE_COMMITTING)
-        change_commit_step(pipeline, SIZE_MAX);
+    end_change(pipeline, SIZE_MAX);
     for (unsigned i = 0; i < PIPELINE_TABLES; i++) {
         evict_free(&pipeline->info[i]);
         if (pipeline->tables[i])

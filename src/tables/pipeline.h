@@ -118,6 +118,9 @@ struct pipeline *pipeline_create(const struct pipeline_observer *observer); /* a
 void pipeline_set_observer(struct pipeline *pipeline, const struct pipeline_observer *observer);
 /* Observers are not told. Rules that others hold references to live on. */
 void pipeline_destroy(struct pipeline *pipeline);
+/* Takes out about `most` rules and groups of a pipeline that goes, so that pipeline_destroy() has little to do. True:
+ * none is left. */
+bool pipeline_clear(struct pipeline *pipeline, unsigned most);
 
 /* Its groups: group.h. A flow_mod that names one that does not exist is refused. */
 struct group_table *pipeline_groups(const struct pipeline *pipeline);

@@ -9,6 +9,7 @@
 #define COUNT_SHARE 10
 #define COUNT_STEP 64
 #define MACS_INTERVAL_MS 1000
+#define MACS_BUDGET 64 /* aged addresses in a turn and bridge */
 /* Rules that one call removes. */
 #define EXPIRE_BUDGET 256
 /* Rules whose thresholds one call looks at. */
@@ -137,14 +138,18 @@ static bool count_run(struct flows *flows, const struct budget *budget)
     return over;
 }
 
+/* If there are more, the next turn goes on. */
 static void age_macs(struct flows *flows, uint64_t now)
 {
     struct flows_bridge *fb;
+    bool more = false;
 
     LIST_FOREACH (fb, &flows->bridges, node) {
         if (fb->bridge->macs)
-            mac_table_expire(fb->bridge->macs, now);
+            more |= mac_table_expire(fb->bridge->macs, now, MACS_BUDGET) == MACS_BUDGET;
     }
+    if (more)
+        return;
     flows->macs_due_ms = now + MACS_INTERVAL_MS;
     rule_index_age(flows, now);
 }

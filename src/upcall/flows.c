@@ -44,16 +44,18 @@ struct flows *flows_create(const struct flows_params *params)
     return flows;
 }
 
-/* Removes the megaflows of `bridge` (NULL: all) and waits until nothing of them is left. */
-static void remove_all(struct flows *flows, const struct bridge *bridge)
+static void give_up(struct flows *flows, struct mf_record *record)
+{
+    effects_drop(record);
+    megaflow_remove(flows, record);
+}
+
+/* Removes all megaflows and waits until nothing of them is left. */
+static void remove_all(struct flows *flows)
 {
     for (uint32_t id = 0; id < flows->id_end; id++) {
-        struct mf_record *record = flows->records[id];
-
-        if (record && (!bridge || record->path->bridge == bridge)) {
-            effects_drop(record);
-            megaflow_remove(flows, record);
-        }
+        if (flows->records[id])
+            give_up(flows, flows->records[id]);
     }
     megaflows_seal(flows);
     datapath_synchronize(flows->dp);
@@ -61,26 +63,67 @@ static void remove_all(struct flows *flows, const struct bridge *bridge)
     path_flush_credits(flows);
 }
 
-void flows_forget_bridge(struct flows *flows, struct bridge *bridge)
+static struct flows_bridge *find_attached(struct flows *flows, const struct bridge *bridge)
 {
     struct flows_bridge *fb;
 
-    remove_all(flows, bridge);
+    LIST_FOREACH (fb, &flows->bridges, node) {
+        if (fb->bridge == bridge)
+            return fb;
+    }
+    return NULL;
+}
+
+/* Removes those of the bridge among the next `most` megaflows. False: there are more. No new ones come: none of its
+ * ports is left, and what recirculates is not known. */
+static bool remove_some(struct flows *flows, struct flows_bridge *fb, unsigned most)
+{
+    if (fb->next_id == 0) {
+        punt_forget_bridge(fb->bridge);
+        recirc_forget_bridge(fb->bridge);
+    }
+    for (; fb->next_id < flows->id_end && most > 0; most--) {
+        struct mf_record *record = flows->records[fb->next_id++];
+
+        if (record && record->path->bridge == fb->bridge)
+            give_up(flows, record);
+    }
+    megaflows_seal(flows);
+    return fb->next_id >= flows->id_end;
+}
+
+static void detach(struct flows *flows, struct flows_bridge *fb)
+{
+    struct bridge *bridge = fb->bridge;
+
+    path_flush_credits(flows);
     if (flows->pending)
         change_batch_forget_bridge(flows->pending, bridge);
     if (flows->active)
         change_batch_forget_bridge(flows->active, bridge);
-    punt_forget_bridge(bridge);
-    recirc_forget_bridge(bridge);
-    LIST_FOREACH (fb, &flows->bridges, node) {
-        if (fb->bridge == bridge) {
-            bridge_unlisten(bridge, &fb->listener);
-            pipeline_set_observer(bridge->pipeline, NULL);
-            LIST_REMOVE(fb, node);
-            free(fb);
-            break;
-        }
+    bridge_unlisten(bridge, &fb->listener);
+    pipeline_set_observer(bridge->pipeline, NULL);
+    LIST_REMOVE(fb, node);
+    free(fb);
+}
+
+bool flows_forget_bridge(struct flows *flows, struct bridge *bridge, unsigned most)
+{
+    struct flows_bridge *fb = find_attached(flows, bridge);
+
+    if (!fb)
+        return true;
+    if (fb->buried == 0) {
+        if (!remove_some(flows, fb, most))
+            return false;
+        fb->buried = flows->n_removed;
     }
+    /* Removed ones are buried in the order in which they were removed, when no thread can see them any more. */
+    megaflows_bury(flows);
+    if (flows->n_buried < fb->buried)
+        return false;
+    detach(flows, fb);
+    return true;
 }
 
 void flows_destroy(struct flows *flows)
@@ -91,7 +134,7 @@ void flows_destroy(struct flows *flows)
     if (!flows)
         return;
     if (flows->records && flows->paths)
-        remove_all(flows, NULL);
+        remove_all(flows);
     while ((fb = LIST_FIRST(&flows->bridges))) {
         LIST_REMOVE(fb, node);
         free(fb);

@@ -63,9 +63,10 @@ unsigned flows_next_ms(const struct flows *flows);
 /* Follows the bridge from now on: listens to it and observes its pipeline, until flows_forget_bridge(). Right after
  * the bridge was made, before it has rules and ports. */
 void flows_attach(struct flows *flows, struct bridge *bridge);
-/* Before a bridge is destroyed, while its pipeline and ports are still there: removes its megaflows and waits for the
- * datapath. Punts of it that are under way are dropped. */
-void flows_forget_bridge(struct flows *flows, struct bridge *bridge);
+/* Before a bridge is destroyed, after its ports were removed: looks at `most` megaflows for those of the bridge, and
+ * removes them. To be called until it returns true: none is left, nor does the datapath know one. Punts of the bridge
+ * that are under way are dropped. */
+bool flows_forget_bridge(struct flows *flows, struct bridge *bridge, unsigned most);
 /* Sets the listener for flow_removed messages: called once the statistics of a removed rule are final. */
 typedef void rule_gone_fn(void *arg, struct bridge *bridge, struct rule *rule, enum rule_removed_reason reason);
 void flows_set_rule_gone(struct flows *flows, rule_gone_fn *fn, void *arg);

@@ -42,6 +42,9 @@ struct flows_bridge {
     struct flows *flows;
     struct bridge *bridge;
     LIST_ENTRY(flows_bridge) node;
+    /* While it is being forgotten: */
+    uint32_t next_id; /* megaflows below are not the bridge's any more */
+    uint64_t buried;  /* flows->n_buried when the last of them is; 0: not known yet */
 };
 
 enum ticket_phase { TICKET_SWEEP, TICKET_TODO, TICKET_TOKEN };
@@ -72,11 +75,12 @@ struct flows {
     struct mf_record **records; /* by megaflow id */
     uint32_t id_end;            /* ids from here on were never seen */
     uint32_t n_live, n_dying;
-    struct mf_records dying; /* removed: first those with a token, then those without */
+    uint64_t n_removed, n_buried; /* since the start */
+    struct mf_records dying;      /* removed: first those with a token, then those without */
     struct mask_pool masks;
     struct mac_index macs;
     uint32_t evict_hand;
-    bool said_full; /* that megaflow_limit was reached, and there has been no room since */
+    bool said_full;                   /* that megaflow_limit was reached, and there has been no room since */
     struct recent recent[RECENT];
     unsigned recent_next;
 

@@ -129,6 +129,7 @@ void megaflow_remove(struct flows *flows, struct mf_record *record)
     flows->records[record->id] = NULL;
     flows->n_live--;
     flows->n_dying++;
+    flows->n_removed++;
     path_detach(record->path, record);
     record->token = 0;
     TAILQ_INSERT_TAIL(&flows->dying, record, path_node);
@@ -176,6 +177,7 @@ void megaflows_bury(struct flows *flows)
         effects_end(record);
         TAILQ_REMOVE(&flows->dying, record, path_node);
         flows->n_dying--;
+        flows->n_buried++;
         path_release(flows, record->path);
         free(record);
     }

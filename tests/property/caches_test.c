@@ -519,9 +519,10 @@ static void expect_what_the_rules_say(void)
 static void sync_macs(void)
 {
     const struct mac_entry *entry;
+    size_t position = 0;
 
     oracle.n_macs = 0;
-    for (size_t i = 0; (entry = mac_table_entry(bed.bridge->macs, i)); i++)
+    while ((entry = mac_table_next(bed.bridge->macs, &position)))
         oracle.macs[oracle.n_macs++] = (struct oracle_mac){entry->mac, entry->vlan, entry->ofport};
 }
 

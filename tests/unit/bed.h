@@ -86,9 +86,16 @@ static inline void bed_create(struct bed *bed, struct rte_mempool *pool, const s
         abort();
 }
 
+/* All of it at once. */
+static inline void bed_forget_bridge(struct bed *bed, struct bridge *bridge)
+{
+    while (!flows_forget_bridge(bed->flows, bridge, UINT32_MAX))
+        ;
+}
+
 static inline void bed_destroy(struct bed *bed)
 {
-    flows_forget_bridge(bed->flows, bed->bridge);
+    bed_forget_bridge(bed, bed->bridge);
     bridge_destroy(bed->bridge);
     for (int i = 0; i < 3; i++) {
         datapath_synchronize(bed->dp);

@@ -264,7 +264,7 @@ static void what_was_learned_goes_with_the_port_or_when_there_is_no_room(void **
     assert_true(rte_is_same_ether_addr(&noted_mac, &b));
     mac_table_learn(bridge->macs, &b, 0, 1, 5); /* nothing new */
     assert_int_equal(n_macs, 3);
-    mac_table_expire(bridge->macs, 300005);
+    mac_table_expire(bridge->macs, 300005, 1);
     assert_int_equal(n_macs, 4);
     mac_table_learn(bridge->macs, &a, 0, 1, 300005);
     assert_int_equal(mac_table_size(bridge->macs), 1);

@@ -204,6 +204,7 @@ static void moved_address_is_followed(void **state)
 static void a_revalidation_keeps_addresses(void **state)
 {
     const struct mac_entry *host;
+    size_t position = 0;
     uint64_t before;
 
     bed_add(&bed, "actions=NORMAL");
@@ -212,7 +213,7 @@ static void a_revalidation_keeps_addresses(void **state)
     bed_settle(&bed);
     flows_refresh_stats(bed.flows, 0);
     usleep(5000);
-    host = mac_table_entry(bed.bridge->macs, 0);
+    host = mac_table_next(bed.bridge->macs, &position);
     before = host->seen_ms;
     send_to(2, udp(2, 1, 0x0a000002, 80));
     expect_out(1);
@@ -258,6 +259,30 @@ static void full_datapath_still_forwards(void **state)
         expect_way(1, i, 2);
     assert_int_equal(stats().n_megaflows, 16);
     assert_int_equal(stats().refused_limit, 48);
+}
+
+/* However many megaflows a bridge has, forgetting it takes no long turn. */
+static void a_bridge_is_forgotten_a_few_megaflows_at_a_time(void **state)
+{
+    enum { MANY = 500, STEP = 50 };
+    unsigned steps = 1;
+
+    bed_add(&bed, "udp,actions=move:NXM_OF_UDP_DST[]->NXM_NX_REG0[0..15],output:2");
+    for (uint16_t i = 0; i < MANY; i++)
+        expect_way(1, i, 2);
+    assert_int_equal(stats().n_megaflows, MANY);
+    for (; stats().n_megaflows > 0; steps++) {
+        uint32_t before = stats().n_megaflows;
+
+        bool done = flows_forget_bridge(bed.flows, bed.bridge, STEP);
+        assert_in_range(stats().n_megaflows, before < STEP ? 0 : before - STEP, before);
+        assert_true(!done || stats().n_megaflows == 0);
+    }
+    assert_in_range(steps, MANY / STEP, MANY);
+    /* The last of them counts until no thread sees it any more. */
+    while (!flows_forget_bridge(bed.flows, bed.bridge, STEP))
+        ;
+    assert_true(flows_forget_bridge(bed.flows, bed.bridge, STEP));
 }
 
 static void masks_stay_few(void **state)
@@ -480,6 +505,7 @@ int main(void)
         TEST(port_changes),
         TEST(idle_megaflows_go),
         TEST(full_datapath_still_forwards),
+        TEST(a_bridge_is_forgotten_a_few_megaflows_at_a_time),
         TEST(masks_stay_few),
         TEST(controllers_get_packets),
         TEST(packets_from_controllers_go_out),

@@ -18,7 +18,7 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-    flows_forget_bridge(bed.flows, other_bridge);
+    bed_forget_bridge(&bed, other_bridge);
     bridge_destroy(other_bridge);
     return bed_teardown(state);
 }

@@ -1,3 +1,4 @@
+#include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -92,19 +93,19 @@ static void what_is_not_seen_ages(void **state)
     learn(table, 2, 0, 5, 1000);
     learn(table, 3, 0, 5, 2000);
     mac_table_touch(table, &one, 0, 6, 150000); /* not where it is: no sign of life of it there */
-    assert_int_equal(mac_table_expire(table, 299999), 0);
-    assert_int_equal(mac_table_expire(table, 300000), 1);
+    assert_int_equal(mac_table_expire(table, 299999, UINT_MAX), 0);
+    assert_int_equal(mac_table_expire(table, 300000, UINT_MAX), 1);
     assert_int_equal(n_gone, 1);
     assert_true(rte_is_same_ether_addr(&last_gone.mac, &one));
 
     struct rte_ether_addr two = mac_of(2);
 
     mac_table_touch(table, &two, 0, 5, 300000);
-    assert_int_equal(mac_table_expire(table, 302000), 1);
+    assert_int_equal(mac_table_expire(table, 302000, UINT_MAX), 1);
     assert_int_equal(port_of(table, 2, 0), 5);
     assert_int_equal(port_of(table, 3, 0), OFPORT_NONE);
-    assert_int_equal(mac_table_expire(table, 599999), 0);
-    assert_int_equal(mac_table_expire(table, 600000), 1);
+    assert_int_equal(mac_table_expire(table, 599999, UINT_MAX), 0);
+    assert_int_equal(mac_table_expire(table, 600000, UINT_MAX), 1);
     mac_table_destroy(table);
 }
 
@@ -137,18 +138,61 @@ static void a_port_can_be_forgotten(void **state)
 {
     struct mac_table *table = mac_table_create(100, 300);
 
+    size_t position = 0;
+
     for (uint32_t i = 0; i < 50; i++)
         learn(table, i, 0, 1 + i % 2, i);
     mac_table_flush(table, 1);
     assert_int_equal(mac_table_size(table), 25);
     for (size_t i = 0; i < 25; i++)
-        assert_int_equal(mac_table_entry(table, i)->ofport, 2);
-    assert_null(mac_table_entry(table, 25));
+        assert_int_equal(mac_table_next(table, &position)->ofport, 2);
+    assert_null(mac_table_next(table, &position));
     mac_table_flush(table, OFPORT_ANY);
     assert_int_equal(mac_table_size(table), 0);
-    assert_null(mac_table_entry(table, 0));
+    position = 0;
+    assert_null(mac_table_next(table, &position));
     assert_true(learn(table, 1, 0, 1, 100));
     mac_table_destroy(table);
+}
+
+/* What takes as long as there are addresses is done some at a time; nobody finds one of them meanwhile. */
+static void many_addresses_go_a_few_at_a_time(void **state)
+{
+    enum { MANY = 1000, STEP = 100 };
+    struct mac_table *table = mac_table_create(MANY, 300), *grave = NULL;
+    struct rte_ether_addr seven = mac_of(7);
+    unsigned steps;
+
+    mac_table_set_changed(table, changed, table);
+    for (uint32_t i = 0; i < MANY; i++)
+        learn(table, i, 0, 1 + i % 2, i);
+    n_gone = 0;
+    mac_table_flush(table, 1);
+    assert_int_equal(mac_table_size(table), MANY / 2);
+    for (uint32_t i = 0; i < MANY; i++)
+        assert_int_equal(port_of(table, i, 0), i % 2 ? 2 : OFPORT_NONE);
+
+    /* Learned again before it was taken out: it is new, and stays. What is new has room. */
+    mac_table_touch(table, &seven, 0, 2, 5000);
+    assert_true(learn(table, 6, 0, 1, 5000));
+    assert_true(learn(table, MANY, 0, 1, 5000));
+    assert_int_equal(mac_table_size(table), MANY / 2 + 2);
+    for (steps = 1; !mac_table_settle(table, STEP); steps++)
+        ;
+    assert_int_equal(steps, MANY / 2 / STEP);
+    assert_int_equal(port_of(table, 6, 0), 1);
+    assert_int_equal(mac_table_size(table), MANY / 2 + 2);
+    assert_int_equal(n_gone, 0);
+
+    /* Ageing, likewise. */
+    assert_int_equal(mac_table_expire(table, 304999, STEP), STEP);
+    assert_int_equal(n_gone, STEP);
+    assert_int_equal(mac_table_size(table), MANY / 2 + 2 - STEP);
+    mac_table_bury(table, &grave);
+    for (steps = 1; !mac_table_free_some(&grave, STEP); steps++)
+        ;
+    assert_int_equal(steps, 5);
+    assert_null(grave);
 }
 
 /* Against an array, at random. */
@@ -166,6 +210,8 @@ static void random_use_agrees_with_a_plain_array(void **state)
         uint32_t i = (uint32_t)rand_r(&seed) % MACS, ofport = 1 + (uint32_t)rand_r(&seed) % PORTS;
         bool changes = model[i].ofport != ofport;
 
+        if (rand_r(&seed) % 50 == 0)
+            mac_table_settle(table, (unsigned)rand_r(&seed) % 3);
         if (rand_r(&seed) % 1000 == 0) {
             mac_table_flush(table, ofport);
             for (uint32_t j = 0; j < MACS; j++) {
@@ -213,10 +259,10 @@ static void random_use_agrees_with_a_plain_array(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(addresses_are_learned_and_move),       cmocka_unit_test(vlans_are_apart),
-        cmocka_unit_test(group_addresses_are_never_learned),    cmocka_unit_test(what_is_not_seen_ages),
-        cmocka_unit_test(one_port_cannot_push_out_the_others),  cmocka_unit_test(a_port_can_be_forgotten),
-        cmocka_unit_test(random_use_agrees_with_a_plain_array),
+        cmocka_unit_test(addresses_are_learned_and_move),      cmocka_unit_test(vlans_are_apart),
+        cmocka_unit_test(group_addresses_are_never_learned),   cmocka_unit_test(what_is_not_seen_ages),
+        cmocka_unit_test(one_port_cannot_push_out_the_others), cmocka_unit_test(a_port_can_be_forgotten),
+        cmocka_unit_test(many_addresses_go_a_few_at_a_time),   cmocka_unit_test(random_use_agrees_with_a_plain_array),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -822,6 +822,22 @@ static void many_rules_take_little_memory_and_give_it_back(void **state)
     pipeline_destroy(pipeline);
 }
 
+static void a_pipeline_is_cleared_a_few_rules_at_a_time(void **state)
+{
+    enum { STEP = 1000 };
+    struct pipeline *pipeline = pipeline_create(NULL);
+    unsigned steps = 1;
+
+    add_many(pipeline, false);
+    for (uint32_t left = pipeline_n_rules(pipeline, TABLE_ALL); !pipeline_clear(pipeline, STEP); steps++) {
+        assert_in_range(left - pipeline_n_rules(pipeline, TABLE_ALL), 1, STEP);
+        left = pipeline_n_rules(pipeline, TABLE_ALL);
+    }
+    assert_int_equal(pipeline_n_rules(pipeline, TABLE_ALL), 0);
+    assert_in_range(steps, MANY / STEP, MANY / STEP + 2);
+    pipeline_destroy(pipeline);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -835,6 +851,7 @@ int main(void)
         cmocka_unit_test(cursors_meet_every_lasting_rule_once),
         cmocka_unit_test(a_reference_keeps_a_rule_beyond_its_pipeline),
         cmocka_unit_test(many_rules_take_little_memory_and_give_it_back),
+        cmocka_unit_test(a_pipeline_is_cleared_a_few_rules_at_a_time),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

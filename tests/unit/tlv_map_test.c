@@ -165,7 +165,7 @@ static void another_bridge_may_use_it(void **state)
     bed_add(&bed, "tun_metadata0=5,actions=output:2");
     bed.bridge = first;
     assert_int_equal(delete_map(0), OFPERR_NXTTMFC_INVALID_TLV_DEL);
-    flows_forget_bridge(bed.flows, other);
+    bed_forget_bridge(&bed, other);
     bridge_destroy(other);
     assert_int_equal(delete_map(0), 0);
 }
