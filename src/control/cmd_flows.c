@@ -120,6 +120,7 @@ static void cmd_flows(void *arg, int argc, const char *const *argv, struct contr
         {"deleted_changed", s.deleted_changed, "of those, were removed"},
         {"deleted_idle", s.deleted_idle, "removed because no packet used them"},
         {"evicted", s.evicted, "removed to make room at the limit"},
+        {"evict_looked", s.evict_looked, "looked at to make room"},
         {"refused_limit", s.refused_limit, "not installed because of the limit"},
         {"masks_merged", s.masks_merged, "installed under a mask with more bits, to bound the tuples"},
         {"pending_changes", s.pending_changes, "changes not yet worked off"},

@@ -129,7 +129,7 @@ bool flows_next_megaflow(struct flows *flows, const struct bridge *bridge, uint3
 
 struct flows_stats {
     uint64_t misses, installed, duplicates, punts, packet_ins, packet_outs;
-    uint64_t revalidated, changed, deleted_changed, deleted_idle, evicted, refused_limit, masks_merged;
+    uint64_t revalidated, changed, deleted_changed, deleted_idle, evicted, evict_looked, refused_limit, masks_merged;
     uint64_t translations, translate_cycles;
     uint32_t n_megaflows, n_masks, pending_changes, n_rule_indexes;
     uint64_t rules_indexed, rule_index_bytes;

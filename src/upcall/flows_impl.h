@@ -80,6 +80,7 @@ struct flows {
     struct mask_pool masks;
     struct mac_index macs;
     uint32_t evict_hand;
+    uint32_t evict_skip, evict_pause; /* refused misses that are left until the next look, and were after the last */
     bool said_full;                   /* that megaflow_limit was reached, and there has been no room since */
     struct recent recent[RECENT];
     unsigned recent_next;

@@ -13,6 +13,9 @@
 #define EVICT_CANDIDATES 64
 /* Used more recently than that, a megaflow is not evicted: its next packet would be a miss. */
 #define EVICT_IDLE_MS 1000
+/* Where none was idle, the next look waits for twice as many refused misses as the last one did, and at most for these:
+ * about one candidate a miss. */
+#define EVICT_PAUSE_MOST 63
 
 static void handle_punt(struct flows *flows, struct rte_mbuf *packet)
 {
@@ -56,6 +59,11 @@ static void evict(struct flows *flows)
 
     if (flows->id_end == 0)
         return;
+    if (flows->evict_skip > 0) {
+        flows->evict_skip--;
+        return;
+    }
+    flows->stats.evict_looked += EVICT_CANDIDATES;
     for (unsigned i = 0; i < EVICT_CANDIDATES; i++) {
         struct mf_record *record = flows->records[flows->evict_hand++ % flows->id_end];
 
@@ -71,7 +79,11 @@ static void evict(struct flows *flows)
     if (oldest && now - oldest->used_ms >= EVICT_IDLE_MS) {
         megaflow_remove(flows, oldest);
         flows->stats.evicted++;
+        flows->evict_pause = 0;
+    } else {
+        flows->evict_pause = RTE_MIN(2 * flows->evict_pause + 1, (uint32_t)EVICT_PAUSE_MOST);
     }
+    flows->evict_skip = flows->evict_pause;
 }
 
 /* Told when it begins; again only after a tenth was free in between. */

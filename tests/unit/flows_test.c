@@ -261,6 +261,28 @@ static void full_datapath_still_forwards(void **state)
     assert_int_equal(stats().refused_limit, 48);
 }
 
+/* Where no megaflow is idle there is none to make room: looking again for each packet would take longer than to forward
+ * it. */
+static void nobody_keeps_looking_for_an_idle_megaflow(void **state)
+{
+    bed_destroy(&bed);
+    bed_create(&bed, pool, &(struct bed_params){.start = true, .megaflow_limit = 16});
+    bed_add(&bed, "udp,actions=move:NXM_OF_UDP_DST[]->NXM_NX_REG0[0..15],output:2");
+    for (uint16_t i = 0; i < 1016; i++)
+        expect_way(1, i, 2);
+    /* On a slow machine some are idle meanwhile. */
+    assert_true(stats().refused_limit > 500);
+    /* At first, and after each that went, some looks at 64 follow each other closely; then it is one candidate a miss.
+     */
+    assert_in_range(stats().evict_looked, 64, stats().refused_limit + 64 * 8 * (1 + stats().evicted));
+
+    /* They are idle a second later, and go one by one. */
+    usleep(1100000);
+    for (uint16_t i = 0; i < 64; i++)
+        expect_way(1, 2000 + i, 2);
+    assert_true(stats().evicted + stats().deleted_idle > 0);
+}
+
 /* However many megaflows a bridge has, forgetting it takes no long turn. */
 static void a_bridge_is_forgotten_a_few_megaflows_at_a_time(void **state)
 {
@@ -505,6 +527,7 @@ int main(void)
         TEST(port_changes),
         TEST(idle_megaflows_go),
         TEST(full_datapath_still_forwards),
+        TEST(nobody_keeps_looking_for_an_idle_megaflow),
         TEST(a_bridge_is_forgotten_a_few_megaflows_at_a_time),
         TEST(masks_stay_few),
         TEST(controllers_get_packets),
