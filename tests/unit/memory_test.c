@@ -69,14 +69,15 @@ static void large_blocks_grow_without_a_copy(void **state)
     const size_t size = 16 << 20;
     struct rusage before, after;
     uint8_t *array;
+    void *volatile first; /* else the compiler leaves out what nobody reads, and its malloc() with it */
 
 #ifdef __SANITIZE_ADDRESS__
     skip(); /* it has an allocator of its own */
 #endif
     memory_init();
-    array = malloc(size + 4096);
-    memset(array, 1, size);
-    free(array);
+    first = malloc(size + 4096);
+    memset(first, 1, size);
+    free(first);
     array = malloc(size);
     void *volatile behind = malloc(size); /* in the way, were they in one heap */
     memset(array, 2, size);
