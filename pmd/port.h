@@ -113,6 +113,10 @@ int port_event_fd(void);
  * the datapath, which destroys them later). */
 void port_poll_events(port_event_fn *fn, void *arg);
 
+/* Makes the socket files of vhost-user servers again that somebody deleted. A port that a VM is connected to needs none
+ * until that is gone. Call it once in a while. Control thread. */
+void port_restore_sockets(void);
+
 /* What the kernel says of a network interface of this namespace. */
 struct port_interface {
     int ifindex;

@@ -473,6 +473,33 @@ static const struct vhost_port *path_user(const char *path)
     return NULL;
 }
 
+static bool is_connected(struct vhost_port *v)
+{
+    bool connected = false;
+
+    pthread_mutex_lock(&ports_lock);
+    for (int i = 0; i < PEERS_MAX; i++)
+        connected |= v->peers[i].vid >= 0;
+    pthread_mutex_unlock(&ports_lock);
+    return connected;
+}
+
+void port_restore_sockets(void)
+{
+    for (struct vhost_port *v = ports; v; v = v->next) {
+        if (v->client || is_connected(v) || !vhost_socket_is_missing(v->path))
+            continue;
+        rte_vhost_driver_unregister(v->path);
+        if (driver_start(v))
+            LOG_WARN(LOG_PORT, "%s: the socket %s was removed: made again", v->port->name, v->path);
+        else
+            LOG_ERR_RL(LOG_PORT,
+                       "%s: the socket %s was removed, and librte_vhost does not make it again: see what it "
+                       "logged",
+                       v->port->name, v->path);
+    }
+}
+
 struct port *vhost_create(const struct port_params *params, char *error, size_t error_size)
 {
     const struct vhost_port *other = path_user(params->path);

@@ -98,6 +98,17 @@ bool vhost_socket_prepare_server(const char *path, char *error, size_t error_siz
     return clear_place(path, error, error_size);
 }
 
+bool vhost_socket_is_missing(const char *path)
+{
+    char directory[sizeof(((struct sockaddr_un *)0)->sun_path)];
+    struct stat st;
+
+    if (lstat(path, &st) == 0 || errno != ENOENT)
+        return false;
+    directory_of(path, directory, sizeof directory);
+    return access(directory, W_OK | X_OK) == 0;
+}
+
 bool vhost_socket_check_client(const char *path, char *error, size_t error_size)
 {
     struct stat st;

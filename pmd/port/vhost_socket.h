@@ -9,6 +9,9 @@
  * a sentence in `error` that says what to do. */
 bool vhost_socket_prepare_server(const char *path, char *error, size_t error_size);
 
+/* Whether a server's socket file is gone and can be made again. */
+bool vhost_socket_is_missing(const char *path);
+
 /* The VM owns the socket, now or later. False with a sentence in `error` if connecting to it cannot work. */
 bool vhost_socket_check_client(const char *path, char *error, size_t error_size);
 

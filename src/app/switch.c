@@ -126,6 +126,7 @@ static void restore_run_dir(struct sluice *sw)
         log_write_limited(LOG_MAIN, RTE_LOG_ERR, &limit, "run_dir was removed: nobody can connect there: %s", error);
     else
         acceptors_restore();
+    port_restore_sockets();
 }
 
 static void on_run_dir_timer(evutil_socket_t fd, short what, void *arg)

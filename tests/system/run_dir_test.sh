@@ -13,6 +13,7 @@ for i in range(1, 6):
     tap = "%st%d" % (sys.argv[2], i)
     config["bridges"].append({"name": "br%d" % i, "fail_mode": "standalone", "listen": ["punix:%s/extra%d" % (config["run_dir"], i)],
                               "ports": [{"name": tap, "ofport": 1, "type": "tap", "ifname": tap}]})
+config["bridges"][0]["ports"].append({"name": "vm1", "ofport": 9, "type": "vhost-user", "mode": "server", "path": config["run_dir"] + "/vm1.sock"})
 json.dump(config, open(sys.argv[1], "w"))
 PYTHON
 
@@ -28,7 +29,7 @@ assert_contains "$(cat "$TEST_DIR/watcher.log")" br0.mgmt br0.snoop br1.mgmt br5
 
 all_answer() {
     sluice_answers && ovs-ofctl -t 2 show "$MGMT" && ovs-ofctl -t 2 show "unix:$RUN_DIR/br5.mgmt" &&
-        ovs-ofctl -t 2 show "unix:$RUN_DIR/extra3" && [ -S "$RUN_DIR/br2.snoop" ]
+        ovs-ofctl -t 2 show "unix:$RUN_DIR/extra3" && [ -S "$RUN_DIR/br2.snoop" ] && [ -S "$RUN_DIR/vm1.sock" ]
 }
 second_is_refused() {
     assert_fails timeout 10 "$SLUICED" "$TEST_DIR/sluice.json"
@@ -37,7 +38,7 @@ second_is_refused() {
 all_answer
 
 step "one socket after the other is deleted"
-for socket in sluiced.ctl br0.mgmt br2.snoop extra3; do rm "$RUN_DIR/$socket"; done
+for socket in sluiced.ctl br0.mgmt br2.snoop extra3 vm1.sock; do rm "$RUN_DIR/$socket"; done
 wait_until 2 all_answer
 
 step "the whole directory is deleted; a second switch is refused still"

@@ -337,6 +337,48 @@ static void a_server_removes_only_what_nobody_listens_on(void **state)
     assert_int_equal(unlink(params.path), 0);
 }
 
+static bool connects(const char *path, int *fd)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+
+    *fd = socket(AF_UNIX, SOCK_STREAM, 0);
+    snprintf(address.sun_path, sizeof address.sun_path, "%s", path);
+    return connect(*fd, (struct sockaddr *)&address, sizeof address) == 0;
+}
+
+/* Waits until librte_vhost's thread has accepted the connection, as its answer to VHOST_USER_GET_FEATURES tells. */
+static bool is_answered(int fd)
+{
+    const uint32_t request[3] = {1, 1, 0};
+    struct pollfd wait = {.fd = fd, .events = POLLIN};
+
+    return send(fd, request, sizeof request, MSG_NOSIGNAL) == sizeof request && poll(&wait, 1, 10000) == 1;
+}
+
+static void a_socket_that_was_deleted_comes_back_when_it_is_needed(void **state)
+{
+    struct port_params params = vhost_params("vm", scratch_path("s.sock"), false);
+    struct port *port = must_create(&params);
+    int fd, again;
+
+    port_restore_sockets();
+    assert_int_equal(unlink(params.path), 0);
+    port_restore_sockets();
+    assert_true(connects(params.path, &fd) && is_answered(fd));
+    assert_int_equal(unlink(params.path), 0);
+    port_restore_sockets();
+    assert_int_equal(access(params.path, F_OK), -1);
+    close(fd);
+    for (int i = 0; i < 100 && access(params.path, F_OK) != 0; i++) {
+        usleep(20000);
+        port_restore_sockets();
+    }
+    assert_true(connects(params.path, &again));
+    close(again);
+    port_destroy(port);
+    assert_int_equal(access(params.path, F_OK), -1);
+}
+
 static void a_bad_socket_path_is_refused(void **state)
 {
     struct port_params params = vhost_params("vm", "/nonexistent/dir/s.sock", false);
@@ -395,6 +437,7 @@ int main(void)
         cmocka_unit_test(a_made_up_address_is_local_and_stays),
         cmocka_unit_test(an_unconnected_vhost_port_is_down_and_moves_nothing),
         cmocka_unit_test(a_server_removes_only_what_nobody_listens_on),
+        cmocka_unit_test(a_socket_that_was_deleted_comes_back_when_it_is_needed),
         cmocka_unit_test(a_bad_socket_path_is_refused),
         cmocka_unit_test(a_bad_interface_name_is_refused),
     };
