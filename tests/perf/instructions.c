@@ -22,6 +22,7 @@
 
 static struct rte_mbuf *packets[FLOWS];
 static struct datapath *dp;
+static struct program_table *programs;
 
 static void fail(const char *what)
 {
@@ -132,6 +133,21 @@ static void install_wildcard(struct program *program)
     install(&key, &mask, program);
 }
 
+/* Packets come round once, with a mark, before `program` has them. */
+static void install_recirculation(struct program *program)
+{
+    const struct op_meta mark = {.pkt_mark = 1, .pkt_mark_mask = UINT32_MAX};
+    const struct flow_key key = {.in_port = IN_PORT, .recirc_id = 1, .pkt_mark = 1};
+    const struct flow_key mask = {.in_port = UINT32_MAX, .recirc_id = UINT32_MAX, .pkt_mark = UINT32_MAX};
+    struct program_builder builder;
+
+    program_builder_init(&builder);
+    program_builder_add(&builder, OP_SET_META, 0, &mark, sizeof mark);
+    program_builder_add(&builder, OP_RECIRC, 1, NULL, 0);
+    install_wildcard(program_intern(programs, &builder));
+    install(&key, &mask, program);
+}
+
 /* A megaflow for each destination network. */
 static void install_networks(struct program *program)
 {
@@ -181,7 +197,7 @@ void measured(struct poll_thread *thread)
     }
 }
 
-static struct program *make_program(struct program_table *table, bool change)
+static struct program *make_program(bool change)
 {
     static const struct op_eth eth = {.dst = {{2, 0, 0, 0, 0, 9}}, .dst_mask = {{255, 255, 255, 255, 255, 255}}};
     struct program_builder builder;
@@ -190,7 +206,7 @@ static struct program *make_program(struct program_table *table, bool change)
     if (change)
         program_builder_add(&builder, OP_SET_ETH, 0, &eth, sizeof eth);
     program_builder_add(&builder, OP_OUTPUT, OUT_PORT, NULL, 0);
-    return program_intern(table, &builder);
+    return program_intern(programs, &builder);
 }
 
 static const struct {
@@ -199,14 +215,15 @@ static const struct {
     uint32_t emc_entries;
     bool change;
 } cases[] = {
-    {"port", install_port, 8192, false},         /* no parsing */
-    {"wildcard", install_wildcard, 8192, false}, /* parsing and one compare */
-    {"groups", install_networks, 8192, false},   /* 64 megaflows, several packets each */
-    {"emc", install_tuples, 8192, false},        /* exact-match cache in front of eight tuples */
-    {"exact", install_exact, 8192, false},       /* a megaflow for every packet, one tuple */
-    {"tuple", install_exact, 0, false},          /* no exact-match cache, one tuple */
-    {"tuples", install_tuples, 0, false},        /* no exact-match cache, eight tuples */
-    {"change", install_wildcard, 8192, true},    /* a program that changes packets */
+    {"port", install_port, 8192, false},           /* no parsing */
+    {"wildcard", install_wildcard, 8192, false},   /* parsing and one compare */
+    {"groups", install_networks, 8192, false},     /* 64 megaflows, several packets each */
+    {"emc", install_tuples, 8192, false},          /* exact-match cache in front of eight tuples */
+    {"exact", install_exact, 8192, false},         /* a megaflow for every packet, one tuple */
+    {"tuple", install_exact, 0, false},            /* no exact-match cache, one tuple */
+    {"tuples", install_tuples, 0, false},          /* no exact-match cache, eight tuples */
+    {"change", install_wildcard, 8192, true},      /* a program that changes packets */
+    {"again", install_recirculation, 8192, false}, /* metadata is written, then the packet looked up again */
 };
 
 int main(int argc, char **argv)
@@ -237,7 +254,8 @@ int main(int argc, char **argv)
     make_packets(pool);
     add_port();
     add_port();
-    cases[c].install(make_program(program_table_create(), cases[c].change));
+    programs = program_table_create();
+    cases[c].install(make_program(cases[c].change));
 
     struct poll_thread *thread = dp->threads[0];
     /* The last round is counted. As many as the cache needs to have admitted all flows. */
