@@ -1,10 +1,11 @@
 /* The builder and the table of interned programs. */
 #include <rte_common.h>
+#include <rte_debug.h>
 #include <rte_hash_crc.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "pmd/program.h"
+#include "pmd/program_ops.h"
 
 #define TABLE_MIN_BUCKETS 64
 
@@ -12,29 +13,6 @@ struct program_table {
     struct program **buckets;
     size_t n_buckets; /* a power of two */
     size_t n;
-};
-
-/* Bytes of the operation's struct that mean something (without padding at its end, which must not tell programs apart).
- */
-static const uint8_t op_data_len[OP_N_TYPES] = {
-    [OP_PUSH_VLAN] = sizeof(struct op_vlan),
-    [OP_SET_VLAN] = sizeof(struct op_vlan),
-    [OP_PUSH_MPLS] = offsetof(struct op_mpls, eth_type) + sizeof(rte_be16_t),
-    [OP_POP_MPLS] = offsetof(struct op_mpls, eth_type) + sizeof(rte_be16_t),
-    [OP_SET_MPLS] = offsetof(struct op_mpls, eth_type) + sizeof(rte_be16_t),
-    [OP_PUSH_PBB] = offsetof(struct op_pbb, eth_type) + sizeof(rte_be16_t),
-    [OP_SET_PBB] = offsetof(struct op_pbb, eth_type) + sizeof(rte_be16_t),
-    [OP_PUSH_NSH] = sizeof(struct op_push_nsh),
-    [OP_SET_NSH] = sizeof(struct op_nsh),
-    [OP_SET_ETH] = sizeof(struct op_eth),
-    [OP_SET_IPV4] = sizeof(struct op_ipv4),
-    [OP_SET_IPV6] = sizeof(struct op_ipv6),
-    [OP_SET_L4] = sizeof(struct op_l4),
-    [OP_SET_ICMP] = sizeof(struct op_icmp),
-    [OP_SET_ARP] = sizeof(struct op_arp),
-    [OP_SET_ND] = sizeof(struct op_nd),
-    [OP_RECIRC_LARGER] = sizeof(struct op_larger),
-    [OP_SET_META] = sizeof(struct op_meta),
 };
 
 void program_builder_init(struct program_builder *builder)
@@ -47,9 +25,11 @@ void program_builder_init(struct program_builder *builder)
 void program_builder_add(struct program_builder *builder, enum program_op_type type, uint32_t arg, const void *data,
                          size_t len)
 {
-    const size_t room = RTE_ALIGN_CEIL(op_data_len[type], 8);
+    const size_t data_len = program_ops[type].data_len, room = RTE_ALIGN_CEIL(data_len, 8);
     const size_t op_len = sizeof(struct program_op) + room;
 
+    /* The struct of another operation is a fault of the caller; running it would write what is behind it to packets. */
+    RTE_VERIFY(data ? len >= data_len && len <= room && data_len > 0 : len == 0);
     if (builder->overflow || builder->len + op_len > PROGRAM_MAX_LEN) {
         builder->overflow = true;
         return;
@@ -58,7 +38,7 @@ void program_builder_add(struct program_builder *builder, enum program_op_type t
     *op = (struct program_op){.type = type, .len = op_len, .arg = arg};
     memset(op->data, 0, room);
     if (data)
-        memcpy(op->data, data, RTE_MIN(len, op_data_len[type]));
+        memcpy(op->data, data, data_len);
     builder->len += op_len;
     builder->n_ops++;
 }
@@ -127,8 +107,7 @@ static void program_classify(struct program *program)
             n_outputs++;
         else
             n_others++;
-        if (op->type == OP_SET_META || op->type == OP_HASH || op->type == OP_RECIRC || op->type == OP_RECIRC_LARGER)
-            program->uses_meta = true;
+        program->uses_meta |= program_ops[op->type].uses_meta;
     }
     program->n_outputs = RTE_MIN(n_outputs, (unsigned)UINT8_MAX);
     if (program->n_ops == 0) {

@@ -144,8 +144,7 @@ struct program {
     uint32_t output; /* PROGRAM_OUTPUT: the port index; PROGRAM_DROP: the enum drop_reason */
     uint32_t hash;   /* control thread only, as refs and next */
     uint32_t refs;
-    bool uses_meta; /* OP_SET_META, OP_HASH, OP_RECIRC(_LARGER): packet_meta()->pkt_mark and dp_hash must be valid
-                       before */
+    bool uses_meta; /* one of the operations does (see program_ops.h): who runs it fills packet_meta() in before */
     struct program *next;
     uint8_t ops[] __attribute__((aligned(8)));
 };
@@ -172,7 +171,8 @@ struct program_builder {
 };
 
 void program_builder_init(struct program_builder *builder);
-/* Appends an operation with `len` bytes of `data`, the struct of its type (NULL, 0 where it has none). */
+/* Appends an operation with `data`, the struct of its type and its size (NULL, 0: zeros, or the type has none). Aborts
+ * if that is not the size of the type's struct. */
 void program_builder_add(struct program_builder *builder, enum program_op_type type, uint32_t arg, const void *data,
                          size_t len);
 

@@ -11,8 +11,9 @@
 #define ND_TARGET 8
 #define ND_OPTIONS 24u
 
-enum drop_reason action_set_arp(struct action_packet *p, const struct op_arp *op)
+enum drop_reason action_set_arp(struct action_packet *p, const void *operand, uint32_t arg)
 {
+    const struct op_arp *op = operand;
     const struct packet_layers *layers = action_layers(p);
 
     if (layers->l3 == 0 || layers->eth_type == RTE_ETHER_TYPE_IPV4 || layers->eth_type == RTE_ETHER_TYPE_IPV6)
@@ -42,8 +43,9 @@ static uint8_t *find_option(uint8_t *options, uint32_t len, uint8_t type)
     return NULL;
 }
 
-enum drop_reason action_set_nd(struct action_packet *p, const struct op_nd *op)
+enum drop_reason action_set_nd(struct action_packet *p, const void *operand, uint32_t arg)
 {
+    const struct op_nd *op = operand;
     const struct packet_layers *layers = action_layers(p);
 
     if (layers->l4 == 0 || layers->ip_proto != IPPROTO_ICMPV6)

@@ -6,8 +6,10 @@
 
 _Static_assert(offsetof(struct op_eth, src) == 6 && offsetof(struct op_eth, src_mask) == 18, "dst, src; masks alike");
 
-enum drop_reason action_set_eth(struct action_packet *p, const struct op_eth *op)
+enum drop_reason action_set_eth(struct action_packet *p, const void *operand, uint32_t arg)
 {
+    const struct op_eth *op = operand;
+
     if (p->m->data_len < RTE_ETHER_HDR_LEN)
         return DROP_ACTION_MALFORMED;
     /* Both addresses at once: they lie in the packet as in the operation. */
@@ -17,8 +19,9 @@ enum drop_reason action_set_eth(struct action_packet *p, const struct op_eth *op
     return ACTION_OK;
 }
 
-enum drop_reason action_set_type(struct action_packet *p, uint16_t eth_type)
+enum drop_reason action_set_type(struct action_packet *p, const void *operand, uint32_t arg)
 {
+    const uint16_t eth_type = (uint16_t)arg;
     const uint32_t offset = action_type_offset(p);
     const rte_be16_t type = rte_cpu_to_be_16(eth_type);
 

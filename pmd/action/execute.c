@@ -8,7 +8,7 @@
 #include "pmd/key_inline.h"
 #include "pmd/meter.h"
 #include "pmd/miss.h"
-#include "pmd/select_hash.h"
+#include "pmd/program_ops.h"
 
 #define METER_BATCH 32
 
@@ -24,26 +24,12 @@ static struct plan plan_make(const void *first, const void *end)
     struct plan plan = {.first = first, .end = end};
 
     for (const struct program_op *op = plan.first; op < plan.end; op = program_op_next(op)) {
-        switch (op->type) {
-        case OP_OUTPUT:
-        case OP_PUNT:
-        case OP_RECIRC:
-        case OP_RECIRC_LARGER:
-        case OP_DROP:
-        case OP_CLONE:
+        const struct program_op_info *info = &program_ops[op->type];
+
+        if (info->emits)
             plan.last_emit = op;
-            break;
-        case OP_METER:
-            plan.last_emit = op;
+        if (info->changes)
             plan.last_change = op;
-            break;
-        case OP_TRUNCATE:
-        case OP_SET_META:
-        case OP_HASH:
-            break;
-        default:
-            plan.last_change = op;
-        }
     }
     return plan;
 }
@@ -115,66 +101,6 @@ static bool packet_truncate(struct action_packet *p, const struct action_sink *s
         return packet_replace_by_copy(p, sink, len);
     m->data_len = m->pkt_len = len;
     return true;
-}
-
-static enum drop_reason packet_change(struct action_packet *p, const struct program_op *op)
-{
-    const void *data = op->data;
-
-    switch ((enum program_op_type)op->type) {
-    case OP_PUSH_VLAN:
-        return action_push_vlan(p, data);
-    case OP_POP_VLAN:
-        return action_pop_vlan(p);
-    case OP_SET_VLAN:
-        return action_set_vlan(p, data);
-    case OP_PUSH_MPLS:
-        return action_push_mpls(p, data);
-    case OP_POP_MPLS:
-        return action_pop_mpls(p, data);
-    case OP_SET_MPLS:
-        return action_set_mpls(p, data);
-    case OP_COPY_TTL_IN:
-        return action_copy_ttl_in(p);
-    case OP_COPY_TTL_OUT:
-        return action_copy_ttl_out(p);
-    case OP_PUSH_PBB:
-        return action_push_pbb(p, data);
-    case OP_POP_PBB:
-        return action_pop_pbb(p);
-    case OP_SET_PBB:
-        return action_set_pbb(p, data);
-    case OP_PUSH_ETH:
-        return action_push_eth(p, (uint16_t)op->arg);
-    case OP_POP_ETH:
-        return action_pop_eth(p);
-    case OP_PUSH_NSH:
-        return action_push_nsh(p, data);
-    case OP_POP_NSH:
-        return action_pop_nsh(p, (uint16_t)op->arg);
-    case OP_SET_NSH:
-        return action_set_nsh(p, data);
-    case OP_SET_ETH:
-        return action_set_eth(p, data);
-    case OP_SET_TYPE:
-        return action_set_type(p, (uint16_t)op->arg);
-    case OP_SET_PROTO:
-        return action_set_proto(p, (uint8_t)op->arg);
-    case OP_SET_IPV4:
-        return action_set_ipv4(p, data);
-    case OP_SET_IPV6:
-        return action_set_ipv6(p, data);
-    case OP_SET_L4:
-        return action_set_l4(p, data);
-    case OP_SET_ICMP:
-        return action_set_icmp(p, data);
-    case OP_SET_ARP:
-        return action_set_arp(p, data);
-    case OP_SET_ND:
-        return action_set_nd(p, data);
-    default:
-        return ACTION_OK;
-    }
 }
 
 /* Without the outermost VLAN tag. */
@@ -282,12 +208,10 @@ static void packet_run(const struct plan *plan, struct rte_mbuf *m, const struct
         case OP_SET_META: {
             const struct op_meta *meta = (const void *)op->data;
             uint32_t *mark = &packet_meta(p.m)->pkt_mark;
+
             *mark = masked32(*mark, meta->pkt_mark, meta->pkt_mark_mask);
             break;
         }
-        case OP_HASH:
-            packet_meta(p.m)->dp_hash = select_hash_packet(p.m, op->arg);
-            break;
         case OP_CLONE:
             if (last) {
                 clone_run(op, p.m, sink, p.max_tags);
@@ -306,9 +230,10 @@ static void packet_run(const struct plan *plan, struct rte_mbuf *m, const struct
                 goto drop;
             break;
         default:
-            if (!p.writable && !packet_make_writable(&p, sink))
+            /* An operation on metadata that nothing which changes the packet follows needs no packet of its own. */
+            if (!p.writable && op <= plan->last_change && !packet_make_writable(&p, sink))
                 goto no_mbuf;
-            reason = packet_change(&p, op);
+            reason = action_runs[op->type](&p, op->data, op->arg);
             if (reason != ACTION_OK)
                 goto drop;
         }

@@ -24,7 +24,7 @@ struct action_sink {
 };
 
 /* Runs `program` on each of `n` packets, in order. Takes the packets over. If program->uses_meta, the caller has set
- * packet_meta()->pkt_mark. Outputs may share one mbuf (refcnt > 1): a sink does not write to a packet it sends. When a
+ * packet_meta() of each. Outputs may share one mbuf (refcnt > 1): a sink does not write to a packet it sends. When a
  * copy is needed and the pool is empty, the packet ends there under DROP_NO_MBUF. An operation that needs a header
  * which the packet does not have (whole) drops the packet under DROP_ACTION_MALFORMED. A packet that no operation sent
  * anywhere is dropped under DROP_POLICY. */

@@ -18,8 +18,9 @@ uint32_t action_ip_end(struct action_packet *p)
     return layers->l3 + sizeof *ip + rte_be_to_cpu_16(ip->payload_len);
 }
 
-enum drop_reason action_set_ipv4(struct action_packet *p, const struct op_ipv4 *op)
+enum drop_reason action_set_ipv4(struct action_packet *p, const void *operand, uint32_t arg)
 {
+    const struct op_ipv4 *op = operand;
     const struct packet_layers *layers = action_layers(p);
 
     if (layers->eth_type != RTE_ETHER_TYPE_IPV4 || layers->l3 == 0)
@@ -51,8 +52,9 @@ enum drop_reason action_set_ipv4(struct action_packet *p, const struct op_ipv4 *
     return ACTION_OK;
 }
 
-enum drop_reason action_set_ipv6(struct action_packet *p, const struct op_ipv6 *op)
+enum drop_reason action_set_ipv6(struct action_packet *p, const void *operand, uint32_t arg)
 {
+    const struct op_ipv6 *op = operand;
     const struct packet_layers *layers = action_layers(p);
 
     if (layers->eth_type != RTE_ETHER_TYPE_IPV6 || layers->l3 == 0)
@@ -89,8 +91,9 @@ static uint8_t *find_proto(struct action_packet *p)
     return layers->naming == 0 ? &ip->proto : action_data(p, layers->naming);
 }
 
-enum drop_reason action_set_proto(struct action_packet *p, uint8_t proto)
+enum drop_reason action_set_proto(struct action_packet *p, const void *operand, uint32_t arg)
 {
+    const uint8_t proto = (uint8_t)arg;
     const struct packet_layers *layers = action_layers(p);
     const bool v4 = layers->eth_type == RTE_ETHER_TYPE_IPV4;
     struct rte_ipv4_hdr *ip;

@@ -78,8 +78,9 @@ static enum drop_reason set_sctp(struct action_packet *p, struct rte_sctp_hdr *s
     return ACTION_OK;
 }
 
-enum drop_reason action_set_l4(struct action_packet *p, const struct op_l4 *op)
+enum drop_reason action_set_l4(struct action_packet *p, const void *operand, uint32_t arg)
 {
+    const struct op_l4 *op = operand;
     const struct packet_layers *layers = action_layers(p);
 
     if (layers->l4 == 0 ||
@@ -97,8 +98,9 @@ enum drop_reason action_set_l4(struct action_packet *p, const struct op_l4 *op)
     return action_l4_checksum(p, delta);
 }
 
-enum drop_reason action_set_icmp(struct action_packet *p, const struct op_icmp *op)
+enum drop_reason action_set_icmp(struct action_packet *p, const void *operand, uint32_t arg)
 {
+    const struct op_icmp *op = operand;
     const struct packet_layers *layers = action_layers(p);
 
     if (layers->l4 == 0 || (layers->ip_proto != IPPROTO_ICMP && layers->ip_proto != IPPROTO_ICMPV6))

@@ -26,12 +26,12 @@ enum drop_reason action_remark(struct action_packet *p, unsigned levels)
     if (layers->eth_type == RTE_ETHER_TYPE_IPV4) {
         const struct op_ipv4 op = {.tos = remarked(l3[1], levels), .tos_mask = 0xfc};
 
-        return action_set_ipv4(p, &op);
+        return action_set_ipv4(p, &op, 0);
     }
     if (layers->eth_type == RTE_ETHER_TYPE_IPV6) {
         const struct op_ipv6 op = {.tos = remarked((uint8_t)(l3[0] << 4 | l3[1] >> 4), levels), .tos_mask = 0xfc};
 
-        return action_set_ipv6(p, &op);
+        return action_set_ipv6(p, &op, 0);
     }
     return ACTION_OK;
 }

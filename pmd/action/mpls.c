@@ -8,8 +8,9 @@
 
 #define LABEL_LEN 4
 
-enum drop_reason action_push_mpls(struct action_packet *p, const struct op_mpls *op)
+enum drop_reason action_push_mpls(struct action_packet *p, const void *operand, uint32_t arg)
 {
+    const struct op_mpls *op = operand;
     /* OpenFlow 1.3.5, 5.12: immediately after the Ethernet header and before other tags. */
     const uint32_t type = offsetof(struct rte_ether_hdr, ether_type);
 
@@ -26,8 +27,9 @@ enum drop_reason action_push_mpls(struct action_packet *p, const struct op_mpls 
     return ACTION_OK;
 }
 
-enum drop_reason action_pop_mpls(struct action_packet *p, const struct op_mpls *op)
+enum drop_reason action_pop_mpls(struct action_packet *p, const void *operand, uint32_t arg)
 {
+    const struct op_mpls *op = operand;
     const uint32_t type = action_type_offset(p), before = p->m->pkt_len;
 
     if (type == 0 || action_layers(p)->mpls != type + 2)
@@ -41,8 +43,9 @@ enum drop_reason action_pop_mpls(struct action_packet *p, const struct op_mpls *
     return ACTION_OK;
 }
 
-enum drop_reason action_set_mpls(struct action_packet *p, const struct op_mpls *op)
+enum drop_reason action_set_mpls(struct action_packet *p, const void *operand, uint32_t arg)
 {
+    const struct op_mpls *op = operand;
     const struct packet_layers *layers = action_layers(p);
 
     if (layers->mpls == 0)
@@ -78,7 +81,7 @@ static enum drop_reason inner_ttl_find(struct action_packet *p, struct inner_ttl
     return ACTION_OK;
 }
 
-enum drop_reason action_copy_ttl_in(struct action_packet *p)
+enum drop_reason action_copy_ttl_in(struct action_packet *p, const void *operand, uint32_t arg)
 {
     struct inner_ttl inner;
     const enum drop_reason reason = inner_ttl_find(p, &inner);
@@ -94,7 +97,7 @@ enum drop_reason action_copy_ttl_in(struct action_packet *p)
     return ACTION_OK;
 }
 
-enum drop_reason action_copy_ttl_out(struct action_packet *p)
+enum drop_reason action_copy_ttl_out(struct action_packet *p, const void *operand, uint32_t arg)
 {
     struct inner_ttl inner;
     const enum drop_reason reason = inner_ttl_find(p, &inner);

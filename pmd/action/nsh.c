@@ -5,8 +5,9 @@
 #include "pmd/action/checksum.h"
 #include "pmd/action/packet.h"
 
-enum drop_reason action_push_eth(struct action_packet *p, uint16_t eth_type)
+enum drop_reason action_push_eth(struct action_packet *p, const void *operand, uint32_t arg)
 {
+    const uint16_t eth_type = (uint16_t)arg;
     uint8_t *data = (uint8_t *)rte_pktmbuf_prepend(p->m, RTE_ETHER_HDR_LEN);
 
     if (!data)
@@ -20,7 +21,7 @@ enum drop_reason action_push_eth(struct action_packet *p, uint16_t eth_type)
 }
 
 /* What is behind has to be a whole Ethernet header again. */
-enum drop_reason action_pop_eth(struct action_packet *p)
+enum drop_reason action_pop_eth(struct action_packet *p, const void *operand, uint32_t arg)
 {
     if (p->m->data_len < 2 * RTE_ETHER_HDR_LEN)
         return DROP_ACTION_MALFORMED;
@@ -29,8 +30,9 @@ enum drop_reason action_pop_eth(struct action_packet *p)
     return ACTION_OK;
 }
 
-enum drop_reason action_push_nsh(struct action_packet *p, const struct op_push_nsh *op)
+enum drop_reason action_push_nsh(struct action_packet *p, const void *operand, uint32_t arg)
 {
+    const struct op_push_nsh *op = operand;
     const uint32_t type = action_type_offset(p);
 
     if (type == 0)
@@ -46,8 +48,9 @@ enum drop_reason action_push_nsh(struct action_packet *p, const struct op_push_n
     return ACTION_OK;
 }
 
-enum drop_reason action_pop_nsh(struct action_packet *p, uint16_t eth_type)
+enum drop_reason action_pop_nsh(struct action_packet *p, const void *operand, uint32_t arg)
 {
+    const uint16_t eth_type = (uint16_t)arg;
     const uint32_t nsh = action_layers(p)->nsh;
 
     if (nsh == 0)
@@ -62,8 +65,9 @@ enum drop_reason action_pop_nsh(struct action_packet *p, uint16_t eth_type)
     return ACTION_OK;
 }
 
-enum drop_reason action_set_nsh(struct action_packet *p, const struct op_nsh *op)
+enum drop_reason action_set_nsh(struct action_packet *p, const void *operand, uint32_t arg)
 {
+    const struct op_nsh *op = operand;
     const uint32_t at = action_layers(p)->nsh;
 
     if (at == 0)

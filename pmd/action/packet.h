@@ -62,32 +62,24 @@ uint32_t action_ip_end(struct action_packet *p);
  * a packet that should have one out of the parser's sight is DROP_ACTION_MALFORMED, as it would go out broken. */
 enum drop_reason action_l4_checksum(struct action_packet *p, uint32_t delta);
 
-enum drop_reason action_push_vlan(struct action_packet *p, const struct op_vlan *op);
-enum drop_reason action_pop_vlan(struct action_packet *p);
-enum drop_reason action_set_vlan(struct action_packet *p, const struct op_vlan *op);
-enum drop_reason action_push_mpls(struct action_packet *p, const struct op_mpls *op);
-enum drop_reason action_pop_mpls(struct action_packet *p, const struct op_mpls *op);
-enum drop_reason action_set_mpls(struct action_packet *p, const struct op_mpls *op);
-enum drop_reason action_copy_ttl_in(struct action_packet *p);
-enum drop_reason action_copy_ttl_out(struct action_packet *p);
-enum drop_reason action_push_pbb(struct action_packet *p, const struct op_pbb *op);
-enum drop_reason action_pop_pbb(struct action_packet *p);
-enum drop_reason action_set_pbb(struct action_packet *p, const struct op_pbb *op);
-enum drop_reason action_push_eth(struct action_packet *p, uint16_t eth_type);
-enum drop_reason action_pop_eth(struct action_packet *p);
-enum drop_reason action_push_nsh(struct action_packet *p, const struct op_push_nsh *op);
-enum drop_reason action_pop_nsh(struct action_packet *p, uint16_t eth_type);
-enum drop_reason action_set_nsh(struct action_packet *p, const struct op_nsh *op);
-enum drop_reason action_set_eth(struct action_packet *p, const struct op_eth *op);
-enum drop_reason action_set_type(struct action_packet *p, uint16_t eth_type);
-enum drop_reason action_set_proto(struct action_packet *p, uint8_t proto);
-enum drop_reason action_set_ipv4(struct action_packet *p, const struct op_ipv4 *op);
-enum drop_reason action_set_ipv6(struct action_packet *p, const struct op_ipv6 *op);
-enum drop_reason action_set_l4(struct action_packet *p, const struct op_l4 *op);
-enum drop_reason action_set_icmp(struct action_packet *p, const struct op_icmp *op);
-enum drop_reason action_set_arp(struct action_packet *p, const struct op_arp *op);
 /* A DSCP band: adds levels of drop precedence. */
 enum drop_reason action_remark(struct action_packet *p, unsigned levels);
-enum drop_reason action_set_nd(struct action_packet *p, const struct op_nd *op);
+
+/* Runs one operation: `operand` is the data[] of its struct program_op, `arg` its arg. */
+typedef enum drop_reason action_run(struct action_packet *p, const void *operand, uint32_t arg);
+
+action_run action_push_vlan, action_pop_vlan, action_set_vlan;
+action_run action_push_mpls, action_pop_mpls, action_set_mpls, action_copy_ttl_in, action_copy_ttl_out;
+action_run action_push_pbb, action_pop_pbb, action_set_pbb;
+action_run action_push_eth, action_pop_eth, action_set_eth, action_set_type;
+action_run action_push_nsh, action_pop_nsh, action_set_nsh;
+action_run action_set_proto, action_set_ipv4, action_set_ipv6, action_set_l4, action_set_icmp;
+action_run action_set_arp, action_set_nd;
+action_run action_hash;
+
+/* By enum program_op_type. NULL: program_execute() runs the operation itself. Those send, end, measure or cut the
+ * packet, which depends on the operations around them; and OP_SET_META is a single store, where the call would cost
+ * more. */
+extern action_run *const action_runs[OP_N_TYPES];
 
 #endif

@@ -10,8 +10,10 @@
 #define TAG_LEN 4
 #define BACKBONE_LEN (ADDRESSES_LEN + 2 + TAG_LEN) /* addresses, EtherType, I-TAG */
 
-enum drop_reason action_push_pbb(struct action_packet *p, const struct op_pbb *op)
+enum drop_reason action_push_pbb(struct action_packet *p, const void *operand, uint32_t arg)
 {
+    const struct op_pbb *op = operand;
+
     if (p->m->data_len < RTE_ETHER_HDR_LEN)
         return DROP_ACTION_MALFORMED;
     uint8_t *data = (uint8_t *)rte_pktmbuf_prepend(p->m, BACKBONE_LEN);
@@ -26,7 +28,7 @@ enum drop_reason action_push_pbb(struct action_packet *p, const struct op_pbb *o
 }
 
 /* VLAN tags in front of the I-TAG stay: they are pop_vlan's to take off. */
-enum drop_reason action_pop_pbb(struct action_packet *p)
+enum drop_reason action_pop_pbb(struct action_packet *p, const void *operand, uint32_t arg)
 {
     const struct packet_layers *layers = action_layers(p);
     const uint32_t before = p->m->pkt_len;
@@ -44,8 +46,9 @@ enum drop_reason action_pop_pbb(struct action_packet *p)
     return ACTION_OK;
 }
 
-enum drop_reason action_set_pbb(struct action_packet *p, const struct op_pbb *op)
+enum drop_reason action_set_pbb(struct action_packet *p, const void *operand, uint32_t arg)
 {
+    const struct op_pbb *op = operand;
     const struct packet_layers *layers = action_layers(p);
 
     if (layers->pbb == 0)

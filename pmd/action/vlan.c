@@ -23,8 +23,10 @@ uint32_t action_type_offset(struct action_packet *p)
     }
 }
 
-enum drop_reason action_push_vlan(struct action_packet *p, const struct op_vlan *op)
+enum drop_reason action_push_vlan(struct action_packet *p, const void *operand, uint32_t arg)
 {
+    const struct op_vlan *op = operand;
+
     if (p->m->data_len < RTE_ETHER_HDR_LEN)
         return DROP_ACTION_MALFORMED;
     uint8_t *data = (uint8_t *)rte_pktmbuf_prepend(p->m, TAG_LEN);
@@ -38,7 +40,7 @@ enum drop_reason action_push_vlan(struct action_packet *p, const struct op_vlan 
     return ACTION_OK;
 }
 
-enum drop_reason action_pop_vlan(struct action_packet *p)
+enum drop_reason action_pop_vlan(struct action_packet *p, const void *operand, uint32_t arg)
 {
     const uint32_t before = p->m->pkt_len;
 
@@ -53,8 +55,9 @@ enum drop_reason action_pop_vlan(struct action_packet *p)
     return ACTION_OK;
 }
 
-enum drop_reason action_set_vlan(struct action_packet *p, const struct op_vlan *op)
+enum drop_reason action_set_vlan(struct action_packet *p, const void *operand, uint32_t arg)
 {
+    const struct op_vlan *op = operand;
     const struct packet_layers *layers = action_layers(p);
 
     if (layers->vlan == 0)

@@ -96,16 +96,6 @@ static void run_outputs(struct poll_thread *thread, const struct program *progra
     }
 }
 
-/* The operations that write metadata need it to be there. */
-static bool program_uses_meta(const struct program *program)
-{
-    PROGRAM_FOR_EACH (op, program) {
-        if (op->type == OP_SET_META || op->type == OP_HASH)
-            return true;
-    }
-    return false;
-}
-
 static void run_drop(struct poll_thread *thread, uint32_t reason, struct rte_mbuf **packets, unsigned n)
 {
     poll_drop(thread, reason < DROP_N_REASONS ? reason : DROP_POLICY, thread->context.in_port, packets, n);
@@ -126,8 +116,7 @@ static void run(struct poll_thread *thread, const struct program *program, struc
         run_outputs(thread, program, packets, n, longest);
         return;
     case PROGRAM_GENERAL:
-        thread->has_meta = program_uses_meta(program);
-        if (thread->has_meta) {
+        if (program->uses_meta) {
             for (unsigned i = 0; i < n; i++) {
                 packet_meta(packets[i])->pkt_mark = thread->context.pkt_mark;
                 packet_meta(packets[i])->dp_hash = thread->context.dp_hash;
@@ -458,10 +447,6 @@ static void sink_recirc(void *arg, uint32_t recirc_id, struct rte_mbuf *packet)
     if (thread->context.depth >= RECIRC_DEPTH_MAX || thread->n_recirc == BURST) {
         poll_drop(thread, DROP_RECIRC_LIMIT, thread->context.in_port, &packet, 1);
         return;
-    }
-    if (!thread->has_meta) {
-        meta->pkt_mark = thread->context.pkt_mark;
-        meta->dp_hash = thread->context.dp_hash;
     }
     meta->in_port = thread->context.in_port;
     meta->recirc_id = recirc_id;

@@ -92,7 +92,7 @@ void miss_punt(struct poll_thread *thread, uint32_t punt_id, struct rte_mbuf *pa
         poll_drop(thread, room == 0 ? DROP_MISS_RING_FULL : DROP_MISS_PORT_QUOTA, in_port, &packet, 1);
         return;
     }
-    uint32_t pkt_mark = thread->has_meta ? packet_meta(packet)->pkt_mark : thread->context.pkt_mark;
+    uint32_t pkt_mark = packet_meta(packet)->pkt_mark;
     meta_fill(thread, packet, PACKET_PUNT, 0);
     packet_meta(packet)->pkt_mark = pkt_mark;
     packet_meta(packet)->punt_id = punt_id;

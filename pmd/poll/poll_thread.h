@@ -105,7 +105,6 @@ struct poll_thread {
     uint8_t group_places[GROUP_PLACES]; /* by the low bits of a megaflow's id: its place in groups[], to be verified */
     struct megaflow_slot *dominant[PORT_MAX]; /* by in_port: took at least half of the port's burst before; or NULL */
     struct run_context context;
-    bool has_meta; /* the program that runs writes metadata: what is in the packets counts, not the context's */
     uint8_t n_lines[BURST];
     uint32_t hashes[BURST];
     struct megaflow_slot *found[BURST];

@@ -5,6 +5,7 @@
 
 #include "pmd/key_inline.h"
 #include "pmd/meter.h"
+#include "pmd/program_ops.h"
 #include "tests/unit/eal.h"
 #include "tests/unit/packets.h"
 
@@ -157,7 +158,8 @@ static bool program_build(const uint8_t *data, size_t size, const struct flow_ke
         /* What is cloned is whole operations, and there: here, nothing. The unit tests have clones with contents. */
         if (type == OP_CLONE)
             arg = 0;
-        program_builder_add(&builder, type, arg, fields, sizeof fields);
+        const size_t len = program_ops[type].data_len;
+        program_builder_add(&builder, type, arg, len > 0 ? fields : NULL, len);
         const size_t used = RTE_MIN(size, builder.len - before - sizeof(struct program_op));
         data += used;
         size -= used;

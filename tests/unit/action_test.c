@@ -6,6 +6,7 @@
 #include <rte_tcp.h>
 #include <stdlib.h>
 
+#include "pmd/program_ops.h"
 #include "tests/unit/eal.h"
 #include "tests/unit/packets.h"
 
@@ -544,7 +545,8 @@ static void builder_add_random(uint64_t *seed)
                          : type == OP_CLONE ? 0
                                             : random_next(seed) % 100;
     const uint32_t at = builder.len;
-    program_builder_add(&builder, type, arg, data, sizeof data);
+    const size_t len = program_ops[type].data_len;
+    program_builder_add(&builder, type, arg, len > 0 ? data : NULL, len);
     if (type == OP_CLONE && random_next(seed) % 2) {
         const uint32_t start = builder.len;
         builder_add_random(seed);

@@ -5,6 +5,8 @@
 #include <cmocka.h>
 #include <stdlib.h>
 
+#include "pmd/action/packet.h"
+#include "pmd/program_ops.h"
 #include "tests/unit/eal.h"
 #include "tests/unit/packets.h"
 
@@ -182,6 +184,46 @@ static void a_lone_punt_gets_the_packet_itself(void **state)
     run(m);
     assert_int_equal(events.n, 1);
     assert_ptr_equal(events.list[0].m, m);
+}
+
+static void every_operation_is_run(void **state)
+{
+    for (enum program_op_type type = 0; type < OP_N_TYPES; type++) {
+        const bool by_interpreter = program_ops[type].emits || type == OP_TRUNCATE || type == OP_SET_META;
+
+        if (by_interpreter == (action_runs[type] != NULL))
+            fail_msg("operation %d has no function to run it, or one that is never called", type);
+    }
+}
+
+/* What was sent before an operation stays as it was: the operation says `changes` if it writes to the packet. */
+static void no_operation_reaches_what_was_sent_before(void **state)
+{
+    for (enum program_op_type type = 0; type < OP_N_TYPES; type++) {
+        for (size_t frame = 0; frame < N_FRAMES; frame++) {
+            struct rte_mbuf *m = packet_new(pool, frames[frame]);
+            const uint32_t len = m->pkt_len;
+            uint8_t before[512], after[512], operand[UINT8_MAX];
+
+            if (!action_runs[type] || len > sizeof before) {
+                rte_pktmbuf_free(m);
+                continue;
+            }
+            memcpy(before, rte_pktmbuf_read(m, 0, len, after), len);
+            memset(operand, 0xff, sizeof operand);
+            operand[0] = type == OP_PUSH_NSH ? 8 : 0xff;
+            program_builder_init(&builder);
+            ADD(OP_OUTPUT, 1);
+            program_builder_add(&builder, type, 0xffff, program_ops[type].data_len > 0 ? operand : NULL,
+                                program_ops[type].data_len);
+            ADD(OP_OUTPUT, 2);
+            run(m);
+            assert_event(0, EVENT_OUTPUT, 1);
+            assert_int_equal(events.list[0].m->pkt_len, len);
+            assert_memory_equal(rte_pktmbuf_read(events.list[0].m, 0, len, after), before, len);
+            events_clear(&events);
+        }
+    }
 }
 
 static void recirculation_ends_the_program(void **state)
@@ -387,6 +429,8 @@ int main(void)
         TEST(segments_are_cut),
         TEST(a_punt_owns_its_packet_and_knows_its_length),
         TEST(a_lone_punt_gets_the_packet_itself),
+        TEST(every_operation_is_run),
+        TEST(no_operation_reaches_what_was_sent_before),
         TEST(recirculation_ends_the_program),
         TEST(what_is_sent_nowhere_is_dropped),
         TEST(changes_behind_the_last_output_are_not_made),

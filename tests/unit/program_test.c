@@ -6,8 +6,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
-#include "pmd/program.h"
+#include "pmd/program_ops.h"
 
 static struct program_builder builder;
 
@@ -252,6 +255,64 @@ static void formats(void **state)
     ASSERT_FORMAT("set(skb_mark(0x1/0x1))", OP_SET_META, (struct op_meta){.pkt_mark = 5, .pkt_mark_mask = 1});
 }
 
+static void every_operation_has_a_row(void **state)
+{
+    static char texts[OP_N_TYPES][128];
+    const uint8_t zeros[UINT8_MAX] = {0};
+
+    for (enum program_op_type type = 0; type < OP_N_TYPES; type++) {
+        const struct program_op_info *info = &program_ops[type];
+        struct program_table *table = program_table_create();
+
+        if (!info->open || !info->close)
+            fail_msg("operation %d has no row", type);
+        program_builder_init(&builder);
+        program_builder_add(&builder, type, 0, info->data_len > 0 ? zeros : NULL, info->data_len);
+        assert_int_equal(builder.len, sizeof(struct program_op) + (info->data_len + 7u) / 8 * 8);
+        struct program *program = program_intern(table, &builder);
+        assert_int_equal(program->uses_meta, info->uses_meta);
+        snprintf(texts[type], sizeof texts[type], "%s", formatted());
+        assert_string_not_equal(texts[type], "");
+        for (unsigned i = 0; i < type; i++)
+            assert_string_not_equal(texts[i], texts[type]);
+        program_table_destroy(table);
+    }
+}
+
+/* Of a clone, the operations in it count. */
+static void metadata_used_in_a_clone_is_used(void **state)
+{
+    struct program_table *table = program_table_create();
+    const struct op_meta mark = {.pkt_mark = 1, .pkt_mark_mask = 1};
+
+    program_builder_init(&builder);
+    program_builder_add(&builder, OP_CLONE, sizeof(struct program_op) + sizeof mark, NULL, 0);
+    program_builder_add(&builder, OP_SET_META, 0, &mark, sizeof mark);
+    program_builder_add(&builder, OP_OUTPUT, 1, NULL, 0);
+    assert_true(program_intern(table, &builder)->uses_meta);
+    program_table_destroy(table);
+}
+
+static void the_struct_of_another_operation_aborts(void **state)
+{
+    const uint8_t zeros[UINT8_MAX] = {0};
+    const size_t wrong[] = {sizeof(struct op_eth) - 1, sizeof(struct op_eth) + 1, sizeof(struct op_arp)};
+
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        const pid_t child = fork();
+        int status;
+
+        if (child == 0) {
+            close(STDERR_FILENO);
+            program_builder_init(&builder);
+            program_builder_add(&builder, OP_SET_ETH, 0, zeros, wrong[i]);
+            _exit(0);
+        }
+        assert_int_equal(waitpid(child, &status, 0), child);
+        assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
+    }
+}
+
 static void format_uses_names_and_never_overruns(void **state)
 {
     struct program_table *table = program_table_create();
@@ -283,6 +344,9 @@ int main(void)
         cmocka_unit_test(kinds),
         cmocka_unit_test(builder_overflow_is_told),
         cmocka_unit_test(formats),
+        cmocka_unit_test(every_operation_has_a_row),
+        cmocka_unit_test(metadata_used_in_a_clone_is_used),
+        cmocka_unit_test(the_struct_of_another_operation_aborts),
         cmocka_unit_test(format_uses_names_and_never_overruns),
     };
 
