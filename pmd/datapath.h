@@ -13,7 +13,7 @@
 #include "pmd/drop.h"
 #include "pmd/key.h"
 #include "pmd/meter.h"
-#include "pmd/miss.h"
+#include "pmd/metadata.h"
 #include "pmd/port.h"
 #include "pmd/program.h"
 

@@ -7,7 +7,7 @@
 #include "pmd/action/packet.h"
 #include "pmd/key_inline.h"
 #include "pmd/meter.h"
-#include "pmd/miss.h"
+#include "pmd/metadata.h"
 #include "pmd/program_ops.h"
 
 #define METER_BATCH 32
@@ -34,19 +34,9 @@ static struct plan plan_make(const void *first, const void *end)
     return plan;
 }
 
-/* A copy of the first `len` bytes with its metadata. NULL: the pool is empty. */
-static struct rte_mbuf *packet_copy(const struct action_sink *sink, struct rte_mbuf *m, uint32_t len)
-{
-    struct rte_mbuf *copy = rte_pktmbuf_copy(m, sink->pool, 0, len);
-
-    if (copy && m->priv_size >= PACKET_PRIV_SIZE && copy->priv_size >= PACKET_PRIV_SIZE)
-        *packet_meta(copy) = *packet_meta(m);
-    return copy;
-}
-
 static bool packet_replace_by_copy(struct action_packet *p, const struct action_sink *sink, uint32_t len)
 {
-    struct rte_mbuf *copy = packet_copy(sink, p->m, len);
+    struct rte_mbuf *copy = packet_copy(p->m, sink->pool, len);
 
     if (!copy)
         return false;
@@ -87,7 +77,7 @@ static struct rte_mbuf *packet_share(const struct action_packet *p, const struct
         rte_mbuf_refcnt_update(m, 1);
         return m;
     }
-    return packet_copy(sink, m, len);
+    return packet_copy(m, sink->pool, len);
 }
 
 /* Cuts the packet itself to `len` bytes for its last operation. */
@@ -182,7 +172,7 @@ static void packet_run(const struct plan *plan, struct rte_mbuf *m, const struct
                 sink->punt(sink->arg, op->arg, p.m, full_len);
                 return;
             }
-            m = packet_copy(sink, p.m, max_len);
+            m = packet_copy(p.m, sink->pool, max_len);
             if (!m)
                 goto no_mbuf;
             sink->punt(sink->arg, op->arg, m, full_len);
@@ -207,7 +197,7 @@ static void packet_run(const struct plan *plan, struct rte_mbuf *m, const struct
             return;
         case OP_SET_META: {
             const struct op_meta *meta = (const void *)op->data;
-            uint32_t *mark = &packet_meta(p.m)->pkt_mark;
+            uint32_t *mark = &packet_meta(p.m)->md.pkt_mark;
 
             *mark = masked32(*mark, meta->pkt_mark, meta->pkt_mark_mask);
             break;
@@ -217,7 +207,7 @@ static void packet_run(const struct plan *plan, struct rte_mbuf *m, const struct
                 clone_run(op, p.m, sink, p.max_tags);
                 return;
             }
-            m = packet_copy(sink, p.m, UINT32_MAX);
+            m = packet_copy(p.m, sink->pool, UINT32_MAX);
             if (!m)
                 goto no_mbuf;
             clone_run(op, m, sink, p.max_tags);

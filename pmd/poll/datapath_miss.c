@@ -32,11 +32,11 @@ static unsigned send_back_homeless(struct datapath *dp, struct rte_mbuf **packet
     for (unsigned i = 0; i < n; i++) {
         struct packet_meta *meta = packet_meta(packets[i]);
 
-        if (meta->origin == PACKET_PUNT || meta->in_port >= PORT_MAX || !dp->leaving[meta->in_port]) {
+        if (meta->origin == PACKET_PUNT || meta->md.in_port >= PORT_MAX || !dp->leaving[meta->md.in_port]) {
             packets[kept++] = packets[i];
             continue;
         }
-        datapath_port_seen(dp, meta->in_port);
+        datapath_port_seen(dp, meta->md.in_port);
         meta->drop_reason = DROP_BRIDGE_UNKNOWN;
         meta->program = NULL;
         datapath_miss_return(dp, packets[i]);
@@ -78,7 +78,7 @@ void datapath_inject(struct datapath *dp, struct rte_mbuf *packet, uint32_t in_p
     struct packet_meta *meta = packet_meta(packet);
 
     memset(meta, 0, sizeof *meta);
-    meta->in_port = in_port;
+    meta->md.in_port = in_port;
     meta->pending = PACKET_NOT_PENDING;
     meta->program = program;
     meta->drop_reason = DROP_POLICY;

@@ -84,7 +84,7 @@ static void run_outputs(struct poll_thread *thread, const struct program *progra
         }
         /* Nobody changes the data any more: the copies share it. */
         for (unsigned i = 0; i < n; i++) {
-            copies[n_copies] = rte_pktmbuf_clone(packets[i], thread->sink.pool);
+            copies[n_copies] = packet_clone_to_send(packets[i], thread->sink.pool);
             n_copies += copies[n_copies] != NULL;
         }
         if (n_copies < n) {
@@ -117,10 +117,8 @@ static void run(struct poll_thread *thread, const struct program *program, struc
         return;
     case PROGRAM_GENERAL:
         if (program->uses_meta) {
-            for (unsigned i = 0; i < n; i++) {
-                packet_meta(packets[i])->pkt_mark = thread->context.pkt_mark;
-                packet_meta(packets[i])->dp_hash = thread->context.dp_hash;
-            }
+            for (unsigned i = 0; i < n; i++)
+                packet_meta(packets[i])->md = thread->context;
         }
         program_execute(program, packets, n, &thread->sink);
         return;
@@ -129,13 +127,9 @@ static void run(struct poll_thread *thread, const struct program *program, struc
 
 static void context_from_meta(struct poll_thread *thread, struct rte_mbuf *packet)
 {
-    const struct packet_meta *meta = packet_meta(packet);
-
-    thread->context = (struct run_context){.in_port = meta->in_port < PORT_MAX ? meta->in_port : 0,
-                                           .recirc_id = meta->recirc_id,
-                                           .pkt_mark = meta->pkt_mark,
-                                           .dp_hash = meta->dp_hash,
-                                           .depth = meta->recirc_depth};
+    thread->context = packet_meta(packet)->md;
+    if (unlikely(thread->context.in_port >= PORT_MAX))
+        thread->context.in_port = 0;
 }
 
 /* What a port's bursts are compared with first, from now on. */
@@ -352,17 +346,15 @@ static void look_up_again(struct poll_thread *thread, struct rte_mbuf **packets,
     unsigned kept = 0;
 
     for (unsigned i = 0; i < n; i++) {
-        const struct packet_meta *meta = packet_meta(packets[i]);
+        const struct metadata *md = &packet_meta(packets[i])->md;
         struct flow_key *key = &thread->keys[kept];
-        unsigned n_lines = flow_key_parse(packets[i], meta->in_port, key);
+        unsigned n_lines = flow_key_parse(packets[i], md->in_port, key);
 
         if (unlikely(n_lines == 0)) {
-            poll_drop(thread, DROP_RX_RUNT, meta->in_port, &packets[i], 1);
+            poll_drop(thread, DROP_RX_RUNT, md->in_port, &packets[i], 1);
             continue;
         }
-        key->recirc_id = meta->recirc_id;
-        key->pkt_mark = meta->pkt_mark;
-        key->dp_hash = meta->dp_hash;
+        metadata_to_key(md, key);
         thread->n_lines[kept] = (uint8_t)n_lines;
         packets[kept++] = packets[i];
     }
@@ -390,7 +382,7 @@ void burst_received(struct poll_thread *thread, uint32_t in_port, struct rte_mbu
     struct port_counters *port = &thread->port_counters[in_port];
     struct megaflow_slot *slot = __atomic_load_n(&thread->dp->port_megaflows[in_port], __ATOMIC_ACQUIRE);
 
-    thread->context = (struct run_context){.in_port = in_port};
+    thread->context = (struct metadata){.in_port = in_port};
     COUNT(port->rx_packets, n);
     /* Not while flows of the port are unresolved: their packets would overtake. */
     if (slot && megaflow_alive(slot) && likely(thread->pending.in_flight[in_port] == 0)) {
@@ -442,15 +434,14 @@ static void sink_punt(void *arg, uint32_t punt_id, struct rte_mbuf *packet, uint
 static void sink_recirc(void *arg, uint32_t recirc_id, struct rte_mbuf *packet)
 {
     struct poll_thread *thread = arg;
-    struct packet_meta *meta = packet_meta(packet);
+    struct metadata *md = &packet_meta(packet)->md;
 
     if (thread->context.depth >= RECIRC_DEPTH_MAX || thread->n_recirc == BURST) {
         poll_drop(thread, DROP_RECIRC_LIMIT, thread->context.in_port, &packet, 1);
         return;
     }
-    meta->in_port = thread->context.in_port;
-    meta->recirc_id = recirc_id;
-    meta->recirc_depth = thread->context.depth + 1;
+    md->recirc_id = recirc_id;
+    md->depth++;
     thread->recirc[thread->n_recirc++] = packet;
 }
 

@@ -13,23 +13,20 @@
 #define DOWN_BURST 8
 #define DOWN_TURN BURST
 
-static void meta_fill(struct poll_thread *thread, struct rte_mbuf *packet, enum packet_origin origin, uint32_t hash)
+/* Fills in all but the metadata, and what only some packets have. */
+static struct packet_meta *meta_fill(struct poll_thread *thread, struct rte_mbuf *packet, enum packet_origin origin,
+                                     uint32_t hash)
 {
     struct packet_meta *meta = packet_meta(packet);
-    const struct run_context *context = &thread->context;
 
-    meta->in_port = context->in_port;
-    meta->recirc_id = context->recirc_id;
     meta->hash = hash;
-    meta->pkt_mark = context->pkt_mark;
-    meta->dp_hash = context->dp_hash;
     meta->thread = (uint16_t)thread->index;
     meta->pending = PACKET_NOT_PENDING;
     meta->origin = (uint8_t)origin;
-    meta->recirc_depth = context->depth;
     meta->rx_tsc = thread->now;
     meta->program = NULL;
     meta->drop_reason = DROP_XLATE_ERROR;
+    return meta;
 }
 
 static void park(struct poll_thread *thread, uint16_t slot, struct rte_mbuf *packet)
@@ -47,7 +44,7 @@ bool miss_park_behind(struct poll_thread *thread, const struct flow_key *key, un
 
     if (slot == PENDING_NONE || !pending_park(&thread->pending, slot, packet))
         return false;
-    meta_fill(thread, packet, PACKET_MISS, hash);
+    meta_fill(thread, packet, PACKET_MISS, hash)->md = thread->context;
     COUNT(thread->counters.parked, 1);
     return true;
 }
@@ -58,7 +55,7 @@ void miss_packet(struct poll_thread *thread, const struct flow_key *key, unsigne
     uint16_t slot = pending_find(&thread->pending, hash, in_port);
 
     COUNT(thread->counters.misses, 1);
-    meta_fill(thread, packet, PACKET_MISS, hash);
+    meta_fill(thread, packet, PACKET_MISS, hash)->md = thread->context;
     if (slot != PENDING_NONE) {
         park(thread, slot, packet);
         return;
@@ -92,11 +89,10 @@ void miss_punt(struct poll_thread *thread, uint32_t punt_id, struct rte_mbuf *pa
         poll_drop(thread, room == 0 ? DROP_MISS_RING_FULL : DROP_MISS_PORT_QUOTA, in_port, &packet, 1);
         return;
     }
-    uint32_t pkt_mark = packet_meta(packet)->pkt_mark;
-    meta_fill(thread, packet, PACKET_PUNT, 0);
-    packet_meta(packet)->pkt_mark = pkt_mark;
-    packet_meta(packet)->punt_id = punt_id;
-    packet_meta(packet)->full_len = full_len;
+    /* Its metadata is there: the program uses it. */
+    struct packet_meta *meta = meta_fill(thread, packet, PACKET_PUNT, 0);
+    meta->punt_id = punt_id;
+    meta->full_len = full_len;
     if (rte_ring_sp_enqueue(thread->up, packet) != 0) {
         poll_drop(thread, DROP_MISS_RING_FULL, in_port, &packet, 1);
         return;
@@ -121,14 +117,14 @@ static unsigned returned(struct poll_thread *thread, struct rte_mbuf *packet)
     if (pending_is(&thread->pending, meta->pending, packet))
         n_parked = pending_release(&thread->pending, meta->pending, parked);
     if (unlikely(homeless(meta))) {
-        poll_drop(thread, DROP_BRIDGE_UNKNOWN, meta->in_port, parked, n_parked);
-        poll_drop(thread, DROP_BRIDGE_UNKNOWN, meta->in_port, &packet, 1);
+        poll_drop(thread, DROP_BRIDGE_UNKNOWN, meta->md.in_port, parked, n_parked);
+        poll_drop(thread, DROP_BRIDGE_UNKNOWN, meta->md.in_port, &packet, 1);
         return 1 + n_parked;
     }
     if (meta->program)
         burst_run_one(thread, meta->program, packet);
     else
-        poll_drop(thread, meta->drop_reason < DROP_N_REASONS ? meta->drop_reason : DROP_XLATE_ERROR, meta->in_port,
+        poll_drop(thread, meta->drop_reason < DROP_N_REASONS ? meta->drop_reason : DROP_XLATE_ERROR, meta->md.in_port,
                   &packet, 1);
     if (n_parked > 0)
         burst_again(thread, parked, n_parked);

@@ -58,15 +58,6 @@ struct punt_window {
     uint32_t n;
 };
 
-/* What the sink's callbacks need to know of the packets that a program runs on. */
-struct run_context {
-    uint32_t in_port;
-    uint32_t recirc_id;
-    uint32_t pkt_mark;
-    uint32_t dp_hash;
-    uint8_t depth;
-};
-
 struct poll_thread {
     /* Set at start. */
     struct datapath *dp;
@@ -104,7 +95,7 @@ struct poll_thread {
     uint32_t n_groups;
     uint8_t group_places[GROUP_PLACES]; /* by the low bits of a megaflow's id: its place in groups[], to be verified */
     struct megaflow_slot *dominant[PORT_MAX]; /* by in_port: took at least half of the port's burst before; or NULL */
-    struct run_context context;
+    struct metadata context;                  /* of the packets in hand, before a program runs on them */
     uint8_t n_lines[BURST];
     uint32_t hashes[BURST];
     struct megaflow_slot *found[BURST];
@@ -169,8 +160,8 @@ uint64_t lookup_caches(struct poll_thread *thread, uint64_t todo);
 
 /* --- poll_miss.c --------------------------------------------------------- */
 
-/* The packet matched nothing: to the control thread with it, or behind the first of its flow. Its metadata is in `key`
- * and thread->context. */
+/* The packet matched nothing: to the control thread with it, or behind the first of its flow. Its metadata is in
+ * thread->context. */
 void miss_packet(struct poll_thread *thread, const struct flow_key *key, unsigned n_lines, struct rte_mbuf *packet);
 /* If the packet's flow is unresolved, parks it there and returns true. */
 bool miss_park_behind(struct poll_thread *thread, const struct flow_key *key, unsigned n_lines,

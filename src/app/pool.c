@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "pmd/base/log.h"
-#include "pmd/miss.h"
+#include "pmd/metadata.h"
 #include "src/app/cores.h"
 #include "src/app/hugepages.h"
 

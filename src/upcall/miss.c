@@ -32,7 +32,7 @@ static void handle_punt(struct flows *flows, struct rte_mbuf *packet)
     memset(&packet_in, 0, sizeof packet_in);
     packet_in.bridge = punt->bridge;
     packet_in.packet = packet;
-    packet_in.flow.pkt.in_port = meta->in_port;
+    packet_in.flow.pkt.in_port = meta->md.in_port;
     packet_in.flow.in_port = punt->in_port;
     packet_in.flow.metadata = punt->metadata;
     memcpy(packet_in.flow.reg, punt->reg, sizeof packet_in.flow.reg);
@@ -113,14 +113,12 @@ static bool parse(struct flows *flows, struct rte_mbuf *packet)
 {
     const struct packet_meta *meta = packet_meta(packet);
     struct flow *flow = &flows->in.flow;
-    unsigned n = flow_key_parse(packet, meta->in_port, &flow->pkt);
+    unsigned n = flow_key_parse(packet, meta->md.in_port, &flow->pkt);
 
     if (n == 0)
         return false;
     memset((uint8_t *)flow + n * FLOW_KEY_LINE, 0, sizeof *flow - n * FLOW_KEY_LINE);
-    flow->pkt.recirc_id = meta->recirc_id;
-    flow->pkt.pkt_mark = meta->pkt_mark;
-    flow->pkt.dp_hash = meta->dp_hash;
+    metadata_to_key(&meta->md, &flow->pkt);
     return true;
 }
 

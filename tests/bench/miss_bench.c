@@ -83,7 +83,7 @@ static void put_chunk(uint32_t first, uint32_t n)
 
         fill_udp(m, 10u << 24 | random_below(65536), 11u << 24 | random_below(65536), (uint16_t)i,
                  (uint16_t)(1 + random_below(1000)));
-        *packet_meta(m) = (struct packet_meta){.in_port = 1, .pending = PACKET_NOT_PENDING, .origin = PACKET_MISS};
+        *packet_meta(m) = (struct packet_meta){.md.in_port = 1, .pending = PACKET_NOT_PENDING, .origin = PACKET_MISS};
         if (rte_ring_enqueue(up, m) != 0)
             abort();
     }

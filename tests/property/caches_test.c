@@ -269,7 +269,7 @@ static void key_of(struct rte_mbuf *m, uint32_t in_port, uint32_t recirc_id, str
 
     memset((uint8_t *)flow + n * FLOW_KEY_LINE, 0, sizeof *flow - n * FLOW_KEY_LINE);
     flow->pkt.recirc_id = recirc_id;
-    flow->pkt.dp_hash = recirc_id ? packet_meta(m)->dp_hash : 0;
+    flow->pkt.dp_hash = recirc_id ? packet_meta(m)->md.dp_hash : 0;
     flow->in_port = in_port;
 }
 

@@ -72,4 +72,14 @@ for gone in 'pmd/gone.c' 'gone.h' 'src/gone/' '../pmd/gone.h'; do
 done
 printf '/* Like pmd/gone.c. */\n' >pmd/b.c && git add pmd/b.c
 finds "pmd/b.c:1: there is no pmd/gone.c" scripts/check-paths
+
+# --- copies of packets, in check-layers ---
+cp "$top/scripts/check-layers" scripts/
+mkdir -p pmd/poll
+echo 'm = rte_pktmbuf_copy(n, pool, 0, 1);' >pmd/metadata.h && git add .
+scripts/check-layers || fail "pmd/metadata.h may copy packets"
+for call in 'rte_pktmbuf_copy(m, pool, 0, 1)' 'rte_pktmbuf_clone(m, pool)' 'rte_mbuf_to_priv(m)'; do
+    echo "x = $call;" >pmd/poll/b.c && git add pmd/poll/b.c
+    finds "pmd/poll/b.c:1: uses an mbuf's private area" scripts/check-layers
+done
 echo ok

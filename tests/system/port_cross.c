@@ -18,7 +18,7 @@
 #include <string.h>
 
 #include "pmd/base/log.h"
-#include "pmd/miss.h"
+#include "pmd/metadata.h"
 #include "pmd/port.h"
 
 enum { BURST = 32, THREADS_MAX = 4 };

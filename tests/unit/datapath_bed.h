@@ -173,8 +173,8 @@ static inline struct rte_mbuf *next_miss(void)
 
 static inline void key_of(struct rte_mbuf *m, struct flow_key *key)
 {
-    assert_true(flow_key_parse(m, packet_meta(m)->in_port, key) >= 1);
-    key->recirc_id = packet_meta(m)->recirc_id;
+    assert_true(flow_key_parse(m, packet_meta(m)->md.in_port, key) >= 1);
+    key->recirc_id = packet_meta(m)->md.recirc_id;
 }
 
 /* Matches in_port, recirc_id and the IPv4 source under `src_mask`. */

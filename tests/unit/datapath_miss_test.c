@@ -12,7 +12,7 @@ static void a_missed_packet_and_those_behind_it_leave_in_order(void **state)
     for (uint32_t i = 0; i < N; i++)
         send_packet(1, packet_make(7, i));
     struct rte_mbuf *m = next_miss();
-    assert_int_equal(packet_meta(m)->in_port, 1);
+    assert_int_equal(packet_meta(m)->md.in_port, 1);
     assert_int_equal(packet_meta(m)->origin, PACKET_MISS);
     assert_int_equal(packet_number(m), 0);
 
@@ -97,7 +97,7 @@ static void punts_and_injected_packets_pass_through(void **state)
     struct rte_mbuf *m = next_miss();
     assert_int_equal(packet_meta(m)->origin, PACKET_PUNT);
     assert_int_equal(packet_meta(m)->punt_id, 42);
-    assert_int_equal(packet_meta(m)->in_port, 1);
+    assert_int_equal(packet_meta(m)->md.in_port, 1);
     assert_int_equal(packet_number(m), 3);
     WAIT_FOR(receive(2, &number));
     struct program *program = program_output(3);
@@ -149,7 +149,7 @@ static void a_flooding_port_leaves_room_for_another(void **state)
     do {
         m = next_miss();
         n++;
-        uint32_t in_port = packet_meta(m)->in_port;
+        uint32_t in_port = packet_meta(m)->md.in_port;
         rte_pktmbuf_free(m);
         if (in_port == 2)
             break;

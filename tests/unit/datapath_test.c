@@ -288,6 +288,43 @@ static void several_outputs_get_a_copy_each(void **state)
     stop();
 }
 
+/* Punts of recirculated packets, whether their own program writes metadata or only sends. */
+static void punts_have_their_metadata(void **state)
+{
+    const struct op_meta first = {.pkt_mark = 0xcafe, .pkt_mark_mask = UINT32_MAX};
+    const struct op_meta second = {.pkt_mark = 0x1111, .pkt_mark_mask = 0x00ff};
+    struct program_builder builder;
+    struct rte_mbuf *punts[2];
+    int error;
+
+    start();
+    program_builder_init(&builder);
+    program_builder_add(&builder, OP_SET_META, 0, &first, sizeof first);
+    program_builder_add(&builder, OP_RECIRC, 9, NULL, 0);
+    install(1, 5, UINT32_MAX, program_intern(programs, &builder));
+    struct flow_key key, mask = {.in_port = UINT32_MAX, .recirc_id = UINT32_MAX};
+    flow_key_parse(punts[0] = packet_make(5, 0), 1, &key);
+    rte_pktmbuf_free(punts[0]);
+    key.recirc_id = 9;
+    program_builder_init(&builder);
+    program_builder_add(&builder, OP_PUNT, 1, NULL, 0);
+    program_builder_add(&builder, OP_SET_META, 0, &second, sizeof second);
+    program_builder_add(&builder, OP_PUNT, 2, NULL, 0);
+    assert_non_null(datapath_megaflow_install(dp, &key, &mask, program_intern(programs, &builder), &error));
+
+    send_packet(1, packet_make(5, 0));
+    for (unsigned i = 0; i < 2; i++) {
+        punts[i] = next_miss();
+        assert_int_equal(packet_meta(punts[i])->punt_id, i + 1);
+        assert_int_equal(packet_meta(punts[i])->md.in_port, 1);
+        assert_int_equal(packet_meta(punts[i])->md.recirc_id, 9);
+        assert_int_equal(packet_meta(punts[i])->md.depth, 1);
+        assert_int_equal(packet_meta(punts[i])->md.pkt_mark, i == 0 ? 0xcafe : 0xca11);
+        rte_pktmbuf_free(punts[i]);
+    }
+    stop();
+}
+
 static void recirculated_packets_are_looked_up_with_their_id_and_mark(void **state)
 {
     const struct op_meta meta = {.pkt_mark = 0xcafe, .pkt_mark_mask = UINT32_MAX};
@@ -303,9 +340,9 @@ static void recirculated_packets_are_looked_up_with_their_id_and_mark(void **sta
 
     send_packet(1, packet_make(5, 0));
     struct rte_mbuf *m = next_miss();
-    assert_int_equal(packet_meta(m)->recirc_id, 9);
-    assert_int_equal(packet_meta(m)->pkt_mark, 0xcafe);
-    assert_int_equal(packet_meta(m)->recirc_depth, 1);
+    assert_int_equal(packet_meta(m)->md.recirc_id, 9);
+    assert_int_equal(packet_meta(m)->md.pkt_mark, 0xcafe);
+    assert_int_equal(packet_meta(m)->md.depth, 1);
     struct flow_key key, mask = {.in_port = UINT32_MAX, .recirc_id = UINT32_MAX, .pkt_mark = UINT32_MAX};
     key_of(m, &key);
     key.pkt_mark = 0xcafe;
@@ -345,6 +382,7 @@ int main(void)
         cmocka_unit_test(runts_leave_the_rest_of_the_burst_alone),
         cmocka_unit_test(what_a_port_does_not_take_is_dropped_by_name),
         cmocka_unit_test(several_outputs_get_a_copy_each),
+        cmocka_unit_test(punts_have_their_metadata),
         cmocka_unit_test(recirculated_packets_are_looked_up_with_their_id_and_mark),
     };
 

@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "pmd/miss.h"
+#include "pmd/metadata.h"
 
 /* Starts the EAL with 64 MB. `name` is what the process is called in DPDK's messages. Returns 0, or -1. */
 static inline int test_eal_init(const char *name)

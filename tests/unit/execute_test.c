@@ -83,7 +83,7 @@ static void output_before_a_change_is_a_copy(void **state)
 {
     struct rte_mbuf *m = packet_new(pool, FRAME_TCP);
 
-    packet_meta(m)->in_port = 77;
+    packet_meta(m)->md.in_port = 77;
     ADD(OP_OUTPUT, 1);
     add_new_mac();
     ADD(OP_OUTPUT, 2);
@@ -92,7 +92,7 @@ static void output_before_a_change_is_a_copy(void **state)
     assert_int_equal(events.n, 3);
     assert_ptr_not_equal(events.list[0].m, m);
     assert_false(has_new_mac(events.list[0].m));
-    assert_int_equal(packet_meta(events.list[0].m)->in_port, 77);
+    assert_int_equal(packet_meta(events.list[0].m)->md.in_port, 77);
     assert_ptr_equal(events.list[1].m, m);
     assert_ptr_equal(events.list[2].m, m);
     assert_true(has_new_mac(m));
@@ -231,14 +231,14 @@ static void recirculation_ends_the_program(void **state)
     struct rte_mbuf *m = packet_new(pool, FRAME_TCP);
     const struct op_meta meta = {.pkt_mark = 0xff, .pkt_mark_mask = 0x0f};
 
-    packet_meta(m)->pkt_mark = 0x30;
+    packet_meta(m)->md.pkt_mark = 0x30;
     program_builder_add(&builder, OP_SET_META, 0, &meta, sizeof meta);
     ADD(OP_RECIRC, 9);
     run(m);
     assert_int_equal(events.n, 1);
     assert_event(0, EVENT_RECIRC, 9);
     assert_ptr_equal(events.list[0].m, m);
-    assert_int_equal(packet_meta(m)->pkt_mark, 0x3f);
+    assert_int_equal(packet_meta(m)->md.pkt_mark, 0x3f);
 }
 
 static void what_is_sent_nowhere_is_dropped(void **state)
@@ -405,14 +405,14 @@ static void packets_keep_their_order(void **state)
     ADD(OP_OUTPUT, 2);
     for (unsigned i = 0; i < 8; i++) {
         packets[i] = packet_new(pool, FRAME_TCP);
-        packet_meta(packets[i])->in_port = i;
+        packet_meta(packets[i])->md.in_port = i;
     }
     struct program *program = program_intern(table, &builder);
     program_execute(program, packets, 8, &events.sink);
     assert_int_equal(events.n, 16);
     for (unsigned i = 0; i < 16; i++) {
         assert_event(i, EVENT_OUTPUT, 1 + i % 2);
-        assert_int_equal(packet_meta(events.list[i].m)->in_port, i / 2);
+        assert_int_equal(packet_meta(events.list[i].m)->md.in_port, i / 2);
     }
 }
 

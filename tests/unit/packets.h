@@ -12,7 +12,7 @@
 #include "pmd/action/execute.h"
 #include "pmd/key.h"
 #include "pmd/meter.h"
-#include "pmd/miss.h"
+#include "pmd/metadata.h"
 
 #define MACS "020000000002 020000000001 "
 #define IP4_FULL(ver_ihl, total_len, frag, proto)                                                                      \

@@ -96,7 +96,7 @@ static void run(const char *hex)
 
         assert_true(flow_key_parse(queue[i], 1, &in.flow.pkt) > 0);
         in.flow.pkt.recirc_id = recirc_id[i];
-        in.flow.pkt.dp_hash = packet_meta(queue[i])->dp_hash;
+        in.flow.pkt.dp_hash = packet_meta(queue[i])->md.dp_hash;
         in.flow.in_port = 1;
         xlate(&in, &out);
         program = program_intern(table, &out.program);
