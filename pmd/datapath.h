@@ -125,13 +125,11 @@ const struct flow_key *datapath_mask(const struct datapath *dp, uint32_t i, uint
 /* Totals since install, over all threads. */
 struct megaflow_stats {
     uint64_t packets, bytes;
-    uint64_t used_ms; /* datapath_now_ms() of the call that found the last packets; 0 = none came */
+    uint64_t used_ms; /* clock_now_ms() of the call that found the last packets; 0 = none came */
 };
 /* Brings `stats`, all 0 at install, up to date. True: there were packets since. To be called at least once for 2^32
  * packets. Control thread. */
 bool datapath_megaflow_stats(const struct datapath *dp, const struct megaflow *mf, struct megaflow_stats *stats);
-/* Monotonic milliseconds, the clock of used_ms. Any thread. */
-uint64_t datapath_now_ms(void);
 
 /* --- meters -------------------------------------------------------------- */
 

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "pmd/base/clock.h"
 #include "pmd/poll/datapath_impl.h"
 
 uint32_t megaflow_id(const struct megaflow *mf)
@@ -152,6 +153,6 @@ bool datapath_megaflow_stats(const struct datapath *dp, const struct megaflow *m
     stats->packets += packets;
     /* Less than before: bytes of a thread have wrapped and it has not said so yet. */
     stats->bytes = RTE_MAX(stats->bytes, bytes);
-    stats->used_ms = datapath_now_ms();
+    stats->used_ms = clock_now_ms();
     return true;
 }

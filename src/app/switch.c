@@ -14,6 +14,7 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
+#include "pmd/base/clock.h"
 #include "pmd/base/log.h"
 #include "pmd/base/memory.h"
 #include "src/app/apply.h"
@@ -369,7 +370,7 @@ void switch_run(struct sluice *sw)
             housekeeping = start;
             port_poll_events(links_port_changed, sw);
             restore_run_dir(sw);
-            sw->n_late = datapath_watch(sw->dp, datapath_now_ms());
+            sw->n_late = datapath_watch(sw->dp, clock_now_ms());
             log_flush();
         }
         note_turn(sw, start);
@@ -490,7 +491,7 @@ int switch_create(struct sluice *sw, struct config *config, char *error, size_t 
     TAILQ_INIT(&sw->bridges);
     TAILQ_INIT(&sw->removed);
     sw->config = config;
-    sw->started_ms = datapath_now_ms();
+    sw->started_ms = clock_now_ms();
     event_set_log_callback(libevent_log);
     memory_init();
     out_of_memory_set_report(describe_holdings, sw);

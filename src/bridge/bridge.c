@@ -6,6 +6,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "pmd/base/clock.h"
 #include "pmd/base/memory.h"
 #include "src/tables/group.h"
 #include "src/tables/meter.h"
@@ -184,7 +185,7 @@ struct bridge_port *bridge_port_add(struct bridge *bridge, struct port *port, co
     bp->port = port;
     bp->ofport = ofport;
     snprintf(bp->name, sizeof bp->name, "%s", name);
-    bp->created_ms = datapath_now_ms();
+    bp->created_ms = clock_now_ms();
     bp->vlan_mode = VLAN_MODE_TRUNK;
     memset(bp->trunks, 0xff, sizeof bp->trunks);
     if (ofport == OFPORT_LOCAL)
@@ -302,7 +303,7 @@ void bridge_port_stats(const struct bridge_port *bp, struct bridge_port_stats *s
     struct port_stats device = {0};
     struct datapath_port_stats counted = {0};
 
-    *stats = (struct bridge_port_stats){.duration_ms = datapath_now_ms() - bp->created_ms};
+    *stats = (struct bridge_port_stats){.duration_ms = clock_now_ms() - bp->created_ms};
     if (!bp->port)
         return;
     bp->port->ops->get_stats(bp->port, &device);

@@ -2,6 +2,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "pmd/base/clock.h"
 #include "src/control/commands.h"
 #include "src/openflow/server/connection.h"
 #include "src/openflow/server/server.h"
@@ -34,7 +35,7 @@ static void show_connection(void *arg, const struct of_connection_info *info)
 
     if (!info->is_controller && !show->all)
         return;
-    uint64_t seconds = (datapath_now_ms() - info->changed_ms) / 1000;
+    uint64_t seconds = (clock_now_ms() - info->changed_ms) / 1000;
     const char *kind = info->is_configured ? "controller" : info->is_controller ? "listen" : "mgmt";
     control_printf(reply, "%s %s", show->bridge, info->target);
     if (info->auxiliary_id)

@@ -1,6 +1,7 @@
 /* fdb/show and fdb/flush: the MAC addresses that a bridge has learned. Control thread. */
 #include <inttypes.h>
 
+#include "pmd/base/clock.h"
 #include "src/control/commands.h"
 #include "src/match/flow.h"
 
@@ -11,7 +12,7 @@ static void cmd_show(void *arg, int argc, const char *const *argv, struct contro
 
     if (!br)
         return;
-    uint64_t now = datapath_now_ms();
+    uint64_t now = clock_now_ms();
     reply->json = json_array();
     control_printf(reply, " port  VLAN  MAC                Age\n");
     const struct mac_entry *e;

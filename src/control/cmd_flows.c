@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pmd/base/clock.h"
 #include "pmd/base/memory.h"
 #include "src/control/commands.h"
 
@@ -48,7 +49,7 @@ static void dump_megaflow(struct sluice *sw, const struct megaflow_info *info, s
 {
     struct flow_key copy;
     char actions[4096];
-    uint64_t now = datapath_now_ms();
+    uint64_t now = clock_now_ms();
     char *match = megaflow_format(megaflow_key(info->mf, &copy), megaflow_mask(info->mf), port_by_index, sw);
 
     program_format(megaflow_program(info->mf), port_by_index, sw, actions, sizeof actions);

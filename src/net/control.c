@@ -14,6 +14,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "pmd/base/clock.h"
 #include "pmd/base/log.h"
 #include "pmd/base/memory.h"
 #include "pmd/datapath.h"
@@ -290,7 +291,7 @@ static bool handle_request(struct connection *c, json_t *request)
     }
     if (!reply.failed)
         run_command(c->control, argc, argv, &reply);
-    c->asked_ms = datapath_now_ms();
+    c->asked_ms = clock_now_ms();
     TAILQ_REMOVE(&c->control->connections, c, node);
     TAILQ_INSERT_HEAD(&c->control->connections, c, node);
     if (reply.stream.more) {
@@ -397,7 +398,7 @@ static void on_accept(void *arg, int fd, const struct sockaddr *peer)
         return;
     }
     c->control = control;
-    c->asked_ms = datapath_now_ms();
+    c->asked_ms = clock_now_ms();
     c->bev = bufferevent_socket_new(control->base, fd, BEV_OPT_CLOSE_ON_FREE);
     bufferevent_setcb(c->bev, on_read, on_written, on_event, c);
     bufferevent_enable(c->bev, EV_READ | EV_WRITE);
@@ -411,7 +412,7 @@ static bool make_room(void *arg)
     struct control *control = arg;
     struct connection *last = TAILQ_LAST(&control->connections, connections);
 
-    if (!last || datapath_now_ms() - last->asked_ms < IDLE_MS)
+    if (!last || clock_now_ms() - last->asked_ms < IDLE_MS)
         return false;
     connection_free(last);
     return true;

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "pmd/base/clock.h"
 #include "pmd/base/memory.h"
 #include "pmd/datapath.h"
 #include "src/tables/evict.h"
@@ -180,7 +181,7 @@ void change_modify(struct pipeline *pipeline, struct rule *rule, const struct ac
     } else {
         set_acts(pipeline, rule, acts);
         set_cookie(pipeline, rule, cookie);
-        rule->modified_ms = datapath_now_ms();
+        rule->modified_ms = clock_now_ms();
         evict_update(rule);
         if (reset)
             reset_counts(pipeline, rule);
@@ -279,7 +280,7 @@ static void inherit(struct rule *rule, const struct rule *origin)
 {
     rule->used_ms = origin->used_ms;
     rule->add_version = origin->add_version;
-    rule->modified_ms = datapath_now_ms();
+    rule->modified_ms = clock_now_ms();
     evict_update(rule);
 }
 

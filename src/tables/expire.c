@@ -1,5 +1,6 @@
 /* Timeouts: a wheel of slots, each with the rules that may be due then; a rule that was used meanwhile moves on to a
  * later one. Control thread. */
+#include "pmd/base/clock.h"
 #include "pmd/datapath.h"
 #include "src/tables/evict.h"
 #include "src/tables/rule.h"
@@ -10,7 +11,7 @@
 
 void expire_init(struct pipeline *pipeline)
 {
-    pipeline->wheel_tick = datapath_now_ms() / WHEEL_SLOT_MS;
+    pipeline->wheel_tick = clock_now_ms() / WHEEL_SLOT_MS;
 }
 
 void expire_cancel(struct rule *rule)

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "pmd/base/clock.h"
 #include "pmd/base/log.h"
 #include "pmd/base/memory.h"
 #include "pmd/datapath.h"
@@ -215,7 +216,7 @@ static int add_rule(struct pipeline *pipeline, const struct flow_mod *fm)
     rule->idle_timeout_s = fm->idle_timeout_s;
     rule->hard_timeout_s = fm->hard_timeout_s;
     rule->flags = fm->flags | (fm->flags & RESETS ? RULE_FROM_ZERO : 0);
-    rule->created_ms = rule->modified_ms = rule->used_ms = datapath_now_ms();
+    rule->created_ms = rule->modified_ms = rule->used_ms = clock_now_ms();
     change_add(pipeline, rule, old);
     return 0;
 }

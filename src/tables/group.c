@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pmd/base/clock.h"
 #include "pmd/base/memory.h"
 #include "pmd/datapath.h"
 #include "src/actions/act_fields.h"
@@ -43,7 +44,7 @@ struct group *group_create(const struct group_mod *mod)
     group->type = mod->type;
     group->selection = mod->selection;
     group->refs = 1;
-    group->created_ms = datapath_now_ms();
+    group->created_ms = clock_now_ms();
     group->n_buckets = mod->n_buckets;
     group->buckets = (struct bucket *)(group + 1);
     p = (uint8_t *)(group->buckets + mod->n_buckets);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pmd/base/clock.h"
 #include "pmd/base/hash.h"
 #include "pmd/base/memory.h"
 #include "pmd/datapath.h"
@@ -231,7 +232,7 @@ static void change(struct pipeline *pipeline, const struct rule *taught, struct 
 {
     const struct rule *like = old ? old : taught;
     struct rule *rule = rule_create_like(taught, &taught->acts);
-    uint64_t now = datapath_now_ms();
+    uint64_t now = clock_now_ms();
 
     rule->pipeline = pipeline;
     rule->table_id = taught->table_id;

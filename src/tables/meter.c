@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pmd/base/clock.h"
 #include "pmd/base/memory.h"
 #include "src/match/of_error.h"
 #include "src/tables/change.h"
@@ -321,7 +322,7 @@ static bool commit(struct meter_table *table, struct meter_entry *meter, size_t 
         return true;
     }
     if (is_new)
-        meter->created_ms = datapath_now_ms();
+        meter->created_ms = clock_now_ms();
     if (meter->next)
         take_next(table, meter);
     table->changed |= remarked != meter_entry_remarks(meter);

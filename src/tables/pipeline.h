@@ -49,7 +49,7 @@ struct rule {
     uint32_t evict_at;       /* its place in the order of eviction (evict.c); 0: it has none */
     /* Counted. */
     uint64_t packets, bytes;
-    uint64_t created_ms, modified_ms, used_ms; /* datapath_now_ms() */
+    uint64_t created_ms, modified_ms, used_ms; /* clock_now_ms() */
     /* Bookkeeping. */
     uint64_t add_version, remove_version;
     uint32_t refs;         /* rule_ref, rule_unref: the pipeline holds one */

@@ -1,4 +1,5 @@
 /* Timers: counters back to rules, idle megaflows, timeouts of rules, ageing of MAC addresses. */
+#include "pmd/base/clock.h"
 #include "src/tables/stat_trigger.h"
 #include "src/upcall/flows_impl.h"
 #include "src/xlate/punt.h"
@@ -120,7 +121,7 @@ static void count_end(struct flows *flows, uint64_t now)
 /* Goes on with a pass. True: it is over. */
 static bool count_run(struct flows *flows, const struct budget *budget)
 {
-    uint64_t now = datapath_now_ms(), start = rte_rdtsc();
+    uint64_t now = clock_now_ms(), start = rte_rdtsc();
     bool over;
 
     do {
@@ -169,7 +170,7 @@ static void expire_rules(struct flows *flows, uint64_t now)
 void flows_run_timers(struct flows *flows, uint64_t budget_us)
 {
     struct budget budget = budget_start(budget_us);
-    uint64_t now = datapath_now_ms();
+    uint64_t now = clock_now_ms();
 
     megaflows_bury(flows);
     if (!flows->counting && (now >= flows->count_due_ms || flows->count_wanted > flows->count_pass))
@@ -190,7 +191,7 @@ void flows_run_timers(struct flows *flows, uint64_t budget_us)
 
 void flows_refresh_stats(struct flows *flows, uint64_t max_age_ms)
 {
-    uint64_t now = datapath_now_ms();
+    uint64_t now = clock_now_ms();
 
     if (flows->count_done_ms && now - flows->count_done_ms <= max_age_ms && !flows->counting)
         return;
@@ -202,7 +203,7 @@ void flows_refresh_stats(struct flows *flows, uint64_t max_age_ms)
 
 uint64_t flows_count(struct flows *flows, uint64_t max_age_ms)
 {
-    uint64_t now = datapath_now_ms();
+    uint64_t now = clock_now_ms();
 
     if (flows->counting ? now - flows->count_started_ms <= max_age_ms
                         : flows->count_done_ms && now - flows->count_done_ms <= max_age_ms)
@@ -218,7 +219,7 @@ bool flows_counted(const struct flows *flows, uint64_t pass)
 
 unsigned counters_next_ms(const struct flows *flows)
 {
-    uint64_t now = datapath_now_ms(), due = RTE_MIN(flows->count_due_ms, flows->macs_due_ms);
+    uint64_t now = clock_now_ms(), due = RTE_MIN(flows->count_due_ms, flows->macs_due_ms);
 
     if (flows->counting || flows->triggering || flows->expiring || flows->count_wanted > flows->count_pass ||
         due <= now)

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pmd/base/clock.h"
 #include "src/upcall/flows_impl.h"
 #include "src/xlate/recirc.h"
 
@@ -94,7 +95,7 @@ struct mf_record *megaflow_add(struct flows *flows, struct bridge *bridge, struc
     record->mac = NULL;
     record->effects = NULL;
     record->stats = (struct megaflow_stats){0};
-    record->created_ms = record->used_ms = datapath_now_ms();
+    record->created_ms = record->used_ms = clock_now_ms();
     record->changes = flows->changes;
     record->token = 0;
     record->untaught = false;
@@ -148,7 +149,7 @@ bool record_count(struct flows *flows, struct mf_record *record)
         record->used_ms = record->stats.used_ms;
     record->untaught = true;
     if (mac && mac->learns)
-        mac_table_touch(mac->bridge->macs, &mac->src_mac, mac->vlan, mac->port, datapath_now_ms());
+        mac_table_touch(mac->bridge->macs, &mac->src_mac, mac->vlan, mac->port, clock_now_ms());
     return true;
 }
 

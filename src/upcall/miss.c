@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "pmd/base/clock.h"
 #include "pmd/base/log.h"
 #include "src/upcall/flows_impl.h"
 #include "src/xlate/punt.h"
@@ -54,7 +55,7 @@ static void handle_punt(struct flows *flows, struct rte_mbuf *packet)
 /* The datapath is full: one megaflow that is hardly used goes, so that there is room after a grace period. */
 static void evict(struct flows *flows)
 {
-    uint64_t now = datapath_now_ms();
+    uint64_t now = clock_now_ms();
     struct mf_record *oldest = NULL;
 
     if (flows->id_end == 0)
@@ -261,7 +262,7 @@ unsigned flows_run_misses(struct flows *flows, unsigned budget)
         n = datapath_miss_dequeue(flows->dp, packets, RTE_MIN(budget - done, (unsigned)BURST));
         if (n == 0)
             break;
-        now = datapath_now_ms();
+        now = clock_now_ms();
         for (unsigned i = 0; i < n; i++)
             rte_prefetch0(rte_pktmbuf_mtod(packets[i], void *));
         for (unsigned i = 0; i < n; i++) {

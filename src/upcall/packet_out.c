@@ -1,6 +1,7 @@
 /* Packets that controllers send: OFPT_PACKET_OUT, through actions of their own; NXT_RESUME, on the way they were on. */
 #include <string.h>
 
+#include "pmd/base/clock.h"
 #include "src/upcall/flows_impl.h"
 
 /* One of `acts` and `left`. False: the packet is too short for a key. */
@@ -43,7 +44,7 @@ static void send(struct flows *flows, struct bridge *bridge, struct rte_mbuf *pa
 {
     struct program *program;
 
-    deps_credit(bridge, &flows->out.deps, 1, rte_pktmbuf_pkt_len(packet), datapath_now_ms());
+    deps_credit(bridge, &flows->out.deps, 1, rte_pktmbuf_pkt_len(packet), clock_now_ms());
     program = program_intern(flows->programs, &flows->out.program);
     if (!program) {
         datapath_count_drop(flows->dp, DROP_XLATE_ERROR, 1);

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pmd/base/clock.h"
 #include "pmd/base/memory.h"
 #include "src/bridge/mac_table.h"
 #include "src/tables/learn.h"
@@ -62,7 +63,7 @@ static void keep_deps(struct held_packet *held, struct xlate_deps *deps)
     }
     for (unsigned i = 0; i < later->n_groups; i++)
         group_ref(later->groups[i].group);
-    deps_credit(held->bridge, &now, 1, held->len, datapath_now_ms());
+    deps_credit(held->bridge, &now, 1, held->len, clock_now_ms());
 }
 
 struct held_packet *flows_packet_out_hold(struct flows *flows, struct bridge *bridge, struct rte_mbuf *packet,
@@ -108,14 +109,14 @@ void held_packets_mark(struct flows *flows, void (*mark)(const struct program *p
 
 void flows_held_count(struct held_packet *held)
 {
-    deps_credit(held->bridge, &held->deps, 1, held->len, datapath_now_ms());
+    deps_credit(held->bridge, &held->deps, 1, held->len, clock_now_ms());
 }
 
 static void run_effects(struct held_packet *held)
 {
     struct xlate_deps *deps = &held->deps;
     struct bridge *bridge = held->bridge;
-    uint64_t now = datapath_now_ms();
+    uint64_t now = clock_now_ms();
 
     for (unsigned i = 0; i < deps->n_effects; i++) {
         const struct xlate_effect *effect = &deps->effects[i];

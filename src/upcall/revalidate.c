@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pmd/base/clock.h"
 #include "pmd/base/memory.h"
 #include "src/upcall/flows_impl.h"
 
@@ -308,7 +309,7 @@ static bool sweep_due(const struct flows *flows)
     if (!flows->pending)
         return false;
     return !STAILQ_EMPTY(&flows->tickets) ||
-           datapath_now_ms() - flows->sweep_started_ms >= RTE_MAX(interval, (uint64_t)SWEEP_INTERVAL_MS);
+           clock_now_ms() - flows->sweep_started_ms >= RTE_MAX(interval, (uint64_t)SWEEP_INTERVAL_MS);
 }
 
 static void sweep_start(struct flows *flows)
@@ -319,7 +320,7 @@ static void sweep_start(struct flows *flows)
     rule_index_sweep_begin(flows);
     flows->sweep_id = 0;
     flows->sweep_cycles = 0;
-    flows->sweep_started_ms = datapath_now_ms();
+    flows->sweep_started_ms = clock_now_ms();
 }
 
 bool flows_run_revalidate(struct flows *flows, uint64_t budget_us)

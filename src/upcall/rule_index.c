@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pmd/base/clock.h"
 #include "pmd/cache/megaflow.h"
 #include "src/match/minimatch.h"
 #include "src/upcall/flows_impl.h"
@@ -243,7 +244,7 @@ bool rule_index_mark(struct flows *flows, struct bridge *bridge, const struct ru
         wish(indexes, &sought.mask, serial);
         return false;
     }
-    index->used_ms = datapath_now_ms();
+    index->used_ms = clock_now_ms();
     if (index->covered != COVERS_ALL || !mark_chains(flows, index, &sought))
         return false;
     mark_rewriting(flows, &sought);
@@ -310,7 +311,7 @@ static bool make_room(struct rule_indexes *indexes, uint64_t now_ms)
 void rule_index_sweep_begin(struct flows *flows)
 {
     struct rule_indexes *indexes = &flows->rule_indexes;
-    uint64_t now_ms = datapath_now_ms();
+    uint64_t now_ms = clock_now_ms();
 
     for (struct rule_index_wish *w = indexes->wishes; w < indexes->wishes + RULE_INDEXES; w++) {
         struct rule_index *index;

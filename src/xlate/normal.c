@@ -1,6 +1,7 @@
 /* OFPP_NORMAL: what a learning switch with VLANs does with the packet. Part of translation. */
 #include <string.h>
 
+#include "pmd/base/clock.h"
 #include "src/xlate/xlate_ctx.h"
 
 static bool trunks_carry(const struct bridge_port *bp, uint16_t vlan)
@@ -142,7 +143,7 @@ static void learn(struct xlate_ctx *ctx, const struct bridge_port *in, uint16_t 
     deps->mac_port = in->ofport;
     if (!ctx->in->side_effects)
         return;
-    if (mac_table_learn(ctx->bridge->macs, src, vlan, in->ofport, datapath_now_ms())) {
+    if (mac_table_learn(ctx->bridge->macs, src, vlan, in->ofport, clock_now_ms())) {
         xlate_note(ctx, " -> learned that " RTE_ETHER_ADDR_PRT_FMT " is on port %s in VLAN %u",
                    RTE_ETHER_ADDR_BYTES(src), in->name, vlan);
     }

@@ -1,6 +1,7 @@
 /* Translation: actions that change rules. */
 #include <stdlib.h>
 
+#include "pmd/base/clock.h"
 #include "pmd/datapath.h"
 #include "src/tables/learn.h"
 #include "src/xlate/xlate_ctx.h"
@@ -45,7 +46,7 @@ void xlate_learn(struct xlate_ctx *ctx, const struct act_learn *learn)
     effect.rule = learn_rule(pipeline, learn, &ctx->flow);
     if (ctx->in->side_effects) {
         xlate_pin_rules(ctx);
-        result = pipeline_learn(pipeline, effect.rule, learn->limit, datapath_now_ms());
+        result = pipeline_learn(pipeline, effect.rule, learn->limit, clock_now_ms());
         ctx->out->deps.changed_rules |= result == LEARN_CHANGED;
     } else {
         result = pipeline_would_learn(pipeline, effect.rule, learn->limit);

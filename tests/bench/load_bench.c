@@ -14,14 +14,6 @@
 enum { DECODE, APPLY, TELL, N_STEPS };
 static const char *const names[N_STEPS] = {"decode and store", "decode and apply", "tell"};
 
-uint64_t datapath_now_ms(void)
-{
-    struct timespec ts;
-
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-    return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
-}
-
 static double now_ns(void)
 {
     struct timespec ts;

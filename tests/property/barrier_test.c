@@ -7,6 +7,7 @@
  * smaller one. FLOWS and CHANGES may be given in the environment.
  */
 #define CLIENT_TURNS 50000000
+#include "pmd/base/clock.h"
 #include "tests/unit/of_client.h"
 
 #include <event2/event.h>
@@ -186,22 +187,22 @@ static void no_packet_is_handled_by_rules_from_before_a_barrier(void **state)
         rule_mod(FLOW_ADD, d, 10, 0);
     client_barrier(&client);
     __atomic_store_n(&generating, true, __ATOMIC_RELAXED);
-    started = datapath_now_ms();
+    started = clock_now_ms();
     do {
         sleep_turn();
         flows_get_stats(bed.flows, &stats);
-        if (datapath_now_ms() - started > 60000)
+        if (clock_now_ms() - started > 60000)
             fail_msg("only %lu megaflows after a minute", (unsigned long)stats.n_megaflows);
     } while (stats.n_megaflows < n_flows);
 
     before = __atomic_load_n(&n_sent, __ATOMIC_RELAXED);
-    started = datapath_now_ms();
+    started = clock_now_ms();
     for (uint32_t i = 0; i < n_changes; i++)
         change(i);
-    uint64_t took = datapath_now_ms() - started, sent = __atomic_load_n(&n_sent, __ATOMIC_RELAXED) - before;
+    uint64_t took = clock_now_ms() - started, sent = __atomic_load_n(&n_sent, __ATOMIC_RELAXED) - before;
 
     /* A little longer: a stale packet could come late. */
-    for (uint64_t end = datapath_now_ms() + 50; datapath_now_ms() < end;)
+    for (uint64_t end = clock_now_ms() + 50; clock_now_ms() < end;)
         sleep_turn();
     __atomic_store_n(&generating, false, __ATOMIC_RELAXED);
     while (rte_mempool_avail_count(pool) != POOL_SIZE)

@@ -5,6 +5,7 @@
  * the environment.
  */
 #define CLIENT_TURNS 5000000
+#include "pmd/base/clock.h"
 #include "tests/unit/of_client.h"
 
 #include <event2/event.h>
@@ -540,14 +541,14 @@ static bool dump(enum sender sender, const struct model_mod *filter, bool tell)
 
 static void compare_dumps(enum sender sender)
 {
-    const uint64_t end = datapath_now_ms() + 20000;
+    const uint64_t end = clock_now_ms() + 20000;
     struct model_mod filter;
 
     random_filter(sender, &filter);
     totals.dumps++;
     /* Packets are counted a little after they have gone. */
     while (!dump(sender, &filter, false)) {
-        if (datapath_now_ms() > end) {
+        if (clock_now_ms() > end) {
             dump(sender, &filter, true);
             fail_msg("the dump differs");
         }
@@ -560,7 +561,7 @@ static void compare_dumps(enum sender sender)
  * the next. */
 static void forward(void)
 {
-    const uint64_t end = datapath_now_ms() + 20000;
+    const uint64_t end = clock_now_ms() + 20000;
 
     for (unsigned i = 0; i < PACKETS; i++) {
         uint64_t p[N_COLUMNS];
@@ -570,7 +571,7 @@ static void forward(void)
             turn();
     }
     while (round_of.missing > 0 || rte_mempool_avail_count(pool) != POOL_SIZE) {
-        if (datapath_now_ms() > end)
+        if (clock_now_ms() > end)
             fail_msg("%u packets are missing, %u on their way", round_of.missing,
                      POOL_SIZE - rte_mempool_avail_count(pool));
         turn();

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 #include <unistd.h>
 
+#include "pmd/base/clock.h"
 #include "tests/unit/bed.h"
 
 static struct rte_mempool *pool;
@@ -55,7 +56,7 @@ static inline void send_to(uint32_t port, struct rte_mbuf *m)
 /* Waits until a packet leaves `port`. NULL: none did. */
 static inline struct rte_mbuf *receive(uint32_t port, unsigned wait_ms)
 {
-    uint64_t end = datapath_now_ms() + wait_ms;
+    uint64_t end = clock_now_ms() + wait_ms;
     struct rte_mbuf *m;
 
     do {
@@ -63,7 +64,7 @@ static inline struct rte_mbuf *receive(uint32_t port, unsigned wait_ms)
         if (rte_ring_sc_dequeue(bed.fake[port]->out, (void **)&m) == 0)
             return m;
         usleep(20);
-    } while (datapath_now_ms() < end);
+    } while (clock_now_ms() < end);
     return NULL;
 }
 

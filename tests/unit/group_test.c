@@ -1,5 +1,6 @@
 /* Groups: what is refused, which buckets run, how select spreads flows, what is counted; with a poll-mode thread that
  * forwards. */
+#include "pmd/base/clock.h"
 #include "src/tables/group.h"
 #include "src/xlate/xlate.h"
 #include "tests/unit/bed_traffic.h"
@@ -335,11 +336,11 @@ static void select_by_weight(void **state)
             bed_settle(&bed);
         }
         for (uint32_t flow = 0; flow < FLOWS; flow++) {
-            uint64_t end = datapath_now_ms() + 5000;
+            uint64_t end = clock_now_ms() + 5000;
             uint32_t port = 0;
 
             send_flow(flow);
-            while (!port && datapath_now_ms() < end) {
+            while (!port && clock_now_ms() < end) {
                 bed_turn(&bed);
                 for (uint32_t p = 2; p <= 4 && !port; p++)
                     port = drain(p) ? p : 0;

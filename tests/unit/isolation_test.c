@@ -1,5 +1,6 @@
 /* Ports come and go and move between bridges while megaflows, packets under way and packet-outs still name them: no
  * packet of one bridge ever leaves by a port of another, and no count of one port is another's. */
+#include "pmd/base/clock.h"
 #include "src/match/of_error.h"
 #include "src/tables/meter.h"
 #include "tests/unit/bed_traffic.h"
@@ -89,11 +90,11 @@ static unsigned took(struct fake_port *fake)
 /* Until nothing of a removed port is left, which is when its index goes to the next port. */
 static struct fake_port *plug_when_free(struct bridge *bridge, uint32_t ofport, uint32_t index)
 {
-    uint64_t end = datapath_now_ms() + 10000;
+    uint64_t end = clock_now_ms() + 10000;
     struct fake_port *fake = plug(bridge, ofport);
 
     while (fake->port.index != index) {
-        assert_true(datapath_now_ms() < end);
+        assert_true(clock_now_ms() < end);
         unplug(bridge, ofport);
         for (int i = 0; i < 20; i++)
             bed_turn(&bed);

@@ -1,5 +1,6 @@
 /* The learn action: the rules that packets make, their limits and their end; and fin_timeout, for packets that a
  * megaflow takes as well. */
+#include "pmd/base/clock.h"
 #include "src/upcall/flows_impl.h"
 #include "src/tables/learn.h"
 #include "tests/unit/bed_xlate.h"
@@ -112,14 +113,14 @@ static void learning_again_keeps_the_rule(void **state)
     LEARN("in_port=1,dl_src=02:00:00:00:00:01");
     assert_ptr_equal(find(4), rule);
     /* The hard timeout counts from the last packet that taught the rule. */
-    assert_int_equal(pipeline_expire(bed.bridge->pipeline, datapath_now_ms() + 9000, 10), 0);
+    assert_int_equal(pipeline_expire(bed.bridge->pipeline, clock_now_ms() + 9000, 10), 0);
     /* It has other actions now; the rest, and the counters, stay: that is a modify. */
     LEARN("in_port=2,dl_src=02:00:00:00:00:01");
     EXPECT_RULE(4, "32768 dl_src=02:00:00:00:00:01 output:2");
     assert_int_equal(find(4)->packets, 7);
     assert_int_equal(find(4)->cookie, 1);
     assert_int_equal(find(4)->hard_timeout_s, 10);
-    assert_int_equal(pipeline_expire(bed.bridge->pipeline, datapath_now_ms() + 11000, 10), 1);
+    assert_int_equal(pipeline_expire(bed.bridge->pipeline, clock_now_ms() + 11000, 10), 1);
     assert_int_equal(n_rules(4), 0);
 }
 
@@ -269,7 +270,7 @@ static void send_one(struct rte_mbuf *m, uint32_t out_port)
 
 static void turns_ms(unsigned ms)
 {
-    for (uint64_t end = datapath_now_ms() + ms; datapath_now_ms() < end; usleep(1000))
+    for (uint64_t end = clock_now_ms() + ms; clock_now_ms() < end; usleep(1000))
         bed_turn(&bed);
 }
 
@@ -413,7 +414,7 @@ static void what_taught_is_gone_and_so_is_what_was_taught(void **state)
     assert_int_equal(n_rules(4), 0);
     /* What stays knows of its last packet. */
     assert_int_equal(n_rules(5), 1);
-    assert_int_equal(pipeline_expire(bed.bridge->pipeline, datapath_now_ms() + 30000, 10), 0);
+    assert_int_equal(pipeline_expire(bed.bridge->pipeline, clock_now_ms() + 30000, 10), 0);
     turns_ms(1100);
     assert_int_equal(n_rules(4), 0);
 }

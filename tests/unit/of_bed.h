@@ -2,6 +2,7 @@
 #ifndef TESTS_UNIT_OF_BED_H
 #define TESTS_UNIT_OF_BED_H
 
+#include "pmd/base/clock.h"
 #include "tests/unit/of_client.h"
 
 #include <event2/event.h>
@@ -24,9 +25,9 @@ static bool settled;
 static unsigned n_packet_outs, n_limit_drops;
 static uint32_t packet_out_port, packet_out_len;
 
-uint64_t datapath_now_ms(void)
+static uint64_t stopped_clock_us(void)
 {
-    return now_ms;
+    return now_ms * 1000;
 }
 
 void datapath_count_drop(struct datapath *dp, enum drop_reason reason, uint64_t packets)
@@ -201,6 +202,7 @@ static inline int of_bed_setup(void **state)
     snprintf(mgmt, sizeof mgmt, "%s", scratch_path("mgmt"));
     snprintf(listening, sizeof listening, "punix:%s", scratch_path("sock"));
     signal(SIGPIPE, SIG_IGN); /* as main() does */
+    clock_set_source(stopped_clock_us);
     if (test_eal_init("of_test"))
         return -1;
     base = event_base_new();

@@ -3,6 +3,7 @@
 #ifndef TESTS_UNIT_PAUSE_BED_H
 #define TESTS_UNIT_PAUSE_BED_H
 
+#include "pmd/base/clock.h"
 #include "src/openflow/codec/continuation.h"
 #include "src/openflow/requests/handler.h"
 #include "src/openflow/server/server.h"
@@ -205,7 +206,7 @@ static inline int by_port(const void *a, const void *b)
  */
 static inline void run_until(unsigned n, unsigned pauses, change_fn *change)
 {
-    uint64_t end = datapath_now_ms() + WAIT_MS;
+    uint64_t end = clock_now_ms() + WAIT_MS;
 
     n_sent = 0;
     for (unsigned more = 0; more < 30;) {
@@ -214,7 +215,7 @@ static inline void run_until(unsigned n, unsigned pauses, change_fn *change)
         collect();
         if (n_sent >= n && n_paused >= pauses)
             more++;
-        else if (datapath_now_ms() > end)
+        else if (clock_now_ms() > end)
             fail_msg("%s: %u of %u packets came out, %u of %u pauses", doing, n_sent, n, n_paused, pauses);
     }
     assert_int_equal(n_sent, n);

@@ -3,6 +3,7 @@
 #include <rte_cycles.h>
 #include <stdlib.h>
 
+#include "pmd/base/clock.h"
 #include "src/openflow/requests/bundle_commit.h"
 #include "src/openflow/requests/handler.h"
 #include "src/openflow/server/bundle_store.h"
@@ -129,14 +130,14 @@ int of_bundle_control(struct of_connection *conn, const struct of_msg *msg)
     int error;
 
     if (bundle)
-        bundle->used_ms = datapath_now_ms();
+        bundle->used_ms = clock_now_ms();
     switch (control->type) {
     case OF_BUNDLE_OPEN_REQUEST:
         if (bundle)
             return refuse(conn, bundle, OFPERR_BFC_BAD_ID);
         if ((error = create(conn, control->bundle_id, control->flags, &bundle)))
             return error;
-        bundle->used_ms = datapath_now_ms();
+        bundle->used_ms = clock_now_ms();
         break;
     case OF_BUNDLE_CLOSE_REQUEST:
         if (!bundle)
@@ -219,6 +220,6 @@ int of_bundle_add(struct of_connection *conn, const struct of_bundle_add *add)
     /* OpenFlow 1.4.1, 7.3.9.6: the first message may open the bundle. */
     if (!bundle && (error = create(conn, add->bundle_id, add->flags, &bundle)))
         return error;
-    bundle->used_ms = datapath_now_ms();
+    bundle->used_ms = clock_now_ms();
     return keep(conn, bundle, add);
 }

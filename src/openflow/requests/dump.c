@@ -3,6 +3,7 @@
 #include <rte_cycles.h>
 #include <stdlib.h>
 
+#include "pmd/base/clock.h"
 #include "pmd/base/memory.h"
 #include "src/openflow/server/describe.h"
 #include "src/openflow/server/server_impl.h"
@@ -49,7 +50,7 @@ static enum of_task_state finish(struct dump *dump, struct of_connection *conn)
 static enum of_task_state dump_run(struct of_task *task, struct of_connection *conn, uint64_t deadline)
 {
     struct dump *dump = (struct dump *)task;
-    uint64_t now_ms = datapath_now_ms();
+    uint64_t now_ms = clock_now_ms();
 
     do {
         for (int i = 0; i < RULES_A_LOOK; i++) {

@@ -1,4 +1,5 @@
 /* Groups: OpenFlow 1.3.5, 6.7 and 7.3.5.6 to 8. */
+#include "pmd/base/clock.h"
 #include "src/openflow/requests/handler.h"
 #include "src/openflow/server/server_impl.h"
 #include "src/tables/group.h"
@@ -17,7 +18,7 @@ void of_reply_groups(struct of_connection *conn, const struct of_multipart_reque
 {
     struct bridge *bridge = conn->server->bridge;
     const struct group_table *table = pipeline_groups(bridge->pipeline);
-    uint64_t now_ms = datapath_now_ms();
+    uint64_t now_ms = clock_now_ms();
 
     if (request->type == OF_MP_GROUP_FEATURES) {
         of_multipart_add_group_features(mp, out);

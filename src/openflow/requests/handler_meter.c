@@ -1,4 +1,5 @@
 /* Meters: OpenFlow 1.3.5, 6.8 and 7.3.5.11 to 13. */
+#include "pmd/base/clock.h"
 #include "src/openflow/requests/handler.h"
 #include "src/openflow/server/server_impl.h"
 #include "src/tables/meter.h"
@@ -22,7 +23,7 @@ static void add_meter(const struct meter_table *table, const struct meter_entry 
         return;
     }
     meter_table_counts(table, meter, &counts);
-    of_multipart_add_meter(mp, out, meter, &counts, datapath_now_ms() - meter->created_ms);
+    of_multipart_add_meter(mp, out, meter, &counts, clock_now_ms() - meter->created_ms);
 }
 
 int of_reply_meters(struct of_connection *conn, const struct of_multipart_request *request, struct of_multipart *mp,

@@ -3,6 +3,7 @@
 #include <rte_common.h>
 #include <string.h>
 
+#include "pmd/base/clock.h"
 #include "src/openflow/server/describe.h"
 #include "src/openflow/server/server_impl.h"
 
@@ -225,7 +226,7 @@ void of_server_rule_gone(struct of_server *server, struct rule *rule, enum rule_
             continue;
         if (!filled) {
             filled = true;
-            uint64_t age_ms = datapath_now_ms() - rule->created_ms;
+            uint64_t age_ms = clock_now_ms() - rule->created_ms;
             msg = (struct of_msg){.type = OF_FLOW_REMOVED,
                                   .flow_removed = {.table_id = rule->table_id,
                                                    .priority = rule->priority,
@@ -261,7 +262,7 @@ void of_server_rule_triggered(struct of_server *server, struct rule *rule)
         struct of_buf buf = {0};
         struct of_flow_stats stats;
         struct match match;
-        of_rule_describe(rule, datapath_now_ms(), &match, &stats);
+        of_rule_describe(rule, clock_now_ms(), &match, &stats);
         stats.reason = OF_STATS_TRIGGER;
         of_multipart_begin(&mp, conn->version, 0, OF_MP_FLOW_STATS, false);
         of_multipart_add_flow(&mp, &buf, &stats);

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pmd/base/clock.h"
 #include "pmd/base/log.h"
 #include "src/openflow/server/server_impl.h"
 #include "src/openflow/server/snoop.h"
@@ -110,7 +111,7 @@ bool of_connections_reap(struct of_server *server, uint64_t deadline)
 
 static void note_activity(struct of_connection *conn)
 {
-    conn->active_ms = datapath_now_ms();
+    conn->active_ms = clock_now_ms();
 }
 
 /* Reads on as long as there is room. Not by a high watermark: libevent calls the read callback again and again while
@@ -192,7 +193,7 @@ struct of_connection *of_connection_create(struct of_server *server, enum of_con
     conn->kind = kind;
     conn->tls = tls;
     conn->role = OF_ROLE_EQUAL;
-    conn->active_ms = conn->changed_ms = datapath_now_ms();
+    conn->active_ms = conn->changed_ms = clock_now_ms();
     for (int i = 0; i < 2; i++)
         of_rate_limit_init(&conn->packet_in_rate[i], server->packet_in_burst, conn->active_ms);
     snprintf(conn->name, sizeof conn->name, "%s", name);
@@ -382,7 +383,7 @@ static void handle_hello(struct of_connection *conn, const uint8_t *message, siz
         if (is_primary(conn))
             LOG_INFO(LOG_OPENFLOW, "%s: controller %s: connected, %s", conn->server->bridge->name, conn->name,
                      of_version_name(conn->version));
-        conn->changed_ms = datapath_now_ms();
+        conn->changed_ms = clock_now_ms();
         if (conn->link)
             of_link_up(conn->link);
         of_async_controller_status(conn, OF_CSR_CHANNEL);

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pmd/base/clock.h"
 #include "pmd/base/log.h"
 #include "src/net/target.h"
 #include "src/openflow/server/backoff.h"
@@ -98,7 +99,7 @@ static bool make_links(struct of_controller *controller)
         struct of_link *link = &controller->links[i];
         link->controller = controller;
         link->auxiliary_id = i;
-        link->changed_ms = datapath_now_ms();
+        link->changed_ms = clock_now_ms();
         of_backoff_init(&link->backoff, controller->server->max_backoff_ms);
         link->retry = evtimer_new(controller->server->base, on_retry, link);
         if (!link->retry)
@@ -185,7 +186,7 @@ void of_link_up(struct of_link *link)
     struct of_controller *controller = link->controller;
 
     of_backoff_init(&link->backoff, controller->server->max_backoff_ms);
-    link->changed_ms = datapath_now_ms();
+    link->changed_ms = clock_now_ms();
     link->last_error[0] = '\0';
     if (!is_main(link)) {
         of_channel_share(controller->links[0].conn);
@@ -215,7 +216,7 @@ void of_link_down(struct of_link *link, const char *why)
     add_counts(&link->counts, &link->conn->counts);
     link->conn = NULL;
     if (was_up)
-        link->changed_ms = datapath_now_ms();
+        link->changed_ms = clock_now_ms();
     snprintf(link->last_error, sizeof link->last_error, "%s", why);
     if (is_main(link)) {
         wait_and_retry(link);

@@ -3,6 +3,7 @@
 #include <rte_cycles.h>
 #include <stdlib.h>
 
+#include "pmd/base/clock.h"
 #include "pmd/base/log.h"
 #include "pmd/base/memory.h"
 #include "src/openflow/codec/msg_monitor.h"
@@ -306,7 +307,7 @@ static void notify(struct of_connection *conn, enum flows_rule_change change, co
     if (!wish.any)
         return;
     if (!monitors->paused_ms && of_connection_backlog(conn) > PAUSE_BACKLOG) {
-        monitors->paused_ms = datapath_now_ms();
+        monitors->paused_ms = clock_now_ms();
         monitors->paused_version = conn->server->bridge->pipeline->version;
         send_pause(conn, OF_MONITOR_EV_PAUSED);
     }

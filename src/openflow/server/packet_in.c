@@ -2,6 +2,7 @@
 #include <rte_common.h>
 #include <rte_ether.h>
 
+#include "pmd/base/clock.h"
 #include "pmd/base/hash.h"
 #include "src/openflow/codec/continuation.h"
 #include "src/openflow/server/server_impl.h"
@@ -41,7 +42,7 @@ static bool is_in_rate(struct of_connection *conn, const struct packet_in *pin)
     struct of_rate_limit *limit = &conn->packet_in_rate[!is_miss];
 
     return conn->kind == OF_KIND_MGMT ||
-           of_rate_limit_take(limit, server->packet_in_rate, server->packet_in_burst, datapath_now_ms());
+           of_rate_limit_take(limit, server->packet_in_rate, server->packet_in_burst, clock_now_ms());
 }
 
 /* False: not sent, and counted. */

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "pmd/base/clock.h"
 #include "src/openflow/server/server_impl.h"
 
 #define TICK_MS 100
@@ -40,7 +41,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 {
     struct of_server *server = arg;
     struct of_connection *conn;
-    uint64_t now_ms = datapath_now_ms();
+    uint64_t now_ms = clock_now_ms();
 
     TAILQ_FOREACH (conn, &server->connections, node)
         of_connection_tick(conn, now_ms);
@@ -135,7 +136,7 @@ struct of_server *of_server_create(const struct of_server_params *params, char *
     server->max_backoff_ms = params->max_backoff_ms;
     set_limits(server, params);
     server->auxiliary_connections = params->auxiliary_connections;
-    server->fail_mode.alone_ms = datapath_now_ms();
+    server->fail_mode.alone_ms = clock_now_ms();
     TAILQ_INIT(&server->listeners);
     TAILQ_INIT(&server->controllers);
     TAILQ_INIT(&server->connections);
@@ -150,7 +151,7 @@ struct of_server *of_server_create(const struct of_server_params *params, char *
     } else if (getrandom(server->continuation_id, sizeof server->continuation_id, 0) < 0) {
         snprintf(error, error_size, "no random numbers: %s", strerror(errno));
     } else if (!open_sockets(server, params, error, error_size)) {
-        of_fail_mode_run(server, datapath_now_ms());
+        of_fail_mode_run(server, clock_now_ms());
         return server;
     }
     of_server_destroy(server);
@@ -204,7 +205,7 @@ bool of_server_run(struct of_server *server, uint64_t budget_us)
     if (server->changed) {
         server->changed = false;
         update_table_miss(server);
-        of_fail_mode_run(server, datapath_now_ms());
+        of_fail_mode_run(server, clock_now_ms());
     }
     TAILQ_FOREACH (conn, &server->connections, node) {
         enum of_task_state state = of_connection_run(conn, deadline);

@@ -94,7 +94,7 @@ struct of_connection_info {
     uint8_t auxiliary_id;
     bool is_controller; /* configured or accepted on listen; false: mgmt */
     bool is_configured;
-    uint64_t changed_ms;           /* when it came up or went down, by datapath_now_ms() */
+    uint64_t changed_ms;           /* when it came up or went down, by clock_now_ms() */
     uint64_t backlog, backlog_max; /* bytes that wait to be sent: now, and the most of this connection */
     struct of_counts counts;       /* of earlier connections to the target too */
 };
