@@ -60,7 +60,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct config *config;
     int result = config_load_buffer((const char *)data, size, "fuzz.json", &config, &faults);
 
-    assert((result == 0) == (config));
+    assert((result == 0) == (config != NULL));
     assert((result == 0) == (faults.n == 0));
     check_faults(&faults, (const char *)data, size);
     if (config)
