@@ -28,6 +28,7 @@
 #include "src/openflow/server/server.h"
 
 #define MISS_STEP 8              /* packets between two looks at the clock */
+#define MISS_OWN_MOST_US 2000    /* of the thread's own time, after which a turn does not go on with misses */
 #define MISS_STEP_MOST_US 100    /* that these take at most, if nothing else gets the core meanwhile */
 #define REVALIDATE_BUDGET_US 200 /* a turn */
 #define TIMERS_BUDGET_US 100     /* a turn */
@@ -270,18 +271,34 @@ static void serve(struct sluice *sw, struct turn *turn)
     }
 }
 
-/* Works off misses for their share of the time. A step that took long was interrupted: that is not their time. False:
- * no packet is left. */
+static uint64_t thread_ns(void)
+{
+    struct timespec time;
+
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+    return (uint64_t)time.tv_sec * 1000000000 + (uint64_t)time.tv_nsec;
+}
+
+/* Of the thread's processor time, what it took since a moment not much more than a millisecond before this turn. */
+static uint64_t own_us(const struct sluice *sw)
+{
+    return (thread_ns() - sw->mark_ns) / 1000;
+}
+
+/* Works off misses for their share of the time. A step that took long was interrupted, mostly: that is not their
+ * time, unless the thread's processor time says that it was its own, as where the kernel has to find pages for a table
+ * that grows. False: no packet is left. */
 static bool run_misses(struct sluice *sw)
 {
     bool talking = us_since(sw->talk_tsc) < PACE_TALK_US, left;
-    uint64_t budget_us = pace_misses_us(us_since(sw->misses_tsc), talking), spent_us = 0;
+    uint64_t budget_us = pace_misses_us(us_since(sw->misses_tsc), talking), spent_us = 0, took_us;
 
     do {
         uint64_t start = rte_rdtsc();
         left = flows_run_misses(sw->flows, MISS_STEP) == MISS_STEP;
-        spent_us += RTE_MIN(us_since(start), (uint64_t)MISS_STEP_MOST_US);
-    } while (left && spent_us < budget_us);
+        took_us = us_since(start);
+        spent_us += RTE_MIN(took_us, (uint64_t)MISS_STEP_MOST_US);
+    } while (left && spent_us < budget_us && (took_us <= MISS_STEP_MOST_US || own_us(sw) < MISS_OWN_MOST_US));
     sw->misses_tsc = rte_rdtsc();
     return left;
 }
@@ -326,14 +343,6 @@ static void sleep_for_events(struct sluice *sw, uint64_t us)
     event_base_loop(sw->base, EVLOOP_ONCE);
     sw->polled = true;
     sw->misses_tsc = rte_rdtsc();
-}
-
-static uint64_t thread_ns(void)
-{
-    struct timespec time;
-
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
-    return (uint64_t)time.tv_sec * 1000000000 + (uint64_t)time.tv_nsec;
 }
 
 static void mark_time(struct sluice *sw)
