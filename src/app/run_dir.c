@@ -131,12 +131,18 @@ int run_dir_create(const char *path, char *error, size_t error_size)
     return 0;
 }
 
-int run_dir_restore(const char *path, char *error, size_t error_size)
+bool run_dir_changed(void)
 {
     char events[4096];
+    bool any = false;
 
     while (watch_fd >= 0 && read(watch_fd, events, sizeof events) > 0)
-        continue;
+        any = true;
+    return any;
+}
+
+int run_dir_restore(const char *path, char *error, size_t error_size)
+{
     if (holds(path))
         return 0;
     return run_dir_create(path, error, error_size) == 0 ? 1 : -1;

@@ -35,7 +35,8 @@
 #define REQUESTS_BUDGET_US 100   /* a turn and bridge */
 #define RECLAIM_STEP 256         /* addresses freed in a turn, of a bridge */
 #define HOUSEKEEPING_MS 500      /* link state of devices that report no changes, and of which the kernel does not */
-#define RUN_DIR_PAUSE_MS 20      /* in which who deletes run_dir may get to its end */
+#define RUN_DIR_PAUSE_MS 20      /* without deletions in run_dir: whoever deletes it has come to the end */
+#define RUN_DIR_WAIT_MS 500      /* for such a pause */
 #define EVENTS_MS 1              /* of sockets, where there are more than this */
 #define BARRIER_POLL_US 20       /* between looks at a grace period that somebody waits for */
 #define ALARM_BELOW_US 10000     /* sleeps shorter than that are timed precisely */
@@ -133,8 +134,13 @@ static void restore_run_dir(struct sluice *sw)
 
 static void on_run_dir_timer(evutil_socket_t fd, short what, void *arg)
 {
+    static const struct timeval pause = {.tv_usec = RUN_DIR_PAUSE_MS * 1000};
     struct sluice *sw = arg;
 
+    if (run_dir_changed() && clock_now_ms() - sw->run_dir_ms < RUN_DIR_WAIT_MS) {
+        evtimer_add(sw->run_dir_timer, &pause);
+        return;
+    }
     restore_run_dir(sw);
     event_add(sw->run_dir_event, NULL);
 }
@@ -142,10 +148,22 @@ static void on_run_dir_timer(evutil_socket_t fd, short what, void *arg)
 /* Not persistent: it stays readable until the timer has read it. */
 static void on_run_dir(evutil_socket_t fd, short what, void *arg)
 {
+    static const struct timeval at_once = {0};
     struct sluice *sw = arg;
-    const struct timeval pause = {.tv_usec = RUN_DIR_PAUSE_MS * 1000};
 
-    evtimer_add(sw->run_dir_timer, &pause);
+    sw->run_dir_ms = clock_now_ms();
+    evtimer_add(sw->run_dir_timer, &at_once);
+}
+
+/* For what nothing reports: a file system without inotify, a lock that was taken over. */
+static void look_after_run_dir(struct sluice *sw)
+{
+    if (evtimer_pending(sw->run_dir_timer, NULL))
+        return;
+    if (run_dir_changed())
+        on_run_dir(-1, 0, sw);
+    else
+        restore_run_dir(sw);
 }
 
 /* systemd restarts the service if this does not come: because this thread hangs, or a poll-mode thread does. */
@@ -378,7 +396,7 @@ void switch_run(struct sluice *sw)
         if (start - housekeeping > hz / 1000 * HOUSEKEEPING_MS) {
             housekeeping = start;
             port_poll_events(links_port_changed, sw);
-            restore_run_dir(sw);
+            look_after_run_dir(sw);
             sw->n_late = datapath_watch(sw->dp, clock_now_ms());
             log_flush();
         }

@@ -34,8 +34,9 @@ struct sluice {
     struct rte_mempool *pool; /* packets; of the control thread's NUMA node */
     struct event *miss_event, *port_event, *wakeup, *alarm, *sigterm, *sigint, *sighup;
     struct event *run_dir_event, *run_dir_timer, *watchdog;
-    unsigned n_late; /* poll-mode threads that do not come round */
-    int alarm_fd;    /* of `alarm` */
+    uint64_t run_dir_ms; /* when something in run_dir was deleted, of what run_dir_timer waits for */
+    unsigned n_late;     /* poll-mode threads that do not come round */
+    int alarm_fd;        /* of `alarm` */
     bool alarm_set;
     bool exiting;
     uint64_t started_ms;
