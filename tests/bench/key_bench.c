@@ -5,8 +5,8 @@
 #include <stdlib.h>
 
 #include "pmd/key_inline.h"
-#include "tests/unit/eal.h"
-#include "tests/unit/packets.h"
+#include "tests/lib/eal.h"
+#include "tests/lib/packets.h"
 
 #define BURST 32
 #define PACKETS_A_ROUND (1 << 18)

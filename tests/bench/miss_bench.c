@@ -10,7 +10,7 @@
 
 #include "pmd/poll/poll_thread.h"
 #include "src/upcall/flows.h"
-#include "tests/unit/bed.h"
+#include "tests/lib/bed.h"
 
 #define CHUNK 512
 

@@ -6,8 +6,8 @@
 #include "pmd/key_inline.h"
 #include "pmd/meter.h"
 #include "pmd/program_ops.h"
-#include "tests/unit/eal.h"
-#include "tests/unit/packets.h"
+#include "tests/lib/eal.h"
+#include "tests/lib/packets.h"
 
 #define POOL_SIZE 8191
 #define HEAD_ROOM 8

@@ -12,7 +12,7 @@
 
 #include "pmd/datapath.h"
 #include "pmd/poll/poll_thread.h"
-#include "tests/unit/eal.h"
+#include "tests/lib/eal.h"
 
 #define FLOWS 1024
 #define ROUNDS 4

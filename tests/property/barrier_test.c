@@ -8,7 +8,7 @@
  */
 #define CLIENT_TURNS 50000000
 #include "pmd/base/clock.h"
-#include "tests/unit/of_client.h"
+#include "tests/lib/of_client.h"
 
 #include <event2/event.h>
 #include <rte_cycles.h>
@@ -18,7 +18,7 @@
 
 #include "src/openflow/requests/handler.h"
 #include "src/openflow/server/server.h"
-#include "tests/unit/bed.h"
+#include "tests/lib/bed.h"
 
 #define DESTINATIONS 100
 #define POOL_SIZE 8191

@@ -16,8 +16,8 @@
 #include "src/tables/group.h"
 #include "tests/property/oracle.h"
 #include "tests/property/random.h"
-#include "tests/unit/bed.h"
-#include "tests/unit/packets.h"
+#include "tests/lib/bed.h"
+#include "tests/lib/packets.h"
 
 #define PACKETS 400 /* a round */
 #define RECIRCULATIONS 64

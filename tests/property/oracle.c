@@ -1,3 +1,4 @@
+/* The plain interpreter of rules: it shares no code with the translation or the datapath (see oracle.h). */
 #include "tests/property/oracle.h"
 
 #include <limits.h>

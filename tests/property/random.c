@@ -1,3 +1,4 @@
+/* Random rules, groups and packets of a small universe, so that they meet often. */
 #include "tests/property/random.h"
 
 #include <netinet/in.h>

@@ -1,3 +1,4 @@
+/* What a bridge's tables should hold, kept as a plain list. */
 #include "tests/property/tables_model.h"
 
 #include <string.h>

@@ -1,3 +1,4 @@
+/* Random flow_mods for the model of the tables. */
 #include "tests/property/tables_random.h"
 
 #include <string.h>

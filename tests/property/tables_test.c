@@ -6,7 +6,7 @@
  */
 #define CLIENT_TURNS 5000000
 #include "pmd/base/clock.h"
-#include "tests/unit/of_client.h"
+#include "tests/lib/of_client.h"
 
 #include <event2/event.h>
 #include <sched.h>
@@ -21,7 +21,7 @@
 #include "tests/property/random.h"
 #include "tests/property/tables_model.h"
 #include "tests/property/tables_random.h"
-#include "tests/unit/bed.h"
+#include "tests/lib/bed.h"
 
 _Static_assert(TABLES_PORTS == BED_PORTS, "rules send to the ports that there are");
 

@@ -1,0 +1,393 @@
+/* What the poll-mode thread looks up and sends. */
+#include <sys/mman.h>
+
+#include "pmd/poll/datapath_impl.h"
+#include "pmd/poll/poll_thread.h"
+#include "tests/lib/datapath_bed.h"
+
+static void the_classifier_and_the_cache_agree_on_overlapping_masks(void **state)
+{
+    uint32_t number;
+
+    start();
+    /* Two tuples, and no megaflow that takes half of the packets: then the exact-match cache is in use. */
+    struct megaflow *narrow = install(1, 0x0a000001, UINT32_MAX, program_output(2));
+    struct megaflow *wide = install(1, 0x0b000000, 0xff000000, program_output(3));
+    install(1, 0x0c000000, 0xff000000, program_output(1));
+    for (unsigned round = 0; round < 3; round++) {
+        for (uint32_t i = 0; i < 100; i++) {
+            send_packet(1, packet_make(0x0a000001, i));
+            send_packet(1, packet_make(0x0b000000 + i, i));
+            send_packet(1, packet_make(0x0c000000 + i, i));
+        }
+        for (uint32_t i = 0; i < 100; i++) {
+            for (unsigned port = 1; port <= 3; port++) {
+                WAIT_FOR(receive(port, &number));
+                assert_int_equal(number, i);
+            }
+        }
+    }
+    struct pmd_stats stats;
+    WAIT_FOR((datapath_pmd_stats(dp, 0, &stats), stats.emc_hits + stats.tss_hits == 900));
+    assert_true(stats.emc_hits >= 300);
+    assert_true(stats.emc_used >= 100);
+
+    /* What the cache remembers of a megaflow that is gone must not be used. */
+    program_gone(datapath_megaflow_remove(dp, wide));
+    datapath_synchronize(dp);
+    send_packet(1, packet_make(0x0b000005, 1));
+    rte_pktmbuf_free(next_miss());
+    program_gone(datapath_megaflow_remove(dp, narrow));
+    stop();
+}
+
+/* A thread's counters of a megaflow are of 32 bits. */
+static void more_bytes_than_32_bits_are_counted(void **state)
+{
+    const uint32_t before = UINT32_MAX - 89;
+    struct megaflow_stats stats = {0};
+    uint32_t number;
+
+    start();
+    struct megaflow *mf = install(1, 0x0b000000, 0xff000000, program_output(2));
+    __atomic_store_n(&dp->megaflows.counters[0][mf->id].bytes, before, __ATOMIC_RELAXED);
+    assert_false(datapath_megaflow_stats(dp, mf, &stats));
+    for (uint32_t i = 0; i < 3; i++) {
+        send_packet(1, packet_make(0x0b000000, i));
+        WAIT_FOR(receive(2, &number));
+    }
+    WAIT_FOR((datapath_megaflow_stats(dp, mf, &stats), stats.packets == 3));
+    assert_true(stats.bytes == before + 3 * 60ull);
+    program_gone(datapath_megaflow_remove(dp, mf));
+    stop();
+}
+
+static void assert_resident(const struct hugemem *mem)
+{
+    unsigned char resident[1024];
+    size_t n_pages = (mem->size + 4095) / 4096;
+
+    if (mem->kind != HUGEMEM_MAPPED)
+        return;
+    assert_true(n_pages <= sizeof resident);
+    assert_int_equal(mincore(mem->ptr, mem->size, resident), 0);
+    for (size_t i = 0; i < n_pages; i++)
+        assert_true(resident[i] & 1);
+}
+
+/* A page that comes when a packet needs it makes a long turn. */
+static void a_poll_mode_thread_has_its_memory_before_its_first_packet(void **state)
+{
+    const struct poll_thread *thread;
+
+    start();
+    datapath_synchronize(dp); /* it runs */
+    send_packet(1, packet_make(0x0a000001, 1));
+    rte_pktmbuf_free(next_miss());
+    thread = dp->threads[0];
+    assert_resident(&thread->memory);
+    assert_resident(&thread->counters_memory);
+    assert_resident(&thread->ports_memory);
+    assert_resident(&thread->emc.memory);
+    assert_resident(&thread->order.guess_memory);
+    stop();
+}
+
+/* Bursts that one megaflow takes have a way of their own; it must see what changes. */
+static void a_dominant_megaflow_takes_only_its_own(void **state)
+{
+    uint32_t number;
+
+    start();
+    struct megaflow *mf = install(1, 0x0b000000, 0xff000000, program_output(2));
+    install(1, 0x0a000001, UINT32_MAX, program_output(3));
+    for (uint32_t i = 0; i < 500; i++) {
+        send_packet(1, packet_make(0x0b000000 + i, i));
+        if (i % 5 == 4)
+            send_packet(1, packet_make(0x0a000001, i));
+    }
+    for (uint32_t i = 0; i < 500; i++) {
+        WAIT_FOR(receive(2, &number));
+        assert_int_equal(number, i);
+    }
+    for (uint32_t i = 4; i < 500; i += 5) {
+        WAIT_FOR(receive(3, &number));
+        assert_int_equal(number, i);
+    }
+    struct megaflow_stats stats = {0};
+    datapath_megaflow_stats(dp, mf, &stats);
+    assert_int_equal(stats.packets, 500);
+    assert_int_equal(stats.bytes, 500 * PACKET_LEN);
+    program_gone(datapath_megaflow_set_program(dp, mf, program_output(3)));
+    datapath_synchronize(dp);
+    send_packet(1, packet_make(0x0b000001, 1));
+    WAIT_FOR(receive(3, &number));
+    program_gone(datapath_megaflow_remove(dp, mf));
+    datapath_synchronize(dp);
+    send_packet(1, packet_make(0x0b000001, 1));
+    rte_pktmbuf_free(next_miss());
+    stop();
+}
+
+/* Seven of ten packets are the dominant megaflow's; of the others each has another way: sent, dropped for two reasons
+ * in one burst, sent twice. */
+static void what_a_dominant_megaflow_leaves_goes_its_own_ways(void **state)
+{
+    enum { ROUNDS = 20, EACH = 6 }; /* of EACH x 10 packets, a burst */
+    uint32_t number;
+
+    start();
+    struct megaflow *mf = install(1, 0x0b000000, 0xff000000, program_output(2));
+    install(1, 0x0a000001, UINT32_MAX, program_output(3));
+    install(1, 0x0a000002, UINT32_MAX, program_two(OP_OUTPUT, 3, OP_OUTPUT, 3));
+    struct megaflow *policy = install(1, 0x0a000003, 0xffffffff, program_drop(DROP_POLICY));
+    install(1, 0x0a000010, 0xfffffff0, program_drop(DROP_NO_RULE));
+    for (uint32_t round = 0; round < ROUNDS; round++) {
+        struct rte_mbuf *burst[10 * EACH];
+
+        for (uint32_t i = 0; i < RTE_DIM(burst); i++) {
+            static const uint32_t others[] = {0x0a000001, 0x0a000002, 0x0a000003};
+            uint32_t flow = i % 10 < 7 ? 0x0b000000 + i : others[i % 10 - 7];
+
+            burst[i] = packet_make(i % 20 == 19 ? 0x0a000010 : flow, round * RTE_DIM(burst) + i);
+        }
+        assert_int_equal(rte_ring_sp_enqueue_bulk(ports[0]->in, (void **)burst, RTE_DIM(burst), NULL), RTE_DIM(burst));
+        for (uint32_t i = 0; i < RTE_DIM(burst); i++) {
+            if (i % 10 >= 7)
+                continue;
+            WAIT_FOR(receive(2, &number));
+            assert_int_equal(number, round * RTE_DIM(burst) + i);
+        }
+        for (uint32_t i = 0; i < 3 * EACH; i++)
+            WAIT_FOR(receive(3, &number));
+    }
+    WAIT_FOR(drops(DROP_POLICY) + drops(DROP_NO_RULE) == ROUNDS * EACH);
+    assert_int_equal(drops(DROP_POLICY), ROUNDS * EACH / 2);
+    struct megaflow_stats stats = {0};
+    assert_true(datapath_megaflow_stats(dp, mf, &stats));
+    assert_int_equal(stats.packets, ROUNDS * EACH * 7);
+    assert_int_equal(stats.bytes, ROUNDS * EACH * 7 * PACKET_LEN);
+    assert_false(datapath_megaflow_stats(dp, mf, &stats));
+    stats = (struct megaflow_stats){0};
+    assert_true(datapath_megaflow_stats(dp, policy, &stats));
+    assert_int_equal(stats.packets, ROUNDS * EACH / 2);
+    stop();
+}
+
+static void a_port_program_takes_all_the_port_receives(void **state)
+{
+    uint32_t number;
+
+    start();
+    struct megaflow *mf = install(1, 0, 0, program_output(3));
+    struct rte_mbuf *runt = rte_pktmbuf_alloc(pool);
+    rte_pktmbuf_append(runt, 13);
+    send_packet(1, packet_make(1, 1));
+    send_packet(1, runt);
+    send_packet(1, packet_make(2, 2));
+    WAIT_FOR(receive(3, &number));
+    assert_int_equal(number, 1);
+    WAIT_FOR(receive(3, &number));
+    assert_int_equal(number, 2);
+    assert_int_equal(drops(DROP_RX_RUNT), 1);
+    struct pmd_stats stats;
+    datapath_pmd_stats(dp, 0, &stats);
+    assert_int_equal(stats.port_program_hits, 2);
+    assert_int_equal(stats.tss_hits, 0);
+    struct megaflow_stats mf_stats = {0};
+    datapath_megaflow_stats(dp, mf, &mf_stats);
+    assert_int_equal(mf_stats.packets, 2);
+    assert_int_equal(mf_stats.bytes, 120);
+
+    /* Other ports do not run it, nor this one once it is removed. */
+    send_packet(2, packet_make(3, 3));
+    rte_pktmbuf_free(next_miss());
+    program_gone(datapath_megaflow_remove(dp, mf));
+    datapath_synchronize(dp);
+    send_packet(1, packet_make(4, 4));
+    rte_pktmbuf_free(next_miss());
+    stop();
+}
+
+static void runts_leave_the_rest_of_the_burst_alone(void **state)
+{
+    uint32_t number;
+
+    start();
+    install(1, 5, UINT32_MAX, program_output(2));
+    for (uint32_t i = 0; i < 50; i++) {
+        struct rte_mbuf *runt = rte_pktmbuf_alloc(pool);
+        rte_pktmbuf_append(runt, 1 + i % 13);
+        send_packet(1, runt);
+        send_packet(1, packet_make(5, i));
+    }
+    for (uint32_t i = 0; i < 50; i++) {
+        WAIT_FOR(receive(2, &number));
+        assert_int_equal(number, i);
+    }
+    WAIT_FOR(drops(DROP_RX_RUNT) == 50);
+    struct datapath_port_stats port;
+    datapath_port_stats(dp, 1, &port);
+    assert_int_equal(port.drops[DROP_RX_RUNT], 50);
+    assert_int_equal(port.rx_packets, 100);
+    stop();
+}
+
+static void what_a_port_does_not_take_is_dropped_by_name(void **state)
+{
+    struct datapath_port_stats port;
+
+    start();
+    struct megaflow *mf = install(1, 5, UINT32_MAX, program_output(2));
+    __atomic_store_n(&ports[1]->refuse, 1, __ATOMIC_RELAXED);
+    send_packet(1, packet_make(5, 0));
+    WAIT_FOR(drops(DROP_TX_QUEUE_FULL) == 1);
+    __atomic_store_n(&ports[1]->port.link_up, false, __ATOMIC_RELAXED);
+    send_packet(1, packet_make(5, 0));
+    WAIT_FOR(drops(DROP_TX_PORT_DOWN) == 1);
+    __atomic_store_n(&ports[1]->port.admin_up, false, __ATOMIC_RELAXED);
+    send_packet(1, packet_make(5, 0));
+    WAIT_FOR(drops(DROP_TX_PORT_DOWN) == 2);
+    __atomic_store_n(&ports[1]->port.admin_up, true, __ATOMIC_RELAXED);
+    __atomic_store_n(&ports[1]->port.max_len, 56, __ATOMIC_RELAXED);
+    struct rte_mbuf *tagged = packet_make(5, 0);
+    send_packet(1, tagged);
+    WAIT_FOR(drops(DROP_TX_OVERSIZE) == 1);
+    datapath_port_stats(dp, 2, &port);
+    assert_int_equal(port.tx_dropped, 4);
+    assert_int_equal(port.tx_packets, 0);
+
+    program_gone(datapath_megaflow_set_program(dp, mf, program_output(77)));
+    send_packet(1, packet_make(5, 0));
+    WAIT_FOR(drops(DROP_TX_NO_PORT) == 1);
+    struct program_builder builder;
+    program_builder_init(&builder);
+    program_gone(datapath_megaflow_set_program(dp, mf, program_intern(programs, &builder)));
+    datapath_synchronize(dp);
+    send_packet(1, packet_make(5, 0));
+    WAIT_FOR(drops(DROP_POLICY) == 1);
+    datapath_port_stats(dp, 1, &port);
+    assert_int_equal(port.drops[DROP_POLICY], 1);
+    stop();
+}
+
+static void several_outputs_get_a_copy_each(void **state)
+{
+    uint32_t number;
+
+    start();
+    install(1, 5, UINT32_MAX, program_two(OP_OUTPUT, 2, OP_OUTPUT, 3));
+    for (uint32_t i = 0; i < 100; i++)
+        send_packet(1, packet_make(5, i));
+    for (uint32_t i = 0; i < 100; i++) {
+        WAIT_FOR(receive(2, &number));
+        assert_int_equal(number, i);
+        WAIT_FOR(receive(3, &number));
+        assert_int_equal(number, i);
+    }
+    stop();
+}
+
+/* Punts of recirculated packets, whether their own program writes metadata or only sends. */
+static void punts_have_their_metadata(void **state)
+{
+    const struct op_meta first = {.pkt_mark = 0xcafe, .pkt_mark_mask = UINT32_MAX};
+    const struct op_meta second = {.pkt_mark = 0x1111, .pkt_mark_mask = 0x00ff};
+    struct program_builder builder;
+    struct rte_mbuf *punts[2];
+    int error;
+
+    start();
+    program_builder_init(&builder);
+    program_builder_add(&builder, OP_SET_META, 0, &first, sizeof first);
+    program_builder_add(&builder, OP_RECIRC, 9, NULL, 0);
+    install(1, 5, UINT32_MAX, program_intern(programs, &builder));
+    struct flow_key key, mask = {.in_port = UINT32_MAX, .recirc_id = UINT32_MAX};
+    flow_key_parse(punts[0] = packet_make(5, 0), 1, &key);
+    rte_pktmbuf_free(punts[0]);
+    key.recirc_id = 9;
+    program_builder_init(&builder);
+    program_builder_add(&builder, OP_PUNT, 1, NULL, 0);
+    program_builder_add(&builder, OP_SET_META, 0, &second, sizeof second);
+    program_builder_add(&builder, OP_PUNT, 2, NULL, 0);
+    assert_non_null(datapath_megaflow_install(dp, &key, &mask, program_intern(programs, &builder), &error));
+
+    send_packet(1, packet_make(5, 0));
+    for (unsigned i = 0; i < 2; i++) {
+        punts[i] = next_miss();
+        assert_int_equal(packet_meta(punts[i])->punt_id, i + 1);
+        assert_int_equal(packet_meta(punts[i])->md.in_port, 1);
+        assert_int_equal(packet_meta(punts[i])->md.recirc_id, 9);
+        assert_int_equal(packet_meta(punts[i])->md.depth, 1);
+        assert_int_equal(packet_meta(punts[i])->md.pkt_mark, i == 0 ? 0xcafe : 0xca11);
+        rte_pktmbuf_free(punts[i]);
+    }
+    stop();
+}
+
+static void recirculated_packets_are_looked_up_with_their_id_and_mark(void **state)
+{
+    const struct op_meta meta = {.pkt_mark = 0xcafe, .pkt_mark_mask = UINT32_MAX};
+    struct program_builder builder;
+    uint32_t number;
+    int error;
+
+    start();
+    program_builder_init(&builder);
+    program_builder_add(&builder, OP_SET_META, 0, &meta, sizeof meta);
+    program_builder_add(&builder, OP_RECIRC, 9, NULL, 0);
+    install(1, 5, UINT32_MAX, program_intern(programs, &builder));
+
+    send_packet(1, packet_make(5, 0));
+    struct rte_mbuf *m = next_miss();
+    assert_int_equal(packet_meta(m)->md.recirc_id, 9);
+    assert_int_equal(packet_meta(m)->md.pkt_mark, 0xcafe);
+    assert_int_equal(packet_meta(m)->md.depth, 1);
+    struct flow_key key, mask = {.in_port = UINT32_MAX, .recirc_id = UINT32_MAX, .pkt_mark = UINT32_MAX};
+    key_of(m, &key);
+    key.pkt_mark = 0xcafe;
+    assert_non_null(datapath_megaflow_install(dp, &key, &mask, program_output(2), &error));
+    packet_meta(m)->program =
+        datapath_megaflow_lookup(dp, &key) ? megaflow_program(datapath_megaflow_lookup(dp, &key)) : NULL;
+    datapath_miss_return(dp, m);
+    for (uint32_t i = 1; i < 100; i++)
+        send_packet(1, packet_make(5, i));
+    for (uint32_t i = 0; i < 100; i++) {
+        WAIT_FOR(receive(2, &number));
+        assert_int_equal(number, i);
+    }
+
+    /* A loop ends. */
+    program_builder_init(&builder);
+    program_builder_add(&builder, OP_RECIRC, 10, NULL, 0);
+    struct program *loop = program_intern(programs, &builder);
+    install(1, 6, UINT32_MAX, loop);
+    key.recirc_id = 10;
+    mask.pkt_mark = 0;
+    assert_non_null(datapath_megaflow_install(dp, &key, &mask, program_ref(loop), &error));
+    send_packet(1, packet_make(6, 0));
+    WAIT_FOR(drops(DROP_RECIRC_LIMIT) == 1);
+    stop();
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_classifier_and_the_cache_agree_on_overlapping_masks),
+        cmocka_unit_test(more_bytes_than_32_bits_are_counted),
+        cmocka_unit_test(a_poll_mode_thread_has_its_memory_before_its_first_packet),
+        cmocka_unit_test(a_dominant_megaflow_takes_only_its_own),
+        cmocka_unit_test(what_a_dominant_megaflow_leaves_goes_its_own_ways),
+        cmocka_unit_test(a_port_program_takes_all_the_port_receives),
+        cmocka_unit_test(runts_leave_the_rest_of_the_burst_alone),
+        cmocka_unit_test(what_a_port_does_not_take_is_dropped_by_name),
+        cmocka_unit_test(several_outputs_get_a_copy_each),
+        cmocka_unit_test(punts_have_their_metadata),
+        cmocka_unit_test(recirculated_packets_are_looked_up_with_their_id_and_mark),
+    };
+
+    if (test_eal_init("datapath_test") != 0)
+        return 1;
+    pool = test_pool(8191);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

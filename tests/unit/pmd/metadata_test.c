@@ -1,0 +1,70 @@
+/* Metadata stays with copies of packets, and reaches keys. That it comes through recirculations, misses and punts is in
+ * datapath_test.c. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+
+#include "tests/lib/eal.h"
+#include "tests/lib/packets.h"
+
+static struct rte_mempool *pool;
+
+static void every_byte_of_the_private_area_is_copied(void **state)
+{
+    struct rte_mbuf *m = packet_new(pool, FRAME_TCP);
+
+    for (size_t i = 0; i < sizeof(struct packet_meta); i++)
+        ((uint8_t *)packet_meta(m))[i] = (uint8_t)(i + 1);
+    for (uint32_t len = 1; len <= m->pkt_len; len++) {
+        struct rte_mbuf *copy = packet_copy(m, pool, len);
+
+        assert_non_null(copy);
+        assert_int_equal(copy->pkt_len, len);
+        assert_memory_equal(packet_meta(copy), packet_meta(m), sizeof(struct packet_meta));
+        assert_memory_equal(rte_pktmbuf_mtod(copy, void *), rte_pktmbuf_mtod(m, void *), len);
+        assert_ptr_not_equal(rte_pktmbuf_mtod(copy, void *), rte_pktmbuf_mtod(m, void *));
+        rte_pktmbuf_free(copy);
+    }
+    rte_pktmbuf_free(m);
+    assert_int_equal(rte_mempool_in_use_count(pool), 0);
+}
+
+static void a_clone_to_send_shares_the_data(void **state)
+{
+    struct rte_mbuf *m = packet_new(pool, FRAME_TCP), *clone = packet_clone_to_send(m, pool);
+
+    assert_non_null(clone);
+    assert_ptr_equal(rte_pktmbuf_mtod(clone, void *), rte_pktmbuf_mtod(m, void *));
+    assert_int_equal(clone->pkt_len, m->pkt_len);
+    rte_pktmbuf_free(m);
+    rte_pktmbuf_free(clone);
+    assert_int_equal(rte_mempool_in_use_count(pool), 0);
+}
+
+/* Of the key, that and no more. */
+static void metadata_reaches_the_key(void **state)
+{
+    const struct metadata md = {.in_port = 1, .recirc_id = 2, .pkt_mark = 3, .dp_hash = 4, .depth = 5};
+    const struct flow_key expected = {.in_port = 1, .recirc_id = 2, .pkt_mark = 3, .dp_hash = 4};
+    struct flow_key key = {0};
+
+    metadata_to_key(&md, &key);
+    assert_memory_equal(&key, &expected, sizeof key);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_byte_of_the_private_area_is_copied),
+        cmocka_unit_test(a_clone_to_send_shares_the_data),
+        cmocka_unit_test(metadata_reaches_the_key),
+    };
+
+    if (test_eal_init("metadata_test") != 0)
+        return 1;
+    pool = test_pool(63);
+    if (!pool)
+        return 1;
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,449 @@
+/* Ports: creation and its errors, queues, counters, events. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+#include <cmocka.h>
+#include <rte_ethdev.h>
+
+#include "pmd/port.h"
+#include "tests/lib/eal.h"
+#include "tests/lib/scratch.h"
+
+static struct rte_mempool *pool;
+static char error[512];
+
+static struct port_params dpdk_params(const char *name, const char *devargs)
+{
+    return (struct port_params){
+        .type = PORT_DPDK,
+        .name = name,
+        .devargs = devargs,
+        .rx_queues = 1,
+        .tx_queues = 1,
+        .mtu = 1500,
+        .pool = pool,
+    };
+}
+
+static struct port_params vhost_params(const char *name, const char *path, bool client)
+{
+    struct port_params params = dpdk_params(name, NULL);
+
+    params.type = PORT_VHOST_USER;
+    params.path = path;
+    params.vhost_client = client;
+    params.rx_queues = params.tx_queues = 2;
+    return params;
+}
+
+static struct port *must_create(const struct port_params *params)
+{
+    struct port *port = port_create(params, error, sizeof error);
+
+    if (!port)
+        fail_msg("%s: %s", params->name, error);
+    return port;
+}
+
+/* port_create() must fail with a sentence that contains `text`. */
+static void must_refuse(const struct port_params *params, const char *text)
+{
+    struct port *port;
+
+    error[0] = 0;
+    port = port_create(params, error, sizeof error);
+    assert_null(port);
+    if (!strstr(error, text))
+        fail_msg("\"%s\" does not say \"%s\"", error, text);
+}
+
+static void refuses_what_cannot_be_and_says_what_to_do(void **state)
+{
+    struct port_params params = dpdk_params("p", "net_null0");
+
+    params.rx_queues = 0;
+    must_refuse(&params, "rx_queues is 0");
+    params.rx_queues = PORT_QUEUES_MAX + 1;
+    must_refuse(&params, "rx_queues is 65");
+    params = dpdk_params("p", "net_null0");
+    params.mtu = 20;
+    must_refuse(&params, "mtu is 20");
+    params = dpdk_params("", "net_null0");
+    must_refuse(&params, "name");
+    params = dpdk_params("p", "");
+    must_refuse(&params, "devargs is missing");
+    params = dpdk_params("p", "net_nonsense0");
+    must_refuse(&params, "no driver for \"net_nonsense0\"");
+    params = dpdk_params("p", "net_pcap0,rx_pcap=/nonexistent.pcap");
+    must_refuse(&params, "could not create the device");
+    params = dpdk_params("p", "ffff:ff:1f.7");
+    must_refuse(&params, "no PCI device ffff:ff:1f.7");
+    assert_int_equal(rte_eth_dev_count_avail(), 0);
+}
+
+/* A pcap file of `n` packets of 60 bytes, in this machine's byte order or in the other. */
+static const char *write_pcap(const char *name, unsigned n, bool swapped)
+{
+    uint32_t header[6] = {0xa1b2c3d4, 2 | 4 << 16, 0, 0, 65535, 1}, record[4 + 15] = {0, 0, 60, 60};
+    const char *path = scratch_path(name);
+    FILE *file = fopen(path, "w");
+
+    assert_non_null(file);
+    for (int i = 0; swapped && i < 6; i++)
+        header[i] = i == 1 ? rte_bswap16(2) | (uint32_t)rte_bswap16(4) << 16 : rte_bswap32(header[i]);
+    for (int i = 0; swapped && i < 4; i++)
+        record[i] = rte_bswap32(record[i]);
+    assert_int_equal(fwrite(header, sizeof header, 1, file), 1);
+    for (unsigned i = 0; i < n; i++)
+        assert_int_equal(fwrite(record, sizeof record, 1, file), 1);
+    fclose(file);
+    return path;
+}
+
+static void too_few_packet_buffers_are_named_with_the_number_wanted(void **state)
+{
+    static struct port_params params;
+    unsigned free_mbufs = rte_mempool_avail_count(pool);
+    char devargs[256];
+
+    for (int swapped = 0; swapped < 2; swapped++) {
+        snprintf(devargs, sizeof devargs, "net_pcap0,rx_pcap=%s,infinite_rx=1", write_pcap("many", 9000, swapped));
+        params = dpdk_params("p", devargs);
+        must_refuse(&params,
+                    "keeps 9000 packet buffers for itself, and 8191 of 8191 are free: set dpdk.mbufs to 17191");
+        assert_int_equal(rte_mempool_avail_count(pool), free_mbufs);
+    }
+    snprintf(devargs, sizeof devargs, "net_pcap0,rx_pcap=%s,infinite_rx=1", write_pcap("few", 1000, false));
+    params = dpdk_params("p", devargs);
+    port_destroy(must_create(&params));
+    assert_int_equal(rte_mempool_avail_count(pool), free_mbufs);
+}
+
+static void a_device_is_one_port_only(void **state)
+{
+    struct port_params params = dpdk_params("a", "net_null0,no-rx=1");
+    struct port *port = must_create(&params);
+
+    params = dpdk_params("b", "net_null0,no-rx=1");
+    must_refuse(&params, "already used by another port");
+    port_destroy(port);
+    port = must_create(&params);
+    port_destroy(port);
+}
+
+static void virtual_devices_come_and_go_without_a_trace(void **state)
+{
+    static const char *const devargs[] = {"net_null0", "net_ring0", "net_pcap0,tx_pcap=/dev/null"};
+    unsigned free_mbufs = rte_mempool_avail_count(pool);
+
+    for (int round = 0; round < 20; round++) {
+        struct port *ports[RTE_DIM(devargs)];
+        for (unsigned i = 0; i < RTE_DIM(devargs); i++) {
+            struct port_params params = dpdk_params("p", devargs[i]);
+            ports[i] = must_create(&params);
+        }
+        for (unsigned i = 0; i < RTE_DIM(devargs); i++)
+            port_destroy(ports[i]);
+    }
+    assert_int_equal(rte_eth_dev_count_avail(), 0);
+    assert_int_equal(rte_mempool_avail_count(pool), free_mbufs);
+}
+
+static void packets_go_around_a_ring_and_are_counted(void **state)
+{
+    struct port_params params = dpdk_params("r", "net_ring0");
+    struct port *port = must_create(&params);
+    struct port_status status;
+    struct port_stats stats;
+    struct rte_mbuf *out[4], *in[8];
+
+    port->ops->get_status(port, &status);
+    assert_true(status.link_up);
+    assert_true(port->link_up);
+    assert_int_equal(status.mtu, 1500);
+    assert_int_equal(port->max_len, 1514);
+    assert_string_equal(status.driver, "net_ring");
+
+    assert_int_equal(rte_pktmbuf_alloc_bulk(pool, out, 4), 0);
+    for (int i = 0; i < 4; i++)
+        assert_non_null(rte_pktmbuf_append(out[i], 60));
+    assert_int_equal(port->ops->tx_burst(port, 0, out, 4), 4);
+    assert_int_equal(port->ops->rx_burst(port, 0, in, 8), 4);
+    for (int i = 0; i < 4; i++)
+        assert_ptr_equal(in[i], out[i]);
+    port->ops->get_stats(port, &stats);
+    assert_int_equal(stats.tx_packets, 4);
+    assert_int_equal(stats.rx_packets, 4);
+    rte_pktmbuf_free_bulk(in, 4);
+    port_destroy(port);
+}
+
+static void fewer_tx_queues_than_threads_are_shared(void **state)
+{
+    struct port_params params = dpdk_params("p", "net_pcap0,tx_pcap=/dev/null");
+    struct port *port;
+
+    params.tx_queues = 3;
+    port = must_create(&params);
+    assert_int_equal(port->n_txq, 1);
+    assert_true(port->tx_shared);
+    assert_true(rte_spinlock_trylock(&port->tx_lock[0]));
+    port_destroy(port);
+
+    params = dpdk_params("p", "net_null0");
+    params.tx_queues = 3;
+    port = must_create(&params);
+    assert_int_equal(port->n_txq, 3);
+    assert_false(port->tx_shared);
+    for (int i = 0; i < 3; i++)
+        assert_true(rte_spinlock_trylock(&port->tx_lock[i]));
+    port_destroy(port);
+}
+
+static void long_frames_are_taken_if_the_device_can(void **state)
+{
+    struct port_params params = dpdk_params("r", "net_ring0");
+    struct port *port;
+    struct port_status status;
+
+    params.mtu = 9000;
+    port = must_create(&params);
+    assert_int_equal(port->max_len, 9014);
+    assert_int_equal(port->ops->set_mtu(port, 1400), -ENOTSUP);
+    port->ops->get_status(port, &status);
+    assert_int_equal(status.mtu, 9000);
+    port_destroy(port);
+}
+
+struct seen {
+    struct port *port;
+    int count;
+};
+
+static void note(void *arg, struct port *port)
+{
+    struct seen *seen = arg;
+
+    if (port == seen->port)
+        seen->count++;
+}
+
+static bool readable(void)
+{
+    struct pollfd fd = {.fd = port_event_fd(), .events = POLLIN};
+
+    return poll(&fd, 1, 0) == 1;
+}
+
+static void changes_are_reported_once(void **state)
+{
+    struct port_params params = dpdk_params("n", "net_null0");
+    struct seen seen = {.port = must_create(&params)};
+
+    port_poll_events(note, &seen); /* its first link-up */
+    assert_int_equal(seen.count, 1);
+    assert_false(readable());
+    port_poll_events(note, &seen);
+    assert_int_equal(seen.count, 1);
+
+    assert_int_equal(seen.port->ops->set_admin_up(seen.port, false), 0);
+    assert_false(seen.port->admin_up);
+    assert_true(readable());
+    port_poll_events(note, &seen);
+    assert_int_equal(seen.count, 2);
+    assert_false(readable());
+
+    /* Without an interrupt, a poll finds it. */
+    assert_int_equal(rte_eth_dev_stop(seen.port->ethdev_id), 0);
+    port_poll_events(note, &seen);
+    assert_int_equal(seen.count, 3);
+    assert_false(seen.port->link_up);
+    port_destroy(seen.port);
+    port_poll_events(note, &seen);
+    assert_int_equal(seen.count, 3);
+}
+
+static void a_made_up_address_is_local_and_stays(void **state)
+{
+    struct port_params params = vhost_params("vm1", scratch_path("a.sock"), true);
+    struct port_status first, second;
+    struct port *port = must_create(&params);
+
+    port->ops->get_status(port, &first);
+    port_destroy(port);
+    port = must_create(&params);
+    port->ops->get_status(port, &second);
+    port_destroy(port);
+    assert_true(rte_is_local_admin_ether_addr(&first.mac) && rte_is_unicast_ether_addr(&first.mac));
+    assert_true(rte_is_same_ether_addr(&first.mac, &second.mac));
+}
+
+static void an_unconnected_vhost_port_is_down_and_moves_nothing(void **state)
+{
+    struct port_params params = vhost_params("vm", scratch_path("s.sock"), false);
+    struct port *port = must_create(&params);
+    struct rte_mbuf *packet = rte_pktmbuf_alloc(pool), *in[4];
+    struct port_status status;
+
+    port->ops->get_status(port, &status);
+    assert_false(status.link_up);
+    assert_string_equal(status.driver, "vhost-user (server)");
+    assert_int_equal(port->ops->rx_burst(port, 1, in, 4), 0);
+    assert_int_equal(port->ops->tx_burst(port, 1, &packet, 1), 0);
+    rte_pktmbuf_free(packet);
+    assert_int_equal(access(params.path, F_OK), 0);
+    port_destroy(port);
+    assert_int_equal(access(params.path, F_OK), -1);
+}
+
+/* A bound socket at `path`; its file stays when it is closed. */
+static int socket_at(const char *path)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+
+    snprintf(address.sun_path, sizeof address.sun_path, "%s", path);
+    assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof address), 0);
+    assert_int_equal(listen(fd, 1), 0);
+    return fd;
+}
+
+static void a_server_removes_only_what_nobody_listens_on(void **state)
+{
+    struct port_params params = vhost_params("vm", scratch_path("s.sock"), false);
+    struct port *port;
+    int fd = socket_at(params.path);
+
+    must_refuse(&params, "another process listens there");
+    close(fd);
+    assert_int_equal(access(params.path, F_OK), 0);
+    port = must_create(&params);
+    must_refuse(&params, "already used by port vm");
+    port_destroy(port);
+
+    fd = open(params.path, O_CREAT | O_WRONLY, 0600);
+    close(fd);
+    must_refuse(&params, "is not a socket");
+    params.vhost_client = true;
+    must_refuse(&params, "is not a socket");
+    assert_int_equal(unlink(params.path), 0);
+}
+
+static bool connects(const char *path, int *fd)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+
+    *fd = socket(AF_UNIX, SOCK_STREAM, 0);
+    snprintf(address.sun_path, sizeof address.sun_path, "%s", path);
+    return connect(*fd, (struct sockaddr *)&address, sizeof address) == 0;
+}
+
+/* Waits until librte_vhost's thread has accepted the connection, as its answer to VHOST_USER_GET_FEATURES tells. */
+static bool is_answered(int fd)
+{
+    const uint32_t request[3] = {1, 1, 0};
+    struct pollfd wait = {.fd = fd, .events = POLLIN};
+
+    return send(fd, request, sizeof request, MSG_NOSIGNAL) == sizeof request && poll(&wait, 1, 10000) == 1;
+}
+
+static void a_socket_that_was_deleted_comes_back_when_it_is_needed(void **state)
+{
+    struct port_params params = vhost_params("vm", scratch_path("s.sock"), false);
+    struct port *port = must_create(&params);
+    int fd, again;
+
+    port_restore_sockets();
+    assert_int_equal(unlink(params.path), 0);
+    port_restore_sockets();
+    assert_true(connects(params.path, &fd) && is_answered(fd));
+    assert_int_equal(unlink(params.path), 0);
+    port_restore_sockets();
+    assert_int_equal(access(params.path, F_OK), -1);
+    close(fd);
+    for (int i = 0; i < 100 && access(params.path, F_OK) != 0; i++) {
+        usleep(20000);
+        port_restore_sockets();
+    }
+    assert_true(connects(params.path, &again));
+    close(again);
+    port_destroy(port);
+    assert_int_equal(access(params.path, F_OK), -1);
+}
+
+static void a_bad_socket_path_is_refused(void **state)
+{
+    struct port_params params = vhost_params("vm", "/nonexistent/dir/s.sock", false);
+    char path[200];
+
+    must_refuse(&params, "mkdir -p /nonexistent/dir");
+    params.path = "relative.sock";
+    must_refuse(&params, "starts with /");
+    memset(path, 'x', sizeof path);
+    path[0] = '/';
+    path[sizeof path - 1] = 0;
+    params.path = path;
+    must_refuse(&params, "at most 107 characters");
+    params.vhost_client = true;
+    must_refuse(&params, "at most 107 characters");
+    params.vhost_client = false;
+    params.path = "/dev/null/s.sock";
+    must_refuse(&params, "not a directory");
+}
+
+static void a_bad_interface_name_is_refused(void **state)
+{
+    struct port_params params = dpdk_params("t", NULL);
+
+    params.type = PORT_TAP;
+    must_refuse(&params, "ifname");
+    params.ifname = "tap%d";
+    must_refuse(&params, "ifname");
+    params.ifname = "longer-than-fifteen";
+    must_refuse(&params, "ifname");
+}
+
+static int setup(void **state)
+{
+    pool = test_pool(8191);
+    return pool ? 0 : -1;
+}
+
+static int teardown(void **state)
+{
+    rte_mempool_free(pool);
+    return rmdir(scratch_dir()); /* the ports left nothing in it */
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(refuses_what_cannot_be_and_says_what_to_do),
+        cmocka_unit_test(too_few_packet_buffers_are_named_with_the_number_wanted),
+        cmocka_unit_test(a_device_is_one_port_only),
+        cmocka_unit_test(virtual_devices_come_and_go_without_a_trace),
+        cmocka_unit_test(packets_go_around_a_ring_and_are_counted),
+        cmocka_unit_test(fewer_tx_queues_than_threads_are_shared),
+        cmocka_unit_test(long_frames_are_taken_if_the_device_can),
+        cmocka_unit_test(changes_are_reported_once),
+        cmocka_unit_test(a_made_up_address_is_local_and_stays),
+        cmocka_unit_test(an_unconnected_vhost_port_is_down_and_moves_nothing),
+        cmocka_unit_test(a_server_removes_only_what_nobody_listens_on),
+        cmocka_unit_test(a_socket_that_was_deleted_comes_back_when_it_is_needed),
+        cmocka_unit_test(a_bad_socket_path_is_refused),
+        cmocka_unit_test(a_bad_interface_name_is_refused),
+    };
+
+    if (test_eal_init("port_test") != 0)
+        return 1;
+    return cmocka_run_group_tests(tests, setup, teardown);
+}

@@ -1,0 +1,162 @@
+/* Controllers: connecting to them, probing, what the bridge does without one, and roles. */
+#include "tests/lib/of_bed.h"
+
+static void role(struct client *client, enum of_role role, uint64_t generation, enum of_error error)
+{
+    const struct of_msg request = {.type = OF_ROLE_REQUEST,
+                                   .xid = 4,
+                                   .role = {.role = role, .has_generation_id = true, .generation_id = generation}};
+    struct of_msg msg;
+
+    client_send(client, &request);
+    if (error) {
+        client_expect_error(client, error, 4);
+        return;
+    }
+    client_expect(client, OF_ROLE_REPLY, &msg);
+    assert_int_equal(msg.role.role, role);
+    of_msg_free(&msg);
+}
+
+static void a_slave_changes_nothing(void **state)
+{
+    start(FAIL_SECURE, NULL, 0);
+    client_connect(&a, mgmt);
+    client_hello(&a, OF13);
+    client_connect(&b, mgmt);
+    client_hello(&b, OF14);
+    role(&b, OF_ROLE_MASTER, 5, 0);
+    role(&a, OF_ROLE_MASTER, 4, OFPERR_RRFC_STALE);
+    send_flow_mod(&b, FLOW_ADD, 1);
+    client_barrier(&b);
+    role(&a, OF_ROLE_MASTER, 6, 0);
+    send_flow_mod(&b, FLOW_ADD, 2);
+    client_expect_error(&b, OFPERR_BRC_IS_SLAVE, 2);
+    const struct of_msg bundle = {
+        .type = OF_BUNDLE_CONTROL, .xid = 9, .bundle_control = {.bundle_id = 1, .type = OF_BUNDLE_OPEN_REQUEST}};
+    client_send(&b, &bundle);
+    client_expect_error(&b, OFPERR_BRC_IS_SLAVE, 9);
+    send_flow_mod(&a, FLOW_ADD, 3);
+    client_barrier(&a);
+    assert_int_equal(n_rules(), 2);
+    role(&b, OF_ROLE_EQUAL, 0, 0);
+    send_flow_mod(&b, FLOW_ADD, 2);
+    client_barrier(&b);
+    assert_int_equal(n_rules(), 3);
+    client_close(&a);
+    client_close(&b);
+    stop();
+}
+
+static int controller_listen(char *target, size_t size)
+{
+    struct sockaddr_un sun = {.sun_family = AF_UNIX};
+
+    snprintf(sun.sun_path, sizeof sun.sun_path, "%s", scratch_path("controller"));
+    snprintf(target, size, "unix:%s", sun.sun_path);
+    unlink(sun.sun_path);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    assert_return_code(bind(fd, (void *)&sun, sizeof sun), errno);
+    assert_return_code(listen(fd, 5), errno);
+    return fd;
+}
+
+static void controller_accept(int fd, struct client *client)
+{
+    int got = -1;
+
+    for (int i = 0; i < 3000 && got < 0; i++, usleep(1000)) {
+        turn();
+        got = accept(fd, NULL, NULL);
+    }
+    assert_return_code(got, errno);
+    client_init(client, got);
+}
+
+static bool acts_as_learning_switch(void)
+{
+    const struct flow flow = {.in_port = 1};
+
+    return pipeline_lookup(bridge->pipeline, 0, &flow, NULL, NULL);
+}
+
+static void states(void *arg, const struct of_connection_info *info)
+{
+    snprintf(arg, 128, "%s %s %s", info->target, info->state, info->is_controller ? "controller" : "mgmt");
+}
+
+static void controllers_are_tried_again_probed_and_replaced_by_a_learning_switch(void **state)
+{
+    char target[128], text[128] = "", expected[160];
+    struct of_msg msg;
+    int fd = controller_listen(target, sizeof target);
+
+    start(FAIL_STANDALONE, target, 1000);
+    assert_false(acts_as_learning_switch()); /* it may be there in a moment */
+
+    controller_accept(fd, &a);
+    client_hello(&a, OF13);
+    client_barrier(&a);
+    of_server_for_each_connection(server, states, text);
+    snprintf(expected, sizeof expected, "%s active controller", target);
+    assert_string_equal(text, expected);
+
+    /* Asked after a silence; an answer is enough. */
+    now_ms += 1000;
+    usleep(150000);
+    client_expect(&a, OF_ECHO_REQUEST, &msg);
+    struct of_msg reply = msg;
+    reply.type = OF_ECHO_REPLY;
+    client_send(&a, &reply);
+    of_msg_free(&msg);
+    client_barrier(&a);
+    now_ms += 1000;
+    usleep(150000);
+    client_expect(&a, OF_ECHO_REQUEST, &msg);
+    of_msg_free(&msg);
+    now_ms += 1000;
+    usleep(150000);
+    client_expect_closed(&a);
+    close(a.fd);
+
+    /* It comes back, and back after a hello that never came. */
+    controller_accept(fd, &a);
+    close(a.fd);
+    controller_accept(fd, &a);
+    now_ms += 3001;
+    usleep(150000);
+    turn();
+    turn();
+    assert_true(acts_as_learning_switch());
+    assert_int_equal(n_rules(), 0);
+    close(a.fd);
+    controller_accept(fd, &a);
+    client_hello(&a, OF13);
+    client_barrier(&a);
+    assert_false(acts_as_learning_switch());
+    client_close(&a);
+    stop();
+    close(fd);
+    unlink(target + strlen("unix:"));
+}
+
+static void without_a_controller_the_fail_mode_decides_at_once(void **state)
+{
+    start(FAIL_STANDALONE, NULL, 1000);
+    assert_true(acts_as_learning_switch());
+    stop();
+    start(FAIL_SECURE, NULL, 1000);
+    assert_false(acts_as_learning_switch());
+    stop();
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_slave_changes_nothing),
+        cmocka_unit_test(controllers_are_tried_again_probed_and_replaced_by_a_learning_switch),
+        cmocka_unit_test(without_a_controller_the_fail_mode_decides_at_once),
+    };
+
+    return cmocka_run_group_tests(tests, of_bed_setup, of_bed_teardown);
+}
