@@ -29,11 +29,12 @@ static void set_vlans(struct bridge_port *bp, const struct config_port *config)
         [CONFIG_VLAN_NATIVE_UNTAGGED] = VLAN_MODE_NATIVE_UNTAGGED,
     };
 
-    bp->vlan_mode = modes[config->vlan_mode];
-    bp->tag = config->tag == CONFIG_TAG_NONE ? 0 : config->tag;
-    memset(bp->trunks, config->n_trunks ? 0 : 0xff, sizeof bp->trunks);
+    struct port_vlan *vlan = &bp->lport->vlan;
+    vlan->mode = modes[config->vlan_mode];
+    vlan->tag = config->tag == CONFIG_TAG_NONE ? 0 : config->tag;
+    memset(vlan->trunks, config->n_trunks ? 0 : 0xff, sizeof vlan->trunks);
     for (size_t i = 0; i < config->n_trunks; i++)
-        bp->trunks[config->trunks[i] / 64] |= UINT64_C(1) << config->trunks[i] % 64;
+        vlan->trunks[config->trunks[i] / 64] |= UINT64_C(1) << config->trunks[i] % 64;
 }
 
 static int add_port(struct sluice *sw, struct bridge *br, const struct config_port *config, char *error, size_t size)
@@ -79,7 +80,8 @@ static int add_port(struct sluice *sw, struct bridge *br, const struct config_po
         return -1;
     }
     uint32_t ofport = config->ofport == CONFIG_OFPORT_LOCAL ? OFPORT_LOCAL : config->ofport;
-    struct bridge_port *bp = bridge_port_add(br, port, config->name, ofport, &taken);
+    struct bridge_port *bp =
+        bridge_port_add(br, &(struct bridge_port_params){.name = config->name, .ofport = ofport, .port = port}, &taken);
     if (!bp) {
         snprintf(error, size, "bridge %s, port %s: %s", br->name, config->name, taken);
         uint32_t index = port->index;
@@ -301,7 +303,7 @@ static void change_port(struct apply *apply, struct bridge_port *bp, const struc
     if (old->flood != new->flood)
         bridge_port_set_config(bp, new->flood ? 0 : PORT_CONFIG_NO_FLOOD, PORT_CONFIG_NO_FLOOD);
     set_vlans(bp, new);
-    mac_table_flush(bp->bridge->macs, bp->ofport);
+    mac_table_flush(bp->bridge->macs, bp->lport->id);
     bridge_note(bp->bridge);
     note(apply, "%s: changed port %s", bp->bridge->name, bp->name);
 }

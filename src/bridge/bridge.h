@@ -14,10 +14,9 @@
 #include "pmd/port.h"
 #include "src/bridge/bridge_events.h"
 #include "src/bridge/mac_table.h"
+#include "src/bridge/port_kind.h"
+#include "src/bridge/port_vlan.h"
 #include "src/tables/pipeline.h"
-
-/* How NORMAL treats VLANs on a port: the names of OVS's vlan_mode. */
-enum vlan_mode { VLAN_MODE_TRUNK, VLAN_MODE_ACCESS, VLAN_MODE_NATIVE_TAGGED, VLAN_MODE_NATIVE_UNTAGGED };
 
 /* OFPPC_ and OFPPS_ bits as OpenFlow 1.3.5, 7.2.1. */
 #define PORT_CONFIG_DOWN 0x01
@@ -28,18 +27,29 @@ enum vlan_mode { VLAN_MODE_TRUNK, VLAN_MODE_ACCESS, VLAN_MODE_NATIVE_TAGGED, VLA
 #define PORT_STATE_LINK_DOWN 0x01
 #define PORT_STATE_LIVE 0x04
 
+/* A Port: what NORMAL learns addresses on and floods to, with its VLANs. It has one OpenFlow port, its member, and that
+ * port's name. Bonds, mirrors and queues are properties of Ports.
+ */
+struct lport {
+    struct bridge *bridge;
+    uint32_t id; /* names it in the MAC table: the member's OpenFlow number */
+    struct bridge_port *member;
+    struct port_vlan vlan;
+    TAILQ_ENTRY(lport) node;
+};
+
+/* An OpenFlow port. What is behind it, if anything, is a port of the datapath. */
 struct bridge_port {
     struct bridge *bridge;
-    struct port *port; /* NULL: could not be opened (yet); index and ofport are kept */
+    struct lport *lport;
+    enum bridge_port_kind kind;
+    struct port *port; /* the device; NULL: could not be opened (yet); number and name are kept */
     char name[PORT_NAME_MAX];
     uint32_t ofport; /* 1 .. OFPORT_USER_MAX, or OFPORT_LOCAL */
     uint32_t config; /* PORT_CONFIG_* */
     uint32_t state;  /* PORT_STATE_* */
     struct rte_ether_addr mac;
     uint64_t created_ms;
-    enum vlan_mode vlan_mode;
-    uint16_t tag;        /* access or native VLAN; 0 = untagged */
-    uint64_t trunks[64]; /* bitmap of VLANs carried; all ones = all */
     TAILQ_ENTRY(bridge_port) node;
 };
 
@@ -59,6 +69,7 @@ struct bridge {
     struct mac_table *macs;
     struct mac_table *buried_macs;               /* earlier ones, see mac_table_bury() */
     TAILQ_HEAD(bridge_ports, bridge_port) ports; /* by ascending ofport */
+    TAILQ_HEAD(bridge_lports, lport) lports;     /* by ascending id */
     uint32_t n_ports;
     struct bridge_port **by_ofport; /* the ports but LOCAL, by number */
     uint32_t by_ofport_size;
@@ -84,11 +95,15 @@ bool bridge_reclaim(struct bridge *bridge, unsigned most);
 /* Another MAC table: an empty one of that size. */
 void bridge_set_mac_table(struct bridge *bridge, uint32_t max_entries, uint32_t aging_s);
 
-/* Adds a port that is in the datapath already (port->index is set); port->user points to the bridge_port from now on.
- * `port` may be NULL, see there. Returns NULL and an error sentence (static) in *error if the number or the name is
- * taken. */
-struct bridge_port *bridge_port_add(struct bridge *bridge, struct port *port, const char *name, uint32_t ofport,
-                                    const char **error);
+struct bridge_port_params {
+    enum bridge_port_kind kind;
+    const char *name;
+    uint32_t ofport;
+    struct port *port; /* in the datapath already (port->index is set); NULL: see struct bridge_port */
+};
+/* Adds a port, and a Port of its own; port->user points to the bridge_port from now on. Returns NULL and an error
+ * sentence (static) in *error if the number or the name is taken. */
+struct bridge_port *bridge_port_add(struct bridge *bridge, const struct bridge_port_params *params, const char **error);
 /* Out of the bridge and the datapath; what was learned on it is forgotten. Frees `bp`. Its name, number and device may
  * be used again after a grace period; its index in the datapath only when nothing names it: who has megaflows of the
  * bridge calls datapath_port_forget(). */
@@ -96,6 +111,8 @@ void bridge_port_remove(struct bridge_port *bp);
 
 struct bridge_port *bridge_port_by_ofport(const struct bridge *bridge, uint32_t ofport);
 struct bridge_port *bridge_port_by_name(const struct bridge *bridge, const char *name);
+/* The Port that the MAC table has under this id; NULL: it is gone. */
+struct lport *bridge_lport_by_id(const struct bridge *bridge, uint32_t id);
 /* Of any bridge: which bridge port a datapath port index is. NULL if none. */
 struct bridge_port *bridge_port_by_index(const struct datapath *dp, uint32_t index);
 

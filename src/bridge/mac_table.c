@@ -23,7 +23,7 @@ struct mac_node {
 /* A port that addresses were learned on. What was flushed is a port that nobody finds any more: its addresses are not
  * known from then on, and are taken out some at a time. */
 struct mac_port {
-    uint32_t ofport;
+    uint32_t lport;
     uint32_t n;
     bool flushed;
     TAILQ_HEAD(, mac_node) nodes;
@@ -119,27 +119,27 @@ static void tell(const struct mac_table *table, const struct mac_entry *entry)
 
 /* --- lists --------------------------------------------------------------- */
 
-static struct mac_port *port_get(struct mac_table *table, uint32_t ofport)
+static struct mac_port *port_get(struct mac_table *table, uint32_t lport)
 {
-    uint32_t bucket = ofport % PORT_BUCKETS;
+    uint32_t bucket = lport % PORT_BUCKETS;
     struct mac_port *port;
 
     LIST_FOREACH (port, &table->port_buckets[bucket], bucket) {
-        if (port->ofport == ofport)
+        if (port->lport == lport)
             return port;
     }
     port = allocate(1, sizeof *port);
-    port->ofport = ofport;
+    port->lport = lport;
     TAILQ_INIT(&port->nodes);
     LIST_INSERT_HEAD(&table->port_buckets[bucket], port, bucket);
     LIST_INSERT_HEAD(&table->ports, port, all);
     return port;
 }
 
-static void port_join(struct mac_table *table, struct mac_node *node, uint32_t ofport)
+static void port_join(struct mac_table *table, struct mac_node *node, uint32_t lport)
 {
-    node->entry.ofport = ofport;
-    node->port = port_get(table, ofport);
+    node->entry.lport = lport;
+    node->port = port_get(table, lport);
     node->port->n++;
     TAILQ_INSERT_TAIL(&node->port->nodes, node, by_port);
 }
@@ -217,7 +217,7 @@ static void evict(struct mac_table *table)
     tell(table, &entry);
 }
 
-bool mac_table_learn(struct mac_table *table, const struct rte_ether_addr *mac, uint16_t vlan, uint32_t ofport,
+bool mac_table_learn(struct mac_table *table, const struct rte_ether_addr *mac, uint16_t vlan, uint32_t lport,
                      uint64_t now_ms)
 {
     if (rte_is_multicast_ether_addr(mac))
@@ -226,11 +226,11 @@ bool mac_table_learn(struct mac_table *table, const struct rte_ether_addr *mac, 
     struct mac_node *node = *find(table, mac, vlan);
 
     if (node) {
-        bool moved = node->port->flushed || node->entry.ofport != ofport;
+        bool moved = node->port->flushed || node->entry.lport != lport;
 
         if (moved) {
             port_leave(table, node);
-            port_join(table, node, ofport);
+            port_join(table, node, lport);
         }
         refresh(table, node, now_ms);
         if (moved)
@@ -242,7 +242,7 @@ bool mac_table_learn(struct mac_table *table, const struct rte_ether_addr *mac, 
         evict(table);
     node = allocate(1, sizeof *node);
     node->entry = (struct mac_entry){.mac = *mac, .vlan = vlan, .seen_ms = now_ms};
-    port_join(table, node, ofport);
+    port_join(table, node, lport);
     TAILQ_INSERT_TAIL(&table->all, node, all);
     node->place = table->n_nodes;
     table->nodes[table->n_nodes++] = node;
@@ -258,12 +258,12 @@ const struct mac_entry *mac_table_lookup(const struct mac_table *table, const st
     return !node || node->port->flushed ? NULL : &node->entry;
 }
 
-void mac_table_touch(struct mac_table *table, const struct rte_ether_addr *mac, uint16_t vlan, uint32_t ofport,
+void mac_table_touch(struct mac_table *table, const struct rte_ether_addr *mac, uint16_t vlan, uint32_t lport,
                      uint64_t now_ms)
 {
     struct mac_node *node = *find(table, mac, vlan);
 
-    if (node && !node->port->flushed && node->entry.ofport == ofport && node->entry.seen_ms < now_ms)
+    if (node && !node->port->flushed && node->entry.lport == lport && node->entry.seen_ms < now_ms)
         refresh(table, node, now_ms);
 }
 
@@ -293,13 +293,13 @@ static void port_flush(struct mac_table *table, struct mac_port *port)
     LIST_INSERT_HEAD(&table->flushed, port, all);
 }
 
-void mac_table_flush(struct mac_table *table, uint32_t ofport)
+void mac_table_flush(struct mac_table *table, uint32_t lport)
 {
     struct mac_port *port, *next;
 
     for (port = LIST_FIRST(&table->ports); port; port = next) {
         next = LIST_NEXT(port, all);
-        if (ofport == OFPORT_ANY || port->ofport == ofport)
+        if (lport == OFPORT_ANY || port->lport == lport)
             port_flush(table, port);
     }
 }

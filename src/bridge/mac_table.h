@@ -1,4 +1,5 @@
-/* MAC learning: which port an address was last seen on, per VLAN; bounded, with ageing. Control thread only. */
+/* MAC learning: which Port (struct lport, by its id) an address was last seen on, per VLAN; bounded, with ageing.
+ * Control thread only. */
 #ifndef SRC_BRIDGE_MAC_TABLE_H
 #define SRC_BRIDGE_MAC_TABLE_H
 
@@ -12,7 +13,7 @@ struct mac_table;
 struct mac_entry {
     struct rte_ether_addr mac;
     uint16_t vlan; /* 0 .. 4095 */
-    uint32_t ofport;
+    uint32_t lport;
     uint64_t seen_ms;
 };
 
@@ -30,19 +31,19 @@ void mac_table_set_changed(struct mac_table *table, void (*changed)(void *arg, c
 /* Learns or refreshes; addresses that no station can have (group addresses) are left out. Returns true if the answer of
  * lookups changed (a new address, or a moved one). The table full, the entry of the port with the most entries that was
  * seen longest ago goes (as OVS: one port cannot push out the rest). */
-bool mac_table_learn(struct mac_table *table, const struct rte_ether_addr *mac, uint16_t vlan, uint32_t ofport,
+bool mac_table_learn(struct mac_table *table, const struct rte_ether_addr *mac, uint16_t vlan, uint32_t lport,
                      uint64_t now_ms);
 /* NULL: not known (flood). */
 const struct mac_entry *mac_table_lookup(const struct mac_table *table, const struct rte_ether_addr *mac,
                                          uint16_t vlan);
 /* Refreshes an entry that is known, without moving it. */
-void mac_table_touch(struct mac_table *table, const struct rte_ether_addr *mac, uint16_t vlan, uint32_t ofport,
+void mac_table_touch(struct mac_table *table, const struct rte_ether_addr *mac, uint16_t vlan, uint32_t lport,
                      uint64_t now_ms);
 /* Removes at most `most` aged entries. Returns how many (== most: there may be more). */
 unsigned mac_table_expire(struct mac_table *table, uint64_t now_ms, unsigned most);
 /* Forgets all, or those of one port (OFPORT_ANY = all), in a time that does not depend on how many they are: their
  * memory is freed by mac_table_settle(), or used for addresses to come. */
-void mac_table_flush(struct mac_table *table, uint32_t ofport);
+void mac_table_flush(struct mac_table *table, uint32_t lport);
 /* Frees at most `most` of what was flushed. True: nothing of it is left. */
 bool mac_table_settle(struct mac_table *table, unsigned most);
 /* The first entry from *position (0: the first of all) on, which is behind it then; NULL: there is none. */

@@ -21,10 +21,10 @@ static void cmd_show(void *arg, int argc, const char *const *argv, struct contro
         char mac[RTE_ETHER_ADDR_FMT_SIZE], port[16];
         const uint8_t *b = e->mac.addr_bytes;
         snprintf(mac, sizeof mac, "%02x:%02x:%02x:%02x:%02x:%02x", b[0], b[1], b[2], b[3], b[4], b[5]);
-        if (e->ofport == OFPORT_LOCAL)
+        if (e->lport == OFPORT_LOCAL)
             snprintf(port, sizeof port, "LOCAL");
         else
-            snprintf(port, sizeof port, "%" PRIu32, e->ofport);
+            snprintf(port, sizeof port, "%" PRIu32, e->lport);
         int64_t age = now > e->seen_ms ? (int64_t)(now - e->seen_ms) / 1000 : 0;
         control_printf(reply, "%5s  %4u  %s  %3" PRId64 "\n", port, e->vlan, mac, age);
         json_array_append_new(reply->json, json_pack("{s:s,s:i,s:s,s:I}", "port", port, "vlan", (int)e->vlan, "mac",

@@ -163,5 +163,5 @@ bool mac_dep_holds(const struct xlate_deps *deps, const struct bridge *bridge)
     if (!deps->used_mac_table || !deps->mac_learns)
         return true;
     entry = mac_table_lookup(bridge->macs, &deps->mac_src, deps->mac_vlan);
-    return entry && entry->ofport == deps->mac_port;
+    return entry && entry->lport == deps->mac_port;
 }

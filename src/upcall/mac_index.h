@@ -23,9 +23,9 @@ struct mac_dep {
     struct bridge *bridge;
     struct rte_ether_addr src_mac, dst_mac;
     uint16_t vlan;
-    uint32_t port;
-    bool learns; /* src_mac on `port` */
-    bool many;   /* NORMAL ran for several addresses: depends on any change of the MAC table */
+    uint32_t port; /* lport */
+    bool learns;   /* src_mac on `port` */
+    bool many;     /* NORMAL ran for several addresses: depends on any change of the MAC table */
 };
 
 struct mac_index {

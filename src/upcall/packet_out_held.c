@@ -127,7 +127,7 @@ static void run_effects(struct held_packet *held)
             pipeline_learn(bridge->pipeline, effect->rule, effect->limit, now);
     }
     /* The port may have gone since. */
-    if (deps->mac_learns && bridge_port_by_ofport(bridge, deps->mac_port))
+    if (deps->mac_learns && bridge_lport_by_id(bridge, deps->mac_port))
         mac_table_learn(bridge->macs, &deps->mac_src, deps->mac_vlan, deps->mac_port, now);
 }
 

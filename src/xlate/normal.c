@@ -4,25 +4,6 @@
 #include "pmd/base/clock.h"
 #include "src/xlate/xlate_ctx.h"
 
-static bool trunks_carry(const struct bridge_port *bp, uint16_t vlan)
-{
-    return bp->trunks[vlan / 64] >> vlan % 64 & 1;
-}
-
-static bool port_carries(const struct bridge_port *bp, uint16_t vlan)
-{
-    switch (bp->vlan_mode) {
-    case VLAN_MODE_ACCESS:
-        return vlan == bp->tag;
-    case VLAN_MODE_NATIVE_TAGGED:
-    case VLAN_MODE_NATIVE_UNTAGGED:
-        return vlan == bp->tag || trunks_carry(bp, vlan);
-    case VLAN_MODE_TRUNK:
-    default:
-        return trunks_carry(bp, vlan);
-    }
-}
-
 /* The VLAN that a packet with this VLAN id is in; -1 if the port does not take it. */
 static int classify(struct xlate_ctx *ctx, const struct bridge_port *in, uint16_t vid)
 {
@@ -30,23 +11,18 @@ static int classify(struct xlate_ctx *ctx, const struct bridge_port *in, uint16_
 
     if (!in)
         return vid;
-    if (in->vlan_mode == VLAN_MODE_ACCESS && vid != 0) {
+    switch (port_vlan_admit(&in->lport->vlan, vid, &vlan)) {
+    case PORT_VLAN_ADMITTED:
+        return vlan;
+    case PORT_VLAN_TAGGED_ON_ACCESS:
         xlate_note(ctx,
                    " >>>> dropping VLAN %u tagged packet received on port %s configured as VLAN %u access port <<<<",
-                   vid, in->name, in->tag);
+                   vid, in->name, in->lport->vlan.tag);
+        return -1;
+    case PORT_VLAN_NOT_CARRIED:
         return -1;
     }
-    if (in->vlan_mode != VLAN_MODE_TRUNK && vid == 0)
-        vlan = in->tag;
-    return port_carries(in, vlan) ? vlan : -1;
-}
-
-/* Does a packet of `vlan` leave the port with a tag? */
-static bool leaves_tagged(const struct bridge_port *bp, uint16_t vlan)
-{
-    if (vlan == 0 || bp->vlan_mode == VLAN_MODE_ACCESS)
-        return false;
-    return !(bp->vlan_mode == VLAN_MODE_NATIVE_UNTAGGED && vlan == bp->tag);
+    return -1;
 }
 
 /* Gives the packet the tag of `vlan`, or none. */
@@ -90,39 +66,41 @@ static void change_end(struct xlate_ctx *ctx, const struct tag_change *change)
         xlate_vlan_restore(ctx, &change->saved);
 }
 
-static void send(struct xlate_ctx *ctx, const struct bridge_port *bp, uint16_t vlan)
+static void send(struct xlate_ctx *ctx, const struct lport *to, uint16_t vlan)
 {
     struct tag_change change;
 
-    change_begin(ctx, &change, vlan, leaves_tagged(bp, vlan));
-    xlate_output_port(ctx, bp);
+    change_begin(ctx, &change, vlan, port_vlan_leaves_tagged(&to->vlan, vlan));
+    xlate_output_port(ctx, to->member, 0);
     change_end(ctx, &change);
 }
 
-static bool floods_to(const struct xlate_ctx *ctx, const struct bridge_port *bp, uint16_t vlan)
+static bool floods_to(const struct xlate_ctx *ctx, const struct lport *to, uint16_t vlan)
 {
+    const struct bridge_port *bp = to->member;
+
     return bp->ofport != ctx->flow.in_port && !(bp->config & PORT_CONFIG_NO_FLOOD) && xlate_port_sends(bp) &&
-           port_carries(bp, vlan);
+           port_vlan_carries(&to->vlan, vlan);
 }
 
 static void flood(struct xlate_ctx *ctx, uint16_t vlan)
 {
     struct tag_change change;
     bool as_it_is = xlate_vlan_vid(ctx) != 0;
-    const struct bridge_port *bp;
+    const struct lport *to;
 
     ctx->out->deps.used_ports = true;
     /* Ports that get the packet as it is go first: then the tag changes once, and never back. */
     for (int pass = 0; pass < 2; pass++) {
         bool tagged = pass == 0 ? as_it_is : !as_it_is, changed = false;
 
-        TAILQ_FOREACH (bp, &ctx->bridge->ports, node) {
-            if (!floods_to(ctx, bp, vlan) || leaves_tagged(bp, vlan) != tagged)
+        TAILQ_FOREACH (to, &ctx->bridge->lports, node) {
+            if (!floods_to(ctx, to, vlan) || port_vlan_leaves_tagged(&to->vlan, vlan) != tagged)
                 continue;
             if (!changed)
                 change_begin(ctx, &change, vlan, tagged);
             changed = true;
-            xlate_output_port(ctx, bp);
+            xlate_output_port(ctx, to->member, 0);
         }
         if (changed)
             change_end(ctx, &change);
@@ -137,13 +115,13 @@ static void learn(struct xlate_ctx *ctx, const struct bridge_port *in, uint16_t 
 
     if (!in || rte_is_multicast_ether_addr(src))
         return;
-    if (deps->mac_learns && deps->mac_port != in->ofport)
+    if (deps->mac_learns && deps->mac_port != in->lport->id)
         deps->mac_many = true;
     deps->mac_learns = true;
-    deps->mac_port = in->ofport;
+    deps->mac_port = in->lport->id;
     if (!ctx->in->side_effects)
         return;
-    if (mac_table_learn(ctx->bridge->macs, src, vlan, in->ofport, clock_now_ms())) {
+    if (mac_table_learn(ctx->bridge->macs, src, vlan, in->lport->id, clock_now_ms())) {
         xlate_note(ctx, " -> learned that " RTE_ETHER_ADDR_PRT_FMT " is on port %s in VLAN %u",
                    RTE_ETHER_ADDR_BYTES(src), in->name, vlan);
     }
@@ -176,7 +154,7 @@ void xlate_normal(struct xlate_ctx *ctx)
     const struct rte_ether_addr *dst = &ctx->flow.pkt.eth_dst;
     const struct bridge_port *in = bridge_port_by_ofport(ctx->bridge, ctx->flow.in_port);
     const struct mac_entry *entry;
-    const struct bridge_port *bp;
+    const struct lport *to;
     int vlan;
 
     ctx->out->deps.used_ports = true;
@@ -200,15 +178,15 @@ void xlate_normal(struct xlate_ctx *ctx)
         return;
     }
     entry = mac_table_lookup(ctx->bridge->macs, dst, (uint16_t)vlan);
-    bp = entry ? bridge_port_by_ofport(ctx->bridge, entry->ofport) : NULL;
-    if (!bp || !port_carries(bp, (uint16_t)vlan)) {
+    to = entry ? bridge_lport_by_id(ctx->bridge, entry->lport) : NULL;
+    if (!to || !port_vlan_carries(&to->vlan, (uint16_t)vlan)) {
         xlate_note(ctx, " -> no learned MAC for destination, flooding");
         flood(ctx, (uint16_t)vlan);
-    } else if (bp->ofport == ctx->flow.in_port) {
+    } else if (in && to == in->lport) {
         xlate_note(ctx, " -> learned port is input port, dropping");
         xlate_why(ctx, DROP_OUTPUT_INPUT);
     } else {
         xlate_note(ctx, " -> forwarding to learned port");
-        send(ctx, bp, (uint16_t)vlan);
+        send(ctx, to, (uint16_t)vlan);
     }
 }

@@ -101,7 +101,7 @@ struct xlate_deps {
     bool mac_many; /* NORMAL ran more than once, for different addresses or ports: the fields below say the last */
     bool mac_learns;
     uint16_t mac_vlan;
-    uint32_t mac_port;
+    uint32_t mac_port; /* an lport */
     struct rte_ether_addr mac_src, mac_dst;
 };
 

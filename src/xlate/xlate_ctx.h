@@ -196,8 +196,9 @@ void xlate_emit(struct xlate_ctx *ctx, enum program_op_type type, uint32_t arg);
 
 void xlate_output(struct xlate_ctx *ctx, uint32_t ofport, uint16_t max_len, bool last);
 void xlate_output_trunc(struct xlate_ctx *ctx, const struct act_output_trunc *act);
-/* To one port, if it takes packets. */
-void xlate_output_port(struct xlate_ctx *ctx, const struct bridge_port *bp);
+/* To one port, if it takes packets, or its first `max_len` bytes (0: all of it). Nothing else in the program sends a
+ * packet to a port. */
+void xlate_output_port(struct xlate_ctx *ctx, const struct bridge_port *bp, uint32_t max_len);
 /* May a packet be sent to the port, as far as its configuration goes? */
 bool xlate_port_sends(const struct bridge_port *bp);
 /* Do the actions of a table-miss flow entry run? */

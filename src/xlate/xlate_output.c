@@ -10,15 +10,29 @@ bool xlate_port_sends(const struct bridge_port *bp)
     return bp->port && !(bp->config & (PORT_CONFIG_DOWN | PORT_CONFIG_NO_FWD));
 }
 
-void xlate_output_port(struct xlate_ctx *ctx, const struct bridge_port *bp)
+static void output_device(struct xlate_ctx *ctx, const struct bridge_port *bp, uint32_t max_len)
 {
+    if (max_len) {
+        xlate_commit(ctx);
+        program_builder_add(&ctx->out->program, OP_TRUNCATE, max_len, NULL, 0);
+    }
+    xlate_emit(ctx, OP_OUTPUT, bp->port->index);
+}
+
+void xlate_output_port(struct xlate_ctx *ctx, const struct bridge_port *bp, uint32_t max_len)
+{
+    static void (*const output[BRIDGE_PORT_N_KINDS])(struct xlate_ctx *, const struct bridge_port *, uint32_t) = {
+        [BRIDGE_PORT_DEVICE] = output_device,
+        [BRIDGE_PORT_INTERNAL] = output_device,
+    };
+
     ctx->out->deps.used_ports = true;
-    if (xlate_port_sends(bp)) {
-        xlate_emit(ctx, OP_OUTPUT, bp->port->index);
-    } else {
+    if (!xlate_port_sends(bp)) {
         xlate_note(ctx, " >> %s does not take packets", bp->name);
         xlate_why(ctx, DROP_OUTPUT_DOWN);
+        return;
     }
+    output[bp->kind](ctx, bp, max_len);
 }
 
 /* OFPP_ALL and OFPP_FLOOD: every port but the one it came in on. */
@@ -29,7 +43,7 @@ static void output_many(struct xlate_ctx *ctx, uint32_t unwanted_config)
     ctx->out->deps.used_ports = true;
     TAILQ_FOREACH (bp, &ctx->bridge->ports, node) {
         if (bp->ofport != ctx->flow.in_port && !(bp->config & unwanted_config) && xlate_port_sends(bp))
-            xlate_emit(ctx, OP_OUTPUT, bp->port->index);
+            xlate_output_port(ctx, bp, 0);
     }
     xlate_why(ctx, DROP_FLOOD_NOWHERE);
 }
@@ -41,7 +55,7 @@ static void output_one(struct xlate_ctx *ctx, uint32_t ofport)
     ctx->out->deps.used_ports = true;
     bp = bridge_port_by_ofport(ctx->bridge, ofport);
     if (bp) {
-        xlate_output_port(ctx, bp);
+        xlate_output_port(ctx, bp, 0);
     } else {
         xlate_note(ctx, " >> Nonexistent output port");
         xlate_why(ctx, DROP_OUTPUT_UNKNOWN);
@@ -159,14 +173,12 @@ void xlate_output_trunc(struct xlate_ctx *ctx, const struct act_output_trunc *ac
     const struct bridge_port *bp = bridge_port_by_ofport(ctx->bridge, ofport);
 
     ctx->out->deps.used_ports = true;
-    if (act->port == ctx->flow.in_port || !bp || !xlate_port_sends(bp)) {
+    if (act->port == ctx->flow.in_port || !bp) {
         /* As any output that does not happen. */
         xlate_output(ctx, act->port, 0, false);
         return;
     }
-    xlate_commit(ctx);
-    program_builder_add(&ctx->out->program, OP_TRUNCATE, act->max_len, NULL, 0);
-    xlate_emit(ctx, OP_OUTPUT, bp->port->index);
+    xlate_output_port(ctx, bp, act->max_len);
 }
 
 void xlate_output(struct xlate_ctx *ctx, uint32_t ofport, uint16_t max_len, bool last)

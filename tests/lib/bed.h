@@ -79,7 +79,9 @@ static inline void bed_create(struct bed *bed, struct rte_mempool *pool, const s
         bed->fake[i]->port.ops = bed_ops();
         snprintf(name, sizeof name, "p%u", i);
         if (datapath_port_add(bed->dp, &bed->fake[i]->port) != 0 ||
-            !bridge_port_add(bed->bridge, &bed->fake[i]->port, name, i, &why))
+            !bridge_port_add(bed->bridge,
+                             &(struct bridge_port_params){.port = &bed->fake[i]->port, .name = name, .ofport = i},
+                             &why))
             abort();
     }
     if (params->start && datapath_start(bed->dp) != 0)

@@ -181,7 +181,8 @@ static inline void start(enum fail_mode fail_mode, const char *controller, uint3
         char name[8];
         ports[i] = (struct port){.ops = &ops, .index = i + 1, .admin_up = true};
         snprintf(name, sizeof name, "p%d", i + 1);
-        assert_non_null(bridge_port_add(bridge, &ports[i], name, i + 1, &none));
+        assert_non_null(bridge_port_add(
+            bridge, &(struct bridge_port_params){.port = &ports[i], .name = name, .ofport = i + 1}, &none));
     }
     params.bridge = bridge;
     params.requests = &of_requests;

@@ -523,7 +523,7 @@ static void sync_macs(void)
 
     oracle.n_macs = 0;
     while ((entry = mac_table_next(bed.bridge->macs, &position)))
-        oracle.macs[oracle.n_macs++] = (struct oracle_mac){entry->mac, entry->vlan, entry->ofport};
+        oracle.macs[oracle.n_macs++] = (struct oracle_mac){entry->mac, entry->vlan, entry->lport};
 }
 
 static void one_packet(void)
@@ -579,12 +579,12 @@ static void vlan_modes(void)
     struct bridge_port *access = bridge_port_by_ofport(bed.bridge, 3), *native = bridge_port_by_ofport(bed.bridge, 4),
                        *tagged = bridge_port_by_ofport(bed.bridge, 5);
 
-    access->vlan_mode = VLAN_MODE_ACCESS;
-    access->tag = 10;
-    native->vlan_mode = VLAN_MODE_NATIVE_UNTAGGED;
-    native->tag = 11;
-    tagged->vlan_mode = VLAN_MODE_NATIVE_TAGGED;
-    tagged->tag = 10;
+    access->lport->vlan.mode = VLAN_MODE_ACCESS;
+    access->lport->vlan.tag = 10;
+    native->lport->vlan.mode = VLAN_MODE_NATIVE_UNTAGGED;
+    native->lport->vlan.tag = 11;
+    tagged->lport->vlan.mode = VLAN_MODE_NATIVE_TAGGED;
+    tagged->lport->vlan.tag = 10;
 }
 
 static void round_run(void)

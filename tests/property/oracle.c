@@ -108,19 +108,19 @@ static void send_to_port(struct oracle *o, const struct bridge_port *bp)
 
 static bool carries(const struct bridge_port *bp, uint16_t vlan)
 {
-    bool trunked = bp->trunks[vlan / 64] >> vlan % 64 & 1;
+    bool trunked = bp->lport->vlan.trunks[vlan / 64] >> vlan % 64 & 1;
 
-    if (bp->vlan_mode == VLAN_MODE_ACCESS)
-        return vlan == bp->tag;
-    if (bp->vlan_mode == VLAN_MODE_TRUNK)
+    if (bp->lport->vlan.mode == VLAN_MODE_ACCESS)
+        return vlan == bp->lport->vlan.tag;
+    if (bp->lport->vlan.mode == VLAN_MODE_TRUNK)
         return trunked;
-    return vlan == bp->tag || trunked;
+    return vlan == bp->lport->vlan.tag || trunked;
 }
 
 static bool leaves_tagged(const struct bridge_port *bp, uint16_t vlan)
 {
-    return vlan != 0 && bp->vlan_mode != VLAN_MODE_ACCESS &&
-           !(bp->vlan_mode == VLAN_MODE_NATIVE_UNTAGGED && vlan == bp->tag);
+    return vlan != 0 && bp->lport->vlan.mode != VLAN_MODE_ACCESS &&
+           !(bp->lport->vlan.mode == VLAN_MODE_NATIVE_UNTAGGED && vlan == bp->lport->vlan.tag);
 }
 
 static void send_in_vlan(struct oracle *o, const struct bridge_port *bp, uint16_t vlan)
@@ -157,10 +157,10 @@ static void normal(struct oracle *o)
     struct oracle_mac *entry;
 
     if (in) {
-        if (in->vlan_mode == VLAN_MODE_ACCESS && vid != 0)
+        if (in->lport->vlan.mode == VLAN_MODE_ACCESS && vid != 0)
             return;
-        if (in->vlan_mode != VLAN_MODE_TRUNK && vid == 0)
-            vlan = in->tag;
+        if (in->lport->vlan.mode != VLAN_MODE_TRUNK && vid == 0)
+            vlan = in->lport->vlan.tag;
         if (!carries(in, vlan))
             return;
     }

@@ -131,7 +131,8 @@ static void ports_are_found_by_number_name_and_index(void **state)
 
         plug(&devices[i], i + 1);
         snprintf(name, sizeof name, "p%u", i);
-        bp = bridge_port_add(bridge, &devices[i], name, numbers[i], &error);
+        bp = bridge_port_add(
+            bridge, &(struct bridge_port_params){.port = &devices[i], .name = name, .ofport = numbers[i]}, &error);
         assert_non_null(bp);
         assert_ptr_equal(bridge_port_by_ofport(bridge, numbers[i]), bp);
         assert_ptr_equal(bridge_port_by_name(bridge, name), bp);
@@ -149,12 +150,15 @@ static void ports_are_found_by_number_name_and_index(void **state)
     assert_null(bridge_port_by_name(bridge, "p9"));
     assert_null(bridge_port_by_index(NULL, 9));
 
-    assert_null(bridge_port_add(bridge, NULL, "new", 7, &error));
+    assert_null(
+        bridge_port_add(bridge, &(struct bridge_port_params){.port = NULL, .name = "new", .ofport = 7}, &error));
     assert_non_null(strstr(error, "number"));
-    assert_null(bridge_port_add(bridge, NULL, "p0", 8, &error));
+    assert_null(bridge_port_add(bridge, &(struct bridge_port_params){.port = NULL, .name = "p0", .ofport = 8}, &error));
     assert_non_null(strstr(error, "name"));
-    assert_null(bridge_port_add(bridge, NULL, "new", 0, &error));
-    assert_null(bridge_port_add(bridge, NULL, "new", OFPORT_NORMAL, &error));
+    assert_null(
+        bridge_port_add(bridge, &(struct bridge_port_params){.port = NULL, .name = "new", .ofport = 0}, &error));
+    assert_null(bridge_port_add(
+        bridge, &(struct bridge_port_params){.port = NULL, .name = "new", .ofport = OFPORT_NORMAL}, &error));
 
     assert_int_equal(n_added, 5);
     bridge_port_remove(bridge_port_by_ofport(bridge, 7));
@@ -175,7 +179,8 @@ static void a_port_without_a_device_keeps_its_place(void **state)
 {
     struct bridge *bridge = bridge_create("br0", 0x0000123456789abc, NULL);
     const char *error;
-    struct bridge_port *bp = bridge_port_add(bridge, NULL, "br0", OFPORT_LOCAL, &error);
+    struct bridge_port *bp = bridge_port_add(
+        bridge, &(struct bridge_port_params){.port = NULL, .name = "br0", .ofport = OFPORT_LOCAL}, &error);
     struct rte_ether_addr mac = {{0x12, 0x34, 0x56, 0x78, 0x9a, 0xbc}};
     struct bridge_port_stats stats;
 
@@ -197,7 +202,8 @@ static void link_and_configuration_changes_are_told_once(void **state)
     plug(&device, 1);
     link_up = false;
 
-    struct bridge_port *bp = bridge_port_add(bridge, &device, "p1", 1, &error);
+    struct bridge_port *bp =
+        bridge_port_add(bridge, &(struct bridge_port_params){.port = &device, .name = "p1", .ofport = 1}, &error);
 
     assert_int_equal(bp->state, PORT_STATE_LINK_DOWN);
     bridge_port_update(bp);
@@ -232,7 +238,8 @@ static void counters_are_those_of_device_and_datapath(void **state)
     plug(&device, 1);
     now_ms = 1000;
 
-    struct bridge_port *bp = bridge_port_add(bridge, &device, "p1", 1, &error);
+    struct bridge_port *bp =
+        bridge_port_add(bridge, &(struct bridge_port_params){.port = &device, .name = "p1", .ofport = 1}, &error);
 
     now_ms = 3500;
     bridge_port_stats(bp, &stats);
@@ -254,7 +261,8 @@ static void what_was_learned_goes_with_the_port_or_when_there_is_no_room(void **
 
     plug(&device, 1);
 
-    struct bridge_port *bp = bridge_port_add(bridge, &device, "p1", 1, &error);
+    struct bridge_port *bp =
+        bridge_port_add(bridge, &(struct bridge_port_params){.port = &device, .name = "p1", .ofport = 1}, &error);
 
     bridge_set_mac_table(bridge, 1, 300);
     mac_table_learn(bridge->macs, &a, 0, 1, 0);
@@ -280,7 +288,7 @@ static void port_names_and_numbers_are_understood(void **state)
     const char *error;
     uint32_t ofport;
 
-    bridge_port_add(bridge, NULL, "vm1", 4, &error);
+    bridge_port_add(bridge, &(struct bridge_port_params){.port = NULL, .name = "vm1", .ofport = 4}, &error);
     assert_true(bridge_ofport_parse(bridge, "vm1", &ofport));
     assert_int_equal(ofport, 4);
     assert_true(bridge_ofport_parse(bridge, "17", &ofport));

@@ -16,11 +16,11 @@ static struct rte_ether_addr mac_of(uint32_t n)
         .addr_bytes = {2, 0, (uint8_t)(n >> 24), (uint8_t)(n >> 16), (uint8_t)(n >> 8), (uint8_t)n}};
 }
 
-static bool learn(struct mac_table *table, uint32_t n, uint16_t vlan, uint32_t ofport, uint64_t now_ms)
+static bool learn(struct mac_table *table, uint32_t n, uint16_t vlan, uint32_t lport, uint64_t now_ms)
 {
     struct rte_ether_addr mac = mac_of(n);
 
-    return mac_table_learn(table, &mac, vlan, ofport, now_ms);
+    return mac_table_learn(table, &mac, vlan, lport, now_ms);
 }
 
 /* The port, or OFPORT_NONE. */
@@ -33,7 +33,7 @@ static uint32_t port_of(const struct mac_table *table, uint32_t n, uint16_t vlan
         return OFPORT_NONE;
     assert_true(rte_is_same_ether_addr(&entry->mac, &mac));
     assert_int_equal(entry->vlan, vlan);
-    return entry->ofport;
+    return entry->lport;
 }
 
 static void addresses_are_learned_and_move(void **state)
@@ -129,7 +129,7 @@ static void one_port_cannot_push_out_the_others(void **state)
 
     /* A newcomer takes from the port that has most. */
     learn(table, 7000, 0, 3, 7000);
-    assert_int_equal(last_gone.ofport, 2);
+    assert_int_equal(last_gone.lport, 2);
     assert_int_equal(port_of(table, 5910, 0), OFPORT_NONE);
     assert_int_equal(port_of(table, 7000, 0), 3);
     mac_table_destroy(table);
@@ -146,7 +146,7 @@ static void a_port_can_be_forgotten(void **state)
     mac_table_flush(table, 1);
     assert_int_equal(mac_table_size(table), 25);
     for (size_t i = 0; i < 25; i++)
-        assert_int_equal(mac_table_next(table, &position)->ofport, 2);
+        assert_int_equal(mac_table_next(table, &position)->lport, 2);
     assert_null(mac_table_next(table, &position));
     mac_table_flush(table, OFPORT_ANY);
     assert_int_equal(mac_table_size(table), 0);
@@ -202,39 +202,39 @@ static void random_use_agrees_with_a_plain_array(void **state)
     enum { MACS = 64, PORTS = 5, SIZE = 40 };
     struct mac_table *table = mac_table_create(SIZE, 300);
     struct {
-        uint32_t ofport;
+        uint32_t lport;
         uint64_t seen_ms;
     } model[MACS] = {0};
     unsigned n = 0, seed = 3;
 
     for (uint64_t now = 1; now < 200000; now++) {
-        uint32_t i = (uint32_t)rand_r(&seed) % MACS, ofport = 1 + (uint32_t)rand_r(&seed) % PORTS;
-        bool changes = model[i].ofport != ofport;
+        uint32_t i = (uint32_t)rand_r(&seed) % MACS, lport = 1 + (uint32_t)rand_r(&seed) % PORTS;
+        bool changes = model[i].lport != lport;
 
         if (rand_r(&seed) % 50 == 0)
             mac_table_settle(table, (unsigned)rand_r(&seed) % 3);
         if (rand_r(&seed) % 1000 == 0) {
-            mac_table_flush(table, ofport);
+            mac_table_flush(table, lport);
             for (uint32_t j = 0; j < MACS; j++) {
-                if (model[j].ofport == ofport) {
-                    model[j].ofport = 0;
+                if (model[j].lport == lport) {
+                    model[j].lport = 0;
                     n--;
                 }
             }
             continue;
         }
-        if (model[i].ofport == 0 && n == SIZE) {
+        if (model[i].lport == 0 && n == SIZE) {
             unsigned per_port[PORTS + 1] = {0}, most = 0;
             uint64_t oldest = UINT64_MAX;
             uint32_t victim = 0;
 
             for (uint32_t j = 0; j < MACS; j++) {
-                if (model[j].ofport > 0 && ++per_port[model[j].ofport] > most)
-                    most = per_port[model[j].ofport];
+                if (model[j].lport > 0 && ++per_port[model[j].lport] > most)
+                    most = per_port[model[j].lport];
             }
-            learn(table, i, 0, ofport, now);
+            learn(table, i, 0, lport, now);
             for (uint32_t j = 0; j < MACS; j++) { /* the oldest of whichever fullest port was picked */
-                if (model[j].ofport > 0 && per_port[model[j].ofport] == most && port_of(table, j, 0) == OFPORT_NONE) {
+                if (model[j].lport > 0 && per_port[model[j].lport] == most && port_of(table, j, 0) == OFPORT_NONE) {
                     assert_int_equal(oldest, UINT64_MAX);
                     oldest = model[j].seen_ms;
                     victim = j;
@@ -242,16 +242,16 @@ static void random_use_agrees_with_a_plain_array(void **state)
             }
             assert_true(oldest != UINT64_MAX);
             for (uint32_t j = 0; j < MACS; j++)
-                assert_true(model[j].ofport != model[victim].ofport || model[j].seen_ms >= oldest);
-            model[victim].ofport = 0;
+                assert_true(model[j].lport != model[victim].lport || model[j].seen_ms >= oldest);
+            model[victim].lport = 0;
         } else {
-            assert_int_equal(learn(table, i, 0, ofport, now), changes);
-            n += model[i].ofport == 0;
+            assert_int_equal(learn(table, i, 0, lport, now), changes);
+            n += model[i].lport == 0;
         }
-        model[i].ofport = ofport;
+        model[i].lport = lport;
         model[i].seen_ms = now;
         for (uint32_t j = 0; j < MACS; j++)
-            assert_int_equal(port_of(table, j, 0), model[j].ofport);
+            assert_int_equal(port_of(table, j, 0), model[j].lport);
         assert_int_equal(mac_table_size(table), n);
     }
     mac_table_destroy(table);

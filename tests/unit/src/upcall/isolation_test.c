@@ -33,7 +33,8 @@ static struct fake_port *plug(struct bridge *bridge, uint32_t ofport)
     fake->port.ops = bed_ops();
     snprintf(name, sizeof name, "q%u", ofport);
     assert_int_equal(datapath_port_add(bed.dp, &fake->port), 0);
-    assert_non_null(bridge_port_add(bridge, &fake->port, name, ofport, &why));
+    assert_non_null(bridge_port_add(
+        bridge, &(struct bridge_port_params){.port = &fake->port, .name = name, .ofport = ofport}, &why));
     return fake;
 }
 

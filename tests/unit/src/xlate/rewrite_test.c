@@ -348,8 +348,8 @@ static void normal_leaves_the_tag_alone(void **state)
     struct bridge_port *access = bridge_port_by_ofport(bed.bridge, 3);
     const char *const tagged = MACS "88a8 b00a" CUSTOMER_UDP;
 
-    access->vlan_mode = VLAN_MODE_ACCESS;
-    access->tag = 10;
+    access->lport->vlan.mode = VLAN_MODE_ACCESS;
+    access->lport->vlan.tag = 10;
     bed_add(&bed, "actions=NORMAL,output:2");
     run(tagged);
     assert_int_equal(events.n, 5);

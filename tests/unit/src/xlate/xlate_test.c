@@ -305,16 +305,16 @@ static void normal_knows_vlan_modes(void **state)
                        *native = bridge_port_by_ofport(bed.bridge, 3), *tagged = bridge_port_by_ofport(bed.bridge, 4),
                        *other = bridge_port_by_ofport(bed.bridge, 5);
 
-    access->vlan_mode = VLAN_MODE_ACCESS;
-    access->tag = 7;
-    memset(trunk->trunks, 0, sizeof trunk->trunks);
-    trunk->trunks[0] = 1 << 7 | 1 << 8;
-    native->vlan_mode = VLAN_MODE_NATIVE_UNTAGGED;
-    native->tag = 7;
-    tagged->vlan_mode = VLAN_MODE_NATIVE_TAGGED;
-    tagged->tag = 7;
-    other->vlan_mode = VLAN_MODE_ACCESS;
-    other->tag = 9;
+    access->lport->vlan.mode = VLAN_MODE_ACCESS;
+    access->lport->vlan.tag = 7;
+    memset(trunk->lport->vlan.trunks, 0, sizeof trunk->lport->vlan.trunks);
+    trunk->lport->vlan.trunks[0] = 1 << 7 | 1 << 8;
+    native->lport->vlan.mode = VLAN_MODE_NATIVE_UNTAGGED;
+    native->lport->vlan.tag = 7;
+    tagged->lport->vlan.mode = VLAN_MODE_NATIVE_TAGGED;
+    tagged->lport->vlan.tag = 7;
+    other->lport->vlan.mode = VLAN_MODE_ACCESS;
+    other->lport->vlan.tag = 9;
     bed_add(&bed, "actions=NORMAL");
     EXPECT("in_port=1,vlan_tci=0,dl_dst=ff:ff:ff:ff:ff:ff", "3,push_vlan(vid=7,pcp=0),2,4");
     EXPECT("in_port=2,dl_vlan=7,dl_vlan_pcp=1,dl_dst=ff:ff:ff:ff:ff:ff", "4,pop_vlan,1,3");
@@ -354,8 +354,8 @@ static void drops_have_reasons(void **state)
     bridge_port_set_config(bridge_port_by_ofport(bed.bridge, 3), PORT_CONFIG_DOWN, PORT_CONFIG_DOWN);
     EXPECT_DROP("in_port=1,udp", "output_down");
     EXPECT_DROP("in_port=3,udp", "input_refused");
-    access->vlan_mode = VLAN_MODE_ACCESS;
-    access->tag = 7;
+    access->lport->vlan.mode = VLAN_MODE_ACCESS;
+    access->lport->vlan.tag = 7;
     EXPECT_DROP("in_port=4,dl_vlan=8", "normal_vlan");
     EXPECT_DROP("in_port=4,vlan_tci=0,dl_dst=01:80:c2:00:00:00", "normal_reserved");
     for (uint32_t i = 1; i <= 5; i++)

@@ -178,7 +178,7 @@ static void changes_of_ports_and_ends_of_rules_are_told(void **state)
     client_connect(&a, mgmt);
     client_hello(&a, OF13);
     set_config(&a, 128);
-    bridge_port_add(bridge, NULL, "new", 77, &error);
+    bridge_port_add(bridge, &(struct bridge_port_params){.port = NULL, .name = "new", .ofport = 77}, &error);
     expect_port_status(OF_PORT_ADD, "new");
     bridge_note_port(bridge_port_by_ofport(bridge, 1));
     expect_port_status(OF_PORT_MODIFY, "p1");

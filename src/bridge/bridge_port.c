@@ -1,0 +1,213 @@
+/* OpenFlow ports of a bridge, and the Ports that they belong to. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "pmd/base/clock.h"
+#include "pmd/base/memory.h"
+#include "src/bridge/bridge_impl.h"
+#include "src/tables/group.h"
+
+struct bridge_port *bridge_port_by_ofport(const struct bridge *bridge, uint32_t ofport)
+{
+    if (ofport < bridge->by_ofport_size)
+        return bridge->by_ofport[ofport];
+    return ofport == OFPORT_LOCAL ? bridge->local : NULL;
+}
+
+struct bridge_port *bridge_port_by_name(const struct bridge *bridge, const char *name)
+{
+    struct bridge_port *bp;
+
+    TAILQ_FOREACH (bp, &bridge->ports, node) {
+        if (strcmp(bp->name, name) == 0)
+            return bp;
+    }
+    return NULL;
+}
+
+struct bridge_port *bridge_port_by_index(const struct datapath *dp, uint32_t index)
+{
+    const struct port *port = datapath_port(dp, index);
+
+    return !port ? NULL : port->user;
+}
+
+static void index_set(struct bridge *bridge, uint32_t ofport, struct bridge_port *bp)
+{
+    if (ofport == OFPORT_LOCAL) {
+        bridge->local = bp;
+        return;
+    }
+    if (ofport >= bridge->by_ofport_size) {
+        uint32_t size = bridge->by_ofport_size == 0 ? 16 : bridge->by_ofport_size;
+
+        while (size <= ofport)
+            size *= 2;
+        bridge->by_ofport = realloc(bridge->by_ofport, size * sizeof *bridge->by_ofport);
+        if (!bridge->by_ofport)
+            out_of_memory("a bridge", 0);
+        memset(&bridge->by_ofport[bridge->by_ofport_size], 0,
+               (size - bridge->by_ofport_size) * sizeof *bridge->by_ofport);
+        bridge->by_ofport_size = size;
+    }
+    bridge->by_ofport[ofport] = bp;
+}
+
+/* Re-reads what is behind the port. True if anything is different. */
+static bool read_status(struct bridge_port *bp)
+{
+    struct port_status status = {.mac = bp->mac};
+    uint32_t state = PORT_STATE_LINK_DOWN;
+
+    bridge_port_ops(bp)->get_status(bp, &status);
+    if (status.link_up)
+        state = bp->config & PORT_CONFIG_DOWN ? 0 : PORT_STATE_LIVE;
+    if (state == bp->state && rte_is_same_ether_addr(&status.mac, &bp->mac))
+        return false;
+    bp->state = state;
+    bp->mac = status.mac;
+    return true;
+}
+
+/* The low 48 bits of the datapath id are a MAC address of the switch (OpenFlow 1.3.5, 7.3.1). */
+static struct rte_ether_addr datapath_mac(const struct bridge *bridge)
+{
+    struct rte_ether_addr mac;
+
+    for (int i = 0; i < RTE_ETHER_ADDR_LEN; i++)
+        mac.addr_bytes[i] = (uint8_t)(bridge->datapath_id >> (40 - 8 * i));
+    return mac;
+}
+
+struct lport *bridge_lport_by_id(const struct bridge *bridge, uint32_t id)
+{
+    const struct bridge_port *bp = bridge_port_by_ofport(bridge, id);
+
+    return bp ? bp->lport : NULL;
+}
+
+static struct lport *lport_create(struct bridge_port *bp)
+{
+    struct bridge_lports *all = &bp->bridge->lports;
+    struct lport *lport = calloc(1, sizeof *lport), *after = TAILQ_LAST(all, bridge_lports);
+
+    if (!lport)
+        out_of_memory("a bridge", 0);
+    lport->bridge = bp->bridge;
+    lport->id = bp->ofport;
+    lport->member = bp;
+    port_vlan_init(&lport->vlan);
+    while (after && after->id > lport->id)
+        after = TAILQ_PREV(after, bridge_lports, node);
+    if (after)
+        TAILQ_INSERT_AFTER(all, after, lport, node);
+    else
+        TAILQ_INSERT_HEAD(all, lport, node);
+    return lport;
+}
+
+static void lport_free(struct lport *lport)
+{
+    mac_table_flush(lport->bridge->macs, lport->id);
+    TAILQ_REMOVE(&lport->bridge->lports, lport, node);
+    free(lport);
+}
+
+struct bridge_port *bridge_port_add(struct bridge *bridge, const struct bridge_port_params *params, const char **error)
+{
+    const uint32_t ofport = params->ofport;
+
+    if ((ofport == OFPORT_NONE || ofport > OFPORT_USER_MAX) && ofport != OFPORT_LOCAL) {
+        *error = "an OpenFlow port number is 1 to 65279, or LOCAL";
+        return NULL;
+    }
+    if (bridge_port_by_ofport(bridge, ofport)) {
+        *error = "the OpenFlow port number is taken by another port of the bridge";
+        return NULL;
+    }
+    if (bridge_port_by_name(bridge, params->name)) {
+        *error = "the name is taken by another port of the bridge";
+        return NULL;
+    }
+
+    struct bridge_port *bp = calloc(1, sizeof *bp), *after;
+
+    if (!bp)
+        out_of_memory("a bridge", 0);
+    bp->bridge = bridge;
+    bp->kind = params->kind;
+    bp->port = params->port;
+    bp->ofport = ofport;
+    snprintf(bp->name, sizeof bp->name, "%s", params->name);
+    bp->created_ms = clock_now_ms();
+    bp->lport = lport_create(bp);
+    if (ofport == OFPORT_LOCAL)
+        bp->mac = datapath_mac(bridge);
+    if (bp->port)
+        bp->port->user = bp;
+    read_status(bp);
+
+    after = TAILQ_LAST(&bridge->ports, bridge_ports);
+    while (after && after->ofport > ofport)
+        after = TAILQ_PREV(after, bridge_ports, node);
+    if (after)
+        TAILQ_INSERT_AFTER(&bridge->ports, after, bp, node);
+    else
+        TAILQ_INSERT_HEAD(&bridge->ports, bp, node);
+    bridge->n_ports++;
+    index_set(bridge, ofport, bp);
+    group_table_port_changed(pipeline_groups(bridge->pipeline), ofport);
+    TELL(bridge, port_added, bp);
+    return bp;
+}
+
+void bridge_port_free(struct bridge_port *bp)
+{
+    struct bridge *bridge = bp->bridge;
+
+    lport_free(bp->lport);
+    TAILQ_REMOVE(&bridge->ports, bp, node);
+    bridge->n_ports--;
+    index_set(bridge, bp->ofport, NULL);
+    if (bp->port) {
+        bp->port->user = NULL;
+        datapath_port_remove(bridge->dp, bp->port);
+    }
+    free(bp);
+}
+
+void bridge_port_remove(struct bridge_port *bp)
+{
+    struct bridge *bridge = bp->bridge;
+    uint32_t ofport = bp->ofport;
+
+    TELL(bridge, port_removed, bp);
+    bridge_port_free(bp);
+    group_table_port_changed(pipeline_groups(bridge->pipeline), ofport);
+}
+
+void bridge_port_update(struct bridge_port *bp)
+{
+    if (read_status(bp))
+        bridge_note_port(bp);
+}
+
+void bridge_port_set_config(struct bridge_port *bp, uint32_t config, uint32_t mask)
+{
+    uint32_t changed = (config ^ bp->config) & mask;
+
+    if (changed == 0)
+        return;
+    bp->config ^= changed;
+    if (changed & PORT_CONFIG_DOWN)
+        bridge_port_ops(bp)->set_admin_up(bp, !(bp->config & PORT_CONFIG_DOWN));
+    read_status(bp);
+    bridge_note_port(bp);
+}
+
+void bridge_port_stats(const struct bridge_port *bp, struct bridge_port_stats *stats)
+{
+    *stats = (struct bridge_port_stats){.duration_ms = clock_now_ms() - bp->created_ms};
+    bridge_port_ops(bp)->get_stats(bp, stats);
+}

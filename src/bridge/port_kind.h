@@ -1,0 +1,32 @@
+/* Kinds of OpenFlow ports, and what differs between them on the control side: link state, counters, configuration. How
+ * packets are sent to each kind is translation's (src/xlate/xlate_output.c). Control thread only.
+ */
+#ifndef SRC_BRIDGE_PORT_KIND_H
+#define SRC_BRIDGE_PORT_KIND_H
+
+#include <stdbool.h>
+
+#include "pmd/port.h"
+
+struct bridge_port;
+struct bridge_port_stats;
+
+enum bridge_port_kind {
+    BRIDGE_PORT_DEVICE,   /* a port of the datapath: a NIC, a virtual machine, a TAP */
+    BRIDGE_PORT_INTERNAL, /* a network interface of the host's that belongs to the switch */
+    BRIDGE_PORT_N_KINDS,
+};
+
+struct bridge_port_ops {
+    const char *name;
+    /* Fills in link, speed, MTU and address, which are the port's last ones when it is called. */
+    void (*get_status)(const struct bridge_port *bp, struct port_status *status);
+    /* Adds to *stats, whose duration is set. */
+    void (*get_stats)(const struct bridge_port *bp, struct bridge_port_stats *stats);
+    /* OFPPC_PORT_DOWN was set or cleared. */
+    void (*set_admin_up)(struct bridge_port *bp, bool up);
+};
+
+const struct bridge_port_ops *bridge_port_ops(const struct bridge_port *bp);
+
+#endif
