@@ -8,12 +8,13 @@
 #include <rte_common.h>
 #include <rte_spinlock.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
-
-#include "pmd/base/log_sink.h"
 
 static const char *const component_names[LOG_N_COMPONENTS] = {
 #define X(symbol, name) [symbol] = name,
@@ -25,19 +26,54 @@ static const struct {
     const char *name;  /* as users write it */
     const char *label; /* as the log shows it */
     uint32_t level;    /* the most verbose rte_log level it stands for */
+    int severity;      /* of syslog (RFC 3164, 4.1.1) */
 } levels[] = {
-    {"off", "OFF", 0},
-    {"emer", "EMER", RTE_LOG_CRIT},
-    {"err", "ERR", RTE_LOG_ERR},
-    {"warn", "WARN", RTE_LOG_WARNING},
-    {"info", "INFO", RTE_LOG_INFO},
-    {"dbg", "DBG", RTE_LOG_DEBUG},
+    {"off", "OFF", 0, 1},
+    {"emer", "EMER", RTE_LOG_CRIT, 1},
+    {"err", "ERR", RTE_LOG_ERR, 3},
+    {"warn", "WARN", RTE_LOG_WARNING, 4},
+    {"info", "INFO", RTE_LOG_INFO, 6},
+    {"dbg", "DBG", RTE_LOG_DEBUG, 7},
 };
 
+static const char *const facility_names[LOG_N_FACILITIES] = {
+    [LOG_TO_CONSOLE] = "console",
+    [LOG_TO_SYSLOG] = "syslog",
+    [LOG_TO_FILE] = "file",
+};
+
+#define SYSLOG_DAEMON (3 << 3) /* "system daemons" (RFC 3164, 4.1.1) */
+
+/* What each facility takes of a component. rte_log's level of the component is the most verbose of them. */
+static uint32_t facility_levels[LOG_N_COMPONENTS][LOG_N_FACILITIES];
+static uint32_t type_levels[LOG_N_COMPONENTS]; /* as rte_log was told last */
+static char *file_path, *syslog_path, *program;
 static int component_types[LOG_N_COMPONENTS];
 static pthread_once_t stream_once = PTHREAD_ONCE_INIT;
 static uint32_t sequence;
 static rte_spinlock_t limit_lock = RTE_SPINLOCK_INITIALIZER;
+
+static void tell_rte_log(int component)
+{
+    uint32_t most = 0;
+
+    for (int f = 0; f < LOG_N_FACILITIES; f++)
+        most = RTE_MAX(most, facility_levels[component][f]);
+    type_levels[component] = most;
+    rte_log_set_level(component_types[component], most);
+}
+
+/* EAL's "--log-level=sluice.port:debug" is a level for all facilities. */
+static void adopt_rte_log(int component)
+{
+    uint32_t level = rte_log_get_level(component_types[component]);
+
+    if (level == type_levels[component])
+        return;
+    type_levels[component] = level;
+    for (int f = 0; f < LOG_N_FACILITIES; f++)
+        facility_levels[component][f] = level;
+}
 
 /* Before rte_eal_init(), so that "--log-level=sluice.port:debug" among its arguments works. */
 RTE_INIT(log_register_types)
@@ -47,6 +83,7 @@ RTE_INIT(log_register_types)
     for (int i = 0; i < LOG_N_COMPONENTS; i++) {
         snprintf(name, sizeof name, "sluice.%s", component_names[i]);
         component_types[i] = rte_log_register_type_and_pick_level(name, RTE_LOG_INFO);
+        adopt_rte_log(i);
     }
 }
 
@@ -59,55 +96,107 @@ static unsigned level_row(uint32_t level)
     return RTE_DIM(levels) - 1;
 }
 
-static void put_line(const char *module, uint32_t level, const char *text, size_t length)
+/* `text` behind the `n` bytes of `line`, with all that could end it made spaces: one message is one line, whatever a
+ * peer managed to get into it. Returns the length. */
+static size_t append_text(char line[LOG_LINE_MAX], size_t n, const char *text, size_t length)
 {
+    for (size_t i = 0; i < length && n < LOG_LINE_MAX - 1; i++)
+        line[n++] = iscntrl((unsigned char)text[i]) ? ' ' : text[i];
+    return n;
+}
+
+/* As the C library's syslog() writes it, whose socket would wait for a daemon that does not read. */
+static void put_syslog(const struct timespec *now, uint32_t number, enum log_component component, unsigned row,
+                       const char *text, size_t length)
+{
+    char line[LOG_LINE_MAX], when[32];
+    struct tm tm;
+    size_t n;
+
+    localtime_r(&now->tv_sec, &tm);
+    strftime(when, sizeof when, "%h %e %T", &tm);
+    n = snprintf(line, sizeof line, "<%d>%s %s: ovs|%05u|%s|%s|", SYSLOG_DAEMON | levels[row].severity, when, program,
+                 number, component_names[component], levels[row].label);
+    log_sink_put(LOG_TO_SYSLOG, line, append_text(line, RTE_MIN(n, sizeof line - 1), text, length));
+}
+
+static void put_line(enum log_component component, uint32_t level, unsigned facilities, const char *text, size_t length)
+{
+    unsigned row = level_row(level);
     char line[LOG_LINE_MAX];
     struct timespec now;
     struct tm tm;
     size_t n;
+    uint32_t number = __atomic_add_fetch(&sequence, 1, __ATOMIC_RELAXED);
 
     clock_gettime(CLOCK_REALTIME, &now);
     gmtime_r(&now.tv_sec, &tm);
     n = strftime(line, sizeof line, "%Y-%m-%dT%H:%M:%S", &tm);
-    n += snprintf(line + n, sizeof line - n, ".%03ldZ|%05u|%s|%s|", now.tv_nsec / 1000000,
-                  __atomic_add_fetch(&sequence, 1, __ATOMIC_RELAXED), module, levels[level_row(level)].label);
-    /* One message is one line, whatever a peer managed to get into it. */
-    for (size_t i = 0; i < length && n < sizeof line - 1; i++)
-        line[n++] = iscntrl((unsigned char)text[i]) ? ' ' : text[i];
+    n += snprintf(line + n, sizeof line - n, ".%03ldZ|%05u|%s|%s|", now.tv_nsec / 1000000, number,
+                  component_names[component], levels[row].label);
+    n = append_text(line, n, text, length);
     line[n++] = '\n';
-    log_sink_put(line, n);
+    if (facilities & 1u << LOG_TO_CONSOLE)
+        log_sink_put(LOG_TO_CONSOLE, line, n);
+    if (facilities & 1u << LOG_TO_FILE)
+        log_sink_put(LOG_TO_FILE, line, n);
+    if (facilities & 1u << LOG_TO_SYSLOG)
+        put_syslog(&now, number, component, row, text, length);
 }
 
-/* Where lines are missing, once the log takes lines again. */
-static void tell_lost(void)
+/* Where lines are missing, once the facility takes lines again. */
+static void tell_lost(enum log_facility facility)
 {
-    uint64_t lost = log_sink_take_lost();
+    uint64_t lost = log_sink_take_lost(facility);
     char text[128];
     int n;
 
-    if (!lost)
+    if (!lost || !log_sink_is_open(facility))
         return;
     n = snprintf(text, sizeof text,
                  "%" PRIu64 " lines of the log were lost: its reader did not keep up, or refused them", lost);
-    put_line("log", RTE_LOG_WARNING, text, n);
+    put_line(LOG_SELF, RTE_LOG_WARNING, 1u << facility, text, n);
 }
 
-static void write_line(const char *module, uint32_t level, const char *text, size_t length)
+static void write_line(enum log_component component, uint32_t level, const char *text, size_t length)
 {
-    tell_lost();
-    put_line(module, level, text, length);
+    /* What DPDK's own levels let through, debugging too, was asked for by them. */
+    uint32_t asked = component == LOG_DPDK ? RTE_MIN(level, RTE_LOG_INFO) : level;
+    unsigned facilities = 0;
+
+    adopt_rte_log(component);
+    for (int f = 0; f < LOG_N_FACILITIES; f++)
+        if (asked <= facility_levels[component][f] && log_sink_is_open(f)) {
+            tell_lost(f);
+            facilities |= 1u << f;
+        }
+    if (facilities)
+        put_line(component, level, facilities, text, length);
 }
+
+static uint32_t flush_all(void)
+{
+    uint32_t waiting = 0;
+
+    for (int f = 0; f < LOG_N_FACILITIES; f++) {
+        waiting += log_sink_flush(f);
+        tell_lost(f);
+    }
+    return waiting;
+}
+
+static void connect_syslog(void);
 
 void log_flush(void)
 {
-    log_sink_flush();
-    tell_lost();
+    if (syslog_path && (!log_sink_is_open(LOG_TO_SYSLOG) || log_sink_fails(LOG_TO_SYSLOG)))
+        connect_syslog();
+    flush_all();
 }
 
 void log_finish(unsigned timeout_ms)
 {
-    log_flush();
-    for (; timeout_ms && log_sink_flush(); timeout_ms--)
+    for (; flush_all() && timeout_ms; timeout_ms--)
         usleep(1000);
 }
 
@@ -132,13 +221,13 @@ static ssize_t dpdk_stream_write(void *cookie, const char *text, size_t size)
         return size;
     if (suppressed) {
         int n = snprintf(note, sizeof note, "%u warnings and errors of DPDK not shown", suppressed);
-        write_line("dpdk", RTE_LOG_WARNING, note, n);
+        write_line(LOG_DPDK, RTE_LOG_WARNING, note, n);
     }
     while (text < end) {
         const char *newline = memchr(text, '\n', end - text);
         const char *stop = newline ? newline : end;
         if (stop > text)
-            write_line("dpdk", level, text, stop - text);
+            write_line(LOG_DPDK, level, text, stop - text);
         text = stop + 1;
     }
     return size;
@@ -170,7 +259,7 @@ static void write_message(enum log_component component, uint32_t level, uint32_t
     }
     while (n > 0 && text[n - 1] == '\n')
         n--;
-    write_line(component_names[component], level, text, n);
+    write_line(component, level, text, n);
 }
 
 void log_write(enum log_component component, uint32_t level, const char *format, ...)
@@ -228,46 +317,144 @@ void log_write_limited(enum log_component component, uint32_t level, struct log_
     va_end(args);
 }
 
-int log_set_level(const char *component, const char *level)
+bool log_find_level(const char *name, uint32_t *level)
 {
-    bool all = !strcasecmp(component, "any"), found = false;
-    uint32_t value = 0;
-    unsigned row;
-
-    for (row = 0; row < RTE_DIM(levels); row++)
-        if (!strcasecmp(level, levels[row].name))
-            break;
-    if (row == RTE_DIM(levels))
-        return -EINVAL;
-    value = levels[row].level;
-    for (int i = 0; i < LOG_N_COMPONENTS; i++) {
-        if (!all && strcasecmp(component, component_names[i]))
-            continue;
-        rte_log_set_level(component_types[i], value);
-        found = true;
-    }
-    return found ? 0 : -ENOENT;
+    for (unsigned row = 0; row < RTE_DIM(levels); row++)
+        if (!strcasecmp(name, levels[row].name)) {
+            *level = levels[row].level;
+            return true;
+        }
+    return false;
 }
 
-void log_show_levels(void (*put)(void *arg, const char *component, const char *level), void *arg)
+int log_find_component(const char *name)
 {
     for (int i = 0; i < LOG_N_COMPONENTS; i++)
-        put(arg, component_names[i], levels[level_row(rte_log_get_level(component_types[i]))].name);
+        if (!strcasecmp(name, component_names[i]))
+            return i;
+    return -1;
+}
+
+int log_find_facility(const char *name)
+{
+    for (int f = 0; f < LOG_N_FACILITIES; f++)
+        if (!strcasecmp(name, facility_names[f]))
+            return f;
+    return -1;
+}
+
+const char *log_component_name(enum log_component component)
+{
+    return component_names[component];
+}
+
+const char *log_level_name(enum log_component component, enum log_facility facility)
+{
+    adopt_rte_log(component);
+    return levels[level_row(facility_levels[component][facility])].label;
+}
+
+void log_set_facility_level(int component, int facility, uint32_t level)
+{
+    for (int i = 0; i < LOG_N_COMPONENTS; i++) {
+        if (component >= 0 && i != component)
+            continue;
+        adopt_rte_log(i);
+        for (int f = 0; f < LOG_N_FACILITIES; f++)
+            if (facility < 0 || f == facility)
+                facility_levels[i][f] = level;
+        tell_rte_log(i);
+    }
+}
+
+int log_set_level(const char *component, const char *level)
+{
+    int number = strcasecmp(component, "any") ? log_find_component(component) : -1;
+    uint32_t value;
+
+    if (!log_find_level(level, &value))
+        return -EINVAL;
+    if (number < 0 && strcasecmp(component, "any"))
+        return -ENOENT;
+    log_set_facility_level(number, -1, value);
+    return 0;
+}
+
+/* --- where to ------------------------------------------------------------ */
+
+/* A copy of `value`; without memory for one, NULL. */
+static void remember(char **slot, const char *value)
+{
+    char *copy = value ? strdup(value) : NULL;
+
+    free(*slot);
+    *slot = copy;
+}
+
+/* A descriptor, or negative errno. */
+static int open_path(const char *path)
+{
+    /* Not to wait for a reader of a FIFO; a file is not affected. */
+    int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NONBLOCK, 0640);
+
+    return fd < 0 ? -errno : fd;
+}
+
+int log_open_file(const char *path)
+{
+    int fd = -1;
+
+    pthread_once(&stream_once, open_dpdk_stream);
+    if (path && (fd = open_path(path)) < 0)
+        return fd;
+    remember(&file_path, path);
+    log_sink_set(LOG_TO_FILE, fd, true);
+    return 0;
 }
 
 int log_open(const char *path)
 {
-    int fd;
+    int rc = log_open_file(path);
 
-    pthread_once(&stream_once, open_dpdk_stream);
-    if (!path) {
-        log_sink_set(STDERR_FILENO, false);
-        return 0;
-    }
-    /* Not to wait for a reader of a FIFO; a file is not affected. */
-    fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NONBLOCK, 0640);
-    if (fd < 0)
-        return -errno;
-    log_sink_set(fd, true);
+    if (rc)
+        return rc;
+    log_sink_set(LOG_TO_CONSOLE, path ? -1 : STDERR_FILENO, false);
     return 0;
+}
+
+int log_reopen(void)
+{
+    int fd = file_path ? open_path(file_path) : -ENOENT;
+
+    if (fd < 0)
+        return fd;
+    log_sink_set(LOG_TO_FILE, fd, true);
+    return 0;
+}
+
+void log_close_console(void)
+{
+    log_sink_set(LOG_TO_CONSOLE, -1, false);
+}
+
+static void connect_syslog(void)
+{
+    struct sockaddr_un to = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+    if (fd < 0)
+        return;
+    snprintf(to.sun_path, sizeof to.sun_path, "%s", syslog_path);
+    if (connect(fd, (const struct sockaddr *)&to, sizeof to))
+        close(fd);
+    else
+        log_sink_set(LOG_TO_SYSLOG, fd, true);
+}
+
+void log_open_syslog(const char *path, const char *name)
+{
+    remember(&syslog_path, path);
+    remember(&program, name);
+    if (syslog_path && program)
+        connect_syslog();
 }

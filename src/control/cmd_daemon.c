@@ -1,12 +1,13 @@
 /* Commands about the daemon itself: exit, reload, and the levels of its log; and command_bridge(), by which all
  * commands find the bridge that they name. Control thread. */
+#include <errno.h>
 #include <event2/buffer.h>
 #include <event2/event.h>
 #include <inttypes.h>
 #include <string.h>
 
 #include "pmd/base/log.h"
-#include "pmd/base/log_sink.h"
+#include "src/app/vlog.h"
 #include "src/control/commands.h"
 
 static void cmd_exit(void *arg, int argc, const char *const *argv, struct control_reply *reply)
@@ -35,39 +36,41 @@ static void cmd_reload(void *arg, int argc, const char *const *argv, struct cont
     evbuffer_free(report);
 }
 
-static void put_level(void *arg, const char *component, const char *level)
-{
-    struct control_reply *reply = arg;
-
-    control_printf(reply, "%-12s %s\n", component, level);
-    json_object_set_new(reply->json, component, json_string(level));
-}
-
+/* The columns of OVS's vlog/list. */
 static void cmd_vlog_list(void *arg, int argc, const char *const *argv, struct control_reply *reply)
 {
     reply->json = json_object();
-    log_show_levels(put_level, reply);
+    control_printf(reply, "                 console    syslog    file\n"
+                          "                 -------    ------    ------\n");
+    for (int i = 0; i < LOG_N_COMPONENTS; i++) {
+        const char *name = log_component_name(i), *console = log_level_name(i, LOG_TO_CONSOLE),
+                   *syslog = log_level_name(i, LOG_TO_SYSLOG), *file = log_level_name(i, LOG_TO_FILE);
+
+        control_printf(reply, "%-16s  %4s       %4s       %4s\n", name, console, syslog, file);
+        json_object_set_new(reply->json, name,
+                            json_pack("{s:s,s:s,s:s}", "console", console, "syslog", syslog, "file", file));
+    }
 }
 
-/* "flows:dbg", "any:info", or "dbg" alone for all. */
 static void cmd_vlog_set(void *arg, int argc, const char *const *argv, struct control_reply *reply)
 {
-    for (int i = 1; i < argc; i++) {
-        char component[32] = "any";
-        const char *colon = strchr(argv[i], ':');
-        const char *level = colon ? colon + 1 : argv[i];
-        if (colon && (size_t)(colon - argv[i]) < sizeof component) {
-            memcpy(component, argv[i], colon - argv[i]);
-            component[colon - argv[i]] = '\0';
-        }
-        if (log_set_level(component, level)) {
-            control_fail(reply,
-                         "%s: not COMPONENT:LEVEL; vlog/list has the components, levels are off, emer, err, warn, "
-                         "info, dbg",
-                         argv[i]);
+    char error[256];
+
+    for (int i = 1; i < argc; i++)
+        if (vlog_set(argv[i], error, sizeof error)) {
+            control_fail(reply, "%s", error);
             return;
         }
-    }
+}
+
+static void cmd_vlog_reopen(void *arg, int argc, const char *const *argv, struct control_reply *reply)
+{
+    int rc = log_reopen();
+
+    if (rc == -ENOENT)
+        control_fail(reply, "Logging to file not configured");
+    else if (rc)
+        control_fail(reply, "%s", strerror(-rc));
 }
 
 static void cmd_log(void *arg, int argc, const char *const *argv, struct control_reply *reply)
@@ -105,5 +108,6 @@ void commands_register_daemon(struct control *control, struct sluice *sw)
     control_register(control, "reload", "", 0, 0, cmd_reload, sw);
     control_register(control, "log", "", 0, 0, cmd_log, sw);
     control_register(control, "vlog/list", "", 0, 0, cmd_vlog_list, sw);
-    control_register(control, "vlog/set", "[COMPONENT:]LEVEL...", 1, 16, cmd_vlog_set, sw);
+    control_register(control, "vlog/reopen", "", 0, 0, cmd_vlog_reopen, sw);
+    control_register(control, "vlog/set", "{spec | PATTERN:destination:pattern}", 1, 16, cmd_vlog_set, sw);
 }

@@ -114,7 +114,7 @@ sluice_config "$secure" "$p1" "$p2" "$p3" '{ "name": "p4", "ofport": 4, "type": 
 sed -i 's|"bridges"|"log": { "level": "dbg" }, "bridges"|' "$TEST_DIR/sluice.json"
 assert_fails ctl reload
 assert_contains "$OUTPUT" 'port p4' 'log level dbg'
-assert_matches "$(ctl vlog/list)" '^flows +dbg'
+assert_matches "$(ctl vlog/list)" '^flows +DBG +DBG +DBG$'
 assert_fails ctl reload
 assert_contains "$OUTPUT" 'port p4'
 sluice_config "$secure" "$p1" "$p2" "$p3"

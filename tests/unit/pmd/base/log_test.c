@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <termios.h>
 #include <unistd.h>
 #include <cmocka.h>
@@ -18,11 +19,13 @@
 #include "pmd/base/log_sink.h"
 #include "tests/lib/scratch.h"
 
-static const char *path;
+#define FLOOD 20000 /* lines; about 1.5 MB */
+
+static char path[128];
 
 static int setup(void **state)
 {
-    path = scratch_path("log");
+    snprintf(path, sizeof path, "%s", scratch_path("log"));
     return log_open(path);
 }
 
@@ -103,20 +106,101 @@ static void levels_are_per_component(void **state)
     assert_int_equal(log_set_level("pmd", "loud"), -EINVAL);
 }
 
-static void count_level(void *arg, const char *component, const char *level)
+static void levels_are_shown_as_they_were_set(void **state)
 {
-    if (!strcmp(level, !strcmp(component, "port") ? "warn" : "info"))
-        ++*(int *)arg;
+    assert_int_equal(log_set_level("port", "warn"), 0);
+    for (int i = 0; i < LOG_N_COMPONENTS; i++)
+        for (int f = 0; f < LOG_N_FACILITIES; f++)
+            assert_string_equal(log_level_name(i, f), i == LOG_PORT ? "WARN" : "INFO");
+    assert_int_equal(log_set_level("port", "info"), 0);
 }
 
-static void levels_are_shown_by_the_names_they_are_set_by(void **state)
+/* EAL's option --log-level=sluice.port:debug */
+static void a_level_that_eal_sets_is_one_for_all_facilities(void **state)
 {
-    int right = 0;
-
-    assert_int_equal(log_set_level("port", "warn"), 0);
-    log_show_levels(count_level, &right);
-    assert_int_equal(right, LOG_N_COMPONENTS);
+    assert_int_equal(rte_log_set_level_pattern("sluice.port", RTE_LOG_DEBUG), 0);
+    LOG_DBG(LOG_PORT, "shown");
+    assert_matches(take_log(), "port\\|DBG\\|shown\n$");
+    assert_string_equal(log_level_name(LOG_PORT, LOG_TO_SYSLOG), "DBG");
     assert_int_equal(log_set_level("port", "info"), 0);
+    LOG_DBG(LOG_PORT, "not shown");
+    assert_string_equal(take_log(), "");
+}
+
+static void the_console_and_the_file_have_levels_of_their_own(void **state)
+{
+    char console[4096];
+    int ends[2], was = dup(STDERR_FILENO);
+    ssize_t n;
+
+    assert_int_equal(pipe(ends), 0);
+    fcntl(ends[0], F_SETFL, O_NONBLOCK);
+    dup2(ends[1], STDERR_FILENO);
+    close(ends[1]);
+    log_open(NULL);
+    assert_int_equal(log_open_file(path), 0);
+    log_set_facility_level(-1, LOG_TO_CONSOLE, RTE_LOG_CRIT);
+    log_set_facility_level(LOG_PMD, LOG_TO_FILE, RTE_LOG_DEBUG);
+    LOG_EMER(LOG_MAIN, "for both");
+    LOG_ERR(LOG_MAIN, "for the file");
+    LOG_DBG(LOG_MAIN, "for none");
+    LOG_DBG(LOG_PMD, "a detail for the file");
+    n = read(ends[0], console, sizeof console - 1);
+    assert_true(n > 0);
+    console[n] = 0;
+    assert_matches(console, "^" STAMP "main\\|EMER\\|for both\n$");
+    assert_matches(take_log(), "for both\n.*for the file\n.*a detail for the file\n$");
+    log_close_console();
+    LOG_EMER(LOG_MAIN, "the console is closed");
+    assert_int_equal(read(ends[0], console, sizeof console), -1);
+    dup2(was, STDERR_FILENO);
+    close(was);
+    close(ends[0]);
+    assert_int_equal(log_open(path), 0);
+    assert_int_equal(log_set_level("any", "info"), 0);
+    take_log();
+}
+
+static void a_file_that_was_renamed_is_opened_again_under_its_name(void **state)
+{
+    const char *old = scratch_path("log.1");
+
+    assert_int_equal(rename(path, old), 0);
+    LOG_INFO(LOG_MAIN, "to the old one");
+    assert_int_equal(log_reopen(), 0);
+    LOG_INFO(LOG_MAIN, "to the new one");
+    assert_matches(take_log(), "^" STAMP "main\\|INFO\\|to the new one\n$");
+    unlink(old);
+}
+
+static void syslog_gets_lines_in_its_own_form(void **state)
+{
+    const char *name = scratch_path("devlog");
+    struct sockaddr_un addr = {.sun_family = AF_UNIX};
+    int daemon = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0);
+    char line[4096];
+    ssize_t n;
+
+    snprintf(addr.sun_path, sizeof addr.sun_path, "%s", name);
+    log_open_syslog(name, "switch"); /* no daemon yet */
+    LOG_ERR(LOG_PORT, "before");
+    assert_int_equal(bind(daemon, (struct sockaddr *)&addr, sizeof addr), 0);
+    log_flush();
+    LOG_ERR(LOG_PORT, "a\nb");
+    LOG_DBG(LOG_PORT, "not shown");
+    n = read(daemon, line, sizeof line - 1);
+    assert_true(n > 0);
+    line[n] = 0;
+    assert_matches(line, "^<27>[A-Z][a-z]{2} [ 0-9]{2} [0-9:]{8} switch: ovs\\|[0-9]{5}\\|port\\|ERR\\|a b$");
+    assert_int_equal(read(daemon, line, sizeof line), -1);
+    /* A daemon that does not read stops nothing. */
+    for (int i = 0; i < FLOOD; i++)
+        LOG_INFO(LOG_MAIN, "line %d", i);
+    log_open_syslog(NULL, NULL);
+    log_sink_set(LOG_TO_SYSLOG, -1, false);
+    close(daemon);
+    unlink(name);
+    take_log();
 }
 
 static void a_limit_admits_its_burst_then_its_rate(void **state)
@@ -183,8 +267,6 @@ static void a_path_that_cannot_be_opened_is_refused(void **state)
 }
 
 /* --- a reader that does not read ----------------------------------------- */
-
-#define FLOOD 20000 /* lines; about 1.5 MB */
 
 static int stderr_was;
 
@@ -300,7 +382,11 @@ int main(void)
         cmocka_unit_test(a_long_message_is_cut_and_still_ends_its_line),
         cmocka_unit_test(dpdk_messages_come_out_in_the_same_form),
         cmocka_unit_test(levels_are_per_component),
-        cmocka_unit_test(levels_are_shown_by_the_names_they_are_set_by),
+        cmocka_unit_test(levels_are_shown_as_they_were_set),
+        cmocka_unit_test(a_level_that_eal_sets_is_one_for_all_facilities),
+        cmocka_unit_test(the_console_and_the_file_have_levels_of_their_own),
+        cmocka_unit_test(a_file_that_was_renamed_is_opened_again_under_its_name),
+        cmocka_unit_test(syslog_gets_lines_in_its_own_form),
         cmocka_unit_test(a_limit_admits_its_burst_then_its_rate),
         cmocka_unit_test(a_limited_message_says_how_many_were_eaten),
         cmocka_unit_test(a_flood_of_dpdk_is_cut_short),
