@@ -12,8 +12,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Held open, and with it the lock, as long as the process lives. */
+/* Held open, and with it the lock, as long as the process lives. Of a shared directory, that itself. */
 static int lock_fd = -1;
+static bool shared;
 /* inotify */
 static int watch_fd = -1;
 
@@ -45,12 +46,29 @@ static void pid_in(int fd, char *pid, size_t size)
     pid[strcspn(pid, "\n")] = 0;
 }
 
+/* What lock_fd is open on. */
+static void held_path(const char *path, char *file, size_t size)
+{
+    snprintf(file, size, shared ? "%s" : "%s/sluiced.pid", path);
+}
+
+static int hold_shared(const char *path, char *error, size_t error_size)
+{
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    if (fd < 0)
+        snprintf(error, error_size, "%s: %s", path, strerror(errno));
+    return fd;
+}
+
 /* Returns the descriptor that holds the lock, or -1 with a sentence in `error`. */
 static int lock(const char *path, char *error, size_t error_size)
 {
     char file[PATH_MAX + 16], pid[32];
     int fd;
 
+    if (shared)
+        return hold_shared(path, error, error_size);
     snprintf(file, sizeof file, "%s/sluiced.pid", path);
     fd = open(file, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
     if (fd < 0) {
@@ -83,7 +101,7 @@ static bool holds(const char *path)
     char file[PATH_MAX + 16];
     struct stat mine, there;
 
-    snprintf(file, sizeof file, "%s/sluiced.pid", path);
+    held_path(path, file, sizeof file);
     return lock_fd >= 0 && fstat(lock_fd, &mine) == 0 && stat(file, &there) == 0 && mine.st_dev == there.st_dev &&
            mine.st_ino == there.st_ino;
 }
@@ -103,7 +121,7 @@ int run_dir_fd(void)
     return watch_fd;
 }
 
-int run_dir_create(const char *path, char *error, size_t error_size)
+static int make(const char *path, char *error, size_t error_size)
 {
     struct stat st;
     int fd;
@@ -131,6 +149,18 @@ int run_dir_create(const char *path, char *error, size_t error_size)
     return 0;
 }
 
+int run_dir_create(const char *path, char *error, size_t error_size)
+{
+    shared = false;
+    return make(path, error, error_size);
+}
+
+int run_dir_share(const char *path, char *error, size_t error_size)
+{
+    shared = true;
+    return make(path, error, error_size);
+}
+
 bool run_dir_changed(void)
 {
     char events[4096];
@@ -145,25 +175,25 @@ int run_dir_restore(const char *path, char *error, size_t error_size)
 {
     if (holds(path))
         return 0;
-    return run_dir_create(path, error, error_size) == 0 ? 1 : -1;
+    return make(path, error, error_size) == 0 ? 1 : -1;
 }
 
 void run_dir_remove(const char *path)
 {
     char file[PATH_MAX + 16];
-    bool mine = holds(path);
+    bool mine = !shared && holds(path);
 
     if (watch_fd >= 0)
         close(watch_fd);
     watch_fd = -1;
     if (lock_fd < 0)
         return;
-    snprintf(file, sizeof file, "%s/sluiced.pid", path);
+    held_path(path, file, sizeof file);
     if (mine)
         unlink(file);
     close(lock_fd);
     lock_fd = -1;
     /* Not empty: somebody keeps things there. */
-    if (rmdir(path) != 0)
+    if (!shared && rmdir(path) != 0)
         return;
 }

@@ -20,6 +20,7 @@
 #include "src/app/apply.h"
 #include "src/app/links.h"
 #include "src/app/notify.h"
+#include "src/app/options.h"
 #include "src/app/pool.h"
 #include "src/app/run_dir.h"
 #include "src/net/acceptor.h"
@@ -474,7 +475,7 @@ static int create_control(struct sluice *sw, char *error, size_t size)
 {
     char path[4096];
 
-    snprintf(path, sizeof path, "%s/sluiced.ctl", sw->config->run_dir);
+    options_control_path(sw->options, sw->config->run_dir, path, sizeof path);
     sw->control = control_create(sw->base, path, error, size);
     if (!sw->control)
         return -1;
@@ -512,11 +513,14 @@ static void describe_holdings(void *arg, char *text, size_t size)
              sw->dp ? datapath_n_megaflows(sw->dp) : 0);
 }
 
-int switch_create(struct sluice *sw, struct config *config, char *error, size_t error_size)
+int switch_create(struct sluice *sw, const struct options *options, struct config *config, char *error,
+                  size_t error_size)
 {
     memset(sw, 0, sizeof *sw);
     TAILQ_INIT(&sw->bridges);
     TAILQ_INIT(&sw->removed);
+    sw->options = options;
+    sw->config_path = options->config_path;
     sw->config = config;
     sw->started_ms = clock_now_ms();
     event_set_log_callback(libevent_log);

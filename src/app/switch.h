@@ -17,12 +17,14 @@ struct event_base;
 struct evbuffer;
 struct control;
 struct links;
+struct options;
 struct of_server;
 struct tls;
 
 struct sluice {
-    struct config *config;   /* what runs; the caller's */
-    const char *config_path; /* where it comes from */
+    struct config *config;         /* what runs; the caller's */
+    const char *config_path;       /* where it comes from */
+    const struct options *options; /* of the command line */
     struct event_base *base;
     struct datapath *dp;
     struct flows *flows;
@@ -53,7 +55,8 @@ struct sluice {
 
 /* Builds the switch from the model: ports, bridges, OpenFlow servers, control socket. EAL is up. Returns 0, or -1 with
  * a sentence that says what to do in `error`; then switch_destroy() cleans up what was built. */
-int switch_create(struct sluice *sw, struct config *config, char *error, size_t error_size);
+int switch_create(struct sluice *sw, const struct options *options, struct config *config, char *error,
+                  size_t error_size);
 /* Reads the file again, checks it, and changes what differs (src/app/apply.h). Appends a line for each change, or
  * fault, to `report`, and logs it. Returns 0, or -1: then nothing was changed, or what `report` says could not be. */
 int switch_reload(struct sluice *sw, struct evbuffer *report);

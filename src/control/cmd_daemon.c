@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "pmd/base/log.h"
+#include "src/app/options.h"
 #include "src/app/vlog.h"
 #include "src/control/commands.h"
 
@@ -16,6 +17,16 @@ static void cmd_exit(void *arg, int argc, const char *const *argv, struct contro
 
     sw->exiting = true;
     event_base_loopbreak(sw->base);
+}
+
+static void cmd_version(void *arg, int argc, const char *const *argv, struct control_reply *reply)
+{
+    struct sluice *sw = arg;
+    char text[256];
+
+    options_version(sw->options, text, sizeof text);
+    control_printf(reply, "%s", text);
+    reply->json = json_pack("{s:s}", "version", SLUICE_VERSION);
 }
 
 static void cmd_reload(void *arg, int argc, const char *const *argv, struct control_reply *reply)
@@ -105,6 +116,7 @@ struct bridge *command_bridge(struct sluice *sw, int argc, const char *const *ar
 void commands_register_daemon(struct control *control, struct sluice *sw)
 {
     control_register(control, "exit", "", 0, 0, cmd_exit, sw);
+    control_register(control, "version", "", 0, 0, cmd_version, sw);
     control_register(control, "reload", "", 0, 0, cmd_reload, sw);
     control_register(control, "log", "", 0, 0, cmd_log, sw);
     control_register(control, "vlog/list", "", 0, 0, cmd_vlog_list, sw);

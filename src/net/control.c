@@ -441,12 +441,6 @@ static void cmd_list(void *arg, int argc, const char *const *argv, struct contro
     }
 }
 
-static void cmd_version(void *arg, int argc, const char *const *argv, struct control_reply *reply)
-{
-    control_printf(reply, "sluiced (Sluice) %s\n", SLUICE_VERSION);
-    reply->json = json_pack("{s:s}", "version", SLUICE_VERSION);
-}
-
 void control_register(struct control *control, const char *name, const char *usage, int min, int max, control_fn *fn,
                       void *arg)
 {
@@ -493,7 +487,6 @@ struct control *control_create(struct event_base *base, const char *path, char *
         return NULL;
     }
     control_register(control, "list-commands", "", 0, 0, cmd_list, control);
-    control_register(control, "version", "", 0, 0, cmd_version, control);
     return control;
 }
 

@@ -289,6 +289,23 @@ static void a_second_process_is_refused(void **state)
     run_dir_remove(path);
 }
 
+static void a_shared_run_dir_is_left_to_the_others(void **state)
+{
+    const char *path = in_base("shared");
+
+    assert_int_equal(run_dir_share(path, error, sizeof error), 0);
+    assert_int_equal(run_dir_restore(path, error, sizeof error), 0);
+    assert_int_equal(rmdir(path), 0); /* nothing of ours is in it */
+    assert_int_equal(run_dir_restore(path, error, sizeof error), 1);
+    assert_int_equal(rmdir(path), 0);
+    assert_int_equal(mkdir(path, 0755), 0);
+    assert_int_equal(run_dir_restore(path, error, sizeof error), 1); /* another one: sockets are not in it */
+    assert_int_equal(run_dir_restore(path, error, sizeof error), 0);
+    run_dir_remove(path);
+    assert_int_equal(access(path, F_OK), 0);
+    rmdir(path);
+}
+
 static void a_run_dir_that_cannot_be_is_explained(void **state)
 {
     assert_int_equal(run_dir_create("/proc/sluice", error, sizeof error), -1);
@@ -325,6 +342,7 @@ int main(void)
         cmocka_unit_test(a_run_dir_is_made_and_goes),
         cmocka_unit_test(a_run_dir_with_others_files_stays),
         cmocka_unit_test(a_second_process_is_refused),
+        cmocka_unit_test(a_shared_run_dir_is_left_to_the_others),
         cmocka_unit_test(a_run_dir_that_cannot_be_is_explained),
     };
 
