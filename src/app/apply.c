@@ -304,7 +304,7 @@ static void change_port(struct apply *apply, struct bridge_port *bp, const struc
         bridge_port_set_config(bp, new->flood ? 0 : PORT_CONFIG_NO_FLOOD, PORT_CONFIG_NO_FLOOD);
     set_vlans(bp, new);
     mac_table_flush(bp->bridge->macs, bp->lport->id);
-    bridge_note(bp->bridge);
+    bridge_note_port(bp, BRIDGE_PORT_VLAN);
     note(apply, "%s: changed port %s", bp->bridge->name, bp->name);
 }
 

@@ -35,10 +35,10 @@ void bridge_note(struct bridge *bridge)
 }
 
 /* Groups that watch the port are looked at first: a sweep over all megaflows takes longer than a failover may. */
-void bridge_note_port(struct bridge_port *bp)
+void bridge_note_port(struct bridge_port *bp, unsigned what)
 {
     group_table_port_changed(pipeline_groups(bp->bridge->pipeline), bp->ofport);
-    TELL(bp->bridge, port_changed, bp);
+    TELL(bp->bridge, port_changed, bp, what);
 }
 
 static void mac_changed(void *arg, const struct mac_entry *entry)

@@ -14,12 +14,17 @@
 struct bridge;
 struct bridge_port;
 
+/* What changed of a port. */
+#define BRIDGE_PORT_LINK 1u   /* its state, or its MAC address */
+#define BRIDGE_PORT_CONFIG 2u /* its configuration */
+#define BRIDGE_PORT_VLAN 4u   /* its VLANs: nothing that OpenFlow tells of a port */
+
 struct bridge_listener {
     void *arg;
     void (*port_added)(void *arg, struct bridge_port *bp);
     void (*port_removed)(void *arg, struct bridge_port *bp);
-    /* Its state, configuration, VLANs or MAC address. */
-    void (*port_changed)(void *arg, struct bridge_port *bp);
+    /* `what`: BRIDGE_PORT_*. */
+    void (*port_changed)(void *arg, struct bridge_port *bp, unsigned what);
     /* What the MAC table says of this address on this VLAN: it appeared, moved, aged or had to make room. */
     void (*mac_changed)(void *arg, struct bridge *bridge, const struct rte_ether_addr *mac, uint16_t vlan);
     /* Anything else that may change where packets go: fragment mode, table-miss mode, meters, a MAC table that was
@@ -35,7 +40,7 @@ void bridge_listen(struct bridge *bridge, struct bridge_listener *listener);
 void bridge_unlisten(struct bridge *bridge, struct bridge_listener *listener);
 
 /* For those who change what the bridge itself does not watch. */
-void bridge_note_port(struct bridge_port *bp);
+void bridge_note_port(struct bridge_port *bp, unsigned what);
 void bridge_note(struct bridge *bridge);
 
 #endif

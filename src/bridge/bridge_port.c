@@ -190,7 +190,7 @@ void bridge_port_remove(struct bridge_port *bp)
 void bridge_port_update(struct bridge_port *bp)
 {
     if (read_status(bp))
-        bridge_note_port(bp);
+        bridge_note_port(bp, BRIDGE_PORT_LINK);
 }
 
 void bridge_port_set_config(struct bridge_port *bp, uint32_t config, uint32_t mask)
@@ -202,8 +202,7 @@ void bridge_port_set_config(struct bridge_port *bp, uint32_t config, uint32_t ma
     bp->config ^= changed;
     if (changed & PORT_CONFIG_DOWN)
         bridge_port_ops(bp)->set_admin_up(bp, !(bp->config & PORT_CONFIG_DOWN));
-    read_status(bp);
-    bridge_note_port(bp);
+    bridge_note_port(bp, BRIDGE_PORT_CONFIG | (read_status(bp) ? BRIDGE_PORT_LINK : 0));
 }
 
 void bridge_port_stats(const struct bridge_port *bp, struct bridge_port_stats *stats)

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "pmd/base/memory.h"
+#include "src/upcall/flows_impl.h"
 
 /* Words of the flow key, and one for the OpenFlow in_port. The rest of a match (metadata, registers) is taken to fit.
  */
@@ -79,6 +80,8 @@ void change_batch_destroy(struct change_batch *batch)
         table_free(&batch->tables[i]);
     free(batch->tables);
     free(batch->bridges);
+    free(batch->deps);
+    free(batch->in_ports);
     free(batch);
 }
 
@@ -93,13 +96,55 @@ static bool has_bridge(const struct change_batch *batch, const struct bridge *br
 
 void change_batch_add_bridge(struct change_batch *batch, struct bridge *bridge)
 {
-    batch->unknown = true;
-    if (!bridge)
-        batch->all = true;
     if (batch->all || has_bridge(batch, bridge))
         return;
     batch->bridges = grow(batch->bridges, (batch->n_bridges + 1) * sizeof *batch->bridges);
     batch->bridges[batch->n_bridges++] = bridge;
+}
+
+/* Beyond these every megaflow is looked at. */
+#define DEPS_MAX 64
+
+void change_batch_add_dep(struct change_batch *batch, const struct xlate_dep *dep)
+{
+    for (uint32_t i = 0; i < batch->n_deps; i++) {
+        if (dep_same(&batch->deps[i], dep))
+            return;
+    }
+    if (batch->n_deps == DEPS_MAX) {
+        batch->all = true;
+        return;
+    }
+    batch->has_macs |= dep_is_of_record(dep);
+    batch->deps = grow(batch->deps, (batch->n_deps + 1) * sizeof *batch->deps);
+    batch->deps[batch->n_deps++] = *dep;
+}
+
+void change_batch_add_in_port(struct change_batch *batch, uint32_t index)
+{
+    if (!batch->in_ports) {
+        batch->in_ports = calloc(PORT_MAX, sizeof *batch->in_ports);
+        if (!batch->in_ports)
+            out_of_memory("the bookkeeping of megaflows", 0);
+    }
+    batch->in_ports[index] = true;
+    batch->n_in_ports++;
+}
+
+uint32_t change_batch_size(const struct change_batch *batch)
+{
+    return batch ? batch->n_rules + batch->n_bridges + batch->n_deps + batch->n_in_ports : 0;
+}
+
+bool change_batch_meets(const struct change_batch *batch, const struct mf_record *record)
+{
+    if (batch->in_ports && batch->in_ports[record->in_port])
+        return true;
+    for (uint32_t i = 0; batch->has_macs && i < batch->n_deps; i++) {
+        if (dep_is_of_record(&batch->deps[i]) && record_rests_on_mac(record, &batch->deps[i]))
+            return true;
+    }
+    return false;
 }
 
 static struct batch_table *find_table(const struct change_batch *batch, const struct bridge *bridge, uint8_t table_id)
@@ -239,6 +284,10 @@ void change_batch_forget_bridge(struct change_batch *batch, const struct bridge 
         if (batch->bridges[i] == bridge)
             batch->bridges[i--] = batch->bridges[--batch->n_bridges];
     }
+    for (uint32_t i = 0; i < batch->n_deps; i++) {
+        if (batch->deps[i].a == bridge)
+            batch->deps[i--] = batch->deps[--batch->n_deps];
+    }
     for (uint32_t i = 0; i < batch->n_tables; i++) {
         if (batch->tables[i].bridge == bridge) {
             table_free(&batch->tables[i]);
@@ -262,13 +311,19 @@ static enum path_verdict judge(const struct change_batch *batch, const struct pa
 {
     enum path_verdict verdict = PATH_UNAFFECTED;
 
-    if (!path->bridge)
-        return batch->unknown ? PATH_AFFECTED : PATH_UNAFFECTED;
-    if (batch->all || has_bridge(batch, path->bridge))
+    if (batch->all)
         return PATH_AFFECTED;
-    for (uint32_t i = 0; i < path->n_visits; i++) {
-        struct xlate_visit visit = visit_unpack(path->visits[i]);
-        const struct batch_table *table = visit_table(batch, path->bridge, &visit);
+    for (uint32_t i = 0; i < path->n_bridges; i++) {
+        if (has_bridge(batch, path->bridges[i]))
+            return PATH_AFFECTED;
+    }
+    for (uint32_t i = 0; i < batch->n_deps; i++) {
+        if (path_rests_on(path, &batch->deps[i]))
+            return PATH_AFFECTED;
+    }
+    for (uint32_t i = 0; batch->n_tables > 0 && i < path->n_visits; i++) {
+        const struct xlate_visit visit = path->visits[i];
+        const struct batch_table *table = visit_table(batch, path->bridges[visit.bridge], &visit);
 
         if (!table)
             continue;
@@ -331,8 +386,8 @@ bool change_batch_hits(const struct change_batch *batch, const struct path *path
     key_words[IN_PORT_WORD] = in_port;
     mask_words[IN_PORT_WORD] = UINT32_MAX;
     for (uint32_t i = 0; i < path->n_visits; i++) {
-        struct xlate_visit visit = visit_unpack(path->visits[i]);
-        const struct batch_table *table = visit_table(batch, path->bridge, &visit);
+        const struct xlate_visit visit = path->visits[i];
+        const struct batch_table *table = visit_table(batch, path->bridges[visit.bridge], &visit);
         uint16_t priority = visit.has_rule ? visit.priority : 0;
 
         for (uint32_t t = 0; table && t < table->n_tuples; t++) {

@@ -1,5 +1,5 @@
-/* Changes that a sweep over the megaflows works off together: rules that were added, and bridges that changed as a
- * whole. Control thread only.
+/* Changes that a sweep over the megaflows works off together: rules that were added, bridges that changed as a whole,
+ * ports that packets come in by, and what more depend on than can be marked at once. Control thread only.
  *
  * Added rules are kept per table, by their mask over packet fields: one hash lookup a mask tells whether a megaflow
  * meets any of them, however many were added.
@@ -11,10 +11,14 @@
 
 struct change_batch {
     uint64_t serial;
-    bool all;     /* every megaflow of every bridge */
-    bool unknown; /* those of ports that belong to no bridge */
+    bool all; /* every megaflow */
     struct bridge **bridges;
     uint32_t n_bridges;
+    struct xlate_dep *deps;
+    uint32_t n_deps;
+    bool has_macs;  /* among them */
+    bool *in_ports; /* by index in the datapath; NULL: none */
+    uint32_t n_in_ports;
     struct batch_table *tables;
     uint32_t n_tables;
     uint32_t n_rules;
@@ -23,11 +27,19 @@ struct change_batch {
 struct change_batch *change_batch_create(uint64_t serial);
 void change_batch_destroy(struct change_batch *batch);
 
-void change_batch_add_bridge(struct change_batch *batch, struct bridge *bridge); /* NULL: all */
+void change_batch_add_bridge(struct change_batch *batch, struct bridge *bridge);
+void change_batch_add_dep(struct change_batch *batch, const struct xlate_dep *dep);
+/* A port of the datapath. */
+void change_batch_add_in_port(struct change_batch *batch, uint32_t index);
 void change_batch_add_rule(struct change_batch *batch, struct bridge *bridge, const struct rule *rule);
 /* The bridge goes away. */
 void change_batch_forget_bridge(struct change_batch *batch, const struct bridge *bridge);
 
+/* How many changes it has; NULL: 0. */
+uint32_t change_batch_size(const struct change_batch *batch);
+
+/* Does it change what the megaflow rests on, beyond its path? */
+bool change_batch_meets(const struct change_batch *batch, const struct mf_record *record);
 /* Can the batch change what megaflows of this path do? Remembered in the path. */
 enum path_verdict change_batch_path(const struct change_batch *batch, struct path *path);
 /* PATH_CHECK: can it change this megaflow? */

@@ -1,33 +1,71 @@
 #include "src/upcall/deps.h"
 
-#include <rte_jhash.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "pmd/base/hash.h"
 #include "pmd/base/memory.h"
 #include "src/upcall/flows_impl.h"
 
-static uint32_t deps_hash(const struct bridge *bridge, const struct xlate_deps *deps)
+/* Those of `deps` that paths have. */
+static unsigned count_links(const struct xlate_deps *deps)
 {
-    uint32_t hash = (uint32_t)((uintptr_t)bridge >> 6);
+    unsigned n = 0;
 
-    for (unsigned i = 0; i < deps->n_rules; i++)
-        hash = rte_jhash_3words(hash, (uint32_t)(uintptr_t)deps->rules[i],
-                                (uint32_t)((uint64_t)(uintptr_t)deps->rules[i] >> 32), 0);
-    for (unsigned i = 0; i < deps->n_clauses; i++)
-        hash = rte_jhash_2words(hash, (uint32_t)((uintptr_t)deps->clauses[i] >> 4), 0);
-    for (unsigned i = 0; i < deps->n_visits; i++)
-        hash = rte_jhash_2words(hash, visit_pack(&deps->visits[i]), 0);
-    for (unsigned i = 0; i < deps->n_groups; i++)
-        hash = rte_jhash_3words(hash, (uint32_t)(uintptr_t)deps->groups[i].group, deps->groups[i].bucket, 0);
-    return hash;
+    for (unsigned i = 0; i < deps->n_others; i++)
+        n += !dep_is_of_record(&deps->others[i]);
+    return n;
 }
 
-static bool path_is(const struct path *path, uint32_t hash, const struct bridge *bridge, const struct xlate_deps *deps)
+static uint32_t deps_hash(const struct xlate_deps *deps)
 {
-    if (path->hash != hash || path->bridge != bridge || path->n_rules != deps->n_rules ||
+    uint64_t hash = HASH_BASIS;
+
+    for (unsigned i = 0; i < deps->n_bridges; i++)
+        hash = hash_add(hash, (uintptr_t)deps->bridges[i]);
+    for (unsigned i = 0; i < deps->n_rules; i++)
+        hash = hash_add(hash, (uintptr_t)deps->rules[i]);
+    for (unsigned i = 0; i < deps->n_clauses; i++)
+        hash = hash_add(hash, (uintptr_t)deps->clauses[i]);
+    for (unsigned i = 0; i < deps->n_visits; i++) {
+        uint64_t visit;
+
+        memcpy(&visit, &deps->visits[i], sizeof visit);
+        hash = hash_add(hash, visit);
+    }
+    for (unsigned i = 0; i < deps->n_groups; i++)
+        hash = hash_add(hash_add(hash, (uintptr_t)deps->groups[i].group), deps->groups[i].bucket);
+    for (unsigned i = 0; i < deps->n_others; i++) {
+        const struct xlate_dep *dep = &deps->others[i];
+
+        if (!dep_is_of_record(dep))
+            hash = hash_add(hash_add(hash, (uintptr_t)dep->a), dep->b << 8 | dep->kind);
+    }
+    return hash_finish(hash);
+}
+
+static bool links_are(const struct path *path, const struct xlate_deps *deps)
+{
+    unsigned link = 0;
+
+    for (unsigned i = 0; i < deps->n_others; i++) {
+        if (dep_is_of_record(&deps->others[i]))
+            continue;
+        if (link == path->n_links || !dep_same(&path->links[link++].at->dep, &deps->others[i]))
+            return false;
+    }
+    return link == path->n_links;
+}
+
+static bool path_is(const struct path *path, uint32_t hash, const struct xlate_deps *deps)
+{
+    if (path->hash != hash || path->n_bridges != deps->n_bridges || path->n_rules != deps->n_rules ||
         path->n_clauses != deps->n_clauses || path->n_visits != deps->n_visits || path->n_groups != deps->n_groups)
         return false;
+    for (unsigned i = 0; i < deps->n_bridges; i++) {
+        if (path->bridges[i] != deps->bridges[i])
+            return false;
+    }
     for (unsigned i = 0; i < deps->n_rules; i++) {
         if (path->rules[i].rule != deps->rules[i])
             return false;
@@ -36,36 +74,17 @@ static bool path_is(const struct path *path, uint32_t hash, const struct bridge 
         if (path->rules[path->n_rules + i].rule != deps->clauses[i])
             return false;
     }
-    for (unsigned i = 0; i < deps->n_visits; i++) {
-        if (path->visits[i] != visit_pack(&deps->visits[i]))
-            return false;
-    }
+    if (memcmp(path->visits, deps->visits, deps->n_visits * sizeof deps->visits[0]) != 0)
+        return false;
     for (unsigned i = 0; i < deps->n_groups; i++) {
         if (path->groups[i].group != deps->groups[i].group || path->groups[i].bucket != deps->groups[i].bucket)
             return false;
     }
-    return true;
+    return links_are(path, deps);
 }
 
-static struct path *path_create(struct bridge *bridge, const struct xlate_deps *deps, uint32_t hash)
+static void link_rules(struct path *path, const struct xlate_deps *deps)
 {
-    size_t rules = (deps->n_rules + deps->n_clauses) * sizeof(struct rule_dependent);
-    size_t groups = deps->n_groups * sizeof(struct group_dependent);
-    struct path *path = malloc(sizeof *path + rules + groups + deps->n_visits * sizeof path->visits[0]);
-
-    if (!path)
-        out_of_memory("the bookkeeping of megaflows", 0);
-    memset(path, 0, sizeof *path);
-    path->bridge = bridge;
-    path->hash = hash;
-    TAILQ_INIT(&path->list[0]);
-    TAILQ_INIT(&path->list[1]);
-    path->n_rules = deps->n_rules;
-    path->n_clauses = deps->n_clauses;
-    path->n_visits = deps->n_visits;
-    path->n_groups = deps->n_groups;
-    path->groups = (struct group_dependent *)((uint8_t *)path->rules + rules);
-    path->visits = (uint32_t *)((uint8_t *)path->groups + groups);
     for (unsigned i = 0; i < deps->n_rules + deps->n_clauses; i++) {
         struct rule_dependent *link = &path->rules[i];
 
@@ -74,8 +93,10 @@ static struct path *path_create(struct bridge *bridge, const struct xlate_deps *
         LIST_INSERT_HEAD(&link->rule->dependents, link, node);
         link->rule->n_dependents++;
     }
-    for (unsigned i = 0; i < deps->n_visits; i++)
-        path->visits[i] = visit_pack(&deps->visits[i]);
+}
+
+static void link_groups(struct path *path, const struct xlate_deps *deps)
+{
     for (unsigned i = 0; i < deps->n_groups; i++) {
         struct group_dependent *link = &path->groups[i];
 
@@ -84,23 +105,85 @@ static struct path *path_create(struct bridge *bridge, const struct xlate_deps *
         link->path = path;
         LIST_INSERT_HEAD(&link->group->dependents, link, node);
     }
+}
+
+static void link_others(struct flows *flows, struct path *path, const struct xlate_deps *deps)
+{
+    unsigned link = 0;
+
+    for (unsigned i = 0; i < deps->n_others; i++) {
+        if (!dep_is_of_record(&deps->others[i]))
+            dep_link_add(&flows->deps, &path->links[link++], &deps->others[i], path);
+    }
+}
+
+static void *copy(void *to, const void *from, size_t size)
+{
+    return size ? memcpy(to, from, size) : to;
+}
+
+static struct path *path_create(struct flows *flows, const struct xlate_deps *deps, uint32_t hash)
+{
+    unsigned n_links = count_links(deps);
+    size_t rules = (deps->n_rules + deps->n_clauses) * sizeof(struct rule_dependent);
+    size_t groups = deps->n_groups * sizeof(struct group_dependent), links = n_links * sizeof(struct dep_link);
+    size_t bridges = deps->n_bridges * sizeof(struct bridge *), visits = deps->n_visits * sizeof(struct xlate_visit);
+    struct path *path = malloc(sizeof *path + rules + groups + links + bridges + visits);
+
+    if (!path)
+        out_of_memory("the bookkeeping of megaflows", 0);
+    memset(path, 0, sizeof *path);
+    path->hash = hash;
+    TAILQ_INIT(&path->list[0]);
+    TAILQ_INIT(&path->list[1]);
+    path->n_rules = deps->n_rules;
+    path->n_clauses = deps->n_clauses;
+    path->n_visits = deps->n_visits;
+    path->n_groups = deps->n_groups;
+    path->n_bridges = (uint16_t)deps->n_bridges;
+    path->n_links = (uint16_t)n_links;
+    path->groups = (struct group_dependent *)((uint8_t *)path->rules + rules);
+    path->links = (struct dep_link *)((uint8_t *)path->groups + groups);
+    path->bridges = copy((uint8_t *)path->links + links, deps->bridges, bridges);
+    path->visits = copy((uint8_t *)path->bridges + bridges, deps->visits, visits);
+    link_rules(path, deps);
+    link_groups(path, deps);
+    link_others(flows, path, deps);
     return path;
 }
 
-struct path *path_get(struct flows *flows, struct bridge *bridge, const struct xlate_deps *deps)
+struct path *path_get(struct flows *flows, const struct xlate_deps *deps)
 {
-    uint32_t hash = deps_hash(bridge, deps);
+    uint32_t hash = deps_hash(deps);
     struct path **bucket = &flows->paths[hash & (flows->n_path_buckets - 1)], *path;
 
     for (path = *bucket; path; path = path->hash_next) {
-        if (path_is(path, hash, bridge, deps))
+        if (path_is(path, hash, deps))
             return path;
     }
-    path = path_create(bridge, deps, hash);
+    path = path_create(flows, deps, hash);
     path->hash_next = *bucket;
     *bucket = path;
     rule_index_path(flows, path, false);
     return path;
+}
+
+bool path_has_bridge(const struct path *path, const struct bridge *bridge)
+{
+    for (unsigned i = 0; i < path->n_bridges; i++) {
+        if (path->bridges[i] == bridge)
+            return true;
+    }
+    return false;
+}
+
+bool path_rests_on(const struct path *path, const struct xlate_dep *dep)
+{
+    for (unsigned i = 0; i < path->n_links; i++) {
+        if (dep_same(&path->links[i].at->dep, dep))
+            return true;
+    }
+    return false;
 }
 
 void path_attach(struct path *path, struct mf_record *record)
@@ -125,11 +208,11 @@ struct mf_record *path_todo(const struct path *path)
 /* The rule is removed, and the last path is gone: its counters are final. */
 static void rule_end(struct flows *flows, struct rule *rule)
 {
-    struct rule_dependent *watch = LIST_FIRST(&rule->dependents);
+    struct rule_watch *watch = (struct rule_watch *)LIST_FIRST(&rule->dependents);
 
     if (!watch)
         return;
-    LIST_REMOVE(watch, node);
+    LIST_REMOVE(&watch->dependent, node);
     if (watch->successor) {
         watch->successor->packets += rule->packets - watch->packets;
         watch->successor->bytes += rule->bytes - watch->bytes;
@@ -163,6 +246,12 @@ static void credit_group(struct group *group, uint32_t bucket, uint64_t packets,
     }
 }
 
+static void credit_table(struct bridge *bridge, const struct xlate_visit *visit, uint64_t packets)
+{
+    if (bridge && !visit->uncounted)
+        pipeline_table_count(bridge->pipeline, visit->table_id, packets, visit->has_rule ? packets : 0);
+}
+
 static void credit_all(struct path *path)
 {
     for (uint32_t i = 0; i < path->n_rules; i++) {
@@ -172,13 +261,8 @@ static void credit_all(struct path *path)
         rule->bytes += path->bytes;
         rule_note_used(rule, path->used_ms);
     }
-    for (uint32_t i = 0; i < path->n_visits; i++) {
-        struct xlate_visit visit = visit_unpack(path->visits[i]);
-
-        if (!visit.uncounted)
-            pipeline_table_count(path->bridge->pipeline, visit.table_id, path->packets,
-                                 visit.has_rule ? path->packets : 0);
-    }
+    for (uint32_t i = 0; i < path->n_visits; i++)
+        credit_table(path->bridges[path->visits[i].bridge], &path->visits[i], path->packets);
     for (uint32_t i = 0; i < path->n_groups; i++)
         credit_group(path->groups[i].group, path->groups[i].bucket, path->packets, path->bytes);
     path->packets = path->bytes = 0;
@@ -238,6 +322,8 @@ void path_release(struct flows *flows, struct path *path)
         LIST_REMOVE(&path->groups[i], node);
         group_unref(path->groups[i].group);
     }
+    for (uint32_t i = 0; i < path->n_links; i++)
+        dep_link_remove(&flows->deps, &path->links[i]);
     free(path);
 }
 
@@ -255,19 +341,15 @@ void path_credit(struct flows *flows, struct path *path, uint64_t packets, uint6
     }
 }
 
-void deps_credit(struct bridge *bridge, const struct xlate_deps *deps, uint64_t packets, uint64_t bytes,
-                 uint64_t used_ms)
+void deps_credit(const struct xlate_deps *deps, uint64_t packets, uint64_t bytes, uint64_t used_ms)
 {
     for (unsigned i = 0; i < deps->n_rules; i++) {
         deps->rules[i]->packets += packets;
         deps->rules[i]->bytes += bytes;
         rule_note_used(deps->rules[i], used_ms);
     }
-    for (unsigned i = 0; i < deps->n_visits; i++) {
-        if (!deps->visits[i].uncounted)
-            pipeline_table_count(bridge->pipeline, deps->visits[i].table_id, packets,
-                                 deps->visits[i].has_rule ? packets : 0);
-    }
+    for (unsigned i = 0; i < deps->n_visits; i++)
+        credit_table(deps->bridges[deps->visits[i].bridge], &deps->visits[i], packets);
     for (unsigned i = 0; i < deps->n_groups; i++)
         credit_group(deps->groups[i].group, deps->groups[i].bucket, packets, bytes);
 }
@@ -333,20 +415,20 @@ void group_mark_dependents(struct flows *flows, struct group *group)
         path_mark(flows, link->path);
 }
 
-static struct rule_dependent *watch_add(struct rule *rule)
+static struct rule_watch *watch_add(struct rule *rule)
 {
-    struct rule_dependent *watch = calloc(1, sizeof *watch);
+    struct rule_watch *watch = calloc(1, sizeof *watch);
 
     if (!watch)
         out_of_memory("the bookkeeping of megaflows", 0);
-    watch->rule = rule_ref(rule);
-    LIST_INSERT_HEAD(&rule->dependents, watch, node);
+    watch->dependent.rule = rule_ref(rule);
+    LIST_INSERT_HEAD(&rule->dependents, &watch->dependent, node);
     return watch;
 }
 
 void rule_watch_gone(struct flows *flows, struct bridge *bridge, struct rule *rule, enum rule_removed_reason reason)
 {
-    struct rule_dependent *watch = watch_add(rule);
+    struct rule_watch *watch = watch_add(rule);
 
     watch->bridge = bridge;
     watch->reason = reason;
@@ -356,7 +438,7 @@ void rule_watch_gone(struct flows *flows, struct bridge *bridge, struct rule *ru
 
 void rule_watch_replaced(struct flows *flows, struct rule *rule, struct rule *successor)
 {
-    struct rule_dependent *watch;
+    struct rule_watch *watch;
 
     /* Counted anew (OFPFF_RESET_COUNTS): what the old rule still gets is not the new one's. */
     if (rule->n_dependents == 0 || successor->packets < rule->packets)

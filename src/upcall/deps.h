@@ -11,7 +11,7 @@
 #include <sys/queue.h>
 
 #include "src/tables/group.h"
-#include "src/xlate/xlate.h"
+#include "src/upcall/dep_index.h"
 
 struct flows;
 struct mf_record;
@@ -19,11 +19,15 @@ struct mf_record;
 struct rule_dependent {
     LIST_ENTRY(rule_dependent) node;
     struct rule *rule;
-    struct path *path; /* NULL: a watch on a rule that is out of its table: what to do when no path is left */
-    /* Of a watch. */
+    struct path *path; /* NULL: a rule_watch */
+};
+
+/* On a rule that is out of its table: what to do when no path is left. */
+struct rule_watch {
+    struct rule_dependent dependent; /* first */
     struct bridge *bridge;
     enum rule_removed_reason reason;
-    struct rule *successor;  /* gets what is still counted for `rule`, and nobody is told; referenced */
+    struct rule *successor;  /* gets what is still counted for the rule, and nobody is told; referenced */
     uint64_t packets, bytes; /* that the successor has already */
 };
 
@@ -41,7 +45,6 @@ enum path_verdict { PATH_UNAFFECTED, PATH_CHECK, PATH_AFFECTED };
 
 struct path {
     struct path *hash_next;
-    struct bridge *bridge; /* NULL: the port belongs to none */
     uint32_t hash;
     uint32_t n_records;  /* removed ones included whose statistics are not final */
     uint32_t n_detached; /* those */
@@ -60,28 +63,25 @@ struct path {
     uint64_t batch_serial;
     enum path_verdict verdict;
     uint32_t n_rules, n_clauses, n_visits, n_groups;
-    uint32_t *visits; /* packed */
+    uint16_t n_bridges, n_links;
+    struct bridge **bridges; /* first the one that the packets came to; none: their port belongs to none */
+    struct xlate_visit *visits;
     struct group_dependent *groups;
+    struct dep_link *links;        /* ports, but for the one the packets came in by */
     struct rule_dependent rules[]; /* n_rules, then n_clauses that count no packets */
 };
 
-static inline uint32_t visit_pack(const struct xlate_visit *v)
+/* The bridge that its packets came to; NULL: none. */
+static inline struct bridge *path_bridge(const struct path *path)
 {
-    return (uint32_t)v->priority << 16 | (uint32_t)v->table_id << 8 | (uint32_t)v->uncounted << 2 |
-           (uint32_t)v->has_rule << 1 | v->rewritten;
+    return path->n_bridges > 0 ? path->bridges[0] : NULL;
 }
 
-static inline struct xlate_visit visit_unpack(uint32_t v)
-{
-    return (struct xlate_visit){.table_id = (uint8_t)(v >> 8),
-                                .rewritten = v & 1,
-                                .has_rule = v >> 1 & 1,
-                                .uncounted = v >> 2 & 1,
-                                .priority = (uint16_t)(v >> 16)};
-}
+bool path_has_bridge(const struct path *path, const struct bridge *bridge);
+bool path_rests_on(const struct path *path, const struct xlate_dep *dep);
 
 /* The path of these dependencies, made if there is none. Aborts if memory is out. */
-struct path *path_get(struct flows *flows, struct bridge *bridge, const struct xlate_deps *deps);
+struct path *path_get(struct flows *flows, const struct xlate_deps *deps);
 void path_attach(struct path *path, struct mf_record *record);
 /* Out of the path's lists; the path stays until path_release. */
 void path_detach(struct path *path, struct mf_record *record);
@@ -98,8 +98,7 @@ void path_flush_credits(struct flows *flows);
 /* Gives the rule what its megaflows have counted so far. */
 void rule_collect(struct flows *flows, struct rule *rule);
 /* Counts packets on the rules of a translation that left no path. */
-void deps_credit(struct bridge *bridge, const struct xlate_deps *deps, uint64_t packets, uint64_t bytes,
-                 uint64_t used_ms);
+void deps_credit(const struct xlate_deps *deps, uint64_t packets, uint64_t bytes, uint64_t used_ms);
 
 /* All megaflows of the path, or one, are to be translated again. */
 void path_mark(struct flows *flows, struct path *path);

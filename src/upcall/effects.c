@@ -43,7 +43,7 @@ void effects_keep(struct mf_record *record, struct xlate_deps *deps)
 
 static void run(struct flows *flows, struct mf_record *record, struct xlate_effect *effect)
 {
-    struct pipeline *pipeline = record->path->bridge->pipeline;
+    struct pipeline *pipeline = effect->bridge->pipeline;
     bool refused;
 
     if (effect->type == EFFECT_FIN_TIMEOUT) {
@@ -69,7 +69,7 @@ void effects_run(struct flows *flows, struct mf_record *record)
 /* The rule that did this to rules may be gone, and with it what it taught: that is not to come back. */
 static void run_late(const struct mf_record *record, const struct xlate_effect *effect)
 {
-    struct pipeline *pipeline = record->path->bridge->pipeline;
+    struct pipeline *pipeline = effect->bridge->pipeline;
 
     if (effect->type == EFFECT_FIN_TIMEOUT)
         pipeline_reduce_timeouts(pipeline, effect->rule, effect->idle_s, effect->hard_s);
@@ -82,8 +82,8 @@ static struct xlate_effect *find(const struct effects *effects, const struct xla
     for (unsigned i = 0; effects && i < effects->n; i++) {
         const struct xlate_effect *effect = &effects->list[i];
 
-        if (effect->type == like->type && effect->limit == like->limit && effect->idle_s == like->idle_s &&
-            effect->hard_s == like->hard_s &&
+        if (effect->bridge == like->bridge && effect->type == like->type && effect->limit == like->limit &&
+            effect->idle_s == like->idle_s && effect->hard_s == like->hard_s &&
             (effect->type == EFFECT_LEARN ? learn_rules_equal(effect->rule, like->rule) : effect->rule == like->rule))
             return (struct xlate_effect *)(uintptr_t)effect;
     }

@@ -36,7 +36,7 @@ struct flows *flows_create(const struct flows_params *params)
     flows->records = calloc(params->megaflow_limit, sizeof *flows->records);
     flows->programs = program_table_create();
     if (mask_pool_init(&flows->masks, params->mask_limit) != 0 ||
-        mac_index_init(&flows->macs, flows->n_path_buckets) != 0 || !flows->paths || !flows->records ||
+        dep_index_init(&flows->deps, flows->n_path_buckets) != 0 || !flows->paths || !flows->records ||
         !flows->programs) {
         flows_destroy(flows);
         return NULL;
@@ -81,11 +81,12 @@ static bool remove_some(struct flows *flows, struct flows_bridge *fb, unsigned m
     if (fb->next_id == 0) {
         punt_forget_bridge(fb->bridge);
         recirc_forget_bridge(fb->bridge);
+        held_packets_forget_bridge(flows, fb->bridge);
     }
     for (; fb->next_id < flows->id_end && most > 0; most--) {
         struct mf_record *record = flows->records[fb->next_id++];
 
-        if (record && record->path->bridge == fb->bridge)
+        if (record && path_has_bridge(record->path, fb->bridge))
             give_up(flows, record);
     }
     megaflows_seal(flows);
@@ -148,7 +149,7 @@ void flows_destroy(struct flows *flows)
     change_batch_destroy(flows->active);
     if (flows->masks.entries)
         mask_pool_fini(&flows->masks);
-    mac_index_fini(&flows->macs);
+    dep_index_fini(&flows->deps);
     rule_indexes_fini(flows);
     /* Programs that were given back are freed by then. */
     while (datapath_reclaim(flows->dp))
@@ -204,10 +205,10 @@ bool flows_next_megaflow(struct flows *flows, const struct bridge *bridge, uint3
     for (; most > 0 && *position < flows->id_end; most--) {
         const struct mf_record *record = flows->records[(*position)++];
 
-        if (!record || (bridge && record->path->bridge != bridge))
+        if (!record || (bridge && path_bridge(record->path) != bridge))
             continue;
         info->mf = record->mf;
-        info->bridge = record->path->bridge;
+        info->bridge = path_bridge(record->path);
         info->created_ms = record->created_ms;
         info->stats = record->stats;
         datapath_megaflow_stats(flows->dp, record->mf, &info->stats);
@@ -223,6 +224,5 @@ void flows_get_stats(const struct flows *flows, struct flows_stats *stats)
     stats->n_masks = flows->masks.n;
     stats->n_rule_indexes = flows->rule_indexes.n;
     stats->rule_index_bytes = rule_index_memory(flows);
-    stats->pending_changes = (flows->pending ? flows->pending->n_rules + flows->pending->n_bridges : 0) +
-                             (flows->active ? flows->active->n_rules + flows->active->n_bridges : 0);
+    stats->pending_changes = change_batch_size(flows->pending) + change_batch_size(flows->active);
 }

@@ -5,9 +5,9 @@
 #include <rte_cycles.h>
 
 #include "src/upcall/change_batch.h"
+#include "src/upcall/dep_index.h"
 #include "src/upcall/deps.h"
 #include "src/upcall/flows.h"
-#include "src/upcall/mac_index.h"
 #include "src/upcall/mask_pool.h"
 #include "src/upcall/rule_index.h"
 
@@ -17,7 +17,7 @@ struct mf_record {
     struct path *path;
     TAILQ_ENTRY(mf_record) path_node; /* in path->list[side]; of a removed one in flows->dying */
     struct mask_entry *mask;
-    struct mac_dep *mac;         /* NULL: NORMAL had no part in it */
+    struct record_macs *macs;    /* NULL: NORMAL had no part in it */
     struct effects *effects;     /* NULL: none */
     struct megaflow_stats stats; /* that the path was credited with */
     uint64_t used_ms;            /* installed, if no packet came yet */
@@ -25,6 +25,7 @@ struct mf_record {
     uint64_t changes; /* flows->changes when it was last translated */
     uint64_t token;   /* removed: when it has passed, the counters are final */
     uint32_t id;
+    uint16_t in_port; /* the datapath's, as in its key */
     uint8_t side;
     bool untaught; /* packets were counted whose effects are to come */
 };
@@ -78,7 +79,7 @@ struct flows {
     uint64_t n_removed, n_buried; /* since the start */
     struct mf_records dying;      /* removed: first those with a token, then those without */
     struct mask_pool masks;
-    struct mac_index macs;
+    struct dep_index deps;
     uint32_t evict_hand;
     uint32_t evict_skip, evict_pause; /* refused misses that are left until the next look, and were after the last */
     bool said_full;                   /* that megaflow_limit was reached, and there has been no room since */
@@ -145,21 +146,38 @@ static inline bool budget_spent(const struct budget *budget)
 struct bridge *translate(struct flows *flows, bool side_effects);
 /* Installs what flows->out says under flows->in.flow.pkt. Takes over one reference to `program` if it succeeds. NULL
  * and *error: -EEXIST, there is such a megaflow; else there is no room. */
-struct mf_record *megaflow_add(struct flows *flows, struct bridge *bridge, struct program *program, int *error);
+struct mf_record *megaflow_add(struct flows *flows, struct program *program, int *error);
 void megaflow_remove(struct flows *flows, struct mf_record *record);
 /* Gives a reference back; the last one is freed when no thread can see the program. */
 void program_put(struct flows *flows, struct program *program);
-/* Credits the path with what was counted since the last time, and keeps the MAC address it came from. Returns true if
- * there was something. */
-bool record_count(struct flows *flows, struct mf_record *record);
 /* Ends the records of removed megaflows whose counters are final. */
 void megaflows_bury(struct flows *flows);
 /* Gives those removed since the last call their token. To be called before the datapath may reuse ids. */
 void megaflows_seal(struct flows *flows);
 
+/* --- record.c ------------------------------------------------------------ */
+
+/* Links a new megaflow to all that `deps` says it rests on, and takes over the references of its effects. */
+void record_attach(struct flows *flows, struct mf_record *record, struct xlate_deps *deps);
+/* It was translated again, and rests on this instead. */
+void record_move(struct flows *flows, struct mf_record *record, struct xlate_deps *deps);
+/* It is removed: nothing finds it any more. What it still counts goes to its path, until record_end(). */
+void record_detach(struct flows *flows, struct mf_record *record);
+/* Its counters are final. Frees it. */
+void record_end(struct flows *flows, struct mf_record *record);
+/* Credits the path with what was counted since the last time, and keeps the MAC addresses it came from. Returns true if
+ * there was something. */
+bool record_count(struct flows *flows, struct mf_record *record);
+/* `dep` is one of dep_is_of_record(). */
+bool record_rests_on_mac(const struct mf_record *record, const struct xlate_dep *dep);
+/* Are the addresses where the translation took them to be? If not, packets have to be seen, to be learned from. */
+bool learned_holds(const struct xlate_deps *deps);
+
 /* --- revalidate.c -------------------------------------------------------- */
 
 bool changes_waiting(const struct flows *flows);
+/* The changes that the next sweep will work off. */
+struct change_batch *changes_pending(struct flows *flows);
 
 /* --- effects.c ----------------------------------------------------------- */
 
@@ -200,6 +218,8 @@ bool packet_out_translate(struct flows *flows, struct bridge *bridge, struct rte
                           const struct flow *around, const struct act_list *acts, bool side_effects, uint32_t *in_port);
 /* By age, from 1. */
 uint64_t held_packet_serial(const struct held_packet *held);
+/* A bridge goes away that they may have gone through. */
+void held_packets_forget_bridge(struct flows *flows, const struct bridge *bridge);
 /* Says for each program that is held back which ids it has in use. */
 void held_packets_mark(struct flows *flows, void (*mark)(const struct program *program));
 

@@ -1,25 +1,28 @@
 /* Installed megaflows and what the control side keeps for each. */
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "pmd/base/clock.h"
 #include "src/upcall/flows_impl.h"
 #include "src/xlate/recirc.h"
 
-/* The bridge that the packet is in, and its port there: the one it came in on, or, of a packet that a controller sent
- * and that goes round again, what was frozen. */
-static struct bridge *find_bridge(const struct flows *flows, struct flow *flow)
+/* The bridge that the packet is in, and its port there: the one it came in on, or, of a packet that goes round again in
+ * another bridge, or that a controller sent, what was frozen. */
+static struct bridge *find_bridge(const struct flows *flows, struct xlate_in *in)
 {
-    const struct bridge_port *bp = bridge_port_by_index(flows->dp, flow->pkt.in_port);
-    const struct recirc *recirc;
+    const struct bridge_port *bp = bridge_port_by_index(flows->dp, in->flow.pkt.in_port);
+    const struct recirc *recirc = in->flow.pkt.recirc_id != 0 ? recirc_get(in->flow.pkt.recirc_id) : NULL;
 
-    if (bp) {
-        flow->in_port = bp->ofport;
+    in->elsewhere = false;
+    if (bp && (!recirc || recirc->state.bridge == bp->bridge)) {
+        in->flow.in_port = bp->ofport;
         return bp->bridge;
     }
-    recirc = flow->pkt.in_port == 0 && flow->pkt.recirc_id != 0 ? recirc_get(flow->pkt.recirc_id) : NULL;
-    flow->in_port = recirc ? recirc->state.in_port : OFPORT_NONE;
+    /* A port that is gone. */
+    if (!bp && in->flow.pkt.in_port != 0)
+        recirc = NULL;
+    in->flow.in_port = recirc ? recirc->state.in_port : OFPORT_NONE;
+    in->elsewhere = bp != NULL;
     return recirc ? recirc->state.bridge : NULL;
 }
 
@@ -29,13 +32,9 @@ struct bridge *translate(struct flows *flows, bool side_effects)
     struct xlate_out *out = &flows->out;
     uint64_t start;
 
-    in->bridge = find_bridge(flows, &in->flow);
+    in->bridge = find_bridge(flows, in);
     if (!in->bridge) {
-        memset(&out->wc, 0, sizeof out->wc);
-        out->wc.pkt.in_port = out->wc.pkt.recirc_id = UINT32_MAX;
-        program_builder_init(&out->program);
-        program_builder_add(&out->program, OP_DROP, DROP_BRIDGE_UNKNOWN, NULL, 0);
-        xlate_out_reset(out);
+        xlate_no_bridge(out);
         return NULL;
     }
     start = rte_rdtsc();
@@ -72,7 +71,7 @@ static struct megaflow *install(struct flows *flows, struct mask_entry **mask, s
     return datapath_megaflow_install(flows->dp, key, &other->mask, program, error);
 }
 
-struct mf_record *megaflow_add(struct flows *flows, struct bridge *bridge, struct program *program, int *error)
+struct mf_record *megaflow_add(struct flows *flows, struct program *program, int *error)
 {
     struct mf_record *record = malloc(sizeof *record);
     bool merged;
@@ -92,11 +91,9 @@ struct mf_record *megaflow_add(struct flows *flows, struct bridge *bridge, struc
         return NULL;
     }
     record->id = megaflow_id(record->mf);
-    record->mac = NULL;
-    record->effects = NULL;
+    record->in_port = (uint16_t)flows->in.flow.pkt.in_port;
     record->stats = (struct megaflow_stats){0};
     record->created_ms = record->used_ms = clock_now_ms();
-    record->changes = flows->changes;
     record->token = 0;
     record->untaught = false;
     flows->records[record->id] = record;
@@ -105,14 +102,7 @@ struct mf_record *megaflow_add(struct flows *flows, struct bridge *bridge, struc
     flows->n_live++;
     flows->stats.installed++;
     flows->stats.masks_merged += merged;
-    path_attach(path_get(flows, bridge, &flows->out.deps), record);
-    rule_index_insert(flows, record);
-    if (flows->out.deps.used_mac_table)
-        mac_index_update(&flows->macs, record, bridge, &flows->out.deps);
-    effects_keep(record, &flows->out.deps);
-    /* Rules changed while it was decided by them. */
-    if (flows->out.deps.changed_rules)
-        record_mark(flows, record);
+    record_attach(flows, record, &flows->out.deps);
     return record;
 }
 
@@ -122,35 +112,16 @@ void megaflow_remove(struct flows *flows, struct mf_record *record)
         if (flows->recent[i].record == record)
             flows->recent[i].record = NULL;
     }
-    rule_index_remove(flows, record);
-    program_put(flows, datapath_megaflow_remove(flows->dp, record->mf));
     record_count(flows, record);
-    mac_index_remove(&flows->macs, record);
+    record_detach(flows, record);
+    program_put(flows, datapath_megaflow_remove(flows->dp, record->mf));
     mask_pool_put(&flows->masks, record->mask);
     flows->records[record->id] = NULL;
     flows->n_live--;
     flows->n_dying++;
     flows->n_removed++;
-    path_detach(record->path, record);
     record->token = 0;
     TAILQ_INSERT_TAIL(&flows->dying, record, path_node);
-}
-
-bool record_count(struct flows *flows, struct mf_record *record)
-{
-    struct megaflow_stats stats = record->stats;
-    const struct mac_dep *mac = record->mac;
-
-    if (!datapath_megaflow_stats(flows->dp, record->mf, &record->stats))
-        return false;
-    path_credit(flows, record->path, record->stats.packets - stats.packets, record->stats.bytes - stats.bytes,
-                record->stats.used_ms);
-    if (record->stats.used_ms > record->used_ms)
-        record->used_ms = record->stats.used_ms;
-    record->untaught = true;
-    if (mac && mac->learns)
-        mac_table_touch(mac->bridge->macs, &mac->src_mac, mac->vlan, mac->port, clock_now_ms());
-    return true;
 }
 
 void megaflows_seal(struct flows *flows)
@@ -174,12 +145,9 @@ void megaflows_bury(struct flows *flows)
         if (record->token != passed && !datapath_passed(flows->dp, record->token))
             break;
         passed = record->token;
-        record_count(flows, record);
-        effects_end(record);
         TAILQ_REMOVE(&flows->dying, record, path_node);
         flows->n_dying--;
         flows->n_buried++;
-        path_release(flows, record->path);
-        free(record);
+        record_end(flows, record);
     }
 }

@@ -183,7 +183,7 @@ static void give_duplicate(struct flows *flows, struct rte_mbuf *packet, struct 
 /* --- misses -------------------------------------------------------------- */
 
 /* Installs what was translated. *found: it was there already. NULL: there is no room. */
-static struct mf_record *add_or_find(struct flows *flows, struct bridge *bridge, struct program *program, bool *found)
+static struct mf_record *add_or_find(struct flows *flows, struct program *program, bool *found)
 {
     struct mf_record *record;
     int error;
@@ -198,7 +198,7 @@ static struct mf_record *add_or_find(struct flows *flows, struct bridge *bridge,
         return NULL;
     }
     note_room(flows, false);
-    record = megaflow_add(flows, bridge, program, &error);
+    record = megaflow_add(flows, program, &error);
     if (record) {
         remember(flows, record);
     } else if (error == -EEXIST) {
@@ -213,7 +213,6 @@ static void handle_miss(struct flows *flows, struct rte_mbuf *packet, uint64_t n
     uint32_t len = rte_pktmbuf_pkt_len(packet);
     struct mf_record *record;
     struct program *program;
-    struct bridge *bridge;
     bool found;
 
     flows->stats.misses++;
@@ -227,14 +226,14 @@ static void handle_miss(struct flows *flows, struct rte_mbuf *packet, uint64_t n
         give_duplicate(flows, packet, record, now);
         return;
     }
-    bridge = translate(flows, true);
+    translate(flows, true);
     program = program_intern(flows->programs, &flows->out.program);
     if (!program) {
         packet_meta(packet)->drop_reason = DROP_XLATE_ERROR;
         give_back(flows, packet, NULL);
         return;
     }
-    record = add_or_find(flows, bridge, program, &found);
+    record = add_or_find(flows, program, &found);
     if (found) {
         give_duplicate(flows, packet, record, now);
         program_put(flows, program);
@@ -242,8 +241,8 @@ static void handle_miss(struct flows *flows, struct rte_mbuf *packet, uint64_t n
     }
     if (record)
         path_credit(flows, record->path, 1, len, now);
-    else if (bridge)
-        deps_credit(bridge, &flows->out.deps, 1, len, now);
+    else
+        deps_credit(&flows->out.deps, 1, len, now);
     /* Not before the megaflow is there: packets of the flow that waited are looked up next. */
     give_back(flows, packet, program);
     if (!record)

@@ -20,6 +20,7 @@ static bool translate_one(struct flows *flows, struct bridge *bridge, struct rte
     memset((uint8_t *)&in->flow + n * FLOW_KEY_LINE, 0, sizeof in->flow - n * FLOW_KEY_LINE);
     flow_mask_or(&in->flow, around);
     in->bridge = bridge;
+    in->elsewhere = false;
     in->side_effects = side_effects;
     in->acts = acts ? *acts : (struct act_list){0};
     in->resume = left;
@@ -40,11 +41,11 @@ bool packet_out_translate(struct flows *flows, struct bridge *bridge, struct rte
 }
 
 /* Does with the packet what was translated. */
-static void send(struct flows *flows, struct bridge *bridge, struct rte_mbuf *packet, uint32_t in_port)
+static void send(struct flows *flows, struct rte_mbuf *packet, uint32_t in_port)
 {
     struct program *program;
 
-    deps_credit(bridge, &flows->out.deps, 1, rte_pktmbuf_pkt_len(packet), clock_now_ms());
+    deps_credit(&flows->out.deps, 1, rte_pktmbuf_pkt_len(packet), clock_now_ms());
     program = program_intern(flows->programs, &flows->out.program);
     if (!program) {
         datapath_count_drop(flows->dp, DROP_XLATE_ERROR, 1);
@@ -68,7 +69,7 @@ void flows_packet_out(struct flows *flows, struct bridge *bridge, struct rte_mbu
 
     flows->stats.packet_outs++;
     if (packet_out_translate(flows, bridge, packet, around, acts, true, &index))
-        send(flows, bridge, packet, index);
+        send(flows, packet, index);
     else
         drop_runt(flows, packet);
 }
@@ -80,7 +81,7 @@ void flows_resume(struct flows *flows, struct bridge *bridge, struct rte_mbuf *p
 
     flows->stats.packet_outs++;
     if (translate_one(flows, bridge, packet, around, NULL, left, true, &index))
-        send(flows, bridge, packet, index);
+        send(flows, packet, index);
     else
         drop_runt(flows, packet);
 }

@@ -44,6 +44,8 @@ static void keep_deps(struct held_packet *held, struct xlate_deps *deps)
     *later = *deps;
     later->rules = keep(deps->rules, deps->n_rules, sizeof *deps->rules);
     later->visits = keep(deps->visits, deps->n_visits, sizeof *deps->visits);
+    later->bridges = keep(deps->bridges, deps->n_bridges, sizeof *deps->bridges);
+    later->learned = keep(deps->learned, deps->n_learned, sizeof *deps->learned);
     later->groups = keep(deps->groups, deps->n_groups, sizeof *deps->groups);
     later->effects = keep(deps->effects, deps->n_effects, sizeof *deps->effects);
     later->n_rules = later->n_groups = 0;
@@ -63,7 +65,7 @@ static void keep_deps(struct held_packet *held, struct xlate_deps *deps)
     }
     for (unsigned i = 0; i < later->n_groups; i++)
         group_ref(later->groups[i].group);
-    deps_credit(held->bridge, &now, 1, held->len, clock_now_ms());
+    deps_credit(&now, 1, held->len, clock_now_ms());
 }
 
 struct held_packet *flows_packet_out_hold(struct flows *flows, struct bridge *bridge, struct rte_mbuf *packet,
@@ -109,26 +111,54 @@ void held_packets_mark(struct flows *flows, void (*mark)(const struct program *p
 
 void flows_held_count(struct held_packet *held)
 {
-    deps_credit(held->bridge, &held->deps, 1, held->len, clock_now_ms());
+    deps_credit(&held->deps, 1, held->len, clock_now_ms());
 }
 
 static void run_effects(struct held_packet *held)
 {
     struct xlate_deps *deps = &held->deps;
-    struct bridge *bridge = held->bridge;
     uint64_t now = clock_now_ms();
 
     for (unsigned i = 0; i < deps->n_effects; i++) {
         const struct xlate_effect *effect = &deps->effects[i];
 
         if (effect->type == EFFECT_FIN_TIMEOUT)
-            pipeline_reduce_timeouts(bridge->pipeline, effect->rule, effect->idle_s, effect->hard_s);
+            pipeline_reduce_timeouts(effect->bridge->pipeline, effect->rule, effect->idle_s, effect->hard_s);
         else
-            pipeline_learn(bridge->pipeline, effect->rule, effect->limit, now);
+            pipeline_learn(effect->bridge->pipeline, effect->rule, effect->limit, now);
     }
-    /* The port may have gone since. */
-    if (deps->mac_learns && bridge_lport_by_id(bridge, deps->mac_port))
-        mac_table_learn(bridge->macs, &deps->mac_src, deps->mac_vlan, deps->mac_port, now);
+    for (unsigned i = 0; i < deps->n_learned; i++) {
+        const struct xlate_learned *learned = &deps->learned[i];
+
+        /* The Port may have gone since. */
+        if (bridge_lport_by_id(learned->bridge, learned->lport))
+            mac_table_learn(learned->bridge->macs, &learned->mac, learned->vlan, learned->lport, now);
+    }
+}
+
+/* Takes what is of the bridge out of an array of `n` elements that have a member `bridge`. */
+#define FORGET(array, n, gone, drop)                                                                                   \
+    for (unsigned i = 0; i < (n); i++) {                                                                               \
+        if ((array)[i].bridge != (gone))                                                                               \
+            continue;                                                                                                  \
+        drop;                                                                                                          \
+        (array)[i--] = (array)[--(n)];                                                                                 \
+    }
+
+void held_packets_forget_bridge(struct flows *flows, const struct bridge *bridge)
+{
+    struct held_packet *held;
+
+    TAILQ_FOREACH (held, &flows->held, node) {
+        struct xlate_deps *deps = &held->deps;
+
+        for (unsigned i = 0; i < deps->n_bridges; i++) {
+            if (deps->bridges[i] == bridge)
+                deps->bridges[i] = NULL;
+        }
+        FORGET(deps->learned, deps->n_learned, bridge, );
+        FORGET(deps->effects, deps->n_effects, bridge, rule_unref(deps->effects[i].rule));
+    }
 }
 
 void flows_held_send(struct flows *flows, struct held_packet *held, struct rte_mbuf *packet)
@@ -158,6 +188,8 @@ void flows_held_free(struct flows *flows, struct held_packet *held)
         rule_unref(deps->effects[i].rule);
     free(deps->rules);
     free(deps->visits);
+    free(deps->bridges);
+    free(deps->learned);
     free(deps->groups);
     free(deps->effects);
     free(held);

@@ -19,7 +19,7 @@ static uint64_t next_serial(const struct flows *flows)
     return (flows->active ? flows->active->serial : flows->sweeps_done) + 1;
 }
 
-static struct change_batch *pending_batch(struct flows *flows)
+struct change_batch *changes_pending(struct flows *flows)
 {
     if (!flows->pending)
         flows->pending = change_batch_create(next_serial(flows));
@@ -54,7 +54,7 @@ static void rule_added(void *arg, struct rule *rule, struct rule *replaced)
         rule_mark_dependents(fb->flows, replaced);
         rule_watch_replaced(fb->flows, replaced, rule);
     } else if (!rule_index_mark(fb->flows, fb->bridge, rule, next_serial(fb->flows))) {
-        change_batch_add_rule(pending_batch(fb->flows), fb->bridge, rule);
+        change_batch_add_rule(changes_pending(fb->flows), fb->bridge, rule);
     }
 }
 
@@ -105,7 +105,7 @@ static void note_bridge(struct flows *flows, struct bridge *bridge)
 {
     tickets_note_change(flows);
     datapath_touch(flows->dp);
-    change_batch_add_bridge(pending_batch(flows), bridge);
+    change_batch_add_bridge(changes_pending(flows), bridge);
 }
 
 static void meters_changed(void *arg)
@@ -127,21 +127,65 @@ static void mac_changed(void *arg, struct bridge *bridge, const struct rte_ether
     struct flows_bridge *fb = arg;
 
     tickets_note_change(fb->flows);
-    mac_index_mark(fb->flows, bridge, mac, vlan);
+    dep_changed(fb->flows, XLATE_DEP_MAC, bridge, xlate_mac_number(mac, vlan));
 }
 
-static void port_changed(void *arg, struct bridge_port *bp)
+/* Whether there is such a port, and what it is configured to do. */
+static void note_port_config(struct flows *flows, const struct bridge_port *bp)
+{
+    dep_changed(flows, XLATE_DEP_PORT, bp->bridge, bp->ofport);
+    dep_changed(flows, XLATE_DEP_PORTS, bp->bridge, 0);
+}
+
+static void note_port_link(struct flows *flows, const struct bridge_port *bp)
+{
+    dep_changed(flows, XLATE_DEP_LINK, bp->bridge, bp->ofport);
+}
+
+/* Of packets that come in by it. */
+static void note_port_input(struct flows *flows, const struct bridge_port *bp)
+{
+    if (bp->port)
+        change_batch_add_in_port(changes_pending(flows), bp->port->index);
+}
+
+static void note_ports(struct flows *flows)
+{
+    tickets_note_change(flows);
+    datapath_touch(flows->dp);
+}
+
+static void port_added(void *arg, struct bridge_port *bp)
 {
     struct flows_bridge *fb = arg;
 
-    note_bridge(fb->flows, bp->bridge);
+    note_ports(fb->flows);
+    note_port_config(fb->flows, bp);
+    note_port_link(fb->flows, bp);
+    dep_changed(fb->flows, XLATE_DEP_NO_BRIDGE, NULL, 0);
+}
+
+static void port_changed(void *arg, struct bridge_port *bp, unsigned what)
+{
+    struct flows_bridge *fb = arg;
+
+    note_ports(fb->flows);
+    if (what & BRIDGE_PORT_LINK)
+        note_port_link(fb->flows, bp);
+    if (what & (BRIDGE_PORT_CONFIG | BRIDGE_PORT_VLAN)) {
+        note_port_config(fb->flows, bp);
+        note_port_input(fb->flows, bp);
+    }
 }
 
 static void port_removed(void *arg, struct bridge_port *bp)
 {
     struct flows_bridge *fb = arg;
 
-    note_bridge(fb->flows, bp->bridge);
+    note_ports(fb->flows);
+    note_port_config(fb->flows, bp);
+    note_port_link(fb->flows, bp);
+    note_port_input(fb->flows, bp);
     if (bp->port)
         forget_port(fb->flows, bp->port->index);
 }
@@ -162,7 +206,7 @@ void flows_attach(struct flows *flows, struct bridge *bridge)
     fb->flows = flows;
     fb->bridge = bridge;
     fb->listener = (struct bridge_listener){.arg = fb,
-                                            .port_added = port_changed,
+                                            .port_added = port_added,
                                             .port_removed = port_removed,
                                             .port_changed = port_changed,
                                             .mac_changed = mac_changed,
@@ -193,18 +237,6 @@ static bool within(const struct flow_key *mask, const struct flow_key *installed
     return more == 0;
 }
 
-static void move_to_path(struct flows *flows, struct mf_record *record, struct bridge *bridge)
-{
-    struct path *old = record->path, *path = path_get(flows, bridge, &flows->out.deps);
-
-    path_detach(old, record);
-    path_attach(path, record);
-    record->changes = flows->changes;
-    path_release(flows, old);
-    mac_index_update(&flows->macs, record, bridge, &flows->out.deps);
-    effects_follow(flows, record, &flows->out.deps);
-}
-
 static void revalidate(struct flows *flows, struct mf_record *record)
 {
     struct flow *flow = &flows->in.flow;
@@ -220,7 +252,7 @@ static void revalidate(struct flows *flows, struct mf_record *record)
     program = NULL;
     /* A megaflow of a port that is gone must not be there when the port's index is another's. */
     if (bridge && !flows->out.deps.no_group && within(&flows->out.wc.pkt, megaflow_mask(record->mf)) &&
-        mac_dep_holds(&flows->out.deps, bridge))
+        learned_holds(&flows->out.deps))
         program = program_intern(flows->programs, &flows->out.program);
     if (!program) {
         effects_follow(flows, record, &flows->out.deps);
@@ -234,7 +266,7 @@ static void revalidate(struct flows *flows, struct mf_record *record)
         program_put(flows, datapath_megaflow_set_program(flows->dp, record->mf, program));
         flows->stats.changed++;
     }
-    move_to_path(flows, record, bridge);
+    record_move(flows, record, &flows->out.deps);
 }
 
 /* --- in slices ----------------------------------------------------------- */
@@ -268,6 +300,8 @@ static bool affected(struct flows *flows, struct mf_record *record)
     /* Translated since: by the new rules. */
     if (record->changes >= flows->changes_at_sweep)
         return false;
+    if (change_batch_meets(flows->active, record))
+        return true;
     switch (change_batch_path(flows->active, record->path)) {
     case PATH_UNAFFECTED:
         return false;

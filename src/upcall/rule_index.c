@@ -179,10 +179,10 @@ static void wish(struct rule_indexes *indexes, const struct rule_index_mask *mas
 static bool may_win(const struct sought *sought, const struct path *path, bool rewritten)
 {
     for (uint32_t i = 0; i < path->n_visits; i++) {
-        const struct xlate_visit visit = visit_unpack(path->visits[i]);
+        const struct xlate_visit visit = path->visits[i];
 
         if (visit.table_id == sought->table_id && visit.rewritten == rewritten &&
-            (!visit.has_rule || visit.priority <= sought->priority))
+            path->bridges[visit.bridge] == sought->bridge && (!visit.has_rule || visit.priority <= sought->priority))
             return true;
     }
     return false;
@@ -207,7 +207,7 @@ static void mark_rewriting(struct flows *flows, const struct sought *sought)
     struct path *path;
 
     LIST_FOREACH (path, &flows->rule_indexes.rewriting, rewriting_node) {
-        if (path->bridge == sought->bridge && may_win(sought, path, true))
+        if (may_win(sought, path, true))
             path_mark(flows, path);
     }
 }
@@ -222,7 +222,7 @@ static bool mark_chains(struct flows *flows, const struct rule_index *index, con
 
             if (++seen > CHAIN_MAX)
                 return false;
-            if (record->path->bridge == sought->bridge && meets(sought, record) && may_win(sought, record->path, false))
+            if (meets(sought, record) && may_win(sought, record->path, false))
                 record_mark(flows, record);
         }
     }
@@ -276,7 +276,7 @@ void rule_index_path(struct flows *flows, struct path *path, bool gone)
     bool rewriting = false;
 
     for (uint32_t i = 0; i < path->n_visits; i++)
-        rewriting |= visit_unpack(path->visits[i]).rewritten;
+        rewriting |= path->visits[i].rewritten;
     if (!rewriting)
         return;
     if (gone) {

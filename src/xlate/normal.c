@@ -89,7 +89,7 @@ static void flood(struct xlate_ctx *ctx, uint16_t vlan)
     bool as_it_is = xlate_vlan_vid(ctx) != 0;
     const struct lport *to;
 
-    ctx->out->deps.used_ports = true;
+    xlate_dep(ctx, XLATE_DEP_PORTS, 0);
     /* Ports that get the packet as it is go first: then the tag changes once, and never back. */
     for (int pass = 0; pass < 2; pass++) {
         bool tagged = pass == 0 ? as_it_is : !as_it_is, changed = false;
@@ -111,34 +111,17 @@ static void flood(struct xlate_ctx *ctx, uint16_t vlan)
 static void learn(struct xlate_ctx *ctx, const struct bridge_port *in, uint16_t vlan)
 {
     const struct rte_ether_addr *src = &ctx->flow.pkt.eth_src;
-    struct xlate_deps *deps = &ctx->out->deps;
 
     if (!in || rte_is_multicast_ether_addr(src))
         return;
-    if (deps->mac_learns && deps->mac_port != in->lport->id)
-        deps->mac_many = true;
-    deps->mac_learns = true;
-    deps->mac_port = in->lport->id;
+    xlate_dep(ctx, XLATE_DEP_MAC, xlate_mac_number(src, vlan));
+    xlate_note_learned(ctx, src, vlan, in->lport->id);
     if (!ctx->in->side_effects)
         return;
     if (mac_table_learn(ctx->bridge->macs, src, vlan, in->lport->id, clock_now_ms())) {
         xlate_note(ctx, " -> learned that " RTE_ETHER_ADDR_PRT_FMT " is on port %s in VLAN %u",
                    RTE_ETHER_ADDR_BYTES(src), in->name, vlan);
     }
-}
-
-static void note_deps(struct xlate_ctx *ctx, uint16_t vlan)
-{
-    struct xlate_deps *deps = &ctx->out->deps;
-    const struct flow_key *key = &ctx->flow.pkt;
-
-    if (deps->used_mac_table && (deps->mac_vlan != vlan || !rte_is_same_ether_addr(&deps->mac_src, &key->eth_src) ||
-                                 !rte_is_same_ether_addr(&deps->mac_dst, &key->eth_dst)))
-        deps->mac_many = true;
-    deps->used_mac_table = true;
-    deps->mac_vlan = vlan;
-    deps->mac_src = key->eth_src;
-    deps->mac_dst = key->eth_dst;
 }
 
 /* 01-80-C2-00-00-00 to -0F are not forwarded by a bridge (IEEE 802.1Q, 8.6.3). */
@@ -152,12 +135,11 @@ static bool is_reserved(const struct rte_ether_addr *mac)
 void xlate_normal(struct xlate_ctx *ctx)
 {
     const struct rte_ether_addr *dst = &ctx->flow.pkt.eth_dst;
-    const struct bridge_port *in = bridge_port_by_ofport(ctx->bridge, ctx->flow.in_port);
+    const struct bridge_port *in = xlate_in_port(ctx);
     const struct mac_entry *entry;
     const struct lport *to;
     int vlan;
 
-    ctx->out->deps.used_ports = true;
     xlate_consult_bytes(ctx, offsetof(struct flow_key, eth_dst), 2 * RTE_ETHER_ADDR_LEN);
     vlan = classify(ctx, in, xlate_vlan_vid(ctx));
     if (vlan < 0) {
@@ -170,13 +152,13 @@ void xlate_normal(struct xlate_ctx *ctx)
         xlate_why(ctx, DROP_NORMAL_RESERVED);
         return;
     }
-    note_deps(ctx, (uint16_t)vlan);
     learn(ctx, in, (uint16_t)vlan);
     if (rte_is_multicast_ether_addr(dst)) {
         xlate_note(ctx, " -> multicast destination, flooding");
         flood(ctx, (uint16_t)vlan);
         return;
     }
+    xlate_dep(ctx, XLATE_DEP_MAC, xlate_mac_number(dst, (uint16_t)vlan));
     entry = mac_table_lookup(ctx->bridge->macs, dst, (uint16_t)vlan);
     to = entry ? bridge_lport_by_id(ctx->bridge, entry->lport) : NULL;
     if (!to || !port_vlan_carries(&to->vlan, (uint16_t)vlan)) {

@@ -2,140 +2,10 @@
 
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "pmd/base/log.h"
-#include "pmd/base/memory.h"
 #include "src/xlate/xlate_ctx.h"
-
-void xlate_out_init(struct xlate_out *out)
-{
-    program_builder_init(&out->program);
-    memset(&out->deps, 0, sizeof out->deps);
-    conj_trail_init(&out->trail);
-}
-
-static void deps_release(struct xlate_deps *deps)
-{
-    for (unsigned i = 0; i < deps->n_effects; i++)
-        rule_unref(deps->effects[i].rule);
-    deps->n_effects = 0;
-    if (!deps->pinned)
-        return;
-    for (unsigned i = 0; i < deps->n_rules; i++)
-        rule_unref(deps->rules[i]);
-    for (unsigned i = 0; i < deps->n_clauses; i++)
-        rule_unref(deps->clauses[i]);
-    deps->pinned = false;
-}
-
-void xlate_out_free(struct xlate_out *out)
-{
-    deps_release(&out->deps);
-    free(out->deps.rules);
-    free(out->deps.effects);
-    free(out->deps.clauses);
-    free(out->deps.visits);
-    free(out->deps.groups);
-    memset(&out->deps, 0, sizeof out->deps);
-    conj_trail_free(&out->trail);
-}
-
-static void *grow(void *array, unsigned *size, size_t element)
-{
-    *size = *size ? *size * 2 : 16;
-    array = realloc(array, *size * element);
-    if (!array)
-        out_of_memory("rules, groups and meters", 0);
-    return array;
-}
-
-static void deps_reset(struct xlate_deps *deps)
-{
-    deps_release(deps);
-
-    struct xlate_deps fresh = {.rules = deps->rules,
-                               .rules_size = deps->rules_size,
-                               .effects = deps->effects,
-                               .effects_size = deps->effects_size,
-                               .clauses = deps->clauses,
-                               .clauses_size = deps->clauses_size,
-                               .visits = deps->visits,
-                               .visits_size = deps->visits_size,
-                               .groups = deps->groups,
-                               .groups_size = deps->groups_size};
-
-    *deps = fresh;
-}
-
-void xlate_out_reset(struct xlate_out *out)
-{
-    deps_reset(&out->deps);
-}
-
-static void deps_add_rule(struct xlate_deps *deps, struct rule *rule)
-{
-    /* From the back: what repeats are tables that resubmit to one another. */
-    for (unsigned i = deps->n_rules; i-- > 0;) {
-        if (deps->rules[i] == rule)
-            return;
-    }
-    if (deps->n_rules == deps->rules_size)
-        deps->rules = grow(deps->rules, &deps->rules_size, sizeof *deps->rules);
-    deps->rules[deps->n_rules++] = deps->pinned ? rule_ref(rule) : rule;
-}
-
-static void deps_add_visit(struct xlate_deps *deps, struct xlate_visit visit)
-{
-    if (deps->n_visits == deps->visits_size)
-        deps->visits = grow(deps->visits, &deps->visits_size, sizeof *deps->visits);
-    deps->visits[deps->n_visits++] = visit;
-    deps->tables[visit.table_id / 64] |= UINT64_C(1) << visit.table_id % 64;
-}
-
-/* What the search of a table met on its way to its answer. */
-static void deps_add_trail(struct xlate_deps *deps, struct xlate_visit visit, const struct conj_trail *trail)
-{
-    visit.uncounted = true;
-    for (unsigned i = 0; i < trail->n_clauses; i++) {
-        if (deps->n_clauses == deps->clauses_size)
-            deps->clauses = grow(deps->clauses, &deps->clauses_size, sizeof *deps->clauses);
-        deps->clauses[deps->n_clauses++] = deps->pinned ? rule_ref(trail->clauses[i]) : trail->clauses[i];
-    }
-    if (trail->failed) {
-        visit.has_rule = false;
-        visit.priority = 0;
-        deps_add_visit(deps, visit);
-    }
-    if (trail->found) {
-        visit.has_rule = true;
-        visit.priority = trail->priority;
-        deps_add_visit(deps, visit);
-    }
-}
-
-void xlate_pin_rules(struct xlate_ctx *ctx)
-{
-    struct xlate_deps *deps = &ctx->out->deps;
-
-    if (deps->pinned)
-        return;
-    for (unsigned i = 0; i < deps->n_rules; i++)
-        rule_ref(deps->rules[i]);
-    for (unsigned i = 0; i < deps->n_clauses; i++)
-        rule_ref(deps->clauses[i]);
-    deps->pinned = true;
-}
-
-void xlate_add_effect(struct xlate_ctx *ctx, const struct xlate_effect *effect)
-{
-    struct xlate_deps *deps = &ctx->out->deps;
-
-    if (deps->n_effects == deps->effects_size)
-        deps->effects = grow(deps->effects, &deps->effects_size, sizeof *deps->effects);
-    deps->effects[deps->n_effects++] = *effect;
-}
 
 void xlate_note(struct xlate_ctx *ctx, const char *format, ...)
 {
@@ -166,6 +36,23 @@ void xlate_fail(struct xlate_ctx *ctx, enum drop_reason reason, const char *text
                     ctx->bridge->name, ctx->table_id, text);
     ctx->exit = true;
     ctx->no_set = true;
+}
+
+/* The configuration of the datapath's port is looked at again for all its megaflows (src/upcall/revalidate.c); only
+ * other ports are dependencies of their own. */
+const struct bridge_port *xlate_entry_port(struct xlate_ctx *ctx)
+{
+    if (ctx->elsewhere || ctx->in->flow.pkt.in_port == 0)
+        xlate_dep(ctx, XLATE_DEP_PORT, ctx->entry);
+    return bridge_port_by_ofport(ctx->bridge, ctx->entry);
+}
+
+const struct bridge_port *xlate_in_port(struct xlate_ctx *ctx)
+{
+    if (ctx->flow.in_port == ctx->entry)
+        return xlate_entry_port(ctx);
+    xlate_dep(ctx, XLATE_DEP_PORT, ctx->flow.in_port);
+    return bridge_port_by_ofport(ctx->bridge, ctx->flow.in_port);
 }
 
 /* OFPC_FRAG_NORMAL: tables see no ports and no ICMP type of any fragment, also not of the first, which has them. So
@@ -214,13 +101,11 @@ static struct rule *lookup(struct xlate_ctx *ctx, uint8_t table_id, uint32_t in_
     ctx->flow.pkt.tp_src = tp_src;
     ctx->flow.pkt.tp_dst = tp_dst;
     visit = (struct xlate_visit){.table_id = table_id,
-                                 .rewritten = ctx->any_written || hidden || in_port != ctx->in->flow.in_port,
+                                 .rewritten = ctx->any_written || hidden || ctx->elsewhere || in_port != ctx->entry,
                                  .has_rule = rule,
-                                 .priority = rule ? rule->priority : 0};
-    deps_add_trail(&ctx->out->deps, visit, trail);
-    deps_add_visit(&ctx->out->deps, visit);
-    if (rule)
-        deps_add_rule(&ctx->out->deps, rule);
+                                 .priority = rule ? rule->priority : 0,
+                                 .bridge = ctx->bridge_place};
+    xlate_deps_add_lookup(&ctx->out->deps, visit, rule, trail);
     return rule;
 }
 
@@ -235,7 +120,7 @@ static void table_miss(struct xlate_ctx *ctx)
             ctx->in->trace->action(ctx->in->trace->arg, ctx->trace_depth, "drop");
         return;
     }
-    bp = bridge_port_by_ofport(ctx->bridge, ctx->in->flow.in_port);
+    bp = xlate_entry_port(ctx);
     if (bp && bp->config & PORT_CONFIG_NO_PACKET_IN) {
         xlate_note(ctx, " >> the port is configured to send no packet-ins");
         return;
@@ -303,7 +188,7 @@ void xlate_table(struct xlate_ctx *ctx, uint8_t table_id, uint32_t in_port, bool
 /* Has the packet to be dropped before any table sees it? */
 static bool refused(struct xlate_ctx *ctx)
 {
-    const struct bridge_port *bp = bridge_port_by_ofport(ctx->bridge, ctx->in->flow.in_port);
+    const struct bridge_port *bp = ctx->elsewhere ? NULL : xlate_entry_port(ctx);
 
     if (bp && bp->config & (PORT_CONFIG_DOWN | PORT_CONFIG_NO_RECV)) {
         xlate_note(ctx, " >> the port is configured to receive nothing");
@@ -326,6 +211,10 @@ static void ctx_init(struct xlate_ctx *ctx, const struct xlate_in *in, struct xl
     ctx->in = in;
     ctx->out = out;
     ctx->bridge = in->bridge;
+    ctx->bridge_place = xlate_deps_add_bridge(&out->deps, in->bridge);
+    ctx->entry = in->flow.in_port;
+    ctx->elsewhere = in->elsewhere;
+    ctx->all_ports_of = NULL;
     ctx->flow = in->flow;
     ctx->flow.actset_output = OFPORT_UNSET;
     ctx->flow.in_phy_port = in->flow.in_port;
@@ -389,17 +278,30 @@ static void finish_program(struct xlate_ctx *ctx)
     }
 }
 
-void xlate(const struct xlate_in *in, struct xlate_out *out)
+static void out_start(struct xlate_out *out)
 {
-    struct xlate_ctx ctx;
-
     memset(&out->wc, 0, sizeof out->wc);
     out->wc.pkt.in_port = UINT32_MAX;
     out->wc.pkt.recirc_id = UINT32_MAX;
     program_builder_init(&out->program);
-    xlate_out_reset(out);
+    xlate_deps_reset(&out->deps);
     out->drop_reason = DROP_POLICY;
     out->error = false;
+}
+
+void xlate_no_bridge(struct xlate_out *out)
+{
+    out_start(out);
+    out->drop_reason = DROP_BRIDGE_UNKNOWN;
+    program_builder_add(&out->program, OP_DROP, DROP_BRIDGE_UNKNOWN, NULL, 0);
+    xlate_deps_add(&out->deps, &(struct xlate_dep){.kind = XLATE_DEP_NO_BRIDGE});
+}
+
+void xlate(const struct xlate_in *in, struct xlate_out *out)
+{
+    struct xlate_ctx ctx;
+
+    out_start(out);
     ctx_init(&ctx, in, out);
 
     if (in->acts.acts) {

@@ -42,7 +42,9 @@ struct xlate_visit {
     bool has_rule;
     bool uncounted;    /* a part of the lookup that follows: a conjunction */
     uint16_t priority; /* of the rule hit */
+    uint16_t bridge;   /* whose table: a place in deps->bridges */
 };
+_Static_assert(sizeof(struct xlate_visit) == 8, "without padding: paths compare them as bytes");
 
 struct xlate_in {
     struct bridge *bridge;
@@ -52,6 +54,9 @@ struct xlate_in {
     /* Not NULL: go on with this; of its state, what surrounds the packet is in `flow` as well. */
     const struct recirc *resume;
     const struct xlate_trace *trace;
+    /* The packet came into another bridge, and was recirculated in this one: flow.in_port is a port of `bridge`, and
+     * flow.pkt.in_port is not the port of that number. */
+    bool elsewhere;
 };
 
 /* What is to be counted on a group that the packet went through. */
@@ -68,41 +73,69 @@ enum xlate_effect_type {
     EFFECT_FIN_TIMEOUT, /* `rule` gets shorter timeouts */
 };
 struct xlate_effect {
-    uint8_t type; /* enum xlate_effect_type */
-    bool refused; /* EFFECT_LEARN: there was no room */
+    struct bridge *bridge; /* whose rules */
+    uint8_t type;          /* enum xlate_effect_type */
+    bool refused;          /* EFFECT_LEARN: there was no room */
     uint16_t idle_s, hard_s;
     uint32_t limit;
     struct rule *rule; /* referenced */
 };
 
+/* What else the decision rests on: {kind, a, b}. When it changes, the megaflow is translated again. */
+enum xlate_dep_kind {
+    XLATE_DEP_PORT,      /* of bridge a, OpenFlow port b: whether there is one, its configuration, its VLANs */
+    XLATE_DEP_LINK,      /* of bridge a, OpenFlow port b: whether there is one that is live */
+    XLATE_DEP_PORTS,     /* of bridge a: which ports it has, and what XLATE_DEP_PORT says of each of them */
+    XLATE_DEP_MAC,       /* of bridge a: where address b is, an xlate_mac_number() */
+    XLATE_DEP_NO_BRIDGE, /* the port belongs to no bridge; a and b are 0 */
+};
+struct xlate_dep {
+    enum xlate_dep_kind kind;
+    const void *a;
+    uint64_t b;
+};
+
+static inline uint64_t xlate_mac_number(const struct rte_ether_addr *mac, uint16_t vlan)
+{
+    uint64_t number = vlan;
+
+    for (unsigned i = 0; i < RTE_ETHER_ADDR_LEN; i++)
+        number = number << 8 | mac->addr_bytes[i];
+    return number;
+}
+
+/* NORMAL took the address to be on this Port: a packet that comes when that is no longer so has to be seen, so that it
+ * is learned again. */
+struct xlate_learned {
+    struct bridge *bridge;
+    uint32_t lport;
+    uint16_t vlan;
+    struct rte_ether_addr mac;
+};
+
 /* What the decision depended on, beyond the packet's bits in `wc`. The arrays are kept from one translation into the
  * same xlate_out to the next. */
 struct xlate_deps {
+    struct bridge **bridges; /* that the packet went through; first the one it came to; empty: there is none */
+    unsigned n_bridges, bridges_size;
     struct rule **rules; /* that were hit, in order of their first hit, no duplicates; no references taken */
     unsigned n_rules, rules_size;
     /* Clauses of conjunctions that lookups met: they count no packets. As above, but for duplicates. */
     struct rule **clauses;
     unsigned n_clauses, clauses_size;
-    uint64_t tables[4];         /* bitmap of the tables that were looked up */
     struct xlate_visit *visits; /* one for each lookup, in order: for deciding whether a new rule could change it */
     unsigned n_visits, visits_size;
     struct xlate_group *groups; /* in order; no references taken */
     unsigned n_groups, groups_size;
-    bool used_ports; /* looked at the state of ports */
-    bool no_group;   /* a group that is gone was to be gone through: nobody tells when it comes back */
+    struct xlate_dep *others; /* no duplicates */
+    unsigned n_others, others_size;
+    struct xlate_learned *learned; /* no address twice */
+    unsigned n_learned, learned_size;
+    bool no_group; /* a group that is gone was to be gone through: nobody tells when it comes back */
     struct xlate_effect *effects;
     unsigned n_effects, effects_size;
     bool changed_rules; /* the packet taught something new: what was looked up may be different now */
     bool pinned;        /* there is a reference to each of the rules and clauses */
-
-    /* NORMAL looked for mac_dst on `mac_vlan`, and (mac_learns) took mac_src to be on port mac_port: a packet that
-     * comes when that is no longer so has to be seen, so that it is learned again. */
-    bool used_mac_table;
-    bool mac_many; /* NORMAL ran more than once, for different addresses or ports: the fields below say the last */
-    bool mac_learns;
-    uint16_t mac_vlan;
-    uint32_t mac_port; /* an lport */
-    struct rte_ether_addr mac_src, mac_dst;
 };
 
 struct xlate_out {
@@ -118,8 +151,8 @@ struct xlate_out {
 /* Once, then any number of translations into it (each starts it anew), then xlate_out_free. */
 void xlate_out_init(struct xlate_out *out);
 void xlate_out_free(struct xlate_out *out);
-/* Forgets the last translation's dependencies; each translation begins with that. */
-void xlate_out_reset(struct xlate_out *out);
+/* The packet's port belongs to no bridge: a program that drops it, and what that depends on. */
+void xlate_no_bridge(struct xlate_out *out);
 void xlate(const struct xlate_in *in, struct xlate_out *out);
 
 #endif

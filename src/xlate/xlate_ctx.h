@@ -41,6 +41,10 @@ struct xlate_ctx {
     const struct xlate_in *in;
     struct xlate_out *out;
     struct bridge *bridge;
+    uint16_t bridge_place;             /* in out->deps.bridges */
+    bool elsewhere;                    /* the packet's datapath port is none of `bridge`'s, or not `entry` */
+    uint32_t entry;                    /* OpenFlow port by which the packet came into `bridge` */
+    const struct bridge *all_ports_of; /* out->deps has XLATE_DEP_PORTS of this bridge */
 
     struct flow flow;
     struct flow written;
@@ -97,9 +101,27 @@ void xlate_why(struct xlate_ctx *ctx, enum drop_reason reason);
 /* For trace; printf. The text brings its " -> " or " >> ". */
 void xlate_note(struct xlate_ctx *ctx, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* The port by which the packet came into the bridge; NULL: there is none. Its configuration counts from then on. */
+const struct bridge_port *xlate_entry_port(struct xlate_ctx *ctx);
+/* The port that actions have for the packet's in_port; as above. */
+const struct bridge_port *xlate_in_port(struct xlate_ctx *ctx);
+
+/* --- xlate_deps.c -------------------------------------------------------- */
+
+void xlate_deps_reset(struct xlate_deps *deps);
+/* Its place in deps->bridges. */
+uint16_t xlate_deps_add_bridge(struct xlate_deps *deps, struct bridge *bridge);
+/* `rule` NULL: none was hit. `trail`: what the search met. */
+void xlate_deps_add_lookup(struct xlate_deps *deps, struct xlate_visit visit, struct rule *rule,
+                           const struct conj_trail *trail);
+void xlate_deps_add(struct xlate_deps *deps, const struct xlate_dep *dep);
+void xlate_deps_add_group(struct xlate_deps *deps, struct group *group, uint32_t bucket);
+/* The decision rests on {kind, the bridge that the packet is in, b}. */
+void xlate_dep(struct xlate_ctx *ctx, enum xlate_dep_kind kind, uint64_t b);
+void xlate_note_learned(struct xlate_ctx *ctx, const struct rte_ether_addr *mac, uint16_t vlan, uint32_t lport);
 /* Rules may go while their actions run: holds on to all that this translation saw and will see. */
 void xlate_pin_rules(struct xlate_ctx *ctx);
-/* Takes over the reference to the effect's rule. */
+/* Takes over the reference to the effect's rule; its bridge is the one that the packet is in. */
 void xlate_add_effect(struct xlate_ctx *ctx, const struct xlate_effect *effect);
 
 /* --- xlate_act.c --------------------------------------------------------- */

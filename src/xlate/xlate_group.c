@@ -15,24 +15,12 @@
 #define BUCKETS_RUN_MAX 4096  /* in one translation */
 #define LIVENESS_DEPTH_MAX 16 /* groups that watch groups */
 
-static void deps_add(struct xlate_ctx *ctx, struct group *group, uint32_t bucket)
-{
-    struct xlate_deps *deps = &ctx->out->deps;
-
-    if (deps->n_groups == deps->groups_size) {
-        deps->groups_size = deps->groups_size ? deps->groups_size * 2 : 16;
-        deps->groups = realloc(deps->groups, deps->groups_size * sizeof *deps->groups);
-        if (!deps->groups)
-            out_of_memory("rules, groups and meters", 0);
-    }
-    deps->groups[deps->n_groups++] = (struct xlate_group){.group = group, .bucket = bucket};
-}
-
 /* --- liveness ------------------------------------------------------------ */
 
 static bool bucket_is_live(struct xlate_ctx *ctx, const struct bucket *bucket, unsigned depth);
 
-/* OpenFlow 1.3.5, 6.5: a group is live if one of its buckets is. */
+/* OpenFlow 1.3.5, 6.5: a group is live if one of its buckets is. Groups that watch hear of ports themselves
+ * (group_table_port_changed()). */
 static bool group_is_live(struct xlate_ctx *ctx, uint32_t id, unsigned depth)
 {
     const struct group *group = group_table_find(pipeline_groups(ctx->bridge->pipeline), id);
@@ -52,7 +40,6 @@ static bool bucket_is_live(struct xlate_ctx *ctx, const struct bucket *bucket, u
 
     if (bucket->watch_port == OFPORT_ANY && bucket->watch_group == OFGROUP_ANY)
         return true;
-    ctx->out->deps.used_ports = true;
     bp = bucket->watch_port == OFPORT_ANY ? NULL : bridge_port_by_ofport(ctx->bridge, bucket->watch_port);
     if (bp && bp->state & PORT_STATE_LIVE)
         return true;
@@ -104,7 +91,7 @@ static void run_bucket(struct xlate_ctx *ctx, struct group *group, uint32_t i, b
         xlate_fail(ctx, DROP_XLATE_LOOP, "over 64 groups deep, or over 4096 buckets");
         return;
     }
-    deps_add(ctx, group, i);
+    xlate_deps_add_group(&ctx->out->deps, group, i);
     if (ctx->in->trace) {
         snprintf(text, sizeof text, "bucket %u", bucket->id);
         ctx->in->trace->action(ctx->in->trace->arg, ctx->trace_depth, text);
@@ -133,14 +120,14 @@ static void run_bucket(struct xlate_ctx *ctx, struct group *group, uint32_t i, b
 
 static void run_all(struct xlate_ctx *ctx, struct group *group, bool last)
 {
-    deps_add(ctx, group, XLATE_GROUP_ITSELF);
+    xlate_deps_add_group(&ctx->out->deps, group, XLATE_GROUP_ITSELF);
     for (uint32_t i = 0; i < group->n_buckets && !ctx->out->error; i++)
         run_bucket(ctx, group, i, last && i + 1 == group->n_buckets);
 }
 
 static void run_chosen(struct xlate_ctx *ctx, struct group *group, int i, bool last)
 {
-    deps_add(ctx, group, XLATE_GROUP_ITSELF);
+    xlate_deps_add_group(&ctx->out->deps, group, XLATE_GROUP_ITSELF);
     if (i < 0) {
         xlate_note(ctx, " -> no live bucket");
         return;
@@ -213,7 +200,7 @@ static void run_select(struct xlate_ctx *ctx, const struct act *act, struct grou
         /* Of this one packet. */
         hash = select_hash(&ctx->flow.pkt, hash_basis(group));
     } else if (group->n_slots > 1) {
-        deps_add(ctx, group, XLATE_GROUP_LATER);
+        xlate_deps_add_group(&ctx->out->deps, group, XLATE_GROUP_LATER);
         xlate_freeze_group(ctx, act, hash_basis(group));
         return;
     }

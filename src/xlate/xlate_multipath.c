@@ -175,6 +175,7 @@ static bool is_live(struct xlate_ctx *ctx, uint32_t ofport)
 {
     const struct bridge_port *bp = bridge_port_by_ofport(ctx->bridge, ofport);
 
+    xlate_dep(ctx, XLATE_DEP_LINK, ofport);
     return bp && bp->state & PORT_STATE_LIVE;
 }
 
@@ -184,7 +185,6 @@ static uint32_t choose_member(struct xlate_ctx *ctx, const struct act_bundle *ac
     uint32_t hash = act->algorithm == BUNDLE_HRW ? hash_packet(ctx, act->fields, act->basis) : 0;
     uint32_t best = OFPORT_ANY, best_weight = 0;
 
-    ctx->out->deps.used_ports = true;
     for (uint32_t i = 0; i < act->n_members; i++) {
         uint32_t weight = weigh(hash, i);
 

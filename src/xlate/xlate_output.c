@@ -26,7 +26,7 @@ void xlate_output_port(struct xlate_ctx *ctx, const struct bridge_port *bp, uint
         [BRIDGE_PORT_INTERNAL] = output_device,
     };
 
-    ctx->out->deps.used_ports = true;
+    xlate_dep(ctx, XLATE_DEP_PORT, bp->ofport);
     if (!xlate_port_sends(bp)) {
         xlate_note(ctx, " >> %s does not take packets", bp->name);
         xlate_why(ctx, DROP_OUTPUT_DOWN);
@@ -40,7 +40,7 @@ static void output_many(struct xlate_ctx *ctx, uint32_t unwanted_config)
 {
     const struct bridge_port *bp;
 
-    ctx->out->deps.used_ports = true;
+    xlate_dep(ctx, XLATE_DEP_PORTS, 0);
     TAILQ_FOREACH (bp, &ctx->bridge->ports, node) {
         if (bp->ofport != ctx->flow.in_port && !(bp->config & unwanted_config) && xlate_port_sends(bp))
             xlate_output_port(ctx, bp, 0);
@@ -50,13 +50,12 @@ static void output_many(struct xlate_ctx *ctx, uint32_t unwanted_config)
 
 static void output_one(struct xlate_ctx *ctx, uint32_t ofport)
 {
-    const struct bridge_port *bp;
+    const struct bridge_port *bp = bridge_port_by_ofport(ctx->bridge, ofport);
 
-    ctx->out->deps.used_ports = true;
-    bp = bridge_port_by_ofport(ctx->bridge, ofport);
     if (bp) {
         xlate_output_port(ctx, bp, 0);
     } else {
+        xlate_dep(ctx, XLATE_DEP_PORT, ofport);
         xlate_note(ctx, " >> Nonexistent output port");
         xlate_why(ctx, DROP_OUTPUT_UNKNOWN);
     }
@@ -156,9 +155,8 @@ static void output_controller(struct xlate_ctx *ctx, uint16_t max_len)
     bool miss = xlate_in_table_miss(ctx);
 
     if (miss) {
-        const struct bridge_port *bp = bridge_port_by_ofport(ctx->bridge, ctx->in->flow.in_port);
+        const struct bridge_port *bp = xlate_entry_port(ctx);
 
-        ctx->out->deps.used_ports = true;
         if (bp && bp->config & PORT_CONFIG_NO_PACKET_IN) {
             xlate_note(ctx, " >> the port is configured to send no packet-ins");
             return;
@@ -172,7 +170,6 @@ void xlate_output_trunc(struct xlate_ctx *ctx, const struct act_output_trunc *ac
     uint32_t ofport = act->port == OFPORT_IN_PORT ? ctx->flow.in_port : act->port;
     const struct bridge_port *bp = bridge_port_by_ofport(ctx->bridge, ofport);
 
-    ctx->out->deps.used_ports = true;
     if (act->port == ctx->flow.in_port || !bp) {
         /* As any output that does not happen. */
         xlate_output(ctx, act->port, 0, false);

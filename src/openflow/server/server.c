@@ -107,9 +107,10 @@ static void port_removed(void *arg, struct bridge_port *bp)
     of_async_port_status(arg, bp, OF_PORT_DELETE);
 }
 
-static void port_changed(void *arg, struct bridge_port *bp)
+static void port_changed(void *arg, struct bridge_port *bp, unsigned what)
 {
-    of_async_port_status(arg, bp, OF_PORT_MODIFY);
+    if (what & (BRIDGE_PORT_LINK | BRIDGE_PORT_CONFIG))
+        of_async_port_status(arg, bp, OF_PORT_MODIFY);
 }
 
 static void listen_to_bridge(struct of_server *server)

@@ -24,7 +24,7 @@ static void port_removed(void *arg, struct bridge_port *bp)
     n_removed++;
 }
 
-static void port_changed(void *arg, struct bridge_port *bp)
+static void port_changed(void *arg, struct bridge_port *bp, unsigned what)
 {
     n_changed++;
 }

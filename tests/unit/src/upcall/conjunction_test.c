@@ -134,9 +134,8 @@ static void expect_change(const char *packet, uint32_t before, enum flow_mod_com
 
     parse_flow(packet, flow);
     if (!datapath_megaflow_lookup(bed.dp, &flow->pkt)) {
-        struct bridge *bridge = translate(bed.flows, true);
-
-        megaflow_add(bed.flows, bridge, program_intern(bed.flows->programs, &bed.flows->out.program), &error);
+        translate(bed.flows, true);
+        megaflow_add(bed.flows, program_intern(bed.flows->programs, &bed.flows->out.program), &error);
     }
     mf = datapath_megaflow_lookup(bed.dp, &flow->pkt);
     assert_non_null(mf);

@@ -25,6 +25,22 @@ static void expect_way(uint32_t from, uint16_t tp_dst, uint32_t to)
     expect_out(to);
 }
 
+/* As above, to another Ethernet address. */
+static void expect_way_of(uint32_t from, uint8_t dst, uint16_t tp_dst, uint32_t to)
+{
+    send_to(from, udp(1, dst, 0x0a000002, tp_dst));
+    expect_out(to);
+}
+
+/* Packets of a flood that nobody waits for. */
+static void free_out(uint32_t port)
+{
+    struct rte_mbuf *m;
+
+    while ((m = receive(port, 2)))
+        rte_pktmbuf_free(m);
+}
+
 static struct flows_stats stats(void)
 {
     struct flows_stats s;
@@ -400,6 +416,88 @@ static void many_adds_are_one_sweep(void **state)
     expect_way(1, 491, 3);
 }
 
+static uint64_t revalidated_since(uint64_t before)
+{
+    bed_settle(&bed);
+    return stats().revalidated - before;
+}
+
+/* Not those of other ports, of the same bridge or the same rules. */
+static void a_port_that_changes_has_its_own_megaflows_translated_again(void **state)
+{
+    struct bridge_port *two = bridge_port_by_ofport(bed.bridge, 2), *three = bridge_port_by_ofport(bed.bridge, 3);
+
+    bed_add(&bed, "in_port=1,udp,actions=move:NXM_OF_UDP_DST[]->NXM_NX_REG0[0..15],output:NXM_NX_REG0[0..3]");
+    bed_add(&bed, "in_port=4,actions=bundle(eth_src,0,active_backup,ofport,members:3,5)");
+    for (uint16_t i = 0; i < 20; i++) {
+        expect_way(1, (uint16_t)(i << 4 | 2), 2);
+        expect_way(1, (uint16_t)(i << 4 | 3), 3);
+    }
+    expect_way(4, 80, 3);
+    bed_settle(&bed);
+    uint64_t before = stats().revalidated;
+    /* A link matters to who asks whether it is up. */
+    bridge_note_port(two, BRIDGE_PORT_LINK);
+    assert_int_equal(revalidated_since(before), 0);
+    bridge_note_port(three, BRIDGE_PORT_LINK);
+    assert_int_equal(revalidated_since(before), 1);
+    before = stats().revalidated;
+    bridge_port_set_config(two, PORT_CONFIG_NO_FWD, PORT_CONFIG_NO_FWD);
+    assert_int_equal(revalidated_since(before), 20);
+    send_to(1, udp(1, 2, 0x0a000002, 2));
+    expect_nothing(2);
+    expect_way(1, 3, 3);
+    bridge_port_set_config(two, 0, PORT_CONFIG_NO_FWD);
+    bed_settle(&bed);
+    expect_way(1, 2, 2);
+    /* What comes in by a port is its own, too. */
+    before = stats().revalidated;
+    bridge_port_set_config(bridge_port_by_ofport(bed.bridge, 4), PORT_CONFIG_NO_RECV, PORT_CONFIG_NO_RECV);
+    assert_int_equal(revalidated_since(before), 1);
+    send_to(4, udp(1, 2, 0x0a000002, 80));
+    expect_nothing(3);
+}
+
+/* More than are marked one by one (DEP_MARK_MAX): rules of their own for some, one rule and one address for others. */
+#define MANY 2200
+
+static void a_port_and_an_address_that_many_rest_on(void **state)
+{
+    struct bridge_port *two = bridge_port_by_ofport(bed.bridge, 2);
+
+    for (uint16_t i = 0; i < MANY; i++) {
+        bed_add(&bed, "in_port=1,udp,tp_dst=%u,actions=output:2", i);
+        expect_way(1, i, 2);
+    }
+    bed_settle(&bed);
+    uint64_t before = stats().revalidated;
+    bridge_port_set_config(two, PORT_CONFIG_NO_FWD, PORT_CONFIG_NO_FWD);
+    assert_int_equal(revalidated_since(before), MANY);
+    send_to(1, udp(1, 2, 0x0a000002, MANY - 1));
+    expect_nothing(2);
+    bridge_port_set_config(two, 0, PORT_CONFIG_NO_FWD);
+    bed_settle(&bed);
+
+    bed_add(&bed, "in_port=3,udp,actions=move:NXM_OF_UDP_DST[]->NXM_NX_REG0[0..15],NORMAL");
+    bed_add(&bed, "in_port=4,actions=NORMAL");
+    bed_add(&bed, "in_port=5,actions=NORMAL");
+    send_to(4, udp(9, 0xff, 0x0a000002, 1));
+    expect_out(1);
+    for (uint32_t port = 2; port <= 5; port++)
+        free_out(port);
+    for (uint16_t i = 0; i < MANY; i++)
+        expect_way_of(3, 9, i, 4);
+    bed_settle(&bed);
+    before = stats().revalidated;
+    /* 02:..:09 moves. */
+    send_to(5, udp(9, 0xff, 0x0a000002, 1));
+    expect_out(4);
+    assert_true(revalidated_since(before) >= MANY);
+    for (uint32_t port = 1; port <= 5; port++)
+        free_out(port);
+    expect_way_of(3, 9, MANY - 1, 5);
+}
+
 /* 500 megaflows, and rules of one mask so often that there is an index for it. */
 static void make_index(void)
 {
@@ -533,6 +631,8 @@ int main(void)
         TEST(controllers_get_packets),
         TEST(packets_from_controllers_go_out),
         TEST(many_adds_are_one_sweep),
+        TEST(a_port_that_changes_has_its_own_megaflows_translated_again),
+        TEST(a_port_and_an_address_that_many_rest_on),
         TEST(an_index_tells_what_a_rule_meets),
         TEST(an_index_knows_what_it_cannot_tell),
         TEST(a_barrier_waits_for_what_changed_only),

@@ -180,7 +180,8 @@ static void changes_of_ports_and_ends_of_rules_are_told(void **state)
     set_config(&a, 128);
     bridge_port_add(bridge, &(struct bridge_port_params){.port = NULL, .name = "new", .ofport = 77}, &error);
     expect_port_status(OF_PORT_ADD, "new");
-    bridge_note_port(bridge_port_by_ofport(bridge, 1));
+    bridge_note_port(bridge_port_by_ofport(bridge, 1), BRIDGE_PORT_VLAN);
+    bridge_note_port(bridge_port_by_ofport(bridge, 1), BRIDGE_PORT_LINK);
     expect_port_status(OF_PORT_MODIFY, "p1");
     bridge_port_remove(bridge_port_by_ofport(bridge, 77));
     expect_port_status(OF_PORT_DELETE, "new");
