@@ -52,6 +52,7 @@ struct port_status {
 };
 
 struct port;
+struct capture;
 
 struct port_ops {
     /* Poll-mode threads. Up to `n` packets of `queue`; returns how many. */
@@ -82,7 +83,8 @@ struct port {
                        * that was not taken for DROP_TX_PORT_DOWN from a full queue */
     uint32_t max_len; /* longest frame to send, bytes, without FCS and VLAN tags */
     uint32_t index;   /* in the datapath; set by datapath_port_add */
-    rte_spinlock_t *tx_lock; /* n_txq of them */
+    rte_spinlock_t *tx_lock;  /* n_txq of them */
+    struct capture *captures; /* the first, NULL: none (pmd/capture.h); RCU */
 
     /* Control thread only. */
     enum port_type type;

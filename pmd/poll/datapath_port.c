@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "pmd/capture.h"
 #include "pmd/poll/poll_thread.h"
 
 static void publish_list(struct datapath *dp, unsigned thread, struct poll_list *list)
@@ -128,6 +129,7 @@ void datapath_port_remove(struct datapath *dp, struct port *port)
     *leaving = (struct leaving){.dp = dp, .port = port, .index = port->index};
     dp->leaving[port->index] = leaving;
     dp->n_leaving++;
+    capture_detach_all(port);
     remove_queues(dp, port);
     __atomic_store_n(&dp->ports[port->index], NULL, __ATOMIC_RELEASE);
     rcu_defer(&dp->rcu, port_closed, leaving);

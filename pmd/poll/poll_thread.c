@@ -9,6 +9,7 @@
 
 #include "pmd/base/log.h"
 #include "pmd/base/prefault.h"
+#include "pmd/capture.h"
 
 /* Microseconds between two reports of quiescence: a token passes within about twice that. */
 #define REPORT_US 10
@@ -59,6 +60,7 @@ static unsigned poll_rxq(struct poll_thread *thread, const struct poll_entry *en
     stage_end(thread, PMD_STAGE_RX);
     COUNT(thread->counters.rx_packets, n);
     COUNT(thread->counters.rx_batches, 1);
+    capture_look(entry->port, CAPTURE_IN, thread->index, packets, n);
     burst_received(thread, entry->in_port, packets, n);
     return n;
 }

@@ -2,6 +2,7 @@
  * take is dropped under a reason. Poll-mode threads. */
 #include <rte_ethdev.h>
 
+#include "pmd/capture.h"
 #include "pmd/poll/poll_thread.h"
 
 /* A port that takes only part of a burst is tried again so often while it makes progress. */
@@ -78,6 +79,7 @@ static void port_send(struct poll_thread *thread, uint32_t index, struct rte_mbu
             return;
     }
 
+    capture_look(port, CAPTURE_OUT, thread->index, packets, n);
     uint64_t bytes = 0;
     for (unsigned i = 0; i < n; i++)
         bytes += packets[i]->pkt_len;

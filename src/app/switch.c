@@ -18,6 +18,7 @@
 #include "pmd/base/log.h"
 #include "pmd/base/memory.h"
 #include "src/app/apply.h"
+#include "src/app/captures.h"
 #include "src/app/links.h"
 #include "src/app/notify.h"
 #include "src/app/options.h"
@@ -468,6 +469,7 @@ static int create_events(struct sluice *sw, char *error, size_t size)
         return -1;
     }
     sw->links = links_create(sw);
+    sw->captures = captures_create(sw->base, sw->dp);
     return 0;
 }
 
@@ -559,6 +561,7 @@ void switch_destroy(struct sluice *sw)
     out_of_memory_set_report(NULL, NULL);
     control_destroy(sw->control);
     links_destroy(sw->links);
+    captures_destroy(sw->captures);
     TAILQ_FOREACH (br, &sw->bridges, node) {
         of_server_destroy(switch_of(br));
         br->owner = NULL;

@@ -12,6 +12,7 @@
 #include "src/config/model.h"
 #include "src/upcall/flows.h"
 
+struct captures;
 struct event;
 struct event_base;
 struct evbuffer;
@@ -30,6 +31,7 @@ struct sluice {
     struct flows *flows;
     struct control *control;
     struct links *links;
+    struct captures *captures;
     struct tls *tls; /* NULL: the file has no section "tls" */
     TAILQ_HEAD(bridges, bridge) bridges;
     struct bridges removed;   /* that are being taken apart */

@@ -14,6 +14,7 @@ void commands_register_controllers(struct control *control, struct sluice *sw); 
 void commands_register_pmd(struct control *control, struct sluice *sw);         /* pmd, drops, caches */
 void commands_register_flows(struct control *control, struct sluice *sw);       /* flows, dpctl/dump-flows */
 void commands_register_trace(struct control *control, struct sluice *sw);       /* ofproto/trace */
+void commands_register_capture(struct control *control, struct sluice *sw);     /* capture/start, show, stop */
 void commands_register_fdb(struct control *control, struct sluice *sw);         /* fdb/show, fdb/flush */
 void commands_register_daemon(struct control *control, struct sluice *sw);      /* exit, reload, vlog/set, vlog/list */
 
