@@ -1,4 +1,5 @@
-/* Datapath ports: one face over DPDK Ethernet devices (PCI or vdev), the kernel's TAPs and vhost-user sockets.
+/* Datapath ports: one face over DPDK Ethernet devices (PCI or vdev), network interfaces and TAPs of the kernel's, and
+ * vhost-user sockets.
  *
  * The control thread creates, starts and destroys ports. Poll-mode threads receive from the queues that were given to
  * them and send to any port. A port that was removed from the datapath is destroyed only after a grace period.
@@ -17,7 +18,7 @@
 #define PORT_QUEUES_MAX 64
 #define PORT_IFNAME_SIZE 16 /* IFNAMSIZ, whose header brings along more than is wanted here */
 
-enum port_type { PORT_DPDK, PORT_VHOST_USER, PORT_TAP };
+enum port_type { PORT_DPDK, PORT_VHOST_USER, PORT_TAP, PORT_SYSTEM };
 
 struct port_params {
     enum port_type type;
@@ -25,10 +26,10 @@ struct port_params {
     const char *devargs; /* PORT_DPDK: "0000:3b:00.0" or "net_pcap0,rx_pcap=..." */
     const char *path;    /* PORT_VHOST_USER: the socket */
     bool vhost_client;   /* PORT_VHOST_USER: connect to a socket of the VM's (else own it) */
-    const char *ifname;  /* PORT_TAP */
+    const char *ifname;  /* PORT_TAP, PORT_SYSTEM */
     uint16_t rx_queues;  /* wanted; fewer if the device has fewer (said in the log) */
     uint16_t tx_queues;  /* wanted: one a poll-mode thread; with fewer, queues are shared under a lock */
-    uint16_t mtu;        /* bytes of L3 payload */
+    uint16_t mtu;        /* bytes of L3 payload; PORT_SYSTEM: 0 = the interface's own */
     bool has_mac;
     struct rte_ether_addr mac;
     struct rte_mempool *pool; /* receives into it; private area PACKET_PRIV_SIZE */
@@ -91,12 +92,13 @@ struct port {
     char name[PORT_NAME_MAX];
     int numa_node; /* -1 = unknown */
     void *user;    /* the bridge's port */
-    /* Of a TAP, and of a device that works on an interface of the kernel's (net_af_packet, net_af_xdp, net_pcap). */
+    /* Of a TAP, a system port, and a device that works on an interface of the kernel's (net_af_packet, net_af_xdp,
+     * net_pcap). */
     char ifname[PORT_IFNAME_SIZE]; /* as it was when the port was made; empty: there is none */
-    int ifindex;                   /* 0: there is none */
+    int ifindex;                   /* 0: there is none, or a system port's has not been there yet */
     bool kernel_down; /* the kernel says that the interface is down, or lacks a carrier; not set for a TAP */
     bool moved;       /* a TAP: its interface is in another network namespace */
-    bool lost;        /* the interface was deleted; only a new port brings it back */
+    bool lost;        /* the interface was deleted; a system port finds it again, others are made again */
 } __attribute__((aligned(64)));
 
 /* Creates and starts a port. On failure returns NULL and a sentence in `error` that says what to do. Control thread,

@@ -1,4 +1,4 @@
-/* What the kinds of ports (ethdev.c, tap.c, vhost.c) share with port.c.
+/* What the kinds of ports (ethdev.c, system.c, tap.c, vhost.c) share with port.c.
  *
  * Control thread, unless a function says otherwise. A backend's create function returns a started port made by
  * port_alloc(), or NULL with a sentence in `error`.
@@ -11,6 +11,7 @@
 #include "pmd/port.h"
 
 struct port *ethdev_create(const struct port_params *params, char *error, size_t error_size);
+struct port *system_create(const struct port_params *params, char *error, size_t error_size);
 struct port *tap_create(const struct port_params *params, char *error, size_t error_size);
 struct port *vhost_create(const struct port_params *params, char *error, size_t error_size);
 

@@ -13,11 +13,10 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include "pmd/base/log.h"
 #include "pmd/port/backend.h"
+#include "pmd/port/interface.h"
 
 _Static_assert(PORT_IFNAME_SIZE == IFNAMSIZ, "the kernel's names fit");
 
@@ -101,30 +100,17 @@ void port_free(struct port *port)
     free(record);
 }
 
-/* -1: the kernel does not say. */
-static int interface_flags(const char *ifname)
-{
-    struct ifreq ifr = {0};
-    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), rc;
-
-    if (fd < 0)
-        return -1;
-    snprintf(ifr.ifr_name, sizeof ifr.ifr_name, "%s", ifname);
-    rc = ioctl(fd, SIOCGIFFLAGS, &ifr);
-    close(fd);
-    return rc < 0 ? -1 : (unsigned short)ifr.ifr_flags;
-}
-
 void port_set_interface(struct port *port, const char *ifname)
 {
-    int ifindex = (int)if_nametoindex(ifname), flags;
+    int ifindex = (int)if_nametoindex(ifname);
+    struct ifreq ifr = {0};
 
     if (ifindex == 0)
         return;
-    flags = interface_flags(ifname);
     snprintf(port->ifname, sizeof port->ifname, "%s", ifname);
     port->ifindex = ifindex;
-    port->kernel_down = port->type != PORT_TAP && flags >= 0 && (~flags & (IFF_UP | IFF_RUNNING)) != 0;
+    port->kernel_down = port->type != PORT_TAP && interface_ioctl(ifname, SIOCGIFFLAGS, &ifr) == 0 &&
+                        (~ifr.ifr_flags & (IFF_UP | IFF_RUNNING)) != 0;
 }
 
 struct port *port_create(const struct port_params *params, char *error, size_t error_size)
@@ -139,7 +125,7 @@ struct port *port_create(const struct port_params *params, char *error, size_t e
         return port_error(error, error_size, "rx_queues is %u: must be 1 to %d", params->rx_queues, PORT_QUEUES_MAX);
     if (params->tx_queues < 1 || params->tx_queues > PORT_QUEUES_MAX)
         return port_error(error, error_size, "tx_queues is %u: must be 1 to %d", params->tx_queues, PORT_QUEUES_MAX);
-    if (params->mtu < RTE_ETHER_MIN_MTU)
+    if (params->mtu < RTE_ETHER_MIN_MTU && !(params->mtu == 0 && params->type == PORT_SYSTEM))
         return port_error(error, error_size, "mtu is %u: must be at least %d", params->mtu, RTE_ETHER_MIN_MTU);
     switch (params->type) {
     case PORT_DPDK:
@@ -147,6 +133,9 @@ struct port *port_create(const struct port_params *params, char *error, size_t e
         break;
     case PORT_TAP:
         port = tap_create(params, error, error_size);
+        break;
+    case PORT_SYSTEM:
+        port = system_create(params, error, error_size);
         break;
     case PORT_VHOST_USER:
         port = vhost_create(params, error, error_size);
@@ -244,6 +233,19 @@ static void note_interface(struct port *port, const struct port_interface *inter
     port->kernel_down = port->type != PORT_TAP && !interface->up;
 }
 
+/* An interface of the name that a port has lost. A port that finds its interface again does so by itself: nobody else
+ * has to look. */
+static bool interface_returned(struct port_record *record, const struct port_interface *interface, port_event_fn *fn,
+                               void *arg)
+{
+    if (interface->gone || strcmp(record->port.ifname, interface->name) != 0)
+        return false;
+    if (record->port.type != PORT_SYSTEM)
+        return true;
+    poll_port(record, fn, arg);
+    return false;
+}
+
 bool port_interface_changed(const struct port_interface *interface, port_event_fn *fn, void *arg)
 {
     struct port_record *record, *next;
@@ -253,10 +255,10 @@ bool port_interface_changed(const struct port_interface *interface, port_event_f
         struct port *port = &record->port;
 
         next = record->next;
-        if (port->ifindex == 0)
+        if (!*port->ifname)
             continue;
         if (port->lost) {
-            look |= !interface->gone && strcmp(port->ifname, interface->name) == 0;
+            look |= interface_returned(record, interface, fn, arg);
         } else if (port->ifindex == interface->ifindex) {
             note_interface(port, interface);
             poll_port(record, fn, arg);

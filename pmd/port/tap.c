@@ -4,7 +4,6 @@
  * here the interface can be moved into a network namespace or renamed and stays a working port. A queue is a
  * descriptor; the kernel lets any thread write to it, so every poll-mode thread has a tx queue without a lock.
  */
-#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/if_tun.h>
@@ -17,12 +16,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
 #include "pmd/base/log.h"
 #include "pmd/port/backend.h"
+#include "pmd/port/interface.h"
 
 /* Segments of one packet: 64 kB in mbufs of 2 kB. */
 #define SEGMENTS_MAX 40
@@ -186,20 +185,6 @@ static uint16_t tap_tx_burst(struct port *port, uint16_t queue, struct rte_mbuf 
 
 /* Control thread from here. */
 
-/* An ioctl about an interface, by name. 0 or negative errno. */
-static int interface_ioctl(const char *ifname, unsigned long request, struct ifreq *ifr)
-{
-    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), rc = 0;
-
-    if (fd < 0)
-        return -errno;
-    snprintf(ifr->ifr_name, sizeof ifr->ifr_name, "%s", ifname);
-    if (ioctl(fd, request, ifr) < 0)
-        rc = -errno;
-    close(fd);
-    return rc;
-}
-
 /* How many mbufs a frame with two VLAN tags takes. */
 static uint16_t segments_for(const struct tap *tap, uint16_t mtu)
 {
@@ -315,17 +300,6 @@ static const struct port_ops tap_ops = {
     .destroy = tap_destroy,
 };
 
-/* The kernel's rules (dev_valid_name), and no '%', which it would make a number of. */
-static bool ifname_valid(const char *ifname)
-{
-    if (!ifname || !*ifname || strlen(ifname) >= IFNAMSIZ || !strcmp(ifname, ".") || !strcmp(ifname, ".."))
-        return false;
-    for (const char *c = ifname; *c; c++)
-        if (!isgraph((unsigned char)*c) || strchr("/:%", *c))
-            return false;
-    return true;
-}
-
 static void attach_error(const char *ifname, int error_number, char *error, size_t error_size)
 {
     const char *advice;
@@ -417,7 +391,7 @@ struct port *tap_create(const struct port_params *params, char *error, size_t er
     struct tap *tap;
     struct port *port = NULL;
 
-    if (!ifname_valid(params->ifname))
+    if (!interface_name_valid(params->ifname))
         return port_error(
             error, error_size,
             "ifname \"%s\": an interface name has 1 to %d characters, none of them a blank or one of / : %%",

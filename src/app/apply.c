@@ -43,6 +43,7 @@ static int add_port(struct sluice *sw, struct bridge *br, const struct config_po
         [CONFIG_PORT_DPDK] = PORT_DPDK,
         [CONFIG_PORT_VHOST_USER] = PORT_VHOST_USER,
         [CONFIG_PORT_TAP] = PORT_TAP,
+        [CONFIG_PORT_SYSTEM] = PORT_SYSTEM,
     };
     static const uint8_t no_mac[6];
     char why[512] = "";

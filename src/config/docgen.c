@@ -243,10 +243,15 @@ static void write_default(const struct config_key *key, FILE *out)
 
 static void write_kinds(const struct config_section *section, const struct config_key *key, FILE *out)
 {
+    const char *between = "";
+
     fprintf(out, "; only for `%s`", section->kind->name);
-    for (const struct config_choice *choice = section->kind->choices; choice->name; choice++)
-        if (key->kinds & 1u << choice->value)
-            fprintf(out, " `\"%s\"`", choice->name);
+    for (const struct config_choice *choice = section->kind->choices; choice->name; choice++) {
+        if (!(key->kinds & 1u << choice->value))
+            continue;
+        fprintf(out, "%s `\"%s\"`", between, choice->name);
+        between = " and";
+    }
 }
 
 static void write_key(const struct config_section *section, const struct config_key *key, FILE *out)

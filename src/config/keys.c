@@ -268,7 +268,10 @@ static const struct config_section tls_section = {
 static const struct config_choice port_types[] = {
     {"dpdk", CONFIG_PORT_DPDK, "a device that DPDK drives, a NIC or a virtual one"},
     {"vhost-user", CONFIG_PORT_VHOST_USER, "a virtio interface of a VM or container, over a Unix socket"},
-    {"tap", CONFIG_PORT_TAP, "a network interface of the kernel"},
+    {"tap", CONFIG_PORT_TAP, "a network interface of the kernel, which Sluice creates"},
+    {"system", CONFIG_PORT_SYSTEM,
+     "a network interface that the kernel has: one end of a container's veth pair, a NIC with a driver of the "
+     "kernel's"},
     {NULL},
 };
 static const struct config_choice vhost_modes[] = {
@@ -366,12 +369,13 @@ static const struct config_key port_keys[] = {
         .change = CHANGE_REPLACE,
         .type = KEY_STRING,
         .offset = offsetof(struct config_port, ifname),
-        .kinds = KIND(CONFIG_PORT_TAP),
+        .kinds = KIND(CONFIG_PORT_TAP) | KIND(CONFIG_PORT_SYSTEM),
         .format = &config_format_ifname,
         .default_doc = "the port's `name`",
         .doc =
-            "Name of the kernel's network interface, which Sluice creates. If it is deleted the port is down until the "
-            "next `sluicectl reload`, which makes both again.",
+            "Name of the kernel's network interface. That of a `tap` is created by Sluice; if it is deleted the port "
+            "is down until the next `sluicectl reload`, which makes both again. That of a `system` port is "
+            "somebody else's; while there is none of that name the port is down.",
         .example = "\"tap0\"",
     },
     {
@@ -395,9 +399,11 @@ static const struct config_key port_keys[] = {
         .offset = offsetof(struct config_port, mtu),
         .min = 68,
         .max = 9710,
-        .default_int = 1500,
+        .zero = "1500; for `system` what the interface has",
         .unit = "bytes",
-        .doc = "Longest packet of the port, without Ethernet header and VLAN tags.",
+        .doc =
+            "Longest packet of the port, without Ethernet header and VLAN tags. A `system` port's interface is set to "
+            "it.",
         .example = "9000",
     },
     {

@@ -46,8 +46,10 @@ static uint64_t datapath_id_from(const char *name)
 
 static void complete_port(struct config_port *port)
 {
-    if (port->type == CONFIG_PORT_TAP && !port->ifname)
+    if ((port->type == CONFIG_PORT_TAP || port->type == CONFIG_PORT_SYSTEM) && !port->ifname)
         port->ifname = mem_strdup(port->name);
+    if (port->type != CONFIG_PORT_SYSTEM && port->mtu == 0)
+        port->mtu = 1500;
     if (port->vlan_mode == CONFIG_VLAN_UNSET)
         port->vlan_mode = port->tag == CONFIG_TAG_NONE ? CONFIG_VLAN_TRUNK : CONFIG_VLAN_ACCESS;
 }

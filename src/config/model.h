@@ -40,6 +40,7 @@ enum config_port_type {
     CONFIG_PORT_DPDK,
     CONFIG_PORT_VHOST_USER,
     CONFIG_PORT_TAP,
+    CONFIG_PORT_SYSTEM,
 };
 
 enum config_vhost_mode {
@@ -63,9 +64,9 @@ struct config_port {
     char *devargs;               /* dpdk: what EAL probes, PCI address or vdev; else NULL */
     char *path;                  /* vhost-user: absolute path of the socket; else NULL */
     enum config_vhost_mode mode; /* vhost-user */
-    char *ifname;                /* tap: the kernel interface; else NULL */
+    char *ifname;                /* tap, system: the kernel interface; else NULL */
     int rx_queues;
-    int mtu;        /* bytes of the L3 packet, Ethernet header and VLAN tags not counted */
+    int mtu;        /* bytes of the L3 packet, Ethernet header and VLAN tags not counted; system: 0 = as it is */
     uint8_t mac[6]; /* all zero: keep the device's own */
     enum config_vlan_mode vlan_mode;
     int tag;     /* VLAN of an access or native port, CONFIG_TAG_NONE otherwise */

@@ -195,7 +195,7 @@ static void verify_port(const struct config *config, const struct config_port *p
 
     claim(&unique->port_names, port->name, "%s.name", path);
     claim(&unique->sockets, port->path, "%s.path", path);
-    if (port->type == CONFIG_PORT_TAP) {
+    if (port->type == CONFIG_PORT_TAP || port->type == CONFIG_PORT_SYSTEM) {
         if (port->ifname)
             claim(&unique->ifnames, port->ifname, "%s.ifname", path);
         else

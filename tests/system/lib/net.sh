@@ -53,6 +53,9 @@ port_json() {
         "$(host_if "$3")"
 }
 
+# The same as a port of the switch's own for interfaces of the kernel.
+system_json() { printf '{ "name": "%s", "ofport": %d, "type": "system", "ifname": "%s" }' "$1" "$2" "$(host_if "$3")"; }
+
 # ping_ok HOST ADDRESS [COUNT]: all of them are answered
 ping_ok() { in_ns "$1" ping -q -n -c "${3:-3}" -i 0.2 -W 2 "$2" >"$TEST_DIR/ping.out" || fail "ping $1 -> $2: $(cat "$TEST_DIR/ping.out")"; }
 # ping_none HOST ADDRESS: none is

@@ -350,8 +350,7 @@ static void a_model_without_a_file_is_verified(void **state)
         bridge->name = strdup(i ? "br1" : "br0");
         port->name = strdup("p");
         port->ofport = 1;
-        port->type = CONFIG_PORT_TAP;
-        assert_int_equal(port->mtu, 1500);
+        port->type = i ? CONFIG_PORT_SYSTEM : CONFIG_PORT_TAP;
     }
     config_verify(config, &faults);
     char *text = faults_text(&faults);
@@ -361,6 +360,10 @@ static void a_model_without_a_file_is_verified(void **state)
                         "bridges[1].ports[0].name: the interface name p is already taken by "
                         "bridges[0].ports[0].name: choose another\n");
     free(text);
+    config_complete(config);
+    assert_int_equal(config->bridges[0].ports[0].mtu, 1500);
+    assert_int_equal(config->bridges[1].ports[0].mtu, 0); /* the interface's own */
+    assert_string_equal(config->bridges[1].ports[0].ifname, "p");
     config_faults_clear(&faults);
     config_free(config);
 }

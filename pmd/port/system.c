@@ -1,0 +1,474 @@
+/* PORT_SYSTEM: a network interface that the kernel has, by its name: one end of a veth pair, a NIC with a driver of the
+ * kernel's, a bond.
+ *
+ * The port takes what the interface receives and sends by it; addresses on the interface are the kernel's and stay in
+ * use. An interface that is deleted leaves the port behind: it is down until there is one of that name again, and then
+ * opens its sockets anew, while poll-mode threads go on polling it. So each queue has a lock, which nobody ever waits
+ * for in the poll loop: a queue that is being opened is empty, and takes nothing.
+ *
+ * The interface is made up by whoever made it, not by the port; only OFPPC_PORT_DOWN takes it down, and up again.
+ */
+#include <errno.h>
+#include <linux/sockios.h>
+#include <rte_common.h>
+#include <rte_spinlock.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "pmd/base/log.h"
+#include "pmd/port/backend.h"
+#include "pmd/port/interface.h"
+#include "pmd/port/packet_socket.h"
+
+/* A burst ends at the packet that reaches it: large segments are long to copy. */
+#define BURST_BYTES 65536
+
+struct system_rx {
+    rte_spinlock_t busy;
+    struct packet_ring ring;
+    struct rte_mempool *pool;
+    uint64_t packets, bytes, cut; /* cut: not whole, dropped */
+} __attribute__((aligned(64)));
+
+struct system_tx {
+    rte_spinlock_t busy;
+    int fd; /* -1: closed */
+    uint64_t packets, bytes, errors;
+} __attribute__((aligned(64)));
+
+struct system {
+    struct system_rx rx[PORT_QUEUES_MAX];
+    struct system_tx tx[PORT_QUEUES_MAX];
+
+    /* Control thread. */
+    uint64_t missed;          /* by the kernel, as far as it was asked */
+    uint16_t mtu_wanted, mtu; /* wanted: 0 = the interface's own */
+    unsigned speed;
+    bool full_duplex;
+    bool has_mac;
+    struct rte_ether_addr mac;
+    int open_error; /* said in the log: why the interface could not be opened */
+};
+
+/* Poll-mode threads from here. */
+
+static void add(uint64_t *counter, uint64_t n)
+{
+    __atomic_store_n(counter, *counter + n, __ATOMIC_RELAXED);
+}
+
+static uint16_t receive(struct system_rx *q, struct rte_mbuf **packets, uint16_t n)
+{
+    uint64_t bytes = 0;
+    uint16_t got = 0;
+
+    while (got < n && bytes < BURST_BYTES && packet_ring_take(&q->ring, q->pool, &packets[got])) {
+        if (packets[got])
+            bytes += packets[got++]->pkt_len;
+        else
+            add(&q->cut, 1);
+    }
+    add(&q->packets, got);
+    add(&q->bytes, bytes);
+    return got;
+}
+
+static uint16_t system_rx_burst(struct port *port, uint16_t queue, struct rte_mbuf **packets, uint16_t n)
+{
+    struct system *system = port->priv;
+    struct system_rx *q = &system->rx[queue];
+    uint16_t got = 0;
+
+    if (!rte_spinlock_trylock(&q->busy))
+        return 0;
+    if (packet_ring_ready(&q->ring))
+        got = receive(q, packets, n);
+    rte_spinlock_unlock(&q->busy);
+    return got;
+}
+
+/* Whether the error is about the packet, which is gone then, and not about the interface. */
+static bool is_packets_fault(int error)
+{
+    return error == EMSGSIZE || error == EINVAL;
+}
+
+/* Returns how many packets are done with: sent, or not to be sent. */
+static uint16_t transmit(struct system_tx *q, struct rte_mbuf **packets, uint16_t n)
+{
+    uint64_t bytes = 0;
+    unsigned done = 0, sent = 0, took;
+    int error;
+
+    while (done < n) {
+        took = packet_sender_send(q->fd, packets + done, n - done, &error);
+        for (unsigned i = 0; i < took; i++)
+            bytes += packets[done + i]->pkt_len;
+        sent += took;
+        done += took;
+        if (done == n || !is_packets_fault(error))
+            break;
+        add(&q->errors, 1);
+        done++;
+    }
+    add(&q->packets, sent);
+    add(&q->bytes, bytes);
+    return (uint16_t)done;
+}
+
+static uint16_t system_tx_burst(struct port *port, uint16_t queue, struct rte_mbuf **packets, uint16_t n)
+{
+    struct system *system = port->priv;
+    struct system_tx *q = &system->tx[queue];
+    uint16_t done = 0;
+
+    if (!rte_spinlock_trylock(&q->busy))
+        return 0;
+    if (q->fd >= 0)
+        done = transmit(q, packets, n);
+    rte_spinlock_unlock(&q->busy);
+    if (done)
+        rte_pktmbuf_free_bulk(packets, done); /* the kernel has copies */
+    return done;
+}
+
+/* Control thread from here. */
+
+struct sockets {
+    struct packet_ring rings[PORT_QUEUES_MAX];
+    int senders[PORT_QUEUES_MAX];
+};
+
+static void sockets_close(const struct port *port, struct sockets *sockets)
+{
+    for (uint16_t q = 0; q < port->n_rxq; q++)
+        packet_ring_close(&sockets->rings[q]);
+    for (uint16_t q = 0; q < port->n_txq; q++) {
+        if (sockets->senders[q] >= 0)
+            close(sockets->senders[q]);
+        sockets->senders[q] = -1;
+    }
+}
+
+/* 0 or a negative errno. */
+static int sockets_open(const struct port *port, struct sockets *sockets, int ifindex, uint16_t mtu)
+{
+    int rc = 0;
+
+    for (uint16_t q = 0; q < PORT_QUEUES_MAX; q++) {
+        sockets->rings[q] = (struct packet_ring){.fd = -1};
+        sockets->senders[q] = -1;
+    }
+    for (uint16_t q = 0; q < port->n_rxq && rc == 0; q++)
+        rc = packet_ring_open(&sockets->rings[q], ifindex, mtu, q == 0);
+    if (rc == 0 && port->n_rxq > 1)
+        rc = packet_rings_spread(sockets->rings, port->n_rxq);
+    for (uint16_t q = 0; q < port->n_txq && rc == 0; q++) {
+        sockets->senders[q] = packet_sender_open(ifindex);
+        rc = RTE_MIN(sockets->senders[q], 0);
+    }
+    if (rc < 0)
+        sockets_close(port, sockets);
+    return rc;
+}
+
+static void note_missed(struct port *port)
+{
+    struct system *system = port->priv;
+
+    for (uint16_t q = 0; q < port->n_rxq; q++)
+        system->missed += packet_ring_missed(&system->rx[q].ring);
+}
+
+/* Gives the queues these sockets; what they had is in `sockets` then. */
+static void sockets_swap(struct port *port, struct sockets *sockets)
+{
+    struct system *system = port->priv;
+
+    note_missed(port);
+    for (uint16_t q = 0; q < port->n_rxq; q++) {
+        struct system_rx *rx = &system->rx[q];
+        struct packet_ring old = rx->ring;
+
+        rte_spinlock_lock(&rx->busy);
+        rx->ring = sockets->rings[q];
+        rte_spinlock_unlock(&rx->busy);
+        sockets->rings[q] = old;
+    }
+    for (uint16_t q = 0; q < port->n_txq; q++) {
+        struct system_tx *tx = &system->tx[q];
+        int old = tx->fd;
+
+        rte_spinlock_lock(&tx->busy);
+        tx->fd = sockets->senders[q];
+        rte_spinlock_unlock(&tx->busy);
+        sockets->senders[q] = old;
+    }
+}
+
+/* 0 or a negative errno. */
+static int write_flag(const char *ifname, bool up)
+{
+    struct ifreq ifr = {0};
+    int rc = interface_ioctl(ifname, SIOCGIFFLAGS, &ifr);
+
+    if (rc < 0 || !!(ifr.ifr_flags & IFF_UP) == up)
+        return rc;
+    ifr.ifr_flags = (short)(up ? ifr.ifr_flags | IFF_UP : ifr.ifr_flags & ~IFF_UP);
+    return interface_ioctl(ifname, SIOCSIFFLAGS, &ifr);
+}
+
+/* Sets the MTU if one is wanted, and reads what it is. 0 or a negative errno. */
+static int settle_mtu(struct port *port, const char *ifname)
+{
+    struct system *system = port->priv;
+    struct ifreq ifr = {.ifr_mtu = system->mtu_wanted};
+    int rc = system->mtu_wanted ? interface_ioctl(ifname, SIOCSIFMTU, &ifr) : 0;
+
+    if (rc == 0)
+        rc = interface_ioctl(ifname, SIOCGIFMTU, &ifr);
+    if (rc < 0)
+        return rc;
+    system->mtu = (uint16_t)RTE_MIN(ifr.ifr_mtu, UINT16_MAX - RTE_ETHER_HDR_LEN);
+    __atomic_store_n(&port->max_len, port_frame_len(system->mtu), __ATOMIC_RELAXED);
+    return 0;
+}
+
+/* Finds the interface by its name and works on it from now on. 0 or a negative errno; -ENODEV: there is none. */
+static int open_interface(struct port *port)
+{
+    struct system *system = port->priv;
+    struct sockets sockets;
+    int ifindex = (int)if_nametoindex(port->ifname), rc;
+
+    if (ifindex == 0)
+        return -ENODEV;
+    rc = settle_mtu(port, port->ifname);
+    if (rc == 0)
+        rc = sockets_open(port, &sockets, ifindex, system->mtu);
+    if (rc < 0)
+        return rc;
+    sockets_swap(port, &sockets);
+    sockets_close(port, &sockets);
+    if (!port->admin_up)
+        write_flag(port->ifname, false);
+    system->speed = interface_speed(port->ifname, &system->full_duplex);
+    /* Not by the name again: that may be another interface's by now. */
+    port->ifindex = ifindex;
+    port->lost = false;
+    return 0;
+}
+
+static const char *advice(int error)
+{
+    switch (error) {
+    case EPERM:
+    case EACCES:
+        return "a system port needs CAP_NET_RAW, and CAP_NET_ADMIN to set an MTU: run sluiced as root or give it "
+               "those capabilities";
+    case ENOMEM:
+    case ENOBUFS:
+        return "a receive queue takes 2 MB of the kernel's memory: free some, or lower rx_queues";
+    case ENOPROTOOPT:
+    case EAFNOSUPPORT:
+        return "the kernel lacks packet sockets (CONFIG_PACKET): \"modprobe af_packet\"";
+    default:
+        return "see the kernel's log";
+    }
+}
+
+static void try_again(struct port *port)
+{
+    struct system *system = port->priv;
+    int rc = open_interface(port);
+
+    if (rc == 0)
+        LOG_INFO(LOG_PORT, "%s: the interface %s is there again", port->name, port->ifname);
+    else if (rc != system->open_error && rc != -ENODEV)
+        LOG_ERR(LOG_PORT, "%s: interface %s: %s: %s", port->name, port->ifname, strerror(-rc), advice(-rc));
+    system->open_error = rc;
+}
+
+/* The interface may have been renamed since. Empty: it is gone. */
+static void name_now(const struct port *port, char ifname[IFNAMSIZ])
+{
+    if (!if_indextoname((unsigned)port->ifindex, ifname))
+        ifname[0] = 0;
+}
+
+/* The kernel tells of it, too; but it may have been deleted while it was being opened. */
+static void found_gone(struct port *port)
+{
+    LOG_ERR(LOG_PORT, "%s: the interface %s was deleted: the port is down until there is one of that name again",
+            port->name, port->ifname);
+    port->lost = true;
+}
+
+static void look_at_interface(struct port *port, struct port_status *status)
+{
+    struct system *system = port->priv;
+    char ifname[IFNAMSIZ];
+    struct ifreq ifr = {0};
+
+    name_now(port, ifname);
+    if (!*ifname) {
+        found_gone(port);
+        return;
+    }
+    if (interface_ioctl(ifname, SIOCGIFFLAGS, &ifr) == 0)
+        port->kernel_down = (~ifr.ifr_flags & (IFF_UP | IFF_RUNNING)) != 0;
+    status->link_up = !port->kernel_down;
+    if (status->link_up && !port->link_up)
+        system->speed = interface_speed(ifname, &system->full_duplex);
+    if (interface_ioctl(ifname, SIOCGIFMTU, &ifr) == 0 && ifr.ifr_mtu != system->mtu) {
+        system->mtu = (uint16_t)RTE_MIN(ifr.ifr_mtu, UINT16_MAX - RTE_ETHER_HDR_LEN);
+        __atomic_store_n(&port->max_len, port_frame_len(system->mtu), __ATOMIC_RELAXED);
+    }
+    if (!system->has_mac && interface_ioctl(ifname, SIOCGIFHWADDR, &ifr) == 0)
+        memcpy(&system->mac, ifr.ifr_hwaddr.sa_data, RTE_ETHER_ADDR_LEN);
+}
+
+static void system_get_status(struct port *port, struct port_status *status)
+{
+    struct system *system = port->priv;
+
+    *status = (struct port_status){.numa_node = -1, .driver = "system"};
+    if (port->lost)
+        try_again(port);
+    if (!port->lost)
+        look_at_interface(port, status);
+    status->speed_mbps = system->speed;
+    status->full_duplex = system->full_duplex;
+    status->mtu = system->mtu;
+    status->mac = system->mac;
+    status->rx_queues = port->n_rxq;
+    status->tx_queues = port->n_txq;
+    __atomic_store_n(&port->link_up, status->link_up, __ATOMIC_RELAXED);
+}
+
+static int system_set_mtu(struct port *port, uint16_t mtu)
+{
+    struct system *system = port->priv;
+    char ifname[IFNAMSIZ];
+    int rc = 0;
+
+    system->mtu_wanted = mtu;
+    name_now(port, ifname);
+    if (*ifname && !port->lost)
+        rc = settle_mtu(port, ifname);
+    port_notify(port);
+    return rc == -ENODEV ? 0 : rc; /* set when the interface is there */
+}
+
+static int system_set_admin_up(struct port *port, bool up)
+{
+    char ifname[IFNAMSIZ];
+    int rc = 0;
+
+    name_now(port, ifname);
+    if (*ifname && !port->lost)
+        rc = write_flag(ifname, up);
+    if (rc < 0 && rc != -ENODEV)
+        return rc;
+    __atomic_store_n(&port->admin_up, up, __ATOMIC_RELAXED);
+    port_notify(port);
+    return 0;
+}
+
+static void system_get_stats(struct port *port, struct port_stats *stats)
+{
+    struct system *system = port->priv;
+
+    memset(stats, 0, sizeof *stats);
+    note_missed(port);
+    stats->rx_missed = system->missed;
+    for (uint16_t q = 0; q < port->n_rxq; q++) {
+        stats->rx_packets += __atomic_load_n(&system->rx[q].packets, __ATOMIC_RELAXED);
+        stats->rx_bytes += __atomic_load_n(&system->rx[q].bytes, __ATOMIC_RELAXED);
+        stats->rx_missed += __atomic_load_n(&system->rx[q].cut, __ATOMIC_RELAXED);
+    }
+    for (uint16_t q = 0; q < port->n_txq; q++) {
+        stats->tx_packets += __atomic_load_n(&system->tx[q].packets, __ATOMIC_RELAXED);
+        stats->tx_bytes += __atomic_load_n(&system->tx[q].bytes, __ATOMIC_RELAXED);
+        stats->tx_errors += __atomic_load_n(&system->tx[q].errors, __ATOMIC_RELAXED);
+    }
+}
+
+static void system_free(struct port *port)
+{
+    struct system *system = port->priv;
+
+    for (uint16_t q = 0; q < port->n_rxq; q++)
+        packet_ring_close(&system->rx[q].ring);
+    for (uint16_t q = 0; q < port->n_txq; q++) {
+        if (system->tx[q].fd >= 0)
+            close(system->tx[q].fd);
+    }
+    free(system);
+    port_free(port);
+}
+
+static const struct port_ops system_ops = {
+    .rx_burst = system_rx_burst,
+    .tx_burst = system_tx_burst,
+    .set_admin_up = system_set_admin_up,
+    .set_mtu = system_set_mtu,
+    .get_status = system_get_status,
+    .get_stats = system_get_stats,
+    .destroy = system_free,
+};
+
+static struct system *system_alloc(const struct port_params *params)
+{
+    struct system *system = aligned_alloc(_Alignof(struct system), sizeof *system);
+
+    if (!system)
+        return NULL;
+    memset(system, 0, sizeof *system);
+    system->mtu_wanted = params->mtu;
+    system->mtu = params->mtu ? params->mtu : RTE_ETHER_MTU;
+    system->full_duplex = true;
+    system->has_mac = params->has_mac;
+    system->mac = params->mac;
+    if (!params->has_mac)
+        port_default_mac(params->name, &system->mac);
+    for (uint16_t q = 0; q < PORT_QUEUES_MAX; q++) {
+        system->rx[q].pool = params->pool;
+        system->rx[q].ring.fd = -1;
+        system->tx[q].fd = -1;
+    }
+    return system;
+}
+
+struct port *system_create(const struct port_params *params, char *error, size_t error_size)
+{
+    struct port *port;
+    int rc;
+
+    if (!interface_name_valid(params->ifname))
+        return port_error(
+            error, error_size,
+            "ifname \"%s\": an interface name has 1 to %d characters, none of them a blank or one of / : %%",
+            params->ifname ? params->ifname : "", IFNAMSIZ - 1);
+    port = port_alloc(params, &system_ops, params->rx_queues, params->tx_queues, error, error_size);
+    if (!port)
+        return NULL;
+    port->priv = system_alloc(params);
+    if (!port->priv) {
+        port_free(port);
+        return port_error(error, error_size, "out of memory");
+    }
+    snprintf(port->ifname, sizeof port->ifname, "%s", params->ifname);
+    rc = open_interface(port);
+    if (rc == -ENODEV) {
+        LOG_ERR(LOG_PORT, "%s: there is no interface %s: the port is down until there is one", port->name,
+                port->ifname);
+        port->lost = true;
+    } else if (rc < 0) {
+        system_free(port);
+        return port_error(error, error_size, "interface %s: %s: %s", params->ifname, strerror(-rc), advice(-rc));
+    }
+    return port;
+}
