@@ -19,6 +19,7 @@
 #include "pmd/base/memory.h"
 #include "pmd/datapath.h"
 #include "src/net/acceptor.h"
+#include "src/net/jsonrpc.h"
 
 #define MAX_REQUEST (1u << 20) /* bytes; a request is a few words */
 #define MAX_CONNECTIONS 64
@@ -39,7 +40,8 @@ struct connection {
     TAILQ_ENTRY(connection) node;
     struct control *control;
     struct bufferevent *bev;
-    bool closing;               /* close once everything was written */
+    bool closing; /* close once everything was written */
+    struct jsonrpc_scanner scanner;
     uint64_t asked_ms;          /* when it connected or asked last */
     struct control_reply reply; /* stream.more: a reply in pieces is under way; requests behind it wait */
     json_t *id;                 /* of its request */
@@ -304,33 +306,6 @@ static bool handle_request(struct connection *c, json_t *request)
     return true;
 }
 
-/* Length of the first whole JSON object in `text`; 0 = not whole yet; -1 = does not begin with one. */
-static ssize_t object_length(const char *text, size_t len)
-{
-    int depth = 0;
-    bool in_string = false;
-
-    for (size_t i = 0; i < len; i++) {
-        char ch = text[i];
-        if (in_string) {
-            if (ch == '\\')
-                i++;
-            else if (ch == '"')
-                in_string = false;
-        } else if (ch == '"') {
-            in_string = true;
-        } else if (ch == '{' || ch == '[') {
-            depth++;
-        } else if (ch == '}' || ch == ']') {
-            if (--depth <= 0)
-                return depth < 0 ? -1 : (ssize_t)i + 1;
-        }
-        if (!depth && ch != ' ' && ch != '\t' && ch != '\r' && ch != '\n')
-            return -1;
-    }
-    return 0;
-}
-
 static void on_read(struct bufferevent *bev, void *arg)
 {
     struct connection *c = arg;
@@ -339,7 +314,7 @@ static void on_read(struct bufferevent *bev, void *arg)
     while (!c->closing && !c->reply.stream.more && evbuffer_get_length(in) && evbuffer_get_length(out) < MAX_UNREAD) {
         size_t have = evbuffer_get_length(in);
         const char *text = (const char *)evbuffer_pullup(in, -1);
-        ssize_t len = object_length(text, have);
+        ssize_t len = jsonrpc_scan(&c->scanner, text, have);
         if (!len && have <= MAX_REQUEST)
             break;
         json_t *request = len > 0 && len <= MAX_REQUEST ? json_loadb(text, len, 0, NULL) : NULL;
@@ -351,6 +326,7 @@ static void on_read(struct bufferevent *bev, void *arg)
             return;
         }
         evbuffer_drain(in, len);
+        c->scanner = (struct jsonrpc_scanner){0};
     }
     /* Whose answers are unread is not read without bound. (A high watermark would have libevent call on_read without
      * end.) */

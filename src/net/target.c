@@ -82,11 +82,11 @@ static int parse_unix(const char *path, struct config_target *target, char *why,
     return 0;
 }
 
-/* IP[:PORT], the address of a controller. */
-static int parse_active(const char *text, struct config_target *target, char *why, size_t why_size)
+/* IP[:PORT], what to connect to; `port` is the usual one. */
+static int parse_active(const char *text, int port, struct config_target *target, char *why, size_t why_size)
 {
     size_t ip_len = text[0] == '[' ? strcspn(text, "]") + 1 : strcspn(text, ":");
-    int port = CONFIG_TARGET_PORT;
+    const int usual = port;
     const char *scheme = target->tls ? "ssl" : "tcp";
 
     if (ip_len > strlen(text))
@@ -96,15 +96,15 @@ static int parse_active(const char *text, struct config_target *target, char *wh
     else if (text[ip_len] != '\0')
         port = -EINVAL;
     if (port < 0) {
-        snprintf(why, why_size, "needs a TCP port from 1 to 65535 at its end, as in %s:127.0.0.1:6653 or %s:[::1]:6653",
-                 scheme, scheme);
+        snprintf(why, why_size, "needs a TCP port from 1 to 65535 at its end, as in %s:127.0.0.1:%d or %s:[::1]:%d",
+                 scheme, usual, scheme, usual);
         return -EINVAL;
     }
     if (parse_ip(text, ip_len, port, target) != 0) {
         snprintf(why, why_size,
                  "needs an IP address (host names are not looked up, IPv6 goes in brackets), as in "
-                 "%s:127.0.0.1:6653 or %s:[::1]:6653",
-                 scheme, scheme);
+                 "%s:127.0.0.1:%d or %s:[::1]:%d",
+                 scheme, usual, scheme, usual);
         return -EINVAL;
     }
     return 0;
@@ -130,6 +130,33 @@ static int parse_passive(const char *text, struct config_target *target, char *w
         return -EINVAL;
     }
     return 0;
+}
+
+/* One of the three kinds to connect to. Returns 1 if `text` is none of them. */
+static int parse_remote(const char *text, int port, struct config_target *target, char *why, size_t why_size)
+{
+    const char *tail;
+
+    if ((tail = tail_after(text, "tcp:")))
+        return parse_active(tail, port, target, why, why_size);
+    if ((tail = tail_after(text, "ssl:"))) {
+        target->tls = true;
+        return parse_active(tail, port, target, why, why_size);
+    }
+    if ((tail = tail_after(text, "unix:")))
+        return parse_unix(tail, target, why, why_size);
+    return 1;
+}
+
+int config_target_parse_remote(const char *text, int port, struct config_target *target, char *why, size_t why_size)
+{
+    memset(target, 0, sizeof *target);
+    why[0] = '\0';
+    int rc = parse_remote(text, port, target, why, why_size);
+    if (rc <= 0)
+        return rc;
+    snprintf(why, why_size, "must be tcp:IP[:PORT], ssl:IP[:PORT] or unix:PATH");
+    return -EINVAL;
 }
 
 int config_target_parse(const char *text, bool passive, struct config_target *target, char *why, size_t why_size)
@@ -158,14 +185,9 @@ int config_target_parse(const char *text, bool passive, struct config_target *ta
             snprintf(why, why_size, "must be ptcp:PORT[:IP], pssl:PORT[:IP] or punix:PATH");
         return -EINVAL;
     }
-    if ((tail = tail_after(text, "tcp:")))
-        return parse_active(tail, target, why, why_size);
-    if ((tail = tail_after(text, "ssl:"))) {
-        target->tls = true;
-        return parse_active(tail, target, why, why_size);
-    }
-    if ((tail = tail_after(text, "unix:")))
-        return parse_unix(tail, target, why, why_size);
+    int rc = parse_remote(text, CONFIG_TARGET_PORT, target, why, why_size);
+    if (rc <= 0)
+        return rc;
     if (tail_after(text, "ptcp:") || tail_after(text, "pssl:") || tail_after(text, "punix:"))
         snprintf(why, why_size, "is an address to listen on: put it in \"listen\"");
     else

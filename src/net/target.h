@@ -1,4 +1,4 @@
-/* Where an OpenFlow connection goes or listens, in OVS's notation: tcp:IP[:PORT], ssl:IP[:PORT], unix:PATH,
+/* Where a connection goes or listens, in OVS's notation: tcp:IP[:PORT], ssl:IP[:PORT], unix:PATH,
  * ptcp:PORT[:IP], pssl:PORT[:IP], punix:PATH. Any thread; nothing is allocated.
  */
 #ifndef SRC_NET_TARGET_H
@@ -20,5 +20,7 @@ struct config_target {
 /* Parses `text`. Returns 0, or -EINVAL with what to do instead in `why` (`why_size` bytes, always terminated). An IPv6
  * address is written in brackets. `passive` says which of the two kinds is wanted. */
 int config_target_parse(const char *text, bool passive, struct config_target *target, char *why, size_t why_size);
+/* The same for what is connected to and is not OpenFlow: `port` is the one where `text` has none. */
+int config_target_parse_remote(const char *text, int port, struct config_target *target, char *why, size_t why_size);
 
 #endif

@@ -1,5 +1,5 @@
-/* TLS of OpenFlow connections: this switch's key and certificate, and the authority (CA) that peers must be certified
- * by. Both ends of a connection prove who they are; TLS 1.2 is the oldest version.
+/* TLS of connections to controllers, `ovs-ofctl` and databases: this switch's key and certificate, and the authority
+ * (CA) that peers must be certified by. Both ends of a connection prove who they are; TLS 1.2 is the oldest version.
  *
  * Control thread only. A struct tls owns copies of the file names; sessions are the caller's and stay valid without it.
  */

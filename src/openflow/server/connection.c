@@ -15,9 +15,9 @@
 
 #include "pmd/base/clock.h"
 #include "pmd/base/log.h"
+#include "src/net/transport.h"
 #include "src/openflow/server/server_impl.h"
 #include "src/openflow/server/snoop.h"
-#include "src/openflow/server/transport.h"
 
 #define ACCEPTED_MAX 128       /* connections of each kind of listening socket: one cannot fill up the other */
 #define INPUT_MAX (128u << 10) /* bytes read ahead (twice that at most): always room for a whole message */
@@ -51,7 +51,7 @@ static void log_down(const struct of_connection *conn, const char *why)
 static void close_without_log(struct of_connection *conn, const char *why)
 {
     /* What was answered last, an error mostly, still reaches the peer if the socket has room. */
-    of_transport_close(conn->bev, conn->connected);
+    transport_close(conn->bev, conn->connected);
     conn->bev = NULL;
     if (conn->link) {
         of_link_down(conn->link, why);
@@ -132,7 +132,7 @@ static void on_read(struct bufferevent *bev, void *arg)
     struct of_connection *conn = arg;
 
     note_activity(conn);
-    of_transport_read_on(bev, READ_ON);
+    transport_read_on(bev, READ_ON);
     pace_input(conn);
     conn->probing = false;
     of_server_kick(conn->server);
@@ -145,7 +145,7 @@ static void on_write(struct bufferevent *bev, void *arg)
     if (!conn->probing)
         note_activity(conn);
     if (!evbuffer_get_length(bufferevent_get_output(bev)))
-        of_transport_hold(bev);
+        transport_hold(bev);
     if (conn->task || conn->eof || evbuffer_get_length(bufferevent_get_input(bev)))
         of_server_kick(conn->server);
 }
@@ -169,7 +169,7 @@ static void on_event(struct bufferevent *bev, short what, void *arg)
         conn->eof = true; /* what it has sent is still answered */
         of_server_kick(conn->server);
     } else if (what & (BEV_EVENT_EOF | BEV_EVENT_ERROR)) {
-        if (of_transport_explain(bev, why, sizeof why) && !conn->version)
+        if (transport_explain(bev, why, sizeof why) && !conn->version)
             refuse_tls(conn, why);
         else
             of_connection_close(conn, why);
@@ -184,7 +184,7 @@ struct of_connection *of_connection_create(struct of_server *server, enum of_con
 
     if (!conn)
         return NULL;
-    conn->bev = of_transport_create(server->base, fd, tls ? server->tls : NULL);
+    conn->bev = transport_create(server->base, fd, tls ? server->tls : NULL);
     if (!conn->bev) {
         free(conn);
         return NULL;
@@ -221,7 +221,7 @@ void of_connection_start(struct of_connection *conn)
 
     conn->connected = true;
     note_activity(conn);
-    of_transport_hold(conn->bev);
+    transport_hold(conn->bev);
     /* Fails on a Unix socket, which has no such delay. */
     (void)setsockopt(bufferevent_getfd(conn->bev), IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
     of_hello_encode(versions_of(conn), 0, &hello);
@@ -331,7 +331,7 @@ void of_connection_send_error(struct of_connection *conn, enum of_error error, c
 
 void of_connection_flush(struct of_connection *conn)
 {
-    if (conn->bev && conn->connected && of_transport_flush(conn->bev) && !conn->probing)
+    if (conn->bev && conn->connected && transport_flush(conn->bev) && !conn->probing)
         note_activity(conn);
 }
 

@@ -10,15 +10,15 @@
 
 #include "pmd/base/clock.h"
 #include "pmd/base/log.h"
+#include "src/net/backoff.h"
 #include "src/net/target.h"
-#include "src/openflow/server/backoff.h"
 #include "src/openflow/server/server_impl.h"
 
 struct of_link {
     struct of_controller *controller;
     struct of_connection *conn; /* NULL: waiting for `retry` */
     struct event *retry;
-    struct of_backoff backoff;
+    struct backoff backoff;
     uint8_t auxiliary_id; /* 0 = the main connection */
     uint64_t changed_ms;  /* came up or went down */
     char last_error[128];
@@ -46,7 +46,7 @@ static bool is_up(const struct of_link *link)
 
 static void wait_and_retry(struct of_link *link)
 {
-    uint32_t ms = of_backoff_next(&link->backoff);
+    uint32_t ms = backoff_next(&link->backoff);
     const struct timeval tv = {.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000};
 
     evtimer_add(link->retry, &tv);
@@ -100,7 +100,7 @@ static bool make_links(struct of_controller *controller)
         link->controller = controller;
         link->auxiliary_id = i;
         link->changed_ms = clock_now_ms();
-        of_backoff_init(&link->backoff, controller->server->max_backoff_ms);
+        backoff_init(&link->backoff, controller->server->max_backoff_ms);
         link->retry = evtimer_new(controller->server->base, on_retry, link);
         if (!link->retry)
             return false;
@@ -185,7 +185,7 @@ void of_link_up(struct of_link *link)
 {
     struct of_controller *controller = link->controller;
 
-    of_backoff_init(&link->backoff, controller->server->max_backoff_ms);
+    backoff_init(&link->backoff, controller->server->max_backoff_ms);
     link->changed_ms = clock_now_ms();
     link->last_error[0] = '\0';
     if (!is_main(link)) {

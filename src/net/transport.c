@@ -1,4 +1,4 @@
-#include "src/openflow/server/transport.h"
+#include "src/net/transport.h"
 
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
@@ -28,20 +28,20 @@ static struct bufferevent *create_tls(struct event_base *base, int fd, struct tl
     return bev;
 }
 
-struct bufferevent *of_transport_create(struct event_base *base, int fd, struct tls *tls)
+struct bufferevent *transport_create(struct event_base *base, int fd, struct tls *tls)
 {
     if (fd >= 0)
         evutil_make_socket_nonblocking(fd);
     return tls ? create_tls(base, fd, tls) : bufferevent_socket_new(base, fd, BEV_OPT_CLOSE_ON_FREE);
 }
 
-void of_transport_hold(struct bufferevent *bev)
+void transport_hold(struct bufferevent *bev)
 {
     if (!bufferevent_openssl_get_ssl(bev))
         bufferevent_disable(bev, EV_WRITE);
 }
 
-size_t of_transport_flush(struct bufferevent *bev)
+size_t transport_flush(struct bufferevent *bev)
 {
     struct evbuffer *out = bufferevent_get_output(bev);
     size_t before = evbuffer_get_length(out);
@@ -57,7 +57,7 @@ size_t of_transport_flush(struct bufferevent *bev)
     return before - left;
 }
 
-void of_transport_read_on(struct bufferevent *bev, size_t most)
+void transport_read_on(struct bufferevent *bev, size_t most)
 {
     struct evbuffer *in = bufferevent_get_input(bev);
     struct evbuffer_iovec room;
@@ -73,7 +73,7 @@ void of_transport_read_on(struct bufferevent *bev, size_t most)
     evbuffer_freeze(in, 0);
 }
 
-void of_transport_close(struct bufferevent *bev, bool connected)
+void transport_close(struct bufferevent *bev, bool connected)
 {
     SSL *ssl = bufferevent_openssl_get_ssl(bev);
     struct evbuffer *out = bufferevent_get_output(bev);
@@ -88,7 +88,7 @@ void of_transport_close(struct bufferevent *bev, bool connected)
     ERR_clear_error();
 }
 
-bool of_transport_explain(struct bufferevent *bev, char *text, size_t size)
+bool transport_explain(struct bufferevent *bev, char *text, size_t size)
 {
     int error = EVUTIL_SOCKET_ERROR();
 

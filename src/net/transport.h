@@ -1,10 +1,10 @@
-/* The socket of an OpenFlow connection, plain or TLS, as a libevent bufferevent. Control thread only.
+/* The socket of a connection, plain or TLS, as a libevent bufferevent. Control thread only.
  *
  * The callbacks of one that speaks TLS are deferred to the event loop: OpenSSL may find out that the peer is gone in
  * the middle of anything.
  */
-#ifndef SRC_OPENFLOW_SERVER_TRANSPORT_H
-#define SRC_OPENFLOW_SERVER_TRANSPORT_H
+#ifndef SRC_NET_TRANSPORT_H
+#define SRC_NET_TRANSPORT_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -15,18 +15,18 @@ struct tls;
 
 /* Takes the socket `fd` over, unless it fails; -1: bufferevent_socket_connect comes next. `tls` NULL is plain; else the
  * handshake ends with BEV_EVENT_CONNECTED on either side. NULL: out of memory. */
-struct bufferevent *of_transport_create(struct event_base *base, int fd, struct tls *tls);
-/* From now on what is written waits for of_transport_flush(). A connected socket; nothing is done to one with TLS. */
-void of_transport_hold(struct bufferevent *bev);
+struct bufferevent *transport_create(struct event_base *base, int fd, struct tls *tls);
+/* From now on what is written waits for transport_flush(). A connected socket; nothing is done to one with TLS. */
+void transport_hold(struct bufferevent *bev);
 /* Sends what was held back, without the event loop's four system calls for it; what the socket has no room for the
  * event loop sends, and the caller holds again when it is done. Returns the bytes sent. */
-size_t of_transport_flush(struct bufferevent *bev);
+size_t transport_flush(struct bufferevent *bev);
 /* What has come meanwhile, up to `most` bytes more, when libevent has read what it reads at a time (4 KB). Nothing is
  * done to one with TLS. */
-void of_transport_read_on(struct bufferevent *bev, size_t most);
+void transport_read_on(struct bufferevent *bev, size_t most);
 /* Sends what the socket has room for of that which is left, and closes. */
-void of_transport_close(struct bufferevent *bev, bool connected);
+void transport_close(struct bufferevent *bev, bool connected);
 /* Says why, after BEV_EVENT_ERROR or, in a handshake, BEV_EVENT_EOF. True: TLS is the reason. */
-bool of_transport_explain(struct bufferevent *bev, char *text, size_t size);
+bool transport_explain(struct bufferevent *bev, char *text, size_t size);
 
 #endif
