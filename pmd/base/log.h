@@ -26,6 +26,7 @@
     X(LOG_OPENFLOW, "openflow")                                                                                        \
     X(LOG_BRIDGE, "bridge")                                                                                            \
     X(LOG_CONTROL, "control")                                                                                          \
+    X(LOG_OVSDB, "ovsdb")                                                                                              \
     X(LOG_DPDK, "dpdk")                                                                                                \
     X(LOG_SELF, "log")
 
