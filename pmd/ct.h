@@ -1,0 +1,195 @@
+/* Connection tracking: which packets belong to which connection, and whether they fit its state.
+ *
+ * One tracker for all poll-mode threads. They look connections up and make them without locks (ct_run); the control
+ * thread alone takes connections out, and frees them after a grace period (ct_work). Zones, limits, timeouts and dumps
+ * are the control thread's. Nothing here blocks. Time is in whole seconds of a clock of the caller's choice that never
+ * goes back, the same for all threads; a timeout of t seconds ends between t and t + 1 seconds after the last packet.
+ *
+ * A connection takes 128 bytes, an IPv6 one 192, and a share of 19 bytes in the directory that finds both its
+ * directions; the directory has its size from the start, everything else grows with the connections.
+ */
+#ifndef PMD_CT_H
+#define PMD_CT_H
+
+#include <rte_byteorder.h>
+#include <rte_mbuf.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "pmd/rcu.h"
+
+struct ct;
+
+#define CT_ZONES 65536
+#define CT_LABEL_LEN 16
+#define CT_BURST 32 /* packets that are worked on at once */
+
+/* --- timeouts ------------------------------------------------------------ */
+
+/* X(symbol, "name as Open vSwitch has it", seconds by default, "when it counts") */
+#define CT_TIMEOUTS(X)                                                                                                 \
+    X(CT_TCP_SYN_SENT, "tcp_syn_sent", 30, "TCP: one side has sent its first packet")                                  \
+    X(CT_TCP_SYN_RECV, "tcp_syn_recv", 30, "TCP: both sides have sent, not all of it is acknowledged")                 \
+    X(CT_TCP_ESTABLISHED, "tcp_established", 86400, "TCP: established")                                                \
+    X(CT_TCP_FIN_WAIT, "tcp_fin_wait", 900, "TCP: one side has sent a FIN")                                            \
+    X(CT_TCP_TIME_WAIT, "tcp_time_wait", 45, "TCP: both sides have sent a FIN, not both are acknowledged")             \
+    X(CT_TCP_CLOSE, "tcp_close", 30, "TCP, SCTP: closed, or reset")                                                    \
+    X(CT_UDP_FIRST, "udp_first", 60, "UDP and all that is neither TCP nor ICMP: a single packet")                      \
+    X(CT_UDP_SINGLE, "udp_single", 60, "the same: several packets, all of one direction")                              \
+    X(CT_UDP_MULTIPLE, "udp_multiple", 30, "the same: packets of both directions")                                     \
+    X(CT_ICMP_FIRST, "icmp_first", 60, "ICMP: requests without a reply")                                               \
+    X(CT_ICMP_REPLY, "icmp_reply", 30, "ICMP: replied to")
+
+enum ct_timeout {
+#define X(symbol, name, seconds, doc) symbol,
+    CT_TIMEOUTS(X)
+#undef X
+        CT_N_TIMEOUTS
+};
+
+#define CT_TIMEOUT_MAX (UINT32_MAX / 4) /* seconds */
+
+/* --- why a packet is invalid, or not tracked ------------------------------ */
+
+/* X(symbol, "name", "what happened") */
+#define CT_REASONS(X)                                                                                                  \
+    X(CT_REASON_NONE, "none", "")                                                                                      \
+    X(CT_REASON_NOT_IP, "not_ip", "neither IPv4 nor IPv6")                                                             \
+    X(CT_REASON_FRAGMENT, "fragment", "a fragment: they are not reassembled")                                          \
+    X(CT_REASON_SHORT, "short", "a header is cut short, or its length is wrong")                                       \
+    X(CT_REASON_CHECKSUM, "checksum", "a checksum is wrong")                                                           \
+    X(CT_REASON_ICMP_TYPE, "icmp_type", "a type of ICMP or ICMPv6 that neither begins nor answers anything")           \
+    X(CT_REASON_NO_CONNECTION, "no_connection", "a packet that cannot begin a connection, and there is none")          \
+    X(CT_REASON_UNRELATED, "unrelated", "an ICMP error about a packet of no connection")                               \
+    X(CT_REASON_TCP_FLAGS, "tcp_flags", "TCP flags that do not go together")                                           \
+    X(CT_REASON_TCP_WINDOW, "tcp_window", "a TCP sequence or acknowledgement number outside the window")               \
+    X(CT_REASON_SCTP_TAG, "sctp_tag", "not the verification tag of the SCTP association")                              \
+    X(CT_REASON_TABLE_FULL, "table_full", "not committed: there are as many connections as there may be")              \
+    X(CT_REASON_ZONE_LIMIT, "zone_limit", "not committed: the zone has as many connections as it may have")            \
+    X(CT_REASON_RACE, "race", "not committed: another thread was making the same connection")
+
+enum ct_reason {
+#define X(symbol, name, doc) symbol,
+    CT_REASONS(X)
+#undef X
+        CT_N_REASONS
+};
+
+const char *ct_reason_name(enum ct_reason reason);
+
+/* --- packets -------------------------------------------------------------- */
+
+/* What tracking finds out about a packet. One cache line. */
+struct ct_meta {
+    uint8_t label[CT_LABEL_LEN]; /* as ct_label in struct flow_key */
+    union {                      /* of the direction that began the connection */
+        struct {
+            uint8_t src6[16], dst6[16];
+        };
+        struct {
+            rte_be32_t src, dst;
+        };
+    };
+    rte_be16_t tp_src, tp_dst; /* the same direction's; ICMP: type and code */
+    uint32_t mark;
+    uint16_t zone;
+    uint8_t state; /* CT_STATE_* of pmd/key.h */
+    uint8_t proto;
+    bool ipv6;
+    uint8_t zero[3];
+};
+_Static_assert(sizeof(struct ct_meta) == 64, "one line");
+
+/* What a ct() action asks for. */
+struct ct_request {
+    uint16_t zone;
+    bool commit;
+    bool force; /* commit: a connection that the other side began is replaced */
+    bool set_label;
+    uint32_t mark, mark_mask; /* mark_mask 0: stays as it is */
+    uint8_t label[CT_LABEL_LEN], label_mask[CT_LABEL_LEN];
+};
+
+/* Poll-mode thread `thread`: tracks `n` packets, in order, and writes what is found to *metas[i]. The headers of a
+ * packet have to be in its first segment. reasons[i] is CT_REASON_NONE, why the packet is invalid, or why a connection
+ * was not committed though it was asked for; then the packet is CT_STATE_NEW and in no connection. */
+void ct_run(struct ct *ct, unsigned thread, uint32_t now, const struct ct_request *request,
+            struct rte_mbuf *const *packets, unsigned n, struct ct_meta *const *metas, uint8_t *reasons);
+
+/* --- the tracker; control thread ------------------------------------------ */
+
+#define CT_CONNECTIONS_MAX 50000000u
+
+struct ct_params {
+    uint32_t max_connections; /* 1 to CT_CONNECTIONS_MAX; the directory is made for so many */
+    unsigned n_threads;       /* that call ct_run(); readers 0 .. n_threads - 1 of `rcu` */
+    struct rcu *rcu;
+};
+
+/* Reserves address space; memory comes with ct_work(). NULL: out of memory. */
+struct ct *ct_create(const struct ct_params *params);
+/* No thread is in ct_run(). */
+void ct_destroy(struct ct *ct);
+
+/* Takes out what has timed out, frees, prepares memory: until all is done or about `budget_us` are over. To be called
+ * every few milliseconds, as new connections need memory and room that it prepares. True: there is more to do now. */
+bool ct_work(struct ct *ct, uint32_t now, uint32_t budget_us);
+
+/* At most so many connections, 1 to params.max_connections; those that exist stay. */
+void ct_set_max(struct ct *ct, uint32_t max);
+uint32_t ct_max(const struct ct *ct);
+/* Connections, those included that are timed out or flushed but not taken out yet. */
+uint32_t ct_count(const struct ct *ct);
+
+/* Most connections that a zone may have; 0: as many as there is room for. */
+void ct_set_zone_limit(struct ct *ct, uint16_t zone, uint32_t limit);
+uint32_t ct_zone_limit(const struct ct *ct, uint16_t zone);
+uint32_t ct_zone_count(const struct ct *ct, uint16_t zone);
+
+/* From now on no packet is of a connection that the zone had: O(1). Their memory comes back by and by. */
+void ct_flush_zone(struct ct *ct, uint16_t zone);
+void ct_flush_all(struct ct *ct);
+
+/* Timeouts come in policies, each a value per enum ct_timeout in seconds, 1 to CT_TIMEOUT_MAX; a zone has one of them.
+ * Policy 0 is every zone's until it gets another. Connections follow with their next packet. */
+#define CT_POLICIES 256
+void ct_set_policy(struct ct *ct, uint8_t policy, const uint32_t seconds[CT_N_TIMEOUTS]);
+void ct_policy(const struct ct *ct, uint8_t policy, uint32_t seconds[CT_N_TIMEOUTS]);
+void ct_set_zone_policy(struct ct *ct, uint16_t zone, uint8_t policy);
+
+/* Whether TCP segments have to be in the window (default: yes). */
+void ct_set_tcp_window_check(struct ct *ct, bool check);
+bool ct_tcp_window_check(const struct ct *ct);
+
+struct ct_stats {
+    uint64_t created, removed; /* connections, ever */
+    uint64_t reasons[CT_N_REASONS];
+    size_t memory; /* bytes that are backed, of address space that is reserved */
+};
+void ct_stats(const struct ct *ct, struct ct_stats *stats);
+
+/* A connection as it is shown. Addresses are 16 bytes long, of which IPv4 uses the first 4. */
+struct ct_tuple_info {
+    uint8_t src[16], dst[16];
+    rte_be16_t sport, dport; /* ICMP: the identifier in both */
+    uint8_t icmp_type;
+};
+
+struct ct_info {
+    uint16_t zone;
+    uint8_t proto;
+    bool ipv6;
+    struct ct_tuple_info orig, reply; /* as the packets of each direction have it */
+    uint32_t mark;
+    uint8_t label[CT_LABEL_LEN];
+    uint32_t left;         /* seconds until it times out */
+    const char *tcp_state; /* NULL: not TCP */
+};
+
+/* Goes through all connections: *cursor is 0 at first. Looks at `most` places, which is some 100 ns each, and returns
+ * true when it found one, with *cursor behind it. False and *cursor not 0: there are more. False and *cursor 0: the
+ * end. */
+bool ct_next(const struct ct *ct, uint32_t now, uint32_t *cursor, uint32_t most, struct ct_info *info);
+
+#endif

@@ -1,0 +1,33 @@
+/* What of a packet tells its connection: tuple, segment, and for an ICMP error those of the packet it is about. Any
+ * thread.
+ */
+#ifndef PMD_CT_EXTRACT_H
+#define PMD_CT_EXTRACT_H
+
+#include <rte_mbuf.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "pmd/ct.h"
+#include "pmd/ct/conn.h"
+#include "pmd/ct/protocols.h"
+#include "pmd/ct/tcp.h"
+
+struct ct_packet {
+    struct conn_key key; /* zone included. Of an ICMP error: as if it was a packet of the connection that it is about */
+    uint64_t hash;
+    uint8_t reason; /* enum ct_reason: not CT_REASON_NONE, and the rest means nothing */
+    bool related;   /* an ICMP error */
+    uint8_t icmp_code;
+    union {
+        struct tcp_segment tcp;
+        struct sctp_packet sctp;
+    };
+};
+
+void ct_extract(const struct rte_mbuf *m, uint16_t zone, uint64_t seed, struct ct_packet *packet);
+/* The key that packets of the other direction have. */
+void conn_key_reverse(const struct conn_key *key, struct conn_key *reverse);
+uint64_t conn_key_hash(const struct conn_key *key, uint64_t seed);
+
+#endif

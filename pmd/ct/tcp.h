@@ -1,0 +1,104 @@
+/* TCP as a tracker between the two ends sees it: which segments fit the connection, and what state it is in.
+ *
+ * RFC 9293 (states, 3.3.2; acceptability, 3.10.7.4) and RFC 5961, 3.2 (resets), seen from the middle: a segment's data
+ * has to lie in what the receiver has offered, and its acknowledgement near what the other side has sent (G. van
+ * Rooij, Real Stateful TCP Packet Filtering in IP Filter). Pure functions on a struct tcp_connection; any thread.
+ */
+#ifndef PMD_CT_TCP_H
+#define PMD_CT_TCP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "pmd/ct.h"
+#include "pmd/ct/conn.h"
+
+#define TCP_FIN 0x01
+#define TCP_SYN 0x02
+#define TCP_RST 0x04
+#define TCP_PSH 0x08
+#define TCP_ACK 0x10
+#define TCP_URG 0x20
+
+/* What one end has done. The order counts. */
+enum tcp_peer {
+    TCP_PEER_SILENT,      /* sent nothing */
+    TCP_PEER_SENT,        /* sent, and nothing of it was acknowledged */
+    TCP_PEER_ESTABLISHED, /* something it sent was acknowledged */
+    TCP_PEER_CLOSING,     /* sent a FIN */
+    TCP_PEER_CLOSED,      /* which was acknowledged */
+    TCP_PEER_RESET        /* one of the ends has sent a RST */
+};
+
+#define TCP_SCALE_NONE 0x1f    /* there was no option, or no SYN yet */
+#define TCP_SCALE_UNKNOWN 0x1e /* the connection was there before it was tracked */
+#define TCP_SCALE_MAX 14       /* RFC 7323, 2.3 */
+
+struct tcp_side {
+    uint8_t peer;    /* enum tcp_peer */
+    uint8_t scale;   /* 0 to 14, or TCP_SCALE_* */
+    uint16_t window; /* the greatest that it offered, in its scale */
+    uint32_t next;   /* behind the last octet that it sent */
+    uint32_t limit;  /* behind the last octet that it may send; 0: not known */
+};
+
+struct tcp_connection {
+    struct tcp_side side[2]; /* by enum conn_direction: as a sender */
+};
+
+struct tcp_segment {
+    uint32_t seq, ack;
+    uint32_t len; /* of its data */
+    uint16_t window;
+    uint8_t flags;
+    uint8_t scale; /* the option of a SYN; TCP_SCALE_NONE: there is none */
+};
+
+enum tcp_verdict {
+    TCP_FITS,
+    TCP_AGAIN,    /* the first SYN once more: the connection is still new */
+    TCP_REOPENED, /* a SYN on a connection that is over: this begins another */
+    TCP_BAD_FLAGS,
+    TCP_BAD_WINDOW
+};
+
+/* Whether a segment's flags can go together. */
+bool tcp_flags_good(uint8_t flags);
+/* Whether it can be the first of a connection: a SYN, or one of a connection that is established already. */
+bool tcp_may_begin(const struct tcp_segment *segment);
+void tcp_begin(struct tcp_connection *connection, const struct tcp_segment *segment);
+/* A segment of the side `direction`. The connection is changed only by what fits. */
+enum tcp_verdict tcp_update(struct tcp_connection *connection, enum conn_direction direction,
+                            const struct tcp_segment *segment, bool check_window);
+enum ct_timeout tcp_timeout(const struct tcp_connection *connection);
+/* As RFC 9293, 3.3.2 calls it, for people: SYN_SENT, ESTABLISHED ... */
+const char *tcp_state_name(const struct tcp_connection *connection);
+
+/* A connection as its words hold it. A side's window word is what its own segments say: its `next`, and the other
+ * side's `limit`. */
+static inline void tcp_load(struct tcp_connection *connection, uint64_t state, const uint64_t window[2])
+{
+    for (unsigned d = 0; d < 2; d++) {
+        struct tcp_side *side = &connection->side[d];
+
+        side->peer = state >> CONN_PEER_SHIFT(d) & 0xf;
+        side->scale = state >> CONN_SCALE_SHIFT(d) & 0x1f;
+        side->window = (uint16_t)(state >> CONN_WINDOW_SHIFT(d));
+        side->next = (uint32_t)window[d];
+        side->limit = (uint32_t)(window[!d] >> 32);
+    }
+}
+
+static inline void tcp_store(const struct tcp_connection *connection, uint64_t *state, uint64_t window[2])
+{
+    const struct tcp_side *a = &connection->side[0], *b = &connection->side[1];
+    const uint64_t others = CONN_CONFIRMED | CONN_DEAD | CONN_NEWS | CONN_LABEL;
+
+    *state = (*state & others) | (uint64_t)a->peer << CONN_PEER_SHIFT(0) | (uint64_t)b->peer << CONN_PEER_SHIFT(1) |
+             (uint64_t)a->scale << CONN_SCALE_SHIFT(0) | (uint64_t)b->scale << CONN_SCALE_SHIFT(1) |
+             (uint64_t)a->window << CONN_WINDOW_SHIFT(0) | (uint64_t)b->window << CONN_WINDOW_SHIFT(1);
+    window[0] = a->next | (uint64_t)b->limit << 32;
+    window[1] = b->next | (uint64_t)a->limit << 32;
+}
+
+#endif

@@ -1,0 +1,636 @@
+/* The way of a packet through the tracker: find its connection, move its state on, make one if asked to.
+ *
+ * A burst goes in steps, so that the memory that a step needs was asked for in the one before: tuples, buckets,
+ * connections.
+ */
+#include <netinet/in.h>
+#include <rte_pause.h>
+
+#include "pmd/ct/extract.h"
+#include "pmd/ct/tracker_impl.h"
+#include "pmd/key.h"
+
+/* Another thread that makes the same connection is a few instructions from deciding, unless it lost its core. */
+#define RIVAL_PAUSES 1000
+#define UPDATE_TRIES 64
+
+#define CT_COUNT(counter) __atomic_store_n(&(counter), (counter) + 1, __ATOMIC_RELAXED)
+
+/* What the packets of a burst have in common. */
+struct work {
+    struct ct *ct;
+    struct ct_thread *thread;
+    const struct ct_request *request;
+    const uint32_t *timeouts; /* of the zone's policy */
+    uint32_t now, generation;
+};
+
+struct found {
+    uint32_t id; /* 0: none */
+    enum conn_direction direction;
+};
+
+/* --- looking up -------------------------------------------------------------- */
+
+static inline bool conn_matches(const struct ct *ct, const struct conn *conn, enum conn_direction direction,
+                                const struct conn_key *key)
+{
+    const struct ct_tuple *tuple = &conn->tuple[direction];
+
+    if (tuple->sport != key->tuple.sport || tuple->dport != key->tuple.dport || conn->zone != key->zone ||
+        conn->proto != key->proto || conn->ipv6 != key->ipv6)
+        return false;
+    if (likely(!key->ipv6))
+        return tuple->src == key->tuple.src && tuple->dst == key->tuple.dst;
+    return memcmp(ct->lines[conn->tuple[0].src].address[direction], key->address, sizeof key->address) == 0;
+}
+
+static struct found find(const struct work *work, const struct conn_key *key, uint64_t hash)
+{
+    const struct ct *ct = work->ct;
+    uint32_t entry;
+
+    for (struct directory_walk walk = walk_begin(&ct->directory, hash); walk_next(&walk, &entry);) {
+        const struct conn *conn = &ct->conns[ENTRY_ID(entry)];
+
+        if (conn_matches(ct, conn, ENTRY_DIRECTION(entry), key) && conn->generation == work->generation &&
+            conn_state_is_alive(__atomic_load_n(&conn->state, __ATOMIC_ACQUIRE)) && !conn_is_over(conn, work->now))
+            return (struct found){ENTRY_ID(entry), ENTRY_DIRECTION(entry)};
+    }
+    return (struct found){0};
+}
+
+/* --- news for the control thread ---------------------------------------------- */
+
+static void news_push(const struct work *work, uint32_t id)
+{
+    uint32_t *news = &work->thread->news, head = __atomic_load_n(news, __ATOMIC_RELAXED);
+
+    do {
+        work->ct->colds[id].next = head;
+    } while (!__atomic_compare_exchange_n(news, &head, id, true, __ATOMIC_RELEASE, __ATOMIC_RELAXED));
+}
+
+static void conn_kill(const struct work *work, uint32_t id)
+{
+    struct conn *conn = &work->ct->conns[id];
+    const uint64_t before = __atomic_fetch_or(&conn->state, CONN_DEAD | CONN_NEWS, __ATOMIC_ACQ_REL);
+
+    if (before & CONN_DEAD)
+        return;
+    conn_count_down(work->ct, conn->zone, conn->generation);
+    if (!(before & CONN_NEWS))
+        news_push(work, id);
+}
+
+/* If the wheel would come to the connection too late. */
+static void news_of_deadline(const struct work *work, uint32_t id, uint32_t deadline)
+{
+    struct conn *conn = &work->ct->conns[id];
+    uint64_t state;
+
+    __atomic_thread_fence(__ATOMIC_SEQ_CST); /* see place() in expire.c */
+    if (!deadline_is_over(deadline + 1, __atomic_load_n(&work->ct->colds[id].wheel_at, __ATOMIC_RELAXED)))
+        return;
+    state = __atomic_load_n(&conn->state, __ATOMIC_RELAXED);
+    while (!(state & (CONN_DEAD | CONN_NEWS))) {
+        if (__atomic_compare_exchange_n(&conn->state, &state, state | CONN_NEWS, true, __ATOMIC_ACQ_REL,
+                                        __ATOMIC_RELAXED)) {
+            news_push(work, id);
+            return;
+        }
+    }
+}
+
+static void touch(const struct work *work, uint32_t id, enum ct_timeout timeout)
+{
+    struct conn *conn = &work->ct->conns[id];
+    const uint32_t before = __atomic_load_n(&conn->deadline, __ATOMIC_RELAXED);
+    const uint32_t deadline = work->now + __atomic_load_n(&work->timeouts[timeout], __ATOMIC_RELAXED);
+
+    if (likely(before == deadline))
+        return;
+    __atomic_store_n(&conn->deadline, deadline, __ATOMIC_RELAXED);
+    if (unlikely(deadline_is_over(deadline, before)))
+        news_of_deadline(work, id, deadline);
+}
+
+/* --- moving the state on ------------------------------------------------------- */
+
+enum update {
+    UPDATE_FITS,
+    UPDATE_STILL_NEW,
+    UPDATE_REOPENED,
+    UPDATE_INVALID, /* *reason says why */
+    UPDATE_GONE     /* another thread ended it meanwhile */
+};
+
+/* Stores words that differ from what they were loaded as. False: another thread was faster. */
+static bool words_store(struct conn *conn, uint64_t state_before, uint64_t state, const uint64_t window_before[2],
+                        const uint64_t window[2])
+{
+    for (unsigned d = 0; d < 2; d++) {
+        uint64_t expected = window_before[d];
+
+        if (window[d] != expected && !__atomic_compare_exchange_n(&conn->window[d], &expected, window[d], false,
+                                                                  __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+            return false;
+    }
+    return state == state_before ||
+           __atomic_compare_exchange_n(&conn->state, &state_before, state, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
+}
+
+static enum update tcp_step(const struct work *work, uint64_t *state, uint64_t window[2], enum conn_direction direction,
+                            const struct ct_packet *packet, enum ct_timeout *timeout, uint8_t *reason)
+{
+    struct tcp_connection tcp;
+    enum tcp_verdict verdict;
+
+    tcp_load(&tcp, *state, window);
+    verdict = tcp_update(&tcp, direction, &packet->tcp, __atomic_load_n(&work->ct->tcp_window_check, __ATOMIC_RELAXED));
+    switch (verdict) {
+    case TCP_BAD_FLAGS:
+    case TCP_BAD_WINDOW:
+        *reason = verdict == TCP_BAD_FLAGS ? CT_REASON_TCP_FLAGS : CT_REASON_TCP_WINDOW;
+        return UPDATE_INVALID;
+    case TCP_REOPENED:
+        return UPDATE_REOPENED;
+    case TCP_AGAIN:
+    case TCP_FITS:
+        break;
+    }
+    tcp_store(&tcp, state, window);
+    *timeout = tcp_timeout(&tcp);
+    return verdict == TCP_AGAIN ? UPDATE_STILL_NEW : UPDATE_FITS;
+}
+
+static enum update plain_step(const struct ct_packet *packet, uint64_t *state, uint64_t window[2],
+                              enum conn_direction direction, enum ct_timeout *timeout, uint8_t *reason)
+{
+    const uint8_t proto = packet->key.proto;
+    enum plain_state plain = *state & 0xf;
+    bool still_new;
+
+    if (proto == IPPROTO_SCTP) {
+        if (plain == PLAIN_CLOSED && packet->sctp.chunk == SCTP_INIT)
+            return UPDATE_REOPENED;
+        if (!sctp_update(window, direction, &packet->sctp)) {
+            *reason = CT_REASON_SCTP_TAG;
+            return UPDATE_INVALID;
+        }
+    }
+    plain = plain_next(proto, plain, direction, &still_new);
+    if (proto == IPPROTO_SCTP && sctp_ends(&packet->sctp))
+        plain = PLAIN_CLOSED;
+    *state = (*state & ~UINT64_C(0xf)) | plain;
+    *timeout = plain_timeout(proto, plain);
+    return still_new ? UPDATE_STILL_NEW : UPDATE_FITS;
+}
+
+static enum update update(const struct work *work, struct found found, const struct ct_packet *packet, uint8_t *reason)
+{
+    struct conn *conn = &work->ct->conns[found.id];
+
+    for (unsigned tries = 0; tries < UPDATE_TRIES; tries++) {
+        const uint64_t state_before = __atomic_load_n(&conn->state, __ATOMIC_ACQUIRE);
+        const uint64_t window_before[2] = {__atomic_load_n(&conn->window[0], __ATOMIC_RELAXED),
+                                           __atomic_load_n(&conn->window[1], __ATOMIC_RELAXED)};
+        uint64_t state = state_before, window[2] = {window_before[0], window_before[1]};
+        enum ct_timeout timeout = CT_UDP_FIRST;
+        enum update result;
+
+        if (!conn_state_is_alive(state_before))
+            return UPDATE_GONE;
+        if (packet->key.proto == IPPROTO_TCP)
+            result = tcp_step(work, &state, window, found.direction, packet, &timeout, reason);
+        else
+            result = plain_step(packet, &state, window, found.direction, &timeout, reason);
+        if (result == UPDATE_INVALID || result == UPDATE_REOPENED)
+            return result;
+        if (likely(words_store(conn, state_before, state, window_before, window))) {
+            touch(work, found.id, timeout);
+            return result;
+        }
+    }
+    return UPDATE_FITS; /* threads that all change the connection: what they say of it is as good */
+}
+
+/* --- making one ------------------------------------------------------------------ */
+
+static bool may_begin(const struct ct_packet *packet)
+{
+    switch (packet->key.proto) {
+    case IPPROTO_TCP:
+        return tcp_may_begin(&packet->tcp);
+    case IPPROTO_ICMP:
+        return packet->key.tuple.dport == 8 || packet->key.tuple.dport == 13 || packet->key.tuple.dport == 15;
+    case IPPROTO_ICMPV6:
+        return packet->key.tuple.dport == 128;
+    default:
+        return true;
+    }
+}
+
+/* One connection more, in all and in the zone. *generation: the zone's. */
+static enum ct_reason count_up(struct ct *ct, uint16_t zone, uint32_t *generation)
+{
+    const uint32_t limit = __atomic_load_n(&ct->zone_limits[zone], __ATOMIC_RELAXED);
+    uint64_t word = __atomic_load_n(&ct->zones[zone], __ATOMIC_RELAXED);
+
+    if (__atomic_add_fetch(&ct->count, 1, __ATOMIC_RELAXED) > __atomic_load_n(&ct->max, __ATOMIC_RELAXED)) {
+        __atomic_fetch_sub(&ct->count, 1, __ATOMIC_RELAXED);
+        return CT_REASON_TABLE_FULL;
+    }
+    do {
+        if (limit != 0 && (uint32_t)word >= limit) {
+            __atomic_fetch_sub(&ct->count, 1, __ATOMIC_RELAXED);
+            return CT_REASON_ZONE_LIMIT;
+        }
+    } while (!__atomic_compare_exchange_n(&ct->zones[zone], &word, word + 1, true, __ATOMIC_RELAXED, __ATOMIC_RELAXED));
+    *generation = (uint32_t)(word >> 32);
+    return CT_REASON_NONE;
+}
+
+/* A number for the connection and, of IPv6, one for its line. 0: there is none. */
+static uint32_t take_numbers(const struct work *work, bool ipv6, uint32_t *line)
+{
+    struct ct *ct = work->ct;
+    const uint32_t id = pool_take(&ct->conn_pool, &work->thread->conns);
+
+    *line = 0;
+    if (id == 0 || !ipv6)
+        return id;
+    *line = pool_take(&ct->line_pool, &work->thread->lines);
+    if (*line != 0)
+        return id;
+    pool_untake(&ct->conn_pool, &work->thread->conns, id);
+    return 0;
+}
+
+static void fill(const struct work *work, uint32_t id, uint32_t line, uint32_t generation,
+                 const struct ct_packet *packet, const struct conn_key *reverse, const uint64_t hash[2])
+{
+    struct ct *ct = work->ct;
+    struct conn *conn = &ct->conns[id];
+    uint64_t state = 0, window[2] = {0, 0};
+    enum ct_timeout timeout;
+
+    if (packet->key.proto == IPPROTO_TCP) {
+        struct tcp_connection tcp;
+
+        tcp_begin(&tcp, &packet->tcp);
+        tcp_store(&tcp, &state, window);
+        timeout = tcp_timeout(&tcp);
+    } else {
+        if (packet->key.proto == IPPROTO_SCTP)
+            sctp_update(window, CONN_ORIG, &packet->sctp);
+        timeout = plain_timeout(packet->key.proto, PLAIN_FIRST);
+    }
+    __atomic_store_n(&conn->state, state, __ATOMIC_RELAXED); /* not confirmed: nobody finds it */
+    conn->tuple[0] = packet->key.tuple;
+    conn->tuple[1] = reverse->tuple;
+    if (packet->key.ipv6) {
+        conn->tuple[0].src = line;
+        memcpy(ct->lines[line].address[0], packet->key.address, sizeof packet->key.address);
+        memcpy(ct->lines[line].address[1], reverse->address, sizeof reverse->address);
+    }
+    conn->zone = packet->key.zone;
+    conn->proto = packet->key.proto;
+    conn->ipv6 = packet->key.ipv6;
+    conn->generation = generation;
+    conn->window[0] = window[0];
+    conn->window[1] = window[1];
+    conn->mark = 0;
+    conn->deadline = work->now + __atomic_load_n(&work->timeouts[timeout], __ATOMIC_RELAXED);
+    ct->colds[id] = (struct conn_cold){.hash = {hash[0], hash[1]}, .icmp_code = packet->icmp_code};
+}
+
+static bool tuples_are_one(const struct conn_key *key, const struct conn_key *reverse)
+{
+    return memcmp(key, reverse, sizeof *key) == 0;
+}
+
+static bool link_entries(struct ct *ct, uint32_t id, const uint64_t hash[2], bool one)
+{
+    if (!directory_insert(&ct->directory, hash[0], id << 1 | CONN_ORIG))
+        return false;
+    if (one || directory_insert(&ct->directory, hash[1], id << 1 | CONN_REPLY))
+        return true;
+    directory_remove(&ct->directory, hash[0], id << 1 | CONN_ORIG);
+    return false;
+}
+
+/* Whether another connection has this tuple, or will have it before we do. Two threads that make the same one see at
+ * least one the other's entry, because each looks after it has made its own; the one with the higher number yields. */
+static bool loses_to_rival(const struct work *work, uint32_t id, const struct conn_key *key, uint64_t hash)
+{
+    const struct ct *ct = work->ct;
+    uint32_t entry;
+
+    for (struct directory_walk walk = walk_begin(&ct->directory, hash); walk_next(&walk, &entry);) {
+        const uint32_t rival = ENTRY_ID(entry);
+        const struct conn *conn = &ct->conns[rival];
+
+        if (rival == id || !conn_matches(ct, conn, ENTRY_DIRECTION(entry), key) ||
+            conn->generation != ct->conns[id].generation || conn_is_over(conn, work->now))
+            continue;
+        for (unsigned pauses = 0;; pauses++) {
+            const uint64_t state = __atomic_load_n(&conn->state, __ATOMIC_ACQUIRE);
+
+            if (state & CONN_DEAD)
+                break;
+            if (state & CONN_CONFIRMED || id > rival || pauses == RIVAL_PAUSES)
+                return true;
+            rte_pause();
+        }
+    }
+    return false;
+}
+
+/* Makes a connection of `packet`. *id is its number, or 0 for the reason that is returned. */
+static enum ct_reason create(const struct work *work, const struct ct_packet *packet, uint32_t *id)
+{
+    struct ct *ct = work->ct;
+    struct conn_key reverse;
+    uint64_t hash[2] = {packet->hash};
+    uint32_t line, generation;
+    enum ct_reason reason = count_up(ct, packet->key.zone, &generation);
+    bool one;
+
+    *id = 0;
+    if (reason != CT_REASON_NONE)
+        return reason;
+    const uint32_t new = take_numbers(work, packet->key.ipv6, &line);
+    if (new == 0) {
+        conn_count_down(ct, packet->key.zone, generation);
+        return CT_REASON_TABLE_FULL;
+    }
+    conn_key_reverse(&packet->key, &reverse);
+    hash[1] = conn_key_hash(&reverse, ct->seed);
+    one = tuples_are_one(&packet->key, &reverse);
+    fill(work, new, line, generation, packet, &reverse, hash);
+    if (!link_entries(ct, new, hash, one)) {
+        conn_kill(work, new);
+        return CT_REASON_TABLE_FULL;
+    }
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    if (loses_to_rival(work, new, &packet->key, hash[0]) || loses_to_rival(work, new, &reverse, hash[1])) {
+        directory_remove(&ct->directory, hash[0], new << 1 | CONN_ORIG);
+        if (!one)
+            directory_remove(&ct->directory, hash[1], new << 1 | CONN_REPLY);
+        conn_kill(work, new);
+        return CT_REASON_RACE;
+    }
+    ct->colds[new].linked = true;
+    __atomic_or_fetch(&ct->conns[new].state, CONN_CONFIRMED | CONN_NEWS, __ATOMIC_RELEASE);
+    news_push(work, new);
+    CT_COUNT(work->thread->created);
+    *id = new;
+    return CT_REASON_NONE;
+}
+
+/* --- mark and label --------------------------------------------------------------- */
+
+static void set_mark(struct conn *conn, uint32_t mark, uint32_t mask)
+{
+    uint32_t before = __atomic_load_n(&conn->mark, __ATOMIC_RELAXED), after;
+
+    do {
+        after = (before & ~mask) | (mark & mask);
+    } while (after != before &&
+             !__atomic_compare_exchange_n(&conn->mark, &before, after, true, __ATOMIC_RELAXED, __ATOMIC_RELAXED));
+}
+
+static void set_label(struct ct *ct, uint32_t id, const struct ct_request *request)
+{
+    struct conn *conn = &ct->conns[id];
+    struct conn_cold *cold = &ct->colds[id];
+
+    for (unsigned i = 0; i < 2; i++) {
+        uint64_t label, mask, before = __atomic_load_n(&cold->label[i], __ATOMIC_RELAXED);
+
+        memcpy(&label, request->label + 8 * i, sizeof label);
+        memcpy(&mask, request->label_mask + 8 * i, sizeof mask);
+        label = (before & ~mask) | (label & mask);
+        if (label != before)
+            __atomic_store_n(&cold->label[i], label, __ATOMIC_RELAXED);
+    }
+    if (!(__atomic_load_n(&conn->state, __ATOMIC_RELAXED) & CONN_LABEL))
+        __atomic_or_fetch(&conn->state, CONN_LABEL, __ATOMIC_RELEASE);
+}
+
+static void set_values(const struct work *work, uint32_t id)
+{
+    const struct ct_request *request = work->request;
+
+    if (request->mark_mask != 0)
+        set_mark(&work->ct->conns[id], request->mark, request->mark_mask);
+    if (request->set_label)
+        set_label(work->ct, id, request);
+}
+
+/* --- what is told of the packet ------------------------------------------------------ */
+
+static bool is_icmp(uint8_t proto)
+{
+    return proto == IPPROTO_ICMP || proto == IPPROTO_ICMPV6;
+}
+
+static void put_ports(struct ct_meta *meta, const struct ct_tuple *tuple, uint8_t icmp_code)
+{
+    if (is_icmp(meta->proto)) {
+        meta->tp_src = rte_cpu_to_be_16((uint8_t)tuple->dport);
+        meta->tp_dst = rte_cpu_to_be_16(icmp_code);
+    } else {
+        meta->tp_src = tuple->sport;
+        meta->tp_dst = tuple->dport;
+    }
+}
+
+static void meta_from_conn(const struct ct *ct, uint32_t id, struct ct_meta *meta)
+{
+    const struct conn *conn = &ct->conns[id];
+    const struct conn_cold *cold = &ct->colds[id];
+
+    meta->mark = __atomic_load_n(&conn->mark, __ATOMIC_RELAXED);
+    meta->proto = conn->proto;
+    meta->ipv6 = conn->ipv6;
+    if (likely(!conn->ipv6)) {
+        meta->src = conn->tuple[0].src;
+        meta->dst = conn->tuple[0].dst;
+    } else {
+        memcpy(meta->src6, ct->lines[conn->tuple[0].src].address[0], 32);
+    }
+    put_ports(meta, &conn->tuple[0], is_icmp(conn->proto) ? cold->icmp_code : 0);
+    if (__atomic_load_n(&conn->state, __ATOMIC_ACQUIRE) & CONN_LABEL) {
+        const uint64_t label[2] = {__atomic_load_n(&cold->label[0], __ATOMIC_RELAXED),
+                                   __atomic_load_n(&cold->label[1], __ATOMIC_RELAXED)};
+
+        memcpy(meta->label, label, sizeof label);
+    }
+}
+
+static void meta_from_packet(const struct ct_packet *packet, struct ct_meta *meta)
+{
+    const struct conn_key *key = &packet->key;
+
+    meta->proto = key->proto;
+    meta->ipv6 = key->ipv6;
+    if (key->ipv6) {
+        memcpy(meta->src6, key->address, 32);
+    } else {
+        meta->src = key->tuple.src;
+        meta->dst = key->tuple.dst;
+    }
+    put_ports(meta, &key->tuple, packet->icmp_code);
+}
+
+/* --- a packet ---------------------------------------------------------------------- */
+
+/* The packet is of no connection, or begins one. */
+static uint8_t without_connection(const struct work *work, const struct ct_packet *packet, uint32_t *id, uint8_t *state)
+{
+    uint8_t reason = CT_REASON_NONE;
+
+    *id = 0;
+    if (packet->related || !may_begin(packet)) {
+        *state = CT_STATE_INV;
+        return packet->related ? CT_REASON_UNRELATED : CT_REASON_NO_CONNECTION;
+    }
+    *state = CT_STATE_NEW;
+    if (work->request->commit)
+        reason = (uint8_t)create(work, packet, id);
+    return reason;
+}
+
+/* The packet is of a connection. False: it is not any more. */
+static bool with_connection(const struct work *work, struct found found, const struct ct_packet *packet, uint8_t *state,
+                            uint8_t *reason)
+{
+    const uint8_t reply = found.direction == CONN_REPLY ? CT_STATE_RPL : 0;
+
+    if (packet->related) {
+        *state = CT_STATE_REL | reply;
+        return true;
+    }
+    switch (update(work, found, packet, reason)) {
+    case UPDATE_FITS:
+        *state = CT_STATE_EST | reply;
+        return true;
+    case UPDATE_STILL_NEW:
+        *state = CT_STATE_NEW;
+        return true;
+    case UPDATE_INVALID:
+        *state = CT_STATE_INV;
+        return true;
+    case UPDATE_REOPENED:
+        conn_kill(work, found.id);
+        return false;
+    case UPDATE_GONE:
+        return false;
+    }
+    return false;
+}
+
+static uint8_t track(const struct work *work, const struct ct_packet *packet, struct found found, struct ct_meta *meta)
+{
+    uint8_t state = CT_STATE_INV, reason = packet->reason;
+
+    memset(meta, 0, sizeof *meta);
+    meta->zone = work->request->zone;
+    if (unlikely(reason != CT_REASON_NONE)) {
+        meta->state = CT_STATE_TRK | CT_STATE_INV;
+        return reason;
+    }
+    if (found.id == 0)
+        found = find(work, &packet->key, packet->hash);
+    if (found.id != 0 && work->request->force && found.direction == CONN_REPLY && !packet->related) {
+        conn_kill(work, found.id);
+        found.id = 0;
+    }
+    if (found.id != 0 && !with_connection(work, found, packet, &state, &reason))
+        found.id = 0;
+    if (found.id == 0) {
+        reason = without_connection(work, packet, &found.id, &state);
+        if (unlikely(reason == CT_REASON_RACE)) {
+            found = find(work, &packet->key, packet->hash);
+            if (found.id != 0 && with_connection(work, found, packet, &state, &reason))
+                reason = state == CT_STATE_INV ? reason : CT_REASON_NONE;
+            else
+                found.id = 0;
+        }
+    }
+    meta->state = CT_STATE_TRK | state;
+    if (unlikely(found.id == 0)) {
+        meta_from_packet(packet, meta);
+        return reason;
+    }
+    if (work->request->commit && state != CT_STATE_INV)
+        set_values(work, found.id);
+    meta_from_conn(work->ct, found.id, meta);
+    return reason;
+}
+
+/* --- bursts ------------------------------------------------------------------------- */
+
+/* The first connection that may be meant, on its way into the cache. */
+static struct found guess(const struct ct *ct, uint64_t hash)
+{
+    const struct ct_bucket *bucket = &ct->directory.buckets[directory_home(&ct->directory, hash)];
+    const uint32_t match = bucket_match(bucket, (uint16_t)hash);
+    uint32_t entry;
+
+    if (match == 0)
+        return (struct found){0};
+    entry = bucket_entry(bucket, (unsigned)__builtin_ctz(match));
+    if (!entry_is_used(entry))
+        return (struct found){0};
+    rte_prefetch0(&ct->conns[ENTRY_ID(entry)]);
+    return (struct found){ENTRY_ID(entry), ENTRY_DIRECTION(entry)};
+}
+
+static bool guess_holds(const struct work *work, struct found found, const struct ct_packet *packet)
+{
+    const struct conn *conn = &work->ct->conns[found.id];
+
+    return conn_matches(work->ct, conn, found.direction, &packet->key) && conn->generation == work->generation &&
+           conn_state_is_alive(__atomic_load_n(&conn->state, __ATOMIC_ACQUIRE)) && !conn_is_over(conn, work->now);
+}
+
+static void run_burst(const struct work *work, struct rte_mbuf *const *packets, unsigned n,
+                      struct ct_meta *const *metas, uint8_t *reasons)
+{
+    struct ct_packet extracted[CT_BURST];
+    struct found found[CT_BURST];
+
+    for (unsigned i = 0; i < n; i++) {
+        ct_extract(packets[i], work->request->zone, work->ct->seed, &extracted[i]);
+        if (likely(extracted[i].reason == CT_REASON_NONE))
+            directory_prefetch(&work->ct->directory, extracted[i].hash);
+        rte_prefetch0_write(metas[i]);
+    }
+    for (unsigned i = 0; i < n; i++)
+        found[i] = extracted[i].reason == CT_REASON_NONE ? guess(work->ct, extracted[i].hash) : (struct found){0};
+    for (unsigned i = 0; i < n; i++) {
+        if (found[i].id != 0 && !guess_holds(work, found[i], &extracted[i]))
+            found[i].id = 0;
+        reasons[i] = track(work, &extracted[i], found[i], metas[i]);
+        if (unlikely(reasons[i] != CT_REASON_NONE))
+            CT_COUNT(work->thread->reasons[reasons[i]]);
+    }
+}
+
+void ct_run(struct ct *ct, unsigned thread, uint32_t now, const struct ct_request *request,
+            struct rte_mbuf *const *packets, unsigned n, struct ct_meta *const *metas, uint8_t *reasons)
+{
+    const struct work work = {.ct = ct,
+                              .thread = &ct->threads[thread],
+                              .request = request,
+                              .timeouts =
+                                  ct->timeouts[__atomic_load_n(&ct->zone_policies[request->zone], __ATOMIC_RELAXED)],
+                              .now = now,
+                              .generation = zone_generation(ct, request->zone)};
+
+    for (unsigned i = 0; i < n; i += CT_BURST)
+        run_burst(&work, packets + i, RTE_MIN(n - i, (unsigned)CT_BURST), metas + i, reasons + i);
+}

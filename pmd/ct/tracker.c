@@ -1,0 +1,297 @@
+/* The tracker as a whole: made and ended, zones, limits, timeouts, numbers about it. Control thread. */
+#include <netinet/in.h>
+#include <rte_cycles.h>
+#include <rte_random.h>
+#include <stdlib.h>
+
+#include "pmd/ct/expire.h"
+#include "pmd/ct/protocols.h"
+#include "pmd/ct/tcp.h"
+#include "pmd/ct/tracker_impl.h"
+
+/* Numbers that are in no connection: of those that wait for a grace period. */
+#define LEAVING_MOST 65536u
+/* Connections for which memory is ready before they are made. */
+#define READY_AHEAD 65536u
+
+#define STEP_CHECK 4 /* rounds between two looks at the clock */
+
+static const char *const reason_names[CT_N_REASONS] = {
+#define X(symbol, name, doc) [symbol] = name,
+    CT_REASONS(X)
+#undef X
+};
+
+const char *ct_reason_name(enum ct_reason reason)
+{
+    return reason < CT_N_REASONS ? reason_names[reason] : "unknown";
+}
+
+static bool zones_init(struct ct *ct)
+{
+    static const uint32_t defaults[CT_N_TIMEOUTS] = {
+#define X(symbol, name, seconds, doc) [symbol] = seconds,
+        CT_TIMEOUTS(X)
+#undef X
+    };
+
+    ct->zones = calloc(CT_ZONES, sizeof *ct->zones);
+    ct->zone_limits = calloc(CT_ZONES, sizeof *ct->zone_limits);
+    ct->zone_policies = calloc(CT_ZONES, sizeof *ct->zone_policies);
+    for (unsigned i = 0; i < CT_POLICIES; i++)
+        memcpy(ct->timeouts[i], defaults, sizeof defaults);
+    return ct->zones && ct->zone_limits && ct->zone_policies;
+}
+
+struct ct *ct_create(const struct ct_params *params)
+{
+    const size_t size = sizeof(struct ct) + params->n_threads * sizeof(struct ct_thread);
+    const uint32_t capacity = params->max_connections + LEAVING_MOST + params->n_threads * POOL_HELD;
+    struct ct *ct = aligned_alloc(RTE_CACHE_LINE_SIZE, size);
+
+    if (!ct)
+        return NULL;
+    memset(ct, 0, size);
+    ct->max = params->max_connections;
+    ct->n_threads = params->n_threads;
+    ct->rcu = params->rcu;
+    ct->tcp_window_check = true;
+    ct->seed = rte_rand();
+    if (!zones_init(ct) || !directory_init(&ct->directory, ct->max) ||
+        !ct_memory_reserve(&ct->conns_memory, (capacity + 1ull) * sizeof(struct conn)) ||
+        !ct_memory_reserve(&ct->colds_memory, (capacity + 1ull) * sizeof(struct conn_cold)) ||
+        !ct_memory_reserve(&ct->lines_memory, (capacity + 1ull) * sizeof(struct conn_v6))) {
+        ct_destroy(ct);
+        return NULL;
+    }
+    ct->conns = (struct conn *)(void *)ct->conns_memory.base;
+    ct->colds = (struct conn_cold *)(void *)ct->colds_memory.base;
+    ct->lines = (struct conn_v6 *)(void *)ct->lines_memory.base;
+    _Static_assert(offsetof(struct conn_cold, wheel_at) == offsetof(struct conn_cold, next) + sizeof(uint32_t),
+                   "the two words of struct pool_links");
+    pool_init(&ct->conn_pool, &ct->colds[0].next, capacity);
+    pool_init(&ct->line_pool, ct->lines, capacity);
+    return ct;
+}
+
+void ct_destroy(struct ct *ct)
+{
+    if (!ct)
+        return;
+    expire_fini(ct);
+    directory_fini(&ct->directory);
+    ct_memory_free(&ct->conns_memory);
+    ct_memory_free(&ct->colds_memory);
+    ct_memory_free(&ct->lines_memory);
+    free(ct->zones);
+    free(ct->zone_limits);
+    free(ct->zone_policies);
+    free(ct);
+}
+
+/* --- work ------------------------------------------------------------------------ */
+
+static size_t bytes_wanted(const struct ct_pool *pool)
+{
+    const uint32_t fresh = __atomic_load_n(&pool->fresh, __ATOMIC_RELAXED);
+
+    /* Of IPv6 lines none before there is one. */
+    return fresh > 1 || pool->capacity == 0 ? (fresh + (size_t)READY_AHEAD) * 64 : 0;
+}
+
+/* A step takes as long as the kernel needs for 2 MB. */
+static bool prepare(struct ct *ct)
+{
+    const size_t conns = RTE_MAX(bytes_wanted(&ct->conn_pool), (size_t)READY_AHEAD * sizeof(struct conn));
+
+    return ct_memory_step(&ct->directory.memory, ct->directory.memory.size) | ct_memory_step(&ct->conns_memory, conns) |
+           ct_memory_step(&ct->colds_memory, conns) | ct_memory_step(&ct->lines_memory, bytes_wanted(&ct->line_pool));
+}
+
+bool ct_work(struct ct *ct, uint32_t now, uint32_t budget_us)
+{
+    const uint64_t end = rte_rdtsc() + budget_us * (rte_get_tsc_hz() / 1000000);
+    bool more;
+
+    do {
+        more = prepare(ct);
+        for (unsigned i = 0; i < STEP_CHECK; i++) {
+            bool again = expire_news(ct, now);
+
+            again |= expire_wheel(ct, now);
+            again |= expire_sweep(ct);
+            again |= expire_free(ct);
+            more |= again;
+            if (!again)
+                break;
+        }
+        for (unsigned t = 0; t < ct->n_threads; t++) {
+            pool_hand_back(&ct->conn_pool, &ct->threads[t].conns);
+            pool_hand_back(&ct->line_pool, &ct->threads[t].lines);
+        }
+    } while (more && rte_rdtsc() < end);
+    return more;
+}
+
+/* --- limits ------------------------------------------------------------------------ */
+
+void ct_set_max(struct ct *ct, uint32_t max)
+{
+    __atomic_store_n(&ct->max, max, __ATOMIC_RELAXED);
+}
+
+uint32_t ct_max(const struct ct *ct)
+{
+    return ct->max;
+}
+
+uint32_t ct_count(const struct ct *ct)
+{
+    return __atomic_load_n(&ct->count, __ATOMIC_RELAXED);
+}
+
+void ct_set_zone_limit(struct ct *ct, uint16_t zone, uint32_t limit)
+{
+    __atomic_store_n(&ct->zone_limits[zone], limit, __ATOMIC_RELAXED);
+}
+
+uint32_t ct_zone_limit(const struct ct *ct, uint16_t zone)
+{
+    return ct->zone_limits[zone];
+}
+
+uint32_t ct_zone_count(const struct ct *ct, uint16_t zone)
+{
+    return (uint32_t)__atomic_load_n(&ct->zones[zone], __ATOMIC_RELAXED);
+}
+
+void conn_count_down(struct ct *ct, uint16_t zone, uint32_t generation)
+{
+    uint64_t word = __atomic_load_n(&ct->zones[zone], __ATOMIC_RELAXED);
+
+    __atomic_fetch_sub(&ct->count, 1, __ATOMIC_RELAXED);
+    while ((uint32_t)(word >> 32) == generation &&
+           !__atomic_compare_exchange_n(&ct->zones[zone], &word, word - 1, true, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+        ;
+}
+
+void ct_flush_zone(struct ct *ct, uint16_t zone)
+{
+    const uint64_t generation = zone_generation(ct, zone) + 1;
+
+    __atomic_store_n(&ct->zones[zone], generation << 32, __ATOMIC_RELEASE);
+    ct->sweep_at = 1;
+}
+
+void ct_flush_all(struct ct *ct)
+{
+    for (uint32_t zone = 0; zone < CT_ZONES; zone++)
+        ct_flush_zone(ct, (uint16_t)zone);
+}
+
+/* --- timeouts, options --------------------------------------------------------------- */
+
+void ct_set_policy(struct ct *ct, uint8_t policy, const uint32_t seconds[CT_N_TIMEOUTS])
+{
+    for (unsigned i = 0; i < CT_N_TIMEOUTS; i++)
+        __atomic_store_n(&ct->timeouts[policy][i], seconds[i], __ATOMIC_RELAXED);
+}
+
+void ct_policy(const struct ct *ct, uint8_t policy, uint32_t seconds[CT_N_TIMEOUTS])
+{
+    memcpy(seconds, ct->timeouts[policy], sizeof ct->timeouts[policy]);
+}
+
+void ct_set_zone_policy(struct ct *ct, uint16_t zone, uint8_t policy)
+{
+    __atomic_store_n(&ct->zone_policies[zone], policy, __ATOMIC_RELAXED);
+}
+
+void ct_set_tcp_window_check(struct ct *ct, bool check)
+{
+    __atomic_store_n(&ct->tcp_window_check, check, __ATOMIC_RELAXED);
+}
+
+bool ct_tcp_window_check(const struct ct *ct)
+{
+    return ct->tcp_window_check;
+}
+
+/* --- what is there --------------------------------------------------------------------- */
+
+void ct_stats(const struct ct *ct, struct ct_stats *stats)
+{
+    memset(stats, 0, sizeof *stats);
+    stats->removed = ct->removed;
+    stats->memory =
+        ct->directory.memory.ready + ct->conns_memory.ready + ct->colds_memory.ready + ct->lines_memory.ready;
+    for (unsigned t = 0; t < ct->n_threads; t++) {
+        stats->created += __atomic_load_n(&ct->threads[t].created, __ATOMIC_RELAXED);
+        for (unsigned i = 0; i < CT_N_REASONS; i++)
+            stats->reasons[i] += __atomic_load_n(&ct->threads[t].reasons[i], __ATOMIC_RELAXED);
+    }
+}
+
+static void tuple_info(const struct ct *ct, const struct conn *conn, enum conn_direction direction,
+                       struct ct_tuple_info *info)
+{
+    const struct ct_tuple *tuple = &conn->tuple[direction];
+
+    if (conn->ipv6) {
+        memcpy(info->src, ct->lines[conn->tuple[0].src].address[direction][0], 16);
+        memcpy(info->dst, ct->lines[conn->tuple[0].src].address[direction][1], 16);
+    } else {
+        memcpy(info->src, &tuple->src, 4);
+        memcpy(info->dst, &tuple->dst, 4);
+    }
+    info->sport = tuple->sport;
+    info->dport = tuple->dport;
+    if (conn->proto == IPPROTO_ICMP || conn->proto == IPPROTO_ICMPV6) {
+        info->icmp_type = (uint8_t)tuple->dport;
+        info->dport = tuple->sport;
+    }
+}
+
+static void conn_info(const struct ct *ct, uint32_t id, uint32_t now, struct ct_info *info)
+{
+    const struct conn *conn = &ct->conns[id];
+    const uint64_t window[2] = {0, 0};
+
+    memset(info, 0, sizeof *info);
+    info->zone = conn->zone;
+    info->proto = conn->proto;
+    info->ipv6 = conn->ipv6;
+    tuple_info(ct, conn, CONN_ORIG, &info->orig);
+    tuple_info(ct, conn, CONN_REPLY, &info->reply);
+    info->mark = __atomic_load_n(&conn->mark, __ATOMIC_RELAXED);
+    memcpy(info->label, ct->colds[id].label, sizeof info->label);
+    info->left = __atomic_load_n(&conn->deadline, __ATOMIC_RELAXED) - now;
+    if (conn->proto == IPPROTO_TCP) {
+        struct tcp_connection tcp;
+
+        tcp_load(&tcp, __atomic_load_n(&conn->state, __ATOMIC_RELAXED), window);
+        info->tcp_state = tcp_state_name(&tcp);
+    }
+}
+
+bool ct_next(const struct ct *ct, uint32_t now, uint32_t *cursor, uint32_t most, struct ct_info *info)
+{
+    const uint32_t fresh = __atomic_load_n(&ct->conn_pool.fresh, __ATOMIC_RELAXED);
+
+    for (; most > 0; most--) {
+        const uint32_t id = *cursor + 1;
+        const struct conn *conn = &ct->conns[id];
+
+        if (id >= fresh) {
+            *cursor = 0;
+            return false;
+        }
+        *cursor = id;
+        if (!conn_state_is_alive(__atomic_load_n(&conn->state, __ATOMIC_ACQUIRE)) || conn_is_over(conn, now) ||
+            conn->generation != zone_generation(ct, conn->zone))
+            continue;
+        conn_info(ct, id, now, info);
+        return true;
+    }
+    return false;
+}

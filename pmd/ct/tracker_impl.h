@@ -1,0 +1,86 @@
+/* struct ct: what the files of pmd/ct/ share.
+ */
+#ifndef PMD_CT_TRACKER_IMPL_H
+#define PMD_CT_TRACKER_IMPL_H
+
+#include <rte_common.h>
+
+#include "pmd/ct.h"
+#include "pmd/ct/conn.h"
+#include "pmd/ct/directory.h"
+#include "pmd/ct/memory.h"
+#include "pmd/ct/pool.h"
+
+#define WHEEL_SECONDS 512 /* a connection that lives longer is looked at once in so many seconds */
+
+struct wheel_chunk;
+
+/* A poll-mode thread's. */
+struct ct_thread {
+    struct pool_stock conns __rte_cache_aligned;
+    struct pool_stock lines;
+    uint64_t created;
+    uint64_t reasons[CT_N_REASONS];
+    /* Connections that the control thread has to look at, by conn_cold.next: new ones, those that time out earlier than
+     * before, dead ones. */
+    uint32_t news __rte_cache_aligned;
+};
+
+/* Connections on their way to being free, by conn_cold.next. */
+struct ct_list {
+    uint32_t first, last;
+};
+
+struct ct {
+    struct conn *conns;
+    struct conn_cold *colds;
+    struct conn_v6 *lines;
+    struct ct_directory directory;
+    uint64_t seed; /* of hashes */
+    uint32_t max;
+    bool tcp_window_check;
+    uint64_t *zones;       /* by zone: generation << 32 | connections */
+    uint32_t *zone_limits; /* by zone; 0: none */
+    uint8_t *zone_policies;
+    uint32_t timeouts[CT_POLICIES][CT_N_TIMEOUTS];
+    struct ct_memory conns_memory, colds_memory, lines_memory;
+    unsigned n_threads;
+    struct rcu *rcu;
+
+    /* By whoever makes or removes a connection. */
+    uint32_t count __rte_cache_aligned;
+    struct ct_pool conn_pool, line_pool;
+
+    /* Control thread. */
+    struct wheel_chunk *wheel[WHEEL_SECONDS] __rte_cache_aligned;
+    struct wheel_chunk *free_chunks;
+    bool wheel_turns;       /* wheel_second is set */
+    uint32_t wheel_second;  /* whose connections come next */
+    uint32_t news_left[64]; /* of each thread: taken, not looked at yet */
+    struct ct_list leaving, waiting;
+    uint64_t waiting_token;
+    uint32_t sweep_at; /* 0: no zone was flushed since the last sweep */
+    uint64_t removed;
+
+    struct ct_thread threads[];
+};
+
+static inline uint32_t zone_generation(const struct ct *ct, uint16_t zone)
+{
+    return (uint32_t)(__atomic_load_n(&ct->zones[zone], __ATOMIC_RELAXED) >> 32);
+}
+
+static inline bool deadline_is_over(uint32_t deadline, uint32_t now)
+{
+    return (int32_t)(now - deadline) > 0;
+}
+
+static inline bool conn_is_over(const struct conn *conn, uint32_t now)
+{
+    return deadline_is_over(__atomic_load_n(&conn->deadline, __ATOMIC_RELAXED), now);
+}
+
+/* One connection less, also in its zone, unless that was flushed since. For whoever marks a connection dead. */
+void conn_count_down(struct ct *ct, uint16_t zone, uint32_t generation);
+
+#endif

@@ -1,0 +1,272 @@
+/* Two threads that track at once, and the control thread beside them: no connection twice, none lost, every number
+ * comes back. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "tests/lib/ct_bed.h"
+#include "tests/lib/eal.h"
+
+#define THREADS 2
+#define BURST 16
+#define TUPLES 512
+#define FLOWS 64
+
+static struct rte_mempool *pool;
+static struct ct_bed bed;
+static uint32_t now;
+
+struct worker {
+    unsigned thread;
+    unsigned rounds;
+    pthread_t id;
+    uint64_t seen;
+    uint64_t n[CT_N_REASONS]; /* reasons */
+    uint64_t invalid;
+    struct rte_mbuf *packets[BURST];
+    struct ct_meta metas[BURST], *to[BURST];
+    uint8_t reasons[BURST];
+};
+
+/* Between bursts the thread holds nothing, and says so. */
+static void burst(struct worker *w, const struct ct_request *request, unsigned n)
+{
+    const uint64_t observed = rcu_observe(bed.rcu);
+
+    ct_run(bed.ct, w->thread, __atomic_load_n(&now, __ATOMIC_RELAXED), request, w->packets, n, w->to, w->reasons);
+    for (unsigned i = 0; i < n; i++) {
+        w->n[w->reasons[i]]++;
+        w->invalid += (w->metas[i].state & CT_STATE_INV) != 0;
+    }
+    rcu_publish(bed.rcu, w->thread, observed);
+}
+
+static struct ct_spec tuple(unsigned i, bool back)
+{
+    const struct ct_spec spec = {
+        .ipv6 = i & 1, .proto = IPPROTO_UDP, .src = 1, .dst = 2, .sport = (uint16_t)(1 + i), .dport = 7};
+
+    return back ? spec_back(spec) : spec;
+}
+
+/* Both make the same connections at the same time, one of them the other way round. */
+static void *race(void *arg)
+{
+    const struct ct_request request = {.zone = 1, .commit = true};
+    struct worker *w = arg;
+
+    rcu_online(bed.rcu, w->thread, rcu_observe(bed.rcu));
+    for (unsigned round = 0; round < w->rounds; round++) {
+        for (unsigned i = 0; i < TUPLES; i += BURST) {
+            for (unsigned k = 0; k < BURST; k++) {
+                const struct ct_spec spec = tuple((i + k) % TUPLES, w->thread);
+
+                spec_to_mbuf(&spec, w->packets[k]);
+            }
+            burst(w, &request, BURST);
+        }
+    }
+    rcu_offline(bed.rcu, w->thread);
+    return NULL;
+}
+
+/* Each sends one direction of the same TCP connections, as fast as it can. */
+static void *talk(void *arg)
+{
+    const struct ct_request request = {.zone = 2};
+    struct worker *w = arg;
+    uint32_t seq = 0;
+
+    rcu_online(bed.rcu, w->thread, rcu_observe(bed.rcu));
+    for (unsigned round = 0; round < w->rounds; round++, seq++) {
+        for (unsigned i = 0; i < FLOWS; i += BURST) {
+            for (unsigned k = 0; k < BURST; k++) {
+                struct ct_spec spec = {.src = 1,
+                                       .dst = 2,
+                                       .sport = (uint16_t)(1 + i + k),
+                                       .dport = 80,
+                                       .flags = ACK,
+                                       .window = 60000,
+                                       .seq = 1001 + seq,
+                                       .len = 1,
+                                       .ack = 1001};
+
+                if (w->thread == 1)
+                    spec = spec_back(spec);
+                spec_to_mbuf(&spec, w->packets[k]);
+            }
+            burst(w, &request, BURST);
+        }
+    }
+    rcu_offline(bed.rcu, w->thread);
+    return NULL;
+}
+
+/* Commits, forces, lets time out: any of the tuples, either way. */
+static void *churn(void *arg)
+{
+    struct worker *w = arg;
+    unsigned random = w->thread + 1;
+
+    rcu_online(bed.rcu, w->thread, rcu_observe(bed.rcu));
+    for (unsigned round = 0; round < w->rounds; round++) {
+        const struct ct_request request = {
+            .zone = (uint16_t)(round % 3), .commit = round % 2, .force = round % 4 == 3, .mark = 1, .mark_mask = 1};
+
+        for (unsigned k = 0; k < BURST; k++) {
+            random = random * 1103515245 + 12345;
+            const struct ct_spec spec = tuple((random >> 16) % TUPLES, random >> 28 & 1);
+
+            spec_to_mbuf(&spec, w->packets[k]);
+        }
+        burst(w, &request, BURST);
+    }
+    rcu_offline(bed.rcu, w->thread);
+    return NULL;
+}
+
+static void run(void *(*work)(void *), struct worker workers[THREADS], unsigned rounds, bool time_passes)
+{
+    uint32_t flush = 0;
+
+    for (unsigned t = 0; t < THREADS; t++) {
+        struct worker *w = &workers[t];
+
+        memset(w, 0, sizeof *w);
+        w->thread = t;
+        w->rounds = rounds;
+        for (unsigned i = 0; i < BURST; i++) {
+            w->packets[i] = rte_pktmbuf_alloc(pool);
+            w->to[i] = &w->metas[i];
+        }
+        assert_int_equal(pthread_create(&w->id, NULL, work, w), 0);
+    }
+    for (unsigned t = 0; t < THREADS; t++) {
+        while (pthread_tryjoin_np(workers[t].id, NULL) != 0) {
+            ct_work(bed.ct, now, 50);
+            if (time_passes && ++flush % 64 == 0)
+                ct_flush_zone(bed.ct, (uint16_t)(flush / 64 % 3));
+            if (time_passes)
+                __atomic_store_n(&now, now + (flush % 8 == 0), __ATOMIC_RELAXED);
+        }
+    }
+    for (unsigned t = 0; t < THREADS; t++)
+        rte_pktmbuf_free_bulk(workers[t].packets, BURST);
+    while (ct_work(bed.ct, now, 1000))
+        ;
+}
+
+/* Every connection is there once, under either of its tuples. */
+static unsigned count_distinct(void)
+{
+    static uint8_t seen[3][TUPLES];
+    struct ct_info info;
+    uint32_t cursor = 0;
+    unsigned n = 0;
+
+    memset(seen, 0, sizeof seen);
+    while (ct_next(bed.ct, now, &cursor, UINT32_MAX, &info)) {
+        const uint16_t port = rte_be_to_cpu_16(info.orig.sport) == 7 ? rte_be_to_cpu_16(info.orig.dport)
+                                                                     : rte_be_to_cpu_16(info.orig.sport);
+
+        assert_in_range(port, 1, TUPLES);
+        assert_int_equal(seen[info.zone][port - 1], 0);
+        seen[info.zone][port - 1] = 1;
+        n++;
+    }
+    return n;
+}
+
+static int setup(void **state)
+{
+    bed = ct_bed_new(pool, 4000, THREADS);
+    now = 1000;
+    return bed.ct ? 0 : -1;
+}
+
+static int teardown(void **state)
+{
+    ct_bed_free(&bed);
+    return 0;
+}
+
+static void no_connection_twice(void **state)
+{
+    struct worker workers[THREADS];
+
+    for (unsigned i = 0; i < 40; i++) {
+        run(race, workers, 1, false);
+        assert_int_equal(count_distinct(), TUPLES);
+        assert_int_equal(ct_count(bed.ct), TUPLES);
+        assert_int_equal(ct_zone_count(bed.ct, 1), TUPLES);
+        assert_int_equal(workers[0].n[CT_REASON_TABLE_FULL] + workers[1].n[CT_REASON_TABLE_FULL], 0);
+        ct_flush_zone(bed.ct, 1);
+        while (ct_work(bed.ct, now, 1000))
+            ;
+        assert_int_equal(ct_count(bed.ct), 0);
+    }
+}
+
+static void both_directions_at_once(void **state)
+{
+    struct worker workers[THREADS];
+
+    for (unsigned i = 0; i < FLOWS; i++) {
+        struct ct_spec spec = {
+            .src = 1, .dst = 2, .sport = (uint16_t)(1 + i), .dport = 80, .flags = SYN, .window = 60000, .seq = 1000};
+
+        ct_bed_commit(&bed, 2, spec);
+        spec.flags = SYN | ACK;
+        spec.ack = 1001;
+        assert_int_equal(ct_bed_look(&bed, 2, spec_back(spec)), CT_STATE_TRK | CT_STATE_EST | CT_STATE_RPL);
+    }
+    /* Neither side acknowledges more than the SYN: all that is sent has to fit the window. */
+    run(talk, workers, 10000, false);
+    assert_int_equal(workers[0].invalid + workers[1].invalid, 0);
+    /* And nothing of it was lost: what comes next has to be next. */
+    struct ct_spec spec = {
+        .src = 1, .dst = 2, .sport = 1, .dport = 80, .flags = RST, .window = 1, .seq = 1001 + 10000, .ack = 1001};
+    assert_int_equal(ct_bed_look(&bed, 2, spec), CT_STATE_TRK | CT_STATE_EST);
+}
+
+static void everything_comes_back(void **state)
+{
+    struct worker workers[THREADS];
+    struct ct_stats stats;
+
+    run(churn, workers, 20000, true);
+    assert_int_equal(count_distinct(), ct_count(bed.ct));
+    ct_flush_all(bed.ct);
+    while (ct_work(bed.ct, now, 1000))
+        ;
+    assert_int_equal(ct_count(bed.ct), 0);
+    for (uint16_t zone = 0; zone < 3; zone++)
+        assert_int_equal(ct_zone_count(bed.ct, zone), 0);
+    ct_stats(bed.ct, &stats);
+    assert_int_equal(stats.created, stats.removed);
+    assert_true(stats.created > 1000);
+    /* All numbers and entries are free: the table can be filled again and again. */
+    for (unsigned round = 0; round < 30; round++) {
+        for (uint16_t i = 0; i < 4000; i++) {
+            ct_bed_commit(&bed, 0,
+                          (struct ct_spec){.proto = IPPROTO_UDP, .ipv6 = i & 1, .src = 1, .dst = 2, .sport = i});
+            assert_int_equal(bed.reason, CT_REASON_NONE);
+        }
+        ct_flush_zone(bed.ct, 0);
+        ct_bed_work(&bed);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test_setup_teardown(no_connection_twice, setup, teardown),
+                                       cmocka_unit_test_setup_teardown(both_directions_at_once, setup, teardown),
+                                       cmocka_unit_test_setup_teardown(everything_comes_back, setup, teardown)};
+
+    if (test_eal_init("ct_threads") != 0 || !(pool = test_pool(255)))
+        return 1;
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
