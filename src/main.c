@@ -55,7 +55,7 @@ static int run_switch(const struct options *options, struct config *config)
                  config->n_bridges, datapath_n_threads(sw.dp), config->run_dir);
         daemonize_complete();
         notify("READY=1");
-        switch_run(&sw);
+        loop_run(sw.loop); /* until "exit", SIGTERM or SIGINT */
         daemon_stopping();
         notify("STOPPING=1");
     }

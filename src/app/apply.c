@@ -102,7 +102,7 @@ static void server_params(const struct sluice *sw, struct bridge *br, const stru
                           struct of_server_params *params)
 {
     *params = (struct of_server_params){
-        .base = sw->base,
+        .loop = sw->loop,
         .bridge = br,
         .flows = sw->flows,
         .requests = &of_requests,
@@ -142,6 +142,7 @@ int apply_bridge(struct sluice *sw, const struct config_bridge *config, char *er
 {
     struct bridge *br = bridge_create(config->name, config->datapath_id, sw->dp);
 
+    bridge_join_loop(br, sw->loop);
     flows_attach(sw->flows, br);
     TAILQ_INSERT_TAIL(&sw->bridges, br, node);
     br->fail_mode = fail_mode_of(config);

@@ -8,7 +8,6 @@
 #include "src/app/captures.h"
 
 #include <errno.h>
-#include <event2/event.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
@@ -23,9 +22,9 @@
 
 #include "pmd/base/log.h"
 #include "pmd/base/mem.h"
-#include "pmd/base/memory.h"
 #include "pmd/datapath.h"
 #include "src/bridge/bridge.h"
+#include "src/loop/loop.h"
 
 #define LOOK_MS 10              /* at the states of captures that run */
 #define PIPE_PATIENCE_MS 100    /* between looks at whether to stop, while a pipe is full */
@@ -70,7 +69,7 @@ struct entry {
 };
 
 struct captures {
-    struct event *look;
+    struct loop_timer look;
     struct datapath *dp;
     struct entry *entries[CAPTURES_MAX]; /* by id; the first `n` */
     unsigned n, last_id;
@@ -275,12 +274,10 @@ static bool step_all(struct captures *captures)
 
 static void look_again(struct captures *captures)
 {
-    static const struct timeval pause = {.tv_usec = LOOK_MS * 1000};
-
-    evtimer_add(captures->look, &pause);
+    loop_timer_in(&captures->look, LOOK_MS * 1000);
 }
 
-static void on_look(evutil_socket_t fd, short what, void *arg)
+static void on_look(void *arg)
 {
     if (step_all(arg))
         look_again(arg);
@@ -288,14 +285,12 @@ static void on_look(evutil_socket_t fd, short what, void *arg)
 
 /* --- what others call ---------------------------------------------------- */
 
-struct captures *captures_create(struct event_base *base, struct datapath *dp)
+struct captures *captures_create(struct loop *loop, struct datapath *dp)
 {
     struct captures *captures = mem_calloc(1, sizeof *captures);
 
     captures->dp = dp;
-    captures->look = evtimer_new(base, on_look, captures);
-    if (!captures->look)
-        out_of_memory("captures", sizeof *captures);
+    loop_timer_init(&captures->look, loop, "captures", on_look, captures);
     return captures;
 }
 
@@ -320,7 +315,7 @@ void captures_destroy(struct captures *captures)
         usleep(1000);
     for (unsigned i = 0; i < captures->n; i++)
         entry_free(captures->entries[i]);
-    event_free(captures->look);
+    loop_timer_cancel(&captures->look);
     free(captures);
 }
 

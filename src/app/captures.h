@@ -9,10 +9,10 @@
 
 #include "pmd/capture.h"
 
-struct event_base;
-struct datapath;
 struct bridge_port;
 struct captures;
+struct datapath;
+struct loop;
 
 #define CAPTURES_MAX 16
 
@@ -35,7 +35,7 @@ struct capture_info {
     bool ended;        /* the file is whole and closed */
 };
 
-struct captures *captures_create(struct event_base *base, struct datapath *dp);
+struct captures *captures_create(struct loop *loop, struct datapath *dp);
 /* Ends all, and waits for their files. Before the datapath is destroyed. */
 void captures_destroy(struct captures *captures);
 

@@ -1,7 +1,6 @@
 #include "src/app/links.h"
 
 #include <errno.h>
-#include <event2/event.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,7 +15,7 @@
 struct links {
     struct sluice *sw;
     struct netlink *netlink;
-    struct event *returned;
+    struct loop_timer returned;
 };
 
 void links_port_changed(void *arg, struct port *port)
@@ -27,7 +26,7 @@ void links_port_changed(void *arg, struct port *port)
         bridge_port_update(bp);
 }
 
-static void on_returned(evutil_socket_t fd, short what, void *arg)
+static void on_returned(void *arg)
 {
     struct links *links = arg;
 
@@ -36,7 +35,6 @@ static void on_returned(evutil_socket_t fd, short what, void *arg)
 
 static void on_link(void *arg, const struct netlink_link *link)
 {
-    const struct timeval pause = {.tv_usec = RETURN_PAUSE_MS * 1000};
     const struct port_interface interface = {
         .ifindex = link->ifindex,
         .name = link->name,
@@ -48,7 +46,7 @@ static void on_link(void *arg, const struct netlink_link *link)
     if (link->elsewhere)
         port_interfaces_elsewhere_changed();
     else if (port_interface_changed(&interface, links_port_changed, NULL))
-        evtimer_add(links->returned, &pause);
+        loop_timer_in(&links->returned, RETURN_PAUSE_MS * 1000);
 }
 
 struct links *links_create(struct sluice *sw)
@@ -59,9 +57,9 @@ struct links *links_create(struct sluice *sw)
     if (!links)
         out_of_memory("the kernel's network interfaces", sizeof *links);
     links->sw = sw;
-    links->returned = evtimer_new(sw->base, on_returned, links);
-    if (fd >= 0 && links->returned)
-        links->netlink = netlink_open(sw->base, fd, on_link, links);
+    loop_timer_init(&links->returned, sw->loop, "returned interfaces", on_returned, links);
+    if (fd >= 0)
+        links->netlink = netlink_open(loop_base(sw->loop), fd, on_link, links);
     if (links->netlink)
         return links;
     LOG_WARN(
@@ -78,7 +76,6 @@ void links_destroy(struct links *links)
     if (!links)
         return;
     netlink_close(links->netlink);
-    if (links->returned)
-        event_free(links->returned);
+    loop_timer_cancel(&links->returned);
     free(links);
 }

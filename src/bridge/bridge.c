@@ -6,6 +6,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "pmd/base/clock.h"
 #include "pmd/base/memory.h"
 #include "src/tables/group.h"
 #include "src/tables/meter.h"
@@ -13,6 +14,11 @@
 /* As OVS has them unless told otherwise. */
 #define MAC_ENTRIES 8192
 #define MAC_AGING_S 300
+
+/* Of the jobs of the event loop. */
+#define AGEING_INTERVAL_MS 1000
+#define AGEING_STEP 64   /* aged addresses in a turn */
+#define RECLAIM_STEP 256 /* addresses freed in a turn */
 
 /* Packets that miss and go to a controller as a whole are cut to this (OpenFlow 1.3.5, 7.3.2). */
 #define MISS_SEND_LEN 128
@@ -87,10 +93,35 @@ bool bridge_clear(struct bridge *bridge, unsigned most)
     return pipeline_clear(bridge->pipeline, most) && bridge_reclaim(bridge, most);
 }
 
+/* If there are more, the next turn goes on. */
+static void age_addresses(void *arg)
+{
+    struct bridge *bridge = arg;
+    bool more = mac_table_expire(bridge->macs, clock_now_ms(), AGEING_STEP) == AGEING_STEP;
+
+    loop_timer_in(&bridge->ageing, more ? 0 : AGEING_INTERVAL_MS * 1000);
+}
+
+static unsigned run_reclaim(void *arg, uint64_t budget_us)
+{
+    return bridge_reclaim(arg, RECLAIM_STEP) ? 0 : LOOP_MORE;
+}
+
+void bridge_join_loop(struct bridge *bridge, struct loop *loop)
+{
+    bridge->reclaim =
+        (struct loop_job){.name = "address reclaim", .phase = LOOP_RECLAIM, .arg = bridge, .run = run_reclaim};
+    loop_add(loop, &bridge->reclaim);
+    loop_timer_init(&bridge->ageing, loop, "address ageing", age_addresses, bridge);
+    loop_timer_in(&bridge->ageing, AGEING_INTERVAL_MS * 1000);
+}
+
 void bridge_destroy(struct bridge *bridge)
 {
     struct bridge_port *bp;
 
+    loop_timer_cancel(&bridge->ageing);
+    loop_remove(&bridge->reclaim);
     while ((bp = TAILQ_FIRST(&bridge->ports))) {
         uint32_t index = bp->port ? bp->port->index : 0;
 

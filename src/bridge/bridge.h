@@ -16,6 +16,7 @@
 #include "src/bridge/mac_table.h"
 #include "src/bridge/port_kind.h"
 #include "src/bridge/port_vlan.h"
+#include "src/loop/loop.h"
 #include "src/tables/pipeline.h"
 
 /* OFPPC_ and OFPPS_ bits as OpenFlow 1.3.5, 7.2.1. */
@@ -75,8 +76,10 @@ struct bridge {
     uint32_t by_ofport_size;
     struct bridge_port *local;
     struct bridge_listeners listeners;
-    void *owner;          /* whoever made the bridge: what belongs to it in that part of the program */
-    bool of10_table_miss; /* OpenFlow 1.0 (and ovs): packets that miss table 0 go to the controller; 1.3: dropped */
+    struct loop_timer ageing; /* of addresses */
+    struct loop_job reclaim;  /* of those that were flushed */
+    void *owner;              /* whoever made the bridge: what belongs to it in that part of the program */
+    bool of10_table_miss;     /* OpenFlow 1.0 (and ovs): packets that miss table 0 go to the controller; 1.3: dropped */
     uint16_t miss_send_len;
     uint16_t frag_mode; /* BRIDGE_FRAG_*, get/set-config */
     TAILQ_ENTRY(bridge) node;
@@ -84,6 +87,8 @@ struct bridge {
 
 /* `dp` NULL: for tests; it has no meters then. */
 struct bridge *bridge_create(const char *name, uint64_t datapath_id, struct datapath *dp);
+/* Has `loop` age the bridge's addresses and free those that were flushed, until bridge_destroy(). */
+void bridge_join_loop(struct bridge *bridge, struct loop *loop);
 /* Removes its ports from the datapath and frees it. Nobody listens by then. Takes as long as it has rules and
  * addresses: while the switch runs, bridge_clear() comes first. */
 void bridge_destroy(struct bridge *bridge);

@@ -2,7 +2,6 @@
  * commands find the bridge that they name. Control thread. */
 #include <errno.h>
 #include <event2/buffer.h>
-#include <event2/event.h>
 #include <inttypes.h>
 #include <string.h>
 
@@ -15,8 +14,7 @@ static void cmd_exit(void *arg, int argc, const char *const *argv, struct contro
 {
     struct sluice *sw = arg;
 
-    sw->exiting = true;
-    event_base_loopbreak(sw->base);
+    loop_stop(sw->loop);
 }
 
 static void cmd_version(void *arg, int argc, const char *const *argv, struct control_reply *reply)

@@ -8,6 +8,7 @@
 #include "src/control/commands.h"
 
 #define DUMP_PLACES 256 /* that one step looks at */
+#define JOBS_SHOWN 256  /* there are some dozen names */
 
 static const char *port_by_index(void *arg, uint32_t index)
 {
@@ -91,16 +92,53 @@ static void cmd_dump(void *arg, int argc, const char *const *argv, struct contro
     reply->stream = (struct control_stream){.more = dump_more, .end = free, .arg = dump};
 }
 
+static int compare_longest(const void *a, const void *b)
+{
+    const struct loop_account *x = *(const struct loop_account *const *)a, *y = *(const struct loop_account *const *)b;
+
+    return x->longest_us == y->longest_us ? strcmp(x->name, y->name) : x->longest_us < y->longest_us ? 1 : -1;
+}
+
+static void put_job(struct control_reply *reply, json_t *jobs, const struct loop_account *account)
+{
+    uint64_t total_us = tsc_to_us(account->total_tsc);
+
+    control_printf(reply, "  %-20s %12" PRIu64 " %12" PRIu64 " %12" PRIu64 " %12" PRIu64 "\n", account->name,
+                   account->longest_us, account->longest_own_us, total_us / 1000, account->runs);
+    json_array_append_new(jobs, json_pack("{s:s,s:I,s:I,s:I,s:I}", "name", account->name, "longest_us",
+                                          (json_int_t)account->longest_us, "longest_own_us",
+                                          (json_int_t)account->longest_own_us, "total_us", (json_int_t)total_us, "runs",
+                                          (json_int_t)account->runs));
+}
+
+/* What the loop runs, the longest first. */
+static void put_jobs(const struct loop *loop, struct control_reply *reply)
+{
+    const struct loop_account *all[JOBS_SHOWN];
+    json_t *jobs = json_array();
+    size_t n = 0;
+
+    for (const struct loop_account *account = loop_accounts(loop); account && n < JOBS_SHOWN; account = account->next)
+        all[n++] = account;
+    qsort(all, n, sizeof *all, compare_longest);
+    control_printf(reply, "\n  %-20s %12s %12s %12s %12s\n", "job or timer", "longest us", "on CPU us", "total ms",
+                   "runs");
+    for (size_t i = 0; i < n; i++)
+        put_job(reply, jobs, all[i]);
+    json_object_set_new(reply->json, "jobs", jobs);
+}
+
 static void cmd_flows(void *arg, int argc, const char *const *argv, struct control_reply *reply)
 {
     struct sluice *sw = arg;
     struct flows_stats s;
 
     if (argc > 1 && !strcmp(argv[1], "clear"))
-        sw->longest_turn_us = sw->longest_turn_own_us = 0;
+        loop_clear_longest(sw->loop);
     else if (argc > 1)
         return control_fail(reply, "\"%s\": the only word \"flows\" takes is \"clear\"", argv[1]);
     flows_get_stats(sw->flows, &s);
+    const struct loop_account *turns = loop_turns(sw->loop);
     reply->json = json_object();
     const struct {
         const char *name;
@@ -127,14 +165,15 @@ static void cmd_flows(void *arg, int argc, const char *const *argv, struct contr
         {"pending_changes", s.pending_changes, "changes not yet worked off"},
         {"translations", s.translations, "runs of the pipeline"},
         {"cycles_a_translation", s.translations ? s.translate_cycles / s.translations : 0, "TSC cycles, mean"},
-        {"turns", sw->turns, "turns of the control thread's loop"},
-        {"longest_turn_us", sw->longest_turn_us, "longest of them, microseconds"},
-        {"longest_turn_own_us", sw->longest_turn_own_us, "longest by the thread's own processor time"},
+        {"turns", turns->runs, "turns of the control thread's loop"},
+        {"longest_turn_us", turns->longest_us, "longest of them, microseconds"},
+        {"longest_turn_own_us", turns->longest_own_us, "longest by the thread's own processor time"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         control_printf(reply, "%-22s %12" PRIu64 "  %s\n", rows[i].name, rows[i].value, rows[i].doc);
         json_object_set_new(reply->json, rows[i].name, json_integer(rows[i].value));
     }
+    put_jobs(sw->loop, reply);
 }
 
 void commands_register_flows(struct control *control, struct sluice *sw)

@@ -18,6 +18,7 @@
 #include "pmd/base/log.h"
 #include "pmd/base/memory.h"
 #include "pmd/datapath.h"
+#include "src/loop/loop.h"
 #include "src/net/acceptor.h"
 #include "src/net/jsonrpc.h"
 
@@ -25,6 +26,7 @@
 #define MAX_CONNECTIONS 64
 #define IDLE_MS 100 /* who asked nothing for so long may be closed for others, when descriptors are short */
 #define MAX_WORDS 64
+#define BUDGET_US 100            /* of replies in pieces, a turn */
 #define STREAM_PIECE (16u << 10) /* bytes of a reply in pieces that are encoded at once */
 #define MAX_UNREAD (64u << 10)   /* bytes of replies that a client may leave unread before it is heard again */
 
@@ -53,7 +55,8 @@ struct control {
     LIST_HEAD(, command) commands;
     TAILQ_HEAD(connections, connection) connections; /* who asked last is first */
     unsigned n_connections;
-    bool served; /* for control_served() */
+    struct loop_job job;
+    bool served; /* a request was answered since the last run of `job` */
 };
 
 void control_printf(struct control_reply *reply, const char *format, ...)
@@ -242,8 +245,9 @@ static bool stream_run(struct connection *c, uint64_t deadline)
     return false;
 }
 
-bool control_run(struct control *control, uint64_t budget_us)
+static unsigned run(void *arg, uint64_t budget_us)
 {
+    struct control *control = arg;
     uint64_t deadline = rte_rdtsc() + budget_us * (rte_get_tsc_hz() / 1000000);
     struct connection *c, *next;
     bool more = false;
@@ -254,15 +258,9 @@ bool control_run(struct control *control, uint64_t budget_us)
             continue;
         more |= stream_run(c, deadline);
     }
-    return more;
-}
-
-bool control_served(struct control *control)
-{
     bool served = control->served;
-
     control->served = false;
-    return served;
+    return (more ? LOOP_MORE : 0) | (served ? LOOP_ANSWERED | LOOP_UNSENT : 0);
 }
 
 static bool handle_request(struct connection *c, json_t *request)
@@ -428,7 +426,7 @@ void control_register(struct control *control, const char *name, const char *usa
     LIST_INSERT_HEAD(&control->commands, cmd, node);
 }
 
-struct control *control_create(struct event_base *base, const char *path, char *error, size_t error_size)
+struct control *control_create(struct loop *loop, const char *path, char *error, size_t error_size)
 {
     struct sockaddr_un addr = {.sun_family = AF_UNIX};
 
@@ -440,10 +438,10 @@ struct control *control_create(struct event_base *base, const char *path, char *
     struct control *control = calloc(1, sizeof *control);
     if (!control)
         return NULL;
-    control->base = base;
+    control->base = loop_base(loop);
     TAILQ_INIT(&control->connections);
     const struct acceptor_params params = {
-        .base = base,
+        .base = control->base,
         .address = (const struct sockaddr *)&addr,
         .address_len = sizeof addr,
         .backlog = 128,
@@ -463,6 +461,9 @@ struct control *control_create(struct event_base *base, const char *path, char *
         return NULL;
     }
     control_register(control, "list-commands", "", 0, 0, cmd_list, control);
+    control->job = (struct loop_job){
+        .name = "control socket", .phase = LOOP_REQUESTS, .budget_us = BUDGET_US, .arg = control, .run = run};
+    loop_add(loop, &control->job);
     return control;
 }
 
@@ -470,6 +471,7 @@ void control_destroy(struct control *control)
 {
     if (!control)
         return;
+    loop_remove(&control->job);
     while (!TAILQ_EMPTY(&control->connections)) {
         struct connection *c = TAILQ_FIRST(&control->connections);
         /* What was answered ("exit" among it) still reaches the client if its buffer has room. */

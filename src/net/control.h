@@ -12,14 +12,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct event_base;
 struct evbuffer;
 struct control;
+struct loop;
 
 struct control_reply;
 
-/* The rest of a long reply: control_run() calls `more`, a little at a time and as fast as the client reads, until it
- * returns false. It adds whole lines, or with as_json elements of an array. Then, or when the client has gone, `end`.
+/* The rest of a long reply: the event loop has `more` called, a little at a time and as fast as the client reads, until
+ * it returns false. It adds whole lines, or with as_json elements of an array. Then, or when the client has gone,
+ * `end`.
  */
 struct control_stream {
     bool (*more)(void *arg, struct control_reply *reply);
@@ -38,8 +39,9 @@ struct control_reply {
 
 typedef void control_fn(void *arg, int argc, const char *const *argv, struct control_reply *reply);
 
-/* Listens on `path`; a stale socket is replaced. NULL with a sentence in `error`. */
-struct control *control_create(struct event_base *base, const char *path, char *error, size_t error_size);
+/* Listens on `path`, with a job of `loop` for replies in pieces; a stale socket is replaced. NULL with a sentence in
+ * `error`. */
+struct control *control_create(struct loop *loop, const char *path, char *error, size_t error_size);
 /* Closes connections and removes the socket. */
 void control_destroy(struct control *control);
 
@@ -47,12 +49,6 @@ void control_destroy(struct control *control);
  */
 void control_register(struct control *control, const char *name, const char *usage, int min, int max, control_fn *fn,
                       void *arg);
-
-/* Goes on with replies in pieces for at most about `budget_us`. Returns true if there is more that clients have room
- * for. */
-bool control_run(struct control *control, uint64_t budget_us);
-/* Whether a request was answered since the last call; the event loop writes the answer. */
-bool control_served(struct control *control);
 
 /* printf into reply->text. */
 void control_printf(struct control_reply *reply, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -1,4 +1,4 @@
-/* Timers: counters back to rules, idle megaflows, timeouts of rules, ageing of MAC addresses. */
+/* Counters back to rules, idle megaflows; and what goes by the counters: timeouts and thresholds of rules. */
 #include "pmd/base/clock.h"
 #include "src/tables/stat_trigger.h"
 #include "src/upcall/flows_impl.h"
@@ -9,8 +9,6 @@
 #define COUNT_INTERVAL_MS 500
 #define COUNT_SHARE 10
 #define COUNT_STEP 64
-#define MACS_INTERVAL_MS 1000
-#define MACS_BUDGET 64 /* aged addresses in a turn and bridge */
 /* Rules that one call removes. */
 #define EXPIRE_BUDGET 256
 /* Rules whose thresholds one call looks at. */
@@ -88,18 +86,6 @@ static void triggers_begin(struct flows *flows)
     flows->triggering = true;
 }
 
-static void run_triggers(struct flows *flows, uint64_t now)
-{
-    struct flows_bridge *fb;
-    bool more = false;
-
-    LIST_FOREACH (fb, &flows->bridges, node) {
-        if (fb->bridge->pipeline)
-            more |= pipeline_triggers_run(fb->bridge->pipeline, now, TRIGGER_BUDGET);
-    }
-    flows->triggering = more;
-}
-
 static void count_end(struct flows *flows, uint64_t now)
 {
     uint64_t took_ms = flows->count_cycles / (rte_get_tsc_hz() / 1000);
@@ -139,35 +125,7 @@ static bool count_run(struct flows *flows, const struct budget *budget)
     return over;
 }
 
-/* If there are more, the next turn goes on. */
-static void age_macs(struct flows *flows, uint64_t now)
-{
-    struct flows_bridge *fb;
-    bool more = false;
-
-    LIST_FOREACH (fb, &flows->bridges, node) {
-        if (fb->bridge->macs)
-            more |= mac_table_expire(fb->bridge->macs, now, MACS_BUDGET) == MACS_BUDGET;
-    }
-    if (more)
-        return;
-    flows->macs_due_ms = now + MACS_INTERVAL_MS;
-    rule_index_age(flows, now);
-}
-
-static void expire_rules(struct flows *flows, uint64_t now)
-{
-    struct flows_bridge *fb;
-    bool more = false;
-
-    LIST_FOREACH (fb, &flows->bridges, node) {
-        if (fb->bridge->pipeline)
-            more |= pipeline_expire(fb->bridge->pipeline, now, EXPIRE_BUDGET) == EXPIRE_BUDGET;
-    }
-    flows->expiring = more;
-}
-
-void flows_run_timers(struct flows *flows, uint64_t budget_us)
+void flows_run_count(struct flows *flows, uint64_t budget_us)
 {
     struct budget budget = budget_start(budget_us);
     uint64_t now = clock_now_ms();
@@ -177,16 +135,40 @@ void flows_run_timers(struct flows *flows, uint64_t budget_us)
         count_start(flows, now);
     if (flows->counting)
         count_run(flows, &budget);
-    /* Rules go by what the last pass counted: if they were used since, they were used before the pass ended. */
-    if (flows->triggering)
-        run_triggers(flows, now);
-    if (flows->expiring)
-        expire_rules(flows, now);
-    if (now >= flows->macs_due_ms)
-        age_macs(flows, now);
     megaflows_seal(flows);
     path_flush_credits(flows);
     tickets_advance(flows);
+}
+
+void flows_run_triggers(struct flows *flows)
+{
+    uint64_t now = clock_now_ms();
+    struct flows_bridge *fb;
+    bool more = false;
+
+    if (!flows->triggering)
+        return;
+    LIST_FOREACH (fb, &flows->bridges, node) {
+        if (fb->bridge->pipeline)
+            more |= pipeline_triggers_run(fb->bridge->pipeline, now, TRIGGER_BUDGET);
+    }
+    flows->triggering = more;
+}
+
+/* Rules go by what the last pass counted: if they were used since, they were used before the pass ended. */
+void flows_run_expiry(struct flows *flows)
+{
+    uint64_t now = clock_now_ms();
+    struct flows_bridge *fb;
+    bool more = false;
+
+    if (!flows->expiring)
+        return;
+    LIST_FOREACH (fb, &flows->bridges, node) {
+        if (fb->bridge->pipeline)
+            more |= pipeline_expire(fb->bridge->pipeline, now, EXPIRE_BUDGET) == EXPIRE_BUDGET;
+    }
+    flows->expiring = more;
 }
 
 void flows_refresh_stats(struct flows *flows, uint64_t max_age_ms)
@@ -215,14 +197,4 @@ uint64_t flows_count(struct flows *flows, uint64_t max_age_ms)
 bool flows_counted(const struct flows *flows, uint64_t pass)
 {
     return flows->count_pass > pass || (flows->count_pass == pass && !flows->counting);
-}
-
-unsigned counters_next_ms(const struct flows *flows)
-{
-    uint64_t now = clock_now_ms(), due = RTE_MIN(flows->count_due_ms, flows->macs_due_ms);
-
-    if (flows->counting || flows->triggering || flows->expiring || flows->count_wanted > flows->count_pass ||
-        due <= now)
-        return 0;
-    return (unsigned)(due - now);
 }

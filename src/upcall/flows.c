@@ -134,6 +134,7 @@ void flows_destroy(struct flows *flows)
 
     if (!flows)
         return;
+    flows_jobs_free(flows->jobs);
     if (flows->records && flows->paths)
         remove_all(flows);
     while ((fb = LIST_FIRST(&flows->bridges))) {
@@ -184,18 +185,6 @@ void flows_set_rule_changed(struct flows *flows, rule_changed_fn *fn, void *arg)
 {
     flows->rule_changed = fn;
     flows->rule_changed_arg = arg;
-}
-
-unsigned flows_next_ms(const struct flows *flows)
-{
-    unsigned ms = counters_next_ms(flows);
-
-    if (flows->active || !TAILQ_EMPTY(&flows->todo))
-        return 0;
-    if (flows->pending || !STAILQ_EMPTY(&flows->tickets) || flows->n_dying > 0 || !TAILQ_EMPTY(&flows->forgotten) ||
-        datapath_n_ports_leaving(flows->dp) > 0)
-        return RTE_MIN(ms, 1u);
-    return ms;
 }
 
 bool flows_next_megaflow(struct flows *flows, const struct bridge *bridge, uint32_t *position, unsigned most,

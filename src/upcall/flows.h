@@ -16,6 +16,7 @@
 #include "src/xlate/xlate.h"
 
 struct flows;
+struct loop;
 struct recirc;
 
 struct flows_params {
@@ -46,17 +47,21 @@ struct flows *flows_create(const struct flows_params *params);
 void flows_destroy(struct flows *flows);
 void flows_set_packet_in(struct flows *flows, packet_in_fn *fn, void *arg);
 
-/* --- the event loop calls ------------------------------------------------ */
+/* --- what the event loop runs -------------------------------------------- */
+
+/* Has `loop` run all of these as its jobs, until flows_destroy(). Returns 0, or -1 with errno. */
+int flows_join_loop(struct flows *flows, struct loop *loop);
 
 /* Works off at most `budget` misses and punts. Returns how many there were (== budget: there may be more). */
 unsigned flows_run_misses(struct flows *flows, unsigned budget);
 /* Re-translates megaflows that changes may have affected, for at most about `budget_us`. True: nothing left. */
 bool flows_run_revalidate(struct flows *flows, uint64_t budget_us);
-/* Statistics, idle megaflows, rule timeouts, MAC ageing: in slices of about `budget_us`; call every turn, it knows when
- * what is due. */
-void flows_run_timers(struct flows *flows, uint64_t budget_us);
-/* Milliseconds until flows_run_* wants to be called again; 0 = at once. */
-unsigned flows_next_ms(const struct flows *flows);
+/* Statistics, idle megaflows: a pass over all megaflows in slices of about `budget_us`. Knows when one is due. */
+void flows_run_count(struct flows *flows, uint64_t budget_us);
+/* After a pass: rules that crossed a threshold of their statistics; rules whose timeout has come. Some of them a call.
+ */
+void flows_run_triggers(struct flows *flows);
+void flows_run_expiry(struct flows *flows);
 
 /* --- changes ------------------------------------------------------------- */
 
@@ -90,7 +95,7 @@ bool flows_settled(struct flows *flows, uint64_t ticket);
 /* Brings the counters of all rules up to date (of those not older than `max_age_ms`). Takes as long as there are
  * megaflows: for tests; requests wait for flows_counted(). */
 void flows_refresh_stats(struct flows *flows, uint64_t max_age_ms);
-/* flows_refresh_stats() in slices of flows_run_timers(): returns a pass, of which flows_counted() tells the end. */
+/* flows_refresh_stats() in slices of flows_run_count(): returns a pass, of which flows_counted() tells the end. */
 uint64_t flows_count(struct flows *flows, uint64_t max_age_ms);
 bool flows_counted(const struct flows *flows, uint64_t pass);
 /* Runs `acts` on a packet (OFPT_PACKET_OUT). Takes `packet` over. `around`: in_port, and what else surrounds the

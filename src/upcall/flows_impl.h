@@ -60,6 +60,7 @@ struct ticket {
 
 struct flows {
     struct datapath *dp;
+    struct flows_jobs *jobs; /* NULL: no event loop runs them */
     struct flows_params params;
     struct program_table *programs;
     LIST_HEAD(, flows_bridge) bridges;
@@ -109,7 +110,7 @@ struct flows {
     uint64_t held_last;                              /* serial of the last one */
     TAILQ_HEAD(forgotten_list, forgotten) forgotten; /* numbers to be given back to the datapath */
 
-    /* Timers. */
+    /* Counting, and what goes by it. */
     bool counting; /* a pass over all counters is under way */
     uint32_t count_id;
     uint64_t count_pass, count_wanted; /* begun so far; at least so many are to be */
@@ -117,7 +118,6 @@ struct flows {
     uint64_t count_idle_ms; /* of this pass: megaflows unused for so long go */
     bool sweeping_ids;      /* the pass marks the punt and recirculation ids in use */
     bool triggering, expiring;
-    uint64_t macs_due_ms;
 
     struct xlate_in in;
     struct xlate_out out;
@@ -223,8 +223,8 @@ void held_packets_forget_bridge(struct flows *flows, const struct bridge *bridge
 /* Says for each program that is held back which ids it has in use. */
 void held_packets_mark(struct flows *flows, void (*mark)(const struct program *program));
 
-/* --- counters.c ---------------------------------------------------------- */
+/* --- jobs.c -------------------------------------------------------------- */
 
-unsigned counters_next_ms(const struct flows *flows);
+void flows_jobs_free(struct flows_jobs *jobs); /* NULL is allowed */
 
 #endif

@@ -169,7 +169,9 @@ static inline void bed_turn(struct bed *bed)
     while (flows_run_misses(bed->flows, 256) == 256)
         ;
     flows_run_revalidate(bed->flows, 1000);
-    flows_run_timers(bed->flows, 1000);
+    flows_run_count(bed->flows, 1000);
+    flows_run_triggers(bed->flows);
+    flows_run_expiry(bed->flows);
     datapath_reclaim(bed->dp);
 }
 

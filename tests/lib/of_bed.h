@@ -143,6 +143,7 @@ static const struct port_ops ops = {.set_admin_up = set_admin_up, .get_status = 
 /* --- the server under test ----------------------------------------------- */
 
 static struct rte_mempool *pool;
+static struct loop *loop;
 static struct event_base *base;
 static struct bridge *bridge;
 static struct of_server *server;
@@ -152,8 +153,7 @@ static struct client a, b;
 
 static inline void turn(void)
 {
-    of_server_run(server, 500);
-    event_base_loop(base, EVLOOP_NONBLOCK);
+    loop_turn(loop);
     now_ms++;
 }
 
@@ -162,7 +162,7 @@ static inline void start(enum fail_mode fail_mode, const char *controller, uint3
     char error[256] = "";
     const char *listen[] = {listening}, *controllers[] = {controller}, *none;
     struct of_server_params params = {
-        .base = base,
+        .loop = loop,
         .pool = pool,
         .mgmt_path = mgmt,
         .listen = listen,
@@ -206,14 +206,15 @@ static inline int of_bed_setup(void **state)
     clock_set_source(stopped_clock_us);
     if (test_eal_init("of_test"))
         return -1;
-    base = event_base_new();
+    loop = loop_create();
+    base = loop_base(loop);
     pool = test_pool(64);
     return base && pool ? 0 : -1;
 }
 
 static inline int of_bed_teardown(void **state)
 {
-    event_base_free(base);
+    loop_destroy(loop);
     return 0;
 }
 

@@ -21,7 +21,7 @@
 #define WAIT_MS 20000
 #define SENT_MAX 64
 
-static struct event_base *base;
+static struct loop *loop;
 static struct of_server *server;
 static struct client client;
 static const char *doing = "";
@@ -31,8 +31,7 @@ static unsigned n_paused; /* packets that the controller was given to resume */
 
 static inline void turn(void)
 {
-    of_server_run(server, 500);
-    event_base_loop(base, EVLOOP_NONBLOCK);
+    loop_turn(loop);
     bed_turn(&bed);
 }
 
@@ -55,7 +54,7 @@ static inline void connect_as(uint8_t version)
 
 static inline int setup(void **state)
 {
-    struct of_server_params params = {.base = base, .pool = pool};
+    struct of_server_params params = {.loop = loop, .pool = pool};
     char error[256] = "", mgmt[108];
 
     snprintf(mgmt, sizeof mgmt, "%s", scratch_path("mgmt"));
@@ -83,14 +82,14 @@ static inline int group_setup(void **state)
     signal(SIGPIPE, SIG_IGN);
     if (test_eal_init(program_invocation_short_name) != 0)
         return -1;
-    base = event_base_new();
+    loop = loop_create();
     pool = test_pool(1023);
-    return base && pool ? 0 : -1;
+    return loop && pool ? 0 : -1;
 }
 
 static inline int group_teardown(void **state)
 {
-    event_base_free(base);
+    loop_destroy(loop);
     return 0;
 }
 

@@ -26,7 +26,7 @@
 
 static struct rte_mempool *pool;
 static struct bed bed;
-static struct event_base *base;
+static struct loop *loop;
 static struct of_server *server;
 static struct client client;
 static uint32_t n_flows;
@@ -40,8 +40,7 @@ static uint32_t largest[DESTINATIONS];
 
 static void turn(void)
 {
-    of_server_run(server, 500);
-    event_base_loop(base, EVLOOP_NONBLOCK);
+    loop_turn(loop);
     bed_turn(&bed);
 }
 
@@ -237,7 +236,7 @@ static int setup(void **state)
     bed.fake[2]->port.ops = &out;
     bed.fake[1]->port.ops = &in;
     bed.bridge->fail_mode = FAIL_SECURE;
-    params.base = base = event_base_new();
+    params.loop = loop = loop_create();
     params.bridge = bed.bridge;
     params.flows = bed.flows;
     params.requests = &of_requests;
@@ -254,7 +253,7 @@ static int teardown(void **state)
     client_close(&client);
     of_server_destroy(server);
     bed_destroy(&bed);
-    event_base_free(base);
+    loop_destroy(loop);
     return 0;
 }
 

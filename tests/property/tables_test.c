@@ -32,7 +32,7 @@ static const uint8_t sender_versions[N_SENDERS] = {OF10, OF10, OF13, OF14, OF15}
 
 static struct rte_mempool *pool;
 static struct bed bed;
-static struct event_base *base;
+static struct loop *loop;
 static struct of_server *server;
 static struct client clients[N_SENDERS];
 static struct model model;
@@ -43,8 +43,7 @@ static struct {
 
 static void turn(void)
 {
-    of_server_run(server, 500);
-    event_base_loop(base, EVLOOP_NONBLOCK);
+    loop_turn(loop);
     bed_turn(&bed);
     sched_yield();
 }
@@ -639,7 +638,7 @@ static int setup(void **state)
     signal(SIGPIPE, SIG_IGN);
     bed_create(&bed, pool, &(struct bed_params){.start = true});
     bed.bridge->fail_mode = FAIL_SECURE;
-    params.base = base = event_base_new();
+    params.loop = loop = loop_create();
     params.bridge = bed.bridge;
     params.flows = bed.flows;
     params.requests = &of_requests;
@@ -660,7 +659,7 @@ static int teardown(void **state)
         client_close(&clients[i]);
     of_server_destroy(server);
     bed_destroy(&bed);
-    event_base_free(base);
+    loop_destroy(loop);
     return 0;
 }
 

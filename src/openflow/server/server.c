@@ -1,7 +1,6 @@
 #include "src/openflow/server/server.h"
 
 #include <errno.h>
-#include <event2/event.h>
 #include <rte_cycles.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +11,7 @@
 #include "src/openflow/server/server_impl.h"
 
 #define TICK_MS 100
+#define BUDGET_US 100      /* of requests, a turn */
 #define SCRATCH_SIZE 65536 /* a message's or packet's length has 16 bits */
 #define SPIN_US 200        /* how long a wait for the datapath keeps the loop from sleeping */
 
@@ -22,8 +22,7 @@ static uint64_t us_to_tsc(uint64_t us)
 
 void of_server_kick(struct of_server *server)
 {
-    if (server->kick)
-        event_active(server->kick, EV_TIMEOUT, 1);
+    loop_kick(server->loop);
 }
 
 void of_server_connections_changed(struct of_server *server)
@@ -32,17 +31,13 @@ void of_server_connections_changed(struct of_server *server)
     of_server_kick(server);
 }
 
-/* Only ends the sleep of the loop, whose next turn calls of_server_run(). */
-static void on_kick(evutil_socket_t fd, short what, void *arg)
-{
-}
-
-static void on_tick(evutil_socket_t fd, short what, void *arg)
+static void on_tick(void *arg)
 {
     struct of_server *server = arg;
     struct of_connection *conn;
     uint64_t now_ms = clock_now_ms();
 
+    loop_timer_in(&server->tick, TICK_MS * 1000);
     TAILQ_FOREACH (conn, &server->connections, node)
         of_connection_tick(conn, now_ms);
     of_fail_mode_run(server, now_ms);
@@ -95,6 +90,20 @@ static void set_limits(struct of_server *server, const struct of_server_params *
         params->packet_in_burst ? params->packet_in_burst : RTE_MAX(params->packet_in_rate / 4, 1u);
 }
 
+static unsigned run_job(void *arg, uint64_t budget_us)
+{
+    return of_server_run(arg, budget_us);
+}
+
+static void join_loop(struct of_server *server)
+{
+    server->job = (struct loop_job){
+        .name = "openflow", .phase = LOOP_REQUESTS, .budget_us = BUDGET_US, .arg = server, .run = run_job};
+    loop_add(server->loop, &server->job);
+    loop_timer_init(&server->tick, server->loop, "openflow timeouts", on_tick, server);
+    loop_timer_in(&server->tick, TICK_MS * 1000);
+}
+
 /* --- events of the bridge ------------------------------------------------ */
 
 static void port_added(void *arg, struct bridge_port *bp)
@@ -128,7 +137,8 @@ struct of_server *of_server_create(const struct of_server_params *params, char *
         snprintf(error, error_size, "out of memory");
         return NULL;
     }
-    server->base = params->base;
+    server->loop = params->loop;
+    server->base = loop_base(params->loop);
     server->bridge = params->bridge;
     server->flows = params->flows;
     server->requests = params->requests;
@@ -142,12 +152,10 @@ struct of_server *of_server_create(const struct of_server_params *params, char *
     TAILQ_INIT(&server->controllers);
     TAILQ_INIT(&server->connections);
     listen_to_bridge(server);
+    join_loop(server);
     server->scratch = malloc(SCRATCH_SIZE);
     server->packet = malloc(SCRATCH_SIZE);
-    server->kick = event_new(server->base, -1, 0, on_kick, server);
-    server->tick = event_new(server->base, -1, EV_PERSIST, on_tick, server);
-    const struct timeval tick = {.tv_usec = TICK_MS * 1000};
-    if (!server->scratch || !server->packet || !server->kick || !server->tick || event_add(server->tick, &tick)) {
+    if (!server->scratch || !server->packet) {
         snprintf(error, error_size, "out of memory");
     } else if (getrandom(server->continuation_id, sizeof server->continuation_id, 0) < 0) {
         snprintf(error, error_size, "no random numbers: %s", strerror(errno));
@@ -172,10 +180,8 @@ void of_server_destroy(struct of_server *server)
         of_connection_close(conn, "");
     of_connections_reap(server, UINT64_MAX);
     server->requests->run(server, UINT64_MAX);
-    if (server->kick)
-        event_free(server->kick);
-    if (server->tick)
-        event_free(server->tick);
+    loop_remove(&server->job);
+    loop_timer_cancel(&server->tick);
     free(server->scratch);
     free(server->packet);
     free(server);
@@ -195,7 +201,7 @@ int of_server_change(struct of_server *server, const struct of_server_params *wa
     return opened ? 0 : -1;
 }
 
-bool of_server_run(struct of_server *server, uint64_t budget_us)
+unsigned of_server_run(struct of_server *server, uint64_t budget_us)
 {
     struct of_connection *conn, *first;
     uint64_t now = rte_rdtsc(), deadline = now + us_to_tsc(budget_us);
@@ -232,15 +238,9 @@ bool of_server_run(struct of_server *server, uint64_t budget_us)
         server->waiting_since = now;
     if (more || (waiting && now - server->waiting_since < us_to_tsc(SPIN_US)))
         of_server_kick(server);
-    return more || waiting;
-}
-
-bool of_server_served(struct of_server *server)
-{
     bool served = server->served;
-
     server->served = false;
-    return served;
+    return (more || waiting ? LOOP_WAITING : 0) | (served ? LOOP_ANSWERED : 0);
 }
 
 bool of_server_is_learning_switch(const struct of_server *server)

@@ -1,9 +1,9 @@
 /* The OpenFlow side of one bridge: listeners, connections to controllers, requests, bundles, barriers, asynchronous
  * messages.
  *
- * Control thread only; sockets are libevent bufferevents on the loop's event_base. Requests of one connection are
- * worked off in order; a request that takes long (a dump, a bundle, a barrier that waits for the datapath) is worked
- * off in slices by of_server_run() and holds up only its own connection.
+ * Control thread only; sockets are libevent bufferevents on the loop's event_base, and the loop runs the server's job.
+ * Requests of one connection are worked off in order; a request that takes long (a dump, a bundle, a barrier that waits
+ * for the datapath) is worked off in slices by of_server_run() and holds up only its own connection.
  */
 #ifndef SRC_OPENFLOW_SERVER_SERVER_H
 #define SRC_OPENFLOW_SERVER_SERVER_H
@@ -16,7 +16,7 @@
 #include "src/openflow/codec/msg.h"
 #include "src/upcall/flows.h"
 
-struct event_base;
+struct loop;
 struct of_request_ops;
 struct rte_mempool;
 struct of_server;
@@ -25,7 +25,7 @@ struct tls;
 #define OF_BUNDLE_BYTES ((size_t)1 << 30) /* that all bundles of a bridge may hold, if nothing else was said */
 
 struct of_server_params {
-    struct event_base *base;
+    struct loop *loop;
     struct bridge *bridge;                 /* the server listens to its events */
     struct flows *flows;                   /* barriers, packet-outs and counters */
     const struct of_request_ops *requests; /* what is done with messages: &of_requests */
@@ -55,11 +55,10 @@ int of_server_change(struct of_server *server, const struct of_server_params *wa
 /* Closes everything, removes sockets that it made. */
 void of_server_destroy(struct of_server *server);
 
-/* Goes on with requests that are under way, for about `budget_us`. True: something wants the next turn soon (a barrier
- * waiting, a dump half written to a connection that can take more). */
-bool of_server_run(struct of_server *server, uint64_t budget_us);
-/* Whether a request was worked off since the last call, so that its peer may have an answer to read. */
-bool of_server_served(struct of_server *server);
+/* What the loop runs: goes on with requests that are under way, for about `budget_us`. Returns LOOP_WAITING if
+ * something wants the next turn soon (a barrier waiting, a dump half written to a connection that can take more),
+ * LOOP_ANSWERED if a request was worked off since the last call. */
+unsigned of_server_run(struct of_server *server, uint64_t budget_us);
 
 /* Asynchronous messages. packet_in takes the packet over; a connection that is behind (bounded queue) loses packet-ins,
  * counted under DROP_PACKET_IN_LIMIT, never the rest. */

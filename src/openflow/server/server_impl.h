@@ -2,6 +2,7 @@
 #ifndef SRC_OPENFLOW_SERVER_SERVER_IMPL_H
 #define SRC_OPENFLOW_SERVER_SERVER_IMPL_H
 
+#include "src/loop/loop.h"
 #include "src/openflow/server/bundle_store.h"
 #include "src/openflow/server/connection.h"
 #include "src/openflow/server/controller.h"
@@ -10,10 +11,11 @@
 #include "src/openflow/server/server.h"
 #include "src/openflow/server/vacancy.h"
 
-struct event;
-
 struct of_server {
+    struct loop *loop;
     struct event_base *base;
+    struct loop_job job;
+    struct loop_timer tick; /* timeouts and probes */
     struct bridge *bridge;
     struct bridge_listener listener;
     struct flows *flows;
@@ -34,12 +36,10 @@ struct of_server {
     uint8_t *scratch;            /* 64 KB: the message being handled */
     uint8_t *packet;             /* 64 KB: the packet of the packet-in being sent */
     uint8_t continuation_id[16]; /* random: continuations of others, or of an earlier life, are stale */
-    struct event *kick;          /* makes the loop turn again at once */
-    struct event *tick;          /* timeouts and probes */
     uint64_t waiting_since;      /* rte_rdtsc: a request waits for the datapath; 0 = none */
     bool running;                /* of_server_run() */
     bool changed;                /* of_server_connections_changed was called */
-    bool served;                 /* for of_server_served() */
+    bool served;                 /* a request was worked off since the last of_server_run() */
 
     /* Whose bundle commit is under way: flow_mods of all others wait. */
     struct of_connection *committing;

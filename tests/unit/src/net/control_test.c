@@ -15,9 +15,12 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "src/loop/loop.h"
 #include "src/net/control.h"
+#include "tests/lib/eal.h"
 #include "tests/lib/scratch.h"
 
+static struct loop *loop;
 static struct event_base *base;
 static struct control *control;
 static char path[100];
@@ -66,9 +69,12 @@ static int setup(void **state)
 {
     char error[256];
 
-    base = event_base_new();
+    if (test_eal_init("control_test"))
+        return -1;
+    loop = loop_create();
+    base = loop_base(loop);
     snprintf(path, sizeof path, "%s", scratch_path("ctl"));
-    control = control_create(base, path, error, sizeof error);
+    control = control_create(loop, path, error, sizeof error);
     if (!control)
         return -1;
     control_register(control, "echo", "[word]...", 0, 3, cmd_echo, NULL);
@@ -80,7 +86,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     control_destroy(control);
-    event_base_free(base);
+    loop_destroy(loop);
     return access(path, F_OK) ? 0 : -1; /* the socket file is gone */
 }
 
@@ -98,8 +104,7 @@ static int client(void)
 static void turn_loop(void)
 {
     for (int i = 0; i < 20; i++) {
-        control_run(control, 100);
-        event_base_loop(base, EVLOOP_NONBLOCK);
+        loop_turn(loop);
         usleep(500);
     }
 }
@@ -287,8 +292,7 @@ static void who_does_not_read_a_long_reply_holds_up_nothing(void **state)
     for (int i = 0; i < 20000 && !ended; i++) {
         ssize_t n = recv(fd, part, sizeof part, 0);
         got += n > 0 ? (size_t)n : 0;
-        control_run(control, 100);
-        event_base_loop(base, EVLOOP_NONBLOCK);
+        loop_turn(loop);
     }
     assert_int_equal(ended, 1);
     assert_int_equal(lines_told, 100000);
@@ -309,7 +313,7 @@ static void second_server_is_refused_and_stale_socket_replaced(void **state)
 {
     char error[256] = "";
 
-    assert_null(control_create(base, path, error, sizeof error));
+    assert_null(control_create(loop, path, error, sizeof error));
     assert_non_null(strstr(error, "another sluiced"));
 
     char stale[108];
@@ -319,7 +323,7 @@ static void second_server_is_refused_and_stale_socket_replaced(void **state)
     int fd = socket(AF_UNIX, SOCK_STREAM, 0);
     assert_int_equal(bind(fd, (void *)&addr, sizeof addr), 0);
     close(fd);
-    struct control *second = control_create(base, stale, error, sizeof error);
+    struct control *second = control_create(loop, stale, error, sizeof error);
     assert_non_null(second);
     control_destroy(second);
 }

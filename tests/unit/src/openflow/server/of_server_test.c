@@ -334,7 +334,7 @@ static void sockets_are_private_and_stale_ones_are_replaced(void **state)
 
     /* One that is in use is not. */
     const struct of_server_params second = {
-        .base = base, .bridge = bridge, .requests = &of_requests, .mgmt_path = mgmt};
+        .loop = loop, .bridge = bridge, .requests = &of_requests, .mgmt_path = mgmt};
     assert_null(of_server_create(&second, error, sizeof error));
     assert_non_null(strstr(error, mgmt));
     assert_return_code(stat(mgmt, &st), errno);

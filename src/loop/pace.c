@@ -1,4 +1,4 @@
-#include "src/app/pace.h"
+#include "src/loop/pace.h"
 
 #include <rte_common.h>
 

@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "src/app/pace.h"
+#include "src/loop/pace.h"
 
 static void somebody_who_talks_waits_for_few_misses(void **state)
 {

@@ -1,8 +1,8 @@
 /* How the control thread shares its time between packets that miss, which may be without end, and everybody else. Pure
  * arithmetic on microseconds; control thread.
  */
-#ifndef SRC_APP_PACE_H
-#define SRC_APP_PACE_H
+#ifndef SRC_LOOP_PACE_H
+#define SRC_LOOP_PACE_H
 
 #include <stdbool.h>
 #include <stdint.h>
