@@ -198,12 +198,12 @@ static void refuse(struct apply *apply, const char *why)
     evbuffer_add_printf(apply->report, "%s\n", why);
 }
 
-/* What belongs to others goes at once; rules, megaflows and addresses, which may be many, in the turns to come
+/* What belongs to others goes at once; bundles, rules, megaflows and addresses, which may be many, in the turns to come
  * (apply_run_removed). */
 static void remove_bridge(struct sluice *sw, struct bridge *br)
 {
-    of_server_destroy(switch_of(br));
-    br->owner = NULL;
+    if (switch_of(br))
+        of_server_close(switch_of(br));
     while (!TAILQ_EMPTY(&br->ports))
         bridge_port_remove(TAILQ_FIRST(&br->ports));
     TAILQ_REMOVE(&sw->bridges, br, node);
@@ -216,6 +216,12 @@ bool apply_run_removed(struct sluice *sw)
 
     if (!br)
         return false;
+    if (switch_of(br)) {
+        if (!of_server_is_over(switch_of(br)))
+            return true;
+        of_server_destroy(switch_of(br));
+        br->owner = NULL;
+    }
     if (flows_forget_bridge(sw->flows, br, REMOVE_STEP) && bridge_clear(br, REMOVE_STEP)) {
         TAILQ_REMOVE(&sw->removed, br, node);
         bridge_destroy(br);

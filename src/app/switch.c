@@ -238,6 +238,10 @@ void switch_destroy(struct sluice *sw)
     control_destroy(sw->control);
     links_destroy(sw->links);
     captures_destroy(sw->captures);
+    TAILQ_FOREACH (br, &sw->removed, node) {
+        of_server_destroy(switch_of(br));
+        br->owner = NULL;
+    }
     TAILQ_FOREACH (br, &sw->bridges, node) {
         of_server_destroy(switch_of(br));
         br->owner = NULL;

@@ -167,21 +167,34 @@ struct of_server *of_server_create(const struct of_server_params *params, char *
     return NULL;
 }
 
-void of_server_destroy(struct of_server *server)
+void of_server_close(struct of_server *server)
 {
     struct of_connection *conn;
 
-    if (!server)
+    if (server->closed)
         return;
+    server->closed = true;
+    loop_timer_cancel(&server->tick);
     bridge_unlisten(server->bridge, &server->listener);
     of_listeners_close(server);
     of_controllers_free(server);
     TAILQ_FOREACH (conn, &server->connections, node)
         of_connection_close(conn, "");
+}
+
+bool of_server_is_over(const struct of_server *server)
+{
+    return server->closed && TAILQ_EMPTY(&server->connections) && !server->dead_bundles.first;
+}
+
+void of_server_destroy(struct of_server *server)
+{
+    if (!server)
+        return;
+    of_server_close(server);
     of_connections_reap(server, UINT64_MAX);
     server->requests->run(server, UINT64_MAX);
     loop_remove(&server->job);
-    loop_timer_cancel(&server->tick);
     free(server->scratch);
     free(server->packet);
     free(server);
@@ -209,7 +222,7 @@ unsigned of_server_run(struct of_server *server, uint64_t budget_us)
 
     more |= server->requests->run(server, deadline);
     server->running = true;
-    if (server->changed) {
+    if (server->changed && !server->closed) {
         server->changed = false;
         update_table_miss(server);
         of_fail_mode_run(server, clock_now_ms());

@@ -52,7 +52,12 @@ struct of_server *of_server_create(const struct of_server_params *params, char *
  * changed. Returns 0, or -1 with a sentence in `error`: then those of `was` go on. */
 int of_server_change(struct of_server *server, const struct of_server_params *was,
                      const struct of_server_params *wanted, char *error, size_t error_size);
-/* Closes everything, removes sockets that it made. */
+/* Closes listeners and connections and removes sockets that it made; the bridge's events are not heard any more. What
+ * is left, a bundle of a million messages or half of a commit, the loop takes away in slices. */
+void of_server_close(struct of_server *server);
+/* Nothing is left of what of_server_close() began. */
+bool of_server_is_over(const struct of_server *server);
+/* Closes it if need be, and frees it: at once, however much is left. */
 void of_server_destroy(struct of_server *server);
 
 /* What the loop runs: goes on with requests that are under way, for about `budget_us`. Returns LOOP_WAITING if

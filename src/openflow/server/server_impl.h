@@ -39,6 +39,7 @@ struct of_server {
     uint64_t waiting_since;      /* rte_rdtsc: a request waits for the datapath; 0 = none */
     bool running;                /* of_server_run() */
     bool changed;                /* of_server_connections_changed was called */
+    bool closed;                 /* of_server_close() was called */
     bool served;                 /* a request was worked off since the last of_server_run() */
 
     /* Whose bundle commit is under way: flow_mods of all others wait. */

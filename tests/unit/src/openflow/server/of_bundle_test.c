@@ -240,6 +240,44 @@ static void a_bundle_is_taken_back_and_freed_in_steps(void **state)
     stop();
 }
 
+/* A bridge that is removed takes its bundles with it: one that is open, and one whose commit is under way. */
+static void a_server_that_is_closed_goes_in_steps(void **state)
+{
+    enum { LONGEST_STEP = 512, LARGEST_FREE = 1100 << 10 };
+    const struct of_msg commit = {.type = OF_BUNDLE_CONTROL,
+                                  .bundle_control = {.bundle_id = 1, .type = OF_BUNDLE_COMMIT_REQUEST}};
+    unsigned steps = 0;
+    size_t n_prepared, bytes;
+
+    start(FAIL_STANDALONE, NULL, 0);
+    client_connect(&a, mgmt);
+    client_hello(&a, OF14);
+    client_connect(&b, mgmt);
+    client_hello(&b, OF14);
+    fill_bundle(&b, 2, 2 * MANY_RULES);
+    fill_bundle(&a, 1, MANY_RULES);
+    client_send(&a, &commit);
+    while ((n_prepared = bridge->pipeline->added.n) < MANY_RULES / 2)
+        step();
+    assert_true(server->bundle_bytes > 3 * LARGEST_FREE / 2);
+    bytes = server->bundle_bytes;
+    of_server_close(server);
+    assert_false(of_server_is_over(server));
+    assert_int_equal(server->bundle_bytes, bytes);
+    assert_int_not_equal(access(mgmt, F_OK), 0);
+    for (; !of_server_is_over(server); bytes = server->bundle_bytes, steps++) {
+        step();
+        assert_true(server->bundle_bytes + LARGEST_FREE >= bytes);
+    }
+    assert_true(steps >= n_prepared / LONGEST_STEP);
+    assert_int_equal(server->bundle_bytes, 0);
+    assert_int_equal(n_rules(), 0);
+    client_expect_closed(&a);
+    client_close(&a);
+    client_close(&b);
+    stop();
+}
+
 static void bundles_hold_no_more_than_they_may(void **state)
 {
     struct of_msg msg;
@@ -568,6 +606,7 @@ int main(void)
         cmocka_unit_test(tunnel_options_stay_while_a_bundle_names_them),
         cmocka_unit_test(others_wait_for_a_commit_and_a_broken_one_leaves_nothing),
         cmocka_unit_test(a_bundle_is_taken_back_and_freed_in_steps),
+        cmocka_unit_test(a_server_that_is_closed_goes_in_steps),
         cmocka_unit_test(bundles_hold_no_more_than_they_may),
     };
 
