@@ -43,7 +43,9 @@
     X(DROP_NORMAL_VLAN, "normal_vlan", "NORMAL: the port does not take this VLAN; see its vlan_mode, tag, trunks")     \
     X(DROP_NORMAL_RESERVED, "normal_reserved", "NORMAL: bridges do not forward to 01:80:c2:00:00:00 to :0f")           \
     X(DROP_PAUSED_TOO_LONG, "paused_too_long",                                                                         \
-      "controller(pause): packet, userdata and what is left to do are too long for a message")
+      "controller(pause): packet, userdata and what is left to do are too long for a message")                         \
+    X(DROP_RX_OFFLOAD, "rx_offload",                                                                                   \
+      "the kernel's header for checksum and segments does not fit the packet, or is of a kind that is not known")
 
 enum drop_reason {
 #define X(symbol, name, doc) symbol,

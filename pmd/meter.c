@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pmd/offload.h"
+
 /* Times of a meter: parts of a TSC cycle since it was made. 2^58 cycles are years. */
 #define TIME_SHIFT 6
 /* Of the time that a byte takes: there are rates at which it is less than a part of a cycle. */
@@ -76,11 +78,11 @@ struct meter *meter_create(const struct meter_config *config, unsigned n_threads
     return meter;
 }
 
-static uint64_t time_of(const struct band *band, uint32_t bytes)
+static uint64_t time_of(const struct band *band, const struct rte_mbuf *packet)
 {
     if (band->packet_time != 0)
-        return band->packet_time;
-    return (uint64_t)((__uint128_t)band->byte_time * bytes >> BYTE_SHIFT);
+        return band->packet_time * offload_packets(packet);
+    return (uint64_t)((__uint128_t)band->byte_time * packet->pkt_len >> BYTE_SHIFT);
 }
 
 /* Returns the packets that exceed the band. A packet is in bounds if the bucket is not empty, whatever its length: so
@@ -97,7 +99,7 @@ static uint64_t band_run(struct meter *meter, unsigned b, uint64_t now, struct r
         exceed = 0;
         for (unsigned i = 0; i < n; i++) {
             if (full_at - now < band->burst_time)
-                full_at += time_of(band, packets[i]->pkt_len);
+                full_at += time_of(band, packets[i]);
             else
                 exceed |= UINT64_C(1) << i;
         }

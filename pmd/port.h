@@ -77,6 +77,8 @@ struct port {
     void *priv;
     uint16_t ethdev_id; /* PORT_DPDK: then rx and tx may bypass ops; else UINT16_MAX */
     uint16_t n_rxq, n_txq;
+    bool offloads;    /* brings and takes packets that are not finished (pmd/offload.h); of those it takes
+                       * offload_is_plain() is true */
     bool tx_shared;   /* fewer tx queues than poll-mode threads: take tx_lock[queue] */
     bool admin_up;    /* OFPPC_PORT_DOWN clears it; change it with ops->set_admin_up */
     bool link_up;     /* carrier; of an Ethernet device as of the last port_poll_events() or port_interface_changed(),

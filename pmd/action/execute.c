@@ -8,6 +8,7 @@
 #include "pmd/key_inline.h"
 #include "pmd/meter.h"
 #include "pmd/metadata.h"
+#include "pmd/offload.h"
 #include "pmd/program_ops.h"
 
 #define METER_BATCH 32
@@ -34,9 +35,17 @@ static struct plan plan_make(const void *first, const void *end)
     return plan;
 }
 
+/* A part of a packet goes as if the packet had been finished before. */
+static struct rte_mbuf *copy_start(struct rte_mbuf *m, const struct action_sink *sink, uint32_t len)
+{
+    if (unlikely(offload_any(m)) && len < m->pkt_len)
+        return offload_copy_start(m, sink->pool, len);
+    return packet_copy(m, sink->pool, len);
+}
+
 static bool packet_replace_by_copy(struct action_packet *p, const struct action_sink *sink, uint32_t len)
 {
-    struct rte_mbuf *copy = packet_copy(p->m, sink->pool, len);
+    struct rte_mbuf *copy = copy_start(p->m, sink, len);
 
     if (!copy)
         return false;
@@ -77,7 +86,7 @@ static struct rte_mbuf *packet_share(const struct action_packet *p, const struct
         rte_mbuf_refcnt_update(m, 1);
         return m;
     }
-    return packet_copy(m, sink->pool, len);
+    return copy_start(m, sink, len);
 }
 
 /* Cuts the packet itself to `len` bytes for its last operation. */
@@ -87,13 +96,13 @@ static bool packet_truncate(struct action_packet *p, const struct action_sink *s
 
     if (len >= m->pkt_len)
         return true;
-    if (m->nb_segs > 1 || rte_mbuf_refcnt_read(m) != 1)
+    if (m->nb_segs > 1 || rte_mbuf_refcnt_read(m) != 1 || offload_any(m))
         return packet_replace_by_copy(p, sink, len);
     m->data_len = m->pkt_len = len;
     return true;
 }
 
-/* Without the outermost VLAN tag. */
+/* Without the outermost VLAN tag; of the longest segment if it stands for several. */
 static uint32_t packet_len(const struct rte_mbuf *m)
 {
     bool tagged = false;
@@ -104,7 +113,7 @@ static uint32_t packet_len(const struct rte_mbuf *m)
         memcpy(&type, rte_pktmbuf_mtod_offset(m, void *, offsetof(struct rte_ether_hdr, ether_type)), sizeof type);
         tagged = type == RTE_BE16(RTE_ETHER_TYPE_VLAN) || type == RTE_BE16(RTE_ETHER_TYPE_QINQ);
     }
-    return m->pkt_len - (tagged ? sizeof(struct rte_vlan_hdr) : 0);
+    return offload_longest(m) - (tagged ? sizeof(struct rte_vlan_hdr) : 0);
 }
 
 static void packet_run(const struct plan *plan, struct rte_mbuf *m, const struct action_sink *sink, uint8_t verdict,
@@ -128,6 +137,25 @@ static enum drop_reason packet_judge(struct action_packet *p, const struct actio
     if (!p->writable && !packet_make_writable(p, sink))
         return DROP_NO_MBUF;
     return action_remark(p, verdict);
+}
+
+/* Punts what goes out for `m`, finished, each packet cut to `max_len` bytes. Takes `m` over. False: the pool is empty.
+ */
+static bool punt_finished(const struct action_sink *sink, uint32_t punt_id, struct rte_mbuf *m, uint32_t max_len)
+{
+    struct offload_cut cut = offload_cut_begin(m, sink->pool);
+    struct rte_mbuf *packet;
+
+    while ((packet = offload_cut_next(&cut))) {
+        struct action_packet p = {.m = packet};
+        const uint16_t full_len = RTE_MIN(packet->pkt_len, (uint32_t)UINT16_MAX);
+
+        if (packet_truncate(&p, sink, max_len))
+            sink->punt(sink->arg, punt_id, p.m, full_len);
+        else
+            sink->drop(sink->arg, DROP_NO_MBUF, packet);
+    }
+    return !cut.failed;
 }
 
 /* `verdict`: of a meter before the first operation of the plan. */
@@ -166,6 +194,15 @@ static void packet_run(const struct plan *plan, struct rte_mbuf *m, const struct
         case OP_PUNT: {
             /* The control thread may change what it gets: it never shares the data. */
             const uint16_t full_len = RTE_MIN(p.m->pkt_len, (uint32_t)UINT16_MAX);
+
+            if (unlikely(offload_any(p.m))) {
+                m = packet_copy(p.m, sink->pool, UINT32_MAX);
+                if (!m || !punt_finished(sink, op->arg, m, max_len))
+                    goto no_mbuf;
+                max_len = UINT32_MAX;
+                sent = true;
+                break;
+            }
             if (last && rte_mbuf_refcnt_read(p.m) == 1) {
                 if (!packet_truncate(&p, sink, max_len))
                     goto no_mbuf;

@@ -103,8 +103,10 @@ enum drop_reason action_set_proto(struct action_packet *p, const void *operand, 
         return DROP_ACTION_MALFORMED;
     ip = (void *)action_data(p, layers->l3);
     field = v4 ? &ip->next_proto_id : find_proto(p);
-    if (!field)
+    if (!field || offload_segmented(p->m))
         return DROP_ACTION_MALFORMED;
+    if (!action_checksum_complete(p)) /* which the other protocol has elsewhere, if it has any */
+        offload_finish(p->m);
     const uint32_t delta = checksum_delta16(rte_cpu_to_be_16(*field), rte_cpu_to_be_16(proto));
     const enum drop_reason reason = action_l4_checksum(p, delta);
     if (reason != ACTION_OK)

@@ -38,6 +38,11 @@ enum drop_reason action_l4_checksum(struct action_packet *p, uint32_t delta)
         return ACTION_OK;
     uint8_t *field = action_data(p, layers->l4 + offset);
     memcpy(&checksum, field, 2);
+    if (!action_checksum_complete(p)) {
+        checksum = checksum_fold(checksum + checksum_fold(delta));
+        memcpy(field, &checksum, 2);
+        return ACTION_OK;
+    }
     if (layers->ip_proto == IPPROTO_UDP && checksum == 0) /* RFC 768: the sender made none */
         return ACTION_OK;
     checksum = checksum_update(checksum, delta);
@@ -95,7 +100,7 @@ enum drop_reason action_set_l4(struct action_packet *p, const void *operand, uin
     const uint32_t delta = checksum_delta16(l4->src_port, src) + checksum_delta16(l4->dst_port, dst);
     l4->src_port = src;
     l4->dst_port = dst;
-    return action_l4_checksum(p, delta);
+    return action_checksum_complete(p) ? action_l4_checksum(p, delta) : ACTION_OK;
 }
 
 enum drop_reason action_set_icmp(struct action_packet *p, const void *operand, uint32_t arg)

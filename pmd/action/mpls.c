@@ -16,7 +16,7 @@ enum drop_reason action_push_mpls(struct action_packet *p, const void *operand, 
 
     if (action_type_offset(p) == 0)
         return DROP_ACTION_MALFORMED;
-    uint8_t *data = (uint8_t *)rte_pktmbuf_prepend(p->m, LABEL_LEN);
+    uint8_t *data = action_prepend(p, LABEL_LEN);
     if (!data)
         return DROP_ACTION_NO_ROOM;
     memmove(data, data + LABEL_LEN, type);
@@ -37,7 +37,7 @@ enum drop_reason action_pop_mpls(struct action_packet *p, const void *operand, u
     uint8_t *data = action_data(p, 0);
     memcpy(data + type, &op->eth_type, 2);
     memmove(data + LABEL_LEN, data, type + 2);
-    rte_pktmbuf_adj(p->m, LABEL_LEN);
+    action_take_off(p, LABEL_LEN);
     action_pad(p, before);
     p->found = false;
     return ACTION_OK;

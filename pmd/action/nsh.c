@@ -8,7 +8,7 @@
 enum drop_reason action_push_eth(struct action_packet *p, const void *operand, uint32_t arg)
 {
     const uint16_t eth_type = (uint16_t)arg;
-    uint8_t *data = (uint8_t *)rte_pktmbuf_prepend(p->m, RTE_ETHER_HDR_LEN);
+    uint8_t *data = action_prepend(p, RTE_ETHER_HDR_LEN);
 
     if (!data)
         return DROP_ACTION_NO_ROOM;
@@ -25,7 +25,7 @@ enum drop_reason action_pop_eth(struct action_packet *p, const void *operand, ui
 {
     if (p->m->data_len < 2 * RTE_ETHER_HDR_LEN)
         return DROP_ACTION_MALFORMED;
-    rte_pktmbuf_adj(p->m, RTE_ETHER_HDR_LEN);
+    action_take_off(p, RTE_ETHER_HDR_LEN);
     p->found = false;
     return ACTION_OK;
 }
@@ -37,7 +37,7 @@ enum drop_reason action_push_nsh(struct action_packet *p, const void *operand, u
 
     if (type == 0)
         return DROP_ACTION_MALFORMED;
-    uint8_t *data = (uint8_t *)rte_pktmbuf_prepend(p->m, op->len);
+    uint8_t *data = action_prepend(p, op->len);
     if (!data)
         return DROP_ACTION_NO_ROOM;
     memmove(data, data + op->len, type);
@@ -60,7 +60,7 @@ enum drop_reason action_pop_nsh(struct action_packet *p, const void *operand, ui
     data[nsh - 2] = eth_type >> 8;
     data[nsh - 1] = (uint8_t)eth_type;
     memmove(data + len, data, nsh);
-    rte_pktmbuf_adj(p->m, len);
+    action_take_off(p, len);
     p->found = false;
     return ACTION_OK;
 }

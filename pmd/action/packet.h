@@ -13,6 +13,7 @@
 
 #include "pmd/drop.h"
 #include "pmd/key.h"
+#include "pmd/offload.h"
 #include "pmd/program.h"
 
 #define ACTION_OK DROP_N_REASONS
@@ -42,6 +43,33 @@ static inline uint8_t *action_data(struct action_packet *p, uint32_t offset)
 /* Where the EtherType behind the tags is; 0 for a frame with a length there. */
 uint32_t action_type_offset(struct action_packet *p);
 
+/* Room for `len` bytes in front of the packet: where they begin, or NULL. */
+static inline uint8_t *action_prepend(struct action_packet *p, uint16_t len)
+{
+    struct rte_mbuf *m = p->m;
+
+    if (unlikely(offload_any(m))) {
+        if (m->l2_len + len > OFFLOAD_L2_MAX)
+            return NULL;
+        m->l2_len += len;
+    }
+    return (uint8_t *)rte_pktmbuf_prepend(m, len);
+}
+
+/* Takes the first `len` bytes off, which are there. */
+static inline void action_take_off(struct action_packet *p, uint16_t len)
+{
+    struct rte_mbuf *m = p->m;
+
+    if (unlikely(offload_any(m))) {
+        if (m->l2_len < len) /* more than was there: nothing after this finds the headers again */
+            offload_finish(m);
+        else
+            m->l2_len -= len;
+    }
+    rte_pktmbuf_adj(m, len);
+}
+
 /* After a header was taken out of a frame of `before` bytes: the frame does not fall below the least length of Ethernet
  * (IEEE 802.3, 3.2.8, without the FCS) by that. One that came in shorter stays as short as the pop makes it. */
 static inline void action_pad(struct action_packet *p, uint32_t before)
@@ -58,9 +86,16 @@ static inline void action_pad(struct action_packet *p, uint32_t before)
 
 /* Where the IP payload ends (padding is behind it). The packet has an IP header. */
 uint32_t action_ip_end(struct action_packet *p);
-/* Brings the checksum of TCP, UDP or ICMPv6 up to date (see checksum.h). Later fragments and other protocols have none;
- * a packet that should have one out of the parser's sight is DROP_ACTION_MALFORMED, as it would go out broken. */
+/* Brings the checksum of TCP, UDP or ICMPv6 up to date (see checksum.h) with a change of the pseudo-header, or of what
+ * is behind it if the packet's checksum is complete (action_checksum_complete). Later fragments and other protocols
+ * have none; a packet that should have one out of the parser's sight is DROP_ACTION_MALFORMED, as it would go out
+ * broken. */
 enum drop_reason action_l4_checksum(struct action_packet *p, uint32_t delta);
+
+static inline bool action_checksum_complete(const struct action_packet *p)
+{
+    return likely((p->m->ol_flags & OFFLOAD_CHECKSUM) == 0);
+}
 
 /* A DSCP band: adds levels of drop precedence. */
 enum drop_reason action_remark(struct action_packet *p, unsigned levels);

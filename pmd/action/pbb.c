@@ -16,7 +16,7 @@ enum drop_reason action_push_pbb(struct action_packet *p, const void *operand, u
 
     if (p->m->data_len < RTE_ETHER_HDR_LEN)
         return DROP_ACTION_MALFORMED;
-    uint8_t *data = (uint8_t *)rte_pktmbuf_prepend(p->m, BACKBONE_LEN);
+    uint8_t *data = action_prepend(p, BACKBONE_LEN);
     if (!data)
         return DROP_ACTION_NO_ROOM;
     memcpy(data, data + BACKBONE_LEN, ADDRESSES_LEN);
@@ -40,7 +40,7 @@ enum drop_reason action_pop_pbb(struct action_packet *p, const void *operand, ui
     memcpy(addresses, customer, ADDRESSES_LEN);
     memmove(data + BACKBONE_LEN + ADDRESSES_LEN, data + ADDRESSES_LEN, layers->pbb - 2 - ADDRESSES_LEN);
     memcpy(data + BACKBONE_LEN, addresses, ADDRESSES_LEN);
-    rte_pktmbuf_adj(p->m, BACKBONE_LEN);
+    action_take_off(p, BACKBONE_LEN);
     action_pad(p, before);
     p->found = false;
     return ACTION_OK;

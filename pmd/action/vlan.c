@@ -29,7 +29,7 @@ enum drop_reason action_push_vlan(struct action_packet *p, const void *operand, 
 
     if (p->m->data_len < RTE_ETHER_HDR_LEN)
         return DROP_ACTION_MALFORMED;
-    uint8_t *data = (uint8_t *)rte_pktmbuf_prepend(p->m, TAG_LEN);
+    uint8_t *data = action_prepend(p, TAG_LEN);
     if (!data)
         return DROP_ACTION_NO_ROOM;
     memmove(data, data + TAG_LEN, ADDRESSES_LEN);
@@ -48,7 +48,7 @@ enum drop_reason action_pop_vlan(struct action_packet *p, const void *operand, u
         return ACTION_OK;
     uint8_t *data = action_data(p, 0);
     memmove(data + TAG_LEN, data, ADDRESSES_LEN);
-    rte_pktmbuf_adj(p->m, TAG_LEN);
+    action_take_off(p, TAG_LEN);
     p->max_tags--;
     action_pad(p, before);
     p->found = false;

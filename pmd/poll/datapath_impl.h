@@ -59,6 +59,7 @@ struct datapath {
     struct poll_list *poll_lists[DATAPATH_THREADS_MAX];
     struct meter **meters; /* by index; NULL: none */
     const struct lookup_ops *lookup;
+    bool offloads; /* there may be packets that are not finished: some port takes and brings them, or has */
     int miss_fd;
     struct rcu rcu;
     struct tss tss;

@@ -105,6 +105,8 @@ int datapath_port_add(struct datapath *dp, struct port *port)
         return error;
     port->index = index;
     datapath_port_stats_begin(dp, index);
+    if (port->offloads)
+        __atomic_store_n(&dp->offloads, true, __ATOMIC_RELAXED);
     __atomic_store_n(&dp->ports[index], port, __ATOMIC_RELEASE);
     for (uint16_t queue = 0; queue < port->n_rxq; queue++)
         add_queue(dp, port, queue);

@@ -3,6 +3,7 @@
  * packet from a port comes in, burst_again() takes packets that are looked up once more. */
 #include <string.h>
 
+#include "pmd/offload.h"
 #include "pmd/poll/poll_thread.h"
 
 static inline uint64_t first_bits(unsigned n)
@@ -306,7 +307,9 @@ static unsigned drop_runts(struct poll_thread *thread, struct rte_mbuf **packets
 
     for (unsigned i = 0; i < n; i++) {
         if (thread->n_lines[i] == 0) {
-            poll_drop(thread, DROP_RX_RUNT, thread->context.in_port, &packets[i], 1);
+            bool malformed = packets[i]->pkt_len == 0 && (packets[i]->ol_flags & OFFLOAD_MALFORMED);
+
+            poll_drop(thread, malformed ? DROP_RX_OFFLOAD : DROP_RX_RUNT, thread->context.in_port, &packets[i], 1);
             continue;
         }
         if (kept != i) {

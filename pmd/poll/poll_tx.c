@@ -3,6 +3,7 @@
 #include <rte_ethdev.h>
 
 #include "pmd/capture.h"
+#include "pmd/offload.h"
 #include "pmd/poll/poll_thread.h"
 
 /* A port that takes only part of a burst is tried again so often while it makes progress. */
@@ -23,13 +24,13 @@ static uint16_t port_tx(struct port *port, uint16_t queue, struct rte_mbuf **pac
                                          : port->ops->tx_burst(port, queue, packets, n);
 }
 
-/* max_len leaves room for two tags, and a packet that the device will cut up itself has no length to be checked. */
+/* max_len leaves room for two tags. */
 static bool oversize(const struct rte_mbuf *packet, uint32_t max_len)
 {
     static const uint32_t tag_len = 4;
-    uint32_t len = packet->pkt_len;
+    uint32_t len = offload_longest(packet);
 
-    if (len <= max_len || (packet->ol_flags & RTE_MBUF_F_TX_TCP_SEG))
+    if (len <= max_len)
         return false;
     for (uint32_t at = 12; at <= 16 && at + 2 <= packet->data_len; at += tag_len) {
         rte_be16_t type = *rte_pktmbuf_mtod_offset(packet, const unaligned_uint16_t *, at);
@@ -57,34 +58,18 @@ static unsigned drop_oversize(struct poll_thread *thread, uint32_t index, uint32
     return kept;
 }
 
-static void port_send(struct poll_thread *thread, uint32_t index, struct rte_mbuf **packets, unsigned n,
-                      uint32_t longest)
+/* The port is there and up, and takes the packets as they are. */
+static void transmit(struct poll_thread *thread, struct port *port, uint16_t n_txq, uint32_t index,
+                     struct rte_mbuf **packets, unsigned n)
 {
-    struct port *port = __atomic_load_n(&thread->dp->ports[index], __ATOMIC_ACQUIRE);
     unsigned sent = 0, took;
-
-    if (unlikely(!port)) {
-        poll_drop(thread, DROP_TX_NO_PORT, index, packets, n);
-        return;
-    }
-    uint16_t n_txq = __atomic_load_n(&port->n_txq, __ATOMIC_RELAXED);
-    if (unlikely(n_txq == 0 || !__atomic_load_n(&port->admin_up, __ATOMIC_RELAXED))) {
-        poll_drop(thread, DROP_TX_PORT_DOWN, index, packets, n);
-        return;
-    }
-    uint32_t max_len = __atomic_load_n(&port->max_len, __ATOMIC_RELAXED);
-    if (unlikely(longest > max_len)) {
-        n = drop_oversize(thread, index, max_len, packets, n);
-        if (n == 0)
-            return;
-    }
-
-    capture_look(port, CAPTURE_OUT, thread->index, packets, n);
     uint64_t bytes = 0;
-    for (unsigned i = 0; i < n; i++)
-        bytes += packets[i]->pkt_len;
     uint16_t queue = (uint16_t)(thread->index % n_txq);
     rte_spinlock_t *lock = port->tx_shared ? &port->tx_lock[queue] : NULL;
+
+    capture_look(port, CAPTURE_OUT, thread->index, packets, n);
+    for (unsigned i = 0; i < n; i++)
+        bytes += packets[i]->pkt_len;
     if (lock)
         rte_spinlock_lock(lock);
     unsigned tries = TX_RETRIES;
@@ -105,6 +90,78 @@ static void port_send(struct poll_thread *thread, uint32_t index, struct rte_mbu
     COUNT(thread->port_counters[index].tx_bytes, bytes);
     COUNT(thread->counters.tx_packets, sent);
     COUNT(thread->counters.tx_batches, 1);
+}
+
+static bool any_marked(struct rte_mbuf *const *packets, unsigned n)
+{
+    uint64_t flags = 0;
+
+    for (unsigned i = 0; i < n; i++)
+        flags |= packets[i]->ol_flags;
+    return flags & OFFLOAD_ANY;
+}
+
+static bool takes(const struct port *port, const struct rte_mbuf *packet)
+{
+    return !offload_any(packet) || (port->offloads && offload_is_plain(packet));
+}
+
+/* Finishes the packets that the port does not take, and sends all of them in order. */
+static __rte_noinline void transmit_finished(struct poll_thread *thread, struct port *port, uint16_t n_txq,
+                                             uint32_t index, struct rte_mbuf **packets, unsigned n)
+{
+    struct rte_mbuf *finished[BURST];
+    unsigned n_finished = 0;
+
+    for (unsigned i = 0; i < n; i++) {
+        struct offload_cut cut = {0};
+        struct rte_mbuf *packet = packets[i];
+
+        if (!takes(port, packet)) {
+            cut = offload_cut_begin(packet, thread->sink.pool);
+            packet = offload_cut_next(&cut);
+        }
+        for (; packet; packet = offload_cut_next(&cut)) {
+            finished[n_finished++] = packet;
+            if (n_finished == BURST) {
+                transmit(thread, port, n_txq, index, finished, n_finished);
+                n_finished = 0;
+            }
+        }
+        if (cut.failed) {
+            COUNT(thread->drops.packets[DROP_NO_MBUF], 1);
+            COUNT(thread->port_counters[index].drops[DROP_NO_MBUF], 1);
+        }
+    }
+    if (n_finished > 0)
+        transmit(thread, port, n_txq, index, finished, n_finished);
+}
+
+static void port_send(struct poll_thread *thread, uint32_t index, struct rte_mbuf **packets, unsigned n,
+                      uint32_t longest)
+{
+    struct port *port = __atomic_load_n(&thread->dp->ports[index], __ATOMIC_ACQUIRE);
+
+    if (unlikely(!port)) {
+        poll_drop(thread, DROP_TX_NO_PORT, index, packets, n);
+        return;
+    }
+    uint16_t n_txq = __atomic_load_n(&port->n_txq, __ATOMIC_RELAXED);
+    if (unlikely(n_txq == 0 || !__atomic_load_n(&port->admin_up, __ATOMIC_RELAXED))) {
+        poll_drop(thread, DROP_TX_PORT_DOWN, index, packets, n);
+        return;
+    }
+    uint32_t max_len = __atomic_load_n(&port->max_len, __ATOMIC_RELAXED);
+    if (unlikely(longest > max_len)) {
+        n = drop_oversize(thread, index, max_len, packets, n);
+        if (n == 0)
+            return;
+    }
+
+    if (unlikely(__atomic_load_n(&thread->dp->offloads, __ATOMIC_RELAXED) && any_marked(packets, n)))
+        transmit_finished(thread, port, n_txq, index, packets, n);
+    else
+        transmit(thread, port, n_txq, index, packets, n);
 }
 
 static void tx_flush(struct poll_thread *thread, uint32_t index)

@@ -13,6 +13,9 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "pmd/offload.h"
+#include "pmd/port/vnet.h"
+
 #ifndef PACKET_FANOUT_FLAG_IGNORE_OUTGOING
 #define PACKET_FANOUT_FLAG_IGNORE_OUTGOING 0x4000 /* Linux 5.10 */
 #endif
@@ -102,6 +105,8 @@ int packet_ring_open(struct packet_ring *ring, int ifindex, uint16_t mtu, bool p
     }
     rc = set_option(ring->fd, PACKET_VERSION, TPACKET_V2);
     if (rc == 0)
+        rc = set_option(ring->fd, PACKET_VNET_HDR, 1);
+    if (rc == 0)
         rc = set_option(ring->fd, PACKET_COPY_THRESH, 1); /* not 0: what a frame is too short for waits in the queue */
     if (rc == 0)
         rc = map_ring(ring, mtu);
@@ -161,31 +166,6 @@ static void frame_done(struct packet_ring *ring)
     ring->next = ring->next + 1 == ring->n_frames ? 0 : ring->next + 1;
 }
 
-/* An empty packet of as many mbufs as `len` bytes need, the data_len of each filled in. NULL: the pool is empty. */
-static struct rte_mbuf *packet_alloc(struct rte_mempool *pool, uint32_t len)
-{
-    struct rte_mbuf *packet = rte_pktmbuf_alloc(pool), *last = packet;
-
-    if (!packet)
-        return NULL;
-    packet->pkt_len = len;
-    for (;;) {
-        uint16_t part = RTE_MIN(len, (uint32_t)rte_pktmbuf_tailroom(last));
-
-        last->data_len = part;
-        len -= part;
-        if (len == 0)
-            return packet;
-        last->next = packet->nb_segs < SEGMENTS_MAX ? rte_pktmbuf_alloc(pool) : NULL;
-        if (!last->next) {
-            rte_pktmbuf_free(packet);
-            return NULL;
-        }
-        last = last->next;
-        packet->nb_segs++;
-    }
-}
-
 static void copy_in(struct rte_mbuf *packet, const uint8_t *data)
 {
     for (struct rte_mbuf *m = packet; m; m = m->next) {
@@ -197,8 +177,9 @@ static void copy_in(struct rte_mbuf *packet, const uint8_t *data)
 /* From the socket's queue. False: it was not there. */
 static bool fetch(int fd, struct rte_mbuf *packet)
 {
-    struct iovec parts[SEGMENTS_MAX];
-    struct msghdr message = {.msg_iov = parts};
+    struct virtio_net_hdr header; /* as the one in the frame */
+    struct iovec parts[SEGMENTS_MAX + 1] = {{&header, sizeof header}};
+    struct msghdr message = {.msg_iov = parts, .msg_iovlen = 1};
     ssize_t len;
 
     for (struct rte_mbuf *m = packet; m; m = m->next)
@@ -206,7 +187,7 @@ static bool fetch(int fd, struct rte_mbuf *packet)
     len = recvmsg(fd, &message, 0);
     if (len < 0 && errno == ENETDOWN) /* said once after the interface went down, in place of a packet */
         len = recvmsg(fd, &message, 0);
-    return len == (ssize_t)packet->pkt_len;
+    return len == (ssize_t)(sizeof header + packet->pkt_len);
 }
 
 /* The kernel takes the outermost tag out of what an interface receives. */
@@ -230,6 +211,12 @@ static bool is_outgoing(const struct tpacket2_hdr *frame)
     return address->sll_pkttype == PACKET_OUTGOING;
 }
 
+/* In front of the packet. */
+static const struct virtio_net_hdr *frame_header(const struct tpacket2_hdr *frame)
+{
+    return (const void *)((const uint8_t *)frame + frame->tp_mac - sizeof(struct virtio_net_hdr));
+}
+
 bool packet_ring_take(struct packet_ring *ring, struct rte_mempool *pool, struct rte_mbuf **packet)
 {
     const struct tpacket2_hdr *frame = frame_at(ring);
@@ -243,7 +230,7 @@ bool packet_ring_take(struct packet_ring *ring, struct rte_mempool *pool, struct
     }
     if (!(status & TP_STATUS_USER))
         return false;
-    *packet = packet_alloc(pool, frame->tp_len);
+    *packet = packet_alloc(pool, frame->tp_len, SEGMENTS_MAX);
     if (!*packet)
         return false;
     if (status & TP_STATUS_COPY)
@@ -257,6 +244,9 @@ bool packet_ring_take(struct packet_ring *ring, struct rte_mempool *pool, struct
     if (!whole) {
         rte_pktmbuf_free(*packet);
         *packet = NULL;
+    } else if (!vnet_mark(frame_header(frame), status & TP_STATUS_VLAN_VALID ? sizeof(struct rte_vlan_hdr) : 0,
+                          *packet)) {
+        vnet_mark_malformed(*packet);
     }
     frame_done(ring);
     return true;
@@ -279,41 +269,53 @@ int packet_sender_open(int ifindex)
     if (fd < 0)
         return fd;
     set_buffer(fd, SO_SNDBUFFORCE, SO_SNDBUF);
-    rc = bind_to(fd, ifindex, 0);
+    rc = set_option(fd, PACKET_VNET_HDR, 1);
+    if (rc == 0)
+        rc = bind_to(fd, ifindex, 0);
     if (rc == 0)
         return fd;
     close(fd);
     return rc;
 }
 
-/* The packets of one call. Returns how many there is room for: at least one, as a packet has at most SEGMENTS_MAX
- * segments, or 0 if the first has more. */
-static unsigned compose(struct rte_mbuf *const *packets, unsigned n, struct mmsghdr *messages, struct iovec *parts)
+/* What one call sends: of each packet its header and its segments. */
+struct batch {
+    struct mmsghdr messages[SEND_MAX];
+    struct virtio_net_hdr headers[SEND_MAX];
+    struct iovec parts[PARTS_MAX];
+};
+
+/* Returns how many packets there is room for: at least one, as a packet has at most SEGMENTS_MAX segments, or 0 if the
+ * first has more. */
+static unsigned batch_fill(struct batch *batch, struct rte_mbuf *const *packets, unsigned n)
 {
     unsigned used = 0, i;
 
     for (i = 0; i < n && i < SEND_MAX && packets[i]->nb_segs <= SEGMENTS_MAX; i++) {
-        if (used + packets[i]->nb_segs > PARTS_MAX)
+        const unsigned n_parts = 1u + packets[i]->nb_segs;
+
+        if (used + n_parts > PARTS_MAX)
             break;
-        messages[i] = (struct mmsghdr){.msg_hdr = {.msg_iov = &parts[used], .msg_iovlen = packets[i]->nb_segs}};
+        vnet_header(packets[i], &batch->headers[i]);
+        batch->messages[i] = (struct mmsghdr){.msg_hdr = {.msg_iov = &batch->parts[used], .msg_iovlen = n_parts}};
+        batch->parts[used++] = (struct iovec){&batch->headers[i], sizeof batch->headers[i]};
         for (const struct rte_mbuf *m = packets[i]; m; m = m->next)
-            parts[used++] = (struct iovec){rte_pktmbuf_mtod(m, void *), m->data_len};
+            batch->parts[used++] = (struct iovec){rte_pktmbuf_mtod(m, void *), m->data_len};
     }
     return i;
 }
 
 unsigned packet_sender_send(int fd, struct rte_mbuf *const *packets, unsigned n, int *error)
 {
-    struct mmsghdr messages[SEND_MAX];
-    struct iovec parts[PARTS_MAX];
+    struct batch batch;
     unsigned sent = 0;
 
     while (sent < n) {
-        unsigned batch = compose(packets + sent, n - sent, messages, parts);
-        int took = batch > 0 ? sendmmsg(fd, messages, batch, MSG_DONTWAIT) : -1;
+        const unsigned wanted = batch_fill(&batch, packets + sent, n - sent);
+        const int took = wanted > 0 ? sendmmsg(fd, batch.messages, wanted, MSG_DONTWAIT) : -1;
 
         if (took <= 0) {
-            *error = batch > 0 ? errno : EMSGSIZE;
+            *error = wanted > 0 ? errno : EMSGSIZE;
             break;
         }
         sent += (unsigned)took;

@@ -32,8 +32,9 @@ int packet_rings_spread(const struct packet_ring *rings, unsigned n);
 /* Whether there is something to take. */
 bool packet_ring_ready(const struct packet_ring *ring);
 
-/* Takes the next packet, VLAN tag included, into mbufs of `pool`. Returns false if there is none or the pool is empty;
- * with true, *packet is NULL if the kernel could not keep all of it, which counts as missed. */
+/* Takes the next packet, VLAN tag included, into mbufs of `pool`, marked as pmd/offload.h says if it is not finished
+ * (vnet.h). Returns false if there is none or the pool is empty; with true, *packet is NULL if the kernel could not
+ * keep all of it, which counts as missed. */
 bool packet_ring_take(struct packet_ring *ring, struct rte_mempool *pool, struct rte_mbuf **packet);
 
 /* Packets that the kernel dropped since this was asked last, as the ring or the socket's queue was full. */
@@ -42,8 +43,8 @@ uint32_t packet_ring_missed(const struct packet_ring *ring);
 /* A socket to send by, which receives nothing. Its descriptor or a negative errno. */
 int packet_sender_open(int ifindex);
 
-/* Sends packets in order; they stay the caller's. Returns how many the kernel took; with less than `n`, *error is the
- * errno about the next. */
+/* Sends packets in order, also such as are not finished but plain; they stay the caller's. Returns how many the kernel
+ * took; with less than `n`, *error is the errno about the next. */
 unsigned packet_sender_send(int fd, struct rte_mbuf *const *packets, unsigned n, int *error);
 
 #endif

@@ -460,6 +460,7 @@ struct port *system_create(const struct port_params *params, char *error, size_t
         port_free(port);
         return port_error(error, error_size, "out of memory");
     }
+    port->offloads = true;
     snprintf(port->ifname, sizeof port->ifname, "%s", params->ifname);
     rc = open_interface(port);
     if (rc == -ENODEV) {

@@ -21,20 +21,33 @@
 
 #include "pmd/base/log.h"
 #include "pmd/port/backend.h"
+#include "pmd/offload.h"
 #include "pmd/port/interface.h"
+#include "pmd/port/vnet.h"
 
-/* Segments of one packet: 64 kB in mbufs of 2 kB. */
-#define SEGMENTS_MAX 40
+#ifndef TUN_F_USO4
+#define TUN_F_USO4 0x20
+#define TUN_F_USO6 0x40
+#endif
+
+/* Segments of one packet: 64 kB in mbufs of 2 kB, or of 1 kB. */
+#define SEGMENTS_MAX 72
+/* A burst ends at the packet that reaches it: large ones are long to copy. */
+#define BURST_BYTES 65536
+/* A packet is at most that long: what the kernel's stack makes one of. */
+#define PACKET_MAX (65536 + 256)
 /* An empty queue is a system call to find out: it is asked no more often than this. */
 #define EMPTY_PAUSE_US 20
 
 struct tap_rx {
     int fd;
     uint16_t n_segments; /* that a packet of the MTU's length needs */
+    uint16_t n_before;   /* that the last packet needed */
     uint16_t n_ready;    /* mbufs in `ready` */
     uint64_t ask_again;  /* TSC */
     struct rte_mempool *pool;
     struct rte_mbuf *ready[SEGMENTS_MAX]; /* the next packet goes there */
+    uint8_t *spill;                       /* and what it has more, PACKET_MAX bytes */
     uint64_t packets, bytes, missed;
 } __attribute__((aligned(64)));
 
@@ -64,7 +77,7 @@ static void add(uint64_t *counter, uint64_t n)
 /* Fills `ready` up. False: the pool is empty. */
 static bool prepare(struct tap_rx *q)
 {
-    uint16_t n = __atomic_load_n(&q->n_segments, __ATOMIC_RELAXED);
+    uint16_t n = RTE_MAX(__atomic_load_n(&q->n_segments, __ATOMIC_RELAXED), q->n_before);
 
     if (q->n_ready >= n)
         return true;
@@ -98,17 +111,54 @@ static struct rte_mbuf *take_packet(struct tap_rx *q, uint32_t len)
     return packet;
 }
 
+/* Adds the `len` bytes that are in q->spill to the packet. False: the pool is empty, the packet is gone. */
+static bool add_spill(struct tap_rx *q, struct rte_mbuf *packet, uint32_t len)
+{
+    struct rte_mbuf *more = packet_alloc(q->pool, len, (uint16_t)(SEGMENTS_MAX - packet->nb_segs));
+    const uint8_t *from = q->spill;
+
+    if (!more) {
+        rte_pktmbuf_free(packet);
+        return false;
+    }
+    for (struct rte_mbuf *m = more; m; m = m->next) {
+        memcpy(rte_pktmbuf_mtod(m, void *), from, m->data_len);
+        from += m->data_len;
+    }
+    rte_pktmbuf_chain(packet, more);
+    return true;
+}
+
+/* A packet of the kernel's stack may be 64 kB long or a few bytes, and an iovec is dear: as many mbufs are held out as
+ * the last packet took, and one buffer for whatever is longer. */
 static struct rte_mbuf *read_packet(struct tap_rx *q)
 {
-    struct iovec parts[SEGMENTS_MAX];
-    ssize_t len;
+    struct virtio_net_hdr header;
+    struct iovec parts[SEGMENTS_MAX + 2] = {{&header, sizeof header}};
+    struct rte_mbuf *packet;
+    uint32_t room = 0, len;
+    ssize_t got;
 
     if (!prepare(q))
         return NULL;
-    for (uint16_t i = 0; i < q->n_ready; i++)
-        parts[i] = (struct iovec){rte_pktmbuf_mtod(q->ready[i], void *), rte_pktmbuf_tailroom(q->ready[i])};
-    len = readv(q->fd, parts, q->n_ready);
-    return len > 0 ? take_packet(q, len) : NULL;
+    for (uint16_t i = 0; i < q->n_ready; i++) {
+        parts[1 + i] = (struct iovec){rte_pktmbuf_mtod(q->ready[i], void *), rte_pktmbuf_tailroom(q->ready[i])};
+        room += rte_pktmbuf_tailroom(q->ready[i]);
+    }
+    parts[1 + q->n_ready] = (struct iovec){q->spill, PACKET_MAX};
+    got = readv(q->fd, parts, q->n_ready + 2);
+    if (got <= (ssize_t)sizeof header)
+        return NULL;
+    len = (uint32_t)got - sizeof header;
+    packet = take_packet(q, RTE_MIN(len, room));
+    if (len > room && !add_spill(q, packet, len - room)) {
+        add(&q->missed, 1);
+        return NULL;
+    }
+    q->n_before = packet->nb_segs;
+    if (!vnet_mark(&header, 0, packet))
+        vnet_mark_malformed(packet);
+    return packet;
 }
 
 static uint16_t tap_rx_burst(struct port *port, uint16_t queue, struct rte_mbuf **packets, uint16_t n)
@@ -120,9 +170,9 @@ static uint16_t tap_rx_burst(struct port *port, uint16_t queue, struct rte_mbuf 
 
     if (rte_rdtsc() < q->ask_again)
         return 0;
-    while (got < n && (packets[got] = read_packet(q)))
+    while (got < n && bytes < BURST_BYTES && (packets[got] = read_packet(q)))
         bytes += packets[got++]->pkt_len;
-    if (got < n)
+    if (got < n && bytes < BURST_BYTES)
         q->ask_again = rte_rdtsc() + tap->pause;
     if (got) {
         add(&q->packets, got);
@@ -133,11 +183,13 @@ static uint16_t tap_rx_burst(struct port *port, uint16_t queue, struct rte_mbuf 
 
 static ssize_t write_packet(int fd, const struct rte_mbuf *packet)
 {
-    struct iovec parts[SEGMENTS_MAX];
-    int n = 0;
+    struct virtio_net_hdr header;
+    struct iovec parts[SEGMENTS_MAX + 1] = {{&header, sizeof header}};
+    int n = 1;
 
+    vnet_header(packet, &header);
     for (const struct rte_mbuf *m = packet; m; m = m->next) {
-        if (n == SEGMENTS_MAX) {
+        if (n == SEGMENTS_MAX + 1) {
             errno = EMSGSIZE;
             return -1;
         }
@@ -280,6 +332,7 @@ static void tap_close(struct tap *tap)
         close(tap->rx[q].fd);
         if (tap->rx[q].n_ready)
             rte_pktmbuf_free_bulk(tap->rx[q].ready, tap->rx[q].n_ready);
+        free(tap->rx[q].spill);
     }
     free(tap);
 }
@@ -326,10 +379,27 @@ static void attach_error(const char *ifname, int error_number, char *error, size
     port_error(error, error_size, "interface %s: %s: %s", ifname, strerror(error_number), advice);
 }
 
+/* The kernel's stack may leave checksums and the cutting of large packets to whoever the packets go to. */
+static bool set_offloads(const struct tap *tap, int fd, char *error, size_t error_size)
+{
+    static const unsigned long offloads = TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN;
+    int size = sizeof(struct virtio_net_hdr);
+
+    if (ioctl(fd, TUNSETVNETHDRSZ, &size) < 0) {
+        port_error(error, error_size, "interface %s: the kernel's tun driver has no offloads: %s", tap->ifname,
+                   strerror(errno));
+        return false;
+    }
+    /* Segments of UDP: Linux 6.2. Without any the stack finishes its packets itself. */
+    if (ioctl(fd, TUNSETOFFLOAD, offloads | TUN_F_USO4 | TUN_F_USO6) < 0 && ioctl(fd, TUNSETOFFLOAD, offloads) < 0)
+        LOG_WARN(LOG_PORT, "interface %s: no offloads (%s): slower", tap->ifname, strerror(errno));
+    return true;
+}
+
 /* One more queue of the interface; the first one makes it. */
 static bool attach_queue(struct tap *tap, char *error, size_t error_size)
 {
-    struct ifreq ifr = {.ifr_flags = IFF_TAP | IFF_NO_PI | IFF_MULTI_QUEUE};
+    struct ifreq ifr = {.ifr_flags = IFF_TAP | IFF_NO_PI | IFF_MULTI_QUEUE | IFF_VNET_HDR};
     int fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
 
     snprintf(ifr.ifr_name, sizeof ifr.ifr_name, "%s", tap->ifname);
@@ -339,8 +409,13 @@ static bool attach_queue(struct tap *tap, char *error, size_t error_size)
             close(fd);
         return false;
     }
+    tap->rx[tap->n_fds].spill = malloc(PACKET_MAX);
     tap->rx[tap->n_fds++].fd = fd;
-    return true;
+    if (!tap->rx[tap->n_fds - 1].spill) {
+        port_error(error, error_size, "out of memory");
+        return false;
+    }
+    return set_offloads(tap, fd, error, error_size);
 }
 
 static bool set_address(struct tap *tap, const struct port_params *params, char *error, size_t error_size)
@@ -417,6 +492,7 @@ struct port *tap_create(const struct port_params *params, char *error, size_t er
     for (uint16_t q = 0; q < port->n_txq; q++)
         tap->tx[q].fd = tap->rx[q % tap->n_fds].fd;
     port->priv = tap;
+    port->offloads = true;
     port_set_interface(port, tap->ifname);
     return port;
 }

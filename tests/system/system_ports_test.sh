@@ -102,6 +102,17 @@ kill "$flood" 2>/dev/null || true
 wait "$flood" 2>/dev/null || true
 stop_sluice
 
+step "without root, with two capabilities"
+mkdir "$TEST_DIR/own"
+chown nobody "$TEST_DIR/own"
+HUGEPAGES=false RUN_DIR=$TEST_DIR/own/run sluice_config '"fail_mode": "standalone"' "$(system_json p1 1 h1)" "$(system_json p2 2 h2)"
+background unprivileged setpriv --reuid nobody --regid nogroup --clear-groups --inh-caps=+net_raw,+net_admin \
+    --ambient-caps=+net_raw,+net_admin "$SLUICED" "$TEST_DIR/sluice.json"
+wait_until 10 test -S "$TEST_DIR/own/run/sluiced.ctl"
+assert_eq "$(ps -o user= -p "$PID")" nobody "user"
+wait_until 5 ping_once h1 10.0.0.2
+end_pid "$PID"
+
 step "two switches of one namespace, each with several queues"
 queues_json() { printf '{ "name": "%s", "ofport": %d, "type": "system", "ifname": "%s", "rx_queues": 4 }' "$1" "$2" "$(host_if "$3")"; }
 host_wire h1 10.0.0.1/24 02:00:00:00:00:01 2>/dev/null || true

@@ -139,7 +139,7 @@ static void truncated_files_never_crash(void **state)
 
 static void samples_are_good(void **state)
 {
-    static const char *const samples[] = {"quickstart", "nfv-two-vms", "physical-ports"};
+    static const char *const samples[] = {"quickstart", "nfv-two-vms", "containers", "physical-ports"};
 
     for (size_t i = 0; i < 3; i++) {
         char path[512];
