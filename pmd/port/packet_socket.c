@@ -123,10 +123,16 @@ int packet_ring_open(struct packet_ring *ring, int ifindex, uint16_t mtu, bool p
     return rc;
 }
 
-void packet_ring_close(struct packet_ring *ring)
+void packet_ring_unmap(struct packet_ring *ring)
 {
     if (ring->frames)
         munmap(ring->frames, RING_SIZE);
+    ring->frames = NULL;
+}
+
+void packet_ring_close(struct packet_ring *ring)
+{
+    packet_ring_unmap(ring);
     if (ring->fd >= 0)
         close(ring->fd);
     *ring = (struct packet_ring){.fd = -1};

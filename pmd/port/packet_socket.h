@@ -5,7 +5,8 @@
  * fetched from the socket's queue, whole. Packets are sent by system calls that take many: a ring to send by was no
  * faster, and needs one copy more.
  *
- * Opening and closing: control thread. The rest: who holds the queue.
+ * Opening and closing: any thread; to open and to close a ring, and to close a sender, takes tens of milliseconds
+ * (packet_opener.h). The rest: who holds the queue.
  */
 #ifndef PMD_PORT_PACKET_SOCKET_H
 #define PMD_PORT_PACKET_SOCKET_H
@@ -25,6 +26,8 @@ struct packet_ring {
  * as the ring is open. `mtu` decides how long a frame of the ring is. 0 or a negative errno. */
 int packet_ring_open(struct packet_ring *ring, int ifindex, uint16_t mtu, bool promiscuous);
 void packet_ring_close(struct packet_ring *ring);
+/* The part of packet_ring_close() that takes no time. */
+void packet_ring_unmap(struct packet_ring *ring);
 
 /* Spreads what the interface receives over the `n` rings, by flow. 0 or a negative errno. */
 int packet_rings_spread(const struct packet_ring *rings, unsigned n);

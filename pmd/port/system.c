@@ -15,11 +15,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "pmd/base/log.h"
 #include "pmd/port/backend.h"
 #include "pmd/port/interface.h"
+#include "pmd/port/packet_opener.h"
 #include "pmd/port/packet_socket.h"
 
 /* A burst ends at the packet that reaches it: large segments are long to copy. */
@@ -49,7 +49,8 @@ struct system {
     bool full_duplex;
     bool has_mac;
     struct rte_ether_addr mac;
-    int open_error; /* said in the log: why the interface could not be opened */
+    struct packet_opening *opening; /* NULL: none is under way */
+    int open_error;                 /* said in the log: why the interface could not be opened */
 };
 
 /* Poll-mode threads from here. */
@@ -89,26 +90,33 @@ static uint16_t system_rx_burst(struct port *port, uint16_t queue, struct rte_mb
     return got;
 }
 
+/* The first packet that the kernel does not take may come before what it tells of the interface. */
+static void found_down(struct port *port)
+{
+    if (!__atomic_load_n(&port->link_up, __ATOMIC_RELAXED))
+        return;
+    __atomic_store_n(&port->link_up, false, __ATOMIC_RELAXED);
+    port_notify(port);
+}
+
 /* Whether the error is about the packet, which is gone then, and not about the interface. */
 static bool is_packets_fault(int error)
 {
     return error == EMSGSIZE || error == EINVAL;
 }
 
-/* Returns how many packets are done with: sent, or not to be sent. */
-static uint16_t transmit(struct system_tx *q, struct rte_mbuf **packets, uint16_t n)
+/* Returns how many packets are done with: sent, or not to be sent. With less than `n`, *error is why. */
+static uint16_t transmit(struct system_tx *q, struct rte_mbuf **packets, uint16_t n, int *error)
 {
     uint64_t bytes = 0;
     unsigned done = 0, sent = 0, took;
-    int error;
-
     while (done < n) {
-        took = packet_sender_send(q->fd, packets + done, n - done, &error);
+        took = packet_sender_send(q->fd, packets + done, n - done, error);
         for (unsigned i = 0; i < took; i++)
             bytes += packets[done + i]->pkt_len;
         sent += took;
         done += took;
-        if (done == n || !is_packets_fault(error))
+        if (done == n || !is_packets_fault(*error))
             break;
         add(&q->errors, 1);
         done++;
@@ -123,56 +131,21 @@ static uint16_t system_tx_burst(struct port *port, uint16_t queue, struct rte_mb
     struct system *system = port->priv;
     struct system_tx *q = &system->tx[queue];
     uint16_t done = 0;
+    int error = 0;
 
     if (!rte_spinlock_trylock(&q->busy))
         return 0;
     if (q->fd >= 0)
-        done = transmit(q, packets, n);
+        done = transmit(q, packets, n, &error);
     rte_spinlock_unlock(&q->busy);
+    if (done < n && (error == ENETDOWN || error == ENXIO))
+        found_down(port);
     if (done)
         rte_pktmbuf_free_bulk(packets, done); /* the kernel has copies */
     return done;
 }
 
 /* Control thread from here. */
-
-struct sockets {
-    struct packet_ring rings[PORT_QUEUES_MAX];
-    int senders[PORT_QUEUES_MAX];
-};
-
-static void sockets_close(const struct port *port, struct sockets *sockets)
-{
-    for (uint16_t q = 0; q < port->n_rxq; q++)
-        packet_ring_close(&sockets->rings[q]);
-    for (uint16_t q = 0; q < port->n_txq; q++) {
-        if (sockets->senders[q] >= 0)
-            close(sockets->senders[q]);
-        sockets->senders[q] = -1;
-    }
-}
-
-/* 0 or a negative errno. */
-static int sockets_open(const struct port *port, struct sockets *sockets, int ifindex, uint16_t mtu)
-{
-    int rc = 0;
-
-    for (uint16_t q = 0; q < PORT_QUEUES_MAX; q++) {
-        sockets->rings[q] = (struct packet_ring){.fd = -1};
-        sockets->senders[q] = -1;
-    }
-    for (uint16_t q = 0; q < port->n_rxq && rc == 0; q++)
-        rc = packet_ring_open(&sockets->rings[q], ifindex, mtu, q == 0);
-    if (rc == 0 && port->n_rxq > 1)
-        rc = packet_rings_spread(sockets->rings, port->n_rxq);
-    for (uint16_t q = 0; q < port->n_txq && rc == 0; q++) {
-        sockets->senders[q] = packet_sender_open(ifindex);
-        rc = RTE_MIN(sockets->senders[q], 0);
-    }
-    if (rc < 0)
-        sockets_close(port, sockets);
-    return rc;
-}
 
 static void note_missed(struct port *port)
 {
@@ -182,8 +155,8 @@ static void note_missed(struct port *port)
         system->missed += packet_ring_missed(&system->rx[q].ring);
 }
 
-/* Gives the queues these sockets; what they had is in `sockets` then. */
-static void sockets_swap(struct port *port, struct sockets *sockets)
+/* What the queues had is closed. */
+static void give_rings(struct port *port, struct packet_ring *rings)
 {
     struct system *system = port->priv;
 
@@ -193,19 +166,45 @@ static void sockets_swap(struct port *port, struct sockets *sockets)
         struct packet_ring old = rx->ring;
 
         rte_spinlock_lock(&rx->busy);
-        rx->ring = sockets->rings[q];
+        rx->ring = rings[q];
         rte_spinlock_unlock(&rx->busy);
-        sockets->rings[q] = old;
+        packet_ring_close_later(&old);
     }
+}
+
+static void give_senders(struct port *port, const int *senders)
+{
+    struct system *system = port->priv;
+
     for (uint16_t q = 0; q < port->n_txq; q++) {
         struct system_tx *tx = &system->tx[q];
         int old = tx->fd;
 
         rte_spinlock_lock(&tx->busy);
-        tx->fd = sockets->senders[q];
+        tx->fd = senders[q];
         rte_spinlock_unlock(&tx->busy);
-        sockets->senders[q] = old;
+        packet_sender_close_later(old);
     }
+}
+
+/* 0 or a negative errno. */
+static int open_senders(struct port *port, int ifindex)
+{
+    int senders[PORT_QUEUES_MAX], rc = 0;
+    uint16_t n = 0;
+
+    for (; n < port->n_txq; n++) {
+        senders[n] = packet_sender_open(ifindex);
+        if (senders[n] < 0) {
+            rc = senders[n];
+            break;
+        }
+    }
+    if (rc == 0)
+        give_senders(port, senders);
+    for (uint16_t q = 0; rc < 0 && q < n; q++)
+        packet_sender_close_later(senders[q]);
+    return rc;
 }
 
 /* 0 or a negative errno. */
@@ -236,22 +235,23 @@ static int settle_mtu(struct port *port, const char *ifname)
     return 0;
 }
 
-/* Finds the interface by its name and works on it from now on. 0 or a negative errno; -ENODEV: there is none. */
+/* Finds the interface by its name. The port works on it when the rings are open, too. 0 or a negative errno; -ENODEV:
+ * there is none. */
 static int open_interface(struct port *port)
 {
     struct system *system = port->priv;
-    struct sockets sockets;
     int ifindex = (int)if_nametoindex(port->ifname), rc;
 
     if (ifindex == 0)
         return -ENODEV;
     rc = settle_mtu(port, port->ifname);
     if (rc == 0)
-        rc = sockets_open(port, &sockets, ifindex, system->mtu);
+        rc = open_senders(port, ifindex);
     if (rc < 0)
         return rc;
-    sockets_swap(port, &sockets);
-    sockets_close(port, &sockets);
+    system->opening = packet_opening_start(port, ifindex, system->mtu, port->n_rxq);
+    if (!system->opening)
+        return -ENOMEM;
     if (!port->admin_up)
         write_flag(port->ifname, false);
     system->speed = interface_speed(port->ifname, &system->full_duplex);
@@ -279,16 +279,49 @@ static const char *advice(int error)
     }
 }
 
-static void try_again(struct port *port)
+/* Said once. */
+static void say_error(struct port *port, int rc)
 {
     struct system *system = port->priv;
+
+    if (rc < 0 && rc != system->open_error && rc != -ENODEV)
+        LOG_ERR(LOG_PORT, "%s: interface %s: %s: %s", port->name, port->ifname, strerror(-rc), advice(-rc));
+    system->open_error = rc;
+}
+
+static void try_again(struct port *port)
+{
     int rc = open_interface(port);
 
     if (rc == 0)
         LOG_INFO(LOG_PORT, "%s: the interface %s is there again", port->name, port->ifname);
-    else if (rc != system->open_error && rc != -ENODEV)
-        LOG_ERR(LOG_PORT, "%s: interface %s: %s: %s", port->name, port->ifname, strerror(-rc), advice(-rc));
-    system->open_error = rc;
+    else
+        say_error(port, rc);
+}
+
+/* Whether rings are being opened still. */
+static bool is_opening(struct port *port)
+{
+    struct system *system = port->priv;
+    struct packet_ring rings[PORT_QUEUES_MAX];
+    int rc;
+
+    if (!system->opening)
+        return false;
+    if (port->lost) {
+        packet_opening_abandon(system->opening);
+        system->opening = NULL;
+        return false;
+    }
+    if (!packet_opening_finish(system->opening, rings, &rc))
+        return true;
+    system->opening = NULL;
+    say_error(port, rc);
+    if (rc == 0)
+        give_rings(port, rings);
+    else
+        port->lost = true; /* to be tried again */
+    return false;
 }
 
 /* The interface may have been renamed since. Empty: it is gone. */
@@ -333,12 +366,17 @@ static void look_at_interface(struct port *port, struct port_status *status)
 static void system_get_status(struct port *port, struct port_status *status)
 {
     struct system *system = port->priv;
+    bool opening;
 
     *status = (struct port_status){.numa_node = -1, .driver = "system"};
-    if (port->lost)
+    opening = is_opening(port);
+    if (port->lost) {
         try_again(port);
+        opening = true;
+    }
     if (!port->lost)
         look_at_interface(port, status);
+    status->link_up &= !opening;
     status->speed_mbps = system->speed;
     status->full_duplex = system->full_duplex;
     status->mtu = system->mtu;
@@ -400,12 +438,12 @@ static void system_free(struct port *port)
 {
     struct system *system = port->priv;
 
+    if (system->opening)
+        packet_opening_abandon(system->opening);
     for (uint16_t q = 0; q < port->n_rxq; q++)
-        packet_ring_close(&system->rx[q].ring);
-    for (uint16_t q = 0; q < port->n_txq; q++) {
-        if (system->tx[q].fd >= 0)
-            close(system->tx[q].fd);
-    }
+        packet_ring_close_later(&system->rx[q].ring);
+    for (uint16_t q = 0; q < port->n_txq; q++)
+        packet_sender_close_later(system->tx[q].fd);
     free(system);
     port_free(port);
 }

@@ -1,0 +1,207 @@
+#include "pmd/port/packet_opener.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <rte_common.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/queue.h>
+#include <unistd.h>
+
+#include "pmd/base/log.h"
+#include "pmd/port/backend.h"
+
+struct packet_opening {
+    STAILQ_ENTRY(packet_opening) next;
+    struct port *port; /* NULL: abandoned */
+    int ifindex;
+    uint16_t mtu;
+    unsigned n;
+    bool done;
+    int error;
+    struct packet_ring rings[PORT_QUEUES_MAX];
+};
+
+/* A descriptor to close. */
+struct closing {
+    STAILQ_ENTRY(closing) next;
+    int fd;
+};
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t more = PTHREAD_COND_INITIALIZER;
+/* Under `lock`, as are the members `port` and `done` of an opening. */
+static STAILQ_HEAD(, packet_opening) openings = STAILQ_HEAD_INITIALIZER(openings);
+static STAILQ_HEAD(, closing) closings = STAILQ_HEAD_INITIALIZER(closings);
+static bool running;
+
+/* The thread from here, but for thread_start(). */
+
+static void open_rings(struct packet_opening *opening)
+{
+    unsigned n = 0;
+
+    for (; n < opening->n && opening->error == 0; n++)
+        opening->error = packet_ring_open(&opening->rings[n], opening->ifindex, opening->mtu, n == 0);
+    if (opening->error == 0 && n > 1)
+        opening->error = packet_rings_spread(opening->rings, n);
+    if (opening->error == 0)
+        return;
+    for (unsigned i = 0; i < n; i++)
+        packet_ring_close(&opening->rings[i]);
+}
+
+static void opening_free(struct packet_opening *opening)
+{
+    if (opening->error == 0) {
+        for (unsigned i = 0; i < opening->n; i++)
+            packet_ring_close(&opening->rings[i]);
+    }
+    free(opening);
+}
+
+static void opened(struct packet_opening *opening)
+{
+    bool abandoned;
+
+    pthread_mutex_lock(&lock);
+    opening->done = true;
+    abandoned = !opening->port;
+    if (!abandoned)
+        port_notify(opening->port);
+    pthread_mutex_unlock(&lock);
+    if (abandoned)
+        opening_free(opening);
+}
+
+static void *work(void *arg)
+{
+    for (;;) {
+        struct packet_opening *opening;
+        struct closing *closing = NULL;
+
+        pthread_mutex_lock(&lock);
+        while (STAILQ_EMPTY(&openings) && STAILQ_EMPTY(&closings))
+            pthread_cond_wait(&more, &lock);
+        opening = STAILQ_FIRST(&openings); /* before what only frees memory */
+        if (opening) {
+            STAILQ_REMOVE_HEAD(&openings, next);
+        } else {
+            closing = STAILQ_FIRST(&closings);
+            STAILQ_REMOVE_HEAD(&closings, next);
+        }
+        pthread_mutex_unlock(&lock);
+        if (opening) {
+            open_rings(opening);
+            opened(opening);
+        } else {
+            close(closing->fd);
+            free(closing);
+        }
+    }
+    return NULL;
+}
+
+/* Under `lock`. False: there is no thread. */
+static bool thread_start(void)
+{
+    sigset_t all, before;
+    pthread_t thread;
+
+    if (running)
+        return true;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    running = pthread_create(&thread, NULL, work, NULL) == 0;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (!running)
+        return false;
+    pthread_setname_np(thread, "packet-sockets");
+    pthread_detach(thread);
+    return true;
+}
+
+/* The control thread from here. */
+
+struct packet_opening *packet_opening_start(struct port *port, int ifindex, uint16_t mtu, unsigned n)
+{
+    struct packet_opening *opening = calloc(1, sizeof *opening);
+
+    if (!opening)
+        return NULL;
+    opening->port = port;
+    opening->ifindex = ifindex;
+    opening->mtu = mtu;
+    opening->n = n;
+    pthread_mutex_lock(&lock);
+    if (thread_start()) {
+        STAILQ_INSERT_TAIL(&openings, opening, next);
+        pthread_cond_signal(&more);
+    } else {
+        free(opening);
+        opening = NULL;
+    }
+    pthread_mutex_unlock(&lock);
+    return opening;
+}
+
+bool packet_opening_finish(struct packet_opening *opening, struct packet_ring *rings, int *error)
+{
+    bool done;
+
+    pthread_mutex_lock(&lock);
+    done = opening->done;
+    pthread_mutex_unlock(&lock);
+    if (!done)
+        return false;
+    *error = opening->error;
+    for (unsigned i = 0; i < opening->n; i++)
+        rings[i] = opening->rings[i];
+    free(opening);
+    return true;
+}
+
+void packet_opening_abandon(struct packet_opening *opening)
+{
+    bool done;
+
+    pthread_mutex_lock(&lock);
+    done = opening->done;
+    opening->port = NULL;
+    pthread_mutex_unlock(&lock);
+    if (!done)
+        return; /* the thread frees it */
+    if (opening->error == 0) {
+        for (unsigned i = 0; i < opening->n; i++)
+            packet_ring_close_later(&opening->rings[i]);
+    }
+    free(opening);
+}
+
+void packet_sender_close_later(int fd)
+{
+    struct closing *closing;
+
+    if (fd < 0)
+        return;
+    closing = malloc(sizeof *closing);
+    pthread_mutex_lock(&lock);
+    if (closing && thread_start()) {
+        closing->fd = fd;
+        STAILQ_INSERT_TAIL(&closings, closing, next);
+        pthread_cond_signal(&more);
+        fd = -1;
+    }
+    pthread_mutex_unlock(&lock);
+    if (fd >= 0) {
+        free(closing);
+        close(fd);
+    }
+}
+
+void packet_ring_close_later(struct packet_ring *ring)
+{
+    packet_ring_unmap(ring);
+    packet_sender_close_later(ring->fd);
+    ring->fd = -1;
+}

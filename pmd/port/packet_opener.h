@@ -1,0 +1,31 @@
+/* A thread that opens and closes the rings of packet sockets. The kernel waits for a grace period of its own when a
+ * socket gets a ring and when it is closed, some 15 and 40 ms: too long for the control thread, which calls all of
+ * this.
+ */
+#ifndef PMD_PORT_PACKET_OPENER_H
+#define PMD_PORT_PACKET_OPENER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "pmd/port/packet_socket.h"
+
+struct port;
+/* Rings of one interface that are being opened. */
+struct packet_opening;
+
+/* Opens `n` rings, as packet_ring_open(), the first promiscuously, and spreads what comes over them. port_notify(port)
+ * tells that it is done. NULL: out of memory. */
+struct packet_opening *packet_opening_start(struct port *port, int ifindex, uint16_t mtu, unsigned n);
+
+/* False: not done yet. Else `opening` is gone, *error is 0 and the rings are the caller's, or a negative errno. */
+bool packet_opening_finish(struct packet_opening *opening, struct packet_ring *rings, int *error);
+
+/* Nobody wants them any more. */
+void packet_opening_abandon(struct packet_opening *opening);
+
+/* packet_ring_close(), and close() of a sender, without waiting. */
+void packet_ring_close_later(struct packet_ring *ring);
+void packet_sender_close_later(int fd);
+
+#endif
