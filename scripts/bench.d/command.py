@@ -10,6 +10,7 @@ import time
 
 import cases
 import forwarding
+import kernel
 import loading
 import report
 import storm
@@ -45,13 +46,13 @@ def list_scenarios():
     for case in cases.CASES:
         flows = ", ".join("%d" % n for n in case.flows)
         print("%-16s %s (%s flows): %s" % (case.name, case.title, flows, case.stresses))
-    for scenario in stress.SCENARIOS + loading.SCENARIOS + storm.SCENARIOS:
+    for scenario in stress.SCENARIOS + loading.SCENARIOS + storm.SCENARIOS + kernel.SCENARIOS:
         print("%-16s %s: %s" % (scenario.name, scenario.title, scenario.stresses))
 
 
 def chosen(args):
     """(cases, other scenarios)"""
-    others = stress.SCENARIOS + loading.SCENARIOS + storm.SCENARIOS
+    others = stress.SCENARIOS + loading.SCENARIOS + storm.SCENARIOS + kernel.SCENARIOS
     known = {one.name for one in cases.CASES + others}
     unknown = [name for name in args.scenario if name not in known]
     if unknown:
@@ -76,7 +77,8 @@ def prepare(args):
     subprocess.run([os.path.join(TOP, "scripts/setup-packages"), "build", "bench"], check=True)
     if not os.path.exists(args.build + "/build.ninja"):
         subprocess.run(["meson", "setup", args.build, TOP], check=True, stdout=subprocess.DEVNULL)
-    subprocess.run(["ninja", "-C", args.build, "sluiced", "sluicectl", "tests/bench/empty_loop"], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(["ninja", "-C", args.build, "sluiced", "sluicectl", "tests/bench/empty_loop",
+                    "tests/bench/packet_flood"], check=True, stdout=subprocess.DEVNULL)
     os.sched_setaffinity(0, {0})
 
 

@@ -44,7 +44,7 @@ class Ovs:
     def pid(self):
         return self.daemon.pid
 
-    def start_daemon(self):
+    def start_daemon(self, main_core=0):
         shutil.rmtree(self.directory, ignore_errors=True)
         os.makedirs(self.directory)
         env = dict(os.environ, OVS_RUNDIR=self.directory, OVS_DBDIR=self.directory, OVS_LOGDIR=self.directory,
@@ -55,7 +55,7 @@ class Ovs:
             "--unixctl=%s/ovsdb.ctl" % self.directory, "--no-chdir"], self.directory, env=env)
         self.database.wait_for(lambda: os.path.exists(self.directory + "/db.sock"), 10, "socket")
         self.vsctl("--no-wait", "init")
-        self.vsctl("--no-wait", "set", "Open_vSwitch", ".", "other_config:dpdk-init=true", "other_config:dpdk-lcore-mask=0x1",
+        self.vsctl("--no-wait", "set", "Open_vSwitch", ".", "other_config:dpdk-init=true", "other_config:dpdk-lcore-mask=0x%x" % (1 << main_core),
                    "other_config:pmd-cpu-mask=0x%x" % (1 << PMD_CORE),
                    "other_config:dpdk-extra=--file-prefix sluice-bench-ovs --no-pci -m %d --in-memory" % MEMORY_MB)
         # It places its threads itself: the poll-mode thread on its core, all others where dpdk-lcore-mask says.
@@ -76,7 +76,7 @@ class Ovs:
     def start(self, setup):
         if setup.packets > MAX_PACKETS:
             raise Failed("ovs: its packet pool of 262144 buffers does not hold this file")
-        self.start_daemon()
+        self.start_daemon(PMD_CORE if setup.kernel else 0)
         if setup.flow_limit:
             self.vsctl("set", "Open_vSwitch", ".", "other_config:flow-limit=%d" % setup.flow_limit)
         # Before traffic: beside it, OVS takes minutes for the larger sets.
@@ -86,6 +86,8 @@ class Ovs:
             self.add_port(number, devargs)
         for number, path in setup.vhost:
             self.add_vhost(number, path)
+        for number, ifname in setup.kernel:
+            self.vsctl("-t", "60", "add-port", "br0", ifname, "--", "set", "Interface", ifname, "ofport_request=%d" % number)
         error = self.vsctl("--columns=name,error", "--format=list", "find", "Interface", "error!=[]")
         if error.strip():
             raise Failed("ovs: " + error.strip())

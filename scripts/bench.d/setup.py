@@ -14,6 +14,7 @@ class Setup:
     rules: str = ""  # file
     ports: list = field(default_factory=list)  # (OpenFlow number, DPDK devargs)
     vhost: list = field(default_factory=list)  # (OpenFlow number, socket of the guest)
+    kernel: list = field(default_factory=list)  # (OpenFlow number, network interface)
     cores: list = field(default_factory=lambda: [PMD_CORE])
     emc_entries: int = 262144
     flow_limit: int = 0  # most megaflows; 0 = ample

@@ -36,7 +36,7 @@ class Sluice:
 
     @staticmethod
     def mbuf_size(setup):
-        return 2048 if setup.vhost else 1024
+        return 2048 if setup.vhost or setup.kernel else 1024
 
     @property
     def management(self):
@@ -54,6 +54,7 @@ class Sluice:
         ports = [{"name": "p%d" % n, "ofport": n, "type": "dpdk", "devargs": devargs, "mtu": 800} for n, devargs in setup.ports]
         ports += [{"name": "p%d" % n, "ofport": n, "type": "vhost-user", "mode": "client", "path": path}
                   for n, path in setup.vhost]
+        ports += [{"name": "p%d" % n, "ofport": n, "type": "system", "ifname": ifname} for n, ifname in setup.kernel]
         return {
             "run_dir": self.directory,
             "dpdk": {"eal_args": ["--no-pci", "--in-memory", "-m", str(self.memory_mb(setup)), "--file-prefix",
