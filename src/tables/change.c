@@ -44,8 +44,6 @@ static void change_end(struct pipeline *pipeline)
     vec_clear(&pipeline->removed, &pipeline->n_told_removed);
     vec_clear(&pipeline->modified, &pipeline->n_told_modified);
     pipeline->phase = CHANGE_NONE;
-    if (pipeline->meters)
-        meter_table_end(pipeline->meters);
 }
 
 static bool is_pending(const struct pipeline *pipeline, const struct rule *rule)
@@ -73,6 +71,7 @@ void change_begin(struct pipeline *pipeline, bool in_bundle)
 {
     pipeline->phase = CHANGE_OPEN;
     pipeline->in_bundle = in_bundle;
+    pipeline->removing = NULL;
 }
 
 /* Takes back a rule that the change itself added. Nobody but the change has ever seen it. */
@@ -260,6 +259,8 @@ bool change_abort_step(struct pipeline *pipeline, size_t budget)
         pipeline->info[i].n_next = pipeline->info[i].n_rules;
         forget_config(&pipeline->info[i]);
     }
+    if (pipeline->meters && !meter_table_end(pipeline->meters, &budget))
+        return false;
     change_end(pipeline);
     return true;
 }
@@ -341,6 +342,8 @@ bool change_commit_step(struct pipeline *pipeline, size_t budget)
     if (!work_off(pipeline, &pipeline->added, &pipeline->n_told_added, &budget, tell_added) ||
         !work_off(pipeline, &pipeline->removed, &pipeline->n_told_removed, &budget, tell_removed) ||
         !work_off(pipeline, &pipeline->modified, &pipeline->n_told_modified, &budget, tell_modified))
+        return false;
+    if (pipeline->meters && !meter_table_end(pipeline->meters, &budget))
         return false;
     change_end(pipeline);
     return true;

@@ -114,6 +114,10 @@ bool group_table_clear(struct group_table *table, unsigned most);
 /* Returns 0 or an enum of_error; on error nothing was changed. While a bundle is open it becomes part of it: lookups
  * see it, and observers are told, when that is committed. What `mod` points to is copied. */
 int group_table_mod(struct group_table *table, const struct group_mod *mod);
+/* As group_table_mod() while a bundle is open, but a delete takes away no more than about `most` groups and rules that
+ * use them: -EINPROGRESS, the next call with the same `mod` goes on. It is to be the next one of the bundle; instead of
+ * it the bundle may be aborted. */
+int group_table_mod_slice(struct group_table *table, const struct group_mod *mod, size_t most);
 struct group *group_table_find(const struct group_table *table, uint32_t group_id); /* NULL: none */
 /* As the change that is open has it. */
 struct group *group_table_find_next(const struct group_table *table, uint32_t group_id);

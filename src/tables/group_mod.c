@@ -1,4 +1,5 @@
 /* What a group_mod does: OpenFlow 1.3.5, 6.7; 1.5.1, 7.3.4.3. It works on the change that is open. */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -36,27 +37,34 @@ static int modify(struct group_table *table, const struct group_mod *mod)
 }
 
 /* Takes the rules that use it along (OpenFlow 1.3.5, 6.7): those linked to the group that it replaces in this change,
- * too. */
-static void remove_group(struct group_table *table, struct group *group)
+ * too. False: *budget was not enough, the next call goes on. */
+static bool remove_group(struct group_table *table, struct group *group, size_t *budget)
 {
-    struct group *before = group_table_find(table, group->id);
+    const struct group *before = group_table_find(table, group->id);
+    struct pipeline *pipeline = table->pipeline;
+    bool goes_on_there = before && before != group && pipeline->removing == &before->users;
 
-    rule_uses_remove(table->pipeline, &group->users, RULE_GROUP_DELETED);
-    if (before && before != group)
-        rule_uses_remove(table->pipeline, &before->users, RULE_GROUP_DELETED);
+    if (*budget == 0)
+        return false;
+    if (!goes_on_there && !rule_uses_remove(pipeline, &group->users, RULE_GROUP_DELETED, budget))
+        return false;
+    if (before && before != group && !rule_uses_remove(pipeline, &before->users, RULE_GROUP_DELETED, budget))
+        return false;
+    *budget -= *budget > 0;
     group_stage_remove(table, group);
+    return true;
 }
 
 /* OpenFlow 1.3.5, 6.7: of a group that is not there a delete is no error. */
-static int delete (struct group_table *table, const struct group_mod *mod)
+static int delete (struct group_table *table, const struct group_mod *mod, size_t *budget)
 {
     struct group *group, *next;
 
     if (mod->group_id == OFGROUP_ALL) {
         for (group = TAILQ_FIRST(&table->groups); group; group = next) {
             next = TAILQ_NEXT(group, node);
-            if (group_visible(group, change_version(table->pipeline)))
-                remove_group(table, group);
+            if (group_visible(group, change_version(table->pipeline)) && !remove_group(table, group, budget))
+                return -EINPROGRESS;
         }
         return 0;
     }
@@ -67,8 +75,7 @@ static int delete (struct group_table *table, const struct group_mod *mod)
         return 0;
     if (group->n_forwarders > 0)
         return OFPERR_GMFC_CHAINED_GROUP;
-    remove_group(table, group);
-    return 0;
+    return remove_group(table, group, budget) ? 0 : -EINPROGRESS;
 }
 
 /* --- commands on buckets (OpenFlow 1.5.1, 7.3.4.3) ----------------------- */
@@ -162,7 +169,7 @@ static int remove_buckets(struct group_table *table, struct group *old, const st
     return error;
 }
 
-static int apply(struct group_table *table, const struct group_mod *mod)
+static int apply(struct group_table *table, const struct group_mod *mod, size_t budget)
 {
     struct group *group = group_table_find_next(table, mod->group_id);
 
@@ -174,7 +181,7 @@ static int apply(struct group_table *table, const struct group_mod *mod)
     case GROUP_ADD_OR_MODIFY:
         return group ? modify(table, mod) : add(table, mod);
     case GROUP_DELETE:
-        return delete (table, mod);
+        return delete (table, mod, &budget);
     case GROUP_INSERT_BUCKET:
     case GROUP_REMOVE_BUCKET:
         if (!group)
@@ -192,9 +199,14 @@ int group_table_mod(struct group_table *table, const struct group_mod *mod)
     struct pipeline *pipeline = table->pipeline;
 
     if (pipeline->phase == CHANGE_OPEN && pipeline->in_bundle)
-        return apply(table, mod);
+        return apply(table, mod, SIZE_MAX);
     if (pipeline->phase != CHANGE_NONE)
         return OFPERR_GMFC_EPERM;
     change_begin(pipeline, false);
-    return change_finish(pipeline, apply(table, mod));
+    return change_finish(pipeline, apply(table, mod, SIZE_MAX));
+}
+
+int group_table_mod_slice(struct group_table *table, const struct group_mod *mod, size_t most)
+{
+    return apply(table, mod, most);
 }

@@ -1,5 +1,6 @@
 #include "src/tables/meter.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -196,33 +197,34 @@ static int modify(struct meter_table *table, const struct meter_mod *mod)
     return 0;
 }
 
-/* Takes the rules that use it along (OpenFlow 1.3.5, 6.8). */
-static void remove_meter(struct meter_table *table, struct meter_entry *meter)
+/* Takes the rules that use it along (OpenFlow 1.3.5, 6.8). False: *budget was not enough, the next call goes on. */
+static bool remove_meter(struct meter_table *table, struct meter_entry *meter, size_t *budget)
 {
-    rule_uses_remove(table->pipeline, &meter->users, RULE_METER_DELETED);
+    if (*budget == 0 || !rule_uses_remove(table->pipeline, &meter->users, RULE_METER_DELETED, budget))
+        return false;
+    *budget -= *budget > 0;
     if (!is_pending(table, meter) && !meter->next)
         stage(table, meter);
     meter->remove_version = is_pending(table, meter) ? meter->add_version : change_version(table->pipeline);
+    return true;
 }
 
-static int delete (struct meter_table *table, const struct meter_mod *mod)
+static int delete (struct meter_table *table, const struct meter_mod *mod, size_t *budget)
 {
     struct meter_entry *meter;
 
     if (mod->meter_id == OFMETER_ALL) {
         TAILQ_FOREACH (meter, &table->meters, node) {
-            if (visible(meter, change_version(table->pipeline)))
-                remove_meter(table, meter);
+            if (visible(meter, change_version(table->pipeline)) && !remove_meter(table, meter, budget))
+                return -EINPROGRESS;
         }
         return 0;
     }
     meter = meter_table_find_next(table, mod->meter_id);
-    if (meter)
-        remove_meter(table, meter);
-    return 0;
+    return meter && !remove_meter(table, meter, budget) ? -EINPROGRESS : 0;
 }
 
-static int apply(struct meter_table *table, const struct meter_mod *mod)
+static int apply(struct meter_table *table, const struct meter_mod *mod, size_t budget)
 {
     switch (mod->command) {
     case METER_ADD:
@@ -230,7 +232,7 @@ static int apply(struct meter_table *table, const struct meter_mod *mod)
     case METER_MODIFY:
         return modify(table, mod);
     case METER_DELETE:
-        return delete (table, mod);
+        return delete (table, mod, &budget);
     case METER_COMMAND_BAD:
         break;
     }
@@ -242,11 +244,16 @@ int meter_table_mod(struct meter_table *table, const struct meter_mod *mod)
     struct pipeline *pipeline = table->pipeline;
 
     if (pipeline->phase == CHANGE_OPEN && pipeline->in_bundle)
-        return apply(table, mod);
+        return apply(table, mod, SIZE_MAX);
     if (pipeline->phase != CHANGE_NONE)
         return OFPERR_MMFC_UNKNOWN;
     change_begin(pipeline, false);
-    return change_finish(pipeline, apply(table, mod));
+    return change_finish(pipeline, apply(table, mod, SIZE_MAX));
+}
+
+int meter_table_mod_slice(struct meter_table *table, const struct meter_mod *mod, size_t most)
+{
+    return apply(table, mod, most);
 }
 
 static void give_back(struct meter_table *table, uint32_t index)
@@ -259,10 +266,14 @@ static void give_back(struct meter_table *table, uint32_t index)
         datapath_meter_forget(table->dp, index);
 }
 
-void meter_table_end(struct meter_table *table)
+bool meter_table_end(struct meter_table *table, size_t *budget)
 {
-    while (table->n_gone > 0)
+    for (; table->n_gone > 0; --*budget) {
+        if (*budget == 0)
+            return false;
         give_back(table, table->gone[--table->n_gone]);
+    }
+    return true;
 }
 
 static void note_gone(struct meter_table *table, uint32_t index)
@@ -374,12 +385,13 @@ bool meter_table_abort(struct meter_table *table, size_t *budget)
 void meter_table_destroy(struct meter_table *table)
 {
     struct meter_entry *meter;
+    size_t all = SIZE_MAX;
 
     if (!table)
         return;
     while ((meter = TAILQ_FIRST(&table->meters)))
         free_meter(table, meter);
-    meter_table_end(table);
+    meter_table_end(table, &all);
     free(table->gone);
     free(table->staged);
     free(table);

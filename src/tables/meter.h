@@ -54,14 +54,17 @@ void meter_table_destroy(struct meter_table *table);
 /* Returns 0 or an enum of_error; on error nothing was changed. While a bundle is open it becomes part of it: the
  * datapath has it, and the observer is told, when that is committed. */
 int meter_table_mod(struct meter_table *table, const struct meter_mod *mod);
+/* As group_table_mod_slice(). */
+int meter_table_mod_slice(struct meter_table *table, const struct meter_mod *mod, size_t most);
 struct meter_entry *meter_table_find(const struct meter_table *table, uint32_t meter_id); /* NULL: none */
 /* As the change that is open has it. */
 struct meter_entry *meter_table_find_next(const struct meter_table *table, uint32_t meter_id);
 /* As group_table_commit() and group_table_abort(). */
 bool meter_table_commit(struct meter_table *table, size_t *budget);
 bool meter_table_abort(struct meter_table *table, size_t *budget);
-/* The change is over and all observers were told: indices of meters that it took away go back to the datapath. */
-void meter_table_end(struct meter_table *table);
+/* The change is over and all observers were told: indices of meters that it took away go back to the datapath, each for
+ * one of *budget. False: that was not enough; the next call goes on. */
+bool meter_table_end(struct meter_table *table, size_t *budget);
 /* Has it a band that changes packets? */
 bool meter_entry_remarks(const struct meter_entry *meter);
 /* In the order of their addition. */

@@ -12,7 +12,6 @@
 #include "src/tables/meter.h"
 #include "src/tables/stat_trigger.h"
 #include "src/tables/table.h"
-#include "src/tables/table.h"
 
 bool rule_uses_move(struct rule_uses *from, struct rule_uses *to, size_t *budget)
 {
@@ -55,19 +54,24 @@ static struct rule_uses *used_by(struct pipeline *pipeline, const struct act *ac
     return NULL;
 }
 
-void rule_uses_remove(struct pipeline *pipeline, const struct rule_uses *uses, enum rule_removed_reason reason)
+bool rule_uses_remove(struct pipeline *pipeline, const struct rule_uses *uses, enum rule_removed_reason reason,
+                      size_t *budget)
 {
-    struct rule_use *use, *next;
+    struct rule_use *use;
 
-    for (use = LIST_FIRST(&uses->list); use; use = next) {
-        struct rule *rule = use->rule;
-
-        /* A rule of the change goes at once, with all of its uses. */
-        for (next = LIST_NEXT(use, node); next && next->rule == rule; next = LIST_NEXT(next, node))
-            ;
-        if (rule_visible(rule, change_version(pipeline)))
-            change_remove_for(pipeline, rule, reason);
+    if (pipeline->removing != uses)
+        pipeline->remove_next = LIST_FIRST(&uses->list);
+    pipeline->removing = uses;
+    for (; (use = pipeline->remove_next); --*budget) {
+        if (*budget == 0)
+            return false;
+        /* A rule of the change goes at once, with all of its uses: then this is a later one. */
+        pipeline->remove_next = LIST_NEXT(use, node);
+        if (rule_visible(use->rule, change_version(pipeline)))
+            change_remove_for(pipeline, use->rule, reason);
     }
+    pipeline->removing = NULL;
+    return true;
 }
 
 int rule_uses_check(struct pipeline *pipeline, const struct act_list *acts)
@@ -134,6 +138,8 @@ void rule_uses_unlink(struct rule *rule)
         rule->uses = use->next;
         if (use == rule->pipeline->trigger_next)
             rule->pipeline->trigger_next = LIST_NEXT(use, node);
+        if (use == rule->pipeline->remove_next)
+            rule->pipeline->remove_next = LIST_NEXT(use, node);
         LIST_REMOVE(use, node);
         use->of->n--;
         free(use);

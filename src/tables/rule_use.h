@@ -27,8 +27,10 @@ struct rule_uses {
 /* All of them go over to `to`, each for one of *budget. False: that was not enough; the next call goes on. */
 bool rule_uses_move(struct rule_uses *from, struct rule_uses *to, size_t *budget);
 
-/* The change that is open removes the rules that have them. */
-void rule_uses_remove(struct pipeline *pipeline, const struct rule_uses *uses, enum rule_removed_reason reason);
+/* The change that is open removes the rules that have them, each use for one of *budget. False: that was not enough;
+ * the next call goes on, and is to be the next of the change. */
+bool rule_uses_remove(struct pipeline *pipeline, const struct rule_uses *uses, enum rule_removed_reason reason,
+                      size_t *budget);
 
 /* Does what the actions name exist? Returns 0 or an enum of_error. */
 int rule_uses_check(struct pipeline *pipeline, const struct act_list *acts);

@@ -45,6 +45,10 @@ struct pipeline {
     struct learn_state *learn;
     struct rule_uses triggers;     /* rules with a stat_trigger; stat_trigger.h */
     struct rule_use *trigger_next; /* of the pass under way */
+
+    /* What the open change takes the rules of along, in slices (rule_uses_remove); NULL: nothing. */
+    const struct rule_uses *removing;
+    struct rule_use *remove_next;
     uint64_t version;
     struct classifier *tables[PIPELINE_TABLES]; /* NULL until it has a rule */
     struct table_info info[PIPELINE_TABLES];

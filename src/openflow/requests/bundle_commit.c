@@ -90,9 +90,9 @@ static int prepare(struct commit *commit, struct of_connection *conn)
     case OF_FLOW_MOD:
         return pipeline_bundle_mod_slice(pipeline, &msg->flow_mod, &commit->current.slices, MOD_RULES);
     case OF_GROUP_MOD:
-        return group_table_mod(pipeline_groups(pipeline), &msg->group_mod);
+        return group_table_mod_slice(pipeline_groups(pipeline), &msg->group_mod, MOD_RULES);
     case OF_METER_MOD:
-        return meter_table_mod(pipeline_meters(pipeline), &msg->meter_mod);
+        return meter_table_mod_slice(pipeline_meters(pipeline), &msg->meter_mod, MOD_RULES);
     case OF_PORT_MOD:
         error = of_check_port_mod(conn, &msg->port_mod);
         if (!error)

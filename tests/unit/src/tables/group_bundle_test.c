@@ -1,10 +1,13 @@
 /* Groups within bundles: invisible before the commit, gone without a trace after an abort, and what becomes of rules.
  */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "src/match/field.h"
 #include "src/tables/group.h"
+#include "src/tables/rule_use.h"
+#include "src/tables/table.h"
 #include "tests/lib/rules.h"
 
 static struct pipeline *pipeline;
@@ -221,6 +224,83 @@ static void many_are_committed_and_taken_back_a_few_at_a_time(void **state)
     assert_int_equal(pipeline_n_rules(pipeline, 0), 0);
 }
 
+/* One slice of a delete. True: there is more of it. */
+static bool delete_slice(uint32_t id, size_t most)
+{
+    const struct group_mod mod = {.command = GROUP_DELETE, .group_id = id};
+    int error = group_table_mod_slice(table(), &mod, most);
+
+    assert_true(error == 0 || error == -EINPROGRESS);
+    return error != 0;
+}
+
+/* Slice by slice until the end. Each takes a few rules, of those there were and of those that the bundle has made. */
+static void delete_in_slices(uint32_t id, unsigned at_least)
+{
+    enum { SLICE = 64 };
+    unsigned slices = 1;
+
+    for (bool more = true; more; slices += more) {
+        size_t removed = pipeline->removed.n;
+        uint32_t left = pipeline->n_next;
+        more = delete_slice(id, SLICE);
+        assert_true(pipeline->removed.n <= removed + SLICE);
+        assert_true(pipeline->n_next + SLICE >= left);
+    }
+    assert_true(slices >= at_least / SLICE);
+}
+
+/* A million rules may use a group, and all groups may be deleted at once. */
+static void rules_of_a_deleted_group_go_a_few_at_a_time(void **state)
+{
+    enum { OLD = 1000, NEW = 300 };
+
+    assert_int_equal(group(GROUP_ADD, 1, "output:1"), 0);
+    for (uint16_t i = 1; i <= OLD; i++)
+        assert_int_equal(rule(false, FLOW_ADD, i, "group:1,group:1"), 0);
+    begin();
+    assert_int_equal(group(GROUP_MODIFY, 1, "output:2"), 0);
+    for (uint16_t i = 1; i <= NEW; i++)
+        assert_int_equal(rule(true, FLOW_ADD, OLD + i, "group:1,group:1"), 0);
+    /* A rule has two uses; one that the bundle made goes with both. Its end does not come: first among the new rules,
+     * then among those that there were. */
+    assert_true(delete_slice(1, 50));
+    assert_int_equal(pipeline->n_next, OLD + NEW - 50);
+    assert_true(delete_slice(1, 2 * NEW));
+    assert_true(pipeline->removed.n > 0);
+    /* The rule that would be next goes by itself. */
+    pipeline_remove_rule(pipeline, pipeline->remove_next->rule, RULE_HARD_TIMEOUT);
+    assert_true(delete_slice(1, 50));
+    pipeline_bundle_abort(pipeline);
+    assert_int_equal(pipeline_n_rules(pipeline, 0), OLD - 1);
+    assert_int_equal(first_output(1), 1);
+    assert_int_equal(n_group_deleted, 0);
+
+    begin();
+    assert_int_equal(group(GROUP_MODIFY, 1, "output:2"), 0);
+    for (uint16_t i = 1; i <= NEW; i++)
+        assert_int_equal(rule(true, FLOW_ADD, OLD + i, "group:1,group:1"), 0);
+    delete_in_slices(1, NEW + 2 * (OLD - 1));
+    assert_int_equal(pipeline->n_next, 0);
+    assert_int_equal(pipeline_n_rules(pipeline, 0), OLD - 1);
+    pipeline_bundle_commit(pipeline);
+    assert_int_equal(pipeline_n_rules(pipeline, 0), 0);
+    assert_int_equal(n_groups(), 0);
+    assert_int_equal(n_group_deleted, OLD - 1);
+    n_group_deleted = 0;
+
+    /* Many groups, each with few rules or none. */
+    for (uint32_t i = 1; i <= OLD; i++)
+        assert_int_equal(group(GROUP_ADD, i, "output:1"), 0);
+    for (uint16_t i = 1; i <= NEW; i++)
+        assert_int_equal(rule(false, FLOW_ADD, i, "group:7"), 0);
+    begin();
+    delete_in_slices(OFGROUP_ALL, OLD + NEW);
+    pipeline_bundle_commit(pipeline);
+    assert_int_equal(n_groups(), 0);
+    assert_int_equal(n_group_deleted, NEW);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -229,6 +309,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_modified_group_keeps_its_rules, setup, teardown),
         cmocka_unit_test_setup_teardown(many_are_committed_and_taken_back_a_few_at_a_time, setup, teardown),
         cmocka_unit_test_setup_teardown(a_deleted_group_takes_its_rules_along, setup, teardown),
+        cmocka_unit_test_setup_teardown(rules_of_a_deleted_group_go_a_few_at_a_time, setup, teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

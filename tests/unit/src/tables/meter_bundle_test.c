@@ -7,12 +7,13 @@
 #include "src/match/of_error.h"
 #include "src/tables/group.h"
 #include "src/tables/meter.h"
+#include "src/tables/table.h"
 #include "tests/lib/rules.h"
 
 /* --- the datapath's meters, as a stand-in -------------------------------- */
 
-#define SLOTS 8
-static struct slot {
+#define SLOTS 512
+static struct meter_slot {
     bool used, removed; /* removed: used until it is forgotten */
     uint32_t rate;
     uint64_t packets;
@@ -22,7 +23,7 @@ int datapath_meter_add(struct datapath *dp, const struct meter_config *config, u
 {
     for (uint32_t i = 0; i < SLOTS; i++) {
         if (!slots[i].used) {
-            slots[i] = (struct slot){.used = true, .rate = config->bands[0].rate};
+            slots[i] = (struct meter_slot){.used = true, .rate = config->bands[0].rate};
             *index = i;
             return 0;
         }
@@ -33,7 +34,7 @@ int datapath_meter_add(struct datapath *dp, const struct meter_config *config, u
 int datapath_meter_set(struct datapath *dp, uint32_t index, const struct meter_config *config)
 {
     assert_true(slots[index].used);
-    slots[index] = (struct slot){.used = true, .rate = config->bands[0].rate};
+    slots[index] = (struct meter_slot){.used = true, .rate = config->bands[0].rate};
     return 0;
 }
 
@@ -46,7 +47,7 @@ void datapath_meter_remove(struct datapath *dp, uint32_t index)
 void datapath_meter_forget(struct datapath *dp, uint32_t index)
 {
     assert_true(slots[index].removed);
-    slots[index] = (struct slot){0};
+    slots[index] = (struct meter_slot){0};
 }
 
 void datapath_meter_counts(const struct datapath *dp, uint32_t index, struct meter_counts *counts)
@@ -258,9 +259,39 @@ static void who_depends_on_meters_is_told(void **state)
     assert_int_equal(n_told, 3);
 }
 
+/* A million rules may use a meter, and all meters may be deleted at once; the datapath's indices go back a few at a
+ * time, too. */
+static void meters_and_their_rules_go_a_few_at_a_time(void **state)
+{
+    enum { METERS = 500, RULES = 1000, STEP = 50 };
+    const struct meter_mod delete_all = {.command = METER_DELETE, .meter_id = OFMETER_ALL};
+    unsigned slices = 1, before;
+    int error;
+
+    for (uint32_t i = 1; i <= METERS; i++)
+        assert_int_equal(meter(METER_ADD, i, 10), 0);
+    for (uint16_t i = 1; i <= RULES; i++)
+        assert_int_equal(rule(false, FLOW_ADD, i, "meter:3,output:1"), 0);
+    begin();
+    for (; (error = meter_table_mod_slice(table(), &delete_all, STEP)) != 0; slices++) {
+        assert_int_equal(error, -EINPROGRESS);
+        assert_true(pipeline->removed.n <= slices * STEP);
+    }
+    assert_int_equal(slices, (METERS + RULES) / STEP);
+    assert_int_equal(n_slots(), METERS);
+    before = METERS;
+    for (bool done = false; !done; before = n_slots()) {
+        done = pipeline_bundle_commit_step(pipeline, STEP);
+        assert_true(n_slots() + STEP >= before);
+    }
+    assert_int_equal(n_slots(), 0);
+    assert_int_equal(n_meter_deleted, RULES);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(meters_and_their_rules_go_a_few_at_a_time, setup, teardown),
         cmocka_unit_test_setup_teardown(meters_and_rules_become_visible_together, setup, teardown),
         cmocka_unit_test_setup_teardown(an_abort_leaves_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(a_deleted_meter_takes_its_rules_along, setup, teardown),
