@@ -38,6 +38,7 @@ int datapath_start(struct datapath *dp);
 /* Stops the threads (joins them), frees everything but the ports. */
 void datapath_destroy(struct datapath *dp);
 unsigned datapath_n_threads(const struct datapath *dp);
+void datapath_set_max_sleep(struct datapath *dp, uint32_t max_sleep_us); /* as in struct datapath_params */
 
 /* --- RCU ----------------------------------------------------------------- */
 
@@ -71,9 +72,12 @@ bool datapath_reclaim(struct datapath *dp);
  * error nothing was changed. */
 int datapath_port_add(struct datapath *dp, struct port *port);
 /* Takes the port out of the datapath and calls port_destroy() after a grace period (datapath_reclaim): from then
- * on its device and name may be used again. Its index stays taken until datapath_port_forget(), because megaflows and
- * packets name it. Misses of the port that are under way are dropped (DROP_BRIDGE_UNKNOWN). */
+ * on, and when port_is_closing() says so too, its device and name may be used again. Its index stays taken until
+ * datapath_port_forget(), because megaflows and packets name it. Misses of the port that are under way are dropped
+ * (DROP_BRIDGE_UNKNOWN). Ports are closed one a call of datapath_reclaim(), as the kernel may take long for it. */
 void datapath_port_remove(struct datapath *dp, struct port *port);
+/* Whether port_destroy() was called for a port that was removed and had this index. */
+bool datapath_port_closed(const struct datapath *dp, uint32_t index);
 /* To be called once for each removed port, when the caller has nothing left that names the index: no megaflow matches
  * it, no program sends to it, no packet is kept to be injected with it. The index is given out again when packets under
  * way in the threads and rings do not name it either (datapath_reclaim). */

@@ -108,6 +108,18 @@ struct port {
 struct port *port_create(const struct port_params *params, char *error, size_t error_size);
 void port_destroy(struct port *port);
 
+/* The same in two steps, between which the control thread goes on with other things: making a TAP may take until the
+ * kernel is done with interfaces that somebody deletes. port_create_begin() copies what it needs of `params`. False:
+ * it is still under way; true: *port is the port, or NULL with a sentence in `error`, and `opening` is freed. */
+struct port_opening;
+struct port_opening *port_create_begin(const struct port_params *params);
+bool port_create_end(struct port_opening *opening, struct port **port, char *error, size_t error_size);
+
+/* Whether the kernel is not done yet with the device of a port of that name that was destroyed. */
+bool port_is_closing(const char *name);
+/* Waits for all such devices. For the end of the process. */
+void port_wait_closed(void);
+
 /* Called on the control thread from port_poll_events() when link state, MTU or the number of queues of a port changed.
  */
 typedef void port_event_fn(void *arg, struct port *port);

@@ -119,8 +119,7 @@ void datapath_destroy(struct datapath *dp)
         free(dp->meters[i]);
     free(dp->meters);
     free(dp->meters_leaving);
-    for (uint32_t i = 0; i < PORT_MAX; i++)
-        free(dp->leaving[i]);
+    datapath_ports_free(dp);
     free(dp->port_bases);
     if (dp->miss_fd >= 0)
         close(dp->miss_fd);
@@ -130,6 +129,11 @@ void datapath_destroy(struct datapath *dp)
 unsigned datapath_n_threads(const struct datapath *dp)
 {
     return dp->n_threads;
+}
+
+void datapath_set_max_sleep(struct datapath *dp, uint32_t max_sleep_us)
+{
+    __atomic_store_n(&dp->params.max_sleep_us, max_sleep_us, __ATOMIC_RELAXED);
 }
 
 uint64_t datapath_token(struct datapath *dp)
@@ -172,6 +176,6 @@ bool datapath_reclaim(struct datapath *dp)
     more |= megaflow_reclaim(&dp->megaflows, &dp->rcu);
     more |= tss_reclaim(&dp->tss);
     if (dp->n_leaving > 0)
-        datapath_ports_reclaim(dp);
+        more |= datapath_ports_reclaim(dp);
     return more;
 }

@@ -92,7 +92,9 @@ struct datapath {
 /* --- datapath_port.c ----------------------------------------------------- */
 
 /* Moves indices of removed ports on to where they are free. */
-void datapath_ports_reclaim(struct datapath *dp);
+bool datapath_ports_reclaim(struct datapath *dp); /* true: there is more */
+/* Closes what was removed and is not closed yet. */
+void datapath_ports_free(struct datapath *dp);
 /* A packet that names the index of a removed port was taken from a ring and goes back to its thread: the index is not
  * free in this round. */
 void datapath_port_seen(struct datapath *dp, uint32_t index);

@@ -81,7 +81,8 @@ struct leaving {
     struct datapath *dp;
     struct port *port;
     uint32_t index;
-    bool closed;    /* the grace period is over, the device is closed */
+    bool may_close; /* the grace period is over */
+    bool closed;    /* and the device is closed */
     bool forgotten; /* nothing of the control thread names the index */
     bool in_round;  /* and the round under way has not met a packet that does */
 };
@@ -113,10 +114,13 @@ int datapath_port_add(struct datapath *dp, struct port *port)
     return 0;
 }
 
-static void port_closed(void *arg)
+static void grace_is_over(void *arg)
 {
-    struct leaving *leaving = arg;
+    ((struct leaving *)arg)->may_close = true;
+}
 
+static void close_device(struct leaving *leaving)
+{
     port_destroy(leaving->port);
     leaving->port = NULL;
     leaving->closed = true;
@@ -134,7 +138,12 @@ void datapath_port_remove(struct datapath *dp, struct port *port)
     capture_detach_all(port);
     remove_queues(dp, port);
     __atomic_store_n(&dp->ports[port->index], NULL, __ATOMIC_RELEASE);
-    rcu_defer(&dp->rcu, port_closed, leaving);
+    rcu_defer(&dp->rcu, grace_is_over, leaving);
+}
+
+bool datapath_port_closed(const struct datapath *dp, uint32_t index)
+{
+    return !dp->leaving[index] || dp->leaving[index]->closed;
 }
 
 struct port *datapath_port(const struct datapath *dp, uint32_t index)
@@ -219,9 +228,37 @@ static void round_end(struct datapath *dp)
     }
 }
 
-void datapath_ports_reclaim(struct datapath *dp)
+/* One a call: closing a device may take the kernel a while. True: there are more. */
+static bool close_next(struct datapath *dp)
+{
+    bool done = false;
+
+    for (uint32_t i = 0; i < PORT_MAX; i++) {
+        struct leaving *leaving = dp->leaving[i];
+
+        if (!leaving || leaving->closed || !leaving->may_close)
+            continue;
+        if (done)
+            return true;
+        close_device(leaving);
+        done = true;
+    }
+    return false;
+}
+
+void datapath_ports_free(struct datapath *dp)
+{
+    for (uint32_t i = 0; i < PORT_MAX; i++) {
+        if (dp->leaving[i] && !dp->leaving[i]->closed)
+            close_device(dp->leaving[i]);
+        free(dp->leaving[i]);
+    }
+}
+
+bool datapath_ports_reclaim(struct datapath *dp)
 {
     struct drain *drain = &dp->drain;
+    bool more = close_next(dp);
 
     if (drain->phase == DRAIN_IDLE && round_begin(dp))
         drain->phase = DRAIN_TOKEN;
@@ -233,4 +270,5 @@ void datapath_ports_reclaim(struct datapath *dp)
         round_end(dp);
         drain->phase = DRAIN_IDLE;
     }
+    return more;
 }

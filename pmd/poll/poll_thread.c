@@ -184,9 +184,8 @@ static void turn(struct poll_thread *thread)
 }
 
 /* Longer each time, up to the configured most. The thread holds nothing meanwhile. */
-static void sleep_some(struct poll_thread *thread)
+static void sleep_some(struct poll_thread *thread, uint32_t most)
 {
-    uint32_t most = thread->dp->params.max_sleep_us;
     struct timespec time = {0};
 
     thread->sleep_us = RTE_MIN(most, thread->sleep_us == 0 ? 1 : 2 * thread->sleep_us);
@@ -214,11 +213,10 @@ static void prefault_all(const struct poll_thread *thread)
 int poll_thread_main(void *arg)
 {
     struct poll_thread *thread = arg;
-    uint32_t may_sleep = thread->dp->params.max_sleep_us;
+    uint32_t most;
 
     /* The kernel rounds sleeps up by 50 us otherwise. */
-    if (may_sleep > 0)
-        prctl(PR_SET_TIMERSLACK, 1000ul);
+    prctl(PR_SET_TIMERSLACK, 1000ul);
     __atomic_store_n(&thread->tid, rte_gettid(), __ATOMIC_RELAXED);
     prefault_all(thread);
     mark_time(thread);
@@ -231,8 +229,9 @@ int poll_thread_main(void *arg)
     while (!__atomic_load_n(&thread->stop, __ATOMIC_RELAXED)) {
         turn(thread);
         if (unlikely(thread->idle_turns >= IDLE_TURNS)) {
-            if (may_sleep > 0 && thread->observed == thread->published && rte_ring_empty(thread->down))
-                sleep_some(thread);
+            most = __atomic_load_n(&thread->dp->params.max_sleep_us, __ATOMIC_RELAXED);
+            if (most > 0 && thread->observed == thread->published && rte_ring_empty(thread->down))
+                sleep_some(thread, most);
             else
                 rte_pause();
         }

@@ -9,6 +9,7 @@
 #include <stddef.h>
 
 #include "pmd/port.h"
+#include "pmd/port/worker.h"
 
 struct port *ethdev_create(const struct port_params *params, char *error, size_t error_size);
 struct port *system_create(const struct port_params *params, char *error, size_t error_size);
@@ -21,6 +22,16 @@ struct port *port_alloc(const struct port_params *params, const struct port_ops 
                         char *error, size_t error_size);
 /* Undoes port_alloc(); what ops->destroy calls last. */
 void port_free(struct port *port);
+
+/* The rest of a port that was destroyed: begins what malloc() returned. */
+struct port_closing {
+    struct worker_job job; /* first */
+    struct port_closing *next;
+    char name[PORT_NAME_MAX];
+};
+/* Has the worker call `run` with &closing->job; `closing` is freed when that is done, until when port_is_closing().
+ * From ops->destroy. */
+void port_close_later(struct port_closing *closing, const struct port *port, void (*run)(struct worker_job *job));
 
 /* port_poll_events() shall report `port`. Any thread, while the port exists. */
 void port_notify(struct port *port);

@@ -15,6 +15,7 @@
 #include <sys/ioctl.h>
 
 #include "pmd/base/log.h"
+#include "pmd/base/memory.h"
 #include "pmd/port/backend.h"
 #include "pmd/port/interface.h"
 
@@ -113,12 +114,8 @@ void port_set_interface(struct port *port, const char *ifname)
                         (~ifr.ifr_flags & (IFF_UP | IFF_RUNNING)) != 0;
 }
 
-struct port *port_create(const struct port_params *params, char *error, size_t error_size)
+static struct port *backend_create(const struct port_params *params, char *error, size_t error_size)
 {
-    struct port_record *record;
-    struct port *port = NULL;
-    struct port_status status;
-
     if (!params->name || !*params->name || strlen(params->name) >= PORT_NAME_MAX)
         return port_error(error, error_size, "a port name has 1 to %d characters", PORT_NAME_MAX - 1);
     if (params->rx_queues < 1 || params->rx_queues > PORT_QUEUES_MAX)
@@ -129,32 +126,142 @@ struct port *port_create(const struct port_params *params, char *error, size_t e
         return port_error(error, error_size, "mtu is %u: must be at least %d", params->mtu, RTE_ETHER_MIN_MTU);
     switch (params->type) {
     case PORT_DPDK:
-        port = ethdev_create(params, error, error_size);
-        break;
+        return ethdev_create(params, error, error_size);
     case PORT_TAP:
-        port = tap_create(params, error, error_size);
-        break;
+        return tap_create(params, error, error_size);
     case PORT_SYSTEM:
-        port = system_create(params, error, error_size);
-        break;
+        return system_create(params, error, error_size);
     case PORT_VHOST_USER:
-        port = vhost_create(params, error, error_size);
-        break;
+        return vhost_create(params, error, error_size);
     }
-    if (!port)
-        return NULL;
+    return NULL;
+}
 
-    record = (struct port_record *)port;
+/* From now on port_poll_events() knows it. */
+static void add_record(struct port *port)
+{
+    struct port_record *record = (struct port_record *)port;
+    struct port_status status;
+
     record->next = records;
     records = record;
-
     port->ops->get_status(port, &status);
     /* A link that came up meanwhile is news still. */
     status.link_up = false;
     record->reported = status;
     LOG_INFO(LOG_PORT, "%s: %s, %u rx and %u tx queues%s, mtu %u, numa node %d", port->name, status.driver, port->n_rxq,
              port->n_txq, port->tx_shared ? " (shared by the poll-mode threads)" : "", status.mtu, port->numa_node);
+}
+
+struct port *port_create(const struct port_params *params, char *error, size_t error_size)
+{
+    struct port *port = backend_create(params, error, error_size);
+
+    if (port)
+        add_record(port);
     return port;
+}
+
+/* --- in two steps -------------------------------------------------------- */
+
+struct port_opening {
+    struct worker_job job; /* first */
+    struct port_params params;
+    char *name, *devargs, *path, *ifname;
+    struct port *port;
+    char error[512];
+};
+
+static void run_opening(struct worker_job *job)
+{
+    struct port_opening *opening = (struct port_opening *)job;
+
+    opening->port = backend_create(&opening->params, opening->error, sizeof opening->error);
+}
+
+static const char *copy_string(char **copy, const char *from)
+{
+    *copy = from ? strdup(from) : NULL;
+    if (from && !*copy)
+        out_of_memory("a port", 0);
+    return *copy;
+}
+
+struct port_opening *port_create_begin(const struct port_params *params)
+{
+    struct port_opening *opening = calloc(1, sizeof *opening);
+
+    if (!opening)
+        out_of_memory("a port", sizeof *opening);
+    opening->params = *params;
+    opening->params.name = copy_string(&opening->name, params->name);
+    opening->params.devargs = copy_string(&opening->devargs, params->devargs);
+    opening->params.path = copy_string(&opening->path, params->path);
+    opening->params.ifname = copy_string(&opening->ifname, params->ifname);
+    opening->job.run = run_opening;
+    if (params->type == PORT_TAP) {
+        worker_post(&opening->job, true);
+    } else {
+        /* DPDK is not made for two threads that add and remove devices. */
+        run_opening(&opening->job);
+        opening->job.done = true;
+    }
+    return opening;
+}
+
+bool port_create_end(struct port_opening *opening, struct port **port, char *error, size_t error_size)
+{
+    if (!worker_done(&opening->job))
+        return false;
+    *port = opening->port;
+    if (*port)
+        add_record(*port);
+    else
+        snprintf(error, error_size, "%s", opening->error);
+    free(opening->name);
+    free(opening->devargs);
+    free(opening->path);
+    free(opening->ifname);
+    free(opening);
+    return true;
+}
+
+static struct port_closing *closings; /* control thread only */
+
+void port_close_later(struct port_closing *closing, const struct port *port, void (*run)(struct worker_job *job))
+{
+    closing->job.run = run;
+    snprintf(closing->name, sizeof closing->name, "%s", port->name);
+    closing->next = closings;
+    closings = closing;
+    worker_post(&closing->job, false);
+}
+
+static void free_closed(void)
+{
+    for (struct port_closing **link = &closings, *closing; (closing = *link);) {
+        if (!worker_done(&closing->job)) {
+            link = &closing->next;
+            continue;
+        }
+        *link = closing->next;
+        free(closing);
+    }
+}
+
+bool port_is_closing(const char *name)
+{
+    free_closed();
+    for (const struct port_closing *closing = closings; closing; closing = closing->next)
+        if (strcmp(closing->name, name) == 0)
+            return true;
+    return false;
+}
+
+void port_wait_closed(void)
+{
+    worker_stop();
+    free_closed();
 }
 
 void port_destroy(struct port *port)

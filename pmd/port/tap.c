@@ -24,6 +24,7 @@
 #include "pmd/offload.h"
 #include "pmd/port/interface.h"
 #include "pmd/port/vnet.h"
+#include "pmd/port/worker.h"
 
 #ifndef TUN_F_USO4
 #define TUN_F_USO4 0x20
@@ -337,9 +338,37 @@ static void tap_close(struct tap *tap)
     free(tap);
 }
 
+/* Descriptors that the worker closes: with the last one of it the kernel deletes the interface. */
+struct closing {
+    struct port_closing closing; /* first */
+    uint16_t n_fds;
+    int fds[PORT_QUEUES_MAX];
+};
+
+static void close_descriptors(struct worker_job *job)
+{
+    const struct closing *closing = (struct closing *)job;
+
+    for (uint16_t i = 0; i < closing->n_fds; i++)
+        close(closing->fds[i]);
+}
+
 static void tap_destroy(struct port *port)
 {
-    tap_close(port->priv);
+    struct tap *tap = port->priv;
+    struct closing *closing = malloc(sizeof *closing);
+
+    if (closing) {
+        closing->n_fds = tap->n_fds;
+        for (uint16_t q = 0; q < tap->n_fds; q++) {
+            closing->fds[q] = tap->rx[q].fd;
+            rte_pktmbuf_free_bulk(tap->rx[q].ready, tap->rx[q].n_ready);
+        }
+        port_close_later(&closing->closing, port, close_descriptors);
+        free(tap);
+    } else {
+        tap_close(tap);
+    }
     port_free(port);
 }
 

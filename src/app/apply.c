@@ -1,472 +1,460 @@
+/* The objects that were said, and the work list. What is done with a bridge is in apply_bridge.c, with a port in
+ * apply_port.c. */
 #include "src/app/apply.h"
 
-#include <errno.h>
-#include <event2/buffer.h>
-#include <net/if.h>
-#include <rte_common.h>
-#include <stdarg.h>
+#include <rte_cycles.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "pmd/base/log.h"
-#include "src/app/pool.h"
-#include "src/config/diff.h"
+#include "pmd/base/mem.h"
+#include "src/app/apply_impl.h"
 #include "src/config/keys.h"
-#include "src/openflow/requests/handler.h"
-#include "src/openflow/server/server.h"
 
-#define REMOVE_STEP 128 /* megaflows, rules or addresses of a removed bridge in a turn */
+#define BUDGET_US 500 /* a turn */
 
-/* --- making -------------------------------------------------------------- */
+/* --- listeners ----------------------------------------------------------- */
 
-static void set_vlans(struct bridge_port *bp, const struct config_port *config)
+void apply_listen(struct apply *apply, struct apply_listener *listener)
 {
-    static const enum vlan_mode modes[] = {
-        [CONFIG_VLAN_UNSET] = VLAN_MODE_TRUNK,
-        [CONFIG_VLAN_ACCESS] = VLAN_MODE_ACCESS,
-        [CONFIG_VLAN_TRUNK] = VLAN_MODE_TRUNK,
-        [CONFIG_VLAN_NATIVE_TAGGED] = VLAN_MODE_NATIVE_TAGGED,
-        [CONFIG_VLAN_NATIVE_UNTAGGED] = VLAN_MODE_NATIVE_UNTAGGED,
+    TAILQ_INSERT_TAIL(&apply->listeners, listener, node);
+}
+
+void apply_unlisten(struct apply *apply, struct apply_listener *listener)
+{
+    if (apply->next_listener == listener)
+        apply->next_listener = TAILQ_NEXT(listener, node);
+    TAILQ_REMOVE(&apply->listeners, listener, node);
+}
+
+void apply_result_text(const struct apply_result *result, char *text, size_t size)
+{
+    static const char *const words[] = {
+        [APPLY_ADDED] = "added",
+        [APPLY_REPLACED] = "replaced",
+        [APPLY_CHANGED] = "changed",
+        [APPLY_REMOVED] = "removed",
     };
 
-    struct port_vlan *vlan = &bp->lport->vlan;
-    vlan->mode = modes[config->vlan_mode];
-    vlan->tag = config->tag == CONFIG_TAG_NONE ? 0 : config->tag;
-    memset(vlan->trunks, config->n_trunks ? 0 : 0xff, sizeof vlan->trunks);
-    for (size_t i = 0; i < config->n_trunks; i++)
-        vlan->trunks[config->trunks[i] / 64] |= UINT64_C(1) << config->trunks[i] % 64;
+    text[0] = '\0';
+    if (result->error && result->object == APPLY_PORT)
+        snprintf(text, size, "%s: port %s: %s", result->bridge, result->port, result->error);
+    else if (result->error)
+        snprintf(text, size, "%s%s%s", result->bridge, result->bridge[0] ? ": " : "", result->error);
+    else if (result->change == APPLY_NONE)
+        return;
+    else if (result->object == APPLY_PORT)
+        snprintf(text, size, "%s: %s port %s%s%s", result->bridge, words[result->change], result->port,
+                 result->detail[0] ? ": " : "", result->detail);
+    else if (result->change == APPLY_CHANGED)
+        snprintf(text, size, "%s%s%s", result->bridge, result->bridge[0] ? ": " : "", result->detail);
+    else
+        snprintf(text, size, "%s: %s%s%s", result->bridge, words[result->change], result->detail[0] ? " " : "",
+                 result->detail);
 }
 
-static int add_port(struct sluice *sw, struct bridge *br, const struct config_port *config, char *error, size_t size)
+void apply_tell(struct apply *apply, const struct apply_result *result)
 {
-    static const enum port_type types[] = {
-        [CONFIG_PORT_DPDK] = PORT_DPDK,
-        [CONFIG_PORT_VHOST_USER] = PORT_VHOST_USER,
-        [CONFIG_PORT_TAP] = PORT_TAP,
-        [CONFIG_PORT_SYSTEM] = PORT_SYSTEM,
-    };
-    static const uint8_t no_mac[6];
-    char why[512] = "";
-    struct port_params params = {
-        .type = types[config->type],
-        .name = config->name,
-        .devargs = config->devargs,
-        .path = config->path,
-        .vhost_client = config->mode == CONFIG_VHOST_CLIENT,
-        .ifname = config->ifname,
-        .rx_queues = config->rx_queues,
-        .tx_queues = datapath_n_threads(sw->dp),
-        .mtu = config->mtu,
-        .has_mac = memcmp(config->mac, no_mac, sizeof no_mac) != 0,
-        .pool = pool_for_devargs(config->devargs),
-    };
-
-    memcpy(params.mac.addr_bytes, config->mac, sizeof config->mac);
-    struct port *port = port_create(&params, why, sizeof why);
-    if (!port) {
-        snprintf(error, size, "bridge %s, port %s: %s", br->name, config->name, why);
-        return -1;
-    }
-    const char *taken = NULL;
-    int rc = datapath_port_add(sw->dp, port);
-    if (rc) {
-        if (rc == -EAGAIN)
-            snprintf(error, size,
-                     "bridge %s, port %s: all of the %u port indices are taken, %u of them by ports that were just "
-                     "removed, until their packets and flows are gone: reload again in some seconds",
-                     br->name, config->name, PORT_MAX - 1, datapath_n_ports_leaving(sw->dp));
-        else
-            snprintf(error, size, "bridge %s, port %s: more than %u ports", br->name, config->name, PORT_MAX - 1);
-        port_destroy(port);
-        return -1;
-    }
-    uint32_t ofport = config->ofport == CONFIG_OFPORT_LOCAL ? OFPORT_LOCAL : config->ofport;
-    struct bridge_port *bp =
-        bridge_port_add(br, &(struct bridge_port_params){.name = config->name, .ofport = ofport, .port = port}, &taken);
-    if (!bp) {
-        snprintf(error, size, "bridge %s, port %s: %s", br->name, config->name, taken);
-        uint32_t index = port->index;
-        datapath_port_remove(sw->dp, port);
-        datapath_port_forget(sw->dp, index);
-        return -1;
-    }
-    set_vlans(bp, config);
-    if (!config->flood)
-        bridge_port_set_config(bp, PORT_CONFIG_NO_FLOOD, PORT_CONFIG_NO_FLOOD);
-    LOG_INFO(LOG_BRIDGE, "%s: added port %s as %s, index %u", br->name, bp->name, bridge_ofport_name(br, ofport),
-             port->index);
-    return 0;
-}
-
-static void server_params(const struct sluice *sw, struct bridge *br, const struct config_bridge *config,
-                          struct of_server_params *params)
-{
-    *params = (struct of_server_params){
-        .loop = sw->loop,
-        .bridge = br,
-        .flows = sw->flows,
-        .requests = &of_requests,
-        .listen = (const char *const *)config->listen,
-        .n_listen = config->n_listen,
-        .controllers = (const char *const *)config->controllers,
-        .n_controllers = config->n_controllers,
-        .auxiliary_connections = config->auxiliary_connections,
-        .bundle_bytes_max = (size_t)config->bundle_memory << 20,
-        .packet_in_rate = config->controller_rate_limit,
-        .packet_in_burst = config->controller_burst_limit,
-        .inactivity_probe_ms = config->inactivity_probe,
-        .pool = sw->pool,
-        .tls = sw->tls,
-    };
-}
-
-static enum fail_mode fail_mode_of(const struct config_bridge *config)
-{
-    return config->fail_mode == CONFIG_FAIL_SECURE ? FAIL_SECURE : FAIL_STANDALONE;
-}
-
-static void set_tables(struct pipeline *pipeline, const struct config_bridge *config)
-{
-    for (size_t i = 0; i < config->n_tables; i++) {
-        const struct config_table *wanted = &config->tables[i];
-        struct table_config table = *pipeline_table_config(pipeline, (uint8_t)wanted->table);
-        if (wanted->max_entries)
-            table.max_rules = (uint32_t)wanted->max_entries;
-        if (wanted->eviction)
-            table.config |= TABLE_EVICTION;
-        pipeline_set_table_config(pipeline, (uint8_t)wanted->table, &table);
-    }
-}
-
-int apply_bridge(struct sluice *sw, const struct config_bridge *config, char *error, size_t size)
-{
-    struct bridge *br = bridge_create(config->name, config->datapath_id, sw->dp);
-
-    bridge_join_loop(br, sw->loop);
-    flows_attach(sw->flows, br);
-    TAILQ_INSERT_TAIL(&sw->bridges, br, node);
-    br->fail_mode = fail_mode_of(config);
-    bridge_set_mac_table(br, config->mac_table_size, config->mac_aging_time);
-    pipeline_set_max_rules(br->pipeline, (uint32_t)config->max_rules);
-    set_tables(br->pipeline, config);
-    for (size_t i = 0; i < config->n_ports; i++)
-        if (add_port(sw, br, &config->ports[i], error, size))
-            return -1;
-
-    char mgmt[4096], snoop[4096], why[512] = "";
-    struct of_server_params params;
-    server_params(sw, br, config, &params);
-    snprintf(mgmt, sizeof mgmt, "%s/%s.mgmt", sw->config->run_dir, config->name);
-    snprintf(snoop, sizeof snoop, "%s/%s.snoop", sw->config->run_dir, config->name);
-    params.mgmt_path = mgmt;
-    params.snoop_path = snoop;
-    br->owner = of_server_create(&params, why, sizeof why);
-    if (!br->owner) {
-        snprintf(error, size, "bridge %s: %s", config->name, why);
-        return -1;
-    }
-    return 0;
-}
-
-/* --- changes ------------------------------------------------------------- */
-
-struct apply {
-    struct sluice *sw;
-    struct evbuffer *report;
-    bool failed;
-};
-
-static void note(struct apply *apply, const char *format, ...) __attribute__((format(printf, 2, 3)));
-static void refuse(struct apply *apply, const char *why);
-
-static void note(struct apply *apply, const char *format, ...)
-{
+    struct apply_listener *listener;
     char text[1024];
-    va_list args;
 
-    va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
-    va_end(args);
-    LOG_INFO(LOG_CONFIG, "%s", text);
-    evbuffer_add_printf(apply->report, "%s\n", text);
+    apply_result_text(result, text, sizeof text);
+    if (result->error)
+        LOG_ERR(LOG_CONFIG, "%s", text);
+    else if (text[0])
+        LOG_INFO(LOG_CONFIG, "%s", text);
+    for (listener = TAILQ_FIRST(&apply->listeners); listener; listener = apply->next_listener) {
+        apply->next_listener = TAILQ_NEXT(listener, node);
+        listener->result(listener->arg, result);
+    }
 }
 
-static void refuse(struct apply *apply, const char *why)
+static void tell_idle(struct apply *apply)
 {
-    apply->failed = true;
-    LOG_ERR(LOG_CONFIG, "%s", why);
-    evbuffer_add_printf(apply->report, "%s\n", why);
+    struct apply_listener *listener;
+
+    for (listener = TAILQ_FIRST(&apply->listeners); listener; listener = apply->next_listener) {
+        apply->next_listener = TAILQ_NEXT(listener, node);
+        if (listener->idle)
+            listener->idle(listener->arg);
+    }
 }
 
-/* What belongs to others goes at once; bundles, rules, megaflows and addresses, which may be many, in the turns to come
- * (apply_run_removed). */
-static void remove_bridge(struct sluice *sw, struct bridge *br)
+/* --- what is wanted ------------------------------------------------------ */
+
+static struct apply_bridge *find_bridge(const struct apply *apply, const char *name)
 {
-    if (switch_of(br))
-        of_server_close(switch_of(br));
-    while (!TAILQ_EMPTY(&br->ports))
-        bridge_port_remove(TAILQ_FIRST(&br->ports));
-    TAILQ_REMOVE(&sw->bridges, br, node);
-    TAILQ_INSERT_TAIL(&sw->removed, br, node);
+    return name_map_find(apply->bridge_names, name);
 }
 
-bool apply_run_removed(struct sluice *sw)
+static struct apply_bridge *create_bridge(struct apply *apply, const char *name)
 {
-    struct bridge *br = TAILQ_FIRST(&sw->removed);
+    struct apply_bridge *object = mem_calloc(1, sizeof *object);
 
-    if (!br)
+    object->port_names = name_map_create();
+    object->ofports = ofports_create();
+    TAILQ_INIT(&object->ports);
+    TAILQ_INSERT_TAIL(&apply->bridges, object, node);
+    name_map_put(apply->bridge_names, name, object);
+    return object;
+}
+
+static void free_bridge(struct apply *apply, struct apply_bridge *object)
+{
+    TAILQ_REMOVE(&apply->bridges, object, node);
+    config_section_clear(&config_section_bridge, &object->wanted);
+    config_section_clear(&config_section_bridge, &object->now);
+    name_map_free(object->port_names);
+    ofports_free(object->ofports);
+    free(object);
+}
+
+static void queue_bridge(struct apply *apply, struct apply_bridge *object)
+{
+    apply->busy = true;
+    if (object->queued)
+        return;
+    object->queued = true;
+    TAILQ_INSERT_TAIL(&apply->changed_bridges, object, work);
+}
+
+static void unqueue_bridge(struct apply *apply, struct apply_bridge *object)
+{
+    if (object->queued)
+        TAILQ_REMOVE(object->removed ? &apply->removed_bridges : &apply->changed_bridges, object, work);
+    object->queued = false;
+}
+
+void apply_set_bridge(struct apply *apply, const struct config_bridge *wanted)
+{
+    struct apply_bridge *object = find_bridge(apply, wanted->name);
+    struct config_bridge without_ports = *wanted;
+
+    if (!object)
+        object = create_bridge(apply, wanted->name);
+    without_ports.ports = NULL;
+    without_ports.n_ports = 0;
+    config_section_clear(&config_section_bridge, &object->wanted);
+    config_section_copy(&config_section_bridge, &object->wanted, &without_ports);
+    object->generation = apply->generation;
+    queue_bridge(apply, object);
+}
+
+void apply_remove_bridge(struct apply *apply, const char *bridge)
+{
+    struct apply_bridge *object = find_bridge(apply, bridge);
+    struct apply_port *port;
+
+    if (!object)
+        return;
+    name_map_remove(apply->bridge_names, bridge);
+    unqueue_bridge(apply, object);
+    object->removed = object->queued = apply->busy = true;
+    TAILQ_INSERT_TAIL(&apply->removed_bridges, object, work);
+    TAILQ_FOREACH (port, &object->ports, node) {
+        port->said = false;
+        apply_port_queue(apply, port);
+    }
+}
+
+void apply_set_port(struct apply *apply, const char *bridge, const struct config_port *wanted)
+{
+    struct apply_bridge *object = find_bridge(apply, bridge);
+    struct apply_port *port;
+
+    if (!object)
+        return;
+    port = name_map_find(object->port_names, wanted->name);
+    if (!port)
+        port = apply_port_create(object, wanted->name);
+    config_section_clear(&config_section_port, &port->wanted);
+    config_section_copy(&config_section_port, &port->wanted, wanted);
+    if (port->last == OFPORT_NONE)
+        port->last = wanted->ofport_last;
+    port->said = true;
+    port->generation = apply->generation;
+    apply_port_queue(apply, port);
+}
+
+static void remove_port(struct apply *apply, struct apply_port *port)
+{
+    port->said = false;
+    apply_port_queue(apply, port);
+}
+
+void apply_remove_port(struct apply *apply, const char *bridge, const char *name)
+{
+    const struct apply_bridge *object = find_bridge(apply, bridge);
+    struct apply_port *port = object ? name_map_find(object->port_names, name) : NULL;
+
+    if (port)
+        remove_port(apply, port);
+}
+
+void apply_set_options(struct apply *apply, const struct config *wanted)
+{
+    struct config options = *wanted;
+
+    options.bridges = NULL;
+    options.n_bridges = 0;
+    config_free(apply->options);
+    apply->options = mem_calloc(1, sizeof options);
+    config_section_copy(&config_root, apply->options, &options);
+    apply->busy = true;
+}
+
+void apply_interfaces_appeared(struct apply *apply)
+{
+    struct apply_bridge *object;
+    struct apply_port *port;
+
+    TAILQ_FOREACH (object, &apply->bridges, node)
+        TAILQ_FOREACH (port, &object->ports, node)
+            if (apply_port_interface_returned(port))
+                apply_port_queue(apply, port);
+}
+
+void apply_begin(struct apply *apply)
+{
+    apply->generation++;
+}
+
+void apply_end(struct apply *apply)
+{
+    struct apply_bridge *object;
+    struct apply_port *port;
+
+    TAILQ_FOREACH (object, &apply->bridges, node) {
+        if (object->removed)
+            continue;
+        if (object->generation != apply->generation) {
+            apply_remove_bridge(apply, object->wanted.name);
+            continue;
+        }
+        TAILQ_FOREACH (port, &object->ports, node)
+            if (port->said && port->generation != apply->generation)
+                remove_port(apply, port);
+    }
+}
+
+void apply_set_all(struct apply *apply, const struct config *wanted)
+{
+    apply_begin(apply);
+    apply_set_options(apply, wanted);
+    for (size_t i = 0; i < wanted->n_bridges; i++) {
+        const struct config_bridge *bridge = &wanted->bridges[i];
+
+        apply_set_bridge(apply, bridge);
+        for (size_t j = 0; j < bridge->n_ports; j++)
+            apply_set_port(apply, bridge->name, &bridge->ports[j]);
+    }
+    apply_end(apply);
+}
+
+void apply_for_each_port(struct apply *apply, apply_port_fn *fn, void *arg)
+{
+    const struct apply_bridge *object;
+    const struct apply_port *port;
+
+    TAILQ_FOREACH (object, &apply->bridges, node)
+        TAILQ_FOREACH (port, &object->ports, node)
+            if (port->said)
+                fn(arg, object->wanted.name, &port->wanted, apply_port_ofport(port));
+}
+
+/* --- the work list ------------------------------------------------------- */
+
+static unsigned run_job(void *arg, uint64_t budget_us)
+{
+    static const unsigned says[] = {[APPLY_IDLE] = 0, [APPLY_WAITS] = LOOP_SOON, [APPLY_MORE] = LOOP_MORE};
+
+    return says[apply_run(arg, budget_us)];
+}
+
+struct apply *apply_create(struct sluice *sw)
+{
+    struct apply *apply = mem_calloc(1, sizeof *apply);
+
+    apply->sw = sw;
+    apply->bridge_names = name_map_create();
+    apply->claim_names = name_map_create();
+    TAILQ_INIT(&apply->listeners);
+    TAILQ_INIT(&apply->bridges);
+    TAILQ_INIT(&apply->removed_bridges);
+    TAILQ_INIT(&apply->changed_bridges);
+    TAILQ_INIT(&apply->to_remove);
+    TAILQ_INIT(&apply->requested);
+    TAILQ_INIT(&apply->known);
+    TAILQ_INIT(&apply->others);
+    TAILQ_INIT(&apply->opening);
+    TAILQ_INIT(&apply->no_index);
+    TAILQ_INIT(&apply->leaving);
+    apply->job = (struct loop_job){
+        .name = "configuration", .phase = LOOP_CHANGES, .budget_us = BUDGET_US, .arg = apply, .run = run_job};
+    loop_add(sw->loop, &apply->job);
+    return apply;
+}
+
+static void free_leaving(struct apply *apply, struct apply_leaving *leaving)
+{
+    TAILQ_REMOVE(&apply->leaving, leaving, node);
+    free(leaving->bridge);
+    free(leaving->name);
+    free(leaving);
+}
+
+void apply_destroy(struct apply *apply)
+{
+    struct apply_bridge *object;
+    struct apply_leaving *leaving;
+    struct apply_port *port;
+
+    if (!apply)
+        return;
+    loop_remove(&apply->job);
+    tell_idle(apply);
+    while ((leaving = TAILQ_FIRST(&apply->leaving))) {
+        claims_give_back(apply, &leaving->claims);
+        free_leaving(apply, leaving);
+    }
+    while ((object = TAILQ_FIRST(&apply->bridges))) {
+        while ((port = TAILQ_FIRST(&object->ports)))
+            apply_port_free(apply, port);
+        free_bridge(apply, object);
+    }
+    name_map_free(apply->bridge_names);
+    name_map_free(apply->claim_names);
+    config_free(apply->options);
+    free(apply);
+}
+
+/* Devices that are closed: their names and the rest are free. */
+static void free_closed(struct apply *apply)
+{
+    struct apply_leaving *leaving, *next;
+
+    for (leaving = TAILQ_FIRST(&apply->leaving); leaving; leaving = next) {
+        next = TAILQ_NEXT(leaving, node);
+        if (!datapath_port_closed(apply->sw->dp, leaving->index) || port_is_closing(leaving->name))
+            continue;
+        claims_give_back(apply, &leaving->claims);
+        if (leaving->tell) {
+            const struct apply_result result = {.object = APPLY_PORT,
+                                                .change = APPLY_REMOVED,
+                                                .bridge = leaving->bridge,
+                                                .port = leaving->name,
+                                                .detail = ""};
+            apply_tell(apply, &result);
+        }
+        free_leaving(apply, leaving);
+    }
+}
+
+/* Ports that are open now, or for which there may be an index again. */
+static void finish_ports(struct apply *apply, struct apply_ports *list)
+{
+    struct apply_port *port, *next;
+
+    for (port = TAILQ_FIRST(list); port; port = next) {
+        next = TAILQ_NEXT(port, work);
+        apply_port_finish(apply, port);
+    }
+}
+
+static void remove_bridge(struct apply *apply, struct apply_bridge *object)
+{
+    unqueue_bridge(apply, object);
+    apply_bridge_leave(apply, object);
+    if (TAILQ_EMPTY(&object->ports))
+        free_bridge(apply, object);
+}
+
+static void change_bridge(struct apply *apply, struct apply_bridge *object)
+{
+    unqueue_bridge(apply, object);
+    apply_bridge_step(apply, object);
+}
+
+void apply_bridge_port_gone(struct apply *apply, struct apply_bridge *object)
+{
+    if (object->removed && !object->queued && TAILQ_EMPTY(&object->ports))
+        free_bridge(apply, object);
+}
+
+static struct apply_port *take_first(struct apply_ports *list)
+{
+    struct apply_port *port = TAILQ_FIRST(list);
+
+    if (port) {
+        TAILQ_REMOVE(list, port, work);
+        port->stage = PORT_AT_REST;
+    }
+    return port;
+}
+
+static void change_options(struct apply *apply)
+{
+    struct config *options = apply->options;
+
+    apply->options = NULL;
+    apply_options_step(apply, options);
+    config_free(options);
+}
+
+/* One object. False: there is nothing to do. */
+static bool step(struct apply *apply)
+{
+    struct apply_port *port;
+
+    if (apply->options)
+        change_options(apply);
+    else if (!TAILQ_EMPTY(&apply->removed_bridges))
+        remove_bridge(apply, TAILQ_FIRST(&apply->removed_bridges));
+    else if ((port = take_first(&apply->to_remove)))
+        apply_port_step(apply, port);
+    else if (!TAILQ_EMPTY(&apply->changed_bridges))
+        change_bridge(apply, TAILQ_FIRST(&apply->changed_bridges));
+    else if ((port = take_first(&apply->requested)) || (port = take_first(&apply->known)) ||
+             (port = take_first(&apply->others)))
+        apply_port_step(apply, port);
+    else
         return false;
-    if (switch_of(br)) {
-        if (!of_server_is_over(switch_of(br)))
-            return true;
-        of_server_destroy(switch_of(br));
-        br->owner = NULL;
-    }
-    if (flows_forget_bridge(sw->flows, br, REMOVE_STEP) && bridge_clear(br, REMOVE_STEP)) {
-        TAILQ_REMOVE(&sw->removed, br, node);
-        bridge_destroy(br);
-    }
     return true;
 }
 
-/* Whether a port whose interface was deleted can be made again: Sluice makes the interface of a TAP itself. */
-static bool can_return(const struct port *port)
+static bool waits(const struct apply *apply)
 {
-    return port->type == PORT_TAP || if_nametoindex(port->ifname) != 0;
+    return !TAILQ_EMPTY(&apply->opening) || !TAILQ_EMPTY(&apply->no_index) || !TAILQ_EMPTY(&apply->leaving);
 }
 
-/* Whether a port has to make room for one with a new interface. Says so, or that there is none. */
-static bool is_lost(struct apply *apply, const struct bridge_port *bp)
+enum apply_state apply_run(struct apply *apply, uint64_t budget_us)
 {
-    char why[512];
+    uint64_t deadline = rte_rdtsc() + budget_us * (rte_get_tsc_hz() / 1000000);
 
-    if (!bp->port || !bp->port->lost)
-        return false;
-    if (can_return(bp->port)) {
-        note(apply, "%s: port %s: its interface %s was deleted", bp->bridge->name, bp->name, bp->port->ifname);
-        return true;
-    }
-    snprintf(why, sizeof why,
-             "%s: port %s: its interface %s was deleted: create it again, which brings the port back, or take the port "
-             "out of the configuration",
-             bp->bridge->name, bp->name, bp->port->ifname);
-    refuse(apply, why);
-    return false;
+    if (!apply->busy)
+        return APPLY_IDLE;
+    free_closed(apply);
+    finish_ports(apply, &apply->opening);
+    finish_ports(apply, &apply->no_index);
+    while (step(apply))
+        if (rte_rdtsc() >= deadline)
+            return APPLY_MORE;
+    if (waits(apply))
+        return APPLY_WAITS;
+    apply->busy = false;
+    tell_idle(apply);
+    return apply->busy ? APPLY_MORE : APPLY_IDLE;
 }
 
-/* What is gone from the model, and what has to make room for its successor. */
-static bool remove_all(struct apply *apply, const struct config *wanted)
+void apply_run_all(struct apply *apply)
 {
-    const struct config *running = apply->sw->config;
-    bool any = false;
+    enum apply_state state;
 
-    for (size_t i = 0; i < running->n_bridges; i++) {
-        const struct config_bridge *old = &running->bridges[i], *new = config_find_bridge(wanted, old->name);
-        struct bridge *br = switch_bridge(apply->sw, old->name);
-        if (!new) {
-            remove_bridge(apply->sw, br);
-            note(apply, "%s: removed", old->name);
-            any = true;
-            continue;
-        }
-        for (size_t j = 0; j < old->n_ports; j++) {
-            const struct config_port *port = config_find_port(new, old->ports[j].name);
-            struct bridge_port *bp = bridge_port_by_name(br, old->ports[j].name);
-            if (port && !config_port_needs_replacing(&old->ports[j], port) && !is_lost(apply, bp))
-                continue;
-            bridge_port_remove(bp);
-            if (!port)
-                note(apply, "%s: removed port %s", old->name, old->ports[j].name);
-            any = true;
-        }
+    while ((state = apply_run(apply, UINT32_MAX)) != APPLY_IDLE) {
+        datapath_reclaim(apply->sw->dp);
+        if (state == APPLY_WAITS)
+            usleep(100);
     }
-    return any;
-}
-
-/* Until their devices, interfaces and sockets are free for others. */
-static void wait_for_removed(struct datapath *dp)
-{
-    for (int i = 0; i < 3; i++) {
-        datapath_synchronize(dp);
-        while (datapath_reclaim(dp))
-            ;
-    }
-}
-
-static void change_port(struct apply *apply, struct bridge_port *bp, const struct config_port *old,
-                        struct config_port *new)
-{
-    if (config_section_same(&config_section_port, old, new))
-        return;
-    if (old->mtu != new->mtu) {
-        int rc = bp->port->ops->set_mtu(bp->port, (uint16_t) new->mtu);
-        if (rc < 0) {
-            char why[256];
-            snprintf(why, sizeof why, "%s: port %s: mtu %d: %s: remove the port, reload, and add it again",
-                     bp->bridge->name, bp->name, new->mtu, strerror(-rc));
-            refuse(apply, why);
-            new->mtu = old->mtu;
-        }
-    }
-    if (old->flood != new->flood)
-        bridge_port_set_config(bp, new->flood ? 0 : PORT_CONFIG_NO_FLOOD, PORT_CONFIG_NO_FLOOD);
-    set_vlans(bp, new);
-    mac_table_flush(bp->bridge->macs, bp->lport->id);
-    bridge_note_port(bp, BRIDGE_PORT_VLAN);
-    note(apply, "%s: changed port %s", bp->bridge->name, bp->name);
-}
-
-/* A port that cannot be made is not in the model that runs then, so that the next reload tries again. */
-static void change_ports(struct apply *apply, struct bridge *br, const struct config_bridge *old,
-                         struct config_bridge *new)
-{
-    char why[1024];
-
-    for (size_t i = 0; i < new->n_ports;) {
-        const struct config_port *before = config_find_port(old, new->ports[i].name);
-        struct config_port *port = &new->ports[i];
-        struct bridge_port *bp = bridge_port_by_name(br, port->name);
-        if (bp) {
-            change_port(apply, bp, before, port);
-        } else if (add_port(apply->sw, br, port, why, sizeof why)) {
-            refuse(apply, why);
-            config_section_remove(&config_section_port, new->ports, &new->n_ports, i);
-            continue;
-        } else {
-            note(apply, "%s: %s port %s", br->name, before ? "replaced" : "added", port->name);
-        }
-        i++;
-    }
-}
-
-/* Both structs own what they point to. */
-static void swap_connections(struct config_bridge *a, struct config_bridge *b)
-{
-    const struct config_bridge was = *a;
-
-#define SWAP(field) (a->field = b->field, b->field = was.field)
-    SWAP(controllers);
-    SWAP(n_controllers);
-    SWAP(listen);
-    SWAP(n_listen);
-    SWAP(inactivity_probe);
-    SWAP(controller_rate_limit);
-    SWAP(controller_burst_limit);
-#undef SWAP
-}
-
-static void change_connections(struct apply *apply, struct bridge *br, struct config_bridge *old,
-                               struct config_bridge *new)
-{
-    static const char *const names[] = {"fail_mode",        "controllers",           "listen",
-                                        "inactivity_probe", "controller_rate_limit", "controller_burst_limit"};
-    char why[512] = "", text[1024];
-    struct of_server_params was, wanted;
-    bool same = true;
-
-    for (size_t i = 0; i < RTE_DIM(names); i++)
-        same &= config_key_same(config_key_find(&config_section_bridge, names[i]), old, new);
-    if (same)
-        return;
-    server_params(apply->sw, br, old, &was);
-    server_params(apply->sw, br, new, &wanted);
-    br->fail_mode = fail_mode_of(new);
-    if (of_server_change(switch_of(br), &was, &wanted, why, sizeof why)) {
-        snprintf(text, sizeof text, "%s: %s: controllers and listen stay as they were", br->name, why);
-        refuse(apply, text);
-        swap_connections(old, new);
-        return;
-    }
-    note(apply, "%s: fail_mode %s, %zu controllers, listens on %zu more than its mgmt socket", br->name,
-         br->fail_mode == FAIL_SECURE ? "secure" : "standalone", new->n_controllers, new->n_listen);
-}
-
-static void change_bridge(struct apply *apply, struct bridge *br, struct config_bridge *old, struct config_bridge *new)
-{
-    change_ports(apply, br, old, new);
-    if (old->mac_table_size != new->mac_table_size || old->mac_aging_time != new->mac_aging_time) {
-        bridge_set_mac_table(br, new->mac_table_size, new->mac_aging_time);
-        note(apply, "%s: a new MAC table of %d addresses, %d s", br->name, new->mac_table_size, new->mac_aging_time);
-    }
-    if (old->max_rules != new->max_rules) {
-        pipeline_set_max_rules(br->pipeline, (uint32_t) new->max_rules);
-        note(apply, "%s: at most %d rules", br->name, new->max_rules);
-    }
-    change_connections(apply, br, old, new);
-}
-
-bool apply_config(struct sluice *sw, struct config *wanted, struct evbuffer *report)
-{
-    struct apply apply = {sw, report, false};
-    char why[1024];
-
-    if (remove_all(&apply, wanted))
-        wait_for_removed(sw->dp);
-    for (size_t i = 0; i < wanted->n_bridges;) {
-        struct config_bridge *new = &wanted->bridges[i], *old = config_find_bridge(sw->config, new->name);
-        if (old) {
-            change_bridge(&apply, switch_bridge(sw, new->name), old, new);
-        } else if (apply_bridge(sw, new, why, sizeof why)) {
-            refuse(&apply, why);
-            remove_bridge(sw, switch_bridge(sw, new->name));
-            config_section_remove(&config_section_bridge, wanted->bridges, &wanted->n_bridges, i);
-            continue;
-        } else {
-            note(&apply, "%s: added with %zu ports", new->name, new->n_ports);
-        }
-        i++;
-    }
-    if (sw->config->log.level != wanted->log.level) {
-        log_set_level("any", config_log_level_name(wanted->log.level));
-        note(&apply, "log level %s", config_log_level_name(wanted->log.level));
-    }
-    return !apply.failed;
-}
-
-/* --- interfaces that return ---------------------------------------------- */
-
-/* Takes the ports away that wait for an interface which is there now. */
-static bool remove_returned(struct bridge *br, const struct config_bridge *config)
-{
-    bool any = false;
-
-    for (size_t i = 0; i < config->n_ports; i++) {
-        struct bridge_port *bp = bridge_port_by_name(br, config->ports[i].name);
-        if (!bp || !bp->port || !bp->port->lost || !if_nametoindex(bp->port->ifname))
-            continue;
-        LOG_INFO(LOG_CONFIG, "%s: port %s: the interface %s is there again", br->name, bp->name, bp->port->ifname);
-        bridge_port_remove(bp);
-        any = true;
-    }
-    return any;
-}
-
-/* Those that the model has and the bridge has not. */
-static void add_missing(struct sluice *sw, struct bridge *br, struct config_bridge *config)
-{
-    char why[1024];
-
-    for (size_t i = 0; i < config->n_ports;) {
-        const char *name = config->ports[i].name;
-        if (!bridge_port_by_name(br, name) && add_port(sw, br, &config->ports[i], why, sizeof why)) {
-            LOG_ERR(LOG_CONFIG, "%s: the next \"sluicectl reload\" tries again", why);
-            config_section_remove(&config_section_port, config->ports, &config->n_ports, i);
-            continue;
-        }
-        i++;
-    }
-}
-
-void apply_returned_interfaces(struct sluice *sw)
-{
-    struct config *config = sw->config;
-    bool any = false;
-
-    for (size_t i = 0; i < config->n_bridges; i++)
-        any |= remove_returned(switch_bridge(sw, config->bridges[i].name), &config->bridges[i]);
-    if (!any)
-        return;
-    wait_for_removed(sw->dp);
-    for (size_t i = 0; i < config->n_bridges; i++)
-        add_missing(sw, switch_bridge(sw, config->bridges[i].name), &config->bridges[i]);
 }

@@ -1,22 +1,120 @@
-/* From the configuration model to bridges and ports: at start, and what differs at run time. Control thread. */
+/* From the configuration to bridges and ports. Control thread only.
+ *
+ * Whoever has a configuration (the JSON file, a database) says of one object at a time what it shall be: a bridge, a
+ * port, the options of the whole switch. Nothing is done at once: the call puts the object on a work list, and
+ * apply_run() works the list off in slices, from the event loop. So the order of calls within a turn does not matter:
+ * what is to go goes first, over all bridges, then come bridges, then ports that ask for an OpenFlow number, ports that
+ * had one, and the rest. What wants a name, device, interface or socket that something on its way out still has waits
+ * until that is free, and holds up nobody else. An error of one object stops no other.
+ *
+ * The work is in proportion to what changed: saying again what runs already costs a comparison.
+ */
 #ifndef SRC_APP_APPLY_H
 #define SRC_APP_APPLY_H
 
-#include "src/app/switch.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/queue.h>
 
-/* Makes a bridge with its ports and OpenFlow server. Returns 0, or -1 with a sentence in `error`; the bridge may then
- * be there in part. */
-int apply_bridge(struct sluice *sw, const struct config_bridge *config, char *error, size_t size);
+#include "src/config/model.h"
 
-/* Changes the switch to what `wanted` says, which takes no restart (config_diff_fixed). Ports that stay as they are go
- * on forwarding. What cannot be made (a device that is not there) is taken out of `wanted`, which then says what runs.
- * Appends a line for each change to `report`. False: something could not be made, as `report` says. */
-bool apply_config(struct sluice *sw, struct config *wanted, struct evbuffer *report);
-/* Goes on with taking removed bridges apart, for one turn. False: there is none. */
+struct apply;
+struct sluice;
+
+/* --- results ------------------------------------------------------------- */
+
+enum apply_object { APPLY_OPTIONS, APPLY_BRIDGE, APPLY_PORT };
+
+enum apply_change {
+    APPLY_NONE, /* it was so before, or it is not there (error) */
+    APPLY_ADDED,
+    APPLY_REPLACED, /* ports: removed and made again; counters began anew */
+    APPLY_CHANGED,  /* in place */
+    APPLY_REMOVED,  /* its name and number are free */
+};
+
+/* What became of an object. Strings are valid during the call. */
+struct apply_result {
+    enum apply_object object;
+    enum apply_change change;
+    const char *bridge; /* APPLY_OPTIONS: "" */
+    const char *port;   /* APPLY_PORT; else "" */
+    uint32_t ofport;    /* of a port that is there, CONFIG_OFPORT_LOCAL for the LOCAL port; else 0 */
+    const char *detail; /* what is different now, "datapath_id 00..01; at most 9 rules"; "": nothing to add */
+    const char *error;  /* a sentence that says what to do; NULL: the object is as it was wanted */
+};
+
+/* Who wants to know. `result` is called once for each object that was said, removed, or changed for another reason (its
+ * number went to a port that asked for it; its interface was deleted and came back), as soon as it is known; an object
+ * that waits for something on its way out has no result yet. With an error the object may be there in part: a bridge
+ * whose controllers could not be changed, a port that kept its MTU. `idle` is called when the work list has become
+ * empty. Neither may call back into apply but for apply_set_*() and apply_remove_*(), which put things on the list. */
+struct apply_listener {
+    void *arg;
+    void (*result)(void *arg, const struct apply_result *result);
+    void (*idle)(void *arg); /* NULL: not wanted */
+    TAILQ_ENTRY(apply_listener) node;
+};
+
+/* A result as a line for people, without its end; "": there is nothing to say. */
+void apply_result_text(const struct apply_result *result, char *text, size_t size);
+
+/* `listener` stays the caller's. It may be taken off from within a call to it. */
+void apply_listen(struct apply *apply, struct apply_listener *listener);
+void apply_unlisten(struct apply *apply, struct apply_listener *listener);
+
+/* --- what is wanted ------------------------------------------------------ */
+
+/* Each copies what it needs. Models are verified and completed (config_verify(), config_complete()) as far as they go:
+ * what must be unique in the whole switch (names, devices, interfaces, sockets) is looked at here, too. The first that
+ * has it keeps it; the second has an error until it is free, and is made then. */
+
+/* The bridge without its ports: `wanted->ports` is not looked at. */
+void apply_set_bridge(struct apply *apply, const struct config_bridge *wanted);
+/* With all its ports, which get no results of their own. Unknown names are ignored. */
+void apply_remove_bridge(struct apply *apply, const char *bridge);
+
+/* The bridge was said before. `wanted->ofport`: the OpenFlow number that is asked for; 0: none, then the port keeps the
+ * number that it has, or gets wanted->ofport_last if that is free, or another (src/bridge/ofports.h). A port that could
+ * not be made is tried again whenever it is said again. */
+void apply_set_port(struct apply *apply, const char *bridge, const struct config_port *wanted);
+void apply_remove_port(struct apply *apply, const char *bridge, const char *port);
+
+/* The keys at the top of `wanted` that can change while the switch runs; bridges are not looked at. */
+void apply_set_options(struct apply *apply, const struct config *wanted);
+
+/* For whoever says everything anew: bridges and ports that were not said between the two are removed. */
+void apply_begin(struct apply *apply);
+void apply_end(struct apply *apply);
+
+/* All that is in `wanted`, and nothing else. */
+void apply_set_all(struct apply *apply, const struct config *wanted);
+
+/* Calls `fn` for each port that was said and not removed since, with its OpenFlow number as in struct apply_result. */
+typedef void apply_port_fn(void *arg, const char *bridge, const struct config_port *wanted, uint32_t ofport);
+void apply_for_each_port(struct apply *apply, apply_port_fn *fn, void *arg);
+
+/* --- the work list ------------------------------------------------------- */
+
+enum apply_state {
+    APPLY_IDLE,
+    APPLY_WAITS, /* for a grace period, or for the kernel: look again soon */
+    APPLY_MORE,
+};
+
+struct apply *apply_create(struct sluice *sw);
+/* What it made is left to switch_destroy(). NULL is allowed. */
+void apply_destroy(struct apply *apply);
+
+/* Goes on for about `budget_us`; a device that DPDK opens takes as long as it takes. */
+enum apply_state apply_run(struct apply *apply, uint64_t budget_us);
+/* For the time before the event loop: until everything is done. */
+void apply_run_all(struct apply *apply);
+/* Goes on with taking bridges apart that apply_run() took out, for one turn. False: there is none. */
 bool apply_run_removed(struct sluice *sw);
 
-/* Makes the ports again whose network interface was deleted, and is there again. One that cannot be made is taken out
- * of the model that runs, so that the next reload tries again. */
-void apply_returned_interfaces(struct sluice *sw);
+/* A network interface appeared: ports that lost one, or could not be made without it, are made again. */
+void apply_interfaces_appeared(struct apply *apply);
 
 #endif

@@ -7,6 +7,7 @@
 #include "pmd/base/log.h"
 #include "pmd/base/memory.h"
 #include "src/app/apply.h"
+#include "src/app/switch.h"
 #include "src/net/netlink.h"
 
 /* Who creates an interface sets it up in several steps; each is a message. */
@@ -30,7 +31,7 @@ static void on_returned(void *arg)
 {
     struct links *links = arg;
 
-    apply_returned_interfaces(links->sw);
+    apply_interfaces_appeared(links->sw->apply);
 }
 
 static void on_link(void *arg, const struct netlink_link *link)

@@ -27,7 +27,7 @@ static void on_hangup(evutil_socket_t number, short what, void *arg)
 
     LOG_INFO(LOG_MAIN, "SIGHUP: reading %s again", ((struct sluice *)arg)->config_path);
     if (report) {
-        switch_reload(arg, report);
+        switch_reload(arg, report, NULL, NULL);
         evbuffer_free(report);
     }
 }

@@ -15,9 +15,11 @@
 #include "src/app/captures.h"
 #include "src/app/housekeeping.h"
 #include "src/app/links.h"
+#include "src/app/ofport_state.h"
 #include "src/app/options.h"
 #include "src/app/pool.h"
 #include "src/app/signals.h"
+#include "src/config/keys.h"
 #include "src/net/control.h"
 #include "src/net/tls.h"
 #include "src/openflow/server/server.h"
@@ -188,6 +190,39 @@ static int create_tls(struct sluice *sw, char *error, size_t size)
     return sw->tls ? 0 : -1;
 }
 
+/* At start a bridge or port that cannot be made is the end. */
+struct first_error {
+    char *text;
+    size_t size;
+};
+
+static void note_error(void *arg, const struct apply_result *result)
+{
+    const struct first_error *first = arg;
+    char text[1024];
+
+    if (!result->error || first->text[0])
+        return;
+    apply_result_text(result, text, sizeof text);
+    snprintf(first->text, first->size, "%s", text);
+}
+
+static int create_bridges(struct sluice *sw, char *error, size_t size)
+{
+    struct first_error first = {error, size};
+    struct apply_listener listener = {.arg = &first, .result = note_error};
+
+    error[0] = '\0';
+    apply_listen(sw->apply, &listener);
+    apply_set_all(sw->apply, sw->config);
+    apply_run_all(sw->apply);
+    apply_unlisten(sw->apply, &listener);
+    while (sw->config->n_bridges > 0)
+        config_section_remove(&config_section_bridge, sw->config->bridges, &sw->config->n_bridges,
+                              sw->config->n_bridges - 1);
+    return error[0] ? -1 : 0;
+}
+
 /* What the memory went to, for the last line before the end. */
 static void describe_holdings(void *arg, char *text, size_t size)
 {
@@ -219,9 +254,11 @@ int switch_create(struct sluice *sw, const struct options *options, struct confi
     if (!sw->pool || create_datapath(sw, error, error_size) || fill_loop(sw, error, error_size) ||
         create_tls(sw, error, error_size))
         return -1;
-    for (size_t i = 0; i < config->n_bridges; i++)
-        if (apply_bridge(sw, &config->bridges[i], error, error_size))
-            return -1;
+    sw->apply = apply_create(sw);
+    sw->ofports = ofport_state_create(sw->apply, config->run_dir);
+    ofport_state_recall(sw->ofports, config);
+    if (create_bridges(sw, error, error_size))
+        return -1;
     if (datapath_start(sw->dp)) {
         snprintf(error, error_size, "cannot start the poll-mode threads");
         return -1;
@@ -235,13 +272,12 @@ void switch_destroy(struct sluice *sw)
     struct bridge *br;
 
     out_of_memory_set_report(NULL, NULL);
+    ofport_state_destroy(sw->ofports);
+    apply_destroy(sw->apply); /* ends reloads, which are answered */
     control_destroy(sw->control);
     links_destroy(sw->links);
     captures_destroy(sw->captures);
-    TAILQ_FOREACH (br, &sw->removed, node) {
-        of_server_destroy(switch_of(br));
-        br->owner = NULL;
-    }
+    TAILQ_CONCAT(&sw->bridges, &sw->removed, node);
     TAILQ_FOREACH (br, &sw->bridges, node) {
         of_server_destroy(switch_of(br));
         br->owner = NULL;
@@ -253,8 +289,8 @@ void switch_destroy(struct sluice *sw)
         while (datapath_reclaim(sw->dp))
             ;
     }
+    port_wait_closed();
     flows_destroy(sw->flows);
-    TAILQ_CONCAT(&sw->bridges, &sw->removed, node);
     while ((br = TAILQ_FIRST(&sw->bridges))) {
         TAILQ_REMOVE(&sw->bridges, br, node);
         bridge_destroy(br);

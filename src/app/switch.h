@@ -2,6 +2,7 @@
 #ifndef SRC_APP_SWITCH_H
 #define SRC_APP_SWITCH_H
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/queue.h>
@@ -12,18 +13,20 @@
 #include "src/loop/loop.h"
 #include "src/upcall/flows.h"
 
+struct apply;
 struct captures;
 struct control;
 struct evbuffer;
 struct housekeeping;
 struct links;
+struct ofport_state;
 struct options;
 struct of_server;
 struct signals;
 struct tls;
 
 struct sluice {
-    struct config *config;         /* what runs; the caller's */
+    struct config *config;         /* what runs, without bridges; the caller's */
     const char *config_path;       /* where it comes from */
     const struct options *options; /* of the command line */
     struct loop *loop;
@@ -34,6 +37,8 @@ struct sluice {
     struct captures *captures;
     struct housekeeping *housekeeping;
     struct signals *signals;
+    struct apply *apply; /* bridges and ports as they are wanted */
+    struct ofport_state *ofports;
     struct tls *tls; /* NULL: the file has no section "tls" */
     TAILQ_HEAD(bridges, bridge) bridges;
     struct bridges removed;           /* that are being taken apart */
@@ -46,9 +51,12 @@ struct sluice {
  * a sentence that says what to do in `error`; then switch_destroy() cleans up what was built. */
 int switch_create(struct sluice *sw, const struct options *options, struct config *config, char *error,
                   size_t error_size);
-/* Reads the file again, checks it, and changes what differs (src/app/apply.h). Appends a line for each change, or
- * fault, to `report`, and logs it. Returns 0, or -1: then nothing was changed, or what `report` says could not be. */
-int switch_reload(struct sluice *sw, struct evbuffer *report);
+/* Reads the file again, checks it, and changes what differs (src/app/apply.h), in the turns to come. Returns 0, or -1
+ * with the faults in `report`: then nothing is changed. `done` (NULL: the log is enough) is called when all is done, or
+ * when the switch ends: with a line for each change or error in `lines`, and an array `objects` of what became of what,
+ * {object, bridge, port, change, ofport, detail, error}; both are its. */
+typedef void reload_done_fn(void *arg, bool failed, struct evbuffer *lines, json_t *objects);
+int switch_reload(struct sluice *sw, struct evbuffer *report, reload_done_fn *done, void *arg);
 void switch_destroy(struct sluice *sw);
 
 /* The OpenFlow server of a bridge; NULL before it is made, and when the switch ends. */

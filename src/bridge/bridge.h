@@ -97,6 +97,8 @@ void bridge_destroy(struct bridge *bridge);
 bool bridge_clear(struct bridge *bridge, unsigned most);
 /* Frees about `most` addresses that were flushed. True: nothing is left to be freed. */
 bool bridge_reclaim(struct bridge *bridge, unsigned most);
+/* The MAC address of a LOCAL port without a device follows. */
+void bridge_set_datapath_id(struct bridge *bridge, uint64_t datapath_id);
 /* Another MAC table: an empty one of that size. */
 void bridge_set_mac_table(struct bridge *bridge, uint32_t max_entries, uint32_t aging_s);
 

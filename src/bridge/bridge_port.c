@@ -114,6 +114,15 @@ static void lport_free(struct lport *lport)
     free(lport);
 }
 
+void bridge_set_datapath_id(struct bridge *bridge, uint64_t datapath_id)
+{
+    bridge->datapath_id = datapath_id;
+    if (!bridge->local || bridge->local->port)
+        return;
+    bridge->local->mac = datapath_mac(bridge);
+    bridge_note_port(bridge->local, BRIDGE_PORT_LINK);
+}
+
 struct bridge_port *bridge_port_add(struct bridge *bridge, const struct bridge_port_params *params, const char **error)
 {
     const uint32_t ofport = params->ofport;

@@ -271,7 +271,9 @@ static void write_key(const struct config_section *section, const struct config_
     if (key->zero)
         fprintf(paragraph, " `0`: %s.", key->zero);
     if (key->type != KEY_SECTION && key->change == CHANGE_RESTART)
-        fprintf(paragraph, " Takes effect at start only.");
+        fprintf(paragraph, " A change takes a restart.");
+    if (key->type != KEY_SECTION && key->change == CHANGE_LIVE && key->part)
+        fprintf(paragraph, " Can be changed at run time.");
     if (key->change == CHANGE_REPLACE)
         fprintf(paragraph, " With another value the port is removed and added again.");
     if (key->section)

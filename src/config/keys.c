@@ -97,6 +97,8 @@ static const struct config_key pmd_keys[] = {
     },
     {
         .name = "max_sleep_us",
+        .change = CHANGE_LIVE,
+        .part = CONFIG_PART_SLEEP,
         .type = KEY_INT,
         .offset = offsetof(struct config_pmd, max_sleep_us),
         .min = 0,
@@ -208,6 +210,7 @@ static const struct config_key log_keys[] = {
     {
         .name = "level",
         .change = CHANGE_LIVE,
+        .part = CONFIG_PART_LOG,
         .type = KEY_ENUM,
         .offset = offsetof(struct config_log, level),
         .choices = log_levels,
@@ -228,6 +231,8 @@ static const struct config_section log_section = {
 static const struct config_key tls_keys[] = {
     {
         .name = "private_key",
+        .change = CHANGE_LIVE,
+        .part = CONFIG_PART_TLS,
         .type = KEY_STRING,
         .offset = offsetof(struct config_tls, private_key),
         .format = &config_format_file,
@@ -238,6 +243,8 @@ static const struct config_key tls_keys[] = {
     },
     {
         .name = "certificate",
+        .change = CHANGE_LIVE,
+        .part = CONFIG_PART_TLS,
         .type = KEY_STRING,
         .offset = offsetof(struct config_tls, certificate),
         .format = &config_format_file,
@@ -248,6 +255,8 @@ static const struct config_key tls_keys[] = {
     },
     {
         .name = "ca_certificate",
+        .change = CHANGE_LIVE,
+        .part = CONFIG_PART_TLS,
         .type = KEY_STRING,
         .offset = offsetof(struct config_tls, ca_certificate),
         .format = &config_format_file,
@@ -306,14 +315,18 @@ static const struct config_key port_keys[] = {
     },
     {
         .name = "ofport",
-        .change = CHANGE_REPLACE,
+        .change = CHANGE_LIVE,
+        .part = CONFIG_PART_OFPORT,
         .type = KEY_OFPORT,
         .offset = offsetof(struct config_port, ofport),
-        .required = true,
-        .doc = "OpenFlow number of the port, by which rules name it; unique in its bridge. `\"LOCAL\"` makes it the "
-               "bridge's LOCAL "
-               "port, mostly a TAP through which the host itself takes part. It is not assigned automatically, since "
-               "rules written for one file would then mean other ports after the next change.",
+        .default_doc = "the next free number",
+        .doc =
+            "OpenFlow number of the port, by which rules name it; unique in its bridge. `\"LOCAL\"` makes it the "
+            "bridge's LOCAL port, mostly a TAP through which the host itself takes part. Without the key a port keeps "
+            "the number that it had, over restarts too; a new one gets the next free number counting upward to 32767, "
+            "and not one that another port had within the last hour. A port that asks for a number takes it from one "
+            "that has it without having asked. Give numbers to ports that rules name: one that is taken out of the "
+            "file and put in again later gets another.",
         .example = "1",
     },
     [PORT_TYPE_INDEX] =
@@ -395,6 +408,7 @@ static const struct config_key port_keys[] = {
     {
         .name = "mtu",
         .change = CHANGE_LIVE,
+        .part = CONFIG_PART_MTU,
         .type = KEY_INT,
         .offset = offsetof(struct config_port, mtu),
         .min = 68,
@@ -420,6 +434,7 @@ static const struct config_key port_keys[] = {
     {
         .name = "vlan_mode",
         .change = CHANGE_LIVE,
+        .part = CONFIG_PART_VLANS,
         .type = KEY_ENUM,
         .offset = offsetof(struct config_port, vlan_mode),
         .choices = vlan_modes,
@@ -433,6 +448,7 @@ static const struct config_key port_keys[] = {
     {
         .name = "tag",
         .change = CHANGE_LIVE,
+        .part = CONFIG_PART_VLANS,
         .type = KEY_INT,
         .offset = offsetof(struct config_port, tag),
         .min = 0,
@@ -446,6 +462,7 @@ static const struct config_key port_keys[] = {
     {
         .name = "trunks",
         .change = CHANGE_LIVE,
+        .part = CONFIG_PART_VLANS,
         .type = KEY_INTS,
         .offset = offsetof(struct config_port, trunks),
         .count_offset = offsetof(struct config_port, n_trunks),
@@ -460,6 +477,7 @@ static const struct config_key port_keys[] = {
     {
         .name = "flood",
         .change = CHANGE_LIVE,
+        .part = CONFIG_PART_FLOOD,
         .type = KEY_BOOL,
         .offset = offsetof(struct config_port, flood),
         .default_int = true,
@@ -480,6 +498,7 @@ const struct config_section config_section_port = {
 static const struct config_key table_keys[] = {
     {
         .name = "table",
+        .change = CHANGE_LIVE,
         .type = KEY_INT,
         .offset = offsetof(struct config_table, table),
         .required = true,
@@ -491,6 +510,7 @@ static const struct config_key table_keys[] = {
     },
     {
         .name = "max_entries",
+        .change = CHANGE_LIVE,
         .type = KEY_INT,
         .offset = offsetof(struct config_table, max_entries),
         .min = 1,
@@ -502,6 +522,7 @@ static const struct config_key table_keys[] = {
     },
     {
         .name = "eviction",
+        .change = CHANGE_LIVE,
         .type = KEY_BOOL,
         .offset = offsetof(struct config_table, eviction),
         .doc = "Whether a full table rather gives up its least important rule, of those the one that would go next, of "
@@ -511,7 +532,7 @@ static const struct config_key table_keys[] = {
 };
 static const struct config_section table_section = {
     .title = "bridges[].tables[]",
-    .doc = "What an OpenFlow table of the bridge starts with. Controllers can change it.",
+    .doc = "What an OpenFlow table of the bridge starts with. Controllers can change it; a changed file does so again.",
     .size = sizeof(struct config_table),
     KEYS(table_keys),
 };
@@ -537,6 +558,8 @@ static const struct config_key bridge_keys[] = {
     },
     {
         .name = "datapath_id",
+        .change = CHANGE_LIVE,
+        .part = CONFIG_PART_DATAPATH_ID,
         .type = KEY_DATAPATH_ID,
         .offset = offsetof(struct config_bridge, datapath_id),
         .default_doc = "derived from `name`, so that it stays the same",
@@ -546,6 +569,7 @@ static const struct config_key bridge_keys[] = {
     {
         .name = "fail_mode",
         .change = CHANGE_LIVE,
+        .part = CONFIG_PART_CONNECTIONS,
         .type = KEY_ENUM,
         .offset = offsetof(struct config_bridge, fail_mode),
         .choices = fail_modes,
@@ -556,6 +580,7 @@ static const struct config_key bridge_keys[] = {
     {
         .name = "controllers",
         .change = CHANGE_LIVE,
+        .part = CONFIG_PART_CONNECTIONS,
         .type = KEY_STRINGS,
         .offset = offsetof(struct config_bridge, controllers),
         .count_offset = offsetof(struct config_bridge, n_controllers),
@@ -571,6 +596,7 @@ static const struct config_key bridge_keys[] = {
     {
         .name = "listen",
         .change = CHANGE_LIVE,
+        .part = CONFIG_PART_CONNECTIONS,
         .type = KEY_STRINGS,
         .offset = offsetof(struct config_bridge, listen),
         .count_offset = offsetof(struct config_bridge, n_listen),
@@ -586,6 +612,8 @@ static const struct config_key bridge_keys[] = {
     },
     {
         .name = "auxiliary_connections",
+        .change = CHANGE_LIVE,
+        .part = CONFIG_PART_CONNECTIONS,
         .type = KEY_INT,
         .offset = offsetof(struct config_bridge, auxiliary_connections),
         .min = 0,
@@ -600,6 +628,7 @@ static const struct config_key bridge_keys[] = {
     {
         .name = "controller_rate_limit",
         .change = CHANGE_LIVE,
+        .part = CONFIG_PART_CONNECTIONS,
         .type = KEY_INT,
         .offset = offsetof(struct config_bridge, controller_rate_limit),
         .min = 100,
@@ -615,6 +644,7 @@ static const struct config_key bridge_keys[] = {
     {
         .name = "controller_burst_limit",
         .change = CHANGE_LIVE,
+        .part = CONFIG_PART_CONNECTIONS,
         .type = KEY_INT,
         .offset = offsetof(struct config_bridge, controller_burst_limit),
         .min = 25,
@@ -627,6 +657,7 @@ static const struct config_key bridge_keys[] = {
     {
         .name = "inactivity_probe",
         .change = CHANGE_LIVE,
+        .part = CONFIG_PART_CONNECTIONS,
         .type = KEY_INT,
         .offset = offsetof(struct config_bridge, inactivity_probe),
         .min = 100,
@@ -642,6 +673,7 @@ static const struct config_key bridge_keys[] = {
     {
         .name = "max_rules",
         .change = CHANGE_LIVE,
+        .part = CONFIG_PART_MAX_RULES,
         .type = KEY_INT,
         .offset = offsetof(struct config_bridge, max_rules),
         .min = 1,
@@ -656,6 +688,7 @@ static const struct config_key bridge_keys[] = {
     {
         .name = "bundle_memory",
         .change = CHANGE_LIVE,
+        .part = CONFIG_PART_CONNECTIONS,
         .type = KEY_INT,
         .offset = offsetof(struct config_bridge, bundle_memory),
         .min = 1,
@@ -670,6 +703,7 @@ static const struct config_key bridge_keys[] = {
     {
         .name = "mac_table_size",
         .change = CHANGE_LIVE,
+        .part = CONFIG_PART_MACS,
         .type = KEY_INT,
         .offset = offsetof(struct config_bridge, mac_table_size),
         .min = 10,
@@ -682,6 +716,7 @@ static const struct config_key bridge_keys[] = {
     {
         .name = "mac_aging_time",
         .change = CHANGE_LIVE,
+        .part = CONFIG_PART_MACS,
         .type = KEY_INT,
         .offset = offsetof(struct config_bridge, mac_aging_time),
         .min = 15,
@@ -693,6 +728,8 @@ static const struct config_key bridge_keys[] = {
     },
     {
         .name = "tables",
+        .change = CHANGE_LIVE,
+        .part = CONFIG_PART_TABLES,
         .type = KEY_SECTIONS,
         .offset = offsetof(struct config_bridge, tables),
         .count_offset = offsetof(struct config_bridge, n_tables),

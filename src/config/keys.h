@@ -12,4 +12,22 @@ extern const struct config_section config_root;
 extern const struct config_section config_section_bridge;
 extern const struct config_section config_section_port;
 
+/* The parts of the switch that keys with CHANGE_LIVE belong to: what has to be done when one of them changes. */
+enum config_part {
+    CONFIG_PART_LOG = 1 << 0,
+    CONFIG_PART_TLS = 1 << 1,
+    CONFIG_PART_SLEEP = 1 << 2, /* of poll-mode threads */
+    /* bridges */
+    CONFIG_PART_DATAPATH_ID = 1 << 3,
+    CONFIG_PART_CONNECTIONS = 1 << 4,
+    CONFIG_PART_MACS = 1 << 5,
+    CONFIG_PART_MAX_RULES = 1 << 6,
+    CONFIG_PART_TABLES = 1 << 7,
+    /* ports */
+    CONFIG_PART_OFPORT = 1 << 8,
+    CONFIG_PART_MTU = 1 << 9,
+    CONFIG_PART_VLANS = 1 << 10,
+    CONFIG_PART_FLOOD = 1 << 11,
+};
+
 #endif

@@ -59,7 +59,8 @@ enum config_vlan_mode {
 
 struct config_port {
     char *name;
-    uint32_t ofport; /* 1..CONFIG_OFPORT_MAX, or CONFIG_OFPORT_LOCAL */
+    uint32_t ofport;      /* that is asked for: 1..CONFIG_OFPORT_MAX, or CONFIG_OFPORT_LOCAL; 0: any */
+    uint32_t ofport_last; /* no key: the number that the port had when it was last there; 0: not known */
     enum config_port_type type;
     char *devargs;               /* dpdk: what EAL probes, PCI address or vdev; else NULL */
     char *path;                  /* vhost-user: absolute path of the socket; else NULL */

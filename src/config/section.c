@@ -279,38 +279,173 @@ bool config_section_same(const struct config_section *section, const void *a, co
     return true;
 }
 
+unsigned config_section_diff(const struct config_section *section, const void *a, const void *b)
+{
+    unsigned parts = 0;
+
+    for (size_t i = 0; i < section->n_keys; i++) {
+        const struct config_key *key = &section->keys[i];
+        const char *va = (const char *)a + key->offset, *vb = (const char *)b + key->offset;
+
+        if (key->type == KEY_SECTION)
+            parts |= config_section_diff(key->section, va, vb);
+        else if (key->part && !config_key_same(key, a, b))
+            parts |= key->part;
+    }
+    return parts;
+}
+
+static void clear_key(const struct config_key *key, void *base)
+{
+    void *field = (char *)base + key->offset;
+    const size_t *count = (const size_t *)((char *)base + key->count_offset);
+
+    switch (key->type) {
+    case KEY_STRINGS:
+        for (size_t j = 0; j < *count; j++)
+            free((*(char ***)field)[j]);
+        free(*(void **)field);
+        break;
+    case KEY_SECTIONS:
+        for (size_t j = 0; j < *count; j++)
+            config_section_clear(key->section, *(char **)field + j * key->section->size);
+        free(*(void **)field);
+        break;
+    case KEY_STRING:
+    case KEY_INTS:
+        free(*(void **)field);
+        break;
+    case KEY_SECTION:
+        config_section_clear(key->section, field);
+        break;
+    case KEY_BOOL:
+    case KEY_INT:
+    case KEY_ENUM:
+    case KEY_OFPORT:
+    case KEY_DATAPATH_ID:
+    case KEY_MAC:
+        break;
+    }
+}
+
 void config_section_clear(const struct config_section *section, void *base)
+{
+    for (size_t i = 0; i < section->n_keys; i++)
+        clear_key(&section->keys[i], base);
+}
+
+static char *copy_text(const char *text)
+{
+    return text ? mem_strdup(text) : NULL;
+}
+
+/* A list of `n` elements of `size` bytes; those that own something still share it with `from`. */
+static void *copy_list(const void *from, size_t n, size_t size)
+{
+    void *to = n ? mem_calloc(n, size) : NULL;
+
+    if (n)
+        memcpy(to, from, n * size);
+    return to;
+}
+
+/* What the field of `base`, a plain copy of another struct, points to becomes its own. */
+static void own_key(const struct config_key *key, void *base)
+{
+    void *field = (char *)base + key->offset;
+    const size_t *count = (const size_t *)((char *)base + key->count_offset);
+    char **strings;
+
+    switch (key->type) {
+    case KEY_STRINGS:
+        strings = copy_list(*(void **)field, *count, sizeof *strings);
+        for (size_t j = 0; j < *count; j++)
+            strings[j] = copy_text(strings[j]);
+        *(char ***)field = strings;
+        break;
+    case KEY_SECTIONS:
+        *(void **)field = copy_list(*(void **)field, *count, key->section->size);
+        for (size_t j = 0; j < *count; j++) {
+            void *element = *(char **)field + j * key->section->size;
+
+            for (size_t i = 0; i < key->section->n_keys; i++)
+                own_key(&key->section->keys[i], element);
+        }
+        break;
+    case KEY_STRING:
+        *(char **)field = copy_text(*(char **)field);
+        break;
+    case KEY_INTS:
+        *(void **)field = copy_list(*(void **)field, *count, sizeof(int));
+        break;
+    case KEY_SECTION:
+        for (size_t i = 0; i < key->section->n_keys; i++)
+            own_key(&key->section->keys[i], field);
+        break;
+    case KEY_BOOL:
+    case KEY_INT:
+    case KEY_ENUM:
+    case KEY_OFPORT:
+    case KEY_DATAPATH_ID:
+    case KEY_MAC:
+        break;
+    }
+}
+
+void config_section_copy(const struct config_section *section, void *to, const void *from)
+{
+    memcpy(to, from, section->size);
+    for (size_t i = 0; i < section->n_keys; i++)
+        own_key(&section->keys[i], to);
+}
+
+static size_t field_size(const struct config_key *key)
+{
+    switch (key->type) {
+    case KEY_BOOL:
+        return sizeof(bool);
+    case KEY_INT:
+    case KEY_ENUM:
+        return sizeof(int);
+    case KEY_OFPORT:
+        return sizeof(uint32_t);
+    case KEY_DATAPATH_ID:
+        return sizeof(uint64_t);
+    case KEY_MAC:
+        return 6;
+    case KEY_STRING:
+    case KEY_INTS:
+    case KEY_STRINGS:
+    case KEY_SECTIONS:
+        return sizeof(void *);
+    case KEY_SECTION:
+        break;
+    }
+    return key->section->size;
+}
+
+static bool is_list(const struct config_key *key)
+{
+    return key->type == KEY_INTS || key->type == KEY_STRINGS || key->type == KEY_SECTIONS;
+}
+
+void config_section_assign(const struct config_section *section, void *to, const void *from, unsigned parts)
 {
     for (size_t i = 0; i < section->n_keys; i++) {
         const struct config_key *key = &section->keys[i];
-        void *field = (char *)base + key->offset;
-        size_t *count = (size_t *)((char *)base + key->count_offset);
+        char *field = (char *)to + key->offset;
+        const char *other = (const char *)from + key->offset;
 
-        switch (key->type) {
-        case KEY_STRINGS:
-            for (size_t j = 0; j < *count; j++)
-                free((*(char ***)field)[j]);
-            free(*(void **)field);
-            break;
-        case KEY_SECTIONS:
-            for (size_t j = 0; j < *count; j++)
-                config_section_clear(key->section, *(char **)field + j * key->section->size);
-            free(*(void **)field);
-            break;
-        case KEY_STRING:
-        case KEY_INTS:
-            free(*(void **)field);
-            break;
-        case KEY_SECTION:
-            config_section_clear(key->section, field);
-            break;
-        case KEY_BOOL:
-        case KEY_INT:
-        case KEY_ENUM:
-        case KEY_OFPORT:
-        case KEY_DATAPATH_ID:
-        case KEY_MAC:
-            break;
+        if (key->type == KEY_SECTION) {
+            config_section_assign(key->section, field, other, parts);
+            continue;
         }
+        if (!(key->part & parts))
+            continue;
+        clear_key(key, to);
+        memcpy(field, other, field_size(key));
+        if (is_list(key))
+            memcpy((char *)to + key->count_offset, (const char *)from + key->count_offset, sizeof(size_t));
+        own_key(key, to);
     }
 }

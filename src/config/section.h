@@ -46,6 +46,7 @@ struct config_key {
     size_t count_offset; /* lists: of the number of elements */
     bool required;
     enum config_change change; /* KEY_SECTION: that of its keys counts */
+    unsigned part;             /* CHANGE_LIVE: what of the switch it is (enum config_part); 0: it names the element */
     unsigned kinds;            /* sections with kinds: bit set of the kinds it applies to, 0: all */
     unsigned required_kinds;   /* and of those that cannot do without it */
 
@@ -102,6 +103,15 @@ void config_section_remove(const struct config_section *section, void *items, si
 /* Whether two structs of the section say the same under the key, or under all keys. */
 bool config_key_same(const struct config_key *key, const void *a, const void *b);
 bool config_section_same(const struct config_section *section, const void *a, const void *b);
+
+/* A bit set of enum config_part: what differs between two structs of the section. Keys without a part are left out. */
+unsigned config_section_diff(const struct config_section *section, const void *a, const void *b);
+
+/* Fills an uninitialised struct of the section with copies of all that `from` owns. */
+void config_section_copy(const struct config_section *section, void *to, const void *from);
+
+/* Takes over the values of those keys that belong to one of `parts`, as copies. */
+void config_section_assign(const struct config_section *section, void *to, const void *from, unsigned parts);
 
 /* Frees what a struct of the section owns, not the struct itself. */
 void config_section_clear(const struct config_section *section, void *base);

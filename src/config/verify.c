@@ -109,8 +109,8 @@ static const char *pci_address(const char *devargs, char address[16])
     return address;
 }
 
-/* The device a port takes for itself. Representors and class=eth selectors share one, and differ in their arguments. */
-static char *device_of(const char *devargs)
+/* Representors and class=eth selectors share one, and differ in their arguments. */
+char *config_device_of(const char *devargs)
 {
     char address[16];
 
@@ -202,7 +202,7 @@ static void verify_port(const struct config *config, const struct config_port *p
             claim(&unique->ifnames, port->name, "%s.name", path);
     }
     if (port->devargs) {
-        char *device = device_of(port->devargs);
+        char *device = config_device_of(port->devargs);
 
         claim(&unique->devices, device, "%s.devargs", path);
         free(device);

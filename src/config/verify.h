@@ -11,4 +11,7 @@
  * range (which the source has reported) are passed over: NULL strings, ofport 0, negative numbers. */
 void config_verify(const struct config *config, struct config_faults *faults);
 
+/* The device that a port with these devargs takes for itself; for free(). */
+char *config_device_of(const char *devargs);
+
 #endif

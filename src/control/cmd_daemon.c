@@ -27,21 +27,19 @@ static void cmd_version(void *arg, int argc, const char *const *argv, struct con
     reply->json = json_pack("{s:s}", "version", SLUICE_VERSION);
 }
 
+static void reload_done(void *arg, bool failed, struct evbuffer *lines, json_t *objects)
+{
+    control_answer(arg, failed, lines, json_pack("{s:b,s:o}", "failed", (int)failed, "objects", objects));
+    evbuffer_free(lines);
+}
+
 static void cmd_reload(void *arg, int argc, const char *const *argv, struct control_reply *reply)
 {
+    struct control_deferred *deferred = control_defer(reply);
     struct evbuffer *report = evbuffer_new();
 
-    if (!report) {
-        control_fail(reply, "out of memory");
-        return;
-    }
-    int failed = switch_reload(arg, report);
-    evbuffer_add(report, "", 1);
-    const char *text = (const char *)evbuffer_pullup(report, -1);
-    if (failed)
-        control_fail(reply, "%s", text);
-    else
-        control_printf(reply, "%s", text);
+    if (switch_reload(arg, report, reload_done, deferred))
+        control_answer(deferred, true, report, NULL);
     evbuffer_free(report);
 }
 

@@ -99,6 +99,10 @@ static int print_reply(json_t *reply)
     const char *error = json_string_value(json_object_get(reply, "error"));
     const char *result = json_string_value(json_object_get(reply, "result"));
 
+    if (error && error[0] == '{') { /* for programs: what failed, object by object */
+        fputs(error, stdout);
+        return 1;
+    }
     if (error) {
         fprintf(stderr, "sluicectl: %s\n", error);
         return 1;

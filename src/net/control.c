@@ -44,9 +44,16 @@ struct connection {
     struct bufferevent *bev;
     bool closing; /* close once everything was written */
     struct jsonrpc_scanner scanner;
-    uint64_t asked_ms;          /* when it connected or asked last */
-    struct control_reply reply; /* stream.more: a reply in pieces is under way; requests behind it wait */
-    json_t *id;                 /* of its request */
+    uint64_t asked_ms;                 /* when it connected or asked last */
+    struct control_reply reply;        /* stream.more: a reply in pieces is under way; requests behind it wait */
+    json_t *id;                        /* of its request */
+    struct control_deferred *deferred; /* a reply that comes later; requests behind it wait */
+};
+
+struct control_deferred {
+    struct connection *connection; /* NULL: gone */
+    json_t *id;
+    bool as_json;
 };
 
 struct control {
@@ -100,6 +107,8 @@ static void stream_free(struct connection *c)
 static void connection_free(struct connection *c)
 {
     stream_free(c);
+    if (c->deferred)
+        c->deferred->connection = NULL;
     TAILQ_REMOVE(&c->control->connections, c, node);
     c->control->n_connections--;
     bufferevent_free(c->bev);
@@ -142,6 +151,19 @@ static json_t *lines_of(struct evbuffer *text)
     return json_pack("{s:o}", "lines", lines);
 }
 
+/* For a client that asked for JSON. */
+static void text_from_json(struct control_reply *reply)
+{
+    char *dump;
+
+    if (!reply->json)
+        reply->json = lines_of(reply->text);
+    evbuffer_drain(reply->text, evbuffer_get_length(reply->text));
+    dump = json_dumps(reply->json, JSON_INDENT(2));
+    control_printf(reply, "%s\n", dump ? dump : "null");
+    free(dump);
+}
+
 static void run_command(struct control *control, int argc, const char *const *argv, struct control_reply *reply)
 {
     struct command *cmd = find_command(control, argv[0]);
@@ -160,14 +182,8 @@ static void run_command(struct control *control, int argc, const char *const *ar
         return;
     }
     cmd->fn(cmd->arg, argc, argv, reply);
-    if (reply->failed || reply->stream.more || !reply->as_json)
-        return;
-    if (!reply->json)
-        reply->json = lines_of(reply->text);
-    evbuffer_drain(reply->text, evbuffer_get_length(reply->text));
-    char *dump = json_dumps(reply->json, JSON_INDENT(2));
-    control_printf(reply, "%s\n", dump ? dump : "null");
-    free(dump);
+    if (!reply->failed && !reply->stream.more && !reply->deferred && reply->as_json)
+        text_from_json(reply);
 }
 
 static void send_reply(struct connection *c, json_t *id, struct control_reply *reply)
@@ -181,6 +197,41 @@ static void send_reply(struct connection *c, json_t *id, struct control_reply *r
         bufferevent_write(c->bev, dump, strlen(dump));
     free(dump);
     json_decref(message);
+}
+
+/* --- replies that come later --------------------------------------------- */
+
+struct control_deferred *control_defer(struct control_reply *reply)
+{
+    struct control_deferred *deferred = calloc(1, sizeof *deferred);
+
+    if (!deferred)
+        out_of_memory("a reply", sizeof *deferred);
+    deferred->as_json = reply->as_json;
+    deferred->connection = reply->connection;
+    deferred->connection->deferred = deferred;
+    deferred->id = json_incref(reply->id);
+    reply->deferred = true;
+    return deferred;
+}
+
+void control_answer(struct control_deferred *deferred, bool failed, struct evbuffer *text, json_t *json)
+{
+    struct connection *c = deferred->connection;
+    struct control_reply reply = {.text = evbuffer_new(), .json = json, .failed = failed};
+
+    evbuffer_add_buffer_reference(reply.text, text);
+    if (deferred->as_json)
+        text_from_json(&reply);
+    if (c) {
+        c->deferred = NULL;
+        c->control->served = true;
+        send_reply(c, deferred->id, &reply); /* when it is written, what was asked meanwhile is read */
+    }
+    json_decref(deferred->id);
+    json_decref(reply.json);
+    evbuffer_free(reply.text);
+    free(deferred);
 }
 
 /* --- replies in pieces --------------------------------------------------- */
@@ -274,7 +325,7 @@ static bool handle_request(struct connection *c, json_t *request)
         return true; /* a notification: nothing to answer */
     c->control->served = true;
 
-    struct control_reply reply = {.text = evbuffer_new()};
+    struct control_reply reply = {.text = evbuffer_new(), .connection = c, .id = id};
     const char *argv[MAX_WORDS];
     int argc = 0;
     argv[argc++] = method;
@@ -298,10 +349,20 @@ static bool handle_request(struct connection *c, json_t *request)
         stream_start(c, id, &reply);
         return true;
     }
+    if (reply.deferred) {
+        json_decref(reply.json);
+        evbuffer_free(reply.text);
+        return true;
+    }
     send_reply(c, id, &reply);
     json_decref(reply.json);
     evbuffer_free(reply.text);
     return true;
+}
+
+static bool has_reply_under_way(const struct connection *c)
+{
+    return c->reply.stream.more || c->deferred;
 }
 
 static void on_read(struct bufferevent *bev, void *arg)
@@ -309,7 +370,7 @@ static void on_read(struct bufferevent *bev, void *arg)
     struct connection *c = arg;
     struct evbuffer *in = bufferevent_get_input(bev), *out = bufferevent_get_output(bev);
 
-    while (!c->closing && !c->reply.stream.more && evbuffer_get_length(in) && evbuffer_get_length(out) < MAX_UNREAD) {
+    while (!c->closing && !has_reply_under_way(c) && evbuffer_get_length(in) && evbuffer_get_length(out) < MAX_UNREAD) {
         size_t have = evbuffer_get_length(in);
         const char *text = (const char *)evbuffer_pullup(in, -1);
         ssize_t len = jsonrpc_scan(&c->scanner, text, have);
@@ -338,7 +399,7 @@ static void on_event(struct bufferevent *bev, short what, void *arg)
 {
     struct connection *c = arg;
 
-    if ((what & BEV_EVENT_EOF) && (c->reply.stream.more || evbuffer_get_length(bufferevent_get_output(bev)))) {
+    if ((what & BEV_EVENT_EOF) && (has_reply_under_way(c) || evbuffer_get_length(bufferevent_get_output(bev)))) {
         c->closing = true; /* a client may close its sending half and still read */
         return;
     }
@@ -352,7 +413,7 @@ static void on_written(struct bufferevent *bev, void *arg)
 
     if (!c->closing)
         on_read(bev, c);
-    else if (!c->reply.stream.more)
+    else if (!has_reply_under_way(c))
         connection_free(c);
 }
 

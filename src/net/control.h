@@ -28,6 +28,9 @@ struct control_stream {
     void *arg;
 };
 
+struct connection;
+struct control_deferred; /* a reply that comes later */
+
 struct control_reply {
     struct evbuffer *text;        /* what people read; whole lines */
     json_t *json;                 /* the same for programs; NULL: made from the lines of `text` */
@@ -35,6 +38,10 @@ struct control_reply {
     bool failed;                  /* `text` is an error message */
     struct control_stream stream; /* more: the reply comes in pieces, neither text nor json are set at once */
     unsigned n_elements;
+    bool deferred; /* by control_defer() */
+    /* Of the control socket itself: who asked. */
+    struct connection *connection;
+    json_t *id;
 };
 
 typedef void control_fn(void *arg, int argc, const char *const *argv, struct control_reply *reply);
@@ -49,6 +56,13 @@ void control_destroy(struct control *control);
  */
 void control_register(struct control *control, const char *name, const char *usage, int min, int max, control_fn *fn,
                       void *arg);
+
+/* The command's reply is not known yet: what it put into `reply` is dropped, and the client, or who asks behind it on
+ * the same connection, waits for control_answer(), which has to be called once, before control_destroy(). */
+struct control_deferred *control_defer(struct control_reply *reply);
+/* `failed`: the reply is an error. Text is copied, the reference to `json` is taken (NULL: made from the lines of the
+ * text). If the client has gone nothing is sent. */
+void control_answer(struct control_deferred *deferred, bool failed, struct evbuffer *text, json_t *json);
 
 /* printf into reply->text. */
 void control_printf(struct control_reply *reply, const char *format, ...) __attribute__((format(printf, 2, 3)));

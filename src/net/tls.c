@@ -246,6 +246,19 @@ void tls_free(struct tls *tls)
     free(tls);
 }
 
+int tls_change(struct tls *tls, const struct tls_files *files, struct tls_fault *fault)
+{
+    struct tls *other = tls_create(files, fault);
+    struct tls was = *tls;
+
+    if (!other)
+        return -EINVAL;
+    *tls = *other;
+    *other = was;
+    tls_free(other);
+    return 0;
+}
+
 static bool has_changed(const struct tls *tls)
 {
     for (int i = 0; i < TLS_N_FILES; i++) {

@@ -29,6 +29,8 @@ int tls_check(const struct tls_files *files, struct tls_fault *fault);
 
 /* Loads the files. NULL with the fault. Warns in the log of a certificate that peers will refuse for its age. */
 struct tls *tls_create(const struct tls_files *files, struct tls_fault *fault);
+/* Other files from now on. Returns 0, or -EINVAL with the fault: then those of before stay in use. */
+int tls_change(struct tls *tls, const struct tls_files *files, struct tls_fault *fault);
 void tls_free(struct tls *tls);
 
 /* A new session, for SSL_free. Files that have changed since the last call are loaded again first, so that a renewed

@@ -108,7 +108,7 @@ step "a TAP is deleted: its port is down, reload makes both again"
 ip link del "$tap"
 wait_until 2 state_is tap down
 assert_contains "$(cat "$LOG")" "the interface $tap was deleted"
-assert_contains "$(ctl reload)" "br0: port tap: its interface $tap was deleted" "br0: replaced port tap"
+assert_contains "$(ctl reload)" "br0: replaced port tap: its interface $tap was deleted"
 on_exit link "$tap"
 tap_host h3 "$tap" 10.0.0.3/24
 wait_until 5 ping_once h3 10.0.0.2

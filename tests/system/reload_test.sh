@@ -93,11 +93,29 @@ assert_contains "$(ctl reload)" "br1: removed" "br0: added port p3"
 [ ! -e "/sys/class/net/$tap" ] && [ ! -e "$RUN_DIR/br1.mgmt" ] || fail "br1 is still there"
 connected h1 10.0.0.3
 
+step "datapath ID, limits of tables, memory of bundles and sleeps change in place; rules stay"
+sluice_config "$secure, \"bundle_memory\": 1, \"tables\": [{\"table\": 3, \"max_entries\": 1}]" "$p1" "$p2" "$p3"
+sed -i 's|"0000000000000001"|"0000000000000002"|; s|"cores": \[[0-9]*\]|&, "max_sleep_us": 50|' "$TEST_DIR/sluice.json"
+assert_contains "$(ctl reload)" "datapath_id 0000000000000002" "limits of tables" "sleep 50 us at most"
+assert_contains "$(ctl bridges)" "datapath_id 0000000000000002"
+assert_contains "$(ofctl show)" "dpid:0000000000000002"
+ofctl add-flow table=3,ip,actions=drop
+assert_fails ofctl add-flow table=3,arp,actions=drop
+assert_contains "$OUTPUT" TABLE_FULL
+for i in $(seq 20000); do echo "table=4,ip,nw_dst=10.$((i / 65536)).$((i / 256 % 256)).$((i % 256)),actions=drop"; done >"$TEST_DIR/rules"
+assert_fails ovs-ofctl -O OpenFlow14 --bundle add-flows "$MGMT" "$TEST_DIR/rules"
+sluice_config "$secure" "$p1" "$p2" "$p3"
+ctl reload >/dev/null
+ofctl add-flow table=3,arp,actions=drop
+ovs-ofctl -O OpenFlow14 --bundle add-flows "$MGMT" "$TEST_DIR/rules"
+ofctl del-flows table=4
+connected h1 10.0.0.2
+
 step "what takes a restart is refused by name, and nothing is changed"
 sluice_config "$standalone" "$p1"
-sed -i 's|"0000000000000001"|"0000000000000002"|; s|"cores": \[[0-9]*\]|&, "max_masks": 32|' "$TEST_DIR/sluice.json"
+sed -i 's|"cores": \[[0-9]*\]|&, "max_masks": 32, "miss_ring": 64|' "$TEST_DIR/sluice.json"
 assert_fails ctl reload
-assert_contains "$OUTPUT" 'pmd.max_masks: cannot change' 'bridges[0].datapath_id: cannot change' 'nothing was changed'
+assert_contains "$OUTPUT" 'pmd.max_masks: cannot change' 'pmd.miss_ring: cannot change' 'nothing was changed'
 connected h1 10.0.0.3
 assert_contains "$(ctl bridges)" 'fail_mode secure' 'ports 3'
 

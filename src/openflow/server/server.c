@@ -203,15 +203,40 @@ void of_server_destroy(struct of_server *server)
 int of_server_change(struct of_server *server, const struct of_server_params *was,
                      const struct of_server_params *wanted, char *error, size_t error_size)
 {
+    unsigned auxiliary = server->auxiliary_connections;
+
+    if (wanted->auxiliary_connections != was->auxiliary_connections) {
+        server->auxiliary_connections = wanted->auxiliary_connections;
+        of_controllers_keep(server, NULL, 0);
+    }
     bool opened = !of_listeners_open_new(server, wanted->listen, wanted->n_listen, error, error_size) &&
                   !of_controllers_add_new(server, wanted->controllers, wanted->n_controllers, error, error_size);
     const struct of_server_params *now = opened ? wanted : was;
+    if (!opened && server->auxiliary_connections != auxiliary) {
+        server->auxiliary_connections = auxiliary;
+        of_controllers_keep(server, NULL, 0);
+        of_controllers_add_new(server, was->controllers, was->n_controllers, NULL, 0);
+    }
 
     of_listeners_keep(server, now->listen, now->n_listen);
     of_controllers_keep(server, now->controllers, now->n_controllers);
     set_limits(server, now);
     of_server_connections_changed(server);
     return opened ? 0 : -1;
+}
+
+void of_server_reconnect(struct of_server *server, const char *why)
+{
+    struct of_connection *conn;
+
+    TAILQ_FOREACH (conn, &server->connections, node)
+        if (conn->bev && !of_connection_is_tool(conn))
+            of_connection_close(conn, why);
+}
+
+void of_server_set_tls(struct of_server *server, struct tls *tls)
+{
+    server->tls = tls;
 }
 
 unsigned of_server_run(struct of_server *server, uint64_t budget_us)

@@ -47,11 +47,17 @@ struct of_server_params {
 
 /* Opens the listeners and starts to connect. NULL with a sentence that says what to do in `error`. */
 struct of_server *of_server_create(const struct of_server_params *params, char *error, size_t error_size);
-/* From listen, controllers, packet_in_* and inactivity_probe_ms of `was` to those of `wanted`: what is new is opened,
- * what is gone is closed with its connections, the rest goes on; and to bridge->fail_mode, which the caller may have
- * changed. Returns 0, or -1 with a sentence in `error`: then those of `was` go on. */
+/* From listen, controllers and limits of `was` to those of `wanted`: what is new is opened, what is gone is closed with
+ * its connections, the rest goes on; and to bridge->fail_mode, which the caller may have changed. Another number of
+ * auxiliary connections closes those to all controllers, which are made again. Returns 0, or -1 with a sentence in
+ * `error`: then those of `was` go on. */
 int of_server_change(struct of_server *server, const struct of_server_params *was,
                      const struct of_server_params *wanted, char *error, size_t error_size);
+/* Connections of controllers are closed, and made again by those who made them: what was said at their start does not
+ * hold any more. Tools stay. */
+void of_server_reconnect(struct of_server *server, const char *why);
+/* As in struct of_server_params, for connections made from now on. */
+void of_server_set_tls(struct of_server *server, struct tls *tls);
 /* Closes listeners and connections and removes sockets that it made; the bridge's events are not heard any more. What
  * is left, a bundle of a million messages or half of a commit, the loop takes away in slices. */
 void of_server_close(struct of_server *server);

@@ -1,0 +1,313 @@
+/* What is done with a bridge, and with the options of the whole switch. */
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "pmd/base/log.h"
+#include "src/app/apply_impl.h"
+#include "src/config/keys.h"
+#include "src/net/tls.h"
+#include "src/openflow/requests/handler.h"
+#include "src/openflow/server/server.h"
+
+#define REMOVE_STEP 128 /* megaflows, rules or addresses of a removed bridge in a turn */
+
+/* What is said of a change: parts of it, and what could not be done. */
+struct account {
+    char detail[512], error[512];
+};
+
+static void add_detail(struct account *account, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+static void add_detail(struct account *account, const char *format, ...)
+{
+    size_t used = strlen(account->detail);
+    va_list args;
+
+    if (used > 0 && used + 2 < sizeof account->detail)
+        used += (size_t)snprintf(account->detail + used, sizeof account->detail - used, "; ");
+    va_start(args, format);
+    vsnprintf(account->detail + used, sizeof account->detail - used, format, args);
+    va_end(args);
+}
+
+static void tell(struct apply *apply, enum apply_object object, enum apply_change change, const char *bridge,
+                 const struct account *account)
+{
+    const struct apply_result result = {
+        .object = object,
+        .change = change,
+        .bridge = bridge,
+        .port = "",
+        .detail = account->detail,
+        .error = account->error[0] ? account->error : NULL,
+    };
+
+    apply_tell(apply, &result);
+}
+
+/* --- making -------------------------------------------------------------- */
+
+static void server_params(const struct sluice *sw, struct bridge *br, const struct config_bridge *config,
+                          struct of_server_params *params)
+{
+    *params = (struct of_server_params){
+        .loop = sw->loop,
+        .bridge = br,
+        .flows = sw->flows,
+        .requests = &of_requests,
+        .listen = (const char *const *)config->listen,
+        .n_listen = config->n_listen,
+        .controllers = (const char *const *)config->controllers,
+        .n_controllers = config->n_controllers,
+        .auxiliary_connections = config->auxiliary_connections,
+        .bundle_bytes_max = (size_t)config->bundle_memory << 20,
+        .packet_in_rate = config->controller_rate_limit,
+        .packet_in_burst = config->controller_burst_limit,
+        .inactivity_probe_ms = config->inactivity_probe,
+        .pool = sw->pool,
+        .tls = sw->tls,
+    };
+}
+
+static enum fail_mode fail_mode_of(const struct config_bridge *config)
+{
+    return config->fail_mode == CONFIG_FAIL_SECURE ? FAIL_SECURE : FAIL_STANDALONE;
+}
+
+static const struct config_table *find_table(const struct config_bridge *config, int table)
+{
+    for (size_t i = 0; i < config->n_tables; i++)
+        if (config->tables[i].table == table)
+            return &config->tables[i];
+    return NULL;
+}
+
+static void set_table(struct pipeline *pipeline, int table, const struct config_table *wanted)
+{
+    struct table_config config = *pipeline_table_config(pipeline, (uint8_t)table);
+
+    config.max_rules = wanted && wanted->max_entries ? (uint32_t)wanted->max_entries : UINT32_MAX;
+    config.config = wanted && wanted->eviction ? config.config | TABLE_EVICTION : config.config & ~TABLE_EVICTION;
+    pipeline_set_table_config(pipeline, (uint8_t)table, &config);
+}
+
+/* Tables that differ; others stay as controllers may have set them. */
+static void set_tables(struct bridge *br, const struct config_bridge *now, const struct config_bridge *wanted)
+{
+    for (int table = 0; table < PIPELINE_TABLES; table++) {
+        const struct config_table *old = find_table(now, table), *new = find_table(wanted, table);
+
+        if (!old && !new)
+            continue;
+        if (!old || !new || old->max_entries != new->max_entries || old->eviction != new->eviction)
+            set_table(br->pipeline, table, new);
+    }
+}
+
+static unsigned n_ports(const struct apply_bridge *object)
+{
+    const struct apply_port *port;
+    unsigned n = 0;
+
+    TAILQ_FOREACH (port, &object->ports, node)
+        n += port->said;
+    return n;
+}
+
+static void make_bridge(struct apply *apply, struct apply_bridge *object)
+{
+    static const struct config_bridge nothing;
+    const struct config_bridge *wanted = &object->wanted;
+    struct sluice *sw = apply->sw;
+    struct bridge *br = bridge_create(wanted->name, wanted->datapath_id, sw->dp);
+    char mgmt[4096], snoop[4096];
+    struct account account = {0};
+    struct of_server_params params;
+
+    bridge_join_loop(br, sw->loop);
+    flows_attach(sw->flows, br);
+    TAILQ_INSERT_TAIL(&sw->bridges, br, node);
+    br->fail_mode = fail_mode_of(wanted);
+    bridge_set_mac_table(br, wanted->mac_table_size, wanted->mac_aging_time);
+    pipeline_set_max_rules(br->pipeline, (uint32_t)wanted->max_rules);
+    set_tables(br, &nothing, wanted);
+    server_params(sw, br, wanted, &params);
+    snprintf(mgmt, sizeof mgmt, "%s/%s.mgmt", sw->config->run_dir, wanted->name);
+    snprintf(snoop, sizeof snoop, "%s/%s.snoop", sw->config->run_dir, wanted->name);
+    params.mgmt_path = mgmt;
+    params.snoop_path = snoop;
+    br->owner = of_server_create(&params, account.error, sizeof account.error);
+    if (!br->owner) {
+        TAILQ_REMOVE(&sw->bridges, br, node);
+        TAILQ_INSERT_TAIL(&sw->removed, br, node);
+        tell(apply, APPLY_BRIDGE, APPLY_NONE, wanted->name, &account);
+        return;
+    }
+    object->bridge = br;
+    config_section_clear(&config_section_bridge, &object->now);
+    config_section_copy(&config_section_bridge, &object->now, wanted);
+    add_detail(&account, "with %u ports", n_ports(object));
+    tell(apply, APPLY_BRIDGE, APPLY_ADDED, wanted->name, &account);
+}
+
+/* --- changing ------------------------------------------------------------ */
+
+static void change_connections(struct apply *apply, struct apply_bridge *object, struct account *account)
+{
+    const struct config_bridge *wanted = &object->wanted;
+    struct bridge *br = object->bridge;
+    struct of_server_params was, params;
+    char why[400];
+
+    server_params(apply->sw, br, &object->now, &was);
+    server_params(apply->sw, br, wanted, &params);
+    br->fail_mode = fail_mode_of(wanted);
+    if (of_server_change(switch_of(br), &was, &params, why, sizeof why)) {
+        br->fail_mode = fail_mode_of(&object->now);
+        snprintf(account->error, sizeof account->error, "%s: controllers and listen stay as they were", why);
+        return;
+    }
+    add_detail(account, "fail_mode %s, %zu controllers, listens on %zu more than its mgmt socket",
+               br->fail_mode == FAIL_SECURE ? "secure" : "standalone", wanted->n_controllers, wanted->n_listen);
+}
+
+static void change_bridge(struct apply *apply, struct apply_bridge *object)
+{
+    unsigned parts = config_section_diff(&config_section_bridge, &object->now, &object->wanted);
+    const struct config_bridge *wanted = &object->wanted;
+    struct bridge *br = object->bridge;
+    struct account account = {0};
+
+    if (parts & CONFIG_PART_DATAPATH_ID) {
+        bridge_set_datapath_id(br, wanted->datapath_id);
+        of_server_reconnect(switch_of(br), "the datapath ID has changed");
+        add_detail(&account, "datapath_id %016" PRIx64, wanted->datapath_id);
+    }
+    if (parts & CONFIG_PART_MACS) {
+        bridge_set_mac_table(br, wanted->mac_table_size, wanted->mac_aging_time);
+        add_detail(&account, "a new MAC table of %d addresses, %d s", wanted->mac_table_size, wanted->mac_aging_time);
+    }
+    if (parts & CONFIG_PART_MAX_RULES) {
+        pipeline_set_max_rules(br->pipeline, (uint32_t)wanted->max_rules);
+        add_detail(&account, "at most %d rules", wanted->max_rules);
+    }
+    if (parts & CONFIG_PART_TABLES) {
+        set_tables(br, &object->now, wanted);
+        add_detail(&account, "limits of tables");
+    }
+    if (parts & CONFIG_PART_CONNECTIONS)
+        change_connections(apply, object, &account);
+    config_section_assign(&config_section_bridge, &object->now, wanted,
+                          account.error[0] ? parts & ~CONFIG_PART_CONNECTIONS : parts);
+    tell(apply, APPLY_BRIDGE, parts ? APPLY_CHANGED : APPLY_NONE, wanted->name, &account);
+}
+
+void apply_bridge_step(struct apply *apply, struct apply_bridge *object)
+{
+    struct apply_port *port;
+
+    if (object->bridge) {
+        change_bridge(apply, object);
+        return;
+    }
+    make_bridge(apply, object);
+    if (!object->bridge)
+        return;
+    TAILQ_FOREACH (port, &object->ports, node)
+        apply_port_queue(apply, port);
+}
+
+/* --- removing ------------------------------------------------------------ */
+
+/* Its connections go at once, its ports one by one; bundles, rules, megaflows and addresses, which may be many, in the
+ * turns to come (apply_run_removed). */
+void apply_bridge_leave(struct apply *apply, struct apply_bridge *object)
+{
+    const struct account account = {0};
+    struct sluice *sw = apply->sw;
+    struct bridge *br = object->bridge;
+
+    if (br) {
+        of_server_close(switch_of(br));
+        TAILQ_REMOVE(&sw->bridges, br, node);
+        TAILQ_INSERT_TAIL(&sw->removed, br, node);
+        object->bridge = NULL;
+    }
+    tell(apply, APPLY_BRIDGE, APPLY_REMOVED, object->wanted.name, &account);
+}
+
+bool apply_run_removed(struct sluice *sw)
+{
+    struct bridge *br = TAILQ_FIRST(&sw->removed);
+
+    if (!br)
+        return false;
+    if (switch_of(br)) {
+        if (!of_server_is_over(switch_of(br)))
+            return true;
+        of_server_destroy(switch_of(br));
+        br->owner = NULL;
+    }
+    if (!TAILQ_EMPTY(&br->ports))
+        return false;
+    if (flows_forget_bridge(sw->flows, br, REMOVE_STEP) && bridge_clear(br, REMOVE_STEP)) {
+        TAILQ_REMOVE(&sw->removed, br, node);
+        bridge_destroy(br);
+    }
+    return true;
+}
+
+/* --- options of the switch ----------------------------------------------- */
+
+static struct tls_files tls_files_of(const struct config_tls *config)
+{
+    return (struct tls_files){{
+        [TLS_PRIVATE_KEY] = config->private_key,
+        [TLS_CERTIFICATE] = config->certificate,
+        [TLS_CA_CERTIFICATE] = config->ca_certificate,
+    }};
+}
+
+/* Servers of bridges that are made later get it by server_params(). */
+static int change_tls(struct sluice *sw, const struct config_tls *config, char *error, size_t size)
+{
+    const struct tls_files files = tls_files_of(config);
+    struct tls_fault fault;
+    struct bridge *br;
+
+    if (!config->private_key)
+        return 0; /* nobody needs it; what there is may be needed again */
+    if (sw->tls ? tls_change(sw->tls, &files, &fault) : !(sw->tls = tls_create(&files, &fault))) {
+        snprintf(error, size, "TLS: %s", fault.text);
+        return -1;
+    }
+    TAILQ_FOREACH (br, &sw->bridges, node)
+        of_server_set_tls(switch_of(br), sw->tls);
+    return 0;
+}
+
+void apply_options_step(struct apply *apply, const struct config *wanted)
+{
+    struct config *now = apply->sw->config;
+    unsigned parts = config_section_diff(&config_root, now, wanted), done = parts;
+    struct account account = {0};
+
+    if (parts & CONFIG_PART_LOG) {
+        log_set_level("any", config_log_level_name(wanted->log.level));
+        add_detail(&account, "log level %s", config_log_level_name(wanted->log.level));
+    }
+    if (parts & CONFIG_PART_SLEEP) {
+        datapath_set_max_sleep(apply->sw->dp, (uint32_t)wanted->pmd.max_sleep_us);
+        add_detail(&account, "poll-mode threads sleep %d us at most", wanted->pmd.max_sleep_us);
+    }
+    if (parts & CONFIG_PART_TLS) {
+        if (change_tls(apply->sw, &wanted->tls, account.error, sizeof account.error))
+            done &= ~CONFIG_PART_TLS;
+        else
+            add_detail(&account, "other TLS files, for connections made from now on");
+    }
+    config_section_assign(&config_root, now, wanted, done);
+    tell(apply, APPLY_OPTIONS, done ? APPLY_CHANGED : APPLY_NONE, "", &account);
+}

@@ -1,0 +1,154 @@
+/* What the files of apply share. */
+#ifndef SRC_APP_APPLY_IMPL_H
+#define SRC_APP_APPLY_IMPL_H
+
+#include <stddef.h>
+
+#include "pmd/port.h"
+#include "src/app/apply.h"
+#include "src/app/switch.h"
+#include "src/bridge/ofports.h"
+
+struct apply_bridge;
+struct apply_port;
+struct claim;
+
+TAILQ_HEAD(apply_bridges, apply_bridge);
+TAILQ_HEAD(apply_ports, apply_port);
+
+/* --- names (apply_names.c) ----------------------------------------------- */
+
+/* Text to pointer. */
+struct name_map;
+struct name_map *name_map_create(void);
+void name_map_free(struct name_map *map); /* not what it points to */
+void *name_map_find(const struct name_map *map, const char *name);
+void name_map_put(struct name_map *map, const char *name, void *value); /* which was not in it */
+void name_map_remove(struct name_map *map, const char *name);
+
+/* --- claims (apply_claims.c) --------------------------------------------- */
+
+#define CLAIMS_MAX 2 /* a port's: its name; its device, interface or socket */
+
+struct claims {
+    struct claim *items[CLAIMS_MAX];
+    unsigned n;
+};
+
+/* Takes all that `port` wants, or nothing and returns the claim of somebody else. */
+struct claim *claims_take(struct apply *apply, struct apply_port *port);
+/* Gives them back; who waits for one is put on the work list. */
+void claims_give_back(struct apply *apply, struct claims *claims);
+/* Puts the port into the claim's queue, until it is free or claims_stop_waiting(). */
+void claims_wait(struct claim *claim, struct apply_port *port);
+void claims_stop_waiting(struct apply *apply, struct apply_port *port);
+/* Who has it; NULL: something on its way out. */
+const struct apply_port *claim_holder(const struct claim *claim);
+const char *claim_describe(const struct claim *claim); /* "device 0000:01:00.0" */
+/* The port is on its way out, and lives no longer than its claims. */
+void claims_orphan(struct claims *claims);
+
+/* --- objects ------------------------------------------------------------- */
+
+/* Where a port is. */
+
+enum port_stage {
+    PORT_AT_REST,   /* nothing is to be done */
+    PORT_QUEUED,    /* in apply->to_remove, ->requested, ->known or ->others */
+    PORT_WAITING,   /* in the queue of a claim */
+    PORT_FINISHING, /* in apply->opening or ->no_index */
+};
+
+struct apply_bridge {
+    TAILQ_ENTRY(apply_bridge) node; /* in apply->bridges */
+    TAILQ_ENTRY(apply_bridge) work; /* in apply->removed_bridges or ->changed_bridges, if `queued` */
+    struct config_bridge wanted;    /* without ports */
+    struct config_bridge now;       /* what runs, if `bridge` */
+    struct bridge *bridge;          /* NULL: not made */
+    struct name_map *port_names;
+    struct apply_ports ports;
+    struct ofports *ofports;
+    unsigned generation; /* when it was said last */
+    bool queued;
+    bool removed; /* lives until its last port is gone */
+};
+
+struct apply_port {
+    TAILQ_ENTRY(apply_port) node; /* of its bridge */
+    TAILQ_ENTRY(apply_port) work; /* of `list`, or of the claim that it waits for */
+    struct apply_ports *list;     /* PORT_QUEUED, PORT_FINISHING */
+    struct claim *waits_for;      /* PORT_WAITING */
+    struct apply_bridge *owner;
+    char *name;
+    enum port_stage stage;
+    unsigned generation; /* when it was said last */
+    bool said;           /* false: it is to go */
+    bool failed;         /* what was said last could not be done */
+    bool replacing;      /* it was there before */
+    char reason[64];     /* why it was made again although nothing differs */
+    struct config_port wanted;
+    struct config_port now; /* what runs, or is being opened */
+    struct bridge_port *bp; /* NULL: it is not there */
+    struct port_opening *opening;
+    struct port *port; /* opened, not yet in the datapath */
+    uint32_t ofport;   /* that it holds; OFPORT_NONE: none */
+    uint32_t last;     /* that it had before; OFPORT_NONE: none */
+    struct claims claims;
+};
+
+/* What has left its bridge and is not closed yet. */
+struct apply_leaving {
+    TAILQ_ENTRY(apply_leaving) node;
+    char *bridge, *name;
+    uint32_t index; /* in the datapath; 0: it was in none */
+    bool tell;      /* when it is closed: the port is removed */
+    struct claims claims;
+};
+
+struct apply {
+    struct sluice *sw;
+    struct loop_job job;
+    TAILQ_HEAD(, apply_listener) listeners;
+    struct apply_listener *next_listener; /* to be called; so that one may go meanwhile */
+    struct apply_bridges bridges;         /* in the order in which they were said; those being removed too */
+    struct name_map *bridge_names;        /* without those being removed */
+    struct name_map *claim_names;
+    struct config *options; /* NULL: none are on the list */
+    struct apply_bridges removed_bridges, changed_bridges;
+    unsigned generation;                                    /* of apply_begin() */
+    struct apply_ports to_remove, requested, known, others; /* known: that had a number */
+    struct apply_ports opening;
+    struct apply_ports no_index; /* opened, but all indices of the datapath are taken */
+    TAILQ_HEAD(, apply_leaving) leaving;
+    bool busy; /* `idle` is owed */
+};
+
+/* --- between the files --------------------------------------------------- */
+
+void apply_tell(struct apply *apply, const struct apply_result *result);
+/* A port object was freed: its bridge may have waited for that. */
+void apply_bridge_port_gone(struct apply *apply, struct apply_bridge *object);
+
+/* apply_bridge.c: makes or changes the bridge as it is wanted, and tells. */
+void apply_bridge_step(struct apply *apply, struct apply_bridge *object);
+/* Takes the bridge out of the switch, and tells. Its ports are still to go. */
+void apply_bridge_leave(struct apply *apply, struct apply_bridge *object);
+/* The same for the options of the switch. */
+void apply_options_step(struct apply *apply, const struct config *wanted);
+
+/* apply_port.c */
+struct apply_port *apply_port_create(struct apply_bridge *owner, const char *name);
+/* At the end of the switch. */
+void apply_port_free(struct apply *apply, struct apply_port *port);
+/* Puts it on the list where it belongs now. */
+void apply_port_queue(struct apply *apply, struct apply_port *port);
+/* Does what is to be done. The port may be freed. */
+void apply_port_step(struct apply *apply, struct apply_port *port);
+/* Of a port in apply->opening or ->no_index: goes on if it can. The port may be freed. */
+void apply_port_finish(struct apply *apply, struct apply_port *port);
+/* The number of a port that is there, as in struct apply_result. */
+uint32_t apply_port_ofport(const struct apply_port *port);
+/* Whether the port lost its interface, and there is one of that name again. */
+bool apply_port_interface_returned(const struct apply_port *port);
+
+#endif
