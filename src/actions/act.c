@@ -3,7 +3,7 @@
 
 #include "pmd/base/memory.h"
 
-#include "src/actions/act.h"
+#include "src/actions/act_ops.h"
 
 void act_buffer_init(struct act_buffer *buffer)
 {
@@ -38,6 +38,11 @@ void *act_buffer_add(struct act_buffer *buffer, enum act_type type, size_t len)
     return act;
 }
 
+void *act_buffer_add_type(struct act_buffer *buffer, enum act_type type)
+{
+    return act_buffer_add(buffer, type, act_sizes[type]);
+}
+
 struct act_list act_buffer_list(const struct act_buffer *buffer)
 {
     return (struct act_list){.acts = (const struct act *)buffer->data, .len = buffer->len};
@@ -47,7 +52,7 @@ bool act_nested(const struct act *act, struct act_list *inner)
 {
     const struct act_bytes *bytes = (const struct act_bytes *)act;
 
-    if (act->type != ACT_WRITE_ACTIONS && act->type != ACT_CLONE)
+    if (!act_ops[act->type]->nested)
         return false;
     *inner = (struct act_list){.acts = (const struct act *)bytes->data, .len = bytes->n};
     return true;
@@ -58,56 +63,34 @@ bool act_lists_equal(const struct act_list *a, const struct act_list *b)
     return a->len == b->len && (a->len == 0 || memcmp(a->acts, b->acts, a->len) == 0);
 }
 
-static bool bundle_outputs_to(const struct act_bundle *bundle, uint32_t ofport)
+bool act_list_outputs_to(const struct act_list *list, uint32_t ofport)
 {
-    for (uint32_t i = 0; i < bundle->n_members; i++) {
-        if (bundle->members[i] == ofport && !bundle->dst.field)
+    ACT_FOR_EACH (act, list) {
+        const struct act_ops *ops = act_ops[act->type];
+        struct act_list inner;
+
+        if (act_nested(act, &inner) && act_list_outputs_to(&inner, ofport))
+            return true;
+        if (ops->outputs_to && ops->outputs_to(act, ofport))
             return true;
     }
     return false;
 }
 
-bool act_list_outputs_to(const struct act_list *list, uint32_t ofport)
+struct act_ref act_ref(const struct act *act)
 {
-    ACT_FOR_EACH (act, list) {
-        struct act_list inner;
+    const struct act_ops *ops = act_ops[act->type];
 
-        if (act_nested(act, &inner) && act_list_outputs_to(&inner, ofport))
-            return true;
-        switch (act->type) {
-        case ACT_OUTPUT:
-            if (((const struct act_output *)act)->port == ofport)
-                return true;
-            break;
-        case ACT_OUTPUT_TRUNC:
-            if (((const struct act_output_trunc *)act)->port == ofport)
-                return true;
-            break;
-        case ACT_BUNDLE:
-            if (bundle_outputs_to((const struct act_bundle *)act, ofport))
-                return true;
-            break;
-        case ACT_ENQUEUE:
-            if (((const struct act_enqueue *)act)->port == ofport)
-                return true;
-            break;
-        case ACT_CONTROLLER:
-            if (ofport == OFPORT_CONTROLLER)
-                return true;
-            break;
-        default:
-            break;
-        }
-    }
-    return false;
+    return ops->ref ? ops->ref(act) : (struct act_ref){ACT_REF_NONE, 0};
 }
 
 bool act_list_uses_group(const struct act_list *list, uint32_t group)
 {
     ACT_FOR_EACH (act, list) {
+        struct act_ref ref = act_ref(act);
         struct act_list inner;
 
-        if (act->type == ACT_GROUP && ((const struct act_u32 *)act)->value == group)
+        if (ref.type == ACT_REF_GROUP && ref.id == group)
             return true;
         if (act_nested(act, &inner) && act_list_uses_group(&inner, group))
             return true;
@@ -115,48 +98,17 @@ bool act_list_uses_group(const struct act_list *list, uint32_t group)
     return false;
 }
 
-bool act_list_is_clause(const struct act_list *list)
-{
-    ACT_FOR_EACH (act, list) {
-        if (act->type == ACT_CONJUNCTION)
-            return true;
-    }
-    return false;
-}
-
 enum act_rank act_rank(const struct act *act)
 {
-    static const uint8_t ranks[ACT_N_TYPES] = {
-        [ACT_COPY_TTL_IN] = ACT_RANK_COPY_TTL_IN,
-        [ACT_POP_VLAN] = ACT_RANK_POP_VLAN,
-        [ACT_POP_MPLS] = ACT_RANK_POP_MPLS,
-        [ACT_POP_PBB] = ACT_RANK_POP_PBB,
-        [ACT_DECAP] = ACT_RANK_DECAP,
-        [ACT_ENCAP] = ACT_RANK_ENCAP,
-        [ACT_PUSH_MPLS] = ACT_RANK_PUSH_MPLS,
-        [ACT_PUSH_PBB] = ACT_RANK_PUSH_PBB,
-        [ACT_PUSH_VLAN] = ACT_RANK_PUSH_VLAN,
-        [ACT_COPY_TTL_OUT] = ACT_RANK_COPY_TTL_OUT,
-        [ACT_DEC_TTL] = ACT_RANK_DEC_TTL,
-        [ACT_DEC_MPLS_TTL] = ACT_RANK_DEC_MPLS_TTL,
-        [ACT_DEC_NSH_TTL] = ACT_RANK_DEC_NSH_TTL,
-        [ACT_SET_FIELD] = ACT_RANK_SET,
-        [ACT_MOVE] = ACT_RANK_SET,
-        [ACT_SET_VLAN_VID] = ACT_RANK_SET,
-        [ACT_SET_VLAN_PCP] = ACT_RANK_SET,
-        [ACT_SET_IP_TTL] = ACT_RANK_SET,
-        [ACT_SET_MPLS_TTL] = ACT_RANK_SET,
-        [ACT_SET_TUNNEL] = ACT_RANK_SET,
-        [ACT_DELETE_FIELD] = ACT_RANK_SET,
-        [ACT_SET_QUEUE] = ACT_RANK_QUEUE,
-        [ACT_METER] = ACT_RANK_METER,
-        [ACT_GROUP] = ACT_RANK_GROUP,
-        [ACT_OUTPUT] = ACT_RANK_OUTPUT,
-        [ACT_OUTPUT_REG] = ACT_RANK_OUTPUT,
-        [ACT_CONTROLLER] = ACT_RANK_OUTPUT,
-        [ACT_ENQUEUE] = ACT_RANK_OUTPUT,
-        [ACT_RESUBMIT] = ACT_RANK_RESUBMIT,
-    };
+    return act_ops[act->type]->rank;
+}
 
-    return ranks[act->type];
+bool act_fits_write_actions(const struct act *act)
+{
+    return act_rank(act) != ACT_RANK_NONE && !act_ops[act->type]->bucket_only;
+}
+
+bool act_fits_bucket(const struct act *act)
+{
+    return act_rank(act) != ACT_RANK_NONE || act_ops[act->type]->idle;
 }

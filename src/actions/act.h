@@ -12,62 +12,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "src/actions/act_types.h"
 #include "src/match/field.h"
 
-enum act_type {
-    ACT_OUTPUT,     /* struct act_output */
-    ACT_OUTPUT_REG, /* struct act_output_reg */
-    ACT_CONTROLLER, /* struct act_controller (NXAST_CONTROLLER; plain OUTPUT to CONTROLLER is ACT_OUTPUT) */
-    ACT_ENQUEUE,    /* struct act_enqueue, OpenFlow 1.0 */
-    ACT_SET_QUEUE,  /* struct act_u32: queue id */
-    ACT_POP_QUEUE,
-    ACT_GROUP,        /* struct act_u32: group id */
-    ACT_SET_FIELD,    /* struct act_set_field: set_field, NXAST_REG_LOAD(2), OpenFlow 1.0's set actions */
-    ACT_MOVE,         /* struct act_move: NXAST_REG_MOVE, copy_field */
-    ACT_PUSH_VLAN,    /* struct act_u32: TPID */
-    ACT_POP_VLAN,     /* pop_vlan, strip_vlan */
-    ACT_SET_VLAN_VID, /* struct act_u32: OpenFlow 1.0 meaning: adds a tag if there is none */
-    ACT_SET_VLAN_PCP, /* struct act_u32: likewise */
-    ACT_PUSH_MPLS,    /* struct act_u32: Ethernet type */
-    ACT_POP_MPLS,     /* struct act_u32: Ethernet type */
-    ACT_PUSH_PBB,     /* struct act_u32: Ethernet type */
-    ACT_POP_PBB,
-    ACT_SET_MPLS_TTL, /* struct act_u32 */
-    ACT_DEC_MPLS_TTL,
-    ACT_SET_IP_TTL, /* struct act_u32 */
-    ACT_DEC_TTL,    /* struct act_dec_ttl: dec_nw_ttl, dec_ttl, dec_ttl(ids) */
-    ACT_COPY_TTL_OUT,
-    ACT_COPY_TTL_IN,
-    ACT_RESUBMIT, /* struct act_resubmit */
-    ACT_NOTE,     /* struct act_bytes */
-    ACT_EXIT,
-    ACT_STACK_PUSH,  /* struct act_subfield */
-    ACT_STACK_POP,   /* struct act_subfield */
-    ACT_SET_TUNNEL,  /* struct act_u64 */
-    ACT_FIN_TIMEOUT, /* struct act_fin_timeout */
-    ACT_ENCAP,       /* struct act_encap */
-    ACT_DECAP,       /* struct act_u32: packet type of what comes to light, or PACKET_TYPE_NEXT_PROTO */
-    ACT_DEC_NSH_TTL,
-    ACT_DELETE_FIELD, /* struct act_subfield: a whole tun_metadata field */
-    ACT_CONJUNCTION,  /* struct act_conjunction */
-    ACT_LEARN,        /* struct act_learn */
-    ACT_OUTPUT_TRUNC, /* struct act_output_trunc */
-    ACT_CLONE,        /* struct act_bytes: a nested list */
-    ACT_SAMPLE,       /* struct act_sample */
-    ACT_CHECK_LARGER, /* struct act_check_larger: check_pkt_larger */
-    ACT_MULTIPATH,    /* struct act_multipath */
-    ACT_BUNDLE,       /* struct act_bundle: bundle, bundle_load */
-    ACT_CT_CLEAR,
-    ACT_METER,        /* struct act_u32: meter id; instruction (1.3) and action (1.5) */
-    ACT_STAT_TRIGGER, /* struct act_stat_trigger: an instruction */
-    ACT_CLEAR_ACTIONS,
-    ACT_WRITE_ACTIONS,  /* struct act_bytes: a nested list */
-    ACT_WRITE_METADATA, /* struct act_metadata */
-    ACT_GOTO_TABLE,     /* struct act_u32: table */
-    ACT_N_TYPES
-};
-
-/* How it was written on the wire, so that it is written back the same. */
+/* How an action was written on the wire, so that it is written back the same. */
 enum act_form {
     ACT_FORM_STANDARD, /* an OFPAT_ action (or set_field) */
     ACT_FORM_NICIRA,   /* NXAST_: REG_LOAD, REG_MOVE ... */
@@ -297,10 +245,12 @@ void act_buffer_free(struct act_buffer *buffer);
 /* Appends a zeroed act of `len` bytes (header included, rounded up to 8; act->len says the rounded length); aborts on
  * out of memory. */
 void *act_buffer_add(struct act_buffer *buffer, enum act_type type, size_t len);
+/* The same for a type whose struct has no variable part. */
+void *act_buffer_add_type(struct act_buffer *buffer, enum act_type type);
 struct act_list act_buffer_list(const struct act_buffer *buffer);
 
 bool act_lists_equal(const struct act_list *a, const struct act_list *b);
-/* Is there a list inside the action (write_actions, clone)? */
+/* Is there a list inside the action (write_actions, clone)? Then `inner` is it. */
 bool act_nested(const struct act *act, struct act_list *inner);
 /* Does the list send to this port (or group), nested write_actions included? For out_port filters of deletes and dumps.
  */
@@ -334,6 +284,18 @@ enum act_rank {
     ACT_RANK_RESUBMIT,
 };
 enum act_rank act_rank(const struct act *act);
+/* May the action stand in an action set that write_actions fills, or in a group's bucket? Open vSwitch allows some in
+ * buckets alone, and among them some that do nothing there. */
+bool act_fits_write_actions(const struct act *act);
+bool act_fits_bucket(const struct act *act);
+
+/* What an action names and is not the rule's own: the action does nothing, or may not be added, without it. */
+enum act_ref_type { ACT_REF_NONE, ACT_REF_GROUP, ACT_REF_METER };
+struct act_ref {
+    enum act_ref_type type;
+    uint32_t id;
+};
+struct act_ref act_ref(const struct act *act);
 
 /* As ovs-ofctl prints it: "output:2", "mod_dl_src:..,NORMAL", "goto_table:5"; "drop" for an empty list. malloc'ed. */
 char *act_list_format(const struct act_list *list, const char *(*port_name)(void *arg, uint32_t ofport), void *arg);

@@ -4,10 +4,9 @@
 
 #include <stdint.h>
 
-#include "src/actions/act.h"
+#include "src/actions/act_ops.h"
 
 /* Calls `fn` for each field that an action of the list reads or writes by name, lists inside actions included. */
-typedef void field_fn(void *arg, const struct field *field);
 void act_list_each_field(const struct act_list *list, field_fn *fn, void *arg);
 
 /* Counts the tunnel options that the actions use (tlv_map.h): `delta` is 1 as they enter a table, -1 as they leave. */

@@ -52,7 +52,7 @@ static bool only_packet_bits(const struct match *match)
 static bool take_filter(const char *text, struct capture_request *request, struct control_reply *reply)
 {
     struct match match;
-    char *error = match_parse(text, &match, NULL, NULL, NULL);
+    char *error = match_parse(text, &match, NULL, NULL);
 
     if (error) {
         control_fail(reply, "%s", error);

@@ -119,7 +119,7 @@ static void cmd_trace(void *arg, int argc, const char *const *argv, struct contr
     if (!br)
         return;
     struct match match;
-    char *error = match_parse(words[n - 1], &match, port_by_name, NULL, br);
+    char *error = match_parse(words[n - 1], &match, port_by_name, br);
     if (error) {
         control_fail(reply, "%s", error);
         free(error);

@@ -120,16 +120,13 @@ void subfield_get(const struct subfield *sf, const struct flow *flow, union fiel
 void subfield_set(const struct subfield *sf, struct flow *flow, const union field_value *right_aligned);
 /* Sets the subfield's bits in `mask`. */
 void subfield_mask(const struct subfield *sf, struct flow *mask);
-/* "NXM_NX_REG0[0..15]", "reg0[3]", "eth_src". Returns NULL or an error sentence (malloc'ed). */
-char *subfield_parse(const char *text, struct subfield *sf);
 
 /* --- matches as text, ovs-ofctl(8) syntax -------------------------------- */
 
-/* Parses "in_port=1,udp,nw_src=10.0.0.0/8". `port_by_name` resolves names (may be NULL). Returns NULL or an error
- * sentence (malloc'ed). Keys that are not fields are given to `other` (key, value) if it is not NULL: returns true if
- * it took it. */
+/* Parses "in_port=1,udp,nw_src=10.0.0.0/8". `port_by_name` resolves names of ports (may be NULL). Returns NULL or an
+ * error sentence (malloc'ed). */
 char *match_parse(const char *text, struct match *match, bool (*port_by_name)(void *arg, const char *, uint32_t *),
-                  bool (*other)(void *arg, const char *key, const char *value), void *arg);
+                  void *arg);
 /* As ovs-ofctl dump-flows prints it: "tcp,in_port=1,nw_src=10.0.0.0/8,tp_dst=80"; "" if it matches all. malloc'ed. */
 char *match_format(const struct match *match, const char *(*port_name)(void *arg, uint32_t ofport), void *arg);
 /* A full flow as ofproto/trace prints it: "udp,in_port=1,vlan_tci=0x0000,dl_src=...". malloc'ed. */

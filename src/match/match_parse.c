@@ -35,7 +35,6 @@ static const struct shorthand {
 struct parse {
     struct match *match;
     port_parser *port_by_name;
-    bool (*other)(void *arg, const char *key, const char *value);
     void *arg;
     uint64_t set[FIELD_SET_WORDS]; /* fields that the text named, for the check of prerequisites at the end */
 };
@@ -137,11 +136,8 @@ static char *take_field(struct parse *parse, const char *key, const char *value)
 
     if (take_old_vlan(parse->match, key, value, &error))
         return error;
-    if (!f) {
-        if (parse->other && parse->other(parse->arg, key, value))
-            return NULL;
+    if (!f)
         return text_error("unknown keyword %s", key);
-    }
     f = field_by_id(meant(parse->match, f->id, key));
     error = field_value_parse(f, value, parse->port_by_name, parse->arg, &v, &m);
     if (error)
@@ -177,10 +173,9 @@ static unsigned pass_of(const char *key)
     return f && f->id == FIELD_IP_PROTO ? 1 : 2;
 }
 
-char *match_parse(const char *text, struct match *match, port_parser *port_by_name,
-                  bool (*other)(void *arg, const char *key, const char *value), void *arg)
+char *match_parse(const char *text, struct match *match, port_parser *port_by_name, void *arg)
 {
-    struct parse parse = {.match = match, .port_by_name = port_by_name, .other = other, .arg = arg};
+    struct parse parse = {.match = match, .port_by_name = port_by_name, .arg = arg};
     char *error = NULL;
 
     match_init_all(match);

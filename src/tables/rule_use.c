@@ -29,25 +29,21 @@ bool rule_uses_move(struct rule_uses *from, struct rule_uses *to, size_t *budget
     return true;
 }
 
-/* The meter that packets pass, on their way on or to a controller; 0 = none. */
-static uint32_t meter_of(const struct act *act)
-{
-    if (act->type == ACT_METER)
-        return act_u32_of(act);
-    return act->type == ACT_CONTROLLER ? ((const struct act_controller *)act)->meter_id : 0;
-}
-
+/* What keeps account of the rules with this action: the group or meter that it names, or the list of triggers. NULL: it
+ * names none, or one that does not exist. */
 static struct rule_uses *used_by(struct pipeline *pipeline, const struct act *act)
 {
+    struct act_ref ref = act_ref(act);
+
     if (act->type == ACT_STAT_TRIGGER)
         return &pipeline->triggers;
-    if (act->type == ACT_GROUP) {
-        struct group *group = group_table_find_next(pipeline->groups, act_u32_of(act));
+    if (ref.type == ACT_REF_GROUP) {
+        struct group *group = group_table_find_next(pipeline->groups, ref.id);
 
         return !group ? NULL : &group->users;
     }
-    if (meter_of(act) != 0 && pipeline->meters) {
-        struct meter_entry *meter = meter_table_find_next(pipeline->meters, meter_of(act));
+    if (ref.type == ACT_REF_METER && pipeline->meters) {
+        struct meter_entry *meter = meter_table_find_next(pipeline->meters, ref.id);
 
         return !meter ? NULL : &meter->users;
     }
@@ -77,16 +73,14 @@ bool rule_uses_remove(struct pipeline *pipeline, const struct rule_uses *uses, e
 int rule_uses_check(struct pipeline *pipeline, const struct act_list *acts)
 {
     ACT_FOR_EACH (act, acts) {
+        enum act_ref_type type = act_ref(act).type;
         struct act_list inner;
         int error = 0;
 
-        if (act_nested(act, &inner)) {
+        if (act_nested(act, &inner))
             error = rule_uses_check(pipeline, &inner);
-        } else if (act->type == ACT_GROUP && !used_by(pipeline, act)) {
-            error = OFPERR_BAC_BAD_OUT_GROUP;
-        } else if ((act->type == ACT_METER || meter_of(act) != 0) && !used_by(pipeline, act)) {
-            error = OFPERR_BAC_BAD_METER;
-        }
+        else if (type != ACT_REF_NONE && !used_by(pipeline, act))
+            error = type == ACT_REF_GROUP ? OFPERR_BAC_BAD_OUT_GROUP : OFPERR_BAC_BAD_METER;
         if (error != 0)
             return error;
     }

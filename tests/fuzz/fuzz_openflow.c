@@ -9,7 +9,7 @@
 #include "src/openflow/codec/msg.h"
 #include "src/openflow/codec/msg_monitor.h"
 #include "src/match/field.h"
-#include "src/actions/flow_text.h"
+#include "tests/lib/flow_text.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -253,11 +253,11 @@ static void fuzz_message(const uint8_t *data, size_t size, bool table_id)
 static void fuzz_match(const char *text)
 {
     struct match match, again;
-    char *error = match_parse(text, &match, NULL, NULL, NULL), *first, *second;
+    char *error = match_parse(text, &match, NULL, NULL), *first, *second;
 
     if (!error) {
         first = match_format(&match, NULL, NULL);
-        error = match_parse(first, &again, NULL, NULL, NULL);
+        error = match_parse(first, &again, NULL, NULL);
         if (!error) {
             second = match_format(&again, NULL, NULL);
             CHECK(!strcmp(first, second));

@@ -8,7 +8,7 @@
 
 #include "src/bridge/bridge.h"
 #include "src/upcall/flows.h"
-#include "src/actions/flow_text.h"
+#include "tests/lib/flow_text.h"
 #include "tests/lib/eal.h"
 #include "tests/lib/fake_port.h"
 

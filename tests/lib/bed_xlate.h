@@ -35,7 +35,7 @@ static inline int xlate_teardown(void **state)
 static inline void parse_flow(const char *text, struct flow *flow)
 {
     struct match match;
-    char *error = match_parse(text, &match, NULL, NULL, NULL);
+    char *error = match_parse(text, &match, NULL, NULL);
 
     if (error)
         fail_msg("%s: %s", text, error);
@@ -94,7 +94,7 @@ static inline int check_actions(const char *match_text, const char *actions)
     int result;
 
     act_buffer_init(&acts);
-    assert_null(match_parse(match_text, &match, NULL, NULL, NULL));
+    assert_null(match_parse(match_text, &match, NULL, NULL));
     error = actions_parse(actions, &acts, NULL, NULL);
     list = act_buffer_list(&acts);
     result = error ? -1 : act_list_check(&list, &match, 0);

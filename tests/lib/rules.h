@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <cmocka.h>
 
-#include "src/actions/flow_text.h"
+#include "tests/lib/flow_text.h"
 #include "src/tables/pipeline.h"
 
 /* Returns 0 or an enum of_error. */

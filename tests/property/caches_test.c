@@ -137,7 +137,7 @@ static void rule_add(unsigned slot)
     }
     snprintf(rule_texts[slot], sizeof rule_texts[slot], "table=%u,priority=%u,%s,actions=%s", rule->table_id,
              rule->priority, match, actions);
-    error = match_parse(match, &rule->match, NULL, NULL, NULL);
+    error = match_parse(match, &rule->match, NULL, NULL);
     if (error) {
         /* Two values for one field. */
         free(error);

@@ -319,35 +319,6 @@ static int split_instructions(struct reader *r, uint8_t version, struct reader b
     return 0;
 }
 
-/* Which actions an action set can hold: one of each of these (OpenFlow 1.3.5, 5.10). */
-static bool fits_action_set(const struct act *act)
-{
-    switch (act->type) {
-    case ACT_RESUBMIT:
-    case ACT_NOTE:
-    case ACT_EXIT:
-    case ACT_STACK_PUSH:
-    case ACT_STACK_POP:
-    case ACT_FIN_TIMEOUT:
-    case ACT_CONJUNCTION:
-    case ACT_LEARN:
-    case ACT_OUTPUT_TRUNC:
-    case ACT_CLONE:
-    case ACT_SAMPLE:
-    case ACT_CHECK_LARGER:
-    case ACT_MULTIPATH:
-    case ACT_BUNDLE:
-    case ACT_CT_CLEAR:
-    case ACT_ENQUEUE:
-    case ACT_OUTPUT_REG:
-    case ACT_POP_QUEUE:
-    case ACT_WRITE_METADATA:
-        return false;
-    default:
-        return true;
-    }
-}
-
 static int decode_write_actions(struct reader *body, uint8_t version, struct act_buffer *acts)
 {
     struct act_buffer inner;
@@ -359,7 +330,7 @@ static int decode_write_actions(struct reader *body, uint8_t version, struct act
     error = acts_decode(body, version, &inner);
     list = act_buffer_list(&inner);
     ACT_FOR_EACH (act, &list) {
-        if (!error && !fits_action_set(act))
+        if (!error && !act_fits_write_actions(act))
             error = OFPERR_BAC_BAD_TYPE;
     }
     if (!error) {

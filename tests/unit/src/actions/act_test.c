@@ -8,7 +8,7 @@
 
 #include "src/match/of_error.h"
 #include "src/actions/act_check.h"
-#include "src/actions/flow_text.h"
+#include "tests/lib/flow_text.h"
 
 /* In and out as "ovs-ofctl parse-flow" has them; NULL = the text itself. */
 static const struct {
@@ -131,7 +131,7 @@ static int check(const char *match_text, const char *actions, uint8_t table)
     int rc;
 
     act_buffer_init(&acts);
-    assert_null(match_parse(match_text, &match, NULL, NULL, NULL));
+    assert_null(match_parse(match_text, &match, NULL, NULL));
     error = actions_parse(actions, &acts, NULL, NULL);
     if (error)
         fail_msg("%s: %s", actions, error);

@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "src/match/field.h"
+#include "tests/lib/flow_text.h"
 
 /* What "ovs-ofctl parse-flow" makes of them. An expectation of NULL: the text itself. */
 static const struct {
@@ -111,13 +112,13 @@ static void texts_are_formatted_as_ovs_ofctl_does(void **state)
 {
     for (size_t i = 0; i < sizeof formats / sizeof formats[0]; i++) {
         struct match m, again;
-        char *error = match_parse(formats[i].in, &m, NULL, NULL, NULL), *text;
+        char *error = match_parse(formats[i].in, &m, NULL, NULL), *text;
 
         if (error)
             fail_msg("%s: %s", formats[i].in, error);
         text = match_format(&m, NULL, NULL);
         assert_string_equal(text, formats[i].out ? formats[i].out : formats[i].in);
-        assert_null(match_parse(text, &again, NULL, NULL, NULL));
+        assert_null(match_parse(text, &again, NULL, NULL));
         assert_true(match_equal(&m, &again));
         free(text);
     }
@@ -162,28 +163,12 @@ static void nonsense_is_refused(void **state)
 
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         struct match m;
-        char *error = match_parse(bad[i], &m, NULL, NULL, NULL);
+        char *error = match_parse(bad[i], &m, NULL, NULL);
 
         if (!error)
             fail_msg("%s is accepted", bad[i]);
         free(error);
     }
-}
-
-static bool take_priority(void *arg, const char *key, const char *value)
-{
-    *(int *)arg = atoi(value);
-    return !strcmp(key, "priority");
-}
-
-static void keys_that_are_not_fields_go_to_the_caller(void **state)
-{
-    struct match m;
-    int priority = 0;
-
-    assert_null(match_parse("priority=7,ip", &m, NULL, take_priority, &priority));
-    assert_int_equal(priority, 7);
-    assert_int_equal(m.value.pkt.eth_type, RTE_BE16(0x0800));
 }
 
 /* The Flow and Megaflow lines of a real ofproto/trace. */
@@ -217,7 +202,7 @@ static void flows_are_formatted_as_trace_does(void **state)
         struct match m;
         char *text;
 
-        assert_null(match_parse(flows[i].in, &m, NULL, NULL, NULL));
+        assert_null(match_parse(flows[i].in, &m, NULL, NULL));
         text = flow_format(&m.value, NULL, NULL);
         assert_string_equal(text, flows[i].out);
         free(text);
@@ -229,7 +214,7 @@ static void megaflows(void **state)
     struct match m;
     char *text;
 
-    assert_null(match_parse("recirc_id=0,udp,in_port=1,nw_dst=10.0.0.0/8,nw_frag=no", &m, NULL, NULL, NULL));
+    assert_null(match_parse("recirc_id=0,udp,in_port=1,nw_dst=10.0.0.0/8,nw_frag=no", &m, NULL, NULL));
     text = match_format_megaflow(&m, NULL, NULL);
     assert_string_equal(text, "recirc_id=0,eth,udp,in_port=1,nw_dst=10.0.0.0/8,nw_frag=no");
     free(text);
@@ -240,7 +225,7 @@ static void megaflows(void **state)
     assert_string_equal(text, "recirc_id(0),in_port(2),eth_type(0x0800),ipv4(dst=10.0.0.0/8,proto=17,frag=no)");
     free(text);
 
-    assert_null(match_parse("recirc_id=0,dl_vlan=5,tcp,nw_tos=32,tp_dst=80,tcp_flags=+syn", &m, NULL, NULL, NULL));
+    assert_null(match_parse("recirc_id=0,dl_vlan=5,tcp,nw_tos=32,tp_dst=80,tcp_flags=+syn", &m, NULL, NULL));
     text = megaflow_format(&m.value.pkt, &m.mask.pkt, NULL, NULL);
     assert_string_equal(text, "recirc_id(0),eth_type(0x8100),vlan(vid=5,pcp=0/0),encap(eth_type(0x0800),"
                               "ipv4(proto=6,tos=0x20/0xfc),tcp(dst=80),tcp_flags(+syn))");
@@ -275,7 +260,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(texts_are_formatted_as_ovs_ofctl_does),
         cmocka_unit_test(nonsense_is_refused),
-        cmocka_unit_test(keys_that_are_not_fields_go_to_the_caller),
         cmocka_unit_test(flows_are_formatted_as_trace_does),
         cmocka_unit_test(megaflows),
         cmocka_unit_test(subfields_parse),

@@ -67,18 +67,18 @@ static void options_are_bound_and_freed(void **state)
 static void fields_are_of_the_option_s_width(void **state)
 {
     struct match match;
-    char *error = match_parse("tun_metadata3=5", &match, NULL, NULL, NULL), *text;
+    char *error = match_parse("tun_metadata3=5", &match, NULL, NULL), *text;
 
     assert_non_null(error);
     free(error);
     assert_int_equal(add(1, 1, 4, 0), 0);
     assert_int_equal(add(1, 2, 8, 3), 0);
-    assert_null(match_parse("tun_metadata3=0x1234567890/0xffffffff00,tun_metadata0=5", &match, NULL, NULL, NULL));
+    assert_null(match_parse("tun_metadata3=0x1234567890/0xffffffff00,tun_metadata0=5", &match, NULL, NULL));
     text = match_format(&match, NULL, NULL);
     assert_string_equal(text, "tun_metadata0=0x5,tun_metadata3=0x1234567800/0xffffffff00");
     free(text);
     assert_int_equal(match.value.pkt.tun_metadata[3], 5);
-    error = match_parse("tun_metadata0=0x123456789", &match, NULL, NULL, NULL);
+    error = match_parse("tun_metadata0=0x123456789", &match, NULL, NULL);
     assert_non_null(error);
     free(error);
     bed_add(&bed, "tun_metadata0=5,actions=set_field:7->tun_metadata3,load:1->NXM_NX_TUN_METADATA0[3],"
@@ -141,7 +141,7 @@ static void what_is_in_use_stays(void **state)
     const struct rule_filter filter = {
         .table_id = TABLE_ALL, .match = &match, .out_port = OFPORT_ANY, .out_group = OFGROUP_ANY};
 
-    assert_null(match_parse("tun_metadata0=5", &match, NULL, NULL, NULL));
+    assert_null(match_parse("tun_metadata0=5", &match, NULL, NULL));
     struct rule_cursor *cursor = rule_cursor_open(bed.bridge->pipeline, &filter);
     assert_int_equal(delete_map(0), OFPERR_NXTTMFC_INVALID_TLV_DEL);
     rule_cursor_close(cursor);

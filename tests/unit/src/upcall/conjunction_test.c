@@ -229,7 +229,7 @@ static void many_clauses_cost_little(void **state)
         struct match match;
 
         bed_add(&bed, "priority=1,cookie=1,conj_id=%u,actions=output:2", id);
-        assert_null(match_parse("udp", &match, NULL, NULL, NULL));
+        assert_null(match_parse("udp", &match, NULL, NULL));
         for (uint32_t i = 0; i < N_SERVICES; i++) {
             match.mask.pkt.tp_dst = UINT16_MAX;
             match.value.pkt.tp_dst = rte_cpu_to_be_16((uint16_t)(id * N_SERVICES + i));
@@ -237,7 +237,7 @@ static void many_clauses_cost_little(void **state)
             n_rules++;
         }
         for (uint32_t i = 0; i < N_ADDRESSES; i++) {
-            assert_null(match_parse("ip", &match, NULL, NULL, NULL));
+            assert_null(match_parse("ip", &match, NULL, NULL));
             match.mask.pkt.ipv4_src = UINT32_MAX;
             match.value.pkt.ipv4_src = rte_cpu_to_be_32(0x0a000000 + id * N_ADDRESSES + i);
             add_clause(&match, id, 1, 3);

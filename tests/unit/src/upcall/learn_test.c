@@ -154,7 +154,7 @@ static void a_limit_holds(void **state)
                           .modify_cookie = true,
                           .out_port = OFPORT_ANY,
                           .out_group = OFGROUP_ANY};
-    assert_null(match_parse("dl_src=02:00:00:00:00:04", &fm.match, NULL, NULL, NULL));
+    assert_null(match_parse("dl_src=02:00:00:00:00:04", &fm.match, NULL, NULL));
     assert_int_equal(pipeline_flow_mod(bed.bridge->pipeline, &fm), 0);
     LEARN("in_port=1,dl_src=02:00:00:00:00:05");
     assert_false(out.deps.effects[0].refused);

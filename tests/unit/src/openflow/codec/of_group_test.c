@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "src/openflow/codec/msg.h"
-#include "src/actions/flow_text.h"
+#include "tests/lib/flow_text.h"
 
 static const uint8_t versions[] = {OF13, OF14, OF15};
 

@@ -11,7 +11,7 @@
 #include "src/openflow/codec/msg.h"
 #include "src/openflow/wire/oxm.h"
 #include "src/match/field.h"
-#include "src/actions/flow_text.h"
+#include "tests/lib/flow_text.h"
 
 static const uint8_t versions[] = {OF10, OF13, OF14, OF15};
 #define FOR_EACH_VERSION(v, from)                                                                                      \
@@ -425,9 +425,9 @@ static void packet_outs(void **state)
             there_and_back();
             assert_memory_equal(&back.packet_out.flow, &msg.packet_out.flow, sizeof(struct flow));
             of_msg_free(&back);
-            assert_null(match_parse("in_port=1,ip", &match, NULL, NULL, NULL));
+            assert_null(match_parse("in_port=1,ip", &match, NULL, NULL));
             assert_int_equal(decode_packet_out_with(&match), OFPERR_BRC_PIPELINE_FIELDS_ONLY);
-            assert_null(match_parse("metadata=5", &match, NULL, NULL, NULL));
+            assert_null(match_parse("metadata=5", &match, NULL, NULL));
             assert_int_equal(decode_packet_out_with(&match), OFPERR_BRC_BAD_PORT);
         }
         msg.packet_out.flow.in_port = OFPORT_NORMAL;
@@ -458,8 +458,8 @@ static void flow_removed(void **state)
                                                         .hard_timeout_s = *v == OF10 ? 0 : 50,
                                                         .packets = 6,
                                                         .bytes = 7};
-            assert_null(match_parse(rich ? "tcp,reg0=0x5,tp_dst=80" : "tcp,tp_dst=80", &msg.flow_removed.match, NULL,
-                                    NULL, NULL));
+            assert_null(
+                match_parse(rich ? "tcp,reg0=0x5,tp_dst=80" : "tcp,tp_dst=80", &msg.flow_removed.match, NULL, NULL));
             there_and_back();
             assert_int_equal(back.flow_removed.reason, *v >= OF14 ? RULE_EVICTED : RULE_DELETED);
             assert_int_equal(back.flow_removed.table_id, msg.flow_removed.table_id);

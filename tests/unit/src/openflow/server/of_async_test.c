@@ -1,5 +1,5 @@
 /* What the server tells without being asked (packet-in, port status, flow removed), and packet-out. */
-#include "src/actions/flow_text.h"
+#include "tests/lib/flow_text.h"
 #include "tests/lib/of_bed.h"
 
 static uint8_t frame[1000];

@@ -4,7 +4,7 @@
 #include "src/openflow/wire/act_wire.h"
 #include "src/openflow/codec/msg_monitor.h"
 #include "src/openflow/server/server_impl.h"
-#include "src/actions/flow_text.h"
+#include "tests/lib/flow_text.h"
 #include "src/tables/group.h"
 #include "src/tables/rule.h"
 #include "src/tables/table.h"
@@ -416,7 +416,7 @@ static void repeat(const struct act_list *one, unsigned n, struct act_buffer *ac
 static void make_tcp_mod(struct of_msg *msg, struct act_buffer *acts)
 {
     make_flow_mod(msg, FLOW_ADD, 0, acts);
-    assert_null(match_parse("tcp", &msg->flow_mod.match, NULL, NULL, NULL));
+    assert_null(match_parse("tcp", &msg->flow_mod.match, NULL, NULL));
 }
 
 static void rules_have_the_actions_that_can_be_told(void **state)
@@ -518,7 +518,7 @@ static void match_all_of(const char *text, struct match *match)
     char *error;
 
     match_init_all(match);
-    error = match_parse(text, match, NULL, NULL, NULL);
+    error = match_parse(text, match, NULL, NULL);
 
     assert_null(error);
     for (int pass = 0; again && pass < 4; pass++) { /* fields may be what others rest on */

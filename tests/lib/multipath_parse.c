@@ -1,10 +1,9 @@
-#include "src/actions/multipath_text.h"
-
-#include <inttypes.h>
+/* multipath, bundle and bundle_load from text. */
 #include <string.h>
 #include <strings.h>
 
 #include "src/match/key_value.h"
+#include "tests/lib/act_parse_impl.h"
 
 static const char *const fields_names[HASH_N_FIELDS] = {
     [HASH_ETH_SRC] = "eth_src",
@@ -60,14 +59,6 @@ char *multipath_parse(char *text, struct act_buffer *acts)
     return subfield_parse(word(&text), &act->dst);
 }
 
-void multipath_print(FILE *out, const struct act_multipath *act)
-{
-    fprintf(out, "multipath(%s,%u,%s,%u,%" PRIu32 ",", fields_names[act->fields], act->basis,
-            multipath_names[act->algorithm], act->max_link + 1u, act->arg);
-    subfield_print(out, &act->dst);
-    fputc(')', out);
-}
-
 /* "members:1,2" or, as it was called, "slaves:1,2" */
 static char *parse_members(char *text, uint32_t *members, uint32_t *n, port_parser *port_by_name, void *arg)
 {
@@ -112,24 +103,4 @@ char *bundle_parse(char *text, bool load, struct act_buffer *acts, port_parser *
     *act = head;
     memcpy(act->members, members, head.n_members * sizeof members[0]);
     return NULL;
-}
-
-void bundle_print(FILE *out, const struct act_bundle *act, port_namer *port_name, void *arg)
-{
-    fprintf(out, "bundle%s(%s,%u,%s,ofport,", act->dst.field ? "_load" : "", fields_names[act->fields], act->basis,
-            bundle_names[act->algorithm]);
-    if (act->dst.field) {
-        subfield_print(out, &act->dst);
-        fputc(',', out);
-    }
-    fputs("members:", out);
-    for (uint32_t i = 0; i < act->n_members; i++) {
-        if (i > 0)
-            fputc(',', out);
-        if (act->members[i] == OFPORT_ANY)
-            fputs("NONE", out);
-        else
-            port_print(out, act->members[i], port_name, arg);
-    }
-    fputc(')', out);
 }

@@ -1,5 +1,4 @@
-/* Actions from text, in the syntax of ovs-actions(7): a table of names, with a parser for each form of argument.
- * Control thread. */
+/* Actions from text, in the syntax of ovs-actions(7): a table of names, with a parser for each form of argument. */
 #include <arpa/inet.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -7,12 +6,9 @@
 #include <strings.h>
 
 #include "pmd/base/memory.h"
-#include "src/actions/act_encap_text.h"
-#include "src/actions/flow_text.h"
-#include "src/actions/learn_text.h"
-#include "src/actions/multipath_text.h"
 #include "src/match/field_text.h"
 #include "src/match/key_value.h"
+#include "tests/lib/act_parse_impl.h"
 
 struct parse {
     struct act_buffer *acts;

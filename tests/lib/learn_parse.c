@@ -1,4 +1,5 @@
-#include "src/actions/learn_text.h"
+/* The learn action from text: what is between the parentheses of learn(...). */
+#include "tests/lib/act_parse_impl.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -8,8 +9,6 @@
 #include "src/match/key_value.h"
 
 #define DEFAULT_PRIORITY 0x8000
-
-/* --- parsing ------------------------------------------------------------- */
 
 struct parse {
     struct act_learn head;
@@ -191,99 +190,4 @@ char *learn_parse(char *text, struct act_buffer *acts, port_parser *port_by_name
     }
     free(p);
     return error;
-}
-
-/* --- printing ------------------------------------------------------------ */
-
-static void print_number(FILE *out, const union field_value *value)
-{
-    unsigned i = 0;
-
-    while (i < sizeof value->b - 1 && !value->b[i])
-        i++;
-    fprintf(out, "0x%x", value->b[i]);
-    while (++i < sizeof value->b)
-        fprintf(out, "%02x", value->b[i]);
-}
-
-static void print_match(FILE *out, const struct learn_spec *spec, port_namer *port_name, void *arg)
-{
-    const struct subfield *dst = &spec->dst;
-    const struct field *f = dst->field;
-
-    if (spec->immediate && dst->n_bits == f->n_bits) {
-        union field_value value, mask;
-
-        memset(&value, 0, sizeof value);
-        memset(&mask, 0xff, sizeof mask);
-        memcpy(value.b, spec->value.b + sizeof spec->value.b - f->n_bytes, f->n_bytes);
-        fprintf(out, "%s=", f->name);
-        if (f->id == FIELD_ETH_TYPE) { /* not as in a match: that has four digits */
-            fprintf(out, "%#x", value.b[0] << 8 | value.b[1]);
-            return;
-        }
-        field_value_print(out, f, &value, &mask, port_name, arg);
-        return;
-    }
-    subfield_print(out, dst);
-    if (spec->immediate) {
-        fputc('=', out);
-        print_number(out, &spec->value);
-    } else if (spec->src.field != dst->field || spec->src.ofs != dst->ofs) {
-        fputc('=', out);
-        subfield_print(out, &spec->src);
-    }
-}
-
-static void print_spec(FILE *out, const struct learn_spec *spec, port_namer *port_name, void *arg)
-{
-    fputc(',', out);
-    switch ((enum learn_dst)spec->dst_type) {
-    case LEARN_MATCH:
-        print_match(out, spec, port_name, arg);
-        break;
-    case LEARN_LOAD:
-        fputs("load:", out);
-        if (spec->immediate)
-            print_number(out, &spec->value);
-        else
-            subfield_print(out, &spec->src);
-        fputs("->", out);
-        subfield_print(out, &spec->dst);
-        break;
-    case LEARN_OUTPUT:
-        fputs("output:", out);
-        subfield_print(out, &spec->src);
-        break;
-    }
-}
-
-void learn_print(FILE *out, const struct act_learn *learn, port_namer *port_name, void *arg)
-{
-    fprintf(out, "learn(table=%u", learn->table_id);
-    if (learn->idle_s)
-        fprintf(out, ",idle_timeout=%u", learn->idle_s);
-    if (learn->hard_s)
-        fprintf(out, ",hard_timeout=%u", learn->hard_s);
-    if (learn->fin_idle_s)
-        fprintf(out, ",fin_idle_timeout=%u", learn->fin_idle_s);
-    if (learn->fin_hard_s)
-        fprintf(out, ",fin_hard_timeout=%u", learn->fin_hard_s);
-    if (learn->priority != DEFAULT_PRIORITY)
-        fprintf(out, ",priority=%u", learn->priority);
-    if (learn->flags & LEARN_SEND_FLOW_REM)
-        fputs(",send_flow_rem", out);
-    if (learn->flags & LEARN_DELETE_LEARNED)
-        fputs(",delete_learned", out);
-    if (learn->cookie)
-        fprintf(out, ",cookie=%#" PRIx64, learn->cookie);
-    if (learn->limit)
-        fprintf(out, ",limit=%" PRIu32, learn->limit);
-    if (learn->flags & LEARN_WRITE_RESULT) {
-        fputs(",result_dst=", out);
-        subfield_print(out, &learn->result_dst);
-    }
-    for (uint32_t i = 0; i < learn->n_specs; i++)
-        print_spec(out, &learn->specs[i], port_name, arg);
-    fputc(')', out);
 }

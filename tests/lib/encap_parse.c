@@ -1,11 +1,11 @@
-/* Text of encap and decap: "encap(nsh(md_type=2,tlv(0x1000,10,0x12345678)))", "decap(packet_type(ns=0,type=0))". */
+/* encap and decap from text: "encap(nsh(md_type=2,tlv(0x1000,10,0x12345678)))", "decap(packet_type(ns=0,type=0))". */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "pmd/program.h"
-#include "src/actions/act_encap_text.h"
 #include "src/match/key_value.h"
+#include "tests/lib/act_parse_impl.h"
 
 #define TLVS_MAX (NSH_PUSH_MAX - 8)
 
@@ -101,42 +101,4 @@ char *decap_parse(const char *text, struct act_buffer *acts)
         return text_error("decap(%s): not packet_type(ns=n,type=t)", text);
     act->value = PACKET_TYPE(ns, type);
     return NULL;
-}
-
-void encap_print(FILE *out, const struct act_encap *act)
-{
-    if (act->packet_type == PACKET_TYPE_ETHERNET) {
-        fputs("encap(ethernet)", out);
-        return;
-    }
-    if (act->packet_type == PACKET_TYPE(1, RTE_ETHER_TYPE_MPLS)) {
-        fputs("encap(mpls)", out);
-        return;
-    }
-    if (act->packet_type == PACKET_TYPE(1, RTE_ETHER_TYPE_MPLSM)) {
-        fputs("encap(mpls_mc)", out);
-        return;
-    }
-    fputs("encap(nsh", out);
-    if (act->md_type) {
-        fprintf(out, "(md_type=%u", act->md_type);
-        for (unsigned at = 0; at < act->tlvs_len; at += 4 + ((act->tlvs[at + 3] + 3u) & ~3u)) {
-            const uint8_t *tlv = act->tlvs + at;
-
-            fprintf(out, ",tlv(0x%04x,%u,0x", tlv[0] << 8 | tlv[1], tlv[2]);
-            for (unsigned i = 0; i < tlv[3]; i++)
-                fprintf(out, "%02x", tlv[4 + i]);
-            fputc(')', out);
-        }
-        fputc(')', out);
-    }
-    fputc(')', out);
-}
-
-void decap_print(FILE *out, uint32_t becomes)
-{
-    if (becomes == PACKET_TYPE_NEXT_PROTO)
-        fputs("decap()", out);
-    else
-        fprintf(out, "decap(packet_type(ns=%u,type=%#x))", becomes >> 16, becomes & 0xffff);
 }

@@ -1,26 +1,14 @@
 /* A whole flow_mod from text, as `ovs-ofctl add-flow` takes it: keys of its own, the match, and after "actions=" what
- * act_parse.c reads. Control thread. */
+ * act_parse.c reads. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "pmd/base/memory.h"
 #include "src/actions/act_check.h"
-#include "src/actions/flow_text.h"
 #include "src/match/field.h"
 #include "src/match/key_value.h"
-
-struct parse {
-    struct flow_mod *fm;
-    bool (*port_by_name)(void *arg, const char *name, uint32_t *ofport);
-    void *arg;
-};
-
-static bool parse_port(void *arg, const char *name, uint32_t *ofport)
-{
-    struct parse *p = arg;
-
-    return p->port_by_name && p->port_by_name(p->arg, name, ofport);
-}
+#include "tests/lib/flow_text.h"
 
 static bool take_cookie(struct flow_mod *fm, const char *value)
 {
@@ -47,7 +35,8 @@ static bool take_u16(const char *value, uint16_t *to)
     return true;
 }
 
-static bool take_other(void *arg, const char *key, const char *value)
+/* What belongs to the flow_mod and not to its match. Returns false if `key` is neither known nor has a good value. */
+static bool take_own(struct flow_mod *fm, const char *key, const char *value)
 {
     static const struct {
         const char *name;
@@ -57,8 +46,6 @@ static bool take_other(void *arg, const char *key, const char *value)
                  {"reset_counts", RULE_RESET_COUNTS},
                  {"no_packet_counts", RULE_NO_PKT_COUNTS},
                  {"no_byte_counts", RULE_NO_BYT_COUNTS}};
-    struct parse *p = arg;
-    struct flow_mod *fm = p->fm;
     uint16_t table = 0;
 
     for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++)
@@ -83,15 +70,32 @@ static bool take_other(void *arg, const char *key, const char *value)
     return false;
 }
 
+/* Takes the flow_mod's own keys out of `text` and leaves the match's, in a string of the caller's. */
+static char *take_own_keys(struct flow_mod *fm, char *text)
+{
+    char *rest = NULL, *key, *value;
+    FILE *out;
+    size_t len;
+
+    out = open_memstream(&rest, &len);
+    if (!out)
+        out_of_memory("a test's flow", 0);
+    while (key_value_next(&text, &key, &value)) {
+        if (!take_own(fm, key, value))
+            fprintf(out, *value ? "%s=%s," : "%s,", key, value);
+    }
+    fclose(out);
+    return rest;
+}
+
 char *flow_mod_parse(const char *text, struct flow_mod *fm, struct act_buffer *acts,
                      bool (*port_by_name)(void *arg, const char *name, uint32_t *ofport), void *arg)
 {
-    struct parse p = {.fm = fm, .port_by_name = port_by_name, .arg = arg};
     const char *actions = strstr(text, "actions=");
-    char *copy = strdup(text), *error;
+    char *copy = strdup(text), *match, *error;
 
     if (!copy)
-        out_of_memory("rules, groups and meters", 0);
+        out_of_memory("a test's flow", 0);
     memset(fm, 0, sizeof *fm);
     fm->priority = 0x8000;
     fm->buffer_id = UINT32_MAX;
@@ -99,7 +103,9 @@ char *flow_mod_parse(const char *text, struct flow_mod *fm, struct act_buffer *a
     fm->out_group = OFGROUP_ANY;
     if (actions)
         copy[actions - text] = '\0';
-    error = match_parse(copy, &fm->match, parse_port, take_other, &p);
+    match = take_own_keys(fm, copy);
+    error = match_parse(match, &fm->match, port_by_name, arg);
+    free(match);
     free(copy);
     if (!error && actions)
         error = actions_parse(actions + strlen("actions="), acts, port_by_name, arg);
