@@ -1,7 +1,8 @@
 /* Every action and instruction, in one row each: X(type, name, struct of the arguments).
  *
- * A row makes the type ACT_<TYPE> and asks for a definition, without which the programs do not link: act_ops_<name>,
- * its text, its checks and what it names (act_ops.h), in the file of its family.
+ * A row makes the type ACT_<TYPE> and asks for two definitions, without which the programs do not link:
+ *   act_ops_<name>    its text, its checks and what it names (act_ops.h; here, in the file of its family)
+ *   act_codec_<name>  its forms on the wire (src/openflow/wire/act_codec_impl.h)
  *
  * The rows are in the order in which actions and instructions of one list may be found: instructions around the
  * actions, as OpenFlow 1.3.5, 5.9 has them. Programs never see the numbers; they are free to change.
@@ -53,8 +54,8 @@
     X(MULTIPATH, multipath, struct act_multipath)                                                                      \
     X(BUNDLE, bundle, struct act_bundle) /* bundle, bundle_load */                                                     \
     X(CT_CLEAR, ct_clear, struct act)                                                                                  \
-    X(METER, meter, struct act_u32)                        /* meter id; instruction (1.3) and action (1.5) */          \
-    X(STAT_TRIGGER, stat_trigger, struct act_stat_trigger) /* from here on: instructions */                            \
+    X(METER, meter, struct act_u32) /* meter id; instruction (1.3) and action (1.5) */                                 \
+    X(STAT_TRIGGER, stat_trigger, struct act_stat_trigger)                                                             \
     X(CLEAR_ACTIONS, clear_actions, struct act)                                                                        \
     X(WRITE_ACTIONS, write_actions, struct act_bytes) /* a nested list */                                              \
     X(WRITE_METADATA, write_metadata, struct act_metadata)                                                             \
@@ -63,5 +64,8 @@
 #define ACT_ENUM(TYPE, name, args) ACT_##TYPE,
 enum act_type { ACT_TYPES(ACT_ENUM) ACT_N_TYPES };
 #undef ACT_ENUM
+
+/* Instructions are from here on; a meter is an action in some versions. */
+#define ACT_FIRST_INSTRUCTION ACT_METER
 
 #endif

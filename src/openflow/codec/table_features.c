@@ -1,4 +1,5 @@
 #include "src/openflow/codec/table_features.h"
+#include "src/openflow/wire/act_wire.h"
 #include "src/openflow/wire/oxm.h"
 
 /* Property types; those for table-miss entries, which are the same here, are left out as the specification allows. */
@@ -15,9 +16,7 @@ enum {
     TFPT_APPLY_COPYFIELD = 20,
 };
 
-/* Instructions: the one up to OpenFlow 1.4, the other from 1.5 on. */
-#define INST_METER 6
-#define INST_STAT_TRIGGER 7
+#define INST_GOTO_TABLE 1
 
 #define TABLE_INGRESS 1 /* OFPTFF_INGRESS_TABLE */
 #define ID_EXPERIMENTER 0xffff
@@ -43,14 +42,14 @@ static void put_id(struct of_buf *buf, uint16_t type)
     of_buf_add_u16(buf, 4);
 }
 
-/* Meters are an instruction up to OpenFlow 1.4 and an action behind. */
 static void put_instructions(struct of_buf *buf, uint8_t version, bool can_goto)
 {
     size_t start = property_begin(buf, TFPT_INSTRUCTIONS);
 
-    for (uint16_t type = can_goto ? 1 : 2; type <= (version >= OF15 ? INST_STAT_TRIGGER : INST_METER); type++)
-        if (version < OF15 || type != INST_METER)
-            put_id(buf, type);
+    for (uint16_t number = 0; number < ACT_NUMBERS; number++) {
+        if (instruction_number_known(version, number) && (can_goto || number != INST_GOTO_TABLE))
+            put_id(buf, number);
+    }
     property_end(buf, start);
 }
 
@@ -65,12 +64,12 @@ static void put_next_tables(struct of_buf *buf, const struct of_table_stats *t)
 
 static void put_actions(struct of_buf *buf, uint16_t property, uint8_t version)
 {
-    static const uint16_t types[] = {0, 11, 12, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29};
     size_t start = property_begin(buf, property);
 
-    for (size_t i = 0; i < sizeof types / sizeof types[0]; i++)
-        if (types[i] < 28 || version >= OF15) /* copy_field, meter */
-            put_id(buf, types[i]);
+    for (uint16_t number = 0; number < ACT_NUMBERS; number++) {
+        if (act_number_known(version, number))
+            put_id(buf, number);
+    }
     property_end(buf, start);
 }
 
@@ -119,9 +118,16 @@ void table_features_encode(struct of_buf *buf, uint8_t version, const struct of_
 
 /* --- reading ------------------------------------------------------------- */
 
-/* Ids of instructions or actions up to `last`; experimenters' have one of their own behind them. */
-static int check_ids(struct reader *r, uint16_t last)
+typedef bool number_known(uint8_t version, uint16_t number);
+
+/* Ids of instructions or actions, up to the last that the version has; experimenters' have one of their own behind
+ * them. */
+static int check_ids(struct reader *r, uint8_t version, number_known *known)
 {
+    uint16_t last = ACT_NUMBERS;
+
+    while (last > 0 && !known(version, last))
+        last--;
     while (r->left) {
         uint16_t type = read_u16(r), len = read_u16(r);
 
@@ -164,11 +170,11 @@ static int read_next_tables(struct reader *r, struct of_table_stats *t)
 static int decode_value(uint16_t type, struct reader *value, uint8_t version, struct of_table_stats *t)
 {
     if (type <= TFPT_INSTRUCTIONS + 1)
-        return check_ids(value, version >= OF15 ? INST_STAT_TRIGGER : INST_METER);
+        return check_ids(value, version, instruction_number_known);
     if (type <= TFPT_NEXT_TABLES + 1)
         return read_next_tables(value, t);
     if (type <= TFPT_APPLY_ACTIONS + 1)
-        return check_ids(value, version >= OF15 ? 29 : 27);
+        return check_ids(value, version, act_number_known);
     if (type <= TFPT_APPLY_SETFIELD + 1 || (type >= TFPT_WRITE_COPYFIELD && type <= TFPT_APPLY_COPYFIELD + 1))
         return check_fields(value);
     /* Synchronized tables, packet types, and what experimenters have. */

@@ -1,7 +1,7 @@
-/* Nicira's encap and decap on the wire. Properties have a class, a type and a length, and are padded to 8 bytes. */
+/* encap, decap and dec_nsh_ttl on the wire. Properties have a class, a type and a length, and are padded to 8 bytes. */
 #include "pmd/program.h"
 #include "src/match/of_error.h"
-#include "src/openflow/wire/act_wire.h"
+#include "src/openflow/wire/act_codec_impl.h"
 
 #define CLASS_NSH 4
 enum { NSH_MD_TYPE = 1, NSH_TLV = 2 };
@@ -54,7 +54,7 @@ static int decode_property(struct reader *r, struct act_encap *head, uint8_t *tl
     return r->bad || value.bad ? OFPERR_NXBAC_BAD_ED_PROP : error;
 }
 
-int act_decode_encap(struct reader *r, struct act_buffer *acts)
+static int decode_encap(struct reader *r, const struct act_reading *in)
 {
     struct act_encap head = {.packet_type = 0}, *act;
     uint8_t tlvs[TLVS_MAX];
@@ -75,16 +75,16 @@ int act_decode_encap(struct reader *r, struct act_buffer *acts)
     }
     if (head.tlvs_len && head.md_type != 2)
         return OFPERR_NXBAC_BAD_ED_PROP;
-    act = act_buffer_add(acts, ACT_ENCAP, sizeof *act + head.tlvs_len);
+    act = act_buffer_add(in->acts, ACT_ENCAP, sizeof *act + head.tlvs_len);
     head.h = act->h;
     *act = head;
     memcpy(act->tlvs, tlvs, head.tlvs_len);
     return 0;
 }
 
-int act_decode_decap(struct reader *r, struct act_buffer *acts)
+static int decode_decap(struct reader *r, const struct act_reading *in)
 {
-    struct act_u32 *act = act_buffer_add(acts, ACT_DECAP, sizeof *act);
+    struct act_u32 *act = act_buffer_add_type(in->acts, ACT_DECAP);
 
     read_skip(r, 2);
     act->value = read_u32(r);
@@ -104,10 +104,15 @@ static void put_property(struct of_buf *buf, uint8_t type, const uint8_t *value,
     of_buf_pad(buf, start, 8);
 }
 
-void act_encode_encap(struct of_buf *buf, const struct act_encap *act)
+static void encode_encap(struct act_writing *out, const struct act *header)
 {
-    size_t start = nicira_begin(buf, NXAST_ENCAP);
+    const struct act_encap *act = (const struct act_encap *)header;
+    struct of_buf *buf = out->buf;
+    size_t start;
 
+    if (out->version == OF10)
+        return;
+    start = nicira_begin(buf, NXAST_ENCAP);
     of_buf_add(buf, 2);
     of_buf_add_u32(buf, act->packet_type);
     if (act->md_type)
@@ -122,11 +127,19 @@ void act_encode_encap(struct of_buf *buf, const struct act_encap *act)
     act_end(buf, start);
 }
 
-void act_encode_decap(struct of_buf *buf, const struct act_u32 *act)
-{
-    size_t start = nicira_begin(buf, NXAST_DECAP);
+/* OpenFlow 1.0 does not have it, as ovs-ofctl does not. */
+const struct act_codec act_codec_encap = {
+    .wires = ACT_WIRES(NICIRA(NXAST_ENCAP, SINCE_OF13, decode_encap)),
+    .encode = encode_encap,
+};
 
-    of_buf_add(buf, 2);
-    of_buf_add_u32(buf, act->value);
-    act_end(buf, start);
-}
+/* Behind the subtype as a number of four bytes is. */
+const struct act_codec act_codec_decap = {
+    .wires = ACT_WIRES(NICIRA(NXAST_DECAP, SINCE_OF13, decode_decap)),
+    .encode = act_put_u32,
+};
+
+const struct act_codec act_codec_dec_nsh_ttl = {
+    .wires = ACT_WIRES(NICIRA(NXAST_DEC_NSH_TTL, OF_VERSIONS, act_read_plain)),
+    .encode = act_put_plain,
+};

@@ -1,8 +1,6 @@
-/* The learn action on the wire: NXAST_LEARN, and NXAST_LEARN2 with limit and result. */
+/* learn on the wire: NXAST_LEARN, and NXAST_LEARN2 with limit and result; fin_timeout. */
 #include "src/match/of_error.h"
-#include "src/openflow/wire/act_wire.h"
-#include "src/openflow/wire/oxm.h"
-#include "src/tables/pipeline.h"
+#include "src/openflow/wire/act_codec_impl.h"
 
 #define FLAGS_KNOWN (LEARN_SEND_FLOW_REM | LEARN_DELETE_LEARNED | LEARN_WRITE_RESULT)
 
@@ -100,8 +98,9 @@ static int decode_second(struct reader *r, struct act_learn *head)
     return error ? error : act_make_subfield(&head->result_dst, f, ofs, 1);
 }
 
-int act_decode_learn(struct reader *r, bool second, struct act_buffer *acts)
+static int decode_learn(struct reader *r, const struct act_reading *in)
 {
+    const bool second = in->wire->number == NXAST_LEARN2;
     struct learn_spec specs[LEARN_SPECS_MAX];
     struct act_learn *act, head;
     uint16_t flags;
@@ -128,7 +127,7 @@ int act_decode_learn(struct reader *r, bool second, struct act_buffer *acts)
         error = r->bad ? OFPERR_BAC_BAD_LEN : decode_specs(r, specs, &head.n_specs);
     if (error)
         return error;
-    act = act_buffer_add(acts, ACT_LEARN, sizeof *act + head.n_specs * sizeof specs[0]);
+    act = act_buffer_add(in->acts, ACT_LEARN, sizeof *act + head.n_specs * sizeof specs[0]);
     head.h = act->h;
     *act = head;
     if (head.n_specs > 0)
@@ -154,8 +153,10 @@ static void encode_spec(struct of_buf *buf, const struct learn_spec *spec)
     }
 }
 
-void act_encode_learn(struct of_buf *buf, const struct act_learn *act)
+static void encode_learn(struct act_writing *out, const struct act *header)
 {
+    const struct act_learn *act = (const struct act_learn *)header;
+    struct of_buf *buf = out->buf;
     bool second = act->limit > 0 || act->flags & LEARN_WRITE_RESULT;
     size_t start = nicira_begin(buf, second ? NXAST_LEARN2 : NXAST_LEARN);
 
@@ -179,3 +180,35 @@ void act_encode_learn(struct of_buf *buf, const struct act_learn *act)
         encode_spec(buf, &act->specs[i]);
     act_end(buf, start);
 }
+
+const struct act_codec act_codec_learn = {
+    .wires = ACT_WIRES(NICIRA(NXAST_LEARN, OF_VERSIONS, decode_learn), NICIRA(NXAST_LEARN2, OF_VERSIONS, decode_learn)),
+    .encode = encode_learn,
+};
+
+/* --- fin_timeout --------------------------------------------------------- */
+
+static int decode_fin_timeout(struct reader *r, const struct act_reading *in)
+{
+    struct act_fin_timeout *act = act_buffer_add_type(in->acts, ACT_FIN_TIMEOUT);
+
+    act->idle_s = read_u16(r);
+    act->hard_s = read_u16(r);
+    read_skip(r, 2);
+    return 0;
+}
+
+static void encode_fin_timeout(struct act_writing *out, const struct act *act)
+{
+    const struct act_fin_timeout *a = (const struct act_fin_timeout *)act;
+    size_t start = nicira_begin(out->buf, NXAST_FIN_TIMEOUT);
+
+    of_buf_add_u16(out->buf, a->idle_s);
+    of_buf_add_u16(out->buf, a->hard_s);
+    act_end(out->buf, start);
+}
+
+const struct act_codec act_codec_fin_timeout = {
+    .wires = ACT_WIRES(NICIRA(NXAST_FIN_TIMEOUT, OF_VERSIONS, decode_fin_timeout)),
+    .encode = encode_fin_timeout,
+};

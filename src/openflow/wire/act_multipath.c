@@ -1,8 +1,7 @@
 /* multipath, bundle and bundle_load on the wire. */
 #include "src/match/field.h"
 #include "src/match/of_error.h"
-#include "src/openflow/wire/act_wire.h"
-#include "src/openflow/wire/oxm.h"
+#include "src/openflow/wire/act_codec_impl.h"
 
 /* Where a number goes: offset and width in one word, then the field. Nothing but zeroes: nowhere. */
 static int read_dst(struct reader *r, bool needed, struct subfield *dst)
@@ -33,9 +32,9 @@ static void put_dst(struct of_buf *buf, const struct subfield *dst)
     act_put_field(buf, dst->field);
 }
 
-int act_decode_multipath(struct reader *r, struct act_buffer *acts)
+static int decode_multipath(struct reader *r, const struct act_reading *in)
 {
-    struct act_multipath *act = act_buffer_add(acts, ACT_MULTIPATH, sizeof *act);
+    struct act_multipath *act = act_buffer_add_type(in->acts, ACT_MULTIPATH);
     uint16_t fields = read_u16(r), algorithm;
 
     act->basis = read_u16(r);
@@ -51,8 +50,10 @@ int act_decode_multipath(struct reader *r, struct act_buffer *acts)
     return read_dst(r, true, &act->dst);
 }
 
-void act_encode_multipath(struct of_buf *buf, const struct act_multipath *act)
+static void encode_multipath(struct act_writing *out, const struct act *header)
 {
+    const struct act_multipath *act = (const struct act_multipath *)header;
+    struct of_buf *buf = out->buf;
     size_t start = nicira_begin(buf, NXAST_MULTIPATH);
 
     of_buf_add_u16(buf, act->fields);
@@ -66,8 +67,14 @@ void act_encode_multipath(struct of_buf *buf, const struct act_multipath *act)
     act_end(buf, start);
 }
 
-int act_decode_bundle(struct reader *r, bool load, struct act_buffer *acts)
+const struct act_codec act_codec_multipath = {
+    .wires = ACT_WIRES(NICIRA(NXAST_MULTIPATH, OF_VERSIONS, decode_multipath)),
+    .encode = encode_multipath,
+};
+
+static int decode_bundle(struct reader *r, const struct act_reading *in)
 {
+    const bool load = in->wire->number == NXAST_BUNDLE_LOAD;
     struct act_bundle head, *act;
     uint16_t algorithm = read_u16(r), fields = read_u16(r), n;
     uint32_t member_type;
@@ -91,7 +98,7 @@ int act_decode_bundle(struct reader *r, bool load, struct act_buffer *acts)
     read_skip(r, 4);
     if (r->bad || r->left < n * 2u || r->left - n * 2u >= 8)
         return OFPERR_BAC_BAD_LEN;
-    act = act_buffer_add(acts, ACT_BUNDLE, sizeof *act + n * sizeof act->members[0]);
+    act = act_buffer_add(in->acts, ACT_BUNDLE, sizeof *act + n * sizeof act->members[0]);
     head.h = act->h;
     *act = head;
     for (unsigned i = 0; i < n; i++)
@@ -100,8 +107,10 @@ int act_decode_bundle(struct reader *r, bool load, struct act_buffer *acts)
     return 0;
 }
 
-void act_encode_bundle(struct of_buf *buf, const struct act_bundle *act)
+static void encode_bundle(struct act_writing *out, const struct act *header)
 {
+    const struct act_bundle *act = (const struct act_bundle *)header;
+    struct of_buf *buf = out->buf;
     size_t start = nicira_begin(buf, act->dst.field ? NXAST_BUNDLE_LOAD : NXAST_BUNDLE);
 
     of_buf_add_u16(buf, act->algorithm);
@@ -115,3 +124,9 @@ void act_encode_bundle(struct of_buf *buf, const struct act_bundle *act)
         of_buf_add_u16(buf, port_to_of10(act->members[i]));
     act_end(buf, start);
 }
+
+const struct act_codec act_codec_bundle = {
+    .wires = ACT_WIRES(NICIRA(NXAST_BUNDLE, OF_VERSIONS, decode_bundle),
+                       NICIRA(NXAST_BUNDLE_LOAD, OF_VERSIONS, decode_bundle)),
+    .encode = encode_bundle,
+};

@@ -1,10 +1,11 @@
 /* sample on the wire: three forms, each with more to say. */
 #include "src/match/of_error.h"
-#include "src/openflow/wire/act_wire.h"
+#include "src/openflow/wire/act_codec_impl.h"
 
-int act_decode_sample(struct reader *r, uint16_t subtype, struct act_buffer *acts)
+static int decode_sample(struct reader *r, const struct act_reading *in)
 {
-    struct act_sample *act = act_buffer_add(acts, ACT_SAMPLE, sizeof *act);
+    const uint16_t subtype = in->wire->number;
+    struct act_sample *act = act_buffer_add_type(in->acts, ACT_SAMPLE);
     uint16_t port;
 
     act->probability = read_u16(r);
@@ -23,8 +24,10 @@ int act_decode_sample(struct reader *r, uint16_t subtype, struct act_buffer *act
     return act->direction <= SAMPLE_EGRESS && (r->bad || act->probability > 0) ? 0 : OFPERR_BAC_BAD_ARGUMENT;
 }
 
-void act_encode_sample(struct of_buf *buf, const struct act_sample *act)
+static void encode_sample(struct act_writing *out, const struct act *header)
 {
+    const struct act_sample *act = (const struct act_sample *)header;
+    struct of_buf *buf = out->buf;
     uint16_t subtype = act->direction != SAMPLE_ANY ? NXAST_SAMPLE3
                        : act->port != OFPORT_ANY    ? NXAST_SAMPLE2
                                                     : NXAST_SAMPLE;
@@ -41,3 +44,10 @@ void act_encode_sample(struct of_buf *buf, const struct act_sample *act)
     }
     act_end(buf, start);
 }
+
+const struct act_codec act_codec_sample = {
+    .wires =
+        ACT_WIRES(NICIRA(NXAST_SAMPLE, OF_VERSIONS, decode_sample), NICIRA(NXAST_SAMPLE2, OF_VERSIONS, decode_sample),
+                  NICIRA(NXAST_SAMPLE3, OF_VERSIONS, decode_sample)),
+    .encode = encode_sample,
+};

@@ -1,6 +1,6 @@
 /* The instruction STAT_TRIGGER (OpenFlow 1.5.1, 7.2.5). */
 #include "src/match/of_error.h"
-#include "src/openflow/wire/act_wire.h"
+#include "src/openflow/wire/act_codec_impl.h"
 #include "src/openflow/wire/oxs.h"
 
 #define NS UINT64_C(1000000000) /* of a second */
@@ -15,7 +15,7 @@ static bool is_supported(uint32_t flags, const struct oxs_stats *stats)
            !(stats->present & OXS_FLOW_COUNT) && stats->duration_ns < NS && stats->idle_ns < NS;
 }
 
-int act_decode_stat_trigger(struct reader *body, struct act_buffer *acts)
+static int decode_stat_trigger(struct reader *body, const struct act_reading *in)
 {
     uint32_t flags = read_u32(body);
     struct oxs_stats stats;
@@ -25,7 +25,7 @@ int act_decode_stat_trigger(struct reader *body, struct act_buffer *acts)
         return OFPERR_BIC_BAD_LEN;
     if (!is_supported(flags, &stats))
         return OFPERR_BIC_UNSUP_INST;
-    act = act_buffer_add(acts, ACT_STAT_TRIGGER, sizeof *act);
+    act = act_buffer_add_type(in->acts, ACT_STAT_TRIGGER);
     act->flags = flags;
     for (unsigned i = 0; i < STAT_N_THRESHOLDS; i++)
         if (stats.present & bits[i])
@@ -37,8 +37,9 @@ int act_decode_stat_trigger(struct reader *body, struct act_buffer *acts)
     return 0;
 }
 
-void act_encode_stat_trigger(struct of_buf *buf, const struct act_stat_trigger *act)
+static void encode_stat_trigger(struct act_writing *out, const struct act *header)
 {
+    const struct act_stat_trigger *act = (const struct act_stat_trigger *)header;
     struct oxs_stats stats = {
         .duration_s = (uint32_t)(act->thresholds[STAT_DURATION] / NS),
         .duration_ns = (uint32_t)(act->thresholds[STAT_DURATION] % NS),
@@ -47,14 +48,23 @@ void act_encode_stat_trigger(struct of_buf *buf, const struct act_stat_trigger *
         .packets = act->thresholds[STAT_PACKETS],
         .bytes = act->thresholds[STAT_BYTES],
     };
-    size_t start = buf->len;
+    size_t start = act_begin(out->buf, 7);
 
     for (unsigned i = 0; i < STAT_N_THRESHOLDS; i++)
         if (act->present >> i & 1)
             stats.present |= bits[i];
-    of_buf_add_u16(buf, 7);
-    of_buf_add_u16(buf, 0);
-    of_buf_add_u32(buf, act->flags);
-    oxs_encode(buf, &stats);
-    act_end(buf, start);
+    of_buf_add_u32(out->buf, act->flags);
+    oxs_encode(out->buf, &stats);
+    act_end(out->buf, start);
 }
+
+const struct act_codec act_codec_stat_trigger = {
+    .instruction =
+        {
+            .number = 7,
+            .versions = SINCE_OF15,
+            .before = true,
+            .decode = decode_stat_trigger,
+            .encode = encode_stat_trigger,
+        },
+};
