@@ -1,5 +1,5 @@
 /* What is known of each type of action, apart from its wire forms (src/openflow/wire/act_codec_impl.h) and its meaning
- * for a packet: one row a type, in the file of its family. Constant. */
+ * for a packet (src/xlate/act_xlate_impl.h): one row a type, in the file of its family. Constant. */
 #ifndef SRC_ACTIONS_ACT_OPS_H
 #define SRC_ACTIONS_ACT_OPS_H
 

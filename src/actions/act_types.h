@@ -1,8 +1,9 @@
 /* Every action and instruction, in one row each: X(type, name, struct of the arguments).
  *
- * A row makes the type ACT_<TYPE> and asks for two definitions, without which the programs do not link:
+ * A row makes the type ACT_<TYPE> and asks for three definitions, without which the programs do not link:
  *   act_ops_<name>    its text, its checks and what it names (act_ops.h; here, in the file of its family)
  *   act_codec_<name>  its forms on the wire (src/openflow/wire/act_codec_impl.h)
+ *   act_xlate_<name>  what it means for a packet (src/xlate/act_xlate_impl.h)
  *
  * The rows are in the order in which actions and instructions of one list may be found: instructions around the
  * actions, as OpenFlow 1.3.5, 5.9 has them. Programs never see the numbers; they are free to change.

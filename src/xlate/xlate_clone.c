@@ -1,7 +1,7 @@
 /* Translation: actions that work on a copy of the packet. */
 #include <string.h>
 
-#include "src/xlate/xlate_ctx.h"
+#include "src/xlate/act_xlate_impl.h"
 
 /* What both the packet and its copy have; X(member), for struct xlate_ctx and struct xlate_clone. */
 #define MEMBERS(X)                                                                                                     \
@@ -81,7 +81,7 @@ void xlate_clone_end(struct xlate_ctx *ctx, const struct xlate_clone *clone)
         ctx->exit = ctx->no_set = false;
 }
 
-void xlate_clone_action(struct xlate_ctx *ctx, const struct act *act)
+static void clone_action(struct xlate_ctx *ctx, const struct act *act, bool last)
 {
     struct xlate_clone clone;
     struct act_list list;
@@ -95,3 +95,5 @@ void xlate_clone_action(struct xlate_ctx *ctx, const struct act *act)
     xlate_clone_end(ctx, &clone);
     ctx->in_set = in_set;
 }
+
+const struct act_xlate act_xlate_clone = {.run = clone_action};

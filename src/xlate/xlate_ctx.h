@@ -128,6 +128,10 @@ void xlate_add_effect(struct xlate_ctx *ctx, const struct xlate_effect *effect);
 
 /* Runs a list. A goto_table in it ends up in ctx->goto_table. */
 void xlate_acts(struct xlate_ctx *ctx, const struct act_list *list, bool last);
+
+/* --- xlate_action_set.c -------------------------------------------------- */
+
+/* Runs the packet's action set, and empties it. */
 void xlate_action_set(struct xlate_ctx *ctx);
 /* Brings the flow's actset_output, which lookups see, to the action set. */
 void xlate_show_action_set(struct xlate_ctx *ctx);
@@ -143,23 +147,16 @@ void xlate_consult(struct xlate_ctx *ctx, const struct flow *bits);
 void xlate_consult_bytes(struct xlate_ctx *ctx, size_t offset, size_t n); /* of struct flow_key */
 /* Does the packet have the field, in a header that an operation can change? What that depends on is consulted. */
 bool xlate_has_field(struct xlate_ctx *ctx, const struct field *field);
-/* The field that an OpenFlow 1.0 set action on `field` means in this packet, where one action sets the ports of TCP,
- * UDP and SCTP alike. Consults nothing: xlate_set_field() does. */
-const struct field *xlate_port_field(const struct xlate_ctx *ctx, const struct field *field);
 /* Writes `value` under `mask`, if the packet has the field. */
 void xlate_set_field(struct xlate_ctx *ctx, const struct field *field, const union field_value *value,
                      const union field_value *mask);
 /* Reads bits of the current packet, right-aligned, and notes them as consulted. */
 void xlate_read_value(struct xlate_ctx *ctx, const struct subfield *src, union field_value *value);
+/* Writes bits that are right-aligned in `value`; and a number. */
+void xlate_write_value(struct xlate_ctx *ctx, const struct subfield *dst, const union field_value *value);
 void xlate_write_number(struct xlate_ctx *ctx, const struct subfield *dst, uint32_t number);
-void xlate_move(struct xlate_ctx *ctx, const struct act_move *move);
-void xlate_stack_push(struct xlate_ctx *ctx, const struct subfield *src);
-void xlate_stack_pop(struct xlate_ctx *ctx, const struct subfield *dst);
 /* The value of a subfield as a number (its low 32 bits); consulted. */
 uint32_t xlate_read(struct xlate_ctx *ctx, const struct subfield *src);
-/* Decrements the TTL. False: it expired, and the controllers of `dec` were told. */
-bool xlate_dec_ttl(struct xlate_ctx *ctx, const struct act_dec_ttl *dec);
-void xlate_set_ttl(struct xlate_ctx *ctx, uint8_t ttl);
 
 /* --- xlate_vlan.c -------------------------------------------------------- */
 
@@ -169,8 +166,6 @@ bool xlate_vlan_present(struct xlate_ctx *ctx);
 /* VLAN id of the outermost tag, 0 if there is none; consulted. */
 uint16_t xlate_vlan_vid(struct xlate_ctx *ctx);
 void xlate_vlan_push(struct xlate_ctx *ctx, uint16_t tpid, rte_be16_t tci);
-/* The tag takes VID and PCP from the outermost one (OpenFlow 1.3.5, 5.12.1). */
-void xlate_vlan_push_copy(struct xlate_ctx *ctx, uint16_t tpid);
 void xlate_vlan_pop(struct xlate_ctx *ctx);
 /* Writes bits of the outermost tag, which must be there. */
 void xlate_vlan_set(struct xlate_ctx *ctx, rte_be16_t tci, rte_be16_t mask);
@@ -187,25 +182,10 @@ void xlate_vlan_hide(struct xlate_ctx *ctx);
 /* `ttl`: the label's if the packet has none to copy. */
 void xlate_mpls_push(struct xlate_ctx *ctx, uint16_t eth_type, uint8_t ttl);
 void xlate_mpls_pop(struct xlate_ctx *ctx, uint16_t eth_type);
-void xlate_mpls_set_ttl(struct xlate_ctx *ctx, uint8_t ttl);
-bool xlate_mpls_dec_ttl(struct xlate_ctx *ctx); /* as xlate_dec_ttl */
-void xlate_mpls_copy_ttl_in(struct xlate_ctx *ctx);
-void xlate_mpls_copy_ttl_out(struct xlate_ctx *ctx);
 /* `n` bytes of struct flow_key are in the packet as `flow` has them. */
 void xlate_known(struct xlate_ctx *ctx, size_t offset, size_t n);
 /* Everything behind the Ethernet type, labels and PBB tag apart, reads as 0, as the parser has it. */
 void xlate_hide_inner(struct xlate_ctx *ctx);
-
-/* --- xlate_pbb.c --------------------------------------------------------- */
-
-void xlate_pbb_push(struct xlate_ctx *ctx, uint16_t eth_type);
-void xlate_pbb_pop(struct xlate_ctx *ctx);
-
-/* --- xlate_encap.c ------------------------------------------------------- */
-
-void xlate_encap(struct xlate_ctx *ctx, const struct act_encap *act);
-void xlate_decap(struct xlate_ctx *ctx, uint32_t becomes);
-bool xlate_nsh_dec_ttl(struct xlate_ctx *ctx); /* as xlate_dec_ttl */
 
 /* --- xlate_commit.c ------------------------------------------------------ */
 
@@ -217,7 +197,6 @@ void xlate_emit(struct xlate_ctx *ctx, enum program_op_type type, uint32_t arg);
 /* --- xlate_output.c ------------------------------------------------------ */
 
 void xlate_output(struct xlate_ctx *ctx, uint32_t ofport, uint16_t max_len, bool last);
-void xlate_output_trunc(struct xlate_ctx *ctx, const struct act_output_trunc *act);
 /* To one port, if it takes packets, or its first `max_len` bytes (0: all of it). Nothing else in the program sends a
  * packet to a port. */
 void xlate_output_port(struct xlate_ctx *ctx, const struct bridge_port *bp, uint32_t max_len);
@@ -231,21 +210,6 @@ void xlate_controller_action(struct xlate_ctx *ctx, const struct act_controller 
 /* As xlate_controller_action(), for any rule; `recirc_id`: the state to go on with once it resumes, 0: none. */
 void xlate_punt(struct xlate_ctx *ctx, const struct act_controller *act, uint64_t cookie, uint8_t table_id,
                 uint32_t recirc_id);
-
-/* --- xlate_multipath.c --------------------------------------------------- */
-
-void xlate_multipath(struct xlate_ctx *ctx, const struct act_multipath *act);
-void xlate_bundle(struct xlate_ctx *ctx, const struct act_bundle *act, bool last);
-
-/* --- xlate_learn.c ------------------------------------------------------- */
-
-void xlate_learn(struct xlate_ctx *ctx, const struct act_learn *learn);
-void xlate_fin_timeout(struct xlate_ctx *ctx, const struct act_fin_timeout *fin);
-
-/* --- xlate_group.c ------------------------------------------------------- */
-
-/* ACT_GROUP. */
-void xlate_group(struct xlate_ctx *ctx, const struct act *act, bool last);
 
 /* --- xlate_clone.c ------------------------------------------------------- */
 
@@ -270,13 +234,8 @@ struct xlate_clone {
 void xlate_clone_begin(struct xlate_ctx *ctx, struct xlate_clone *clone);
 void xlate_clone_end(struct xlate_ctx *ctx, const struct xlate_clone *clone);
 
-/* ACT_CLONE. */
-void xlate_clone_action(struct xlate_ctx *ctx, const struct act *act);
-
 /* --- xlate_freeze.c ------------------------------------------------------ */
 
-/* Does this action look at what is `unparsed`? */
-bool xlate_needs_parse(const struct xlate_ctx *ctx, const struct act *act);
 /* Keeps what is left of a list, from `act` on, for after the recirculation. */
 void xlate_freeze(struct xlate_ctx *ctx, const struct act *act, const struct act_list *list);
 /* Keeps a select group, which is to be done behind the recirculation with the flow's hash of this basis. The caller
@@ -284,8 +243,6 @@ void xlate_freeze(struct xlate_ctx *ctx, const struct act *act, const struct act
 void xlate_freeze_group(struct xlate_ctx *ctx, const struct act *act, uint32_t basis);
 /* controller(pause). */
 void xlate_freeze_pause(struct xlate_ctx *ctx, const struct act_controller *act);
-/* check_pkt_larger: the datapath knows how long the packet is. */
-void xlate_freeze_larger(struct xlate_ctx *ctx, const struct act_check_larger *act);
 /* Ends the program with the recirculation, or with the way to the controller. */
 void xlate_freeze_finish(struct xlate_ctx *ctx);
 /* Goes on with a packet that was recirculated, or resumed by a controller. */

@@ -1,7 +1,7 @@
 /* Translation: encap and decap, and what packets that are not Ethernet are made of (PACKET_TYPE in flow.h). */
 #include <string.h>
 
-#include "src/xlate/xlate_ctx.h"
+#include "src/xlate/act_xlate_impl.h"
 
 #define ETH_TYPE_BRIDGED 0x6558 /* a whole frame (RFC 7637, 3.2) */
 #define NSH_TTL 63
@@ -116,8 +116,10 @@ static void encap_nsh(struct xlate_ctx *ctx, const struct act_encap *act)
     set_packet_type(ctx, PACKET_TYPE(1, ETH_TYPE_NSH));
 }
 
-void xlate_encap(struct xlate_ctx *ctx, const struct act_encap *act)
+static void encap(struct xlate_ctx *ctx, const struct act *header, bool last)
 {
+    const struct act_encap *act = (const struct act_encap *)header;
+
     switch (act->packet_type) {
     case PACKET_TYPE_ETHERNET:
         if (is_ethernet(ctx))
@@ -137,6 +139,8 @@ void xlate_encap(struct xlate_ctx *ctx, const struct act_encap *act)
         break;
     }
 }
+
+const struct act_xlate act_xlate_encap = {.run = encap};
 
 static void decap_eth(struct xlate_ctx *ctx)
 {
@@ -203,7 +207,7 @@ static void decap_mpls(struct xlate_ctx *ctx, uint32_t becomes)
     }
 }
 
-void xlate_decap(struct xlate_ctx *ctx, uint32_t becomes)
+static void decap(struct xlate_ctx *ctx, const struct act *act, bool last)
 {
     switch (rte_be_to_cpu_32(ctx->flow.packet_type)) {
     case PACKET_TYPE_ETHERNET:
@@ -214,25 +218,29 @@ void xlate_decap(struct xlate_ctx *ctx, uint32_t becomes)
         break;
     case PACKET_TYPE(1, RTE_ETHER_TYPE_MPLS):
     case PACKET_TYPE(1, RTE_ETHER_TYPE_MPLSM):
-        decap_mpls(ctx, becomes);
+        decap_mpls(ctx, act_u32_of(act));
         break;
     default:
         fail(ctx, "decap of a packet that has no header to take away");
     }
 }
 
-bool xlate_nsh_dec_ttl(struct xlate_ctx *ctx)
+const struct act_xlate act_xlate_decap = {.run = decap};
+
+static void dec_nsh_ttl(struct xlate_ctx *ctx, const struct act *act, bool last)
 {
     if (!xlate_has_field(ctx, field_by_id(FIELD_NSH_TTL)))
-        return true;
+        return;
     XLATE_CONSULT(ctx, nsh.ttl, UINT8_MAX);
     if (ctx->flow.pkt.nsh.ttl > 1) {
         ctx->flow.pkt.nsh.ttl--;
         ctx->written.pkt.nsh.ttl = ctx->dirty.pkt.nsh.ttl = UINT8_MAX;
         ctx->any_written = ctx->any_dirty = true;
-        return true;
+        return;
     }
     xlate_note(ctx, " >> NSH decrement TTL exception");
     xlate_controller(ctx, 2 /* OFPR_INVALID_TTL */, 0, UINT16_MAX);
-    return false;
+    xlate_reject(ctx);
 }
+
+const struct act_xlate act_xlate_dec_nsh_ttl = {.run = dec_nsh_ttl};

@@ -85,22 +85,6 @@ static void mark_written(struct xlate_ctx *ctx, const struct field *field, const
     ctx->any_written = ctx->any_dirty = true;
 }
 
-const struct field *xlate_port_field(const struct xlate_ctx *ctx, const struct field *field)
-{
-    const bool src = field->id == FIELD_TCP_SRC;
-
-    if (!src && field->id != FIELD_TCP_DST)
-        return field;
-    switch (ctx->flow.pkt.ip_proto) {
-    case IPPROTO_UDP:
-        return field_by_id(src ? FIELD_UDP_SRC : FIELD_UDP_DST);
-    case IPPROTO_SCTP:
-        return field_by_id(src ? FIELD_SCTP_SRC : FIELD_SCTP_DST);
-    default:
-        return field;
-    }
-}
-
 /* What the packet is: its Ethernet type, or the protocol of IP. */
 static void set_type(struct xlate_ctx *ctx, const struct field *field, const union field_value *value)
 {
@@ -153,7 +137,7 @@ static void consult_subfield(struct xlate_ctx *ctx, const struct subfield *sf)
 }
 
 /* Writes a right-aligned value. */
-static void write_value(struct xlate_ctx *ctx, const struct subfield *sf, const union field_value *value)
+void xlate_write_value(struct xlate_ctx *ctx, const struct subfield *sf, const union field_value *value)
 {
     struct flow mask;
 
@@ -183,24 +167,13 @@ void xlate_write_number(struct xlate_ctx *ctx, const struct subfield *sf, uint32
     memset(&value, 0, sizeof value);
     for (unsigned i = sizeof value.b; i-- > sizeof value.b - 4; number >>= 8)
         value.b[i] = (uint8_t)number;
-    write_value(ctx, sf, &value);
+    xlate_write_value(ctx, sf, &value);
 }
 
 void xlate_read_value(struct xlate_ctx *ctx, const struct subfield *src, union field_value *value)
 {
     consult_subfield(ctx, src);
     subfield_get(src, &ctx->flow, value);
-}
-
-void xlate_move(struct xlate_ctx *ctx, const struct act_move *move)
-{
-    union field_value value;
-
-    if (!xlate_has_field(ctx, move->src.field) || !xlate_has_field(ctx, move->dst.field))
-        return;
-    consult_subfield(ctx, &move->src);
-    subfield_get(&move->src, &ctx->flow, &value);
-    write_value(ctx, &move->dst, &value);
 }
 
 uint32_t xlate_read(struct xlate_ctx *ctx, const struct subfield *src)
@@ -212,54 +185,4 @@ uint32_t xlate_read(struct xlate_ctx *ctx, const struct subfield *src)
     consult_subfield(ctx, src);
     subfield_get(src, &ctx->flow, &value);
     return (uint32_t)value.b[12] << 24 | (uint32_t)value.b[13] << 16 | (uint32_t)value.b[14] << 8 | value.b[15];
-}
-
-void xlate_stack_push(struct xlate_ctx *ctx, const struct subfield *src)
-{
-    if (ctx->n_stack == XLATE_STACK_MAX) {
-        xlate_fail(ctx, DROP_XLATE_ERROR, "over 64 values on the stack");
-        return;
-    }
-    consult_subfield(ctx, src);
-    subfield_get(src, &ctx->flow, &ctx->stack[ctx->n_stack++]);
-}
-
-void xlate_stack_pop(struct xlate_ctx *ctx, const struct subfield *dst)
-{
-    if (ctx->n_stack == 0) {
-        xlate_note(ctx, " >> the stack is empty, nothing popped");
-        return;
-    }
-    write_value(ctx, dst, &ctx->stack[--ctx->n_stack]);
-}
-
-static void write_ttl(struct xlate_ctx *ctx, uint8_t ttl)
-{
-    ctx->flow.pkt.ip_ttl = ttl;
-    ctx->written.pkt.ip_ttl = ctx->dirty.pkt.ip_ttl = UINT8_MAX;
-    ctx->any_written = ctx->any_dirty = true;
-}
-
-void xlate_set_ttl(struct xlate_ctx *ctx, uint8_t ttl)
-{
-    if (xlate_has_field(ctx, field_by_id(FIELD_IP_TTL)))
-        write_ttl(ctx, ttl);
-}
-
-bool xlate_dec_ttl(struct xlate_ctx *ctx, const struct act_dec_ttl *dec)
-{
-    if (!xlate_has_field(ctx, field_by_id(FIELD_IP_TTL)))
-        return true;
-    XLATE_CONSULT(ctx, ip_ttl, 0xff);
-    if (ctx->flow.pkt.ip_ttl > 1) {
-        write_ttl(ctx, ctx->flow.pkt.ip_ttl - 1);
-        return true;
-    }
-    xlate_note(ctx, " >> %s decrement TTL exception",
-               ctx->flow.pkt.eth_type == RTE_BE16(RTE_ETHER_TYPE_IPV4) ? "IPv4" : "IPv6");
-    for (unsigned i = 0; i < dec->n_ids; i++)
-        xlate_controller(ctx, 2 /* OFPR_INVALID_TTL */, dec->ids[i], UINT16_MAX);
-    if (dec->n_ids == 0)
-        xlate_controller(ctx, 2 /* OFPR_INVALID_TTL */, 0, UINT16_MAX);
-    return false;
 }

@@ -1,96 +1,8 @@
 /* Translation: stopping where the packet has to be parsed again, and going on behind the recirculation. */
 #include <string.h>
 
+#include "src/xlate/act_xlate_impl.h"
 #include "src/xlate/recirc.h"
-#include "src/xlate/xlate_ctx.h"
-
-static bool field_needs_parse(const struct field *field)
-{
-    return field->prereq != PREREQ_NONE || field->id == FIELD_VLAN_TCI || field->id == FIELD_VLAN_VID ||
-           field->id == FIELD_ETH_TYPE;
-}
-
-static bool output_needs_parse(uint32_t ofport)
-{
-    return ofport == OFPORT_TABLE || ofport == OFPORT_NORMAL;
-}
-
-static bool of_registers(const struct field *field)
-{
-    return field->offset >= sizeof(struct flow_key);
-}
-
-/* With nothing of the packet known, what neither looks at it nor writes to it? */
-static bool leaves_packet(const struct act *act)
-{
-    switch ((enum act_type)act->type) {
-    case ACT_OUTPUT:
-        return !output_needs_parse(((const struct act_output *)act)->port);
-    case ACT_SET_FIELD:
-        return of_registers(((const struct act_set_field *)act)->field);
-    case ACT_CONTROLLER:
-    case ACT_ENQUEUE:
-    case ACT_SET_QUEUE:
-    case ACT_POP_QUEUE:
-    case ACT_NOTE:
-    case ACT_EXIT:
-    case ACT_METER:
-    case ACT_STAT_TRIGGER:
-    case ACT_CLEAR_ACTIONS:
-    case ACT_WRITE_ACTIONS:
-    case ACT_WRITE_METADATA:
-        return true;
-    default:
-        return false;
-    }
-}
-
-bool xlate_needs_parse(const struct xlate_ctx *ctx, const struct act *act)
-{
-    if (ctx->unparsed & XLATE_UNPARSED_ETH)
-        return !leaves_packet(act);
-    switch ((enum act_type)act->type) {
-    case ACT_OUTPUT:
-        return output_needs_parse(((const struct act_output *)act)->port);
-    case ACT_SET_FIELD:
-        return field_needs_parse(((const struct act_set_field *)act)->field);
-    case ACT_MOVE: {
-        const struct act_move *move = (const struct act_move *)act;
-        return field_needs_parse(move->src.field) || field_needs_parse(move->dst.field);
-    }
-    case ACT_STACK_PUSH:
-    case ACT_STACK_POP:
-        return field_needs_parse(((const struct act_subfield *)act)->sf.field);
-    case ACT_OUTPUT_REG: /* it may say NORMAL */
-    case ACT_PUSH_VLAN:
-    case ACT_POP_VLAN:
-    case ACT_SET_VLAN_VID:
-    case ACT_SET_VLAN_PCP:
-    case ACT_PUSH_PBB:
-    case ACT_PUSH_MPLS:
-    case ACT_POP_MPLS:
-    case ACT_SET_MPLS_TTL:
-    case ACT_DEC_MPLS_TTL:
-    case ACT_SET_IP_TTL:
-    case ACT_DEC_TTL:
-    case ACT_COPY_TTL_IN:
-    case ACT_COPY_TTL_OUT:
-    case ACT_ENCAP:
-    case ACT_DECAP:
-    case ACT_DEC_NSH_TTL:
-    case ACT_RESUBMIT:
-    case ACT_GOTO_TABLE:
-    case ACT_FIN_TIMEOUT:
-    case ACT_LEARN:
-    case ACT_CLONE:
-    case ACT_MULTIPATH:
-    case ACT_BUNDLE:
-    case ACT_GROUP: /* its buckets may do anything */
-        return true;
-    default:
-        return false;
-    }
-}
 
 static void add_segment(struct xlate_ctx *ctx, const struct act_list *list)
 {
@@ -121,8 +33,11 @@ void xlate_freeze_group(struct xlate_ctx *ctx, const struct act *act, uint32_t b
     ctx->freeze_basis = basis;
 }
 
-void xlate_freeze_larger(struct xlate_ctx *ctx, const struct act_check_larger *act)
+/* check_pkt_larger: the datapath knows how long the packet is. */
+static void check_larger(struct xlate_ctx *ctx, const struct act *header, bool last)
 {
+    const struct act_check_larger *act = (const struct act_check_larger *)header;
+
     if (ctx->in->trace) {
         xlate_note(ctx, " -> the length is not known here: taken for no more than %u bytes", act->len);
         xlate_write_number(ctx, &act->dst, 0);
@@ -132,6 +47,8 @@ void xlate_freeze_larger(struct xlate_ctx *ctx, const struct act_check_larger *a
     ctx->larger_len = act->len;
     ctx->larger_dst = act->dst;
 }
+
+const struct act_xlate act_xlate_check_larger = {.run = check_larger, .sees = ACT_SEES_ETHERNET};
 
 void xlate_freeze_pause(struct xlate_ctx *ctx, const struct act_controller *act)
 {

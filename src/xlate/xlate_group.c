@@ -10,7 +10,7 @@
 #include "pmd/base/memory.h"
 #include "pmd/select_hash.h"
 #include "src/tables/group.h"
-#include "src/xlate/xlate_ctx.h"
+#include "src/xlate/act_xlate_impl.h"
 
 #define BUCKETS_RUN_MAX 4096  /* in one translation */
 #define LIVENESS_DEPTH_MAX 16 /* groups that watch groups */
@@ -214,7 +214,7 @@ static void run_select(struct xlate_ctx *ctx, const struct act *act, struct grou
     free(live);
 }
 
-void xlate_group(struct xlate_ctx *ctx, const struct act *act, bool last)
+static void run_group(struct xlate_ctx *ctx, const struct act *act, bool last)
 {
     uint32_t id = ((const struct act_u32 *)act)->value;
     struct group *group = group_table_find(pipeline_groups(ctx->bridge->pipeline), id);
@@ -239,3 +239,6 @@ void xlate_group(struct xlate_ctx *ctx, const struct act *act, bool last)
         break;
     }
 }
+
+/* Its buckets may do anything. */
+const struct act_xlate act_xlate_group = {.run = run_group};

@@ -4,7 +4,7 @@
 #include "pmd/base/clock.h"
 #include "pmd/datapath.h"
 #include "src/tables/learn.h"
-#include "src/xlate/xlate_ctx.h"
+#include "src/xlate/act_xlate_impl.h"
 
 /* Bits of the TCP flags that fin_timeout waits for: FIN and RST. */
 #define TCP_FIN_RST 0x005
@@ -36,8 +36,9 @@ static void trace_rule(struct xlate_ctx *ctx, const struct rule *rule, bool refu
     free(acts_text);
 }
 
-void xlate_learn(struct xlate_ctx *ctx, const struct act_learn *learn)
+static void run_learn(struct xlate_ctx *ctx, const struct act *act, bool last)
 {
+    const struct act_learn *learn = (const struct act_learn *)act;
     struct pipeline *pipeline = ctx->bridge->pipeline;
     struct xlate_effect effect = {.type = EFFECT_LEARN, .limit = learn->limit};
     enum learn_result result;
@@ -59,8 +60,11 @@ void xlate_learn(struct xlate_ctx *ctx, const struct act_learn *learn)
     xlate_add_effect(ctx, &effect);
 }
 
-void xlate_fin_timeout(struct xlate_ctx *ctx, const struct act_fin_timeout *fin)
+const struct act_xlate act_xlate_learn = {.run = run_learn};
+
+static void fin_timeout(struct xlate_ctx *ctx, const struct act *act, bool last)
 {
+    const struct act_fin_timeout *fin = (const struct act_fin_timeout *)act;
     struct xlate_effect effect = {.type = EFFECT_FIN_TIMEOUT, .idle_s = fin->idle_s, .hard_s = fin->hard_s};
 
     XLATE_CONSULT(ctx, tcp_flags, RTE_BE16(TCP_FIN_RST));
@@ -71,3 +75,5 @@ void xlate_fin_timeout(struct xlate_ctx *ctx, const struct act_fin_timeout *fin)
     effect.rule = rule_ref(ctx->rule);
     xlate_add_effect(ctx, &effect);
 }
+
+const struct act_xlate act_xlate_fin_timeout = {.run = fin_timeout};

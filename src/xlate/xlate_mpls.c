@@ -5,7 +5,7 @@
  */
 #include <string.h>
 
-#include "src/xlate/xlate_ctx.h"
+#include "src/xlate/act_xlate_impl.h"
 
 #define LSE_TTL 0x000000ffu
 #define LSE_BOS 0x00000100u
@@ -128,6 +128,20 @@ void xlate_mpls_pop(struct xlate_ctx *ctx, uint16_t eth_type)
     ctx->unparsed |= XLATE_UNPARSED_INNER;
 }
 
+static void push_mpls(struct xlate_ctx *ctx, const struct act *act, bool last)
+{
+    xlate_mpls_push(ctx, (uint16_t)act_u32_of(act), 0); /* OpenFlow 1.3.5, 5.12.1 */
+}
+
+const struct act_xlate act_xlate_push_mpls = {.run = push_mpls};
+
+static void pop_mpls(struct xlate_ctx *ctx, const struct act *act, bool last)
+{
+    xlate_mpls_pop(ctx, (uint16_t)act_u32_of(act));
+}
+
+const struct act_xlate act_xlate_pop_mpls = {.run = pop_mpls};
+
 static void write_ttl(struct xlate_ctx *ctx, uint8_t ttl)
 {
     struct flow_key *flow = &ctx->flow.pkt;
@@ -138,30 +152,34 @@ static void write_ttl(struct xlate_ctx *ctx, uint8_t ttl)
     ctx->any_written = ctx->any_dirty = true;
 }
 
-void xlate_mpls_set_ttl(struct xlate_ctx *ctx, uint8_t ttl)
+static void set_mpls_ttl(struct xlate_ctx *ctx, const struct act *act, bool last)
 {
     XLATE_CONSULT(ctx, eth_type, UINT16_MAX);
     if (is_mpls(ctx->flow.pkt.eth_type))
-        write_ttl(ctx, ttl);
+        write_ttl(ctx, (uint8_t)act_u32_of(act));
 }
 
-bool xlate_mpls_dec_ttl(struct xlate_ctx *ctx)
+const struct act_xlate act_xlate_set_mpls_ttl = {.run = set_mpls_ttl};
+
+static void dec_mpls_ttl(struct xlate_ctx *ctx, const struct act *act, bool last)
 {
     uint8_t ttl;
 
     XLATE_CONSULT(ctx, eth_type, UINT16_MAX);
     if (!is_mpls(ctx->flow.pkt.eth_type))
-        return true;
+        return;
     XLATE_CONSULT(ctx, mpls_lse[0], RTE_BE32(LSE_TTL));
     ttl = rte_be_to_cpu_32(ctx->flow.pkt.mpls_lse[0]) & LSE_TTL;
     if (ttl > 1) {
         write_ttl(ctx, ttl - 1);
-        return true;
+        return;
     }
     xlate_note(ctx, " >> MPLS decrement TTL exception");
     xlate_controller(ctx, 2 /* OFPR_INVALID_TTL */, 0, UINT16_MAX);
-    return false;
+    xlate_reject(ctx);
 }
+
+const struct act_xlate act_xlate_dec_mpls_ttl = {.run = dec_mpls_ttl};
 
 /* Is the label below the outermost one in the key? If not, there is no label below, but what a pop brings to light. */
 static bool has_second(struct xlate_ctx *ctx)
@@ -189,7 +207,7 @@ static void copy_between(struct xlate_ctx *ctx, unsigned from, unsigned to, enum
     ctx->any_written = true;
 }
 
-void xlate_mpls_copy_ttl_in(struct xlate_ctx *ctx)
+static void copy_ttl_in(struct xlate_ctx *ctx, const struct act *act, bool last)
 {
     if (has_second(ctx)) {
         copy_between(ctx, 0, 1, OP_COPY_TTL_IN);
@@ -199,7 +217,9 @@ void xlate_mpls_copy_ttl_in(struct xlate_ctx *ctx)
     }
 }
 
-void xlate_mpls_copy_ttl_out(struct xlate_ctx *ctx)
+const struct act_xlate act_xlate_copy_ttl_in = {.run = copy_ttl_in};
+
+static void copy_ttl_out(struct xlate_ctx *ctx, const struct act *act, bool last)
 {
     if (has_second(ctx)) {
         copy_between(ctx, 1, 0, OP_COPY_TTL_OUT);
@@ -210,3 +230,5 @@ void xlate_mpls_copy_ttl_out(struct xlate_ctx *ctx)
         ctx->unparsed |= XLATE_UNPARSED_INNER;
     }
 }
+
+const struct act_xlate act_xlate_copy_ttl_out = {.run = copy_ttl_out};

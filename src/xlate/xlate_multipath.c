@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "pmd/base/hash.h"
-#include "src/xlate/xlate_ctx.h"
+#include "src/xlate/act_xlate_impl.h"
 
 #define HRW_LINKS_MAX 64
 
@@ -161,13 +161,16 @@ static uint32_t choose_link(const struct act_multipath *act, uint32_t hash)
     return hash % n;
 }
 
-void xlate_multipath(struct xlate_ctx *ctx, const struct act_multipath *act)
+static void multipath(struct xlate_ctx *ctx, const struct act *header, bool last)
 {
+    const struct act_multipath *act = (const struct act_multipath *)header;
     uint32_t link = choose_link(act, hash_packet(ctx, act->fields, act->basis));
 
     xlate_note(ctx, " -> link %u", link);
     xlate_write_number(ctx, &act->dst, link);
 }
+
+const struct act_xlate act_xlate_multipath = {.run = multipath};
 
 /* --- members ------------------------------------------------------------- */
 
@@ -200,8 +203,9 @@ static uint32_t choose_member(struct xlate_ctx *ctx, const struct act_bundle *ac
     return best;
 }
 
-void xlate_bundle(struct xlate_ctx *ctx, const struct act_bundle *act, bool last)
+static void bundle(struct xlate_ctx *ctx, const struct act *header, bool last)
 {
+    const struct act_bundle *act = (const struct act_bundle *)header;
     uint32_t ofport = choose_member(ctx, act);
 
     if (ofport == OFPORT_ANY)
@@ -215,3 +219,5 @@ void xlate_bundle(struct xlate_ctx *ctx, const struct act_bundle *act, bool last
     else
         xlate_output(ctx, ofport, 0, last);
 }
+
+const struct act_xlate act_xlate_bundle = {.run = bundle};

@@ -2,8 +2,8 @@
 #include <string.h>
 
 #include "src/tables/meter.h"
+#include "src/xlate/act_xlate_impl.h"
 #include "src/xlate/punt.h"
-#include "src/xlate/xlate_ctx.h"
 
 bool xlate_port_sends(const struct bridge_port *bp)
 {
@@ -165,19 +165,6 @@ static void output_controller(struct xlate_ctx *ctx, uint16_t max_len)
     xlate_controller(ctx, miss ? PUNT_MISS_RULE : reason_of_output(ctx), 0, max_len);
 }
 
-void xlate_output_trunc(struct xlate_ctx *ctx, const struct act_output_trunc *act)
-{
-    uint32_t ofport = act->port == OFPORT_IN_PORT ? ctx->flow.in_port : act->port;
-    const struct bridge_port *bp = bridge_port_by_ofport(ctx->bridge, ofport);
-
-    if (act->port == ctx->flow.in_port || !bp) {
-        /* As any output that does not happen. */
-        xlate_output(ctx, act->port, 0, false);
-        return;
-    }
-    xlate_output_port(ctx, bp, act->max_len);
-}
-
 void xlate_output(struct xlate_ctx *ctx, uint32_t ofport, uint16_t max_len, bool last)
 {
     switch (ofport) {
@@ -215,3 +202,67 @@ void xlate_output(struct xlate_ctx *ctx, uint32_t ofport, uint16_t max_len, bool
         break;
     }
 }
+
+/* --- actions ------------------------------------------------------------- */
+
+static void output(struct xlate_ctx *ctx, const struct act *act, bool last)
+{
+    const struct act_output *a = (const struct act_output *)act;
+
+    xlate_output(ctx, a->port, a->max_len, last);
+}
+
+/* TABLE and NORMAL look at the packet. */
+static enum act_sees output_sees(const struct act *act)
+{
+    uint32_t ofport = ((const struct act_output *)act)->port;
+
+    return ofport == OFPORT_TABLE || ofport == OFPORT_NORMAL ? ACT_SEES_PACKET : ACT_SEES_NOTHING;
+}
+
+const struct act_xlate act_xlate_output = {.run = output, .sees_of = output_sees};
+
+static void output_reg(struct xlate_ctx *ctx, const struct act *act, bool last)
+{
+    const struct act_output_reg *a = (const struct act_output_reg *)act;
+
+    xlate_output(ctx, ofport_of_value(xlate_read(ctx, &a->src)), a->max_len, last);
+}
+
+/* The field may say NORMAL. */
+const struct act_xlate act_xlate_output_reg = {.run = output_reg};
+
+static void output_trunc(struct xlate_ctx *ctx, const struct act *header, bool last)
+{
+    const struct act_output_trunc *act = (const struct act_output_trunc *)header;
+    uint32_t ofport = act->port == OFPORT_IN_PORT ? ctx->flow.in_port : act->port;
+    const struct bridge_port *bp = bridge_port_by_ofport(ctx->bridge, ofport);
+
+    if (act->port == ctx->flow.in_port || !bp) {
+        /* As any output that does not happen. */
+        xlate_output(ctx, act->port, 0, false);
+        return;
+    }
+    xlate_output_port(ctx, bp, act->max_len);
+}
+
+const struct act_xlate act_xlate_output_trunc = {.run = output_trunc, .sees = ACT_SEES_ETHERNET};
+
+static void enqueue(struct xlate_ctx *ctx, const struct act *act, bool last)
+{
+    xlate_output(ctx, ((const struct act_enqueue *)act)->port, 0, last);
+}
+
+const struct act_xlate act_xlate_enqueue = {.run = enqueue, .sees = ACT_SEES_NOTHING};
+
+static void controller(struct xlate_ctx *ctx, const struct act *act, bool last)
+{
+    const struct act_controller *a = (const struct act_controller *)act;
+
+    if (a->pause)
+        xlate_freeze_pause(ctx, a);
+    else
+        xlate_controller_action(ctx, a);
+}
+
+const struct act_xlate act_xlate_controller = {.run = controller, .sees = ACT_SEES_NOTHING};

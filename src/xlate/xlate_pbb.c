@@ -5,7 +5,7 @@
  */
 #include <string.h>
 
-#include "src/xlate/xlate_ctx.h"
+#include "src/xlate/act_xlate_impl.h"
 
 #define ISID 0x00ffffff
 #define PCP_SHIFT 29
@@ -32,10 +32,10 @@ static rte_be32_t new_tag(struct xlate_ctx *ctx)
     return tag;
 }
 
-void xlate_pbb_push(struct xlate_ctx *ctx, uint16_t eth_type)
+static void push_pbb(struct xlate_ctx *ctx, const struct act *act, bool last)
 {
     struct flow_key *flow = &ctx->flow.pkt;
-    struct op_pbb op = {.eth_type = rte_cpu_to_be_16(eth_type)};
+    struct op_pbb op = {.eth_type = rte_cpu_to_be_16((uint16_t)act_u32_of(act))};
 
     xlate_commit(ctx);
     op.tag = new_tag(ctx);
@@ -52,7 +52,9 @@ void xlate_pbb_push(struct xlate_ctx *ctx, uint16_t eth_type)
     xlate_known(ctx, offsetof(struct flow_key, pbb_uca), sizeof flow->pbb_uca);
 }
 
-void xlate_pbb_pop(struct xlate_ctx *ctx)
+const struct act_xlate act_xlate_push_pbb = {.run = push_pbb, .ethernet_only = true};
+
+static void pop_pbb(struct xlate_ctx *ctx, const struct act *act, bool last)
 {
     if (!is_pbb(ctx))
         return;
@@ -60,3 +62,5 @@ void xlate_pbb_pop(struct xlate_ctx *ctx)
     program_builder_add(&ctx->out->program, OP_POP_PBB, 0, NULL, 0);
     ctx->unparsed |= XLATE_UNPARSED_INNER | XLATE_UNPARSED_ETH;
 }
+
+const struct act_xlate act_xlate_pop_pbb = {.run = pop_pbb, .sees = ACT_SEES_ETHERNET, .ethernet_only = true};

@@ -5,7 +5,7 @@
  */
 #include <string.h>
 
-#include "src/xlate/xlate_ctx.h"
+#include "src/xlate/act_xlate_impl.h"
 
 #define PRESENT RTE_BE16(VLAN_TCI_PRESENT)
 
@@ -80,21 +80,6 @@ static void push_tag(struct xlate_ctx *ctx, const struct xlate_vlan *tag)
 void xlate_vlan_push(struct xlate_ctx *ctx, uint16_t tpid, rte_be16_t tci)
 {
     push_tag(ctx, &(struct xlate_vlan){.tpid = tpid, .tci = tci | PRESENT, .written = UINT16_MAX});
-}
-
-void xlate_vlan_push_copy(struct xlate_ctx *ctx, uint16_t tpid)
-{
-    struct xlate_vlan tag;
-
-    if (!xlate_vlan_present(ctx)) {
-        xlate_vlan_push(ctx, tpid, 0);
-        return;
-    }
-    tag = ctx->vlans.tag[ctx->vlans.n - 1];
-    tag.tpid = tpid;
-    tag.written |= PRESENT;
-    tag.dirty = 0;
-    push_tag(ctx, &tag);
 }
 
 void xlate_vlan_pop(struct xlate_ctx *ctx)
@@ -231,3 +216,54 @@ void xlate_vlan_commit(struct xlate_ctx *ctx)
             base->tag[i].written = UINT16_MAX;
     }
 }
+
+/* --- actions ------------------------------------------------------------- */
+
+/* The tag takes VID and PCP from the outermost one (OpenFlow 1.3.5, 5.12.1). */
+static void push_vlan(struct xlate_ctx *ctx, const struct act *act, bool last)
+{
+    const uint16_t tpid = (uint16_t)act_u32_of(act);
+    struct xlate_vlan tag;
+
+    if (!xlate_vlan_present(ctx)) {
+        xlate_vlan_push(ctx, tpid, 0);
+        return;
+    }
+    tag = ctx->vlans.tag[ctx->vlans.n - 1];
+    tag.tpid = tpid;
+    tag.written |= PRESENT;
+    tag.dirty = 0;
+    push_tag(ctx, &tag);
+}
+
+const struct act_xlate act_xlate_push_vlan = {.run = push_vlan, .ethernet_only = true};
+
+static void pop_vlan(struct xlate_ctx *ctx, const struct act *act, bool last)
+{
+    xlate_vlan_pop(ctx);
+}
+
+const struct act_xlate act_xlate_pop_vlan = {.run = pop_vlan, .ethernet_only = true};
+
+/* OpenFlow 1.0's set_vlan_vid and set_vlan_pcp add a tag to a packet that has none. */
+static void set_vlan_of10(struct xlate_ctx *ctx, uint16_t tci, uint16_t mask)
+{
+    if (xlate_vlan_present(ctx))
+        xlate_vlan_set(ctx, rte_cpu_to_be_16(tci), rte_cpu_to_be_16(mask));
+    else
+        xlate_vlan_push(ctx, RTE_ETHER_TYPE_VLAN, rte_cpu_to_be_16(tci));
+}
+
+static void set_vlan_vid(struct xlate_ctx *ctx, const struct act *act, bool last)
+{
+    set_vlan_of10(ctx, act_u32_of(act) & 0x0fff, 0x0fff);
+}
+
+const struct act_xlate act_xlate_set_vlan_vid = {.run = set_vlan_vid, .ethernet_only = true};
+
+static void set_vlan_pcp(struct xlate_ctx *ctx, const struct act *act, bool last)
+{
+    set_vlan_of10(ctx, (uint16_t)((act_u32_of(act) & 7) << 13), 0xe000);
+}
+
+const struct act_xlate act_xlate_set_vlan_pcp = {.run = set_vlan_pcp, .ethernet_only = true};

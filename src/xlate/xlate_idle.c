@@ -1,0 +1,19 @@
+/* Translation: actions that do nothing to a packet on its way through a list. */
+#include "src/xlate/act_xlate_impl.h"
+
+/* What does not look at the packet does not have it parsed again, either. */
+const struct act_xlate act_xlate_note = {.sees = ACT_SEES_NOTHING};
+
+/* Queues: ports have one for all. */
+const struct act_xlate act_xlate_set_queue = {.sees = ACT_SEES_NOTHING};
+const struct act_xlate act_xlate_pop_queue = {.sees = ACT_SEES_NOTHING};
+
+/* The rule's counters are watched, not its packets. */
+const struct act_xlate act_xlate_stat_trigger = {.sees = ACT_SEES_NOTHING};
+
+/* Clauses are found by lookups; in a rule it is never run. */
+const struct act_xlate act_xlate_conjunction = {.sees = ACT_SEES_ETHERNET};
+
+/* There are no collectors, and no connection tracking. */
+const struct act_xlate act_xlate_sample = {.sees = ACT_SEES_ETHERNET};
+const struct act_xlate act_xlate_ct_clear = {.sees = ACT_SEES_ETHERNET};

@@ -1,0 +1,111 @@
+/* The rows of actions: what tables made of them rely on. That there is a row for each type the linker sees to. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "src/actions/act_ops.h"
+#include "src/openflow/wire/act_codec_impl.h"
+
+static void every_action_has_a_text(void **state)
+{
+    for (enum act_type type = 0; type < ACT_N_TYPES; type++) {
+        assert_non_null(act_ops[type]->name);
+        assert_non_null(act_ops[type]->print);
+        assert_true(act_sizes[type] >= sizeof(struct act));
+    }
+}
+
+static void action_sets_run_what_they_take(void **state)
+{
+    for (enum act_type type = 0; type < ACT_N_TYPES; type++) {
+        const struct act act = {.type = (uint16_t)type};
+
+        assert_false(act_ops[type]->idle && act_ops[type]->rank != ACT_RANK_NONE);
+        assert_false(act_ops[type]->bucket_only && act_ops[type]->rank == ACT_RANK_NONE);
+        if (act_fits_write_actions(&act))
+            assert_true(act_fits_bucket(&act));
+    }
+}
+
+static bool same_number(const struct act_wire *a, const struct act_wire *b)
+{
+    return a->vendor == b->vendor && a->number == b->number && a->versions & b->versions;
+}
+
+/* A number that two rows have would be read as the later row's. */
+static void numbers_belong_to_one_row(void **state)
+{
+    for (enum act_type type = 0; type < ACT_N_TYPES; type++) {
+        for (const struct act_wire *wire = act_codecs[type]->wires; wire && wire->decode; wire++) {
+            assert_true(wire->number < ACT_NUMBERS);
+            assert_true(wire->versions != 0 && !(wire->versions & ~OF_VERSIONS));
+            for (enum act_type other = 0; other < ACT_N_TYPES; other++) {
+                for (const struct act_wire *w = act_codecs[other]->wires; w && w->decode; w++) {
+                    if (w != wire && same_number(w, wire))
+                        fail_msg("%s and %s have number %u", act_ops[type]->name, act_ops[other]->name, wire->number);
+                }
+            }
+        }
+    }
+}
+
+static void rows_are_found_by_their_numbers(void **state)
+{
+    enum act_type found;
+
+    for (enum act_type type = 0; type < ACT_N_TYPES; type++) {
+        for (const struct act_wire *wire = act_codecs[type]->wires; wire && wire->decode; wire++) {
+            for (uint8_t version = OF10; version <= OF15; version++) {
+                if (!(wire->versions >> version & 1))
+                    continue;
+                assert_ptr_equal(act_wire_find(version, wire->vendor, wire->number, &found), wire);
+                assert_int_equal(found, type);
+            }
+        }
+    }
+    assert_null(act_wire_find(OF13, 0, 28, &found)); /* copy_field is OpenFlow 1.5's */
+    assert_null(act_wire_find(OF15, 0, ACT_NUMBERS - 1, &found));
+    assert_null(act_wire_find(OF15, OF_EXPERIMENTER_NICIRA, UINT16_MAX, &found));
+}
+
+static void instructions_are_read_and_written(void **state)
+{
+    unsigned n = 0;
+
+    for (enum act_type type = 0; type < ACT_N_TYPES; type++) {
+        const struct act_codec *codec = act_codecs[type];
+
+        if (codec->instruction.number == 0) {
+            assert_int_equal(codec->instruction.versions, 0);
+            assert_true(codec->encode != NULL && codec->wires != NULL);
+            continue;
+        }
+        n++;
+        assert_true(type >= ACT_FIRST_INSTRUCTION);
+        assert_true(codec->instruction.number < INST_NUMBERS);
+        assert_int_equal(instruction_find(codec->instruction.number), type);
+        assert_non_null(codec->instruction.decode);
+        assert_non_null(codec->instruction.encode);
+    }
+    assert_int_equal(n, 6);
+    assert_true(instruction_number_known(OF13, 6)); /* meter */
+    assert_false(instruction_number_known(OF15, 6));
+    assert_false(instruction_number_known(OF13, 7)); /* stat_trigger */
+    assert_true(instruction_number_known(OF15, 7));
+    assert_false(instruction_number_known(OF15, 0));
+    assert_false(instruction_number_known(OF15, INST_NUMBERS));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_action_has_a_text),           cmocka_unit_test(action_sets_run_what_they_take),
+        cmocka_unit_test(numbers_belong_to_one_row),         cmocka_unit_test(rows_are_found_by_their_numbers),
+        cmocka_unit_test(instructions_are_read_and_written),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
