@@ -12,6 +12,7 @@
 struct rule_cursor {
     struct pipeline *pipeline;
     struct selector selector;
+    bool sees_change; /* rules as the open change leaves them, if one is open */
     unsigned table_id, last_table;
     struct subtable *subtable; /* NULL: before the first of the table */
     struct rule *rule;         /* the next to look at; NULL: the subtable is done */
@@ -30,6 +31,11 @@ struct rule_cursor *rule_cursor_open(struct pipeline *pipeline, const struct rul
     cursor->last_table = filter->table_id == TABLE_ALL ? PIPELINE_TABLES - 1 : filter->table_id;
     LIST_INSERT_HEAD(&pipeline->cursors, cursor, node);
     return cursor;
+}
+
+void rule_cursor_see_change(struct rule_cursor *cursor)
+{
+    cursor->sees_change = true;
 }
 
 void rule_cursor_close(struct rule_cursor *cursor)
@@ -74,6 +80,8 @@ static bool next_subtable(struct rule_cursor *cursor)
 
 enum rule_cursor_state rule_cursor_look(struct rule_cursor *cursor, unsigned most, struct rule **rule)
 {
+    uint64_t version = cursor->pipeline->version + cursor->sees_change;
+
     for (; most > 0; most--) {
         struct rule *here;
 
@@ -81,7 +89,7 @@ enum rule_cursor_state rule_cursor_look(struct rule_cursor *cursor, unsigned mos
             return RULE_CURSOR_END;
         here = cursor->rule;
         cursor->rule = TAILQ_NEXT(here, table_node);
-        if (rule_visible(here, cursor->pipeline->version) && selector_takes(&cursor->selector, here)) {
+        if (rule_visible(here, version) && selector_takes(&cursor->selector, here)) {
             *rule = here;
             return RULE_CURSOR_FOUND;
         }

@@ -11,7 +11,9 @@
 struct evict_heap {
     struct rule **rules; /* that of place 1 goes first; rule->evict_at is its place */
     uint32_t n, size;
-    uint32_t factors; /* TABLE_EVICT_*: the order is by these */
+    uint32_t n_ordered;         /* the first ones, which are a heap; those behind them wait */
+    uint32_t factors;           /* TABLE_EVICT_*: the order is by these */
+    struct rule_cursor *cursor; /* where rules are still to be found that were there first; NULL: it has all */
 };
 
 /* Is `a` to go before `b`? */
@@ -42,8 +44,8 @@ static void sift_up(struct evict_heap *heap, uint32_t at, struct rule *rule)
 
 static void sift_down(struct evict_heap *heap, uint32_t at, struct rule *rule)
 {
-    for (uint32_t child; (child = 2 * at) <= heap->n; at = child) {
-        if (child < heap->n && goes_before(heap->rules[child + 1], heap->rules[child], heap->factors))
+    for (uint32_t child; (child = 2 * at) <= heap->n_ordered; at = child) {
+        if (child < heap->n_ordered && goes_before(heap->rules[child + 1], heap->rules[child], heap->factors))
             child++;
         if (!goes_before(heap->rules[child], rule, heap->factors))
             break;
@@ -72,38 +74,64 @@ static void append(struct evict_heap *heap, struct rule *rule)
     put(heap, ++heap->n, rule);
 }
 
-static void build(const struct pipeline *pipeline, uint8_t table_id, struct evict_heap *heap)
+/* Each rule costs two of *budget. False: that was not enough. */
+static bool advance(struct evict_heap *heap, size_t *budget)
 {
-    const struct classifier *cls = pipeline->tables[table_id];
-    const struct subtable *subtable;
-    struct rule *rule;
+    while (heap->cursor) {
+        struct rule *rule = NULL;
 
-    heap->factors = change_config(pipeline, table_id)->eviction;
-    heap->n = 0;
-    if (!cls)
-        return;
-    TAILQ_FOREACH (subtable, &cls->subtables, node) {
-        TAILQ_FOREACH (rule, &subtable->rules, table_node) {
-            if (!(rule->flags & RULE_HIDDEN) && rule_visible(rule, change_version(pipeline)))
-                append(heap, rule);
+        if (*budget == 0)
+            return false;
+        --*budget;
+        if (rule_cursor_look(heap->cursor, 1, &rule) == RULE_CURSOR_END) {
+            rule_cursor_close(heap->cursor);
+            heap->cursor = NULL;
+        } else if (rule && !(rule->flags & RULE_HIDDEN) && rule->evict_at == 0) {
+            append(heap, rule);
         }
     }
-    for (uint32_t at = heap->n / 2; at > 0; at--)
-        sift_down(heap, at, heap->rules[at]);
+    while (heap->n_ordered < heap->n) {
+        if (*budget == 0)
+            return false;
+        --*budget;
+        heap->n_ordered++;
+        sift_up(heap, heap->n_ordered, heap->rules[heap->n_ordered]);
+    }
+    return true;
 }
 
-void evict_prepare(struct pipeline *pipeline, uint8_t table_id)
+static struct evict_heap *create(struct pipeline *pipeline, uint8_t table_id)
+{
+    const struct rule_filter all = {.table_id = table_id, .out_port = OFPORT_ANY, .out_group = OFGROUP_ANY};
+    struct evict_heap *heap = calloc(1, sizeof *heap);
+
+    if (!heap)
+        out_of_memory("rules, groups and meters", 0);
+    heap->cursor = rule_cursor_open(pipeline, &all);
+    rule_cursor_see_change(heap->cursor);
+    return heap;
+}
+
+bool evict_prepare_slice(struct pipeline *pipeline, uint8_t table_id, size_t *budget)
 {
     struct evict_heap **heap = &pipeline->info[table_id].evict;
     const struct table_config *config = change_config(pipeline, table_id);
 
-    if (!(config->config & TABLE_EVICTION) || (*heap && (*heap)->factors == config->eviction))
-        return;
+    if (!(config->config & TABLE_EVICTION))
+        return true;
     if (!*heap)
-        *heap = calloc(1, sizeof **heap);
-    if (!*heap)
-        out_of_memory("rules, groups and meters", 0);
-    build(pipeline, table_id, *heap);
+        *heap = create(pipeline, table_id);
+    if ((*heap)->factors != config->eviction)
+        (*heap)->n_ordered = 0;
+    (*heap)->factors = config->eviction;
+    return advance(*heap, budget);
+}
+
+void evict_prepare(struct pipeline *pipeline, uint8_t table_id)
+{
+    size_t all = SIZE_MAX;
+
+    evict_prepare_slice(pipeline, table_id, &all);
 }
 
 struct rule *evict_choose(struct pipeline *pipeline, uint8_t table_id, uint16_t importance)
@@ -126,6 +154,9 @@ void evict_enter(struct pipeline *pipeline, struct rule *rule)
     if (!heap || rule->flags & RULE_HIDDEN || rule->evict_at != 0)
         return;
     append(heap, rule);
+    if (heap->n_ordered < heap->n - 1)
+        return;
+    heap->n_ordered++;
     sift_up(heap, heap->n, rule);
 }
 
@@ -137,14 +168,25 @@ void evict_leave(struct pipeline *pipeline, struct rule *rule)
     if (at == 0)
         return;
     rule->evict_at = 0;
-    if (at < heap->n--)
-        place(heap, at, heap->rules[heap->n + 1]);
+    if (at <= heap->n_ordered) {
+        uint32_t last = heap->n_ordered--;
+
+        if (at < last)
+            place(heap, at, heap->rules[last]);
+        at = last;
+    }
+    /* That of those that wait. */
+    if (at < heap->n)
+        put(heap, at, heap->rules[heap->n]);
+    heap->n--;
 }
 
 void evict_update(struct rule *rule)
 {
-    if (rule->evict_at != 0)
-        place(rule->pipeline->info[rule->table_id].evict, rule->evict_at, rule);
+    struct evict_heap *heap = rule->pipeline->info[rule->table_id].evict;
+
+    if (rule->evict_at != 0 && rule->evict_at <= heap->n_ordered)
+        place(heap, rule->evict_at, rule);
 }
 
 void evict_free(struct table_info *info)
@@ -153,6 +195,8 @@ void evict_free(struct table_info *info)
         return;
     for (uint32_t at = 1; at <= info->evict->n; at++)
         info->evict->rules[at]->evict_at = 0;
+    if (info->evict->cursor)
+        rule_cursor_close(info->evict->cursor);
     free(info->evict->rules);
     free(info->evict);
     info->evict = NULL;

@@ -9,7 +9,10 @@
 
 #include "src/tables/table.h"
 
-/* The table may evict from now on, or by other factors: looks at all of its rules. */
+/* The table, as the open change has it, may evict from now on, or by other factors: looks at all of its rules, each
+ * look for one of *budget. True: that was all; false: the next call goes on, whatever happens to rules until then. */
+bool evict_prepare_slice(struct pipeline *pipeline, uint8_t table_id, size_t *budget);
+/* All at once. */
 void evict_prepare(struct pipeline *pipeline, uint8_t table_id);
 /* The rule of the table, as the open change has it, that goes first; NULL if none may go for one of `importance`. */
 struct rule *evict_choose(struct pipeline *pipeline, uint8_t table_id, uint16_t importance);

@@ -356,6 +356,11 @@ void pipeline_bundle_table_config(struct pipeline *pipeline, uint8_t table_id, c
     *info->next_config = *config;
 }
 
+bool pipeline_bundle_order_slice(struct pipeline *pipeline, uint8_t table_id, size_t *budget)
+{
+    return evict_prepare_slice(pipeline, table_id, budget);
+}
+
 void pipeline_bundle_commit(struct pipeline *pipeline)
 {
     pipeline_bundle_commit_step(pipeline, SIZE_MAX);

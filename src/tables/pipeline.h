@@ -207,6 +207,9 @@ void pipeline_set_table_config(struct pipeline *pipeline, uint8_t table_id, cons
 /* Eviction and vacancy events of a table, as the bundle's mods from here on are to have them, and all once it is
  * visible; `config` is what pipeline_table_config() tells while peeking, changed. */
 void pipeline_bundle_table_config(struct pipeline *pipeline, uint8_t table_id, const struct table_config *config);
+/* Orders the rules of a table that may evict by that configuration, for about *budget looks at rules. True: done;
+ * before the bundle's next mod of a rule it should be, which does the rest at once otherwise. */
+bool pipeline_bundle_order_slice(struct pipeline *pipeline, uint8_t table_id, size_t *budget);
 void pipeline_set_table_limit(struct pipeline *pipeline, uint8_t table_id, uint32_t max_rules);
 
 /* Removes rules whose time has come (statistics must be fresh). At most `budget` removals; returns how many. */

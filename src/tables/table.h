@@ -85,6 +85,8 @@ int table_make_room(struct pipeline *pipeline, const struct rule *rule);
 /* learn.c: works off what had to wait for the end of a change. */
 void learn_settle(struct pipeline *pipeline);
 
+/* cursor.c: the cursor is to meet rules as the change that is open leaves them. */
+void rule_cursor_see_change(struct rule_cursor *cursor);
 /* cursor.c: nobody may stop at `rule` any more. */
 void cursors_leave(struct pipeline *pipeline, const struct rule *rule);
 

@@ -100,9 +100,10 @@ static int prepare(struct commit *commit, struct of_connection *conn)
         return error;
     case OF_TABLE_MOD:
         error = of_check_table_mod(&msg->table_mod, conn->version);
-        if (!error && conn->version >= OF14)
-            of_bundle_tables_add(&commit->tables, conn->server, &msg->table_mod);
-        return error;
+        if (error || conn->version < OF14)
+            return error;
+        of_bundle_tables_add(&commit->tables, conn->server, &msg->table_mod);
+        return of_bundle_tables_order(&commit->tables, conn->server, MOD_RULES) ? 0 : -EINPROGRESS;
     case OF_PACKET_OUT: /* checked again: it may be about groups that the bundle makes or takes away */
         error = of_check_packet_out(conn, &msg->packet_out);
         if (!error)
@@ -314,6 +315,9 @@ static bool is_about_many(const struct of_connection *conn, const struct of_msg 
     }
     if (msg->type == OF_GROUP_MOD)
         return pipeline_n_rules(pipeline, TABLE_ALL) > MANY_RULES;
+    if (msg->type == OF_TABLE_MOD)
+        return conn->version >= OF14 && msg->table_mod.config & TABLE_EVICTION &&
+               pipeline_n_rules(pipeline, msg->table_mod.table_id) > MANY_RULES;
     if (msg->type == OF_METER_MOD)
         return msg->meter_mod.command == METER_DELETE && pipeline_n_rules(pipeline, TABLE_ALL) > MANY_RULES;
     return false;

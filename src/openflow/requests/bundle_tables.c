@@ -18,6 +18,14 @@ void of_bundle_tables_add(struct of_bundle_tables *tables, struct of_server *ser
     pipeline_bundle_peek(pipeline, false);
 }
 
+bool of_bundle_tables_order(const struct of_bundle_tables *tables, struct of_server *server, size_t most)
+{
+    for (unsigned id = 0; id < PIPELINE_TABLES; id++)
+        if (tables->configured[id] && !pipeline_bundle_order_slice(server->bridge->pipeline, (uint8_t)id, &most))
+            return false;
+    return true;
+}
+
 void of_bundle_tables_applied(const struct of_bundle_tables *tables, struct of_server *server)
 {
     for (unsigned id = 0; tables->any && id < PIPELINE_TABLES; id++)

@@ -15,6 +15,8 @@ struct of_bundle_tables {
 
 /* From here on rules of the bundle find the tables so. `mod` was checked. */
 void of_bundle_tables_add(struct of_bundle_tables *tables, struct of_server *server, const struct of_table_config *mod);
+/* Orders the rules of tables that may evict, for about `most` looks at rules. False: the next call goes on. */
+bool of_bundle_tables_order(const struct of_bundle_tables *tables, struct of_server *server, size_t most);
 /* The bundle is visible, and with it the configuration: vacancy events go by it. */
 void of_bundle_tables_applied(const struct of_bundle_tables *tables, struct of_server *server);
 

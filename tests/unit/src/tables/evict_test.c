@@ -185,6 +185,66 @@ static void the_rule_that_goes_is_the_first_of_all(void **state)
     pipeline_destroy(pipeline);
 }
 
+static unsigned n_slices;
+
+/* A bundle that has table 0 evict by `factors`, and the order made slice by slice. Rules come, go and are used
+ * meanwhile. Returns after `most` slices, or when it is done (true). */
+static bool order_in_slices(struct pipeline *pipeline, uint32_t factors, unsigned most)
+{
+    enum { SLICE = 16 };
+    struct table_config config = *pipeline_table_config(pipeline, 0);
+    unsigned slices = 0;
+
+    config.config = TABLE_EVICTION;
+    config.eviction = factors;
+    assert_int_equal(pipeline_bundle_begin(pipeline), 0);
+    for (unsigned i = 0; i < 20; i++)
+        random_mod(pipeline, true); /* before it, of which the order takes account */
+    pipeline_bundle_table_config(pipeline, 0, &config);
+    for (size_t budget = SLICE; !pipeline_bundle_order_slice(pipeline, 0, &budget); budget = SLICE) {
+        assert_int_equal(budget, 0);
+        now_ms += random_below(20);
+        n_slices++;
+        if (++slices == most)
+            return false;
+        random_use(pipeline);
+        if (random_below(3) == 0)
+            pipeline_expire(pipeline, now_ms, 1);
+    }
+    return true;
+}
+
+static void a_large_table_is_ordered_in_slices(void **state)
+{
+    unsigned n_aborted = 0, n_committed = 0;
+
+    random_state = 5;
+    now_ms = 1000000;
+    for (unsigned round = 0; round < 100; round++) {
+        struct pipeline *pipeline = pipeline_create(NULL);
+
+        for (unsigned i = 0; i < 600; i++)
+            random_mod(pipeline, false);
+        for (unsigned i = 0; i < 10; i++) {
+            bool done = order_in_slices(pipeline, random_below(8), 1 + random_below(60));
+            if (done && random_below(3) != 0) {
+                pipeline_bundle_commit(pipeline);
+                same_as_by_looking_at_all(pipeline);
+                n_committed++;
+            } else {
+                pipeline_bundle_abort(pipeline);
+                n_aborted++;
+            }
+            for (unsigned j = 0; j < 30; j++)
+                random_mod(pipeline, false);
+        }
+        configure(pipeline, 1000, random_below(8));
+        same_as_by_looking_at_all(pipeline);
+        pipeline_destroy(pipeline);
+    }
+    assert_true(n_aborted > 100 && n_committed > 100 && n_slices > 5000);
+}
+
 static double thread_s(void)
 {
     struct timespec ts;
@@ -234,6 +294,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_rule_that_goes_is_the_first_of_all),
+        cmocka_unit_test(a_large_table_is_ordered_in_slices),
         cmocka_unit_test(a_large_table_takes_little_longer),
     };
 

@@ -278,6 +278,29 @@ static void a_server_that_is_closed_goes_in_steps(void **state)
     stop();
 }
 
+/* A table that is to evict has its rules ordered first. */
+static void a_table_mod_about_many_rules_takes_several_steps(void **state)
+{
+    enum { LONGEST_STEP = 256 };
+    const struct of_msg mod = {.type = OF_TABLE_MOD,
+                               .table_mod = {.table_id = 0, .config = TABLE_EVICTION, .has_eviction = true}};
+    unsigned steps = 0;
+
+    start(FAIL_SECURE, NULL, 0);
+    client_connect(&a, mgmt);
+    client_hello(&a, OF14);
+    for (uint32_t i = 1; i <= MANY_RULES; i++)
+        send_flow_mod(&a, FLOW_ADD, i);
+    client_barrier(&a);
+    client_send(&a, &mod);
+    for (; !(pipeline_table_config(bridge->pipeline, 0)->config & TABLE_EVICTION) && steps < MANY_RULES; steps++)
+        step();
+    assert_in_range(steps, MANY_RULES / LONGEST_STEP, MANY_RULES - 1);
+    client_barrier(&a);
+    client_close(&a);
+    stop();
+}
+
 static void bundles_hold_no_more_than_they_may(void **state)
 {
     struct of_msg msg;
@@ -607,6 +630,7 @@ int main(void)
         cmocka_unit_test(others_wait_for_a_commit_and_a_broken_one_leaves_nothing),
         cmocka_unit_test(a_bundle_is_taken_back_and_freed_in_steps),
         cmocka_unit_test(a_server_that_is_closed_goes_in_steps),
+        cmocka_unit_test(a_table_mod_about_many_rules_takes_several_steps),
         cmocka_unit_test(bundles_hold_no_more_than_they_may),
     };
 
