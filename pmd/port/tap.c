@@ -327,15 +327,22 @@ static void tap_get_stats(struct port *port, struct port_stats *stats)
     }
 }
 
-static void tap_close(struct tap *tap)
+/* Its descriptors are closed, or somebody else's. */
+static void tap_free(struct tap *tap)
 {
     for (uint16_t q = 0; q < tap->n_fds; q++) {
-        close(tap->rx[q].fd);
         if (tap->rx[q].n_ready)
             rte_pktmbuf_free_bulk(tap->rx[q].ready, tap->rx[q].n_ready);
         free(tap->rx[q].spill);
     }
     free(tap);
+}
+
+static void tap_close(struct tap *tap)
+{
+    for (uint16_t q = 0; q < tap->n_fds; q++)
+        close(tap->rx[q].fd);
+    tap_free(tap);
 }
 
 /* Descriptors that the worker closes: with the last one of it the kernel deletes the interface. */
@@ -360,12 +367,10 @@ static void tap_destroy(struct port *port)
 
     if (closing) {
         closing->n_fds = tap->n_fds;
-        for (uint16_t q = 0; q < tap->n_fds; q++) {
+        for (uint16_t q = 0; q < tap->n_fds; q++)
             closing->fds[q] = tap->rx[q].fd;
-            rte_pktmbuf_free_bulk(tap->rx[q].ready, tap->rx[q].n_ready);
-        }
         port_close_later(&closing->closing, port, close_descriptors);
-        free(tap);
+        tap_free(tap);
     } else {
         tap_close(tap);
     }

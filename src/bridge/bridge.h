@@ -51,6 +51,7 @@ struct bridge_port {
     uint32_t state;  /* PORT_STATE_* */
     struct rte_ether_addr mac;
     uint64_t created_ms;
+    uint64_t link_resets; /* how often its link went up or down since */
     TAILQ_ENTRY(bridge_port) node;
 };
 

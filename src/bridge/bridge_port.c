@@ -65,6 +65,7 @@ static bool read_status(struct bridge_port *bp)
         state = bp->config & PORT_CONFIG_DOWN ? 0 : PORT_STATE_LIVE;
     if (state == bp->state && rte_is_same_ether_addr(&status.mac, &bp->mac))
         return false;
+    bp->link_resets += (state ^ bp->state) & PORT_STATE_LINK_DOWN;
     bp->state = state;
     bp->mac = status.mac;
     return true;
@@ -156,6 +157,7 @@ struct bridge_port *bridge_port_add(struct bridge *bridge, const struct bridge_p
     if (bp->port)
         bp->port->user = bp;
     read_status(bp);
+    bp->link_resets = 0;
 
     after = TAILQ_LAST(&bridge->ports, bridge_ports);
     while (after && after->ofport > ofport)

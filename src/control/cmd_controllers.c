@@ -2,14 +2,12 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "pmd/base/clock.h"
+#include "src/app/status.h"
 #include "src/control/commands.h"
 #include "src/openflow/server/connection.h"
-#include "src/openflow/server/server.h"
 
 struct show {
     struct control_reply *reply;
-    const char *bridge;
     bool all; /* those of tools too */
 };
 
@@ -27,48 +25,40 @@ static void show_counts(struct control_reply *reply, const struct of_connection_
     control_printf(reply, "  queue %" PRIu64 " bytes, most %" PRIu64 "\n", info->backlog, info->backlog_max);
 }
 
-static void show_connection(void *arg, const struct of_connection_info *info)
+static void show_connection(void *arg, const struct status_connection *connection)
 {
     const struct show *show = arg;
     struct control_reply *reply = show->reply;
-    const struct of_counts *n = &info->counts;
+    const struct of_connection_info *info = &connection->info;
 
     if (!info->is_controller && !show->all)
         return;
-    uint64_t seconds = (clock_now_ms() - info->changed_ms) / 1000;
-    const char *kind = info->is_configured ? "controller" : info->is_controller ? "listen" : "mgmt";
-    control_printf(reply, "%s %s", show->bridge, info->target);
+    control_printf(reply, "%s %s", connection->bridge, info->target);
     if (info->auxiliary_id)
         control_printf(reply, " auxiliary %u", info->auxiliary_id);
-    control_printf(reply, ": %s for %" PRIu64 " s, role %s, %s", info->state, seconds, info->role,
+    control_printf(reply, ": %s for %" PRIu64 " s, role %s, %s", info->state, connection->seconds, info->role,
                    of_version_name(info->version));
     control_printf(reply, info->last_error[0] ? ", last error: %s\n" : "\n", info->last_error);
     show_counts(reply, info);
 
-    json_t *object =
-        json_pack("{s:s,s:s,s:s,s:i,s:s,s:I,s:s,s:s,s:s}", "bridge", show->bridge, "target", info->target, "kind", kind,
-                  "auxiliary_id", (int)info->auxiliary_id, "state", info->state, "seconds", (json_int_t)seconds, "role",
-                  info->role, "version", of_version_name(info->version), "last_error", info->last_error);
-    json_object_update_new(
-        object, json_pack("{s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I}", "rx_messages", (json_int_t)n->rx_messages,
-                          "tx_messages", (json_int_t)n->tx_messages, "errors_sent", (json_int_t)n->errors_sent,
-                          "packet_ins", (json_int_t)n->packet_ins, "packet_ins_limited",
-                          (json_int_t)n->packet_ins_limited, "packet_ins_dropped", (json_int_t)n->packet_ins_dropped,
-                          "async_dropped", (json_int_t)n->async_dropped, "queue_bytes", (json_int_t)info->backlog,
-                          "queue_bytes_max", (json_int_t)info->backlog_max));
+    json_t *object = json_pack("{s:s,s:s,s:s,s:i,s:s,s:I,s:s,s:s,s:s}", "bridge", connection->bridge, "target",
+                               info->target, "kind", connection->kind, "auxiliary_id", (int)info->auxiliary_id, "state",
+                               info->state, "seconds", (json_int_t)connection->seconds, "role", info->role, "version",
+                               of_version_name(info->version), "last_error", info->last_error);
+    metrics_to_json(status_kinds[STATUS_CONNECTION].metrics, status_kinds[STATUS_CONNECTION].n_metrics, connection,
+                    object);
     json_array_append_new(reply->json, object);
 }
 
 static void cmd_controllers(void *arg, int argc, const char *const *argv, struct control_reply *reply)
 {
-    struct sluice *sw = arg;
-    struct bridge *br;
+    const struct sluice *sw = arg;
+    struct show show = {.reply = reply};
     const char *only = NULL;
-    bool all = false;
 
     for (int i = 1; i < argc; i++) {
         if (!strcmp(argv[i], "all"))
-            all = true;
+            show.all = true;
         else
             only = argv[i];
     }
@@ -77,11 +67,7 @@ static void cmd_controllers(void *arg, int argc, const char *const *argv, struct
         return;
     }
     reply->json = json_array();
-    TAILQ_FOREACH (br, &sw->bridges, node) {
-        struct show show = {reply, br->name, all};
-        if (switch_of(br) && (!only || !strcmp(only, br->name)))
-            of_server_for_each_connection(switch_of(br), show_connection, &show);
-    }
+    status_for_each_connection(sw, only, show_connection, &show);
 }
 
 void commands_register_controllers(struct control *control, struct sluice *sw)

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <rte_cycles.h>
 
+#include "src/app/status.h"
 #include "src/control/commands.h"
 
 static const char *const stage_names[PMD_N_STAGES] = {
@@ -41,9 +42,10 @@ static void show_queues(const struct sluice *sw, unsigned thread, struct control
 
 static void show_thread(const struct sluice *sw, unsigned thread, struct control_reply *reply)
 {
-    struct pmd_stats st;
+    struct status_thread status;
 
-    datapath_pmd_stats(sw->dp, thread, &st);
+    status_of_thread(sw, thread, &status);
+    const struct pmd_stats st = status.stats;
     uint64_t all = st.cycles_busy + st.cycles_idle + st.cycles_asleep;
     uint64_t looked_up = st.port_program_hits + st.emc_hits + st.tss_hits + st.misses;
     double turn_us = (double)st.longest_turn * 1e6 / rte_get_tsc_hz();
@@ -77,32 +79,11 @@ static void show_thread(const struct sluice *sw, unsigned thread, struct control
     }
     control_printf(reply, "\n");
 
-#define PUT(key, value) json_object_set_new(out, key, json_integer((json_int_t)(value)))
-    PUT("thread", thread);
-    PUT("core", st.lcore);
-    PUT("numa_node", st.numa_node);
-    PUT("rx_packets", st.rx_packets);
-    PUT("rx_batches", st.rx_batches);
-    PUT("tx_packets", st.tx_packets);
-    PUT("tx_batches", st.tx_batches);
-    PUT("cycles_busy", st.cycles_busy);
-    PUT("cycles_idle", st.cycles_idle);
-    PUT("cycles_asleep", st.cycles_asleep);
-    PUT("port_program_hits", st.port_program_hits);
-    PUT("emc_hits", st.emc_hits);
-    PUT("tss_hits", st.tss_hits);
-    PUT("tss_lookups", st.tss_lookups);
-    PUT("misses", st.misses);
-    PUT("parked", st.parked);
-    PUT("preempted", st.preempted);
-    PUT("long_turns", st.long_turns);
-    PUT("groups", st.groups);
-    PUT("polls", st.polls);
-    PUT("polls_busy", st.polls_busy);
-    PUT("emc_capacity", st.emc_capacity);
-    PUT("emc_used", st.emc_used);
-    PUT("tsc_hz", rte_get_tsc_hz());
-#undef PUT
+    json_object_set_new(out, "thread", json_integer(thread));
+    json_object_set_new(out, "core", json_integer(st.lcore));
+    json_object_set_new(out, "numa_node", json_integer(st.numa_node));
+    metrics_to_json(status_kinds[STATUS_THREAD].metrics, status_kinds[STATUS_THREAD].n_metrics, &status, out);
+    json_object_set_new(out, "tsc_hz", json_integer((json_int_t)rte_get_tsc_hz()));
     json_object_set_new(out, "cycles_per_packet", json_real(ratio(all, st.rx_packets)));
     json_object_set_new(out, "busy_cycles_per_packet", json_real(ratio(st.cycles_busy, st.rx_packets)));
     json_object_set_new(out, "busy_share", json_real(ratio(st.cycles_busy, all)));

@@ -1,9 +1,15 @@
 /* ports and bridges: state and counters. Control thread. */
 #include <inttypes.h>
 
+#include "src/app/status.h"
 #include "src/control/commands.h"
 #include "src/openflow/server/connection.h"
-#include "src/openflow/server/server.h"
+
+struct show {
+    struct control_reply *reply;
+    const char *only; /* the name of a port or bridge; NULL: all */
+    bool found;
+};
 
 static json_t *drops_json(const uint64_t *drops)
 {
@@ -15,77 +21,67 @@ static json_t *drops_json(const uint64_t *drops)
     return object;
 }
 
-static void show_port(struct bridge_port *bp, struct control_reply *reply)
+static void put_counters(struct control_reply *reply, const struct status_port *port, const char *group)
 {
-    struct port_status st = {.numa_node = -1};
-    struct bridge_port_stats counted;
-    struct datapath_port_stats own = {0};
+    const struct status_kind *kind = &status_kinds[STATUS_PORT];
 
-    bridge_port_stats(bp, &counted);
-    if (bp->port) {
-        bp->port->ops->get_status(bp->port, &st);
-        datapath_port_stats(bp->bridge->dp, bp->port->index, &own);
-    }
-    char mac[18];
-    const uint8_t *b = bp->mac.addr_bytes;
+    control_printf(reply, "  %s", group);
+    for (size_t i = 0; i < kind->n_metrics; i++)
+        if (strcmp(kind->metrics[i].group, group) == 0)
+            control_printf(reply, " %s %" PRIu64, kind->metrics[i].name, metric_value(&kind->metrics[i], port));
+    control_printf(reply, "\n");
+}
+
+static void put_port(struct control_reply *reply, const struct status_port *port, const char *ofport, const char *mac)
+{
+    json_t *object = json_pack("{s:s,s:s,s:s,s:s,s:s,s:i,s:i,s:s,s:i,s:i,s:i}", "bridge", port->bridge, "name",
+                               port->name, "ofport", ofport, "driver", port->driver, "link", port->link, "index",
+                               (int)port->index, "mtu", (int)port->mtu, "mac", mac, "rx_queues", (int)port->rx_queues,
+                               "tx_queues", (int)port->tx_queues, "numa_node", port->numa_node);
+
+    metrics_to_json(status_kinds[STATUS_PORT].metrics, status_kinds[STATUS_PORT].n_metrics, port, object);
+    json_object_set_new(object, "drops", drops_json(port->drops));
+    json_array_append_new(reply->json, object);
+}
+
+static void show_port(void *arg, const struct status_port *port)
+{
+    struct show *show = arg;
+    struct control_reply *reply = show->reply;
+    const uint8_t *b = port->mac.addr_bytes;
+    char mac[18], ofport[16] = "LOCAL";
+
+    if (show->only && strcmp(show->only, port->name) && strcmp(show->only, port->bridge))
+        return;
+    show->found = true;
     snprintf(mac, sizeof mac, "%02x:%02x:%02x:%02x:%02x:%02x", b[0], b[1], b[2], b[3], b[4], b[5]);
-    const char *link = !bp->port ? "absent" : bp->config & PORT_CONFIG_DOWN ? "admin-down" : st.link_up ? "up" : "down";
-    char ofport[16];
-    if (bp->ofport == OFPORT_LOCAL)
-        snprintf(ofport, sizeof ofport, "LOCAL");
-    else
-        snprintf(ofport, sizeof ofport, "%" PRIu32, bp->ofport);
-
-    control_printf(reply, "%s %s(%s): %s, %s, index %u, mtu %u, mac %s, queues %u rx %u tx\n", bp->bridge->name,
-                   bp->name, ofport, bp->port ? st.driver : "-", link, bp->port ? bp->port->index : 0, st.mtu, mac,
-                   st.rx_queues, st.tx_queues);
-    control_printf(reply, "  rx packets %" PRIu64 " bytes %" PRIu64 " errors %" PRIu64 " dropped %" PRIu64 "\n",
-                   counted.rx_packets, counted.rx_bytes, counted.rx_errors, counted.rx_dropped);
-    control_printf(reply, "  tx packets %" PRIu64 " bytes %" PRIu64 " errors %" PRIu64 " dropped %" PRIu64 "\n",
-                   counted.tx_packets, counted.tx_bytes, counted.tx_errors, counted.tx_dropped);
+    if (port->ofport != OFPORT_LOCAL)
+        snprintf(ofport, sizeof ofport, "%" PRIu32, port->ofport);
+    control_printf(reply, "%s %s(%s): %s, %s, index %u, mtu %u, mac %s, queues %u rx %u tx\n", port->bridge, port->name,
+                   ofport, port->has_device ? port->driver : "-", port->link, port->index, port->mtu, mac,
+                   port->rx_queues, port->tx_queues);
+    put_counters(reply, port, "rx");
+    put_counters(reply, port, "tx");
     for (int r = 0; r < DROP_N_REASONS; r++)
-        if (own.drops[r])
-            control_printf(reply, "  drop %s %" PRIu64 "\n", drop_reason_name(r), own.drops[r]);
-
-    json_t *port = json_pack("{s:s,s:s,s:s,s:s,s:s,s:i,s:i,s:s,s:i,s:i,s:i}", "bridge", bp->bridge->name, "name",
-                             bp->name, "ofport", ofport, "driver", bp->port ? st.driver : "", "link", link, "index",
-                             bp->port ? (int)bp->port->index : 0, "mtu", (int)st.mtu, "mac", mac, "rx_queues",
-                             (int)st.rx_queues, "tx_queues", (int)st.tx_queues, "numa_node", st.numa_node);
-    json_object_set_new(port, "rx",
-                        json_pack("{s:I,s:I,s:I,s:I}", "packets", (json_int_t)counted.rx_packets, "bytes",
-                                  (json_int_t)counted.rx_bytes, "errors", (json_int_t)counted.rx_errors, "dropped",
-                                  (json_int_t)counted.rx_dropped));
-    json_object_set_new(port, "tx",
-                        json_pack("{s:I,s:I,s:I,s:I}", "packets", (json_int_t)counted.tx_packets, "bytes",
-                                  (json_int_t)counted.tx_bytes, "errors", (json_int_t)counted.tx_errors, "dropped",
-                                  (json_int_t)counted.tx_dropped));
-    json_object_set_new(port, "drops", drops_json(own.drops));
-    json_array_append_new(reply->json, port);
+        if (port->drops[r])
+            control_printf(reply, "  drop %s %" PRIu64 "\n", drop_reason_name(r), port->drops[r]);
+    put_port(reply, port, ofport, mac);
 }
 
 static void cmd_ports(void *arg, int argc, const char *const *argv, struct control_reply *reply)
 {
-    struct sluice *sw = arg;
-    struct bridge *br;
-    bool found = argc < 2;
+    struct show show = {reply, argc > 1 ? argv[1] : NULL, argc < 2};
 
     reply->json = json_array();
-    TAILQ_FOREACH (br, &sw->bridges, node) {
-        struct bridge_port *bp;
-        TAILQ_FOREACH (bp, &br->ports, node) {
-            if (argc > 1 && strcmp(argv[1], bp->name) && strcmp(argv[1], br->name))
-                continue;
-            found = true;
-            show_port(bp, reply);
-        }
-    }
-    if (!found)
+    status_for_each_port(arg, NULL, show_port, &show);
+    if (!show.found)
         control_fail(reply, "%s: no such port or bridge", argv[1]);
 }
 
-static void show_connection(void *arg, const struct of_connection_info *info)
+static void show_connection(void *arg, const struct status_connection *connection)
 {
     struct control_reply *reply = arg;
+    const struct of_connection_info *info = &connection->info;
 
     control_printf(reply,
                    "  %s: %s, %s, %s, rx %" PRIu64 " tx %" PRIu64 " packet-ins %" PRIu64 " (dropped %" PRIu64
@@ -104,32 +100,37 @@ static void show_connection(void *arg, const struct of_connection_info *info)
                                     "errors_sent", (json_int_t)info->counts.errors_sent));
 }
 
+struct show_bridges {
+    const struct sluice *sw;
+    struct control_reply *reply;
+};
+
+static void show_bridge(void *arg, const struct status_bridge *bridge)
+{
+    const struct show_bridges *show = arg;
+    struct control_reply *reply = show->reply;
+    char dpid[20];
+
+    snprintf(dpid, sizeof dpid, "%016" PRIx64, bridge->datapath_id);
+    control_printf(reply,
+                   "%s: datapath_id %s, fail_mode %s%s, ports %u, rules %u, MAC addresses %" PRIu64
+                   ", TLS refusals %" PRIu64 "\n",
+                   bridge->name, dpid, bridge->fail_mode, bridge->learning ? " (acting as a learning switch)" : "",
+                   bridge->ports, bridge->rules, bridge->macs, bridge->tls_refused);
+    json_t *object = json_pack("{s:s,s:s,s:s,s:b}", "name", bridge->name, "datapath_id", dpid, "fail_mode",
+                               bridge->fail_mode, "learning_switch", (int)bridge->learning);
+    metrics_to_json(status_kinds[STATUS_BRIDGE].metrics, status_kinds[STATUS_BRIDGE].n_metrics, bridge, object);
+    json_object_set_new(object, "connections", json_array());
+    json_array_append_new(reply->json, object);
+    status_for_each_connection(show->sw, bridge->name, show_connection, reply);
+}
+
 static void cmd_bridges(void *arg, int argc, const char *const *argv, struct control_reply *reply)
 {
-    struct sluice *sw = arg;
-    struct bridge *br;
+    struct show_bridges show = {arg, reply};
 
     reply->json = json_array();
-    TAILQ_FOREACH (br, &sw->bridges, node) {
-        char dpid[20];
-        snprintf(dpid, sizeof dpid, "%016" PRIx64, br->datapath_id);
-        const char *mode = br->fail_mode == FAIL_SECURE ? "secure" : "standalone";
-        bool learning = switch_of(br) && of_server_is_learning_switch(switch_of(br));
-        uint32_t rules = pipeline_n_rules(br->pipeline, TABLE_ALL);
-        uint64_t tls_refused = switch_of(br) ? of_server_tls_refused(switch_of(br)) : 0;
-        control_printf(
-            reply,
-            "%s: datapath_id %s, fail_mode %s%s, ports %u, rules %u, MAC addresses %zu, TLS refusals %" PRIu64 "\n",
-            br->name, dpid, mode, learning ? " (acting as a learning switch)" : "", br->n_ports, rules,
-            mac_table_size(br->macs), tls_refused);
-        json_array_append_new(reply->json,
-                              json_pack("{s:s,s:s,s:s,s:b,s:i,s:I,s:I,s:I,s:[]}", "name", br->name, "datapath_id", dpid,
-                                        "fail_mode", mode, "learning_switch", (int)learning, "ports", (int)br->n_ports,
-                                        "rules", (json_int_t)rules, "macs", (json_int_t)mac_table_size(br->macs),
-                                        "tls_refused", (json_int_t)tls_refused, "connections"));
-        if (switch_of(br))
-            of_server_for_each_connection(switch_of(br), show_connection, reply);
-    }
+    status_for_each_bridge(show.sw, show_bridge, &show);
 }
 
 void commands_register_ports(struct control *control, struct sluice *sw)

@@ -213,6 +213,7 @@ static void link_and_configuration_changes_are_told_once(void **state)
     bridge_port_update(bp);
     assert_int_equal(bp->state, PORT_STATE_LIVE);
     assert_int_equal(n_changed, 1);
+    assert_int_equal(bp->link_resets, 1);
 
     bridge_port_set_config(bp, UINT32_MAX, PORT_CONFIG_DOWN | PORT_CONFIG_NO_FLOOD);
     assert_int_equal(bp->config, PORT_CONFIG_DOWN | PORT_CONFIG_NO_FLOOD);

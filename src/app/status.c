@@ -1,0 +1,319 @@
+#include "src/app/status.h"
+
+#include <inttypes.h>
+#include <rte_common.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "pmd/base/clock.h"
+#include "src/app/switch.h"
+
+/* --- snapshots ----------------------------------------------------------- */
+
+void status_of_bridge(const struct bridge *bridge, struct status_bridge *status)
+{
+    const struct of_server *server = switch_of(bridge);
+
+    *status = (struct status_bridge){
+        .name = bridge->name,
+        .datapath_id = bridge->datapath_id,
+        .fail_mode = bridge->fail_mode == FAIL_SECURE ? "secure" : "standalone",
+        .learning = server && of_server_is_learning_switch(server),
+        .ports = bridge->n_ports,
+        .rules = pipeline_n_rules(bridge->pipeline, TABLE_ALL),
+        .macs = mac_table_size(bridge->macs),
+        .tls_refused = server ? of_server_tls_refused(server) : 0,
+    };
+}
+
+static void read_device(const struct bridge_port *bp, struct status_port *status)
+{
+    struct port_status device = {.numa_node = -1};
+    struct datapath_port_stats counted;
+
+    bp->port->ops->get_status(bp->port, &device);
+    datapath_port_stats(bp->bridge->dp, bp->port->index, &counted);
+    status->has_device = true;
+    status->lost = bp->port->lost;
+    status->link_up = device.link_up;
+    status->speed_mbps = device.speed_mbps;
+    status->full_duplex = device.full_duplex;
+    status->mtu = device.mtu;
+    status->ifname = bp->port->ifname;
+    status->ifindex = bp->port->lost ? 0 : bp->port->ifindex;
+    status->index = bp->port->index;
+    status->rx_queues = device.rx_queues;
+    status->tx_queues = device.tx_queues;
+    status->numa_node = device.numa_node;
+    snprintf(status->driver, sizeof status->driver, "%s", device.driver);
+    memcpy(status->drops, counted.drops, sizeof status->drops);
+}
+
+static const char *link_name(const struct status_port *status)
+{
+    if (!status->has_device)
+        return "absent";
+    return !status->admin_up ? "admin-down" : status->link_up ? "up" : "down";
+}
+
+void status_of_port(const struct bridge_port *bp, struct status_port *status)
+{
+    struct bridge_port_stats counted;
+
+    bridge_port_stats(bp, &counted);
+    *status = (struct status_port){
+        .bridge = bp->bridge->name,
+        .name = bp->name,
+        .ofport = bp->ofport,
+        .admin_up = !(bp->config & PORT_CONFIG_DOWN),
+        .link_resets = bp->link_resets,
+        .mac = bp->mac,
+        .ifname = "",
+        .numa_node = -1,
+        .rx_packets = counted.rx_packets,
+        .rx_bytes = counted.rx_bytes,
+        .rx_errors = counted.rx_errors,
+        .rx_dropped = counted.rx_dropped,
+        .tx_packets = counted.tx_packets,
+        .tx_bytes = counted.tx_bytes,
+        .tx_errors = counted.tx_errors,
+        .tx_dropped = counted.tx_dropped,
+    };
+    if (bp->port)
+        read_device(bp, status);
+    status->link = link_name(status);
+}
+
+void status_of_thread(const struct sluice *sw, unsigned thread, struct status_thread *status)
+{
+    status->thread = thread;
+    datapath_pmd_stats(sw->dp, thread, &status->stats);
+}
+
+/* --- of all -------------------------------------------------------------- */
+
+void status_for_each_bridge(const struct sluice *sw, void (*fn)(void *arg, const struct status_bridge *status),
+                            void *arg)
+{
+    const struct bridge *br;
+
+    TAILQ_FOREACH (br, &sw->bridges, node) {
+        struct status_bridge status;
+
+        status_of_bridge(br, &status);
+        fn(arg, &status);
+    }
+}
+
+void status_for_each_port(const struct sluice *sw, const char *bridge,
+                          void (*fn)(void *arg, const struct status_port *status), void *arg)
+{
+    const struct bridge *br;
+    const struct bridge_port *bp;
+
+    TAILQ_FOREACH (br, &sw->bridges, node) {
+        if (bridge && strcmp(br->name, bridge) != 0)
+            continue;
+        TAILQ_FOREACH (bp, &br->ports, node) {
+            struct status_port status;
+
+            status_of_port(bp, &status);
+            fn(arg, &status);
+        }
+    }
+}
+
+struct connections {
+    const char *bridge;
+    void (*fn)(void *arg, const struct status_connection *status);
+    void *arg;
+};
+
+static void tell_connection(void *arg, const struct of_connection_info *info)
+{
+    const struct connections *to = arg;
+    const struct status_connection status = {
+        .bridge = to->bridge,
+        .info = *info,
+        .kind = info->is_configured   ? "controller"
+                : info->is_controller ? "listen"
+                                      : "mgmt",
+        .is_connected = strcmp(info->state, "active") == 0,
+        .seconds = (clock_now_ms() - info->changed_ms) / 1000,
+    };
+
+    to->fn(to->arg, &status);
+}
+
+void status_for_each_connection(const struct sluice *sw, const char *bridge,
+                                void (*fn)(void *arg, const struct status_connection *status), void *arg)
+{
+    const struct bridge *br;
+
+    TAILQ_FOREACH (br, &sw->bridges, node) {
+        struct connections to = {br->name, fn, arg};
+
+        if (switch_of(br) && (!bridge || strcmp(br->name, bridge) == 0))
+            of_server_for_each_connection(switch_of(br), tell_connection, &to);
+    }
+}
+
+void status_for_each_thread(const struct sluice *sw, void (*fn)(void *arg, const struct status_thread *status),
+                            void *arg)
+{
+    for (unsigned thread = 0; thread < datapath_n_threads(sw->dp); thread++) {
+        struct status_thread status;
+
+        status_of_thread(sw, thread, &status);
+        fn(arg, &status);
+    }
+}
+
+/* --- numbers ------------------------------------------------------------- */
+
+#define COUNTER(struct_, member, group, name, statistic, help)                                                         \
+    METRIC(METRIC_COUNTER, struct struct_, member, group, name, statistic, help)
+#define GAUGE(struct_, member, name, help) METRIC(METRIC_GAUGE, struct struct_, member, "", name, NULL, help)
+
+static const struct metric bridge_metrics[] = {
+    GAUGE(status_bridge, ports, "ports", "OpenFlow ports"),
+    GAUGE(status_bridge, rules, "rules", "OpenFlow rules in all tables"),
+    GAUGE(status_bridge, macs, "macs", "learned MAC addresses"),
+    COUNTER(status_bridge, tls_refused, "", "tls_refused", NULL, "connections that came to nothing because of TLS"),
+};
+
+static const struct metric port_metrics[] = {
+    COUNTER(status_port, rx_packets, "rx", "packets", "rx_packets", "packets received"),
+    COUNTER(status_port, rx_bytes, "rx", "bytes", "rx_bytes", "bytes received"),
+    COUNTER(status_port, rx_errors, "rx", "errors", "rx_errors", "packets that the device found faulty"),
+    COUNTER(status_port, rx_dropped, "rx", "dropped", "rx_dropped", "packets dropped before a rule saw them"),
+    COUNTER(status_port, tx_packets, "tx", "packets", "tx_packets", "packets sent"),
+    COUNTER(status_port, tx_bytes, "tx", "bytes", "tx_bytes", "bytes sent"),
+    COUNTER(status_port, tx_errors, "tx", "errors", "tx_errors", "packets that the device could not send"),
+    COUNTER(status_port, tx_dropped, "tx", "dropped", "tx_dropped", "packets that the port did not take"),
+};
+
+static const struct metric connection_metrics[] = {
+    COUNTER(status_connection, info.counts.rx_messages, "", "rx_messages", NULL, "messages received"),
+    COUNTER(status_connection, info.counts.tx_messages, "", "tx_messages", NULL, "messages sent"),
+    COUNTER(status_connection, info.counts.errors_sent, "", "errors_sent", NULL, "error messages sent"),
+    COUNTER(status_connection, info.counts.packet_ins, "", "packet_ins", NULL, "packet-ins sent"),
+    COUNTER(status_connection, info.counts.packet_ins_limited, "", "packet_ins_limited", NULL,
+            "packet-ins dropped above the rate"),
+    COUNTER(status_connection, info.counts.packet_ins_dropped, "", "packet_ins_dropped", NULL,
+            "packet-ins dropped because the peer does not read as fast"),
+    COUNTER(status_connection, info.counts.async_dropped, "", "async_dropped", NULL,
+            "other asynchronous messages dropped for that reason"),
+    GAUGE(status_connection, info.backlog, "queue_bytes", "bytes that wait to be sent"),
+    GAUGE(status_connection, info.backlog_max, "queue_bytes_max", "the most that waited"),
+};
+
+#define THREAD_COUNTER(member, help) COUNTER(status_thread, stats.member, "", #member, NULL, help)
+
+static const struct metric thread_metrics[] = {
+    THREAD_COUNTER(rx_packets, "packets received"),
+    THREAD_COUNTER(rx_batches, "bursts that were not empty"),
+    THREAD_COUNTER(tx_packets, "packets sent"),
+    THREAD_COUNTER(tx_batches, "bursts sent"),
+    THREAD_COUNTER(cycles_busy, "TSC cycles with packets"),
+    THREAD_COUNTER(cycles_idle, "TSC cycles without packets"),
+    THREAD_COUNTER(cycles_asleep, "TSC cycles asleep"),
+    THREAD_COUNTER(port_program_hits, "packets that their port's program took"),
+    THREAD_COUNTER(emc_hits, "packets found by the exact-match cache"),
+    THREAD_COUNTER(tss_hits, "packets found by the classifier"),
+    THREAD_COUNTER(tss_lookups, "tuples that the classifier probed"),
+    THREAD_COUNTER(misses, "packets that no megaflow matched"),
+    THREAD_COUNTER(parked, "packets that waited for a miss of their flow"),
+    THREAD_COUNTER(preempted, "times that the kernel gave the core to something else"),
+    THREAD_COUNTER(long_turns, "turns of more than 50 us"),
+    THREAD_COUNTER(groups, "programs run"),
+    THREAD_COUNTER(polls, "receive queues polled"),
+    THREAD_COUNTER(polls_busy, "polls that found packets"),
+    GAUGE(status_thread, stats.emc_capacity, "emc_capacity", "entries of the exact-match cache"),
+    GAUGE(status_thread, stats.emc_used, "emc_used", "entries in use"),
+};
+
+typedef void kind_fn(void *arg, const void *snapshot, const char *const *labels);
+
+struct to_kind {
+    kind_fn *fn;
+    void *arg;
+};
+
+static void bridge_of_kind(void *arg, const struct status_bridge *status)
+{
+    const struct to_kind *to = arg;
+
+    to->fn(to->arg, status, (const char *const[]){status->name});
+}
+
+static void each_bridge(const struct sluice *sw, kind_fn *fn, void *arg)
+{
+    status_for_each_bridge(sw, bridge_of_kind, &(struct to_kind){fn, arg});
+}
+
+static void port_of_kind(void *arg, const struct status_port *status)
+{
+    const struct to_kind *to = arg;
+
+    to->fn(to->arg, status, (const char *const[]){status->bridge, status->name});
+}
+
+static void each_port(const struct sluice *sw, kind_fn *fn, void *arg)
+{
+    status_for_each_port(sw, NULL, port_of_kind, &(struct to_kind){fn, arg});
+}
+
+static void connection_of_kind(void *arg, const struct status_connection *status)
+{
+    const struct to_kind *to = arg;
+    char auxiliary_id[4];
+
+    snprintf(auxiliary_id, sizeof auxiliary_id, "%u", status->info.auxiliary_id);
+    to->fn(to->arg, status, (const char *const[]){status->bridge, status->info.target, auxiliary_id});
+}
+
+static void each_connection(const struct sluice *sw, kind_fn *fn, void *arg)
+{
+    status_for_each_connection(sw, NULL, connection_of_kind, &(struct to_kind){fn, arg});
+}
+
+static void thread_of_kind(void *arg, const struct status_thread *status)
+{
+    const struct to_kind *to = arg;
+    char thread[12];
+
+    snprintf(thread, sizeof thread, "%u", status->thread);
+    to->fn(to->arg, status, (const char *const[]){thread});
+}
+
+static void each_thread(const struct sluice *sw, kind_fn *fn, void *arg)
+{
+    status_for_each_thread(sw, thread_of_kind, &(struct to_kind){fn, arg});
+}
+
+#define METRICS(table) .metrics = (table), .n_metrics = RTE_DIM(table)
+
+const struct status_kind status_kinds[STATUS_N_KINDS] = {
+    [STATUS_BRIDGE] = {"bridge", METRICS(bridge_metrics), {"bridge"}, 1, each_bridge},
+    [STATUS_PORT] = {"port", METRICS(port_metrics), {"bridge", "port"}, 2, each_port},
+    [STATUS_CONNECTION] =
+        {"connection", METRICS(connection_metrics), {"bridge", "target", "auxiliary_id"}, 3, each_connection},
+    [STATUS_THREAD] = {"pmd_thread", METRICS(thread_metrics), {"thread"}, 1, each_thread},
+};
+
+void status_port_statistics(const struct status_port *status, void (*fn)(void *arg, const char *name, uint64_t value),
+                            void *arg)
+{
+    char name[64];
+
+    for (size_t i = 0; i < RTE_DIM(port_metrics); i++)
+        if (port_metrics[i].statistic)
+            fn(arg, port_metrics[i].statistic, metric_value(&port_metrics[i], status));
+    for (int reason = 0; reason < DROP_N_REASONS; reason++) {
+        if (status->drops[reason] == 0)
+            continue;
+        snprintf(name, sizeof name, "sluice_drop_%s", drop_reason_name(reason));
+        fn(arg, name, status->drops[reason]);
+    }
+}

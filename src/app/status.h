@@ -1,0 +1,104 @@
+/* What the switch is doing, as snapshots of its objects: ports, bridges, OpenFlow connections, poll-mode threads.
+ * sluicectl's commands are renderers of these; so is what is written to a database. Control thread only.
+ *
+ * A snapshot is taken when it is asked for and costs what it reads: the counters of a port are summed over the threads.
+ * Strings in it are valid until the object changes, at most until the next turn of the event loop.
+ */
+#ifndef SRC_APP_STATUS_H
+#define SRC_APP_STATUS_H
+
+#include <rte_ether.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "pmd/datapath.h"
+#include "src/app/metric.h"
+#include "src/openflow/server/server.h"
+
+struct bridge;
+struct bridge_port;
+struct sluice;
+
+struct status_bridge {
+    const char *name;
+    uint64_t datapath_id;
+    const char *fail_mode; /* "secure", "standalone" */
+    bool learning;         /* acting as a learning switch */
+    uint32_t ports, rules;
+    uint64_t macs, tls_refused;
+};
+
+struct status_port {
+    const char *bridge, *name;
+    uint32_t ofport;  /* OFPORT_LOCAL, or 1 .. OFPORT_USER_MAX */
+    const char *link; /* "up", "down", "admin-down", "absent": there is no device */
+    bool has_device;
+    bool lost; /* the kernel's interface is not there */
+    bool admin_up, link_up;
+    uint64_t link_resets; /* how often the link was seen to change */
+    uint32_t speed_mbps;  /* 0: unknown */
+    bool full_duplex;
+    uint16_t mtu;
+    struct rte_ether_addr mac;
+    const char *ifname; /* of the kernel; "": none */
+    int ifindex;        /* 0: none */
+    char driver[32];    /* "": no device */
+    uint32_t index;     /* in the datapath; 0: no device */
+    uint16_t rx_queues, tx_queues;
+    int numa_node;
+    uint64_t rx_packets, rx_bytes, rx_errors, rx_dropped;
+    uint64_t tx_packets, tx_bytes, tx_errors, tx_dropped;
+    uint64_t drops[DROP_N_REASONS]; /* of the datapath */
+};
+
+struct status_connection {
+    const char *bridge;
+    struct of_connection_info info;
+    const char *kind;  /* "controller": configured; "listen": a controller that connected; "mgmt": a tool */
+    bool is_connected; /* a version was agreed on */
+    uint64_t seconds;  /* in this state */
+};
+
+struct status_thread {
+    unsigned thread;
+    struct pmd_stats stats;
+};
+
+void status_of_bridge(const struct bridge *bridge, struct status_bridge *status);
+void status_of_port(const struct bridge_port *bp, struct status_port *status);
+void status_of_thread(const struct sluice *sw, unsigned thread, struct status_thread *status);
+
+/* Calls `fn` with a snapshot of each. `bridge` NULL: of all bridges. */
+void status_for_each_bridge(const struct sluice *sw, void (*fn)(void *arg, const struct status_bridge *status),
+                            void *arg);
+void status_for_each_port(const struct sluice *sw, const char *bridge,
+                          void (*fn)(void *arg, const struct status_port *status), void *arg);
+void status_for_each_connection(const struct sluice *sw, const char *bridge,
+                                void (*fn)(void *arg, const struct status_connection *status), void *arg);
+void status_for_each_thread(const struct sluice *sw, void (*fn)(void *arg, const struct status_thread *status),
+                            void *arg);
+
+/* --- numbers ------------------------------------------------------------- */
+
+/* A kind of object with its numbers, for renderers that know none of them by name. */
+struct status_kind {
+    const char *name; /* "port" */
+    const struct metric *metrics;
+    size_t n_metrics;
+    /* Each with the snapshot and, in the order of `labels`, what tells the object from others of its kind. */
+    const char *labels[3];
+    unsigned n_labels;
+    void (*for_each)(const struct sluice *sw, void (*fn)(void *arg, const void *snapshot, const char *const *labels),
+                     void *arg);
+};
+
+enum status_kinds { STATUS_BRIDGE, STATUS_PORT, STATUS_CONNECTION, STATUS_THREAD, STATUS_N_KINDS };
+extern const struct status_kind status_kinds[STATUS_N_KINDS];
+
+/* Calls `fn` for each number of a port that a database keeps, under Open vSwitch's name, and for each reason for which
+ * the datapath dropped packets of it ("sluice_drop_..."). */
+void status_port_statistics(const struct status_port *status, void (*fn)(void *arg, const char *name, uint64_t value),
+                            void *arg);
+
+#endif
