@@ -168,8 +168,9 @@ struct group *group_table_next(const struct group_table *table, const struct gro
 static void count_forwards_of(struct group_table *table, const struct act_list *acts, int delta)
 {
     ACT_FOR_EACH (act, acts) {
+        struct act_ref ref = act_ref(act);
         struct act_list inner;
-        struct group *to = act->type == ACT_GROUP ? group_table_find_next(table, act_u32_of(act)) : NULL;
+        struct group *to = ref.type == ACT_REF_GROUP ? group_table_find_next(table, ref.id) : NULL;
 
         if (to)
             to->n_forwarders += (uint32_t)delta;

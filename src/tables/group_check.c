@@ -14,14 +14,15 @@ static int check_references(const struct group_table *table, uint32_t group_id, 
     const struct meter_table *meters = pipeline_meters(table->pipeline);
 
     ACT_FOR_EACH (act, acts) {
+        struct act_ref ref = act_ref(act);
         struct act_list inner;
         int error = 0;
 
         if (act_nested(act, &inner))
             error = check_references(table, group_id, &inner);
-        else if (act->type == ACT_GROUP && act_u32_of(act) == group_id)
+        else if (ref.type == ACT_REF_GROUP && ref.id == group_id)
             error = OFPERR_GMFC_LOOP;
-        else if (act->type == ACT_GROUP && !group_table_find_next(table, act_u32_of(act)))
+        else if (ref.type == ACT_REF_GROUP && !group_table_find_next(table, ref.id))
             error = OFPERR_BAC_BAD_OUT_GROUP;
         else if (act->type == ACT_METER && (!meters || !meter_table_find_next(meters, act_u32_of(act))))
             error = OFPERR_BAC_BAD_METER;
@@ -64,16 +65,17 @@ static int check_watch(const struct group_table *table, const struct group_mod *
 static bool reaches(struct group_table *table, const struct act_list *acts, uint32_t target)
 {
     ACT_FOR_EACH (act, acts) {
+        struct act_ref ref = act_ref(act);
         struct act_list inner;
         struct group *group;
 
         if (act_nested(act, &inner) && reaches(table, &inner, target))
             return true;
-        if (act->type != ACT_GROUP)
+        if (ref.type != ACT_REF_GROUP)
             continue;
-        if (act_u32_of(act) == target)
+        if (ref.id == target)
             return true;
-        group = group_table_find_next(table, act_u32_of(act));
+        group = group_table_find_next(table, ref.id);
         if (!group || group->visit == table->visit)
             continue;
         group->visit = table->visit;
