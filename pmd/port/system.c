@@ -30,6 +30,10 @@ struct system_rx {
     struct packet_ring ring;
     struct rte_mempool *pool;
     uint64_t packets, bytes, cut; /* cut: not whole, dropped */
+
+    /* Control thread. */
+    uint64_t taken_before; /* packets and cut ones, as of the last look */
+    uint32_t dropped;      /* by the kernel since then */
 } __attribute__((aligned(64)));
 
 struct system_tx {
@@ -151,8 +155,27 @@ static void note_missed(struct port *port)
 {
     struct system *system = port->priv;
 
-    for (uint16_t q = 0; q < port->n_rxq; q++)
-        system->missed += packet_ring_missed(&system->rx[q].ring);
+    for (uint16_t q = 0; q < port->n_rxq; q++) {
+        uint32_t n = packet_ring_missed(&system->rx[q].ring);
+
+        system->missed += n;
+        system->rx[q].dropped += n;
+    }
+}
+
+/* Whether the kernel drops what there is room for: none of the ring was used since the last look, and it is empty. */
+static bool is_stuck(struct system_rx *rx)
+{
+    uint64_t taken = __atomic_load_n(&rx->packets, __ATOMIC_RELAXED) + __atomic_load_n(&rx->cut, __ATOMIC_RELAXED);
+    bool stuck = rx->dropped > 0 && taken == rx->taken_before && rte_spinlock_trylock(&rx->busy);
+
+    if (stuck) {
+        stuck = rx->ring.fd >= 0 && !packet_ring_ready(&rx->ring);
+        rte_spinlock_unlock(&rx->busy);
+    }
+    rx->taken_before = taken;
+    rx->dropped = 0;
+    return stuck;
 }
 
 /* What the queues had is closed. */
@@ -289,6 +312,24 @@ static void say_error(struct port *port, int rc)
     system->open_error = rc;
 }
 
+/* A packet for which the kernel can make no header, such as large ones of SCTP, costs a ring the frame that it was to
+ * lie in, and the kernel waits for that frame for ever (tpacket_rcv(), as of Linux 6.18). Other rings go on. */
+static void replace_stuck_rings(struct port *port)
+{
+    struct system *system = port->priv;
+    bool stuck = false;
+
+    note_missed(port);
+    for (uint16_t q = 0; q < port->n_rxq; q++)
+        stuck |= is_stuck(&system->rx[q]);
+    if (!stuck || system->opening)
+        return;
+    LOG_WARN(LOG_PORT,
+             "%s: the kernel received a large packet on %s that it cannot hand on, and nothing since: opening it again",
+             port->name, port->ifname);
+    system->opening = packet_opening_start(port, port->ifindex, system->mtu, port->n_rxq);
+}
+
 static void try_again(struct port *port)
 {
     int rc = open_interface(port);
@@ -299,29 +340,37 @@ static void try_again(struct port *port)
         say_error(port, rc);
 }
 
-/* Whether rings are being opened still. */
-static bool is_opening(struct port *port)
+/* Takes the rings that were being opened, if they are. */
+static void finish_opening(struct port *port)
 {
     struct system *system = port->priv;
     struct packet_ring rings[PORT_QUEUES_MAX];
     int rc;
 
-    if (!system->opening)
-        return false;
-    if (port->lost) {
-        packet_opening_abandon(system->opening);
-        system->opening = NULL;
-        return false;
-    }
-    if (!packet_opening_finish(system->opening, rings, &rc))
-        return true;
+    if (!system->opening || !packet_opening_finish(system->opening, rings, &rc))
+        return;
     system->opening = NULL;
     say_error(port, rc);
     if (rc == 0)
         give_rings(port, rings);
     else
         port->lost = true; /* to be tried again */
-    return false;
+}
+
+/* The interface is gone: its rings are no use, nor are those that are being opened. */
+static void give_up_rings(struct port *port)
+{
+    struct system *system = port->priv;
+    struct packet_ring none[PORT_QUEUES_MAX];
+
+    if (system->opening)
+        packet_opening_abandon(system->opening);
+    system->opening = NULL;
+    if (system->rx[0].ring.fd < 0)
+        return;
+    for (uint16_t q = 0; q < port->n_rxq; q++)
+        none[q] = (struct packet_ring){.fd = -1};
+    give_rings(port, none);
 }
 
 /* The interface may have been renamed since. Empty: it is gone. */
@@ -366,17 +415,18 @@ static void look_at_interface(struct port *port, struct port_status *status)
 static void system_get_status(struct port *port, struct port_status *status)
 {
     struct system *system = port->priv;
-    bool opening;
 
     *status = (struct port_status){.numa_node = -1, .driver = "system"};
-    opening = is_opening(port);
+    finish_opening(port);
     if (port->lost) {
+        give_up_rings(port);
         try_again(port);
-        opening = true;
     }
     if (!port->lost)
         look_at_interface(port, status);
-    status->link_up &= !opening;
+    if (status->link_up)
+        replace_stuck_rings(port);
+    status->link_up &= system->rx[0].ring.fd >= 0;
     status->speed_mbps = system->speed;
     status->full_duplex = system->full_duplex;
     status->mtu = system->mtu;

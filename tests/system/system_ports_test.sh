@@ -102,6 +102,40 @@ kill "$flood" 2>/dev/null || true
 wait "$flood" 2>/dev/null || true
 stop_sluice
 
+step "a large packet that the kernel cannot describe stops nothing for long"
+# A TAP whose other end is this program: it says by its header what the packet is.
+ip tuntap add "${TEST_ID}u" mode tap vnet_hdr
+on_exit link "${TEST_ID}u"
+ip link set "${TEST_ID}u" up
+sluice_config '"fail_mode": "secure"' "{ \"name\": \"u\", \"ofport\": 1, \"type\": \"system\", \"ifname\": \"${TEST_ID}u\" }" "$(system_json p2 2 h2)"
+start_sluice
+ofctl add-flow in_port=1,actions=2
+cat >"$TEST_DIR/tap.py" <<'PY'
+import fcntl, os, struct, sys, time
+tap = os.open("/dev/net/tun", os.O_RDWR)
+fcntl.ioctl(tap, 0x400454CA, struct.pack("16sH22x", sys.argv[1].encode(), 0x2 | 0x1000 | 0x4000))  # IFF_TAP | IFF_NO_PI | IFF_VNET_HDR
+print("ready", flush=True)
+def packet(payload, header):
+    udp = struct.pack("!HHHH", 1, 2, 8 + payload, 0)
+    ip = struct.pack("!BBHHHBBHII", 0x45, 0, 28 + payload, 0, 0, 64, 17, 0, 0x0a000001, 0x0a000002)
+    os.write(tap, header + bytes.fromhex("020000000002020000000001") + b"\x08\0" + ip + udp + bytes(payload))
+small = bytes(10)
+ufo = struct.pack("=BBHHHH", 1, 3, 42, 1400, 34, 6)  # VIRTIO_NET_HDR_GSO_UDP
+for n in range(400):
+    packet(4000, ufo) if n == 20 else packet(18, small)
+    time.sleep(0.05)
+PY
+arrived() { in_ns h2 cat /sys/class/net/eth0/statistics/rx_packets; }
+more_arrived() { [ "$(arrived)" -gt "$1" ]; }
+wait_until 5 state_is p2 up
+before=$(arrived)
+background tap "$PYTHON" "$TEST_DIR/tap.py" "${TEST_ID}u"
+wait_until 5 more_arrived $((before + 10))
+sleep 3
+wait_until 5 more_arrived $((before + 40))
+stop_sluice
+end_pid "$PID"
+
 step "without root, with two capabilities"
 mkdir "$TEST_DIR/own"
 chown nobody "$TEST_DIR/own"
