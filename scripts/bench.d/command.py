@@ -95,7 +95,7 @@ def versions(args, with_ovs):
 
 
 def measure_all(args, directory, hugepages):
-    files = Files(directory)
+    files = Files(directory, args.build)
     floor, ovs, sluice = Floor(directory), Ovs(directory), Sluice(directory, args.build)
     absent = ({"ovs"} if args.no_ovs else set()) | ({"floor"} if args.no_floor else set())
     some_cases, others = chosen(args)

@@ -24,8 +24,9 @@ class Setup:
 class Files:
     """Traffic and rules of one case, written once for all systems and rounds."""
 
-    def __init__(self, directory):
+    def __init__(self, directory, build):
         self.directory = directory
+        self.build = build  # the folder with the bench's own programs
         self.packets = {}
 
     def pcap(self, key, make):
