@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "pmd/base/memory.h"
 #include "pmd/capture.h"
 #include "pmd/poll/poll_thread.h"
 
@@ -15,10 +16,11 @@ static void publish_list(struct datapath *dp, unsigned thread, struct poll_list 
 
 static struct poll_list *list_copy(const struct poll_list *from, unsigned more)
 {
-    struct poll_list *list = malloc(sizeof *list + (from->n + more) * sizeof list->entries[0]);
+    size_t size = sizeof(struct poll_list) + (from->n + more) * sizeof(struct poll_entry);
+    struct poll_list *list = malloc(size);
 
     if (!list)
-        rte_panic("out of memory for a list of %u queues\n", from->n + more);
+        out_of_memory("the list of a thread's receive queues", size);
     list->n = from->n;
     for (uint32_t i = 0; i < from->n; i++)
         list->entries[i] = from->entries[i];
@@ -131,7 +133,7 @@ void datapath_port_remove(struct datapath *dp, struct port *port)
     struct leaving *leaving = malloc(sizeof *leaving);
 
     if (!leaving)
-        rte_panic("out of memory\n");
+        out_of_memory("a port that is removed", sizeof *leaving);
     *leaving = (struct leaving){.dp = dp, .port = port, .index = port->index};
     dp->leaving[port->index] = leaving;
     dp->n_leaving++;
