@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/queue.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "pmd/base/log.h"
@@ -28,14 +29,19 @@ struct closing {
     int fd;
 };
 
+#define THREADS_MAX 32
+/* For what is being closed when the process ends. */
+#define END_SECONDS 2
+
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static pthread_cond_t more = PTHREAD_COND_INITIALIZER;
+static pthread_cond_t more = PTHREAD_COND_INITIALIZER, all_done = PTHREAD_COND_INITIALIZER;
 /* Under `lock`, as are the members `port` and `done` of an opening. */
 static STAILQ_HEAD(, packet_opening) openings = STAILQ_HEAD_INITIALIZER(openings);
 static STAILQ_HEAD(, closing) closings = STAILQ_HEAD_INITIALIZER(closings);
-static bool running;
+static unsigned n_threads, n_idle;
+static unsigned n_jobs; /* waiting or under way */
 
-/* The thread from here, but for thread_start(). */
+/* The threads from here, but for thread_start() and wait_for_all(). */
 
 static void open_rings(struct packet_opening *opening)
 {
@@ -81,8 +87,10 @@ static void *work(void *arg)
         struct closing *closing = NULL;
 
         pthread_mutex_lock(&lock);
+        n_idle++;
         while (STAILQ_EMPTY(&openings) && STAILQ_EMPTY(&closings))
             pthread_cond_wait(&more, &lock);
+        n_idle--;
         opening = STAILQ_FIRST(&openings); /* before what only frees memory */
         if (opening) {
             STAILQ_REMOVE_HEAD(&openings, next);
@@ -98,26 +106,52 @@ static void *work(void *arg)
             close(closing->fd);
             free(closing);
         }
+        pthread_mutex_lock(&lock);
+        if (--n_jobs == 0)
+            pthread_cond_broadcast(&all_done);
+        pthread_mutex_unlock(&lock);
     }
     return NULL;
 }
 
-/* Under `lock`. False: there is no thread. */
-static bool thread_start(void)
+static void wait_for_all(void)
+{
+    struct timespec end;
+
+    clock_gettime(CLOCK_REALTIME, &end);
+    end.tv_sec += END_SECONDS;
+    pthread_mutex_lock(&lock);
+    while (n_jobs > 0 && pthread_cond_timedwait(&all_done, &lock, &end) == 0)
+        ;
+    pthread_mutex_unlock(&lock);
+}
+
+static void thread_start(void)
 {
     sigset_t all, before;
     pthread_t thread;
+    int rc;
 
-    if (running)
-        return true;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    running = pthread_create(&thread, NULL, work, NULL) == 0;
+    rc = pthread_create(&thread, NULL, work, NULL);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (!running)
-        return false;
+    if (rc != 0)
+        return;
+    if (n_threads++ == 0)
+        atexit(wait_for_all);
     pthread_setname_np(thread, "packet-sockets");
     pthread_detach(thread);
+}
+
+/* Under `lock`: somebody is there for one more job. False: no thread could be started. */
+static bool job_begin(void)
+{
+    if (n_idle <= n_jobs && n_threads < THREADS_MAX)
+        thread_start();
+    if (n_threads == 0)
+        return false;
+    n_jobs++;
     return true;
 }
 
@@ -134,7 +168,7 @@ struct packet_opening *packet_opening_start(struct port *port, int ifindex, uint
     opening->mtu = mtu;
     opening->n = n;
     pthread_mutex_lock(&lock);
-    if (thread_start()) {
+    if (job_begin()) {
         STAILQ_INSERT_TAIL(&openings, opening, next);
         pthread_cond_signal(&more);
     } else {
@@ -186,7 +220,7 @@ void packet_sender_close_later(int fd)
         return;
     closing = malloc(sizeof *closing);
     pthread_mutex_lock(&lock);
-    if (closing && thread_start()) {
+    if (closing && job_begin()) {
         closing->fd = fd;
         STAILQ_INSERT_TAIL(&closings, closing, next);
         pthread_cond_signal(&more);

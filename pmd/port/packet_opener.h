@@ -1,6 +1,7 @@
-/* A thread that opens and closes the rings of packet sockets. The kernel waits for a grace period of its own when a
- * socket gets a ring and when it is closed, some 15 and 40 ms: too long for the control thread, which calls all of
- * this.
+/* Threads that open and close the rings of packet sockets. The kernel waits for a grace period of its own when a socket
+ * gets a ring and when it is closed, some 15 and 40 ms: too long for the control thread, which calls all of this. Who
+ * waits at the same time waits for the same grace period, so that many ports take little longer than one. At the end of
+ * the process what is being closed is waited for, as the kernel would close it one by one.
  */
 #ifndef PMD_PORT_PACKET_OPENER_H
 #define PMD_PORT_PACKET_OPENER_H
