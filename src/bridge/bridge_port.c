@@ -110,7 +110,7 @@ static struct lport *lport_create(struct bridge_port *bp)
 
 static void lport_free(struct lport *lport)
 {
-    mac_table_flush(lport->bridge->macs, lport->id);
+    mac_table_forget_port(lport->bridge->macs, lport->id);
     TAILQ_REMOVE(&lport->bridge->lports, lport, node);
     free(lport);
 }

@@ -42,6 +42,8 @@ struct mac_table {
     TAILQ_HEAD(, mac_node) all;
     LIST_HEAD(, mac_port) ports, flushed;
     LIST_HEAD(, mac_port) port_buckets[PORT_BUCKETS];
+    struct mac_port statics; /* stands for the ports of static entries, which are on neither list of nodes */
+    struct mac_table_stats stats;
     void (*changed)(void *arg, const struct mac_entry *entry);
     void *changed_arg;
     struct mac_table *next_buried;
@@ -70,18 +72,8 @@ struct mac_table *mac_table_create(uint32_t max_entries, uint32_t aging_s)
     TAILQ_INIT(&table->all);
     LIST_INIT(&table->ports);
     LIST_INIT(&table->flushed);
+    TAILQ_INIT(&table->statics.nodes);
     return table;
-}
-
-void mac_table_destroy(struct mac_table *table)
-{
-    if (!table)
-        return;
-    mac_table_flush(table, OFPORT_ANY);
-    mac_table_settle(table, UINT_MAX);
-    free(table->buckets);
-    free(table->nodes);
-    free(table);
 }
 
 void mac_table_bury(struct mac_table *table, struct mac_table **grave)
@@ -150,7 +142,7 @@ static void port_leave(struct mac_table *table, struct mac_node *node)
 
     TAILQ_REMOVE(&port->nodes, node, by_port);
     table->n_flushed -= port->flushed;
-    if (--port->n > 0)
+    if (--port->n > 0 || port == &table->statics)
         return;
     if (!port->flushed)
         LIST_REMOVE(port, bucket);
@@ -191,7 +183,8 @@ static void forget(struct mac_table *table, struct mac_node *node)
 {
     *find(table, &node->entry.mac, node->entry.vlan) = node->hash_next;
     port_leave(table, node);
-    TAILQ_REMOVE(&table->all, node, all);
+    if (!node->entry.is_static)
+        TAILQ_REMOVE(&table->all, node, all);
     table->nodes[node->place] = table->nodes[--table->n_nodes];
     table->nodes[node->place]->place = node->place;
     free(node);
@@ -213,8 +206,24 @@ static void evict(struct mac_table *table)
     struct mac_node *node = TAILQ_FIRST(&fullest->nodes);
     struct mac_entry entry = node->entry;
 
+    table->stats.evicted++;
     forget(table, node);
     tell(table, &entry);
+}
+
+/* A node that is in neither list yet. */
+static struct mac_node *insert(struct mac_table *table, const struct rte_ether_addr *mac, uint16_t vlan)
+{
+    struct mac_node *node;
+
+    if (table->n_nodes == table->max_entries)
+        evict(table);
+    node = allocate(1, sizeof *node);
+    node->entry = (struct mac_entry){.mac = *mac, .vlan = vlan};
+    node->place = table->n_nodes;
+    table->nodes[table->n_nodes++] = node;
+    *find(table, mac, vlan) = node;
+    return node;
 }
 
 bool mac_table_learn(struct mac_table *table, const struct rte_ether_addr *mac, uint16_t vlan, uint32_t lport,
@@ -228,7 +237,11 @@ bool mac_table_learn(struct mac_table *table, const struct rte_ether_addr *mac, 
     if (node) {
         bool moved = node->port->flushed || node->entry.lport != lport;
 
+        if (node->entry.is_static)
+            return false;
         if (moved) {
+            table->stats.moved += !node->port->flushed;
+            table->stats.learned += node->port->flushed;
             port_leave(table, node);
             port_join(table, node, lport);
         }
@@ -238,17 +251,67 @@ bool mac_table_learn(struct mac_table *table, const struct rte_ether_addr *mac, 
         return moved;
     }
 
-    if (table->n_nodes == table->max_entries)
-        evict(table);
-    node = allocate(1, sizeof *node);
-    node->entry = (struct mac_entry){.mac = *mac, .vlan = vlan, .seen_ms = now_ms};
+    node = insert(table, mac, vlan);
+    node->entry.seen_ms = now_ms;
     port_join(table, node, lport);
     TAILQ_INSERT_TAIL(&table->all, node, all);
-    node->place = table->n_nodes;
-    table->nodes[table->n_nodes++] = node;
-    *find(table, mac, vlan) = node;
+    table->stats.learned++;
     tell(table, &node->entry);
     return true;
+}
+
+bool mac_table_set_static(struct mac_table *table, const struct rte_ether_addr *mac, uint16_t vlan, uint32_t lport)
+{
+    struct mac_node *node = *find(table, mac, vlan);
+
+    if (rte_is_multicast_ether_addr(mac))
+        return false;
+    if (!node || !node->entry.is_static) {
+        /* What is learned needs some room as well. */
+        if (table->statics.n + 1 >= table->max_entries)
+            return false;
+        if (node)
+            forget(table, node);
+        node = insert(table, mac, vlan);
+        node->entry.is_static = true;
+        node->port = &table->statics;
+        TAILQ_INSERT_TAIL(&table->statics.nodes, node, by_port);
+        table->statics.n++;
+    }
+    node->entry.lport = lport;
+    tell(table, &node->entry);
+    return true;
+}
+
+static void forget_static(struct mac_table *table, struct mac_node *node)
+{
+    struct mac_entry entry = node->entry;
+
+    forget(table, node);
+    tell(table, &entry);
+}
+
+bool mac_table_remove_static(struct mac_table *table, const struct rte_ether_addr *mac, uint16_t vlan)
+{
+    struct mac_node *node = *find(table, mac, vlan);
+
+    if (!node || !node->entry.is_static)
+        return false;
+    forget_static(table, node);
+    return true;
+}
+
+void mac_table_get_stats(const struct mac_table *table, struct mac_table_stats *stats)
+{
+    *stats = table->stats;
+    stats->entries = table->n_nodes - table->n_flushed;
+    stats->statics = table->statics.n;
+    stats->max_entries = table->max_entries;
+}
+
+void mac_table_clear_stats(struct mac_table *table)
+{
+    table->stats = (struct mac_table_stats){0};
 }
 
 const struct mac_entry *mac_table_lookup(const struct mac_table *table, const struct rte_ether_addr *mac, uint16_t vlan)
@@ -263,7 +326,8 @@ void mac_table_touch(struct mac_table *table, const struct rte_ether_addr *mac, 
 {
     struct mac_node *node = *find(table, mac, vlan);
 
-    if (node && !node->port->flushed && node->entry.lport == lport && node->entry.seen_ms < now_ms)
+    if (node && !node->port->flushed && !node->entry.is_static && node->entry.lport == lport &&
+        node->entry.seen_ms < now_ms)
         refresh(table, node, now_ms);
 }
 
@@ -278,6 +342,7 @@ unsigned mac_table_expire(struct mac_table *table, uint64_t now_ms, unsigned mos
 
         forget(table, node);
         n++;
+        table->stats.expired += !flushed;
         if (!flushed)
             tell(table, &entry);
     }
@@ -291,6 +356,18 @@ static void port_flush(struct mac_table *table, struct mac_port *port)
     LIST_REMOVE(port, bucket);
     LIST_REMOVE(port, all);
     LIST_INSERT_HEAD(&table->flushed, port, all);
+}
+
+void mac_table_forget_port(struct mac_table *table, uint32_t lport)
+{
+    struct mac_node *node, *next;
+
+    for (node = TAILQ_FIRST(&table->statics.nodes); node; node = next) {
+        next = TAILQ_NEXT(node, by_port);
+        if (node->entry.lport == lport)
+            forget(table, node);
+    }
+    mac_table_flush(table, lport);
 }
 
 void mac_table_flush(struct mac_table *table, uint32_t lport)
@@ -327,4 +404,17 @@ const struct mac_entry *mac_table_next(const struct mac_table *table, size_t *po
 size_t mac_table_size(const struct mac_table *table)
 {
     return table->n_nodes - table->n_flushed;
+}
+
+void mac_table_destroy(struct mac_table *table)
+{
+    if (!table)
+        return;
+    mac_table_flush(table, OFPORT_ANY);
+    mac_table_settle(table, UINT_MAX);
+    while (!TAILQ_EMPTY(&table->statics.nodes))
+        forget(table, TAILQ_FIRST(&table->statics.nodes));
+    free(table->buckets);
+    free(table->nodes);
+    free(table);
 }

@@ -14,6 +14,9 @@ static void cmd_exit(void *arg, int argc, const char *const *argv, struct contro
 {
     struct sluice *sw = arg;
 
+    if (argc > 1 && strcmp(argv[1], "--cleanup"))
+        return control_fail(reply, "%s: the only word \"exit\" takes is --cleanup", argv[1]);
+    sw->cleanup = argc > 1;
     loop_stop(sw->loop);
 }
 
@@ -111,7 +114,7 @@ struct bridge *command_bridge(struct sluice *sw, int argc, const char *const *ar
 
 void commands_register_daemon(struct control *control, struct sluice *sw)
 {
-    control_register(control, "exit", "", 0, 0, cmd_exit, sw);
+    control_register(control, "exit", "[--cleanup]", 0, 1, cmd_exit, sw);
     control_register(control, "version", "", 0, 0, cmd_version, sw);
     control_register(control, "reload", "", 0, 0, cmd_reload, sw);
     control_register(control, "log", "", 0, 0, cmd_log, sw);

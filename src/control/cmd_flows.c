@@ -1,96 +1,11 @@
-/* flows, which tells what happened to megaflows, and dpctl/dump-flows, which lists them in slices. Control thread. */
+/* flows: what happened to megaflows, and to the turns of the control thread. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "pmd/base/clock.h"
-#include "pmd/base/memory.h"
 #include "src/control/commands.h"
 
-#define DUMP_PLACES 256 /* that one step looks at */
-#define JOBS_SHOWN 256  /* there are some dozen names */
-
-static const char *port_by_index(void *arg, uint32_t index)
-{
-    const struct sluice *sw = arg;
-    struct bridge_port *bp = bridge_port_by_index(sw->dp, index);
-
-    return bp ? bp->name : NULL;
-}
-
-/* A dump under way. */
-struct dump {
-    struct sluice *sw;
-    char bridge[PORT_NAME_MAX]; /* "": all */
-    uint32_t position;
-};
-
-static void dump_text(struct control_reply *reply, const struct megaflow_info *info, const char *match,
-                      const char *actions, double used)
-{
-    control_printf(reply, "%s, packets:%" PRIu64 ", bytes:%" PRIu64 ", used:", match, info->stats.packets,
-                   info->stats.bytes);
-    if (info->stats.used_ms)
-        control_printf(reply, "%.3fs", used);
-    else
-        control_printf(reply, "never");
-    control_printf(reply, ", actions:%s\n", actions);
-}
-
-static json_t *dump_json(const struct megaflow_info *info, const char *match, const char *actions, double used,
-                         uint64_t now)
-{
-    return json_pack("{s:s,s:s,s:I,s:I,s:f,s:s,s:f}", "bridge", info->bridge ? info->bridge->name : "", "match", match,
-                     "packets", (json_int_t)info->stats.packets, "bytes", (json_int_t)info->stats.bytes, "used_s", used,
-                     "actions", actions, "age_s", (now - info->created_ms) / 1000.0);
-}
-
-/* One line as dpctl/dump-flows of OVS prints it. */
-static void dump_megaflow(struct sluice *sw, const struct megaflow_info *info, struct control_reply *reply)
-{
-    struct flow_key copy;
-    char actions[4096];
-    uint64_t now = clock_now_ms();
-    char *match = megaflow_format(megaflow_key(info->mf, &copy), megaflow_mask(info->mf), port_by_index, sw);
-
-    program_format(megaflow_program(info->mf), port_by_index, sw, actions, sizeof actions);
-    double used = -1;
-    if (info->stats.used_ms)
-        used = now > info->stats.used_ms ? (now - info->stats.used_ms) / 1000.0 : 0;
-    if (reply->as_json)
-        control_element(reply, dump_json(info, match, actions, used, now));
-    else
-        dump_text(reply, info, match, actions, used);
-    free(match);
-}
-
-static bool dump_more(void *arg, struct control_reply *reply)
-{
-    struct dump *dump = arg;
-    struct megaflow_info info;
-    const struct bridge *br = dump->bridge[0] ? switch_bridge(dump->sw, dump->bridge) : NULL;
-
-    if ((dump->bridge[0] && !br) || !flows_next_megaflow(dump->sw->flows, br, &dump->position, DUMP_PLACES, &info))
-        return false;
-    if (info.mf)
-        dump_megaflow(dump->sw, &info, reply);
-    return true;
-}
-
-static void cmd_dump(void *arg, int argc, const char *const *argv, struct control_reply *reply)
-{
-    struct sluice *sw = arg;
-    const struct bridge *br = NULL;
-
-    if (argc > 1 && !(br = command_bridge(sw, argc, argv, 1, reply)))
-        return;
-    struct dump *dump = calloc(1, sizeof *dump);
-    if (!dump)
-        out_of_memory("a command", 0);
-    dump->sw = sw;
-    snprintf(dump->bridge, sizeof dump->bridge, "%s", br ? br->name : "");
-    reply->stream = (struct control_stream){.more = dump_more, .end = free, .arg = dump};
-}
+#define JOBS_SHOWN 256 /* there are some dozen names */
 
 static int compare_longest(const void *a, const void *b)
 {
@@ -179,5 +94,4 @@ static void cmd_flows(void *arg, int argc, const char *const *argv, struct contr
 void commands_register_flows(struct control *control, struct sluice *sw)
 {
     control_register(control, "flows", "[clear]", 0, 1, cmd_flows, sw);
-    control_register(control, "dpctl/dump-flows", "[bridge]", 0, 1, cmd_dump, sw);
 }

@@ -7,6 +7,7 @@
 
 #include "pmd/base/memory.h"
 #include "src/control/commands.h"
+#include "src/match/field.h"
 #include "src/xlate/xlate.h"
 
 struct tracer {
@@ -68,20 +69,6 @@ static void on_action_set(void *arg)
     json_array_append_new(t->steps, json_pack("{s:i,s:b,s:[]}", "depth", 0, "action_set", 1, "actions"));
 }
 
-static const char *port_number(void *arg, uint32_t index)
-{
-    static char number[16];
-    struct bridge *br = arg;
-    struct bridge_port *bp = bridge_port_by_index(br->dp, index);
-
-    if (!bp)
-        return NULL;
-    if (bp->ofport == OFPORT_LOCAL)
-        return "LOCAL";
-    snprintf(number, sizeof number, "%" PRIu32, bp->ofport);
-    return number;
-}
-
 static bool port_by_name(void *arg, const char *text, uint32_t *ofport)
 {
     return bridge_ofport_parse(arg, text, ofport);
@@ -93,39 +80,79 @@ static bool is_generate(const char *word)
     return !strcmp(word, "-generate") || !strcmp(word, "--generate");
 }
 
-static void cmd_trace(void *arg, int argc, const char *const *argv, struct control_reply *reply)
-{
-    struct sluice *sw = arg;
-    const char *words[2] = {NULL, NULL};
-    int n = 0;
-    bool generate = false;
+/* What the command was asked for. */
+struct asked {
+    bool generate;
+    const char *words[2]; /* where, what */
+    int n;
+    struct bridge *br;
+    struct flow flow;
+};
 
+static bool take_words(struct asked *asked, int argc, const char *const *argv, struct control_reply *reply)
+{
     for (int i = 1; i < argc; i++) {
         if (is_generate(argv[i])) {
-            generate = true;
-            continue;
-        }
-        if (argv[i][0] == '-') {
+            asked->generate = true;
+        } else if (argv[i][0] == '-') {
             control_fail(reply, "%s: option not known; ofproto/trace takes [bridge] flow [-generate]", argv[i]);
-            return;
-        }
-        if (n == 2) {
+            return false;
+        } else if (asked->n == 2) {
             control_fail(reply, "%s: too many words; ofproto/trace takes [bridge] flow", argv[i]);
-            return;
+            return false;
+        } else {
+            asked->words[asked->n++] = argv[i];
         }
-        words[n++] = argv[i];
     }
-    struct bridge *br = command_bridge(sw, n == 2 ? 1 : 0, words, n == 2 ? 0 : 1, reply);
-    if (!br)
-        return;
-    struct match match;
-    char *error = match_parse(words[n - 1], &match, port_by_name, br);
-    if (error) {
-        control_fail(reply, "%s", error);
-        free(error);
-        return;
-    }
+    return true;
+}
 
+static bool refuse(struct control_reply *reply, char *error)
+{
+    control_fail(reply, "%s", error);
+    free(error);
+    return false;
+}
+
+/* "[datapath] in_port(1),eth(...)": the port says which bridge. */
+static bool find_datapath_flow(struct sluice *sw, struct asked *asked, struct control_reply *reply)
+{
+    char *error = megaflow_parse(asked->words[asked->n - 1], command_port_index, sw, &asked->flow);
+
+    if (error)
+        return refuse(reply, error);
+    const struct bridge_port *bp = bridge_port_by_index(sw->dp, asked->flow.pkt.in_port);
+    if (!bp) {
+        control_fail(reply, "the flow's in_port() is not a port of a bridge (dpif/show has their numbers)");
+        return false;
+    }
+    asked->br = bp->bridge;
+    asked->flow.in_port = bp->ofport;
+    if (asked->n < 2 || command_is_datapath(asked->words[0]) || !strcmp(asked->words[0], asked->br->name))
+        return true;
+    control_fail(reply, "%s: not the datapath, nor the bridge of port %s", asked->words[0], bp->name);
+    return false;
+}
+
+/* "[bridge] in_port=1,udp,..." */
+static bool find_flow(struct sluice *sw, struct asked *asked, struct control_reply *reply)
+{
+    struct match match;
+
+    asked->br = command_bridge(sw, asked->n == 2 ? 1 : 0, asked->words, asked->n == 2 ? 0 : 1, reply);
+    if (!asked->br)
+        return false;
+    char *error = match_parse(asked->words[asked->n - 1], &match, port_by_name, asked->br);
+    if (error)
+        return refuse(reply, error);
+    const struct bridge_port *from = bridge_port_by_ofport(asked->br, match.value.in_port);
+    asked->flow = match.value;
+    asked->flow.pkt.in_port = from && from->port ? from->port->index : 0;
+    return true;
+}
+
+static void trace_flow(struct bridge *br, const struct flow *flow, bool generate, struct control_reply *reply)
+{
     struct tracer t = {.br = br, .reply = reply, .steps = json_array()};
     const struct xlate_trace trace = {
         .arg = &t, .table = on_table, .action = on_text, .note = on_text, .action_set = on_action_set};
@@ -135,11 +162,9 @@ static void cmd_trace(void *arg, int argc, const char *const *argv, struct contr
         out_of_memory("a command", 0);
     memset(in, 0, sizeof *in);
     in->bridge = br;
-    in->flow = match.value;
+    in->flow = *flow;
     in->trace = &trace;
     in->side_effects = generate;
-    struct bridge_port *from = bridge_port_by_ofport(br, in->flow.in_port);
-    in->flow.pkt.in_port = from && from->port ? from->port->index : 0;
 
     char *text = flow_format(&in->flow, NULL, NULL);
     control_printf(reply, "Flow: %s\n\nbridge(\"%s\")\n", text, br->name);
@@ -151,7 +176,9 @@ static void cmd_trace(void *arg, int argc, const char *const *argv, struct contr
 
     xlate_out_init(out);
     xlate(in, out);
-    out->final.actset_output = in->flow.actset_output; /* of the pipeline, not of the packet */
+    /* Of the pipeline, not of the packet. */
+    out->final.actset_output = in->flow.actset_output;
+    out->final.in_phy_port = in->flow.in_phy_port;
 
     text = flow_format(&out->final, NULL, NULL);
     bool unchanged = !memcmp(&out->final, &in->flow, sizeof in->flow);
@@ -172,7 +199,7 @@ static void cmd_trace(void *arg, int argc, const char *const *argv, struct contr
     struct program *program = program_intern(table, &out->program);
     char actions[4096] = "drop";
     if (program && !out->error)
-        program_format(program, port_number, br, actions, sizeof actions);
+        program_format(program, NULL, NULL, actions, sizeof actions);
     bool dropped = !strncmp(actions, "drop", 4);
     if (dropped)
         actions[4] = '\0'; /* as OVS has it; the reason follows */
@@ -193,7 +220,21 @@ static void cmd_trace(void *arg, int argc, const char *const *argv, struct contr
     free(in);
 }
 
+static void cmd_trace(void *arg, int argc, const char *const *argv, struct control_reply *reply)
+{
+    struct asked asked = {0};
+
+    if (!take_words(&asked, argc, argv, reply))
+        return;
+    if (!asked.n)
+        return control_fail(reply, "ofproto/trace: give a flow");
+    bool found =
+        strchr(asked.words[asked.n - 1], '(') ? find_datapath_flow(arg, &asked, reply) : find_flow(arg, &asked, reply);
+    if (found)
+        trace_flow(asked.br, &asked.flow, asked.generate, reply);
+}
+
 void commands_register_trace(struct control *control, struct sluice *sw)
 {
-    control_register(control, "ofproto/trace", "[bridge] flow [-generate]", 1, 5, cmd_trace, sw);
+    control_register(control, "ofproto/trace", "{[dp] odp_flow | [bridge] br_flow} [-generate]", 1, 5, cmd_trace, sw);
 }

@@ -10,4 +10,10 @@ void commands_register(struct sluice *sw)
     commands_register_capture(sw->control, sw);
     commands_register_fdb(sw->control, sw);
     commands_register_daemon(sw->control, sw);
+    commands_register_dpctl(sw->control, sw);
+    commands_register_dpif_netdev(sw->control, sw);
+    commands_register_upcall(sw->control, sw);
+    commands_register_ofproto(sw->control, sw);
+    commands_register_dpdk(sw->control, sw);
+    commands_register_memory(sw->control, sw);
 }

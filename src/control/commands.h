@@ -12,13 +12,39 @@ void commands_register(struct sluice *sw);
 void commands_register_ports(struct control *control, struct sluice *sw);       /* ports, bridges */
 void commands_register_controllers(struct control *control, struct sluice *sw); /* controllers */
 void commands_register_pmd(struct control *control, struct sluice *sw);         /* pmd, drops, caches */
-void commands_register_flows(struct control *control, struct sluice *sw);       /* flows, dpctl/dump-flows */
+void commands_register_flows(struct control *control, struct sluice *sw);       /* flows */
 void commands_register_trace(struct control *control, struct sluice *sw);       /* ofproto/trace */
 void commands_register_capture(struct control *control, struct sluice *sw);     /* capture/start, show, stop */
-void commands_register_fdb(struct control *control, struct sluice *sw);         /* fdb/show, fdb/flush */
-void commands_register_daemon(struct control *control, struct sluice *sw);      /* exit, reload, vlog/set, vlog/list */
+void commands_register_fdb(struct control *control, struct sluice *sw);         /* fdb/ */
+void commands_register_daemon(struct control *control, struct sluice *sw);      /* exit, reload, version, vlog/ */
+void commands_register_dpctl(struct control *control, struct sluice *sw);       /* dpctl/, dpif/ */
+void commands_register_dpif_netdev(struct control *control, struct sluice *sw); /* dpif-netdev/ */
+void commands_register_upcall(struct control *control, struct sluice *sw);      /* revalidator/, upcall/ */
+void commands_register_ofproto(struct control *control, struct sluice *sw);     /* bridge/, ofproto/list */
+void commands_register_dpdk(struct control *control, struct sluice *sw);        /* dpdk/, netdev-dpdk/ */
+void commands_register_memory(struct control *control, struct sluice *sw);      /* memory/, coverage/ */
 
 /* The bridge that argv[i] names; with no such word, the only one. NULL: failed, and `reply` says why. */
 struct bridge *command_bridge(struct sluice *sw, int argc, const char *const *argv, int i, struct control_reply *reply);
+
+/* The datapath, by the name that Open vSwitch's has and tools know. */
+#define COMMAND_DATAPATH "netdev@ovs-netdev"
+bool command_is_datapath(const char *word);
+/* Whether argv[i] is it, or is not given. Else `reply` says so. */
+bool command_check_datapath(int argc, const char *const *argv, int i, struct control_reply *reply);
+
+/* What became of packets that were looked up, since the counters of the threads were cleared: found by a poll-mode
+ * thread, sent to the control thread, lost on that way. */
+struct command_lookups {
+    uint64_t hit, missed, lost;
+};
+void command_lookups(const struct sluice *sw, struct command_lookups *sum);
+
+/* The index of a port of the datapath, by its name or that number; false: not a port. `switch_` is the struct sluice: a
+ * parser of ports for src/match/. */
+bool command_port_index(void *switch_, const char *text, uint32_t *index);
+
+/* The number of a port, LOCAL as OpenFlow 1.0 numbers it: 65534. */
+uint32_t command_ofport(const struct bridge_port *bp);
 
 #endif

@@ -104,7 +104,7 @@ static int print_reply(json_t *reply)
         return 1;
     }
     if (error) {
-        fprintf(stderr, "sluicectl: %s\n", error);
+        fprintf(stderr, "sluicectl: %.*s\n", (int)strcspn(error, "\n"), error);
         return 1;
     }
     if (!result) {

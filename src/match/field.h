@@ -138,6 +138,10 @@ char *match_format_megaflow(const struct match *match, const char *(*port_name)(
 char *megaflow_format(const struct flow_key *key, const struct flow_key *mask,
                       const char *(*port_name)(void *arg, uint32_t port_index), void *arg);
 
+/* A flow in that syntax, masks left out. `port` finds the index of a port of the datapath by name or number. Returns
+ * NULL or an error sentence (malloc'ed). */
+char *megaflow_parse(const char *text, bool (*port)(void *arg, const char *, uint32_t *), void *arg, struct flow *flow);
+
 /* --- flow and mask arithmetic -------------------------------------------- */
 
 void match_init_all(struct match *match); /* matches everything */

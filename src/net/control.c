@@ -188,6 +188,8 @@ static void run_command(struct control *control, int argc, const char *const *ar
 
 static void send_reply(struct connection *c, json_t *id, struct control_reply *reply)
 {
+    if (reply->failed)
+        control_printf(reply, "\n"); /* ovs-appctl prints it as it is */
     json_t *result = string_of(reply->text);
     json_t *message = reply->failed ? json_pack("{s:O,s:n,s:o}", "id", id, "result", "error", result)
                                     : json_pack("{s:O,s:o,s:n}", "id", id, "result", result, "error");
@@ -471,7 +473,7 @@ static void cmd_list(void *arg, int argc, const char *const *argv, struct contro
     reply->json = json_array();
     control_printf(reply, "The available commands are:\n");
     for (size_t i = 0; i < n; i++) {
-        control_printf(reply, "  %-24s %s\n", all[i]->name, all[i]->usage);
+        control_printf(reply, "  %-23s %s\n", all[i]->name, all[i]->usage);
         json_array_append_new(reply->json, json_pack("{s:s,s:s}", "name", all[i]->name, "usage", all[i]->usage));
     }
 }

@@ -10,7 +10,7 @@
 /* Goes table by table, subtable by subtable in the order they were created, rule by rule in the order they came. New
  * ones go to the ends, so that nothing that was there is passed over or met twice. */
 struct rule_cursor {
-    struct pipeline *pipeline;
+    struct pipeline *pipeline; /* NULL: it is gone */
     struct selector selector;
     bool sees_change; /* rules as the open change leaves them, if one is open */
     unsigned table_id, last_table;
@@ -40,9 +40,20 @@ void rule_cursor_see_change(struct rule_cursor *cursor)
 
 void rule_cursor_close(struct rule_cursor *cursor)
 {
-    LIST_REMOVE(cursor, node);
+    if (cursor->pipeline)
+        LIST_REMOVE(cursor, node);
     selector_free(&cursor->selector);
     free(cursor);
+}
+
+void cursors_end(struct pipeline *pipeline)
+{
+    struct rule_cursor *cursor;
+
+    while ((cursor = LIST_FIRST(&pipeline->cursors))) {
+        LIST_REMOVE(cursor, node);
+        cursor->pipeline = NULL;
+    }
 }
 
 void cursors_leave(struct pipeline *pipeline, const struct rule *rule)
@@ -80,8 +91,11 @@ static bool next_subtable(struct rule_cursor *cursor)
 
 enum rule_cursor_state rule_cursor_look(struct rule_cursor *cursor, unsigned most, struct rule **rule)
 {
-    uint64_t version = cursor->pipeline->version + cursor->sees_change;
+    uint64_t version;
 
+    if (!cursor->pipeline)
+        return RULE_CURSOR_END;
+    version = cursor->pipeline->version + cursor->sees_change;
     for (; most > 0; most--) {
         struct rule *here;
 

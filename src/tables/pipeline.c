@@ -99,6 +99,7 @@ void pipeline_destroy(struct pipeline *pipeline)
 {
     pipeline->observer = (struct pipeline_observer){0};
     end_change(pipeline, SIZE_MAX);
+    cursors_end(pipeline);
     for (unsigned i = 0; i < PIPELINE_TABLES; i++) {
         evict_free(&pipeline->info[i]);
         if (pipeline->tables[i])

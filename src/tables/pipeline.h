@@ -76,6 +76,7 @@ struct rule_filter {
     const struct match *match; /* NULL = all; loose: rules as narrow or narrower */
     uint64_t cookie, cookie_mask;
     uint32_t out_port, out_group;
+    bool hidden_too; /* a dump: those of the switch itself as well */
 };
 
 enum rule_removed_reason {
@@ -165,7 +166,7 @@ struct rule *pipeline_lookup(struct pipeline *pipeline, uint8_t table_id, const 
                              struct conj_trail *trail);
 
 /* Iteration for dumps that are worked off in slices: a cursor stays valid over changes; rules that existed throughout
- * are visited exactly once. */
+ * are visited exactly once. When the pipeline goes it is at its end. */
 struct rule_cursor;
 struct rule_cursor *rule_cursor_open(struct pipeline *pipeline, const struct rule_filter *filter);
 struct rule *rule_cursor_next(struct rule_cursor *cursor); /* NULL at the end; no reference */

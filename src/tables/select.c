@@ -13,6 +13,7 @@ void selector_init(struct selector *selector, const struct rule_filter *filter, 
         .out_port = filter->out_port,
         .out_group = filter->out_group,
         .hidden = hidden,
+        .hidden_too = filter->hidden_too,
     };
     if (filter->match) {
         struct minimask *mask = minimask_create(&filter->match->mask);
@@ -36,7 +37,7 @@ void selector_free(struct selector *selector)
 
 bool selector_takes_attributes(const struct selector *selector, const struct rule *rule)
 {
-    return ((rule->flags & RULE_HIDDEN) != 0) == selector->hidden &&
+    return (selector->hidden_too || ((rule->flags & RULE_HIDDEN) != 0) == selector->hidden) &&
            (rule->cookie & selector->cookie_mask) == selector->cookie &&
            (selector->out_port == OFPORT_ANY || act_list_outputs_to(&rule->acts, selector->out_port)) &&
            (selector->out_group == OFGROUP_ANY || act_list_uses_group(&rule->acts, selector->out_group));

@@ -11,7 +11,8 @@ struct selector {
     struct minimatch *match; /* NULL: any */
     uint64_t cookie, cookie_mask;
     uint32_t out_port, out_group;
-    bool hidden; /* the switch's own rules instead of the others */
+    bool hidden;     /* the switch's own rules instead of the others */
+    bool hidden_too; /* all */
 };
 
 /* `filter` is copied; its table_id is left to the caller. */

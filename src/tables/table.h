@@ -89,6 +89,8 @@ void learn_settle(struct pipeline *pipeline);
 void rule_cursor_see_change(struct rule_cursor *cursor);
 /* cursor.c: nobody may stop at `rule` any more. */
 void cursors_leave(struct pipeline *pipeline, const struct rule *rule);
+/* The pipeline is about to be freed: its cursors are at their end. */
+void cursors_end(struct pipeline *pipeline);
 
 /* expire.c */
 void expire_init(struct pipeline *pipeline);

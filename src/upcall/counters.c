@@ -68,6 +68,8 @@ static void count_start(struct flows *flows, uint64_t now)
     flows->count_started_ms = now;
     flows->count_cycles = 0;
     flows->count_idle_ms = idle_limit(flows);
+    flows->stats.n_megaflows_mean = (flows->stats.n_megaflows_mean + flows->n_live) / 2;
+    flows->stats.n_megaflows_most = RTE_MAX(flows->stats.n_megaflows_most, flows->n_live);
     flows->sweeping_ids = punt_count() > INTERNED_MANY || recirc_count() > INTERNED_MANY;
     if (flows->sweeping_ids) {
         punt_sweep_begin();
@@ -91,6 +93,7 @@ static void count_end(struct flows *flows, uint64_t now)
     uint64_t took_ms = flows->count_cycles / (rte_get_tsc_hz() / 1000);
 
     path_flush_credits(flows);
+    flows->stats.pass_ms = (uint32_t)(now - flows->count_started_ms);
     if (flows->sweeping_ids) {
         held_packets_mark(flows, mark_ids);
         punt_sweep_end();

@@ -206,6 +206,17 @@ bool flows_next_megaflow(struct flows *flows, const struct bridge *bridge, uint3
     return *position < flows->id_end;
 }
 
+bool flows_purge(struct flows *flows, uint32_t *position, unsigned most)
+{
+    for (; most > 0 && *position < flows->id_end; most--) {
+        struct mf_record *record = flows->records[(*position)++];
+
+        if (record)
+            megaflow_remove(flows, record);
+    }
+    return *position < flows->id_end;
+}
+
 void flows_get_stats(const struct flows *flows, struct flows_stats *stats)
 {
     *stats = flows->stats;

@@ -132,12 +132,17 @@ struct megaflow_info {
 bool flows_next_megaflow(struct flows *flows, const struct bridge *bridge, uint32_t *position, unsigned most,
                          struct megaflow_info *info);
 
+/* Removes the megaflows in at most `most` places from *position (0 at first) on. False: that was all. */
+bool flows_purge(struct flows *flows, uint32_t *position, unsigned most);
+
 struct flows_stats {
     uint64_t misses, installed, duplicates, punts, packet_ins, packet_outs;
     uint64_t revalidated, changed, deleted_changed, deleted_idle, evicted, evict_looked, refused_limit, masks_merged;
     uint64_t translations, translate_cycles;
     uint32_t n_megaflows, n_masks, pending_changes, n_rule_indexes;
     uint64_t rules_indexed, rule_index_bytes;
+    uint32_t n_megaflows_mean, n_megaflows_most; /* at the passes over all counters; the mean of the last few */
+    uint32_t pass_ms;                            /* that the last of them took */
 };
 void flows_get_stats(const struct flows *flows, struct flows_stats *stats);
 

@@ -37,7 +37,7 @@ assert_matches "$trace" '^Datapath actions: drop$'
 
 step "dpctl/dump-flows after traffic"
 packets h1 "$udp" 20 'h2=p[IP].ttl==63'
-flows=$(ctl dpctl/dump-flows)
+flows=$(ctl dpctl/dump-flows --names)
 assert_matches "$flows" 'recirc_id\(0\),in_port\(.*eth_type\(0x0800\),ipv4\(.*dst=10\.0\.0\.[0-9./]+.*proto=17.*udp\(dst=53\).*packets:[0-9]+, bytes:[0-9]+, used:[0-9.]+s, actions:.*'
 
 step "fdb/show"

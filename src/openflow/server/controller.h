@@ -30,6 +30,8 @@ int of_controllers_add_new(struct of_server *server, const char *const *targets,
                            size_t error_size);
 /* Removes all others and closes their connections. */
 void of_controllers_keep(struct of_server *server, const char *const *targets, size_t n);
+/* Ends the connections to all controllers; they are made again. */
+void of_controllers_reconnect(struct of_server *server);
 void of_controllers_free(struct of_server *server);
 
 /* From the connection: a version was agreed on; it is gone (or never came up). */

@@ -257,13 +257,87 @@ static void random_use_agrees_with_a_plain_array(void **state)
     mac_table_destroy(table);
 }
 
+static void static_entries_stay_where_they_were_put(void **state)
+{
+    struct mac_table *table = mac_table_create(4, 300);
+    struct rte_ether_addr one = mac_of(1), two = mac_of(2), group = {.addr_bytes = {1}};
+    struct mac_table_stats st;
+
+    learn(table, 1, 0, 5, 0);
+    assert_true(mac_table_set_static(table, &one, 0, 6));
+    assert_int_equal(port_of(table, 1, 0), 6);
+    assert_false(learn(table, 1, 0, 7, 10));
+    mac_table_touch(table, &one, 0, 6, 20);
+    assert_int_equal(mac_table_expire(table, 1000000000, 100), 0);
+    mac_table_flush(table, OFPORT_ANY);
+    mac_table_flush(table, 6);
+    assert_int_equal(port_of(table, 1, 0), 6);
+    /* They leave room for what is learned, which pushes out only its like. */
+    assert_false(mac_table_set_static(table, &group, 0, 6));
+    assert_true(mac_table_set_static(table, &two, 0, 6));
+    for (uint32_t n = 10; n < 20; n++)
+        learn(table, n, 0, 5, n);
+    two = mac_of(3);
+    assert_true(mac_table_set_static(table, &two, 0, 8));
+    two = mac_of(4);
+    assert_false(mac_table_set_static(table, &two, 0, 8));
+    assert_int_equal(port_of(table, 19, 0), 5);
+    assert_int_equal(port_of(table, 2, 0), 6);
+    mac_table_get_stats(table, &st);
+    assert_int_equal(st.entries, 4);
+    assert_int_equal(st.statics, 3);
+    /* Those of a port that goes go with it. */
+    mac_table_forget_port(table, 6);
+    assert_int_equal(port_of(table, 1, 0), OFPORT_NONE);
+    assert_int_equal(port_of(table, 2, 0), OFPORT_NONE);
+    assert_int_equal(port_of(table, 3, 0), 8);
+    assert_true(learn(table, 1, 0, 9, 0));
+    assert_false(mac_table_remove_static(table, &one, 0));
+    two = mac_of(3);
+    assert_true(mac_table_remove_static(table, &two, 0));
+    assert_int_equal(port_of(table, 3, 0), OFPORT_NONE);
+    assert_int_equal(mac_table_size(table), 2);
+    mac_table_destroy(table);
+}
+
+static void what_happens_is_counted(void **state)
+{
+    struct mac_table *table = mac_table_create(2, 300);
+    struct mac_table_stats st;
+
+    learn(table, 1, 0, 5, 0);
+    learn(table, 2, 0, 5, 0);
+    learn(table, 2, 0, 6, 0);
+    learn(table, 3, 0, 6, 0);
+    mac_table_get_stats(table, &st);
+    assert_int_equal(st.learned, 3);
+    assert_int_equal(st.moved, 1);
+    assert_int_equal(st.evicted, 1);
+    assert_int_equal(st.expired, 0);
+    assert_int_equal(st.max_entries, 2);
+    assert_int_equal(mac_table_expire(table, 300000, 100), 2);
+    mac_table_get_stats(table, &st);
+    assert_int_equal(st.expired, 2);
+    assert_int_equal(st.entries, 0);
+    mac_table_clear_stats(table);
+    mac_table_get_stats(table, &st);
+    assert_int_equal(st.learned + st.moved + st.evicted + st.expired, 0);
+    mac_table_destroy(table);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(addresses_are_learned_and_move),      cmocka_unit_test(vlans_are_apart),
-        cmocka_unit_test(group_addresses_are_never_learned),   cmocka_unit_test(what_is_not_seen_ages),
-        cmocka_unit_test(one_port_cannot_push_out_the_others), cmocka_unit_test(a_port_can_be_forgotten),
-        cmocka_unit_test(many_addresses_go_a_few_at_a_time),   cmocka_unit_test(random_use_agrees_with_a_plain_array),
+        cmocka_unit_test(addresses_are_learned_and_move),
+        cmocka_unit_test(vlans_are_apart),
+        cmocka_unit_test(group_addresses_are_never_learned),
+        cmocka_unit_test(what_is_not_seen_ages),
+        cmocka_unit_test(one_port_cannot_push_out_the_others),
+        cmocka_unit_test(a_port_can_be_forgotten),
+        cmocka_unit_test(many_addresses_go_a_few_at_a_time),
+        cmocka_unit_test(random_use_agrees_with_a_plain_array),
+        cmocka_unit_test(static_entries_stay_where_they_were_put),
+        cmocka_unit_test(what_happens_is_counted),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

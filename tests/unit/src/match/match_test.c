@@ -232,6 +232,81 @@ static void megaflows(void **state)
     free(text);
 }
 
+/* Ports "p1" to "p9" have these indices. */
+static bool port_index(void *arg, const char *text, uint32_t *index)
+{
+    char *end;
+
+    *index = strtoul(text + (*text == 'p'), &end, 10);
+    return end != text && !*end && *index < 10;
+}
+
+static void flows_of_the_datapath_are_read_as_they_are_printed(void **state)
+{
+    static const char *const texts[] = {
+        "recirc_id(0),dp_hash(0),in_port(2),eth(src=00:01:02:03:04:05,dst=10:11:12:13:14:15),eth_type(0x0800),"
+        "ipv4(src=10.0.0.1,dst=10.0.0.9,proto=17,tos=0x20,ttl=64,frag=no),udp(src=1,dst=53)",
+        "in_port(9),eth(src=00:01:02:03:04:05,dst=10:11:12:13:14:15),eth_type(0x8100),vlan(vid=5,pcp=3),encap("
+        "eth_type(0x86dd),ipv6(src=::1,dst=fe80::2,proto=58,tclass=0x4,hlimit=255,frag=no),"
+        "icmpv6(type=135,code=0),nd(target=fe80::3,sll=00:01:02:03:04:06,tll=00:00:00:00:00:00))",
+        "in_port(1),eth_type(0x0806),arp(sip=1.2.3.4,tip=5.6.7.8,op=1,sha=00:01:02:03:04:05,tha=00:00:00:00:00:00)",
+        "skb_mark(0x7),in_port(1),eth_type(0x0800),ipv4(proto=6,frag=no),tcp(src=80,dst=81),tcp_flags(+syn)",
+    };
+
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        struct flow flow, again;
+        struct match m;
+        char *error = megaflow_parse(texts[i], port_index, NULL, &flow), *text;
+
+        if (error)
+            fail_msg("%s: %s", texts[i], error);
+        /* Printed in full it is the same flow. */
+        match_init_all(&m);
+        m.value = flow;
+        memset(&m.mask.pkt, 0xff, sizeof m.mask.pkt);
+        text = megaflow_format(&m.value.pkt, &m.mask.pkt, NULL, NULL);
+        error = megaflow_parse(text, port_index, NULL, &again);
+        if (error || memcmp(&flow, &again, sizeof flow))
+            fail_msg("%s: printed as %s: %s", texts[i], text, error ? error : "another flow");
+        free(text);
+    }
+}
+
+static void flows_of_the_datapath_that_are_none_are_refused(void **state)
+{
+    static const char *const texts[] = {"in_port",
+                                        "in_port(",
+                                        "in_port(77)",
+                                        "in_port(1),eth(src=zz)",
+                                        "nonsense(1)",
+                                        "eth(nonsense=1)",
+                                        "eth(src)",
+                                        "vlan(vid=4096)",
+                                        "udp=5",
+                                        "in_port(1),(",
+                                        "ipv4(tos=256)",
+                                        "vlan(nonsense=1)",
+                                        "encap(eth(",
+                                        "))",
+                                        "in_port(1)),udp(",
+                                        "eth_type()"};
+    struct flow flow;
+
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        char *error = megaflow_parse(texts[i], port_index, NULL, &flow);
+
+        if (!error)
+            fail_msg("%s: taken", texts[i]);
+        free(error);
+    }
+    /* Masks, as dumps have them, are left out; so is what packets here do not have. */
+    assert_null(megaflow_parse("skb_priority(0),packet_type(ns=0,id=0),in_port(p1),eth_type(0x0800),"
+                               "ipv4(dst=10.0.0.0/255.0.0.0,tos=0/0x3)",
+                               port_index, NULL, &flow));
+    assert_int_equal(flow.pkt.in_port, 1);
+    assert_int_equal(flow.pkt.ipv4_dst, rte_cpu_to_be_32(10 << 24));
+}
+
 static void subfields_parse(void **state)
 {
     struct subfield sf;
@@ -262,6 +337,8 @@ int main(void)
         cmocka_unit_test(nonsense_is_refused),
         cmocka_unit_test(flows_are_formatted_as_trace_does),
         cmocka_unit_test(megaflows),
+        cmocka_unit_test(flows_of_the_datapath_are_read_as_they_are_printed),
+        cmocka_unit_test(flows_of_the_datapath_that_are_none_are_refused),
         cmocka_unit_test(subfields_parse),
     };
 

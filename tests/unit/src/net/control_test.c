@@ -149,7 +149,7 @@ static void errors_are_errors(void **state)
     int fd = client();
 
     assert_string_equal(ask(fd, "{\"id\":1,\"method\":\"fail\",\"params\":[]}"),
-                        "{\"id\":1,\"result\":null,\"error\":\"no luck\"}");
+                        "{\"id\":1,\"result\":null,\"error\":\"no luck\\n\"}");
     assert_non_null(strstr(ask(fd, "{\"id\":1,\"method\":\"nonsense\",\"params\":[]}"), "not a valid command"));
     assert_non_null(
         strstr(ask(fd, "{\"id\":1,\"method\":\"echo\",\"params\":[\"1\",\"2\",\"3\",\"4\"]}"), "takes 0 to 3 words"));

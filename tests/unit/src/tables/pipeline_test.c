@@ -839,6 +839,19 @@ static void a_pipeline_is_cleared_a_few_rules_at_a_time(void **state)
     pipeline_destroy(pipeline);
 }
 
+static void a_cursor_ends_with_its_pipeline(void **state)
+{
+    struct pipeline *pipeline = pipeline_create(NULL);
+    struct rule_cursor *cursor;
+
+    add_many(pipeline, false);
+    cursor = rule_cursor_open(pipeline, &all_rules);
+    assert_non_null(rule_cursor_next(cursor));
+    pipeline_destroy(pipeline);
+    assert_null(rule_cursor_next(cursor));
+    rule_cursor_close(cursor);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -853,6 +866,7 @@ int main(void)
         cmocka_unit_test(a_reference_keeps_a_rule_beyond_its_pipeline),
         cmocka_unit_test(many_rules_take_little_memory_and_give_it_back),
         cmocka_unit_test(a_pipeline_is_cleared_a_few_rules_at_a_time),
+        cmocka_unit_test(a_cursor_ends_with_its_pipeline),
     };
 
     clock_set_source(stopped_clock_us);
