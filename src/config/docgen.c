@@ -1,10 +1,13 @@
-/* Writes what follows from the key tables: docs/configuration.md and config/sluice.schema.json. A program of the build,
- * not installed. `ninja -C build config-docs` refreshes both files, and a test compares them.
+/* Writes what follows from the key tables: docs/configuration.md, config/sluice.schema.json and the manual page
+ * sluice.json(5). A program of the build, not installed. `ninja -C build config-docs` refreshes the first two, and a
+ * test compares them; the page is made by the build.
  *
  *   config-docgen schema OUTPUT
  *   config-docgen markdown TEMPLATE SAMPLES OUTPUT
+ *   config-docgen man TEMPLATE OUTPUT
  *
- * The template is Markdown in which a line "@keys@" stands for all keys and "@sample NAME@" for SAMPLES/NAME.json.
+ * The template is Markdown, or a manual page, in which a line "@keys@" stands for all keys and in Markdown
+ * "@sample NAME@" for SAMPLES/NAME.json.
  */
 #include <errno.h>
 #include <jansson.h>
@@ -254,7 +257,8 @@ static void write_kinds(const struct config_section *section, const struct confi
     }
 }
 
-static void write_key(const struct config_section *section, const struct config_key *key, FILE *out)
+/* What is said of a key, in Markdown. malloc'ed. */
+static char *describe_key(const struct config_section *section, const struct config_key *key)
 {
     char *text = NULL;
     size_t size;
@@ -262,7 +266,6 @@ static void write_key(const struct config_section *section, const struct config_
 
     if (!paragraph)
         abort();
-    fprintf(paragraph, "* **`%s`** - ", key->name);
     write_type(key, paragraph);
     if (key->kinds)
         write_kinds(section, key, paragraph);
@@ -281,6 +284,16 @@ static void write_key(const struct config_section *section, const struct config_
     else
         fprintf(paragraph, " Example: `\"%s\": %s`.", key->name, key->example);
     fclose(paragraph);
+    return text;
+}
+
+static void write_key(const struct config_section *section, const struct config_key *key, FILE *out)
+{
+    char *text, *about = describe_key(section, key);
+
+    if (asprintf(&text, "* **`%s`** - %s", key->name, about) < 0)
+        abort();
+    free(about);
     write_wrapped(text, 2, 0, out);
 
     for (const struct config_choice *choice = key->choices; choice && choice->name; choice++) {
@@ -306,6 +319,52 @@ static void write_section(const struct config_section *section, const char *name
             write_section(section->keys[i].section, section->keys[i].name, out);
 }
 
+/* Text in Markdown as one of a manual page: code is bold, of a link only its text is left. */
+static void write_roff(const char *text, FILE *out)
+{
+    bool in_code = false;
+
+    for (; *text; text++) {
+        if (*text == '`')
+            fputs((in_code = !in_code) ? "\\fB" : "\\fR", out);
+        else if (*text == '[' && strstr(text, "](") && text[1] == '`')
+            continue;
+        else if (!strncmp(text, "](", 2))
+            text = strchr(text, ')');
+        else if (*text == '-')
+            fputs("\\-", out);
+        else if (*text == '\\')
+            fputs("\\e", out);
+        else if (*text != '*')
+            fputc(*text, out);
+    }
+    fputc('\n', out);
+}
+
+static void write_man_key(const struct config_section *section, const struct config_key *key, FILE *out)
+{
+    char *text = describe_key(section, key);
+
+    fprintf(out, ".TP\n.B %s\n", key->name);
+    write_roff(text, out);
+    free(text);
+    for (const struct config_choice *choice = key->choices; choice && choice->name; choice++) {
+        fprintf(out, ".br\n\\fB\"%s\"\\fR: ", choice->name);
+        write_roff(choice->doc, out);
+    }
+}
+
+static void write_man_section(const struct config_section *section, FILE *out)
+{
+    fprintf(out, ".SS %s\n", section->title[0] ? section->title : "The top of the file");
+    write_roff(section->doc, out);
+    for (size_t i = 0; i < section->n_keys; i++)
+        write_man_key(section, &section->keys[i], out);
+    for (size_t i = 0; i < section->n_keys; i++)
+        if (section->keys[i].section)
+            write_man_section(section->keys[i].section, out);
+}
+
 static int write_sample(const char *samples, const char *name, FILE *out)
 {
     char *path, line[1024];
@@ -327,7 +386,8 @@ static int write_sample(const char *samples, const char *name, FILE *out)
     return 0;
 }
 
-static int write_markdown(const char *template, const char *samples, FILE *out)
+/* `samples` NULL: a manual page. */
+static int write_page(const char *template, const char *samples, FILE *out)
 {
     char line[1024], name[64];
     FILE *in = fopen(template, "r");
@@ -338,9 +398,11 @@ static int write_markdown(const char *template, const char *samples, FILE *out)
         return -ENOENT;
     }
     while (result == 0 && fgets(line, sizeof line, in)) {
-        if (strcmp(line, "@keys@\n") == 0)
+        if (strcmp(line, "@keys@\n") == 0 && !samples)
+            write_man_section(&config_root, out);
+        else if (strcmp(line, "@keys@\n") == 0)
             write_section(&config_root, "", out);
-        else if (sscanf(line, "@sample %63[^@]@", name) == 1)
+        else if (samples && sscanf(line, "@sample %63[^@]@", name) == 1)
             result = write_sample(samples, name, out);
         else
             fputs(line, out);
@@ -353,9 +415,11 @@ int main(int argc, char **argv)
 {
     bool schema = argc == 3 && strcmp(argv[1], "schema") == 0;
     bool markdown = argc == 5 && strcmp(argv[1], "markdown") == 0;
+    bool man = argc == 4 && strcmp(argv[1], "man") == 0;
 
-    if (!schema && !markdown) {
-        fprintf(stderr, "usage: config-docgen schema OUTPUT | markdown TEMPLATE SAMPLES OUTPUT\n");
+    if (!schema && !markdown && !man) {
+        fprintf(stderr,
+                "usage: config-docgen schema OUTPUT | markdown TEMPLATE SAMPLES OUTPUT | man TEMPLATE OUTPUT\n");
         return 2;
     }
 
@@ -364,7 +428,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "%s: %s\n", argv[argc - 1], strerror(errno));
         return 1;
     }
-    int result = schema ? write_schema(out) : write_markdown(argv[2], argv[3], out);
+    int result = schema ? write_schema(out) : write_page(argv[2], markdown ? argv[3] : NULL, out);
     if (fclose(out) != 0)
         result = -EIO;
     return result == 0 ? 0 : 1;
