@@ -45,7 +45,9 @@
     X(DROP_PAUSED_TOO_LONG, "paused_too_long",                                                                         \
       "controller(pause): packet, userdata and what is left to do are too long for a message")                         \
     X(DROP_RX_OFFLOAD, "rx_offload",                                                                                   \
-      "the kernel's header for checksum and segments does not fit the packet, or is of a kind that is not known")
+      "the kernel's header for checksum and segments does not fit the packet, or is of a kind that is not known")      \
+    X(DROP_PATCH_NO_PEER, "patch_no_peer", "sent to a patch port whose peer does not exist or names another one")      \
+    X(DROP_PATCH_LOOP, "patch_loop", "bridges send it round through their patch ports: break the loop")
 
 enum drop_reason {
 #define X(symbol, name, doc) symbol,

@@ -246,6 +246,8 @@ static struct port_opening *start_opening(struct apply *apply, const struct conf
     return port_create_begin(&params);
 }
 
+static void join_bridge(struct apply *apply, struct apply_port *port);
+
 static void make(struct apply *apply, struct apply_port *port)
 {
     struct claim *taken;
@@ -265,6 +267,10 @@ static void make(struct apply *apply, struct apply_port *port)
     }
     config_section_clear(&config_section_port, &port->now);
     config_section_copy(&config_section_port, &port->now, &port->wanted);
+    if (port->now.type == CONFIG_PORT_PATCH) { /* it has no device */
+        join_bridge(apply, port);
+        return;
+    }
     port->opening = start_opening(apply, &port->now);
     put(port, PORT_FINISHING, &apply->opening);
     apply_port_finish(apply, port);
@@ -294,10 +300,16 @@ static void set_flood(struct bridge_port *bp, const struct config_port *config)
     bridge_port_set_config(bp, config->flood ? 0 : PORT_CONFIG_NO_FLOOD, PORT_CONFIG_NO_FLOOD);
 }
 
-/* The device is in the datapath. NULL with a sentence in *error. */
+/* The device, if it has one, is in the datapath. NULL with a sentence in *error. */
 static struct bridge_port *add_to_bridge(struct apply_port *port, const char **error)
 {
-    const struct bridge_port_params params = {.name = port->name, .ofport = port->ofport, .port = port->port};
+    const struct bridge_port_params params = {
+        .kind = port->now.type == CONFIG_PORT_PATCH ? BRIDGE_PORT_PATCH : BRIDGE_PORT_DEVICE,
+        .name = port->name,
+        .ofport = port->ofport,
+        .port = port->port,
+        .peer = port->now.peer,
+    };
     struct bridge_port *bp = bridge_port_add(port->owner->bridge, &params, error);
 
     if (!bp)
@@ -328,7 +340,8 @@ static void join_bridge(struct apply *apply, struct apply_port *port)
     else
         port->bp = add_to_bridge(port, &error);
     if (!port->bp) {
-        close_device(apply, port);
+        if (port->port)
+            close_device(apply, port);
         fail(apply, port, error);
         return;
     }

@@ -49,9 +49,19 @@ static void read_device(const struct bridge_port *bp, struct status_port *status
     memcpy(status->drops, counted.drops, sizeof status->drops);
 }
 
+static void read_patch(const struct bridge_port *bp, struct status_port *status)
+{
+    struct port_status port = {0};
+
+    bridge_port_ops(bp)->get_status(bp, &port);
+    status->peer = bp->patch.peer_name;
+    status->link_up = port.link_up;
+    snprintf(status->driver, sizeof status->driver, "%s", port.driver);
+}
+
 static const char *link_name(const struct status_port *status)
 {
-    if (!status->has_device)
+    if (!status->has_device && !status->peer)
         return "absent";
     return !status->admin_up ? "admin-down" : status->link_up ? "up" : "down";
 }
@@ -70,6 +80,7 @@ void status_of_port(const struct bridge_port *bp, struct status_port *status)
         .mac = bp->mac,
         .ifname = "",
         .numa_node = -1,
+        .error = bridge_port_ops(bp)->error(bp),
         .rx_packets = counted.rx_packets,
         .rx_bytes = counted.rx_bytes,
         .rx_errors = counted.rx_errors,
@@ -81,6 +92,8 @@ void status_of_port(const struct bridge_port *bp, struct status_port *status)
     };
     if (bp->port)
         read_device(bp, status);
+    else if (bp->kind == BRIDGE_PORT_PATCH)
+        read_patch(bp, status);
     status->link = link_name(status);
 }
 

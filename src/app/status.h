@@ -34,7 +34,9 @@ struct status_port {
     uint32_t ofport;  /* OFPORT_LOCAL, or 1 .. OFPORT_USER_MAX */
     const char *link; /* "up", "down", "admin-down", "absent": there is no device */
     bool has_device;
-    bool lost; /* the kernel's interface is not there */
+    const char *peer;  /* of a patch port: the port at the other end; else NULL */
+    const char *error; /* what is wrong with it; NULL: nothing */
+    bool lost;         /* the kernel's interface is not there */
     bool admin_up, link_up;
     uint64_t link_resets; /* how often the link was seen to change */
     uint32_t speed_mbps;  /* 0: unknown */
@@ -43,7 +45,7 @@ struct status_port {
     struct rte_ether_addr mac;
     const char *ifname; /* of the kernel; "": none */
     int ifindex;        /* 0: none */
-    char driver[32];    /* "": no device */
+    char driver[32];    /* "": no device; "patch" */
     uint32_t index;     /* in the datapath; 0: no device */
     uint16_t rx_queues, tx_queues;
     int numa_node;

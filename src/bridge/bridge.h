@@ -14,6 +14,7 @@
 #include "pmd/port.h"
 #include "src/bridge/bridge_events.h"
 #include "src/bridge/mac_table.h"
+#include "src/bridge/patch.h"
 #include "src/bridge/port_kind.h"
 #include "src/bridge/port_vlan.h"
 #include "src/loop/loop.h"
@@ -44,7 +45,7 @@ struct bridge_port {
     struct bridge *bridge;
     struct lport *lport;
     enum bridge_port_kind kind;
-    struct port *port; /* the device; NULL: could not be opened (yet); number and name are kept */
+    struct port *port; /* the device; NULL: could not be opened (yet), or the kind has none; number and name are kept */
     char name[PORT_NAME_MAX];
     uint32_t ofport; /* 1 .. OFPORT_USER_MAX, or OFPORT_LOCAL */
     uint32_t config; /* PORT_CONFIG_* */
@@ -52,6 +53,7 @@ struct bridge_port {
     struct rte_ether_addr mac;
     uint64_t created_ms;
     uint64_t link_resets; /* how often its link went up or down since */
+    struct patch patch;   /* BRIDGE_PORT_PATCH */
     TAILQ_ENTRY(bridge_port) node;
 };
 
@@ -72,7 +74,7 @@ struct bridge {
     struct mac_table *buried_macs;               /* earlier ones, see mac_table_bury() */
     TAILQ_HEAD(bridge_ports, bridge_port) ports; /* by ascending ofport */
     TAILQ_HEAD(bridge_lports, lport) lports;     /* by ascending id */
-    uint32_t n_ports;
+    uint32_t n_ports, n_patches;
     struct bridge_port **by_ofport; /* the ports but LOCAL, by number */
     uint32_t by_ofport_size;
     struct bridge_port *local;
@@ -108,6 +110,7 @@ struct bridge_port_params {
     const char *name;
     uint32_t ofport;
     struct port *port; /* in the datapath already (port->index is set); NULL: see struct bridge_port */
+    const char *peer;  /* BRIDGE_PORT_PATCH: the name of the other port */
 };
 /* Adds a port, and a Port of its own; port->user points to the bridge_port from now on. Returns NULL and an error
  * sentence (static) in *error if the number or the name is taken. */

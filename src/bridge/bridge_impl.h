@@ -14,6 +14,8 @@
         }                                                                                                              \
     } while (0)
 
+/* Re-reads what is behind the port. True if anything is different. */
+bool bridge_port_read_status(struct bridge_port *bp);
 /* Takes a port out of the bridge and frees it. Its index in the datapath stays taken, see datapath_port_forget(). */
 void bridge_port_free(struct bridge_port *bp);
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "pmd/base/clock.h"
+#include "pmd/base/hash.h"
 #include "pmd/base/memory.h"
 #include "src/bridge/bridge_impl.h"
 #include "src/tables/group.h"
@@ -54,8 +55,7 @@ static void index_set(struct bridge *bridge, uint32_t ofport, struct bridge_port
     bridge->by_ofport[ofport] = bp;
 }
 
-/* Re-reads what is behind the port. True if anything is different. */
-static bool read_status(struct bridge_port *bp)
+bool bridge_port_read_status(struct bridge_port *bp)
 {
     struct port_status status = {.mac = bp->mac};
     uint32_t state = PORT_STATE_LINK_DOWN;
@@ -78,6 +78,21 @@ static struct rte_ether_addr datapath_mac(const struct bridge *bridge)
 
     for (int i = 0; i < RTE_ETHER_ADDR_LEN; i++)
         mac.addr_bytes[i] = (uint8_t)(bridge->datapath_id >> (40 - 8 * i));
+    return mac;
+}
+
+/* A port without a device has an address of its own, too: a locally administered one, the same after a restart. */
+static struct rte_ether_addr name_mac(const char *name)
+{
+    uint64_t hash = HASH_BASIS;
+    struct rte_ether_addr mac = {{0x02}};
+    uint32_t low;
+
+    for (const char *c = name; *c; c++)
+        hash = hash_add(hash, (uint8_t)*c);
+    low = hash_finish(hash);
+    mac.addr_bytes[1] = (uint8_t)(hash >> 8);
+    memcpy(mac.addr_bytes + 2, &low, sizeof low);
     return mac;
 }
 
@@ -156,7 +171,12 @@ struct bridge_port *bridge_port_add(struct bridge *bridge, const struct bridge_p
         bp->mac = datapath_mac(bridge);
     if (bp->port)
         bp->port->user = bp;
-    read_status(bp);
+    if (bp->kind == BRIDGE_PORT_PATCH) {
+        bp->mac = name_mac(bp->name);
+        patch_attach(bp, params->peer);
+        bridge->n_patches++;
+    }
+    bridge_port_read_status(bp);
     bp->link_resets = 0;
 
     after = TAILQ_LAST(&bridge->ports, bridge_ports);
@@ -170,12 +190,15 @@ struct bridge_port *bridge_port_add(struct bridge *bridge, const struct bridge_p
     index_set(bridge, ofport, bp);
     group_table_port_changed(pipeline_groups(bridge->pipeline), ofport);
     TELL(bridge, port_added, bp);
+    if (bp->patch.peer)
+        patch_tell_peer(bp->patch.peer);
     return bp;
 }
 
 void bridge_port_free(struct bridge_port *bp)
 {
     struct bridge *bridge = bp->bridge;
+    struct bridge_port *peer;
 
     lport_free(bp->lport);
     TAILQ_REMOVE(&bridge->ports, bp, node);
@@ -185,7 +208,11 @@ void bridge_port_free(struct bridge_port *bp)
         bp->port->user = NULL;
         datapath_port_remove(bridge->dp, bp->port);
     }
+    peer = bp->kind == BRIDGE_PORT_PATCH ? patch_detach(bp) : NULL;
+    bridge->n_patches -= bp->kind == BRIDGE_PORT_PATCH;
     free(bp);
+    if (peer)
+        patch_tell_peer(peer);
 }
 
 void bridge_port_remove(struct bridge_port *bp)
@@ -200,7 +227,7 @@ void bridge_port_remove(struct bridge_port *bp)
 
 void bridge_port_update(struct bridge_port *bp)
 {
-    if (read_status(bp))
+    if (bridge_port_read_status(bp))
         bridge_note_port(bp, BRIDGE_PORT_LINK);
 }
 
@@ -213,7 +240,7 @@ void bridge_port_set_config(struct bridge_port *bp, uint32_t config, uint32_t ma
     bp->config ^= changed;
     if (changed & PORT_CONFIG_DOWN)
         bridge_port_ops(bp)->set_admin_up(bp, !(bp->config & PORT_CONFIG_DOWN));
-    bridge_note_port(bp, BRIDGE_PORT_CONFIG | (read_status(bp) ? BRIDGE_PORT_LINK : 0));
+    bridge_note_port(bp, BRIDGE_PORT_CONFIG | (bridge_port_read_status(bp) ? BRIDGE_PORT_LINK : 0));
 }
 
 void bridge_port_stats(const struct bridge_port *bp, struct bridge_port_stats *stats)

@@ -1,5 +1,7 @@
 #include "src/bridge/port_kind.h"
 
+#include <stdio.h>
+
 #include "src/bridge/bridge.h"
 
 /* --- ports of the datapath ----------------------------------------------- */
@@ -51,11 +53,44 @@ static void device_set_admin_up(struct bridge_port *bp, bool up)
         bp->port->ops->set_admin_up(bp->port, up);
 }
 
+static const char *device_error(const struct bridge_port *bp)
+{
+    if (!bp->port)
+        return "could not be opened";
+    return bp->port->lost ? "its network interface was deleted" : NULL;
+}
+
+/* --- patch ports --------------------------------------------------------- */
+
+static void patch_status(const struct bridge_port *bp, struct port_status *status)
+{
+    status->link_up = bp->patch.peer != NULL;
+    snprintf(status->driver, sizeof status->driver, "patch");
+}
+
+static void patch_stats(const struct bridge_port *bp, struct bridge_port_stats *stats)
+{
+    stats->rx_packets = bp->patch.rx_packets;
+    stats->rx_bytes = bp->patch.rx_bytes;
+    stats->tx_packets = bp->patch.tx_packets;
+    stats->tx_bytes = bp->patch.tx_bytes;
+}
+
+static const char *patch_error(const struct bridge_port *bp)
+{
+    return bp->patch.peer ? NULL : "peer not found";
+}
+
+static void patch_set_admin_up(struct bridge_port *bp, bool up)
+{
+}
+
 const struct bridge_port_ops *bridge_port_ops(const struct bridge_port *bp)
 {
     static const struct bridge_port_ops ops[BRIDGE_PORT_N_KINDS] = {
-        [BRIDGE_PORT_DEVICE] = {"device", device_status, device_stats, device_set_admin_up},
-        [BRIDGE_PORT_INTERNAL] = {"internal", device_status, device_stats, device_set_admin_up},
+        [BRIDGE_PORT_DEVICE] = {"device", device_status, device_stats, device_error, device_set_admin_up},
+        [BRIDGE_PORT_INTERNAL] = {"internal", device_status, device_stats, device_error, device_set_admin_up},
+        [BRIDGE_PORT_PATCH] = {"patch", patch_status, patch_stats, patch_error, patch_set_admin_up},
     };
 
     return &ops[bp->kind];

@@ -14,6 +14,7 @@ struct bridge_port_stats;
 enum bridge_port_kind {
     BRIDGE_PORT_DEVICE,   /* a port of the datapath: a NIC, a virtual machine, a TAP */
     BRIDGE_PORT_INTERNAL, /* a network interface of the host's that belongs to the switch */
+    BRIDGE_PORT_PATCH,    /* patch.h */
     BRIDGE_PORT_N_KINDS,
 };
 
@@ -23,6 +24,8 @@ struct bridge_port_ops {
     void (*get_status)(const struct bridge_port *bp, struct port_status *status);
     /* Adds to *stats, whose duration is set. */
     void (*get_stats)(const struct bridge_port *bp, struct bridge_port_stats *stats);
+    /* What is wrong with the port, for operators; NULL: nothing. */
+    const char *(*error)(const struct bridge_port *bp);
     /* OFPPC_PORT_DOWN was set or cleared. */
     void (*set_admin_up)(struct bridge_port *bp, bool up);
 };

@@ -281,6 +281,7 @@ static const struct config_choice port_types[] = {
     {"system", CONFIG_PORT_SYSTEM,
      "a network interface that the kernel has: one end of a container's veth pair, a NIC with a driver of the "
      "kernel's"},
+    {"patch", CONFIG_PORT_PATCH, "one end of a cable between two bridges; the other end is the port `peer`"},
     {NULL},
 };
 static const struct config_choice vhost_modes[] = {
@@ -301,6 +302,9 @@ static const struct config_choice vlan_modes[] = {
 };
 
 #define PORT_TYPE_INDEX 2
+/* Ports that the datapath has. */
+#define DEVICES                                                                                                        \
+    (KIND(CONFIG_PORT_DPDK) | KIND(CONFIG_PORT_VHOST_USER) | KIND(CONFIG_PORT_TAP) | KIND(CONFIG_PORT_SYSTEM))
 
 static const struct config_key port_keys[] = {
     {
@@ -392,10 +396,23 @@ static const struct config_key port_keys[] = {
         .example = "\"tap0\"",
     },
     {
+        .name = "peer",
+        .change = CHANGE_REPLACE,
+        .type = KEY_STRING,
+        .offset = offsetof(struct config_port, peer),
+        .kinds = KIND(CONFIG_PORT_PATCH),
+        .required_kinds = KIND(CONFIG_PORT_PATCH),
+        .format = &config_format_port_name,
+        .doc = "Name of the patch port at the other end, mostly in another bridge, which has to name this one. While "
+               "there is no such port this one has no link, and what is sent to it is dropped as `patch_no_peer`.",
+        .example = "\"to-br0\"",
+    },
+    {
         .name = "rx_queues",
         .change = CHANGE_REPLACE,
         .type = KEY_INT,
         .offset = offsetof(struct config_port, rx_queues),
+        .kinds = DEVICES,
         .min = 1,
         .max = 64,
         .default_int = 1,
@@ -411,6 +428,7 @@ static const struct config_key port_keys[] = {
         .part = CONFIG_PART_MTU,
         .type = KEY_INT,
         .offset = offsetof(struct config_port, mtu),
+        .kinds = DEVICES,
         .min = 68,
         .max = 9710,
         .zero = "1500; for `system` what the interface has",
@@ -425,6 +443,7 @@ static const struct config_key port_keys[] = {
         .change = CHANGE_REPLACE,
         .type = KEY_MAC,
         .offset = offsetof(struct config_port, mac),
+        .kinds = DEVICES,
         .default_doc = "the device's own address",
         .doc = "Ethernet address of the port, as OpenFlow reports it and, for a TAP, as the kernel's interface has it. "
                "Not "

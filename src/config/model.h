@@ -41,6 +41,7 @@ enum config_port_type {
     CONFIG_PORT_VHOST_USER,
     CONFIG_PORT_TAP,
     CONFIG_PORT_SYSTEM,
+    CONFIG_PORT_PATCH,
 };
 
 enum config_vhost_mode {
@@ -66,6 +67,7 @@ struct config_port {
     char *path;                  /* vhost-user: absolute path of the socket; else NULL */
     enum config_vhost_mode mode; /* vhost-user */
     char *ifname;                /* tap, system: the kernel interface; else NULL */
+    char *peer;                  /* patch: the name of the other port; else NULL */
     int rx_queues;
     int mtu;        /* bytes of the L3 packet, Ethernet header and VLAN tags not counted; system: 0 = as it is */
     uint8_t mac[6]; /* all zero: keep the device's own */

@@ -201,6 +201,10 @@ static void verify_port(const struct config *config, const struct config_port *p
         else
             claim(&unique->ifnames, port->name, "%s.name", path);
     }
+    if (port->peer && port->name && strcmp(port->peer, port->name) == 0) {
+        snprintf(where, sizeof where, "%s.peer", path);
+        config_faults_add(faults, 0, where, "is the port itself: name the port at the other end of the cable");
+    }
     if (port->devargs) {
         char *device = config_device_of(port->devargs);
 

@@ -46,7 +46,7 @@ static const char *type_of(const struct bridge_port *bp, const struct port_statu
     case PORT_VHOST_USER:
         return strstr(st->driver, "server") ? "dpdkvhostuser" : "dpdkvhostuserclient";
     case PORT_TAP:
-        return "tap";
+        return bp->kind == BRIDGE_PORT_INTERNAL ? "internal" : "tap";
     case PORT_SYSTEM:
         return "system";
     default:

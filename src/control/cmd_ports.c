@@ -39,6 +39,10 @@ static void put_port(struct control_reply *reply, const struct status_port *port
                                (int)port->index, "mtu", (int)port->mtu, "mac", mac, "rx_queues", (int)port->rx_queues,
                                "tx_queues", (int)port->tx_queues, "numa_node", port->numa_node);
 
+    if (port->peer)
+        json_object_set_new(object, "peer", json_string(port->peer));
+    if (port->error)
+        json_object_set_new(object, "error", json_string(port->error));
     metrics_to_json(status_kinds[STATUS_PORT].metrics, status_kinds[STATUS_PORT].n_metrics, port, object);
     json_object_set_new(object, "drops", drops_json(port->drops));
     json_array_append_new(reply->json, object);
@@ -58,8 +62,12 @@ static void show_port(void *arg, const struct status_port *port)
     if (port->ofport != OFPORT_LOCAL)
         snprintf(ofport, sizeof ofport, "%" PRIu32, port->ofport);
     control_printf(reply, "%s %s(%s): %s, %s, index %u, mtu %u, mac %s, queues %u rx %u tx\n", port->bridge, port->name,
-                   ofport, port->has_device ? port->driver : "-", port->link, port->index, port->mtu, mac,
+                   ofport, port->driver[0] ? port->driver : "-", port->link, port->index, port->mtu, mac,
                    port->rx_queues, port->tx_queues);
+    if (port->peer)
+        control_printf(reply, "  peer %s\n", port->peer);
+    if (port->error)
+        control_printf(reply, "  error %s\n", port->error);
     put_counters(reply, port, "rx");
     put_counters(reply, port, "tx");
     for (int r = 0; r < DROP_N_REASONS; r++)

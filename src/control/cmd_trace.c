@@ -22,6 +22,22 @@ static void indent(struct control_reply *reply, unsigned depth, unsigned more)
         control_printf(reply, " ");
 }
 
+static void heading(struct control_reply *reply, const struct bridge *br)
+{
+    control_printf(reply, "\nbridge(\"%s\")\n", br->name);
+    for (size_t i = 0; i < strlen(br->name) + 10; i++)
+        control_printf(reply, "-");
+    control_printf(reply, "\n");
+}
+
+static void on_bridge(void *arg, const struct bridge *br)
+{
+    struct tracer *t = arg;
+
+    heading(t->reply, br);
+    json_array_append_new(t->steps, json_pack("{s:i,s:s,s:[]}", "depth", 0, "bridge", br->name, "actions"));
+}
+
 static void on_table(void *arg, unsigned depth, uint8_t table_id, const struct rule *rule, const struct flow *flow)
 {
     struct tracer *t = arg;
@@ -154,8 +170,12 @@ static bool find_flow(struct sluice *sw, struct asked *asked, struct control_rep
 static void trace_flow(struct bridge *br, const struct flow *flow, bool generate, struct control_reply *reply)
 {
     struct tracer t = {.br = br, .reply = reply, .steps = json_array()};
-    const struct xlate_trace trace = {
-        .arg = &t, .table = on_table, .action = on_text, .note = on_text, .action_set = on_action_set};
+    const struct xlate_trace trace = {.arg = &t,
+                                      .table = on_table,
+                                      .action = on_text,
+                                      .note = on_text,
+                                      .bridge = on_bridge,
+                                      .action_set = on_action_set};
     struct xlate_in *in = aligned_alloc(64, sizeof *in);
     struct xlate_out *out = aligned_alloc(64, (sizeof *out + 63) / 64 * 64);
     if (!in || !out)
@@ -167,12 +187,10 @@ static void trace_flow(struct bridge *br, const struct flow *flow, bool generate
     in->side_effects = generate;
 
     char *text = flow_format(&in->flow, NULL, NULL);
-    control_printf(reply, "Flow: %s\n\nbridge(\"%s\")\n", text, br->name);
+    control_printf(reply, "Flow: %s\n", text);
     json_t *flow_json = json_string(text);
     free(text);
-    for (size_t i = 0; i < strlen(br->name) + 10; i++)
-        control_printf(reply, "-");
-    control_printf(reply, "\n");
+    heading(reply, br);
 
     xlate_out_init(out);
     xlate(in, out);

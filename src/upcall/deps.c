@@ -33,6 +33,9 @@ static uint32_t deps_hash(const struct xlate_deps *deps)
         memcpy(&visit, &deps->visits[i], sizeof visit);
         hash = hash_add(hash, visit);
     }
+    for (unsigned i = 0; i < deps->n_crossings; i++)
+        hash = hash_add(hash, (uint64_t)deps->crossings[i].bridge << 48 | (uint64_t)deps->crossings[i].rx << 32 |
+                                  deps->crossings[i].ofport);
     for (unsigned i = 0; i < deps->n_groups; i++)
         hash = hash_add(hash_add(hash, (uintptr_t)deps->groups[i].group), deps->groups[i].bucket);
     for (unsigned i = 0; i < deps->n_others; i++) {
@@ -57,10 +60,17 @@ static bool links_are(const struct path *path, const struct xlate_deps *deps)
     return link == path->n_links;
 }
 
+/* Arrays that are empty may be NULL. */
+static bool same(const void *a, const void *b, size_t size)
+{
+    return size == 0 || memcmp(a, b, size) == 0;
+}
+
 static bool path_is(const struct path *path, uint32_t hash, const struct xlate_deps *deps)
 {
     if (path->hash != hash || path->n_bridges != deps->n_bridges || path->n_rules != deps->n_rules ||
-        path->n_clauses != deps->n_clauses || path->n_visits != deps->n_visits || path->n_groups != deps->n_groups)
+        path->n_clauses != deps->n_clauses || path->n_visits != deps->n_visits || path->n_groups != deps->n_groups ||
+        path->n_crossings != deps->n_crossings)
         return false;
     for (unsigned i = 0; i < deps->n_bridges; i++) {
         if (path->bridges[i] != deps->bridges[i])
@@ -74,7 +84,8 @@ static bool path_is(const struct path *path, uint32_t hash, const struct xlate_d
         if (path->rules[path->n_rules + i].rule != deps->clauses[i])
             return false;
     }
-    if (memcmp(path->visits, deps->visits, deps->n_visits * sizeof deps->visits[0]) != 0)
+    if (!same(path->visits, deps->visits, deps->n_visits * sizeof deps->visits[0]) ||
+        !same(path->crossings, deps->crossings, deps->n_crossings * sizeof deps->crossings[0]))
         return false;
     for (unsigned i = 0; i < deps->n_groups; i++) {
         if (path->groups[i].group != deps->groups[i].group || path->groups[i].bucket != deps->groups[i].bucket)
@@ -128,7 +139,8 @@ static struct path *path_create(struct flows *flows, const struct xlate_deps *de
     size_t rules = (deps->n_rules + deps->n_clauses) * sizeof(struct rule_dependent);
     size_t groups = deps->n_groups * sizeof(struct group_dependent), links = n_links * sizeof(struct dep_link);
     size_t bridges = deps->n_bridges * sizeof(struct bridge *), visits = deps->n_visits * sizeof(struct xlate_visit);
-    struct path *path = malloc(sizeof *path + rules + groups + links + bridges + visits);
+    size_t crossings = deps->n_crossings * sizeof(struct xlate_crossing);
+    struct path *path = malloc(sizeof *path + rules + groups + links + bridges + visits + crossings);
 
     if (!path)
         out_of_memory("the bookkeeping of megaflows", 0);
@@ -145,6 +157,8 @@ static struct path *path_create(struct flows *flows, const struct xlate_deps *de
     path->groups = (struct group_dependent *)((uint8_t *)path->rules + rules);
     path->links = (struct dep_link *)((uint8_t *)path->groups + groups);
     path->bridges = copy((uint8_t *)path->links + links, deps->bridges, bridges);
+    path->n_crossings = (uint16_t)deps->n_crossings;
+    path->crossings = copy((uint8_t *)path->links + links + bridges + visits, deps->crossings, crossings);
     path->visits = copy((uint8_t *)path->bridges + bridges, deps->visits, visits);
     link_rules(path, deps);
     link_groups(path, deps);
@@ -252,6 +266,12 @@ static void credit_table(struct bridge *bridge, const struct xlate_visit *visit,
         pipeline_table_count(bridge->pipeline, visit->table_id, packets, visit->has_rule ? packets : 0);
 }
 
+static void credit_patch(struct bridge *bridge, const struct xlate_crossing *crossing, uint64_t packets, uint64_t bytes)
+{
+    if (bridge)
+        patch_count(bridge_port_by_ofport(bridge, crossing->ofport), crossing->rx, packets, bytes);
+}
+
 static void credit_all(struct path *path)
 {
     for (uint32_t i = 0; i < path->n_rules; i++) {
@@ -263,6 +283,8 @@ static void credit_all(struct path *path)
     }
     for (uint32_t i = 0; i < path->n_visits; i++)
         credit_table(path->bridges[path->visits[i].bridge], &path->visits[i], path->packets);
+    for (uint32_t i = 0; i < path->n_crossings; i++)
+        credit_patch(path->bridges[path->crossings[i].bridge], &path->crossings[i], path->packets, path->bytes);
     for (uint32_t i = 0; i < path->n_groups; i++)
         credit_group(path->groups[i].group, path->groups[i].bucket, path->packets, path->bytes);
     path->packets = path->bytes = 0;
@@ -329,7 +351,7 @@ void path_release(struct flows *flows, struct path *path)
 
 void path_credit(struct flows *flows, struct path *path, uint64_t packets, uint64_t bytes, uint64_t used_ms)
 {
-    if (path->n_visits == 0 && path->n_groups == 0)
+    if (path->n_visits == 0 && path->n_groups == 0 && path->n_crossings == 0)
         return;
     path->packets += packets;
     path->bytes += bytes;
@@ -350,6 +372,8 @@ void deps_credit(const struct xlate_deps *deps, uint64_t packets, uint64_t bytes
     }
     for (unsigned i = 0; i < deps->n_visits; i++)
         credit_table(deps->bridges[deps->visits[i].bridge], &deps->visits[i], packets);
+    for (unsigned i = 0; i < deps->n_crossings; i++)
+        credit_patch(deps->bridges[deps->crossings[i].bridge], &deps->crossings[i], packets, bytes);
     for (unsigned i = 0; i < deps->n_groups; i++)
         credit_group(deps->groups[i].group, deps->groups[i].bucket, packets, bytes);
 }

@@ -63,9 +63,10 @@ struct path {
     uint64_t batch_serial;
     enum path_verdict verdict;
     uint32_t n_rules, n_clauses, n_visits, n_groups;
-    uint16_t n_bridges, n_links;
+    uint16_t n_bridges, n_links, n_crossings;
     struct bridge **bridges; /* first the one that the packets came to; none: their port belongs to none */
     struct xlate_visit *visits;
+    struct xlate_crossing *crossings;
     struct group_dependent *groups;
     struct dep_link *links;        /* ports, but for the one the packets came in by */
     struct rule_dependent rules[]; /* n_rules, then n_clauses that count no packets */

@@ -45,11 +45,12 @@ static void keep_deps(struct held_packet *held, struct xlate_deps *deps)
     later->rules = keep(deps->rules, deps->n_rules, sizeof *deps->rules);
     later->visits = keep(deps->visits, deps->n_visits, sizeof *deps->visits);
     later->bridges = keep(deps->bridges, deps->n_bridges, sizeof *deps->bridges);
+    later->crossings = keep(deps->crossings, deps->n_crossings, sizeof *deps->crossings);
     later->learned = keep(deps->learned, deps->n_learned, sizeof *deps->learned);
     later->groups = keep(deps->groups, deps->n_groups, sizeof *deps->groups);
     later->effects = keep(deps->effects, deps->n_effects, sizeof *deps->effects);
     later->n_rules = later->n_groups = 0;
-    now.n_rules = now.n_groups = now.n_visits = 0;
+    now.n_rules = now.n_groups = now.n_visits = now.n_crossings = 0;
     deps->n_effects = 0; /* their references went along */
     for (unsigned i = 0; i < deps->n_rules; i++) {
         if (is_pending(held->bridge, deps->rules[i]->add_version))
@@ -190,6 +191,7 @@ void flows_held_free(struct flows *flows, struct held_packet *held)
     free(deps->visits);
     free(deps->bridges);
     free(deps->learned);
+    free(deps->crossings);
     free(deps->groups);
     free(deps->effects);
     free(held);

@@ -19,8 +19,9 @@ typedef void act_runner(struct xlate_ctx *ctx, const struct act *act, bool last)
 struct act_xlate {
     act_runner *run; /* NULL: it does nothing to a packet on its way through a list */
     enum act_sees sees;
-    enum act_sees (*sees_of)(const struct act *act); /* where that depends on its arguments; else NULL */
-    bool ethernet_only;                              /* it does nothing to a packet that is no Ethernet packet */
+    /* Where that depends on its arguments, or on ports (of which it is a dependency then); else NULL. */
+    enum act_sees (*sees_of)(struct xlate_ctx *ctx, const struct act *act);
+    bool ethernet_only; /* it does nothing to a packet that is no Ethernet packet */
 };
 
 /* By type. */

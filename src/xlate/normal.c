@@ -95,6 +95,8 @@ static void flood(struct xlate_ctx *ctx, uint16_t vlan)
         bool tagged = pass == 0 ? as_it_is : !as_it_is, changed = false;
 
         TAILQ_FOREACH (to, &ctx->bridge->lports, node) {
+            if (ctx->out->error)
+                break;
             if (!floods_to(ctx, to, vlan) || port_vlan_leaves_tagged(&to->vlan, vlan) != tagged)
                 continue;
             if (!changed)

@@ -136,12 +136,13 @@ void xlate_table(struct xlate_ctx *ctx, uint8_t table_id, uint32_t in_port, bool
     uint64_t old_cookie = ctx->cookie;
     uint8_t old_table = ctx->table_id;
     unsigned old_depth = ctx->depth, old_trace_depth = ctx->trace_depth;
-    bool first = ctx->n_lookups == 0;
+    bool first = !ctx->entered;
 
     if (!last)
         ctx->trace_depth++;
     if (!first && table_id <= ctx->table_id)
         ctx->depth++;
+    ctx->entered = true;
     for (;;) {
         struct rule *rule;
 
@@ -188,7 +189,7 @@ void xlate_table(struct xlate_ctx *ctx, uint8_t table_id, uint32_t in_port, bool
 /* Has the packet to be dropped before any table sees it? */
 static bool refused(struct xlate_ctx *ctx)
 {
-    const struct bridge_port *bp = ctx->elsewhere ? NULL : xlate_entry_port(ctx);
+    const struct bridge_port *bp = xlate_entry_port(ctx);
 
     if (bp && bp->config & (PORT_CONFIG_DOWN | PORT_CONFIG_NO_RECV)) {
         xlate_note(ctx, " >> the port is configured to receive nothing");
@@ -214,6 +215,7 @@ static void ctx_init(struct xlate_ctx *ctx, const struct xlate_in *in, struct xl
     ctx->bridge_place = xlate_deps_add_bridge(&out->deps, in->bridge);
     ctx->entry = in->flow.in_port;
     ctx->elsewhere = in->elsewhere;
+    ctx->entered = false;
     ctx->all_ports_of = NULL;
     ctx->flow = in->flow;
     ctx->flow.actset_output = OFPORT_UNSET;
@@ -278,6 +280,14 @@ static void finish_program(struct xlate_ctx *ctx)
     }
 }
 
+void xlate_bridge(struct xlate_ctx *ctx)
+{
+    if (!refused(ctx))
+        xlate_table(ctx, 0, ctx->entry, true);
+    if (!ctx->freezing)
+        xlate_action_set(ctx);
+}
+
 static void out_start(struct xlate_out *out)
 {
     memset(&out->wc, 0, sizeof out->wc);
@@ -304,18 +314,16 @@ void xlate(const struct xlate_in *in, struct xlate_out *out)
     out_start(out);
     ctx_init(&ctx, in, out);
 
-    if (in->acts.acts) {
-        xlate_acts(&ctx, &in->acts, true);
-    } else if (in->resume) {
-        xlate_thaw(&ctx);
-    } else if (!refused(&ctx)) {
-        if (in->flow.pkt.recirc_id != 0)
+    if (!in->acts.acts && !in->resume && in->flow.pkt.recirc_id == 0) {
+        xlate_bridge(&ctx);
+    } else {
+        if (in->acts.acts)
+            xlate_acts(&ctx, &in->acts, true);
+        else if (in->resume || in->elsewhere || !refused(&ctx))
             xlate_thaw(&ctx);
-        else
-            xlate_table(&ctx, 0, in->flow.in_port, true);
+        if (!ctx.freezing)
+            xlate_action_set(&ctx);
     }
-    if (!ctx.freezing)
-        xlate_action_set(&ctx);
     if (ctx.freezing && !out->error)
         xlate_freeze_finish(&ctx);
     finish_program(&ctx);

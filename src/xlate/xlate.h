@@ -32,6 +32,9 @@ struct xlate_trace {
     void (*table)(void *arg, unsigned depth, uint8_t table_id, const struct rule *rule, const struct flow *flow);
     void (*action)(void *arg, unsigned depth, const char *text); /* one action: "output:2", "resubmit(,1)" */
     void (*note)(void *arg, unsigned depth, const char *text);   /* " -> forwarding to learned port" */
+    /* The packet goes on into this bridge, at depth 0; its tables follow, and then what follows in the bridges before.
+     * NULL: not told. */
+    void (*bridge)(void *arg, const struct bridge *bridge);
     void (*action_set)(void *arg); /* "--. Executing action set:"; its actions follow as action() of depth 0 */
 };
 
@@ -113,6 +116,13 @@ struct xlate_learned {
     struct rte_ether_addr mac;
 };
 
+/* The packet went through a patch port. */
+struct xlate_crossing {
+    uint16_t bridge; /* whose port: a place in deps->bridges */
+    uint16_t rx;     /* else it was sent */
+    uint32_t ofport;
+};
+
 /* What the decision depended on, beyond the packet's bits in `wc`. The arrays are kept from one translation into the
  * same xlate_out to the next. */
 struct xlate_deps {
@@ -131,6 +141,8 @@ struct xlate_deps {
     unsigned n_others, others_size;
     struct xlate_learned *learned; /* no address twice */
     unsigned n_learned, learned_size;
+    struct xlate_crossing *crossings; /* in order */
+    unsigned n_crossings, crossings_size;
     bool no_group; /* a group that is gone was to be gone through: nobody tells when it comes back */
     struct xlate_effect *effects;
     unsigned n_effects, effects_size;

@@ -26,10 +26,10 @@ void xlate_reject(struct xlate_ctx *ctx)
 }
 
 /* Does the action look at what is `unparsed`? */
-static bool needs_parse(const struct xlate_ctx *ctx, const struct act *act)
+static bool needs_parse(struct xlate_ctx *ctx, const struct act *act)
 {
     const struct act_xlate *row = act_xlates[act->type];
-    enum act_sees sees = row->sees_of ? row->sees_of(act) : row->sees;
+    enum act_sees sees = row->sees_of ? row->sees_of(ctx, act) : row->sees;
 
     return sees == ACT_SEES_PACKET || (sees == ACT_SEES_ETHERNET && ctx->unparsed & XLATE_UNPARSED_ETH);
 }

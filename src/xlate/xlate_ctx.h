@@ -41,6 +41,7 @@ struct xlate_ctx {
     const struct xlate_in *in;
     struct xlate_out *out;
     struct bridge *bridge;
+    bool entered;                      /* a table of `bridge` was looked up */
     uint16_t bridge_place;             /* in out->deps.bridges */
     bool elsewhere;                    /* the packet's datapath port is none of `bridge`'s, or not `entry` */
     uint32_t entry;                    /* OpenFlow port by which the packet came into `bridge` */
@@ -94,6 +95,8 @@ struct xlate_ctx {
 
 /* Looks a table up and runs what it finds. `last`: nothing follows in the caller (for trace only). */
 void xlate_table(struct xlate_ctx *ctx, uint8_t table_id, uint32_t in_port, bool last);
+/* All that a bridge does with a packet that has come into it: its tables from the first one on, and the action set. */
+void xlate_bridge(struct xlate_ctx *ctx);
 /* Stops; the packet is dropped under `reason`, whatever was decided before. */
 void xlate_fail(struct xlate_ctx *ctx, enum drop_reason reason, const char *text);
 /* Why the packet is dropped, if nothing else sends it anywhere: the first reason given counts. */
@@ -115,6 +118,7 @@ uint16_t xlate_deps_add_bridge(struct xlate_deps *deps, struct bridge *bridge);
 void xlate_deps_add_lookup(struct xlate_deps *deps, struct xlate_visit visit, struct rule *rule,
                            const struct conj_trail *trail);
 void xlate_deps_add(struct xlate_deps *deps, const struct xlate_dep *dep);
+void xlate_deps_add_crossing(struct xlate_deps *deps, uint16_t bridge, uint32_t ofport, bool rx);
 void xlate_deps_add_group(struct xlate_deps *deps, struct group *group, uint32_t bucket);
 /* The decision rests on {kind, the bridge that the packet is in, b}. */
 void xlate_dep(struct xlate_ctx *ctx, enum xlate_dep_kind kind, uint64_t b);
@@ -210,6 +214,11 @@ void xlate_controller_action(struct xlate_ctx *ctx, const struct act_controller 
 /* As xlate_controller_action(), for any rule; `recirc_id`: the state to go on with once it resumes, 0: none. */
 void xlate_punt(struct xlate_ctx *ctx, const struct act_controller *act, uint64_t cookie, uint8_t table_id,
                 uint32_t recirc_id);
+
+/* --- xlate_patch.c ------------------------------------------------------- */
+
+/* Goes on in the bridge of the port's peer. */
+void xlate_patch(struct xlate_ctx *ctx, const struct bridge_port *from);
 
 /* --- xlate_clone.c ------------------------------------------------------- */
 

@@ -38,6 +38,7 @@ void xlate_out_free(struct xlate_out *out)
     free(deps->groups);
     free(deps->others);
     free(deps->learned);
+    free(deps->crossings);
     free(deps->effects);
     memset(deps, 0, sizeof *deps);
     conj_trail_free(&out->trail);
@@ -47,7 +48,7 @@ void xlate_deps_reset(struct xlate_deps *deps)
 {
     release(deps);
     deps->n_bridges = deps->n_rules = deps->n_clauses = deps->n_visits = deps->n_groups = 0;
-    deps->n_others = deps->n_learned = 0;
+    deps->n_others = deps->n_learned = deps->n_crossings = 0;
     deps->no_group = deps->changed_rules = false;
 }
 
@@ -169,6 +170,12 @@ void xlate_deps_add_group(struct xlate_deps *deps, struct group *group, uint32_t
 {
     ROOM(deps, groups);
     deps->groups[deps->n_groups++] = (struct xlate_group){.group = group, .bucket = bucket};
+}
+
+void xlate_deps_add_crossing(struct xlate_deps *deps, uint16_t bridge, uint32_t ofport, bool rx)
+{
+    ROOM(deps, crossings);
+    deps->crossings[deps->n_crossings++] = (struct xlate_crossing){.bridge = bridge, .rx = rx, .ofport = ofport};
 }
 
 void xlate_pin_rules(struct xlate_ctx *ctx)

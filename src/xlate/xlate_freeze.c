@@ -163,7 +163,7 @@ static void run_segment(void *arg, const struct recirc_origin *origin, const str
     ctx->cookie = origin->cookie;
     ctx->table_miss = origin->table_miss;
     ctx->packet_out = origin->packet_out;
-    ctx->n_lookups++;
+    ctx->entered = true;
     ctx->goto_table = -1;
     if (list->len > 0)
         xlate_acts(ctx, list, last);

@@ -7,7 +7,7 @@
 
 bool xlate_port_sends(const struct bridge_port *bp)
 {
-    return bp->port && !(bp->config & (PORT_CONFIG_DOWN | PORT_CONFIG_NO_FWD));
+    return (bp->port || bp->kind == BRIDGE_PORT_PATCH) && !(bp->config & (PORT_CONFIG_DOWN | PORT_CONFIG_NO_FWD));
 }
 
 static void output_device(struct xlate_ctx *ctx, const struct bridge_port *bp, uint32_t max_len)
@@ -19,11 +19,20 @@ static void output_device(struct xlate_ctx *ctx, const struct bridge_port *bp, u
     xlate_emit(ctx, OP_OUTPUT, bp->port->index);
 }
 
+/* As in OVS, there is no way to send a part of a packet through a patch port. */
+static void output_patch(struct xlate_ctx *ctx, const struct bridge_port *bp, uint32_t max_len)
+{
+    if (max_len)
+        xlate_note(ctx, " >> %s is a patch port: the packet is not cut short", bp->name);
+    xlate_patch(ctx, bp);
+}
+
 void xlate_output_port(struct xlate_ctx *ctx, const struct bridge_port *bp, uint32_t max_len)
 {
     static void (*const output[BRIDGE_PORT_N_KINDS])(struct xlate_ctx *, const struct bridge_port *, uint32_t) = {
         [BRIDGE_PORT_DEVICE] = output_device,
         [BRIDGE_PORT_INTERNAL] = output_device,
+        [BRIDGE_PORT_PATCH] = output_patch,
     };
 
     xlate_dep(ctx, XLATE_DEP_PORT, bp->ofport);
@@ -42,6 +51,8 @@ static void output_many(struct xlate_ctx *ctx, uint32_t unwanted_config)
 
     xlate_dep(ctx, XLATE_DEP_PORTS, 0);
     TAILQ_FOREACH (bp, &ctx->bridge->ports, node) {
+        if (ctx->out->error)
+            return;
         if (bp->ofport != ctx->flow.in_port && !(bp->config & unwanted_config) && xlate_port_sends(bp))
             xlate_output_port(ctx, bp, 0);
     }
@@ -212,12 +223,31 @@ static void output(struct xlate_ctx *ctx, const struct act *act, bool last)
     xlate_output(ctx, a->port, a->max_len, last);
 }
 
-/* TABLE and NORMAL look at the packet. */
-static enum act_sees output_sees(const struct act *act)
+/* TABLE and NORMAL look at the packet, and so do the tables behind a patch port. */
+static enum act_sees port_sees(struct xlate_ctx *ctx, uint32_t ofport)
 {
-    uint32_t ofport = ((const struct act_output *)act)->port;
+    const struct bridge_port *bp;
 
-    return ofport == OFPORT_TABLE || ofport == OFPORT_NORMAL ? ACT_SEES_PACKET : ACT_SEES_NOTHING;
+    switch (ofport) {
+    case OFPORT_TABLE:
+    case OFPORT_NORMAL:
+        return ACT_SEES_PACKET;
+    case OFPORT_ALL:
+    case OFPORT_FLOOD:
+        xlate_dep(ctx, XLATE_DEP_PORTS, 0);
+        return ctx->bridge->n_patches > 0 ? ACT_SEES_PACKET : ACT_SEES_NOTHING;
+    case OFPORT_IN_PORT:
+        ofport = ctx->flow.in_port;
+        break;
+    }
+    xlate_dep(ctx, XLATE_DEP_PORT, ofport);
+    bp = bridge_port_by_ofport(ctx->bridge, ofport);
+    return bp && bp->kind == BRIDGE_PORT_PATCH ? ACT_SEES_PACKET : ACT_SEES_NOTHING;
+}
+
+static enum act_sees output_sees(struct xlate_ctx *ctx, const struct act *act)
+{
+    return port_sees(ctx, ((const struct act_output *)act)->port);
 }
 
 const struct act_xlate act_xlate_output = {.run = output, .sees_of = output_sees};
@@ -246,14 +276,26 @@ static void output_trunc(struct xlate_ctx *ctx, const struct act *header, bool l
     xlate_output_port(ctx, bp, act->max_len);
 }
 
-const struct act_xlate act_xlate_output_trunc = {.run = output_trunc, .sees = ACT_SEES_ETHERNET};
+static enum act_sees output_trunc_sees(struct xlate_ctx *ctx, const struct act *act)
+{
+    enum act_sees sees = port_sees(ctx, ((const struct act_output_trunc *)act)->port);
+
+    return sees == ACT_SEES_PACKET ? sees : ACT_SEES_ETHERNET;
+}
+
+const struct act_xlate act_xlate_output_trunc = {.run = output_trunc, .sees_of = output_trunc_sees};
 
 static void enqueue(struct xlate_ctx *ctx, const struct act *act, bool last)
 {
     xlate_output(ctx, ((const struct act_enqueue *)act)->port, 0, last);
 }
 
-const struct act_xlate act_xlate_enqueue = {.run = enqueue, .sees = ACT_SEES_NOTHING};
+static enum act_sees enqueue_sees(struct xlate_ctx *ctx, const struct act *act)
+{
+    return port_sees(ctx, ((const struct act_enqueue *)act)->port);
+}
+
+const struct act_xlate act_xlate_enqueue = {.run = enqueue, .sees_of = enqueue_sees};
 
 static void controller(struct xlate_ctx *ctx, const struct act *act, bool last)
 {

@@ -44,7 +44,7 @@ static void set_field(struct xlate_ctx *ctx, const struct act *act, bool last)
     xlate_set_field(ctx, act->form == ACT_FORM_OF10 ? port_field(ctx, a->field) : a->field, &a->value, &a->mask);
 }
 
-static enum act_sees set_field_sees(const struct act *act)
+static enum act_sees set_field_sees(struct xlate_ctx *ctx, const struct act *act)
 {
     const struct field *field = ((const struct act_set_field *)act)->field;
 
@@ -88,7 +88,7 @@ static void move_field(struct xlate_ctx *ctx, const struct act *act, bool last)
     xlate_write_value(ctx, &move->dst, &value);
 }
 
-static enum act_sees move_sees(const struct act *act)
+static enum act_sees move_sees(struct xlate_ctx *ctx, const struct act *act)
 {
     const struct act_move *move = (const struct act_move *)act;
 
@@ -99,7 +99,7 @@ const struct act_xlate act_xlate_move = {.run = move_field, .sees_of = move_sees
 
 /* --- the stack ----------------------------------------------------------- */
 
-static enum act_sees stack_sees(const struct act *act)
+static enum act_sees stack_sees(struct xlate_ctx *ctx, const struct act *act)
 {
     return is_behind(((const struct act_subfield *)act)->sf.field) ? ACT_SEES_PACKET : ACT_SEES_ETHERNET;
 }

@@ -8,7 +8,11 @@
 
 #define PRESENT RTE_BE16(VLAN_TCI_PRESENT)
 
+#define PATCH_DEPTH 12
+#define PATCHED 100
+
 static void acts_run(struct oracle *o, const struct act_list *list, int *next_table);
+static void bridge_run(struct oracle *o, uint32_t in_port);
 
 static void show_tags(struct oracle *o)
 {
@@ -88,20 +92,78 @@ static void pop_pbb(struct oracle *o)
     show_tags(o);
 }
 
-static void send_to(struct oracle *o, uint32_t ofport, uint8_t reason)
+static void send_to(struct oracle *o, uint32_t port, uint8_t reason)
 {
     if (o->n_sent == ORACLE_SENT) {
         o->overflow = true;
         return;
     }
-    o->sent[o->n_sent++] = (struct oracle_sent){
-        .ofport = ofport, .reason = reason, .table_id = o->table_id, .cookie = o->cookie, .packet = o->p};
+    o->sent[o->n_sent++] = (struct oracle_sent){.port = port,
+                                                .bridge = o->bridge,
+                                                .reason = reason,
+                                                .table_id = o->table_id,
+                                                .cookie = o->cookie,
+                                                .packet = o->p};
+}
+
+/* The port of that name, if it names the other one. */
+static const struct bridge_port *peer_of(const struct oracle *o, const struct bridge_port *from)
+{
+    for (unsigned i = 0; i < o->n_bridges; i++) {
+        const struct bridge_port *bp = bridge_port_by_name(o->bridges[i], from->patch.peer_name);
+
+        if (bp && bp->kind == BRIDGE_PORT_PATCH && strcmp(bp->patch.peer_name, from->name) == 0)
+            return bp;
+    }
+    return NULL;
+}
+
+/* A copy of the packet is received by the other port, and of what surrounds it nothing is left. */
+static void patch_run(struct oracle *o, const struct bridge_port *from)
+{
+    const struct bridge_port *to = peer_of(o, from);
+    struct {
+        const struct bridge *bridge;
+        struct oracle_packet p;
+        const struct act *set[64];
+        union field_value stack[64];
+        unsigned n_set, n_stack;
+        uint64_t cookie;
+        uint8_t table_id;
+        bool table_miss_rule, in_group;
+    } saved;
+
+    if (!to)
+        return;
+    if (o->depth == PATCH_DEPTH || ++o->n_patched > PATCHED) {
+        o->overflow = true;
+        return;
+    }
+#define MEMBERS(X) X(bridge) X(p) X(n_set) X(n_stack) X(cookie) X(table_id) X(table_miss_rule) X(in_group)
+#define SAVE(member) saved.member = o->member;
+    MEMBERS(SAVE)
+    memcpy(saved.set, o->set, sizeof saved.set);
+    memcpy(saved.stack, o->stack, sizeof saved.stack);
+    o->depth++;
+    o->bridge = to->bridge;
+    o->p.flow.in_port = to->ofport;
+    o->p.flow.metadata = 0;
+    memset(o->p.flow.reg, 0, sizeof o->p.flow.reg);
+    o->n_set = o->n_stack = 0;
+    o->in_group = false;
+    bridge_run(o, to->ofport);
+    o->depth--;
+#define RESTORE(member) o->member = saved.member;
+    MEMBERS(RESTORE)
+    memcpy(o->set, saved.set, sizeof saved.set);
+    memcpy(o->stack, saved.stack, sizeof saved.stack);
+    o->exit = o->no_set = false;
 }
 
 static void send_to_port(struct oracle *o, const struct bridge_port *bp)
 {
     if (bp && !(bp->config & (PORT_CONFIG_DOWN | PORT_CONFIG_NO_FWD)))
-        send_to(o, bp->ofport, 0);
+        bp->kind == BRIDGE_PORT_PATCH ? patch_run(o, bp) : send_to(o, bp->port->index, 0);
 }
 
 /* --- NORMAL -------------------------------------------------------------- */
@@ -142,7 +204,7 @@ static void send_in_vlan(struct oracle *o, const struct bridge_port *bp, uint16_
 static struct oracle_mac *find_mac(struct oracle *o, const struct rte_ether_addr *mac, uint16_t vlan)
 {
     for (unsigned i = 0; i < o->n_macs; i++) {
-        if (o->macs[i].vlan == vlan && rte_is_same_ether_addr(&o->macs[i].mac, mac))
+        if (o->macs[i].bridge == o->bridge && o->macs[i].vlan == vlan && rte_is_same_ether_addr(&o->macs[i].mac, mac))
             return &o->macs[i];
     }
     return NULL;
@@ -170,7 +232,7 @@ static void normal(struct oracle *o)
         entry = find_mac(o, src, vlan);
         if (!entry)
             entry = &o->macs[o->n_macs++];
-        *entry = (struct oracle_mac){*src, vlan, in->ofport};
+        *entry = (struct oracle_mac){o->bridge, *src, vlan, in->ofport};
     }
     entry = rte_is_multicast_ether_addr(dst) ? NULL : find_mac(o, dst, vlan);
     bp = entry ? bridge_port_by_ofport(o->bridge, entry->ofport) : NULL;
@@ -305,8 +367,8 @@ static const struct oracle_rule *best_of(const struct oracle *o, uint8_t table_i
     for (unsigned i = 0; i < ORACLE_RULES; i++) {
         const struct oracle_rule *rule = &o->rules[i];
 
-        if (rule->used && rule->table_id == table_id && is_clause(rule) == clauses && rule->priority < below &&
-            (!found || rule->priority > found->priority) && match_hits(&rule->match, flow))
+        if (rule->used && rule->bridge == o->bridge && rule->table_id == table_id && is_clause(rule) == clauses &&
+            rule->priority < below && (!found || rule->priority > found->priority) && match_hits(&rule->match, flow))
             found = rule;
     }
     return found;
@@ -322,8 +384,8 @@ static bool is_complete(const struct oracle *o, uint8_t table_id, const struct f
         const struct oracle_rule *rule = &o->rules[i];
         struct act_list acts = act_buffer_list(&rule->acts);
 
-        if (!rule->used || rule->table_id != table_id || !is_clause(rule) || rule->priority != priority ||
-            !match_hits(&rule->match, flow))
+        if (!rule->used || rule->bridge != o->bridge || rule->table_id != table_id || !is_clause(rule) ||
+            rule->priority != priority || !match_hits(&rule->match, flow))
             continue;
         ACT_FOR_EACH (act, &acts) {
             const struct act_conjunction *a = (const struct act_conjunction *)act;
@@ -409,7 +471,8 @@ static void set_run(struct oracle *o, const struct act *const *set, unsigned n);
 /* Each bucket is a set of actions for a packet of its own. */
 static void group_run(struct oracle *o, uint32_t id)
 {
-    const struct oracle_group *group = &o->groups[id];
+    static const struct oracle_group none;
+    const struct oracle_group *group = o->bridge == o->bridges[0] ? &o->groups[id] : &none;
 
     if (group->type == GROUP_SELECT)
         o->selected = true;
@@ -631,17 +694,26 @@ static void action_set_run(struct oracle *o)
     set_run(o, set, n);
 }
 
-void oracle_run(struct oracle *o, const struct oracle_packet *packet)
+/* What a bridge does with the packet that came in by one of its ports. */
+static void bridge_run(struct oracle *o, uint32_t in_port)
 {
-    const struct bridge_port *in = bridge_port_by_ofport(o->bridge, packet->flow.in_port);
+    const struct bridge_port *in = bridge_port_by_ofport(o->bridge, in_port);
 
-    o->p = *packet;
-    o->n_set = o->n_stack = o->n_sent = 0;
-    o->exit = o->no_set = o->overflow = o->selected = o->in_group = o->table_miss_rule = false;
+    o->exit = o->no_set = o->table_miss_rule = false;
     o->table_id = 0;
     o->cookie = UINT64_MAX;
     if (in && in->config & (PORT_CONFIG_DOWN | PORT_CONFIG_NO_RECV))
         return;
-    table_run(o, 0, packet->flow.in_port);
+    table_run(o, 0, in_port);
     action_set_run(o);
+}
+
+void oracle_run(struct oracle *o, const struct bridge *bridge, const struct oracle_packet *packet)
+{
+    o->p = *packet;
+    o->bridge = bridge;
+    o->depth = o->n_patched = 0;
+    o->n_set = o->n_stack = o->n_sent = 0;
+    o->overflow = o->selected = o->in_group = false;
+    bridge_run(o, packet->flow.in_port);
 }

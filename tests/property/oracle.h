@@ -14,9 +14,11 @@
 #define ORACLE_SENT 64
 #define ORACLE_CONJUNCTIONS 3 /* ids 1 to that */
 #define ORACLE_HIDDEN 4
+#define ORACLE_BRIDGES 3
 
 struct oracle_rule {
     bool used;
+    const struct bridge *bridge;
     uint8_t table_id;
     uint16_t priority;
     uint64_t cookie;
@@ -41,13 +43,14 @@ struct oracle_packet {
 };
 
 struct oracle_sent {
-    uint32_t ofport; /* OFPORT_CONTROLLER: a packet-in */
+    uint32_t port; /* index in the datapath; OFPORT_CONTROLLER: a packet-in */
+    const struct bridge *bridge;
     uint8_t reason, table_id;
     uint64_t cookie;
     struct oracle_packet packet;
 };
 
-/* Groups 1 to ORACLE_GROUPS; type as struct group has it. */
+/* Groups 1 to ORACLE_GROUPS, of the first bridge; type as struct group has it. */
 #define ORACLE_GROUPS 5
 #define ORACLE_BUCKETS 3
 struct oracle_group {
@@ -58,18 +61,22 @@ struct oracle_group {
 };
 
 struct oracle_mac {
+    const struct bridge *bridge;
     struct rte_ether_addr mac;
     uint16_t vlan;
     uint32_t ofport;
 };
 
 struct oracle {
-    struct bridge *bridge; /* for its ports */
+    const struct bridge *bridges[ORACLE_BRIDGES]; /* for their ports */
+    unsigned n_bridges;
     struct oracle_rule rules[ORACLE_RULES];
     struct oracle_group groups[ORACLE_GROUPS + 1];
     struct oracle_mac macs[1024];
     unsigned n_macs;
     /* Of the packet in hand. */
+    const struct bridge *bridge; /* that it is in */
+    unsigned depth, n_patched;   /* patch ports that it came through, that it went through at all */
     struct oracle_packet p;
     const struct act *set[64];
     unsigned n_set;
@@ -82,13 +89,13 @@ struct oracle {
     struct oracle_sent sent[ORACLE_SENT];
     unsigned n_sent;
     bool in_group;
-    bool overflow; /* more was sent, or more tags pushed, than there is room for: no verdict */
+    bool overflow; /* more was sent, tags pushed, bridges gone through than there is room for: no verdict */
     bool selected; /* a select group was to choose: no verdict */
 };
 
 /* A key without what surrounds the packet, and without tags. */
 struct flow_key oracle_bare_key(const struct flow_key *key);
-/* Runs the packet through table 0; afterwards sent[] says where it went. */
-void oracle_run(struct oracle *oracle, const struct oracle_packet *packet);
+/* Runs the packet through table 0 of the bridge; afterwards sent[] says where it went. */
+void oracle_run(struct oracle *oracle, const struct bridge *bridge, const struct oracle_packet *packet);
 
 #endif

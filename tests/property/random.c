@@ -508,7 +508,7 @@ void random_actions(uint8_t table_id, bool mpls, uint32_t n_groups, char *t, siz
         default:
             if (random_one_in(6))
                 act_clone(table_id, mpls, t, n);
-            else if (random_one_in(4))
+            else if (n_groups > 0 && random_one_in(4))
                 add(t, n, "group:%u", 1 + random_below(n_groups));
             else
                 act_output(t, n);
@@ -518,7 +518,7 @@ void random_actions(uint8_t table_id, bool mpls, uint32_t n_groups, char *t, siz
         add(t, n, "clear_actions");
     if (random_one_in(5))
         add(t, n, "write_actions(%s)", PICK(sets));
-    if (random_one_in(12))
+    if (n_groups > 0 && random_one_in(12))
         add(t, n, "write_actions(group:%u)", 1 + random_below(n_groups));
     if (random_one_in(6))
         add(t, n, "write_metadata:%u/3", random_below(3));

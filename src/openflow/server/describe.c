@@ -27,9 +27,7 @@ void of_port_describe(const struct bridge_port *bp, struct of_port *port)
     *port = (struct of_port){.port_no = bp->ofport, .config = bp->config, .state = bp->state};
     snprintf(port->name, sizeof port->name, "%.16s", bp->name);
     memcpy(port->hw_addr, bp->mac.addr_bytes, sizeof port->hw_addr);
-    if (!bp->port)
-        return;
-    bp->port->ops->get_status(bp->port, &status);
+    bridge_port_ops(bp)->get_status(bp, &status);
     port->curr_speed = port->max_speed = RTE_MIN(status.speed_mbps, UINT32_MAX / 1000) * 1000;
     port->curr = port->supported = speed_feature(status.speed_mbps);
 }
