@@ -14,7 +14,7 @@
 #include <stdint.h>
 
 #define PORT_MAX 1024
-#define PORT_NAME_MAX 64
+#define PORT_NAME_MAX 256 /* bytes, with the end */
 #define PORT_QUEUES_MAX 64
 #define PORT_IFNAME_SIZE 16 /* IFNAMSIZ, whose header brings along more than is wanted here */
 
@@ -27,6 +27,7 @@ struct port_params {
     const char *path;    /* PORT_VHOST_USER: the socket */
     bool vhost_client;   /* PORT_VHOST_USER: connect to a socket of the VM's (else own it) */
     const char *ifname;  /* PORT_TAP, PORT_SYSTEM */
+    bool persistent;     /* PORT_TAP: the interface stays when the process ends, and is taken over when it is there */
     uint16_t rx_queues;  /* wanted; fewer if the device has fewer (said in the log) */
     uint16_t tx_queues;  /* wanted: one a poll-mode thread; with fewer, queues are shared under a lock */
     uint16_t mtu;        /* bytes of L3 payload; PORT_SYSTEM: 0 = the interface's own */
@@ -100,6 +101,7 @@ struct port {
     int ifindex;                   /* 0: there is none, or a system port's has not been there yet */
     bool kernel_down; /* the kernel says that the interface is down, or lacks a carrier; not set for a TAP */
     bool moved;       /* a TAP: its interface is in another network namespace */
+    bool discard;     /* of a persistent TAP: the interface is deleted with the port */
     bool lost;        /* the interface was deleted; a system port finds it again, others are made again */
 } __attribute__((aligned(64)));
 

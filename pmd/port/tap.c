@@ -64,6 +64,7 @@ struct tap {
     uint32_t room;  /* bytes of a packet in one mbuf */
     uint16_t n_fds;
     uint16_t mtu;
+    bool persistent;
     struct rte_ether_addr mac;
     char ifname[IFNAMSIZ];
 };
@@ -365,6 +366,8 @@ static void tap_destroy(struct port *port)
     struct tap *tap = port->priv;
     struct closing *closing = malloc(sizeof *closing);
 
+    if (tap->persistent && port->discard)
+        ioctl(tap->rx[0].fd, TUNSETPERSIST, 0);
     if (closing) {
         closing->n_fds = tap->n_fds;
         for (uint16_t q = 0; q < tap->n_fds; q++)
@@ -468,6 +471,18 @@ static bool set_address(struct tap *tap, const struct port_params *params, char 
     return true;
 }
 
+static int set_up(const struct tap *tap)
+{
+    struct ifreq ifr = {0};
+    int rc = interface_ioctl(tap->ifname, SIOCGIFFLAGS, &ifr);
+
+    if (rc < 0)
+        return rc;
+    ifr.ifr_flags |= IFF_UP;
+    return interface_ioctl(tap->ifname, SIOCSIFFLAGS, &ifr);
+}
+
+/* Whether a persistent interface is up, is for those to say who use it. */
 static bool interface_setup(struct tap *tap, const struct port_params *params, char *error, size_t error_size)
 {
     struct ifreq ifr = {.ifr_mtu = params->mtu};
@@ -484,14 +499,13 @@ static bool interface_setup(struct tap *tap, const struct port_params *params, c
     if (!set_address(tap, params, error, error_size))
         return false;
     rc = interface_ioctl(tap->ifname, SIOCSIFMTU, &ifr);
-    if (rc == 0)
-        rc = interface_ioctl(tap->ifname, SIOCGIFFLAGS, &ifr);
-    if (rc == 0) {
-        ifr.ifr_flags |= IFF_UP;
-        rc = interface_ioctl(tap->ifname, SIOCSIFFLAGS, &ifr);
-    }
+    if (rc == 0 && !params->persistent)
+        rc = set_up(tap);
+    if (rc == 0 && params->persistent && ioctl(tap->rx[0].fd, TUNSETPERSIST, 1) < 0)
+        rc = -errno;
     if (rc < 0)
         port_error(error, error_size, "interface %s: mtu %u and up: %s", tap->ifname, params->mtu, strerror(-rc));
+    tap->persistent = params->persistent;
     return rc == 0;
 }
 

@@ -31,6 +31,7 @@ static unsigned wishes_of(const struct config_port *port, struct wish wishes[CLA
         wishes[1] = (struct wish){"socket", mem_strdup(port->path)};
         return 2;
     case CONFIG_PORT_TAP:
+    case CONFIG_PORT_INTERNAL:
     case CONFIG_PORT_SYSTEM:
         wishes[1] = (struct wish){"interface", mem_strdup(port->ifname)};
         return 2;

@@ -155,6 +155,9 @@ static void take_out(struct apply *apply, struct apply_port *port)
     leaving->claims = port->claims;
     port->claims.n = 0;
     claims_orphan(&leaving->claims);
+    /* An internal port's interface stays, with its addresses, unless nobody wants it any more. */
+    if (port->bp->port)
+        port->bp->port->discard = !port->said || port->wanted.type != CONFIG_PORT_INTERNAL;
     TAILQ_INSERT_TAIL(&apply->leaving, leaving, node);
     bridge_port_remove(port->bp);
     port->bp = NULL;
@@ -229,12 +232,13 @@ static struct port_opening *start_opening(struct apply *apply, const struct conf
     };
     static const uint8_t no_mac[6];
     struct port_params params = {
-        .type = types[config->type],
+        .type = config->type == CONFIG_PORT_INTERNAL ? PORT_TAP : types[config->type],
         .name = config->name,
         .devargs = config->devargs,
         .path = config->path,
         .vhost_client = config->mode == CONFIG_VHOST_CLIENT,
         .ifname = config->ifname,
+        .persistent = config->type == CONFIG_PORT_INTERNAL,
         .rx_queues = config->rx_queues,
         .tx_queues = datapath_n_threads(apply->sw->dp),
         .mtu = config->mtu,
@@ -300,11 +304,23 @@ static void set_flood(struct bridge_port *bp, const struct config_port *config)
     bridge_port_set_config(bp, config->flood ? 0 : PORT_CONFIG_NO_FLOOD, PORT_CONFIG_NO_FLOOD);
 }
 
+static enum bridge_port_kind kind_of(enum config_port_type type)
+{
+    switch (type) {
+    case CONFIG_PORT_PATCH:
+        return BRIDGE_PORT_PATCH;
+    case CONFIG_PORT_INTERNAL:
+        return BRIDGE_PORT_INTERNAL;
+    default:
+        return BRIDGE_PORT_DEVICE;
+    }
+}
+
 /* The device, if it has one, is in the datapath. NULL with a sentence in *error. */
 static struct bridge_port *add_to_bridge(struct apply_port *port, const char **error)
 {
     const struct bridge_port_params params = {
-        .kind = port->now.type == CONFIG_PORT_PATCH ? BRIDGE_PORT_PATCH : BRIDGE_PORT_DEVICE,
+        .kind = kind_of(port->now.type),
         .name = port->name,
         .ofport = port->ofport,
         .port = port->port,

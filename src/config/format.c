@@ -10,16 +10,17 @@
 
 #include "src/net/target.h"
 
-/* IFNAMSIZ, and the length of a port name in OpenFlow (OFP_MAX_PORT_NAME_LEN), both with their terminator. */
+/* IFNAMSIZ, with the terminator. */
 #define NAME_SIZE 16
+/* As many as a file's name has: what OVS takes. */
+#define PORT_NAME_BYTES 255
 
 static int check_name(const char *value, char *why, size_t why_size)
 {
     size_t len = strlen(value);
 
     if (len == 0 || len >= NAME_SIZE) {
-        snprintf(why, why_size, "must have 1 to %d characters (OpenFlow has no room for more), not %zu", NAME_SIZE - 1,
-                 len);
+        snprintf(why, why_size, "must have 1 to %d characters, not %zu", NAME_SIZE - 1, len);
         return -EINVAL;
     }
     for (const char *c = value; *c; c++) {
@@ -37,9 +38,16 @@ static int check_port_name(const char *value, char *why, size_t why_size)
 {
     static const char *const reserved[] = {"in_port",    "table", "normal", "flood", "all",
                                            "controller", "local", "none",   "any",   "unset"};
+    size_t len = strlen(value);
 
-    if (check_name(value, why, why_size) != 0)
+    if (len == 0 || len > PORT_NAME_BYTES) {
+        snprintf(why, why_size, "must have 1 to %d bytes, not %zu", PORT_NAME_BYTES, len);
         return -EINVAL;
+    }
+    if (strchr(value, '/')) {
+        snprintf(why, why_size, "must not contain a \"/\"");
+        return -EINVAL;
+    }
     for (size_t i = 0; i < sizeof reserved / sizeof reserved[0]; i++) {
         if (strcasecmp(value, reserved[i]) == 0) {
             snprintf(why, why_size, "is a reserved port of OpenFlow: choose another name");
@@ -211,9 +219,8 @@ const struct config_format config_format_bridge_name = {
     check_name,
 };
 const struct config_format config_format_port_name = {
-    "1 to 15 letters, digits, `.`, `_`, `-`; the first a letter or a digit; neither a number nor a reserved port of "
-    "OpenFlow",
-    "^[A-Za-z0-9][A-Za-z0-9._-]{0,14}$",
+    "1 to 255 bytes of UTF-8 without `/`; neither a number nor a reserved port of OpenFlow",
+    "^[^/]{1,255}$",
     check_port_name,
 };
 const struct config_format config_format_ifname = {

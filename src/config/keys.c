@@ -281,6 +281,10 @@ static const struct config_choice port_types[] = {
     {"system", CONFIG_PORT_SYSTEM,
      "a network interface that the kernel has: one end of a container's veth pair, a NIC with a driver of the "
      "kernel's"},
+    {"internal", CONFIG_PORT_INTERNAL,
+     "a network interface of the kernel of the port's name, which Sluice creates and which stays, with its addresses, "
+     "when Sluice ends or starts again: until the port is taken out of the configuration. Whether it is up is for the "
+     "host to say (`ip link set NAME up`)"},
     {"patch", CONFIG_PORT_PATCH, "one end of a cable between two bridges; the other end is the port `peer`"},
     {NULL},
 };
@@ -304,7 +308,8 @@ static const struct config_choice vlan_modes[] = {
 #define PORT_TYPE_INDEX 2
 /* Ports that the datapath has. */
 #define DEVICES                                                                                                        \
-    (KIND(CONFIG_PORT_DPDK) | KIND(CONFIG_PORT_VHOST_USER) | KIND(CONFIG_PORT_TAP) | KIND(CONFIG_PORT_SYSTEM))
+    (KIND(CONFIG_PORT_DPDK) | KIND(CONFIG_PORT_VHOST_USER) | KIND(CONFIG_PORT_TAP) | KIND(CONFIG_PORT_SYSTEM) |        \
+     KIND(CONFIG_PORT_INTERNAL))
 
 static const struct config_key port_keys[] = {
     {

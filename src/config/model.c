@@ -44,9 +44,14 @@ static uint64_t datapath_id_from(const char *name)
     return (hash & 0x0000fcffffffffff) | 0x0000020000000000;
 }
 
+bool config_port_has_interface(const struct config_port *port)
+{
+    return port->type == CONFIG_PORT_TAP || port->type == CONFIG_PORT_SYSTEM || port->type == CONFIG_PORT_INTERNAL;
+}
+
 static void complete_port(struct config_port *port)
 {
-    if ((port->type == CONFIG_PORT_TAP || port->type == CONFIG_PORT_SYSTEM) && !port->ifname)
+    if (config_port_has_interface(port) && !port->ifname)
         port->ifname = mem_strdup(port->name);
     if (port->type != CONFIG_PORT_SYSTEM && port->mtu == 0)
         port->mtu = 1500;

@@ -42,6 +42,7 @@ enum config_port_type {
     CONFIG_PORT_TAP,
     CONFIG_PORT_SYSTEM,
     CONFIG_PORT_PATCH,
+    CONFIG_PORT_INTERNAL,
 };
 
 enum config_vhost_mode {
@@ -163,6 +164,9 @@ struct config_port *config_add_port(struct config_bridge *bridge);
 /* Fills in what follows from other values: ifname of a tap, vlan_mode, datapath_id. A source calls it once, after
  * config_verify() found nothing. */
 void config_complete(struct config *config);
+
+/* Whether it is an interface of the kernel's, which has the port's name unless it says another. */
+bool config_port_has_interface(const struct config_port *port);
 
 /* The largest MTU of all ports in bytes, 1500 if there is none. */
 int config_largest_mtu(const struct config *config);

@@ -188,6 +188,20 @@ struct unique {
     struct claims bridge_names, datapath_ids, port_names, sockets, listens, devices, ifnames;
 };
 
+/* The kernel is to have an interface of the port's name. */
+static void verify_interface_name(const struct config_port *port, const char *path, struct unique *unique,
+                                  struct config_faults *faults)
+{
+    char where[80], why[256];
+
+    claim(&unique->ifnames, port->name, "%s.name", path);
+    if (config_format_ifname.check(port->name, why, sizeof why) == 0)
+        return;
+    snprintf(where, sizeof where, "%s.name", path);
+    config_faults_add(faults, 0, where, "names the kernel's interface, too: it %s%s", why,
+                      port->type == CONFIG_PORT_INTERNAL ? "" : ": change it, or give \"ifname\"");
+}
+
 static void verify_port(const struct config *config, const struct config_port *port, const char *path,
                         struct unique *unique, struct config_faults *faults)
 {
@@ -195,12 +209,10 @@ static void verify_port(const struct config *config, const struct config_port *p
 
     claim(&unique->port_names, port->name, "%s.name", path);
     claim(&unique->sockets, port->path, "%s.path", path);
-    if (port->type == CONFIG_PORT_TAP || port->type == CONFIG_PORT_SYSTEM) {
-        if (port->ifname)
-            claim(&unique->ifnames, port->ifname, "%s.ifname", path);
-        else
-            claim(&unique->ifnames, port->name, "%s.name", path);
-    }
+    if (config_port_has_interface(port) && port->ifname)
+        claim(&unique->ifnames, port->ifname, "%s.ifname", path);
+    else if (config_port_has_interface(port) && port->name)
+        verify_interface_name(port, path, unique, faults);
     if (port->peer && port->name && strcmp(port->peer, port->name) == 0) {
         snprintf(where, sizeof where, "%s.peer", path);
         config_faults_add(faults, 0, where, "is the port itself: name the port at the other end of the cable");

@@ -47,7 +47,7 @@ static void check_model(const struct config *config)
             assert(port->name && port->ofport && port->vlan_mode != CONFIG_VLAN_UNSET);
             assert((port->type == CONFIG_PORT_DPDK) == (port->devargs != NULL));
             assert((port->type == CONFIG_PORT_VHOST_USER) == (port->path != NULL));
-            assert((port->type == CONFIG_PORT_TAP) == (port->ifname != NULL));
+            assert(config_port_has_interface(port) == (port->ifname != NULL));
         }
     }
     config_verify(config, &faults);

@@ -20,12 +20,29 @@ static uint32_t speed_feature(uint32_t mbps)
     return 0; /* OpenFlow 1.3.5, 7.2.1: a speed of no bit is told by curr_speed alone */
 }
 
+/* OFP_MAX_PORT_NAME_LEN, without the end (OpenFlow 1.3.5, 7.2.1). */
+#define OF_PORT_NAME_LEN 15
+
+/* As much of a longer name as there is room for, in whole characters of UTF-8. */
+static void copy_name(const char *name, char *to, size_t most)
+{
+    size_t len = strlen(name);
+
+    if (len > most) {
+        len = most;
+        while (len > 0 && ((uint8_t)name[len] & 0xc0) == 0x80)
+            len--;
+    }
+    memcpy(to, name, len);
+    to[len] = '\0';
+}
+
 void of_port_describe(const struct bridge_port *bp, struct of_port *port)
 {
     struct port_status status = {0};
 
     *port = (struct of_port){.port_no = bp->ofport, .config = bp->config, .state = bp->state};
-    snprintf(port->name, sizeof port->name, "%.16s", bp->name);
+    copy_name(bp->name, port->name, OF_PORT_NAME_LEN);
     memcpy(port->hw_addr, bp->mac.addr_bytes, sizeof port->hw_addr);
     bridge_port_ops(bp)->get_status(bp, &status);
     port->curr_speed = port->max_speed = RTE_MIN(status.speed_mbps, UINT32_MAX / 1000) * 1000;

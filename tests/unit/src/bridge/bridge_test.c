@@ -283,6 +283,32 @@ static void what_was_learned_goes_with_the_port_or_when_there_is_no_room(void **
     bridge_destroy(bridge);
 }
 
+/* Ports without a device do not count against those of the datapath. */
+static void there_may_be_thousands_of_patch_ports(void **state)
+{
+    struct bridge *a = bridge_create("br0", 1, NULL), *b = bridge_create("br1", 2, NULL);
+    const char *error = NULL;
+
+    for (uint32_t i = 1; i <= 2100; i++) {
+        char near[300], far[300];
+
+        /* Names are long, and differ at the end. */
+        snprintf(near, sizeof near, "%0200u-a%05u", 0, i);
+        snprintf(far, sizeof far, "%0200u-b%05u", 0, i);
+        assert_non_null(bridge_port_add(
+            a, &(struct bridge_port_params){.kind = BRIDGE_PORT_PATCH, .name = near, .ofport = i, .peer = far},
+            &error));
+        assert_non_null(bridge_port_add(
+            b, &(struct bridge_port_params){.kind = BRIDGE_PORT_PATCH, .name = far, .ofport = i, .peer = near},
+            &error));
+    }
+    for (uint32_t i = 1; i <= 2100; i++)
+        assert_int_equal(bridge_port_by_ofport(a, i)->state, PORT_STATE_LIVE);
+    bridge_destroy(b);
+    assert_int_equal(bridge_port_by_ofport(a, 2100)->state, PORT_STATE_LINK_DOWN);
+    bridge_destroy(a);
+}
+
 static void port_names_and_numbers_are_understood(void **state)
 {
     struct bridge *bridge = bridge_create("br0", 1, NULL);
@@ -317,6 +343,7 @@ int main(void)
         cmocka_unit_test(link_and_configuration_changes_are_told_once),
         cmocka_unit_test(counters_are_those_of_device_and_datapath),
         cmocka_unit_test(what_was_learned_goes_with_the_port_or_when_there_is_no_room),
+        cmocka_unit_test(there_may_be_thousands_of_patch_ports),
         cmocka_unit_test(port_names_and_numbers_are_understood),
     };
 
