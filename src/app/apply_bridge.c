@@ -49,17 +49,43 @@ static void tell(struct apply *apply, enum apply_object object, enum apply_chang
 
 /* --- making -------------------------------------------------------------- */
 
-static void server_params(const struct sluice *sw, struct bridge *br, const struct config_bridge *config,
-                          struct of_server_params *params)
+/* The parameters of a server, and what they point to. */
+struct params {
+    struct of_server_params server;
+    struct of_controller_params controllers[CONFIG_CONTROLLERS_MAX];
+};
+
+static uint32_t own_or(int own, int inherited)
 {
-    *params = (struct of_server_params){
+    return (uint32_t)(own == CONFIG_INHERIT ? inherited : own);
+}
+
+static void controller_params(const struct config_bridge *bridge, const struct config_controller *config,
+                              struct of_controller_params *params)
+{
+    *params = (struct of_controller_params){
+        .target = config->target,
+        .max_backoff_ms = (uint32_t)config->max_backoff,
+        .inactivity_probe_ms = own_or(config->inactivity_probe, bridge->inactivity_probe),
+        .packet_in_rate = own_or(config->rate_limit, bridge->controller_rate_limit),
+        .packet_in_burst = own_or(config->burst_limit, bridge->controller_burst_limit),
+        .quiet = !config->enable_async,
+    };
+}
+
+static void server_params(const struct sluice *sw, struct bridge *br, const struct config_bridge *config,
+                          struct params *params)
+{
+    for (size_t i = 0; i < config->n_controllers; i++)
+        controller_params(config, &config->controllers[i], &params->controllers[i]);
+    params->server = (struct of_server_params){
         .loop = sw->loop,
         .bridge = br,
         .flows = sw->flows,
         .requests = &of_requests,
         .listen = (const char *const *)config->listen,
         .n_listen = config->n_listen,
-        .controllers = (const char *const *)config->controllers,
+        .controllers = params->controllers,
         .n_controllers = config->n_controllers,
         .auxiliary_connections = config->auxiliary_connections,
         .bundle_bytes_max = (size_t)config->bundle_memory << 20,
@@ -124,7 +150,7 @@ static void make_bridge(struct apply *apply, struct apply_bridge *object)
     struct bridge *br = bridge_create(wanted->name, wanted->datapath_id, sw->dp);
     char mgmt[4096], snoop[4096];
     struct account account = {0};
-    struct of_server_params params;
+    struct params params;
 
     bridge_join_loop(br, sw->loop);
     flows_attach(sw->flows, br);
@@ -136,9 +162,9 @@ static void make_bridge(struct apply *apply, struct apply_bridge *object)
     server_params(sw, br, wanted, &params);
     snprintf(mgmt, sizeof mgmt, "%s/%s.mgmt", sw->config->run_dir, wanted->name);
     snprintf(snoop, sizeof snoop, "%s/%s.snoop", sw->config->run_dir, wanted->name);
-    params.mgmt_path = mgmt;
-    params.snoop_path = snoop;
-    br->owner = of_server_create(&params, account.error, sizeof account.error);
+    params.server.mgmt_path = mgmt;
+    params.server.snoop_path = snoop;
+    br->owner = of_server_create(&params.server, account.error, sizeof account.error);
     if (!br->owner) {
         TAILQ_REMOVE(&sw->bridges, br, node);
         TAILQ_INSERT_TAIL(&sw->removed, br, node);
@@ -158,13 +184,13 @@ static void change_connections(struct apply *apply, struct apply_bridge *object,
 {
     const struct config_bridge *wanted = &object->wanted;
     struct bridge *br = object->bridge;
-    struct of_server_params was, params;
+    struct params was, params;
     char why[400];
 
     server_params(apply->sw, br, &object->now, &was);
     server_params(apply->sw, br, wanted, &params);
     br->fail_mode = fail_mode_of(wanted);
-    if (of_server_change(switch_of(br), &was, &params, why, sizeof why)) {
+    if (of_server_change(switch_of(br), &was.server, &params.server, why, sizeof why)) {
         br->fail_mode = fail_mode_of(&object->now);
         snprintf(account->error, sizeof account->error, "%s: controllers and listen stay as they were", why);
         return;

@@ -90,6 +90,9 @@ static json_t *value_schema(const struct config_key *key)
     case KEY_SECTION:
         return schema_of(key->section);
     case KEY_SECTIONS:
+        if (key->section->shorthand)
+            return list_schema(key, json_pack("{s:[o, o]}", "anyOf", string_schema(key->section->shorthand->format),
+                                              schema_of(key->section)));
         return list_schema(key, schema_of(key->section));
     }
     return NULL;

@@ -318,8 +318,12 @@ static void fill_section(const struct config_section *section, const struct json
     const struct json_node *given[64] = {NULL};
     char text[64];
 
+    if (section->shorthand && json_is_string(node->value)) {
+        fill_value(section->shorthand, node, base, faults, root);
+        return;
+    }
     if (!json_is_object(node->value)) {
-        add_expected(faults, node, "an object");
+        add_expected(faults, node, section->shorthand ? "a string or an object" : "an object");
         return;
     }
     for (size_t i = 0; i < node->n_children; i++) {

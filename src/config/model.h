@@ -16,6 +16,8 @@ enum {
     CONFIG_UNUSABLE = -2,  /* while a source is read: given, but not usable (and reported); never in a finished model */
     CONFIG_CORE_NONE = -1, /* control.core: not pinned */
     CONFIG_TAG_NONE = -1,  /* port tag: not given */
+    CONFIG_INHERIT = -1,   /* a controller's limits: the bridge's */
+    CONFIG_CONTROLLERS_MAX = 64, /* of a bridge */
     CONFIG_OFPORT_MAX = 0xfeff,  /* highest number an operator may give (OpenFlow 1.0 has 16-bit port numbers) */
     CONFIG_OFPORT_LOCAL = 65534, /* "LOCAL", as OpenFlow 1.0 numbers it (OFPP_LOCAL = 0xfffe) */
 };
@@ -79,6 +81,16 @@ struct config_port {
     bool flood; /* FLOOD and NORMAL's flooding send out of this port */
 };
 
+/* An active OpenFlow connection. CONFIG_INHERIT: as the key of the same meaning of the bridge. */
+struct config_controller {
+    char *target;         /* src/net/target.h parses it */
+    int inactivity_probe; /* milliseconds, 0: never probe */
+    int max_backoff;      /* milliseconds between two attempts to connect, at most */
+    int rate_limit;       /* packet-ins a second, 0: no limit */
+    int burst_limit;      /* packet-ins, 0: a quarter of the rate */
+    bool enable_async;    /* asynchronous messages without being asked for them */
+};
+
 /* What an OpenFlow table starts with; controllers may change it. */
 struct config_table {
     int table;
@@ -90,7 +102,7 @@ struct config_bridge {
     char *name;
     uint64_t datapath_id;
     enum config_fail_mode fail_mode;
-    char **controllers; /* active OpenFlow connections; src/net/target.h parses them */
+    struct config_controller *controllers;
     size_t n_controllers;
     char **listen; /* passive ones, besides <run_dir>/<name>.mgmt */
     size_t n_listen;

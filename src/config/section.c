@@ -162,7 +162,7 @@ void config_key_expect(const struct config_key *key, char *text, size_t size)
         snprintf(text, size, "an object");
         break;
     case KEY_SECTIONS:
-        snprintf(text, size, "a list of objects");
+        snprintf(text, size, key->section->shorthand ? "a list of strings or objects" : "a list of objects");
         break;
     }
 }

@@ -72,7 +72,8 @@ struct config_section {
     const char *doc;   /* Markdown, one paragraph */
     size_t size;       /* of the struct */
     const struct config_key *keys;
-    size_t n_keys;                 /* at most 64 */
+    size_t n_keys;                      /* at most 64 */
+    const struct config_key *shorthand; /* the KEY_STRING that a plain string in place of an object is; NULL: none */
     const struct config_key *kind; /* the KEY_ENUM whose value is the kind of the element; NULL: the section has none */
 };
 

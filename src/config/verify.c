@@ -294,8 +294,8 @@ static void verify_bridge(const struct config *config, size_t index, struct uniq
         free(snoop);
     }
     for (size_t i = 0; i < bridge->n_controllers; i++) {
-        needs_tls(config, bridge->controllers[i], "controllers", index, i, faults);
-        claim(&controllers, bridge->controllers[i], "bridges[%zu].controllers[%zu]", index, i);
+        needs_tls(config, bridge->controllers[i].target, "controllers", index, i, faults);
+        claim(&controllers, bridge->controllers[i].target, "bridges[%zu].controllers[%zu]", index, i);
     }
     settle(&controllers, "the controller", "remove it", faults);
     snprintf(path, sizeof path, "bridges[%zu].tables", index);

@@ -160,7 +160,9 @@ static inline void turn(void)
 static inline void start(enum fail_mode fail_mode, const char *controller, uint32_t probe_ms)
 {
     char error[256] = "";
-    const char *listen[] = {listening}, *controllers[] = {controller}, *none;
+    const char *listen[] = {listening}, *none;
+    const struct of_controller_params controllers[] = {
+        {.target = controller, .inactivity_probe_ms = probe_ms, .max_backoff_ms = 20}};
     struct of_server_params params = {
         .loop = loop,
         .pool = pool,
@@ -170,7 +172,6 @@ static inline void start(enum fail_mode fail_mode, const char *controller, uint3
         .controllers = controllers,
         .n_controllers = controller != NULL,
         .inactivity_probe_ms = probe_ms,
-        .max_backoff_ms = 20,
     };
 
     now_ms = 1000000;

@@ -195,7 +195,7 @@ struct of_connection *of_connection_create(struct of_server *server, enum of_con
     conn->role = OF_ROLE_EQUAL;
     conn->active_ms = conn->changed_ms = clock_now_ms();
     for (int i = 0; i < 2; i++)
-        of_rate_limit_init(&conn->packet_in_rate[i], server->packet_in_burst, conn->active_ms);
+        of_rate_limit_init(&conn->packet_in_rate[i], UINT32_MAX, conn->active_ms); /* full, whatever the burst */
     snprintf(conn->name, sizeof conn->name, "%s", name);
     /* As ovs-vswitchd: who connects to a listening socket gets no asynchronous messages before it has set a length. */
     conn->miss_send_len = kind == OF_KIND_CONTROLLER ? OF_DEFAULT_MISS_SEND_LEN : 0;
@@ -234,7 +234,7 @@ void of_connection_tick(struct of_connection *conn, uint64_t now_ms)
     if (!conn->bev)
         return;
     uint64_t silent = now_ms > conn->active_ms ? now_ms - conn->active_ms : 0;
-    uint32_t probe = of_connection_is_tool(conn) ? 0 : conn->server->inactivity_probe_ms;
+    uint32_t probe = of_connection_is_tool(conn) ? 0 : of_connection_limits(conn)->inactivity_probe_ms;
     if (!conn->version) {
         if (silent > SETUP_TIMEOUT_MS && conn->tls && !conn->connected && conn->kind != OF_KIND_CONTROLLER)
             refuse_tls(conn, "no handshake in 5 s");
@@ -253,6 +253,11 @@ void of_connection_tick(struct of_connection *conn, uint64_t now_ms)
         if (!of_connection_is_behind(conn)) /* then what is under way is probe enough */
             of_connection_send_msg(conn, &echo);
     }
+}
+
+const struct of_limits *of_connection_limits(const struct of_connection *conn)
+{
+    return conn->link ? of_link_limits(conn->link) : &conn->server->limits;
 }
 
 const char *of_version_name(uint8_t version)
@@ -379,7 +384,8 @@ static void handle_hello(struct of_connection *conn, const uint8_t *message, siz
         conn->counts.errors_sent++;
         of_connection_close(conn, why);
     } else {
-        conn->async = of_async_default(conn->version);
+        if (!conn->link || !of_link_is_quiet(conn->link))
+            conn->async = of_async_default(conn->version);
         if (is_primary(conn))
             LOG_INFO(LOG_OPENFLOW, "%s: controller %s: connected, %s", conn->server->bridge->name, conn->name,
                      of_version_name(conn->version));

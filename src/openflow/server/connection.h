@@ -147,6 +147,7 @@ static inline bool of_connection_is_tool(const struct of_connection *conn)
 {
     return conn->kind == OF_KIND_MGMT || conn->kind == OF_KIND_SNOOP;
 }
+const struct of_limits *of_connection_limits(const struct of_connection *conn);
 const char *of_version_name(uint8_t version);                  /* "OpenFlow 1.3" */
 bool of_connection_is_ready(const struct of_connection *conn); /* open, version negotiated */
 

@@ -30,6 +30,9 @@ struct of_controller {
     struct of_server *server;
     struct config_target to;
     char *target;
+    struct of_limits limits;
+    uint32_t max_backoff_ms;
+    bool quiet;
     unsigned n_links;
     struct of_link links[1 + OF_AUXILIARY_MAX]; /* the main connection comes first */
 };
@@ -100,7 +103,7 @@ static bool make_links(struct of_controller *controller)
         link->controller = controller;
         link->auxiliary_id = i;
         link->changed_ms = clock_now_ms();
-        backoff_init(&link->backoff, controller->server->max_backoff_ms);
+        backoff_init(&link->backoff, controller->max_backoff_ms);
         link->retry = evtimer_new(controller->server->base, on_retry, link);
         if (!link->retry)
             return false;
@@ -108,9 +111,18 @@ static bool make_links(struct of_controller *controller)
     return true;
 }
 
-int of_controller_add(struct of_server *server, const char *target, char *error, size_t error_size)
+static void set_limits(struct of_controller *controller, const struct of_controller_params *params)
+{
+    of_limits_set(&controller->limits, params->inactivity_probe_ms, params->packet_in_rate, params->packet_in_burst);
+    controller->max_backoff_ms = params->max_backoff_ms;
+    controller->quiet = params->quiet;
+}
+
+int of_controller_add(struct of_server *server, const struct of_controller_params *params, char *error,
+                      size_t error_size)
 {
     struct of_controller *controller = calloc(1, sizeof *controller);
+    const char *target = params->target;
     char why[256] = "out of memory";
 
     if (!controller) {
@@ -118,6 +130,7 @@ int of_controller_add(struct of_server *server, const char *target, char *error,
         return -1;
     }
     controller->server = server;
+    set_limits(controller, params);
     controller->n_links = 1 + RTE_MIN(server->auxiliary_connections, (unsigned)OF_AUXILIARY_MAX);
     if (config_target_parse(target, false, &controller->to, why, sizeof why) ||
         !(controller->target = strdup(target)) || !make_links(controller)) {
@@ -132,31 +145,33 @@ int of_controller_add(struct of_server *server, const char *target, char *error,
     return 0;
 }
 
-int of_controllers_add_new(struct of_server *server, const char *const *targets, size_t n, char *error,
+int of_controllers_add_new(struct of_server *server, const struct of_controller_params *params, size_t n, char *error,
                            size_t error_size)
 {
     for (size_t i = 0; i < n; i++) {
         const struct of_controller *controller;
         TAILQ_FOREACH (controller, &server->controllers, node)
-            if (!strcmp(controller->target, targets[i]))
+            if (!strcmp(controller->target, params[i].target))
                 break;
-        if (!controller && of_controller_add(server, targets[i], error, error_size))
+        if (!controller && of_controller_add(server, &params[i], error, error_size))
             return -1;
     }
     return 0;
 }
 
-void of_controllers_keep(struct of_server *server, const char *const *targets, size_t n)
+void of_controllers_keep(struct of_server *server, const struct of_controller_params *params, size_t n)
 {
     struct of_controller *controller, *next;
 
     for (controller = TAILQ_FIRST(&server->controllers); controller; controller = next) {
         size_t i = 0;
         next = TAILQ_NEXT(controller, node);
-        while (i < n && strcmp(controller->target, targets[i]))
+        while (i < n && strcmp(controller->target, params[i].target))
             i++;
-        if (i < n)
+        if (i < n) {
+            set_limits(controller, &params[i]);
             continue;
+        }
         struct of_connection *conns[1 + OF_AUXILIARY_MAX];
         unsigned n_conns = 0;
         for (unsigned l = 0; l < controller->n_links; l++)
@@ -194,7 +209,7 @@ void of_link_up(struct of_link *link)
 {
     struct of_controller *controller = link->controller;
 
-    backoff_init(&link->backoff, controller->server->max_backoff_ms);
+    backoff_init(&link->backoff, controller->max_backoff_ms);
     link->changed_ms = clock_now_ms();
     link->last_error[0] = '\0';
     if (!is_main(link)) {
@@ -237,6 +252,16 @@ void of_link_down(struct of_link *link, const char *why)
     } else if (is_up(&controller->links[0])) {
         wait_and_retry(link);
     }
+}
+
+const struct of_limits *of_link_limits(const struct of_link *link)
+{
+    return &link->controller->limits;
+}
+
+bool of_link_is_quiet(const struct of_link *link)
+{
+    return link->controller->quiet;
 }
 
 uint32_t of_link_versions(const struct of_link *link)

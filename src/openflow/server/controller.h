@@ -15,21 +15,37 @@
 
 #define OF_AUXILIARY_MAX 7
 
+/* What a controller is allowed. */
+struct of_limits {
+    uint32_t inactivity_probe_ms;             /* 0 = never */
+    uint32_t packet_in_rate, packet_in_burst; /* 0 = no limit */
+};
+
+static inline void of_limits_set(struct of_limits *limits, uint32_t inactivity_probe_ms, uint32_t packet_in_rate,
+                                 uint32_t packet_in_burst)
+{
+    limits->inactivity_probe_ms = inactivity_probe_ms;
+    limits->packet_in_rate = packet_in_rate;
+    limits->packet_in_burst = packet_in_burst ? packet_in_burst : packet_in_rate < 4 ? 1 : packet_in_rate / 4;
+}
+
 struct of_connection;
 struct of_connection_info;
+struct of_controller_params;
 struct of_controller;
 struct of_link; /* one connection of a channel, made again and again */
 struct of_server;
 TAILQ_HEAD(of_controllers, of_controller);
 
-/* Starts to connect to `target` ("tcp:127.0.0.1:6653", "unix:/path"), for as long as the server lives. Returns 0, or -1
- * with a sentence in `error`. */
-int of_controller_add(struct of_server *server, const char *target, char *error, size_t error_size);
-/* Adds those that are not there yet. Returns 0, or -1 with a sentence in `error` at the first that cannot be. */
-int of_controllers_add_new(struct of_server *server, const char *const *targets, size_t n, char *error,
+/* Starts to connect, for as long as the server lives. Returns 0, or -1 with a sentence in `error`. */
+int of_controller_add(struct of_server *server, const struct of_controller_params *params, char *error,
+                      size_t error_size);
+/* Adds those whose targets are not there yet. Returns 0, or -1 with a sentence in `error` at the first that cannot be.
+ */
+int of_controllers_add_new(struct of_server *server, const struct of_controller_params *params, size_t n, char *error,
                            size_t error_size);
-/* Removes all others and closes their connections. */
-void of_controllers_keep(struct of_server *server, const char *const *targets, size_t n);
+/* Removes all others and closes their connections; these have their limits as in `params` from now on. */
+void of_controllers_keep(struct of_server *server, const struct of_controller_params *params, size_t n);
 /* Ends the connections to all controllers; they are made again. */
 void of_controllers_reconnect(struct of_server *server);
 void of_controllers_free(struct of_server *server);
@@ -37,6 +53,9 @@ void of_controllers_free(struct of_server *server);
 /* From the connection: a version was agreed on; it is gone (or never came up). */
 void of_link_up(struct of_link *link);
 void of_link_down(struct of_link *link, const char *why);
+const struct of_limits *of_link_limits(const struct of_link *link);
+/* No asynchronous messages to begin with. */
+bool of_link_is_quiet(const struct of_link *link);
 /* The versions that the connection may offer, as a bitmap. */
 uint32_t of_link_versions(const struct of_link *link);
 

@@ -18,7 +18,7 @@ static bool has_controller(const struct of_server *server)
 
 static bool is_due(struct of_server *server, uint64_t now_ms)
 {
-    uint32_t probe_ms = server->inactivity_probe_ms ? server->inactivity_probe_ms : PROBE_DEFAULT_MS;
+    uint32_t probe_ms = server->limits.inactivity_probe_ms ? server->limits.inactivity_probe_ms : PROBE_DEFAULT_MS;
 
     if (has_controller(server)) {
         server->fail_mode.alone_ms = now_ms;

@@ -37,12 +37,12 @@ static size_t length_to_send(const struct packet_in *pin)
 /* Misses and what actions send have each their own bucket, so that a flood of the first leaves room for the second. */
 static bool is_in_rate(struct of_connection *conn, const struct packet_in *pin)
 {
-    const struct of_server *server = conn->server;
+    const struct of_limits *allowed = of_connection_limits(conn);
     bool is_miss = pin->reason == OF_REASON_NO_MATCH || pin->reason == OF_REASON_MISS_RULE;
     struct of_rate_limit *limit = &conn->packet_in_rate[!is_miss];
 
     return conn->kind == OF_KIND_MGMT ||
-           of_rate_limit_take(limit, server->packet_in_rate, server->packet_in_burst, clock_now_ms());
+           of_rate_limit_take(limit, allowed->packet_in_rate, allowed->packet_in_burst, clock_now_ms());
 }
 
 /* False: not sent, and counted. */

@@ -76,18 +76,15 @@ static int open_sockets(struct of_server *server, const struct of_server_params 
         if (of_listener_open(server, params->listen[i], OF_KIND_LISTEN, error, error_size))
             return -1;
     for (size_t i = 0; i < params->n_controllers; i++)
-        if (of_controller_add(server, params->controllers[i], error, error_size))
+        if (of_controller_add(server, &params->controllers[i], error, error_size))
             return -1;
     return 0;
 }
 
 static void set_limits(struct of_server *server, const struct of_server_params *params)
 {
-    server->inactivity_probe_ms = params->inactivity_probe_ms;
     server->bundle_bytes_max = params->bundle_bytes_max ? params->bundle_bytes_max : OF_BUNDLE_BYTES;
-    server->packet_in_rate = params->packet_in_rate;
-    server->packet_in_burst =
-        params->packet_in_burst ? params->packet_in_burst : RTE_MAX(params->packet_in_rate / 4, 1u);
+    of_limits_set(&server->limits, params->inactivity_probe_ms, params->packet_in_rate, params->packet_in_burst);
 }
 
 static unsigned run_job(void *arg, uint64_t budget_us)
@@ -144,7 +141,6 @@ struct of_server *of_server_create(const struct of_server_params *params, char *
     server->requests = params->requests;
     server->pool = params->pool;
     server->tls = params->tls;
-    server->max_backoff_ms = params->max_backoff_ms;
     set_limits(server, params);
     server->auxiliary_connections = params->auxiliary_connections;
     server->fail_mode.alone_ms = clock_now_ms();

@@ -24,6 +24,14 @@ struct tls;
 
 #define OF_BUNDLE_BYTES ((size_t)1 << 30) /* that all bundles of a bridge may hold, if nothing else was said */
 
+/* A controller to connect to, and what holds on connections to it in place of what struct of_server_params says. */
+struct of_controller_params {
+    const char *target;      /* "tcp:127.0.0.1:6653", "unix:/path" */
+    uint32_t max_backoff_ms; /* 0 = 8000 */
+    uint32_t inactivity_probe_ms, packet_in_rate, packet_in_burst;
+    bool quiet; /* no asynchronous messages unless the controller asks for them by OFPT_SET_ASYNC */
+};
+
 struct of_server_params {
     struct loop *loop;
     struct bridge *bridge;                 /* the server listens to its events */
@@ -35,14 +43,14 @@ struct of_server_params {
     const char *snoop_path;                /* <run_dir>/<bridge>.snoop; NULL = none */
     const char *const *listen;             /* "ptcp:6654:127.0.0.1", "punix:/path" */
     size_t n_listen;
-    const char *const *controllers; /* "tcp:127.0.0.1:6653", "unix:/path" */
+    const struct of_controller_params *controllers;
     size_t n_controllers;
     unsigned auxiliary_connections; /* to each controller, at most OF_AUXILIARY_MAX */
     size_t bundle_bytes_max;        /* that open bundles may hold; 0 = OF_BUNDLE_BYTES */
-    uint32_t packet_in_rate;        /* packet-ins a second to each controller; 0 = no limit */
-    uint32_t packet_in_burst;       /* 0 = a quarter of that */
-    uint32_t inactivity_probe_ms;   /* 0 = never probe */
-    uint32_t max_backoff_ms;        /* 0 = 8000 */
+    /* Of controllers that connect to `listen`. */
+    uint32_t packet_in_rate;      /* packet-ins a second to each; 0 = no limit */
+    uint32_t packet_in_burst;     /* 0 = a quarter of that */
+    uint32_t inactivity_probe_ms; /* 0 = never probe */
 };
 
 /* Opens the listeners and starts to connect. NULL with a sentence that says what to do in `error`. */

@@ -21,10 +21,8 @@ struct of_server {
     struct flows *flows;
     const struct of_request_ops *requests;
     struct rte_mempool *pool;
-    struct tls *tls;              /* NULL: no ssl: or pssl: is configured */
-    uint32_t inactivity_probe_ms; /* 0 = never */
-    uint32_t max_backoff_ms;
-    uint32_t packet_in_rate, packet_in_burst; /* 0 = no limit */
+    struct tls *tls;         /* NULL: no ssl: or pssl: is configured */
+    struct of_limits limits; /* of controllers that connected to a listener */
     unsigned auxiliary_connections;
     struct of_listeners listeners;
     struct of_controllers controllers;

@@ -226,7 +226,7 @@ static void every_key_is_read(void **state)
     assert_int_equal(bridge->datapath_id, 0xdeadbeef);
     assert_int_equal(bridge->fail_mode, CONFIG_FAIL_SECURE);
     assert_int_equal(bridge->n_controllers, 2);
-    assert_string_equal(bridge->controllers[1], "unix:/run/c");
+    assert_string_equal(bridge->controllers[1].target, "unix:/run/c");
     assert_string_equal(bridge->listen[0], "punix:/run/l");
     assert_int_equal(bridge->inactivity_probe, 0);
     assert_int_equal(bridge->mac_table_size, 10);
@@ -481,6 +481,29 @@ static void every_key_of_an_element_can_change(void **state)
     }
 }
 
+static void a_controller_is_a_target_or_an_object(void **state)
+{
+    struct config *config =
+        load("{\"pmd\":{\"cores\":[1]},\"bridges\":[{\"name\":\"br0\",\"ports\":[],\"controllers\":[\"tcp:127.0.0.1\","
+             "{\"target\":\"unix:/run/c\",\"inactivity_probe\":0,\"max_backoff\":1000,\"rate_limit\":200,"
+             "\"burst_limit\":30,\"enable_async\":false}]}]}");
+    const struct config_controller *plain = &config->bridges[0].controllers[0], *own = plain + 1;
+
+    assert_string_equal(plain->target, "tcp:127.0.0.1");
+    assert_int_equal(plain->inactivity_probe, CONFIG_INHERIT);
+    assert_int_equal(plain->rate_limit, CONFIG_INHERIT);
+    assert_int_equal(plain->burst_limit, CONFIG_INHERIT);
+    assert_int_equal(plain->max_backoff, 8000);
+    assert_true(plain->enable_async);
+    assert_string_equal(own->target, "unix:/run/c");
+    assert_int_equal(own->inactivity_probe, 0);
+    assert_int_equal(own->max_backoff, 1000);
+    assert_int_equal(own->rate_limit, 200);
+    assert_int_equal(own->burst_limit, 30);
+    assert_false(own->enable_async);
+    config_free(config);
+}
+
 static void parts_are_compared_copied_and_assigned(void **state)
 {
 #define BRIDGE(keys) "{\"pmd\":{\"cores\":[1]},\"bridges\":[{\"name\":\"br0\"," keys "}]}"
@@ -495,13 +518,13 @@ static void parts_are_compared_copied_and_assigned(void **state)
     config_section_copy(&config_section_bridge, &copy, &b->bridges[0]);
     assert_true(config_section_same(&config_section_bridge, &copy, &b->bridges[0]));
     config_free(b);
-    assert_string_equal(copy.controllers[0], "unix:/run/c");
+    assert_string_equal(copy.controllers[0].target, "unix:/run/c");
     assert_int_equal(copy.ports[0].ofport, 0);
 
     config_section_assign(&config_section_bridge, &copy, &a->bridges[0], CONFIG_PART_CONNECTIONS | CONFIG_PART_MACS);
     assert_int_equal(config_section_diff(&config_section_bridge, &a->bridges[0], &copy), CONFIG_PART_TABLES);
     config_free(a);
-    assert_string_equal(copy.controllers[0], "tcp:127.0.0.1");
+    assert_string_equal(copy.controllers[0].target, "tcp:127.0.0.1");
     assert_int_equal(copy.tables[0].max_entries, 6);
     config_section_clear(&config_section_bridge, &copy);
 #undef BRIDGE
@@ -521,6 +544,7 @@ int main(void)
         cmocka_unit_test(unreadable_files_are_explained),
         cmocka_unit_test(what_takes_a_restart_is_told_from_what_does_not),
         cmocka_unit_test(every_key_of_an_element_can_change),
+        cmocka_unit_test(a_controller_is_a_target_or_an_object),
         cmocka_unit_test(parts_are_compared_copied_and_assigned),
         cmocka_unit_test(endless_faults_are_cut_off),
         cmocka_unit_test(a_model_without_a_file_is_verified),

@@ -137,6 +137,51 @@ static void controllers_are_tried_again_probed_and_replaced_by_a_learning_switch
     unlink(target + strlen("unix:"));
 }
 
+static void change_controller(struct of_controller_params wanted)
+{
+    const struct of_controller_params was = {.target = wanted.target};
+    const struct of_server_params old = {.controllers = &was, .n_controllers = 1};
+    const struct of_server_params new = {.controllers = &wanted, .n_controllers = 1};
+    char error[256];
+
+    assert_int_equal(of_server_change(server, &old, &new, error, sizeof error), 0);
+}
+
+static void a_controller_has_limits_of_its_own(void **state)
+{
+    char target[128];
+    struct of_msg msg;
+    int fd = controller_listen(target, sizeof target);
+
+    start(FAIL_SECURE, target, 1000);
+    controller_accept(fd, &a);
+    client_hello(&a, OF13);
+    client_barrier(&a);
+    /* In force at once, on the connection that there is. */
+    change_controller((struct of_controller_params){.target = target, .inactivity_probe_ms = 5000, .quiet = true});
+    now_ms += 1500;
+    turn();
+    client_barrier(&a);
+    now_ms += 5000;
+    client_expect(&a, OF_ECHO_REQUEST, &msg);
+    of_msg_free(&msg);
+    bridge_port_set_config(bridge_port_by_ofport(bridge, 1), PORT_CONFIG_NO_RECV, PORT_CONFIG_NO_RECV);
+    client_expect(&a, OF_PORT_STATUS, &msg);
+    of_msg_free(&msg);
+    close(a.fd);
+
+    /* A quiet one is told nothing before it asks. */
+    controller_accept(fd, &a);
+    client_hello(&a, OF13);
+    client_barrier(&a);
+    bridge_port_set_config(bridge_port_by_ofport(bridge, 1), 0, PORT_CONFIG_NO_RECV);
+    client_barrier(&a);
+    client_close(&a);
+    stop();
+    close(fd);
+    unlink(target + strlen("unix:"));
+}
+
 static void without_a_controller_the_fail_mode_decides_at_once(void **state)
 {
     start(FAIL_STANDALONE, NULL, 1000);
@@ -152,6 +197,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_slave_changes_nothing),
         cmocka_unit_test(controllers_are_tried_again_probed_and_replaced_by_a_learning_switch),
+        cmocka_unit_test(a_controller_has_limits_of_its_own),
         cmocka_unit_test(without_a_controller_the_fail_mode_decides_at_once),
     };
 
