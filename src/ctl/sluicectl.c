@@ -104,7 +104,10 @@ static int print_reply(json_t *reply)
         return 1;
     }
     if (error) {
-        fprintf(stderr, "sluicectl: %.*s\n", (int)strcspn(error, "\n"), error);
+        int len = (int)strlen(error);
+        while (len > 0 && error[len - 1] == '\n')
+            len--;
+        fprintf(stderr, "sluicectl: %.*s\n", len, error);
         return 1;
     }
     if (!result) {
