@@ -9,6 +9,7 @@
 
 #include "pmd/base/log.h"
 #include "src/app/daemon.h"
+#include "src/app/db/db.h"
 #include "src/app/eal.h"
 #include "src/app/notify.h"
 #include "src/app/options.h"
@@ -46,7 +47,10 @@ static int run_switch(const struct options *options, struct config *config)
 
     if (early_signal)
         return 0;
+    struct db *db = NULL;
     int status = switch_create(&sw, options, config, error, sizeof error) ? 1 : 0;
+    if (!status && config->ovsdb.remote)
+        status = (db = db_create(&sw, error, sizeof error)) ? 0 : 1;
     if (status) {
         LOG_EMER(LOG_MAIN, "%s", error);
     } else if (!early_signal) {
@@ -59,6 +63,7 @@ static int run_switch(const struct options *options, struct config *config)
         daemon_stopping();
         notify("STOPPING=1");
     }
+    db_destroy(db);
     switch_destroy(&sw);
     return status;
 }

@@ -104,7 +104,10 @@ int switch_reload(struct sluice *sw, struct evbuffer *report, reload_done_fn *do
         (struct reload){.apply = sw->apply, .done = done, .arg = arg, .lines = evbuffer_new(), .objects = json_array()};
     reload->listener = (struct apply_listener){.arg = reload, .result = note_result, .idle = finish};
     apply_listen(sw->apply, &reload->listener);
-    apply_set_all(sw->apply, wanted);
+    if (sw->source.set_options)
+        sw->source.set_options(sw->source.arg, wanted);
+    else
+        apply_set_all(sw->apply, wanted);
     config_free(wanted);
     return 0;
 }

@@ -25,6 +25,13 @@ struct of_server;
 struct signals;
 struct tls;
 
+/* Where bridges come from if not from the file: reload gives it the file's options, which it says to apply.h with its
+ * own over them. */
+struct switch_source {
+    void (*set_options)(void *arg, struct config *file); /* NULL: bridges come from the file */
+    void *arg;
+};
+
 struct sluice {
     struct config *config;         /* what runs, without bridges; the caller's */
     const char *config_path;       /* where it comes from */
@@ -39,6 +46,7 @@ struct sluice {
     struct signals *signals;
     struct apply *apply; /* bridges and ports as they are wanted */
     struct ofport_state *ofports;
+    struct switch_source source;
     struct tls *tls; /* NULL: the file has no section "tls" */
     TAILQ_HEAD(bridges, bridge) bridges;
     struct bridges removed;           /* that are being taken apart */

@@ -206,6 +206,13 @@ static int check_controller(const char *value, char *why, size_t why_size)
     return config_target_parse(value, false, &target, why, why_size);
 }
 
+static int check_database(const char *value, char *why, size_t why_size)
+{
+    struct config_target target;
+
+    return config_target_parse_remote(value, 6640, &target, why, why_size);
+}
+
 static int check_listen(const char *value, char *why, size_t why_size)
 {
     struct config_target target;
@@ -294,3 +301,5 @@ int config_parse_mac(const char *text, uint8_t mac[6], char *why, size_t why_siz
     memcpy(mac, bytes, 6);
     return 0;
 }
+const struct config_format config_format_database = {"`unix:PATH`, `tcp:IP[:PORT]` or `ssl:IP[:PORT]`",
+                                                     "^(tcp:|ssl:|unix:/)", check_database};

@@ -27,6 +27,7 @@ extern const struct config_format config_format_devargs;
 extern const struct config_format config_format_eal_arg;
 extern const struct config_format config_format_controller;
 extern const struct config_format config_format_listen;
+extern const struct config_format config_format_database;
 
 /* 16 hexadecimal digits, not all zero. Returns 0 or -EINVAL. */
 int config_parse_datapath_id(const char *text, uint64_t *datapath_id);

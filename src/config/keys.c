@@ -274,6 +274,27 @@ static const struct config_section tls_section = {
     KEYS(tls_keys),
 };
 
+static const struct config_key ovsdb_keys[] = {
+    {
+        .name = "remote",
+        .type = KEY_STRING,
+        .offset = offsetof(struct config_ovsdb, remote),
+        .format = &config_format_database,
+        .required = true,
+        .doc = "The OVSDB server that has the database `Open_vSwitch`. Without a port number it is 6640. `ssl:` is TLS "
+               "with the files of the section `tls`.",
+        .example = "\"unix:/run/openvswitch/db.sock\"",
+    },
+};
+static const struct config_section ovsdb_section = {
+    .title = "ovsdb",
+    .doc = "Takes bridges, ports, controllers and TLS files from Open vSwitch's database instead of from this file, as "
+           "`ovs-vsctl` and those who use it write them there, and keeps the database informed of their state. "
+           "`bridges` is an empty list then; DPDK, memory and cores stay in the file.",
+    .size = sizeof(struct config_ovsdb),
+    KEYS(ovsdb_keys),
+};
+
 static const struct config_choice port_types[] = {
     {"dpdk", CONFIG_PORT_DPDK, "a device that DPDK drives, a NIC or a virtual one"},
     {"vhost-user", CONFIG_PORT_VHOST_USER, "a virtio interface of a VM or container, over a Unix socket"},
@@ -921,6 +942,14 @@ static const struct config_key root_keys[] = {
         .doc = "TLS of OpenFlow connections.",
         .example = "{\"private_key\": \"/etc/sluice/sc-privkey.pem\", \"certificate\": "
                    "\"/etc/sluice/sc-cert.pem\", \"ca_certificate\": \"/etc/sluice/cacert.pem\"}",
+    },
+    {
+        .name = "ovsdb",
+        .type = KEY_SECTION,
+        .offset = offsetof(struct config, ovsdb),
+        .section = &ovsdb_section,
+        .doc = "Bridges from a database.",
+        .example = "{\"remote\": \"unix:/run/openvswitch/db.sock\"}",
     },
     {
         .name = "bridges",

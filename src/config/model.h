@@ -150,6 +150,11 @@ struct config_tls {
     char *ca_certificate;
 };
 
+/* Where bridges come from if not from the file. */
+struct config_ovsdb {
+    char *remote; /* of an OVSDB server; src/net/target.h parses it. NULL: from the file */
+};
+
 struct config_log {
     enum config_log_level level;
 };
@@ -161,6 +166,7 @@ struct config {
     struct config_control control;
     struct config_log log;
     struct config_tls tls;
+    struct config_ovsdb ovsdb;
     struct config_bridge *bridges;
     size_t n_bridges;
 };

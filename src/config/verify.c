@@ -252,6 +252,21 @@ static void verify_tls(const struct config *config, struct config_faults *faults
         config_faults_add(faults, 0, paths[fault.file], "%s", fault.text);
 }
 
+static void verify_ovsdb(const struct config *config, struct config_faults *faults)
+{
+    if (!config->ovsdb.remote)
+        return;
+    if (config->n_bridges)
+        config_faults_add(
+            faults, 0, "bridges",
+            "bridges come from the database that \"ovsdb\" names: make this an empty list, and the bridges "
+            "by ovs-vsctl");
+    if (!strncmp(config->ovsdb.remote, "ssl:", 4) && !config->tls.private_key)
+        config_faults_add(faults, 0, "ovsdb.remote",
+                          "\"%s\" needs TLS: add \"tls\" with private_key, certificate and ca_certificate to the file",
+                          config->ovsdb.remote);
+}
+
 static void needs_tls(const struct config *config, const char *target, const char *list, size_t bridge, size_t i,
                       struct config_faults *faults)
 {
@@ -361,6 +376,7 @@ void config_verify(const struct config *config, struct config_faults *faults)
 
     verify_cores(config, faults);
     verify_tls(config, faults);
+    verify_ovsdb(config, faults);
     claim_own_sockets(config, &unique.sockets);
     for (size_t i = 0; i < config->n_bridges; i++)
         verify_bridge(config, i, &unique, faults);

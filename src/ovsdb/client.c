@@ -30,6 +30,11 @@ bool ovsdb_is_up(const struct ovsdb *db)
     return db->phase == OVSDB_UP;
 }
 
+bool ovsdb_is_whole(const struct ovsdb *db)
+{
+    return db->copy && !db->torn;
+}
+
 bool ovsdb_has_lock(const struct ovsdb *db)
 {
     return db->has_lock || !db->params.lock;
@@ -220,6 +225,7 @@ static void take_lock_notice(struct ovsdb *db, const json_t *params, bool locked
 /* The copy is whole, or whole again. */
 static void tell_changes(struct ovsdb *db, bool whole)
 {
+    db->torn = false;
     if (whole || ovsdb_rows_have_changed(db))
         db->params.changed(db->params.arg, db);
     ovsdb_rows_told(db);
@@ -403,6 +409,8 @@ static bool run_walk(struct ovsdb *db)
 {
     char error[256];
     bool initial = db->walk.initial;
+
+    db->torn = true;
     int rc = ovsdb_walk_run(db, WALK_BUDGET_US, error, sizeof error);
 
     if (!rc) {

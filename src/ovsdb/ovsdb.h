@@ -4,8 +4,8 @@
  * A client connects again by itself, after 1 s and up to 8 s. A new connection compares what the database has then with
  * the copy, so that its user learns of differences alone; meanwhile the copy is what it was.
  *
- * Messages are worked off a few hundred microseconds at a time, from the event loop. Rows are to be looked at in the
- * callbacks: between them an update may have been copied in part.
+ * Messages are worked off a few hundred microseconds at a time, from the event loop. So between callbacks an update may
+ * have been copied in part: rows are to be looked at in the callbacks, or when ovsdb_is_whole().
  */
 #ifndef SRC_OVSDB_OVSDB_H
 #define SRC_OVSDB_OVSDB_H
@@ -46,6 +46,8 @@ void ovsdb_destroy(struct ovsdb *db);
 
 /* Connected, and the copy is what the database has. */
 bool ovsdb_is_up(const struct ovsdb *db);
+/* The copy is what the database was at some moment: no update has been copied in part. */
+bool ovsdb_is_whole(const struct ovsdb *db);
 /* Nobody else holds the lock; true, too, if there is none to hold. */
 bool ovsdb_has_lock(const struct ovsdb *db);
 

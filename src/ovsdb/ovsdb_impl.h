@@ -51,6 +51,7 @@ struct ovsdb {
     enum ovsdb_phase phase;
     bool has_lock;
     bool update2;         /* monitor_cond is known to the server; the older "monitor" is asked for if not */
+    bool torn;            /* an update was copied in part */
     bool heard;           /* something came since the probe's timer ran last */
     bool probing;         /* an echo is unanswered */
     char last_error[256]; /* why the last attempt failed: said once */

@@ -143,7 +143,14 @@ static inline void bed_turn(struct bed *bed)
     usleep(200);
 }
 
-static inline void bed_create(struct bed *bed, const char *lock, unsigned probe_ms)
+/* Of another schema than the bed's. */
+static inline void bed_count(void *arg, struct ovsdb *db)
+{
+    ((struct bed *)arg)->n_changed++;
+}
+
+static inline void bed_create_for(struct bed *bed, const struct ovsdb_schema *schema, const char *lock,
+                                  unsigned probe_ms)
 {
     struct sockaddr_un addr = {.sun_family = AF_UNIX};
     char error[256];
@@ -159,16 +166,21 @@ static inline void bed_create(struct bed *bed, const char *lock, unsigned probe_
     const struct ovsdb_params params = {
         .base = bed->base,
         .remote = bed->remote,
-        .schema = &bed_schema,
+        .schema = schema,
         .lock = lock,
         .probe_ms = probe_ms,
-        .changed = bed_changed,
+        .changed = schema == &bed_schema ? bed_changed : bed_count,
         .status = bed_status,
         .arg = bed,
     };
     bed->db = ovsdb_create(&params, error, sizeof error);
     if (!bed->db)
         abort();
+}
+
+static inline void bed_create(struct bed *bed, const char *lock, unsigned probe_ms)
+{
+    bed_create_for(bed, &bed_schema, lock, probe_ms);
 }
 
 static inline void bed_hang_up(struct bed *bed)

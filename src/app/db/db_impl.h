@@ -1,0 +1,96 @@
+/* The parts of src/app/db/db.h for each other. Control thread. */
+#ifndef SRC_APP_DB_DB_IMPL_H
+#define SRC_APP_DB_DB_IMPL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include "src/app/apply.h"
+#include "src/app/db/db.h"
+#include "src/app/switch.h"
+#include "src/loop/loop.h"
+#include "src/ovsdb/ovsdb.h"
+#include "src/ovsdb/vswitch.h"
+
+#define DB_NAME_BUCKETS 4096
+
+/* What was last seen of a port's state, to find out in little time that nothing has changed. */
+struct db_seen {
+    bool exists, link_up, admin_up, connected;
+    uint16_t mtu;
+    int ifindex;
+    uint32_t speed_mbps;
+    struct rte_ether_addr mac;
+};
+
+/* An interface of a Port of a bridge, which is one port. */
+struct db_port {
+    struct db_bridge *bridge;
+    char *name;
+    struct ovsdb_uuid port, interface; /* rows */
+    uint32_t mark;                     /* the round that found it in the database */
+    bool said;                         /* to apply.h */
+    bool dirty, unwritten;             /* in that list */
+    bool absent;                       /* a network interface of the kernel's that is not there */
+    int64_t ofport;                    /* 0: not known yet, -1: there is none */
+    char *error;                       /* NULL: none */
+    struct db_seen seen;
+    uint32_t link_resets;
+    LIST_ENTRY(db_port) by_name;
+    TAILQ_ENTRY(db_port) of_bridge, all, dirty_node, unwritten_node, absent_node;
+};
+TAILQ_HEAD(db_ports, db_port);
+
+struct db_bridge {
+    char *name;
+    struct ovsdb_uuid row;
+    uint32_t mark;
+    bool said, dirty;
+    struct db_ports ports;
+    TAILQ_ENTRY(db_bridge) node;
+};
+
+/* A walk through all ports, a few at a time, that fills a transaction. */
+struct db_walk {
+    bool active;
+    struct ovsdb_txn *txn; /* NULL: not begun */
+    struct db_port *next;  /* NULL: bridges come, and then the end */
+};
+
+enum { DB_WALK_STATUS, DB_WALK_STATISTICS, DB_N_WALKS };
+
+struct db {
+    struct sluice *sw;
+    struct ovsdb *ovsdb;
+    struct apply_listener listener;
+    struct loop_job job;
+    struct loop_timer tick;
+    bool awake; /* there may be something to do */
+    TAILQ_HEAD(db_bridges, db_bridge) bridges;
+    struct db_ports all, dirty, unwritten, absent;
+    LIST_HEAD(db_bucket, db_port) by_name[DB_NAME_BUCKETS];
+    uint32_t round;
+    int64_t next_cfg;
+    bool synced; /* all of the database was looked at since it was connected to and locked */
+    bool dirty_bridges, dirty_options;
+    bool applying;            /* apply.h has not said yet that it is done */
+    bool unfinished;          /* cur_cfg is to be written */
+    bool rewrite;             /* a transaction failed: all is to be written again, with the next tick */
+    struct ovsdb_txn *config; /* that is being filled */
+    struct db_walk walks[DB_N_WALKS];
+    unsigned ticks;
+};
+
+/* status.c */
+/* Writes what a port is. */
+void db_write_port(struct db *db, struct ovsdb_txn *txn, struct db_port *port);
+/* The row of the switch and those of bridges. */
+void db_write_switch(struct db *db, struct ovsdb_txn *txn, const struct ovsdb_row *root);
+void db_write_bridge(struct db *db, struct ovsdb_txn *txn, const struct db_bridge *bridge);
+/* What changes by itself: a port's status if it has changed, its counters, a bridge's controllers. */
+void db_write_changes(struct db *db, struct ovsdb_txn *txn, struct db_port *port);
+void db_write_statistics(struct db *db, struct ovsdb_txn *txn, const struct db_port *port);
+void db_write_controllers(struct db *db, struct ovsdb_txn *txn, const struct db_bridge *bridge);
+
+#endif

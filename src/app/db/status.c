@@ -1,0 +1,282 @@
+/* What the database is told of ports, bridges and controllers (ovs-vswitchd.conf.db(5)). */
+#include <inttypes.h>
+#include <rte_version.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "pmd/base/clock.h"
+#include "pmd/drop.h"
+#include "src/app/db/db_impl.h"
+#include "src/openflow/server/server.h"
+
+static const struct ovsdb_kind strings = {.key = OVSDB_STRING, .many = true};
+static const struct ovsdb_kind string_map = {.key = OVSDB_STRING, .value = OVSDB_STRING, .many = true};
+static const struct ovsdb_kind integer_map = {.key = OVSDB_STRING, .value = OVSDB_INTEGER, .many = true};
+static const struct ovsdb_datum nothing;
+
+static struct bridge_port *bridge_port_of(const struct db *db, const struct db_port *port)
+{
+    const struct bridge *bridge = switch_bridge(db->sw, port->bridge->name);
+
+    return bridge ? bridge_port_by_name(bridge, port->name) : NULL;
+}
+
+static const struct ovsdb_row *row_of(const struct db *db, const struct db_port *port)
+{
+    return ovsdb_find(db->ovsdb, VSWITCH_INTERFACE, &port->interface);
+}
+
+static void write_set(struct ovsdb_txn *txn, const struct ovsdb_row *row, unsigned column, const char *const *words)
+{
+    struct ovsdb_datum set = {0};
+
+    for (; *words; words++)
+        ovsdb_datum_add_string(&set, *words);
+    ovsdb_txn_write(txn, row, column, &set);
+    ovsdb_datum_clear(&strings, &set);
+}
+
+/* --- ports --------------------------------------------------------------- */
+
+static struct db_seen look_at(const struct bridge_port *bp)
+{
+    struct port_status st = {.numa_node = -1};
+
+    if (!bp)
+        return (struct db_seen){.exists = false};
+    bridge_port_ops(bp)->get_status(bp, &st);
+    return (struct db_seen){
+        .exists = true,
+        .link_up = st.link_up,
+        .admin_up = !(bp->config & PORT_CONFIG_DOWN) && (!bp->port || bp->port->type != PORT_TAP || st.link_up),
+        .mtu = st.mtu,
+        .ifindex = bp->port ? bp->port->ifindex : 0,
+        .speed_mbps = st.speed_mbps,
+        .mac = bp->mac,
+    };
+}
+
+static bool is_same(const struct db_seen *a, const struct db_seen *b)
+{
+    return a->exists == b->exists && a->link_up == b->link_up && a->admin_up == b->admin_up && a->mtu == b->mtu &&
+           a->ifindex == b->ifindex && a->speed_mbps == b->speed_mbps && rte_is_same_ether_addr(&a->mac, &b->mac);
+}
+
+/* The column "status": what kind of device it is. */
+static void write_device(struct ovsdb_txn *txn, const struct ovsdb_row *row, const struct bridge_port *bp)
+{
+    struct port_status st = {.numa_node = -1};
+    struct ovsdb_datum map = {0};
+    char number[16];
+
+    bridge_port_ops(bp)->get_status(bp, &st);
+    if (bp->port)
+        ovsdb_datum_put_string(&map, "driver_name", st.driver);
+    if (bp->port && bp->port->type == PORT_DPDK) {
+        snprintf(number, sizeof number, "%u", bp->port->ethdev_id);
+        ovsdb_datum_put_string(&map, "port_no", number);
+    }
+    if (st.numa_node >= 0) {
+        snprintf(number, sizeof number, "%d", st.numa_node);
+        ovsdb_datum_put_string(&map, "numa_id", number);
+    }
+    if (bp->port && bp->port->type == PORT_VHOST_USER)
+        ovsdb_datum_put_string(&map, "status", st.link_up ? "connected" : "disconnected");
+    ovsdb_txn_write(txn, row, VSWITCH_INTERFACE_STATUS, &map);
+    ovsdb_datum_clear(&string_map, &map);
+}
+
+/* A port that there is not has no status. */
+static void write_no_status(struct ovsdb_txn *txn, const struct ovsdb_row *row)
+{
+    static const uint8_t columns[] = {
+        VSWITCH_INTERFACE_ADMIN_STATE, VSWITCH_INTERFACE_LINK_STATE, VSWITCH_INTERFACE_LINK_SPEED,
+        VSWITCH_INTERFACE_LINK_RESETS, VSWITCH_INTERFACE_DUPLEX,     VSWITCH_INTERFACE_MAC_IN_USE,
+        VSWITCH_INTERFACE_IFINDEX,     VSWITCH_INTERFACE_MTU,        VSWITCH_INTERFACE_STATUS,
+        VSWITCH_INTERFACE_STATISTICS,
+    };
+
+    for (size_t i = 0; i < sizeof columns; i++)
+        ovsdb_txn_write(txn, row, columns[i], &nothing);
+}
+
+static void write_status(struct ovsdb_txn *txn, const struct ovsdb_row *row, const struct bridge_port *bp,
+                         const struct db_port *port)
+{
+    const struct db_seen *seen = &port->seen;
+    const uint8_t *b = seen->mac.addr_bytes;
+    char mac[18];
+
+    snprintf(mac, sizeof mac, "%02x:%02x:%02x:%02x:%02x:%02x", b[0], b[1], b[2], b[3], b[4], b[5]);
+    ovsdb_txn_write_string(txn, row, VSWITCH_INTERFACE_ADMIN_STATE, seen->admin_up ? "up" : "down");
+    ovsdb_txn_write_string(txn, row, VSWITCH_INTERFACE_LINK_STATE, seen->link_up ? "up" : "down");
+    ovsdb_txn_write_integer(txn, row, VSWITCH_INTERFACE_LINK_RESETS, port->link_resets);
+    ovsdb_txn_write_string(txn, row, VSWITCH_INTERFACE_MAC_IN_USE, mac);
+    ovsdb_txn_write_integer(txn, row, VSWITCH_INTERFACE_IFINDEX, seen->ifindex);
+    if (seen->mtu)
+        ovsdb_txn_write_integer(txn, row, VSWITCH_INTERFACE_MTU, seen->mtu);
+    else
+        ovsdb_txn_write(txn, row, VSWITCH_INTERFACE_MTU, &nothing);
+    ovsdb_txn_write_string(txn, row, VSWITCH_INTERFACE_ERROR,
+                           port->error ? port->error : bridge_port_ops(bp)->error(bp));
+    if (seen->speed_mbps) {
+        ovsdb_txn_write_integer(txn, row, VSWITCH_INTERFACE_LINK_SPEED, (int64_t)seen->speed_mbps * 1000000);
+        ovsdb_txn_write_string(txn, row, VSWITCH_INTERFACE_DUPLEX, "full");
+    } else {
+        ovsdb_txn_write(txn, row, VSWITCH_INTERFACE_LINK_SPEED, &nothing);
+        ovsdb_txn_write(txn, row, VSWITCH_INTERFACE_DUPLEX, &nothing);
+    }
+    write_device(txn, row, bp);
+}
+
+/* Takes note of the port's state. */
+static void see(struct db_port *port, const struct db_seen *now)
+{
+    port->link_resets += port->seen.exists && now->link_up != port->seen.link_up;
+    port->seen = *now;
+}
+
+void db_write_port(struct db *db, struct ovsdb_txn *txn, struct db_port *port)
+{
+    const struct bridge_port *bp = bridge_port_of(db, port);
+    const struct ovsdb_row *row = row_of(db, port);
+    const struct db_seen now = look_at(bp);
+
+    if (!row)
+        return;
+    ovsdb_txn_write_integer(txn, row, VSWITCH_INTERFACE_OFPORT, port->ofport ? port->ofport : -1);
+    see(port, &now);
+    if (bp) {
+        write_status(txn, row, bp, port);
+        return;
+    }
+    ovsdb_txn_write_string(txn, row, VSWITCH_INTERFACE_ERROR, port->error);
+    write_no_status(txn, row);
+}
+
+void db_write_changes(struct db *db, struct ovsdb_txn *txn, struct db_port *port)
+{
+    const struct bridge_port *bp = bridge_port_of(db, port);
+    const struct db_seen now = look_at(bp);
+    const struct ovsdb_row *row = is_same(&now, &port->seen) ? NULL : row_of(db, port);
+
+    if (!row)
+        return;
+    see(port, &now);
+    if (bp)
+        write_status(txn, row, bp, port);
+    else
+        write_no_status(txn, row);
+}
+
+void db_write_statistics(struct db *db, struct ovsdb_txn *txn, const struct db_port *port)
+{
+    const struct bridge_port *bp = bridge_port_of(db, port);
+    const struct ovsdb_row *row = bp ? row_of(db, port) : NULL;
+    struct bridge_port_stats counted;
+    struct datapath_port_stats own = {0};
+    struct ovsdb_datum map = {0};
+    char key[64];
+
+    if (!row)
+        return;
+    bridge_port_stats(bp, &counted);
+    if (bp->port)
+        datapath_port_stats(bp->bridge->dp, bp->port->index, &own);
+    ovsdb_datum_put_integer(&map, "rx_packets", (int64_t)counted.rx_packets);
+    ovsdb_datum_put_integer(&map, "tx_packets", (int64_t)counted.tx_packets);
+    ovsdb_datum_put_integer(&map, "rx_bytes", (int64_t)counted.rx_bytes);
+    ovsdb_datum_put_integer(&map, "tx_bytes", (int64_t)counted.tx_bytes);
+    ovsdb_datum_put_integer(&map, "rx_dropped", (int64_t)counted.rx_dropped);
+    ovsdb_datum_put_integer(&map, "tx_dropped", (int64_t)counted.tx_dropped);
+    ovsdb_datum_put_integer(&map, "rx_errors", (int64_t)counted.rx_errors);
+    ovsdb_datum_put_integer(&map, "tx_errors", (int64_t)counted.tx_errors);
+    for (int r = 0; r < DROP_N_REASONS; r++) {
+        if (!own.drops[r])
+            continue;
+        snprintf(key, sizeof key, "sluice_drop_%s", drop_reason_name(r));
+        ovsdb_datum_put_integer(&map, key, (int64_t)own.drops[r]);
+    }
+    ovsdb_txn_write(txn, row, VSWITCH_INTERFACE_STATISTICS, &map);
+    ovsdb_datum_clear(&integer_map, &map);
+}
+
+/* --- bridges ------------------------------------------------------------- */
+
+void db_write_bridge(struct db *db, struct ovsdb_txn *txn, const struct db_bridge *bridge)
+{
+    const struct bridge *br = switch_bridge(db->sw, bridge->name);
+    const struct ovsdb_row *row = ovsdb_find(db->ovsdb, VSWITCH_BRIDGE, &bridge->row);
+    char id[20];
+
+    if (!row)
+        return;
+    if (br)
+        snprintf(id, sizeof id, "%016" PRIx64, br->datapath_id);
+    ovsdb_txn_write_string(txn, row, VSWITCH_BRIDGE_DATAPATH_ID, br ? id : NULL);
+    ovsdb_txn_write_string(txn, row, VSWITCH_BRIDGE_DATAPATH_VERSION, br ? "<built-in>" : "");
+}
+
+struct controllers {
+    struct db *db;
+    struct ovsdb_txn *txn;
+    const struct ovsdb_row *bridge;
+};
+
+static const struct ovsdb_row *controller_row(const struct controllers *all, const char *target)
+{
+    for (uint32_t i = 0; i < ovsdb_count(all->bridge, VSWITCH_BRIDGE_CONTROLLER); i++) {
+        const struct ovsdb_row *row = ovsdb_ref(all->db->ovsdb, all->bridge, VSWITCH_BRIDGE_CONTROLLER, i);
+        if (row && !strcmp(ovsdb_string(row, VSWITCH_CONTROLLER_TARGET), target))
+            return row;
+    }
+    return NULL;
+}
+
+static void write_controller(void *arg, const struct of_connection_info *info)
+{
+    const struct controllers *all = arg;
+    const struct ovsdb_row *row = info->is_configured && !info->auxiliary_id ? controller_row(all, info->target) : NULL;
+    bool up = !strcmp(info->state, "active");
+    struct ovsdb_datum status = {0};
+    char seconds[24];
+
+    if (!row)
+        return;
+    snprintf(seconds, sizeof seconds, "%" PRIu64, (clock_now_ms() - info->changed_ms) / 1000);
+    ovsdb_datum_put_string(&status, "state",
+                           up                                ? "ACTIVE"
+                           : !strcmp(info->state, "backoff") ? "BACKOFF"
+                                                             : "CONNECTING");
+    ovsdb_datum_put_string(&status, up ? "sec_since_connect" : "sec_since_disconnect", seconds);
+    if (info->last_error && info->last_error[0])
+        ovsdb_datum_put_string(&status, "last_error", info->last_error);
+    ovsdb_txn_write_boolean(all->txn, row, VSWITCH_CONTROLLER_IS_CONNECTED, up);
+    ovsdb_txn_write_string(all->txn, row, VSWITCH_CONTROLLER_ROLE, up ? info->role : NULL);
+    ovsdb_txn_write(all->txn, row, VSWITCH_CONTROLLER_STATUS, &status);
+    ovsdb_datum_clear(&string_map, &status);
+}
+
+void db_write_controllers(struct db *db, struct ovsdb_txn *txn, const struct db_bridge *bridge)
+{
+    const struct bridge *br = switch_bridge(db->sw, bridge->name);
+    struct controllers all = {db, txn, ovsdb_find(db->ovsdb, VSWITCH_BRIDGE, &bridge->row)};
+
+    if (br && switch_of(br) && all.bridge)
+        of_server_for_each_connection(switch_of(br), write_controller, &all);
+}
+
+/* --- the switch ---------------------------------------------------------- */
+
+void db_write_switch(struct db *db, struct ovsdb_txn *txn, const struct ovsdb_row *root)
+{
+    static const char *const datapaths[] = {"netdev", "system", NULL};
+    static const char *const interfaces[] = {
+        "system", "internal", "tap", "patch", "dpdk", "dpdkvhostuser", "dpdkvhostuserclient", NULL};
+
+    write_set(txn, root, VSWITCH_OPEN_VSWITCH_DATAPATH_TYPES, datapaths);
+    write_set(txn, root, VSWITCH_OPEN_VSWITCH_IFACE_TYPES, interfaces);
+    ovsdb_txn_write_boolean(txn, root, VSWITCH_OPEN_VSWITCH_DPDK_INITIALIZED, true);
+    ovsdb_txn_write_string(txn, root, VSWITCH_OPEN_VSWITCH_DPDK_VERSION, rte_version());
+    ovsdb_txn_write_integer(txn, root, VSWITCH_OPEN_VSWITCH_CUR_CFG, db->next_cfg);
+}

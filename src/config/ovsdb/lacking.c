@@ -1,0 +1,94 @@
+#include "src/config/ovsdb/lacking.h"
+
+#include <string.h>
+
+#include "pmd/base/log.h"
+#include "src/ovsdb/vswitch.h"
+
+/* A column that is not empty, not false, not 0 and not "", or with a key: a map that has it. */
+struct lacking {
+    unsigned table, column;
+    const char *key;
+    const char *what; /* it would be; NULL: its name says it */
+};
+
+#define BRIDGE(column) VSWITCH_BRIDGE, VSWITCH_BRIDGE_##column
+#define PORT(column) VSWITCH_PORT, VSWITCH_PORT_##column
+#define INTERFACE(column) VSWITCH_INTERFACE, VSWITCH_INTERFACE_##column
+#define CONTROLLER(column) VSWITCH_CONTROLLER, VSWITCH_CONTROLLER_##column
+#define SWITCH(column) VSWITCH_OPEN_VSWITCH, VSWITCH_OPEN_VSWITCH_##column
+
+static const struct lacking lacking[] = {
+    {BRIDGE(MIRRORS), NULL, "mirrors"},
+    {BRIDGE(NETFLOW), NULL, "NetFlow"},
+    {BRIDGE(SFLOW), NULL, "sFlow"},
+    {BRIDGE(IPFIX), NULL, "IPFIX"},
+    {BRIDGE(AUTO_ATTACH), NULL, "automatic attachment"},
+    {BRIDGE(STP_ENABLE), NULL, "the spanning tree protocol"},
+    {BRIDGE(RSTP_ENABLE), NULL, "the rapid spanning tree protocol"},
+    {BRIDGE(MCAST_SNOOPING_ENABLE), NULL, "multicast snooping"},
+    {BRIDGE(FLOOD_VLANS), NULL, "VLANs without learning"},
+    {BRIDGE(PROTOCOLS), NULL, "a choice of OpenFlow versions: all are offered"},
+    {BRIDGE(OTHER_CONFIG), "dp-desc", NULL},
+    {BRIDGE(OTHER_CONFIG), "dp-sn", NULL},
+    {BRIDGE(OTHER_CONFIG), "forward-bpdu", NULL},
+    {PORT(QOS), NULL, "QoS"},
+    {PORT(CVLANS), NULL, "VLANs of customers (802.1ad)"},
+    {PORT(PROTECTED), NULL, "protected ports"},
+    {PORT(LACP), NULL, "LACP"},
+    {PORT(OTHER_CONFIG), "priority-tags", NULL},
+    {PORT(OTHER_CONFIG), "qinq-ethtype", NULL},
+    {INTERFACE(INGRESS_POLICING_RATE), NULL, "policing"},
+    {INTERFACE(BFD), "enable", "BFD"},
+    {INTERFACE(CFM_MPID), NULL, "CFM"},
+    {INTERFACE(LLDP), "enable", "LLDP"},
+    {INTERFACE(OTHER_CONFIG), "pmd-rxq-affinity", NULL},
+    {INTERFACE(OPTIONS), "n_rxq_desc", NULL},
+    {INTERFACE(OPTIONS), "n_txq_desc", NULL},
+    {INTERFACE(OPTIONS), "rx-flow-ctrl", NULL},
+    {INTERFACE(OPTIONS), "tx-flow-ctrl", NULL},
+    {INTERFACE(OPTIONS), "dpdk-vf-mac", NULL},
+    {CONTROLLER(QUEUE_SIZE), NULL, "a queue of packet-ins of its own"},
+    {SWITCH(OTHER_CONFIG), "pmd-rxq-assign", NULL},
+    {SWITCH(OTHER_CONFIG), "pmd-auto-lb", NULL},
+    {SWITCH(OTHER_CONFIG), "pmd-cpu-mask", "cores from the database: they are in the file"},
+    {SWITCH(OTHER_CONFIG), "hw-offload", NULL},
+    {SWITCH(OTHER_CONFIG), "userspace-tso-enable", NULL},
+    {SWITCH(OTHER_CONFIG), "per-port-memory", NULL},
+};
+
+static bool has(const struct ovsdb *db, const struct ovsdb_row *row, const struct lacking *what)
+{
+    const struct ovsdb_datum *datum = &row->columns[what->column];
+
+    if (what->key)
+        return ovsdb_map_string(db, row, what->column, what->key);
+    if (datum->n != 1)
+        return datum->n > 1;
+    switch (vswitch_schema.tables[what->table].columns[what->column].key) {
+    case OVSDB_BOOLEAN:
+        return datum->atoms[0].boolean;
+    case OVSDB_INTEGER:
+        return datum->atoms[0].integer != 0;
+    case OVSDB_STRING:
+        return datum->atoms[0].string[0] && strcmp(datum->atoms[0].string, "off");
+    default:
+        return true;
+    }
+}
+
+void config_note_lacking(const struct ovsdb *db, const struct ovsdb_row *row)
+{
+    static bool said[sizeof lacking / sizeof *lacking];
+
+    for (size_t i = 0; i < sizeof lacking / sizeof *lacking; i++) {
+        const struct lacking *what = &lacking[i];
+        if (what->table != row->table || said[i] || !has(db, row, what))
+            continue;
+        const struct ovsdb_table *table = &vswitch_schema.tables[what->table];
+        said[i] = true;
+        LOG_INFO(LOG_CONFIG, "database: %s.%s%s%s: Sluice does not have %s: ignored", table->name,
+                 table->columns[what->column].name, what->key ? ":" : "", what->key ? what->key : "",
+                 what->what ? what->what : "that");
+    }
+}

@@ -1,0 +1,482 @@
+#include "src/config/ovsdb/to_model.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "pmd/base/log.h"
+#include "pmd/base/mem.h"
+#include "src/config/keys.h"
+#include "src/config/ovsdb/lacking.h"
+
+/* --- values -------------------------------------------------------------- */
+
+static bool parse_number(const char *text, long min, long max, long *number)
+{
+    char *end;
+
+    *number = strtol(text, &end, 10);
+    return *text && !*end && *number >= min && *number <= max;
+}
+
+/* Takes `number` as what the key holds, or the nearest that it takes. */
+static int fit(const struct config_section *section, const char *name, int64_t number)
+{
+    const struct config_key *key = config_key_find(section, name);
+
+    if (number == 0 && key->zero)
+        return 0;
+    return (int)(number < key->min ? key->min : number > key->max ? key->max : number);
+}
+
+/* Like fit(), of a key of other_config; what is no number changes nothing. */
+static void take_number(const struct ovsdb *db, const struct ovsdb_row *row, unsigned column, const char *key,
+                        const struct config_section *section, const char *name, int *value)
+{
+    const char *text = ovsdb_map_string(db, row, column, key);
+    long number;
+
+    if (!text)
+        return;
+    if (parse_number(text, 0, INT32_MAX, &number))
+        *value = fit(section, name, number);
+    else
+        LOG_WARN_RL(LOG_CONFIG, "database: %s=%s is no number: ignored", key, text);
+}
+
+/* False: there is none, or it is none. */
+static bool take_mac(const char *text, uint8_t mac[6])
+{
+    char why[128];
+
+    if (!text || !text[0])
+        return false;
+    if (!config_parse_mac(text, mac, why, sizeof why))
+        return true;
+    LOG_WARN_RL(LOG_CONFIG, "database: the MAC address %s %s: ignored", text, why);
+    memset(mac, 0, 6);
+    return false;
+}
+
+/* --- controllers --------------------------------------------------------- */
+
+static void add_text(char ***list, size_t *n, const char *text)
+{
+    for (size_t i = 0; i < *n; i++)
+        if (!strcmp((*list)[i], text))
+            return;
+    *list = mem_realloc(*list, *n + 1, sizeof **list);
+    (*list)[(*n)++] = mem_strdup(text);
+}
+
+/* Sockets of the file system are for whoever may write to the database; so they are to be in run_dir, where there is
+ * nothing else (ovs-vswitchd(8), --self-confinement). */
+static bool is_confined(const char *target, const char *run_dir)
+{
+    const char *path = strstr(target, "unix:");
+    size_t len = strlen(run_dir);
+
+    if (!path)
+        return true;
+    path += strlen("unix:");
+    return !strncmp(path, run_dir, len) && path[len] == '/' && !strstr(path, "/../");
+}
+
+/* The controller's own limits; what its row does not say is the bridge's. */
+static void take_limits(const struct ovsdb_row *row, const struct config_section *section,
+                        struct config_controller *controller)
+{
+    static const struct {
+        unsigned column;
+        const char *name;
+        size_t offset;
+    } limits[] = {
+        {VSWITCH_CONTROLLER_INACTIVITY_PROBE, "inactivity_probe", offsetof(struct config_controller, inactivity_probe)},
+        {VSWITCH_CONTROLLER_MAX_BACKOFF, "max_backoff", offsetof(struct config_controller, max_backoff)},
+        {VSWITCH_CONTROLLER_RATE_LIMIT, "rate_limit", offsetof(struct config_controller, rate_limit)},
+        {VSWITCH_CONTROLLER_BURST_LIMIT, "burst_limit", offsetof(struct config_controller, burst_limit)},
+    };
+
+    for (size_t i = 0; i < sizeof limits / sizeof *limits; i++)
+        if (ovsdb_count(row, limits[i].column))
+            *(int *)((char *)controller + limits[i].offset) =
+                fit(section, limits[i].name, ovsdb_integer(row, limits[i].column, 0));
+    controller->enable_async = ovsdb_boolean(row, VSWITCH_CONTROLLER_ENABLE_ASYNC_MESSAGES, true);
+}
+
+static void add_controller(const struct ovsdb_row *row, const char *target, struct config_bridge *bridge)
+{
+    const struct config_section *section = config_key_find(&config_section_bridge, "controllers")->section;
+
+    for (size_t i = 0; i < bridge->n_controllers; i++)
+        if (!strcmp(bridge->controllers[i].target, target))
+            return;
+    struct config_controller *controller =
+        config_section_append(section, (void **)&bridge->controllers, &bridge->n_controllers);
+    controller->target = mem_strdup(target);
+    take_limits(row, section, controller);
+}
+
+static void take_controller(const struct ovsdb *db, const struct ovsdb_row *row, const struct config *running,
+                            struct config_bridge *bridge)
+{
+    const char *target = ovsdb_string(row, VSWITCH_CONTROLLER_TARGET);
+    char why[256];
+
+    config_note_lacking(db, row);
+    bool is_tls = !strncmp(target, "ssl:", 4) || !strncmp(target, "pssl:", 5);
+    bool is_passive = target[0] == 'p';
+    const struct config_format *format = is_passive ? &config_format_listen : &config_format_controller;
+    if (format->check(target, why, sizeof why))
+        LOG_WARN_RL(LOG_CONFIG, "database: bridge %s: controller %s %s: ignored", bridge->name, target, why);
+    else if (is_tls && !running->tls.private_key)
+        LOG_WARN_RL(LOG_CONFIG, "database: bridge %s: controller %s needs keys: use ovs-vsctl set-ssl", bridge->name,
+                    target);
+    else if (!is_confined(target, running->run_dir))
+        LOG_WARN_RL(LOG_CONFIG, "database: bridge %s: controller %s: ignored: sockets have to be in %s", bridge->name,
+                    target, running->run_dir);
+    else if (is_passive)
+        add_text(&bridge->listen, &bridge->n_listen, target);
+    else
+        add_controller(row, target, bridge);
+}
+
+static void take_controllers(const struct ovsdb *db, const struct ovsdb_row *row, const struct config *running,
+                             struct config_bridge *bridge)
+{
+    for (uint32_t i = 0; i < ovsdb_count(row, VSWITCH_BRIDGE_CONTROLLER); i++) {
+        const struct ovsdb_row *controller = ovsdb_ref(db, row, VSWITCH_BRIDGE_CONTROLLER, i);
+        if (!controller)
+            continue;
+        take_controller(db, controller, running, bridge);
+    }
+}
+
+/* --- bridges ------------------------------------------------------------- */
+
+static void take_tables(const struct ovsdb *db, const struct ovsdb_row *row, struct config_bridge *bridge)
+{
+    for (uint32_t i = 0; i < ovsdb_count(row, VSWITCH_BRIDGE_FLOW_TABLES); i++) {
+        int64_t number = row->columns[VSWITCH_BRIDGE_FLOW_TABLES].atoms[i * 2].integer;
+        const struct ovsdb_row *table = ovsdb_ref(db, row, VSWITCH_BRIDGE_FLOW_TABLES, i);
+        if (!table || number < 0 || number > 254)
+            continue;
+        const char *policy = ovsdb_string(table, VSWITCH_FLOW_TABLE_OVERFLOW_POLICY);
+        const struct config_key *key = config_key_find(&config_section_bridge, "tables");
+        struct config_table *wanted = config_section_append(key->section, (void **)&bridge->tables, &bridge->n_tables);
+        wanted->table = (int)number;
+        wanted->max_entries = fit(key->section, "max_entries", ovsdb_integer(table, VSWITCH_FLOW_TABLE_FLOW_LIMIT, 0));
+        wanted->eviction = policy && !strcmp(policy, "evict");
+    }
+}
+
+/* other_config:datapath-id, else the MAC address that is given, else what the model makes of the name. */
+static void take_datapath_id(const struct ovsdb *db, const struct ovsdb_row *row, struct config_bridge *bridge)
+{
+    const char *id = ovsdb_map_string(db, row, VSWITCH_BRIDGE_OTHER_CONFIG, "datapath-id");
+    uint8_t mac[6];
+
+    if (id && !config_parse_datapath_id(id, &bridge->datapath_id))
+        return;
+    if (id)
+        LOG_WARN_RL(LOG_CONFIG, "database: bridge %s: datapath-id %s: needs 16 hexadecimal digits: ignored",
+                    bridge->name, id);
+    if (take_mac(ovsdb_map_string(db, row, VSWITCH_BRIDGE_OTHER_CONFIG, "hwaddr"), mac))
+        for (int i = 0; i < 6; i++)
+            bridge->datapath_id = bridge->datapath_id << 8 | mac[i];
+}
+
+static bool check_bridge(const struct ovsdb_row *row, char *fault, size_t size)
+{
+    const char *name = ovsdb_string(row, VSWITCH_BRIDGE_NAME);
+    const char *type = ovsdb_string(row, VSWITCH_BRIDGE_DATAPATH_TYPE);
+    char why[256];
+
+    if (config_format_bridge_name.check(name, why, sizeof why)) {
+        snprintf(fault, size, "bridge %s: the name %s", name, why);
+        return false;
+    }
+    /* There is one datapath, whatever it is called. */
+    if (!type || !type[0] || !strcmp(type, "system") || !strcmp(type, "netdev"))
+        return true;
+    snprintf(fault, size, "bridge %s: datapath_type %s is not known: use netdev, or leave it out", name, type);
+    return false;
+}
+
+struct config *config_from_bridge(const struct ovsdb *db, const struct ovsdb_row *row, const struct config *running,
+                                  char *fault, size_t fault_size)
+{
+    const char *fail_mode = ovsdb_string(row, VSWITCH_BRIDGE_FAIL_MODE);
+
+    if (!check_bridge(row, fault, fault_size))
+        return NULL;
+    struct config *config = config_default();
+    struct config_bridge *bridge = config_add_bridge(config);
+    bridge->name = mem_strdup(ovsdb_string(row, VSWITCH_BRIDGE_NAME));
+    config_note_lacking(db, row);
+    bridge->fail_mode = fail_mode && !strcmp(fail_mode, "secure") ? CONFIG_FAIL_SECURE : CONFIG_FAIL_STANDALONE;
+    take_datapath_id(db, row, bridge);
+    take_number(db, row, VSWITCH_BRIDGE_OTHER_CONFIG, "mac-aging-time", &config_section_bridge, "mac_aging_time",
+                &bridge->mac_aging_time);
+    take_number(db, row, VSWITCH_BRIDGE_OTHER_CONFIG, "mac-table-size", &config_section_bridge, "mac_table_size",
+                &bridge->mac_table_size);
+    take_tables(db, row, bridge);
+    take_controllers(db, row, running, bridge);
+    config_complete(config);
+    return config;
+}
+
+/* --- ports --------------------------------------------------------------- */
+
+static void take_vlans(const struct ovsdb_row *row, struct config_port *port)
+{
+    static const struct {
+        const char *name;
+        enum config_vlan_mode mode;
+    } modes[] = {
+        {"access", CONFIG_VLAN_ACCESS},
+        {"trunk", CONFIG_VLAN_TRUNK},
+        {"native-tagged", CONFIG_VLAN_NATIVE_TAGGED},
+        {"native-untagged", CONFIG_VLAN_NATIVE_UNTAGGED},
+    };
+    const char *mode = ovsdb_string(row, VSWITCH_PORT_VLAN_MODE);
+    int64_t tag = ovsdb_integer(row, VSWITCH_PORT_TAG, CONFIG_TAG_NONE);
+
+    port->tag = tag >= 0 && tag <= 4095 ? (int)tag : CONFIG_TAG_NONE;
+    port->vlan_mode = port->tag == CONFIG_TAG_NONE ? CONFIG_VLAN_TRUNK : CONFIG_VLAN_ACCESS;
+    for (size_t i = 0; mode && i < sizeof modes / sizeof *modes; i++)
+        if (!strcmp(modes[i].name, mode))
+            port->vlan_mode = modes[i].mode;
+    /* Without a tag an access or native port has VLAN 0. */
+    if (port->vlan_mode == CONFIG_VLAN_TRUNK)
+        port->tag = CONFIG_TAG_NONE;
+    else if (port->tag == CONFIG_TAG_NONE)
+        port->tag = 0;
+    if (port->vlan_mode == CONFIG_VLAN_ACCESS)
+        return;
+    uint32_t n = ovsdb_count(row, VSWITCH_PORT_TRUNKS);
+    port->trunks = n ? mem_calloc(n, sizeof *port->trunks) : NULL;
+    for (uint32_t i = 0; i < n; i++) {
+        int64_t vlan = row->columns[VSWITCH_PORT_TRUNKS].atoms[i].integer;
+        if (vlan >= 0 && vlan <= 4095)
+            port->trunks[port->n_trunks++] = (int)vlan;
+    }
+}
+
+/* Where an interface is in the database, and what it is to become. */
+struct source {
+    const struct ovsdb *db;
+    const struct ovsdb_row *bridge, *interface;
+    const char *name, *run_dir;
+    struct config_port *port;
+    char *fault;
+    size_t fault_size;
+};
+
+static bool take_kernel(struct source *source)
+{
+    char why[256];
+
+    if (!config_format_ifname.check(source->name, why, sizeof why))
+        return true;
+    snprintf(source->fault, source->fault_size, "the name of a network interface %s", why);
+    return false;
+}
+
+static bool take_dpdk(struct source *source)
+{
+    const char *devargs = ovsdb_map_string(source->db, source->interface, VSWITCH_INTERFACE_OPTIONS, "dpdk-devargs");
+    char why[256];
+
+    if (!devargs) {
+        snprintf(source->fault, source->fault_size,
+                 "'%s' is missing 'options:dpdk-devargs': the PCI address of a device, or a virtual device",
+                 source->name);
+        return false;
+    }
+    if (config_format_devargs.check(devargs, why, sizeof why)) {
+        snprintf(source->fault, source->fault_size, "options:dpdk-devargs %s", why);
+        return false;
+    }
+    source->port->devargs = mem_strdup(devargs);
+    return true;
+}
+
+static bool take_socket(struct source *source, const char *path)
+{
+    char why[256];
+
+    if (config_format_socket_path.check(path, why, sizeof why)) {
+        snprintf(source->fault, source->fault_size, "the socket %s %s", path, why);
+        return false;
+    }
+    source->port->path = mem_strdup(path);
+    return true;
+}
+
+static bool take_vhost_client(struct source *source)
+{
+    const char *path = ovsdb_map_string(source->db, source->interface, VSWITCH_INTERFACE_OPTIONS, "vhost-server-path");
+
+    source->port->mode = CONFIG_VHOST_CLIENT;
+    if (path)
+        return take_socket(source, path);
+    snprintf(source->fault, source->fault_size,
+             "options:vhost-server-path is missing: the socket that the virtual machine makes");
+    return false;
+}
+
+static bool take_vhost_server(struct source *source)
+{
+    const struct ovsdb_row *root = ovsdb_first(source->db, VSWITCH_OPEN_VSWITCH);
+    const char *below =
+        root ? ovsdb_map_string(source->db, root, VSWITCH_OPEN_VSWITCH_OTHER_CONFIG, "vhost-sock-dir") : NULL;
+    char path[4096];
+
+    source->port->mode = CONFIG_VHOST_SERVER;
+    if (below && strstr(below, "..")) {
+        snprintf(source->fault, source->fault_size, "other_config:vhost-sock-dir must be below %s", source->run_dir);
+        return false;
+    }
+    snprintf(path, sizeof path, "%s/%s%s%s", source->run_dir, below ? below : "", below ? "/" : "", source->name);
+    return take_socket(source, path);
+}
+
+static bool take_patch(struct source *source)
+{
+    const char *peer = ovsdb_map_string(source->db, source->interface, VSWITCH_INTERFACE_OPTIONS, "peer");
+    char why[256] = "is missing: the name of the port at the other end";
+
+    if (!peer || config_format_port_name.check(peer, why, sizeof why)) {
+        snprintf(source->fault, source->fault_size, "%s: options:peer %s", source->name, why);
+        return false;
+    }
+    if (!strcmp(peer, source->name)) {
+        snprintf(source->fault, source->fault_size, "%s: a patch port cannot be its own peer", source->name);
+        return false;
+    }
+    source->port->peer = mem_strdup(peer);
+    return true;
+}
+
+static const struct {
+    const char *name;
+    enum config_port_type type;
+    bool (*take)(struct source *source);
+} types[] = {
+    {"", CONFIG_PORT_SYSTEM, take_kernel},
+    {"system", CONFIG_PORT_SYSTEM, take_kernel},
+    {"internal", CONFIG_PORT_INTERNAL, take_kernel},
+    {"tap", CONFIG_PORT_TAP, take_kernel},
+    {"patch", CONFIG_PORT_PATCH, take_patch},
+    {"dpdk", CONFIG_PORT_DPDK, take_dpdk},
+    {"dpdkvhostuserclient", CONFIG_PORT_VHOST_USER, take_vhost_client},
+    {"dpdkvhostuser", CONFIG_PORT_VHOST_USER, take_vhost_server},
+};
+
+static bool take_type(struct source *source)
+{
+    const char *type = ovsdb_string(source->interface, VSWITCH_INTERFACE_TYPE);
+    bool is_local = !strcmp(source->name, ovsdb_string(source->bridge, VSWITCH_BRIDGE_NAME));
+
+    /* The port of the bridge's own name is its LOCAL port, of whatever type it says it is. */
+    if (!type || is_local)
+        type = is_local ? "internal" : "";
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
+        if (strcmp(types[i].name, type))
+            continue;
+        source->port->type = types[i].type;
+        source->port->ofport = is_local ? CONFIG_OFPORT_LOCAL : 0;
+        return types[i].take(source);
+    }
+    snprintf(source->fault, source->fault_size, "could not create network device %s of unknown type %s", source->name,
+             type);
+    return false;
+}
+
+/* Of internal ports alone; LOCAL's is the bridge's. */
+static void take_own_mac(const struct source *source)
+{
+    if (source->port->type != CONFIG_PORT_INTERNAL)
+        return;
+    if (source->port->ofport == CONFIG_OFPORT_LOCAL)
+        take_mac(ovsdb_map_string(source->db, source->bridge, VSWITCH_BRIDGE_OTHER_CONFIG, "hwaddr"),
+                 source->port->mac);
+    else
+        take_mac(ovsdb_string(source->interface, VSWITCH_INTERFACE_MAC), source->port->mac);
+}
+
+/* What all types have. */
+static void take_rest(const struct source *source, const struct ovsdb_row *port)
+{
+    struct config_port *wanted = source->port;
+    const struct ovsdb_row *row = source->interface;
+    int64_t mtu = ovsdb_integer(row, VSWITCH_INTERFACE_MTU_REQUEST, 0);
+    int64_t ofport = ovsdb_integer(row, VSWITCH_INTERFACE_OFPORT_REQUEST, 0);
+
+    if (mtu > 0)
+        wanted->mtu = fit(&config_section_port, "mtu", mtu);
+    if (!wanted->ofport && ofport > 0 && ofport <= CONFIG_OFPORT_MAX)
+        wanted->ofport = (uint32_t)ofport;
+    take_own_mac(source);
+    take_number(source->db, row, VSWITCH_INTERFACE_OPTIONS, "n_rxq", &config_section_port, "rx_queues",
+                &wanted->rx_queues);
+    take_vlans(port, wanted);
+}
+
+struct config *config_from_interface(const struct ovsdb *db, const struct ovsdb_row *bridge,
+                                     const struct ovsdb_row *port, const struct ovsdb_row *interface,
+                                     const char *run_dir, char *fault, size_t fault_size)
+{
+    const char *name = ovsdb_string(interface, VSWITCH_INTERFACE_NAME);
+    char why[256];
+
+    if (ovsdb_count(port, VSWITCH_PORT_INTERFACES) != 1) {
+        snprintf(fault, fault_size, "bonds are not supported: port %s has %" PRIu32 " interfaces",
+                 ovsdb_string(port, VSWITCH_PORT_NAME), ovsdb_count(port, VSWITCH_PORT_INTERFACES));
+        return NULL;
+    }
+    if (config_format_port_name.check(name, why, sizeof why)) {
+        snprintf(fault, fault_size, "the name %s", why);
+        return NULL;
+    }
+    struct config *config = config_default();
+    struct config_bridge *of = config_add_bridge(config);
+    struct config_port *wanted = config_add_port(of);
+    struct source source = {db, bridge, interface, name, run_dir, wanted, fault, fault_size};
+    of->name = mem_strdup(ovsdb_string(bridge, VSWITCH_BRIDGE_NAME));
+    wanted->name = mem_strdup(name);
+    config_note_lacking(db, port);
+    config_note_lacking(db, interface);
+    if (!take_type(&source)) {
+        config_free(config);
+        return NULL;
+    }
+    take_rest(&source, port);
+    config_complete(config);
+    return config;
+}
+
+/* --- the switch ---------------------------------------------------------- */
+
+static void replace(char **text, const char *by)
+{
+    free(*text);
+    *text = by ? mem_strdup(by) : NULL;
+}
+
+void config_from_open_vswitch(const struct ovsdb *db, const struct ovsdb_row *root, struct config *config)
+{
+    const struct ovsdb_row *ssl =
+        ovsdb_count(root, VSWITCH_OPEN_VSWITCH_SSL) ? ovsdb_ref(db, root, VSWITCH_OPEN_VSWITCH_SSL, 0) : NULL;
+
+    config_note_lacking(db, root);
+    take_number(db, root, VSWITCH_OPEN_VSWITCH_OTHER_CONFIG, "pmd-maxsleep",
+                config_key_find(&config_root, "pmd")->section, "max_sleep_us", &config->pmd.max_sleep_us);
+    if (!ssl)
+        return;
+    replace(&config->tls.private_key, ovsdb_string(ssl, VSWITCH_SSL_PRIVATE_KEY));
+    replace(&config->tls.certificate, ovsdb_string(ssl, VSWITCH_SSL_CERTIFICATE));
+    replace(&config->tls.ca_certificate, ovsdb_string(ssl, VSWITCH_SSL_CA_CERT));
+}

@@ -1,0 +1,225 @@
+#!/bin/bash
+# ovs-vsctl as it is: bridges, ports, controllers and TLS from Open vSwitch's database, and what it is told of them.
+# timeout: 240
+. "$(dirname "$0")/lib/harness.sh"
+! is_ovs || { echo "it is what OVS does"; exit 0; }
+. "$TEST_LIB/certs.sh"
+
+DB=unix:$RUN_DIR/db.sock
+export OVS_RUNDIR=$RUN_DIR
+
+start_server() {
+    background "ovsdb" ovsdb-server "$TEST_DIR/conf.db" --remote="punix:$RUN_DIR/db.sock" --unixctl="$RUN_DIR/ovsdb.ctl" -vconsole:off \
+        -vsyslog:off --no-chdir
+    OVSDB_PID=$PID
+    wait_until 5 test -S "$RUN_DIR/db.sock"
+}
+vsctl() { ovs-vsctl --db="$DB" --timeout=20 "$@"; }
+get() { vsctl get "$@" | tr -d '"'; }
+is() { # WANTED TABLE RECORD COLUMN
+    [ "$(get "${@:2}")" = "$1" ]
+}
+becomes() { # SECONDS WANTED TABLE RECORD COLUMN
+    wait_until "$1" is "${@:2}" || fail "${*:3} is $(get "${@:3}"), not $2"
+}
+connected() { [ "$(vsctl --bare --columns=is_connected find Controller "target=\"$1\"")" = true ]; }
+# What is asked for runs when ovs-vsctl returns.
+applied() { is "$(get Open_vSwitch . next_cfg)" Open_vSwitch . cur_cfg; }
+ms() { date +%s%3N; }
+not() { ! "$@"; }
+mgmt() { ovs-ofctl -t 10 "${@:2}" "unix:$RUN_DIR/$1.mgmt"; }
+
+mkdir -p "$RUN_DIR"
+ovsdb-tool create "$TEST_DIR/conf.db" /usr/share/openvswitch/vswitch.ovsschema
+start_server
+vsctl --no-wait init
+cat >"$TEST_DIR/sluice.json" <<JSON
+{
+  "run_dir": "$RUN_DIR",
+  "dpdk": { "eal_args": ["--no-pci", "--in-memory", "-m", "$TEST_MEMORY", "--file-prefix", "$TEST_ID"], "hugepages": $HUGEPAGES },
+  "pmd": { "cores": [$PMD_CORE], "max_sleep_us": 1000 },
+  "control": { "core": 0 },
+  "ovsdb": { "remote": "$DB" },
+  "bridges": []
+}
+JSON
+start_sluice
+br=${TEST_ID}b int=${TEST_ID}i
+on_exit link "$br"
+on_exit link "$int"
+
+step "a bridge"
+at=$(ms)
+vsctl add-br "$br"
+took=$(($(ms) - at))
+[ "$took" -lt 1000 ] || fail "add-br took $took ms"
+applied || fail "cur_cfg"
+ip link show "$br" >/dev/null
+mgmt "$br" show | grep -q "LOCAL($br)" || fail "no LOCAL port"
+assert_eq "$(get Interface "$br" ofport)" 65534 "ofport of LOCAL"
+assert_eq "$(get Bridge "$br" datapath_id)" "$(mgmt "$br" show | sed -n 's/.*dpid:\(.*\)/\1/p')" "datapath_id"
+assert_eq "$(get Open_vSwitch . dpdk_initialized)" true dpdk_initialized
+get Open_vSwitch . iface_types | grep -q 'dpdkvhostuserclient' || fail "iface_types"
+
+step "ports on interfaces of the kernel's"
+host_make h1 10.0.0.1/24 02:00:00:00:00:01
+host_make h2 10.0.0.2/24 02:00:00:00:00:02
+p1=$(host_if h1) p2=$(host_if h2)
+vsctl add-port "$br" "$p1"
+vsctl add-port "$br" "$p2"
+assert_eq "$(get Interface "$p1" ofport) $(get Interface "$p2" ofport)" "1 2" "numbers"
+wait_until 5 ping_once h1 10.0.0.2
+ping_ok h1 10.0.0.2
+
+step "an interface that is not there yet"
+late=${TEST_ID}n
+on_exit link "$late"
+said=$(vsctl add-port "$br" "$late" 2>&1)
+[[ $said == *"could not open network device $late (No such device)"* ]] || fail "ovs-vsctl says: $said"
+assert_eq "$(get Interface "$late" ofport)" -1 "number of no port"
+get Interface "$late" error | grep -q "No such device" || fail "no error"
+ip link add "$late" type veth peer name "${TEST_ID}q"
+becomes 2 3 Interface "$late" ofport
+assert_eq "$(get Interface "$late" error)" "[]" "error of a port that is there"
+vsctl del-port "$late"
+
+step "an internal port, and a number that is asked for"
+vsctl add-port "$br" "$int" -- set Interface "$int" type=internal ofport_request=9
+assert_eq "$(get Interface "$int" ofport)" 9 "number"
+vsctl set Interface "$int" ofport_request=11
+assert_eq "$(get Interface "$int" ofport)" 11 "another number"
+ns_make h3
+ip link set "$int" netns "$(ns_name h3)"
+in_ns h3 ip addr add 10.0.0.3/24 dev "$int"
+in_ns h3 ip link set "$int" up
+wait_until 5 ping_once h3 10.0.0.1
+becomes 3 up Interface "$int" link_state
+
+step "VLANs, without a wait for the next change"
+vsctl set Port "$p1" tag=10
+! ping_once h1 10.0.0.2 || fail "VLAN 10 reaches VLAN 0"
+vsctl --no-wait set Port "$p2" tag=10
+wait_until 3 ping_once h1 10.0.0.2
+vsctl --no-wait set Port "$p2" vlan_mode=trunk trunks=10,20
+wait_until 3 not ping_once h1 10.0.0.2
+vsctl clear Port "$p1" tag -- clear Port "$p2" tag vlan_mode trunks
+wait_until 3 ping_once h1 10.0.0.2
+
+step "controllers"
+background controller ovs-testcontroller -O OpenFlow13 ptcp:16653:127.0.0.1
+vsctl set-controller "$br" tcp:127.0.0.1:16653 ptcp:16654:127.0.0.1
+wait_until 8 connected tcp:127.0.0.1:16653
+ovs-ofctl -t 5 show tcp:127.0.0.1:16654 >/dev/null || fail "nobody listens at 16654"
+wait_until 5 ping_once h1 10.0.0.2
+vsctl del-controller "$br"
+! ovs-ofctl -t 2 show tcp:127.0.0.1:16654 >/dev/null 2>&1 || fail "it listens still"
+
+step "fail mode"
+vsctl set-fail-mode "$br" secure
+mgmt "$br" del-flows
+wait_until 3 not ping_once h1 10.0.0.2
+vsctl del-fail-mode "$br"
+wait_until 5 ping_once h1 10.0.0.2
+
+step "TLS"
+certs_make
+certs_issue switch ca
+certs_issue controller ca
+vsctl set-ssl "$CERTS/switch.key" "$CERTS/switch.pem" "$CERTS/ca.pem"
+background tls ovs-testcontroller -O OpenFlow13 $(tls_options controller) pssl:16655:127.0.0.1
+vsctl set-controller "$br" ssl:127.0.0.1:16655
+wait_until 15 connected ssl:127.0.0.1:16655
+vsctl del-controller "$br" -- del-ssl
+mgmt "$br" del-flows # the controller's table-miss rule stays
+
+step "addresses of a bridge"
+vsctl set Bridge "$br" other_config:hwaddr=02:00:00:00:aa:01 other_config:datapath-id=00000000000000aa
+becomes 2 00000000000000aa Bridge "$br" datapath_id
+mgmt "$br" show | grep -q 'dpid:00000000000000aa' || fail "another datapath ID"
+becomes 2 02:00:00:00:aa:01 Interface "$br" mac_in_use
+assert_eq "$(cat "/sys/class/net/$br/address")" 02:00:00:00:aa:01 "MAC address"
+
+step "patch ports"
+br2=${TEST_ID}c
+on_exit link "$br2"
+vsctl add-br "$br2" -- del-port "$p2" -- add-port "$br2" "$p2" -- add-port "$br" pa -- set Interface pa type=patch options:peer=pb
+assert_eq "$(get Interface pa error)" "peer not found" "error of half a pair"
+becomes 2 down Interface pa link_state
+vsctl add-port "$br2" pb -- set Interface pb type=patch options:peer=pa
+becomes 3 "[]" Interface pa error
+becomes 2 up Interface pa link_state
+wait_until 5 ping_once h1 10.0.0.2
+ping_ok h1 10.0.0.2
+vsctl set Interface pb options:peer=nobody
+wait_until 3 not ping_once h1 10.0.0.2
+vsctl del-br "$br2" -- del-port pa -- add-port "$br" "$p2"
+wait_until 5 ping_once h1 10.0.0.2
+
+step "a fake bridge"
+fake=${TEST_ID}f
+on_exit link "$fake"
+vsctl add-br "$fake" "$br" 20
+ip link show "$fake" >/dev/null
+assert_eq "$(vsctl br-to-vlan "$fake")" 20 "VLAN"
+vsctl del-br "$fake"
+
+step "status and counters"
+vsctl wait-until Interface "$p1" link_state=up
+becomes 2 1500 Interface "$p1" mtu
+ping_ok h1 10.0.0.2
+moved() { [ "$(get Interface "$p1" statistics:rx_packets)" -gt 3 ]; }
+wait_until 8 moved
+vsctl list Interface >/dev/null
+vsctl show | grep -q "Bridge $br" || fail "ovs-vsctl show"
+in_ns h1 ip link set "$(in_ns h1 ls /sys/class/net | grep -v '^lo$' | head -n 1)" down
+becomes 3 down Interface "$p1" link_state
+in_ns h1 ip link set "$(in_ns h1 ls /sys/class/net | grep -v '^lo$' | head -n 1)" up
+becomes 3 up Interface "$p1" link_state
+
+step "what cannot be stops nothing else"
+said=$(vsctl add-port "$br" "${TEST_ID}x" -- set Interface "${TEST_ID}x" type=nonsense -- add-port "$br" "${TEST_ID}y" -- \
+    set Interface "${TEST_ID}y" type=dpdk -- add-port "$br" "${TEST_ID}z" -- set Interface "${TEST_ID}z" type=dpdk \
+    options:dpdk-devargs=net_null_$TEST_ID,no-rx=1 2>&1) || fail "$said"
+[[ $said == *nonsense* && $said == *dpdk-devargs* ]] || fail "ovs-vsctl says: $said"
+[ "$(get Interface "${TEST_ID}z" ofport)" -gt 0 ] || fail "the port behind them"
+vsctl del-port "${TEST_ID}x" -- del-port "${TEST_ID}y" -- del-port "${TEST_ID}z"
+
+step "the database goes and comes back"
+kill -KILL "$OVSDB_PID"
+ping_ok h1 10.0.0.2
+rm -f "$RUN_DIR/db.sock" "$RUN_DIR/ovsdb.ctl" "$TEST_DIR"/.conf.db.~lock~
+start_server
+vsctl --no-wait set Port "$p1" tag=10
+wait_until 15 not ping_once h1 10.0.0.2
+vsctl clear Port "$p1" tag
+assert_eq "$(get Interface "$p1" ofport) $(get Interface "$int" ofport)" "1 11" "numbers after the break"
+wait_until 5 ping_once h1 10.0.0.2
+
+step "a restart keeps numbers"
+vsctl --no-wait del-port "$p1" -- add-port "$br" "$p1"
+applied_now() { applied; }
+wait_until 5 applied_now
+number=$(get Interface "$p1" ofport)
+stop_sluice
+start_sluice
+becomes 10 "$number" Interface "$p1" ofport
+wait_until 5 ping_once h1 10.0.0.2
+
+step "500 ports at once, and 50 one by one"
+words=()
+for i in $(seq 500); do words+=(-- add-port "$br" "${TEST_ID}v$i" -- set Interface "${TEST_ID}v$i" type=dpdkvhostuserclient "options:vhost-server-path=$RUN_DIR/v$i.sock"); done
+at=$(ms)
+vsctl "${words[@]}"
+echo "  500 ports: $(($(ms) - at)) ms"
+[ "$(get Interface "${TEST_ID}v500" ofport)" -gt 0 ] || fail "the last one: $(get Interface "${TEST_ID}v500" error)"
+at=$(ms)
+for i in $(seq 501 550); do vsctl add-port "$br" "${TEST_ID}v$i" -- set Interface "${TEST_ID}v$i" type=dpdkvhostuserclient "options:vhost-server-path=$RUN_DIR/v$i.sock"; done
+echo "  each of 50 more: $((($(ms) - at) / 50)) ms"
+
+step "all of it goes"
+vsctl emer-reset
+vsctl del-br "$br"
+wait_until 5 not ip link show "$br" >/dev/null 2>&1
+wait_until 5 test ! -e "$RUN_DIR/$br.mgmt"
+assert_eq "$(ctl --json ports | tr -d ' \n')" "[]" "ports that are left"
+stop_sluice

@@ -1,0 +1,370 @@
+/* What rows of Open vSwitch's database become in the model, and which have a fault. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "src/config/ovsdb/to_model.h"
+#include "tests/lib/ovsdb_bed.h"
+
+#define B "b0000000-0000-0000-0000-000000000001"
+#define P "c0000000-0000-0000-0000-000000000001"
+#define I "d0000000-0000-0000-0000-000000000001"
+#define I2 "d0000000-0000-0000-0000-000000000002"
+#define C1 "e0000000-0000-0000-0000-000000000001"
+#define C2 "e0000000-0000-0000-0000-000000000002"
+#define C3 "e0000000-0000-0000-0000-000000000003"
+#define F "f0000000-0000-0000-0000-000000000001"
+#define S "50000000-0000-0000-0000-000000000001"
+#define ROW(uuid, columns) "{\"" uuid "\":{\"initial\":{" columns "}}}"
+
+static struct bed bed;
+static char schema_text[32768], fault[512];
+static struct config *config;
+static struct config running = {.run_dir = (char[]){"/run/test"}};
+
+/* Every column may hold any number of values: what is parsed is the same. */
+static void write_schema(void)
+{
+    static const char *const types[] = {
+        [OVSDB_INTEGER] = "integer", [OVSDB_BOOLEAN] = "boolean", [OVSDB_STRING] = "string", [OVSDB_UUID] = "uuid"};
+    char *at = schema_text;
+
+    at += sprintf(at, "{\"tables\":{");
+    for (unsigned t = 0; t < VSWITCH_N_TABLES; t++) {
+        const struct ovsdb_table *table = &vswitch_schema.tables[t];
+        at += sprintf(at, "%s\"%s\":{\"columns\":{", t ? "," : "", table->name);
+        for (unsigned c = 0; c < table->n_columns; c++) {
+            const struct ovsdb_column *column = &table->columns[c];
+            at += sprintf(at, "%s\"%s\":{\"type\":{\"key\":\"%s\",", c ? "," : "", column->name, types[column->key]);
+            if (column->value)
+                at += sprintf(at, "\"value\":\"%s\",", types[column->value]);
+            at += sprintf(at, "\"min\":0,\"max\":\"unlimited\"}}");
+        }
+        at += sprintf(at, "}}");
+    }
+    sprintf(at, "}}");
+}
+
+static int setup(void **state)
+{
+    write_schema();
+    bed_create_for(&bed, &vswitch_schema, NULL, 0);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    bed_destroy(&bed);
+    config_free(config);
+    config = NULL;
+    return 0;
+}
+
+/* The database has these tables: "\"Bridge\":{...},\"Port\":{...}". */
+static void have(const char *tables)
+{
+    char copy[8192];
+
+    snprintf(copy, sizeof copy, "{%s}", tables);
+    assert_true(bed_accept(&bed) && bed_serve(&bed, "get_schema", schema_text) &&
+                bed_serve(&bed, "monitor_cond", copy));
+    assert_true(ovsdb_is_up(bed.db));
+}
+
+static const struct config_bridge *bridge(void)
+{
+    fault[0] = '\0';
+    config = config_from_bridge(bed.db, bed_row(&bed, VSWITCH_BRIDGE, B), &running, fault, sizeof fault);
+    return config ? &config->bridges[0] : NULL;
+}
+
+static const struct config_port *port(void)
+{
+    fault[0] = '\0';
+    config = config_from_interface(bed.db, bed_row(&bed, VSWITCH_BRIDGE, B), bed_row(&bed, VSWITCH_PORT, P),
+                                   bed_row(&bed, VSWITCH_INTERFACE, I), running.run_dir, fault, sizeof fault);
+    return config ? &config->bridges[0].ports[0] : NULL;
+}
+
+/* A port of br0 with these columns of Port and Interface. */
+static const struct config_port *port_of(const char *port_columns, const char *interface_columns)
+{
+    char tables[4096];
+
+    snprintf(
+        tables, sizeof tables,
+        "\"Bridge\":" ROW(
+            B,
+            "\"name\":\"br0\",\"other_config\":[\"map\",[[\"hwaddr\",\"02:00:00:00:00:07\"]]]") ",\"Port\":{\"" P
+                                                                                                "\":{\"initial\":{\"name\":\"p\",\"interfaces\":[\"uuid\",\"" I
+                                                                                                "\"]%s%s}}},"
+                                                                                                "\"Interface\":{\"" I
+                                                                                                "\":{\"initial\":{%s}}}",
+        port_columns[0] ? "," : "", port_columns, interface_columns);
+    have(tables);
+    return port();
+}
+
+/* --- bridges ------------------------------------------------------------- */
+
+static void a_bridge_has_defaults(void **state)
+{
+    have("\"Bridge\":" ROW(B, "\"name\":\"br0\""));
+    const struct config_bridge *br = bridge();
+    assert_non_null(br);
+    assert_string_equal(br->name, "br0");
+    assert_int_equal(br->fail_mode, CONFIG_FAIL_STANDALONE);
+    assert_int_equal(br->mac_table_size, 8192);
+    assert_int_equal(br->mac_aging_time, 300);
+    assert_int_equal(br->inactivity_probe, 5000);
+    assert_int_not_equal(br->datapath_id, 0);
+    assert_int_equal(br->n_controllers + br->n_listen + br->n_tables + br->n_ports, 0);
+}
+
+static void a_bridge_has_what_its_row_says(void **state)
+{
+    have("\"Bridge\":" ROW(
+        B, "\"name\":\"br0\",\"datapath_type\":\"netdev\",\"fail_mode\":\"secure\","
+           "\"other_config\":[\"map\",[[\"datapath-id\",\"00000000000000aa\"],[\"hwaddr\",\"02:00:00:00:00:01\"],"
+           "[\"mac-aging-time\",\"60\"],[\"mac-table-size\",\"2000000000\"],[\"unknown\",\"x\"]]],"
+           "\"flow_tables\":[\"map\",[[3,[\"uuid\",\"" F "\"]],[300,[\"uuid\",\"" F
+           "\"]]]]") ",\"Flow_Table\":" ROW(F, "\"flow_limit\":100,\"overflow_policy\":\"evict\""));
+    const struct config_bridge *br = bridge();
+    assert_int_equal(br->fail_mode, CONFIG_FAIL_SECURE);
+    assert_int_equal(br->datapath_id, 0xaa);
+    assert_int_equal(br->mac_aging_time, 60);
+    assert_int_equal(br->mac_table_size, 1048576); /* the most that there can be */
+    assert_int_equal(br->n_tables, 1);
+    assert_int_equal(br->tables[0].table, 3);
+    assert_int_equal(br->tables[0].max_entries, 100);
+    assert_true(br->tables[0].eviction);
+}
+
+static void the_address_of_a_bridge_is_its_datapath_id(void **state)
+{
+    have("\"Bridge\":" ROW(B, "\"name\":\"br0\",\"other_config\":[\"map\",[[\"hwaddr\",\"02:00:00:00:00:01\"],"
+                              "[\"datapath-id\",\"nonsense\"],[\"mac-aging-time\",\"soon\"]]]"));
+    const struct config_bridge *br = bridge();
+    assert_int_equal(br->datapath_id, 0x020000000001);
+    assert_int_equal(br->mac_aging_time, 300);
+}
+
+static void controllers_connect_or_are_waited_for(void **state)
+{
+    have("\"Bridge\":" ROW(
+        B,
+        "\"name\":\"br0\",\"controller\":[\"set\",[[\"uuid\",\"" C1 "\"],[\"uuid\",\"" C2 "\"],[\"uuid\",\"" C3
+        "\"],[\"uuid\",\"" F
+        "\"]]]") ",\"Controller\":{\"" C1
+                 "\":{\"initial\":{\"target\":\"tcp:127.0.0.1:6653\",\"inactivity_probe\":0,\"controller_rate_limit\":5,"
+                 "\"controller_burst_limit\":300,\"enable_async_messages\":false}},\"" C2
+                 "\":{\"initial\":{\"target\":\"ptcp:6654\","
+                 "\"inactivity_probe\":7000}},\"" C3 "\":{\"initial\":{\"target\":\"ssl:127.0.0.1\"}}}");
+    const struct config_bridge *br = bridge(); /* one refers to nowhere, one needs keys that there are not */
+    assert_int_equal(br->n_controllers, 1);
+    assert_string_equal(br->controllers[0].target, "tcp:127.0.0.1:6653");
+    assert_int_equal(br->n_listen, 1);
+    assert_string_equal(br->listen[0], "ptcp:6654");
+    assert_int_equal(br->controllers[0].inactivity_probe, 0);
+    assert_int_equal(br->controllers[0].rate_limit, 100);
+    assert_int_equal(br->controllers[0].burst_limit, 300);
+    assert_int_equal(br->controllers[0].max_backoff, 8000);
+    assert_false(br->controllers[0].enable_async);
+    assert_int_equal(br->inactivity_probe, 5000);
+}
+
+static void sockets_of_controllers_are_confined(void **state)
+{
+    have("\"Bridge\":" ROW(
+        B, "\"name\":\"br0\",\"controller\":[\"set\",[[\"uuid\",\"" C1 "\"],[\"uuid\",\"" C2 "\"],[\"uuid\",\"" C3
+           "\"]]]") ",\"Controller\":{\"" C1 "\":{\"initial\":{\"target\":\"unix:/run/test/c.sock\"}},\"" C2
+                    "\":{\"initial\":{\"target\":\"punix:/etc/passwd\"}},\"" C3
+                    "\":{\"initial\":{\"target\":\"punix:/run/test/../../etc/x\"}}}");
+    const struct config_bridge *br = bridge();
+    assert_int_equal(br->n_controllers, 1);
+    assert_int_equal(br->n_listen, 0);
+}
+
+static void bridges_that_cannot_be(void **state)
+{
+    have("\"Bridge\":" ROW(B, "\"name\":\"a/b\"") ",\"Port\":{}");
+    assert_null(bridge());
+    assert_non_null(strstr(fault, "a/b"));
+    bed_update(&bed, "{\"Bridge\":{\"" B "\":{\"modify\":{\"name\":[\"set\",[\"a/b\",\"br0\"]],"
+                     "\"datapath_type\":\"dummy\"}}}}");
+    assert_null(bridge());
+    assert_non_null(strstr(fault, "dummy"));
+}
+
+/* --- ports --------------------------------------------------------------- */
+
+static void types_of_ports(void **state)
+{
+    const struct config_port *p = port_of("", "\"name\":\"p\"");
+
+    assert_int_equal(p->type, CONFIG_PORT_SYSTEM);
+    assert_string_equal(p->ifname, "p");
+    assert_int_equal(p->mtu, 0);
+    assert_int_equal(p->ofport, 0);
+    assert_int_equal(p->vlan_mode, CONFIG_VLAN_TRUNK);
+}
+
+static void an_internal_port(void **state)
+{
+    const struct config_port *p = port_of("", "\"name\":\"p\",\"type\":\"internal\",\"mac\":\"02:00:00:00:00:09\","
+                                              "\"ofport_request\":7,\"mtu_request\":9000");
+
+    assert_int_equal(p->type, CONFIG_PORT_INTERNAL);
+    assert_int_equal(p->ofport, 7);
+    assert_int_equal(p->mtu, 9000);
+    assert_int_equal(p->mac[5], 9);
+}
+
+static void the_port_of_the_bridge_is_local(void **state)
+{
+    const struct config_port *p =
+        port_of("", "\"name\":\"br0\",\"type\":\"internal\",\"ofport_request\":7,\"mac\":\"02:00:00:00:00:09\"");
+
+    assert_int_equal(p->type, CONFIG_PORT_INTERNAL);
+    assert_int_equal(p->ofport, CONFIG_OFPORT_LOCAL);
+    assert_int_equal(p->mac[5], 7); /* the bridge's */
+}
+
+static void a_dpdk_port(void **state)
+{
+    const struct config_port *p =
+        port_of("", "\"name\":\"p\",\"type\":\"dpdk\",\"options\":[\"map\",[[\"dpdk-devargs\",\"0000:01:00.0\"],"
+                    "[\"n_rxq\",\"4\"]]]");
+
+    assert_int_equal(p->type, CONFIG_PORT_DPDK);
+    assert_string_equal(p->devargs, "0000:01:00.0");
+    assert_int_equal(p->rx_queues, 4);
+}
+
+static void a_vhost_port(void **state)
+{
+    const struct config_port *p =
+        port_of("", "\"name\":\"p\",\"type\":\"dpdkvhostuserclient\",\"options\":[\"map\",[[\"vhost-server-path\","
+                    "\"/run/vm.sock\"]]]");
+
+    assert_int_equal(p->type, CONFIG_PORT_VHOST_USER);
+    assert_int_equal(p->mode, CONFIG_VHOST_CLIENT);
+    assert_string_equal(p->path, "/run/vm.sock");
+}
+
+static void a_vhost_port_of_the_older_kind(void **state)
+{
+    const struct config_port *p = port_of("", "\"name\":\"p\",\"type\":\"dpdkvhostuser\"");
+
+    assert_int_equal(p->mode, CONFIG_VHOST_SERVER);
+    assert_string_equal(p->path, "/run/test/p");
+}
+
+static void a_patch_port(void **state)
+{
+    const struct config_port *p =
+        port_of("", "\"name\":\"p\",\"type\":\"patch\",\"options\":[\"map\",[[\"peer\",\"q\"]]]");
+
+    assert_int_equal(p->type, CONFIG_PORT_PATCH);
+    assert_string_equal(p->peer, "q");
+}
+
+static void vlans(void **state)
+{
+    static const struct {
+        const char *columns;
+        enum config_vlan_mode mode;
+        int tag;
+        size_t n_trunks;
+    } cases[] = {
+        {"\"tag\":10", CONFIG_VLAN_ACCESS, 10, 0},
+        {"\"tag\":10,\"trunks\":[\"set\",[1,2]]", CONFIG_VLAN_ACCESS, 10, 0},
+        {"\"trunks\":[\"set\",[1,2]]", CONFIG_VLAN_TRUNK, CONFIG_TAG_NONE, 2},
+        {"\"tag\":10,\"vlan_mode\":\"trunk\",\"trunks\":4095", CONFIG_VLAN_TRUNK, CONFIG_TAG_NONE, 1},
+        {"\"tag\":10,\"vlan_mode\":\"native-untagged\",\"trunks\":[\"set\",[1,2]]", CONFIG_VLAN_NATIVE_UNTAGGED, 10, 2},
+        {"\"vlan_mode\":\"native-tagged\"", CONFIG_VLAN_NATIVE_TAGGED, 0, 0},
+        {"\"vlan_mode\":\"access\"", CONFIG_VLAN_ACCESS, 0, 0},
+        {"\"vlan_mode\":\"dot1q-tunnel\",\"tag\":5", CONFIG_VLAN_ACCESS, 5, 0},
+        {"\"tag\":99999,\"trunks\":[\"set\",[-1,7]]", CONFIG_VLAN_TRUNK, CONFIG_TAG_NONE, 1},
+    };
+
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const struct config_port *p = port_of(cases[i].columns, "\"name\":\"p\"");
+        assert_int_equal(p->vlan_mode, cases[i].mode);
+        assert_int_equal(p->tag, cases[i].tag);
+        assert_int_equal(p->n_trunks, cases[i].n_trunks);
+        teardown(state);
+        setup(state);
+    }
+}
+
+static void ports_that_cannot_be(void **state)
+{
+    static const struct {
+        const char *interface, *said;
+    } cases[] = {
+        {"\"name\":\"p\",\"type\":\"nonsense\"", "unknown type nonsense"},
+        {"\"name\":\"p\",\"type\":\"dpdk\"", "dpdk-devargs"},
+        {"\"name\":\"p\",\"type\":\"patch\"", "options:peer is missing"},
+        {"\"name\":\"p\",\"type\":\"patch\",\"options\":[\"map\",[[\"peer\",\"p\"]]]", "its own peer"},
+        {"\"name\":\"p\",\"type\":\"dpdkvhostuserclient\"", "vhost-server-path"},
+        {"\"name\":\"p\",\"type\":\"dpdkvhostuserclient\",\"options\":[\"map\",[[\"vhost-server-path\",\"here\"]]]",
+         "here"},
+        {"\"name\":\"a b\"", "name"},
+        {"\"name\":\"\"", "name"},
+    };
+
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        assert_null(port_of("", cases[i].interface));
+        if (!strstr(fault, cases[i].said))
+            fail_msg("%s: %s", cases[i].interface, fault);
+        teardown(state);
+        setup(state);
+    }
+    assert_null(port_of("\"interfaces\":[\"set\",[[\"uuid\",\"" I "\"],[\"uuid\",\"" I2 "\"]]]", "\"name\":\"p\""));
+    assert_non_null(strstr(fault, "bonds"));
+}
+
+/* --- the switch ---------------------------------------------------------- */
+
+static void tls_and_sleep(void **state)
+{
+    have("\"Open_vSwitch\":" ROW(
+        "70000000-0000-0000-0000-000000000001",
+        "\"ssl\":[\"uuid\",\"" S
+        "\"],\"other_config\":[\"map\",[[\"pmd-maxsleep\",\"70\"]]]") ",\"SSL\":" ROW(S,
+                                                                                      "\"private_key\":\"/k\",\"certificate\":\"/c\",\"ca_cert\":\"/a\""));
+    config = config_default();
+    config_from_open_vswitch(bed.db, ovsdb_first(bed.db, VSWITCH_OPEN_VSWITCH), config);
+    assert_int_equal(config->pmd.max_sleep_us, 70);
+    assert_string_equal(config->tls.private_key, "/k");
+    assert_string_equal(config->tls.certificate, "/c");
+    assert_string_equal(config->tls.ca_certificate, "/a");
+}
+
+int main(void)
+{
+#define WITH_BED(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        WITH_BED(a_bridge_has_defaults),
+        WITH_BED(a_bridge_has_what_its_row_says),
+        WITH_BED(the_address_of_a_bridge_is_its_datapath_id),
+        WITH_BED(controllers_connect_or_are_waited_for),
+        WITH_BED(sockets_of_controllers_are_confined),
+        WITH_BED(bridges_that_cannot_be),
+        WITH_BED(types_of_ports),
+        WITH_BED(an_internal_port),
+        WITH_BED(the_port_of_the_bridge_is_local),
+        WITH_BED(a_dpdk_port),
+        WITH_BED(a_vhost_port),
+        WITH_BED(a_vhost_port_of_the_older_kind),
+        WITH_BED(a_patch_port),
+        WITH_BED(vlans),
+        WITH_BED(ports_that_cannot_be),
+        WITH_BED(tls_and_sleep),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
