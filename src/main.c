@@ -10,6 +10,7 @@
 #include "pmd/base/log.h"
 #include "src/app/daemon.h"
 #include "src/app/db/db.h"
+#include "src/app/db/start.h"
 #include "src/app/eal.h"
 #include "src/app/notify.h"
 #include "src/app/options.h"
@@ -57,8 +58,10 @@ static int run_switch(const struct options *options, struct config *config)
         commands_register(&sw);
         LOG_INFO(LOG_MAIN, "sluiced %s is ready: %zu bridges, %u poll-mode threads, run_dir %s", SLUICE_VERSION,
                  config->n_bridges, datapath_n_threads(sw.dp), config->run_dir);
-        daemonize_complete();
-        notify("READY=1");
+        if (options->source == OPTIONS_JSON) { /* else it is ready when the database was answered */
+            daemonize_complete();
+            notify("READY=1");
+        }
         loop_run(sw.loop); /* until "exit", SIGTERM or SIGINT */
         daemon_stopping();
         notify("STOPPING=1");
@@ -73,8 +76,8 @@ static int run(const struct options *options, struct config *config)
     char error[1024] = "";
     int status = 1;
 
-    take_early_signals();
-    if (run_dir_create(config->run_dir, error, sizeof error)) {
+    if (options->source == OPTIONS_DATABASE ? run_dir_share(config->run_dir, error, sizeof error)
+                                            : run_dir_create(config->run_dir, error, sizeof error)) {
         LOG_EMER(LOG_MAIN, "%s", error);
         return 1;
     }
@@ -100,7 +103,7 @@ static struct config *load(const struct options *options)
 }
 
 /* Returns what run() does, in the process that is the switch. */
-static int start(const struct options *options, struct config *config)
+static int start(const struct options *options, struct config **config)
 {
     char error[1024];
 
@@ -108,7 +111,8 @@ static int start(const struct options *options, struct config *config)
         fprintf(stderr, "%s: %s\n", options->program, error);
         return 1;
     }
-    log_set_level("any", config_log_level_name(config->log.level));
+    if (*config)
+        log_set_level("any", config_log_level_name((*config)->log.level));
     options_set_levels(options);
     signal(SIGPIPE, SIG_IGN);
     if (daemon_start(&options->daemon, error, sizeof error)) {
@@ -118,7 +122,14 @@ static int start(const struct options *options, struct config *config)
     /* To give back what a million rules took is a step of 40 ms, in which no miss is handled. The next rules take it.
      */
     mallopt(M_TRIM_THRESHOLD, -1);
-    int status = run(options, config);
+    take_early_signals();
+    if (!*config)
+        *config = db_start(options, &early_signal, error, sizeof error);
+    int status = early_signal ? 0 : 1;
+    if (*config)
+        status = run(options, *config);
+    else if (!early_signal)
+        LOG_EMER(LOG_MAIN, "%s", error);
     daemon_end();
     return status;
 }
@@ -126,16 +137,17 @@ static int start(const struct options *options, struct config *config)
 int main(int argc, char **argv)
 {
     static struct options options;
-    int status = options_parse(OPTIONS_JSON, argc, argv, &options);
+    int status = options_parse(options_source_of(argv[0]), argc, argv, &options);
 
     if (status >= 0)
         return status;
     if (options.check)
         return config_check(options.config_path, stdout);
-    struct config *config = load(&options);
-    if (!config)
+    /* A file is looked at before anything is begun; a database is waited for in the background. */
+    struct config *config = options.source == OPTIONS_JSON ? load(&options) : NULL;
+    if (!config && options.source == OPTIONS_JSON)
         return 1;
-    status = start(&options, config);
+    status = start(&options, &config);
     config_free(config);
     log_finish(LOG_FINISH_MS);
     return status;

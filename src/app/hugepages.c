@@ -99,3 +99,11 @@ bool hugepages_check(const char *sysfs, const uint32_t need_mb[HUGEPAGES_NODES_M
         tell(arg, "this kernel has no hugepages (CONFIG_HUGETLBFS), or /sys is not mounted");
     return any && free_kb >= need_kb;
 }
+
+uint64_t hugepages_free_mb(const char *sysfs)
+{
+    struct pages pages;
+
+    snprintf(pages.directory, sizeof pages.directory, "%s/kernel/mm/hugepages", sysfs);
+    return read_pages(&pages) ? pages.free_kb >> 10 : 0;
+}

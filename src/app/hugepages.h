@@ -14,4 +14,7 @@
 bool hugepages_check(const char *sysfs, const uint32_t need_mb[HUGEPAGES_NODES_MAX],
                      void (*tell)(void *arg, const char *sentence), void *arg);
 
+/* Free ones of all sizes and nodes, in MB. */
+uint64_t hugepages_free_mb(const char *sysfs);
+
 #endif

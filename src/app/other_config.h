@@ -17,7 +17,7 @@ struct other_config_pair {
 struct other_config_machine {
     struct cores cores;
     int (*node_of)(int core); /* cores_node() */
-    bool hugepages;           /* there are some */
+    bool hugepages;           /* there are enough */
 };
 
 /* Fills in `config->dpdk`, `pmd` and `control`, which are as config_default() made them. A database is never refused:

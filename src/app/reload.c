@@ -90,6 +90,11 @@ int switch_reload(struct sluice *sw, struct evbuffer *report, reload_done_fn *do
     struct config *wanted = NULL;
     struct reload *reload;
 
+    if (!sw->config_path) {
+        evbuffer_add_printf(report, "the configuration is the database %s, whose changes need no reload\n",
+                            sw->config->ovsdb.remote);
+        return -1;
+    }
     if (!config_load_file(sw->config_path, &wanted, &faults))
         config_diff_fixed(sw->config, wanted, &faults);
     if (!wanted || faults.n) {

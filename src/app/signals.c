@@ -25,7 +25,7 @@ static void on_hangup(evutil_socket_t number, short what, void *arg)
 {
     struct evbuffer *report = evbuffer_new();
 
-    LOG_INFO(LOG_MAIN, "SIGHUP: reading %s again", ((struct sluice *)arg)->config_path);
+    LOG_INFO(LOG_MAIN, "SIGHUP: reading the configuration again");
     if (report) {
         switch_reload(arg, report, NULL, NULL);
         evbuffer_free(report);

@@ -9,7 +9,10 @@
 #include "pmd/base/hash.h"
 #include "pmd/base/log.h"
 #include "pmd/base/mem.h"
+#include "src/app/daemon.h"
 #include "src/app/db/db_impl.h"
+#include "src/app/db/start.h"
+#include "src/app/notify.h"
 #include "src/config/json.h"
 #include "src/config/ovsdb/to_model.h"
 
@@ -369,6 +372,12 @@ static void say_options(struct db *db)
     struct config *file = NULL;
 
     db->dirty_options = false;
+    if (!db->sw->config_path) {
+        file = db_start_model(db->sw->options, root_of(db));
+        set_options(db, file);
+        config_free(file);
+        return;
+    }
     if (config_load_file(db->sw->config_path, &file, &faults))
         LOG_WARN(LOG_CONFIG, "database: TLS and other_config wait until %s has no fault", db->sw->config_path);
     else
@@ -487,6 +496,19 @@ static void on_written(void *arg, const char *error)
     wake(db);
 }
 
+/* The database knows what became of what it asked for: so may who waits for the start. */
+static void on_config_written(void *arg, const char *error)
+{
+    struct db *db = arg;
+
+    on_written(arg, error);
+    if (error || db->told_ready || db->sw->config_path)
+        return;
+    db->told_ready = true;
+    daemonize_complete();
+    notify("READY=1");
+}
+
 /* One port, or the end. False: not now. */
 static bool write_config(struct db *db, const struct ovsdb_row *root)
 {
@@ -505,7 +527,7 @@ static bool write_config(struct db *db, const struct ovsdb_row *root)
     TAILQ_FOREACH (bridge, &db->bridges, node)
         db_write_bridge(db, db->config, bridge);
     db_write_switch(db, db->config, root);
-    ovsdb_txn_commit(db->config, on_written, db);
+    ovsdb_txn_commit(db->config, on_config_written, db);
     db->config = NULL;
     db->unfinished = false;
     return true;

@@ -76,6 +76,7 @@ struct db {
     bool dirty_bridges, dirty_options;
     bool applying;            /* apply.h has not said yet that it is done */
     bool unfinished;          /* cur_cfg is to be written */
+    bool told_ready;          /* the first such transaction was answered */
     bool rewrite;             /* a transaction failed: all is to be written again, with the next tick */
     struct ovsdb_txn *config; /* that is being filled */
     struct db_walk walks[DB_N_WALKS];

@@ -114,6 +114,14 @@ static int setup(void **state)
     return 0;
 }
 
+static void free_ones_of_all_sizes_add_up(void **state)
+{
+    assert_int_equal(hugepages_free_mb(sysfs), 0);
+    put("kernel/mm/hugepages", 2048, "free_hugepages", 100);
+    put("kernel/mm/hugepages", 1048576, "free_hugepages", 2);
+    assert_int_equal(hugepages_free_mb(sysfs), 200 + 2048);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -123,6 +131,7 @@ int main(void)
         cmocka_unit_test_setup(pages_of_all_sizes_count, fresh),
         cmocka_unit_test_setup(a_kernel_without_nodes_has_them_elsewhere, fresh),
         cmocka_unit_test_setup(a_kernel_without_any_is_said_to_be, fresh),
+        cmocka_unit_test_setup(free_ones_of_all_sizes_add_up, fresh),
     };
 
     return cmocka_run_group_tests(tests, setup, NULL);
