@@ -316,6 +316,30 @@ static unsigned run(void *arg, uint64_t budget_us)
     return (more ? LOOP_MORE : 0) | (served ? LOOP_ANSWERED | LOOP_UNSENT : 0);
 }
 
+/* "--json", "--format=json" or "--format json" may come before the words of a command ("text" for json: as without).
+ * Returns how many words that were, -1 for a format that is none. */
+static int take_format(const json_t *params, bool *as_json)
+{
+    const char *word = json_string_value(json_array_get(params, 0)), *format = NULL;
+    int taken = 1;
+
+    *as_json = false;
+    if (!word)
+        return 0;
+    if (!strcmp(word, "--json")) {
+        format = "json";
+    } else if (!strncmp(word, "--format=", 9)) {
+        format = word + 9;
+    } else if (!strcmp(word, "--format")) {
+        format = json_string_value(json_array_get(params, 1));
+        taken = 2;
+    } else {
+        return 0;
+    }
+    *as_json = format && !strcmp(format, "json");
+    return *as_json || (format && !strcmp(format, "text")) ? taken : -1;
+}
+
 static bool handle_request(struct connection *c, json_t *request)
 {
     json_t *id = json_object_get(request, "id"), *params = json_object_get(request, "params");
@@ -329,16 +353,17 @@ static bool handle_request(struct connection *c, json_t *request)
 
     struct control_reply reply = {.text = evbuffer_new(), .connection = c, .id = id};
     const char *argv[MAX_WORDS];
-    int argc = 0;
+    int argc = 0, first = take_format(params, &reply.as_json);
     argv[argc++] = method;
+    if (first < 0)
+        control_fail(&reply, "--format: json or text");
     if (json_array_size(params) >= MAX_WORDS)
         control_fail(&reply, "more than %d words", MAX_WORDS);
-    for (size_t i = 0; i < json_array_size(params) && !reply.failed; i++) {
+    for (size_t i = (size_t)first; i < json_array_size(params) && !reply.failed; i++) {
         const char *word = json_string_value(json_array_get(params, i));
+
         if (!word)
             control_fail(&reply, "parameter %zu is not a string", i);
-        else if (i == 0 && !strcmp(word, "--json"))
-            reply.as_json = true;
         else
             argv[argc++] = word;
     }

@@ -157,16 +157,32 @@ static void errors_are_errors(void **state)
     close(fd);
 }
 
-static void json_on_request(void **state)
+/* The first line of the answer, by `words` before it. */
+static void assert_json(int fd, const char *words)
 {
-    int fd = client();
-    const char *answer = ask(fd, "{\"id\":1,\"method\":\"echo\",\"params\":[\"--json\",\"one\"]}");
-    json_t *reply = json_loads(answer, 0, NULL);
+    char request[256];
+
+    snprintf(request, sizeof request, "{\"id\":1,\"method\":\"echo\",\"params\":[%s,\"one\"]}", words);
+    json_t *reply = json_loads(ask(fd, request), 0, NULL);
     json_t *result = json_loads(json_string_value(json_object_get(reply, "result")), 0, NULL);
 
     assert_string_equal(json_string_value(json_array_get(json_object_get(result, "lines"), 0)), "one");
     json_decref(result);
     json_decref(reply);
+}
+
+static void json_on_request(void **state)
+{
+    int fd = client();
+
+    assert_json(fd, "\"--json\"");
+    assert_json(fd, "\"--format\",\"json\"");
+    assert_json(fd, "\"--format=json\"");
+    assert_string_equal(ask(fd, "{\"id\":1,\"method\":\"echo\",\"params\":[\"--format\",\"text\",\"one\"]}"),
+                        "{\"id\":1,\"result\":\"one\\n\",\"error\":null}");
+    assert_non_null(strstr(ask(fd, "{\"id\":1,\"method\":\"echo\",\"params\":[\"--format=xml\"]}"), "json or text"));
+    assert_non_null(strstr(ask(fd, "{\"id\":1,\"method\":\"echo\",\"params\":[\"--format\"]}"), "json or text"));
+    assert_non_null(strstr(ask(fd, "{\"id\":1,\"method\":\"echo\",\"params\":[\"--format\",7]}"), "json or text"));
     close(fd);
 }
 
