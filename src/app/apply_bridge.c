@@ -6,6 +6,7 @@
 
 #include "pmd/base/log.h"
 #include "src/app/apply_impl.h"
+#include "src/config/format.h"
 #include "src/config/keys.h"
 #include "src/net/tls.h"
 #include "src/openflow/requests/handler.h"
@@ -48,6 +49,15 @@ static void tell(struct apply *apply, enum apply_object object, enum apply_chang
 }
 
 /* --- making -------------------------------------------------------------- */
+
+static uint32_t versions_of(const struct config_bridge *config)
+{
+    uint32_t versions = 0;
+
+    for (size_t i = 0; i < config->n_protocols; i++)
+        versions |= 1u << config_parse_protocol(config->protocols[i]);
+    return versions;
+}
 
 /* The parameters of a server, and what they point to. */
 struct params {
@@ -92,6 +102,7 @@ static void server_params(const struct sluice *sw, struct bridge *br, const stru
         .packet_in_rate = config->controller_rate_limit,
         .packet_in_burst = config->controller_burst_limit,
         .inactivity_probe_ms = config->inactivity_probe,
+        .versions = versions_of(config),
         .pool = sw->pool,
         .tls = sw->tls,
     };

@@ -213,6 +213,27 @@ static int check_database(const char *value, char *why, size_t why_size)
     return config_target_parse_remote(value, 6640, &target, why, why_size);
 }
 
+unsigned config_parse_protocol(const char *text)
+{
+    static const struct {
+        const char *name;
+        unsigned version;
+    } protocols[] = {{"OpenFlow10", 1}, {"OpenFlow13", 4}, {"OpenFlow14", 5}, {"OpenFlow15", 6}};
+
+    for (size_t i = 0; i < sizeof protocols / sizeof *protocols; i++)
+        if (!strcmp(protocols[i].name, text))
+            return protocols[i].version;
+    return 0;
+}
+
+static int check_protocol(const char *value, char *why, size_t why_size)
+{
+    if (config_parse_protocol(value))
+        return 0;
+    snprintf(why, why_size, "must be OpenFlow10, OpenFlow13, OpenFlow14 or OpenFlow15");
+    return -EINVAL;
+}
+
 static int check_listen(const char *value, char *why, size_t why_size)
 {
     struct config_target target;
@@ -303,3 +324,5 @@ int config_parse_mac(const char *text, uint8_t mac[6], char *why, size_t why_siz
 }
 const struct config_format config_format_database = {"`unix:PATH`, `tcp:IP[:PORT]` or `ssl:IP[:PORT]`",
                                                      "^(tcp:|ssl:|unix:/)", check_database};
+const struct config_format config_format_protocol = {"`OpenFlow10`, `OpenFlow13`, `OpenFlow14` or `OpenFlow15`",
+                                                     "^OpenFlow1[0345]$", check_protocol};

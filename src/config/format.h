@@ -28,6 +28,10 @@ extern const struct config_format config_format_eal_arg;
 extern const struct config_format config_format_controller;
 extern const struct config_format config_format_listen;
 extern const struct config_format config_format_database;
+extern const struct config_format config_format_protocol;
+
+/* The wire version that "OpenFlow13" stands for; 0: none that Sluice speaks. */
+unsigned config_parse_protocol(const char *text);
 
 /* 16 hexadecimal digits, not all zero. Returns 0 or -EINVAL. */
 int config_parse_datapath_id(const char *text, uint64_t *datapath_id);

@@ -740,6 +740,20 @@ static const struct config_key bridge_keys[] = {
         .example = "[\"ptcp:6654:127.0.0.1\"]",
     },
     {
+        .name = "protocols",
+        .change = CHANGE_LIVE,
+        .part = CONFIG_PART_CONNECTIONS,
+        .type = KEY_STRINGS,
+        .offset = offsetof(struct config_bridge, protocols),
+        .count_offset = offsetof(struct config_bridge, n_protocols),
+        .max_items = 4,
+        .format = &config_format_protocol,
+        .default_doc = "all",
+        .doc = "The versions of OpenFlow that the bridge speaks, to controllers and to `ovs-ofctl`. Of those that both "
+               "sides speak the latest is used.",
+        .example = "[\"OpenFlow10\", \"OpenFlow13\"]",
+    },
+    {
         .name = "auxiliary_connections",
         .change = CHANGE_LIVE,
         .part = CONFIG_PART_CONNECTIONS,

@@ -106,6 +106,8 @@ struct config_bridge {
     size_t n_controllers;
     char **listen; /* passive ones, besides <run_dir>/<name>.mgmt */
     size_t n_listen;
+    char **protocols; /* versions of OpenFlow that are spoken, "OpenFlow13"; none listed: all */
+    size_t n_protocols;
     int auxiliary_connections;  /* to each controller */
     int controller_rate_limit;  /* packet-ins a second to each controller, 0: no limit */
     int controller_burst_limit; /* packet-ins, 0: a quarter of the rate */

@@ -114,6 +114,12 @@ wait_until 5 ping_once h1 10.0.0.2
 vsctl del-controller "$br"
 ! ovs-ofctl -t 2 show tcp:127.0.0.1:16654 >/dev/null 2>&1 || fail "it listens still"
 
+step "versions of OpenFlow"
+vsctl set Bridge "$br" protocols=OpenFlow13
+! ovs-ofctl -O OpenFlow10 -t 5 show "unix:$RUN_DIR/$br.mgmt" >/dev/null 2>&1 || fail "OpenFlow 1.0 is spoken"
+ovs-ofctl -O OpenFlow13 -t 5 show "unix:$RUN_DIR/$br.mgmt" >/dev/null || fail "OpenFlow 1.3 is not spoken"
+vsctl clear Bridge "$br" protocols
+
 step "fail mode"
 vsctl set-fail-mode "$br" secure
 mgmt "$br" del-flows

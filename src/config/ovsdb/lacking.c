@@ -28,7 +28,6 @@ static const struct lacking lacking[] = {
     {BRIDGE(RSTP_ENABLE), NULL, "the rapid spanning tree protocol"},
     {BRIDGE(MCAST_SNOOPING_ENABLE), NULL, "multicast snooping"},
     {BRIDGE(FLOOD_VLANS), NULL, "VLANs without learning"},
-    {BRIDGE(PROTOCOLS), NULL, "a choice of OpenFlow versions: all are offered"},
     {BRIDGE(OTHER_CONFIG), "dp-desc", NULL},
     {BRIDGE(OTHER_CONFIG), "dp-sn", NULL},
     {BRIDGE(OTHER_CONFIG), "forward-bpdu", NULL},

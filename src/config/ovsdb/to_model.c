@@ -155,6 +155,18 @@ static void take_controllers(const struct ovsdb *db, const struct ovsdb_row *row
 
 /* --- bridges ------------------------------------------------------------- */
 
+/* Versions that Sluice does not speak are left out; if nothing else is asked for, all that it does are offered. */
+static void take_protocols(const struct ovsdb_row *row, struct config_bridge *bridge)
+{
+    for (uint32_t i = 0; i < ovsdb_count(row, VSWITCH_BRIDGE_PROTOCOLS); i++) {
+        const char *protocol = row->columns[VSWITCH_BRIDGE_PROTOCOLS].atoms[i].string;
+        if (config_parse_protocol(protocol))
+            add_text(&bridge->protocols, &bridge->n_protocols, protocol);
+        else
+            LOG_INFO(LOG_CONFIG, "database: bridge %s: %s is not spoken: left out", bridge->name, protocol);
+    }
+}
+
 static void take_tables(const struct ovsdb *db, const struct ovsdb_row *row, struct config_bridge *bridge)
 {
     for (uint32_t i = 0; i < ovsdb_count(row, VSWITCH_BRIDGE_FLOW_TABLES); i++) {
@@ -222,6 +234,7 @@ struct config *config_from_bridge(const struct ovsdb *db, const struct ovsdb_row
     take_number(db, row, VSWITCH_BRIDGE_OTHER_CONFIG, "mac-table-size", &config_section_bridge, "mac_table_size",
                 &bridge->mac_table_size);
     take_tables(db, row, bridge);
+    take_protocols(row, bridge);
     take_controllers(db, row, running, bridge);
     config_complete(config);
     return config;

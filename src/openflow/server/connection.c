@@ -211,7 +211,7 @@ struct of_connection *of_connection_create(struct of_server *server, enum of_con
 
 static uint32_t versions_of(const struct of_connection *conn)
 {
-    return conn->link ? of_link_versions(conn->link) : OF_VERSIONS;
+    return conn->link ? of_link_versions(conn->link) : conn->server->versions;
 }
 
 void of_connection_start(struct of_connection *conn)

@@ -268,7 +268,7 @@ uint32_t of_link_versions(const struct of_link *link)
 {
     const struct of_link *main = &link->controller->links[0];
 
-    return is_main(link) || !main->conn ? OF_VERSIONS : 1u << main->conn->version;
+    return is_main(link) || !main->conn ? link->controller->server->versions : 1u << main->conn->version;
 }
 
 /* --- the channel --------------------------------------------------------- */

@@ -83,6 +83,7 @@ static int open_sockets(struct of_server *server, const struct of_server_params 
 
 static void set_limits(struct of_server *server, const struct of_server_params *params)
 {
+    server->versions = params->versions ? params->versions & OF_VERSIONS : OF_VERSIONS;
     server->bundle_bytes_max = params->bundle_bytes_max ? params->bundle_bytes_max : OF_BUNDLE_BYTES;
     of_limits_set(&server->limits, params->inactivity_probe_ms, params->packet_in_rate, params->packet_in_burst);
 }
@@ -196,6 +197,16 @@ void of_server_destroy(struct of_server *server)
     free(server);
 }
 
+/* Connections over a version that is not to be spoken any more. */
+static void close_other_versions(struct of_server *server)
+{
+    struct of_connection *conn;
+
+    TAILQ_FOREACH (conn, &server->connections, node)
+        if (conn->bev && conn->version && !(server->versions >> conn->version & 1))
+            of_connection_close(conn, "its version of OpenFlow is not among the bridge's protocols any more");
+}
+
 int of_server_change(struct of_server *server, const struct of_server_params *was,
                      const struct of_server_params *wanted, char *error, size_t error_size)
 {
@@ -217,6 +228,7 @@ int of_server_change(struct of_server *server, const struct of_server_params *wa
     of_listeners_keep(server, now->listen, now->n_listen);
     of_controllers_keep(server, now->controllers, now->n_controllers);
     set_limits(server, now);
+    close_other_versions(server);
     of_server_connections_changed(server);
     return opened ? 0 : -1;
 }

@@ -51,14 +51,15 @@ struct of_server_params {
     uint32_t packet_in_rate;      /* packet-ins a second to each; 0 = no limit */
     uint32_t packet_in_burst;     /* 0 = a quarter of that */
     uint32_t inactivity_probe_ms; /* 0 = never probe */
+    uint32_t versions;            /* that are spoken: 1 << OF13 and so on; 0 = all */
 };
 
 /* Opens the listeners and starts to connect. NULL with a sentence that says what to do in `error`. */
 struct of_server *of_server_create(const struct of_server_params *params, char *error, size_t error_size);
-/* From listen, controllers and limits of `was` to those of `wanted`: what is new is opened, what is gone is closed with
- * its connections, the rest goes on; and to bridge->fail_mode, which the caller may have changed. Another number of
- * auxiliary connections closes those to all controllers, which are made again. Returns 0, or -1 with a sentence in
- * `error`: then those of `was` go on. */
+/* From listen, controllers, limits and versions of `was` to those of `wanted`: what is new is opened, what is gone is
+ * closed with its connections, so are connections over a version that is gone, the rest goes on; and to
+ * bridge->fail_mode, which the caller may have changed. Another number of auxiliary connections closes those to all
+ * controllers, which are made again. Returns 0, or -1 with a sentence in `error`: then those of `was` go on. */
 int of_server_change(struct of_server *server, const struct of_server_params *was,
                      const struct of_server_params *wanted, char *error, size_t error_size);
 /* Connections of controllers are closed, and made again by those who made them: what was said at their start does not

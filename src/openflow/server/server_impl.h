@@ -23,6 +23,7 @@ struct of_server {
     struct rte_mempool *pool;
     struct tls *tls;         /* NULL: no ssl: or pssl: is configured */
     struct of_limits limits; /* of controllers that connected to a listener */
+    uint32_t versions;       /* that its connections may speak: a bit for each */
     unsigned auxiliary_connections;
     struct of_listeners listeners;
     struct of_controllers controllers;
