@@ -77,6 +77,7 @@ enum ct_reason {
 };
 
 const char *ct_reason_name(enum ct_reason reason);
+const char *ct_reason_doc(enum ct_reason reason);
 
 /* --- packets -------------------------------------------------------------- */
 
@@ -107,9 +108,11 @@ struct ct_request {
     bool commit;
     bool force; /* commit: a connection that the other side began is replaced */
     bool set_label;
+    uint8_t zero[3];
     uint32_t mark, mark_mask; /* mark_mask 0: stays as it is */
     uint8_t label[CT_LABEL_LEN], label_mask[CT_LABEL_LEN];
 };
+_Static_assert(sizeof(struct ct_request) == 48, "without padding: programs compare them as bytes");
 
 /* Poll-mode thread `thread`: tracks `n` packets, in order, and writes what is found to *metas[i]. The headers of a
  * packet have to be in its first segment. reasons[i] is CT_REASON_NONE, why the packet is invalid, or why a connection
@@ -131,6 +134,9 @@ struct ct_params {
 struct ct *ct_create(const struct ct_params *params);
 /* No thread is in ct_run(). */
 void ct_destroy(struct ct *ct);
+
+/* Whether ct_run() was ever called: before, there is nothing for ct_work() to do. */
+bool ct_is_used(const struct ct *ct);
 
 /* Takes out what has timed out, frees, prepares memory: until all is done or about `budget_us` are over. To be called
  * every few milliseconds, as new connections need memory and room that it prepares. True: there is more to do now. */

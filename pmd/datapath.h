@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "pmd/ct.h"
 #include "pmd/drop.h"
 #include "pmd/key.h"
 #include "pmd/meter.h"
@@ -27,6 +28,7 @@ struct datapath_params {
     uint32_t emc_entries;     /* per thread; rounded up to a power of two; 0 = no exact-match cache */
     uint32_t megaflow_limit;  /* most megaflows at once */
     uint32_t mask_limit;      /* most tuples at once (hard) */
+    uint32_t max_connections; /* most tracked connections */
     uint32_t miss_ring;       /* entries of each thread's ring, power of two */
     uint32_t max_sleep_us;    /* longest sleep of an idle thread; 0 = never */
     struct rte_mempool *pool; /* for copies of packets */
@@ -148,6 +150,14 @@ void datapath_meter_remove(struct datapath *dp, uint32_t index);
 /* To be called once for each removed meter, when no program that names the index can run any more. */
 void datapath_meter_forget(struct datapath *dp, uint32_t index);
 void datapath_meter_counts(const struct datapath *dp, uint32_t index, struct meter_counts *counts);
+
+/* --- connection tracking ------------------------------------------------- */
+
+/* The tracker. datapath_reclaim() does its work: while datapath_ct_busy(), call that every few milliseconds. */
+struct ct *datapath_ct(const struct datapath *dp);
+bool datapath_ct_busy(const struct datapath *dp);
+/* The time of ct_next() and others that want one. Any thread. */
+uint32_t datapath_seconds(void);
 
 /* --- misses, punts and packets from the control thread ------------------- */
 

@@ -47,7 +47,10 @@
     X(DROP_RX_OFFLOAD, "rx_offload",                                                                                   \
       "the kernel's header for checksum and segments does not fit the packet, or is of a kind that is not known")      \
     X(DROP_PATCH_NO_PEER, "patch_no_peer", "sent to a patch port whose peer does not exist or names another one")      \
-    X(DROP_PATCH_LOOP, "patch_loop", "bridges send it round through their patch ports: break the loop")
+    X(DROP_PATCH_LOOP, "patch_loop", "bridges send it round through their patch ports: break the loop")                \
+    X(DROP_CT_TABLE_FULL, "ct_table_full",                                                                             \
+      "ct(commit) of a new connection, and there are as many as conntrack.max_connections allows")                     \
+    X(DROP_CT_ZONE_LIMIT, "ct_zone_limit", "ct(commit) of a new connection, and its zone has as many as it may have")
 
 enum drop_reason {
 #define X(symbol, name, doc) symbol,

@@ -2,9 +2,9 @@
  *
  * struct metadata are the members of the flow key that no parser finds, and how often the packet went round. A
  * poll-mode thread has them in its context while a program runs, a packet in the private area of its mbuf once it
- * leaves the thread or recirculates, and metadata_to_key() puts them into a key. So a new one (connection tracking has
- * its members in struct flow_key already) is a member here, a line in metadata_to_key() and an operation that writes
- * it.
+ * leaves the thread or recirculates, and packet_meta_to_key() puts them into a key. So a new one is a member here, a
+ * line in metadata_to_key() and an operation that writes it. What connection tracking found out is longer: it stays in
+ * the private area, and ct_state says whether it counts.
  *
  * Misses: each poll-mode thread has a bounded ring to the control thread (`up`) and one back (`down`). A packet carries
  * its struct packet_meta, so rings hold bare mbuf pointers. While the first packet of a flow is being resolved, later
@@ -17,7 +17,9 @@
 
 #include <rte_mbuf.h>
 #include <stdint.h>
+#include <string.h>
 
+#include "pmd/ct.h"
 #include "pmd/key.h"
 
 struct program;
@@ -34,7 +36,8 @@ struct metadata {
     uint32_t recirc_id; /* 0 = as received */
     uint32_t pkt_mark;
     uint32_t dp_hash;
-    uint32_t depth; /* recirculations so far; not in the key */
+    uint32_t depth;    /* recirculations so far; not in the key */
+    uint32_t ct_state; /* CT_STATE_*; 0: not tracked, and packet_meta.ct means nothing */
 };
 
 /* Written when a packet leaves the poll-mode thread, or before a program that uses metadata runs; not before. */
@@ -49,9 +52,11 @@ struct packet_meta {
     uint32_t drop_reason;
     uint64_t rx_tsc;               /* when it missed */
     const struct program *program; /* down: what to do with it; NULL: drop, counted as `drop_reason` */
+    struct ct_meta ct;             /* a line of its own */
 } __attribute__((aligned(64)));
 
-_Static_assert(sizeof(struct packet_meta) == 64, "one line of the mbuf's private area");
+_Static_assert(offsetof(struct packet_meta, ct) == 64, "most packets need one line of the private area");
+_Static_assert(sizeof(struct packet_meta) == 128, "two lines of the mbuf's private area");
 _Static_assert(sizeof(struct rte_mbuf) % __alignof__(struct packet_meta) == 0, "the private area is behind the mbuf");
 _Static_assert(sizeof(struct packet_meta) % RTE_MBUF_PRIV_ALIGN == 0, "DPDK takes no other size");
 
@@ -72,13 +77,35 @@ static inline void metadata_to_key(const struct metadata *md, struct flow_key *k
     key->dp_hash = md->dp_hash;
 }
 
+/* What connection tracking found out, into a key that has room for all lines. IPv6 addresses stand where labels are in
+ * packets that are not IPv6. */
+void ct_meta_to_key(const struct ct_meta *ct, struct flow_key *key);
+
+/* Into a key that flow_key_parse() has filled in, all of its lines, and of which it used `n_lines`. Returns how many
+ * are used now. */
+static inline unsigned packet_meta_to_key(const struct packet_meta *meta, struct flow_key *key, unsigned n_lines)
+{
+    metadata_to_key(&meta->md, key);
+    if (likely(meta->md.ct_state == 0))
+        return n_lines;
+    ct_meta_to_key(&meta->ct, key);
+    return RTE_MAX(n_lines, (unsigned)FLOW_KEY_PACKET_LINES);
+}
+
+static inline void packet_meta_copy(struct packet_meta *to, const struct packet_meta *from)
+{
+    memcpy(to, from, offsetof(struct packet_meta, ct));
+    if (unlikely(from->md.ct_state != 0))
+        to->ct = from->ct;
+}
+
 /* A copy of the first `len` bytes, with the private area. NULL: the pool is empty. */
 static inline struct rte_mbuf *packet_copy(struct rte_mbuf *m, struct rte_mempool *pool, uint32_t len)
 {
     struct rte_mbuf *copy = rte_pktmbuf_copy(m, pool, 0, len);
 
     if (copy && m->priv_size >= PACKET_PRIV_SIZE && copy->priv_size >= PACKET_PRIV_SIZE)
-        *packet_meta(copy) = *packet_meta(m);
+        packet_meta_copy(packet_meta(copy), packet_meta(m));
     return copy;
 }
 

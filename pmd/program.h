@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "pmd/ct.h"
 #include "pmd/drop.h"
 
 enum program_op_type {
@@ -49,6 +50,8 @@ enum program_op_type {
     OP_SET_ND,        /* struct op_nd */
     OP_SET_META,      /* struct op_meta: metadata that survives a recirculation */
     OP_METER,         /* arg = meter index */
+    OP_CT,            /* struct op_ct: tracks the packet; what is found out is metadata */
+    OP_CT_CLEAR,      /* the packet is not tracked any more */
     OP_HASH,          /* arg = basis: dp_hash of the key becomes select_hash() of the packet as it is */
     OP_CLONE,         /* arg = bytes of the operations behind it that work on a copy of the packet */
     OP_N_TYPES
@@ -118,6 +121,10 @@ struct op_larger {
 };
 struct op_meta {
     uint32_t pkt_mark, pkt_mark_mask;
+};
+
+struct op_ct {
+    struct ct_request request;
 };
 
 /* In ops[], one behind the other, each a multiple of 8 bytes. */

@@ -216,6 +216,45 @@ static void put_mark(struct program_writer *w, const struct program_op *op)
         writer_put(w, "/0x%x", meta->pkt_mark_mask);
 }
 
+/* As hexadecimal without leading zeros; 0 is "0". */
+static void put_label(struct program_writer *w, const uint8_t label[CT_LABEL_LEN])
+{
+    unsigned i = 0;
+
+    while (i < CT_LABEL_LEN - 1 && label[i] == 0)
+        i++;
+    writer_put(w, label[i] ? "0x%x" : "%x", label[i]);
+    while (++i < CT_LABEL_LEN)
+        writer_put(w, "%02x", label[i]);
+}
+
+static void put_ct(struct program_writer *w, const struct program_op *op)
+{
+    const struct ct_request *ct = &((const struct op_ct *)op->data)->request;
+    const char *separator = "(";
+
+    if (ct->commit) {
+        writer_put(w, "(%s", ct->force ? "force_commit" : "commit");
+        separator = ",";
+    }
+    if (ct->zone != 0) {
+        writer_put(w, "%szone=%u", separator, ct->zone);
+        separator = ",";
+    }
+    if (ct->mark_mask != 0) {
+        writer_put(w, "%smark=%#x/%#x", separator, ct->mark, ct->mark_mask);
+        separator = ",";
+    }
+    if (ct->set_label) {
+        writer_put(w, "%slabel=", separator);
+        put_label(w, ct->label);
+        writer_put(w, "/");
+        put_label(w, ct->label_mask);
+        separator = ",";
+    }
+    writer_put(w, *separator == ',' ? ")" : "");
+}
+
 /* --- the table ------------------------------------------------------------*/
 
 #define END_OF(type, member) (offsetof(type, member) + sizeof(((type *)NULL)->member))
@@ -258,6 +297,8 @@ const struct program_op_info program_ops[OP_N_TYPES] = {
     [OP_SET_META]      = {"set(skb_mark(", "))", put_mark, sizeof(struct op_meta), .uses_meta = true},
     /* A meter's band may change the DSCP. */
     [OP_METER]         = {"meter(", ")", put_arg, .emits = true, .changes = true},
+    [OP_CT]            = {"ct", "", put_ct, sizeof(struct op_ct), .emits = true, .uses_meta = true},
+    [OP_CT_CLEAR]      = {"ct_clear", "", .uses_meta = true},
     [OP_HASH]          = {"hash(l4(", "))", put_arg, .uses_meta = true},
     [OP_CLONE]         = {"clone(", ")", put_clone, .emits = true},
 };

@@ -11,7 +11,7 @@
 #include "pmd/offload.h"
 #include "pmd/program_ops.h"
 
-#define METER_BATCH 32
+#define BATCH 32
 
 /* A run of operations, a program's or a clone's, and what is worth knowing of it before it runs over a burst. */
 struct plan {
@@ -158,6 +158,18 @@ static bool punt_finished(const struct action_sink *sink, uint32_t punt_id, stru
     return !cut.failed;
 }
 
+/* Not inline, so that the loop over the operations keeps its registers. */
+static __rte_noinline enum drop_reason packet_track(struct action_packet *p, const struct program_op *op,
+                                                    const struct action_sink *sink)
+{
+    uint8_t result;
+
+    if (p->m->nb_segs > 1 && !packet_make_writable(p, sink)) /* the headers in one segment */
+        return DROP_NO_MBUF;
+    sink->ct(sink->arg, &((const struct op_ct *)op->data)->request, &p->m, 1, &result);
+    return result;
+}
+
 /* `verdict`: of a meter before the first operation of the plan. */
 static void packet_run(const struct plan *plan, struct rte_mbuf *m, const struct action_sink *sink, uint8_t verdict,
                        uint8_t max_tags)
@@ -239,6 +251,14 @@ static void packet_run(const struct plan *plan, struct rte_mbuf *m, const struct
             *mark = masked32(*mark, meta->pkt_mark, meta->pkt_mark_mask);
             break;
         }
+        case OP_CT:
+            reason = packet_track(&p, op, sink);
+            if (reason != ACTION_OK)
+                goto drop;
+            break;
+        case OP_CT_CLEAR:
+            packet_meta(p.m)->md.ct_state = 0;
+            break;
         case OP_CLONE:
             if (last) {
                 clone_run(op, p.m, sink, p.max_tags);
@@ -277,23 +297,55 @@ drop:
     sink->drop(sink->arg, reason, p.m);
 }
 
+static bool in_one_segment(struct rte_mbuf *const *packets, unsigned n)
+{
+    for (unsigned i = 0; i < n; i++) {
+        if (packets[i]->nb_segs > 1)
+            return false;
+    }
+    return true;
+}
+
+/* Tracks the packets of a batch, drops those that are to be dropped, and leaves the others in front. Returns how many.
+ */
+static __rte_noinline unsigned batch_track(const struct program_op *ct, struct rte_mbuf **packets, unsigned n,
+                                           const struct action_sink *sink)
+{
+    uint8_t results[BATCH];
+    unsigned kept = 0;
+
+    sink->ct(sink->arg, &((const struct op_ct *)ct->data)->request, packets, n, results);
+    for (unsigned i = 0; i < n; i++) {
+        if (unlikely(results[i] != ACTION_OK))
+            sink->drop(sink->arg, results[i], packets[i]);
+        else
+            packets[kept++] = packets[i];
+    }
+    return kept;
+}
+
 void program_execute(const struct program *program, struct rte_mbuf **packets, unsigned n,
                      const struct action_sink *sink)
 {
     struct plan plan = plan_make(program->ops, program->ops + program->len);
-    const struct program_op *meter = NULL;
+    const struct program_op *meter = NULL, *ct = NULL;
 
-    /* A meter instruction comes first: it measures a burst at once. */
+    /* A meter instruction comes first: it measures a burst at once. So does a ct action that begins a program. */
     if (plan.first < plan.end && plan.first->type == OP_METER) {
         meter = plan.first;
         plan.first = program_op_next(meter);
+    } else if (plan.first < plan.end && plan.first->type == OP_CT && in_one_segment(packets, n)) {
+        ct = plan.first;
+        plan.first = program_op_next(ct);
     }
-    for (unsigned i = 0; i < n; i += METER_BATCH) {
-        uint8_t verdicts[METER_BATCH] = {METER_PASS};
-        unsigned batch = RTE_MIN(n - i, (unsigned)METER_BATCH);
+    for (unsigned i = 0; i < n; i += BATCH) {
+        uint8_t verdicts[BATCH] = {METER_PASS};
+        unsigned batch = RTE_MIN(n - i, (unsigned)BATCH);
 
         if (meter)
             sink->meter(sink->arg, meter->arg, packets + i, batch, verdicts);
+        else if (ct)
+            batch = batch_track(ct, packets + i, batch, sink);
         for (unsigned k = 0; k < batch; k++)
             packet_run(&plan, packets[i + k], sink, verdicts[k], FLOW_KEY_TAGS);
     }

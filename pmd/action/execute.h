@@ -20,6 +20,10 @@ struct action_sink {
     void (*recirc)(void *arg, uint32_t recirc_id, struct rte_mbuf *packet);
     /* Measures packets, which stay the caller's; verdicts as meter_run() has them. */
     void (*meter)(void *arg, uint32_t meter, struct rte_mbuf *const *packets, unsigned n, uint8_t *verdicts);
+    /* Tracks packets, which stay the caller's and get packet_meta()'s ct; results[i] is DROP_N_REASONS, or why packet i
+     * is to be dropped. */
+    void (*ct)(void *arg, const struct ct_request *request, struct rte_mbuf *const *packets, unsigned n,
+               uint8_t *results);
     void (*drop)(void *arg, enum drop_reason reason, struct rte_mbuf *packet);
 };
 

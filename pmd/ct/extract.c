@@ -7,6 +7,7 @@
 #include "pmd/base/hash.h"
 #include "pmd/key.h"
 #include "pmd/key_inline.h"
+#include "pmd/offload.h"
 
 #define ICMP_HEADER_LEN 8
 #define ICMP_QUOTED_L4 8 /* octets behind the IP header that an error quotes at least (RFC 792) */
@@ -150,7 +151,8 @@ static bool checksum_good(const struct place *place, bool pseudo)
     uint16_t sum;
     uint32_t all;
 
-    if (flags == RTE_MBUF_F_RX_L4_CKSUM_GOOD)
+    /* What the kernel left unfinished has no checksum yet. */
+    if (flags == RTE_MBUF_F_RX_L4_CKSUM_GOOD || offload_any(place->m))
         return true;
     if (flags == RTE_MBUF_F_RX_L4_CKSUM_BAD)
         return false;

@@ -206,20 +206,7 @@ enum ct_timeout tcp_timeout(const struct tcp_connection *connection)
 
 const char *tcp_state_name(const struct tcp_connection *connection)
 {
-    const uint8_t a = connection->side[0].peer, b = connection->side[1].peer;
+    static const char *const names[] = {"CLOSED", "SYN_SENT", "ESTABLISHED", "CLOSING", "FIN_WAIT_2", "TIME_WAIT"};
 
-    switch (tcp_timeout(connection)) {
-    case CT_TCP_SYN_SENT:
-        return "SYN_SENT";
-    case CT_TCP_SYN_RECV:
-        return "SYN_RECV";
-    case CT_TCP_ESTABLISHED:
-        return "ESTABLISHED";
-    case CT_TCP_FIN_WAIT:
-        return RTE_MAX(a, b) == TCP_PEER_CLOSED ? "FIN_WAIT_2" : "FIN_WAIT_1";
-    case CT_TCP_TIME_WAIT:
-        return "CLOSING";
-    default:
-        return "TIME_WAIT";
-    }
+    return names[RTE_MAX(connection->side[0].peer, connection->side[1].peer)];
 }

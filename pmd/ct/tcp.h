@@ -71,7 +71,7 @@ void tcp_begin(struct tcp_connection *connection, const struct tcp_segment *segm
 enum tcp_verdict tcp_update(struct tcp_connection *connection, enum conn_direction direction,
                             const struct tcp_segment *segment, bool check_window);
 enum ct_timeout tcp_timeout(const struct tcp_connection *connection);
-/* As RFC 9293, 3.3.2 calls it, for people: SYN_SENT, ESTABLISHED ... */
+/* For people, the state of the side that is further, as Open vSwitch calls it: SYN_SENT, ESTABLISHED ... */
 const char *tcp_state_name(const struct tcp_connection *connection);
 
 /* A connection as its words hold it. A side's window word is what its own segments say: its `next`, and the other

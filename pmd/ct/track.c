@@ -631,6 +631,8 @@ void ct_run(struct ct *ct, unsigned thread, uint32_t now, const struct ct_reques
                               .now = now,
                               .generation = zone_generation(ct, request->zone)};
 
+    if (unlikely(!__atomic_load_n(&ct->used, __ATOMIC_RELAXED)))
+        __atomic_store_n(&ct->used, true, __ATOMIC_RELAXED);
     for (unsigned i = 0; i < n; i += CT_BURST)
         run_burst(&work, packets + i, RTE_MIN(n - i, (unsigned)CT_BURST), metas + i, reasons + i);
 }

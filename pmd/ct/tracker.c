@@ -27,6 +27,17 @@ const char *ct_reason_name(enum ct_reason reason)
     return reason < CT_N_REASONS ? reason_names[reason] : "unknown";
 }
 
+const char *ct_reason_doc(enum ct_reason reason)
+{
+    static const char *const docs[CT_N_REASONS] = {
+#define X(symbol, name, doc) [symbol] = doc,
+        CT_REASONS(X)
+#undef X
+    };
+
+    return reason < CT_N_REASONS ? docs[reason] : "";
+}
+
 static bool zones_init(struct ct *ct)
 {
     static const uint32_t defaults[CT_N_TIMEOUTS] = {
@@ -87,6 +98,11 @@ void ct_destroy(struct ct *ct)
     free(ct->zone_limits);
     free(ct->zone_policies);
     free(ct);
+}
+
+bool ct_is_used(const struct ct *ct)
+{
+    return __atomic_load_n(&ct->used, __ATOMIC_RELAXED);
 }
 
 /* --- work ------------------------------------------------------------------------ */

@@ -39,6 +39,7 @@ struct ct {
     uint64_t seed; /* of hashes */
     uint32_t max;
     bool tcp_window_check;
+    bool used;             /* set by the first ct_run() */
     uint64_t *zones;       /* by zone: generation << 32 | connections */
     uint32_t *zone_limits; /* by zone; 0: none */
     uint8_t *zone_policies;

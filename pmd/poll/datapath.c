@@ -15,6 +15,8 @@
 #include "pmd/poll/datapath_impl.h"
 #include "pmd/poll/poll_thread.h"
 
+#define CT_BUDGET_US 100
+
 static bool params_good(const struct datapath_params *params, char *error, size_t error_size)
 {
     if (params->n_threads == 0 || params->n_threads > DATAPATH_THREADS_MAX)
@@ -25,6 +27,9 @@ static bool params_good(const struct datapath_params *params, char *error, size_
                  params->miss_ring);
     else if (params->megaflow_limit == 0 || params->mask_limit == 0)
         snprintf(error, error_size, "limits of megaflows and masks must be at least 1");
+    else if (params->max_connections == 0 || params->max_connections > CT_CONNECTIONS_MAX)
+        snprintf(error, error_size, "a limit of %u connections: 1 to %u are possible", params->max_connections,
+                 CT_CONNECTIONS_MAX);
     else
         return true;
     return false;
@@ -56,6 +61,15 @@ struct datapath *datapath_create(const struct datapath_params *params, char *err
         tss_init(&dp->tss, &dp->rcu, &dp->megaflows, params->mask_limit) != 0) {
         snprintf(error, error_size, "out of memory for %u megaflows: lower the limit or give more memory",
                  params->megaflow_limit);
+        datapath_destroy(dp);
+        return NULL;
+    }
+    const struct ct_params ct = {
+        .max_connections = params->max_connections, .n_threads = params->n_threads, .rcu = &dp->rcu};
+    dp->ct = ct_create(&ct);
+    if (!dp->ct) {
+        snprintf(error, error_size, "no address space for %u connections: lower conntrack.max_connections",
+                 params->max_connections);
         datapath_destroy(dp);
         return NULL;
     }
@@ -119,6 +133,7 @@ void datapath_destroy(struct datapath *dp)
         free(dp->meters[i]);
     free(dp->meters);
     free(dp->meters_leaving);
+    ct_destroy(dp->ct);
     datapath_ports_free(dp);
     free(dp->port_bases);
     if (dp->miss_fd >= 0)
@@ -175,6 +190,8 @@ bool datapath_reclaim(struct datapath *dp)
 
     more |= megaflow_reclaim(&dp->megaflows, &dp->rcu);
     more |= tss_reclaim(&dp->tss);
+    if (ct_is_used(dp->ct))
+        more |= ct_work(dp->ct, datapath_seconds(), CT_BUDGET_US);
     if (dp->n_leaving > 0)
         more |= datapath_ports_reclaim(dp);
     return more;

@@ -58,6 +58,7 @@ struct datapath {
     struct megaflow_slot *port_megaflows[PORT_MAX]; /* a megaflow that matches all packets of the port as received */
     struct poll_list *poll_lists[DATAPATH_THREADS_MAX];
     struct meter **meters; /* by index; NULL: none */
+    struct ct *ct;
     const struct lookup_ops *lookup;
     bool offloads; /* there may be packets that are not finished: some port takes and brings them, or has */
     int miss_fd;

@@ -3,6 +3,7 @@
  * packet from a port comes in, burst_again() takes packets that are looked up once more. */
 #include <string.h>
 
+#include "pmd/action/packet.h"
 #include "pmd/offload.h"
 #include "pmd/poll/poll_thread.h"
 
@@ -139,6 +140,26 @@ static inline void dominant_set(struct poll_thread *thread, struct megaflow_slot
     thread->dominant[thread->context.in_port] = slot;
 }
 
+static inline bool metadata_is(const struct metadata *a, const struct metadata *b)
+{
+    uint64_t x[3], y[3];
+
+    _Static_assert(sizeof x == sizeof *a, "whole words");
+    memcpy(x, a, sizeof x);
+    memcpy(y, b, sizeof y);
+    return ((x[0] ^ y[0]) | (x[1] ^ y[1]) | (x[2] ^ y[2])) == 0;
+}
+
+/* How many of `n` packets from the first on have its metadata. */
+static inline uint32_t count_alike(struct rte_mbuf *const *packets, uint32_t n)
+{
+    uint32_t alike = 1;
+
+    while (alike < n && metadata_is(&packet_meta(packets[0])->md, &packet_meta(packets[alike])->md))
+        alike++;
+    return alike;
+}
+
 /* `mixed`: the packets differ in where they come from, as their metadata says. */
 static void run_groups(struct poll_thread *thread, unsigned n, bool mixed)
 {
@@ -165,9 +186,10 @@ static void run_groups(struct poll_thread *thread, unsigned n, bool mixed)
             run(thread, program, group->packets, group->n, group->longest);
             continue;
         }
-        for (uint32_t i = 0; i < group->n; i++) {
+        for (uint32_t i = 0, alike; i < group->n; i += alike) {
+            alike = count_alike(&group->packets[i], group->n - i);
             context_from_meta(thread, group->packets[i]);
-            run(thread, program, &group->packets[i], 1, group->packets[i]->pkt_len);
+            run(thread, program, &group->packets[i], alike, group->longest);
         }
     }
     COUNT(thread->counters.groups, n_groups);
@@ -343,9 +365,17 @@ static void run_port_program(struct poll_thread *thread, struct megaflow_slot *s
     run_whole(thread, slot, packets, n);
 }
 
+/* Completes the keys of packets that are tracked. */
+static __rte_noinline void keys_of_connections(struct poll_thread *thread, struct rte_mbuf *const *packets, unsigned n)
+{
+    for (unsigned i = 0; i < n; i++)
+        thread->n_lines[i] = (uint8_t)packet_meta_to_key(packet_meta(packets[i]), &thread->keys[i], thread->n_lines[i]);
+}
+
 /* Packets whose struct packet_meta says where they stand. */
 static void look_up_again(struct poll_thread *thread, struct rte_mbuf **packets, unsigned n)
 {
+    uint32_t tracked = 0;
     unsigned kept = 0;
 
     for (unsigned i = 0; i < n; i++) {
@@ -358,9 +388,12 @@ static void look_up_again(struct poll_thread *thread, struct rte_mbuf **packets,
             continue;
         }
         metadata_to_key(md, key);
+        tracked |= md->ct_state;
         thread->n_lines[kept] = (uint8_t)n_lines;
         packets[kept++] = packets[i];
     }
+    if (unlikely(tracked != 0))
+        keys_of_connections(thread, packets, kept);
     if (kept > 0)
         classify_and_run(thread, packets, kept, true);
 }
@@ -459,6 +492,26 @@ static void sink_meter(void *arg, uint32_t index, struct rte_mbuf *const *packet
         memset(verdicts, METER_PASS, n);
 }
 
+static void sink_ct(void *arg, const struct ct_request *request, struct rte_mbuf *const *packets, unsigned n,
+                    uint8_t *verdicts)
+{
+    struct poll_thread *thread = arg;
+    struct ct_meta *metas[CT_BURST];
+
+    if (n == 0)
+        return;
+    for (unsigned i = 0; i < n; i++)
+        metas[i] = &packet_meta(packets[i])->ct;
+    ct_run(thread->dp->ct, thread->index, thread->ct_now, request, packets, n, metas, verdicts);
+    for (unsigned i = 0; i < n; i++) {
+        packet_meta(packets[i])->md.ct_state = metas[i]->state;
+        if (likely(verdicts[i] != CT_REASON_TABLE_FULL && verdicts[i] != CT_REASON_ZONE_LIMIT))
+            verdicts[i] = ACTION_OK;
+        else
+            verdicts[i] = verdicts[i] == CT_REASON_TABLE_FULL ? DROP_CT_TABLE_FULL : DROP_CT_ZONE_LIMIT;
+    }
+}
+
 static void sink_drop(void *arg, enum drop_reason reason, struct rte_mbuf *packet)
 {
     struct poll_thread *thread = arg;
@@ -475,6 +528,7 @@ void poll_sink_init(struct poll_thread *thread)
         .punt = sink_punt,
         .recirc = sink_recirc,
         .meter = sink_meter,
+        .ct = sink_ct,
         .drop = sink_drop,
     };
 }

@@ -126,6 +126,7 @@ static void tick(struct poll_thread *thread)
 
     thread->next_tick = thread->now + 1000ull * thread->cycles_per_us;
     thread->tick++;
+    thread->ct_now = datapath_seconds();
     tuple_order_rank(&thread->order);
     miss_expire(thread);
     thread->mark_due = true;
@@ -220,6 +221,7 @@ int poll_thread_main(void *arg)
     __atomic_store_n(&thread->tid, rte_gettid(), __ATOMIC_RELAXED);
     prefault_all(thread);
     mark_time(thread);
+    thread->ct_now = datapath_seconds();
     thread->now = thread->next_tick = thread->observe_at = rte_rdtsc();
     thread->published = thread->observed = RCU_FIRST_TOKEN;
     rcu_online(&thread->dp->rcu, thread->index, thread->published);

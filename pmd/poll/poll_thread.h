@@ -81,6 +81,7 @@ struct poll_thread {
     bool mark_due; /* not before it is known whether this turn was long: that is measured from the last mark */
     uint64_t next_tick;
     uint32_t tick;
+    uint32_t ct_now; /* seconds, for connection tracking: of the last tick */
 
     /* Quiescence. */
     uint64_t published; /* the last token published */

@@ -205,6 +205,18 @@ struct act_stat_trigger {
     uint32_t present; /* 1 << enum stat_threshold */
     uint64_t thresholds[STAT_N_THRESHOLDS];
 };
+#define CT_COMMIT 0x1 /* as on the wire */
+#define CT_FORCE 0x2
+#define CT_NO_TABLE 255
+struct act_ct {
+    struct act h;
+    struct subfield zone_src; /* field NULL: the zone is `zone` */
+    uint16_t zone;
+    uint8_t flags;                              /* CT_* */
+    uint8_t table;                              /* where a copy of the packet goes on, tracked; CT_NO_TABLE: nowhere */
+    uint32_t n;                                 /* bytes of data in use */
+    uint8_t data[] __attribute__((aligned(8))); /* writes to ct_mark and ct_label of the connection */
+};
 struct act_metadata {
     struct act h;
     rte_be64_t value, mask;
@@ -282,6 +294,7 @@ enum act_rank {
     ACT_RANK_GROUP,
     ACT_RANK_OUTPUT,
     ACT_RANK_RESUBMIT,
+    ACT_RANK_CT,
 };
 enum act_rank act_rank(const struct act *act);
 /* May the action stand in an action set that write_actions fills, or in a group's bucket? Open vSwitch allows some in

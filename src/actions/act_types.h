@@ -54,6 +54,7 @@
     X(CHECK_LARGER, check_larger, struct act_check_larger) /* check_pkt_larger */                                      \
     X(MULTIPATH, multipath, struct act_multipath)                                                                      \
     X(BUNDLE, bundle, struct act_bundle) /* bundle, bundle_load */                                                     \
+    X(CT, ct, struct act_ct)             /* what exec() has in it is a list inside */                                  \
     X(CT_CLEAR, ct_clear, struct act)                                                                                  \
     X(METER, meter, struct act_u32) /* meter id; instruction (1.3) and action (1.5) */                                 \
     X(STAT_TRIGGER, stat_trigger, struct act_stat_trigger)                                                             \

@@ -71,13 +71,13 @@ static unsigned run_removed(void *arg, uint64_t budget_us)
     return apply_run_removed(arg) ? LOOP_MORE : 0;
 }
 
-/* Ports that left are looked after until their index is free. */
+/* Ports that left are looked after until their index is free, connections as long as there may be some. */
 static unsigned run_datapath_reclaim(void *arg, uint64_t budget_us)
 {
     const struct sluice *sw = arg;
     bool more = datapath_reclaim(sw->dp);
 
-    return (more ? LOOP_MORE : 0) | (datapath_n_ports_leaving(sw->dp) > 0 ? LOOP_SOON : 0);
+    return (more ? LOOP_MORE : 0) | (datapath_n_ports_leaving(sw->dp) > 0 || datapath_ct_busy(sw->dp) ? LOOP_SOON : 0);
 }
 
 static void add_jobs(struct sluice *sw)
@@ -105,6 +105,7 @@ static int create_datapath(struct sluice *sw, char *error, size_t size)
         .emc_entries = pmd->emc_entries,
         .megaflow_limit = pmd->megaflow_limit,
         .mask_limit = pmd->max_masks,
+        .max_connections = (uint32_t)sw->config->conntrack.max_connections,
         .miss_ring = pmd->miss_ring,
         .max_sleep_us = pmd->max_sleep_us,
         .pool = sw->pool,

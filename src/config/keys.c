@@ -177,6 +177,28 @@ static const struct config_section pmd_section = {
     KEYS(pmd_keys),
 };
 
+static const struct config_key conntrack_keys[] = {
+    {
+        .name = "max_connections",
+        .type = KEY_INT,
+        .offset = offsetof(struct config_conntrack, max_connections),
+        .min = 1,
+        .max = 50000000,
+        .default_int = 3000000,
+        .unit = "connections",
+        .doc = "How many connections the action `ct(commit)` tracks at most, in all zones together. A new one beyond "
+               "that is dropped and counted as `ct_table_full`. Once the rules use the action it takes 19 bytes of "
+               "memory for each of these, and 128 (IPv6: 192) more for each that there is.",
+        .example = "3000000",
+    },
+};
+static const struct config_section conntrack_section = {
+    .title = "conntrack",
+    .doc = "Connection tracking: the action `ct` and the fields `ct_state` and others.",
+    .size = sizeof(struct config_conntrack),
+    KEYS(conntrack_keys),
+};
+
 static const struct config_key control_keys[] = {
     {
         .name = "core",
@@ -931,6 +953,14 @@ static const struct config_key root_keys[] = {
         .section = &pmd_section,
         .doc = "The poll-mode threads and their caches.",
         .example = "{\"cores\": [1]}",
+    },
+    {
+        .name = "conntrack",
+        .type = KEY_SECTION,
+        .offset = offsetof(struct config, conntrack),
+        .section = &conntrack_section,
+        .doc = "Connection tracking.",
+        .example = "{\"max_connections\": 1000000}",
     },
     {
         .name = "control",

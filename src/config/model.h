@@ -141,6 +141,11 @@ struct config_pmd {
     int miss_ring;      /* packets in the ring of one poll-mode thread to the control thread, a power of two */
 };
 
+/* Connection tracking. */
+struct config_conntrack {
+    int max_connections;
+};
+
 struct config_control {
     int core; /* CONFIG_CORE_NONE: not pinned */
 };
@@ -165,6 +170,7 @@ struct config {
     char *run_dir; /* absolute, without a slash at the end */
     struct config_dpdk dpdk;
     struct config_pmd pmd;
+    struct config_conntrack conntrack;
     struct config_control control;
     struct config_log log;
     struct config_tls tls;

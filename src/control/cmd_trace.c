@@ -10,10 +10,17 @@
 #include "src/match/field.h"
 #include "src/xlate/xlate.h"
 
+#define FORKS_MAX 8
+
 struct tracer {
     struct bridge *br;
     struct control_reply *reply;
     json_t *steps;
+    /* Copies of the packet that connection tracking has go on; and what the user says that it finds, in their order. */
+    unsigned n_forks, n_ct_next;
+    struct flow forks[FORKS_MAX];
+    struct bridge *fork_bridges[FORKS_MAX];
+    uint8_t ct_next[FORKS_MAX];
 };
 
 static void indent(struct control_reply *reply, unsigned depth, unsigned more)
@@ -96,8 +103,57 @@ static bool is_generate(const char *word)
     return !strcmp(word, "-generate") || !strcmp(word, "--generate");
 }
 
+/* --- the states that --ct-next gives ------------------------------------- */
+
+static const struct {
+    const char *name;
+    uint8_t bit;
+} ct_states[] = {{"trk", CT_STATE_TRK}, {"new", CT_STATE_NEW}, {"est", CT_STATE_EST},   {"rel", CT_STATE_REL},
+                 {"rpl", CT_STATE_RPL}, {"inv", CT_STATE_INV}, {"snat", CT_STATE_SNAT}, {"dnat", CT_STATE_DNAT}};
+
+static uint8_t ct_state_bit(const char *name, size_t len)
+{
+    for (size_t i = 0; i < sizeof ct_states / sizeof ct_states[0]; i++) {
+        if (strlen(ct_states[i].name) == len && !strncmp(ct_states[i].name, name, len))
+            return ct_states[i].bit;
+    }
+    return 0;
+}
+
+/* "trk,new" or "trk|new". 0: it is none. */
+static uint8_t ct_state_parse(const char *text)
+{
+    uint8_t state = 0;
+
+    for (;;) {
+        const size_t len = strcspn(text, ",|");
+        const uint8_t bit = ct_state_bit(text, len);
+
+        if (bit == 0)
+            return 0;
+        state |= bit;
+        if (text[len] == '\0')
+            return state;
+        text += len + 1;
+    }
+}
+
+static const char *ct_state_text(uint8_t state)
+{
+    static char text[64];
+
+    text[0] = '\0';
+    for (size_t i = 0; i < sizeof ct_states / sizeof ct_states[0]; i++) {
+        if (state & ct_states[i].bit)
+            snprintf(text + strlen(text), sizeof text - strlen(text), "%s%s", *text ? "|" : "", ct_states[i].name);
+    }
+    return text;
+}
+
 /* What the command was asked for. */
 struct asked {
+    unsigned n_ct_next;
+    uint8_t ct_next[FORKS_MAX]; /* as what copies of the packet are tracked, in their order */
     bool generate;
     const char *words[2]; /* where, what */
     int n;
@@ -105,13 +161,33 @@ struct asked {
     struct flow flow;
 };
 
+static bool take_ct_next(struct asked *asked, const char *text, struct control_reply *reply)
+{
+    const uint8_t state = ct_state_parse(text);
+
+    if (state == 0 || asked->n_ct_next == FORKS_MAX) {
+        control_fail(reply, "--ct-next %s: not a state as \"trk,new\", or more than %u", text, FORKS_MAX);
+        return false;
+    }
+    asked->ct_next[asked->n_ct_next++] = state | CT_STATE_TRK;
+    return true;
+}
+
 static bool take_words(struct asked *asked, int argc, const char *const *argv, struct control_reply *reply)
 {
     for (int i = 1; i < argc; i++) {
         if (is_generate(argv[i])) {
             asked->generate = true;
+        } else if (!strncmp(argv[i], "--ct-next=", 10)) {
+            if (!take_ct_next(asked, argv[i] + 10, reply))
+                return false;
+        } else if (!strcmp(argv[i], "--ct-next") && i + 1 < argc) {
+            if (!take_ct_next(asked, argv[++i], reply))
+                return false;
         } else if (argv[i][0] == '-') {
-            control_fail(reply, "%s: option not known; ofproto/trace takes [bridge] flow [-generate]", argv[i]);
+            control_fail(reply,
+                         "%s: option not known; ofproto/trace takes [bridge] flow [-generate] [--ct-next state]...",
+                         argv[i]);
             return false;
         } else if (asked->n == 2) {
             control_fail(reply, "%s: too many words; ofproto/trace takes [bridge] flow", argv[i]);
@@ -167,75 +243,154 @@ static bool find_flow(struct sluice *sw, struct asked *asked, struct control_rep
     return true;
 }
 
-static void trace_flow(struct bridge *br, const struct flow *flow, bool generate, struct control_reply *reply)
+/* --- translations --------------------------------------------------------- */
+
+static void on_fork(void *arg, struct bridge *bridge, const struct flow *flow)
 {
-    struct tracer t = {.br = br, .reply = reply, .steps = json_array()};
-    const struct xlate_trace trace = {.arg = &t,
-                                      .table = on_table,
-                                      .action = on_text,
-                                      .note = on_text,
-                                      .bridge = on_bridge,
-                                      .action_set = on_action_set};
-    struct xlate_in *in = aligned_alloc(64, sizeof *in);
-    struct xlate_out *out = aligned_alloc(64, (sizeof *out + 63) / 64 * 64);
-    if (!in || !out)
-        out_of_memory("a command", 0);
-    memset(in, 0, sizeof *in);
-    in->bridge = br;
-    in->flow = *flow;
-    in->trace = &trace;
-    in->side_effects = generate;
+    struct tracer *t = arg;
 
-    char *text = flow_format(&in->flow, NULL, NULL);
-    control_printf(reply, "Flow: %s\n", text);
-    json_t *flow_json = json_string(text);
-    free(text);
-    heading(reply, br);
+    if (t->n_forks == FORKS_MAX)
+        return;
+    t->fork_bridges[t->n_forks] = bridge;
+    t->forks[t->n_forks++] = *flow;
+}
 
-    xlate_out_init(out);
-    xlate(in, out);
-    /* Of the pipeline, not of the packet. */
-    out->final.actset_output = in->flow.actset_output;
-    out->final.in_phy_port = in->flow.in_phy_port;
-
-    text = flow_format(&out->final, NULL, NULL);
+static void put_final_flow(struct tracer *t, const struct xlate_in *in, const struct xlate_out *out, json_t *json)
+{
+    char *text = flow_format(&out->final, NULL, NULL);
     bool unchanged = !memcmp(&out->final, &in->flow, sizeof in->flow);
-    control_printf(reply, "\nFinal flow: %s\n", unchanged ? "unchanged" : text);
-    json_t *final_json = json_string(text);
-    free(text);
 
+    control_printf(t->reply, "\nFinal flow: %s\n", unchanged ? "unchanged" : text);
+    json_object_set_new(json, "final_flow", json_string(text));
+    free(text);
+}
+
+static void put_megaflow(struct tracer *t, const struct xlate_in *in, const struct xlate_out *out, json_t *json)
+{
     struct match mega = {.value = in->flow};
+    char *text;
+
     mega.mask.pkt = out->wc.pkt;
     mega.mask.in_port = UINT32_MAX;
     match_normalize(&mega);
     text = match_format_megaflow(&mega, NULL, NULL);
-    control_printf(reply, "Megaflow: %s\n", text);
-    json_t *mega_json = json_string(text);
+    control_printf(t->reply, "Megaflow: %s\n", text);
+    json_object_set_new(json, "megaflow", json_string(text));
     free(text);
+}
 
+static void put_program(struct tracer *t, const struct xlate_out *out, json_t *json)
+{
     struct program_table *table = program_table_create();
     struct program *program = program_intern(table, &out->program);
     char actions[4096] = "drop";
+    bool dropped;
+
     if (program && !out->error)
         program_format(program, NULL, NULL, actions, sizeof actions);
-    bool dropped = !strncmp(actions, "drop", 4);
+    dropped = !strncmp(actions, "drop", 4);
     if (dropped)
         actions[4] = '\0'; /* as OVS has it; the reason follows */
-    control_printf(reply, "Datapath actions: %s\n", actions);
-    if (dropped)
-        control_printf(reply, "Drop reason: %s (%s)\n", drop_reason_name(out->drop_reason),
+    control_printf(t->reply, "Datapath actions: %s\n", actions);
+    json_object_set_new(json, "datapath_actions", json_string(actions));
+    if (dropped) {
+        control_printf(t->reply, "Drop reason: %s (%s)\n", drop_reason_name(out->drop_reason),
                        drop_reason_doc(out->drop_reason));
+        json_object_set_new(json, "drop_reason", json_string(drop_reason_name(out->drop_reason)));
+    }
     if (program && program_unref(table, program))
         free(program);
     program_table_destroy(table);
+}
 
-    reply->json = json_pack("{s:s,s:o,s:o,s:o,s:o,s:s}", "bridge", br->name, "flow", flow_json, "tables", t.steps,
-                            "final_flow", final_json, "megaflow", mega_json, "datapath_actions", actions);
-    if (dropped)
-        json_object_set_new(reply->json, "drop_reason", json_string(drop_reason_name(out->drop_reason)));
+/* Translates in->flow and tells of it. Returns the same as JSON. */
+static json_t *trace_one(struct tracer *t, struct xlate_in *in, struct xlate_out *out)
+{
+    json_t *json = json_pack("{s:s}", "bridge", in->bridge->name);
+    char *text = flow_format(&in->flow, NULL, NULL);
+
+    t->steps = json_array();
+    control_printf(t->reply, "Flow: %s\n", text);
+    json_object_set_new(json, "flow", json_string(text));
+    free(text);
+    heading(t->reply, in->bridge);
+    xlate(in, out);
+    /* Of the pipeline, not of the packet. */
+    out->final.actset_output = in->flow.actset_output;
+    out->final.in_phy_port = in->flow.in_phy_port;
+    put_final_flow(t, in, out, json);
+    put_megaflow(t, in, out, json);
+    put_program(t, out, json);
+    json_object_set_new(json, "tables", t->steps);
+    return json;
+}
+
+static void put_rule_off(struct control_reply *reply)
+{
+    for (unsigned i = 0; i < 79; i++)
+        control_printf(reply, "=");
+    control_printf(reply, "\n");
+}
+
+/* The copies of the packet that ct(table=...) tracks, one after the other, and those of these. */
+static void trace_forks(struct tracer *t, struct xlate_in *in, struct xlate_out *out, json_t *json)
+{
+    json_t *all = json_array();
+
+    for (unsigned i = 0; i < t->n_forks; i++) {
+        struct flow_key *key = &t->forks[i].pkt;
+        const bool given = i < t->n_ct_next;
+
+        key->ct_state = given ? t->ct_next[i] : CT_STATE_TRK | CT_STATE_NEW;
+        control_printf(t->reply, "\n");
+        put_rule_off(t->reply);
+        control_printf(t->reply, "recirc(0x%x) - resume conntrack with %sct_state=%s%s\n", key->recirc_id,
+                       given ? "" : "default ", ct_state_text(key->ct_state),
+                       given ? "" : " (use --ct-next to customize)");
+        put_rule_off(t->reply);
+        control_printf(t->reply, "\n");
+        in->flow = t->forks[i];
+        in->bridge = t->fork_bridges[i];
+        in->elsewhere = in->bridge != t->br;
+        json_array_append_new(all, trace_one(t, in, out));
+    }
+    if (t->n_forks > 0)
+        json_object_set(json, "recirculations", all);
+    json_decref(all);
+}
+
+static void trace_flow(const struct asked *asked, struct control_reply *reply)
+{
+    struct tracer *t = aligned_alloc(64, (sizeof *t + 63) / 64 * 64);
+    struct xlate_in *in = aligned_alloc(64, sizeof *in);
+    struct xlate_out *out = aligned_alloc(64, (sizeof *out + 63) / 64 * 64);
+
+    if (!t || !in || !out)
+        out_of_memory("a command", 0);
+    const struct xlate_trace trace = {.arg = t,
+                                      .table = on_table,
+                                      .action = on_text,
+                                      .note = on_text,
+                                      .bridge = on_bridge,
+                                      .fork = on_fork,
+                                      .action_set = on_action_set};
+    memset(t, 0, sizeof *t);
+    t->br = asked->br;
+    t->reply = reply;
+    t->n_ct_next = asked->n_ct_next;
+    memcpy(t->ct_next, asked->ct_next, sizeof t->ct_next);
+    memset(in, 0, sizeof *in);
+    in->bridge = asked->br;
+    in->flow = asked->flow;
+    in->trace = &trace;
+    in->side_effects = asked->generate;
+    xlate_out_init(out);
+    reply->json = trace_one(t, in, out);
+    trace_forks(t, in, out, reply->json);
     xlate_out_free(out);
     free(out);
     free(in);
+    free(t);
 }
 
 static void cmd_trace(void *arg, int argc, const char *const *argv, struct control_reply *reply)
@@ -249,10 +404,11 @@ static void cmd_trace(void *arg, int argc, const char *const *argv, struct contr
     bool found =
         strchr(asked.words[asked.n - 1], '(') ? find_datapath_flow(arg, &asked, reply) : find_flow(arg, &asked, reply);
     if (found)
-        trace_flow(asked.br, &asked.flow, asked.generate, reply);
+        trace_flow(&asked, reply);
 }
 
 void commands_register_trace(struct control *control, struct sluice *sw)
 {
-    control_register(control, "ofproto/trace", "{[dp] odp_flow | [bridge] br_flow} [-generate]", 1, 5, cmd_trace, sw);
+    control_register(control, "ofproto/trace", "{[dp] odp_flow | [bridge] br_flow} [-generate] [--ct-next state]...", 1,
+                     24, cmd_trace, sw);
 }

@@ -8,6 +8,7 @@ void commands_register(struct sluice *sw)
     commands_register_flows(sw->control, sw);
     commands_register_trace(sw->control, sw);
     commands_register_capture(sw->control, sw);
+    commands_register_conntrack(sw->control, sw);
     commands_register_fdb(sw->control, sw);
     commands_register_daemon(sw->control, sw);
     commands_register_dpctl(sw->control, sw);

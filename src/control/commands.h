@@ -15,6 +15,7 @@ void commands_register_pmd(struct control *control, struct sluice *sw);         
 void commands_register_flows(struct control *control, struct sluice *sw);       /* flows */
 void commands_register_trace(struct control *control, struct sluice *sw);       /* ofproto/trace */
 void commands_register_capture(struct control *control, struct sluice *sw);     /* capture/start, show, stop */
+void commands_register_conntrack(struct control *control, struct sluice *sw);   /* conntrack, dpctl/ct-... */
 void commands_register_fdb(struct control *control, struct sluice *sw);         /* fdb/ */
 void commands_register_daemon(struct control *control, struct sluice *sw);      /* exit, reload, version, vlog/ */
 void commands_register_dpctl(struct control *control, struct sluice *sw);       /* dpctl/, dpif/ */

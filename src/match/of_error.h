@@ -51,6 +51,7 @@
     X(OFPERR_BAC_BAD_SET_MASK, -1, -1, 2, 16, "bad mask in set_field")                                                 \
     X(OFPERR_BAC_BAD_METER, -1, -1, 2, 17, "bad meter in action")                                                      \
     X(OFPERR_NXFMFC_INVALID_TLV_FIELD, 1, 5, 1, 5, "tun_metadata field that no option is bound to")                    \
+    X(OFPERR_NXBRC_MUST_BE_ZERO, 1, 5, 1, 5, "a field that has to be 0 is not")                                        \
     X(OFPERR_NXTTMFC_BAD_COMMAND, 1, 5, 1, 5, "unknown command on the table of tunnel options")                        \
     X(OFPERR_NXTTMFC_BAD_OPT_LEN, 1, 5, 1, 5, "bad length of a tunnel option")                                         \
     X(OFPERR_NXTTMFC_BAD_FIELD_IDX, 1, 5, 1, 5, "no such tun_metadata field")                                          \
@@ -62,7 +63,7 @@
     X(OFPERR_NXBAC_BAD_HEADER_TYPE, 2, 5, 2, 5, "header that encap or decap does not know")                            \
     X(OFPERR_NXBAC_UNKNOWN_ED_PROP, 2, 5, 2, 5, "unknown property of encap")                                           \
     X(OFPERR_NXBAC_BAD_ED_PROP, 2, 5, 2, 5, "bad property of encap")                                                   \
-    X(OFPERR_BAC_CT_UNSUPPORTED, 2, 5, 2, 5, "connection tracking is not supported yet")                               \
+    X(OFPERR_BAC_CT_UNSUPPORTED, 2, 5, 2, 5, "of connection tracking, nat and alg are not supported yet")              \
     X(OFPERR_BIC_UNKNOWN_INST, -1, -1, 3, 0, "unknown instruction")                                                    \
     X(OFPERR_BIC_UNSUP_INST, -1, -1, 3, 1, "instruction not supported by the table")                                   \
     X(OFPERR_BIC_BAD_TABLE_ID, -1, -1, 3, 2, "bad table in goto_table")                                                \

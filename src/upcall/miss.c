@@ -39,6 +39,8 @@ static void handle_punt(struct flows *flows, struct rte_mbuf *packet)
     memcpy(packet_in.flow.reg, punt->reg, sizeof packet_in.flow.reg);
     packet_in.flow.pkt.pkt_mark = punt->pkt_mark;
     memcpy(&packet_in.flow.pkt.tun_id, punt->tun, sizeof punt->tun);
+    if (meta->md.ct_state != 0)
+        ct_meta_to_key(&meta->ct, &packet_in.flow.pkt);
     packet_in.left = left;
     packet_in.table_id = punt->table_id;
     packet_in.reason = punt->reason;
@@ -119,7 +121,7 @@ static bool parse(struct flows *flows, struct rte_mbuf *packet)
     if (n == 0)
         return false;
     memset((uint8_t *)flow + n * FLOW_KEY_LINE, 0, sizeof *flow - n * FLOW_KEY_LINE);
-    metadata_to_key(&meta->md, &flow->pkt);
+    packet_meta_to_key(meta, &flow->pkt, n);
     return true;
 }
 

@@ -239,6 +239,7 @@ static void ctx_init(struct xlate_ctx *ctx, const struct xlate_in *in, struct xl
     if (in->acts.acts || in->resume)
         ctx->written.pkt.pkt_mark = UINT32_MAX;
     ctx->n_buckets_run = 0;
+    ctx->untracked = ctx->ct_resumes = false;
     ctx->goto_table = -1;
     ctx->n_set = ctx->n_stack = 0;
     act_buffer_init(&ctx->frozen);

@@ -35,6 +35,9 @@ struct xlate_trace {
     /* The packet goes on into this bridge, at depth 0; its tables follow, and then what follows in the bridges before.
      * NULL: not told. */
     void (*bridge)(void *arg, const struct bridge *bridge);
+    /* ct(table=...): a copy of the packet goes on in `bridge` as `flow`, whose recirc_id and ct_zone are set. NULL: not
+     * told. */
+    void (*fork)(void *arg, struct bridge *bridge, const struct flow *flow);
     void (*action_set)(void *arg); /* "--. Executing action set:"; its actions follow as action() of depth 0 */
 };
 

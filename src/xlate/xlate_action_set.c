@@ -78,7 +78,7 @@ void xlate_order_set(const struct act *const *set, unsigned n, struct act_buffer
     for (enum act_rank r = ACT_RANK_NONE + 1; r < ACT_RANK_GROUP; r++)
         collect(set, n, r, list);
     /* A group takes the place of an output; without either the packet is dropped. */
-    for (enum act_rank r = ACT_RANK_GROUP; r <= ACT_RANK_RESUBMIT; r++) {
+    for (enum act_rank r = ACT_RANK_GROUP; r <= ACT_RANK_CT; r++) {
         if (collect(set, n, r, list) > 0)
             return;
     }

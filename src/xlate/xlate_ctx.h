@@ -87,6 +87,10 @@ struct xlate_ctx {
     uint64_t paused_cookie;
     uint8_t paused_table_id;
 
+    bool untracked;  /* the packet's metadata may say that it is tracked, `flow` says it is not */
+    bool ct_resumes; /* freezing: behind ct(table=...) */
+    uint16_t ct_zone;
+
     uint32_t keep_len; /* of the program, up to the last operation that sends the packet somewhere */
     uint16_t keep_ops;
 };
@@ -225,7 +229,7 @@ void xlate_patch(struct xlate_ctx *ctx, const struct bridge_port *from);
 struct xlate_clone {
     struct flow flow, written, dirty;
     struct flow_key base, committed;
-    bool any_written, any_dirty, in_group;
+    bool any_written, any_dirty, in_group, untracked;
     uint8_t unparsed;
     struct xlate_vlans vlans, base_vlans;
     const struct act *set[XLATE_ACTION_SET_MAX];
@@ -242,6 +246,15 @@ struct xlate_clone {
 /* Operations made between these two work on a copy of the packet; the copy's action set is empty. */
 void xlate_clone_begin(struct xlate_ctx *ctx, struct xlate_clone *clone);
 void xlate_clone_end(struct xlate_ctx *ctx, const struct xlate_clone *clone);
+
+/* --- xlate_ct.c ---------------------------------------------------------- */
+
+/* For trace: what goes on behind ct(table=...), as recirculation `id`. */
+void xlate_ct_tell(struct xlate_ctx *ctx, uint32_t id);
+/* The packet goes on in another bridge, which knows nothing of its connection. */
+void xlate_ct_leave(struct xlate_ctx *ctx);
+/* Brings the packet's metadata to what `flow` says of tracking, before they leave the program. */
+void xlate_ct_settle(struct xlate_ctx *ctx);
 
 /* --- xlate_freeze.c ------------------------------------------------------ */
 

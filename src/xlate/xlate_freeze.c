@@ -130,7 +130,11 @@ void xlate_freeze_finish(struct xlate_ctx *ctx)
         emit_pause(ctx, id);
         return;
     }
-    xlate_note(ctx, " -> recirculated as 0x%x", id);
+    if (ctx->ct_resumes)
+        xlate_ct_tell(ctx, id);
+    else
+        xlate_note(ctx, " -> recirculated as 0x%x", id);
+    xlate_ct_settle(ctx);
     if (ctx->freeze_hash) {
         xlate_commit(ctx);
         program_builder_add(&ctx->out->program, OP_HASH, ctx->freeze_basis, NULL, 0);

@@ -16,4 +16,3 @@ const struct act_xlate act_xlate_conjunction = {.sees = ACT_SEES_ETHERNET};
 
 /* There are no collectors, and no connection tracking. */
 const struct act_xlate act_xlate_sample = {.sees = ACT_SEES_ETHERNET};
-const struct act_xlate act_xlate_ct_clear = {.sees = ACT_SEES_ETHERNET};

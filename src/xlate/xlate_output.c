@@ -121,6 +121,7 @@ void xlate_punt(struct xlate_ctx *ctx, const struct act_controller *act, uint64_
     struct punt punt;
     uint32_t id;
 
+    xlate_ct_settle(ctx);
     /* Packets are received with a mark of 0. */
     if (ctx->in->flow.pkt.recirc_id != 0)
         XLATE_CONSULT(ctx, pkt_mark, UINT32_MAX);

@@ -79,6 +79,7 @@ void xlate_patch(struct xlate_ctx *ctx, const struct bridge_port *from)
     xlate_clone_begin(ctx, &clone);
     xlate_deps_add_crossing(&ctx->out->deps, ctx->bridge_place, from->ofport, false);
     clear_surroundings(ctx);
+    xlate_ct_leave(ctx);
     enter(ctx, to);
     xlate_deps_add_crossing(&ctx->out->deps, ctx->bridge_place, to->ofport, true);
     xlate_bridge(ctx);

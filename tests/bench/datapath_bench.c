@@ -292,6 +292,7 @@ int main(int argc, char **argv)
                                            .emc_entries = options.emc,
                                            .megaflow_limit = options.flows + 16,
                                            .mask_limit = options.masks + 16,
+                                           .max_connections = 1000,
                                            .miss_ring = 2048,
                                            .pool = pool};
     struct datapath *dp = datapath_create(&params, error, sizeof error);

@@ -382,6 +382,45 @@ static char *parse_clone(struct parse *p, char *value)
     return error;
 }
 
+/* "ct(commit,zone=5,table=1,exec(set_field:1->ct_mark))" */
+static char *parse_ct(struct parse *p, char *value)
+{
+    struct act_ct head = {.table = CT_NO_TABLE}, *act;
+    struct act_buffer inner;
+    struct parse nested = {&inner, p->port_by_name, p->arg, p->depth + 1, NULL};
+    char *key, *v, *error = NULL;
+    uint64_t n;
+
+    act_buffer_init(&inner);
+    while (!error && key_value_next(&value, &key, &v)) {
+        if (!strcmp(key, "commit"))
+            head.flags |= CT_COMMIT;
+        else if (!strcmp(key, "force"))
+            head.flags |= CT_FORCE;
+        else if (!strcmp(key, "table") && text_to_u64(v, 254, &n))
+            head.table = (uint8_t)n;
+        else if (!strcmp(key, "zone") && text_to_u64(v, UINT16_MAX, &n))
+            head.zone = (uint16_t)n;
+        else if (!strcmp(key, "zone"))
+            error = subfield_parse(v, &head.zone_src);
+        else if (!strcmp(key, "exec"))
+            error = parse_list(&nested, v);
+        else
+            error = bad(key, "an argument of ct");
+    }
+    if (!error) {
+        act = act_buffer_add(p->acts, ACT_CT, sizeof *act + inner.len);
+        head.h = act->h;
+        head.h.form = ACT_FORM_NICIRA;
+        head.n = (uint32_t)inner.len;
+        *act = head;
+        if (inner.len)
+            memcpy(act->data, inner.data, inner.len);
+    }
+    act_buffer_free(&inner);
+    return error;
+}
+
 static char *parse_sample(struct parse *p, char *value)
 {
     struct act_sample *act = act_buffer_add(p->acts, ACT_SAMPLE, sizeof *act);
@@ -564,6 +603,7 @@ static const struct {
     {"conjunction", parse_conjunction},
     {"learn", parse_learn},
     {"clone", parse_clone},
+    {"ct", parse_ct},
     {"sample", parse_sample},
     {"check_pkt_larger", parse_check_larger},
     {"multipath", parse_multipath},

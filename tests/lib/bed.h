@@ -55,6 +55,7 @@ static inline void bed_create(struct bed *bed, struct rte_mempool *pool, const s
                                         .emc_entries = 1024,
                                         .megaflow_limit = params->megaflow_limit ? params->megaflow_limit : 16384,
                                         .mask_limit = params->mask_limit ? params->mask_limit : 128,
+                                        .max_connections = 10000,
                                         .miss_ring = 1024,
                                         .pool = pool};
     struct flows_params flows_params = {

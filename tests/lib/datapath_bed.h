@@ -32,6 +32,7 @@ static inline void start_with(unsigned n_threads, uint32_t emc_entries, uint32_t
         .emc_entries = emc_entries,
         .megaflow_limit = 1000,
         .mask_limit = 16,
+        .max_connections = 1000,
         .miss_ring = miss_ring,
         .max_sleep_us = max_sleep_us,
         .pool = pool,

@@ -244,6 +244,7 @@ int main(int argc, char **argv)
                                            .emc_entries = cases[c].emc_entries,
                                            .megaflow_limit = 4096,
                                            .mask_limit = 16,
+                                           .max_connections = 1000,
                                            .miss_ring = 256,
                                            .pool = pool};
     if (!pool)

@@ -406,6 +406,8 @@ static void key_of(struct rte_mbuf *m, uint32_t in_port, uint32_t recirc_id, str
     memset((uint8_t *)flow + n * FLOW_KEY_LINE, 0, sizeof *flow - n * FLOW_KEY_LINE);
     flow->pkt.recirc_id = recirc_id;
     flow->pkt.dp_hash = recirc_id ? packet_meta(m)->md.dp_hash : 0;
+    if (recirc_id && packet_meta(m)->md.ct_state != 0)
+        ct_meta_to_key(&packet_meta(m)->ct, &flow->pkt);
     flow->in_port = bp ? bp->ofport : 0;
 }
 

@@ -607,6 +607,8 @@ static void act_run(struct oracle *o, const struct act *act, int *next_table)
     case ACT_MULTIPATH:
     case ACT_BUNDLE:
     case ACT_CHECK_LARGER:
+    case ACT_CT: /* of connections neither */
+    case ACT_CT_CLEAR:
         o->selected = true;
         break;
     case ACT_GROUP:

@@ -191,9 +191,24 @@ static void match_l3(char *t, size_t n)
     }
 }
 
+static void match_ct(char *t, size_t n)
+{
+    static const char *const states[] = {"+trk", "-trk", "+new", "+est", "-new+trk", "+est-rpl+trk", "+inv+trk"};
+
+    add(t, n, "ct_state=%s", PICK(states));
+    if (random_one_in(3))
+        add(t, n, "ct_zone=%u", random_below(4));
+    if (random_one_in(3))
+        add(t, n, "ct_mark=0x%x/0x%x", random_below(4) & 2, random_one_in(2) ? 2 : 3);
+    if (random_one_in(4))
+        add(t, n, "ct_label=0x%x", random_below(2));
+}
+
 void random_match(char *t, size_t n)
 {
     t[0] = '\0';
+    if (random_one_in(6))
+        match_ct(t, n);
     if (random_one_in(2))
         add(t, n, "in_port=%u", 1 + random_below(5));
     if (random_one_in(4))
@@ -365,9 +380,26 @@ static void act_other(uint8_t table_id, bool mpls, char *t, size_t n)
                                          "check_pkt_larger(90)->NXM_NX_REG0[0]",
                                          "output(port=2,max_len=40)"};
     static const char *const pbb[] = {"push_pbb:0x88e7", "pop_pbb", "pop_pbb"};
+    static const char *const ct[] = {"ct()",
+                                     "ct(commit)",
+                                     "ct(commit,force,zone=3)",
+                                     "ct(commit,zone=2,exec(set_field:2->ct_mark))",
+                                     "ct(commit,zone=NXM_NX_REG0[0..15],exec(set_field:1/3->ct_mark))",
+                                     "ct(commit,exec(move:NXM_NX_REG0[0..1]->NXM_NX_CT_MARK[0..1]))",
+                                     "ct_clear"};
 
     if (random_one_in(16)) {
         add(t, n, "%s", PICK(chosen));
+        return;
+    }
+    if (random_one_in(12)) {
+        const unsigned later = RANDOM_TABLES - table_id - 1;
+
+        if (later > 0 && !random_one_in(3))
+            add(t, n, "ct(%szone=%u,table=%u)", random_one_in(2) ? "commit," : "", random_below(3),
+                table_id + 1 + random_below(later));
+        else
+            add(t, n, "%s", PICK(ct));
         return;
     }
     switch (random_below(mpls ? 8 : 7)) {

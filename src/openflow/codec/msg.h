@@ -92,6 +92,7 @@ enum of_msg_type {
     OF_SET_CONTROLLER_ID,    /* NXT_SET_CONTROLLER_ID: u32 */
     OF_RESUME,               /* NXT_RESUME: packet_in */
     /* Nicira's table of tunnel options. */
+    OF_CT_FLUSH_ZONE, /* NXT_CT_FLUSH_ZONE: u32 */
     OF_TLV_TABLE_MOD,
     OF_TLV_TABLE_REQUEST,
     OF_TLV_TABLE_REPLY,

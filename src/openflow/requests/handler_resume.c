@@ -16,6 +16,10 @@ static void take_surroundings(const struct flow *fields, struct flow *around, st
     memcpy(state->reg, fields->reg, sizeof state->reg);
     around->pkt.pkt_mark = fields->pkt.pkt_mark;
     memcpy(&around->pkt.tun_id, &fields->pkt.tun_id, RECIRC_TUN_LEN);
+    around->pkt.ct_state = fields->pkt.ct_state;
+    around->pkt.ct_zone = fields->pkt.ct_zone;
+    around->pkt.ct_mark = fields->pkt.ct_mark;
+    memcpy(around->pkt.ct_label, fields->pkt.ct_label, sizeof around->pkt.ct_label);
     memcpy(state->tun, &fields->pkt.tun_id, sizeof state->tun);
 }
 

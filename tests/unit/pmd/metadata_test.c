@@ -53,12 +53,52 @@ static void metadata_reaches_the_key(void **state)
     assert_memory_equal(&key, &expected, sizeof key);
 }
 
+/* What connection tracking found out, if it did; IPv6 addresses only of IPv6 packets, as labels have their place. */
+static void connections_reach_the_key(void **state)
+{
+    struct packet_meta meta = {.ct = {.state = CT_STATE_TRK,
+                                      .zone = 5,
+                                      .mark = 6,
+                                      .label = {[15] = 7},
+                                      .src = RTE_BE32(8),
+                                      .dst = RTE_BE32(9),
+                                      .tp_src = RTE_BE16(10),
+                                      .tp_dst = RTE_BE16(11),
+                                      .proto = 17}};
+    const struct flow_key none = {0};
+    struct flow_key key = {0};
+
+    assert_int_equal(packet_meta_to_key(&meta, &key, 1), 1);
+    assert_memory_equal(&key, &none, sizeof key);
+    meta.md.ct_state = meta.ct.state;
+    assert_int_equal(packet_meta_to_key(&meta, &key, 1), FLOW_KEY_PACKET_LINES);
+    assert_int_equal(key.ct_state, CT_STATE_TRK);
+    assert_int_equal(key.ct_zone, 5);
+    assert_int_equal(key.ct_mark, 6);
+    assert_int_equal(key.ct_label[15], 7);
+    assert_int_equal(key.ct_ipv4_src, RTE_BE32(8));
+    assert_int_equal(key.ct_ipv4_dst, RTE_BE32(9));
+    assert_int_equal(key.ct_tp_src, RTE_BE16(10));
+    assert_int_equal(key.ct_tp_dst, RTE_BE16(11));
+    assert_int_equal(key.ct_ip_proto, 17);
+
+    key = (struct flow_key){.eth_type = RTE_BE16(RTE_ETHER_TYPE_MPLS)};
+    meta.ct.ipv6 = true;
+    meta.ct.src6[0] = 0x20;
+    packet_meta_to_key(&meta, &key, 3);
+    assert_int_equal(key.mpls_lse[0], 0);
+    key.eth_type = RTE_BE16(RTE_ETHER_TYPE_IPV6);
+    packet_meta_to_key(&meta, &key, 3);
+    assert_int_equal(key.ct_ipv6_src[0], 0x20);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_byte_of_the_private_area_is_copied),
         cmocka_unit_test(a_clone_to_send_shares_the_data),
         cmocka_unit_test(metadata_reaches_the_key),
+        cmocka_unit_test(connections_reach_the_key),
     };
 
     if (test_eal_init("metadata_test") != 0)

@@ -189,7 +189,8 @@ static void a_lone_punt_gets_the_packet_itself(void **state)
 static void every_operation_is_run(void **state)
 {
     for (enum program_op_type type = 0; type < OP_N_TYPES; type++) {
-        const bool by_interpreter = program_ops[type].emits || type == OP_TRUNCATE || type == OP_SET_META;
+        const bool by_interpreter =
+            program_ops[type].emits || type == OP_TRUNCATE || type == OP_SET_META || type == OP_CT_CLEAR;
 
         if (by_interpreter == (action_runs[type] != NULL))
             fail_msg("operation %d has no function to run it, or one that is never called", type);
@@ -239,6 +240,68 @@ static void recirculation_ends_the_program(void **state)
     assert_event(0, EVENT_RECIRC, 9);
     assert_ptr_equal(events.list[0].m, m);
     assert_int_equal(packet_meta(m)->md.pkt_mark, 0x3f);
+}
+
+/* Drops every second packet, and says of the others that they are new. */
+static unsigned n_tracked;
+
+static void track(void *arg, const struct ct_request *request, struct rte_mbuf *const *m, unsigned n, uint8_t *results)
+{
+    for (unsigned i = 0; i < n; i++) {
+        packet_meta(m[i])->ct = (struct ct_meta){.zone = request->zone, .state = CT_STATE_TRK | CT_STATE_NEW};
+        packet_meta(m[i])->md.ct_state = CT_STATE_TRK | CT_STATE_NEW;
+        results[i] = n_tracked++ & 1 ? DROP_CT_ZONE_LIMIT : DROP_N_REASONS;
+    }
+}
+
+static void tracked(bool first)
+{
+    const struct op_ct ct = {.request = {.zone = 7}};
+    struct rte_mbuf *packets[70];
+
+    program_builder_init(&builder);
+    n_tracked = 0;
+    events.sink.ct = track;
+    if (!first)
+        ADD(OP_TRUNCATE, 60);
+    program_builder_add(&builder, OP_CT, 0, &ct, sizeof ct);
+    ADD(OP_CLONE, 8);
+    ADD(OP_RECIRC, 9);
+    ADD(OP_CT_CLEAR, 0);
+    ADD(OP_RECIRC, 10);
+    for (unsigned i = 0; i < RTE_DIM(packets); i++) {
+        packets[i] = packet_new(pool, FRAME_TCP);
+        packet_meta(packets[i])->md = (struct metadata){.in_port = i};
+    }
+    struct program *program = program_intern(table, &builder);
+    program_execute(program, packets, RTE_DIM(packets), &events.sink);
+    if (program_unref(table, program))
+        free(program);
+    assert_int_equal(n_tracked, 70);
+    assert_int_equal(events.n, 35 * 3);
+    for (unsigned i = 0, n_dropped = 0, n_sent = 0; i < events.n; i++) {
+        const struct packet_meta *meta = packet_meta(events.list[i].m);
+
+        if (events.list[i].type == EVENT_DROP) {
+            assert_int_equal(events.list[i].arg, DROP_CT_ZONE_LIMIT);
+            assert_int_equal(meta->md.in_port, 1 + 2 * n_dropped++);
+            continue;
+        }
+        assert_int_equal(events.list[i].type, EVENT_RECIRC);
+        assert_int_equal(meta->md.in_port, n_sent / 2 * 2);
+        assert_int_equal(events.list[i].arg, n_sent & 1 ? 10 : 9);
+        assert_int_equal(meta->md.ct_state, n_sent & 1 ? 0 : CT_STATE_TRK | CT_STATE_NEW);
+        if (!(n_sent & 1))
+            assert_int_equal(meta->ct.zone, 7);
+        n_sent++;
+    }
+    events_clear(&events);
+}
+
+static void packets_are_tracked(void **state)
+{
+    tracked(true);
+    tracked(false);
 }
 
 static void what_is_sent_nowhere_is_dropped(void **state)
@@ -432,6 +495,7 @@ int main(void)
         TEST(every_operation_is_run),
         TEST(no_operation_reaches_what_was_sent_before),
         TEST(recirculation_ends_the_program),
+        TEST(packets_are_tracked),
         TEST(what_is_sent_nowhere_is_dropped),
         TEST(changes_behind_the_last_output_are_not_made),
         TEST(a_packet_that_others_hold_is_not_changed),

@@ -63,6 +63,10 @@ static const struct {
     {"write_metadata:5/7,goto_table:3", "write_metadata:0x5/0x7,goto_table:3"},
     {"meter:5,clear_actions,write_actions(group:5,set_field:0x1->reg0)", NULL},
     {"output:reg0[]", "output:NXM_NX_REG0[]"},
+    {"ct(),ct(commit),ct(zone=5,table=1),ct_clear", "ct(),ct(commit),ct(table=1,zone=5),ct_clear"},
+    {"ct(commit,force,table=3,zone=NXM_NX_REG0[0..15],exec(set_field:0x17->ct_mark,move:NXM_NX_REG1[]->NXM_NX_CT_LABEL["
+     "0..31])),output:2",
+     NULL},
 };
 
 static void lists_are_formatted_as_ovs_ofctl_does(void **state)
@@ -147,6 +151,18 @@ static void actions_must_fit_the_match(void **state)
     assert_int_equal(check("", "dec_ttl", 0), OFPERR_BAC_MATCH_INCONSISTENT);
     assert_int_equal(check("", "mod_nw_src:1.1.1.1,mod_tp_dst:5", 0), 0);
     assert_int_equal(check("", "set_field:1.1.1.1->ip_src", 0), OFPERR_BAC_MATCH_INCONSISTENT);
+    assert_int_equal(check("ip", "ct(commit,force,exec(set_field:1->ct_mark,move:ip_src->NXM_NX_CT_LABEL[0..31]))", 0),
+                     0);
+    assert_int_equal(check("ipv6", "ct(table=1,zone=NXM_NX_REG0[16..31]),ct_clear", 0), 0);
+    assert_int_equal(check("", "ct(table=1)", 0), OFPERR_BAC_MATCH_INCONSISTENT);
+    assert_int_equal(check("arp", "ct(table=1)", 0), OFPERR_BAC_MATCH_INCONSISTENT);
+    assert_int_equal(check("", "ct_clear", 0), 0);
+    assert_int_equal(check("ip", "ct(force)", 0), OFPERR_BAC_BAD_ARGUMENT);
+    assert_int_equal(check("ip", "ct(exec(set_field:1->ct_mark))", 0), OFPERR_BAC_BAD_ARGUMENT);
+    assert_int_equal(check("ip", "ct(commit,exec(output:1))", 0), OFPERR_BAC_BAD_ARGUMENT);
+    assert_int_equal(check("ip", "ct(commit,exec(set_field:1->reg0))", 0), OFPERR_BAC_BAD_SET_ARGUMENT);
+    assert_int_equal(check("ip", "ct(zone=NXM_NX_REG0[0..14])", 0), OFPERR_BAC_BAD_SET_LEN);
+    assert_int_equal(check("ip", "set_field:1->ct_mark", 0), OFPERR_BAC_BAD_SET_ARGUMENT);
     assert_int_equal(check("udp", "move:udp_src[]->reg0[0..15]", 0), 0);
     assert_int_equal(check("tcp", "move:udp_src[]->reg0[0..15]", 0), OFPERR_BAC_MATCH_INCONSISTENT);
     assert_int_equal(check("", "set_field:5->vlan_vid", 0), OFPERR_BAC_MATCH_INCONSISTENT);

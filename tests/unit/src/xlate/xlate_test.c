@@ -437,6 +437,65 @@ static void trace_tells_the_way(void **state)
                                     "drop\n");
 }
 
+/* Translates what goes on behind the last `recirc(0x..)` of program_text, tracked as `ct` says. */
+static const char *behind(const char *packet, const char *ct)
+{
+    static char flow[512];
+    const char *recirc = strrchr(program_text, 'x');
+
+    assert_non_null(recirc);
+    struct xlate_in in = {.bridge = bed.bridge};
+    snprintf(flow, sizeof flow, "%s,%s", packet, ct);
+    parse_flow(flow, &in.flow);
+    in.flow.pkt.recirc_id = (uint32_t)strtoul(recirc + 1, NULL, 16);
+    xlate(&in, &out);
+    format_out(&in.flow);
+    return program_text;
+}
+
+static const char *cut_recirc(const char *text)
+{
+    static char copy[512];
+
+    snprintf(copy, sizeof copy, "%s", text);
+    for (char *at = copy; (at = strstr(at, "recirc(0x")); at++)
+        memmove(at + 7, strchr(at, ')'), strlen(strchr(at, ')')) + 1);
+    return copy;
+}
+
+static void connections(void **state)
+{
+    bed_add(&bed, "table=0,in_port=1,udp,actions=load:7->NXM_NX_REG1[],ct(table=1,zone=3)");
+    bed_add(&bed, "table=0,in_port=2,udp,actions=ct(table=1),resubmit(,2)");
+    bed_add(&bed, "table=0,in_port=3,udp,actions=load:0x10009->NXM_NX_REG1[],ct(commit,force,zone=NXM_NX_REG1[0..15],"
+                  "exec(set_field:0x10/0xf0->ct_mark,move:NXM_NX_REG1[]->NXM_NX_CT_LABEL[0..31]))");
+    bed_add(&bed, "table=0,in_port=4,udp,actions=set_field:9.9.9.9->ip_src,ct(commit),output:1,ct(table=1)");
+    bed_add(&bed, "table=1,ct_state=+new+trk,udp,actions=ct(commit),output:2");
+    bed_add(&bed, "table=1,ct_state=+est+trk,ct_mark=5,actions=output:NXM_NX_REG1[]");
+    bed_add(&bed, "table=1,ct_state=+rel+trk,udp,ct_nw_src=10.0.0.1,actions=ct_clear,resubmit(,2)");
+    bed_add(&bed, "table=2,priority=2,ct_state=-trk,ct_mark=0,actions=output:3");
+    bed_add(&bed, "table=2,priority=1,actions=output:4");
+
+    assert_string_equal(cut_recirc(actions_of("in_port=1,udp")), "ct(zone=3),recirc()");
+    EXPECT_MASK("recirc_id(0),in_port(1),eth_type(0x0800),ipv4(proto=17)");
+    behind("in_port=1,udp", "ct_state=trk|new");
+    assert_string_equal(program_text, "ct(commit),2");
+    assert_non_null(strstr(mask_text, "ct_state(+new"));
+
+    actions_of("in_port=1,udp");
+    assert_string_equal(behind("in_port=1,udp", "ct_state=trk|est,ct_mark=5"), "drop"); /* reg1 is 7: no such port */
+    actions_of("in_port=1,udp");
+    assert_string_equal(behind("in_port=1,udp", "ct_state=trk|est,ct_mark=6"), "drop");
+    actions_of("in_port=1,udp");
+    assert_string_equal(behind("in_port=1,udp", "ct_state=trk|rel,ct_nw_src=10.0.0.1"), "3");
+    assert_non_null(strstr(mask_text, "ct_state("));
+
+    /* The packet itself goes on as one that is not tracked. */
+    assert_string_equal(cut_recirc(actions_of("in_port=2,udp")), "ct,clone(recirc()),3");
+    EXPECT("in_port=3,udp", "ct(force_commit,zone=9,mark=0x10/0xf0,label=0x10009/0xffffffff)");
+    assert_string_equal(cut_recirc(actions_of("in_port=4,udp")), "set(ipv4(src=9.9.9.9)),ct(commit),1,ct,recirc()");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -455,6 +514,7 @@ int main(void)
         TEST(action_set),
         TEST(controllers),
         TEST(mpls),
+        TEST(connections),
         TEST(normal_learns_and_forwards),
         TEST(normal_knows_vlan_modes),
         TEST(drops_have_reasons),

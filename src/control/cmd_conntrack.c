@@ -1,0 +1,261 @@
+/* dpctl/dump-conntrack and what else Open vSwitch has for connections; conntrack, why packets are invalid. Control
+ * thread. */
+#include <arpa/inet.h>
+#include <inttypes.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "pmd/base/memory.h"
+#include "src/control/commands.h"
+
+#define DUMP_PLACES 1024 /* that one step looks at */
+
+static bool number_parse(const char *text, uint32_t max, uint32_t *number)
+{
+    char *end;
+    const unsigned long long n = strtoull(text, &end, 10);
+
+    *number = (uint32_t)n;
+    return *text >= '0' && *text <= '9' && *end == '\0' && n <= max;
+}
+
+/* --- dump-conntrack --------------------------------------------------------- */
+
+struct dump {
+    struct sluice *sw;
+    uint32_t cursor;
+    int32_t zone; /* -1: all */
+    bool more, statistics;
+};
+
+static const char *proto_name(uint8_t proto)
+{
+    static char number[8];
+
+    switch (proto) {
+    case IPPROTO_TCP:
+        return "tcp";
+    case IPPROTO_UDP:
+        return "udp";
+    case IPPROTO_SCTP:
+        return "sctp";
+    case IPPROTO_ICMP:
+        return "icmp";
+    case IPPROTO_ICMPV6:
+        return "icmpv6";
+    default:
+        snprintf(number, sizeof number, "%u", proto);
+        return number;
+    }
+}
+
+static void put_tuple(char *text, size_t size, const struct ct_info *info, const struct ct_tuple_info *tuple)
+{
+    char src[INET6_ADDRSTRLEN], dst[INET6_ADDRSTRLEN];
+    const int family = info->ipv6 ? AF_INET6 : AF_INET;
+    const bool ports = info->proto == IPPROTO_TCP || info->proto == IPPROTO_UDP || info->proto == IPPROTO_SCTP;
+
+    inet_ntop(family, tuple->src, src, sizeof src);
+    inet_ntop(family, tuple->dst, dst, sizeof dst);
+    if (ports)
+        snprintf(text, size, "src=%s,dst=%s,sport=%u,dport=%u", src, dst, rte_be_to_cpu_16(tuple->sport),
+                 rte_be_to_cpu_16(tuple->dport));
+    else if (info->proto == IPPROTO_ICMP || info->proto == IPPROTO_ICMPV6)
+        snprintf(text, size, "src=%s,dst=%s,id=%u,type=%u,code=0", src, dst, rte_be_to_cpu_16(tuple->sport),
+                 tuple->icmp_type);
+    else
+        snprintf(text, size, "src=%s,dst=%s", src, dst);
+}
+
+static void put_label(char *text, size_t size, const uint8_t label[CT_LABEL_LEN])
+{
+    unsigned i = 0;
+    size_t len;
+
+    while (i < CT_LABEL_LEN && label[i] == 0)
+        i++;
+    if (i == CT_LABEL_LEN) {
+        snprintf(text, size, "0");
+        return;
+    }
+    len = (size_t)snprintf(text, size, "0x%x", label[i]);
+    while (++i < CT_LABEL_LEN)
+        len += (size_t)snprintf(text + len, size - len, "%02x", label[i]);
+}
+
+/* A line as Open vSwitch has it. */
+static void put_connection(const struct dump *dump, const struct ct_info *info, struct control_reply *reply)
+{
+    char orig[160], back[160], label[40];
+
+    put_tuple(orig, sizeof orig, info, &info->orig);
+    put_tuple(back, sizeof back, info, &info->reply);
+    put_label(label, sizeof label, info->label);
+    if (reply->as_json) {
+        json_t *json = json_pack("{s:s,s:s,s:s,s:i,s:I,s:s,s:I}", "proto", proto_name(info->proto), "orig", orig,
+                                 "reply", back, "zone", (int)info->zone, "mark", (json_int_t)info->mark, "labels",
+                                 label, "timeout_s", (json_int_t)info->left);
+
+        if (info->tcp_state)
+            json_object_set_new(json, "state", json_string(info->tcp_state));
+        control_element(reply, json);
+        return;
+    }
+    control_printf(reply, "%s,orig=(%s),reply=(%s)", proto_name(info->proto), orig, back);
+    if (dump->more)
+        control_printf(reply, ",id=%" PRIu32, dump->cursor);
+    if (info->zone != 0)
+        control_printf(reply, ",zone=%u", info->zone);
+    if (dump->statistics)
+        control_printf(reply, ",timeout=%" PRIu32, info->left);
+    if (info->mark != 0)
+        control_printf(reply, ",mark=%" PRIu32, info->mark);
+    if (strcmp(label, "0"))
+        control_printf(reply, ",labels=%s", label);
+    if (info->tcp_state)
+        control_printf(reply, ",protoinfo=(state=%s)", info->tcp_state);
+    control_printf(reply, "\n");
+}
+
+static bool dump_more(void *arg, struct control_reply *reply)
+{
+    struct dump *dump = arg;
+    struct ct_info info;
+
+    if (!ct_next(datapath_ct(dump->sw->dp), datapath_seconds(), &dump->cursor, DUMP_PLACES, &info))
+        return dump->cursor != 0;
+    if (dump->zone < 0 || info.zone == dump->zone)
+        put_connection(dump, &info, reply);
+    return true;
+}
+
+static bool zone_parse(const char *word, uint32_t *zone)
+{
+    return !strncmp(word, "zone=", 5) && number_parse(word + 5, UINT16_MAX, zone);
+}
+
+static void cmd_dump(void *arg, int argc, const char *const *argv, struct control_reply *reply)
+{
+    struct dump *dump = calloc(1, sizeof *dump);
+    uint32_t zone;
+
+    if (!dump)
+        out_of_memory("a command", 0);
+    *dump = (struct dump){.sw = arg, .zone = -1};
+    for (int i = 1; i < argc; i++) {
+        if (!strcmp(argv[i], "-m") || !strcmp(argv[i], "--more")) {
+            dump->more = true;
+        } else if (!strcmp(argv[i], "-s") || !strcmp(argv[i], "--statistics")) {
+            dump->statistics = true;
+        } else if (zone_parse(argv[i], &zone)) {
+            dump->zone = (int32_t)zone;
+        } else if (!command_is_datapath(argv[i])) {
+            control_fail(reply, "%s: not -m, -s or zone=0 to zone=65535", argv[i]);
+            free(dump);
+            return;
+        }
+    }
+    reply->stream = (struct control_stream){.more = dump_more, .end = free, .arg = dump};
+}
+
+/* --- flush-conntrack, limits, options ---------------------------------------- */
+
+static void cmd_flush(void *arg, int argc, const char *const *argv, struct control_reply *reply)
+{
+    struct sluice *sw = arg;
+    uint32_t zone;
+    bool all = true;
+
+    for (int i = 1; i < argc; i++) {
+        if (command_is_datapath(argv[i]))
+            continue;
+        if (!zone_parse(argv[i], &zone)) {
+            control_fail(reply, "%s: not zone=0 to zone=65535; single connections cannot be flushed yet", argv[i]);
+            return;
+        }
+        all = false;
+    }
+    if (all)
+        ct_flush_all(datapath_ct(sw->dp));
+    else
+        ct_flush_zone(datapath_ct(sw->dp), (uint16_t)zone);
+}
+
+static void cmd_get_nconns(void *arg, int argc, const char *const *argv, struct control_reply *reply)
+{
+    control_printf(reply, "%" PRIu32 "\n", ct_count(datapath_ct(((struct sluice *)arg)->dp)));
+}
+
+static void cmd_get_maxconns(void *arg, int argc, const char *const *argv, struct control_reply *reply)
+{
+    control_printf(reply, "%" PRIu32 "\n", ct_max(datapath_ct(((struct sluice *)arg)->dp)));
+}
+
+static void cmd_set_maxconns(void *arg, int argc, const char *const *argv, struct control_reply *reply)
+{
+    const struct sluice *sw = arg;
+    const uint32_t most = (uint32_t)sw->config->conntrack.max_connections;
+    uint32_t max;
+
+    if (!number_parse(argv[argc - 1], most, &max) || max == 0) {
+        control_fail(reply, "%s: not a number from 1 to %" PRIu32 ", which is conntrack.max_connections",
+                     argv[argc - 1], most);
+        return;
+    }
+    ct_set_max(datapath_ct(sw->dp), max);
+    control_printf(reply, "setting maxconns successful\n");
+}
+
+static void cmd_enable_seq_chk(void *arg, int argc, const char *const *argv, struct control_reply *reply)
+{
+    ct_set_tcp_window_check(datapath_ct(((struct sluice *)arg)->dp), true);
+    control_printf(reply, "enabling TCP sequence checking successful\n");
+}
+
+static void cmd_disable_seq_chk(void *arg, int argc, const char *const *argv, struct control_reply *reply)
+{
+    ct_set_tcp_window_check(datapath_ct(((struct sluice *)arg)->dp), false);
+    control_printf(reply, "disabling TCP sequence checking successful\n");
+}
+
+static void cmd_get_seq_chk(void *arg, int argc, const char *const *argv, struct control_reply *reply)
+{
+    control_printf(reply, "TCP sequence checking: %s\n",
+                   ct_tcp_window_check(datapath_ct(((struct sluice *)arg)->dp)) ? "enabled" : "disabled");
+}
+
+/* --- conntrack ------------------------------------------------------------------ */
+
+static void cmd_conntrack(void *arg, int argc, const char *const *argv, struct control_reply *reply)
+{
+    const struct ct *ct = datapath_ct(((struct sluice *)arg)->dp);
+    json_t *reasons = json_object();
+    struct ct_stats stats;
+
+    ct_stats(ct, &stats);
+    control_printf(reply, "connections: %" PRIu32 " of %" PRIu32 ", %" PRIu64 " made, %" PRIu64 " ended\n",
+                   ct_count(ct), ct_max(ct), stats.created, stats.removed);
+    control_printf(reply, "memory: %zu KB\n", stats.memory >> 10);
+    for (enum ct_reason i = CT_REASON_NONE + 1; i < CT_N_REASONS; i++) {
+        json_object_set_new(reasons, ct_reason_name(i), json_integer((json_int_t)stats.reasons[i]));
+        if (stats.reasons[i] != 0)
+            control_printf(reply, "%-16s %12" PRIu64 "  %s\n", ct_reason_name(i), stats.reasons[i], ct_reason_doc(i));
+    }
+    reply->json = json_pack("{s:I,s:I,s:I,s:I,s:I,s:o}", "connections", (json_int_t)ct_count(ct), "max_connections",
+                            (json_int_t)ct_max(ct), "made", (json_int_t)stats.created, "ended",
+                            (json_int_t)stats.removed, "memory_bytes", (json_int_t)stats.memory, "reasons", reasons);
+}
+
+void commands_register_conntrack(struct control *control, struct sluice *sw)
+{
+    control_register(control, "conntrack", "", 0, 0, cmd_conntrack, sw);
+    control_register(control, "dpctl/dump-conntrack", "[-m] [-s] [dp] [zone=N]", 0, 4, cmd_dump, sw);
+    control_register(control, "dpctl/flush-conntrack", "[dp] [zone=N]", 0, 2, cmd_flush, sw);
+    control_register(control, "dpctl/ct-get-nconns", "[dp]", 0, 1, cmd_get_nconns, sw);
+    control_register(control, "dpctl/ct-get-maxconns", "[dp]", 0, 1, cmd_get_maxconns, sw);
+    control_register(control, "dpctl/ct-set-maxconns", "[dp] maxconns", 1, 2, cmd_set_maxconns, sw);
+    control_register(control, "dpctl/ct-enable-tcp-seq-chk", "[dp]", 0, 1, cmd_enable_seq_chk, sw);
+    control_register(control, "dpctl/ct-disable-tcp-seq-chk", "[dp]", 0, 1, cmd_disable_seq_chk, sw);
+    control_register(control, "dpctl/ct-get-tcp-seq-chk", "[dp]", 0, 1, cmd_get_seq_chk, sw);
+}

@@ -1,0 +1,155 @@
+/* Translation: connection tracking. ct() is an operation of the program; what it finds out is known to lookups only
+ * behind the recirculation of a copy. */
+#include <string.h>
+
+#include "src/xlate/act_xlate_impl.h"
+
+static struct act_list exec_of(const struct act_ct *act)
+{
+    return (struct act_list){.acts = (const struct act *)act->data, .len = act->n};
+}
+
+/* What one action inside exec() writes, in `value` and `mask`. */
+static void exec_act(struct xlate_ctx *ctx, const struct act *act, struct flow *value, struct flow *mask)
+{
+    if (act->type == ACT_SET_FIELD) {
+        const struct act_set_field *set = (const struct act_set_field *)act;
+
+        field_set(set->field, value, &set->value, &set->mask);
+        field_set(set->field, mask, &set->mask, &set->mask);
+    } else {
+        const struct act_move *move = (const struct act_move *)act;
+        union field_value bits;
+
+        xlate_read_value(ctx, &move->src, &bits);
+        subfield_set(&move->dst, value, &bits);
+        subfield_mask(&move->dst, mask);
+    }
+}
+
+static void take_exec(struct xlate_ctx *ctx, const struct act_ct *act, struct ct_request *request)
+{
+    static const uint8_t none[CT_LABEL_LEN];
+    const struct act_list exec = exec_of(act);
+    struct flow value, mask;
+
+    if (act->n == 0)
+        return;
+    memset(&value, 0, sizeof value);
+    memset(&mask, 0, sizeof mask);
+    ACT_FOR_EACH (inner, &exec)
+        exec_act(ctx, inner, &value, &mask);
+    request->mark = value.pkt.ct_mark & mask.pkt.ct_mark;
+    request->mark_mask = mask.pkt.ct_mark;
+    memcpy(request->label, value.pkt.ct_label, sizeof request->label);
+    memcpy(request->label_mask, mask.pkt.ct_label, sizeof request->label_mask);
+    request->set_label = memcmp(request->label_mask, none, sizeof none) != 0;
+}
+
+/* A copy of the packet goes on in `table`, with registers, stack and action set. */
+static void fork_to_table(struct xlate_ctx *ctx, uint8_t table)
+{
+    const struct act_u32 go = {.h = {.type = ACT_GOTO_TABLE, .len = sizeof go}, .value = table};
+    const struct act_list list = {.acts = &go.h, .len = sizeof go};
+    const bool in_set = ctx->in_set;
+    struct xlate_clone clone;
+
+    xlate_note(ctx,
+               " -> A clone of the packet is forked to recirculate. The forked pipeline will be resumed at table %u.",
+               table);
+    xlate_clone_begin(ctx, &clone);
+    ctx->n_set = clone.n_set;
+    ctx->in_set = ctx->in_group = false;
+    ctx->ct_resumes = true;
+    xlate_freeze(ctx, &go.h, &list);
+    xlate_clone_end(ctx, &clone);
+    ctx->ct_resumes = false;
+    ctx->in_set = in_set;
+}
+
+/* For the packet itself, behind ct() and ct_clear. */
+static void untrack(struct xlate_ctx *ctx)
+{
+    struct flow_key *flow = &ctx->flow.pkt, *written = &ctx->written.pkt;
+
+#define CLEAR(member)                                                                                                  \
+    do {                                                                                                               \
+        memset(&flow->member, 0, sizeof flow->member);                                                                 \
+        memset(&written->member, 0xff, sizeof written->member);                                                        \
+    } while (0)
+    CLEAR(ct_state);
+    CLEAR(ct_zone);
+    CLEAR(ct_mark);
+    CLEAR(ct_label);
+    CLEAR(ct_ip_proto);
+    CLEAR(ct_tp_src);
+    CLEAR(ct_tp_dst);
+    if (flow->eth_type == RTE_BE16(RTE_ETHER_TYPE_IPV6)) {
+        CLEAR(ct_ipv6_src);
+        CLEAR(ct_ipv6_dst);
+    } else {
+        CLEAR(ct_ipv4_src);
+        CLEAR(ct_ipv4_dst);
+    }
+#undef CLEAR
+    ctx->any_written = ctx->untracked = true;
+}
+
+void xlate_ct_tell(struct xlate_ctx *ctx, uint32_t id)
+{
+    const struct xlate_trace *trace = ctx->in->trace;
+    struct flow flow;
+
+    if (!trace || !trace->fork)
+        return;
+    flow = ctx->flow;
+    flow.pkt.recirc_id = id;
+    flow.pkt.ct_zone = ctx->ct_zone;
+    trace->fork(trace->arg, ctx->bridge, &flow);
+}
+
+void xlate_ct_leave(struct xlate_ctx *ctx)
+{
+    if (ctx->flow.pkt.ct_state != 0 || ctx->in->flow.pkt.recirc_id != 0)
+        untrack(ctx);
+}
+
+void xlate_ct_settle(struct xlate_ctx *ctx)
+{
+    if (ctx->untracked)
+        program_builder_add(&ctx->out->program, OP_CT_CLEAR, 0, NULL, 0);
+    ctx->untracked = false;
+}
+
+static void run_ct(struct xlate_ctx *ctx, const struct act *a, bool last)
+{
+    const struct act_ct *act = (const struct act_ct *)a;
+    struct program_builder *b = &ctx->out->program;
+    struct op_ct op;
+
+    memset(&op, 0, sizeof op);
+    op.request.zone = act->zone_src.field ? (uint16_t)xlate_read(ctx, &act->zone_src) : act->zone;
+    op.request.commit = act->flags & CT_COMMIT;
+    op.request.force = act->flags & CT_FORCE;
+    ctx->ct_zone = op.request.zone;
+    take_exec(ctx, act, &op.request);
+    xlate_commit(ctx);
+    program_builder_add(b, OP_CT, 0, &op, sizeof op);
+    ctx->keep_len = b->len; /* it counts whether or not anything sends the packet on */
+    ctx->keep_ops = b->n_ops;
+    ctx->untracked = false;
+    if (act->table != CT_NO_TABLE)
+        fork_to_table(ctx, act->table);
+    xlate_note(ctx, " -> Sets the packet to an untracked state, and clears all the conntrack fields.");
+    untrack(ctx);
+}
+
+const struct act_xlate act_xlate_ct = {.run = run_ct};
+
+static void run_ct_clear(struct xlate_ctx *ctx, const struct act *act, bool last)
+{
+    xlate_note(ctx, " -> Sets the packet to an untracked state, and clears all the conntrack fields.");
+    untrack(ctx);
+}
+
+const struct act_xlate act_xlate_ct_clear = {.run = run_ct_clear, .sees = ACT_SEES_ETHERNET};
