@@ -527,6 +527,9 @@ static uint64_t random_next(uint64_t *seed)
     return *seed;
 }
 
+/* The first of many protocols without a checksum: one that has it would find other bytes in its place. */
+#define NO_CHECKSUM_PROTO 61
+
 static void builder_add_random(uint64_t *seed)
 {
     static const rte_be16_t types[] = {RTE_BE16(0x0800), RTE_BE16(0x86dd), RTE_BE16(0x8847), RTE_BE16(0x0806)};
@@ -541,9 +544,10 @@ static void builder_add_random(uint64_t *seed)
         ((struct op_mpls *)data)->eth_type = RTE_BE16(0x8847);
     if (type == OP_POP_MPLS)
         ((struct op_mpls *)data)->eth_type = types[random_next(seed) % RTE_DIM(types)];
-    const uint32_t arg = type == OP_DROP    ? random_next(seed) % DROP_N_REASONS
-                         : type == OP_CLONE ? 0
-                                            : random_next(seed) % 100;
+    const uint32_t arg = type == OP_DROP        ? random_next(seed) % DROP_N_REASONS
+                         : type == OP_CLONE     ? 0
+                         : type == OP_SET_PROTO ? NO_CHECKSUM_PROTO + random_next(seed) % 30
+                                                : random_next(seed) % 100;
     const uint32_t at = builder.len;
     const size_t len = program_ops[type].data_len;
     program_builder_add(&builder, type, arg, len > 0 ? data : NULL, len);
