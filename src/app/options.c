@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "pmd/base/log.h"
+#include "pmd/base/mem.h"
 #include "pmd/base/memory.h"
 #include "src/app/vlog.h"
 
@@ -111,6 +112,12 @@ static void usage(const struct options *o, FILE *out)
             o->source == OPTIONS_DATABASE ? " (default: ovs-vswitchd.log in the log directory)" : "");
 }
 
+/* Strings that were put together: options point to them until the process ends. */
+static struct {
+    char **list;
+    size_t n;
+} kept;
+
 static char *format(const char *pattern, ...) __attribute__((format(printf, 1, 2)));
 
 static char *format(const char *pattern, ...)
@@ -122,6 +129,8 @@ static char *format(const char *pattern, ...)
     if (vasprintf(&text, pattern, args) < 0)
         out_of_memory("an option", 0);
     va_end(args);
+    kept.list = mem_realloc(kept.list, kept.n + 1, sizeof *kept.list);
+    kept.list[kept.n++] = text;
     return text;
 }
 
