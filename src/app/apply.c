@@ -266,12 +266,7 @@ void apply_for_each_port(struct apply *apply, apply_port_fn *fn, void *arg)
 
 /* --- the work list ------------------------------------------------------- */
 
-static unsigned run_job(void *arg, uint64_t budget_us)
-{
-    static const unsigned says[] = {[APPLY_IDLE] = 0, [APPLY_WAITS] = LOOP_SOON, [APPLY_MORE] = LOOP_MORE};
-
-    return says[apply_run(arg, budget_us)];
-}
+static unsigned run_job(void *arg, uint64_t budget_us);
 
 struct apply *apply_create(struct sluice *sw)
 {
@@ -429,32 +424,67 @@ static bool waits(const struct apply *apply)
     return !TAILQ_EMPTY(&apply->opening) || !TAILQ_EMPTY(&apply->no_index) || !TAILQ_EMPTY(&apply->leaving);
 }
 
-enum apply_state apply_run(struct apply *apply, uint64_t budget_us)
+enum apply_state {
+    APPLY_IDLE,
+    APPLY_WAITS, /* for a grace period, or for the kernel: look again soon */
+    APPLY_MORE,
+};
+
+/* Works the list off for about `budget_us`; a device that DPDK opens takes as long as it takes. */
+static enum apply_state work(struct apply *apply, uint64_t budget_us)
 {
     uint64_t deadline = rte_rdtsc() + budget_us * (rte_get_tsc_hz() / 1000000);
 
-    if (!apply->busy)
-        return APPLY_IDLE;
     free_closed(apply);
     finish_ports(apply, &apply->opening);
     finish_ports(apply, &apply->no_index);
-    while (step(apply))
+    while (step(apply)) {
+        apply->drawn = false;
         if (rte_rdtsc() >= deadline)
             return APPLY_MORE;
-    if (waits(apply))
-        return APPLY_WAITS;
-    apply->busy = false;
+    }
+    return waits(apply) ? APPLY_WAITS : APPLY_IDLE;
+}
+
+static void finish(struct apply *apply)
+{
+    apply->busy = apply->drawn = false;
     tell_idle(apply);
-    return apply->busy ? APPLY_MORE : APPLY_IDLE;
+}
+
+/* Whether packets go by what was done: who hears that it is done may rely on that, as on a barrier's reply. */
+static bool settled(struct apply *apply)
+{
+    if (!apply->drawn)
+        apply->ticket = flows_ticket(apply->sw->flows);
+    apply->drawn = true;
+    return flows_settled(apply->sw->flows, apply->ticket);
+}
+
+static unsigned run_job(void *arg, uint64_t budget_us)
+{
+    static const unsigned says[] = {[APPLY_IDLE] = 0, [APPLY_WAITS] = LOOP_SOON, [APPLY_MORE] = LOOP_MORE};
+    struct apply *apply = arg;
+
+    if (!apply->busy)
+        return 0;
+    enum apply_state state = work(apply, budget_us);
+    if (state != APPLY_IDLE || !settled(apply))
+        return says[state == APPLY_IDLE ? APPLY_WAITS : state];
+    finish(apply);
+    return apply->busy ? LOOP_MORE : 0;
 }
 
 void apply_run_all(struct apply *apply)
 {
     enum apply_state state;
 
-    while ((state = apply_run(apply, UINT32_MAX)) != APPLY_IDLE) {
-        datapath_reclaim(apply->sw->dp);
-        if (state == APPLY_WAITS)
-            usleep(100);
+    while (apply->busy) {
+        while ((state = work(apply, UINT32_MAX)) != APPLY_IDLE) {
+            datapath_reclaim(apply->sw->dp);
+            if (state == APPLY_WAITS)
+                usleep(100);
+        }
+        finish(apply); /* there are no packets yet */
     }
 }

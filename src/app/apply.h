@@ -1,8 +1,8 @@
 /* From the configuration to bridges and ports. Control thread only.
  *
  * Whoever has a configuration (the JSON file, a database) says of one object at a time what it shall be: a bridge, a
- * port, the options of the whole switch. Nothing is done at once: the call puts the object on a work list, and
- * apply_run() works the list off in slices, from the event loop. So the order of calls within a turn does not matter:
+ * port, the options of the whole switch. Nothing is done at once: the call puts the object on a work list, which
+ * a job of the event loop works off in slices. So the order of calls within a turn does not matter:
  * what is to go goes first, over all bridges, then come bridges, then ports that ask for an OpenFlow number, ports that
  * had one, and the rest. What wants a name, device, interface or socket that something on its way out still has waits
  * until that is free, and holds up nobody else. An error of one object stops no other.
@@ -49,7 +49,8 @@ struct apply_result {
  * number went to a port that asked for it; its interface was deleted and came back), as soon as it is known; an object
  * that waits for something on its way out has no result yet. With an error the object may be there in part: a bridge
  * whose controllers could not be changed, a port that kept its MTU. `idle` is called when the work list has become
- * empty. Neither may call back into apply but for apply_set_*() and apply_remove_*(), which put things on the list. */
+ * empty and packets go by all that was done, as after a barrier. Neither may call back into apply but for apply_set_*()
+ * and apply_remove_*(), which put things on the list. */
 struct apply_listener {
     void *arg;
     void (*result)(void *arg, const struct apply_result *result);
@@ -97,21 +98,13 @@ void apply_for_each_port(struct apply *apply, apply_port_fn *fn, void *arg);
 
 /* --- the work list ------------------------------------------------------- */
 
-enum apply_state {
-    APPLY_IDLE,
-    APPLY_WAITS, /* for a grace period, or for the kernel: look again soon */
-    APPLY_MORE,
-};
-
 struct apply *apply_create(struct sluice *sw);
 /* What it made is left to switch_destroy(). NULL is allowed. */
 void apply_destroy(struct apply *apply);
 
-/* Goes on for about `budget_us`; a device that DPDK opens takes as long as it takes. */
-enum apply_state apply_run(struct apply *apply, uint64_t budget_us);
 /* For the time before the event loop: until everything is done. */
 void apply_run_all(struct apply *apply);
-/* Goes on with taking bridges apart that apply_run() took out, for one turn. False: there is none. */
+/* Goes on with taking bridges apart that were removed, for one turn. False: there is none. */
 bool apply_run_removed(struct sluice *sw);
 
 /* A network interface appeared: ports that lost one, or could not be made without it, are made again. */

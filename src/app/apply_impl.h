@@ -120,7 +120,9 @@ struct apply {
     struct apply_ports opening;
     struct apply_ports no_index; /* opened, but all indices of the datapath are taken */
     TAILQ_HEAD(, apply_leaving) leaving;
-    bool busy; /* `idle` is owed */
+    bool busy;       /* `idle` is owed */
+    bool drawn;      /* nothing was done since `ticket` was drawn */
+    uint64_t ticket; /* see flows_ticket() */
 };
 
 /* --- between the files --------------------------------------------------- */

