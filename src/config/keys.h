@@ -1,5 +1,5 @@
 /* The keys of the configuration, described once. Validation, defaults, docs/configuration.md and the JSON Schema are
- * all derived from these tables: a new key is a field in src/config/model.h and an entry in src/config/keys.c.
+ * all derived from these tables: a new key is a field in src/config/model.h and an entry in src/config/keys*.c.
  * Constant data; any thread.
  */
 #ifndef SRC_CONFIG_KEYS_H

@@ -1,0 +1,247 @@
+/* The keys of a port: bridges[].ports[]. */
+#include "src/config/keys_impl.h"
+
+static const struct config_choice port_types[] = {
+    {"dpdk", CONFIG_PORT_DPDK, "a device that DPDK drives, a NIC or a virtual one"},
+    {"vhost-user", CONFIG_PORT_VHOST_USER, "a virtio interface of a VM or container, over a Unix socket"},
+    {"tap", CONFIG_PORT_TAP, "a network interface of the kernel, which Sluice creates"},
+    {"system", CONFIG_PORT_SYSTEM,
+     "a network interface that the kernel has: one end of a container's veth pair, a NIC with a driver of the "
+     "kernel's"},
+    {"internal", CONFIG_PORT_INTERNAL,
+     "a network interface of the kernel of the port's name, which Sluice creates and which stays, with its addresses, "
+     "when Sluice ends or starts again: until the port is taken out of the configuration. Whether it is up is for the "
+     "host to say (`ip link set NAME up`)"},
+    {"patch", CONFIG_PORT_PATCH, "one end of a cable between two bridges; the other end is the port `peer`"},
+    {NULL},
+};
+static const struct config_choice vhost_modes[] = {
+    {"client", CONFIG_VHOST_CLIENT,
+     "the VM creates the socket, Sluice connects, again and again until the VM is there: either "
+     "side can be restarted"},
+    {"server", CONFIG_VHOST_SERVER, "Sluice creates the socket, the VM connects"},
+    {NULL},
+};
+static const struct config_choice vlan_modes[] = {
+    {"access", CONFIG_VLAN_ACCESS, "untagged packets, which belong to VLAN `tag`"},
+    {"trunk", CONFIG_VLAN_TRUNK, "tagged packets of the VLANs in `trunks`; untagged ones belong to VLAN 0"},
+    {"native-tagged", CONFIG_VLAN_NATIVE_TAGGED,
+     "a trunk whose untagged packets belong to VLAN `tag`, and leave tagged"},
+    {"native-untagged", CONFIG_VLAN_NATIVE_UNTAGGED,
+     "a trunk whose untagged packets belong to VLAN `tag`, and leave untagged"},
+    {NULL},
+};
+
+#define PORT_TYPE_INDEX 2
+/* Ports that the datapath has. */
+#define DEVICES                                                                                                        \
+    (KIND(CONFIG_PORT_DPDK) | KIND(CONFIG_PORT_VHOST_USER) | KIND(CONFIG_PORT_TAP) | KIND(CONFIG_PORT_SYSTEM) |        \
+     KIND(CONFIG_PORT_INTERNAL))
+
+static const struct config_key port_keys[] = {
+    {
+        .name = "name",
+        .change = CHANGE_LIVE,
+        .type = KEY_STRING,
+        .offset = offsetof(struct config_port, name),
+        .required = true,
+        .format = &config_format_port_name,
+        .doc = "Name of the port in OpenFlow and in commands. No other port of any bridge may have it.",
+        .example = "\"vm1\"",
+    },
+    {
+        .name = "ofport",
+        .change = CHANGE_LIVE,
+        .part = CONFIG_PART_OFPORT,
+        .type = KEY_OFPORT,
+        .offset = offsetof(struct config_port, ofport),
+        .default_doc = "the next free number",
+        .doc =
+            "OpenFlow number of the port, by which rules name it; unique in its bridge. `\"LOCAL\"` makes it the "
+            "bridge's LOCAL port, mostly a TAP through which the host itself takes part. Without the key a port keeps "
+            "the number that it had, over restarts too; a new one gets the next free number counting upward to 32767, "
+            "and not one that another port had within the last hour. A port that asks for a number takes it from one "
+            "that has it without having asked. Give numbers to ports that rules name: one that is taken out of the "
+            "file and put in again later gets another.",
+        .example = "1",
+    },
+    [PORT_TYPE_INDEX] =
+        {
+            .name = "type",
+            .change = CHANGE_REPLACE,
+            .type = KEY_ENUM,
+            .offset = offsetof(struct config_port, type),
+            .required = true,
+            .choices = port_types,
+            .doc = "What the port is.",
+            .example = "\"vhost-user\"",
+        },
+    {
+        .name = "devargs",
+        .change = CHANGE_REPLACE,
+        .type = KEY_STRING,
+        .offset = offsetof(struct config_port, devargs),
+        .kinds = KIND(CONFIG_PORT_DPDK),
+        .required_kinds = KIND(CONFIG_PORT_DPDK),
+        .format = &config_format_devargs,
+        .doc =
+            "The device, as DPDK names it: the PCI address of a NIC that is bound to `vfio-pci`, or a virtual device, "
+            "followed by arguments for its driver. If it works on a network interface of the kernel's "
+            "(`net_af_packet0,iface=eth0`) that is deleted, the port is down until there is one of that name again, and is "
+            "then made again.",
+        .example = "\"0000:01:00.0\"",
+    },
+    {
+        .name = "path",
+        .change = CHANGE_REPLACE,
+        .type = KEY_STRING,
+        .offset = offsetof(struct config_port, path),
+        .kinds = KIND(CONFIG_PORT_VHOST_USER),
+        .required_kinds = KIND(CONFIG_PORT_VHOST_USER),
+        .format = &config_format_socket_path,
+        .doc = "The Unix socket that Sluice and the VM share. No two ports may have the same.",
+        .example = "\"/run/vm1.sock\"",
+    },
+    {
+        .name = "mode",
+        .change = CHANGE_REPLACE,
+        .type = KEY_ENUM,
+        .offset = offsetof(struct config_port, mode),
+        .kinds = KIND(CONFIG_PORT_VHOST_USER),
+        .choices = vhost_modes,
+        .default_int = CONFIG_VHOST_CLIENT,
+        .doc = "Who owns the socket.",
+        .example = "\"client\"",
+    },
+    {
+        .name = "ifname",
+        .change = CHANGE_REPLACE,
+        .type = KEY_STRING,
+        .offset = offsetof(struct config_port, ifname),
+        .kinds = KIND(CONFIG_PORT_TAP) | KIND(CONFIG_PORT_SYSTEM),
+        .format = &config_format_ifname,
+        .default_doc = "the port's `name`",
+        .doc =
+            "Name of the kernel's network interface. That of a `tap` is created by Sluice; if it is deleted the port "
+            "is down until the next `sluicectl reload`, which makes both again. That of a `system` port is "
+            "somebody else's; while there is none of that name the port is down.",
+        .example = "\"tap0\"",
+    },
+    {
+        .name = "peer",
+        .change = CHANGE_REPLACE,
+        .type = KEY_STRING,
+        .offset = offsetof(struct config_port, peer),
+        .kinds = KIND(CONFIG_PORT_PATCH),
+        .required_kinds = KIND(CONFIG_PORT_PATCH),
+        .format = &config_format_port_name,
+        .doc = "Name of the patch port at the other end, mostly in another bridge, which has to name this one. While "
+               "there is no such port this one has no link, and what is sent to it is dropped as `patch_no_peer`.",
+        .example = "\"to-br0\"",
+    },
+    {
+        .name = "rx_queues",
+        .change = CHANGE_REPLACE,
+        .type = KEY_INT,
+        .offset = offsetof(struct config_port, rx_queues),
+        .kinds = DEVICES,
+        .min = 1,
+        .max = 64,
+        .default_int = 1,
+        .unit = "queues",
+        .doc = "Receive queues of the port, which is how many poll-mode threads can serve it at once. For `vhost-user` "
+               "the VM's "
+               "interface must have as many queue pairs.",
+        .example = "2",
+    },
+    {
+        .name = "mtu",
+        .change = CHANGE_LIVE,
+        .part = CONFIG_PART_MTU,
+        .type = KEY_INT,
+        .offset = offsetof(struct config_port, mtu),
+        .kinds = DEVICES,
+        .min = 68,
+        .max = 9710,
+        .zero = "1500; for `system` what the interface has",
+        .unit = "bytes",
+        .doc =
+            "Longest packet of the port, without Ethernet header and VLAN tags. A `system` port's interface is set to "
+            "it.",
+        .example = "9000",
+    },
+    {
+        .name = "mac",
+        .change = CHANGE_REPLACE,
+        .type = KEY_MAC,
+        .offset = offsetof(struct config_port, mac),
+        .kinds = DEVICES,
+        .default_doc = "the device's own address",
+        .doc = "Ethernet address of the port, as OpenFlow reports it and, for a TAP, as the kernel's interface has it. "
+               "Not "
+               "that of the VM's interface.",
+        .example = "\"02:00:00:00:00:01\"",
+    },
+    {
+        .name = "vlan_mode",
+        .change = CHANGE_LIVE,
+        .part = CONFIG_PART_VLANS,
+        .type = KEY_ENUM,
+        .offset = offsetof(struct config_port, vlan_mode),
+        .choices = vlan_modes,
+        .default_int = CONFIG_VLAN_UNSET,
+        .default_doc = "`\"access\"` if `tag` is given, else `\"trunk\"`",
+        .doc = "How the action NORMAL, and the learning switch of a standalone bridge, treat VLANs on this port, as in "
+               "OVS. Rules "
+               "with other actions see packets as they are.",
+        .example = "\"native-untagged\"",
+    },
+    {
+        .name = "tag",
+        .change = CHANGE_LIVE,
+        .part = CONFIG_PART_VLANS,
+        .type = KEY_INT,
+        .offset = offsetof(struct config_port, tag),
+        .min = 0,
+        .max = 4095,
+        .default_int = CONFIG_TAG_NONE,
+        .default_doc = "none",
+        .unit = "VLAN ID",
+        .doc = "The VLAN of an access port, or the native VLAN of the two native modes.",
+        .example = "100",
+    },
+    {
+        .name = "trunks",
+        .change = CHANGE_LIVE,
+        .part = CONFIG_PART_VLANS,
+        .type = KEY_INTS,
+        .offset = offsetof(struct config_port, trunks),
+        .count_offset = offsetof(struct config_port, n_trunks),
+        .min = 0,
+        .max = 4095,
+        .max_items = 4096,
+        .default_doc = "all VLANs",
+        .unit = "VLAN IDs",
+        .doc = "The VLANs that a trunk or native port carries. VLAN 0 stands for untagged packets.",
+        .example = "[100, 200]",
+    },
+    {
+        .name = "flood",
+        .change = CHANGE_LIVE,
+        .part = CONFIG_PART_FLOOD,
+        .type = KEY_BOOL,
+        .offset = offsetof(struct config_port, flood),
+        .default_int = true,
+        .doc = "Whether FLOOD, and NORMAL for destinations not learned yet, send out of this port (OpenFlow 1.0's "
+               "NO_FLOOD is the "
+               "opposite).",
+        .example = "true",
+    },
+};
+const struct config_section config_section_port = {
+    .title = "bridges[].ports[]",
+    .doc = "One port of a bridge. Some keys belong to one `type` only.",
+    .size = sizeof(struct config_port),
+    KEYS(port_keys),
+    .kind = &port_keys[PORT_TYPE_INDEX],
+};
