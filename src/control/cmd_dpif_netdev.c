@@ -34,7 +34,8 @@ static uint64_t passes(const struct pmd_stats *st)
 /* What a command was asked for: "-pmd CORE", and options of `ignored` (name, number of words), which are about
  * histories that are not kept. */
 struct asked {
-    int core; /* -1: all */
+    int core;      /* -1: all */
+    unsigned next; /* thread to look at, by next_asked() */
 };
 
 static bool take_words(struct asked *asked, int argc, const char *const *argv, struct control_reply *reply)
@@ -45,7 +46,7 @@ static bool take_words(struct asked *asked, int argc, const char *const *argv, s
     } ignored[] = {{"-nh", 1}, {"-it", 2}, {"-ms", 2}, {"-secs", 2}};
     char *end;
 
-    asked->core = -1;
+    *asked = (struct asked){.core = -1};
     for (int i = 1, skip; i < argc; i += skip) {
         skip = 0;
         for (size_t o = 0; o < sizeof ignored / sizeof *ignored; o++)
@@ -67,9 +68,14 @@ static bool take_words(struct asked *asked, int argc, const char *const *argv, s
     return true;
 }
 
-static bool is_asked(const struct asked *asked, const struct pmd_stats *st)
+static bool next_asked(const struct sluice *sw, struct asked *asked, struct pmd_stats *st)
 {
-    return asked->core < 0 || (unsigned)asked->core == st->lcore;
+    while (asked->next < datapath_n_threads(sw->dp)) {
+        datapath_pmd_stats(sw->dp, asked->next++, st);
+        if (asked->core < 0 || (unsigned)asked->core == st->lcore)
+            return true;
+    }
+    return false;
 }
 
 static json_t *thread_json(const struct pmd_stats *st)
@@ -145,10 +151,7 @@ static void cmd_stats_show(void *arg, int argc, const char *const *argv, struct 
     if (!take_words(&asked, argc, argv, reply))
         return;
     reply->json = json_array();
-    for (unsigned t = 0; t < datapath_n_threads(sw->dp); t++) {
-        datapath_pmd_stats(sw->dp, t, &st);
-        if (!is_asked(&asked, &st))
-            continue;
+    while (next_asked(sw, &asked, &st)) {
         show_stats(&st, reply);
         json_array_append_new(reply->json, thread_json(&st));
     }
@@ -225,10 +228,7 @@ static void cmd_perf_show(void *arg, int argc, const char *const *argv, struct c
     strftime(now, sizeof now, "%T", localtime_r(&clock, &tm));
     control_printf(reply, "\nTime: %s\nMeasurement duration: %.3f s\n\n", now, measured_s(&st));
     reply->json = json_array();
-    for (unsigned t = 0; t < datapath_n_threads(sw->dp); t++) {
-        datapath_pmd_stats(sw->dp, t, &st);
-        if (!is_asked(&asked, &st))
-            continue;
+    while (next_asked(sw, &asked, &st)) {
         show_perf(&st, reply);
         json_array_append_new(reply->json, thread_json(&st));
     }
@@ -265,11 +265,8 @@ static void cmd_rxq_show(void *arg, int argc, const char *const *argv, struct co
     if (!take_words(&asked, argc, argv, reply))
         return;
     reply->json = json_array();
-    for (unsigned t = 0; t < datapath_n_threads(sw->dp); t++) {
-        datapath_pmd_stats(sw->dp, t, &st);
-        if (is_asked(&asked, &st))
-            show_rxqs(sw, t, &st, reply);
-    }
+    while (next_asked(sw, &asked, &st))
+        show_rxqs(sw, asked.next - 1, &st, reply);
 }
 
 void commands_register_dpif_netdev(struct control *control, struct sluice *sw)
