@@ -17,10 +17,11 @@
 
 /* What was last seen of a port's state, to find out in little time that nothing has changed. */
 struct db_seen {
-    bool exists, link_up, admin_up, connected;
+    bool exists, link_up, admin_up, full_duplex;
     uint16_t mtu;
     int ifindex;
     uint32_t speed_mbps;
+    uint64_t link_resets;
     struct rte_ether_addr mac;
 };
 
@@ -36,7 +37,6 @@ struct db_port {
     int64_t ofport;                    /* 0: not known yet, -1: there is none */
     char *error;                       /* NULL: none */
     struct db_seen seen;
-    uint32_t link_resets;
     LIST_ENTRY(db_port) by_name;
     TAILQ_ENTRY(db_port) of_bridge, all, dirty_node, unwritten_node, absent_node;
 };

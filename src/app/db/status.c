@@ -4,10 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "pmd/base/clock.h"
-#include "pmd/drop.h"
 #include "src/app/db/db_impl.h"
-#include "src/openflow/server/server.h"
+#include "src/app/status.h"
 
 static const struct ovsdb_kind strings = {.key = OVSDB_STRING, .many = true};
 static const struct ovsdb_kind string_map = {.key = OVSDB_STRING, .value = OVSDB_STRING, .many = true};
@@ -52,6 +50,8 @@ static struct db_seen look_at(const struct bridge_port *bp)
         .mtu = st.mtu,
         .ifindex = bp->port ? bp->port->ifindex : 0,
         .speed_mbps = st.speed_mbps,
+        .full_duplex = st.full_duplex,
+        .link_resets = bp->link_resets,
         .mac = bp->mac,
     };
 }
@@ -59,7 +59,8 @@ static struct db_seen look_at(const struct bridge_port *bp)
 static bool is_same(const struct db_seen *a, const struct db_seen *b)
 {
     return a->exists == b->exists && a->link_up == b->link_up && a->admin_up == b->admin_up && a->mtu == b->mtu &&
-           a->ifindex == b->ifindex && a->speed_mbps == b->speed_mbps && rte_is_same_ether_addr(&a->mac, &b->mac);
+           a->ifindex == b->ifindex && a->speed_mbps == b->speed_mbps && a->full_duplex == b->full_duplex &&
+           a->link_resets == b->link_resets && rte_is_same_ether_addr(&a->mac, &b->mac);
 }
 
 /* The column "status": what kind of device it is. */
@@ -110,7 +111,7 @@ static void write_status(struct ovsdb_txn *txn, const struct ovsdb_row *row, con
     snprintf(mac, sizeof mac, "%02x:%02x:%02x:%02x:%02x:%02x", b[0], b[1], b[2], b[3], b[4], b[5]);
     ovsdb_txn_write_string(txn, row, VSWITCH_INTERFACE_ADMIN_STATE, seen->admin_up ? "up" : "down");
     ovsdb_txn_write_string(txn, row, VSWITCH_INTERFACE_LINK_STATE, seen->link_up ? "up" : "down");
-    ovsdb_txn_write_integer(txn, row, VSWITCH_INTERFACE_LINK_RESETS, port->link_resets);
+    ovsdb_txn_write_integer(txn, row, VSWITCH_INTERFACE_LINK_RESETS, (int64_t)seen->link_resets);
     ovsdb_txn_write_string(txn, row, VSWITCH_INTERFACE_MAC_IN_USE, mac);
     ovsdb_txn_write_integer(txn, row, VSWITCH_INTERFACE_IFINDEX, seen->ifindex);
     if (seen->mtu)
@@ -121,7 +122,7 @@ static void write_status(struct ovsdb_txn *txn, const struct ovsdb_row *row, con
                            port->error ? port->error : bridge_port_ops(bp)->error(bp));
     if (seen->speed_mbps) {
         ovsdb_txn_write_integer(txn, row, VSWITCH_INTERFACE_LINK_SPEED, (int64_t)seen->speed_mbps * 1000000);
-        ovsdb_txn_write_string(txn, row, VSWITCH_INTERFACE_DUPLEX, "full");
+        ovsdb_txn_write_string(txn, row, VSWITCH_INTERFACE_DUPLEX, seen->full_duplex ? "full" : "half");
     } else {
         ovsdb_txn_write(txn, row, VSWITCH_INTERFACE_LINK_SPEED, &nothing);
         ovsdb_txn_write(txn, row, VSWITCH_INTERFACE_DUPLEX, &nothing);
@@ -129,23 +130,15 @@ static void write_status(struct ovsdb_txn *txn, const struct ovsdb_row *row, con
     write_device(txn, row, bp);
 }
 
-/* Takes note of the port's state. */
-static void see(struct db_port *port, const struct db_seen *now)
-{
-    port->link_resets += port->seen.exists && now->link_up != port->seen.link_up;
-    port->seen = *now;
-}
-
 void db_write_port(struct db *db, struct ovsdb_txn *txn, struct db_port *port)
 {
     const struct bridge_port *bp = bridge_port_of(db, port);
     const struct ovsdb_row *row = row_of(db, port);
-    const struct db_seen now = look_at(bp);
 
     if (!row)
         return;
     ovsdb_txn_write_integer(txn, row, VSWITCH_INTERFACE_OFPORT, port->ofport ? port->ofport : -1);
-    see(port, &now);
+    port->seen = look_at(bp);
     if (bp) {
         write_status(txn, row, bp, port);
         return;
@@ -162,41 +155,29 @@ void db_write_changes(struct db *db, struct ovsdb_txn *txn, struct db_port *port
 
     if (!row)
         return;
-    see(port, &now);
+    port->seen = now;
     if (bp)
         write_status(txn, row, bp, port);
     else
         write_no_status(txn, row);
 }
 
+static void put_statistic(void *arg, const char *name, uint64_t value)
+{
+    ovsdb_datum_put_integer(arg, name, (int64_t)value);
+}
+
 void db_write_statistics(struct db *db, struct ovsdb_txn *txn, const struct db_port *port)
 {
     const struct bridge_port *bp = bridge_port_of(db, port);
     const struct ovsdb_row *row = bp ? row_of(db, port) : NULL;
-    struct bridge_port_stats counted;
-    struct datapath_port_stats own = {0};
     struct ovsdb_datum map = {0};
-    char key[64];
+    struct status_port status;
 
     if (!row)
         return;
-    bridge_port_stats(bp, &counted);
-    if (bp->port)
-        datapath_port_stats(bp->bridge->dp, bp->port->index, &own);
-    ovsdb_datum_put_integer(&map, "rx_packets", (int64_t)counted.rx_packets);
-    ovsdb_datum_put_integer(&map, "tx_packets", (int64_t)counted.tx_packets);
-    ovsdb_datum_put_integer(&map, "rx_bytes", (int64_t)counted.rx_bytes);
-    ovsdb_datum_put_integer(&map, "tx_bytes", (int64_t)counted.tx_bytes);
-    ovsdb_datum_put_integer(&map, "rx_dropped", (int64_t)counted.rx_dropped);
-    ovsdb_datum_put_integer(&map, "tx_dropped", (int64_t)counted.tx_dropped);
-    ovsdb_datum_put_integer(&map, "rx_errors", (int64_t)counted.rx_errors);
-    ovsdb_datum_put_integer(&map, "tx_errors", (int64_t)counted.tx_errors);
-    for (int r = 0; r < DROP_N_REASONS; r++) {
-        if (!own.drops[r])
-            continue;
-        snprintf(key, sizeof key, "sluice_drop_%s", drop_reason_name(r));
-        ovsdb_datum_put_integer(&map, key, (int64_t)own.drops[r]);
-    }
+    status_of_port(bp, &status);
+    status_port_statistics(&status, put_statistic, &map);
     ovsdb_txn_write(txn, row, VSWITCH_INTERFACE_STATISTICS, &map);
     ovsdb_datum_clear(&integer_map, &map);
 }
@@ -233,17 +214,18 @@ static const struct ovsdb_row *controller_row(const struct controllers *all, con
     return NULL;
 }
 
-static void write_controller(void *arg, const struct of_connection_info *info)
+static void write_controller(void *arg, const struct status_connection *connection)
 {
+    const struct of_connection_info *info = &connection->info;
     const struct controllers *all = arg;
     const struct ovsdb_row *row = info->is_configured && !info->auxiliary_id ? controller_row(all, info->target) : NULL;
-    bool up = !strcmp(info->state, "active");
+    bool up = connection->is_connected;
     struct ovsdb_datum status = {0};
     char seconds[24];
 
     if (!row)
         return;
-    snprintf(seconds, sizeof seconds, "%" PRIu64, (clock_now_ms() - info->changed_ms) / 1000);
+    snprintf(seconds, sizeof seconds, "%" PRIu64, connection->seconds);
     ovsdb_datum_put_string(&status, "state",
                            up                                ? "ACTIVE"
                            : !strcmp(info->state, "backoff") ? "BACKOFF"
@@ -259,11 +241,10 @@ static void write_controller(void *arg, const struct of_connection_info *info)
 
 void db_write_controllers(struct db *db, struct ovsdb_txn *txn, const struct db_bridge *bridge)
 {
-    const struct bridge *br = switch_bridge(db->sw, bridge->name);
     struct controllers all = {db, txn, ovsdb_find(db->ovsdb, VSWITCH_BRIDGE, &bridge->row)};
 
-    if (br && switch_of(br) && all.bridge)
-        of_server_for_each_connection(switch_of(br), write_controller, &all);
+    if (all.bridge)
+        status_for_each_connection(db->sw, bridge->name, write_controller, &all);
 }
 
 /* --- the switch ---------------------------------------------------------- */
