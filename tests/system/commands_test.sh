@@ -152,6 +152,14 @@ vlog/list
 COMMANDS
 fi
 
+step "docs/commands.md has every command"
+commands=$(appctl list-commands | awk 'NR > 1 {print $1}') missing=
+assert_contains "$commands" dpctl/dump-conntrack capture/start
+for command in $commands; do
+    grep -qF -- "$command" "$TOP/docs/commands.md" || missing="$missing $command"
+done
+[ -z "$missing" ] || fail "docs/commands.md does not have$missing"
+
 step "exit takes --cleanup, and nothing else"
 assert_fails appctl exit now
 appctl exit --cleanup
