@@ -268,6 +268,18 @@ int switch_create(struct sluice *sw, const struct options *options, struct confi
     return create_control(sw, error, error_size);
 }
 
+/* "exit --cleanup": interfaces that outlive the switch otherwise are deleted with it. */
+static void remove_ports(struct bridge *br, bool cleanup)
+{
+    struct bridge_port *bp;
+
+    while ((bp = TAILQ_FIRST(&br->ports))) {
+        if (bp->port && cleanup)
+            bp->port->discard = true;
+        bridge_port_remove(bp);
+    }
+}
+
 void switch_destroy(struct sluice *sw)
 {
     struct bridge *br;
@@ -282,8 +294,7 @@ void switch_destroy(struct sluice *sw)
     TAILQ_FOREACH (br, &sw->bridges, node) {
         of_server_destroy(switch_of(br));
         br->owner = NULL;
-        while (!TAILQ_EMPTY(&br->ports))
-            bridge_port_remove(TAILQ_FIRST(&br->ports));
+        remove_ports(br, sw->cleanup);
     }
     if (sw->dp) {
         datapath_synchronize(sw->dp);

@@ -52,7 +52,7 @@ struct sluice {
     struct bridges removed;           /* that are being taken apart */
     struct rte_mempool *pool;         /* packets; of the control thread's NUMA node */
     struct loop_job removal, reclaim; /* of `removed`, and of what the datapath does not need any more */
-    bool cleanup;                     /* by \"exit --cleanup\": interfaces that outlive the switch go too */
+    bool cleanup;                     /* by "exit --cleanup": interfaces that outlive the switch go too */
     uint64_t started_ms;
 };
 

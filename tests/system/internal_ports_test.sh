@@ -41,6 +41,13 @@ ip addr add 10.0.0.2/24 dev "$name"
 ip link set "$name" up
 wait_until 5 ping_once h1 10.0.0.2
 
+step "exit --cleanup takes it along"
+ctl exit --cleanup
+wait_until 5 eval '! [ -e "/sys/class/net/$name" ]'
+wait "$SLUICE_PID" || fail "the switch did not end well"
+start_sluice
+wait_until 5 test -e "/sys/class/net/$name"
+
 step "out of the configuration, it goes"
 configure
 ctl reload >/dev/null
