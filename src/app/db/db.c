@@ -13,6 +13,7 @@
 #include "src/app/db/db_impl.h"
 #include "src/app/db/start.h"
 #include "src/app/notify.h"
+#include "src/app/options.h"
 #include "src/config/json.h"
 #include "src/config/ovsdb/to_model.h"
 
@@ -412,7 +413,7 @@ static void say_bridge(struct db *db, struct db_bridge *bridge, const struct con
 static void say_bridges(struct db *db)
 {
     const struct ovsdb_row *root = ovsdb_first(db->ovsdb, VSWITCH_OPEN_VSWITCH);
-    struct config running = {.run_dir = db->sw->config->run_dir};
+    struct config running = {.run_dir = db->sw->options->self_confinement ? db->sw->config->run_dir : NULL};
     struct db_bridge *bridge;
 
     db->dirty_bridges = false;

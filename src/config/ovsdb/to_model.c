@@ -75,10 +75,10 @@ static void add_text(char ***list, size_t *n, const char *text)
 static bool is_confined(const char *target, const char *run_dir)
 {
     const char *path = strstr(target, "unix:");
-    size_t len = strlen(run_dir);
 
-    if (!path)
+    if (!path || !run_dir)
         return true;
+    size_t len = strlen(run_dir);
     path += strlen("unix:");
     return !strncmp(path, run_dir, len) && path[len] == '/' && !strstr(path, "/../");
 }

@@ -12,7 +12,8 @@
 #include "src/ovsdb/vswitch.h"
 
 /* The bridge of a row of table Bridge, without its ports, as the only one of a model that the caller frees. Needs
- * `running` for run_dir and tls. NULL with a sentence in `fault`. */
+ * `running` for tls, and for run_dir, in which sockets of controllers have to be; NULL: they may be anywhere. NULL with
+ * a sentence in `fault`. */
 struct config *config_from_bridge(const struct ovsdb *db, const struct ovsdb_row *bridge, const struct config *running,
                                   char *fault, size_t fault_size);
 

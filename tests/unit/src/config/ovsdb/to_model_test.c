@@ -188,6 +188,15 @@ static void sockets_of_controllers_are_confined(void **state)
     const struct config_bridge *br = bridge();
     assert_int_equal(br->n_controllers, 1);
     assert_int_equal(br->n_listen, 0);
+
+    /* Unless the command line says otherwise. */
+    char *run_dir = running.run_dir;
+    running.run_dir = NULL;
+    config_free(config);
+    br = bridge();
+    running.run_dir = run_dir;
+    assert_int_equal(br->n_controllers, 1);
+    assert_int_equal(br->n_listen, 2);
 }
 
 static void bridges_that_cannot_be(void **state)
