@@ -121,16 +121,6 @@ static struct flow_key parse(const uint8_t *data, size_t len, uint32_t cut)
     return key;
 }
 
-/* A byte that is read as a bool has to be one. */
-static void make_bools(uint8_t *fields)
-{
-    static const size_t bools[] = {offsetof(struct op_ct, request.commit), offsetof(struct op_ct, request.force),
-                                   offsetof(struct op_ct, request.set_label)};
-
-    for (unsigned i = 0; i < RTE_DIM(bools); i++)
-        fields[bools[i]] &= 1;
-}
-
 /* Returns whether checksums that were right must be right after the program: not if it can change what bytes mean. */
 static bool program_build(const uint8_t *data, size_t size, const struct flow_key *key)
 {
@@ -153,7 +143,7 @@ static bool program_build(const uint8_t *data, size_t size, const struct flow_ke
         if (type == OP_PUSH_NSH)
             fields[0] = (uint8_t)(fields[0] % (NSH_PUSH_MAX / 4 + 1) * 4);
         if (type == OP_CT)
-            make_bools(fields);
+            op_ct_make_bools(fields);
         if (type == OP_PUSH_PBB)
             ((struct op_pbb *)fields)->eth_type = RTE_BE16(0x88e7);
         if (type == OP_PUSH_MPLS || type == OP_POP_MPLS || type == OP_TRUNCATE || type == OP_SET_TYPE ||

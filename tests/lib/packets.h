@@ -319,6 +319,16 @@ static inline void event_meter(void *arg, uint32_t meter, struct rte_mbuf *const
         verdicts[i] = events->verdict;
 }
 
+/* Of an operation made of random bytes: what is read as a bool has to be one. */
+static inline void op_ct_make_bools(uint8_t *op)
+{
+    static const size_t bools[] = {offsetof(struct op_ct, request.commit), offsetof(struct op_ct, request.force),
+                                   offsetof(struct op_ct, request.set_label)};
+
+    for (unsigned i = 0; i < RTE_DIM(bools); i++)
+        op[bools[i]] &= 1;
+}
+
 /* No tracker: what is found out follows from the packet's bytes and the request. */
 static inline void event_ct(void *arg, const struct ct_request *request, struct rte_mbuf *const *m, unsigned n,
                             uint8_t *results)

@@ -542,6 +542,8 @@ static void builder_add_random(uint64_t *seed)
         ((struct op_vlan *)data)->tpid = random_next(seed) % 2 ? RTE_BE16(0x8100) : RTE_BE16(0x88a8);
     if (type == OP_PUSH_MPLS)
         ((struct op_mpls *)data)->eth_type = RTE_BE16(0x8847);
+    if (type == OP_CT)
+        op_ct_make_bools((uint8_t *)data);
     if (type == OP_PUSH_NSH)
         ((struct op_push_nsh *)data)->len = (uint8_t)(random_next(seed) % (NSH_PUSH_MAX / 4 + 1) * 4);
     if (type == OP_POP_MPLS)
