@@ -137,6 +137,18 @@ static void tick(struct poll_thread *thread)
     }
 }
 
+/* Whether the last queue's burst was a sample says nothing of these packets: they are of all the turn's queues. */
+static void send_gathered(struct poll_thread *thread)
+{
+    thread->sampling = thread->tx_sample_in == 0;
+    if (unlikely(thread->sampling))
+        thread->stage_start = rte_rdtsc();
+    tx_flush_all(thread);
+    stage_end(thread, PMD_STAGE_TX);
+    thread->tx_sample_in = thread->sampling ? STAGE_SAMPLE - 1 : thread->tx_sample_in - 1;
+    thread->sampling = false;
+}
+
 static void turn(struct poll_thread *thread)
 {
     struct poll_counters *counters = &thread->counters;
@@ -149,11 +161,8 @@ static void turn(struct poll_thread *thread)
         thread->owed -= RTE_MIN(thread->owed, down);
     }
     received = poll_rxqs(thread);
-    tx_flush_all(thread);
-    if (thread->sampling) {
-        stage_end(thread, PMD_STAGE_TX);
-        thread->sampling = false;
-    }
+    if (thread->n_tx_dirty > 0)
+        send_gathered(thread);
     if (thread->wake)
         miss_wake(thread);
     if (thread->observed != thread->published)

@@ -91,7 +91,8 @@ struct poll_thread {
 
     /* The burst in hand. */
     bool sampling;
-    uint32_t sample_in; /* non-empty bursts until the next sample */
+    uint32_t sample_in;    /* non-empty bursts until the next sample */
+    uint32_t tx_sample_in; /* turns with something to send at their end until the next sample */
     uint64_t stage_start;
     uint32_t n_groups;
     uint8_t group_places[GROUP_PLACES]; /* by the low bits of a megaflow's id: its place in groups[], to be verified */

@@ -91,6 +91,23 @@ def failures(rows, label):
     return lines
 
 
+STAGES = ("rx", "parse", "emc", "tss", "actions", "tx")
+
+
+def stages(rows):
+    """What Sluice's cycles per packet are spent on, as `sluicectl pmd` tells them."""
+    lines = []
+    for row in rows:
+        spent = row["systems"].get(SLUICE, {}).get("stages")
+        if spent:
+            cells = [row["title"], flows_text(row["flows"])] + ["%.0f" % spent[stage] for stage in STAGES]
+            lines.append("| %s |" % " | ".join(cells))
+    if not lines:
+        return []
+    return ["", "What Sluice's cycles are spent on, from one burst in sixteen:", "",
+            "| case | flows | %s |" % " | ".join(STAGES), "|---|---|%s" % ("---|" * len(STAGES))] + lines
+
+
 def markdown(results):
     machine = results["machine"]
     lines = ["%s, %d cores, %s, %d MB, %s, kernel %s%s. %s. `%s`, %d round%s." % (
@@ -114,6 +131,7 @@ def markdown(results):
                     ">=" if f["at_least"] else "<=", f["target"], " of OVS" if f["relative"] else "")
                 lines.append("| %s | %s | %s | %s | %s | %s |" % (f["what"], number(f[OVS]), number(f[SLUICE]), number(f["ratio"]),
                                                                   target, verdict(f["met"])))
+    lines += stages(results["cases"])
     failed = failures(results["cases"], "title") + failures(results["scenarios"], "title")
     if failed:
         lines += ["", "Not measured:", ""] + failed

@@ -370,6 +370,26 @@ static void recirculated_packets_are_looked_up_with_their_id_and_mark(void **sta
     stop();
 }
 
+/* Also what is sent at the end of the turn, after queues that had nothing. */
+static void cycles_are_counted_of_every_stage_that_runs(void **state)
+{
+    struct pmd_stats stats;
+    uint32_t number;
+
+    start();
+    install(1, 5, UINT32_MAX, program_output(2));
+    for (uint32_t i = 0; i < 100; i++) {
+        send_packet(1, packet_make(5, i));
+        WAIT_FOR(receive(2, &number));
+    }
+    datapath_pmd_stats(dp, 0, &stats);
+    assert_true(stats.stage_cycles[PMD_STAGE_RX] > 0);
+    assert_true(stats.stage_cycles[PMD_STAGE_PARSE] > 0);
+    assert_true(stats.stage_cycles[PMD_STAGE_ACTIONS] > 0);
+    assert_true(stats.stage_cycles[PMD_STAGE_TX] > 0);
+    stop();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -384,6 +404,7 @@ int main(void)
         cmocka_unit_test(several_outputs_get_a_copy_each),
         cmocka_unit_test(punts_have_their_metadata),
         cmocka_unit_test(recirculated_packets_are_looked_up_with_their_id_and_mark),
+        cmocka_unit_test(cycles_are_counted_of_every_stage_that_runs),
     };
 
     if (test_eal_init("datapath_test") != 0)
