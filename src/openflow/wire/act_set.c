@@ -172,7 +172,8 @@ static void encode_of13(struct act_writing *out, const struct act_set_field *act
     const struct field *f = act->field;
     const bool whole = sets_whole_field(act), of10 = act->h.form == ACT_FORM_OF10;
 
-    if (act->h.form == ACT_FORM_NICIRA || (!whole && out->version < OF15))
+    /* OpenFlow 1.5 has set_field with a mask; clients do not take NXAST_REG_LOAD in it. */
+    if (out->version < OF15 && (act->h.form == ACT_FORM_NICIRA || !whole))
         act_put_load(out->buf, act);
     else if (!whole)
         put_masked(out, act);

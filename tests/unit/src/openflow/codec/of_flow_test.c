@@ -246,6 +246,8 @@ static void actions_cross_versions(void **state)
         {OF13, "actions=set_tunnel:5", "set_field:0x5->tun_id"},
         {OF13, "actions=enqueue:1:2", "set_queue:2,output:1,pop_queue"},
         {OF13, "actions=load:5->reg0[3..9]", "load:0x5->NXM_NX_REG0[3..9]"},
+        {OF15, "actions=load:5->reg0[3..9]", "set_field:0x28/0x3f8->reg0"},
+        {OF15, "actions=load:5->NXM_NX_REG0[]", "set_field:0x5->reg0"},
         {OF10, "actions=set_field:5->reg0", "load:0x5->NXM_NX_REG0[]"},
         {OF10, "actions=set_field:5->xxreg0", "set_field:0x5->xxreg0"},
         {OF10, "actions=goto_table:5", "resubmit(,5)"},

@@ -411,7 +411,8 @@ static void packet_outs(void **state)
         assert_int_equal(back.packet_out.data_len, 60);
         assert_memory_equal(back.packet_out.data, packet, 60);
         text = act_list_format(&back.packet_out.acts, NULL, NULL);
-        assert_string_equal(text, "load:0x5->NXM_NX_REG0[],output:2,FLOOD");
+        assert_string_equal(text, *v >= OF15 ? "set_field:0x5->reg0,output:2,FLOOD"
+                                             : "load:0x5->NXM_NX_REG0[],output:2,FLOOD");
         free(text);
         of_msg_free(&back);
 

@@ -150,7 +150,8 @@ static void check_flows(uint8_t version, enum of_multipart_type type, bool nx)
     act_buffer_init(&acts);
     act_buffer_init(&got_acts);
     assert_null(match_parse("udp,in_port=1,nw_dst=10.0.0.0/8", &match, NULL, NULL));
-    assert_null(actions_parse("output:2,load:5->NXM_NX_REG0[]", &acts, NULL, NULL));
+    assert_null(actions_parse(version >= OF15 ? "output:2,set_field:5->reg0" : "output:2,load:5->NXM_NX_REG0[]", &acts,
+                              NULL, NULL));
     flow.match = &match;
     flow.acts = act_buffer_list(&acts);
     of_multipart_begin(&mp, version, 0x77, type, nx);
