@@ -6,6 +6,7 @@
 
 #include "pmd/base/clock.h"
 #include "pmd/base/memory.h"
+#include "src/app/db/features.h"
 #include "src/control/commands.h"
 #include "src/match/field.h"
 
@@ -219,43 +220,14 @@ static void cmd_show(void *arg, int argc, const char *const *argv, struct contro
 
 static void cmd_features(void *arg, int argc, const char *const *argv, struct control_reply *reply)
 {
-    static const struct {
-        const char *name, *value;
-    } rows[] = {
-        {"Masked set action", "Yes"},
-        {"Tunnel push pop", "No"},
-        {"Ufid", "Yes"},
-        {"Truncate action", "Yes"},
-        {"Clone action", "Yes"},
-        {"Sample nesting", "0"},
-        {"Conntrack eventmask", "No"},
-        {"Conntrack clear", "Yes"},
-        {"Max dp_hash algorithm", "1"},
-        {"Check pkt length action", "Yes"},
-        {"Conntrack timeout policy", "No"},
-        {"Explicit Drop action", "Yes"},
-        {"Optimized Balance TCP mode", "No"},
-        {"Conntrack all-zero IP SNAT", "No"},
-        {"MPLS Label add", "Yes"},
-        {"Max VLAN headers", "2"},
-        {"Max MPLS depth", "3"},
-        {"Recirc", "Yes"},
-        {"CT state", "Yes"},
-        {"CT zone", "Yes"},
-        {"CT mark", "Yes"},
-        {"CT label", "Yes"},
-        {"CT state NAT", "No"},
-        {"CT orig tuple", "Yes"},
-        {"CT orig tuple for IPv6", "Yes"},
-        {"IPv6 ND Extension", "No"},
-    };
-
     if (!command_bridge(arg, argc, argv, 1, reply))
         return;
     reply->json = json_object();
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        control_printf(reply, "%s: %s\n", rows[i].name, rows[i].value);
-        json_object_set_new(reply->json, rows[i].name, json_string(rows[i].value));
+    for (size_t i = 0; i < n_features; i++) {
+        if (!features[i].text)
+            continue;
+        control_printf(reply, "%s: %s\n", features[i].text, features[i].value);
+        json_object_set_new(reply->json, features[i].text, json_string(features[i].value));
     }
 }
 

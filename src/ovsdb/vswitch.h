@@ -12,10 +12,12 @@
 
 #define VSWITCH_OPEN_VSWITCH_COLUMNS(X)                                                                                \
     X(BRIDGES, "bridges", UUID, NONE, READ, VSWITCH_BRIDGE)                                                            \
+    X(DATAPATHS, "datapaths", STRING, UUID, READ, VSWITCH_DATAPATH)                                                    \
     X(SSL, "ssl", UUID, NONE, READ, VSWITCH_SSL)                                                                       \
     X(OTHER_CONFIG, "other_config", STRING, STRING, READ, -1)                                                          \
     X(NEXT_CFG, "next_cfg", INTEGER, NONE, READ, -1)                                                                   \
     X(CUR_CFG, "cur_cfg", INTEGER, NONE, READ_ONCE, -1)                                                                \
+    X(STATISTICS, "statistics", STRING, STRING, WRITE, -1)                                                             \
     X(DATAPATH_TYPES, "datapath_types", STRING, NONE, WRITE, -1)                                                       \
     X(IFACE_TYPES, "iface_types", STRING, NONE, WRITE, -1)                                                             \
     X(DPDK_INITIALIZED, "dpdk_initialized", BOOLEAN, NONE, WRITE, -1)                                                  \
@@ -110,6 +112,11 @@
     X(OVERFLOW_POLICY, "overflow_policy", STRING, NONE, READ, -1)                                                      \
     X(GROUPS, "groups", STRING, NONE, READ, -1)
 
+#define VSWITCH_DATAPATH_COLUMNS(X)                                                                                    \
+    X(DATAPATH_VERSION, "datapath_version", STRING, NONE, WRITE, -1)                                                   \
+    X(CAPABILITIES, "capabilities", STRING, STRING, WRITE, -1)                                                         \
+    X(CT_ZONES, "ct_zones", INTEGER, UUID, READ, -1)
+
 /* Y(symbol, "name") */
 #define VSWITCH_TABLES(Y)                                                                                              \
     Y(OPEN_VSWITCH, "Open_vSwitch")                                                                                    \
@@ -118,7 +125,8 @@
     Y(INTERFACE, "Interface")                                                                                          \
     Y(CONTROLLER, "Controller")                                                                                        \
     Y(SSL, "SSL")                                                                                                      \
-    Y(FLOW_TABLE, "Flow_Table")
+    Y(FLOW_TABLE, "Flow_Table")                                                                                        \
+    Y(DATAPATH, "Datapath")
 
 enum vswitch_table {
 #define Y(symbol, name) VSWITCH_##symbol,
@@ -130,6 +138,7 @@ enum vswitch_table {
 /* VSWITCH_BRIDGE_NAME and so on: numbers of columns in their table. */
 #define X_BRIDGE(symbol, ...) VSWITCH_BRIDGE_##symbol,
 #define X_CONTROLLER(symbol, ...) VSWITCH_CONTROLLER_##symbol,
+#define X_DATAPATH(symbol, ...) VSWITCH_DATAPATH_##symbol,
 #define X_FLOW_TABLE(symbol, ...) VSWITCH_FLOW_TABLE_##symbol,
 #define X_INTERFACE(symbol, ...) VSWITCH_INTERFACE_##symbol,
 #define X_OPEN_VSWITCH(symbol, ...) VSWITCH_OPEN_VSWITCH_##symbol,
@@ -140,6 +149,7 @@ VSWITCH_TABLES(Y)
 #undef Y
 #undef X_BRIDGE
 #undef X_CONTROLLER
+#undef X_DATAPATH
 #undef X_FLOW_TABLE
 #undef X_INTERFACE
 #undef X_OPEN_VSWITCH

@@ -5,7 +5,9 @@
 #include <string.h>
 
 #include "src/app/db/db_impl.h"
+#include "src/app/db/features.h"
 #include "src/app/status.h"
+#include "src/config/ovsdb/lacking.h"
 
 static const struct ovsdb_kind strings = {.key = OVSDB_STRING, .many = true};
 static const struct ovsdb_kind string_map = {.key = OVSDB_STRING, .value = OVSDB_STRING, .many = true};
@@ -249,12 +251,37 @@ void db_write_controllers(struct db *db, struct ovsdb_txn *txn, const struct db_
 
 /* --- the switch ---------------------------------------------------------- */
 
+/* Whoever wants to know what the datapath can do makes a row for it, under the name of its type (ovn-controller). */
+static void write_datapath(struct ovsdb_txn *txn, const struct ovsdb_row *row)
+{
+    struct ovsdb_datum map = {0};
+
+    for (size_t i = 0; i < n_features; i++)
+        ovsdb_datum_put_string(&map, features[i].key, feature_capability(&features[i]));
+    ovsdb_txn_write(txn, row, VSWITCH_DATAPATH_CAPABILITIES, &map);
+    ovsdb_txn_write_string(txn, row, VSWITCH_DATAPATH_DATAPATH_VERSION, "<built-in>");
+    ovsdb_datum_clear(&string_map, &map);
+}
+
+static void write_datapaths(struct db *db, struct ovsdb_txn *txn, const struct ovsdb_row *root)
+{
+    for (uint32_t i = 0; i < ovsdb_count(root, VSWITCH_OPEN_VSWITCH_DATAPATHS); i++) {
+        const char *type = root->columns[VSWITCH_OPEN_VSWITCH_DATAPATHS].atoms[2 * i].string;
+        const struct ovsdb_row *row = ovsdb_ref(db->ovsdb, root, VSWITCH_OPEN_VSWITCH_DATAPATHS, i);
+        if (!row || (strcmp(type, "netdev") && strcmp(type, "system")))
+            continue;
+        config_note_lacking(db->ovsdb, row);
+        write_datapath(txn, row);
+    }
+}
+
 void db_write_switch(struct db *db, struct ovsdb_txn *txn, const struct ovsdb_row *root)
 {
     static const char *const datapaths[] = {"netdev", "system", NULL};
     static const char *const interfaces[] = {
         "system", "internal", "tap", "patch", "dpdk", "dpdkvhostuser", "dpdkvhostuserclient", NULL};
 
+    write_datapaths(db, txn, root);
     write_set(txn, root, VSWITCH_OPEN_VSWITCH_DATAPATH_TYPES, datapaths);
     write_set(txn, root, VSWITCH_OPEN_VSWITCH_IFACE_TYPES, interfaces);
     ovsdb_txn_write_boolean(txn, root, VSWITCH_OPEN_VSWITCH_DPDK_INITIALIZED, true);

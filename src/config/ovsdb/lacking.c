@@ -15,8 +15,8 @@ struct lacking {
 #define BRIDGE(column) VSWITCH_BRIDGE, VSWITCH_BRIDGE_##column
 #define PORT(column) VSWITCH_PORT, VSWITCH_PORT_##column
 #define INTERFACE(column) VSWITCH_INTERFACE, VSWITCH_INTERFACE_##column
+#define DATAPATH(column) VSWITCH_DATAPATH, VSWITCH_DATAPATH_##column
 #define CONTROLLER(column) VSWITCH_CONTROLLER, VSWITCH_CONTROLLER_##column
-#define SWITCH(column) VSWITCH_OPEN_VSWITCH, VSWITCH_OPEN_VSWITCH_##column
 
 static const struct lacking lacking[] = {
     {BRIDGE(MIRRORS), NULL, "mirrors"},
@@ -47,13 +47,8 @@ static const struct lacking lacking[] = {
     {INTERFACE(OPTIONS), "rx-flow-ctrl", NULL},
     {INTERFACE(OPTIONS), "tx-flow-ctrl", NULL},
     {INTERFACE(OPTIONS), "dpdk-vf-mac", NULL},
+    {DATAPATH(CT_ZONES), NULL, "timeouts of connections by zone"},
     {CONTROLLER(QUEUE_SIZE), NULL, "a queue of packet-ins of its own"},
-    {SWITCH(OTHER_CONFIG), "pmd-rxq-assign", NULL},
-    {SWITCH(OTHER_CONFIG), "pmd-auto-lb", NULL},
-    {SWITCH(OTHER_CONFIG), "pmd-cpu-mask", "cores from the database: they are in the file"},
-    {SWITCH(OTHER_CONFIG), "hw-offload", NULL},
-    {SWITCH(OTHER_CONFIG), "userspace-tso-enable", NULL},
-    {SWITCH(OTHER_CONFIG), "per-port-memory", NULL},
 };
 
 static bool has(const struct ovsdb *db, const struct ovsdb_row *row, const struct lacking *what)
