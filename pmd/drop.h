@@ -50,7 +50,9 @@
     X(DROP_PATCH_LOOP, "patch_loop", "bridges send it round through their patch ports: break the loop")                \
     X(DROP_CT_TABLE_FULL, "ct_table_full",                                                                             \
       "ct(commit) of a new connection, and there are as many as conntrack.max_connections allows")                     \
-    X(DROP_CT_ZONE_LIMIT, "ct_zone_limit", "ct(commit) of a new connection, and its zone has as many as it may have")
+    X(DROP_CT_ZONE_LIMIT, "ct_zone_limit", "ct(commit) of a new connection, and its zone has as many as it may have")  \
+    X(DROP_FLOW_RESTORE_WAIT, "flow_restore_wait",                                                                     \
+      "other_config:flow-restore-wait: rules of before a restart are being restored, nothing is forwarded yet")
 
 enum drop_reason {
 #define X(symbol, name, doc) symbol,

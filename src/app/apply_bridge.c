@@ -99,6 +99,7 @@ static void server_params(const struct sluice *sw, struct bridge *br, const stru
         .n_controllers = config->n_controllers,
         .auxiliary_connections = config->auxiliary_connections,
         .bundle_bytes_max = (size_t)config->bundle_memory << 20,
+        .bundle_idle_ms = (uint32_t)config->bundle_idle_timeout * 1000,
         .packet_in_rate = config->controller_rate_limit,
         .packet_in_burst = config->controller_burst_limit,
         .inactivity_probe_ms = config->inactivity_probe,
@@ -338,6 +339,18 @@ void apply_options_step(struct apply *apply, const struct config *wanted)
     if (parts & CONFIG_PART_SLEEP) {
         datapath_set_max_sleep(apply->sw->dp, (uint32_t)wanted->pmd.max_sleep_us);
         add_detail(&account, "poll-mode threads sleep %d us at most", wanted->pmd.max_sleep_us);
+    }
+    if (parts & CONFIG_PART_MEGAFLOWS) {
+        if (flows_set_limits(apply->sw->flows, (uint32_t)wanted->pmd.megaflow_limit,
+                             (uint32_t)wanted->pmd.max_idle_ms)) {
+            snprintf(account.error, sizeof account.error,
+                     "pmd.megaflow_limit: %d are more than what there is memory for since the start: restart sluiced",
+                     wanted->pmd.megaflow_limit);
+            done &= ~CONFIG_PART_MEGAFLOWS;
+        } else {
+            add_detail(&account, "at most %d megaflows, which go after %d ms without a packet",
+                       wanted->pmd.megaflow_limit, wanted->pmd.max_idle_ms);
+        }
     }
     if (parts & CONFIG_PART_TLS) {
         if (change_tls(apply->sw, &wanted->tls, account.error, sizeof account.error))

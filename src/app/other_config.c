@@ -267,6 +267,7 @@ static void choose_pmd(const struct reader *r)
 
     pmd->max_sleep_us = number(r, "pmd-maxsleep", 0, MAX_SLEEP_MOST_US, MAX_SLEEP_US);
     pmd->megaflow_limit = number(r, "flow-limit", 1024, 16777216, pmd->megaflow_limit);
+    pmd->max_idle_ms = number(r, "max-idle", 500, 3600000, pmd->max_idle_ms);
     if (!probability)
         return;
     if (!strcmp(probability, "0"))
@@ -276,41 +277,99 @@ static void choose_pmd(const struct reader *r)
              probability);
 }
 
-/* What users may expect something of, and does nothing. */
-static void tell_unused(const struct reader *r)
+/* --- what a key does ----------------------------------------------------- */
+
+enum effect {
+    AT_START, /* cores and memory: of the command line's database; else they are in the file */
+    NONE,
+};
+
+/* Keys that have an effect while the switch runs are not in it, nor are those that belong to others (ovn-chassis-idx).
+ */
+static const struct key {
+    const char *name;
+    enum effect effect;
+    const char *quiet; /* values that ask for what is so anyway, besides "false" and "none"; blanks between */
+    const char *why;   /* NONE: there is no effect */
+} keys[] = {
+    {"pmd-cpu-mask", AT_START},
+    {"dpdk-lcore-mask", AT_START},
+    {"dpdk-alloc-mem", AT_START},
+    {"dpdk-socket-mem", AT_START},
+    {"dpdk-socket-limit", AT_START},
+    {"dpdk-hugepage-dir", AT_START},
+    {"dpdk-extra", AT_START},
+    {"emc-insert-inv-prob", AT_START},
+    {"dpdk-init", NONE, "true try", "DPDK is always there"},
+    {"n-handler-threads", NONE, "1", "one thread resolves the misses of all ports"},
+    {"n-revalidator-threads", NONE, "1", "megaflows are looked at when something changed that they depend on"},
+    {"max-revalidator", NONE, "", "megaflows are looked at when something changed that they depend on"},
+    {"min-revalidate-pps", NONE, "", "megaflows are looked at when something changed that they depend on"},
+    {"hw-offload", NONE, "", "no flows are given to network cards"},
+    {"tc-policy", NONE, "", "no flows are given to network cards"},
+    {"n-offload-threads", NONE, "", "no flows are given to network cards"},
+    {"offload-rebalance", NONE, "", "no flows are given to network cards"},
+    {"offloaded-stats-delay", NONE, "", "no flows are given to network cards"},
+    {"userspace-tso-enable", NONE, "true", "large segments go whole to ports that can take them"},
+    {"per-port-memory", NONE, "", "the ports of a NUMA node share a pool of packets"},
+    {"shared-mempool-config", NONE, "", "the ports of a NUMA node share a pool of packets"},
+    {"smc-enable", NONE, "", "the exact-match cache has room for as many flows"},
+    {"pmd-perf-metrics", NONE, "true", "they are always counted"},
+    {"tx-flush-interval", NONE, "0", "packets are sent at the end of each turn of a poll-mode thread"},
+    {"pmd-rxq-assign", NONE, "", "receive queues are spread when a port is added"},
+    {"pmd-rxq-isolate", NONE, "", "receive queues are spread when a port is added"},
+    {"pmd-auto-lb", NONE, "", "receive queues are spread when a port is added"},
+    {"pmd-auto-lb-rebal-interval", NONE, "", "receive queues are spread when a port is added"},
+    {"pmd-auto-lb-load-threshold", NONE, "", "receive queues are spread when a port is added"},
+    {"pmd-auto-lb-improvement-threshold", NONE, "", "receive queues are spread when a port is added"},
+    {"vhost-iommu-support", NONE, "", "vhost-user ports do not offer it"},
+    {"vhost-postcopy-support", NONE, "", "vhost-user ports do not offer it"},
+    {"vlan-limit", NONE, "0 2", "rules see two VLAN tags"},
+};
+
+static bool is_word_of(const char *words, const char *word)
 {
-    static const char *const keys[] = {
-        "hw-offload",
-        "tc-policy",
-        "n-offload-threads",
-        "offload-rebalance",
-        "userspace-tso-enable",
-        "per-port-memory",
-        "shared-mempool-config",
-        "pmd-rxq-assign",
-        "pmd-rxq-isolate",
-        "pmd-auto-lb",
-        "pmd-auto-lb-rebal-interval",
-        "pmd-auto-lb-load-threshold",
-        "pmd-auto-lb-improvement-threshold",
-        "max-idle",
-    };
+    size_t len = strlen(word);
 
-    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
-        const char *value = get(r, keys[i]);
-
-        if (value && strcmp(value, "false") && strcmp(value, "none"))
-            tell(r, "other_config:%s=%s has no effect", keys[i], value);
-    }
+    for (const char *at = words; len && (at = strstr(at, word)); at += len)
+        if ((at == words || at[-1] == ' ') && (at[len] == ' ' || !at[len]))
+            return true;
+    return false;
 }
 
-void other_config_apply(const struct other_config_pair *pairs, size_t n, const struct other_config_machine *machine,
+static bool asks_for_nothing(const struct key *key, const char *value)
+{
+    return !strcmp(value, "false") || !strcmp(value, "none") || (key->quiet && is_word_of(key->quiet, value));
+}
+
+static void note_key(const struct reader *r, const struct reader *started, const struct key *key)
+{
+    const char *value = get(r, key->name), *old = started ? get(started, key->name) : NULL;
+
+    if (key->effect == NONE && value && !asks_for_nothing(key, value))
+        tell(r, "other_config:%s=%s has no effect: %s", key->name, value, key->why);
+    else if (key->effect == AT_START && !started && value)
+        tell(r, "other_config:%s has no effect: cores and memory are those of the file", key->name);
+    else if (key->effect == AT_START && started && (value ? !old || strcmp(value, old) : old != NULL))
+        tell(r, "other_config:%s=%s has an effect after a restart", key->name, value ? value : "");
+}
+
+void other_config_note(const struct other_config_pairs *pairs, const struct other_config_pairs *started,
+                       void (*tell_fn)(void *arg, const char *sentence), void *arg)
+{
+    const struct reader r = {.pairs = pairs->items, .n = pairs->n, .tell = tell_fn, .arg = arg};
+    const struct reader s = {.pairs = started ? started->items : NULL, .n = started ? started->n : 0};
+
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+        note_key(&r, started ? &s : NULL, &keys[i]);
+}
+
+void other_config_apply(const struct other_config_pairs *pairs, const struct other_config_machine *machine,
                         struct config *config, void (*tell_fn)(void *arg, const char *sentence), void *arg)
 {
-    const struct reader r = {pairs, n, machine, config, tell_fn, arg};
+    const struct reader r = {pairs->items, pairs->n, machine, config, tell_fn, arg};
 
     choose_cores(&r);
     choose_memory(&r);
     choose_pmd(&r);
-    tell_unused(&r);
 }

@@ -13,6 +13,11 @@ struct other_config_pair {
     const char *key, *value;
 };
 
+struct other_config_pairs {
+    const struct other_config_pair *items;
+    size_t n;
+};
+
 /* Where the switch runs. */
 struct other_config_machine {
     struct cores cores;
@@ -24,7 +29,13 @@ struct other_config_machine {
  * what cannot be had, or is not understood, is told in a sentence, and the default stands for it. Defaults are such
  * that a machine of two cores without hugepages works: a poll-mode thread on each NUMA node, which sleeps when it is
  * idle, and not on the first core, where everything else runs. */
-void other_config_apply(const struct other_config_pair *pairs, size_t n, const struct other_config_machine *machine,
+void other_config_apply(const struct other_config_pairs *pairs, const struct other_config_machine *machine,
                         struct config *config, void (*tell)(void *arg, const char *sentence), void *arg);
+
+/* Tells, in a sentence each, which keys have no effect, and which will have one after a restart because they differ
+ * from those that the switch was started with. `started` is NULL for a switch with a file, which has cores and memory.
+ */
+void other_config_note(const struct other_config_pairs *pairs, const struct other_config_pairs *started,
+                       void (*tell)(void *arg, const char *sentence), void *arg);
 
 #endif

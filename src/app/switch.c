@@ -91,9 +91,23 @@ static void add_jobs(struct sluice *sw)
 
 /* --- building it from the model ------------------------------------------ */
 
+/* With a database the limit is expected to change while the switch runs: there is room for as many as the default is.
+ */
+static uint32_t room_for_megaflows(const struct config *config)
+{
+    int room = config->pmd.megaflow_limit;
+
+    if (config->ovsdb.remote) {
+        const struct config_key *key = config_key_find(config_key_find(&config_root, "pmd")->section, "megaflow_limit");
+        room = RTE_MAX(room, key->default_int);
+    }
+    return (uint32_t)room;
+}
+
 static int create_datapath(struct sluice *sw, char *error, size_t size)
 {
     const struct config_pmd *pmd = &sw->config->pmd;
+    const uint32_t room = room_for_megaflows(sw->config);
     unsigned lcores[DATAPATH_THREADS_MAX], n = 0, lcore;
 
     RTE_LCORE_FOREACH_WORKER(lcore)
@@ -103,7 +117,7 @@ static int create_datapath(struct sluice *sw, char *error, size_t size)
         .n_threads = n,
         .lcores = lcores,
         .emc_entries = pmd->emc_entries,
-        .megaflow_limit = pmd->megaflow_limit,
+        .megaflow_limit = room,
         .mask_limit = pmd->max_masks,
         .max_connections = (uint32_t)sw->config->conntrack.max_connections,
         .miss_ring = pmd->miss_ring,
@@ -115,14 +129,15 @@ static int create_datapath(struct sluice *sw, char *error, size_t size)
         return -1;
     const struct flows_params flows = {
         .dp = sw->dp,
-        .megaflow_limit = pmd->megaflow_limit,
+        .megaflow_limit = room,
         .mask_limit = pmd->max_masks,
     };
     sw->flows = flows_create(&flows);
     if (!sw->flows) {
-        snprintf(error, size, "out of memory for %d megaflows: lower pmd.megaflow_limit", pmd->megaflow_limit);
+        snprintf(error, size, "out of memory for %u megaflows: lower pmd.megaflow_limit", room);
         return -1;
     }
+    flows_set_limits(sw->flows, (uint32_t)pmd->megaflow_limit, (uint32_t)pmd->max_idle_ms);
     flows_set_packet_in(sw->flows, packet_in, sw);
     flows_set_rule_gone(sw->flows, rule_gone, sw);
     flows_set_rule_triggered(sw->flows, rule_triggered, sw);

@@ -122,6 +122,8 @@ static const struct config_key pmd_keys[] = {
     },
     {
         .name = "megaflow_limit",
+        .change = CHANGE_LIVE,
+        .part = CONFIG_PART_MEGAFLOWS,
         .type = KEY_INT,
         .offset = offsetof(struct config_pmd, megaflow_limit),
         .min = 1024,
@@ -130,8 +132,23 @@ static const struct config_key pmd_keys[] = {
         .unit = "megaflows",
         .doc = "How many megaflows the switch holds at most. It bounds memory (some hundred bytes each) and not speed: "
                "lookups "
-               "cost about the same at a thousand and at a million.",
+               "cost about the same at a thousand and at a million. More than what Sluice was started with takes a "
+               "restart.",
         .example = "1000000",
+    },
+    {
+        .name = "max_idle_ms",
+        .change = CHANGE_LIVE,
+        .part = CONFIG_PART_MEGAFLOWS,
+        .type = KEY_INT,
+        .offset = offsetof(struct config_pmd, max_idle_ms),
+        .min = 500,
+        .max = 3600000,
+        .default_int = 10000,
+        .unit = "milliseconds",
+        .doc = "How long a megaflow stays without a packet. The next packet of its flow is resolved by the control "
+               "thread again. The fuller it is up to `megaflow_limit`, the earlier idle ones go.",
+        .example = "10000",
     },
     {
         .name = "max_masks",

@@ -17,6 +17,7 @@ enum config_part {
     CONFIG_PART_LOG = 1 << 0,
     CONFIG_PART_TLS = 1 << 1,
     CONFIG_PART_SLEEP = 1 << 2, /* of poll-mode threads */
+    CONFIG_PART_MEGAFLOWS = 1 << 12,
     /* bridges */
     CONFIG_PART_DATAPATH_ID = 1 << 3,
     CONFIG_PART_CONNECTIONS = 1 << 4,

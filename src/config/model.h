@@ -114,6 +114,7 @@ struct config_bridge {
     int inactivity_probe;       /* milliseconds of silence before an echo request, 0: never probe */
     int max_rules;              /* in all tables */
     int bundle_memory;          /* MiB that open bundles may hold */
+    int bundle_idle_timeout;    /* seconds after which an open bundle is discarded that nothing came for */
     int mac_table_size;         /* learned addresses */
     int mac_aging_time;         /* seconds */
     struct config_table *tables;
@@ -137,6 +138,7 @@ struct config_pmd {
     int max_sleep_us;
     int emc_entries;    /* per poll-mode thread, a power of two */
     int megaflow_limit; /* for the whole switch */
+    int max_idle_ms;    /* a megaflow unused for so long is removed */
     int max_masks;      /* distinct masks, which is tuples in the classifier */
     int miss_ring;      /* packets in the ring of one poll-mode thread to the control thread, a power of two */
 };

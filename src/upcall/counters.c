@@ -51,7 +51,7 @@ static void count_one(struct flows *flows, struct mf_record *record, uint64_t no
 
 static uint64_t idle_limit(const struct flows *flows)
 {
-    uint64_t limit = flows->params.megaflow_limit, crowded = CROWDED_SHARE(limit), n = flows->n_live;
+    uint64_t limit = flows->limit, crowded = CROWDED_SHARE(limit), n = flows->n_live;
     uint64_t idle = flows->params.idle_ms;
 
     if (n <= crowded || limit == crowded)

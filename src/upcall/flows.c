@@ -20,8 +20,7 @@ struct flows *flows_create(const struct flows_params *params)
     memset(flows, 0, size);
     flows->dp = params->dp;
     flows->params = *params;
-    if (flows->params.idle_ms == 0)
-        flows->params.idle_ms = IDLE_MS_DEFAULT;
+    flows_set_limits(flows, params->megaflow_limit, params->idle_ms ? params->idle_ms : IDLE_MS_DEFAULT);
     LIST_INIT(&flows->bridges);
     TAILQ_INIT(&flows->held);
     TAILQ_INIT(&flows->forgotten);
@@ -42,6 +41,20 @@ struct flows *flows_create(const struct flows_params *params)
         return NULL;
     }
     return flows;
+}
+
+void flows_set_waiting(struct flows *flows, bool waiting)
+{
+    flows->waiting = waiting;
+}
+
+int flows_set_limits(struct flows *flows, uint32_t limit, uint32_t idle_ms)
+{
+    if (limit > flows->params.megaflow_limit)
+        return -1;
+    flows->limit = limit;
+    flows->params.idle_ms = idle_ms;
+    return 0;
 }
 
 static void give_up(struct flows *flows, struct mf_record *record)

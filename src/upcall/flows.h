@@ -46,6 +46,13 @@ typedef void packet_in_fn(void *arg, struct packet_in *packet_in);
 struct flows *flows_create(const struct flows_params *params);
 void flows_destroy(struct flows *flows);
 void flows_set_packet_in(struct flows *flows, packet_in_fn *fn, void *arg);
+/* While it waits, misses are dropped (DROP_FLOW_RESTORE_WAIT) and nothing is installed: the rules are not yet what they
+ * were before a restart. Packet-outs are sent. */
+void flows_set_waiting(struct flows *flows, bool waiting);
+/* Megaflows from now on, and when one is idle, as in struct flows_params, whose megaflow_limit is the most that there
+ * is memory for: -1 for a higher `limit`, and nothing is changed. Megaflows above a lower one go as they become idle.
+ */
+int flows_set_limits(struct flows *flows, uint32_t limit, uint32_t idle_ms);
 
 /* --- what the event loop runs -------------------------------------------- */
 

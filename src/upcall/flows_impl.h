@@ -62,6 +62,8 @@ struct flows {
     struct datapath *dp;
     struct flows_jobs *jobs; /* NULL: no event loop runs them */
     struct flows_params params;
+    uint32_t limit; /* megaflows, at most params.megaflow_limit */
+    bool waiting;   /* see flows_set_waiting() */
     struct program_table *programs;
     LIST_HEAD(, flows_bridge) bridges;
     packet_in_fn *packet_in;

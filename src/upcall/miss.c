@@ -98,7 +98,7 @@ static void note_room(struct flows *flows, bool full)
                  "thread, which is slow; raise pmd.megaflow_limit if the flows are real",
                  flows->n_live);
         flows->said_full = true;
-    } else if (!full && flows->n_live < flows->params.megaflow_limit / 10 * 9) {
+    } else if (!full && flows->n_live < flows->limit / 10 * 9) {
         flows->said_full = false;
     }
 }
@@ -193,7 +193,7 @@ static struct mf_record *add_or_find(struct flows *flows, struct program *progra
     *found = false;
     if (flows->out.deps.no_group)
         return NULL;
-    if (flows->n_live + flows->n_dying >= flows->params.megaflow_limit) {
+    if (flows->n_live + flows->n_dying >= flows->limit) {
         note_room(flows, true);
         evict(flows);
         flows->stats.refused_limit++;
@@ -220,6 +220,11 @@ static void handle_miss(struct flows *flows, struct rte_mbuf *packet, uint64_t n
     flows->stats.misses++;
     if (!parse(flows, packet)) {
         packet_meta(packet)->drop_reason = DROP_RX_RUNT;
+        give_back(flows, packet, NULL);
+        return;
+    }
+    if (flows->waiting) {
+        packet_meta(packet)->drop_reason = DROP_FLOW_RESTORE_WAIT;
         give_back(flows, packet, NULL);
         return;
     }

@@ -119,6 +119,17 @@ assert_contains "$OUTPUT" 'pmd.max_masks: cannot change' 'pmd.miss_ring: cannot 
 connected h1 10.0.0.3
 assert_contains "$(ctl bridges)" 'fail_mode secure' 'ports 3'
 
+step "room for megaflows: less at once, more after a restart"
+sluice_config "$secure" "$p1" "$p2" "$p3"
+sed -i 's|"cores": \[[0-9]*\]|&, "megaflow_limit": 1024, "max_idle_ms": 500|' "$TEST_DIR/sluice.json"
+assert_contains "$(ctl reload)" 'at most 1024 megaflows, which go after 500 ms'
+assert_contains "$(appctl upcall/show)" '(limit 1024)'
+sed -i 's|"megaflow_limit": 1024|"megaflow_limit": 1000001|' "$TEST_DIR/sluice.json"
+assert_fails ctl reload
+assert_contains "$OUTPUT" 'pmd.megaflow_limit: 1000001 are more than'
+connected h1 10.0.0.3
+sluice_config "$standalone" "$p1"
+
 step "so is a faulty file"
 sed -i 's|"fail_mode": "standalone"|"fail_mode": "sometimes"|' "$TEST_DIR/sluice.json"
 assert_fails ctl reload

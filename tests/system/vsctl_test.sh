@@ -182,6 +182,25 @@ becomes 3 down Interface "$p1" link_state
 in_ns h1 ip link set "$(in_ns h1 ls /sys/class/net | grep -v '^lo$' | head -n 1)" up
 becomes 3 up Interface "$p1" link_state
 
+step "what the datapath can do, for who makes a row for it"
+vsctl -- --id=@d create Datapath datapath_version=0 -- set Open_vSwitch . datapaths:netdev=@d
+assert_contains "$(vsctl get Datapath . capabilities)" 'max_hash_alg="1"' 'recirc="true"' 'max_vlan_headers="2"' 'tnl_push_pop="false"'
+assert_eq "$(get Datapath . datapath_version)" "<built-in>" datapath_version
+vsctl remove Open_vSwitch . datapaths netdev
+
+step "other_config, while it runs"
+limit() { ctl upcall/show | sed -n 's/.*(limit \([0-9]*\))/\1/p'; }
+vsctl set Open_vSwitch . other_config:flow-limit=2000 other_config:max-idle=600 other_config:pmd-maxsleep=700
+assert_eq "$(limit)" 2000 "flow-limit"
+ping_ok h1 10.0.0.2
+wait_until 3 eval '[ -z "$(ctl dpctl/dump-flows)" ]' # before the 10 s that they stay otherwise
+vsctl remove Open_vSwitch . other_config flow-limit
+assert_eq "$(limit)" 1000000 "the default"
+vsctl set Open_vSwitch . other_config:n-handler-threads=3 other_config:dpdk-socket-mem=9
+vsctl set Open_vSwitch . other_config:max-idle=10000
+assert_eq "$(grep -c 'other_config:n-handler-threads=3 has no effect' "$TEST_DIR/sluiced.log")" 1 "lines about it"
+assert_eq "$(grep -c 'other_config:dpdk-socket-mem has no effect: cores' "$TEST_DIR/sluiced.log")" 1 "lines about it"
+
 step "what cannot be stops nothing else"
 said=$(vsctl add-port "$br" "${TEST_ID}x" -- set Interface "${TEST_ID}x" type=nonsense -- add-port "$br" "${TEST_ID}y" -- \
     set Interface "${TEST_ID}y" type=dpdk -- add-port "$br" "${TEST_ID}z" -- set Interface "${TEST_ID}z" type=dpdk \

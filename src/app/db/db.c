@@ -17,10 +17,11 @@
 #include "src/config/json.h"
 #include "src/config/ovsdb/to_model.h"
 
-#define STEP_US 500         /* of the event loop at once */
-#define TICK_US 500000      /* between looks at what changes by itself */
-#define ABSENT_LOOKS 200    /* at interfaces that are not there, with each tick: a system call each */
-#define STATISTICS_TICKS 10 /* 5 s, as ovs-vswitchd has it */
+#define STEP_US 500      /* of the event loop at once */
+#define TICK_US 500000   /* between looks at what changes by itself */
+#define ABSENT_LOOKS 200 /* at interfaces that are not there, with each tick: a system call each */
+#define STATISTICS_MS_LEAST 5000L
+#define STATISTICS_MS_MOST 86400000L
 
 static void wake(struct db *db)
 {
@@ -310,7 +311,8 @@ static void mark_changed(struct db *db, const struct ovsdb_row *root)
         if (port)
             mark_dirty(db, port);
     }
-    if (ovsdb_changed(db->ovsdb, VSWITCH_CONTROLLER) || ovsdb_changed(db->ovsdb, VSWITCH_FLOW_TABLE))
+    if (ovsdb_changed(db->ovsdb, VSWITCH_CONTROLLER) || ovsdb_changed(db->ovsdb, VSWITCH_FLOW_TABLE) ||
+        ovsdb_column_changed(root, VSWITCH_OPEN_VSWITCH_OTHER_CONFIG))
         mark_all_bridges(db);
     db->dirty_options |= ovsdb_changed(db->ovsdb, VSWITCH_SSL) ||
                          ovsdb_column_changed(root, VSWITCH_OPEN_VSWITCH_SSL) ||
@@ -337,6 +339,25 @@ static const struct ovsdb_row *root_of(const struct db *db)
     return ovsdb_first(db->ovsdb, VSWITCH_OPEN_VSWITCH);
 }
 
+/* Who restarts the switch says so before, restores the rules by the .mgmt sockets, and takes it back: then misses are
+ * resolved, and controllers connected to. As in Open vSwitch it counts from the start on alone. */
+static void look_at_restoring(struct db *db, const struct ovsdb_row *root)
+{
+    const char *wait = ovsdb_map_string(db->ovsdb, root, VSWITCH_OPEN_VSWITCH_OTHER_CONFIG, "flow-restore-wait");
+    bool restoring = wait && !strcmp(wait, "true") && (db->restoring || !db->began);
+
+    if (restoring != db->restoring) {
+        LOG_INFO(LOG_CONFIG, restoring
+                                 ? "database: other_config:flow-restore-wait: nothing is forwarded, and no controller "
+                                   "connected to, until it is taken back"
+                                 : "database: rules are restored: forwarding begins");
+        flows_set_waiting(db->sw->flows, restoring);
+        mark_all_bridges(db);
+    }
+    db->restoring = restoring;
+    db->began = true;
+}
+
 static void look(struct db *db, const struct ovsdb_row *root)
 {
     bool all = !db->synced || memberships_changed(db);
@@ -347,6 +368,7 @@ static void look(struct db *db, const struct ovsdb_row *root)
     mark_changed(db, root);
     if (!db->synced)
         mark_everything(db);
+    look_at_restoring(db, root);
     db->synced = true;
     db->next_cfg = ovsdb_integer(root, VSWITCH_OPEN_VSWITCH_NEXT_CFG, 0);
     db->unfinished = true;
@@ -367,12 +389,23 @@ static void set_options(void *arg, struct config *file)
     db->applying = true;
 }
 
+/* How often statistics are written; Open vSwitch has the same least interval. */
+static void take_intervals(struct db *db, const struct ovsdb_row *root)
+{
+    const char *text = ovsdb_map_string(db->ovsdb, root, VSWITCH_OPEN_VSWITCH_OTHER_CONFIG, "stats-update-interval");
+    long ms = text ? strtol(text, NULL, 10) : 0;
+
+    db->statistics_ticks = (unsigned)RTE_MIN(RTE_MAX(ms, STATISTICS_MS_LEAST), STATISTICS_MS_MOST) / (TICK_US / 1000);
+}
+
 static void say_options(struct db *db)
 {
     struct config_faults faults = {0};
     struct config *file = NULL;
 
     db->dirty_options = false;
+    db_note_other_config(db->sw->options, root_of(db));
+    take_intervals(db, root_of(db));
     if (!db->sw->config_path) {
         file = db_start_model(db->sw->options, root_of(db));
         set_options(db, file);
@@ -392,7 +425,8 @@ static void say_bridge(struct db *db, struct db_bridge *bridge, const struct con
 {
     const struct ovsdb_row *row = ovsdb_find(db->ovsdb, VSWITCH_BRIDGE, &bridge->row);
     char fault[512] = "its row is gone";
-    struct config *config = row ? config_from_bridge(db->ovsdb, row, running, fault, sizeof fault) : NULL;
+    struct config *config =
+        row ? config_from_bridge(db->ovsdb, row, running, !db->restoring, fault, sizeof fault) : NULL;
     struct db_port *port;
 
     bridge->dirty = false;
@@ -660,8 +694,12 @@ static void on_tick(void *arg)
     db->unfinished |= db->rewrite;
     db->rewrite = false;
     start_walk(db, DB_WALK_STATUS);
-    if (db->ticks++ % STATISTICS_TICKS == 0)
+    if (db->ticks > 0) {
+        db->ticks--;
+    } else {
+        db->ticks = db->statistics_ticks - 1;
         start_walk(db, DB_WALK_STATISTICS);
+    }
     wake(db);
 }
 

@@ -80,7 +80,9 @@ struct db {
     bool rewrite;             /* a transaction failed: all is to be written again, with the next tick */
     struct ovsdb_txn *config; /* that is being filled */
     struct db_walk walks[DB_N_WALKS];
-    unsigned ticks;
+    unsigned ticks, statistics_ticks; /* until statistics are written, and between */
+    bool restoring;                   /* other_config:flow-restore-wait, until it is taken back for the first time */
+    bool began;                       /* the first state of the database was looked at */
 };
 
 /* status.c */

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pmd/base/hash.h"
 #include "pmd/base/log.h"
 #include "pmd/base/mem.h"
 #include "src/app/cores.h"
@@ -17,9 +18,56 @@
 #define LOOK_MS 100      /* at whether to stop */
 #define HUGEPAGES_MB 512 /* without these nobody has made hugepages for a switch */
 
+#define TOLD_MAX 256 /* sentences */
+
+/* Each sentence once in the life of the process, however often the row changes. */
 static void tell(void *arg, const char *sentence)
 {
+    static uint64_t told[TOLD_MAX];
+    static size_t n;
+    uint64_t hash = HASH_BASIS;
+
+    for (const char *at = sentence; *at; at++)
+        hash = hash_add(hash, (uint8_t)*at);
+    hash = hash_finish(hash);
+    for (size_t i = 0; i < n; i++)
+        if (told[i] == hash)
+            return;
+    if (n < TOLD_MAX)
+        told[n++] = hash;
     LOG_INFO(LOG_CONFIG, "database: %s", sentence);
+}
+
+/* Of the row, as long as that does not change. */
+static struct other_config_pairs take_pairs(const struct ovsdb_row *root)
+{
+    const struct ovsdb_datum *words = &root->columns[VSWITCH_OPEN_VSWITCH_OTHER_CONFIG];
+    struct other_config_pair *items = mem_calloc(words->n + 1, sizeof *items);
+
+    for (uint32_t i = 0; i < words->n; i++)
+        items[i] = (struct other_config_pair){words->atoms[2 * i].string, words->atoms[2 * i + 1].string};
+    return (struct other_config_pairs){items, words->n};
+}
+
+/* --- what the switch was started with ------------------------------------ */
+
+static struct other_config_pairs started;
+
+static void note_start(const struct other_config_pairs *pairs)
+{
+    struct other_config_pair *items = mem_calloc(pairs->n + 1, sizeof *items);
+
+    for (size_t i = 0; i < pairs->n; i++)
+        items[i] = (struct other_config_pair){mem_strdup(pairs->items[i].key), mem_strdup(pairs->items[i].value)};
+    started = (struct other_config_pairs){items, pairs->n};
+}
+
+void db_note_other_config(const struct options *options, const struct ovsdb_row *root)
+{
+    const struct other_config_pairs pairs = take_pairs(root);
+
+    other_config_note(&pairs, options->source == OPTIONS_DATABASE ? &started : NULL, tell, NULL);
+    free((void *)pairs.items);
 }
 
 /* PEM files of the command line; the database may name others later. */
@@ -36,8 +84,7 @@ static void take_tls(const struct options *options, struct config_tls *tls)
 
 struct config *db_start_model(const struct options *options, const struct ovsdb_row *root)
 {
-    const struct ovsdb_datum *words = &root->columns[VSWITCH_OPEN_VSWITCH_OTHER_CONFIG];
-    struct other_config_pair *pairs = mem_calloc(words->n + 1, sizeof *pairs);
+    const struct other_config_pairs pairs = take_pairs(root);
     struct other_config_machine machine = {.node_of = cores_node,
                                            .hugepages = hugepages_free_mb("/sys") >= HUGEPAGES_MB};
     struct config *config = config_default();
@@ -45,15 +92,15 @@ struct config *db_start_model(const struct options *options, const struct ovsdb_
 
     if (rc)
         LOG_ERR(LOG_MAIN, "cannot find out which cores this process may use: %s", strerror(-rc));
-    for (uint32_t i = 0; i < words->n; i++)
-        pairs[i] = (struct other_config_pair){words->atoms[2 * i].string, words->atoms[2 * i + 1].string};
+    if (!started.items)
+        note_start(&pairs);
     free(config->run_dir);
     config->run_dir = mem_strdup(options->run_dir);
     config->ovsdb.remote = mem_strdup(options->remote);
     take_tls(options, &config->tls);
-    other_config_apply(pairs, words->n, &machine, config, tell, NULL);
+    other_config_apply(&pairs, &machine, config, tell, NULL);
     config_complete(config);
-    free(pairs);
+    free((void *)pairs.items);
     return config;
 }
 

@@ -217,7 +217,7 @@ static bool check_bridge(const struct ovsdb_row *row, char *fault, size_t size)
 }
 
 struct config *config_from_bridge(const struct ovsdb *db, const struct ovsdb_row *row, const struct config *running,
-                                  char *fault, size_t fault_size)
+                                  bool with_controllers, char *fault, size_t fault_size)
 {
     const char *fail_mode = ovsdb_string(row, VSWITCH_BRIDGE_FAIL_MODE);
 
@@ -233,9 +233,14 @@ struct config *config_from_bridge(const struct ovsdb *db, const struct ovsdb_row
                 &bridge->mac_aging_time);
     take_number(db, row, VSWITCH_BRIDGE_OTHER_CONFIG, "mac-table-size", &config_section_bridge, "mac_table_size",
                 &bridge->mac_table_size);
+    const struct ovsdb_row *root = ovsdb_first(db, VSWITCH_OPEN_VSWITCH);
+    if (root)
+        take_number(db, root, VSWITCH_OPEN_VSWITCH_OTHER_CONFIG, "bundle-idle-timeout", &config_section_bridge,
+                    "bundle_idle_timeout", &bridge->bundle_idle_timeout);
     take_tables(db, row, bridge);
     take_protocols(row, bridge);
-    take_controllers(db, row, running, bridge);
+    if (with_controllers)
+        take_controllers(db, row, running, bridge);
     config_complete(config);
     return config;
 }
@@ -484,9 +489,13 @@ void config_from_open_vswitch(const struct ovsdb *db, const struct ovsdb_row *ro
     const struct ovsdb_row *ssl =
         ovsdb_count(root, VSWITCH_OPEN_VSWITCH_SSL) ? ovsdb_ref(db, root, VSWITCH_OPEN_VSWITCH_SSL, 0) : NULL;
 
-    config_note_lacking(db, root);
-    take_number(db, root, VSWITCH_OPEN_VSWITCH_OTHER_CONFIG, "pmd-maxsleep",
-                config_key_find(&config_root, "pmd")->section, "max_sleep_us", &config->pmd.max_sleep_us);
+    const struct config_section *pmd = config_key_find(&config_root, "pmd")->section;
+
+    take_number(db, root, VSWITCH_OPEN_VSWITCH_OTHER_CONFIG, "pmd-maxsleep", pmd, "max_sleep_us",
+                &config->pmd.max_sleep_us);
+    take_number(db, root, VSWITCH_OPEN_VSWITCH_OTHER_CONFIG, "flow-limit", pmd, "megaflow_limit",
+                &config->pmd.megaflow_limit);
+    take_number(db, root, VSWITCH_OPEN_VSWITCH_OTHER_CONFIG, "max-idle", pmd, "max_idle_ms", &config->pmd.max_idle_ms);
     if (!ssl)
         return;
     replace(&config->tls.private_key, ovsdb_string(ssl, VSWITCH_SSL_PRIVATE_KEY));

@@ -12,10 +12,10 @@
 #include "src/ovsdb/vswitch.h"
 
 /* The bridge of a row of table Bridge, without its ports, as the only one of a model that the caller frees. Needs
- * `running` for tls, and for run_dir, in which sockets of controllers have to be; NULL: they may be anywhere. NULL with
- * a sentence in `fault`. */
+ * `running` for tls, and for run_dir, in which sockets of controllers have to be; NULL: they may be anywhere. Without
+ * controllers it has no sockets for them either. NULL with a sentence in `fault`. */
 struct config *config_from_bridge(const struct ovsdb *db, const struct ovsdb_row *bridge, const struct config *running,
-                                  char *fault, size_t fault_size);
+                                  bool with_controllers, char *fault, size_t fault_size);
 
 /* The port of an interface of one of the bridge's Ports, as the only one of the only bridge of a model that the caller
  * frees. NULL with a sentence in `fault`, which is what goes to the column "error". `run_dir` is where sockets are. */

@@ -10,7 +10,6 @@
 #include "src/openflow/server/server_impl.h"
 
 #define BUNDLES_MAX 64 /* of a connection */
-#define IDLE_MS 10000  /* OFPBFC_TIMEOUT after that long without a message */
 #define FLAGS_KNOWN (OF_BUNDLE_ATOMIC | OF_BUNDLE_ORDERED)
 
 struct of_bundle {
@@ -71,14 +70,15 @@ static void send_timeout(struct of_connection *conn, const struct of_bundle *bun
 
 void of_bundles_tick(struct of_connection *conn, uint64_t now_ms)
 {
+    uint64_t idle_ms = conn->server->bundle_idle_ms; /* then OFPBFC_TIMEOUT */
     struct of_bundle *next;
 
     /* What the connection still has to say may be about one of them. */
-    if (conn->task || now_ms - conn->active_ms < IDLE_MS)
+    if (conn->task || now_ms - conn->active_ms < idle_ms)
         return;
     for (struct of_bundle *bundle = LIST_FIRST(&conn->bundles.list); bundle; bundle = next) {
         next = LIST_NEXT(bundle, node);
-        if (now_ms - bundle->used_ms < IDLE_MS)
+        if (now_ms - bundle->used_ms < idle_ms)
             continue;
         send_timeout(conn, bundle);
         discard(conn, bundle);

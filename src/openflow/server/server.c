@@ -11,7 +11,8 @@
 #include "src/openflow/server/server_impl.h"
 
 #define TICK_MS 100
-#define BUDGET_US 100      /* of requests, a turn */
+#define BUDGET_US 100 /* of requests, a turn */
+#define BUNDLE_IDLE_MS 10000
 #define SCRATCH_SIZE 65536 /* a message's or packet's length has 16 bits */
 #define SPIN_US 200        /* how long a wait for the datapath keeps the loop from sleeping */
 
@@ -85,6 +86,7 @@ static void set_limits(struct of_server *server, const struct of_server_params *
 {
     server->versions = params->versions ? params->versions & OF_VERSIONS : OF_VERSIONS;
     server->bundle_bytes_max = params->bundle_bytes_max ? params->bundle_bytes_max : OF_BUNDLE_BYTES;
+    server->bundle_idle_ms = params->bundle_idle_ms ? params->bundle_idle_ms : BUNDLE_IDLE_MS;
     of_limits_set(&server->limits, params->inactivity_probe_ms, params->packet_in_rate, params->packet_in_burst);
 }
 
@@ -225,6 +227,8 @@ int of_server_change(struct of_server *server, const struct of_server_params *wa
         of_controllers_add_new(server, was->controllers, was->n_controllers, NULL, 0);
     }
 
+    if (was->n_controllers == 0) /* what counts is the time that they could be connected to */
+        server->fail_mode.alone_ms = clock_now_ms();
     of_listeners_keep(server, now->listen, now->n_listen);
     of_controllers_keep(server, now->controllers, now->n_controllers);
     set_limits(server, now);

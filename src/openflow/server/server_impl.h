@@ -31,6 +31,7 @@ struct of_server {
     unsigned n_connections[OF_N_KINDS]; /* by enum of_connection_kind, closed ones until they are freed */
     size_t bundle_bytes;                /* held by all bundles, dead ones as well */
     size_t bundle_bytes_max;
+    uint32_t bundle_idle_ms;
     struct of_bundle_store dead_bundles;
     uint8_t *scratch;            /* 64 KB: the message being handled */
     uint8_t *packet;             /* 64 KB: the packet of the packet-in being sent */

@@ -36,25 +36,50 @@ static struct other_config_machine machine_of(int n, int (*node_of)(int core))
     return machine;
 }
 
-/* The model for "key=value" words, up to NULL. */
-static struct config *derive(const struct other_config_machine *machine, const char *const *words)
+/* "key=value" words, up to NULL, as pairs. `copies` is where they are kept. */
+#define WORDS_MAX 48
+struct words {
+    char copies[WORDS_MAX][128];
+    struct other_config_pair items[WORDS_MAX];
+    struct other_config_pairs pairs;
+};
+
+static const struct other_config_pairs *split(struct words *words, const char *const *from)
 {
-    static char copies[16][128];
-    struct other_config_pair pairs[16];
-    struct config *config = config_default();
     size_t n = 0;
 
-    told[0] = 0;
-    for (; words && words[n]; n++) {
-        snprintf(copies[n], sizeof copies[n], "%s", words[n]);
-        char *equals = strchr(copies[n], '=');
+    for (; from && from[n]; n++) {
+        snprintf(words->copies[n], sizeof words->copies[n], "%s", from[n]);
+        char *equals = strchr(words->copies[n], '=');
         *equals = 0;
-        pairs[n] = (struct other_config_pair){copies[n], equals + 1};
+        words->items[n] = (struct other_config_pair){words->copies[n], equals + 1};
     }
-    other_config_apply(pairs, n, machine, config, note, NULL);
+    words->pairs = (struct other_config_pairs){words->items, n};
+    return &words->pairs;
+}
+
+/* The model for them. */
+static struct config *derive(const struct other_config_machine *machine, const char *const *from)
+{
+    static struct words words;
+    struct config *config = config_default();
+
+    told[0] = 0;
+    other_config_apply(split(&words, from), machine, config, note, NULL);
     return config;
 }
 
+/* What is told of `now`, of a switch that was started with `at_start`; NULL: with a file. */
+static const char *told_of(const char *const *now, const char *const *at_start)
+{
+    static struct words words, started;
+
+    told[0] = 0;
+    other_config_note(split(&words, now), at_start ? split(&started, at_start) : NULL, note, NULL);
+    return told;
+}
+
+#define WORDS(...) ((const char *const[]){__VA_ARGS__ __VA_OPT__(, ) NULL})
 #define DERIVE(machine, ...) derive(machine, (const char *const[]){__VA_ARGS__, NULL})
 
 static void assert_cores(struct config *config, int control, size_t n, const int *cores)
@@ -135,23 +160,51 @@ static void threads_are_as_they_are_asked_to_be(void **state)
 {
     struct other_config_machine machine = machine_of(2, one_node);
     struct config *config =
-        DERIVE(&machine, "pmd-maxsleep=0", "flow-limit=200000", "emc-insert-inv-prob=0", "smc-enable=true");
+        DERIVE(&machine, "pmd-maxsleep=0", "flow-limit=200000", "max-idle=700", "emc-insert-inv-prob=0");
 
     assert_int_equal(config->pmd.max_sleep_us, 0);
     assert_int_equal(config->pmd.megaflow_limit, 200000);
+    assert_int_equal(config->pmd.max_idle_ms, 700);
     assert_int_equal(config->pmd.emc_entries, 0);
     assert_string_equal(told, "");
     config_free(config);
-    config = DERIVE(&machine, "pmd-maxsleep=10001", "flow-limit=many", "emc-insert-inv-prob=100", "hw-offload=true",
-                    "userspace-tso-enable=false");
+    config = DERIVE(&machine, "pmd-maxsleep=10001", "flow-limit=many", "max-idle=1", "emc-insert-inv-prob=100");
     assert_in_range(config->pmd.max_sleep_us, 1, 1000);
     assert_int_equal(config->pmd.megaflow_limit, 1000000);
     assert_true(config->pmd.emc_entries > 0);
     assert_non_null(strstr(told, "pmd-maxsleep=10001 is not a number from 0 to 10000"));
     assert_non_null(strstr(told, "flow-limit=many is not a number"));
-    assert_non_null(strstr(told, "hw-offload=true has no effect"));
-    assert_null(strstr(told, "userspace-tso-enable"));
+    assert_non_null(strstr(told, "max-idle=1 is not a number from 500"));
     config_free(config);
+}
+
+static void what_has_no_effect_is_told(void **state)
+{
+    const char *const *nothing = WORDS();
+
+    assert_non_null(strstr(told_of(WORDS("hw-offload=true"), nothing), "hw-offload=true has no effect: "));
+    assert_non_null(strstr(told_of(WORDS("n-handler-threads=4"), nothing), "n-handler-threads=4 has no effect: "));
+    assert_non_null(strstr(told_of(WORDS("vlan-limit=1"), nothing), "vlan-limit=1 has no effect: "));
+    /* What is so anyway, what has an effect at once, and keys of others. */
+    assert_string_equal(told_of(WORDS("userspace-tso-enable=false", "dpdk-init=try", "tc-policy=none", "vlan-limit=0",
+                                      "vlan-limit=2", "tx-flush-interval=0", "max-idle=1000", "flow-limit=5000",
+                                      "pmd-maxsleep=10", "bundle-idle-timeout=3", "stats-update-interval=10000",
+                                      "flow-restore-wait=true", "ovn-chassis-idx-x=y"),
+                                nothing),
+                        "");
+}
+
+static void what_waits_for_a_restart_is_told(void **state)
+{
+    const char *const *now = WORDS("pmd-cpu-mask=2", "dpdk-extra=--no-pci");
+
+    assert_string_equal(told_of(now, now), "");
+    assert_string_equal(told_of(WORDS("pmd-cpu-mask=4", "dpdk-extra=--no-pci"), now),
+                        "other_config:pmd-cpu-mask=4 has an effect after a restart\n");
+    assert_string_equal(told_of(WORDS("dpdk-extra=--no-pci"), now),
+                        "other_config:pmd-cpu-mask= has an effect after a restart\n");
+    assert_string_equal(told_of(WORDS("dpdk-socket-mem=512"), NULL),
+                        "other_config:dpdk-socket-mem has no effect: cores and memory are those of the file\n");
 }
 
 int main(void)
@@ -161,6 +214,8 @@ int main(void)
         cmocka_unit_test(masks_choose_cores),
         cmocka_unit_test(words_of_dpdk_become_arguments_of_eal),
         cmocka_unit_test(threads_are_as_they_are_asked_to_be),
+        cmocka_unit_test(what_has_no_effect_is_told),
+        cmocka_unit_test(what_waits_for_a_restart_is_told),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -174,6 +174,7 @@ static void defaults_are_set(void **state)
     assert_int_equal(bridge->mac_table_size, 8192);
     assert_int_equal(bridge->max_rules, 2000000);
     assert_int_equal(bridge->bundle_memory, 1024);
+    assert_int_equal(bridge->bundle_idle_timeout, 10);
     assert_int_equal(bridge->mac_aging_time, 300);
     assert_int_equal(tap->type, CONFIG_PORT_TAP);
     assert_int_equal(tap->ofport, 7);
@@ -193,11 +194,11 @@ static void every_key_is_read(void **state)
     struct config *config = load(
         "{\"run_dir\":\"/tmp/"
         "s\",\"dpdk\":{\"eal_args\":[\"-m\",\"64\"],\"hugepages\":false,\"mbufs\":2048,\"mbuf_size\":4096},"
-        "\"pmd\":{\"cores\":[0,2],\"max_sleep_us\":100,\"emc_entries\":1024,\"megaflow_limit\":5000,\"max_masks\":8,"
+        "\"pmd\":{\"cores\":[0,2],\"max_sleep_us\":100,\"emc_entries\":1024,\"megaflow_limit\":5000,\"max_masks\":8,\"max_idle_ms\":900,"
         "\"miss_ring\":64},\"control\":{\"core\":1},\"log\":{\"level\":\"dbg\"},"
         "\"bridges\":[{\"name\":\"a\",\"datapath_id\":\"00000000DEADbeef\",\"fail_mode\":\"secure\","
         "\"controllers\":[\"tcp:192.0.2.1\",\"unix:/run/c\"],\"listen\":[\"punix:/run/l\"],\"inactivity_probe\":0,"
-        "\"max_rules\":9,\"bundle_memory\":3,\"mac_table_size\":10,\"mac_aging_time\":15,\"tables\":[{\"table\":254},{"
+        "\"max_rules\":9,\"bundle_memory\":3,\"bundle_idle_timeout\":4,\"mac_table_size\":10,\"mac_aging_time\":15,\"tables\":[{\"table\":254},{"
         "\"table\":3,\"max_entries\":7,"
         "\"eviction\":true}],\"ports\":["
         "{\"name\":\"p\",\"ofport\":65279,\"type\":\"dpdk\",\"devargs\":\"net_null0,no-rx=1\",\"rx_queues\":4,\"mtu\":"
@@ -220,6 +221,7 @@ static void every_key_is_read(void **state)
     assert_int_equal(config->pmd.emc_entries, 1024);
     assert_int_equal(config->pmd.megaflow_limit, 5000);
     assert_int_equal(config->pmd.max_masks, 8);
+    assert_int_equal(config->pmd.max_idle_ms, 900);
     assert_int_equal(config->pmd.miss_ring, 64);
     assert_int_equal(config->control.core, 1);
     assert_int_equal(config->log.level, CONFIG_LOG_DBG);
@@ -232,6 +234,7 @@ static void every_key_is_read(void **state)
     assert_int_equal(bridge->mac_table_size, 10);
     assert_int_equal(bridge->max_rules, 9);
     assert_int_equal(bridge->bundle_memory, 3);
+    assert_int_equal(bridge->bundle_idle_timeout, 4);
     assert_int_equal(bridge->mac_aging_time, 15);
     assert_int_equal(bridge->n_tables, 2);
     assert_int_equal(bridge->tables[0].table, 254);

@@ -76,7 +76,7 @@ static void have(const char *tables)
 static const struct config_bridge *bridge(void)
 {
     fault[0] = '\0';
-    config = config_from_bridge(bed.db, bed_row(&bed, VSWITCH_BRIDGE, B), &running, fault, sizeof fault);
+    config = config_from_bridge(bed.db, bed_row(&bed, VSWITCH_BRIDGE, B), &running, true, fault, sizeof fault);
     return config ? &config->bridges[0] : NULL;
 }
 
@@ -176,6 +176,22 @@ static void controllers_connect_or_are_waited_for(void **state)
     assert_int_equal(br->controllers[0].max_backoff, 8000);
     assert_false(br->controllers[0].enable_async);
     assert_int_equal(br->inactivity_probe, 5000);
+}
+
+/* Rules are being restored. */
+static void controllers_may_have_to_wait(void **state)
+{
+    have(
+        "\"Open_vSwitch\":" ROW("70000000-0000-0000-0000-000000000001", "\"other_config\":[\"map\",[[\"bundle-idle-timeout\",\"20\"]]]") ",\"Bridge\":" ROW(
+            B, "\"name\":\"br0\",\"controller\":[\"set\",[[\"uuid\",\"" C1 "\"],[\"uuid\",\"" C2
+               "\"]]]") ",\"Controller\":{\"" C1 "\":{\"initial\":{\"target\":\"tcp:127.0.0.1\"}},\"" C2
+                        "\":{\"initial\":{\"target\":\"ptcp:6654\"}}}");
+    config = config_from_bridge(bed.db, bed_row(&bed, VSWITCH_BRIDGE, B), &running, false, fault, sizeof fault);
+    assert_int_equal(config->bridges[0].n_controllers, 0);
+    assert_int_equal(config->bridges[0].n_listen, 0);
+    assert_int_equal(config->bridges[0].bundle_idle_timeout, 20);
+    config_free(config);
+    assert_int_equal(bridge()->n_controllers, 1);
 }
 
 static void sockets_of_controllers_are_confined(void **state)
@@ -346,11 +362,13 @@ static void tls_and_sleep(void **state)
     have("\"Open_vSwitch\":" ROW(
         "70000000-0000-0000-0000-000000000001",
         "\"ssl\":[\"uuid\",\"" S
-        "\"],\"other_config\":[\"map\",[[\"pmd-maxsleep\",\"70\"]]]") ",\"SSL\":" ROW(S,
-                                                                                      "\"private_key\":\"/k\",\"certificate\":\"/c\",\"ca_cert\":\"/a\""));
+        "\"],\"other_config\":[\"map\",[[\"flow-limit\",\"9\"],[\"max-idle\",\"700\"],[\"pmd-maxsleep\",\"70\"]]]") ",\"SSL\":" ROW(S,
+                                                                                                                                    "\"private_key\":\"/k\",\"certificate\":\"/c\",\"ca_cert\":\"/a\""));
     config = config_default();
     config_from_open_vswitch(bed.db, ovsdb_first(bed.db, VSWITCH_OPEN_VSWITCH), config);
     assert_int_equal(config->pmd.max_sleep_us, 70);
+    assert_int_equal(config->pmd.max_idle_ms, 700);
+    assert_int_equal(config->pmd.megaflow_limit, 1024); /* the nearest that there is */
     assert_string_equal(config->tls.private_key, "/k");
     assert_string_equal(config->tls.certificate, "/c");
     assert_string_equal(config->tls.ca_certificate, "/a");
@@ -364,6 +382,7 @@ int main(void)
         WITH_BED(a_bridge_has_what_its_row_says),
         WITH_BED(the_address_of_a_bridge_is_its_datapath_id),
         WITH_BED(controllers_connect_or_are_waited_for),
+        WITH_BED(controllers_may_have_to_wait),
         WITH_BED(sockets_of_controllers_are_confined),
         WITH_BED(bridges_that_cannot_be),
         WITH_BED(types_of_ports),
