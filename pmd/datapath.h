@@ -164,6 +164,9 @@ uint32_t datapath_seconds(void);
 /* Takes up to `n` packets (misses and punts, packet_meta(m) says which) in turn from all threads' rings. Misses of
  * ports that were removed are not among them: they are sent back to be dropped. 0: the rings are empty. */
 unsigned datapath_miss_dequeue(struct datapath *dp, struct rte_mbuf **packets, unsigned n);
+/* Takes up to `n` packets for protocols that the switch speaks itself (PUNT_ID_PROTOCOL), which no flood of misses and
+ * other punts delays. 0: there are none. */
+unsigned datapath_protocol_dequeue(struct datapath *dp, struct rte_mbuf **packets, unsigned n);
 /* Hands a miss back: the thread that missed runs meta->program on it (NULL: drops it under meta->drop_reason), then
  * looks up the packets of the flow that it parked meanwhile. Holds a reference-free pointer: the caller keeps the
  * program alive until a token taken after this call has passed. If the ring back is full the packet is dropped
@@ -172,8 +175,10 @@ void datapath_miss_return(struct datapath *dp, struct rte_mbuf *packet);
 /* A packet that the control thread made (packet-out, NORMAL flood, probe): thread 0 runs `program` on it; in_port only
  * for accounting. Same lifetime rule. */
 void datapath_inject(struct datapath *dp, struct rte_mbuf *packet, uint32_t in_port, const struct program *program);
-/* A descriptor that is readable once a thread put a packet in a ring after datapath_miss_arm(). The loop: dequeue until
- * empty, arm, dequeue once more, then sleep on the descriptor. */
+/* The same for a packet of a protocol that the switch speaks itself: there is room for it when others are refused. */
+void datapath_inject_protocol(struct datapath *dp, struct rte_mbuf *packet, const struct program *program);
+/* A descriptor that is readable once a thread put a packet in one of its rings after datapath_miss_arm(). The loop:
+ * dequeue until empty, arm, dequeue once more, then sleep on the descriptor. */
 int datapath_miss_fd(const struct datapath *dp);
 void datapath_miss_arm(struct datapath *dp);
 void datapath_miss_ack(struct datapath *dp); /* drains the descriptor */

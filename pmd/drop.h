@@ -52,7 +52,11 @@
       "ct(commit) of a new connection, and there are as many as conntrack.max_connections allows")                     \
     X(DROP_CT_ZONE_LIMIT, "ct_zone_limit", "ct(commit) of a new connection, and its zone has as many as it may have")  \
     X(DROP_FLOW_RESTORE_WAIT, "flow_restore_wait",                                                                     \
-      "other_config:flow-restore-wait: rules of before a restart are being restored, nothing is forwarded yet")
+      "other_config:flow-restore-wait: rules of before a restart are being restored, nothing is forwarded yet")        \
+    X(DROP_PROTOCOL_LIMIT, "protocol_limit",                                                                           \
+      "for a protocol that the switch speaks itself (BFD), and more than a port may receive of these")                 \
+    X(DROP_PROTOCOL_FAULTY, "protocol_faulty",                                                                         \
+      "for a protocol that the switch speaks itself (BFD), and not as that has to be: bfd/show --json has the reasons")
 
 enum drop_reason {
 #define X(symbol, name, doc) symbol,

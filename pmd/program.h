@@ -60,6 +60,10 @@ enum program_op_type {
 /* The longest NSH that can be pushed: with an Ethernet header it fits the room in front of packets. */
 #define NSH_PUSH_MAX 104
 
+/* In the id of an OP_PUNT: the packet is for a protocol that the switch speaks itself. It has a ring of its own, which
+ * the control thread works off before everything else, so that no flood of misses delays it. */
+#define PUNT_ID_PROTOCOL UINT32_C(0x80000000)
+
 /* The masks: only bits that are 1 are written. */
 struct op_vlan {
     rte_be16_t tpid; /* 0x8100 or 0x88a8; OP_PUSH_VLAN */

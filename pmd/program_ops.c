@@ -1,5 +1,6 @@
 /* The rows of the operations, and how each is written as text. */
 #include <arpa/inet.h>
+#include <inttypes.h>
 #include <rte_byteorder.h>
 #include <rte_ether.h>
 
@@ -160,6 +161,13 @@ static void put_arp(struct program_writer *w, const struct program_op *op)
     writer_ether(w, "tha", &arp->tha, &arp->tha_mask);
 }
 
+static void put_punt(struct program_writer *w, const struct program_op *op)
+{
+    if (op->arg & PUNT_ID_PROTOCOL)
+        writer_put(w, "protocol,");
+    writer_put(w, "punt_id=%" PRIu32, op->arg & ~PUNT_ID_PROTOCOL);
+}
+
 static void put_pop_mpls(struct program_writer *w, const struct program_op *op)
 {
     writer_put(w, "eth_type=0x%x", rte_be_to_cpu_16(((const struct op_mpls *)op->data)->eth_type));
@@ -264,7 +272,7 @@ static void put_ct(struct program_writer *w, const struct program_op *op)
 /* clang-format off */
 const struct program_op_info program_ops[OP_N_TYPES] = {
     [OP_OUTPUT]        = {"", "", put_port, .emits = true},
-    [OP_PUNT]          = {"userspace(punt_id=", ")", put_arg, .emits = true, .uses_meta = true},
+    [OP_PUNT]          = {"userspace(", ")", put_punt, .emits = true, .uses_meta = true},
     [OP_TRUNCATE]      = {"trunc(", ")", put_arg},
     [OP_RECIRC]        = {"recirc(", ")", put_arg_hex, .emits = true, .uses_meta = true},
     [OP_RECIRC_LARGER] = {"check_pkt_len(", ")", put_larger, sizeof(struct op_larger), .emits = true, .uses_meta = true},

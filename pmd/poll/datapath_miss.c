@@ -56,6 +56,15 @@ unsigned datapath_miss_dequeue(struct datapath *dp, struct rte_mbuf **packets, u
     return kept;
 }
 
+unsigned datapath_protocol_dequeue(struct datapath *dp, struct rte_mbuf **packets, unsigned n)
+{
+    unsigned total = 0;
+
+    for (unsigned i = 0; i < dp->n_threads && total < n; i++)
+        total += rte_ring_sc_dequeue_burst(dp->threads[i]->protocols, (void **)(packets + total), n - total, NULL);
+    return total;
+}
+
 /* `down` has room for all misses that can be away at once and as many injected packets again (see poll_thread_create):
  * a return fails only if packets are injected faster than they run. The flow that waits for the packet is then given up
  * by its thread when it is stale. */
@@ -73,7 +82,9 @@ void datapath_miss_return(struct datapath *dp, struct rte_mbuf *packet)
     send_down(dp, packet_meta(packet)->thread, packet);
 }
 
-void datapath_inject(struct datapath *dp, struct rte_mbuf *packet, uint32_t in_port, const struct program *program)
+/* `kept`: entries of the ring that others are to have. */
+static void inject(struct datapath *dp, struct rte_mbuf *packet, uint32_t in_port, const struct program *program,
+                   uint32_t kept)
 {
     struct packet_meta *meta = packet_meta(packet);
 
@@ -82,13 +93,23 @@ void datapath_inject(struct datapath *dp, struct rte_mbuf *packet, uint32_t in_p
     meta->pending = PACKET_NOT_PENDING;
     meta->program = program;
     meta->drop_reason = DROP_POLICY;
-    /* Half of it is for misses on their way back. */
-    if (rte_ring_free_count(dp->threads[0]->down) <= dp->params.miss_ring) {
+    if (rte_ring_free_count(dp->threads[0]->down) <= kept) {
         datapath_count_drop(dp, DROP_CONTROL_BACKLOG, 1);
         rte_pktmbuf_free(packet);
         return;
     }
     send_down(dp, 0, packet);
+}
+
+/* Half of the ring is for misses on their way back, an eighth for protocols. */
+void datapath_inject(struct datapath *dp, struct rte_mbuf *packet, uint32_t in_port, const struct program *program)
+{
+    inject(dp, packet, in_port, program, dp->params.miss_ring + dp->params.miss_ring / 4);
+}
+
+void datapath_inject_protocol(struct datapath *dp, struct rte_mbuf *packet, const struct program *program)
+{
+    inject(dp, packet, 0, program, dp->params.miss_ring);
 }
 
 int datapath_miss_fd(const struct datapath *dp)

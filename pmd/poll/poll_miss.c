@@ -1,5 +1,6 @@
-/* Packets between a poll-mode thread and the control thread: misses and punts go into the ring `up`, resolved packets
- * come back by the ring `down`. Packets of a flow that is being resolved are parked meanwhile. Poll-mode threads. */
+/* Packets between a poll-mode thread and the control thread: misses and punts go into the ring `up`, punts for the
+ * switch's own protocols into the ring `protocols`, resolved packets come back by the ring `down`. Packets of a flow
+ * that is being resolved are parked meanwhile. Poll-mode threads. */
 #include <unistd.h>
 
 #include "pmd/poll/poll_thread.h"
@@ -12,6 +13,9 @@
  * behind it, and the turn is to stay short. */
 #define DOWN_BURST 8
 #define DOWN_TURN BURST
+/* Packets for protocols that a port may bring in a tick, which is a millisecond. A session needs less than one; a port
+ * that is flooded with them takes a share of the ring, and of the control thread's time, and no more. */
+#define PROTOCOL_PORT_QUOTA 32
 
 /* Fills in all but the metadata, and what only some packets have. */
 static struct packet_meta *meta_fill(struct poll_thread *thread, struct rte_mbuf *packet, enum packet_origin origin,
@@ -76,29 +80,59 @@ void miss_packet(struct poll_thread *thread, const struct flow_key *key, unsigne
     thread->wake = true;
 }
 
-void miss_punt(struct poll_thread *thread, uint32_t punt_id, struct rte_mbuf *packet, uint16_t full_len)
+/* The port's window, for the tick of now. */
+static struct punt_window *window_of(const struct poll_thread *thread, struct punt_window *windows, uint32_t in_port)
 {
-    uint32_t in_port = thread->context.in_port;
-    struct punt_window *window = &thread->punts[in_port % PORT_MAX];
-    uint32_t used = rte_ring_count(thread->up);
-    uint32_t room = used < thread->punt_room ? thread->punt_room - used : 0;
+    struct punt_window *window = &windows[in_port % PORT_MAX];
 
     if (window->tick != thread->tick)
         *window = (struct punt_window){.tick = thread->tick};
-    if (room == 0 || window->n >= room) {
-        poll_drop(thread, room == 0 ? DROP_MISS_RING_FULL : DROP_MISS_PORT_QUOTA, in_port, &packet, 1);
-        return;
-    }
-    /* Its metadata is there: the program uses it. */
+    return window;
+}
+
+/* Its metadata is there: the program uses it. False: the ring is full. */
+static bool punt_by(struct poll_thread *thread, struct rte_ring *ring, uint32_t punt_id, struct rte_mbuf *packet,
+                    uint16_t full_len)
+{
     struct packet_meta *meta = meta_fill(thread, packet, PACKET_PUNT, 0);
+
     meta->punt_id = punt_id;
     meta->full_len = full_len;
-    if (rte_ring_sp_enqueue(thread->up, packet) != 0) {
-        poll_drop(thread, DROP_MISS_RING_FULL, in_port, &packet, 1);
+    if (rte_ring_sp_enqueue(ring, packet) != 0)
+        return false;
+    thread->wake = true;
+    return true;
+}
+
+static void punt_to_protocol(struct poll_thread *thread, uint32_t punt_id, struct rte_mbuf *packet, uint16_t full_len)
+{
+    uint32_t in_port = thread->context.in_port;
+    struct punt_window *window = window_of(thread, thread->protocol_punts, in_port);
+
+    if (window->n >= PROTOCOL_PORT_QUOTA || !punt_by(thread, thread->protocols, punt_id, packet, full_len))
+        poll_drop(thread, DROP_PROTOCOL_LIMIT, in_port, &packet, 1);
+    else
+        window->n++;
+}
+
+void miss_punt(struct poll_thread *thread, uint32_t punt_id, struct rte_mbuf *packet, uint16_t full_len)
+{
+    uint32_t in_port = thread->context.in_port;
+    uint32_t used = rte_ring_count(thread->up);
+    uint32_t room = used < thread->punt_room ? thread->punt_room - used : 0;
+    struct punt_window *window;
+
+    if (unlikely(punt_id & PUNT_ID_PROTOCOL)) {
+        punt_to_protocol(thread, punt_id, packet, full_len);
         return;
     }
-    window->n++;
-    thread->wake = true;
+    window = window_of(thread, thread->punts, in_port);
+    if (room > 0 && window->n >= room)
+        poll_drop(thread, DROP_MISS_PORT_QUOTA, in_port, &packet, 1);
+    else if (room == 0 || !punt_by(thread, thread->up, punt_id, packet, full_len))
+        poll_drop(thread, DROP_MISS_RING_FULL, in_port, &packet, 1);
+    else
+        window->n++;
 }
 
 /* The port was removed since the packet came, and so it is of those that wait behind it. */

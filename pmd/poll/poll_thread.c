@@ -16,6 +16,9 @@
 /* Empty turns before a thread that may sleep does. */
 #define IDLE_TURNS 256
 
+/* Entries of the ring for protocols: what comes while the control thread is at something else, for 10 ms at most. */
+#define PROTOCOL_RING 1024
+
 /* Turns are looked at more closely from here on: rarely, as it takes a system call. */
 #define SUSPECT_US 20
 #define LONG_US 50
@@ -276,6 +279,8 @@ struct poll_thread *poll_thread_create(struct datapath *dp, unsigned index, unsi
     thread->punt_room = ring;
     snprintf(name, sizeof name, "sluice_up_%u", index);
     thread->up = rte_ring_create(name, 2 * ring, socket, RING_F_SP_ENQ | RING_F_SC_DEQ | RING_F_EXACT_SZ);
+    snprintf(name, sizeof name, "sluice_protocols_%u", index);
+    thread->protocols = rte_ring_create(name, PROTOCOL_RING, socket, RING_F_SP_ENQ | RING_F_SC_DEQ | RING_F_EXACT_SZ);
     snprintf(name, sizeof name, "sluice_down_%u", index);
     thread->down = rte_ring_create(name, 2 * ring, socket, RING_F_SP_ENQ | RING_F_SC_DEQ | RING_F_EXACT_SZ);
     thread->counters_memory =
@@ -285,7 +290,7 @@ struct poll_thread *poll_thread_create(struct datapath *dp, unsigned index, unsi
     thread->ports_memory = hugemem_alloc(PORT_MAX * (sizeof *thread->port_counters + sizeof *thread->tx), socket);
     thread->port_counters = thread->ports_memory.ptr;
     thread->tx = (void *)(thread->port_counters + PORT_MAX);
-    if (!thread->up || !thread->down || !thread->megaflow_counters || !thread->ports_memory.ptr ||
+    if (!thread->up || !thread->protocols || !thread->down || !thread->megaflow_counters || !thread->ports_memory.ptr ||
         emc_init(&thread->emc, dp->params.emc_entries, socket) != 0 ||
         tuple_order_init(&thread->order, dp->params.mask_limit, limit, socket) != 0 ||
         pending_init(&thread->pending, RTE_MIN(ring, (uint32_t)PENDING_FLOWS_MAX)) != 0) {
@@ -311,6 +316,7 @@ void poll_thread_destroy(struct poll_thread *thread)
     if (thread->pending.flows)
         miss_drop_all(thread);
     ring_drain_free(thread->up);
+    ring_drain_free(thread->protocols);
     ring_drain_free(thread->down);
     emc_fini(&thread->emc);
     tuple_order_fini(&thread->order);

@@ -70,7 +70,8 @@ struct poll_thread {
     struct port_counters *port_counters;
     struct tx_buffer *tx;
     struct rte_ring *up, *down;
-    uint32_t punt_room; /* entries of `up` that punts may use */
+    struct rte_ring *protocols; /* to the control thread: punts with PUNT_ID_PROTOCOL */
+    uint32_t punt_room;         /* entries of `up` that punts may use */
     uint32_t cycles_per_us;
     struct action_sink sink;
 
@@ -117,7 +118,7 @@ struct poll_thread {
     struct emc emc;
     struct tuple_order order;
     struct pending pending;
-    struct punt_window punts[PORT_MAX];
+    struct punt_window punts[PORT_MAX], protocol_punts[PORT_MAX];
 
     struct poll_counters counters __rte_cache_aligned;
     struct drop_counters drops;
@@ -168,6 +169,7 @@ void miss_packet(struct poll_thread *thread, const struct flow_key *key, unsigne
 /* If the packet's flow is unresolved, parks it there and returns true. */
 bool miss_park_behind(struct poll_thread *thread, const struct flow_key *key, unsigned n_lines,
                       struct rte_mbuf *packet);
+/* To the control thread with a packet that a program punts, by the ring that its id says. */
 void miss_punt(struct poll_thread *thread, uint32_t punt_id, struct rte_mbuf *packet, uint16_t full_len);
 /* Runs packets that came back, and those parked behind them, until about two bursts are done. Returns how many came
  * back. */

@@ -150,6 +150,8 @@ void apply_port_step(struct apply *apply, struct apply_port *port);
 void apply_port_finish(struct apply *apply, struct apply_port *port);
 /* The number of a port that is there, as in struct apply_result. */
 uint32_t apply_port_ofport(const struct apply_port *port);
+/* apply_bfd.c: has a port watch its path as it is wanted. */
+void apply_bfd(struct apply *apply, struct bridge_port *bp, const struct config_bfd *config);
 /* Whether the port lost its interface, and there is one of that name again. */
 bool apply_port_interface_returned(const struct apply_port *port);
 

@@ -317,7 +317,7 @@ static enum bridge_port_kind kind_of(enum config_port_type type)
 }
 
 /* The device, if it has one, is in the datapath. NULL with a sentence in *error. */
-static struct bridge_port *add_to_bridge(struct apply_port *port, const char **error)
+static struct bridge_port *add_to_bridge(struct apply *apply, struct apply_port *port, const char **error)
 {
     const struct bridge_port_params params = {
         .kind = kind_of(port->now.type),
@@ -332,6 +332,7 @@ static struct bridge_port *add_to_bridge(struct apply_port *port, const char **e
         return NULL;
     set_vlans(bp, &port->now);
     set_flood(bp, &port->now);
+    apply_bfd(apply, bp, &port->now.bfd);
     return bp;
 }
 
@@ -354,7 +355,7 @@ static void join_bridge(struct apply *apply, struct apply_port *port)
     if (port->ofport == OFPORT_NONE && !take_number(apply, port, &port->now))
         error = no_number(&port->now);
     else
-        port->bp = add_to_bridge(port, &error);
+        port->bp = add_to_bridge(apply, port, &error);
     if (!port->bp) {
         if (port->port)
             close_device(apply, port);
@@ -440,6 +441,8 @@ static void change(struct apply *apply, struct apply_port *port)
         mac_table_flush(bp->bridge->macs, bp->lport->id);
         bridge_note_port(bp, BRIDGE_PORT_VLAN);
     }
+    if (parts & CONFIG_PART_BFD)
+        apply_bfd(apply, bp, &port->wanted.bfd);
     config_section_assign(&config_section_port, &port->now, &port->wanted,
                           port->failed ? parts & ~CONFIG_PART_MTU : parts);
     if (is_lost(port)) {

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "pmd/base/clock.h"
+#include "src/agents/bfd_agent.h"
 #include "src/app/switch.h"
 
 /* --- snapshots ----------------------------------------------------------- */
@@ -95,6 +96,7 @@ void status_of_port(const struct bridge_port *bp, struct status_port *status)
     else if (bp->kind == BRIDGE_PORT_PATCH)
         read_patch(bp, status);
     status->link = link_name(status);
+    status->has_bfd = bfd_agent_status(bp, &status->bfd);
 }
 
 void status_of_thread(const struct sluice *sw, unsigned thread, struct status_thread *status)
@@ -329,4 +331,18 @@ void status_port_statistics(const struct status_port *status, void (*fn)(void *a
         snprintf(name, sizeof name, "sluice_drop_%s", drop_reason_name(reason));
         fn(arg, name, status->drops[reason]);
     }
+}
+
+void status_bfd_pairs(const struct bfd_status *status, void (*fn)(void *arg, const char *key, const char *value),
+                      void *arg)
+{
+    char flaps[24];
+
+    snprintf(flaps, sizeof flaps, "%" PRIu64, status->flap_count);
+    fn(arg, "state", bfd_state_name(status->state));
+    fn(arg, "forwarding", status->forwarding ? "true" : "false");
+    fn(arg, "diagnostic", bfd_diag_text(status->diag));
+    fn(arg, "remote_state", bfd_state_name(status->remote_state));
+    fn(arg, "remote_diagnostic", bfd_diag_text(status->remote_diag));
+    fn(arg, "flap_count", flaps);
 }

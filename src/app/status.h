@@ -15,6 +15,7 @@
 #include "pmd/datapath.h"
 #include "src/app/metric.h"
 #include "src/openflow/server/server.h"
+#include "src/proto/bfd.h"
 
 struct bridge;
 struct bridge_port;
@@ -52,6 +53,8 @@ struct status_port {
     uint64_t rx_packets, rx_bytes, rx_errors, rx_dropped;
     uint64_t tx_packets, tx_bytes, tx_errors, tx_dropped;
     uint64_t drops[DROP_N_REASONS]; /* of the datapath */
+    bool has_bfd;
+    struct bfd_status bfd; /* if has_bfd */
 };
 
 struct status_connection {
@@ -97,6 +100,10 @@ struct status_kind {
 
 enum status_kinds { STATUS_BRIDGE, STATUS_PORT, STATUS_CONNECTION, STATUS_THREAD, STATUS_N_KINDS };
 extern const struct status_kind status_kinds[STATUS_N_KINDS];
+
+/* Calls `fn` for each pair of Open vSwitch's Interface.bfd_status. */
+void status_bfd_pairs(const struct bfd_status *status, void (*fn)(void *arg, const char *key, const char *value),
+                      void *arg);
 
 /* Calls `fn` for each number of a port that a database keeps, under Open vSwitch's name, and for each reason for which
  * the datapath dropped packets of it ("sluice_drop_..."). */

@@ -11,6 +11,7 @@
 #include "pmd/base/clock.h"
 #include "pmd/base/log.h"
 #include "pmd/base/memory.h"
+#include "src/agents/bfd_agent.h"
 #include "src/app/apply.h"
 #include "src/app/captures.h"
 #include "src/app/housekeeping.h"
@@ -270,6 +271,7 @@ int switch_create(struct sluice *sw, const struct options *options, struct confi
     if (!sw->pool || create_datapath(sw, error, error_size) || fill_loop(sw, error, error_size) ||
         create_tls(sw, error, error_size))
         return -1;
+    sw->bfd = bfd_agent_create(sw->loop, sw->flows, sw->pool);
     sw->apply = apply_create(sw);
     sw->ofports = ofport_state_create(sw->apply, config->run_dir);
     ofport_state_recall(sw->ofports, config);
@@ -322,6 +324,7 @@ void switch_destroy(struct sluice *sw)
         TAILQ_REMOVE(&sw->bridges, br, node);
         bridge_destroy(br);
     }
+    bfd_agent_destroy(sw->bfd);
     datapath_destroy(sw->dp);
     loop_remove(&sw->removal);
     loop_remove(&sw->reclaim);

@@ -14,6 +14,7 @@
 #include "src/upcall/flows.h"
 
 struct apply;
+struct bfd_agent;
 struct captures;
 struct control;
 struct evbuffer;
@@ -39,6 +40,7 @@ struct sluice {
     struct loop *loop;
     struct datapath *dp;
     struct flows *flows;
+    struct bfd_agent *bfd;
     struct control *control;
     struct links *links;
     struct captures *captures;

@@ -15,6 +15,7 @@
 #include "src/bridge/bridge_events.h"
 #include "src/bridge/mac_table.h"
 #include "src/bridge/patch.h"
+#include "src/bridge/port_claim.h"
 #include "src/bridge/port_kind.h"
 #include "src/bridge/port_vlan.h"
 #include "src/loop/loop.h"
@@ -54,6 +55,7 @@ struct bridge_port {
     uint64_t created_ms;
     uint64_t link_resets; /* how often its link went up or down since */
     struct patch patch;   /* BRIDGE_PORT_PATCH */
+    LIST_HEAD(, port_claim) claims;
     TAILQ_ENTRY(bridge_port) node;
 };
 

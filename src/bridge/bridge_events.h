@@ -18,6 +18,8 @@ struct bridge_port;
 #define BRIDGE_PORT_LINK 1u   /* its state, or its MAC address */
 #define BRIDGE_PORT_CONFIG 2u /* its configuration */
 #define BRIDGE_PORT_VLAN 4u   /* its VLANs: nothing that OpenFlow tells of a port */
+#define BRIDGE_PORT_CLAIMS                                                                                             \
+    8u /* which packets protocols take on it (port_claim.h): nothing that OpenFlow tells either */
 
 struct bridge_listener {
     void *arg;

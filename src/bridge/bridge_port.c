@@ -55,6 +55,17 @@ static void index_set(struct bridge *bridge, uint32_t ofport, struct bridge_port
     bridge->by_ofport[ofport] = bp;
 }
 
+static bool is_held(const struct bridge_port *bp)
+{
+    const struct port_claim *claim;
+
+    LIST_FOREACH (claim, &bp->claims, node) {
+        if (claim->holds)
+            return true;
+    }
+    return false;
+}
+
 bool bridge_port_read_status(struct bridge_port *bp)
 {
     struct port_status status = {.mac = bp->mac};
@@ -62,7 +73,7 @@ bool bridge_port_read_status(struct bridge_port *bp)
 
     bridge_port_ops(bp)->get_status(bp, &status);
     if (status.link_up)
-        state = bp->config & PORT_CONFIG_DOWN ? 0 : PORT_STATE_LIVE;
+        state = bp->config & PORT_CONFIG_DOWN || is_held(bp) ? 0 : PORT_STATE_LIVE;
     if (state == bp->state && rte_is_same_ether_addr(&status.mac, &bp->mac))
         return false;
     bp->link_resets += (state ^ bp->state) & PORT_STATE_LINK_DOWN;
@@ -195,11 +206,23 @@ struct bridge_port *bridge_port_add(struct bridge *bridge, const struct bridge_p
     return bp;
 }
 
+static void end_claims(struct bridge_port *bp)
+{
+    struct port_claim *claim;
+
+    while ((claim = LIST_FIRST(&bp->claims))) {
+        LIST_REMOVE(claim, node);
+        claim->bp = NULL;
+        claim->protocol->port_gone(claim);
+    }
+}
+
 void bridge_port_free(struct bridge_port *bp)
 {
     struct bridge *bridge = bp->bridge;
     struct bridge_port *peer;
 
+    end_claims(bp);
     lport_free(bp->lport);
     TAILQ_REMOVE(&bridge->ports, bp, node);
     bridge->n_ports--;

@@ -1,5 +1,6 @@
 #include "src/config/format.h"
 
+#include <arpa/inet.h>
 #include <ctype.h>
 #include <errno.h>
 #include <limits.h>
@@ -234,6 +235,16 @@ static int check_protocol(const char *value, char *why, size_t why_size)
     return -EINVAL;
 }
 
+static int check_ipv4(const char *value, char *why, size_t why_size)
+{
+    struct in_addr address;
+
+    if (inet_pton(AF_INET, value, &address) == 1)
+        return 0;
+    snprintf(why, why_size, "must be an IPv4 address such as \"192.0.2.1\"");
+    return -EINVAL;
+}
+
 static int check_listen(const char *value, char *why, size_t why_size)
 {
     struct config_target target;
@@ -326,3 +337,4 @@ const struct config_format config_format_database = {"`unix:PATH`, `tcp:IP[:PORT
                                                      "^(tcp:|ssl:|unix:/)", check_database};
 const struct config_format config_format_protocol = {"`OpenFlow10`, `OpenFlow13`, `OpenFlow14` or `OpenFlow15`",
                                                      "^OpenFlow1[0345]$", check_protocol};
+const struct config_format config_format_ipv4 = {"an IPv4 address", "^[0-9]{1,3}(\\.[0-9]{1,3}){3}$", check_ipv4};

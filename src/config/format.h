@@ -29,6 +29,7 @@ extern const struct config_format config_format_controller;
 extern const struct config_format config_format_listen;
 extern const struct config_format config_format_database;
 extern const struct config_format config_format_protocol;
+extern const struct config_format config_format_ipv4;
 
 /* The wire version that "OpenFlow13" stands for; 0: none that Sluice speaks. */
 unsigned config_parse_protocol(const char *text);

@@ -237,6 +237,13 @@ static const struct config_key port_keys[] = {
                "opposite).",
         .example = "true",
     },
+    {
+        .name = "bfd",
+        .type = KEY_SECTION,
+        .offset = offsetof(struct config_port, bfd),
+        .section = &config_section_bfd,
+        .doc = "Watches the path to the neighbor at the other end of the port, by BFD.",
+    },
 };
 const struct config_section config_section_port = {
     .title = "bridges[].ports[]",

@@ -61,6 +61,17 @@ enum config_vlan_mode {
     CONFIG_VLAN_NATIVE_UNTAGGED,
 };
 
+/* Interface.bfd of Open vSwitch's database. */
+struct config_bfd {
+    bool enable;
+    int min_rx, min_tx; /* milliseconds */
+    int decay_min_rx;   /* milliseconds, 0: never */
+    int mult;
+    bool forwarding_if_rx, cpath_down, check_tnl_key, oam;
+    uint8_t local_src_mac[6], local_dst_mac[6], remote_dst_mac[6]; /* all zero: not given */
+    char *src_ip, *dst_ip;                                         /* IPv4 */
+};
+
 struct config_port {
     char *name;
     uint32_t ofport;      /* that is asked for: 1..CONFIG_OFPORT_MAX, or CONFIG_OFPORT_LOCAL; 0: any */
@@ -79,6 +90,7 @@ struct config_port {
     int *trunks; /* VLANs a trunk carries; none listed: all */
     size_t n_trunks;
     bool flood; /* FLOOD and NORMAL's flooding send out of this port */
+    struct config_bfd bfd;
 };
 
 /* An active OpenFlow connection. CONFIG_INHERIT: as the key of the same meaning of the bridge. */

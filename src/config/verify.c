@@ -183,6 +183,16 @@ static void verify_vlans(const struct config_port *port, const char *path, struc
     settle(&vlans, "VLAN", "remove it", faults);
 }
 
+static void verify_bfd(const struct config_bfd *bfd, const char *path, struct config_faults *faults)
+{
+    char where[128];
+
+    if (bfd->decay_min_rx <= 0 || bfd->min_rx <= 0 || bfd->decay_min_rx >= bfd->min_rx)
+        return;
+    snprintf(where, sizeof where, "%s.bfd.decay_min_rx", path);
+    config_faults_add(faults, 0, where, "must not be below min_rx, which is %d: raise it, or take it out", bfd->min_rx);
+}
+
 /* What must be unique in the whole configuration. */
 struct unique {
     struct claims bridge_names, datapath_ids, port_names, sockets, listens, devices, ifnames;
@@ -229,6 +239,7 @@ static void verify_port(const struct config *config, const struct config_port *p
         }
     }
     verify_vlans(port, path, faults);
+    verify_bfd(&port->bfd, path, faults);
 }
 
 static void verify_tls(const struct config *config, struct config_faults *faults)

@@ -68,6 +68,7 @@ static void cmd_flows(void *arg, int argc, const char *const *argv, struct contr
         {"punts", s.punts, "packets that a rule sent to the control thread"},
         {"packet_ins", s.packet_ins, "packets given to controllers"},
         {"packet_outs", s.packet_outs, "packets that controllers sent"},
+        {"protocol_sent", s.protocol_sent, "packets that protocols of the switch sent (BFD)"},
         {"rules_indexed", s.rules_indexed, "added rules whose megaflows an index told, without a sweep"},
         {"revalidated", s.revalidated, "megaflows translated again after a change"},
         {"changed", s.changed, "of those, got another action program"},

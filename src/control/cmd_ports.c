@@ -45,6 +45,8 @@ static void put_port(struct control_reply *reply, const struct status_port *port
         json_object_set_new(object, "error", json_string(port->error));
     metrics_to_json(status_kinds[STATUS_PORT].metrics, status_kinds[STATUS_PORT].n_metrics, port, object);
     json_object_set_new(object, "drops", drops_json(port->drops));
+    if (port->has_bfd)
+        json_object_set_new(object, "bfd", command_bfd_json(&port->bfd));
     json_array_append_new(reply->json, object);
 }
 
@@ -68,6 +70,10 @@ static void show_port(void *arg, const struct status_port *port)
         control_printf(reply, "  peer %s\n", port->peer);
     if (port->error)
         control_printf(reply, "  error %s\n", port->error);
+    if (port->has_bfd)
+        control_printf(reply, "  bfd %s, forwarding %s, %s; remote %s, %s\n", bfd_state_name(port->bfd.state),
+                       port->bfd.forwarding ? "true" : "false", bfd_diag_text(port->bfd.diag),
+                       bfd_state_name(port->bfd.remote_state), bfd_diag_text(port->bfd.remote_diag));
     put_counters(reply, port, "rx");
     put_counters(reply, port, "tx");
     for (int r = 0; r < DROP_N_REASONS; r++)

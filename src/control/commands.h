@@ -23,6 +23,7 @@ void commands_register_dpif_netdev(struct control *control, struct sluice *sw); 
 void commands_register_upcall(struct control *control, struct sluice *sw);      /* revalidator/, upcall/ */
 void commands_register_ofproto(struct control *control, struct sluice *sw);     /* bridge/, ofproto/list */
 void commands_register_dpdk(struct control *control, struct sluice *sw);        /* dpdk/, netdev-dpdk/ */
+void commands_register_bfd(struct control *control, struct sluice *sw);         /* bfd/ */
 void commands_register_memory(struct control *control, struct sluice *sw);      /* memory/, coverage/ */
 
 /* The bridge that argv[i] names; with no such word, the only one. NULL: failed, and `reply` says why. */
@@ -44,6 +45,10 @@ void command_lookups(const struct sluice *sw, struct command_lookups *sum);
 /* The index of a port of the datapath, by its name or that number; false: not a port. `switch_` is the struct sluice: a
  * parser of ports for src/match/. */
 bool command_port_index(void *switch_, const char *text, uint32_t *index);
+
+/* A session of BFD; a new reference. */
+struct bfd_status;
+json_t *command_bfd_json(const struct bfd_status *status);
 
 /* The number of a port, LOCAL as OpenFlow 1.0 numbers it: 65534. */
 uint32_t command_ofport(const struct bridge_port *bp);

@@ -59,6 +59,9 @@ int flows_set_limits(struct flows *flows, uint32_t limit, uint32_t idle_ms);
 /* Has `loop` run all of these as its jobs, until flows_destroy(). Returns 0, or -1 with errno. */
 int flows_join_loop(struct flows *flows, struct loop *loop);
 
+/* Gives all packets that are there for protocols which the switch speaks itself to these (src/bridge/port_claim.h).
+ * Returns how many there were. */
+unsigned flows_run_protocols(struct flows *flows);
 /* Works off at most `budget` misses and punts. Returns how many there were (== budget: there may be more). */
 unsigned flows_run_misses(struct flows *flows, unsigned budget);
 /* Re-translates megaflows that changes may have affected, for at most about `budget_us`. True: nothing left. */
@@ -110,6 +113,10 @@ bool flows_counted(const struct flows *flows, uint64_t pass);
 void flows_packet_out(struct flows *flows, struct bridge *bridge, struct rte_mbuf *packet, const struct flow *around,
                       const struct act_list *acts);
 
+/* Sends a packet that the switch made itself, for a protocol, out of a port: past the tables, as far as the port's
+ * configuration lets it. Takes `packet` over. Other packets-out do not fill its way. */
+void flows_send(struct flows *flows, const struct bridge_port *bp, struct rte_mbuf *packet);
+
 /* A packet-out of a bundle that is open: what becomes of it is decided now, by the tables as the bundle has left them
  * so far, and nothing is counted or learned. Takes `packet` over (NULL: there was no buffer for it). */
 struct held_packet *flows_packet_out_hold(struct flows *flows, struct bridge *bridge, struct rte_mbuf *packet,
@@ -143,7 +150,7 @@ bool flows_next_megaflow(struct flows *flows, const struct bridge *bridge, uint3
 bool flows_purge(struct flows *flows, uint32_t *position, unsigned most);
 
 struct flows_stats {
-    uint64_t misses, installed, duplicates, punts, packet_ins, packet_outs;
+    uint64_t misses, installed, duplicates, punts, packet_ins, packet_outs, protocol_sent;
     uint64_t revalidated, changed, deleted_changed, deleted_idle, evicted, evict_looked, refused_limit, masks_merged;
     uint64_t translations, translate_cycles;
     uint32_t n_megaflows, n_masks, pending_changes, n_rule_indexes;

@@ -213,11 +213,19 @@ void forget_meter(struct flows *flows, uint32_t index);
 void forgotten_advance(struct flows *flows);
 void forgotten_free(struct flows *flows);
 
+/* --- punts.c ------------------------------------------------------------- */
+
+/* A packet that a program punted. Takes it over. */
+void punt_handle(struct flows *flows, struct rte_mbuf *packet);
+
 /* --- packet_out.c -------------------------------------------------------- */
 
 /* Translates a packet-out into flows->out; *in_port is the datapath's. False: it is no packet. */
 bool packet_out_translate(struct flows *flows, struct bridge *bridge, struct rte_mbuf *packet,
                           const struct flow *around, const struct act_list *acts, bool side_effects, uint32_t *in_port);
+/* The program of what was translated, with a reference for the caller; the packet counts for its rules. NULL: there is
+ * none, and the packet is dropped. */
+struct program *packet_out_program(struct flows *flows, struct rte_mbuf *packet);
 /* By age, from 1. */
 uint64_t held_packet_serial(const struct held_packet *held);
 /* A bridge goes away that they may have gone through. */

@@ -15,7 +15,7 @@
 
 struct flows_jobs {
     struct flows *flows;
-    struct loop_job misses, revalidate, count, triggers, expiry;
+    struct loop_job protocols, misses, revalidate, count, triggers, expiry;
     struct loop_timer index_age;
     struct event *event; /* packets are there, after datapath_miss_arm() */
 };
@@ -23,6 +23,13 @@ struct flows_jobs {
 static void on_miss(evutil_socket_t fd, short what, void *arg)
 {
     datapath_miss_ack(arg);
+}
+
+/* Before timers: a session that is about to expire hears first of all packets that have come. */
+static unsigned run_protocols(void *arg, uint64_t budget_us)
+{
+    flows_run_protocols(arg);
+    return 0;
 }
 
 static unsigned run_misses(void *arg, uint64_t budget_us)
@@ -35,7 +42,7 @@ static bool misses_may_sleep(void *arg)
     struct flows *flows = arg;
 
     datapath_miss_arm(flows->dp);
-    return flows_run_misses(flows, MISS_STEP) == 0;
+    return flows_run_misses(flows, MISS_STEP) + flows_run_protocols(flows) == 0;
 }
 
 static unsigned run_revalidate(void *arg, uint64_t budget_us)
@@ -115,6 +122,8 @@ int flows_join_loop(struct flows *flows, struct loop *loop)
     jobs->event = event_new(loop_base(loop), datapath_miss_fd(flows->dp), EV_READ | EV_PERSIST, on_miss, flows->dp);
     if (!jobs->event || event_add(jobs->event, NULL))
         return -1;
+    jobs->protocols =
+        (struct loop_job){.name = "protocols", .phase = LOOP_REQUESTS, .arg = flows, .run = run_protocols};
     jobs->misses = (struct loop_job){
         .name = "misses", .phase = LOOP_SHARE, .arg = flows, .run = run_misses, .may_sleep = misses_may_sleep};
     jobs->revalidate = (struct loop_job){.name = "revalidation",
@@ -133,6 +142,7 @@ int flows_join_loop(struct flows *flows, struct loop *loop)
         .name = "stat triggers", .phase = LOOP_UPKEEP, .arg = flows, .run = run_triggers, .due_us = triggers_due_us};
     jobs->expiry = (struct loop_job){
         .name = "rule expiry", .phase = LOOP_UPKEEP, .arg = flows, .run = run_expiry, .due_us = expiry_due_us};
+    loop_add(loop, &jobs->protocols);
     loop_add(loop, &jobs->misses);
     loop_add(loop, &jobs->revalidate);
     loop_add(loop, &jobs->count);
@@ -147,6 +157,7 @@ void flows_jobs_free(struct flows_jobs *jobs)
 {
     if (!jobs)
         return;
+    loop_remove(&jobs->protocols);
     loop_remove(&jobs->misses);
     loop_remove(&jobs->revalidate);
     loop_remove(&jobs->count);

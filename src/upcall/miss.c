@@ -1,12 +1,10 @@
-/* Misses and punts: packets that poll-mode threads sent to the control thread. */
+/* Misses: packets for which poll-mode threads have no megaflow. */
 #include <errno.h>
 #include <string.h>
 
 #include "pmd/base/clock.h"
 #include "pmd/base/log.h"
 #include "src/upcall/flows_impl.h"
-#include "src/xlate/punt.h"
-#include "src/xlate/recirc.h"
 
 #define BURST 32
 
@@ -17,42 +15,6 @@
 /* Where none was idle, the next look waits for twice as many refused misses as the last one did, and at most for these:
  * about one candidate a miss. */
 #define EVICT_PAUSE_MOST 63
-
-static void handle_punt(struct flows *flows, struct rte_mbuf *packet)
-{
-    const struct packet_meta *meta = packet_meta(packet);
-    const struct punt *punt = punt_get(meta->punt_id);
-    const struct recirc *left = punt && punt->recirc_id ? recirc_get(punt->recirc_id) : NULL;
-    struct packet_in packet_in;
-
-    flows->stats.punts++;
-    if (!punt || !flows->packet_in || (punt->recirc_id && !left)) {
-        rte_pktmbuf_free(packet);
-        return;
-    }
-    memset(&packet_in, 0, sizeof packet_in);
-    packet_in.bridge = punt->bridge;
-    packet_in.packet = packet;
-    packet_in.flow.pkt.in_port = meta->md.in_port;
-    packet_in.flow.in_port = punt->in_port;
-    packet_in.flow.metadata = punt->metadata;
-    memcpy(packet_in.flow.reg, punt->reg, sizeof packet_in.flow.reg);
-    packet_in.flow.pkt.pkt_mark = punt->pkt_mark;
-    memcpy(&packet_in.flow.pkt.tun_id, punt->tun, sizeof punt->tun);
-    if (meta->md.ct_state != 0)
-        ct_meta_to_key(&meta->ct, &packet_in.flow.pkt);
-    packet_in.left = left;
-    packet_in.table_id = punt->table_id;
-    packet_in.reason = punt->reason;
-    packet_in.max_len = punt->max_len;
-    packet_in.controller_id = punt->controller_id;
-    packet_in.full_len = meta->full_len ? meta->full_len : (uint16_t)rte_pktmbuf_pkt_len(packet);
-    packet_in.cookie = punt->cookie;
-    packet_in.userdata = punt->userdata;
-    packet_in.userdata_len = punt->userdata_len;
-    flows->stats.packet_ins++;
-    flows->packet_in(flows->packet_in_arg, &packet_in);
-}
 
 /* The datapath is full: one megaflow that is hardly used goes, so that there is room after a grace period. */
 static void evict(struct flows *flows)
@@ -273,7 +235,7 @@ unsigned flows_run_misses(struct flows *flows, unsigned budget)
             rte_prefetch0(rte_pktmbuf_mtod(packets[i], void *));
         for (unsigned i = 0; i < n; i++) {
             if (packet_meta(packets[i])->origin == PACKET_PUNT)
-                handle_punt(flows, packets[i]);
+                punt_handle(flows, packets[i]);
             else
                 handle_miss(flows, packets[i], now);
         }

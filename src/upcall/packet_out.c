@@ -40,18 +40,26 @@ bool packet_out_translate(struct flows *flows, struct bridge *bridge, struct rte
     return translate_one(flows, bridge, packet, around, &list, NULL, side_effects, in_port);
 }
 
-/* Does with the packet what was translated. */
-static void send(struct flows *flows, struct rte_mbuf *packet, uint32_t in_port)
+struct program *packet_out_program(struct flows *flows, struct rte_mbuf *packet)
 {
     struct program *program;
 
     deps_credit(&flows->out.deps, 1, rte_pktmbuf_pkt_len(packet), clock_now_ms());
     program = program_intern(flows->programs, &flows->out.program);
-    if (!program) {
-        datapath_count_drop(flows->dp, DROP_XLATE_ERROR, 1);
-        rte_pktmbuf_free(packet);
+    if (program)
+        return program;
+    datapath_count_drop(flows->dp, DROP_XLATE_ERROR, 1);
+    rte_pktmbuf_free(packet);
+    return NULL;
+}
+
+/* Does with the packet what was translated. */
+static void send(struct flows *flows, struct rte_mbuf *packet, uint32_t in_port)
+{
+    struct program *program = packet_out_program(flows, packet);
+
+    if (!program)
         return;
-    }
     datapath_inject(flows->dp, packet, in_port, program);
     program_put(flows, program);
 }

@@ -172,7 +172,7 @@ static void port_changed(void *arg, struct bridge_port *bp, unsigned what)
     note_ports(fb->flows);
     if (what & BRIDGE_PORT_LINK)
         note_port_link(fb->flows, bp);
-    if (what & (BRIDGE_PORT_CONFIG | BRIDGE_PORT_VLAN)) {
+    if (what & (BRIDGE_PORT_CONFIG | BRIDGE_PORT_VLAN | BRIDGE_PORT_CLAIMS)) {
         note_port_config(fb->flows, bp);
         note_port_input(fb->flows, bp);
     }

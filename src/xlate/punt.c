@@ -15,12 +15,14 @@ uint32_t punt_intern(const struct punt *punt, const uint8_t *userdata)
     if (punt->userdata_len)
         memcpy(content + sizeof *punt, userdata, punt->userdata_len);
     id = intern_add(&table, content, sizeof *punt + punt->userdata_len);
-    return id ? id : UINT32_MAX;
+    if (id == 0)
+        return UINT32_MAX;
+    return punt->kind == PUNT_TO_PROTOCOL ? id | PUNT_ID_PROTOCOL : id;
 }
 
 const struct punt *punt_get(uint32_t id)
 {
-    const struct interned *item = intern_get(&table, id);
+    const struct interned *item = intern_get(&table, id & ~PUNT_ID_PROTOCOL);
 
     return item ? (const struct punt *)item->content : NULL;
 }
@@ -47,7 +49,7 @@ void punt_sweep_begin(void)
 
 void punt_mark(uint32_t id)
 {
-    intern_mark(&table, id);
+    intern_mark(&table, id & ~PUNT_ID_PROTOCOL);
 }
 
 void punt_sweep_end(void)

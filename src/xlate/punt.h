@@ -8,20 +8,31 @@
 
 #include <stdint.h>
 
+#include "pmd/program.h"
 #include "src/xlate/recirc.h"
 
 struct bridge;
 
 #define PUNT_MISS_RULE 6 /* beyond OFPR_*: sent by an action of the table-miss rule */
 
+/* Whom the packet is for. Each has a handler in src/upcall/punts.c. */
+enum punt_kind {
+    PUNT_TO_CONTROLLER,
+    PUNT_TO_PROTOCOL, /* that the switch speaks itself on the port in_port: src/bridge/port_claim.h */
+    PUNT_N_KINDS
+};
+
 struct punt {
     struct bridge *bridge;
-    uint64_t cookie;
     uint32_t in_port; /* OpenFlow */
-    uint16_t max_len;
-    uint16_t controller_id;
+    uint8_t kind;     /* enum punt_kind */
+    uint8_t protocol; /* PUNT_TO_PROTOCOL: enum protocol_id, and nothing else is set */
     uint8_t table_id;
     uint8_t reason; /* OFPR_* or PUNT_MISS_RULE */
+    uint16_t max_len;
+    uint16_t controller_id;
+    uint32_t zero;
+    uint64_t cookie;
     rte_be64_t metadata;
     rte_be32_t reg[FLOW_N_REGS];
     uint32_t pkt_mark;
@@ -31,7 +42,8 @@ struct punt {
     uint8_t userdata[];
 };
 
-/* Returns the id, or UINT32_MAX if a bound (65 536) is reached. Bytes of padding in `punt` must be zero; `userdata` has
+/* Returns the id, by whose bit PUNT_ID_PROTOCOL the datapath knows what is urgent, or UINT32_MAX if a bound (65 536) is
+ * reached. Bytes of padding in `punt` must be zero; `userdata` has
  * punt->userdata_len bytes. */
 uint32_t punt_intern(const struct punt *punt, const uint8_t *userdata);
 const struct punt *punt_get(uint32_t id); /* NULL: unknown */

@@ -283,6 +283,8 @@ static void finish_program(struct xlate_ctx *ctx)
 
 void xlate_bridge(struct xlate_ctx *ctx)
 {
+    if (xlate_protocol(ctx))
+        return;
     if (!refused(ctx))
         xlate_table(ctx, 0, ctx->entry, true);
     if (!ctx->freezing)

@@ -219,6 +219,12 @@ void xlate_controller_action(struct xlate_ctx *ctx, const struct act_controller 
 void xlate_punt(struct xlate_ctx *ctx, const struct act_controller *act, uint64_t cookie, uint8_t table_id,
                 uint32_t recirc_id);
 
+/* --- xlate_protocol.c ---------------------------------------------------- */
+
+/* Whether a protocol that the switch speaks on the entry port takes the packet, before any table sees it. Then the
+ * program sends the packet there. */
+bool xlate_protocol(struct xlate_ctx *ctx);
+
 /* --- xlate_patch.c ------------------------------------------------------- */
 
 /* Goes on in the bridge of the port's peer. */

@@ -167,6 +167,7 @@ static inline void bed_add_unchecked(struct bed *bed, const char *actions)
 /* One turn of an event loop. */
 static inline void bed_turn(struct bed *bed)
 {
+    flows_run_protocols(bed->flows);
     while (flows_run_misses(bed->flows, 256) == 256)
         ;
     flows_run_revalidate(bed->flows, 1000);

@@ -105,6 +105,17 @@ wait_until 3 not ping_once h1 10.0.0.2
 vsctl clear Port "$p1" tag -- clear Port "$p2" tag vlan_mode trunks
 wait_until 3 ping_once h1 10.0.0.2
 
+step "BFD"
+vsctl set Interface "$p1" bfd:enable=true bfd:min_rx=200
+becomes 3 down Interface "$p1" bfd_status:state
+assert_eq "$(get Interface "$p1" bfd_status:forwarding) $(get Interface "$p1" bfd_status:flap_count)" "false 0" "bfd_status"
+assert_eq "$(get Interface "$p1" bfd_status:diagnostic)" "No Diagnostic" "bfd_status:diagnostic"
+assert_contains "$(ovs-appctl -t "$RUN_DIR/sluiced.ctl" bfd/show "$p1")" "Local Minimum RX Interval: 200ms"
+ovs-appctl -t "$RUN_DIR/sluiced.ctl" bfd/set-forwarding "$p1" true >/dev/null
+becomes 3 true Interface "$p1" bfd_status:forwarding
+vsctl set Interface "$p1" bfd:enable=false
+becomes 3 "{}" Interface "$p1" bfd_status
+
 step "controllers"
 background controller ovs-testcontroller -O OpenFlow13 ptcp:16653:127.0.0.1
 vsctl set-controller "$br" tcp:127.0.0.1:16653 ptcp:16654:127.0.0.1

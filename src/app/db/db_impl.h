@@ -23,6 +23,10 @@ struct db_seen {
     uint32_t speed_mbps;
     uint64_t link_resets;
     struct rte_ether_addr mac;
+    /* BFD */
+    bool has_bfd, forwarding;
+    uint8_t state, remote_state, diag, remote_diag;
+    uint64_t flap_count;
 };
 
 /* An interface of a Port of a bridge, which is one port. */

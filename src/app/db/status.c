@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "src/agents/bfd_agent.h"
 #include "src/app/db/db_impl.h"
 #include "src/app/db/features.h"
 #include "src/app/status.h"
@@ -41,9 +42,12 @@ static void write_set(struct ovsdb_txn *txn, const struct ovsdb_row *row, unsign
 static struct db_seen look_at(const struct bridge_port *bp)
 {
     struct port_status st = {.numa_node = -1};
+    struct bfd_status bfd = {0};
+    bool has_bfd;
 
     if (!bp)
         return (struct db_seen){.exists = false};
+    has_bfd = bfd_agent_status(bp, &bfd);
     bridge_port_ops(bp)->get_status(bp, &st);
     return (struct db_seen){
         .exists = true,
@@ -55,6 +59,13 @@ static struct db_seen look_at(const struct bridge_port *bp)
         .full_duplex = st.full_duplex,
         .link_resets = bp->link_resets,
         .mac = bp->mac,
+        .has_bfd = has_bfd,
+        .forwarding = bfd.forwarding,
+        .state = (uint8_t)bfd.state,
+        .remote_state = (uint8_t)bfd.remote_state,
+        .diag = (uint8_t)bfd.diag,
+        .remote_diag = (uint8_t)bfd.remote_diag,
+        .flap_count = bfd.flap_count,
     };
 }
 
@@ -62,7 +73,9 @@ static bool is_same(const struct db_seen *a, const struct db_seen *b)
 {
     return a->exists == b->exists && a->link_up == b->link_up && a->admin_up == b->admin_up && a->mtu == b->mtu &&
            a->ifindex == b->ifindex && a->speed_mbps == b->speed_mbps && a->full_duplex == b->full_duplex &&
-           a->link_resets == b->link_resets && rte_is_same_ether_addr(&a->mac, &b->mac);
+           a->link_resets == b->link_resets && rte_is_same_ether_addr(&a->mac, &b->mac) && a->has_bfd == b->has_bfd &&
+           a->forwarding == b->forwarding && a->state == b->state && a->remote_state == b->remote_state &&
+           a->diag == b->diag && a->remote_diag == b->remote_diag && a->flap_count == b->flap_count;
 }
 
 /* The column "status": what kind of device it is. */
@@ -89,6 +102,23 @@ static void write_device(struct ovsdb_txn *txn, const struct ovsdb_row *row, con
     ovsdb_datum_clear(&string_map, &map);
 }
 
+static void put_pair(void *arg, const char *key, const char *value)
+{
+    ovsdb_datum_put_string(arg, key, value);
+}
+
+/* Empty without a session. */
+static void write_bfd(struct ovsdb_txn *txn, const struct ovsdb_row *row, const struct bridge_port *bp)
+{
+    struct ovsdb_datum map = {0};
+    struct bfd_status status;
+
+    if (bfd_agent_status(bp, &status))
+        status_bfd_pairs(&status, put_pair, &map);
+    ovsdb_txn_write(txn, row, VSWITCH_INTERFACE_BFD_STATUS, &map);
+    ovsdb_datum_clear(&string_map, &map);
+}
+
 /* A port that there is not has no status. */
 static void write_no_status(struct ovsdb_txn *txn, const struct ovsdb_row *row)
 {
@@ -96,7 +126,7 @@ static void write_no_status(struct ovsdb_txn *txn, const struct ovsdb_row *row)
         VSWITCH_INTERFACE_ADMIN_STATE, VSWITCH_INTERFACE_LINK_STATE, VSWITCH_INTERFACE_LINK_SPEED,
         VSWITCH_INTERFACE_LINK_RESETS, VSWITCH_INTERFACE_DUPLEX,     VSWITCH_INTERFACE_MAC_IN_USE,
         VSWITCH_INTERFACE_IFINDEX,     VSWITCH_INTERFACE_MTU,        VSWITCH_INTERFACE_STATUS,
-        VSWITCH_INTERFACE_STATISTICS,
+        VSWITCH_INTERFACE_STATISTICS,  VSWITCH_INTERFACE_BFD_STATUS,
     };
 
     for (size_t i = 0; i < sizeof columns; i++)
@@ -130,6 +160,7 @@ static void write_status(struct ovsdb_txn *txn, const struct ovsdb_row *row, con
         ovsdb_txn_write(txn, row, VSWITCH_INTERFACE_DUPLEX, &nothing);
     }
     write_device(txn, row, bp);
+    write_bfd(txn, row, bp);
 }
 
 void db_write_port(struct db *db, struct ovsdb_txn *txn, struct db_port *port)

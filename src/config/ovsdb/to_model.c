@@ -425,7 +425,68 @@ static void take_own_mac(const struct source *source)
         take_mac(ovsdb_string(source->interface, VSWITCH_INTERFACE_MAC), source->port->mac);
 }
 
-/* What all types have. */
+/* --- BFD ----------------------------------------------------------------- */
+
+static void take_flag(const struct source *source, const char *key, bool *value)
+{
+    const char *text = ovsdb_map_string(source->db, source->interface, VSWITCH_INTERFACE_BFD, key);
+
+    if (text)
+        *value = !strcmp(text, "true");
+}
+
+static void take_bfd_number(const struct source *source, const char *key, int *value)
+{
+    take_number(source->db, source->interface, VSWITCH_INTERFACE_BFD, key, &config_section_bfd, key, value);
+}
+
+static void take_bfd_mac(const struct source *source, const char *key, uint8_t mac[6])
+{
+    take_mac(ovsdb_map_string(source->db, source->interface, VSWITCH_INTERFACE_BFD, key), mac);
+}
+
+static void take_bfd_ip(const struct source *source, const char *key, char **address)
+{
+    const char *text = ovsdb_map_string(source->db, source->interface, VSWITCH_INTERFACE_BFD, key);
+    char why[128];
+
+    if (!text || !text[0])
+        return;
+    if (config_format_ipv4.check(text, why, sizeof why)) {
+        LOG_WARN_RL(LOG_CONFIG, "database: %s: bfd:%s=%s %s: ignored", source->name, key, text, why);
+        return;
+    }
+    free(*address);
+    *address = mem_strdup(text);
+}
+
+static void take_bfd(const struct source *source)
+{
+    struct config_bfd *bfd = &source->port->bfd;
+
+    take_flag(source, "enable", &bfd->enable);
+    take_bfd_number(source, "min_rx", &bfd->min_rx);
+    take_bfd_number(source, "min_tx", &bfd->min_tx);
+    take_bfd_number(source, "decay_min_rx", &bfd->decay_min_rx);
+    take_bfd_number(source, "mult", &bfd->mult);
+    take_flag(source, "forwarding_if_rx", &bfd->forwarding_if_rx);
+    take_flag(source, "cpath_down", &bfd->cpath_down);
+    take_flag(source, "check_tnl_key", &bfd->check_tnl_key);
+    take_flag(source, "oam", &bfd->oam);
+    take_bfd_mac(source, "bfd_local_src_mac", bfd->local_src_mac);
+    take_bfd_mac(source, "bfd_local_dst_mac", bfd->local_dst_mac);
+    take_bfd_mac(source, "bfd_remote_dst_mac", bfd->remote_dst_mac);
+    take_bfd_ip(source, "bfd_src_ip", &bfd->src_ip);
+    take_bfd_ip(source, "bfd_dst_ip", &bfd->dst_ip);
+    if (bfd->decay_min_rx == 0 || bfd->decay_min_rx >= bfd->min_rx)
+        return;
+    LOG_WARN_RL(LOG_CONFIG, "database: %s: bfd:decay_min_rx=%d is below min_rx, which is %d: ignored", source->name,
+                bfd->decay_min_rx, bfd->min_rx);
+    bfd->decay_min_rx = 0;
+}
+
+/* --- what all types have ------------------------------------------------- */
+
 static void take_rest(const struct source *source, const struct ovsdb_row *port)
 {
     struct config_port *wanted = source->port;
@@ -441,6 +502,7 @@ static void take_rest(const struct source *source, const struct ovsdb_row *port)
     take_number(source->db, row, VSWITCH_INTERFACE_OPTIONS, "n_rxq", &config_section_port, "rx_queues",
                 &wanted->rx_queues);
     take_vlans(port, wanted);
+    take_bfd(source);
 }
 
 struct config *config_from_interface(const struct ovsdb *db, const struct ovsdb_row *bridge,

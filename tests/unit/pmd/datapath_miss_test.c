@@ -110,6 +110,68 @@ static void punts_and_injected_packets_pass_through(void **state)
     stop();
 }
 
+/* Misses and other punts that nobody takes fill their ring; what is for protocols has its own. */
+static void a_flood_does_not_delay_packets_for_protocols(void **state)
+{
+    struct rte_mbuf *m;
+    unsigned n = 0;
+
+    start_with(1, 1024, 64, 20);
+    install(2, 5, UINT32_MAX, program_two(OP_PUNT, 7, OP_DROP, DROP_POLICY));
+    install(2, 6, UINT32_MAX, program_two(OP_PUNT, PUNT_ID_PROTOCOL | 9, OP_DROP, DROP_POLICY));
+    for (uint32_t i = 0; i < 1000; i++) {
+        send_packet(1, packet_make(100 + i, i));
+        send_packet(2, packet_make(5, i));
+    }
+    WAIT_FOR(drops(DROP_MISS_PORT_QUOTA) + drops(DROP_MISS_RING_FULL) > 1000);
+    send_packet(2, packet_make(6, 12345));
+    WAIT_FOR(datapath_protocol_dequeue(dp, &m, 1) == 1);
+    assert_int_equal(packet_number(m), 12345);
+    assert_int_equal(packet_meta(m)->origin, PACKET_PUNT);
+    assert_int_equal(packet_meta(m)->punt_id, PUNT_ID_PROTOCOL | 9);
+    rte_pktmbuf_free(m);
+
+    /* A port that is flooded with them leaves room for others. */
+    for (uint32_t i = 0; i < 2000; i++)
+        send_packet(2, packet_make(6, i));
+    WAIT_FOR(drops(DROP_PROTOCOL_LIMIT) > 500);
+    install(3, 6, UINT32_MAX, program_two(OP_PUNT, PUNT_ID_PROTOCOL | 10, OP_DROP, DROP_POLICY));
+    send_packet(3, packet_make(6, 54321));
+    for (bool found = false; !found; n++) {
+        WAIT_FOR(datapath_protocol_dequeue(dp, &m, 1) == 1);
+        found = packet_number(m) == 54321;
+        rte_pktmbuf_free(m);
+    }
+    assert_true(n < 1024);
+    while (datapath_protocol_dequeue(dp, &m, 1))
+        rte_pktmbuf_free(m);
+    stop();
+}
+
+/* Packets-out without end leave room for those of protocols. */
+static void packets_out_leave_room_for_protocols(void **state)
+{
+    struct program *program;
+    uint32_t number;
+
+    start_with(1, 1024, 64, 20);
+    program = program_output(2);
+    datapath_synchronize(dp);
+    for (uint32_t i = 0; i < 20000 && drops(DROP_CONTROL_BACKLOG) < 100; i++)
+        datapath_inject(dp, packet_make(1, i), 1, program);
+    if (drops(DROP_CONTROL_BACKLOG) >= 100) {
+        uint64_t before = drops(DROP_CONTROL_BACKLOG);
+
+        for (uint32_t i = 0; i < 16; i++)
+            datapath_inject_protocol(dp, packet_make(1, 777), program);
+        assert_int_equal(drops(DROP_CONTROL_BACKLOG), before);
+    }
+    WAIT_FOR(receive(2, &number) && number == 777);
+    datapath_synchronize(dp);
+    program_gone(program);
+    stop();
+}
+
 static void the_descriptor_wakes_the_control_thread(void **state)
 {
     struct pollfd fd;
@@ -195,6 +257,8 @@ int main(void)
         cmocka_unit_test(a_missed_packet_and_those_behind_it_leave_in_order),
         cmocka_unit_test(other_flows_of_a_wide_megaflow_stay_in_order),
         cmocka_unit_test(punts_and_injected_packets_pass_through),
+        cmocka_unit_test(a_flood_does_not_delay_packets_for_protocols),
+        cmocka_unit_test(packets_out_leave_room_for_protocols),
         cmocka_unit_test(the_descriptor_wakes_the_control_thread),
         cmocka_unit_test(a_flooding_port_leaves_room_for_another),
         cmocka_unit_test(too_many_behind_one_flow_are_dropped),

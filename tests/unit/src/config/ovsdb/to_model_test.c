@@ -374,6 +374,46 @@ static void tls_and_sleep(void **state)
     assert_string_equal(config->tls.ca_certificate, "/a");
 }
 
+static void bfd(void **state)
+{
+    const struct config_bfd *b =
+        &port_of(
+             "",
+             "\"name\":\"p\",\"bfd\":[\"map\",[[\"enable\",\"true\"],[\"min_rx\",\"50\"],[\"min_tx\",\"0\"],"
+             "[\"decay_min_rx\",\"60\"],[\"mult\",\"300\"],[\"forwarding_if_rx\",\"true\"],[\"cpath_down\","
+             "\"true\"],[\"check_tnl_key\",\"true\"],[\"oam\",\"true\"],[\"bfd_local_src_mac\",\"02:00:00:00:00:01\"],"
+             "[\"bfd_local_dst_mac\",\"02:00:00:00:00:02\"],[\"bfd_remote_dst_mac\",\"02:00:00:00:00:03\"],"
+             "[\"bfd_src_ip\",\"192.0.2.1\"],[\"bfd_dst_ip\",\"no address\"]]]")
+             ->bfd;
+
+    assert_true(b->enable && b->forwarding_if_rx && b->cpath_down && b->check_tnl_key && b->oam);
+    assert_int_equal(b->min_rx, 50);
+    assert_int_equal(b->min_tx, 1);
+    assert_int_equal(b->decay_min_rx, 60);
+    assert_int_equal(b->mult, 255);
+    assert_int_equal(b->local_src_mac[5], 1);
+    assert_int_equal(b->local_dst_mac[5], 2);
+    assert_int_equal(b->remote_dst_mac[5], 3);
+    assert_string_equal(b->src_ip, "192.0.2.1");
+    assert_string_equal(b->dst_ip, "169.254.1.0");
+}
+
+static void bfd_as_it_is_without_a_word(void **state)
+{
+    const struct config_bfd *b =
+        &port_of(
+             "",
+             "\"name\":\"p\",\"bfd\":[\"map\",[[\"enable\",\"yes\"],[\"decay_min_rx\",\"999\"],[\"min_tx\",\"x\"]]]")
+             ->bfd;
+
+    assert_false(b->enable);
+    assert_int_equal(b->min_rx, 1000);
+    assert_int_equal(b->min_tx, 100);
+    assert_int_equal(b->decay_min_rx, 0); /* below min_rx */
+    assert_int_equal(b->mult, 3);
+    assert_string_equal(b->src_ip, "169.254.1.1");
+}
+
 int main(void)
 {
 #define WITH_BED(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
@@ -395,6 +435,8 @@ int main(void)
         WITH_BED(vlans),
         WITH_BED(ports_that_cannot_be),
         WITH_BED(tls_and_sleep),
+        WITH_BED(bfd),
+        WITH_BED(bfd_as_it_is_without_a_word),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,46 @@
+/* BFD of a port, from the model to its session. */
+#include <arpa/inet.h>
+#include <string.h>
+
+#include "src/agents/bfd_agent.h"
+#include "src/app/apply_impl.h"
+
+static struct rte_ether_addr address_of(const uint8_t mac[6])
+{
+    struct rte_ether_addr address;
+
+    memcpy(address.addr_bytes, mac, sizeof address.addr_bytes);
+    return address;
+}
+
+/* Checked by the model; NULL or anything else: the default. */
+static rte_be32_t ipv4_of(const char *text)
+{
+    struct in_addr address = {0};
+
+    return text && inet_pton(AF_INET, text, &address) == 1 ? address.s_addr : 0;
+}
+
+void apply_bfd(struct apply *apply, struct bridge_port *bp, const struct config_bfd *config)
+{
+    const struct bfd_agent_config wanted = {
+        .enable = config->enable,
+        .session =
+            {
+                .min_tx_us = (uint32_t)config->min_tx * 1000,
+                .min_rx_us = (uint32_t)config->min_rx * 1000,
+                .decay_min_rx_us = (uint32_t)config->decay_min_rx * 1000,
+                .mult = (uint8_t)config->mult,
+                .cpath_down = config->cpath_down,
+                .forwarding_if_rx = config->forwarding_if_rx,
+            },
+        .local_src = address_of(config->local_src_mac),
+        .local_dst = address_of(config->local_dst_mac),
+        .remote_dst = address_of(config->remote_dst_mac),
+        .ip_src = ipv4_of(config->src_ip),
+        .ip_dst = ipv4_of(config->dst_ip),
+        .check_tnl_key = config->check_tnl_key,
+    };
+
+    bfd_agent_set(apply->sw->bfd, bp, &wanted);
+}

@@ -1,0 +1,123 @@
+/* Punts: packets that a program sent to the control thread, one handler for each kind (src/xlate/punt.h). Packets of
+ * protocols that the switch speaks itself, both ways. */
+#include <string.h>
+
+#include "src/upcall/flows_impl.h"
+#include "src/xlate/punt.h"
+#include "src/xlate/recirc.h"
+
+#define BURST 32
+
+static void drop(struct flows *flows, struct rte_mbuf *packet, enum drop_reason reason)
+{
+    datapath_count_drop(flows->dp, reason, 1);
+    rte_pktmbuf_free(packet);
+}
+
+/* --- kinds --------------------------------------------------------------- */
+
+static void to_controller(struct flows *flows, struct rte_mbuf *packet, const struct punt *punt)
+{
+    const struct packet_meta *meta = packet_meta(packet);
+    const struct recirc *left = punt->recirc_id ? recirc_get(punt->recirc_id) : NULL;
+    struct packet_in packet_in;
+
+    if (!flows->packet_in || (punt->recirc_id && !left)) {
+        rte_pktmbuf_free(packet);
+        return;
+    }
+    memset(&packet_in, 0, sizeof packet_in);
+    packet_in.bridge = punt->bridge;
+    packet_in.packet = packet;
+    packet_in.flow.pkt.in_port = meta->md.in_port;
+    packet_in.flow.in_port = punt->in_port;
+    packet_in.flow.metadata = punt->metadata;
+    memcpy(packet_in.flow.reg, punt->reg, sizeof packet_in.flow.reg);
+    packet_in.flow.pkt.pkt_mark = punt->pkt_mark;
+    memcpy(&packet_in.flow.pkt.tun_id, punt->tun, sizeof punt->tun);
+    if (meta->md.ct_state != 0)
+        ct_meta_to_key(&meta->ct, &packet_in.flow.pkt);
+    packet_in.left = left;
+    packet_in.table_id = punt->table_id;
+    packet_in.reason = punt->reason;
+    packet_in.max_len = punt->max_len;
+    packet_in.controller_id = punt->controller_id;
+    packet_in.full_len = meta->full_len ? meta->full_len : (uint16_t)rte_pktmbuf_pkt_len(packet);
+    packet_in.cookie = punt->cookie;
+    packet_in.userdata = punt->userdata;
+    packet_in.userdata_len = punt->userdata_len;
+    flows->stats.packet_ins++;
+    flows->packet_in(flows->packet_in_arg, &packet_in);
+}
+
+/* The session may have ended since the packet was on its way. */
+static void to_protocol(struct flows *flows, struct rte_mbuf *packet, const struct punt *punt)
+{
+    const struct bridge_port *bp = bridge_port_by_ofport(punt->bridge, punt->in_port);
+    struct port_claim *claim = bp ? port_claim_find(bp, punt->protocol) : NULL;
+
+    if (claim && claim->protocol->receive(claim, packet))
+        rte_pktmbuf_free(packet);
+    else
+        drop(flows, packet, DROP_PROTOCOL_FAULTY);
+}
+
+void punt_handle(struct flows *flows, struct rte_mbuf *packet)
+{
+    static void (*const handlers[PUNT_N_KINDS])(struct flows *, struct rte_mbuf *, const struct punt *) = {
+        [PUNT_TO_CONTROLLER] = to_controller,
+        [PUNT_TO_PROTOCOL] = to_protocol,
+    };
+    const struct punt *punt = punt_get(packet_meta(packet)->punt_id);
+
+    flows->stats.punts++;
+    if (punt)
+        handlers[punt->kind](flows, packet, punt);
+    else
+        rte_pktmbuf_free(packet);
+}
+
+/* --- protocols ----------------------------------------------------------- */
+
+unsigned flows_run_protocols(struct flows *flows)
+{
+    struct rte_mbuf *packets[BURST];
+    unsigned done = 0, n;
+
+    while ((n = datapath_protocol_dequeue(flows->dp, packets, BURST)) > 0) {
+        for (unsigned i = 0; i < n; i++)
+            punt_handle(flows, packets[i]);
+        done += n;
+    }
+    return done;
+}
+
+static void send(struct flows *flows, struct rte_mbuf *packet)
+{
+    struct program *program = packet_out_program(flows, packet);
+
+    if (!program)
+        return;
+    datapath_inject_protocol(flows->dp, packet, program);
+    program_put(flows, program);
+}
+
+void flows_send(struct flows *flows, const struct bridge_port *bp, struct rte_mbuf *packet)
+{
+    static const struct flow nowhere = {.in_port = OFPORT_ANY};
+    struct act_output *output;
+    struct act_buffer acts;
+    struct act_list list;
+    uint32_t in_port;
+
+    act_buffer_init(&acts);
+    output = act_buffer_add_type(&acts, ACT_OUTPUT);
+    output->port = bp->ofport;
+    list = act_buffer_list(&acts);
+    flows->stats.protocol_sent++;
+    if (packet_out_translate(flows, bp->bridge, packet, &nowhere, &list, true, &in_port))
+        send(flows, packet);
+    else
+        drop(flows, packet, DROP_RX_RUNT);
+    act_buffer_free(&acts);
+}
