@@ -28,6 +28,8 @@ struct port_params {
     bool vhost_client;   /* PORT_VHOST_USER: connect to a socket of the VM's (else own it) */
     const char *ifname;  /* PORT_TAP, PORT_SYSTEM */
     bool persistent;     /* PORT_TAP: the interface stays when the process ends, and is taken over when it is there */
+    const char *label;   /* of a persistent one, a secret: with it the interface is found again in another network
+                          * namespace; NULL: it is not looked for there. Begins with "sluice:" */
     uint16_t rx_queues;  /* wanted; fewer if the device has fewer (said in the log) */
     uint16_t tx_queues;  /* wanted: one a poll-mode thread; with fewer, queues are shared under a lock */
     uint16_t mtu;        /* bytes of L3 payload; PORT_SYSTEM: 0 = the interface's own */

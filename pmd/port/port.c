@@ -18,6 +18,7 @@
 #include "pmd/base/memory.h"
 #include "pmd/port/backend.h"
 #include "pmd/port/interface.h"
+#include "pmd/port/tap_elsewhere.h"
 
 _Static_assert(PORT_IFNAME_SIZE == IFNAMSIZ, "the kernel's names fit");
 
@@ -167,7 +168,7 @@ struct port *port_create(const struct port_params *params, char *error, size_t e
 struct port_opening {
     struct worker_job job; /* first */
     struct port_params params;
-    char *name, *devargs, *path, *ifname;
+    char *name, *devargs, *path, *ifname, *label;
     struct port *port;
     char error[512];
 };
@@ -198,6 +199,7 @@ struct port_opening *port_create_begin(const struct port_params *params)
     opening->params.devargs = copy_string(&opening->devargs, params->devargs);
     opening->params.path = copy_string(&opening->path, params->path);
     opening->params.ifname = copy_string(&opening->ifname, params->ifname);
+    opening->params.label = copy_string(&opening->label, params->label);
     opening->job.run = run_opening;
     if (params->type == PORT_TAP) {
         worker_post(&opening->job, true);
@@ -222,6 +224,7 @@ bool port_create_end(struct port_opening *opening, struct port **port, char *err
     free(opening->devargs);
     free(opening->path);
     free(opening->ifname);
+    free(opening->label);
     free(opening);
     return true;
 }
@@ -319,6 +322,7 @@ static void interface_gone(struct port *port)
 {
     if (port->type == PORT_TAP) {
         port->moved = true;
+        tap_elsewhere_changed();
         return;
     }
     if (!port->lost)
@@ -353,6 +357,12 @@ static bool interface_returned(struct port_record *record, const struct port_int
     return false;
 }
 
+/* The index of an interface that was moved away is free for another one of this namespace. */
+static bool is_of(const struct port *port, const struct port_interface *interface)
+{
+    return port->ifindex == interface->ifindex && (!port->moved || !strcmp(port->ifname, interface->name));
+}
+
 bool port_interface_changed(const struct port_interface *interface, port_event_fn *fn, void *arg)
 {
     struct port_record *record, *next;
@@ -366,7 +376,7 @@ bool port_interface_changed(const struct port_interface *interface, port_event_f
             continue;
         if (port->lost) {
             look |= interface_returned(record, interface, fn, arg);
-        } else if (port->ifindex == interface->ifindex) {
+        } else if (is_of(port, interface)) {
             note_interface(port, interface);
             poll_port(record, fn, arg);
             look |= port->lost;

@@ -23,6 +23,7 @@
 #include "pmd/port/backend.h"
 #include "pmd/offload.h"
 #include "pmd/port/interface.h"
+#include "pmd/port/tap_elsewhere.h"
 #include "pmd/port/vnet.h"
 #include "pmd/port/worker.h"
 
@@ -65,6 +66,8 @@ struct tap {
     uint16_t n_fds;
     uint16_t mtu;
     bool persistent;
+    bool elsewhere; /* in another namespace when the port was made */
+    struct tap_place place;
     struct rte_ether_addr mac;
     char ifname[IFNAMSIZ];
 };
@@ -433,17 +436,30 @@ static bool set_offloads(const struct tap *tap, int fd, char *error, size_t erro
     return true;
 }
 
+/* A descriptor, or a negative errno. */
+static int open_here(const char *ifname, short flags)
+{
+    struct ifreq ifr = {.ifr_flags = flags};
+    int fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC), rc;
+
+    if (fd < 0)
+        return -errno;
+    snprintf(ifr.ifr_name, sizeof ifr.ifr_name, "%s", ifname);
+    if (ioctl(fd, TUNSETIFF, &ifr) == 0)
+        return fd;
+    rc = -errno;
+    close(fd);
+    return rc;
+}
+
 /* One more queue of the interface; the first one makes it. */
 static bool attach_queue(struct tap *tap, char *error, size_t error_size)
 {
-    struct ifreq ifr = {.ifr_flags = IFF_TAP | IFF_NO_PI | IFF_MULTI_QUEUE | IFF_VNET_HDR};
-    int fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
+    const short flags = IFF_TAP | IFF_NO_PI | IFF_MULTI_QUEUE | IFF_VNET_HDR;
+    int fd = tap->elsewhere ? tap_elsewhere_open(&tap->place, flags) : open_here(tap->ifname, flags);
 
-    snprintf(ifr.ifr_name, sizeof ifr.ifr_name, "%s", tap->ifname);
-    if (fd < 0 || ioctl(fd, TUNSETIFF, &ifr) < 0) {
-        attach_error(tap->ifname, errno, error, error_size);
-        if (fd >= 0)
-            close(fd);
+    if (fd < 0) {
+        attach_error(tap->ifname, -fd, error, error_size);
         return false;
     }
     tap->rx[tap->n_fds].spill = malloc(PACKET_MAX);
@@ -459,7 +475,7 @@ static bool set_address(struct tap *tap, const struct port_params *params, char 
 {
     struct ifreq ifr = {.ifr_hwaddr.sa_family = ARPHRD_ETHER};
 
-    if (params->has_mac) {
+    if (params->has_mac && !tap->elsewhere) {
         memcpy(ifr.ifr_hwaddr.sa_data, &params->mac, RTE_ETHER_ADDR_LEN);
         if (ioctl(tap->rx[0].fd, SIOCSIFHWADDR, &ifr) < 0) {
             port_error(error, error_size, "interface %s: mac: %s", tap->ifname, strerror(errno));
@@ -498,6 +514,10 @@ static bool interface_setup(struct tap *tap, const struct port_params *params, c
             return false;
     if (!set_address(tap, params, error, error_size))
         return false;
+    if (tap->elsewhere) { /* the rest is for those to say who moved it there */
+        tap->persistent = true;
+        return true;
+    }
     rc = interface_ioctl(tap->ifname, SIOCSIFMTU, &ifr);
     if (rc == 0 && !params->persistent)
         rc = set_up(tap);
@@ -506,7 +526,36 @@ static bool interface_setup(struct tap *tap, const struct port_params *params, c
     if (rc < 0)
         port_error(error, error_size, "interface %s: mtu %u and up: %s", tap->ifname, params->mtu, strerror(-rc));
     tap->persistent = params->persistent;
+    if (rc == 0 && params->persistent && params->label && tap_elsewhere_label(tap->ifname, params->label) < 0)
+        LOG_INFO(LOG_PORT,
+                 "%s: the interface gets no alias (%s): moved to a network namespace, it is not found again "
+                 "there after a restart",
+                 params->name, strerror(errno));
     return rc == 0;
+}
+
+/* Whether the interface is in another namespace: there is none here, and one there that has the port's label. */
+static void find(struct tap *tap, const struct port_params *params)
+{
+    if (!params->persistent || !params->label || if_nametoindex(tap->ifname) != 0 ||
+        !tap_elsewhere_find(params->label, &tap->place))
+        return;
+    tap->elsewhere = true;
+    tap->mtu = tap->place.mtu;
+    LOG_INFO(LOG_PORT, "%s: the interface is in the network namespace of %s, as %s", params->name, tap->place.netns,
+             tap->place.ifname);
+}
+
+static void note_interface(struct port *port, const struct tap *tap)
+{
+    if (!tap->elsewhere) {
+        port_set_interface(port, tap->ifname);
+        return;
+    }
+    snprintf(port->ifname, sizeof port->ifname, "%s", tap->ifname);
+    port->ifindex = tap->place.ifindex; /* which it keeps if it comes back */
+    port->moved = true;
+    port->max_len = port_frame_len(tap->mtu);
 }
 
 struct port *tap_create(const struct port_params *params, char *error, size_t error_size)
@@ -527,6 +576,7 @@ struct port *tap_create(const struct port_params *params, char *error, size_t er
     tap->room = rte_pktmbuf_data_room_size(params->pool) - RTE_PKTMBUF_HEADROOM;
     tap->mtu = params->mtu;
     tap->pause = rte_get_tsc_hz() / 1000000 * EMPTY_PAUSE_US;
+    find(tap, params);
     if (interface_setup(tap, params, error, error_size))
         port = port_alloc(params, &tap_ops, params->rx_queues, params->tx_queues, error, error_size);
     if (!port) {
@@ -535,12 +585,12 @@ struct port *tap_create(const struct port_params *params, char *error, size_t er
     }
     for (uint16_t q = 0; q < port->n_rxq; q++) {
         tap->rx[q].pool = params->pool;
-        tap->rx[q].n_segments = segments_for(tap, params->mtu);
+        tap->rx[q].n_segments = segments_for(tap, tap->mtu);
     }
     for (uint16_t q = 0; q < port->n_txq; q++)
         tap->tx[q].fd = tap->rx[q % tap->n_fds].fd;
     port->priv = tap;
     port->offloads = true;
-    port_set_interface(port, tap->ifname);
+    note_interface(port, tap);
     return port;
 }

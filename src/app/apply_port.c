@@ -12,6 +12,7 @@
 #include "pmd/base/mem.h"
 #include "src/app/apply_impl.h"
 #include "src/app/pool.h"
+#include "src/app/run_dir.h"
 #include "src/config/diff.h"
 #include "src/config/keys.h"
 
@@ -231,6 +232,7 @@ static struct port_opening *start_opening(struct apply *apply, const struct conf
         [CONFIG_PORT_SYSTEM] = PORT_SYSTEM,
     };
     static const uint8_t no_mac[6];
+    char label[64];
     struct port_params params = {
         .type = config->type == CONFIG_PORT_INTERNAL ? PORT_TAP : types[config->type],
         .name = config->name,
@@ -247,6 +249,8 @@ static struct port_opening *start_opening(struct apply *apply, const struct conf
     };
 
     memcpy(params.mac.addr_bytes, config->mac, sizeof config->mac);
+    if (params.persistent && run_dir_word(apply->sw->config->run_dir, "sluice:", config->name, label, sizeof label))
+        params.label = label;
     return port_create_begin(&params);
 }
 

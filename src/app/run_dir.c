@@ -3,14 +3,20 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/inotify.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "pmd/base/log.h"
 
 /* Held open, and with it the lock, as long as the process lives. Of a shared directory, that itself. */
 static int lock_fd = -1;
@@ -176,6 +182,60 @@ int run_dir_restore(const char *path, char *error, size_t error_size)
     if (holds(path))
         return 0;
     return make(path, error, error_size) == 0 ? 1 : -1;
+}
+
+/* --- words that nobody guesses ------------------------------------------- */
+
+#define SECRET_BYTES 32
+#define WORD_BYTES 16
+
+/* Whole, or not at all: another process may ask at the same time. */
+static bool make_secret(const char *file)
+{
+    uint8_t secret[SECRET_BYTES];
+    char next[PATH_MAX + 48];
+    int fd, rc;
+
+    snprintf(next, sizeof next, "%s.%ld", file, (long)getpid());
+    fd = open(next, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return false;
+    rc = getrandom(secret, sizeof secret, 0) == sizeof secret && write(fd, secret, sizeof secret) == sizeof secret
+             ? link(next, file)
+             : -1;
+    close(fd);
+    unlink(next);
+    return rc == 0 || errno == EEXIST;
+}
+
+static bool read_secret(const char *file, uint8_t secret[SECRET_BYTES])
+{
+    int fd = open(file, O_RDONLY | O_CLOEXEC);
+    bool whole = fd >= 0 && read(fd, secret, SECRET_BYTES) == SECRET_BYTES;
+
+    if (fd >= 0)
+        close(fd);
+    return whole;
+}
+
+bool run_dir_word(const char *path, const char *prefix, const char *name, char *word, size_t size)
+{
+    uint8_t secret[SECRET_BYTES], hash[EVP_MAX_MD_SIZE];
+    unsigned len = 0;
+    char file[PATH_MAX + 16];
+
+    snprintf(file, sizeof file, "%s/sluice.secret", path);
+    if (!read_secret(file, secret) && !(make_secret(file) && read_secret(file, secret))) {
+        LOG_WARN_RL(LOG_MAIN, "%s: %s: interfaces that are moved to network namespaces are not found again", file,
+                    strerror(errno));
+        return false;
+    }
+    if (!HMAC(EVP_sha256(), secret, sizeof secret, (const uint8_t *)name, strlen(name), hash, &len) || len < WORD_BYTES)
+        return false;
+    int used = snprintf(word, size, "%s", prefix);
+    for (unsigned i = 0; i < WORD_BYTES && used > 0 && (size_t)used + 2 < size; i++)
+        used += snprintf(word + used, size - (size_t)used, "%02x", hash[i]);
+    return true;
 }
 
 void run_dir_remove(const char *path)

@@ -26,6 +26,11 @@ bool run_dir_changed(void);
  * sentence in `error`: another sluiced has it now, or it cannot be made. */
 int run_dir_restore(const char *path, char *error, size_t error_size);
 
+/* A word for `name` that nobody can guess who cannot read the directory's file `sluice.secret`: the same as long as
+ * that stays, which is made by the first call. Begins with `prefix`. False: there is no secret, and why is in the log.
+ */
+bool run_dir_word(const char *path, const char *prefix, const char *name, char *word, size_t size);
+
 /* Gives it back: removes what run_dir_create() made, and the directory if it is empty then. What another sluiced has
  * made there is left, and all of a shared one. */
 void run_dir_remove(const char *path);
