@@ -67,7 +67,9 @@ enum ct_timeout {
     X(CT_REASON_SCTP_TAG, "sctp_tag", "not the verification tag of the SCTP association")                              \
     X(CT_REASON_TABLE_FULL, "table_full", "not committed: there are as many connections as there may be")              \
     X(CT_REASON_ZONE_LIMIT, "zone_limit", "not committed: the zone has as many connections as it may have")            \
-    X(CT_REASON_RACE, "race", "not committed: another thread was making the same connection")
+    X(CT_REASON_RACE, "race", "not committed: another thread was making the same connection")                          \
+    X(CT_REASON_NAT_EXHAUSTED, "nat_exhausted",                                                                        \
+      "not committed: of the addresses and ports to translate to, none was found that is free")
 
 enum ct_reason {
 #define X(symbol, name, doc) symbol,
@@ -98,7 +100,8 @@ struct ct_meta {
     uint8_t state; /* CT_STATE_* of pmd/key.h */
     uint8_t proto;
     bool ipv6;
-    uint8_t zero[3];
+    uint8_t zero;
+    rte_be16_t icmp_id; /* the same direction's */
 };
 _Static_assert(sizeof(struct ct_meta) == 64, "one line");
 
@@ -108,15 +111,40 @@ struct ct_request {
     bool commit;
     bool force; /* commit: a connection that the other side began is replaced */
     bool set_label;
-    uint8_t zero[3];
+    uint8_t nat; /* CT_NAT_*; other than 0: this is the first member of a struct ct_nat_request */
+    uint8_t zero[2];
     uint32_t mark, mark_mask; /* mark_mask 0: stays as it is */
     uint8_t label[CT_LABEL_LEN], label_mask[CT_LABEL_LEN];
 };
 _Static_assert(sizeof(struct ct_request) == 48, "without padding: programs compare them as bytes");
 
+/* Translation of addresses and ports. A connection that is committed with CT_NAT_SRC or CT_NAT_DST is a translated one.
+ * Its packets, and ICMP errors about them, are rewritten by every request that has CT_NAT, once in a zone. */
+#define CT_NAT 0x01
+#define CT_NAT_SRC 0x02 /* one of these two at most */
+#define CT_NAT_DST 0x04
+#define CT_NAT_PORTS 0x08  /* to ports of the range; else, of the source, another port only where its own is taken */
+#define CT_NAT_RANDOM 0x10 /* which port is tried first: any; else it follows from the connection's tuple */
+#define CT_NAT_PERSISTENT                                                                                              \
+    0x20                 /* which address is tried first follows from the packet's source alone, after a restart too */
+#define CT_NAT_IPV6 0x40 /* the addresses are */
+
+struct ct_nat {
+    uint8_t min_address[16], max_address[16]; /* IPv4: the first 4 bytes. min_address of zeros: the address stays */
+    uint16_t min_port, max_port;              /* host order */
+    uint8_t zero[4];
+};
+struct ct_nat_request {
+    struct ct_request request;
+    struct ct_nat nat;
+};
+_Static_assert(sizeof(struct ct_nat_request) == 88, "without padding");
+
 /* Poll-mode thread `thread`: tracks `n` packets, in order, and writes what is found to *metas[i]. The headers of a
- * packet have to be in its first segment. reasons[i] is CT_REASON_NONE, why the packet is invalid, or why a connection
- * was not committed though it was asked for; then the packet is CT_STATE_NEW and in no connection. */
+ * packet have to be in its first segment; with request->nat that segment is changed. reasons[i] is before: the ct_state
+ * that *metas[i] says of the packet already, 0 if it is not tracked yet; after: CT_REASON_NONE, why the packet is
+ * invalid, or why a connection was not committed though it was asked for; then the packet is CT_STATE_NEW and in no
+ * connection. */
 void ct_run(struct ct *ct, unsigned thread, uint32_t now, const struct ct_request *request,
             struct rte_mbuf *const *packets, unsigned n, struct ct_meta *const *metas, uint8_t *reasons);
 

@@ -51,6 +51,8 @@
     X(DROP_CT_TABLE_FULL, "ct_table_full",                                                                             \
       "ct(commit) of a new connection, and there are as many as conntrack.max_connections allows")                     \
     X(DROP_CT_ZONE_LIMIT, "ct_zone_limit", "ct(commit) of a new connection, and its zone has as many as it may have")  \
+    X(DROP_NAT_EXHAUSTED, "nat_exhausted",                                                                             \
+      "ct(nat) of a new connection, and no address and port of the range was found free: give it more")                \
     X(DROP_FLOW_RESTORE_WAIT, "flow_restore_wait",                                                                     \
       "other_config:flow-restore-wait: rules of before a restart are being restored, nothing is forwarded yet")        \
     X(DROP_PROTOCOL_LIMIT, "protocol_limit",                                                                           \

@@ -51,6 +51,7 @@ enum program_op_type {
     OP_SET_META,      /* struct op_meta: metadata that survives a recirculation */
     OP_METER,         /* arg = meter index */
     OP_CT,            /* struct op_ct: tracks the packet; what is found out is metadata */
+    OP_CT_NAT,        /* struct op_ct_nat: the same, and translates addresses and ports */
     OP_CT_CLEAR,      /* the packet is not tracked any more */
     OP_HASH,          /* arg = basis: dp_hash of the key becomes select_hash() of the packet as it is */
     OP_CLONE,         /* arg = bytes of the operations behind it that work on a copy of the packet */
@@ -129,6 +130,9 @@ struct op_meta {
 
 struct op_ct {
     struct ct_request request;
+};
+struct op_ct_nat {
+    struct ct_nat_request nat;
 };
 
 /* In ops[], one behind the other, each a multiple of 8 bytes. */

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <rte_byteorder.h>
 #include <rte_ether.h>
+#include <string.h>
 
 #include "pmd/program_ops.h"
 #include "pmd/program_writer.h"
@@ -236,9 +237,43 @@ static void put_label(struct program_writer *w, const uint8_t label[CT_LABEL_LEN
         writer_put(w, "%02x", label[i]);
 }
 
-static void put_ct(struct program_writer *w, const struct program_op *op)
+static void put_nat_range(struct program_writer *w, const struct ct_nat_request *nat)
 {
-    const struct ct_request *ct = &((const struct op_ct *)op->data)->request;
+    static const uint8_t zeros[16];
+    const uint8_t *min = nat->nat.min_address, *max = nat->nat.max_address;
+    const bool ipv6 = nat->request.nat & CT_NAT_IPV6, ports = nat->request.nat & CT_NAT_PORTS;
+    const int family = ipv6 ? AF_INET6 : AF_INET;
+    char text[INET6_ADDRSTRLEN];
+
+    writer_put(w, nat->request.nat & CT_NAT_SRC ? "src" : "dst");
+    if (!ports && memcmp(min, zeros, sizeof zeros) == 0)
+        return;
+    inet_ntop(family, min, text, sizeof text);
+    writer_put(w, ipv6 && ports ? "=[%s]" : "=%s", text);
+    if (memcmp(min, max, sizeof zeros) != 0) {
+        inet_ntop(family, max, text, sizeof text);
+        writer_put(w, ipv6 && ports ? "-[%s]" : "-%s", text);
+    }
+    if (ports)
+        writer_put(w, ":%u", nat->nat.min_port);
+    if (ports && nat->nat.max_port != nat->nat.min_port)
+        writer_put(w, "-%u", nat->nat.max_port);
+}
+
+static void put_nat(struct program_writer *w, const struct ct_nat_request *nat)
+{
+    writer_put(w, "nat");
+    if (!(nat->request.nat & (CT_NAT_SRC | CT_NAT_DST)))
+        return;
+    writer_put(w, "(");
+    put_nat_range(w, nat);
+    writer_put(w, nat->request.nat & CT_NAT_PERSISTENT ? ",persistent" : "");
+    writer_put(w, nat->request.nat & CT_NAT_RANDOM ? ",random)" : ")");
+}
+
+/* `nat`: NULL, or what `ct` is the first member of. */
+static void put_tracking(struct program_writer *w, const struct ct_request *ct, const struct ct_nat_request *nat)
+{
     const char *separator = "(";
 
     if (ct->commit) {
@@ -260,7 +295,24 @@ static void put_ct(struct program_writer *w, const struct program_op *op)
         put_label(w, ct->label_mask);
         separator = ",";
     }
+    if (nat) {
+        writer_put(w, "%s", separator);
+        put_nat(w, nat);
+        separator = ",";
+    }
     writer_put(w, *separator == ',' ? ")" : "");
+}
+
+static void put_ct(struct program_writer *w, const struct program_op *op)
+{
+    put_tracking(w, &((const struct op_ct *)op->data)->request, NULL);
+}
+
+static void put_ct_nat(struct program_writer *w, const struct program_op *op)
+{
+    const struct ct_nat_request *nat = &((const struct op_ct_nat *)op->data)->nat;
+
+    put_tracking(w, &nat->request, nat);
 }
 
 /* --- the table ------------------------------------------------------------*/
@@ -306,6 +358,7 @@ const struct program_op_info program_ops[OP_N_TYPES] = {
     /* A meter's band may change the DSCP. */
     [OP_METER]         = {"meter(", ")", put_arg, .emits = true, .changes = true},
     [OP_CT]            = {"ct", "", put_ct, sizeof(struct op_ct), .emits = true, .uses_meta = true},
+    [OP_CT_NAT]        = {"ct", "", put_ct_nat, sizeof(struct op_ct_nat), .emits = true, .changes = true, .uses_meta = true},
     [OP_CT_CLEAR]      = {"ct_clear", "", .uses_meta = true},
     [OP_HASH]          = {"hash(l4(", "))", put_arg, .uses_meta = true},
     [OP_CLONE]         = {"clone(", ")", put_clone, .emits = true},

@@ -2,8 +2,8 @@
 #include <netinet/in.h>
 #include <rte_arp.h>
 
-#include "pmd/action/checksum.h"
 #include "pmd/action/packet.h"
+#include "pmd/checksum.h"
 
 #define ND_SOLICIT 135
 #define ND_ADVERT 136

@@ -1,8 +1,8 @@
 /* Ethernet addresses. */
 #include <rte_ether.h>
 
-#include "pmd/action/checksum.h"
 #include "pmd/action/packet.h"
+#include "pmd/checksum.h"
 
 _Static_assert(offsetof(struct op_eth, src) == 6 && offsetof(struct op_eth, src_mask) == 18, "dst, src; masks alike");
 

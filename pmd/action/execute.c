@@ -2,12 +2,12 @@
 #include <rte_ether.h>
 #include <string.h>
 
-#include "pmd/action/checksum.h"
 #include "pmd/action/execute.h"
 #include "pmd/action/packet.h"
+#include "pmd/checksum.h"
 #include "pmd/key_inline.h"
-#include "pmd/meter.h"
 #include "pmd/metadata.h"
+#include "pmd/meter.h"
 #include "pmd/offload.h"
 #include "pmd/program_ops.h"
 
@@ -158,15 +158,22 @@ static bool punt_finished(const struct action_sink *sink, uint32_t punt_id, stru
     return !cut.failed;
 }
 
+static const struct ct_request *request_of(const struct program_op *op)
+{
+    return op->type == OP_CT_NAT ? &((const struct op_ct_nat *)op->data)->nat.request
+                                 : &((const struct op_ct *)op->data)->request;
+}
+
 /* Not inline, so that the loop over the operations keeps its registers. */
 static __rte_noinline enum drop_reason packet_track(struct action_packet *p, const struct program_op *op,
                                                     const struct action_sink *sink)
 {
     uint8_t result;
 
-    if (p->m->nb_segs > 1 && !packet_make_writable(p, sink)) /* the headers in one segment */
+    /* The headers in one segment, and if they may be changed they are the packet's own. */
+    if (!p->writable && (p->m->nb_segs > 1 || op->type == OP_CT_NAT) && !packet_make_writable(p, sink))
         return DROP_NO_MBUF;
-    sink->ct(sink->arg, &((const struct op_ct *)op->data)->request, &p->m, 1, &result);
+    sink->ct(sink->arg, request_of(op), &p->m, 1, &result);
     return result;
 }
 
@@ -252,6 +259,7 @@ static void packet_run(const struct plan *plan, struct rte_mbuf *m, const struct
             break;
         }
         case OP_CT:
+        case OP_CT_NAT:
             reason = packet_track(&p, op, sink);
             if (reason != ACTION_OK)
                 goto drop;
@@ -297,10 +305,11 @@ drop:
     sink->drop(sink->arg, reason, p.m);
 }
 
-static bool in_one_segment(struct rte_mbuf *const *packets, unsigned n)
+/* Whether all packets can be tracked by `op` as they are. */
+static __rte_noinline bool can_track(const struct program_op *op, struct rte_mbuf *const *packets, unsigned n)
 {
     for (unsigned i = 0; i < n; i++) {
-        if (packets[i]->nb_segs > 1)
+        if (packets[i]->nb_segs > 1 || (op->type == OP_CT_NAT && !data_is_ours(packets[i])))
             return false;
     }
     return true;
@@ -314,7 +323,7 @@ static __rte_noinline unsigned batch_track(const struct program_op *ct, struct r
     uint8_t results[BATCH];
     unsigned kept = 0;
 
-    sink->ct(sink->arg, &((const struct op_ct *)ct->data)->request, packets, n, results);
+    sink->ct(sink->arg, request_of(ct), packets, n, results);
     for (unsigned i = 0; i < n; i++) {
         if (unlikely(results[i] != ACTION_OK))
             sink->drop(sink->arg, results[i], packets[i]);
@@ -334,7 +343,8 @@ void program_execute(const struct program *program, struct rte_mbuf **packets, u
     if (plan.first < plan.end && plan.first->type == OP_METER) {
         meter = plan.first;
         plan.first = program_op_next(meter);
-    } else if (plan.first < plan.end && plan.first->type == OP_CT && in_one_segment(packets, n)) {
+    } else if (plan.first < plan.end && (plan.first->type == OP_CT || plan.first->type == OP_CT_NAT) &&
+               can_track(plan.first, packets, n)) {
         ct = plan.first;
         plan.first = program_op_next(ct);
     }

@@ -3,8 +3,8 @@
 #include <netinet/in.h>
 #include <rte_ip.h>
 
-#include "pmd/action/checksum.h"
 #include "pmd/action/packet.h"
+#include "pmd/checksum.h"
 
 uint32_t action_ip_end(struct action_packet *p)
 {

@@ -1,13 +1,13 @@
 /* TCP, UDP, SCTP ports; ICMP and ICMPv6 type and code. */
 #include <netinet/in.h>
-#include <rte_hash_crc.h>
 #include <rte_icmp.h>
 #include <rte_sctp.h>
 #include <rte_tcp.h>
 #include <rte_udp.h>
 
-#include "pmd/action/checksum.h"
 #include "pmd/action/packet.h"
+#include "pmd/checksum.h"
+#include "pmd/crc32c.h"
 
 /* Where the checksum is in the L4 header; 0 for a protocol without a pseudo-header. */
 static uint32_t checksum_offset(const struct packet_layers *layers)
@@ -50,19 +50,6 @@ enum drop_reason action_l4_checksum(struct action_packet *p, uint32_t delta)
         checksum = 0xffff;
     memcpy(field, &checksum, 2);
     return ACTION_OK;
-}
-
-/* CRC32c (RFC 9260, 6.8 and appendix A) is linear: what changes in it when the first word of `len` bytes changes by
- * `difference` is the CRC of that difference and zeros, whatever the payload. */
-static uint32_t crc32c_difference(uint32_t difference, uint32_t len)
-{
-    uint32_t crc = rte_hash_crc_4byte(difference, 0);
-
-    for (len -= 4; len >= 8; len -= 8)
-        crc = rte_hash_crc_8byte(0, crc);
-    for (; len > 0; len--)
-        crc = rte_hash_crc_1byte(0, crc);
-    return crc;
 }
 
 static enum drop_reason set_sctp(struct action_packet *p, struct rte_sctp_hdr *sctp, rte_be16_t src, rte_be16_t dst)

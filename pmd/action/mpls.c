@@ -3,8 +3,8 @@
 #include <rte_ip.h>
 #include <string.h>
 
-#include "pmd/action/checksum.h"
 #include "pmd/action/packet.h"
+#include "pmd/checksum.h"
 
 #define LABEL_LEN 4
 

@@ -2,8 +2,8 @@
 #include <rte_ether.h>
 #include <string.h>
 
-#include "pmd/action/checksum.h"
 #include "pmd/action/packet.h"
+#include "pmd/checksum.h"
 
 enum drop_reason action_push_eth(struct action_packet *p, const void *operand, uint32_t arg)
 {

@@ -3,8 +3,8 @@
 #include <rte_ether.h>
 #include <string.h>
 
-#include "pmd/action/checksum.h"
 #include "pmd/action/packet.h"
+#include "pmd/checksum.h"
 
 #define ADDRESSES_LEN 12
 #define TAG_LEN 4

@@ -2,8 +2,8 @@
 #include <rte_ether.h>
 #include <string.h>
 
-#include "pmd/action/checksum.h"
 #include "pmd/action/packet.h"
+#include "pmd/checksum.h"
 
 #define TAG_LEN 4
 #define ADDRESSES_LEN 12

@@ -23,7 +23,7 @@ struct ct_tuple {
 enum conn_direction { CONN_ORIG, CONN_REPLY };
 
 struct conn {
-    struct ct_tuple tuple[2]; /* as the packets of each direction have it */
+    struct ct_tuple tuple[2]; /* as the packets of each direction have it when they come, before translation */
     uint16_t zone;
     uint8_t proto;
     uint8_t ipv6;
@@ -64,6 +64,11 @@ _Static_assert(sizeof(struct conn_v6) == 64, "one line");
 #define CONN_DEAD (UINT64_C(1) << 19)
 #define CONN_NEWS (UINT64_C(1) << 20)  /* it is in a list of news for the control thread */
 #define CONN_LABEL (UINT64_C(1) << 21) /* its label may be other than 0 */
+#define CONN_SNAT (UINT64_C(1) << 22)  /* translated: the source of the first direction's packets */
+#define CONN_DNAT (UINT64_C(1) << 23)  /* their destination */
+#define CONN_NAT (CONN_SNAT | CONN_DNAT)
+/* What is not of the protocol's state machine. */
+#define CONN_FLAGS (CONN_CONFIRMED | CONN_DEAD | CONN_NEWS | CONN_LABEL | CONN_NAT)
 
 static inline bool conn_state_is_alive(uint64_t state)
 {

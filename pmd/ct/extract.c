@@ -77,7 +77,7 @@ struct place {
     const struct rte_mbuf *m;
     uint32_t l3, l4, end; /* offsets; `end` of the IP packet, whose padding does not count */
     uint8_t proto;
-    bool ipv6;
+    bool ipv6, routed;
 };
 
 static const uint8_t *at(const struct place *place, uint32_t offset)
@@ -128,7 +128,8 @@ static enum ct_reason find_other(struct place *place, const struct rte_mbuf *m)
                             .l4 = layers.l4,
                             .end = layers.l3 + 40u + rte_be_to_cpu_16(flow_key_load16(ip + 4)),
                             .proto = layers.ip_proto,
-                            .ipv6 = true};
+                            .ipv6 = true,
+                            .routed = layers.routed};
     if (place->end > m->pkt_len)
         return CT_REASON_SHORT;
     return CT_REASON_NONE;
@@ -335,6 +336,8 @@ static enum ct_reason take_error(const struct place *place, struct ct_packet *pa
     if (reason == CT_REASON_NONE) {
         conn_key_reverse(&key, &packet->key);
         packet->related = true;
+        packet->quoted_l3 = (uint16_t)quoted;
+        packet->quoted_l4 = (uint16_t)l4;
     }
     return reason;
 }
@@ -386,7 +389,11 @@ void ct_extract(const struct rte_mbuf *m, uint16_t zone, uint64_t seed, struct c
     packet->reason = (uint8_t)find(&place, m);
     if (unlikely(packet->reason != CT_REASON_NONE))
         return;
-    packet->key.proto = place.proto;
+    packet->key.proto = packet->proto = place.proto;
+    packet->routed = place.routed;
+    packet->l3 = (uint16_t)place.l3;
+    packet->l4 = (uint16_t)place.l4;
+    packet->end = place.end;
     put_addresses(&packet->key, at(&place, place.l3), place.ipv6);
     packet->reason = (uint8_t)take(&place, packet);
     if (likely(packet->reason == CT_REASON_NONE))

@@ -18,7 +18,12 @@ struct ct_packet {
     uint64_t hash;
     uint8_t reason; /* enum ct_reason: not CT_REASON_NONE, and the rest means nothing */
     bool related;   /* an ICMP error */
+    bool routed;    /* IPv6: the destination is not the final one, which is in the pseudo-header */
     uint8_t icmp_code;
+    uint8_t proto;                 /* of the packet itself */
+    uint16_t l3, l4;               /* offsets; l4 means nothing for protocols that are followed by addresses */
+    uint16_t quoted_l3, quoted_l4; /* of an ICMP error */
+    uint32_t end;                  /* of the IP packet */
     union {
         struct tcp_segment tcp;
         struct sctp_packet sctp;

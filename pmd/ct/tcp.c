@@ -132,7 +132,10 @@ static void take_in(struct tcp_side *from, struct tcp_side *to, const struct tcp
         RTE_MAX(from->window, segment->flags & TCP_SYN ? scaled_down(segment->window, from->scale) : segment->window);
     if (!at_least(from->next, bounds->end))
         from->next = bounds->end;
-    if (!limit_is_known(to) ? bounds->acks : at_least(bounds->ack + offered, to->limit))
+    /* How far a side may send that has sent nothing only an acknowledgement tells. */
+    if (to->peer == TCP_PEER_SILENT && !bounds->acks)
+        return;
+    if (!limit_is_known(to) || at_least(bounds->ack + offered, to->limit))
         to->limit = bounds->ack + RTE_MAX(offered, 1u);
 }
 

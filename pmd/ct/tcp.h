@@ -92,9 +92,8 @@ static inline void tcp_load(struct tcp_connection *connection, uint64_t state, c
 static inline void tcp_store(const struct tcp_connection *connection, uint64_t *state, uint64_t window[2])
 {
     const struct tcp_side *a = &connection->side[0], *b = &connection->side[1];
-    const uint64_t others = CONN_CONFIRMED | CONN_DEAD | CONN_NEWS | CONN_LABEL;
 
-    *state = (*state & others) | (uint64_t)a->peer << CONN_PEER_SHIFT(0) | (uint64_t)b->peer << CONN_PEER_SHIFT(1) |
+    *state = (*state & CONN_FLAGS) | (uint64_t)a->peer << CONN_PEER_SHIFT(0) | (uint64_t)b->peer << CONN_PEER_SHIFT(1) |
              (uint64_t)a->scale << CONN_SCALE_SHIFT(0) | (uint64_t)b->scale << CONN_SCALE_SHIFT(1) |
              (uint64_t)a->window << CONN_WINDOW_SHIFT(0) | (uint64_t)b->window << CONN_WINDOW_SHIFT(1);
     window[0] = a->next | (uint64_t)b->limit << 32;

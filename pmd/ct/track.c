@@ -5,14 +5,18 @@
  */
 #include <netinet/in.h>
 #include <rte_pause.h>
+#include <rte_random.h>
 
 #include "pmd/ct/extract.h"
+#include "pmd/ct/nat.h"
 #include "pmd/ct/tracker_impl.h"
 #include "pmd/key.h"
 
 /* Another thread that makes the same connection is a few instructions from deciding, unless it lost its core. */
 #define RIVAL_PAUSES 1000
 #define UPDATE_TRIES 64
+/* Threads that translate to the same tuple at once: those that yield look for another so often. */
+#define NAT_TRIES 8
 
 #define CT_COUNT(counter) __atomic_store_n(&(counter), (counter) + 1, __ATOMIC_RELAXED)
 
@@ -270,9 +274,10 @@ static uint32_t take_numbers(const struct work *work, bool ipv6, uint32_t *line)
 static void fill(const struct work *work, uint32_t id, uint32_t line, uint32_t generation,
                  const struct ct_packet *packet, const struct conn_key *reverse, const uint64_t hash[2])
 {
+    const uint8_t nat = work->request->nat;
     struct ct *ct = work->ct;
     struct conn *conn = &ct->conns[id];
-    uint64_t state = 0, window[2] = {0, 0};
+    uint64_t state = nat & CT_NAT_SRC ? CONN_SNAT : nat & CT_NAT_DST ? CONN_DNAT : 0, window[2] = {0, 0};
     enum ct_timeout timeout;
 
     if (packet->key.proto == IPPROTO_TCP) {
@@ -347,15 +352,16 @@ static bool loses_to_rival(const struct work *work, uint32_t id, const struct co
     return false;
 }
 
-/* Makes a connection of `packet`. *id is its number, or 0 for the reason that is returned. */
-static enum ct_reason create(const struct work *work, const struct ct_packet *packet, uint32_t *id)
+/* Makes a connection of `packet`, whose replies have the tuple `reply`. *id is its number, or 0 for the reason that is
+ * returned. CT_REASON_NAT_EXHAUSTED: another thread makes one with the same replies. */
+static enum ct_reason create_as(const struct work *work, const struct ct_packet *packet, const struct conn_key *reply,
+                                uint64_t reply_hash, uint32_t *id)
 {
     struct ct *ct = work->ct;
-    struct conn_key reverse;
-    uint64_t hash[2] = {packet->hash};
+    const uint64_t hash[2] = {packet->hash, reply_hash};
+    const bool one = tuples_are_one(&packet->key, reply);
     uint32_t line, generation;
     enum ct_reason reason = count_up(ct, packet->key.zone, &generation);
-    bool one;
 
     *id = 0;
     if (reason != CT_REASON_NONE)
@@ -365,21 +371,22 @@ static enum ct_reason create(const struct work *work, const struct ct_packet *pa
         conn_count_down(ct, packet->key.zone, generation);
         return CT_REASON_TABLE_FULL;
     }
-    conn_key_reverse(&packet->key, &reverse);
-    hash[1] = conn_key_hash(&reverse, ct->seed);
-    one = tuples_are_one(&packet->key, &reverse);
-    fill(work, new, line, generation, packet, &reverse, hash);
+    fill(work, new, line, generation, packet, reply, hash);
     if (!link_entries(ct, new, hash, one)) {
         conn_kill(work, new);
         return CT_REASON_TABLE_FULL;
     }
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
-    if (loses_to_rival(work, new, &packet->key, hash[0]) || loses_to_rival(work, new, &reverse, hash[1])) {
+    if (loses_to_rival(work, new, &packet->key, hash[0]))
+        reason = CT_REASON_RACE;
+    else if (loses_to_rival(work, new, reply, hash[1]))
+        reason = CT_REASON_NAT_EXHAUSTED;
+    if (reason != CT_REASON_NONE) {
         directory_remove(&ct->directory, hash[0], new << 1 | CONN_ORIG);
         if (!one)
             directory_remove(&ct->directory, hash[1], new << 1 | CONN_REPLY);
         conn_kill(work, new);
-        return CT_REASON_RACE;
+        return reason;
     }
     ct->colds[new].linked = true;
     __atomic_or_fetch(&ct->conns[new].state, CONN_CONFIRMED | CONN_NEWS, __ATOMIC_RELEASE);
@@ -387,6 +394,57 @@ static enum ct_reason create(const struct work *work, const struct ct_packet *pa
     CT_COUNT(work->thread->created);
     *id = new;
     return CT_REASON_NONE;
+}
+
+/* Whether a connection has the tuple, or one that is being made. */
+static bool is_taken(const struct work *work, const struct conn_key *key, uint64_t hash)
+{
+    const struct ct *ct = work->ct;
+    uint32_t entry;
+
+    for (struct directory_walk walk = walk_begin(&ct->directory, hash); walk_next(&walk, &entry);) {
+        const struct conn *conn = &ct->conns[ENTRY_ID(entry)];
+
+        if (conn_matches(ct, conn, ENTRY_DIRECTION(entry), key) && conn->generation == work->generation &&
+            !(__atomic_load_n(&conn->state, __ATOMIC_ACQUIRE) & CONN_DEAD) && !conn_is_over(conn, work->now))
+            return true;
+    }
+    return false;
+}
+
+static __rte_noinline enum ct_reason create_translated(const struct work *work, const struct ct_packet *packet,
+                                                       uint32_t *id)
+{
+    const struct ct_nat_request *request = (const struct ct_nat_request *)work->request;
+    enum ct_reason reason = CT_REASON_NAT_EXHAUSTED;
+    struct nat_search search;
+    struct conn_key reply;
+    unsigned tries = 0;
+
+    *id = 0;
+    conn_key_reverse(&packet->key, &reply);
+    nat_search_begin(&search, request, &packet->key, work->ct->seed, rte_rand());
+    while (reason == CT_REASON_NAT_EXHAUSTED && tries < NAT_TRIES && nat_search_next(&search, &reply)) {
+        const uint64_t hash = conn_key_hash(&reply, work->ct->seed);
+
+        if (is_taken(work, &reply, hash))
+            continue;
+        reason = create_as(work, packet, &reply, hash, id);
+        tries++;
+    }
+    return reason;
+}
+
+static enum ct_reason create(const struct work *work, const struct ct_packet *packet, uint32_t *id)
+{
+    struct conn_key reply;
+    enum ct_reason reason;
+
+    if (unlikely(work->request->nat & (CT_NAT_SRC | CT_NAT_DST)))
+        return create_translated(work, packet, id);
+    conn_key_reverse(&packet->key, &reply);
+    reason = create_as(work, packet, &reply, conn_key_hash(&reply, work->ct->seed), id);
+    return reason == CT_REASON_NAT_EXHAUSTED ? CT_REASON_RACE : reason;
 }
 
 /* --- mark and label --------------------------------------------------------------- */
@@ -462,6 +520,7 @@ static void meta_from_conn(const struct ct *ct, uint32_t id, struct ct_meta *met
         memcpy(meta->src6, ct->lines[conn->tuple[0].src].address[0], 32);
     }
     put_ports(meta, &conn->tuple[0], is_icmp(conn->proto) ? cold->icmp_code : 0);
+    meta->icmp_id = conn->tuple[0].sport;
     if (__atomic_load_n(&conn->state, __ATOMIC_ACQUIRE) & CONN_LABEL) {
         const uint64_t label[2] = {__atomic_load_n(&cold->label[0], __ATOMIC_RELAXED),
                                    __atomic_load_n(&cold->label[1], __ATOMIC_RELAXED)};
@@ -483,6 +542,52 @@ static void meta_from_packet(const struct ct_packet *packet, struct ct_meta *met
         meta->dst = key->tuple.dst;
     }
     put_ports(meta, &key->tuple, packet->icmp_code);
+}
+
+/* --- translated packets --------------------------------------------------------------- */
+
+/* Rewrites a packet of a translated connection. Returns its bits of ct_state. */
+static __rte_noinline uint8_t translate(const struct work *work, struct found found, const struct ct_packet *packet,
+                                        struct rte_mbuf *m)
+{
+    const struct conn *conn = &work->ct->conns[found.id];
+    const uint64_t state = __atomic_load_n(&conn->state, __ATOMIC_RELAXED);
+    const enum conn_direction other = !found.direction;
+    const bool src = state & (found.direction == CONN_ORIG ? CONN_SNAT : CONN_DNAT);
+    struct conn_key reply = {.proto = conn->proto, .ipv6 = conn->ipv6};
+
+    if (!(state & CONN_NAT))
+        return 0;
+    reply.tuple = conn->tuple[other];
+    if (conn->ipv6)
+        memcpy(reply.address, work->ct->lines[conn->tuple[0].src].address[other], sizeof reply.address);
+    nat_rewrite(m, packet, &reply, src, !src);
+    return src ? CT_STATE_SNAT : CT_STATE_DNAT;
+}
+
+/* The connection of a packet that was translated in this zone before: it does not have the connection's addresses any
+ * more. `meta` says what it had. */
+static __rte_noinline struct found find_translated(const struct work *work, const struct ct_packet *packet,
+                                                   const struct ct_meta *meta, uint8_t before)
+{
+    struct conn_key key = {.zone = meta->zone, .proto = meta->proto, .ipv6 = meta->ipv6};
+    struct found found;
+
+    if (key.ipv6) {
+        memcpy(key.address, meta->src6, sizeof key.address);
+    } else {
+        key.tuple.src = meta->src;
+        key.tuple.dst = meta->dst;
+    }
+    key.tuple.sport = meta->tp_src;
+    key.tuple.dport = meta->tp_dst;
+    if (is_icmp(key.proto)) {
+        key.tuple.sport = meta->icmp_id;
+        key.tuple.dport = rte_be_to_cpu_16(meta->tp_src);
+    }
+    found = find(work, &key, conn_key_hash(&key, work->ct->seed));
+    found.direction = before & CT_STATE_RPL ? CONN_REPLY : CONN_ORIG;
+    return packet->key.proto == key.proto && packet->key.ipv6 == key.ipv6 ? found : (struct found){0};
 }
 
 /* --- a packet ---------------------------------------------------------------------- */
@@ -532,10 +637,48 @@ static bool with_connection(const struct work *work, struct found found, const s
     return false;
 }
 
-static uint8_t track(const struct work *work, const struct ct_packet *packet, struct found found, struct ct_meta *meta)
+/* A packet of which it was found out before what connection it is of, or that it is of none. */
+static uint8_t track_found(const struct work *work, const struct ct_packet *packet, struct found *found, uint8_t *state)
 {
-    uint8_t state = CT_STATE_INV, reason = packet->reason;
+    uint8_t reason = CT_REASON_NONE;
 
+    while (found->id != 0) {
+        if (unlikely(work->request->force) && found->direction == CONN_REPLY && !packet->related)
+            conn_kill(work, found->id);
+        else if (likely(with_connection(work, *found, packet, state, &reason)))
+            return reason;
+        /* That one is over. A packet that it has translated may be another's as it is now. */
+        *found = find(work, &packet->key, packet->hash);
+    }
+    found->direction = CONN_ORIG;
+    reason = without_connection(work, packet, &found->id, state);
+    if (likely(reason != CT_REASON_RACE))
+        return reason;
+    *found = find(work, &packet->key, packet->hash);
+    if (found->id != 0 && with_connection(work, *found, packet, state, &reason))
+        return *state == CT_STATE_INV ? reason : CT_REASON_NONE;
+    found->id = 0;
+    /* Not to go on as it is. */
+    return work->request->nat & (CT_NAT_SRC | CT_NAT_DST) ? CT_REASON_NAT_EXHAUSTED : CT_REASON_RACE;
+}
+
+/* `before`: its ct_state, of which `meta` tells. */
+static uint8_t track(const struct work *work, const struct ct_packet *packet, struct found found, struct rte_mbuf *m,
+                     uint8_t before, struct ct_meta *meta)
+{
+    uint8_t state = CT_STATE_INV, reason = packet->reason, translated = 0;
+    uint32_t translated_by = 0;
+
+    if (unlikely(before & (CT_STATE_SNAT | CT_STATE_DNAT)) && meta->zone == work->request->zone &&
+        reason == CT_REASON_NONE) {
+        const struct found again = find_translated(work, packet, meta, before);
+
+        if (again.id != 0) {
+            found = again;
+            translated_by = again.id;
+            translated = before & (CT_STATE_SNAT | CT_STATE_DNAT);
+        }
+    }
     memset(meta, 0, sizeof *meta);
     meta->zone = work->request->zone;
     if (unlikely(reason != CT_REASON_NONE)) {
@@ -544,29 +687,19 @@ static uint8_t track(const struct work *work, const struct ct_packet *packet, st
     }
     if (found.id == 0)
         found = find(work, &packet->key, packet->hash);
-    if (found.id != 0 && work->request->force && found.direction == CONN_REPLY && !packet->related) {
-        conn_kill(work, found.id);
-        found.id = 0;
-    }
-    if (found.id != 0 && !with_connection(work, found, packet, &state, &reason))
-        found.id = 0;
-    if (found.id == 0) {
-        reason = without_connection(work, packet, &found.id, &state);
-        if (unlikely(reason == CT_REASON_RACE)) {
-            found = find(work, &packet->key, packet->hash);
-            if (found.id != 0 && with_connection(work, found, packet, &state, &reason))
-                reason = state == CT_STATE_INV ? reason : CT_REASON_NONE;
-            else
-                found.id = 0;
-        }
-    }
-    meta->state = CT_STATE_TRK | state;
+    reason = track_found(work, packet, &found, &state);
     if (unlikely(found.id == 0)) {
+        meta->state = CT_STATE_TRK | state;
         meta_from_packet(packet, meta);
         return reason;
     }
     if (work->request->commit && state != CT_STATE_INV)
         set_values(work, found.id);
+    if (found.id != translated_by) /* the packet ended that connection, and is another's */
+        translated = 0;
+    if (unlikely(work->request->nat) && state != CT_STATE_INV && translated == 0)
+        translated = translate(work, found, packet, m);
+    meta->state = CT_STATE_TRK | state | translated;
     meta_from_conn(work->ct, found.id, meta);
     return reason;
 }
@@ -614,7 +747,7 @@ static void run_burst(const struct work *work, struct rte_mbuf *const *packets, 
     for (unsigned i = 0; i < n; i++) {
         if (found[i].id != 0 && !guess_holds(work, found[i], &extracted[i]))
             found[i].id = 0;
-        reasons[i] = track(work, &extracted[i], found[i], metas[i]);
+        reasons[i] = track(work, &extracted[i], found[i], packets[i], reasons[i], metas[i]);
         if (unlikely(reasons[i] != CT_REASON_NONE))
             CT_COUNT(work->thread->reasons[reasons[i]]);
     }

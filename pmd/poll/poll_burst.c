@@ -492,6 +492,22 @@ static void sink_meter(void *arg, uint32_t index, struct rte_mbuf *const *packet
         memset(verdicts, METER_PASS, n);
 }
 
+/* Not to be sent on as a new connection's, whose replies would be refused, or as it is where it was to be translated.
+ */
+static uint8_t verdict_of(uint8_t reason)
+{
+    switch (reason) {
+    case CT_REASON_TABLE_FULL:
+        return DROP_CT_TABLE_FULL;
+    case CT_REASON_ZONE_LIMIT:
+        return DROP_CT_ZONE_LIMIT;
+    case CT_REASON_NAT_EXHAUSTED:
+        return DROP_NAT_EXHAUSTED;
+    default:
+        return ACTION_OK;
+    }
+}
+
 static void sink_ct(void *arg, const struct ct_request *request, struct rte_mbuf *const *packets, unsigned n,
                     uint8_t *verdicts)
 {
@@ -500,15 +516,14 @@ static void sink_ct(void *arg, const struct ct_request *request, struct rte_mbuf
 
     if (n == 0)
         return;
-    for (unsigned i = 0; i < n; i++)
+    for (unsigned i = 0; i < n; i++) {
         metas[i] = &packet_meta(packets[i])->ct;
+        verdicts[i] = (uint8_t)packet_meta(packets[i])->md.ct_state;
+    }
     ct_run(thread->dp->ct, thread->index, thread->ct_now, request, packets, n, metas, verdicts);
     for (unsigned i = 0; i < n; i++) {
         packet_meta(packets[i])->md.ct_state = metas[i]->state;
-        if (likely(verdicts[i] != CT_REASON_TABLE_FULL && verdicts[i] != CT_REASON_ZONE_LIMIT))
-            verdicts[i] = ACTION_OK;
-        else
-            verdicts[i] = verdicts[i] == CT_REASON_TABLE_FULL ? DROP_CT_TABLE_FULL : DROP_CT_ZONE_LIMIT;
+        verdicts[i] = likely(verdicts[i] == CT_REASON_NONE) ? ACTION_OK : verdict_of(verdicts[i]);
     }
 }
 

@@ -212,10 +212,24 @@ struct act_ct {
     struct act h;
     struct subfield zone_src; /* field NULL: the zone is `zone` */
     uint16_t zone;
-    uint8_t flags;                              /* CT_* */
-    uint8_t table;                              /* where a copy of the packet goes on, tracked; CT_NO_TABLE: nowhere */
-    uint32_t n;                                 /* bytes of data in use */
-    uint8_t data[] __attribute__((aligned(8))); /* writes to ct_mark and ct_label of the connection */
+    uint8_t flags; /* CT_* */
+    uint8_t table; /* where a copy of the packet goes on, tracked; CT_NO_TABLE: nowhere */
+    uint32_t n;    /* bytes of data in use */
+    /* Writes to ct_mark and ct_label of the connection, and how it is translated (struct act_nat), in any order. */
+    uint8_t data[] __attribute__((aligned(8)));
+};
+#define NAT_SRC 0x01 /* NAT_*: as on the wire */
+#define NAT_DST 0x02
+#define NAT_PERSISTENT 0x04
+#define NAT_HASH 0x08
+#define NAT_RANDOM 0x10
+struct act_nat { /* inside ct alone */
+    struct act h;
+    uint8_t flags;                            /* NAT_* */
+    uint8_t ip_version;                       /* of the addresses: 4, 6, 0: there are none */
+    uint8_t min_address[16], max_address[16]; /* IPv4: the first 4 bytes. max of zeros: there is only min */
+    uint16_t min_port, max_port;              /* min 0: there are none; max 0: there is only min */
+    uint8_t zero[2];
 };
 struct act_metadata {
     struct act h;

@@ -1,4 +1,6 @@
-/* Connection tracking: ct(...), ct_clear. */
+/* Connection tracking: ct(...), ct_clear, and nat(...) inside ct. */
+#include <arpa/inet.h>
+
 #include "src/actions/act_fields.h"
 #include "src/actions/act_impl.h"
 
@@ -9,11 +11,20 @@ static struct act_list exec_of(const struct act *act)
     return (struct act_list){.acts = (const struct act *)a->data, .len = a->n};
 }
 
+static int check_inner_nat(const struct act_nat *nat, const struct act_known *k)
+{
+    const rte_be16_t eth_type = RTE_BE16(nat->ip_version == 6 ? RTE_ETHER_TYPE_IPV6 : RTE_ETHER_TYPE_IPV4);
+
+    return nat->ip_version == 0 || k->m.value.pkt.eth_type == eth_type ? 0 : OFPERR_BAC_MATCH_INCONSISTENT;
+}
+
 /* Only mark and label of the connection can be written, from what the packet has. */
 static int check_exec(const struct act *act, const struct act_known *k)
 {
     const struct field *written;
 
+    if (act->type == ACT_NAT)
+        return check_inner_nat((const struct act_nat *)act, k);
     if (act->type == ACT_SET_FIELD) {
         written = ((const struct act_set_field *)act)->field;
     } else if (act->type == ACT_MOVE) {
@@ -37,13 +48,23 @@ static bool is_ip(const struct act_known *k)
            (value->eth_type == RTE_BE16(RTE_ETHER_TYPE_IPV4) || value->eth_type == RTE_BE16(RTE_ETHER_TYPE_IPV6));
 }
 
+/* Without commit nothing but nat makes sense inside. */
+static bool needs_commit(const struct act_list *inner)
+{
+    ACT_FOR_EACH (act, inner) {
+        if (act->type != ACT_NAT)
+            return true;
+    }
+    return false;
+}
+
 static int check_ct(const struct act *act, struct act_known *k)
 {
     const struct act_ct *a = (const struct act_ct *)act;
     const struct act_list exec = exec_of(act);
     int error;
 
-    if (!(a->flags & CT_COMMIT) && (a->flags & CT_FORCE || a->n > 0))
+    if (!(a->flags & CT_COMMIT) && (a->flags & CT_FORCE || needs_commit(&exec)))
         return OFPERR_BAC_BAD_ARGUMENT;
     if (a->zone_src.field) {
         if (a->zone_src.n_bits != 16)
@@ -60,10 +81,71 @@ static int check_ct(const struct act *act, struct act_known *k)
     return is_ip(k) ? 0 : OFPERR_BAC_MATCH_INCONSISTENT;
 }
 
+/* --- text ------------------------------------------------------------------------ */
+
+static void print_address(struct act_printer *p, const struct act_nat *nat, const uint8_t *address)
+{
+    const bool brackets = nat->ip_version == 6 && nat->min_port != 0;
+    char text[INET6_ADDRSTRLEN];
+
+    inet_ntop(nat->ip_version == 6 ? AF_INET6 : AF_INET, address, text, sizeof text);
+    fprintf(p->out, brackets ? "[%s]" : "%s", text);
+}
+
+static void print_range(struct act_printer *p, const struct act_nat *nat)
+{
+    static const uint8_t zeros[16];
+
+    fputs(nat->flags & NAT_SRC ? "src" : "dst", p->out);
+    if (nat->ip_version != 0) {
+        fputc('=', p->out);
+        print_address(p, nat, nat->min_address);
+    }
+    if (nat->ip_version != 0 && memcmp(nat->max_address, zeros, sizeof zeros) != 0 &&
+        memcmp(nat->max_address, nat->min_address, sizeof zeros) != 0) {
+        fputc('-', p->out);
+        print_address(p, nat, nat->max_address);
+    }
+    if (nat->min_port != 0)
+        fprintf(p->out, ":%u", nat->min_port);
+    if (nat->min_port != 0 && nat->max_port > nat->min_port)
+        fprintf(p->out, "-%u", nat->max_port);
+}
+
+static void print_nat(struct act_printer *p, const struct act *act)
+{
+    const struct act_nat *nat = (const struct act_nat *)act;
+
+    fputs("nat", p->out);
+    if (!(nat->flags & (NAT_SRC | NAT_DST)))
+        return;
+    fputc('(', p->out);
+    print_range(p, nat);
+    fputs(nat->flags & NAT_PERSISTENT ? ",persistent" : "", p->out);
+    fputs(nat->flags & NAT_HASH ? ",hash" : "", p->out);
+    fputs(nat->flags & NAT_RANDOM ? ",random)" : ")", p->out);
+}
+
+/* nat(...) that comes first stands beside exec(...), which the rest is in. */
+static void print_inner(struct act_printer *p, struct act_list inner, const char *separator)
+{
+    if (inner.len > 0 && inner.acts->type == ACT_NAT) {
+        fputs(separator, p->out);
+        print_nat(p, inner.acts);
+        inner.len -= inner.acts->len;
+        inner.acts = (const struct act *)((const uint8_t *)inner.acts + inner.acts->len);
+        separator = ",";
+    }
+    if (inner.len == 0)
+        return;
+    fprintf(p->out, "%sexec(", separator);
+    act_print_list(p, &inner);
+    fputc(')', p->out);
+}
+
 static void print_ct(struct act_printer *p, const struct act *act)
 {
     const struct act_ct *a = (const struct act_ct *)act;
-    const struct act_list exec = exec_of(act);
     const char *separator = "";
 
     fputs("ct(", p->out);
@@ -83,13 +165,11 @@ static void print_ct(struct act_printer *p, const struct act *act)
             fprintf(p->out, "%u", a->zone);
         separator = ",";
     }
-    if (a->n > 0) {
-        fprintf(p->out, "%sexec(", separator);
-        act_print_list(p, &exec);
-        fputc(')', p->out);
-    }
+    print_inner(p, exec_of(act), separator);
     fputc(')', p->out);
 }
+
+/* --- rows ------------------------------------------------------------------------ */
 
 static void ct_fields(const struct act *act, field_fn *fn, void *arg)
 {
@@ -113,4 +193,16 @@ const struct act_ops act_ops_ct_clear = {
     .name = "ct_clear",
     .idle = true,
     .print = act_print_name,
+};
+
+/* Anywhere but in ct(). */
+static int check_nat(const struct act *act, struct act_known *k)
+{
+    return OFPERR_BAC_BAD_ARGUMENT;
+}
+
+const struct act_ops act_ops_nat = {
+    .name = "nat",
+    .check = check_nat,
+    .print = print_nat,
 };

@@ -56,6 +56,7 @@
     X(BUNDLE, bundle, struct act_bundle) /* bundle, bundle_load */                                                     \
     X(CT, ct, struct act_ct)             /* what exec() has in it is a list inside */                                  \
     X(CT_CLEAR, ct_clear, struct act)                                                                                  \
+    X(NAT, nat, struct act_nat)     /* inside ct alone */                                                              \
     X(METER, meter, struct act_u32) /* meter id; instruction (1.3) and action (1.5) */                                 \
     X(STAT_TRIGGER, stat_trigger, struct act_stat_trigger)                                                             \
     X(CLEAR_ACTIONS, clear_actions, struct act)                                                                        \

@@ -37,13 +37,59 @@ static void take_exec(struct xlate_ctx *ctx, const struct act_ct *act, struct ct
         return;
     memset(&value, 0, sizeof value);
     memset(&mask, 0, sizeof mask);
-    ACT_FOR_EACH (inner, &exec)
-        exec_act(ctx, inner, &value, &mask);
+    ACT_FOR_EACH (inner, &exec) {
+        if (inner->type != ACT_NAT)
+            exec_act(ctx, inner, &value, &mask);
+    }
     request->mark = value.pkt.ct_mark & mask.pkt.ct_mark;
     request->mark_mask = mask.pkt.ct_mark;
     memcpy(request->label, value.pkt.ct_label, sizeof request->label);
     memcpy(request->label_mask, mask.pkt.ct_label, sizeof request->label_mask);
     request->set_label = memcmp(request->label_mask, none, sizeof none) != 0;
+}
+
+static bool is_given(const uint8_t address[16])
+{
+    static const uint8_t zeros[16];
+
+    return memcmp(address, zeros, sizeof zeros) != 0;
+}
+
+static void take_nat(const struct act_nat *act, struct ct_nat_request *request)
+{
+    uint8_t flags = CT_NAT;
+
+    if (act->flags & (NAT_SRC | NAT_DST))
+        flags |= act->flags & NAT_SRC ? CT_NAT_SRC : CT_NAT_DST;
+    flags |= act->flags & NAT_RANDOM ? CT_NAT_RANDOM : 0;
+    flags |= act->flags & NAT_PERSISTENT ? CT_NAT_PERSISTENT : 0;
+    flags |= act->ip_version == 6 ? CT_NAT_IPV6 : 0;
+    flags |= act->min_port != 0 ? CT_NAT_PORTS : 0;
+    request->request.nat = flags;
+    memcpy(request->nat.min_address, act->min_address, sizeof act->min_address);
+    memcpy(request->nat.max_address, is_given(act->max_address) ? act->max_address : act->min_address,
+           sizeof act->max_address);
+    request->nat.min_port = act->min_port;
+    request->nat.max_port = act->max_port != 0 ? act->max_port : act->min_port;
+}
+
+static void put_op(struct xlate_ctx *ctx, const struct act_ct *act, const struct ct_request *request)
+{
+    struct program_builder *b = &ctx->out->program;
+    const struct act_list inner = exec_of(act);
+    const struct op_ct op = {.request = *request};
+    struct op_ct_nat op_nat = {.nat.request = *request};
+
+    ACT_FOR_EACH (a, &inner) {
+        if (a->type == ACT_NAT)
+            take_nat((const struct act_nat *)a, &op_nat.nat);
+    }
+    if (op_nat.nat.request.nat != 0)
+        program_builder_add(b, OP_CT_NAT, 0, &op_nat, sizeof op_nat);
+    else
+        program_builder_add(b, OP_CT, 0, &op, sizeof op);
+    ctx->keep_len = b->len; /* it counts whether or not anything sends the packet on */
+    ctx->keep_ops = b->n_ops;
 }
 
 /* A copy of the packet goes on in `table`, with registers, stack and action set. */
@@ -124,19 +170,16 @@ void xlate_ct_settle(struct xlate_ctx *ctx)
 static void run_ct(struct xlate_ctx *ctx, const struct act *a, bool last)
 {
     const struct act_ct *act = (const struct act_ct *)a;
-    struct program_builder *b = &ctx->out->program;
-    struct op_ct op;
+    struct ct_request request;
 
-    memset(&op, 0, sizeof op);
-    op.request.zone = act->zone_src.field ? (uint16_t)xlate_read(ctx, &act->zone_src) : act->zone;
-    op.request.commit = act->flags & CT_COMMIT;
-    op.request.force = act->flags & CT_FORCE;
-    ctx->ct_zone = op.request.zone;
-    take_exec(ctx, act, &op.request);
+    memset(&request, 0, sizeof request);
+    request.zone = act->zone_src.field ? (uint16_t)xlate_read(ctx, &act->zone_src) : act->zone;
+    request.commit = act->flags & CT_COMMIT;
+    request.force = act->flags & CT_FORCE;
+    ctx->ct_zone = request.zone;
+    take_exec(ctx, act, &request);
     xlate_commit(ctx);
-    program_builder_add(b, OP_CT, 0, &op, sizeof op);
-    ctx->keep_len = b->len; /* it counts whether or not anything sends the packet on */
-    ctx->keep_ops = b->n_ops;
+    put_op(ctx, act, &request);
     ctx->untracked = false;
     if (act->table != CT_NO_TABLE)
         fork_to_table(ctx, act->table);
@@ -153,3 +196,6 @@ static void run_ct_clear(struct xlate_ctx *ctx, const struct act *act, bool last
 }
 
 const struct act_xlate act_xlate_ct_clear = {.run = run_ct_clear, .sees = ACT_SEES_ETHERNET};
+
+/* ct() reads it. */
+const struct act_xlate act_xlate_nat = {.sees = ACT_SEES_NOTHING};

@@ -142,7 +142,7 @@ static bool program_build(const uint8_t *data, size_t size, const struct flow_ke
             ((struct op_mpls *)fields)->eth_type = RTE_BE16(0x8847);
         if (type == OP_PUSH_NSH)
             fields[0] = (uint8_t)(fields[0] % (NSH_PUSH_MAX / 4 + 1) * 4);
-        if (type == OP_CT)
+        if (type == OP_CT || type == OP_CT_NAT)
             op_ct_make_bools(fields);
         if (type == OP_PUSH_PBB)
             ((struct op_pbb *)fields)->eth_type = RTE_BE16(0x88e7);

@@ -382,7 +382,71 @@ static char *parse_clone(struct parse *p, char *value)
     return error;
 }
 
-/* "ct(commit,zone=5,table=1,exec(set_field:1->ct_mark))" */
+/* "10.0.0.1-10.0.0.9:1000-2000" or "[fd00::1]-[fd00::9]:80" */
+static bool parse_range(char *v, struct act_nat *nat)
+{
+    char *ports, *to, *max;
+    const bool brackets = *v == '[';
+    uint64_t n;
+
+    nat->ip_version = brackets || (strchr(v, ':') && strchr(strchr(v, ':') + 1, ':')) ? 6 : 4;
+    to = brackets ? strstr(v, "]:") : nat->ip_version == 4 ? strrchr(v, ':') : NULL;
+    ports = to ? to + (brackets ? 2 : 1) : NULL;
+    if (to)
+        *to = '\0';
+    max = strchr(v, '-');
+    if (max)
+        *max++ = '\0';
+    for (int i = 0; i < 2; i++) {
+        char *address = i == 0 ? v : max;
+
+        if (!address)
+            continue;
+        address += *address == '[';
+        address[strcspn(address, "]")] = '\0';
+        if (inet_pton(nat->ip_version == 6 ? AF_INET6 : AF_INET, address,
+                      i == 0 ? nat->min_address : nat->max_address) != 1)
+            return false;
+    }
+    if (!ports)
+        return true;
+    max = strchr(ports, '-');
+    if (max)
+        *max++ = '\0';
+    if (!text_to_u64(ports, UINT16_MAX, &n))
+        return false;
+    nat->min_port = (uint16_t)n;
+    if (max && !text_to_u64(max, UINT16_MAX, &n))
+        return false;
+    nat->max_port = max ? (uint16_t)n : 0;
+    return true;
+}
+
+static char *parse_nat(struct act_buffer *acts, char *value)
+{
+    struct act_nat *nat = act_buffer_add_type(acts, ACT_NAT);
+    char *key, *v;
+
+    nat->h.form = ACT_FORM_NICIRA;
+    while (key_value_next(&value, &key, &v)) {
+        if (!strcmp(key, "src") || !strcmp(key, "dst")) {
+            nat->flags |= *key == 's' ? NAT_SRC : NAT_DST;
+            if (v && *v && !parse_range(v, nat))
+                return bad(v, "a range to translate to");
+        } else if (!strcmp(key, "persistent")) {
+            nat->flags |= NAT_PERSISTENT;
+        } else if (!strcmp(key, "hash")) {
+            nat->flags |= NAT_HASH;
+        } else if (!strcmp(key, "random")) {
+            nat->flags |= NAT_RANDOM;
+        } else {
+            return bad(key, "an argument of nat");
+        }
+    }
+    return NULL;
+}
+
+/* "ct(commit,zone=5,table=1,nat(src=10.0.0.1),exec(set_field:1->ct_mark))" */
 static char *parse_ct(struct parse *p, char *value)
 {
     struct act_ct head = {.table = CT_NO_TABLE}, *act;
@@ -403,6 +467,8 @@ static char *parse_ct(struct parse *p, char *value)
             head.zone = (uint16_t)n;
         else if (!strcmp(key, "zone"))
             error = subfield_parse(v, &head.zone_src);
+        else if (!strcmp(key, "nat"))
+            error = parse_nat(&inner, v);
         else if (!strcmp(key, "exec"))
             error = parse_list(&nested, v);
         else

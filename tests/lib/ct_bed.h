@@ -3,6 +3,7 @@
 #define TESTS_LIB_CT_BED_H
 
 #include <netinet/in.h>
+#include <rte_hash_crc.h>
 #include <rte_ip.h>
 #include <rte_mbuf.h>
 #include <string.h>
@@ -85,6 +86,7 @@ static inline size_t spec_build(const struct ct_spec *spec, uint8_t *ip)
     uint8_t l4[1600] = {0};
     const uint8_t proto = spec_proto(spec);
     size_t len, header, checksum_at = 0;
+    uint32_t crc;
 
     switch (proto) {
     case IPPROTO_TCP:
@@ -120,6 +122,8 @@ static inline size_t spec_build(const struct ct_spec *spec, uint8_t *ip)
         l4[13] = spec->chunk_flags;
         put16(l4 + 14, 8);
         memcpy(l4 + 16, &spec->init_tag, 4);
+        crc = rte_cpu_to_le_32(~rte_hash_crc(l4, (uint32_t)len, UINT32_MAX));
+        memcpy(l4 + 8, &crc, 4);
         break;
     case IPPROTO_ICMP:
     case IPPROTO_ICMPV6:
@@ -145,7 +149,7 @@ static inline size_t spec_build(const struct ct_spec *spec, uint8_t *ip)
         sum += rte_raw_cksum(l4, len);
         sum = (sum & 0xffff) + (sum >> 16);
         sum = (sum & 0xffff) + (sum >> 16);
-        const uint16_t checksum = (uint16_t)~sum;
+        const uint16_t checksum = proto == IPPROTO_UDP && sum == 0xffff ? 0xffff : (uint16_t)~sum;
         memcpy(l4 + checksum_at, &checksum, 2);
     }
     memcpy(ip + header, l4, len);
@@ -220,6 +224,7 @@ static inline uint8_t ct_bed_request(struct ct_bed *bed, const struct ct_request
     struct ct_meta *meta = &bed->meta;
 
     spec_to_mbuf(spec, bed->m);
+    bed->reason = 0; /* not tracked yet */
     ct_run(bed->ct, 0, bed->now, request, &bed->m, 1, &meta, &bed->reason);
     return bed->meta.state;
 }

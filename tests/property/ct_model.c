@@ -17,24 +17,31 @@ static bool addresses_are(const struct ct_spec *p, uint32_t src, uint32_t dst)
     return p->src == src && p->dst == dst;
 }
 
-/* Is `p` a packet of the connection that `first` began? 0: as it, 1: back, -1: no. */
-static int direction_of(const struct ct_spec *first, const struct ct_spec *p)
+static bool has_ports(const struct ct_spec *p)
 {
-    if (first->ipv6 != p->ipv6 || spec_proto(first) != spec_proto(p))
+    return spec_proto(p) == IPPROTO_TCP || spec_proto(p) == IPPROTO_UDP || spec_proto(p) == IPPROTO_SCTP;
+}
+
+/* Are addresses and ports (of ICMP the identifier) the same? */
+static bool same_ends(const struct ct_spec *a, const struct ct_spec *b)
+{
+    if (!addresses_are(a, b->src, b->dst))
+        return false;
+    if (is_icmp(a))
+        return a->sport == b->sport;
+    return !has_ports(a) || (a->sport == b->sport && a->dport == b->dport);
+}
+
+/* Is `p` a packet of the connection? 0: as the first, 1: back, -1: no. */
+static int direction_of(const struct model_connection *c, const struct ct_spec *p)
+{
+    if (c->first.ipv6 != p->ipv6 || spec_proto(&c->first) != spec_proto(p))
         return -1;
-    if (is_icmp(p)) {
-        if (first->sport != p->sport)
-            return -1;
-        if (is_request(p))
-            return addresses_are(p, first->src, first->dst) ? 0 : -1;
-        return addresses_are(p, first->dst, first->src) ? 1 : -1;
-    }
-    const bool ports = spec_proto(p) == IPPROTO_TCP || spec_proto(p) == IPPROTO_UDP || spec_proto(p) == IPPROTO_SCTP;
-    if (addresses_are(p, first->src, first->dst) && (!ports || (p->sport == first->sport && p->dport == first->dport)))
+    if (is_icmp(p) && !is_request(p))
+        return same_ends(&c->reply, p) ? 1 : -1;
+    if (same_ends(&c->first, p))
         return 0;
-    if (addresses_are(p, first->dst, first->src) && (!ports || (p->sport == first->dport && p->dport == first->sport)))
-        return 1;
-    return -1;
+    return !is_icmp(p) && same_ends(&c->reply, p) ? 1 : -1;
 }
 
 static bool is_over(const struct model *model, const struct model_connection *c)
@@ -49,7 +56,7 @@ struct model_connection *model_find(struct model *model, uint16_t zone, const st
 
         if (c->zone != zone || is_over(model, c))
             continue;
-        *direction = direction_of(&c->first, packet);
+        *direction = direction_of(c, packet);
         if (*direction >= 0)
             return c;
     }
@@ -191,12 +198,16 @@ static enum verdict tcp(struct model_connection *c, int direction, const struct 
     const int64_t offered = (int64_t)p->window << (syn ? 0 : shift(&from, &to));
     from.window = most(from.window, syn ? scaled_window(p, from.scale) : p->window);
     from.next = most(from.next, end);
+    const bool acks = ack && !(p->ack == 0 && rst);
     if (!to.limited) {
         /* Nothing of it is known but that it may send what is acknowledged and offered. */
-        to.limited = ack && !(p->ack == 0 && rst);
+        to.limited = acks;
         to.limit = acked + most(1, offered);
-    } else if (acked + offered >= to.limit) {
-        to.limit = acked + most(1, offered);
+    } else if (to.phase != 0 || acks) {
+        const int64_t told = to.phase == 0 ? unwrap(to.limit, p->ack) : acked;
+
+        if (told + offered >= to.limit)
+            to.limit = told + most(1, offered);
     }
     if (fin && from.phase < 3)
         from.phase = 3;
@@ -298,16 +309,164 @@ static unsigned in_zone(const struct model *model, uint16_t zone)
     return n;
 }
 
-static struct model_connection *create(struct model *model, uint16_t zone, const struct ct_spec *p)
+/* --- translation ------------------------------------------------------------------- */
+
+/* The packet that answers `p`. */
+static struct ct_spec answer(const struct ct_spec *p)
 {
+    struct ct_spec back = spec_back(*p);
+
+    if (is_icmp(p))
+        back.icmp_type = p->ipv6 ? 128 + 129 - p->icmp_type : 8 - p->icmp_type;
+    return back;
+}
+
+static bool is_free(struct model *model, uint16_t zone, const struct ct_spec *reply)
+{
+    int direction;
+
+    return !model_find(model, zone, reply, &direction);
+}
+
+/* What the replies are, to a packet that left as `seen`. */
+static struct ct_spec reply_to(const struct ct_spec *packet, const struct ct_spec *seen)
+{
+    struct ct_spec sent = *packet;
+
+    sent.src = seen->src;
+    sent.dst = seen->dst;
+    sent.sport = seen->sport;
+    if (!is_icmp(packet))
+        sent.dport = seen->dport;
+    return answer(&sent);
+}
+
+static bool in_range(uint32_t n, uint32_t min, uint32_t max)
+{
+    return n >= min && n <= max;
+}
+
+/* Ports of one kind: below 512, below 1024, others. */
+static int kind(uint16_t port)
+{
+    return port < 512 ? 0 : port < 1024 ? 1 : 2;
+}
+
+/* Why a packet may not be translated so; NULL: it may. */
+static const char *fault_of(struct model *model, const struct model_request *request, const struct ct_spec *packet,
+                            const struct ct_spec *seen)
+{
+    const bool source = request->base.nat & CT_NAT_SRC, ports = request->base.nat & CT_NAT_PORTS && has_ports(packet);
+    const uint32_t before = source ? packet->src : packet->dst, after = source ? seen->src : seen->dst;
+    const uint16_t port_before = source ? packet->sport : packet->dport,
+                   port_after = source ? seen->sport : seen->dport;
+    const struct ct_spec reply = reply_to(packet, seen);
+    struct ct_spec wish = *seen, wished;
+
+    if (source ? seen->dst != packet->dst : seen->src != packet->src)
+        return "the wrong address is translated";
+    if (request->min_address == 0 ? after != before : !in_range(after, request->min_address, request->max_address))
+        return "an address outside the range";
+    if (!is_free(model, request->base.zone, &reply))
+        return "replies would be another connection's";
+    if (ports && !in_range(port_after, request->min_port, request->max_port))
+        return "a port outside the range";
+    if (source && !is_icmp(packet) && seen->dport != packet->dport)
+        return "the destination's port is not that of the packet";
+    if (!source && !ports && !is_icmp(packet) && port_after != port_before)
+        return "the destination's port changed";
+    if ((source && ports) || (seen->sport == packet->sport))
+        return NULL;
+    /* The source's own port, or the identifier, stays if it can. */
+    wish.sport = packet->sport;
+    wished = reply_to(packet, &wish);
+    if (is_free(model, request->base.zone, &wished))
+        return "its own port was free";
+    return is_icmp(packet) || kind(seen->sport) == kind(packet->sport) ? NULL : "a port of another kind";
+}
+
+/* Is there really nothing? */
+static bool all_taken(struct model *model, const struct model_request *request, const struct ct_spec *packet)
+{
+    const bool source = request->base.nat & CT_NAT_SRC, ports = has_ports(packet);
+
+    if (is_icmp(packet) || (ports && !(source && request->base.nat & CT_NAT_PORTS)))
+        return false; /* there are more than test packets can take */
+    for (uint32_t address = request->min_address; address <= request->max_address; address++) {
+        for (uint32_t port = ports ? request->min_port : 0; port <= (ports ? request->max_port : 0); port++) {
+            struct ct_spec sent = *packet, reply;
+
+            if (request->min_address != 0)
+                *(source ? &sent.src : &sent.dst) = address;
+            if (ports)
+                sent.sport = (uint16_t)port;
+            reply = answer(&sent);
+            if (is_free(model, request->base.zone, &reply))
+                return false;
+        }
+    }
+    return true;
+}
+
+/* As a packet of `direction` leaves. */
+static uint8_t translate(const struct model_connection *c, int direction, struct ct_spec *packet)
+{
+    const struct ct_spec *back = direction == 0 ? &c->reply : &c->first;
+    const bool source = (c->nat == CT_STATE_SNAT) == (direction == 0);
+
+    if (c->nat == 0)
+        return 0;
+    if (source || !packet->quoted)
+        packet->src = back->dst;
+    if (!source || !packet->quoted)
+        packet->dst = back->src;
+    if (packet->quoted) {
+        /* Its receiver sees what it had sent itself. */
+        struct ct_spec *quoted = (struct ct_spec *)(uintptr_t)packet->quoted;
+
+        quoted->src = back->src;
+        quoted->dst = back->dst;
+        quoted->sport = back->sport;
+        if (!is_icmp(quoted))
+            quoted->dport = back->dport;
+    } else if (is_icmp(packet)) {
+        packet->sport = back->sport;
+    } else {
+        packet->sport = back->dport;
+        packet->dport = back->sport;
+    }
+    return source ? CT_STATE_SNAT : CT_STATE_DNAT;
+}
+
+/* --- a new one ---------------------------------------------------------------------- */
+
+static struct model_connection *create(struct model *model, const struct model_request *request,
+                                       const struct ct_spec *p, const struct ct_spec *seen, const char **fault)
+{
+    const uint16_t zone = request->base.zone;
+    const bool translated = request->base.nat & (CT_NAT_SRC | CT_NAT_DST);
     struct model_connection *c = &model->connections[model->n];
+    struct ct_spec reply = answer(p);
 
     if (model->limit[zone] != 0 && in_zone(model, zone) >= model->limit[zone])
         return NULL;
+    if (translated && !seen) {
+        *fault = all_taken(model, request, p) ? NULL : "something was free";
+        return NULL;
+    }
+    if (translated) {
+        *fault = fault_of(model, request, p, seen);
+        reply = reply_to(p, seen);
+    } else if (!is_free(model, zone, &reply)) {
+        return NULL; /* its replies would be another connection's */
+    }
     model->n++;
     memset(c, 0, sizeof *c);
     c->zone = zone;
     c->first = *p;
+    c->reply = reply;
+    if (translated)
+        c->nat = request->base.nat & CT_NAT_SRC ? CT_STATE_SNAT : CT_STATE_DNAT;
     if (spec_proto(p) == IPPROTO_TCP)
         begin(c, p);
     if (spec_proto(p) == IPPROTO_SCTP) {
@@ -325,72 +484,90 @@ static void set_values(struct model_connection *c, const struct ct_request *requ
         c->label[i] = (uint8_t)((c->label[i] & ~request->label_mask[i]) | (request->label[i] & request->label_mask[i]));
 }
 
-/* Both directions look the same. */
-static bool is_to_itself(const struct ct_spec *first)
+/* An error is of the connection whose packets answer what it quotes. */
+static struct model_connection *find_of_error(struct model *model, uint16_t zone, const struct ct_spec *error,
+                                              int *direction)
 {
-    return first->src == first->dst && first->sport == first->dport && !is_icmp(first);
+    struct ct_spec back = answer(error->quoted);
+
+    return error->quoted->src == error->dst ? model_find(model, zone, &back, direction) : NULL;
 }
 
-/* An error belongs to what the packet it quotes does, the other way. */
-static uint8_t track_error(struct model *model, uint16_t zone, const struct ct_spec *error,
-                           struct model_connection **connection)
-{
-    struct ct_spec quoted = *error->quoted;
-    int direction;
-
-    *connection = NULL;
-    if (quoted.src != error->dst)
-        return CT_STATE_INV;
-    quoted.len = 0;
-    *connection = model_find(model, zone, &quoted, &direction);
-    if (!*connection)
-        return CT_STATE_INV;
-    return CT_STATE_REL | (direction == 0 && !is_to_itself(&(*connection)->first) ? CT_STATE_RPL : 0);
-}
-
-uint8_t model_track(struct model *model, const struct ct_request *request, const struct ct_spec *packet,
-                    struct model_connection **connection)
+/* The connection of a packet that was translated in this zone before. */
+static struct model_connection *find_again(struct model *model, uint16_t zone, const struct model_before *before,
+                                           int *direction)
 {
     struct model_connection *c;
-    uint8_t state = 0;
+
+    if (!(before->state & (CT_STATE_SNAT | CT_STATE_DNAT)) || before->zone != zone)
+        return NULL;
+    c = model_find(model, zone, &before->first, direction);
+    *direction = before->state & CT_STATE_RPL ? 1 : 0;
+    return c;
+}
+
+static uint8_t move_on(struct model *model, struct model_connection **c, int direction, const struct ct_spec *packet)
+{
+    const enum verdict verdict = go_on(*c, direction, packet);
+
+    if (verdict == OTHER) {
+        forget(model, *c);
+        *c = NULL;
+        return 0;
+    }
+    if (verdict == BAD)
+        return CT_STATE_INV;
+    (*c)->deadline = model->now + seconds_of(*c);
+    return verdict == AGAIN ? CT_STATE_NEW : CT_STATE_EST | (direction == 1 ? CT_STATE_RPL : 0);
+}
+
+uint8_t model_track(struct model *model, const struct model_request *request, struct ct_spec *packet,
+                    const struct model_before *before, const struct ct_spec *seen, struct model_connection **connection,
+                    const char **fault)
+{
+    const uint16_t zone = request->base.zone;
+    struct model_connection *c;
+    uint8_t state = 0, again = 0;
     int direction = 0;
 
     *connection = NULL;
-    if (packet->quoted) {
-        state = track_error(model, request->zone, packet, connection);
-        if (*connection && request->commit)
-            set_values(*connection, request);
-        return state;
-    }
-    if (spec_proto(packet) == IPPROTO_TCP && !flags_go_together(packet->flags))
+    *fault = NULL;
+    if (!packet->quoted && spec_proto(packet) == IPPROTO_TCP && !flags_go_together(packet->flags))
         return CT_STATE_INV;
-    c = model_find(model, request->zone, packet, &direction);
-    if (c && request->force && direction == 1) {
-        forget(model, c);
-        c = NULL;
-    }
-    if (c) {
-        const enum verdict verdict = go_on(c, direction, packet);
-
-        if (verdict == OTHER) {
+    c = find_again(model, zone, before, &direction);
+    if (c)
+        again = before->state & (CT_STATE_SNAT | CT_STATE_DNAT);
+    else
+        c = packet->quoted ? find_of_error(model, zone, packet, &direction)
+                           : model_find(model, zone, packet, &direction);
+    while (c && !packet->quoted) {
+        if (request->base.force && direction == 1) {
             forget(model, c);
             c = NULL;
-        } else if (verdict == BAD) {
-            state = CT_STATE_INV;
         } else {
-            c->deadline = model->now + seconds_of(c);
-            state = verdict == AGAIN ? CT_STATE_NEW : CT_STATE_EST | (direction == 1 ? CT_STATE_RPL : 0);
+            state = move_on(model, &c, direction, packet);
         }
+        if (c)
+            break;
+        again = 0;
+        c = model_find(model, zone, packet, &direction);
     }
+    if (c && packet->quoted)
+        state = CT_STATE_REL | (direction == 1 ? CT_STATE_RPL : 0);
     if (!c) {
-        if (!begins(packet))
+        direction = again = 0;
+        if (packet->quoted || !begins(packet))
             return CT_STATE_INV;
         state = CT_STATE_NEW;
-        if (request->commit)
-            c = create(model, request->zone, packet);
+        if (request->base.commit)
+            c = create(model, request, packet, seen, fault);
     }
-    if (c && request->commit && state != CT_STATE_INV)
-        set_values(c, request);
     *connection = c;
-    return state;
+    if (!c || state == CT_STATE_INV)
+        return state | again;
+    if (request->base.commit)
+        set_values(c, &request->base);
+    if (again == 0 && request->base.nat)
+        again = translate(c, direction, packet);
+    return state | again;
 }

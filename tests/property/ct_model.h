@@ -1,5 +1,5 @@
-/* What connection tracking is to do, written for reading: a list of connections, numbers that do not wrap, no sharing
- * of code with pmd/ct/. */
+/* What connection tracking and address translation are to do, written for reading: a list of connections, numbers that
+ * do not wrap, no sharing of code with pmd/ct/. */
 #ifndef TESTS_PROPERTY_CT_MODEL_H
 #define TESTS_PROPERTY_CT_MODEL_H
 
@@ -18,6 +18,8 @@ struct model_side {
 struct model_connection {
     uint16_t zone;
     struct ct_spec first; /* the packet that began it */
+    struct ct_spec reply; /* addresses and ports that packets of the other direction come with */
+    uint8_t nat;          /* ct_state of the first direction's packets, translated: CT_STATE_SNAT, _DNAT or 0 */
     uint32_t deadline;
     uint32_t mark;
     uint8_t label[CT_LABEL_LEN];
@@ -34,9 +36,26 @@ struct model {
     struct model_connection connections[MODEL_CONNECTIONS];
 };
 
-/* Tracks a packet. Returns its ct_state; *connection: what it belongs to, or NULL. */
-uint8_t model_track(struct model *model, const struct ct_request *request, const struct ct_spec *packet,
-                    struct model_connection **connection);
+/* A request in the units of struct ct_spec. */
+struct model_request {
+    struct ct_request base;
+    uint32_t min_address, max_address; /* 0: it stays */
+    uint16_t min_port, max_port;
+};
+
+/* What was found out about a packet before. */
+struct model_before {
+    uint8_t state;
+    uint16_t zone;
+    struct ct_spec first; /* of its connection */
+};
+
+/* Tracks a packet. Returns its ct_state; *connection: what it belongs to, or NULL. The packet, and what it quotes,
+ * becomes what it is translated to. `seen`: what the tracker has made of it, or NULL if it found nothing free: where
+ * the model has a choice it takes that. *fault: why it could not be right. */
+uint8_t model_track(struct model *model, const struct model_request *request, struct ct_spec *packet,
+                    const struct model_before *before, const struct ct_spec *seen, struct model_connection **connection,
+                    const char **fault);
 /* Which connection, and in which direction, a packet would be of. NULL: none. */
 struct model_connection *model_find(struct model *model, uint16_t zone, const struct ct_spec *packet, int *direction);
 void model_flush(struct model *model, uint16_t zone);

@@ -609,6 +609,7 @@ static void act_run(struct oracle *o, const struct act *act, int *next_table)
     case ACT_CHECK_LARGER:
     case ACT_CT: /* of connections neither */
     case ACT_CT_CLEAR:
+    case ACT_NAT:
         o->selected = true;
         break;
     case ACT_GROUP:

@@ -105,4 +105,4 @@ zone9() { [[ $(appctl dpctl/dump-conntrack zone=9) == udp,* ]]; }
 wait_until 5 zone9
 
 step "what is not known is refused"
-assert_contains "$(ofctl add-flow 'ip,actions=ct(commit,nat(src=10.1.1.1))' 2>&1 || true)" 'CT_DATAPATH_SUPPORT'
+assert_contains "$(ofctl add-flow 'tcp,actions=ct(commit,alg=ftp)' 2>&1 || true)" 'CT_DATAPATH_SUPPORT'

@@ -209,6 +209,13 @@ static void formats(void **state)
                   (struct op_vlan){.tci = RTE_BE16(0xf007), .tci_mask = RTE_BE16(0x0fff)});
     ASSERT_FORMAT("push_mpls(label=100,tc=2,ttl=64,bos=1,eth_type=0x8847)", OP_PUSH_MPLS,
                   (struct op_mpls){.lse = RTE_BE32(100 << 12 | 2 << 9 | 1 << 8 | 64), .eth_type = RTE_BE16(0x8847)});
+    ASSERT_FORMAT(
+        "ct(commit,zone=1,nat(src=10.1.1.1-10.1.1.9:80-90,random))", OP_CT_NAT,
+        (struct op_ct_nat){
+            .nat = {
+                .request = {.zone = 1, .commit = true, .nat = CT_NAT | CT_NAT_SRC | CT_NAT_PORTS | CT_NAT_RANDOM},
+                .nat = {.min_address = {10, 1, 1, 1}, .max_address = {10, 1, 1, 9}, .min_port = 80, .max_port = 90}}});
+    ASSERT_FORMAT("ct(nat)", OP_CT_NAT, (struct op_ct_nat){.nat = {.request = {.nat = CT_NAT}}});
     ASSERT_FORMAT("pop_mpls(eth_type=0x800)", OP_POP_MPLS, (struct op_mpls){.eth_type = RTE_BE16(0x0800)});
     ASSERT_FORMAT("set(mpls(ttl=63))", OP_SET_MPLS, (struct op_mpls){.lse = RTE_BE32(63), .lse_mask = RTE_BE32(0xff)});
     ASSERT_FORMAT(

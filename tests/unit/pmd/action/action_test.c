@@ -542,7 +542,7 @@ static void builder_add_random(uint64_t *seed)
         ((struct op_vlan *)data)->tpid = random_next(seed) % 2 ? RTE_BE16(0x8100) : RTE_BE16(0x88a8);
     if (type == OP_PUSH_MPLS)
         ((struct op_mpls *)data)->eth_type = RTE_BE16(0x8847);
-    if (type == OP_CT)
+    if (type == OP_CT || type == OP_CT_NAT)
         op_ct_make_bools((uint8_t *)data);
     if (type == OP_PUSH_NSH)
         ((struct op_push_nsh *)data)->len = (uint8_t)(random_next(seed) % (NSH_PUSH_MAX / 4 + 1) * 4);
@@ -571,7 +571,7 @@ static void random_programs_keep_checksums_right(void **state)
 
     for (unsigned round = 0; round < 30000; round++) {
         struct rte_mbuf *m = packet_new(pool, frames[random_next(&seed) % N_FRAMES]);
-        bool truncates = false;
+        bool truncates = false, popped = false;
 
         if (random_next(&seed) % 4 == 0)
             m = packet_split(pool, m, 1 + random_next(&seed) % 60);
@@ -582,8 +582,13 @@ static void random_programs_keep_checksums_right(void **state)
         for (unsigned n = random_next(&seed) % 8; n > 0; n--)
             builder_add_random(&seed);
         for (const uint8_t *at = builder.ops; at < builder.ops + builder.len;
-             at += ((const struct program_op *)at)->len) /* those of clones included */
-            truncates |= ((const struct program_op *)at)->type == OP_TRUNCATE;
+             at += ((const struct program_op *)at)->len) { /* those of clones included */
+            const uint16_t type = ((const struct program_op *)at)->type;
+
+            popped |= type == OP_POP_ETH;
+            /* A tag in a packet without an Ethernet header is in the middle of something. */
+            truncates |= type == OP_TRUNCATE || (popped && type == OP_PUSH_VLAN);
+        }
         run(m);
         assert_true(events.n > 0);
         for (unsigned i = 0; i < events.n; i++) {

@@ -272,6 +272,7 @@ static void bad_packets(void **state)
     for (size_t i = 0; i < RTE_DIM(faults); i++) {
         spec_to_mbuf(&spec, bed.m);
         data[faults[i].at] ^= faults[i].bits;
+        bed.reason = 0;
         ct_run(bed.ct, 0, bed.now, &request, &bed.m, 1, &meta, &bed.reason);
         assert_int_equal(bed.meta.state, INV);
         assert_int_equal(bed.reason, faults[i].reason);
@@ -281,6 +282,7 @@ static void bad_packets(void **state)
         spec_to_mbuf(&spec, bed.m);
         bed.m->data_len = len;
         bed.m->pkt_len = len;
+        bed.reason = 0;
         ct_run(bed.ct, 0, bed.now, &request, &bed.m, 1, &meta, &bed.reason);
         assert_int_equal(bed.meta.state, INV);
     }
@@ -498,7 +500,7 @@ static void one_burst(void **state)
     const struct ct_request request = {.commit = true};
     struct rte_mbuf *packets[40];
     struct ct_meta metas[40], *to[40];
-    uint8_t reasons[40];
+    uint8_t reasons[40] = {0};
 
     for (unsigned i = 0; i < 40; i++) {
         const struct ct_spec spec = UDP(.sport = i / 4);

@@ -36,6 +36,7 @@ static void burst(struct worker *w, const struct ct_request *request, unsigned n
 {
     const uint64_t observed = rcu_observe(bed.rcu);
 
+    memset(w->reasons, 0, n); /* not tracked yet */
     ct_run(bed.ct, w->thread, __atomic_load_n(&now, __ATOMIC_RELAXED), request, w->packets, n, w->to, w->reasons);
     for (unsigned i = 0; i < n; i++) {
         w->n[w->reasons[i]]++;
@@ -128,6 +129,36 @@ static void *churn(void *arg)
     return NULL;
 }
 
+#define NAT_PORTS 64
+#define NAT_SOURCES 96 /* more than there are ports */
+
+/* Both translate sources of their own to the same few ports. */
+static void *translate(void *arg)
+{
+    const struct ct_nat_request request = {
+        .request = {.zone = 1, .commit = true, .nat = CT_NAT | CT_NAT_SRC | CT_NAT_PORTS},
+        .nat = {.min_address = {10, 0, 0, 9}, .max_address = {10, 0, 0, 9}, .min_port = 1, .max_port = NAT_PORTS}};
+    struct worker *w = arg;
+
+    rcu_online(bed.rcu, w->thread, rcu_observe(bed.rcu));
+    for (unsigned round = 0; round < w->rounds; round++) {
+        for (unsigned i = 0; i < NAT_SOURCES; i += BURST) {
+            for (unsigned k = 0; k < BURST; k++) {
+                const struct ct_spec spec = {.proto = IPPROTO_UDP,
+                                             .src = 1 + w->thread,
+                                             .dst = 3,
+                                             .sport = (uint16_t)(1000 + i + k),
+                                             .dport = 7};
+
+                spec_to_mbuf(&spec, w->packets[k]);
+            }
+            burst(w, &request.request, BURST);
+        }
+    }
+    rcu_offline(bed.rcu, w->thread);
+    return NULL;
+}
+
 static void run(void *(*work)(void *), struct worker workers[THREADS], unsigned rounds, bool time_passes)
 {
     uint32_t flush = 0;
@@ -210,6 +241,33 @@ static void no_connection_twice(void **state)
     }
 }
 
+static void no_translation_twice(void **state)
+{
+    struct worker workers[THREADS];
+
+    for (unsigned i = 0; i < 40; i++) {
+        bool seen[NAT_PORTS + 1] = {false};
+        struct ct_info info;
+        uint32_t cursor = 0;
+
+        run(translate, workers, 3, false);
+        while (ct_next(bed.ct, now, &cursor, UINT32_MAX, &info)) {
+            const uint16_t port = rte_be_to_cpu_16(info.reply.dport);
+
+            assert_int_equal(info.reply.dst[3], 9);
+            assert_in_range(port, 1, NAT_PORTS);
+            assert_false(seen[port]);
+            seen[port] = true;
+        }
+        assert_int_equal(ct_count(bed.ct), NAT_PORTS);
+        assert_true(workers[0].n[CT_REASON_NAT_EXHAUSTED] + workers[1].n[CT_REASON_NAT_EXHAUSTED] >=
+                    3 * (2 * NAT_SOURCES - NAT_PORTS));
+        ct_flush_zone(bed.ct, 1);
+        while (ct_work(bed.ct, now, 1000))
+            ;
+    }
+}
+
 static void both_directions_at_once(void **state)
 {
     struct worker workers[THREADS];
@@ -263,6 +321,7 @@ static void everything_comes_back(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test_setup_teardown(no_connection_twice, setup, teardown),
+                                       cmocka_unit_test_setup_teardown(no_translation_twice, setup, teardown),
                                        cmocka_unit_test_setup_teardown(both_directions_at_once, setup, teardown),
                                        cmocka_unit_test_setup_teardown(everything_comes_back, setup, teardown)};
 

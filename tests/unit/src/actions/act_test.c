@@ -67,6 +67,11 @@ static const struct {
     {"ct(commit,force,table=3,zone=NXM_NX_REG0[0..15],exec(set_field:0x17->ct_mark,move:NXM_NX_REG1[]->NXM_NX_CT_LABEL["
      "0..31])),output:2",
      NULL},
+    {"ct(commit,zone=1,nat(src=10.1.1.240-10.1.1.255:34567-34568,persistent,random)),ct(table=2,nat)",
+     "ct(commit,zone=1,nat("
+     "src=10.1.1.240-10.1.1.255:34567-34568,persistent,random)),ct(table=2,nat)"},
+    {"ct(commit,nat(dst=fd00::1-fd00::9)),ct(commit,nat(dst=[fd00::1]:80,hash)),ct(commit,nat(src))", NULL},
+    {"ct(commit,nat(src=0.0.0.0),exec(set_field:0x1->ct_mark)),ct(commit,nat(src=[fd00::1]-[fd00::9]:1-9))", NULL},
 };
 
 static void lists_are_formatted_as_ovs_ofctl_does(void **state)
@@ -158,6 +163,10 @@ static void actions_must_fit_the_match(void **state)
     assert_int_equal(check("arp", "ct(table=1)", 0), OFPERR_BAC_MATCH_INCONSISTENT);
     assert_int_equal(check("", "ct_clear", 0), 0);
     assert_int_equal(check("ip", "ct(force)", 0), OFPERR_BAC_BAD_ARGUMENT);
+    assert_int_equal(check("ip", "ct(nat),ct(commit,nat(src=1.1.1.1))", 0), 0);
+    assert_int_equal(check("ipv6", "ct(commit,nat(dst=fd00::1))", 0), 0);
+    assert_int_equal(check("ipv6", "ct(commit,nat(dst=1.1.1.1))", 0), OFPERR_BAC_MATCH_INCONSISTENT);
+    assert_int_equal(check("ip", "ct(commit,nat(dst=fd00::1))", 0), OFPERR_BAC_MATCH_INCONSISTENT);
     assert_int_equal(check("ip", "ct(exec(set_field:1->ct_mark))", 0), OFPERR_BAC_BAD_ARGUMENT);
     assert_int_equal(check("ip", "ct(commit,exec(output:1))", 0), OFPERR_BAC_BAD_ARGUMENT);
     assert_int_equal(check("ip", "ct(commit,exec(set_field:1->reg0))", 0), OFPERR_BAC_BAD_SET_ARGUMENT);

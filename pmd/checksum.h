@@ -3,8 +3,8 @@
  * A delta is the sum of ~old + new over the 16-bit words that change, in network order as they lie in the packet. Every
  * function here takes fields that start at an even distance from where the checksum starts. Any thread; no state.
  */
-#ifndef PMD_ACTION_CHECKSUM_H
-#define PMD_ACTION_CHECKSUM_H
+#ifndef PMD_CHECKSUM_H
+#define PMD_CHECKSUM_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -1,0 +1,144 @@
+#!/bin/bash
+# Address translation by ovs-ofctl: SNAT and DNAT of real stacks, IPv4 and IPv6, ping errors both ways, what no address is left for.
+# timeout: 240
+. "$(dirname "$0")/lib/harness.sh"
+
+host_make h1 10.0.0.1/24 02:00:00:00:00:01
+host_make h2 10.0.0.2/24 02:00:00:00:00:02
+# As the kernel's sockets send: checksums unfinished, segments of 64 KB.
+for n in 1 2; do
+    ethtool -K "$(host_if h$n)" tx on rx on gso on tso on >/dev/null 2>&1
+    in_ns h$n ethtool -K eth0 tx on rx on gso on tso on >/dev/null 2>&1
+done
+sluice_config '"fail_mode": "secure"' "$(system_json p1 1 h1)" "$(system_json p2 2 h2)"
+start_sluice
+for n in 1 2; do
+    in_ns h$n sh -c 'for i in default lo eth0; do echo 0 >/proc/sys/net/ipv6/conf/$i/disable_ipv6; done'
+    in_ns h$n ip -6 addr add fd00::$n/64 dev eth0 nodad
+done
+# Nobody has the translated addresses: the hosts know whose they are.
+in_ns h2 ip neigh add 10.0.0.240 lladdr 02:00:00:00:00:01 dev eth0 nud permanent
+in_ns h2 ip -6 neigh add fd00::240 lladdr 02:00:00:00:00:01 dev eth0 nud permanent
+in_ns h1 ip neigh add 10.0.0.100 lladdr 02:00:00:00:00:02 dev eth0 nud permanent
+in_ns h1 ip -6 neigh add fd00::100 lladdr 02:00:00:00:00:02 dev eth0 nud permanent
+
+# Says on what it is asked who asked, over HTTP, TCP and UDP.
+cat >"$TEST_DIR/server.py" <<'PY'
+import http.server, socket, sys, threading
+
+class Who(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        body = ("%s %s %s\n" % (self.client_address[0].removeprefix("::ffff:"), self.client_address[1], "x" * 100000)).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *args):
+        pass
+
+class Server(http.server.ThreadingHTTPServer):
+    address_family = socket.AF_INET6
+
+Server(("::", int(sys.argv[1])), Who).serve_forever()
+PY
+background server ip netns exec "$(ns_name h2)" "$PYTHON" "$TEST_DIR/server.py" 8080
+# "ADDRESS PORT" of the client as the server sees it.
+who() { in_ns h1 curl -gsS -m 15 --noproxy '*' "$@" | cut -c1-60 | sed 's/ x.*//'; }
+pings() { in_ns "$1" ping -c 3 -i 0.2 -W 2 -q "$2" >/dev/null || fail "$1 cannot ping $2"; }
+rules() {
+    ofctl del-flows
+    {
+        cat <<'FLOWS'
+priority=20,arp,actions=NORMAL
+priority=20,icmp6,icmp_type=135,actions=NORMAL
+priority=20,icmp6,icmp_type=136,actions=NORMAL
+priority=5,in_port=2,ip,actions=ct(table=1,zone=1,nat)
+priority=5,in_port=2,ipv6,actions=ct(table=1,zone=1,nat)
+table=1,priority=10,in_port=2,ct_state=+trk+est,ct_zone=1,actions=output:1
+table=1,priority=10,in_port=2,ct_state=+trk+rel,ct_zone=1,actions=output:1
+FLOWS
+        printf '%s\n' "$@"
+    } >"$TEST_DIR/flows"
+    ofctl add-flows "$TEST_DIR/flows"
+    appctl dpctl/flush-conntrack
+}
+listens() { in_ns h2 ss -ltn | grep -q :8080; }
+wait_until 20 listens
+
+step "SNAT: the server sees the address of the range; rules are told as they were given"
+rules 'priority=10,in_port=1,ip,actions=ct(commit,zone=1,nat(src=10.0.0.240)),output:2' \
+    'priority=10,in_port=1,ipv6,actions=ct(commit,zone=1,nat(src=fd00::240)),output:2'
+answers() { in_ns h1 ping -c 1 -W 1 -q 10.0.0.2 >/dev/null && in_ns h1 ping -c 1 -W 1 -q fd00::2 >/dev/null; }
+wait_until 30 answers
+assert_contains "$(ofctl dump-flows --no-stats in_port=1,ip)" 'actions=ct(commit,zone=1,nat(src=10.0.0.240)),output:2'
+assert_eq "$(who --local-port 4000 http://10.0.0.2:8080/)" '10.0.0.240 4000'
+assert_eq "$(who --local-port 4010 'http://[fd00::2]:8080/')" 'fd00::240 4010'
+pings h1 10.0.0.2
+pings h1 fd00::2
+list=$(appctl dpctl/dump-conntrack)
+assert_matches "$list" '^tcp,orig=\(src=10.0.0.1,dst=10.0.0.2,sport=4000,dport=8080\),reply=\(src=10.0.0.2,dst=10.0.0.240,sport=8080,dport=4000\),zone=1,protoinfo=\(state=[A-Z0-9_]+\)$'
+assert_matches "$list" '^icmpv6,orig=\(src=fd00::1,dst=fd00::2,id=[0-9]+,type=128,code=0\),reply=\(src=fd00::2,dst=fd00::240,id=[0-9]+,type=129,code=0\),zone=1$'
+assert_contains "$(appctl ofproto/trace br0 in_port=1,tcp,nw_src=10.0.0.1,nw_dst=10.0.0.2)" 'Datapath actions: ct(commit,zone=1,nat(src=10.0.0.240)),2'
+
+step "errors come back through it: a port that nobody listens on is refused"
+ask() { in_ns "$1" "$PYTHON" "$TEST_LIB/ask.py" "$2" "$3" "$4" 2>&1 || true; }
+assert_contains "$(ask h1 udp 10.0.0.2 9)" 'Connection refused'
+assert_contains "$(ask h1 udp fd00::2 9)" 'Connection refused'
+
+step "and the other way: whoever answers one that is gone is told"
+cat >"$TEST_DIR/answer_late.py" <<'PY'
+import socket, sys, time
+family = socket.AF_INET6 if ":" in sys.argv[1] else socket.AF_INET
+sock = socket.socket(family, socket.SOCK_DGRAM)
+sock.bind((sys.argv[1], 7))
+said, who = sock.recvfrom(100)
+time.sleep(1)
+sock.connect(who)
+sock.settimeout(3)
+try:
+    for _ in range(3):
+        sock.send(said)
+        time.sleep(0.3)
+    print("nothing")
+except OSError as error:
+    print(error)
+PY
+for address in 10.0.0.2 fd00::2; do
+    background "late-$address" ip netns exec "$(ns_name h2)" "$PYTHON" "$TEST_DIR/answer_late.py" "$address"
+    sleep 0.5
+    in_ns h1 "$PYTHON" -c "import socket, sys; s = socket.socket(socket.AF_INET6 if ':' in sys.argv[1] else socket.AF_INET, socket.SOCK_DGRAM); s.sendto(b'hello', (sys.argv[1], 7))" "$address"
+    told() { grep -q 'Connection refused' "$TEST_DIR/late-$address.log"; }
+    wait_until 6 told
+done
+
+step "a range of ports, and one after another when they are taken"
+rules 'priority=10,in_port=1,ip,actions=ct(commit,zone=1,nat(src=10.0.0.240:5000-5001,random)),output:2'
+seen=$(for port in 4001 4002; do who --local-port $port http://10.0.0.2:8080/; done | sort)
+assert_eq "$seen" $'10.0.0.240 5000\n10.0.0.240 5001'
+before=$(ctl drops | sed -n 's/^nat_exhausted *\([0-9]*\).*/\1/p')
+! who --local-port 4003 -m 2 http://10.0.0.2:8080/ >/dev/null 2>&1 || [ -z "$(who -m 2 --local-port 4004 http://10.0.0.2:8080/ 2>/dev/null)" ] || fail "a third connection has two ports"
+after=$(ctl drops | sed -n 's/^nat_exhausted *\([0-9]*\).*/\1/p')
+[ "${after:-0}" -gt "${before:-0}" ] || fail "nat_exhausted counts $after"
+assert_contains "$(ctl conntrack)" nat_exhausted
+
+step "DNAT: a service's address leads to the server"
+rules 'priority=10,in_port=1,ip,nw_dst=10.0.0.100,actions=ct(commit,zone=1,nat(dst=10.0.0.2:8080)),output:2' \
+    'priority=10,in_port=1,ipv6,ipv6_dst=fd00::100,actions=ct(commit,zone=1,nat(dst=[fd00::2]:8080)),output:2'
+assert_eq "$(who --local-port 4005 http://10.0.0.100/)" '10.0.0.1 4005'
+assert_eq "$(who --local-port 4015 'http://[fd00::100]/')" 'fd00::1 4015'
+assert_matches "$(appctl dpctl/dump-conntrack)" '^tcp,orig=\(src=10.0.0.1,dst=10.0.0.100,sport=4005,dport=80\),reply=\(src=10.0.0.2,dst=10.0.0.1,sport=8080,dport=4005\),zone=1'
+
+step "a table behind ct(nat) sees what was translated, and that it was"
+rules 'priority=10,in_port=1,ip,actions=ct(commit,zone=1,nat(src=10.0.0.240),table=2)' \
+    'table=2,priority=10,in_port=1,ct_state=+trk+snat,ip,nw_src=10.0.0.240,ct_nw_src=10.0.0.1,actions=output:2' \
+    'table=1,priority=20,in_port=2,ct_state=+trk+est+rpl+dnat,ip,nw_dst=10.0.0.1,actions=output:1'
+assert_eq "$(who --local-port 4006 http://10.0.0.2:8080/)" '10.0.0.240 4006'
+assert_lacks "$(ofctl dump-flows table=2 | sed 1d)" 'n_packets=0,'
+assert_lacks "$(ofctl dump-flows 'table=1,ct_state=+trk+est+rpl+dnat' | sed 1d)" 'n_packets=0,'
+
+step "iperf3 through both, a second each way"
+background iperf ip netns exec "$(ns_name h2)" iperf3 -s -1 -p 5201
+sleep 0.5
+in_ns h1 iperf3 -c 10.0.0.2 -p 5201 -t 1 -J >"$TEST_DIR/iperf.json"
+assert_matches "$("$PYTHON" -c 'import json,sys; print(int(json.load(open(sys.argv[1]))["end"]["sum_received"]["bits_per_second"] / 1e6))' "$TEST_DIR/iperf.json")" '^[0-9]{2,}$'
