@@ -11,74 +11,23 @@
 #include "pmd/base/clock.h"
 #include "tests/lib/bed.h"
 
-static struct rte_mempool *pool;
-static struct bed bed;
+extern struct rte_mempool *pool; /* the test makes it */
+extern struct bed bed;
 
-static inline int bed_setup(void **state)
-{
-    bed_create(&bed, pool, &(struct bed_params){.start = true});
-    return 0;
-}
+int bed_setup(void **state);
 
-static inline int bed_teardown(void **state)
-{
-    bed_destroy(&bed);
-    return 0;
-}
+int bed_teardown(void **state);
 
 /* 60 bytes of UDP over IPv4, from 10.0.0.0:256 to 0.0.0.0:0, between two Ethernet addresses 02:00:00:00:00:00. */
-static inline struct rte_mbuf *bed_udp(void)
-{
-    struct rte_mbuf *m = rte_pktmbuf_alloc(pool);
-    uint8_t *p = rte_pktmbuf_mtod(m, uint8_t *);
+struct rte_mbuf *bed_udp(void);
 
-    m->data_len = m->pkt_len = 60;
-    memset(p, 0, 60);
-    p[0] = p[6] = 2;
-    p[12] = 0x08;
-    p[14] = 0x45;
-    p[17] = 46;
-    p[22] = 64;
-    p[23] = 17;
-    p[26] = 10;
-    p[34] = 1;
-    p[39] = 26;
-    memset(packet_meta(m), 0, sizeof *packet_meta(m));
-    return m;
-}
-
-static inline void send_to(uint32_t port, struct rte_mbuf *m)
-{
-    while (rte_ring_sp_enqueue(bed.fake[port]->in, m) != 0)
-        bed_turn(&bed);
-}
+void send_to(uint32_t port, struct rte_mbuf *m);
 
 /* Waits until a packet leaves `port`. NULL: none did. */
-static inline struct rte_mbuf *receive(uint32_t port, unsigned wait_ms)
-{
-    uint64_t end = clock_now_ms() + wait_ms;
-    struct rte_mbuf *m;
+struct rte_mbuf *receive(uint32_t port, unsigned wait_ms);
 
-    do {
-        bed_turn(&bed);
-        if (rte_ring_sc_dequeue(bed.fake[port]->out, (void **)&m) == 0)
-            return m;
-        usleep(20);
-    } while (clock_now_ms() < end);
-    return NULL;
-}
+void expect_out(uint32_t port);
 
-static inline void expect_out(uint32_t port)
-{
-    struct rte_mbuf *m = receive(port, 2000);
-
-    assert_non_null(m);
-    rte_pktmbuf_free(m);
-}
-
-static inline void expect_nothing(uint32_t port)
-{
-    assert_null(receive(port, 20));
-}
+void expect_nothing(uint32_t port);
 
 #endif
