@@ -124,6 +124,8 @@ static int check_act(const struct act *act, struct act_known *k)
 {
     const struct act_ops *ops = act_ops[act->type];
 
+    if (k->metadata && act->type != ACT_GOTO_TABLE)
+        return OFPERR_BAC_UNSUPPORTED_ORDER;
     return ops->check ? ops->check(act, k) : 0;
 }
 
@@ -150,6 +152,7 @@ int act_check_nested(const struct act *act, const struct act_known *k)
 
     act_nested(act, &inner);
     copy.table_id = TABLE_ALL;
+    copy.nested = true;
     return check_list(&inner, &copy);
 }
 

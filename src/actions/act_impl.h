@@ -20,6 +20,8 @@ struct act_known {
     unsigned n_tags;  /* VLAN tags, at least */
     bool anything;    /* a header was popped that the packet came with: what is behind it may be anything */
     uint8_t table_id; /* of the rule: goto_table leads further. TABLE_ALL: not known, or not a rule's */
+    bool nested;      /* the list is inside another action */
+    bool metadata;    /* write_metadata has been met: only goto_table may come behind it */
     unsigned n_hidden;
     struct act_hidden {     /* behind a header that an action has pushed, outermost last */
         uint16_t pushed_by; /* enum act_type */

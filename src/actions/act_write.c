@@ -37,6 +37,16 @@ const struct act_ops act_ops_write_actions = {
     .print = print_write_actions,
 };
 
+/* An instruction, which runs behind the actions (OpenFlow 1.3.5, 5.9). OpenFlow 1.0 and Nicira's form could put it
+ * anywhere, but there is no way to tell that in other versions. */
+static int check_write_metadata(const struct act *act, struct act_known *k)
+{
+    if (k->nested)
+        return OFPERR_BIC_UNSUP_INST;
+    k->metadata = true;
+    return 0;
+}
+
 static void print_write_metadata(struct act_printer *p, const struct act *act)
 {
     const struct act_metadata *a = (const struct act_metadata *)act;
@@ -48,5 +58,6 @@ static void print_write_metadata(struct act_printer *p, const struct act *act)
 
 const struct act_ops act_ops_write_metadata = {
     .name = "write_metadata",
+    .check = check_write_metadata,
     .print = print_write_metadata,
 };

@@ -56,7 +56,7 @@ const struct act_codec act_codec_write_actions = {
                     .encode = encode_write_actions},
 };
 
-/* --- write_metadata: OpenFlow 1.0 has it as an action of Nicira's --------- */
+/* --- write_metadata: in OpenFlow 1.0 an action of Nicira's, which later versions read, too --- */
 
 static int decode_write_metadata(struct reader *body, const struct act_reading *in)
 {
@@ -87,7 +87,7 @@ static void encode_write_metadata(struct act_writing *out, const struct act *act
 }
 
 const struct act_codec act_codec_write_metadata = {
-    .wires = ACT_WIRES(NICIRA_FOR_STANDARD(NXAST_WRITE_METADATA, IN_OF10, decode_write_metadata)),
+    .wires = ACT_WIRES(NICIRA_FOR_STANDARD(NXAST_WRITE_METADATA, OF_VERSIONS, decode_write_metadata)),
     .encode = encode_nicira_metadata,
     .instruction = {.number = 2,
                     .versions = SINCE_OF13,

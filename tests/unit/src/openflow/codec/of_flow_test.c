@@ -107,6 +107,9 @@ static int decode_hex(const char *hex, struct of_msg *msg)
 #define ANY "0001000400000000"
 #define ADD13 MOD13("00", "00", "0000")
 #define APPLY(len) "0004" len "00000000"
+#define METADATA                                                                                                       \
+    "ffff0020000023200016000000000000" /* NXAST_WRITE_METADATA */                                                      \
+    "0000000000000005ffffffffffffffff"
 
 static void refused_flow_mods_get_the_right_error(void **state)
 {
@@ -167,6 +170,13 @@ static void refused_flow_mods_get_the_right_error(void **state)
                                  "00000010000000010000000000000000",
          OFPERR_BAC_BAD_CONJUNCTION},
         {ADD13 ANY APPLY("0018") "ffff0010000023210010000000000000", OFPERR_BAC_BAD_EXPERIMENTER},
+        /* Nicira's write_metadata is the instruction: last but goto_table, and inside of no other action */
+        {ADD13 ANY APPLY("0028") METADATA, 0},
+        {ADD13 ANY APPLY("0028") METADATA "0001000805000000", 0},
+        {ADD13 ANY APPLY("0038") "00000010000000010000000000000000" METADATA, 0},
+        {ADD13 ANY APPLY("0038") METADATA "00000010000000010000000000000000", OFPERR_BAC_UNSUPPORTED_ORDER},
+        {ADD13 ANY APPLY("0028") METADATA "0003000800000000", OFPERR_BAC_UNSUPPORTED_ORDER},
+        {ADD13 ANY APPLY("0038") "ffff003000002320002a000000000000" METADATA, OFPERR_BIC_UNSUP_INST},
     };
     static struct of_msg msg;
 
