@@ -22,7 +22,7 @@ static bool has_meter(const struct act_list *acts)
     ACT_FOR_EACH (act, acts) {
         struct act_list inner;
 
-        if (act->type == ACT_METER || (act_nested(act, &inner) && has_meter(&inner)))
+        if (act_ref(act).type == ACT_REF_METER || (act_nested(act, &inner) && has_meter(&inner)))
             return true;
     }
     return false;

@@ -24,7 +24,7 @@ static int check_references(const struct group_table *table, uint32_t group_id, 
             error = OFPERR_GMFC_LOOP;
         else if (ref.type == ACT_REF_GROUP && !group_table_find_next(table, ref.id))
             error = OFPERR_BAC_BAD_OUT_GROUP;
-        else if (act->type == ACT_METER && (!meters || !meter_table_find_next(meters, act_u32_of(act))))
+        else if (ref.type == ACT_REF_METER && (!meters || !meter_table_find_next(meters, ref.id)))
             error = OFPERR_BAC_BAD_METER;
         if (error != 0)
             return error;

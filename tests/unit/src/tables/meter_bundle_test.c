@@ -225,14 +225,44 @@ static void a_deleted_meter_takes_its_rules_along(void **state)
     assert_int_equal(meter_table_find(table(), 1)->users.n, 1);
 }
 
-/* A bucket keeps naming a meter that went; what remarks is looked at by later tables. */
-static void who_depends_on_meters_is_told(void **state)
+/* A group with one bucket of these actions. */
+static int group(enum group_command command, const char *actions)
 {
     struct act_buffer acts;
     struct bucket bucket = {.watch_port = OFPORT_ANY, .watch_group = OFGROUP_ANY};
     const struct group_mod mod = {
-        .command = GROUP_ADD, .group_id = 1, .type = GROUP_ALL, .buckets = &bucket, .n_buckets = 1};
+        .command = command, .group_id = 1, .type = GROUP_ALL, .buckets = &bucket, .n_buckets = 1};
+    int error;
 
+    act_buffer_init(&acts);
+    assert_null(actions_parse(actions, &acts, NULL, NULL));
+    bucket.acts = act_buffer_list(&acts);
+    error = group_table_mod(pipeline_groups(pipeline), &mod);
+    act_buffer_free(&acts);
+    return error;
+}
+
+/* Whatever action of a bucket names a meter: the meter has to be there, and who goes through the group hears of it. */
+static void buckets_name_meters_that_there_are(void **state)
+{
+    static const char *const forms[] = {"meter:1,output:1", "controller(meter_id=1)"};
+
+    for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
+        unsigned told = n_told;
+
+        assert_int_equal(group(GROUP_ADD, forms[i]), OFPERR_BAC_BAD_METER);
+        assert_int_equal(meter(METER_ADD, 1, 10), 0);
+        assert_int_equal(group(GROUP_ADD, forms[i]), 0);
+        assert_int_equal(n_told, told);
+        assert_int_equal(meter(METER_DELETE, 1, 0), 0);
+        assert_int_equal(n_told, told + 1);
+        assert_int_equal(group(GROUP_DELETE, "drop"), 0);
+    }
+}
+
+/* A bucket keeps naming a meter that went; what remarks is looked at by later tables. */
+static void who_depends_on_meters_is_told(void **state)
+{
     assert_int_equal(meter(METER_ADD, 1, 10), 0);
     assert_int_equal(meter(METER_MODIFY, 1, 11), 0);
     assert_int_equal(n_told, 0);
@@ -243,13 +273,9 @@ static void who_depends_on_meters_is_told(void **state)
     assert_int_equal(meter(METER_MODIFY, 1, 11), 0);
     assert_int_equal(n_told, 2);
 
-    act_buffer_init(&acts);
-    assert_null(actions_parse("meter:1,output:1", &acts, NULL, NULL));
-    bucket.acts = act_buffer_list(&acts);
     begin();
-    assert_int_equal(group_table_mod(pipeline_groups(pipeline), &mod), 0);
+    assert_int_equal(group(GROUP_ADD, "meter:1,output:1"), 0);
     pipeline_bundle_commit(pipeline);
-    act_buffer_free(&acts);
     assert_int_equal(n_told, 2);
     begin();
     assert_int_equal(meter(METER_DELETE, 1, 0), 0);
@@ -295,6 +321,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(meters_and_rules_become_visible_together, setup, teardown),
         cmocka_unit_test_setup_teardown(an_abort_leaves_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(a_deleted_meter_takes_its_rules_along, setup, teardown),
+        cmocka_unit_test_setup_teardown(buckets_name_meters_that_there_are, setup, teardown),
         cmocka_unit_test_setup_teardown(who_depends_on_meters_is_told, setup, teardown),
     };
 
