@@ -449,7 +449,8 @@ static void change(struct apply *apply, struct apply_port *port)
         apply_bfd(apply, bp, &port->wanted.bfd);
     config_section_assign(&config_section_port, &port->now, &port->wanted,
                           port->failed ? parts & ~CONFIG_PART_MTU : parts);
-    if (is_lost(port)) {
+    /* A system port waits for its interface, for as long as it takes. */
+    if (is_lost(port) && bp->port->type != PORT_SYSTEM) {
         snprintf(why, sizeof why,
                  "its interface %s was deleted: create it again, which brings the port back, or take the port out of "
                  "the configuration",

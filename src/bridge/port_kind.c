@@ -57,7 +57,9 @@ static const char *device_error(const struct bridge_port *bp)
 {
     if (!bp->port)
         return "could not be opened";
-    return bp->port->lost ? "its network interface was deleted" : NULL;
+    if (!bp->port->lost)
+        return NULL;
+    return bp->port->type == PORT_SYSTEM ? "its network interface is not there" : "its network interface was deleted";
 }
 
 /* --- patch ports --------------------------------------------------------- */

@@ -24,6 +24,8 @@ start_sluice
 wait_until 5 state_is p1 up
 state_is p3 down || fail "p3 is up without an interface"
 assert_contains "$(cat "$LOG")" "p3: there is no interface $(host_if h3): the port is down until there is one"
+assert_contains "$(ctl ports p3)" "error its network interface is not there"
+assert_eq "$(ctl reload)" "nothing differs"
 ping_ok h1 10.0.0.2
 ping_ok h1 10.0.0.4
 ping_ok h4 10.0.0.2
