@@ -11,8 +11,10 @@ uint32_t intern_add(struct intern_table *table, const void *content, size_t len)
     struct interned *item;
 
     for (item = *bucket; item; item = item->next_content) {
-        if (item->hash == hash && item->len == len && memcmp(item->content, content, len) == 0)
+        if (item->hash == hash && item->len == len && memcmp(item->content, content, len) == 0) {
+            item->mark = table->epoch;
             return item->id;
+        }
     }
     if (table->n >= table->limit || table->next_id == UINT32_MAX - 1)
         return 0;
@@ -63,22 +65,28 @@ static void drop(struct intern_table *table, struct interned *item)
     free(item);
 }
 
-void intern_remove(struct intern_table *table, int (*match)(const void *content, const void *arg), const void *arg)
+bool intern_remove_some(struct intern_table *table, uint32_t *at, unsigned most,
+                        bool (*match)(const void *content, const void *arg), const void *arg)
 {
-    for (unsigned i = 0; i < INTERN_BUCKETS; i++) {
+    for (; most > 0 && *at < INTERN_BUCKETS; most--) {
         struct interned *item, *next;
 
-        for (item = table->by_id[i]; item; item = next) {
+        for (item = table->by_id[(*at)++]; item; item = next) {
             next = item->next_id;
             if (match(item->content, arg))
                 drop(table, item);
         }
     }
+    if (*at < INTERN_BUCKETS)
+        return false;
+    *at = 0;
+    return true;
 }
 
 void intern_sweep_begin(struct intern_table *table)
 {
     table->epoch++;
+    table->sweep_at = 0;
 }
 
 void intern_mark(struct intern_table *table, uint32_t id)
@@ -89,12 +97,12 @@ void intern_mark(struct intern_table *table, uint32_t id)
         item->mark = table->epoch;
 }
 
-void intern_sweep_end(struct intern_table *table)
+bool intern_sweep_some(struct intern_table *table, unsigned most)
 {
-    for (unsigned i = 0; i < INTERN_BUCKETS; i++) {
+    for (; most > 0 && table->sweep_at < INTERN_BUCKETS; most--) {
         struct interned *item, *next;
 
-        for (item = table->by_id[i]; item; item = next) {
+        for (item = table->by_id[table->sweep_at++]; item; item = next) {
             next = item->next_id;
             if (item->mark == table->epoch)
                 item->unused = 0;
@@ -102,4 +110,5 @@ void intern_sweep_end(struct intern_table *table)
                 drop(table, item);
         }
     }
+    return table->sweep_at == INTERN_BUCKETS;
 }

@@ -8,7 +8,6 @@
 
 #include "pmd/base/clock.h"
 #include "pmd/base/memory.h"
-#include "src/tables/group.h"
 #include "src/tables/meter.h"
 
 /* As OVS has them unless told otherwise. */
@@ -40,10 +39,8 @@ void bridge_note(struct bridge *bridge)
     TELL(bridge, bridge_changed, bridge);
 }
 
-/* Groups that watch the port are looked at first: a sweep over all megaflows takes longer than a failover may. */
 void bridge_note_port(struct bridge_port *bp, unsigned what)
 {
-    group_table_port_changed(pipeline_groups(bp->bridge->pipeline), bp->ofport);
     TELL(bp->bridge, port_changed, bp, what);
 }
 

@@ -7,7 +7,6 @@
 #include "pmd/base/hash.h"
 #include "pmd/base/memory.h"
 #include "src/bridge/bridge_impl.h"
-#include "src/tables/group.h"
 
 struct bridge_port *bridge_port_by_ofport(const struct bridge *bridge, uint32_t ofport)
 {
@@ -199,7 +198,6 @@ struct bridge_port *bridge_port_add(struct bridge *bridge, const struct bridge_p
         TAILQ_INSERT_HEAD(&bridge->ports, bp, node);
     bridge->n_ports++;
     index_set(bridge, ofport, bp);
-    group_table_port_changed(pipeline_groups(bridge->pipeline), ofport);
     TELL(bridge, port_added, bp);
     if (bp->patch.peer)
         patch_tell_peer(bp->patch.peer);
@@ -240,12 +238,8 @@ void bridge_port_free(struct bridge_port *bp)
 
 void bridge_port_remove(struct bridge_port *bp)
 {
-    struct bridge *bridge = bp->bridge;
-    uint32_t ofport = bp->ofport;
-
-    TELL(bridge, port_removed, bp);
+    TELL(bp->bridge, port_removed, bp);
     bridge_port_free(bp);
-    group_table_port_changed(pipeline_groups(bridge->pipeline), ofport);
 }
 
 void bridge_port_update(struct bridge_port *bp)

@@ -204,7 +204,6 @@ static void link_group(struct group_table *table, struct group *group)
     group->hash_next = *bucket;
     *bucket = group;
     TAILQ_INSERT_TAIL(&table->groups, group, node);
-    table->n_watching += group->watches;
     table->n_metering += group->meters;
     count_tunnel_options(group, 1);
 }
@@ -219,7 +218,6 @@ static void unlink_group(struct group_table *table, struct group *group)
     *p = group->hash_next;
     TAILQ_REMOVE(&table->groups, group, node);
     table->n--;
-    table->n_watching -= group->watches;
     table->n_metering -= group->meters;
     count_tunnel_options(group, -1);
     group->removed = true;
@@ -252,29 +250,6 @@ static void tell(struct group_table *table, struct group *group)
 
     if (observer->group_changed)
         observer->group_changed(observer->arg, group);
-}
-
-/* Groups that watch a port (or any group, which may watch the port in turn). */
-static void tell_watchers(struct group_table *table, uint32_t ofport)
-{
-    struct group *group;
-
-    if (table->n_watching == 0)
-        return;
-    for (group = group_table_first(table); group; group = group_table_next(table, group)) {
-        for (uint32_t i = 0; group->watches && i < group->n_buckets; i++) {
-            if (group->buckets[i].watch_group != OFGROUP_ANY ||
-                (ofport != OFPORT_ANY && group->buckets[i].watch_port == ofport)) {
-                tell(table, group);
-                break;
-            }
-        }
-    }
-}
-
-void group_table_port_changed(struct group_table *table, uint32_t ofport)
-{
-    tell_watchers(table, ofport);
 }
 
 static bool is_pending(const struct group_table *table, const struct group *group)
@@ -356,13 +331,14 @@ bool group_table_commit(struct group_table *table, size_t *budget)
 
         if (*budget == 0)
             return false;
-        if (!group_visible(group, table->pipeline->version) && !take_out(table, group, budget))
+        if (group_visible(group, table->pipeline->version))
+            tell(table, group);
+        else if (!take_out(table, group, budget))
             return false;
         *budget -= *budget > 0;
         group_unref(group);
     }
     unstage_all(table);
-    tell_watchers(table, OFPORT_ANY);
     return true;
 }
 

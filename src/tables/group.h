@@ -95,6 +95,7 @@ struct group {
     uint32_t n_forwarders; /* buckets of other groups that send to it, as the change that is open has it */
     struct rule_uses users;
     uint64_t visit; /* for walks over chains */
+    uint32_t n_dependents;
     LIST_HEAD(, group_dependent) dependents;
     struct group *hash_next;
     TAILQ_ENTRY(group) node;
@@ -132,9 +133,6 @@ bool group_table_abort(struct group_table *table, size_t *budget);
 bool group_table_meters(const struct group_table *table);
 /* OFPT_GROUP_STATS's ref_count: rules and buckets that forward to it. */
 uint32_t group_users(const struct group *group);
-
-/* A port's liveness changed: groups that may choose otherwise are told to the observer. */
-void group_table_port_changed(struct group_table *table, uint32_t ofport);
 
 /* The bucket of a slot (of a hash, its low bits) among those that are live; -1: none is. The flows of live buckets stay
  * where they are when another dies. */

@@ -9,7 +9,6 @@ struct group_table {
     struct group **hash;
     uint32_t hash_size; /* a power of two */
     uint32_t n;
-    uint32_t n_watching; /* groups with watch ports or groups */
     uint32_t n_metering; /* with meters */
     uint64_t visit;
     TAILQ_HEAD(, group) groups;

@@ -102,8 +102,8 @@ struct pipeline_observer {
     /* A rule's counters are about to be set to 0, or copied: they are to be brought up to date, so that what was
      * counted before is not added after. */
     void (*rule_count)(void *arg, struct rule *rule);
-    /* Translations that went through this group may have another result now: it was removed or replaced, or the
-     * liveness of a port or group that it watches changed. */
+    /* Translations that went through this group, or looked whether it is live, may have another result now: it was
+     * added, removed or replaced. */
     void (*group_changed)(void *arg, struct group *group);
     /* The rule's statistics crossed a threshold of its stat_trigger. */
     void (*rule_triggered)(void *arg, struct rule *rule);

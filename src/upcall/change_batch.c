@@ -81,6 +81,7 @@ void change_batch_destroy(struct change_batch *batch)
     free(batch->tables);
     free(batch->bridges);
     free(batch->deps);
+    free(batch->owners);
     free(batch->in_ports);
     free(batch);
 }
@@ -120,6 +121,60 @@ void change_batch_add_dep(struct change_batch *batch, const struct xlate_dep *de
     batch->deps[batch->n_deps++] = *dep;
 }
 
+/* Of these, too. */
+#define OWNERS_MAX 4096
+
+void change_batch_add_owner(struct change_batch *batch, const void *owner)
+{
+    if (batch->all || (batch->n_owners > 0 && batch->owners[batch->n_owners - 1] == owner))
+        return;
+    if (batch->n_owners == OWNERS_MAX) {
+        batch->all = true;
+        return;
+    }
+    if (batch->n_owners == batch->owners_size) {
+        batch->owners_size = batch->owners_size ? 2 * batch->owners_size : 16;
+        batch->owners = grow(batch->owners, batch->owners_size * sizeof *batch->owners);
+    }
+    batch->owners[batch->n_owners++] = owner;
+}
+
+static int compare_pointers(const void *a, const void *b)
+{
+    uintptr_t x = (uintptr_t) * (const void *const *)a, y = (uintptr_t) * (const void *const *)b;
+
+    return x < y ? -1 : x > y;
+}
+
+void change_batch_close(struct change_batch *batch)
+{
+    if (batch->n_owners > 0)
+        qsort(batch->owners, batch->n_owners, sizeof *batch->owners, compare_pointers);
+}
+
+/* Which may be gone, and its memory another's: then more is translated again than has to be. */
+static bool is_owner(const struct change_batch *batch, const void *owner)
+{
+    return bsearch(&owner, batch->owners, batch->n_owners, sizeof *batch->owners, compare_pointers);
+}
+
+static bool has_owner(const struct change_batch *batch, const struct path *path)
+{
+    if (batch->n_owners == 0)
+        return false;
+    if (is_owner(batch, path))
+        return true;
+    for (uint32_t i = 0; i < path->n_rules + path->n_clauses; i++) {
+        if (is_owner(batch, path->rules[i].rule))
+            return true;
+    }
+    for (uint32_t i = 0; i < path->n_groups; i++) {
+        if (is_owner(batch, path->groups[i].group))
+            return true;
+    }
+    return false;
+}
+
 void change_batch_add_in_port(struct change_batch *batch, uint32_t index)
 {
     if (!batch->in_ports) {
@@ -133,7 +188,7 @@ void change_batch_add_in_port(struct change_batch *batch, uint32_t index)
 
 uint32_t change_batch_size(const struct change_batch *batch)
 {
-    return batch ? batch->n_rules + batch->n_bridges + batch->n_deps + batch->n_in_ports : 0;
+    return batch ? batch->n_rules + batch->n_bridges + batch->n_deps + batch->n_owners + batch->n_in_ports : 0;
 }
 
 bool change_batch_meets(const struct change_batch *batch, const struct mf_record *record)
@@ -311,7 +366,7 @@ static enum path_verdict judge(const struct change_batch *batch, const struct pa
 {
     enum path_verdict verdict = PATH_UNAFFECTED;
 
-    if (batch->all)
+    if (batch->all || has_owner(batch, path))
         return PATH_AFFECTED;
     for (uint32_t i = 0; i < path->n_bridges; i++) {
         if (has_bridge(batch, path->bridges[i]))

@@ -16,7 +16,10 @@ struct change_batch {
     uint32_t n_bridges;
     struct xlate_dep *deps;
     uint32_t n_deps;
-    bool has_macs;  /* among them */
+    bool has_macs; /* among them */
+    const void *
+        *owners; /* rules, groups and paths, whose megaflows are too many to be marked at once; sorted once closed */
+    uint32_t n_owners, owners_size;
     bool *in_ports; /* by index in the datapath; NULL: none */
     uint32_t n_in_ports;
     struct batch_table *tables;
@@ -29,11 +32,16 @@ void change_batch_destroy(struct change_batch *batch);
 
 void change_batch_add_bridge(struct change_batch *batch, struct bridge *bridge);
 void change_batch_add_dep(struct change_batch *batch, const struct xlate_dep *dep);
+/* The megaflows of a rule, group or path. */
+void change_batch_add_owner(struct change_batch *batch, const void *owner);
 /* A port of the datapath. */
 void change_batch_add_in_port(struct change_batch *batch, uint32_t index);
 void change_batch_add_rule(struct change_batch *batch, struct bridge *bridge, const struct rule *rule);
 /* The bridge goes away. */
 void change_batch_forget_bridge(struct change_batch *batch, const struct bridge *bridge);
+
+/* Nothing is added to it from now on: a sweep begins. */
+void change_batch_close(struct change_batch *batch);
 
 /* How many changes it has; NULL: 0. */
 uint32_t change_batch_size(const struct change_batch *batch);

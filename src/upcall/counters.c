@@ -18,6 +18,7 @@
 #define CROWDED_IDLE_MS 200
 /* Punts or recirculations in use from which on those out of use are looked for. */
 #define INTERNED_MANY 49152
+#define FREE_STEP 64 /* of intern.h's buckets, between two looks at the clock */
 
 static void mark_ids(const struct program *program)
 {
@@ -70,7 +71,7 @@ static void count_start(struct flows *flows, uint64_t now)
     flows->count_idle_ms = idle_limit(flows);
     flows->stats.n_megaflows_mean = (flows->stats.n_megaflows_mean + flows->n_live) / 2;
     flows->stats.n_megaflows_most = RTE_MAX(flows->stats.n_megaflows_most, flows->n_live);
-    flows->sweeping_ids = punt_count() > INTERNED_MANY || recirc_count() > INTERNED_MANY;
+    flows->sweeping_ids = !flows->freeing_ids && (punt_count() > INTERNED_MANY || recirc_count() > INTERNED_MANY);
     if (flows->sweeping_ids) {
         punt_sweep_begin();
         recirc_sweep_begin();
@@ -96,9 +97,8 @@ static void count_end(struct flows *flows, uint64_t now)
     flows->stats.pass_ms = (uint32_t)(now - flows->count_started_ms);
     if (flows->sweeping_ids) {
         held_packets_mark(flows, mark_ids);
-        punt_sweep_end();
-        recirc_sweep_end();
         flows->sweeping_ids = false;
+        flows->freeing_ids = true;
     }
     flows->counting = false;
     flows->count_done_ms = now;
@@ -128,6 +128,12 @@ static bool count_run(struct flows *flows, const struct budget *budget)
     return over;
 }
 
+static void free_ids(struct flows *flows, const struct budget *budget)
+{
+    while (flows->freeing_ids && !budget_spent(budget))
+        flows->freeing_ids = !(punt_sweep_some(FREE_STEP) && recirc_sweep_some(FREE_STEP));
+}
+
 void flows_run_count(struct flows *flows, uint64_t budget_us)
 {
     struct budget budget = budget_start(budget_us);
@@ -138,6 +144,7 @@ void flows_run_count(struct flows *flows, uint64_t budget_us)
         count_start(flows, now);
     if (flows->counting)
         count_run(flows, &budget);
+    free_ids(flows, &budget);
     megaflows_seal(flows);
     path_flush_credits(flows);
     tickets_advance(flows);

@@ -85,7 +85,7 @@ void dep_changed(struct flows *flows, enum xlate_dep_kind kind, const void *a, u
 
     if (!node)
         return;
-    if (node->n > DEP_MARK_MAX) {
+    if (!marks_take(flows, node->n)) {
         change_batch_add_dep(changes_pending(flows), &dep);
         return;
     }

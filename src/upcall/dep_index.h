@@ -31,9 +31,6 @@ struct dep_index {
     uint32_t n_buckets; /* power of two */
 };
 
-/* More dependents than that are marked by a sweep, which goes in slices. */
-#define DEP_MARK_MAX 2048
-
 static inline bool dep_is_of_record(const struct xlate_dep *dep)
 {
     return dep->kind == XLATE_DEP_MAC;

@@ -115,6 +115,7 @@ static void link_groups(struct path *path, const struct xlate_deps *deps)
         link->bucket = deps->groups[i].bucket;
         link->path = path;
         LIST_INSERT_HEAD(&link->group->dependents, link, node);
+        link->group->n_dependents++;
     }
 }
 
@@ -205,12 +206,14 @@ void path_attach(struct path *path, struct mf_record *record)
     record->path = path;
     record->side = !path->todo_side;
     path->n_records++;
+    path->n_list[record->side]++;
     TAILQ_INSERT_TAIL(&path->list[record->side], record, path_node);
 }
 
 void path_detach(struct path *path, struct mf_record *record)
 {
     TAILQ_REMOVE(&path->list[record->side], record, path_node);
+    path->n_list[record->side]--;
     path->n_detached++;
 }
 
@@ -342,6 +345,7 @@ void path_release(struct flows *flows, struct path *path)
         unlink_rule(flows, &path->rules[i]);
     for (uint32_t i = 0; i < path->n_groups; i++) {
         LIST_REMOVE(&path->groups[i], node);
+        path->groups[i].group->n_dependents--;
         group_unref(path->groups[i].group);
     }
     for (uint32_t i = 0; i < path->n_links; i++)
@@ -395,11 +399,16 @@ void path_mark(struct flows *flows, struct path *path)
         return;
     if (TAILQ_EMPTY(&path->list[path->todo_side])) {
         path->todo_side = clean;
-    } else {
-        /* Marked again while it is worked off: the others were done since, this costs less than that did. */
+    } else if (marks_take(flows, path->n_list[clean])) {
+        /* Marked again while it is worked off: the others were done since. */
         TAILQ_FOREACH (record, &path->list[clean], path_node)
             record->side = path->todo_side;
         TAILQ_CONCAT(&path->list[path->todo_side], &path->list[clean], path_node);
+        path->n_list[path->todo_side] += path->n_list[clean];
+        path->n_list[clean] = 0;
+    } else {
+        change_batch_add_owner(changes_pending(flows), path);
+        return;
     }
     queue_path(flows, path);
 }
@@ -416,7 +425,9 @@ void record_mark(struct flows *flows, struct mf_record *record)
     if (record_marked(record))
         return;
     TAILQ_REMOVE(&path->list[record->side], record, path_node);
+    path->n_list[record->side]--;
     record->side = path->todo_side;
+    path->n_list[record->side]++;
     TAILQ_INSERT_TAIL(&path->list[record->side], record, path_node);
     queue_path(flows, path);
 }
@@ -425,6 +436,10 @@ void rule_mark_dependents(struct flows *flows, struct rule *rule)
 {
     struct rule_dependent *link;
 
+    if (!marks_take(flows, rule->n_dependents)) {
+        change_batch_add_owner(changes_pending(flows), rule);
+        return;
+    }
     LIST_FOREACH (link, &rule->dependents, node) {
         if (link->path)
             path_mark(flows, link->path);
@@ -435,6 +450,10 @@ void group_mark_dependents(struct flows *flows, struct group *group)
 {
     struct group_dependent *link;
 
+    if (!marks_take(flows, group->n_dependents)) {
+        change_batch_add_owner(changes_pending(flows), group);
+        return;
+    }
     LIST_FOREACH (link, &group->dependents, node)
         path_mark(flows, link->path);
 }

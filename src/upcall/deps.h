@@ -51,6 +51,7 @@ struct path {
     /* Its megaflows: those that are to be translated again, list[todo_side], and the others. Two sides, so that all can
      * be marked by a change of sides. */
     struct mf_records list[2];
+    uint32_t n_list[2];
     uint8_t todo_side;
     TAILQ_ENTRY(path) todo_node;
     uint64_t todo_seq; /* 0: not queued */

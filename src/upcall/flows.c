@@ -87,14 +87,25 @@ static struct flows_bridge *find_attached(struct flows *flows, const struct brid
     return NULL;
 }
 
+/* From the first call on nothing that recirculates in the bridge, or was punted there, is known. */
+static void forget_interned(struct flows *flows, struct flows_bridge *fb, unsigned most)
+{
+    if (fb->forgetting == FORGET_PUNTS) {
+        if (punt_forget_bridge(fb->bridge, most))
+            fb->forgetting = FORGET_RECIRCS;
+    } else if (recirc_forget_bridge(fb->bridge, most)) {
+        held_packets_forget_bridge(flows, fb->bridge);
+        fb->forgetting = FORGET_MEGAFLOWS;
+    }
+}
+
 /* Removes those of the bridge among the next `most` megaflows. False: there are more. No new ones come: none of its
  * ports is left, and what recirculates is not known. */
 static bool remove_some(struct flows *flows, struct flows_bridge *fb, unsigned most)
 {
-    if (fb->next_id == 0) {
-        punt_forget_bridge(fb->bridge);
-        recirc_forget_bridge(fb->bridge);
-        held_packets_forget_bridge(flows, fb->bridge);
+    if (fb->forgetting != FORGET_MEGAFLOWS) {
+        forget_interned(flows, fb, most);
+        return false;
     }
     for (; fb->next_id < flows->id_end && most > 0; most--) {
         struct mf_record *record = flows->records[fb->next_id++];

@@ -44,6 +44,7 @@ struct flows_bridge {
     struct bridge *bridge;
     LIST_ENTRY(flows_bridge) node;
     /* While it is being forgotten: */
+    enum { FORGET_PUNTS, FORGET_RECIRCS, FORGET_MEGAFLOWS } forgetting;
     uint32_t next_id; /* megaflows below are not the bridge's any more */
     uint64_t buried;  /* flows->n_buried when the last of them is; 0: not known yet */
 };
@@ -98,6 +99,7 @@ struct flows {
     /* Changes. */
     TAILQ_HEAD(, path) todo;
     uint64_t todo_seq;            /* last one given out */
+    uint32_t marks_left;          /* until the next slice: see marks_take() */
     struct change_batch *pending; /* changes that wait for the next sweep */
     struct change_batch *active;  /* the sweep under way; NULL: none */
     uint64_t sweeps_done;         /* serial of the last batch worked off */
@@ -118,7 +120,8 @@ struct flows {
     uint64_t count_pass, count_wanted; /* begun so far; at least so many are to be */
     uint64_t count_started_ms, count_done_ms, count_due_ms, count_cycles;
     uint64_t count_idle_ms; /* of this pass: megaflows unused for so long go */
-    bool sweeping_ids;      /* the pass marks the punt and recirculation ids in use */
+    bool sweeping_ids;      /* the pass marks the punt and recirculation ids in use, */
+    bool freeing_ids;       /* and behind it those that are not go */
     bool triggering, expiring;
 
     struct xlate_in in;
@@ -180,6 +183,8 @@ bool learned_holds(const struct xlate_deps *deps);
 bool changes_waiting(const struct flows *flows);
 /* The changes that the next sweep will work off. */
 struct change_batch *changes_pending(struct flows *flows);
+/* May so many paths or megaflows be marked at once? If not, the sweep is to find them, which goes in slices. */
+bool marks_take(struct flows *flows, uint32_t n);
 
 /* --- effects.c ----------------------------------------------------------- */
 

@@ -72,7 +72,7 @@ static uint64_t count_due_us(void *arg)
     const struct flows *flows = arg;
     uint64_t now = clock_now_ms();
 
-    if (flows->counting || flows->count_wanted > flows->count_pass || flows->count_due_ms <= now)
+    if (flows->counting || flows->freeing_ids || flows->count_wanted > flows->count_pass || flows->count_due_ms <= now)
         return 0;
     return (flows->count_due_ms - now) * 1000;
 }

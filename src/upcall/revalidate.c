@@ -26,6 +26,17 @@ struct change_batch *changes_pending(struct flows *flows)
     return flows->pending;
 }
 
+/* So many paths or megaflows are marked between two slices, whatever changes: some hundred microseconds. */
+#define MARKS_A_SLICE 4096
+
+bool marks_take(struct flows *flows, uint32_t n)
+{
+    if (n > flows->marks_left)
+        return false;
+    flows->marks_left -= n;
+    return true;
+}
+
 bool changes_waiting(const struct flows *flows)
 {
     return flows->pending || flows->active || !TAILQ_EMPTY(&flows->todo);
@@ -98,6 +109,7 @@ static void group_changed(void *arg, struct group *group)
 
     tickets_note_change(fb->flows);
     group_mark_dependents(fb->flows, group);
+    dep_changed(fb->flows, XLATE_DEP_GROUP, fb->bridge, group->id);
 }
 
 /* All megaflows of the bridge are translated again. */
@@ -140,6 +152,7 @@ static void note_port_config(struct flows *flows, const struct bridge_port *bp)
 static void note_port_link(struct flows *flows, const struct bridge_port *bp)
 {
     dep_changed(flows, XLATE_DEP_LINK, bp->bridge, bp->ofport);
+    dep_changed(flows, XLATE_DEP_LINKS, bp->bridge, 0);
 }
 
 /* Of packets that come in by it. */
@@ -350,6 +363,7 @@ static void sweep_start(struct flows *flows)
 {
     flows->active = flows->pending;
     flows->pending = NULL;
+    change_batch_close(flows->active);
     flows->changes_at_sweep = flows->changes;
     rule_index_sweep_begin(flows);
     flows->sweep_id = 0;
@@ -361,6 +375,7 @@ bool flows_run_revalidate(struct flows *flows, uint64_t budget_us)
 {
     struct budget budget = budget_start(budget_us);
 
+    flows->marks_left = MARKS_A_SLICE;
     megaflows_bury(flows);
     for (;;) {
         if (!run_todo(flows, &budget))

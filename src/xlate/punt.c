@@ -5,6 +5,9 @@
 #include "pmd/base/intern.h"
 
 static struct intern_table table = {.limit = 65536};
+/* A bridge that is being forgotten: NULL, or nothing of it is known any more. */
+static const struct bridge *forgotten;
+static uint32_t forget_at;
 
 uint32_t punt_intern(const struct punt *punt, const uint8_t *userdata)
 {
@@ -20,21 +23,22 @@ uint32_t punt_intern(const struct punt *punt, const uint8_t *userdata)
     return punt->kind == PUNT_TO_PROTOCOL ? id | PUNT_ID_PROTOCOL : id;
 }
 
-const struct punt *punt_get(uint32_t id)
-{
-    const struct interned *item = intern_get(&table, id & ~PUNT_ID_PROTOCOL);
-
-    return item ? (const struct punt *)item->content : NULL;
-}
-
-static int of_bridge(const void *content, const void *bridge)
+static bool of_bridge(const void *content, const void *bridge)
 {
     return ((const struct punt *)content)->bridge == bridge;
 }
 
-void punt_forget_bridge(const struct bridge *bridge)
+const struct punt *punt_get(uint32_t id)
 {
-    intern_remove(&table, of_bridge, bridge);
+    const struct interned *item = intern_get(&table, id & ~PUNT_ID_PROTOCOL);
+
+    return item && !(forgotten && of_bridge(item->content, forgotten)) ? (const struct punt *)item->content : NULL;
+}
+
+bool punt_forget_bridge(const struct bridge *bridge, unsigned most)
+{
+    forgotten = intern_remove_some(&table, &forget_at, most, of_bridge, bridge) ? NULL : bridge;
+    return !forgotten;
 }
 
 uint32_t punt_count(void)
@@ -52,7 +56,7 @@ void punt_mark(uint32_t id)
     intern_mark(&table, id & ~PUNT_ID_PROTOCOL);
 }
 
-void punt_sweep_end(void)
+bool punt_sweep_some(unsigned most)
 {
-    intern_sweep_end(&table);
+    return intern_sweep_some(&table, most);
 }

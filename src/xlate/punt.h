@@ -47,13 +47,14 @@ struct punt {
  * punt->userdata_len bytes. */
 uint32_t punt_intern(const struct punt *punt, const uint8_t *userdata);
 const struct punt *punt_get(uint32_t id); /* NULL: unknown */
-/* Forgets those of a bridge that is destroyed. */
-void punt_forget_bridge(const struct bridge *bridge);
+/* Forgets those of a bridge that goes, one bridge at a time: none of them is known from the first call on, and each
+ * call frees some, of `most` of intern.h's buckets. True: nothing is left. */
+bool punt_forget_bridge(const struct bridge *bridge, unsigned most);
 
 uint32_t punt_count(void);
 /* Garbage collection, as intern.h has it. */
 void punt_sweep_begin(void);
 void punt_mark(uint32_t id);
-void punt_sweep_end(void);
+bool punt_sweep_some(unsigned most);
 
 #endif

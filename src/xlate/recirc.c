@@ -20,6 +20,9 @@ struct frozen {
 };
 
 static struct intern_table table = {.limit = 65536};
+/* A bridge that is being forgotten: NULL, or nothing of it is known any more. */
+static const struct bridge *forgotten;
+static uint32_t forget_at;
 
 static uint8_t *append(struct act_buffer *buffer, size_t len)
 {
@@ -72,13 +75,18 @@ uint32_t recirc_intern(const struct recirc_state *state, const union field_value
     return id;
 }
 
+static bool of_bridge(const void *content, const void *bridge)
+{
+    return ((const struct frozen *)content)->state.bridge == bridge;
+}
+
 const struct recirc *recirc_get(uint32_t id)
 {
     static struct recirc recirc;
     const struct interned *item = intern_get(&table, id);
     const struct frozen *head;
 
-    if (!item)
+    if (!item || (forgotten && of_bridge(item->content, forgotten)))
         return NULL;
     head = (const struct frozen *)item->content;
     recirc.state = head->state;
@@ -111,14 +119,10 @@ void recirc_for_each_segment(const struct recirc *recirc,
     }
 }
 
-static int of_bridge(const void *content, const void *bridge)
+bool recirc_forget_bridge(const struct bridge *bridge, unsigned most)
 {
-    return ((const struct frozen *)content)->state.bridge == bridge;
-}
-
-void recirc_forget_bridge(const struct bridge *bridge)
-{
-    intern_remove(&table, of_bridge, bridge);
+    forgotten = intern_remove_some(&table, &forget_at, most, of_bridge, bridge) ? NULL : bridge;
+    return !forgotten;
 }
 
 uint32_t recirc_count(void)
@@ -136,7 +140,7 @@ void recirc_mark(uint32_t id)
     intern_mark(&table, id);
 }
 
-void recirc_sweep_end(void)
+bool recirc_sweep_some(unsigned most)
 {
-    intern_sweep_end(&table);
+    return intern_sweep_some(&table, most);
 }

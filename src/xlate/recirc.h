@@ -60,12 +60,13 @@ void recirc_for_each_segment(const struct recirc *recirc,
                              void (*fn)(void *arg, const struct recirc_origin *origin, const struct act_list *list,
                                         bool last),
                              void *arg);
-void recirc_forget_bridge(const struct bridge *bridge);
+/* As punt_forget_bridge(). */
+bool recirc_forget_bridge(const struct bridge *bridge, unsigned most);
 
 uint32_t recirc_count(void);
 /* Garbage collection, as intern.h has it. */
 void recirc_sweep_begin(void);
 void recirc_mark(uint32_t id);
-void recirc_sweep_end(void);
+bool recirc_sweep_some(unsigned most);
 
 #endif

@@ -91,6 +91,8 @@ struct xlate_effect {
 enum xlate_dep_kind {
     XLATE_DEP_PORT,      /* of bridge a, OpenFlow port b: whether there is one, its configuration, its VLANs */
     XLATE_DEP_LINK,      /* of bridge a, OpenFlow port b: whether there is one that is live */
+    XLATE_DEP_LINKS,     /* of bridge a: what XLATE_DEP_LINK says of each of its ports */
+    XLATE_DEP_GROUP,     /* of bridge a, group b: whether there is one, and its buckets */
     XLATE_DEP_PORTS,     /* of bridge a: which ports it has, and what XLATE_DEP_PORT says of each of them */
     XLATE_DEP_MAC,       /* of bridge a: where address b is, an xlate_mac_number() */
     XLATE_DEP_NO_BRIDGE, /* the port belongs to no bridge; a and b are 0 */

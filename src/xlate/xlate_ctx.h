@@ -73,10 +73,10 @@ struct xlate_ctx {
     struct subfield larger_dst;
     bool freeze_hash; /* freezing: what returns is to have the hash of this basis */
     uint32_t freeze_basis;
-    unsigned n_buckets_run;
-    uint8_t unparsed; /* XLATE_UNPARSED_* */
-    bool freezing;    /* the rest is done after recirculation: what returns appends itself to `frozen` */
-    int goto_table;   /* -1: none */
+    unsigned n_buckets_run, n_links; /* n_links: whose liveness was asked for */
+    uint8_t unparsed;                /* XLATE_UNPARSED_* */
+    bool freezing;                   /* the rest is done after recirculation: what returns appends itself to `frozen` */
+    int goto_table;                  /* -1: none */
 
     const struct act *set[XLATE_ACTION_SET_MAX];
     unsigned n_set;

@@ -14,17 +14,29 @@
 
 #define BUCKETS_RUN_MAX 4096  /* in one translation */
 #define LIVENESS_DEPTH_MAX 16 /* groups that watch groups */
+#define LINKS_MAX 64          /* that a translation asked for, beyond which it rests on all of a bridge's */
 
 /* --- liveness ------------------------------------------------------------ */
 
 static bool bucket_is_live(struct xlate_ctx *ctx, const struct bucket *bucket, unsigned depth);
 
-/* OpenFlow 1.3.5, 6.5: a group is live if one of its buckets is. Groups that watch hear of ports themselves
- * (group_table_port_changed()). */
+static bool port_is_live(struct xlate_ctx *ctx, uint32_t ofport)
+{
+    const struct bridge_port *bp = bridge_port_by_ofport(ctx->bridge, ofport);
+
+    if (ctx->n_links++ < LINKS_MAX)
+        xlate_dep(ctx, XLATE_DEP_LINK, ofport);
+    else
+        xlate_dep(ctx, XLATE_DEP_LINKS, 0);
+    return bp && bp->state & PORT_STATE_LIVE;
+}
+
+/* OpenFlow 1.3.5, 6.5: a group is live if one of its buckets is. */
 static bool group_is_live(struct xlate_ctx *ctx, uint32_t id, unsigned depth)
 {
     const struct group *group = group_table_find(pipeline_groups(ctx->bridge->pipeline), id);
 
+    xlate_dep(ctx, XLATE_DEP_GROUP, id);
     if (!group || depth > LIVENESS_DEPTH_MAX)
         return false;
     for (uint32_t i = 0; i < group->n_buckets; i++) {
@@ -36,12 +48,9 @@ static bool group_is_live(struct xlate_ctx *ctx, uint32_t id, unsigned depth)
 
 static bool bucket_is_live(struct xlate_ctx *ctx, const struct bucket *bucket, unsigned depth)
 {
-    const struct bridge_port *bp;
-
     if (bucket->watch_port == OFPORT_ANY && bucket->watch_group == OFGROUP_ANY)
         return true;
-    bp = bucket->watch_port == OFPORT_ANY ? NULL : bridge_port_by_ofport(ctx->bridge, bucket->watch_port);
-    if (bp && bp->state & PORT_STATE_LIVE)
+    if (bucket->watch_port != OFPORT_ANY && port_is_live(ctx, bucket->watch_port))
         return true;
     return bucket->watch_group != OFGROUP_ANY && group_is_live(ctx, bucket->watch_group, depth + 1);
 }
