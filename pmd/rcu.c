@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "pmd/base/memory.h"
 
@@ -14,6 +15,8 @@ void rcu_init(struct rcu *rcu, unsigned n_readers)
 
 #define CHUNK_ITEMS 255
 #define RECLAIM_ITEMS 512 /* calls of one rcu_reclaim() */
+#define WAIT_US 10
+#define WAITS_MAX 10000
 
 struct rcu_chunk {
     struct rcu_chunk *next;
@@ -98,6 +101,19 @@ bool rcu_settled(const struct rcu *rcu)
     return !rcu->touched && rcu_passed(rcu, rcu->settle_token);
 }
 
+/* There is no memory to remember the call. A grace period is some ten microseconds, so it is waited for. */
+static void call_after_grace_period(struct rcu *rcu, void (*fn)(void *), void *ptr)
+{
+    uint64_t token = rcu_token(rcu);
+
+    for (unsigned waits = 0; !rcu_passed(rcu, token); waits++) {
+        if (waits == WAITS_MAX)
+            out_of_memory("deferred frees", sizeof(struct rcu_chunk));
+        usleep(WAIT_US);
+    }
+    fn(ptr);
+}
+
 void rcu_defer(struct rcu *rcu, void (*fn)(void *), void *ptr)
 {
     struct rcu_batch *batch = &rcu->fresh;
@@ -105,8 +121,10 @@ void rcu_defer(struct rcu *rcu, void (*fn)(void *), void *ptr)
 
     if (!chunk || chunk->n == CHUNK_ITEMS) {
         chunk = malloc(sizeof *chunk);
-        if (!chunk)
-            out_of_memory("deferred frees", sizeof *chunk);
+        if (!chunk) {
+            call_after_grace_period(rcu, fn, ptr);
+            return;
+        }
         chunk->next = NULL;
         chunk->n = chunk->done = 0;
         *(batch->last != NULL ? &batch->last->next : &batch->first) = chunk;

@@ -54,6 +54,8 @@ void rcu_fini(struct rcu *rcu);
 uint64_t rcu_token(struct rcu *rcu);
 bool rcu_passed(const struct rcu *rcu, uint64_t token);
 bool rcu_reader_passed(const struct rcu *rcu, unsigned reader, uint64_t token);
+/* Calls fn(ptr) a grace period later. Without memory for that it waits for the grace period and calls at once: what
+ * `ptr` is must be out of the readers' sight already. */
 void rcu_defer(struct rcu *rcu, void (*fn)(void *), void *ptr);
 /* Notes that something was replaced or removed that readers decide by, or that a packet was handed to a reader.
  * rcu_defer() notes it by itself. */

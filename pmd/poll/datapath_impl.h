@@ -50,7 +50,15 @@ struct drain {
     uint64_t taken[DATAPATH_THREADS_MAX]; /* what dp->taken[] has to reach */
 };
 
-struct leaving;
+/* A removed port, until its index is free. */
+struct leaving {
+    struct port *port; /* NULL: its device is closed */
+    uint64_t token;    /* when it has passed, the device may be closed */
+    bool is_there;
+    bool closed;
+    bool forgotten; /* nothing of the control thread names the index */
+    bool in_round;  /* and the round under way has not met a packet that does */
+};
 
 struct datapath {
     /* Published by the control thread, read by poll-mode threads under RCU. */
@@ -79,7 +87,7 @@ struct datapath {
     bool *meters_leaving;                 /* by index: it was removed, and is not free yet */
     unsigned miss_turn;                   /* the thread whose ring is taken from first */
     uint64_t taken[DATAPATH_THREADS_MAX]; /* packets taken from each thread's ring, ever */
-    struct leaving *leaving[PORT_MAX];    /* by index: the port was removed, and its index is not free yet */
+    struct leaving leaving[PORT_MAX];     /* by index */
     uint32_t n_leaving;
     struct drain drain;
     struct datapath_port_stats *port_bases; /* by index: what the threads had counted when the port was added */

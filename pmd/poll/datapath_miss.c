@@ -32,7 +32,7 @@ static unsigned send_back_homeless(struct datapath *dp, struct rte_mbuf **packet
     for (unsigned i = 0; i < n; i++) {
         struct packet_meta *meta = packet_meta(packets[i]);
 
-        if (meta->origin == PACKET_PUNT || meta->md.in_port >= PORT_MAX || !dp->leaving[meta->md.in_port]) {
+        if (meta->origin == PACKET_PUNT || meta->md.in_port >= PORT_MAX || !dp->leaving[meta->md.in_port].is_there) {
             packets[kept++] = packets[i];
             continue;
         }

@@ -14,16 +14,28 @@ static void publish_list(struct datapath *dp, unsigned thread, struct poll_list 
     rcu_defer(&dp->rcu, free, old);
 }
 
-static struct poll_list *list_copy(const struct poll_list *from, unsigned more)
+/* Stands in the place of a port that was taken out of a list without memory for another list: never up, and what a
+ * thread may just have begun with it receives nothing. */
+static uint16_t receive_nothing(struct port *port, uint16_t queue, struct rte_mbuf **packets, uint16_t n)
 {
-    size_t size = sizeof(struct poll_list) + (from->n + more) * sizeof(struct poll_entry);
-    struct poll_list *list = malloc(size);
+    return 0;
+}
+
+static const struct port_ops gone_ops = {.rx_burst = receive_nothing};
+static struct port gone = {.name = "gone", .ops = &gone_ops};
+
+/* A copy without the queues of `without`, or of ports that are gone, with room for `more`. NULL: there is no memory. */
+static struct poll_list *list_copy(const struct poll_list *from, const struct port *without, unsigned more)
+{
+    struct poll_list *list = malloc(sizeof *list + (from->n + more) * sizeof list->entries[0]);
 
     if (!list)
-        out_of_memory("the list of a thread's receive queues", size);
-    list->n = from->n;
-    for (uint32_t i = 0; i < from->n; i++)
-        list->entries[i] = from->entries[i];
+        return NULL;
+    list->n = 0;
+    for (uint32_t i = 0; i < from->n; i++) {
+        if (from->entries[i].port != without && from->entries[i].port != &gone)
+            list->entries[list->n++] = from->entries[i];
+    }
     return list;
 }
 
@@ -46,54 +58,55 @@ static unsigned pick_thread(const struct datapath *dp, int node)
     return (unsigned)best;
 }
 
+static bool list_has(const struct poll_list *list, const struct port *port)
+{
+    for (uint32_t i = 0; i < list->n; i++) {
+        if (list->entries[i].port == port)
+            return true;
+    }
+    return false;
+}
+
+static void replace_by_gone(struct poll_list *list, const struct port *port)
+{
+    for (uint32_t i = 0; i < list->n; i++) {
+        if (list->entries[i].port == port)
+            __atomic_store_n(&list->entries[i].port, &gone, __ATOMIC_RELAXED);
+    }
+}
+
 static void remove_queues(struct datapath *dp, const struct port *port)
 {
     for (unsigned t = 0; t < dp->n_threads; t++) {
-        struct poll_list *list = NULL;
-        const struct poll_list *old = dp->poll_lists[t];
-        uint32_t kept = 0;
+        struct poll_list *list;
 
-        for (uint32_t i = 0; i < old->n; i++) {
-            if (old->entries[i].port == port && !list)
-                list = list_copy(old, 0);
-        }
-        if (!list)
+        if (!list_has(dp->poll_lists[t], port))
             continue;
-        for (uint32_t i = 0; i < old->n; i++) {
-            if (old->entries[i].port != port)
-                list->entries[kept++] = old->entries[i];
-        }
-        list->n = kept;
-        publish_list(dp, t, list);
+        list = list_copy(dp->poll_lists[t], port, 0);
+        if (list)
+            publish_list(dp, t, list);
+        else
+            replace_by_gone(dp->poll_lists[t], port);
     }
 }
 
 static void add_queue(struct datapath *dp, struct port *port, uint16_t queue)
 {
     unsigned t = pick_thread(dp, port->numa_node);
-    struct poll_list *list = list_copy(dp->poll_lists[t], 1);
+    struct poll_list *list = list_copy(dp->poll_lists[t], NULL, 1);
 
+    if (!list)
+        out_of_memory("the list of a thread's receive queues", 0);
     list->entries[list->n++] =
         (struct poll_entry){.port = port, .in_port = port->index, .ethdev_id = port->ethdev_id, .queue = queue};
     publish_list(dp, t, list);
 }
 
-/* A removed port, until its index is free. */
-struct leaving {
-    struct datapath *dp;
-    struct port *port;
-    uint32_t index;
-    bool may_close; /* the grace period is over */
-    bool closed;    /* and the device is closed */
-    bool forgotten; /* nothing of the control thread names the index */
-    bool in_round;  /* and the round under way has not met a packet that does */
-};
-
 /* -EAGAIN: there may be one soon. */
 static int find_index(const struct datapath *dp, uint32_t *index)
 {
     for (*index = 1; *index < PORT_MAX; ++*index) {
-        if (!dp->ports[*index] && !dp->leaving[*index])
+        if (!dp->ports[*index] && !dp->leaving[*index].is_there)
             return 0;
     }
     return dp->n_leaving > 0 ? -EAGAIN : -ENOSPC;
@@ -116,11 +129,6 @@ int datapath_port_add(struct datapath *dp, struct port *port)
     return 0;
 }
 
-static void grace_is_over(void *arg)
-{
-    ((struct leaving *)arg)->may_close = true;
-}
-
 static void close_device(struct leaving *leaving)
 {
     port_destroy(leaving->port);
@@ -128,24 +136,22 @@ static void close_device(struct leaving *leaving)
     leaving->closed = true;
 }
 
+/* Needs no memory: what takes a port away must not fail. */
 void datapath_port_remove(struct datapath *dp, struct port *port)
 {
-    struct leaving *leaving = malloc(sizeof *leaving);
+    struct leaving *leaving = &dp->leaving[port->index];
 
-    if (!leaving)
-        out_of_memory("a port that is removed", sizeof *leaving);
-    *leaving = (struct leaving){.dp = dp, .port = port, .index = port->index};
-    dp->leaving[port->index] = leaving;
     dp->n_leaving++;
     capture_detach_all(port);
     remove_queues(dp, port);
     __atomic_store_n(&dp->ports[port->index], NULL, __ATOMIC_RELEASE);
-    rcu_defer(&dp->rcu, grace_is_over, leaving);
+    rcu_touch(&dp->rcu);
+    *leaving = (struct leaving){.is_there = true, .port = port, .token = rcu_token(&dp->rcu)};
 }
 
 bool datapath_port_closed(const struct datapath *dp, uint32_t index)
 {
-    return !dp->leaving[index] || dp->leaving[index]->closed;
+    return !dp->leaving[index].is_there || dp->leaving[index].closed;
 }
 
 struct port *datapath_port(const struct datapath *dp, uint32_t index)
@@ -165,12 +171,12 @@ struct port *datapath_port(const struct datapath *dp, uint32_t index)
 
 void datapath_port_forget(struct datapath *dp, uint32_t index)
 {
-    dp->leaving[index]->forgotten = true;
+    dp->leaving[index].forgotten = true;
 }
 
 void datapath_port_seen(struct datapath *dp, uint32_t index)
 {
-    dp->leaving[index]->in_round = false;
+    dp->leaving[index].in_round = false;
 }
 
 uint32_t datapath_n_ports_leaving(const struct datapath *dp)
@@ -182,10 +188,10 @@ static bool round_begin(struct datapath *dp)
 {
     bool any = false;
 
-    for (uint32_t i = 0; i < PORT_MAX; i++) {
-        struct leaving *leaving = dp->leaving[i];
+    for (uint32_t i = 0; i < PORT_MAX && dp->n_leaving > 0; i++) {
+        struct leaving *leaving = &dp->leaving[i];
 
-        if (!leaving)
+        if (!leaving->is_there)
             continue;
         leaving->in_round = leaving->closed && leaving->forgotten;
         any |= leaving->in_round;
@@ -222,10 +228,11 @@ static bool is_pending(const struct datapath *dp, uint32_t index)
 static void round_end(struct datapath *dp)
 {
     for (uint32_t i = 0; i < PORT_MAX; i++) {
-        if (!dp->leaving[i] || !dp->leaving[i]->in_round || is_pending(dp, i))
+        struct leaving *leaving = &dp->leaving[i];
+
+        if (!leaving->is_there || !leaving->in_round || is_pending(dp, i))
             continue;
-        free(dp->leaving[i]);
-        dp->leaving[i] = NULL;
+        leaving->is_there = false;
         dp->n_leaving--;
     }
 }
@@ -235,10 +242,10 @@ static bool close_next(struct datapath *dp)
 {
     bool done = false;
 
-    for (uint32_t i = 0; i < PORT_MAX; i++) {
-        struct leaving *leaving = dp->leaving[i];
+    for (uint32_t i = 0; i < PORT_MAX && dp->n_leaving > 0; i++) {
+        struct leaving *leaving = &dp->leaving[i];
 
-        if (!leaving || leaving->closed || !leaving->may_close)
+        if (!leaving->is_there || leaving->closed || !rcu_passed(&dp->rcu, leaving->token))
             continue;
         if (done)
             return true;
@@ -251,9 +258,8 @@ static bool close_next(struct datapath *dp)
 void datapath_ports_free(struct datapath *dp)
 {
     for (uint32_t i = 0; i < PORT_MAX; i++) {
-        if (dp->leaving[i] && !dp->leaving[i]->closed)
-            close_device(dp->leaving[i]);
-        free(dp->leaving[i]);
+        if (dp->leaving[i].is_there && !dp->leaving[i].closed)
+            close_device(&dp->leaving[i]);
     }
 }
 

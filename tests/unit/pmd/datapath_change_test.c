@@ -1,5 +1,9 @@
 /* What the control thread changes while packets flow: megaflows, programs, ports; and a thread that sleeps. */
 #include "pmd/base/clock.h"
+#include <stdlib.h>
+#include <sys/resource.h>
+
+#include "pmd/poll/datapath_impl.h"
 #include "tests/lib/datapath_bed.h"
 
 #include <errno.h>
@@ -127,6 +131,81 @@ static void ports_are_spread_and_leave_after_a_grace_period(void **state)
     stop();
 }
 
+/* All that malloc() can give, and nothing more. */
+struct taken {
+    struct taken *next;
+};
+
+static struct taken *take_all_memory(void)
+{
+    struct rlimit limit;
+    struct taken *all = NULL;
+
+    getrlimit(RLIMIT_AS, &limit);
+    limit.rlim_cur = 4096;
+    setrlimit(RLIMIT_AS, &limit);
+    for (size_t size = 1 << 20; size >= sizeof *all; size /= 2) {
+        struct taken *one;
+
+        while ((one = malloc(size))) {
+            one->next = all;
+            all = one;
+        }
+    }
+    return all;
+}
+
+static void give_memory_back(struct taken *all)
+{
+    struct rlimit limit;
+
+    getrlimit(RLIMIT_AS, &limit);
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_AS, &limit);
+    while (all) {
+        struct taken *next = all->next;
+
+        free(all);
+        all = next;
+    }
+}
+
+static void a_port_is_removed_without_memory(void **state)
+{
+    struct taken *all;
+    uint32_t number;
+    unsigned destroyed = fake_ports_destroyed;
+
+#ifdef __SANITIZE_ADDRESS__
+    skip(); /* its malloc() does not run out in this way */
+#endif
+    start();
+    install(1, 0, 0, program_output(3));
+    send_packet(1, packet_make(5, 1));
+    WAIT_FOR(receive(3, &number));
+    all = take_all_memory();
+    datapath_port_remove(dp, &ports[1]->port);
+    ports[1] = NULL;
+    for (unsigned i = 0; i < 1000 && fake_ports_destroyed == destroyed; i++) {
+        datapath_reclaim(dp);
+        usleep(50);
+    }
+    give_memory_back(all);
+    assert_int_equal(fake_ports_destroyed, destroyed + 1);
+    datapath_port_forget(dp, 2);
+    WAIT_FOR(datapath_n_ports_leaving(dp) == 0);
+    /* The other ports go on, and one that is added takes the place of what is left of it. */
+    send_packet(1, packet_make(5, 2));
+    WAIT_FOR(receive(3, &number));
+    ports[1] = fake_port_create(64);
+    assert_int_equal(datapath_port_add(dp, &ports[1]->port), 0);
+    assert_int_equal(dp->poll_lists[0]->n, N_PORTS);
+    install(2, 0, 0, program_output(1));
+    send_packet(2, packet_make(5, 3));
+    WAIT_FOR(receive(1, &number));
+    stop();
+}
+
 static void when_all_indices_are_taken_it_says_why(void **state)
 {
     static struct port many[PORT_MAX];
@@ -205,6 +284,7 @@ int main(void)
         cmocka_unit_test(a_token_covers_returned_packets),
         cmocka_unit_test(a_sleeping_thread_loses_nothing),
         cmocka_unit_test(ports_are_spread_and_leave_after_a_grace_period),
+        cmocka_unit_test(a_port_is_removed_without_memory),
         cmocka_unit_test(when_all_indices_are_taken_it_says_why),
         cmocka_unit_test(limits_and_duplicates_are_refused),
     };
