@@ -2,7 +2,7 @@
 
 #include <rte_common.h>
 
-#define LONG_SHARE 3 /* times what a long request took */
+#define LONG_SHARE 2 /* times what a long request took */
 
 /* Of giving the core away. */
 #define YIELD_LONG_US 100

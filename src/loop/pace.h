@@ -16,7 +16,7 @@
 /* For how long to work off misses now, after everything else took `others_us` since they had their last turn.
  * `talking`: a request is under way or was answered less than PACE_TALK_US ago.
  *
- * After short requests misses get as long as those took, after parts of a long one (a bundle, a dump) three times that:
+ * After short requests misses get as long as those took, after parts of a long one (a bundle, a dump) twice that:
  * its peer is busy too, and may need the same core, and together they are to leave half of it to misses. */
 uint64_t pace_misses_us(uint64_t others_us, bool talking);
 
