@@ -58,6 +58,9 @@ struct port_status {
 struct port;
 struct capture;
 
+/* One more thing that is known of a device. Strings are valid during the call. */
+typedef void port_describe_fn(void *arg, const char *key, const char *value);
+
 struct port_ops {
     /* Poll-mode threads. Up to `n` packets of `queue`; returns how many. */
     uint16_t (*rx_burst)(struct port *port, uint16_t queue, struct rte_mbuf **packets, uint16_t n);
@@ -71,6 +74,8 @@ struct port_ops {
     int (*set_mtu)(struct port *port, uint16_t mtu);
     void (*get_status)(struct port *port, struct port_status *status);
     void (*get_stats)(struct port *port, struct port_stats *stats);
+    /* Calls `put` for what else is known, by Open vSwitch's keys of Interface.status. NULL: nothing. */
+    void (*describe)(struct port *port, port_describe_fn *put, void *arg);
     void (*destroy)(struct port *port);
 };
 
@@ -124,16 +129,19 @@ bool port_is_closing(const char *name);
 /* Waits for all such devices. For the end of the process. */
 void port_wait_closed(void);
 
-/* Called on the control thread from port_poll_events() when link state, MTU or the number of queues of a port changed.
- */
+/* Called on the control thread from the functions below when link state, MTU or the number of queues of a port changed.
+ * It must not destroy ports (it may take them out of the datapath, which destroys them later). */
 typedef void port_event_fn(void *arg, struct port *port);
 
 /* Becomes readable when some port has an event to report (written by DPDK's interrupt and vhost threads). */
 int port_event_fd(void);
-/* Drains the descriptor and reports every port that changed since. Call it when the descriptor is readable and about
- * once a second: devices without link interrupts are polled by it. `fn` must not destroy ports (it may take them out of
- * the datapath, which destroys them later). */
+/* Drains the descriptor and reports the ports that have an event. Call it when the descriptor is readable. */
 void port_poll_events(port_event_fn *fn, void *arg);
+/* Looks at the next `n` ports, whose devices may be such that tell of nothing, and reports those that changed. A look
+ * takes some system calls. False: that was the last of a round. Begin one about twice a second. */
+bool port_poll_some(unsigned n, port_event_fn *fn, void *arg);
+/* The status of a port as of the last of these looks; `link_up` is false before the first. */
+const struct port_status *port_last_status(const struct port *port);
 
 /* Makes the socket files of vhost-user servers again that somebody deleted. A port that a VM is connected to needs none
  * until that is gone. Call it once in a while. Control thread. */

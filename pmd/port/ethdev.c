@@ -7,6 +7,7 @@
 #include <rte_devargs.h>
 #include <rte_errno.h>
 #include <rte_ethdev.h>
+#include <rte_version.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -98,6 +99,52 @@ static void ethdev_get_status(struct port *port, struct port_status *status)
     memcpy(status->driver, dev->driver, sizeof status->driver);
 }
 
+static void describe_number(port_describe_fn *put, void *arg, const char *key, uint32_t number)
+{
+    char text[16];
+
+    snprintf(text, sizeof text, "%u", number);
+    put(arg, key, text);
+}
+
+static void describe_bus(const struct rte_device *device, port_describe_fn *put, void *arg)
+{
+    const char *more = rte_dev_bus_info(device);
+    char text[256];
+
+    snprintf(text, sizeof text, "bus_name=%s%s%s", rte_bus_name(rte_dev_bus(device)), more ? ", " : "",
+             more ? more : "");
+    put(arg, "bus_info", text);
+}
+
+static void ethdev_describe(struct port *port, port_describe_fn *put, void *arg)
+{
+    struct rte_eth_dev_info info;
+    struct rte_eth_link link = {0};
+    char text[64];
+
+    if (rte_eth_dev_info_get(port->ethdev_id, &info) != 0)
+        return;
+    put(arg, "driver_name", info.driver_name);
+    describe_number(put, arg, "port_no", port->ethdev_id);
+    describe_number(put, arg, "min_rx_bufsize", info.min_rx_bufsize);
+    describe_number(put, arg, "max_rx_pktlen", port->max_len);
+    describe_number(put, arg, "max_rx_queues", info.max_rx_queues);
+    describe_number(put, arg, "max_tx_queues", info.max_tx_queues);
+    describe_number(put, arg, "max_mac_addrs", info.max_mac_addrs);
+    describe_number(put, arg, "max_hash_mac_addrs", info.max_hash_mac_addrs);
+    describe_number(put, arg, "max_vfs", info.max_vfs);
+    describe_number(put, arg, "max_vmdq_pools", info.max_vmdq_pools);
+    describe_number(put, arg, "n_rxq", port->n_rxq);
+    describe_number(put, arg, "n_txq", port->n_txq);
+    put(arg, "if_type", "6"); /* ethernetCsmacd (RFC 2863) */
+    snprintf(text, sizeof text, "%s %s", rte_version(), info.driver_name);
+    put(arg, "if_descr", text);
+    describe_bus(info.device, put, arg);
+    if (rte_eth_link_get_nowait(port->ethdev_id, &link) == 0)
+        put(arg, "link_speed", rte_eth_link_speed_to_str(link.link_speed));
+}
+
 static void ethdev_get_stats(struct port *port, struct port_stats *stats)
 {
     struct rte_eth_stats eth;
@@ -186,6 +233,7 @@ static const struct port_ops ethdev_ops = {
     .set_mtu = ethdev_set_mtu,
     .get_status = ethdev_get_status,
     .get_stats = ethdev_get_stats,
+    .describe = ethdev_describe,
     .destroy = ethdev_destroy,
 };
 

@@ -4,11 +4,11 @@
 #include <errno.h>
 #include <linux/ethtool.h>
 #include <linux/sockios.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 bool interface_name_valid(const char *ifname)
 {
@@ -20,29 +20,81 @@ bool interface_name_valid(const char *ifname)
     return true;
 }
 
-int interface_ioctl(const char *ifname, unsigned long request, struct ifreq *ifr)
+/* For all calls: making one costs several times what it is used for. */
+static int any_socket(void)
 {
-    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), rc = 0;
+    static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+    static int fd = -1;
+    int rc;
 
+    pthread_mutex_lock(&lock);
     if (fd < 0)
-        return -errno;
-    snprintf(ifr->ifr_name, sizeof ifr->ifr_name, "%s", ifname);
-    if (ioctl(fd, request, ifr) < 0)
-        rc = -errno;
-    close(fd);
+        fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    rc = fd < 0 ? -errno : fd;
+    pthread_mutex_unlock(&lock);
     return rc;
 }
 
-unsigned interface_speed(const char *ifname, bool *full_duplex)
+int interface_ioctl(const char *ifname, unsigned long request, struct ifreq *ifr)
+{
+    int fd = any_socket();
+
+    if (fd < 0)
+        return fd;
+    snprintf(ifr->ifr_name, sizeof ifr->ifr_name, "%s", ifname);
+    return ioctl(fd, request, ifr) < 0 ? -errno : 0;
+}
+
+int interface_index(const char *ifname)
+{
+    struct ifreq ifr = {0};
+
+    return interface_ioctl(ifname, SIOCGIFINDEX, &ifr) < 0 ? 0 : ifr.ifr_ifindex;
+}
+
+bool interface_name(int ifindex, char ifname[IFNAMSIZ])
+{
+    struct ifreq ifr = {.ifr_ifindex = ifindex};
+    int fd = any_socket();
+
+    if (fd < 0 || ioctl(fd, SIOCGIFNAME, &ifr) < 0)
+        return false;
+    snprintf(ifname, IFNAMSIZ, "%s", ifr.ifr_name);
+    return true;
+}
+
+static void read_speed(const char *ifname, struct interface_facts *facts)
 {
     struct ethtool_cmd command = {.cmd = ETHTOOL_GSET};
     struct ifreq ifr = {.ifr_data = (void *)&command};
     unsigned speed;
 
-    *full_duplex = true;
     if (interface_ioctl(ifname, SIOCETHTOOL, &ifr) < 0)
-        return 0;
-    *full_duplex = command.duplex != DUPLEX_HALF;
+        return;
+    facts->full_duplex = command.duplex != DUPLEX_HALF;
     speed = ethtool_cmd_speed(&command);
-    return speed == (unsigned)SPEED_UNKNOWN ? 0 : speed;
+    facts->speed_mbps = speed == (unsigned)SPEED_UNKNOWN ? 0 : speed;
+}
+
+void interface_read_facts(const char *ifname, struct interface_facts *facts)
+{
+    struct ethtool_drvinfo info = {.cmd = ETHTOOL_GDRVINFO};
+    struct ifreq ifr = {.ifr_data = (void *)&info};
+
+    *facts = (struct interface_facts){.full_duplex = true};
+    read_speed(ifname, facts);
+    if (interface_ioctl(ifname, SIOCETHTOOL, &ifr) < 0)
+        return;
+    snprintf(facts->driver, sizeof facts->driver, "%s", info.driver);
+    snprintf(facts->version, sizeof facts->version, "%s", info.version);
+    snprintf(facts->firmware, sizeof facts->firmware, "%s", info.fw_version);
+}
+
+void interface_describe(const struct interface_facts *facts, port_describe_fn *put, void *arg)
+{
+    if (!facts->driver[0])
+        return;
+    put(arg, "driver_name", facts->driver);
+    put(arg, "driver_version", facts->version);
+    put(arg, "firmware_version", facts->firmware);
 }

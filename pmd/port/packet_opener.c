@@ -17,10 +17,8 @@ struct packet_opening {
     struct port *port; /* NULL: abandoned */
     int ifindex;
     uint16_t mtu;
-    unsigned n;
     bool done;
-    int error;
-    struct packet_ring rings[PORT_QUEUES_MAX];
+    struct packet_opened opened;
 };
 
 /* A descriptor to close. */
@@ -43,30 +41,38 @@ static unsigned n_jobs; /* waiting or under way */
 
 /* The threads from here, but for thread_start() and wait_for_all(). */
 
+static void read_facts(struct packet_opening *opening)
+{
+    char ifname[IFNAMSIZ];
+
+    if (interface_name(opening->ifindex, ifname))
+        interface_read_facts(ifname, &opening->opened.facts);
+}
+
 static void open_rings(struct packet_opening *opening)
 {
+    struct packet_opened *to = &opening->opened;
     unsigned n = 0;
 
-    for (; n < opening->n && opening->error == 0; n++)
-        opening->error = packet_ring_open(&opening->rings[n], opening->ifindex, opening->mtu, n == 0);
-    if (opening->error == 0 && n > 1)
-        opening->error = packet_rings_spread(opening->rings, n);
-    if (opening->error == 0)
+    for (; n < to->n && to->error == 0; n++)
+        to->error = packet_ring_open(&to->rings[n], opening->ifindex, opening->mtu, n == 0);
+    if (to->error == 0 && n > 1)
+        to->error = packet_rings_spread(to->rings, n);
+    if (to->error == 0)
         return;
     for (unsigned i = 0; i < n; i++)
-        packet_ring_close(&opening->rings[i]);
+        packet_ring_close(&to->rings[i]);
+    to->n = 0;
 }
 
 static void opening_free(struct packet_opening *opening)
 {
-    if (opening->error == 0) {
-        for (unsigned i = 0; i < opening->n; i++)
-            packet_ring_close(&opening->rings[i]);
-    }
+    for (unsigned i = 0; i < opening->opened.n; i++)
+        packet_ring_close(&opening->opened.rings[i]);
     free(opening);
 }
 
-static void opened(struct packet_opening *opening)
+static void note_opened(struct packet_opening *opening)
 {
     bool abandoned;
 
@@ -100,8 +106,9 @@ static void *work(void *arg)
         }
         pthread_mutex_unlock(&lock);
         if (opening) {
+            read_facts(opening);
             open_rings(opening);
-            opened(opening);
+            note_opened(opening);
         } else {
             close(closing->fd);
             free(closing);
@@ -166,7 +173,7 @@ struct packet_opening *packet_opening_start(struct port *port, int ifindex, uint
     opening->port = port;
     opening->ifindex = ifindex;
     opening->mtu = mtu;
-    opening->n = n;
+    opening->opened = (struct packet_opened){.n = n};
     pthread_mutex_lock(&lock);
     if (job_begin()) {
         STAILQ_INSERT_TAIL(&openings, opening, next);
@@ -179,7 +186,7 @@ struct packet_opening *packet_opening_start(struct port *port, int ifindex, uint
     return opening;
 }
 
-bool packet_opening_finish(struct packet_opening *opening, struct packet_ring *rings, int *error)
+bool packet_opening_finish(struct packet_opening *opening, struct packet_opened *opened)
 {
     bool done;
 
@@ -188,9 +195,7 @@ bool packet_opening_finish(struct packet_opening *opening, struct packet_ring *r
     pthread_mutex_unlock(&lock);
     if (!done)
         return false;
-    *error = opening->error;
-    for (unsigned i = 0; i < opening->n; i++)
-        rings[i] = opening->rings[i];
+    *opened = opening->opened;
     free(opening);
     return true;
 }
@@ -205,10 +210,8 @@ void packet_opening_abandon(struct packet_opening *opening)
     pthread_mutex_unlock(&lock);
     if (!done)
         return; /* the thread frees it */
-    if (opening->error == 0) {
-        for (unsigned i = 0; i < opening->n; i++)
-            packet_ring_close_later(&opening->rings[i]);
-    }
+    for (unsigned i = 0; i < opening->opened.n; i++)
+        packet_ring_close_later(&opening->opened.rings[i]);
     free(opening);
 }
 

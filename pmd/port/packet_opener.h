@@ -1,7 +1,8 @@
-/* Threads that open and close the rings of packet sockets. The kernel waits for a grace period of its own when a socket
- * gets a ring and when it is closed, some 15 and 40 ms: too long for the control thread, which calls all of this. Who
- * waits at the same time waits for the same grace period, so that many ports take little longer than one. At the end of
- * the process what is being closed is waited for, as the kernel would close it one by one.
+/* Threads that open and close the rings of packet sockets, and ask for what takes the RTNL lock. The kernel waits for a
+ * grace period of its own when a socket gets a ring and when it is closed, some 15 and 40 ms: too long for the control
+ * thread, which calls all of this. Who waits at the same time waits for the same grace period, so that many ports take
+ * little longer than one. At the end of the process what is being closed is waited for, as the kernel would close it
+ * one by one.
  */
 #ifndef PMD_PORT_PACKET_OPENER_H
 #define PMD_PORT_PACKET_OPENER_H
@@ -9,18 +10,26 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "pmd/port.h"
+#include "pmd/port/interface.h"
 #include "pmd/port/packet_socket.h"
 
-struct port;
 /* Rings of one interface that are being opened. */
 struct packet_opening;
 
-/* Opens `n` rings, as packet_ring_open(), the first promiscuously, and spreads what comes over them. port_notify(port)
- * tells that it is done. NULL: out of memory. */
+struct packet_opened {
+    int error;                    /* 0, or a negative errno: no rings */
+    unsigned n;                   /* rings */
+    struct interface_facts facts; /* also with an error */
+    struct packet_ring rings[PORT_QUEUES_MAX];
+};
+
+/* Reads facts of the interface and opens `n` rings, as packet_ring_open(), the first promiscuously, and spreads what
+ * comes over them; 0: only facts. port_notify(port) tells that it is done. NULL: out of memory. */
 struct packet_opening *packet_opening_start(struct port *port, int ifindex, uint16_t mtu, unsigned n);
 
-/* False: not done yet. Else `opening` is gone, *error is 0 and the rings are the caller's, or a negative errno. */
-bool packet_opening_finish(struct packet_opening *opening, struct packet_ring *rings, int *error);
+/* False: not done yet. Else `opening` is gone, and the rings are the caller's. */
+bool packet_opening_finish(struct packet_opening *opening, struct packet_opened *opened);
 
 /* Nobody wants them any more. */
 void packet_opening_abandon(struct packet_opening *opening);

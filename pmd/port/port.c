@@ -27,10 +27,13 @@ struct port_record {
     struct port port; /* first: a port is its record */
     struct port_record *next;
     bool changed;                /* set by any thread, taken by the control thread */
+    bool look;                   /* it may have changed */
     struct port_status reported; /* what the last event said */
 };
 
-static struct port_record *records; /* control thread only */
+/* Control thread only. */
+static struct port_record *records;
+static struct port_record *round_next; /* where port_poll_some() goes on; NULL: at the first */
 static int event_fd = -1;
 static pthread_once_t event_fd_once = PTHREAD_ONCE_INIT;
 
@@ -104,7 +107,7 @@ void port_free(struct port *port)
 
 void port_set_interface(struct port *port, const char *ifname)
 {
-    int ifindex = (int)if_nametoindex(ifname);
+    int ifindex = interface_index(ifname);
     struct ifreq ifr = {0};
 
     if (ifindex == 0)
@@ -271,6 +274,8 @@ void port_destroy(struct port *port)
 {
     struct port_record *record = (struct port_record *)port;
 
+    if (round_next == record)
+        round_next = record->next;
     for (struct port_record **link = &records; *link; link = &(*link)->next) {
         if (*link == record) {
             *link = record->next;
@@ -293,6 +298,7 @@ static void poll_port(struct port_record *record, port_event_fn *fn, void *arg)
     struct port_status status;
     bool changed = __atomic_exchange_n(&record->changed, false, __ATOMIC_ACQUIRE);
 
+    record->look = false;
     record->port.ops->get_status(&record->port, &status);
     if (status.link_up != record->reported.link_up)
         LOG_INFO(LOG_PORT, "%s: link %s", record->port.name, status.link_up ? "up" : "down");
@@ -310,8 +316,26 @@ void port_poll_events(port_event_fn *fn, void *arg)
     eventfd_read(port_event_fd(), &count);
     for (record = records; record; record = next) {
         next = record->next;
-        poll_port(record, fn, arg);
+        if (record->look || __atomic_load_n(&record->changed, __ATOMIC_RELAXED))
+            poll_port(record, fn, arg);
     }
+}
+
+bool port_poll_some(unsigned n, port_event_fn *fn, void *arg)
+{
+    struct port_record *record = round_next ? round_next : records;
+
+    for (; record && n > 0; n--) {
+        round_next = record->next;
+        poll_port(record, fn, arg);
+        record = round_next;
+    }
+    return record;
+}
+
+const struct port_status *port_last_status(const struct port *port)
+{
+    return &((const struct port_record *)port)->reported;
 }
 
 /* --- interfaces of the kernel's -------------------------------------------------------------------------------------
@@ -387,12 +411,14 @@ bool port_interface_changed(const struct port_interface *interface, port_event_f
 
 void port_interfaces_elsewhere_changed(void)
 {
+    bool some = false;
+
     for (struct port_record *record = records; record; record = record->next) {
-        if (record->port.moved) {
-            eventfd_write(port_event_fd(), 1);
-            return;
-        }
+        record->look |= record->port.moved;
+        some |= record->port.moved;
     }
+    if (some)
+        eventfd_write(port_event_fd(), 1);
 }
 
 void port_default_mac(const char *name, struct rte_ether_addr *mac)

@@ -49,8 +49,8 @@ struct system {
     /* Control thread. */
     uint64_t missed;          /* by the kernel, as far as it was asked */
     uint16_t mtu_wanted, mtu; /* wanted: 0 = the interface's own */
-    unsigned speed;
-    bool full_duplex;
+    struct interface_facts facts;
+    bool has_facts; /* of the interface as it is since it came up */
     bool has_mac;
     struct rte_ether_addr mac;
     struct packet_opening *opening; /* NULL: none is under way */
@@ -263,7 +263,7 @@ static int settle_mtu(struct port *port, const char *ifname)
 static int open_interface(struct port *port)
 {
     struct system *system = port->priv;
-    int ifindex = (int)if_nametoindex(port->ifname), rc;
+    int ifindex = interface_index(port->ifname), rc;
 
     if (ifindex == 0)
         return -ENODEV;
@@ -277,7 +277,7 @@ static int open_interface(struct port *port)
         return -ENOMEM;
     if (!port->admin_up)
         write_flag(port->ifname, false);
-    system->speed = interface_speed(port->ifname, &system->full_duplex);
+    system->has_facts = false;
     /* Not by the name again: that may be another interface's by now. */
     port->ifindex = ifindex;
     port->lost = false;
@@ -340,21 +340,33 @@ static void try_again(struct port *port)
         say_error(port, rc);
 }
 
-/* Takes the rings that were being opened, if they are. */
+/* Takes what was being opened, if it is. */
 static void finish_opening(struct port *port)
 {
     struct system *system = port->priv;
-    struct packet_ring rings[PORT_QUEUES_MAX];
-    int rc;
+    struct packet_opened opened;
 
-    if (!system->opening || !packet_opening_finish(system->opening, rings, &rc))
+    if (!system->opening || !packet_opening_finish(system->opening, &opened))
         return;
     system->opening = NULL;
-    say_error(port, rc);
-    if (rc == 0)
-        give_rings(port, rings);
-    else
+    system->facts = opened.facts;
+    system->has_facts = true;
+    say_error(port, opened.error);
+    if (opened.error)
         port->lost = true; /* to be tried again */
+    else if (opened.n > 0)
+        give_rings(port, opened.rings);
+}
+
+/* The speed may be another one since the link is up again. */
+static void refresh_facts(struct port *port)
+{
+    struct system *system = port->priv;
+
+    if (port->kernel_down)
+        system->has_facts = false;
+    else if (!system->has_facts && !system->opening)
+        system->opening = packet_opening_start(port, port->ifindex, system->mtu, 0);
 }
 
 /* The interface is gone: its rings are no use, nor are those that are being opened. */
@@ -376,7 +388,7 @@ static void give_up_rings(struct port *port)
 /* The interface may have been renamed since. Empty: it is gone. */
 static void name_now(const struct port *port, char ifname[IFNAMSIZ])
 {
-    if (!if_indextoname((unsigned)port->ifindex, ifname))
+    if (!interface_name(port->ifindex, ifname))
         ifname[0] = 0;
 }
 
@@ -402,8 +414,7 @@ static void look_at_interface(struct port *port, struct port_status *status)
     if (interface_ioctl(ifname, SIOCGIFFLAGS, &ifr) == 0)
         port->kernel_down = (~ifr.ifr_flags & (IFF_UP | IFF_RUNNING)) != 0;
     status->link_up = !port->kernel_down;
-    if (status->link_up && !port->link_up)
-        system->speed = interface_speed(ifname, &system->full_duplex);
+    refresh_facts(port);
     if (interface_ioctl(ifname, SIOCGIFMTU, &ifr) == 0 && ifr.ifr_mtu != system->mtu) {
         system->mtu = (uint16_t)RTE_MIN(ifr.ifr_mtu, UINT16_MAX - RTE_ETHER_HDR_LEN);
         __atomic_store_n(&port->max_len, port_frame_len(system->mtu), __ATOMIC_RELAXED);
@@ -427,8 +438,8 @@ static void system_get_status(struct port *port, struct port_status *status)
     if (status->link_up)
         replace_stuck_rings(port);
     status->link_up &= system->rx[0].ring.fd >= 0;
-    status->speed_mbps = system->speed;
-    status->full_duplex = system->full_duplex;
+    status->speed_mbps = system->facts.speed_mbps;
+    status->full_duplex = system->facts.full_duplex;
     status->mtu = system->mtu;
     status->mac = system->mac;
     status->rx_queues = port->n_rxq;
@@ -484,6 +495,13 @@ static void system_get_stats(struct port *port, struct port_stats *stats)
     }
 }
 
+static void system_describe(struct port *port, port_describe_fn *put, void *arg)
+{
+    const struct system *system = port->priv;
+
+    interface_describe(&system->facts, put, arg);
+}
+
 static void system_free(struct port *port)
 {
     struct system *system = port->priv;
@@ -505,6 +523,7 @@ static const struct port_ops system_ops = {
     .set_mtu = system_set_mtu,
     .get_status = system_get_status,
     .get_stats = system_get_stats,
+    .describe = system_describe,
     .destroy = system_free,
 };
 
@@ -517,7 +536,7 @@ static struct system *system_alloc(const struct port_params *params)
     memset(system, 0, sizeof *system);
     system->mtu_wanted = params->mtu;
     system->mtu = params->mtu ? params->mtu : RTE_ETHER_MTU;
-    system->full_duplex = true;
+    system->facts.full_duplex = true;
     system->has_mac = params->has_mac;
     system->mac = params->mac;
     if (!params->has_mac)

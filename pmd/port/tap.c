@@ -69,6 +69,7 @@ struct tap {
     bool elsewhere; /* in another namespace when the port was made */
     struct tap_place place;
     struct rte_ether_addr mac;
+    struct interface_facts facts;
     char ifname[IFNAMSIZ];
 };
 
@@ -303,7 +304,8 @@ static void tap_get_status(struct port *port, struct port_status *status)
 
     *status = (struct port_status){
         .link_up = interface_up(port),
-        .full_duplex = true,
+        .speed_mbps = tap->facts.speed_mbps,
+        .full_duplex = tap->facts.full_duplex,
         .mtu = tap->mtu,
         .mac = tap->mac,
         .rx_queues = port->n_rxq,
@@ -329,6 +331,13 @@ static void tap_get_stats(struct port *port, struct port_stats *stats)
         stats->tx_bytes += __atomic_load_n(&tap->tx[q].bytes, __ATOMIC_RELAXED);
         stats->tx_errors += __atomic_load_n(&tap->tx[q].errors, __ATOMIC_RELAXED);
     }
+}
+
+static void tap_describe(struct port *port, port_describe_fn *put, void *arg)
+{
+    const struct tap *tap = port->priv;
+
+    interface_describe(&tap->facts, put, arg);
 }
 
 /* Its descriptors are closed, or somebody else's. */
@@ -390,6 +399,7 @@ static const struct port_ops tap_ops = {
     .set_mtu = tap_set_mtu,
     .get_status = tap_get_status,
     .get_stats = tap_get_stats,
+    .describe = tap_describe,
     .destroy = tap_destroy,
 };
 
@@ -592,5 +602,8 @@ struct port *tap_create(const struct port_params *params, char *error, size_t er
     port->priv = tap;
     port->offloads = true;
     note_interface(port, tap);
+    tap->facts.full_duplex = true;
+    if (!tap->elsewhere)
+        interface_read_facts(tap->ifname, &tap->facts);
     return port;
 }

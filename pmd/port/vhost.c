@@ -7,6 +7,7 @@
  *
  * A virtio queue pair i has ring 2i, which the guest receives from, and ring 2i + 1, which it sends to.
  */
+#include <inttypes.h>
 #include <limits.h>
 #include <pthread.h>
 #include <rte_common.h>
@@ -373,6 +374,45 @@ static void vhost_get_status(struct port *port, struct port_status *status)
     snprintf(status->driver, sizeof status->driver, "vhost-user (%s)", v->client ? "client" : "server");
 }
 
+/* Of the peer in use, by the keys that Open vSwitch has for it. */
+static void describe_peer(int vid, port_describe_fn *put, void *arg)
+{
+    struct rte_vhost_vring ring;
+    char key[32], text[24];
+    uint64_t features;
+    uint16_t n = rte_vhost_get_vring_num(vid);
+
+    if (rte_vhost_get_negotiated_features(vid, &features) == 0) {
+        snprintf(text, sizeof text, "0x%016" PRIx64, features);
+        put(arg, "features", text);
+    }
+    snprintf(text, sizeof text, "%u", n);
+    put(arg, "num_of_vrings", text);
+    for (uint16_t i = 0; i < n; i++) {
+        if (rte_vhost_get_vhost_vring(vid, i, &ring) < 0)
+            continue;
+        snprintf(key, sizeof key, "vring_%u_size", i);
+        snprintf(text, sizeof text, "%u", ring.size);
+        put(arg, key, text);
+    }
+}
+
+static void vhost_describe(struct port *port, port_describe_fn *put, void *arg)
+{
+    struct vhost_port *v = port->priv;
+    char text[16];
+
+    put(arg, "mode", v->client ? "client" : "server");
+    put(arg, "socket", v->path);
+    snprintf(text, sizeof text, "%u", v->mtu);
+    put(arg, "mtu", text);
+    pthread_mutex_lock(&ports_lock);
+    put(arg, "status", v->vid >= 0 ? "connected" : "disconnected");
+    if (v->vid >= 0)
+        describe_peer(v->vid, put, arg);
+    pthread_mutex_unlock(&ports_lock);
+}
+
 static void vhost_get_stats(struct port *port, struct port_stats *stats)
 {
     struct vhost_port *v = port->priv;
@@ -419,6 +459,7 @@ static const struct port_ops vhost_ops = {
     .set_mtu = vhost_set_mtu,
     .get_status = vhost_get_status,
     .get_stats = vhost_get_stats,
+    .describe = vhost_describe,
     .destroy = vhost_destroy,
 };
 

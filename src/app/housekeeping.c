@@ -12,13 +12,17 @@
 #include "src/net/acceptor.h"
 
 #define INTERVAL_US 500000     /* between two looks */
+#define PORTS_US 100           /* of looks at ports at once */
+#define PORTS_AT_ONCE 4        /* between looks at the time */
 #define RUN_DIR_PAUSE_US 20000 /* without deletions in run_dir: whoever deletes it has come to the end */
 #define RUN_DIR_WAIT_MS 500    /* for such a pause */
 
 struct housekeeping {
     struct sluice *sw;
     struct event *port_event, *run_dir_event;
-    struct loop_timer ports, run_dir, threads, log, watchdog;
+    struct loop_job ports;
+    uint64_t ports_due_us; /* the next round of looks at ports; 0: one is under way */
+    struct loop_timer run_dir, threads, log, watchdog;
     uint64_t watchdog_us; /* between two notes to systemd; 0 = it wants none */
     unsigned n_late;      /* poll-mode threads that do not come round */
     bool deleting;        /* run_dir's timer waits for the end of a deletion */
@@ -32,13 +36,30 @@ static void on_port(evutil_socket_t fd, short what, void *arg)
     port_poll_events(links_port_changed, NULL);
 }
 
-/* For the link state of devices that report no changes, and of which the kernel does not. */
-static void look_after_ports(void *arg)
+/* For the link state of devices that report no changes, and of which the kernel does not: all ports in turn. */
+static unsigned look_after_ports(void *arg, uint64_t budget_us)
 {
     struct housekeeping *hk = arg;
+    uint64_t now = clock_now_us(), deadline = now + budget_us;
+    bool more = true;
 
-    port_poll_events(links_port_changed, NULL);
-    loop_timer_in(&hk->ports, INTERVAL_US);
+    if (now < hk->ports_due_us)
+        return 0;
+    hk->ports_due_us = 0;
+    while (more && clock_now_us() < deadline)
+        more = port_poll_some(PORTS_AT_ONCE, links_port_changed, NULL);
+    if (more)
+        return LOOP_MORE;
+    hk->ports_due_us = now + INTERVAL_US;
+    return 0;
+}
+
+static uint64_t ports_due_us(void *arg)
+{
+    const struct housekeeping *hk = arg;
+    uint64_t now = clock_now_us();
+
+    return now < hk->ports_due_us ? hk->ports_due_us - now : 0;
 }
 
 /* --- the directory of sockets -------------------------------------------- */
@@ -122,11 +143,18 @@ static void feed_watchdog(void *arg)
 
 static void start_timers(struct housekeeping *hk, struct loop *loop)
 {
-    loop_timer_init(&hk->ports, loop, "port status", look_after_ports, hk);
+    hk->ports = (struct loop_job){
+        .name = "port status",
+        .phase = LOOP_UPKEEP,
+        .budget_us = PORTS_US,
+        .arg = hk,
+        .run = look_after_ports,
+        .due_us = ports_due_us,
+    };
+    loop_add(loop, &hk->ports);
     loop_timer_init(&hk->run_dir, loop, "run_dir", look_after_run_dir, hk);
     loop_timer_init(&hk->threads, loop, "poll-mode threads", look_after_threads, hk);
     loop_timer_init(&hk->log, loop, "log", flush_log, hk);
-    loop_timer_in(&hk->ports, 0);
     loop_timer_in(&hk->run_dir, 0);
     loop_timer_in(&hk->threads, 0);
     loop_timer_in(&hk->log, 0);
@@ -168,7 +196,7 @@ void housekeeping_destroy(struct housekeeping *hk)
 {
     if (!hk)
         return;
-    loop_timer_cancel(&hk->ports);
+    loop_remove(&hk->ports);
     loop_timer_cancel(&hk->run_dir);
     loop_timer_cancel(&hk->threads);
     loop_timer_cancel(&hk->log);

@@ -8,6 +8,7 @@
  * it.
  */
 #include <getopt.h>
+#include <limits.h>
 #include <poll.h>
 #include <rte_cycles.h>
 #include <rte_eal.h>
@@ -130,6 +131,7 @@ static void run(void)
         struct pollfd fd = {.fd = port_event_fd(), .events = POLLIN};
         poll(&fd, 1, 1000);
         port_poll_events(report, NULL);
+        port_poll_some(UINT_MAX, report, NULL);
     }
     rte_eal_mp_wait_lcore();
     for (thread = 0; thread < n_threads; thread++) {

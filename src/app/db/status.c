@@ -39,20 +39,25 @@ static void write_set(struct ovsdb_txn *txn, const struct ovsdb_row *row, unsign
 
 /* --- ports --------------------------------------------------------------- */
 
-static struct db_seen look_at(const struct bridge_port *bp)
+/* `fresh`: by asking the device, which takes some system calls; else as of port_poll_events(). */
+static struct db_seen look_at(const struct bridge_port *bp, bool fresh)
 {
     struct port_status st = {.numa_node = -1};
     struct bfd_status bfd = {0};
-    bool has_bfd;
+    bool has_bfd, link_up;
 
     if (!bp)
         return (struct db_seen){.exists = false};
     has_bfd = bfd_agent_status(bp, &bfd);
-    bridge_port_ops(bp)->get_status(bp, &st);
+    if (fresh || !bp->port)
+        bridge_port_ops(bp)->get_status(bp, &st);
+    else
+        st = *port_last_status(bp->port);
+    link_up = !(bp->state & PORT_STATE_LINK_DOWN);
     return (struct db_seen){
         .exists = true,
-        .link_up = st.link_up,
-        .admin_up = !(bp->config & PORT_CONFIG_DOWN) && (!bp->port || bp->port->type != PORT_TAP || st.link_up),
+        .link_up = link_up,
+        .admin_up = !(bp->config & PORT_CONFIG_DOWN) && (!bp->port || bp->port->type != PORT_TAP || link_up),
         .mtu = st.mtu,
         .ifindex = bp->port ? bp->port->ifindex : 0,
         .speed_mbps = st.speed_mbps,
@@ -78,26 +83,29 @@ static bool is_same(const struct db_seen *a, const struct db_seen *b)
            a->diag == b->diag && a->remote_diag == b->remote_diag && a->flap_count == b->flap_count;
 }
 
+static void put_fact(void *arg, const char *key, const char *value)
+{
+    ovsdb_datum_put_string(arg, key, value);
+}
+
 /* The column "status": what kind of device it is. */
 static void write_device(struct ovsdb_txn *txn, const struct ovsdb_row *row, const struct bridge_port *bp)
 {
     struct port_status st = {.numa_node = -1};
     struct ovsdb_datum map = {0};
+    struct port *port = bp->port;
     char number[16];
 
-    bridge_port_ops(bp)->get_status(bp, &st);
-    if (bp->port)
-        ovsdb_datum_put_string(&map, "driver_name", st.driver);
-    if (bp->port && bp->port->type == PORT_DPDK) {
-        snprintf(number, sizeof number, "%u", bp->port->ethdev_id);
-        ovsdb_datum_put_string(&map, "port_no", number);
+    if (port) {
+        port->ops->get_status(port, &st);
+        ovsdb_datum_put_string(&map, "driver_name", st.driver); /* as the switch calls it, if the device has no name */
+        if (st.numa_node >= 0) {
+            snprintf(number, sizeof number, "%d", st.numa_node);
+            ovsdb_datum_put_string(&map, port->type == PORT_VHOST_USER ? "numa" : "numa_id", number);
+        }
+        if (port->ops->describe)
+            port->ops->describe(port, put_fact, &map);
     }
-    if (st.numa_node >= 0) {
-        snprintf(number, sizeof number, "%d", st.numa_node);
-        ovsdb_datum_put_string(&map, "numa_id", number);
-    }
-    if (bp->port && bp->port->type == PORT_VHOST_USER)
-        ovsdb_datum_put_string(&map, "status", st.link_up ? "connected" : "disconnected");
     ovsdb_txn_write(txn, row, VSWITCH_INTERFACE_STATUS, &map);
     ovsdb_datum_clear(&string_map, &map);
 }
@@ -171,7 +179,7 @@ void db_write_port(struct db *db, struct ovsdb_txn *txn, struct db_port *port)
     if (!row)
         return;
     ovsdb_txn_write_integer(txn, row, VSWITCH_INTERFACE_OFPORT, port->ofport ? port->ofport : -1);
-    port->seen = look_at(bp);
+    port->seen = look_at(bp, true);
     if (bp) {
         write_status(txn, row, bp, port);
         return;
@@ -183,7 +191,7 @@ void db_write_port(struct db *db, struct ovsdb_txn *txn, struct db_port *port)
 void db_write_changes(struct db *db, struct ovsdb_txn *txn, struct db_port *port)
 {
     const struct bridge_port *bp = bridge_port_of(db, port);
-    const struct db_seen now = look_at(bp);
+    const struct db_seen now = look_at(bp, false);
     const struct ovsdb_row *row = is_same(&now, &port->seen) ? NULL : row_of(db, port);
 
     if (!row)
