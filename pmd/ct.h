@@ -176,8 +176,13 @@ uint32_t ct_max(const struct ct *ct);
 /* Connections, those included that are timed out or flushed but not taken out yet. */
 uint32_t ct_count(const struct ct *ct);
 
-/* Most connections that a zone may have; 0: as many as there is room for. */
+/* Most connections that a zone may have; 0: as many as there is room for. A zone without a limit of its own has the
+ * default (0 at first), each for itself. */
+void ct_set_default_limit(struct ct *ct, uint32_t limit);
+uint32_t ct_default_limit(const struct ct *ct);
 void ct_set_zone_limit(struct ct *ct, uint16_t zone, uint32_t limit);
+void ct_unset_zone_limit(struct ct *ct, uint16_t zone);
+bool ct_zone_has_limit(const struct ct *ct, uint16_t zone); /* one of its own */
 uint32_t ct_zone_limit(const struct ct *ct, uint16_t zone);
 uint32_t ct_zone_count(const struct ct *ct, uint16_t zone);
 
@@ -211,6 +216,7 @@ struct ct_tuple_info {
 };
 
 struct ct_info {
+    uint32_t bucket; /* of the directory: where its first tuple belongs */
     uint16_t zone;
     uint8_t proto;
     bool ipv6;
@@ -225,5 +231,35 @@ struct ct_info {
  * true when it found one, with *cursor behind it. False and *cursor not 0: there are more. False and *cursor 0: the
  * end. */
 bool ct_next(const struct ct *ct, uint32_t now, uint32_t *cursor, uint32_t most, struct ct_info *info);
+
+uint32_t ct_buckets(const struct ct *ct);
+
+/* --- connections that are ended by what they are --------------------------- */
+
+/* Of one direction; what is 0 matches anything. */
+struct ct_tuple_match {
+    uint8_t src[16], dst[16]; /* IPv4: the first 4 bytes */
+    rte_be16_t sport, dport;  /* ICMP: the identifier in sport */
+    uint8_t icmp_type, icmp_code;
+};
+
+struct ct_match {
+    struct ct_tuple_match orig, reply;
+    uint16_t zone;
+    bool in_zone;       /* zone counts */
+    uint8_t ip_version; /* 4 or 6; 0: any */
+    uint8_t proto;      /* 0: any */
+    uint8_t zero[3];
+    uint32_t mark, mark_mask;
+    uint8_t label[CT_LABEL_LEN], label_mask[CT_LABEL_LEN];
+};
+
+/* A tuple that is given whole (addresses, protocol, ports or identifier; `reply` not at all) is that of packets of
+ * either direction, in zone 0 if none is given. */
+bool ct_matches(const struct ct_match *match, const struct ct_info *info);
+
+/* Ends the connections that match: at once, if it takes few milliseconds to look at all that there are, else in
+ * ct_work(); one that begins while that goes on may be ended, too. */
+void ct_flush_matching(struct ct *ct, uint32_t now, const struct ct_match *match);
 
 #endif

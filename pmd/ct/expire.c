@@ -40,7 +40,7 @@ static void take_out(struct ct *ct, uint32_t id)
     list_append(ct, &ct->leaving, id);
 }
 
-static void end(struct ct *ct, uint32_t id)
+void expire_end(struct ct *ct, uint32_t id)
 {
     struct conn *conn = &ct->conns[id];
     const uint64_t before = __atomic_fetch_or(&conn->state, CONN_DEAD, __ATOMIC_ACQ_REL);
@@ -123,7 +123,7 @@ static void visit(struct ct *ct, uint32_t id, uint32_t now)
     if (ct->colds[id].wheel_at != ct->wheel_second || __atomic_load_n(&conn->state, __ATOMIC_RELAXED) & CONN_DEAD)
         return;
     if (conn_is_over(conn, now) || is_flushed(ct, conn))
-        end(ct, id);
+        expire_end(ct, id);
     else
         place(ct, id);
 }
@@ -171,7 +171,7 @@ static void hear(struct ct *ct, uint32_t id, uint32_t now)
     if (before & CONN_DEAD)
         take_out(ct, id);
     else if (conn_is_over(conn, now) || is_flushed(ct, conn))
-        end(ct, id);
+        expire_end(ct, id);
     else
         place(ct, id);
 }
@@ -217,7 +217,7 @@ bool expire_sweep(struct ct *ct)
             return false;
         }
         if (conn_state_is_alive(__atomic_load_n(&conn->state, __ATOMIC_ACQUIRE)) && is_flushed(ct, conn))
-            end(ct, ct->sweep_at);
+            expire_end(ct, ct->sweep_at);
     }
     return true;
 }

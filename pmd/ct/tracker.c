@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "pmd/ct/expire.h"
+#include "pmd/ct/flush.h"
 #include "pmd/ct/protocols.h"
 #include "pmd/ct/tcp.h"
 #include "pmd/ct/tracker_impl.h"
@@ -49,9 +50,10 @@ static bool zones_init(struct ct *ct)
     ct->zones = calloc(CT_ZONES, sizeof *ct->zones);
     ct->zone_limits = calloc(CT_ZONES, sizeof *ct->zone_limits);
     ct->zone_policies = calloc(CT_ZONES, sizeof *ct->zone_policies);
+    ct->zone_has_limit = calloc(CT_ZONES, sizeof *ct->zone_has_limit);
     for (unsigned i = 0; i < CT_POLICIES; i++)
         memcpy(ct->timeouts[i], defaults, sizeof defaults);
-    return ct->zones && ct->zone_limits && ct->zone_policies;
+    return ct->zones && ct->zone_limits && ct->zone_policies && ct->zone_has_limit;
 }
 
 struct ct *ct_create(const struct ct_params *params)
@@ -90,6 +92,7 @@ void ct_destroy(struct ct *ct)
     if (!ct)
         return;
     expire_fini(ct);
+    flush_fini(ct);
     directory_fini(&ct->directory);
     ct_memory_free(&ct->conns_memory);
     ct_memory_free(&ct->colds_memory);
@@ -97,6 +100,7 @@ void ct_destroy(struct ct *ct)
     free(ct->zones);
     free(ct->zone_limits);
     free(ct->zone_policies);
+    free(ct->zone_has_limit);
     free(ct);
 }
 
@@ -136,6 +140,7 @@ bool ct_work(struct ct *ct, uint32_t now, uint32_t budget_us)
 
             again |= expire_wheel(ct, now);
             again |= expire_sweep(ct);
+            again |= flush_step(ct, now);
             again |= expire_free(ct);
             more |= again;
             if (!again)
@@ -166,9 +171,40 @@ uint32_t ct_count(const struct ct *ct)
     return __atomic_load_n(&ct->count, __ATOMIC_RELAXED);
 }
 
-void ct_set_zone_limit(struct ct *ct, uint16_t zone, uint32_t limit)
+static void store_limit(struct ct *ct, uint16_t zone, uint32_t limit)
 {
     __atomic_store_n(&ct->zone_limits[zone], limit, __ATOMIC_RELAXED);
+}
+
+void ct_set_default_limit(struct ct *ct, uint32_t limit)
+{
+    ct->default_limit = limit;
+    for (uint32_t zone = 0; zone < CT_ZONES; zone++) {
+        if (!ct->zone_has_limit[zone])
+            store_limit(ct, (uint16_t)zone, limit);
+    }
+}
+
+uint32_t ct_default_limit(const struct ct *ct)
+{
+    return ct->default_limit;
+}
+
+void ct_set_zone_limit(struct ct *ct, uint16_t zone, uint32_t limit)
+{
+    ct->zone_has_limit[zone] = true;
+    store_limit(ct, zone, limit);
+}
+
+void ct_unset_zone_limit(struct ct *ct, uint16_t zone)
+{
+    ct->zone_has_limit[zone] = false;
+    store_limit(ct, zone, ct->default_limit);
+}
+
+bool ct_zone_has_limit(const struct ct *ct, uint16_t zone)
+{
+    return ct->zone_has_limit[zone];
 }
 
 uint32_t ct_zone_limit(const struct ct *ct, uint16_t zone)
@@ -274,6 +310,7 @@ static void conn_info(const struct ct *ct, uint32_t id, uint32_t now, struct ct_
     const uint64_t window[2] = {0, 0};
 
     memset(info, 0, sizeof *info);
+    info->bucket = directory_home(&ct->directory, ct->colds[id].hash[0]);
     info->zone = conn->zone;
     info->proto = conn->proto;
     info->ipv6 = conn->ipv6;
@@ -310,4 +347,9 @@ bool ct_next(const struct ct *ct, uint32_t now, uint32_t *cursor, uint32_t most,
         return true;
     }
     return false;
+}
+
+uint32_t ct_buckets(const struct ct *ct)
+{
+    return ct->directory.n_buckets;
 }

@@ -14,6 +14,7 @@
 #define WHEEL_SECONDS 512 /* a connection that lives longer is looked at once in so many seconds */
 
 struct wheel_chunk;
+struct ct_flush;
 
 /* A poll-mode thread's. */
 struct ct_thread {
@@ -43,6 +44,8 @@ struct ct {
     uint64_t *zones;       /* by zone: generation << 32 | connections */
     uint32_t *zone_limits; /* by zone; 0: none */
     uint8_t *zone_policies;
+    bool *zone_has_limit; /* control thread */
+    uint32_t default_limit;
     uint32_t timeouts[CT_POLICIES][CT_N_TIMEOUTS];
     struct ct_memory conns_memory, colds_memory, lines_memory;
     unsigned n_threads;
@@ -62,6 +65,7 @@ struct ct {
     uint64_t waiting_token;
     uint32_t sweep_at; /* 0: no zone was flushed since the last sweep */
     uint64_t removed;
+    struct ct_flush *flushes; /* in their order */
 
     struct ct_thread threads[];
 };

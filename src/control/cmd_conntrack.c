@@ -54,18 +54,15 @@ static void put_tuple(char *text, size_t size, const struct ct_info *info, const
 {
     char src[INET6_ADDRSTRLEN], dst[INET6_ADDRSTRLEN];
     const int family = info->ipv6 ? AF_INET6 : AF_INET;
-    const bool ports = info->proto == IPPROTO_TCP || info->proto == IPPROTO_UDP || info->proto == IPPROTO_SCTP;
 
     inet_ntop(family, tuple->src, src, sizeof src);
     inet_ntop(family, tuple->dst, dst, sizeof dst);
-    if (ports)
-        snprintf(text, size, "src=%s,dst=%s,sport=%u,dport=%u", src, dst, rte_be_to_cpu_16(tuple->sport),
-                 rte_be_to_cpu_16(tuple->dport));
-    else if (info->proto == IPPROTO_ICMP || info->proto == IPPROTO_ICMPV6)
+    if (info->proto == IPPROTO_ICMP || info->proto == IPPROTO_ICMPV6)
         snprintf(text, size, "src=%s,dst=%s,id=%u,type=%u,code=0", src, dst, rte_be_to_cpu_16(tuple->sport),
                  tuple->icmp_type);
-    else
-        snprintf(text, size, "src=%s,dst=%s", src, dst);
+    else /* of protocols without ports both are 0 */
+        snprintf(text, size, "src=%s,dst=%s,sport=%u,dport=%u", src, dst, rte_be_to_cpu_16(tuple->sport),
+                 rte_be_to_cpu_16(tuple->dport));
 }
 
 static void put_label(char *text, size_t size, const uint8_t label[CT_LABEL_LEN])
@@ -159,28 +156,7 @@ static void cmd_dump(void *arg, int argc, const char *const *argv, struct contro
     reply->stream = (struct control_stream){.more = dump_more, .end = free, .arg = dump};
 }
 
-/* --- flush-conntrack, limits, options ---------------------------------------- */
-
-static void cmd_flush(void *arg, int argc, const char *const *argv, struct control_reply *reply)
-{
-    struct sluice *sw = arg;
-    uint32_t zone;
-    bool all = true;
-
-    for (int i = 1; i < argc; i++) {
-        if (command_is_datapath(argv[i]))
-            continue;
-        if (!zone_parse(argv[i], &zone)) {
-            control_fail(reply, "%s: not zone=0 to zone=65535; single connections cannot be flushed yet", argv[i]);
-            return;
-        }
-        all = false;
-    }
-    if (all)
-        ct_flush_all(datapath_ct(sw->dp));
-    else
-        ct_flush_zone(datapath_ct(sw->dp), (uint16_t)zone);
-}
+/* --- limits of all, options --------------------------------------------------- */
 
 static void cmd_get_nconns(void *arg, int argc, const char *const *argv, struct control_reply *reply)
 {
@@ -227,31 +203,80 @@ static void cmd_get_seq_chk(void *arg, int argc, const char *const *argv, struct
 
 /* --- conntrack ------------------------------------------------------------------ */
 
+#define TOP_ZONES 10
+
+struct top_zone {
+    uint16_t zone;
+    uint32_t count;
+};
+
+/* The zones with the most connections, in that order. Returns how many there are, TOP_ZONES at most. */
+static unsigned find_top_zones(const struct ct *ct, struct top_zone top[TOP_ZONES])
+{
+    unsigned n = 0;
+
+    for (uint32_t zone = 0; zone < CT_ZONES; zone++) {
+        const uint32_t count = ct_zone_count(ct, (uint16_t)zone);
+        unsigned at;
+
+        if (count == 0 || (n == TOP_ZONES && count <= top[n - 1].count))
+            continue;
+        at = n < TOP_ZONES ? n++ : n - 1;
+        for (; at > 0 && top[at - 1].count < count; at--)
+            top[at] = top[at - 1];
+        top[at] = (struct top_zone){(uint16_t)zone, count};
+    }
+    return n;
+}
+
+static json_t *put_top_zones(const struct ct *ct, struct control_reply *reply)
+{
+    struct top_zone top[TOP_ZONES];
+    const unsigned n = find_top_zones(ct, top);
+    json_t *zones = json_array();
+
+    for (unsigned i = 0; i < n; i++) {
+        const uint32_t limit = ct_zone_limit(ct, top[i].zone);
+        char of[24] = "";
+
+        if (limit != 0)
+            snprintf(of, sizeof of, " of %" PRIu32, limit);
+        control_printf(reply, "zone %5u: %" PRIu32 "%s\n", top[i].zone, top[i].count, of);
+        json_array_append_new(zones, json_pack("{s:i,s:I,s:I}", "zone", (int)top[i].zone, "connections",
+                                               (json_int_t)top[i].count, "limit", (json_int_t)limit));
+    }
+    return zones;
+}
+
 static void cmd_conntrack(void *arg, int argc, const char *const *argv, struct control_reply *reply)
 {
     const struct ct *ct = datapath_ct(((struct sluice *)arg)->dp);
-    json_t *reasons = json_object();
+    json_t *reasons = json_object(), *zones;
     struct ct_stats stats;
 
     ct_stats(ct, &stats);
     control_printf(reply, "connections: %" PRIu32 " of %" PRIu32 ", %" PRIu64 " made, %" PRIu64 " ended\n",
                    ct_count(ct), ct_max(ct), stats.created, stats.removed);
     control_printf(reply, "memory: %zu KB\n", stats.memory >> 10);
+    zones = put_top_zones(ct, reply);
     for (enum ct_reason i = CT_REASON_NONE + 1; i < CT_N_REASONS; i++) {
         json_object_set_new(reasons, ct_reason_name(i), json_integer((json_int_t)stats.reasons[i]));
         if (stats.reasons[i] != 0)
             control_printf(reply, "%-16s %12" PRIu64 "  %s\n", ct_reason_name(i), stats.reasons[i], ct_reason_doc(i));
     }
-    reply->json = json_pack("{s:I,s:I,s:I,s:I,s:I,s:o}", "connections", (json_int_t)ct_count(ct), "max_connections",
-                            (json_int_t)ct_max(ct), "made", (json_int_t)stats.created, "ended",
-                            (json_int_t)stats.removed, "memory_bytes", (json_int_t)stats.memory, "reasons", reasons);
+    reply->json =
+        json_pack("{s:I,s:I,s:I,s:I,s:I,s:o,s:o}", "connections", (json_int_t)ct_count(ct), "max_connections",
+                  (json_int_t)ct_max(ct), "made", (json_int_t)stats.created, "ended", (json_int_t)stats.removed,
+                  "memory_bytes", (json_int_t)stats.memory, "zones", zones, "reasons", reasons);
 }
 
 void commands_register_conntrack(struct control *control, struct sluice *sw)
 {
     control_register(control, "conntrack", "", 0, 0, cmd_conntrack, sw);
     control_register(control, "dpctl/dump-conntrack", "[-m] [-s] [dp] [zone=N]", 0, 4, cmd_dump, sw);
-    control_register(control, "dpctl/flush-conntrack", "[dp] [zone=N]", 0, 2, cmd_flush, sw);
+    commands_register_ct_flush(control, sw);
+    commands_register_ct_stats(control, sw);
+    commands_register_ct_limits(control, sw);
     control_register(control, "dpctl/ct-get-nconns", "[dp]", 0, 1, cmd_get_nconns, sw);
     control_register(control, "dpctl/ct-get-maxconns", "[dp]", 0, 1, cmd_get_maxconns, sw);
     control_register(control, "dpctl/ct-set-maxconns", "[dp] maxconns", 1, 2, cmd_set_maxconns, sw);

@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "pmd/ct.h"
 #include "src/actions/act.h"
 #include "src/match/flow.h"
 #include "src/match/of_error.h"
@@ -93,6 +94,7 @@ enum of_msg_type {
     OF_RESUME,               /* NXT_RESUME: packet_in */
     /* Nicira's table of tunnel options. */
     OF_CT_FLUSH_ZONE, /* NXT_CT_FLUSH_ZONE: u32 */
+    OF_CT_FLUSH,      /* NXT_CT_FLUSH */
     OF_TLV_TABLE_MOD,
     OF_TLV_TABLE_REQUEST,
     OF_TLV_TABLE_REPLY,
@@ -485,6 +487,7 @@ struct of_msg {
         struct of_bundle_add bundle_add;
         uint32_t u32; /* Nicira's settings */
         struct of_tlv_table tlv_table;
+        struct ct_match ct_flush;
     };
     struct act_buffer acts; /* owns flow_mod.acts, packet_out.acts, those of group_mod's buckets */
 };

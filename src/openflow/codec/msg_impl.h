@@ -41,6 +41,7 @@ enum {
     NXT_TLV_TABLE_REQUEST = 25,
     NXT_TLV_TABLE_REPLY = 26,
     NXT_CT_FLUSH_ZONE = 29,
+    NXT_CT_FLUSH = 32,
     NXT_FLOW_MONITOR_CANCEL = 21,
     NXT_FLOW_MONITOR_PAUSED = 22,
     NXT_FLOW_MONITOR_RESUMED = 23,
@@ -57,8 +58,8 @@ enum {
 msg_decoder decode_hello, decode_error, decode_echo, decode_get_config_reply, decode_nx_u32, decode_packet_in_format;
 msg_encoder encode_hello, encode_error, encode_echo, encode_config, encode_nx_u32;
 /* msg_ct.c */
-msg_decoder decode_ct_flush_zone;
-msg_encoder encode_ct_flush_zone;
+msg_decoder decode_ct_flush_zone, decode_ct_flush;
+msg_encoder encode_ct_flush_zone, encode_ct_flush;
 /* msg_tlv.c */
 msg_decoder decode_tlv_mod, decode_tlv_request, decode_tlv_reply;
 msg_encoder encode_tlv;

@@ -231,6 +231,7 @@ static const struct handler handlers[OF_N_MSG_TYPES] = {
     [OF_SET_CONTROLLER_ID] = {handle_set_controller_id},
     [OF_RESUME] = {of_handle_resume, .changes = true},
     [OF_CT_FLUSH_ZONE] = {of_handle_ct_flush_zone, .changes = true},
+    [OF_CT_FLUSH] = {of_handle_ct_flush, .changes = true},
     [OF_TLV_TABLE_MOD] = {of_handle_tlv_mod, .changes = true, .rules = true},
     [OF_TLV_TABLE_REQUEST] = {of_handle_tlv_request},
     [OF_FLOW_MONITOR_CANCEL] = {handle_monitor_cancel},

@@ -14,6 +14,7 @@ extern const struct of_request_ops of_requests;
 int of_handle_multipart(struct of_connection *conn, const struct of_msg *msg);
 int of_handle_group_mod(struct of_connection *conn, const struct of_msg *msg);
 int of_handle_ct_flush_zone(struct of_connection *conn, const struct of_msg *msg);
+int of_handle_ct_flush(struct of_connection *conn, const struct of_msg *msg);
 int of_handle_tlv_mod(struct of_connection *conn, const struct of_msg *msg);
 int of_handle_tlv_request(struct of_connection *conn, const struct of_msg *msg);
 int of_handle_meter_mod(struct of_connection *conn, const struct of_msg *msg);

@@ -495,6 +495,93 @@ static void all_are_shown(void **state)
 }
 
 /* The first packets of a connection in one burst, with the same action. */
+static void zones_have_the_default_limit(void **state)
+{
+    ct_set_default_limit(bed.ct, 2);
+    ct_set_zone_limit(bed.ct, 1, 3);
+    for (uint16_t zone = 0; zone < 2; zone++) {
+        for (unsigned i = 0; i < 5; i++) {
+            assert_int_equal(ct_bed_commit(&bed, zone, UDP(.sport = 1 + i)), NEW);
+            assert_int_equal(bed.reason, i < 2u + zone ? CT_REASON_NONE : CT_REASON_ZONE_LIMIT);
+        }
+    }
+    assert_false(ct_zone_has_limit(bed.ct, 0));
+    assert_true(ct_zone_has_limit(bed.ct, 1));
+    ct_unset_zone_limit(bed.ct, 1);
+    assert_int_equal(ct_zone_limit(bed.ct, 1), 2);
+    ct_set_default_limit(bed.ct, 0);
+    ct_bed_commit(&bed, 1, UDP(.sport = 9));
+    assert_int_equal(bed.reason, CT_REASON_NONE);
+}
+
+static unsigned count_all(void)
+{
+    struct ct_info info;
+    uint32_t cursor = 0;
+    unsigned n = 0;
+
+    while (ct_next(bed.ct, bed.now, &cursor, UINT32_MAX, &info))
+        n++;
+    return n;
+}
+
+/* UDP from 1 to 3 ports to 1 to 3 ports in two zones, over IPv4 and IPv6. */
+static void commit_many(void)
+{
+    for (unsigned i = 0; i < 36; i++)
+        ct_bed_commit(&bed, (uint16_t)(i / 18),
+                      UDP(.ipv6 = i / 9 & 1, .sport = (uint16_t)(1 + i % 9 / 3), .dport = (uint16_t)(11 + i % 3)));
+    assert_int_equal(count_all(), 36);
+}
+
+static void flushed_by_what_they_are(void **state)
+{
+    static const struct {
+        struct ct_match match;
+        unsigned left;
+    } flushes[] = {
+        {{.proto = IPPROTO_UDP, .orig = {.sport = RTE_BE16(2)}}, 24},
+        {{.proto = IPPROTO_UDP, .orig = {.sport = RTE_BE16(2)}, .in_zone = true, .zone = 1}, 30},
+        {{.proto = IPPROTO_UDP, .ip_version = 4, .orig = {.src = {10, 0, 0, 1}}, .reply = {.sport = RTE_BE16(13)}}, 30},
+        {{.proto = IPPROTO_UDP, .ip_version = 4, .orig = {.src = {10, 0, 0, 2}}}, 36}, /* nobody began from there */
+        {{.proto = IPPROTO_TCP}, 36},
+        {{.in_zone = true, .zone = 1}, 18},
+        {{.zone = 0}, 0},
+        /* Whole tuples are those of either direction, of zone 0 if none is given. */
+        {{.proto = IPPROTO_UDP,
+          .ip_version = 4,
+          .orig = {.src = {10, 0, 0, 2}, .dst = {10, 0, 0, 1}, .sport = RTE_BE16(12), .dport = RTE_BE16(3)}},
+         35},
+        {{.mark = 1, .mark_mask = 1}, 36},
+        {{.mark = 0, .mark_mask = 1}, 0},
+        {{.label = {[15] = 1}, .label_mask = {[15] = 1}}, 36},
+    };
+
+    for (size_t i = 0; i < RTE_DIM(flushes); i++) {
+        commit_many();
+        ct_flush_matching(bed.ct, bed.now, &flushes[i].match);
+        assert_int_equal(count_all(), flushes[i].left);
+        ct_flush_all(bed.ct);
+        ct_bed_work(&bed);
+    }
+}
+
+/* More than are looked at in one go: the rest in ct_work(). */
+static void flushed_by_and_by(void **state)
+{
+    const struct ct_match match = {.proto = IPPROTO_UDP, .ip_version = 4};
+
+    ct_bed_free(&bed);
+    bed = ct_bed_new(pool, 60000, 1);
+    for (unsigned i = 0; i < 50000; i++)
+        ct_bed_commit(&bed, 0, UDP(.src = 1 + (i >> 15), .sport = (uint16_t)(i & 0x7fff), .ipv6 = i % 5 == 0));
+    ct_flush_matching(bed.ct, bed.now, &match);
+    assert_true(count_all() > 10000);
+    ct_bed_work(&bed);
+    assert_int_equal(count_all(), 10000);
+    assert_int_equal(ct_count(bed.ct), 10000);
+}
+
 static void one_burst(void **state)
 {
     const struct ct_request request = {.commit = true};
@@ -544,6 +631,9 @@ int main(void)
         CASE(grace_period),
         CASE(all_are_shown),
         CASE(one_burst),
+        CASE(zones_have_the_default_limit),
+        CASE(flushed_by_what_they_are),
+        CASE(flushed_by_and_by),
     };
 
     if (test_eal_init("ct_test") != 0 || !(pool = test_pool(255)))
