@@ -199,6 +199,14 @@ assert_contains "$(vsctl get Datapath . capabilities)" 'max_hash_alg="1"' 'recir
 assert_eq "$(get Datapath . datapath_version)" "<built-in>" datapath_version
 vsctl remove Open_vSwitch . datapaths netdev
 
+step "the machine, if it is to be told"
+vsctl set Open_vSwitch . other_config:enable-statistics=true
+wait_until 8 eval '[ "$(get Open_vSwitch . statistics:cpu)" = "$(nproc)" ]'
+assert_matches "$(get Open_vSwitch . statistics:memory)" '^[0-9]+,[0-9]+,[0-9]+,[0-9]+,[0-9]+$'
+assert_matches "$(get Open_vSwitch . statistics:load_average)" '^[0-9.]+,[0-9.]+,[0-9.]+$'
+vsctl remove Open_vSwitch . other_config enable-statistics
+wait_until 8 eval '[ "$(get Open_vSwitch . statistics)" = "{}" ]'
+
 step "other_config, while it runs"
 limit() { ctl upcall/show | sed -n 's/.*(limit \([0-9]*\))/\1/p'; }
 vsctl set Open_vSwitch . other_config:flow-limit=2000 other_config:max-idle=600 other_config:pmd-maxsleep=700

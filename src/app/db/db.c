@@ -569,7 +569,7 @@ static bool write_config(struct db *db, const struct ovsdb_row *root)
 }
 
 /* One port, or the bridges and the end. */
-static void run_walk(struct db *db, int i)
+static void run_walk(struct db *db, int i, const struct ovsdb_row *root)
 {
     static const enum ovsdb_purpose purposes[] = {OVSDB_STATUS, OVSDB_STATISTICS};
     struct db_walk *walk = &db->walks[i];
@@ -590,6 +590,8 @@ static void run_walk(struct db *db, int i)
         TAILQ_FOREACH (bridge, &db->bridges, node)
             if (i == DB_WALK_STATISTICS)
                 db_write_controllers(db, walk->txn, bridge);
+        if (i == DB_WALK_STATISTICS)
+            db_write_machine(db, walk->txn, root);
         ovsdb_txn_commit(walk->txn, on_written, db);
         *walk = (struct db_walk){0};
     }
@@ -635,9 +637,9 @@ static bool step(struct db *db, const struct ovsdb_row *root)
     else if (db->unfinished || db->config || !TAILQ_EMPTY(&db->unwritten))
         return write_config(db, root);
     else if (db->walks[DB_WALK_STATUS].active)
-        run_walk(db, DB_WALK_STATUS);
+        run_walk(db, DB_WALK_STATUS, root);
     else if (db->walks[DB_WALK_STATISTICS].active)
-        run_walk(db, DB_WALK_STATISTICS);
+        run_walk(db, DB_WALK_STATISTICS, root);
     else
         return false;
     return true;

@@ -95,6 +95,8 @@ void db_write_port(struct db *db, struct ovsdb_txn *txn, struct db_port *port);
 /* The row of the switch and those of bridges. */
 void db_write_switch(struct db *db, struct ovsdb_txn *txn, const struct ovsdb_row *root);
 void db_write_bridge(struct db *db, struct ovsdb_txn *txn, const struct db_bridge *bridge);
+/* Load, memory, processes and disks of the machine, or nothing, as other_config has it (machine.c). */
+void db_write_machine(const struct db *db, struct ovsdb_txn *txn, const struct ovsdb_row *root);
 /* What changes by itself: a port's status if it has changed, its counters, a bridge's controllers. */
 void db_write_changes(struct db *db, struct ovsdb_txn *txn, struct db_port *port);
 void db_write_statistics(struct db *db, struct ovsdb_txn *txn, const struct db_port *port);
