@@ -73,7 +73,7 @@ vsctl set Open_vSwitch . external_ids:back=true # it connects again within 8 s
 assert_eq "$(state)" "$before" state
 
 step "Sluice, $TIMES times: from its start to the first packet"
-times= own=
+times='' own=''
 for i in $(seq "$TIMES"); do
     kill -KILL "$SLUICE_PID"
     wait "$SLUICE_PID" 2>/dev/null || true
