@@ -358,6 +358,9 @@ void options_set_levels(const struct options *o)
 {
     char error[256];
 
+    /* What starts a daemon shows what is wrong; the rest is in the file. */
+    if (o->daemon.detach && o->log_file)
+        log_set_facility_level(-1, LOG_TO_CONSOLE, RTE_LOG_WARNING);
     for (size_t i = 0; i < o->n_levels; i++)
         if (vlog_set(o->levels[i], error, sizeof error))
             LOG_ERR(LOG_MAIN, "-v%s: %s", o->levels[i], error);

@@ -142,6 +142,23 @@ static void sluiced_takes_a_file_and_the_options_of_a_daemon(void **state)
     free(o.levels);
 }
 
+static void a_daemon_with_a_log_file_shows_only_what_is_wrong(void **state)
+{
+    struct options o;
+
+    log_set_level("any", "info");
+    assert_int_equal(parse(OPTIONS_DATABASE, "ovs-vswitchd --detach", &o), -1);
+    options_set_levels(&o);
+    assert_string_equal(log_level_name(LOG_PORT, LOG_TO_CONSOLE), "INFO");
+    assert_int_equal(parse(OPTIONS_DATABASE, "ovs-vswitchd --detach --log-file -vbridge:dbg", &o), -1);
+    options_set_levels(&o);
+    assert_string_equal(log_level_name(LOG_PORT, LOG_TO_CONSOLE), "WARN");
+    assert_string_equal(log_level_name(LOG_BRIDGE, LOG_TO_CONSOLE), "DBG");
+    assert_string_equal(log_level_name(LOG_PORT, LOG_TO_FILE), "INFO");
+    log_set_level("any", "info");
+    free(o.levels);
+}
+
 static void faults_have_an_exit_status(void **state)
 {
     static const char *const json[] = {"sluiced",
@@ -192,6 +209,7 @@ int main(void)
         cmocka_unit_test_teardown(directories_come_from_the_environment, forget),
         cmocka_unit_test_teardown(tls_options_are_those_of_open_vswitch, forget),
         cmocka_unit_test_teardown(sluiced_takes_a_file_and_the_options_of_a_daemon, forget),
+        cmocka_unit_test_teardown(a_daemon_with_a_log_file_shows_only_what_is_wrong, forget),
         cmocka_unit_test_teardown(faults_have_an_exit_status, forget),
         cmocka_unit_test_teardown(the_version_reads_as_a_version_of_open_vswitch, forget),
     };
