@@ -350,7 +350,7 @@ static void interface_gone(struct port *port)
         return;
     }
     if (!port->lost)
-        LOG_ERR(
+        LOG_INFO(
             LOG_PORT,
             "%s: the interface %s was deleted, or moved to another namespace: the port is down until there is one of "
             "that name again",

@@ -395,8 +395,8 @@ static void name_now(const struct port *port, char ifname[IFNAMSIZ])
 /* The kernel tells of it, too; but it may have been deleted while it was being opened. */
 static void found_gone(struct port *port)
 {
-    LOG_ERR(LOG_PORT, "%s: the interface %s was deleted: the port is down until there is one of that name again",
-            port->name, port->ifname);
+    LOG_INFO(LOG_PORT, "%s: the interface %s was deleted: the port is down until there is one of that name again",
+             port->name, port->ifname);
     port->lost = true;
 }
 

@@ -292,8 +292,8 @@ static bool interface_up(struct port *port)
         return false;
     if ((fd.revents & POLLERR) && !port->lost) {
         port->lost = true;
-        LOG_ERR(LOG_PORT, "%s: the interface %s was deleted: \"sluicectl reload\" makes it again", port->name,
-                tap->ifname);
+        LOG_INFO(LOG_PORT, "%s: the interface %s was deleted: \"sluicectl reload\" makes it again", port->name,
+                 tap->ifname);
     }
     return fd.revents & POLLOUT;
 }
