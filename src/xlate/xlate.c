@@ -281,6 +281,14 @@ static void finish_program(struct xlate_ctx *ctx)
     }
 }
 
+/* Where the protocol counts, fragments have megaflows of their own: the protocol of a later one over IPv6 is that of
+ * the fragment header, and a dump says so. */
+static void consult_frag_of_proto(struct xlate_out *out)
+{
+    if (out->wc.pkt.ip_proto)
+        out->wc.pkt.ip_frag |= IP_FRAG_ANY | IP_FRAG_LATER;
+}
+
 void xlate_bridge(struct xlate_ctx *ctx)
 {
     if (xlate_protocol(ctx))
@@ -330,6 +338,7 @@ void xlate(const struct xlate_in *in, struct xlate_out *out)
     if (ctx.freezing && !out->error)
         xlate_freeze_finish(&ctx);
     finish_program(&ctx);
+    consult_frag_of_proto(out);
     act_buffer_free(&ctx.frozen);
     act_buffer_free(&ctx.paused);
     out->final = ctx.flow;

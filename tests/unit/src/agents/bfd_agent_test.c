@@ -168,7 +168,7 @@ static void only_what_is_its_own_is_taken(void **state)
     bfd_agent_set(agent, port(1), &config);
     actions_of("in_port=1,udp,tp_dst=3784,nw_ttl=255");
     assert_string_equal(punts_to(), "p1");
-    EXPECT_MASK("recirc_id(0),in_port(1),eth_type(0x0800),ipv4(proto=17),udp(dst=3784)");
+    EXPECT_MASK("recirc_id(0),in_port(1),eth_type(0x0800),ipv4(proto=17,frag=no),udp(dst=3784)");
     EXPECT("in_port=2,udp,tp_dst=3784", "3");
     /* Of other ports of UDP the highest bit that differs. */
     EXPECT("in_port=1,udp,tp_dst=3785", "3");
@@ -176,7 +176,7 @@ static void only_what_is_its_own_is_taken(void **state)
     EXPECT("in_port=1,udp,tp_dst=53", "3");
     EXPECT_MASK("recirc_id(0),in_port(1),eth_type(0x0800),ipv4(proto=17,frag=no),udp(dst=0/0x800)");
     EXPECT("in_port=1,tcp,tp_dst=3784", "3");
-    EXPECT_MASK("recirc_id(0),in_port(1),eth_type(0x0800),ipv4(proto=6)");
+    EXPECT_MASK("recirc_id(0),in_port(1),eth_type(0x0800),ipv4(proto=6,frag=no)");
     EXPECT("in_port=1,udp6,tp_dst=3784", "3");
     EXPECT("in_port=1,arp", "3");
     EXPECT_MASK("recirc_id(0),in_port(1),eth_type(0x0806)");

@@ -107,7 +107,7 @@ static void megaflows_stay_wide(void **state)
     expect_mask("udp,nw_src=10.0.0.1,nw_dst=10.0.0.5,tp_dst=80",
                 "recirc_id(0),in_port(0),eth_type(0x0800),ipv4(src=10.0.0.1,dst=10.0.0.5)");
     expect_mask("udp,nw_src=11.0.0.1,nw_dst=77.0.0.5,tp_dst=80",
-                "recirc_id(0),in_port(0),eth_type(0x0800),ipv4(src=11.0.0.0/8,dst=64.0.0.0/2,proto=17)");
+                "recirc_id(0),in_port(0),eth_type(0x0800),ipv4(src=11.0.0.0/8,dst=64.0.0.0/2,proto=17,frag=no)");
 }
 
 static void clauses_are_told_apart_from_rules_that_count(void **state)

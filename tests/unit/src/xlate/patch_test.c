@@ -62,7 +62,7 @@ static void tables_of_the_peer_decide(void **state)
     bed_add(&bed, "in_port=1,actions=output:10");
     add_other("in_port=20,udp,nw_dst=10.0.0.1,actions=output:1");
     EXPECT(UDP, "6");
-    EXPECT_MASK("recirc_id(0),in_port(1),eth_type(0x0800),ipv4(dst=10.0.0.1,proto=17)");
+    EXPECT_MASK("recirc_id(0),in_port(1),eth_type(0x0800),ipv4(dst=10.0.0.1,proto=17,frag=no)");
     assert_int_equal(out.deps.n_bridges, 2);
     assert_int_equal(out.deps.n_rules, 2);
 }

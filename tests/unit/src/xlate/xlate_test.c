@@ -72,7 +72,7 @@ static void moves_consult_their_source(void **state)
 {
     bed_add(&bed, "in_port=1,udp,actions=move:NXM_OF_UDP_SRC[]->NXM_OF_UDP_DST[],output:2");
     EXPECT("in_port=1,udp,tp_src=53,tp_dst=99", "set(l4(dst=53)),2");
-    EXPECT_MASK("recirc_id(0),in_port(1),eth_type(0x0800),ipv4(proto=17,frag=not_later),udp(src=53)");
+    EXPECT_MASK("recirc_id(0),in_port(1),eth_type(0x0800),ipv4(proto=17,frag=no),udp(src=53)");
     bed_add(&bed, "in_port=2,actions=push:NXM_OF_ETH_SRC[],push:NXM_OF_ETH_DST[],pop:NXM_OF_ETH_SRC[],"
                   "pop:NXM_OF_ETH_DST[],in_port");
     EXPECT("in_port=2,dl_src=02:00:00:00:00:01,dl_dst=02:00:00:00:00:02",
@@ -110,7 +110,7 @@ static void fragments(void **state)
     EXPECT("in_port=1,udp,tp_dst=53", "2");
     EXPECT_MASK("recirc_id(0),in_port(1),eth_type(0x0800),ipv4(proto=17,frag=no),udp(dst=53)");
     EXPECT("in_port=1,udp,tp_dst=53,ip_frag=first", "3");
-    EXPECT_MASK("recirc_id(0),in_port(1),eth_type(0x0800),ipv4(proto=17,frag=yes)");
+    EXPECT_MASK("recirc_id(0),in_port(1),eth_type(0x0800),ipv4(proto=17,frag=first)");
     EXPECT("in_port=1,udp,ip_frag=later", "3");
     EXPECT("in_port=1,icmp,icmp_type=8", "2");
     EXPECT("in_port=1,icmp,icmp_type=8,ip_frag=first", "3");
@@ -477,7 +477,7 @@ static void connections(void **state)
     bed_add(&bed, "table=2,priority=1,actions=output:4");
 
     assert_string_equal(cut_recirc(actions_of("in_port=1,udp")), "ct(zone=3),recirc()");
-    EXPECT_MASK("recirc_id(0),in_port(1),eth_type(0x0800),ipv4(proto=17)");
+    EXPECT_MASK("recirc_id(0),in_port(1),eth_type(0x0800),ipv4(proto=17,frag=no)");
     behind("in_port=1,udp", "ct_state=trk|new");
     assert_string_equal(program_text, "ct(commit),2");
     assert_non_null(strstr(mask_text, "ct_state(+new"));
