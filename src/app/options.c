@@ -19,6 +19,7 @@
 enum {
     OPT_BOOTSTRAP_CA_CERT = UCHAR_MAX + 1,
     OPT_DETACH,
+    OPT_DISABLE_SYSTEM_ROUTE,
     OPT_IGNORED,
     OPT_LOG_FILE,
     OPT_MLOCKALL,
@@ -64,7 +65,7 @@ static const struct option database_options[] = {
     /* There is one datapath, the kernel's module is not used, and OpenSSL's defaults for protocols and ciphers are
      * those of the system. */
     {"disable-system", no_argument, NULL, OPT_IGNORED},
-    {"disable-system-route", no_argument, NULL, OPT_IGNORED},
+    {"disable-system-route", no_argument, NULL, OPT_DISABLE_SYSTEM_ROUTE},
     {"ssl-ciphers", required_argument, NULL, OPT_IGNORED},
     {"ssl-protocols", required_argument, NULL, OPT_IGNORED},
     DAEMON_OPTIONS,
@@ -233,6 +234,9 @@ static int take_option(struct options *o, int option, const char *value)
     case OPT_DETACH:
         o->daemon.detach = true;
         return -1;
+    case OPT_DISABLE_SYSTEM_ROUTE:
+        o->system_routes = false;
+        return -1;
     case OPT_MONITOR:
         o->daemon.monitor = true;
         return -1;
@@ -290,6 +294,7 @@ static void set_defaults(struct options *o, enum options_source source)
     *o = (struct options){
         .source = source,
         .program = source == OPTIONS_DATABASE ? "ovs-vswitchd" : "sluiced",
+        .system_routes = true,
         .self_confinement = true,
         .run_dir = from_environment("OVS_RUNDIR", "/var/run/openvswitch"),
         .log_dir = from_environment("OVS_LOGDIR", "/var/log/openvswitch"),

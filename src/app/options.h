@@ -26,6 +26,7 @@ struct options {
     bool check;              /* --check */
     struct daemon_options daemon;
     const char *unixctl;   /* --unixctl; NULL: options_control_path() */
+    bool system_routes;    /* the kernel's routing tables are looked at */
     bool self_confinement; /* Unix sockets of controllers outside of run_dir are refused */
 
     const char *log_file; /* --log-file, absolute; NULL: none */

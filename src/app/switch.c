@@ -22,6 +22,8 @@
 #include "src/app/signals.h"
 #include "src/config/keys.h"
 #include "src/net/control.h"
+#include "src/net/route.h"
+#include "src/net/route_kernel.h"
 #include "src/net/tls.h"
 #include "src/openflow/server/server.h"
 
@@ -166,6 +168,18 @@ static int create_loop(struct sluice *sw, char *error, size_t size)
     return sw->loop ? 0 : cannot_set_up_loop(error, size);
 }
 
+static void create_routes(struct sluice *sw)
+{
+    sw->routes = routes_create();
+    if (!sw->options->system_routes)
+        return;
+    sw->kernel_routes = route_kernel_open(loop_base(sw->loop), sw->routes);
+    if (!sw->kernel_routes)
+        LOG_WARN(LOG_MAIN,
+                 "the kernel does not tell of its routes (rtnetlink: %s): there are only those of ovs/route/add",
+                 strerror(errno));
+}
+
 static int fill_loop(struct sluice *sw, char *error, size_t size)
 {
     sw->signals = signals_create(sw);
@@ -174,6 +188,7 @@ static int fill_loop(struct sluice *sw, char *error, size_t size)
         return cannot_set_up_loop(error, size);
     add_jobs(sw);
     sw->links = links_create(sw);
+    create_routes(sw);
     sw->captures = captures_create(sw->loop, sw->dp);
     return 0;
 }
@@ -306,6 +321,8 @@ void switch_destroy(struct sluice *sw)
     apply_destroy(sw->apply); /* ends reloads, which are answered */
     control_destroy(sw->control);
     links_destroy(sw->links);
+    route_kernel_close(sw->kernel_routes);
+    routes_destroy(sw->routes);
     captures_destroy(sw->captures);
     TAILQ_CONCAT(&sw->bridges, &sw->removed, node);
     TAILQ_FOREACH (br, &sw->bridges, node) {

@@ -22,6 +22,8 @@ struct housekeeping;
 struct links;
 struct ofport_state;
 struct options;
+struct route_kernel;
+struct routes;
 struct of_server;
 struct signals;
 struct tls;
@@ -43,6 +45,8 @@ struct sluice {
     struct bfd_agent *bfd;
     struct control *control;
     struct links *links;
+    struct routes *routes;
+    struct route_kernel *kernel_routes; /* NULL: only operators' routes */
     struct captures *captures;
     struct housekeeping *housekeeping;
     struct signals *signals;

@@ -108,6 +108,33 @@ appctl bridge/reconnect
 appctl bridge/reconnect br0
 assert_fails appctl bridge/reconnect nosuch
 
+step "ovs/route/: routes of the kernel's, as they come and go, and of operators"
+lan=${TEST_ID}r
+ip link add "$lan" type veth peer name "${lan}p"
+on_exit link "$lan"
+ip link set "$lan" up && ip link set "${lan}p" up
+ip addr add 198.51.100.7/25 dev "$lan"
+routes() { appctl ovs/route/show | grep -w "$lan" | grep -v :: | sort; }
+two="Cached: 198.51.100.0/25 dev $lan SRC 198.51.100.7
+Cached: 198.51.100.7/32 dev $lan SRC 198.51.100.7 local"
+wait_until 3 eval '[ "$(routes)" = "$two" ]'
+ip route add 203.0.113.0/24 via 198.51.100.1 dev "$lan"
+wait_until 3 eval 'routes | grep -qx "Cached: 203.0.113.0/24 dev $lan GW 198.51.100.1 SRC 198.51.100.7"'
+assert_eq "$(appctl ovs/route/lookup 203.0.113.9)" "src 198.51.100.7
+gateway 198.51.100.1
+dev $lan"
+assert_eq "$(appctl ovs/route/add 203.0.0.0/16 "$lan" 198.51.100.2 pkt_mark=5)" OK
+assert_contains "$(routes)" "User: 203.0.0.0/16 MARK 5 dev $lan GW 198.51.100.2 SRC 198.51.100.7"
+assert_contains "$(appctl ovs/route/lookup 203.0.113.9 pkt_mark=5)" 'gateway 198.51.100.2'
+assert_eq "$(appctl ovs/route/del 203.0.0.0/16 pkt_mark=5)" OK
+for words in "add 203.0.113.0/33 $lan" "add 203.0.113.0/24 nosuch" "add 203.0.113.0/24 $lan" "add 203.0.113.0/24 $lan ::1" "del 203.0.0.0/16" "lookup 203.0.113.9 pkt_mark=5" \
+    "lookup 203.0.113"; do
+    # shellcheck disable=SC2086
+    assert_fails appctl ovs/route/$words
+done
+ip addr del 198.51.100.7/25 dev "$lan"
+wait_until 3 eval '[ -z "$(routes)" ]'
+
 step "memory/, coverage/, dpdk/"
 assert_matches "$(appctl memory/show)" '(^| )ports:2( |$)'
 assert_matches "$(appctl coverage/show)" '^flow_install +[0-9.]+/sec +total: [1-9][0-9]*$'
@@ -148,6 +175,8 @@ coverage/show
 coverage/read-counter flow_install
 dpdk/get-malloc-stats
 netdev-dpdk/get-mempool-info
+ovs/route/show
+ovs/route/lookup 127.0.0.1
 vlog/list
 COMMANDS
 fi

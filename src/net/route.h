@@ -1,0 +1,64 @@
+/* Which interface of this host leads to an address, through which gateway, and from which address of its own: a copy of
+ * the kernel's routing tables (main, local, default; src/net/route_kernel.h keeps it true), and routes that operators
+ * gave. Control thread.
+ *
+ * Addresses are struct in6_addr, those of IPv4 mapped (::ffff:a.b.c.d), and lengths of prefixes count from the first of
+ * the 128 bits. What the kernel says comes in readings: routes, addresses and interfaces that a reading did not bring
+ * are invisible from its end on, and freed bit by bit. No call takes longer than some microseconds, however many routes
+ * there are, but for routes_destroy().
+ */
+#ifndef SRC_NET_ROUTE_H
+#define SRC_NET_ROUTE_H
+
+#include <net/if.h>
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct routes;
+
+struct route {
+    struct in6_addr prefix, gateway, source; /* gateway ::, none */
+    uint8_t length;
+    uint32_t mark; /* of the packets that it is for: it matches exactly */
+    char device[IFNAMSIZ];
+    bool local; /* the prefix is an address of this host */
+    bool user;  /* an operator's */
+};
+
+struct routes *routes_create(void);
+void routes_destroy(struct routes *routes); /* NULL is allowed */
+
+/* The best route: that of the longest prefix, where a local one counts for 64 bits more, and an operator's for 32.
+ * Routes are left out whose device is gone or has no address to send from. False: none. */
+bool routes_lookup(const struct routes *routes, uint32_t mark, const struct in6_addr *to, struct route *route);
+/* All of them, in no order; `position` is 0 before the first. Changes in between may bring one twice, or not. */
+bool routes_next(const struct routes *routes, size_t *position, struct route *route);
+
+/* An operator's route, in the place of one of the same prefix and mark. Bits behind the prefix are ignored. Returns 0;
+ * -ENODEV: there is no such device; -EADDRNOTAVAIL: it has no address in the network of prefix or gateway. */
+int routes_add(struct routes *routes, const struct in6_addr *prefix, uint8_t length, uint32_t mark, const char *device,
+               const struct in6_addr *gateway);
+/* False: there is none. */
+bool routes_remove(struct routes *routes, const struct in6_addr *prefix, uint8_t length, uint32_t mark);
+
+/* --- what the kernel says ------------------------------------------------ */
+
+struct route_told {
+    struct in6_addr prefix, gateway;
+    uint8_t length;
+    bool local;
+    uint32_t metric; /* of several with one prefix the lowest counts */
+    int ifindex;
+};
+
+void routes_tell_device(struct routes *routes, int ifindex, const char *name);
+void routes_tell_address(struct routes *routes, int ifindex, const struct in6_addr *address, uint8_t length);
+void routes_tell_route(struct routes *routes, const struct route_told *told);
+/* The end of a reading. */
+void routes_told_all(struct routes *routes);
+/* Frees some of what is invisible; false: nothing is left. */
+bool routes_reclaim(struct routes *routes);
+
+#endif

@@ -1,0 +1,356 @@
+#include "src/net/route_kernel.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <linux/netlink.h>
+#include <linux/rtnetlink.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "pmd/base/clock.h"
+#include "pmd/base/mem.h"
+#include "src/net/route.h"
+
+#define BUFFER (64u << 10) /* the kernel puts at most 32 KB into one datagram */
+#define DATAGRAMS_A_CALL 4 /* some 300 routes each */
+#define PAUSE_MS 20        /* who changes one thing mostly changes several */
+#define PAUSE_TIMES 10     /* how long a reading took */
+
+/* What is read, in this order: a route counts only with an address, and both with a device. */
+static const uint16_t parts[] = {RTM_GETLINK, RTM_GETADDR, RTM_GETROUTE};
+#define PARTS (sizeof parts / sizeof *parts)
+
+struct route_kernel {
+    struct routes *routes;
+    struct event *told, *answers, *again, *reclaim;
+    int told_fd, fd; /* changes; what was asked for */
+    uint32_t sequence;
+    unsigned part; /* that is being read; PARTS: none */
+    bool changed;  /* since the reading began */
+    uint64_t began_us;
+    _Alignas(struct nlmsghdr) char buffer[BUFFER];
+};
+
+/* --- one message --------------------------------------------------------- */
+
+/* The attributes of a message, by type; what is beyond is not looked at. */
+#define ATTRIBUTES 32
+typedef const struct rtattr *attributes[ATTRIBUTES];
+
+static void take_attributes(const struct nlmsghdr *header, size_t fixed, attributes of)
+{
+    int len = (int)(header->nlmsg_len - NLMSG_SPACE(fixed));
+
+    memset(of, 0, sizeof(attributes));
+    for (const struct rtattr *a = (const void *)((const char *)header + NLMSG_SPACE(fixed)); RTA_OK(a, len);
+         a = RTA_NEXT(a, len)) {
+        unsigned type = a->rta_type & NLA_TYPE_MASK;
+
+        if (type < ATTRIBUTES)
+            of[type] = a;
+    }
+}
+
+static uint32_t number(const struct rtattr *a, uint32_t otherwise)
+{
+    uint32_t value;
+
+    if (!a || RTA_PAYLOAD(a) < sizeof value)
+        return otherwise;
+    memcpy(&value, RTA_DATA(a), sizeof value);
+    return value;
+}
+
+/* False: no address of that family. */
+static bool address(const struct rtattr *a, uint8_t family, struct in6_addr *to)
+{
+    bool v4 = family == AF_INET;
+
+    if (RTA_PAYLOAD(a) != (v4 ? 4 : sizeof *to))
+        return false;
+    *to = v4 ? (struct in6_addr){.s6_addr = {[10] = 0xff, [11] = 0xff}} : (struct in6_addr){0};
+    memcpy(&to->s6_addr[v4 ? 12 : 0], RTA_DATA(a), RTA_PAYLOAD(a));
+    return true;
+}
+
+static void on_link(struct routes *routes, const struct nlmsghdr *header)
+{
+    const struct ifinfomsg *info = NLMSG_DATA(header);
+    char name[IFNAMSIZ] = "";
+    attributes of;
+
+    if (header->nlmsg_len < NLMSG_SPACE(sizeof *info))
+        return;
+    take_attributes(header, sizeof *info, of);
+    const struct rtattr *a = of[IFLA_IFNAME];
+    if (!a || RTA_PAYLOAD(a) > sizeof name)
+        return;
+    memcpy(name, RTA_DATA(a), RTA_PAYLOAD(a));
+    name[sizeof name - 1] = '\0';
+    routes_tell_device(routes, info->ifi_index, name);
+}
+
+static void on_address(struct routes *routes, const struct nlmsghdr *header)
+{
+    const struct ifaddrmsg *info = NLMSG_DATA(header);
+    struct in6_addr local;
+    attributes of;
+
+    if (header->nlmsg_len < NLMSG_SPACE(sizeof *info) || (info->ifa_family != AF_INET && info->ifa_family != AF_INET6))
+        return;
+    take_attributes(header, sizeof *info, of);
+    /* IFA_ADDRESS is the peer's on a point-to-point link. */
+    const struct rtattr *a = of[IFA_LOCAL] ? of[IFA_LOCAL] : of[IFA_ADDRESS];
+    if (!a || !address(a, info->ifa_family, &local))
+        return;
+    routes_tell_address(routes, (int)info->ifa_index, &local,
+                        (uint8_t)(info->ifa_prefixlen + (info->ifa_family == AF_INET ? 96 : 0)));
+}
+
+/* The first of several next hops. */
+static bool first_hop(const struct rtattr *multipath, uint8_t family, struct route_told *told)
+{
+    const struct rtnexthop *hop = RTA_DATA(multipath);
+
+    if (RTA_PAYLOAD(multipath) < sizeof *hop || hop->rtnh_len < sizeof *hop || hop->rtnh_len > RTA_PAYLOAD(multipath))
+        return false;
+    told->ifindex = hop->rtnh_ifindex;
+    int len = (int)(hop->rtnh_len - sizeof *hop);
+    for (const struct rtattr *a = RTNH_DATA(hop); RTA_OK(a, len); a = RTA_NEXT(a, len))
+        if (a->rta_type == RTA_GATEWAY && !address(a, family, &told->gateway))
+            return false;
+    return true;
+}
+
+static bool is_of_interest(const struct rtmsg *info, uint32_t table)
+{
+    bool ours = table == RT_TABLE_MAIN || table == RT_TABLE_LOCAL || table == RT_TABLE_DEFAULT;
+
+    return ours && (info->rtm_family == AF_INET || info->rtm_family == AF_INET6) &&
+           info->rtm_scope != RT_SCOPE_NOWHERE && (info->rtm_type == RTN_UNICAST || info->rtm_type == RTN_LOCAL) &&
+           !(info->rtm_flags & (RTM_F_CLONED | RTNH_F_DEAD));
+}
+
+static void on_route(struct routes *routes, const struct nlmsghdr *header)
+{
+    const struct rtmsg *info = NLMSG_DATA(header);
+    struct route_told told = {0};
+    attributes of;
+
+    if (header->nlmsg_len < NLMSG_SPACE(sizeof *info))
+        return;
+    take_attributes(header, sizeof *info, of);
+    if (!is_of_interest(info, number(of[RTA_TABLE], info->rtm_table)))
+        return;
+    if (info->rtm_family == AF_INET)
+        told.prefix = (struct in6_addr){.s6_addr = {[10] = 0xff, [11] = 0xff}};
+    told.length = (uint8_t)(info->rtm_dst_len + (info->rtm_family == AF_INET ? 96 : 0));
+    told.local = info->rtm_type == RTN_LOCAL;
+    told.metric = number(of[RTA_PRIORITY], 0);
+    told.ifindex = (int)number(of[RTA_OIF], 0);
+    if ((of[RTA_DST] && !address(of[RTA_DST], info->rtm_family, &told.prefix)) ||
+        (of[RTA_GATEWAY] && !address(of[RTA_GATEWAY], info->rtm_family, &told.gateway)) ||
+        (of[RTA_MULTIPATH] && !first_hop(of[RTA_MULTIPATH], info->rtm_family, &told)) || told.length > 128)
+        return;
+    routes_tell_route(routes, &told);
+}
+
+/* --- readings ------------------------------------------------------------ */
+
+static void set_timer(struct event *event, uint64_t us)
+{
+    const struct timeval pause = {.tv_sec = (time_t)(us / 1000000), .tv_usec = (suseconds_t)(us % 1000000)};
+
+    if (!evtimer_pending(event, NULL))
+        evtimer_add(event, &pause);
+}
+
+static void read_soon(struct route_kernel *kernel, uint64_t took_us)
+{
+    uint64_t pause = PAUSE_TIMES * took_us;
+
+    set_timer(kernel->again, pause > PAUSE_MS * 1000 ? pause : PAUSE_MS * 1000);
+}
+
+/* The reading under way is worth nothing. */
+static void read_failed(struct route_kernel *kernel)
+{
+    kernel->part = PARTS;
+    read_soon(kernel, clock_now_us() - kernel->began_us);
+}
+
+static void ask(struct route_kernel *kernel)
+{
+    struct {
+        struct nlmsghdr header;
+        struct rtgenmsg info;
+    } request = {.header = {.nlmsg_len = sizeof request,
+                            .nlmsg_type = parts[kernel->part],
+                            .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP,
+                            .nlmsg_seq = ++kernel->sequence}};
+
+    if (send(kernel->fd, &request, sizeof request, MSG_DONTWAIT) != sizeof request)
+        read_failed(kernel);
+}
+
+static void on_again(evutil_socket_t fd, short what, void *arg)
+{
+    struct route_kernel *kernel = arg;
+
+    kernel->changed = false;
+    kernel->part = 0;
+    kernel->began_us = clock_now_us();
+    ask(kernel);
+}
+
+static void on_reclaim(evutil_socket_t fd, short what, void *arg)
+{
+    struct route_kernel *kernel = arg;
+
+    if (routes_reclaim(kernel->routes))
+        set_timer(kernel->reclaim, 0);
+}
+
+static void part_ended(struct route_kernel *kernel)
+{
+    if (++kernel->part < PARTS) {
+        ask(kernel);
+        return;
+    }
+    routes_told_all(kernel->routes);
+    set_timer(kernel->reclaim, 0);
+    if (kernel->changed)
+        read_soon(kernel, clock_now_us() - kernel->began_us);
+}
+
+static void on_message(struct route_kernel *kernel, const struct nlmsghdr *header)
+{
+    if (header->nlmsg_seq != kernel->sequence || kernel->part == PARTS)
+        return;
+    if (header->nlmsg_type == NLMSG_ERROR || header->nlmsg_flags & NLM_F_DUMP_INTR) {
+        read_failed(kernel);
+        return;
+    }
+    switch (header->nlmsg_type) {
+    case NLMSG_DONE:
+        part_ended(kernel);
+        break;
+    case RTM_NEWLINK:
+        on_link(kernel->routes, header);
+        break;
+    case RTM_NEWADDR:
+        on_address(kernel->routes, header);
+        break;
+    case RTM_NEWROUTE:
+        on_route(kernel->routes, header);
+        break;
+    }
+}
+
+/* The bytes of a datagram of the kernel's; 0: nothing to read now; -1: some were lost. */
+static int receive(int fd, void *buffer)
+{
+    struct sockaddr_nl from = {0};
+    socklen_t size = sizeof from;
+    ssize_t n = recvfrom(fd, buffer, BUFFER, MSG_DONTWAIT | MSG_TRUNC, (struct sockaddr *)&from, &size);
+
+    if (n < 0)
+        return errno == ENOBUFS ? -1 : 0;
+    if (n > BUFFER)
+        return -1;
+    if (from.nl_pid != 0) /* another process */
+        memset(buffer, 0, (size_t)n);
+    return (int)n;
+}
+
+static void on_answers(evutil_socket_t fd, short what, void *arg)
+{
+    struct route_kernel *kernel = arg;
+
+    for (int i = 0; i < DATAGRAMS_A_CALL; i++) {
+        int len = receive(fd, kernel->buffer);
+
+        if (len < 0)
+            read_failed(kernel);
+        if (len <= 0)
+            return;
+        for (const struct nlmsghdr *header = (const void *)kernel->buffer; NLMSG_OK(header, len);
+             header = NLMSG_NEXT(header, len))
+            on_message(kernel, header);
+    }
+}
+
+/* What changed does not matter. */
+static void on_told(evutil_socket_t fd, short what, void *arg)
+{
+    struct route_kernel *kernel = arg;
+    int n = 0;
+
+    while (n++ < DATAGRAMS_A_CALL && receive(fd, kernel->buffer))
+        continue;
+    kernel->changed = true;
+    if (kernel->part == PARTS)
+        read_soon(kernel, 0);
+}
+
+/* --- sockets ------------------------------------------------------------- */
+
+static int open_socket(uint32_t groups)
+{
+    const struct sockaddr_nl name = {.nl_family = AF_NETLINK, .nl_groups = groups};
+    int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE);
+
+    if (fd < 0 || bind(fd, (const struct sockaddr *)&name, sizeof name) == 0)
+        return fd;
+    int error = errno;
+    close(fd);
+    errno = error;
+    return -1;
+}
+
+struct route_kernel *route_kernel_open(struct event_base *base, struct routes *routes)
+{
+    struct route_kernel *kernel = mem_calloc(1, sizeof *kernel);
+
+    kernel->routes = routes;
+    kernel->part = PARTS;
+    kernel->fd = open_socket(0);
+    kernel->told_fd =
+        open_socket(RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR | RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_ROUTE);
+    if (kernel->fd < 0 || kernel->told_fd < 0) {
+        int error = errno;
+
+        route_kernel_close(kernel);
+        errno = error;
+        return NULL;
+    }
+    kernel->told = event_new(base, kernel->told_fd, EV_READ | EV_PERSIST, on_told, kernel);
+    kernel->answers = event_new(base, kernel->fd, EV_READ | EV_PERSIST, on_answers, kernel);
+    kernel->again = evtimer_new(base, on_again, kernel);
+    kernel->reclaim = evtimer_new(base, on_reclaim, kernel);
+    if (!kernel->told || !kernel->answers || !kernel->again || !kernel->reclaim || event_add(kernel->told, NULL) != 0 ||
+        event_add(kernel->answers, NULL) != 0) {
+        route_kernel_close(kernel);
+        errno = ENOMEM;
+        return NULL;
+    }
+    on_again(-1, 0, kernel);
+    return kernel;
+}
+
+void route_kernel_close(struct route_kernel *kernel)
+{
+    if (!kernel)
+        return;
+    struct event *const events[] = {kernel->told, kernel->answers, kernel->again, kernel->reclaim};
+    for (size_t i = 0; i < sizeof events / sizeof *events; i++)
+        if (events[i])
+            event_free(events[i]);
+    if (kernel->fd >= 0)
+        close(kernel->fd);
+    if (kernel->told_fd >= 0)
+        close(kernel->told_fd);
+    free(kernel);
+}

@@ -1,0 +1,254 @@
+/* Which route is taken for an address, what is left when the kernel stops telling of something, and what the kernel
+ * itself tells of the loopback interface. */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <event2/event.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "src/net/route.h"
+#include "src/net/route_kernel.h"
+
+static struct routes *routes;
+static char text[256];
+
+static struct in6_addr address(const char *s)
+{
+    struct in6_addr a = {.s6_addr = {[10] = 0xff, [11] = 0xff}};
+
+    if (inet_pton(AF_INET, s, &a.s6_addr[12]) != 1)
+        assert_int_equal(inet_pton(AF_INET6, s, &a), 1);
+    return a;
+}
+
+static const char *format(const struct in6_addr *a, char *to)
+{
+    bool v4 = IN6_IS_ADDR_V4MAPPED(a);
+
+    return inet_ntop(v4 ? AF_INET : AF_INET6, &a->s6_addr[v4 ? 12 : 0], to, INET6_ADDRSTRLEN);
+}
+
+static uint8_t bits(const char *of, unsigned length)
+{
+    return (uint8_t)(strchr(of, ':') ? length : 96 + length);
+}
+
+/* "DEVICE via GATEWAY from SOURCE", or "none". */
+static const char *way(uint32_t mark, const char *to)
+{
+    char gateway[INET6_ADDRSTRLEN], source[INET6_ADDRSTRLEN];
+    struct in6_addr a = address(to);
+    struct route route;
+
+    if (!routes_lookup(routes, mark, &a, &route))
+        return "none";
+    snprintf(text, sizeof text, "%s via %s from %s%s", route.device, format(&route.gateway, gateway),
+             format(&route.source, source),
+             route.local  ? " local"
+             : route.user ? " user"
+                          : "");
+    return text;
+}
+
+static void tell_address(int ifindex, const char *a, unsigned length)
+{
+    struct in6_addr to = address(a);
+
+    routes_tell_address(routes, ifindex, &to, bits(a, length));
+}
+
+static void tell_route(const char *prefix, unsigned length, int ifindex, const char *gateway, uint32_t metric)
+{
+    struct route_told told = {
+        .prefix = address(prefix), .length = bits(prefix, length), .ifindex = ifindex, .metric = metric};
+
+    if (gateway)
+        told.gateway = address(gateway);
+    routes_tell_route(routes, &told);
+}
+
+static void tell_local(const char *prefix, int ifindex)
+{
+    struct route_told told = {.prefix = address(prefix), .length = 128, .ifindex = ifindex, .local = true};
+
+    routes_tell_route(routes, &told);
+}
+
+/* Two interfaces, as a host has them. */
+static void tell_all(void)
+{
+    routes_tell_device(routes, 7, "eth0");
+    routes_tell_device(routes, 8, "eth1");
+    tell_address(7, "10.0.0.5", 24);
+    tell_address(7, "10.0.0.6", 16);
+    tell_address(8, "192.168.1.1", 24);
+    tell_address(8, "fd00::1", 64);
+    tell_route("10.0.0.0", 24, 7, NULL, 0);
+    tell_route("192.168.1.0", 24, 8, NULL, 0);
+    tell_route("0.0.0.0", 0, 7, "10.0.0.1", 100);
+    tell_route("fd00::", 64, 8, NULL, 0);
+    tell_route("::", 0, 8, "fd00::ff", 0);
+    tell_local("10.0.0.5", 7);
+    routes_told_all(routes);
+}
+
+static int set_up(void **state)
+{
+    routes = routes_create();
+    tell_all();
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    routes_destroy(routes);
+    return 0;
+}
+
+static void the_longest_prefix_counts(void **state)
+{
+    assert_string_equal(way(0, "10.0.0.9"), "eth0 via :: from 10.0.0.5");
+    assert_string_equal(way(0, "10.0.0.5"), "eth0 via :: from 10.0.0.5 local");
+    assert_string_equal(way(0, "192.168.1.77"), "eth1 via :: from 192.168.1.1");
+    assert_string_equal(way(0, "8.8.8.8"), "eth0 via 10.0.0.1 from 10.0.0.5");
+    assert_string_equal(way(0, "fd00::9"), "eth1 via :: from fd00::1");
+    assert_string_equal(way(0, "2001:db8::1"), "eth1 via fd00::ff from fd00::1");
+    assert_string_equal(way(1, "10.0.0.9"), "none");
+}
+
+static void of_one_prefix_the_lowest_metric_counts(void **state)
+{
+    tell_route("0.0.0.0", 0, 8, "192.168.1.254", 50);
+    assert_string_equal(way(0, "8.8.8.8"), "eth1 via 192.168.1.254 from 192.168.1.1");
+    tell_all();
+    tell_all();
+    assert_string_equal(way(0, "8.8.8.8"), "eth0 via 10.0.0.1 from 10.0.0.5");
+    tell_route("0.0.0.0", 0, 8, "192.168.1.254", 150);
+    assert_string_equal(way(0, "8.8.8.8"), "eth0 via 10.0.0.1 from 10.0.0.5");
+}
+
+/* What a reading did not bring is gone at its end, not before. */
+static void what_is_not_told_again_is_gone(void **state)
+{
+    struct route route;
+    size_t position = 0;
+    unsigned n = 0;
+
+    routes_tell_device(routes, 7, "eth0");
+    tell_address(7, "10.0.0.5", 24);
+    tell_route("10.0.0.0", 24, 7, NULL, 0);
+    assert_string_equal(way(0, "192.168.1.77"), "eth1 via :: from 192.168.1.1");
+    routes_told_all(routes);
+    assert_string_equal(way(0, "192.168.1.77"), "none");
+    assert_string_equal(way(0, "10.0.0.5"), "eth0 via :: from 10.0.0.5");
+    while (routes_next(routes, &position, &route))
+        n++;
+    assert_int_equal(n, 1);
+    while (routes_reclaim(routes))
+        continue;
+    assert_string_equal(way(0, "10.0.0.9"), "eth0 via :: from 10.0.0.5");
+    tell_all();
+    assert_string_equal(way(0, "192.168.1.77"), "eth1 via :: from 192.168.1.1");
+}
+
+/* A route without an address to send from leads nowhere, until there is one. */
+static void a_route_needs_an_address(void **state)
+{
+    tell_route("172.16.0.0", 12, 8, NULL, 0);
+    assert_string_equal(way(0, "172.16.0.1"), "eth0 via 10.0.0.1 from 10.0.0.5");
+    tell_address(8, "172.16.0.2", 12);
+    assert_string_equal(way(0, "172.16.0.1"), "eth1 via :: from 172.16.0.2");
+}
+
+static int add(const char *prefix, unsigned length, uint32_t mark, const char *device, const char *gateway)
+{
+    struct in6_addr p = address(prefix), g = gateway ? address(gateway) : in6addr_any;
+
+    return routes_add(routes, &p, bits(prefix, length), mark, device, &g);
+}
+
+static bool take_out(const char *prefix, unsigned length, uint32_t mark)
+{
+    struct in6_addr p = address(prefix);
+
+    return routes_remove(routes, &p, bits(prefix, length), mark);
+}
+
+static void operators_routes_go_before(void **state)
+{
+    int lo = (int)if_nametoindex("lo");
+
+    routes_tell_device(routes, lo, "lo");
+    tell_address(lo, "127.0.0.1", 8);
+    assert_int_equal(add("10.0.0.0", 8, 0, "nosuch", NULL), -ENODEV);
+    assert_int_equal(add("10.0.0.0", 8, 0, "lo", NULL), -EADDRNOTAVAIL);
+    assert_int_equal(add("10.0.0.99", 8, 0, "lo", "127.0.0.2"), 0);
+    assert_string_equal(way(0, "10.0.0.9"), "lo via 127.0.0.2 from 127.0.0.1 user");
+    assert_string_equal(way(0, "10.0.0.5"), "eth0 via :: from 10.0.0.5 local");
+    assert_int_equal(add("10.0.0.0", 8, 0, "lo", "127.0.0.3"), 0);
+    assert_string_equal(way(0, "10.0.0.9"), "lo via 127.0.0.3 from 127.0.0.1 user");
+    assert_int_equal(add("10.0.0.0", 8, 5, "lo", "127.0.0.4"), 0);
+    assert_string_equal(way(5, "10.9.9.9"), "lo via 127.0.0.4 from 127.0.0.1 user");
+    assert_false(take_out("10.0.0.0", 9, 0));
+    assert_true(take_out("10.0.0.0", 8, 0));
+    assert_false(take_out("10.0.0.0", 8, 0));
+    assert_string_equal(way(0, "10.0.0.9"), "eth0 via :: from 10.0.0.5");
+    assert_string_equal(way(5, "10.9.9.9"), "lo via 127.0.0.4 from 127.0.0.1 user");
+}
+
+/* Tables grow and shrink under way; lookups take what is left. */
+static void many_routes(void **state)
+{
+    char prefix[32];
+
+    for (unsigned i = 0; i < 50000; i++) {
+        snprintf(prefix, sizeof prefix, "20.%u.%u.0", i >> 8 & 255, i & 255);
+        tell_route(prefix, 24, 7, "10.0.0.2", i);
+    }
+    assert_string_equal(way(0, "20.3.4.5"), "eth0 via 10.0.0.2 from 10.0.0.5");
+    tell_all();
+    assert_string_equal(way(0, "20.3.4.5"), "eth0 via 10.0.0.2 from 10.0.0.5");
+    tell_all();
+    assert_string_equal(way(0, "20.3.4.5"), "eth0 via 10.0.0.1 from 10.0.0.5");
+    unsigned steps = 1;
+    while (routes_reclaim(routes))
+        steps++;
+    assert_in_range(steps, 500, 1000);
+    assert_string_equal(way(0, "10.0.0.9"), "eth0 via :: from 10.0.0.5");
+}
+
+static void the_kernel_tells(void **state)
+{
+    struct event_base *base = event_base_new();
+    struct route_kernel *kernel = route_kernel_open(base, routes);
+    const struct timeval limit = {.tv_sec = 5};
+
+    assert_non_null(kernel);
+    event_base_loopexit(base, &limit);
+    for (int i = 0; i < 1000 && strcmp(way(0, "127.0.0.1"), "lo via :: from 127.0.0.1 local"); i++)
+        assert_int_equal(event_base_loop(base, EVLOOP_ONCE), 0);
+    assert_string_equal(way(0, "127.0.0.1"), "lo via :: from 127.0.0.1 local");
+    assert_string_not_equal(way(0, "192.168.1.77"), "eth1 via :: from 192.168.1.1");
+    route_kernel_close(kernel);
+    event_base_free(base);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(the_longest_prefix_counts, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(of_one_prefix_the_lowest_metric_counts, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_is_not_told_again_is_gone, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_route_needs_an_address, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(operators_routes_go_before, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(many_routes, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(the_kernel_tells, set_up, tear_down),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
