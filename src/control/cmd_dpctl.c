@@ -218,17 +218,88 @@ static void cmd_show(void *arg, int argc, const char *const *argv, struct contro
 
 /* --- what the datapath can do -------------------------------------------- */
 
+#define OP_BIT(type) (UINT64_C(1) << (type))
+
+/* The features that are operations of programs: the datapath can be told to do without. */
+static const struct {
+    const char *key;
+    uint64_t ops;
+} optional[] = {
+    {"trunc", OP_BIT(OP_TRUNCATE)},
+    {"clone", OP_BIT(OP_CLONE)},
+    {"ct_clear", OP_BIT(OP_CT_CLEAR)},
+    {"check_pkt_len", OP_BIT(OP_RECIRC_LARGER)},
+    {"explicit_drop_action", OP_BIT(OP_DROP)},
+    {"add_mpls", OP_BIT(OP_PUSH_MPLS) | OP_BIT(OP_POP_MPLS)},
+    {"recirc", OP_BIT(OP_RECIRC)},
+};
+
+/* 0: it is always there, or never. */
+static uint64_t feature_ops(const struct feature *f)
+{
+    for (size_t i = 0; i < sizeof optional / sizeof *optional; i++)
+        if (!strcmp(optional[i].key, f->key))
+            return optional[i].ops;
+    return 0;
+}
+
+static bool feature_is_off(const struct sluice *sw, const struct feature *f)
+{
+    return (flows_slow_ops(sw->flows) & feature_ops(f)) != 0;
+}
+
 static void cmd_features(void *arg, int argc, const char *const *argv, struct control_reply *reply)
 {
     if (!command_bridge(arg, argc, argv, 1, reply))
         return;
     reply->json = json_object();
     for (size_t i = 0; i < n_features; i++) {
+        const char *value = feature_is_off(arg, &features[i]) ? "No" : features[i].value;
+
         if (!features[i].text)
             continue;
-        control_printf(reply, "%s: %s\n", features[i].text, features[i].value);
-        json_object_set_new(reply->json, features[i].text, json_string(features[i].value));
+        control_printf(reply, "%s: %s\n", features[i].text, value);
+        json_object_set_new(reply->json, features[i].text, json_string(value));
     }
+}
+
+/* Megaflows that have the operations go at once. */
+static void set_feature(struct sluice *sw, const struct feature *f, const char *value, struct control_reply *reply)
+{
+    uint64_t ops = feature_ops(f), slow = flows_slow_ops(sw->flows);
+    bool off = !strcmp(value, "false");
+
+    if (!ops && strcmp(value, feature_capability(f)))
+        control_fail(reply, "%s: stays %s: the datapath is not made to be without it, or with more", f->key,
+                     feature_capability(f));
+    else if (ops && !off && strcmp(value, "true"))
+        control_fail(reply, "%s: not true or false: %s", f->key, value);
+    if (!ops || reply->failed)
+        return;
+    flows_set_slow_ops(sw->flows, off ? slow | ops : slow & ~ops);
+    command_purge(sw, reply);
+}
+
+static void cmd_set_features(void *arg, int argc, const char *const *argv, struct control_reply *reply)
+{
+    bool known = false;
+
+    if (!command_bridge(arg, argc, argv, 1, reply))
+        return;
+    for (size_t i = 0; i < n_features; i++) {
+        const struct feature *f = &features[i];
+
+        if (argc > 2 ? strcmp(argv[2], f->key) != 0 : !f->text)
+            continue;
+        known = true;
+        if (argc > 3)
+            set_feature(arg, f, argv[3], reply);
+        else
+            control_printf(reply, "%s (%s) : [run time]:%s, [boot time]:%s\n", f->key, f->text ? f->text : f->key,
+                           feature_is_off(arg, f) ? "false" : feature_capability(f), feature_capability(f));
+    }
+    if (!known)
+        control_fail(reply, "%s: no feature of the datapath: without a name, they are listed", argv[2]);
 }
 
 /* --- megaflows ----------------------------------------------------------- */
@@ -434,6 +505,7 @@ void commands_register_dpctl(struct control *control, struct sluice *sw)
     control_register(control, "dpctl/show", "[-s] [dp...]", 0, 2, cmd_show, sw);
     control_register(control, "dpif/dump-dps", "", 0, 0, cmd_dump_dps, sw);
     control_register(control, "dpif/dump-flows", "[-m] [--names | --no-names] bridge", 1, 6, cmd_dump_flows, sw);
+    control_register(control, "dpif/set-dp-features", "bridge [feature [value]]", 1, 3, cmd_set_features, sw);
     control_register(control, "dpif/show", "", 0, 0, cmd_dpif_show, sw);
     control_register(control, "dpif/show-dp-features", "bridge", 0, 1, cmd_features, sw);
 }

@@ -13,6 +13,7 @@
 #define FORKS_MAX 8
 
 struct tracer {
+    const struct flows *flows;
     struct bridge *br;
     struct control_reply *reply;
     json_t *steps;
@@ -279,6 +280,16 @@ static void put_megaflow(struct tracer *t, const struct xlate_in *in, const stru
     free(text);
 }
 
+static void put_slow(struct tracer *t, const struct xlate_out *out, json_t *json)
+{
+    bool slow = flows_is_slow(t->flows, &out->program);
+
+    if (slow)
+        control_printf(t->reply, "This flow is handled by the userspace slow path because it:\n"
+                                 "  - Uses action(s) not supported by datapath.\n");
+    json_object_set_new(json, "slow", json_boolean(slow));
+}
+
 static void put_program(struct tracer *t, const struct xlate_out *out, json_t *json)
 {
     struct program_table *table = program_table_create();
@@ -321,6 +332,7 @@ static json_t *trace_one(struct tracer *t, struct xlate_in *in, struct xlate_out
     put_final_flow(t, in, out, json);
     put_megaflow(t, in, out, json);
     put_program(t, out, json);
+    put_slow(t, out, json);
     json_object_set_new(json, "tables", t->steps);
     return json;
 }
@@ -359,7 +371,7 @@ static void trace_forks(struct tracer *t, struct xlate_in *in, struct xlate_out 
     json_decref(all);
 }
 
-static void trace_flow(const struct asked *asked, struct control_reply *reply)
+static void trace_flow(const struct sluice *sw, const struct asked *asked, struct control_reply *reply)
 {
     struct tracer *t = aligned_alloc(64, (sizeof *t + 63) / 64 * 64);
     struct xlate_in *in = aligned_alloc(64, sizeof *in);
@@ -375,6 +387,7 @@ static void trace_flow(const struct asked *asked, struct control_reply *reply)
                                       .fork = on_fork,
                                       .action_set = on_action_set};
     memset(t, 0, sizeof *t);
+    t->flows = sw->flows;
     t->br = asked->br;
     t->reply = reply;
     t->n_ct_next = asked->n_ct_next;
@@ -404,7 +417,7 @@ static void cmd_trace(void *arg, int argc, const char *const *argv, struct contr
     bool found =
         strchr(asked.words[asked.n - 1], '(') ? find_datapath_flow(arg, &asked, reply) : find_flow(arg, &asked, reply);
     if (found)
-        trace_flow(&asked, reply);
+        trace_flow(arg, &asked, reply);
 }
 
 void commands_register_trace(struct control *control, struct sluice *sw)

@@ -49,9 +49,14 @@ static void cmd_wait(void *arg, int argc, const char *const *argv, struct contro
     start_wait(arg, false, reply);
 }
 
+void command_purge(struct sluice *sw, struct control_reply *reply)
+{
+    start_wait(sw, true, reply);
+}
+
 static void cmd_purge(void *arg, int argc, const char *const *argv, struct control_reply *reply)
 {
-    start_wait(arg, true, reply);
+    command_purge(arg, reply);
 }
 
 static void cmd_show(void *arg, int argc, const char *const *argv, struct control_reply *reply)

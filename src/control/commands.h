@@ -57,4 +57,7 @@ json_t *command_bfd_json(const struct bfd_status *status);
 /* The number of a port, LOCAL as OpenFlow 1.0 numbers it: 65534. */
 uint32_t command_ofport(const struct bridge_port *bp);
 
+/* Removes all megaflows; `reply` comes when no packet is forwarded by them. */
+void command_purge(struct sluice *sw, struct control_reply *reply);
+
 #endif

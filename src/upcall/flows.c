@@ -241,6 +241,26 @@ bool flows_purge(struct flows *flows, uint32_t *position, unsigned most)
     return *position < flows->id_end;
 }
 
+void flows_set_slow_ops(struct flows *flows, uint64_t ops)
+{
+    flows->slow_ops = ops;
+}
+
+uint64_t flows_slow_ops(const struct flows *flows)
+{
+    return flows->slow_ops;
+}
+
+bool flows_is_slow(const struct flows *flows, const struct program_builder *program)
+{
+    if (likely(flows->slow_ops == 0))
+        return false;
+    PROGRAM_FOR_EACH (op, program)
+        if (flows->slow_ops & UINT64_C(1) << op->type)
+            return true;
+    return false;
+}
+
 void flows_get_stats(const struct flows *flows, struct flows_stats *stats)
 {
     *stats = flows->stats;

@@ -146,6 +146,13 @@ struct megaflow_info {
 bool flows_next_megaflow(struct flows *flows, const struct bridge *bridge, uint32_t *position, unsigned most,
                          struct megaflow_info *info);
 
+/* Programs with one of these operations (bits 1 << enum program_op_type) get no megaflow from now on: the control
+ * thread translates each packet that needs one, so what a megaflow does can be compared with that. Megaflows that are
+ * there stay until they are translated again, or purged. */
+void flows_set_slow_ops(struct flows *flows, uint64_t ops);
+uint64_t flows_slow_ops(const struct flows *flows);
+bool flows_is_slow(const struct flows *flows, const struct program_builder *program);
+
 /* Removes the megaflows in at most `most` places from *position (0 at first) on. False: that was all. */
 bool flows_purge(struct flows *flows, uint32_t *position, unsigned most);
 

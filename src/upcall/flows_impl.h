@@ -85,6 +85,7 @@ struct flows {
     struct mask_pool masks;
     struct dep_index deps;
     uint32_t evict_hand;
+    uint64_t slow_ops;                /* of programs without megaflows: flows_set_slow_ops() */
     uint32_t evict_skip, evict_pause; /* refused misses that are left until the next look, and were after the last */
     bool said_full;                   /* that megaflow_limit was reached, and there has been no room since */
     struct recent recent[RECENT];

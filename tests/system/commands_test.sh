@@ -31,6 +31,28 @@ assert_fails appctl dpif/dump-flows nosuch
 assert_contains "$OUTPUT" 'no such bridge'
 assert_fails appctl dpif/dump-flows
 
+step "dpif/set-dp-features: what the datapath is told to be without is translated packet by packet"
+ofctl add-flow "priority=9,in_port=1,dl_dst=02:00:00:00:00:02,actions=output(port=2,max_len=60)"
+packets h1 "Ether(src='02:00:00:00:00:01',dst='02:00:00:00:00:02',type=0x88b5)/Raw(b'to-be-cut'*10)" 3 'h2=len(p)==60'
+assert_contains "$(appctl dpctl/dump-flows)" 'trunc(60)'
+assert_matches "$(appctl dpif/set-dp-features br0 trunc)" '^trunc \(Truncate action\) : \[run time\]:true, \[boot time\]:true$'
+assert_eq "$(appctl dpif/set-dp-features br0 trunc false)" ""
+assert_matches "$(appctl dpif/show-dp-features br0)" '^Truncate action: No$'
+packets h1 "Ether(src='02:00:00:00:00:01',dst='02:00:00:00:00:02',type=0x88b5)/Raw(b'to-be-cut'*10)" 3 'h2=len(p)==60'
+assert_lacks "$(appctl dpctl/dump-flows)" 'trunc(60)'
+trace=$(appctl ofproto/trace br0 in_port=1,dl_dst=02:00:00:00:00:02)
+assert_eq "$(tail -3 <<<"$trace")" "Datapath actions: trunc(60),2
+This flow is handled by the userspace slow path because it:
+  - Uses action(s) not supported by datapath."
+appctl dpif/set-dp-features br0 trunc true
+packets h1 "Ether(src='02:00:00:00:00:01',dst='02:00:00:00:00:02',type=0x88b5)/Raw(b'to-be-cut'*10)" 3 'h2=len(p)==60'
+assert_contains "$(appctl dpctl/dump-flows)" 'trunc(60)'
+for words in 'br0 ufid false' 'br0 max_vlan_headers 3' 'br0 nosuch' 'nosuch trunc' 'br0 trunc maybe'; do
+    # shellcheck disable=SC2086
+    assert_fails appctl dpif/set-dp-features $words
+done
+ofctl del-flows "dl_dst=02:00:00:00:00:02"
+
 step "dpctl/dump-flows: ports by number and by name, filters, ids"
 ping_ok h1 10.0.0.2
 assert_matches "$(appctl dpctl/dump-flows)" "^recirc_id\(0\),in_port\($i1\),eth\(.*, packets:[0-9]+, bytes:[0-9]+, used:[0-9.]+s, actions:$i2$"

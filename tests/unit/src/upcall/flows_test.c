@@ -152,6 +152,31 @@ static void added_rule_takes_over_what_it_matches(void **state)
     assert_int_equal(stats().revalidated - before, 0);
 }
 
+/* Packets go the same way, without a megaflow; a megaflow that gets the operation goes. */
+static void slow_operations_have_no_megaflow(void **state)
+{
+    uint32_t position = 0;
+
+    flows_set_slow_ops(bed.flows, UINT64_C(1) << OP_POP_VLAN | UINT64_C(1) << OP_PUSH_VLAN);
+    bed_add(&bed, "cookie=1,in_port=1,actions=push_vlan:0x8100,output:2");
+    bed_add(&bed, "cookie=2,in_port=3,actions=output:2");
+    for (int i = 0; i < 3; i++)
+        expect_way(1, 80, 2);
+    expect_way(3, 80, 2);
+    expect_count(1, 3);
+    assert_int_equal(stats().n_megaflows, 1);
+    assert_int_equal(bed_mod(&bed, FLOW_MODIFY, "in_port=3,actions=push_vlan:0x8100,output:4"), 0);
+    bed_settle(&bed);
+    assert_int_equal(stats().n_megaflows, 0);
+    expect_way(3, 80, 4);
+    assert_int_equal(stats().n_megaflows, 0);
+    flows_set_slow_ops(bed.flows, 0);
+    assert_false(flows_purge(bed.flows, &position, 100));
+    expect_way(3, 80, 4);
+    expect_way(1, 80, 2);
+    assert_int_equal(stats().n_megaflows, 2);
+}
+
 static void modified_rule_swaps_the_program(void **state)
 {
     bed_add(&bed, "cookie=1,in_port=1,actions=output:2");
@@ -816,6 +841,7 @@ int main(void)
         TEST(rules_count_once_for_each_packet),
         TEST(removed_rule),
         TEST(added_rule_takes_over_what_it_matches),
+        TEST(slow_operations_have_no_megaflow),
         TEST(modified_rule_swaps_the_program),
         TEST(replaced_rule_hands_on_what_is_counted_late),
         TEST(rule_is_gone_when_its_count_is_final),
