@@ -174,6 +174,13 @@ static void wish(struct rule_indexes *indexes, const struct rule_index_mask *mas
     *w = (struct rule_index_wish){.mask = *mask, .serial = serial};
 }
 
+static uint32_t *rewritten_slot(struct rule_indexes *indexes, const struct bridge *bridge, uint8_t table_id)
+{
+    uint32_t hash = rte_hash_crc_8byte((uintptr_t)bridge, table_id);
+
+    return &indexes->rewritten[hash & (REWRITTEN_SLOTS - 1)];
+}
+
 /* Was the rule's table looked up with nothing of higher priority found? `rewritten`: by lookups of packets that were
  * changed before, or else by the others. */
 static bool may_win(const struct sought *sought, const struct path *path, bool rewritten)
@@ -234,10 +241,12 @@ bool rule_index_mark(struct flows *flows, struct bridge *bridge, const struct ru
     struct rule_indexes *indexes = &flows->rule_indexes;
     struct rule_index *index;
     struct sought sought;
+    bool rewritten;
 
     if (flows->n_live == 0)
         return true;
-    if (indexes->n_rewriting > REWRITING_MAX || !sought_init(&sought, bridge, rule))
+    rewritten = *rewritten_slot(indexes, bridge, rule->table_id) > 0;
+    if ((rewritten && indexes->n_rewriting > REWRITING_MAX) || !sought_init(&sought, bridge, rule))
         return false;
     index = find(indexes, &sought.mask);
     if (!index) {
@@ -247,7 +256,8 @@ bool rule_index_mark(struct flows *flows, struct bridge *bridge, const struct ru
     index->used_ms = clock_now_ms();
     if (index->covered != COVERS_ALL || !mark_chains(flows, index, &sought))
         return false;
-    mark_rewriting(flows, &sought);
+    if (rewritten)
+        mark_rewriting(flows, &sought);
     flows->stats.rules_indexed++;
     return true;
 }
@@ -275,8 +285,14 @@ void rule_index_path(struct flows *flows, struct path *path, bool gone)
     struct rule_indexes *indexes = &flows->rule_indexes;
     bool rewriting = false;
 
-    for (uint32_t i = 0; i < path->n_visits; i++)
-        rewriting |= path->visits[i].rewritten;
+    for (uint32_t i = 0; i < path->n_visits; i++) {
+        const struct xlate_visit visit = path->visits[i];
+
+        if (!visit.rewritten)
+            continue;
+        rewriting = true;
+        *rewritten_slot(indexes, path->bridges[visit.bridge], visit.table_id) += gone ? UINT32_MAX : 1;
+    }
     if (!rewriting)
         return;
     if (gone) {

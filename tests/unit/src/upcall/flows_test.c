@@ -775,6 +775,28 @@ static void an_index_knows_what_it_cannot_tell(void **state)
     expect_way(1, 9, 5);
 }
 
+/* So many that they are not looked at one by one. */
+static void an_index_tells_of_tables_that_no_changed_packet_came_to(void **state)
+{
+    make_index();
+    for (int i = 0; i < 80; i++)
+        bed_add(&bed, "table=0,priority=9,in_port=1,udp,tp_dst=%d,actions=set_field:600->udp_dst,resubmit(,1)",
+                700 + i);
+    bed_add(&bed, "table=1,priority=1,actions=output:4");
+    expect_ways(1, 2, 700, 80, 4);
+    bed_settle(&bed);
+    uint64_t indexed = stats().rules_indexed;
+    bed_add(&bed, "table=0,priority=2,in_port=1,udp,tp_dst=7,actions=output:3");
+    assert_int_equal(stats().rules_indexed, indexed + 1);
+    bed_settle(&bed);
+    expect_way(1, 7, 3);
+    bed_add(&bed, "table=1,priority=2,in_port=1,udp,tp_dst=600,actions=output:5");
+    assert_int_equal(stats().rules_indexed, indexed + 1);
+    bed_settle(&bed);
+    expect_way(1, 700, 5);
+    expect_way(1, 779, 5);
+}
+
 static void a_barrier_waits_for_what_changed_only(void **state)
 {
     make_index();
@@ -864,6 +886,7 @@ int main(void)
         TEST(punts_out_of_use_go_in_slices),
         TEST(an_index_tells_what_a_rule_meets),
         TEST(an_index_knows_what_it_cannot_tell),
+        TEST(an_index_tells_of_tables_that_no_changed_packet_came_to),
         TEST(a_barrier_waits_for_what_changed_only),
         TEST(recirculated_packets_go_on),
     };
