@@ -7,6 +7,7 @@
  */
 #include <stdlib.h>
 
+#include "pmd/base/memory.h"
 #include "src/upcall/flows_impl.h"
 
 struct forgotten {
@@ -23,7 +24,7 @@ static void add(struct flows *flows, forget_fn *forget, uint32_t number)
     struct forgotten *forgotten = calloc(1, sizeof *forgotten);
 
     if (!forgotten)
-        abort();
+        out_of_memory("the bookkeeping of megaflows", 0);
     forgotten->forget = forget;
     forgotten->number = number;
     forgotten->held = flows->held_last;
@@ -43,7 +44,7 @@ void forget_meter(struct flows *flows, uint32_t index)
     add(flows, datapath_meter_forget, index);
 }
 
-/* Those of one turn share a ticket. */
+/* Those of one turn share a ticket: those behind the last that has one. */
 static void draw_tickets(struct flows *flows)
 {
     struct forgotten *forgotten = TAILQ_LAST(&flows->forgotten, forgotten_list);
@@ -52,9 +53,8 @@ static void draw_tickets(struct flows *flows)
     if (forgotten->has_ticket)
         return;
     ticket = flows_ticket(flows);
-    TAILQ_FOREACH (forgotten, &flows->forgotten, node) {
-        if (!forgotten->has_ticket)
-            forgotten->ticket = ticket;
+    for (; forgotten && !forgotten->has_ticket; forgotten = TAILQ_PREV(forgotten, forgotten_list, node)) {
+        forgotten->ticket = ticket;
         forgotten->has_ticket = true;
     }
 }
