@@ -3,11 +3,13 @@
 #include <inttypes.h>
 #include <rte_common.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "pmd/base/clock.h"
 #include "src/agents/bfd_agent.h"
 #include "src/app/switch.h"
+#include "src/match/field_text.h"
 
 /* --- snapshots ----------------------------------------------------------- */
 
@@ -184,6 +186,48 @@ void status_for_each_thread(const struct sluice *sw, void (*fn)(void *arg, const
     }
 }
 
+void status_for_each_drop(const struct sluice *sw, void (*fn)(void *arg, const struct status_drop *status), void *arg)
+{
+    struct drop_counters sum;
+
+    datapath_drops(sw->dp, &sum);
+    for (int r = 0; r < DROP_N_REASONS; r++) {
+        const struct status_drop status = {
+            .reason = drop_reason_name(r), .meaning = drop_reason_doc(r), .packets = sum.packets[r]};
+
+        fn(arg, &status);
+    }
+}
+
+void status_for_each_tuple(const struct sluice *sw, void (*fn)(void *arg, const struct status_tuple *status), void *arg)
+{
+    for (uint32_t i = 0; i < datapath_n_masks(sw->dp); i++) {
+        struct status_tuple status = {.tuple = i};
+        const struct flow_key *mask = datapath_mask(sw->dp, i, &status.megaflows);
+        char *text;
+
+        if (!mask)
+            continue;
+        text = flow_mask_format(mask);
+        status.mask = text;
+        fn(arg, &status);
+        free(text);
+    }
+}
+
+void status_of_tables(const struct sluice *sw, struct status_tables *status)
+{
+    const struct bridge *br;
+    struct flows_stats flows;
+
+    flows_get_stats(sw->flows, &flows);
+    *status = (struct status_tables){.megaflows = flows.n_megaflows, .masks = flows.n_masks};
+    TAILQ_FOREACH (br, &sw->bridges, node) {
+        status->rule_bytes += pipeline_memory(br->pipeline);
+        status->rules += pipeline_n_rules(br->pipeline, TABLE_ALL);
+    }
+}
+
 /* --- numbers ------------------------------------------------------------- */
 
 #define COUNTER(struct_, member, group, name, statistic, help)                                                         \
@@ -248,6 +292,21 @@ static const struct metric thread_metrics[] = {
     GAUGE(status_thread, stats.emc_used, "emc_used", "entries in use"),
 };
 
+static const struct metric drop_metrics[] = {
+    COUNTER(status_drop, packets, "", "packets", NULL, "packets dropped for the reason"),
+};
+
+static const struct metric tuple_metrics[] = {
+    GAUGE(status_tuple, megaflows, "megaflows", "megaflows of the mask"),
+};
+
+static const struct metric tables_metrics[] = {
+    GAUGE(status_tables, megaflows, "megaflows", "megaflows installed"),
+    GAUGE(status_tables, masks, "masks", "tuples that they are in"),
+    GAUGE(status_tables, rules, "rules", "OpenFlow rules of all bridges"),
+    GAUGE(status_tables, rule_bytes, "rule_bytes", "bytes of memory that they take"),
+};
+
 typedef void kind_fn(void *arg, const void *snapshot, const char *const *labels);
 
 struct to_kind {
@@ -307,6 +366,40 @@ static void each_thread(const struct sluice *sw, kind_fn *fn, void *arg)
     status_for_each_thread(sw, thread_of_kind, &(struct to_kind){fn, arg});
 }
 
+static void drop_of_kind(void *arg, const struct status_drop *status)
+{
+    const struct to_kind *to = arg;
+
+    to->fn(to->arg, status, (const char *const[]){status->reason});
+}
+
+static void each_drop(const struct sluice *sw, kind_fn *fn, void *arg)
+{
+    status_for_each_drop(sw, drop_of_kind, &(struct to_kind){fn, arg});
+}
+
+static void tuple_of_kind(void *arg, const struct status_tuple *status)
+{
+    const struct to_kind *to = arg;
+    char tuple[12];
+
+    snprintf(tuple, sizeof tuple, "%u", status->tuple);
+    to->fn(to->arg, status, (const char *const[]){tuple, status->mask});
+}
+
+static void each_tuple(const struct sluice *sw, kind_fn *fn, void *arg)
+{
+    status_for_each_tuple(sw, tuple_of_kind, &(struct to_kind){fn, arg});
+}
+
+static void the_tables(const struct sluice *sw, kind_fn *fn, void *arg)
+{
+    struct status_tables status;
+
+    status_of_tables(sw, &status);
+    fn(arg, &status, NULL);
+}
+
 #define METRICS(table) .metrics = (table), .n_metrics = RTE_DIM(table)
 
 const struct status_kind status_kinds[STATUS_N_KINDS] = {
@@ -315,6 +408,9 @@ const struct status_kind status_kinds[STATUS_N_KINDS] = {
     [STATUS_CONNECTION] =
         {"connection", METRICS(connection_metrics), {"bridge", "target", "auxiliary_id"}, 3, each_connection},
     [STATUS_THREAD] = {"pmd_thread", METRICS(thread_metrics), {"thread"}, 1, each_thread},
+    [STATUS_DROP] = {"drop", METRICS(drop_metrics), {"reason"}, 1, each_drop},
+    [STATUS_TUPLE] = {"tuple", METRICS(tuple_metrics), {"tuple", "mask"}, 2, each_tuple},
+    [STATUS_TABLES] = {"tables", METRICS(tables_metrics), {NULL}, 0, the_tables},
 };
 
 void status_port_statistics(const struct status_port *status, void (*fn)(void *arg, const char *name, uint64_t value),

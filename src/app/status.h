@@ -1,5 +1,6 @@
-/* What the switch is doing, as snapshots of its objects: ports, bridges, OpenFlow connections, poll-mode threads.
- * sluicectl's commands are renderers of these; so is what is written to a database. Control thread only.
+/* What the switch is doing, as snapshots of its objects: ports, bridges, OpenFlow connections, poll-mode threads,
+ * reasons of drops, tuples, tables. sluicectl's commands are renderers of these; so is what is written to a database.
+ * Control thread only.
  *
  * A snapshot is taken when it is asked for and costs what it reads: the counters of a port are summed over the threads.
  * Strings in it are valid until the object changes, at most until the next turn of the event loop.
@@ -70,9 +71,29 @@ struct status_thread {
     struct pmd_stats stats;
 };
 
+/* Why packets are dropped, by all ports and threads. */
+struct status_drop {
+    const char *reason, *meaning;
+    uint64_t packets;
+};
+
+/* Megaflows of one mask, which the classifier probes together. */
+struct status_tuple {
+    uint32_t tuple; /* its place among them */
+    uint32_t megaflows;
+    const char *mask; /* parts of the flow key: "in_port,eth_type,ipv4_dst/0xffffff00"; valid during the call */
+};
+
+/* What the switch has as a whole. */
+struct status_tables {
+    uint32_t megaflows, masks;
+    uint64_t rules, rule_bytes;
+};
+
 void status_of_bridge(const struct bridge *bridge, struct status_bridge *status);
 void status_of_port(const struct bridge_port *bp, struct status_port *status);
 void status_of_thread(const struct sluice *sw, unsigned thread, struct status_thread *status);
+void status_of_tables(const struct sluice *sw, struct status_tables *status);
 
 /* Calls `fn` with a snapshot of each. `bridge` NULL: of all bridges. */
 void status_for_each_bridge(const struct sluice *sw, void (*fn)(void *arg, const struct status_bridge *status),
@@ -83,6 +104,9 @@ void status_for_each_connection(const struct sluice *sw, const char *bridge,
                                 void (*fn)(void *arg, const struct status_connection *status), void *arg);
 void status_for_each_thread(const struct sluice *sw, void (*fn)(void *arg, const struct status_thread *status),
                             void *arg);
+void status_for_each_drop(const struct sluice *sw, void (*fn)(void *arg, const struct status_drop *status), void *arg);
+void status_for_each_tuple(const struct sluice *sw, void (*fn)(void *arg, const struct status_tuple *status),
+                           void *arg);
 
 /* --- numbers ------------------------------------------------------------- */
 
@@ -93,12 +117,21 @@ struct status_kind {
     size_t n_metrics;
     /* Each with the snapshot and, in the order of `labels`, what tells the object from others of its kind. */
     const char *labels[3];
-    unsigned n_labels;
+    unsigned n_labels; /* 0: there is one object of the kind */
     void (*for_each)(const struct sluice *sw, void (*fn)(void *arg, const void *snapshot, const char *const *labels),
                      void *arg);
 };
 
-enum status_kinds { STATUS_BRIDGE, STATUS_PORT, STATUS_CONNECTION, STATUS_THREAD, STATUS_N_KINDS };
+enum status_kinds {
+    STATUS_BRIDGE,
+    STATUS_PORT,
+    STATUS_CONNECTION,
+    STATUS_THREAD,
+    STATUS_DROP,
+    STATUS_TUPLE,
+    STATUS_TABLES,
+    STATUS_N_KINDS
+};
 extern const struct status_kind status_kinds[STATUS_N_KINDS];
 
 /* Calls `fn` for each pair of Open vSwitch's Interface.bfd_status. */

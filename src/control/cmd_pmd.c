@@ -1,6 +1,5 @@
 /* pmd, drops and caches: what the poll-mode threads did, where packets ended, and how full the caches are. Control
  * thread. */
-#include <event2/buffer.h>
 #include <inttypes.h>
 #include <rte_cycles.h>
 
@@ -112,111 +111,75 @@ static void cmd_pmd(void *arg, int argc, const char *const *argv, struct control
         show_thread(sw, t, reply);
 }
 
+struct show_drops {
+    struct control_reply *reply;
+    bool all, any;
+};
+
+static void show_drop(void *arg, const struct status_drop *drop)
+{
+    struct show_drops *show = arg;
+
+    json_object_set_new(show->reply->json, drop->reason, json_integer((json_int_t)drop->packets));
+    if (!show->all && drop->packets == 0)
+        return;
+    show->any = true;
+    control_printf(show->reply, "%-20s %12" PRIu64 "  %s\n", drop->reason, drop->packets, drop->meaning);
+}
+
 static void cmd_drops(void *arg, int argc, const char *const *argv, struct control_reply *reply)
 {
-    struct sluice *sw = arg;
-    struct drop_counters sum;
-    bool all = argc > 1 && !strcmp(argv[1], "all"), any = false;
+    struct show_drops show = {.reply = reply, .all = argc > 1 && !strcmp(argv[1], "all")};
 
-    if (argc > 1 && !all) {
+    if (argc > 1 && !show.all) {
         control_fail(reply, "%s: not \"all\"", argv[1]);
         return;
     }
-    datapath_drops(sw->dp, &sum);
     reply->json = json_object();
-    for (int r = 0; r < DROP_N_REASONS; r++) {
-        json_object_set_new(reply->json, drop_reason_name(r), json_integer(sum.packets[r]));
-        if (!all && !sum.packets[r])
-            continue;
-        any = true;
-        control_printf(reply, "%-20s %12" PRIu64 "  %s\n", drop_reason_name(r), sum.packets[r], drop_reason_doc(r));
-    }
-    if (!any)
+    status_for_each_drop(arg, show_drop, &show);
+    if (!show.any)
         control_printf(reply, "no packet was dropped\n");
 }
 
-/* What a tuple looks at. A mask alone says nothing of the protocol, so these are names of parts of the flow key. */
-static char *format_mask(const struct flow_key *mask)
+struct show_caches {
+    struct control_reply *reply;
+    json_t *emc, *tuples;
+};
+
+static void show_emc(void *arg, const struct status_thread *thread)
 {
-#define PART(field, name)                                                                                              \
-    {                                                                                                                  \
-        offsetof(struct flow_key, field), sizeof mask->field, name                                                     \
-    }
-    static const struct {
-        uint16_t offset, len;
-        const char *name;
-    } parts[] = {
-        PART(in_port, "in_port"),       PART(recirc_id, "recirc_id"),     PART(eth_dst, "eth_dst"),
-        PART(eth_src, "eth_src"),       PART(eth_type, "eth_type"),       PART(vlan_tci[0], "vlan_tci"),
-        PART(vlan_tci[1], "vlan_tci2"), PART(tcp_flags, "tcp_flags"),     PART(ipv4_src, "ipv4_src"),
-        PART(ipv4_dst, "ipv4_dst"),     PART(tp_src, "tp_src"),           PART(tp_dst, "tp_dst"),
-        PART(ip_proto, "ip_proto"),     PART(ip_tos, "ip_tos"),           PART(ip_ttl, "ip_ttl"),
-        PART(ip_frag, "ip_frag"),       PART(ct_state, "ct_state"),       PART(ct_zone, "ct_zone"),
-        PART(ct_mark, "ct_mark"),       PART(pkt_mark, "pkt_mark"),       PART(dp_hash, "dp_hash"),
-        PART(ipv6_src, "ipv6_src"),     PART(ipv6_dst, "ipv6_dst"),       PART(nd_target, "nd_target"),
-        PART(arp_sha, "arp_sha"),       PART(arp_tha, "arp_tha"),         PART(ipv6_label, "ipv6_label"),
-        PART(mpls_lse, "mpls_lse"),     PART(ipv6_exthdr, "ipv6_exthdr"), PART(pbb_isid, "pbb_isid"),
-        PART(tun_id, "tun_id"),         PART(tun_ipv4_src, "tun_src"),    PART(tun_ipv4_dst, "tun_dst"),
-    };
-#undef PART
-    struct evbuffer *text = evbuffer_new();
-    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
-        const uint8_t *bytes = (const uint8_t *)mask + parts[i].offset;
-        unsigned bits = 0;
-        for (unsigned b = 0; b < parts[i].len; b++)
-            bits += __builtin_popcount(bytes[b]);
-        if (!bits)
-            continue;
-        evbuffer_add_printf(text, "%s%s", evbuffer_get_length(text) ? "," : "", parts[i].name);
-        if (bits < 8u * parts[i].len) {
-            evbuffer_add_printf(text, "/0x");
-            for (unsigned b = 0; b < parts[i].len; b++)
-                evbuffer_add_printf(text, "%02x", bytes[b]);
-        }
-    }
-    evbuffer_add(text, "", 1);
-    char *copy = strdup((const char *)evbuffer_pullup(text, -1));
-    evbuffer_free(text);
-    return copy;
+    const struct show_caches *show = arg;
+
+    control_printf(show->reply, "exact-match cache of pmd thread %u: %u of %u entries in use\n", thread->thread,
+                   thread->stats.emc_used, thread->stats.emc_capacity);
+    json_array_append_new(show->emc, json_pack("{s:i,s:I,s:I}", "thread", (int)thread->thread, "entries",
+                                               (json_int_t)thread->stats.emc_capacity, "used",
+                                               (json_int_t)thread->stats.emc_used));
+}
+
+static void show_tuple(void *arg, const struct status_tuple *tuple)
+{
+    const struct show_caches *show = arg;
+    json_t *object = json_object();
+
+    control_printf(show->reply, "tuple %u: %u megaflows, mask %s\n", tuple->tuple, tuple->megaflows, tuple->mask);
+    metrics_to_json(status_kinds[STATUS_TUPLE].metrics, status_kinds[STATUS_TUPLE].n_metrics, tuple, object);
+    json_object_set_new(object, "mask", json_string(tuple->mask));
+    json_array_append_new(show->tuples, object);
 }
 
 static void cmd_caches(void *arg, int argc, const char *const *argv, struct control_reply *reply)
 {
-    struct sluice *sw = arg;
-    struct flows_stats fs;
+    struct show_caches show = {.reply = reply, .emc = json_array(), .tuples = json_array()};
+    struct status_tables tables;
 
-    flows_get_stats(sw->flows, &fs);
-    json_t *threads = json_array(), *masks = json_array();
-    control_printf(reply, "megaflows: %u, in %u tuples\n", fs.n_megaflows, fs.n_masks);
-    for (unsigned t = 0; t < datapath_n_threads(sw->dp); t++) {
-        struct pmd_stats st;
-        datapath_pmd_stats(sw->dp, t, &st);
-        control_printf(reply, "exact-match cache of pmd thread %u: %u of %u entries in use\n", t, st.emc_used,
-                       st.emc_capacity);
-        json_array_append_new(threads, json_pack("{s:i,s:I,s:I}", "thread", (int)t, "entries",
-                                                 (json_int_t)st.emc_capacity, "used", (json_int_t)st.emc_used));
-    }
-    for (uint32_t i = 0; i < datapath_n_masks(sw->dp); i++) {
-        uint32_t n = 0;
-        const struct flow_key *mask = datapath_mask(sw->dp, i, &n);
-        if (!mask)
-            continue;
-        char *text = format_mask(mask);
-        control_printf(reply, "tuple %u: %u megaflows, mask %s\n", i, n, text);
-        json_array_append_new(masks, json_pack("{s:I,s:s}", "megaflows", (json_int_t)n, "mask", text));
-        free(text);
-    }
-    size_t rule_bytes = 0;
-    uint32_t rules = 0;
-    struct bridge *br;
-    TAILQ_FOREACH (br, &sw->bridges, node) {
-        rule_bytes += pipeline_memory(br->pipeline);
-        rules += pipeline_n_rules(br->pipeline, TABLE_ALL);
-    }
-    control_printf(reply, "rules: %u, %zu bytes\n", rules, rule_bytes);
-    reply->json =
-        json_pack("{s:I,s:I,s:o,s:o,s:I,s:I}", "megaflows", (json_int_t)fs.n_megaflows, "masks", (json_int_t)fs.n_masks,
-                  "emc", threads, "tuples", masks, "rules", (json_int_t)rules, "rule_bytes", (json_int_t)rule_bytes);
+    status_of_tables(arg, &tables);
+    control_printf(reply, "megaflows: %u, in %u tuples\n", tables.megaflows, tables.masks);
+    status_for_each_thread(arg, show_emc, &show);
+    status_for_each_tuple(arg, show_tuple, &show);
+    control_printf(reply, "rules: %" PRIu64 ", %" PRIu64 " bytes\n", tables.rules, tables.rule_bytes);
+    reply->json = json_pack("{s:o,s:o}", "emc", show.emc, "tuples", show.tuples);
+    metrics_to_json(status_kinds[STATUS_TABLES].metrics, status_kinds[STATUS_TABLES].n_metrics, &tables, reply->json);
 }
 
 void commands_register_pmd(struct control *control, struct sluice *sw)

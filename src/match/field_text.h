@@ -25,4 +25,7 @@ void subfield_print(FILE *out, const struct subfield *sf);
 void port_print(FILE *out, uint32_t ofport, port_namer *port_name, void *arg);
 bool port_parse(const char *text, port_parser *port_by_name, void *arg, uint32_t *ofport);
 
+/* "in_port,eth_type,ipv4_dst/0xffffff00": the parts of the flow key that the mask looks at. To be freed. */
+char *flow_mask_format(const struct flow_key *mask);
+
 #endif
