@@ -1,6 +1,7 @@
 #!/bin/bash
 # Ports move between bridges while all of them have traffic: no packet is ever seen in the wrong bridge.
-# timeout: 3600 (ISOLATION_MOVES: reloads in each part, thousands for a long run; ISOLATION_FLOWS: megaflows of a port in the second)
+#   ISOLATION_MOVES=2000 ISOLATION_FLOWS=14000 tests/system/run isolation    thousands of reloads, never less than 50 000 megaflows
+# timeout: 3600 (ISOLATION_MOVES: reloads in each part; ISOLATION_FLOWS: flows of a port in the second, of which four ports never move)
 . "$(dirname "$0")/lib/harness.sh"
 ! is_ovs || { echo "OVS has no such file"; exit 0; }
 
@@ -10,10 +11,11 @@ prefix=i$(($$ % 100000))b # of the interfaces' names
 # move FLOWS: moves ports about while each sends that many flows; what was sent and seen is left in $OUTPUT
 move() {
     OUTPUT=$("$PYTHON" "$TEST_LIB/isolation.py" "$TEST_DIR/sluice.json" "$RUN_DIR/sluiced.ctl" "$SLUICECTL" "$moves" "$1" "$prefix")
-    echo "  $OUTPUT; $(ctl flows | head -1)"
+    echo "  $OUTPUT"
     assert_matches "$OUTPUT" "^moves $moves .* wrong 0 "
     # Something was there to be seen, and nearly all of it was looked at.
     awk '{exit !($6 > 10 * $2 && $10 < $6 / 100)}' <<<"$OUTPUT" || fail "too little was seen: $OUTPUT"
+    [ "${OUTPUT##* }" -ge $(($1 * 4 * 9 / 10)) ] || fail "there were too few megaflows at some time: $OUTPUT"
 }
 
 sluice_config '"fail_mode": "secure"'

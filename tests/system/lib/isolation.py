@@ -7,7 +7,9 @@ CONFIG is a configuration file of a switch with bridges br0 and br1; their ports
 (PREFIX, then "0p3"), so that a port that moves gets another device. Packets are sent into every interface that there is, marked by its bridge in the Ethernet source,
 and are looked for at every interface: a mark of one bridge at an interface of the other is a packet in the wrong bridge.
 
-FLOWS is the number of flows that a port sends. MOVES of -1 only writes the ports. Prints "moves M sent N right R wrong W lost L", lost being packets that did not fit the receiver's buffer.
+FLOWS is the number of flows that a port sends. MOVES of -1 only writes the ports. Prints "moves M sent N right R wrong W lost L megaflows F": lost being packets that did not fit
+the receiver's buffer, F the least megaflows that there were while ports moved. The ports that stay keep theirs, those that move lose them each time; so the moves begin when
+those of the ports that stay are there.
 """
 import collections
 import ctypes
@@ -19,11 +21,14 @@ import struct
 import subprocess
 import sys
 import time
+import zlib
 
 PREFIX = sys.argv[6]
+MARK = b"\x02\x15" + zlib.crc32(PREFIX.encode()).to_bytes(4, "big")[1:]  # of this test's packets: another may run at the same time
 FIXED = 2    # ports that stay in each bridge
 MOVABLE = 4  # ports that move
-PER_PORT = 12  # packets a port sends in a row
+PER_FIXED, PER_MOVABLE = 24, 8  # packets that a port sends in a row: those that stay send more, so that their megaflows never become idle
+PATIENCE_S = 120  # until the megaflows are there
 SOL_PACKET, PACKET_STATISTICS, PACKET_OUTGOING, SO_RCVBUFFORCE, ETH_P_IP = 263, 6, 4, 33, 0x0800
 
 
@@ -32,7 +37,7 @@ def device(bridge, port):
 
 
 def frame(bridge, flow):
-    ethernet = b"\xff" * 6 + bytes([0x02, 0x15, 0, 0, 0, bridge]) + b"\x08\x00"
+    ethernet = b"\xff" * 6 + MARK + bytes([bridge]) + b"\x08\x00"
     header = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 46, 0, 0, 64, 17, 0, b"\x0a\x00" + struct.pack("!H", flow), b"\x0a\x01\x00\x01")
     total = sum(struct.unpack("!10H", header))
     total = (total & 0xFFFF) + (total >> 16)
@@ -57,7 +62,7 @@ class Receiver:
             n = self.recvfrom(self.socket.fileno(), self.packet, 64, socket.MSG_DONTWAIT, self.address, ctypes.byref(size))
             if n < 0:
                 return some
-            if n > 12 and self.packet.raw[6:11] == b"\x02\x15\0\0\0":
+            if n > 12 and self.packet.raw[6:11] == MARK:
                 # struct sockaddr_ll, packet(7)
                 index, _, kind = struct.unpack_from("=iHB", self.address.raw, 4)
                 if kind != PACKET_OUTGOING:
@@ -69,27 +74,31 @@ class Receiver:
 
 
 def learn_interfaces(bridges):
-    """Notes which bridge the interfaces are in that there are now."""
-    for index, name in socket.if_nameindex():
-        if name.startswith(PREFIX):
-            bridges[index] = int(name[len(PREFIX)])
+    """Notes which bridge the interfaces are in that there are now. One by one: a list of all lacks some while others come and go."""
+    for bridge in range(2):
+        for port in range(2 * FIXED + MOVABLE):
+            try:
+                bridges[socket.if_nametoindex(device(bridge, port))] = bridge
+            except OSError:  # it is in the other bridge
+                pass
 
 
 def traffic(n_flows, stop, results):
     sender = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
     receiver = Receiver()
     frames = [[frame(bridge, flow) for flow in range(n_flows)] for bridge in range(2)]
-    places = [(device(bridge, port), bridge) for bridge in range(2) for port in range(2 * FIXED + MOVABLE)]
+    places = [(device(bridge, port), bridge, PER_FIXED if port < 2 * FIXED else PER_MOVABLE)
+              for bridge in range(2) for port in range(2 * FIXED + MOVABLE)]
     sent = flow = 0
     while not stop.is_set():
-        for name, bridge in places:
+        for name, bridge, n in places:
             try:
-                for k in range(PER_PORT):
+                for k in range(n):
                     sender.sendto(frames[bridge][(flow + k) % n_flows], (name, 0))
                     sent += 1
             except OSError:  # it is in the other bridge, or not up yet
                 pass
-        flow += PER_PORT
+        flow += PER_FIXED
         receiver.receive()
     end = time.monotonic() + 1
     while receiver.receive() or time.monotonic() < end:
@@ -108,6 +117,27 @@ def write_config(path, where):
         json.dump(config, file)
 
 
+class Megaflows:
+    """How many there are now, and the least that there were at the moves."""
+
+    def __init__(self, control, sluicectl, n_flows):
+        self.command = [sluicectl, "-t", control, "--json", "flows"]
+        self.enough = 2 * FIXED * n_flows
+        self.least = None
+
+    def count(self):
+        return json.loads(subprocess.run(self.command, capture_output=True, check=True).stdout)["megaflows"]
+
+    def wait(self):
+        end = time.monotonic() + PATIENCE_S
+        while self.count() < self.enough and time.monotonic() < end:
+            time.sleep(0.2)
+
+    def look(self):
+        now = self.count()
+        self.least = now if self.least is None else min(self.least, now)
+
+
 def main():
     path, control, sluicectl, moves, n_flows = sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4]), int(sys.argv[5])
     where = [port % 2 for port in range(2 * FIXED + MOVABLE)]
@@ -117,7 +147,8 @@ def main():
     stop, results = multiprocessing.Event(), multiprocessing.Queue()
     process = multiprocessing.Process(target=traffic, args=(n_flows, stop, results))
     process.start()
-    time.sleep(1 + n_flows / 10000)
+    megaflows = Megaflows(control, sluicectl, n_flows)
+    megaflows.wait()
     chance = random.Random(1)
     bridges, done = {}, 0
     learn_interfaces(bridges)
@@ -131,6 +162,8 @@ def main():
             if answer.returncode:
                 sys.exit("reload: " + answer.stdout + answer.stderr)
             learn_interfaces(bridges)
+            if done % 8 == 0:
+                megaflows.look()
             done += 1
             time.sleep(chance.choice((0, 0, 0.01, 0.05)))
     finally:
@@ -138,7 +171,7 @@ def main():
         sent, counts, lost = results.get(timeout=60)
         process.join()
         right = sum(n for (index, mark), n in counts.items() if bridges[index] == mark)
-        print(f"moves {done} sent {sent} right {right} wrong {sum(counts.values()) - right} lost {lost}")
+        print(f"moves {done} sent {sent} right {right} wrong {sum(counts.values()) - right} lost {lost} megaflows {megaflows.least}")
 
 
 if __name__ == "__main__":
