@@ -18,25 +18,28 @@ OF=OpenFlow14 ofctl add-flow "udp,actions=move:NXM_OF_UDP_SRC[]->NXM_NX_REG0[0..
 number() { # KEY: of "flows"
     ctl --json flows | "$PYTHON" -c "import json,sys; print(json.load(sys.stdin)['$1'])"
 }
-poll_turn() { # the longest of a poll-mode thread by its own time, in whole microseconds
-    ctl --json pmd | "$PYTHON" -c 'import json,sys
-def find(x):
-    if isinstance(x, dict):
-        yield from ([x["longest_own_turn_us"]] if "longest_own_turn_us" in x else [])
-        x = list(x.values())
-    for y in x if isinstance(x, list) else []:
-        yield from find(y)
-print(int(max(find(json.load(sys.stdin)))))'
+poll() { # KEY: the most that any poll-mode thread has of it, a whole number
+    ctl --json pmd | "$PYTHON" -c "import json,sys; print(int(max(thread['$1'] for thread in json.load(sys.stdin))))"
+}
+clear() {
+    ctl flows clear >/dev/null
+    ctl pmd clear >/dev/null
+    cleared_ms=$(date +%s%3N)
 }
 enough() { [ "$(number megaflows)" -ge $((MEGAFLOWS * 9 / 10)) ]; }
 few() { [ "$(number megaflows)" -le $((MEGAFLOWS / 100)) ]; }
 quick() { # WHAT: no long turn since the last time
-    own=$(number longest_turn_own_us) poll=$(poll_turn)
-    echo "  $1: $(number megaflows) megaflows, longest turn of the control thread $own us by its processor time, of a poll-mode thread $poll us"
+    own=$(number longest_turn_own_us) poll=$(poll longest_own_turn_us) long=$(poll long_turns) ms=$(($(date +%s%3N) - cleared_ms))
+    echo "  $1: $(number megaflows) megaflows, longest turn of the control thread $own us by its processor time, of a poll-mode thread $poll us;" \
+        "$long longer than 50 us in $ms ms"
     [ "$own" -le 10000 ] || fail "$1: a turn of the event loop took $own us"
-    [ "$noise" -gt "$((POLL_TURN_US / 2))" ] || [ "$poll" -le "$POLL_TURN_US" ] || fail "$1: a turn of a poll-mode thread took $poll us"
-    ctl flows clear >/dev/null
-    ctl pmd clear >/dev/null
+    if [ "$noise" -le "$((POLL_TURN_US / 2))" ]; then
+        [ "$poll" -le "$POLL_TURN_US" ] || fail "$1: a turn of a poll-mode thread took $poll us"
+    else
+        # What takes the core from a thread with nothing to do takes it from this one: about as often, and no longer.
+        [ "$((long * noise_ms))" -le "$((3 * noise_long * ms + 20 * noise_ms))" ] || fail "$1: $long long turns in $ms ms, $noise_long in $noise_ms ms idle"
+    fi
+    clear
 }
 
 # A hundred thousand packets a second take sendmmsg(): one system call for 64 of them.
@@ -65,17 +68,16 @@ while time.monotonic() < end and os.getppid() != 1:
             said = time.monotonic() - started
             print(f"{sent / said:.0f} packets a second", flush=True)
 PYTHON
-# Most kernels count what interrupts take as the time of the thread that they interrupt. Where a turn with nothing to do is
-# long already, turns tell nothing of the switch.
-step "what interrupts take"
-ctl pmd clear >/dev/null
+# Most kernels count what interrupts take, and what the host takes without saying so, as the time of the thread that runs. Where a turn with
+# nothing to do is long already, it is the number of long turns that tells something of the switch.
+step "what interrupts and the host take"
+clear
 sleep 5
-noise=$(poll_turn)
-echo "  longest turn of a poll-mode thread that has nothing to do: $noise us"
+noise=$(poll longest_own_turn_us) noise_long=$(poll long_turns) noise_ms=$(($(date +%s%3N) - cleared_ms))
+echo "  a poll-mode thread that has nothing to do: the longest turn takes $noise us, $noise_long take more than 50 us in $noise_ms ms"
 
 step "$MEGAFLOWS megaflows"
-ctl flows clear >/dev/null
-ctl pmd clear >/dev/null
+clear
 background flows env TEST_ID="$TEST_ID" "$PYTHON" "$TEST_DIR/flows.py" "$MEGAFLOWS"
 flows_pid=$PID
 wait_until 150 enough
