@@ -1,4 +1,8 @@
-/* PORT_DPDK: a DPDK Ethernet device, physical or virtual. */
+/* PORT_DPDK: a DPDK Ethernet device, physical or virtual.
+ *
+ * The worker opens and closes devices, which takes from a millisecond to seconds; as DPDK is not made for two threads
+ * that add and remove devices, nobody else does. What the control thread asks of a device that is open goes on
+ * meanwhile. */
 #include <errno.h>
 #include <inttypes.h>
 #include <rte_bus.h>
@@ -14,6 +18,7 @@
 #include <unistd.h>
 
 #include "pmd/base/log.h"
+#include "pmd/base/memory.h"
 #include "pmd/port/backend.h"
 #include "pmd/port/ethdev_buffers.h"
 
@@ -35,7 +40,7 @@ struct ethdev {
     char driver[32];
 };
 
-/* Devices that are ports now. */
+/* Devices that are ports now. The worker's. */
 static bool in_use[RTE_MAX_ETHPORTS];
 
 static uint16_t ethdev_rx_burst(struct port *port, uint16_t queue, struct rte_mbuf **packets, uint16_t n)
@@ -215,14 +220,32 @@ static void device_release(struct ethdev *dev, uint16_t id)
         LOG_WARN(LOG_PORT, "device %s could not be detached: %s", dev->driver, rte_strerror(rte_errno));
 }
 
+/* A device that the worker closes. */
+struct closing {
+    struct port_closing closing; /* first */
+    struct ethdev *dev;
+    uint16_t id;
+};
+
+static void close_device(struct worker_job *job)
+{
+    struct closing *closing = (struct closing *)job;
+
+    device_release(closing->dev, closing->id);
+    free(closing->dev);
+}
+
 static void ethdev_destroy(struct port *port)
 {
-    struct ethdev *dev = port->priv;
+    struct closing *closing = malloc(sizeof *closing);
 
+    if (!closing)
+        out_of_memory("a port", sizeof *closing);
     callback_unregister(port, RTE_ETH_EVENT_INTR_LSC);
     callback_unregister(port, RTE_ETH_EVENT_INTR_RMV);
-    device_release(dev, port->ethdev_id);
-    free(dev);
+    closing->dev = port->priv;
+    closing->id = port->ethdev_id;
+    port_close_later(&closing->closing, port, close_device);
     port_free(port);
 }
 

@@ -204,10 +204,9 @@ struct port_opening *port_create_begin(const struct port_params *params)
     opening->params.ifname = copy_string(&opening->ifname, params->ifname);
     opening->params.label = copy_string(&opening->label, params->label);
     opening->job.run = run_opening;
-    if (params->type == PORT_TAP) {
+    if (params->type == PORT_TAP || params->type == PORT_DPDK) {
         worker_post(&opening->job, true);
     } else {
-        /* DPDK is not made for two threads that add and remove devices. */
         run_opening(&opening->job);
         opening->job.done = true;
     }

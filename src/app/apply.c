@@ -430,7 +430,7 @@ enum apply_state {
     APPLY_MORE,
 };
 
-/* Works the list off for about `budget_us`; a device that DPDK opens takes as long as it takes. */
+/* Works the list off for about `budget_us`. */
 static enum apply_state work(struct apply *apply, uint64_t budget_us)
 {
     uint64_t deadline = rte_rdtsc() + budget_us * (rte_get_tsc_hz() / 1000000);

@@ -343,6 +343,7 @@ void switch_destroy(struct sluice *sw)
     }
     bfd_agent_destroy(sw->bfd);
     datapath_destroy(sw->dp);
+    port_wait_closed(); /* the last ones: DPDK ends next, which closes devices itself */
     loop_remove(&sw->removal);
     loop_remove(&sw->reclaim);
     housekeeping_destroy(sw->housekeeping);

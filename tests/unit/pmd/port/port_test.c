@@ -5,21 +5,25 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 #include <cmocka.h>
 #include <rte_ethdev.h>
 
 #include "pmd/port.h"
+#include "pmd/port/worker.h"
 #include "tests/lib/eal.h"
 #include "tests/lib/scratch.h"
 
 static struct rte_mempool *pool;
 static char error[512];
+static bool worker_may_go_on;
 
 static struct port_params dpdk_params(const char *name, const char *devargs)
 {
@@ -52,6 +56,13 @@ static struct port *must_create(const struct port_params *params)
     if (!port)
         fail_msg("%s: %s", params->name, error);
     return port;
+}
+
+/* And the kernel and DPDK are done with it. */
+static void destroy(struct port *port)
+{
+    port_destroy(port);
+    port_wait_closed();
 }
 
 /* port_create() must fail with a sentence that contains `text`. */
@@ -124,7 +135,7 @@ static void too_few_packet_buffers_are_named_with_the_number_wanted(void **state
     }
     snprintf(devargs, sizeof devargs, "net_pcap0,rx_pcap=%s,infinite_rx=1", write_pcap("few", 1000, false));
     params = dpdk_params("p", devargs);
-    port_destroy(must_create(&params));
+    destroy(must_create(&params));
     assert_int_equal(rte_mempool_avail_count(pool), free_mbufs);
 }
 
@@ -135,9 +146,51 @@ static void a_device_is_one_port_only(void **state)
 
     params = dpdk_params("b", "net_null0,no-rx=1");
     must_refuse(&params, "already used by another port");
-    port_destroy(port);
+    destroy(port);
     port = must_create(&params);
+    destroy(port);
+}
+
+/* A job that keeps the worker busy until it is told to end. */
+static void wait_for_it(struct worker_job *job)
+{
+    static const struct timespec pause = {.tv_nsec = 100000};
+
+    while (!__atomic_load_n(&worker_may_go_on, __ATOMIC_ACQUIRE))
+        nanosleep(&pause, NULL);
+}
+
+static void let_worker_go_on(bool may)
+{
+    __atomic_store_n(&worker_may_go_on, may, __ATOMIC_RELEASE);
+}
+
+/* Opening and closing a device may take seconds. */
+static void devices_do_not_hold_up_the_control_thread(void **state)
+{
+    const struct port_params params = dpdk_params("slow", "net_null0,no-rx=1");
+    struct worker_job busy = {.run = wait_for_it};
+    struct port *port = NULL;
+
+    let_worker_go_on(false);
+    worker_post(&busy, true);
+    struct port_opening *opening = port_create_begin(&params);
+    assert_false(port_create_end(opening, &port, error, sizeof error));
+    let_worker_go_on(true);
+    while (!port_create_end(opening, &port, error, sizeof error))
+        sched_yield();
+    assert_non_null(port);
+
+    while (!worker_done(&busy))
+        sched_yield();
+    let_worker_go_on(false);
+    worker_post(&busy, true);
     port_destroy(port);
+    assert_true(port_is_closing("slow"));
+    let_worker_go_on(true);
+    port_wait_closed();
+    assert_false(port_is_closing("slow"));
+    assert_int_equal(rte_eth_dev_count_avail(), 0);
 }
 
 static void virtual_devices_come_and_go_without_a_trace(void **state)
@@ -152,7 +205,7 @@ static void virtual_devices_come_and_go_without_a_trace(void **state)
             ports[i] = must_create(&params);
         }
         for (unsigned i = 0; i < RTE_DIM(devargs); i++)
-            port_destroy(ports[i]);
+            destroy(ports[i]);
     }
     assert_int_equal(rte_eth_dev_count_avail(), 0);
     assert_int_equal(rte_mempool_avail_count(pool), free_mbufs);
@@ -184,7 +237,7 @@ static void packets_go_around_a_ring_and_are_counted(void **state)
     assert_int_equal(stats.tx_packets, 4);
     assert_int_equal(stats.rx_packets, 4);
     rte_pktmbuf_free_bulk(in, 4);
-    port_destroy(port);
+    destroy(port);
 }
 
 static void fewer_tx_queues_than_threads_are_shared(void **state)
@@ -197,7 +250,7 @@ static void fewer_tx_queues_than_threads_are_shared(void **state)
     assert_int_equal(port->n_txq, 1);
     assert_true(port->tx_shared);
     assert_true(rte_spinlock_trylock(&port->tx_lock[0]));
-    port_destroy(port);
+    destroy(port);
 
     params = dpdk_params("p", "net_null0");
     params.tx_queues = 3;
@@ -206,7 +259,7 @@ static void fewer_tx_queues_than_threads_are_shared(void **state)
     assert_false(port->tx_shared);
     for (int i = 0; i < 3; i++)
         assert_true(rte_spinlock_trylock(&port->tx_lock[i]));
-    port_destroy(port);
+    destroy(port);
 }
 
 static void long_frames_are_taken_if_the_device_can(void **state)
@@ -221,7 +274,7 @@ static void long_frames_are_taken_if_the_device_can(void **state)
     assert_int_equal(port->ops->set_mtu(port, 1400), -ENOTSUP);
     port->ops->get_status(port, &status);
     assert_int_equal(status.mtu, 9000);
-    port_destroy(port);
+    destroy(port);
 }
 
 struct seen {
@@ -271,7 +324,7 @@ static void changes_are_reported_once(void **state)
     assert_int_equal(seen.count, 3);
     assert_false(port_last_status(seen.port)->link_up);
     assert_false(seen.port->link_up);
-    port_destroy(seen.port);
+    destroy(seen.port);
     port_poll_events(note, &seen);
     assert_int_equal(seen.count, 3);
 }
@@ -283,10 +336,10 @@ static void a_made_up_address_is_local_and_stays(void **state)
     struct port *port = must_create(&params);
 
     port->ops->get_status(port, &first);
-    port_destroy(port);
+    destroy(port);
     port = must_create(&params);
     port->ops->get_status(port, &second);
-    port_destroy(port);
+    destroy(port);
     assert_true(rte_is_local_admin_ether_addr(&first.mac) && rte_is_unicast_ether_addr(&first.mac));
     assert_true(rte_is_same_ether_addr(&first.mac, &second.mac));
 }
@@ -305,7 +358,7 @@ static void an_unconnected_vhost_port_is_down_and_moves_nothing(void **state)
     assert_int_equal(port->ops->tx_burst(port, 1, &packet, 1), 0);
     rte_pktmbuf_free(packet);
     assert_int_equal(access(params.path, F_OK), 0);
-    port_destroy(port);
+    destroy(port);
     assert_int_equal(access(params.path, F_OK), -1);
 }
 
@@ -332,7 +385,7 @@ static void a_server_removes_only_what_nobody_listens_on(void **state)
     assert_int_equal(access(params.path, F_OK), 0);
     port = must_create(&params);
     must_refuse(&params, "already used by port vm");
-    port_destroy(port);
+    destroy(port);
 
     fd = open(params.path, O_CREAT | O_WRONLY, 0600);
     close(fd);
@@ -380,7 +433,7 @@ static void a_socket_that_was_deleted_comes_back_when_it_is_needed(void **state)
     }
     assert_true(connects(params.path, &again));
     close(again);
-    port_destroy(port);
+    destroy(port);
     assert_int_equal(access(params.path, F_OK), -1);
 }
 
@@ -434,6 +487,7 @@ int main(void)
         cmocka_unit_test(refuses_what_cannot_be_and_says_what_to_do),
         cmocka_unit_test(too_few_packet_buffers_are_named_with_the_number_wanted),
         cmocka_unit_test(a_device_is_one_port_only),
+        cmocka_unit_test(devices_do_not_hold_up_the_control_thread),
         cmocka_unit_test(virtual_devices_come_and_go_without_a_trace),
         cmocka_unit_test(packets_go_around_a_ring_and_are_counted),
         cmocka_unit_test(fewer_tx_queues_than_threads_are_shared),
