@@ -100,6 +100,18 @@ ovs_ctl stop
 for pid in "$db" "$switch"; do ! kill -0 "$pid" 2>/dev/null || fail "process $pid is left"; done
 ip link show "$br" >/dev/null || fail "the bridge's interface went with the process"
 
+step "exit --cleanup takes it along, and the database brings it back"
+ovs_ctl start
+note_daemons
+ovs-appctl exit --cleanup
+wait_until 5 eval '! [ -e "/sys/class/net/$br" ]'
+wait_until 5 eval '! sluice_runs'
+ovs_ctl start
+note_daemons
+wait_until 5 ping_once h1 10.0.0.2
+ip link show "$br" >/dev/null || fail "no interface for the bridge"
+ovs_ctl stop
+
 step "nothing that log checkers look for"
 log=$(grep -E '\|(WARN|ERR|EMER)\|' "$OVS_LOGDIR/ovs-vswitchd.log" | grep -vE 'hugepages|db\.sock: |127\.0\.0\.1:1' || true)
 assert_eq "$log" "" "warnings"
