@@ -23,6 +23,30 @@ refused() { # WORDS MESSAGE
     git reset -q --hard HEAD~1
 }
 
+# --- the page of columns: a small one, and what the program knows of it ---
+mkdir -p "$work/columns"/{scripts,docs,src/ovsdb,src/config/ovsdb}
+cp "$top/scripts/check-ovsdb" "$work/columns/scripts/"
+sed -i 's|^SCHEMA = .*|SCHEMA = "schema"|; s|^PAGE_SCHEMA = .*|PAGE_SCHEMA = "1"|' "$work/columns/scripts/check-ovsdb"
+cd "$work/columns"
+echo '{"version": "1", "tables": {"T": {"columns": {"a": 0, "b": 0, "c": 0}}}}' >schema
+printf '#define VSWITCH_TAB_COLUMNS(X) \\\n    X(A, "a", STRING, NONE, READ, -1) \\\n    X(B, "b", STRING, NONE, WRITE, -1)\n    Y(TAB, "T")\n' >src/ovsdb/vswitch.h
+touch src/config/ovsdb/lacking.c
+page() { printf '## Tables\n### T\n' >docs/ovsdb.md; printf '| `%s` | %s | %s | |\n' "$@" >>docs/ovsdb.md; }
+page a 'acted on' 0.1 b written 0.1 c ignored -
+scripts/check-ovsdb || fail "a page that is right is refused"
+page a 'acted on' 0.1 b written 0.1
+finds "T.c is not there" scripts/check-ovsdb
+page a 'acted on' 0.1 b ignored - c ignored -
+finds "T.b is said to be 'ignored', and is WRITE" scripts/check-ovsdb
+page a 'acted on' 0.1 b written 0.1 c 'acted on' 0.1
+finds "T.c is said to be 'acted on', and is not" scripts/check-ovsdb
+page a 'acted on' 0.1 b written - c ignored - d ignored -
+finds "T.d is no column" scripts/check-ovsdb
+finds "T.b: a version" scripts/check-ovsdb
+page a 'acted on' 0.1 b written 0.1 c ignored -
+echo '    {TAB(A), NULL, "that"},' >src/config/ovsdb/lacking.c
+finds "lacking.c tells of it" scripts/check-ovsdb
+
 git init -q "$work/tree"
 cd "$work/tree"
 mkdir -p scripts docs pmd
