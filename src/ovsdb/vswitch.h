@@ -68,6 +68,7 @@
     X(MTU_REQUEST, "mtu_request", INTEGER, NONE, READ, -1)                                                             \
     X(INGRESS_POLICING_RATE, "ingress_policing_rate", INTEGER, NONE, READ, -1)                                         \
     X(INGRESS_POLICING_BURST, "ingress_policing_burst", INTEGER, NONE, READ, -1)                                       \
+    X(INGRESS_POLICING_KPKTS_RATE, "ingress_policing_kpkts_rate", INTEGER, NONE, READ, -1)                             \
     X(BFD, "bfd", STRING, STRING, READ, -1)                                                                            \
     X(CFM_MPID, "cfm_mpid", INTEGER, NONE, READ, -1)                                                                   \
     X(LLDP, "lldp", STRING, STRING, READ, -1)                                                                          \

@@ -25,7 +25,7 @@ const struct feature features[] = {
     {"CT zone", "ct_zone", "Yes"},
     {"CT mark", "ct_mark", "Yes"},
     {"CT label", "ct_label", "Yes"},
-    {"CT state NAT", "ct_state_nat", "No"},
+    {"CT state NAT", "ct_state_nat", "Yes"},
     {"CT orig tuple", "ct_orig_tuple", "Yes"},
     {"CT orig tuple for IPv6", "ct_orig_tuple6", "Yes"},
     {"IPv6 ND Extension", "nd_ext", "No"},

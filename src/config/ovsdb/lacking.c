@@ -38,6 +38,7 @@ static const struct lacking lacking[] = {
     {PORT(OTHER_CONFIG), "priority-tags", NULL},
     {PORT(OTHER_CONFIG), "qinq-ethtype", NULL},
     {INTERFACE(INGRESS_POLICING_RATE), NULL, "policing"},
+    {INTERFACE(INGRESS_POLICING_KPKTS_RATE), NULL, "policing"},
     {INTERFACE(CFM_MPID), NULL, "CFM"},
     {INTERFACE(LLDP), "enable", "LLDP"},
     {INTERFACE(OTHER_CONFIG), "pmd-rxq-affinity", NULL},
