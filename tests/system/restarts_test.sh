@@ -40,8 +40,8 @@ vsctl add-br "$br" -- add-port "$br" "$(host_if h1)" -- add-port "$br" "$(host_i
     set Interface "$int" type=internal
 ip link set "$int" up
 ip addr add 10.0.0.3/24 dev "$int"
-ping_ok h1 10.0.0.2
-ping_ok h1 10.0.0.3
+wait_until 5 ping_once h1 10.0.0.2
+wait_until 5 ping_once h1 10.0.0.3
 # Who does not ask for addresses does not wait for answers either.
 in_ns h1 ip neigh replace 10.0.0.2 lladdr 02:00:00:00:00:02 dev eth0
 before=$(state)
