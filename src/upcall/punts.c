@@ -16,6 +16,16 @@ static void drop(struct flows *flows, struct rte_mbuf *packet, enum drop_reason 
 
 /* --- kinds --------------------------------------------------------------- */
 
+/* A connection's addresses are those of its packets' family. */
+static void tell_connection(const struct rte_mbuf *packet, const struct packet_meta *meta, struct flow_key *key)
+{
+    struct flow_key parsed;
+
+    if (flow_key_parse(packet, meta->md.in_port, &parsed) > 0)
+        key->eth_type = parsed.eth_type;
+    ct_meta_to_key(&meta->ct, key);
+}
+
 static void to_controller(struct flows *flows, struct rte_mbuf *packet, const struct punt *punt)
 {
     const struct packet_meta *meta = packet_meta(packet);
@@ -36,7 +46,7 @@ static void to_controller(struct flows *flows, struct rte_mbuf *packet, const st
     packet_in.flow.pkt.pkt_mark = punt->pkt_mark;
     memcpy(&packet_in.flow.pkt.tun_id, punt->tun, sizeof punt->tun);
     if (meta->md.ct_state != 0)
-        ct_meta_to_key(&meta->ct, &packet_in.flow.pkt);
+        tell_connection(packet, meta, &packet_in.flow.pkt);
     packet_in.left = left;
     packet_in.table_id = punt->table_id;
     packet_in.reason = punt->reason;

@@ -25,6 +25,39 @@ static bool is_pipeline_field(enum field_id id)
            (id >= FIELD_REG0 && id <= FIELD_REG15) || (id >= FIELD_TUN_ID && id <= FIELD_CT_LABEL);
 }
 
+static bool is_connection_field(enum field_id id)
+{
+    return id >= FIELD_CT_NW_PROTO && id <= FIELD_CT_TP_DST;
+}
+
+static void set_exact(struct match *fields, enum field_id id, const struct flow *flow)
+{
+    union field_value value;
+
+    field_get(field_by_id(id), flow, &value);
+    match_set_exact(fields, field_by_id(id), &value);
+}
+
+/* The connection that a tracked packet is of, as its first packet had addresses and ports. The Ethernet type says what
+ * the addresses are. */
+static void add_connection(const struct flow *flow, struct match *fields)
+{
+    static const enum field_id v4[] = {FIELD_CT_NW_SRC, FIELD_CT_NW_DST, FIELD_CT_NW_PROTO, FIELD_CT_TP_SRC,
+                                       FIELD_CT_TP_DST};
+    static const enum field_id v6[] = {FIELD_CT_IPV6_SRC, FIELD_CT_IPV6_DST, FIELD_CT_NW_PROTO, FIELD_CT_TP_SRC,
+                                       FIELD_CT_TP_DST};
+    bool is_v4 = flow->pkt.eth_type == RTE_BE16(RTE_ETHER_TYPE_IPV4);
+    bool is_v6 = flow->pkt.eth_type == RTE_BE16(RTE_ETHER_TYPE_IPV6);
+
+    if (!flow->pkt.ct_state)
+        return;
+    set_exact(fields, FIELD_ETH_TYPE, flow);
+    if ((!is_v4 && !is_v6) || !flow->pkt.ct_ip_proto || flow->pkt.ct_state & CT_STATE_INV)
+        return;
+    for (size_t i = 0; i < sizeof v4 / sizeof *v4; i++)
+        set_exact(fields, is_v4 ? v4[i] : v6[i], flow);
+}
+
 void of_packet_in_fields(const struct flow *flow, struct match *fields)
 {
     match_init_all(fields);
@@ -39,6 +72,7 @@ void of_packet_in_fields(const struct flow *flow, struct match *fields)
         field_get(f, flow, &v);
         match_set_exact(fields, f, &v);
     }
+    add_connection(flow, fields);
 }
 
 bool packet_in_has_only_pipeline_fields(const struct match *fields)
@@ -47,7 +81,7 @@ bool packet_in_has_only_pipeline_fields(const struct match *fields)
 
     memset(&allowed, 0, sizeof allowed);
     for (int id = 0; id < FIELD_N; id++)
-        if (is_pipeline_field(id))
+        if (is_pipeline_field(id) || is_connection_field(id) || (id == FIELD_ETH_TYPE && fields->mask.pkt.ct_state))
             field_mask_all(field_by_id(id), &allowed);
     for (size_t i = 0; i < sizeof allowed; i++)
         if (((const uint8_t *)&fields->mask)[i] & ~((const uint8_t *)&allowed)[i])
@@ -189,6 +223,7 @@ static int decode_metadata(struct reader *r, struct flow *flow)
     if (!packet_in_has_only_pipeline_fields(&match))
         return OFPERR_BRC_PIPELINE_FIELDS_ONLY;
     *flow = match.value;
+    flow->pkt.eth_type = 0; /* the packet's own counts */
     return match.mask.in_port ? 0 : OFPERR_BRC_BAD_PORT;
 }
 

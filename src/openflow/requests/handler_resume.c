@@ -20,6 +20,16 @@ static void take_surroundings(const struct flow *fields, struct flow *around, st
     around->pkt.ct_zone = fields->pkt.ct_zone;
     around->pkt.ct_mark = fields->pkt.ct_mark;
     memcpy(around->pkt.ct_label, fields->pkt.ct_label, sizeof around->pkt.ct_label);
+    around->pkt.ct_ip_proto = fields->pkt.ct_ip_proto;
+    around->pkt.ct_tp_src = fields->pkt.ct_tp_src;
+    around->pkt.ct_tp_dst = fields->pkt.ct_tp_dst;
+    if (fields->pkt.eth_type == RTE_BE16(RTE_ETHER_TYPE_IPV6)) {
+        memcpy(around->pkt.ct_ipv6_src, fields->pkt.ct_ipv6_src, sizeof around->pkt.ct_ipv6_src);
+        memcpy(around->pkt.ct_ipv6_dst, fields->pkt.ct_ipv6_dst, sizeof around->pkt.ct_ipv6_dst);
+    } else {
+        around->pkt.ct_ipv4_src = fields->pkt.ct_ipv4_src;
+        around->pkt.ct_ipv4_dst = fields->pkt.ct_ipv4_dst;
+    }
     memcpy(state->tun, &fields->pkt.tun_id, sizeof state->tun);
 }
 

@@ -376,6 +376,53 @@ static void packet_ins(void **state)
     }
 }
 
+/* The text of what a packet-in of that flow tells in Nicira's format, after the wire; the decoder of NXT_RESUME takes
+ * the same. */
+static char *told_of(const struct flow *flow)
+{
+    static const uint8_t packet[60] = {1, 2, 3};
+
+    begin(OF_PACKET_IN, OF10);
+    msg.packet_in = (struct of_packet_in){
+        .format = OF_PACKET_IN_NXT2, .buffer_id = OF_NO_BUFFER, .total_len = 60, .data = packet, .data_len = 60};
+    of_packet_in_fields(flow, &msg.packet_in.fields);
+    there_and_back();
+    return match_format(&back.packet_in.fields, NULL, NULL);
+}
+
+static void packet_ins_tell_of_connections(void **state)
+{
+    struct flow flow;
+    char *text;
+
+    memset(&flow, 0, sizeof flow);
+    flow.in_port = 1;
+    flow.pkt.eth_type = RTE_BE16(0x800);
+    flow.pkt.ct_state = CT_STATE_TRK | CT_STATE_NEW;
+    flow.pkt.ct_ip_proto = 17;
+    flow.pkt.ct_ipv4_src = RTE_BE32(0x0a010101);
+    flow.pkt.ct_ipv4_dst = RTE_BE32(0x0a010102);
+    flow.pkt.ct_tp_dst = RTE_BE16(53);
+    text = told_of(&flow);
+    assert_string_equal(text, "ct_state=new|trk,ct_nw_src=10.1.1.1,ct_nw_dst=10.1.1.2,ct_nw_proto=17,ct_tp_src=0,"
+                              "ct_tp_dst=53,ip,in_port=1");
+    free(text);
+    flow.pkt.ct_state = CT_STATE_TRK | CT_STATE_INV;
+    text = told_of(&flow);
+    assert_string_equal(text, "ct_state=inv|trk,ip,in_port=1");
+    free(text);
+    memset(&flow.pkt, 0, sizeof flow.pkt);
+    flow.pkt.eth_type = RTE_BE16(0x86dd);
+    flow.pkt.ct_state = CT_STATE_TRK | CT_STATE_EST;
+    flow.pkt.ct_ip_proto = 58;
+    flow.pkt.ct_ipv6_src[15] = 1;
+    flow.pkt.ct_ipv6_dst[15] = 2;
+    text = told_of(&flow);
+    assert_string_equal(text, "ct_state=est|trk,ct_ipv6_src=::1,ct_ipv6_dst=::2,ct_nw_proto=58,ct_tp_src=0,ct_tp_dst=0,"
+                              "ipv6,in_port=1");
+    free(text);
+}
+
 /* A packet-out of OpenFlow 1.5 with this match, no actions and no packet. */
 static int decode_packet_out_with(const struct match *match)
 {
@@ -595,6 +642,7 @@ int main(void)
         cmocka_unit_test(plain_messages),
         cmocka_unit_test(ports),
         cmocka_unit_test(packet_ins),
+        cmocka_unit_test(packet_ins_tell_of_connections),
         cmocka_unit_test(packet_outs),
         cmocka_unit_test(flow_removed),
         cmocka_unit_test(roles_and_async),
