@@ -65,6 +65,21 @@ static void single(struct printer *p, const char *name, enum field_id id)
     item_end(p);
 }
 
+/* Zones are hexadecimal here, and decimal in rules. */
+static void print_ct_zone(struct printer *p)
+{
+    uint16_t mask = p->match.mask.pkt.ct_zone;
+
+    if (!mask)
+        return;
+    item_begin(p, "ct_zone");
+    item_open(p);
+    fprintf(p->out, "%#x", p->match.value.pkt.ct_zone & mask);
+    if (mask != 0xffff)
+        fprintf(p->out, "/%#x", mask);
+    item_end(p);
+}
+
 static void print_tunnel(struct printer *p)
 {
     item_begin(p, "tunnel");
@@ -201,7 +216,7 @@ static void print_megaflow(struct printer *p, const char *port)
     print_tunnel(p);
     single(p, "skb_mark", FIELD_PKT_MARK);
     single(p, "ct_state", FIELD_CT_STATE);
-    single(p, "ct_zone", FIELD_CT_ZONE);
+    print_ct_zone(p);
     single(p, "ct_mark", FIELD_CT_MARK);
     single(p, "ct_label", FIELD_CT_LABEL);
     single(p, "recirc_id", FIELD_RECIRC_ID);

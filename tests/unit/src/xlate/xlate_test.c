@@ -494,6 +494,11 @@ static void connections(void **state)
     assert_string_equal(cut_recirc(actions_of("in_port=2,udp")), "ct,clone(recirc()),3");
     EXPECT("in_port=3,udp", "ct(force_commit,zone=9,mark=0x10/0xf0,label=0x10009/0xffffffff)");
     assert_string_equal(cut_recirc(actions_of("in_port=4,udp")), "set(ipv4(src=9.9.9.9)),ct(commit),1,ct,recirc()");
+
+    bed_add(&bed, "table=1,priority=40000,ct_zone=26,actions=output:3");
+    actions_of("in_port=1,udp");
+    assert_string_equal(behind("in_port=1,udp", "ct_state=trk|new,ct_zone=26"), "3");
+    assert_non_null(strstr(mask_text, "ct_zone(0x1a)"));
 }
 
 int main(void)
