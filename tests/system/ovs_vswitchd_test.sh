@@ -59,6 +59,9 @@ assert_contains "$(ovs-ofctl show "$br")" "($(host_if h1))"
 assert_matches "$(ovs-appctl dpif/show)" "^    $(host_if h1) [12]/[0-9]+: \(system\)$"
 assert_matches "$(ovs-appctl dpif-netdev/pmd-rxq-show)" "^pmd thread numa_id [0-9]+ core_id $PMD_CORE:$"
 
+step "its log says what the datapath can do in the words that Open vSwitch's tests look for"
+assert_contains "$(cat "$ovs/ovs-vswitchd.log")" 'VLAN header stack length probed as 2' 'Datapath supports ct_clear action'
+
 step "a second one does not start; reload says where the configuration is"
 assert_fails start_vswitchd
 assert_contains "$OUTPUT" "already running as pid $SLUICE_PID"

@@ -11,6 +11,7 @@
 #include "pmd/base/mem.h"
 #include "src/app/daemon.h"
 #include "src/app/db/db_impl.h"
+#include "src/app/db/features.h"
 #include "src/app/db/start.h"
 #include "src/app/notify.h"
 #include "src/app/options.h"
@@ -762,8 +763,10 @@ struct db *db_create(struct sluice *sw, char *error, size_t error_size)
     loop_timer_in(&db->tick, TICK_US);
     db->ovsdb = ovsdb_create(&params, error, error_size);
     sw->source = (struct switch_source){.set_options = set_options, .arg = db};
-    if (db->ovsdb)
+    if (db->ovsdb) {
+        features_log();
         return db;
+    }
     db_destroy(db);
     return NULL;
 }

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "pmd/base/log.h"
+
 const struct feature features[] = {
     {"Masked set action", "masked_set_action", "Yes"},
     {"Tunnel push pop", "tnl_push_pop", "No"},
@@ -38,4 +40,20 @@ const char *feature_capability(const struct feature *feature)
     if (!strcmp(feature->value, "Yes"))
         return "true";
     return strcmp(feature->value, "No") ? feature->value : "false";
+}
+
+static const char *value_of(const char *key)
+{
+    for (size_t i = 0; i < n_features; i++)
+        if (!strcmp(features[i].key, key))
+            return features[i].value;
+    return "0";
+}
+
+void features_log(void)
+{
+    LOG_INFO(LOG_PMD, "netdev@ovs-netdev: VLAN header stack length probed as %s", value_of("max_vlan_headers"));
+    LOG_INFO(LOG_PMD, "netdev@ovs-netdev: MPLS label stack length probed as %s", value_of("max_mpls_depth"));
+    if (!strcmp(value_of("ct_clear"), "Yes"))
+        LOG_INFO(LOG_PMD, "netdev@ovs-netdev: Datapath supports ct_clear action");
 }

@@ -18,4 +18,7 @@ extern const size_t n_features;
 /* "Yes" as the database has it: "true". */
 const char *feature_capability(const struct feature *feature);
 
+/* Tells some of it in the log, in the words that scripts and tests look for there. */
+void features_log(void);
+
 #endif
