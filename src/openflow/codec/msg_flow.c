@@ -69,7 +69,7 @@ static int take_flags10(struct flow_mod *fm, uint16_t flags)
         return OFPERR_FMFC_BAD_FLAGS;
     fm->flags = flags;
     if (fm->command == FLOW_ADD)
-        fm->flags |= RULE_FROM_ZERO; /* an add of OpenFlow 1.0 always starts from 0 */
+        fm->flags |= RULE_RESET_COUNTS; /* an add of OpenFlow 1.0 always does, and says so in later versions */
     return 0;
 }
 

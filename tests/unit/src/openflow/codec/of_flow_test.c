@@ -234,7 +234,7 @@ static void modify_and_cookies_differ_between_versions(void **state)
     of_msg_free(&msg);
 
     fm = decode_text(OF10, FLOW_ADD, "actions=output:1", &msg);
-    assert_int_equal(fm.flags, RULE_FROM_ZERO);
+    assert_int_equal(fm.flags, RULE_RESET_COUNTS);
     of_msg_free(&msg);
     fm = decode_text(OF14, FLOW_ADD, "importance=9,actions=output:1", &msg);
     assert_int_equal(fm.flags, 0);

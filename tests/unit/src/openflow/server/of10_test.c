@@ -171,11 +171,11 @@ static void statistics_have_the_flags_of_the_flow_mod(void **state)
         assert_int_equal(stats.flags, flags);
         act_buffer_free(&acts);
     }
-    /* That OpenFlow 1.0 starts from 0 is no flag of its flow_mod. */
+    /* OpenFlow 1.0 has no such flag; its adds start from 0. */
     flow_mod10(FLOW_ADD, &port2, 7, FLAG_CHECK_OVERLAP, 0, 2);
     client_barrier(&a);
     find_told(&b, 7, &stats);
-    assert_int_equal(stats.flags, RULE_CHECK_OVERLAP);
+    assert_int_equal(stats.flags, RULE_CHECK_OVERLAP | RULE_RESET_COUNTS);
     close_pair();
 }
 
