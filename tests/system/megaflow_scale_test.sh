@@ -36,8 +36,9 @@ quick() { # WHAT: no long turn since the last time
     if [ "$noise" -le "$((POLL_TURN_US / 2))" ]; then
         [ "$poll" -le "$POLL_TURN_US" ] || fail "$1: a turn of a poll-mode thread took $poll us"
     else
-        # What takes the core from a thread with nothing to do takes it from this one: about as often, and no longer.
-        [ "$((long * noise_ms))" -le "$((3 * noise_long * ms + 20 * noise_ms))" ] || fail "$1: $long long turns in $ms ms, $noise_long in $noise_ms ms idle"
+        # What takes the core from a thread with nothing to do takes it from this one, about as often. Turns with packets are longer, and the
+        # control thread is woken by a system call: so fifty more a second are let pass.
+        [ "$((long * noise_ms))" -le "$((3 * noise_long * ms + ms * noise_ms / 20))" ] || fail "$1: $long long turns in $ms ms, $noise_long in $noise_ms ms idle"
     fi
     clear
 }
