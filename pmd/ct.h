@@ -17,6 +17,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "pmd/ct_timeouts.h"
 #include "pmd/rcu.h"
 
 struct ct;
@@ -24,31 +25,6 @@ struct ct;
 #define CT_ZONES 65536
 #define CT_LABEL_LEN 16
 #define CT_BURST 32 /* packets that are worked on at once */
-
-/* --- timeouts ------------------------------------------------------------ */
-
-/* X(symbol, "name as Open vSwitch has it", seconds by default, "when it counts") */
-#define CT_TIMEOUTS(X)                                                                                                 \
-    X(CT_TCP_SYN_SENT, "tcp_syn_sent", 30, "TCP: one side has sent its first packet")                                  \
-    X(CT_TCP_SYN_RECV, "tcp_syn_recv", 30, "TCP: both sides have sent, not all of it is acknowledged")                 \
-    X(CT_TCP_ESTABLISHED, "tcp_established", 86400, "TCP: established")                                                \
-    X(CT_TCP_FIN_WAIT, "tcp_fin_wait", 900, "TCP: one side has sent a FIN")                                            \
-    X(CT_TCP_TIME_WAIT, "tcp_time_wait", 45, "TCP: both sides have sent a FIN, not both are acknowledged")             \
-    X(CT_TCP_CLOSE, "tcp_close", 30, "TCP, SCTP: closed, or reset")                                                    \
-    X(CT_UDP_FIRST, "udp_first", 60, "UDP and all that is neither TCP nor ICMP: a single packet")                      \
-    X(CT_UDP_SINGLE, "udp_single", 60, "the same: several packets, all of one direction")                              \
-    X(CT_UDP_MULTIPLE, "udp_multiple", 30, "the same: packets of both directions")                                     \
-    X(CT_ICMP_FIRST, "icmp_first", 60, "ICMP: requests without a reply")                                               \
-    X(CT_ICMP_REPLY, "icmp_reply", 30, "ICMP: replied to")
-
-enum ct_timeout {
-#define X(symbol, name, seconds, doc) symbol,
-    CT_TIMEOUTS(X)
-#undef X
-        CT_N_TIMEOUTS
-};
-
-#define CT_TIMEOUT_MAX (UINT32_MAX / 4) /* seconds */
 
 /* --- why a packet is invalid, or not tracked ------------------------------ */
 

@@ -20,6 +20,7 @@
 #include "src/config/model.h"
 
 struct apply;
+struct ct;
 struct sluice;
 
 /* --- results ------------------------------------------------------------- */
@@ -106,6 +107,9 @@ void apply_destroy(struct apply *apply);
 void apply_run_all(struct apply *apply);
 /* Goes on with taking bridges apart that were removed, for one turn. False: there is none. */
 bool apply_run_removed(struct sluice *sw);
+
+/* All of connection tracking but the number of connections that the tracker is made for. */
+void apply_conntrack(struct ct *ct, const struct config_conntrack *config);
 
 /* A network interface appeared: ports that lost one, or could not be made without it, are made again. */
 void apply_interfaces_appeared(struct apply *apply);

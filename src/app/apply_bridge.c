@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "pmd/base/log.h"
+#include "pmd/ct.h"
 #include "src/app/apply_impl.h"
 #include "src/config/format.h"
 #include "src/config/keys.h"
@@ -326,6 +327,16 @@ static int change_tls(struct sluice *sw, const struct config_tls *config, char *
     return 0;
 }
 
+void apply_conntrack(struct ct *ct, const struct config_conntrack *config)
+{
+    uint32_t seconds[CT_N_TIMEOUTS];
+
+    for (unsigned i = 0; i < CT_N_TIMEOUTS; i++)
+        seconds[i] = (uint32_t)config->timeouts.seconds[i];
+    ct_set_policy(ct, 0, seconds); /* which all zones have */
+    ct_set_default_limit(ct, (uint32_t)config->zone_limit);
+}
+
 void apply_options_step(struct apply *apply, const struct config *wanted)
 {
     struct config *now = apply->sw->config;
@@ -351,6 +362,10 @@ void apply_options_step(struct apply *apply, const struct config *wanted)
             add_detail(&account, "at most %d megaflows, which go after %d ms without a packet",
                        wanted->pmd.megaflow_limit, wanted->pmd.max_idle_ms);
         }
+    }
+    if (parts & CONFIG_PART_CONNTRACK) {
+        apply_conntrack(datapath_ct(apply->sw->dp), &wanted->conntrack);
+        add_detail(&account, "other timeouts or limits of tracked connections");
     }
     if (parts & CONFIG_PART_TLS) {
         if (change_tls(apply->sw, &wanted->tls, account.error, sizeof account.error))

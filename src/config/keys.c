@@ -189,6 +189,31 @@ static const struct config_section pmd_section = {
     KEYS(pmd_keys),
 };
 
+/* As dpctl and the database's CT_Timeout_Policy call them. */
+static const struct config_key ct_timeouts_keys[] = {
+#define X(symbol, name_, seconds_, doc_)                                                                               \
+    {.name = name_,                                                                                                    \
+     .change = CHANGE_LIVE,                                                                                            \
+     .part = CONFIG_PART_CONNTRACK,                                                                                    \
+     .type = KEY_INT,                                                                                                  \
+     .offset = offsetof(struct config_ct_timeouts, seconds) + (symbol) * sizeof(int),                                  \
+     .min = 1,                                                                                                         \
+     .max = (int)CT_TIMEOUT_MAX,                                                                                       \
+     .default_int = (seconds_),                                                                                        \
+     .unit = "seconds",                                                                                                \
+     .doc = doc_ ".",                                                                                                  \
+     .example = #seconds_},
+    CT_TIMEOUTS(X)
+#undef X
+};
+static const struct config_section ct_timeouts_section = {
+    .title = "conntrack.timeouts",
+    .doc =
+        "After how long without a packet a connection is forgotten. What is tracked already follows with its next packet.",
+    .size = sizeof(struct config_ct_timeouts),
+    KEYS(ct_timeouts_keys),
+};
+
 static const struct config_key conntrack_keys[] = {
     {
         .name = "max_connections",
@@ -202,6 +227,30 @@ static const struct config_key conntrack_keys[] = {
                "that is dropped and counted as `ct_table_full`. Once the rules use the action it takes 19 bytes of "
                "memory for each of these, and 128 (IPv6: 192) more for each that there is.",
         .example = "3000000",
+    },
+    {
+        .name = "zone_limit",
+        .change = CHANGE_LIVE,
+        .part = CONFIG_PART_CONNTRACK,
+        .type = KEY_INT,
+        .offset = offsetof(struct config_conntrack, zone_limit),
+        .min = 1,
+        .max = 50000000,
+        .zero = "as many as `max_connections` leaves room for",
+        .default_int = 0,
+        .unit = "connections",
+        .doc =
+            "How many connections each zone may have that `dpctl/ct-set-limits` gave none of its own. A new one beyond "
+            "that is dropped and counted as `ct_zone_limit`.",
+        .example = "100000",
+    },
+    {
+        .name = "timeouts",
+        .type = KEY_SECTION,
+        .offset = offsetof(struct config_conntrack, timeouts),
+        .section = &ct_timeouts_section,
+        .doc = "When connections are forgotten.",
+        .example = "{\"tcp_established\": 7200, \"udp_multiple\": 120}",
     },
 };
 static const struct config_section conntrack_section = {

@@ -19,6 +19,7 @@ enum config_part {
     CONFIG_PART_TLS = 1 << 1,
     CONFIG_PART_SLEEP = 1 << 2, /* of poll-mode threads */
     CONFIG_PART_MEGAFLOWS = 1 << 12,
+    CONFIG_PART_CONNTRACK = 1 << 13,
     /* bridges */
     CONFIG_PART_DATAPATH_ID = 1 << 3,
     CONFIG_PART_CONNECTIONS = 1 << 4,

@@ -12,6 +12,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "pmd/ct_timeouts.h"
+
 enum {
     CONFIG_UNUSABLE = -2,  /* while a source is read: given, but not usable (and reported); never in a finished model */
     CONFIG_CORE_NONE = -1, /* control.core: not pinned */
@@ -155,9 +157,15 @@ struct config_pmd {
     int miss_ring;      /* packets in the ring of one poll-mode thread to the control thread, a power of two */
 };
 
+struct config_ct_timeouts {
+    int seconds[CT_N_TIMEOUTS];
+};
+
 /* Connection tracking. */
 struct config_conntrack {
     int max_connections;
+    int zone_limit; /* connections of a zone without a limit of its own; 0: as many as there is room for */
+    struct config_ct_timeouts timeouts;
 };
 
 struct config_control {

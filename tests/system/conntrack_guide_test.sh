@@ -65,6 +65,14 @@ assert_eq "$(ask h1 tcp 10.0.0.2 80)" "you said hello"
 appctl dpctl/ct-set-limits default=0
 assert_eq "$(appctl dpctl/ct-get-limits)" "default limit=0"
 
+step "timeouts and the limit of zones, from the file, while the switch runs"
+ROOT_KEYS='"conntrack": { "zone_limit": 50, "timeouts": { "udp_first": 7 } }' sluice_config '"fail_mode": "secure"' "$(port_json p1 1 h1)" \
+    "$(port_json p2 2 h2)"
+assert_contains "$(ctl reload)" 'other timeouts or limits of tracked connections'
+assert_eq "$(appctl dpctl/ct-get-limits)" "default limit=50"
+ask h1 udp 10.0.0.2 9 >/dev/null 2>&1 || true
+assert_matches "$(appctl dpctl/dump-conntrack -s)" '^udp,orig=\(src=10.0.0.1,dst=10.0.0.2,sport=[0-9]+,dport=9\),.*,timeout=[0-7]$'
+
 step "the NAT gateway"
 load nat-gateway
 in_ns h2 ip addr del 10.0.0.2/24 dev eth0
