@@ -1,6 +1,6 @@
 /* Packets that are not finished: without their transport checksum, or to be cut into segments.
  *
- * The kernel hands packets of local TCP and UDP sockets over like that (struct virtio_net_hdr, pmd/port/vnet.h), and
+ * The kernel hands packets of local TCP and UDP sockets over like that (struct virtio_net_hdr, pmd/vnet.h), and
  * takes them back. So they travel through the datapath as they are, marked as DPDK marks packets to send:
  *
  *   ol_flags      RTE_MBUF_F_TX_TCP_CKSUM or _UDP_CKSUM: the checksum field of the TCP or UDP header holds the sum of

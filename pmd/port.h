@@ -42,6 +42,7 @@ struct port_params {
 struct port_stats {
     uint64_t rx_packets, rx_bytes, rx_errors, rx_missed; /* missed: dropped by the device, no descriptor or mbuf */
     uint64_t tx_packets, tx_bytes, tx_errors;
+    uint64_t peer_faults; /* vhost-user: connections that were closed for what the VM did wrong */
 };
 
 struct port_status {

@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "pmd/offload.h"
-#include "pmd/port/vnet.h"
+#include "pmd/vnet.h"
 
 #ifndef PACKET_FANOUT_FLAG_IGNORE_OUTGOING
 #define PACKET_FANOUT_FLAG_IGNORE_OUTGOING 0x4000 /* Linux 5.10 */

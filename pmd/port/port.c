@@ -19,6 +19,7 @@
 #include "pmd/port/backend.h"
 #include "pmd/port/interface.h"
 #include "pmd/port/tap_elsewhere.h"
+#include "pmd/vhost/endpoint.h"
 
 _Static_assert(PORT_IFNAME_SIZE == IFNAMSIZ, "the kernel's names fit");
 
@@ -29,6 +30,7 @@ struct port_record {
     bool changed;                /* set by any thread, taken by the control thread */
     bool look;                   /* it may have changed */
     struct port_status reported; /* what the last event said */
+    struct log_limit link_lines; /* a guest may come and go all the time */
 };
 
 /* Control thread only. */
@@ -93,6 +95,7 @@ struct port *port_alloc(const struct port_params *params, const struct port_ops 
         .type = params->type,
         .numa_node = -1,
     };
+    record->link_lines = (struct log_limit)LOG_LIMIT_INIT(20, 20);
     snprintf(record->port.name, sizeof record->port.name, "%s", params->name);
     return &record->port;
 }
@@ -266,6 +269,7 @@ bool port_is_closing(const char *name)
 void port_wait_closed(void)
 {
     worker_stop();
+    vhost_endpoints_stop();
     free_closed();
 }
 
@@ -300,7 +304,8 @@ static void poll_port(struct port_record *record, port_event_fn *fn, void *arg)
     record->look = false;
     record->port.ops->get_status(&record->port, &status);
     if (status.link_up != record->reported.link_up)
-        LOG_INFO(LOG_PORT, "%s: link %s", record->port.name, status.link_up ? "up" : "down");
+        log_write_limited(LOG_PORT, RTE_LOG_INFO, &record->link_lines, "%s: link %s", record->port.name,
+                          status.link_up ? "up" : "down");
     if (!changed && !status_differs(&status, &record->reported))
         return;
     record->reported = status;

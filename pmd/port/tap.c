@@ -24,8 +24,8 @@
 #include "pmd/offload.h"
 #include "pmd/port/interface.h"
 #include "pmd/port/tap_elsewhere.h"
-#include "pmd/port/vnet.h"
 #include "pmd/port/worker.h"
+#include "pmd/vnet.h"
 
 #ifndef TUN_F_USO4
 #define TUN_F_USO4 0x20

@@ -1,4 +1,4 @@
-/* What can be said about a vhost-user socket's path before librte_vhost gets it. Control thread. */
+/* What can be said about a vhost-user socket's path before it is opened. Control thread. */
 #ifndef PMD_PORT_VHOST_SOCKET_H
 #define PMD_PORT_VHOST_SOCKET_H
 

@@ -92,6 +92,7 @@ void status_of_port(const struct bridge_port *bp, struct status_port *status)
         .tx_bytes = counted.tx_bytes,
         .tx_errors = counted.tx_errors,
         .tx_dropped = counted.tx_dropped,
+        .peer_faults = counted.peer_faults,
     };
     if (bp->port)
         read_device(bp, status);
@@ -250,6 +251,8 @@ static const struct metric port_metrics[] = {
     COUNTER(status_port, tx_bytes, "tx", "bytes", "tx_bytes", "bytes sent"),
     COUNTER(status_port, tx_errors, "tx", "errors", "tx_errors", "packets that the device could not send"),
     COUNTER(status_port, tx_dropped, "tx", "dropped", "tx_dropped", "packets that the port did not take"),
+    COUNTER(status_port, peer_faults, "", "peer_faults", NULL,
+            "connections of virtual machines that were closed for what they did wrong"),
 };
 
 static const struct metric connection_metrics[] = {

@@ -53,6 +53,7 @@ struct status_port {
     int numa_node;
     uint64_t rx_packets, rx_bytes, rx_errors, rx_dropped;
     uint64_t tx_packets, tx_bytes, tx_errors, tx_dropped;
+    uint64_t peer_faults;
     uint64_t drops[DROP_N_REASONS]; /* of the datapath */
     bool has_bfd;
     struct bfd_status bfd; /* if has_bfd */

@@ -137,6 +137,7 @@ void bridge_port_set_config(struct bridge_port *bp, uint32_t config, uint32_t ma
 /* Counters as OpenFlow wants them: device and datapath together. */
 struct bridge_port_stats {
     uint64_t rx_packets, tx_packets, rx_bytes, tx_bytes, rx_dropped, tx_dropped, rx_errors, tx_errors;
+    uint64_t peer_faults; /* connections of virtual machines that were closed for what they did wrong */
     uint64_t duration_ms;
 };
 void bridge_port_stats(const struct bridge_port *bp, struct bridge_port_stats *stats);

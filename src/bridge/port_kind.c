@@ -45,6 +45,7 @@ static void device_stats(const struct bridge_port *bp, struct bridge_port_stats 
     stats->tx_dropped = counted.tx_dropped;
     stats->rx_errors = device.rx_errors;
     stats->tx_errors = device.tx_errors;
+    stats->peer_faults = device.peer_faults;
 }
 
 static void device_set_admin_up(struct bridge_port *bp, bool up)

@@ -76,6 +76,8 @@ static void show_port(void *arg, const struct status_port *port)
                        bfd_state_name(port->bfd.remote_state), bfd_diag_text(port->bfd.remote_diag));
     put_counters(reply, port, "rx");
     put_counters(reply, port, "tx");
+    if (port->peer_faults)
+        control_printf(reply, "  peer_faults %" PRIu64 "\n", port->peer_faults);
     for (int r = 0; r < DROP_N_REASONS; r++)
         if (port->drops[r])
             control_printf(reply, "  drop %s %" PRIu64 "\n", drop_reason_name(r), port->drops[r]);

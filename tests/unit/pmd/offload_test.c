@@ -8,7 +8,7 @@
 #include <stdlib.h>
 
 #include "pmd/offload.h"
-#include "pmd/port/vnet.h"
+#include "pmd/vnet.h"
 #include "pmd/program_ops.h"
 #include "tests/lib/eal.h"
 #include "tests/lib/packets.h"

@@ -404,7 +404,8 @@ static bool connects(const char *path, int *fd)
     return connect(*fd, (struct sockaddr *)&address, sizeof address) == 0;
 }
 
-/* Waits until librte_vhost's thread has accepted the connection, as its answer to VHOST_USER_GET_FEATURES tells. */
+/* Waits until the thread of vhost-user sockets has accepted the connection, as its answer to VHOST_USER_GET_FEATURES
+ * tells. */
 static bool is_answered(int fd)
 {
     const uint32_t request[3] = {1, 1, 0};

@@ -1,4 +1,4 @@
-#include "pmd/port/vnet.h"
+#include "pmd/vnet.h"
 
 #include <netinet/in.h>
 #include <rte_hash_crc.h>

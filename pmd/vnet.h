@@ -1,8 +1,8 @@
 /* The header that the kernel puts in front of packets, and takes in front of packets, on a packet socket or a TAP that
  * asked for it (struct virtio_net_hdr; VIRTIO 1.2, 5.1.6): to and from the marks of pmd/offload.h. No state.
  */
-#ifndef PMD_PORT_VNET_H
-#define PMD_PORT_VNET_H
+#ifndef PMD_VNET_H
+#define PMD_VNET_H
 
 #include <linux/virtio_net.h>
 #include <rte_mbuf.h>
