@@ -53,6 +53,7 @@ struct port_status {
     struct rte_ether_addr mac;
     uint16_t rx_queues, tx_queues;
     int numa_node;   /* -1 = unknown */
+    bool described;  /* of a port that learns later what describe() tells: it has */
     char driver[32]; /* "net_pcap", "vhost-user (server)" ... */
 };
 
@@ -61,6 +62,7 @@ struct capture;
 
 /* One more thing that is known of a device. Strings are valid during the call. */
 typedef void port_describe_fn(void *arg, const char *key, const char *value);
+typedef void port_count_fn(void *arg, const char *name, uint64_t value);
 
 struct port_ops {
     /* Poll-mode threads. Up to `n` packets of `queue`; returns how many. */
@@ -77,6 +79,8 @@ struct port_ops {
     void (*get_stats)(struct port *port, struct port_stats *stats);
     /* Calls `put` for what else is known, by Open vSwitch's keys of Interface.status. NULL: nothing. */
     void (*describe)(struct port *port, port_describe_fn *put, void *arg);
+    /* Calls `put` for what else the device counts, by Open vSwitch's keys of Interface.statistics. NULL: nothing. */
+    void (*count)(struct port *port, port_count_fn *put, void *arg);
     void (*destroy)(struct port *port);
 };
 
@@ -107,6 +111,7 @@ struct port {
      * net_pcap). */
     char ifname[PORT_IFNAME_SIZE]; /* as it was when the port was made; empty: there is none */
     int ifindex;                   /* 0: there is none, or a system port's has not been there yet */
+    bool if_down;                  /* a system port: whoever owns the interface has not set it up */
     bool kernel_down; /* the kernel says that the interface is down, or lacks a carrier; not set for a TAP */
     bool moved;       /* a TAP: its interface is in another network namespace */
     bool discard;     /* of a persistent TAP: the interface is deleted with the port */
@@ -124,6 +129,9 @@ void port_destroy(struct port *port);
 struct port_opening;
 struct port_opening *port_create_begin(const struct port_params *params);
 bool port_create_end(struct port_opening *opening, struct port **port, char *error, size_t error_size);
+
+/* Whether the kernel has AF_XDP, without which DPDK's net_af_xdp is no use. */
+bool port_has_xdp(void);
 
 /* Whether the kernel is not done yet with the device of a port of that name that was destroyed. */
 bool port_is_closing(const char *name);

@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "pmd/base/log.h"
@@ -290,11 +291,24 @@ static bool pci_driver(const char *address, char *driver, size_t size)
     return true;
 }
 
+bool port_has_xdp(void)
+{
+    int fd = socket(AF_XDP, SOCK_RAW | SOCK_CLOEXEC, 0);
+
+    if (fd >= 0)
+        close(fd);
+    return fd >= 0 || errno != EAFNOSUPPORT;
+}
+
 static struct port *probe_error(const struct port_params *params, int rc, char *error, size_t error_size)
 {
     unsigned domain, bus, device, function;
     char address[24], driver[64];
 
+    if (!strncmp(params->devargs, "net_af_xdp", strlen("net_af_xdp")) && !port_has_xdp())
+        return port_error(error, error_size,
+                          "the kernel has no AF_XDP (CONFIG_XDP_SOCKETS): make it a port of type system, which works "
+                          "on the same interface");
     if (sscanf(params->devargs, "%x:%x:%x.%u", &domain, &bus, &device, &function) != 4) {
         if (rc == -ENODEV || rc == -EFAULT) /* no bus knows the name */
             return port_error(error, error_size,

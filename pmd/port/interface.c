@@ -2,13 +2,16 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/ethtool.h>
 #include <linux/sockios.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 bool interface_name_valid(const char *ifname)
 {
@@ -97,4 +100,47 @@ void interface_describe(const struct interface_facts *facts, port_describe_fn *p
     put(arg, "driver_name", facts->driver);
     put(arg, "driver_version", facts->version);
     put(arg, "firmware_version", facts->firmware);
+}
+
+/* A file of an interface in sysfs that holds a number. False: there is none. */
+static bool read_number(const char *ifname, const char *file, uint64_t *number)
+{
+    char path[128], text[32];
+    ssize_t n;
+    int fd;
+
+    snprintf(path, sizeof path, "/sys/class/net/%s/%s", ifname, file);
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return false;
+    n = read(fd, text, sizeof text - 1);
+    close(fd);
+    if (n <= 0)
+        return false;
+    text[n] = '\0';
+    *number = strtoull(text, NULL, 10);
+    return true;
+}
+
+void interface_count(int ifindex, port_count_fn *put, void *arg)
+{
+    static const char *const counters[][2] = {
+        {"statistics/collisions", "collisions"},
+        {"statistics/multicast", "rx_multicast_packets"},
+        {"statistics/rx_crc_errors", "rx_crc_err"},
+        {"statistics/rx_frame_errors", "rx_frame_err"},
+        {"statistics/rx_missed_errors", "rx_missed_errors"},
+        {"statistics/rx_over_errors", "rx_over_err"},
+    };
+    char ifname[IFNAMSIZ];
+    uint64_t number;
+
+    if (!interface_name(ifindex, ifname))
+        return;
+    /* What is mounted there may be of another network namespace than this process is in. */
+    if (!read_number(ifname, "ifindex", &number) || number != (uint64_t)ifindex)
+        return;
+    for (size_t i = 0; i < sizeof counters / sizeof *counters; i++)
+        if (read_number(ifname, counters[i][0], &number))
+            put(arg, counters[i][1], number);
 }

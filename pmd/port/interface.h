@@ -29,5 +29,7 @@ struct interface_facts {
 void interface_read_facts(const char *ifname, struct interface_facts *facts);
 /* For port_ops.describe(). */
 void interface_describe(const struct interface_facts *facts, port_describe_fn *put, void *arg);
+/* For port_ops.count(): what the kernel counts of the interface of that index. */
+void interface_count(int ifindex, port_count_fn *put, void *arg);
 
 #endif

@@ -411,8 +411,10 @@ static void look_at_interface(struct port *port, struct port_status *status)
         found_gone(port);
         return;
     }
-    if (interface_ioctl(ifname, SIOCGIFFLAGS, &ifr) == 0)
-        port->kernel_down = (~ifr.ifr_flags & (IFF_UP | IFF_RUNNING)) != 0;
+    if (interface_ioctl(ifname, SIOCGIFFLAGS, &ifr) == 0) {
+        port->if_down = !(ifr.ifr_flags & IFF_UP);
+        port->kernel_down = port->if_down || !(ifr.ifr_flags & IFF_RUNNING);
+    }
     status->link_up = !port->kernel_down;
     refresh_facts(port);
     if (interface_ioctl(ifname, SIOCGIFMTU, &ifr) == 0 && ifr.ifr_mtu != system->mtu) {
@@ -440,6 +442,7 @@ static void system_get_status(struct port *port, struct port_status *status)
     status->link_up &= system->rx[0].ring.fd >= 0;
     status->speed_mbps = system->facts.speed_mbps;
     status->full_duplex = system->facts.full_duplex;
+    status->described = system->facts.driver[0] != 0;
     status->mtu = system->mtu;
     status->mac = system->mac;
     status->rx_queues = port->n_rxq;
@@ -502,6 +505,12 @@ static void system_describe(struct port *port, port_describe_fn *put, void *arg)
     interface_describe(&system->facts, put, arg);
 }
 
+static void system_count(struct port *port, port_count_fn *put, void *arg)
+{
+    if (port->ifindex != 0 && !port->lost)
+        interface_count(port->ifindex, put, arg);
+}
+
 static void system_free(struct port *port)
 {
     struct system *system = port->priv;
@@ -524,6 +533,7 @@ static const struct port_ops system_ops = {
     .get_status = system_get_status,
     .get_stats = system_get_stats,
     .describe = system_describe,
+    .count = system_count,
     .destroy = system_free,
 };
 

@@ -340,6 +340,12 @@ static void tap_describe(struct port *port, port_describe_fn *put, void *arg)
     interface_describe(&tap->facts, put, arg);
 }
 
+static void tap_count(struct port *port, port_count_fn *put, void *arg)
+{
+    if (port->ifindex != 0 && !port->lost && !port->moved)
+        interface_count(port->ifindex, put, arg);
+}
+
 /* Its descriptors are closed, or somebody else's. */
 static void tap_free(struct tap *tap)
 {
@@ -400,6 +406,7 @@ static const struct port_ops tap_ops = {
     .get_status = tap_get_status,
     .get_stats = tap_get_stats,
     .describe = tap_describe,
+    .count = tap_count,
     .destroy = tap_destroy,
 };
 

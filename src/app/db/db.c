@@ -421,6 +421,13 @@ static void say_options(struct db *db)
     config_free(file);
 }
 
+static bool has_bridges_mac(const struct db *db, const struct db_port *port)
+{
+    const struct ovsdb_row *row = ovsdb_find(db->ovsdb, VSWITCH_PORT, &port->port);
+
+    return !strcmp(port->name, port->bridge->name) || (row && ovsdb_boolean(row, VSWITCH_PORT_FAKE_BRIDGE, false));
+}
+
 /* `running`: with the TLS files that the database may have. */
 static void say_bridge(struct db *db, struct db_bridge *bridge, const struct config *running)
 {
@@ -439,7 +446,7 @@ static void say_bridge(struct db *db, struct db_bridge *bridge, const struct con
     apply_set_bridge(apply_of(db), &config->bridges[0]);
     db->applying = true;
     TAILQ_FOREACH (port, &bridge->ports, of_bridge)
-        if (!bridge->said || !strcmp(port->name, bridge->name)) /* the MAC address of LOCAL is the bridge's */
+        if (!bridge->said || has_bridges_mac(db, port))
             mark_dirty(db, port);
     bridge->said = true;
     config_free(config);
@@ -470,6 +477,14 @@ static void refuse_port(struct db *db, struct db_port *port, const char *fault)
     set_result(db, port, -1, fault);
 }
 
+/* Whether the port is an interface that the kernel has. */
+static bool is_kernels(const struct ovsdb_row *interface, const struct config_port *wanted)
+{
+    const char *type = ovsdb_string(interface, VSWITCH_INTERFACE_TYPE);
+
+    return wanted->type == CONFIG_PORT_SYSTEM || (type && !strcmp(type, "afxdp"));
+}
+
 static void say_port(struct db *db, struct db_port *port)
 {
     const struct ovsdb_row *bridge = ovsdb_find(db->ovsdb, VSWITCH_BRIDGE, &port->bridge->row);
@@ -490,7 +505,7 @@ static void say_port(struct db *db, struct db_port *port)
         return;
     }
     struct config_port *wanted = &config->bridges[0].ports[0];
-    set_absent(db, port, wanted->type == CONFIG_PORT_SYSTEM && !if_nametoindex(wanted->ifname));
+    set_absent(db, port, is_kernels(interface, wanted) && !if_nametoindex(port->name));
     if (port->absent) {
         snprintf(fault, sizeof fault, "could not open network device %s (No such device)", port->name);
         refuse_port(db, port, fault);

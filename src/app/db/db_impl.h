@@ -17,7 +17,7 @@
 
 /* What was last seen of a port's state, to find out in little time that nothing has changed. */
 struct db_seen {
-    bool exists, link_up, admin_up, full_duplex;
+    bool exists, link_up, admin_up, full_duplex, described;
     uint16_t mtu;
     int ifindex;
     uint32_t speed_mbps;

@@ -39,6 +39,14 @@ static void write_set(struct ovsdb_txn *txn, const struct ovsdb_row *row, unsign
 
 /* --- ports --------------------------------------------------------------- */
 
+/* As whoever owns the network interface says, if it is one: of a TAP that is the same as its link. */
+static bool is_interface_up(const struct bridge_port *bp, bool link_up)
+{
+    if (!bp->port)
+        return true;
+    return bp->port->type == PORT_TAP ? link_up : !bp->port->if_down;
+}
+
 /* `fresh`: by asking the device, which takes some system calls; else as of port_poll_events(). */
 static struct db_seen look_at(const struct bridge_port *bp, bool fresh)
 {
@@ -57,7 +65,8 @@ static struct db_seen look_at(const struct bridge_port *bp, bool fresh)
     return (struct db_seen){
         .exists = true,
         .link_up = link_up,
-        .admin_up = !(bp->config & PORT_CONFIG_DOWN) && (!bp->port || bp->port->type != PORT_TAP || link_up),
+        .admin_up = !(bp->config & PORT_CONFIG_DOWN) && is_interface_up(bp, link_up),
+        .described = st.described,
         .mtu = st.mtu,
         .ifindex = bp->port ? bp->port->ifindex : 0,
         .speed_mbps = st.speed_mbps,
@@ -77,10 +86,11 @@ static struct db_seen look_at(const struct bridge_port *bp, bool fresh)
 static bool is_same(const struct db_seen *a, const struct db_seen *b)
 {
     return a->exists == b->exists && a->link_up == b->link_up && a->admin_up == b->admin_up && a->mtu == b->mtu &&
-           a->ifindex == b->ifindex && a->speed_mbps == b->speed_mbps && a->full_duplex == b->full_duplex &&
-           a->link_resets == b->link_resets && rte_is_same_ether_addr(&a->mac, &b->mac) && a->has_bfd == b->has_bfd &&
-           a->forwarding == b->forwarding && a->state == b->state && a->remote_state == b->remote_state &&
-           a->diag == b->diag && a->remote_diag == b->remote_diag && a->flap_count == b->flap_count;
+           a->described == b->described && a->ifindex == b->ifindex && a->speed_mbps == b->speed_mbps &&
+           a->full_duplex == b->full_duplex && a->link_resets == b->link_resets &&
+           rte_is_same_ether_addr(&a->mac, &b->mac) && a->has_bfd == b->has_bfd && a->forwarding == b->forwarding &&
+           a->state == b->state && a->remote_state == b->remote_state && a->diag == b->diag &&
+           a->remote_diag == b->remote_diag && a->flap_count == b->flap_count;
 }
 
 static void put_fact(void *arg, const char *key, const char *value)
@@ -219,6 +229,8 @@ void db_write_statistics(struct db *db, struct ovsdb_txn *txn, const struct db_p
         return;
     status_of_port(bp, &status);
     status_port_statistics(&status, put_statistic, &map);
+    if (bp->port && bp->port->ops->count)
+        bp->port->ops->count(bp->port, put_statistic, &map);
     ovsdb_txn_write(txn, row, VSWITCH_INTERFACE_STATISTICS, &map);
     ovsdb_datum_clear(&integer_map, &map);
 }
@@ -317,8 +329,15 @@ static void write_datapaths(struct db *db, struct ovsdb_txn *txn, const struct o
 void db_write_switch(struct db *db, struct ovsdb_txn *txn, const struct ovsdb_row *root)
 {
     static const char *const datapaths[] = {"netdev", "system", NULL};
-    static const char *const interfaces[] = {
-        "system", "internal", "tap", "patch", "dpdk", "dpdkvhostuser", "dpdkvhostuserclient", NULL};
+    const char *interfaces[] = {"system",
+                                "internal",
+                                "tap",
+                                "patch",
+                                "dpdk",
+                                "dpdkvhostuser",
+                                "dpdkvhostuserclient",
+                                port_has_xdp() ? "afxdp" : NULL,
+                                NULL};
 
     write_datapaths(db, txn, root);
     write_set(txn, root, VSWITCH_OPEN_VSWITCH_DATAPATH_TYPES, datapaths);

@@ -321,6 +321,24 @@ static bool take_dpdk(struct source *source)
     return true;
 }
 
+/* An interface of the kernel's through AF_XDP, which DPDK's net_af_xdp does. */
+static bool take_afxdp(struct source *source)
+{
+    const struct ovsdb_row *row = source->interface;
+    const char *mode = ovsdb_map_string(source->db, row, VSWITCH_INTERFACE_OPTIONS, "xdp-mode");
+    bool copies = mode && (!strcmp(mode, "generic") || !strcmp(mode, "native"));
+    char devargs[128];
+    int queues = 1;
+
+    if (!take_kernel(source))
+        return false;
+    take_number(source->db, row, VSWITCH_INTERFACE_OPTIONS, "n_rxq", &config_section_port, "rx_queues", &queues);
+    snprintf(devargs, sizeof devargs, "net_af_xdp_%s,iface=%s,queue_count=%d%s", source->name, source->name, queues,
+             copies ? ",force_copy=1" : "");
+    source->port->devargs = mem_strdup(devargs);
+    return true;
+}
+
 static bool take_socket(struct source *source, const char *path)
 {
     char why[256];
@@ -389,6 +407,7 @@ static const struct {
     {"tap", CONFIG_PORT_TAP, take_kernel},
     {"patch", CONFIG_PORT_PATCH, take_patch},
     {"dpdk", CONFIG_PORT_DPDK, take_dpdk},
+    {"afxdp", CONFIG_PORT_DPDK, take_afxdp},
     {"dpdkvhostuserclient", CONFIG_PORT_VHOST_USER, take_vhost_client},
     {"dpdkvhostuser", CONFIG_PORT_VHOST_USER, take_vhost_server},
 };
@@ -413,16 +432,18 @@ static bool take_type(struct source *source)
     return false;
 }
 
-/* Of internal ports alone; LOCAL's is the bridge's. */
-static void take_own_mac(const struct source *source)
+/* Of internal ports alone; LOCAL's is the bridge's, as is that of a fake bridge that has none of its own. */
+static void take_own_mac(const struct source *source, const struct ovsdb_row *port)
 {
+    bool is_local = source->port->ofport == CONFIG_OFPORT_LOCAL;
+
     if (source->port->type != CONFIG_PORT_INTERNAL)
         return;
-    if (source->port->ofport == CONFIG_OFPORT_LOCAL)
+    if (!is_local && take_mac(ovsdb_string(source->interface, VSWITCH_INTERFACE_MAC), source->port->mac))
+        return;
+    if (is_local || ovsdb_boolean(port, VSWITCH_PORT_FAKE_BRIDGE, false))
         take_mac(ovsdb_map_string(source->db, source->bridge, VSWITCH_BRIDGE_OTHER_CONFIG, "hwaddr"),
                  source->port->mac);
-    else
-        take_mac(ovsdb_string(source->interface, VSWITCH_INTERFACE_MAC), source->port->mac);
 }
 
 /* --- BFD ----------------------------------------------------------------- */
@@ -498,7 +519,7 @@ static void take_rest(const struct source *source, const struct ovsdb_row *port)
         wanted->mtu = fit(&config_section_port, "mtu", mtu);
     if (!wanted->ofport && ofport > 0 && ofport <= CONFIG_OFPORT_MAX)
         wanted->ofport = (uint32_t)ofport;
-    take_own_mac(source);
+    take_own_mac(source, port);
     take_number(source->db, row, VSWITCH_INTERFACE_OPTIONS, "n_rxq", &config_section_port, "rx_queues",
                 &wanted->rx_queues);
     take_vlans(port, wanted);
