@@ -1,7 +1,8 @@
 /* Packets that are not finished: without their transport checksum, or to be cut into segments.
  *
- * The kernel hands packets of local TCP and UDP sockets over like that (struct virtio_net_hdr, pmd/vnet.h), and
- * takes them back. So they travel through the datapath as they are, marked as DPDK marks packets to send:
+ * A kernel hands packets of its TCP and UDP sockets over like that (struct virtio_net_hdr, pmd/vnet.h), the host's by
+ * a TAP or a packet socket, a guest's by its rings, and takes them back. So they travel through the datapath as they
+ * are, marked as DPDK marks packets to send:
  *
  *   ol_flags      RTE_MBUF_F_TX_TCP_CKSUM or _UDP_CKSUM: the checksum field of the TCP or UDP header holds the sum of
  *                 the pseudo-header alone, not complemented. RTE_MBUF_F_TX_TCP_SEG or _UDP_SEG besides: the packet
@@ -37,6 +38,13 @@
  * under DROP_RX_OFFLOAD. */
 #define OFFLOAD_MALFORMED RTE_MBUF_F_RX_L4_CKSUM_BAD
 
+/* What a port takes (struct port): packets without a checksum, and those to be cut besides. */
+#define OFFLOAD_TAKES_CHECKSUM 1
+#define OFFLOAD_TAKES_TCP4 2
+#define OFFLOAD_TAKES_TCP6 4
+#define OFFLOAD_TAKES_UDP 8
+#define OFFLOAD_TAKES_ALL 15
+
 static inline bool offload_any(const struct rte_mbuf *m)
 {
     return (m->ol_flags & OFFLOAD_ANY) != 0;
@@ -45,6 +53,16 @@ static inline bool offload_any(const struct rte_mbuf *m)
 static inline bool offload_segmented(const struct rte_mbuf *m)
 {
     return (m->ol_flags & OFFLOAD_SEGMENT) != 0;
+}
+
+/* What a port must take to take the packet as it is, which offload_any(). */
+static inline uint8_t offload_needs(const struct rte_mbuf *m)
+{
+    if (!offload_segmented(m))
+        return OFFLOAD_TAKES_CHECKSUM;
+    if (m->ol_flags & RTE_MBUF_F_TX_UDP_SEG)
+        return OFFLOAD_TAKES_CHECKSUM | OFFLOAD_TAKES_UDP;
+    return OFFLOAD_TAKES_CHECKSUM | (m->ol_flags & RTE_MBUF_F_TX_IPV4 ? OFFLOAD_TAKES_TCP4 : OFFLOAD_TAKES_TCP6);
 }
 
 /* Where the TCP or UDP header is. */

@@ -26,6 +26,7 @@ struct port_params {
     const char *devargs; /* PORT_DPDK: "0000:3b:00.0" or "net_pcap0,rx_pcap=..." */
     const char *path;    /* PORT_VHOST_USER: the socket */
     bool vhost_client;   /* PORT_VHOST_USER: connect to a socket of the VM's (else own it) */
+    bool vhost_offloads; /* PORT_VHOST_USER: offer the VM to leave checksums and segments to others */
     const char *ifname;  /* PORT_TAP, PORT_SYSTEM */
     bool persistent;     /* PORT_TAP: the interface stays when the process ends, and is taken over when it is there */
     const char *label;   /* of a persistent one, a secret: with it the interface is found again in another network
@@ -90,8 +91,9 @@ struct port {
     void *priv;
     uint16_t ethdev_id; /* PORT_DPDK: then rx and tx may bypass ops; else UINT16_MAX */
     uint16_t n_rxq, n_txq;
-    bool offloads;    /* brings and takes packets that are not finished (pmd/offload.h); of those it takes
-                       * offload_is_plain() is true */
+    bool offloads;    /* may bring packets that are not finished (pmd/offload.h) */
+    uint8_t takes;    /* OFFLOAD_TAKES_*: which of them it takes if offload_is_plain(); of a VM it is what its driver
+                       * takes */
     bool tx_shared;   /* fewer tx queues than poll-mode threads: take tx_lock[queue] */
     bool admin_up;    /* OFPPC_PORT_DOWN clears it; change it with ops->set_admin_up */
     bool link_up;     /* carrier; of an Ethernet device as of the last port_poll_events() or port_interface_changed(),

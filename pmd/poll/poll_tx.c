@@ -103,7 +103,8 @@ static bool any_marked(struct rte_mbuf *const *packets, unsigned n)
 
 static bool takes(const struct port *port, const struct rte_mbuf *packet)
 {
-    return !offload_any(packet) || (port->offloads && offload_is_plain(packet));
+    return !offload_any(packet) || ((offload_needs(packet) & ~__atomic_load_n(&port->takes, __ATOMIC_RELAXED)) == 0 &&
+                                    offload_is_plain(packet));
 }
 
 /* Finishes the packets that the port does not take, and sends all of them in order. */

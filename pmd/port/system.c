@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "pmd/base/log.h"
+#include "pmd/offload.h"
 #include "pmd/port/backend.h"
 #include "pmd/port/interface.h"
 #include "pmd/port/packet_opener.h"
@@ -578,6 +579,7 @@ struct port *system_create(const struct port_params *params, char *error, size_t
         return port_error(error, error_size, "out of memory");
     }
     port->offloads = true;
+    port->takes = OFFLOAD_TAKES_ALL;
     snprintf(port->ifname, sizeof port->ifname, "%s", params->ifname);
     rc = open_interface(port);
     if (rc == -ENODEV) {

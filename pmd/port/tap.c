@@ -608,6 +608,7 @@ struct port *tap_create(const struct port_params *params, char *error, size_t er
         tap->tx[q].fd = tap->rx[q % tap->n_fds].fd;
     port->priv = tap;
     port->offloads = true;
+    port->takes = OFFLOAD_TAKES_ALL;
     note_interface(port, tap);
     tap->facts.full_duplex = true;
     if (!tap->elsewhere)

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <linux/virtio_config.h>
+#include <linux/virtio_net.h>
 #include <rte_arp.h>
 #include <rte_common.h>
 #include <stdio.h>
@@ -16,6 +17,7 @@
 #include <string.h>
 
 #include "pmd/base/log.h"
+#include "pmd/offload.h"
 #include "pmd/port/backend.h"
 #include "pmd/port/vhost_socket.h"
 #include "pmd/vhost/endpoint.h"
@@ -193,6 +195,20 @@ static void tell_about_guest(struct vhost_port *v, const struct vhost_guest *gue
                     v->port->name, guest->mtu, mtu);
 }
 
+/* What the guest's driver has said it takes. Without VIRTIO_NET_F_GUEST_ECN a segment must not say that it was
+ * congested, and without either of the two for UDP none is taken. */
+static uint8_t taken(uint64_t features)
+{
+    const uint64_t ecn = 1ull << VIRTIO_NET_F_GUEST_ECN, udp = VHOST_GUEST_USO;
+    const uint64_t tcp4 = 1ull << VIRTIO_NET_F_GUEST_TSO4 | ecn, tcp6 = 1ull << VIRTIO_NET_F_GUEST_TSO6 | ecn;
+
+    if (!(features & 1ull << VIRTIO_NET_F_GUEST_CSUM))
+        return 0;
+    return (uint8_t)(OFFLOAD_TAKES_CHECKSUM | ((features & tcp4) == tcp4 ? OFFLOAD_TAKES_TCP4 : 0) |
+                     ((features & tcp6) == tcp6 ? OFFLOAD_TAKES_TCP6 : 0) |
+                     ((features & udp) == udp ? OFFLOAD_TAKES_UDP : 0));
+}
+
 static void on_change(void *arg, const struct vhost_guest *guest)
 {
     struct vhost_port *v = arg;
@@ -204,6 +220,7 @@ static void on_change(void *arg, const struct vhost_guest *guest)
         __atomic_store_n(&v->rarp, true, __ATOMIC_RELEASE);
     }
     __atomic_store_n(&v->features, guest->features, __ATOMIC_RELAXED);
+    __atomic_store_n(&v->port->takes, taken(guest->features), __ATOMIC_RELAXED);
     __atomic_store_n(&v->running, guest->running, __ATOMIC_RELAXED);
     __atomic_store_n(&v->numa_node, guest->numa_node, __ATOMIC_RELAXED);
     __atomic_store_n(&v->port->link_up, guest->running, __ATOMIC_RELAXED);
@@ -347,6 +364,7 @@ static struct vhost_port *vhost_alloc(const struct port_params *params, char *er
         return NULL;
     }
     v->port->priv = v;
+    v->port->offloads = params->vhost_offloads;
     v->pool = params->pool;
     v->numa_node = -1;
     v->mtu = params->mtu;
@@ -396,7 +414,7 @@ struct port *vhost_create(const struct port_params *params, char *error, size_t 
         .name = v->port->name,
         .path = v->path,
         .client = v->client,
-        .features = vhost_device_features(false),
+        .features = vhost_device_features(params->vhost_offloads),
         .rings = v->rings,
         .changed = on_change,
         .arg = v,

@@ -12,6 +12,7 @@
 
 #define BIT(n) (1ull << (n))
 #define PROTOCOL_FEATURES_BIT BIT(30) /* VHOST_USER_F_PROTOCOL_FEATURES */
+#define HOST_USO BIT(56)              /* VIRTIO_NET_F_HOST_USO */
 #define LOG_ALL BIT(VHOST_F_LOG_ALL)
 #define PROTOCOL_FEATURES                                                                                              \
     (VHOST_PROTOCOL_MQ | VHOST_PROTOCOL_LOG_SHMFD | VHOST_PROTOCOL_RARP | VHOST_PROTOCOL_REPLY_ACK |                   \
@@ -54,7 +55,7 @@ uint64_t vhost_device_features(bool offloads)
                           PROTOCOL_FEATURES_BIT;
     const uint64_t offload = BIT(VIRTIO_NET_F_CSUM) | BIT(VIRTIO_NET_F_GUEST_CSUM) | BIT(VIRTIO_NET_F_HOST_TSO4) |
                              BIT(VIRTIO_NET_F_HOST_TSO6) | BIT(VIRTIO_NET_F_HOST_ECN) | BIT(VIRTIO_NET_F_GUEST_TSO4) |
-                             BIT(VIRTIO_NET_F_GUEST_TSO6) | BIT(VIRTIO_NET_F_GUEST_ECN);
+                             BIT(VIRTIO_NET_F_GUEST_TSO6) | BIT(VIRTIO_NET_F_GUEST_ECN) | HOST_USO | VHOST_GUEST_USO;
 
     return base | (offloads ? offload : 0);
 }

@@ -24,6 +24,9 @@ struct vhost_device *vhost_device_new(uint64_t features);
 /* A detached one. Takes as long as the kernel takes to unmap the memory. */
 void vhost_device_free(struct vhost_device *device);
 
+/* Both features by which a guest takes datagrams that are to be cut (VIRTIO_NET_F_GUEST_USO4, _USO6). */
+#define VHOST_GUEST_USO (3ull << 54)
+
 /* What a network device can be offered: all that pmd/vhost/ can do. */
 uint64_t vhost_device_features(bool offloads);
 

@@ -239,6 +239,7 @@ static struct port_opening *start_opening(struct apply *apply, const struct conf
         .devargs = config->devargs,
         .path = config->path,
         .vhost_client = config->mode == CONFIG_VHOST_CLIENT,
+        .vhost_offloads = config->offloads,
         .ifname = config->ifname,
         .persistent = config->type == CONFIG_PORT_INTERNAL,
         .rx_queues = config->rx_queues,

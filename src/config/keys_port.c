@@ -114,6 +114,19 @@ static const struct config_key port_keys[] = {
         .example = "\"client\"",
     },
     {
+        .name = "offloads",
+        .change = CHANGE_REPLACE,
+        .type = KEY_BOOL,
+        .offset = offsetof(struct config_port, offloads),
+        .kinds = KIND(CONFIG_PORT_VHOST_USER),
+        .default_int = true,
+        .doc =
+            "Whether the VM is offered to leave TCP and UDP checksums and the cutting of large packets to others, and to "
+            "take packets like that. They stay whole from VM to VM, and to interfaces of the kernel's; for every other "
+            "port Sluice finishes them.",
+        .example = "true",
+    },
+    {
         .name = "ifname",
         .change = CHANGE_REPLACE,
         .type = KEY_STRING,

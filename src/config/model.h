@@ -82,6 +82,7 @@ struct config_port {
     char *devargs;               /* dpdk: what EAL probes, PCI address or vdev; else NULL */
     char *path;                  /* vhost-user: absolute path of the socket; else NULL */
     enum config_vhost_mode mode; /* vhost-user */
+    bool offloads;               /* vhost-user */
     char *ifname;                /* tap, system: the kernel interface; else NULL */
     char *peer;                  /* patch: the name of the other port; else NULL */
     int rx_queues;

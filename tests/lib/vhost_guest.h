@@ -35,7 +35,8 @@ struct guest_ring {
     struct vring_used *used;
     struct vring_packed_desc *packed_desc;
     struct vring_packed_desc_event *driver_event, *device_event;
-    uint8_t *buffers;    /* of GUEST_BUFFER bytes, one a slot */
+    uint8_t *buffers; /* one a slot */
+    uint32_t buffer_size;
     uint16_t next, last; /* split: counting on; packed: slots */
     bool next_wrap, last_wrap;
     uint16_t in_use;
@@ -46,6 +47,7 @@ struct guest {
     int memory_fd, socket;
     uint8_t *memory;
     bool packed;
+    uint64_t features; /* wanted besides those of guest_features(); after guest_start() what there is of them */
     uint16_t n_rings;
     struct guest_ring rings[GUEST_RINGS];
 };
@@ -58,8 +60,8 @@ static inline uint64_t guest_gpa(const struct guest *g, const void *p)
     return GUEST_GPA + (uint64_t)((const uint8_t *)p - g->memory);
 }
 
-/* Memory and `n_rings` rings of `size`; an even one receives. Every buffer of those is available at once. */
-static inline bool guest_make(struct guest *g, uint16_t n_rings, uint16_t size, bool packed)
+/* Memory and `n_rings` rings of `size`; an even one receives. The buffers of the others have `send_buffer` bytes. */
+static inline bool guest_make_for(struct guest *g, uint16_t n_rings, uint16_t size, bool packed, uint32_t send_buffer)
 {
     uint8_t *at;
 
@@ -70,7 +72,7 @@ static inline bool guest_make(struct guest *g, uint16_t n_rings, uint16_t size, 
     g->memory_fd = memfd_create("guest", MFD_CLOEXEC);
     if (g->memory_fd < 0 || ftruncate(g->memory_fd, GUEST_MEMORY) != 0)
         return false;
-    g->memory = mmap(NULL, GUEST_MEMORY, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, g->memory_fd, 0);
+    g->memory = mmap(NULL, GUEST_MEMORY, PROT_READ | PROT_WRITE, MAP_SHARED, g->memory_fd, 0);
     if (g->memory == MAP_FAILED)
         return false;
     at = g->memory;
@@ -91,7 +93,8 @@ static inline bool guest_make(struct guest *g, uint16_t n_rings, uint16_t size, 
         r->used = (void *)(at + 128 * 1024);
         r->device_event = (void *)r->used;
         r->buffers = at + 192 * 1024;
-        at = r->buffers + (size_t)size * GUEST_BUFFER;
+        r->buffer_size = r->receives ? GUEST_BUFFER : send_buffer;
+        at = r->buffers + (size_t)size * r->buffer_size;
         if (packed)
             r->driver_event->flags = VRING_PACKED_EVENT_FLAG_DISABLE;
         else
@@ -100,9 +103,14 @@ static inline bool guest_make(struct guest *g, uint16_t n_rings, uint16_t size, 
     return at <= g->memory + GUEST_MEMORY;
 }
 
+static inline bool guest_make(struct guest *g, uint16_t n_rings, uint16_t size, bool packed)
+{
+    return guest_make_for(g, n_rings, size, packed, GUEST_BUFFER);
+}
+
 static inline uint8_t *guest_buffer(const struct guest_ring *r, uint16_t slot)
 {
-    return r->buffers + (size_t)slot * GUEST_BUFFER;
+    return r->buffers + (size_t)slot * r->buffer_size;
 }
 
 /* Makes the next slot's buffer available, `len` bytes; visible with guest_publish(). */
@@ -362,8 +370,9 @@ static inline bool guest_tell_addresses(const struct guest *g, uint32_t ring)
 /* The features that are wanted of those that the switch offers. */
 static inline uint64_t guest_features(const struct guest *g)
 {
-    return 1ull << 32 /* VERSION_1 */ | 1ull << VIRTIO_NET_F_MRG_RXBUF | 1ull << VIRTIO_RING_F_INDIRECT_DESC |
-           1ull << 30 /* VHOST_USER_F_PROTOCOL_FEATURES */ | 1ull << VIRTIO_NET_F_MQ | (g->packed ? 1ull << 34 : 0);
+    return g->features | 1ull << 32 /* VERSION_1 */ | 1ull << VIRTIO_NET_F_MRG_RXBUF |
+           1ull << VIRTIO_RING_F_INDIRECT_DESC | 1ull << 30 /* VHOST_USER_F_PROTOCOL_FEATURES */ |
+           1ull << VIRTIO_NET_F_MQ | (g->packed ? 1ull << 34 : 0);
 }
 
 /* All that a virtual machine says from the start until its driver runs. */
@@ -375,6 +384,7 @@ static inline bool guest_start(struct guest *g)
               guest_tell(s, GUEST_SET_PROTOCOL_FEATURES, protocol & 1) && guest_tell(s, GUEST_SET_OWNER, 0) &&
               guest_tell(s, GUEST_SET_FEATURES, features & guest_features(g)) && guest_tell_memory(g);
 
+    g->features &= features;
     for (uint32_t i = 0; ok && i < g->n_rings; i++) {
         ok = guest_give_fd(s, GUEST_SET_VRING_CALL, i, g->rings[i].call) &&
              guest_tell_ring(s, GUEST_SET_VRING_NUM, i, g->rings[i].size) &&

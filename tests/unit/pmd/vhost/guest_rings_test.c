@@ -1,0 +1,405 @@
+/* Rings of guests: packets of every shape arrive as they were sent, and whatever a ring says, nothing breaks and no
+ * packet buffer is lost. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <cmocka.h>
+#include <rte_ether.h>
+#include <stdlib.h>
+
+#include "pmd/vhost/device.h"
+#include "pmd/vhost/ring.h"
+#include "tests/lib/eal.h"
+#include "tests/lib/vhost_guest.h"
+
+#define RING 64
+#define PACKETS_MAX VHOST_BATCH
+
+static struct rte_mempool *pool;
+static struct guest guest;
+static struct vhost_memory *memory;
+static struct vhost_ring ring;
+
+/* The device's side of a ring of the guest's. */
+static void open_ring(bool packed, bool receives, bool mergeable)
+{
+    struct vhost_region_wanted region;
+    const struct guest_ring *r;
+    char error[200];
+
+    assert_true(guest_make(&guest, 2, RING, packed));
+    region = (struct vhost_region_wanted){GUEST_GPA, GUEST_MEMORY, (uintptr_t)guest.memory, 0};
+    memory = vhost_memory_map(&region, &guest.memory_fd, 1, error, sizeof error);
+    assert_non_null(memory);
+    r = &guest.rings[receives ? 0 : 1];
+    const struct vhost_map *map = vhost_memory_get(memory);
+    memset(&ring, 0, sizeof ring);
+    ring.usable = true;
+    ring.packed = packed;
+    ring.mergeable = mergeable;
+    ring.header_len = GUEST_HEADER;
+    ring.avail_wrap = true;
+    ring.size = RING;
+    ring.call_fd = -1;
+    ring.map = map;
+    ring.offloads = true;
+    ring.desc = (void *)vhost_translate_uva(map, (uintptr_t)r->desc, 1);
+    ring.avail = (void *)vhost_translate_uva(map, (uintptr_t)r->avail, 1);
+    ring.used = (void *)vhost_translate_uva(map, (uintptr_t)r->used, 1);
+}
+
+static void close_ring(void)
+{
+    vhost_memory_unmap(memory);
+    for (uint16_t i = 0; i < guest.n_rings; i++) {
+        close(guest.rings[i].kick);
+        close(guest.rings[i].call);
+    }
+    munmap(guest.memory, GUEST_MEMORY);
+    close(guest.memory_fd);
+}
+
+/* Makes one packet available, cut into `n` descriptors, in a table of their own or in the ring. */
+static void send_pieces(const uint8_t *bytes, uint32_t len, unsigned n, bool indirect)
+{
+    struct guest_ring *r = &guest.rings[1];
+    struct vring_desc *table = (void *)(r->buffers + RING * GUEST_BUFFER);
+    uint8_t *data = (uint8_t *)(table + 256);
+    const uint16_t slot = r->packed ? r->next : r->next % RING;
+    uint16_t first_flags = 0xffff;
+    uint32_t at = 0;
+
+    memcpy(data, bytes, len);
+    for (unsigned i = 0; i < n; i++) {
+        const uint32_t part = i + 1 == n ? len - at : len / n;
+        const bool last = i + 1 == n;
+        const uint16_t next = last ? 0 : VRING_DESC_F_NEXT;
+        const uint16_t here = (uint16_t)((slot + i) % RING);
+
+        if (indirect && r->packed)
+            ((struct vring_packed_desc *)table)[i] =
+                (struct vring_packed_desc){guest_gpa(&guest, data + at), part, 0, 0};
+        else if (indirect)
+            table[i] = (struct vring_desc){guest_gpa(&guest, data + at), part, next, (uint16_t)(i + 1)};
+        else if (!r->packed)
+            r->desc[here] =
+                (struct vring_desc){guest_gpa(&guest, data + at), part, next, (uint16_t)((here + 1) % RING)};
+        else {
+            const bool wrap = here >= slot ? r->next_wrap : !r->next_wrap;
+            const uint16_t flags = next | (wrap ? 1 << VRING_PACKED_DESC_F_AVAIL : 1 << VRING_PACKED_DESC_F_USED);
+
+            r->packed_desc[here] = (struct vring_packed_desc){guest_gpa(&guest, data + at), part, slot, i ? flags : 0};
+            if (i == 0)
+                first_flags = flags;
+        }
+        at += part;
+    }
+    if (indirect && r->packed) {
+        first_flags =
+            VRING_DESC_F_INDIRECT | (r->next_wrap ? 1 << VRING_PACKED_DESC_F_AVAIL : 1 << VRING_PACKED_DESC_F_USED);
+        r->packed_desc[slot] = (struct vring_packed_desc){guest_gpa(&guest, table), n * 16, slot, 0};
+    } else if (indirect) {
+        r->desc[slot] = (struct vring_desc){guest_gpa(&guest, table), n * 16, VRING_DESC_F_INDIRECT, 0};
+    }
+    if (!r->packed) {
+        r->avail->ring[r->next % RING] = slot;
+        r->next++;
+    } else {
+        r->next += indirect ? 1 : n;
+        if (r->next >= RING) {
+            r->next -= RING;
+            r->next_wrap = !r->next_wrap;
+        }
+    }
+    guest_publish(r, slot, first_flags);
+}
+
+static void random_bytes(uint8_t *to, uint32_t len)
+{
+    for (uint32_t i = 0; i < len; i++)
+        to[i] = (uint8_t)rand();
+}
+
+static void assert_packet(struct rte_mbuf *packet, const uint8_t *bytes, uint32_t len)
+{
+    uint8_t got[70000];
+
+    assert_int_equal(packet->pkt_len, len);
+    assert_memory_equal(rte_pktmbuf_read(packet, 0, len, got), bytes, len);
+    rte_pktmbuf_free(packet);
+}
+
+static void packets_of_any_shape_are_taken(void **state)
+{
+    static uint8_t bytes[70000];
+    struct rte_mbuf *packets[PACKETS_MAX];
+
+    for (int packed = 0; packed < 2; packed++) {
+        open_ring(packed, false, true);
+        for (int i = 0; i < 2000; i++) {
+            const uint32_t len = RTE_ETHER_HDR_LEN + (uint32_t)(rand() % 3 ? rand() % 1500 : rand() % 65535);
+            const unsigned n = 1 + (unsigned)rand() % 12;
+
+            random_bytes(bytes, GUEST_HEADER + len);
+            memset(bytes, 0, GUEST_HEADER);
+            send_pieces(bytes, GUEST_HEADER + len, n, n > 1 && rand() % 2);
+            assert_int_equal(vhost_ring_take(&ring, pool, packets, PACKETS_MAX), 1);
+            assert_packet(packets[0], bytes + GUEST_HEADER, len);
+        }
+        assert_int_equal(ring.counters.packets, 2000);
+        close_ring();
+    }
+    assert_int_equal(rte_mempool_in_use_count(pool), 0);
+}
+
+/* A packet of `len` bytes in mbufs of any lengths. */
+static struct rte_mbuf *packet_of(const uint8_t *bytes, uint32_t len)
+{
+    struct rte_mbuf *packet = NULL, *last = NULL;
+    uint32_t at = 0;
+
+    while (at < len) {
+        const uint16_t part = (uint16_t)RTE_MIN(len - at, rand() % 2 ? 2000u : 1u + (uint32_t)rand() % 2000);
+        struct rte_mbuf *m = rte_pktmbuf_alloc(pool);
+
+        assert_non_null(m);
+        memcpy(rte_pktmbuf_append(m, part), bytes + at, part);
+        at += part;
+        if (!packet) {
+            packet = m;
+        } else {
+            last->next = m;
+            packet->nb_segs++;
+            packet->pkt_len += part;
+        }
+        last = m;
+    }
+    return packet;
+}
+
+static void packets_of_any_shape_are_put(void **state)
+{
+    static uint8_t bytes[70000], got[80000];
+
+    for (int packed = 0; packed < 2; packed++) {
+        struct guest_ring *r = &guest.rings[0];
+
+        open_ring(packed, true, true);
+        guest_fill(&guest, r);
+        for (int i = 0; i < 2000; i++) {
+            const uint32_t len = RTE_ETHER_HDR_LEN + (uint32_t)(rand() % 3 ? rand() % 1500 : rand() % 65535);
+            struct rte_mbuf *packet;
+            uint32_t at = 0, part;
+            int slot, n = 0;
+
+            random_bytes(bytes, len);
+            packet = packet_of(bytes, len);
+            assert_int_equal(vhost_ring_put(&ring, &packet, 1), 1);
+            rte_pktmbuf_free(packet);
+            while ((slot = guest_used(r, &part)) >= 0) {
+                memcpy(got + at, guest_buffer(r, (uint16_t)slot), part);
+                at += part;
+                n++;
+            }
+            assert_int_equal(at, GUEST_HEADER + len);
+            assert_int_equal(((struct virtio_net_hdr_mrg_rxbuf *)got)->num_buffers, n);
+            assert_memory_equal(got + GUEST_HEADER, bytes, len);
+            guest_fill(&guest, r);
+        }
+        assert_int_equal(ring.counters.errors, 0);
+        close_ring();
+    }
+    assert_int_equal(rte_mempool_in_use_count(pool), 0);
+}
+
+static void a_packet_that_never_fits_is_lost_alone(void **state)
+{
+    static uint8_t bytes[9000];
+
+    for (int packed = 0; packed < 2; packed++) {
+        struct rte_mbuf *packets[2];
+
+        open_ring(packed, true, false);
+        guest_fill(&guest, &guest.rings[0]);
+        packets[0] = packet_of(bytes, 9000);
+        packets[1] = packet_of(bytes, 100);
+        assert_int_equal(vhost_ring_put(&ring, packets, 2), 2);
+        assert_int_equal(ring.counters.errors, 1);
+        assert_int_equal(ring.counters.packets, 1);
+        rte_pktmbuf_free_bulk(packets, 2);
+        close_ring();
+    }
+}
+
+static void packets_that_cannot_be_are_counted_and_dropped(void **state)
+{
+    static const uint8_t bytes[70000];
+    struct rte_mbuf *packets[PACKETS_MAX];
+
+    for (int packed = 0; packed < 2; packed++) {
+        open_ring(packed, false, true);
+        send_pieces(bytes, GUEST_HEADER + 5, 1, false);
+        assert_int_equal(vhost_ring_take(&ring, pool, packets, PACKETS_MAX), 0);
+        send_pieces(bytes, GUEST_HEADER + VHOST_PACKET_MAX + 1, 3, true);
+        assert_int_equal(vhost_ring_take(&ring, pool, packets, PACKETS_MAX), 0);
+        assert_int_equal(ring.counters.errors, 2);
+        assert_true(ring.usable);
+        send_pieces(bytes, GUEST_HEADER + 60, 1, false);
+        assert_int_equal(vhost_ring_take(&ring, pool, packets, PACKETS_MAX), 1);
+        rte_pktmbuf_free(packets[0]);
+        close_ring();
+    }
+    assert_int_equal(rte_mempool_in_use_count(pool), 0);
+}
+
+/* A descriptor that may be right, or nearly. */
+static void random_descriptor(struct guest_ring *r)
+{
+    const uint64_t addr = rand() % 8 ? GUEST_GPA + (uint64_t)rand() % (GUEST_MEMORY + 64) : (uint64_t)rand() << 33;
+    const uint32_t len = rand() % 4 ? (uint32_t)rand() % 3000 : (uint32_t)rand() << 2;
+    const uint16_t slot = (uint16_t)(rand() % RING);
+
+    if (r->packed)
+        r->packed_desc[slot] = (struct vring_packed_desc){addr, len, (uint16_t)rand(), (uint16_t)(rand() & 0x8087)};
+    else
+        r->desc[slot] = (struct vring_desc){addr, len & (rand() % 2 ? ~15u : ~0u), (uint16_t)(rand() % 8),
+                                            (uint16_t)(rand() % (RING + 1))};
+}
+
+static void whatever_a_ring_says_is_survived(void **state)
+{
+    for (int i = 0; i < 800; i++) {
+        const bool receives = i & 1, packed = i & 2;
+        struct guest_ring *r = &guest.rings[receives ? 0 : 1];
+        struct rte_mbuf *packets[PACKETS_MAX];
+
+        open_ring(packed, receives, i & 4);
+        for (int j = 0; j < 20 && ring.usable; j++) {
+            uint16_t n;
+
+            for (int k = 0; k < RING; k++)
+                random_descriptor(r);
+            for (int k = 0; !packed && k < RING; k++)
+                r->avail->ring[k] = (uint16_t)(rand() % (RING + (rand() % 64 == 0)));
+            if (!packed)
+                r->avail->idx += (uint16_t)(rand() % 20);
+            if (receives) {
+                static const uint8_t bytes[20000];
+                struct rte_mbuf *packet = packet_of(bytes, 64 + (uint32_t)rand() % 15000);
+
+                vhost_ring_put(&ring, &packet, 1);
+                rte_pktmbuf_free(packet);
+            } else {
+                n = vhost_ring_take(&ring, pool, packets, PACKETS_MAX);
+                rte_pktmbuf_free_bulk(packets, n);
+            }
+        }
+        assert_true(ring.usable == (ring.fault == VHOST_FINE));
+        close_ring();
+    }
+    assert_int_equal(rte_mempool_in_use_count(pool), 0);
+}
+
+static int n_descriptors(void)
+{
+    int n = 0;
+
+    for (int fd = 0; fd < 512; fd++)
+        n += fcntl(fd, F_GETFD) >= 0;
+    return n;
+}
+
+static void whatever_messages_say_is_survived(void **state)
+{
+    static struct vhost_ring rings[VHOST_RINGS_MAX];
+    const int before = n_descriptors();
+
+    assert_true(guest_make(&guest, 2, RING, false));
+    for (int i = 0; i < 300; i++) {
+        struct vhost_device *device = vhost_device_new(vhost_device_features(true));
+        bool ok = true, attached = false;
+
+        assert_non_null(device);
+        for (int j = 0; j < 60 && ok; j++) {
+            struct vhost_message message = {.request = 1 + (uint32_t)rand() % 20, .flags = VHOST_VERSION};
+            int fds[VHOST_FDS_MAX];
+            const unsigned n = (unsigned)rand() % 3;
+            struct vhost_outcome outcome = {0};
+            char error[200];
+
+            for (size_t k = 0; k < VHOST_PAYLOAD_MAX; k++)
+                ((uint8_t *)&message)[VHOST_MESSAGE_HEADER + k] = (uint8_t)(rand() % 6 ? 0 : rand() % 5);
+            if (message.request == VHOST_SET_MEM_TABLE && rand() % 2)
+                message.memory.n = 1, message.memory.regions[0].gpa = GUEST_GPA,
+                message.memory.regions[0].size = GUEST_MEMORY, message.memory.regions[0].uva = 0x100000,
+                message.memory.regions[0].offset = 0;
+            if (message.request == VHOST_SET_VRING_ADDR && rand() % 2)
+                message.addr.desc = 0x100000, message.addr.avail = 0x110000, message.addr.used = 0x120000;
+            message.size = (uint32_t[]){0, 8, 8, 8, 40, 40, 16, VHOST_PAYLOAD_MAX}[rand() % 8];
+            for (unsigned k = 0; k < n; k++)
+                fds[k] = dup(rand() % 2 ? guest.memory_fd : guest.rings[0].call);
+            ok = vhost_device_expects(&message, n, error, sizeof error);
+            if (ok)
+                ok = vhost_device_handle(device, &message, fds, n, &outcome, error, sizeof error);
+            vhost_memory_unmap(outcome.old);
+            for (unsigned k = 0; k < n; k++)
+                if (fds[k] >= 0)
+                    close(fds[k]);
+            if (ok && !attached && vhost_device_is_ready(device))
+                attached = ok = vhost_device_attach(device, rings, error, sizeof error);
+            /* One fault in a while is enough to end a connection, and too many to get anywhere. */
+            ok = rand() % 8 != 0 || ok;
+        }
+        vhost_device_detach(device);
+        vhost_device_free(device);
+    }
+    close(guest.memory_fd);
+    for (int i = 0; i < 2; i++) {
+        close(guest.rings[i].kick);
+        close(guest.rings[i].call);
+    }
+    munmap(guest.memory, GUEST_MEMORY);
+    assert_int_equal(n_descriptors(), before);
+}
+
+/* A file that is cut short while it is mapped: zeros, and a mark. */
+static void memory_that_is_cut_short_reads_as_zeros(void **state)
+{
+    struct rte_mbuf *packets[PACKETS_MAX];
+    static const uint8_t bytes[100] = {[GUEST_HEADER] = 1};
+
+    open_ring(false, false, true);
+    send_pieces(bytes, sizeof bytes, 1, false);
+    assert_int_equal(ftruncate(guest.memory_fd, guest.rings[1].buffers - guest.memory), 0);
+    if (vhost_ring_take(&ring, pool, packets, PACKETS_MAX) == 1)
+        rte_pktmbuf_free(packets[0]);
+    assert_true(vhost_memory_get(memory)->broken);
+    assert_int_equal(vhost_ring_take(&ring, pool, packets, PACKETS_MAX), 0);
+    assert_int_equal(ring.fault, VHOST_MEMORY_CUT);
+    close_ring();
+}
+
+static int setup(void **state)
+{
+    pool = test_pool(1023);
+    srand(1);
+    return pool ? 0 : -1;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        /* First: cmocka has handlers of its own for as long as a test runs, and this one installs one above them. */
+        cmocka_unit_test(memory_that_is_cut_short_reads_as_zeros),
+        cmocka_unit_test(packets_of_any_shape_are_taken),
+        cmocka_unit_test(packets_of_any_shape_are_put),
+        cmocka_unit_test(a_packet_that_never_fits_is_lost_alone),
+        cmocka_unit_test(packets_that_cannot_be_are_counted_and_dropped),
+        cmocka_unit_test(whatever_a_ring_says_is_survived),
+        cmocka_unit_test(whatever_messages_say_is_survived),
+    };
+
+    if (test_eal_init("guest_rings_test") != 0)
+        return 1;
+    return cmocka_run_group_tests(tests, setup, NULL);
+}
