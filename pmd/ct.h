@@ -24,7 +24,8 @@ struct ct;
 
 #define CT_ZONES 65536
 #define CT_LABEL_LEN 16
-#define CT_BURST 32 /* packets that are worked on at once */
+#define CT_LABEL_TEXT (2 + 2 * CT_LABEL_LEN + 1) /* bytes of a label as text, its end included */
+#define CT_BURST 32                              /* packets that are worked on at once */
 
 /* --- why a packet is invalid, or not tracked ------------------------------ */
 

@@ -77,6 +77,9 @@ static inline void metadata_to_key(const struct metadata *md, struct flow_key *k
     key->dp_hash = md->dp_hash;
 }
 
+/* Writes the label as hexadecimal without leading zeros ("0x1f"; "0") and returns `text`. */
+const char *ct_label_format(const uint8_t label[CT_LABEL_LEN], char text[CT_LABEL_TEXT]);
+
 /* What connection tracking found out, into a key that has room for all lines. IPv6 addresses stand where labels are in
  * packets that are not IPv6. */
 void ct_meta_to_key(const struct ct_meta *ct, struct flow_key *key);

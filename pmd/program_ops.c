@@ -5,6 +5,7 @@
 #include <rte_ether.h>
 #include <string.h>
 
+#include "pmd/metadata.h"
 #include "pmd/program_ops.h"
 #include "pmd/program_writer.h"
 
@@ -225,18 +226,6 @@ static void put_mark(struct program_writer *w, const struct program_op *op)
         writer_put(w, "/0x%x", meta->pkt_mark_mask);
 }
 
-/* As hexadecimal without leading zeros; 0 is "0". */
-static void put_label(struct program_writer *w, const uint8_t label[CT_LABEL_LEN])
-{
-    unsigned i = 0;
-
-    while (i < CT_LABEL_LEN - 1 && label[i] == 0)
-        i++;
-    writer_put(w, label[i] ? "0x%x" : "%x", label[i]);
-    while (++i < CT_LABEL_LEN)
-        writer_put(w, "%02x", label[i]);
-}
-
 static void put_nat_range(struct program_writer *w, const struct ct_nat_request *nat)
 {
     static const uint8_t zeros[16];
@@ -289,10 +278,10 @@ static void put_tracking(struct program_writer *w, const struct ct_request *ct, 
         separator = ",";
     }
     if (ct->set_label) {
-        writer_put(w, "%slabel=", separator);
-        put_label(w, ct->label);
-        writer_put(w, "/");
-        put_label(w, ct->label_mask);
+        char label[CT_LABEL_TEXT], mask[CT_LABEL_TEXT];
+
+        writer_put(w, "%slabel=%s/%s", separator, ct_label_format(ct->label, label),
+                   ct_label_format(ct->label_mask, mask));
         separator = ",";
     }
     if (nat) {

@@ -65,30 +65,14 @@ static void put_tuple(char *text, size_t size, const struct ct_info *info, const
                  rte_be_to_cpu_16(tuple->dport));
 }
 
-static void put_label(char *text, size_t size, const uint8_t label[CT_LABEL_LEN])
-{
-    unsigned i = 0;
-    size_t len;
-
-    while (i < CT_LABEL_LEN && label[i] == 0)
-        i++;
-    if (i == CT_LABEL_LEN) {
-        snprintf(text, size, "0");
-        return;
-    }
-    len = (size_t)snprintf(text, size, "0x%x", label[i]);
-    while (++i < CT_LABEL_LEN)
-        len += (size_t)snprintf(text + len, size - len, "%02x", label[i]);
-}
-
 /* A line as Open vSwitch has it. */
 static void put_connection(const struct dump *dump, const struct ct_info *info, struct control_reply *reply)
 {
-    char orig[160], back[160], label[40];
+    char orig[160], back[160], label[CT_LABEL_TEXT];
 
     put_tuple(orig, sizeof orig, info, &info->orig);
     put_tuple(back, sizeof back, info, &info->reply);
-    put_label(label, sizeof label, info->label);
+    ct_label_format(info->label, label);
     if (reply->as_json) {
         json_t *json = json_pack("{s:s,s:s,s:s,s:i,s:I,s:s,s:I}", "proto", proto_name(info->proto), "orig", orig,
                                  "reply", back, "zone", (int)info->zone, "mark", (json_int_t)info->mark, "labels",

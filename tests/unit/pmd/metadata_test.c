@@ -92,9 +92,24 @@ static void connections_reach_the_key(void **state)
     assert_int_equal(key.ct_ipv6_src[0], 0x20);
 }
 
+static void labels_are_numbers(void **state)
+{
+    uint8_t label[CT_LABEL_LEN] = {0};
+    char text[CT_LABEL_TEXT];
+
+    assert_string_equal(ct_label_format(label, text), "0");
+    label[CT_LABEL_LEN - 1] = 0x1f;
+    assert_string_equal(ct_label_format(label, text), "0x1f");
+    label[CT_LABEL_LEN - 2] = 0x05;
+    assert_string_equal(ct_label_format(label, text), "0x51f");
+    memset(label, 0xab, sizeof label);
+    assert_string_equal(ct_label_format(label, text), "0xabababababababababababababababab");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(labels_are_numbers),
         cmocka_unit_test(every_byte_of_the_private_area_is_copied),
         cmocka_unit_test(a_clone_to_send_shares_the_data),
         cmocka_unit_test(metadata_reaches_the_key),
