@@ -7,7 +7,6 @@
 #include "pmd/base/memory.h"
 #include "src/control/commands.h"
 #include "src/match/field.h"
-#include "src/openflow/server/controller.h"
 #include "src/openflow/server/server.h"
 
 #define DUMP_RULES 64 /* that one step looks at */
@@ -111,7 +110,7 @@ static void cmd_reconnect(void *arg, int argc, const char *const *argv, struct c
         return;
     TAILQ_FOREACH (br, &sw->bridges, node)
         if (switch_of(br) && (argc < 2 || !strcmp(argv[1], br->name)))
-            of_controllers_reconnect(switch_of(br));
+            of_server_reconnect(switch_of(br), "asked to reconnect");
 }
 
 static void cmd_list(void *arg, int argc, const char *const *argv, struct control_reply *reply)

@@ -184,15 +184,6 @@ void of_controllers_keep(struct of_server *server, const struct of_controller_pa
     }
 }
 
-void of_controllers_reconnect(struct of_server *server)
-{
-    struct of_controller *controller;
-
-    TAILQ_FOREACH (controller, &server->controllers, node)
-        if (controller->links[0].conn) /* the others go with it */
-            of_connection_close(controller->links[0].conn, "asked to reconnect");
-}
-
 void of_controllers_free(struct of_server *server)
 {
     struct of_controller *controller;

@@ -46,8 +46,6 @@ int of_controllers_add_new(struct of_server *server, const struct of_controller_
                            size_t error_size);
 /* Removes all others and closes their connections; these have their limits as in `params` from now on. */
 void of_controllers_keep(struct of_server *server, const struct of_controller_params *params, size_t n);
-/* Ends the connections to all controllers; they are made again. */
-void of_controllers_reconnect(struct of_server *server);
 void of_controllers_free(struct of_server *server);
 
 /* From the connection: a version was agreed on; it is gone (or never came up). */
