@@ -1,20 +1,15 @@
 #include "pmd/port/packet_opener.h"
 
-#include <errno.h>
 #include <pthread.h>
-#include <rte_common.h>
-#include <signal.h>
 #include <stdlib.h>
-#include <sys/queue.h>
-#include <time.h>
 #include <unistd.h>
 
-#include "pmd/base/log.h"
 #include "pmd/port/backend.h"
+#include "pmd/port/worker.h"
 
 struct packet_opening {
-    STAILQ_ENTRY(packet_opening) next;
-    struct port *port; /* NULL: abandoned */
+    struct worker_job job; /* first */
+    struct port *port;     /* NULL: abandoned */
     int ifindex;
     uint16_t mtu;
     bool done;
@@ -23,23 +18,17 @@ struct packet_opening {
 
 /* A descriptor to close. */
 struct closing {
-    STAILQ_ENTRY(closing) next;
+    struct worker_job job; /* first */
     int fd;
 };
 
-#define THREADS_MAX 32
 /* For what is being closed when the process ends. */
 #define END_SECONDS 2
 
+/* Of the members `port` and `done` of openings. */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static pthread_cond_t more = PTHREAD_COND_INITIALIZER, all_done = PTHREAD_COND_INITIALIZER;
-/* Under `lock`, as are the members `port` and `done` of an opening. */
-static STAILQ_HEAD(, packet_opening) openings = STAILQ_HEAD_INITIALIZER(openings);
-static STAILQ_HEAD(, closing) closings = STAILQ_HEAD_INITIALIZER(closings);
-static unsigned n_threads, n_idle;
-static unsigned n_jobs; /* waiting or under way */
 
-/* The threads from here, but for thread_start() and wait_for_all(). */
+/* --- on a thread of the pool --------------------------------------------- */
 
 static void read_facts(struct packet_opening *opening)
 {
@@ -72,10 +61,13 @@ static void opening_free(struct packet_opening *opening)
     free(opening);
 }
 
-static void note_opened(struct packet_opening *opening)
+static void run_opening(struct worker_job *job)
 {
+    struct packet_opening *opening = (struct packet_opening *)job;
     bool abandoned;
 
+    read_facts(opening);
+    open_rings(opening);
     pthread_mutex_lock(&lock);
     opening->done = true;
     abandoned = !opening->port;
@@ -86,83 +78,31 @@ static void note_opened(struct packet_opening *opening)
         opening_free(opening);
 }
 
-static void *work(void *arg)
+static void run_closing(struct worker_job *job)
 {
-    for (;;) {
-        struct packet_opening *opening;
-        struct closing *closing = NULL;
+    struct closing *closing = (struct closing *)job;
 
-        pthread_mutex_lock(&lock);
-        n_idle++;
-        while (STAILQ_EMPTY(&openings) && STAILQ_EMPTY(&closings))
-            pthread_cond_wait(&more, &lock);
-        n_idle--;
-        opening = STAILQ_FIRST(&openings); /* before what only frees memory */
-        if (opening) {
-            STAILQ_REMOVE_HEAD(&openings, next);
-        } else {
-            closing = STAILQ_FIRST(&closings);
-            STAILQ_REMOVE_HEAD(&closings, next);
-        }
-        pthread_mutex_unlock(&lock);
-        if (opening) {
-            read_facts(opening);
-            open_rings(opening);
-            note_opened(opening);
-        } else {
-            close(closing->fd);
-            free(closing);
-        }
-        pthread_mutex_lock(&lock);
-        if (--n_jobs == 0)
-            pthread_cond_broadcast(&all_done);
-        pthread_mutex_unlock(&lock);
-    }
-    return NULL;
+    close(closing->fd);
+    free(closing);
 }
+
+/* --- on the control thread ----------------------------------------------- */
 
 static void wait_for_all(void)
 {
-    struct timespec end;
-
-    clock_gettime(CLOCK_REALTIME, &end);
-    end.tv_sec += END_SECONDS;
-    pthread_mutex_lock(&lock);
-    while (n_jobs > 0 && pthread_cond_timedwait(&all_done, &lock, &end) == 0)
-        ;
-    pthread_mutex_unlock(&lock);
+    worker_wait(WORKER_SOCKETS, END_SECONDS);
 }
 
-static void thread_start(void)
+static void post(struct worker_job *job, void (*run)(struct worker_job *job), bool urgent)
 {
-    sigset_t all, before;
-    pthread_t thread;
-    int rc;
+    static bool waits_at_end;
 
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    rc = pthread_create(&thread, NULL, work, NULL);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (rc != 0)
-        return;
-    if (n_threads++ == 0)
-        atexit(wait_for_all);
-    pthread_setname_np(thread, "packet-sockets");
-    pthread_detach(thread);
+    if (!waits_at_end)
+        waits_at_end = atexit(wait_for_all) == 0;
+    job->run = run;
+    job->detached = true;
+    worker_post(WORKER_SOCKETS, job, urgent);
 }
-
-/* Under `lock`: somebody is there for one more job. False: no thread could be started. */
-static bool job_begin(void)
-{
-    if (n_idle <= n_jobs && n_threads < THREADS_MAX)
-        thread_start();
-    if (n_threads == 0)
-        return false;
-    n_jobs++;
-    return true;
-}
-
-/* The control thread from here. */
 
 struct packet_opening *packet_opening_start(struct port *port, int ifindex, uint16_t mtu, unsigned n)
 {
@@ -174,15 +114,7 @@ struct packet_opening *packet_opening_start(struct port *port, int ifindex, uint
     opening->ifindex = ifindex;
     opening->mtu = mtu;
     opening->opened = (struct packet_opened){.n = n};
-    pthread_mutex_lock(&lock);
-    if (job_begin()) {
-        STAILQ_INSERT_TAIL(&openings, opening, next);
-        pthread_cond_signal(&more);
-    } else {
-        free(opening);
-        opening = NULL;
-    }
-    pthread_mutex_unlock(&lock);
+    post(&opening->job, run_opening, true); /* before what only frees memory */
     return opening;
 }
 
@@ -221,19 +153,13 @@ void packet_sender_close_later(int fd)
 
     if (fd < 0)
         return;
-    closing = malloc(sizeof *closing);
-    pthread_mutex_lock(&lock);
-    if (closing && job_begin()) {
-        closing->fd = fd;
-        STAILQ_INSERT_TAIL(&closings, closing, next);
-        pthread_cond_signal(&more);
-        fd = -1;
-    }
-    pthread_mutex_unlock(&lock);
-    if (fd >= 0) {
-        free(closing);
+    closing = calloc(1, sizeof *closing);
+    if (!closing) {
         close(fd);
+        return;
     }
+    closing->fd = fd;
+    post(&closing->job, run_closing, false);
 }
 
 void packet_ring_close_later(struct packet_ring *ring)

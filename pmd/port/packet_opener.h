@@ -1,8 +1,6 @@
-/* Threads that open and close the rings of packet sockets, and ask for what takes the RTNL lock. The kernel waits for a
- * grace period of its own when a socket gets a ring and when it is closed, some 15 and 40 ms: too long for the control
- * thread, which calls all of this. Who waits at the same time waits for the same grace period, so that many ports take
- * little longer than one. At the end of the process what is being closed is waited for, as the kernel would close it
- * one by one.
+/* Opens and closes the rings of packet sockets, and asks for what takes the RTNL lock, without waiting for the kernel,
+ * which takes long for all of it (pmd/port/worker.h). At the end of the process what is being closed is waited for, as
+ * the kernel would close it one by one. Control thread.
  */
 #ifndef PMD_PORT_PACKET_OPENER_H
 #define PMD_PORT_PACKET_OPENER_H

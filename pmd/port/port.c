@@ -208,7 +208,7 @@ struct port_opening *port_create_begin(const struct port_params *params)
     opening->params.label = copy_string(&opening->label, params->label);
     opening->job.run = run_opening;
     if (params->type == PORT_TAP || params->type == PORT_DPDK) {
-        worker_post(&opening->job, true);
+        worker_post(WORKER_DEVICES, &opening->job, true);
     } else {
         run_opening(&opening->job);
         opening->job.done = true;
@@ -242,7 +242,7 @@ void port_close_later(struct port_closing *closing, const struct port *port, voi
     snprintf(closing->name, sizeof closing->name, "%s", port->name);
     closing->next = closings;
     closings = closing;
-    worker_post(&closing->job, false);
+    worker_post(WORKER_DEVICES, &closing->job, false);
 }
 
 static void free_closed(void)
@@ -268,7 +268,7 @@ bool port_is_closing(const char *name)
 
 void port_wait_closed(void)
 {
-    worker_stop();
+    worker_wait(WORKER_DEVICES, 0);
     vhost_endpoints_stop();
     free_closed();
 }

@@ -173,7 +173,7 @@ static void devices_do_not_hold_up_the_control_thread(void **state)
     struct port *port = NULL;
 
     let_worker_go_on(false);
-    worker_post(&busy, true);
+    worker_post(WORKER_DEVICES, &busy, true);
     struct port_opening *opening = port_create_begin(&params);
     assert_false(port_create_end(opening, &port, error, sizeof error));
     let_worker_go_on(true);
@@ -184,7 +184,7 @@ static void devices_do_not_hold_up_the_control_thread(void **state)
     while (!worker_done(&busy))
         sched_yield();
     let_worker_go_on(false);
-    worker_post(&busy, true);
+    worker_post(WORKER_DEVICES, &busy, true);
     port_destroy(port);
     assert_true(port_is_closing("slow"));
     let_worker_go_on(true);
