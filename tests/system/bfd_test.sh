@@ -173,6 +173,15 @@ step "a flood of misses delays no packet of a session"
 ofctl add-flow 'priority=30,in_port=9,udp,actions=move:NXM_OF_UDP_SRC[]->NXM_NX_REG0[0..15],move:NXM_OF_IP_SRC[]->NXM_NX_REG1[],output:2'
 ofctl mod-port storm up
 steady 4 "ctl p1" "other p1"
+times=()
+for _ in 1 2 3; do
+    times+=("$(ms_to_down cut_path)")
+    path
+    wait_until 10 sessions_up
+done
+late=$(printf '%s\n' "${times[@]}" | sort -n | sed -n 2p)
+echo "  a path that is cut meanwhile is seen after ${times[*]} ms"
+[ "$late" -le 330 ] || fail "in the flood a path that is cut is seen after ${times[*]} ms"
 drops=$(ctl --json drops)
 ofctl mod-port storm down
 [ "$("$PYTHON" -c 'import json, sys; d = json.load(sys.stdin); print(d["miss_port_quota"] + d["miss_ring_full"] > 10000)' <<<"$drops")" = True ] || fail "there was no flood"
