@@ -163,7 +163,8 @@ bool ct_zone_has_limit(const struct ct *ct, uint16_t zone); /* one of its own */
 uint32_t ct_zone_limit(const struct ct *ct, uint16_t zone);
 uint32_t ct_zone_count(const struct ct *ct, uint16_t zone);
 
-/* From now on no packet is of a connection that the zone had: O(1). Their memory comes back by and by. */
+/* Ends all connections of a zone, or of all zones: packets find none of them from now on. Takes the same time however
+ * many there are; their memory comes back in slices. */
 void ct_flush_zone(struct ct *ct, uint16_t zone);
 void ct_flush_all(struct ct *ct);
 

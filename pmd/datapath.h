@@ -175,7 +175,8 @@ void datapath_miss_return(struct datapath *dp, struct rte_mbuf *packet);
 /* A packet that the control thread made (packet-out, NORMAL flood, probe): thread 0 runs `program` on it; in_port only
  * for accounting. Same lifetime rule. */
 void datapath_inject(struct datapath *dp, struct rte_mbuf *packet, uint32_t in_port, const struct program *program);
-/* The same for a packet of a protocol that the switch speaks itself: there is room for it when others are refused. */
+/* As datapath_inject(), for a packet of a protocol that the switch speaks itself: an eighth of the ring is kept for
+ * these. */
 void datapath_inject_protocol(struct datapath *dp, struct rte_mbuf *packet, const struct program *program);
 /* A descriptor that is readable once a thread put a packet in one of its rings after datapath_miss_arm(). The loop:
  * dequeue until empty, arm, dequeue once more, then sleep on the descriptor. */

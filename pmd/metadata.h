@@ -68,7 +68,7 @@ static inline struct packet_meta *packet_meta(struct rte_mbuf *m)
     return (struct packet_meta *)rte_mbuf_to_priv(m);
 }
 
-/* Into a key that flow_key_parse() has filled in. */
+/* Writes the metadata to a key that flow_key_parse() has filled in. */
 static inline void metadata_to_key(const struct metadata *md, struct flow_key *key)
 {
     key->in_port = md->in_port;
@@ -80,12 +80,12 @@ static inline void metadata_to_key(const struct metadata *md, struct flow_key *k
 /* Writes the label as hexadecimal without leading zeros ("0x1f"; "0") and returns `text`. */
 const char *ct_label_format(const uint8_t label[CT_LABEL_LEN], char text[CT_LABEL_TEXT]);
 
-/* What connection tracking found out, into a key that has room for all lines. IPv6 addresses stand where labels are in
- * packets that are not IPv6. */
+/* Writes what connection tracking found out to a key that has room for all lines. IPv6 addresses are written only to
+ * keys of IPv6 packets: in others MPLS labels have their place. */
 void ct_meta_to_key(const struct ct_meta *ct, struct flow_key *key);
 
-/* Into a key that flow_key_parse() has filled in, all of its lines, and of which it used `n_lines`. Returns how many
- * are used now. */
+/* Writes the packet's metadata to a key with room for all lines, which flow_key_parse() has filled in and of which it
+ * used `n_lines`. Returns how many lines are used now. */
 static inline unsigned packet_meta_to_key(const struct packet_meta *meta, struct flow_key *key, unsigned n_lines)
 {
     metadata_to_key(&meta->md, key);

@@ -125,9 +125,10 @@ struct port {
 struct port *port_create(const struct port_params *params, char *error, size_t error_size);
 void port_destroy(struct port *port);
 
-/* The same in two steps, between which the control thread goes on with other things: making a TAP may take until the
- * kernel is done with interfaces that somebody deletes. port_create_begin() copies what it needs of `params`. False:
- * it is still under way; true: *port is the port, or NULL with a sentence in `error`, and `opening` is freed. */
+/* port_create() in two steps, between which the control thread goes on with other things: the kernel makes a TAP only
+ * when it is done with interfaces that somebody deletes. port_create_begin() copies what it needs of `params`.
+ * port_create_end() returns false while the port is being made; true: *port is the port, or NULL with a sentence in
+ * `error`, and `opening` is freed. */
 struct port_opening;
 struct port_opening *port_create_begin(const struct port_params *params);
 bool port_create_end(struct port_opening *opening, struct port **port, char *error, size_t error_size);
@@ -168,8 +169,8 @@ struct port_interface {
 /* Reports the ports of that interface as port_poll_events() does; looks at no others. True: a port has just lost its
  * interface, or lost one of that name before: look whether there is one again. Control thread. */
 bool port_interface_changed(const struct port_interface *interface, port_event_fn *fn, void *arg);
-/* The same for interfaces that were moved to other namespaces: which of them changed is not known. They are reported
- * with the next port_poll_events(), for which the descriptor becomes readable. Control thread. */
+/* Has the next port_poll_events(), for which the descriptor becomes readable, report all ports whose interfaces were
+ * moved to other namespaces: which of them changed is not known. Control thread. */
 void port_interfaces_elsewhere_changed(void);
 
 #endif

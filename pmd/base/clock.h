@@ -10,7 +10,7 @@
 
 /* Microseconds of CLOCK_MONOTONIC; never goes back. */
 uint64_t clock_now_us(void);
-/* The same in milliseconds. */
+/* Milliseconds of CLOCK_MONOTONIC: clock_now_us() / 1000. */
 uint64_t clock_now_ms(void);
 
 /* Takes the time from `now_us` (microseconds, never back) from now on; NULL: from CLOCK_MONOTONIC again. Simulations

@@ -73,10 +73,11 @@ bool log_find_level(const char *name, uint32_t *level);       /* false: there is
 const char *log_component_name(enum log_component component); /* "port" */
 const char *log_level_name(enum log_component component, enum log_facility facility); /* "INFO" */
 
-/* Logging never waits for who reads the log (pmd/base/log_sink.h). This writes what waits because of that and says how
- * many lines were lost, when there is room; called every now and then by the control thread. */
+/* Writes the lines that wait because their reader had no room for them, and says how many were lost: logging itself
+ * never waits (pmd/base/log_sink.h). The control thread calls it every now and then. */
 void log_flush(void);
-/* The same at the end of the process: gives the reader up to `timeout_ms` to take what waits. Control thread. */
+/* Does what log_flush() does, at the end of the process: gives the reader up to `timeout_ms` to take what waits.
+ * Control thread. */
 void log_finish(unsigned timeout_ms);
 
 /* Sends the log, and DPDK's own messages as module "dpdk", to `path` alone (appended, a line at a time); NULL: to

@@ -65,7 +65,7 @@ struct megaflow_counters {
 
 _Static_assert(sizeof(struct megaflow_counters) == 8, "eight to a cache line");
 
-/* The same, what packets seldom need. */
+/* Counters of one thread that it seldom needs, apart from struct megaflow_counters, of which eight share a line. */
 struct megaflow_rare {
     uint32_t byte_wraps; /* how often bytes wrapped, stored after it did */
     uint32_t born;       /* when its first packet came, in pending_clock() */
@@ -98,9 +98,9 @@ void megaflow_table_fini(struct megaflow_table *table);
 struct megaflow *megaflow_alloc(struct megaflow_table *table, struct rcu *rcu);
 /* Fills in the masked key; 0 or -ENOMEM. `mask` is kept. */
 int megaflow_set_key(struct megaflow *mf, const struct flow_key *key, const struct flow_key *mask, unsigned mask_lines);
-/* From now on poll-mode threads may match it. */
+/* Lets poll-mode threads match the megaflow from now on. */
 void megaflow_publish(struct megaflow *mf);
-/* No packet matches it from now on; the slot is reused after a grace period. */
+/* Lets no packet match the megaflow from now on; its slot is reused after a grace period. */
 void megaflow_retire(struct megaflow_table *table, struct megaflow *mf);
 /* Gives back a slot that was never published. */
 void megaflow_unalloc(struct megaflow_table *table, struct megaflow *mf);

@@ -18,7 +18,7 @@
 #include <emmintrin.h>
 #endif
 
-/* Of the tuples' hash tables: a 16-bit signature and a 32-bit value each. */
+/* Entries in a bucket of a tuple's hash table, each with a 16-bit signature and a 32-bit value. */
 #define BUCKET_WAYS 8
 
 /* The ways of `signatures` that are equal to `wanted`, as bits. The other side may be writing one of them: the caller
@@ -37,7 +37,8 @@ static inline uint32_t signature_ways(const uint16_t signatures[BUCKET_WAYS], ui
 #endif
 }
 
-/* The same of sixteen bytes, for one thread; aligned to 16. */
+/* Returns the places among sixteen bytes, aligned to 16, that are equal to `wanted`, as bits. No other thread writes
+ * them. */
 static inline uint32_t signature_ways_16(const uint8_t signatures[16], uint8_t wanted)
 {
 #ifdef __SSE2__

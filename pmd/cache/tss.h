@@ -89,7 +89,7 @@ void tss_fini(struct tss *tss);
 
 /* The tuple of `mask`; NULL if there is none. */
 struct tuple *tss_tuple(const struct tss *tss, const struct flow_key *mask);
-/* The same, made if need be. NULL: *error is -EMLINK or -ENOMEM. */
+/* Returns the tuple of `mask`, and makes it if there is none. NULL: *error is -EMLINK or -ENOMEM. */
 struct tuple *tss_tuple_make(struct tss *tss, const struct flow_key *mask, int *error);
 /* Takes the tuple out if it is empty. */
 void tss_tuple_release(struct tss *tss, struct tuple *tuple);

@@ -47,7 +47,8 @@ struct conn_cold {
 };
 _Static_assert(sizeof(struct conn_cold) == 64, "one line");
 
-/* Of the tuples. While it is free, the first two words are as `next` and `wheel_at` above. */
+/* The addresses of an IPv6 connection's two tuples. While the line is free, its first two words have the meaning of
+ * `next` and `wheel_at` above. */
 struct conn_v6 {
     uint8_t address[2][2][16]; /* direction; source, destination */
 };
@@ -67,7 +68,7 @@ _Static_assert(sizeof(struct conn_v6) == 64, "one line");
 #define CONN_SNAT (UINT64_C(1) << 22)  /* translated: the source of the first direction's packets */
 #define CONN_DNAT (UINT64_C(1) << 23)  /* their destination */
 #define CONN_NAT (CONN_SNAT | CONN_DNAT)
-/* What is not of the protocol's state machine. */
+/* Bits of the state that do not belong to the protocol's state machine. */
 #define CONN_FLAGS (CONN_CONFIRMED | CONN_DEAD | CONN_NEWS | CONN_LABEL | CONN_NAT)
 
 static inline bool conn_state_is_alive(uint64_t state)

@@ -271,7 +271,7 @@ void act_buffer_free(struct act_buffer *buffer);
 /* Appends a zeroed act of `len` bytes (header included, rounded up to 8; act->len says the rounded length); aborts on
  * out of memory. */
 void *act_buffer_add(struct act_buffer *buffer, enum act_type type, size_t len);
-/* The same for a type whose struct has no variable part. */
+/* As act_buffer_add(), with the length of the type's struct, which has no variable part. */
 void *act_buffer_add_type(struct act_buffer *buffer, enum act_type type);
 struct act_list act_buffer_list(const struct act_buffer *buffer);
 

@@ -11,7 +11,7 @@ void act_list_each_field(const struct act_list *list, field_fn *fn, void *arg);
 
 /* Counts the tunnel options that the actions use (tlv_map.h): `delta` is 1 as they enter a table, -1 as they leave. */
 void act_list_count_options(const struct act_list *list, int delta);
-/* The same options as a bit set, for tlv_map_count_fields(). */
+/* Returns the tunnel options that the actions use as a bit set, for tlv_map_count_fields(). */
 uint64_t act_list_options(const struct act_list *list);
 
 #endif

@@ -74,7 +74,7 @@ void apply_unlisten(struct apply *apply, struct apply_listener *listener);
 
 /* The bridge without its ports: `wanted->ports` is not looked at. */
 void apply_set_bridge(struct apply *apply, const struct config_bridge *wanted);
-/* With all its ports, which get no results of their own. Unknown names are ignored. */
+/* Removes the bridge with all its ports, which get no results of their own. Unknown names are ignored. */
 void apply_remove_bridge(struct apply *apply, const char *bridge);
 
 /* The bridge was said before. `wanted->ofport`: the OpenFlow number that is asked for; 0: none, then the port keeps the
@@ -86,11 +86,11 @@ void apply_remove_port(struct apply *apply, const char *bridge, const char *port
 /* The keys at the top of `wanted` that can change while the switch runs; bridges are not looked at. */
 void apply_set_options(struct apply *apply, const struct config *wanted);
 
-/* For whoever says everything anew: bridges and ports that were not said between the two are removed. */
+/* Begin and end saying everything anew: bridges and ports that are not said between the two are removed at the end. */
 void apply_begin(struct apply *apply);
 void apply_end(struct apply *apply);
 
-/* All that is in `wanted`, and nothing else. */
+/* Says all bridges and ports of `wanted`; others are removed. */
 void apply_set_all(struct apply *apply, const struct config *wanted);
 
 /* Calls `fn` for each port that was said and not removed since, with its OpenFlow number as in struct apply_result. */
@@ -100,10 +100,10 @@ void apply_for_each_port(struct apply *apply, apply_port_fn *fn, void *arg);
 /* --- the work list ------------------------------------------------------- */
 
 struct apply *apply_create(struct sluice *sw);
-/* What it made is left to switch_destroy(). NULL is allowed. */
+/* Frees `apply`, and leaves the bridges and ports that it made to switch_destroy(). NULL is allowed. */
 void apply_destroy(struct apply *apply);
 
-/* For the time before the event loop: until everything is done. */
+/* Works the list off before the event loop runs; returns when everything is done. */
 void apply_run_all(struct apply *apply);
 /* Goes on with taking bridges apart that were removed, for one turn. False: there is none. */
 bool apply_run_removed(struct sluice *sw);

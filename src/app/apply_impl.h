@@ -135,18 +135,19 @@ void apply_bridge_port_gone(struct apply *apply, struct apply_bridge *object);
 void apply_bridge_step(struct apply *apply, struct apply_bridge *object);
 /* Takes the bridge out of the switch, and tells. Its ports are still to go. */
 void apply_bridge_leave(struct apply *apply, struct apply_bridge *object);
-/* The same for the options of the switch. */
+/* Changes the options of the switch that differ, and tells. */
 void apply_options_step(struct apply *apply, const struct config *wanted);
 
 /* apply_port.c */
 struct apply_port *apply_port_create(struct apply_bridge *owner, const char *name);
-/* At the end of the switch. */
+/* Frees a port at the end of the switch, whatever its stage. */
 void apply_port_free(struct apply *apply, struct apply_port *port);
 /* Puts it on the list where it belongs now. */
 void apply_port_queue(struct apply *apply, struct apply_port *port);
 /* Does what is to be done. The port may be freed. */
 void apply_port_step(struct apply *apply, struct apply_port *port);
-/* Of a port in apply->opening or ->no_index: goes on if it can. The port may be freed. */
+/* Goes on with a port in apply->opening or ->no_index, if its device is open or an index is free. The port may be
+ * freed. */
 void apply_port_finish(struct apply *apply, struct apply_port *port);
 /* The number of a port that is there, as in struct apply_result. */
 uint32_t apply_port_ofport(const struct apply_port *port);

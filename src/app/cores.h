@@ -14,7 +14,7 @@ struct cores {
     cpu_set_t allowed; /* what this process may use */
 };
 
-/* Of this machine and process. Returns 0 or negative errno. */
+/* Reads the cores of this machine and process. Returns 0 or negative errno. */
 int cores_read(struct cores *cores);
 
 /* Whether pmd.cores and control.core can be had. Returns 0, or -1 with a sentence in `error` that names what there is.

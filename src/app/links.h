@@ -11,7 +11,7 @@ struct sluice;
 struct links *links_create(struct sluice *sw);
 void links_destroy(struct links *links); /* NULL is allowed */
 
-/* For port_poll_events(): the bridge of the port looks at it. */
+/* Callback of port_poll_events(): has the port's bridge read its status again. `arg` is not used. */
 void links_port_changed(void *arg, struct port *port);
 
 #endif

@@ -126,12 +126,12 @@ struct bridge_port *bridge_port_by_ofport(const struct bridge *bridge, uint32_t 
 struct bridge_port *bridge_port_by_name(const struct bridge *bridge, const char *name);
 /* The Port that the MAC table has under this id; NULL: it is gone. */
 struct lport *bridge_lport_by_id(const struct bridge *bridge, uint32_t id);
-/* Of any bridge: which bridge port a datapath port index is. NULL if none. */
+/* Returns the bridge port, of whatever bridge, that has this index in the datapath; NULL: none. */
 struct bridge_port *bridge_port_by_index(const struct datapath *dp, uint32_t index);
 
-/* Re-reads link state; listeners are told if something changed. */
+/* Reads the port's link and address again, and tells listeners if something changed. */
 void bridge_port_update(struct bridge_port *bp);
-/* OFPT_PORT_MOD. */
+/* Sets the bits `mask` of the port's configuration as in `config` (OFPT_PORT_MOD). */
 void bridge_port_set_config(struct bridge_port *bp, uint32_t config, uint32_t mask);
 
 /* Counters as OpenFlow wants them: device and datapath together. */

@@ -14,7 +14,7 @@
 
 struct bridge_port;
 
-/* Of a BRIDGE_PORT_PATCH. */
+/* The part of a bridge port that only those of kind BRIDGE_PORT_PATCH use. */
 struct patch {
     char *peer_name;
     struct bridge_port *peer; /* NULL: there is none that names this one */

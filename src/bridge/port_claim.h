@@ -51,8 +51,8 @@ void port_claim_note(struct port_claim *claim);
 /* NULL: the port has none of that protocol. */
 struct port_claim *port_claim_find(const struct bridge_port *bp, enum protocol_id id);
 
-/* For takes(): whether `value` is `want`. Sets in `*seen` all bits if it is, else the highest one that differs. Both
- * are as in a packet. */
+/* For takes(): whether `value`, in network order, is `want`, in host order. Sets all bits in *seen (network order) if
+ * it is, else the highest one that differs. */
 static inline bool claim_is_16(rte_be16_t value, uint16_t want, rte_be16_t *seen)
 {
     uint16_t differs = (uint16_t)(rte_be_to_cpu_16(value) ^ want);
@@ -60,7 +60,7 @@ static inline bool claim_is_16(rte_be16_t value, uint16_t want, rte_be16_t *seen
     *seen |= rte_cpu_to_be_16(differs ? (uint16_t)(1u << (31 - __builtin_clz(differs))) : UINT16_MAX);
     return differs == 0;
 }
-/* The same of `n` bytes. */
+/* As claim_is_16(), for `n` bytes, of which `seen` has no bit set yet. */
 static inline bool claim_is_bytes(const uint8_t *value, const uint8_t *want, uint8_t *seen, size_t n)
 {
     for (size_t i = 0; i < n; i++) {

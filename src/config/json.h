@@ -21,7 +21,8 @@
  * starts as {0} and is cleared by the caller in either case. */
 int config_load_file(const char *path, struct config **out, struct config_faults *faults);
 
-/* The same for `len` bytes of text, which need no terminator. `filename` appears in the faults; NULL: none. */
+/* As config_load_file(), for `len` bytes of text, which need no terminator. `filename` appears in the faults; NULL:
+ * none. */
 int config_load_buffer(const char *text, size_t len, const char *filename, struct config **out,
                        struct config_faults *faults);
 

@@ -13,7 +13,7 @@
 #define PACE_LONG_US 100        /* where a short request ends and a long one, or a part of it, begins */
 #define PACE_TALK_US 1000       /* for so long after its last request a peer is expected to go on */
 
-/* For how long to work off misses now, after everything else took `others_us` since they had their last turn.
+/* Returns for how many microseconds to work off misses now. Everything else took `others_us` since their last turn.
  * `talking`: a request is under way or was answered less than PACE_TALK_US ago.
  *
  * After short requests misses get as long as those took, after parts of a long one (a bundle, a dump) twice that:
@@ -28,8 +28,8 @@ struct pace_yield {
 
 /* Whether to call sched_yield() at the time `now_us`. */
 bool pace_may_yield(const struct pace_yield *yield, uint64_t now_us);
-/* It took `took_us`, until `now_us`. A peer takes a few microseconds and waits for its next answer. What takes longer
- * is something else that wants the core: then the thread keeps it for ten times as long. */
+/* Notes that the core was away for `took_us`, until `now_us`. A peer takes a few microseconds and waits for its next
+ * answer. What takes longer is something else that wants the core: then the thread keeps it for ten times as long. */
 void pace_yielded(struct pace_yield *yield, uint64_t took_us, uint64_t now_us);
 
 #endif

@@ -38,8 +38,8 @@ ssize_t jsonrpc_scan(struct jsonrpc_scanner *scanner, const char *text, size_t l
 /* The member of that name in a whole message; NULL: it has none. */
 const struct jsonrpc_member *jsonrpc_member(const struct jsonrpc_scanner *scanner, const char *text, const char *name);
 
-/* What is behind white space, or behind one value of any kind, that begins at `at`; NULL: it does not end before `end`.
- */
+/* Returns the first byte behind the white space, or behind the one value of any kind, that begins at `at`; NULL: it
+ * does not end before `end`. */
 const char *jsonrpc_skip_space(const char *at, const char *end);
 const char *jsonrpc_skip_value(const char *at, const char *end);
 

@@ -20,7 +20,8 @@ struct config_target {
 /* Parses `text`. Returns 0, or -EINVAL with what to do instead in `why` (`why_size` bytes, always terminated). An IPv6
  * address is written in brackets. `passive` says which of the two kinds is wanted. */
 int config_target_parse(const char *text, bool passive, struct config_target *target, char *why, size_t why_size);
-/* The same for what is connected to and is not OpenFlow: `port` is the one where `text` has none. */
+/* As config_target_parse(), for an active target of another protocol than OpenFlow: `port` is its port if `text` has
+ * none. */
 int config_target_parse_remote(const char *text, int port, struct config_target *target, char *why, size_t why_size);
 
 #endif

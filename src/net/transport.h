@@ -16,13 +16,13 @@ struct tls;
 /* Takes the socket `fd` over, unless it fails; -1: bufferevent_socket_connect comes next. `tls` NULL is plain; else the
  * handshake ends with BEV_EVENT_CONNECTED on either side. NULL: out of memory. */
 struct bufferevent *transport_create(struct event_base *base, int fd, struct tls *tls);
-/* From now on what is written waits for transport_flush(). A connected socket; nothing is done to one with TLS. */
+/* Has what is written from now on wait for transport_flush(). The socket is connected; with TLS this does nothing. */
 void transport_hold(struct bufferevent *bev);
 /* Sends what was held back, without the event loop's four system calls for it; what the socket has no room for the
  * event loop sends, and the caller holds again when it is done. Returns the bytes sent. */
 size_t transport_flush(struct bufferevent *bev);
-/* What has come meanwhile, up to `most` bytes more, when libevent has read what it reads at a time (4 KB). Nothing is
- * done to one with TLS. */
+/* Reads up to `most` bytes more, if libevent has just read the 4 KB that it reads at a time. With TLS this does
+ * nothing. */
 void transport_read_on(struct bufferevent *bev, size_t most);
 /* Sends what the socket has room for of that which is left, and closes. */
 void transport_close(struct bufferevent *bev, bool connected);

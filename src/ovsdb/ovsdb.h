@@ -104,14 +104,14 @@ static inline uint32_t ovsdb_count(const struct ovsdb_row *row, unsigned column)
 {
     return row->columns[column].n;
 }
-/* Of a map from strings to strings: the value; NULL: no such key. */
+/* Returns the value of a key in a map from strings to strings; NULL: no such key. */
 const char *ovsdb_map_string(const struct ovsdb *db, const struct ovsdb_row *row, unsigned column, const char *key);
 /* The row that the i-th UUID is of (in maps, the i-th value); NULL with a line in the log: there is none. */
 const struct ovsdb_row *ovsdb_ref(const struct ovsdb *db, const struct ovsdb_row *row, unsigned column, uint32_t i);
 
 /* --- transactions -------------------------------------------------------- */
 
-/* Of each there may be one under way. */
+/* What a transaction is for; one of each purpose may be under way. */
 enum ovsdb_purpose { OVSDB_CONFIG, OVSDB_STATUS, OVSDB_STATISTICS, OVSDB_N_PURPOSES };
 
 /* Ends a transaction: `error` is NULL, or why nothing of it was done; then nothing is known of what is in the columns
@@ -124,7 +124,7 @@ struct ovsdb_txn *ovsdb_txn_begin(struct ovsdb *db, enum ovsdb_purpose purpose);
  * one row in a row is one operation. Columns that the server does not have are left out. */
 void ovsdb_txn_write(struct ovsdb_txn *txn, const struct ovsdb_row *row, unsigned column,
                      const struct ovsdb_datum *value);
-/* The same for one value; NULL is none. */
+/* As ovsdb_txn_write(), for a column of at most one value; the string NULL is none. */
 void ovsdb_txn_write_string(struct ovsdb_txn *txn, const struct ovsdb_row *row, unsigned column, const char *value);
 void ovsdb_txn_write_integer(struct ovsdb_txn *txn, const struct ovsdb_row *row, unsigned column, int64_t value);
 void ovsdb_txn_write_boolean(struct ovsdb_txn *txn, const struct ovsdb_row *row, unsigned column, bool value);

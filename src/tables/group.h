@@ -109,7 +109,7 @@ struct pipeline;
 struct group_table *group_table_create(struct pipeline *pipeline);
 /* Observers are not told. */
 void group_table_destroy(struct group_table *table);
-/* Of a table that goes: takes out at most `most` groups, whoever uses them. True: none is left. */
+/* Takes out at most `most` groups of a table that is to be destroyed, whoever uses them. True: none is left. */
 bool group_table_clear(struct group_table *table, unsigned most);
 
 /* Returns 0 or an enum of_error; on error nothing was changed. While a bundle is open it becomes part of it: lookups
@@ -120,9 +120,9 @@ int group_table_mod(struct group_table *table, const struct group_mod *mod);
  * it the bundle may be aborted. */
 int group_table_mod_slice(struct group_table *table, const struct group_mod *mod, size_t most);
 struct group *group_table_find(const struct group_table *table, uint32_t group_id); /* NULL: none */
-/* As the change that is open has it. */
+/* As group_table_find(), with the change that is open. */
 struct group *group_table_find_next(const struct group_table *table, uint32_t group_id);
-/* In the order of their addition. */
+/* Go through the groups in the order of their addition; NULL: that was the last. */
 struct group *group_table_first(const struct group_table *table);
 struct group *group_table_next(const struct group_table *table, const struct group *group);
 /* The pipeline's change has become visible, or is taken back: does what there is to do then, a group or a use of it for

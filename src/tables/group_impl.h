@@ -32,7 +32,7 @@ struct group *group_create(const struct group_mod *mod);
 void group_stage_add(struct group_table *table, struct group *group, struct group *replaced);
 void group_stage_remove(struct group_table *table, struct group *group);
 
-/* Of a group as `mod` describes it: 0, or why it cannot be. */
+/* Checks a group as `mod` describes it. Returns 0, or an enum of_error that says why it cannot be. */
 int group_check(struct group_table *table, const struct group_mod *mod);
 /* Fills in the slots of a select group. */
 void group_make_slots(struct group *group);

@@ -25,11 +25,11 @@ enum learn_result {
  * caller still needs it must hold references to. */
 enum learn_result pipeline_learn(struct pipeline *pipeline, const struct rule *taught, uint32_t limit,
                                  uint64_t used_ms);
-/* The same if it would be LEARN_KEPT, nothing otherwise. */
+/* Starts the timeouts of the taught rule anew if pipeline_learn() would return LEARN_KEPT; else does nothing. */
 void pipeline_learn_refresh(struct pipeline *pipeline, const struct rule *taught, uint64_t used_ms);
 /* Teaches `b` what `a` teaches? */
 bool learn_rules_equal(const struct rule *a, const struct rule *b);
-/* What pipeline_learn() would return. */
+/* Returns what pipeline_learn() would return, and changes nothing. */
 enum learn_result pipeline_would_learn(struct pipeline *pipeline, const struct rule *taught, uint32_t limit);
 
 /* --- for the files that implement pipeline.h ----------------------------- */

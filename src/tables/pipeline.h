@@ -123,9 +123,10 @@ void pipeline_destroy(struct pipeline *pipeline);
  * none is left. */
 bool pipeline_clear(struct pipeline *pipeline, unsigned most);
 
-/* Its groups: group.h. A flow_mod that names one that does not exist is refused. */
+/* Returns the pipeline's groups (group.h). A flow_mod that names one that does not exist is refused. */
 struct group_table *pipeline_groups(const struct pipeline *pipeline);
-/* Its meters, meter.h: NULL before this, and every rule with one is refused. */
+/* Set and return the pipeline's meters (meter.h). Until they are set there are none (NULL), and rules with a meter are
+ * refused. */
 void pipeline_set_meters(struct pipeline *pipeline, struct meter_table *meters); /* takes them over */
 struct meter_table *pipeline_meters(const struct pipeline *pipeline);
 

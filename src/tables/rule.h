@@ -8,10 +8,10 @@
 #include "src/match/minimatch.h"
 #include "src/tables/pipeline.h"
 
-/* With one reference and no versions set. Takes over the reference to `mask`; `value` need not be masked. The actions
- * are copied. */
+/* Makes a rule with one reference and no versions set. Takes over the reference to `mask`; `value` need not be masked.
+ * The actions are copied. */
 struct rule *rule_create(struct minimask *mask, const struct flow *value, const struct act_list *acts);
-/* The same match with other actions; everything else is zero. */
+/* Makes a rule with the match of `rule` and other actions; everything else is zero. */
 struct rule *rule_create_like(const struct rule *rule, const struct act_list *acts);
 /* Replaces the actions by a copy of `acts`. */
 void rule_set_acts(struct rule *rule, const struct act_list *acts);

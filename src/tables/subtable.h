@@ -49,7 +49,7 @@ struct slot {
     uint32_t hash;
 };
 
-/* Of a multiset of hashes. */
+/* An entry of a multiset of hashes: how often it has the hash. */
 struct index_entry {
     uint32_t hash;
     uint32_t count; /* 0: empty */

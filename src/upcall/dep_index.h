@@ -43,10 +43,10 @@ static inline bool dep_same(const struct xlate_dep *a, const struct xlate_dep *b
 
 int dep_index_init(struct dep_index *index, uint32_t n_buckets);
 void dep_index_fini(struct dep_index *index);
-/* `owner` depends on it from now on, by way of `link`. */
+/* Has `owner` depend on `dep` from now on, by way of `link`. */
 void dep_link_add(struct dep_index *index, struct dep_link *link, const struct xlate_dep *dep, void *owner);
 void dep_link_remove(struct dep_index *index, struct dep_link *link);
-/* It changed: marks those that depend on it, at once or by the next sweep. */
+/* Marks the megaflows that depend on {kind, a, b}, which changed, at once or by the next sweep. */
 void dep_changed(struct flows *flows, enum xlate_dep_kind kind, const void *a, uint64_t b);
 
 #endif

@@ -158,18 +158,20 @@ void megaflow_remove(struct flows *flows, struct mf_record *record);
 void program_put(struct flows *flows, struct program *program);
 /* Ends the records of removed megaflows whose counters are final. */
 void megaflows_bury(struct flows *flows);
-/* Gives those removed since the last call their token. To be called before the datapath may reuse ids. */
+/* Gives the megaflows that were removed since the last call their token. To be called before the datapath may reuse
+ * ids. */
 void megaflows_seal(struct flows *flows);
 
 /* --- record.c ------------------------------------------------------------ */
 
 /* Links a new megaflow to all that `deps` says it rests on, and takes over the references of its effects. */
 void record_attach(struct flows *flows, struct mf_record *record, struct xlate_deps *deps);
-/* It was translated again, and rests on this instead. */
+/* Links a megaflow that was translated again to `deps` instead of what it rested on before. */
 void record_move(struct flows *flows, struct mf_record *record, struct xlate_deps *deps);
-/* It is removed: nothing finds it any more. What it still counts goes to its path, until record_end(). */
+/* Unlinks a megaflow that is removed from everything that leads to it. What it still counts goes to its path, until
+ * record_end(). */
 void record_detach(struct flows *flows, struct mf_record *record);
-/* Its counters are final. Frees it. */
+/* Frees a record whose counters are final. */
 void record_end(struct flows *flows, struct mf_record *record);
 /* Credits the path with what was counted since the last time, and keeps the MAC addresses it came from. Returns true if
  * there was something. */
@@ -189,15 +191,16 @@ bool marks_take(struct flows *flows, uint32_t n);
 
 /* --- effects.c ----------------------------------------------------------- */
 
-/* What the translation in `deps` did to rules is done again by effects_run, for packets that the megaflow took. Takes
- * over its references. */
+/* Keeps what the translation in `deps` did to rules, so that effects_run() does it again for packets that the megaflow
+ * took. Takes over the references of `deps`. */
 void effects_keep(struct mf_record *record, struct xlate_deps *deps);
-/* Of a megaflow that is to be translated again effects_follow decides: what it rests on may be gone. */
+/* Does the effects of packets that were counted since the last time. Leaves a megaflow that is to be translated again
+ * to effects_follow(), because what it rests on may be gone. */
 void effects_run(struct flows *flows, struct mf_record *record);
-/* For the packets so far, when the megaflow was translated again: what is in `deps` too is done, of what is not that
- * which needs no rule to be made. Then as effects_keep. */
+/* Does the effects of the packets so far when the megaflow was translated again: those that are in `deps`, too, and of
+ * the others those that need no rule to be made. Then keeps those of `deps`, as effects_keep() does. */
 void effects_follow(struct flows *flows, struct mf_record *record, struct xlate_deps *deps);
-/* For the last packets of a removed megaflow, which were on their way: what needs no rule to be made. */
+/* Does the effects that need no rule to be made for the last packets of a removed megaflow, which were on their way. */
 void effects_end(struct mf_record *record);
 void effects_drop(struct mf_record *record);
 

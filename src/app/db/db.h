@@ -17,7 +17,8 @@ struct sluice;
 
 /* Starts to connect to sw->config->ovsdb.remote; sw->apply is there. NULL with a sentence in `error`. */
 struct db *db_create(struct sluice *sw, char *error, size_t error_size);
-/* What the database asked for stays. NULL is allowed; sw is whole. */
+/* Disconnects and frees `db`, while sw is still whole. Bridges and ports that the database asked for stay. NULL is
+ * allowed. */
 void db_destroy(struct db *db);
 
 #endif

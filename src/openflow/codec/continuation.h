@@ -22,12 +22,12 @@ struct of_continuation {
     struct act_buffer segments, set;
 };
 
-/* For a connection of that version. */
+/* Appends `left` to `buf` as a connection of `version` writes it. */
 void of_continuation_encode(struct of_buf *buf, const uint8_t *id, const struct recirc *left, uint8_t version);
 /* Returns 0, or an enum of_error; then there is nothing to free. */
 int of_continuation_decode(const struct of_bytes *bytes, uint8_t version, struct of_continuation *continuation);
 void of_continuation_free(struct of_continuation *continuation);
-/* For flows_resume(); valid as long as the continuation is. */
+/* Returns the continuation as flows_resume() takes it; it points into the continuation. */
 struct recirc of_continuation_left(const struct of_continuation *continuation);
 
 #endif

@@ -43,8 +43,8 @@ int of_header_parse(const uint8_t *data, struct of_header *header);
 /* The highest version in both sets; 0 if there is none (OpenFlow 1.3.5, 6.3.1). */
 uint8_t of_version_negotiate(uint32_t ours, uint32_t theirs);
 struct of_msg;
-/* What a connection speaks on whose side `hello` came; 0 if nothing (the same clause): without a bitmap the smaller of
- * the two versions in the headers, if we speak that. */
+/* Returns the version that a connection speaks after `hello` came, of those in the bitmap `ours`; 0: none (OpenFlow
+ * 1.3.5, 6.3.1). Without a bitmap in `hello` it is the smaller of the two versions in the headers, if we speak that. */
 uint8_t of_hello_negotiate(uint32_t ours, const struct of_msg *hello);
 
 /* --- messages ------------------------------------------------------------ */
@@ -166,8 +166,9 @@ struct of_config {
     uint16_t miss_send_len; /* bytes */
 };
 
-/* What a version has for a reason (enum of_packet_in_reason): none below 1.4 has the later three, which were
- * OF_REASON_ACTION; 1.0 knows of no table-miss rule, so that what one sends is an action's. */
+/* Returns the number that `version` has for a reason (enum of_packet_in_reason). Versions below 1.4 say
+ * OF_REASON_ACTION for the later three; 1.0 knows of no table-miss rule and says OF_REASON_ACTION for what one sends.
+ */
 uint8_t of_packet_in_reason(uint8_t reason, uint8_t version);
 
 /* Bytes that packet, userdata and continuation of an NXT_PACKET_IN2 can have together. */
@@ -193,8 +194,8 @@ struct of_packet_in {
     const uint8_t *data;
     size_t data_len;
 };
-/* What a packet-in tells of `flow` beside the packet: in_port, and tunnel, metadata, registers, marks and connection
- * state where they are not 0. */
+/* Fills `fields` with what a packet-in tells of `flow` beside the packet: in_port, and tunnel, metadata, registers,
+ * marks and connection state where they are not 0. */
 void of_packet_in_fields(const struct flow *flow, struct match *fields);
 
 struct of_flow_removed {

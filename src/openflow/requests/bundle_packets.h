@@ -23,14 +23,14 @@ struct of_bundle_packets {
     size_t n, size, n_sent;
 };
 
-/* Those that were not sent are given up. */
+/* Frees the list; packets that were not sent are given up. */
 void of_bundle_packets_free(struct of_bundle_packets *packets, struct of_server *server);
 /* Decides what becomes of the packet. `out`, checked, points into what stays until it is sent. */
 void of_bundle_packets_add(struct of_bundle_packets *packets, struct of_server *server,
                            const struct of_packet_out *out);
-/* The bundle is about to become visible. */
+/* Counts the packets for their rules; to be called when the bundle is about to become visible. */
 void of_bundle_packets_count(const struct of_bundle_packets *packets);
-/* It is: sends the next one. False: there is none. */
+/* Sends the next packet, once the bundle is visible. False: there is none. */
 bool of_bundle_packets_send(struct of_bundle_packets *packets, struct of_server *server);
 
 #endif

@@ -23,10 +23,10 @@ struct of_bundle_ports {
 
 void of_bundle_ports_free(struct of_bundle_ports *ports);
 void of_bundle_ports_add(struct of_bundle_ports *ports, const struct of_port_mod *mod);
-/* For a moment the bridge's ports look as the bundle has them so far, and again as they are. Nobody is told. */
+/* Give the bridge's ports the configuration that they have in the bundle so far, and take it back. Nobody is told. */
 void of_bundle_ports_show(const struct of_bundle_ports *ports, struct of_server *server);
 void of_bundle_ports_hide(const struct of_bundle_ports *ports, struct of_server *server);
-/* Configures them for good, in the order in which they were first named; each change is told once. */
+/* Configures the ports for good, in the order in which the bundle first named them, and tells each change once. */
 void of_bundle_ports_apply(const struct of_bundle_ports *ports, struct of_server *server);
 
 #endif

@@ -13,7 +13,7 @@ struct of_bundle_tables {
     bool any, configured[PIPELINE_TABLES];
 };
 
-/* From here on rules of the bundle find the tables so. `mod` was checked. */
+/* Configures the tables for the rules of the bundle that follow. `mod` passed of_check_table_mod(). */
 void of_bundle_tables_add(struct of_bundle_tables *tables, struct of_server *server, const struct of_table_config *mod);
 /* Orders the rules of tables that may evict, for about `most` looks at rules. False: the next call goes on. */
 bool of_bundle_tables_order(const struct of_bundle_tables *tables, struct of_server *server, size_t most);

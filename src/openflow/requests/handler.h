@@ -34,7 +34,7 @@ void of_reply_groups(struct of_connection *conn, const struct of_multipart_reque
 int of_reply_meters(struct of_connection *conn, const struct of_multipart_request *request, struct of_multipart *mp,
                     struct of_buf *out);
 
-/* For bundles, which check when a message is added and apply later. */
+/* Check a message without doing anything: bundles do so when it is added, and apply it later. 0 or an enum of_error. */
 int of_check_packet_out(const struct of_connection *conn, const struct of_packet_out *out);
 int of_check_port_mod(const struct of_connection *conn, const struct of_port_mod *mod);
 int of_check_table_mod(const struct of_table_config *mod, uint8_t version);
@@ -42,7 +42,7 @@ int of_check_table_mod(const struct of_table_config *mod, uint8_t version);
  * of_check_table_mod(). False: it is not about this table. */
 bool of_table_configure(const struct of_table_config *mod, const struct pipeline *pipeline, uint8_t table_id,
                         struct table_config *config);
-/* In as many segments as it takes. NULL: no packet buffers. */
+/* Makes a packet of `len` bytes, in as many segments as it takes. NULL: there are no packet buffers. */
 struct rte_mbuf *of_make_packet(struct of_server *server, const uint8_t *data, size_t len);
 int of_check_flow_mod(const struct flow_mod *fm);
 

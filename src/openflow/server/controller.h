@@ -44,29 +44,29 @@ int of_controller_add(struct of_server *server, const struct of_controller_param
  */
 int of_controllers_add_new(struct of_server *server, const struct of_controller_params *params, size_t n, char *error,
                            size_t error_size);
-/* Removes all others and closes their connections; these have their limits as in `params` from now on. */
+/* Removes all controllers but these `n` and closes their connections; these have the limits in `params` from now on. */
 void of_controllers_keep(struct of_server *server, const struct of_controller_params *params, size_t n);
 void of_controllers_free(struct of_server *server);
 
-/* From the connection: a version was agreed on; it is gone (or never came up). */
+/* The link's connection says that a version was agreed on, and that it is gone or never came up. */
 void of_link_up(struct of_link *link);
 void of_link_down(struct of_link *link, const char *why);
 const struct of_limits *of_link_limits(const struct of_link *link);
-/* No asynchronous messages to begin with. */
+/* Whether the link's connections get no asynchronous messages until they ask for some. */
 bool of_link_is_quiet(const struct of_link *link);
 /* The versions that the connection may offer, as a bitmap. */
 uint32_t of_link_versions(const struct of_link *link);
 
-/* What the peer set on one connection of its channel holds for all. */
+/* Copies what the peer has set on `conn` to the other connections of its channel. */
 void of_channel_share(const struct of_connection *conn);
 bool of_channel_is_same(const struct of_connection *a, const struct of_connection *b);
-/* Where the packet-ins of a flow go, by any hash of it: `main` itself if it has no auxiliary connections. */
+/* Returns the connection of the channel that gets the packet-ins of a flow, chosen by any hash of the flow: `main` if
+ * there are no auxiliary connections. */
 struct of_connection *of_channel_for_packet_in(struct of_connection *main, uint32_t hash);
 
-/* What earlier connections of the link count, and when it last changed its state. */
+/* Adds to `info` the counts of the link's earlier connections, and when the link last changed its state. */
 void of_link_describe(const struct of_link *link, struct of_connection_info *info);
-/* For each link of a controller that has no connection now: "connecting" is a connection's state, "backoff" is the
- * rest. */
+/* Calls `fn` for each link without a connection now, which is in the state "backoff". */
 void of_controllers_for_each_waiting(struct of_server *server,
                                      void (*fn)(void *arg, const char *target, const struct of_link *link), void *arg);
 

@@ -57,26 +57,26 @@ struct of_server_params {
 
 /* Opens the listeners and starts to connect. NULL with a sentence that says what to do in `error`. */
 struct of_server *of_server_create(const struct of_server_params *params, char *error, size_t error_size);
-/* From listen, controllers, limits and versions of `was` to those of `wanted`: what is new is opened, what is gone is
- * closed with its connections, so are connections over a version that is gone, the rest goes on; and to
- * bridge->fail_mode, which the caller may have changed. Another number of auxiliary connections closes those to all
- * controllers, which are made again. Returns 0, or -1 with a sentence in `error`: then those of `was` go on. */
+/* Changes listeners, controllers, limits and versions from those of `was` to those of `wanted`: what is new is opened,
+ * what is gone is closed with its connections, so are connections over a version that is gone, the rest goes on. Takes
+ * over bridge->fail_mode, too, which the caller may have changed. Another number of auxiliary connections closes those
+ * to all controllers, which are made again. Returns 0, or -1 with a sentence in `error`: then those of `was` go on. */
 int of_server_change(struct of_server *server, const struct of_server_params *was,
                      const struct of_server_params *wanted, char *error, size_t error_size);
-/* Connections of controllers are closed, and made again by those who made them: what was said at their start does not
- * hold any more. Tools stay. */
+/* Closes the connections of all controllers, configured or not, because what was said at their start does not hold any
+ * more, or an operator asks for it; who made them makes them again. Those of tools stay. `why` goes to the log. */
 void of_server_reconnect(struct of_server *server, const char *why);
-/* As in struct of_server_params, for connections made from now on. */
+/* Sets the keys of connections that are made from now on, as in struct of_server_params. */
 void of_server_set_tls(struct of_server *server, struct tls *tls);
 /* Closes listeners and connections and removes sockets that it made; the bridge's events are not heard any more. What
  * is left, a bundle of a million messages or half of a commit, the loop takes away in slices. */
 void of_server_close(struct of_server *server);
-/* Nothing is left of what of_server_close() began. */
+/* Whether nothing is left of what of_server_close() began. */
 bool of_server_is_over(const struct of_server *server);
 /* Closes it if need be, and frees it: at once, however much is left. */
 void of_server_destroy(struct of_server *server);
 
-/* What the loop runs: goes on with requests that are under way, for about `budget_us`. Returns LOOP_WAITING if
+/* Goes on with requests that are under way, for about `budget_us`; a job of the loop. Returns LOOP_WAITING if
  * something wants the next turn soon (a barrier waiting, a dump half written to a connection that can take more),
  * LOOP_ANSWERED if a request was worked off since the last call. */
 unsigned of_server_run(struct of_server *server, uint64_t budget_us);
