@@ -59,9 +59,9 @@ int flows_set_limits(struct flows *flows, uint32_t limit, uint32_t idle_ms);
 /* Has `loop` run all of these as its jobs, until flows_destroy(). Returns 0, or -1 with errno. */
 int flows_join_loop(struct flows *flows, struct loop *loop);
 
-/* Gives all packets that are there for protocols which the switch speaks itself to these (src/bridge/port_claim.h).
- * Returns how many there were. */
-unsigned flows_run_protocols(struct flows *flows);
+/* Gives about `budget` packets at most for protocols that the switch speaks itself to these (src/bridge/port_claim.h).
+ * Returns how many there were (>= budget: there may be more). */
+unsigned flows_run_protocols(struct flows *flows, unsigned budget);
 /* Works off at most `budget` misses and punts. Returns how many there were (== budget: there may be more). */
 unsigned flows_run_misses(struct flows *flows, unsigned budget);
 /* Re-translates megaflows that changes may have affected, for at most about `budget_us`. True: nothing left. */

@@ -7,7 +7,8 @@
 #include "src/loop/loop.h"
 #include "src/upcall/flows_impl.h"
 
-#define MISS_STEP 8 /* packets between two looks at the clock */
+#define MISS_STEP 8        /* packets between two looks at the clock */
+#define PROTOCOL_STEP 1024 /* packets of a turn: some 2 ms */
 #define REVALIDATE_BUDGET_US 200
 #define COUNT_BUDGET_US 100
 #define ADVANCE_US 1000 /* between looks at what waits for the datapath */
@@ -25,11 +26,11 @@ static void on_miss(evutil_socket_t fd, short what, void *arg)
     datapath_miss_ack(arg);
 }
 
-/* Before timers: a session that is about to expire hears first of all packets that have come. */
+/* Before timers: a session that is about to expire hears first of all packets that have come, unless there are more
+ * than are sent but to do harm. */
 static unsigned run_protocols(void *arg, uint64_t budget_us)
 {
-    flows_run_protocols(arg);
-    return 0;
+    return flows_run_protocols(arg, PROTOCOL_STEP) >= PROTOCOL_STEP ? LOOP_MORE : 0;
 }
 
 static unsigned run_misses(void *arg, uint64_t budget_us)
@@ -42,7 +43,7 @@ static bool misses_may_sleep(void *arg)
     struct flows *flows = arg;
 
     datapath_miss_arm(flows->dp);
-    return flows_run_misses(flows, MISS_STEP) + flows_run_protocols(flows) == 0;
+    return flows_run_misses(flows, MISS_STEP) + flows_run_protocols(flows, PROTOCOL_STEP) == 0;
 }
 
 static unsigned run_revalidate(void *arg, uint64_t budget_us)

@@ -89,12 +89,12 @@ void punt_handle(struct flows *flows, struct rte_mbuf *packet)
 
 /* --- protocols ----------------------------------------------------------- */
 
-unsigned flows_run_protocols(struct flows *flows)
+unsigned flows_run_protocols(struct flows *flows, unsigned budget)
 {
     struct rte_mbuf *packets[BURST];
     unsigned done = 0, n;
 
-    while ((n = datapath_protocol_dequeue(flows->dp, packets, BURST)) > 0) {
+    while (done < budget && (n = datapath_protocol_dequeue(flows->dp, packets, BURST)) > 0) {
         for (unsigned i = 0; i < n; i++)
             punt_handle(flows, packets[i]);
         done += n;

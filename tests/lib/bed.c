@@ -136,7 +136,7 @@ void bed_add_unchecked(struct bed *bed, const char *actions)
 
 void bed_turn(struct bed *bed)
 {
-    flows_run_protocols(bed->flows);
+    flows_run_protocols(bed->flows, UINT32_MAX);
     while (flows_run_misses(bed->flows, 256) == 256)
         ;
     flows_run_revalidate(bed->flows, 1000);
