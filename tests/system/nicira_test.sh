@@ -87,9 +87,7 @@ packets h1 "$(tcp FA)" 1 h3=same
 no_rule() { [ "$(ofctl dump-aggregate tcp | grep -c flow_count=0)" = 1 ]; }
 wait_until 20 no_rule
 
-step "refused: no address translation, no cut for many, links that do not fit"
-assert_fails ofctl add-flow 'ip,actions=ct(commit,nat)'
-assert_contains "$OUTPUT" CT_DATAPATH_SUPPORT
+step "refused: no cut for many, links that do not fit"
 assert_fails ofctl add-flow 'actions=output(port=NORMAL,max_len=100)'
 assert_fails ofctl add-flow 'actions=check_pkt_larger(100)->NXM_OF_ETH_SRC[0]'
 assert_contains "$OUTPUT" OFPBAC_BAD_SET_ARGUMENT
