@@ -17,6 +17,7 @@
 
 #include "pmd/base/log.h"
 #include "pmd/base/log_sink.h"
+#include "tests/lib/group.h"
 #include "tests/lib/scratch.h"
 
 #define FLOOD 20000 /* lines; about 1.5 MB */
@@ -397,5 +398,6 @@ int main(void)
         cmocka_unit_test(a_disc_that_is_full_is_counted_and_told),
     };
 
-    return cmocka_run_group_tests(tests, setup, teardown);
+    int failed = cmocka_run_group_tests(tests, setup, NULL);
+    return group_end(failed, teardown(NULL));
 }

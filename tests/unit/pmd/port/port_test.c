@@ -19,6 +19,7 @@
 #include "pmd/port.h"
 #include "pmd/port/worker.h"
 #include "tests/lib/eal.h"
+#include "tests/lib/group.h"
 #include "tests/lib/scratch.h"
 
 static struct rte_mempool *pool;
@@ -137,6 +138,8 @@ static void too_few_packet_buffers_are_named_with_the_number_wanted(void **state
     params = dpdk_params("p", devargs);
     destroy(must_create(&params));
     assert_int_equal(rte_mempool_avail_count(pool), free_mbufs);
+    assert_int_equal(unlink(scratch_path("many")), 0);
+    assert_int_equal(unlink(scratch_path("few")), 0);
 }
 
 static void a_device_is_one_port_only(void **state)
@@ -504,5 +507,6 @@ int main(void)
 
     if (test_eal_init("port_test") != 0)
         return 1;
-    return cmocka_run_group_tests(tests, setup, teardown);
+    int failed = cmocka_run_group_tests(tests, setup, NULL);
+    return group_end(failed, teardown(NULL));
 }

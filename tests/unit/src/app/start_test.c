@@ -15,6 +15,7 @@
 #include "src/app/eal.h"
 #include "src/app/pool.h"
 #include "src/app/run_dir.h"
+#include "tests/lib/group.h"
 #include "tests/lib/scratch.h"
 
 static char error[1024];
@@ -346,5 +347,6 @@ int main(void)
         cmocka_unit_test(a_run_dir_that_cannot_be_is_explained),
     };
 
-    return cmocka_run_group_tests(tests, setup, teardown);
+    int failed = cmocka_run_group_tests(tests, setup, NULL);
+    return group_end(failed, teardown(NULL));
 }

@@ -18,6 +18,7 @@
 #include "src/loop/loop.h"
 #include "src/net/control.h"
 #include "tests/lib/eal.h"
+#include "tests/lib/group.h"
 #include "tests/lib/scratch.h"
 
 static struct loop *loop;
@@ -361,5 +362,6 @@ int main(void)
     };
 
     signal(SIGPIPE, SIG_IGN); /* as the daemon does */
-    return cmocka_run_group_tests(tests, setup, teardown);
+    int failed = cmocka_run_group_tests(tests, setup, NULL);
+    return group_end(failed, teardown(NULL));
 }

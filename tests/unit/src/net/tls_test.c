@@ -16,6 +16,7 @@
 #include <openssl/x509.h>
 
 #include "src/net/tls.h"
+#include "tests/lib/group.h"
 
 static char dir[] = "/tmp/sluice-tls-XXXXXX";
 static char key[64], certificate[64], ca[64], other[64], scratch[64];
@@ -158,5 +159,6 @@ int main(void)
         cmocka_unit_test(changed_files_are_loaded_broken_ones_not),
     };
 
-    return cmocka_run_group_tests(tests, make_files, remove_files);
+    int failed = cmocka_run_group_tests(tests, make_files, NULL);
+    return group_end(failed, remove_files(NULL));
 }
