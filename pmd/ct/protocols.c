@@ -9,12 +9,10 @@ enum plain_state plain_next(uint8_t proto, enum plain_state state, enum conn_dir
         return state;
     if (direction == CONN_REPLY)
         return PLAIN_BOTH;
-    if (state != PLAIN_FIRST)
+    /* Until there is a reply, nobody has agreed to the connection. */
+    *still_new = state != PLAIN_BOTH;
+    if (state != PLAIN_FIRST || proto == IPPROTO_ICMP || proto == IPPROTO_ICMPV6)
         return state;
-    if (proto == IPPROTO_ICMP || proto == IPPROTO_ICMPV6) {
-        *still_new = true;
-        return PLAIN_FIRST;
-    }
     return PLAIN_SINGLE;
 }
 

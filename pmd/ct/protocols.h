@@ -30,7 +30,7 @@ struct sctp_packet {
 #define SCTP_ABORT 6
 #define SCTP_SHUTDOWN_COMPLETE 14
 
-/* The next state, and whether the connection is still new. */
+/* The next state, and whether the connection is still new: it is until there was a reply. */
 enum plain_state plain_next(uint8_t proto, enum plain_state state, enum conn_direction direction, bool *still_new);
 enum ct_timeout plain_timeout(uint8_t proto, enum plain_state state);
 

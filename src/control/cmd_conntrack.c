@@ -65,6 +65,14 @@ static void put_tuple(char *text, size_t size, const struct ct_info *info, const
                  rte_be_to_cpu_16(tuple->dport));
 }
 
+/* The states that Open vSwitch's list shows as one with another unless more is asked for. */
+static const char *coarse(const char *tcp_state)
+{
+    if (!strcmp(tcp_state, "FIN_WAIT_2"))
+        return "TIME_WAIT";
+    return strcmp(tcp_state, "SYN_RECV") ? tcp_state : "ESTABLISHED";
+}
+
 /* A line as Open vSwitch has it. */
 static void put_connection(const struct dump *dump, const struct ct_info *info, struct control_reply *reply)
 {
@@ -95,7 +103,7 @@ static void put_connection(const struct dump *dump, const struct ct_info *info, 
     if (strcmp(label, "0"))
         control_printf(reply, ",labels=%s", label);
     if (info->tcp_state)
-        control_printf(reply, ",protoinfo=(state=%s)", info->tcp_state);
+        control_printf(reply, ",protoinfo=(state=%s)", dump->more ? info->tcp_state : coarse(info->tcp_state));
     control_printf(reply, "\n");
 }
 

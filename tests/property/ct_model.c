@@ -275,7 +275,7 @@ static uint32_t seconds_of(const struct model_connection *c)
 
 static enum verdict go_on(struct model_connection *c, int direction, const struct ct_spec *p)
 {
-    const bool was_answered = c->answered;
+    const bool was_ended = c->ended;
 
     if (spec_proto(p) == IPPROTO_TCP)
         return tcp(c, direction, p);
@@ -288,7 +288,7 @@ static enum verdict go_on(struct model_connection *c, int direction, const struc
     c->twice = true;
     if (direction == 1)
         c->answered = true;
-    return is_icmp(p) && direction == 0 && !was_answered ? AGAIN : FITS;
+    return c->answered || was_ended ? FITS : AGAIN;
 }
 
 /* --- all together ------------------------------------------------------------------- */

@@ -18,7 +18,7 @@ const struct feature features[] = {
     {"Conntrack timeout policy", "ct_timeout", "No"},
     {"Explicit Drop action", "explicit_drop_action", "Yes"},
     {"Optimized Balance TCP mode", "lb_output_action", "No"},
-    {"Conntrack all-zero IP SNAT", "ct_zero_snat", "No"},
+    {"Conntrack all-zero IP SNAT", "ct_zero_snat", "Yes"},
     {"MPLS Label add", "add_mpls", "Yes"},
     {"Max VLAN headers", "max_vlan_headers", "2"},
     {"Max MPLS depth", "max_mpls_depth", "3"},
@@ -31,7 +31,7 @@ const struct feature features[] = {
     {"CT orig tuple", "ct_orig_tuple", "Yes"},
     {"CT orig tuple for IPv6", "ct_orig_tuple6", "Yes"},
     {"IPv6 ND Extension", "nd_ext", "No"},
-    {NULL, "ct_flush", "No"},
+    {NULL, "ct_flush", "Yes"},
 };
 const size_t n_features = sizeof features / sizeof *features;
 

@@ -136,10 +136,12 @@ static void udp(void **state)
         assert_int_equal(ct_bed_look(&bed, 0, spec), NEW);
         assert_int_equal(ct_bed_look(&bed, 0, spec_back(spec)), NEW);
         assert_int_equal(ct_bed_commit(&bed, 0, spec), NEW);
-        assert_int_equal(ct_bed_look(&bed, 0, spec), EST);
+        assert_int_equal(ct_bed_look(&bed, 0, spec), NEW); /* nobody has answered yet */
+        assert_int_equal(ct_bed_look(&bed, 0, spec), NEW);
         assert_int_equal(left(), 60);
         assert_int_equal(ct_bed_look(&bed, 0, spec_back(spec)), EST_RPL);
         assert_int_equal(left(), 30);
+        assert_int_equal(ct_bed_look(&bed, 0, spec), EST);
         assert_int_equal(bed.meta.tp_src, RTE_BE16(53)); /* of the direction that began */
         assert_int_equal(bed.meta.tp_dst, RTE_BE16(5353));
         assert_int_equal(bed.meta.proto, IPPROTO_UDP);
@@ -156,7 +158,8 @@ static void to_itself(void **state)
     const struct ct_spec spec = UDP(.dst = 1, .dport = 53);
 
     assert_int_equal(ct_bed_commit(&bed, 0, spec), NEW);
-    assert_int_equal(ct_bed_look(&bed, 0, spec), EST);
+    assert_int_equal(ct_bed_look(&bed, 0, spec), NEW);
+    assert_int_equal(ct_count(bed.ct), 1);
     bed.now += 100;
     ct_bed_work(&bed);
     assert_int_equal(ct_count(bed.ct), 0);
@@ -247,8 +250,9 @@ static void others_by_address(void **state)
     const struct ct_spec gre = {.proto = 47, .src = 1, .dst = 2};
 
     assert_int_equal(ct_bed_commit(&bed, 0, gre), NEW);
-    assert_int_equal(ct_bed_look(&bed, 0, gre), EST);
+    assert_int_equal(ct_bed_look(&bed, 0, gre), NEW);
     assert_int_equal(ct_bed_look(&bed, 0, spec_back(gre)), EST_RPL);
+    assert_int_equal(ct_bed_look(&bed, 0, gre), EST);
     assert_int_equal(ct_bed_look(&bed, 0, (struct ct_spec){.proto = 50, .src = 1, .dst = 2}), NEW);
 }
 
@@ -306,7 +310,7 @@ static void zones(void **state)
     ct_flush_zone(bed.ct, 5);
     assert_int_equal(ct_zone_count(bed.ct, 5), 0);
     assert_int_equal(ct_bed_look(&bed, 5, UDP()), NEW);
-    assert_int_equal(ct_bed_look(&bed, 65535, UDP()), EST);
+    assert_int_equal(ct_bed_look(&bed, 65535, spec_back(UDP())), EST_RPL);
     assert_int_equal(ct_count(bed.ct), 2);
     ct_bed_work(&bed);
     assert_int_equal(ct_count(bed.ct), 1);
@@ -347,10 +351,18 @@ static void force(void **state)
     assert_int_equal(ct_bed_commit(&bed, 0, back), EST_RPL);
     assert_int_equal(ct_bed_request(&bed, &(struct ct_request){.commit = true, .force = true}, &spec), EST);
     assert_int_equal(ct_bed_request(&bed, &(struct ct_request){.commit = true, .force = true}, &back), NEW);
-    assert_int_equal(ct_bed_look(&bed, 0, back), EST);
     assert_int_equal(ct_bed_look(&bed, 0, spec), EST_RPL);
+    assert_int_equal(ct_bed_look(&bed, 0, back), EST);
     ct_bed_work(&bed);
     assert_int_equal(ct_count(bed.ct), 1);
+}
+
+/* Another packet of the zone's only connection, if that is still there. */
+static bool goes_on(uint16_t zone)
+{
+    ct_bed_look(&bed, zone, UDP());
+    ct_bed_work(&bed);
+    return ct_zone_count(bed.ct, zone) == 1;
 }
 
 static void timeouts(void **state)
@@ -359,13 +371,11 @@ static void timeouts(void **state)
 
     ct_bed_commit(&bed, 0, UDP());
     bed.now += 60;
-    assert_int_equal(ct_bed_look(&bed, 0, UDP()), EST);
+    assert_true(goes_on(0));
     bed.now += 60;
-    assert_int_equal(ct_bed_look(&bed, 0, UDP()), EST);
+    assert_true(goes_on(0));
     bed.now += 61;
-    assert_int_equal(ct_bed_look(&bed, 0, UDP()), NEW);
-    ct_bed_work(&bed);
-    assert_int_equal(ct_count(bed.ct), 0);
+    assert_false(goes_on(0));
 
     ct_policy(bed.ct, 7, seconds);
     assert_int_equal(seconds[CT_TCP_ESTABLISHED], 86400);
@@ -375,8 +385,8 @@ static void timeouts(void **state)
     ct_bed_commit(&bed, 9, UDP());
     ct_bed_commit(&bed, 8, UDP());
     bed.now += 6;
-    assert_int_equal(ct_bed_look(&bed, 9, UDP()), NEW);
-    assert_int_equal(ct_bed_look(&bed, 8, UDP()), EST);
+    assert_false(goes_on(9));
+    assert_true(goes_on(8));
 }
 
 /* The wheel comes to a connection within a second of its end, whenever that was decided. */
@@ -417,7 +427,7 @@ static void limits(void **state)
         ct_bed_commit(&bed, 0, UDP(.sport = i));
         assert_int_equal(bed.reason, i < 99 ? CT_REASON_NONE : CT_REASON_TABLE_FULL);
     }
-    assert_int_equal(ct_bed_look(&bed, 0, UDP(.sport = 98)), EST);
+    assert_int_equal(ct_bed_look(&bed, 0, spec_back(UDP(.sport = 98))), EST_RPL);
     struct ct_stats stats;
     ct_stats(bed.ct, &stats);
     assert_int_equal(stats.reasons[CT_REASON_TABLE_FULL], 101);
