@@ -238,7 +238,7 @@ static struct port_closing *closings; /* control thread only */
 
 void port_close_later(struct port_closing *closing, const struct port *port, void (*run)(struct worker_job *job))
 {
-    closing->job.run = run;
+    closing->job = (struct worker_job){.run = run};
     snprintf(closing->name, sizeof closing->name, "%s", port->name);
     closing->next = closings;
     closings = closing;

@@ -34,8 +34,8 @@ struct bfd_agent {
 };
 
 static const struct rte_ether_addr default_dst = {{0x00, 0x23, 0x20, 0x00, 0x00, 0x01}};
-#define DEFAULT_IP_SRC RTE_BE32(RTE_IPV4(169, 254, 1, 1))
-#define DEFAULT_IP_DST RTE_BE32(RTE_IPV4(169, 254, 1, 0))
+#define DEFAULT_IP_SRC RTE_BE32(RTE_IPV4(UINT32_C(169), 254, 1, 1))
+#define DEFAULT_IP_DST RTE_BE32(RTE_IPV4(UINT32_C(169), 254, 1, 0))
 
 static void set_timer(struct session *session)
 {
