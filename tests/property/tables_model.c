@@ -77,6 +77,8 @@ static int add(struct model *model, const struct model_mod *mod)
 
     if (rule.table_id == TABLE_ALL)
         rule.table_id = 0;
+    if (mod->from_zero)
+        rule.flags |= RULE_RESET_COUNTS; /* shown of OpenFlow 1.0's adds, too, which have no flag for it */
     if (rule.flags & RULE_CHECK_OVERLAP) {
         for (unsigned i = 0; i < model->n; i++) {
             const struct model_rule *other = &model->rules[i];
