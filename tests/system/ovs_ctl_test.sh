@@ -11,7 +11,8 @@ on_exit link "$br"
 host_make h1 10.0.0.1/24 02:00:00:00:00:01
 host_make h2 10.0.0.2/24 02:00:00:00:00:02
 of() { ovs-ofctl -t 20 "$@"; }
-rules() { of -O OpenFlow15 dump-flows --no-stats --no-names "$br" | sed -n "s/^ *\(cookie\|table\|priority\)/\1/p" | sort; }
+# ovs-ofctl's replace-flows, which restores them, leaves reset_counts out.
+rules() { of -O OpenFlow15 dump-flows --no-stats --no-names "$br" | sed -n "s/reset_counts //; s/^ *\(cookie\|table\|priority\)/\1/p" | sort; }
 groups() { of -O OpenFlow15 dump-groups "$br" | sed -n 's/^ *\(group_id\)/\1/p' | sort; }
 
 step "start"
