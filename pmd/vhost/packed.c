@@ -22,6 +22,9 @@ static struct place advance(const struct vhost_ring *ring, struct place place, u
                               : (struct place){(uint16_t)slot, place.wrap};
 }
 
+/* The ring's own memory is aligned (device.c looks at that), unlike indirect tables. */
+typedef uint64_t __attribute__((may_alias)) ring_word;
+
 /* A descriptor, its words read once, the one with the flags first. */
 struct desc {
     uint64_t addr;
@@ -31,9 +34,9 @@ struct desc {
 
 static struct desc read_desc(const struct vhost_ring *ring, uint16_t slot)
 {
-    const vhost_word *words = (const vhost_word *)&ring->packed_desc[slot];
+    const ring_word *words = (const ring_word *)&ring->packed_desc[slot];
     const uint64_t rest = __atomic_load_n(&words[1], __ATOMIC_ACQUIRE);
-    const uint64_t addr = *(const volatile vhost_word *)&words[0];
+    const uint64_t addr = *(const volatile ring_word *)&words[0];
 
     return (struct desc){
         .addr = addr, .len = (uint32_t)rest, .id = (uint16_t)(rest >> 32), .flags = (uint16_t)(rest >> 48)};
@@ -123,9 +126,9 @@ static uint64_t used_word(const struct vhost_head *head, uint32_t len)
     return len | (uint64_t)head->id << 32 | (uint64_t)flags << 48;
 }
 
-static inline vhost_word *word_of(const struct vhost_ring *ring, uint16_t slot)
+static inline ring_word *word_of(const struct vhost_ring *ring, uint16_t slot)
 {
-    return (vhost_word *)&ring->packed_desc[slot] + 1;
+    return (ring_word *)&ring->packed_desc[slot] + 1;
 }
 
 static bool wants_call(struct vhost_ring *ring)
