@@ -1,0 +1,119 @@
+/* Tunnels as the poll-mode threads have them: whole packets behind outer headers, over IPv4 and IPv6. VXLAN (RFC 7348,
+ * with its drafts GBP and GPE), Geneve (RFC 8926), GRE (RFC 2784, 2890), ERSPAN types I to III
+ * (draft-foschiano-erspan-03), GTP-U (3GPP TS 29.281).
+ *
+ * Way out: translation writes the outer headers once for all packets of a megaflow, tunnel_header_write().
+ * OP_TUNNEL_PUSH puts them in front of each packet and writes what differs from one to the next: lengths, the UDP
+ * source port, the identification of IPv4, checksums, sequence numbers. The operations behind it work on the outer
+ * packet.
+ *
+ * Way in: translation knows that a packet ends at an address of this host. OP_TUNNEL_POP checks the outer headers,
+ * takes them off, finds the tunnel that they belong to among those that the control thread told of, keeps what they
+ * said in the packet's private area (struct tunnel_meta), and has the inner packet looked up as received by that
+ * tunnel: in_port is its index. Indexes of tunnels begin where those of ports end, and are never given out twice, so
+ * nothing has to wait until one may be used again.
+ */
+#ifndef PMD_TUNNEL_H
+#define PMD_TUNNEL_H
+
+#include <rte_byteorder.h>
+#include <rte_ether.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "pmd/key.h"
+#include "pmd/port.h"
+
+struct datapath;
+
+enum tunnel_type { TUNNEL_VXLAN, TUNNEL_GENEVE, TUNNEL_GRE, TUNNEL_ERSPAN, TUNNEL_GTPU, TUNNEL_N_TYPES };
+
+#define TUNNEL_INDEX_FIRST PORT_MAX
+
+/* Bytes of the longest outer headers: Ethernet, IPv6, UDP, Geneve with all options of a key. */
+#define TUNNEL_HEADER_MAX 208
+
+/* --- way out ------------------------------------------------------------- */
+
+/* What translation decided about the outer headers. Addresses of IPv4 are mapped (::ffff:a.b.c.d). */
+struct tunnel_out {
+    enum tunnel_type type;
+    bool csum; /* of UDP, GRE: fill in the checksum; over IPv6 without it UDP goes with 0 (RFC 6935, 6936) */
+    bool df;   /* IPv4: don't fragment */
+    bool has_key, seq, gbp, gpe, oam;
+    struct rte_ether_addr eth_dst, eth_src;
+    uint8_t src[16], dst[16];
+    uint8_t tos, ttl;
+    rte_be16_t udp_dst;
+    rte_be64_t key; /* VNI, GRE key, TEID */
+    uint16_t gbp_id;
+    uint8_t gbp_flags;
+    uint8_t gtpu_flags, gtpu_msgtype;
+    uint8_t erspan_ver;     /* 1 (type II), 2 (type III) */
+    uint32_t erspan;        /* TUN_ERSPAN_*, host order */
+    rte_be16_t eth_type;    /* of the payload: 0x6558 for whole frames; else the packet without its Ethernet header */
+    const uint8_t *options; /* Geneve: as they go out, host's task to have them whole */
+    uint8_t options_len;    /* a multiple of 4 */
+};
+
+/* What OP_TUNNEL_PUSH has behind it, of which only `len` bytes of header[] are there. */
+struct op_tunnel_push {
+    uint8_t type;              /* enum tunnel_type */
+    uint8_t flags;             /* TUNNEL_PUSH_* */
+    uint8_t len;               /* bytes of header[] */
+    uint8_t l3;                /* where the outer IP header is, */
+    uint8_t l4;                /* UDP or GRE, */
+    uint8_t own;               /* and what is behind UDP */
+    uint16_t mtu;              /* of the link that it leaves by: the most bytes from l3 on; 0: not known */
+    uint32_t index;            /* of the tunnel */
+    uint16_t src_first, src_n; /* the range of UDP source ports, host order */
+    uint32_t too_big;          /* punt id for packets that do not fit `mtu`; 0: dropped, DROP_TUNNEL_MTU */
+    uint8_t header[TUNNEL_HEADER_MAX];
+};
+#define TUNNEL_PUSH_CSUM 1   /* UDP or GRE checksum */
+#define TUNNEL_PUSH_SEQ 2    /* GRE, ERSPAN: the next sequence number of the tunnel */
+#define TUNNEL_PUSH_NO_ETH 4 /* the payload is what is behind the inner Ethernet header and its tags */
+
+/* Fills in the operation but for mtu, index, too_big and the range of source ports. False: the options do not fit. */
+bool tunnel_header_write(const struct tunnel_out *out, struct op_tunnel_push *push);
+
+/* --- way in -------------------------------------------------------------- */
+
+/* What OP_TUNNEL_POP has behind it: what the listener that the packet came to expects. Always last. */
+struct op_tunnel_pop {
+    uint8_t type; /* enum tunnel_type */
+    uint8_t gpe;  /* VXLAN: the header has a next protocol */
+    uint8_t zero[2];
+    rte_be16_t udp_port; /* that it came to; 0 for GRE and ERSPAN */
+    uint8_t zero2[2];
+};
+
+/* Packets that come in by a tunnel. The most specific one that fits takes a packet: an exact address of this host
+ * before any, an exact remote address before any, an exact key before any. */
+struct tunnel_in {
+    uint8_t type; /* enum tunnel_type */
+    bool any_key, any_remote, any_local;
+    bool has_key;        /* any_key false: packets that carry `key`; false: packets without a key (GRE), or with 0 */
+    rte_be16_t udp_port; /* 0 for GRE and ERSPAN */
+    rte_be64_t key;
+    uint8_t remote[16], local[16]; /* mapped */
+};
+
+/* Has packets come in as `index` from now on. Returns 0, -EEXIST (another tunnel takes exactly these packets) or
+ * -ENOMEM. Control thread. */
+int datapath_tunnel_add(struct datapath *dp, const struct tunnel_in *in, uint32_t index);
+/* No packet gets the index any more once a token has passed that was taken after the call. Control thread. */
+void datapath_tunnel_remove(struct datapath *dp, uint32_t index);
+
+/* Where an option's value goes in a key (src/match/tlv_map.h). */
+struct tunnel_option {
+    uint16_t class; /* host order */
+    uint8_t type;   /* without the bit that says critical: bit 7 is part of the type as in RFC 8926, 3.5 */
+    uint8_t len;    /* bytes of the value, a multiple of 4; options of another length do not match */
+    uint8_t offset; /* in flow_key.tun_metadata */
+};
+/* Replaces the table of options: packets with a critical option that is not in it are dropped
+ * (DROP_TUNNEL_OPTION). Returns 0 or -ENOMEM. Control thread. */
+int datapath_tunnel_options_set(struct datapath *dp, const struct tunnel_option *options, unsigned n);
+
+#endif
