@@ -5,10 +5,12 @@
 
 #include "src/xlate/xlate_ctx.h"
 
-/* What an action looks at, or writes to. Behind a header that was popped (xlate_ctx.unparsed) the packet has to be
- * parsed again before an action that looks there. */
+/* What an action looks at, or writes to. Behind a header that was popped, or addresses that were translated
+ * (xlate_ctx.unparsed), the packet has to be parsed again before an action that looks there. The order counts: of two,
+ * the lower one sees all that the other does. */
 enum act_sees {
     ACT_SEES_PACKET,   /* anything; so it is for actions that do not say */
+    ACT_SEES_HEADERS,  /* nothing that connection tracking translates: IP addresses, ports */
     ACT_SEES_ETHERNET, /* nothing behind the Ethernet addresses */
     ACT_SEES_NOTHING,  /* nothing of the packet itself: it sends it as it is, or has to do with metadata alone */
 };

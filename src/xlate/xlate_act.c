@@ -31,7 +31,17 @@ static bool needs_parse(struct xlate_ctx *ctx, const struct act *act)
     const struct act_xlate *row = act_xlates[act->type];
     enum act_sees sees = row->sees_of ? row->sees_of(ctx, act) : row->sees;
 
-    return sees == ACT_SEES_PACKET || (sees == ACT_SEES_ETHERNET && ctx->unparsed & XLATE_UNPARSED_ETH);
+    switch (sees) {
+    case ACT_SEES_PACKET:
+        return true;
+    case ACT_SEES_HEADERS:
+        return ctx->unparsed & (XLATE_UNPARSED_INNER | XLATE_UNPARSED_ETH);
+    case ACT_SEES_ETHERNET:
+        return ctx->unparsed & XLATE_UNPARSED_ETH;
+    case ACT_SEES_NOTHING:
+        return false;
+    }
+    return true;
 }
 
 static void run(struct xlate_ctx *ctx, const struct act *act, bool last)

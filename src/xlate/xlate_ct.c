@@ -73,6 +73,17 @@ static void take_nat(const struct act_nat *act, struct ct_nat_request *request)
     request->nat.max_port = act->max_port != 0 ? act->max_port : act->min_port;
 }
 
+static bool translates(const struct act_ct *act)
+{
+    const struct act_list inner = exec_of(act);
+
+    ACT_FOR_EACH (a, &inner) {
+        if (a->type == ACT_NAT)
+            return true;
+    }
+    return false;
+}
+
 static void put_op(struct xlate_ctx *ctx, const struct act_ct *act, const struct ct_request *request)
 {
     struct program_builder *b = &ctx->out->program;
@@ -183,11 +194,26 @@ static void run_ct(struct xlate_ctx *ctx, const struct act *a, bool last)
     ctx->untracked = false;
     if (act->table != CT_NO_TABLE)
         fork_to_table(ctx, act->table);
+    if (translates(act))
+        ctx->unparsed |= XLATE_UNPARSED_ADDRESSES;
     xlate_note(ctx, " -> Sets the packet to an untracked state, and clears all the conntrack fields.");
     untrack(ctx);
 }
 
-const struct act_xlate act_xlate_ct = {.run = run_ct};
+/* The tracker looks at the packet itself; translation only at the fields that are named. */
+static enum act_sees ct_sees(struct xlate_ctx *ctx, const struct act *act)
+{
+    const struct act_ct *ct = (const struct act_ct *)act;
+    const struct act_list inner = exec_of(ct);
+
+    ACT_FOR_EACH (a, &inner) {
+        if (a->type == ACT_MOVE)
+            return ACT_SEES_PACKET;
+    }
+    return ct->zone_src.field ? ACT_SEES_PACKET : ACT_SEES_HEADERS;
+}
+
+const struct act_xlate act_xlate_ct = {.run = run_ct, .sees_of = ct_sees};
 
 static void run_ct_clear(struct xlate_ctx *ctx, const struct act *act, bool last)
 {

@@ -36,6 +36,8 @@ struct xlate_vlans {
 /* A header was popped: what came to light is not known before the packet is parsed again. */
 #define XLATE_UNPARSED_INNER 1 /* what is behind the VLAN tags, or more tags */
 #define XLATE_UNPARSED_ETH 2   /* the Ethernet addresses, too */
+/* ct(nat): what the datapath has made of IP addresses and ports is not known before the packet is parsed again. */
+#define XLATE_UNPARSED_ADDRESSES 4
 
 struct xlate_ctx {
     const struct xlate_in *in;

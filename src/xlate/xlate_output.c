@@ -224,15 +224,19 @@ static void output(struct xlate_ctx *ctx, const struct act *act, bool last)
     xlate_output(ctx, a->port, a->max_len, last);
 }
 
-/* TABLE and NORMAL look at the packet, and so do the tables behind a patch port. */
+/* TABLE looks at the packet, and so do the tables behind a patch port. NORMAL looks at tags and Ethernet addresses. */
 static enum act_sees port_sees(struct xlate_ctx *ctx, uint32_t ofport)
 {
     const struct bridge_port *bp;
 
     switch (ofport) {
     case OFPORT_TABLE:
-    case OFPORT_NORMAL:
         return ACT_SEES_PACKET;
+    case OFPORT_NORMAL:
+        if (ctx->bridge->n_patches > 0)
+            return ACT_SEES_PACKET;
+        xlate_dep(ctx, XLATE_DEP_PORTS, 0);
+        return ACT_SEES_HEADERS;
     case OFPORT_ALL:
     case OFPORT_FLOOD:
         xlate_dep(ctx, XLATE_DEP_PORTS, 0);
@@ -281,7 +285,7 @@ static enum act_sees output_trunc_sees(struct xlate_ctx *ctx, const struct act *
 {
     enum act_sees sees = port_sees(ctx, ((const struct act_output_trunc *)act)->port);
 
-    return sees == ACT_SEES_PACKET ? sees : ACT_SEES_ETHERNET;
+    return sees < ACT_SEES_ETHERNET ? sees : ACT_SEES_ETHERNET;
 }
 
 const struct act_xlate act_xlate_output_trunc = {.run = output_trunc, .sees_of = output_trunc_sees};

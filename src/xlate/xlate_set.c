@@ -11,6 +11,29 @@ static bool is_behind(const struct field *field)
            field->id == FIELD_ETH_TYPE;
 }
 
+/* Does ct(nat) change it? */
+static bool is_translated(const struct field *field)
+{
+    switch (field->offset) {
+    case offsetof(struct flow, pkt.ipv4_src):
+    case offsetof(struct flow, pkt.ipv4_dst):
+    case offsetof(struct flow, pkt.ipv6_src):
+    case offsetof(struct flow, pkt.ipv6_dst):
+    case offsetof(struct flow, pkt.tp_src):
+    case offsetof(struct flow, pkt.tp_dst):
+        return true;
+    default:
+        return false;
+    }
+}
+
+static enum act_sees field_sees(const struct field *field)
+{
+    if (!is_behind(field))
+        return ACT_SEES_ETHERNET;
+    return is_translated(field) ? ACT_SEES_PACKET : ACT_SEES_HEADERS;
+}
+
 /* Metadata, which no packet carries. */
 static bool is_metadata(const struct field *field)
 {
@@ -48,9 +71,7 @@ static enum act_sees set_field_sees(struct xlate_ctx *ctx, const struct act *act
 {
     const struct field *field = ((const struct act_set_field *)act)->field;
 
-    if (is_behind(field))
-        return ACT_SEES_PACKET;
-    return is_metadata(field) ? ACT_SEES_NOTHING : ACT_SEES_ETHERNET;
+    return is_metadata(field) ? ACT_SEES_NOTHING : field_sees(field);
 }
 
 const struct act_xlate act_xlate_set_field = {.run = set_field, .sees_of = set_field_sees};
@@ -91,8 +112,9 @@ static void move_field(struct xlate_ctx *ctx, const struct act *act, bool last)
 static enum act_sees move_sees(struct xlate_ctx *ctx, const struct act *act)
 {
     const struct act_move *move = (const struct act_move *)act;
+    const enum act_sees src = field_sees(move->src.field), dst = field_sees(move->dst.field);
 
-    return is_behind(move->src.field) || is_behind(move->dst.field) ? ACT_SEES_PACKET : ACT_SEES_ETHERNET;
+    return src < dst ? src : dst;
 }
 
 const struct act_xlate act_xlate_move = {.run = move_field, .sees_of = move_sees};
@@ -101,7 +123,7 @@ const struct act_xlate act_xlate_move = {.run = move_field, .sees_of = move_sees
 
 static enum act_sees stack_sees(struct xlate_ctx *ctx, const struct act *act)
 {
-    return is_behind(((const struct act_subfield *)act)->sf.field) ? ACT_SEES_PACKET : ACT_SEES_ETHERNET;
+    return field_sees(((const struct act_subfield *)act)->sf.field);
 }
 
 static void stack_push(struct xlate_ctx *ctx, const struct act *act, bool last)

@@ -14,7 +14,7 @@ static void set_ip_ttl(struct xlate_ctx *ctx, const struct act *act, bool last)
         write_ttl(ctx, (uint8_t)act_u32_of(act));
 }
 
-const struct act_xlate act_xlate_set_ip_ttl = {.run = set_ip_ttl};
+const struct act_xlate act_xlate_set_ip_ttl = {.run = set_ip_ttl, .sees = ACT_SEES_HEADERS};
 
 static void dec_ttl(struct xlate_ctx *ctx, const struct act *act, bool last)
 {
@@ -36,4 +36,4 @@ static void dec_ttl(struct xlate_ctx *ctx, const struct act *act, bool last)
     xlate_reject(ctx);
 }
 
-const struct act_xlate act_xlate_dec_ttl = {.run = dec_ttl};
+const struct act_xlate act_xlate_dec_ttl = {.run = dec_ttl, .sees = ACT_SEES_HEADERS};

@@ -236,14 +236,14 @@ static void push_vlan(struct xlate_ctx *ctx, const struct act *act, bool last)
     push_tag(ctx, &tag);
 }
 
-const struct act_xlate act_xlate_push_vlan = {.run = push_vlan, .ethernet_only = true};
+const struct act_xlate act_xlate_push_vlan = {.run = push_vlan, .sees = ACT_SEES_HEADERS, .ethernet_only = true};
 
 static void pop_vlan(struct xlate_ctx *ctx, const struct act *act, bool last)
 {
     xlate_vlan_pop(ctx);
 }
 
-const struct act_xlate act_xlate_pop_vlan = {.run = pop_vlan, .ethernet_only = true};
+const struct act_xlate act_xlate_pop_vlan = {.run = pop_vlan, .sees = ACT_SEES_HEADERS, .ethernet_only = true};
 
 /* OpenFlow 1.0's set_vlan_vid and set_vlan_pcp add a tag to a packet that has none. */
 static void set_vlan_of10(struct xlate_ctx *ctx, uint16_t tci, uint16_t mask)
@@ -259,11 +259,11 @@ static void set_vlan_vid(struct xlate_ctx *ctx, const struct act *act, bool last
     set_vlan_of10(ctx, act_u32_of(act) & 0x0fff, 0x0fff);
 }
 
-const struct act_xlate act_xlate_set_vlan_vid = {.run = set_vlan_vid, .ethernet_only = true};
+const struct act_xlate act_xlate_set_vlan_vid = {.run = set_vlan_vid, .sees = ACT_SEES_HEADERS, .ethernet_only = true};
 
 static void set_vlan_pcp(struct xlate_ctx *ctx, const struct act *act, bool last)
 {
     set_vlan_of10(ctx, (uint16_t)((act_u32_of(act) & 7) << 13), 0xe000);
 }
 
-const struct act_xlate act_xlate_set_vlan_pcp = {.run = set_vlan_pcp, .ethernet_only = true};
+const struct act_xlate act_xlate_set_vlan_pcp = {.run = set_vlan_pcp, .sees = ACT_SEES_HEADERS, .ethernet_only = true};

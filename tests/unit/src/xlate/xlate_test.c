@@ -501,6 +501,47 @@ static void connections(void **state)
     assert_non_null(strstr(mask_text, "ct_zone(0x1a)"));
 }
 
+/* What ct(nat) has made of addresses and ports only the datapath knows: actions that look at them, or write them, come
+ * behind another lookup. Others do not. */
+static void translated_addresses_are_looked_up_again(void **state)
+{
+    static const char nat[] = "ct(nat),";
+    static const struct {
+        const char *acts, *expected;
+    } rows[] = {
+        {"output:2", "ct(nat),2"},
+        {"dec_ttl,output:2", "ct(nat),set(ipv4(ttl=63)),2"},
+        {"mod_nw_tos:32,mod_vlan_vid:5,output:2", "ct(nat),set(ipv4(tos=0x20/0xfc)),push_vlan(vid=5,pcp=0),2"},
+        {"set_field:00:00:00:00:00:05->eth_dst,load:1->NXM_NX_REG0[],output:2",
+         "ct(nat),set(eth(dst=00:00:00:00:00:05)),2"},
+        {"NORMAL", "ct(nat),1,2,4,5"},
+        {"ct(commit,zone=2),output:2", "ct(nat),ct(commit,zone=2),2"},
+        {"set_field:9.9.9.9->ip_src,output:2", "ct(nat),ct_clear,recirc()"},
+        {"set_field:10.0.0.1->ip_dst,output:2", "ct(nat),ct_clear,recirc()"},
+        {"set_field:7->udp_dst,output:2", "ct(nat),ct_clear,recirc()"},
+        {"move:NXM_OF_IP_SRC[]->NXM_NX_REG0[],output:2", "ct(nat),ct_clear,recirc()"},
+        {"push:NXM_OF_UDP_SRC[],output:2", "ct(nat),ct_clear,recirc()"},
+        {"output:2,resubmit(,1)", "ct(nat),2,ct_clear,recirc()"},
+        {"ct(zone=NXM_OF_UDP_SRC[]),output:2", "ct(nat),ct_clear,recirc()"},
+        {"ct(commit,exec(move:NXM_OF_IP_SRC[]->NXM_NX_CT_MARK[])),output:2", "ct(nat),ct_clear,recirc()"},
+        {"clone(output:1,resubmit(,1)),output:2", "ct(nat),ct_clear,recirc()"},
+    };
+
+    for (unsigned i = 0; i < RTE_DIM(rows); i++) {
+        char rule[256];
+
+        snprintf(rule, sizeof rule, "table=0,priority=%u,in_port=3,udp,actions=%s%s", i + 10, nat, rows[i].acts);
+        bed_add(&bed, rule);
+        assert_string_equal(cut_recirc(actions_of("in_port=3,udp,nw_src=10.0.0.9,nw_dst=10.0.0.1,tp_src=5,tp_dst=7,"
+                                                  "nw_ttl=64,dl_dst=02:00:00:00:00:02")),
+                            rows[i].expected);
+    }
+    /* Behind it the packet is what it has become. */
+    bed_add(&bed, "table=0,priority=100,in_port=3,udp,nw_dst=10.0.0.1,actions=ct(nat),mod_nw_dst:10.0.0.1,output:2");
+    actions_of("in_port=3,udp,nw_dst=10.0.0.1");
+    assert_string_equal(behind("in_port=3,udp,nw_dst=10.0.0.7", "ct_state=0"), "set(ipv4(dst=10.0.0.1)),2");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -520,6 +561,7 @@ int main(void)
         TEST(controllers),
         TEST(mpls),
         TEST(connections),
+        TEST(translated_addresses_are_looked_up_again),
         TEST(normal_learns_and_forwards),
         TEST(normal_knows_vlan_modes),
         TEST(drops_have_reasons),
