@@ -219,32 +219,3 @@ struct rule *classifier_find(const struct classifier *cls, uint64_t version, con
     }
     return NULL;
 }
-
-static bool rule_collides(const struct rule *rule, uint64_t version, uint16_t priority)
-{
-    return rule->priority == priority && !(rule->flags & RULE_HIDDEN) && rule_visible(rule, version);
-}
-
-bool classifier_overlaps(const struct classifier *cls, uint64_t version, const struct minimatch *match,
-                         uint16_t priority)
-{
-    const struct subtable *subtable;
-    const struct rule *rule;
-
-    TAILQ_FOREACH (subtable, &cls->subtables, node) {
-        if (!subtable_has_priority(subtable, priority))
-            continue;
-        if (minimask_covers(subtable->mask, match->mask)) {
-            for (rule = subtable_find_wider(subtable, match); rule; rule = rule->classifier_next) {
-                if (rule_collides(rule, version, priority))
-                    return true;
-            }
-            continue;
-        }
-        TAILQ_FOREACH (rule, &subtable->rules, table_node) {
-            if (rule_collides(rule, version, priority) && minimatch_overlaps(rule->match, match))
-                return true;
-        }
-    }
-    return false;
-}

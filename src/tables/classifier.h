@@ -57,9 +57,6 @@ struct rule *classifier_lookup(const struct classifier *cls, uint64_t version, c
 /* The rule with the same match, priority and RULE_HIDDEN flag. */
 struct rule *classifier_find(const struct classifier *cls, uint64_t version, const struct minimatch *match,
                              uint16_t priority, bool hidden);
-/* Is there a rule of this priority, not hidden, that some packet matches as well as `match`? */
-bool classifier_overlaps(const struct classifier *cls, uint64_t version, const struct minimatch *match,
-                         uint16_t priority);
 
 size_t classifier_memory(const struct classifier *cls); /* bytes, without the rules */
 

@@ -8,40 +8,73 @@
 #include "src/tables/table.h"
 
 /* Goes table by table, subtable by subtable in the order they were created, rule by rule in the order they came. New
- * ones go to the ends, so that nothing that was there is passed over or met twice. */
+ * ones go to the ends, so that nothing that was there is passed over or met twice.
+ *
+ * A cursor of a change meets no rules that come: it takes a short cut where one value of a subtable can be meant. */
 struct rule_cursor {
     struct pipeline *pipeline; /* NULL: it is gone */
     struct selector selector;
-    bool sees_change; /* rules as the open change leaves them, if one is open */
+    bool sees_change;           /* rules as the open change leaves them, if one is open */
+    struct minimatch *overlaps; /* instead of the selector: rules of `priority` that take a packet that this takes */
+    uint16_t priority;
     unsigned table_id, last_table;
     struct subtable *subtable; /* NULL: before the first of the table */
     struct rule *rule;         /* the next to look at; NULL: the subtable is done */
+    bool one_value;            /* `rule` is of those with one value: the next is its classifier_next */
     LIST_ENTRY(rule_cursor) node;
 };
 
-struct rule_cursor *rule_cursor_open(struct pipeline *pipeline, const struct rule_filter *filter)
+static struct rule_cursor *open_cursor(struct pipeline *pipeline, uint8_t table_id, bool sees_change)
 {
     struct rule_cursor *cursor = calloc(1, sizeof *cursor);
 
     if (!cursor)
         out_of_memory("rules, groups and meters", 0);
     cursor->pipeline = pipeline;
-    selector_init(&cursor->selector, filter, false);
-    cursor->table_id = filter->table_id == TABLE_ALL ? 0 : filter->table_id;
-    cursor->last_table = filter->table_id == TABLE_ALL ? PIPELINE_TABLES - 1 : filter->table_id;
+    cursor->sees_change = sees_change;
+    cursor->table_id = table_id == TABLE_ALL ? 0 : table_id;
+    cursor->last_table = table_id == TABLE_ALL ? PIPELINE_TABLES - 1 : table_id;
     LIST_INSERT_HEAD(&pipeline->cursors, cursor, node);
     return cursor;
 }
 
-void rule_cursor_see_change(struct rule_cursor *cursor)
+struct rule_cursor *rule_cursor_open(struct pipeline *pipeline, const struct rule_filter *filter)
 {
-    cursor->sees_change = true;
+    struct rule_cursor *cursor = open_cursor(pipeline, filter->table_id, false);
+
+    selector_init(&cursor->selector, filter, false);
+    return cursor;
+}
+
+struct rule_cursor *rule_cursor_open_change(struct pipeline *pipeline, const struct rule_filter *filter, bool hidden)
+{
+    struct rule_cursor *cursor = open_cursor(pipeline, filter->table_id, true);
+
+    selector_init(&cursor->selector, filter, hidden);
+    return cursor;
+}
+
+struct rule_cursor *rule_cursor_open_overlaps(struct pipeline *pipeline, uint8_t table_id, const struct match *match,
+                                              uint16_t priority)
+{
+    struct rule_cursor *cursor = open_cursor(pipeline, table_id, true);
+    struct minimask *mask = minimask_create(&match->mask);
+
+    cursor->overlaps = malloc(minimatch_size(mask));
+    if (!cursor->overlaps)
+        out_of_memory("rules, groups and meters", 0);
+    minimatch_init(cursor->overlaps, mask, &match->value);
+    cursor->priority = priority;
+    return cursor;
 }
 
 void rule_cursor_close(struct rule_cursor *cursor)
 {
     if (cursor->pipeline)
         LIST_REMOVE(cursor, node);
+    if (cursor->overlaps)
+        minimask_unref(cursor->overlaps->mask);
+    free(cursor->overlaps);
     selector_free(&cursor->selector);
     free(cursor);
 }
@@ -56,18 +89,54 @@ void cursors_end(struct pipeline *pipeline)
     }
 }
 
+static struct rule *next_rule(const struct rule_cursor *cursor, const struct rule *rule)
+{
+    return cursor->one_value ? rule->classifier_next : TAILQ_NEXT(rule, table_node);
+}
+
 void cursors_leave(struct pipeline *pipeline, const struct rule *rule)
 {
     struct rule_cursor *cursor;
 
     LIST_FOREACH (cursor, &pipeline->cursors, node) {
         if (cursor->rule == rule)
-            cursor->rule = TAILQ_NEXT(rule, table_node);
+            cursor->rule = next_rule(cursor, rule);
         if (cursor->table_id != rule->table_id || !cursor->subtable || cursor->subtable->n_rules > 1)
             continue;
         /* Its subtable goes along if this is the last rule there. */
         if (TAILQ_FIRST(&cursor->subtable->rules) == rule)
             cursor->subtable = TAILQ_PREV(cursor->subtable, subtable_list, node);
+    }
+}
+
+static bool takes_subtable(const struct rule_cursor *cursor, const struct subtable *subtable)
+{
+    return cursor->overlaps ? subtable_has_priority(subtable, cursor->priority)
+                            : selector_takes_mask(&cursor->selector, subtable->mask);
+}
+
+static bool takes(const struct rule_cursor *cursor, const struct rule *rule)
+{
+    if (cursor->overlaps)
+        return rule->priority == cursor->priority && !(rule->flags & RULE_HIDDEN) &&
+               minimatch_overlaps(rule->match, cursor->overlaps);
+    return selector_takes(&cursor->selector, rule);
+}
+
+/* To the first of the subtable's rules that may be meant, if any. */
+static void enter_subtable(struct rule_cursor *cursor)
+{
+    const struct subtable *subtable = cursor->subtable;
+    const struct minimatch *match = cursor->selector.match;
+
+    cursor->one_value = true;
+    if (cursor->overlaps && minimask_covers(subtable->mask, cursor->overlaps->mask)) {
+        cursor->rule = subtable_find_wider(subtable, cursor->overlaps);
+    } else if (cursor->sees_change && match && minimask_equal(subtable->mask, match->mask)) {
+        cursor->rule = subtable_find(subtable, match->values);
+    } else {
+        cursor->one_value = false;
+        cursor->rule = TAILQ_FIRST(&subtable->rules);
     }
 }
 
@@ -80,9 +149,9 @@ static bool next_subtable(struct rule_cursor *cursor)
             continue;
         do {
             cursor->subtable = !cursor->subtable ? TAILQ_FIRST(&cls->subtables) : TAILQ_NEXT(cursor->subtable, node);
-        } while (cursor->subtable && !selector_takes_mask(&cursor->selector, cursor->subtable->mask));
+        } while (cursor->subtable && !takes_subtable(cursor, cursor->subtable));
         if (cursor->subtable) {
-            cursor->rule = TAILQ_FIRST(&cursor->subtable->rules);
+            enter_subtable(cursor);
             return true;
         }
     }
@@ -102,8 +171,10 @@ enum rule_cursor_state rule_cursor_look(struct rule_cursor *cursor, unsigned mos
         if (!cursor->rule && !next_subtable(cursor))
             return RULE_CURSOR_END;
         here = cursor->rule;
-        cursor->rule = TAILQ_NEXT(here, table_node);
-        if (rule_visible(here, version) && selector_takes(&cursor->selector, here)) {
+        if (!here)
+            continue;
+        cursor->rule = next_rule(cursor, here);
+        if (rule_visible(here, version) && takes(cursor, here)) {
             *rule = here;
             return RULE_CURSOR_FOUND;
         }

@@ -107,8 +107,7 @@ static struct evict_heap *create(struct pipeline *pipeline, uint8_t table_id)
 
     if (!heap)
         out_of_memory("rules, groups and meters", 0);
-    heap->cursor = rule_cursor_open(pipeline, &all);
-    rule_cursor_see_change(heap->cursor);
+    heap->cursor = rule_cursor_open_change(pipeline, &all, false);
     return heap;
 }
 

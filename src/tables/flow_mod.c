@@ -18,8 +18,9 @@
      RULE_HIDDEN | RULE_FROM_ZERO | RULE_EXACT)
 #define RESETS (RULE_RESET_COUNTS | RULE_FROM_ZERO)
 
-/* The rules of a table that a modify or delete is about. They are collected before the first is changed, with a
- * reference to each. */
+#define LOOKS 8 /* rules that a cursor looks at for one of the budget */
+
+/* Rules that a modify or delete is about. They are collected before the first is changed, with a reference to each. */
 struct selection {
     struct rule **rules;
     size_t n, size;
@@ -36,68 +37,72 @@ static void selection_add(struct selection *selection, struct rule *rule)
     selection->rules[selection->n++] = rule_ref(rule);
 }
 
-static void select_strict(const struct pipeline *pipeline, const struct classifier *cls,
-                          const struct selector *selector, uint16_t priority, struct selection *selection)
-{
-    struct rule *rule = classifier_find(cls, change_version(pipeline), selector->match, priority, selector->hidden);
-
-    if (rule && selector_takes_attributes(selector, rule))
-        selection_add(selection, rule);
-}
-
-static void select_loose(const struct pipeline *pipeline, const struct classifier *cls, const struct selector *selector,
-                         struct selection *selection)
-{
-    const struct subtable *subtable;
-    struct rule *rule;
-
-    TAILQ_FOREACH (subtable, &cls->subtables, node) {
-        if (!selector_takes_mask(selector, subtable->mask))
-            continue;
-        if (minimask_equal(subtable->mask, selector->match->mask)) {
-            for (rule = subtable_find(subtable, selector->match->values); rule; rule = rule->classifier_next) {
-                if (rule_visible(rule, change_version(pipeline)) && selector_takes_attributes(selector, rule))
-                    selection_add(selection, rule);
-            }
-            continue;
-        }
-        TAILQ_FOREACH (rule, &subtable->rules, table_node) {
-            if (rule_visible(rule, change_version(pipeline)) && selector_takes(selector, rule))
-                selection_add(selection, rule);
-        }
-    }
-}
-
-/* A modify or delete that is worked off, table by table. */
+/* A flow_mod that is worked off: it looks through the tables, then changes the rules that it found. */
 struct mod_slices {
-    struct selector selector;
-    bool strict;
-    unsigned table, last;
-    struct selection selection; /* of the table */
+    struct rule_cursor *cursor; /* NULL: all was looked at */
+    bool overlaps;              /* it looks for rules that overlap with the one to be added */
+    struct selection selection;
     size_t at;
-    bool any;
 };
 
-static struct mod_slices *slices_begin(const struct flow_mod *fm)
+static void select_strict(const struct pipeline *pipeline, const struct flow_mod *fm, const struct rule_filter *filter,
+                          struct selection *selection)
+{
+    unsigned first = fm->table_id == TABLE_ALL ? 0 : fm->table_id;
+    unsigned last = fm->table_id == TABLE_ALL ? PIPELINE_TABLES - 1 : fm->table_id;
+    struct selector selector;
+
+    selector_init(&selector, filter, fm->flags & RULE_HIDDEN);
+    for (unsigned i = first; i <= last; i++) {
+        const struct classifier *cls = pipeline->tables[i];
+        struct rule *rule = !cls ? NULL
+                                 : classifier_find(cls, change_version(pipeline), selector.match, fm->priority,
+                                                   fm->flags & RULE_HIDDEN);
+
+        if (rule && selector_takes_attributes(&selector, rule))
+            selection_add(selection, rule);
+    }
+    selector_free(&selector);
+}
+
+static struct mod_slices *slices_create(void)
+{
+    struct mod_slices *slices = calloc(1, sizeof *slices);
+
+    if (!slices)
+        out_of_memory("rules, groups and meters", 0);
+    return slices;
+}
+
+static struct mod_slices *select_rules(struct pipeline *pipeline, const struct flow_mod *fm)
 {
     bool delete = fm->command == FLOW_DELETE || fm->command == FLOW_DELETE_STRICT;
 
     /* OpenFlow 1.3.5, 6.4: out_port and out_group only restrict deletes. */
     struct rule_filter filter = {
+        .table_id = fm->table_id,
         .match = &fm->match,
         .cookie = fm->cookie,
         .cookie_mask = fm->cookie_mask,
         .out_port = delete ? fm->out_port : OFPORT_ANY,
         .out_group = delete ? fm->out_group : OFGROUP_ANY,
     };
-    struct mod_slices *slices = calloc(1, sizeof *slices);
+    struct mod_slices *slices = slices_create();
 
-    if (!slices)
-        out_of_memory("rules, groups and meters", 0);
-    selector_init(&slices->selector, &filter, fm->flags & RULE_HIDDEN);
-    slices->strict = fm->command == FLOW_MODIFY_STRICT || fm->command == FLOW_DELETE_STRICT;
-    slices->table = fm->table_id == TABLE_ALL ? 0 : fm->table_id;
-    slices->last = fm->table_id == TABLE_ALL ? PIPELINE_TABLES - 1 : fm->table_id;
+    if (fm->command == FLOW_MODIFY_STRICT || fm->command == FLOW_DELETE_STRICT)
+        select_strict(pipeline, fm, &filter, &slices->selection);
+    else
+        slices->cursor = rule_cursor_open_change(pipeline, &filter, fm->flags & RULE_HIDDEN);
+    return slices;
+}
+
+static struct mod_slices *select_overlaps(struct pipeline *pipeline, const struct flow_mod *fm)
+{
+    uint8_t table_id = fm->table_id == TABLE_ALL ? 0 : fm->table_id;
+    struct mod_slices *slices = slices_create();
+
+    slices->overlaps = true;
+    slices->cursor = rule_cursor_open_overlaps(pipeline, table_id, &fm->match, fm->priority);
     return slices;
 }
 
@@ -108,39 +113,32 @@ void pipeline_mod_slices_free(struct mod_slices *slices)
     for (; slices->at < slices->selection.n; slices->at++)
         rule_unref(slices->selection.rules[slices->at]);
     free(slices->selection.rules);
-    selector_free(&slices->selector);
+    if (slices->cursor)
+        rule_cursor_close(slices->cursor);
     free(slices);
 }
 
-/* The next rule, with a reference; NULL: there is none, or (*budget 0) more after a while. */
-static struct rule *slices_next(const struct pipeline *pipeline, const struct flow_mod *fm, struct mod_slices *slices,
-                                size_t *budget)
+static void slices_end(struct mod_slices **slices)
 {
-    struct selection *selection = &slices->selection;
+    pipeline_mod_slices_free(*slices);
+    *slices = NULL;
+}
 
-    while (*budget > 0) {
-        const struct classifier *cls;
-        size_t looked_at;
+/* Collects rules. False: *budget was not enough. */
+static bool slices_look(struct mod_slices *slices, size_t *budget)
+{
+    while (slices->cursor && *budget > 0) {
+        struct rule *rule = NULL;
 
-        if (slices->at < selection->n) {
-            --*budget;
-            slices->any = true;
-            return selection->rules[slices->at++];
+        --*budget;
+        if (rule_cursor_look(slices->cursor, LOOKS, &rule) == RULE_CURSOR_END) {
+            rule_cursor_close(slices->cursor);
+            slices->cursor = NULL;
+        } else if (rule) {
+            selection_add(&slices->selection, rule);
         }
-        selection->n = slices->at = 0;
-        if (slices->table > slices->last)
-            return NULL;
-        cls = pipeline->tables[slices->table++];
-        if (!cls)
-            continue;
-        if (slices->strict)
-            select_strict(pipeline, cls, &slices->selector, fm->priority, selection);
-        else
-            select_loose(pipeline, cls, &slices->selector, selection);
-        looked_at = slices->strict ? 1 : pipeline->info[slices->table - 1].n_next / 8;
-        *budget -= looked_at < *budget ? looked_at : *budget;
     }
-    return NULL;
+    return !slices->cursor;
 }
 
 struct classifier *table_get(struct pipeline *pipeline, uint8_t table_id)
@@ -180,19 +178,37 @@ int table_make_room(struct pipeline *pipeline, const struct rule *rule)
 }
 
 /* `old`: the rule that would be replaced, or NULL. */
-static int refuse_add(struct pipeline *pipeline, const struct classifier *cls, const struct flow_mod *fm,
-                      const struct rule *rule, const struct rule *old)
+static int refuse_add(struct pipeline *pipeline, const struct flow_mod *fm, const struct rule *rule,
+                      const struct rule *old)
 {
     if (pipeline->info[rule->table_id].config.disabled)
         return OFPERR_FMFC_BAD_TABLE_ID;
-    if (fm->flags & RULE_CHECK_OVERLAP &&
-        classifier_overlaps(cls, change_version(pipeline), rule->match, rule->priority))
-        return OFPERR_FMFC_OVERLAP;
     return old || fm->flags & RULE_HIDDEN ? 0 : table_make_room(pipeline, rule);
 }
 
-/* OpenFlow 1.3.5, 6.4: overlaps are looked for on request, first, and what is identical overlaps; then a rule of the
- * same match and priority is replaced. */
+/* OpenFlow 1.3.5, 6.4: overlaps are looked for on request, first, and what is identical overlaps. */
+static int refuse_overlap(struct pipeline *pipeline, const struct flow_mod *fm, struct mod_slices **slices,
+                          size_t budget)
+{
+    bool found;
+
+    if (!(fm->flags & RULE_CHECK_OVERLAP))
+        return 0;
+    if (!*slices)
+        *slices = select_overlaps(pipeline, fm);
+    for (; (*slices)->cursor && (*slices)->selection.n == 0; budget--) {
+        size_t step = 1;
+
+        if (budget == 0)
+            return -EINPROGRESS;
+        slices_look(*slices, &step);
+    }
+    found = (*slices)->selection.n > 0;
+    slices_end(slices);
+    return found ? OFPERR_FMFC_OVERLAP : 0;
+}
+
+/* OpenFlow 1.3.5, 6.4: a rule of the same match and priority is replaced. */
 static int add_rule(struct pipeline *pipeline, const struct flow_mod *fm)
 {
     uint8_t table_id = fm->table_id == TABLE_ALL ? 0 : fm->table_id;
@@ -205,7 +221,7 @@ static int add_rule(struct pipeline *pipeline, const struct flow_mod *fm)
 
     struct rule *old =
         classifier_find(cls, change_version(pipeline), rule->match, fm->priority, fm->flags & RULE_HIDDEN);
-    int error = refuse_add(pipeline, cls, fm, rule, old);
+    int error = refuse_add(pipeline, fm, rule, old);
 
     if (error != 0) {
         rule_unref(rule);
@@ -280,36 +296,51 @@ static void change_rule(struct pipeline *pipeline, const struct flow_mod *fm, st
         change_modify(pipeline, rule, &fm->acts, new_cookie ? fm->cookie : rule->cookie, fm->flags & RESETS);
 }
 
-static int change_rules(struct pipeline *pipeline, const struct flow_mod *fm, struct mod_slices **slices, size_t budget)
+/* *any: there were rules to be changed, said when all were. */
+static int change_rules(struct pipeline *pipeline, const struct flow_mod *fm, struct mod_slices **slices,
+                        size_t *budget, bool *any)
 {
-    struct rule *rule;
-    bool any;
+    struct selection *selection;
 
     if (!*slices)
-        *slices = slices_begin(fm);
-    while ((rule = slices_next(pipeline, fm, *slices, &budget))) {
+        *slices = select_rules(pipeline, fm);
+    if (!slices_look(*slices, budget))
+        return -EINPROGRESS;
+    for (selection = &(*slices)->selection; (*slices)->at < selection->n; --*budget) {
+        struct rule *rule = selection->rules[(*slices)->at];
+
+        if (*budget == 0)
+            return -EINPROGRESS;
         /* It may have timed out since it was selected. */
         if (!rule->removed && rule_visible(rule, change_version(pipeline)))
             change_rule(pipeline, fm, rule);
+        (*slices)->at++;
         rule_unref(rule);
     }
-    if (budget == 0)
-        return -EINPROGRESS;
-    any = (*slices)->any;
-    pipeline_mod_slices_free(*slices);
-    *slices = NULL;
-    return !any && fm->modify_adds && fm->cookie_mask == 0 && fm->command <= FLOW_MODIFY_STRICT ? add_rule(pipeline, fm)
-                                                                                                : 0;
+    *any = selection->n > 0;
+    slices_end(slices);
+    return 0;
+}
+
+static bool adds_if_none(const struct flow_mod *fm)
+{
+    return fm->command <= FLOW_MODIFY_STRICT && fm->modify_adds && fm->cookie_mask == 0;
 }
 
 /* Works on the open change. */
 static int apply(struct pipeline *pipeline, const struct flow_mod *fm, struct mod_slices **slices, size_t budget)
 {
     int error = !*slices ? check(pipeline, fm) : 0;
+    bool any = false;
 
-    if (error != 0)
-        return error;
-    return fm->command == FLOW_ADD ? add_rule(pipeline, fm) : change_rules(pipeline, fm, slices, budget);
+    if (error == 0 && fm->command != FLOW_ADD && !(*slices && (*slices)->overlaps)) {
+        error = change_rules(pipeline, fm, slices, &budget, &any);
+        if (any || !adds_if_none(fm))
+            return error;
+    }
+    if (error == 0)
+        error = refuse_overlap(pipeline, fm, slices, budget);
+    return error != 0 ? error : add_rule(pipeline, fm);
 }
 
 int pipeline_flow_mod(struct pipeline *pipeline, const struct flow_mod *fm)

@@ -15,6 +15,9 @@
 
 /* Rules taught while a bundle is open. Beyond, the megaflow will teach them again. */
 #define LATER_MAX 4096
+/* Rules that delete_learned takes away in the turn in which their owner goes: some 2 ms. */
+#define SETTLE_AT_ONCE 1024
+#define LOOKS 8 /* rules that are looked at for one that is taken away */
 
 /* What is known of a cookie in a table. Entries stay until the pipeline ends: there are as many as learn actions. */
 struct learn_key {
@@ -39,9 +42,11 @@ struct learn_state {
     uint32_t n_counted;
     struct learn_key **dead; /* that lost the last owner */
     uint32_t n_dead, dead_size;
+    struct rule_cursor *cursor; /* finds the rules of the last dead key; NULL: it has, or is not begun */
     struct later *later;
     uint32_t n_later, later_size;
-    bool settling;
+    bool settling; /* the change that is open, or being committed, takes away what was learned */
+    bool given_up; /* nothing is taken away any more */
 };
 
 struct learn_state *learn_state_create(void)
@@ -65,6 +70,8 @@ void learn_state_destroy(struct learn_state *state)
     }
     for (uint32_t i = 0; i < state->n_later; i++)
         rule_unref(state->later[i].rule);
+    if (state->cursor)
+        rule_cursor_close(state->cursor);
     free(state->buckets);
     free(state->dead);
     free(state->later);
@@ -334,7 +341,7 @@ void learn_note_acts(struct pipeline *pipeline, const struct rule *rule)
 
 static void bury(struct learn_state *state, struct learn_key *key)
 {
-    if (key->queued)
+    if (key->queued || state->given_up)
         return;
     if (state->n_dead == state->dead_size) {
         state->dead_size = state->dead_size > 0 ? state->dead_size * 2 : 16;
@@ -370,12 +377,6 @@ void learn_forget_acts(struct pipeline *pipeline, const struct rule *rule)
         disown(pipeline->learn, &rule->acts, rule->add_version <= pipeline->version);
 }
 
-static void remove_one(struct pipeline *pipeline, struct rule *rule, void *arg)
-{
-    if (rule_visible(rule, change_version(pipeline)))
-        change_remove(pipeline, rule);
-}
-
 static void learn_postponed(struct pipeline *pipeline)
 {
     struct learn_state *state = pipeline->learn;
@@ -391,24 +392,90 @@ static void learn_postponed(struct pipeline *pipeline)
     free(later);
 }
 
-void learn_settle(struct pipeline *pipeline)
+/* Opens the change that takes away what a dead key's rules have learned. False: there is none. */
+static bool begin_next(struct pipeline *pipeline)
 {
     struct learn_state *state = pipeline->learn;
 
-    if (pipeline->phase != CHANGE_NONE || state->settling)
-        return;
-    state->settling = true;
     while (state->n_dead > 0) {
         struct learn_key *key = state->dead[--state->n_dead];
+        const struct rule_filter filter = {.table_id = key->table_id,
+                                           .cookie = key->cookie,
+                                           .cookie_mask = UINT64_MAX,
+                                           .out_port = OFPORT_ANY,
+                                           .out_group = OFGROUP_ANY};
 
         key->queued = false;
         if (key->n_owners > 0)
             continue;
-        /* Rules that go by this may be owners in their turn. */
+        state->settling = true;
         change_begin(pipeline, false);
-        for_each_rule(pipeline, key, remove_one, NULL);
-        change_commit_step(pipeline, SIZE_MAX);
+        state->cursor = rule_cursor_open_change(pipeline, &filter, false);
+        return true;
     }
+    return false;
+}
+
+/* False: *budget was not enough. */
+static bool remove_learned(struct pipeline *pipeline, size_t *budget)
+{
+    struct rule_cursor **cursor = &pipeline->learn->cursor;
+
+    while (*cursor && *budget > 0) {
+        struct rule *rule = NULL;
+
+        --*budget;
+        if (rule_cursor_look(*cursor, LOOKS, &rule) == RULE_CURSOR_END) {
+            rule_cursor_close(*cursor);
+            *cursor = NULL;
+        } else if (rule) {
+            change_remove(pipeline, rule);
+        }
+    }
+    return !*cursor;
+}
+
+bool pipeline_settle_step(struct pipeline *pipeline, size_t budget)
+{
+    struct learn_state *state = pipeline->learn;
+
+    while (state->settling || pipeline->phase == CHANGE_NONE) {
+        if (!state->settling && !begin_next(pipeline)) {
+            learn_postponed(pipeline);
+            return true;
+        }
+        /* Rules that go by this may be owners in their turn. */
+        if (!remove_learned(pipeline, &budget) || !change_commit_step(pipeline, budget))
+            return false;
+        state->settling = false;
+    }
+    return true;
+}
+
+bool pipeline_settled(const struct pipeline *pipeline)
+{
+    return !pipeline->learn->settling && pipeline->learn->n_dead == 0;
+}
+
+void learn_settle(struct pipeline *pipeline)
+{
+    const struct pipeline_observer *observer = &pipeline->observer;
+
+    /* What is queued while others are worked off waits for its turn. */
+    if (pipeline->phase != CHANGE_NONE)
+        return;
+    if (!pipeline_settle_step(pipeline, observer->to_settle ? SETTLE_AT_ONCE : SIZE_MAX))
+        observer->to_settle(observer->arg);
+}
+
+void learn_give_up(struct pipeline *pipeline)
+{
+    struct learn_state *state = pipeline->learn;
+
+    if (state->cursor)
+        rule_cursor_close(state->cursor);
+    state->cursor = NULL;
     state->settling = false;
-    learn_postponed(pipeline);
+    state->given_up = true;
+    state->n_dead = 0;
 }

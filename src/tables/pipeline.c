@@ -88,6 +88,7 @@ bool pipeline_clear(struct pipeline *pipeline, unsigned most)
 {
     if (!end_change(pipeline, most))
         return false;
+    learn_give_up(pipeline);
     for (unsigned i = 0; i < PIPELINE_TABLES && most > 0; i++) {
         if (pipeline->tables[i])
             table_clear(pipeline, pipeline->tables[i], &most);

@@ -112,6 +112,8 @@ struct pipeline_observer {
     /* A meter and its rules are gone, and all observers were told. Its index in the datapath is to be given back with
      * datapath_meter_forget() once no program names it. NULL: it is given back at once. */
     void (*meter_gone)(void *arg, uint32_t index);
+    /* pipeline_settle_step() has something to do. NULL: all of it is done at once. */
+    void (*to_settle)(void *arg);
 };
 
 struct pipeline *pipeline_create(const struct pipeline_observer *observer); /* as pipeline_set_observer() */
@@ -154,6 +156,12 @@ bool pipeline_bundle_commit_step(struct pipeline *pipeline, size_t budget);
 void pipeline_bundle_abort(struct pipeline *pipeline);
 /* pipeline_bundle_abort() in slices of about `budget` rules. Returns true when all is done; until then nothing else. */
 bool pipeline_bundle_abort_step(struct pipeline *pipeline, size_t budget);
+/* Rules that were learned go when the last rule goes whose learn action has delete_learned: all of them in one change,
+ * at once if they are few. Otherwise observers are told (to_settle), and the rest takes pipeline_settle_step(), for
+ * about `budget` rules a call, until that returns true: nothing is left that can be done now. Until pipeline_settled()
+ * flow_mods are refused as they are while a bundle is open. */
+bool pipeline_settle_step(struct pipeline *pipeline, size_t budget);
+bool pipeline_settled(const struct pipeline *pipeline);
 /* For a moment lookups, also of groups and meters, see the open bundle as it is so far, or (false) no longer. */
 void pipeline_bundle_peek(struct pipeline *pipeline, bool peek);
 /* The version that lookups see. Rules that were added with a later one belong to the open bundle. */

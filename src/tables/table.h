@@ -82,11 +82,17 @@ void table_unlink(struct pipeline *pipeline, struct rule *rule);
 /* Sees to it that the open change can add `rule`, which may evict another. Returns 0 or an enum of_error. */
 int table_make_room(struct pipeline *pipeline, const struct rule *rule);
 
-/* learn.c: works off what had to wait for the end of a change. */
+/* learn.c: works off what had to wait for the end of a change, or the first of it. */
 void learn_settle(struct pipeline *pipeline);
+/* learn.c: the pipeline is about to be emptied: nothing is left to be settled. */
+void learn_give_up(struct pipeline *pipeline);
 
-/* cursor.c: the cursor is to meet rules as the change that is open leaves them. */
-void rule_cursor_see_change(struct rule_cursor *cursor);
+/* cursor.c: rule_cursor_open(), for rules as the change that is open leaves them. If the filter has a match the change
+ * adds no rules until the cursor is at its end. `hidden`: the switch's own rules instead of the others. */
+struct rule_cursor *rule_cursor_open_change(struct pipeline *pipeline, const struct rule_filter *filter, bool hidden);
+/* cursor.c: the same for rules of that priority that take a packet which `match` takes, too. */
+struct rule_cursor *rule_cursor_open_overlaps(struct pipeline *pipeline, uint8_t table_id, const struct match *match,
+                                              uint16_t priority);
 /* cursor.c: nobody may stop at `rule` any more. */
 void cursors_leave(struct pipeline *pipeline, const struct rule *rule);
 /* The pipeline is about to be freed: its cursors are at their end. */

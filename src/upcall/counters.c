@@ -11,6 +11,8 @@
 #define COUNT_STEP 64
 /* Rules that one call removes. */
 #define EXPIRE_BUDGET 256
+/* Between looks at the clock. */
+#define SETTLE_STEP 256
 /* Rules whose thresholds one call looks at. */
 #define TRIGGER_BUDGET 1024
 /* The fuller the datapath, the shorter megaflows live: from this share of the limit on, down to this. */
@@ -163,6 +165,22 @@ void flows_run_triggers(struct flows *flows)
             more |= pipeline_triggers_run(fb->bridge->pipeline, now, TRIGGER_BUDGET);
     }
     flows->triggering = more;
+}
+
+void flows_run_settle(struct flows *flows, uint64_t budget_us)
+{
+    struct budget budget = budget_start(budget_us);
+    struct flows_bridge *fb;
+
+    flows->settling = false; /* what goes by this may set it again */
+    LIST_FOREACH (fb, &flows->bridges, node) {
+        while (fb->bridge->pipeline && !pipeline_settle_step(fb->bridge->pipeline, SETTLE_STEP)) {
+            if (budget_spent(&budget)) {
+                flows->settling = true;
+                return;
+            }
+        }
+    }
 }
 
 /* Rules go by what the last pass counted: if they were used since, they were used before the pass ended. */

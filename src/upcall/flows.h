@@ -68,6 +68,8 @@ unsigned flows_run_misses(struct flows *flows, unsigned budget);
 bool flows_run_revalidate(struct flows *flows, uint64_t budget_us);
 /* Statistics, idle megaflows: a pass over all megaflows in slices of about `budget_us`. Knows when one is due. */
 void flows_run_count(struct flows *flows, uint64_t budget_us);
+/* Rules that go because what taught them is gone (pipeline_settle_step()). */
+void flows_run_settle(struct flows *flows, uint64_t budget_us);
 /* After a pass: rules that crossed a threshold of their statistics; rules whose timeout has come. Some of them a call.
  */
 void flows_run_triggers(struct flows *flows);

@@ -124,6 +124,7 @@ struct flows {
     bool sweeping_ids;      /* the pass marks the punt and recirculation ids in use, */
     bool freeing_ids;       /* and behind it those that are not go */
     bool triggering, expiring;
+    bool settling; /* a pipeline has learned rules to take away */
 
     struct xlate_in in;
     struct xlate_out out;

@@ -10,13 +10,14 @@
 #define MISS_STEP 8        /* packets between two looks at the clock */
 #define PROTOCOL_STEP 1024 /* packets of a turn: some 2 ms */
 #define REVALIDATE_BUDGET_US 200
+#define SETTLE_BUDGET_US 500
 #define COUNT_BUDGET_US 100
 #define ADVANCE_US 1000 /* between looks at what waits for the datapath */
 #define INDEX_AGE_MS 1000
 
 struct flows_jobs {
     struct flows *flows;
-    struct loop_job protocols, misses, revalidate, count, triggers, expiry;
+    struct loop_job protocols, misses, settle, revalidate, count, triggers, expiry;
     struct loop_timer index_age;
     struct event *event; /* packets are there, after datapath_miss_arm() */
 };
@@ -44,6 +45,19 @@ static bool misses_may_sleep(void *arg)
 
     datapath_miss_arm(flows->dp);
     return flows_run_misses(flows, MISS_STEP) + flows_run_protocols(flows, PROTOCOL_STEP) == 0;
+}
+
+static unsigned run_settle(void *arg, uint64_t budget_us)
+{
+    flows_run_settle(arg, budget_us);
+    return 0;
+}
+
+static uint64_t settle_due_us(void *arg)
+{
+    const struct flows *flows = arg;
+
+    return flows->settling ? 0 : UINT64_MAX;
 }
 
 static unsigned run_revalidate(void *arg, uint64_t budget_us)
@@ -127,6 +141,12 @@ int flows_join_loop(struct flows *flows, struct loop *loop)
         (struct loop_job){.name = "protocols", .phase = LOOP_REQUESTS, .arg = flows, .run = run_protocols};
     jobs->misses = (struct loop_job){
         .name = "misses", .phase = LOOP_SHARE, .arg = flows, .run = run_misses, .may_sleep = misses_may_sleep};
+    jobs->settle = (struct loop_job){.name = "learned rules",
+                                     .phase = LOOP_CHANGES,
+                                     .budget_us = SETTLE_BUDGET_US,
+                                     .arg = flows,
+                                     .run = run_settle,
+                                     .due_us = settle_due_us};
     jobs->revalidate = (struct loop_job){.name = "revalidation",
                                          .phase = LOOP_CHANGES,
                                          .budget_us = REVALIDATE_BUDGET_US,
@@ -145,6 +165,7 @@ int flows_join_loop(struct flows *flows, struct loop *loop)
         .name = "rule expiry", .phase = LOOP_UPKEEP, .arg = flows, .run = run_expiry, .due_us = expiry_due_us};
     loop_add(loop, &jobs->protocols);
     loop_add(loop, &jobs->misses);
+    loop_add(loop, &jobs->settle);
     loop_add(loop, &jobs->revalidate);
     loop_add(loop, &jobs->count);
     loop_add(loop, &jobs->triggers);
@@ -160,6 +181,7 @@ void flows_jobs_free(struct flows_jobs *jobs)
         return;
     loop_remove(&jobs->protocols);
     loop_remove(&jobs->misses);
+    loop_remove(&jobs->settle);
     loop_remove(&jobs->revalidate);
     loop_remove(&jobs->count);
     loop_remove(&jobs->triggers);

@@ -134,6 +134,13 @@ static void meter_gone(void *arg, uint32_t index)
     forget_meter(fb->flows, index);
 }
 
+static void to_settle(void *arg)
+{
+    struct flows_bridge *fb = arg;
+
+    fb->flows->settling = true;
+}
+
 static void mac_changed(void *arg, struct bridge *bridge, const struct rte_ether_addr *mac, uint16_t vlan)
 {
     struct flows_bridge *fb = arg;
@@ -233,7 +240,8 @@ void flows_attach(struct flows *flows, struct bridge *bridge)
                                                                         .rule_count = rule_count,
                                                                         .group_changed = group_changed,
                                                                         .meters_changed = meters_changed,
-                                                                        .meter_gone = meter_gone});
+                                                                        .meter_gone = meter_gone,
+                                                                        .to_settle = to_settle});
     LIST_INSERT_HEAD(&flows->bridges, fb, node);
 }
 

@@ -82,10 +82,20 @@ quick "delete of all"
 
 step "all in one table, of one mask"
 ctl flows clear >/dev/null
-sed 's/^table=[0-9]*,cookie/table=1,cookie/; /^table=0,priority=1/d' "$TEST_DIR/rules" >"$TEST_DIR/one_table"
+sed 's/^table=[0-9]*,cookie=[0-9]*/table=1,cookie=0x77/; /^table=0,priority=1/d' "$TEST_DIR/rules" >"$TEST_DIR/one_table"
 OF=OpenFlow14 ofctl --bundle add-flows "$TEST_DIR/one_table"
 assert_eq "$(OF=OpenFlow14 ofctl dump-aggregate table=1 | grep -o 'flow_count=[0-9]*')" "flow_count=$RULES"
 quick "bundle of $RULES rules of one mask"
+OF=OpenFlow14 ofctl add-flow check_overlap,table=1,priority=100,tcp,nw_src=10.9.9.9,actions=drop
+OF=OpenFlow14 assert_fails ofctl add-flow check_overlap,table=1,priority=100,ip,nw_src=10.9.9.9,actions=drop
+quick "add of a rule that is to overlap with none"
+OF=OpenFlow14 ofctl mod-flows table=1,udp,actions=output:1
+quick "modify of every rule"
+OF=OpenFlow14 ofctl add-flow "table=0,priority=9,in_port=77,actions=learn(delete_learned,table=1,cookie=0x77,NXM_OF_ETH_SRC[])"
+OF=OpenFlow14 ofctl del-flows table=0,in_port=77
+assert_eq "$(OF=OpenFlow14 ofctl dump-aggregate table=1 | grep -o 'flow_count=[0-9]*')" "flow_count=1"
+quick "every rule was learned, and what taught it is gone"
+OF=OpenFlow14 ofctl --bundle add-flows "$TEST_DIR/one_table"
 OF=OpenFlow14 ofctl del-flows
 assert_contains "$(OF=OpenFlow14 ofctl dump-aggregate)" "flow_count=0"
 quick "delete of every rule"

@@ -9,6 +9,7 @@
 
 struct barrier {
     struct of_task task;
+    bool settled; /* the rules are; then it has a ticket for the datapath */
     uint64_t ticket;
     uint32_t xid;
 };
@@ -33,6 +34,11 @@ static enum of_task_state barrier_run(struct of_task *task, struct of_connection
 {
     struct barrier *barrier = (struct barrier *)task;
 
+    if (!barrier->settled && !pipeline_settled(conn->server->bridge->pipeline))
+        return OF_TASK_WAIT;
+    if (!barrier->settled)
+        barrier->ticket = flows_ticket(conn->server->flows);
+    barrier->settled = true;
     if (!flows_settled(conn->server->flows, barrier->ticket))
         return OF_TASK_WAIT;
     const struct of_msg reply = {.type = OF_BARRIER_REPLY, .version = conn->version, .xid = barrier->xid};
@@ -44,14 +50,13 @@ void of_barrier_start(struct of_connection *conn, uint32_t xid)
 {
     struct barrier *barrier = (struct barrier *)new_task(sizeof *barrier, barrier_run);
 
-    barrier->ticket = flows_ticket(conn->server->flows);
     barrier->xid = xid;
     of_connection_set_task(conn, &barrier->task);
 }
 
 static enum of_task_state commit_wait_run(struct of_task *task, struct of_connection *conn, uint64_t deadline)
 {
-    return conn->server->committing ? OF_TASK_WAIT : OF_TASK_DONE;
+    return of_server_is_changing(conn->server) ? OF_TASK_WAIT : OF_TASK_DONE;
 }
 
 void of_wait_for_commit(struct of_connection *conn)

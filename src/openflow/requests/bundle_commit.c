@@ -16,6 +16,7 @@
 #define TELL_RULES 64 /* rules between looks at the clock while the flows side is told */
 #define MOD_RULES 256 /* and while one message is about many */
 #define MANY_RULES 1024
+#define MANY_LOOKS 65536 /* rules that a message only looks at */
 
 /* It is visible from PHASE_SEND on; PHASE_ABORT is the other way out of PHASE_PREPARE. */
 enum phase { PHASE_WAIT, PHASE_PREPARE, PHASE_ABORT, PHASE_SEND, PHASE_TELL, PHASE_FORWARD, PHASE_SETTLE };
@@ -224,6 +225,8 @@ static enum of_task_state run_forward(struct commit *commit, struct of_connectio
         if (rte_rdtsc() >= deadline)
             return OF_TASK_MORE;
     }
+    if (!pipeline_settled(conn->server->bridge->pipeline))
+        return OF_TASK_WAIT;
     commit->phase = PHASE_SETTLE;
     commit->ticket = flows_ticket(conn->server->flows);
     return OF_TASK_MORE;
@@ -237,7 +240,7 @@ static enum of_task_state commit_run(struct of_task *task, struct of_connection 
 
     switch (commit->phase) {
     case PHASE_WAIT:
-        if (server->committing || pipeline_bundle_begin(server->bridge->pipeline))
+        if (of_server_is_changing(server) || pipeline_bundle_begin(server->bridge->pipeline))
             return OF_TASK_WAIT;
         server->committing = conn;
         commit->phase = PHASE_PREPARE;
@@ -306,9 +309,13 @@ static bool is_about_many(const struct of_connection *conn, const struct of_msg 
 {
     const struct pipeline *pipeline = conn->server->bridge->pipeline;
 
-    if (msg->type == OF_FLOW_MOD)
-        return msg->flow_mod.command == FLOW_MODIFY && !of_check_flow_mod(&msg->flow_mod) &&
-               pipeline_n_rules(pipeline, msg->flow_mod.table_id) > MANY_RULES;
+    if (msg->type == OF_FLOW_MOD && !of_check_flow_mod(&msg->flow_mod)) {
+        uint32_t n_rules = pipeline_n_rules(pipeline, msg->flow_mod.table_id);
+
+        if (msg->flow_mod.command == FLOW_ADD)
+            return msg->flow_mod.flags & RULE_CHECK_OVERLAP && n_rules > MANY_LOOKS;
+        return msg->flow_mod.command == FLOW_MODIFY && n_rules > MANY_RULES;
+    }
     if (msg->type == OF_GROUP_MOD && msg->group_mod.command != GROUP_DELETE) {
         const struct group *group = group_table_find(pipeline_groups(pipeline), msg->group_mod.group_id);
         return group && group_users(group) > MANY_RULES; /* they go over to its successor */

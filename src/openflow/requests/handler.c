@@ -249,7 +249,7 @@ static int handle(struct of_connection *conn, const uint8_t *data, size_t len)
         error = OFPERR_BRC_BAD_TYPE;
     } else if (handler->changes && conn->role == OF_ROLE_SLAVE) {
         error = OFPERR_BRC_IS_SLAVE;
-    } else if (handler->rules && conn->server->committing) {
+    } else if (handler->rules && of_server_is_changing(conn->server)) {
         of_wait_for_commit(conn);
         error = -EAGAIN;
     } else {

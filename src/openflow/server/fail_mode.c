@@ -55,7 +55,7 @@ void of_fail_mode_run(struct of_server *server, uint64_t now_ms)
 {
     bool due = is_due(server, now_ms);
 
-    if (due == server->fail_mode.standalone || server->committing || change_rule(server->bridge, due))
+    if (due == server->fail_mode.standalone || of_server_is_changing(server) || change_rule(server->bridge, due))
         return;
     server->fail_mode.standalone = due;
     if (TAILQ_EMPTY(&server->controllers))

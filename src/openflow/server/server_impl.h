@@ -59,6 +59,12 @@ struct of_server {
     struct of_vacancy vacancy;
 };
 
+/* A change of rules is being worked off in slices: messages about rules wait for its end. */
+static inline bool of_server_is_changing(const struct of_server *server)
+{
+    return server->committing || !pipeline_settled(server->bridge->pipeline);
+}
+
 /* Another turn of the event loop is wanted at once. */
 void of_server_kick(struct of_server *server);
 /* A connection came up, went, or asked for other asynchronous messages: fail mode and the table-miss rule may change.

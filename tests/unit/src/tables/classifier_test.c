@@ -471,30 +471,6 @@ static void rules_are_seen_only_in_their_versions(void **state)
     classifier_destroy(&cls);
 }
 
-static void overlaps_are_those_of_pairwise_comparison(void **state)
-{
-    struct model model;
-
-    model_init(&model);
-    while (model.n_rules < MAX_RULES)
-        model_add(&model);
-    for (unsigned n = 0; n < 500; n++) {
-        struct match match;
-        uint16_t priority = (uint16_t)random_below(4);
-        bool overlaps = false;
-
-        random_match(&match);
-
-        struct rule *rule = rule_create(classifier_mask(&model.cls, &match.mask), &match.value, &(struct act_list){0});
-
-        for (unsigned i = 0; i < model.n_rules; i++)
-            overlaps |= model.rules[i]->priority == priority && minimatch_overlaps(model.rules[i]->match, rule->match);
-        assert_int_equal(classifier_overlaps(&model.cls, 1, rule->match, priority), overlaps);
-        rule_unref(rule);
-    }
-    model_free(&model);
-}
-
 static void packed_matches_unpack_to_themselves(void **state)
 {
     for (unsigned n = 0; n < 1000; n++) {
@@ -523,7 +499,6 @@ int main(void)
         cmocka_unit_test(stages_keep_later_layers_out_of_the_mask),
         cmocka_unit_test(a_high_priority_hit_ends_the_search),
         cmocka_unit_test(rules_are_seen_only_in_their_versions),
-        cmocka_unit_test(overlaps_are_those_of_pairwise_comparison),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

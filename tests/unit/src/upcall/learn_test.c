@@ -225,6 +225,80 @@ static void owners_in_bundles(void **state)
     act_buffer_free(&acts);
 }
 
+static bool to_settle;
+
+static void note_to_settle(void *arg)
+{
+    to_settle = true;
+}
+
+/* More than go in one turn: they are gone for lookups all at once, and until the last is told of flow_mods wait. */
+static void many_learned_rules_go_in_slices(void **state)
+{
+    struct pipeline *pipeline = bed.bridge->pipeline;
+    unsigned turns = 0;
+    struct flow_mod fm;
+    struct act_buffer acts;
+
+    bed_add(&bed, "in_port=1,actions=learn(delete_learned,table=4,cookie=8,NXM_OF_ETH_SRC[])");
+    bed_add(&bed, "table=4,cookie=9,dl_type=0x800,actions=drop");
+    act_buffer_init(&acts);
+    assert_null(flow_mod_parse("table=4,cookie=8,dl_src=02:00:00:00:00:00,actions=learn(delete_learned,table=5,"
+                               "cookie=1,NXM_OF_ETH_SRC[])",
+                               &fm, &acts, NULL, NULL));
+    for (unsigned i = 0; i < 5000; i++) {
+        fm.match.value.pkt.eth_src.addr_bytes[4] = (uint8_t)(i >> 8);
+        fm.match.value.pkt.eth_src.addr_bytes[5] = (uint8_t)i;
+        assert_int_equal(pipeline_flow_mod(pipeline, &fm), 0);
+    }
+    bed_add(&bed, "table=5,cookie=1,actions=drop");
+    bed_add(&bed, "table=5,cookie=2,actions=drop");
+    assert_int_equal(bed_mod(&bed, FLOW_DELETE, "in_port=1"), 0);
+    assert_false(pipeline_settled(pipeline));
+    assert_int_equal(pipeline_flow_mod(pipeline, &fm), OFPERR_FMFC_EPERM);
+    /* What is taught meanwhile counts afterwards. */
+    for (; !pipeline_settled(pipeline); turns++) {
+        assert_true(n_rules(4) == 5001 || n_rules(4) == 1);
+        pipeline_settle_step(pipeline, 256);
+    }
+    assert_in_range(turns, 10, 100);
+    assert_int_equal(n_rules(4), 1);
+    assert_int_equal(n_rules(5), 1);
+    /* The loop's job has nothing left to do. */
+    flows_run_settle(bed.flows, 1000);
+    assert_false(bed.flows->settling);
+    act_buffer_free(&acts);
+}
+
+/* A bridge may go while its learned rules do. */
+static void a_pipeline_may_go_while_learned_rules_do(void **state)
+{
+    const struct pipeline_observer observer = {.to_settle = note_to_settle};
+    struct pipeline *pipeline = pipeline_create(&observer);
+    struct flow_mod fm, owner;
+    struct act_buffer acts, none;
+
+    act_buffer_init(&acts);
+    act_buffer_init(&none);
+    assert_null(flow_mod_parse("in_port=1,actions=learn(delete_learned,table=4,cookie=8,NXM_OF_ETH_SRC[])", &owner,
+                               &acts, NULL, NULL));
+    assert_int_equal(pipeline_flow_mod(pipeline, &owner), 0);
+    assert_null(flow_mod_parse("table=4,cookie=8,in_port=1,actions=drop", &fm, &none, NULL, NULL));
+    for (fm.match.value.in_port = 0; fm.match.value.in_port < 5000; fm.match.value.in_port++)
+        assert_int_equal(pipeline_flow_mod(pipeline, &fm), 0);
+    owner.command = FLOW_DELETE;
+    to_settle = false;
+    assert_int_equal(pipeline_flow_mod(pipeline, &owner), 0);
+    assert_true(to_settle);
+    while (!pipeline_clear(pipeline, 100)) {
+    }
+    assert_true(pipeline_settled(pipeline));
+    assert_int_equal(pipeline_n_rules(pipeline, TABLE_ALL), 0);
+    pipeline_destroy(pipeline);
+    act_buffer_free(&acts);
+    act_buffer_free(&none);
+}
+
 /* --- flow_mods ----------------------------------------------------------- */
 
 static void prerequisites_hold_for_both_rules(void **state)
@@ -452,6 +526,8 @@ int main(void)
         TEST(a_limit_holds),
         TEST(learned_rules_go_with_the_last_that_owns_them),
         TEST(owners_in_bundles),
+        TEST_RUNNING(many_learned_rules_go_in_slices),
+        cmocka_unit_test(a_pipeline_may_go_while_learned_rules_do),
         cmocka_unit_test(prerequisites_hold_for_both_rules),
         TEST_RUNNING(megaflows_teach),
         TEST_RUNNING(megaflows_follow_the_result),
