@@ -93,7 +93,8 @@ struct act_move {
 };
 struct act_dec_ttl {
     struct act h;
-    uint32_t n_ids; /* 0: plain dec_ttl, controller id 0 */
+    uint16_t n_ids;
+    uint16_t with_ids; /* 0: plain dec_ttl, controller id 0. 1 with no ids: tells nobody */
     uint16_t ids[];
 };
 struct act_resubmit {

@@ -18,10 +18,12 @@ static void print_dec_ttl(struct act_printer *p, const struct act *act)
     const struct act_dec_ttl *a = (const struct act_dec_ttl *)act;
 
     fputs("dec_ttl", p->out);
+    if (!a->with_ids)
+        return;
+    fputc('(', p->out);
     for (unsigned i = 0; i < a->n_ids; i++)
-        fprintf(p->out, "%c%u", i ? ',' : '(', a->ids[i]);
-    if (a->n_ids)
-        fputc(')', p->out);
+        fprintf(p->out, "%s%u", i ? "," : "", a->ids[i]);
+    fputc(')', p->out);
 }
 
 const struct act_ops act_ops_dec_ttl = {

@@ -31,7 +31,7 @@ static void dec_ttl(struct xlate_ctx *ctx, const struct act *act, bool last)
                ctx->flow.pkt.eth_type == RTE_BE16(RTE_ETHER_TYPE_IPV4) ? "IPv4" : "IPv6");
     for (unsigned i = 0; i < dec->n_ids; i++)
         xlate_controller(ctx, 2 /* OFPR_INVALID_TTL */, dec->ids[i], UINT16_MAX);
-    if (dec->n_ids == 0)
+    if (!dec->with_ids)
         xlate_controller(ctx, 2 /* OFPR_INVALID_TTL */, 0, UINT16_MAX);
     xlate_reject(ctx);
 }

@@ -248,6 +248,7 @@ static char *parse_dec_ttl(struct parse *p, char *value)
     }
     act = act_buffer_add(p->acts, ACT_DEC_TTL, sizeof *act + n * sizeof ids[0]);
     act->n_ids = n;
+    act->with_ids = n > 0;
     act->h.form = n ? ACT_FORM_NICIRA : ACT_FORM_STANDARD;
     memcpy(act->ids, ids, n * sizeof ids[0]);
     return NULL;

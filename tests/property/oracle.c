@@ -349,7 +349,7 @@ static bool lower_ttl(struct oracle *o, const struct act_dec_ttl *dec)
         o->p.flow.pkt.ip_ttl--;
         return true;
     }
-    for (unsigned i = 0; i < (dec->n_ids ? dec->n_ids : 1u); i++)
+    for (unsigned i = 0; i < (dec->with_ids ? dec->n_ids : 1u); i++)
         send_to(o, OFPORT_CONTROLLER, 2);
     return false;
 }

@@ -35,10 +35,11 @@ static int decode_dec_ttl_ids(struct reader *r, const struct act_reading *in)
     struct act_dec_ttl *act;
 
     read_skip(r, 4);
-    if (n == 0 || n * 2u > r->left || r->left - n * 2u >= 8)
+    if (n * 2u > r->left || r->left - n * 2u >= 8)
         return OFPERR_BAC_BAD_LEN;
     act = act_buffer_add(in->acts, ACT_DEC_TTL, sizeof *act + n * 2u);
     act->n_ids = n;
+    act->with_ids = 1;
     for (unsigned i = 0; i < n; i++)
         act->ids[i] = read_u16(r);
     read_skip(r, r->left);
@@ -50,12 +51,12 @@ static void encode_dec_ttl(struct act_writing *out, const struct act *act)
     const struct act_dec_ttl *a = (const struct act_dec_ttl *)act;
     size_t start;
 
-    if (a->n_ids == 0) {
+    if (!a->with_ids) {
         act_put_plain(out, act);
         return;
     }
     start = nicira_begin(out->buf, NXAST_DEC_TTL_CNT_IDS);
-    of_buf_add_u16(out->buf, (uint16_t)a->n_ids);
+    of_buf_add_u16(out->buf, a->n_ids);
     of_buf_add(out->buf, 4);
     for (unsigned i = 0; i < a->n_ids; i++)
         of_buf_add_u16(out->buf, a->ids[i]);

@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
 
@@ -99,12 +100,35 @@ static void instructions_are_read_and_written(void **state)
     assert_false(instruction_number_known(OF15, INST_NUMBERS));
 }
 
+/* ovn-controller says so where a packet whose TTL has run out shall be dropped. */
+static void a_lowered_ttl_may_tell_nobody(void **state)
+{
+    static const uint8_t bytes[16] = {0xff, 0xff, 0, 16, 0, 0, 0x23, 0x20, 0, NXAST_DEC_TTL_CNT_IDS};
+    struct reader r = {bytes, sizeof bytes, false};
+    struct of_buf buf = {NULL, 0, 0};
+    struct act_buffer acts;
+    struct act_list list;
+    char *text;
+
+    act_buffer_init(&acts);
+    assert_int_equal(acts_decode(&r, OF15, &acts), 0);
+    list = act_buffer_list(&acts);
+    text = act_list_format(&list, NULL, NULL);
+    assert_string_equal(text, "dec_ttl()");
+    acts_encode(&buf, &list, OF15, NULL);
+    assert_int_equal(buf.len, sizeof bytes);
+    assert_memory_equal(buf.data, bytes, sizeof bytes);
+    free(text);
+    of_buf_free(&buf);
+    act_buffer_free(&acts);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_action_has_a_text),           cmocka_unit_test(action_sets_run_what_they_take),
         cmocka_unit_test(numbers_belong_to_one_row),         cmocka_unit_test(rows_are_found_by_their_numbers),
-        cmocka_unit_test(instructions_are_read_and_written),
+        cmocka_unit_test(instructions_are_read_and_written), cmocka_unit_test(a_lowered_ttl_may_tell_nobody),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
