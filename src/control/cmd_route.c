@@ -78,7 +78,7 @@ static void cmd_add(void *arg, int argc, const char *const *argv, struct control
         control_fail(reply, "Invalid pkt_mark or gateway");
         return;
     }
-    switch (routes_add(sw->routes, &prefix, length, mark, argv[2], &gateway)) {
+    switch (routes_add(sw->routes, &prefix, length, mark, argv[2], &gateway, &in6addr_any)) {
     case 0:
         control_printf(reply, "OK\n");
         break;

@@ -19,13 +19,23 @@
 struct entry {
     TAILQ_ENTRY(entry) node; /* of what the kernel said, the least recently said first */
     uint64_t reading;        /* the last that brought it */
-    enum { ROUTE, ADDRESS, DEVICE } kind;
+    enum { ROUTE, ADDRESS, DEVICE, GATEWAYS } kind;
     bool local, user;
     uint8_t length;
     int ifindex; /* of an operator's route: 0 */
     uint32_t mark, metric;
-    struct in6_addr prefix, gateway; /* prefix: also the address */
-    char device[IFNAMSIZ];           /* of devices and operators' routes */
+    struct in6_addr prefix; /* also the address */
+    union {
+        struct {
+            struct in6_addr gateway, source; /* of routes */
+        };
+        struct { /* of devices */
+            struct rte_ether_addr mac;
+            uint16_t mtu;
+        };
+        uint32_t n; /* GATEWAYS: how many routes by a gateway the kernel has on the device */
+    };
+    char device[IFNAMSIZ]; /* of devices and operators' routes */
 };
 
 struct slot {
@@ -36,10 +46,12 @@ struct slot {
 static const struct open_hash_type type = {sizeof(struct slot), offsetof(struct slot, hash)};
 
 struct routes {
-    struct open_hash hash; /* routes by prefix, addresses by ifindex, devices by ifindex and by name */
+    struct open_hash hash; /* routes by prefix, addresses by ifindex and address, devices by ifindex and name */
     uint64_t reading;      /* under way */
     uint64_t visible;      /* what was not brought by this reading or a later one is not there any more */
     TAILQ_HEAD(, entry) told;
+    TAILQ_HEAD(, entry) users;
+    TAILQ_HEAD(, routes_listener) listeners;
     uint32_t of_length[LENGTHS]; /* routes */
 };
 
@@ -61,6 +73,33 @@ static uint32_t hash_index(int kind, int ifindex)
 static uint32_t hash_of(const struct entry *entry)
 {
     return entry->kind == ROUTE ? hash_prefix(&entry->prefix, entry->length) : hash_index(entry->kind, entry->ifindex);
+}
+
+static uint32_t hash_address(const struct in6_addr *address)
+{
+    return hash_prefix(address, UINT8_MAX);
+}
+
+/* Bytes behind the end of the name count, too. */
+static uint32_t hash_name(const char name[IFNAMSIZ])
+{
+    char whole[IFNAMSIZ] = "";
+    uint64_t words[IFNAMSIZ / 8];
+
+    strcpy(whole, name);
+    memcpy(words, whole, sizeof words);
+    return hash_finish(hash_add(hash_add(hash_add(HASH_BASIS, words[0]), words[1]), DEVICE));
+}
+
+/* What else an entry is found by. */
+static bool has_second_hash(const struct entry *entry)
+{
+    return entry->kind == ADDRESS || entry->kind == DEVICE;
+}
+
+static uint32_t second_hash_of(const struct entry *entry)
+{
+    return entry->kind == ADDRESS ? hash_address(&entry->prefix) : hash_name(entry->device);
 }
 
 static bool is_visible(const struct routes *routes, const struct entry *entry)
@@ -110,7 +149,8 @@ static bool same(const struct entry *a, const struct entry *b)
 {
     return a->kind == b->kind && a->local == b->local && a->user == b->user && a->length == b->length &&
            a->ifindex == b->ifindex && a->mark == b->mark && a->metric == b->metric &&
-           IN6_ARE_ADDR_EQUAL(&a->prefix, &b->prefix) && (a->user || IN6_ARE_ADDR_EQUAL(&a->gateway, &b->gateway));
+           IN6_ARE_ADDR_EQUAL(&a->prefix, &b->prefix) &&
+           (a->kind != ROUTE || a->user || IN6_ARE_ADDR_EQUAL(&a->gateway, &b->gateway));
 }
 
 static struct slot *find(const struct routes *routes, const struct entry *like)
@@ -124,36 +164,225 @@ static struct slot *find(const struct routes *routes, const struct entry *like)
     return NULL;
 }
 
-/* A copy of `entry` takes the place of one that is the same but for what does not identify it. */
-static struct entry *put(struct routes *routes, const struct entry *entry)
+static void hash_in(struct routes *routes, struct entry *entry, uint32_t hash)
 {
-    struct slot *slot = find(routes, entry);
-    struct entry *kept = slot ? slot->entry : mem_calloc(1, sizeof *kept);
+    struct slot *slot = open_hash_insert(&routes->hash, type, hash);
 
-    if (slot && !kept->user)
-        TAILQ_REMOVE(&routes->told, kept, node);
-    *kept = *entry;
-    if (!kept->user)
-        TAILQ_INSERT_TAIL(&routes->told, kept, node);
-    if (slot)
-        return kept;
-    uint32_t hash = hash_of(kept);
-    slot = open_hash_insert(&routes->hash, type, hash);
-    *slot = (struct slot){kept, hash};
-    if (kept->kind == ROUTE)
-        routes->of_length[kept->length]++;
-    return kept;
+    *slot = (struct slot){entry, hash};
 }
 
-static void drop(struct routes *routes, struct slot *slot)
+static void hash_out(struct routes *routes, const struct entry *entry, uint32_t hash)
 {
-    struct entry *entry = slot->entry;
+    struct walk walk = walk_begin(routes, hash);
+    struct slot *slot;
 
+    while ((slot = walk_next(&walk)) && slot->entry != entry)
+        continue;
     open_hash_remove(&routes->hash, type, slot);
+}
+
+/* --- changes ------------------------------------------------------------- */
+
+static bool is_set(const struct in6_addr *address)
+{
+    return !IN6_IS_ADDR_UNSPECIFIED(address);
+}
+
+static void tell(const struct routes *routes, const struct routes_change *change)
+{
+    const struct routes_listener *listener;
+
+    TAILQ_FOREACH (listener, &routes->listeners, node)
+        listener->changed(listener->arg, change);
+}
+
+static void tell_route(const struct routes *routes, const struct entry *entry)
+{
+    const struct routes_change change = {.what = ROUTES_ROUTE, .prefix = entry->prefix, .length = entry->length};
+
+    tell(routes, &change);
+}
+
+static const struct entry *find_device(const struct routes *routes, int ifindex)
+{
+    struct walk walk = walk_begin(routes, hash_index(DEVICE, ifindex));
+    const struct slot *slot;
+
+    while ((slot = walk_next(&walk)))
+        if (slot->entry->kind == DEVICE && slot->entry->ifindex == ifindex && is_visible(routes, slot->entry))
+            return slot->entry;
+    return NULL;
+}
+
+static struct entry *gateways_of(const struct routes *routes, int ifindex)
+{
+    const struct entry like = {.kind = GATEWAYS, .user = true, .ifindex = ifindex};
+    const struct slot *slot = find(routes, &like);
+
+    return slot ? slot->entry : NULL;
+}
+
+static bool has_gateways(const struct routes *routes, int ifindex, const char *device)
+{
+    const struct entry *entry;
+
+    if (gateways_of(routes, ifindex))
+        return true;
+    TAILQ_FOREACH (entry, &routes->users, node)
+        if (is_set(&entry->gateway) && !strcmp(entry->device, device))
+            return true;
+    return false;
+}
+
+/* Routes of the device count with an address in the network of their prefix or their gateway. A gateway's may be those
+ * of any address. */
+static void tell_address(const struct routes *routes, const struct entry *entry)
+{
+    struct routes_change change = {.what = ROUTES_ADDRESS, .prefix = entry->prefix, .length = entry->length};
+    const struct entry *device = find_device(routes, entry->ifindex);
+
+    if (device)
+        memcpy(change.device, device->device, sizeof change.device);
+    if (has_gateways(routes, entry->ifindex, change.device)) {
+        change.prefix = in6addr_any;
+        change.length = 0;
+    }
+    tell(routes, &change);
+}
+
+/* Operators' routes name their device. */
+static void tell_device(const struct routes *routes, const struct entry *entry)
+{
+    struct routes_change change = {.what = ROUTES_DEVICE, .length = 128};
+    const struct entry *user;
+
+    memcpy(change.device, entry->device, sizeof change.device);
+    tell(routes, &change);
+    TAILQ_FOREACH (user, &routes->users, node)
+        if (!strcmp(user->device, entry->device))
+            tell_route(routes, user);
+}
+
+static void tell_entry(const struct routes *routes, const struct entry *entry)
+{
+    if (entry->kind == ROUTE)
+        tell_route(routes, entry);
+    else if (entry->kind == ADDRESS)
+        tell_address(routes, entry);
+    else
+        tell_device(routes, entry);
+}
+
+/* Whether what does not identify an entry is another. */
+static bool differs(const struct entry *a, const struct entry *b)
+{
+    if (a->kind == DEVICE)
+        return strcmp(a->device, b->device) != 0 || !rte_is_same_ether_addr(&a->mac, &b->mac) || a->mtu != b->mtu;
+    return a->kind == ROUTE && (!IN6_ARE_ADDR_EQUAL(&a->source, &b->source) ||
+                                !IN6_ARE_ADDR_EQUAL(&a->gateway, &b->gateway) || strcmp(a->device, b->device) != 0);
+}
+
+void routes_listen(struct routes *routes, struct routes_listener *listener)
+{
+    TAILQ_INSERT_TAIL(&routes->listeners, listener, node);
+}
+
+void routes_unlisten(struct routes *routes, struct routes_listener *listener)
+{
+    TAILQ_REMOVE(&routes->listeners, listener, node);
+}
+
+/* --- what there is ------------------------------------------------------- */
+
+static void count_gateway(struct routes *routes, const struct entry *entry, int by)
+{
+    struct entry *gateways;
+
+    if (entry->kind != ROUTE || entry->user || !is_set(&entry->gateway))
+        return;
+    gateways = gateways_of(routes, entry->ifindex);
+    if (!gateways) {
+        gateways = mem_calloc(1, sizeof *gateways);
+        *gateways = (struct entry){.kind = GATEWAYS, .user = true, .ifindex = entry->ifindex};
+        hash_in(routes, gateways, hash_of(gateways));
+    }
+    gateways->n += (uint32_t)by;
+    if (gateways->n == 0) {
+        hash_out(routes, gateways, hash_of(gateways));
+        free(gateways);
+    }
+}
+
+static void link_entry(struct routes *routes, struct entry *entry)
+{
+    if (entry->user)
+        TAILQ_INSERT_TAIL(&routes->users, entry, node);
+    else
+        TAILQ_INSERT_TAIL(&routes->told, entry, node);
+}
+
+static void unlink_entry(struct routes *routes, struct entry *entry)
+{
+    if (entry->user)
+        TAILQ_REMOVE(&routes->users, entry, node);
+    else
+        TAILQ_REMOVE(&routes->told, entry, node);
+}
+
+static void add(struct routes *routes, const struct entry *entry)
+{
+    struct entry *added = mem_calloc(1, sizeof *added);
+
+    *added = *entry;
+    link_entry(routes, added);
+    hash_in(routes, added, hash_of(added));
+    if (has_second_hash(added))
+        hash_in(routes, added, second_hash_of(added));
+    if (added->kind == ROUTE)
+        routes->of_length[added->length]++;
+    count_gateway(routes, added, 1);
+    tell_entry(routes, added);
+}
+
+static void replace(struct routes *routes, struct entry *kept, const struct entry *by)
+{
+    const struct entry before = *kept;
+    bool changed = differs(&before, by);
+
+    if (changed && kept->kind == DEVICE)
+        hash_out(routes, kept, second_hash_of(kept));
+    unlink_entry(routes, kept);
+    *kept = *by;
+    link_entry(routes, kept);
+    if (changed && kept->kind == DEVICE)
+        hash_in(routes, kept, second_hash_of(kept));
+    if (changed && kept->kind == DEVICE && strcmp(before.device, kept->device))
+        tell_device(routes, &before);
+    if (changed || !is_visible(routes, &before))
+        tell_entry(routes, kept);
+}
+
+/* A copy of `entry` takes the place of one that is the same but for what does not identify it. */
+static void put(struct routes *routes, const struct entry *entry)
+{
+    const struct slot *slot = find(routes, entry);
+
+    if (slot)
+        replace(routes, slot->entry, entry);
+    else
+        add(routes, entry);
+}
+
+static void drop(struct routes *routes, struct entry *entry)
+{
+    hash_out(routes, entry, hash_of(entry));
+    if (has_second_hash(entry))
+        hash_out(routes, entry, second_hash_of(entry));
     if (entry->kind == ROUTE)
         routes->of_length[entry->length]--;
-    if (!entry->user)
-        TAILQ_REMOVE(&routes->told, entry, node);
+    count_gateway(routes, entry, -1);
+    unlink_entry(routes, entry);
+    tell_entry(routes, entry);
     free(entry);
 }
 
@@ -163,6 +392,8 @@ struct routes *routes_create(void)
 
     routes->reading = 1;
     TAILQ_INIT(&routes->told);
+    TAILQ_INIT(&routes->users);
+    TAILQ_INIT(&routes->listeners);
     return routes;
 }
 
@@ -175,7 +406,8 @@ void routes_destroy(struct routes *routes)
         return;
     for (unsigned i = 0; (slots = open_hash_array(&routes->hash, i, &mask)); i++)
         for (uint32_t j = 0; j <= mask; j++)
-            free(slots[j].entry);
+            if (slots[j].entry && slots[j].hash == hash_of(slots[j].entry)) /* not by its second hash */
+                free(slots[j].entry);
     open_hash_free(&routes->hash, type);
     free(routes);
 }
@@ -190,11 +422,6 @@ static struct in6_addr masked(const struct in6_addr *address, uint8_t length)
         if (8 * (i + 1) > length)
             prefix.s6_addr[i] &= 8 * i >= length ? 0 : (uint8_t)(0xff00 >> (length - 8 * i));
     return prefix;
-}
-
-static bool is_set(const struct in6_addr *address)
-{
-    return !IN6_IS_ADDR_UNSPECIFIED(address);
 }
 
 static bool within(const struct in6_addr *address, const struct in6_addr *network, uint8_t length)
@@ -224,27 +451,73 @@ static bool find_source(const struct routes *routes, int ifindex, const struct i
     return best >= 0;
 }
 
-static const struct entry *find_device(const struct routes *routes, int ifindex)
+static const struct entry *find_device_by_name(const struct routes *routes, const char *name)
 {
-    struct walk walk = walk_begin(routes, hash_index(DEVICE, ifindex));
     const struct slot *slot;
+    struct walk walk;
 
+    if (strlen(name) >= IFNAMSIZ)
+        return NULL;
+    walk = walk_begin(routes, hash_name(name));
     while ((slot = walk_next(&walk)))
-        if (slot->entry->kind == DEVICE && slot->entry->ifindex == ifindex && is_visible(routes, slot->entry))
+        if (slot->entry->kind == DEVICE && !strcmp(slot->entry->device, name) && is_visible(routes, slot->entry))
             return slot->entry;
     return NULL;
 }
 
-static int ifindex_of(const struct routes *routes, const struct entry *entry)
+/* ifindex 0: of any device. */
+static bool has_address(const struct routes *routes, int ifindex, const struct in6_addr *address)
 {
-    return entry->user ? (int)if_nametoindex(entry->device) : entry->ifindex;
+    struct walk walk = walk_begin(routes, hash_address(address));
+    const struct slot *slot;
+
+    while ((slot = walk_next(&walk)))
+        if (slot->entry->kind == ADDRESS && IN6_ARE_ADDR_EQUAL(&slot->entry->prefix, address) &&
+            (ifindex == 0 || slot->entry->ifindex == ifindex) && is_visible(routes, slot->entry))
+            return true;
+    return false;
+}
+
+bool routes_find_device(const struct routes *routes, const char *name, struct routes_device *device)
+{
+    const struct entry *entry = find_device_by_name(routes, name);
+
+    if (!entry)
+        return false;
+    *device = (struct routes_device){.ifindex = entry->ifindex, .mac = entry->mac, .mtu = entry->mtu};
+    memcpy(device->name, entry->device, sizeof device->name);
+    return true;
+}
+
+const char *routes_device_name(const struct routes *routes, int ifindex)
+{
+    const struct entry *entry = find_device(routes, ifindex);
+
+    return entry ? entry->device : NULL;
+}
+
+bool routes_has_address(const struct routes *routes, const char *device, const struct in6_addr *address)
+{
+    const struct entry *entry = device ? find_device_by_name(routes, device) : NULL;
+
+    return (!device || entry) && has_address(routes, entry ? entry->ifindex : 0, address);
+}
+
+static bool source_of(const struct routes *routes, const struct entry *entry, int ifindex, struct in6_addr *source)
+{
+    if (is_set(&entry->source) && has_address(routes, 0, &entry->source)) {
+        *source = entry->source;
+        return true;
+    }
+    return find_source(routes, ifindex, &entry->prefix, source) ||
+           (is_set(&entry->gateway) && find_source(routes, ifindex, &entry->gateway, source));
 }
 
 /* False: it leads nowhere. */
 static bool resolve(const struct routes *routes, const struct entry *entry, struct route *route)
 {
-    int ifindex = ifindex_of(routes, entry);
-    const struct entry *device = find_device(routes, ifindex);
+    const struct entry *device =
+        entry->user ? find_device_by_name(routes, entry->device) : find_device(routes, entry->ifindex);
 
     if (!device)
         return false;
@@ -255,8 +528,7 @@ static bool resolve(const struct routes *routes, const struct entry *entry, stru
                             .local = entry->local,
                             .user = entry->user};
     memcpy(route->device, device->device, sizeof route->device);
-    return find_source(routes, ifindex, &entry->prefix, &route->source) ||
-           (is_set(&entry->gateway) && find_source(routes, ifindex, &entry->gateway, &route->source));
+    return source_of(routes, entry, device->ifindex, &route->source);
 }
 
 /* --- routes -------------------------------------------------------------- */
@@ -308,21 +580,46 @@ bool routes_lookup(const struct routes *routes, uint32_t mark, const struct in6_
     return best != NULL;
 }
 
-bool routes_next(const struct routes *routes, size_t *position, struct route *route)
+/* The next entry of that kind that counts; NULL: that was all. */
+static const struct entry *next_entry(const struct routes *routes, size_t *position, unsigned kind)
 {
     struct slot *slots;
     size_t before = 0;
     uint32_t mask;
 
     for (unsigned i = 0; (slots = open_hash_array(&routes->hash, i, &mask)); i++, before += (size_t)mask + 1) {
-        for (; *position < before + mask + 1; (*position)++) {
-            const struct entry *entry = slots[*position - before].entry;
+        while (*position < before + mask + 1) {
+            const struct slot *slot = &slots[(*position)++ - before];
 
-            if (entry && entry->kind == ROUTE && is_visible(routes, entry) && resolve(routes, entry, route)) {
-                (*position)++;
-                return true;
-            }
+            if (slot->entry && slot->entry->kind == kind && slot->hash == hash_of(slot->entry) &&
+                is_visible(routes, slot->entry))
+                return slot->entry;
         }
+    }
+    return NULL;
+}
+
+bool routes_next(const struct routes *routes, size_t *position, struct route *route)
+{
+    const struct entry *entry;
+
+    while ((entry = next_entry(routes, position, ROUTE)))
+        if (resolve(routes, entry, route))
+            return true;
+    return false;
+}
+
+bool routes_next_address(const struct routes *routes, size_t *position, struct in6_addr *address, char device[IFNAMSIZ])
+{
+    const struct entry *entry, *of;
+
+    while ((entry = next_entry(routes, position, ADDRESS))) {
+        of = find_device(routes, entry->ifindex);
+        if (!of)
+            continue;
+        *address = entry->prefix;
+        memcpy(device, of->device, IFNAMSIZ);
+        return true;
     }
     return false;
 }
@@ -334,16 +631,18 @@ static struct entry user_entry(const struct in6_addr *prefix, uint8_t length, ui
 }
 
 int routes_add(struct routes *routes, const struct in6_addr *prefix, uint8_t length, uint32_t mark, const char *device,
-               const struct in6_addr *gateway)
+               const struct in6_addr *gateway, const struct in6_addr *source)
 {
     struct entry entry = user_entry(prefix, length, mark);
+    const struct entry *on = find_device_by_name(routes, device);
     struct route route;
 
-    if (strlen(device) >= sizeof entry.device || !find_device(routes, (int)if_nametoindex(device)))
+    if (!on)
         return -ENODEV;
     strcpy(entry.device, device);
     entry.gateway = *gateway;
-    if (!resolve(routes, &entry, &route))
+    entry.source = *source;
+    if ((is_set(source) && !has_address(routes, on->ifindex, source)) || !resolve(routes, &entry, &route))
         return -EADDRNOTAVAIL;
     put(routes, &entry);
     return 0;
@@ -356,7 +655,7 @@ bool routes_remove(struct routes *routes, const struct in6_addr *prefix, uint8_t
 
     if (!slot)
         return false;
-    drop(routes, slot);
+    drop(routes, slot->entry);
     return true;
 }
 
@@ -367,13 +666,14 @@ static struct entry told_entry(struct routes *routes, int kind, int ifindex)
     return (struct entry){.kind = kind, .ifindex = ifindex, .reading = routes->reading};
 }
 
-void routes_tell_device(struct routes *routes, int ifindex, const char *name)
+void routes_tell_device(struct routes *routes, const struct routes_device *device)
 {
-    struct entry entry = told_entry(routes, DEVICE, ifindex);
+    struct entry entry = told_entry(routes, DEVICE, device->ifindex);
 
-    if (strlen(name) >= sizeof entry.device)
-        return;
-    strcpy(entry.device, name);
+    memcpy(entry.device, device->name, sizeof entry.device);
+    entry.device[sizeof entry.device - 1] = '\0';
+    entry.mac = device->mac;
+    entry.mtu = device->mtu;
     put(routes, &entry);
 }
 
@@ -393,6 +693,7 @@ void routes_tell_route(struct routes *routes, const struct route_told *told)
     entry.prefix = masked(&told->prefix, told->length);
     entry.length = told->length;
     entry.gateway = told->gateway;
+    entry.source = told->source;
     entry.local = told->local;
     entry.metric = told->metric;
     put(routes, &entry);
@@ -408,7 +709,7 @@ bool routes_reclaim(struct routes *routes)
     struct entry *entry;
 
     for (unsigned i = 0; i < RECLAIM && (entry = TAILQ_FIRST(&routes->told)) && !is_visible(routes, entry); i++)
-        drop(routes, find(routes, entry));
+        drop(routes, entry);
     entry = TAILQ_FIRST(&routes->told);
     return entry && !is_visible(routes, entry);
 }

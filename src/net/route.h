@@ -12,9 +12,11 @@
 
 #include <net/if.h>
 #include <netinet/in.h>
+#include <rte_ether.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/queue.h>
 
 struct routes;
 
@@ -36,24 +38,63 @@ bool routes_lookup(const struct routes *routes, uint32_t mark, const struct in6_
 /* All of them, in no order; `position` is 0 before the first. Changes in between may bring one twice, or not. */
 bool routes_next(const struct routes *routes, size_t *position, struct route *route);
 
-/* An operator's route, in the place of one of the same prefix and mark. Bits behind the prefix are ignored. Returns 0;
- * -ENODEV: there is no such device; -EADDRNOTAVAIL: it has no address in the network of prefix or gateway. */
+/* An operator's route, in the place of one of the same prefix and mark. Bits behind the prefix are ignored. `source`
+ * is where packets come from; ::, the device's address in the network of prefix or gateway. Returns 0; -ENODEV: there
+ * is no such device; -EADDRNOTAVAIL: it has no such address. */
 int routes_add(struct routes *routes, const struct in6_addr *prefix, uint8_t length, uint32_t mark, const char *device,
-               const struct in6_addr *gateway);
+               const struct in6_addr *gateway, const struct in6_addr *source);
 /* False: there is none. */
 bool routes_remove(struct routes *routes, const struct in6_addr *prefix, uint8_t length, uint32_t mark);
+
+/* --- devices and their addresses ------------------------------------------ */
+
+struct routes_device {
+    int ifindex;
+    char name[IFNAMSIZ];
+    struct rte_ether_addr mac; /* zeros: it has none */
+    uint16_t mtu;              /* 0: not known, or more than 65535 */
+};
+
+bool routes_find_device(const struct routes *routes, const char *name, struct routes_device *device);
+/* Its name, NULL: there is none. Valid until the next call of a function that changes something. */
+const char *routes_device_name(const struct routes *routes, int ifindex);
+/* Whether the address is one of the device's; of NULL, of any device's. */
+bool routes_has_address(const struct routes *routes, const char *device, const struct in6_addr *address);
+/* All addresses, in no order, as routes_next(). */
+bool routes_next_address(const struct routes *routes, size_t *position, struct in6_addr *address,
+                         char device[IFNAMSIZ]);
+
+/* --- changes ------------------------------------------------------------- */
+
+/* What changed, from which follows whose route may be another now: that of the addresses in the prefix, and whatever
+ * uses the device. */
+struct routes_change {
+    enum { ROUTES_ROUTE, ROUTES_ADDRESS, ROUTES_DEVICE } what;
+    struct in6_addr prefix;
+    uint8_t length;        /* ROUTES_DEVICE: 128, and the prefix is :: */
+    char device[IFNAMSIZ]; /* of addresses and devices: came, went or changed; empty: it was gone before */
+};
+
+/* Called for each change when lookups follow it, a whole table of routes one by one. Must not change anything. */
+struct routes_listener {
+    void *arg;
+    void (*changed)(void *arg, const struct routes_change *change);
+    TAILQ_ENTRY(routes_listener) node;
+};
+void routes_listen(struct routes *routes, struct routes_listener *listener);
+void routes_unlisten(struct routes *routes, struct routes_listener *listener);
 
 /* --- what the kernel says ------------------------------------------------ */
 
 struct route_told {
-    struct in6_addr prefix, gateway;
+    struct in6_addr prefix, gateway, source; /* source: the one that is preferred; ::, none is */
     uint8_t length;
     bool local;
     uint32_t metric; /* of several with one prefix the lowest counts */
     int ifindex;
 };
 
-void routes_tell_device(struct routes *routes, int ifindex, const char *name);
+void routes_tell_device(struct routes *routes, const struct routes_device *device);
 void routes_tell_address(struct routes *routes, int ifindex, const struct in6_addr *address, uint8_t length);
 void routes_tell_route(struct routes *routes, const struct route_told *told);
 /* The end of a reading. */

@@ -78,18 +78,22 @@ static bool address(const struct rtattr *a, uint8_t family, struct in6_addr *to)
 static void on_link(struct routes *routes, const struct nlmsghdr *header)
 {
     const struct ifinfomsg *info = NLMSG_DATA(header);
-    char name[IFNAMSIZ] = "";
+    struct routes_device device = {.ifindex = 0};
     attributes of;
 
     if (header->nlmsg_len < NLMSG_SPACE(sizeof *info))
         return;
     take_attributes(header, sizeof *info, of);
-    const struct rtattr *a = of[IFLA_IFNAME];
-    if (!a || RTA_PAYLOAD(a) > sizeof name)
+    const struct rtattr *a = of[IFLA_IFNAME], *mac = of[IFLA_ADDRESS];
+    if (!a || RTA_PAYLOAD(a) > sizeof device.name)
         return;
-    memcpy(name, RTA_DATA(a), RTA_PAYLOAD(a));
-    name[sizeof name - 1] = '\0';
-    routes_tell_device(routes, info->ifi_index, name);
+    memcpy(device.name, RTA_DATA(a), RTA_PAYLOAD(a));
+    device.ifindex = info->ifi_index;
+    if (mac && RTA_PAYLOAD(mac) == sizeof device.mac)
+        memcpy(&device.mac, RTA_DATA(mac), sizeof device.mac);
+    uint32_t mtu = number(of[IFLA_MTU], 0);
+    device.mtu = mtu > UINT16_MAX ? 0 : (uint16_t)mtu;
+    routes_tell_device(routes, &device);
 }
 
 static void on_address(struct routes *routes, const struct nlmsghdr *header)
@@ -152,6 +156,7 @@ static void on_route(struct routes *routes, const struct nlmsghdr *header)
     told.ifindex = (int)number(of[RTA_OIF], 0);
     if ((of[RTA_DST] && !address(of[RTA_DST], info->rtm_family, &told.prefix)) ||
         (of[RTA_GATEWAY] && !address(of[RTA_GATEWAY], info->rtm_family, &told.gateway)) ||
+        (of[RTA_PREFSRC] && !address(of[RTA_PREFSRC], info->rtm_family, &told.source)) ||
         (of[RTA_MULTIPATH] && !first_hop(of[RTA_MULTIPATH], info->rtm_family, &told)) || told.length > 128)
         return;
     routes_tell_route(routes, &told);

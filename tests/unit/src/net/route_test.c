@@ -55,6 +55,14 @@ static const char *way(uint32_t mark, const char *to)
     return text;
 }
 
+static void tell_device(int ifindex, const char *name, uint16_t mtu)
+{
+    struct routes_device device = {.ifindex = ifindex, .mac = {{2, 0, 0, 0, 0, (uint8_t)ifindex}}, .mtu = mtu};
+
+    snprintf(device.name, sizeof device.name, "%s", name);
+    routes_tell_device(routes, &device);
+}
+
 static void tell_address(int ifindex, const char *a, unsigned length)
 {
     struct in6_addr to = address(a);
@@ -82,8 +90,8 @@ static void tell_local(const char *prefix, int ifindex)
 /* Two interfaces, as a host has them. */
 static void tell_all(void)
 {
-    routes_tell_device(routes, 7, "eth0");
-    routes_tell_device(routes, 8, "eth1");
+    tell_device(7, "eth0", 1500);
+    tell_device(8, "eth1", 1500);
     tell_address(7, "10.0.0.5", 24);
     tell_address(7, "10.0.0.6", 16);
     tell_address(8, "192.168.1.1", 24);
@@ -139,7 +147,7 @@ static void what_is_not_told_again_is_gone(void **state)
     size_t position = 0;
     unsigned n = 0;
 
-    routes_tell_device(routes, 7, "eth0");
+    tell_device(7, "eth0", 1500);
     tell_address(7, "10.0.0.5", 24);
     tell_route("10.0.0.0", 24, 7, NULL, 0);
     assert_string_equal(way(0, "192.168.1.77"), "eth1 via :: from 192.168.1.1");
@@ -169,7 +177,7 @@ static int add(const char *prefix, unsigned length, uint32_t mark, const char *d
 {
     struct in6_addr p = address(prefix), g = gateway ? address(gateway) : in6addr_any;
 
-    return routes_add(routes, &p, bits(prefix, length), mark, device, &g);
+    return routes_add(routes, &p, bits(prefix, length), mark, device, &g, &in6addr_any);
 }
 
 static bool take_out(const char *prefix, unsigned length, uint32_t mark)
@@ -183,7 +191,7 @@ static void operators_routes_go_before(void **state)
 {
     int lo = (int)if_nametoindex("lo");
 
-    routes_tell_device(routes, lo, "lo");
+    tell_device(lo, "lo", 1500);
     tell_address(lo, "127.0.0.1", 8);
     assert_int_equal(add("10.0.0.0", 8, 0, "nosuch", NULL), -ENODEV);
     assert_int_equal(add("10.0.0.0", 8, 0, "lo", NULL), -EADDRNOTAVAIL);
