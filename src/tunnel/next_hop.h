@@ -2,8 +2,9 @@
  *
  * Translation asks by what decides it: destination, the source address that the port prescribes, packet mark. The
  * answer is an object with a number, on which the megaflow then depends (XLATE_DEP_NEXT_HOP). When routes, addresses,
- * interfaces, bridges' ports or neighbours change, the next hops that this concerns are decided again, in slices; those
- * that come out differently are told, and only their megaflows are translated again.
+ * interfaces, bridges' ports or neighbours change, the next hops that this may concern are decided again, in slices;
+ * those that come out differently are told, and only their megaflows are translated again. One that nobody asked for or
+ * depended on for a minute is forgotten.
  */
 #ifndef SRC_TUNNEL_NEXT_HOP_H
 #define SRC_TUNNEL_NEXT_HOP_H
@@ -16,8 +17,15 @@
 
 #include "src/net/route.h"
 
+struct bridge;
 struct bridge_port;
+struct loop;
+struct neighbours;
 struct next_hops;
+
+#define NEXT_HOPS_MAX 65536
+#define NEXT_HOP_WAIT_MAX 64 /* packets for one */
+#define NEXT_HOPS_WAIT_MAX 4096
 
 struct next_hop_query {
     struct in6_addr to, from; /* IPv4 mapped; from ::, any address of this host's */
@@ -26,7 +34,7 @@ struct next_hop_query {
 
 enum next_hop_state {
     NEXT_HOP_READY,
-    NEXT_HOP_NO_ROUTE,
+    NEXT_HOP_NO_ROUTE,   /* or the address is one of this host's */
     NEXT_HOP_NOT_OURS,   /* `from` is no address of this host */
     NEXT_HOP_NO_BRIDGE,  /* the route's device is no port of a bridge */
     NEXT_HOP_ASKING,     /* the neighbour was asked and has not answered yet: packets wait, next_hop_wait() */
@@ -34,7 +42,7 @@ enum next_hop_state {
 };
 
 struct next_hop {
-    uint64_t id; /* never given out twice */
+    uint64_t id; /* never given out twice; never 0 */
     enum next_hop_state state;
     struct bridge_port *egress;  /* outer packets enter its bridge as if it had received them: LOCAL, mostly */
     struct in6_addr source, via; /* via: whose MAC address it is, the gateway's or the destination's */
@@ -43,11 +51,44 @@ struct next_hop {
     char device[IFNAMSIZ];
 };
 
+struct next_hops_user {
+    void *arg;
+    /* The next hop came out differently. */
+    void (*changed)(void *arg, uint64_t id);
+    /* Gets a packet back that waited, in order: its next hop is not NEXT_HOP_ASKING any more. */
+    void (*go)(void *arg, struct rte_mbuf *packet);
+    /* Whether anything depends on the next hop. */
+    bool (*wanted)(void *arg, uint64_t id);
+};
+
+/* Listens to `routes`, and watches `neighbours`; both outlive it. All that the user is told comes from the loop, never
+ * from within calls. */
+struct next_hops *next_hops_create(struct loop *loop, struct routes *routes, struct neighbours *neighbours,
+                                   const struct next_hops_user *user);
+void next_hops_destroy(struct next_hops *hops); /* before bridges; frees packets that wait. NULL is allowed */
+
+/* Next hops may leave by the bridge from now on: right after it was made. */
+void next_hops_attach(struct next_hops *hops, struct bridge *bridge);
+/* Before it is destroyed, after its ports were removed. */
+void next_hops_detach(struct next_hops *hops, struct bridge *bridge);
+
 /* The next hop, decided if it is new. Asks for the neighbour's address if that is not known. Valid until the loop's
- * next turn. NULL: there are too many (65 536). */
+ * next turn. NULL: there are too many. */
 const struct next_hop *next_hop_find(struct next_hops *hops, const struct next_hop_query *query);
-/* Has `packet` wait for a next hop that is NEXT_HOP_ASKING; `go` gets it when that has changed, to be looked up like a
- * miss once more. False: too many packets wait for it, or for all: the packet stays the caller's. */
+/* Has `packet` wait for a next hop that is NEXT_HOP_ASKING. If it is so no more, or was forgotten, `packet` comes back
+ * soon. False: too many packets wait for it, or for all: the packet stays the caller's. */
 bool next_hop_wait(struct next_hops *hops, uint64_t id, struct rte_mbuf *packet);
+
+/* --- for operators and tests --------------------------------------------- */
+
+struct next_hops_stats {
+    uint32_t n, n_waiting;           /* next hops; packets */
+    uint64_t decided, changed, told; /* decided again, thereof with another result; told: to the user */
+    uint64_t waited, not_waited;     /* packets that waited, and those for which there was no room */
+};
+void next_hops_get_stats(const struct next_hops *hops, struct next_hops_stats *stats);
+/* All of them, in no order; *position is 0 before the first. NULL: that was all. Changes in between may bring one
+ * twice, or not. */
+const struct next_hop *next_hops_next(const struct next_hops *hops, size_t *position, struct next_hop_query *query);
 
 #endif
