@@ -128,7 +128,7 @@ ovn_vm() {
     ns=$(ovn_ns "$2")
     [ -e "/run/netns/$ns" ] || ovn_namespace "$2"
     on "$1" ovs-vsctl --timeout=20 add-port br-int "$2" -- set Interface "$2" type=internal "external_ids:iface-id=$3"
-    ip -n "$(ovn_ns "$1")" link set "$2" netns "$ns" name eth0 address "$4"
+    ip -n "$(ovn_ns "$1")" link set dev "$2" netns "$ns" name eth0 address "$4"
     ip -n "$ns" link set eth0 mtu 1400 up
     [ -n "${5:-}" ] || return 0
     ip -n "$ns" addr add "$5" dev eth0

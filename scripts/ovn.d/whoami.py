@@ -12,5 +12,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
+    def log_message(self, *args):
+        pass
+
 
 http.server.ThreadingHTTPServer(("", int(sys.argv[2])), Handler).serve_forever()

@@ -1,0 +1,78 @@
+# Debian's OVN on one host, which is its own central, with Sluice as the switch. Sourced after harness.sh.
+# shellcheck shell=bash
+
+command -v ovn-controller >/dev/null || { echo "lacks OVN: scripts/setup-packages ovn"; exit 77; }
+! is_ovs || exit 77
+
+OVN_ID=$TEST_ID
+OVN_WORK=$TEST_DIR/ovn
+OVN_MADE=$TEST_DIR/on_exit
+OVN_SWITCH=${BOX_VSWITCHD:-$SLUICED} # another switch under the name of ovs-vswitchd
+mkdir -p "$OVN_WORK"
+. "$TOP/scripts/ovn.d/nodes.sh"
+
+nb() { on host ovn-nbctl --timeout=30 "$@"; }
+sb() { on host ovn-sbctl --timeout=30 "$@"; }
+# What was asked for is in the switch.
+sync() { nb --wait=hv sync; }
+controller_log() { echo "$OVN_WORK/host/log/ovn-controller.log"; }
+log_has() { grep -qE -- "$1" "$(controller_log)"; }
+
+ovn_one_host() {
+    ovn_node host
+    ovn_central host
+    ovn_database host
+    ovn_switch host
+    on host ovs-vsctl set Open_vSwitch . external_ids:system-id=host external_ids:ovn-remote=unix:/run/ovn/ovnsb_db.sock \
+        external_ids:ovn-encap-type=geneve external_ids:ovn-encap-ip=127.0.0.1 external_ids:ovn-bridge-datapath-type=netdev
+    ovn_controller host
+    sync
+}
+
+# ls_with SWITCH N PORT...: a logical switch; its ports are 10.0.N.1, 10.0.N.2 ...
+ls_with() {
+    local name=$1 n=$2 i=0 port
+    shift 2
+    nb ls-add "$name"
+    for port in "$@"; do
+        i=$((i + 1))
+        nb lsp-add "$name" "$port" -- lsp-set-addresses "$port" "02:00:00:00:0$n:0$i 10.0.$n.$i"
+    done
+}
+# router_port ROUTER SWITCH N
+router_port() {
+    nb lrp-add "$1" "$1-$2" "02:00:00:00:0$3:fe" "10.0.$3.254/24" -- lsp-add "$2" "$2-$1" -- lsp-set-type "$2-$1" router \
+        -- lsp-set-addresses "$2-$1" router -- lsp-set-options "$2-$1" "router-port=$1-$2"
+}
+
+# reaches VM ADDRESS: within a while, and then without a loss
+reaches() {
+    wait_until 5 inside "$1" ping -q -n -c 1 -W 1 "$2"
+    inside "$1" ping -q -n -c 5 -i 0.05 -W 2 "$2" >"$TEST_DIR/ping.out" || fail "ping $1 -> $2: $(cat "$TEST_DIR/ping.out")"
+    grep -q ' 0% packet loss' "$TEST_DIR/ping.out" || fail "ping $1 -> $2: $(cat "$TEST_DIR/ping.out")"
+}
+# silent VM ADDRESS [OPTION...]: no answer
+silent() { ! inside "$1" ping -q -n -c 2 -i 0.2 -W 1 "${@:3}" "$2" >/dev/null || fail "ping $1 -> $2 was answered"; }
+
+web_server() {
+    background "web-$1" ip netns exec "$(ovn_ns "$1")" "$PYTHON" "$TOP/scripts/ovn.d/whoami.py" "$1" "$2"
+    echo "$PID" >"$TEST_DIR/web-$1.pid"
+}
+get() { inside "$1" curl -sS --max-time 3 "http://$2/"; }
+# names VM ADDRESS N: who answered to N questions
+names() { for _ in $(seq "$3"); do get "$1" "$2" || true; done | cut -d' ' -f1; }
+service_is() { [ "$(sb --bare --columns=status find Service_Monitor "ip=$2")" = "$1" ]; }
+
+# in_ns_capture VM FILTER: into TEST_DIR/tcpdump-VM.log
+in_ns_capture() {
+    background "tcpdump-$1" ip netns exec "$(ovn_ns "$1")" tcpdump -l -nn -v -Q in -i eth0 "$2"
+    wait_until 5 grep -q 'listening on' "$TEST_DIR/tcpdump-$1.log"
+}
+
+# vlan_interface VM TAG MAC ADDRESS/N: for kernels without VLANs, see vlan_host.py
+vlan_interface() {
+    background "vlan-$1" ip netns exec "$(ovn_ns "$1")" "$PYTHON" "$TEST_LIB/vlan_host.py" eth0 "$2"
+    wait_until 5 grep -q ready "$TEST_DIR/vlan-$1.log"
+    ip -n "$(ovn_ns "$1")" link set dev "eth0.$2" address "$3" mtu 1300
+    ip -n "$(ovn_ns "$1")" addr add "$4" dev "eth0.$2"
+}
