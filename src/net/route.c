@@ -496,11 +496,25 @@ const char *routes_device_name(const struct routes *routes, int ifindex)
     return entry ? entry->device : NULL;
 }
 
+static bool has_some_address(const struct routes *routes, int ifindex)
+{
+    struct walk walk = walk_begin(routes, hash_index(ADDRESS, ifindex));
+    const struct slot *slot;
+
+    while ((slot = walk_next(&walk)))
+        if (slot->entry->kind == ADDRESS && slot->entry->ifindex == ifindex && is_visible(routes, slot->entry))
+            return true;
+    return false;
+}
+
 bool routes_has_address(const struct routes *routes, const char *device, const struct in6_addr *address)
 {
     const struct entry *entry = device ? find_device_by_name(routes, device) : NULL;
 
-    return (!device || entry) && has_address(routes, entry ? entry->ifindex : 0, address);
+    if (device && !entry)
+        return false;
+    return address ? has_address(routes, entry ? entry->ifindex : 0, address)
+                   : entry && has_some_address(routes, entry->ifindex);
 }
 
 static bool source_of(const struct routes *routes, const struct entry *entry, int ifindex, struct in6_addr *source)

@@ -58,7 +58,7 @@ struct routes_device {
 bool routes_find_device(const struct routes *routes, const char *name, struct routes_device *device);
 /* Its name, NULL: there is none. Valid until the next call of a function that changes something. */
 const char *routes_device_name(const struct routes *routes, int ifindex);
-/* Whether the address is one of the device's; of NULL, of any device's. */
+/* Whether the address is one of the device's; of NULL, of any device's. `address` NULL: whether the device has one. */
 bool routes_has_address(const struct routes *routes, const char *device, const struct in6_addr *address);
 /* All addresses, in no order, as routes_next(). */
 bool routes_next_address(const struct routes *routes, size_t *position, struct in6_addr *address,

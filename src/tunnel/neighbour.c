@@ -1,5 +1,6 @@
 #include "src/tunnel/neighbour.h"
 
+#include <netinet/icmp6.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,6 +10,7 @@
 #include "pmd/base/open_hash.h"
 #include "src/bridge/bridge.h"
 #include "src/loop/timers.h"
+#include "src/match/flow.h"
 #include "src/net/route.h"
 #include "src/tunnel/neighbour_packet.h"
 
@@ -284,6 +286,30 @@ static void learn(struct neighbours *neighbours, struct entry *entry, const stru
     }
     if (changed)
         tell(entry);
+}
+
+static bool has_address(const struct neighbours *neighbours, const struct bridge_port *bp)
+{
+    return routes_has_address(neighbours->routes, bp->port && *bp->port->ifname ? bp->port->ifname : bp->name, NULL);
+}
+
+bool neighbours_hear(const struct neighbours *neighbours, const struct bridge_port *to, const struct flow *flow,
+                     struct flow *seen)
+{
+    const struct flow_key *key = &flow->pkt;
+
+    if (!has_address(neighbours, to))
+        return false;
+    seen->pkt.eth_type = UINT16_MAX;
+    if (key->eth_type == RTE_BE16(RTE_ETHER_TYPE_ARP))
+        return true;
+    if (key->eth_type != RTE_BE16(RTE_ETHER_TYPE_IPV6))
+        return false;
+    seen->pkt.ip_proto = UINT8_MAX;
+    if (key->ip_proto != IPPROTO_ICMPV6)
+        return false;
+    seen->pkt.tp_src = UINT16_MAX;
+    return key->tp_src == RTE_BE16(ND_NEIGHBOR_SOLICIT) || key->tp_src == RTE_BE16(ND_NEIGHBOR_ADVERT);
 }
 
 /* Who speaks to nobody of this host in particular must speak of itself. */

@@ -24,6 +24,7 @@
 
 struct bridge;
 struct bridge_port;
+struct flow;
 struct neighbours;
 struct routes;
 
@@ -63,6 +64,11 @@ void neighbours_destroy(struct neighbours *neighbours); /* nobody watches; NULL 
 
 /* --- what is learned ----------------------------------------------------- */
 
+/* Whether packets of `flow` that are sent to `to` may say where neighbours are: ARP and neighbour discovery, to a port
+ * with an address of this host. A copy of them is to be punted (PUNT_TO_NEIGHBOURS). Sets in `seen` the bits of `flow`
+ * that the answer rests on. */
+bool neighbours_hear(const struct neighbours *neighbours, const struct bridge_port *to, const struct flow *flow,
+                     struct flow *seen);
 /* Whether the packet, which came to a port of `bridge`, says where a neighbour is, and says it to this host; then it is
  * learned. Malformed packets say nothing. */
 bool neighbours_snoop(struct neighbours *neighbours, struct bridge *bridge, const struct rte_mbuf *packet);

@@ -1,5 +1,6 @@
 #include "src/tunnel/neighbour_packet.h"
 
+#include <netinet/icmp6.h>
 #include <rte_arp.h>
 #include <rte_ip.h>
 #include <string.h>
@@ -9,8 +10,6 @@
 /* The longest that is looked at: an advertisement has one option of 8 bytes, solicitations may have a nonce and a few
  * more. */
 #define PACKET_MAX 512
-#define ND_SOLICIT 135
-#define ND_ADVERT 136
 #define OPTION_SOURCE 1
 #define OPTION_TARGET 2
 #define OPTION_LEN 8
@@ -128,10 +127,10 @@ static bool read_nd(const uint8_t *data, size_t len, struct neighbour_claim *cla
     memcpy(&nd, payload, sizeof nd);
     size_t size = rte_be_to_cpu_16(ip.payload);
     if (ip.next != IPPROTO_ICMPV6 || ip.hop_limit != 255 || size < sizeof nd || size > len - sizeof ip ||
-        nd.code != 0 || (nd.type != ND_SOLICIT && nd.type != ND_ADVERT) || IN6_IS_ADDR_MULTICAST(&nd.target) ||
-        !checksum_holds(&ip, payload, size))
+        nd.code != 0 || (nd.type != ND_NEIGHBOR_SOLICIT && nd.type != ND_NEIGHBOR_ADVERT) ||
+        IN6_IS_ADDR_MULTICAST(&nd.target) || !checksum_holds(&ip, payload, size))
         return false;
-    bool advert = nd.type == ND_ADVERT, solicited = nd.flags & FLAG_SOLICITED;
+    bool advert = nd.type == ND_NEIGHBOR_ADVERT, solicited = nd.flags & FLAG_SOLICITED;
     if (advert && solicited && IN6_IS_ADDR_MULTICAST(&ip.dst))
         return false;
     *claim = (struct neighbour_claim){
@@ -212,7 +211,7 @@ static unsigned write_nd(const struct in6_addr *ip, const struct rte_ether_addr 
                                .hop_limit = 255,
                                .src = *from,
                                .dst = known ? *ip : solicited_node(ip)};
-    struct nd nd = {.type = ND_SOLICIT, .target = *ip};
+    struct nd nd = {.type = ND_NEIGHBOR_SOLICIT, .target = *ip};
     uint8_t *at = write_eth(frame, known ? known : &group, mac, RTE_ETHER_TYPE_IPV6);
     uint8_t *payload = at + sizeof header, *option = payload + sizeof nd;
     struct rte_ipv6_hdr sum_over;

@@ -43,6 +43,11 @@ struct flows *flows_create(const struct flows_params *params)
     return flows;
 }
 
+void flows_set_neighbours(struct flows *flows, struct neighbours *neighbours)
+{
+    flows->neighbours = neighbours;
+}
+
 void flows_set_waiting(struct flows *flows, bool waiting)
 {
     flows->waiting = waiting;

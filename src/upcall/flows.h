@@ -17,6 +17,7 @@
 
 struct flows;
 struct loop;
+struct neighbours;
 struct recirc;
 
 struct flows_params {
@@ -46,6 +47,8 @@ typedef void packet_in_fn(void *arg, struct packet_in *packet_in);
 struct flows *flows_create(const struct flows_params *params);
 void flows_destroy(struct flows *flows);
 void flows_set_packet_in(struct flows *flows, packet_in_fn *fn, void *arg);
+/* Who gets PUNT_TO_NEIGHBOURS; NULL: nobody. */
+void flows_set_neighbours(struct flows *flows, struct neighbours *neighbours);
 /* While it waits, misses are dropped (DROP_FLOW_RESTORE_WAIT) and nothing is installed: the rules are not yet what they
  * were before a restart. Packet-outs are sent. */
 void flows_set_waiting(struct flows *flows, bool waiting);

@@ -75,6 +75,7 @@ struct flows {
     void *rule_triggered_arg;
     rule_changed_fn *rule_changed;
     void *rule_changed_arg;
+    struct neighbours *neighbours; /* NULL: nobody learns them */
 
     /* Megaflows. */
     struct mf_record **records; /* by megaflow id */

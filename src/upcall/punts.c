@@ -2,6 +2,7 @@
  * protocols that the switch speaks itself, both ways. */
 #include <string.h>
 
+#include "src/tunnel/neighbour.h"
 #include "src/upcall/flows_impl.h"
 #include "src/xlate/punt.h"
 #include "src/xlate/recirc.h"
@@ -72,11 +73,20 @@ static void to_protocol(struct flows *flows, struct rte_mbuf *packet, const stru
         drop(flows, packet, DROP_PROTOCOL_FAULTY);
 }
 
+/* A copy: the packet itself went to the port of the host's. */
+static void to_neighbours(struct flows *flows, struct rte_mbuf *packet, const struct punt *punt)
+{
+    if (flows->neighbours)
+        neighbours_snoop(flows->neighbours, punt->bridge, packet);
+    rte_pktmbuf_free(packet);
+}
+
 void punt_handle(struct flows *flows, struct rte_mbuf *packet)
 {
     static void (*const handlers[PUNT_N_KINDS])(struct flows *, struct rte_mbuf *, const struct punt *) = {
         [PUNT_TO_CONTROLLER] = to_controller,
         [PUNT_TO_PROTOCOL] = to_protocol,
+        [PUNT_TO_NEIGHBOURS] = to_neighbours,
     };
     const struct punt *punt = punt_get(packet_meta(packet)->punt_id);
 
@@ -102,7 +112,7 @@ unsigned flows_run_protocols(struct flows *flows, unsigned budget)
     return done;
 }
 
-static void send(struct flows *flows, struct rte_mbuf *packet)
+static void inject(struct flows *flows, struct rte_mbuf *packet)
 {
     struct program *program = packet_out_program(flows, packet);
 
@@ -126,7 +136,7 @@ void flows_send(struct flows *flows, const struct bridge_port *bp, struct rte_mb
     list = act_buffer_list(&acts);
     flows->stats.protocol_sent++;
     if (packet_out_translate(flows, bp->bridge, packet, &nowhere, &list, true, &in_port))
-        send(flows, packet);
+        inject(flows, packet);
     else
         drop(flows, packet, DROP_RX_RUNT);
     act_buffer_free(&acts);

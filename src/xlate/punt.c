@@ -20,7 +20,7 @@ uint32_t punt_intern(const struct punt *punt, const uint8_t *userdata)
     id = intern_add(&table, content, sizeof *punt + punt->userdata_len);
     if (id == 0)
         return UINT32_MAX;
-    return punt->kind == PUNT_TO_PROTOCOL ? id | PUNT_ID_PROTOCOL : id;
+    return punt->kind == PUNT_TO_PROTOCOL || punt->kind == PUNT_TO_NEIGHBOURS ? id | PUNT_ID_PROTOCOL : id;
 }
 
 static bool of_bridge(const void *content, const void *bridge)

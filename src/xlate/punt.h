@@ -18,7 +18,8 @@ struct bridge;
 /* Whom the packet is for. Each has a handler in src/upcall/punts.c. */
 enum punt_kind {
     PUNT_TO_CONTROLLER,
-    PUNT_TO_PROTOCOL, /* that the switch speaks itself on the port in_port: src/bridge/port_claim.h */
+    PUNT_TO_PROTOCOL,   /* that the switch speaks itself on the port in_port: src/bridge/port_claim.h */
+    PUNT_TO_NEIGHBOURS, /* says where one may be, on a link of the bridge (src/tunnel/neighbour.h); all else is 0 */
     PUNT_N_KINDS
 };
 

@@ -10,6 +10,7 @@
 
 #include "pmd/base/clock.h"
 #include "src/bridge/bridge.h"
+#include "src/match/flow.h"
 #include "src/net/route.h"
 #include "src/tunnel/neighbour.h"
 #include "src/tunnel/neighbour_packet.h"
@@ -331,6 +332,40 @@ static void an_advertisement_may_be_weak(void **state)
     assert_false(snoop());
 }
 
+static bool hears(const struct bridge_port *to, struct flow flow, struct flow *seen)
+{
+    memset(seen, 0, sizeof *seen);
+    return neighbours_hear(neighbours, to, &flow, seen);
+}
+
+/* Of packets to ports with an address: ARP and neighbour discovery; who looks, looks at no more than that takes. */
+static void it_is_known_which_packets_may_say_something(void **state)
+{
+    const struct bridge_port_params params = {.kind = BRIDGE_PORT_INTERNAL, .name = "p1", .ofport = 1};
+    struct flow arp_flow = {.pkt = {.eth_type = RTE_BE16(0x0806)}}, v4 = {.pkt = {.eth_type = RTE_BE16(0x0800)}};
+    struct flow nd = {.pkt = {.eth_type = RTE_BE16(0x86dd), .ip_proto = 58, .tp_src = RTE_BE16(136)}};
+    struct flow seen, nothing = {.in_port = 0};
+    const char *error;
+    const struct bridge_port *bp = bridge_port_add(bridge, &params, &error);
+
+    assert_false(hears(bp, arp_flow, &seen));
+    assert_memory_equal(&seen, &nothing, sizeof seen);
+    assert_true(hears(bridge->local, arp_flow, &seen));
+    assert_int_equal(seen.pkt.eth_type, UINT16_MAX);
+    assert_int_equal(seen.pkt.ip_proto, 0);
+    assert_false(hears(bridge->local, v4, &seen));
+    assert_int_equal(seen.pkt.ip_proto, 0);
+    assert_true(hears(bridge->local, nd, &seen));
+    assert_int_equal(seen.pkt.tp_src, UINT16_MAX);
+    nd.pkt.tp_src = RTE_BE16(135);
+    assert_true(hears(bridge->local, nd, &seen));
+    nd.pkt.tp_src = RTE_BE16(134);
+    assert_false(hears(bridge->local, nd, &seen));
+    nd.pkt.ip_proto = 17;
+    assert_false(hears(bridge->local, nd, &seen));
+    assert_int_equal(seen.pkt.tp_src, 0);
+}
+
 /* --- requests ------------------------------------------------------------ */
 
 static void requests_are_as_they_have_to_be(void **state)
@@ -517,6 +552,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_others_are_told_is_not_learned, set_up, tear_down),
         cmocka_unit_test_setup_teardown(malformed_packets_say_nothing, set_up, tear_down),
         cmocka_unit_test_setup_teardown(an_advertisement_may_be_weak, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(it_is_known_which_packets_may_say_something, set_up, tear_down),
         cmocka_unit_test_setup_teardown(requests_are_as_they_have_to_be, set_up, tear_down),
         cmocka_unit_test_setup_teardown(who_does_not_answer_is_silent_after_a_second, set_up, tear_down),
         cmocka_unit_test_setup_teardown(an_address_ages, set_up, tear_down),
