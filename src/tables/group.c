@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "pmd/base/clock.h"
+#include "pmd/base/hash.h"
 #include "pmd/base/memory.h"
 #include "pmd/datapath.h"
 #include "src/actions/act_fields.h"
@@ -12,8 +13,6 @@
 #include "src/match/tlv_map.h"
 #include "src/tables/change.h"
 #include "src/tables/group_impl.h"
-
-#define HASH_MIN 64
 
 /* --- a group ------------------------------------------------------------- */
 
@@ -94,26 +93,31 @@ uint32_t group_users(const struct group *group)
 
 /* --- the table ----------------------------------------------------------- */
 
-static struct group **hash_bucket(const struct group_table *table, uint32_t id)
+/* Where the dumps are that are under way. */
+struct group_cursor {
+    struct group_table *table; /* NULL: it is gone */
+    struct group *next;
+    LIST_ENTRY(group_cursor) node;
+};
+
+static uint32_t hash_of(uint32_t id)
 {
-    return &table->hash[(id * UINT32_C(0x9e3779b1) >> 7) & (table->hash_size - 1)];
+    return hash_finish(hash_add(HASH_BASIS, id));
 }
 
-static void hash_grow(struct group_table *table)
+/* NULL: there is no group of that number in any version. */
+static struct group_slot *slot_find(const struct group_table *table, uint32_t id)
 {
-    struct group *group;
+    uint32_t hash = hash_of(id), mask;
+    struct group_slot *slots;
 
-    free(table->hash);
-    table->hash_size = table->hash_size == 0 ? HASH_MIN : table->hash_size * 2;
-    table->hash = calloc(table->hash_size, sizeof *table->hash);
-    if (!table->hash)
-        out_of_memory("rules, groups and meters", 0);
-    TAILQ_FOREACH (group, &table->groups, node) {
-        struct group **bucket = hash_bucket(table, group->id);
-
-        group->hash_next = *bucket;
-        *bucket = group;
+    for (unsigned n = 0; (slots = open_hash_array(&table->hash, n, &mask)); n++) {
+        for (uint32_t i = hash & mask; slots[i].head; i = (i + 1) & mask) {
+            if (slots[i].hash == hash && slots[i].head->id == id)
+                return &slots[i];
+        }
     }
+    return NULL;
 }
 
 struct group_table *group_table_create(struct pipeline *pipeline)
@@ -125,15 +129,16 @@ struct group_table *group_table_create(struct pipeline *pipeline)
     table->pipeline = pipeline;
     TAILQ_INIT(&table->groups);
     LIST_INIT(&table->orphans.list);
-    hash_grow(table);
+    LIST_INIT(&table->cursors);
     return table;
 }
 
 static struct group *find(const struct group_table *table, uint32_t group_id, uint64_t version)
 {
-    struct group *group = *hash_bucket(table, group_id);
+    const struct group_slot *slot = slot_find(table, group_id);
+    struct group *group = slot ? slot->head : NULL;
 
-    while (group && !(group->id == group_id && group_visible(group, version)))
+    while (group && !group_visible(group, version))
         group = group->hash_next;
     return group;
 }
@@ -148,21 +153,35 @@ struct group *group_table_find_next(const struct group_table *table, uint32_t gr
     return find(table, group_id, table->pipeline->version + (table->pipeline->phase == CHANGE_OPEN));
 }
 
-static struct group *first_visible(const struct group_table *table, struct group *group)
+struct group_cursor *group_cursor_open(struct group_table *table)
 {
-    while (group && !group_visible(group, table->pipeline->version))
-        group = TAILQ_NEXT(group, node);
-    return group;
+    struct group_cursor *cursor = calloc(1, sizeof *cursor);
+
+    if (!cursor)
+        out_of_memory("rules, groups and meters", 0);
+    cursor->table = table;
+    cursor->next = TAILQ_FIRST(&table->groups);
+    LIST_INSERT_HEAD(&table->cursors, cursor, node);
+    return cursor;
 }
 
-struct group *group_table_first(const struct group_table *table)
+struct group *group_cursor_next(struct group_cursor *cursor)
 {
-    return first_visible(table, TAILQ_FIRST(&table->groups));
+    struct group *group;
+
+    while ((group = cursor->next)) {
+        cursor->next = TAILQ_NEXT(group, node);
+        if (group_visible(group, cursor->table->pipeline->version))
+            return group;
+    }
+    return NULL;
 }
 
-struct group *group_table_next(const struct group_table *table, const struct group *group)
+void group_cursor_close(struct group_cursor *cursor)
 {
-    return first_visible(table, TAILQ_NEXT(group, node));
+    if (cursor->table)
+        LIST_REMOVE(cursor, node);
+    free(cursor);
 }
 
 static void count_forwards_of(struct group_table *table, const struct act_list *acts, int delta)
@@ -194,16 +213,21 @@ static void count_tunnel_options(const struct group *group, int delta)
         act_list_count_options(&group->buckets[i].acts, delta);
 }
 
-static void link_group(struct group_table *table, struct group *group)
+/* `replaced`: the group whose place it takes, or NULL. */
+static void link_group(struct group_table *table, struct group *group, struct group *replaced)
 {
-    struct group **bucket;
+    struct group_slot *slot = slot_find(table, group->id);
 
-    if (++table->n > table->hash_size)
-        hash_grow(table);
-    bucket = hash_bucket(table, group->id);
-    group->hash_next = *bucket;
-    *bucket = group;
-    TAILQ_INSERT_TAIL(&table->groups, group, node);
+    if (!slot) {
+        slot = open_hash_insert(&table->hash, GROUP_SLOT_TYPE, hash_of(group->id));
+        slot->hash = hash_of(group->id);
+    }
+    group->hash_next = slot->head;
+    slot->head = group;
+    if (replaced)
+        TAILQ_INSERT_AFTER(&table->groups, replaced, group, node);
+    else
+        TAILQ_INSERT_TAIL(&table->groups, group, node);
     table->n_metering += group->meters;
     count_tunnel_options(group, 1);
 }
@@ -211,13 +235,22 @@ static void link_group(struct group_table *table, struct group *group)
 /* The reference goes to the caller. */
 static void unlink_group(struct group_table *table, struct group *group)
 {
-    struct group **p = hash_bucket(table, group->id);
+    struct group_slot *slot = slot_find(table, group->id);
+    struct group **p = &slot->head;
+    struct group_cursor *cursor;
 
-    while (*p != group)
-        p = &(*p)->hash_next;
-    *p = group->hash_next;
+    LIST_FOREACH (cursor, &table->cursors, node) {
+        if (cursor->next == group)
+            cursor->next = TAILQ_NEXT(group, node);
+    }
+    if (slot->head == group && !group->hash_next) {
+        open_hash_remove(&table->hash, GROUP_SLOT_TYPE, slot);
+    } else {
+        while (*p != group)
+            p = &(*p)->hash_next;
+        *p = group->hash_next;
+    }
     TAILQ_REMOVE(&table->groups, group, node);
-    table->n--;
     table->n_metering -= group->meters;
     count_tunnel_options(group, -1);
     group->removed = true;
@@ -236,8 +269,15 @@ bool group_table_clear(struct group_table *table, unsigned most)
 
 void group_table_destroy(struct group_table *table)
 {
+    struct group_cursor *cursor;
+
+    while ((cursor = LIST_FIRST(&table->cursors))) {
+        LIST_REMOVE(cursor, node);
+        cursor->table = NULL;
+        cursor->next = NULL;
+    }
     group_table_clear(table, UINT_MAX);
-    free(table->hash);
+    open_hash_free(&table->hash, GROUP_SLOT_TYPE);
     free(table->staged);
     free(table);
 }
@@ -283,7 +323,7 @@ void group_stage_add(struct group_table *table, struct group *group, struct grou
             rule_uses_move(&replaced->users, &group->users, &all);
         }
     }
-    link_group(table, group);
+    link_group(table, group, replaced);
     count_forwards(table, group, 1);
     stage(table, group);
 }

@@ -122,9 +122,12 @@ int group_table_mod_slice(struct group_table *table, const struct group_mod *mod
 struct group *group_table_find(const struct group_table *table, uint32_t group_id); /* NULL: none */
 /* As group_table_find(), with the change that is open. */
 struct group *group_table_find_next(const struct group_table *table, uint32_t group_id);
-/* Go through the groups in the order of their addition; NULL: that was the last. */
-struct group *group_table_first(const struct group_table *table);
-struct group *group_table_next(const struct group_table *table, const struct group *group);
+/* Iteration for dumps that are worked off in slices, in the order of their addition: groups that are there throughout,
+ * replaced or not, are visited exactly once. NULL: that was the last, or the table is gone. No reference. */
+struct group_cursor;
+struct group_cursor *group_cursor_open(struct group_table *table);
+struct group *group_cursor_next(struct group_cursor *cursor);
+void group_cursor_close(struct group_cursor *cursor);
 /* The pipeline's change has become visible, or is taken back: does what there is to do then, a group or a use of it for
  * one of *budget. False: there is more, and the next call goes on. */
 bool group_table_commit(struct group_table *table, size_t *budget);

@@ -2,16 +2,27 @@
 #ifndef SRC_TABLES_GROUP_IMPL_H
 #define SRC_TABLES_GROUP_IMPL_H
 
+#include <stddef.h>
+
+#include "pmd/base/open_hash.h"
 #include "src/tables/group.h"
+
+/* The groups of one number: the versions of it that there are. */
+struct group_slot {
+    struct group *head; /* NULL: empty. Linked by hash_next */
+    uint32_t hash;
+};
+
+#define GROUP_SLOT_TYPE                                                                                                \
+    ((struct open_hash_type){.slot_size = sizeof(struct group_slot), .hash_at = offsetof(struct group_slot, hash)})
 
 struct group_table {
     struct pipeline *pipeline;
-    struct group **hash;
-    uint32_t hash_size; /* a power of two */
-    uint32_t n;
-    uint32_t n_metering; /* with meters */
+    struct open_hash hash; /* struct group_slot */
+    uint32_t n_metering;   /* with meters */
     uint64_t visit;
-    TAILQ_HEAD(, group) groups;
+    TAILQ_HEAD(, group) groups; /* in the order they came; one that replaces another is in its place */
+    LIST_HEAD(, group_cursor) cursors;
 
     /* Of the change that is open, with a reference to each: groups that it adds, and those it takes away. */
     struct group **staged;

@@ -85,6 +85,16 @@ wait_until 150 enough
 echo "  $(tail -1 "$TEST_DIR/flows.log")"
 quick "growing"
 
+step "the rule that all of them rest on is replaced, and counts anew"
+rule="udp,actions=move:NXM_OF_UDP_SRC[]->NXM_NX_REG0[0..15],move:NXM_OF_UDP_DST[]->NXM_NX_REG0[16..31],output:2"
+clear
+OF=OpenFlow14 ofctl add-flow "cookie=1,$rule"
+OF=OpenFlow14 ofctl mod-flows "reset_counts,$rule"
+own=$(number longest_turn_own_us)
+echo "  $(number megaflows) megaflows, longest turn of the control thread $own us by its processor time"
+[ "$own" -le 10000 ] || fail "a turn of the event loop took $own us"
+clear
+
 step "they go"
 kill "$flows_pid"
 wait_until 60 few

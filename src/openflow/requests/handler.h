@@ -29,10 +29,14 @@ void of_reply_tables(struct of_connection *conn, struct of_multipart *mp, struct
 void of_reply_table_descs(struct of_connection *conn, struct of_multipart *mp, struct of_buf *out);
 /* OFPMP_TABLE_FEATURES with a body, which may come in several parts. `whole`: it is to be answered. */
 int of_table_features_request(struct of_connection *conn, const struct of_msg *msg, bool *whole);
-void of_reply_groups(struct of_connection *conn, const struct of_multipart_request *request, struct of_multipart *mp,
-                     struct of_buf *out);
+/* About one group, or OF_MP_GROUP_FEATURES. */
+void of_reply_group(struct of_connection *conn, const struct of_multipart_request *request, struct of_multipart *mp,
+                    struct of_buf *out);
 int of_reply_meters(struct of_connection *conn, const struct of_multipart_request *request, struct of_multipart *mp,
                     struct of_buf *out);
+
+/* OF_MP_GROUP and OF_MP_GROUP_DESC of all groups: worked off in slices, while the peer reads. */
+void of_group_dump_start(struct of_connection *conn, const struct of_msg *msg);
 
 /* Check a message without doing anything: bundles do so when it is added, and apply it later. 0 or an enum of_error. */
 int of_check_packet_out(const struct of_connection *conn, const struct of_packet_out *out);

@@ -133,7 +133,7 @@ static int fill(struct of_connection *conn, const struct of_multipart_request *r
     case OF_MP_GROUP:
     case OF_MP_GROUP_DESC:
     case OF_MP_GROUP_FEATURES:
-        of_reply_groups(conn, request, &reply->mp, &reply->out);
+        of_reply_group(conn, request, &reply->mp, &reply->out);
         return 0;
     case OF_MP_METER:
     case OF_MP_METER_CONFIG:
@@ -166,6 +166,10 @@ int of_handle_multipart(struct of_connection *conn, const struct of_msg *msg)
         return -EAGAIN;
     if (flows) {
         of_dump_start(conn, msg);
+        return 0;
+    }
+    if ((request->type == OF_MP_GROUP || request->type == OF_MP_GROUP_DESC) && request->group_id == OFGROUP_ALL) {
+        of_group_dump_start(conn, msg);
         return 0;
     }
     if (request->type == OF_MP_FLOW_MONITOR)

@@ -87,10 +87,12 @@ static uint32_t first_output(uint32_t id)
 
 static unsigned n_groups(void)
 {
+    struct group_cursor *cursor = group_cursor_open(table());
     unsigned n = 0;
 
-    for (const struct group *g = group_table_first(table()); g; g = group_table_next(table(), g))
+    while (group_cursor_next(cursor))
         n++;
+    group_cursor_close(cursor);
     return n;
 }
 
@@ -109,7 +111,7 @@ static void groups_and_rules_become_visible_together(void **state)
     assert_int_equal(group(GROUP_ADD, 2, "group:1"), 0);
     assert_int_equal(group(GROUP_DELETE, 1, NULL), OFPERR_GMFC_CHAINED_GROUP);
     assert_null(group_table_find(table(), 1));
-    assert_null(group_table_first(table()));
+    assert_int_equal(n_groups(), 0);
     assert_int_equal(pipeline_n_rules(pipeline, 0), 0);
     pipeline_bundle_commit(pipeline);
     assert_int_equal(first_output(1), 2);
@@ -302,6 +304,44 @@ static void rules_of_a_deleted_group_go_a_few_at_a_time(void **state)
     assert_int_equal(n_group_deleted, NEW);
 }
 
+/* A dump goes on over changes: what is there all the time is met once, replaced or not. */
+static void cursors_last_over_changes(void **state)
+{
+    struct group_cursor *cursor;
+    unsigned met[4] = {0};
+    struct group *found;
+
+    for (uint32_t id = 1; id <= 300; id++)
+        assert_int_equal(group(GROUP_ADD, id, "output:2"), 0);
+    for (unsigned round = 0; round < 4; round++) {
+        cursor = group_cursor_open(table());
+        for (unsigned n = 1; (found = group_cursor_next(cursor)); n++) {
+            met[round]++;
+            if (n != 100)
+                continue;
+            begin(); /* the last one met, the next one, one behind it */
+            assert_int_equal(group(GROUP_MODIFY, found->id, "output:3"), 0);
+            assert_int_equal(group(GROUP_MODIFY, found->id + 1, "output:3"), 0);
+            assert_int_equal(group(round == 1 ? GROUP_DELETE : GROUP_MODIFY, found->id + 2 + round, "output:3"), 0);
+            assert_int_equal(group(GROUP_ADD, 1000 + round, "output:3"), 0);
+            if (round & 2)
+                pipeline_bundle_abort(pipeline);
+            else
+                pipeline_bundle_commit(pipeline);
+        }
+        group_cursor_close(cursor);
+    }
+    assert_int_equal(met[0], 301);
+    assert_int_equal(met[1], 301); /* one more was there, one went, one came */
+    assert_int_equal(met[2], 301);
+    assert_int_equal(met[3], 301);
+    cursor = group_cursor_open(table());
+    group_cursor_next(cursor);
+    assert_int_equal(group(GROUP_DELETE, OFGROUP_ALL, NULL), 0);
+    assert_null(group_cursor_next(cursor));
+    group_cursor_close(cursor);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -311,6 +351,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(many_are_committed_and_taken_back_a_few_at_a_time, setup, teardown),
         cmocka_unit_test_setup_teardown(a_deleted_group_takes_its_rules_along, setup, teardown),
         cmocka_unit_test_setup_teardown(rules_of_a_deleted_group_go_a_few_at_a_time, setup, teardown),
+        cmocka_unit_test_setup_teardown(cursors_last_over_changes, setup, teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
