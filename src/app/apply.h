@@ -111,6 +111,9 @@ bool apply_run_removed(struct sluice *sw);
 /* All of connection tracking but the number of connections that the tracker is made for. */
 void apply_conntrack(struct ct *ct, const struct config_conntrack *config);
 
+/* Callback of tunnels_set_changed(); `arg`: the switch. */
+void apply_tunnels_changed(void *arg, const char *device);
+
 /* A network interface appeared: ports that lost one, or could not be made without it, are made again. */
 void apply_interfaces_appeared(struct apply *apply);
 

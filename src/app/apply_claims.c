@@ -35,8 +35,7 @@ static unsigned wishes_of(const struct config_port *port, struct wish wishes[CLA
     case CONFIG_PORT_SYSTEM:
         wishes[1] = (struct wish){"interface", mem_strdup(port->ifname)};
         return 2;
-    case CONFIG_PORT_PATCH:
-    case CONFIG_PORT_UNSET:
+    default: /* it has no device */
         break;
     }
     return 1;

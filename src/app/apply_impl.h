@@ -151,8 +151,13 @@ void apply_port_step(struct apply *apply, struct apply_port *port);
 void apply_port_finish(struct apply *apply, struct apply_port *port);
 /* The number of a port that is there, as in struct apply_result. */
 uint32_t apply_port_ofport(const struct apply_port *port);
-/* apply_bfd.c: has a port watch its path as it is wanted. */
+/* apply_port_parts.c: has a port watch its path as it is wanted. */
 void apply_bfd(struct apply *apply, struct bridge_port *bp, const struct config_bfd *config);
+/* What a tunnel port is made with; NULL with a sentence in `error`. */
+struct bridge_tunnel *apply_tunnel_create(struct apply *apply, const struct config_port *config, char *error,
+                                          size_t error_size);
+/* Other options of one that there is. Returns 0, or -1 with a sentence. */
+int apply_tunnel_change(struct bridge_port *bp, const struct config_port *wanted, char *error, size_t error_size);
 /* Whether the port lost its interface, and there is one of that name again. */
 bool apply_port_interface_returned(const struct apply_port *port);
 

@@ -15,6 +15,7 @@
 #include "src/app/run_dir.h"
 #include "src/config/diff.h"
 #include "src/config/keys.h"
+#include "src/tunnel/tunnel_port.h"
 
 struct apply_port *apply_port_create(struct apply_bridge *owner, const char *name)
 {
@@ -276,7 +277,7 @@ static void make(struct apply *apply, struct apply_port *port)
     }
     config_section_clear(&config_section_port, &port->now);
     config_section_copy(&config_section_port, &port->now, &port->wanted);
-    if (port->now.type == CONFIG_PORT_PATCH) { /* it has no device */
+    if (config_port_is_virtual(&port->now)) { /* it has no device */
         join_bridge(apply, port);
         return;
     }
@@ -309,9 +310,11 @@ static void set_flood(struct bridge_port *bp, const struct config_port *config)
     bridge_port_set_config(bp, config->flood ? 0 : PORT_CONFIG_NO_FLOOD, PORT_CONFIG_NO_FLOOD);
 }
 
-static enum bridge_port_kind kind_of(enum config_port_type type)
+static enum bridge_port_kind kind_of(const struct config_port *config)
 {
-    switch (type) {
+    if (config_port_is_tunnel(config))
+        return BRIDGE_PORT_TUNNEL;
+    switch (config->type) {
     case CONFIG_PORT_PATCH:
         return BRIDGE_PORT_PATCH;
     case CONFIG_PORT_INTERNAL:
@@ -321,20 +324,31 @@ static enum bridge_port_kind kind_of(enum config_port_type type)
     }
 }
 
-/* The device, if it has one, is in the datapath. NULL with a sentence in *error. */
-static struct bridge_port *add_to_bridge(struct apply *apply, struct apply_port *port, const char **error)
+/* The device, if it has one, is in the datapath. NULL with a sentence in `error`. */
+static struct bridge_port *add_to_bridge(struct apply *apply, struct apply_port *port, char *error, size_t error_size)
 {
-    const struct bridge_port_params params = {
-        .kind = kind_of(port->now.type),
+    struct bridge_port_params params = {
+        .kind = kind_of(&port->now),
         .name = port->name,
         .ofport = port->ofport,
         .port = port->port,
         .peer = port->now.peer,
     };
-    struct bridge_port *bp = bridge_port_add(port->owner->bridge, &params, error);
+    const char *why = NULL;
+    struct bridge_port *bp;
 
-    if (!bp)
+    if (params.kind == BRIDGE_PORT_TUNNEL) {
+        params.tunnel = apply_tunnel_create(apply, &port->now, error, error_size);
+        if (!params.tunnel)
+            return NULL;
+    }
+    bp = bridge_port_add(port->owner->bridge, &params, &why);
+    if (!bp) {
+        if (params.tunnel)
+            tunnel_port_discard(params.tunnel);
+        snprintf(error, error_size, "%s", why);
         return NULL;
+    }
     set_vlans(bp, &port->now);
     set_flood(bp, &port->now);
     apply_bfd(apply, bp, &port->now.bfd);
@@ -355,12 +369,12 @@ static void close_device(struct apply *apply, struct apply_port *port)
 static void join_bridge(struct apply *apply, struct apply_port *port)
 {
     enum apply_change change = port->replacing ? APPLY_REPLACED : APPLY_ADDED;
-    const char *error = NULL;
+    char error[512];
 
     if (port->ofport == OFPORT_NONE && !take_number(apply, port, &port->now))
-        error = no_number(&port->now);
+        snprintf(error, sizeof error, "%s", no_number(&port->now));
     else
-        port->bp = add_to_bridge(apply, port, &error);
+        port->bp = add_to_bridge(apply, port, error, sizeof error);
     if (!port->bp) {
         if (port->port)
             close_device(apply, port);
@@ -424,19 +438,21 @@ void apply_port_finish(struct apply *apply, struct apply_port *port)
 
 static void change(struct apply *apply, struct apply_port *port)
 {
-    unsigned parts = config_section_diff(&config_section_port, &port->now, &port->wanted);
+    unsigned parts = config_section_diff(&config_section_port, &port->now, &port->wanted), failed = 0;
     struct bridge_port *bp = port->bp;
-    char why[256] = "";
+    char why[512] = "";
 
-    port->failed = false;
     if (parts & CONFIG_PART_MTU) {
         int rc = bp->port->ops->set_mtu(bp->port, (uint16_t)port->wanted.mtu);
         if (rc < 0) {
             snprintf(why, sizeof why, "mtu %d: %s: remove the port, reload, and add it again", port->wanted.mtu,
                      strerror(-rc));
-            port->failed = true;
+            failed |= CONFIG_PART_MTU;
         }
     }
+    if (parts & CONFIG_PART_TUNNEL && apply_tunnel_change(bp, &port->wanted, why, sizeof why))
+        failed |= CONFIG_PART_TUNNEL;
+    port->failed = failed != 0;
     if (parts & CONFIG_PART_OFPORT)
         ofports_set_requested(port->owner->ofports, port->ofport, port->wanted.ofport != 0);
     if (parts & CONFIG_PART_FLOOD)
@@ -448,8 +464,7 @@ static void change(struct apply *apply, struct apply_port *port)
     }
     if (parts & CONFIG_PART_BFD)
         apply_bfd(apply, bp, &port->wanted.bfd);
-    config_section_assign(&config_section_port, &port->now, &port->wanted,
-                          port->failed ? parts & ~CONFIG_PART_MTU : parts);
+    config_section_assign(&config_section_port, &port->now, &port->wanted, parts & ~failed);
     /* A system port waits for its interface, for as long as it takes. */
     if (is_lost(port) && bp->port->type != PORT_SYSTEM) {
         snprintf(why, sizeof why,

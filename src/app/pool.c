@@ -37,7 +37,7 @@ uint32_t pool_mbufs(const struct config *config)
     for (size_t b = 0; b < config->n_bridges; b++) {
         for (size_t p = 0; p < config->bridges[b].n_ports; p++) {
             const struct config_port *port = &config->bridges[b].ports[p];
-            if (port->type == CONFIG_PORT_PATCH)
+            if (config_port_is_virtual(port))
                 continue;
             if (port->type == CONFIG_PORT_DPDK)
                 n += (port->rx_queues + threads) * DESCRIPTORS;

@@ -52,19 +52,21 @@ static void read_device(const struct bridge_port *bp, struct status_port *status
     memcpy(status->drops, counted.drops, sizeof status->drops);
 }
 
-static void read_patch(const struct bridge_port *bp, struct status_port *status)
+static void read_virtual(const struct bridge_port *bp, struct status_port *status)
 {
     struct port_status port = {0};
 
     bridge_port_ops(bp)->get_status(bp, &port);
+    status->is_virtual = true;
     status->peer = bp->patch.peer_name;
+    status->index = bridge_port_index(bp);
     status->link_up = port.link_up;
     snprintf(status->driver, sizeof status->driver, "%s", port.driver);
 }
 
 static const char *link_name(const struct status_port *status)
 {
-    if (!status->has_device && !status->peer)
+    if (!status->has_device && !status->is_virtual)
         return "absent";
     return !status->admin_up ? "admin-down" : status->link_up ? "up" : "down";
 }
@@ -96,8 +98,8 @@ void status_of_port(const struct bridge_port *bp, struct status_port *status)
     };
     if (bp->port)
         read_device(bp, status);
-    else if (bp->kind == BRIDGE_PORT_PATCH)
-        read_patch(bp, status);
+    else if (bridge_port_is_virtual(bp))
+        read_virtual(bp, status);
     status->link = link_name(status);
     status->has_bfd = bfd_agent_status(bp, &status->bfd);
 }

@@ -33,12 +33,12 @@ struct status_bridge {
 
 struct status_port {
     const char *bridge, *name;
-    uint32_t ofport;  /* OFPORT_LOCAL, or 1 .. OFPORT_USER_MAX */
-    const char *link; /* "up", "down", "admin-down", "absent": there is no device */
-    bool has_device;
-    const char *peer;  /* of a patch port: the port at the other end; else NULL */
-    const char *error; /* what is wrong with it; NULL: nothing */
-    bool lost;         /* the kernel's interface is not there */
+    uint32_t ofport;             /* OFPORT_LOCAL, or 1 .. OFPORT_USER_MAX */
+    const char *link;            /* "up", "down", "admin-down", "absent": there is no device */
+    bool has_device, is_virtual; /* is_virtual: packets are sent to it within the switch: patch ports, tunnels */
+    const char *peer;            /* of a patch port: the port at the other end; else NULL */
+    const char *error;           /* what is wrong with it; NULL: nothing */
+    bool lost;                   /* the kernel's interface is not there */
     bool admin_up, link_up;
     uint64_t link_resets; /* how often the link was seen to change */
     uint32_t speed_mbps;  /* 0: unknown */
@@ -47,8 +47,8 @@ struct status_port {
     struct rte_ether_addr mac;
     const char *ifname; /* of the kernel; "": none */
     int ifindex;        /* 0: none */
-    char driver[32];    /* "": no device; "patch" */
-    uint32_t index;     /* in the datapath; 0: no device */
+    char driver[32];    /* "": no device; "patch", "vxlan" ... */
+    uint32_t index;     /* that keys have of it as in_port; 0: none */
     uint16_t rx_queues, tx_queues;
     int numa_node;
     uint64_t rx_packets, rx_bytes, rx_errors, rx_dropped;

@@ -26,6 +26,7 @@
 #include "src/net/route_kernel.h"
 #include "src/net/tls.h"
 #include "src/openflow/server/server.h"
+#include "src/tunnel/tunnel_port.h"
 
 struct bridge *switch_bridge(const struct sluice *sw, const char *name)
 {
@@ -190,6 +191,8 @@ static int fill_loop(struct sluice *sw, char *error, size_t size)
     add_jobs(sw);
     sw->links = links_create(sw);
     create_routes(sw);
+    sw->tunnels = tunnels_create(sw->dp, sw->routes);
+    tunnels_set_changed(sw->tunnels, apply_tunnels_changed, sw);
     sw->captures = captures_create(sw->loop, sw->dp);
     return 0;
 }
@@ -322,8 +325,6 @@ void switch_destroy(struct sluice *sw)
     apply_destroy(sw->apply); /* ends reloads, which are answered */
     control_destroy(sw->control);
     links_destroy(sw->links);
-    route_kernel_close(sw->kernel_routes);
-    routes_destroy(sw->routes);
     captures_destroy(sw->captures);
     TAILQ_CONCAT(&sw->bridges, &sw->removed, node);
     TAILQ_FOREACH (br, &sw->bridges, node) {
@@ -343,6 +344,9 @@ void switch_destroy(struct sluice *sw)
         bridge_destroy(br);
     }
     bfd_agent_destroy(sw->bfd);
+    tunnels_destroy(sw->tunnels);
+    route_kernel_close(sw->kernel_routes);
+    routes_destroy(sw->routes);
     datapath_destroy(sw->dp);
     port_wait_closed(); /* the last ones: DPDK ends next, which closes devices itself */
     loop_remove(&sw->removal);

@@ -27,6 +27,7 @@ struct routes;
 struct of_server;
 struct signals;
 struct tls;
+struct tunnels;
 
 /* Where bridges come from if not from the file: reload gives it the file's options, which it says to apply.h with its
  * own over them. */
@@ -47,6 +48,7 @@ struct sluice {
     struct links *links;
     struct routes *routes;
     struct route_kernel *kernel_routes; /* NULL: only operators' routes */
+    struct tunnels *tunnels;
     struct captures *captures;
     struct housekeeping *housekeeping;
     struct signals *signals;

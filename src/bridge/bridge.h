@@ -13,6 +13,7 @@
 #include "pmd/datapath.h"
 #include "pmd/port.h"
 #include "src/bridge/bridge_events.h"
+#include "src/bridge/bridge_tunnel.h"
 #include "src/bridge/mac_table.h"
 #include "src/bridge/patch.h"
 #include "src/bridge/port_claim.h"
@@ -53,8 +54,10 @@ struct bridge_port {
     uint32_t state;  /* PORT_STATE_* */
     struct rte_ether_addr mac;
     uint64_t created_ms;
-    uint64_t link_resets; /* how often its link went up or down since */
-    struct patch patch;   /* BRIDGE_PORT_PATCH */
+    uint64_t link_resets;               /* how often its link went up or down since */
+    struct patch patch;                 /* BRIDGE_PORT_PATCH */
+    struct bridge_tunnel *tunnel;       /* BRIDGE_PORT_TUNNEL */
+    struct bridge_port_crossed crossed; /* bridge_port_is_virtual() */
     LIST_HEAD(, port_claim) claims;
     TAILQ_ENTRY(bridge_port) node;
 };
@@ -111,8 +114,9 @@ struct bridge_port_params {
     enum bridge_port_kind kind;
     const char *name;
     uint32_t ofport;
-    struct port *port; /* in the datapath already (port->index is set); NULL: see struct bridge_port */
-    const char *peer;  /* BRIDGE_PORT_PATCH: the name of the other port */
+    struct port *port;            /* in the datapath already (port->index is set); NULL: see struct bridge_port */
+    const char *peer;             /* BRIDGE_PORT_PATCH: the name of the other port */
+    struct bridge_tunnel *tunnel; /* BRIDGE_PORT_TUNNEL; stays the caller's if the port is not added */
 };
 /* Adds a port, and a Port of its own; port->user points to the bridge_port from now on. Returns NULL and an error
  * sentence (static) in *error if the number or the name is taken. */
@@ -126,8 +130,10 @@ struct bridge_port *bridge_port_by_ofport(const struct bridge *bridge, uint32_t 
 struct bridge_port *bridge_port_by_name(const struct bridge *bridge, const char *name);
 /* The Port that the MAC table has under this id; NULL: it is gone. */
 struct lport *bridge_lport_by_id(const struct bridge *bridge, uint32_t id);
-/* Returns the bridge port, of whatever bridge, that has this index in the datapath; NULL: none. */
+/* Returns the bridge port, of whatever bridge, that keys have this index of as in_port; NULL: none. */
 struct bridge_port *bridge_port_by_index(const struct datapath *dp, uint32_t index);
+/* The inverse: of a device in the datapath, or of a tunnel; 0: no packet comes in by it. */
+uint32_t bridge_port_index(const struct bridge_port *bp);
 
 /* Reads the port's link and address again, and tells listeners if something changed. */
 void bridge_port_update(struct bridge_port *bp);

@@ -18,8 +18,9 @@ struct bridge_port;
 #define BRIDGE_PORT_LINK 1u   /* its state, or its MAC address */
 #define BRIDGE_PORT_CONFIG 2u /* its configuration */
 #define BRIDGE_PORT_VLAN 4u   /* its VLANs: nothing that OpenFlow tells of a port */
-#define BRIDGE_PORT_CLAIMS                                                                                             \
-    8u /* which packets protocols take on it (port_claim.h): nothing that OpenFlow tells either */
+/* Which packets are taken on it, by protocols (port_claim.h) or by tunnels that end here, or what a tunnel port puts
+ * around packets: nothing that OpenFlow tells either. */
+#define BRIDGE_PORT_CLAIMS 8u
 
 struct bridge_listener {
     void *arg;

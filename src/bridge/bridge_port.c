@@ -6,6 +6,7 @@
 #include "pmd/base/clock.h"
 #include "pmd/base/hash.h"
 #include "pmd/base/memory.h"
+#include "pmd/tunnel.h"
 #include "src/bridge/bridge_impl.h"
 
 struct bridge_port *bridge_port_by_ofport(const struct bridge *bridge, uint32_t ofport)
@@ -28,9 +29,19 @@ struct bridge_port *bridge_port_by_name(const struct bridge *bridge, const char 
 
 struct bridge_port *bridge_port_by_index(const struct datapath *dp, uint32_t index)
 {
-    const struct port *port = datapath_port(dp, index);
+    const struct port *port;
 
+    if (index >= TUNNEL_INDEX_FIRST)
+        return bridge_tunnel_find(index);
+    port = datapath_port(dp, index);
     return !port ? NULL : port->user;
+}
+
+uint32_t bridge_port_index(const struct bridge_port *bp)
+{
+    if (bp->tunnel)
+        return bp->tunnel->index;
+    return bp->port ? bp->port->index : 0;
 }
 
 static void index_set(struct bridge *bridge, uint32_t ofport, struct bridge_port *bp)
@@ -186,6 +197,11 @@ struct bridge_port *bridge_port_add(struct bridge *bridge, const struct bridge_p
         patch_attach(bp, params->peer);
         bridge->n_patches++;
     }
+    if (bp->kind == BRIDGE_PORT_TUNNEL) {
+        bp->mac = name_mac(bp->name);
+        bp->tunnel = params->tunnel;
+        bridge_tunnel_attach(bp->tunnel, bp);
+    }
     bridge_port_read_status(bp);
     bp->link_resets = 0;
 
@@ -231,6 +247,8 @@ void bridge_port_free(struct bridge_port *bp)
     }
     peer = bp->kind == BRIDGE_PORT_PATCH ? patch_detach(bp) : NULL;
     bridge->n_patches -= bp->kind == BRIDGE_PORT_PATCH;
+    if (bp->tunnel)
+        bridge_tunnel_detach(bp->tunnel);
     free(bp);
     if (peer)
         patch_tell_peer(peer);

@@ -60,11 +60,3 @@ struct bridge_port *patch_detach(struct bridge_port *bp)
         peer->patch.peer = NULL;
     return peer;
 }
-
-void patch_count(struct bridge_port *bp, bool rx, uint64_t packets, uint64_t bytes)
-{
-    if (!bp || bp->kind != BRIDGE_PORT_PATCH)
-        return;
-    *(rx ? &bp->patch.rx_packets : &bp->patch.tx_packets) += packets;
-    *(rx ? &bp->patch.rx_bytes : &bp->patch.tx_bytes) += bytes;
-}

@@ -19,7 +19,6 @@ struct patch {
     char *peer_name;
     struct bridge_port *peer; /* NULL: there is none that names this one */
     LIST_ENTRY(bridge_port) node;
-    uint64_t rx_packets, rx_bytes, tx_packets, tx_bytes; /* from the counters of megaflows */
 };
 
 /* `bp` has its name. Afterwards, once it is in its bridge, patch_tell_peer(). */
@@ -28,8 +27,5 @@ void patch_attach(struct bridge_port *bp, const char *peer_name);
 void patch_tell_peer(struct bridge_port *peer);
 /* Ends the pair. Returns the port that was the peer, to be told; NULL: none. */
 struct bridge_port *patch_detach(struct bridge_port *bp);
-
-/* Packets that went through the port; nothing if it is no patch port (any more). */
-void patch_count(struct bridge_port *bp, bool rx, uint64_t packets, uint64_t bytes);
 
 #endif

@@ -71,21 +71,50 @@ static void patch_status(const struct bridge_port *bp, struct port_status *statu
     snprintf(status->driver, sizeof status->driver, "patch");
 }
 
-static void patch_stats(const struct bridge_port *bp, struct bridge_port_stats *stats)
-{
-    stats->rx_packets = bp->patch.rx_packets;
-    stats->rx_bytes = bp->patch.rx_bytes;
-    stats->tx_packets = bp->patch.tx_packets;
-    stats->tx_bytes = bp->patch.tx_bytes;
-}
-
 static const char *patch_error(const struct bridge_port *bp)
 {
     return bp->patch.peer ? NULL : "peer not found";
 }
 
-static void patch_set_admin_up(struct bridge_port *bp, bool up)
+/* --- tunnel ports -------------------------------------------------------- */
+
+/* Whether packets reach the other end is a matter of routes, and differs from packet to packet. */
+static void tunnel_status(const struct bridge_port *bp, struct port_status *status)
 {
+    status->link_up = true;
+    snprintf(status->driver, sizeof status->driver, "%s", bp->tunnel->type);
+}
+
+static const char *tunnel_error(const struct bridge_port *bp)
+{
+    return NULL;
+}
+
+/* --- all without a device ------------------------------------------------ */
+
+static void virtual_stats(const struct bridge_port *bp, struct bridge_port_stats *stats)
+{
+    stats->rx_packets = bp->crossed.rx_packets;
+    stats->rx_bytes = bp->crossed.rx_bytes;
+    stats->tx_packets = bp->crossed.tx_packets;
+    stats->tx_bytes = bp->crossed.tx_bytes;
+}
+
+static void virtual_set_admin_up(struct bridge_port *bp, bool up)
+{
+}
+
+bool bridge_port_is_virtual(const struct bridge_port *bp)
+{
+    return bp->kind == BRIDGE_PORT_PATCH || bp->kind == BRIDGE_PORT_TUNNEL;
+}
+
+void bridge_port_count(struct bridge_port *bp, bool rx, uint64_t packets, uint64_t bytes)
+{
+    if (!bp || !bridge_port_is_virtual(bp))
+        return;
+    *(rx ? &bp->crossed.rx_packets : &bp->crossed.tx_packets) += packets;
+    *(rx ? &bp->crossed.rx_bytes : &bp->crossed.tx_bytes) += bytes;
 }
 
 const struct bridge_port_ops *bridge_port_ops(const struct bridge_port *bp)
@@ -93,7 +122,8 @@ const struct bridge_port_ops *bridge_port_ops(const struct bridge_port *bp)
     static const struct bridge_port_ops ops[BRIDGE_PORT_N_KINDS] = {
         [BRIDGE_PORT_DEVICE] = {"device", device_status, device_stats, device_error, device_set_admin_up},
         [BRIDGE_PORT_INTERNAL] = {"internal", device_status, device_stats, device_error, device_set_admin_up},
-        [BRIDGE_PORT_PATCH] = {"patch", patch_status, patch_stats, patch_error, patch_set_admin_up},
+        [BRIDGE_PORT_PATCH] = {"patch", patch_status, virtual_stats, patch_error, virtual_set_admin_up},
+        [BRIDGE_PORT_TUNNEL] = {"tunnel", tunnel_status, virtual_stats, tunnel_error, virtual_set_admin_up},
     };
 
     return &ops[bp->kind];

@@ -5,6 +5,7 @@
 #define SRC_BRIDGE_PORT_KIND_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "pmd/port.h"
 
@@ -15,7 +16,13 @@ enum bridge_port_kind {
     BRIDGE_PORT_DEVICE,   /* a port of the datapath: a NIC, a virtual machine, a TAP */
     BRIDGE_PORT_INTERNAL, /* a network interface of the host's that belongs to the switch */
     BRIDGE_PORT_PATCH,    /* patch.h */
+    BRIDGE_PORT_TUNNEL,   /* bridge_tunnel.h */
     BRIDGE_PORT_N_KINDS,
+};
+
+/* What went through a port that has no device, from the counters of megaflows. */
+struct bridge_port_crossed {
+    uint64_t rx_packets, rx_bytes, tx_packets, tx_bytes;
 };
 
 struct bridge_port_ops {
@@ -31,5 +38,9 @@ struct bridge_port_ops {
 };
 
 const struct bridge_port_ops *bridge_port_ops(const struct bridge_port *bp);
+/* Whether packets are sent to the port within translation, so that it has no device. */
+bool bridge_port_is_virtual(const struct bridge_port *bp);
+/* Packets that went through the port; nothing if it has a device, or is gone (NULL). */
+void bridge_port_count(struct bridge_port *bp, bool rx, uint64_t packets, uint64_t bytes);
 
 #endif

@@ -75,6 +75,8 @@ static json_t *value_schema(const struct config_key *key)
     case KEY_ENUM:
         return choice_schema(key);
     case KEY_STRING:
+        if (key->or_integer)
+            return json_pack("{s:[o, {s:s}]}", "anyOf", string_schema(key->format), "type", "integer");
         return string_schema(key->format);
     case KEY_INTS:
         return list_schema(key, int_schema(key));

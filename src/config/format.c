@@ -6,6 +6,7 @@
 #include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -245,6 +246,79 @@ static int check_ipv4(const char *value, char *why, size_t why_size)
     return -EINVAL;
 }
 
+/* Decimal, or hexadecimal behind 0x. */
+static bool is_number(const char *value, unsigned long long most)
+{
+    char *end;
+
+    errno = 0;
+    unsigned long long number = strtoull(value, &end, 0);
+    return isdigit((unsigned char)value[0]) && *end == '\0' && errno == 0 && number <= most;
+}
+
+static int refuse(char *why, size_t why_size, const char *what)
+{
+    snprintf(why, why_size, "must be %s", what);
+    return -EINVAL;
+}
+
+static int check_tunnel_ip(const char *value, char *why, size_t why_size)
+{
+    struct in6_addr address;
+
+    if (!strcmp(value, "flow") || inet_pton(AF_INET, value, &address) == 1 || inet_pton(AF_INET6, value, &address) == 1)
+        return 0;
+    return refuse(why, why_size, "an address such as \"192.0.2.2\" or \"2001:db8::2\", or \"flow\"");
+}
+
+static int check_tunnel_key(const char *value, char *why, size_t why_size)
+{
+    return !strcmp(value, "flow") || is_number(value, ULLONG_MAX) ? 0 : refuse(why, why_size, "a number, or \"flow\"");
+}
+
+static int check_tunnel_number(const char *value, char *why, size_t why_size)
+{
+    return is_number(value, UINT32_MAX) ? 0 : refuse(why, why_size, "a number from 0 to 4294967295");
+}
+
+static int check_tunnel_hex(const char *value, char *why, size_t why_size)
+{
+    if (!strcmp(value, "flow") || (value[0] && strlen(value) <= 8 && !value[strspn(value, "0123456789abcdefABCDEF")]))
+        return 0;
+    return refuse(why, why_size, "1 to 8 hexadecimal digits, or \"flow\"");
+}
+
+static int check_tunnel_tos(const char *value, char *why, size_t why_size)
+{
+    if (!strcmp(value, "inherit") || (is_number(value, 252) && strtoul(value, NULL, 0) % 4 == 0))
+        return 0;
+    return refuse(why, why_size, "a multiple of 4 from 0 to 252, or \"inherit\"");
+}
+
+static int check_tunnel_ttl(const char *value, char *why, size_t why_size)
+{
+    if (!strcmp(value, "inherit") || (is_number(value, 255) && strtoul(value, NULL, 0) > 0))
+        return 0;
+    return refuse(why, why_size, "a number from 1 to 255, or \"inherit\"");
+}
+
+static int check_tunnel_exts(const char *value, char *why, size_t why_size)
+{
+    static const char *const choices[] = {"gbp", "gpe", "gbp,gpe", "gpe,gbp"};
+
+    for (size_t i = 0; i < sizeof choices / sizeof *choices; i++)
+        if (!strcmp(value, choices[i]))
+            return 0;
+    return refuse(why, why_size, "\"gbp\", \"gpe\" or \"gbp,gpe\"");
+}
+
+static int check_tunnel_packet_type(const char *value, char *why, size_t why_size)
+{
+    if (!strcmp(value, "legacy_l2") || !strcmp(value, "legacy_l3") || !strcmp(value, "ptap"))
+        return 0;
+    return refuse(why, why_size, "\"legacy_l2\", \"legacy_l3\" or \"ptap\"");
+}
+
 static int check_listen(const char *value, char *why, size_t why_size)
 {
     struct config_target target;
@@ -338,3 +412,18 @@ const struct config_format config_format_database = {"`unix:PATH`, `tcp:IP[:PORT
 const struct config_format config_format_protocol = {"`OpenFlow10`, `OpenFlow13`, `OpenFlow14` or `OpenFlow15`",
                                                      "^OpenFlow1[0345]$", check_protocol};
 const struct config_format config_format_ipv4 = {"an IPv4 address", "^[0-9]{1,3}(\\.[0-9]{1,3}){3}$", check_ipv4};
+const struct config_format config_format_tunnel_ip = {"an IPv4 or IPv6 address, or `flow`", "^([0-9a-fA-F:.]+|flow)$",
+                                                      check_tunnel_ip};
+const struct config_format config_format_tunnel_key = {"a number, or `flow`", "^(0x[0-9a-fA-F]+|[0-9]+|flow)$",
+                                                       check_tunnel_key};
+const struct config_format config_format_tunnel_number = {"a number", "^(0x[0-9a-fA-F]+|[0-9]+)$", check_tunnel_number};
+const struct config_format config_format_tunnel_hex = {"hexadecimal digits, or `flow`", "^([0-9a-fA-F]{1,8}|flow)$",
+                                                       check_tunnel_hex};
+const struct config_format config_format_tunnel_tos = {"a multiple of 4 from 0 to 252, or `inherit`",
+                                                       "^(0x[0-9a-fA-F]+|[0-9]+|inherit)$", check_tunnel_tos};
+const struct config_format config_format_tunnel_ttl = {"a number from 1 to 255, or `inherit`",
+                                                       "^(0x[0-9a-fA-F]+|[0-9]+|inherit)$", check_tunnel_ttl};
+const struct config_format config_format_tunnel_exts = {"`gbp`, `gpe` or `gbp,gpe`", "^(gbp|gpe)(,(gbp|gpe))?$",
+                                                        check_tunnel_exts};
+const struct config_format config_format_tunnel_packet_type = {
+    "`legacy_l2`, `legacy_l3` or `ptap`", "^(legacy_l2|legacy_l3|ptap)$", check_tunnel_packet_type};

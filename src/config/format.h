@@ -30,6 +30,15 @@ extern const struct config_format config_format_listen;
 extern const struct config_format config_format_database;
 extern const struct config_format config_format_protocol;
 extern const struct config_format config_format_ipv4;
+/* Options of tunnels: what no key of one of them can be; the rest is said by tunnel_options_parse(). */
+extern const struct config_format config_format_tunnel_ip;
+extern const struct config_format config_format_tunnel_key;
+extern const struct config_format config_format_tunnel_number;
+extern const struct config_format config_format_tunnel_hex;
+extern const struct config_format config_format_tunnel_tos;
+extern const struct config_format config_format_tunnel_ttl;
+extern const struct config_format config_format_tunnel_exts;
+extern const struct config_format config_format_tunnel_packet_type;
 
 /* The wire version that "OpenFlow13" stands for; 0: none that Sluice speaks. */
 unsigned config_parse_protocol(const char *text);

@@ -142,10 +142,14 @@ static void fill_string(const struct config_key *key, const struct json_node *no
                         struct config_faults *faults)
 {
     const char *value = json_string_value(node->value);
-    char why[512];
+    char why[512], digits[24];
 
+    if (key->or_integer && json_is_integer(node->value)) {
+        snprintf(digits, sizeof digits, "%" JSON_INTEGER_FORMAT, json_integer_value(node->value));
+        value = digits;
+    }
     if (!value) {
-        add_expected(faults, node, "a string");
+        add_expected(faults, node, key->or_integer ? "a string or an integer" : "a string");
         return;
     }
     free(*field);

@@ -12,6 +12,7 @@ extern const struct config_section config_root;
 extern const struct config_section config_section_bridge;
 extern const struct config_section config_section_port;
 extern const struct config_section config_section_bfd;
+extern const struct config_section config_section_tunnel;
 
 /* The parts of the switch that keys with CHANGE_LIVE belong to: what has to be done when one of them changes. */
 enum config_part {
@@ -32,6 +33,7 @@ enum config_part {
     CONFIG_PART_VLANS = 1 << 10,
     CONFIG_PART_FLOOD = 1 << 11,
     CONFIG_PART_BFD = 1 << 12,
+    CONFIG_PART_TUNNEL = 1 << 13,
 };
 
 #endif

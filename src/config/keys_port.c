@@ -13,6 +13,13 @@ static const struct config_choice port_types[] = {
      "when Sluice ends or starts again: until the port is taken out of the configuration. Whether it is up is for the "
      "host to say (`ip link set NAME up`)"},
     {"patch", CONFIG_PORT_PATCH, "one end of a cable between two bridges; the other end is the port `peer`"},
+    {"vxlan", CONFIG_PORT_VXLAN, "a tunnel of VXLAN (RFC 7348), with GBP or GPE if `exts` says so"},
+    {"geneve", CONFIG_PORT_GENEVE, "a tunnel of Geneve (RFC 8926)"},
+    {"gre", CONFIG_PORT_GRE, "a tunnel of GRE (RFC 2784, 2890)"},
+    {"ip6gre", CONFIG_PORT_IP6GRE, "the same as `gre`, for frames only: either goes over IPv4 and IPv6"},
+    {"erspan", CONFIG_PORT_ERSPAN, "a tunnel of ERSPAN, types II and III"},
+    {"ip6erspan", CONFIG_PORT_IP6ERSPAN, "the same as `erspan`: either goes over IPv4 and IPv6"},
+    {"gtpu", CONFIG_PORT_GTPU, "a tunnel of GTP-U (3GPP TS 29.281), for packets without Ethernet header"},
     {NULL},
 };
 static const struct config_choice vhost_modes[] = {
@@ -37,6 +44,10 @@ static const struct config_choice vlan_modes[] = {
 #define DEVICES                                                                                                        \
     (KIND(CONFIG_PORT_DPDK) | KIND(CONFIG_PORT_VHOST_USER) | KIND(CONFIG_PORT_TAP) | KIND(CONFIG_PORT_SYSTEM) |        \
      KIND(CONFIG_PORT_INTERNAL))
+/* Ports that packets of an outer header go to. */
+#define TUNNELS                                                                                                        \
+    (KIND(CONFIG_PORT_VXLAN) | KIND(CONFIG_PORT_GENEVE) | KIND(CONFIG_PORT_GRE) | KIND(CONFIG_PORT_IP6GRE) |           \
+     KIND(CONFIG_PORT_ERSPAN) | KIND(CONFIG_PORT_IP6ERSPAN) | KIND(CONFIG_PORT_GTPU))
 
 static const struct config_key port_keys[] = {
     {
@@ -256,6 +267,16 @@ static const struct config_key port_keys[] = {
         .offset = offsetof(struct config_port, bfd),
         .section = &config_section_bfd,
         .doc = "Watches the path to the neighbor at the other end of the port, by BFD.",
+    },
+    {
+        .name = "tunnel",
+        .type = KEY_SECTION,
+        .offset = offsetof(struct config_port, tunnel),
+        .kinds = TUNNELS,
+        .required_kinds = TUNNELS,
+        .section = &config_section_tunnel,
+        .doc = "Where a tunnel leads, and what its outer headers say.",
+        .example = "{\"remote_ip\": \"192.0.2.2\", \"key\": \"5000\"}",
     },
 };
 const struct config_section config_section_port = {

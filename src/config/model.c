@@ -49,6 +49,16 @@ bool config_port_has_interface(const struct config_port *port)
     return port->type == CONFIG_PORT_TAP || port->type == CONFIG_PORT_SYSTEM || port->type == CONFIG_PORT_INTERNAL;
 }
 
+bool config_port_is_tunnel(const struct config_port *port)
+{
+    return port->type >= CONFIG_PORT_VXLAN;
+}
+
+bool config_port_is_virtual(const struct config_port *port)
+{
+    return port->type == CONFIG_PORT_PATCH || config_port_is_tunnel(port);
+}
+
 static void complete_port(struct config_port *port)
 {
     if (config_port_has_interface(port) && !port->ifname)

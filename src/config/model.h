@@ -47,6 +47,14 @@ enum config_port_type {
     CONFIG_PORT_SYSTEM,
     CONFIG_PORT_PATCH,
     CONFIG_PORT_INTERNAL,
+    /* Tunnels, the last ones. */
+    CONFIG_PORT_VXLAN,
+    CONFIG_PORT_GENEVE,
+    CONFIG_PORT_GRE,
+    CONFIG_PORT_IP6GRE,
+    CONFIG_PORT_ERSPAN,
+    CONFIG_PORT_IP6ERSPAN,
+    CONFIG_PORT_GTPU,
 };
 
 enum config_vhost_mode {
@@ -74,6 +82,19 @@ struct config_bfd {
     char *src_ip, *dst_ip;                                         /* IPv4 */
 };
 
+/* The options of a tunnel port, of the names and meaning of Open vSwitch's Interface.options; NULL: not given. */
+struct config_tunnel {
+    char *remote_ip, *local_ip;
+    char *key, *in_key, *out_key;
+    int dst_port; /* 0: that of the type */
+    char *tos, *ttl;
+    bool df_default, csum, seq;
+    char *exts, *packet_type;
+    char *egress_pkt_mark;
+    char *erspan_ver, *erspan_idx, *erspan_dir, *erspan_hwid;
+    bool icmp_too_big; /* no option of Open vSwitch's */
+};
+
 struct config_port {
     char *name;
     uint32_t ofport;      /* that is asked for: 1..CONFIG_OFPORT_MAX, or CONFIG_OFPORT_LOCAL; 0: any */
@@ -94,6 +115,7 @@ struct config_port {
     size_t n_trunks;
     bool flood; /* FLOOD and NORMAL's flooding send out of this port */
     struct config_bfd bfd;
+    struct config_tunnel tunnel; /* types of tunnels */
 };
 
 /* An active OpenFlow connection. CONFIG_INHERIT: as the key of the same meaning of the bridge. */
@@ -213,6 +235,10 @@ struct config_port *config_add_port(struct config_bridge *bridge);
 /* Fills in what follows from other values: ifname of a tap, vlan_mode, datapath_id. A source calls it once, after
  * config_verify() found nothing. */
 void config_complete(struct config *config);
+
+/* Whether packets are sent to it within the switch: patch ports, tunnels. */
+bool config_port_is_virtual(const struct config_port *port);
+bool config_port_is_tunnel(const struct config_port *port);
 
 /* Whether it is an interface of the kernel's, which has the port's name unless it says another. */
 bool config_port_has_interface(const struct config_port *port);

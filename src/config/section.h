@@ -56,6 +56,7 @@ struct config_key {
     size_t min_items, max_items; /* lists */
     const struct config_choice *choices;
     const struct config_format *format;   /* KEY_STRING and the elements of KEY_STRINGS; NULL: anything */
+    bool or_integer;                      /* KEY_STRING: an integer is taken as its digits */
     const struct config_section *section; /* KEY_SECTION, KEY_SECTIONS */
 
     int default_int;            /* KEY_BOOL, KEY_INT, KEY_ENUM */

@@ -8,6 +8,7 @@
 
 #include "pmd/base/mem.h"
 #include "src/config/format.h"
+#include "src/config/tunnel.h"
 #include "src/net/tls.h"
 
 /* A value that must be the only one of its sort, and where it stands. */
@@ -193,6 +194,22 @@ static void verify_bfd(const struct config_bfd *bfd, const char *path, struct co
     config_faults_add(faults, 0, where, "must not be below min_rx, which is %d: raise it, or take it out", bfd->min_rx);
 }
 
+/* What several options together say, and options that the type does not have. */
+static void verify_tunnel(const struct config_port *port, const char *path, struct config_faults *faults)
+{
+    struct tunnel_config config;
+    char where[80], said[1024];
+
+    if (!port->name || !port->tunnel.remote_ip)
+        return;
+    config_tunnel_parse(port, &config, said, sizeof said);
+    if (!said[0])
+        return;
+    said[strcspn(said, "\n")] = '\0';
+    snprintf(where, sizeof where, "%s.tunnel", path);
+    config_faults_add(faults, 0, where, "%s", said);
+}
+
 /* What must be unique in the whole configuration. */
 struct unique {
     struct claims bridge_names, datapath_ids, port_names, sockets, listens, devices, ifnames;
@@ -240,6 +257,8 @@ static void verify_port(const struct config *config, const struct config_port *p
     }
     verify_vlans(port, path, faults);
     verify_bfd(&port->bfd, path, faults);
+    if (config_port_is_tunnel(port))
+        verify_tunnel(port, path, faults);
 }
 
 static void verify_tls(const struct config *config, struct config_faults *faults)

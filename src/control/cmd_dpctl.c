@@ -9,6 +9,7 @@
 #include "src/app/db/features.h"
 #include "src/control/commands.h"
 #include "src/match/field.h"
+#include "src/tunnel/tunnel_text.h"
 
 #define DUMP_PLACES 256 /* that one step looks at */
 
@@ -39,6 +40,8 @@ uint32_t command_ofport(const struct bridge_port *bp)
 
 static const char *type_of(const struct bridge_port *bp, const struct port_status *st)
 {
+    if (bp->tunnel)
+        return bp->tunnel->type;
     if (!bp->port)
         return bridge_port_ops(bp)->name;
     switch (bp->port->type) {
@@ -55,6 +58,14 @@ static const char *type_of(const struct bridge_port *bp, const struct port_statu
     }
 }
 
+/* "vxlan: key=flow, remote_ip=192.0.2.2" */
+static void describe_tunnel(const struct bridge_port *bp, char *text, size_t size)
+{
+    int n = snprintf(text, size, "%s: ", bp->tunnel->type);
+
+    tunnel_options_text(tunnel_port_config(bp), text + n, size - (size_t)n);
+}
+
 /* "dpdk: configured_rx_queues=1, ...": the type, and what a device was given. */
 static void describe_port(const struct bridge_port *bp, char *text, size_t size)
 {
@@ -65,6 +76,8 @@ static void describe_port(const struct bridge_port *bp, char *text, size_t size)
     if (bp->port && bp->port->type != PORT_TAP && bp->port->type != PORT_SYSTEM)
         snprintf(text, size, "%s: configured_rx_queues=%u, configured_tx_queues=%u, mtu=%u", type_of(bp, &st),
                  st.rx_queues, st.tx_queues, st.mtu);
+    else if (bp->tunnel)
+        describe_tunnel(bp, text, size);
     else
         snprintf(text, size, "%s", type_of(bp, &st));
 }
@@ -132,11 +145,11 @@ static void show_bridge(struct sluice *sw, const struct bridge *br, struct contr
 
     control_printf(reply, "  %s:\n", br->name);
     for (size_t i = 0; i < n; i++) {
-        char index[16] = "none", text[128];
+        char index[16] = "none", text[TUNNEL_TEXT_MAX];
 
         describe_port(ports[i], text, sizeof text);
-        if (ports[i]->port)
-            snprintf(index, sizeof index, "%" PRIu32, ports[i]->port->index);
+        if (bridge_port_index(ports[i]))
+            snprintf(index, sizeof index, "%" PRIu32, bridge_port_index(ports[i]));
         control_printf(reply, "    %s %" PRIu32 "/%s: (%s)\n", ports[i]->name, command_ofport(ports[i]), index, text);
         json_array_append_new(list, json_pack("{s:s,s:I,s:s,s:s}", "name", ports[i]->name, "ofport",
                                               (json_int_t)command_ofport(ports[i]), "index", index, "type", text));

@@ -1,31 +1,40 @@
 /* Tunnel ports: OpenFlow ports of a bridge (BRIDGE_PORT_TUNNEL) that have no device; what is sent to one goes out in an
- * outer packet, by way of another bridge. Their options are those of Open vSwitch's Interface.options. Control thread
- * only.
+ * outer packet, by way of another bridge. Their options are those of Open vSwitch's Interface.options
+ * (tunnel_options.h). Control thread only.
+ *
+ * Each has an index, which packets that come in by it have as in_port (bridge_port_by_index() finds the port). The
+ * tunnels of a UDP port, and those of GRE and ERSPAN together, share a listener; packets that come to an address of
+ * this host and to a listener end here.
  */
 #ifndef SRC_TUNNEL_TUNNEL_PORT_H
 #define SRC_TUNNEL_TUNNEL_PORT_H
 
 #include <netinet/in.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "pmd/tunnel.h"
+#include "src/bridge/bridge.h"
 #include "src/match/flow.h"
 
-struct bridge_port;
+struct datapath;
+struct routes;
 struct tunnels;
 
 /* The payload: frames; packets without an Ethernet header; either, as the packet is. */
 enum tunnel_payload { TUNNEL_L2, TUNNEL_L3, TUNNEL_ANY };
 
+/* Zeroed before it is filled in: it is compared as a whole. */
 struct tunnel_config {
+    const char *type_name; /* "ip6gre", as Open vSwitch calls it; constant */
     enum tunnel_type type;
     enum tunnel_payload payload;
     bool remote_flow, local_flow;  /* as the packet's tun_dst, tun_src say */
     struct in6_addr remote, local; /* IPv4 mapped; local ::, any */
     bool in_key_flow, in_key_given, out_key_flow, out_key_given;
     rte_be64_t in_key, out_key;
-    uint16_t dst_port; /* host order */
+    uint16_t dst_port; /* host order; 0: GRE, ERSPAN */
     bool tos_inherit, ttl_inherit;
     uint8_t tos, ttl;
     bool df, csum, seq, gbp, gpe;
@@ -37,13 +46,52 @@ struct tunnel_config {
     bool icmp_too_big; /* tell senders of packets that do not fit (RFC 1191, 8201) */
 };
 
-/* The tunnel port that has this index (pmd/tunnel.h); NULL: it is gone. */
-struct bridge_port *tunnel_port_by_index(const struct tunnels *tunnels, uint32_t index);
+/* `dp` NULL: for tests; no packets come in then. `routes` know the addresses of this host. */
+struct tunnels *tunnels_create(struct datapath *dp, struct routes *routes);
+/* There are no tunnel ports any more. NULL is allowed. */
+void tunnels_destroy(struct tunnels *tunnels);
+/* `changed` is called when other packets end here than before: those to one of the host's interfaces, or to any
+ * (NULL). It has to have listeners hear BRIDGE_PORT_CLAIMS of the ports concerned. */
+typedef void tunnels_changed_fn(void *arg, const char *device);
+void tunnels_set_changed(struct tunnels *tunnels, tunnels_changed_fn *changed, void *arg);
+
+/* --- ports --------------------------------------------------------------- */
+
+/* What a port of this name is to be made with (struct bridge_port_params), which it belongs to from then on. NULL with
+ * a sentence in `error` if another port has what `config` asks for. */
+struct bridge_tunnel *tunnel_port_create(struct tunnels *tunnels, const char *name, const struct tunnel_config *config,
+                                         char *error, size_t error_size);
+/* Of one that has no port. */
+void tunnel_port_discard(struct bridge_tunnel *tunnel);
+/* Other options, of the same type. Megaflows that they concern are translated again. Returns 0, or -EEXIST as above:
+ * then nothing has changed. */
+int tunnel_port_change(struct bridge_tunnel *tunnel, const struct tunnel_config *config, char *error,
+                       size_t error_size);
+/* `bp` is a tunnel port. */
+const struct tunnel_config *tunnel_port_config(const struct bridge_port *bp);
+
+/* --- packets that end here ----------------------------------------------- */
 
 /* Whether `flow`, sent to `to`, a port of the host's, is an outer packet for a tunnel here: not a fragment, to an
- * address of that port, of a protocol and UDP port that tunnels listen on. Fills in `pop` then. Sets in `seen` the bits
- * of `flow` that the answer rests on, as few as will do. */
+ * address of that port, of a protocol and UDP port that tunnels listen on. Fills in `pop` then: for GRE and ERSPAN its
+ * type is TUNNEL_GRE, as only the header behind tells them apart. Sets in `seen`, which is zeroed, the bits of
+ * `flow` that the answer rests on, as few as will do. */
 bool tunnel_port_takes(const struct tunnels *tunnels, const struct bridge_port *to, const struct flow *flow,
                        struct flow *seen, struct op_tunnel_pop *pop);
+
+/* --- what there is, for commands ----------------------------------------- */
+
+struct tunnel_listener {
+    enum tunnel_type type; /* TUNNEL_GRE: ERSPAN, too */
+    uint16_t udp_port;     /* host order; 0: GRE */
+    bool gbp, gpe;         /* VXLAN */
+    unsigned n_ports;
+};
+
+/* In order of UDP ports. */
+unsigned tunnels_n_listeners(const struct tunnels *tunnels);
+const struct tunnel_listener *tunnels_listener(const struct tunnels *tunnels, unsigned i);
+/* The first tunnel port whose index is not below `from`, of those there are; NULL: there is none. */
+const struct bridge_port *tunnels_next(const struct tunnels *tunnels, uint32_t from);
 
 #endif

@@ -178,11 +178,11 @@ static bool has_owner(const struct change_batch *batch, const struct path *path)
 void change_batch_add_in_port(struct change_batch *batch, uint32_t index)
 {
     if (!batch->in_ports) {
-        batch->in_ports = calloc(PORT_MAX, sizeof *batch->in_ports);
+        batch->in_ports = calloc(IN_PORT_PLACES, sizeof *batch->in_ports);
         if (!batch->in_ports)
             out_of_memory("the bookkeeping of megaflows", 0);
     }
-    batch->in_ports[index] = true;
+    batch->in_ports[in_port_place(index)] = true;
     batch->n_in_ports++;
 }
 
@@ -193,7 +193,7 @@ uint32_t change_batch_size(const struct change_batch *batch)
 
 bool change_batch_meets(const struct change_batch *batch, const struct mf_record *record)
 {
-    if (batch->in_ports && batch->in_ports[record->in_port])
+    if (batch->in_ports && batch->in_ports[record->in_port_place])
         return true;
     for (uint32_t i = 0; batch->has_macs && i < batch->n_deps; i++) {
         if (dep_is_of_record(&batch->deps[i]) && record_rests_on_mac(record, &batch->deps[i]))

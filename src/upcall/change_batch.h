@@ -7,6 +7,7 @@
 #ifndef SRC_UPCALL_CHANGE_BATCH_H
 #define SRC_UPCALL_CHANGE_BATCH_H
 
+#include "pmd/port.h"
 #include "src/upcall/deps.h"
 
 struct change_batch {
@@ -20,7 +21,7 @@ struct change_batch {
     const void *
         *owners; /* rules, groups and paths, whose megaflows are too many to be marked at once; sorted once closed */
     uint32_t n_owners, owners_size;
-    bool *in_ports; /* by index in the datapath; NULL: none */
+    bool *in_ports; /* by in_port_place(); NULL: none */
     uint32_t n_in_ports;
     struct batch_table *tables;
     uint32_t n_tables;
@@ -34,7 +35,15 @@ void change_batch_add_bridge(struct change_batch *batch, struct bridge *bridge);
 void change_batch_add_dep(struct change_batch *batch, const struct xlate_dep *dep);
 /* The megaflows of a rule, group or path. */
 void change_batch_add_owner(struct change_batch *batch, const void *owner);
-/* A port of the datapath. */
+/* Where the port of this index, as keys have it, is in in_ports. Tunnels, of which there may be any number, share
+ * places: megaflows of those beside one that changes are translated again for nothing. */
+#define TUNNEL_PLACES 4096
+#define IN_PORT_PLACES (PORT_MAX + TUNNEL_PLACES)
+static inline uint16_t in_port_place(uint32_t index)
+{
+    return (uint16_t)(index < PORT_MAX ? index : PORT_MAX + index % TUNNEL_PLACES);
+}
+/* Megaflows of packets that come in by it. */
 void change_batch_add_in_port(struct change_batch *batch, uint32_t index);
 void change_batch_add_rule(struct change_batch *batch, struct bridge *bridge, const struct rule *rule);
 /* The bridge goes away. */

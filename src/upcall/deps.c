@@ -269,10 +269,11 @@ static void credit_table(struct bridge *bridge, const struct xlate_visit *visit,
         pipeline_table_count(bridge->pipeline, visit->table_id, packets, visit->has_rule ? packets : 0);
 }
 
-static void credit_patch(struct bridge *bridge, const struct xlate_crossing *crossing, uint64_t packets, uint64_t bytes)
+static void credit_crossing(struct bridge *bridge, const struct xlate_crossing *crossing, uint64_t packets,
+                            uint64_t bytes)
 {
     if (bridge)
-        patch_count(bridge_port_by_ofport(bridge, crossing->ofport), crossing->rx, packets, bytes);
+        bridge_port_count(bridge_port_by_ofport(bridge, crossing->ofport), crossing->rx, packets, bytes);
 }
 
 static void credit_all(struct path *path)
@@ -287,7 +288,7 @@ static void credit_all(struct path *path)
     for (uint32_t i = 0; i < path->n_visits; i++)
         credit_table(path->bridges[path->visits[i].bridge], &path->visits[i], path->packets);
     for (uint32_t i = 0; i < path->n_crossings; i++)
-        credit_patch(path->bridges[path->crossings[i].bridge], &path->crossings[i], path->packets, path->bytes);
+        credit_crossing(path->bridges[path->crossings[i].bridge], &path->crossings[i], path->packets, path->bytes);
     for (uint32_t i = 0; i < path->n_groups; i++)
         credit_group(path->groups[i].group, path->groups[i].bucket, path->packets, path->bytes);
     path->packets = path->bytes = 0;
@@ -377,7 +378,7 @@ void deps_credit(const struct xlate_deps *deps, uint64_t packets, uint64_t bytes
     for (unsigned i = 0; i < deps->n_visits; i++)
         credit_table(deps->bridges[deps->visits[i].bridge], &deps->visits[i], packets);
     for (unsigned i = 0; i < deps->n_crossings; i++)
-        credit_patch(deps->bridges[deps->crossings[i].bridge], &deps->crossings[i], packets, bytes);
+        credit_crossing(deps->bridges[deps->crossings[i].bridge], &deps->crossings[i], packets, bytes);
     for (unsigned i = 0; i < deps->n_groups; i++)
         credit_group(deps->groups[i].group, deps->groups[i].bucket, packets, bytes);
 }

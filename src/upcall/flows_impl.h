@@ -25,7 +25,7 @@ struct mf_record {
     uint64_t changes; /* flows->changes when it was last translated */
     uint64_t token;   /* removed: when it has passed, the counters are final */
     uint32_t id;
-    uint16_t in_port; /* the datapath's, as in its key */
+    uint16_t in_port_place; /* in_port_place() of what its key has */
     uint8_t side;
     bool untaught; /* packets were counted whose effects are to come */
 };

@@ -91,7 +91,7 @@ struct mf_record *megaflow_add(struct flows *flows, struct program *program, int
         return NULL;
     }
     record->id = megaflow_id(record->mf);
-    record->in_port = (uint16_t)flows->in.flow.pkt.in_port;
+    record->in_port_place = in_port_place(flows->in.flow.pkt.in_port);
     record->stats = (struct megaflow_stats){0};
     record->created_ms = record->used_ms = clock_now_ms();
     record->token = 0;

@@ -165,8 +165,10 @@ static void note_port_link(struct flows *flows, const struct bridge_port *bp)
 /* Of packets that come in by it. */
 static void note_port_input(struct flows *flows, const struct bridge_port *bp)
 {
-    if (bp->port)
-        change_batch_add_in_port(changes_pending(flows), bp->port->index);
+    uint32_t index = bridge_port_index(bp);
+
+    if (index != 0)
+        change_batch_add_in_port(changes_pending(flows), index);
 }
 
 static void note_ports(struct flows *flows)

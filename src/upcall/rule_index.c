@@ -53,10 +53,10 @@ static bool sought_init(struct sought *sought, struct bridge *bridge, const stru
         } else if (in_port) {
             const struct bridge_port *bp = bridge_port_by_ofport(bridge, (uint32_t)rule->match->values[i]);
 
-            if (in_port != UINT32_MAX || !bp || !bp->port)
+            if (in_port != UINT32_MAX || !bp || bridge_port_index(bp) == 0)
                 return false;
             mask->words[0] |= UINT32_MAX;
-            sought->values[0] |= bp->port->index;
+            sought->values[0] |= bridge_port_index(bp);
         }
     }
     for (uint32_t w = 0; w < RULE_INDEX_WORDS; w++) {

@@ -199,6 +199,8 @@ dpdk/get-malloc-stats
 netdev-dpdk/get-mempool-info
 ovs/route/show
 ovs/route/lookup 127.0.0.1
+tnl/ports/show -v
+ofproto/list-tunnels
 vlog/list
 COMMANDS
 fi

@@ -336,6 +336,13 @@ void db_write_switch(struct db *db, struct ovsdb_txn *txn, const struct ovsdb_ro
                                 "dpdk",
                                 "dpdkvhostuser",
                                 "dpdkvhostuserclient",
+                                "vxlan",
+                                "geneve",
+                                "gre",
+                                "ip6gre",
+                                "erspan",
+                                "ip6erspan",
+                                "gtpu",
                                 port_has_xdp() ? "afxdp" : NULL,
                                 NULL};
 

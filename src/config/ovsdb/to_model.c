@@ -9,6 +9,7 @@
 #include "pmd/base/mem.h"
 #include "src/config/keys.h"
 #include "src/config/ovsdb/lacking.h"
+#include "src/config/tunnel.h"
 
 /* --- values -------------------------------------------------------------- */
 
@@ -396,6 +397,33 @@ static bool take_patch(struct source *source)
     return true;
 }
 
+/* What Open vSwitch says of options goes into Interface.error as it says it, or into the log. */
+static bool take_tunnel(struct source *source)
+{
+    const struct ovsdb_datum *options = &source->interface->columns[VSWITCH_INTERFACE_OPTIONS];
+    struct tunnel_option_text *texts = mem_calloc(options->n + 1, sizeof *texts);
+    struct tunnel_config config;
+    char said[1024];
+
+    for (uint32_t i = 0; i < options->n; i++)
+        texts[i] = (struct tunnel_option_text){options->atoms[2 * i].string, options->atoms[2 * i + 1].string};
+    int rc = tunnel_options_parse(source->name, config_tunnel_type(source->port), texts, options->n, &config, said,
+                                  sizeof said);
+    free(texts);
+    if (rc) {
+        snprintf(source->fault, source->fault_size, "%s", said);
+        return false;
+    }
+    for (char *line = said, *next; *line; line = next) {
+        next = line + strcspn(line, "\n");
+        LOG_WARN_RL(LOG_CONFIG, "database: %.*s: ignored", (int)(next - line), line);
+        next += *next != '\0';
+    }
+    for (uint32_t i = 0; i < options->n; i++)
+        config_tunnel_take(&source->port->tunnel, options->atoms[2 * i].string, options->atoms[2 * i + 1].string);
+    return true;
+}
+
 static const struct {
     const char *name;
     enum config_port_type type;
@@ -410,6 +438,13 @@ static const struct {
     {"afxdp", CONFIG_PORT_DPDK, take_afxdp},
     {"dpdkvhostuserclient", CONFIG_PORT_VHOST_USER, take_vhost_client},
     {"dpdkvhostuser", CONFIG_PORT_VHOST_USER, take_vhost_server},
+    {"vxlan", CONFIG_PORT_VXLAN, take_tunnel},
+    {"geneve", CONFIG_PORT_GENEVE, take_tunnel},
+    {"gre", CONFIG_PORT_GRE, take_tunnel},
+    {"ip6gre", CONFIG_PORT_IP6GRE, take_tunnel},
+    {"erspan", CONFIG_PORT_ERSPAN, take_tunnel},
+    {"ip6erspan", CONFIG_PORT_IP6ERSPAN, take_tunnel},
+    {"gtpu", CONFIG_PORT_GTPU, take_tunnel},
 };
 
 static bool take_type(struct source *source)

@@ -1,9 +1,13 @@
-/* BFD of a port, from the model to its session. */
+/* Parts of a port that others make of the model: its session of BFD, its tunnel. */
 #include <arpa/inet.h>
 #include <string.h>
 
 #include "src/agents/bfd_agent.h"
 #include "src/app/apply_impl.h"
+#include "src/config/tunnel.h"
+#include "src/tunnel/tunnel_port.h"
+
+/* --- BFD ----------------------------------------------------------------- */
 
 static struct rte_ether_addr address_of(const uint8_t mac[6])
 {
@@ -43,4 +47,38 @@ void apply_bfd(struct apply *apply, struct bridge_port *bp, const struct config_
     };
 
     bfd_agent_set(apply->sw->bfd, bp, &wanted);
+}
+
+/* --- tunnels ------------------------------------------------------------- */
+
+struct bridge_tunnel *apply_tunnel_create(struct apply *apply, const struct config_port *config, char *error,
+                                          size_t error_size)
+{
+    struct tunnel_config wanted;
+
+    if (config_tunnel_parse(config, &wanted, error, error_size))
+        return NULL;
+    return tunnel_port_create(apply->sw->tunnels, config->name, &wanted, error, error_size);
+}
+
+int apply_tunnel_change(struct bridge_port *bp, const struct config_port *wanted, char *error, size_t error_size)
+{
+    struct tunnel_config config;
+
+    if (config_tunnel_parse(wanted, &config, error, error_size) ||
+        tunnel_port_change(bp->tunnel, &config, error, error_size))
+        return -1;
+    return 0;
+}
+
+void apply_tunnels_changed(void *arg, const char *device)
+{
+    struct sluice *sw = arg;
+    struct bridge_port *bp;
+    struct bridge *br;
+
+    TAILQ_FOREACH (br, &sw->bridges, node)
+        TAILQ_FOREACH (bp, &br->ports, node)
+            if (bp->port && bp->port->ifname[0] && (!device || !strcmp(bp->port->ifname, device)))
+                bridge_note_port(bp, BRIDGE_PORT_CLAIMS);
 }

@@ -1,0 +1,420 @@
+#include "src/tunnel/tunnel_port.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "pmd/base/hash.h"
+#include "pmd/base/log.h"
+#include "pmd/base/mem.h"
+#include "src/net/route.h"
+
+#define BUCKETS 4096
+
+/* Which packets come in by a port: no two have the same. */
+struct takes {
+    enum tunnel_type type;
+    uint16_t udp_port;
+    bool any_key, any_remote, any_local;
+    rte_be64_t key;
+    struct in6_addr remote, local;
+};
+
+struct tunnel_port {
+    struct bridge_tunnel tunnel; /* first */
+    struct tunnels *tunnels;
+    struct tunnel_config config;
+    struct takes takes;
+    char name[PORT_NAME_MAX];
+    LIST_ENTRY(tunnel_port) bucket;
+    TAILQ_ENTRY(tunnel_port) node;
+};
+_Static_assert(offsetof(struct tunnel_port, tunnel) == 0, "struct bridge_tunnel is cast to it");
+
+struct tunnels {
+    struct datapath *dp;
+    struct routes *routes;
+    struct routes_listener addresses;
+    uint32_t next_index;
+    TAILQ_HEAD(, tunnel_port) all; /* by index */
+    LIST_HEAD(, tunnel_port) buckets[BUCKETS];
+    struct tunnel_listener *listeners; /* by UDP port: GRE first */
+    unsigned n_listeners;
+    tunnels_changed_fn *changed;
+    void *changed_arg;
+};
+
+static struct tunnel_port *port_of(struct bridge_tunnel *tunnel)
+{
+    return (struct tunnel_port *)tunnel;
+}
+
+static void tell_change(const struct tunnels *tunnels, const char *device)
+{
+    if (tunnels->changed)
+        tunnels->changed(tunnels->changed_arg, device);
+}
+
+static void on_route(void *arg, const struct routes_change *change)
+{
+    const struct tunnels *tunnels = arg;
+
+    if (change->what == ROUTES_ADDRESS && tunnels->n_listeners > 0)
+        tell_change(tunnels, change->device[0] ? change->device : NULL);
+}
+
+struct tunnels *tunnels_create(struct datapath *dp, struct routes *routes)
+{
+    struct tunnels *tunnels = mem_calloc(1, sizeof *tunnels);
+
+    tunnels->dp = dp;
+    tunnels->routes = routes;
+    tunnels->addresses = (struct routes_listener){.arg = tunnels, .changed = on_route};
+    routes_listen(routes, &tunnels->addresses);
+    tunnels->next_index = TUNNEL_INDEX_FIRST;
+    TAILQ_INIT(&tunnels->all);
+    return tunnels;
+}
+
+void tunnels_destroy(struct tunnels *tunnels)
+{
+    if (!tunnels)
+        return;
+    routes_unlisten(tunnels->routes, &tunnels->addresses);
+    free(tunnels->listeners);
+    free(tunnels);
+}
+
+void tunnels_set_changed(struct tunnels *tunnels, tunnels_changed_fn *changed, void *arg)
+{
+    tunnels->changed = changed;
+    tunnels->changed_arg = arg;
+}
+
+const struct tunnel_config *tunnel_port_config(const struct bridge_port *bp)
+{
+    return &port_of(bp->tunnel)->config;
+}
+
+/* --- which packets come in by which port --------------------------------- */
+
+static struct takes takes_of(const struct tunnel_config *config)
+{
+    struct takes takes;
+
+    memset(&takes, 0, sizeof takes); /* it is compared as a whole */
+    takes.type = config->type;
+    takes.udp_port = config->dst_port;
+    takes.any_key = config->in_key_flow;
+    takes.any_remote = config->remote_flow;
+    takes.any_local = config->local_flow || IN6_IS_ADDR_UNSPECIFIED(&config->local);
+    if (!takes.any_key)
+        takes.key = config->in_key;
+    if (!takes.any_remote)
+        takes.remote = config->remote;
+    if (!takes.any_local)
+        takes.local = config->local;
+    return takes;
+}
+
+static unsigned bucket_of(const struct takes *takes)
+{
+    uint64_t words[4], hash = HASH_BASIS;
+
+    memcpy(words, &takes->remote, 16);
+    memcpy(words + 2, &takes->local, 16);
+    for (unsigned i = 0; i < RTE_DIM(words); i++)
+        hash = hash_add(hash, words[i]);
+    hash = hash_add(hash, takes->key);
+    hash = hash_add(hash, (uint64_t)takes->type << 32 | takes->udp_port);
+    return hash_finish(hash) % BUCKETS;
+}
+
+static struct tunnel_port *find(struct tunnels *tunnels, const struct takes *takes)
+{
+    struct tunnel_port *port;
+
+    LIST_FOREACH (port, &tunnels->buckets[bucket_of(takes)], bucket) {
+        if (memcmp(&port->takes, takes, sizeof *takes) == 0)
+            return port;
+    }
+    return NULL;
+}
+
+/* --- listeners ----------------------------------------------------------- */
+
+/* The place of the first listener of a port that is not below. */
+static unsigned place_of(const struct tunnels *tunnels, uint16_t udp_port)
+{
+    unsigned low = 0, high = tunnels->n_listeners;
+
+    while (low < high) {
+        unsigned middle = (low + high) / 2;
+
+        if (tunnels->listeners[middle].udp_port < udp_port)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+static struct tunnel_listener *find_listener(const struct tunnels *tunnels, uint16_t udp_port)
+{
+    unsigned place = place_of(tunnels, udp_port);
+
+    if (place == tunnels->n_listeners || tunnels->listeners[place].udp_port != udp_port)
+        return NULL;
+    return &tunnels->listeners[place];
+}
+
+static struct tunnel_listener listener_for(const struct tunnel_config *config)
+{
+    return (struct tunnel_listener){
+        .type = config->type == TUNNEL_ERSPAN ? TUNNEL_GRE : config->type,
+        .udp_port = config->dst_port,
+        .gbp = config->gbp,
+        .gpe = config->gpe,
+        .n_ports = 1,
+    };
+}
+
+static void listen_for(struct tunnels *tunnels, const struct tunnel_config *config)
+{
+    struct tunnel_listener *listener = find_listener(tunnels, config->dst_port);
+    unsigned place = place_of(tunnels, config->dst_port);
+
+    if (listener) {
+        listener->n_ports++;
+        return;
+    }
+    tunnels->listeners = mem_realloc(tunnels->listeners, tunnels->n_listeners + 1, sizeof *tunnels->listeners);
+    listener = &tunnels->listeners[place];
+    memmove(listener + 1, listener, (tunnels->n_listeners - place) * sizeof *listener);
+    *listener = listener_for(config);
+    tunnels->n_listeners++;
+    tell_change(tunnels, NULL);
+}
+
+static void stop_listening(struct tunnels *tunnels, const struct tunnel_config *config)
+{
+    struct tunnel_listener *listener = find_listener(tunnels, config->dst_port);
+
+    if (--listener->n_ports > 0)
+        return;
+    tunnels->n_listeners--;
+    memmove(listener, listener + 1, (size_t)(&tunnels->listeners[tunnels->n_listeners] - listener) * sizeof *listener);
+    tell_change(tunnels, NULL);
+}
+
+unsigned tunnels_n_listeners(const struct tunnels *tunnels)
+{
+    return tunnels->n_listeners;
+}
+
+const struct tunnel_listener *tunnels_listener(const struct tunnels *tunnels, unsigned i)
+{
+    return &tunnels->listeners[i];
+}
+
+/* --- ports --------------------------------------------------------------- */
+
+/* Another port that listens on the same UDP port. */
+static const struct tunnel_port *other_on(const struct tunnels *tunnels, uint16_t udp_port,
+                                          const struct tunnel_port *self)
+{
+    const struct tunnel_port *port;
+
+    TAILQ_FOREACH (port, &tunnels->all, node) {
+        if (port != self && port->config.dst_port == udp_port)
+            return port;
+    }
+    return NULL;
+}
+
+/* Whether nothing that others have stands in the way of `config`. `self` has its place already; NULL: it is new. The
+ * sentences begin as Open vSwitch's. */
+static bool check(struct tunnels *tunnels, const char *name, const struct tunnel_config *config,
+                  const struct tunnel_port *self, char *error, size_t error_size)
+{
+    const struct tunnel_listener *listener = find_listener(tunnels, config->dst_port), wanted = listener_for(config);
+    const struct takes takes = takes_of(config);
+    const struct tunnel_port *same = find(tunnels, &takes), *other;
+    unsigned others = listener ? listener->n_ports - (self && self->config.dst_port == config->dst_port) : 0;
+
+    if (others && listener->type != wanted.type) {
+        other = other_on(tunnels, config->dst_port, self);
+        snprintf(error, error_size, "%s: UDP port %u is that of port %s, which is of type %s: choose another dst_port",
+                 name, config->dst_port, other->name, other->config.type_name);
+        return false;
+    }
+    if (others && listener->gbp != wanted.gbp) {
+        snprintf(error, error_size, "%s: VXLAN-GBP, and non-VXLAN-GBP tunnels can't be configured on the same dst_port",
+                 name);
+        return false;
+    }
+    if (others && listener->gpe != wanted.gpe) {
+        snprintf(error, error_size, "%s: VXLAN-GPE, and non-VXLAN-GPE tunnels can't be configured on the same dst_port",
+                 name);
+        return false;
+    }
+    if (same && same != self) {
+        snprintf(error, error_size,
+                 "could not add network device %s to ofproto (File exists): port %s takes the same packets: choose "
+                 "another key, remote_ip or local_ip",
+                 name, same->name);
+        return false;
+    }
+    return true;
+}
+
+static void take_place(struct tunnel_port *port)
+{
+    port->takes = takes_of(&port->config);
+    LIST_INSERT_HEAD(&port->tunnels->buckets[bucket_of(&port->takes)], port, bucket);
+    listen_for(port->tunnels, &port->config);
+}
+
+static void leave_place(struct tunnel_port *port)
+{
+    LIST_REMOVE(port, bucket);
+    stop_listening(port->tunnels, &port->config);
+}
+
+static void port_gone(struct bridge_tunnel *tunnel)
+{
+    struct tunnel_port *port = port_of(tunnel);
+
+    leave_place(port);
+    TAILQ_REMOVE(&port->tunnels->all, port, node);
+    free(port);
+}
+
+struct bridge_tunnel *tunnel_port_create(struct tunnels *tunnels, const char *name, const struct tunnel_config *config,
+                                         char *error, size_t error_size)
+{
+    struct tunnel_port *port;
+
+    if (!check(tunnels, name, config, NULL, error, error_size))
+        return NULL;
+    port = mem_calloc(1, sizeof *port);
+    port->tunnel =
+        (struct bridge_tunnel){.index = tunnels->next_index++, .type = config->type_name, .port_gone = port_gone};
+    port->tunnels = tunnels;
+    memcpy(&port->config, config, sizeof *config); /* with what is between the members */
+    snprintf(port->name, sizeof port->name, "%s", name);
+    TAILQ_INSERT_TAIL(&tunnels->all, port, node);
+    take_place(port);
+    return &port->tunnel;
+}
+
+void tunnel_port_discard(struct bridge_tunnel *tunnel)
+{
+    port_gone(tunnel);
+}
+
+int tunnel_port_change(struct bridge_tunnel *tunnel, const struct tunnel_config *config, char *error, size_t error_size)
+{
+    struct tunnel_port *port = port_of(tunnel);
+
+    if (memcmp(config, &port->config, sizeof *config) == 0)
+        return 0;
+    if (!check(port->tunnels, port->name, config, port, error, error_size))
+        return -EEXIST;
+    leave_place(port);
+    memcpy(&port->config, config, sizeof *config); /* with what is between the members */
+    take_place(port);
+    if (tunnel->bp)
+        bridge_note_port(tunnel->bp, BRIDGE_PORT_CLAIMS);
+    return 0;
+}
+
+const struct bridge_port *tunnels_next(const struct tunnels *tunnels, uint32_t from)
+{
+    const struct bridge_port *before = bridge_tunnel_find(from - 1);
+    const struct tunnel_port *port = before ? TAILQ_NEXT(port_of(before->tunnel), node) : TAILQ_FIRST(&tunnels->all);
+
+    while (port && (port->tunnel.index < from || !port->tunnel.bp))
+        port = TAILQ_NEXT(port, node);
+    return port ? port->tunnel.bp : NULL;
+}
+
+/* --- packets that end here ----------------------------------------------- */
+
+/* The first bits of a UDP port that tell it from all listeners; all of them if it is one. */
+static uint16_t telling_bits(const struct tunnels *tunnels, uint16_t udp_port)
+{
+    unsigned place = place_of(tunnels, udp_port), same = 0;
+
+    for (unsigned i = place > 0 ? place - 1 : 0; i <= place && i < tunnels->n_listeners; i++) {
+        uint16_t other = tunnels->listeners[i].udp_port, differs = other ^ udp_port;
+
+        if (other != 0)
+            same = RTE_MAX(same, differs ? (unsigned)__builtin_clz(differs) - 16 : 15);
+    }
+    return (uint16_t)(0xffff0000u >> (same + 1));
+}
+
+static const struct tunnel_listener *find_for(const struct tunnels *tunnels, const struct flow_key *key,
+                                              struct flow_key *seen)
+{
+    uint16_t udp_port = rte_be_to_cpu_16(key->tp_dst);
+
+    seen->eth_type = UINT16_MAX;
+    if (key->eth_type != RTE_BE16(RTE_ETHER_TYPE_IPV4) && key->eth_type != RTE_BE16(RTE_ETHER_TYPE_IPV6))
+        return NULL;
+    seen->ip_proto = UINT8_MAX;
+    if (key->ip_proto != IPPROTO_GRE && key->ip_proto != IPPROTO_UDP)
+        return NULL;
+    seen->ip_frag = UINT8_MAX;
+    if (key->ip_frag)
+        return NULL;
+    if (key->ip_proto == IPPROTO_GRE)
+        return find_listener(tunnels, 0);
+    seen->tp_dst |= rte_cpu_to_be_16(telling_bits(tunnels, udp_port));
+    return udp_port ? find_listener(tunnels, udp_port) : NULL;
+}
+
+/* Whether the port's interface takes it: without a tag, to its MAC address, to an address that it has. */
+static bool is_for(const struct tunnels *tunnels, const struct bridge_port *to, const struct flow_key *key,
+                   struct flow_key *seen)
+{
+    struct in6_addr address = {.s6_addr = {[10] = 0xff, [11] = 0xff}};
+
+    seen->vlan_tci[0] |= RTE_BE16(VLAN_TCI_PRESENT);
+    if (key->vlan_tci[0] & RTE_BE16(VLAN_TCI_PRESENT))
+        return false;
+    if (!rte_is_same_ether_addr(&key->eth_dst, &to->mac)) {
+        claim_is_bytes(key->eth_dst.addr_bytes, to->mac.addr_bytes, seen->eth_dst.addr_bytes, RTE_ETHER_ADDR_LEN);
+        return false;
+    }
+    memset(&seen->eth_dst, 0xff, sizeof seen->eth_dst);
+    if (key->eth_type == RTE_BE16(RTE_ETHER_TYPE_IPV4)) {
+        memcpy(&address.s6_addr[12], &key->ipv4_dst, sizeof key->ipv4_dst);
+        seen->ipv4_dst = UINT32_MAX;
+    } else {
+        memcpy(&address, key->ipv6_dst, sizeof address);
+        memset(seen->ipv6_dst, 0xff, sizeof seen->ipv6_dst);
+    }
+    return routes_has_address(tunnels->routes, to->port->ifname, &address);
+}
+
+bool tunnel_port_takes(const struct tunnels *tunnels, const struct bridge_port *to, const struct flow *flow,
+                       struct flow *seen, struct op_tunnel_pop *pop)
+{
+    const struct tunnel_listener *listener;
+
+    if (tunnels->n_listeners == 0 || !to->port || !to->port->ifname[0])
+        return false;
+    listener = find_for(tunnels, &flow->pkt, &seen->pkt);
+    if (!listener || !is_for(tunnels, to, &flow->pkt, &seen->pkt))
+        return false;
+    *pop = (struct op_tunnel_pop){
+        .type = (uint8_t)listener->type,
+        .gpe = listener->gpe,
+        .udp_port = rte_cpu_to_be_16(listener->udp_port),
+    };
+    return true;
+}
