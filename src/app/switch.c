@@ -173,12 +173,9 @@ static int create_loop(struct sluice *sw, char *error, size_t size)
 static void create_routes(struct sluice *sw)
 {
     sw->routes = routes_create();
-    if (!sw->options->system_routes)
-        return;
-    sw->kernel_routes = route_kernel_open(loop_base(sw->loop), sw->routes);
+    sw->kernel_routes = route_kernel_open(loop_base(sw->loop), sw->routes, sw->options->system_routes);
     if (!sw->kernel_routes)
-        LOG_WARN(LOG_MAIN,
-                 "the kernel does not tell of its routes (rtnetlink: %s): there are only those of ovs/route/add",
+        LOG_WARN(LOG_MAIN, "the kernel does not tell of its routes and interfaces (rtnetlink: %s): there are no routes",
                  strerror(errno));
 }
 

@@ -2,8 +2,6 @@
 
 #include <errno.h>
 #include <event2/event.h>
-#include <linux/netlink.h>
-#include <linux/rtnetlink.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -12,8 +10,8 @@
 #include "pmd/base/clock.h"
 #include "pmd/base/mem.h"
 #include "src/net/route.h"
+#include "src/net/rtnetlink.h"
 
-#define BUFFER (64u << 10) /* the kernel puts at most 32 KB into one datagram */
 #define DATAGRAMS_A_CALL 4 /* some 300 routes each */
 #define PAUSE_MS 20        /* who changes one thing mostly changes several */
 #define PAUSE_TIMES 10     /* how long a reading took */
@@ -27,63 +25,23 @@ struct route_kernel {
     struct event *told, *answers, *again, *reclaim;
     int told_fd, fd; /* changes; what was asked for */
     uint32_t sequence;
-    unsigned part; /* that is being read; PARTS: none */
+    unsigned n_parts;
+    unsigned part; /* that is being read; n_parts: none */
     bool changed;  /* since the reading began */
     uint64_t began_us;
-    _Alignas(struct nlmsghdr) char buffer[BUFFER];
+    _Alignas(struct nlmsghdr) char buffer[RTNETLINK_BUFFER];
 };
 
 /* --- one message --------------------------------------------------------- */
-
-/* The attributes of a message, by type; what is beyond is not looked at. */
-#define ATTRIBUTES 32
-typedef const struct rtattr *attributes[ATTRIBUTES];
-
-static void take_attributes(const struct nlmsghdr *header, size_t fixed, attributes of)
-{
-    int len = (int)(header->nlmsg_len - NLMSG_SPACE(fixed));
-
-    memset(of, 0, sizeof(attributes));
-    for (const struct rtattr *a = (const void *)((const char *)header + NLMSG_SPACE(fixed)); RTA_OK(a, len);
-         a = RTA_NEXT(a, len)) {
-        unsigned type = a->rta_type & NLA_TYPE_MASK;
-
-        if (type < ATTRIBUTES)
-            of[type] = a;
-    }
-}
-
-static uint32_t number(const struct rtattr *a, uint32_t otherwise)
-{
-    uint32_t value;
-
-    if (!a || RTA_PAYLOAD(a) < sizeof value)
-        return otherwise;
-    memcpy(&value, RTA_DATA(a), sizeof value);
-    return value;
-}
-
-/* False: no address of that family. */
-static bool address(const struct rtattr *a, uint8_t family, struct in6_addr *to)
-{
-    bool v4 = family == AF_INET;
-
-    if (RTA_PAYLOAD(a) != (v4 ? 4 : sizeof *to))
-        return false;
-    *to = v4 ? (struct in6_addr){.s6_addr = {[10] = 0xff, [11] = 0xff}} : (struct in6_addr){0};
-    memcpy(&to->s6_addr[v4 ? 12 : 0], RTA_DATA(a), RTA_PAYLOAD(a));
-    return true;
-}
 
 static void on_link(struct routes *routes, const struct nlmsghdr *header)
 {
     const struct ifinfomsg *info = NLMSG_DATA(header);
     struct routes_device device = {.ifindex = 0};
-    attributes of;
+    rtnetlink_attributes of;
 
-    if (header->nlmsg_len < NLMSG_SPACE(sizeof *info))
+    if (!rtnetlink_take(header, sizeof *info, of))
         return;
-    take_attributes(header, sizeof *info, of);
     const struct rtattr *a = of[IFLA_IFNAME], *mac = of[IFLA_ADDRESS];
     if (!a || RTA_PAYLOAD(a) > sizeof device.name)
         return;
@@ -91,7 +49,7 @@ static void on_link(struct routes *routes, const struct nlmsghdr *header)
     device.ifindex = info->ifi_index;
     if (mac && RTA_PAYLOAD(mac) == sizeof device.mac)
         memcpy(&device.mac, RTA_DATA(mac), sizeof device.mac);
-    uint32_t mtu = number(of[IFLA_MTU], 0);
+    uint32_t mtu = rtnetlink_number(of[IFLA_MTU], 0);
     device.mtu = mtu > UINT16_MAX ? 0 : (uint16_t)mtu;
     routes_tell_device(routes, &device);
 }
@@ -100,14 +58,13 @@ static void on_address(struct routes *routes, const struct nlmsghdr *header)
 {
     const struct ifaddrmsg *info = NLMSG_DATA(header);
     struct in6_addr local;
-    attributes of;
+    rtnetlink_attributes of;
 
-    if (header->nlmsg_len < NLMSG_SPACE(sizeof *info) || (info->ifa_family != AF_INET && info->ifa_family != AF_INET6))
+    if (!rtnetlink_take(header, sizeof *info, of) || (info->ifa_family != AF_INET && info->ifa_family != AF_INET6))
         return;
-    take_attributes(header, sizeof *info, of);
     /* IFA_ADDRESS is the peer's on a point-to-point link. */
     const struct rtattr *a = of[IFA_LOCAL] ? of[IFA_LOCAL] : of[IFA_ADDRESS];
-    if (!a || !address(a, info->ifa_family, &local))
+    if (!a || !rtnetlink_address(a, info->ifa_family, &local))
         return;
     routes_tell_address(routes, (int)info->ifa_index, &local,
                         (uint8_t)(info->ifa_prefixlen + (info->ifa_family == AF_INET ? 96 : 0)));
@@ -123,7 +80,7 @@ static bool first_hop(const struct rtattr *multipath, uint8_t family, struct rou
     told->ifindex = hop->rtnh_ifindex;
     int len = (int)(hop->rtnh_len - sizeof *hop);
     for (const struct rtattr *a = RTNH_DATA(hop); RTA_OK(a, len); a = RTA_NEXT(a, len))
-        if (a->rta_type == RTA_GATEWAY && !address(a, family, &told->gateway))
+        if (a->rta_type == RTA_GATEWAY && !rtnetlink_address(a, family, &told->gateway))
             return false;
     return true;
 }
@@ -141,22 +98,21 @@ static void on_route(struct routes *routes, const struct nlmsghdr *header)
 {
     const struct rtmsg *info = NLMSG_DATA(header);
     struct route_told told = {0};
-    attributes of;
+    rtnetlink_attributes of;
 
-    if (header->nlmsg_len < NLMSG_SPACE(sizeof *info))
+    if (!rtnetlink_take(header, sizeof *info, of))
         return;
-    take_attributes(header, sizeof *info, of);
-    if (!is_of_interest(info, number(of[RTA_TABLE], info->rtm_table)))
+    if (!is_of_interest(info, rtnetlink_number(of[RTA_TABLE], info->rtm_table)))
         return;
     if (info->rtm_family == AF_INET)
         told.prefix = (struct in6_addr){.s6_addr = {[10] = 0xff, [11] = 0xff}};
     told.length = (uint8_t)(info->rtm_dst_len + (info->rtm_family == AF_INET ? 96 : 0));
     told.local = info->rtm_type == RTN_LOCAL;
-    told.metric = number(of[RTA_PRIORITY], 0);
-    told.ifindex = (int)number(of[RTA_OIF], 0);
-    if ((of[RTA_DST] && !address(of[RTA_DST], info->rtm_family, &told.prefix)) ||
-        (of[RTA_GATEWAY] && !address(of[RTA_GATEWAY], info->rtm_family, &told.gateway)) ||
-        (of[RTA_PREFSRC] && !address(of[RTA_PREFSRC], info->rtm_family, &told.source)) ||
+    told.metric = rtnetlink_number(of[RTA_PRIORITY], 0);
+    told.ifindex = (int)rtnetlink_number(of[RTA_OIF], 0);
+    if ((of[RTA_DST] && !rtnetlink_address(of[RTA_DST], info->rtm_family, &told.prefix)) ||
+        (of[RTA_GATEWAY] && !rtnetlink_address(of[RTA_GATEWAY], info->rtm_family, &told.gateway)) ||
+        (of[RTA_PREFSRC] && !rtnetlink_address(of[RTA_PREFSRC], info->rtm_family, &told.source)) ||
         (of[RTA_MULTIPATH] && !first_hop(of[RTA_MULTIPATH], info->rtm_family, &told)) || told.length > 128)
         return;
     routes_tell_route(routes, &told);
@@ -182,7 +138,7 @@ static void read_soon(struct route_kernel *kernel, uint64_t took_us)
 /* The reading under way is worth nothing. */
 static void read_failed(struct route_kernel *kernel)
 {
-    kernel->part = PARTS;
+    kernel->part = kernel->n_parts;
     read_soon(kernel, clock_now_us() - kernel->began_us);
 }
 
@@ -220,7 +176,7 @@ static void on_reclaim(evutil_socket_t fd, short what, void *arg)
 
 static void part_ended(struct route_kernel *kernel)
 {
-    if (++kernel->part < PARTS) {
+    if (++kernel->part < kernel->n_parts) {
         ask(kernel);
         return;
     }
@@ -232,7 +188,7 @@ static void part_ended(struct route_kernel *kernel)
 
 static void on_message(struct route_kernel *kernel, const struct nlmsghdr *header)
 {
-    if (header->nlmsg_seq != kernel->sequence || kernel->part == PARTS)
+    if (header->nlmsg_seq != kernel->sequence || kernel->part == kernel->n_parts)
         return;
     if (header->nlmsg_type == NLMSG_ERROR || header->nlmsg_flags & NLM_F_DUMP_INTR) {
         read_failed(kernel);
@@ -254,28 +210,12 @@ static void on_message(struct route_kernel *kernel, const struct nlmsghdr *heade
     }
 }
 
-/* The bytes of a datagram of the kernel's; 0: nothing to read now; -1: some were lost. */
-static int receive(int fd, void *buffer)
-{
-    struct sockaddr_nl from = {0};
-    socklen_t size = sizeof from;
-    ssize_t n = recvfrom(fd, buffer, BUFFER, MSG_DONTWAIT | MSG_TRUNC, (struct sockaddr *)&from, &size);
-
-    if (n < 0)
-        return errno == ENOBUFS ? -1 : 0;
-    if (n > BUFFER)
-        return -1;
-    if (from.nl_pid != 0) /* another process */
-        memset(buffer, 0, (size_t)n);
-    return (int)n;
-}
-
 static void on_answers(evutil_socket_t fd, short what, void *arg)
 {
     struct route_kernel *kernel = arg;
 
     for (int i = 0; i < DATAGRAMS_A_CALL; i++) {
-        int len = receive(fd, kernel->buffer);
+        int len = rtnetlink_receive(fd, kernel->buffer);
 
         if (len < 0)
             read_failed(kernel);
@@ -293,37 +233,25 @@ static void on_told(evutil_socket_t fd, short what, void *arg)
     struct route_kernel *kernel = arg;
     int n = 0;
 
-    while (n++ < DATAGRAMS_A_CALL && receive(fd, kernel->buffer))
+    while (n++ < DATAGRAMS_A_CALL && rtnetlink_receive(fd, kernel->buffer))
         continue;
     kernel->changed = true;
-    if (kernel->part == PARTS)
+    if (kernel->part == kernel->n_parts)
         read_soon(kernel, 0);
 }
 
 /* --- sockets ------------------------------------------------------------- */
 
-static int open_socket(uint32_t groups)
-{
-    const struct sockaddr_nl name = {.nl_family = AF_NETLINK, .nl_groups = groups};
-    int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE);
-
-    if (fd < 0 || bind(fd, (const struct sockaddr *)&name, sizeof name) == 0)
-        return fd;
-    int error = errno;
-    close(fd);
-    errno = error;
-    return -1;
-}
-
-struct route_kernel *route_kernel_open(struct event_base *base, struct routes *routes)
+struct route_kernel *route_kernel_open(struct event_base *base, struct routes *routes, bool with_routes)
 {
     struct route_kernel *kernel = mem_calloc(1, sizeof *kernel);
 
     kernel->routes = routes;
-    kernel->part = PARTS;
-    kernel->fd = open_socket(0);
+    kernel->n_parts = with_routes ? PARTS : PARTS - 1;
+    kernel->part = kernel->n_parts;
+    kernel->fd = rtnetlink_socket(0);
     kernel->told_fd =
-        open_socket(RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR | RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_ROUTE);
+        rtnetlink_socket(RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR | RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_ROUTE);
     if (kernel->fd < 0 || kernel->told_fd < 0) {
         int error = errno;
 

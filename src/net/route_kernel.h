@@ -8,12 +8,15 @@
 #ifndef SRC_NET_ROUTE_KERNEL_H
 #define SRC_NET_ROUTE_KERNEL_H
 
+#include <stdbool.h>
+
 struct event_base;
 struct route_kernel;
 struct routes;
 
-/* `routes` stays the caller's, and outlives it. NULL with errno. */
-struct route_kernel *route_kernel_open(struct event_base *base, struct routes *routes);
+/* `routes` stays the caller's, and outlives it. `with_routes` false: only interfaces and addresses are read, which
+ * operators' routes need. NULL with errno. */
+struct route_kernel *route_kernel_open(struct event_base *base, struct routes *routes, bool with_routes);
 /* NULL is allowed. */
 void route_kernel_close(struct route_kernel *kernel);
 

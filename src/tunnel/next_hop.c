@@ -85,6 +85,7 @@ struct next_hops {
     struct hop lost;              /* has the packets whose next hop was forgotten */
     struct cached cached[CACHED];
     uint64_t ports_changed, last_id;
+    uint16_t udp_first, udp_last;
     struct next_hops_stats stats;
 };
 
@@ -185,14 +186,15 @@ static struct bridge_port *port_of_device(const struct next_hops *hops, const ch
 }
 
 /* Most leave by the same few devices. */
-static struct bridge_port *find_egress(struct next_hops *hops, const char device[IFNAMSIZ])
+static struct bridge_port *find_egress(struct next_hops *hops, const char *device)
 {
-    uint64_t words[IFNAMSIZ / 8];
+    uint64_t hash = HASH_BASIS;
 
-    memcpy(words, device, sizeof words);
-    struct cached *cached = &hops->cached[hash_finish(hash_add(hash_add(HASH_BASIS, words[0]), words[1])) % CACHED];
-    if (cached->ports_changed != hops->ports_changed || memcmp(cached->device, device, IFNAMSIZ) != 0) {
-        memcpy(cached->device, device, IFNAMSIZ);
+    for (const char *c = device; *c; c++)
+        hash = hash_add(hash, (uint8_t)*c);
+    struct cached *cached = &hops->cached[hash_finish(hash) % CACHED];
+    if (cached->ports_changed != hops->ports_changed || strcmp(cached->device, device) != 0) {
+        strcpy(cached->device, device);
         cached->ports_changed = hops->ports_changed;
         cached->egress = port_of_device(hops, device);
     }
@@ -323,7 +325,8 @@ static void set_exit(struct hop *hop, struct exit *exit)
 
 static void decide(struct next_hops *hops, struct hop *hop)
 {
-    struct next_hop next = {.id = hop->pub.id};
+    struct next_hop next = {
+        .id = hop->pub.id, .udp_first = hops->udp_first, .udp_n = (uint16_t)(hops->udp_last - hops->udp_first + 1)};
 
     hop->doubtful = false;
     decide_way(hops, &hop->query, &next);
@@ -339,10 +342,10 @@ static void decide(struct next_hops *hops, struct hop *hop)
 
 static bool differs(const struct next_hop *a, const struct next_hop *b)
 {
-    return a->state != b->state || a->egress != b->egress || a->mtu != b->mtu ||
-           !IN6_ARE_ADDR_EQUAL(&a->source, &b->source) || !IN6_ARE_ADDR_EQUAL(&a->via, &b->via) ||
-           !rte_is_same_ether_addr(&a->src_mac, &b->src_mac) || !rte_is_same_ether_addr(&a->dst_mac, &b->dst_mac) ||
-           strcmp(a->device, b->device) != 0;
+    return a->state != b->state || a->egress != b->egress || a->mtu != b->mtu || a->udp_first != b->udp_first ||
+           a->udp_n != b->udp_n || !IN6_ARE_ADDR_EQUAL(&a->source, &b->source) ||
+           !IN6_ARE_ADDR_EQUAL(&a->via, &b->via) || !rte_is_same_ether_addr(&a->src_mac, &b->src_mac) ||
+           !rte_is_same_ether_addr(&a->dst_mac, &b->dst_mac) || strcmp(a->device, b->device) != 0;
 }
 
 static void decide_again(struct next_hops *hops, struct hop *hop)
@@ -680,6 +683,8 @@ struct next_hops *next_hops_create(struct loop *loop, struct routes *routes, str
     hops->neighbours = neighbours;
     hops->user = *user;
     hops->ports_changed = 1;
+    hops->udp_first = NEXT_HOPS_UDP_FIRST;
+    hops->udp_last = NEXT_HOPS_UDP_LAST;
     hops->lost.pub.state = NEXT_HOP_NO_ROUTE;
     TAILQ_INIT(&hops->all);
     TAILQ_INIT(&hops->recent);
@@ -719,6 +724,24 @@ void next_hops_destroy(struct next_hops *hops)
     open_hash_free(&hops->by_query, type);
     open_hash_free(&hops->by_id, type);
     free(hops);
+}
+
+void next_hops_set_udp_range(struct next_hops *hops, uint16_t first, uint16_t last)
+{
+    hops->udp_first = first;
+    hops->udp_last = last;
+    hops->noted.all = true;
+}
+
+void next_hops_udp_range(const struct next_hops *hops, uint16_t *first, uint16_t *last)
+{
+    *first = hops->udp_first;
+    *last = hops->udp_last;
+}
+
+struct bridge_port *next_hops_port_of(struct next_hops *hops, const char *device)
+{
+    return find_egress(hops, device);
 }
 
 void next_hops_get_stats(const struct next_hops *hops, struct next_hops_stats *stats)

@@ -49,6 +49,7 @@ struct next_hop {
     struct rte_ether_addr src_mac, dst_mac;
     uint16_t mtu; /* of the device, 0: not known */
     char device[IFNAMSIZ];
+    uint16_t udp_first, udp_n; /* the UDP source ports that outer packets may have, host order; the same for all */
 };
 
 struct next_hops_user {
@@ -80,6 +81,16 @@ const struct next_hop *next_hop_find(struct next_hops *hops, const struct next_h
 bool next_hop_wait(struct next_hops *hops, uint64_t id, struct rte_mbuf *packet);
 
 /* --- for operators and tests --------------------------------------------- */
+
+#define NEXT_HOPS_UDP_FIRST 32768
+#define NEXT_HOPS_UDP_LAST 61000
+
+/* Both 1 to 65535. Concerns all next hops. */
+void next_hops_set_udp_range(struct next_hops *hops, uint16_t first, uint16_t last);
+void next_hops_udp_range(const struct next_hops *hops, uint16_t *first, uint16_t *last);
+
+/* The port by which outer packets leave whose route has this device; NULL: there is none. */
+struct bridge_port *next_hops_port_of(struct next_hops *hops, const char *device);
 
 struct next_hops_stats {
     uint32_t n, n_waiting;           /* next hops; packets */

@@ -233,7 +233,7 @@ static void many_routes(void **state)
 static void the_kernel_tells(void **state)
 {
     struct event_base *base = event_base_new();
-    struct route_kernel *kernel = route_kernel_open(base, routes);
+    struct route_kernel *kernel = route_kernel_open(base, routes, true);
     const struct timeval limit = {.tv_sec = 5};
 
     assert_non_null(kernel);
@@ -246,6 +246,141 @@ static void the_kernel_tells(void **state)
     event_base_free(base);
 }
 
+/* --disable-system-route: no routes of the kernel's, but what operators' routes need. */
+static void the_kernel_tells_of_devices_alone(void **state)
+{
+    struct event_base *base = event_base_new();
+    struct route_kernel *kernel = route_kernel_open(base, routes, false);
+    const struct timeval limit = {.tv_sec = 5};
+    struct routes_device device;
+
+    assert_non_null(kernel);
+    event_base_loopexit(base, &limit);
+    for (int i = 0; i < 1000 && routes_find_device(routes, "eth1", &device); i++)
+        assert_int_equal(event_base_loop(base, EVLOOP_ONCE), 0);
+    assert_true(routes_find_device(routes, "lo", &device));
+    assert_int_equal(device.ifindex, if_nametoindex("lo"));
+    struct in6_addr localhost = address("127.0.0.1");
+    assert_true(routes_has_address(routes, "lo", &localhost));
+    assert_string_equal(way(0, "127.0.0.1"), "none");
+    assert_int_equal(add("127.0.0.0", 8, 0, "lo", NULL), 0);
+    assert_string_equal(way(0, "127.0.0.9"), "lo via :: from 127.0.0.1 user");
+    route_kernel_close(kernel);
+    event_base_free(base);
+}
+
+/* --- devices, addresses, changes ----------------------------------------- */
+
+static char heard[4096];
+
+static void on_change(void *arg, const struct routes_change *change)
+{
+    static const char *const what[] = {"route", "address", "device"};
+    char prefix[INET6_ADDRSTRLEN];
+    size_t n = strlen(heard);
+
+    snprintf(heard + n, sizeof heard - n, "%s %s/%u %s\n", what[change->what], format(&change->prefix, prefix),
+             change->length, change->device);
+}
+
+static const char *heard_since(void)
+{
+    static char copy[sizeof heard];
+
+    strcpy(copy, heard);
+    heard[0] = '\0';
+    return copy;
+}
+
+static void each_change_is_told_once(void **state)
+{
+    struct routes_listener listener = {.changed = on_change};
+
+    routes_listen(routes, &listener);
+    tell_all();
+    tell_all();
+    assert_string_equal(heard_since(), "");
+    tell_route("30.0.0.0", 8, 8, NULL, 0);
+    assert_string_equal(heard_since(), "route 30.0.0.0/104 \n");
+    /* Of a device without gateways the network is concerned, else all. */
+    tell_device(9, "eth2", 1500);
+    assert_string_equal(heard_since(), "device ::/128 eth2\n");
+    tell_address(9, "30.0.0.1", 8);
+    assert_string_equal(heard_since(), "address 30.0.0.1/104 eth2\n");
+    tell_route("40.0.0.0", 8, 9, "30.0.0.9", 0);
+    assert_string_equal(heard_since(), "route 40.0.0.0/104 \n");
+    tell_address(9, "30.0.0.2", 8);
+    assert_string_equal(heard_since(), "address ::/0 eth2\n");
+    tell_device(9, "eth3", 1500);
+    assert_string_equal(heard_since(), "device ::/128 eth2\ndevice ::/128 eth3\n");
+    tell_device(9, "eth3", 9000);
+    assert_string_equal(heard_since(), "device ::/128 eth3\n");
+    /* Gone is told when it is gone from lookups. */
+    tell_all();
+    tell_all();
+    assert_string_equal(heard_since(), "");
+    assert_string_equal(way(0, "40.0.0.1"), "eth0 via 10.0.0.1 from 10.0.0.5");
+    while (routes_reclaim(routes))
+        continue;
+    assert_non_null(strstr(heard, "route 40.0.0.0/104 \n"));
+    assert_non_null(strstr(heard, "route 30.0.0.0/104 \n"));
+    assert_non_null(strstr(heard, "device ::/128 eth3\n"));
+    heard_since();
+    /* One that is back before it was freed. */
+    tell_all();
+    tell_route("30.0.0.0", 8, 8, NULL, 0);
+    tell_all();
+    tell_all();
+    heard_since();
+    tell_route("30.0.0.0", 8, 8, NULL, 0);
+    assert_string_equal(heard_since(), "route 30.0.0.0/104 \n");
+    routes_unlisten(routes, &listener);
+}
+
+static void devices_are_found_by_name(void **state)
+{
+    struct in6_addr mine = address("192.168.1.1"), a;
+    struct routes_device device;
+    char name[IFNAMSIZ];
+    size_t position = 0;
+    unsigned n = 0;
+
+    assert_true(routes_find_device(routes, "eth1", &device));
+    assert_int_equal(device.ifindex, 8);
+    assert_int_equal(device.mtu, 1500);
+    assert_int_equal(device.mac.addr_bytes[5], 8);
+    assert_string_equal(routes_device_name(routes, 8), "eth1");
+    assert_null(routes_device_name(routes, 77));
+    assert_true(routes_has_address(routes, "eth1", &mine));
+    assert_false(routes_has_address(routes, "eth0", &mine));
+    assert_true(routes_has_address(routes, NULL, &mine));
+    assert_true(routes_has_address(routes, "eth1", NULL));
+    tell_device(8, "eth9", 1500);
+    assert_false(routes_find_device(routes, "eth1", &device));
+    assert_true(routes_has_address(routes, "eth9", &mine));
+    assert_false(routes_has_address(routes, "eth1", NULL));
+    assert_string_equal(way(0, "192.168.1.77"), "eth9 via :: from 192.168.1.1");
+    while (routes_next_address(routes, &position, &a, name))
+        n++;
+    assert_int_equal(n, 4);
+}
+
+/* That the kernel's route prefers, or the operator's names. */
+static void a_route_may_have_a_source(void **state)
+{
+    struct in6_addr prefix = address("10.0.0.0"), none = in6addr_any, other = address("10.0.0.6");
+    struct route_told told = {
+        .prefix = address("50.0.0.0"), .length = 104, .ifindex = 8, .source = address("10.0.0.6")};
+
+    routes_tell_route(routes, &told);
+    assert_string_equal(way(0, "50.0.0.1"), "eth1 via :: from 10.0.0.6");
+    assert_int_equal(routes_add(routes, &prefix, 120, 0, "eth0", &none, &none), 0);
+    assert_string_equal(way(0, "10.0.0.9"), "eth0 via :: from 10.0.0.5 user");
+    assert_int_equal(routes_add(routes, &prefix, 120, 0, "eth0", &none, &other), 0);
+    assert_string_equal(way(0, "10.0.0.9"), "eth0 via :: from 10.0.0.6 user");
+    assert_int_equal(routes_add(routes, &prefix, 120, 0, "eth1", &none, &other), -EADDRNOTAVAIL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -256,6 +391,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(operators_routes_go_before, set_up, tear_down),
         cmocka_unit_test_setup_teardown(many_routes, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_kernel_tells, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(the_kernel_tells_of_devices_alone, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(each_change_is_told_once, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(devices_are_found_by_name, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_route_may_have_a_source, set_up, tear_down),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
