@@ -95,6 +95,16 @@ mac=$(box cat /sys/class/net/br-phy/address)
 lists() { appctl tnl/ports/show -v | grep -qF -- "$1"; }
 wait_until 3 lists "vxlan_sys_4789 (1) : eth(dst=$mac),eth_type(0x0800),ipv4(dst=192.0.2.1,proto=17,frag=no),udp(dst=4789)"
 lists "gre_sys (0) : eth(dst=$mac),eth_type(0x0800),ipv4(dst=192.0.2.1,proto=47,frag=no)"
+
+step "where packets of a tunnel leave"
+egress() { [ "$(box_get Interface t1 status:tunnel_egress_iface) $(box_get Interface t1 status:tunnel_egress_iface_carrier)" = "$*" ]; }
+wait_until 3 egress br-phy up
+box ip link set br-phy down
+leaves_nowhere() { ! vsctl get Interface t1 status:tunnel_egress_iface >/dev/null 2>&1; }
+wait_until 3 leaves_nowhere
+box ip link set br-phy up
+wait_until 3 egress br-phy up
 box ip addr del 192.0.2.1/24 dev br-phy
+wait_until 3 leaves_nowhere
 gone() { ! lists 192.0.2.1; }
 wait_until 3 gone

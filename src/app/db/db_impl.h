@@ -8,6 +8,7 @@
 
 #include "src/app/apply.h"
 #include "src/app/db/db.h"
+#include "src/app/db/egress.h"
 #include "src/app/switch.h"
 #include "src/loop/loop.h"
 #include "src/ovsdb/ovsdb.h"
@@ -27,6 +28,7 @@ struct db_seen {
     bool has_bfd, forwarding;
     uint8_t state, remote_state, diag, remote_diag;
     uint64_t flap_count;
+    struct egress egress;
 };
 
 /* An interface of a Port of a bridge, which is one port. */

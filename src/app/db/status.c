@@ -48,9 +48,10 @@ static bool is_interface_up(const struct bridge_port *bp, bool link_up)
 }
 
 /* `fresh`: by asking the device, which takes some system calls; else as of port_poll_events(). */
-static struct db_seen look_at(const struct bridge_port *bp, bool fresh)
+static struct db_seen look_at(const struct db *db, const struct bridge_port *bp, bool fresh)
 {
     struct port_status st = {.numa_node = -1};
+    struct egress egress;
     struct bfd_status bfd = {0};
     bool has_bfd, link_up;
 
@@ -62,6 +63,7 @@ static struct db_seen look_at(const struct bridge_port *bp, bool fresh)
     else
         st = *port_last_status(bp->port);
     link_up = !(bp->state & PORT_STATE_LINK_DOWN);
+    egress_of(db->sw->routes, bp, &egress);
     return (struct db_seen){
         .exists = true,
         .link_up = link_up,
@@ -80,6 +82,7 @@ static struct db_seen look_at(const struct bridge_port *bp, bool fresh)
         .diag = (uint8_t)bfd.diag,
         .remote_diag = (uint8_t)bfd.remote_diag,
         .flap_count = bfd.flap_count,
+        .egress = egress,
     };
 }
 
@@ -90,7 +93,8 @@ static bool is_same(const struct db_seen *a, const struct db_seen *b)
            a->full_duplex == b->full_duplex && a->link_resets == b->link_resets &&
            rte_is_same_ether_addr(&a->mac, &b->mac) && a->has_bfd == b->has_bfd && a->forwarding == b->forwarding &&
            a->state == b->state && a->remote_state == b->remote_state && a->diag == b->diag &&
-           a->remote_diag == b->remote_diag && a->flap_count == b->flap_count;
+           a->remote_diag == b->remote_diag && a->flap_count == b->flap_count && a->egress.up == b->egress.up &&
+           strcmp(a->egress.device, b->egress.device) == 0;
 }
 
 static void put_fact(void *arg, const char *key, const char *value)
@@ -98,8 +102,9 @@ static void put_fact(void *arg, const char *key, const char *value)
     ovsdb_datum_put_string(arg, key, value);
 }
 
-/* The column "status": what kind of device it is. */
-static void write_device(struct ovsdb_txn *txn, const struct ovsdb_row *row, const struct bridge_port *bp)
+/* The column "status": what kind of device it is, or where a tunnel's packets go. */
+static void write_device(struct ovsdb_txn *txn, const struct ovsdb_row *row, const struct bridge_port *bp,
+                         const struct egress *egress)
 {
     struct port_status st = {.numa_node = -1};
     struct ovsdb_datum map = {0};
@@ -115,6 +120,10 @@ static void write_device(struct ovsdb_txn *txn, const struct ovsdb_row *row, con
         }
         if (port->ops->describe)
             port->ops->describe(port, put_fact, &map);
+    }
+    if (egress->device[0]) {
+        ovsdb_datum_put_string(&map, "tunnel_egress_iface", egress->device);
+        ovsdb_datum_put_string(&map, "tunnel_egress_iface_carrier", egress->up ? "up" : "down");
     }
     ovsdb_txn_write(txn, row, VSWITCH_INTERFACE_STATUS, &map);
     ovsdb_datum_clear(&string_map, &map);
@@ -177,7 +186,7 @@ static void write_status(struct ovsdb_txn *txn, const struct ovsdb_row *row, con
         ovsdb_txn_write(txn, row, VSWITCH_INTERFACE_LINK_SPEED, &nothing);
         ovsdb_txn_write(txn, row, VSWITCH_INTERFACE_DUPLEX, &nothing);
     }
-    write_device(txn, row, bp);
+    write_device(txn, row, bp, &seen->egress);
     write_bfd(txn, row, bp);
 }
 
@@ -189,7 +198,7 @@ void db_write_port(struct db *db, struct ovsdb_txn *txn, struct db_port *port)
     if (!row)
         return;
     ovsdb_txn_write_integer(txn, row, VSWITCH_INTERFACE_OFPORT, port->ofport ? port->ofport : -1);
-    port->seen = look_at(bp, true);
+    port->seen = look_at(db, bp, true);
     if (bp) {
         write_status(txn, row, bp, port);
         return;
@@ -201,7 +210,7 @@ void db_write_port(struct db *db, struct ovsdb_txn *txn, struct db_port *port)
 void db_write_changes(struct db *db, struct ovsdb_txn *txn, struct db_port *port)
 {
     const struct bridge_port *bp = bridge_port_of(db, port);
-    const struct db_seen now = look_at(bp, false);
+    const struct db_seen now = look_at(db, bp, false);
     const struct ovsdb_row *row = is_same(&now, &port->seen) ? NULL : row_of(db, port);
 
     if (!row)
