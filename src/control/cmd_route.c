@@ -61,24 +61,45 @@ static bool parse_mark(const char *text, uint32_t *mark)
     return end != text + 9 && !*end;
 }
 
+/* What may follow prefix and device, in any order. */
+struct options {
+    struct in6_addr gateway, source;
+    uint32_t mark;
+};
+
+/* NULL, or what is wrong. */
+static const char *parse_options(int argc, const char *const *argv, bool v4, struct options *options)
+{
+    for (int i = 3; i < argc; i++) {
+        bool is_source = !strncmp(argv[i], "src=", 4);
+        struct in6_addr *address = is_source ? &options->source : &options->gateway;
+
+        if (parse_mark(argv[i], &options->mark))
+            continue;
+        if (!parse_address(argv[i] + (is_source ? 4 : 0), address) || !!IN6_IS_ADDR_V4MAPPED(address) != v4)
+            return is_source ? "Invalid src" : "Invalid pkt_mark or gateway";
+    }
+    return NULL;
+}
+
 static void cmd_add(void *arg, int argc, const char *const *argv, struct control_reply *reply)
 {
-    struct in6_addr prefix, gateway = IN6ADDR_ANY_INIT;
+    struct options options = {.mark = 0};
     struct sluice *sw = arg;
-    uint32_t mark = 0;
+    struct in6_addr prefix;
+    const char *fault;
     uint8_t length;
 
     if (!parse_prefix(argv[1], &prefix, &length)) {
         control_fail(reply, "Invalid parameters");
         return;
     }
-    if ((argc > 3 && !parse_mark(argv[3], &mark) &&
-         (!parse_address(argv[3], &gateway) || IN6_IS_ADDR_V4MAPPED(&gateway) != IN6_IS_ADDR_V4MAPPED(&prefix))) ||
-        (argc > 4 && !parse_mark(argv[4], &mark))) {
-        control_fail(reply, "Invalid pkt_mark or gateway");
+    fault = parse_options(argc, argv, IN6_IS_ADDR_V4MAPPED(&prefix), &options);
+    if (fault) {
+        control_fail(reply, "%s", fault);
         return;
     }
-    switch (routes_add(sw->routes, &prefix, length, mark, argv[2], &gateway, &in6addr_any)) {
+    switch (routes_add(sw->routes, &prefix, length, options.mark, argv[2], &options.gateway, &options.source)) {
     case 0:
         control_printf(reply, "OK\n");
         break;
@@ -86,8 +107,9 @@ static void cmd_add(void *arg, int argc, const char *const *argv, struct control
         control_fail(reply, "Error while inserting route: no network interface %s", argv[2]);
         break;
     default:
-        control_fail(reply, "Error while inserting route: %s has no address in that network, nor in the gateway's",
-                     argv[2]);
+        control_fail(reply, "Error while inserting route: %s has no such address to send from: %s", argv[2],
+                     IN6_IS_ADDR_UNSPECIFIED(&options.source) ? "none in that network, nor in the gateway's"
+                                                              : "src is not one of its own");
     }
 }
 
@@ -192,7 +214,7 @@ static void cmd_lookup(void *arg, int argc, const char *const *argv, struct cont
 
 void commands_register_route(struct control *control, struct sluice *sw)
 {
-    control_register(control, "ovs/route/add", "ip/prefix_len dev [gw] [pkt_mark=mark]", 2, 4, cmd_add, sw);
+    control_register(control, "ovs/route/add", "ip/prefix_len dev [gw] [pkt_mark=mark] [src=ip]", 2, 5, cmd_add, sw);
     control_register(control, "ovs/route/del", "ip/prefix_len [pkt_mark=mark]", 1, 2, cmd_del, sw);
     control_register(control, "ovs/route/lookup", "ip [pkt_mark=mark]", 1, 2, cmd_lookup, sw);
     control_register(control, "ovs/route/show", "", 0, 0, cmd_show, sw);

@@ -149,7 +149,15 @@ assert_eq "$(appctl ovs/route/add 203.0.0.0/16 "$lan" 198.51.100.2 pkt_mark=5)" 
 assert_contains "$(routes)" "User: 203.0.0.0/16 MARK 5 dev $lan GW 198.51.100.2 SRC 198.51.100.7"
 assert_contains "$(appctl ovs/route/lookup 203.0.113.9 pkt_mark=5)" 'gateway 198.51.100.2'
 assert_eq "$(appctl ovs/route/del 203.0.0.0/16 pkt_mark=5)" OK
-for words in "add 203.0.113.0/33 $lan" "add 203.0.113.0/24 nosuch" "add 203.0.113.0/24 $lan" "add 203.0.113.0/24 $lan ::1" "del 203.0.0.0/16" "lookup 203.0.113.9 pkt_mark=5" \
+ip addr add 198.51.100.8/25 dev "$lan"
+wait_until 3 eval 'routes | grep -q 198.51.100.8'
+assert_eq "$(appctl ovs/route/add 203.0.0.0/16 "$lan" src=198.51.100.8 198.51.100.2)" OK
+assert_contains "$(routes)" "User: 203.0.0.0/16 dev $lan GW 198.51.100.2 SRC 198.51.100.8"
+assert_eq "$(appctl ovs/route/del 203.0.0.0/16)" OK
+ip addr del 198.51.100.8/25 dev "$lan"
+wait_until 3 eval '! routes | grep -q 198.51.100.8'
+for words in "add 203.0.113.0/33 $lan" "add 203.0.113.0/24 nosuch" "add 203.0.113.0/24 $lan" "add 203.0.113.0/24 $lan ::1" "add 203.0.113.0/24 $lan 198.51.100.1 src=198.51.100.9" \
+    "add 203.0.113.0/24 $lan 198.51.100.1 src=x" "del 203.0.0.0/16" "lookup 203.0.113.9 pkt_mark=5" \
     "lookup 203.0.113"; do
     # shellcheck disable=SC2086
     assert_fails appctl ovs/route/$words
