@@ -16,13 +16,15 @@
 #define NAME_SIZE 16
 /* As many as a file's name has: what OVS takes. */
 #define PORT_NAME_BYTES 255
+/* The paths of its sockets must not be longer than 107 bytes, which is checked where run_dir is known. */
+#define BRIDGE_NAME_CHARACTERS 100
 
-static int check_name(const char *value, char *why, size_t why_size)
+static int check_bridge_name(const char *value, char *why, size_t why_size)
 {
     size_t len = strlen(value);
 
-    if (len == 0 || len >= NAME_SIZE) {
-        snprintf(why, why_size, "must have 1 to %d characters, not %zu", NAME_SIZE - 1, len);
+    if (len == 0 || len > BRIDGE_NAME_CHARACTERS) {
+        snprintf(why, why_size, "must have 1 to %d characters, not %zu", BRIDGE_NAME_CHARACTERS, len);
         return -EINVAL;
     }
     for (const char *c = value; *c; c++) {
@@ -327,9 +329,9 @@ static int check_listen(const char *value, char *why, size_t why_size)
 }
 
 const struct config_format config_format_bridge_name = {
-    "1 to 15 letters, digits, `.`, `_`, `-`; the first a letter or a digit",
-    "^[A-Za-z0-9][A-Za-z0-9._-]{0,14}$",
-    check_name,
+    "1 to 100 letters, digits, `.`, `_`, `-`; the first a letter or a digit",
+    "^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$",
+    check_bridge_name,
 };
 const struct config_format config_format_port_name = {
     "1 to 255 bytes of UTF-8 without `/`; neither a number nor a reserved port of OpenFlow",

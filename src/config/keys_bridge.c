@@ -143,7 +143,8 @@ static const struct config_key bridge_keys[] = {
         .required = true,
         .format = &config_format_bridge_name,
         .doc = "Name of the bridge in commands; unique. Its OpenFlow socket for tools is `<run_dir>/<name>.mgmt`; "
-               "`ovs-ofctl snoop` shows on `<run_dir>/<name>.snoop` what it and its controllers say to each other.",
+               "`ovs-ofctl snoop` shows on `<run_dir>/<name>.snoop` what it and its controllers say to each other. An "
+               "interface of the kernel by that name, a port `LOCAL` of type `internal`, takes one of at most 15.",
         .example = "\"br0\"",
     },
     {

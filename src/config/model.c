@@ -59,6 +59,22 @@ bool config_port_is_virtual(const struct config_port *port)
     return port->type == CONFIG_PORT_PATCH || config_port_is_tunnel(port);
 }
 
+static bool is_zero(const uint8_t mac[6])
+{
+    static const uint8_t zero[6];
+
+    return memcmp(mac, zero, sizeof zero) == 0;
+}
+
+/* The bridge's own interface has the address that is in the bridge's datapath_id, unless another is asked for. */
+static void complete_local(const struct config_bridge *bridge, struct config_port *port)
+{
+    if (port->ofport != CONFIG_OFPORT_LOCAL || port->type != CONFIG_PORT_INTERNAL || !is_zero(port->mac))
+        return;
+    for (int i = 0; i < 6; i++)
+        port->mac[i] = (uint8_t)(datapath_id_from(bridge->name) >> (40 - 8 * i));
+}
+
 static void complete_port(struct config_port *port)
 {
     if (config_port_has_interface(port) && !port->ifname)
@@ -76,8 +92,10 @@ void config_complete(struct config *config)
 
         if (bridge->datapath_id == 0)
             bridge->datapath_id = datapath_id_from(bridge->name);
-        for (size_t j = 0; j < bridge->n_ports; j++)
+        for (size_t j = 0; j < bridge->n_ports; j++) {
             complete_port(&bridge->ports[j]);
+            complete_local(bridge, &bridge->ports[j]);
+        }
     }
 }
 

@@ -150,6 +150,8 @@ vsctl del-controller "$br" -- del-ssl
 mgmt "$br" del-flows # the controller's table-miss rule stays
 
 step "addresses of a bridge"
+id=$(get Bridge "$br" datapath_id)
+assert_eq "0000$(tr -d : <"/sys/class/net/$br/address")" "$id" "datapath ID, and the MAC address that it has of LOCAL"
 vsctl set Bridge "$br" other_config:hwaddr=02:00:00:00:aa:01 other_config:datapath-id=00000000000000aa
 becomes 2 00000000000000aa Bridge "$br" datapath_id
 mgmt "$br" show | grep -q 'dpid:00000000000000aa' || fail "another datapath ID"
@@ -219,6 +221,19 @@ vsctl set Open_vSwitch . other_config:n-handler-threads=3 other_config:dpdk-sock
 vsctl set Open_vSwitch . other_config:max-idle=10000
 assert_eq "$(grep -c 'other_config:n-handler-threads=3 has no effect' "$TEST_DIR/sluiced.log")" 1 "lines about it"
 assert_eq "$(grep -c 'other_config:dpdk-socket-mem has no effect: cores' "$TEST_DIR/sluiced.log")" 1 "lines about it"
+
+step "names as long as the database takes them"
+long=a-bridge-with-a-name-that-no-interface-has name=$(printf 'n%.0s' $(seq 255))
+assert_contains "$(vsctl add-br $long 2>&1)" 'the name of a network interface must have 1 to 15 characters, the limit of the kernel, not 42'
+ovs-ofctl -t 10 add-flow "unix:$RUN_DIR/$long.mgmt" priority=1,actions=drop
+assert_contains "$(mgmt $long dump-flows)" 'priority=1 actions=drop'
+vsctl add-port $long "$name" -- set Interface "$name" type=patch options:peer=none-such
+assert_eq "$(get Interface "$name" error)" "peer not found" "error of half a pair"
+vsctl del-br $long
+assert_contains "$(vsctl add-br "$name" 2>&1)" "bridge $name: the path of its socket in "
+vsctl del-br "$name"
+assert_contains "$(vsctl add-port "$br" "$name" 2>&1)" 'the name of a network interface must have 1 to 15 characters'
+vsctl del-port "$br" "$name"
 
 step "what cannot be stops nothing else"
 said=$(vsctl add-port "$br" "${TEST_ID}x" -- set Interface "${TEST_ID}x" type=nonsense -- add-port "$br" "${TEST_ID}y" -- \

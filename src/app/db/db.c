@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/un.h>
 
 #include "pmd/base/clock.h"
 #include "pmd/base/hash.h"
@@ -147,6 +148,7 @@ static void free_bridge(struct db *db, struct db_bridge *bridge)
         free_port(db, TAILQ_FIRST(&bridge->ports));
     TAILQ_REMOVE(&db->bridges, bridge, node);
     free(bridge->name);
+    free(bridge->fault);
     free(bridge);
 }
 
@@ -428,16 +430,38 @@ static bool has_bridges_mac(const struct db *db, const struct db_port *port)
     return !strcmp(port->name, port->bridge->name) || (row && ovsdb_boolean(row, VSWITCH_PORT_FAKE_BRIDGE, false));
 }
 
+static bool check_sockets(const struct db *db, const struct db_bridge *bridge, char *fault, size_t size)
+{
+    size_t len = strlen(db->sw->config->run_dir) + strlen(bridge->name) + strlen("/.snoop");
+
+    if (len < sizeof((struct sockaddr_un *)NULL)->sun_path)
+        return true;
+    snprintf(fault, size,
+             "bridge %s: the path of its socket in %s would have %zu bytes, %zu are the limit: choose a shorter name",
+             bridge->name, db->sw->config->run_dir, len, sizeof((struct sockaddr_un *)NULL)->sun_path - 1);
+    return false;
+}
+
+static struct config *wanted_bridge(const struct db *db, const struct db_bridge *bridge, const struct config *running,
+                                    char *fault, size_t size)
+{
+    const struct ovsdb_row *row = ovsdb_find(db->ovsdb, VSWITCH_BRIDGE, &bridge->row);
+
+    if (!row || !check_sockets(db, bridge, fault, size))
+        return NULL;
+    return config_from_bridge(db->ovsdb, row, running, !db->restoring, fault, size);
+}
+
 /* `running`: with the TLS files that the database may have. */
 static void say_bridge(struct db *db, struct db_bridge *bridge, const struct config *running)
 {
-    const struct ovsdb_row *row = ovsdb_find(db->ovsdb, VSWITCH_BRIDGE, &bridge->row);
     char fault[512] = "its row is gone";
-    struct config *config =
-        row ? config_from_bridge(db->ovsdb, row, running, !db->restoring, fault, sizeof fault) : NULL;
+    struct config *config = wanted_bridge(db, bridge, running, fault, sizeof fault);
     struct db_port *port;
 
     bridge->dirty = false;
+    free(bridge->fault);
+    bridge->fault = config ? NULL : mem_strdup(fault);
     if (!config) {
         LOG_WARN_RL(LOG_CONFIG, "database: %s", fault);
         unsay_bridge(db, bridge);
@@ -495,7 +519,7 @@ static void say_port(struct db *db, struct db_port *port)
     clean(db, port);
     set_absent(db, port, false);
     if (!bridge || !row || !interface || !port->bridge->said) {
-        refuse_port(db, port, "its bridge could not be made: see the log");
+        refuse_port(db, port, port->bridge->fault ? port->bridge->fault : "its bridge could not be made: see the log");
         return;
     }
     struct config *config =

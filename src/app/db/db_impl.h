@@ -53,6 +53,7 @@ struct db_bridge {
     struct ovsdb_uuid row;
     uint32_t mark;
     bool said, dirty;
+    char *fault; /* why it is not said; NULL: it is, or was not tried yet */
     struct db_ports ports;
     TAILQ_ENTRY(db_bridge) node;
 };
