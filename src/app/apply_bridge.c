@@ -12,6 +12,7 @@
 #include "src/net/tls.h"
 #include "src/openflow/requests/handler.h"
 #include "src/openflow/server/server.h"
+#include "src/tunnel/port_mtu.h"
 
 #define REMOVE_STEP 128 /* megaflows, rules or addresses of a removed bridge in a turn */
 
@@ -167,6 +168,7 @@ static void make_bridge(struct apply *apply, struct apply_bridge *object)
 
     bridge_join_loop(br, sw->loop);
     flows_attach(sw->flows, br);
+    br->mtus = port_mtu_create(sw->loop, sw->routes, br);
     TAILQ_INSERT_TAIL(&sw->bridges, br, node);
     br->fail_mode = fail_mode_of(wanted);
     bridge_set_mac_table(br, wanted->mac_table_size, wanted->mac_aging_time);
@@ -293,6 +295,7 @@ bool apply_run_removed(struct sluice *sw)
         return false;
     if (flows_forget_bridge(sw->flows, br, REMOVE_STEP) && bridge_clear(br, REMOVE_STEP)) {
         TAILQ_REMOVE(&sw->removed, br, node);
+        port_mtu_destroy(br->mtus);
         bridge_destroy(br);
     }
     return true;

@@ -245,7 +245,7 @@ static struct port_opening *start_opening(struct apply *apply, const struct conf
         .persistent = config->type == CONFIG_PORT_INTERNAL,
         .rx_queues = config->rx_queues,
         .tx_queues = datapath_n_threads(apply->sw->dp),
-        .mtu = config->mtu,
+        .mtu = config->mtu == 0 && config->type == CONFIG_PORT_INTERNAL ? RTE_ETHER_MTU : config->mtu,
         .has_mac = memcmp(config->mac, no_mac, sizeof no_mac) != 0,
         .pool = pool_for_devargs(config->devargs),
     };
@@ -324,6 +324,12 @@ static enum bridge_port_kind kind_of(const struct config_port *config)
     }
 }
 
+/* src/tunnel/port_mtu.h gives it one. */
+static bool has_default_mtu(const struct config_port *config)
+{
+    return config->type == CONFIG_PORT_INTERNAL && config->mtu == 0;
+}
+
 /* The device, if it has one, is in the datapath. NULL with a sentence in `error`. */
 static struct bridge_port *add_to_bridge(struct apply *apply, struct apply_port *port, char *error, size_t error_size)
 {
@@ -349,6 +355,7 @@ static struct bridge_port *add_to_bridge(struct apply *apply, struct apply_port 
         snprintf(error, error_size, "%s", why);
         return NULL;
     }
+    bp->default_mtu = has_default_mtu(&port->now);
     set_vlans(bp, &port->now);
     set_flood(bp, &port->now);
     apply_bfd(apply, bp, &port->now.bfd);
@@ -443,7 +450,11 @@ static void change(struct apply *apply, struct apply_port *port)
     char why[512] = "";
 
     if (parts & CONFIG_PART_MTU) {
-        int rc = bp->port->ops->set_mtu(bp->port, (uint16_t)port->wanted.mtu);
+        bp->default_mtu = has_default_mtu(&port->wanted);
+        bp->mtu_set = 0;
+        if (bp->default_mtu)
+            bridge_note_port(bp, BRIDGE_PORT_MTU);
+        int rc = bp->default_mtu ? 0 : bp->port->ops->set_mtu(bp->port, (uint16_t)port->wanted.mtu);
         if (rc < 0) {
             snprintf(why, sizeof why, "mtu %d: %s: remove the port, reload, and add it again", port->wanted.mtu,
                      strerror(-rc));

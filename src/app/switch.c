@@ -26,6 +26,7 @@
 #include "src/net/route_kernel.h"
 #include "src/net/tls.h"
 #include "src/openflow/server/server.h"
+#include "src/tunnel/port_mtu.h"
 #include "src/tunnel/tunnel_port.h"
 
 struct bridge *switch_bridge(const struct sluice *sw, const char *name)
@@ -338,6 +339,7 @@ void switch_destroy(struct sluice *sw)
     flows_destroy(sw->flows);
     while ((br = TAILQ_FIRST(&sw->bridges))) {
         TAILQ_REMOVE(&sw->bridges, br, node);
+        port_mtu_destroy(br->mtus);
         bridge_destroy(br);
     }
     bfd_agent_destroy(sw->bfd);

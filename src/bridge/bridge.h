@@ -57,6 +57,9 @@ struct bridge_port {
     uint64_t link_resets;               /* how often its link went up or down since */
     struct patch patch;                 /* BRIDGE_PORT_PATCH */
     struct bridge_tunnel *tunnel;       /* BRIDGE_PORT_TUNNEL */
+    uint16_t mtu;                       /* as the device says; 0: it does not */
+    uint16_t mtu_set;                   /* by src/tunnel/port_mtu.h; 0: not yet */
+    bool default_mtu;                   /* it was given none */
     struct bridge_port_crossed crossed; /* bridge_port_is_virtual() */
     LIST_HEAD(, port_claim) claims;
     TAILQ_ENTRY(bridge_port) node;
@@ -87,6 +90,7 @@ struct bridge {
     struct loop_timer ageing; /* of addresses */
     struct loop_job reclaim;  /* of those that were flushed */
     void *owner;              /* whoever made the bridge: what belongs to it in that part of the program */
+    struct port_mtu *mtus;    /* the same: what looks after MTUs; NULL: nothing does */
     bool of10_table_miss;     /* OpenFlow 1.0 (and ovs): packets that miss table 0 go to the controller; 1.3: dropped */
     uint16_t miss_send_len;
     uint16_t frag_mode; /* BRIDGE_FRAG_*, get/set-config */

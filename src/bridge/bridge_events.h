@@ -21,6 +21,7 @@ struct bridge_port;
 /* Which packets are taken on it, by protocols (port_claim.h) or by tunnels that end here, or what a tunnel port puts
  * around packets: nothing that OpenFlow tells either. */
 #define BRIDGE_PORT_CLAIMS 8u
+#define BRIDGE_PORT_MTU 16u /* nor is this */
 
 struct bridge_listener {
     void *arg;

@@ -84,6 +84,7 @@ bool bridge_port_read_status(struct bridge_port *bp)
     bridge_port_ops(bp)->get_status(bp, &status);
     if (status.link_up)
         state = bp->config & PORT_CONFIG_DOWN || is_held(bp) ? 0 : PORT_STATE_LIVE;
+    bp->mtu = status.mtu;
     if (state == bp->state && rte_is_same_ether_addr(&status.mac, &bp->mac))
         return false;
     bp->link_resets += (state ^ bp->state) & PORT_STATE_LINK_DOWN;
@@ -262,8 +263,13 @@ void bridge_port_remove(struct bridge_port *bp)
 
 void bridge_port_update(struct bridge_port *bp)
 {
-    if (bridge_port_read_status(bp))
-        bridge_note_port(bp, BRIDGE_PORT_LINK);
+    uint16_t mtu = bp->mtu;
+    unsigned what = bridge_port_read_status(bp) ? BRIDGE_PORT_LINK : 0;
+
+    if (bp->mtu != mtu)
+        what |= BRIDGE_PORT_MTU;
+    if (what)
+        bridge_note_port(bp, what);
 }
 
 void bridge_port_set_config(struct bridge_port *bp, uint32_t config, uint32_t mask)

@@ -187,7 +187,9 @@ static const struct config_key port_keys[] = {
         .kinds = DEVICES,
         .min = 68,
         .max = 9710,
-        .zero = "1500; for `system` what the interface has",
+        .zero =
+            "1500; for `system` what the interface has; for `internal` the smallest of the bridge's other ports, less "
+            "what tunnels put in front",
         .unit = "bytes",
         .doc =
             "Longest packet of the port, without Ethernet header and VLAN tags. A `system` port's interface is set to "

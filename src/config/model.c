@@ -79,7 +79,7 @@ static void complete_port(struct config_port *port)
 {
     if (config_port_has_interface(port) && !port->ifname)
         port->ifname = mem_strdup(port->name);
-    if (port->type != CONFIG_PORT_SYSTEM && port->mtu == 0)
+    if (port->type != CONFIG_PORT_SYSTEM && port->type != CONFIG_PORT_INTERNAL && port->mtu == 0)
         port->mtu = 1500;
     if (port->vlan_mode == CONFIG_VLAN_UNSET)
         port->vlan_mode = port->tag == CONFIG_TAG_NONE ? CONFIG_VLAN_TRUNK : CONFIG_VLAN_ACCESS;

@@ -107,7 +107,8 @@ struct config_port {
     char *ifname;                /* tap, system: the kernel interface; else NULL */
     char *peer;                  /* patch: the name of the other port; else NULL */
     int rx_queues;
-    int mtu;        /* bytes of the L3 packet, Ethernet header and VLAN tags not counted; system: 0 = as it is */
+    int mtu; /* bytes of the L3 packet, Ethernet header and VLAN tags not counted; 0: system, as it is; internal, as the
+              * bridge's other ports have it */
     uint8_t mac[6]; /* all zero: keep the device's own */
     enum config_vlan_mode vlan_mode;
     int tag;     /* VLAN of an access or native port, CONFIG_TAG_NONE otherwise */

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <netinet/in.h>
+#include <rte_ip.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -96,6 +97,42 @@ void tunnels_set_changed(struct tunnels *tunnels, tunnels_changed_fn *changed, v
 const struct tunnel_config *tunnel_port_config(const struct bridge_port *bp)
 {
     return &port_of(bp->tunnel)->config;
+}
+
+#define UDP_LEN 8
+#define VXLAN_LEN 8
+#define GENEVE_LEN 8
+#define GTPU_LEN 8
+#define OVN_OPTION_LEN 8
+#define GRE_LEN 4
+#define GRE_WORD 4 /* checksum, key and sequence number have one each */
+
+static unsigned own_headers(const struct tunnel_config *config)
+{
+    bool has_key = config->out_key_given || config->out_key_flow;
+
+    switch (config->type) {
+    case TUNNEL_VXLAN:
+        return UDP_LEN + VXLAN_LEN;
+    case TUNNEL_GENEVE:
+        return UDP_LEN + GENEVE_LEN + (config->out_key_flow ? OVN_OPTION_LEN : 0);
+    case TUNNEL_GRE:
+        return GRE_LEN + GRE_WORD * ((unsigned)has_key + config->csum + config->seq);
+    case TUNNEL_ERSPAN: /* with a sequence number; type III has 12 bytes of its own, type II 8 */
+        return GRE_LEN + GRE_WORD + (config->erspan_ver == 1 && !config->erspan_ver_flow ? 8 : 12);
+    case TUNNEL_GTPU:
+        return UDP_LEN + GTPU_LEN;
+    default:
+        return 0;
+    }
+}
+
+unsigned tunnel_overhead(const struct tunnel_config *config)
+{
+    bool v4 = IN6_IS_ADDR_V4MAPPED(&config->remote);
+
+    return (v4 ? sizeof(struct rte_ipv4_hdr) : sizeof(struct rte_ipv6_hdr)) + own_headers(config) +
+           (config->payload == TUNNEL_L3 ? 0 : RTE_ETHER_HDR_LEN);
 }
 
 /* --- which packets come in by which port --------------------------------- */

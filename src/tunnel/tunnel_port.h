@@ -70,6 +70,10 @@ int tunnel_port_change(struct bridge_tunnel *tunnel, const struct tunnel_config 
 /* `bp` is a tunnel port. */
 const struct tunnel_config *tunnel_port_config(const struct bridge_port *bp);
 
+/* Bytes of outer headers, and of the inner Ethernet header, between the outer packet and the inner one. Geneve: without
+ * options, or with the 8 bytes that OVN adds if the key is that of the flow. */
+unsigned tunnel_overhead(const struct tunnel_config *config);
+
 /* --- packets that end here ----------------------------------------------- */
 
 /* Whether `flow`, sent to `to`, a port of the host's, is an outer packet for a tunnel here: not a fragment, to an

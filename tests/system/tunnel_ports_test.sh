@@ -96,6 +96,22 @@ lists() { appctl tnl/ports/show -v | grep -qF -- "$1"; }
 wait_until 3 lists "vxlan_sys_4789 (1) : eth(dst=$mac),eth_type(0x0800),ipv4(dst=192.0.2.1,proto=17,frag=no),udp(dst=4789)"
 lists "gre_sys (0) : eth(dst=$mac),eth_type(0x0800),ipv4(dst=192.0.2.1,proto=47,frag=no)"
 
+step "internal ports leave room for outer headers"
+mtu_is() { [ "$(box cat "/sys/class/net/$1/mtu")" = "$2" ]; }
+vsctl add-port br-int i1 -- set Interface i1 type=internal -- add-port br-int i2 -- set Interface i2 type=internal mtu_request=1300
+wait_until 3 mtu_is i1 1450
+wait_until 3 mtu_is br-int 1450
+mtu_is i2 1300
+mtu_is br-phy 1500
+vsctl set Interface br-phy mtu_request=2000
+wait_until 3 mtu_is i1 1950
+vsctl del-port t2 # that of GRE stays
+wait_until 3 mtu_is i1 1962
+vsctl remove Interface br-phy mtu_request 2000 -- clear Interface i2 mtu_request
+wait_until 3 mtu_is br-phy 1500
+wait_until 3 mtu_is i2 1462
+wait_until 3 mtu_is i1 1462
+
 step "where packets of a tunnel leave"
 egress() { [ "$(box_get Interface t1 status:tunnel_egress_iface) $(box_get Interface t1 status:tunnel_egress_iface_carrier)" = "$*" ]; }
 wait_until 3 egress br-phy up
