@@ -65,6 +65,9 @@
 #define IPV6_EH_UNREP 0x080
 #define IPV6_EH_UNSEQ 0x100
 
+/* tun_flags: the header says that it is of operations, administration and maintenance. */
+#define TUN_FLAG_OAM 1
+
 /* Fields of tun_erspan, host order. */
 #define TUN_ERSPAN_IDX_MASK 0x000fffff
 #define TUN_ERSPAN_VER_SHIFT 20

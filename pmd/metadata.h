@@ -4,7 +4,8 @@
  * poll-mode thread has them in its context while a program runs, a packet in the private area of its mbuf once it
  * leaves the thread or recirculates, and packet_meta_to_key() puts them into a key. So a new one is a member here, a
  * line in metadata_to_key() and an operation that writes it. What connection tracking found out is longer: it stays in
- * the private area, and ct_state says whether it counts.
+ * the private area, and ct_state says whether it counts. So is what the outer headers said of a packet that came out of
+ * a tunnel: tun_lines says how much of it there is, 0 for all other packets, which never touch it.
  *
  * Misses: each poll-mode thread has a bounded ring to the control thread (`up`) and one back (`down`). A packet carries
  * its struct packet_meta, so rings hold bare mbuf pointers. While the first packet of a flow is being resolved, later
@@ -36,9 +37,39 @@ struct metadata {
     uint32_t recirc_id; /* 0 = as received */
     uint32_t pkt_mark;
     uint32_t dp_hash;
-    uint32_t depth;    /* recirculations so far; not in the key */
-    uint32_t ct_state; /* CT_STATE_*; 0: not tracked, and packet_meta.ct means nothing */
+    uint32_t depth;     /* recirculations so far; not in the key */
+    uint16_t ct_state;  /* CT_STATE_*; 0: not tracked, and packet_meta.ct means nothing */
+    uint16_t tun_lines; /* lines of packet_meta.tun that count; 0: the packet came out of no tunnel */
 };
+
+/* Lines 3 to 5 of the key (pmd/key.h). */
+struct tunnel_meta {
+    rte_be64_t id;
+    uint8_t ipv6_src[16], ipv6_dst[16];
+    rte_be32_t ipv4_src, ipv4_dst;
+    rte_be16_t tp_src, tp_dst;
+    uint8_t flags;
+    uint8_t gtpu_flags;
+    uint16_t gbp_id;
+    uint8_t gbp_flags;
+    uint8_t tos, ttl;
+    uint8_t gtpu_msgtype;
+    rte_be32_t erspan;
+    uint8_t options[TUN_METADATA_LEN]; /* line 4 if tun_lines > 1, line 5 if it is 3 */
+} __attribute__((aligned(FLOW_KEY_LINE)));
+
+#define TUNNEL_META_IS(member, key_member)                                                                             \
+    _Static_assert(offsetof(struct tunnel_meta, member) ==                                                             \
+                       offsetof(struct flow_key, key_member) - offsetof(struct flow_key, tun_id),                      \
+                   "as in the key")
+TUNNEL_META_IS(ipv6_src, tun_ipv6_src);
+TUNNEL_META_IS(ipv4_src, tun_ipv4_src);
+TUNNEL_META_IS(tp_src, tun_tp_src);
+TUNNEL_META_IS(gbp_id, tun_gbp_id);
+TUNNEL_META_IS(tos, tun_tos);
+TUNNEL_META_IS(erspan, tun_erspan);
+TUNNEL_META_IS(options, tun_metadata);
+#undef TUNNEL_META_IS
 
 /* Written when a packet leaves the poll-mode thread, or before a program that uses metadata runs; not before. */
 struct packet_meta {
@@ -53,10 +84,12 @@ struct packet_meta {
     uint64_t rx_tsc;               /* when it missed */
     const struct program *program; /* down: what to do with it; NULL: drop, counted as `drop_reason` */
     struct ct_meta ct;             /* a line of its own */
+    struct tunnel_meta tun;        /* md.tun_lines lines of it */
 } __attribute__((aligned(64)));
 
 _Static_assert(offsetof(struct packet_meta, ct) == 64, "most packets need one line of the private area");
-_Static_assert(sizeof(struct packet_meta) == 128, "two lines of the mbuf's private area");
+_Static_assert(offsetof(struct packet_meta, tun) == 128, "tracked ones two, those out of tunnels more");
+_Static_assert(sizeof(struct packet_meta) == 320, "five lines of the mbuf's private area");
 _Static_assert(sizeof(struct rte_mbuf) % __alignof__(struct packet_meta) == 0, "the private area is behind the mbuf");
 _Static_assert(sizeof(struct packet_meta) % RTE_MBUF_PRIV_ALIGN == 0, "DPDK takes no other size");
 
@@ -77,6 +110,16 @@ static inline void metadata_to_key(const struct metadata *md, struct flow_key *k
     key->dp_hash = md->dp_hash;
 }
 
+/* Not 0: the private area has more of it. */
+static inline uint32_t metadata_more(const struct metadata *md)
+{
+    uint32_t more;
+
+    _Static_assert(offsetof(struct metadata, tun_lines) == offsetof(struct metadata, ct_state) + 2, "one word");
+    memcpy(&more, &md->ct_state, sizeof more);
+    return more;
+}
+
 /* Writes the label as hexadecimal without leading zeros ("0x1f"; "0") and returns `text`. */
 const char *ct_label_format(const uint8_t label[CT_LABEL_LEN], char text[CT_LABEL_TEXT]);
 
@@ -89,17 +132,27 @@ void ct_meta_to_key(const struct ct_meta *ct, struct flow_key *key);
 static inline unsigned packet_meta_to_key(const struct packet_meta *meta, struct flow_key *key, unsigned n_lines)
 {
     metadata_to_key(&meta->md, key);
-    if (likely(meta->md.ct_state == 0))
+    if (likely(metadata_more(&meta->md) == 0))
         return n_lines;
-    ct_meta_to_key(&meta->ct, key);
-    return RTE_MAX(n_lines, (unsigned)FLOW_KEY_PACKET_LINES);
+    if (meta->md.ct_state != 0) {
+        ct_meta_to_key(&meta->ct, key);
+        n_lines = RTE_MAX(n_lines, (unsigned)FLOW_KEY_PACKET_LINES);
+    }
+    if (meta->md.tun_lines != 0) {
+        memcpy(&key->tun_id, &meta->tun, meta->md.tun_lines * FLOW_KEY_LINE);
+        n_lines = FLOW_KEY_PACKET_LINES + meta->md.tun_lines;
+    }
+    return n_lines;
 }
 
 static inline void packet_meta_copy(struct packet_meta *to, const struct packet_meta *from)
 {
     memcpy(to, from, offsetof(struct packet_meta, ct));
-    if (unlikely(from->md.ct_state != 0))
+    if (likely(metadata_more(&from->md) == 0))
+        return;
+    if (from->md.ct_state != 0)
         to->ct = from->ct;
+    memcpy(&to->tun, &from->tun, from->md.tun_lines * FLOW_KEY_LINE);
 }
 
 /* A copy of the first `len` bytes, with the private area. NULL: the pool is empty. */

@@ -140,6 +140,23 @@ static void copy(struct cursor *to, struct cursor *from, uint32_t len)
     }
 }
 
+struct rte_mbuf *packet_copy_behind(struct rte_mbuf *m, struct rte_mempool *pool, uint16_t room)
+{
+    struct rte_mbuf *packet = packet_alloc(pool, room + m->pkt_len, SEGMENTS_MAX);
+
+    if (!packet || !rte_pktmbuf_adj(packet, room)) {
+        rte_pktmbuf_free(packet);
+        return NULL;
+    }
+    struct cursor to = cursor_at(packet, 0), from = cursor_at(m, 0);
+    copy(&to, &from, m->pkt_len);
+    packet->ol_flags |= m->ol_flags & ~(RTE_MBUF_F_INDIRECT | RTE_MBUF_F_EXTERNAL);
+    packet->tx_offload = m->tx_offload;
+    if (m->priv_size >= PACKET_PRIV_SIZE && packet->priv_size >= PACKET_PRIV_SIZE)
+        packet_meta_copy(packet_meta(packet), packet_meta(m));
+    return packet;
+}
+
 /* The IP header of segment `n`, which has `len` bytes from there on. */
 static void write_ip(struct rte_mbuf *segment, uint32_t l2_len, uint32_t len, uint32_t n)
 {
@@ -249,7 +266,7 @@ struct rte_mbuf *offload_cut_next(struct offload_cut *cut)
     copy(&to, &payload, part);
     write_headers(cut, segment, headers, part);
     if (m->priv_size >= PACKET_PRIV_SIZE && segment->priv_size >= PACKET_PRIV_SIZE)
-        *packet_meta(segment) = *packet_meta(m);
+        packet_meta_copy(packet_meta(segment), packet_meta(m));
     cut->at += part;
     cut->done++;
     if (cut->at >= m->pkt_len)

@@ -115,4 +115,7 @@ struct rte_mbuf *offload_cut_next(struct offload_cut *cut);
  * `segments` mbufs. */
 struct rte_mbuf *packet_alloc(struct rte_mempool *pool, uint32_t len, uint16_t segments);
 
+/* A copy with its metadata and its marks, that has room for `room` bytes in front. NULL: the pool is empty. */
+struct rte_mbuf *packet_copy_behind(struct rte_mbuf *m, struct rte_mempool *pool, uint16_t room);
+
 #endif

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "pmd/program_ops.h"
+#include "pmd/tunnel.h"
 
 #define TABLE_MIN_BUCKETS 64
 
@@ -108,6 +109,8 @@ static void program_classify(struct program *program)
         else
             n_others++;
         program->uses_meta |= program_ops[op->type].uses_meta;
+        if (op->type == OP_TUNNEL_PUSH) /* what is too long is punted */
+            program->uses_meta |= ((const struct op_tunnel_push *)(const void *)op->data)->too_big != 0;
     }
     program->n_outputs = RTE_MIN(n_outputs, (unsigned)UINT8_MAX);
     if (program->n_ops == 0) {

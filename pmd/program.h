@@ -54,6 +54,8 @@ enum program_op_type {
     OP_CT_NAT,        /* struct op_ct_nat: the same, and translates addresses and ports */
     OP_CT_CLEAR,      /* the packet is not tracked any more */
     OP_HASH,          /* arg = basis: dp_hash of the key becomes select_hash() of the packet as it is */
+    OP_TUNNEL_PUSH,   /* struct op_tunnel_push (pmd/tunnel.h): outer headers; what follows works on the outer packet */
+    OP_TUNNEL_POP,    /* struct op_tunnel_pop: outer headers off, look up what is inside; as OP_RECIRC */
     OP_CLONE,         /* arg = bytes of the operations behind it that work on a copy of the packet */
     OP_N_TYPES
 };

@@ -8,6 +8,7 @@
 #include "pmd/metadata.h"
 #include "pmd/program_ops.h"
 #include "pmd/program_writer.h"
+#include "pmd/tunnel.h"
 
 /* --- arguments as text ----------------------------------------------------*/
 
@@ -304,6 +305,17 @@ static void put_ct_nat(struct program_writer *w, const struct program_op *op)
     put_tracking(w, &nat->request, nat);
 }
 
+/* The headers as Open vSwitch prints them, in program_format_tunnel.c. */
+static void put_tunnel_push(struct program_writer *w, const struct program_op *op)
+{
+    writer_tunnel_push(w, (const void *)op->data);
+}
+
+static void put_tunnel_pop(struct program_writer *w, const struct program_op *op)
+{
+    writer_tunnel_pop(w, (const void *)op->data);
+}
+
 /* --- the table ------------------------------------------------------------*/
 
 #define END_OF(type, member) (offsetof(type, member) + sizeof(((type *)NULL)->member))
@@ -350,6 +362,8 @@ const struct program_op_info program_ops[OP_N_TYPES] = {
     [OP_CT_NAT]        = {"ct", "", put_ct_nat, sizeof(struct op_ct_nat), .emits = true, .changes = true, .uses_meta = true},
     [OP_CT_CLEAR]      = {"ct_clear", "", .uses_meta = true},
     [OP_HASH]          = {"hash(l4(", "))", put_arg, .uses_meta = true},
+    [OP_TUNNEL_PUSH]   = {"tnl_push(", ")", put_tunnel_push, sizeof(struct op_tunnel_push), .changes = true},
+    [OP_TUNNEL_POP]    = {"tnl_pop(", ")", put_tunnel_pop, sizeof(struct op_tunnel_pop), .emits = true, .changes = true, .uses_meta = true},
     [OP_CLONE]         = {"clone(", ")", put_clone, .emits = true},
 };
 /* clang-format on */

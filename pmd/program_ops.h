@@ -17,7 +17,7 @@ struct program_op_info {
     void (*format)(struct program_writer *w, const struct program_op *op);
     /* Bytes of the operation's struct that mean something, without the padding at its end, which must not tell
      * programs apart. 0: the operation has no struct. */
-    uint8_t data_len;
+    uint16_t data_len;
     bool emits;     /* sends, drops, recirculates or measures the packet: the last such may have the packet itself */
     bool changes;   /* writes to the packet's bytes: copies sent before must not share them */
     bool uses_meta; /* reads or writes the packet's metadata, which must be in its private area before the program runs

@@ -31,6 +31,11 @@ void writer_ether(struct program_writer *w, const char *name, const struct rte_e
                   const struct rte_ether_addr *mask);
 /* `family` is AF_INET or AF_INET6. */
 void writer_address(struct program_writer *w, const char *name, int family, const void *value, const void *mask);
+struct op_tunnel_push;
+struct op_tunnel_pop;
+/* The arguments of tnl_push() and tnl_pop(). */
+void writer_tunnel_push(struct program_writer *w, const struct op_tunnel_push *push);
+void writer_tunnel_pop(struct program_writer *w, const struct op_tunnel_pop *pop);
 /* The operations from `op` up to `end`, separated by commas. */
 void writer_ops(struct program_writer *w, const struct program_op *op, const struct program_op *end);
 

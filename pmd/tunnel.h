@@ -30,8 +30,8 @@ enum tunnel_type { TUNNEL_VXLAN, TUNNEL_GENEVE, TUNNEL_GRE, TUNNEL_ERSPAN, TUNNE
 
 #define TUNNEL_INDEX_FIRST PORT_MAX
 
-/* Bytes of the longest outer headers: Ethernet, IPv6, UDP, Geneve with all options of a key. */
-#define TUNNEL_HEADER_MAX 208
+/* Bytes of the longest outer headers: Ethernet, IPv6, UDP, Geneve with as many options as its length can say. */
+#define TUNNEL_HEADER_MAX (14 + 40 + 8 + 8 + 252)
 
 /* --- way out ------------------------------------------------------------- */
 
@@ -58,23 +58,29 @@ struct tunnel_out {
 
 /* What OP_TUNNEL_PUSH has behind it, of which only `len` bytes of header[] are there. */
 struct op_tunnel_push {
-    uint8_t type;              /* enum tunnel_type */
-    uint8_t flags;             /* TUNNEL_PUSH_* */
-    uint8_t len;               /* bytes of header[] */
-    uint8_t l3;                /* where the outer IP header is, */
-    uint8_t l4;                /* UDP or GRE, */
-    uint8_t own;               /* and what is behind UDP */
+    uint8_t type;  /* enum tunnel_type */
+    uint8_t flags; /* TUNNEL_PUSH_* */
+    uint16_t len;  /* bytes of header[] */
+    uint8_t l3;    /* where the outer IP header is, */
+    uint8_t l4;    /* UDP or GRE, */
+    uint8_t own;   /* and what is behind UDP, or behind GRE: ERSPAN's header */
+    uint8_t zero;
     uint16_t mtu;              /* of the link that it leaves by: the most bytes from l3 on; 0: not known */
-    uint32_t index;            /* of the tunnel */
     uint16_t src_first, src_n; /* the range of UDP source ports, host order */
-    uint32_t too_big;          /* punt id for packets that do not fit `mtu`; 0: dropped, DROP_TUNNEL_MTU */
+    uint8_t zero2[2];
+    uint32_t index;   /* of the tunnel */
+    uint32_t too_big; /* punt id for packets that do not fit `mtu`; 0: dropped, DROP_TUNNEL_MTU */
+    /* IPv4: the checksum's place holds the sum of the header, lengths and identification counted as 0. */
     uint8_t header[TUNNEL_HEADER_MAX];
+    uint8_t zero3[2];
 };
 #define TUNNEL_PUSH_CSUM 1   /* UDP or GRE checksum */
 #define TUNNEL_PUSH_SEQ 2    /* GRE, ERSPAN: the next sequence number of the tunnel */
 #define TUNNEL_PUSH_NO_ETH 4 /* the payload is what is behind the inner Ethernet header and its tags */
+#define TUNNEL_PUSH_IPV6 8   /* outside */
 
-/* Fills in the operation but for mtu, index, too_big and the range of source ports. False: the options do not fit. */
+/* Fills in the operation but for mtu, index, too_big and the range of source ports, which become 0: no MTU, no punt,
+ * and any source port. False: the options do not fit, or the type does not carry such a payload. */
 bool tunnel_header_write(const struct tunnel_out *out, struct op_tunnel_push *push);
 
 /* --- way in -------------------------------------------------------------- */
@@ -102,14 +108,15 @@ struct tunnel_in {
 /* Has packets come in as `index` from now on. Returns 0, -EEXIST (another tunnel takes exactly these packets) or
  * -ENOMEM. Control thread. */
 int datapath_tunnel_add(struct datapath *dp, const struct tunnel_in *in, uint32_t index);
-/* No packet gets the index any more once a token has passed that was taken after the call. Control thread. */
+/* No packet gets the index any more once a token has passed that was taken after the call. Unknown indexes are
+ * nothing. Control thread. */
 void datapath_tunnel_remove(struct datapath *dp, uint32_t index);
 
 /* Where an option's value goes in a key (src/match/tlv_map.h). */
 struct tunnel_option {
     uint16_t class; /* host order */
-    uint8_t type;   /* without the bit that says critical: bit 7 is part of the type as in RFC 8926, 3.5 */
-    uint8_t len;    /* bytes of the value, a multiple of 4; options of another length do not match */
+    uint8_t type;   /* with the bit that says critical, 0x80: it is part of the type (RFC 8926, 3.5) */
+    uint8_t len;    /* bytes of the value, a multiple of 4; options of another length are passed over */
     uint8_t offset; /* in flow_key.tun_metadata */
 };
 /* Replaces the table of options: packets with a critical option that is not in it are dropped

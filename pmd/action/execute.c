@@ -10,6 +10,8 @@
 #include "pmd/meter.h"
 #include "pmd/offload.h"
 #include "pmd/program_ops.h"
+#include "pmd/tunnel/pop.h"
+#include "pmd/tunnel/push.h"
 
 #define BATCH 32
 
@@ -158,6 +160,59 @@ static bool punt_finished(const struct action_sink *sink, uint32_t punt_id, stru
     return !cut.failed;
 }
 
+/* The packet went another way: nothing is left to do with it here. */
+#define PACKET_GONE (DROP_N_REASONS + 1)
+
+/* Has the packet that `op` is to put into a tunnel finished first, cut into segments if need be, and runs the rest of
+ * the plan on each. */
+static void finish_and_run(const struct plan *plan, const struct program_op *op, struct action_packet *p,
+                           const struct action_sink *sink)
+{
+    struct plan rest = *plan;
+    struct offload_cut cut = offload_cut_begin(p->m, sink->pool);
+    struct rte_mbuf *packet;
+
+    rest.first = op;
+    while ((packet = offload_cut_next(&cut)))
+        packet_run(&rest, packet, sink, METER_PASS, p->max_tags);
+    if (cut.failed)
+        sink->drop(sink->arg, DROP_NO_MBUF, NULL);
+}
+
+/* Pushes outer headers, after what OP_TRUNCATE says of the packet inside. Not inline, as packet_track(). ACTION_OK,
+ * PACKET_GONE, or why the packet has to be dropped. */
+static __rte_noinline unsigned packet_tunnel_push(const struct plan *plan, const struct program_op *op,
+                                                  struct action_packet *p, const struct action_sink *sink,
+                                                  uint32_t max_len)
+{
+    const struct op_tunnel_push *push = (const void *)op->data;
+    enum drop_reason reason;
+
+    if (unlikely(p->m->pkt_len > max_len) && !packet_truncate(p, sink, max_len))
+        return DROP_NO_MBUF;
+    if (unlikely(offload_any(p->m)) && !tunnel_push_keeps(p->m, push)) {
+        finish_and_run(plan, op, p, sink);
+        return PACKET_GONE;
+    }
+    if (!p->writable && !packet_make_writable(p, sink))
+        return DROP_NO_MBUF;
+    reason = action_tunnel_push(p, push, sink->pool);
+    if (likely(reason != DROP_TUNNEL_MTU || push->too_big == 0))
+        return reason;
+    if (!punt_finished(sink, push->too_big, p->m, UINT32_MAX))
+        sink->drop(sink->arg, DROP_NO_MBUF, NULL);
+    return PACKET_GONE;
+}
+
+/* Makes the packet's outer headers its own, and all in the first segment. */
+static __rte_noinline bool packet_make_poppable(struct action_packet *p, const struct action_sink *sink)
+{
+    if (!p->writable && !packet_make_writable(p, sink))
+        return false;
+    return likely(p->m->nb_segs == 1) || p->m->data_len >= RTE_MIN(p->m->pkt_len, (uint32_t)TUNNEL_POP_WINDOW) ||
+           packet_replace_by_copy(p, sink, UINT32_MAX);
+}
+
 static const struct ct_request *request_of(const struct program_op *op)
 {
     return op->type == OP_CT_NAT ? &((const struct op_ct_nat *)op->data)->nat.request
@@ -248,6 +303,19 @@ static void packet_run(const struct plan *plan, struct rte_mbuf *m, const struct
             sink->recirc(sink->arg, packet_len(p.m) > larger->len ? larger->recirc : op->arg, p.m);
             return;
         }
+        case OP_TUNNEL_PUSH:
+            reason = packet_tunnel_push(plan, op, &p, sink, max_len);
+            if (unlikely(reason == PACKET_GONE))
+                return;
+            if (reason != ACTION_OK)
+                goto drop;
+            max_len = UINT32_MAX;
+            break;
+        case OP_TUNNEL_POP:
+            if (!packet_make_poppable(&p, sink))
+                goto no_mbuf;
+            sink->tunnel_pop(sink->arg, (const void *)op->data, p.m);
+            return;
         case OP_DROP:
             sink->drop(sink->arg, op->arg, p.m);
             return;

@@ -11,6 +11,8 @@
 #include "pmd/drop.h"
 #include "pmd/program.h"
 
+struct op_tunnel_pop;
+
 struct action_sink {
     struct rte_mempool *pool; /* for copies; empty pool: DROP_NO_MBUF */
     void *arg;
@@ -18,12 +20,15 @@ struct action_sink {
     void (*output)(void *arg, uint32_t port, struct rte_mbuf *packet);
     void (*punt)(void *arg, uint32_t punt_id, struct rte_mbuf *packet, uint16_t full_len);
     void (*recirc)(void *arg, uint32_t recirc_id, struct rte_mbuf *packet);
+    /* Takes the outer headers off, which are the packet's own and in its first segment, and looks up what is inside. */
+    void (*tunnel_pop)(void *arg, const struct op_tunnel_pop *pop, struct rte_mbuf *packet);
     /* Measures packets, which stay the caller's; verdicts as meter_run() has them. */
     void (*meter)(void *arg, uint32_t meter, struct rte_mbuf *const *packets, unsigned n, uint8_t *verdicts);
     /* Tracks packets, which stay the caller's and get packet_meta()'s ct; results[i] is DROP_N_REASONS, or why packet i
      * is to be dropped. */
     void (*ct)(void *arg, const struct ct_request *request, struct rte_mbuf *const *packets, unsigned n,
                uint8_t *results);
+    /* `packet` NULL: it is freed already. */
     void (*drop)(void *arg, enum drop_reason reason, struct rte_mbuf *packet);
 };
 

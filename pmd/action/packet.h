@@ -92,13 +92,21 @@ uint32_t action_ip_end(struct action_packet *p);
  * broken. */
 enum drop_reason action_l4_checksum(struct action_packet *p, uint32_t delta);
 
-static inline bool action_checksum_complete(const struct action_packet *p)
+/* The marks of an unfinished packet may be of headers further in. */
+static inline bool action_checksum_complete(struct action_packet *p)
 {
-    return likely((p->m->ol_flags & OFFLOAD_CHECKSUM) == 0);
+    return likely((p->m->ol_flags & OFFLOAD_CHECKSUM) == 0) || action_layers(p)->l4 != offload_l4(p->m);
 }
 
 /* A DSCP band: adds levels of drop precedence. */
 enum drop_reason action_remark(struct action_packet *p, unsigned levels);
+
+struct op_tunnel_push;
+
+/* Puts outer headers in front, of a packet that is finished or tunnel_push_keeps(); one without the room becomes a copy
+ * out of `pool`. */
+enum drop_reason action_tunnel_push(struct action_packet *p, const struct op_tunnel_push *push,
+                                    struct rte_mempool *pool);
 
 /* Runs one operation: `operand` is the data[] of its struct program_op, `arg` its arg. */
 typedef enum drop_reason action_run(struct action_packet *p, const void *operand, uint32_t arg);

@@ -56,7 +56,8 @@ struct datapath *datapath_create(const struct datapath_params *params, char *err
     dp->port_bases = calloc(PORT_MAX, sizeof *dp->port_bases);
     dp->miss_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     rcu_init(&dp->rcu, params->n_threads);
-    if (dp->miss_fd < 0 || !dp->meters || !dp->meters_leaving || !dp->port_bases ||
+    dp->tunnels = tunnel_table_create(&dp->rcu);
+    if (dp->miss_fd < 0 || !dp->meters || !dp->meters_leaving || !dp->port_bases || !dp->tunnels ||
         megaflow_table_init(&dp->megaflows, params->megaflow_limit) != 0 ||
         tss_init(&dp->tss, &dp->rcu, &dp->megaflows, params->mask_limit) != 0) {
         snprintf(error, error_size, "out of memory for %u megaflows: lower the limit or give more memory",
@@ -134,6 +135,7 @@ void datapath_destroy(struct datapath *dp)
     free(dp->meters);
     free(dp->meters_leaving);
     ct_destroy(dp->ct);
+    tunnel_table_destroy(dp->tunnels);
     datapath_ports_free(dp);
     free(dp->port_bases);
     if (dp->miss_fd >= 0)

@@ -13,6 +13,7 @@
 #include "pmd/rcu.h"
 
 struct poll_thread;
+struct tunnel_table;
 
 /* The receive queues of one thread. Replaced as a whole. */
 struct poll_list {
@@ -67,6 +68,7 @@ struct datapath {
     struct poll_list *poll_lists[DATAPATH_THREADS_MAX];
     struct meter **meters; /* by index; NULL: none */
     struct ct *ct;
+    struct tunnel_table *tunnels;
     const struct lookup_ops *lookup;
     bool offloads; /* there may be packets that are not finished: some port takes and brings them, or has */
     int miss_fd;

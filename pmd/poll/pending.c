@@ -66,13 +66,13 @@ int pending_add(struct pending *pending, uint32_t hash, uint32_t in_port, struct
 
     if (slot == PENDING_NONE)
         return -ENOSPC;
-    if (pending->in_flight[in_port] >= pending->n_free)
+    if (pending->in_flight[in_port_place(in_port)] >= pending->n_free)
         return -EDQUOT;
 
     struct pending_flow *flow = &pending->flows[slot];
     pending->free = flow->next;
     pending->n_free--;
-    port_count(&pending->in_flight[in_port], 1);
+    port_count(&pending->in_flight[in_port_place(in_port)], 1);
     *flow = (struct pending_flow){.packet = packet,
                                   .since = now,
                                   .hash = hash,
@@ -97,11 +97,11 @@ bool pending_park(struct pending *pending, uint16_t slot, struct rte_mbuf *packe
     uint16_t place = pending->parked_free;
 
     if (flow->n_parked == PENDING_PARK_MAX || place == PENDING_NONE ||
-        pending->waiting[flow->in_port] >= pending->n_parked_free)
+        pending->waiting[in_port_place(flow->in_port)] >= pending->n_parked_free)
         return false;
     pending->parked_free = pending->parked[place].next;
     pending->n_parked_free--;
-    port_count(&pending->waiting[flow->in_port], 1);
+    port_count(&pending->waiting[in_port_place(flow->in_port)], 1);
     pending->parked[place] = (struct pending_parked){.packet = packet, .next = PENDING_NONE};
     if (flow->last != PENDING_NONE)
         pending->parked[flow->last].next = place;
@@ -139,8 +139,8 @@ unsigned pending_release(struct pending *pending, uint16_t slot, struct rte_mbuf
         place = next;
     }
     pending->n_parked_free += n;
-    port_count(&pending->waiting[flow->in_port], -(int)n);
-    port_count(&pending->in_flight[flow->in_port], -1);
+    port_count(&pending->waiting[in_port_place(flow->in_port)], -(int)n);
+    port_count(&pending->in_flight[in_port_place(flow->in_port)], -1);
     flow->packet = NULL;
     flow->next = pending->free;
     pending->free = slot;

@@ -6,6 +6,7 @@
 #ifndef PMD_POLL_PENDING_H
 #define PMD_POLL_PENDING_H
 
+#include <rte_branch_prediction.h>
 #include <rte_mbuf.h>
 #include <stdint.h>
 
@@ -14,6 +15,13 @@
 #define PENDING_NONE UINT16_MAX
 #define PENDING_FLOWS_MAX 16384
 #define PENDING_PARK_MAX 32 /* packets parked behind one flow */
+
+/* Arrays by in_port: of each port a place, behind these places that tunnels share, whose indexes have no end. */
+#define IN_PORT_PLACES (2 * PORT_MAX)
+static inline uint32_t in_port_place(uint32_t in_port)
+{
+    return likely(in_port < PORT_MAX) ? in_port : PORT_MAX + in_port % PORT_MAX;
+}
 
 struct pending_flow {
     struct rte_mbuf *packet; /* the one that is away; only to be compared */
@@ -39,8 +47,8 @@ struct pending {
     struct pending_flow *flows;
     struct pending_parked *parked;
     /* The control thread reads these two of ports that were removed. */
-    uint16_t in_flight[PORT_MAX]; /* flows of a port */
-    uint16_t waiting[PORT_MAX];   /* parked packets of a port */
+    uint16_t in_flight[IN_PORT_PLACES]; /* flows of a port */
+    uint16_t waiting[IN_PORT_PLACES];   /* parked packets of a port */
 };
 
 /* `n_flows`: power of two up to PENDING_FLOWS_MAX. Returns 0 or -ENOMEM. */

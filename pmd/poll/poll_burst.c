@@ -4,8 +4,10 @@
 #include <string.h>
 
 #include "pmd/action/packet.h"
+#include "pmd/key_inline.h"
 #include "pmd/offload.h"
 #include "pmd/poll/poll_thread.h"
+#include "pmd/tunnel/pop.h"
 
 static inline uint64_t first_bits(unsigned n)
 {
@@ -91,7 +93,8 @@ static void run_outputs(struct poll_thread *thread, const struct program *progra
         }
         if (n_copies < n) {
             COUNT(thread->drops.packets[DROP_NO_MBUF], n - n_copies);
-            COUNT(thread->port_counters[thread->context.in_port].drops[DROP_NO_MBUF], n - n_copies);
+            if (thread->context.in_port < PORT_MAX)
+                COUNT(thread->port_counters[thread->context.in_port].drops[DROP_NO_MBUF], n - n_copies);
         }
         if (n_copies > 0)
             tx_packets(thread, op->arg, copies, n_copies, longest);
@@ -130,14 +133,12 @@ static void run(struct poll_thread *thread, const struct program *program, struc
 static void context_from_meta(struct poll_thread *thread, struct rte_mbuf *packet)
 {
     thread->context = packet_meta(packet)->md;
-    if (unlikely(thread->context.in_port >= PORT_MAX))
-        thread->context.in_port = 0;
 }
 
 /* What a port's bursts are compared with first, from now on. */
 static inline void dominant_set(struct poll_thread *thread, struct megaflow_slot *slot)
 {
-    thread->dominant[thread->context.in_port] = slot;
+    thread->dominant[in_port_place(thread->context.in_port)] = slot;
 }
 
 static inline bool metadata_is(const struct metadata *a, const struct metadata *b)
@@ -265,7 +266,7 @@ static uint64_t run_directly(struct poll_thread *thread, struct rte_mbuf **packe
 /* Keys, lines and packets are in hand: look up, group, run; what is not found goes the way of misses. */
 static void classify_and_run(struct poll_thread *thread, struct rte_mbuf **packets, unsigned n, bool mixed)
 {
-    struct megaflow_slot *slot = mixed ? NULL : thread->dominant[thread->context.in_port];
+    struct megaflow_slot *slot = mixed ? NULL : thread->dominant[in_port_place(thread->context.in_port)];
     uint64_t all = first_bits(n), found = 0;
 
     if (slot) {
@@ -365,8 +366,8 @@ static void run_port_program(struct poll_thread *thread, struct megaflow_slot *s
     run_whole(thread, slot, packets, n);
 }
 
-/* Completes the keys of packets that are tracked. */
-static __rte_noinline void keys_of_connections(struct poll_thread *thread, struct rte_mbuf *const *packets, unsigned n)
+/* Completes the keys of packets that are tracked or came out of a tunnel. */
+static __rte_noinline void keys_with_more(struct poll_thread *thread, struct rte_mbuf *const *packets, unsigned n)
 {
     for (unsigned i = 0; i < n; i++)
         thread->n_lines[i] = (uint8_t)packet_meta_to_key(packet_meta(packets[i]), &thread->keys[i], thread->n_lines[i]);
@@ -375,7 +376,7 @@ static __rte_noinline void keys_of_connections(struct poll_thread *thread, struc
 /* Packets whose struct packet_meta says where they stand. */
 static void look_up_again(struct poll_thread *thread, struct rte_mbuf **packets, unsigned n)
 {
-    uint32_t tracked = 0;
+    uint32_t more = 0;
     unsigned kept = 0;
 
     for (unsigned i = 0; i < n; i++) {
@@ -388,26 +389,50 @@ static void look_up_again(struct poll_thread *thread, struct rte_mbuf **packets,
             continue;
         }
         metadata_to_key(md, key);
-        tracked |= md->ct_state;
+        more |= metadata_more(md);
         thread->n_lines[kept] = (uint8_t)n_lines;
         packets[kept++] = packets[i];
     }
-    if (unlikely(tracked != 0))
-        keys_of_connections(thread, packets, kept);
+    if (unlikely(more != 0))
+        keys_with_more(thread, packets, kept);
     if (kept > 0)
         classify_and_run(thread, packets, kept, true);
 }
 
+/* Packets that came out of tunnels. What their lines of the key lack is 0. */
+static __rte_noinline void look_up_popped(struct poll_thread *thread, struct rte_mbuf **packets, unsigned n)
+{
+    for (unsigned i = 0; i < n; i++) {
+        struct packet_meta *meta = packet_meta(packets[i]);
+        struct flow_key *key = &thread->keys[i];
+        unsigned line = flow_key_parse_inline(packets[i], meta->md.in_port, key);
+
+        for (; line < FLOW_KEY_PACKET_LINES; line++)
+            memset((uint8_t *)key + line * FLOW_KEY_LINE, 0, FLOW_KEY_LINE);
+        thread->n_lines[i] = (uint8_t)packet_meta_to_key(meta, key, FLOW_KEY_PACKET_LINES);
+    }
+    stage_end(thread, PMD_STAGE_PARSE);
+    thread->context = packet_meta(packets[0])->md;
+    classify_and_run(thread, packets, n, count_alike(packets, n) != n);
+}
+
 static void recirculate(struct poll_thread *thread)
 {
-    while (thread->n_recirc > 0) {
-        struct rte_mbuf *packets[BURST];
-        unsigned n = thread->n_recirc;
+    struct rte_mbuf *packets[BURST];
+    unsigned n;
 
-        for (unsigned i = 0; i < n; i++)
-            packets[i] = thread->recirc[i];
-        thread->n_recirc = 0;
-        look_up_again(thread, packets, n);
+    while (thread->n_recirc > 0 || thread->n_popped > 0) {
+        if (thread->n_recirc > 0) {
+            n = thread->n_recirc;
+            memcpy(packets, thread->recirc, n * sizeof packets[0]);
+            thread->n_recirc = 0;
+            look_up_again(thread, packets, n);
+        } else {
+            n = thread->n_popped;
+            memcpy(packets, thread->popped, n * sizeof packets[0]);
+            thread->n_popped = 0;
+            look_up_popped(thread, packets, n);
+        }
     }
 }
 
@@ -481,6 +506,24 @@ static void sink_recirc(void *arg, uint32_t recirc_id, struct rte_mbuf *packet)
     thread->recirc[thread->n_recirc++] = packet;
 }
 
+/* The program uses metadata: what the packet was when it came is there. */
+static void sink_tunnel_pop(void *arg, const struct op_tunnel_pop *pop, struct rte_mbuf *packet)
+{
+    struct poll_thread *thread = arg;
+    struct metadata *md = &packet_meta(packet)->md;
+    enum drop_reason reason = DROP_RECIRC_LIMIT;
+
+    if (likely(thread->context.depth < RECIRC_DEPTH_MAX && thread->n_popped < BURST))
+        reason = tunnel_pop(thread->dp->tunnels, &thread->tunnel_memo, pop, packet);
+    if (unlikely(reason != ACTION_OK)) {
+        poll_drop(thread, reason, thread->context.in_port, &packet, 1);
+        return;
+    }
+    md->recirc_id = md->dp_hash = md->ct_state = 0;
+    md->depth++;
+    thread->popped[thread->n_popped++] = packet;
+}
+
 static void sink_meter(void *arg, uint32_t index, struct rte_mbuf *const *packets, unsigned n, uint8_t *verdicts)
 {
     struct poll_thread *thread = arg;
@@ -542,6 +585,7 @@ void poll_sink_init(struct poll_thread *thread)
         .output = sink_output,
         .punt = sink_punt,
         .recirc = sink_recirc,
+        .tunnel_pop = sink_tunnel_pop,
         .meter = sink_meter,
         .ct = sink_ct,
         .drop = sink_drop,

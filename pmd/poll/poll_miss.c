@@ -83,7 +83,7 @@ void miss_packet(struct poll_thread *thread, const struct flow_key *key, unsigne
 /* The port's window, for the tick of now. */
 static struct punt_window *window_of(const struct poll_thread *thread, struct punt_window *windows, uint32_t in_port)
 {
-    struct punt_window *window = &windows[in_port % PORT_MAX];
+    struct punt_window *window = &windows[in_port_place(in_port)];
 
     if (window->tick != thread->tick)
         *window = (struct punt_window){.tick = thread->tick};

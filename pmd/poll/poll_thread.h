@@ -21,6 +21,7 @@
 #include "pmd/cache/tuple_order.h"
 #include "pmd/poll/datapath_impl.h"
 #include "pmd/poll/pending.h"
+#include "pmd/tunnel/table.h"
 
 #define BURST 64
 #define RECIRC_DEPTH_MAX 8
@@ -97,8 +98,8 @@ struct poll_thread {
     uint64_t stage_start;
     uint32_t n_groups;
     uint8_t group_places[GROUP_PLACES]; /* by the low bits of a megaflow's id: its place in groups[], to be verified */
-    struct megaflow_slot *dominant[PORT_MAX]; /* by in_port: took at least half of the port's burst before; or NULL */
-    struct metadata context;                  /* of the packets in hand, before a program runs on them */
+    struct megaflow_slot *dominant[IN_PORT_PLACES]; /* took at least half of the port's burst before; or NULL */
+    struct metadata context;                        /* of the packets in hand, before a program runs on them */
     uint8_t n_lines[BURST];
     uint32_t hashes[BURST];
     struct megaflow_slot *found[BURST];
@@ -108,6 +109,9 @@ struct poll_thread {
     /* Packets that recirculate, and ports with something in their buffer. */
     uint32_t n_recirc;
     struct rte_mbuf *recirc[BURST];
+    uint32_t n_popped; /* and those that came out of tunnels */
+    struct rte_mbuf *popped[BURST];
+    struct tunnel_memo tunnel_memo;
     uint32_t n_tx_dirty;
     uint32_t tx_dirty[PORT_MAX];
 
@@ -118,7 +122,7 @@ struct poll_thread {
     struct emc emc;
     struct tuple_order order;
     struct pending pending;
-    struct punt_window punts[PORT_MAX], protocol_punts[PORT_MAX];
+    struct punt_window punts[IN_PORT_PLACES], protocol_punts[IN_PORT_PLACES];
 
     struct poll_counters counters __rte_cache_aligned;
     struct drop_counters drops;

@@ -6,6 +6,7 @@
 #include "pmd/key_inline.h"
 #include "pmd/meter.h"
 #include "pmd/program_ops.h"
+#include "pmd/tunnel.h"
 #include "tests/lib/eal.h"
 #include "tests/lib/packets.h"
 
@@ -130,18 +131,24 @@ static bool program_build(const uint8_t *data, size_t size, const struct flow_ke
     while (size >= 2) {
         const enum program_op_type type = data[0] % OP_N_TYPES;
         uint32_t arg = type == OP_DROP ? data[1] % DROP_N_REASONS : data[1];
-        uint8_t fields[128] = {0};
+        uint8_t fields[sizeof(struct op_tunnel_push)] __attribute__((aligned(8))) = {0};
 
         data += 2;
         size -= 2;
         const uint32_t before = builder.len;
-        memcpy(fields, data, RTE_MIN(size, sizeof fields));
+        memcpy(fields, data, RTE_MIN(size, 128u));
         if (type == OP_PUSH_VLAN)
             ((struct op_vlan *)fields)->tpid = arg % 2 ? RTE_BE16(0x8100) : RTE_BE16(0x88a8);
         if (type == OP_PUSH_MPLS)
             ((struct op_mpls *)fields)->eth_type = RTE_BE16(0x8847);
         if (type == OP_PUSH_NSH)
             fields[0] = (uint8_t)(fields[0] % (NSH_PUSH_MAX / 4 + 1) * 4);
+        if (type == OP_TUNNEL_PUSH) {
+            uint8_t random[16];
+
+            memcpy(random, fields, sizeof random);
+            op_tunnel_push_make((void *)fields, random);
+        }
         if (type == OP_CT || type == OP_CT_NAT)
             op_ct_make_bools(fields);
         if (type == OP_PUSH_PBB)
@@ -151,7 +158,7 @@ static bool program_build(const uint8_t *data, size_t size, const struct flow_ke
             keeps_meaning = false;
         /* Whatever type of payload they are given is taken for it. */
         if (type == OP_PUSH_ETH || type == OP_POP_ETH || type == OP_PUSH_NSH || type == OP_POP_NSH ||
-            type == OP_SET_NSH)
+            type == OP_SET_NSH || type == OP_TUNNEL_PUSH)
             keeps_meaning = false;
         if (type == OP_POP_VLAN && (key->eth_type == RTE_BE16(0x8100) || key->eth_type == RTE_BE16(0x88a8)))
             keeps_meaning = false;

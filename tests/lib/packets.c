@@ -1,5 +1,7 @@
 #include "tests/lib/packets.h"
 
+#include "pmd/tunnel.h"
+
 size_t packet_from_hex(const char *hex, uint8_t *data)
 {
     size_t n = 0;
@@ -207,6 +209,11 @@ static void event_recirc(void *arg, uint32_t recirc_id, struct rte_mbuf *m)
     events_add(arg, EVENT_RECIRC, recirc_id, m, 0);
 }
 
+static void event_tunnel_pop(void *arg, const struct op_tunnel_pop *pop, struct rte_mbuf *m)
+{
+    events_add(arg, EVENT_TUNNEL_POP, pop->type, m, 0);
+}
+
 static void event_meter(void *arg, uint32_t meter, struct rte_mbuf *const *m, unsigned n, uint8_t *verdicts)
 {
     struct events *events = arg;
@@ -223,6 +230,41 @@ void op_ct_make_bools(uint8_t *op)
 
     for (unsigned i = 0; i < RTE_DIM(bools); i++)
         op[bools[i]] &= 1;
+}
+
+void op_tunnel_push_make(struct op_tunnel_push *push, const uint8_t random[16])
+{
+    static const rte_be16_t types[] = {RTE_BE16(0x6558), RTE_BE16(0x6558), RTE_BE16(0x0800), RTE_BE16(0x86dd)};
+    static const uint8_t mapped[16] = {[10] = 0xff, 0xff, 10, 0, 0, 1};
+    struct tunnel_out out = {.type = random[0] % TUNNEL_N_TYPES,
+                             .df = random[1] & 1,
+                             .has_key = random[1] & 2,
+                             .seq = random[1] & 4,
+                             .gbp = random[1] & 8,
+                             .gpe = random[1] & 16,
+                             .oam = random[1] & 32,
+                             .tos = random[2],
+                             .ttl = random[3],
+                             .udp_dst = RTE_BE16(4789),
+                             .erspan_ver = random[4] % 3,
+                             .erspan = random[5],
+                             .eth_type = types[random[6] % RTE_DIM(types)],
+                             .options = (const uint8_t[]){1, 2, 3, 1, 4, 5, 6, 7},
+                             .options_len = random[7] & 1 ? 8 : 0};
+
+    memcpy(out.src, mapped, sizeof mapped);
+    memcpy(out.dst, mapped, sizeof mapped);
+    memcpy(&out.key, random + 8, sizeof out.key);
+    if (random[1] & 64)
+        out.dst[0] = out.src[0] = 0xfd;
+    out.csum = random[1] & 128 || out.dst[0] != 0; /* over IPv6 a packet without one is not right for other judges */
+    if (!tunnel_header_write(&out, push)) {
+        out.type = TUNNEL_GRE;
+        tunnel_header_write(&out, push);
+    }
+    push->index = random[15];
+    push->mtu = random[14] & 1 ? 100 : 0;
+    push->too_big = random[14] & 2;
 }
 
 /* No tracker: what is found out follows from the packet's bytes and the request. */
@@ -262,6 +304,7 @@ void events_init(struct events *events, struct rte_mempool *pool)
                                         .output = event_output,
                                         .punt = event_punt,
                                         .recirc = event_recirc,
+                                        .tunnel_pop = event_tunnel_pop,
                                         .meter = event_meter,
                                         .ct = event_ct,
                                         .drop = event_drop};

@@ -103,13 +103,15 @@ struct rte_mbuf *packet_new(struct rte_mempool *pool, const char *hex);
 /* The same bytes in segments of at most `split`. Takes `m`. */
 struct rte_mbuf *packet_split(struct rte_mempool *pool, struct rte_mbuf *m, uint32_t split);
 
-enum event_type { EVENT_OUTPUT, EVENT_PUNT, EVENT_RECIRC, EVENT_DROP };
+struct op_tunnel_push;
+
+enum event_type { EVENT_OUTPUT, EVENT_PUNT, EVENT_RECIRC, EVENT_TUNNEL_POP, EVENT_DROP };
 
 struct events {
     struct action_sink sink;
     struct event {
         enum event_type type;
-        uint32_t arg; /* port, punt id, recirculation id or drop reason */
+        uint32_t arg; /* port, punt id, recirculation id, type of the tunnel or drop reason */
         uint16_t full_len;
         struct rte_mbuf *m;
     } list[4096];
@@ -119,6 +121,9 @@ struct events {
 
 /* Of an operation made of random bytes: what is read as a bool has to be one. */
 void op_ct_make_bools(uint8_t *op);
+
+/* Makes an OP_TUNNEL_PUSH of 16 random bytes. */
+void op_tunnel_push_make(struct op_tunnel_push *push, const uint8_t random[16]);
 
 void events_init(struct events *events, struct rte_mempool *pool);
 

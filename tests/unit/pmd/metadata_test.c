@@ -16,6 +16,7 @@ static void every_byte_of_the_private_area_is_copied(void **state)
 
     for (size_t i = 0; i < sizeof(struct packet_meta); i++)
         ((uint8_t *)packet_meta(m))[i] = (uint8_t)(i + 1);
+    packet_meta(m)->md.tun_lines = 3;
     for (uint32_t len = 1; len <= m->pkt_len; len++) {
         struct rte_mbuf *copy = packet_copy(m, pool, len);
 
@@ -92,6 +93,28 @@ static void connections_reach_the_key(void **state)
     assert_int_equal(key.ct_ipv6_src[0], 0x20);
 }
 
+/* As many lines as there are, and no more. */
+static void tunnels_reach_the_key(void **state)
+{
+    struct packet_meta meta = {.md.in_port = 5000, .tun = {.id = RTE_BE64(7), .options = {[63] = 8, [127] = 9}}};
+    const struct flow_key none = {.in_port = 5000};
+    struct flow_key key = {0};
+
+    assert_int_equal(packet_meta_to_key(&meta, &key, 1), 1);
+    assert_memory_equal(&key, &none, sizeof key);
+    for (uint16_t lines = 1; lines <= 3; lines++) {
+        key = none;
+        meta.md.tun_lines = lines;
+        assert_int_equal(packet_meta_to_key(&meta, &key, 1), FLOW_KEY_PACKET_LINES + lines);
+        assert_true(key.tun_id == RTE_BE64(7));
+        assert_int_equal(key.tun_metadata[63], lines > 1 ? 8 : 0);
+        assert_int_equal(key.tun_metadata[127], lines > 2 ? 9 : 0);
+    }
+    meta.ct.state = meta.md.ct_state = CT_STATE_TRK;
+    assert_int_equal(packet_meta_to_key(&meta, &key, 1), FLOW_KEY_LINES);
+    assert_int_equal(key.ct_state, CT_STATE_TRK);
+}
+
 static void labels_are_numbers(void **state)
 {
     uint8_t label[CT_LABEL_LEN] = {0};
@@ -114,6 +137,7 @@ int main(void)
         cmocka_unit_test(a_clone_to_send_shares_the_data),
         cmocka_unit_test(metadata_reaches_the_key),
         cmocka_unit_test(connections_reach_the_key),
+        cmocka_unit_test(tunnels_reach_the_key),
     };
 
     if (test_eal_init("metadata_test") != 0)

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "pmd/program_ops.h"
+#include "pmd/tunnel.h"
 
 static struct program_builder builder;
 
@@ -266,7 +267,7 @@ static void formats(void **state)
 static void every_operation_has_a_row(void **state)
 {
     static char texts[OP_N_TYPES][128];
-    const uint8_t zeros[UINT8_MAX] = {0};
+    static const uint8_t zeros[sizeof(struct op_tunnel_push)];
 
     for (enum program_op_type type = 0; type < OP_N_TYPES; type++) {
         const struct program_op_info *info = &program_ops[type];
@@ -303,7 +304,7 @@ static void metadata_used_in_a_clone_is_used(void **state)
 
 static void the_struct_of_another_operation_aborts(void **state)
 {
-    const uint8_t zeros[UINT8_MAX] = {0};
+    static const uint8_t zeros[sizeof(struct op_tunnel_push)];
     const size_t wrong[] = {sizeof(struct op_eth) - 1, sizeof(struct op_eth) + 1, sizeof(struct op_arp)};
 
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "pmd/program_ops.h"
+#include "pmd/tunnel.h"
 #include "tests/lib/eal.h"
 #include "tests/lib/packets.h"
 
@@ -534,14 +535,16 @@ static void builder_add_random(uint64_t *seed)
 {
     static const rte_be16_t types[] = {RTE_BE16(0x0800), RTE_BE16(0x86dd), RTE_BE16(0x8847), RTE_BE16(0x0806)};
     const enum program_op_type type = random_next(seed) % OP_N_TYPES;
-    uint64_t data[16];
+    uint64_t data[(sizeof(struct op_tunnel_push) + 7) / 8] = {0};
 
-    for (unsigned i = 0; i < RTE_DIM(data); i++)
+    for (unsigned i = 0; i < 16; i++)
         data[i] = random_next(seed) & (random_next(seed) % 3 == 0 ? 0 : UINT64_MAX);
     if (type == OP_PUSH_VLAN)
         ((struct op_vlan *)data)->tpid = random_next(seed) % 2 ? RTE_BE16(0x8100) : RTE_BE16(0x88a8);
     if (type == OP_PUSH_MPLS)
         ((struct op_mpls *)data)->eth_type = RTE_BE16(0x8847);
+    if (type == OP_TUNNEL_PUSH)
+        op_tunnel_push_make((void *)data, (const uint8_t *)(const uint64_t[]){data[0], data[1]});
     if (type == OP_CT || type == OP_CT_NAT)
         op_ct_make_bools((uint8_t *)data);
     if (type == OP_PUSH_NSH)

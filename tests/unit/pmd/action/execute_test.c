@@ -7,6 +7,7 @@
 
 #include "pmd/action/packet.h"
 #include "pmd/program_ops.h"
+#include "pmd/tunnel.h"
 #include "tests/lib/eal.h"
 #include "tests/lib/packets.h"
 
@@ -189,8 +190,8 @@ static void a_lone_punt_gets_the_packet_itself(void **state)
 static void every_operation_is_run(void **state)
 {
     for (enum program_op_type type = 0; type < OP_N_TYPES; type++) {
-        const bool by_interpreter =
-            program_ops[type].emits || type == OP_TRUNCATE || type == OP_SET_META || type == OP_CT_CLEAR;
+        const bool by_interpreter = program_ops[type].emits || type == OP_TRUNCATE || type == OP_SET_META ||
+                                    type == OP_CT_CLEAR || type == OP_TUNNEL_PUSH;
 
         if (by_interpreter == (action_runs[type] != NULL))
             fail_msg("operation %d has no function to run it, or one that is never called", type);
@@ -204,15 +205,17 @@ static void no_operation_reaches_what_was_sent_before(void **state)
         for (size_t frame = 0; frame < N_FRAMES; frame++) {
             struct rte_mbuf *m = packet_new(pool, frames[frame]);
             const uint32_t len = m->pkt_len;
-            uint8_t before[512], after[512], operand[UINT8_MAX];
+            uint8_t before[512], after[512], operand[sizeof(struct op_tunnel_push)];
 
-            if (!action_runs[type] || len > sizeof before) {
+            if ((!action_runs[type] && type != OP_TUNNEL_PUSH) || len > sizeof before) {
                 rte_pktmbuf_free(m);
                 continue;
             }
             memcpy(before, rte_pktmbuf_read(m, 0, len, after), len);
             memset(operand, 0xff, sizeof operand);
             operand[0] = type == OP_PUSH_NSH ? 8 : 0xff;
+            if (type == OP_TUNNEL_PUSH)
+                op_tunnel_push_make((void *)operand, (const uint8_t[16]){0});
             program_builder_init(&builder);
             ADD(OP_OUTPUT, 1);
             program_builder_add(&builder, type, 0xffff, program_ops[type].data_len > 0 ? operand : NULL,

@@ -1,0 +1,206 @@
+#include "pmd/tunnel/push.h"
+
+#include <netinet/in.h>
+#include <rte_cycles.h>
+#include <rte_ip.h>
+#include <rte_udp.h>
+#include <string.h>
+
+#include "pmd/checksum.h"
+#include "pmd/key_inline.h"
+#include "pmd/offload.h"
+#include "pmd/select_hash.h"
+#include "pmd/tunnel/wire.h"
+
+/* The source ports of who gives no range: 32768 to 65535. */
+#define SRC_FIRST 0x8000
+#define SRC_N 0x8000
+
+/* The last sequence number of each tunnel. Two whose indexes are so far apart share one, and each then sees gaps. */
+#define SEQUENCES 65536
+static uint32_t sequences[SEQUENCES];
+
+/* The identification of packets that may be fragmented: of each thread its own row, begun at different places. */
+static __thread uint16_t next_ip_id;
+static __thread bool ip_id_begun;
+
+static uint16_t ip_id(void)
+{
+    if (unlikely(!ip_id_begun)) {
+        next_ip_id = (uint16_t)(rte_rdtsc() >> 4);
+        ip_id_begun = true;
+    }
+    return next_ip_id++;
+}
+
+/* --- the source port ----------------------------------------------------- */
+
+static bool has_ports(uint8_t proto)
+{
+    return proto == IPPROTO_TCP || proto == IPPROTO_UDP || proto == IPPROTO_SCTP;
+}
+
+/* In one line: IPv4 without options that is no fragment, and IPv6 without extension headers, behind at most one tag. */
+uint32_t tunnel_flow_hash(const struct rte_mbuf *m)
+{
+    const uint8_t *eth = rte_pktmbuf_mtod(m, const uint8_t *), *ip = eth + RTE_ETHER_HDR_LEN;
+    rte_be16_t type;
+
+    if (unlikely(m->data_len < 18 + 40 + 4))
+        return select_hash_packet(m, 0);
+    type = flow_key_load16(eth + 12);
+    if (type == RTE_BE16(RTE_ETHER_TYPE_VLAN)) {
+        type = flow_key_load16(eth + 16);
+        ip += 4;
+    }
+    if (likely(type == RTE_BE16(RTE_ETHER_TYPE_IPV4) && ip[0] == 0x45 &&
+               (flow_key_load16(ip + 6) & RTE_BE16(0x3fff)) == 0)) {
+        const uint64_t ports = has_ports(ip[9]) ? flow_key_load32(ip + 20) : 0;
+
+        return flow_key_crc(flow_key_crc(FLOW_KEY_HASH_SEED, flow_key_load64(ip + 12)), ports << 8 | ip[9]);
+    }
+    if (type == RTE_BE16(RTE_ETHER_TYPE_IPV6) && has_ports(ip[6])) {
+        uint32_t hash = flow_key_crc(FLOW_KEY_HASH_SEED, (uint64_t)flow_key_load32(ip + 40) << 8 | ip[6]);
+
+        for (unsigned at = 8; at < 40; at += 8)
+            hash = flow_key_crc(hash, flow_key_load64(ip + at));
+        return hash;
+    }
+    return select_hash_packet(m, 0);
+}
+
+static rte_be16_t source_port(const struct rte_mbuf *m, const struct op_tunnel_push *push)
+{
+    const uint32_t first = push->src_n != 0 ? push->src_first : SRC_FIRST, n = push->src_n != 0 ? push->src_n : SRC_N;
+
+    return rte_cpu_to_be_16((uint16_t)(first + ((uint64_t)tunnel_flow_hash(m) * n >> 32)));
+}
+
+/* --- what differs from packet to packet ---------------------------------- */
+
+static void write_ip(uint8_t *ip, const struct op_tunnel_push *push, uint32_t len)
+{
+    struct rte_ipv4_hdr *ip4 = (void *)ip;
+    uint32_t sum;
+
+    if (push->flags & TUNNEL_PUSH_IPV6) {
+        ((struct rte_ipv6_hdr *)(void *)ip)->payload_len = rte_cpu_to_be_16((uint16_t)(len - 40));
+        return;
+    }
+    ip4->total_length = rte_cpu_to_be_16((uint16_t)len);
+    sum = (uint32_t)ip4->hdr_checksum + ip4->total_length;
+    if (unlikely(!(ip4->fragment_offset & RTE_BE16(0x4000)))) { /* one that is never cut needs none: RFC 6864, 4.1 */
+        ip4->packet_id = ip_id();
+        sum += ip4->packet_id;
+    }
+    ip4->hdr_checksum = (uint16_t)~checksum_fold(sum);
+}
+
+/* Over what is behind `l4`; the field holds 0. */
+static uint16_t sum_from(const struct rte_mbuf *m, uint32_t l4)
+{
+    uint16_t sum = 0;
+
+    rte_raw_cksum_mbuf(m, l4, m->pkt_len - l4, &sum);
+    return sum;
+}
+
+static void write_udp_checksum(struct rte_mbuf *m, const struct op_tunnel_push *push, uint8_t *header)
+{
+    struct rte_udp_hdr *udp = (void *)(header + push->l4);
+    const void *ip = header + push->l3;
+    const uint16_t pseudo = push->flags & TUNNEL_PUSH_IPV6 ? rte_ipv6_phdr_cksum(ip, 0) : rte_ipv4_phdr_cksum(ip, 0);
+    const uint16_t sum = (uint16_t)~checksum_fold((uint32_t)pseudo + sum_from(m, push->l4));
+
+    udp->dgram_cksum = sum == 0 ? UINT16_MAX : sum;
+}
+
+static uint32_t next_sequence(const struct op_tunnel_push *push)
+{
+    return __atomic_fetch_add(&sequences[push->index % SEQUENCES], 1, __ATOMIC_RELAXED);
+}
+
+/* The sequence number is the last word of GRE's header; of GTP-U's it is behind the first eight bytes. */
+static void write_sequence(const struct op_tunnel_push *push, uint8_t *header)
+{
+    const uint32_t sequence = rte_cpu_to_be_32(next_sequence(push));
+
+    if (push->type == TUNNEL_GTPU) {
+        const rte_be16_t low = rte_cpu_to_be_16((uint16_t)rte_be_to_cpu_32(sequence));
+
+        memcpy(header + push->own + GTPU_LEN, &low, sizeof low);
+    } else if (push->type == TUNNEL_ERSPAN) {
+        memcpy(header + push->l4 + GRE_LEN, &sequence, sizeof sequence);
+    } else {
+        memcpy(header + push->len - 4, &sequence, sizeof sequence);
+    }
+}
+
+/* Type III has the time in units of 100 us. */
+static void write_time(const struct op_tunnel_push *push, uint8_t *header)
+{
+    uint8_t *erspan = header + push->own;
+
+    if (erspan[0] >> 4 == 2) {
+        const rte_be32_t time = rte_cpu_to_be_32((uint32_t)(rte_rdtsc() / (rte_get_tsc_hz() / 10000)));
+
+        memcpy(erspan + 4, &time, sizeof time);
+    }
+}
+
+static __rte_noinline void write_rare(struct rte_mbuf *m, const struct op_tunnel_push *push, uint8_t *header)
+{
+    if (push->flags & TUNNEL_PUSH_SEQ)
+        write_sequence(push, header);
+    if (push->type == TUNNEL_ERSPAN)
+        write_time(push, header);
+    if (push->type == TUNNEL_GTPU) {
+        const rte_be16_t len = rte_cpu_to_be_16((uint16_t)(m->pkt_len - push->own - GTPU_LEN));
+
+        memcpy(header + push->own + 2, &len, sizeof len);
+    }
+    if (!(push->flags & TUNNEL_PUSH_CSUM))
+        return;
+    if (push->type == TUNNEL_GRE) {
+        const uint16_t sum = (uint16_t)~sum_from(m, push->l4);
+
+        memcpy(header + push->l4 + GRE_LEN, &sum, sizeof sum);
+    } else {
+        write_udp_checksum(m, push, header);
+    }
+}
+
+/* --- the operation ------------------------------------------------------- */
+
+bool tunnel_push_keeps(const struct rte_mbuf *m, const struct op_tunnel_push *push)
+{
+    /* A checksum over all needs those within, and segments need headers of their own. */
+    return !offload_segmented(m) && !(push->flags & TUNNEL_PUSH_CSUM) && m->l2_len + push->len <= OFFLOAD_L2_MAX;
+}
+
+enum drop_reason tunnel_push(struct rte_mbuf *m, const struct op_tunnel_push *push, uint32_t payload)
+{
+    const uint32_t len = m->pkt_len - payload + push->len - push->l3; /* from the IP header on */
+    const bool udp = push->type != TUNNEL_GRE && push->type != TUNNEL_ERSPAN;
+    uint8_t *header;
+
+    if (unlikely(len > (push->mtu != 0 ? push->mtu : UINT16_MAX)))
+        return DROP_TUNNEL_MTU;
+    const rte_be16_t src = udp ? source_port(m, push) : 0;
+    if (unlikely(offload_any(m)))
+        m->l2_len = m->l2_len - payload + push->len;
+    if (payload != 0)
+        rte_pktmbuf_adj(m, (uint16_t)payload);
+    header = (uint8_t *)rte_pktmbuf_prepend(m, push->len);
+    memcpy(header, push->header, push->len);
+    write_ip(header + push->l3, push, len);
+    if (udp) {
+        struct rte_udp_hdr *outer = (void *)(header + push->l4);
+
+        outer->src_port = src;
+        outer->dgram_len = rte_cpu_to_be_16((uint16_t)(m->pkt_len - push->l4));
+    }
+    if (unlikely((push->flags & (TUNNEL_PUSH_CSUM | TUNNEL_PUSH_SEQ)) || push->type >= TUNNEL_ERSPAN))
+        write_rare(m, push, header);
+    return DROP_N_REASONS;
+}
