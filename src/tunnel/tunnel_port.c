@@ -307,15 +307,41 @@ static bool check(struct tunnels *tunnels, const char *name, const struct tunnel
     return true;
 }
 
-static void take_place(struct tunnel_port *port)
+/* Has packets come in by the port. False: there is no memory for that. */
+static bool publish(const struct tunnel_port *port)
 {
-    port->takes = takes_of(&port->config);
+    const struct takes *takes = &port->takes;
+    struct tunnel_in in = {
+        .type = (uint8_t)takes->type,
+        .any_key = takes->any_key,
+        .any_remote = takes->any_remote,
+        .any_local = takes->any_local,
+        .has_key = takes->key != 0, /* packets without one count as those with 0 */
+        .udp_port = rte_cpu_to_be_16(takes->udp_port),
+        .key = takes->key,
+    };
+
+    if (!port->tunnels->dp)
+        return true;
+    memcpy(in.remote, &takes->remote, sizeof in.remote);
+    memcpy(in.local, &takes->local, sizeof in.local);
+    return datapath_tunnel_add(port->tunnels->dp, &in, port->tunnel.index) == 0;
+}
+
+/* Of the configuration that it gets. False: no packets come in, for lack of memory. */
+static bool take_place(struct tunnel_port *port, const struct tunnel_config *config)
+{
+    memcpy(&port->config, config, sizeof *config); /* with what is between the members */
+    port->takes = takes_of(config);
     LIST_INSERT_HEAD(&port->tunnels->buckets[bucket_of(&port->takes)], port, bucket);
-    listen_for(port->tunnels, &port->config);
+    listen_for(port->tunnels, config);
+    return publish(port);
 }
 
 static void leave_place(struct tunnel_port *port)
 {
+    if (port->tunnels->dp)
+        datapath_tunnel_remove(port->tunnels->dp, port->tunnel.index);
     LIST_REMOVE(port, bucket);
     stop_listening(port->tunnels, &port->config);
 }
@@ -340,11 +366,13 @@ struct bridge_tunnel *tunnel_port_create(struct tunnels *tunnels, const char *na
     port->tunnel =
         (struct bridge_tunnel){.index = tunnels->next_index++, .type = config->type_name, .port_gone = port_gone};
     port->tunnels = tunnels;
-    memcpy(&port->config, config, sizeof *config); /* with what is between the members */
     snprintf(port->name, sizeof port->name, "%s", name);
     TAILQ_INSERT_TAIL(&tunnels->all, port, node);
-    take_place(port);
-    return &port->tunnel;
+    if (take_place(port, config))
+        return &port->tunnel;
+    port_gone(&port->tunnel);
+    snprintf(error, error_size, "%s: out of memory for one more tunnel", name);
+    return NULL;
 }
 
 void tunnel_port_discard(struct bridge_tunnel *tunnel)
@@ -355,17 +383,24 @@ void tunnel_port_discard(struct bridge_tunnel *tunnel)
 int tunnel_port_change(struct bridge_tunnel *tunnel, const struct tunnel_config *config, char *error, size_t error_size)
 {
     struct tunnel_port *port = port_of(tunnel);
+    struct tunnel_config before;
+    bool done;
 
     if (memcmp(config, &port->config, sizeof *config) == 0)
         return 0;
     if (!check(port->tunnels, port->name, config, port, error, error_size))
         return -EEXIST;
+    memcpy(&before, &port->config, sizeof before);
     leave_place(port);
-    memcpy(&port->config, config, sizeof *config); /* with what is between the members */
-    take_place(port);
+    done = take_place(port, config);
+    if (!done) {
+        leave_place(port);
+        take_place(port, &before);
+        snprintf(error, error_size, "%s: out of memory for other options", port->name);
+    }
     if (tunnel->bp)
         bridge_note_port(tunnel->bp, BRIDGE_PORT_CLAIMS);
-    return 0;
+    return done ? 0 : -ENOMEM;
 }
 
 const struct bridge_port *tunnels_next(const struct tunnels *tunnels, uint32_t from)

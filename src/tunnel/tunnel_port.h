@@ -58,13 +58,13 @@ void tunnels_set_changed(struct tunnels *tunnels, tunnels_changed_fn *changed, v
 /* --- ports --------------------------------------------------------------- */
 
 /* What a port of this name is to be made with (struct bridge_port_params), which it belongs to from then on. NULL with
- * a sentence in `error` if another port has what `config` asks for. */
+ * a sentence in `error` if another port has what `config` asks for, or there is no memory. */
 struct bridge_tunnel *tunnel_port_create(struct tunnels *tunnels, const char *name, const struct tunnel_config *config,
                                          char *error, size_t error_size);
 /* Of one that has no port. */
 void tunnel_port_discard(struct bridge_tunnel *tunnel);
-/* Other options, of the same type. Megaflows that they concern are translated again. Returns 0, or -EEXIST as above:
- * then nothing has changed. */
+/* Other options, of the same type. Megaflows that they concern are translated again. Returns 0, or -EEXIST
+ * or -ENOMEM as above: then nothing has changed. */
 int tunnel_port_change(struct bridge_tunnel *tunnel, const struct tunnel_config *config, char *error,
                        size_t error_size);
 /* `bp` is a tunnel port. */
