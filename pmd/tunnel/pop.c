@@ -354,7 +354,8 @@ static enum drop_reason parse_erspan3(struct outer *o)
     return OK;
 }
 
-static enum drop_reason parse_erspan(struct outer *o)
+/* One listener has both: the type of the payload tells them apart. */
+static enum drop_reason parse_gre_or_erspan(struct outer *o, const struct op_tunnel_pop *pop)
 {
     enum drop_reason reason;
     bool sequence;
@@ -363,11 +364,12 @@ static enum drop_reason parse_erspan(struct outer *o)
     if (reason != OK)
         return reason;
     const uint16_t proto = o->payload;
+    if (proto != ETH_TYPE_ERSPAN && proto != ETH_TYPE_ERSPAN3)
+        return pop->type == TUNNEL_GRE ? OK : DROP_TUNNEL_PAYLOAD;
+    o->claim.type = TUNNEL_ERSPAN;
     o->payload = ETH_TYPE_TEB;
     if (proto == ETH_TYPE_ERSPAN3)
         return parse_erspan3(o);
-    if (proto != ETH_TYPE_ERSPAN)
-        return DROP_TUNNEL_PAYLOAD;
     return sequence ? parse_erspan2(o) : OK; /* type I has neither sequence number nor header */
 }
 
@@ -433,13 +435,9 @@ static enum drop_reason parse_gtpu(struct outer *o)
 static enum drop_reason parse_own(struct outer *o, const struct op_tunnel_pop *pop, const struct tunnel_table *tunnels)
 {
     enum drop_reason reason;
-    bool sequence;
 
-    if (pop->type == TUNNEL_GRE || pop->type == TUNNEL_ERSPAN) {
-        if (o->proto != IPPROTO_GRE)
-            return DROP_TUNNEL_UNKNOWN;
-        return pop->type == TUNNEL_GRE ? parse_gre(o, &sequence) : parse_erspan(o);
-    }
+    if (pop->type == TUNNEL_GRE || pop->type == TUNNEL_ERSPAN)
+        return o->proto == IPPROTO_GRE ? parse_gre_or_erspan(o, pop) : DROP_TUNNEL_UNKNOWN;
     if (o->proto != IPPROTO_UDP)
         return DROP_TUNNEL_UNKNOWN;
     reason = parse_udp(o);

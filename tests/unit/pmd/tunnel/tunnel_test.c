@@ -218,6 +218,25 @@ static void pops_what_it_pushed(void **state)
     }
 }
 
+static void one_listener_has_gre_and_erspan(void **state)
+{
+    const struct op_tunnel_pop op = {.type = TUNNEL_GRE};
+
+    FOR_EACH_GOLDEN(g)
+    {
+        struct rte_mbuf *m;
+
+        if (g->out.type != TUNNEL_GRE && g->out.type != TUNNEL_ERSPAN)
+            continue;
+        m = packet_of(g->outer, g->outer_len);
+        add_tunnel(g, TUNNEL + g->out.type);
+        assert_int_equal(tunnel_pop(tunnels, &memo, &op, m), DROP_N_REASONS);
+        assert_packet(g->name, m, g->popped, g->popped_len);
+        assert_meta(g, m);
+        rte_pktmbuf_free(m);
+    }
+}
+
 static void padding_and_segments_make_no_difference(void **state)
 {
     FOR_EACH_GOLDEN(g)
@@ -681,6 +700,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(pushes_as_the_documents_say, setup, teardown),
         cmocka_unit_test_setup_teardown(pops_what_it_pushed, setup, teardown),
+        cmocka_unit_test_setup_teardown(one_listener_has_gre_and_erspan, setup, teardown),
         cmocka_unit_test_setup_teardown(padding_and_segments_make_no_difference, setup, teardown),
         cmocka_unit_test_setup_teardown(a_packet_that_is_cut_short_never_comes_out, setup, teardown),
         cmocka_unit_test_setup_teardown(every_byte_of_a_checksum_counts, setup, teardown),
