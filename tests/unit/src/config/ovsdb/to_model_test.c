@@ -6,6 +6,7 @@
 #include <cmocka.h>
 
 #include "src/config/ovsdb/to_model.h"
+#include "src/config/tunnel.h"
 #include "tests/lib/ovsdb_bed.h"
 
 #define B "b0000000-0000-0000-0000-000000000001"
@@ -290,6 +291,35 @@ static void a_vhost_port_of_the_older_kind(void **state)
     assert_string_equal(p->path, "/run/test/p");
 }
 
+/* Options that Open vSwitch's do not have, and values that have no effect there, have none here. */
+static void a_tunnel_port(void **state)
+{
+    const struct config_port *p = port_of(
+        "",
+        "\"name\":\"p\",\"type\":\"vxlan\",\"options\":[\"map\",[[\"remote_ip\",\"192.0.2.2\"],[\"key\","
+        "\"flow\"],[\"dst_port\",\"8472\"],[\"csum\",\"true\"],[\"df_default\",\"maybe\"],[\"tos\",\"3\"],[\"exts\","
+        "\"gbp\"],[\"unheard\",\"of\"],[\"psk\",\"secret\"]]]");
+    struct tunnel_config tunnel;
+    char said[256];
+
+    assert_int_equal(p->type, CONFIG_PORT_VXLAN);
+    assert_int_equal(config_tunnel_parse(p, &tunnel, said, sizeof said), 0);
+    assert_false(tunnel.remote_flow);
+    assert_true(tunnel.in_key_flow && tunnel.out_key_flow);
+    assert_int_equal(tunnel.dst_port, 8472);
+    assert_true(tunnel.csum && tunnel.df && tunnel.gbp);
+    assert_int_equal(tunnel.tos, 0);
+    teardown(state);
+    setup(state);
+    p = port_of(
+        "", "\"name\":\"p\",\"type\":\"ip6gre\",\"options\":[\"map\",[[\"remote_ip\",\"2001:db8::2\"],[\"df_default\","
+            "\"false\"],[\"seq\",\"true\"]]]");
+    assert_int_equal(p->type, CONFIG_PORT_IP6GRE);
+    assert_int_equal(config_tunnel_parse(p, &tunnel, said, sizeof said), 0);
+    assert_string_equal(said, "");
+    assert_true(tunnel.seq && !tunnel.df && !tunnel.in_key_given);
+}
+
 static void a_patch_port(void **state)
 {
     const struct config_port *p =
@@ -337,6 +367,9 @@ static void ports_that_cannot_be(void **state)
         {"\"name\":\"p\",\"type\":\"dpdk\"", "dpdk-devargs"},
         {"\"name\":\"p\",\"type\":\"patch\"", "options:peer is missing"},
         {"\"name\":\"p\",\"type\":\"patch\",\"options\":[\"map\",[[\"peer\",\"p\"]]]", "its own peer"},
+        {"\"name\":\"p\",\"type\":\"vxlan\"", "p: vxlan type requires valid 'remote_ip' argument"},
+        {"\"name\":\"p\",\"type\":\"gre\",\"options\":[\"map\",[[\"remote_ip\",\"192.0.2.2\"],[\"local_ip\",\"flow\"]]]",
+         "p: gre type requires 'remote_ip=flow' with 'local_ip=flow'"},
         {"\"name\":\"p\",\"type\":\"dpdkvhostuserclient\"", "vhost-server-path"},
         {"\"name\":\"p\",\"type\":\"dpdkvhostuserclient\",\"options\":[\"map\",[[\"vhost-server-path\",\"here\"]]]",
          "here"},
@@ -432,6 +465,7 @@ int main(void)
         WITH_BED(a_vhost_port),
         WITH_BED(a_vhost_port_of_the_older_kind),
         WITH_BED(a_patch_port),
+        WITH_BED(a_tunnel_port),
         WITH_BED(vlans),
         WITH_BED(ports_that_cannot_be),
         WITH_BED(tls_and_sleep),
