@@ -122,6 +122,11 @@ static void program_classify(struct program *program)
     } else if (n_others == 0) {
         program->kind = n_outputs == 1 ? PROGRAM_OUTPUT : PROGRAM_OUTPUTS;
         program->output = first->arg;
+    } else if (program->n_ops == 1 && first->type == OP_TUNNEL_POP) {
+        program->kind = PROGRAM_TUNNEL_POP;
+    } else if (program->n_ops == 2 && first->type == OP_TUNNEL_PUSH && program_op_next(first)->type == OP_OUTPUT) {
+        program->kind = PROGRAM_TUNNEL_PUSH;
+        program->output = program_op_next(first)->arg;
     } else {
         program->kind = PROGRAM_GENERAL;
     }

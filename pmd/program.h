@@ -147,9 +147,11 @@ struct program_op {
 
 /* Common shapes that the poll-mode thread runs without the interpreter. */
 enum program_kind {
-    PROGRAM_DROP,    /* no operation, or only OP_DROP */
-    PROGRAM_OUTPUT,  /* a single OP_OUTPUT */
-    PROGRAM_OUTPUTS, /* several OP_OUTPUT and nothing that changes the packet */
+    PROGRAM_DROP,        /* no operation, or only OP_DROP */
+    PROGRAM_OUTPUT,      /* a single OP_OUTPUT */
+    PROGRAM_OUTPUTS,     /* several OP_OUTPUT and nothing that changes the packet */
+    PROGRAM_TUNNEL_PUSH, /* OP_TUNNEL_PUSH, OP_OUTPUT */
+    PROGRAM_TUNNEL_POP,  /* a single OP_TUNNEL_POP */
     PROGRAM_GENERAL
 };
 
@@ -158,7 +160,7 @@ struct program {
     uint8_t n_outputs;
     uint16_t n_ops;
     uint32_t len;    /* bytes of ops[] */
-    uint32_t output; /* PROGRAM_OUTPUT: the port index; PROGRAM_DROP: the enum drop_reason */
+    uint32_t output; /* PROGRAM_OUTPUT, _TUNNEL_PUSH: the port index; PROGRAM_DROP: the enum drop_reason */
     uint32_t hash;   /* control thread only, as refs and next */
     uint32_t refs;
     bool uses_meta; /* one of the operations does (see program_ops.h): who runs it fills packet_meta() in before */

@@ -8,6 +8,7 @@
 #include "pmd/offload.h"
 #include "pmd/poll/poll_thread.h"
 #include "pmd/tunnel/pop.h"
+#include "pmd/tunnel/push.h"
 
 static inline uint64_t first_bits(unsigned n)
 {
@@ -106,6 +107,70 @@ static void run_drop(struct poll_thread *thread, uint32_t reason, struct rte_mbu
     poll_drop(thread, reason < DROP_N_REASONS ? reason : DROP_POLICY, thread->context.in_port, packets, n);
 }
 
+/* The program uses metadata: what the packet was when it came is there. */
+static void sink_tunnel_pop(void *arg, const struct op_tunnel_pop *pop, struct rte_mbuf *packet)
+{
+    struct poll_thread *thread = arg;
+    struct metadata *md = &packet_meta(packet)->md;
+    enum drop_reason reason = DROP_RECIRC_LIMIT;
+
+    if (likely(thread->context.depth < RECIRC_DEPTH_MAX && thread->n_popped < BURST))
+        reason = tunnel_pop(thread->dp->tunnels, &thread->tunnel_cache, pop, packet);
+    if (unlikely(reason != ACTION_OK)) {
+        poll_drop(thread, reason, thread->context.in_port, &packet, 1);
+        return;
+    }
+    md->recirc_id = md->dp_hash = md->ct_state = 0;
+    md->depth++;
+    thread->popped[thread->n_popped++] = packet;
+}
+
+/* As program_execute() would, for packets that are simple, in order with those that are not. */
+static __rte_noinline void run_tunnel_push(struct poll_thread *thread, const struct program *program,
+                                           struct rte_mbuf **packets, unsigned n, uint32_t longest)
+{
+    const struct op_tunnel_push *push = (const void *)((const struct program_op *)(const void *)program->ops)->data;
+    const bool line = tunnel_push_has_line(push);
+    unsigned first = 0;
+
+    for (unsigned i = 0; i < n; i++)
+        rte_prefetch0_write(rte_pktmbuf_mtod(packets[i], uint8_t *) - push->len);
+    for (unsigned i = 0; i < n; i++) {
+        struct rte_mbuf *m = packets[i];
+
+        if (likely(line && tunnel_push_is_simple(m, push))) {
+            tunnel_push_line(m, push);
+            continue;
+        }
+        if (i > first)
+            tx_packets(thread, program->output, packets + first, i - first, longest + push->len);
+        first = i + 1;
+        packet_meta(m)->md = thread->context;
+        program_execute(program, &m, 1, &thread->sink);
+    }
+    if (n > first)
+        tx_packets(thread, program->output, packets + first, n - first, longest + push->len);
+}
+
+static __rte_noinline void run_tunnel_pop(struct poll_thread *thread, const struct program *program,
+                                          struct rte_mbuf **packets, unsigned n)
+{
+    const struct program_op *op = (const void *)program->ops;
+    const struct op_tunnel_pop *pop = (const void *)op->data;
+
+    for (unsigned i = 0; i < n; i++)
+        rte_prefetch0(rte_pktmbuf_mtod(packets[i], uint8_t *) + RTE_CACHE_LINE_SIZE);
+    for (unsigned i = 0; i < n; i++) {
+        struct rte_mbuf *m = packets[i];
+
+        packet_meta(m)->md = thread->context;
+        if (likely(rte_mbuf_refcnt_read(m) == 1 && RTE_MBUF_DIRECT(m) && m->nb_segs == 1))
+            sink_tunnel_pop(thread, pop, m);
+        else
+            program_execute(program, &m, 1, &thread->sink);
+    }
+}
+
 /* Takes the packets over. They agree in thread->context, or are one. */
 static void run(struct poll_thread *thread, const struct program *program, struct rte_mbuf **packets, unsigned n,
                 uint32_t longest)
@@ -119,6 +184,12 @@ static void run(struct poll_thread *thread, const struct program *program, struc
         return;
     case PROGRAM_OUTPUTS:
         run_outputs(thread, program, packets, n, longest);
+        return;
+    case PROGRAM_TUNNEL_PUSH:
+        run_tunnel_push(thread, program, packets, n, longest);
+        return;
+    case PROGRAM_TUNNEL_POP:
+        run_tunnel_pop(thread, program, packets, n);
         return;
     case PROGRAM_GENERAL:
         if (program->uses_meta) {
@@ -504,24 +575,6 @@ static void sink_recirc(void *arg, uint32_t recirc_id, struct rte_mbuf *packet)
     md->recirc_id = recirc_id;
     md->depth++;
     thread->recirc[thread->n_recirc++] = packet;
-}
-
-/* The program uses metadata: what the packet was when it came is there. */
-static void sink_tunnel_pop(void *arg, const struct op_tunnel_pop *pop, struct rte_mbuf *packet)
-{
-    struct poll_thread *thread = arg;
-    struct metadata *md = &packet_meta(packet)->md;
-    enum drop_reason reason = DROP_RECIRC_LIMIT;
-
-    if (likely(thread->context.depth < RECIRC_DEPTH_MAX && thread->n_popped < BURST))
-        reason = tunnel_pop(thread->dp->tunnels, &thread->tunnel_memo, pop, packet);
-    if (unlikely(reason != ACTION_OK)) {
-        poll_drop(thread, reason, thread->context.in_port, &packet, 1);
-        return;
-    }
-    md->recirc_id = md->dp_hash = md->ct_state = 0;
-    md->depth++;
-    thread->popped[thread->n_popped++] = packet;
 }
 
 static void sink_meter(void *arg, uint32_t index, struct rte_mbuf *const *packets, unsigned n, uint8_t *verdicts)

@@ -21,7 +21,7 @@
 #include "pmd/cache/tuple_order.h"
 #include "pmd/poll/datapath_impl.h"
 #include "pmd/poll/pending.h"
-#include "pmd/tunnel/table.h"
+#include "pmd/tunnel/pop.h"
 
 #define BURST 64
 #define RECIRC_DEPTH_MAX 8
@@ -111,7 +111,7 @@ struct poll_thread {
     struct rte_mbuf *recirc[BURST];
     uint32_t n_popped; /* and those that came out of tunnels */
     struct rte_mbuf *popped[BURST];
-    struct tunnel_memo tunnel_memo;
+    struct tunnel_cache tunnel_cache;
     uint32_t n_tx_dirty;
     uint32_t tx_dirty[PORT_MAX];
 

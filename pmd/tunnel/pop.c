@@ -277,7 +277,7 @@ static __rte_noinline enum drop_reason parse_options(struct outer *o, const stru
     return OK;
 }
 
-static enum drop_reason parse_geneve(struct outer *o, const struct tunnel_table *tunnels)
+static enum drop_reason parse_geneve(struct outer *o, const struct tunnel_table *table)
 {
     const uint8_t *p = o->data + o->at;
 
@@ -295,7 +295,7 @@ static enum drop_reason parse_geneve(struct outer *o, const struct tunnel_table 
     o->at += GENEVE_LEN;
     if (options_len == 0)
         return OK;
-    return parse_options(o, tunnel_table_options(tunnels), o->at + options_len);
+    return parse_options(o, tunnel_table_options(table), o->at + options_len);
 }
 
 /* The header; *sequence is whether a sequence number was there, which ERSPAN has to have. */
@@ -432,7 +432,7 @@ static enum drop_reason parse_gtpu(struct outer *o)
     }
 }
 
-static enum drop_reason parse_own(struct outer *o, const struct op_tunnel_pop *pop, const struct tunnel_table *tunnels)
+static enum drop_reason parse_own(struct outer *o, const struct op_tunnel_pop *pop, const struct tunnel_table *table)
 {
     enum drop_reason reason;
 
@@ -447,7 +447,7 @@ static enum drop_reason parse_own(struct outer *o, const struct op_tunnel_pop *p
     case TUNNEL_VXLAN:
         return parse_vxlan(o, pop->gpe);
     case TUNNEL_GENEVE:
-        return parse_geneve(o, tunnels);
+        return parse_geneve(o, table);
     default:
         return parse_gtpu(o);
     }
@@ -541,8 +541,116 @@ static bool marks_fit(const struct outer *o)
     return checksum_is_due(o) ? !offload_segmented(m) : m->l2_len >= o->at;
 }
 
-enum drop_reason tunnel_pop(const struct tunnel_table *tunnels, struct tunnel_memo *memo,
-                            const struct op_tunnel_pop *pop, struct rte_mbuf *m)
+/* --- headers like those of a packet before ------------------------------- */
+
+/* The outer headers that are remembered: Ethernet without tags, IPv4 without options, no ECN to be told, UDP without a
+ * checksum, or GRE without one and without sequence numbers; and a frame behind them. */
+#define RECENT_L3 RTE_ETHER_HDR_LEN
+#define RECENT_WINDOW (RECENT_L3 + 8 * TUNNEL_RECENT_WORDS)
+
+/* What does not count, of words as they lie in the packet, little endian: of IPv4 the total length and the
+ * identification; the checksum; UDP's source port; its length; what is behind a word that is the last. */
+#define MASK_IP0 UINT64_C(0xffff00000000ffff)
+#define MASK_IP1 UINT64_C(0xffffffff0000ffff)
+#define MASK_UDP2 UINT64_C(0xffff0000ffffffff)
+#define MASK_UDP3 UINT64_C(0xffffffffffff0000)
+#define MASK_LOW UINT64_C(0x00000000ffffffff)
+
+static inline uint32_t recent_place(const struct op_tunnel_pop *pop, const uint8_t *data)
+{
+    const uint32_t key = flow_key_load32(data + RECENT_L3 + (pop->udp_port != 0 ? 32 : 24));
+    const uint32_t remote = flow_key_load32(data + RECENT_L3 + 12);
+
+    return (remote ^ key * UINT32_C(0x85ebca6b)) * UINT32_C(0x9e3779b1) >> 16 & (TUNNEL_RECENTS - 1);
+}
+
+/* Of the 20 bytes from `ip` on. */
+static inline bool ipv4_checksum_right(const uint8_t *ip)
+{
+    uint64_t sum = (uint64_t)flow_key_load32(ip) + flow_key_load32(ip + 4) + flow_key_load32(ip + 8) +
+                   flow_key_load32(ip + 12) + flow_key_load32(ip + 16);
+
+    sum = (sum & 0xffffffff) + (sum >> 32);
+    sum = (sum & 0xffff) + (sum >> 16);
+    sum = (sum & 0xffff) + (sum >> 16);
+    return sum == 0xffff;
+}
+
+static inline bool recent_is(const struct tunnel_recent *recent, const struct op_tunnel_pop *pop, const uint8_t *data)
+{
+    uint64_t differ = flow_key_load64((const uint8_t *)&recent->pop) ^ flow_key_load64((const uint8_t *)pop);
+
+    _Static_assert(sizeof *pop == 8, "a word");
+    for (unsigned i = 0; i < TUNNEL_RECENT_WORDS; i++)
+        differ |= (flow_key_load64(data + RECENT_L3 + 8 * i) ^ recent->value[i]) & recent->mask[i];
+    return differ == 0 && flow_key_load16(data + 12) == RTE_BE16(RTE_ETHER_TYPE_IPV4);
+}
+
+/* True: the headers are like those of a packet before, and are off. */
+static inline bool pop_like_recent(const struct tunnel_table *table, const struct tunnel_cache *cache,
+                                   const struct op_tunnel_pop *pop, struct rte_mbuf *m)
+{
+    const uint8_t *data = rte_pktmbuf_mtod(m, const uint8_t *), *ip = data + RECENT_L3;
+
+    if (unlikely(m->data_len < RECENT_WINDOW || m->nb_segs != 1 || offload_any(m)))
+        return false;
+    const struct tunnel_recent *recent = &cache->recent[recent_place(pop, data)];
+    const uint32_t len = be16(ip + 2), end = RECENT_L3 + len;
+    if (unlikely(recent->generation != tunnel_table_generation(table) || !recent_is(recent, pop, data)))
+        return false;
+    /* What is wrong here is found again, with its reason. */
+    if (unlikely(end > m->pkt_len || end < recent->len + RTE_ETHER_HDR_LEN ||
+                 (recent->udp && be16(ip + 24) != len - 20) || !ipv4_checksum_right(ip)))
+        return false;
+
+    struct packet_meta *packet = packet_meta(m);
+    memcpy(&packet->tun, &recent->meta, FLOW_KEY_LINE);
+    if (recent->udp)
+        packet->tun.tp_src = flow_key_load16(ip + 20);
+    packet->md.in_port = recent->index;
+    packet->md.tun_lines = 1;
+    m->data_off = (uint16_t)(m->data_off + recent->len);
+    m->data_len = (uint16_t)(end - recent->len);
+    m->pkt_len = m->data_len;
+    return true;
+}
+
+/* Whether all that counts of the headers is in the words that are remembered. */
+static bool can_be_remembered(const struct outer *o)
+{
+    const uint8_t *ip = o->data + RECENT_L3;
+
+    if (RTE_BYTE_ORDER != RTE_LITTLE_ENDIAN || o->l3 != RECENT_L3 || o->ipv6 || o->l4 != RECENT_L3 + 20 ||
+        o->avail < RECENT_WINDOW || o->payload != ETH_TYPE_TEB || (o->meta->tos & 1) != 0)
+        return false;
+    if (o->proto == IPPROTO_UDP) /* 8 bytes behind UDP, whose checksum is 0 */
+        return o->at == o->l4 + 16 && flow_key_load16(ip + 26) == 0;
+    return o->claim.type == TUNNEL_GRE && (be16(ip + 20) & ~GRE_KEY) == 0;
+}
+
+static void remember(const struct outer *o, struct tunnel_cache *cache, const struct op_tunnel_pop *pop,
+                     uint32_t generation, uint32_t index)
+{
+    struct tunnel_recent *recent = &cache->recent[recent_place(pop, o->data)];
+    const bool udp = o->proto == IPPROTO_UDP;
+
+    for (unsigned i = 0; i < TUNNEL_RECENT_WORDS; i++)
+        recent->value[i] = flow_key_load64(o->data + RECENT_L3 + 8 * i);
+    recent->mask[0] = MASK_IP0;
+    recent->mask[1] = MASK_IP1;
+    recent->mask[2] = udp ? MASK_UDP2 : UINT64_MAX;
+    recent->mask[3] = udp ? MASK_UDP3 : o->at == o->l4 + GRE_LEN ? 0 : MASK_LOW;
+    recent->mask[4] = udp ? MASK_LOW : 0;
+    recent->pop = *pop;
+    recent->generation = generation;
+    recent->index = index;
+    recent->len = o->at;
+    recent->udp = udp;
+    memcpy(&recent->meta, o->meta, FLOW_KEY_LINE);
+}
+
+static __rte_noinline enum drop_reason pop_new(const struct tunnel_table *table, struct tunnel_cache *cache,
+                                               const struct op_tunnel_pop *pop, struct rte_mbuf *m)
 {
     struct packet_meta *packet = packet_meta(m);
     struct outer o = {.m = m,
@@ -552,6 +660,7 @@ enum drop_reason tunnel_pop(const struct tunnel_table *tunnels, struct tunnel_me
                       .claim = {.type = pop->type, .udp_port = pop->udp_port},
                       .meta = &packet->tun,
                       .n_lines = 1};
+    const uint32_t generation = tunnel_table_generation(table);
     enum drop_reason reason;
 
     memset(o.meta, 0, FLOW_KEY_LINE);
@@ -560,19 +669,21 @@ enum drop_reason tunnel_pop(const struct tunnel_table *tunnels, struct tunnel_me
         return reason;
     o.avail = RTE_MIN(o.avail, o.end);
     o.l4 = o.at;
-    reason = parse_own(&o, pop, tunnels);
+    reason = parse_own(&o, pop, table);
     if (unlikely(reason != OK))
         return reason;
     if (o.payload != 0 && o.payload < ETH_TYPE_LEAST)
         return DROP_TUNNEL_PAYLOAD;
     if (o.payload == ETH_TYPE_TEB && unlikely(o.at + RTE_ETHER_HDR_LEN > o.end))
         return DROP_TUNNEL_TRUNCATED;
-    const uint32_t index = tunnel_table_find(tunnels, memo, &o.claim);
+    const uint32_t index = tunnel_table_find(table, &cache->memo, &o.claim);
     if (unlikely(index == 0))
         return DROP_TUNNEL_UNKNOWN;
     if (unlikely(!marks_fit(&o)))
         return DROP_RX_OFFLOAD;
 
+    if (can_be_remembered(&o))
+        remember(&o, cache, pop, generation, index);
     trim(&o);
     if (likely(o.payload == ETH_TYPE_TEB)) {
         take_off(&o, o.at);
@@ -585,4 +696,10 @@ enum drop_reason tunnel_pop(const struct tunnel_table *tunnels, struct tunnel_me
     if (unlikely((o.meta->tos & 1) != 0)) /* ECT(1), CE */
         return combine_ecn(m, o.meta->tos & ECN_MASK);
     return OK;
+}
+
+enum drop_reason tunnel_pop(const struct tunnel_table *table, struct tunnel_cache *cache,
+                            const struct op_tunnel_pop *pop, struct rte_mbuf *m)
+{
+    return likely(pop_like_recent(table, cache, pop, m)) ? OK : pop_new(table, cache, pop, m);
 }

@@ -5,16 +5,37 @@
 #include <rte_mbuf.h>
 
 #include "pmd/drop.h"
+#include "pmd/metadata.h"
 #include "pmd/tunnel/table.h"
 
 /* Bytes that outer headers can have, which tunnel_pop() wants in the first segment: two tags, options of IPv4. */
 #define TUNNEL_POP_WINDOW (TUNNEL_HEADER_MAX + 8 + 40 + 14)
 
+/* Outer headers that were checked: others that differ from these only in lengths, identification, checksum and source
+ * port need no more than those looked at. */
+#define TUNNEL_RECENT_WORDS 5 /* from the IPv4 header on */
+struct tunnel_recent {
+    uint64_t value[TUNNEL_RECENT_WORDS], mask[TUNNEL_RECENT_WORDS];
+    struct op_tunnel_pop pop;
+    uint32_t generation; /* of the table; 0: none */
+    uint32_t index;
+    uint32_t len; /* bytes of them */
+    bool udp;
+    struct tunnel_meta meta; /* one line of it */
+};
+
+/* Of one thread, by remote address and key. All zero at first. */
+#define TUNNEL_RECENTS 32
+struct tunnel_cache {
+    struct tunnel_memo memo;
+    struct tunnel_recent recent[TUNNEL_RECENTS];
+};
+
 /* Takes the outer headers off a packet whose first segment is the caller's alone and has the first TUNNEL_POP_WINDOW
  * bytes, if there are so many. What is left is a frame: a payload without an Ethernet header gets one with addresses of
  * zeros. Writes packet_meta() tun and md.in_port, md.tun_lines; the rest of it is the caller's. Returns DROP_N_REASONS,
  * or why the packet has to be dropped. */
-enum drop_reason tunnel_pop(const struct tunnel_table *tunnels, struct tunnel_memo *memo,
+enum drop_reason tunnel_pop(const struct tunnel_table *table, struct tunnel_cache *cache,
                             const struct op_tunnel_pop *pop, struct rte_mbuf *m);
 
 #endif

@@ -24,7 +24,7 @@ static uint32_t sequences[SEQUENCES];
 static __thread uint16_t next_ip_id;
 static __thread bool ip_id_begun;
 
-static uint16_t ip_id(void)
+static __rte_noinline uint16_t ip_id(void)
 {
     if (unlikely(!ip_id_begun)) {
         next_ip_id = (uint16_t)(rte_rdtsc() >> 4);
@@ -35,18 +35,18 @@ static uint16_t ip_id(void)
 
 /* --- the source port ----------------------------------------------------- */
 
-static bool has_ports(uint8_t proto)
+static inline bool has_ports(uint8_t proto)
 {
     return proto == IPPROTO_TCP || proto == IPPROTO_UDP || proto == IPPROTO_SCTP;
 }
 
 /* In one line: IPv4 without options that is no fragment, and IPv6 without extension headers, behind at most one tag. */
-uint32_t tunnel_flow_hash(const struct rte_mbuf *m)
+static inline uint32_t flow_hash(const struct rte_mbuf *m)
 {
     const uint8_t *eth = rte_pktmbuf_mtod(m, const uint8_t *), *ip = eth + RTE_ETHER_HDR_LEN;
     rte_be16_t type;
 
-    if (unlikely(m->data_len < 18 + 40 + 4))
+    if (unlikely(m->data_len < 18 + 20 + 4))
         return select_hash_packet(m, 0);
     type = flow_key_load16(eth + 12);
     if (type == RTE_BE16(RTE_ETHER_TYPE_VLAN)) {
@@ -59,7 +59,7 @@ uint32_t tunnel_flow_hash(const struct rte_mbuf *m)
 
         return flow_key_crc(flow_key_crc(FLOW_KEY_HASH_SEED, flow_key_load64(ip + 12)), ports << 8 | ip[9]);
     }
-    if (type == RTE_BE16(RTE_ETHER_TYPE_IPV6) && has_ports(ip[6])) {
+    if (type == RTE_BE16(RTE_ETHER_TYPE_IPV6) && m->data_len >= 18 + 40 + 4 && has_ports(ip[6])) {
         uint32_t hash = flow_key_crc(FLOW_KEY_HASH_SEED, (uint64_t)flow_key_load32(ip + 40) << 8 | ip[6]);
 
         for (unsigned at = 8; at < 40; at += 8)
@@ -69,16 +69,21 @@ uint32_t tunnel_flow_hash(const struct rte_mbuf *m)
     return select_hash_packet(m, 0);
 }
 
-static rte_be16_t source_port(const struct rte_mbuf *m, const struct op_tunnel_push *push)
+uint32_t tunnel_flow_hash(const struct rte_mbuf *m)
+{
+    return flow_hash(m);
+}
+
+static inline rte_be16_t source_port(const struct rte_mbuf *m, const struct op_tunnel_push *push)
 {
     const uint32_t first = push->src_n != 0 ? push->src_first : SRC_FIRST, n = push->src_n != 0 ? push->src_n : SRC_N;
 
-    return rte_cpu_to_be_16((uint16_t)(first + ((uint64_t)tunnel_flow_hash(m) * n >> 32)));
+    return rte_cpu_to_be_16((uint16_t)(first + ((uint64_t)flow_hash(m) * n >> 32)));
 }
 
 /* --- what differs from packet to packet ---------------------------------- */
 
-static void write_ip(uint8_t *ip, const struct op_tunnel_push *push, uint32_t len)
+static inline void write_ip(uint8_t *ip, const struct op_tunnel_push *push, uint32_t len)
 {
     struct rte_ipv4_hdr *ip4 = (void *)ip;
     uint32_t sum;
@@ -176,6 +181,40 @@ bool tunnel_push_keeps(const struct rte_mbuf *m, const struct op_tunnel_push *pu
 {
     /* A checksum over all needs those within, and segments need headers of their own. */
     return !offload_segmented(m) && !(push->flags & TUNNEL_PUSH_CSUM) && m->l2_len + push->len <= OFFLOAD_L2_MAX;
+}
+
+/* As memcpy(), of 32 bytes or more, without a call: what is copied twice is the same. */
+static inline void copy_header(uint8_t *to, const uint8_t *from, uint32_t len)
+{
+    for (uint32_t at = 0; at + 16 < len; at += 16)
+        memcpy(to + at, from + at, 16);
+    memcpy(to + len - 16, from + len - 16, 16);
+}
+
+static __rte_always_inline void push_line(struct rte_mbuf *m, const struct op_tunnel_push *push, bool udp)
+{
+    const rte_be16_t src = udp ? source_port(m, push) : 0;
+    uint8_t *header = (uint8_t *)m->buf_addr + m->data_off - push->len;
+
+    m->data_off = (uint16_t)(m->data_off - push->len);
+    m->data_len = (uint16_t)(m->data_len + push->len);
+    m->pkt_len += push->len;
+    copy_header(header, push->header, push->len);
+    write_ip(header + push->l3, push, m->pkt_len - push->l3);
+    if (udp) {
+        struct rte_udp_hdr *outer = (void *)(header + push->l4);
+
+        outer->src_port = src;
+        outer->dgram_len = rte_cpu_to_be_16((uint16_t)(m->pkt_len - push->l4));
+    }
+}
+
+void tunnel_push_line(struct rte_mbuf *m, const struct op_tunnel_push *push)
+{
+    if (push->type != TUNNEL_GRE)
+        push_line(m, push, true);
+    else
+        push_line(m, push, false);
 }
 
 enum drop_reason tunnel_push(struct rte_mbuf *m, const struct op_tunnel_push *push, uint32_t payload)

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 
 #include "pmd/drop.h"
+#include "pmd/offload.h"
 #include "pmd/tunnel.h"
 
 /* Whether the packet can stay unfinished (pmd/offload.h) behind the headers; else it has to be finished before. */
@@ -15,6 +16,23 @@ bool tunnel_push_keeps(const struct rte_mbuf *m, const struct op_tunnel_push *pu
  * in front. `payload`: where what is carried begins; 0 but for TUNNEL_PUSH_NO_ETH. Returns DROP_N_REASONS, or why the
  * packet, which stays as it is, has to be dropped: DROP_TUNNEL_MTU. */
 enum drop_reason tunnel_push(struct rte_mbuf *m, const struct op_tunnel_push *push, uint32_t payload);
+
+/* Whether tunnel_push_line() takes the packet: it is alone in its mbuf, has the room, and fits the link. */
+static inline bool tunnel_push_is_simple(const struct rte_mbuf *m, const struct op_tunnel_push *push)
+{
+    const uint32_t most = push->mtu != 0 ? push->mtu : UINT16_MAX;
+
+    return rte_mbuf_refcnt_read(m) == 1 && RTE_MBUF_DIRECT(m) && m->nb_segs == 1 && !offload_any(m) &&
+           m->data_off >= push->len && m->pkt_len + push->len - push->l3 <= most;
+}
+
+/* The headers of a packet behind which only lengths, the UDP source port and the IPv4 checksum differ: push->flags says
+ * nothing but TUNNEL_PUSH_IPV6, and the type is TUNNEL_VXLAN, _GENEVE or _GRE. Else tunnel_push(). */
+void tunnel_push_line(struct rte_mbuf *m, const struct op_tunnel_push *push);
+static inline bool tunnel_push_has_line(const struct op_tunnel_push *push)
+{
+    return (push->flags & ~TUNNEL_PUSH_IPV6) == 0 && push->type <= TUNNEL_GRE;
+}
 
 /* A hash of the packet's addresses, protocol and ports: the same for all packets of a flow, fragments apart. */
 uint32_t tunnel_flow_hash(const struct rte_mbuf *m);

@@ -270,6 +270,11 @@ int tunnel_table_set_options(struct tunnel_table *tunnels, const struct tunnel_o
 
 /* --- poll-mode threads --------------------------------------------------- */
 
+uint32_t tunnel_table_generation(const struct tunnel_table *table)
+{
+    return __atomic_load_n(&table->generation, __ATOMIC_ACQUIRE);
+}
+
 uint32_t tunnel_table_find(const struct tunnel_table *tunnels, struct tunnel_memo *memo,
                            const struct tunnel_claim *claim)
 {

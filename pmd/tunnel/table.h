@@ -30,20 +30,23 @@ struct tunnel_memo {
     uint32_t index;
 };
 
+/* A number that every change of the table makes another one, never 0. Poll-mode threads, and before they ask. */
+uint32_t tunnel_table_generation(const struct tunnel_table *table);
+
 struct tunnel_table *tunnel_table_create(struct rcu *rcu); /* NULL: out of memory */
-void tunnel_table_destroy(struct tunnel_table *tunnels);   /* no reader is left */
+void tunnel_table_destroy(struct tunnel_table *table);     /* no reader is left */
 /* As datapath_tunnel_add() and its siblings. Control thread. */
-int tunnel_table_add(struct tunnel_table *tunnels, const struct tunnel_in *in, uint32_t index);
-void tunnel_table_remove(struct tunnel_table *tunnels, uint32_t index);
-int tunnel_table_set_options(struct tunnel_table *tunnels, const struct tunnel_option *options, unsigned n);
+int tunnel_table_add(struct tunnel_table *table, const struct tunnel_in *in, uint32_t index);
+void tunnel_table_remove(struct tunnel_table *table, uint32_t index);
+int tunnel_table_set_options(struct tunnel_table *table, const struct tunnel_option *options, unsigned n);
 
 /* The index of the tunnel that takes the packet; 0: none does. Poll-mode threads. */
-uint32_t tunnel_table_find(const struct tunnel_table *tunnels, struct tunnel_memo *memo,
+uint32_t tunnel_table_find(const struct tunnel_table *table, struct tunnel_memo *memo,
                            const struct tunnel_claim *claim);
 
 /* The options that have a place, by class and type. */
 struct tunnel_options;
-const struct tunnel_options *tunnel_table_options(const struct tunnel_table *tunnels); /* NULL: none */
+const struct tunnel_options *tunnel_table_options(const struct tunnel_table *table); /* NULL: none */
 const struct tunnel_option *tunnel_options_find(const struct tunnel_options *options, uint16_t class, uint8_t type);
 
 #endif

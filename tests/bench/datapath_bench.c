@@ -4,8 +4,9 @@
  *
  * PCAP is received over and over (net_pcap, infinite_rx) by the thread on lcore 1 and sent to a port that discards.
  * CASE: port (one megaflow on in_port), wild (one on the destination's first byte), exact (one for each 5-tuple in
- * PCAP, spread over N masks), attack (as wild, and as exact for other destinations, which drop), parked (none: every
- * packet is a miss that is handed straight back).
+ * PCAP, spread over N masks), vxlan, geneve, gre (as wild, into a tunnel), vxlan-pop, geneve-pop, gre-pop (all packets
+ * of the port out of a tunnel, and what was inside as port), attack (as wild, and as exact for other destinations,
+ * which drop), parked (none: every packet is a miss that is handed straight back).
  */
 #include <errno.h>
 #include <rte_cycles.h>
@@ -17,6 +18,7 @@
 #include <unistd.h>
 
 #include "pmd/datapath.h"
+#include "pmd/tunnel.h"
 
 #define PCAP_FILE_HEADER 24
 #define PCAP_RECORD_HEADER 16
@@ -148,6 +150,78 @@ static void install_wild(struct datapath *dp, uint32_t in_port, struct program *
         .in_port = UINT32_MAX, .recirc_id = UINT32_MAX, .eth_type = UINT16_MAX, .ipv4_dst = RTE_BE32(0xff000000)};
 
     install(dp, &key, &mask, program);
+}
+
+/* --- tunnels ------------------------------------------------------------- */
+
+static const struct {
+    const char *push, *pop;
+    enum tunnel_type type;
+    rte_be16_t udp_port;
+} tunnels[] = {{"vxlan", "vxlan-pop", TUNNEL_VXLAN, RTE_BE16(4789)},
+               {"geneve", "geneve-pop", TUNNEL_GENEVE, RTE_BE16(6081)},
+               {"gre", "gre-pop", TUNNEL_GRE, 0}};
+
+static struct program *program_push(struct program_table *table, unsigned t, uint32_t port)
+{
+    const struct tunnel_out out = {.type = tunnels[t].type,
+                                   .df = true,
+                                   .has_key = true,
+                                   .src = {[10] = 0xff, 0xff, 10, 201, 0, 1},
+                                   .dst = {[10] = 0xff, 0xff, 10, 201, 0, 2},
+                                   .ttl = 64,
+                                   .udp_dst = tunnels[t].udp_port,
+                                   .key = RTE_BE64(42),
+                                   .eth_type = RTE_BE16(0x6558)};
+    struct op_tunnel_push push;
+    struct program_builder builder;
+
+    if (!tunnel_header_write(&out, &push))
+        fail("no outer headers");
+    program_builder_init(&builder);
+    program_builder_add(&builder, OP_TUNNEL_PUSH, 0, &push, sizeof push);
+    program_builder_add(&builder, OP_OUTPUT, port, NULL, 0);
+    return program_intern(table, &builder);
+}
+
+static void install_pop(struct datapath *dp, struct program_table *table, unsigned t, uint32_t in_port,
+                        struct program *program)
+{
+    const struct op_tunnel_pop pop = {.type = (uint8_t)tunnels[t].type, .udp_port = tunnels[t].udp_port};
+    const struct tunnel_in in = {.type = (uint8_t)tunnels[t].type,
+                                 .has_key = true,
+                                 .key = RTE_BE64(42),
+                                 .remote = {[10] = 0xff, 0xff, 10, 201, 0, 2},
+                                 .any_local = true,
+                                 .udp_port = tunnels[t].udp_port};
+    const struct flow_key mask = {.in_port = UINT32_MAX, .recirc_id = UINT32_MAX, .eth_type = UINT16_MAX};
+    struct flow_key key = {.in_port = TUNNEL_INDEX_FIRST, .eth_type = RTE_BE16(RTE_ETHER_TYPE_IPV4)};
+    struct program_builder builder;
+
+    if (datapath_tunnel_add(dp, &in, TUNNEL_INDEX_FIRST) != 0)
+        fail("no tunnel");
+    install(dp, &key, &mask, program);
+    key.in_port = in_port;
+    program_builder_init(&builder);
+    program_builder_add(&builder, OP_TUNNEL_POP, 0, &pop, sizeof pop);
+    install(dp, &key, &mask, program_intern(table, &builder));
+}
+
+/* False: the case is of no tunnel. */
+static bool install_tunnel(struct datapath *dp, const struct options *options, struct program_table *table,
+                           uint32_t in_port, uint32_t out_port, struct program *program)
+{
+    for (unsigned t = 0; t < RTE_DIM(tunnels); t++) {
+        if (strcmp(options->what, tunnels[t].push) == 0) {
+            install_wild(dp, in_port, program_push(table, t, out_port));
+            return true;
+        }
+        if (strcmp(options->what, tunnels[t].pop) == 0) {
+            install_pop(dp, table, t, in_port, program);
+            return true;
+        }
+    }
+    return false;
 }
 
 static void install_all(struct datapath *dp, const struct options *options, struct rte_mempool *pool, uint32_t in_port,
@@ -306,7 +380,8 @@ int main(int argc, char **argv)
     if (datapath_port_add(dp, out) != 0 || datapath_port_add(dp, in) != 0)
         fail("no room for ports");
     program = program_output(programs, out->index);
-    install_all(dp, &options, pool, in->index, program, program_drop(programs));
+    if (!install_tunnel(dp, &options, programs, in->index, out->index, program))
+        install_all(dp, &options, pool, in->index, program, program_drop(programs));
     if (datapath_start(dp) != 0)
         fail("no lcore 1: give --lcores 0@0,1@1");
     control_turns(dp, program, 1);

@@ -12,6 +12,7 @@
 
 #include "pmd/datapath.h"
 #include "pmd/poll/poll_thread.h"
+#include "pmd/tunnel/push.h"
 #include "tests/lib/eal.h"
 
 #define FLOWS 1024
@@ -184,6 +185,70 @@ static void install_tuples(struct program *program)
     install_each(program, 8);
 }
 
+/* --- tunnels ------------------------------------------------------------- */
+
+#define TUNNEL TUNNEL_INDEX_FIRST
+#define HEADER_LEN 50
+
+static void write_headers(struct op_tunnel_push *push)
+{
+    const struct tunnel_out out = {.type = TUNNEL_VXLAN,
+                                   .df = true,
+                                   .src = {[10] = 0xff, 0xff, 10, 0, 0, 1},
+                                   .dst = {[10] = 0xff, 0xff, 10, 0, 0, 2},
+                                   .ttl = 64,
+                                   .udp_dst = RTE_BE16(4789),
+                                   .key = RTE_BE64(42),
+                                   .eth_type = RTE_BE16(0x6558)};
+
+    if (!tunnel_header_write(&out, push) || push->len != HEADER_LEN)
+        fail("no outer headers");
+}
+
+static void install_push(struct program *program)
+{
+    struct op_tunnel_push push;
+    struct program_builder builder;
+
+    write_headers(&push);
+    program_builder_init(&builder);
+    program_builder_add(&builder, OP_TUNNEL_PUSH, 0, &push, sizeof push);
+    program_builder_add(&builder, OP_OUTPUT, OUT_PORT, NULL, 0);
+    install_wildcard(program_intern(programs, &builder));
+}
+
+/* The packets as they come out of install_push(). */
+static void install_pop(struct program *program)
+{
+    const struct op_tunnel_pop pop = {.type = TUNNEL_VXLAN, .udp_port = RTE_BE16(4789)};
+    const struct tunnel_in in = {
+        .type = TUNNEL_VXLAN, .any_key = true, .any_remote = true, .any_local = true, .udp_port = RTE_BE16(4789)};
+    const struct flow_key key = {.in_port = TUNNEL};
+    const struct flow_key mask = {.in_port = UINT32_MAX, .recirc_id = UINT32_MAX, .eth_type = 0};
+    struct op_tunnel_push push;
+    struct program_builder builder;
+
+    write_headers(&push);
+    for (unsigned i = 0; i < FLOWS; i++)
+        tunnel_push(packets[i], &push, 0);
+    if (datapath_tunnel_add(dp, &in, TUNNEL) != 0)
+        fail("no tunnel");
+    program_builder_init(&builder);
+    program_builder_add(&builder, OP_TUNNEL_POP, 0, &pop, sizeof pop);
+    install_port(program_intern(programs, &builder));
+    install(&key, &mask, program);
+}
+
+/* The port keeps the packets: as they were before they went through. */
+static void restore(int32_t len)
+{
+    for (unsigned i = 0; i < FLOWS && len != 0; i++) {
+        packets[i]->data_off = (uint16_t)(packets[i]->data_off - len);
+        packets[i]->data_len = (uint16_t)(packets[i]->data_len + len);
+        packets[i]->pkt_len = packets[i]->data_len;
+    }
+}
+
 /* --- counting ------------------------------------------------------------ */
 
 /* Named by --toggle-collect. */
@@ -214,16 +279,19 @@ static const struct {
     void (*install)(struct program *program);
     uint32_t emc_entries;
     bool change;
+    int32_t taken; /* bytes that packets are shorter by when they leave */
 } cases[] = {
-    {"port", install_port, 8192, false},           /* no parsing */
-    {"wildcard", install_wildcard, 8192, false},   /* parsing and one compare */
-    {"groups", install_networks, 8192, false},     /* 64 megaflows, several packets each */
-    {"emc", install_tuples, 8192, false},          /* exact-match cache in front of eight tuples */
-    {"exact", install_exact, 8192, false},         /* a megaflow for every packet, one tuple */
-    {"tuple", install_exact, 0, false},            /* no exact-match cache, one tuple */
-    {"tuples", install_tuples, 0, false},          /* no exact-match cache, eight tuples */
-    {"change", install_wildcard, 8192, true},      /* a program that changes packets */
-    {"again", install_recirculation, 8192, false}, /* metadata is written, then the packet looked up again */
+    {"port", install_port, 8192, false},              /* no parsing */
+    {"wildcard", install_wildcard, 8192, false},      /* parsing and one compare */
+    {"groups", install_networks, 8192, false},        /* 64 megaflows, several packets each */
+    {"emc", install_tuples, 8192, false},             /* exact-match cache in front of eight tuples */
+    {"exact", install_exact, 8192, false},            /* a megaflow for every packet, one tuple */
+    {"tuple", install_exact, 0, false},               /* no exact-match cache, one tuple */
+    {"tuples", install_tuples, 0, false},             /* no exact-match cache, eight tuples */
+    {"change", install_wildcard, 8192, true},         /* a program that changes packets */
+    {"push", install_push, 8192, false, -HEADER_LEN}, /* into a tunnel */
+    {"pop", install_pop, 8192, false, HEADER_LEN},    /* out of one, and looked up again */
+    {"again", install_recirculation, 8192, false},    /* metadata is written, then the packet looked up again */
 };
 
 int main(int argc, char **argv)
@@ -265,6 +333,7 @@ int main(int argc, char **argv)
             burst_received(thread, IN_PORT, &packets[k], BURST);
             tx_flush_all(thread);
         }
+        restore(cases[c].taken);
     }
     measured(thread);
     if (thread->counters.misses > 0)

@@ -127,6 +127,19 @@ static void kinds(void **state)
         assert_int_equal(program_intern(table, &builder)->kind, PROGRAM_GENERAL);
     }
 
+    static const uint8_t zeros[sizeof(struct op_tunnel_push)];
+    program_builder_init(&builder);
+    program_builder_add(&builder, OP_TUNNEL_POP, 0, zeros, sizeof(struct op_tunnel_pop));
+    assert_int_equal(program_intern(table, &builder)->kind, PROGRAM_TUNNEL_POP);
+    program_builder_init(&builder);
+    program_builder_add(&builder, OP_TUNNEL_PUSH, 0, zeros, sizeof zeros);
+    assert_int_equal(program_intern(table, &builder)->kind, PROGRAM_GENERAL);
+    program_builder_add(&builder, OP_OUTPUT, 7, NULL, 0);
+    assert_int_equal(program_intern(table, &builder)->kind, PROGRAM_TUNNEL_PUSH);
+    assert_int_equal(program_intern(table, &builder)->output, 7);
+    program_builder_add(&builder, OP_OUTPUT, 8, NULL, 0);
+    assert_int_equal(program_intern(table, &builder)->kind, PROGRAM_GENERAL);
+
     uint32_t many[300] = {0};
     outputs(300, many);
     p = program_intern(table, &builder);

@@ -36,7 +36,7 @@ static struct rte_mempool *pool;
 static struct program_table *table;
 static struct rcu rcu;
 static struct tunnel_table *tunnels;
-static struct tunnel_memo memo;
+static struct tunnel_cache cache;
 
 /* The options that golden.py's packets have, but for one. */
 static const struct tunnel_option options[] = {{.class = 0x0102, .type = 0x80, .len = 4, .offset = 0},
@@ -46,7 +46,7 @@ static int setup(void **state)
 {
     rcu_init(&rcu, 1);
     tunnels = tunnel_table_create(&rcu);
-    memset(&memo, 0, sizeof memo);
+    memset(&cache, 0, sizeof cache);
     return tunnels && tunnel_table_set_options(tunnels, options, RTE_DIM(options)) == 0 ? 0 : -1;
 }
 
@@ -146,7 +146,7 @@ static enum drop_reason pop(const struct golden *g, struct rte_mbuf *m)
 {
     const struct op_tunnel_pop op = pop_of(g);
 
-    return tunnel_pop(tunnels, &memo, &op, m);
+    return tunnel_pop(tunnels, &cache, &op, m);
 }
 
 /* --- whole packets ------------------------------------------------------- */
@@ -230,7 +230,7 @@ static void one_listener_has_gre_and_erspan(void **state)
             continue;
         m = packet_of(g->outer, g->outer_len);
         add_tunnel(g, TUNNEL + g->out.type);
-        assert_int_equal(tunnel_pop(tunnels, &memo, &op, m), DROP_N_REASONS);
+        assert_int_equal(tunnel_pop(tunnels, &cache, &op, m), DROP_N_REASONS);
         assert_packet(g->name, m, g->popped, g->popped_len);
         assert_meta(g, m);
         rte_pktmbuf_free(m);
@@ -508,8 +508,8 @@ static void thousands_of_tunnels_are_told_apart(void **state)
         for (uint32_t i = 0; i < N + 10; i++) {
             const struct tunnel_claim claim = {.type = TUNNEL_GENEVE, .key = i, .udp_port = 1, .remote = {1}};
 
-            assert_int_equal(tunnel_table_find(tunnels, &memo, &claim), i < N ? TUNNEL + i : 0);
-            assert_int_equal(tunnel_table_find(tunnels, &memo, &claim), i < N ? TUNNEL + i : 0);
+            assert_int_equal(tunnel_table_find(tunnels, &cache.memo, &claim), i < N ? TUNNEL + i : 0);
+            assert_int_equal(tunnel_table_find(tunnels, &cache.memo, &claim), i < N ? TUNNEL + i : 0);
         }
         for (uint32_t i = 0; i < N; i++)
             tunnel_table_remove(tunnels, TUNNEL + i);
