@@ -204,3 +204,43 @@ unsigned tlv_map_list(struct tlv_map maps[TLV_MAPS_MAX])
     }
     return n;
 }
+
+/* --- options ------------------------------------------------------------- */
+
+unsigned tlv_map_datapath(struct tunnel_option options[TLV_MAPS_MAX])
+{
+    unsigned n = 0;
+
+    for (unsigned i = 0; i < TLV_MAPS_MAX; i++) {
+        if (table[i].len != 0)
+            options[n++] = (struct tunnel_option){.class = table[i].class,
+                                                  .type = table[i].type,
+                                                  .len = table[i].len,
+                                                  .offset = (uint8_t)(unit_of(i) * UNIT)};
+    }
+    return n;
+}
+
+static uint8_t *option_write(const struct tlv_map *map, const uint8_t *value, uint8_t *to)
+{
+    *to++ = (uint8_t)(map->class >> 8);
+    *to++ = (uint8_t)map->class;
+    *to++ = map->type;
+    *to++ = map->len / UNIT;
+    memcpy(to, value, map->len);
+    return to + map->len;
+}
+
+unsigned tlv_map_options_write(const struct flow *flow, struct flow *seen, uint8_t options[TLV_OPTIONS_LEN_MAX])
+{
+    uint8_t *end = options;
+
+    for (unsigned i = 0; units != 0 && i < TLV_MAPS_MAX; i++) {
+        const uint16_t offset = field_of(i)->offset;
+
+        memset((uint8_t *)seen + offset, 0xff, table[i].len);
+        if (is_set(flow, i))
+            end = option_write(&table[i], (const uint8_t *)flow + offset, end);
+    }
+    return (unsigned)(end - options);
+}

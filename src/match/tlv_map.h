@@ -7,8 +7,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "pmd/tunnel.h"
+
 #define TLV_MAPS_MAX 64       /* = FIELD_N_TUN_METADATA */
 #define TLV_OPTION_LEN_MAX 16 /* bytes: what a field's value has room for */
+
+#define TLV_OPTIONS_LEN_MAX (2 * TUN_METADATA_LEN) /* bytes of all options on the wire: each has a head of 4 */
 
 enum tlv_command { TLV_ADD, TLV_DELETE, TLV_CLEAR };
 
@@ -25,11 +29,19 @@ int tlv_map_mod(enum tlv_command command, const struct tlv_map *maps, unsigned n
 /* The entries in order of their fields; returns how many. */
 unsigned tlv_map_list(struct tlv_map maps[TLV_MAPS_MAX]);
 
-/* Rules and groups that are in their tables count what they use, and what selects rules does: 1, and -1 when they
- * leave. */
+/* The same as the datapath is to know it; returns how many. */
+unsigned tlv_map_datapath(struct tunnel_option options[TLV_MAPS_MAX]);
+
 struct field;
 struct flow;
 struct minimask;
+/* Writes the options that `flow` has as they are on the wire (RFC 8926, 3.5), in order of their fields, and returns
+ * their length. Sets in `seen` what that rests on. A key has room for values and for nothing else: an option whose value
+ * is 0 is one that is not there. */
+unsigned tlv_map_options_write(const struct flow *flow, struct flow *seen, uint8_t options[TLV_OPTIONS_LEN_MAX]);
+
+/* Rules and groups that are in their tables count what they use, and what selects rules does: 1, and -1 when they
+ * leave. */
 void tlv_map_count_mask(const struct minimask *mask, int delta);
 void tlv_map_count_field(const struct field *field, int delta); /* NULL: none */
 

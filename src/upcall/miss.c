@@ -153,7 +153,7 @@ static struct mf_record *add_or_find(struct flows *flows, struct program *progra
     int error;
 
     *found = false;
-    if (flows->out.deps.no_group || flows_is_slow(flows, &flows->out.program))
+    if (flows->out.deps.no_news || flows_is_slow(flows, &flows->out.program))
         return NULL;
     if (flows->n_live + flows->n_dying >= flows->limit) {
         note_room(flows, true);

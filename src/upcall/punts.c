@@ -45,7 +45,7 @@ static void to_controller(struct flows *flows, struct rte_mbuf *packet, const st
     packet_in.flow.metadata = punt->metadata;
     memcpy(packet_in.flow.reg, punt->reg, sizeof packet_in.flow.reg);
     packet_in.flow.pkt.pkt_mark = punt->pkt_mark;
-    memcpy(&packet_in.flow.pkt.tun_id, punt->tun, sizeof punt->tun);
+    recirc_tun_apply(&packet_in.flow.pkt, punt->tun, punt->tun_set);
     if (meta->md.ct_state != 0)
         tell_connection(packet, meta, &packet_in.flow.pkt);
     packet_in.left = left;

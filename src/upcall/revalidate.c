@@ -274,7 +274,7 @@ static void revalidate(struct flows *flows, struct mf_record *record)
     record_count(flows, record);
     program = NULL;
     /* A megaflow of a port that is gone must not be there when the port's index is another's. */
-    if (bridge && !flows->out.deps.no_group && within(&flows->out.wc.pkt, megaflow_mask(record->mf)) &&
+    if (bridge && !flows->out.deps.no_news && within(&flows->out.wc.pkt, megaflow_mask(record->mf)) &&
         learned_holds(&flows->out.deps) && !flows_is_slow(flows, &flows->out.program))
         program = program_intern(flows->programs, &flows->out.program);
     if (!program) {

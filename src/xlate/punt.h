@@ -20,6 +20,7 @@ enum punt_kind {
     PUNT_TO_CONTROLLER,
     PUNT_TO_PROTOCOL,   /* that the switch speaks itself on the port in_port: src/bridge/port_claim.h */
     PUNT_TO_NEIGHBOURS, /* says where one may be, on a link of the bridge (src/tunnel/neighbour.h); all else is 0 */
+    PUNT_TO_NEXT_HOP,   /* to wait until the tunnel port in_port can send it; recirc_id: what is left to do */
     PUNT_N_KINDS
 };
 
@@ -38,7 +39,7 @@ struct punt {
     rte_be32_t reg[FLOW_N_REGS];
     uint32_t pkt_mark;
     uint32_t recirc_id; /* controller(pause): what is left to do with the packet; 0 = nothing waits */
-    uint8_t tun[RECIRC_TUN_LEN];
+    uint8_t tun[RECIRC_TUN_LEN], tun_set[RECIRC_TUN_LEN]; /* as in struct recirc_state */
     uint64_t userdata_len; /* of controller(userdata), which follows */
     uint8_t userdata[];
 };

@@ -12,7 +12,8 @@
 
 struct bridge;
 
-/* Bytes of struct flow_key that are of a tunnel, its last ones; parsing a packet does not bring them back. */
+/* Bytes of struct flow_key that are of a tunnel, its last ones: what outer headers said, or what actions wrote for those
+ * that a tunnel port puts around the packet. */
 #define RECIRC_TUN_LEN (sizeof(struct flow_key) - offsetof(struct flow_key, tun_id))
 
 /* Padding must be zero. */
@@ -24,12 +25,29 @@ struct recirc_state {
     rte_be32_t reg[FLOW_N_REGS];
     uint32_t in_phy_port;
     rte_be32_t packet_type;
-    uint8_t tun[RECIRC_TUN_LEN];
+    /* What actions wrote: the bits `tun_set` of `tun`. The other bits are what the packet comes back with. */
+    uint8_t tun[RECIRC_TUN_LEN], tun_set[RECIRC_TUN_LEN];
     uint8_t in_set;   /* the actions left are those of the action set */
     uint8_t in_group; /* ... of a bucket */
     uint8_t hashed;   /* dp_hash is the hash that the select group at the head of the actions left asked for */
-    uint8_t zero[5];
+    uint8_t entering; /* the packet comes into `bridge`, by in_port: none of it is done yet */
+    uint8_t zero[4];
 };
+
+static inline uint8_t *recirc_tun(struct flow_key *key)
+{
+    return (uint8_t *)key + offsetof(struct flow_key, tun_id);
+}
+
+/* Writes the bits `set` of `tun` to the key. */
+static inline void recirc_tun_apply(struct flow_key *key, const uint8_t tun[RECIRC_TUN_LEN],
+                                    const uint8_t set[RECIRC_TUN_LEN])
+{
+    uint8_t *to = recirc_tun(key);
+
+    for (size_t i = 0; i < RECIRC_TUN_LEN; i++)
+        to[i] = (uint8_t)((to[i] & ~set[i]) | (tun[i] & set[i]));
+}
 
 /* What is left to do, wherever it is kept. */
 struct recirc {

@@ -20,6 +20,16 @@ void xlate_note(struct xlate_ctx *ctx, const char *format, ...)
     ctx->in->trace->note(ctx->in->trace->arg, ctx->trace_depth, text);
 }
 
+/* As received, a packet has a mark of 0: in_port and recirc_id say already that it is that. */
+uint32_t xlate_pkt_mark(struct xlate_ctx *ctx)
+{
+    const struct flow_key *key = &ctx->in->flow.pkt;
+
+    if (key->recirc_id != 0 || xlate_from_tunnel(ctx->in))
+        XLATE_CONSULT(ctx, pkt_mark, UINT32_MAX);
+    return ctx->flow.pkt.pkt_mark;
+}
+
 void xlate_why(struct xlate_ctx *ctx, enum drop_reason reason)
 {
     if (ctx->out->drop_reason == DROP_POLICY)
@@ -233,11 +243,14 @@ static void ctx_init(struct xlate_ctx *ctx, const struct xlate_in *in, struct xl
     ctx->exit = ctx->no_set = ctx->in_set = ctx->freezing = false;
     ctx->table_miss = false;
     ctx->unparsed = 0;
-    ctx->in_group = ctx->hashed = ctx->freeze_hash = ctx->freeze_larger = false;
+    ctx->in_group = ctx->hashed = ctx->freeze_entry = ctx->freeze_hash = ctx->freeze_larger = false;
     ctx->packet_out = in->acts.acts;
-    /* Who sends a packet says its mark; as the datapath gets it, it has none. */
+    ctx->n_tunnels = 0;
+    /* Who sends a packet says its mark and tunnel; as the datapath gets it, it has none. */
     if (in->acts.acts || in->resume)
         ctx->written.pkt.pkt_mark = UINT32_MAX;
+    if (in->acts.acts || in->resume || !xlate_from_tunnel(in))
+        memset(recirc_tun(&ctx->written.pkt), 0xff, RECIRC_TUN_LEN);
     ctx->n_buckets_run = 0;
     ctx->untracked = ctx->ct_resumes = false;
     ctx->goto_table = -1;
@@ -308,6 +321,7 @@ static void out_start(struct xlate_out *out)
     xlate_deps_reset(&out->deps);
     out->drop_reason = DROP_POLICY;
     out->error = false;
+    out->waits_for = 0;
 }
 
 void xlate_no_bridge(struct xlate_out *out)
@@ -339,6 +353,8 @@ void xlate(const struct xlate_in *in, struct xlate_out *out)
         xlate_freeze_finish(&ctx);
     finish_program(&ctx);
     consult_frag_of_proto(out);
+    if (!xlate_from_tunnel(in))
+        memset(recirc_tun(&out->wc.pkt), 0, RECIRC_TUN_LEN);
     act_buffer_free(&ctx.frozen);
     act_buffer_free(&ctx.paused);
     out->final = ctx.flow;

@@ -16,7 +16,9 @@
 #include "src/tables/pipeline.h"
 
 struct bridge;
+struct next_hops;
 struct recirc;
+struct tunnels;
 
 #define XLATE_MAX_DEPTH 64       /* nested resubmits */
 #define XLATE_MAX_RESUBMITS 4096 /* in one translation */
@@ -60,6 +62,8 @@ struct xlate_in {
     /* Not NULL: go on with this; of its state, what surrounds the packet is in `flow` as well. */
     const struct recirc *resume;
     const struct xlate_trace *trace;
+    const struct tunnels *tunnels; /* NULL: there are none */
+    struct next_hops *hops;        /* NULL: there is no way for outer packets */
     /* The packet came into another bridge, and was recirculated in this one: flow.in_port is a port of `bridge`, and
      * flow.pkt.in_port is not the port of that number. */
     bool elsewhere;
@@ -95,6 +99,7 @@ enum xlate_dep_kind {
     XLATE_DEP_GROUP,     /* of bridge a, group b: whether there is one, and its buckets */
     XLATE_DEP_PORTS,     /* of bridge a: which ports it has, and what XLATE_DEP_PORT says of each of them */
     XLATE_DEP_MAC,       /* of bridge a: where address b is, an xlate_mac_number() */
+    XLATE_DEP_NEXT_HOP,  /* what the next hop number b of tunnels is (src/tunnel/next_hop.h); a is NULL */
     XLATE_DEP_NO_BRIDGE, /* the port belongs to no bridge; a and b are 0 */
 };
 struct xlate_dep {
@@ -121,7 +126,7 @@ struct xlate_learned {
     struct rte_ether_addr mac;
 };
 
-/* The packet went through a patch port. */
+/* The packet went through a port that has no device: of a patch or a tunnel. */
 struct xlate_crossing {
     uint16_t bridge; /* whose port: a place in deps->bridges */
     uint16_t rx;     /* else it was sent */
@@ -148,7 +153,7 @@ struct xlate_deps {
     unsigned n_learned, learned_size;
     struct xlate_crossing *crossings; /* in order */
     unsigned n_crossings, crossings_size;
-    bool no_group; /* a group that is gone was to be gone through: nobody tells when it comes back */
+    bool no_news; /* something that it rests on is not there, and nobody tells when it is */
     struct xlate_effect *effects;
     unsigned n_effects, effects_size;
     bool changed_rules; /* the packet taught something new: what was looked up may be different now */
@@ -162,6 +167,7 @@ struct xlate_out {
     struct xlate_deps deps;
     struct conj_trail trail;      /* of the last lookup */
     enum drop_reason drop_reason; /* why, if the program sends the packet nowhere */
+    uint64_t waits_for;           /* not 0: the packet, or a copy, waits for this next hop (src/tunnel/next_hop.h) */
     bool error;                   /* too deep, too long: the packet is to be dropped under drop_reason */
 };
 

@@ -9,12 +9,15 @@
 #ifndef SRC_XLATE_XLATE_CTX_H
 #define SRC_XLATE_XLATE_CTX_H
 
+#include "pmd/tunnel.h"
 #include "src/bridge/bridge.h"
 #include "src/match/field.h"
+#include "src/xlate/recirc.h"
 #include "src/xlate/xlate.h"
 
 #define XLATE_STACK_MAX 64
 #define XLATE_ACTION_SET_MAX 256
+#define XLATE_TUNNELS_MAX 4 /* tunnels in tunnels */
 #define XLATE_VLANS_MAX 6 /* tags that translation keeps track of; the key knows two */
 
 /* A VLAN tag. Those that came with the packet have the ids 1 (outer) and 2, pushed ones have higher ids. */
@@ -77,6 +80,7 @@ struct xlate_ctx {
     uint32_t freeze_basis;
     unsigned n_buckets_run, n_links; /* n_links: whose liveness was asked for */
     uint8_t unparsed;                /* XLATE_UNPARSED_* */
+    bool freeze_entry;               /* freezing: what returns enters the bridge, as received by flow.in_port */
     bool freezing;                   /* the rest is done after recirculation: what returns appends itself to `frozen` */
     int goto_table;                  /* -1: none */
 
@@ -88,6 +92,9 @@ struct xlate_ctx {
     struct act_buffer paused; /* freezing: the controller action that the packet waits for; else empty */
     uint64_t paused_cookie;
     uint8_t paused_table_id;
+
+    const struct bridge_port *tunnels[XLATE_TUNNELS_MAX]; /* whose outer packet `flow` is, innermost first */
+    unsigned n_tunnels;
 
     bool untracked;  /* the packet's metadata may say that it is tracked, `flow` says it is not */
     bool ct_resumes; /* freezing: behind ct(table=...) */
@@ -110,6 +117,14 @@ void xlate_why(struct xlate_ctx *ctx, enum drop_reason reason);
 /* For trace; printf. The text brings its " -> " or " >> ". */
 void xlate_note(struct xlate_ctx *ctx, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* Did the packet come out of a tunnel? If not it has fields of one only where actions wrote them. */
+static inline bool xlate_from_tunnel(const struct xlate_in *in)
+{
+    return in->flow.pkt.in_port >= TUNNEL_INDEX_FIRST;
+}
+
+/* The packet's mark, which counts from then on. */
+uint32_t xlate_pkt_mark(struct xlate_ctx *ctx);
 /* The port by which the packet came into the bridge; NULL: there is none. Its configuration counts from then on. */
 const struct bridge_port *xlate_entry_port(struct xlate_ctx *ctx);
 /* The port that actions have for the packet's in_port; as above. */
@@ -132,6 +147,8 @@ void xlate_note_learned(struct xlate_ctx *ctx, const struct rte_ether_addr *mac,
 /* Rules may go while their actions run: holds on to all that this translation saw and will see. */
 void xlate_pin_rules(struct xlate_ctx *ctx);
 /* Takes over the reference to the effect's rule; its bridge is the one that the packet is in. */
+/* Takes back what was added to rules, clauses and effects behind these. */
+void xlate_deps_cut(struct xlate_deps *deps, unsigned n_rules, unsigned n_clauses, unsigned n_effects);
 void xlate_add_effect(struct xlate_ctx *ctx, const struct xlate_effect *effect);
 
 /* --- xlate_act.c --------------------------------------------------------- */
@@ -229,8 +246,34 @@ bool xlate_protocol(struct xlate_ctx *ctx);
 
 /* --- xlate_patch.c ------------------------------------------------------- */
 
+/* What belongs to the bridge that the packet is in, and not to the packet. */
+struct xlate_left {
+    struct bridge *bridge;
+    uint16_t bridge_place;
+    bool elsewhere, entered, table_miss, in_set, packet_out, hashed;
+    uint32_t entry;
+    const struct bridge *all_ports_of;
+    struct rule *rule;
+    uint64_t cookie;
+    uint8_t table_id;
+    unsigned depth, trace_depth;
+};
+
 /* Goes on in the bridge of the port's peer. */
 void xlate_patch(struct xlate_ctx *ctx, const struct bridge_port *from);
+/* The same in steps: keeps what belongs to the bridge; within a clone, goes on as received by `to`, with nothing of what
+ * surrounded the packet; and, behind the clone, is back. */
+void xlate_leave_bridge(struct xlate_ctx *ctx, struct xlate_left *left);
+void xlate_enter_bridge(struct xlate_ctx *ctx, const struct bridge_port *to);
+void xlate_return_to_bridge(struct xlate_ctx *ctx, const struct xlate_left *left);
+
+/* --- xlate_tunnel.c ------------------------------------------------------ */
+
+/* Sends the packet out by a tunnel port: on in the bridge that the outer packet leaves by. */
+void xlate_tunnel(struct xlate_ctx *ctx, const struct bridge_port *bp);
+/* Whether the packet, sent to this port of the host's, ends here as a tunnel's outer packet. Then the program has the
+ * inner one looked up. Else neighbours may hear of the packet, and it goes to the port. */
+bool xlate_tunnel_ends(struct xlate_ctx *ctx, const struct bridge_port *bp);
 
 /* --- xlate_clone.c ------------------------------------------------------- */
 
@@ -273,6 +316,12 @@ void xlate_freeze(struct xlate_ctx *ctx, const struct act *act, const struct act
 void xlate_freeze_group(struct xlate_ctx *ctx, const struct act *act, uint32_t basis);
 /* controller(pause). */
 void xlate_freeze_pause(struct xlate_ctx *ctx, const struct act_controller *act);
+/* Keeps nothing but that the packet comes into the bridge, by the flow's in_port. */
+void xlate_freeze_entry(struct xlate_ctx *ctx);
+/* Brings the packet's mark to the flow's, before it leaves the program. */
+void xlate_mark_settle(struct xlate_ctx *ctx);
+/* What is known of the flow's tunnel: bits `set` of `tun`. The rest is what the packet has brought along. */
+void xlate_save_tunnel(const struct xlate_ctx *ctx, uint8_t tun[RECIRC_TUN_LEN], uint8_t set[RECIRC_TUN_LEN]);
 /* Ends the program with the recirculation, or with the way to the controller. */
 void xlate_freeze_finish(struct xlate_ctx *ctx);
 /* Goes on with a packet that was recirculated, or resumed by a controller. */

@@ -49,7 +49,7 @@ void xlate_deps_reset(struct xlate_deps *deps)
     release(deps);
     deps->n_bridges = deps->n_rules = deps->n_clauses = deps->n_visits = deps->n_groups = 0;
     deps->n_others = deps->n_learned = deps->n_crossings = 0;
-    deps->no_group = deps->changed_rules = false;
+    deps->no_news = deps->changed_rules = false;
 }
 
 static void *grow(void *array, unsigned *size, size_t element)
@@ -189,6 +189,18 @@ void xlate_pin_rules(struct xlate_ctx *ctx)
     for (unsigned i = 0; i < deps->n_clauses; i++)
         rule_ref(deps->clauses[i]);
     deps->pinned = true;
+}
+
+void xlate_deps_cut(struct xlate_deps *deps, unsigned n_rules, unsigned n_clauses, unsigned n_effects)
+{
+    while (deps->n_effects > n_effects)
+        rule_unref(deps->effects[--deps->n_effects].rule);
+    while (deps->pinned && deps->n_rules > n_rules)
+        rule_unref(deps->rules[--deps->n_rules]);
+    while (deps->pinned && deps->n_clauses > n_clauses)
+        rule_unref(deps->clauses[--deps->n_clauses]);
+    deps->n_rules = n_rules;
+    deps->n_clauses = n_clauses;
 }
 
 void xlate_add_effect(struct xlate_ctx *ctx, const struct xlate_effect *effect)

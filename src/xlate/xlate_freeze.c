@@ -33,6 +33,19 @@ void xlate_freeze_group(struct xlate_ctx *ctx, const struct act *act, uint32_t b
     ctx->freeze_basis = basis;
 }
 
+void xlate_freeze_entry(struct xlate_ctx *ctx)
+{
+    act_buffer_free(&ctx->frozen);
+    act_buffer_free(&ctx->paused);
+    act_buffer_init(&ctx->frozen);
+    act_buffer_init(&ctx->paused);
+    ctx->freeze_hash = ctx->freeze_larger = ctx->ct_resumes = false;
+    ctx->exit = ctx->no_set = ctx->in_set = ctx->in_group = false;
+    ctx->goto_table = -1;
+    ctx->n_set = ctx->n_stack = 0;
+    ctx->freezing = ctx->freeze_entry = true;
+}
+
 /* check_pkt_larger: the datapath knows how long the packet is. */
 static void check_larger(struct xlate_ctx *ctx, const struct act *header, bool last)
 {
@@ -63,6 +76,16 @@ void xlate_freeze_pause(struct xlate_ctx *ctx, const struct act_controller *act)
     ctx->paused_table_id = ctx->table_id;
 }
 
+void xlate_save_tunnel(const struct xlate_ctx *ctx, uint8_t tun[RECIRC_TUN_LEN], uint8_t set[RECIRC_TUN_LEN])
+{
+    const uint8_t *flow = (const uint8_t *)&ctx->flow.pkt + offsetof(struct flow_key, tun_id);
+    const uint8_t *written = (const uint8_t *)&ctx->written.pkt + offsetof(struct flow_key, tun_id);
+
+    memcpy(set, written, RECIRC_TUN_LEN);
+    for (size_t i = 0; i < RECIRC_TUN_LEN; i++)
+        tun[i] = flow[i] & set[i];
+}
+
 /* What is left to do; 0: there are too many. */
 static uint32_t intern(struct xlate_ctx *ctx, const struct act_buffer *set)
 {
@@ -75,7 +98,8 @@ static uint32_t intern(struct xlate_ctx *ctx, const struct act_buffer *set)
     state.in_set = ctx->in_set;
     state.in_group = ctx->in_group;
     state.hashed = ctx->freeze_hash;
-    memcpy(state.tun, &ctx->flow.pkt.tun_id, sizeof state.tun);
+    state.entering = ctx->freeze_entry;
+    xlate_save_tunnel(ctx, state.tun, state.tun_set);
     state.metadata = ctx->flow.metadata;
     state.packet_type = ctx->flow.packet_type;
     memcpy(state.reg, ctx->flow.reg, sizeof state.reg);
@@ -105,6 +129,15 @@ static void emit_pause(struct xlate_ctx *ctx, uint32_t id)
     act_buffer_free(&paused);
 }
 
+void xlate_mark_settle(struct xlate_ctx *ctx)
+{
+    struct op_meta op = {.pkt_mark = ctx->flow.pkt.pkt_mark & ctx->written.pkt.pkt_mark,
+                         .pkt_mark_mask = ctx->written.pkt.pkt_mark};
+
+    if (op.pkt_mark_mask != 0)
+        program_builder_add(&ctx->out->program, OP_SET_META, 0, &op, sizeof op);
+}
+
 void xlate_freeze_finish(struct xlate_ctx *ctx)
 {
     bool by_length = ctx->freeze_larger;
@@ -122,6 +155,7 @@ void xlate_freeze_finish(struct xlate_ctx *ctx)
     }
     id = intern(ctx, &set);
     act_buffer_free(&set);
+    ctx->freeze_entry = false;
     if (id == 0 || (by_length && larger_id == 0)) {
         xlate_fail(ctx, DROP_XLATE_ERROR, "too many different recirculations are in use");
         return;
@@ -140,12 +174,7 @@ void xlate_freeze_finish(struct xlate_ctx *ctx)
         program_builder_add(&ctx->out->program, OP_HASH, ctx->freeze_basis, NULL, 0);
         ctx->freeze_hash = false;
     }
-    if (ctx->written.pkt.pkt_mark) {
-        struct op_meta op = {.pkt_mark = ctx->flow.pkt.pkt_mark & ctx->written.pkt.pkt_mark,
-                             .pkt_mark_mask = ctx->written.pkt.pkt_mark};
-
-        program_builder_add(&ctx->out->program, OP_SET_META, 0, &op, sizeof op);
-    }
+    xlate_mark_settle(ctx);
     if (by_length)
         emit_larger(ctx, id, larger_id);
     else
@@ -175,16 +204,22 @@ static void run_segment(void *arg, const struct recirc_origin *origin, const str
         xlate_table(ctx, (uint8_t)ctx->goto_table, ctx->flow.in_port, last);
 }
 
-/* What was written there; the packet as it comes back has zeros. */
-static void thaw_tunnel(struct xlate_ctx *ctx, const struct recirc *recirc)
+static bool has_bits(const uint8_t tun[RECIRC_TUN_LEN])
 {
     static const uint8_t none[RECIRC_TUN_LEN];
 
-    if (memcmp(recirc->state.tun, none, sizeof none) == 0)
-        return;
-    memcpy(&ctx->flow.pkt.tun_id, recirc->state.tun, sizeof none);
-    memset(&ctx->written.pkt.tun_id, 0xff, sizeof none);
-    ctx->any_written = true;
+    return memcmp(tun, none, sizeof none) != 0;
+}
+
+/* What was written there; the rest the packet brought back. */
+static void thaw_tunnel(struct xlate_ctx *ctx, const struct recirc *recirc)
+{
+    const struct recirc_state *state = &recirc->state;
+
+    recirc_tun_apply(&ctx->flow.pkt, state->tun, state->tun_set);
+    recirc_tun_apply(&ctx->written.pkt, state->tun_set, state->tun_set);
+    /* Packets that came out of no tunnel have zeros anyway. */
+    ctx->any_written |= has_bits(xlate_from_tunnel(ctx->in) ? state->tun_set : state->tun);
 }
 
 void xlate_thaw(struct xlate_ctx *ctx)
@@ -195,6 +230,10 @@ void xlate_thaw(struct xlate_ctx *ctx)
     if (!recirc || recirc->state.bridge != ctx->bridge) {
         xlate_fail(ctx, DROP_XLATE_ERROR, "unknown recirculation");
         return;
+    }
+    if (recirc->state.entering) {
+        ctx->entry = recirc->state.in_port;
+        ctx->elsewhere = true;
     }
     ctx->flow.in_port = recirc->state.in_port;
     ctx->flow.in_phy_port = recirc->state.in_phy_port;
@@ -217,7 +256,10 @@ void xlate_thaw(struct xlate_ctx *ctx)
     ctx->in_group = recirc->state.in_group;
     ctx->hashed = recirc->state.hashed;
     xlate_show_action_set(ctx);
-    recirc_for_each_segment(recirc, run_segment, ctx);
+    if (recirc->state.entering)
+        xlate_bridge(ctx);
+    else
+        recirc_for_each_segment(recirc, run_segment, ctx);
     /* The action set is no table's. */
     ctx->table_id = 0;
     ctx->cookie = UINT64_MAX;

@@ -229,7 +229,7 @@ static void run_group(struct xlate_ctx *ctx, const struct act *act, bool last)
     struct group *group = group_table_find(pipeline_groups(ctx->bridge->pipeline), id);
 
     if (!group) {
-        ctx->out->deps.no_group = true;
+        ctx->out->deps.no_news = true;
         xlate_note(ctx, " >> no such group");
         return;
     }

@@ -122,9 +122,6 @@ void xlate_punt(struct xlate_ctx *ctx, const struct act_controller *act, uint64_
     uint32_t id;
 
     xlate_ct_settle(ctx);
-    /* Packets are received with a mark of 0. */
-    if (ctx->in->flow.pkt.recirc_id != 0)
-        XLATE_CONSULT(ctx, pkt_mark, UINT32_MAX);
     memset(&punt, 0, sizeof punt);
     punt.bridge = ctx->bridge;
     punt.cookie = cookie;
@@ -136,8 +133,8 @@ void xlate_punt(struct xlate_ctx *ctx, const struct act_controller *act, uint64_
     punt.userdata_len = act->userdata_len;
     punt.metadata = ctx->flow.metadata;
     memcpy(punt.reg, ctx->flow.reg, sizeof punt.reg);
-    punt.pkt_mark = ctx->flow.pkt.pkt_mark;
-    memcpy(punt.tun, &ctx->flow.pkt.tun_id, sizeof punt.tun);
+    punt.pkt_mark = xlate_pkt_mark(ctx);
+    xlate_save_tunnel(ctx, punt.tun, punt.tun_set);
     punt.recirc_id = recirc_id;
     id = punt_intern(&punt, act->userdata);
     if (id == UINT32_MAX) {

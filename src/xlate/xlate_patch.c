@@ -1,4 +1,4 @@
-/* Translation: on into another bridge, through a patch port.
+/* Translation: on into another bridge, through a patch port, or with a tunnel's outer packet (xlate_tunnel.c).
  *
  * A copy of the packet goes there, as it is by then. The tables of that bridge see it as received by the peer, with
  * nothing of what surrounded it: registers, metadata, tunnel, stack and action set are empty. What becomes of the copy
@@ -6,25 +6,12 @@
  */
 #include <string.h>
 
-#include "src/xlate/recirc.h"
 #include "src/xlate/xlate_ctx.h"
 
 /* What belongs to the bridge that the packet is in, and is not the packet's own (xlate_clone.c). */
 #define MEMBERS(X)                                                                                                     \
     X(bridge), X(bridge_place), X(elsewhere), X(entry), X(entered), X(all_ports_of), X(rule), X(cookie), X(table_id),  \
         X(depth), X(trace_depth), X(table_miss), X(in_set), X(packet_out), X(hashed)
-
-struct left_bridge {
-    struct bridge *bridge;
-    uint16_t bridge_place;
-    bool elsewhere, entered, table_miss, in_set, packet_out, hashed;
-    uint32_t entry;
-    const struct bridge *all_ports_of;
-    struct rule *rule;
-    uint64_t cookie;
-    uint8_t table_id;
-    unsigned depth, trace_depth;
-};
 
 static void clear_surroundings(struct xlate_ctx *ctx)
 {
@@ -40,8 +27,24 @@ static void clear_surroundings(struct xlate_ctx *ctx)
     ctx->n_stack = 0;
 }
 
-static void enter(struct xlate_ctx *ctx, const struct bridge_port *to)
+void xlate_leave_bridge(struct xlate_ctx *ctx, struct xlate_left *left)
 {
+#define SAVE(member) left->member = ctx->member
+    MEMBERS(SAVE);
+#undef SAVE
+}
+
+void xlate_return_to_bridge(struct xlate_ctx *ctx, const struct xlate_left *left)
+{
+#define RESTORE(member) ctx->member = left->member
+    MEMBERS(RESTORE);
+#undef RESTORE
+}
+
+void xlate_enter_bridge(struct xlate_ctx *ctx, const struct bridge_port *to)
+{
+    clear_surroundings(ctx);
+    xlate_ct_leave(ctx);
     ctx->bridge = to->bridge;
     ctx->bridge_place = xlate_deps_add_bridge(&ctx->out->deps, to->bridge);
     ctx->entry = ctx->flow.in_port = ctx->flow.in_phy_port = to->ofport;
@@ -62,7 +65,7 @@ void xlate_patch(struct xlate_ctx *ctx, const struct bridge_port *from)
 {
     const struct bridge_port *to = from->patch.peer;
     struct xlate_clone clone;
-    struct left_bridge left;
+    struct xlate_left left;
 
     if (!to) {
         xlate_note(ctx, " >> %s has no peer: there is no patch port %s that names it", from->name,
@@ -74,16 +77,12 @@ void xlate_patch(struct xlate_ctx *ctx, const struct bridge_port *from)
         xlate_fail(ctx, DROP_PATCH_LOOP, "over max translation depth 64, through patch ports");
         return;
     }
-#define SAVE(member) left.member = ctx->member
-    MEMBERS(SAVE);
+    xlate_leave_bridge(ctx, &left);
     xlate_clone_begin(ctx, &clone);
     xlate_deps_add_crossing(&ctx->out->deps, ctx->bridge_place, from->ofport, false);
-    clear_surroundings(ctx);
-    xlate_ct_leave(ctx);
-    enter(ctx, to);
+    xlate_enter_bridge(ctx, to);
     xlate_deps_add_crossing(&ctx->out->deps, ctx->bridge_place, to->ofport, true);
     xlate_bridge(ctx);
     xlate_clone_end(ctx, &clone);
-#define RESTORE(member) ctx->member = left.member
-    MEMBERS(RESTORE);
+    xlate_return_to_bridge(ctx, &left);
 }

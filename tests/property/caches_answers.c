@@ -119,6 +119,7 @@ static bool comes_back(const struct recirc *left, const struct punt *punt, uint8
     continuation->state.metadata = punt->metadata;
     memcpy(continuation->state.reg, punt->reg, sizeof punt->reg);
     memcpy(continuation->state.tun, punt->tun, sizeof punt->tun);
+    memcpy(continuation->state.tun_set, punt->tun_set, sizeof punt->tun_set);
     same = recirc_intern(&continuation->state, continuation->stack, &continuation->segments, &continuation->set) ==
            punt->recirc_id;
     if (!same)

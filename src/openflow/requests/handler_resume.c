@@ -31,6 +31,7 @@ static void take_surroundings(const struct flow *fields, struct flow *around, st
         around->pkt.ct_ipv4_dst = fields->pkt.ct_ipv4_dst;
     }
     memcpy(state->tun, &fields->pkt.tun_id, sizeof state->tun);
+    memset(state->tun_set, 0xff, sizeof state->tun_set);
 }
 
 static int check(const struct of_packet_in *pin)
