@@ -74,7 +74,20 @@
     X(DROP_TUNNEL_ECN, "tunnel_ecn",                                                                                    \
       "congestion was marked on a tunnel's outer header, and the packet inside cannot be told (RFC 6040)")              \
     X(DROP_TUNNEL_MTU, "tunnel_mtu",                                                                                    \
-      "too long for the link once it has a tunnel's headers: lower the MTU of what the tunnel carries")
+      "too long for the link once it has a tunnel's headers: lower the MTU of what the tunnel carries")                 \
+    X(DROP_TUNNEL_NO_REMOTE, "tunnel_no_remote",                                                                        \
+      "sent to a tunnel port with remote_ip=flow, and no action set tun_dst")                                           \
+    X(DROP_TUNNEL_NO_ROUTE, "tunnel_no_route",                                                                          \
+      "sent into a tunnel whose other end no route leads to: see route/lookup")                                         \
+    X(DROP_TUNNEL_NOT_OURS, "tunnel_not_ours", "sent into a tunnel whose local_ip is no address of this host")          \
+    X(DROP_TUNNEL_NO_BRIDGE, "tunnel_no_bridge",                                                                        \
+      "sent into a tunnel, and the device of the route to its other end is no port of a bridge")                        \
+    X(DROP_TUNNEL_UNREACHABLE, "tunnel_unreachable",                                                                    \
+      "sent into a tunnel whose next hop does not answer ARP or neighbour solicitations: see tnl/neigh/show")           \
+    X(DROP_TUNNEL_WAIT_FULL, "tunnel_wait_full",                                                                        \
+      "sent into a tunnel whose next hop is being asked for its address, and enough packets wait for that already")     \
+    X(DROP_TUNNEL_LOOP, "tunnel_loop", "sent into the tunnel that it is an outer packet of, or that it came out of")    \
+    X(DROP_TUNNEL_HEADER, "tunnel_header", "a tunnel's outer header cannot say what this packet needs")
 
 enum drop_reason {
 #define X(symbol, name, doc) symbol,

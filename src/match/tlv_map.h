@@ -36,8 +36,8 @@ struct field;
 struct flow;
 struct minimask;
 /* Writes the options that `flow` has as they are on the wire (RFC 8926, 3.5), in order of their fields, and returns
- * their length. Sets in `seen` what that rests on. A key has room for values and for nothing else: an option whose value
- * is 0 is one that is not there. */
+ * their length. Sets in `seen` what that rests on. A key has room for values and for nothing else: an option whose
+ * value is 0 is one that is not there. */
 unsigned tlv_map_options_write(const struct flow *flow, struct flow *seen, uint8_t options[TLV_OPTIONS_LEN_MAX]);
 
 /* Rules and groups that are in their tables count what they use, and what selects rules does: 1, and -1 when they

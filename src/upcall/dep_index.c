@@ -77,6 +77,11 @@ void dep_link_remove(struct dep_index *index, struct dep_link *link)
         node_free(index, link->at);
 }
 
+bool dep_index_has(const struct dep_index *index, const struct xlate_dep *dep)
+{
+    return find(index, dep, hash_of(dep)) != NULL;
+}
+
 void dep_changed(struct flows *flows, enum xlate_dep_kind kind, const void *a, uint64_t b)
 {
     const struct xlate_dep dep = {.kind = kind, .a = a, .b = b};

@@ -46,6 +46,8 @@ void dep_index_fini(struct dep_index *index);
 /* Has `owner` depend on `dep` from now on, by way of `link`. */
 void dep_link_add(struct dep_index *index, struct dep_link *link, const struct xlate_dep *dep, void *owner);
 void dep_link_remove(struct dep_index *index, struct dep_link *link);
+/* Does anything depend on {kind, a, b}? */
+bool dep_index_has(const struct dep_index *index, const struct xlate_dep *dep);
 /* Marks the megaflows that depend on {kind, a, b}, which changed, at once or by the next sweep. */
 void dep_changed(struct flows *flows, enum xlate_dep_kind kind, const void *a, uint64_t b);
 

@@ -46,6 +46,7 @@ struct flows *flows_create(const struct flows_params *params)
 void flows_set_neighbours(struct flows *flows, struct neighbours *neighbours)
 {
     flows->neighbours = neighbours;
+    flows->in.neighbours = neighbours;
 }
 
 void flows_set_waiting(struct flows *flows, bool waiting)

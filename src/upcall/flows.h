@@ -18,7 +18,9 @@
 struct flows;
 struct loop;
 struct neighbours;
+struct next_hops;
 struct recirc;
+struct tunnels;
 
 struct flows_params {
     struct datapath *dp;
@@ -105,6 +107,19 @@ void flows_set_rule_changed(struct flows *flows, rule_changed_fn *fn, void *arg)
 uint64_t flows_ticket(struct flows *flows);
 bool flows_settled(struct flows *flows, uint64_t ticket);
 
+/* --- tunnels ------------------------------------------------------------- */
+
+/* What translations know of tunnels from now on, and who else has to hear of it; NULL: there are none. */
+void flows_set_tunnels(struct flows *flows, const struct tunnels *tunnels, struct next_hops *hops);
+/* What src/tunnel/next_hop.h tells and asks its user: a next hop came out differently; does a megaflow depend on it?
+ * And a packet that waited for one: it is sent, or waits again. Takes `packet` over. */
+void flows_note_next_hop(struct flows *flows, uint64_t id);
+bool flows_wants_next_hop(const struct flows *flows, uint64_t id);
+void flows_go_on(struct flows *flows, struct rte_mbuf *packet);
+/* The table of tunnel options (src/match/tlv_map.h) changed: the datapath knows the new one, and all is translated
+ * again. */
+void flows_note_tunnel_options(struct flows *flows);
+
 /* --- for requests -------------------------------------------------------- */
 
 /* Brings the counters of all rules up to date (of those not older than `max_age_ms`). Takes as long as there are
@@ -121,6 +136,9 @@ void flows_packet_out(struct flows *flows, struct bridge *bridge, struct rte_mbu
 /* Sends a packet that the switch made itself, for a protocol, out of a port: past the tables, as far as the port's
  * configuration lets it. Takes `packet` over. Other packets-out do not fill its way. */
 void flows_send(struct flows *flows, const struct bridge_port *bp, struct rte_mbuf *packet);
+
+/* Has a packet that the switch made itself come into the bridge of `bp`, as received from it. Takes `packet` over. */
+void flows_receive(struct flows *flows, const struct bridge_port *bp, struct rte_mbuf *packet);
 
 /* A packet-out of a bundle that is open: what becomes of it is decided now, by the tables as the bundle has left them
  * so far, and nothing is counted or learned. Takes `packet` over (NULL: there was no buffer for it). */

@@ -228,6 +228,9 @@ void forgotten_free(struct flows *flows);
 
 /* A packet that a program punted. Takes it over. */
 void punt_handle(struct flows *flows, struct rte_mbuf *packet);
+/* Writes to the key what the packet had as tunnel fields when it was punted. */
+struct punt;
+void punt_tunnel(const struct punt *punt, struct rte_mbuf *packet, struct flow_key *key);
 
 /* --- packet_out.c -------------------------------------------------------- */
 

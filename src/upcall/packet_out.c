@@ -2,7 +2,10 @@
 #include <string.h>
 
 #include "pmd/base/clock.h"
+#include "src/tunnel/next_hop.h"
 #include "src/upcall/flows_impl.h"
+#include "src/xlate/punt.h"
+#include "src/xlate/recirc.h"
 
 /* One of `acts` and `left`. False: the packet is too short for a key. */
 static bool translate_one(struct flows *flows, struct bridge *bridge, struct rte_mbuf *packet,
@@ -54,7 +57,7 @@ struct program *packet_out_program(struct flows *flows, struct rte_mbuf *packet)
 }
 
 /* Does with the packet what was translated. */
-static void send(struct flows *flows, struct rte_mbuf *packet, uint32_t in_port)
+static void send_packet(struct flows *flows, struct rte_mbuf *packet, uint32_t in_port)
 {
     struct program *program = packet_out_program(flows, packet);
 
@@ -77,7 +80,7 @@ void flows_packet_out(struct flows *flows, struct bridge *bridge, struct rte_mbu
 
     flows->stats.packet_outs++;
     if (packet_out_translate(flows, bridge, packet, around, acts, true, &index))
-        send(flows, packet, index);
+        send_packet(flows, packet, index);
     else
         drop_runt(flows, packet);
 }
@@ -89,7 +92,55 @@ void flows_resume(struct flows *flows, struct bridge *bridge, struct rte_mbuf *p
 
     flows->stats.packet_outs++;
     if (translate_one(flows, bridge, packet, around, NULL, left, true, &index))
-        send(flows, packet, index);
+        send_packet(flows, packet, index);
     else
         drop_runt(flows, packet);
+}
+
+/* --- packets of the switch's own, and of tunnels ------------------------- */
+
+void flows_receive(struct flows *flows, const struct bridge_port *bp, struct rte_mbuf *packet)
+{
+    const struct flow around = {.in_port = bp->ofport};
+    struct act_output *output;
+    struct act_buffer acts;
+    struct act_list list;
+    uint32_t index;
+
+    act_buffer_init(&acts);
+    output = act_buffer_add_type(&acts, ACT_OUTPUT);
+    output->port = OFPORT_TABLE;
+    list = act_buffer_list(&acts);
+    if (packet_out_translate(flows, bp->bridge, packet, &around, &list, true, &index))
+        send_packet(flows, packet, index);
+    else
+        drop_runt(flows, packet);
+    act_buffer_free(&acts);
+}
+
+static void drop(struct flows *flows, struct rte_mbuf *packet, enum drop_reason reason)
+{
+    datapath_count_drop(flows->dp, reason, 1);
+    rte_pktmbuf_free(packet);
+}
+
+void flows_go_on(struct flows *flows, struct rte_mbuf *packet)
+{
+    const struct punt *punt = punt_get(packet_meta(packet)->punt_id);
+    const struct recirc *left = punt ? recirc_get(punt->recirc_id) : NULL;
+    struct flow around = {.in_port = OFPORT_ANY};
+    uint32_t index;
+
+    if (!left) {
+        drop(flows, packet, DROP_BRIDGE_UNKNOWN);
+        return;
+    }
+    around.pkt.pkt_mark = punt->pkt_mark;
+    punt_tunnel(punt, packet, &around.pkt);
+    if (!translate_one(flows, punt->bridge, packet, &around, NULL, left, true, &index))
+        drop_runt(flows, packet);
+    else if (flows->out.waits_for == 0)
+        send_packet(flows, packet, index);
+    else if (!next_hop_wait(flows->in.hops, flows->out.waits_for, packet))
+        drop(flows, packet, DROP_TUNNEL_WAIT_FULL);
 }

@@ -27,6 +27,14 @@ static void tell_connection(const struct rte_mbuf *packet, const struct packet_m
     ct_meta_to_key(&meta->ct, key);
 }
 
+void punt_tunnel(const struct punt *punt, struct rte_mbuf *packet, struct flow_key *key)
+{
+    const struct packet_meta *meta = packet_meta(packet);
+
+    memcpy(recirc_tun(key), &meta->tun, meta->md.tun_lines * FLOW_KEY_LINE);
+    recirc_tun_apply(key, punt->tun, punt->tun_set);
+}
+
 static void to_controller(struct flows *flows, struct rte_mbuf *packet, const struct punt *punt)
 {
     const struct packet_meta *meta = packet_meta(packet);
@@ -45,7 +53,7 @@ static void to_controller(struct flows *flows, struct rte_mbuf *packet, const st
     packet_in.flow.metadata = punt->metadata;
     memcpy(packet_in.flow.reg, punt->reg, sizeof packet_in.flow.reg);
     packet_in.flow.pkt.pkt_mark = punt->pkt_mark;
-    recirc_tun_apply(&packet_in.flow.pkt, punt->tun, punt->tun_set);
+    punt_tunnel(punt, packet, &packet_in.flow.pkt);
     if (meta->md.ct_state != 0)
         tell_connection(packet, meta, &packet_in.flow.pkt);
     packet_in.left = left;
@@ -81,12 +89,18 @@ static void to_neighbours(struct flows *flows, struct rte_mbuf *packet, const st
     rte_pktmbuf_free(packet);
 }
 
+static void to_next_hop(struct flows *flows, struct rte_mbuf *packet, const struct punt *punt)
+{
+    flows_go_on(flows, packet);
+}
+
 void punt_handle(struct flows *flows, struct rte_mbuf *packet)
 {
     static void (*const handlers[PUNT_N_KINDS])(struct flows *, struct rte_mbuf *, const struct punt *) = {
         [PUNT_TO_CONTROLLER] = to_controller,
         [PUNT_TO_PROTOCOL] = to_protocol,
         [PUNT_TO_NEIGHBOURS] = to_neighbours,
+        [PUNT_TO_NEXT_HOP] = to_next_hop,
     };
     const struct punt *punt = punt_get(packet_meta(packet)->punt_id);
 

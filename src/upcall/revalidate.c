@@ -4,6 +4,7 @@
 
 #include "pmd/base/clock.h"
 #include "pmd/base/memory.h"
+#include "src/match/tlv_map.h"
 #include "src/upcall/flows_impl.h"
 
 /* Ids that a sweep looks at between two looks at the clock. */
@@ -218,6 +219,42 @@ static void bridge_changed(void *arg, struct bridge *bridge)
 
     note_bridge(fb->flows, bridge);
 }
+
+/* --- tunnels ------------------------------------------------------------- */
+
+void flows_set_tunnels(struct flows *flows, const struct tunnels *tunnels, struct next_hops *hops)
+{
+    flows->in.tunnels = tunnels;
+    flows->in.hops = hops;
+}
+
+void flows_note_next_hop(struct flows *flows, uint64_t id)
+{
+    tickets_note_change(flows);
+    datapath_touch(flows->dp);
+    dep_changed(flows, XLATE_DEP_NEXT_HOP, NULL, id);
+}
+
+bool flows_wants_next_hop(const struct flows *flows, uint64_t id)
+{
+    const struct xlate_dep dep = {.kind = XLATE_DEP_NEXT_HOP, .b = id};
+
+    return dep_index_has(&flows->deps, &dep);
+}
+
+void flows_note_tunnel_options(struct flows *flows)
+{
+    struct tunnel_option options[TLV_MAPS_MAX];
+    const unsigned n = tlv_map_datapath(options);
+    struct flows_bridge *fb;
+
+    if (datapath_tunnel_options_set(flows->dp, options, n) != 0)
+        out_of_memory("the table of tunnel options", 0);
+    LIST_FOREACH (fb, &flows->bridges, node)
+        note_bridge(flows, fb->bridge);
+}
+
+/* --- attaching ----------------------------------------------------------- */
 
 void flows_attach(struct flows *flows, struct bridge *bridge)
 {

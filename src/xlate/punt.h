@@ -40,7 +40,7 @@ struct punt {
     uint32_t pkt_mark;
     uint32_t recirc_id; /* controller(pause): what is left to do with the packet; 0 = nothing waits */
     uint8_t tun[RECIRC_TUN_LEN], tun_set[RECIRC_TUN_LEN]; /* as in struct recirc_state */
-    uint64_t userdata_len; /* of controller(userdata), which follows */
+    uint64_t userdata_len;                                /* of controller(userdata), which follows */
     uint8_t userdata[];
 };
 

@@ -12,8 +12,8 @@
 
 struct bridge;
 
-/* Bytes of struct flow_key that are of a tunnel, its last ones: what outer headers said, or what actions wrote for those
- * that a tunnel port puts around the packet. */
+/* Bytes of struct flow_key that are of a tunnel, its last ones: what outer headers said, or what actions wrote for
+ * those that a tunnel port puts around the packet. */
 #define RECIRC_TUN_LEN (sizeof(struct flow_key) - offsetof(struct flow_key, tun_id))
 
 /* Padding must be zero. */

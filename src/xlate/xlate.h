@@ -16,6 +16,7 @@
 #include "src/tables/pipeline.h"
 
 struct bridge;
+struct neighbours;
 struct next_hops;
 struct recirc;
 struct tunnels;
@@ -62,8 +63,9 @@ struct xlate_in {
     /* Not NULL: go on with this; of its state, what surrounds the packet is in `flow` as well. */
     const struct recirc *resume;
     const struct xlate_trace *trace;
-    const struct tunnels *tunnels; /* NULL: there are none */
-    struct next_hops *hops;        /* NULL: there is no way for outer packets */
+    const struct tunnels *tunnels;       /* NULL: there are none */
+    struct next_hops *hops;              /* NULL: there is no way for outer packets */
+    const struct neighbours *neighbours; /* NULL: nobody learns them */
     /* The packet came into another bridge, and was recirculated in this one: flow.in_port is a port of `bridge`, and
      * flow.pkt.in_port is not the port of that number. */
     bool elsewhere;

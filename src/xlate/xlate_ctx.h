@@ -18,7 +18,7 @@
 #define XLATE_STACK_MAX 64
 #define XLATE_ACTION_SET_MAX 256
 #define XLATE_TUNNELS_MAX 4 /* tunnels in tunnels */
-#define XLATE_VLANS_MAX 6 /* tags that translation keeps track of; the key knows two */
+#define XLATE_VLANS_MAX 6   /* tags that translation keeps track of; the key knows two */
 
 /* A VLAN tag. Those that came with the packet have the ids 1 (outer) and 2, pushed ones have higher ids. */
 struct xlate_vlan {
@@ -261,8 +261,8 @@ struct xlate_left {
 
 /* Goes on in the bridge of the port's peer. */
 void xlate_patch(struct xlate_ctx *ctx, const struct bridge_port *from);
-/* The same in steps: keeps what belongs to the bridge; within a clone, goes on as received by `to`, with nothing of what
- * surrounded the packet; and, behind the clone, is back. */
+/* The same in steps: keeps what belongs to the bridge; within a clone, goes on as received by `to`, with nothing of
+ * what surrounded the packet; and, behind the clone, is back. */
 void xlate_leave_bridge(struct xlate_ctx *ctx, struct xlate_left *left);
 void xlate_enter_bridge(struct xlate_ctx *ctx, const struct bridge_port *to);
 void xlate_return_to_bridge(struct xlate_ctx *ctx, const struct xlate_left *left);
@@ -272,8 +272,10 @@ void xlate_return_to_bridge(struct xlate_ctx *ctx, const struct xlate_left *left
 /* Sends the packet out by a tunnel port: on in the bridge that the outer packet leaves by. */
 void xlate_tunnel(struct xlate_ctx *ctx, const struct bridge_port *bp);
 /* Whether the packet, sent to this port of the host's, ends here as a tunnel's outer packet. Then the program has the
- * inner one looked up. Else neighbours may hear of the packet, and it goes to the port. */
+ * inner one looked up. */
 bool xlate_tunnel_ends(struct xlate_ctx *ctx, const struct bridge_port *bp);
+/* A copy of the packet, which is sent to this port, goes to who learns where neighbours are, if it may say so. */
+void xlate_tell_neighbours(struct xlate_ctx *ctx, const struct bridge_port *bp);
 
 /* --- xlate_clone.c ------------------------------------------------------- */
 

@@ -2,16 +2,20 @@
 #include <string.h>
 
 #include "src/tables/meter.h"
+#include "src/tunnel/tunnel_port.h"
 #include "src/xlate/act_xlate_impl.h"
 #include "src/xlate/punt.h"
 
 bool xlate_port_sends(const struct bridge_port *bp)
 {
-    return (bp->port || bp->kind == BRIDGE_PORT_PATCH) && !(bp->config & (PORT_CONFIG_DOWN | PORT_CONFIG_NO_FWD));
+    return (bp->port || bridge_port_is_virtual(bp)) && !(bp->config & (PORT_CONFIG_DOWN | PORT_CONFIG_NO_FWD));
 }
 
 static void output_device(struct xlate_ctx *ctx, const struct bridge_port *bp, uint32_t max_len)
 {
+    if (xlate_tunnel_ends(ctx, bp))
+        return;
+    xlate_tell_neighbours(ctx, bp);
     if (max_len) {
         xlate_commit(ctx);
         program_builder_add(&ctx->out->program, OP_TRUNCATE, max_len, NULL, 0);
@@ -27,12 +31,20 @@ static void output_patch(struct xlate_ctx *ctx, const struct bridge_port *bp, ui
     xlate_patch(ctx, bp);
 }
 
+static void output_tunnel(struct xlate_ctx *ctx, const struct bridge_port *bp, uint32_t max_len)
+{
+    if (max_len)
+        xlate_note(ctx, " >> %s is a tunnel port: the packet is not cut short", bp->name);
+    xlate_tunnel(ctx, bp);
+}
+
 void xlate_output_port(struct xlate_ctx *ctx, const struct bridge_port *bp, uint32_t max_len)
 {
     static void (*const output[BRIDGE_PORT_N_KINDS])(struct xlate_ctx *, const struct bridge_port *, uint32_t) = {
         [BRIDGE_PORT_DEVICE] = output_device,
         [BRIDGE_PORT_INTERNAL] = output_device,
         [BRIDGE_PORT_PATCH] = output_patch,
+        [BRIDGE_PORT_TUNNEL] = output_tunnel,
     };
 
     xlate_dep(ctx, XLATE_DEP_PORT, bp->ofport);
@@ -221,7 +233,27 @@ static void output(struct xlate_ctx *ctx, const struct act *act, bool last)
     xlate_output(ctx, a->port, a->max_len, last);
 }
 
-/* TABLE looks at the packet, and so do the tables behind a patch port. NORMAL looks at tags and Ethernet addresses. */
+/* Tables behind a patch port look at the packet, tunnels at its ECN, and what goes to the host may be a tunnel's. */
+static bool port_looks(const struct xlate_ctx *ctx, const struct bridge_port *bp)
+{
+    if (bridge_port_is_virtual(bp))
+        return true;
+    return bp->port && bp->port->ifname[0] && ctx->in->tunnels && tunnels_n_listeners(ctx->in->tunnels) > 0;
+}
+
+static bool any_port_looks(struct xlate_ctx *ctx)
+{
+    const struct bridge_port *bp;
+
+    xlate_dep(ctx, XLATE_DEP_PORTS, 0);
+    TAILQ_FOREACH (bp, &ctx->bridge->ports, node) {
+        if (port_looks(ctx, bp))
+            return true;
+    }
+    return false;
+}
+
+/* TABLE looks at the packet. NORMAL looks at tags and Ethernet addresses. */
 static enum act_sees port_sees(struct xlate_ctx *ctx, uint32_t ofport)
 {
     const struct bridge_port *bp;
@@ -230,21 +262,17 @@ static enum act_sees port_sees(struct xlate_ctx *ctx, uint32_t ofport)
     case OFPORT_TABLE:
         return ACT_SEES_PACKET;
     case OFPORT_NORMAL:
-        if (ctx->bridge->n_patches > 0)
-            return ACT_SEES_PACKET;
-        xlate_dep(ctx, XLATE_DEP_PORTS, 0);
-        return ACT_SEES_HEADERS;
+        return any_port_looks(ctx) ? ACT_SEES_PACKET : ACT_SEES_HEADERS;
     case OFPORT_ALL:
     case OFPORT_FLOOD:
-        xlate_dep(ctx, XLATE_DEP_PORTS, 0);
-        return ctx->bridge->n_patches > 0 ? ACT_SEES_PACKET : ACT_SEES_NOTHING;
+        return any_port_looks(ctx) ? ACT_SEES_PACKET : ACT_SEES_NOTHING;
     case OFPORT_IN_PORT:
         ofport = ctx->flow.in_port;
         break;
     }
     xlate_dep(ctx, XLATE_DEP_PORT, ofport);
     bp = bridge_port_by_ofport(ctx->bridge, ofport);
-    return bp && bp->kind == BRIDGE_PORT_PATCH ? ACT_SEES_PACKET : ACT_SEES_NOTHING;
+    return bp && port_looks(ctx, bp) ? ACT_SEES_PACKET : ACT_SEES_NOTHING;
 }
 
 static enum act_sees output_sees(struct xlate_ctx *ctx, const struct act *act)

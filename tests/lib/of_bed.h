@@ -105,6 +105,10 @@ void flows_resume(struct flows *flows, struct bridge *bridge, struct rte_mbuf *p
     flows_packet_out(flows, bridge, packet, around, &left->set);
 }
 
+void flows_note_tunnel_options(struct flows *flows)
+{
+}
+
 struct port *datapath_port(const struct datapath *dp, uint32_t index)
 {
     return NULL;

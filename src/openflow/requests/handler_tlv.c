@@ -7,7 +7,11 @@ int of_handle_tlv_mod(struct of_connection *conn, const struct of_msg *msg)
 {
     const struct of_tlv_table *t = &msg->tlv_table;
 
-    return tlv_map_mod(t->command, t->maps, t->n);
+    int error = tlv_map_mod(t->command, t->maps, t->n);
+
+    if (!error)
+        flows_note_tunnel_options(conn->server->flows);
+    return error;
 }
 
 int of_handle_tlv_request(struct of_connection *conn, const struct of_msg *msg)
