@@ -7,6 +7,7 @@
 #include "pmd/base/log.h"
 #include "pmd/ct.h"
 #include "src/app/apply_impl.h"
+#include "src/agents/underlay.h"
 #include "src/config/format.h"
 #include "src/config/keys.h"
 #include "src/net/tls.h"
@@ -169,6 +170,7 @@ static void make_bridge(struct apply *apply, struct apply_bridge *object)
     bridge_join_loop(br, sw->loop);
     flows_attach(sw->flows, br);
     br->mtus = port_mtu_create(sw->loop, sw->routes, br);
+    underlay_attach(sw->underlay, br);
     TAILQ_INSERT_TAIL(&sw->bridges, br, node);
     br->fail_mode = fail_mode_of(wanted);
     bridge_set_mac_table(br, wanted->mac_table_size, wanted->mac_aging_time);
@@ -296,6 +298,7 @@ bool apply_run_removed(struct sluice *sw)
     if (flows_forget_bridge(sw->flows, br, REMOVE_STEP) && bridge_clear(br, REMOVE_STEP)) {
         TAILQ_REMOVE(&sw->removed, br, node);
         port_mtu_destroy(br->mtus);
+        underlay_detach(sw->underlay, br);
         bridge_destroy(br);
     }
     return true;

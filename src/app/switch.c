@@ -20,6 +20,7 @@
 #include "src/app/options.h"
 #include "src/app/pool.h"
 #include "src/app/signals.h"
+#include "src/agents/underlay.h"
 #include "src/config/keys.h"
 #include "src/net/control.h"
 #include "src/net/route.h"
@@ -189,8 +190,10 @@ static int fill_loop(struct sluice *sw, char *error, size_t size)
     add_jobs(sw);
     sw->links = links_create(sw);
     create_routes(sw);
+    sw->underlay = underlay_create(sw->loop, sw->flows, sw->routes, sw->pool);
     sw->tunnels = tunnels_create(sw->dp, sw->routes);
     tunnels_set_changed(sw->tunnels, apply_tunnels_changed, sw);
+    flows_set_tunnels(sw->flows, sw->tunnels, sw->underlay->hops);
     sw->captures = captures_create(sw->loop, sw->dp);
     return 0;
 }
@@ -337,6 +340,7 @@ void switch_destroy(struct sluice *sw)
     }
     port_wait_closed();
     flows_destroy(sw->flows);
+    underlay_destroy(sw->underlay);
     while ((br = TAILQ_FIRST(&sw->bridges))) {
         TAILQ_REMOVE(&sw->bridges, br, node);
         port_mtu_destroy(br->mtus);

@@ -28,6 +28,7 @@ struct of_server;
 struct signals;
 struct tls;
 struct tunnels;
+struct underlay;
 
 /* Where bridges come from if not from the file: reload gives it the file's options, which it says to apply.h with its
  * own over them. */
@@ -47,7 +48,8 @@ struct sluice {
     struct control *control;
     struct links *links;
     struct routes *routes;
-    struct route_kernel *kernel_routes; /* NULL: only operators' routes */
+    struct route_kernel *kernel_routes; /* NULL: the kernel does not tell */
+    struct underlay *underlay;
     struct tunnels *tunnels;
     struct captures *captures;
     struct housekeeping *housekeeping;

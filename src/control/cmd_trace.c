@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "pmd/base/memory.h"
+#include "src/agents/underlay.h"
 #include "src/control/commands.h"
 #include "src/match/field.h"
 #include "src/xlate/xlate.h"
@@ -396,6 +397,9 @@ static void trace_flow(const struct sluice *sw, const struct asked *asked, struc
     in->bridge = asked->br;
     in->flow = asked->flow;
     in->trace = &trace;
+    in->tunnels = sw->tunnels;
+    in->hops = sw->underlay->hops;
+    in->neighbours = sw->underlay->neighbours;
     in->side_effects = asked->generate;
     xlate_out_init(out);
     reply->json = trace_one(t, in, out);

@@ -29,7 +29,8 @@ void commands_register_dpdk(struct control *control, struct sluice *sw);        
 void commands_register_bfd(struct control *control, struct sluice *sw);         /* bfd/ */
 void commands_register_memory(struct control *control, struct sluice *sw);      /* memory/, coverage/ */
 void commands_register_route(struct control *control, struct sluice *sw);       /* ovs/route/ */
-void commands_register_tunnel(struct control *control, struct sluice *sw); /* tnl/ports/show, ofproto/list-tunnels */
+void commands_register_neighbour(struct control *control, struct sluice *sw); /* tnl/neigh/, tnl/arp/, tnl/next-hops */
+void commands_register_tunnel(struct control *control, struct sluice *sw);    /* tnl/ports/show, ofproto/list-tunnels */
 
 /* The bridge that argv[i] names; with no such word, the only one. NULL: failed, and `reply` says why. */
 struct bridge *command_bridge(struct sluice *sw, int argc, const char *const *argv, int i, struct control_reply *reply);
