@@ -376,6 +376,8 @@ static void put_push(struct xlate_ctx *ctx, const struct bridge_port *bp, const 
                      struct op_tunnel_push *push)
 {
     push->mtu = hop->mtu;
+    push->src_first = hop->udp_first;
+    push->src_n = hop->udp_n;
     push->index = bridge_port_index(bp);
     program_builder_add(&ctx->out->program, OP_TUNNEL_PUSH, 0, push, sizeof *push);
 }

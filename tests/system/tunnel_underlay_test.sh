@@ -51,3 +51,80 @@ assert_matches "$(appctl tnl/neigh/show)" "^$net.11 +02:00:00:00:01:01   $phy$"
 assert_matches "$(hop "$net.11")" "dev $phy src $net.1 via $net.11 bridge $phy port $phy mac 02:00:00:00:01:01 mtu [0-9]+: ready$"
 ping_ok vm 10.0.0.12
 assert_eq "$(ctl --json tnl/arp/show | jq -r "map(select(.ip == \"$net.12\"))[0].source")" snooped
+
+# follows WHAT COMMAND...: until the command succeeds, which has to be within 100 ms where nothing else runs
+follows() {
+    local what=$1 began took
+    began=$(date +%s%N)
+    shift
+    until "$@" >/dev/null 2>&1; do [ $(($(date +%s%N) - began)) -lt 5000000000 ] || fail "$what: not followed within 5 s"; done
+    took=$((($(date +%s%N) - began) / 1000000))
+    echo "  $what: followed within $took ms"
+    [ "$took" -le $((100 * ${TEST_PATIENCE:-4})) ] || fail "$what: followed within $took ms"
+}
+revalidated() { ctl --json flows | jq .revalidated; }
+frame() { echo "Ether(src='02:00:00:00:00:01',dst='02:00:00:00:02:0$1')/IP(src='10.0.0.1',dst='10.0.0.1$1')/UDP(dport=9)/Raw(b'to-be-carried')"; }
+outer() { echo "UDP in p and p[UDP].dport==4789 and p[IP].dst=='$1'"; }
+
+step "a route that comes, changes and goes; nothing but its own megaflow is translated again"
+packets vm "$(frame 3)" 3 v1=none v2=none
+assert_matches "$(hop "$far.9")" ": (no route|device is in no bridge)$"
+ip route add "$far.0/24" via "$net.11" dev "$phy"
+follows "a route" eval 'hop "$far.9" | grep -q "via $net.11 .*: ready"'
+packets vm "$(frame 3)" 3 "v1=$(outer "$far.9")"
+ping_ok vm 10.0.0.11
+ping_ok vm 10.0.0.12
+sleep 0.3
+before=$(revalidated)
+ip route replace "$far.0/24" via "$net.12" dev "$phy"
+follows "another gateway" eval 'hop "$far.9" | grep -q "via $net.12 .*: ready"'
+sleep 0.2
+assert_eq $(($(revalidated) - before)) 1 "megaflows translated again"
+packets vm "$(frame 3)" 3 "v2=$(outer "$far.9")"
+before=$(revalidated)
+ip addr add "$net.200/32" dev lo && ip addr del "$net.200/32" dev lo
+sleep 0.3
+assert_eq $(($(revalidated) - before)) 0 "megaflows translated again"
+ip route del "$far.0/24"
+follows "no route" eval '! hop "$far.9" | grep -q "via $net.12"'
+
+step "a neighbour that has another address"
+in_ns v1 ip link set eth0 address 02:00:00:00:01:77
+in_ns v1 ip neigh flush all
+packets v1 "Ether(src='02:00:00:00:01:77',dst='ff:ff:ff:ff:ff:ff')/ARP(op=2,hwsrc='02:00:00:00:01:77',psrc='$net.11',hwdst='ff:ff:ff:ff:ff:ff',pdst='$net.11')" 3 vm=none
+follows "another address" eval 'hop "$net.11" | grep -q "mac 02:00:00:00:01:77"'
+wait_until 3 ping_once vm 10.0.0.11
+
+step "one that does not answer: packets are dropped by name, and it is asked again"
+packets vm "$(frame 4)" 3 v1=none
+wait_until 3 eval 'hop "$net.99" | grep -q ": unreachable$"'
+packets vm "$(frame 4)" 3 v1=none
+wait_until 3 eval 'ctl drops | grep -q ^tunnel_unreachable'
+in_ns v1 ip addr add "$net.99/24" dev eth0
+wait_until 10 eval 'hop "$net.99" | grep -q ": ready$"'
+
+step "the kernel's word, and operators'"
+assert_eq "$(appctl tnl/neigh/set "$phy" "$net.77" 02:00:00:00:00:77)" OK
+assert_matches "$(appctl tnl/neigh/show)" "^$net.77 +02:00:00:00:00:77   $phy$"
+assert_eq "$(appctl tnl/neigh/aging)" 900
+assert_eq "$(appctl tnl/neigh/aging 3600)" OK
+for words in 'neigh/aging 0' 'neigh/aging 3601' 'arp/aging x' "neigh/set $phy 1.2.3 02:00:00:00:00:01" "neigh/set $phy 1.2.3.4 x" \
+    "neigh/set $phy 1.2.3.4 01:00:00:00:00:01" 'neigh/set nosuch 1.2.3.4 02:00:00:00:00:01' 'egress_port_range 0 5' 'egress_port_range 5 70000'; do
+    # shellcheck disable=SC2086
+    assert_fails appctl tnl/$words
+done
+assert_eq "$(appctl tnl/neigh/flush)" OK
+assert_lacks "$(appctl tnl/neigh/show)" "$net.77"
+wait_until 3 ping_once vm 10.0.0.12
+assert_eq "$(appctl tnl/egress_port_range)" "Tunnel UDP source port range: 32768-61000"
+assert_eq "$(appctl tnl/egress_port_range 50000 40000)" OK
+assert_eq "$(appctl tnl/egress_port_range)" "Tunnel UDP source port range: 40000-50000"
+assert_eq "$(appctl tnl/egress_port_range 40001 40001)" OK
+packets vm "$(frame 2)" 3 "v2=$(outer "$net.12") and p[UDP].sport==40001"
+
+step "the port of the device goes and comes"
+ip link set "$phy" down
+wait_until 3 eval '! hop "$net.12" | grep -q ": ready$"'
+ip link set "$phy" up
+wait_until 5 ping_once vm 10.0.0.12
+stop_sluice
