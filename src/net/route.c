@@ -49,8 +49,7 @@ struct routes {
     struct open_hash hash; /* routes by prefix, addresses by ifindex and address, devices by ifindex and name */
     uint64_t reading;      /* under way */
     uint64_t visible;      /* what was not brought by this reading or a later one is not there any more */
-    TAILQ_HEAD(, entry) told;
-    TAILQ_HEAD(, entry) users;
+    TAILQ_HEAD(entries, entry) told, users, gateways; /* each entry is in one of them */
     TAILQ_HEAD(, routes_listener) listeners;
     uint32_t of_length[LENGTHS]; /* routes */
 };
@@ -305,10 +304,12 @@ static void count_gateway(struct routes *routes, const struct entry *entry, int 
         gateways = mem_calloc(1, sizeof *gateways);
         *gateways = (struct entry){.kind = GATEWAYS, .user = true, .ifindex = entry->ifindex};
         hash_in(routes, gateways, hash_of(gateways));
+        TAILQ_INSERT_TAIL(&routes->gateways, gateways, node);
     }
     gateways->n += (uint32_t)by;
     if (gateways->n == 0) {
         hash_out(routes, gateways, hash_of(gateways));
+        TAILQ_REMOVE(&routes->gateways, gateways, node);
         free(gateways);
     }
 }
@@ -393,21 +394,28 @@ struct routes *routes_create(void)
     routes->reading = 1;
     TAILQ_INIT(&routes->told);
     TAILQ_INIT(&routes->users);
+    TAILQ_INIT(&routes->gateways);
     TAILQ_INIT(&routes->listeners);
     return routes;
 }
 
+static void free_entries(struct entries *entries)
+{
+    struct entry *entry;
+
+    while ((entry = TAILQ_FIRST(entries))) {
+        TAILQ_REMOVE(entries, entry, node);
+        free(entry);
+    }
+}
+
 void routes_destroy(struct routes *routes)
 {
-    struct slot *slots;
-    uint32_t mask;
-
     if (!routes)
         return;
-    for (unsigned i = 0; (slots = open_hash_array(&routes->hash, i, &mask)); i++)
-        for (uint32_t j = 0; j <= mask; j++)
-            if (slots[j].entry && slots[j].hash == hash_of(slots[j].entry)) /* not by its second hash */
-                free(slots[j].entry);
+    free_entries(&routes->told);
+    free_entries(&routes->users);
+    free_entries(&routes->gateways);
     open_hash_free(&routes->hash, type);
     free(routes);
 }
