@@ -33,7 +33,10 @@ struct ct;
 #define CT_REASONS(X)                                                                                                  \
     X(CT_REASON_NONE, "none", "")                                                                                      \
     X(CT_REASON_NOT_IP, "not_ip", "neither IPv4 nor IPv6")                                                             \
-    X(CT_REASON_FRAGMENT, "fragment", "a fragment: they are not reassembled")                                          \
+    X(CT_REASON_FRAGMENT, "fragment", "a fragment, and dpctl/ipf-set-disabled was said, or it is none that can be")    \
+    X(CT_REASON_FRAG_SMALL, "frag_small", "a fragment shorter than dpctl/ipf-set-min-frag allows")                     \
+    X(CT_REASON_FRAG_OVERLAP, "frag_overlap", "a fragment that overlaps another one, or one of such a datagram")       \
+    X(CT_REASON_FRAG_LIMIT, "frag_limit", "a fragment, and as many wait as may (dpctl/ipf-set-max-nfrags)")            \
     X(CT_REASON_SHORT, "short", "a header is cut short, or its length is wrong")                                       \
     X(CT_REASON_CHECKSUM, "checksum", "a checksum is wrong")                                                           \
     X(CT_REASON_ICMP_TYPE, "icmp_type", "a type of ICMP or ICMPv6 that neither begins nor answers anything")           \
@@ -54,6 +57,11 @@ enum ct_reason {
 #undef X
         CT_N_REASONS
 };
+
+/* What ct_run() says of a fragment that is not its caller's any more: */
+#define CT_HELD 254  /* it waits for the rest of its datagram */
+#define CT_WHOLE 255 /* the datagram is complete by it: ct_fragment_next() */
+_Static_assert((int)CT_N_REASONS < CT_HELD, "they are no reasons");
 
 const char *ct_reason_name(enum ct_reason reason);
 const char *ct_reason_doc(enum ct_reason reason);
@@ -117,13 +125,31 @@ struct ct_nat_request {
 };
 _Static_assert(sizeof(struct ct_nat_request) == 88, "without padding");
 
-/* Poll-mode thread `thread`: tracks `n` packets, in order, and writes what is found to *metas[i]. The headers of a
- * packet have to be in its first segment; with request->nat that segment is changed. reasons[i] is before: the ct_state
+/* Poll-mode thread `thread`: tracks `n` packets, in order, and writes what is found to *metas[i], which is the ct of
+ * packet_meta(). The headers of a packet have to be in its first segment; with request->nat that segment is changed.
+ * Fragments are taken over, CT_HELD and CT_WHOLE, unless they are invalid. At most CT_BURST datagrams that are whole
+ * wait for ct_fragment_next() at any time. reasons[i] is before: the ct_state
  * that *metas[i] says of the packet already, 0 if it is not tracked yet; after: CT_REASON_NONE, why the packet is
  * invalid, or why a connection was not committed though it was asked for; then the packet is CT_STATE_NEW and in no
  * connection. */
 void ct_run(struct ct *ct, unsigned thread, uint32_t now, const struct ct_request *request,
             struct rte_mbuf *const *packets, unsigned n, struct ct_meta *const *metas, uint8_t *reasons);
+
+/* The thread: gives the fragments of the datagram back that the packet `by` completed, one by one, in order, tracked as
+ * one packet; to be called right behind ct_run() until it returns NULL. *reason: as of a packet that is none. */
+struct rte_mbuf *ct_fragment_next(struct ct *ct, unsigned thread, const struct rte_mbuf *by, uint8_t *reason);
+
+/* Why a fragment ends that was held. */
+enum ct_fragment_end {
+    CT_FRAGMENT_LATE,       /* the rest of its datagram did not come in time */
+    CT_FRAGMENT_OVERLAPPED, /* by another one */
+    CT_FRAGMENT_EVICTED,    /* too many were held: it made way */
+    CT_N_FRAGMENT_ENDS
+};
+
+/* The thread: gives fragments back that are to be dropped. NULL: there are none. To be called every few milliseconds,
+ * and behind ct_run(). */
+struct rte_mbuf *ct_fragment_ended(struct ct *ct, unsigned thread, uint32_t now, enum ct_fragment_end *end);
 
 /* --- the tracker; control thread ------------------------------------------ */
 
@@ -133,6 +159,7 @@ struct ct_params {
     uint32_t max_connections; /* 1 to CT_CONNECTIONS_MAX; the directory is made for so many */
     unsigned n_threads;       /* that call ct_run(); readers 0 .. n_threads - 1 of `rcu` */
     struct rcu *rcu;
+    struct rte_mempool *pool; /* for copies of fragments whose data others have as well; NULL: these are invalid */
 };
 
 /* Reserves address space; memory comes with ct_work(). NULL: out of memory. */
@@ -178,6 +205,40 @@ void ct_set_zone_policy(struct ct *ct, uint16_t zone, uint8_t policy);
 /* Whether TCP segments have to be in the window (default: yes). */
 void ct_set_tcp_window_check(struct ct *ct, bool check);
 bool ct_tcp_window_check(const struct ct *ct);
+
+/* Fragments of datagrams, which are reassembled for tracking. */
+#define CT_FRAGMENTS_MOST 5000 /* that ct_set_fragments_max() takes */
+#define CT_FRAGMENTS_DEFAULT 1000
+#define CT_FRAGMENT_MIN_LEAST 400 /* that ct_set_fragment_min() takes */
+#define CT_FRAGMENT_MIN_IPV4 1200
+#define CT_FRAGMENT_MIN_IPV6 1280
+
+void ct_set_fragments_enabled(struct ct *ct, bool ipv6, bool enabled);
+/* Octets of an IP packet, header included, that a fragment has to have if it is not the last one. */
+void ct_set_fragment_min(struct ct *ct, bool ipv6, uint32_t min);
+/* How many may be held, of all threads; beyond it the oldest make way. */
+void ct_set_fragments_max(struct ct *ct, uint32_t max);
+
+struct ct_fragments_info {
+    uint32_t max, n; /* n: those held now */
+    struct {
+        bool enabled;
+        uint32_t min;
+        uint64_t accepted, completed, expired, small, overlapped, evicted;
+    } ip[2]; /* IPv4, IPv6 */
+};
+void ct_fragments_info(const struct ct *ct, struct ct_fragments_info *info);
+
+/* A datagram that is not complete. */
+struct ct_datagram_info {
+    uint8_t src[16], dst[16]; /* IPv4: the first 4 bytes */
+    uint32_t id, recirc_id;
+    uint16_t zone, n;
+    uint8_t proto;
+    bool ipv6, has_first, has_last;
+};
+/* As ct_next(). */
+bool ct_next_datagram(const struct ct *ct, uint32_t *cursor, uint32_t most, struct ct_datagram_info *info);
 
 struct ct_stats {
     uint64_t created, removed; /* connections, ever */

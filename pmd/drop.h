@@ -53,6 +53,9 @@
     X(DROP_CT_ZONE_LIMIT, "ct_zone_limit", "ct(commit) of a new connection, and its zone has as many as it may have")   \
     X(DROP_NAT_EXHAUSTED, "nat_exhausted",                                                                              \
       "ct(nat) of a new connection, and no address and port of the range was found free: give it more")                 \
+    X(DROP_FRAG_TIMEOUT, "frag_timeout", "ct(): a fragment, and the rest of its datagram did not come in 15 seconds")   \
+    X(DROP_FRAG_OVERLAP, "frag_overlap", "ct(): a fragment of a datagram that has parts which overlap")                 \
+    X(DROP_FRAG_LIMIT, "frag_limit", "ct(): the oldest fragment, as more waited than dpctl/ipf-set-max-nfrags allows")  \
     X(DROP_FLOW_RESTORE_WAIT, "flow_restore_wait",                                                                      \
       "other_config:flow-restore-wait: rules of before a restart are being restored, nothing is forwarded yet")         \
     X(DROP_PROTOCOL_LIMIT, "protocol_limit",                                                                            \

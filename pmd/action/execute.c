@@ -232,6 +232,25 @@ static __rte_noinline enum drop_reason packet_track(struct action_packet *p, con
     return result;
 }
 
+/* A datagram was completed by the fragment `by`: what is behind the operation `ct` is done with each of its fragments.
+ * `sent`: they were sent before. */
+static __rte_noinline void fragments_run(const void *behind, const void *end, const struct rte_mbuf *by, bool sent,
+                                         const struct action_sink *sink, uint8_t max_tags)
+{
+    const struct plan rest = plan_make(behind, end);
+    struct rte_mbuf *m;
+    uint8_t result;
+
+    while ((m = sink->fragment(sink->arg, by, &result))) {
+        if (result != ACTION_OK)
+            sink->drop(sink->arg, result, m);
+        else if (!rest.last_emit && sent)
+            rte_pktmbuf_free(m);
+        else
+            packet_run(&rest, m, sink, METER_PASS, max_tags);
+    }
+}
+
 /* `verdict`: of a meter before the first operation of the plan. */
 static void packet_run(const struct plan *plan, struct rte_mbuf *m, const struct action_sink *sink, uint8_t verdict,
                        uint8_t max_tags)
@@ -329,9 +348,13 @@ static void packet_run(const struct plan *plan, struct rte_mbuf *m, const struct
         case OP_CT:
         case OP_CT_NAT:
             reason = packet_track(&p, op, sink);
-            if (reason != ACTION_OK)
-                goto drop;
-            break;
+            if (likely(reason == ACTION_OK))
+                break;
+            if (reason == ACTION_WHOLE)
+                fragments_run(program_op_next(op), plan->end, p.m, sent, sink, p.max_tags);
+            if (reason >= ACTION_OK)
+                return;
+            goto drop;
         case OP_CT_CLEAR:
             packet_meta(p.m)->md.ct_state = 0;
             break;
@@ -383,10 +406,19 @@ static __rte_noinline bool can_track(const struct program_op *op, struct rte_mbu
     return true;
 }
 
-/* Tracks the packets of a batch, drops those that are to be dropped, and leaves the others in front. Returns how many.
- */
-static __rte_noinline unsigned batch_track(const struct program_op *ct, struct rte_mbuf **packets, unsigned n,
-                                           const struct action_sink *sink)
+/* One that does not go on as it is. */
+static void track_other(const struct plan *rest, struct rte_mbuf *m, uint8_t result, const struct action_sink *sink)
+{
+    if (result == ACTION_WHOLE)
+        fragments_run(rest->first, rest->end, m, false, sink, FLOW_KEY_TAGS);
+    else if (result != ACTION_HELD)
+        sink->drop(sink->arg, result, m);
+}
+
+/* Tracks the packets of a batch and leaves those in front that go on as they are, with `rest` of the program. Returns
+ * how many. */
+static __rte_noinline unsigned batch_track(const struct program_op *ct, const struct plan *rest,
+                                           struct rte_mbuf **packets, unsigned n, const struct action_sink *sink)
 {
     uint8_t results[BATCH];
     unsigned kept = 0;
@@ -394,7 +426,7 @@ static __rte_noinline unsigned batch_track(const struct program_op *ct, struct r
     sink->ct(sink->arg, request_of(ct), packets, n, results);
     for (unsigned i = 0; i < n; i++) {
         if (unlikely(results[i] != ACTION_OK))
-            sink->drop(sink->arg, results[i], packets[i]);
+            track_other(rest, packets[i], results[i], sink);
         else
             packets[kept++] = packets[i];
     }
@@ -423,7 +455,7 @@ void program_execute(const struct program *program, struct rte_mbuf **packets, u
         if (meter)
             sink->meter(sink->arg, meter->arg, packets + i, batch, verdicts);
         else if (ct)
-            batch = batch_track(ct, packets + i, batch, sink);
+            batch = batch_track(ct, &plan, packets + i, batch, sink);
         for (unsigned k = 0; k < batch; k++)
             packet_run(&plan, packets[i + k], sink, verdicts[k], FLOW_KEY_TAGS);
     }

@@ -24,10 +24,13 @@ struct action_sink {
     void (*tunnel_pop)(void *arg, const struct op_tunnel_pop *pop, struct rte_mbuf *packet);
     /* Measures packets, which stay the caller's; verdicts as meter_run() has them. */
     void (*meter)(void *arg, uint32_t meter, struct rte_mbuf *const *packets, unsigned n, uint8_t *verdicts);
-    /* Tracks packets, which stay the caller's and get packet_meta()'s ct; results[i] is DROP_N_REASONS, or why packet i
-     * is to be dropped. */
+    /* Tracks packets, which stay the caller's and get packet_meta()'s ct; results[i] is ACTION_OK, or why packet i is
+     * to be dropped. Fragments it takes over: ACTION_HELD, and ACTION_WHOLE for the one that completes a datagram. */
     void (*ct)(void *arg, const struct ct_request *request, struct rte_mbuf *const *packets, unsigned n,
                uint8_t *results);
+    /* Gives the fragments of that datagram back, one by one, each with its result; NULL: there are no more. Called
+     * until then before anything else is made of the packets behind `by`, the one that completed it. */
+    struct rte_mbuf *(*fragment)(void *arg, const struct rte_mbuf *by, uint8_t *result);
     /* `packet` NULL: it is freed already. */
     void (*drop)(void *arg, enum drop_reason reason, struct rte_mbuf *packet);
 };

@@ -16,7 +16,10 @@
 #include "pmd/offload.h"
 #include "pmd/program.h"
 
+/* No reasons to drop it: */
 #define ACTION_OK DROP_N_REASONS
+#define ACTION_HELD (DROP_N_REASONS + 1)  /* a fragment: the sink has it now */
+#define ACTION_WHOLE (DROP_N_REASONS + 2) /* a fragment, too, and its datagram is complete: action_sink.fragment */
 
 struct action_packet {
     struct rte_mbuf *m;

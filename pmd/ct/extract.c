@@ -228,6 +228,20 @@ static enum ct_reason take_tcp(const struct place *place, struct ct_packet *pack
     return tcp_flags_good(packet->tcp.flags) ? CT_REASON_NONE : CT_REASON_TCP_FLAGS;
 }
 
+/* A datagram that ends before the IP packet does. By value, so that the caller's stays in registers. */
+static __rte_noinline enum ct_reason take_shorter_udp(struct place place, uint32_t len, struct ct_packet *packet)
+{
+    const uint8_t *udp = at(&place, place.l4);
+
+    if (len < 8 || len > place.end - place.l4)
+        return CT_REASON_SHORT;
+    place.end = place.l4 + len;
+    if ((flow_key_load16(udp + 6) != 0 || place.ipv6) && !checksum_good(&place, true))
+        return CT_REASON_CHECKSUM;
+    put_ports(&packet->key, udp);
+    return CT_REASON_NONE;
+}
+
 static enum ct_reason take_udp(const struct place *place, struct ct_packet *packet)
 {
     const uint8_t *udp = at(place, place->l4);
@@ -236,8 +250,8 @@ static enum ct_reason take_udp(const struct place *place, struct ct_packet *pack
     if (!has(place, place->l4, 8))
         return CT_REASON_SHORT;
     len = rte_be_to_cpu_16(flow_key_load16(udp + 4));
-    if (len != place->end - place->l4)
-        return CT_REASON_SHORT;
+    if (unlikely(len != place->end - place->l4))
+        return take_shorter_udp(*place, len, packet);
     /* No checksum (RFC 768); in IPv6 there has to be one (RFC 8200, 8.1). */
     if ((flow_key_load16(udp + 6) != 0 || place->ipv6) && !checksum_good(place, true))
         return CT_REASON_CHECKSUM;
@@ -379,23 +393,187 @@ static enum ct_reason take(const struct place *place, struct ct_packet *packet)
     }
 }
 
+static inline void take_all(const struct place *place, uint64_t seed, struct ct_packet *packet)
+{
+    packet->key.proto = packet->proto = place->proto;
+    packet->routed = place->routed;
+    packet->l3 = (uint16_t)place->l3;
+    packet->l4 = (uint16_t)place->l4;
+    packet->end = place->end;
+    put_addresses(&packet->key, at(place, place->l3), place->ipv6);
+    packet->reason = (uint8_t)take(place, packet);
+    if (likely(packet->reason == CT_REASON_NONE))
+        packet->hash = conn_key_hash(&packet->key, seed);
+}
+
+static inline void packet_init(struct ct_packet *packet, uint16_t zone)
+{
+    packet->key = (struct conn_key){.zone = zone};
+    packet->related = false;
+    packet->icmp_code = 0;
+}
+
 void ct_extract(const struct rte_mbuf *m, uint16_t zone, uint64_t seed, struct ct_packet *packet)
 {
     struct place place;
 
-    packet->key = (struct conn_key){.zone = zone};
-    packet->related = false;
-    packet->icmp_code = 0;
+    packet_init(packet, zone);
     packet->reason = (uint8_t)find(&place, m);
     if (unlikely(packet->reason != CT_REASON_NONE))
         return;
-    packet->key.proto = packet->proto = place.proto;
-    packet->routed = place.routed;
-    packet->l3 = (uint16_t)place.l3;
-    packet->l4 = (uint16_t)place.l4;
-    packet->end = place.end;
-    put_addresses(&packet->key, at(&place, place.l3), place.ipv6);
-    packet->reason = (uint8_t)take(&place, packet);
-    if (likely(packet->reason == CT_REASON_NONE))
-        packet->hash = conn_key_hash(&packet->key, seed);
+    take_all(&place, seed, packet);
+}
+
+/* --- datagrams in fragments ---------------------------------------------------- */
+
+/* Where the IPv6 packet at `l3` has its fragment header; 0: it has none that is whole and in the first segment. */
+static uint32_t fragment_header(const struct rte_mbuf *m, uint32_t l3, uint32_t end)
+{
+    const uint8_t *data = rte_pktmbuf_mtod(m, const uint8_t *);
+    uint32_t offset = l3 + 40;
+    uint8_t proto = data[l3 + 6];
+
+    end = RTE_MIN(end, (uint32_t)m->data_len);
+    while (offset + 8 <= end) {
+        if (proto == IPPROTO_FRAGMENT)
+            return offset;
+        if (proto != IPPROTO_HOPOPTS && proto != IPPROTO_ROUTING && proto != IPPROTO_DSTOPTS)
+            return 0;
+        proto = data[offset];
+        offset += (data[offset + 1] + 1u) * 8;
+    }
+    return 0;
+}
+
+static enum ct_reason find_ipv6_fragment(const struct rte_mbuf *m, struct fragment_place *place)
+{
+    const uint8_t *data = rte_pktmbuf_mtod(m, const uint8_t *), *ip = data + place->l3;
+    uint32_t header;
+    uint16_t bits;
+
+    place->ip_len = (uint16_t)RTE_MIN(40u + rte_be_to_cpu_16(flow_key_load16(ip + 4)), (uint32_t)UINT16_MAX);
+    header = fragment_header(m, place->l3, place->l3 + place->ip_len);
+    if (header == 0 || place->l3 + place->ip_len > m->pkt_len)
+        return CT_REASON_SHORT;
+    bits = rte_be_to_cpu_16(flow_key_load16(data + header + 2));
+    memcpy(place->key.address, ip + 8, sizeof place->key.address);
+    place->key.id = flow_key_load32(data + header + 4);
+    place->key.ipv6 = 1;
+    place->start = bits & 0xfff8;
+    place->more = bits & 1;
+    place->data = (uint16_t)(header + 8);
+    return CT_REASON_NONE;
+}
+
+static enum ct_reason find_ipv4_fragment(const struct rte_mbuf *m, struct fragment_place *place)
+{
+    const uint8_t *ip = rte_pktmbuf_mtod_offset(m, const uint8_t *, place->l3);
+    const uint32_t header_len = (ip[0] & 0xf) * 4u;
+    const uint16_t bits = rte_be_to_cpu_16(flow_key_load16(ip + 6));
+
+    place->ip_len = rte_be_to_cpu_16(flow_key_load16(ip + 2));
+    if (place->l3 + header_len > m->data_len || place->l3 + place->ip_len > m->pkt_len)
+        return CT_REASON_SHORT;
+    if ((m->ol_flags & RTE_MBUF_F_RX_IP_CKSUM_MASK) != RTE_MBUF_F_RX_IP_CKSUM_GOOD &&
+        rte_raw_cksum(ip, header_len) != 0xffff)
+        return CT_REASON_CHECKSUM;
+    memcpy(place->key.address[0], ip + 12, 4);
+    memcpy(place->key.address[1], ip + 16, 4);
+    place->key.id = rte_be_to_cpu_16(flow_key_load16(ip + 4));
+    place->key.proto = ip[9];
+    place->start = (bits & 0x1fffu) * 8;
+    place->more = bits & 0x2000;
+    place->data = (uint16_t)(place->l3 + header_len);
+    return CT_REASON_NONE;
+}
+
+enum ct_reason fragment_find(const struct rte_mbuf *m, struct fragment_place *place)
+{
+    struct packet_layers layers;
+    enum ct_reason reason;
+
+    memset(place, 0, sizeof *place);
+    packet_layers_find(m, &layers);
+    if (!layers.fragment || layers.l3 == 0)
+        return CT_REASON_SHORT;
+    /* What the kernel left unfinished it does not cut. */
+    if (offload_any(m))
+        return CT_REASON_FRAGMENT;
+    place->l3 = layers.l3;
+    reason = layers.eth_type == RTE_ETHER_TYPE_IPV6 ? find_ipv6_fragment(m, place) : find_ipv4_fragment(m, place);
+    if (reason != CT_REASON_NONE)
+        return reason;
+    place->len = place->l3 + place->ip_len - place->data;
+    /* RFC 791, 3.2: a datagram has 65535 octets at most; all fragments but the last, multiples of 8. */
+    if (place->len == 0 || (place->more && place->len % 8 != 0) || place->start + place->len > UINT16_MAX)
+        return CT_REASON_SHORT;
+    return CT_REASON_NONE;
+}
+
+/* `sum`: of all from `data` on. */
+static bool datagram_checksum_good(const struct place *place, uint32_t data, uint32_t sum)
+{
+    const uint32_t len = place->end - place->l4;
+
+    switch (place->proto) {
+    case IPPROTO_UDP:
+        if (!place->ipv6 && has(place, place->l4, 8) && flow_key_load16(at(place, place->l4 + 6)) == 0)
+            return true;
+        break;
+    case IPPROTO_TCP:
+    case IPPROTO_ICMPV6:
+    case IPPROTO_ICMP:
+        break;
+    default:
+        return true;
+    }
+    /* Extension headers behind that of the fragment. */
+    if (place->l4 > data)
+        sum += (uint16_t)~rte_raw_cksum(at(place, data), place->l4 - data);
+    if (place->proto != IPPROTO_ICMP) {
+        sum += rte_raw_cksum(at(place, place->l3 + (place->ipv6 ? 8 : 12)), place->ipv6 ? 32 : 8);
+        sum += rte_cpu_to_be_16((uint16_t)len) + rte_cpu_to_be_16(place->proto);
+    }
+    sum = (sum & 0xffff) + (sum >> 16);
+    sum = (sum & 0xffff) + (sum >> 16);
+    return sum == 0xffff;
+}
+
+static enum ct_reason find_datagram(struct place *place, const struct rte_mbuf *first, uint32_t len, uint32_t sum)
+{
+    struct fragment_place where;
+    struct packet_layers layers;
+    const enum ct_reason reason = fragment_find(first, &where);
+
+    if (reason != CT_REASON_NONE)
+        return reason;
+    packet_layers_find(first, &layers);
+    *place = (struct place){.m = first,
+                            .l3 = where.l3,
+                            .l4 = where.key.ipv6 ? layers.l4 : where.data,
+                            .end = where.data + len,
+                            .proto = layers.ip_proto,
+                            .ipv6 = where.key.ipv6,
+                            .routed = layers.routed};
+    /* The headers have to be in the first fragment (RFC 8200, 4.5); protocols that are followed by addresses have none.
+     */
+    if (layers.cut || place->l4 > place->end)
+        return CT_REASON_SHORT;
+    return place->l4 == 0 || datagram_checksum_good(place, where.data, sum) ? CT_REASON_NONE : CT_REASON_CHECKSUM;
+}
+
+void ct_extract_datagram(struct rte_mbuf *first, uint32_t len, uint32_t sum, uint16_t zone, uint64_t seed,
+                         struct ct_packet *packet)
+{
+    const uint64_t flags = first->ol_flags;
+    struct place place = {0};
+
+    packet_init(packet, zone);
+    packet->reason = (uint8_t)find_datagram(&place, first, len, sum);
+    if (packet->reason != CT_REASON_NONE)
+        return;
+    /* It was verified, and a single packet cannot tell. */
+    first->ol_flags = (flags & ~RTE_MBUF_F_RX_L4_CKSUM_MASK) | RTE_MBUF_F_RX_L4_CKSUM_GOOD;
+    take_all(&place, seed, packet);
+    first->ol_flags = flags;
 }

@@ -10,6 +10,7 @@
 
 #include "pmd/ct.h"
 #include "pmd/ct/conn.h"
+#include "pmd/ct/fragments.h"
 #include "pmd/ct/protocols.h"
 #include "pmd/ct/tcp.h"
 
@@ -31,6 +32,12 @@ struct ct_packet {
 };
 
 void ct_extract(const struct rte_mbuf *m, uint16_t zone, uint64_t seed, struct ct_packet *packet);
+/* As ct_extract(), for a datagram whose first fragment is `first`, and of which `len` octets were cut into fragments;
+ * `sum` is the sum of their 16-bit words. */
+void ct_extract_datagram(struct rte_mbuf *first, uint32_t len, uint32_t sum, uint16_t zone, uint64_t seed,
+                         struct ct_packet *packet);
+/* Where a fragment belongs; of the key, what its headers say. */
+enum ct_reason fragment_find(const struct rte_mbuf *m, struct fragment_place *place);
 /* The key that packets of the other direction have. */
 void conn_key_reverse(const struct conn_key *key, struct conn_key *reverse);
 uint64_t conn_key_hash(const struct conn_key *key, uint64_t seed);

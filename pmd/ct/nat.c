@@ -362,3 +362,12 @@ void nat_rewrite(struct rte_mbuf *m, const struct ct_packet *packet, const struc
     else
         rewrite_l4(m, packet, reply, pseudo);
 }
+
+void nat_follow(struct rte_mbuf *m, uint32_t l3, const uint8_t *first, bool ipv6)
+{
+    uint32_t pseudo = 0, delta = 0;
+
+    first += ipv6 ? 8 : 12;
+    put_addresses(rte_pktmbuf_mtod_offset(m, uint8_t *, l3), ipv6, first, first + (ipv6 ? 16 : 4), false, &pseudo,
+                  &delta);
+}

@@ -46,4 +46,7 @@ bool nat_search_next(struct nat_search *search, struct conn_key *reply);
  * source (if `src`), the destination (if `dst`), and what it quotes, to what the sender of that had sent. */
 void nat_rewrite(struct rte_mbuf *m, const struct ct_packet *packet, const struct conn_key *reply, bool src, bool dst);
 
+/* Gives the IP packet at `l3` of a later fragment the addresses that the first fragment, at `first`, has. */
+void nat_follow(struct rte_mbuf *m, uint32_t l3, const uint8_t *first, bool ipv6);
+
 #endif

@@ -11,6 +11,7 @@
 #include "pmd/ct/nat.h"
 #include "pmd/ct/tracker_impl.h"
 #include "pmd/key.h"
+#include "pmd/metadata.h"
 
 /* Another thread that makes the same connection is a few instructions from deciding, unless it lost its core. */
 #define RIVAL_PAUSES 1000
@@ -704,6 +705,74 @@ static uint8_t track(const struct work *work, const struct ct_packet *packet, st
     return reason;
 }
 
+static bool guess_holds(const struct work *work, struct found found, const struct ct_packet *packet)
+{
+    const struct conn *conn = &work->ct->conns[found.id];
+
+    return conn_matches(work->ct, conn, found.direction, &packet->key) && conn->generation == work->generation &&
+           conn_state_is_alive(__atomic_load_n(&conn->state, __ATOMIC_ACQUIRE)) && !conn_is_over(conn, work->now);
+}
+
+/* Packets that were extracted; found[i]: a guess. One function for all of them, so that track() is inline. */
+static __rte_noinline void run_found(const struct work *work, const struct ct_packet *extracted, struct found *found,
+                                     struct rte_mbuf *const *packets, unsigned n, struct ct_meta *const *metas,
+                                     uint8_t *reasons)
+{
+    for (unsigned i = 0; i < n; i++) {
+        if (found[i].id != 0 && !guess_holds(work, found[i], &extracted[i]))
+            found[i].id = 0;
+        reasons[i] = track(work, &extracted[i], found[i], packets[i], reasons[i], metas[i]);
+        if (unlikely(reasons[i] != CT_REASON_NONE))
+            CT_COUNT(work->thread->reasons[reasons[i]]);
+    }
+}
+
+/* --- fragments --------------------------------------------------------------------- */
+
+/* A datagram that is complete: as one packet, whose findings are those of each of its fragments. */
+static void track_whole(const struct work *work, const struct datagram *whole, const struct rte_mbuf *by)
+{
+    struct fragments *fragments = &work->thread->fragments;
+    uint16_t at = 0;
+    const struct fragment *fragment = fragments_next(fragments, whole, &at), *first = fragment;
+    struct packet_meta *meta = packet_meta(first->m);
+    struct ct_meta *found_out = &meta->ct;
+    struct found found = {0};
+    struct ct_packet packet;
+    uint8_t reason = (uint8_t)meta->md.ct_state;
+
+    ct_extract_datagram(first->m, whole->total, whole->sum, work->request->zone, work->ct->seed, &packet);
+    run_found(work, &packet, &found, &first->m, 1, &found_out, &reason);
+    meta->md.ct_state = meta->ct.state;
+    while ((fragment = fragments_next(fragments, whole, &at))) {
+        packet_meta(fragment->m)->ct = meta->ct;
+        packet_meta(fragment->m)->md.ct_state = meta->ct.state;
+        if (work->request->nat && meta->ct.state & (CT_STATE_SNAT | CT_STATE_DNAT))
+            nat_follow(fragment->m, fragment->l3, rte_pktmbuf_mtod_offset(first->m, const uint8_t *, first->l3),
+                       whole->key.ipv6);
+    }
+    fragments_hand_over(fragments, whole, by, reason);
+}
+
+static __rte_noinline uint8_t track_fragment(const struct work *work, struct rte_mbuf *m, uint8_t before,
+                                             struct ct_meta *meta)
+{
+    struct ct_packet packet = {.reason = CT_REASON_NONE};
+    struct found found = {0};
+    const struct datagram *whole;
+
+    packet.reason =
+        (uint8_t)fragments_take(work->ct, &work->thread->fragments, work->now, work->request->zone, m, &whole);
+    if (packet.reason != CT_REASON_NONE) {
+        run_found(work, &packet, &found, &m, 1, &meta, &before);
+        return packet.reason;
+    }
+    if (!whole)
+        return CT_HELD;
+    track_whole(work, whole, m);
+    return CT_WHOLE;
+}
+
 /* --- bursts ------------------------------------------------------------------------- */
 
 /* The first connection that may be meant, on its way into the cache. */
@@ -722,12 +791,17 @@ static struct found guess(const struct ct *ct, uint64_t hash)
     return (struct found){ENTRY_ID(entry), ENTRY_DIRECTION(entry)};
 }
 
-static bool guess_holds(const struct work *work, struct found found, const struct ct_packet *packet)
+/* A burst with fragments in it. */
+static __rte_noinline void run_mixed(const struct work *work, const struct ct_packet *extracted, struct found *found,
+                                     struct rte_mbuf *const *packets, unsigned n, struct ct_meta *const *metas,
+                                     uint8_t *reasons)
 {
-    const struct conn *conn = &work->ct->conns[found.id];
-
-    return conn_matches(work->ct, conn, found.direction, &packet->key) && conn->generation == work->generation &&
-           conn_state_is_alive(__atomic_load_n(&conn->state, __ATOMIC_ACQUIRE)) && !conn_is_over(conn, work->now);
+    for (unsigned i = 0; i < n; i++) {
+        if (extracted[i].reason == CT_REASON_FRAGMENT)
+            reasons[i] = track_fragment(work, packets[i], reasons[i], metas[i]);
+        else
+            run_found(work, &extracted[i], &found[i], &packets[i], 1, &metas[i], &reasons[i]);
+    }
 }
 
 static void run_burst(const struct work *work, struct rte_mbuf *const *packets, unsigned n,
@@ -735,22 +809,22 @@ static void run_burst(const struct work *work, struct rte_mbuf *const *packets, 
 {
     struct ct_packet extracted[CT_BURST];
     struct found found[CT_BURST];
+    bool fragments = false;
 
     for (unsigned i = 0; i < n; i++) {
         ct_extract(packets[i], work->request->zone, work->ct->seed, &extracted[i]);
         if (likely(extracted[i].reason == CT_REASON_NONE))
             directory_prefetch(&work->ct->directory, extracted[i].hash);
+        else
+            fragments |= extracted[i].reason == CT_REASON_FRAGMENT;
         rte_prefetch0_write(metas[i]);
     }
     for (unsigned i = 0; i < n; i++)
         found[i] = extracted[i].reason == CT_REASON_NONE ? guess(work->ct, extracted[i].hash) : (struct found){0};
-    for (unsigned i = 0; i < n; i++) {
-        if (found[i].id != 0 && !guess_holds(work, found[i], &extracted[i]))
-            found[i].id = 0;
-        reasons[i] = track(work, &extracted[i], found[i], packets[i], reasons[i], metas[i]);
-        if (unlikely(reasons[i] != CT_REASON_NONE))
-            CT_COUNT(work->thread->reasons[reasons[i]]);
-    }
+    if (unlikely(fragments))
+        run_mixed(work, extracted, found, packets, n, metas, reasons);
+    else
+        run_found(work, extracted, found, packets, n, metas, reasons);
 }
 
 void ct_run(struct ct *ct, unsigned thread, uint32_t now, const struct ct_request *request,

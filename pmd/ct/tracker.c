@@ -69,6 +69,11 @@ struct ct *ct_create(const struct ct_params *params)
     ct->n_threads = params->n_threads;
     ct->rcu = params->rcu;
     ct->tcp_window_check = true;
+    ct->pool = params->pool;
+    ct->fragments_enabled[0] = ct->fragments_enabled[1] = true;
+    ct->fragment_min[0] = CT_FRAGMENT_MIN_IPV4;
+    ct->fragment_min[1] = CT_FRAGMENT_MIN_IPV6;
+    ct->fragments_max = CT_FRAGMENTS_DEFAULT;
     ct->seed = rte_rand();
     if (!zones_init(ct) || !directory_init(&ct->directory, ct->max) ||
         !ct_memory_reserve(&ct->conns_memory, (capacity + 1ull) * sizeof(struct conn)) ||
@@ -76,6 +81,12 @@ struct ct *ct_create(const struct ct_params *params)
         !ct_memory_reserve(&ct->lines_memory, (capacity + 1ull) * sizeof(struct conn_v6))) {
         ct_destroy(ct);
         return NULL;
+    }
+    for (unsigned i = 0; i < ct->n_threads; i++) {
+        if (!fragments_init(&ct->threads[i].fragments)) {
+            ct_destroy(ct);
+            return NULL;
+        }
     }
     ct->conns = (struct conn *)(void *)ct->conns_memory.base;
     ct->colds = (struct conn_cold *)(void *)ct->colds_memory.base;
@@ -91,6 +102,8 @@ void ct_destroy(struct ct *ct)
 {
     if (!ct)
         return;
+    for (unsigned i = 0; i < ct->n_threads; i++)
+        fragments_fini(&ct->threads[i].fragments);
     expire_fini(ct);
     flush_fini(ct);
     directory_fini(&ct->directory);

@@ -8,6 +8,7 @@
 #include "pmd/ct.h"
 #include "pmd/ct/conn.h"
 #include "pmd/ct/directory.h"
+#include "pmd/ct/fragments.h"
 #include "pmd/ct/memory.h"
 #include "pmd/ct/pool.h"
 
@@ -25,6 +26,7 @@ struct ct_thread {
     /* Connections that the control thread has to look at, by conn_cold.next: new ones, those that time out earlier than
      * before, dead ones. */
     uint32_t news __rte_cache_aligned;
+    struct fragments fragments;
 };
 
 /* Connections on their way to being free, by conn_cold.next. */
@@ -50,6 +52,11 @@ struct ct {
     struct ct_memory conns_memory, colds_memory, lines_memory;
     unsigned n_threads;
     struct rcu *rcu;
+    struct rte_mempool *pool;
+
+    bool fragments_enabled[2];              /* IPv4, IPv6 */
+    uint32_t fragment_min[2];               /* octets of a fragment that is not the last one, IP header included */
+    uint32_t fragments_max, fragments_held; /* of all threads */
 
     /* By whoever makes or removes a connection. */
     uint32_t count __rte_cache_aligned;

@@ -65,8 +65,10 @@ struct datapath *datapath_create(const struct datapath_params *params, char *err
         datapath_destroy(dp);
         return NULL;
     }
-    const struct ct_params ct = {
-        .max_connections = params->max_connections, .n_threads = params->n_threads, .rcu = &dp->rcu};
+    const struct ct_params ct = {.max_connections = params->max_connections,
+                                 .n_threads = params->n_threads,
+                                 .rcu = &dp->rcu,
+                                 .pool = params->pool};
     dp->ct = ct_create(&ct);
     if (!dp->ct) {
         snprintf(error, error_size, "no address space for %u connections: lower conntrack.max_connections",

@@ -494,9 +494,11 @@ static void recirculate(struct poll_thread *thread)
 
     while (thread->n_recirc > 0 || thread->n_popped > 0) {
         if (thread->n_recirc > 0) {
-            n = thread->n_recirc;
+            n = RTE_MIN(thread->n_recirc, (uint32_t)BURST);
             memcpy(packets, thread->recirc, n * sizeof packets[0]);
-            thread->n_recirc = 0;
+            thread->n_recirc -= n;
+            if (unlikely(thread->n_recirc > 0))
+                memmove(thread->recirc, thread->recirc + n, thread->n_recirc * sizeof thread->recirc[0]);
             look_up_again(thread, packets, n);
         } else {
             n = thread->n_popped;
@@ -568,7 +570,7 @@ static void sink_recirc(void *arg, uint32_t recirc_id, struct rte_mbuf *packet)
     struct poll_thread *thread = arg;
     struct metadata *md = &packet_meta(packet)->md;
 
-    if (thread->context.depth >= RECIRC_DEPTH_MAX || thread->n_recirc == BURST) {
+    if (thread->context.depth >= RECIRC_DEPTH_MAX || thread->n_recirc == RECIRC_MOST) {
         poll_drop(thread, DROP_RECIRC_LIMIT, thread->context.in_port, &packet, 1);
         return;
     }
@@ -604,6 +606,43 @@ static uint8_t verdict_of(uint8_t reason)
     }
 }
 
+void poll_drop_fragments(struct poll_thread *thread)
+{
+    static const enum drop_reason reasons[CT_N_FRAGMENT_ENDS] = {[CT_FRAGMENT_LATE] = DROP_FRAG_TIMEOUT,
+                                                                 [CT_FRAGMENT_OVERLAPPED] = DROP_FRAG_OVERLAP,
+                                                                 [CT_FRAGMENT_EVICTED] = DROP_FRAG_LIMIT};
+    enum ct_fragment_end end;
+    struct rte_mbuf *m;
+
+    while ((m = ct_fragment_ended(thread->dp->ct, thread->index, thread->ct_now, &end)))
+        poll_drop(thread, reasons[end], packet_meta(m)->md.in_port, &m, 1);
+}
+
+static struct rte_mbuf *sink_fragment(void *arg, const struct rte_mbuf *by, uint8_t *result)
+{
+    const struct poll_thread *thread = arg;
+    struct rte_mbuf *m = ct_fragment_next(thread->dp->ct, thread->index, by, result);
+
+    if (m)
+        *result = verdict_of(*result);
+    return m;
+}
+
+/* Packets of which not all go on as they are. */
+static __rte_noinline void judge(struct poll_thread *thread, struct rte_mbuf *const *packets,
+                                 struct ct_meta *const *metas, unsigned n, uint8_t *verdicts)
+{
+    for (unsigned i = 0; i < n; i++) {
+        if (verdicts[i] == CT_HELD || verdicts[i] == CT_WHOLE) {
+            verdicts[i] = verdicts[i] == CT_HELD ? ACTION_HELD : ACTION_WHOLE;
+            continue;
+        }
+        packet_meta(packets[i])->md.ct_state = metas[i]->state;
+        verdicts[i] = verdict_of(verdicts[i]);
+    }
+    poll_drop_fragments(thread);
+}
+
 static void sink_ct(void *arg, const struct ct_request *request, struct rte_mbuf *const *packets, unsigned n,
                     uint8_t *verdicts)
 {
@@ -618,8 +657,12 @@ static void sink_ct(void *arg, const struct ct_request *request, struct rte_mbuf
     }
     ct_run(thread->dp->ct, thread->index, thread->ct_now, request, packets, n, metas, verdicts);
     for (unsigned i = 0; i < n; i++) {
+        if (unlikely(verdicts[i] != CT_REASON_NONE)) {
+            judge(thread, packets + i, metas + i, n - i, verdicts + i);
+            return;
+        }
         packet_meta(packets[i])->md.ct_state = metas[i]->state;
-        verdicts[i] = likely(verdicts[i] == CT_REASON_NONE) ? ACTION_OK : verdict_of(verdicts[i]);
+        verdicts[i] = ACTION_OK;
     }
 }
 
@@ -641,6 +684,7 @@ void poll_sink_init(struct poll_thread *thread)
         .tunnel_pop = sink_tunnel_pop,
         .meter = sink_meter,
         .ct = sink_ct,
+        .fragment = sink_fragment,
         .drop = sink_drop,
     };
 }

@@ -132,6 +132,7 @@ static void tick(struct poll_thread *thread)
     thread->ct_now = datapath_seconds();
     tuple_order_rank(&thread->order);
     miss_expire(thread);
+    poll_drop_fragments(thread);
     thread->mark_due = true;
     if (unlikely(clear != thread->cleared)) {
         __atomic_store_n(&thread->counters.longest_turn, 0, __ATOMIC_RELAXED);

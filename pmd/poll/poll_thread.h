@@ -25,6 +25,7 @@
 
 #define BURST 64
 #define RECIRC_DEPTH_MAX 8
+#define RECIRC_MOST 1024 /* packets at a time: of datagrams in fragments, many more than came with the burst */
 #define GROUP_PLACES 256
 
 /* Stage times are taken in one non-empty burst of so many, and multiplied. */
@@ -108,7 +109,7 @@ struct poll_thread {
 
     /* Packets that recirculate, and ports with something in their buffer. */
     uint32_t n_recirc;
-    struct rte_mbuf *recirc[BURST];
+    struct rte_mbuf *recirc[RECIRC_MOST];
     uint32_t n_popped; /* and those that came out of tunnels */
     struct rte_mbuf *popped[BURST];
     struct tunnel_cache tunnel_cache;
@@ -154,6 +155,8 @@ void burst_again(struct poll_thread *thread, struct rte_mbuf **packets, unsigned
 /* Runs `program` on a packet that has its struct packet_meta. */
 void burst_run_one(struct poll_thread *thread, const struct program *program, struct rte_mbuf *packet);
 void poll_sink_init(struct poll_thread *thread);
+/* Drops the fragments whose datagrams will not be complete. */
+void poll_drop_fragments(struct poll_thread *thread);
 
 /* --- poll_lookup.c: of the keys in hand. Return the packets that were found, thread->found[] filled in -------------*/
 

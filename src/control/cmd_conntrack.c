@@ -269,6 +269,7 @@ void commands_register_conntrack(struct control *control, struct sluice *sw)
     commands_register_ct_flush(control, sw);
     commands_register_ct_stats(control, sw);
     commands_register_ct_limits(control, sw);
+    commands_register_ipf(control, sw);
     control_register(control, "dpctl/ct-get-nconns", "[dp]", 0, 1, cmd_get_nconns, sw);
     control_register(control, "dpctl/ct-get-maxconns", "[dp]", 0, 1, cmd_get_maxconns, sw);
     control_register(control, "dpctl/ct-set-maxconns", "[dp] maxconns", 1, 2, cmd_set_maxconns, sw);

@@ -25,6 +25,7 @@ void commands_register_ofproto(struct control *control, struct sluice *sw);     
 void commands_register_ct_flush(struct control *control, struct sluice *sw);    /* dpctl/flush-conntrack */
 void commands_register_ct_limits(struct control *control, struct sluice *sw);   /* dpctl/ct-*-limits */
 void commands_register_ct_stats(struct control *control, struct sluice *sw);    /* dpctl/ct-stats-show, ct-bkts */
+void commands_register_ipf(struct control *control, struct sluice *sw);         /* dpctl/ipf-* */
 void commands_register_dpdk(struct control *control, struct sluice *sw);        /* dpdk/, netdev-dpdk/ */
 void commands_register_bfd(struct control *control, struct sluice *sw);         /* bfd/ */
 void commands_register_memory(struct control *control, struct sluice *sw);      /* memory/, coverage/ */

@@ -107,7 +107,7 @@ static double look_up(struct ct *ct, enum traffic traffic, uint32_t n, bool chec
         const uint64_t start = rte_rdtsc_precise();
         ct_run(ct, 0, 1, &request, packets, BURST, to, reasons);
         note_burst(rte_rdtsc_precise() - start);
-        if (metas[0].state & (CT_STATE_INV | CT_STATE_NEW)) {
+        if (metas[0].state & CT_STATE_INV) {
             fprintf(stderr, "a packet of no connection: state 0x%x\n", metas[0].state);
             exit(1);
         }
@@ -128,6 +128,10 @@ static void one_size(uint32_t n)
 
         work_all(bed.ct, 1);
         made = create(bed.ct, traffic, n, &control);
+        if (ct_count(bed.ct) != n) {
+            fprintf(stderr, "%u connections, not %u\n", ct_count(bed.ct), n);
+            exit(1);
+        }
         warm = look_up(bed.ct, traffic, n, false); /* both sides have sent */
         plain = RTE_MIN(warm, look_up(bed.ct, traffic, n, false));
         checked = look_up(bed.ct, traffic, n, true);

@@ -307,6 +307,95 @@ static void packets_are_tracked(void **state)
     tracked(false);
 }
 
+/* A sink that holds every first fragment, and has a datagram of two complete with every second one. Packets whose
+ * in_port is odd are fragments. */
+static struct rte_mbuf *held[4];
+static unsigned n_held, n_given;
+static uint8_t fragment_result;
+
+static void track_fragments(void *arg, const struct ct_request *request, struct rte_mbuf *const *m, unsigned n,
+                            uint8_t *results)
+{
+    for (unsigned i = 0; i < n; i++) {
+        results[i] = ACTION_OK;
+        if (packet_meta(m[i])->md.in_port & 1) {
+            held[n_held++] = m[i];
+            results[i] = n_held == 2 ? ACTION_WHOLE : ACTION_HELD;
+        }
+    }
+}
+
+static struct rte_mbuf *give_fragment(void *arg, const struct rte_mbuf *by, uint8_t *result)
+{
+    assert_ptr_equal(by, held[1]);
+    *result = fragment_result;
+    if (n_given == n_held)
+        return NULL;
+    return held[n_given++];
+}
+
+static unsigned fragments_run(bool first, bool sends, uint8_t result)
+{
+    const struct op_ct ct = {.request = {.zone = 7}};
+    struct rte_mbuf *packets[4];
+
+    program_builder_init(&builder);
+    n_held = n_given = 0;
+    fragment_result = result;
+    events.sink.ct = track_fragments;
+    events.sink.fragment = give_fragment;
+    if (!first)
+        ADD(OP_OUTPUT, 1);
+    program_builder_add(&builder, OP_CT, 0, &ct, sizeof ct);
+    if (sends)
+        ADD(OP_OUTPUT, 2);
+    if (sends)
+        ADD(OP_OUTPUT, 3);
+    for (unsigned i = 0; i < RTE_DIM(packets); i++) {
+        packets[i] = packet_new(pool, FRAME_TCP);
+        packet_meta(packets[i])->md = (struct metadata){.in_port = i};
+    }
+    struct program *program = program_intern(table, &builder);
+    program_execute(program, packets, RTE_DIM(packets), &events.sink);
+    if (program_unref(table, program))
+        free(program);
+    assert_int_equal(n_given, 2);
+    return events.n;
+}
+
+static unsigned count_events(enum event_type type, uint32_t arg)
+{
+    unsigned n = 0;
+
+    for (unsigned i = 0; i < events.n; i++)
+        n += events.list[i].type == type && events.list[i].arg == arg;
+    return n;
+}
+
+/* What is behind ct() is done with each fragment of a datagram once it is complete; each ends once. */
+static void fragments_go_on_when_they_are_whole(void **state)
+{
+    const unsigned before = rte_mempool_in_use_count(pool);
+
+    for (unsigned first = 0; first < 2; first++) {
+        assert_int_equal(fragments_run(first, true, ACTION_OK), 8 + (first ? 0 : 4));
+        assert_int_equal(count_events(EVENT_OUTPUT, 2), 4);
+        assert_int_equal(count_events(EVENT_OUTPUT, 3), 4);
+        events_clear(&events);
+        /* The datagram is not to go on. */
+        assert_int_equal(fragments_run(first, true, DROP_NAT_EXHAUSTED), 4 + 2 + (first ? 0 : 4));
+        assert_int_equal(count_events(EVENT_DROP, DROP_NAT_EXHAUSTED), 2);
+        assert_int_equal(count_events(EVENT_OUTPUT, 3), 2);
+        events_clear(&events);
+        /* Nothing sends them behind it: dropped, unless something did before. */
+        fragments_run(first, false, ACTION_OK);
+        assert_int_equal(count_events(EVENT_DROP, DROP_POLICY), first ? 4 : 0);
+        assert_int_equal(count_events(EVENT_OUTPUT, 1), first ? 0 : 4);
+        events_clear(&events);
+    }
+    assert_int_equal(rte_mempool_in_use_count(pool), before);
+}
+
 static void what_is_sent_nowhere_is_dropped(void **state)
 {
     run(packet_new(pool, FRAME_TCP));
@@ -499,6 +588,7 @@ int main(void)
         TEST(no_operation_reaches_what_was_sent_before),
         TEST(recirculation_ends_the_program),
         TEST(packets_are_tracked),
+        TEST(fragments_go_on_when_they_are_whole),
         TEST(what_is_sent_nowhere_is_dropped),
         TEST(changes_behind_the_last_output_are_not_made),
         TEST(a_packet_that_others_hold_is_not_changed),

@@ -266,11 +266,11 @@ static void bad_packets(void **state)
         uint16_t at;
         uint8_t bits;
         enum ct_reason reason;
-    } faults[] = {{14 + 8, 1, CT_REASON_CHECKSUM},  /* TTL */
-                  {14 + 20, 1, CT_REASON_CHECKSUM}, /* a port */
-                  {14 + 47, 1, CT_REASON_CHECKSUM}, /* the last byte */
-                  {14 + 6, 0x20, CT_REASON_FRAGMENT}, {14 + 7, 1, CT_REASON_FRAGMENT},
-                  {14 + 25, 0x10, CT_REASON_SHORT}, /* length of UDP */
+    } faults[] = {{14 + 8, 1, CT_REASON_CHECKSUM},                                      /* TTL */
+                  {14 + 20, 1, CT_REASON_CHECKSUM},                                     /* a port */
+                  {14 + 47, 1, CT_REASON_CHECKSUM},                                     /* the last byte */
+                  {14 + 6, 0x20, CT_REASON_CHECKSUM},                                   /* it were a fragment */
+                  {14 + 7, 1, CT_REASON_CHECKSUM},    {14 + 24, 0x10, CT_REASON_SHORT}, /* length of UDP */
                   {14 + 0, 0x10, CT_REASON_SHORT},    {12, 1, CT_REASON_NOT_IP}};
 
     for (size_t i = 0; i < RTE_DIM(faults); i++) {
