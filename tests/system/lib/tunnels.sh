@@ -46,14 +46,15 @@ inner_addresses() {
     ip -n "$1" addr add "fd00::$3/64" dev "$2" nodad
 }
 
-# tunnel_switch NODE DAEMON [VM_MTU]: a switch with both bridges, and the inner host
+# tunnel_switch NODE DAEMON [VM_MTU]: a switch with both bridges, and the inner host. Sluice makes a bridge's address of its name: two
+# bridges of one name that a tunnel joins need addresses.
 tunnel_switch() {
     local node=$1 n=${NUMBER[$1]} vm=v$1
     ln -sf "$2" "$OVN_WORK/$node/bin/ovs-vswitchd"
     ovn_database "$node"
     ovn_switch "$node"
     vsctl "$node" add-br br-phy -- set Bridge br-phy datapath_type=netdev "other_config:hwaddr=02:00:00:00:01:0$n" \
-        -- add-port br-phy wire -- add-br br-int -- set Bridge br-int datapath_type=netdev
+        -- add-port br-phy wire -- add-br br-int -- set Bridge br-int datapath_type=netdev "other_config:hwaddr=02:00:00:00:02:0$n"
     outside_addresses "$node" br-phy
     ovn_namespace "$vm"
     vsctl "$node" add-port br-int "$vm" -- set Interface "$vm" type=internal ${3:+mtu_request=$3}
@@ -72,12 +73,22 @@ two_switches() {
     tunnel_switch b "$2" "${3:-}"
 }
 
-# tunnel NODE TYPE REMOTE [OPTION=VALUE...]: the port `t` of br-int, in place of one that there is
+# switch_and_host DAEMON_OF_A [VM_MTU]: b has no switch, and its addresses outside on the wire
+switch_and_host() {
+    OVN_SWITCH=$1
+    ovn_node a
+    ovn_node b
+    tunnel_wire
+    tunnel_switch a "$1" "${2:-}"
+    outside_addresses b wire
+}
+
+# tunnel NODE TYPE REMOTE [OPTION=VALUE...]: the port `t` of br-int, number 100, in place of one that there is
 tunnel() {
     local node=$1 type=$2 remote=$3 option options=()
     shift 3
     for option in "$@"; do options+=("options:$option"); done
-    vsctl "$node" --if-exists del-port t -- add-port br-int t -- set Interface t "type=$type" "options:remote_ip=$remote" "${options[@]}"
+    vsctl "$node" --if-exists del-port t -- add-port br-int t -- set Interface t ofport_request=100 "type=$type" "options:remote_ip=$remote" "${options[@]}"
 }
 
 # reaches VM ADDRESS: within a while, and then without a loss
