@@ -143,7 +143,8 @@ static uint32_t write_erspan(const struct tunnel_out *out, uint16_t eth_type, ui
 
 static uint32_t write_gtpu(const struct tunnel_out *out, uint16_t eth_type, uint8_t *p)
 {
-    if (eth_type == ETH_TYPE_TEB)
+    /* Only the first bits of the payload tell what it is (3GPP TS 29.281, 5.1): they do for IP. */
+    if (eth_type != RTE_ETHER_TYPE_IPV4 && eth_type != RTE_ETHER_TYPE_IPV6)
         return 0;
     p[0] = GTPU_VERSION | (out->seq ? GTPU_SEQUENCE : 0);
     p[1] = out->gtpu_msgtype != 0 ? out->gtpu_msgtype : GTPU_TPDU;
