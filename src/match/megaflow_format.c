@@ -8,6 +8,7 @@
 
 #include "pmd/base/memory.h"
 #include "src/match/field_text.h"
+#include "src/match/tlv_map.h"
 
 /* Items are "name(part=value,part=value)"; an item without a part is not written at all. */
 struct printer {
@@ -80,19 +81,162 @@ static void print_ct_zone(struct printer *p)
     item_end(p);
 }
 
+/* "=0x5", "/0xf" behind it if the mask says so; `ones` is the mask of the whole. */
+static void put_masked(struct printer *p, const char *format, uint32_t value, uint32_t mask, uint32_t ones)
+{
+    fprintf(p->out, format, value & mask);
+    if (mask != ones)
+        fprintf(p->out, "/%#x", mask);
+}
+
+/* A part of the open item that has parts of its own: "name(". */
+static void group_open(struct printer *p, const char *name)
+{
+    item_open(p);
+    fprintf(p->out, "%s%s(", p->any_part ? "," : "", name);
+    p->any_part = false;
+}
+
+static void group_close(struct printer *p, const char *end)
+{
+    fputs(end, p->out);
+    p->any_part = true;
+}
+
+static void group_part(struct printer *p, const char *name, const char *format, uint32_t value, uint32_t mask,
+                       uint32_t ones)
+{
+    if (mask == 0)
+        return;
+    fprintf(p->out, "%s%s=", p->any_part ? "," : "", name);
+    p->any_part = true;
+    put_masked(p, format, value, mask, ones);
+}
+
+static void tunnel_part(struct printer *p, const char *name, const char *format, uint32_t value, uint32_t mask,
+                        uint32_t ones)
+{
+    if (mask != 0)
+        item_open(p);
+    group_part(p, name, format, value, mask, ones);
+}
+
+static void print_gbp(struct printer *p, const struct flow_key *value, const struct flow_key *mask)
+{
+    if (!(mask->tun_gbp_id | mask->tun_gbp_flags))
+        return;
+    group_open(p, "vxlan(gbp");
+    group_part(p, "id", "%u", value->tun_gbp_id, mask->tun_gbp_id, UINT16_MAX);
+    group_part(p, "flags", "%#x", value->tun_gbp_flags, mask->tun_gbp_flags, UINT8_MAX);
+    group_close(p, "))");
+}
+
+static void put_hex(struct printer *p, const uint8_t *bytes, unsigned n)
+{
+    while (n > 1 && *bytes == 0) {
+        bytes++;
+        n--;
+    }
+    fprintf(p->out, "0x%x", *bytes);
+    while (--n > 0)
+        fprintf(p->out, "%02x", *++bytes);
+}
+
+static bool any_bit(const uint8_t *bytes, unsigned n, uint8_t other)
+{
+    for (unsigned i = 0; i < n; i++) {
+        if (bytes[i] != other)
+            return true;
+    }
+    return false;
+}
+
+static void print_option(struct printer *p, const struct tlv_map *map, const struct tunnel_option *option)
+{
+    const uint8_t *value = p->match.value.pkt.tun_metadata + option->offset;
+    const uint8_t *mask = p->match.mask.pkt.tun_metadata + option->offset;
+    uint8_t bits[TLV_OPTION_LEN_MAX];
+
+    for (unsigned i = 0; i < map->len; i++)
+        bits[i] = value[i] & mask[i];
+    fprintf(p->out, "{class=%#x,type=%#x,len=%u,", map->class, map->type, map->len);
+    put_hex(p, bits, map->len);
+    if (any_bit(mask, map->len, 0xff)) {
+        fputc('/', p->out);
+        put_hex(p, mask, map->len);
+    }
+    fputc('}', p->out);
+}
+
+static void print_options(struct printer *p)
+{
+    struct tunnel_option options[TLV_MAPS_MAX];
+    struct tlv_map maps[TLV_MAPS_MAX];
+    const unsigned n = tlv_map_list(maps);
+    bool open = false;
+
+    tlv_map_datapath(options);
+    for (unsigned i = 0; i < n; i++) {
+        if (!any_bit(p->match.mask.pkt.tun_metadata + options[i].offset, maps[i].len, 0))
+            continue;
+        if (!open)
+            group_open(p, "geneve");
+        open = true;
+        print_option(p, &maps[i], &options[i]);
+    }
+    if (open)
+        group_close(p, ")");
+}
+
+static void print_erspan(struct printer *p, uint32_t value, uint32_t mask)
+{
+    if (mask == 0)
+        return;
+    group_open(p, "erspan");
+    group_part(p, "ver", "%u", value >> TUN_ERSPAN_VER_SHIFT & 0xf, mask >> TUN_ERSPAN_VER_SHIFT & 0xf, 0xf);
+    group_part(p, "idx", "%#x", value & TUN_ERSPAN_IDX_MASK, mask & TUN_ERSPAN_IDX_MASK, TUN_ERSPAN_IDX_MASK);
+    group_part(p, "dir", "%u", value >> TUN_ERSPAN_DIR_SHIFT & 1, mask >> TUN_ERSPAN_DIR_SHIFT & 1, 1);
+    group_part(p, "hwid", "%#x", value >> TUN_ERSPAN_HWID_SHIFT & 0x3f, mask >> TUN_ERSPAN_HWID_SHIFT & 0x3f, 0x3f);
+    group_close(p, ")");
+}
+
+static void print_gtpu(struct printer *p, const struct flow_key *value, const struct flow_key *mask)
+{
+    if (!(mask->tun_gtpu_flags | mask->tun_gtpu_msgtype))
+        return;
+    group_open(p, "gtpu");
+    group_part(p, "flags", "%#x", value->tun_gtpu_flags, mask->tun_gtpu_flags, UINT8_MAX);
+    group_part(p, "msgtype", "%u", value->tun_gtpu_msgtype, mask->tun_gtpu_msgtype, UINT8_MAX);
+    group_close(p, ")");
+}
+
+static void print_tunnel_flags(struct printer *p, uint8_t value, uint8_t mask)
+{
+    if (mask & TUN_FLAG_OAM) {
+        group_open(p, "flags");
+        group_close(p, value & TUN_FLAG_OAM ? "+oam)" : "-oam)");
+    }
+}
+
 static void print_tunnel(struct printer *p)
 {
+    const struct flow_key *value = &p->match.value.pkt, *mask = &p->match.mask.pkt;
+
     item_begin(p, "tunnel");
     part(p, "tun_id", FIELD_TUN_ID);
     part(p, "src", FIELD_TUN_SRC);
     part(p, "dst", FIELD_TUN_DST);
     part(p, "ipv6_src", FIELD_TUN_IPV6_SRC);
     part(p, "ipv6_dst", FIELD_TUN_IPV6_DST);
-    part(p, "tos", FIELD_TUN_TOS);
-    part(p, "ttl", FIELD_TUN_TTL);
-    part(p, "gbp_id", FIELD_TUN_GBP_ID);
-    part(p, "gbp_flags", FIELD_TUN_GBP_FLAGS);
-    part(p, "flags", FIELD_TUN_FLAGS);
+    tunnel_part(p, "tos", "%#x", value->tun_tos, mask->tun_tos, UINT8_MAX);
+    tunnel_part(p, "ttl", "%u", value->tun_ttl, mask->tun_ttl, UINT8_MAX);
+    tunnel_part(p, "tp_src", "%u", rte_be_to_cpu_16(value->tun_tp_src), rte_be_to_cpu_16(mask->tun_tp_src), UINT16_MAX);
+    tunnel_part(p, "tp_dst", "%u", rte_be_to_cpu_16(value->tun_tp_dst), rte_be_to_cpu_16(mask->tun_tp_dst), UINT16_MAX);
+    print_gbp(p, value, mask);
+    print_options(p);
+    print_erspan(p, rte_be_to_cpu_32(value->tun_erspan), rte_be_to_cpu_32(mask->tun_erspan));
+    print_gtpu(p, value, mask);
+    print_tunnel_flags(p, value->tun_flags, mask->tun_flags);
     item_end(p);
 }
 

@@ -8,6 +8,7 @@
 
 #include "pmd/base/memory.h"
 #include "src/match/field_text.h"
+#include "src/match/tlv_map.h"
 
 /* Items whose value is one field, and parts of the others. */
 static const struct {
@@ -68,9 +69,14 @@ static const struct {
     {"tunnel", "ipv6_dst", FIELD_TUN_IPV6_DST},
     {"tunnel", "tos", FIELD_TUN_TOS},
     {"tunnel", "ttl", FIELD_TUN_TTL},
-    {"tunnel", "gbp_id", FIELD_TUN_GBP_ID},
-    {"tunnel", "gbp_flags", FIELD_TUN_GBP_FLAGS},
-    {"tunnel", "flags", FIELD_TUN_FLAGS},
+    {"gbp", "id", FIELD_TUN_GBP_ID},
+    {"gbp", "flags", FIELD_TUN_GBP_FLAGS},
+    {"erspan", "ver", FIELD_TUN_ERSPAN_VER},
+    {"erspan", "idx", FIELD_TUN_ERSPAN_IDX},
+    {"erspan", "dir", FIELD_TUN_ERSPAN_DIR},
+    {"erspan", "hwid", FIELD_TUN_ERSPAN_HWID},
+    {"gtpu", "flags", FIELD_TUN_GTPU_FLAGS},
+    {"gtpu", "msgtype", FIELD_TUN_GTPU_MSGTYPE},
 };
 
 /* Open vSwitch prints these; no packet here has another value. */
@@ -124,14 +130,25 @@ static void take_tag(struct parser *p, const char *part, const char *value)
     p->flow->pkt.vlan_tci[p->n_tags] = rte_cpu_to_be_16(tci);
 }
 
+static void take_tunnel_port(struct parser *p, const char *part, const char *value)
+{
+    const rte_be16_t port = rte_cpu_to_be_16((uint16_t)number(p, value, 65536));
+
+    *(!strcmp(part, "tp_src") ? &p->flow->pkt.tun_tp_src : &p->flow->pkt.tun_tp_dst) = port;
+}
+
 static void take_part(struct parser *p, const char *item, const char *part, const char *value)
 {
     if (!strcmp(item, "vlan")) {
         take_tag(p, part, value);
         return;
     }
-    if (!strcmp(part, "tos") || !strcmp(part, "tclass")) {
+    if (strcmp(item, "tunnel") != 0 && (!strcmp(part, "tos") || !strcmp(part, "tclass"))) {
         p->flow->pkt.ip_tos = number(p, value, 256);
+        return;
+    }
+    if (!strcmp(item, "tunnel") && !strncmp(part, "tp_", 3)) {
+        take_tunnel_port(p, part, value);
         return;
     }
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
@@ -170,12 +187,119 @@ static bool is_ignored(const char *item)
 
 static void take_items(struct parser *p, char *text);
 
+/* --- tunnel() ------------------------------------------------------------ */
+
+/* "+oam", "-df+csum+key" or "df|csum|key": only what rules can look at is kept. */
+static void take_tunnel_flags(struct parser *p, const char *text)
+{
+    const char *oam = strstr(text, "oam");
+
+    if (oam && (oam == text || oam[-1] != '-'))
+        p->flow->pkt.tun_flags |= TUN_FLAG_OAM;
+}
+
+static void take_option_value(struct parser *p, const struct tunnel_option *option, const char *text)
+{
+    uint8_t *to = p->flow->pkt.tun_metadata + option->offset;
+    size_t n = strcspn(text, "/}");
+
+    if (n < 3 || strncmp(text, "0x", 2) != 0 || strspn(text + 2, "0123456789abcdefABCDEF") < n - 2 ||
+        n - 2 > 2u * option->len) {
+        fault(p, "an option's value is 0x and its bytes in hexadecimal", text);
+        return;
+    }
+    for (size_t i = 0; i < n - 2; i++) {
+        const char digit[2] = {text[n - 1 - i]};
+
+        to[option->len - 1 - i / 2] |= (uint8_t)(strtoul(digit, NULL, 16) << (i % 2 * 4));
+    }
+}
+
+/* "{class=0x102,type=0x80,len=4,0xa/0xf}..." */
+static void take_options(struct parser *p, const char *text)
+{
+    struct tunnel_option options[TLV_MAPS_MAX];
+    const unsigned n = tlv_map_datapath(options);
+    unsigned class, type, len;
+    int at;
+
+    for (; *text && !p->error; text += strcspn(text, "}") + 1) {
+        unsigned i = 0;
+
+        at = 0;
+        if (sscanf(text, "{class=%i,type=%i,len=%i,%n", &class, &type, &len, &at) != 3 || at == 0 ||
+            !strchr(text, '}')) {
+            fault(p, "not an option {class=,type=,len=,0x}", text);
+            return;
+        }
+        while (i < n && (options[i].class != class || options[i].type != type || options[i].len != len))
+            i++;
+        if (i < n)
+            take_option_value(p, &options[i], text + at);
+        else
+            fault(p, "no tun_metadata field stands for this option: see ovs-ofctl dump-tlv-map", text);
+    }
+}
+
+static char *closing(char *open);
+static void take_parts(struct parser *p, const char *item, char *text);
+
+/* What is between the parentheses, which closing() has seen. */
+static char *inside(char *open)
+{
+    *closing(open) = 0;
+    return open + 1;
+}
+
+static void take_in_tunnel(struct parser *p, const char *name, char *value)
+{
+    if (!strcmp(name, "flags"))
+        take_tunnel_flags(p, value);
+    else if (!strcmp(name, "geneve"))
+        take_options(p, value);
+    else if (!strcmp(name, "vxlan") && !strncmp(value, "gbp(", 4) && closing(value + 3))
+        take_parts(p, "gbp", inside(value + 3));
+    else if (!strcmp(name, "erspan") || !strcmp(name, "gtpu"))
+        take_parts(p, name, value);
+    else
+        fault(p, "not known in the datapath's syntax", name);
+}
+
+/* Parts, and items within it. */
+static void take_tunnel(struct parser *p, char *text)
+{
+    while (*text && !p->error) {
+        char *end = text + strcspn(text, ",("), *close;
+
+        if (*end != '(') {
+            char *next = end + (*end == ',');
+
+            *end = 0;
+            take_parts(p, "tunnel", text);
+            text = next;
+            continue;
+        }
+        close = closing(end);
+        if (!close) {
+            fault(p, "a parenthesis is not closed", text);
+            return;
+        }
+        *end = *close = 0;
+        take_in_tunnel(p, text, end + 1);
+        text = close + 1 + (close[1] == ',');
+    }
+}
+
 static void take_item(struct parser *p, const char *item, char *value)
 {
     if (is_ignored(item))
         return;
     if (!strcmp(item, "encap")) {
         take_items(p, value);
+        return;
+    }
+    if (!strcmp(item, "tunnel")) {
+        take_tunnel(p, value);
         return;
     }
     if (!strcmp(item, "in_port")) {

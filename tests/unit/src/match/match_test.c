@@ -6,6 +6,7 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "src/match/tlv_map.h"
 #include "src/match/field.h"
 #include "tests/lib/flow_text.h"
 
@@ -251,7 +252,17 @@ static void flows_of_the_datapath_are_read_as_they_are_printed(void **state)
         "icmpv6(type=135,code=0),nd(target=fe80::3,sll=00:01:02:03:04:06,tll=00:00:00:00:00:00))",
         "in_port(1),eth_type(0x0806),arp(sip=1.2.3.4,tip=5.6.7.8,op=1,sha=00:01:02:03:04:05,tha=00:00:00:00:00:00)",
         "skb_mark(0x7),in_port(1),eth_type(0x0800),ipv4(proto=6,frag=no),tcp(src=80,dst=81),tcp_flags(+syn)",
+        "tunnel(tun_id=0x5,src=192.0.2.2,dst=192.0.2.1,tos=0x3,ttl=64,tp_src=40000,tp_dst=6081,geneve({class=0x102,"
+        "type=0x80,len=4,0xa0001}{class=0xffff,type=0x1,len=8,0x10000000f}),flags(+oam)),in_port(1),eth_type(0x0800),"
+        "ipv4(tos=0x4)",
+        "tunnel(ipv6_src=2001:db8::2,ipv6_dst=2001:db8::1,vxlan(gbp(id=5,flags=0x8)),flags(-df-csum+key)),in_port(1)",
+        "tunnel(tun_id=0,erspan(ver=2,idx=0,dir=1,hwid=0x3f)),in_port(1)",
+        "tunnel(gtpu(flags=0x30,msgtype=255)),in_port(1)",
     };
+    const struct tlv_map maps[] = {{.class = 0x102, .type = 0x80, .len = 4, .index = 3},
+                                   {.class = 0xffff, .type = 1, .len = 8, .index = 4}};
+
+    assert_int_equal(tlv_map_mod(TLV_ADD, maps, 2), 0);
 
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         struct flow flow, again;
@@ -270,6 +281,28 @@ static void flows_of_the_datapath_are_read_as_they_are_printed(void **state)
             fail_msg("%s: printed as %s: %s", texts[i], text, error ? error : "another flow");
         free(text);
     }
+    assert_int_equal(tlv_map_mod(TLV_CLEAR, NULL, 0), 0);
+}
+
+static void tunnels_are_printed_as_open_vswitch_does(void **state)
+{
+    const struct tlv_map map = {.class = 0x102, .type = 0x80, .len = 4, .index = 3};
+    struct match m;
+    char *text;
+
+    assert_int_equal(tlv_map_mod(TLV_ADD, &map, 1), 0);
+    match_init_all(&m);
+    assert_null(match_parse("tun_id=7,tun_src=192.0.2.2,tun_flags=-oam,tun_metadata3=0xa0001/0xf000f,tun_gbp_id=9,"
+                            "tun_erspan_ver=2,tun_erspan_dir=1,tun_gtpu_msgtype=255",
+                            &m, NULL, NULL));
+    m.value.pkt.tun_tos = 2;
+    m.mask.pkt.tun_tos = 3;
+    text = megaflow_format(&m.value.pkt, &m.mask.pkt, NULL, NULL);
+    assert_string_equal(text, "tunnel(tun_id=0x7,src=192.0.2.2,tos=0x2/0x3,vxlan(gbp(id=9)),"
+                              "geneve({class=0x102,type=0x80,len=4,0xa0001/0xf000f}),erspan(ver=2,dir=1),"
+                              "gtpu(msgtype=255),flags(-oam))");
+    free(text);
+    assert_int_equal(tlv_map_mod(TLV_CLEAR, NULL, 0), 0);
 }
 
 static void flows_of_the_datapath_that_are_none_are_refused(void **state)
@@ -289,7 +322,15 @@ static void flows_of_the_datapath_that_are_none_are_refused(void **state)
                                         "encap(eth(",
                                         "))",
                                         "in_port(1)),udp(",
-                                        "eth_type()"};
+                                        "eth_type()",
+                                        "tunnel(nonsense=1)",
+                                        "tunnel(nonsense(1))",
+                                        "tunnel(tp_src=65536)",
+                                        "tunnel(vxlan(gbp(id=5)",
+                                        "tunnel(vxlan(gbp))",
+                                        "tunnel(geneve({class=1,type=1,len=4,0x1}))", /* nothing stands for it */
+                                        "tunnel(geneve({class=1))",
+                                        "tunnel(geneve(5))"};
     struct flow flow;
 
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
@@ -338,6 +379,7 @@ int main(void)
         cmocka_unit_test(flows_are_formatted_as_trace_does),
         cmocka_unit_test(megaflows),
         cmocka_unit_test(flows_of_the_datapath_are_read_as_they_are_printed),
+        cmocka_unit_test(tunnels_are_printed_as_open_vswitch_does),
         cmocka_unit_test(flows_of_the_datapath_that_are_none_are_refused),
         cmocka_unit_test(subfields_parse),
     };
