@@ -49,7 +49,7 @@ struct xlate_visit {
     uint8_t table_id;
     bool rewritten; /* packet fields (or the in_port) had been changed before this lookup */
     bool has_rule;
-    bool uncounted;    /* a part of the lookup that follows: a conjunction */
+    bool uncounted;    /* a part of the lookup that follows, a conjunction; or done again behind a recirculation */
     uint16_t priority; /* of the rule hit */
     uint16_t bridge;   /* whose table: a place in deps->bridges */
 };

@@ -147,8 +147,13 @@ void xlate_note_learned(struct xlate_ctx *ctx, const struct rte_ether_addr *mac,
 /* Rules may go while their actions run: holds on to all that this translation saw and will see. */
 void xlate_pin_rules(struct xlate_ctx *ctx);
 /* Takes over the reference to the effect's rule; its bridge is the one that the packet is in. */
-/* Takes back what was added to rules, clauses and effects behind these. */
-void xlate_deps_cut(struct xlate_deps *deps, unsigned n_rules, unsigned n_clauses, unsigned n_effects);
+/* How much there was at a point; what came behind it stays what the decision rests on, but no packet is counted there,
+ * and nothing is taught. */
+struct xlate_deps_point {
+    unsigned n_rules, n_visits, n_groups, n_crossings, n_effects;
+};
+struct xlate_deps_point xlate_deps_point(const struct xlate_deps *deps);
+void xlate_deps_uncount(struct xlate_deps *deps, const struct xlate_deps_point *point);
 void xlate_add_effect(struct xlate_ctx *ctx, const struct xlate_effect *effect);
 
 /* --- xlate_act.c --------------------------------------------------------- */

@@ -191,16 +191,28 @@ void xlate_pin_rules(struct xlate_ctx *ctx)
     deps->pinned = true;
 }
 
-void xlate_deps_cut(struct xlate_deps *deps, unsigned n_rules, unsigned n_clauses, unsigned n_effects)
+struct xlate_deps_point xlate_deps_point(const struct xlate_deps *deps)
 {
-    while (deps->n_effects > n_effects)
+    return (struct xlate_deps_point){.n_rules = deps->n_rules,
+                                     .n_visits = deps->n_visits,
+                                     .n_groups = deps->n_groups,
+                                     .n_crossings = deps->n_crossings,
+                                     .n_effects = deps->n_effects};
+}
+
+void xlate_deps_uncount(struct xlate_deps *deps, const struct xlate_deps_point *point)
+{
+    while (deps->n_effects > point->n_effects)
         rule_unref(deps->effects[--deps->n_effects].rule);
-    while (deps->pinned && deps->n_rules > n_rules)
-        rule_unref(deps->rules[--deps->n_rules]);
-    while (deps->pinned && deps->n_clauses > n_clauses)
-        rule_unref(deps->clauses[--deps->n_clauses]);
-    deps->n_rules = n_rules;
-    deps->n_clauses = n_clauses;
+    while (deps->n_rules > point->n_rules) {
+        ROOM(deps, clauses);
+        deps->clauses[deps->n_clauses++] = deps->rules[--deps->n_rules];
+    }
+    for (unsigned i = point->n_visits; i < deps->n_visits; i++)
+        deps->visits[i].uncounted = true;
+    for (unsigned i = point->n_groups; i < deps->n_groups; i++)
+        deps->groups[i].bucket = XLATE_GROUP_LATER;
+    deps->n_crossings = point->n_crossings;
 }
 
 void xlate_add_effect(struct xlate_ctx *ctx, const struct xlate_effect *effect)

@@ -329,7 +329,7 @@ static void wait_for(struct xlate_ctx *ctx, const struct bridge_port *bp, const 
 struct point {
     uint32_t len, keep_len;
     uint16_t n_ops, keep_ops;
-    unsigned n_rules, n_clauses, n_visits, n_groups, n_crossings, n_effects, n_learned;
+    struct xlate_deps_point deps;
     bool untracked;
     struct flow flow;
 };
@@ -337,19 +337,12 @@ struct point {
 static void point_set(const struct xlate_ctx *ctx, struct point *point)
 {
     const struct program_builder *b = &ctx->out->program;
-    const struct xlate_deps *deps = &ctx->out->deps;
 
     point->len = b->len;
     point->n_ops = b->n_ops;
     point->keep_len = ctx->keep_len;
     point->keep_ops = ctx->keep_ops;
-    point->n_rules = deps->n_rules;
-    point->n_clauses = deps->n_clauses;
-    point->n_visits = deps->n_visits;
-    point->n_groups = deps->n_groups;
-    point->n_crossings = deps->n_crossings;
-    point->n_effects = deps->n_effects;
-    point->n_learned = deps->n_learned;
+    point->deps = xlate_deps_point(&ctx->out->deps);
     point->untracked = ctx->untracked;
     point->flow = ctx->flow;
 }
@@ -357,17 +350,12 @@ static void point_set(const struct xlate_ctx *ctx, struct point *point)
 static void take_back_to(struct xlate_ctx *ctx, const struct point *point)
 {
     struct program_builder *b = &ctx->out->program;
-    struct xlate_deps *deps = &ctx->out->deps;
 
     b->len = point->len;
     b->n_ops = point->n_ops;
     ctx->keep_len = point->keep_len;
     ctx->keep_ops = point->keep_ops;
-    xlate_deps_cut(deps, point->n_rules, point->n_clauses, point->n_effects);
-    deps->n_visits = point->n_visits;
-    deps->n_groups = point->n_groups;
-    deps->n_crossings = point->n_crossings;
-    deps->n_learned = point->n_learned;
+    xlate_deps_uncount(&ctx->out->deps, &point->deps);
     ctx->untracked = point->untracked;
     ctx->flow = point->flow;
 }

@@ -19,6 +19,7 @@ void key_of(struct rte_mbuf *m, uint32_t in_port, uint32_t recirc_id, struct flo
     flow->pkt.dp_hash = recirc_id ? packet_meta(m)->md.dp_hash : 0;
     if (recirc_id && packet_meta(m)->md.ct_state != 0)
         ct_meta_to_key(&packet_meta(m)->ct, &flow->pkt);
+    memcpy(&flow->pkt.tun_id, &packet_meta(m)->tun, packet_meta(m)->md.tun_lines * FLOW_KEY_LINE);
     flow->in_port = bp ? bp->ofport : 0;
 }
 
@@ -68,6 +69,23 @@ void __wrap_xlate_normal(struct xlate_ctx *ctx)
     __real_xlate_normal(ctx);
 }
 
+static bool apart;
+
+void __real_xlate_bridge(struct xlate_ctx *ctx);
+void __wrap_xlate_bridge(struct xlate_ctx *ctx);
+
+/* In the place of xlate_bridge() where a packet enters a second bridge: as if its tables had looked at the source port
+ * of outer packets, which is not known. */
+void __wrap_xlate_bridge(struct xlate_ctx *ctx)
+{
+    const bool outer = ctx->n_tunnels > 0;
+
+    caches.nested |= ctx->n_tunnels > 1;
+    __real_xlate_bridge(ctx);
+    if (apart && outer)
+        ctx->out->wc.pkt.tp_src = UINT16_MAX;
+}
+
 bool taught_different_things(void)
 {
     for (unsigned i = 1; i < n_taught; i++) {
@@ -94,6 +112,7 @@ static const struct program *fresh_program(struct rte_mbuf *m, uint32_t in_port,
         in.flow.in_port = recirc->state.in_port;
         in.elsewhere = true;
     }
+    tunnels_to(&in);
     xlate(&in, &caches.fresh);
     caches.failed |= caches.fresh.error;
     return program_intern(caches.bed.flows->programs, &caches.fresh.program);
@@ -146,7 +165,9 @@ static const struct program *resumed_program(struct rte_mbuf *m, uint32_t in_por
     in.flow.metadata = punt->metadata;
     memcpy(in.flow.reg, punt->reg, sizeof in.flow.reg);
     in.flow.pkt.pkt_mark = punt->pkt_mark;
-    memcpy(&in.flow.pkt.tun_id, punt->tun, sizeof punt->tun);
+    punt_tunnel(punt, m, &in.flow.pkt);
+    packet_meta(m)->md.tun_lines = 0; /* what comes back is another packet */
+    tunnels_to(&in);
     xlate(&in, &caches.fresh);
     caches.failed |= caches.fresh.error;
     if (came_back)
@@ -161,36 +182,78 @@ static bool waits(const struct event *event)
     return punt && punt->recirc_id != 0;
 }
 
+/* Whether the program puts packets into tunnels. */
+static bool count_tunnels(const struct program *program)
+{
+    bool pushes = false;
+
+    PROGRAM_FOR_EACH (op, program) {
+        pushes |= op->type == OP_TUNNEL_PUSH;
+        caches.totals.pushed += op->type == OP_TUNNEL_PUSH;
+        caches.totals.popped += op->type == OP_TUNNEL_POP;
+    }
+    return pushes;
+}
+
+/* Packets whose way goes on. */
+struct queue {
+    struct event events[RECIRCULATIONS];
+    bool outer[RECIRCULATIONS]; /* it may be a tunnel's outer packet */
+    unsigned n;
+};
+
+static void queue_add(struct queue *queue, const struct event *event, struct rte_mbuf *m, bool outer)
+{
+    queue->events[queue->n] = *event;
+    queue->events[queue->n].m = m;
+    queue->outer[queue->n++] = outer;
+}
+
+/* Puts what goes on of the events from `from` on into the queue, and leaves those that are answers. */
+static void follow(struct events *events, unsigned from, struct queue *queue, bool outer)
+{
+    unsigned kept = from;
+
+    for (unsigned e = from; e < events->n; e++) {
+        struct event *event = &events->list[e];
+
+        if (waits(event) && queue->n < RECIRCULATIONS)
+            queue_add(queue, event, packet_copy(event->m, caches.pool, UINT32_MAX), outer);
+        if (event->type != EVENT_RECIRC)
+            events->list[kept++] = *event;
+        else if (queue->n < RECIRCULATIONS)
+            queue_add(queue, event, event->m, outer);
+        else
+            rte_pktmbuf_free(event->m);
+    }
+    events->n = kept;
+}
+
 /* Runs the packet to its end, through recirculations and past controllers. */
 static void run(const struct rte_mbuf *m, uint32_t in_port, struct events *events,
                 const struct program *(*program_of)(struct rte_mbuf *m, uint32_t in_port, uint32_t recirc_id))
 {
-    struct event queue[RECIRCULATIONS] = {{.m = rte_pktmbuf_copy(m, caches.pool, 0, UINT32_MAX)}};
-    unsigned n = 1;
+    const struct packet_meta *meta = packet_meta((struct rte_mbuf *)(uintptr_t)m);
+    struct queue queue = {.n = 0};
 
-    memset(packet_meta(queue[0].m), 0, sizeof(struct packet_meta));
-    for (unsigned i = 0; i < n; i++) {
-        bool resumed = queue[i].type == EVENT_PUNT;
-        const struct program *program = (resumed ? resumed_program : program_of)(queue[i].m, in_port, queue[i].arg);
-        unsigned before = events->n, kept = before;
+    queue_add(&queue, &(struct event){0}, rte_pktmbuf_copy(m, caches.pool, 0, UINT32_MAX), false);
+    memset(packet_meta(queue.events[0].m), 0, sizeof(struct packet_meta));
+    packet_meta(queue.events[0].m)->md.tun_lines = meta->md.tun_lines;
+    packet_meta(queue.events[0].m)->tun = meta->tun;
+    for (unsigned i = 0; i < queue.n; i++) {
+        struct event *event = &queue.events[i];
+        bool resumed = event->type == EVENT_PUNT;
+        const struct program *program = (resumed ? resumed_program : program_of)(event->m, in_port, event->arg);
+        bool pushes = count_tunnels(program);
+        unsigned before = events->n;
 
-        program_execute(program, &queue[i].m, 1, &events->sink);
+        caches.nested |= pushes && queue.outer[i];
+        program_execute(program, &event->m, 1, &events->sink);
         if (resumed || program_of == fresh_program)
             program_put(caches.bed.flows, (struct program *)(uintptr_t)program);
-        for (unsigned e = before; e < events->n; e++) {
-            if (waits(&events->list[e]) && n < RECIRCULATIONS) {
-                queue[n] = events->list[e];
-                queue[n++].m = rte_pktmbuf_copy(events->list[e].m, caches.pool, 0, UINT32_MAX);
-            }
-            if (events->list[e].type != EVENT_RECIRC)
-                events->list[kept++] = events->list[e];
-            else if (n < RECIRCULATIONS)
-                queue[n++] = events->list[e];
-            else
-                rte_pktmbuf_free(events->list[e].m);
-        }
-        events->n = kept;
+        follow(events, before, &queue, queue.outer[i] || pushes);
     }
+    caches.many |= queue.n == RECIRCULATIONS;
 }
 
 void answer_through_caches(const struct rte_mbuf *m, uint32_t in_port)
@@ -201,6 +264,13 @@ void answer_through_caches(const struct rte_mbuf *m, uint32_t in_port)
 void answer_by_translation(const struct rte_mbuf *m, uint32_t in_port)
 {
     run(m, in_port, &caches.fresh_events, fresh_program);
+}
+
+void answer_apart(const struct rte_mbuf *m, uint32_t in_port)
+{
+    apart = true;
+    run(m, in_port, &caches.apart_events, fresh_program);
+    apart = false;
 }
 
 void taught_clear(void)

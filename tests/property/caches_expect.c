@@ -6,7 +6,10 @@
 
 static void tell_table(void *arg, unsigned depth, uint8_t table_id, const struct rule *rule, const struct flow *flow)
 {
-    printf("%*s%u. %s\n", (int)depth * 8, "", table_id, rule ? world_rule_text(rule->cookie) : "no match");
+    printf("%*s%u. %s\n", (int)depth * 8, "", table_id,
+           rule && rule->cookie ? world_rule_text(rule->cookie)
+           : rule               ? "of tunnels"
+                                : "no match");
 }
 
 static void tell_action(void *arg, unsigned depth, const char *text)
@@ -34,13 +37,20 @@ void caches_explain(void)
     struct bridge_port *from = bridge_port_by_index(caches.bed.dp, caches.flow.pkt.in_port);
     struct xlate_in in = {.bridge = from->bridge, .flow = caches.flow, .trace = &trace};
     struct program *program;
+    struct megaflow *mf;
     char text[4096];
 
     printf("\n");
+    tunnels_to(&in);
     xlate(&in, &caches.fresh);
     program = program_intern(caches.bed.flows->programs, &caches.fresh.program);
     program_format(program, NULL, NULL, text, sizeof text);
     printf("program: %s\n", text);
+    mf = datapath_megaflow_lookup(caches.bed.dp, &caches.flow.pkt);
+    if (mf && megaflow_program(mf) != program) {
+        program_format(megaflow_program(mf), NULL, NULL, text, sizeof text);
+        printf("megaflow: %s\n", text);
+    }
 }
 
 void expect_same_events(void)
@@ -56,6 +66,45 @@ void expect_same_events(void)
     if (caches.cached_events.n != caches.fresh_events.n)
         FAIL("%s: %u events through the caches, %u of the pipeline", caches.what, caches.cached_events.n,
              caches.fresh_events.n);
+}
+
+static bool event_same(const struct event *a, const struct event *b)
+{
+    return a->type == b->type && a->arg == b->arg && a->m->pkt_len == b->m->pkt_len &&
+           memcmp(rte_pktmbuf_mtod(a->m, void *), rte_pktmbuf_mtod(b->m, void *), a->m->pkt_len) == 0;
+}
+
+static unsigned count_sent(const struct events *events)
+{
+    unsigned n = 0;
+
+    for (unsigned i = 0; i < events->n; i++)
+        n += events->list[i].type != EVENT_DROP;
+    return n;
+}
+
+/* Packets that are looked up again come later, so order does not count. */
+void expect_same_apart(void)
+{
+    bool used[RTE_DIM(caches.apart_events.list)] = {false};
+    unsigned n = count_sent(&caches.fresh_events);
+
+    if (n != count_sent(&caches.apart_events))
+        FAIL("%s: sent %u times in one program, %u times apart", caches.what, n, count_sent(&caches.apart_events));
+    for (unsigned i = 0; i < caches.fresh_events.n; i++) {
+        const struct event *event = &caches.fresh_events.list[i];
+        unsigned at = 0;
+
+        if (event->type == EVENT_DROP)
+            continue;
+        while (at < caches.apart_events.n && (used[at] || !event_same(event, &caches.apart_events.list[at])))
+            at++;
+        if (at == caches.apart_events.n)
+            FAIL("%s: event %u (%d %u) does not come if outer packets are looked up", caches.what, i, event->type,
+                 event->arg);
+        used[at] = true;
+    }
+    caches.totals.apart++;
 }
 
 /* Takes the tags off; tags[], outermost first. Returns how many. */
@@ -78,6 +127,7 @@ void parse_apart(const struct rte_mbuf *m, uint32_t in_port, struct oracle_packe
     struct rte_mbuf *copy = rte_pktmbuf_copy(m, caches.pool, 0, UINT32_MAX);
     struct oracle_frame found[ORACLE_HIDDEN];
 
+    packet_meta(copy)->md.tun_lines = 0;
     p->n_tags = take_tags(copy, p->tags);
     key_of(copy, in_port, 0, &p->flow);
     p->n_hidden = 0;

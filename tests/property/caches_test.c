@@ -26,12 +26,18 @@ static void one_packet(void)
     do {
         from = bridge_port_by_index(caches.bed.dp, 1 + random_below(caches.last_index));
     } while (!from);
-    in_port = from->port->index;
     random_packet(&random);
     memcpy(rte_pktmbuf_mtod(m, void *), random.data, random.len);
     m->data_len = (uint16_t)random.len;
     m->pkt_len = (uint32_t)random.len;
     memset(packet_meta(m), 0, sizeof *packet_meta(m));
+    if (caches.tunnels && random_one_in(2)) {
+        from = tunnels_receive(packet_meta(m));
+        caches.totals.came_out++;
+    } else if (caches.tunnels && random_one_in(8)) {
+        from = tunnels_outer_packet(m);
+    }
+    in_port = bridge_port_index(from);
     packet_fill_checksums(m);
     parse_apart(m, in_port, &packet);
     packet.flow.pkt.vlan_tci[0] = packet.n_tags > 0 ? packet.tags[0] : 0;
@@ -41,7 +47,7 @@ static void one_packet(void)
     snprintf(caches.what, sizeof caches.what, "packet %lu: %s", caches.totals.packets, text);
     free(text);
 
-    caches.taught = caches.failed = false;
+    caches.taught = caches.failed = caches.nested = caches.many = false;
     taught_clear();
     answer_through_caches(m, in_port);
     bed_settle(&caches.bed);
@@ -50,8 +56,13 @@ static void one_packet(void)
 
     if (verdict)
         expect_same_events();
+    if (caches.tunnels) {
+        answer_apart(m, in_port);
+        if (verdict && !caches.nested && !caches.many && !caches.failed)
+            expect_same_apart();
+    }
     /* The key has two tags: a packet with three is cut short for it. */
-    if (!caches.mpls && !caches.learning) {
+    if (!caches.mpls && !caches.learning && !caches.tunnels) {
         oracle_run(&caches.oracle, from->bridge, &packet);
         if (verdict && !caches.failed && random.whole && random.n_tags <= 2 && !caches.oracle.overflow &&
             !caches.oracle.selected)
@@ -61,6 +72,7 @@ static void one_packet(void)
     }
     events_clear(&caches.cached_events);
     events_clear(&caches.fresh_events);
+    events_clear(&caches.apart_events);
     rte_pktmbuf_free(m);
     caches.totals.packets++;
 }
@@ -105,17 +117,24 @@ static void caches_agree_with_the_rules(void **state)
         caches.mpls = random_one_in(4);
         caches.learning = random_one_in(4);
         caches.n_bridges = random_one_in(2) ? 1 : 2 + random_below(ORACLE_BRIDGES - 1);
+        caches.tunnels = random_one_in(5);
+        if (caches.tunnels)
+            caches.n_bridges = 2;
+        random_with_tunnels(caches.tunnels);
         round_run();
     }
-    printf("seeds %lu to %lu: %lu packets, %lu megaflow hits, %lu against the rules (%lu sent), %lu changes, %lu "
-           "rules looked up in an index, %lu pauses, %lu checked packets through patch ports\n",
-           seed, seed + rounds - 1, caches.totals.packets, caches.totals.hits, caches.totals.checked,
-           caches.totals.sent, caches.totals.changes, caches.totals.indexed, caches.totals.paused,
-           caches.totals.patched);
+    printf(
+        "seeds %lu to %lu: %lu packets, %lu megaflow hits, %lu against the rules (%lu sent), %lu changes, %lu "
+        "rules looked up in an index, %lu pauses, %lu checked packets through patch ports, %lu packets out of tunnels, %lu pushed, %lu popped, %lu composed alike\n",
+        seed, seed + rounds - 1, caches.totals.packets, caches.totals.hits, caches.totals.checked, caches.totals.sent,
+        caches.totals.changes, caches.totals.indexed, caches.totals.paused, caches.totals.patched,
+        caches.totals.came_out, caches.totals.pushed, caches.totals.popped, caches.totals.apart);
     /* Of a few, chance may leave less. */
     assert_true(caches.totals.paused < 100 || caches.totals.came_back >= caches.totals.paused / 2);
     assert_true(caches.totals.hits > caches.totals.packets / 10);
     assert_true(rounds < 10 || caches.totals.patched > 0);
+    assert_true(rounds < 40 || (caches.totals.pushed > caches.totals.came_out / 4 && caches.totals.popped > 0 &&
+                                caches.totals.apart > caches.totals.popped));
     assert_true(rounds < 10 || caches.totals.indexed > caches.totals.changes / 40);
 }
 
@@ -128,6 +147,7 @@ int main(void)
     caches.pool = test_pool(8191);
     events_init(&caches.cached_events, caches.pool);
     events_init(&caches.fresh_events, caches.pool);
+    events_init(&caches.apart_events, caches.pool);
     xlate_out_init(&caches.fresh);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -255,7 +255,10 @@ static void bridges_create(void)
         device_add(caches.bridges[i], 1);
         device_add(caches.bridges[i], 2);
     }
-    if (caches.n_bridges > 1) {
+    if (caches.tunnels) {
+        bridge_port_remove(bridge_port_by_ofport(caches.bed.bridge, 5));
+        bridge_port_remove(bridge_port_by_ofport(caches.bed.bridge, 4));
+    } else if (caches.n_bridges > 1) {
         for (uint32_t ofport = 4; ofport <= BED_PORTS; ofport++)
             bridge_port_remove(bridge_port_by_ofport(caches.bed.bridge, ofport));
     }
@@ -266,6 +269,8 @@ static void bridges_create(void)
     caches.oracle.n_bridges = caches.n_bridges;
     for (unsigned i = 0; i < caches.n_bridges; i++)
         caches.oracle.bridges[i] = caches.bridges[i];
+    if (caches.tunnels)
+        tunnels_create_all();
 }
 
 static void bridges_destroy(void)
@@ -302,6 +307,8 @@ void world_change(void)
     case 9:
         if (caches.n_bridges > 1)
             cable_change();
+        if (caches.tunnels)
+            tunnels_change();
         break;
     case 10:
         group_set(1 + random_below(ORACLE_GROUPS), GROUP_MODIFY);
@@ -358,6 +365,10 @@ void world_destroy(void)
         for (unsigned i = 0; i < caches.oracle.groups[id].n_buckets; i++)
             act_buffer_free(&caches.oracle.groups[id].acts[i]);
     }
+    if (caches.tunnels)
+        tunnels_destroy_ports();
     bridges_destroy();
     bed_destroy(&caches.bed);
+    if (caches.tunnels)
+        tunnels_destroy_all();
 }

@@ -13,6 +13,13 @@ void random_seed(uint64_t seed)
     state = seed * 0x9e3779b97f4a7c15 + 1;
 }
 
+static bool with_tunnels;
+
+void random_with_tunnels(bool tunnels)
+{
+    with_tunnels = tunnels;
+}
+
 uint32_t random_below(uint32_t n)
 {
     state ^= state << 13;
@@ -204,9 +211,25 @@ static void match_ct(char *t, size_t n)
         add(t, n, "ct_label=0x%x", random_below(2));
 }
 
+static void match_tunnel(char *t, size_t n)
+{
+    static const char *const others[] = {"tun_flags=+oam",   "tun_flags=-oam",        "tun_gbp_id=1",
+                                         "tun_metadata0=1",  "tun_metadata0=0x2/0x3", "tun_metadata1=0",
+                                         "tun_dst=192.0.2.1"};
+
+    if (random_one_in(2))
+        add(t, n, "tun_id=%u", random_below(3));
+    if (random_one_in(3))
+        add(t, n, "tun_src=192.0.2.%u", 2 + random_below(2));
+    if (random_one_in(2))
+        add(t, n, "%s", PICK(others));
+}
+
 void random_match(char *t, size_t n)
 {
     t[0] = '\0';
+    if (with_tunnels && random_one_in(3))
+        match_tunnel(t, n);
     if (random_one_in(6))
         match_ct(t, n);
     if (random_one_in(2))
@@ -246,8 +269,35 @@ void random_match(char *t, size_t n)
 
 /* --- actions ------------------------------------------------------------- */
 
+static void act_tunnel(char *t, size_t n)
+{
+    static const char *const acts[] = {"set_field:192.0.2.2->tun_dst",
+                                       "set_field:192.0.2.3->tun_dst",
+                                       "set_field:0.0.0.0->tun_dst,set_field:2001:db8::2->tun_ipv6_dst",
+                                       "set_field:203.0.113.1->tun_dst",
+                                       "set_field:1->tun_id",
+                                       "set_field:0x1000002->tun_id",
+                                       "set_field:2->tun_metadata0",
+                                       "delete_field:tun_metadata0",
+                                       "set_field:1->tun_metadata1",
+                                       "set_field:1->tun_flags",
+                                       "set_field:1->tun_gbp_id",
+                                       "move:NXM_NX_TUN_IPV4_SRC[]->NXM_NX_TUN_IPV4_DST[]",
+                                       "move:NXM_NX_TUN_ID[0..15]->NXM_NX_REG0[0..15]",
+                                       "move:NXM_NX_REG0[0..7]->NXM_NX_TUN_ID[0..7]",
+                                       "move:NXM_NX_TUN_METADATA0[0..7]->NXM_NX_REG1[16..23]",
+                                       "push:NXM_NX_TUN_ID[]",
+                                       "pop:NXM_NX_TUN_ID[0..31]"};
+
+    add(t, n, "%s", PICK(acts));
+}
+
 static void act_set(char *t, size_t n)
 {
+    if (with_tunnels && random_one_in(3)) {
+        act_tunnel(t, n);
+        return;
+    }
     switch (random_below(22)) {
     case 0:
         add(t, n, "set_field:%s->eth_dst", mac_text());

@@ -9,6 +9,8 @@
 
 void random_seed(uint64_t seed);
 uint32_t random_below(uint32_t n);
+/* Whether matches and actions name fields of tunnels from now on. */
+void random_with_tunnels(bool tunnels);
 static inline bool random_one_in(uint32_t n)
 {
     return random_below(n) == 0;
