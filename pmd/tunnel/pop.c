@@ -655,7 +655,7 @@ static __rte_noinline enum drop_reason pop_new(const struct tunnel_table *table,
     struct packet_meta *packet = packet_meta(m);
     struct outer o = {.m = m,
                       .data = rte_pktmbuf_mtod(m, const uint8_t *),
-                      .avail = m->data_len,
+                      .avail = RTE_MIN(m->data_len, TUNNEL_POP_WINDOW),
                       .end = m->pkt_len,
                       .claim = {.type = pop->type, .udp_port = pop->udp_port},
                       .meta = &packet->tun,

@@ -8,7 +8,8 @@
 #include "pmd/metadata.h"
 #include "pmd/tunnel/table.h"
 
-/* Bytes that outer headers can have, which tunnel_pop() wants in the first segment: two tags, options of IPv4. */
+/* Bytes that outer headers can have, which tunnel_pop() wants in the first segment: two tags, options of IPv4. Longer
+ * ones, which extension headers of IPv6 would make, count as cut short, whatever segments the packet is in. */
 #define TUNNEL_POP_WINDOW (TUNNEL_HEADER_MAX + 8 + 40 + 14)
 
 /* Outer headers that were checked: others that differ from these only in lengths, identification, checksum and source

@@ -1,0 +1,179 @@
+/* The outer headers of tunnels, on any bytes. Input: type of the listener (1 byte), how to cut the packet into segments
+ * (1 byte), the packet. Buffers are exactly as long as their data, so that ASan sees every byte too far. */
+#include <stdlib.h>
+
+#include "pmd/action/execute.h"
+#include "pmd/tunnel/pop.h"
+#include "pmd/tunnel/push.h"
+#include "tests/lib/eal.h"
+#include "tests/lib/packets.h"
+
+#define POOL_SIZE 1023
+#define TUNNEL 5000
+
+int LLVMFuzzerInitialize(int *argc, char ***argv);
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static struct rte_mempool *pool;
+static struct program_table *programs;
+static struct rcu rcu;
+static struct tunnel_table *tunnels;
+static struct tunnel_cache seen; /* of all packets so far */
+static struct events events;
+
+#define CHECK(condition)                                                                                               \
+    do {                                                                                                               \
+        if (!(condition)) {                                                                                            \
+            fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition);                                            \
+            abort();                                                                                                   \
+        }                                                                                                              \
+    } while (0)
+
+/* Of each type one for keys that are even, and one for all others. */
+int LLVMFuzzerInitialize(int *argc, char ***argv)
+{
+    static const struct tunnel_option options[] = {{.class = 0x0102, .type = 0x80, .len = 4, .offset = 0},
+                                                   {.class = 0x0102, .type = 0x01, .len = 4, .offset = 4},
+                                                   {.class = 0xffff, .type = 0x7f, .len = 16, .offset = 112}};
+
+    CHECK(test_eal_init("fuzz_tunnel") == 0);
+    pool = test_pool(POOL_SIZE);
+    programs = program_table_create();
+    rcu_init(&rcu, 1);
+    tunnels = tunnel_table_create(&rcu);
+    CHECK(pool && programs && tunnels);
+    CHECK(tunnel_table_set_options(tunnels, options, RTE_DIM(options)) == 0);
+    for (uint8_t type = 0; type < TUNNEL_N_TYPES; type++) {
+        struct tunnel_in in = {.type = type, .any_key = true, .any_remote = true, .any_local = true};
+
+        in.udp_port = type == TUNNEL_GRE || type == TUNNEL_ERSPAN ? 0 : RTE_BE16(4789);
+        CHECK(tunnel_table_add(tunnels, &in, TUNNEL + type) == 0);
+        in.any_key = false;
+        for (uint64_t key = 0; key < 4; key++) {
+            in.has_key = true;
+            in.key = rte_cpu_to_be_64(key);
+            CHECK(tunnel_table_add(tunnels, &in, TUNNEL + 100 + type * 4u + (uint32_t)key) == 0);
+        }
+    }
+    return 0;
+}
+
+static void free_segment(void *buffer, void *shared)
+{
+    free(buffer);
+    free(shared);
+}
+
+static struct rte_mbuf *segment_new(const uint8_t *data, size_t len)
+{
+    struct rte_mbuf *m = rte_pktmbuf_alloc(pool);
+    struct rte_mbuf_ext_shared_info *shared = calloc(1, sizeof *shared);
+    uint8_t *buffer = malloc(len);
+
+    CHECK(m && shared && (buffer || len == 0));
+    memcpy(buffer, data, len);
+    shared->free_cb = free_segment;
+    shared->fcb_opaque = shared;
+    rte_mbuf_ext_refcnt_set(shared, 1);
+    rte_pktmbuf_attach_extbuf(m, buffer, RTE_BAD_IOVA, (uint16_t)len, shared);
+    m->data_off = 0;
+    m->data_len = (uint16_t)len;
+    m->pkt_len = (uint32_t)len;
+    memset(packet_meta(m), 0, sizeof *packet_meta(m));
+    return m;
+}
+
+static struct rte_mbuf *packet_of(const uint8_t *data, size_t len, size_t cut)
+{
+    struct rte_mbuf *m;
+
+    cut = RTE_MIN(cut, len);
+    m = segment_new(data, cut == 0 ? len : cut);
+    if (cut > 0 && cut < len)
+        CHECK(rte_pktmbuf_chain(m, segment_new(data + cut, len - cut)) == 0);
+    return m;
+}
+
+/* What came out of it is part of the packet, or it is as it was. */
+static void check(enum drop_reason reason, struct rte_mbuf *m, size_t len)
+{
+    rte_mbuf_sanity_check(m, 1);
+    if (reason != DROP_N_REASONS && reason != DROP_TUNNEL_ECN) {
+        CHECK(m->pkt_len == len && reason < DROP_N_REASONS);
+        return;
+    }
+    CHECK(m->pkt_len >= 14 && m->pkt_len <= len - 14 - 20 - 4 + 14);
+    CHECK(packet_meta(m)->md.in_port >= TUNNEL && packet_meta(m)->md.in_port < TUNNEL + 200);
+    CHECK(packet_meta(m)->md.tun_lines >= 1 && packet_meta(m)->md.tun_lines <= 3);
+}
+
+static bool same_bytes(const struct rte_mbuf *a, const struct rte_mbuf *b)
+{
+    static uint8_t x[UINT16_MAX], y[UINT16_MAX];
+
+    return a->pkt_len == b->pkt_len &&
+           memcmp(rte_pktmbuf_read(a, 0, a->pkt_len, x), rte_pktmbuf_read(b, 0, b->pkt_len, y), a->pkt_len) == 0;
+}
+
+/* Headers that are remembered, and packets in segments as an interpreter hands them on, make no difference. */
+static void check_same(enum drop_reason a, struct rte_mbuf *m, enum drop_reason b, struct rte_mbuf *n)
+{
+    const struct packet_meta *x = packet_meta(m), *y = packet_meta(n);
+
+    CHECK(a == b && same_bytes(m, n));
+    if (a != DROP_N_REASONS)
+        return;
+    CHECK(x->md.in_port == y->md.in_port && x->md.tun_lines == y->md.tun_lines);
+    CHECK(memcmp(&x->tun, &y->tun, x->md.tun_lines * FLOW_KEY_LINE) == 0);
+}
+
+/* As the interpreter hands it on. */
+static struct rte_mbuf *through_program(struct rte_mbuf *m, const struct op_tunnel_pop *pop)
+{
+    static struct program_builder builder;
+    struct program *program;
+
+    program_builder_init(&builder);
+    program_builder_add(&builder, OP_TUNNEL_POP, 0, pop, sizeof *pop);
+    program = program_intern(programs, &builder);
+    events_init(&events, pool);
+    program_execute(program, &m, 1, &events.sink);
+    CHECK(events.n == 1 && events.list[0].type == EVENT_TUNNEL_POP);
+    if (program_unref(programs, program))
+        free(program);
+    return events.list[0].m;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static const uint8_t types[] = {TUNNEL_VXLAN, TUNNEL_GENEVE, TUNNEL_GRE, TUNNEL_ERSPAN, TUNNEL_GTPU, TUNNEL_VXLAN};
+    struct tunnel_cache fresh = {0};
+    struct op_tunnel_pop pop = {0};
+
+    if (size < 2)
+        return 0;
+    pop.type = types[data[0] % RTE_DIM(types)];
+    pop.gpe = data[0] % RTE_DIM(types) == RTE_DIM(types) - 1;
+    pop.udp_port = pop.type == TUNNEL_GRE || pop.type == TUNNEL_ERSPAN ? 0 : RTE_BE16(4789);
+    const size_t len = RTE_MIN(size - 2, (size_t)16384);
+    struct rte_mbuf *a = packet_of(data + 2, len, 0), *b = packet_of(data + 2, len, 0),
+                    *c = through_program(packet_of(data + 2, len, data[1]), &pop);
+
+    const enum drop_reason alone = tunnel_pop(tunnels, &fresh, &pop, a);
+    check(alone, a, len);
+    for (unsigned again = 0; again < 2; again++) {
+        if (again == 1) {
+            rte_pktmbuf_free(b);
+            b = packet_of(data + 2, len, 0);
+        }
+        check_same(alone, a, tunnel_pop(tunnels, &seen, &pop, b), b);
+    }
+    check_same(alone, a, tunnel_pop(tunnels, &seen, &pop, c), c);
+    if (a->pkt_len >= 14)
+        tunnel_flow_hash(a);
+    rte_pktmbuf_free(a);
+    rte_pktmbuf_free(b);
+    rte_pktmbuf_free(c);
+    CHECK(rte_mempool_avail_count(pool) == POOL_SIZE);
+    return 0;
+}
