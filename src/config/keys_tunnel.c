@@ -149,6 +149,12 @@ static const struct config_key tunnel_keys[] = {
         .doc = "Type III: the identifier of the engine, 6 bits, in hexadecimal digits, or `flow`.",
         .example = "\"2a\"",
     },
+    {
+        TUNNEL_KEY(icmp_too_big, KEY_BOOL),
+        .doc = "Whether who sends IP packets that do not fit the link with the outer headers is told so by ICMP "
+               "(RFC 1191, 8201), so that it sends shorter ones. Either way they are dropped as `tunnel_mtu`.",
+        .example = "true",
+    },
 };
 const struct config_section config_section_tunnel = {
     .title = "bridges[].ports[].tunnel",

@@ -92,6 +92,7 @@ struct config_tunnel {
     char *exts, *packet_type;
     char *egress_pkt_mark;
     char *erspan_ver, *erspan_idx, *erspan_dir, *erspan_hwid;
+    bool icmp_too_big; /* no option of Open vSwitch's */
 };
 
 struct config_port {

@@ -193,6 +193,12 @@ static int take_df(struct parse *parse, const char *value)
     return 0;
 }
 
+static int take_too_big(struct parse *parse, const char *value)
+{
+    parse->config->icmp_too_big = strcmp(value, "true") == 0;
+    return 0;
+}
+
 static int take_exts(struct parse *parse, const char *value)
 {
     size_t len;
@@ -300,6 +306,7 @@ static const struct {
     {"erspan_ver", take_erspan_ver},
     {"erspan_dir", take_erspan_dir},
     {"erspan_hwid", take_erspan_hwid},
+    {"icmp_too_big", take_too_big},
     {"key", take_nothing},
     {"in_key", take_nothing},
     {"out_key", take_nothing},

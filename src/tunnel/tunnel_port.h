@@ -43,6 +43,7 @@ struct tunnel_config {
     bool erspan_ver_flow, erspan_idx_flow, erspan_dir_flow, erspan_hwid_flow;
     uint8_t erspan_ver, erspan_dir, erspan_hwid;
     uint32_t erspan_idx;
+    bool icmp_too_big; /* tell senders of packets that do not fit (RFC 1191, 8201) */
 };
 
 /* `dp` NULL: for tests; no packets come in then. `routes` know the addresses of this host. */

@@ -112,6 +112,8 @@ void tunnel_options_text(const struct tunnel_config *config, char *text, size_t 
     if (config->gbp || config->gpe)
         OPTION(&out, "exts=%s%s%s", config->gbp ? "gbp" : "", config->gbp && config->gpe ? "," : "",
                config->gpe ? "gpe" : "");
+    if (config->icmp_too_big)
+        OPTION(&out, "icmp_too_big=true");
     if (!has_one_key(config))
         add_key(&out, "in_key", config->in_key_given, config->in_key_flow, config->in_key);
     else

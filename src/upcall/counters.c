@@ -1,6 +1,7 @@
 /* Counters back to rules, idle megaflows; and what goes by the counters: timeouts and thresholds of rules. */
 #include "pmd/base/clock.h"
 #include "src/tables/stat_trigger.h"
+#include "pmd/tunnel.h"
 #include "src/upcall/flows_impl.h"
 #include "src/xlate/punt.h"
 #include "src/xlate/recirc.h"
@@ -22,6 +23,12 @@
 #define INTERNED_MANY 49152
 #define FREE_STEP 64 /* of intern.h's buckets, between two looks at the clock */
 
+static void mark_too_big(const struct op_tunnel_push *push)
+{
+    if (push->too_big != 0)
+        punt_mark(push->too_big);
+}
+
 static void mark_ids(const struct program *program)
 {
     PROGRAM_FOR_EACH (op, program) {
@@ -31,6 +38,8 @@ static void mark_ids(const struct program *program)
             punt_mark(op->arg);
             if (punt && punt->recirc_id)
                 recirc_mark(punt->recirc_id);
+        } else if (op->type == OP_TUNNEL_PUSH) {
+            mark_too_big((const struct op_tunnel_push *)op->data);
         } else if (op->type == OP_RECIRC) {
             recirc_mark(op->arg);
         } else if (op->type == OP_RECIRC_LARGER) {

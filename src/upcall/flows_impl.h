@@ -75,6 +75,8 @@ struct flows {
     void *rule_triggered_arg;
     rule_changed_fn *rule_changed;
     void *rule_changed_arg;
+    uint64_t told_ms;              /* when told_left was last filled */
+    uint32_t told_left;            /* messages to senders of packets that are too long, until then */
     struct neighbours *neighbours; /* NULL: nobody learns them */
 
     /* Megaflows. */
@@ -234,6 +236,8 @@ void punt_tunnel(const struct punt *punt, struct rte_mbuf *packet, struct flow_k
 
 /* --- packet_out.c -------------------------------------------------------- */
 
+/* flows_receive() with what surrounds the packet besides its port. */
+void packet_receive(struct flows *flows, const struct bridge_port *bp, struct rte_mbuf *packet, struct flow *around);
 /* Translates a packet-out into flows->out; *in_port is the datapath's. False: it is no packet. */
 bool packet_out_translate(struct flows *flows, struct bridge *bridge, struct rte_mbuf *packet,
                           const struct flow *around, const struct act_list *acts, bool side_effects, uint32_t *in_port);

@@ -99,23 +99,31 @@ void flows_resume(struct flows *flows, struct bridge *bridge, struct rte_mbuf *p
 
 /* --- packets of the switch's own, and of tunnels ------------------------- */
 
-void flows_receive(struct flows *flows, const struct bridge_port *bp, struct rte_mbuf *packet)
+void packet_receive(struct flows *flows, const struct bridge_port *bp, struct rte_mbuf *packet, struct flow *around)
 {
-    const struct flow around = {.in_port = bp->ofport};
     struct act_output *output;
     struct act_buffer acts;
     struct act_list list;
     uint32_t index;
 
+    around->in_port = bp->ofport;
     act_buffer_init(&acts);
     output = act_buffer_add_type(&acts, ACT_OUTPUT);
     output->port = OFPORT_TABLE;
     list = act_buffer_list(&acts);
-    if (packet_out_translate(flows, bp->bridge, packet, &around, &list, true, &index))
+    if (packet_out_translate(flows, bp->bridge, packet, around, &list, true, &index))
         send_packet(flows, packet, index);
     else
         drop_runt(flows, packet);
     act_buffer_free(&acts);
+}
+
+void flows_receive(struct flows *flows, const struct bridge_port *bp, struct rte_mbuf *packet)
+{
+    struct flow around;
+
+    memset(&around, 0, sizeof around);
+    packet_receive(flows, bp, packet, &around);
 }
 
 static void drop(struct flows *flows, struct rte_mbuf *packet, enum drop_reason reason)

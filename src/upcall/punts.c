@@ -3,6 +3,8 @@
 #include <string.h>
 
 #include "src/tunnel/neighbour.h"
+#include "pmd/base/clock.h"
+#include "src/tunnel/too_big.h"
 #include "src/upcall/flows_impl.h"
 #include "src/xlate/punt.h"
 #include "src/xlate/recirc.h"
@@ -89,6 +91,40 @@ static void to_neighbours(struct flows *flows, struct rte_mbuf *packet, const st
     rte_pktmbuf_free(packet);
 }
 
+/* So many messages in so many milliseconds, of all tunnels together (RFC 4443, 2.4 (f)). */
+#define TOLD_MOST 100
+#define TOLD_MS 100
+
+static bool may_tell(struct flows *flows)
+{
+    const uint64_t now = clock_now_ms();
+
+    if (now - flows->told_ms >= TOLD_MS) {
+        flows->told_ms = now;
+        flows->told_left = TOLD_MOST;
+    }
+    if (flows->told_left == 0)
+        return false;
+    flows->told_left--;
+    return true;
+}
+
+/* The packet is lost either way. */
+static void too_big(struct flows *flows, struct rte_mbuf *packet, const struct punt *punt)
+{
+    const struct bridge_port *bp = bridge_port_by_ofport(punt->bridge, punt->in_port);
+    struct flow around;
+
+    datapath_count_drop(flows->dp, DROP_TUNNEL_MTU, 1);
+    if (!bp || !may_tell(flows) || !too_big_answer(packet, punt->max_len, punt->table_id)) {
+        rte_pktmbuf_free(packet);
+        return;
+    }
+    memset(&around, 0, sizeof around);
+    recirc_tun_apply(&around.pkt, punt->tun, punt->tun_set);
+    packet_receive(flows, bp, packet, &around);
+}
+
 static void to_next_hop(struct flows *flows, struct rte_mbuf *packet, const struct punt *punt)
 {
     flows_go_on(flows, packet);
@@ -97,10 +133,8 @@ static void to_next_hop(struct flows *flows, struct rte_mbuf *packet, const stru
 void punt_handle(struct flows *flows, struct rte_mbuf *packet)
 {
     static void (*const handlers[PUNT_N_KINDS])(struct flows *, struct rte_mbuf *, const struct punt *) = {
-        [PUNT_TO_CONTROLLER] = to_controller,
-        [PUNT_TO_PROTOCOL] = to_protocol,
-        [PUNT_TO_NEIGHBOURS] = to_neighbours,
-        [PUNT_TO_NEXT_HOP] = to_next_hop,
+        [PUNT_TO_CONTROLLER] = to_controller, [PUNT_TO_PROTOCOL] = to_protocol, [PUNT_TO_NEIGHBOURS] = to_neighbours,
+        [PUNT_TO_NEXT_HOP] = to_next_hop,     [PUNT_TOO_BIG] = too_big,
     };
     const struct punt *punt = punt_get(packet_meta(packet)->punt_id);
 

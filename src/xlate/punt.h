@@ -21,6 +21,9 @@ enum punt_kind {
     PUNT_TO_PROTOCOL,   /* that the switch speaks itself on the port in_port: src/bridge/port_claim.h */
     PUNT_TO_NEIGHBOURS, /* says where one may be, on a link of the bridge (src/tunnel/neighbour.h); all else is 0 */
     PUNT_TO_NEXT_HOP,   /* to wait until the tunnel port in_port can send it; recirc_id: what is left to do */
+    /* too long for a tunnel whose port in_port has senders told so; max_len, table_id: too_big_answer()'s room and
+     * tags; `tun`: what the message comes out of the tunnel with */
+    PUNT_TOO_BIG,
     PUNT_N_KINDS
 };
 

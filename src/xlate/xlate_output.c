@@ -31,20 +31,13 @@ static void output_patch(struct xlate_ctx *ctx, const struct bridge_port *bp, ui
     xlate_patch(ctx, bp);
 }
 
-static void output_tunnel(struct xlate_ctx *ctx, const struct bridge_port *bp, uint32_t max_len)
-{
-    if (max_len)
-        xlate_note(ctx, " >> %s is a tunnel port: the packet is not cut short", bp->name);
-    xlate_tunnel(ctx, bp);
-}
-
 void xlate_output_port(struct xlate_ctx *ctx, const struct bridge_port *bp, uint32_t max_len)
 {
     static void (*const output[BRIDGE_PORT_N_KINDS])(struct xlate_ctx *, const struct bridge_port *, uint32_t) = {
         [BRIDGE_PORT_DEVICE] = output_device,
         [BRIDGE_PORT_INTERNAL] = output_device,
         [BRIDGE_PORT_PATCH] = output_patch,
-        [BRIDGE_PORT_TUNNEL] = output_tunnel,
+        [BRIDGE_PORT_TUNNEL] = xlate_tunnel,
     };
 
     xlate_dep(ctx, XLATE_DEP_PORT, bp->ofport);

@@ -31,6 +31,7 @@ struct outer {
     const struct tunnel_config *config;
     struct tunnel_out out;
     struct next_hop_query query;
+    uint32_t max_len; /* of the packet inside; 0: all of it */
     uint8_t options[TLV_OPTIONS_LEN_MAX];
 };
 
@@ -272,6 +273,12 @@ static bool goes_round(const struct xlate_ctx *ctx, const struct bridge_port *bp
 
 /* --- packets that wait --------------------------------------------------- */
 
+static void put_truncate(struct xlate_ctx *ctx, const struct outer *outer)
+{
+    if (outer->max_len != 0)
+        program_builder_add(&ctx->out->program, OP_TRUNCATE, outer->max_len, NULL, 0);
+}
+
 static void put_punt(struct xlate_ctx *ctx, const struct punt *punt)
 {
     const uint32_t id = punt_intern(punt, NULL);
@@ -306,7 +313,8 @@ static uint32_t freeze_output(struct xlate_ctx *ctx, const struct bridge_port *b
 }
 
 /* The control thread keeps the packet until the neighbour has answered (src/upcall/punts.c). */
-static void wait_for(struct xlate_ctx *ctx, const struct bridge_port *bp, const struct next_hop *hop)
+static void wait_for(struct xlate_ctx *ctx, const struct bridge_port *bp, const struct outer *outer,
+                     const struct next_hop *hop)
 {
     struct punt punt;
 
@@ -319,8 +327,11 @@ static void wait_for(struct xlate_ctx *ctx, const struct bridge_port *bp, const 
     xlate_save_tunnel(ctx, punt.tun, punt.tun_set);
     punt.recirc_id = freeze_output(ctx, bp);
     xlate_why(ctx, DROP_TUNNEL_WAIT_FULL);
-    if (punt.recirc_id != 0)
-        put_punt(ctx, &punt);
+    if (punt.recirc_id == 0)
+        return;
+    xlate_commit(ctx);
+    put_truncate(ctx, outer);
+    put_punt(ctx, &punt);
 }
 
 /* --- the outer packet ---------------------------------------------------- */
@@ -360,9 +371,51 @@ static void take_back_to(struct xlate_ctx *ctx, const struct point *point)
     ctx->flow = point->flow;
 }
 
-static void put_push(struct xlate_ctx *ctx, const struct bridge_port *bp, const struct next_hop *hop,
-                     struct op_tunnel_push *push)
+/* The message to the sender comes out of the tunnel as if from the other end. */
+static void set_back(const struct outer *outer, struct punt *punt)
 {
+    struct flow_key key;
+
+    memset(&key, 0, sizeof key);
+    key.tun_id = outer->out.key;
+    key.tun_ttl = outer->config->ttl;
+    if (is_ipv4(&outer->query.to)) {
+        memcpy(&key.tun_ipv4_src, outer->out.dst + 12, sizeof key.tun_ipv4_src);
+        memcpy(&key.tun_ipv4_dst, outer->out.src + 12, sizeof key.tun_ipv4_dst);
+    } else {
+        memcpy(key.tun_ipv6_src, outer->out.dst, sizeof key.tun_ipv6_src);
+        memcpy(key.tun_ipv6_dst, outer->out.src, sizeof key.tun_ipv6_dst);
+    }
+    memcpy(punt->tun, recirc_tun(&key), sizeof punt->tun);
+    memset(punt->tun_set, 0xff, sizeof punt->tun_set);
+}
+
+/* The punt of packets that do not fit; 0: there are too many, or nobody is to be told. */
+static uint32_t too_big_punt(struct xlate_ctx *ctx, const struct bridge_port *bp, const struct outer *outer,
+                             const struct next_hop *hop, const struct op_tunnel_push *push)
+{
+    const uint16_t headers = push->len - push->l3;
+    struct punt punt;
+    uint32_t id;
+
+    if (!outer->config->icmp_too_big || hop->mtu <= headers)
+        return 0;
+    memset(&punt, 0, sizeof punt);
+    punt.kind = PUNT_TOO_BIG;
+    punt.bridge = ctx->bridge;
+    punt.in_port = bp->ofport;
+    punt.max_len = hop->mtu - headers;
+    punt.table_id = !(push->flags & TUNNEL_PUSH_NO_ETH);
+    set_back(outer, &punt);
+    id = punt_intern(&punt, NULL);
+    return id == UINT32_MAX ? 0 : id;
+}
+
+static void put_push(struct xlate_ctx *ctx, const struct bridge_port *bp, const struct outer *outer,
+                     const struct next_hop *hop, struct op_tunnel_push *push)
+{
+    put_truncate(ctx, outer);
+    push->too_big = too_big_punt(ctx, bp, outer, hop, push);
     push->mtu = hop->mtu;
     push->src_first = hop->udp_first;
     push->src_n = hop->udp_n;
@@ -456,7 +509,7 @@ static void send_outer(struct xlate_ctx *ctx, const struct bridge_port *bp, stru
     xlate_leave_bridge(ctx, &left);
     xlate_clone_begin(ctx, &clone);
     xlate_deps_add_crossing(&ctx->out->deps, ctx->bridge_place, bp->ofport, false);
-    put_push(ctx, bp, hop, &push);
+    put_push(ctx, bp, outer, hop, &push);
     ctx->tunnels[ctx->n_tunnels++] = bp;
     go_on(ctx, outer, hop->egress);
     ctx->n_tunnels--;
@@ -504,7 +557,7 @@ static void go_by_hop(struct xlate_ctx *ctx, const struct bridge_port *bp, struc
         note_way(ctx, hop);
         xlate_note(ctx, " -> neighbor cache miss for %s on bridge %s, sending %s request", address_text(&hop->via, via),
                    hop->egress->bridge->name, is_ipv4(&hop->via) ? "ARP" : "ND");
-        wait_for(ctx, bp, hop);
+        wait_for(ctx, bp, outer, hop);
         break;
     case NEXT_HOP_UNREACHABLE:
         note_way(ctx, hop);
@@ -519,12 +572,13 @@ static void go_by_hop(struct xlate_ctx *ctx, const struct bridge_port *bp, struc
     }
 }
 
-void xlate_tunnel(struct xlate_ctx *ctx, const struct bridge_port *bp)
+void xlate_tunnel(struct xlate_ctx *ctx, const struct bridge_port *bp, uint32_t max_len)
 {
     const struct next_hop *hop;
     struct outer outer;
 
     outer_init(ctx, tunnel_port_config(bp), &outer);
+    outer.max_len = max_len;
     if (!is_given(&outer.query.to)) {
         refuse(ctx, DROP_TUNNEL_NO_REMOTE, "no remote address: the port has remote_ip=flow, and tun_dst is not set");
         return;

@@ -33,6 +33,25 @@ tcp va vb 10.0.0.2
 assert_matches "$(megaflows a)" 'tnl_push\(.*geneve\(crit,vni=0x5,options\(\{class=0x102,type=0x80,len=4,0x00010002\}\)\)'
 assert_matches "$(megaflows b)" 'tunnel\(tun_id=0x5,src=192.0.2.1,geneve\(\{class=0x102,type=0x80,len=4,0x10002\}\)\),recirc_id\(0\)'
 
+step "packets that do not fit are dropped by name, and who sends them is told if the port says so"
+for node in a b; do inside v$node ip link set eth0 mtu 1500; done
+inside va ip route flush cache
+! fits va 10.0.0.2 1450 || fail "1450 bytes fitted"
+assert_matches "$(appctl a drops)" '^tunnel_mtu +[1-9]'
+for node in a b; do
+    vsctl $node set Interface t options:icmp_too_big=true
+    # The messages come from the other end, by the key that the packet went out with, without options.
+    ofctl_on $node add-flow br-int "in_port=t,tun_id=5,tun_src=192.0.2.$((3 - NUMBER[$node])),tun_metadata0=0,actions=output:v$node"
+done
+heard() {
+    inside va ping -q -n -c 1 -W 1 -M do -s 1450 10.0.0.2 >/dev/null 2>&1 || true
+    inside va ip route get 10.0.0.2 | grep -q 'mtu 1442'
+}
+wait_until 3 heard
+tcp va vb 10.0.0.2
+tcp vb va fd00::1
+for node in a b; do inside v$node ip link set eth0 mtu 1400; done
+
 step "another option is another flow"
 rules a <<<"$(send a set_field:3-\>tun_metadata0,)"
 silent va 10.0.0.2

@@ -74,12 +74,14 @@ static void test_all_options(void **state)
 {
     assert_int_equal(parse("vxlan", "remote_ip", "192.0.2.2", "local_ip", "192.0.2.1", "in_key", "0x10", "out_key",
                            "flow", "dst_port", "8472", "tos", "0x20", "ttl", "9", "df_default", "false", "csum", "true",
-                           "exts", "gbp,gpe", "packet_type", "ptap", "egress_pkt_mark", "7", NULL),
+                           "exts", "gbp,gpe", "packet_type", "ptap", "egress_pkt_mark", "7", "icmp_too_big", "true",
+                           NULL),
                      0);
     assert_string_equal(said, "");
-    assert_string_equal(options_text(), "csum=true, df_default=false, dst_port=8472, egress_pkt_mark=7, exts=gbp,gpe, "
-                                        "in_key=16, local_ip=192.0.2.1, out_key=flow, packet_type=ptap, "
-                                        "remote_ip=192.0.2.2, tos=0x20, ttl=9");
+    assert_string_equal(options_text(),
+                        "csum=true, df_default=false, dst_port=8472, egress_pkt_mark=7, exts=gbp,gpe, "
+                        "icmp_too_big=true, in_key=16, local_ip=192.0.2.1, out_key=flow, packet_type=ptap, "
+                        "remote_ip=192.0.2.2, tos=0x20, ttl=9");
     assert_string_equal(port_text(), "192.0.2.1->192.0.2.2, key=0x10, ptap, dp port=1024, out_key=flow, ttl=9, "
                                      "tos=0x20, df=false, csum=true");
     assert_int_equal(parse("gre", "remote_ip", "2001:db8::2", "key", "5", "seq", "true", "tos", "inherit", "ttl",

@@ -475,6 +475,38 @@ static void the_mark_chooses_and_is_seen(void **state)
     matches(xlated("in_port=3,arp"), "tnl_push(*),7");
 }
 
+static void packets_are_cut_short_inside(void **state)
+{
+    add_tunnel(10, "erspan remote_ip=192.0.2.2 key=1 erspan_ver=1 erspan_idx=5");
+    bed_add(&bed, "in_port=1,actions=output(port=10,max_len=64),output:2");
+    add_outer("actions=output:1,output:2");
+    matches(xlated(UDP), "clone(trunc(64),tnl_push(*),7,8),2");
+}
+
+static void senders_are_told_if_the_port_says_so(void **state)
+{
+    const struct punt *punt;
+    struct flow_key key = {0};
+
+    add_tunnel(10, "vxlan remote_ip=192.0.2.2 key=3 icmp_too_big=true");
+    add_tunnel(11, "vxlan remote_ip=192.0.2.2 key=4");
+    bed_add(&bed, "in_port=1,actions=output:10");
+    bed_add(&bed, "in_port=2,actions=output:11");
+    add_outer("actions=output:1");
+    xlated(UDP);
+    punt = punt_get(push_of()->too_big);
+    assert_non_null(punt);
+    assert_int_equal(punt->kind, PUNT_TOO_BIG);
+    assert_int_equal(punt->in_port, 10);
+    assert_int_equal(punt->max_len, 1500 - 36);
+    recirc_tun_apply(&key, punt->tun, punt->tun_set);
+    assert_int_equal(key.tun_id, rte_cpu_to_be_64(3));
+    assert_int_equal(key.tun_ipv4_src, inet_addr("192.0.2.2"));
+    assert_int_equal(key.tun_ipv4_dst, inet_addr("192.0.2.1"));
+    xlated("in_port=2,arp");
+    assert_int_equal(push_of()->too_big, 0);
+}
+
 /* --- refusals ------------------------------------------------------------ */
 
 static void refused(const char *packet, enum drop_reason reason, const char *note)
@@ -740,6 +772,8 @@ int main(void)
         TEST(groups_of_vxlan),
         TEST(frames_for_tunnels_without_ethernet),
         TEST(the_mark_chooses_and_is_seen),
+        TEST(packets_are_cut_short_inside),
+        TEST(senders_are_told_if_the_port_says_so),
         TEST(every_reason_has_a_name),
         TEST(a_neighbour_is_waited_for),
         TEST(a_neighbour_that_is_silent),
