@@ -195,12 +195,12 @@ uint32_t ct_zone_count(const struct ct *ct, uint16_t zone);
 void ct_flush_zone(struct ct *ct, uint16_t zone);
 void ct_flush_all(struct ct *ct);
 
-/* Timeouts come in policies, each a value per enum ct_timeout in seconds, 1 to CT_TIMEOUT_MAX; a zone has one of them.
- * Policy 0 is every zone's until it gets another. Connections follow with their next packet. */
-#define CT_POLICIES 256
-void ct_set_policy(struct ct *ct, uint8_t policy, const uint32_t seconds[CT_N_TIMEOUTS]);
-void ct_policy(const struct ct *ct, uint8_t policy, uint32_t seconds[CT_N_TIMEOUTS]);
-void ct_set_zone_policy(struct ct *ct, uint16_t zone, uint8_t policy);
+/* Timeouts by enum ct_timeout, in seconds, 1 to CT_TIMEOUT_MAX. A zone may have some of its own: those that are 0 in
+ * what it is given follow the default. Connections follow with their next packet. */
+void ct_set_default_timeouts(struct ct *ct, const uint32_t seconds[CT_N_TIMEOUTS]);
+void ct_set_zone_timeouts(struct ct *ct, uint16_t zone, const uint32_t seconds[CT_N_TIMEOUTS]);
+/* Those that count in a zone. */
+void ct_zone_timeouts(const struct ct *ct, uint16_t zone, uint32_t seconds[CT_N_TIMEOUTS]);
 
 /* Whether TCP segments have to be in the window (default: yes). */
 void ct_set_tcp_window_check(struct ct *ct, bool check);

@@ -833,8 +833,7 @@ void ct_run(struct ct *ct, unsigned thread, uint32_t now, const struct ct_reques
     const struct work work = {.ct = ct,
                               .thread = &ct->threads[thread],
                               .request = request,
-                              .timeouts =
-                                  ct->timeouts[__atomic_load_n(&ct->zone_policies[request->zone], __ATOMIC_RELAXED)],
+                              .timeouts = __atomic_load_n(&ct->zone_policies[request->zone], __ATOMIC_ACQUIRE)->seconds,
                               .now = now,
                               .generation = zone_generation(ct, request->zone)};
 

@@ -4,6 +4,7 @@
 #include <rte_random.h>
 #include <stdlib.h>
 
+#include "pmd/base/memory.h"
 #include "pmd/ct/expire.h"
 #include "pmd/ct/flush.h"
 #include "pmd/ct/protocols.h"
@@ -51,9 +52,19 @@ static bool zones_init(struct ct *ct)
     ct->zone_limits = calloc(CT_ZONES, sizeof *ct->zone_limits);
     ct->zone_policies = calloc(CT_ZONES, sizeof *ct->zone_policies);
     ct->zone_has_limit = calloc(CT_ZONES, sizeof *ct->zone_has_limit);
-    for (unsigned i = 0; i < CT_POLICIES; i++)
-        memcpy(ct->timeouts[i], defaults, sizeof defaults);
+    memcpy(ct->default_policy.seconds, defaults, sizeof defaults);
+    for (uint32_t zone = 0; ct->zone_policies && zone < CT_ZONES; zone++)
+        ct->zone_policies[zone] = &ct->default_policy;
     return ct->zones && ct->zone_limits && ct->zone_policies && ct->zone_has_limit;
+}
+
+static void policies_fini(struct ct *ct)
+{
+    for (uint32_t zone = 0; ct->zone_policies && zone < CT_ZONES; zone++) {
+        if (ct->zone_policies[zone] != &ct->default_policy)
+            free(ct->zone_policies[zone]);
+    }
+    free(ct->zone_policies);
 }
 
 struct ct *ct_create(const struct ct_params *params)
@@ -112,7 +123,7 @@ void ct_destroy(struct ct *ct)
     ct_memory_free(&ct->lines_memory);
     free(ct->zones);
     free(ct->zone_limits);
-    free(ct->zone_policies);
+    policies_fini(ct);
     free(ct->zone_has_limit);
     free(ct);
 }
@@ -256,20 +267,41 @@ void ct_flush_all(struct ct *ct)
 
 /* --- timeouts, options --------------------------------------------------------------- */
 
-void ct_set_policy(struct ct *ct, uint8_t policy, const uint32_t seconds[CT_N_TIMEOUTS])
+/* What counts: the policy's own timeouts, and the default's where it has none. */
+static void policy_settle(const struct ct *ct, struct ct_policy *policy)
 {
     for (unsigned i = 0; i < CT_N_TIMEOUTS; i++)
-        __atomic_store_n(&ct->timeouts[policy][i], seconds[i], __ATOMIC_RELAXED);
+        __atomic_store_n(&policy->seconds[i], policy->own[i] != 0 ? policy->own[i] : ct->default_policy.seconds[i],
+                         __ATOMIC_RELAXED);
 }
 
-void ct_policy(const struct ct *ct, uint8_t policy, uint32_t seconds[CT_N_TIMEOUTS])
+void ct_set_default_timeouts(struct ct *ct, const uint32_t seconds[CT_N_TIMEOUTS])
 {
-    memcpy(seconds, ct->timeouts[policy], sizeof ct->timeouts[policy]);
+    for (unsigned i = 0; i < CT_N_TIMEOUTS; i++)
+        __atomic_store_n(&ct->default_policy.seconds[i], seconds[i], __ATOMIC_RELAXED);
+    for (uint32_t zone = 0; zone < CT_ZONES; zone++) {
+        if (ct->zone_policies[zone] != &ct->default_policy)
+            policy_settle(ct, ct->zone_policies[zone]);
+    }
 }
 
-void ct_set_zone_policy(struct ct *ct, uint16_t zone, uint8_t policy)
+void ct_set_zone_timeouts(struct ct *ct, uint16_t zone, const uint32_t seconds[CT_N_TIMEOUTS])
 {
-    __atomic_store_n(&ct->zone_policies[zone], policy, __ATOMIC_RELAXED);
+    struct ct_policy *policy = ct->zone_policies[zone];
+
+    if (policy == &ct->default_policy) {
+        policy = calloc(1, sizeof *policy);
+        if (!policy)
+            out_of_memory("timeouts of a zone", sizeof *policy);
+    }
+    memcpy(policy->own, seconds, sizeof policy->own);
+    policy_settle(ct, policy);
+    __atomic_store_n(&ct->zone_policies[zone], policy, __ATOMIC_RELEASE);
+}
+
+void ct_zone_timeouts(const struct ct *ct, uint16_t zone, uint32_t seconds[CT_N_TIMEOUTS])
+{
+    memcpy(seconds, ct->zone_policies[zone]->seconds, sizeof ct->default_policy.seconds);
 }
 
 void ct_set_tcp_window_check(struct ct *ct, bool check)

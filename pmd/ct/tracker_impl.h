@@ -29,6 +29,13 @@ struct ct_thread {
     struct fragments fragments;
 };
 
+/* Timeouts in seconds. A zone that was given some keeps its place for them: threads may be reading there at any time.
+ */
+struct ct_policy {
+    uint32_t seconds[CT_N_TIMEOUTS];
+    uint32_t own[CT_N_TIMEOUTS]; /* control thread: 0 is the default's */
+};
+
 /* Connections on their way to being free, by conn_cold.next. */
 struct ct_list {
     uint32_t first, last;
@@ -45,10 +52,10 @@ struct ct {
     bool used;             /* set by the first ct_run() */
     uint64_t *zones;       /* by zone: generation << 32 | connections */
     uint32_t *zone_limits; /* by zone; 0: none */
-    uint8_t *zone_policies;
+    struct ct_policy **zone_policies;
     bool *zone_has_limit; /* control thread */
     uint32_t default_limit;
-    uint32_t timeouts[CT_POLICIES][CT_N_TIMEOUTS];
+    struct ct_policy default_policy;
     struct ct_memory conns_memory, colds_memory, lines_memory;
     unsigned n_threads;
     struct rcu *rcu;

@@ -339,7 +339,7 @@ void apply_conntrack(struct ct *ct, const struct config_conntrack *config)
 
     for (unsigned i = 0; i < CT_N_TIMEOUTS; i++)
         seconds[i] = (uint32_t)config->timeouts.seconds[i];
-    ct_set_policy(ct, 0, seconds); /* which all zones have */
+    ct_set_default_timeouts(ct, seconds);
     ct_set_default_limit(ct, (uint32_t)config->zone_limit);
 }
 

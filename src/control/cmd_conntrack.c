@@ -152,12 +152,14 @@ static void cmd_dump(void *arg, int argc, const char *const *argv, struct contro
 
 static void cmd_get_nconns(void *arg, int argc, const char *const *argv, struct control_reply *reply)
 {
-    control_printf(reply, "%" PRIu32 "\n", ct_count(datapath_ct(((struct sluice *)arg)->dp)));
+    if (command_check_tracker(argc, argv, reply))
+        control_printf(reply, "%" PRIu32 "\n", ct_count(datapath_ct(((struct sluice *)arg)->dp)));
 }
 
 static void cmd_get_maxconns(void *arg, int argc, const char *const *argv, struct control_reply *reply)
 {
-    control_printf(reply, "%" PRIu32 "\n", ct_max(datapath_ct(((struct sluice *)arg)->dp)));
+    if (command_check_tracker(argc, argv, reply))
+        control_printf(reply, "%" PRIu32 "\n", ct_max(datapath_ct(((struct sluice *)arg)->dp)));
 }
 
 static void cmd_set_maxconns(void *arg, int argc, const char *const *argv, struct control_reply *reply)
@@ -166,7 +168,13 @@ static void cmd_set_maxconns(void *arg, int argc, const char *const *argv, struc
     const uint32_t most = (uint32_t)sw->config->conntrack.max_connections;
     uint32_t max;
 
-    if (!number_parse(argv[argc - 1], most, &max) || max == 0) {
+    if (!command_check_tracker(argc - 1, argv, reply))
+        return;
+    if (!number_parse(argv[argc - 1], UINT32_MAX, &max)) {
+        control_fail(reply, "ovs-vswitchd: maxconns missing or malformed (Invalid argument)");
+        return;
+    }
+    if (max == 0 || max > most) {
         control_fail(reply, "%s: not a number from 1 to %" PRIu32 ", which is conntrack.max_connections",
                      argv[argc - 1], most);
         return;
@@ -177,20 +185,25 @@ static void cmd_set_maxconns(void *arg, int argc, const char *const *argv, struc
 
 static void cmd_enable_seq_chk(void *arg, int argc, const char *const *argv, struct control_reply *reply)
 {
+    if (!command_check_tracker(argc, argv, reply))
+        return;
     ct_set_tcp_window_check(datapath_ct(((struct sluice *)arg)->dp), true);
     control_printf(reply, "enabling TCP sequence checking successful\n");
 }
 
 static void cmd_disable_seq_chk(void *arg, int argc, const char *const *argv, struct control_reply *reply)
 {
+    if (!command_check_tracker(argc, argv, reply))
+        return;
     ct_set_tcp_window_check(datapath_ct(((struct sluice *)arg)->dp), false);
     control_printf(reply, "disabling TCP sequence checking successful\n");
 }
 
 static void cmd_get_seq_chk(void *arg, int argc, const char *const *argv, struct control_reply *reply)
 {
-    control_printf(reply, "TCP sequence checking: %s\n",
-                   ct_tcp_window_check(datapath_ct(((struct sluice *)arg)->dp)) ? "enabled" : "disabled");
+    if (command_check_tracker(argc, argv, reply))
+        control_printf(reply, "TCP sequence checking: %s\n",
+                       ct_tcp_window_check(datapath_ct(((struct sluice *)arg)->dp)) ? "enabled" : "disabled");
 }
 
 /* --- conntrack ------------------------------------------------------------------ */

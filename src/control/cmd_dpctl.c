@@ -31,6 +31,14 @@ bool command_check_datapath(int argc, const char *const *argv, int i, struct con
     return false;
 }
 
+bool command_check_tracker(int argc, const char *const *argv, struct control_reply *reply)
+{
+    if (argc < 2 || command_is_datapath(argv[1]))
+        return true;
+    control_fail(reply, "ovs-vswitchd: datapath not found (Invalid argument)");
+    return false;
+}
+
 uint32_t command_ofport(const struct bridge_port *bp)
 {
     return bp->ofport == OFPORT_LOCAL ? CONFIG_OFPORT_LOCAL : bp->ofport;

@@ -41,6 +41,8 @@ struct bridge *command_bridge(struct sluice *sw, int argc, const char *const *ar
 bool command_is_datapath(const char *word);
 /* Whether argv[i] is it, or is not given. Else `reply` says so. */
 bool command_check_datapath(int argc, const char *const *argv, int i, struct control_reply *reply);
+/* As command_check_datapath() of argv[1], with the words that scripts and tests know of Open vSwitch's dpctl/ct-*. */
+bool command_check_tracker(int argc, const char *const *argv, struct control_reply *reply);
 
 /* What became of packets that were looked up, since the counters of the threads were cleared: found by a poll-mode
  * thread, sent to the control thread, lost on that way. */

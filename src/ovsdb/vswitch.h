@@ -117,7 +117,11 @@
 #define VSWITCH_DATAPATH_COLUMNS(X)                                                                                    \
     X(DATAPATH_VERSION, "datapath_version", STRING, NONE, WRITE, -1)                                                   \
     X(CAPABILITIES, "capabilities", STRING, STRING, WRITE, -1)                                                         \
-    X(CT_ZONES, "ct_zones", INTEGER, UUID, READ, -1)
+    X(CT_ZONES, "ct_zones", INTEGER, UUID, READ, VSWITCH_CT_ZONE)
+
+#define VSWITCH_CT_ZONE_COLUMNS(X) X(TIMEOUT_POLICY, "timeout_policy", UUID, NONE, READ, VSWITCH_CT_TIMEOUT_POLICY)
+
+#define VSWITCH_CT_TIMEOUT_POLICY_COLUMNS(X) X(TIMEOUTS, "timeouts", STRING, INTEGER, READ, -1)
 
 /* Y(symbol, "name") */
 #define VSWITCH_TABLES(Y)                                                                                              \
@@ -128,7 +132,9 @@
     Y(CONTROLLER, "Controller")                                                                                        \
     Y(SSL, "SSL")                                                                                                      \
     Y(FLOW_TABLE, "Flow_Table")                                                                                        \
-    Y(DATAPATH, "Datapath")
+    Y(DATAPATH, "Datapath")                                                                                            \
+    Y(CT_ZONE, "CT_Zone")                                                                                              \
+    Y(CT_TIMEOUT_POLICY, "CT_Timeout_Policy")
 
 enum vswitch_table {
 #define Y(symbol, name) VSWITCH_##symbol,
@@ -140,6 +146,8 @@ enum vswitch_table {
 /* VSWITCH_BRIDGE_NAME and so on: numbers of columns in their table. */
 #define X_BRIDGE(symbol, ...) VSWITCH_BRIDGE_##symbol,
 #define X_CONTROLLER(symbol, ...) VSWITCH_CONTROLLER_##symbol,
+#define X_CT_TIMEOUT_POLICY(symbol, ...) VSWITCH_CT_TIMEOUT_POLICY_##symbol,
+#define X_CT_ZONE(symbol, ...) VSWITCH_CT_ZONE_##symbol,
 #define X_DATAPATH(symbol, ...) VSWITCH_DATAPATH_##symbol,
 #define X_FLOW_TABLE(symbol, ...) VSWITCH_FLOW_TABLE_##symbol,
 #define X_INTERFACE(symbol, ...) VSWITCH_INTERFACE_##symbol,
@@ -151,6 +159,8 @@ VSWITCH_TABLES(Y)
 #undef Y
 #undef X_BRIDGE
 #undef X_CONTROLLER
+#undef X_CT_TIMEOUT_POLICY
+#undef X_CT_ZONE
 #undef X_DATAPATH
 #undef X_FLOW_TABLE
 #undef X_INTERFACE

@@ -199,6 +199,31 @@ step "what the datapath can do, for who makes a row for it"
 vsctl -- --id=@d create Datapath datapath_version=0 -- set Open_vSwitch . datapaths:netdev=@d
 assert_contains "$(vsctl get Datapath . capabilities)" 'max_hash_alg="1"' 'recirc="true"' 'max_vlan_headers="2"' 'ct_state_nat="true"' 'tnl_push_pop="false"'
 assert_eq "$(get Datapath . datapath_version)" "<built-in>" datapath_version
+assert_contains "$(vsctl get Datapath . capabilities)" 'ct_timeout="true"'
+
+step "timeouts of connections by zone"
+left() { # ZONE: of the connection of a ping that was answered just now
+    ctl dpctl/flush-conntrack
+    ping_ok h1 10.0.0.2
+    ctl dpctl/dump-conntrack -s "zone=$1" | sed -n 's/.*,timeout=\([0-9]*\).*/\1/p' | sort -n | tail -n 1
+}
+between() { [ "$2" -ge "$1" ] && [ "$2" -le "$3" ] || fail "a connection times out in $2 s, not in $1 to $3"; }
+ovs-ofctl add-flow "unix:$RUN_DIR/$br.mgmt" priority=100,icmp,actions=ct\(commit,zone=5\),NORMAL
+between 25 "$(left 5)" 60
+vsctl add-zone-tp netdev zone=5 icmp_first=4000 icmp_reply=4000
+between 3900 "$(left 5)" 4000
+policy=$(vsctl --bare --columns=_uuid list CT_Timeout_Policy)
+vsctl set CT_Timeout_Policy "$policy" timeouts:icmp_first=300 timeouts:icmp_reply=300
+between 250 "$(left 5)" 300
+for zone in $(seq 300 600); do words+=(-- add-zone-tp netdev "zone=$zone" "icmp_first=$zone" "icmp_reply=$zone"); done
+vsctl "${words[@]:1}"
+ovs-ofctl add-flow "unix:$RUN_DIR/$br.mgmt" priority=100,icmp,actions=ct\(commit,zone=600\),NORMAL
+between 550 "$(left 600)" 600
+vsctl del-zone-tp netdev zone=600
+between 25 "$(left 600)" 60
+ovs-ofctl del-flows "unix:$RUN_DIR/$br.mgmt" icmp
+ctl dpctl/flush-conntrack
+words=()
 vsctl remove Open_vSwitch . datapaths netdev
 
 step "the machine, if it is to be told"

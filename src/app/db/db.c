@@ -371,6 +371,7 @@ static void look(struct db *db, const struct ovsdb_row *root)
     mark_changed(db, root);
     if (!db->synced)
         mark_everything(db);
+    db_ct_zones_look(db, root);
     look_at_restoring(db, root);
     db->synced = true;
     db->next_cfg = ovsdb_integer(root, VSWITCH_OPEN_VSWITCH_NEXT_CFG, 0);
@@ -668,6 +669,8 @@ static bool step(struct db *db, const struct ovsdb_row *root)
 {
     if (db->dirty_options)
         say_options(db);
+    else if (db_ct_zones_step(db, root))
+        return true;
     else if (db->dirty_bridges)
         say_bridges(db);
     else if (!TAILQ_EMPTY(&db->dirty))
@@ -782,6 +785,7 @@ struct db *db_create(struct sluice *sw, char *error, size_t error_size)
     };
 
     db->sw = sw;
+    db->ct_zones = db_ct_zones_create();
     TAILQ_INIT(&db->bridges);
     TAILQ_INIT(&db->all);
     TAILQ_INIT(&db->dirty);
@@ -819,6 +823,7 @@ void db_destroy(struct db *db)
     while (!TAILQ_EMPTY(&db->bridges))
         free_bridge(db, TAILQ_FIRST(&db->bridges));
     ovsdb_destroy(db->ovsdb);
+    db_ct_zones_destroy(db->ct_zones);
     loop_remove(&db->job);
     loop_timer_cancel(&db->tick);
     free(db);

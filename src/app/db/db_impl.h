@@ -67,6 +67,8 @@ struct db_walk {
 
 enum { DB_WALK_STATUS, DB_WALK_STATISTICS, DB_N_WALKS };
 
+struct db_ct_zones;
+
 struct db {
     struct sluice *sw;
     struct ovsdb *ovsdb;
@@ -90,7 +92,16 @@ struct db {
     unsigned ticks, statistics_ticks; /* until statistics are written, and between */
     bool restoring;                   /* other_config:flow-restore-wait, until it is taken back for the first time */
     bool began;                       /* the first state of the database was looked at */
+    struct db_ct_zones *ct_zones;
 };
+
+/* ct_zones.c: timeouts of connections by zone (tables CT_Zone and CT_Timeout_Policy). */
+struct db_ct_zones *db_ct_zones_create(void);
+void db_ct_zones_destroy(struct db_ct_zones *zones);
+/* In the callback of the database: looks whether they may be others now. */
+void db_ct_zones_look(struct db *db, const struct ovsdb_row *root);
+/* Says some of them to the tracker. False: there is nothing left to say. */
+bool db_ct_zones_step(struct db *db, const struct ovsdb_row *root);
 
 /* status.c */
 /* Writes what a port is. */

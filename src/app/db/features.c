@@ -15,7 +15,7 @@ const struct feature features[] = {
     {"Conntrack clear", "ct_clear", "Yes"},
     {"Max dp_hash algorithm", "max_hash_alg", "1"},
     {"Check pkt length action", "check_pkt_len", "Yes"},
-    {"Conntrack timeout policy", "ct_timeout", "No"},
+    {"Conntrack timeout policy", "ct_timeout", "Yes"},
     {"Explicit Drop action", "explicit_drop_action", "Yes"},
     {"Optimized Balance TCP mode", "lb_output_action", "No"},
     {"Conntrack all-zero IP SNAT", "ct_zero_snat", "Yes"},

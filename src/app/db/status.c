@@ -330,7 +330,6 @@ static void write_datapaths(struct db *db, struct ovsdb_txn *txn, const struct o
         const struct ovsdb_row *row = ovsdb_ref(db->ovsdb, root, VSWITCH_OPEN_VSWITCH_DATAPATHS, i);
         if (!row || (strcmp(type, "netdev") && strcmp(type, "system")))
             continue;
-        config_note_lacking(db->ovsdb, row);
         write_datapath(txn, row);
     }
 }

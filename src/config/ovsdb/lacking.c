@@ -15,7 +15,6 @@ struct lacking {
 #define BRIDGE(column) VSWITCH_BRIDGE, VSWITCH_BRIDGE_##column
 #define PORT(column) VSWITCH_PORT, VSWITCH_PORT_##column
 #define INTERFACE(column) VSWITCH_INTERFACE, VSWITCH_INTERFACE_##column
-#define DATAPATH(column) VSWITCH_DATAPATH, VSWITCH_DATAPATH_##column
 #define CONTROLLER(column) VSWITCH_CONTROLLER, VSWITCH_CONTROLLER_##column
 
 static const struct lacking lacking[] = {
@@ -47,7 +46,6 @@ static const struct lacking lacking[] = {
     {INTERFACE(OPTIONS), "rx-flow-ctrl", NULL},
     {INTERFACE(OPTIONS), "tx-flow-ctrl", NULL},
     {INTERFACE(OPTIONS), "dpdk-vf-mac", NULL},
-    {DATAPATH(CT_ZONES), NULL, "timeouts of connections by zone"},
     {CONTROLLER(QUEUE_SIZE), NULL, "a queue of packet-ins of its own"},
 };
 

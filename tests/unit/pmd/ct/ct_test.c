@@ -377,16 +377,25 @@ static void timeouts(void **state)
     bed.now += 61;
     assert_false(goes_on(0));
 
-    ct_policy(bed.ct, 7, seconds);
-    assert_int_equal(seconds[CT_TCP_ESTABLISHED], 86400);
-    seconds[CT_UDP_FIRST] = 5;
-    ct_set_policy(bed.ct, 7, seconds);
-    ct_set_zone_policy(bed.ct, 9, 7);
+    ct_set_zone_timeouts(bed.ct, 9, (const uint32_t[CT_N_TIMEOUTS]){[CT_UDP_FIRST] = 5});
     ct_bed_commit(&bed, 9, UDP());
     ct_bed_commit(&bed, 8, UDP());
     bed.now += 6;
     assert_false(goes_on(9));
     assert_true(goes_on(8));
+
+    /* A zone's other timeouts are the default's, also when that changes; so are all that it gives back. */
+    ct_zone_timeouts(bed.ct, 9, seconds);
+    assert_int_equal(seconds[CT_TCP_ESTABLISHED], 86400);
+    seconds[CT_TCP_ESTABLISHED] = 7200;
+    seconds[CT_UDP_FIRST] = 40;
+    ct_set_default_timeouts(bed.ct, seconds);
+    ct_zone_timeouts(bed.ct, 9, seconds);
+    assert_int_equal(seconds[CT_TCP_ESTABLISHED], 7200);
+    assert_int_equal(seconds[CT_UDP_FIRST], 5);
+    ct_set_zone_timeouts(bed.ct, 9, (const uint32_t[CT_N_TIMEOUTS]){0});
+    ct_zone_timeouts(bed.ct, 9, seconds);
+    assert_int_equal(seconds[CT_UDP_FIRST], 40);
 }
 
 /* The wheel comes to a connection within a second of its end, whenever that was decided. */
