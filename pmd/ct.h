@@ -90,14 +90,21 @@ struct ct_meta {
 };
 _Static_assert(sizeof(struct ct_meta) == 64, "one line");
 
+/* Who looks for what a connection says of others that are to come: these are CT_STATE_REL, have the other one's mark
+ * and label at first, and are translated as that is if they are committed with CT_NAT. */
+enum ct_helper { CT_HELPER_NONE, CT_HELPER_FTP, CT_HELPER_TFTP };
+
+const char *ct_helper_name(enum ct_helper helper); /* "ftp"; CT_HELPER_NONE: NULL */
+
 /* What a ct() action asks for. */
 struct ct_request {
     uint16_t zone;
     bool commit;
     bool force; /* commit: a connection that the other side began is replaced */
     bool set_label;
-    uint8_t nat; /* CT_NAT_*; other than 0: this is the first member of a struct ct_nat_request */
-    uint8_t zero[2];
+    uint8_t nat;    /* CT_NAT_*; other than 0: this is the first member of a struct ct_nat_request */
+    uint8_t helper; /* enum ct_helper: commit: that a new connection gets */
+    uint8_t zero;
     uint32_t mark, mark_mask; /* mark_mask 0: stays as it is */
     uint8_t label[CT_LABEL_LEN], label_mask[CT_LABEL_LEN];
 };
@@ -264,6 +271,7 @@ struct ct_info {
     uint8_t label[CT_LABEL_LEN];
     uint32_t left;         /* seconds until it times out */
     const char *tcp_state; /* NULL: not TCP */
+    const char *helper;    /* NULL: none */
 };
 
 /* Goes through all connections: *cursor is 0 at first. Looks at `most` places, which is some 100 ns each, and returns

@@ -285,6 +285,10 @@ static void put_tracking(struct program_writer *w, const struct ct_request *ct, 
                    ct_label_format(ct->label_mask, mask));
         separator = ",";
     }
+    if (ct->helper != CT_HELPER_NONE) {
+        writer_put(w, "%shelper=%s", separator, ct_helper_name(ct->helper));
+        separator = ",";
+    }
     if (nat) {
         writer_put(w, "%s", separator);
         put_nat(w, nat);

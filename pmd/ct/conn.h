@@ -43,7 +43,11 @@ struct conn_cold {
     uint32_t wheel_at; /* control thread: the second whose list in the wheel counts; free: the next batch */
     bool linked;       /* its entries are in the directory */
     uint8_t icmp_code; /* of the first packet */
-    uint8_t zero[22];
+    uint8_t zero[6];
+    union {
+        uint64_t shift[2];      /* CONN_FTP: how far sequence numbers of each direction have moved (helper.c) */
+        struct ct_tuple parent; /* CONN_RELATED: the first tuple of the connection that announced this one */
+    };
 };
 _Static_assert(sizeof(struct conn_cold) == 64, "one line");
 
@@ -68,8 +72,13 @@ _Static_assert(sizeof(struct conn_v6) == 64, "one line");
 #define CONN_SNAT (UINT64_C(1) << 22)  /* translated: the source of the first direction's packets */
 #define CONN_DNAT (UINT64_C(1) << 23)  /* their destination */
 #define CONN_NAT (CONN_SNAT | CONN_DNAT)
+#define CONN_FTP (UINT64_C(1) << 24) /* it has that helper */
+#define CONN_TFTP (UINT64_C(1) << 25)
+#define CONN_HELPER (CONN_FTP | CONN_TFTP)
+#define CONN_RELATED                                                                                                   \
+    (UINT64_C(1) << 26) /* another connection announced it; if it has a helper itself, that does nothing */
 /* Bits of the state that do not belong to the protocol's state machine. */
-#define CONN_FLAGS (CONN_CONFIRMED | CONN_DEAD | CONN_NEWS | CONN_LABEL | CONN_NAT)
+#define CONN_FLAGS (CONN_CONFIRMED | CONN_DEAD | CONN_NEWS | CONN_LABEL | CONN_NAT | CONN_HELPER | CONN_RELATED)
 
 static inline bool conn_state_is_alive(uint64_t state)
 {

@@ -244,6 +244,8 @@ bool expire_free(struct ct *ct)
             prefetch(ct, ct->waiting.first);
         if (conn->ipv6)
             pool_give(&ct->line_pool, conn->tuple[0].src);
+        if (conn->ipv6 && conn->state & CONN_RELATED && ct->colds[id].parent.src != 0)
+            pool_give(&ct->line_pool, ct->colds[id].parent.src);
         pool_give(&ct->conn_pool, id);
     }
     if (ct->waiting.first == 0)

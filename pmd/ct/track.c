@@ -8,6 +8,7 @@
 #include <rte_random.h>
 
 #include "pmd/ct/extract.h"
+#include "pmd/ct/helper.h"
 #include "pmd/ct/nat.h"
 #include "pmd/ct/tracker_impl.h"
 #include "pmd/key.h"
@@ -272,13 +273,24 @@ static uint32_t take_numbers(const struct work *work, bool ipv6, uint32_t *line)
     return 0;
 }
 
-static void fill(const struct work *work, uint32_t id, uint32_t line, uint32_t generation,
-                 const struct ct_packet *packet, const struct conn_key *reverse, const uint64_t hash[2])
+/* The state's flags that a request asks for. */
+static uint64_t flags_of(const struct ct_request *request, uint8_t proto)
 {
-    const uint8_t nat = work->request->nat;
+    uint64_t flags = request->nat & CT_NAT_SRC ? CONN_SNAT : request->nat & CT_NAT_DST ? CONN_DNAT : 0;
+
+    if (unlikely(request->helper == CT_HELPER_FTP) && proto == IPPROTO_TCP)
+        flags |= CONN_FTP;
+    if (unlikely(request->helper == CT_HELPER_TFTP) && proto == IPPROTO_UDP)
+        flags |= CONN_TFTP;
+    return flags;
+}
+
+static void fill(const struct work *work, uint32_t id, uint32_t line, uint32_t generation,
+                 const struct ct_packet *packet, const struct conn_key *reverse, const uint64_t hash[2], uint64_t flags)
+{
     struct ct *ct = work->ct;
     struct conn *conn = &ct->conns[id];
-    uint64_t state = nat & CT_NAT_SRC ? CONN_SNAT : nat & CT_NAT_DST ? CONN_DNAT : 0, window[2] = {0, 0};
+    uint64_t state = flags, window[2] = {0, 0};
     enum ct_timeout timeout;
 
     if (packet->key.proto == IPPROTO_TCP) {
@@ -309,6 +321,30 @@ static void fill(const struct work *work, uint32_t id, uint32_t line, uint32_t g
     conn->mark = 0;
     conn->deadline = work->now + __atomic_load_n(&work->timeouts[timeout], __ATOMIC_RELAXED);
     ct->colds[id] = (struct conn_cold){.hash = {hash[0], hash[1]}, .icmp_code = packet->icmp_code};
+}
+
+/* What a connection that was announced has of the one that did. If there is no room for the IPv6 addresses of that, it
+ * shows zeros. */
+static __rte_noinline void fill_related(const struct work *work, uint32_t id, const struct expectation *expected)
+{
+    struct ct *ct = work->ct;
+    const struct conn *parent = &ct->conns[expected->parent];
+    const struct conn_cold *parent_cold = &ct->colds[expected->parent];
+    struct conn_cold *cold = &ct->colds[id];
+    struct conn *conn = &ct->conns[id];
+
+    cold->parent = parent->tuple[0];
+    if (conn->ipv6) {
+        cold->parent.src = pool_take(&ct->line_pool, &work->thread->lines);
+        if (cold->parent.src != 0)
+            ct->lines[cold->parent.src] = ct->lines[parent->tuple[0].src];
+    }
+    conn->mark = __atomic_load_n(&parent->mark, __ATOMIC_RELAXED);
+    if (!(__atomic_load_n(&parent->state, __ATOMIC_ACQUIRE) & CONN_LABEL))
+        return;
+    for (unsigned i = 0; i < 2; i++)
+        cold->label[i] = __atomic_load_n(&parent_cold->label[i], __ATOMIC_RELAXED);
+    __atomic_or_fetch(&conn->state, CONN_LABEL, __ATOMIC_RELAXED);
 }
 
 static bool tuples_are_one(const struct conn_key *key, const struct conn_key *reverse)
@@ -353,10 +389,10 @@ static bool loses_to_rival(const struct work *work, uint32_t id, const struct co
     return false;
 }
 
-/* Makes a connection of `packet`, whose replies have the tuple `reply`. *id is its number, or 0 for the reason that is
- * returned. CT_REASON_NAT_EXHAUSTED: another thread makes one with the same replies. */
+/* Makes a connection of `packet`, whose replies have the tuple `reply`; `expected`: it was, or NULL. *id is its number,
+ * or 0 for the reason that is returned. CT_REASON_NAT_EXHAUSTED: another thread makes one with the same replies. */
 static enum ct_reason create_as(const struct work *work, const struct ct_packet *packet, const struct conn_key *reply,
-                                uint64_t reply_hash, uint32_t *id)
+                                uint64_t reply_hash, uint64_t flags, const struct expectation *expected, uint32_t *id)
 {
     struct ct *ct = work->ct;
     const uint64_t hash[2] = {packet->hash, reply_hash};
@@ -372,7 +408,9 @@ static enum ct_reason create_as(const struct work *work, const struct ct_packet 
         conn_count_down(ct, packet->key.zone, generation);
         return CT_REASON_TABLE_FULL;
     }
-    fill(work, new, line, generation, packet, reply, hash);
+    fill(work, new, line, generation, packet, reply, hash, flags);
+    if (unlikely(expected))
+        fill_related(work, new, expected);
     if (!link_entries(ct, new, hash, one)) {
         conn_kill(work, new);
         return CT_REASON_TABLE_FULL;
@@ -430,9 +468,71 @@ static __rte_noinline enum ct_reason create_translated(const struct work *work, 
 
         if (is_taken(work, &reply, hash))
             continue;
-        reason = create_as(work, packet, &reply, hash, id);
+        reason = create_as(work, packet, &reply, hash, flags_of(&request->request, packet->key.proto), NULL, id);
         tries++;
     }
+    return reason;
+}
+
+/* --- connections that were announced ----------------------------------------------- */
+
+/* Whether the packet begins one. Nothing is looked for while no helper expects anything. */
+static __rte_noinline bool look_for_expectation(const struct work *work, const struct ct_packet *packet,
+                                                struct expectation *expected, struct expect_ticket *ticket)
+{
+    const struct ct *ct = work->ct;
+    struct conn_key key = packet->key;
+    const struct conn *parent;
+
+    key.tuple.sport = 0;
+    if (!expect_find(&ct->expect, &key, conn_key_hash(&key, ct->seed), work->now, expected, ticket))
+        return false;
+    parent = &ct->conns[expected->parent];
+    return conn_state_is_alive(__atomic_load_n(&parent->state, __ATOMIC_ACQUIRE)) &&
+           ct->colds[expected->parent].hash[0] == expected->parent_hash && parent->generation == work->generation &&
+           !conn_is_over(parent, work->now);
+}
+
+static bool is_expected(const struct work *work, const struct ct_packet *packet, struct expectation *expected,
+                        struct expect_ticket *ticket)
+{
+    return unlikely(!deadline_is_over(__atomic_load_n(&work->ct->expect.until, __ATOMIC_RELAXED), work->now)) &&
+           look_for_expectation(work, packet, expected, ticket);
+}
+
+/* Another source port, if its own is another connection's. */
+static bool next_reply(const struct work *work, struct conn_key *reply, uint64_t *hash, unsigned *tries)
+{
+    for (; (*tries)++ < NAT_PROBES; reply->tuple.dport = rte_cpu_to_be_16((uint16_t)(1024 + rte_rand_max(64512)))) {
+        *hash = conn_key_hash(reply, work->ct->seed);
+        if (!is_taken(work, reply, *hash))
+            return true;
+    }
+    return false;
+}
+
+static __rte_noinline enum ct_reason create_expected(const struct work *work, const struct ct_packet *packet,
+                                                     const struct expectation *expected, struct expect_ticket ticket,
+                                                     uint32_t *id)
+{
+    const uint64_t nat = work->request->nat ? expected->flags : 0;
+    const uint64_t flags = CONN_RELATED | (flags_of(work->request, packet->key.proto) & CONN_HELPER);
+    enum ct_reason reason = CT_REASON_NAT_EXHAUSTED;
+    struct conn_key reply = expected->reply;
+    unsigned tries = 0;
+    uint64_t hash;
+
+    *id = 0;
+    reply.tuple.dport = packet->key.tuple.sport;
+    if (nat == 0) {
+        conn_key_reverse(&packet->key, &reply);
+        reason = create_as(work, packet, &reply, conn_key_hash(&reply, work->ct->seed), flags, expected, id);
+        reason = reason == CT_REASON_NAT_EXHAUSTED ? CT_REASON_RACE : reason;
+    }
+    while (nat != 0 && reason == CT_REASON_NAT_EXHAUSTED && next_reply(work, &reply, &hash, &tries))
+        reason = create_as(work, packet, &reply, hash, nat | flags, expected, id);
+    if (*id != 0)
+        expect_take(ticket);
     return reason;
 }
 
@@ -444,7 +544,8 @@ static enum ct_reason create(const struct work *work, const struct ct_packet *pa
     if (unlikely(work->request->nat & (CT_NAT_SRC | CT_NAT_DST)))
         return create_translated(work, packet, id);
     conn_key_reverse(&packet->key, &reply);
-    reason = create_as(work, packet, &reply, conn_key_hash(&reply, work->ct->seed), id);
+    reason = create_as(work, packet, &reply, conn_key_hash(&reply, work->ct->seed),
+                       flags_of(work->request, packet->key.proto), NULL, id);
     return reason == CT_REASON_NAT_EXHAUSTED ? CT_REASON_RACE : reason;
 }
 
@@ -506,7 +607,8 @@ static void put_ports(struct ct_meta *meta, const struct ct_tuple *tuple, uint8_
     }
 }
 
-static void meta_from_conn(const struct ct *ct, uint32_t id, struct ct_meta *meta)
+/* Returns whether there is more to it: with_helper(). */
+static bool meta_from_conn(const struct ct *ct, uint32_t id, struct ct_meta *meta)
 {
     const struct conn *conn = &ct->conns[id];
     const struct conn_cold *cold = &ct->colds[id];
@@ -522,12 +624,64 @@ static void meta_from_conn(const struct ct *ct, uint32_t id, struct ct_meta *met
     }
     put_ports(meta, &conn->tuple[0], is_icmp(conn->proto) ? cold->icmp_code : 0);
     meta->icmp_id = conn->tuple[0].sport;
-    if (__atomic_load_n(&conn->state, __ATOMIC_ACQUIRE) & CONN_LABEL) {
+
+    const uint64_t state = __atomic_load_n(&conn->state, __ATOMIC_ACQUIRE);
+
+    if (likely(!(state & (CONN_LABEL | CONN_HELPER | CONN_RELATED))))
+        return false;
+    if (state & CONN_LABEL) {
         const uint64_t label[2] = {__atomic_load_n(&cold->label[0], __ATOMIC_RELAXED),
                                    __atomic_load_n(&cold->label[1], __ATOMIC_RELAXED)};
 
         memcpy(meta->label, label, sizeof label);
     }
+    return state & (CONN_HELPER | CONN_RELATED);
+}
+
+/* The tuple of a connection by that of its first packets; IPv6: `tuple` has the number of the line. */
+static void put_tuple(const struct ct *ct, const struct ct_tuple *tuple, struct ct_meta *meta)
+{
+    if (meta->ipv6) {
+        memcpy(meta->src6, ct->lines[tuple->src].address[0], 32);
+    } else {
+        meta->src = tuple->src;
+        meta->dst = tuple->dst;
+    }
+    put_ports(meta, tuple, 0);
+}
+
+/* What else there is to a packet of a connection that has a helper, or was announced by one that has. Returns the bits
+ * of ct_state that come with it. */
+static __rte_noinline uint8_t with_helper(const struct work *work, struct found found, const struct ct_packet *packet,
+                                          struct rte_mbuf *m, uint8_t state, bool translated, bool again,
+                                          struct ct_meta *meta)
+{
+    const uint64_t flags = __atomic_load_n(&work->ct->conns[found.id].state, __ATOMIC_RELAXED);
+
+    if (packet->related || state == CT_STATE_INV)
+        return 0;
+    if (flags & CONN_RELATED) {
+        put_tuple(work->ct, &work->ct->colds[found.id].parent, meta);
+        return CT_STATE_REL;
+    }
+    if (!again)
+        helper_run(work->ct, work->now, found.id, found.direction, packet, m, translated);
+    return 0;
+}
+
+/* As meta_from_packet() of a packet that begins a connection that was announced, and is not committed. */
+static __rte_noinline void meta_from_expectation(const struct work *work, const struct ct_packet *packet,
+                                                 struct ct_meta *meta)
+{
+    const struct ct *ct = work->ct;
+    struct expectation expected;
+    struct expect_ticket ticket;
+
+    if (!look_for_expectation(work, packet, &expected, &ticket))
+        return;
+    put_tuple(ct, &ct->conns[expected.parent].tuple[0], meta);
+    meta->mark = __atomic_load_n(&ct->conns[expected.parent].mark, __ATOMIC_RELAXED);
+    memcpy(meta->label, ct->colds[expected.parent].label, sizeof meta->label);
 }
 
 static void meta_from_packet(const struct ct_packet *packet, struct ct_meta *meta)
@@ -574,6 +728,12 @@ static __rte_noinline struct found find_translated(const struct work *work, cons
     struct conn_key key = {.zone = meta->zone, .proto = meta->proto, .ipv6 = meta->ipv6};
     struct found found;
 
+    if (before & CT_STATE_REL && !packet->related) { /* it says the tuple of the connection that announced this one */
+        conn_key_reverse(&packet->key, &key);
+        found = find(work, &key, conn_key_hash(&key, work->ct->seed));
+        found.direction = !found.direction;
+        return found;
+    }
     if (key.ipv6) {
         memcpy(key.address, meta->src6, sizeof key.address);
     } else {
@@ -597,6 +757,8 @@ static __rte_noinline struct found find_translated(const struct work *work, cons
 static uint8_t without_connection(const struct work *work, const struct ct_packet *packet, uint32_t *id, uint8_t *state)
 {
     uint8_t reason = CT_REASON_NONE;
+    struct expectation expected;
+    struct expect_ticket ticket;
 
     *id = 0;
     if (packet->related || !may_begin(packet)) {
@@ -604,8 +766,13 @@ static uint8_t without_connection(const struct work *work, const struct ct_packe
         return packet->related ? CT_REASON_UNRELATED : CT_REASON_NO_CONNECTION;
     }
     *state = CT_STATE_NEW;
-    if (work->request->commit)
+    if (is_expected(work, packet, &expected, &ticket)) {
+        if (work->request->commit)
+            reason = (uint8_t)create_expected(work, packet, &expected, ticket, id);
+        *state |= CT_STATE_REL;
+    } else if (work->request->commit) {
         reason = (uint8_t)create(work, packet, id);
+    }
     return reason;
 }
 
@@ -664,7 +831,7 @@ static uint8_t track_found(const struct work *work, const struct ct_packet *pack
 }
 
 /* `before`: its ct_state, of which `meta` tells. */
-static uint8_t track(const struct work *work, const struct ct_packet *packet, struct found found, struct rte_mbuf *m,
+static uint8_t track(const struct work *work, struct ct_packet *packet, struct found found, struct rte_mbuf *m,
                      uint8_t before, struct ct_meta *meta)
 {
     uint8_t state = CT_STATE_INV, reason = packet->reason, translated = 0;
@@ -688,10 +855,15 @@ static uint8_t track(const struct work *work, const struct ct_packet *packet, st
     }
     if (found.id == 0)
         found = find(work, &packet->key, packet->hash);
+    if (unlikely(__atomic_load_n(&work->ct->conns[found.id].state, __ATOMIC_RELAXED) & CONN_FTP) &&
+        found.id != translated_by)
+        helper_settle(work->ct, found.id, found.direction, packet);
     reason = track_found(work, packet, &found, &state);
     if (unlikely(found.id == 0)) {
         meta->state = CT_STATE_TRK | state;
         meta_from_packet(packet, meta);
+        if (unlikely(state & CT_STATE_REL))
+            meta_from_expectation(work, packet, meta);
         return reason;
     }
     if (work->request->commit && state != CT_STATE_INV)
@@ -701,7 +873,8 @@ static uint8_t track(const struct work *work, const struct ct_packet *packet, st
     if (unlikely(work->request->nat) && state != CT_STATE_INV && translated == 0)
         translated = translate(work, found, packet, m);
     meta->state = CT_STATE_TRK | state | translated;
-    meta_from_conn(work->ct, found.id, meta);
+    if (unlikely(meta_from_conn(work->ct, found.id, meta)))
+        meta->state |= with_helper(work, found, packet, m, state, translated != 0, found.id == translated_by, meta);
     return reason;
 }
 
@@ -714,7 +887,7 @@ static bool guess_holds(const struct work *work, struct found found, const struc
 }
 
 /* Packets that were extracted; found[i]: a guess. One function for all of them, so that track() is inline. */
-static __rte_noinline void run_found(const struct work *work, const struct ct_packet *extracted, struct found *found,
+static __rte_noinline void run_found(const struct work *work, struct ct_packet *extracted, struct found *found,
                                      struct rte_mbuf *const *packets, unsigned n, struct ct_meta *const *metas,
                                      uint8_t *reasons)
 {
@@ -792,7 +965,7 @@ static struct found guess(const struct ct *ct, uint64_t hash)
 }
 
 /* A burst with fragments in it. */
-static __rte_noinline void run_mixed(const struct work *work, const struct ct_packet *extracted, struct found *found,
+static __rte_noinline void run_mixed(const struct work *work, struct ct_packet *extracted, struct found *found,
                                      struct rte_mbuf *const *packets, unsigned n, struct ct_meta *const *metas,
                                      uint8_t *reasons)
 {

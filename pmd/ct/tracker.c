@@ -40,6 +40,13 @@ const char *ct_reason_doc(enum ct_reason reason)
     return reason < CT_N_REASONS ? docs[reason] : "";
 }
 
+const char *ct_helper_name(enum ct_helper helper)
+{
+    static const char *const names[] = {[CT_HELPER_FTP] = "ftp", [CT_HELPER_TFTP] = "tftp"};
+
+    return names[helper];
+}
+
 static bool zones_init(struct ct *ct)
 {
     static const uint32_t defaults[CT_N_TIMEOUTS] = {
@@ -86,7 +93,7 @@ struct ct *ct_create(const struct ct_params *params)
     ct->fragment_min[1] = CT_FRAGMENT_MIN_IPV6;
     ct->fragments_max = CT_FRAGMENTS_DEFAULT;
     ct->seed = rte_rand();
-    if (!zones_init(ct) || !directory_init(&ct->directory, ct->max) ||
+    if (!zones_init(ct) || !expect_init(&ct->expect) || !directory_init(&ct->directory, ct->max) ||
         !ct_memory_reserve(&ct->conns_memory, (capacity + 1ull) * sizeof(struct conn)) ||
         !ct_memory_reserve(&ct->colds_memory, (capacity + 1ull) * sizeof(struct conn_cold)) ||
         !ct_memory_reserve(&ct->lines_memory, (capacity + 1ull) * sizeof(struct conn_v6))) {
@@ -117,6 +124,7 @@ void ct_destroy(struct ct *ct)
         fragments_fini(&ct->threads[i].fragments);
     expire_fini(ct);
     flush_fini(ct);
+    expect_fini(&ct->expect);
     directory_fini(&ct->directory);
     ct_memory_free(&ct->conns_memory);
     ct_memory_free(&ct->colds_memory);
@@ -352,7 +360,7 @@ static void tuple_info(const struct ct *ct, const struct conn *conn, enum conn_d
 static void conn_info(const struct ct *ct, uint32_t id, uint32_t now, struct ct_info *info)
 {
     const struct conn *conn = &ct->conns[id];
-    const uint64_t window[2] = {0, 0};
+    const uint64_t state = __atomic_load_n(&conn->state, __ATOMIC_RELAXED), window[2] = {0, 0};
 
     memset(info, 0, sizeof *info);
     info->bucket = directory_home(&ct->directory, ct->colds[id].hash[0]);
@@ -363,11 +371,12 @@ static void conn_info(const struct ct *ct, uint32_t id, uint32_t now, struct ct_
     tuple_info(ct, conn, CONN_REPLY, &info->reply);
     info->mark = __atomic_load_n(&conn->mark, __ATOMIC_RELAXED);
     memcpy(info->label, ct->colds[id].label, sizeof info->label);
+    info->helper = ct_helper_name(state & CONN_FTP ? CT_HELPER_FTP : state & CONN_TFTP ? CT_HELPER_TFTP : 0);
     info->left = __atomic_load_n(&conn->deadline, __ATOMIC_RELAXED) - now;
     if (conn->proto == IPPROTO_TCP) {
         struct tcp_connection tcp;
 
-        tcp_load(&tcp, __atomic_load_n(&conn->state, __ATOMIC_RELAXED), window);
+        tcp_load(&tcp, state, window);
         info->tcp_state = tcp_state_name(&tcp);
     }
 }

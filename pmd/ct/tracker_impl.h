@@ -8,6 +8,7 @@
 #include "pmd/ct.h"
 #include "pmd/ct/conn.h"
 #include "pmd/ct/directory.h"
+#include "pmd/ct/expect.h"
 #include "pmd/ct/fragments.h"
 #include "pmd/ct/memory.h"
 #include "pmd/ct/pool.h"
@@ -60,6 +61,8 @@ struct ct {
     unsigned n_threads;
     struct rcu *rcu;
     struct rte_mempool *pool;
+
+    struct expect_table expect;
 
     bool fragments_enabled[2];              /* IPv4, IPv6 */
     uint32_t fragment_min[2];               /* octets of a fragment that is not the last one, IP header included */

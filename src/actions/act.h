@@ -215,10 +215,15 @@ struct act_ct {
     uint16_t zone;
     uint8_t flags; /* CT_* */
     uint8_t table; /* where a copy of the packet goes on, tracked; CT_NO_TABLE: nowhere */
-    uint32_t n;    /* bytes of data in use */
+    uint16_t alg;  /* CT_ALG_*, which a new connection gets; 0: none */
+    uint16_t zero;
+    uint32_t n, zero_too; /* n: bytes of data in use */
     /* Writes to ct_mark and ct_label of the connection, and how it is translated (struct act_nat), in any order. */
     uint8_t data[] __attribute__((aligned(8)));
 };
+/* As on the wire: the ports that these have. */
+#define CT_ALG_FTP 21
+#define CT_ALG_TFTP 69
 #define NAT_SRC 0x01 /* NAT_*: as on the wire */
 #define NAT_DST 0x02
 #define NAT_PERSISTENT 0x04

@@ -165,6 +165,10 @@ static void print_ct(struct act_printer *p, const struct act *act)
             fprintf(p->out, "%u", a->zone);
         separator = ",";
     }
+    if (a->alg != 0) {
+        fprintf(p->out, "%salg=%s", separator, a->alg == CT_ALG_FTP ? "ftp" : "tftp");
+        separator = ",";
+    }
     print_inner(p, exec_of(act), separator);
     fputc(')', p->out);
 }

@@ -88,6 +88,8 @@ static void put_connection(const struct dump *dump, const struct ct_info *info, 
 
         if (info->tcp_state)
             json_object_set_new(json, "state", json_string(info->tcp_state));
+        if (info->helper)
+            json_object_set_new(json, "helper", json_string(info->helper));
         control_element(reply, json);
         return;
     }
@@ -104,6 +106,8 @@ static void put_connection(const struct dump *dump, const struct ct_info *info, 
         control_printf(reply, ",labels=%s", label);
     if (info->tcp_state)
         control_printf(reply, ",protoinfo=(state=%s)", dump->more ? info->tcp_state : coarse(info->tcp_state));
+    if (info->helper)
+        control_printf(reply, ",helper=%s", info->helper);
     control_printf(reply, "\n");
 }
 

@@ -187,6 +187,8 @@ static void run_ct(struct xlate_ctx *ctx, const struct act *a, bool last)
     request.zone = act->zone_src.field ? (uint16_t)xlate_read(ctx, &act->zone_src) : act->zone;
     request.commit = act->flags & CT_COMMIT;
     request.force = act->flags & CT_FORCE;
+    if (act->alg != 0)
+        request.helper = act->alg == CT_ALG_FTP ? CT_HELPER_FTP : CT_HELPER_TFTP;
     ctx->ct_zone = request.zone;
     take_exec(ctx, act, &request);
     xlate_commit(ctx);

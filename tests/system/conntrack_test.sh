@@ -105,5 +105,7 @@ ofctl packet-out 'in_port=1,packet=02000000000202000000000108004500001c000100004
 zone9() { [[ $(appctl dpctl/dump-conntrack zone=9) == udp,* ]]; }
 wait_until 5 zone9
 
-step "what is not known is refused"
-assert_contains "$(ofctl add-flow 'tcp,actions=ct(commit,alg=ftp)' 2>&1 || true)" 'CT_DATAPATH_SUPPORT'
+step "helpers, as rules have them"
+ofctl add-flow 'table=9,tcp,actions=ct(commit,alg=ftp)'
+ofctl add-flow 'table=9,udp,actions=ct(commit,alg=tftp,zone=3)'
+assert_contains "$(ofctl dump-flows --no-stats table=9)" 'actions=ct(commit,alg=ftp)' 'actions=ct(commit,zone=3,alg=tftp)'

@@ -32,7 +32,8 @@ static int decode_ct(struct reader *r, const struct act_reading *in)
     head.flags = (uint8_t)flags;
     head.table = read_u8(r);
     read_skip(r, 3);
-    if (read_u16(r) != 0 && !error) /* an application's helper */
+    head.alg = read_u16(r);
+    if (head.alg != 0 && head.alg != CT_ALG_FTP && head.alg != CT_ALG_TFTP && !error)
         error = OFPERR_BAC_CT_UNSUPPORTED;
     if (error)
         return error;
@@ -71,7 +72,8 @@ static void encode_ct(struct act_writing *out, const struct act *act)
         of_buf_add_u16(out->buf, a->zone);
     }
     of_buf_add_u8(out->buf, a->table);
-    of_buf_add(out->buf, 5);
+    of_buf_add(out->buf, 3);
+    of_buf_add_u16(out->buf, a->alg);
     acts_encode(out->buf, &exec, out->version, out->match);
     act_end(out->buf, start);
 }
