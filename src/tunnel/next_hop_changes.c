@@ -1,6 +1,6 @@
 /* What changes of routes, addresses, devices and bridges' ports, and which next hops that concerns. */
+#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "pmd/base/mem.h"
 #include "src/tunnel/next_hop_impl.h"
@@ -17,7 +17,7 @@ static void note(struct next_hops *hops, const struct in6_addr *prefix, uint8_t 
     }
     struct next_hop_change *change = &noted->change[noted->n++];
     *change = (struct next_hop_change){.prefix = *prefix, .length = length};
-    strncpy(change->device, device, sizeof change->device - 1);
+    snprintf(change->device, sizeof change->device, "%s", device);
 }
 
 void next_hops_note_route(void *arg, const struct routes_change *change)
