@@ -150,7 +150,7 @@ static bool program_build(const uint8_t *data, size_t size, const struct flow_ke
             op_tunnel_push_make((void *)fields, random);
         }
         if (type == OP_CT || type == OP_CT_NAT)
-            op_ct_make_bools(fields);
+            op_ct_make_valid(fields);
         if (type == OP_PUSH_PBB)
             ((struct op_pbb *)fields)->eth_type = RTE_BE16(0x88e7);
         if (type == OP_PUSH_MPLS || type == OP_POP_MPLS || type == OP_TRUNCATE || type == OP_SET_TYPE ||

@@ -223,13 +223,14 @@ static void event_meter(void *arg, uint32_t meter, struct rte_mbuf *const *m, un
         verdicts[i] = events->verdict;
 }
 
-void op_ct_make_bools(uint8_t *op)
+void op_ct_make_valid(uint8_t *op)
 {
     static const size_t bools[] = {offsetof(struct op_ct, request.commit), offsetof(struct op_ct, request.force),
                                    offsetof(struct op_ct, request.set_label)};
 
     for (unsigned i = 0; i < RTE_DIM(bools); i++)
         op[bools[i]] &= 1;
+    op[offsetof(struct op_ct, request.helper)] %= CT_HELPER_TFTP + 1;
 }
 
 void op_tunnel_push_make(struct op_tunnel_push *push, const uint8_t random[16])

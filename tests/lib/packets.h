@@ -119,8 +119,8 @@ struct events {
     uint8_t verdict; /* of meters */
 };
 
-/* Of an operation made of random bytes: what is read as a bool has to be one. */
-void op_ct_make_bools(uint8_t *op);
+/* Of an operation made of random bytes: what is read as a bool has to be one, and a helper one of those there are. */
+void op_ct_make_valid(uint8_t *op);
 
 /* Makes an OP_TUNNEL_PUSH of 16 random bytes. */
 void op_tunnel_push_make(struct op_tunnel_push *push, const uint8_t random[16]);

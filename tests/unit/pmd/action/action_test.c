@@ -546,7 +546,7 @@ static void builder_add_random(uint64_t *seed)
     if (type == OP_TUNNEL_PUSH)
         op_tunnel_push_make((void *)data, (const uint8_t *)(const uint64_t[]){data[0], data[1]});
     if (type == OP_CT || type == OP_CT_NAT)
-        op_ct_make_bools((uint8_t *)data);
+        op_ct_make_valid((uint8_t *)data);
     if (type == OP_PUSH_NSH)
         ((struct op_push_nsh *)data)->len = (uint8_t)(random_next(seed) % (NSH_PUSH_MAX / 4 + 1) * 4);
     if (type == OP_POP_MPLS)
