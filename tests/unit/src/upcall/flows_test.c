@@ -673,44 +673,65 @@ static void groups_that_watch_cost_a_change_nothing(void **state)
     expect_way(1, 80, 4);
 }
 
+/* Turns that free what is out of use. A virtual machine may be taken off its core in the middle of any of them, and the
+ * time of that counts as the thread's own: so one or two long turns say nothing, but few turns for all of it do. */
+struct slices {
+    unsigned n, n_long;
+    uint64_t longest_us;
+};
+
+static void slice_add(struct slices *slices, uint64_t us)
+{
+    slices->n++;
+    slices->n_long += us >= 2000 * OWN_TIME_FACTOR;
+    slices->longest_us = RTE_MAX(slices->longest_us, us);
+}
+
+static void expect_slices(const struct slices *slices)
+{
+    print_message("%u slices, the longest %lu us\n", slices->n, slices->longest_us);
+    assert_true(slices->n >= 30);
+    assert_in_range(slices->n_long, 0, 2);
+}
+
 /* 65536 numbers of punts are out of use: they go a few at a time. */
 static void punts_out_of_use_go_in_slices(void **state)
 {
+    struct slices slices = {0}, of_bridge = {0};
     struct punt punt;
-    uint64_t most = 0;
 
     memset(&punt, 0, sizeof punt);
     punt.bridge = bed.bridge;
     for (punt.cookie = 1; punt_count() < 65000; punt.cookie++)
         assert_true(punt_intern(&punt, NULL) != UINT32_MAX);
     while (punt_count() > 0) {
+        const uint32_t before = punt_count();
         uint64_t start = own_us();
 
         flows_run_count(bed.flows, 100);
-        most = RTE_MAX(most, own_us() - start);
-        if (most < 1)
+        uint64_t us = own_us() - start;
+        if (punt_count() < before)
+            slice_add(&slices, us);
+        else
             usleep(1000);
     }
-    print_message("the longest took %lu us\n", most);
-    assert_true(most < 2000 * OWN_TIME_FACTOR);
+    expect_slices(&slices);
 
     /* So do those of a bridge that goes, of which nothing is known from the first step on. */
     for (punt.cookie = 1; punt_count() < 65000; punt.cookie++)
         assert_true(punt_intern(&punt, NULL) != UINT32_MAX);
     uint32_t last = punt_intern(&punt, NULL);
     assert_non_null(punt_get(last));
-    most = 0;
     for (bool first = true, done = false; !done; first = false) {
         uint64_t start = own_us();
 
         done = flows_forget_bridge(bed.flows, bed.bridge, 128);
-        most = RTE_MAX(most, own_us() - start);
+        slice_add(&of_bridge, own_us() - start);
         assert_null(punt_get(last));
         assert_true(!first || punt_count() > 60000);
     }
     assert_int_equal(punt_count(), 0);
-    print_message("of a bridge: %lu us\n", most);
-    assert_true(most < 2000 * OWN_TIME_FACTOR);
+    expect_slices(&of_bridge);
 }
 
 /* 500 megaflows, and rules of one mask so often that there is an index for it. */
