@@ -41,7 +41,7 @@ domain() {
     <type arch='x86_64' machine='q35'>hvm</type>
     <kernel>$IMAGE/vmlinuz</kernel>
     <initrd>$IMAGE/initramfs.gz</initrd>
-    <cmdline>console=ttyS0 panic=-1 sluice.ip=$2 sluice.mtu=1500</cmdline>
+    <cmdline>console=ttyS0 panic=-1 no_timer_check sluice.ip=$2 sluice.mtu=1500</cmdline>
   </os>
   <devices>
     <emulator>/usr/bin/qemu-system-x86_64</emulator>
