@@ -68,7 +68,7 @@
 /* tun_flags: the header says that it is of operations, administration and maintenance. */
 #define TUN_FLAG_OAM 1
 
-/* Fields of tun_erspan, host order. */
+/* Where fields are in tun_erspan, once that is turned into host order. */
 #define TUN_ERSPAN_IDX_MASK 0x000fffff
 #define TUN_ERSPAN_VER_SHIFT 20
 #define TUN_ERSPAN_DIR_SHIFT 24

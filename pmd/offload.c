@@ -1,5 +1,6 @@
 #include "pmd/offload.h"
 
+#include <netinet/in.h>
 #include <rte_ether.h>
 #include <rte_ip.h>
 #include <rte_tcp.h>
@@ -15,21 +16,27 @@
 #define TCP_LAST_FLAGS 0x09 /* FIN, PSH */
 #define SEGMENTS_MAX 64     /* mbufs of one segment */
 
-bool offload_is_plain(const struct rte_mbuf *m)
+/* Where the first IP header is, that of a tunnel if it is in front of l2_len; 0: none behind an Ethernet header and
+ * tags. */
+static uint32_t first_ip(const struct rte_mbuf *m, uint32_t l2_len)
 {
     const uint8_t *type = rte_pktmbuf_mtod_offset(m, const uint8_t *, offsetof(struct rte_ether_hdr, ether_type));
-    const uint32_t tags = m->l2_len - RTE_ETHER_HDR_LEN;
+    uint16_t eth_type = 0;
 
-    if (m->l2_len < RTE_ETHER_HDR_LEN || tags % sizeof(struct rte_vlan_hdr) != 0)
-        return false;
-    for (uint32_t i = 0; i < tags; i += sizeof(struct rte_vlan_hdr), type += sizeof(struct rte_vlan_hdr)) {
-        const uint16_t tpid = type[0] << 8 | type[1];
-
-        if (tpid != RTE_ETHER_TYPE_VLAN && tpid != RTE_ETHER_TYPE_QINQ)
-            return false;
+    for (uint32_t at = RTE_ETHER_HDR_LEN; at <= l2_len; at += sizeof(struct rte_vlan_hdr)) {
+        eth_type = (uint16_t)(type[0] << 8 | type[1]);
+        if (eth_type == RTE_ETHER_TYPE_IPV4 || eth_type == RTE_ETHER_TYPE_IPV6)
+            return at;
+        if (eth_type != RTE_ETHER_TYPE_VLAN && eth_type != RTE_ETHER_TYPE_QINQ)
+            return 0;
+        type += sizeof(struct rte_vlan_hdr);
     }
-    const uint16_t eth_type = type[0] << 8 | type[1];
-    return eth_type == RTE_ETHER_TYPE_IPV4 || eth_type == RTE_ETHER_TYPE_IPV6;
+    return 0;
+}
+
+bool offload_is_plain(const struct rte_mbuf *m)
+{
+    return m->l2_len != 0 && first_ip(m, m->l2_len) == m->l2_len;
 }
 
 static bool is_tcp(const struct rte_mbuf *m)
@@ -48,6 +55,23 @@ static uint32_t checksum_offset(bool tcp)
     return tcp ? offsetof(struct rte_tcp_hdr, cksum) : offsetof(struct rte_udp_hdr, dgram_cksum);
 }
 
+/* The IP header of segment `n`, which has `len` bytes from there on. */
+static void write_ip(struct rte_mbuf *segment, uint32_t l2_len, uint32_t len, uint32_t n)
+{
+    struct rte_ipv4_hdr *ip = rte_pktmbuf_mtod_offset(segment, struct rte_ipv4_hdr *, l2_len);
+
+    if (ip->version_ihl >> 4 == 6) {
+        struct rte_ipv6_hdr *ip6 = (void *)ip;
+
+        ip6->payload_len = rte_cpu_to_be_16((uint16_t)(len - sizeof *ip6));
+        return;
+    }
+    ip->total_length = rte_cpu_to_be_16((uint16_t)len);
+    ip->packet_id = rte_cpu_to_be_16((uint16_t)(rte_be_to_cpu_16(ip->packet_id) + n));
+    ip->hdr_checksum = 0;
+    ip->hdr_checksum = (uint16_t)~rte_raw_cksum(ip, (ip->version_ihl & 0xf) * 4u);
+}
+
 /* Over the TCP or UDP header, whose checksum field holds the pseudo-header's sum, and what is behind it. */
 static void write_checksum(struct rte_mbuf *m, uint32_t l4, bool tcp)
 {
@@ -61,10 +85,81 @@ static void write_checksum(struct rte_mbuf *m, uint32_t l4, bool tcp)
     memcpy(field, &sum, sizeof sum);
 }
 
+/* --- outer headers ---------------------------------------------------------------------------------------------------
+ */
+
+#define GRE_CHECKSUM 0x80 /* in the first byte: the checksum is behind the first word */
+
+/* The pseudo-header's sum of what is behind the IP header at `l3`, with that header's addresses. */
+static uint16_t sum_of_addresses(const uint8_t *ip)
+{
+    return ip[0] >> 4 == 4 ? rte_raw_cksum(ip + 12, 8) : rte_raw_cksum(ip + 8, 32);
+}
+
+static uint16_t sum_behind(const struct rte_mbuf *m, uint32_t at)
+{
+    uint16_t sum = 0;
+
+    rte_raw_cksum_mbuf(m, at, m->pkt_len - at, &sum);
+    return sum;
+}
+
+static void write_outer_udp(struct rte_mbuf *m, uint32_t l3, uint32_t l4)
+{
+    struct rte_udp_hdr *udp = rte_pktmbuf_mtod_offset(m, struct rte_udp_hdr *, l4);
+    uint32_t sum;
+
+    udp->dgram_len = rte_cpu_to_be_16((uint16_t)(m->pkt_len - l4));
+    if (udp->dgram_cksum == 0)
+        return;
+    udp->dgram_cksum = 0;
+    sum = sum_of_addresses(rte_pktmbuf_mtod_offset(m, uint8_t *, l3)) + RTE_BE16(IPPROTO_UDP) + udp->dgram_len;
+    sum = fold(sum + sum_behind(m, l4));
+    udp->dgram_cksum = sum == 0xffff ? 0xffff : (uint16_t)~sum;
+}
+
+static void write_outer_gre(struct rte_mbuf *m, uint32_t l4)
+{
+    uint8_t *gre = rte_pktmbuf_mtod_offset(m, uint8_t *, l4);
+    uint16_t sum;
+
+    if (!(gre[0] & GRE_CHECKSUM))
+        return;
+    memset(gre + 4, 0, 2);
+    sum = (uint16_t)~sum_behind(m, l4);
+    memcpy(gre + 4, &sum, sizeof sum);
+}
+
+/* The headers of a tunnel, if there are some among the first `l2_len` bytes: lengths and identification of segment `n`,
+ * and the checksums that they have. What is inside is finished. */
+static void write_outer(struct rte_mbuf *m, uint32_t l2_len, uint32_t n)
+{
+    const uint32_t l3 = first_ip(m, l2_len);
+    const uint8_t *ip = rte_pktmbuf_mtod_offset(m, uint8_t *, l3);
+    uint32_t l4;
+    uint8_t proto;
+
+    if (likely(l3 == 0 || l3 == l2_len))
+        return;
+    write_ip(m, l3, m->pkt_len - l3, n);
+    proto = ip[0] >> 4 == 4 ? ip[9] : ip[6];
+    l4 = l3 + (ip[0] >> 4 == 4 ? (ip[0] & 0xf) * 4u : (uint32_t)sizeof(struct rte_ipv6_hdr));
+    while (ip[0] >> 4 == 6 && (proto == IPPROTO_HOPOPTS || proto == IPPROTO_DSTOPTS) && l4 + 8 <= l2_len) {
+        proto = ip[l4 - l3];
+        l4 += (ip[l4 - l3 + 1] + 1) * 8u;
+    }
+    if (proto == IPPROTO_UDP && l4 + sizeof(struct rte_udp_hdr) <= l2_len)
+        write_outer_udp(m, l3, l4);
+    else if (proto == IPPROTO_GRE && l4 + 6 <= l2_len)
+        write_outer_gre(m, l4);
+}
+
 void offload_finish(struct rte_mbuf *m)
 {
     if (m->ol_flags & OFFLOAD_CHECKSUM)
         write_checksum(m, offload_l4(m), is_tcp(m));
+    if (offload_segmented(m)) /* else an outer checksum is that of the finished packet already */
+        write_outer(m, m->l2_len, 0);
     m->ol_flags &= ~(uint64_t)OFFLOAD_ANY;
 }
 
@@ -157,23 +252,6 @@ struct rte_mbuf *packet_copy_behind(struct rte_mbuf *m, struct rte_mempool *pool
     return packet;
 }
 
-/* The IP header of segment `n`, which has `len` bytes from there on. */
-static void write_ip(struct rte_mbuf *segment, uint32_t l2_len, uint32_t len, uint32_t n)
-{
-    struct rte_ipv4_hdr *ip = rte_pktmbuf_mtod_offset(segment, struct rte_ipv4_hdr *, l2_len);
-
-    if (ip->version_ihl >> 4 == 6) {
-        struct rte_ipv6_hdr *ip6 = (void *)ip;
-
-        ip6->payload_len = rte_cpu_to_be_16((uint16_t)(len - sizeof *ip6));
-        return;
-    }
-    ip->total_length = rte_cpu_to_be_16((uint16_t)len);
-    ip->packet_id = rte_cpu_to_be_16((uint16_t)(rte_be_to_cpu_16(ip->packet_id) + n));
-    ip->hdr_checksum = 0;
-    ip->hdr_checksum = (uint16_t)~rte_raw_cksum(ip, (ip->version_ihl & 0xf) * 4u);
-}
-
 /* The pseudo-header's sum for a shorter packet. */
 static uint16_t pseudo_sum(uint16_t sum, uint32_t len_before, uint32_t len)
 {
@@ -213,6 +291,7 @@ static void write_headers(const struct offload_cut *cut, struct rte_mbuf *segmen
     sum = pseudo_sum(sum, m->pkt_len - l4, segment->pkt_len - l4);
     memcpy(field, &sum, sizeof sum);
     write_checksum(segment, l4, tcp);
+    write_outer(segment, m->l2_len, cut->done);
 }
 
 struct offload_cut offload_cut_begin(struct rte_mbuf *m, struct rte_mempool *pool)

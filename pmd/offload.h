@@ -7,7 +7,8 @@
  *   ol_flags      RTE_MBUF_F_TX_TCP_CKSUM or _UDP_CKSUM: the checksum field of the TCP or UDP header holds the sum of
  *                 the pseudo-header alone, not complemented. RTE_MBUF_F_TX_TCP_SEG or _UDP_SEG besides: the packet
  *                 stands for its segments, each with a part of the payload.
- *   l2_len        bytes in front of the IP header, whatever they are: who adds or removes some keeps it right
+ *   l2_len        bytes in front of the IP header, whatever they are: who adds or removes some keeps it right. Outer
+ *                 headers of a tunnel may be among them: the kernel hands over segments of TCP inside of its tunnels
  *   l3_len        of the IP header with its options or extension headers: TCP or UDP is behind it
  *   l4_len, tso_segsz   with a _SEG flag: of the TCP or UDP header, and of the payload of each segment but the last
  *

@@ -50,7 +50,7 @@ struct tunnel_out {
     uint8_t gbp_flags;
     uint8_t gtpu_flags, gtpu_msgtype;
     uint8_t erspan_ver;     /* 1 (type II), 2 (type III) */
-    uint32_t erspan;        /* TUN_ERSPAN_*, host order */
+    uint32_t erspan;        /* as flow_key.tun_erspan, but in host order */
     rte_be16_t eth_type;    /* of the payload: 0x6558 for whole frames; else the packet without its Ethernet header */
     const uint8_t *options; /* Geneve: as they go out, host's task to have them whole */
     uint8_t options_len;    /* a multiple of 4 */

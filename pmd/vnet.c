@@ -84,6 +84,62 @@ static bool mark_checksum(struct rte_mbuf *packet, const struct packet_layers *l
     return true;
 }
 
+/* A TCP or UDP header at `start` is behind the outer headers of a tunnel. */
+static bool is_of_inside(const struct rte_mbuf *packet, uint32_t start, const struct packet_layers *layers)
+{
+    const bool ip = layers->eth_type == RTE_ETHER_TYPE_IPV4 || layers->eth_type == RTE_ETHER_TYPE_IPV6;
+
+    return ip && layers->l3 != 0 && !layers->fragment && start % 2 == 0 &&
+           start > layers->l3 + sizeof(struct rte_ipv4_hdr) &&
+           (layers->ip_proto == IPPROTO_UDP ? start > layers->l4 : layers->ip_proto == IPPROTO_GRE) &&
+           start <= packet->data_len;
+}
+
+/* The length of the IPv4 header that ends at `end`, not before `least`; 0: there is none. Its length, its checksum and
+ * that of the packet have to be right. */
+static uint32_t ipv4_in_front(const struct rte_mbuf *packet, uint32_t least, uint32_t end, uint8_t proto)
+{
+    for (uint32_t len = 20; len <= 60 && least + len <= end; len += 4) {
+        const struct rte_ipv4_hdr *ip = (const void *)at(packet, end - len);
+
+        if (ip->version_ihl == (0x40 | len / 4) && ip->next_proto_id == proto &&
+            rte_be_to_cpu_16(ip->total_length) == packet->pkt_len - (end - len) &&
+            (ip->fragment_offset & RTE_BE16(0x3fff)) == 0 && rte_raw_cksum(ip, len) == 0xffff)
+            return len;
+    }
+    return 0;
+}
+
+static bool ipv6_in_front(const struct rte_mbuf *packet, uint32_t least, uint32_t end, uint8_t proto)
+{
+    const struct rte_ipv6_hdr *ip;
+
+    if (least + sizeof *ip > end)
+        return false;
+    ip = (const void *)at(packet, end - (uint32_t)sizeof *ip);
+    return *(const uint8_t *)ip >> 4 == 6 && ip->proto == proto &&
+           rte_be_to_cpu_16(ip->payload_len) == packet->pkt_len - end;
+}
+
+/* The kernel hands over what a tunnel of its own carries by the inner header's place alone: the IP header is looked for
+ * in front of it, as the tunnel may be of a kind that is not known here. Leaves `layers` alone if none is there. */
+static void layers_inside(const struct rte_mbuf *packet, uint32_t start, uint32_t csum_offset,
+                          struct packet_layers *layers)
+{
+    const uint8_t proto = csum_offset == offsetof(struct rte_tcp_hdr, cksum) ? IPPROTO_TCP : IPPROTO_UDP;
+    const uint32_t least = layers->l3 + (uint32_t)sizeof(struct rte_ipv4_hdr);
+    const uint32_t ipv4 = ipv4_in_front(packet, least, start, proto);
+
+    if (ipv4 == 0 && !ipv6_in_front(packet, least, start, proto))
+        return;
+    *layers = (struct packet_layers){
+        .eth_type = ipv4 != 0 ? RTE_ETHER_TYPE_IPV4 : RTE_ETHER_TYPE_IPV6,
+        .l3 = (uint16_t)(start - (ipv4 != 0 ? ipv4 : sizeof(struct rte_ipv6_hdr))),
+        .l4 = (uint16_t)start,
+        .ip_proto = proto,
+    };
+}
+
 static uint32_t checksum_offset(const struct packet_layers *layers)
 {
     return layers->ip_proto == IPPROTO_TCP ? offsetof(struct rte_tcp_hdr, cksum)
@@ -159,6 +215,8 @@ bool vnet_mark(const struct virtio_net_hdr *header, uint32_t shift, struct rte_m
     if (checksum && field + 2 > packet->data_len)
         return false;
     packet_layers_find(packet, &layers);
+    if (checksum && is_of_inside(packet, start, &layers))
+        layers_inside(packet, start, header->csum_offset, &layers);
     if (header->gso_type != VIRTIO_NET_HDR_GSO_NONE)
         return mark_segments(header, shift, packet, &layers);
     if (layers.l4 == start && layers.ip_proto == IPPROTO_SCTP &&

@@ -9,9 +9,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Marks a packet that was received with `header`, and `shift` bytes put in front of its EtherType since. What the marks
- * cannot say, a checksum of another protocol or inside of a tunnel, is made here. False: header and packet do not fit
- * together, or it is a kind of segments that is not known; the packet is no use. */
+/* Marks a packet that was received with `header`, and `shift` bytes put in front of its EtherType since. The marks may
+ * be of TCP or UDP inside of a tunnel. What they cannot say, a checksum of another protocol, is made here. False:
+ * header and packet do not fit together, or it is a kind of segments that is not known; the packet is no use. */
 bool vnet_mark(const struct virtio_net_hdr *header, uint32_t shift, struct rte_mbuf *packet);
 
 /* Empties a packet for which vnet_mark() returned false, so that it is dropped and counted as what it is. */

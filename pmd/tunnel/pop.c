@@ -152,10 +152,17 @@ static uint16_t sum_from(const struct outer *o, uint32_t at)
     return sum;
 }
 
-/* It is left to be written: so nobody can have broken it on a link. */
+/* The outer UDP checksum is left to be written. */
 static bool checksum_is_due(const struct outer *o)
 {
     return unlikely(offload_any(o->m)) && offload_l4(o->m) == o->l4;
+}
+
+/* The packet is unfinished, itself or what is inside: the outer checksum is not there yet, or is that of the finished
+ * packet. Nobody can have broken it on a link. */
+static bool checksum_is_open(const struct outer *o)
+{
+    return unlikely(offload_any(o->m)) && offload_l4(o->m) >= o->l4;
 }
 
 static __rte_noinline bool udp_checksum_right(const struct outer *o)
@@ -163,7 +170,7 @@ static __rte_noinline bool udp_checksum_right(const struct outer *o)
     const void *ip = o->data + o->l3;
     uint32_t pseudo;
 
-    if ((o->m->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) == RTE_MBUF_F_RX_L4_CKSUM_GOOD || checksum_is_due(o))
+    if ((o->m->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) == RTE_MBUF_F_RX_L4_CKSUM_GOOD || checksum_is_open(o))
         return true;
     /* As the pseudo-header has it: what is behind the IP header, without padding. */
     if (o->ipv6) {
@@ -311,7 +318,7 @@ static enum drop_reason parse_gre(struct outer *o, bool *sequence)
     const uint32_t len = GRE_LEN + 4u * (!!(flags & GRE_CHECKSUM) + !!(flags & GRE_KEY) + !!(flags & GRE_SEQUENCE));
     if (need(o, len) != OK)
         return DROP_TUNNEL_TRUNCATED;
-    if (flags & GRE_CHECKSUM && sum_from(o, o->at) != 0xffff)
+    if (flags & GRE_CHECKSUM && !checksum_is_open(o) && sum_from(o, o->at) != 0xffff)
         return DROP_TUNNEL_CHECKSUM;
     if (flags & GRE_KEY)
         set_key(o, be32(p + GRE_LEN + (flags & GRE_CHECKSUM ? 4 : 0)));
@@ -507,12 +514,16 @@ static __rte_noinline enum drop_reason combine_ecn(struct rte_mbuf *m, uint8_t o
     return OK;
 }
 
+/* What a device said of the outer checksums is not said of those inside. */
+#define CHECKED (RTE_MBUF_F_RX_IP_CKSUM_MASK | RTE_MBUF_F_RX_L4_CKSUM_MASK)
+
 /* The outer headers go. What the marks of an unfinished packet tell of them is done with; what they tell of headers
  * inside stays true. */
 static void take_off(struct outer *o, uint32_t len)
 {
     struct rte_mbuf *m = o->m;
 
+    m->ol_flags &= ~(uint64_t)CHECKED;
     if (unlikely(offload_any(m))) {
         if (checksum_is_due(o))
             m->ol_flags &= ~(uint64_t)OFFLOAD_ANY;
@@ -609,6 +620,7 @@ static inline bool pop_like_recent(const struct tunnel_table *table, const struc
         packet->tun.tp_src = flow_key_load16(ip + 20);
     packet->md.in_port = recent->index;
     packet->md.tun_lines = 1;
+    m->ol_flags &= ~(uint64_t)CHECKED;
     m->data_off = (uint16_t)(m->data_off + recent->len);
     m->data_len = (uint16_t)(end - recent->len);
     m->pkt_len = m->data_len;

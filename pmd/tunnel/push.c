@@ -16,7 +16,8 @@
 #define SRC_FIRST 0x8000
 #define SRC_N 0x8000
 
-/* The last sequence number of each tunnel. Two whose indexes are so far apart share one, and each then sees gaps. */
+/* The next sequence number of each tunnel. Two whose indexes are a multiple of SEQUENCES apart share one: the receiver
+ * of each sees gaps, but no number twice. */
 #define SEQUENCES 65536
 static uint32_t sequences[SEQUENCES];
 

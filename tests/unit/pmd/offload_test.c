@@ -4,7 +4,6 @@
 #include <stddef.h>
 #include <cmocka.h>
 #include <rte_tcp.h>
-#include <rte_udp.h>
 #include <stdlib.h>
 
 #include "pmd/offload.h"
@@ -12,14 +11,13 @@
 #include "pmd/program_ops.h"
 #include "tests/lib/eal.h"
 #include "tests/lib/packets.h"
+#include "tests/lib/unfinished.h"
 
 #define POOL_SIZE 2047
-#define TCP4                                                                                                           \
-    MACS "0800" IP4("0000", "4000", "06") "1234 0050 00000001 00000002 5099 ffff 0000 0000" /* CWR ACK PSH FIN */
-#define TCP6_OPTIONS                                                                                                   \
-    MACS "86dd" IP6("0000", "06") "1234 0050 fffffff0 00000002 8018 ffff 0000 0000 0101080a 00000001 00000002"
-#define UDP4_TAGGED MACS "88a8 0064 8100 e0c8 0800" IP4("0000", "0000", "11") "0035 1f90 0000 0000"
-#define UDP6_EXTENSION MACS "86dd" IP6("0000", "00") "1100010400000000 0035 1f90 0000 0000"
+#define TCP4 UNFINISHED_TCP4
+#define TCP6_OPTIONS UNFINISHED_TCP6
+#define UDP4_TAGGED UNFINISHED_UDP4_TAGGED
+#define UDP6_EXTENSION UNFINISHED_UDP6
 
 static struct rte_mempool *pool;
 static struct program_table *table;
@@ -41,65 +39,12 @@ static int teardown(void **state)
 
 static uint8_t byte_at(uint32_t i)
 {
-    return (uint8_t)(i * 7 + i / 251);
+    return unfinished_byte(i);
 }
 
-/* The frame with `payload` bytes behind it, lengths right, the pseudo-header's sum in place of the checksum, in mbufs
- * of the pool; and the header that the kernel sends along. */
 static struct rte_mbuf *large(const char *hex, uint32_t payload, uint16_t gso_size, struct virtio_net_hdr *header)
 {
-    static uint8_t data[66000];
-    uint32_t headers = (uint32_t)packet_from_hex(hex, data), len = headers + payload;
-    struct rte_mbuf probe = {.buf_addr = data, .data_len = (uint16_t)RTE_MIN(len, 2000u), .pkt_len = len, .nb_segs = 1};
-    struct packet_layers layers;
-    struct rte_mbuf *m;
-    uint32_t at = 0, sum;
-
-    for (uint32_t i = 0; i < payload; i++)
-        data[headers + i] = byte_at(i);
-    for (int pass = 0; pass < 2; pass++) { /* the parser finds L4 once lengths are right */
-        uint32_t l3 = 12;
-        while (data[l3] == 0x81 || data[l3] == 0x88)
-            l3 += 4;
-        l3 += 2;
-        if (data[l3] >> 4 == 4) {
-            struct rte_ipv4_hdr *ip = (void *)(data + l3);
-            ip->total_length = rte_cpu_to_be_16((uint16_t)(len - l3));
-            ip->hdr_checksum = 0;
-            ip->hdr_checksum = rte_ipv4_cksum(ip);
-        } else {
-            ((struct rte_ipv6_hdr *)(void *)(data + l3))->payload_len = rte_cpu_to_be_16((uint16_t)(len - l3 - 40));
-        }
-        packet_layers_find(&probe, &layers);
-    }
-    assert_true(layers.l4 > 0);
-    if (layers.ip_proto == IPPROTO_UDP)
-        ((struct rte_udp_hdr *)(void *)(data + layers.l4))->dgram_len = rte_cpu_to_be_16((uint16_t)(len - layers.l4));
-    const bool v6 = layers.eth_type == RTE_ETHER_TYPE_IPV6;
-    sum = packet_sum(layers.ip_proto + (len - layers.l4), data + layers.l3 + (v6 ? 8 : 12), v6 ? 32 : 8);
-    const uint32_t field = layers.l4 + (layers.ip_proto == IPPROTO_TCP ? 16 : 6);
-    data[field] = sum >> 8;
-    data[field + 1] = (uint8_t)sum;
-
-    m = packet_alloc(pool, len, 64);
-    assert_non_null(m);
-    for (struct rte_mbuf *part = m; part; part = part->next) {
-        memcpy(rte_pktmbuf_mtod(part, void *), data + at, part->data_len);
-        at += part->data_len;
-    }
-    memset(packet_meta(m), 0, sizeof *packet_meta(m));
-    *header = (struct virtio_net_hdr){
-        .flags = VIRTIO_NET_HDR_F_NEEDS_CSUM,
-        .csum_start = layers.l4,
-        .csum_offset = (uint16_t)(field - layers.l4),
-        .gso_size = gso_size,
-        .hdr_len = (uint16_t)headers,
-    };
-    if (gso_size)
-        header->gso_type = layers.ip_proto == IPPROTO_UDP ? 5
-                           : v6                           ? VIRTIO_NET_HDR_GSO_TCPV6
-                                                          : VIRTIO_NET_HDR_GSO_TCPV4;
-    return m;
+    return unfinished_packet(pool, hex, payload, gso_size, header);
 }
 
 static void assert_same_bytes(const struct rte_mbuf *a, const struct rte_mbuf *b)
