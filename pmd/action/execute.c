@@ -272,7 +272,7 @@ static void packet_run(const struct plan *plan, struct rte_mbuf *m, const struct
         switch (op->type) {
         case OP_OUTPUT:
             if (last) {
-                if (!packet_truncate(&p, sink, max_len))
+                if (unlikely(p.m->pkt_len > max_len) && !packet_truncate(&p, sink, max_len))
                     goto no_mbuf;
                 sink->output(sink->arg, op->arg, p.m);
                 return;

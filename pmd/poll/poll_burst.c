@@ -437,11 +437,20 @@ static void run_port_program(struct poll_thread *thread, struct megaflow_slot *s
     run_whole(thread, slot, packets, n);
 }
 
+/* Makes the rest of a packet's lines 0, which the parser leaves as they were. */
+static void key_clear_rest(struct flow_key *key, unsigned n_lines)
+{
+    for (unsigned line = n_lines; line < FLOW_KEY_PACKET_LINES; line++)
+        memset((uint8_t *)key + line * FLOW_KEY_LINE, 0, FLOW_KEY_LINE);
+}
+
 /* Completes the keys of packets that are tracked or came out of a tunnel. */
 static __rte_noinline void keys_with_more(struct poll_thread *thread, struct rte_mbuf *const *packets, unsigned n)
 {
-    for (unsigned i = 0; i < n; i++)
+    for (unsigned i = 0; i < n; i++) {
+        key_clear_rest(&thread->keys[i], thread->n_lines[i]);
         thread->n_lines[i] = (uint8_t)packet_meta_to_key(packet_meta(packets[i]), &thread->keys[i], thread->n_lines[i]);
+    }
 }
 
 /* Packets whose struct packet_meta says where they stand. */
@@ -453,7 +462,7 @@ static void look_up_again(struct poll_thread *thread, struct rte_mbuf **packets,
     for (unsigned i = 0; i < n; i++) {
         const struct metadata *md = &packet_meta(packets[i])->md;
         struct flow_key *key = &thread->keys[kept];
-        unsigned n_lines = flow_key_parse(packets[i], md->in_port, key);
+        unsigned n_lines = flow_key_parse_inline(packets[i], md->in_port, key);
 
         if (unlikely(n_lines == 0)) {
             poll_drop(thread, DROP_RX_RUNT, md->in_port, &packets[i], 1);
@@ -476,10 +485,8 @@ static __rte_noinline void look_up_popped(struct poll_thread *thread, struct rte
     for (unsigned i = 0; i < n; i++) {
         struct packet_meta *meta = packet_meta(packets[i]);
         struct flow_key *key = &thread->keys[i];
-        unsigned line = flow_key_parse_inline(packets[i], meta->md.in_port, key);
 
-        for (; line < FLOW_KEY_PACKET_LINES; line++)
-            memset((uint8_t *)key + line * FLOW_KEY_LINE, 0, FLOW_KEY_LINE);
+        key_clear_rest(key, flow_key_parse_inline(packets[i], meta->md.in_port, key));
         thread->n_lines[i] = (uint8_t)packet_meta_to_key(meta, key, FLOW_KEY_PACKET_LINES);
     }
     stage_end(thread, PMD_STAGE_PARSE);
@@ -487,7 +494,7 @@ static __rte_noinline void look_up_popped(struct poll_thread *thread, struct rte
     classify_and_run(thread, packets, n, count_alike(packets, n) != n);
 }
 
-static void recirculate(struct poll_thread *thread)
+static __rte_noinline void recirculate_all(struct poll_thread *thread)
 {
     struct rte_mbuf *packets[BURST];
     unsigned n;
@@ -507,6 +514,12 @@ static void recirculate(struct poll_thread *thread)
             look_up_popped(thread, packets, n);
         }
     }
+}
+
+static inline void recirculate(struct poll_thread *thread)
+{
+    if (unlikely((thread->n_recirc | thread->n_popped) != 0))
+        recirculate_all(thread);
 }
 
 /* --- entries ------------------------------------------------------------- */

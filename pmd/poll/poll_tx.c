@@ -18,7 +18,7 @@ void poll_drop(struct poll_thread *thread, enum drop_reason reason, uint32_t por
     rte_pktmbuf_free_bulk(packets, n);
 }
 
-static uint16_t port_tx(struct port *port, uint16_t queue, struct rte_mbuf **packets, uint16_t n)
+static __rte_always_inline uint16_t port_tx(struct port *port, uint16_t queue, struct rte_mbuf **packets, uint16_t n)
 {
     return port->ethdev_id != UINT16_MAX ? rte_eth_tx_burst(port->ethdev_id, queue, packets, n)
                                          : port->ops->tx_burst(port, queue, packets, n);
@@ -59,8 +59,8 @@ static unsigned drop_oversize(struct poll_thread *thread, uint32_t index, uint32
 }
 
 /* The port is there and up, and takes the packets as they are. */
-static void transmit(struct poll_thread *thread, struct port *port, uint16_t n_txq, uint32_t index,
-                     struct rte_mbuf **packets, unsigned n)
+static __rte_always_inline void transmit(struct poll_thread *thread, struct port *port, uint16_t n_txq, uint32_t index,
+                                         struct rte_mbuf **packets, unsigned n)
 {
     unsigned sent = 0, took;
     uint64_t bytes = 0;
