@@ -5,7 +5,7 @@
 . "$(dirname "$0")/lib/harness.sh"
 ! is_ovs || { echo "OVS has no such file"; exit 0; }
 
-moves=${ISOLATION_MOVES:-40}
+moves=${ISOLATION_MOVES:-15}
 prefix=i$(($$ % 100000))b # of the interfaces' names
 
 # move FLOWS: moves ports about while each sends that many flows; what was sent and seen is left in $OUTPUT
