@@ -176,8 +176,6 @@ static void setup_around(void)
     const struct neighbours_user neighbours_user = {.send = on_send};
     const struct next_hops_user user = {.changed = on_changed, .go = on_go, .wanted = is_wanted};
 
-    now_us = 1000000000;
-    clock_set_source(test_clock);
     loop = loop_create();
     routes = routes_create();
     phy = bridge_create("br-phy", 2, bed.dp);
@@ -199,6 +197,8 @@ static void setup_around(void)
 
 static int setup(void **state)
 {
+    now_us = 1000000000;
+    clock_set_source(test_clock);
     xlate_setup(state);
     setup_around();
     return 0;
@@ -756,9 +756,116 @@ static void labels_are_off_before_a_tunnel_looks(void **state)
     matches(xlated("in_port=1,mpls,mpls_bos=1"), "pop_mpls(*),recirc(*)");
 }
 
+/* --- with packets -------------------------------------------------------- */
+
+static int setup_running(void **state)
+{
+    xlate_setup_running(state);
+    setup_around();
+    return 0;
+}
+
+static struct fake_port *outer_device(uint32_t ofport)
+{
+    return (struct fake_port *)bridge_port_by_ofport(phy, ofport)->port;
+}
+
+/* The next packet there; NULL: none comes. */
+static struct rte_mbuf *next_at(struct fake_port *fake, unsigned ms)
+{
+    const uint64_t end = clock_now_ms() + ms;
+    struct rte_mbuf *m;
+
+    while (rte_ring_sc_dequeue(fake->out, (void **)&m) != 0) {
+        if (clock_now_ms() >= end)
+            return NULL;
+        bed_turn(&bed);
+        turns();
+    }
+    return m;
+}
+
+static void expect_outer_to(struct fake_port *fake, const char *mac)
+{
+    struct rte_mbuf *m = next_at(fake, 2000);
+
+    assert_non_null(m);
+    assert_memory_equal(rte_pktmbuf_mtod(m, void *), mac, RTE_ETHER_ADDR_LEN);
+    rte_pktmbuf_free(m);
+}
+
+static void arrives_at(uint32_t ofport)
+{
+    send_to(ofport, bed_udp());
+}
+
+/* A packet is counted after it was sent. */
+static void expect_sent_by(const struct bridge_port *bp, uint64_t n)
+{
+    const uint64_t end = clock_now_ms() + 2000;
+    struct bridge_port_stats stats;
+
+    do {
+        bed_turn(&bed);
+        flows_refresh_stats(bed.flows, 0);
+        bridge_port_stats(bp, &stats);
+    } while (stats.tx_packets < n && clock_now_ms() < end);
+    assert_int_equal(stats.tx_packets, n);
+}
+
+static void megaflows_follow_neighbours_and_ports(void **state)
+{
+    const struct in6_addr far = address("192.0.2.2");
+    struct bridge_port *tunnel = add_tunnel(10, "vxlan remote_ip=192.0.2.2");
+    struct flows_stats before, after;
+
+    bed_add(&bed, "in_port=1,actions=output:10");
+    bed_add(&bed, "in_port=2,actions=output:3");
+    add_outer("actions=output:1");
+    arrives_at(2);
+    arrives_at(1);
+    expect_outer_to(outer_device(1), "\x02\0\0\0\x01\x02");
+    bed_settle(&bed);
+    flows_get_stats(bed.flows, &before);
+    neighbours_tell(neighbours, phy, &far, &(struct rte_ether_addr){{2, 0, 0, 0, 9, 9}}, NEIGHBOUR_SET);
+    turns();
+    bed_settle(&bed);
+    flows_get_stats(bed.flows, &after);
+    assert_int_equal(after.revalidated - before.revalidated, 1);
+    arrives_at(1);
+    expect_outer_to(outer_device(1), "\x02\0\0\0\x09\x09");
+    expect_sent_by(tunnel, 2);
+    bridge_port_remove(tunnel);
+    bed_settle(&bed);
+    arrives_at(1);
+    assert_null(next_at(outer_device(1), 100));
+}
+
+/* It is sent once, by the tunnel alone; what else it was sent to had it before. */
+static void a_packet_that_waited_is_sent(void **state)
+{
+    struct rte_mbuf *m;
+
+    add_tunnel(10, "vxlan remote_ip=192.0.2.9");
+    bed_add(&bed, "in_port=1,actions=output:10,output:2");
+    add_outer("actions=output:1");
+    arrives_at(1);
+    m = next_at(bed.fake[2], 2000);
+    assert_non_null(m);
+    rte_pktmbuf_free(m);
+    assert_null(next_at(outer_device(1), 50));
+    set_neighbour("192.0.2.9");
+    expect_outer_to(outer_device(1), "\x02\0\0\0\x01\x02");
+    assert_null(next_at(outer_device(1), 50));
+    assert_null(next_at(bed.fake[2], 1));
+    arrives_at(1);
+    expect_outer_to(outer_device(1), "\x02\0\0\0\x01\x02");
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define RUNNING(name) cmocka_unit_test_setup_teardown(name, setup_running, teardown)
     const struct CMUnitTest tests[] = {
         TEST(tables_of_the_outer_bridge_decide),
         TEST(actions_behind_get_the_packet_as_it_was),
@@ -788,6 +895,8 @@ int main(void)
         TEST(tunnel_fields_come_back),
         TEST(punts_hold_what_was_written),
         TEST(labels_are_off_before_a_tunnel_looks),
+        RUNNING(megaflows_follow_neighbours_and_ports),
+        RUNNING(a_packet_that_waited_is_sent),
     };
 
     if (test_eal_init("tunnel_output_test") != 0)
