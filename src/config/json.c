@@ -2,11 +2,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "pmd/base/mem.h"
+#include "src/config/identity.h"
 #include "src/config/json_fill.h"
 #include "src/config/json_tree.h"
 #include "src/config/keys.h"
@@ -100,7 +102,9 @@ int config_load_buffer(const char *text, size_t len, const char *filename, struc
         config_free(config);
         return -EINVAL;
     }
-    config_complete(config);
+    char *identity = config_identity("", config->run_dir);
+    config_complete(config, identity);
+    free(identity);
     *out = config;
     return 0;
 }

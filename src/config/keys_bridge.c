@@ -153,7 +153,9 @@ static const struct config_key bridge_keys[] = {
         .part = CONFIG_PART_DATAPATH_ID,
         .type = KEY_DATAPATH_ID,
         .offset = offsetof(struct config_bridge, datapath_id),
-        .default_doc = "derived from `name`, so that it stays the same",
+        .default_doc =
+            "derived from `name`, `run_dir` and the machine's id (`/etc/machine-id`, or the host's name): it "
+            "stays the same, and no two hosts have the same",
         .doc = "The number by which controllers know the bridge; unique.",
         .example = "\"0000000000000001\"",
     },

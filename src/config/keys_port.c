@@ -202,8 +202,7 @@ static const struct config_key port_keys[] = {
         .type = KEY_MAC,
         .offset = offsetof(struct config_port, mac),
         .kinds = DEVICES,
-        .default_doc = "the device's own address; of `LOCAL` as `internal` one derived from the bridge's name, as its "
-                       "`datapath_id`",
+        .default_doc = "the device's own address; of `LOCAL` as `internal` one derived as the bridge's `datapath_id`",
         .doc = "Ethernet address of the port, as OpenFlow reports it and, for a TAP, as the kernel's interface has it. "
                "Not "
                "that of the VM's interface.",

@@ -33,13 +33,22 @@ struct config_port *config_add_port(struct config_bridge *bridge)
     return config_section_append(&config_section_port, (void **)&bridge->ports, &bridge->n_ports);
 }
 
-/* 64-bit FNV-1a of the name in the lower 48 bits, marked as a locally administered address as in a bridge's own MAC. */
-static uint64_t datapath_id_from(const char *name)
-{
-    uint64_t hash = 0xcbf29ce484222325;
+#define FNV_BASIS 0xcbf29ce484222325
+#define FNV_PRIME 0x100000001b3
 
-    for (const char *c = name; *c; c++)
-        hash = (hash ^ (unsigned char)*c) * 0x100000001b3;
+/* Goes on with 64-bit FNV-1a. The end of the text counts, too. */
+static uint64_t hash_text(uint64_t hash, const char *text)
+{
+    for (const char *c = text; *c; c++)
+        hash = (hash ^ (unsigned char)*c) * FNV_PRIME;
+    return hash * FNV_PRIME;
+}
+
+/* A hash in the lower 48 bits, marked as a locally administered address as in a bridge's own MAC. */
+static uint64_t datapath_id_from(const char *identity, const char *name)
+{
+    uint64_t hash = hash_text(hash_text(FNV_BASIS, identity), name);
+
     hash ^= hash >> 32;
     return (hash & 0x0000fcffffffffff) | 0x0000020000000000;
 }
@@ -67,12 +76,12 @@ static bool is_zero(const uint8_t mac[6])
 }
 
 /* The bridge's own interface has the address that is in the bridge's datapath_id, unless another is asked for. */
-static void complete_local(const struct config_bridge *bridge, struct config_port *port)
+static void complete_local(const char *identity, const struct config_bridge *bridge, struct config_port *port)
 {
     if (port->ofport != CONFIG_OFPORT_LOCAL || port->type != CONFIG_PORT_INTERNAL || !is_zero(port->mac))
         return;
     for (int i = 0; i < 6; i++)
-        port->mac[i] = (uint8_t)(datapath_id_from(bridge->name) >> (40 - 8 * i));
+        port->mac[i] = (uint8_t)(datapath_id_from(identity, bridge->name) >> (40 - 8 * i));
 }
 
 static void complete_port(struct config_port *port)
@@ -85,16 +94,16 @@ static void complete_port(struct config_port *port)
         port->vlan_mode = port->tag == CONFIG_TAG_NONE ? CONFIG_VLAN_TRUNK : CONFIG_VLAN_ACCESS;
 }
 
-void config_complete(struct config *config)
+void config_complete(struct config *config, const char *identity)
 {
     for (size_t i = 0; i < config->n_bridges; i++) {
         struct config_bridge *bridge = &config->bridges[i];
 
         if (bridge->datapath_id == 0)
-            bridge->datapath_id = datapath_id_from(bridge->name);
+            bridge->datapath_id = datapath_id_from(identity, bridge->name);
         for (size_t j = 0; j < bridge->n_ports; j++) {
             complete_port(&bridge->ports[j]);
-            complete_local(bridge, &bridge->ports[j]);
+            complete_local(identity, bridge, &bridge->ports[j]);
         }
     }
 }

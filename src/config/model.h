@@ -234,8 +234,9 @@ struct config_bridge *config_add_bridge(struct config *config);
 struct config_port *config_add_port(struct config_bridge *bridge);
 
 /* Fills in what follows from other values: ifname of a tap, vlan_mode, datapath_id. A source calls it once, after
- * config_verify() found nothing. */
-void config_complete(struct config *config);
+ * config_verify() found nothing. `identity` is a text that no other switch has, and this one after a restart: datapath
+ * ids and addresses of bridges are made of it and the bridge's name. */
+void config_complete(struct config *config, const char *identity);
 
 /* Whether packets are sent to it within the switch: patch ports, tunnels. */
 bool config_port_is_virtual(const struct config_port *port);

@@ -110,7 +110,7 @@ struct config *db_start_model(const struct options *options, const struct ovsdb_
     config->ovsdb.remote = mem_strdup(options->remote);
     take_tls(options, &config->tls);
     other_config_apply(&pairs, &machine, config, tell, NULL);
-    config_complete(config);
+    config_complete(config, ""); /* there are no bridges yet */
     free((void *)pairs.items);
     return config;
 }

@@ -184,7 +184,7 @@ static void take_tables(const struct ovsdb *db, const struct ovsdb_row *row, str
     }
 }
 
-/* other_config:datapath-id, else the MAC address that is given, else what the model makes of the name. */
+/* other_config:datapath-id, else the MAC address that is given, else what the model makes of row and name. */
 static void take_datapath_id(const struct ovsdb *db, const struct ovsdb_row *row, struct config_bridge *bridge)
 {
     const char *id = ovsdb_map_string(db, row, VSWITCH_BRIDGE_OTHER_CONFIG, "datapath-id");
@@ -217,6 +217,15 @@ static bool check_bridge(const struct ovsdb_row *row, char *fault, size_t size)
     return false;
 }
 
+/* The bridge's row is no other host's, and stays in the database. */
+static void complete(struct config *config, const struct ovsdb_row *bridge)
+{
+    char identity[OVSDB_UUID_LEN + 1];
+
+    ovsdb_uuid_format(&bridge->uuid, identity);
+    config_complete(config, identity);
+}
+
 struct config *config_from_bridge(const struct ovsdb *db, const struct ovsdb_row *row, const struct config *running,
                                   bool with_controllers, char *fault, size_t fault_size)
 {
@@ -242,7 +251,7 @@ struct config *config_from_bridge(const struct ovsdb *db, const struct ovsdb_row
     take_protocols(row, bridge);
     if (with_controllers)
         take_controllers(db, row, running, bridge);
-    config_complete(config);
+    complete(config, row);
     return config;
 }
 
@@ -590,7 +599,7 @@ struct config *config_from_interface(const struct ovsdb *db, const struct ovsdb_
         return NULL;
     }
     take_rest(&source, port);
-    config_complete(config);
+    complete(config, bridge);
     return config;
 }
 

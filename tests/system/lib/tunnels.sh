@@ -46,15 +46,15 @@ inner_addresses() {
     ip -n "$1" addr add "fd00::$3/64" dev "$2" nodad
 }
 
-# tunnel_switch NODE DAEMON [VM_MTU]: a switch with both bridges, and the inner host. Sluice makes a bridge's address of its name: two
-# bridges of one name that a tunnel joins need addresses.
+# tunnel_switch NODE DAEMON [VM_MTU]: a switch with both bridges, and the inner host. Nobody says which address br-int has: that of each node
+# has its own.
 tunnel_switch() {
     local node=$1 n=${NUMBER[$1]} vm=v$1
     ln -sf "$2" "$OVN_WORK/$node/bin/ovs-vswitchd"
     ovn_database "$node"
     ovn_switch "$node"
     vsctl "$node" add-br br-phy -- set Bridge br-phy datapath_type=netdev "other_config:hwaddr=02:00:00:00:01:0$n" \
-        -- add-port br-phy wire -- add-br br-int -- set Bridge br-int datapath_type=netdev "other_config:hwaddr=02:00:00:00:02:0$n"
+        -- add-port br-phy wire -- add-br br-int -- set Bridge br-int datapath_type=netdev
     outside_addresses "$node" br-phy
     ovn_namespace "$vm"
     vsctl "$node" add-port br-int "$vm" -- set Interface "$vm" type=internal ${3:+mtu_request=$3}

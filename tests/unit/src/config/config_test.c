@@ -14,6 +14,7 @@
 #include <cmocka.h>
 
 #include "src/config/diff.h"
+#include "src/config/identity.h"
 #include "src/config/json.h"
 #include "src/config/keys.h"
 #include "src/net/target.h"
@@ -272,6 +273,58 @@ static void datapath_id_follows_from_the_name(void **state)
     config_free(second);
 }
 
+/* The identity of a machine with this file, of a switch with this run_dir. */
+static const char *identity(const char *path, const char *id, const char *run_dir)
+{
+    static char *text;
+    char file[256];
+
+    free(text);
+    snprintf(file, sizeof file, "%s/etc", scratch_dir());
+    mkdir(file, 0700);
+    snprintf(file, sizeof file, "%s/%s", scratch_dir(), path);
+    FILE *out = fopen(file, "w");
+    assert_non_null(out);
+    fputs(id, out);
+    fclose(out);
+    text = config_identity(scratch_dir(), run_dir);
+    assert_int_equal(unlink(file), 0);
+    return text;
+}
+
+static uint64_t id_with(const char *identity)
+{
+    struct config *config = config_default();
+    struct config_bridge *bridge = config_add_bridge(config);
+    uint64_t id;
+
+    bridge->name = strdup("br-int");
+    config_complete(config, identity);
+    id = bridge->datapath_id;
+    config_free(config);
+    return id;
+}
+
+#define ID "0123456789abcdef0123456789abcde"
+
+static void datapath_ids_of_one_name_differ_between_switches(void **state)
+{
+    const char *path = "etc/machine-id";
+    char host[256] = "", expect[512];
+    uint64_t first = id_with(identity(path, ID "1\n", "/run/a"));
+
+    assert_true(first >> 40 & 0x02 && !(first >> 40 & 0x01) && first >> 48 == 0);
+    assert_true(id_with(identity(path, ID "1\n", "/run/a")) == first);
+    assert_true(id_with(identity(path, ID "2\n", "/run/a")) != first);
+    assert_true(id_with(identity(path, ID "1\n", "/run/b")) != first);
+    /* The host's name stands in for a machine-id that is not there yet. */
+    gethostname(host, sizeof host - 1);
+    snprintf(expect, sizeof expect, "%s /run/a", host);
+    assert_string_equal(identity(path, "uninitialized\n", "/run/a"), expect);
+    assert_string_equal(identity(path, "", "/run/a"), expect);
+    assert_string_equal(identity("etc/other", ID "1\n", "/run/a"), expect);
+}
+
 /* Ports that may share what others may not. */
 static void neighbours_that_do_not_collide(void **state)
 {
@@ -363,7 +416,7 @@ static void a_model_without_a_file_is_verified(void **state)
                         "bridges[1].ports[0].name: the interface name p is already taken by "
                         "bridges[0].ports[0].name: choose another\n");
     free(text);
-    config_complete(config);
+    config_complete(config, "");
     assert_int_equal(config->bridges[0].ports[0].mtu, 1500);
     assert_int_equal(config->bridges[1].ports[0].mtu, 0); /* the interface's own */
     assert_string_equal(config->bridges[1].ports[0].ifname, "p");
@@ -545,6 +598,7 @@ int main(void)
         cmocka_unit_test(defaults_are_set),
         cmocka_unit_test(every_key_is_read),
         cmocka_unit_test(datapath_id_follows_from_the_name),
+        cmocka_unit_test(datapath_ids_of_one_name_differ_between_switches),
         cmocka_unit_test(neighbours_that_do_not_collide),
         cmocka_unit_test(unreadable_files_are_explained),
         cmocka_unit_test(what_takes_a_restart_is_told_from_what_does_not),

@@ -10,6 +10,7 @@
 #include "tests/lib/ovsdb_bed.h"
 
 #define B "b0000000-0000-0000-0000-000000000001"
+#define B2 "b0000000-0000-0000-0000-000000000002"
 #define P "c0000000-0000-0000-0000-000000000001"
 #define I "d0000000-0000-0000-0000-000000000001"
 #define I2 "d0000000-0000-0000-0000-000000000002"
@@ -153,6 +154,23 @@ static void the_address_of_a_bridge_is_its_datapath_id(void **state)
     const struct config_bridge *br = bridge();
     assert_int_equal(br->datapath_id, 0x020000000001);
     assert_int_equal(br->mac_aging_time, 300);
+}
+
+/* As two hosts have it that OVN made br-int on, each with a database of its own. */
+static void bridges_of_one_name_have_addresses_of_their_own(void **state)
+{
+    const struct config_bridge *br;
+    uint64_t first;
+
+    have("\"Bridge\":{\"" B "\":{\"initial\":{\"name\":\"br-int\"}},\"" B2 "\":{\"initial\":{\"name\":\"br-int\"}}}");
+    first = bridge()->datapath_id;
+    config_free(config);
+    br = bridge();
+    assert_true(br->datapath_id == first);
+    config_free(config);
+    config = config_from_bridge(bed.db, bed_row(&bed, VSWITCH_BRIDGE, B2), &running, true, fault, sizeof fault);
+    assert_non_null(config);
+    assert_true(config->bridges[0].datapath_id != first);
 }
 
 static void controllers_connect_or_are_waited_for(void **state)
@@ -454,6 +472,7 @@ int main(void)
         WITH_BED(a_bridge_has_defaults),
         WITH_BED(a_bridge_has_what_its_row_says),
         WITH_BED(the_address_of_a_bridge_is_its_datapath_id),
+        WITH_BED(bridges_of_one_name_have_addresses_of_their_own),
         WITH_BED(controllers_connect_or_are_waited_for),
         WITH_BED(controllers_may_have_to_wait),
         WITH_BED(sockets_of_controllers_are_confined),
