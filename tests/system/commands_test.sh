@@ -25,6 +25,7 @@ for where in '' netdev@ovs-netdev; do
 done
 assert_matches "$(appctl dpctl/show -s)" '^    RX packets:[1-9][0-9]* errors:0 dropped:0 overruns:0 frame:0$'
 assert_matches "$(appctl dpif/show-dp-features br0)" '^Recirc: Yes$'
+assert_matches "$(appctl dpif/show-dp-features br0)" '^Tunnel push pop: Yes$'
 assert_fails appctl dpctl/show netdev@nosuch
 assert_contains "$OUTPUT" 'datapath not found'
 assert_fails appctl dpif/dump-flows nosuch

@@ -197,7 +197,8 @@ becomes 3 up Interface "$p1" link_state
 
 step "what the datapath can do, for who makes a row for it"
 vsctl -- --id=@d create Datapath datapath_version=0 -- set Open_vSwitch . datapaths:netdev=@d
-assert_contains "$(vsctl get Datapath . capabilities)" 'max_hash_alg="1"' 'recirc="true"' 'max_vlan_headers="2"' 'ct_state_nat="true"' 'tnl_push_pop="false"'
+assert_contains "$(vsctl get Datapath . capabilities)" 'max_hash_alg="1"' 'recirc="true"' 'max_vlan_headers="2"' 'ct_state_nat="true"' 'tnl_push_pop="true"' \
+    'nd_ext="true"'
 assert_eq "$(get Datapath . datapath_version)" "<built-in>" datapath_version
 assert_contains "$(vsctl get Datapath . capabilities)" 'ct_timeout="true"'
 

@@ -6,7 +6,7 @@
 
 const struct feature features[] = {
     {"Masked set action", "masked_set_action", "Yes"},
-    {"Tunnel push pop", "tnl_push_pop", "No"},
+    {"Tunnel push pop", "tnl_push_pop", "Yes"},
     {"Ufid", "ufid", "Yes"},
     {"Truncate action", "trunc", "Yes"},
     {"Clone action", "clone", "Yes"},
@@ -30,7 +30,7 @@ const struct feature features[] = {
     {"CT state NAT", "ct_state_nat", "Yes"},
     {"CT orig tuple", "ct_orig_tuple", "Yes"},
     {"CT orig tuple for IPv6", "ct_orig_tuple6", "Yes"},
-    {"IPv6 ND Extension", "nd_ext", "No"},
+    {"IPv6 ND Extension", "nd_ext", "Yes"},
     {NULL, "ct_flush", "Yes"},
 };
 const size_t n_features = sizeof features / sizeof *features;
