@@ -28,6 +28,9 @@ struct datapath;
 
 enum tunnel_type { TUNNEL_VXLAN, TUNNEL_GENEVE, TUNNEL_GRE, TUNNEL_ERSPAN, TUNNEL_GTPU, TUNNEL_N_TYPES };
 
+/* The payload: frames; packets without an Ethernet header; either, as the packet is. */
+enum tunnel_payload { TUNNEL_L2, TUNNEL_L3, TUNNEL_ANY };
+
 #define TUNNEL_INDEX_FIRST PORT_MAX
 
 /* Bytes of the longest outer headers: Ethernet, IPv6, UDP, Geneve with as many options as its length can say. */
@@ -94,11 +97,14 @@ struct op_tunnel_pop {
     uint8_t zero2[2];
 };
 
-/* Packets that come in by a tunnel. The most specific one that fits takes a packet: an exact address of this host
- * before any, an exact remote address before any, an exact key before any. */
+/* Packets that come in by a tunnel. The most specific one that fits takes a packet, as in Open vSwitch: an exact key
+ * before any, then an exact remote address before any, an exact address of this host before any and that before one of
+ * the flow's, and a tunnel for this payload before one for either. */
 struct tunnel_in {
-    uint8_t type; /* enum tunnel_type */
+    uint8_t type;    /* enum tunnel_type */
+    uint8_t payload; /* enum tunnel_payload */
     bool any_key, any_remote, any_local;
+    bool local_flow;     /* with any_local: others go before it */
     bool has_key;        /* any_key false: packets that carry `key`; false: packets without a key (GRE), or with 0 */
     rte_be16_t udp_port; /* 0 for GRE and ERSPAN */
     rte_be64_t key;

@@ -688,6 +688,7 @@ static __rte_noinline enum drop_reason pop_new(const struct tunnel_table *table,
         return DROP_TUNNEL_PAYLOAD;
     if (o.payload == ETH_TYPE_TEB && unlikely(o.at + RTE_ETHER_HDR_LEN > o.end))
         return DROP_TUNNEL_TRUNCATED;
+    o.claim.payload = o.payload == ETH_TYPE_TEB ? TUNNEL_L2 : TUNNEL_L3;
     const uint32_t index = tunnel_table_find(table, &cache->memo, &o.claim);
     if (unlikely(index == 0))
         return DROP_TUNNEL_UNKNOWN;

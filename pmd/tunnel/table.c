@@ -9,7 +9,10 @@
 #include "pmd/base/hash.h"
 
 #define CLAIM_WORDS (sizeof(struct tunnel_claim) / 8)
-#define CLASSES 8 /* bit 2: any local address, 1: any remote address, 0: any key; so the most specific come first */
+/* What tunnels leave open, as digits of a number, so that the most specific come first: the key; the remote address;
+ * the local one, in three ways; the payload. */
+#define LOCALS 3
+#define CLASSES (2 * 2 * LOCALS * 2)
 #define SLOTS_MIN 16
 #define OPTION_SLOTS 256 /* a power of two, at least twice the options of a key */
 
@@ -138,16 +141,25 @@ static const struct entry *slots_find(const struct slots *slots, const struct tu
     return NULL;
 }
 
+static uint32_t class_of(const struct tunnel_in *in)
+{
+    const uint32_t local = (uint32_t)in->any_local + (in->any_local && in->local_flow);
+
+    return ((in->any_key * 2u + in->any_remote) * LOCALS + local) * 2 + (in->payload == TUNNEL_ANY);
+}
+
 static struct tunnel_claim claim_of_class(const struct tunnel_claim *claim, uint32_t class)
 {
     struct tunnel_claim masked = *claim;
 
-    if (class & 1)
-        masked.key = 0;
-    if (class & 2)
-        memset(masked.remote, 0, sizeof masked.remote);
-    if (class & 4)
+    if (class % 2 != 0)
+        masked.payload = TUNNEL_ANY;
+    if (class / 2 % LOCALS != 0)
         memset(masked.local, 0, sizeof masked.local);
+    if (class / (2 * LOCALS) % 2 != 0)
+        memset(masked.remote, 0, sizeof masked.remote);
+    if (class / (4 * LOCALS) != 0)
+        masked.key = 0;
     return masked;
 }
 
@@ -187,8 +199,9 @@ static void changed(struct tunnel_table *tunnels)
 
 int tunnel_table_add(struct tunnel_table *tunnels, const struct tunnel_in *in, uint32_t index)
 {
-    const uint32_t class = (uint32_t)in->any_local << 2 | (uint32_t)in->any_remote << 1 | in->any_key;
-    struct tunnel_claim claim = {.key = in->has_key ? in->key : 0, .udp_port = in->udp_port, .type = in->type};
+    const uint32_t class = class_of(in);
+    struct tunnel_claim claim = {
+        .key = in->has_key ? in->key : 0, .udp_port = in->udp_port, .type = in->type, .payload = in->payload};
     struct entry *entry;
 
     memcpy(claim.remote, in->remote, sizeof claim.remote);

@@ -1,8 +1,8 @@
 /* Which tunnel a packet belongs to that came in, and where its options go: what the control thread told of.
  *
- * Tunnels that leave the same open of key, remote and local address are a class with a hash table of its own; only
- * classes that have a tunnel are looked into, the most specific first. The control thread writes, poll-mode threads
- * read under RCU.
+ * Tunnels that leave the same open of key, remote and local address and payload are a class with a hash table of its
+ * own; only classes that have a tunnel are looked into, the most specific first. The control thread writes, poll-mode
+ * threads read under RCU.
  */
 #ifndef PMD_TUNNEL_TABLE_H
 #define PMD_TUNNEL_TABLE_H
@@ -20,7 +20,8 @@ struct tunnel_claim {
     uint8_t remote[16], local[16];
     rte_be16_t udp_port;
     uint8_t type;
-    uint8_t zero[5];
+    uint8_t payload; /* TUNNEL_L2, TUNNEL_L3 */
+    uint8_t zero[4];
 };
 
 /* The last answer, of one thread. All zero: none. */

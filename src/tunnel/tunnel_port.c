@@ -18,7 +18,8 @@
 struct takes {
     enum tunnel_type type;
     uint16_t udp_port;
-    bool any_key, any_remote, any_local;
+    enum tunnel_payload payload;
+    bool any_key, any_remote, any_local, local_flow;
     rte_be64_t key;
     struct in6_addr remote, local;
 };
@@ -144,9 +145,11 @@ static struct takes takes_of(const struct tunnel_config *config)
     memset(&takes, 0, sizeof takes); /* it is compared as a whole */
     takes.type = config->type;
     takes.udp_port = config->dst_port;
+    takes.payload = config->payload;
     takes.any_key = config->in_key_flow;
     takes.any_remote = config->remote_flow;
     takes.any_local = config->local_flow || IN6_IS_ADDR_UNSPECIFIED(&config->local);
+    takes.local_flow = config->local_flow;
     if (!takes.any_key)
         takes.key = config->in_key;
     if (!takes.any_remote)
@@ -165,7 +168,7 @@ static unsigned bucket_of(const struct takes *takes)
     for (unsigned i = 0; i < RTE_DIM(words); i++)
         hash = hash_add(hash, words[i]);
     hash = hash_add(hash, takes->key);
-    hash = hash_add(hash, (uint64_t)takes->type << 32 | takes->udp_port);
+    hash = hash_add(hash, (uint64_t)takes->type << 32 | (uint64_t)takes->payload << 16 | takes->udp_port);
     return hash_finish(hash) % BUCKETS;
 }
 
@@ -313,9 +316,11 @@ static bool publish(const struct tunnel_port *port)
     const struct takes *takes = &port->takes;
     struct tunnel_in in = {
         .type = (uint8_t)takes->type,
+        .payload = (uint8_t)takes->payload,
         .any_key = takes->any_key,
         .any_remote = takes->any_remote,
         .any_local = takes->any_local,
+        .local_flow = takes->local_flow,
         .has_key = takes->key != 0, /* packets without one count as those with 0 */
         .udp_port = rte_cpu_to_be_16(takes->udp_port),
         .key = takes->key,

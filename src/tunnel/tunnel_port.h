@@ -22,9 +22,6 @@ struct datapath;
 struct routes;
 struct tunnels;
 
-/* The payload: frames; packets without an Ethernet header; either, as the packet is. */
-enum tunnel_payload { TUNNEL_L2, TUNNEL_L3, TUNNEL_ANY };
-
 /* Zeroed before it is filled in: it is compared as a whole. */
 struct tunnel_config {
     const char *type_name; /* "ip6gre", as Open vSwitch calls it; constant */

@@ -44,7 +44,8 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
     CHECK(pool && programs && tunnels);
     CHECK(tunnel_table_set_options(tunnels, options, RTE_DIM(options)) == 0);
     for (uint8_t type = 0; type < TUNNEL_N_TYPES; type++) {
-        struct tunnel_in in = {.type = type, .any_key = true, .any_remote = true, .any_local = true};
+        struct tunnel_in in = {
+            .type = type, .payload = TUNNEL_ANY, .any_key = true, .any_remote = true, .any_local = true};
 
         in.udp_port = type == TUNNEL_GRE || type == TUNNEL_ERSPAN ? 0 : RTE_BE16(4789);
         CHECK(tunnel_table_add(tunnels, &in, TUNNEL + type) == 0);

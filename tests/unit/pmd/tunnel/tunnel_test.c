@@ -133,6 +133,7 @@ static void clear_time(const struct golden *g, struct rte_mbuf *m)
 static void add_tunnel(const struct golden *g, uint32_t index)
 {
     struct tunnel_in in = {.type = (uint8_t)g->out.type,
+                           .payload = TUNNEL_ANY,
                            .any_key = true,
                            .any_remote = true,
                            .any_local = true,
@@ -436,16 +437,20 @@ static void congestion_is_told_inwards(void **state)
 
 /* --- which tunnel -------------------------------------------------------- */
 
+#define N_CLASSES 24
+
 static void the_most_specific_tunnel_takes_a_packet(void **state)
 {
     const struct golden *g = golden("VXLAN");
 
-    /* Class 7 leaves all open, class 0 nothing. */
-    for (uint32_t class = 8; class -- > 0;) {
+    /* What Open vSwitch looks for first: the key, the other end, this one, the payload. The last leaves all open. */
+    for (uint32_t class = N_CLASSES; class -- > 0;) {
         struct tunnel_in in = {.type = TUNNEL_VXLAN,
-                               .any_key = class & 1,
-                               .any_remote = class & 2,
-                               .any_local = class & 4,
+                               .payload = class % 2 ? TUNNEL_ANY : TUNNEL_L2,
+                               .any_local = class / 2 % 3 > 0,
+                               .local_flow = class / 2 % 3 == 2,
+                               .any_remote = class / 6 % 2,
+                               .any_key = class / 12,
                                .has_key = true,
                                .key = g->out.key,
                                .udp_port = g->out.udp_dst};
@@ -459,13 +464,13 @@ static void the_most_specific_tunnel_takes_a_packet(void **state)
         assert_int_equal(packet_meta(m)->md.in_port, TUNNEL + class);
         rte_pktmbuf_free(m);
     }
-    for (uint32_t class = 0; class < 8; class ++) {
+    for (uint32_t class = 0; class < N_CLASSES; class ++) {
         struct rte_mbuf *m = packet_of(g->outer, g->outer_len);
 
         tunnel_table_remove(tunnels, TUNNEL + class);
         tunnel_table_remove(tunnels, TUNNEL + class);
-        assert_int_equal(pop(g, m), class < 7 ? DROP_N_REASONS : DROP_TUNNEL_UNKNOWN);
-        if (class < 7)
+        assert_int_equal(pop(g, m), class < N_CLASSES - 1 ? DROP_N_REASONS : DROP_TUNNEL_UNKNOWN);
+        if (class < N_CLASSES - 1)
             assert_int_equal(packet_meta(m)->md.in_port, TUNNEL + class + 1);
         rte_pktmbuf_free(m);
     }
@@ -475,7 +480,7 @@ static void a_tunnel_takes_only_its_own(void **state)
 {
     const struct golden *g = golden("VXLAN");
 
-    for (unsigned what = 0; what < 6; what++) {
+    for (unsigned what = 0; what < 7; what++) {
         struct tunnel_in in = {.type = TUNNEL_VXLAN, .has_key = true, .key = g->out.key, .udp_port = g->out.udp_dst};
         struct rte_mbuf *m = packet_of(g->outer, g->outer_len);
 
@@ -487,6 +492,7 @@ static void a_tunnel_takes_only_its_own(void **state)
         in.udp_port ^= what == 3;
         in.remote[15] ^= what == 4;
         in.local[0] ^= what == 5;
+        in.payload = what == 6 ? TUNNEL_L3 : TUNNEL_L2;
         assert_int_equal(tunnel_table_add(tunnels, &in, TUNNEL), 0);
         assert_int_equal(pop(g, m), DROP_TUNNEL_UNKNOWN);
         tunnel_table_remove(tunnels, TUNNEL);

@@ -203,8 +203,12 @@ static enum drop_reason pop(const struct tunnel *t, struct rte_mbuf *m)
 {
     const struct tunnel_out *out = &t->kind->out;
     const struct op_tunnel_pop op = {.type = (uint8_t)out->type, .gpe = out->gpe, .udp_port = out->udp_dst};
-    const struct tunnel_in in = {
-        .type = (uint8_t)out->type, .any_key = true, .any_remote = true, .any_local = true, .udp_port = out->udp_dst};
+    const struct tunnel_in in = {.type = (uint8_t)out->type,
+                                 .payload = TUNNEL_ANY,
+                                 .any_key = true,
+                                 .any_remote = true,
+                                 .any_local = true,
+                                 .udp_port = out->udp_dst};
     const int error = tunnel_table_add(tunnels, &in, TUNNEL + (uint32_t)out->type);
 
     assert_true(error == 0 || error == -EEXIST);

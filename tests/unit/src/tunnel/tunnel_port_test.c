@@ -165,16 +165,20 @@ static void test_conflicts(void **state)
         "vxlan remote_ip=192.0.2.3",
         "vxlan remote_ip=2001:db8::2",
         "vxlan remote_ip=flow",
+        "vxlan remote_ip=flow local_ip=flow",
         "geneve remote_ip=192.0.2.2",
         "gre remote_ip=192.0.2.2",
+        "gre remote_ip=192.0.2.2 packet_type=legacy_l3",
+        "gre remote_ip=192.0.2.2 packet_type=ptap",
         "erspan remote_ip=192.0.2.2",
     };
     static const char *const same[] = {
         "vxlan remote_ip=192.0.2.2 key=0",
         "vxlan remote_ip=192.0.2.2 in_key=1 out_key=2",
         "vxlan remote_ip=192.0.2.2 ttl=3 csum=true",
-        "vxlan remote_ip=flow local_ip=flow",
+        "vxlan remote_ip=flow local_ip=flow ttl=7",
         "gre remote_ip=192.0.2.2 key=0",
+        "gre remote_ip=192.0.2.2 key=0 packet_type=ptap",
         "ip6gre remote_ip=192.0.2.2",
     };
 
