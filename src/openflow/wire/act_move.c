@@ -17,8 +17,12 @@ static int read_part_of(struct reader *body, uint16_t n_bits, uint16_t ofs, stru
         return OFPERR_BAC_BAD_LEN;
     if (!f)
         return OFPERR_BAC_BAD_SET_TYPE;
-    if (has_mask || len != f->n_bytes)
+    if (has_mask ||
+        (!f->variable &&
+         len != f->n_bytes)) /* of variable length: Open vSwitch and OVN write the longest that there could be */
         return OFPERR_BAC_BAD_SET_LEN;
+    if (f->n_bytes == 0)
+        return OFPERR_NXFMFC_INVALID_TLV_FIELD;
     if (n_bits == 0 || ofs + n_bits > f->n_bits)
         return OFPERR_BAC_BAD_ARGUMENT;
     *sf = (struct subfield){.field = f, .ofs = (uint8_t)ofs, .n_bits = (uint8_t)n_bits};

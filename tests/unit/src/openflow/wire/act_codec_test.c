@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "src/actions/act_ops.h"
+#include "src/match/tlv_map.h"
 #include "src/openflow/wire/act_codec_impl.h"
 
 static void every_action_has_a_text(void **state)
@@ -123,12 +124,46 @@ static void a_lowered_ttl_may_tell_nobody(void **state)
     act_buffer_free(&acts);
 }
 
+static int decode_one(const uint8_t *bytes, size_t len)
+{
+    struct reader r = {bytes, len, false};
+    struct act_buffer acts;
+    int error;
+
+    act_buffer_init(&acts);
+    error = acts_decode(&r, OF15, &acts);
+    act_buffer_free(&acts);
+    return error;
+}
+
+/* A field of variable length has that of its option. ovn-controller writes the longest that there could be, 124, as
+ * Open vSwitch does. */
+static void copies_name_options_by_any_length(void **state)
+{
+    uint8_t from_option[24] = {0, 28, 0, 24, 0, 16, 0, 16, 0, 0, 0, 0, 0, 1, 40 << 1, 124, 0, 1, 14 << 1, 4};
+    uint8_t to_option[24] = {0, 28, 0, 24, 0, 16, 0, 0, 0, 16, 0, 0, 0, 1, 14 << 1, 4, 0, 1, 40 << 1, 124};
+    uint8_t beyond[24] = {0, 28, 0, 24, 0, 16, 0, 17, 0, 0, 0, 0, 0, 1, 40 << 1, 124, 0, 1, 14 << 1, 4};
+    uint8_t other[24] = {0, 28, 0, 24, 0, 16, 0, 0, 0, 0, 0, 0, 0, 1, 14 << 1, 8, 0, 1, 14 << 1, 4};
+    const struct tlv_map map = {.class = 0x102, .type = 0x80, .len = 4, .index = 0};
+
+    assert_int_equal(decode_one(from_option, sizeof from_option), OFPERR_NXFMFC_INVALID_TLV_FIELD);
+    assert_int_equal(tlv_map_mod(TLV_ADD, &map, 1), 0);
+    assert_int_equal(decode_one(from_option, sizeof from_option), 0);
+    assert_int_equal(decode_one(to_option, sizeof to_option), 0);
+    from_option[15] = 4;
+    assert_int_equal(decode_one(from_option, sizeof from_option), 0);
+    assert_int_equal(decode_one(beyond, sizeof beyond), OFPERR_BAC_BAD_ARGUMENT);
+    assert_int_equal(decode_one(other, sizeof other), OFPERR_BAC_BAD_SET_LEN);
+    assert_int_equal(tlv_map_mod(TLV_CLEAR, NULL, 0), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_action_has_a_text),           cmocka_unit_test(action_sets_run_what_they_take),
         cmocka_unit_test(numbers_belong_to_one_row),         cmocka_unit_test(rows_are_found_by_their_numbers),
         cmocka_unit_test(instructions_are_read_and_written), cmocka_unit_test(a_lowered_ttl_may_tell_nobody),
+        cmocka_unit_test(copies_name_options_by_any_length),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
