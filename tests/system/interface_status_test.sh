@@ -20,13 +20,14 @@ told() {
     box ovs-vsctl add-br br0 -- set Bridge br0 datapath_type=netdev -- add-br br1 -- set Bridge br1 datapath_type=netdev
     # One by one: in one transaction their order is by chance, and so are their numbers.
     box ovs-vsctl add-port br0 nic1
+    assert_contains "$(box_get Interface nic1 statistics)" rx_packets tx_packets # with the port's number
     box ovs-vsctl add-port br0 down1
     box ovs-vsctl add-port br0 in1 -- set Interface in1 type=internal
     box ovs-vsctl add-port br0 pa -- set Interface pa type=patch options:peer=pb -- add-port br1 pb -- set Interface pb type=patch options:peer=pa
     box ovs-vsctl add-br br0.10 br0 10
     box ovs-vsctl add-port br0 nosuch 2>/dev/null
     box ovs-vsctl set-controller br1 tcp:127.0.0.1:1
-    # A status that changed is told within half a second. The statistics of all are there after 5 seconds.
+    # A status that changed is told within half a second. The statistics of controllers are there after 5 seconds.
     wait_until 10 eval '[ "$(box_get Interface nic1 statistics)" != "{}" ] && [ "$(box_get Controller br1 status)" != "{}" ]'
     for table in $tables; do box ovs-vsctl --format=json list "$table" >"$TEST_DIR/$1.$table"; done
     kill "$SLUICE_PID" "$(box cat /run/openvswitch/ovsdb-server.pid)"

@@ -190,6 +190,33 @@ static void write_status(struct ovsdb_txn *txn, const struct ovsdb_row *row, con
     write_bfd(txn, row, bp);
 }
 
+static void put_statistic(void *arg, const char *name, uint64_t value)
+{
+    ovsdb_datum_put_integer(arg, name, (int64_t)value);
+}
+
+static void write_statistics(struct ovsdb_txn *txn, const struct ovsdb_row *row, const struct bridge_port *bp)
+{
+    struct ovsdb_datum map = {0};
+    struct status_port status;
+
+    status_of_port(bp, &status);
+    status_port_statistics(&status, put_statistic, &map);
+    if (bp->port && bp->port->ops->count)
+        bp->port->ops->count(bp->port, put_statistic, &map);
+    ovsdb_txn_write(txn, row, VSWITCH_INTERFACE_STATISTICS, &map);
+    ovsdb_datum_clear(&integer_map, &map);
+}
+
+void db_write_statistics(struct db *db, struct ovsdb_txn *txn, const struct db_port *port)
+{
+    const struct bridge_port *bp = bridge_port_of(db, port);
+    const struct ovsdb_row *row = bp ? row_of(db, port) : NULL;
+
+    if (row)
+        write_statistics(txn, row, bp);
+}
+
 void db_write_port(struct db *db, struct ovsdb_txn *txn, struct db_port *port)
 {
     const struct bridge_port *bp = bridge_port_of(db, port);
@@ -201,6 +228,7 @@ void db_write_port(struct db *db, struct ovsdb_txn *txn, struct db_port *port)
     port->seen = look_at(db, bp, true);
     if (bp) {
         write_status(txn, row, bp, port);
+        write_statistics(txn, row, bp); /* the rest of them comes by time; who waited for cur_cfg finds the counters */
         return;
     }
     ovsdb_txn_write_string(txn, row, VSWITCH_INTERFACE_ERROR, port->error);
@@ -220,28 +248,6 @@ void db_write_changes(struct db *db, struct ovsdb_txn *txn, struct db_port *port
         write_status(txn, row, bp, port);
     else
         write_no_status(txn, row);
-}
-
-static void put_statistic(void *arg, const char *name, uint64_t value)
-{
-    ovsdb_datum_put_integer(arg, name, (int64_t)value);
-}
-
-void db_write_statistics(struct db *db, struct ovsdb_txn *txn, const struct db_port *port)
-{
-    const struct bridge_port *bp = bridge_port_of(db, port);
-    const struct ovsdb_row *row = bp ? row_of(db, port) : NULL;
-    struct ovsdb_datum map = {0};
-    struct status_port status;
-
-    if (!row)
-        return;
-    status_of_port(bp, &status);
-    status_port_statistics(&status, put_statistic, &map);
-    if (bp->port && bp->port->ops->count)
-        bp->port->ops->count(bp->port, put_statistic, &map);
-    ovsdb_txn_write(txn, row, VSWITCH_INTERFACE_STATISTICS, &map);
-    ovsdb_datum_clear(&integer_map, &map);
 }
 
 /* --- bridges ------------------------------------------------------------- */
