@@ -5,6 +5,8 @@
 #   OVN_WORK     an empty directory; logs are in OVN_WORK/NODE/
 #   OVN_SWITCH   the daemon that is started under the name ovs-vswitchd
 # may set
+#   OVN_SHOW     a command that runs what it is given, and shows it: for what is worth to be seen
+#   OVN_ENCAP    geneve (without it) or vxlan
 #   OVN_MADE     the file with what there is to clean up, in the form of the system tests
 # and calls ovn_clean_up at its end, also on failure. Everything else of OVN and Open vSwitch is what Debian's packages have.
 # shellcheck shell=bash
@@ -119,6 +121,28 @@ ovn_wire() {
     ip -n "$(ovn_ns net)" link add "to-$1" type veth peer name "$2" netns "$(ovn_ns "$1")"
     ip -n "$(ovn_ns net)" link set "to-$1" master wire up
     ip -n "$(ovn_ns "$1")" link set "$2" up
+}
+
+# ovn_wired_central: the node "central" on a wire of its own making
+ovn_wired_central() {
+    ovn_underlay
+    ovn_node central
+    ovn_wire central eth0
+    ip -n "$(ovn_ns central)" addr add 192.168.50.1/24 dev eth0
+    ovn_central central
+}
+# ovn_host HOST N: a host on that wire, with its switch; 192.168.50.N is the address of its tunnels. ovn_controller does the rest.
+ovn_host() {
+    ovn_node "$1"
+    ovn_wire "$1" phys
+    ovn_database "$1"
+    ovn_switch "$1"
+    # The host's own address is on the bridge that has its network card, and packets of tunnels leave by that bridge.
+    ${OVN_SHOW:-} on "$1" ovs-vsctl --timeout=20 add-br br-phy -- set Bridge br-phy "other_config:hwaddr=02:00:00:00:50:$2" -- add-port br-phy phys
+    ip -n "$(ovn_ns "$1")" addr add "192.168.50.$2/24" dev br-phy
+    ip -n "$(ovn_ns "$1")" link set br-phy up
+    ${OVN_SHOW:-} on "$1" ovs-vsctl set Open_vSwitch . "external_ids:system-id=$1" external_ids:ovn-remote=tcp:192.168.50.1:6642 \
+        "external_ids:ovn-encap-type=${OVN_ENCAP:-geneve}" "external_ids:ovn-encap-ip=192.168.50.$2" external_ids:ovn-bridge-datapath-type=netdev
 }
 
 # ovn_vm HOST VM LOGICAL_PORT MAC [ADDRESS/N GATEWAY]: a namespace whose eth0 is an internal port of the host's br-int; without an

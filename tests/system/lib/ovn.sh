@@ -1,4 +1,4 @@
-# Debian's OVN on one host, which is its own central, with Sluice as the switch. Sourced after harness.sh.
+# Debian's OVN on one host, which is its own central, or on several, with Sluice as the switch. Sourced after harness.sh.
 # shellcheck shell=bash
 
 command -v ovn-controller >/dev/null || { echo "lacks OVN: scripts/setup-packages ovn"; exit 77; }
@@ -11,8 +11,9 @@ OVN_SWITCH=${BOX_VSWITCHD:-$SLUICED} # another switch under the name of ovs-vswi
 mkdir -p "$OVN_WORK"
 . "$TOP/scripts/ovn.d/nodes.sh"
 
-nb() { on host ovn-nbctl --timeout=30 "$@"; }
-sb() { on host ovn-sbctl --timeout=30 "$@"; }
+OVN_CENTRAL=host # ovn_hosts: central
+nb() { on "$OVN_CENTRAL" ovn-nbctl --timeout=30 "$@"; }
+sb() { on "$OVN_CENTRAL" ovn-sbctl --timeout=30 "$@"; }
 # What was asked for is in the switch.
 sync() { nb --wait=hv sync; }
 controller_log() { echo "$OVN_WORK/host/log/ovn-controller.log"; }
@@ -26,6 +27,18 @@ ovn_one_host() {
     on host ovs-vsctl set Open_vSwitch . external_ids:system-id=host external_ids:ovn-remote=unix:/run/ovn/ovnsb_db.sock \
         external_ids:ovn-encap-type=geneve external_ids:ovn-encap-ip=127.0.0.1 external_ids:ovn-bridge-datapath-type=netdev
     ovn_controller host
+    sync
+}
+# ovn_hosts HOST...: with a central apart, and tunnels between them
+ovn_hosts() {
+    local host n=10
+    OVN_CENTRAL=central
+    ovn_wired_central
+    for host; do
+        n=$((n + 1))
+        ovn_host "$host" $n
+        ovn_controller "$host"
+    done
     sync
 }
 
@@ -75,4 +88,13 @@ vlan_interface() {
     wait_until 5 grep -q ready "$TEST_DIR/vlan-$1.log"
     ip -n "$(ovn_ns "$1")" link set dev "eth0.$2" address "$3" mtu 1300
     ip -n "$(ovn_ns "$1")" addr add "$4" dev "eth0.$2"
+}
+
+# no_complaints HOST...: of the switch, and of ovn-controller about it. EAL tells of sizes of hugepages that it looked for.
+no_complaints() {
+    local host
+    for host; do
+        ! grep -E '\|(WARN|ERR|EMER)\|' "$OVN_WORK/$host/log/ovs-vswitchd.log" | grep -v 'EAL: No ' || fail "the switch of $host, see above"
+        ! grep 'OpenFlow error' "$OVN_WORK/$host/log/ovn-controller.log" || fail "the controller of $host got errors"
+    done
 }
