@@ -109,7 +109,7 @@ fail() {
     exit 1
 }
 
-step() { echo "- $*"; }
+step() { printf -- "- %3d s  %s\n" "$SECONDS" "$*"; }
 
 # assert_eq ACTUAL EXPECTED [WHAT]
 assert_eq() { [ "$1" = "$2" ] || fail "${3:-value}: '$1' instead of '$2'"; }
