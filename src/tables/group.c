@@ -62,7 +62,10 @@ struct group *group_create(const struct group_mod *mod)
     }
     if (group->type == GROUP_SELECT)
         group_make_slots(group);
-    LIST_INIT(&group->users.list);
+    group->users = calloc(1, sizeof *group->users);
+    if (!group->users)
+        out_of_memory("rules, groups and meters", 0);
+    LIST_INIT(&group->users->list);
     LIST_INIT(&group->dependents);
     return group;
 }
@@ -77,6 +80,7 @@ void group_unref(struct group *group)
 {
     if (--group->refs > 0)
         return;
+    free(group->users);
     free(group->slots);
     free(group);
 }
@@ -88,7 +92,7 @@ bool group_table_meters(const struct group_table *table)
 
 uint32_t group_users(const struct group *group)
 {
-    return group->users.n + group->n_forwarders;
+    return group->users->n + group->n_forwarders;
 }
 
 /* --- the table ----------------------------------------------------------- */
@@ -317,10 +321,11 @@ void group_stage_add(struct group_table *table, struct group *group, struct grou
         group->created_ms = replaced->created_ms;
         group_stage_remove(table, replaced);
         if (is_pending(table, replaced)) {
-            size_t all = SIZE_MAX;
+            struct rule_uses *users = replaced->users;
 
             group->keeps_counts &= replaced->keeps_counts;
-            rule_uses_move(&replaced->users, &group->users, &all);
+            replaced->users = group->users; /* none: however many there are of the other's, they change hands at once */
+            group->users = users;
         }
     }
     link_group(table, group, replaced);
@@ -350,7 +355,7 @@ static bool take_out(struct group_table *table, struct group *group, size_t *bud
     struct group *successor = group_table_find(table, group->id);
 
     /* The rules of one that is deleted go with this change, too. */
-    if (!rule_uses_move(&group->users, successor ? &successor->users : &table->orphans, budget))
+    if (!rule_uses_move(group->users, successor ? successor->users : &table->orphans, budget))
         return false;
     if (successor && successor->keeps_counts) {
         successor->packets += group->packets;

@@ -93,7 +93,7 @@ struct group {
     bool keeps_counts;                    /* takes over those of the group it replaces */
     uint32_t refs;
     uint32_t n_forwarders; /* buckets of other groups that send to it, as the change that is open has it */
-    struct rule_uses users;
+    struct rule_uses *users;
     uint64_t visit; /* for walks over chains */
     uint32_t n_dependents;
     LIST_HEAD(, group_dependent) dependents;

@@ -42,13 +42,13 @@ static bool remove_group(struct group_table *table, struct group *group, size_t 
 {
     const struct group *before = group_table_find(table, group->id);
     struct pipeline *pipeline = table->pipeline;
-    bool goes_on_there = before && before != group && pipeline->removing == &before->users;
+    bool goes_on_there = before && before != group && pipeline->removing == before->users;
 
     if (*budget == 0)
         return false;
-    if (!goes_on_there && !rule_uses_remove(pipeline, &group->users, RULE_GROUP_DELETED, budget))
+    if (!goes_on_there && !rule_uses_remove(pipeline, group->users, RULE_GROUP_DELETED, budget))
         return false;
-    if (before && before != group && !rule_uses_remove(pipeline, &before->users, RULE_GROUP_DELETED, budget))
+    if (before && before != group && !rule_uses_remove(pipeline, before->users, RULE_GROUP_DELETED, budget))
         return false;
     *budget -= *budget > 0;
     group_stage_remove(table, group);

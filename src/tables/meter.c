@@ -282,7 +282,7 @@ static void note_gone(struct meter_table *table, uint32_t index)
         table->gone_size = table->gone_size == 0 ? 16 : table->gone_size * 2;
         table->gone = realloc(table->gone, table->gone_size * sizeof *table->gone);
         if (!table->gone)
-            abort();
+            out_of_memory("rules, groups and meters", 0);
     }
     table->gone[table->n_gone++] = index;
 }
@@ -356,12 +356,10 @@ bool meter_table_commit(struct meter_table *table, size_t *budget)
     return true;
 }
 
+/* The rules that use a meter of the change are the change's own, and were taken back before. */
 static void take_back(struct meter_table *table, struct meter_entry *meter)
 {
-    size_t all = SIZE_MAX;
-
     if (is_pending(table, meter)) {
-        rule_uses_move(&meter->users, &table->orphans, &all);
         free_meter(table, meter);
         return;
     }

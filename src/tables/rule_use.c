@@ -40,7 +40,7 @@ static struct rule_uses *used_by(struct pipeline *pipeline, const struct act *ac
     if (ref.type == ACT_REF_GROUP) {
         struct group *group = group_table_find_next(pipeline->groups, ref.id);
 
-        return !group ? NULL : &group->users;
+        return !group ? NULL : group->users;
     }
     if (ref.type == ACT_REF_METER && pipeline->meters) {
         struct meter_entry *meter = meter_table_find_next(pipeline->meters, ref.id);

@@ -8,6 +8,7 @@
 #include "src/tables/group.h"
 #include "src/tables/rule_use.h"
 #include "src/tables/table.h"
+#include "tests/lib/own_time.h"
 #include "tests/lib/rules.h"
 
 static struct pipeline *pipeline;
@@ -119,6 +120,34 @@ static void groups_and_rules_become_visible_together(void **state)
     assert_int_equal(group_users(group_table_find(table(), 1)), 2);
     assert_int_equal(pipeline_n_rules(pipeline, 0), 1);
     assert_int_equal(n_added, 1);
+}
+
+/* A group of the bundle is replaced in the bundle: the rules that use it go over however many they are. */
+static void rules_of_a_group_that_is_replaced_take_no_time(void **state)
+{
+    enum { N = 60000, TIMES = 60 };
+    uint64_t start;
+
+    begin();
+    assert_int_equal(group(GROUP_ADD, 1, "output:2"), 0);
+    for (unsigned i = 1; i <= N; i++)
+        assert_int_equal(rule(true, FLOW_ADD, (uint16_t)i, "group:1"), 0);
+    start = own_us();
+    for (unsigned i = 0; i < TIMES; i++)
+        assert_int_equal(group(GROUP_MODIFY, 1, i % 2 ? "output:3" : "output:4"), 0);
+    assert_in_range(own_us() - start, 0, 10000 * OWN_TIME_FACTOR);
+    pipeline_bundle_commit(pipeline);
+    assert_int_equal(first_output(1), 3);
+    assert_int_equal(group_users(group_table_find(table(), 1)), N);
+    assert_int_equal(group(GROUP_DELETE, 1, NULL), 0);
+    assert_int_equal(pipeline_n_rules(pipeline, 0), 0);
+    begin(); /* the same, taken back */
+    assert_int_equal(group(GROUP_ADD, 1, "output:2"), 0);
+    assert_int_equal(rule(true, FLOW_ADD, 1, "group:1"), 0);
+    assert_int_equal(group(GROUP_MODIFY, 1, "output:3"), 0);
+    pipeline_bundle_abort(pipeline);
+    assert_int_equal(n_groups(), 0);
+    assert_int_equal(pipeline_n_rules(pipeline, 0), 0);
 }
 
 static void an_abort_leaves_nothing(void **state)
@@ -346,6 +375,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(groups_and_rules_become_visible_together, setup, teardown),
+        cmocka_unit_test_setup_teardown(rules_of_a_group_that_is_replaced_take_no_time, setup, teardown),
         cmocka_unit_test_setup_teardown(an_abort_leaves_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(a_modified_group_keeps_its_rules, setup, teardown),
         cmocka_unit_test_setup_teardown(many_are_committed_and_taken_back_a_few_at_a_time, setup, teardown),

@@ -650,7 +650,8 @@ static void entries_of_tables_and_meters_fit(void **state)
 
 static void what_no_message_can_hold_is_left_out(void **state)
 {
-    static struct group group = {.id = 1, .type = GROUP_ALL, .n_buckets = 5000};
+    static struct rule_uses users;
+    static struct group group = {.id = 1, .type = GROUP_ALL, .n_buckets = 5000, .users = &users};
     struct of_msg msg = {.type = OF_ECHO_REPLY, .version = OF13};
     struct of_multipart mp;
     struct of_buf out = {0};
