@@ -142,18 +142,6 @@ static void set_cookie(struct pipeline *pipeline, struct rule *rule, uint64_t co
     rule->cookie = cookie;
 }
 
-static void bring_counts(struct pipeline *pipeline, struct rule *rule)
-{
-    if (pipeline->observer.rule_count)
-        pipeline->observer.rule_count(pipeline->observer.arg, rule);
-}
-
-static void reset_counts(struct pipeline *pipeline, struct rule *rule)
-{
-    bring_counts(pipeline, rule);
-    rule->packets = rule->bytes = 0;
-}
-
 void change_modify(struct pipeline *pipeline, struct rule *rule, const struct act_list *acts, uint64_t cookie,
                    bool reset)
 {
@@ -164,7 +152,8 @@ void change_modify(struct pipeline *pipeline, struct rule *rule, const struct ac
             rule->flags |= RULE_FROM_ZERO;
             rule->packets = rule->bytes = 0;
         }
-    } else if (pipeline->in_bundle) {
+    } else if (pipeline->in_bundle || reset) {
+        /* What megaflows have counted so far and will count by the old actions goes with the old rule. */
         struct rule *shadow = rule_create_like(rule, acts);
 
         shadow->pipeline = pipeline;
@@ -182,8 +171,6 @@ void change_modify(struct pipeline *pipeline, struct rule *rule, const struct ac
         set_cookie(pipeline, rule, cookie);
         rule->modified_ms = clock_now_ms();
         evict_update(rule);
-        if (reset)
-            reset_counts(pipeline, rule);
         vec_push(&pipeline->modified, rule);
     }
 }
@@ -285,6 +272,15 @@ static void inherit(struct rule *rule, const struct rule *origin)
     evict_update(rule);
 }
 
+/* OpenFlow 1.3.5, 6.4: counters are copied unless OFPFF_RESET_COUNTS. */
+static void go_on_with_counts(struct pipeline *pipeline, struct rule *rule, struct rule *origin)
+{
+    rule->packets += origin->packets;
+    rule->bytes += origin->bytes;
+    if (pipeline->observer.rule_goes_on)
+        pipeline->observer.rule_goes_on(pipeline->observer.arg, rule, origin);
+}
+
 static void tell_added(struct pipeline *pipeline, struct rule *rule)
 {
     struct rule *origin = rule->origin;
@@ -295,12 +291,8 @@ static void tell_added(struct pipeline *pipeline, struct rule *rule)
     if (origin && origin->removed) /* it timed out while the bundle was open */
         origin = NULL;
     if (origin) {
-        bring_counts(pipeline, origin);
-        /* OpenFlow 1.3.5, 6.4: counters are copied unless OFPFF_RESET_COUNTS. */
-        if (!(rule->flags & RULE_FROM_ZERO)) {
-            rule->packets += origin->packets;
-            rule->bytes += origin->bytes;
-        }
+        if (!(rule->flags & RULE_FROM_ZERO))
+            go_on_with_counts(pipeline, rule, origin);
         if (rule->flags & RULE_SHADOW)
             inherit(rule, origin);
         drop(pipeline, origin);

@@ -25,7 +25,7 @@ void change_add(struct pipeline *pipeline, struct rule *rule, struct rule *repla
 void change_remove(struct pipeline *pipeline, struct rule *rule);
 /* For another reason than RULE_DELETED, which observers are told. */
 void change_remove_for(struct pipeline *pipeline, struct rule *rule, enum rule_removed_reason reason);
-/* Outside of a bundle this is done at once: it must not be followed by an abort. */
+/* Outside of a bundle this is done at once, unless the rule is to count anew: it must not be followed by an abort. */
 void change_modify(struct pipeline *pipeline, struct rule *rule, const struct act_list *acts, uint64_t cookie,
                    bool reset_counts);
 /* Takes back about `budget` rules of the change; true: that was all, no change is open any more. Lookups never saw

@@ -99,9 +99,10 @@ struct pipeline_observer {
     /* A rule is out of its table; rule->packets are final once its dependents are gone (the flows side then calls
      * rule_finish). */
     void (*rule_removed)(void *arg, struct rule *rule, enum rule_removed_reason reason);
-    /* A rule's counters are about to be set to 0, or copied: they are to be brought up to date, so that what was
-     * counted before is not added after. */
-    void (*rule_count)(void *arg, struct rule *rule);
+    /* Before rule_added: the rule goes on with the counters of the one that it replaces. It has a copy of them; what
+     * was counted and is not in them yet is to be its as well. If this is not called, it counts anew, and what the
+     * replaced one counted is nobody's. */
+    void (*rule_goes_on)(void *arg, struct rule *rule, struct rule *replaced);
     /* Translations that went through this group, or looked whether it is live, may have another result now: it was
      * added, removed or replaced. */
     void (*group_changed)(void *arg, struct group *group);

@@ -94,6 +94,25 @@ static bool path_is(const struct path *path, uint32_t hash, const struct xlate_d
     return links_are(path, deps);
 }
 
+/* Of a rule that is out of its table; NULL: none. It is the first of the rule's dependents. */
+static struct rule_watch *watch_of(const struct rule *rule)
+{
+    struct rule_dependent *first = LIST_FIRST(&rule->dependents);
+
+    return first && !first->path ? (struct rule_watch *)first : NULL;
+}
+
+static void dependent_insert(struct rule_dependent *link)
+{
+    struct rule_watch *watch = watch_of(link->rule);
+
+    if (watch)
+        LIST_INSERT_AFTER(&watch->dependent, link, node);
+    else
+        LIST_INSERT_HEAD(&link->rule->dependents, link, node);
+    link->rule->n_dependents++;
+}
+
 static void link_rules(struct path *path, const struct xlate_deps *deps)
 {
     for (unsigned i = 0; i < deps->n_rules + deps->n_clauses; i++) {
@@ -101,8 +120,7 @@ static void link_rules(struct path *path, const struct xlate_deps *deps)
 
         link->rule = rule_ref(i < deps->n_rules ? deps->rules[i] : deps->clauses[i - deps->n_rules]);
         link->path = path;
-        LIST_INSERT_HEAD(&link->rule->dependents, link, node);
-        link->rule->n_dependents++;
+        dependent_insert(link);
     }
 }
 
@@ -222,34 +240,61 @@ struct mf_record *path_todo(const struct path *path)
     return TAILQ_FIRST(&path->list[path->todo_side]);
 }
 
-/* The rule is removed, and the last path is gone: its counters are final. */
-static void rule_end(struct flows *flows, struct rule *rule)
+/* One dependent less. The last one of a removed rule makes its counters final, and may be the last thing that its
+ * successor waited for. The caller holds a reference to the rule. */
+static void dependent_end(struct flows *flows, struct rule *rule)
 {
-    struct rule_watch *watch = (struct rule_watch *)LIST_FIRST(&rule->dependents);
+    struct rule *held = NULL;
+    struct rule_watch *watch;
 
-    if (!watch)
-        return;
-    LIST_REMOVE(&watch->dependent, node);
-    if (watch->successor) {
-        watch->successor->packets += rule->packets - watch->packets;
-        watch->successor->bytes += rule->bytes - watch->bytes;
-        rule_note_used(watch->successor, rule->used_ms);
-        rule_unref(watch->successor);
-    } else if (flows->rule_gone) {
-        flows->rule_gone(flows->rule_gone_arg, watch->bridge, rule, watch->reason);
+    while (--rule->n_dependents == 0 && (watch = watch_of(rule))) {
+        struct rule *successor = watch->successor;
+
+        LIST_REMOVE(&watch->dependent, node);
+        if (!successor && flows->rule_gone)
+            flows->rule_gone(flows->rule_gone_arg, watch->bridge, rule, watch->reason);
+        free(watch);
+        rule_unref(rule);
+        if (held)
+            rule_unref(held);
+        held = successor;
+        if (!successor)
+            return;
+        rule = successor;
     }
-    free(watch);
-    rule_unref(rule);
+    if (held)
+        rule_unref(held);
 }
 
 static void unlink_rule(struct flows *flows, struct rule_dependent *link)
 {
-    struct rule *rule = link->rule;
-
     LIST_REMOVE(link, node);
-    if (--rule->n_dependents == 0)
-        rule_end(flows, rule);
-    rule_unref(rule);
+    dependent_end(flows, link->rule);
+    rule_unref(link->rule);
+}
+
+static void watch_succeed(struct rule_watch *watch, struct rule *successor)
+{
+    watch->successor = rule_ref(successor);
+    successor->n_dependents++;
+}
+
+/* Which rule gets what is counted for `rule`. Successors of successors become the first one's own, so that the way does
+ * not get longer with each rule that is replaced. */
+static struct rule *rule_credited(struct flows *flows, struct rule *rule)
+{
+    struct rule_watch *watch = watch_of(rule), *next;
+
+    if (!watch || !watch->successor)
+        return rule;
+    while ((next = watch_of(watch->successor)) && next->successor) {
+        struct rule *between = watch->successor;
+
+        watch_succeed(watch, next->successor);
+        dependent_end(flows, between);
+        rule_unref(between);
+    }
+    return watch->successor;
 }
 
 static void credit_group(struct group *group, uint32_t bucket, uint64_t packets, uint64_t bytes)
@@ -276,10 +321,10 @@ static void credit_crossing(struct bridge *bridge, const struct xlate_crossing *
         bridge_port_count(bridge_port_by_ofport(bridge, crossing->ofport), crossing->rx, packets, bytes);
 }
 
-static void credit_all(struct path *path)
+static void credit_all(struct flows *flows, struct path *path)
 {
     for (uint32_t i = 0; i < path->n_rules; i++) {
-        struct rule *rule = path->rules[i].rule;
+        struct rule *rule = rule_credited(flows, path->rules[i].rule);
 
         rule->packets += path->packets;
         rule->bytes += path->bytes;
@@ -301,28 +346,8 @@ void path_flush_credits(struct flows *flows)
     while ((path = TAILQ_FIRST(&flows->credits))) {
         TAILQ_REMOVE(&flows->credits, path, credit_node);
         path->credit_queued = false;
-        credit_all(path);
+        credit_all(flows, path);
     }
-}
-
-void rule_collect(struct flows *flows, struct rule *rule)
-{
-    const struct rule_dependent *link;
-    struct mf_record *record;
-    bool dying = false;
-
-    LIST_FOREACH (link, &rule->dependents, node) {
-        for (unsigned side = 0; link->path && side < 2; side++) {
-            TAILQ_FOREACH (record, &link->path->list[side], path_node)
-                record_count(flows, record);
-        }
-        dying |= link->path && link->path->n_detached > 0;
-    }
-    if (dying) {
-        TAILQ_FOREACH (record, &flows->dying, path_node)
-            record_count(flows, record);
-    }
-    path_flush_credits(flows);
 }
 
 void path_release(struct flows *flows, struct path *path)
@@ -334,7 +359,7 @@ void path_release(struct flows *flows, struct path *path)
         return;
     if (path->credit_queued) {
         TAILQ_REMOVE(&flows->credits, path, credit_node);
-        credit_all(path);
+        credit_all(flows, path);
     }
     if (path->todo_seq)
         TAILQ_REMOVE(&flows->todo, path, todo_node);
@@ -472,23 +497,20 @@ static struct rule_watch *watch_add(struct rule *rule)
 
 void rule_watch_gone(struct flows *flows, struct bridge *bridge, struct rule *rule, enum rule_removed_reason reason)
 {
-    struct rule_watch *watch = watch_add(rule);
-
-    watch->bridge = bridge;
-    watch->reason = reason;
-    if (rule->n_dependents == 0)
-        rule_end(flows, rule);
-}
-
-void rule_watch_replaced(struct flows *flows, struct rule *rule, struct rule *successor)
-{
     struct rule_watch *watch;
 
-    /* Counted anew (OFPFF_RESET_COUNTS): what the old rule still gets is not the new one's. */
-    if (rule->n_dependents == 0 || successor->packets < rule->packets)
+    if (rule->n_dependents == 0) {
+        if (flows->rule_gone)
+            flows->rule_gone(flows->rule_gone_arg, bridge, rule, reason);
         return;
+    }
     watch = watch_add(rule);
-    watch->successor = rule_ref(successor);
-    watch->packets = rule->packets;
-    watch->bytes = rule->bytes;
+    watch->bridge = bridge;
+    watch->reason = reason;
+}
+
+void rule_watch_replaced(struct rule *rule, struct rule *successor)
+{
+    if (rule->n_dependents > 0)
+        watch_succeed(watch_add(rule), successor);
 }

@@ -22,13 +22,13 @@ struct rule_dependent {
     struct path *path; /* NULL: a rule_watch */
 };
 
-/* On a rule that is out of its table: what to do when no path is left. */
+/* On a rule that is out of its table: what to do when no path is left. The first of its dependents. */
 struct rule_watch {
     struct rule_dependent dependent; /* first */
     struct bridge *bridge;
     enum rule_removed_reason reason;
-    struct rule *successor;  /* gets what is still counted for the rule, and nobody is told; referenced */
-    uint64_t packets, bytes; /* that the successor has already */
+    struct rule *successor; /* gets what is still counted for the rule, and nobody is told; referenced, and this is one
+                             * of its dependents: it is not done with before the rule is */
 };
 
 /* A group that a path goes through, by one of its buckets. */
@@ -97,8 +97,6 @@ bool record_marked(const struct mf_record *record);
 /* Counts packets on a path; rules get them at path_flush_credits. */
 void path_credit(struct flows *flows, struct path *path, uint64_t packets, uint64_t bytes, uint64_t used_ms);
 void path_flush_credits(struct flows *flows);
-/* Gives the rule what its megaflows have counted so far. */
-void rule_collect(struct flows *flows, struct rule *rule);
 /* Counts packets on the rules of a translation that left no path. */
 void deps_credit(const struct xlate_deps *deps, uint64_t packets, uint64_t bytes, uint64_t used_ms);
 
@@ -108,9 +106,10 @@ void record_mark(struct flows *flows, struct mf_record *record);
 void rule_mark_dependents(struct flows *flows, struct rule *rule);
 void group_mark_dependents(struct flows *flows, struct group *group);
 
-/* The rule left its table. Once no path has it, what was still counted goes to its successor, or flows->rule_gone is
- * told. */
-void rule_watch_replaced(struct flows *flows, struct rule *rule, struct rule *successor);
+/* The rule left its table for one that goes on with its counters: what its megaflows have counted and still count is
+ * the successor's. However many there are, none is looked at. */
+void rule_watch_replaced(struct rule *rule, struct rule *successor);
+/* The rule left its table. Once no path has it, flows->rule_gone is told. */
 void rule_watch_gone(struct flows *flows, struct bridge *bridge, struct rule *rule, enum rule_removed_reason reason);
 
 #endif

@@ -64,7 +64,6 @@ static void rule_added(void *arg, struct rule *rule, struct rule *replaced)
     /* A rule that stands in for one of equal match and priority wins exactly where that one did. */
     if (replaced) {
         rule_mark_dependents(fb->flows, replaced);
-        rule_watch_replaced(fb->flows, replaced, rule);
     } else if (!rule_index_mark(fb->flows, fb->bridge, rule, next_serial(fb->flows))) {
         change_batch_add_rule(changes_pending(fb->flows), fb->bridge, rule);
     }
@@ -97,11 +96,10 @@ static void rule_triggered(void *arg, struct rule *rule)
         fb->flows->rule_triggered(fb->flows->rule_triggered_arg, fb->bridge, rule);
 }
 
-static void rule_count(void *arg, struct rule *rule)
+static void rule_goes_on(void *arg, struct rule *rule, struct rule *replaced)
 {
-    struct flows_bridge *fb = arg;
-
-    rule_collect(fb->flows, rule);
+    (void)arg;
+    rule_watch_replaced(replaced, rule);
 }
 
 static void group_changed(void *arg, struct group *group)
@@ -276,7 +274,7 @@ void flows_attach(struct flows *flows, struct bridge *bridge)
                                                                         .rule_modified = rule_modified,
                                                                         .rule_removed = rule_removed,
                                                                         .rule_triggered = rule_triggered,
-                                                                        .rule_count = rule_count,
+                                                                        .rule_goes_on = rule_goes_on,
                                                                         .group_changed = group_changed,
                                                                         .meters_changed = meters_changed,
                                                                         .meter_gone = meter_gone,

@@ -200,6 +200,20 @@ static void replaced_rule_hands_on_what_is_counted_late(void **state)
     expect_count(2, 6);
 }
 
+/* However many rules have taken its place by the time that its megaflows are looked at. */
+static void counts_go_past_rules_that_were_replaced_too(void **state)
+{
+    bed_add(&bed, "cookie=1,in_port=1,actions=output:2");
+    for (int i = 0; i < 5; i++)
+        expect_way(1, 80, 2);
+    for (int cookie = 2; cookie < 50; cookie++)
+        bed_add(&bed, "cookie=%d,in_port=1,actions=output:3", cookie);
+    expect_count(49, 5); /* nothing was translated again yet */
+    bed_settle(&bed);
+    expect_way(1, 80, 3);
+    expect_count(49, 6);
+}
+
 struct gone {
     unsigned n;
     uint64_t cookie, packets;
@@ -235,6 +249,66 @@ static void rule_is_gone_when_its_count_is_final(void **state)
     bed_mod(&bed, FLOW_DELETE, "in_port=4");
     assert_int_equal(gone.n, 2);
     assert_int_equal(gone.cookie, 2);
+}
+
+/* The last of a row of rules, each of which took the place of the one before, is not done with until what the first
+ * one's megaflows counted is its. */
+static void rule_is_gone_when_it_has_the_counts_of_those_before(void **state)
+{
+    struct gone gone = {0};
+
+    flows_set_rule_gone(bed.flows, note_gone, &gone);
+    bed_add(&bed, "cookie=1,in_port=1,actions=output:2");
+    for (int i = 0; i < 5; i++)
+        expect_way(1, 80, 2);
+    bed_add(&bed, "cookie=2,in_port=1,actions=output:3");
+    bed_add(&bed, "cookie=3,in_port=1,actions=output:3");
+    bed_mod(&bed, FLOW_DELETE, "in_port=1");
+    assert_int_equal(gone.n, 0);
+    for (int i = 0; i < 1000 && gone.n == 0; i++)
+        bed_turn(&bed);
+    assert_int_equal(gone.n, 1);
+    assert_int_equal(gone.cookie, 3);
+    assert_int_equal(gone.packets, 5);
+}
+
+/* By a rule in its place (1), by the same with other actions (2): what was counted before is nobody's. */
+static void what_counts_anew_has_nothing_of_before(void **state)
+{
+    for (int how = 1; how <= 2; how++) {
+        bed_add(&bed, "cookie=%d,in_port=1,actions=output:2", how);
+        for (int i = 0; i < 5; i++)
+            expect_way(1, 80, 2);
+        bed_mod(&bed, how == 1 ? FLOW_ADD : FLOW_MODIFY, "reset_counts,cookie=7,in_port=1,actions=output:3");
+        bed_settle(&bed);
+        flows_refresh_stats(bed.flows, 0);
+        assert_int_equal(find_rule(how == 1 ? 7 : how)->packets, 0);
+        expect_way(1, 80, 3);
+        expect_count(how == 1 ? 7 : how, 1);
+        bed_mod(&bed, FLOW_DELETE, "in_port=1");
+        bed_settle(&bed);
+    }
+}
+
+/* A rule that many megaflows rest on is replaced, modified and deleted without a look at each of them. */
+static void counts_of_many_megaflows_take_no_time(void **state)
+{
+    const char *actions = "move:NXM_OF_UDP_DST[]->NXM_NX_REG0[0..15],output:2";
+    enum { N = 12000, TIMES = 80 };
+    uint64_t start;
+
+    bed_add(&bed, "cookie=1,udp,actions=%s", actions);
+    expect_ways(1, 2, 1, N, 2);
+    bed_settle(&bed);
+    assert_int_equal(stats().n_megaflows, N);
+    start = own_us();
+    for (int i = 0; i < TIMES; i++) {
+        bed_mod(&bed, FLOW_ADD, "cookie=2,udp,actions=output:2");
+        bed_mod(&bed, FLOW_MODIFY, "reset_counts,udp,actions=output:3");
+    }
+    bed_mod(&bed, FLOW_DELETE, "udp");
+    assert_in_range(own_us() - start, 0, 10000 * OWN_TIME_FACTOR);
+    bed_settle(&bed);
 }
 
 static void moved_address_is_followed(void **state)
@@ -879,7 +953,11 @@ int main(void)
         TEST(slow_operations_have_no_megaflow),
         TEST(modified_rule_swaps_the_program),
         TEST(replaced_rule_hands_on_what_is_counted_late),
+        TEST(counts_go_past_rules_that_were_replaced_too),
         TEST(rule_is_gone_when_its_count_is_final),
+        TEST(rule_is_gone_when_it_has_the_counts_of_those_before),
+        TEST(what_counts_anew_has_nothing_of_before),
+        TEST(counts_of_many_megaflows_take_no_time),
         TEST(moved_address_is_followed),
         TEST(a_revalidation_keeps_addresses),
         TEST(port_changes),
