@@ -59,12 +59,13 @@ static void tell_change(const struct tunnels *tunnels, const char *device)
         tunnels->changed(tunnels->changed_arg, device);
 }
 
+/* An address without a device is one whose device went before it, which was told then. */
 static void on_route(void *arg, const struct routes_change *change)
 {
     const struct tunnels *tunnels = arg;
 
-    if (change->what == ROUTES_ADDRESS && tunnels->n_listeners > 0)
-        tell_change(tunnels, change->device[0] ? change->device : NULL);
+    if (change->what != ROUTES_ROUTE && change->device[0] && tunnels->n_listeners > 0)
+        tell_change(tunnels, change->device);
 }
 
 struct tunnels *tunnels_create(struct datapath *dp, struct routes *routes)

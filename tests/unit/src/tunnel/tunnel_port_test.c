@@ -16,7 +16,8 @@ static struct routes *routes;
 static struct tunnels *tunnels;
 static struct bridge *bridge;
 static char error[512];
-static unsigned n_changed, n_noted;
+static unsigned n_changed, n_changed_any, n_noted;
+static char changed_device[16];
 
 static struct in6_addr address(const char *s)
 {
@@ -37,6 +38,8 @@ static void tell_address(const char *s)
 static void on_changed(void *arg, const char *device)
 {
     n_changed++;
+    n_changed_any += device == NULL;
+    snprintf(changed_device, sizeof changed_device, "%s", device ? device : "");
 }
 
 static void port_changed(void *arg, struct bridge_port *bp, unsigned what)
@@ -353,12 +356,36 @@ static void test_few_bits(void **state)
         assert_int_equal(takes(outer(IPPROTO_UDP, "192.0.2.1", (uint16_t)port)), port == 4096 || port == 4098);
 }
 
+/* Other devices of the host come and go with their addresses: who has to look hears of them by name. */
+static void test_devices_that_go(void **state)
+{
+    const struct routes_device phy = {.ifindex = 3, .name = "br-phy", .mac = {{2, 0, 0, 0, 0, 3}}, .mtu = 1500};
+    const struct routes_device other = {.ifindex = 4, .name = "eth9"};
+    const struct in6_addr a = address("198.51.100.1");
+
+    add(1, "vxlan remote_ip=192.0.2.2");
+    routes_tell_device(routes, &other);
+    routes_tell_address(routes, 4, &a, 120);
+    n_changed = n_changed_any = 0;
+    for (unsigned i = 0; i < 3; i++) {
+        routes_tell_device(routes, &phy);
+        tell_address("192.0.2.1");
+        tell_address("2001:db8::1");
+        routes_told_all(routes);
+        while (routes_reclaim(routes))
+            continue;
+    }
+    assert_int_equal(n_changed, 1);
+    assert_int_equal(n_changed_any, 0);
+    assert_string_equal(changed_device, "eth9");
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
-        TEST(test_indexes),   TEST(test_port),  TEST(test_conflicts), TEST(test_change),
-        TEST(test_listeners), TEST(test_takes), TEST(test_few_bits),
+        TEST(test_indexes), TEST(test_port),     TEST(test_conflicts), TEST(test_change), TEST(test_listeners),
+        TEST(test_takes),   TEST(test_few_bits), TEST(test_listeners), TEST(test_takes),  TEST(test_devices_that_go),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
