@@ -152,6 +152,7 @@ static void cmd_aging(void *arg, int argc, const char *const *argv, struct contr
 
 static const char *const states[] = {
     [NEXT_HOP_READY] = "ready",
+    [NEXT_HOP_SEVERAL] = "several paths",
     [NEXT_HOP_NO_ROUTE] = "no route",
     [NEXT_HOP_NOT_OURS] = "local address is not ours",
     [NEXT_HOP_NO_BRIDGE] = "device is in no bridge",
@@ -169,15 +170,18 @@ static void show_next_hop(const struct next_hop *hop, const struct next_hop_quer
     format_address(&hop->via, via);
     format_mac(&hop->dst_mac, mac);
     if (reply->as_json) {
-        control_element(reply, json_pack("{s:I,s:s,s:I,s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:i}", "id", (json_int_t)hop->id,
-                                         "to", to, "mark", (json_int_t)query->mark, "state", states[hop->state],
-                                         "source", source, "via", via, "mac", mac, "device", hop->device, "bridge",
-                                         bridge, "port", port, "mtu", (int)hop->mtu));
+        control_element(reply,
+                        json_pack("{s:I,s:s,s:I,s:i,s:i,s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:i}", "id", (json_int_t)hop->id,
+                                  "to", to, "mark", (json_int_t)query->mark, "slot", (int)query->path - 1, "slots",
+                                  (int)hop->n_slots, "state", states[hop->state], "source", source, "via", via, "mac",
+                                  mac, "device", hop->device, "bridge", bridge, "port", port, "mtu", (int)hop->mtu));
         return;
     }
     control_printf(reply, "%s", to);
     if (query->mark)
         control_printf(reply, " mark %" PRIu32, query->mark);
+    if (query->path)
+        control_printf(reply, " slot %" PRIu32, query->path - 1);
     if (*hop->device)
         control_printf(reply, " dev %s src %s via %s", hop->device, source, via);
     if (*bridge)

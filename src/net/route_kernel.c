@@ -2,22 +2,26 @@
 
 #include <errno.h>
 #include <event2/event.h>
+#include <linux/fib_rules.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
-#include "pmd/base/clock.h"
 #include "pmd/base/mem.h"
 #include "src/net/route.h"
 #include "src/net/rtnetlink.h"
 
 #define DATAGRAMS_A_CALL 4 /* some 300 routes each */
 #define PAUSE_MS 20        /* who changes one thing mostly changes several */
-#define PAUSE_TIMES 10     /* how long a reading took */
+#define PAUSE_TIMES 10     /* the work of a reading */
+#define GROUP_IPV6_RULE (1u << (RTNLGRP_IPV6_RULE - 1))
 
-/* What is read, in this order: a route counts only with an address, and both with a device. */
-static const uint16_t parts[] = {RTM_GETLINK, RTM_GETADDR, RTM_GETROUTE};
+/* What is read, in this order: a route counts only with an address, and both with a device; and routes are kept of
+ * tables that rules lead to. */
+static const uint16_t parts[] = {RTM_GETLINK, RTM_GETADDR, RTM_GETRULE, RTM_GETROUTE};
+#define PARTS_OF_ROUTES 2 /* the last ones */
 #define PARTS (sizeof parts / sizeof *parts)
 
 struct route_kernel {
@@ -26,9 +30,9 @@ struct route_kernel {
     int told_fd, fd; /* changes; what was asked for */
     uint32_t sequence;
     unsigned n_parts;
-    unsigned part; /* that is being read; n_parts: none */
-    bool changed;  /* since the reading began */
-    uint64_t began_us;
+    unsigned part;      /* that is being read; n_parts: none */
+    bool changed;       /* since the reading began */
+    uint64_t worked_us; /* of this thread's time, on the reading */
     _Alignas(struct nlmsghdr) char buffer[RTNETLINK_BUFFER];
 };
 
@@ -70,28 +74,59 @@ static void on_address(struct routes *routes, const struct nlmsghdr *header)
                         (uint8_t)(info->ifa_prefixlen + (info->ifa_family == AF_INET ? 96 : 0)));
 }
 
-/* The first of several next hops. */
-static bool first_hop(const struct rtattr *multipath, uint8_t family, struct route_told *told)
+/* What only a route's kind says. False: routes of that kind lead nowhere, and say nothing to packets of ours. */
+static bool take_kind(const struct rtmsg *info, struct route_told *told)
+{
+    switch (info->rtm_type) {
+    case RTN_UNICAST:
+        return true;
+    case RTN_LOCAL:
+        told->local = true;
+        return true;
+    case RTN_BLACKHOLE:
+    case RTN_UNREACHABLE:
+    case RTN_PROHIBIT:
+        told->verdict = ROUTE_REFUSED;
+        return true;
+    case RTN_THROW:
+        told->verdict = ROUTE_THROW;
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* Each path is a route of its own. */
+static void tell_path(struct routes *routes, const struct rtnexthop *hop, uint8_t family, struct route_told told)
+{
+    int len = (int)(hop->rtnh_len - sizeof *hop);
+
+    if (hop->rtnh_flags & RTNH_F_DEAD)
+        return;
+    told.ifindex = hop->rtnh_ifindex;
+    told.weight = hop->rtnh_hops + 1u;
+    for (const struct rtattr *a = RTNH_DATA(hop); RTA_OK(a, len); a = RTA_NEXT(a, len)) {
+        if (a->rta_type == RTA_VIA || (a->rta_type == RTA_GATEWAY && !rtnetlink_address(a, family, &told.gateway)))
+            return;
+    }
+    routes_tell_route(routes, &told);
+}
+
+static void tell_paths(struct routes *routes, const struct rtattr *multipath, uint8_t family,
+                       const struct route_told *told)
 {
     const struct rtnexthop *hop = RTA_DATA(multipath);
 
-    if (RTA_PAYLOAD(multipath) < sizeof *hop || hop->rtnh_len < sizeof *hop || hop->rtnh_len > RTA_PAYLOAD(multipath))
-        return false;
-    told->ifindex = hop->rtnh_ifindex;
-    int len = (int)(hop->rtnh_len - sizeof *hop);
-    for (const struct rtattr *a = RTNH_DATA(hop); RTA_OK(a, len); a = RTA_NEXT(a, len))
-        if (a->rta_type == RTA_GATEWAY && !rtnetlink_address(a, family, &told->gateway))
-            return false;
-    return true;
+    for (int len = (int)RTA_PAYLOAD(multipath); RTNH_OK(hop, len);
+         len -= RTNH_ALIGN(hop->rtnh_len), hop = RTNH_NEXT(hop))
+        tell_path(routes, hop, family, *told);
 }
 
-static bool is_of_interest(const struct rtmsg *info, uint32_t table)
+/* What is cached is no route, and what says for which source addresses or type of service it is, none of ours. */
+static bool is_of_interest(const struct rtmsg *info)
 {
-    bool ours = table == RT_TABLE_MAIN || table == RT_TABLE_LOCAL || table == RT_TABLE_DEFAULT;
-
-    return ours && (info->rtm_family == AF_INET || info->rtm_family == AF_INET6) &&
-           info->rtm_scope != RT_SCOPE_NOWHERE && (info->rtm_type == RTN_UNICAST || info->rtm_type == RTN_LOCAL) &&
-           !(info->rtm_flags & (RTM_F_CLONED | RTNH_F_DEAD));
+    return (info->rtm_family == AF_INET || info->rtm_family == AF_INET6) && info->rtm_scope != RT_SCOPE_NOWHERE &&
+           info->rtm_src_len == 0 && info->rtm_tos == 0 && !(info->rtm_flags & (RTM_F_CLONED | RTNH_F_DEAD));
 }
 
 static void on_route(struct routes *routes, const struct nlmsghdr *header)
@@ -100,22 +135,109 @@ static void on_route(struct routes *routes, const struct nlmsghdr *header)
     struct route_told told = {0};
     rtnetlink_attributes of;
 
-    if (!rtnetlink_take(header, sizeof *info, of))
+    if (!rtnetlink_take(header, sizeof *info, of) || !is_of_interest(info) || !take_kind(info, &told))
         return;
-    if (!is_of_interest(info, rtnetlink_number(of[RTA_TABLE], info->rtm_table)))
+    told.table = rtnetlink_number(of[RTA_TABLE], info->rtm_table);
+    if (!routes_want_table(routes, told.table))
         return;
     if (info->rtm_family == AF_INET)
         told.prefix = (struct in6_addr){.s6_addr = {[10] = 0xff, [11] = 0xff}};
     told.length = (uint8_t)(info->rtm_dst_len + (info->rtm_family == AF_INET ? 96 : 0));
-    told.local = info->rtm_type == RTN_LOCAL;
     told.metric = rtnetlink_number(of[RTA_PRIORITY], 0);
-    told.ifindex = (int)rtnetlink_number(of[RTA_OIF], 0);
     if ((of[RTA_DST] && !rtnetlink_address(of[RTA_DST], info->rtm_family, &told.prefix)) ||
         (of[RTA_GATEWAY] && !rtnetlink_address(of[RTA_GATEWAY], info->rtm_family, &told.gateway)) ||
-        (of[RTA_PREFSRC] && !rtnetlink_address(of[RTA_PREFSRC], info->rtm_family, &told.source)) ||
-        (of[RTA_MULTIPATH] && !first_hop(of[RTA_MULTIPATH], info->rtm_family, &told)) || told.length > 128)
+        (of[RTA_PREFSRC] && !rtnetlink_address(of[RTA_PREFSRC], info->rtm_family, &told.source)) || of[RTA_VIA] ||
+        told.length > 128)
         return;
+    if (of[RTA_MULTIPATH]) {
+        tell_paths(routes, of[RTA_MULTIPATH], info->rtm_family, &told);
+        return;
+    }
+    if (told.verdict == ROUTE_USED)
+        told.ifindex = (int)rtnetlink_number(of[RTA_OIF], 0);
     routes_tell_route(routes, &told);
+}
+
+/* --- rules --------------------------------------------------------------- */
+
+static bool take_action(uint8_t action, struct route_rule *rule)
+{
+    switch (action) {
+    case FR_ACT_TO_TBL:
+        rule->action = ROUTE_RULE_LOOKUP;
+        return true;
+    case FR_ACT_GOTO:
+        rule->action = ROUTE_RULE_GOTO;
+        return true;
+    case FR_ACT_NOP:
+        rule->action = ROUTE_RULE_NOP;
+        return true;
+    case FR_ACT_BLACKHOLE:
+    case FR_ACT_UNREACHABLE:
+    case FR_ACT_PROHIBIT:
+        rule->action = ROUTE_RULE_REFUSE;
+        return true;
+    default:
+        return false;
+    }
+}
+
+static bool take_prefix(const struct rtattr *a, uint8_t family, uint8_t bits, struct in6_addr *prefix, uint8_t *length)
+{
+    if (!a)
+        return bits == 0;
+    *length = (uint8_t)(bits + (family == AF_INET ? 96 : 0));
+    return *length <= 128 && rtnetlink_address(a, family, prefix);
+}
+
+/* Rules of what tunnels' packets do not have, or have of every kind: of a virtual routing domain, a user, a protocol,
+ * ports, a type of service. */
+static bool is_of_others(const struct fib_rule_hdr *info, rtnetlink_attributes of)
+{
+    return of[FRA_L3MDEV] || of[FRA_UID_RANGE] || of[FRA_IP_PROTO] || of[FRA_SPORT_RANGE] || of[FRA_DPORT_RANGE] ||
+           of[FRA_TUN_ID] || info->tos != 0;
+}
+
+static bool names(const struct rtattr *a, const char *device)
+{
+    return a && RTA_PAYLOAD(a) == strlen(device) + 1 && memcmp(RTA_DATA(a), device, strlen(device) + 1) == 0;
+}
+
+/* Packets of tunnels are this host's: they come "in" by lo. */
+static void on_rule(struct routes *routes, const struct nlmsghdr *header)
+{
+    const struct fib_rule_hdr *info = NLMSG_DATA(header);
+    struct route_rule rule;
+    rtnetlink_attributes of;
+
+    memset(&rule, 0, sizeof rule);
+    if (!rtnetlink_take(header, sizeof *info, of) || (info->family != AF_INET && info->family != AF_INET6) ||
+        is_of_others(info, of) || !take_action(info->action, &rule) ||
+        !take_prefix(of[FRA_SRC], info->family, info->src_len, &rule.from, &rule.from_length) ||
+        !take_prefix(of[FRA_DST], info->family, info->dst_len, &rule.to, &rule.to_length))
+        return;
+    rule.ipv6 = info->family == AF_INET6;
+    rule.invert = info->flags & FIB_RULE_INVERT;
+    rule.never = (of[FRA_IIFNAME] && !names(of[FRA_IIFNAME], "lo")) || of[FRA_OIFNAME];
+    rule.priority = rtnetlink_number(of[FRA_PRIORITY], 0);
+    rule.table = rtnetlink_number(of[FRA_TABLE], info->table);
+    rule.target = rtnetlink_number(of[FRA_GOTO], 0);
+    rule.mark_mask = rtnetlink_number(of[FRA_FWMASK], of[FRA_FWMARK] ? UINT32_MAX : 0);
+    rule.mark = rtnetlink_number(of[FRA_FWMARK], 0) & rule.mark_mask;
+    rule.suppress_length = (uint8_t)rtnetlink_number(of[FRA_SUPPRESS_PREFIXLEN], UINT32_MAX);
+    rule.suppress = rtnetlink_number(of[FRA_SUPPRESS_PREFIXLEN], UINT32_MAX) <= 128;
+    routes_tell_rule(routes, &rule);
+}
+
+/* --- time ---------------------------------------------------------------- */
+
+/* What others get of the core does not count, nor what the thread does between two calls. */
+static uint64_t thread_us(void)
+{
+    struct timespec time;
+
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+    return (uint64_t)time.tv_sec * 1000000 + (uint64_t)time.tv_nsec / 1000;
 }
 
 /* --- readings ------------------------------------------------------------ */
@@ -128,9 +250,9 @@ static void set_timer(struct event *event, uint64_t us)
         evtimer_add(event, &pause);
 }
 
-static void read_soon(struct route_kernel *kernel, uint64_t took_us)
+static void read_soon(struct route_kernel *kernel, uint64_t worked_us)
 {
-    uint64_t pause = PAUSE_TIMES * took_us;
+    uint64_t pause = PAUSE_TIMES * worked_us;
 
     set_timer(kernel->again, pause > PAUSE_MS * 1000 ? pause : PAUSE_MS * 1000);
 }
@@ -139,7 +261,7 @@ static void read_soon(struct route_kernel *kernel, uint64_t took_us)
 static void read_failed(struct route_kernel *kernel)
 {
     kernel->part = kernel->n_parts;
-    read_soon(kernel, clock_now_us() - kernel->began_us);
+    read_soon(kernel, kernel->worked_us);
 }
 
 static void ask(struct route_kernel *kernel)
@@ -162,7 +284,7 @@ static void on_again(evutil_socket_t fd, short what, void *arg)
 
     kernel->changed = false;
     kernel->part = 0;
-    kernel->began_us = clock_now_us();
+    kernel->worked_us = 0;
     ask(kernel);
 }
 
@@ -183,7 +305,7 @@ static void part_ended(struct route_kernel *kernel)
     routes_told_all(kernel->routes);
     set_timer(kernel->reclaim, 0);
     if (kernel->changed)
-        read_soon(kernel, clock_now_us() - kernel->began_us);
+        read_soon(kernel, kernel->worked_us);
 }
 
 static void on_message(struct route_kernel *kernel, const struct nlmsghdr *header)
@@ -204,16 +326,17 @@ static void on_message(struct route_kernel *kernel, const struct nlmsghdr *heade
     case RTM_NEWADDR:
         on_address(kernel->routes, header);
         break;
+    case RTM_NEWRULE:
+        on_rule(kernel->routes, header);
+        break;
     case RTM_NEWROUTE:
         on_route(kernel->routes, header);
         break;
     }
 }
 
-static void on_answers(evutil_socket_t fd, short what, void *arg)
+static void take_answers(struct route_kernel *kernel, evutil_socket_t fd)
 {
-    struct route_kernel *kernel = arg;
-
     for (int i = 0; i < DATAGRAMS_A_CALL; i++) {
         int len = rtnetlink_receive(fd, kernel->buffer);
 
@@ -227,6 +350,15 @@ static void on_answers(evutil_socket_t fd, short what, void *arg)
     }
 }
 
+static void on_answers(evutil_socket_t fd, short what, void *arg)
+{
+    const uint64_t began_us = thread_us();
+    struct route_kernel *kernel = arg;
+
+    take_answers(kernel, fd);
+    kernel->worked_us += thread_us() - began_us;
+}
+
 /* What changed does not matter. */
 static void on_told(evutil_socket_t fd, short what, void *arg)
 {
@@ -235,9 +367,7 @@ static void on_told(evutil_socket_t fd, short what, void *arg)
 
     while (n++ < DATAGRAMS_A_CALL && rtnetlink_receive(fd, kernel->buffer))
         continue;
-    kernel->changed = true;
-    if (kernel->part == kernel->n_parts)
-        read_soon(kernel, 0);
+    route_kernel_read(kernel);
 }
 
 /* --- sockets ------------------------------------------------------------- */
@@ -247,11 +377,11 @@ struct route_kernel *route_kernel_open(struct event_base *base, struct routes *r
     struct route_kernel *kernel = mem_calloc(1, sizeof *kernel);
 
     kernel->routes = routes;
-    kernel->n_parts = with_routes ? PARTS : PARTS - 1;
+    kernel->n_parts = with_routes ? PARTS : PARTS - PARTS_OF_ROUTES;
     kernel->part = kernel->n_parts;
     kernel->fd = rtnetlink_socket(0);
-    kernel->told_fd =
-        rtnetlink_socket(RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR | RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_ROUTE);
+    kernel->told_fd = rtnetlink_socket(RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR | RTMGRP_IPV4_ROUTE |
+                                       RTMGRP_IPV6_ROUTE | RTMGRP_IPV4_RULE | GROUP_IPV6_RULE);
     if (kernel->fd < 0 || kernel->told_fd < 0) {
         int error = errno;
 
@@ -271,6 +401,13 @@ struct route_kernel *route_kernel_open(struct event_base *base, struct routes *r
     }
     on_again(-1, 0, kernel);
     return kernel;
+}
+
+void route_kernel_read(struct route_kernel *kernel)
+{
+    kernel->changed = true;
+    if (kernel->part == kernel->n_parts)
+        read_soon(kernel, 0);
 }
 
 void route_kernel_close(struct route_kernel *kernel)

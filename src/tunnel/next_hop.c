@@ -24,7 +24,7 @@ static const struct open_hash_type type = {sizeof(struct slot), offsetof(struct 
 
 static uint32_t hash_query(const struct next_hop_query *query)
 {
-    uint64_t words[4], hash = hash_add(HASH_BASIS, query->mark);
+    uint64_t words[4], hash = hash_add(HASH_BASIS, (uint64_t)query->path << 32 | query->mark);
 
     memcpy(words, &query->to, sizeof query->to);
     memcpy(words + 2, &query->from, sizeof query->from);
@@ -40,7 +40,8 @@ static uint32_t hash_id(uint64_t id)
 
 static bool same_query(const struct next_hop_query *a, const struct next_hop_query *b)
 {
-    return IN6_ARE_ADDR_EQUAL(&a->to, &b->to) && IN6_ARE_ADDR_EQUAL(&a->from, &b->from) && a->mark == b->mark;
+    return IN6_ARE_ADDR_EQUAL(&a->to, &b->to) && IN6_ARE_ADDR_EQUAL(&a->from, &b->from) && a->mark == b->mark &&
+           a->path == b->path;
 }
 
 static struct slot *find_by_query(const struct next_hops *hops, const struct next_hop_query *query)

@@ -1,10 +1,10 @@
 /* Next hops: where a tunnel's outer packets go, from route, addresses and neighbours together. Control thread only.
  *
- * Translation asks by what decides it: destination, the source address that the port prescribes, packet mark. The
- * answer is an object with a number, on which the megaflow then depends (XLATE_DEP_NEXT_HOP). When routes, addresses,
- * interfaces, bridges' ports or neighbours change, the next hops that this may concern are decided again, in slices;
- * those that come out differently are told, and only their megaflows are translated again. One that nobody asked for or
- * depended on for a minute is forgotten.
+ * Translation asks by what decides it: destination, the source address that the port prescribes, packet mark, and among
+ * several paths of a route by which. The answer is an object with a number, on which the megaflow then depends
+ * (XLATE_DEP_NEXT_HOP). When routes, addresses, interfaces, bridges' ports or neighbours change, the next hops that
+ * this may concern are decided again, in slices; those that come out differently are told, and only their megaflows are
+ * translated again. One that nobody asked for or depended on for a minute is forgotten.
  */
 #ifndef SRC_TUNNEL_NEXT_HOP_H
 #define SRC_TUNNEL_NEXT_HOP_H
@@ -30,10 +30,12 @@ struct next_hops;
 struct next_hop_query {
     struct in6_addr to, from; /* IPv4 mapped; from ::, any address of this host's */
     uint32_t mark;
+    uint32_t path; /* 0: whichever there is; 1 + slot: of several (NEXT_HOP_SEVERAL), that of the slot */
 };
 
 enum next_hop_state {
     NEXT_HOP_READY,
+    NEXT_HOP_SEVERAL,    /* the route has several paths: ask for one of n_slots, by a hash of the packet */
     NEXT_HOP_NO_ROUTE,   /* or the address is one of this host's */
     NEXT_HOP_NOT_OURS,   /* `from` is no address of this host */
     NEXT_HOP_NO_BRIDGE,  /* the route's device is no port of a bridge */
@@ -49,6 +51,7 @@ struct next_hop {
     struct rte_ether_addr src_mac, dst_mac;
     uint16_t mtu; /* of the device, 0: not known */
     char device[IFNAMSIZ];
+    uint32_t n_slots;          /* NEXT_HOP_SEVERAL; a power of two */
     uint16_t udp_first, udp_n; /* the UDP source ports that outer packets may have, host order; the same for all */
 };
 

@@ -81,6 +81,8 @@ static struct rte_ether_addr group_mac(const struct in6_addr *ip)
 /* All but the neighbour. NEXT_HOP_READY: that is to be found. */
 static void decide_way(struct next_hops *hops, const struct next_hop_query *query, struct next_hop *next)
 {
+    const struct route_query question = {
+        .to = query->to, .from = query->from, .mark = query->mark, .slot = query->path ? query->path - 1 : 0};
     struct routes_device device = {.ifindex = 0};
     struct route route;
 
@@ -88,8 +90,13 @@ static void decide_way(struct next_hops *hops, const struct next_hop_query *quer
         next->state = NEXT_HOP_NOT_OURS;
         return;
     }
-    if (!routes_lookup(hops->routes, query->mark, &query->to, &route) || route.local) {
+    if (!routes_lookup(hops->routes, &question, &route) || route.local) {
         next->state = NEXT_HOP_NO_ROUTE;
+        return;
+    }
+    if (route.n_slots > 1 && query->path == 0) {
+        next->state = NEXT_HOP_SEVERAL;
+        next->n_slots = route.n_slots;
         return;
     }
     memcpy(next->device, route.device, sizeof next->device);
@@ -181,8 +188,8 @@ void next_hop_decide(struct next_hops *hops, struct hop *hop)
 
 static bool differs(const struct next_hop *a, const struct next_hop *b)
 {
-    return a->state != b->state || a->egress != b->egress || a->mtu != b->mtu || a->udp_first != b->udp_first ||
-           a->udp_n != b->udp_n || !IN6_ARE_ADDR_EQUAL(&a->source, &b->source) ||
+    return a->state != b->state || a->n_slots != b->n_slots || a->egress != b->egress || a->mtu != b->mtu ||
+           a->udp_first != b->udp_first || a->udp_n != b->udp_n || !IN6_ARE_ADDR_EQUAL(&a->source, &b->source) ||
            !IN6_ARE_ADDR_EQUAL(&a->via, &b->via) || !rte_is_same_ether_addr(&a->src_mac, &b->src_mac) ||
            !rte_is_same_ether_addr(&a->dst_mac, &b->dst_mac) || strcmp(a->device, b->device) != 0;
 }

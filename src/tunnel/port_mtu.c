@@ -32,10 +32,11 @@ struct port_mtu {
 
 static uint16_t link_mtu(const struct port_mtu *mtu, const struct tunnel_config *config)
 {
+    const struct route_query query = {.to = config->remote, .from = config->local, .mark = config->egress_mark};
     struct routes_device device;
     struct route route;
 
-    if (config->remote_flow || !routes_lookup(mtu->routes, config->egress_mark, &config->remote, &route) ||
+    if (config->remote_flow || !routes_lookup(mtu->routes, &query, &route) ||
         !routes_find_device(mtu->routes, route.device, &device))
         return 0;
     return device.mtu;

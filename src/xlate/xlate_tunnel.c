@@ -12,6 +12,7 @@
 #include <netinet/in.h>
 #include <string.h>
 
+#include "pmd/select_hash.h"
 #include "src/match/tlv_map.h"
 #include "src/tunnel/neighbour.h"
 #include "src/tunnel/next_hop.h"
@@ -289,11 +290,15 @@ static void put_punt(struct xlate_ctx *ctx, const struct punt *punt)
         xlate_emit(ctx, OP_PUNT, id);
 }
 
-/* The packet, as it is now, with this output and nothing else left to do. 0: too many. */
-static uint32_t freeze_output(struct xlate_ctx *ctx, const struct bridge_port *bp)
+/* The packet, as it is now, with this output and nothing else left to do: of all of it, or of its first `max_len`
+ * bytes. `hashed`: it comes back with a hash. 0: too many. */
+static uint32_t freeze_output(struct xlate_ctx *ctx, const struct bridge_port *bp, uint32_t max_len, bool hashed)
 {
-    const struct act_output output = {.h = {.type = ACT_OUTPUT, .len = sizeof output}, .port = bp->ofport};
-    const struct act_list list = {.acts = &output.h, .len = sizeof output};
+    const struct act_output whole = {.h = {.type = ACT_OUTPUT, .len = sizeof whole}, .port = bp->ofport};
+    const struct act_output_trunc cut = {
+        .h = {.type = ACT_OUTPUT_TRUNC, .len = sizeof cut}, .port = bp->ofport, .max_len = max_len};
+    const struct act *output = max_len != 0 ? &cut.h : &whole.h;
+    const struct act_list list = {.acts = output, .len = output->len};
     const struct recirc_origin nowhere = {.cookie = UINT64_MAX};
     struct recirc_state state;
     struct act_buffer segments, set;
@@ -303,6 +308,7 @@ static uint32_t freeze_output(struct xlate_ctx *ctx, const struct bridge_port *b
     state.bridge = ctx->bridge;
     state.in_port = OFPORT_ANY;
     state.packet_type = ctx->flow.packet_type;
+    state.hashed = hashed;
     xlate_save_tunnel(ctx, state.tun, state.tun_set);
     act_buffer_init(&segments);
     act_buffer_init(&set);
@@ -325,13 +331,58 @@ static void wait_for(struct xlate_ctx *ctx, const struct bridge_port *bp, const 
     punt.in_port = bp->ofport;
     punt.pkt_mark = xlate_pkt_mark(ctx);
     xlate_save_tunnel(ctx, punt.tun, punt.tun_set);
-    punt.recirc_id = freeze_output(ctx, bp);
+    punt.recirc_id = freeze_output(ctx, bp, 0, false);
     xlate_why(ctx, DROP_TUNNEL_WAIT_FULL);
     if (punt.recirc_id == 0)
         return;
     xlate_commit(ctx);
     put_truncate(ctx, outer);
     put_punt(ctx, &punt);
+}
+
+/* --- several paths ------------------------------------------------------- */
+
+/* Other than those of select groups, whose numbers are theirs. */
+#define PATHS_BASIS UINT32_C(0x70617468)
+
+/* The packet comes back with a hash of its flow: megaflows for each path, behind one that is as wide as the rules. */
+static void spread(struct xlate_ctx *ctx, const struct bridge_port *bp, const struct outer *outer)
+{
+    const uint32_t id = freeze_output(ctx, bp, outer->max_len, true);
+    struct xlate_clone clone;
+
+    if (id == 0) {
+        xlate_fail(ctx, DROP_XLATE_ERROR, "too many different recirculations are in use");
+        return;
+    }
+    xlate_clone_begin(ctx, &clone);
+    xlate_ct_settle(ctx);
+    xlate_commit(ctx);
+    program_builder_add(&ctx->out->program, OP_HASH, PATHS_BASIS, NULL, 0);
+    xlate_mark_settle(ctx);
+    xlate_emit(ctx, OP_RECIRC, id);
+    xlate_clone_end(ctx, &clone);
+}
+
+/* The next hop by one of several paths. NULL: not in this translation, or there are too many. */
+static const struct next_hop *one_of(struct xlate_ctx *ctx, const struct bridge_port *bp, struct outer *outer,
+                                     uint32_t n_slots)
+{
+    uint32_t hash;
+
+    if (ctx->hashed) {
+        hash = ctx->flow.pkt.dp_hash;
+        XLATE_CONSULT(ctx, dp_hash, n_slots - 1);
+        ctx->hashed = false;
+    } else if (ctx->in->trace || ctx->in->acts.acts || ctx->in->resume) {
+        hash = select_hash(&ctx->flow.pkt, PATHS_BASIS); /* of this one packet */
+    } else {
+        spread(ctx, bp, outer);
+        return NULL;
+    }
+    outer->query.path = 1 + (hash & (n_slots - 1));
+    xlate_note(ctx, " -> the route has several paths: slot %u of %u", outer->query.path - 1, n_slots);
+    return next_hop_find(ctx->in->hops, &outer->query);
 }
 
 /* --- the outer packet ---------------------------------------------------- */
@@ -564,12 +615,19 @@ static void go_by_hop(struct xlate_ctx *ctx, const struct bridge_port *bp, struc
         xlate_note(ctx, " >> %s on bridge %s does not answer", address_text(&hop->via, via), hop->egress->bridge->name);
         xlate_why(ctx, DROP_TUNNEL_UNREACHABLE);
         break;
+    case NEXT_HOP_SEVERAL: /* one of them was chosen */
+        break;
     case NEXT_HOP_READY:
         note_way(ctx, hop);
         note_hop(ctx, outer, hop);
         send_outer(ctx, bp, outer, hop);
         break;
     }
+}
+
+static void rest_on(struct xlate_ctx *ctx, const struct next_hop *hop)
+{
+    xlate_deps_add(&ctx->out->deps, &(struct xlate_dep){.kind = XLATE_DEP_NEXT_HOP, .b = hop->id});
 }
 
 void xlate_tunnel(struct xlate_ctx *ctx, const struct bridge_port *bp, uint32_t max_len)
@@ -598,7 +656,13 @@ void xlate_tunnel(struct xlate_ctx *ctx, const struct bridge_port *bp, uint32_t 
         refuse(ctx, DROP_TUNNEL_NO_ROUTE, "native tunnel routing failed");
         return;
     }
-    xlate_deps_add(&ctx->out->deps, &(struct xlate_dep){.kind = XLATE_DEP_NEXT_HOP, .b = hop->id});
+    rest_on(ctx, hop);
+    if (hop->state == NEXT_HOP_SEVERAL) {
+        hop = one_of(ctx, bp, &outer, hop->n_slots);
+        if (!hop)
+            return;
+        rest_on(ctx, hop);
+    }
     go_by_hop(ctx, bp, &outer, hop);
 }
 

@@ -57,6 +57,21 @@ for family in 4 6; do
 done
 ! appctl a drops | grep -q '^rx_offload' || fail "packets of the kernel's were refused"
 
+step "neighbour discovery over IPv6: the kernel is asked and answers, the first packet waits"
+on a ip -6 neigh flush dev br-phy
+on b ip -6 neigh flush dev wire
+assert_eq "$(appctl a tnl/neigh/flush)" OK
+inside va ping -q -n -c 1 -W 3 10.0.0.2 >/dev/null || fail "the first packet was lost: $(appctl a tnl/neigh/show)"
+assert_matches "$(appctl a tnl/neigh/show)" "^2001:db8::2 +$(on b cat /sys/class/net/wire/address) +br-phy$"
+assert_matches "$(appctl a tnl/next-hops)" '^2001:db8::2 dev br-phy src 2001:db8::1 via 2001:db8::2 bridge br-phy port br-phy mac .*: ready$'
+# From an address that the kernel has taken elsewhere: it is asked again.
+on b ip link set wire down
+on b ip link set wire address 02:00:00:00:01:72 up
+on b ip -6 addr replace 2001:db8::2/64 dev wire nodad
+assert_eq "$(appctl a tnl/neigh/flush)" OK
+wait_until 5 inside va ping -q -n -c 1 -W 1 10.0.0.2
+assert_matches "$(appctl a tnl/neigh/show)" "^2001:db8::2 +02:00:00:00:01:72 +br-phy$"
+
 step "with the extension for group-based policies"
 kernel 4 5000 gbp
 tunnel a vxlan 192.0.2.2 key=5000 exts=gbp

@@ -88,6 +88,50 @@ assert_eq $(($(revalidated) - before)) 0 "megaflows translated again"
 ip route del "$far.0/24"
 follows "no route" eval '! hop "$far.9" | grep -q "via $net.12"'
 
+step "several paths: flows are spread by what is inside"
+for host in v1 v2; do capture $host; done
+ip route add "$far.0/24" nexthop via "$net.11" dev "$phy" nexthop via "$net.12" dev "$phy"
+follows "several paths" eval 'appctl tnl/next-hops | grep -q "^$far.9: several paths$"'
+assert_eq "$(appctl ovs/route/lookup "$far.9")" "nexthop dev $phy gateway $net.11 src $net.1 weight 1
+nexthop dev $phy gateway $net.12 src $net.1 weight 1"
+in_ns vm bash -c 'for port in $(seq 9000 9063); do echo >/dev/udp/10.0.0.13/$port; done'
+for host in v1 v2; do wait_until 3 captured $host "> $far.9.4789: VXLAN"; done
+assert_matches "$(hop "$far.9 slot 1")" "via $net.1[12] .*: ready$"
+ip route del "$far.0/24"
+follows "no route" eval '! appctl tnl/next-hops | grep -q "^$far.9: several paths$"'
+
+step "policy rules: another table for some destinations, and back"
+table=$((1000000 + $$))
+on_exit rule $table
+ip route add "$far.0/24" via "$net.11" dev "$phy"
+ip route add "$far.0/24" via "$net.12" dev "$phy" table $table
+follows "a route" eval 'hop "$far.9" | grep -q "via $net.11 .*: ready"'
+ip rule add to "$far.0/24" lookup $table prio 77
+follows "a rule" eval 'hop "$far.9" | grep -q "via $net.12 .*: ready"'
+assert_contains "$(appctl ovs/route/rule/show)" "Cached: 77: from all to $far.0/24 lookup $table"
+assert_contains "$(appctl ovs/route/show "table=$table")" "Route Table #$table:" "Cached: $far.0/24 dev $phy GW $net.12 SRC $net.1"
+assert_contains "$(appctl ovs/route/show table=all)" "Cached: $far.0/24 dev $phy GW $net.12 SRC $net.1 table $table"
+packets vm "$(frame 3)" 3 "v2=$(outer "$far.9")"
+ip rule del prio 77
+follows "no rule" eval 'hop "$far.9" | grep -q "via $net.11 .*: ready"'
+ip route flush table $table
+ip route del "$far.0/24"
+
+step "operators' rules and tables, in Open vSwitch's words"
+assert_eq "$(appctl ovs/route/add "$far.0/24" "$phy" "$net.12" table=5)" OK
+assert_eq "$(appctl ovs/route/rule/add from=all prio=78 table=5)" OK
+follows "an operator's rule" eval 'hop "$far.9" | grep -q "via $net.12 .*: ready"'
+assert_contains "$(appctl ovs/route/rule/show)" "User: 78: from all lookup 5"
+assert_matches "$(appctl ovs/route/lookup "$far.9" "src=$net.1")" "^gateway $net.12$"
+for words in 'route/rule/add from=x table=5' 'route/rule/add from=all' 'route/rule/add table=5' 'route/rule/add from=all prio=1 table=x' \
+    'route/rule/del from=all table=6' 'route/show table=x' "route/del $far.0/24" "route/lookup $far.9 src=1.2.3.4"; do
+    # shellcheck disable=SC2086
+    assert_fails appctl ovs/$words
+done
+assert_eq "$(appctl ovs/route/rule/del from=all table=5)" OK
+assert_eq "$(appctl ovs/route/del "$far.0/24" table=5)" OK
+follows "no rule of operators" eval '! hop "$far.9" | grep -q "via $net.12"'
+
 step "a neighbour that has another address"
 in_ns v1 ip link set eth0 address 02:00:00:00:01:77
 in_ns v1 ip neigh flush all

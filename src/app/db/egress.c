@@ -48,7 +48,8 @@ void egress_of(const struct routes *routes, const struct bridge_port *bp, struct
     if (!bp->tunnel)
         return;
     config = tunnel_port_config(bp);
-    if (config->remote_flow || !routes_lookup(routes, config->egress_mark, &config->remote, &route))
+    const struct route_query query = {.to = config->remote, .from = config->local, .mark = config->egress_mark};
+    if (config->remote_flow || !routes_lookup(routes, &query, &route))
         return;
     snprintf(egress->device, sizeof egress->device, "%s", route.device);
     egress->up = has_carrier(route.device);

@@ -38,6 +38,7 @@ clean_up() {
             netns) [ ! -e "/run/netns/$what" ] || ip netns del "$what" ;;
             link) [ ! -e "/sys/class/net/$what" ] || ip link del "$what" ;;
             file) rm -f "$what" ;;
+            rule) ! ip rule show table "$what" | grep -q . || ip rule del table "$what" ;;
         esac
     done < <(tac "$1/on_exit")
     rm -f "$1/on_exit"

@@ -42,10 +42,10 @@ static uint8_t bits(const char *of, unsigned length)
 static const char *way(uint32_t mark, const char *to)
 {
     char gateway[INET6_ADDRSTRLEN], source[INET6_ADDRSTRLEN];
-    struct in6_addr a = address(to);
+    const struct route_query query = {.to = address(to), .mark = mark};
     struct route route;
 
-    if (!routes_lookup(routes, mark, &a, &route))
+    if (!routes_lookup(routes, &query, &route))
         return "none";
     snprintf(text, sizeof text, "%s via %s from %s%s", route.device, format(&route.gateway, gateway),
              format(&route.source, source),
@@ -177,14 +177,14 @@ static int add(const char *prefix, unsigned length, uint32_t mark, const char *d
 {
     struct in6_addr p = address(prefix), g = gateway ? address(gateway) : in6addr_any;
 
-    return routes_add(routes, &p, bits(prefix, length), mark, device, &g, &in6addr_any);
+    return routes_add(routes, &p, bits(prefix, length), mark, ROUTE_TABLE_MAIN, device, &g, &in6addr_any);
 }
 
 static bool take_out(const char *prefix, unsigned length, uint32_t mark)
 {
     struct in6_addr p = address(prefix);
 
-    return routes_remove(routes, &p, bits(prefix, length), mark);
+    return routes_remove(routes, &p, bits(prefix, length), mark, ROUTE_TABLE_MAIN);
 }
 
 static void operators_routes_go_before(void **state)
@@ -374,11 +374,229 @@ static void a_route_may_have_a_source(void **state)
 
     routes_tell_route(routes, &told);
     assert_string_equal(way(0, "50.0.0.1"), "eth1 via :: from 10.0.0.6");
-    assert_int_equal(routes_add(routes, &prefix, 120, 0, "eth0", &none, &none), 0);
+    assert_int_equal(routes_add(routes, &prefix, 120, 0, ROUTE_TABLE_MAIN, "eth0", &none, &none), 0);
     assert_string_equal(way(0, "10.0.0.9"), "eth0 via :: from 10.0.0.5 user");
-    assert_int_equal(routes_add(routes, &prefix, 120, 0, "eth0", &none, &other), 0);
+    assert_int_equal(routes_add(routes, &prefix, 120, 0, ROUTE_TABLE_MAIN, "eth0", &none, &other), 0);
     assert_string_equal(way(0, "10.0.0.9"), "eth0 via :: from 10.0.0.6 user");
-    assert_int_equal(routes_add(routes, &prefix, 120, 0, "eth1", &none, &other), -EADDRNOTAVAIL);
+    assert_int_equal(routes_add(routes, &prefix, 120, 0, ROUTE_TABLE_MAIN, "eth1", &none, &other), -EADDRNOTAVAIL);
+}
+
+/* --- rules --------------------------------------------------------------- */
+
+static void tell_in(uint32_t table, const char *prefix, unsigned length, const char *gateway)
+{
+    struct route_told told = {.prefix = address(prefix),
+                              .length = bits(prefix, length),
+                              .ifindex = 8,
+                              .table = table,
+                              .gateway = address(gateway)};
+
+    routes_tell_route(routes, &told);
+}
+
+static void tell_rule(uint32_t priority, uint32_t table, const char *from, unsigned length)
+{
+    struct route_rule rule;
+
+    memset(&rule, 0, sizeof rule);
+    rule.priority = priority;
+    rule.table = table;
+    if (from) {
+        rule.from = address(from);
+        rule.from_length = bits(from, length);
+        rule.ipv6 = strchr(from, ':') != NULL;
+    }
+    routes_tell_rule(routes, &rule);
+}
+
+static void tell_standard_rules(void)
+{
+    tell_rule(0, ROUTE_TABLE_LOCAL, NULL, 0);
+    tell_rule(32766, ROUTE_TABLE_MAIN, NULL, 0);
+    tell_rule(32767, ROUTE_TABLE_DEFAULT, NULL, 0);
+}
+
+/* As way(), of packets from an address that is prescribed. */
+static const char *way_from(const char *from, const char *to)
+{
+    const struct route_query query = {.to = address(to), .from = address(from)};
+    char gateway[INET6_ADDRSTRLEN];
+    struct route route;
+
+    if (!routes_lookup(routes, &query, &route))
+        return "none";
+    snprintf(text, sizeof text, "%s via %s table %u", route.device, format(&route.gateway, gateway), route.table);
+    return text;
+}
+
+static void rules_say_which_table_is_asked(void **state)
+{
+    struct route_rule rule;
+
+    tell_in(100, "0.0.0.0", 0, "192.168.1.100");
+    tell_in(100, "10.0.0.0", 24, "192.168.1.101");
+    tell_in(ROUTE_TABLE_DEFAULT, "0.0.0.0", 0, "192.168.1.102");
+    assert_string_equal(way(0, "8.8.8.8"), "eth0 via 10.0.0.1 from 10.0.0.5");
+    /* Those of a reading count at its end. */
+    tell_rule(50, 100, "10.0.0.5", 32);
+    assert_string_equal(way_from("10.0.0.5", "8.8.8.8"), "eth0 via 10.0.0.1 table 254");
+    tell_standard_rules();
+    tell_all();
+    assert_string_equal(way_from("10.0.0.5", "8.8.8.8"), "eth1 via 192.168.1.100 table 100");
+    assert_string_equal(way_from("10.0.0.5", "10.0.0.9"), "eth1 via 192.168.1.101 table 100");
+    assert_string_equal(way_from("10.0.0.6", "8.8.8.8"), "eth0 via 10.0.0.1 table 254");
+    assert_string_equal(way(0, "8.8.8.8"), "eth0 via 10.0.0.1 from 10.0.0.5");
+    /* Local addresses go before all of it, and IPv6 has rules of its own. */
+    assert_string_equal(way_from("10.0.0.5", "10.0.0.5"), "eth0 via :: table 255");
+    assert_string_equal(way(0, "2001:db8::1"), "eth1 via fd00::ff from fd00::1");
+
+    /* A mark, part of it, and a destination. */
+    memset(&rule, 0, sizeof rule);
+    rule.table = 100;
+    rule.priority = 10;
+    rule.mark = 0x10;
+    rule.mark_mask = 0xf0;
+    rule.to = address("8.0.0.0");
+    rule.to_length = 96 + 8;
+    routes_tell_rule(routes, &rule);
+    tell_in(100, "0.0.0.0", 0, "192.168.1.100");
+    tell_standard_rules();
+    tell_all();
+    assert_string_equal(way(0x13, "8.8.8.8"), "eth1 via 192.168.1.100 from 192.168.1.1");
+    assert_string_equal(way(0x23, "8.8.8.8"), "none");
+    assert_string_equal(way(0x13, "9.9.9.9"), "none");
+    /* The reading before had no rule for 10.0.0.5 any more. */
+    assert_string_equal(way_from("10.0.0.5", "8.8.8.8"), "eth0 via 10.0.0.1 table 254");
+    assert_true(routes_want_table(routes, ROUTE_TABLE_MAIN));
+    assert_false(routes_want_table(routes, 100));
+    tell_rule(1, 100, NULL, 0);
+    assert_true(routes_want_table(routes, 100));
+}
+
+static void rules_can_do_more_than_ask_a_table(void **state)
+{
+    struct route_told told = {.prefix = address("9.0.0.0"), .length = 96 + 8, .table = 100, .verdict = ROUTE_REFUSED};
+    struct route_rule rule;
+
+    tell_in(100, "0.0.0.0", 0, "192.168.1.100");
+    memset(&rule, 0, sizeof rule);
+    rule.table = 100;
+    rule.priority = 10;
+    rule.suppress = true; /* of table 100 all but its default route */
+    routes_tell_rule(routes, &rule);
+    tell_standard_rules();
+    tell_all();
+    assert_string_equal(way(0, "9.9.9.9"), "eth0 via 10.0.0.1 from 10.0.0.5");
+    routes_tell_route(routes, &told);
+    assert_string_equal(way(0, "9.9.9.9"), "none");
+    told.verdict = ROUTE_THROW;
+    routes_tell_route(routes, &told);
+    assert_string_equal(way(0, "9.9.9.9"), "eth0 via 10.0.0.1 from 10.0.0.5");
+
+    rule.suppress = false;
+    rule.action = ROUTE_RULE_GOTO;
+    rule.target = 30;
+    routes_tell_rule(routes, &rule);
+    rule.priority = 20;
+    rule.action = ROUTE_RULE_REFUSE;
+    routes_tell_rule(routes, &rule);
+    tell_standard_rules();
+    tell_all();
+    assert_string_equal(way(0, "9.9.9.9"), "eth0 via 10.0.0.1 from 10.0.0.5");
+    rule.priority = 30;
+    rule.never = true;
+    routes_tell_rule(routes, &rule);
+    tell_standard_rules();
+    tell_all();
+    assert_string_equal(way(0, "9.9.9.9"), "eth0 via 10.0.0.1 from 10.0.0.5");
+    rule.invert = true;
+    routes_tell_rule(routes, &rule);
+    tell_standard_rules();
+    tell_all();
+    assert_string_equal(way(0, "9.9.9.9"), "none");
+    tell_all();
+    assert_string_equal(way(0, "9.9.9.9"), "eth0 via 10.0.0.1 from 10.0.0.5");
+}
+
+static void operators_have_rules_and_tables(void **state)
+{
+    struct in6_addr prefix = address("9.0.0.0"), gateway = address("192.168.1.77");
+    struct route_rule rule;
+
+    memset(&rule, 0, sizeof rule);
+    rule.table = 7;
+    rule.from = address("192.168.1.1");
+    rule.from_length = 128;
+    assert_int_equal(routes_add(routes, &prefix, 96 + 8, 0, 7, "eth1", &gateway, &in6addr_any), 0);
+    assert_string_equal(way_from("192.168.1.1", "9.9.9.9"), "eth0 via 10.0.0.1 table 254");
+    assert_true(routes_add_rule(routes, &rule));
+    assert_int_equal(routes_rule(routes, 2)->priority, 32765);
+    assert_true(routes_rule(routes, 2)->user);
+    assert_string_equal(way_from("192.168.1.1", "9.9.9.9"), "eth1 via 192.168.1.77 table 7");
+    tell_all(); /* what the kernel says does not touch it */
+    assert_string_equal(way_from("192.168.1.1", "9.9.9.9"), "eth1 via 192.168.1.77 table 7");
+    rule.table = 8;
+    assert_false(routes_remove_rule(routes, &rule));
+    rule.table = 7;
+    assert_true(routes_remove_rule(routes, &rule));
+    assert_string_equal(way_from("192.168.1.1", "9.9.9.9"), "eth0 via 10.0.0.1 table 254");
+    assert_false(routes_remove(routes, &prefix, 96 + 8, 0, ROUTE_TABLE_MAIN));
+    assert_true(routes_remove(routes, &prefix, 96 + 8, 0, 7));
+}
+
+/* --- several paths ------------------------------------------------------- */
+
+static void tell_path(const char *gateway, uint32_t weight)
+{
+    struct route_told told = {
+        .prefix = address("50.0.0.0"), .length = 104, .ifindex = 8, .gateway = address(gateway), .weight = weight};
+
+    routes_tell_route(routes, &told);
+}
+
+/* How many of the slots have that gateway. */
+static unsigned slots_of(const char *gateway, uint32_t *n_slots)
+{
+    struct route_query query = {.to = address("50.0.0.9")};
+    const struct in6_addr a = address(gateway);
+    struct route route;
+    unsigned n = 0;
+
+    do {
+        assert_true(routes_lookup(routes, &query, &route));
+        n += IN6_ARE_ADDR_EQUAL(&route.gateway, &a);
+    } while (++query.slot < route.n_slots);
+    *n_slots = route.n_slots;
+    return n;
+}
+
+static void several_paths_share_packets_by_weight(void **state)
+{
+    uint32_t n_slots;
+
+    tell_path("192.168.1.10", 1);
+    assert_int_equal(slots_of("192.168.1.10", &n_slots), 1);
+    assert_int_equal(n_slots, 1);
+    tell_path("192.168.1.11", 1);
+    assert_int_equal(slots_of("192.168.1.10", &n_slots), 1);
+    assert_int_equal(slots_of("192.168.1.11", &n_slots), 1);
+    assert_int_equal(n_slots, 2);
+    tell_path("192.168.1.11", 3);
+    assert_int_equal(slots_of("192.168.1.10", &n_slots), 1);
+    assert_int_equal(slots_of("192.168.1.11", &n_slots), 3);
+    assert_int_equal(n_slots, 4);
+    tell_path("192.168.1.12", 1);
+    assert_int_equal(slots_of("192.168.1.10", &n_slots), 13);
+    assert_int_equal(slots_of("192.168.1.11", &n_slots), 39);
+    assert_int_equal(slots_of("192.168.1.12", &n_slots), 12);
+    assert_int_equal(n_slots, ROUTE_SLOTS_MAX);
+    /* Two readings without two of them. */
+    for (unsigned i = 0; i < 2; i++) {
+        tell_path("192.168.1.11", 3);
+        tell_all();
+    }
+    assert_int_equal(slots_of("192.168.1.11", &n_slots), 1);
+    assert_int_equal(n_slots, 1);
 }
 
 int main(void)
@@ -395,6 +613,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(each_change_is_told_once, set_up, tear_down),
         cmocka_unit_test_setup_teardown(devices_are_found_by_name, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_route_may_have_a_source, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(rules_say_which_table_is_asked, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(rules_can_do_more_than_ask_a_table, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(operators_have_rules_and_tables, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(several_paths_share_packets_by_weight, set_up, tear_down),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -375,24 +375,98 @@ static void only_what_came_out_differently_is_told(void **state)
     assert_int_equal(find("10.0.5.5", NULL, 0)->id, a);
 }
 
+static void tell_path(const char *gateway)
+{
+    struct route_told route = {.prefix = address("50.0.0.0"), .length = 104, .ifindex = 7, .weight = 1};
+
+    route.gateway = address(gateway);
+    routes_tell_route(routes, &route);
+}
+
+static const struct next_hop *find_path(uint32_t slot)
+{
+    struct next_hop_query query = {.to = address("50.0.0.9"), .path = 1 + slot};
+
+    return next_hop_find(hops, &query);
+}
+
+/* Who uses one path does not hear of another; who asked how many there are hears when that changes. */
+static void several_paths_are_next_hops_of_their_own(void **state)
+{
+    uint64_t all, first;
+
+    tell_path("10.0.0.10");
+    tell_path("10.0.0.11");
+    set_neighbour("10.0.0.10", &theirs);
+    assert_int_equal(find("50.0.0.9", NULL, 0)->state, NEXT_HOP_SEVERAL);
+    assert_int_equal(find("50.0.0.9", NULL, 0)->n_slots, 2);
+    all = find("50.0.0.9", NULL, 0)->id;
+    first = find_path(0)->id;
+    assert_true(is_address(&find_path(0)->via, "10.0.0.10"));
+    assert_true(is_address(&find_path(1)->via, "10.0.0.11"));
+    assert_int_equal(find_path(0)->state, NEXT_HOP_READY);
+    assert_int_equal(find_path(1)->state, NEXT_HOP_ASKING);
+    turns();
+    n_told = 0;
+    set_neighbour("10.0.0.10", &ours);
+    turns();
+    assert_int_equal(n_told, 1);
+    assert_int_equal(told[0], first);
+    /* One goes: what is left is the only one, for all. */
+    n_told = 0;
+    for (unsigned i = 0; i < 2; i++) {
+        tell_all_but_routes();
+        tell_path("10.0.0.11");
+        read_on();
+    }
+    turns();
+    assert_int_equal(n_told, 2);
+    assert_true((told[0] == all && told[1] == first) || (told[0] == first && told[1] == all));
+    assert_true(is_address(&find("50.0.0.9", NULL, 0)->via, "10.0.0.11"));
+}
+
+static void rules_decide_by_the_source(void **state)
+{
+    struct next_hop_query query = {.to = address("8.8.8.8"), .from = address("172.16.0.1")};
+    struct in6_addr prefix = address("8.8.0.0"), gateway = address("10.0.0.99");
+    const uint64_t id = next_hop_find(hops, &query)->id, other_id = find("8.8.8.8", NULL, 0)->id;
+    struct route_rule rule;
+
+    memset(&rule, 0, sizeof rule);
+    rule.from = query.from;
+    rule.from_length = 128;
+    rule.table = 9;
+    assert_int_equal(routes_add(routes, &prefix, 96 + 16, 0, 9, "br-phy", &gateway, &in6addr_any), 0);
+    assert_true(routes_add_rule(routes, &rule));
+    turns();
+    assert_int_equal(n_told, 1);
+    assert_int_equal(told[0], id);
+    assert_true(is_address(&next_hop_find(hops, &query)->via, "10.0.0.99"));
+    assert_true(is_address(&find("8.8.8.8", NULL, 0)->via, "10.0.0.254"));
+    assert_int_equal(find("8.8.8.8", NULL, 0)->id, other_id);
+}
+
 static void an_operators_route_counts_at_once(void **state)
 {
     struct in6_addr prefix = address("8.8.0.0"), gateway = address("10.0.0.253");
     uint64_t id = find("8.8.8.8", NULL, 0)->id;
 
-    assert_int_equal(routes_add(routes, &prefix, bits("8.8.0.0", 16), 0, "br-phy", &gateway, &in6addr_any), 0);
+    assert_int_equal(
+        routes_add(routes, &prefix, bits("8.8.0.0", 16), 0, ROUTE_TABLE_MAIN, "br-phy", &gateway, &in6addr_any), 0);
     assert_true(is_address(&find("8.8.8.8", NULL, 0)->via, "10.0.0.253"));
     turns();
     assert_int_equal(n_told, 1);
     assert_int_equal(told[0], id);
     /* From an address of its own. */
     struct in6_addr source = address("172.16.0.1");
-    assert_int_equal(routes_add(routes, &prefix, bits("8.8.0.0", 16), 0, "br-phy", &gateway, &source), -EADDRNOTAVAIL);
+    assert_int_equal(routes_add(routes, &prefix, bits("8.8.0.0", 16), 0, ROUTE_TABLE_MAIN, "br-phy", &gateway, &source),
+                     -EADDRNOTAVAIL);
     tell_address(7, "10.0.0.77", 16);
     source = address("10.0.0.77");
-    assert_int_equal(routes_add(routes, &prefix, bits("8.8.0.0", 16), 0, "br-phy", &gateway, &source), 0);
+    assert_int_equal(routes_add(routes, &prefix, bits("8.8.0.0", 16), 0, ROUTE_TABLE_MAIN, "br-phy", &gateway, &source),
+                     0);
     assert_true(is_address(&find("8.8.8.8", NULL, 0)->source, "10.0.0.77"));
-    assert_true(routes_remove(routes, &prefix, bits("8.8.0.0", 16), 0));
+    assert_true(routes_remove(routes, &prefix, bits("8.8.0.0", 16), 0, ROUTE_TABLE_MAIN));
     turns();
     assert_int_equal(n_told, 3);
     assert_true(is_address(&find("8.8.8.8", NULL, 0)->via, "10.0.0.254"));
@@ -536,6 +610,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_group_needs_no_neighbour, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_port_is_found_by_the_device, set_up, tear_down),
         cmocka_unit_test_setup_teardown(only_what_came_out_differently_is_told, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(several_paths_are_next_hops_of_their_own, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(rules_decide_by_the_source, set_up, tear_down),
         cmocka_unit_test_setup_teardown(an_operators_route_counts_at_once, set_up, tear_down),
         cmocka_unit_test_setup_teardown(many_are_decided_in_slices, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_nobody_wants_is_forgotten, set_up, tear_down),

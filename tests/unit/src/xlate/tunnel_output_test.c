@@ -80,11 +80,16 @@ static void tell_host(void)
     routes_told_all(routes);
 }
 
-static void set_neighbour(const char *ip)
+static void set_neighbour_mac(const char *ip, uint8_t last)
 {
     const struct in6_addr a = address(ip);
 
-    neighbours_tell(neighbours, phy, &a, &(struct rte_ether_addr){{2, 0, 0, 0, 1, 2}}, NEIGHBOUR_SET);
+    neighbours_tell(neighbours, phy, &a, &(struct rte_ether_addr){{2, 0, 0, 0, 1, last}}, NEIGHBOUR_SET);
+}
+
+static void set_neighbour(const char *ip)
+{
+    set_neighbour_mac(ip, 2);
 }
 
 static void on_send(void *arg, struct bridge_port *from, struct rte_mbuf *frame)
@@ -461,7 +466,7 @@ static void the_mark_chooses_and_is_seen(void **state)
 {
     const struct in6_addr prefix = address("203.0.113.0"), gateway = address("192.0.2.2");
 
-    assert_int_equal(routes_add(routes, &prefix, 96 + 24, 5, "br-phy", &gateway, &in6addr_any), 0);
+    assert_int_equal(routes_add(routes, &prefix, 96 + 24, 5, ROUTE_TABLE_MAIN, "br-phy", &gateway, &in6addr_any), 0);
     turns();
     add_tunnel(10, "vxlan remote_ip=203.0.113.2 egress_pkt_mark=5");
     add_tunnel(11, "vxlan remote_ip=203.0.113.2 key=1");
@@ -473,6 +478,57 @@ static void the_mark_chooses_and_is_seen(void **state)
     assert_string_equal(xlated("in_port=2,arp"), "drop");
     assert_int_equal(out.drop_reason, DROP_TUNNEL_NO_ROUTE);
     matches(xlated("in_port=3,arp"), "tnl_push(*),7");
+}
+
+static void tell_path(const char *gateway)
+{
+    struct route_told route = {.prefix = address("203.0.113.0"), .length = 96 + 24, .ifindex = 7, .weight = 1};
+
+    route.gateway = address(gateway);
+    routes_tell_route(routes, &route);
+}
+
+static unsigned next_hops_in_deps(void)
+{
+    unsigned n = 0;
+
+    for (unsigned i = 0; i < out.deps.n_others; i++)
+        n += out.deps.others[i].kind == XLATE_DEP_NEXT_HOP;
+    return n;
+}
+
+/* The packet comes back with a hash, whose last bit says by which path it goes. */
+static void several_paths_are_chosen_among_by_a_hash(void **state)
+{
+    struct xlate_in again = {.bridge = bed.bridge};
+    const struct program_op *op;
+
+    tell_path("192.0.2.2");
+    tell_path("192.0.2.3");
+    set_neighbour("192.0.2.2");
+    set_neighbour_mac("192.0.2.3", 3);
+    turns();
+    add_tunnel(10, "vxlan remote_ip=203.0.113.2");
+    bed_add(&bed, "in_port=1,actions=output:10,output:2");
+    add_outer("nw_dst=203.0.113.2,ip,actions=output:1");
+    matches(xlated(UDP), "clone(hash(*),recirc(*)),2");
+    EXPECT_MASK("recirc_id(0),in_port(1),eth_type(0x0800),ipv4(tos=0/0x3)"); /* congestion, as of any tunnel */
+    op = (const struct program_op *)out.program.ops;
+    assert_int_equal(op->type, OP_CLONE);
+    for (op = (const void *)op->data; op->type != OP_RECIRC;)
+        op = program_op_next(op);
+    parse_flow(UDP, &again.flow);
+    again.flow.in_port = 1;
+    again.flow.pkt.in_port = bridge_port_index(bridge_port_by_ofport(bed.bridge, 1));
+    again.flow.pkt.recirc_id = op->arg;
+    for (uint32_t slot = 0; slot < 2; slot++) {
+        again.flow.pkt.dp_hash = 0xfffffff0 | slot;
+        matches(translate_in(&again), slot ? "tnl_push(*dst=02:00:00:00:01:03,*dst=203.0.113.2,*),7"
+                                           : "tnl_push(*dst=02:00:00:00:01:02,*dst=203.0.113.2,*),7");
+        assert_int_equal(out.wc.pkt.dp_hash, 1);
+        /* On the number of paths, and on its own. */
+        assert_int_equal(next_hops_in_deps(), 2);
+    }
 }
 
 static void packets_are_cut_short_inside(void **state)
@@ -879,6 +935,7 @@ int main(void)
         TEST(groups_of_vxlan),
         TEST(frames_for_tunnels_without_ethernet),
         TEST(the_mark_chooses_and_is_seen),
+        TEST(several_paths_are_chosen_among_by_a_hash),
         TEST(packets_are_cut_short_inside),
         TEST(senders_are_told_if_the_port_says_so),
         TEST(every_reason_has_a_name),
