@@ -205,9 +205,16 @@ void ct_flush_all(struct ct *ct);
 /* Timeouts by enum ct_timeout, in seconds, 1 to CT_TIMEOUT_MAX. A zone may have some of its own: those that are 0 in
  * what it is given follow the default. Connections follow with their next packet. */
 void ct_set_default_timeouts(struct ct *ct, const uint32_t seconds[CT_N_TIMEOUTS]);
+void ct_default_timeouts(const struct ct *ct, uint32_t seconds[CT_N_TIMEOUTS]);
 void ct_set_zone_timeouts(struct ct *ct, uint16_t zone, const uint32_t seconds[CT_N_TIMEOUTS]);
 /* Those that count in a zone. */
 void ct_zone_timeouts(const struct ct *ct, uint16_t zone, uint32_t seconds[CT_N_TIMEOUTS]);
+
+/* How often connections that timed out are taken out, in milliseconds, CT_SWEEP_DEFAULT at first; whole seconds count.
+ * It decides when their memory is free again and when ct_count() leaves them out; no packet finds them before. */
+#define CT_SWEEP_DEFAULT 1000
+void ct_set_sweep_interval(struct ct *ct, uint32_t ms);
+uint32_t ct_sweep_interval(const struct ct *ct);
 
 /* Whether TCP segments have to be in the window (default: yes). */
 void ct_set_tcp_window_check(struct ct *ct, bool check);
@@ -253,6 +260,15 @@ struct ct_stats {
     size_t memory; /* bytes that are backed, of address space that is reserved */
 };
 void ct_stats(const struct ct *ct, struct ct_stats *stats);
+
+/* How many were made and ended a second, in the last `seconds`: about CT_RATE_SECONDS, more if nothing called ct_work()
+ * or this meanwhile. 0 seconds: it is not known yet. */
+#define CT_RATE_SECONDS 5
+struct ct_rates {
+    uint32_t seconds;
+    double created, removed;
+};
+void ct_rates(struct ct *ct, uint32_t now, struct ct_rates *rates);
 
 /* A connection as it is shown. Addresses are 16 bytes long, of which IPv4 uses the first 4. */
 struct ct_tuple_info {

@@ -87,6 +87,7 @@ struct ct *ct_create(const struct ct_params *params)
     ct->n_threads = params->n_threads;
     ct->rcu = params->rcu;
     ct->tcp_window_check = true;
+    ct->sweep_ms = CT_SWEEP_DEFAULT;
     ct->pool = params->pool;
     ct->fragments_enabled[0] = ct->fragments_enabled[1] = true;
     ct->fragment_min[0] = CT_FRAGMENT_MIN_IPV4;
@@ -141,6 +142,38 @@ bool ct_is_used(const struct ct *ct)
     return __atomic_load_n(&ct->used, __ATOMIC_RELAXED);
 }
 
+/* --- rates ----------------------------------------------------------------------- */
+
+static void sample(const struct ct *ct, uint32_t now, struct ct_sample *sample)
+{
+    *sample = (struct ct_sample){.taken = true, .second = now, .removed = ct->removed};
+    for (unsigned t = 0; t < ct->n_threads; t++)
+        sample->created += __atomic_load_n(&ct->threads[t].created, __ATOMIC_RELAXED);
+}
+
+static void rates_note(struct ct *ct, uint32_t now)
+{
+    if (likely(ct->samples[1].taken && now - ct->samples[1].second < CT_RATE_SECONDS))
+        return;
+    ct->samples[0] = ct->samples[1];
+    sample(ct, now, &ct->samples[1]);
+}
+
+void ct_rates(struct ct *ct, uint32_t now, struct ct_rates *rates)
+{
+    const struct ct_sample *since;
+    struct ct_sample here;
+
+    rates_note(ct, now);
+    since = ct->samples[0].taken ? &ct->samples[0] : &ct->samples[1];
+    sample(ct, now, &here);
+    *rates = (struct ct_rates){.seconds = now - since->second};
+    if (rates->seconds == 0)
+        return;
+    rates->created = (double)(here.created - since->created) / rates->seconds;
+    rates->removed = (double)(here.removed - since->removed) / rates->seconds;
+}
+
 /* --- work ------------------------------------------------------------------------ */
 
 static size_t bytes_wanted(const struct ct_pool *pool)
@@ -160,17 +193,30 @@ static bool prepare(struct ct *ct)
            ct_memory_step(&ct->colds_memory, conns) | ct_memory_step(&ct->lines_memory, bytes_wanted(&ct->line_pool));
 }
 
+/* Up to which second the wheel is to be turned. */
+static uint32_t sweep_to(struct ct *ct, uint32_t now)
+{
+    const uint32_t interval = ct->sweep_ms / 1000 + (ct->sweep_ms % 1000 != 0);
+
+    if (!ct->wheel_turns || (ct->wheel_second == ct->sweep_to && now - ct->sweep_to >= interval))
+        ct->sweep_to = now;
+    return ct->sweep_to;
+}
+
 bool ct_work(struct ct *ct, uint32_t now, uint32_t budget_us)
 {
     const uint64_t end = rte_rdtsc() + budget_us * (rte_get_tsc_hz() / 1000000);
     bool more;
 
+    rates_note(ct, now);
+
     do {
         more = prepare(ct);
         for (unsigned i = 0; i < STEP_CHECK; i++) {
+            const uint32_t to = sweep_to(ct, now);
             bool again = expire_news(ct, now);
 
-            again |= expire_wheel(ct, now);
+            again |= expire_wheel(ct, to);
             again |= expire_sweep(ct);
             again |= flush_step(ct, now);
             again |= expire_free(ct);
@@ -291,6 +337,21 @@ void ct_set_default_timeouts(struct ct *ct, const uint32_t seconds[CT_N_TIMEOUTS
         if (ct->zone_policies[zone] != &ct->default_policy)
             policy_settle(ct, ct->zone_policies[zone]);
     }
+}
+
+void ct_default_timeouts(const struct ct *ct, uint32_t seconds[CT_N_TIMEOUTS])
+{
+    memcpy(seconds, ct->default_policy.seconds, sizeof ct->default_policy.seconds);
+}
+
+void ct_set_sweep_interval(struct ct *ct, uint32_t ms)
+{
+    ct->sweep_ms = ms;
+}
+
+uint32_t ct_sweep_interval(const struct ct *ct)
+{
+    return ct->sweep_ms;
 }
 
 void ct_set_zone_timeouts(struct ct *ct, uint16_t zone, const uint32_t seconds[CT_N_TIMEOUTS])

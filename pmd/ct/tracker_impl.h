@@ -42,6 +42,13 @@ struct ct_list {
     uint32_t first, last;
 };
 
+/* What was counted up to a second. */
+struct ct_sample {
+    bool taken;
+    uint32_t second;
+    uint64_t created, removed;
+};
+
 struct ct {
     struct conn *conns;
     struct conn_cold *colds;
@@ -75,9 +82,12 @@ struct ct {
     /* Control thread. */
     struct wheel_chunk *wheel[WHEEL_SECONDS] __rte_cache_aligned;
     struct wheel_chunk *free_chunks;
-    bool wheel_turns;       /* wheel_second is set */
-    uint32_t wheel_second;  /* whose connections come next */
-    uint32_t news_left[64]; /* of each thread: taken, not looked at yet */
+    bool wheel_turns;      /* wheel_second is set */
+    uint32_t wheel_second; /* whose connections come next */
+    uint32_t sweep_to;     /* the wheel is turned so far, then rests until the sweep interval is over */
+    uint32_t sweep_ms;
+    struct ct_sample samples[2]; /* the older one, at least CT_RATE_SECONDS before the newer one */
+    uint32_t news_left[64];      /* of each thread: taken, not looked at yet */
     struct ct_list leaving, waiting;
     uint64_t waiting_token;
     uint32_t sweep_at; /* 0: no zone was flushed since the last sweep */

@@ -101,7 +101,7 @@ struct act_resubmit {
     struct act h;
     uint32_t in_port; /* OFPORT_IN_PORT = unchanged */
     uint8_t table;    /* 255 = the current one */
-    uint8_t with_ct;
+    uint8_t with_ct;  /* 1: the table sees the connection's original addresses and ports as the packet's */
     uint16_t zero;
 };
 struct act_subfield {

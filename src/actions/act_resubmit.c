@@ -3,8 +3,11 @@
 
 static int check_resubmit(const struct act *act, struct act_known *k)
 {
-    uint32_t port = ((const struct act_resubmit *)act)->in_port;
+    const struct act_resubmit *a = (const struct act_resubmit *)act;
+    const uint32_t port = a->in_port;
 
+    if (a->with_ct && !match_is_tracked(&k->m))
+        return OFPERR_BAC_MATCH_INCONSISTENT;
     return port <= OFPORT_USER_MAX || port == OFPORT_IN_PORT || port == OFPORT_LOCAL || port == OFPORT_CONTROLLER
                ? 0
                : OFPERR_BAC_BAD_OUT_PORT;

@@ -109,7 +109,7 @@ void apply_run_all(struct apply *apply);
 bool apply_run_removed(struct sluice *sw);
 
 /* All of connection tracking but the number of connections that the tracker is made for. */
-void apply_conntrack(struct ct *ct, const struct config_conntrack *config);
+void apply_conntrack(struct sluice *sw, const struct config_conntrack *config);
 
 /* Callback of tunnels_set_changed(); `arg`: the switch. */
 void apply_tunnels_changed(void *arg, const char *device);

@@ -333,14 +333,16 @@ static int change_tls(struct sluice *sw, const struct config_tls *config, char *
     return 0;
 }
 
-void apply_conntrack(struct ct *ct, const struct config_conntrack *config)
+void apply_conntrack(struct sluice *sw, const struct config_conntrack *config)
 {
+    struct ct *ct = datapath_ct(sw->dp);
     uint32_t seconds[CT_N_TIMEOUTS];
 
     for (unsigned i = 0; i < CT_N_TIMEOUTS; i++)
         seconds[i] = (uint32_t)config->timeouts.seconds[i];
     ct_set_default_timeouts(ct, seconds);
-    ct_set_default_limit(ct, (uint32_t)config->zone_limit);
+    if (!sw->ct_limits_of_database)
+        ct_set_default_limit(ct, (uint32_t)config->zone_limit);
 }
 
 void apply_options_step(struct apply *apply, const struct config *wanted)
@@ -370,7 +372,7 @@ void apply_options_step(struct apply *apply, const struct config *wanted)
         }
     }
     if (parts & CONFIG_PART_CONNTRACK) {
-        apply_conntrack(datapath_ct(apply->sw->dp), &wanted->conntrack);
+        apply_conntrack(apply->sw, &wanted->conntrack);
         add_detail(&account, "other timeouts or limits of tracked connections");
     }
     if (parts & CONFIG_PART_TLS) {

@@ -231,6 +231,45 @@ void status_of_tables(const struct sluice *sw, struct status_tables *status)
     }
 }
 
+/* --- connection tracking --------------------------------------------------- */
+
+void status_of_conntrack(const struct sluice *sw, struct status_conntrack *status)
+{
+    const struct ct *ct = datapath_ct(sw->dp);
+    struct ct_stats stats;
+
+    ct_stats(ct, &stats);
+    *status = (struct status_conntrack){.connections = ct_count(ct),
+                                        .max_connections = ct_max(ct),
+                                        .made = stats.created,
+                                        .ended = stats.removed,
+                                        .memory_bytes = stats.memory};
+}
+
+void status_for_each_ct_zone(const struct sluice *sw, void (*fn)(void *arg, const struct status_ct_zone *status),
+                             void *arg)
+{
+    const struct ct *ct = datapath_ct(sw->dp);
+
+    for (uint32_t zone = 0; zone < CT_ZONES; zone++) {
+        const struct status_ct_zone status = {zone, ct_zone_count(ct, (uint16_t)zone),
+                                              ct_zone_limit(ct, (uint16_t)zone)};
+
+        if (status.connections != 0)
+            fn(arg, &status);
+    }
+}
+
+void status_for_each_ct_reason(const struct sluice *sw, void (*fn)(void *arg, const struct status_ct_reason *status),
+                               void *arg)
+{
+    struct ct_stats stats;
+
+    ct_stats(datapath_ct(sw->dp), &stats);
+    for (enum ct_reason i = CT_REASON_NONE + 1; i < CT_N_REASONS; i++)
+        fn(arg, &(struct status_ct_reason){ct_reason_name(i), ct_reason_doc(i), stats.reasons[i]});
+}
+
 /* --- numbers ------------------------------------------------------------- */
 
 #define COUNTER(struct_, member, group, name, statistic, help)                                                         \
@@ -310,6 +349,23 @@ static const struct metric tables_metrics[] = {
     GAUGE(status_tables, masks, "masks", "tuples that they are in"),
     GAUGE(status_tables, rules, "rules", "OpenFlow rules of all bridges"),
     GAUGE(status_tables, rule_bytes, "rule_bytes", "bytes of memory that they take"),
+};
+
+static const struct metric conntrack_metrics[] = {
+    GAUGE(status_conntrack, connections, "connections", "connections that are tracked"),
+    GAUGE(status_conntrack, max_connections, "max_connections", "connections that there may be"),
+    COUNTER(status_conntrack, made, "", "made", NULL, "connections made"),
+    COUNTER(status_conntrack, ended, "", "ended", NULL, "connections ended"),
+    GAUGE(status_conntrack, memory_bytes, "memory_bytes", "bytes of memory for connections"),
+};
+
+static const struct metric ct_zone_metrics[] = {
+    GAUGE(status_ct_zone, connections, "connections", "connections of the zone"),
+    GAUGE(status_ct_zone, limit, "limit", "connections that it may have; 0: as many as there is room for"),
+};
+
+static const struct metric ct_reason_metrics[] = {
+    COUNTER(status_ct_reason, packets, "", "packets", NULL, "packets that were invalid, or not committed, by that"),
 };
 
 typedef void kind_fn(void *arg, const void *snapshot, const char *const *labels);
@@ -405,6 +461,40 @@ static void the_tables(const struct sluice *sw, kind_fn *fn, void *arg)
     fn(arg, &status, NULL);
 }
 
+static void the_tracker(const struct sluice *sw, kind_fn *fn, void *arg)
+{
+    struct status_conntrack status;
+
+    status_of_conntrack(sw, &status);
+    fn(arg, &status, NULL);
+}
+
+static void ct_zone_of_kind(void *arg, const struct status_ct_zone *status)
+{
+    const struct to_kind *to = arg;
+    char zone[12];
+
+    snprintf(zone, sizeof zone, "%" PRIu32, status->zone);
+    to->fn(to->arg, status, (const char *const[]){zone});
+}
+
+static void each_ct_zone(const struct sluice *sw, kind_fn *fn, void *arg)
+{
+    status_for_each_ct_zone(sw, ct_zone_of_kind, &(struct to_kind){fn, arg});
+}
+
+static void ct_reason_of_kind(void *arg, const struct status_ct_reason *status)
+{
+    const struct to_kind *to = arg;
+
+    to->fn(to->arg, status, (const char *const[]){status->reason});
+}
+
+static void each_ct_reason(const struct sluice *sw, kind_fn *fn, void *arg)
+{
+    status_for_each_ct_reason(sw, ct_reason_of_kind, &(struct to_kind){fn, arg});
+}
+
 #define METRICS(table) .metrics = (table), .n_metrics = RTE_DIM(table)
 
 const struct status_kind status_kinds[STATUS_N_KINDS] = {
@@ -416,6 +506,9 @@ const struct status_kind status_kinds[STATUS_N_KINDS] = {
     [STATUS_DROP] = {"drop", METRICS(drop_metrics), {"reason"}, 1, each_drop},
     [STATUS_TUPLE] = {"tuple", METRICS(tuple_metrics), {"tuple", "mask"}, 2, each_tuple},
     [STATUS_TABLES] = {"tables", METRICS(tables_metrics), {NULL}, 0, the_tables},
+    [STATUS_CONNTRACK] = {"conntrack", METRICS(conntrack_metrics), {NULL}, 0, the_tracker},
+    [STATUS_CT_ZONE] = {"conntrack_zone", METRICS(ct_zone_metrics), {"zone"}, 1, each_ct_zone},
+    [STATUS_CT_REASON] = {"conntrack_reason", METRICS(ct_reason_metrics), {"reason"}, 1, each_ct_reason},
 };
 
 void status_port_statistics(const struct status_port *status, void (*fn)(void *arg, const char *name, uint64_t value),

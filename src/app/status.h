@@ -91,10 +91,28 @@ struct status_tables {
     uint64_t rules, rule_bytes;
 };
 
+/* Connection tracking. */
+struct status_conntrack {
+    uint32_t connections, max_connections;
+    uint64_t made, ended, memory_bytes;
+};
+
+struct status_ct_zone {
+    uint32_t zone, connections;
+    uint32_t limit; /* 0: none */
+};
+
+/* Why packets are invalid, or connections are not made. */
+struct status_ct_reason {
+    const char *reason, *meaning;
+    uint64_t packets;
+};
+
 void status_of_bridge(const struct bridge *bridge, struct status_bridge *status);
 void status_of_port(const struct bridge_port *bp, struct status_port *status);
 void status_of_thread(const struct sluice *sw, unsigned thread, struct status_thread *status);
 void status_of_tables(const struct sluice *sw, struct status_tables *status);
+void status_of_conntrack(const struct sluice *sw, struct status_conntrack *status);
 
 /* Calls `fn` with a snapshot of each. `bridge` NULL: of all bridges. */
 void status_for_each_bridge(const struct sluice *sw, void (*fn)(void *arg, const struct status_bridge *status),
@@ -108,6 +126,11 @@ void status_for_each_thread(const struct sluice *sw, void (*fn)(void *arg, const
 void status_for_each_drop(const struct sluice *sw, void (*fn)(void *arg, const struct status_drop *status), void *arg);
 void status_for_each_tuple(const struct sluice *sw, void (*fn)(void *arg, const struct status_tuple *status),
                            void *arg);
+/* Zones that have connections; each look takes some 50 us. */
+void status_for_each_ct_zone(const struct sluice *sw, void (*fn)(void *arg, const struct status_ct_zone *status),
+                             void *arg);
+void status_for_each_ct_reason(const struct sluice *sw, void (*fn)(void *arg, const struct status_ct_reason *status),
+                               void *arg);
 
 /* --- numbers ------------------------------------------------------------- */
 
@@ -131,6 +154,9 @@ enum status_kinds {
     STATUS_DROP,
     STATUS_TUPLE,
     STATUS_TABLES,
+    STATUS_CONNTRACK,
+    STATUS_CT_ZONE,
+    STATUS_CT_REASON,
     STATUS_N_KINDS
 };
 extern const struct status_kind status_kinds[STATUS_N_KINDS];

@@ -133,7 +133,7 @@ static int create_datapath(struct sluice *sw, char *error, size_t size)
     sw->dp = datapath_create(&params, error, size);
     if (!sw->dp)
         return -1;
-    apply_conntrack(datapath_ct(sw->dp), &sw->config->conntrack);
+    apply_conntrack(sw, &sw->config->conntrack);
     const struct flows_params flows = {
         .dp = sw->dp,
         .megaflow_limit = room,

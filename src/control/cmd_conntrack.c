@@ -7,6 +7,8 @@
 #include <string.h>
 
 #include "pmd/base/memory.h"
+#include "src/app/metric.h"
+#include "src/app/status.h"
 #include "src/control/commands.h"
 
 #define DUMP_PLACES 1024 /* that one step looks at */
@@ -25,7 +27,7 @@ static bool number_parse(const char *text, uint32_t max, uint32_t *number)
 struct dump {
     struct sluice *sw;
     uint32_t cursor;
-    int32_t zone; /* -1: all */
+    struct ct_match match;
     bool more, statistics;
 };
 
@@ -118,33 +120,25 @@ static bool dump_more(void *arg, struct control_reply *reply)
 
     if (!ct_next(datapath_ct(dump->sw->dp), datapath_seconds(), &dump->cursor, DUMP_PLACES, &info))
         return dump->cursor != 0;
-    if (dump->zone < 0 || info.zone == dump->zone)
+    if (ct_matches(&dump->match, &info))
         put_connection(dump, &info, reply);
     return true;
-}
-
-static bool zone_parse(const char *word, uint32_t *zone)
-{
-    return !strncmp(word, "zone=", 5) && number_parse(word + 5, UINT16_MAX, zone);
 }
 
 static void cmd_dump(void *arg, int argc, const char *const *argv, struct control_reply *reply)
 {
     struct dump *dump = calloc(1, sizeof *dump);
-    uint32_t zone;
+    unsigned n_tuples = 0;
 
     if (!dump)
         out_of_memory("a command", 0);
-    *dump = (struct dump){.sw = arg, .zone = -1};
+    dump->sw = arg;
     for (int i = 1; i < argc; i++) {
         if (!strcmp(argv[i], "-m") || !strcmp(argv[i], "--more")) {
             dump->more = true;
         } else if (!strcmp(argv[i], "-s") || !strcmp(argv[i], "--statistics")) {
             dump->statistics = true;
-        } else if (zone_parse(argv[i], &zone)) {
-            dump->zone = (int32_t)zone;
-        } else if (!command_is_datapath(argv[i])) {
-            control_fail(reply, "%s: not -m, -s or zone=0 to zone=65535", argv[i]);
+        } else if (!command_is_datapath(argv[i]) && !command_ct_match(argv[i], &n_tuples, &dump->match, reply)) {
             free(dump);
             return;
         }
@@ -214,78 +208,96 @@ static void cmd_get_seq_chk(void *arg, int argc, const char *const *argv, struct
 
 #define TOP_ZONES 10
 
-struct top_zone {
-    uint16_t zone;
-    uint32_t count;
+/* The zones with the most connections, in that order. */
+struct top_zones {
+    struct status_ct_zone zones[TOP_ZONES];
+    unsigned n;
 };
 
-/* The zones with the most connections, in that order. Returns how many there are, TOP_ZONES at most. */
-static unsigned find_top_zones(const struct ct *ct, struct top_zone top[TOP_ZONES])
+static void note_zone(void *arg, const struct status_ct_zone *zone)
 {
-    unsigned n = 0;
+    struct top_zones *top = arg;
+    unsigned at;
 
-    for (uint32_t zone = 0; zone < CT_ZONES; zone++) {
-        const uint32_t count = ct_zone_count(ct, (uint16_t)zone);
-        unsigned at;
-
-        if (count == 0 || (n == TOP_ZONES && count <= top[n - 1].count))
-            continue;
-        at = n < TOP_ZONES ? n++ : n - 1;
-        for (; at > 0 && top[at - 1].count < count; at--)
-            top[at] = top[at - 1];
-        top[at] = (struct top_zone){(uint16_t)zone, count};
-    }
-    return n;
+    if (top->n == TOP_ZONES && zone->connections <= top->zones[TOP_ZONES - 1].connections)
+        return;
+    at = top->n < TOP_ZONES ? top->n++ : TOP_ZONES - 1;
+    for (; at > 0 && top->zones[at - 1].connections < zone->connections; at--)
+        top->zones[at] = top->zones[at - 1];
+    top->zones[at] = *zone;
 }
 
-static json_t *put_top_zones(const struct ct *ct, struct control_reply *reply)
+static void put_top_zones(const struct sluice *sw, struct control_reply *reply)
 {
-    struct top_zone top[TOP_ZONES];
-    const unsigned n = find_top_zones(ct, top);
+    struct top_zones top = {.n = 0};
     json_t *zones = json_array();
 
-    for (unsigned i = 0; i < n; i++) {
-        const uint32_t limit = ct_zone_limit(ct, top[i].zone);
+    status_for_each_ct_zone(sw, note_zone, &top);
+    for (unsigned i = 0; i < top.n; i++) {
+        const struct status_ct_zone *zone = &top.zones[i];
+        json_t *json = json_pack("{s:i}", "zone", (int)zone->zone);
         char of[24] = "";
 
-        if (limit != 0)
-            snprintf(of, sizeof of, " of %" PRIu32, limit);
-        control_printf(reply, "zone %5u: %" PRIu32 "%s\n", top[i].zone, top[i].count, of);
-        json_array_append_new(zones, json_pack("{s:i,s:I,s:I}", "zone", (int)top[i].zone, "connections",
-                                               (json_int_t)top[i].count, "limit", (json_int_t)limit));
+        if (zone->limit != 0)
+            snprintf(of, sizeof of, " of %" PRIu32, zone->limit);
+        control_printf(reply, "zone %5" PRIu32 ": %" PRIu32 "%s\n", zone->zone, zone->connections, of);
+        metrics_to_json(status_kinds[STATUS_CT_ZONE].metrics, status_kinds[STATUS_CT_ZONE].n_metrics, zone, json);
+        json_array_append_new(zones, json);
     }
-    return zones;
+    json_object_set_new(reply->json, "zones", zones);
+}
+
+static void put_rates(struct ct *ct, struct control_reply *reply)
+{
+    struct ct_rates rates;
+
+    ct_rates(ct, datapath_seconds(), &rates);
+    if (rates.seconds == 0)
+        return;
+    control_printf(reply, "a second: %.1f made, %.1f ended, in the last %" PRIu32 " s\n", rates.created, rates.removed,
+                   rates.seconds);
+    json_object_set_new(reply->json, "rates",
+                        json_pack("{s:f,s:f,s:I}", "made_per_s", rates.created, "ended_per_s", rates.removed, "of_s",
+                                  (json_int_t)rates.seconds));
+}
+
+static void put_reason(void *arg, const struct status_ct_reason *status)
+{
+    struct control_reply *reply = arg;
+    json_t *reasons = json_object_get(reply->json, "reasons");
+
+    json_object_set_new(reasons, status->reason, json_integer((json_int_t)status->packets));
+    if (status->packets != 0)
+        control_printf(reply, "%-16s %12" PRIu64 "  %s\n", status->reason, status->packets, status->meaning);
 }
 
 static void cmd_conntrack(void *arg, int argc, const char *const *argv, struct control_reply *reply)
 {
-    const struct ct *ct = datapath_ct(((struct sluice *)arg)->dp);
-    json_t *reasons = json_object(), *zones;
-    struct ct_stats stats;
+    const struct status_kind *kind = &status_kinds[STATUS_CONNTRACK];
+    const struct sluice *sw = arg;
+    struct status_conntrack status;
 
-    ct_stats(ct, &stats);
+    status_of_conntrack(sw, &status);
+    reply->json = json_pack("{s:{}}", "reasons");
+    metrics_to_json(kind->metrics, kind->n_metrics, &status, reply->json);
     control_printf(reply, "connections: %" PRIu32 " of %" PRIu32 ", %" PRIu64 " made, %" PRIu64 " ended\n",
-                   ct_count(ct), ct_max(ct), stats.created, stats.removed);
-    control_printf(reply, "memory: %zu KB\n", stats.memory >> 10);
-    zones = put_top_zones(ct, reply);
-    for (enum ct_reason i = CT_REASON_NONE + 1; i < CT_N_REASONS; i++) {
-        json_object_set_new(reasons, ct_reason_name(i), json_integer((json_int_t)stats.reasons[i]));
-        if (stats.reasons[i] != 0)
-            control_printf(reply, "%-16s %12" PRIu64 "  %s\n", ct_reason_name(i), stats.reasons[i], ct_reason_doc(i));
-    }
-    reply->json =
-        json_pack("{s:I,s:I,s:I,s:I,s:I,s:o,s:o}", "connections", (json_int_t)ct_count(ct), "max_connections",
-                  (json_int_t)ct_max(ct), "made", (json_int_t)stats.created, "ended", (json_int_t)stats.removed,
-                  "memory_bytes", (json_int_t)stats.memory, "zones", zones, "reasons", reasons);
+                   status.connections, status.max_connections, status.made, status.ended);
+    put_rates(datapath_ct(sw->dp), reply);
+    control_printf(reply, "memory: %" PRIu64 " KB\n", status.memory_bytes >> 10);
+    put_top_zones(sw, reply);
+    status_for_each_ct_reason(sw, put_reason, reply);
 }
 
 void commands_register_conntrack(struct control *control, struct sluice *sw)
 {
     control_register(control, "conntrack", "", 0, 0, cmd_conntrack, sw);
-    control_register(control, "dpctl/dump-conntrack", "[-m] [-s] [dp] [zone=N]", 0, 4, cmd_dump, sw);
+    control_register(control, "dpctl/dump-conntrack",
+                     "[-m] [-s] [dp] [zone=N] [mark=X[/M]] [labels=X[/M]] [ct-orig-tuple [ct-reply-tuple]]", 0, 8,
+                     cmd_dump, sw);
     commands_register_ct_flush(control, sw);
     commands_register_ct_stats(control, sw);
     commands_register_ct_limits(control, sw);
+    commands_register_ct_timeouts(control, sw);
     commands_register_ipf(control, sw);
     control_register(control, "dpctl/ct-get-nconns", "[dp]", 0, 1, cmd_get_nconns, sw);
     control_register(control, "dpctl/ct-get-maxconns", "[dp]", 0, 1, cmd_get_maxconns, sw);

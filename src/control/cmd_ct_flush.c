@@ -1,4 +1,5 @@
-/* dpctl/flush-conntrack: all connections, a zone's, or those of a tuple, mark or label. Control thread. */
+/* dpctl/flush-conntrack: all connections, a zone's, or those of a tuple, mark or label; and the words that say which.
+ * Control thread. */
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <stdlib.h>
@@ -149,6 +150,15 @@ static bool word_parse(char *word, unsigned *n_tuples, struct ct_match *match, s
     return tuple_parse(word, match, (*n_tuples)++ == 0 ? &match->orig : &match->reply, reply);
 }
 
+bool command_ct_match(const char *word, unsigned *n_tuples, struct ct_match *match, struct control_reply *reply)
+{
+    char *copy = copy_of(word);
+    const bool good = word_parse(copy, n_tuples, match, reply);
+
+    free(copy);
+    return good;
+}
+
 static void cmd_flush(void *arg, int argc, const char *const *argv, struct control_reply *reply)
 {
     struct ct_match match;
@@ -156,15 +166,7 @@ static void cmd_flush(void *arg, int argc, const char *const *argv, struct contr
 
     memset(&match, 0, sizeof match);
     for (int i = 1; i < argc; i++) {
-        char *word;
-        bool good;
-
-        if (command_is_datapath(argv[i]))
-            continue;
-        word = copy_of(argv[i]);
-        good = word_parse(word, &n_tuples, &match, reply);
-        free(word);
-        if (!good)
+        if (!command_is_datapath(argv[i]) && !command_ct_match(argv[i], &n_tuples, &match, reply))
             return;
     }
     ct_flush_matching(datapath_ct(((struct sluice *)arg)->dp), datapath_seconds(), &match);

@@ -46,6 +46,14 @@ static const char *limit_parse(char *text, uint16_t *zone, uint32_t *limit)
     return has_zone && has_limit ? NULL : "failed to parse zone limit";
 }
 
+/* As Open vSwitch: what the database says is not to be changed behind its back. */
+static bool may_change(const struct sluice *sw, struct control_reply *reply)
+{
+    if (sw->ct_limits_of_database)
+        control_fail(reply, "ovs-vswitchd: the zone limits are set via database (Operation not permitted)");
+    return !sw->ct_limits_of_database;
+}
+
 /* Twice: nothing is set if a word is wrong. */
 static bool set_limits(struct ct *ct, int argc, const char *const *argv, int i, bool set, struct control_reply *reply)
 {
@@ -81,7 +89,7 @@ static void cmd_set(void *arg, int argc, const char *const *argv, struct control
 {
     const int first = command_is_datapath(argv[1]) ? 2 : 1;
 
-    if (set_limits(tracker(arg), argc, argv, first, false, reply))
+    if (may_change(arg, reply) && set_limits(tracker(arg), argc, argv, first, false, reply))
         set_limits(tracker(arg), argc, argv, first, true, reply);
 }
 
@@ -125,9 +133,16 @@ static void unset_limit(struct ct *ct, uint16_t zone, struct control_reply *repl
 
 static void cmd_del(void *arg, int argc, const char *const *argv, struct control_reply *reply)
 {
-    if (argc == 3 && !command_check_datapath(argc, argv, 1, reply))
+    int i = argc > 2 && command_is_datapath(argv[1]) ? 2 : 1;
+    const bool of_all = !strcmp(argv[i], "default");
+
+    if (!may_change(arg, reply))
         return;
-    for_zones(tracker(arg), argv[argc - 1], unset_limit, reply);
+    i += of_all;
+    if (i < argc)
+        for_zones(tracker(arg), argv[i], unset_limit, reply);
+    if (of_all && !reply->failed)
+        ct_set_default_limit(tracker(arg), 0);
 }
 
 static void cmd_get(void *arg, int argc, const char *const *argv, struct control_reply *reply)
@@ -152,6 +167,6 @@ void commands_register_ct_limits(struct control *control, struct sluice *sw)
 {
     control_register(control, "dpctl/ct-set-limits", "[dp] [default=L] [zone=N,limit=L]...", 1, WORDS_MOST, cmd_set,
                      sw);
-    control_register(control, "dpctl/ct-del-limits", "[dp] zone=N1[,N2]...", 1, 2, cmd_del, sw);
+    control_register(control, "dpctl/ct-del-limits", "[dp] [default] [zone=N1[,N2]...]", 1, 3, cmd_del, sw);
     control_register(control, "dpctl/ct-get-limits", "[dp] [zone=N1[,N2]...]", 0, 2, cmd_get, sw);
 }

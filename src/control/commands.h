@@ -24,6 +24,7 @@ void commands_register_upcall(struct control *control, struct sluice *sw);      
 void commands_register_ofproto(struct control *control, struct sluice *sw);     /* bridge/, ofproto/list */
 void commands_register_ct_flush(struct control *control, struct sluice *sw);    /* dpctl/flush-conntrack */
 void commands_register_ct_limits(struct control *control, struct sluice *sw);   /* dpctl/ct-*-limits */
+void commands_register_ct_timeouts(struct control *control, struct sluice *sw); /* dpctl/ct-*-default-timeout-policy */
 void commands_register_ct_stats(struct control *control, struct sluice *sw);    /* dpctl/ct-stats-show, ct-bkts */
 void commands_register_ipf(struct control *control, struct sluice *sw);         /* dpctl/ipf-* */
 void commands_register_dpdk(struct control *control, struct sluice *sw);        /* dpdk/, netdev-dpdk/ */
@@ -43,6 +44,11 @@ bool command_is_datapath(const char *word);
 bool command_check_datapath(int argc, const char *const *argv, int i, struct control_reply *reply);
 /* As command_check_datapath() of argv[1], with the words that scripts and tests know of Open vSwitch's dpctl/ct-*. */
 bool command_check_tracker(int argc, const char *const *argv, struct control_reply *reply);
+
+/* Takes a word that says which connections are meant into *match: zone=N, mark=X[/M], labels=X[/M], a tuple of the
+ * packets that began them or, as the second one of *n_tuples, of their replies. False: failed, and `reply` says why. */
+struct ct_match;
+bool command_ct_match(const char *word, unsigned *n_tuples, struct ct_match *match, struct control_reply *reply);
 
 /* What became of packets that were looked up, since the counters of the threads were cleared: found by a poll-mode
  * thread, sent to the control thread, lost on that way. */

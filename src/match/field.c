@@ -426,6 +426,14 @@ bool field_prereq_holds(const struct field *f, const struct flow *flow, struct f
     return prereq_true(f->prereq, flow, wc, true);
 }
 
+bool match_is_tracked(const struct match *match)
+{
+    struct flow needed;
+
+    memset(&needed, 0, sizeof needed);
+    return is_tracked(&match->value, &needed) && (needed.pkt.ct_state & ~match->mask.pkt.ct_state) == 0;
+}
+
 /* The general way of field_prereq_implied(). */
 static bool implied_by_bits(const struct field *f, const struct match *match)
 {

@@ -105,6 +105,8 @@ bool field_value_valid(const struct field *field, const union field_value *value
 
 /* Do `flow`'s values satisfy the prerequisite? If `wc` is not NULL, the bits looked at are set there. */
 bool field_prereq_holds(const struct field *field, const struct flow *flow, struct flow *wc);
+/* Are packets of `match` tracked ones that are not invalid, so that they have the fields of a connection? */
+bool match_is_tracked(const struct match *match);
 /* Does `match` imply it (exactly matched)? */
 bool field_prereq_implied(const struct field *field, const struct match *match);
 

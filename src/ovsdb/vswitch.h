@@ -117,9 +117,12 @@
 #define VSWITCH_DATAPATH_COLUMNS(X)                                                                                    \
     X(DATAPATH_VERSION, "datapath_version", STRING, NONE, WRITE, -1)                                                   \
     X(CAPABILITIES, "capabilities", STRING, STRING, WRITE, -1)                                                         \
-    X(CT_ZONES, "ct_zones", INTEGER, UUID, READ, VSWITCH_CT_ZONE)
+    X(CT_ZONES, "ct_zones", INTEGER, UUID, READ, VSWITCH_CT_ZONE)                                                      \
+    X(CT_ZONE_DEFAULT_LIMIT, "ct_zone_default_limit", INTEGER, NONE, READ, -1)
 
-#define VSWITCH_CT_ZONE_COLUMNS(X) X(TIMEOUT_POLICY, "timeout_policy", UUID, NONE, READ, VSWITCH_CT_TIMEOUT_POLICY)
+#define VSWITCH_CT_ZONE_COLUMNS(X)                                                                                     \
+    X(TIMEOUT_POLICY, "timeout_policy", UUID, NONE, READ, VSWITCH_CT_TIMEOUT_POLICY)                                   \
+    X(LIMIT, "limit", INTEGER, NONE, READ, -1)
 
 #define VSWITCH_CT_TIMEOUT_POLICY_COLUMNS(X) X(TIMEOUTS, "timeouts", STRING, INTEGER, READ, -1)
 

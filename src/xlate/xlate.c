@@ -86,17 +86,48 @@ static void consult_frag(const struct xlate_ctx *ctx, struct flow *seen, bool hi
         seen->pkt.tp_src = seen->pkt.tp_dst = 0;
 }
 
-static struct rule *lookup(struct xlate_ctx *ctx, uint8_t table_id, uint32_t in_port)
+/* Exchanges addresses, protocol and ports of the packet and of its connection. */
+static void swap_tuples(struct flow_key *key, bool ipv6)
 {
-    const rte_be16_t tp_src = ctx->flow.pkt.tp_src, tp_dst = ctx->flow.pkt.tp_dst;
-    const bool hidden = hide_ports(ctx);
+#define SWAP(a, b)                                                                                                     \
+    do {                                                                                                               \
+        uint8_t saved_[sizeof key->a];                                                                                 \
+        _Static_assert(sizeof key->a == sizeof key->b, "the same kind of value");                                      \
+        memcpy(saved_, &key->a, sizeof saved_);                                                                        \
+        memcpy(&key->a, &key->b, sizeof saved_);                                                                       \
+        memcpy(&key->b, saved_, sizeof saved_);                                                                        \
+    } while (0)
+    if (ipv6) {
+        SWAP(ipv6_src, ct_ipv6_src);
+        SWAP(ipv6_dst, ct_ipv6_dst);
+    } else {
+        SWAP(ipv4_src, ct_ipv4_src);
+        SWAP(ipv4_dst, ct_ipv4_dst);
+    }
+    SWAP(ip_proto, ct_ip_proto);
+    SWAP(tp_src, ct_tp_src);
+    SWAP(tp_dst, ct_tp_dst);
+#undef SWAP
+}
+
+/* `by_connection`: see xlate_table_by_connection(). */
+static struct rule *lookup(struct xlate_ctx *ctx, uint8_t table_id, uint32_t in_port, bool by_connection)
+{
+    const bool ipv6 = ctx->flow.pkt.eth_type == RTE_BE16(RTE_ETHER_TYPE_IPV6);
     struct conj_trail *trail = &ctx->out->trail;
     uint32_t saved = ctx->flow.in_port;
     struct xlate_visit visit;
     struct rule *rule;
+    rte_be16_t tp_src, tp_dst;
+    bool hidden;
 
+    if (by_connection)
+        swap_tuples(&ctx->flow.pkt, ipv6);
+    tp_src = ctx->flow.pkt.tp_src;
+    tp_dst = ctx->flow.pkt.tp_dst;
+    hidden = hide_ports(ctx);
     ctx->flow.in_port = in_port;
-    if (!ctx->any_written && !hidden) {
+    if (!ctx->any_written && !hidden && !by_connection) {
         rule = pipeline_lookup(ctx->bridge->pipeline, table_id, &ctx->flow, &ctx->out->wc, trail);
         consult_frag(ctx, &ctx->out->wc, false);
     } else {
@@ -105,13 +136,18 @@ static struct rule *lookup(struct xlate_ctx *ctx, uint8_t table_id, uint32_t in_
         memset(&seen, 0, sizeof seen);
         rule = pipeline_lookup(ctx->bridge->pipeline, table_id, &ctx->flow, &seen, trail);
         consult_frag(ctx, &seen, hidden);
+        if (by_connection)
+            swap_tuples(&seen.pkt, ipv6);
         xlate_consult(ctx, &seen);
     }
     ctx->flow.in_port = saved;
     ctx->flow.pkt.tp_src = tp_src;
     ctx->flow.pkt.tp_dst = tp_dst;
+    if (by_connection)
+        swap_tuples(&ctx->flow.pkt, ipv6);
     visit = (struct xlate_visit){.table_id = table_id,
-                                 .rewritten = ctx->any_written || hidden || ctx->elsewhere || in_port != ctx->entry,
+                                 .rewritten = ctx->any_written || hidden || by_connection || ctx->elsewhere ||
+                                              in_port != ctx->entry,
                                  .has_rule = rule,
                                  .priority = rule ? rule->priority : 0,
                                  .bridge = ctx->bridge_place};
@@ -140,7 +176,7 @@ static void table_miss(struct xlate_ctx *ctx)
     xlate_controller(ctx, 0 /* OFPR_NO_MATCH */, 0, UINT16_MAX);
 }
 
-void xlate_table(struct xlate_ctx *ctx, uint8_t table_id, uint32_t in_port, bool last)
+static void run_table(struct xlate_ctx *ctx, uint8_t table_id, uint32_t in_port, bool by_connection, bool last)
 {
     struct rule *old_rule = ctx->rule;
     uint64_t old_cookie = ctx->cookie;
@@ -164,7 +200,7 @@ void xlate_table(struct xlate_ctx *ctx, uint8_t table_id, uint32_t in_port, bool
             xlate_fail(ctx, DROP_XLATE_LOOP, "over 4096 resubmit actions");
             break;
         }
-        rule = lookup(ctx, table_id, in_port);
+        rule = lookup(ctx, table_id, in_port, by_connection);
         if (ctx->in->trace)
             ctx->in->trace->table(ctx->in->trace->arg, ctx->trace_depth, table_id, rule, &ctx->flow);
         if (ctx->out->trail.found)
@@ -186,7 +222,7 @@ void xlate_table(struct xlate_ctx *ctx, uint8_t table_id, uint32_t in_port, bool
             break;
         table_id = (uint8_t)ctx->goto_table;
         in_port = ctx->flow.in_port;
-        first = false;
+        first = by_connection = false;
     }
     ctx->goto_table = -1;
     ctx->depth = old_depth;
@@ -194,6 +230,25 @@ void xlate_table(struct xlate_ctx *ctx, uint8_t table_id, uint32_t in_port, bool
     ctx->table_id = old_table;
     ctx->rule = old_rule;
     ctx->cookie = old_cookie;
+}
+
+void xlate_table(struct xlate_ctx *ctx, uint8_t table_id, uint32_t in_port, bool last)
+{
+    run_table(ctx, table_id, in_port, false, last);
+}
+
+void xlate_table_by_connection(struct xlate_ctx *ctx, uint8_t table_id, uint32_t in_port, bool last)
+{
+    const rte_be16_t eth_type = ctx->flow.pkt.eth_type;
+
+    XLATE_CONSULT(ctx, eth_type, UINT16_MAX);
+    XLATE_CONSULT(ctx, ct_ip_proto, UINT8_MAX);
+    if (ctx->flow.pkt.ct_ip_proto == 0 ||
+        (eth_type != RTE_BE16(RTE_ETHER_TYPE_IPV4) && eth_type != RTE_BE16(RTE_ETHER_TYPE_IPV6))) {
+        xlate_note(ctx, " >> resubmit(ct) with non-tracked or non-IP packet!");
+        return;
+    }
+    run_table(ctx, table_id, in_port, true, last);
 }
 
 /* Has the packet to be dropped before any table sees it? */

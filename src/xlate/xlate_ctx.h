@@ -108,6 +108,9 @@ struct xlate_ctx {
 
 /* Looks a table up and runs what it finds. `last`: nothing follows in the caller (for trace only). */
 void xlate_table(struct xlate_ctx *ctx, uint8_t table_id, uint32_t in_port, bool last);
+/* As xlate_table(), and the table sees the addresses, the protocol and the ports of the packet's connection, of the
+ * direction that began it, in the place of its own. */
+void xlate_table_by_connection(struct xlate_ctx *ctx, uint8_t table_id, uint32_t in_port, bool last);
 /* All that a bridge does with a packet that has come into it: its tables from the first one on, and the action set. */
 void xlate_bridge(struct xlate_ctx *ctx);
 /* Stops; the packet is dropped under `reason`, whatever was decided before. */

@@ -4,9 +4,13 @@
 static void resubmit(struct xlate_ctx *ctx, const struct act *act, bool last)
 {
     const struct act_resubmit *a = (const struct act_resubmit *)act;
+    const uint8_t table_id = a->table == 255 ? ctx->table_id : a->table;
+    const uint32_t in_port = a->in_port == OFPORT_IN_PORT ? ctx->flow.in_port : a->in_port;
 
-    xlate_table(ctx, a->table == 255 ? ctx->table_id : a->table,
-                a->in_port == OFPORT_IN_PORT ? ctx->flow.in_port : a->in_port, last);
+    if (a->with_ct)
+        xlate_table_by_connection(ctx, table_id, in_port, last);
+    else
+        xlate_table(ctx, table_id, in_port, last);
 }
 
 const struct act_xlate act_xlate_resubmit = {.run = resubmit};

@@ -254,7 +254,7 @@ static char *parse_dec_ttl(struct parse *p, char *value)
     return NULL;
 }
 
-/* "resubmit:port", "resubmit(port,table)" with either left out. */
+/* "resubmit:port", "resubmit(port,table)" with either left out, "resubmit(port,table,ct)". */
 static char *parse_resubmit(struct parse *p, char *value)
 {
     struct act_resubmit *act = act_buffer_add(p->acts, ACT_RESUBMIT, sizeof *act);
@@ -264,7 +264,13 @@ static char *parse_resubmit(struct parse *p, char *value)
     act->h.form = ACT_FORM_NICIRA;
     act->in_port = OFPORT_IN_PORT;
     if (*table) {
+        char *ct = table + 1 + strcspn(table + 1, ",");
+
         *table++ = '\0';
+        act->with_ct = *ct != '\0';
+        *ct = '\0';
+        if (act->with_ct && strcmp(ct + 1, "ct"))
+            return bad(ct + 1, "ct");
         if (*table && !text_to_u64(table, 255, &n))
             return bad(table, "a table");
     }

@@ -596,8 +596,9 @@ static void act_run(struct oracle *o, const struct act *act, int *next_table)
         break;
     case ACT_RESUBMIT: {
         const struct act_resubmit *a = (const struct act_resubmit *)act;
-        table_run(o, a->table == 255 ? o->table_id : a->table,
-                  a->in_port == OFPORT_IN_PORT ? o->p.flow.in_port : a->in_port);
+        if (!a->with_ct) /* the packet is of no connection */
+            table_run(o, a->table == 255 ? o->table_id : a->table,
+                      a->in_port == OFPORT_IN_PORT ? o->p.flow.in_port : a->in_port);
         break;
     }
     case ACT_CLONE:

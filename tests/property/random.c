@@ -474,7 +474,7 @@ static void act_other(uint8_t table_id, bool mpls, char *t, size_t n)
             if (random_one_in(5))
                 add(t, n, "resubmit(%u,%u)", 1 + random_below(5), next);
             else
-                add(t, n, "resubmit(,%u)", next);
+                add(t, n, "resubmit(,%u%s)", next, random_one_in(3) ? ",ct" : "");
         }
         break;
     case 6:

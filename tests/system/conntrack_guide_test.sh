@@ -62,8 +62,29 @@ ask h1 tcp 10.0.0.2 81 >/dev/null
 refused h1 tcp 10.0.0.2 80
 appctl dpctl/ct-del-limits zone=7
 assert_eq "$(ask h1 tcp 10.0.0.2 80)" "you said hello"
-appctl dpctl/ct-set-limits default=0
+appctl dpctl/ct-del-limits default
 assert_eq "$(appctl dpctl/ct-get-limits)" "default limit=0"
+
+step "timeouts of zones without a policy, by command; what to list"
+appctl dpctl/ct-set-default-timeout-policy netdev@ovs-netdev udp_first=900,udp_single=800 icmp_first=700
+assert_matches "$(appctl dpctl/ct-get-default-timeout-policy)" '^tcp_syn_sent=30,.*,udp_first=900,udp_single=800,udp_multiple=30,icmp_first=700,icmp_reply=30$'
+assert_contains "$(appctl dpctl/ct-set-default-timeout-policy udp_first=0 2>&1 || true)" 'udp_first: not a number of seconds'
+assert_contains "$(appctl dpctl/ct-set-default-timeout-policy udp=5 2>&1 || true)" 'udp: no timeout'
+appctl dpctl/flush-conntrack
+ask h1 udp 10.0.0.2 9 >/dev/null 2>&1 || true
+assert_matches "$(appctl dpctl/dump-conntrack -s ct_nw_proto=17,ct_tp_dst=9)" '^udp,orig=.*,timeout=(900|8[0-9][0-9])$'
+assert_eq "$(appctl dpctl/dump-conntrack ct_nw_proto=17,ct_tp_dst=10)" ''
+assert_eq "$(appctl dpctl/dump-conntrack mark=1)" ''
+assert_contains "$(appctl dpctl/dump-conntrack mark=0/1 zone=7 ct_nw_src=10.0.0.1)" udp,orig=
+assert_contains "$(appctl dpctl/dump-conntrack mark=x 2>&1 || true)" 'failed to parse mark'
+
+step "when what ended is free again"
+assert_eq "$(appctl dpctl/ct-get-sweep-interval)" 1000
+assert_eq "$(appctl dpctl/ct-set-sweep-interval 100000)" 'setting sweep interval successful'
+assert_contains "$(appctl dpctl/ct-set-sweep-interval x 2>&1 || true)" 'invalid sweep interval value'
+assert_eq "$(appctl dpctl/ct-get-sweep-interval)" 100000
+appctl dpctl/ct-set-sweep-interval 1000
+assert_matches "$(ctl conntrack)" '^a second: [0-9.]+ made, [0-9.]+ ended, in the last [0-9]+ s$'
 
 step "timeouts and the limit of zones, from the file, while the switch runs"
 ROOT_KEYS='"conntrack": { "zone_limit": 50, "timeouts": { "udp_first": 7 } }' sluice_config '"fail_mode": "secure"' "$(port_json p1 1 h1)" \

@@ -5,27 +5,30 @@
 static int decode_resubmit(struct reader *r, const struct act_reading *in)
 {
     struct act_resubmit *act = act_buffer_add_type(in->acts, ACT_RESUBMIT);
-    const bool with_table = in->wire->number == NXAST_RESUBMIT_TABLE;
+    const bool with_table = in->wire->number != NXAST_RESUBMIT;
 
     act->in_port = port_from_of10(read_u16(r));
     act->table = with_table ? read_u8(r) : 255;
+    act->with_ct = in->wire->number == NXAST_RESUBMIT_TABLE_CT;
     read_skip(r, with_table ? 3 : 4);
     return 0;
 }
 
-/* There is no connection tracking yet. */
-static int decode_with_ct(struct reader *r, const struct act_reading *in)
+static uint16_t number_of(const struct act_resubmit *act)
 {
-    return OFPERR_BAC_CT_UNSUPPORTED;
+    if (act->with_ct)
+        return NXAST_RESUBMIT_TABLE_CT;
+    return act->table == 255 ? NXAST_RESUBMIT : NXAST_RESUBMIT_TABLE;
 }
 
 static void encode_resubmit(struct act_writing *out, const struct act *act)
 {
     const struct act_resubmit *a = (const struct act_resubmit *)act;
-    size_t start = nicira_begin(out->buf, a->table == 255 ? NXAST_RESUBMIT : NXAST_RESUBMIT_TABLE);
+    const uint16_t number = number_of(a);
+    size_t start = nicira_begin(out->buf, number);
 
     of_buf_add_u16(out->buf, port_to_of10(a->in_port));
-    of_buf_add_u8(out->buf, a->table == 255 ? 0 : a->table);
+    of_buf_add_u8(out->buf, number == NXAST_RESUBMIT ? 0 : a->table);
     of_buf_add(out->buf, 3);
     act_end(out->buf, start);
 }
@@ -33,7 +36,7 @@ static void encode_resubmit(struct act_writing *out, const struct act *act)
 const struct act_codec act_codec_resubmit = {
     .wires = ACT_WIRES(NICIRA(NXAST_RESUBMIT, OF_VERSIONS, decode_resubmit),
                        NICIRA(NXAST_RESUBMIT_TABLE, OF_VERSIONS, decode_resubmit),
-                       NICIRA(NXAST_RESUBMIT_TABLE_CT, OF_VERSIONS, decode_with_ct)),
+                       NICIRA(NXAST_RESUBMIT_TABLE_CT, OF_VERSIONS, decode_resubmit)),
     .encode = encode_resubmit,
 };
 

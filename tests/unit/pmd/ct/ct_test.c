@@ -418,6 +418,51 @@ static void wheel_is_exact(void **state)
     assert_int_equal(ct_count(bed.ct), 0);
 }
 
+/* What timed out is found by nothing, and counts until the interval is over. */
+static void sweep_interval(void **state)
+{
+    ct_bed_work(&bed);
+    ct_set_sweep_interval(bed.ct, 99001); /* as 100 s */
+    bed.now++;
+    ct_bed_commit(&bed, 0, UDP());
+    ct_bed_work(&bed);
+    bed.now += 62;
+    ct_bed_work(&bed);
+    assert_int_equal(ct_count(bed.ct), 1);
+    assert_int_equal(ct_bed_look(&bed, 0, UDP()), NEW);
+    assert_int_equal(left(), -1);
+    bed.now += 36;
+    ct_bed_work(&bed);
+    assert_int_equal(ct_count(bed.ct), 1);
+    bed.now++;
+    ct_bed_work(&bed);
+    assert_int_equal(ct_count(bed.ct), 0);
+}
+
+static void rates(void **state)
+{
+    struct ct_rates rates;
+
+    ct_rates(bed.ct, bed.now, &rates);
+    assert_int_equal(rates.seconds, 0);
+    ct_bed_commit(&bed, 0, UDP());
+    ct_bed_commit(&bed, 0, UDP(.dport = 1));
+    bed.now += 4;
+    ct_rates(bed.ct, bed.now, &rates);
+    assert_int_equal(rates.seconds, 4);
+    assert_true(rates.created == 0.5 && rates.removed == 0);
+    ct_flush_all(bed.ct);
+    ct_bed_work(&bed);
+    bed.now += 4; /* 8 s since the first sample, which stays */
+    ct_rates(bed.ct, bed.now, &rates);
+    assert_int_equal(rates.seconds, 8);
+    assert_true(rates.created == 0.25 && rates.removed == 0.25);
+    bed.now += 5; /* only what is newer than the second sample */
+    ct_rates(bed.ct, bed.now, &rates);
+    assert_int_equal(rates.seconds, 5);
+    assert_true(rates.created == 0 && rates.removed == 0);
+}
+
 static void limits(void **state)
 {
     ct_set_zone_limit(bed.ct, 3, 5);
@@ -645,6 +690,8 @@ int main(void)
         CASE(force),
         CASE(timeouts),
         CASE(wheel_is_exact),
+        CASE(sweep_interval),
+        CASE(rates),
         CASE(limits),
         CASE(used_again),
         CASE(grace_period),

@@ -158,7 +158,14 @@ static const struct ovsdb_row *interface(const struct client *client, const char
     return row_named(client, VSWITCH_INTERFACE, VSWITCH_INTERFACE_NAME, name);
 }
 
-/* Every column that the client knows is in the schema, and of its type. */
+/* Columns that later versions of Open vSwitch have. */
+static bool is_later(unsigned table, unsigned column)
+{
+    return (table == VSWITCH_DATAPATH && column == VSWITCH_DATAPATH_CT_ZONE_DEFAULT_LIMIT) ||
+           (table == VSWITCH_CT_ZONE && column == VSWITCH_CT_ZONE_LIMIT);
+}
+
+/* Every other column that the client knows is in the schema, and of its type. */
 static void knows_the_schema(void **state)
 {
     json_t *schema = json_load_file(SCHEMA, 0, NULL);
@@ -167,7 +174,7 @@ static void knows_the_schema(void **state)
     assert_true(ovsdb_bind(&vswitch_schema, schema, bound));
     for (unsigned t = 0; t < VSWITCH_N_TABLES; t++)
         for (unsigned c = 0; c < vswitch_schema.tables[t].n_columns; c++)
-            if (!(bound[t].columns >> c & 1))
+            if (!(bound[t].columns >> c & 1) && !is_later(t, c))
                 fail_msg("%s.%s", vswitch_schema.tables[t].name, vswitch_schema.tables[t].columns[c].name);
     json_decref(schema);
 }
