@@ -18,7 +18,7 @@ struct slot {
     uint8_t data[];
 };
 
-/* Of one poll-mode thread, which alone writes `counts` and `head`; the reader alone writes `tail`. */
+/* One for each poll-mode thread, which alone writes `counts` and `head`; the reader alone writes `tail`. */
 struct lane {
     struct capture_counts counts __rte_cache_aligned;
     uint32_t head;

@@ -299,7 +299,7 @@ uint32_t ct_buckets(const struct ct *ct);
 
 /* --- connections that are ended by what they are --------------------------- */
 
-/* Of one direction; what is 0 matches anything. */
+/* Selects connections by one direction's tuple; members that are 0 match anything. */
 struct ct_tuple_match {
     uint8_t src[16], dst[16]; /* IPv4: the first 4 bytes */
     rte_be16_t sport, dport;  /* ICMP: the identifier in sport */

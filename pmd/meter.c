@@ -8,7 +8,7 @@
 
 /* Times of a meter: parts of a TSC cycle since it was made. 2^58 cycles are years. */
 #define TIME_SHIFT 6
-/* Of the time that a byte takes: there are rates at which it is less than a part of a cycle. */
+/* The time that a byte takes has so many fractional bits: at high rates it is less than a cycle. */
 #define BYTE_SHIFT 20
 #define BATCH 64 /* packets; bits of a word */
 

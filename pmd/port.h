@@ -109,7 +109,7 @@ struct port {
     char name[PORT_NAME_MAX];
     int numa_node; /* -1 = unknown */
     void *user;    /* the bridge's port */
-    /* Of a TAP, a system port, and a device that works on an interface of the kernel's (net_af_packet, net_af_xdp,
+    /* For a TAP, a system port, and a device that works on an interface of the kernel's (net_af_packet, net_af_xdp,
      * net_pcap). */
     char ifname[PORT_IFNAME_SIZE]; /* as it was when the port was made; empty: there is none */
     int ifindex;                   /* 0: there is none, or a system port's has not been there yet */

@@ -18,7 +18,7 @@ static uint32_t finish(uint32_t hash, uint32_t basis)
     return hash ^ hash >> 16;
 }
 
-/* The same whichever of the two is which. */
+/* Gives the same for (a, b) and (b, a), so that both directions of a flow hash alike. */
 static uint64_t either(uint32_t a, uint32_t b)
 {
     return (uint64_t)RTE_MIN(a, b) << 32 | RTE_MAX(a, b);

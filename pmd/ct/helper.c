@@ -191,7 +191,7 @@ static void key_of(const struct ct *ct, const struct conn *conn, enum conn_direc
     }
 }
 
-/* Of a connection that goes as the packets of `direction` do, to `port`, which is `real` where it ends. */
+/* Fills in `e` for a connection in the direction of `direction`'s packets, to `port`, which is `real` where it ends. */
 static void expectation_of(const struct ct *ct, uint32_t id, enum conn_direction direction, uint16_t port,
                            uint16_t real, struct expectation *e)
 {

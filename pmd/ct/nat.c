@@ -64,7 +64,7 @@ static uint32_t count_addresses(const struct ct_nat *range, bool ipv6)
     return (uint32_t)low + 1;
 }
 
-/* Of a source and a range alone, always the same. */
+/* Depends on the source and the range alone, so that a source keeps its address. */
 static uint64_t hash_of_source(const struct ct_nat *range, const struct conn_key *key)
 {
     uint64_t words[5] = {key->tuple.src}, hash = 0;

@@ -180,7 +180,7 @@ static size_t bytes_wanted(const struct ct_pool *pool)
 {
     const uint32_t fresh = __atomic_load_n(&pool->fresh, __ATOMIC_RELAXED);
 
-    /* Of IPv6 lines none before there is one. */
+    /* No memory for IPv6 lines before there is an IPv6 connection. */
     return fresh > 1 || pool->capacity == 0 ? (fresh + (size_t)READY_AHEAD) * 64 : 0;
 }
 

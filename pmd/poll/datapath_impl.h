@@ -93,7 +93,7 @@ struct datapath {
     uint32_t n_leaving;
     struct drain drain;
     struct datapath_port_stats *port_bases; /* by index: what the threads had counted when the port was added */
-    /* Of each thread (datapath_watch): the token that it is to report, when it reported last, whether it is late. */
+    /* For datapath_watch(): the token that each thread is to report, when it reported last, whether it is late. */
     uint64_t watch_token[DATAPATH_THREADS_MAX], watch_ms[DATAPATH_THREADS_MAX];
     bool watch_late[DATAPATH_THREADS_MAX];
     struct drop_counters drops;

@@ -85,13 +85,13 @@ static inline uint32_t pending_clock(uint64_t tsc)
 {
     return (uint32_t)(tsc >> 12);
 }
-/* Whether a flow is unresolved since before `clock`. */
+/* Whether a flow has been unresolved since before `clock` (of pending_clock()). */
 static inline bool pending_before(const struct pending *pending, uint32_t clock)
 {
     return pending->oldest != PENDING_NONE &&
            (int32_t)(clock - pending_clock(pending->flows[pending->oldest].since)) >= 0;
 }
-/* The longest unresolved flow if it is so since before `before`, else PENDING_NONE. */
+/* The oldest unresolved flow if it is older than `before` (TSC), else PENDING_NONE. */
 static inline uint16_t pending_stale(const struct pending *pending, uint64_t before)
 {
     uint16_t slot = pending->oldest;

@@ -206,7 +206,7 @@ static void context_from_meta(struct poll_thread *thread, struct rte_mbuf *packe
     thread->context = packet_meta(packet)->md;
 }
 
-/* What a port's bursts are compared with first, from now on. */
+/* Remembers `slot` as the megaflow to try first on the port's next burst. */
 static inline void dominant_set(struct poll_thread *thread, struct megaflow_slot *slot)
 {
     thread->dominant[in_port_place(thread->context.in_port)] = slot;
@@ -286,7 +286,7 @@ static void run_whole(struct poll_thread *thread, struct megaflow_slot *slot, st
     stage_end(thread, PMD_STAGE_ACTIONS);
 }
 
-/* The same of those in `set`. */
+/* As run_whole(), for the packets in the bit set `set`. */
 static void run_part(struct poll_thread *thread, struct megaflow_slot *slot, struct rte_mbuf **packets, uint64_t set)
 {
     struct rte_mbuf *part[BURST];

@@ -25,7 +25,7 @@ struct closing {
 /* For what is being closed when the process ends. */
 #define END_SECONDS 2
 
-/* Of the members `port` and `done` of openings. */
+/* Guards the members `port` and `done` of openings. */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
 /* --- on a thread of the pool --------------------------------------------- */

@@ -28,7 +28,7 @@
 #define FRAME_OVERHEAD 128u
 /* For packets that are longer than a frame, and for what a device has not sent yet. The kernel doubles it. */
 #define SOCKET_BUFFER (8 << 20)
-/* Of a packet, and of all that one call sends. */
+/* The most segments of a packet, and the most pieces of memory and packets of one call that sends. */
 #define SEGMENTS_MAX 64
 #define PARTS_MAX 256
 #define SEND_MAX 64

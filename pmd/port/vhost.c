@@ -265,7 +265,7 @@ static void vhost_get_status(struct port *port, struct port_status *status)
     snprintf(status->driver, sizeof status->driver, "vhost-user (%s)", v->client ? "client" : "server");
 }
 
-/* Of the guest, by the keys that Open vSwitch has for it. */
+/* Describes the guest by the keys that Open vSwitch has for it. */
 static void describe_guest(const struct vhost_port *v, port_describe_fn *put, void *arg)
 {
     const uint16_t n = __atomic_load_n(&v->n_rings, __ATOMIC_RELAXED);

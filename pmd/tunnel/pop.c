@@ -575,7 +575,7 @@ static inline uint32_t recent_place(const struct op_tunnel_pop *pop, const uint8
     return (remote ^ key * UINT32_C(0x85ebca6b)) * UINT32_C(0x9e3779b1) >> 16 & (TUNNEL_RECENTS - 1);
 }
 
-/* Of the 20 bytes from `ip` on. */
+/* Whether the checksum of the 20 bytes of an IPv4 header at `ip` is right. */
 static inline bool ipv4_checksum_right(const uint8_t *ip)
 {
     uint64_t sum = (uint64_t)flow_key_load32(ip) + flow_key_load32(ip + 4) + flow_key_load32(ip + 8) +

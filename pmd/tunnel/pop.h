@@ -25,7 +25,7 @@ struct tunnel_recent {
     struct tunnel_meta meta; /* one line of it */
 };
 
-/* Of one thread, by remote address and key. All zero at first. */
+/* One thread's cache of tunnels, by remote address and key. All zero at first. */
 #define TUNNEL_RECENTS 32
 struct tunnel_cache {
     struct tunnel_memo memo;

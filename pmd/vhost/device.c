@@ -169,7 +169,7 @@ static bool set_ring(struct vhost_device *device, uint32_t i)
     return found;
 }
 
-/* The same for a ring that may run. */
+/* As set_ring(), for a ring that may be running. */
 static bool change_ring(const struct handling *h, struct vhost_device *device, uint32_t i)
 {
     bool ok;

@@ -69,7 +69,7 @@ static inline uint8_t *vhost_translate(const struct vhost_map *map, uint64_t gpa
 /* As above, of the first *len bytes that are in one region: *len becomes that many. NULL: none is. */
 uint8_t *vhost_translate_part(const struct vhost_map *map, uint64_t gpa, uint32_t *len);
 
-/* The same by an address of the peer's process. */
+/* As above, for an address `uva` of the peer's process. */
 uint8_t *vhost_translate_uva(const struct vhost_map *map, uint64_t uva, uint64_t len);
 
 #endif

@@ -36,13 +36,13 @@ enum vhost_request {
 #define VHOST_PROTOCOL_REPLY_ACK (1ull << 3)
 #define VHOST_PROTOCOL_NET_MTU (1ull << 4)
 
-/* Of a message's `flags`. */
+/* Bits of a message's `flags`. */
 #define VHOST_VERSION_MASK 3u
 #define VHOST_VERSION 1u
 #define VHOST_REPLY (1u << 2)
 #define VHOST_NEED_REPLY (1u << 3)
 
-/* Of the payload of SET_VRING_KICK and SET_VRING_CALL. */
+/* Bits of the payload of SET_VRING_KICK and SET_VRING_CALL. */
 #define VHOST_RING_MASK 0xffu
 #define VHOST_NO_FD (1u << 8)
 

@@ -73,7 +73,7 @@ def sluice_setups(switch):
 def setups_text(row):
     words = "%.0fk flow set-ups/s" % (row["rate"] / 1e3)
     if "longest_turn_us" in row:
-        words += ", longest turn %.0f us (%.0f us without what others got of the core, %d turns of more than 50 us)" % (
+        words += ", longest turn %.0f us (%.0f us on CPU, %d turns of more than 50 us)" % (
             row["longest_turn_us"], row["longest_own_turn_us"], row["long_turns"])
         words += "; an empty loop %d us, %d turns in 5 s" % (row["empty_own_turn_us"], row["empty_long_turns"])
     return words

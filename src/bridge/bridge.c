@@ -14,7 +14,7 @@
 #define MAC_ENTRIES 8192
 #define MAC_AGING_S 300
 
-/* Of the jobs of the event loop. */
+/* How often and how much the jobs of the event loop do. */
 #define AGEING_INTERVAL_MS 1000
 #define AGEING_STEP 64   /* aged addresses in a turn */
 #define RECLAIM_STEP 256 /* addresses freed in a turn */

@@ -4,7 +4,7 @@
 
 #define BUCKETS 4096
 
-/* Of all bridges, by their indexes, which are given out one after the other. */
+/* The tunnel ports of all bridges, by their indexes, which are given out one after the other. */
 static LIST_HEAD(, bridge_tunnel) tunnels[BUCKETS];
 
 void bridge_tunnel_attach(struct bridge_tunnel *tunnel, struct bridge_port *bp)

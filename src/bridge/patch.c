@@ -9,7 +9,7 @@
 
 #define BUCKETS 1024
 
-/* Of all bridges, by their names. */
+/* The patch ports of all bridges, by their names. */
 static LIST_HEAD(, bridge_port) patches[BUCKETS];
 
 static unsigned bucket_of(const char *name)

@@ -5,9 +5,9 @@
 #ifndef SRC_CONFIG_IDENTITY_H
 #define SRC_CONFIG_IDENTITY_H
 
-/* Of a switch that has its configuration from a file: the machine's id (machine-id(5)), and the folder for sockets,
- * which no two switches of a machine share. `root` is "", or a folder in the place of the root for tests. Without a
- * machine's id, as in containers, the host's name stands for it. The caller frees the text. */
+/* The identity of a switch that has its configuration from a file: the machine's id (machine-id(5)), and the folder for
+ * sockets, which no two switches of a machine share. `root` is "", or a folder in the place of the root for tests.
+ * Without a machine's id, as in containers, the host's name stands for it. The caller frees the text. */
 char *config_identity(const char *root, const char *run_dir);
 
 #endif

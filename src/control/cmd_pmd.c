@@ -63,9 +63,7 @@ static void show_thread(const struct sluice *sw, unsigned thread, struct control
                    st.port_program_hits, st.emc_hits, st.tss_hits, ratio(st.tss_lookups, st.tss_hits + st.misses),
                    st.misses, st.parked);
     control_printf(reply, "  packets a program run: %.2f\n", ratio(st.rx_packets, st.groups));
-    control_printf(reply,
-                   "  longest turn: %.1f us, %.1f us without what others got of the core; %" PRIu64
-                   " turns of more than 50 us so\n",
+    control_printf(reply, "  longest turn: %.1f us wall, %.1f us on CPU; %" PRIu64 " turns of more than 50 us on CPU\n",
                    turn_us, own_turn_us, st.long_turns);
     control_printf(reply, "  core taken away by the kernel: %" PRIu64 " times%s\n", st.preempted,
                    st.preempted < 100 ? "" : " (which counts as cycles: keep other work off it, isolcpus or taskset)");

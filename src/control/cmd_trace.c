@@ -327,7 +327,7 @@ static json_t *trace_one(struct tracer *t, struct xlate_in *in, struct xlate_out
     free(text);
     heading(t->reply, in->bridge);
     xlate(in, out);
-    /* Of the pipeline, not of the packet. */
+    /* These belong to the pipeline, not to the packet. */
     out->final.actset_output = in->flow.actset_output;
     out->final.in_phy_port = in->flow.in_phy_port;
     put_final_flow(t, in, out, json);

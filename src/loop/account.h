@@ -15,7 +15,7 @@ struct loop_account {
     const char *name;
     uint64_t runs, total_tsc;
     uint64_t longest_us;     /* of a run, by the clock */
-    uint64_t longest_own_us; /* the same without what others got of the core meanwhile */
+    uint64_t longest_own_us; /* of a run, by the thread's own processor time */
     struct loop_account *next;
 };
 

@@ -4,7 +4,7 @@
 
 #define LONG_SHARE 2 /* times what a long request took */
 
-/* Of giving the core away. */
+/* A sched_yield() that took so long gave the core to somebody else; then it is not given away for a while. */
 #define YIELD_LONG_US 100
 #define YIELD_REST 10 /* times what a long one took */
 

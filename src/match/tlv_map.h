@@ -29,7 +29,7 @@ int tlv_map_mod(enum tlv_command command, const struct tlv_map *maps, unsigned n
 /* The entries in order of their fields; returns how many. */
 unsigned tlv_map_list(struct tlv_map maps[TLV_MAPS_MAX]);
 
-/* The same as the datapath is to know it; returns how many. */
+/* Fills in `options` for the datapath from the same table; returns how many. */
 unsigned tlv_map_datapath(struct tunnel_option options[TLV_MAPS_MAX]);
 
 struct field;

@@ -39,7 +39,7 @@ struct control_reply {
     struct control_stream stream; /* more: the reply comes in pieces, neither text nor json are set at once */
     unsigned n_elements;
     bool deferred; /* by control_defer() */
-    /* Of the control socket itself: who asked. */
+    /* Who asked; for the control socket itself. */
     struct connection *connection;
     json_t *id;
 };

@@ -91,7 +91,7 @@ void ovsdb_fail(struct ovsdb *db, const char *format, ...)
     disconnect(db);
     unsigned ms = backoff_next(&db->backoff);
     add_timer(db->retry, ms);
-    /* The same at each attempt is told once. */
+    /* A reason that stays the same is logged at the first attempt alone. */
     if (strcmp(why, db->last_error))
         LOG_WARN_RL(LOG_OVSDB, "%s: %s; connecting again in %u s and later", db->remote, why, ms / 1000);
     snprintf(db->last_error, sizeof db->last_error, "%s", why);

@@ -10,7 +10,8 @@
 /* What is received on the port is looked at so often, and counts for so long. */
 #define SAMPLE_US 500000u
 #define TRAFFIC_US 2000000u
-/* Of forwarding_if_rx: without a control packet in so many intervals other packets are no sign of life. */
+/* With forwarding_if_rx, other packets count as a sign of life until so many intervals have passed without a control
+ * packet. */
 #define TRAFFIC_INTERVALS 100
 
 struct bfd {

@@ -188,7 +188,7 @@ static void forget_config(struct table_info *info)
     info->next_config = NULL;
 }
 
-/* The rest of it is not a matter of bundles and may have been changed meanwhile. */
+/* Only these members belong to bundles; the others may have changed since the bundle was opened. */
 static void take_config(struct table_info *info)
 {
     if (!info->next_config)

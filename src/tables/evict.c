@@ -174,7 +174,7 @@ void evict_leave(struct pipeline *pipeline, struct rule *rule)
             place(heap, at, heap->rules[last]);
         at = last;
     }
-    /* That of those that wait. */
+    /* The last of the rules that wait for a place in the heap fills the gap. */
     if (at < heap->n)
         put(heap, at, heap->rules[heap->n]);
     heap->n--;

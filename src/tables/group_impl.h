@@ -24,7 +24,7 @@ struct group_table {
     TAILQ_HEAD(, group) groups; /* in the order they came; one that replaces another is in its place */
     LIST_HEAD(, group_cursor) cursors;
 
-    /* Of the change that is open, with a reference to each: groups that it adds, and those it takes away. */
+    /* Groups that the open change adds or takes away, with a reference to each. */
     struct group **staged;
     size_t n_staged, staged_size;
     size_t n_done; /* of them, by the commit or abort that is under way */

@@ -18,7 +18,7 @@ struct meter_table {
     struct meter_entry *hash[HASH_SIZE];
     TAILQ_HEAD(, meter_entry) meters;
 
-    /* Of the change that is open: meters that it adds, modifies or takes away, each once. */
+    /* Meters that the open change adds, modifies or takes away, each once. */
     struct meter_entry **staged;
     size_t n_staged, staged_size;
     size_t n_done;            /* of them, by the commit or abort that is under way */

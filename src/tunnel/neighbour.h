@@ -103,7 +103,7 @@ void neighbours_unwatch(struct neighbours *neighbours, struct neighbour_watch *w
  * may bring one twice, or not. */
 const struct neighbour *neighbours_next(const struct neighbours *neighbours, size_t *position);
 void neighbours_flush(struct neighbours *neighbours);
-/* Of a bridge that goes; nobody watches these. */
+/* Forgets the neighbours of a bridge that is removed; nobody may watch them any more. */
 void neighbours_forget_bridge(struct neighbours *neighbours, const struct bridge *bridge);
 /* For how long an address is known if nothing is heard of it. */
 uint32_t neighbours_aging(const struct neighbours *neighbours);

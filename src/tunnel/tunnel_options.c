@@ -68,7 +68,7 @@ static int say(struct parse *parse, const char *format, ...)
     return -EINVAL;
 }
 
-/* Of an option that the type does not have: it has no effect. */
+/* Tells of an option that the type does not have; the port is made without it. */
 static int unknown(struct parse *parse, const char *key)
 {
     say(parse, "%s: unknown %s argument '%s'", parse->name, parse->type->name, key);

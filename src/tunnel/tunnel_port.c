@@ -334,7 +334,7 @@ static bool publish(const struct tunnel_port *port)
     return datapath_tunnel_add(port->tunnels->dp, &in, port->tunnel.index) == 0;
 }
 
-/* Of the configuration that it gets. False: no packets come in, for lack of memory. */
+/* Gives the port its configuration. False: no packets will come in by it, for lack of memory. */
 static bool take_place(struct tunnel_port *port, const struct tunnel_config *config)
 {
     memcpy(&port->config, config, sizeof *config); /* with what is between the members */

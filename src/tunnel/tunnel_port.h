@@ -58,7 +58,7 @@ void tunnels_set_changed(struct tunnels *tunnels, tunnels_changed_fn *changed, v
  * a sentence in `error` if another port has what `config` asks for, or there is no memory. */
 struct bridge_tunnel *tunnel_port_create(struct tunnels *tunnels, const char *name, const struct tunnel_config *config,
                                          char *error, size_t error_size);
-/* Of one that has no port. */
+/* Frees a tunnel whose port was never made. */
 void tunnel_port_discard(struct bridge_tunnel *tunnel);
 /* Other options, of the same type. Megaflows that they concern are translated again. Returns 0, or -EEXIST
  * or -ENOMEM as above: then nothing has changed. */

@@ -121,7 +121,7 @@ void change_batch_add_dep(struct change_batch *batch, const struct xlate_dep *de
     batch->deps[batch->n_deps++] = *dep;
 }
 
-/* Of these, too. */
+/* Owners that are noted one by one; if there are more, all megaflows are translated again. */
 #define OWNERS_MAX 4096
 
 void change_batch_add_owner(struct change_batch *batch, const void *owner)

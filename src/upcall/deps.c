@@ -94,7 +94,7 @@ static bool path_is(const struct path *path, uint32_t hash, const struct xlate_d
     return links_are(path, deps);
 }
 
-/* Of a rule that is out of its table; NULL: none. It is the first of the rule's dependents. */
+/* The watch of a rule that is out of its table, or NULL. It is the first of the rule's dependents. */
 static struct rule_watch *watch_of(const struct rule *rule)
 {
     struct rule_dependent *first = LIST_FIRST(&rule->dependents);

@@ -76,7 +76,7 @@ static struct mask_entry *find_or_add(struct mask_pool *pool, const struct flow_
     return entry;
 }
 
-/* Of the masks that cover `want`, the one with the fewest bits more. */
+/* The mask that covers `want` with the fewest additional bits. */
 static struct mask_entry *best_superset(const struct mask_pool *pool, const struct flow_key *want,
                                         const struct mask_entry * not )
 {

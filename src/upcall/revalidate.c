@@ -14,7 +14,7 @@
 #define SWEEP_INTERVAL_MS 2
 #define SWEEP_SHARE 4
 
-/* Of the batch that gathers changes. */
+/* The serial number of the sweep that will work off the batch that is gathering changes. */
 static uint64_t next_serial(const struct flows *flows)
 {
     return (flows->active ? flows->active->serial : flows->sweeps_done) + 1;
@@ -161,7 +161,7 @@ static void note_port_link(struct flows *flows, const struct bridge_port *bp)
     dep_changed(flows, XLATE_DEP_LINKS, bp->bridge, 0);
 }
 
-/* Of packets that come in by it. */
+/* Notes that megaflows of packets that come in by the port have to be translated again. */
 static void note_port_input(struct flows *flows, const struct bridge_port *bp)
 {
     uint32_t index = bridge_port_index(bp);

@@ -269,8 +269,8 @@ struct xlate_left {
 
 /* Goes on in the bridge of the port's peer. */
 void xlate_patch(struct xlate_ctx *ctx, const struct bridge_port *from);
-/* The same in steps: keeps what belongs to the bridge; within a clone, goes on as received by `to`, with nothing of
- * what surrounded the packet; and, behind the clone, is back. */
+/* The steps of xlate_patch(): save what belongs to this bridge; within a clone, go on as received by `to`, without
+ * registers, metadata, tunnel and action set; after the clone, restore what was saved. */
 void xlate_leave_bridge(struct xlate_ctx *ctx, struct xlate_left *left);
 void xlate_enter_bridge(struct xlate_ctx *ctx, const struct bridge_port *to);
 void xlate_return_to_bridge(struct xlate_ctx *ctx, const struct xlate_left *left);

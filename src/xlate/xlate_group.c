@@ -206,7 +206,7 @@ static void run_select(struct xlate_ctx *ctx, const struct act *act, struct grou
         hash = ctx->flow.pkt.dp_hash;
         XLATE_CONSULT(ctx, dp_hash, group->n_slots - 1);
     } else if (group->n_slots > 1 && (ctx->in->trace || ctx->in->acts.acts || ctx->in->resume)) {
-        /* Of this one packet. */
+        /* There is one packet, so its hash is known here. */
         hash = select_hash(&ctx->flow.pkt, hash_basis(group));
     } else if (group->n_slots > 1) {
         xlate_deps_add_group(&ctx->out->deps, group, XLATE_GROUP_LATER);

@@ -21,7 +21,7 @@ static uint64_t add_bytes(struct xlate_ctx *ctx, uint64_t hash, size_t offset, s
     return n > 8 ? hash_add(hash, words[1]) : hash;
 }
 
-/* The same whichever of the two is which. */
+/* Gives the same when `a` and `b` are exchanged, so that both directions of a flow hash alike. */
 static uint64_t add_either(struct xlate_ctx *ctx, uint64_t hash, size_t a, size_t b, size_t n)
 {
     const uint8_t *x = (const uint8_t *)&ctx->flow.pkt + a, *y = (const uint8_t *)&ctx->flow.pkt + b;
@@ -71,7 +71,7 @@ static uint64_t hash_ports(struct xlate_ctx *ctx, uint64_t hash, bool udp)
     return hash;
 }
 
-/* Of the packet as the actions made it so far. */
+/* Hashes the packet as the actions so far have made it. */
 static uint32_t hash_packet(struct xlate_ctx *ctx, uint8_t fields, uint16_t basis)
 {
     uint64_t hash = hash_add(HASH_BASIS, basis);

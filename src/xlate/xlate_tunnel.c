@@ -255,7 +255,7 @@ static bool to_ourselves(struct xlate_ctx *ctx, const struct in6_addr *to)
 
     if (key->in_port < TUNNEL_INDEX_FIRST || ctx->n_tunnels > 0)
         return false;
-    /* Of the packet as it came, whatever was written since. */
+    /* The address that the packet came with, whatever was written to the field since. */
     ctx->out->wc.pkt.tun_ipv4_dst = UINT32_MAX;
     memset(ctx->out->wc.pkt.tun_ipv6_dst, 0xff, sizeof key->tun_ipv6_dst);
     ours = address_of(key->tun_ipv4_dst, key->tun_ipv6_dst);

@@ -147,7 +147,7 @@ static void put_processes(struct ovsdb_datum *map, const struct options *options
 
 /* --- file systems -------------------------------------------------------- */
 
-/* Of disks of this machine, which answer at once: others may never do. */
+/* Only disks of this machine, which answer at once; a file server may never answer. */
 static void put_file_systems(struct ovsdb_datum *map)
 {
     FILE *f = setmntent("/proc/self/mounts", "re");

@@ -38,7 +38,7 @@ static void tell(void *arg, const char *sentence)
     LOG_INFO(LOG_CONFIG, "database: %s", sentence);
 }
 
-/* Of the row, as long as that does not change. */
+/* The strings belong to the row and are valid until it changes. */
 static struct other_config_pairs take_pairs(const struct ovsdb_row *root)
 {
     const struct ovsdb_datum *words = &root->columns[VSWITCH_OPEN_VSWITCH_OTHER_CONFIG];

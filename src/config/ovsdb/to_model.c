@@ -476,7 +476,7 @@ static bool take_type(struct source *source)
     return false;
 }
 
-/* Of internal ports alone; LOCAL's is the bridge's, as is that of a fake bridge that has none of its own. */
+/* Only internal ports have one. LOCAL has the bridge's, as has a fake bridge's port without one of its own. */
 static void take_own_mac(const struct source *source, const struct ovsdb_row *port)
 {
     bool is_local = source->port->ofport == CONFIG_OFPORT_LOCAL;

@@ -14,7 +14,7 @@ struct of_bundle_store {
     struct of_bundle_chunk *first, *last;
     size_t bytes; /* memory held */
     size_t n;     /* messages */
-    /* Of tunnel options, those the messages are about: they stay as they are until the store is freed. */
+    /* The tunnel options that the messages are about: they stay as they are until the store is freed. */
     uint64_t options;
 };
 

@@ -48,7 +48,7 @@ struct of_server_params {
     unsigned auxiliary_connections; /* to each controller, at most OF_AUXILIARY_MAX */
     size_t bundle_bytes_max;        /* that open bundles may hold; 0 = OF_BUNDLE_BYTES */
     uint32_t bundle_idle_ms;        /* without a message until an open bundle is discarded; 0 = 10 s */
-    /* Of controllers that connect to `listen`. */
+    /* For controllers that connect to `listen`. */
     uint32_t packet_in_rate;      /* packet-ins a second to each; 0 = no limit */
     uint32_t packet_in_burst;     /* 0 = a quarter of that */
     uint32_t inactivity_probe_ms; /* 0 = never probe */

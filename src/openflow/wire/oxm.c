@@ -136,7 +136,7 @@ static int decode_entry(struct reader *r, const struct field *f, bool has_mask, 
     return 0;
 }
 
-/* The same for most entries: bytes that go where they belong as they are. */
+/* As above, for the many fields whose bytes are copied as they are. */
 static int decode_exact(struct reader *r, const struct field *f, struct match *match)
 {
     const uint8_t *bytes = read_bytes(r, f->n_bytes);
@@ -229,7 +229,7 @@ static bool tag_as_tci(const struct match *match, uint8_t version)
     return (mask & 0xe000) != 0xe000 || !(value & VLAN_TCI_PRESENT);
 }
 
-/* Of the fields that share a place in the key, which one says it. */
+/* Whether `f` is the one to write, of the fields that share its place in the key. */
 static bool is_written(const struct field *f, const struct match *match, uint8_t version)
 {
     if (!f->nxm && !f->oxm)
