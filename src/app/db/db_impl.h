@@ -15,6 +15,7 @@
 #include "src/ovsdb/vswitch.h"
 
 #define DB_NAME_BUCKETS 4096
+#define DB_TICK_US 500000 /* between looks at what changes by itself */
 
 /* What was last seen of a port's state, to find out in little time that nothing has changed. */
 struct db_seen {
@@ -94,6 +95,54 @@ struct db {
     bool began;                       /* the first state of the database was looked at */
     struct db_ct_zones *ct_zones;
 };
+
+/* There may be something to do. */
+static inline void db_wake(struct db *db)
+{
+    db->awake = true;
+}
+
+static inline struct apply *db_apply(const struct db *db)
+{
+    return db->sw->apply;
+}
+
+/* objects.c. Names and rows that are not known: NULL. */
+struct db_port *db_find_port(struct db *db, const char *name);
+struct db_bridge *db_find_bridge(const struct db *db, const struct ovsdb_uuid *row);
+/* Has the port, or bridge, compared with its rows and said to apply.h. */
+void db_port_mark(struct db *db, struct db_port *port);
+void db_bridge_mark(struct db *db, struct db_bridge *bridge);
+/* It is being said: takes the mark off. */
+void db_port_clean(struct db *db, struct db_port *port);
+/* Has the port's result written to the database; takes that mark off. */
+void db_port_mark_unwritten(struct db *db, struct db_port *port);
+void db_port_written(struct db *db, struct db_port *port);
+/* Notes the result of apply.h: `ofport` -1 is no port; `error` is copied, NULL: none. */
+void db_port_set_result(struct db *db, struct db_port *port, int64_t ofport, const char *error);
+/* An absent port waits for the kernel to have its interface. */
+void db_port_set_absent(struct db *db, struct db_port *port, bool absent);
+/* Adds the port of an interface to a bridge, marked. */
+void db_port_add(struct db *db, struct db_bridge *bridge, const struct ovsdb_row *row,
+                 const struct ovsdb_row *interface);
+/* Has apply.h take the port away, or the bridge with its ports, which are marked, if they were said to it. */
+void db_port_unsay(struct db *db, struct db_port *port);
+void db_bridge_unsay(struct db *db, struct db_bridge *bridge);
+void db_port_free(struct db *db, struct db_port *port);
+void db_bridge_free(struct db *db, struct db_bridge *bridge);
+
+/* changes.c */
+/* The row of the switch; NULL as long as nothing of the database counts: no whole copy is here, or no lock held. */
+const struct ovsdb_row *db_root(const struct db *db);
+/* Marks what has changed, or everything after a connection was lost. Called from the database client's callbacks. */
+void db_look(struct db *db, const struct ovsdb_row *root);
+
+/* to_apply.c: each says one thing to apply.h, and takes its mark off. */
+void db_say_options(struct db *db);
+void db_say_bridges(struct db *db);
+void db_say_port(struct db *db, struct db_port *port);
+/* As switch_source.set_options: the options of the file that was read, and over them those of the database. */
+void db_set_options(void *db, struct config *file);
 
 /* ct_zones.c: timeouts of connections by zone (tables CT_Zone and CT_Timeout_Policy). */
 struct db_ct_zones *db_ct_zones_create(void);
