@@ -67,3 +67,48 @@ void expect_nothing(uint32_t port)
 {
     assert_null(receive(port, 20));
 }
+
+struct rte_mbuf *bed_udp_of(uint8_t src, uint8_t dst, uint32_t ip_dst, uint16_t port)
+{
+    struct rte_mbuf *m = bed_udp();
+    uint8_t *p = rte_pktmbuf_mtod(m, uint8_t *);
+
+    p[5] = dst;
+    p[11] = p[29] = src;
+    for (int i = 0; i < 4; i++)
+        p[30 + i] = (uint8_t)(ip_dst >> (24 - 8 * i));
+    p[36] = (uint8_t)(port >> 8);
+    p[37] = (uint8_t)port;
+    return m;
+}
+
+void expect_way(uint32_t from, uint16_t tp_dst, uint32_t to)
+{
+    send_to(from, bed_udp_of(1, 2, 0x0a000002, tp_dst));
+    expect_out(to);
+}
+
+void expect_way_of(uint32_t from, uint8_t dst, uint16_t tp_dst, uint32_t to)
+{
+    send_to(from, bed_udp_of(1, dst, 0x0a000002, tp_dst));
+    expect_out(to);
+}
+
+void expect_ways(uint32_t from, uint8_t dst, unsigned first, unsigned n, uint32_t to)
+{
+    for (unsigned sent = 0, some; sent < n; sent += some) {
+        some = RTE_MIN(n - sent, 32u);
+        for (unsigned i = 0; i < some; i++)
+            send_to(from, bed_udp_of(1, dst, 0x0a000002, (uint16_t)(first + sent + i)));
+        for (unsigned i = 0; i < some; i++)
+            expect_out(to);
+    }
+}
+
+struct flows_stats bed_flows_stats(void)
+{
+    struct flows_stats s;
+
+    flows_get_stats(bed.flows, &s);
+    return s;
+}

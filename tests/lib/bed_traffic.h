@@ -30,4 +30,19 @@ void expect_out(uint32_t port);
 
 void expect_nothing(uint32_t port);
 
+/* As bed_udp(), between the Ethernet addresses 02:00:00:00:00:src and ..:dst, with `src` in the source address, too, to
+ * an address and a port in host order. */
+struct rte_mbuf *bed_udp_of(uint8_t src, uint8_t dst, uint32_t ip_dst, uint16_t port);
+
+/* A packet of one flow, from 02:00:00:00:00:01 to ..:02, 10.0.0.2 and `tp_dst`, leaves by port `to`. */
+void expect_way(uint32_t from, uint16_t tp_dst, uint32_t to);
+
+/* As above, to another Ethernet address. */
+void expect_way_of(uint32_t from, uint8_t dst, uint16_t tp_dst, uint32_t to);
+
+/* Packets to `n` ports from `first` on leave by port `to`. */
+void expect_ways(uint32_t from, uint8_t dst, unsigned first, unsigned n, uint32_t to);
+
+struct flows_stats bed_flows_stats(void);
+
 #endif
