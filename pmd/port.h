@@ -12,6 +12,7 @@
 #include <rte_spinlock.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #define PORT_MAX 1024
 #define PORT_NAME_MAX 256 /* bytes, with the end */
@@ -20,20 +21,28 @@
 
 enum port_type { PORT_DPDK, PORT_VHOST_USER, PORT_TAP, PORT_SYSTEM };
 
+/* Who may connect to a socket. */
+struct port_access {
+    mode_t mode;       /* permissions, 0: those that new files get */
+    const char *owner; /* a name or a number, NULL: the user of this process */
+    const char *group; /* likewise */
+};
+
 struct port_params {
     enum port_type type;
     const char *name;
-    const char *devargs; /* PORT_DPDK: "0000:3b:00.0" or "net_pcap0,rx_pcap=..." */
-    const char *path;    /* PORT_VHOST_USER: the socket */
-    bool vhost_client;   /* PORT_VHOST_USER: connect to a socket of the VM's (else own it) */
-    bool vhost_offloads; /* PORT_VHOST_USER: offer the VM to leave checksums and segments to others */
-    const char *ifname;  /* PORT_TAP, PORT_SYSTEM */
-    bool persistent;     /* PORT_TAP: the interface stays when the process ends, and is taken over when it is there */
-    const char *label;   /* of a persistent one, a secret: with it the interface is found again in another network
-                          * namespace; NULL: it is not looked for there. Begins with "sluice:" */
-    uint16_t rx_queues;  /* wanted; fewer if the device has fewer (said in the log) */
-    uint16_t tx_queues;  /* wanted: one a poll-mode thread; with fewer, queues are shared under a lock */
-    uint16_t mtu;        /* bytes of L3 payload; PORT_SYSTEM: 0 = the interface's own */
+    const char *devargs;       /* PORT_DPDK: "0000:3b:00.0" or "net_pcap0,rx_pcap=..." */
+    const char *path;          /* PORT_VHOST_USER: the socket */
+    bool vhost_client;         /* PORT_VHOST_USER: connect to a socket of the VM's (else own it) */
+    bool vhost_offloads;       /* PORT_VHOST_USER: offer the VM to leave checksums and segments to others */
+    struct port_access access; /* PORT_VHOST_USER that owns its socket */
+    const char *ifname;        /* PORT_TAP, PORT_SYSTEM */
+    bool persistent;    /* PORT_TAP: the interface stays when the process ends, and is taken over when it is there */
+    const char *label;  /* of a persistent one, a secret: with it the interface is found again in another network
+                         * namespace; NULL: it is not looked for there. Begins with "sluice:" */
+    uint16_t rx_queues; /* wanted; fewer if the device has fewer (said in the log) */
+    uint16_t tx_queues; /* wanted: one a poll-mode thread; with fewer, queues are shared under a lock */
+    uint16_t mtu;       /* bytes of L3 payload; PORT_SYSTEM: 0 = the interface's own */
     bool has_mac;
     struct rte_ether_addr mac;
     struct rte_mempool *pool; /* receives into it; private area PACKET_PRIV_SIZE */
@@ -158,6 +167,10 @@ const struct port_status *port_last_status(const struct port *port);
 /* Makes the socket files of vhost-user servers again that somebody deleted. A port that a VM is connected to needs none
  * until that is gone. Call it once in a while. Control thread. */
 void port_restore_sockets(void);
+
+/* Changes who may connect to the socket of a vhost-user port that owns it; who is connected stays. False with a
+ * sentence in `error`: all is as before. Control thread. */
+bool port_set_access(struct port *port, const struct port_access *access, char *error, size_t error_size);
 
 /* What the kernel says of a network interface of this namespace. */
 struct port_interface {

@@ -174,7 +174,7 @@ struct port *port_create(const struct port_params *params, char *error, size_t e
 struct port_opening {
     struct worker_job job; /* first */
     struct port_params params;
-    char *name, *devargs, *path, *ifname, *label;
+    char *name, *devargs, *path, *ifname, *label, *owner, *group;
     struct port *port;
     char error[512];
 };
@@ -206,6 +206,8 @@ struct port_opening *port_create_begin(const struct port_params *params)
     opening->params.path = copy_string(&opening->path, params->path);
     opening->params.ifname = copy_string(&opening->ifname, params->ifname);
     opening->params.label = copy_string(&opening->label, params->label);
+    opening->params.access.owner = copy_string(&opening->owner, params->access.owner);
+    opening->params.access.group = copy_string(&opening->group, params->access.group);
     opening->job.run = run_opening;
     if (params->type == PORT_TAP || params->type == PORT_DPDK) {
         worker_post(WORKER_DEVICES, &opening->job, true);
@@ -230,6 +232,8 @@ bool port_create_end(struct port_opening *opening, struct port **port, char *err
     free(opening->path);
     free(opening->ifname);
     free(opening->label);
+    free(opening->owner);
+    free(opening->group);
     free(opening);
     return true;
 }

@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pmd/base/account.h"
 #include "pmd/base/log.h"
 #include "pmd/offload.h"
 #include "pmd/port/backend.h"
@@ -397,15 +398,41 @@ void port_restore_sockets(void)
     }
 }
 
+/* False: a sentence in `error`. */
+static bool find_access(const struct port_access *wanted, struct vhost_access *access, char *error, size_t error_size)
+{
+    *access = (struct vhost_access){.mode = wanted->mode, .uid = (uid_t)-1, .gid = (gid_t)-1};
+    if (wanted->owner && account_find_user(wanted->owner, &access->uid) < 0) {
+        port_error(error, error_size, "socket_owner: there is no user %s in /etc/passwd", wanted->owner);
+        return false;
+    }
+    if (wanted->group && account_find_group(wanted->group, &access->gid) < 0) {
+        port_error(error, error_size, "socket_group: there is no group %s in /etc/group", wanted->group);
+        return false;
+    }
+    return true;
+}
+
+bool port_set_access(struct port *port, const struct port_access *wanted, char *error, size_t error_size)
+{
+    struct vhost_port *v = port->priv;
+    struct vhost_access access;
+
+    return find_access(wanted, &access, error, error_size) &&
+           vhost_endpoint_set_access(v->endpoint, &access, error, error_size);
+}
+
 struct port *vhost_create(const struct port_params *params, char *error, size_t error_size)
 {
+    struct vhost_access access;
     const struct vhost_port *other = path_user(params->path);
     struct vhost_port *v;
 
     if (other)
         return port_error(error, error_size, "path %s is already used by port %s", params->path, other->port->name);
     if (!(params->vhost_client ? vhost_socket_check_client : vhost_socket_prepare_server)(params->path, error,
-                                                                                          error_size))
+                                                                                          error_size) ||
+        !find_access(&params->access, &access, error, error_size))
         return NULL;
     v = vhost_alloc(params, error, error_size);
     if (!v)
@@ -414,6 +441,7 @@ struct port *vhost_create(const struct port_params *params, char *error, size_t 
         .name = v->port->name,
         .path = v->path,
         .client = v->client,
+        .access = access,
         .features = vhost_device_features(params->vhost_offloads),
         .rings = v->rings,
         .changed = on_change,

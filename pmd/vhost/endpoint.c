@@ -1,6 +1,7 @@
 #include "pmd/vhost/endpoint.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -71,6 +72,7 @@ struct vhost_endpoint {
     bool look;           /* set by poll-mode threads: a ring has failed */
     dev_t device;        /* of the socket that was made */
     ino_t inode;
+    struct vhost_access access, made; /* as wanted, and as the socket had it when it was made */
     uint64_t faults;
     char name[256];
     char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
@@ -345,21 +347,87 @@ static int open_socket(const char *path, struct sockaddr_un *address)
     return socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 }
 
+static mode_t mode_of(const struct stat *st)
+{
+    return st->st_mode & ALLPERMS;
+}
+
+/* Gives what `fd` refers to its owner and permissions, or leaves it as it is with a negative errno. */
+static int set_access(int fd, const struct stat *now, const struct vhost_access *access)
+{
+    char path[32];
+    int rc = 0;
+
+    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    if (now->st_uid == access->uid && now->st_gid == access->gid)
+        return chmod(path, access->mode) < 0 ? -errno : 0;
+    /* On the way from the old to the new nobody is let in. */
+    if (chmod(path, 0) < 0 || fchownat(fd, "", access->uid, access->gid, AT_EMPTY_PATH) < 0 ||
+        chmod(path, access->mode) < 0)
+        rc = -errno;
+    if (rc < 0 && (fchownat(fd, "", now->st_uid, now->st_gid, AT_EMPTY_PATH) < 0 || chmod(path, mode_of(now)) < 0))
+        LOG_WARN_RL(LOG_PORT, "a socket's owner and permissions cannot be set back: %s", strerror(errno));
+    return rc;
+}
+
+/* `made` stands in for what is not given. */
+static struct vhost_access complete_access(const struct vhost_access *access, const struct vhost_access *made)
+{
+    return (struct vhost_access){
+        .mode = access->mode ? access->mode : made->mode,
+        .uid = access->uid != (uid_t)-1 ? access->uid : made->uid,
+        .gid = access->gid != (gid_t)-1 ? access->gid : made->gid,
+    };
+}
+
+/* The socket's file, which is looked at only if it is a socket; -1: errno. */
+static int open_file(const char *path, struct stat *st)
+{
+    const int fd = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+
+    if (fd < 0)
+        return -1;
+    if (fstat(fd, st) == 0 && S_ISSOCK(st->st_mode))
+        return fd;
+    close(fd);
+    errno = ENOTSOCK;
+    return -1;
+}
+
+/* Nobody can connect yet to a socket that is bound and not listened at. */
+static bool prepare_file(struct vhost_endpoint *endpoint)
+{
+    struct stat st;
+    struct vhost_access wanted;
+    const int fd = open_file(endpoint->path, &st);
+    int rc;
+
+    if (fd < 0)
+        return false;
+    endpoint->device = st.st_dev;
+    endpoint->inode = st.st_ino;
+    endpoint->made = (struct vhost_access){.mode = mode_of(&st), .uid = st.st_uid, .gid = st.st_gid};
+    wanted = complete_access(&endpoint->access, &endpoint->made);
+    rc = set_access(fd, &st, &wanted);
+    if (rc < 0)
+        unlink(endpoint->path);
+    close(fd);
+    errno = -rc;
+    return rc == 0;
+}
+
 /* False: errno. */
 static bool listen_at(struct vhost_endpoint *endpoint)
 {
     struct sockaddr_un address;
     struct epoll_event event = {.events = EPOLLIN, .data.ptr = endpoint};
     const int fd = open_socket(endpoint->path, &address);
-    struct stat st;
     int error;
 
-    if (fd >= 0 && bind(fd, (struct sockaddr *)&address, sizeof address) == 0 && listen(fd, BACKLOG) == 0 &&
-        lstat(endpoint->path, &st) == 0 && epoll_ctl(epoll_fd, EPOLL_CTL_ADD, fd, &event) == 0) {
+    if (fd >= 0 && bind(fd, (struct sockaddr *)&address, sizeof address) == 0 && prepare_file(endpoint) &&
+        listen(fd, BACKLOG) == 0 && epoll_ctl(epoll_fd, EPOLL_CTL_ADD, fd, &event) == 0) {
         endpoint->fd = fd;
         endpoint->paused = false;
-        endpoint->device = st.st_dev;
-        endpoint->inode = st.st_ino;
         return true;
     }
     error = errno;
@@ -625,6 +693,14 @@ static bool start_thread(void)
 /* --- control thread -------------------------------------------------------------------------------------------------
  */
 
+static const char *hint(int error)
+{
+    if (error != EPERM)
+        return "";
+    return ": only root may give a socket to another user, and others to groups that they are in: run sluiced as root, "
+           "or change socket_owner and socket_group";
+}
+
 struct vhost_endpoint *vhost_endpoint_open(const struct vhost_endpoint_params *params, char *error, size_t error_size)
 {
     struct vhost_endpoint *endpoint = calloc(1, sizeof *endpoint);
@@ -634,6 +710,7 @@ struct vhost_endpoint *vhost_endpoint_open(const struct vhost_endpoint_params *p
     endpoint->kind = ENDPOINT;
     endpoint->fd = -1;
     endpoint->client = params->client;
+    endpoint->access = params->access;
     endpoint->features = params->features;
     endpoint->rings = params->rings;
     endpoint->changed = params->changed;
@@ -645,7 +722,8 @@ struct vhost_endpoint *vhost_endpoint_open(const struct vhost_endpoint_params *p
     for (unsigned i = 0; i < VHOST_RINGS_MAX; i++)
         endpoint->rings[i].call_fd = -1;
     if (!start_thread() || (!endpoint->client && !listen_at(endpoint))) {
-        snprintf(error, error_size, "path %s: no socket for virtual machines: %s", endpoint->path, strerror(errno));
+        snprintf(error, error_size, "path %s: no socket for virtual machines: %s%s", endpoint->path, strerror(errno),
+                 hint(errno));
         free(endpoint);
         return NULL;
     }
@@ -686,6 +764,29 @@ bool vhost_endpoint_listen_again(struct vhost_endpoint *endpoint)
     ok = listen_at(endpoint);
     pthread_mutex_unlock(&lock);
     return ok;
+}
+
+bool vhost_endpoint_set_access(struct vhost_endpoint *endpoint, const struct vhost_access *access, char *error,
+                               size_t error_size)
+{
+    struct stat st;
+    int fd, rc = 0;
+
+    pthread_mutex_lock(&lock);
+    const struct vhost_access wanted = complete_access(access, &endpoint->made);
+    fd = endpoint->fd >= 0 ? open_file(endpoint->path, &st) : -1;
+    /* A socket that was removed gets what is wanted when it is made again. */
+    if (fd >= 0 && st.st_dev == endpoint->device && st.st_ino == endpoint->inode)
+        rc = set_access(fd, &st, &wanted);
+    if (fd >= 0)
+        close(fd);
+    if (rc == 0)
+        endpoint->access = *access;
+    pthread_mutex_unlock(&lock);
+    if (rc < 0)
+        snprintf(error, error_size, "path %s: the socket cannot be given its owner and permissions: %s%s",
+                 endpoint->path, strerror(-rc), hint(-rc));
+    return rc == 0;
 }
 
 bool vhost_endpoint_is_connected(const struct vhost_endpoint *endpoint)

@@ -12,6 +12,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "pmd/vhost/device.h"
 
@@ -29,10 +30,18 @@ struct vhost_guest {
 };
 typedef void vhost_changed_fn(void *arg, const struct vhost_guest *guest);
 
+/* Who may connect to a socket that is listened at. */
+struct vhost_access {
+    mode_t mode; /* permissions, 0: those that new files get */
+    uid_t uid;   /* -1: that new files get, like `gid` */
+    gid_t gid;
+};
+
 struct vhost_endpoint_params {
     const char *name; /* in log lines; the port's */
     const char *path;
     bool client; /* connect to the path, again and again, instead of listening there */
+    struct vhost_access access;
     uint64_t features;
     struct vhost_ring *rings; /* VHOST_RINGS_MAX, zeroed; poll-mode threads use them from the start */
     vhost_changed_fn *changed;
@@ -45,6 +54,9 @@ struct vhost_endpoint *vhost_endpoint_open(const struct vhost_endpoint_params *p
 void vhost_endpoint_close(struct vhost_endpoint *endpoint);
 /* Listens at a socket of the same path that is made anew, if there is no connection. False: it cannot. */
 bool vhost_endpoint_listen_again(struct vhost_endpoint *endpoint);
+/* Changes who may connect from now on. False with a sentence in `error`: all is as before. */
+bool vhost_endpoint_set_access(struct vhost_endpoint *endpoint, const struct vhost_access *access, char *error,
+                               size_t error_size);
 bool vhost_endpoint_is_connected(const struct vhost_endpoint *endpoint);
 
 /* Guests whose connection was closed for what they did. Any thread. */

@@ -224,6 +224,15 @@ static void wait_for_claim(struct apply *apply, struct apply_port *port, struct 
     tell(apply, port, APPLY_NONE, "", why);
 }
 
+static struct port_access access_of(const struct config_port *config)
+{
+    return (struct port_access){
+        .mode = config->socket_mode ? (mode_t)strtoul(config->socket_mode, NULL, 8) : 0,
+        .owner = config->socket_owner,
+        .group = config->socket_group,
+    };
+}
+
 static struct port_opening *start_opening(struct apply *apply, const struct config_port *config)
 {
     static const enum port_type types[] = {
@@ -241,6 +250,7 @@ static struct port_opening *start_opening(struct apply *apply, const struct conf
         .path = config->path,
         .vhost_client = config->mode == CONFIG_VHOST_CLIENT,
         .vhost_offloads = config->offloads,
+        .access = access_of(config),
         .ifname = config->ifname,
         .persistent = config->type == CONFIG_PORT_INTERNAL,
         .rx_queues = config->rx_queues,
@@ -460,6 +470,12 @@ static void change(struct apply *apply, struct apply_port *port)
                      strerror(-rc));
             failed |= CONFIG_PART_MTU;
         }
+    }
+    if (parts & CONFIG_PART_SOCKET) {
+        const struct port_access access = access_of(&port->wanted);
+
+        if (!port_set_access(bp->port, &access, why, sizeof why))
+            failed |= CONFIG_PART_SOCKET;
     }
     if (parts & CONFIG_PART_TUNNEL && apply_tunnel_change(bp, &port->wanted, why, sizeof why))
         failed |= CONFIG_PART_TUNNEL;

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "pmd/base/account.h"
 #include "src/net/target.h"
 
 /* IFNAMSIZ, with the terminator. */
@@ -120,6 +121,39 @@ static int check_directory(const char *value, char *why, size_t why_size)
 static int check_file(const char *value, char *why, size_t why_size)
 {
     return check_absolute(value, PATH_MAX - 1, why, why_size);
+}
+
+static int check_file_mode(const char *value, char *why, size_t why_size)
+{
+    const size_t len = strlen(value);
+
+    if (strspn(value, "01234567") != len || len < 3 || len > 4 || (len == 4 && value[0] != '0'))
+        snprintf(why, why_size, "must be three octal digits, such as \"660\"");
+    else if (!(strtoul(value, NULL, 8) & 0222))
+        snprintf(why, why_size, "lets nobody connect, which takes the permission of writing: give \"600\" or more");
+    else
+        return 0;
+    return -EINVAL;
+}
+
+static int check_user(const char *value, char *why, size_t why_size)
+{
+    uid_t uid;
+
+    if (account_find_user(value, &uid) == 0)
+        return 0;
+    snprintf(why, why_size, "is no user in /etc/passwd: create it, or give the number of one");
+    return -EINVAL;
+}
+
+static int check_group(const char *value, char *why, size_t why_size)
+{
+    gid_t gid;
+
+    if (account_find_group(value, &gid) == 0)
+        return 0;
+    snprintf(why, why_size, "is no group in /etc/group: create it, or give the number of one");
+    return -EINVAL;
 }
 
 /* The path goes into the devargs of DPDK's vhost driver, where a comma ends it. */
@@ -413,6 +447,10 @@ const struct config_format config_format_database = {"`unix:PATH`, `tcp:IP[:PORT
                                                      "^(tcp:|ssl:|unix:/)", check_database};
 const struct config_format config_format_protocol = {"`OpenFlow10`, `OpenFlow13`, `OpenFlow14` or `OpenFlow15`",
                                                      "^OpenFlow1[0345]$", check_protocol};
+const struct config_format config_format_file_mode = {"three octal digits, with a 0 before them or not", "^0?[0-7]{3}$",
+                                                      check_file_mode};
+const struct config_format config_format_user = {"a user in `/etc/passwd`, or the number of any", NULL, check_user};
+const struct config_format config_format_group = {"a group in `/etc/group`, or the number of any", NULL, check_group};
 const struct config_format config_format_ipv4 = {"an IPv4 address", "^[0-9]{1,3}(\\.[0-9]{1,3}){3}$", check_ipv4};
 const struct config_format config_format_tunnel_ip = {"an IPv4 or IPv6 address, or `flow`", "^([0-9a-fA-F:.]+|flow)$",
                                                       check_tunnel_ip};

@@ -30,6 +30,9 @@ extern const struct config_format config_format_listen;
 extern const struct config_format config_format_database;
 extern const struct config_format config_format_protocol;
 extern const struct config_format config_format_ipv4;
+extern const struct config_format config_format_file_mode;
+extern const struct config_format config_format_user;
+extern const struct config_format config_format_group;
 /* Options of tunnels: what no key of one of them can be; the rest is said by tunnel_options_parse(). */
 extern const struct config_format config_format_tunnel_ip;
 extern const struct config_format config_format_tunnel_key;

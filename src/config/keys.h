@@ -34,6 +34,7 @@ enum config_part {
     CONFIG_PART_FLOOD = 1 << 11,
     CONFIG_PART_BFD = 1 << 12,
     CONFIG_PART_TUNNEL = 1 << 13,
+    CONFIG_PART_SOCKET = 1 << 14, /* who may connect to it */
 };
 
 #endif

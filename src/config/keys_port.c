@@ -125,6 +125,48 @@ static const struct config_key port_keys[] = {
         .example = "\"client\"",
     },
     {
+        .name = "socket_mode",
+        .change = CHANGE_LIVE,
+        .part = CONFIG_PART_SOCKET,
+        .type = KEY_STRING,
+        .offset = offsetof(struct config_port, socket_mode),
+        .kinds = KIND(CONFIG_PORT_VHOST_USER),
+        .format = &config_format_file_mode,
+        .default_doc = "`0777` without what the umask of `sluiced` takes away, mostly `0755`",
+        .doc =
+            "Permissions of the socket, in `mode` `server`: who has that of writing may connect, and so be the VM. They "
+            "and the two keys below hold before anybody can connect; when they are changed a VM that is connected stays.",
+        .example = "\"0660\"",
+    },
+    {
+        .name = "socket_owner",
+        .change = CHANGE_LIVE,
+        .part = CONFIG_PART_SOCKET,
+        .type = KEY_STRING,
+        .or_integer = true,
+        .offset = offsetof(struct config_port, socket_owner),
+        .kinds = KIND(CONFIG_PORT_VHOST_USER),
+        .format = &config_format_user,
+        .default_doc = "the user that runs `sluiced`",
+        .doc =
+            "Who owns the socket, in `mode` `server`: the user that the VM's QEMU runs as. Only root may give sockets "
+            "away.",
+        .example = "\"libvirt-qemu\"",
+    },
+    {
+        .name = "socket_group",
+        .change = CHANGE_LIVE,
+        .part = CONFIG_PART_SOCKET,
+        .type = KEY_STRING,
+        .or_integer = true,
+        .offset = offsetof(struct config_port, socket_group),
+        .kinds = KIND(CONFIG_PORT_VHOST_USER),
+        .format = &config_format_group,
+        .default_doc = "the group that `sluiced` runs with",
+        .doc = "The socket's group, in `mode` `server`. Where `sluiced` is not run by root it must be a member.",
+        .example = "\"kvm\"",
+    },
+    {
         .name = "offloads",
         .change = CHANGE_REPLACE,
         .type = KEY_BOOL,

@@ -104,8 +104,10 @@ struct config_port {
     char *path;                  /* vhost-user: absolute path of the socket; else NULL */
     enum config_vhost_mode mode; /* vhost-user */
     bool offloads;               /* vhost-user */
-    char *ifname;                /* tap, system: the kernel interface; else NULL */
-    char *peer;                  /* patch: the name of the other port; else NULL */
+    /* vhost-user in mode server: who may connect; NULL: not given. Octal digits; names or numbers. */
+    char *socket_mode, *socket_owner, *socket_group;
+    char *ifname; /* tap, system: the kernel interface; else NULL */
+    char *peer;   /* patch: the name of the other port; else NULL */
     int rx_queues;
     int mtu; /* bytes of the L3 packet, Ethernet header and VLAN tags not counted; 0: system, as it is; internal, as the
               * bridge's other ports have it */

@@ -229,6 +229,30 @@ static void verify_interface_name(const struct config_port *port, const char *pa
                       port->type == CONFIG_PORT_INTERNAL ? "" : ": change it, or give \"ifname\"");
 }
 
+/* In the other mode the socket is the VM's, who says who may connect. */
+static void verify_socket(const struct config_port *port, const char *path, struct config_faults *faults)
+{
+    const struct {
+        const char *key, *value;
+    } keys[] = {
+        {"socket_mode", port->socket_mode},
+        {"socket_owner", port->socket_owner},
+        {"socket_group", port->socket_group},
+    };
+    char where[80];
+
+    if (port->type != CONFIG_PORT_VHOST_USER || port->mode == CONFIG_VHOST_SERVER)
+        return;
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        if (!keys[i].value)
+            continue;
+        snprintf(where, sizeof where, "%s.%s", path, keys[i].key);
+        config_faults_add(faults, 0, where,
+                          "is for sockets of Sluice's: remove it, or set \"mode\" to \"server\"; in mode \"client\" "
+                          "the VM makes the socket");
+    }
+}
+
 static void verify_port(const struct config *config, const struct config_port *port, const char *path,
                         struct unique *unique, struct config_faults *faults)
 {
@@ -255,6 +279,7 @@ static void verify_port(const struct config *config, const struct config_port *p
                               address);
         }
     }
+    verify_socket(port, path, faults);
     verify_vlans(port, path, faults);
     verify_bfd(&port->bfd, path, faults);
     if (config_port_is_tunnel(port))

@@ -52,4 +52,27 @@ g2
 wait_until 10 ping_once g2 10.0.0.1
 ping_ok g1 10.0.0.2
 
+step "owner and permissions of the socket change while its guest runs, and keep others out"
+socket_access() { # KEY-VALUES...: of vm2's socket from now on
+    sluice_config '"fail_mode": "secure"' \
+        "{ \"name\": \"vm1\", \"ofport\": 1, \"type\": \"vhost-user\", \"mode\": \"client\", \"path\": \"$s1\" }" \
+        "{ \"name\": \"vm2\", \"ofport\": 2, \"type\": \"vhost-user\", \"mode\": \"server\", \"path\": \"$s2\"$1 }"
+    ctl reload
+}
+may_connect() { setpriv --reuid 4711 --regid "$1" --clear-groups socat -u OPEN:/dev/null "UNIX-CONNECT:$s2" 2>/dev/null; }
+chmod 711 "$TEST_DIR"
+assert_fails may_connect 4712
+out=$(socket_access ', "socket_mode": "0660", "socket_owner": "daemon", "socket_group": 4712')
+assert_contains "$out" vm2 changed
+assert_eq "$(stat -c '%a %U %g' "$s2")" '660 daemon 4712' "the socket's permissions, owner and group"
+may_connect 4712
+assert_fails may_connect 4711
+ping_ok g1 10.0.0.2
+assert_fails socket_access ', "socket_owner": "nobody-of-that-name"'
+assert_contains "$OUTPUT" 'bridges[0].ports[1].socket_owner' /etc/passwd
+assert_eq "$(stat -c '%a %U %g' "$s2")" '660 daemon 4712' "what a refused reload leaves"
+socket_access '' >/dev/null
+assert_fails may_connect 4712
+ping_ok g1 10.0.0.2
+
 stop_sluice

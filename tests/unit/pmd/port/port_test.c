@@ -441,6 +441,81 @@ static void a_socket_that_was_deleted_comes_back_when_it_is_needed(void **state)
     assert_int_equal(access(params.path, F_OK), -1);
 }
 
+static void check_file(const char *path, mode_t mode, uid_t uid, gid_t gid)
+{
+    struct stat st;
+
+    assert_int_equal(lstat(path, &st), 0);
+    assert_int_equal(st.st_mode & ALLPERMS, mode);
+    assert_int_equal(st.st_uid, uid);
+    assert_int_equal(st.st_gid, gid);
+}
+
+static void a_socket_has_the_owner_and_permissions_that_it_was_given(void **state)
+{
+    const bool root = geteuid() == 0;
+    const uid_t other = root ? 4711 : geteuid();
+    const gid_t group = root ? 4712 : getegid();
+    const mode_t mask = umask(022);
+    struct port_params params = vhost_params("vm", scratch_path("s.sock"), false);
+    struct port *port = must_create(&params);
+    char uid[16], gid[16];
+    int fd;
+
+    snprintf(uid, sizeof uid, "%u", other);
+    snprintf(gid, sizeof gid, "%u", group);
+    check_file(params.path, 0755, geteuid(), getegid());
+    destroy(port);
+    params.access = (struct port_access){.mode = 0660, .owner = uid, .group = gid};
+    port = must_create(&params);
+    check_file(params.path, 0660, other, group);
+
+    /* What is not given any more is as if it had never been, and who is connected stays. */
+    assert_true(connects(params.path, &fd) && is_answered(fd));
+    assert_true(port_set_access(port, &(struct port_access){.group = gid}, error, sizeof error));
+    check_file(params.path, 0755, geteuid(), group);
+    assert_true(is_answered(fd));
+    close(fd);
+
+    /* One that is made again has it, too, and what was changed while there was none. */
+    assert_int_equal(unlink(params.path), 0);
+    assert_true(port_set_access(port, &params.access, error, sizeof error));
+    for (int i = 0; i < 100 && access(params.path, F_OK) != 0; i++) {
+        usleep(20000);
+        port_restore_sockets();
+    }
+    check_file(params.path, 0660, other, group);
+    assert_false(port_set_access(port, &(struct port_access){.owner = "no such"}, error, sizeof error));
+    assert_non_null(strstr(error, "no user no such in /etc/passwd"));
+    check_file(params.path, 0660, other, group);
+    destroy(port);
+    umask(mask);
+}
+
+/* As another user than root: the socket cannot be given away, and neither a port nor a file is left of the try. */
+static void a_socket_that_cannot_be_given_away_is_refused(void **state)
+{
+    const uid_t was = geteuid();
+    struct port_params params;
+    struct port *port;
+
+    if (was != 0)
+        skip();
+    assert_int_equal(chmod(scratch_path(""), 0777), 0);
+    params = vhost_params("vm", scratch_path("s.sock"), false);
+    assert_int_equal(seteuid(4711), 0);
+    params.access = (struct port_access){.mode = 0600, .owner = "0"};
+    must_refuse(&params, "only root may give a socket to another user");
+    assert_int_equal(access(params.path, F_OK), -1);
+    params.access.owner = "4711";
+    port = must_create(&params);
+    assert_false(port_set_access(port, &(struct port_access){.mode = 0666, .owner = "0"}, error, sizeof error));
+    assert_non_null(strstr(error, "socket_owner"));
+    check_file(params.path, 0600, 4711, getegid());
+    destroy(port);
+    assert_int_equal(seteuid(was), 0);
+}
+
 static void a_bad_socket_path_is_refused(void **state)
 {
     struct port_params params = vhost_params("vm", "/nonexistent/dir/s.sock", false);
@@ -499,6 +574,8 @@ int main(void)
         cmocka_unit_test(changes_are_reported_once),
         cmocka_unit_test(a_made_up_address_is_local_and_stays),
         cmocka_unit_test(an_unconnected_vhost_port_is_down_and_moves_nothing),
+        cmocka_unit_test(a_socket_has_the_owner_and_permissions_that_it_was_given),
+        cmocka_unit_test(a_socket_that_cannot_be_given_away_is_refused),
         cmocka_unit_test(a_server_removes_only_what_nobody_listens_on),
         cmocka_unit_test(a_socket_that_was_deleted_comes_back_when_it_is_needed),
         cmocka_unit_test(a_bad_socket_path_is_refused),

@@ -206,7 +206,8 @@ static void every_key_is_read(void **state)
         "9000,"
         "\"mac\":\"02:00:5e:00:00:FF\",\"vlan_mode\":\"native-untagged\",\"tag\":7,\"trunks\":[7,0,4095],\"flood\":"
         "false},"
-        "{\"name\":\"v\",\"ofport\":2,\"type\":\"vhost-user\",\"path\":\"/run/v\",\"mode\":\"server\"},"
+        "{\"name\":\"v\",\"ofport\":2,\"type\":\"vhost-user\",\"path\":\"/run/v\",\"mode\":\"server\",\"socket_mode\":"
+        "\"0620\",\"socket_owner\":\"root\",\"socket_group\":4711},"
         "{\"name\":\"l\",\"ofport\":\"LOCAL\",\"type\":\"tap\",\"ifname\":\"x0\",\"tag\":0}]}]}");
     const struct config_bridge *bridge = &config->bridges[0];
     const struct config_port *p = &bridge->ports[0], *v = &bridge->ports[1], *l = &bridge->ports[2];
