@@ -316,6 +316,32 @@ static void vhost_get_stats(struct port *port, struct port_stats *stats)
     stats->peer_faults = vhost_endpoint_faults(v->endpoint);
 }
 
+/* By the names that Open vSwitch has for what librte_vhost counts; "rx" is from the guest. */
+static void vhost_count(struct port *port, port_count_fn *put, void *arg)
+{
+    struct vhost_port *v = port->priv;
+    const uint16_t n = __atomic_load_n(&v->n_rings, __ATOMIC_RELAXED);
+
+    for (uint16_t i = 0; i < n; i++) {
+        const struct vhost_ring_counters *counters = &v->rings[i].counters;
+        const struct {
+            const char *name;
+            const uint64_t *value;
+        } counts[] = {
+            {"good_packets", &counters->packets},
+            {"good_bytes", &counters->bytes},
+            {"errors", &counters->errors},
+            {"guest_notifications", &counters->calls},
+        };
+        char name[48];
+
+        for (size_t c = 0; c < RTE_DIM(counts); c++) {
+            snprintf(name, sizeof name, "%s_q%u_%s", i % 2 == RING_FROM_GUEST ? "rx" : "tx", i / 2, counts[c].name);
+            put(arg, name, __atomic_load_n(counts[c].value, __ATOMIC_RELAXED));
+        }
+    }
+}
+
 static void free_port(struct vhost_port *v)
 {
     port_free(v->port);
@@ -345,6 +371,7 @@ static const struct port_ops vhost_ops = {
     .get_status = vhost_get_status,
     .get_stats = vhost_get_stats,
     .describe = vhost_describe,
+    .count = vhost_count,
     .destroy = vhost_destroy,
 };
 

@@ -36,6 +36,7 @@ static void read_device(const struct bridge_port *bp, struct status_port *status
 
     bp->port->ops->get_status(bp->port, &device);
     datapath_port_stats(bp->bridge->dp, bp->port->index, &counted);
+    status->device = bp->port;
     status->has_device = true;
     status->lost = bp->port->lost;
     status->link_up = device.link_up;
@@ -510,6 +511,12 @@ const struct status_kind status_kinds[STATUS_N_KINDS] = {
     [STATUS_CT_ZONE] = {"conntrack_zone", METRICS(ct_zone_metrics), {"zone"}, 1, each_ct_zone},
     [STATUS_CT_REASON] = {"conntrack_reason", METRICS(ct_reason_metrics), {"reason"}, 1, each_ct_reason},
 };
+
+void status_port_device_counts(const struct status_port *status, port_count_fn *fn, void *arg)
+{
+    if (status->device && status->device->ops->count)
+        status->device->ops->count(status->device, fn, arg);
+}
 
 void status_port_statistics(const struct status_port *status, void (*fn)(void *arg, const char *name, uint64_t value),
                             void *arg)

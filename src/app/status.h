@@ -57,6 +57,7 @@ struct status_port {
     uint64_t drops[DROP_N_REASONS]; /* of the datapath */
     bool has_bfd;
     struct bfd_status bfd; /* if has_bfd */
+    struct port *device;   /* NULL: none */
 };
 
 struct status_connection {
@@ -164,6 +165,9 @@ extern const struct status_kind status_kinds[STATUS_N_KINDS];
 /* Calls `fn` for each pair of Open vSwitch's Interface.bfd_status. */
 void status_bfd_pairs(const struct bfd_status *status, void (*fn)(void *arg, const char *key, const char *value),
                       void *arg);
+
+/* Calls `fn` for what else the port's device counts, a guest's queues among them, under Open vSwitch's names. */
+void status_port_device_counts(const struct status_port *status, port_count_fn *fn, void *arg);
 
 /* Calls `fn` for each number of a port that a database keeps, under Open vSwitch's name, and for each reason for which
  * the datapath dropped packets of it ("sluice_drop_..."). */

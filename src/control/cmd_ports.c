@@ -21,6 +21,20 @@ static json_t *drops_json(const uint64_t *drops)
     return object;
 }
 
+static void put_count(void *arg, const char *name, uint64_t value)
+{
+    json_object_set_new(arg, name, json_integer((json_int_t)value));
+}
+
+/* Of the device, a vhost-user port's queues among them. */
+static json_t *counts_json(const struct status_port *port)
+{
+    json_t *object = json_object();
+
+    status_port_device_counts(port, put_count, object);
+    return object;
+}
+
 static void put_counters(struct control_reply *reply, const struct status_port *port, const char *group)
 {
     const struct status_kind *kind = &status_kinds[STATUS_PORT];
@@ -45,6 +59,7 @@ static void put_port(struct control_reply *reply, const struct status_port *port
         json_object_set_new(object, "error", json_string(port->error));
     metrics_to_json(status_kinds[STATUS_PORT].metrics, status_kinds[STATUS_PORT].n_metrics, port, object);
     json_object_set_new(object, "drops", drops_json(port->drops));
+    json_object_set_new(object, "statistics", counts_json(port));
     if (port->has_bfd)
         json_object_set_new(object, "bfd", command_bfd_json(&port->bfd));
     json_array_append_new(reply->json, object);

@@ -32,6 +32,22 @@ wait_until 5 in_ns g2 sh -c 'ss -tln | grep -q :5201'
 rate=$(in_ns g1 taskset -c 0 iperf3 -c 10.0.0.2 -n 20M -f m | awk '/receiver/ {print $7, $8}')
 echo "  $rate"
 
+step "each queue is counted, as Open vSwitch names it, and the queues together are the port"
+queues_add_up() {
+    "$PYTHON" - <(ctl --json ports) <<'PYTHON'
+import json, sys
+for port in (p for p in json.load(open(sys.argv[1])) if p["name"] in ("vm1", "vm2")):
+    s = port["statistics"]
+    for way in ("rx", "tx"):
+        assert s[f"{way}_q0_good_packets"] > 50 and s[f"{way}_q0_good_bytes"] > 3000, port
+        for what in ("packets", "bytes"):
+            queues = [n for name, n in s.items() if name.startswith(f"{way}_q") and name.endswith(f"_good_{what}")]
+            assert sum(queues) == port[way][what], port
+        assert f"{way}_q0_errors" in s and f"{way}_q0_guest_notifications" in s, port
+PYTHON
+}
+wait_until 5 queues_add_up
+
 for guest in g1 g2; do
     step "$guest is killed and comes back"
     guest_kill "$guest"

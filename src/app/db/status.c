@@ -202,8 +202,7 @@ static void write_statistics(struct ovsdb_txn *txn, const struct ovsdb_row *row,
 
     status_of_port(bp, &status);
     status_port_statistics(&status, put_statistic, &map);
-    if (bp->port && bp->port->ops->count)
-        bp->port->ops->count(bp->port, put_statistic, &map);
+    status_port_device_counts(&status, put_statistic, &map);
     ovsdb_txn_write(txn, row, VSWITCH_INTERFACE_STATISTICS, &map);
     ovsdb_datum_clear(&integer_map, &map);
 }
