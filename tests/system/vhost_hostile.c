@@ -174,6 +174,13 @@ static void table(struct guest *g, uint64_t gpa, uint64_t size, uint64_t offset,
     expect_closed(g, "a table that cannot be is not refused");
 }
 
+/* With a table that is right, which librte_vhost then maps through userfaultfd. */
+static void postcopy_table(struct guest *g)
+{
+    request(g, GUEST_POSTCOPY_ADVISE, 0);
+    table(g, GUEST_GPA, GUEST_MEMORY, 0, g->memory_fd, 1);
+}
+
 static void table_empty_region(struct guest *g)
 {
     table(g, GUEST_GPA, 0, 0, g->memory_fd, 1);
@@ -595,6 +602,7 @@ static const struct {
 } acts[] = {
     {"postcopy_advise", postcopy_advise},
     {"postcopy_listen", postcopy_listen},
+    {"postcopy_table", postcopy_table},
     {"table_empty_region", table_empty_region},
     {"table_unmappable", table_unmappable},
     {"table_read_only", table_read_only},
