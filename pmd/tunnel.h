@@ -91,7 +91,7 @@ bool tunnel_header_write(const struct tunnel_out *out, struct op_tunnel_push *pu
 /* What OP_TUNNEL_POP has behind it: what the listener that the packet came to expects. Always last. */
 struct op_tunnel_pop {
     uint8_t type; /* enum tunnel_type; TUNNEL_GRE: ERSPAN, too */
-    uint8_t gpe;  /* VXLAN: the header has a next protocol */
+    uint8_t gpe;  /* VXLAN: headers with a next protocol come, too, and say so */
     uint8_t zero[2];
     rte_be16_t udp_port; /* that it came to; 0 for GRE and ERSPAN */
     uint8_t zero2[2];

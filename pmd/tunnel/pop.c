@@ -243,8 +243,12 @@ static enum drop_reason parse_vxlan(struct outer *o, bool gpe)
     o->at += VXLAN_LEN;
     set_key(o, be32(p + 4) >> 8);
     o->payload = ETH_TYPE_TEB;
-    if (unlikely(gpe))
-        return parse_gpe(o, p);
+    if (unlikely(gpe)) {
+        const enum drop_reason reason = parse_gpe(o, p);
+
+        if (reason != OK || p[0] & VXLAN_GPE)
+            return reason;
+    }
     if (unlikely(p[0] & VXLAN_GBP)) {
         o->meta->gbp_id = be16(p + 2);
         o->meta->gbp_flags = p[1] & VXLAN_GBP_FLAGS;

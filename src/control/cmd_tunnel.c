@@ -87,9 +87,9 @@ static void cmd_ports_show(void *arg, int argc, const char *const *argv, struct 
             show_addresses(sw, listener, i, name, reply);
         else
             control_printf(reply, "%s (%u) ref_cnt=%u\n", name, i, listener->n_ports);
-        json_array_append_new(reply->json,
-                              json_pack("{s:s,s:i,s:b,s:b,s:i}", "name", name, "udp_port", (int)listener->udp_port,
-                                        "gbp", listener->gbp, "gpe", listener->gpe, "ports", (int)listener->n_ports));
+        json_array_append_new(reply->json, json_pack("{s:s,s:i,s:b,s:b,s:i}", "name", name, "udp_port",
+                                                     (int)listener->udp_port, "gbp", listener->gbp, "gpe",
+                                                     listener->n_gpe > 0, "ports", (int)listener->n_ports));
     }
 }
 

@@ -217,8 +217,8 @@ static struct tunnel_listener listener_for(const struct tunnel_config *config)
         .type = config->type == TUNNEL_ERSPAN ? TUNNEL_GRE : config->type,
         .udp_port = config->dst_port,
         .gbp = config->gbp,
-        .gpe = config->gpe,
         .n_ports = 1,
+        .n_gpe = config->gpe,
     };
 }
 
@@ -229,6 +229,9 @@ static void listen_for(struct tunnels *tunnels, const struct tunnel_config *conf
 
     if (listener) {
         listener->n_ports++;
+        listener->n_gpe += config->gpe;
+        if (config->gpe && listener->n_gpe == 1)
+            tell_change(tunnels, NULL);
         return;
     }
     tunnels->listeners = mem_realloc(tunnels->listeners, tunnels->n_listeners + 1, sizeof *tunnels->listeners);
@@ -243,8 +246,12 @@ static void stop_listening(struct tunnels *tunnels, const struct tunnel_config *
 {
     struct tunnel_listener *listener = find_listener(tunnels, config->dst_port);
 
-    if (--listener->n_ports > 0)
+    listener->n_gpe -= config->gpe;
+    if (--listener->n_ports > 0) {
+        if (config->gpe && listener->n_gpe == 0)
+            tell_change(tunnels, NULL);
         return;
+    }
     tunnels->n_listeners--;
     memmove(listener, listener + 1, (size_t)(&tunnels->listeners[tunnels->n_listeners] - listener) * sizeof *listener);
     tell_change(tunnels, NULL);
@@ -293,11 +300,6 @@ static bool check(struct tunnels *tunnels, const char *name, const struct tunnel
     }
     if (others && listener->gbp != wanted.gbp) {
         snprintf(error, error_size, "%s: VXLAN-GBP, and non-VXLAN-GBP tunnels can't be configured on the same dst_port",
-                 name);
-        return false;
-    }
-    if (others && listener->gpe != wanted.gpe) {
-        snprintf(error, error_size, "%s: VXLAN-GPE, and non-VXLAN-GPE tunnels can't be configured on the same dst_port",
                  name);
         return false;
     }
@@ -491,7 +493,7 @@ bool tunnel_port_takes(const struct tunnels *tunnels, const struct bridge_port *
         return false;
     *pop = (struct op_tunnel_pop){
         .type = (uint8_t)listener->type,
-        .gpe = listener->gpe,
+        .gpe = listener->n_gpe > 0,
         .udp_port = rte_cpu_to_be_16(listener->udp_port),
     };
     return true;

@@ -83,10 +83,10 @@ bool tunnel_port_takes(const struct tunnels *tunnels, const struct bridge_port *
 /* --- what there is, for commands ----------------------------------------- */
 
 struct tunnel_listener {
-    enum tunnel_type type; /* TUNNEL_GRE: ERSPAN, too */
-    uint16_t udp_port;     /* host order; 0: GRE */
-    bool gbp, gpe;         /* VXLAN */
-    unsigned n_ports;
+    enum tunnel_type type;   /* TUNNEL_GRE: ERSPAN, too */
+    uint16_t udp_port;       /* host order; 0: GRE */
+    bool gbp;                /* VXLAN: of all its ports, or of none */
+    unsigned n_ports, n_gpe; /* n_gpe: VXLAN's that have next protocols */
 };
 
 /* In order of UDP ports. */

@@ -168,7 +168,17 @@ packets vm "$(frame 2)" 3 "v2=$(outer "$net.12") and p[UDP].sport==40001"
 
 step "the port of the device goes and comes"
 ip link set "$phy" down
-wait_until 3 eval '! hop "$net.12" | grep -q ": ready$"'
+follows "the link down" eval '! hop "$net.12" | grep -q ": ready$"'
+! ping_once vm 10.0.0.12 || fail "a ping was answered over a link that is down"
+wait_until 3 eval 'ctl drops | grep -qE "^tunnel_no_(route|bridge)"'
 ip link set "$phy" up
+follows "the link up" eval 'hop "$net.12" | grep -q ": \(ready\|asking\)$"'
+wait_until 5 ping_once vm 10.0.0.12
+
+step "a bridge port down: traffic takes the other way, which is none, and comes back"
+in_ns v2 ip link set eth0 down
+! ping_once vm 10.0.0.12 || fail "a ping was answered by a host that is down"
+ping_ok vm 10.0.0.11
+in_ns v2 ip link set eth0 up
 wait_until 5 ping_once vm 10.0.0.12
 stop_sluice

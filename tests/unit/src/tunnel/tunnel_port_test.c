@@ -193,8 +193,7 @@ static void test_conflicts(void **state)
     }
     assert_null(add(100, "vxlan remote_ip=192.0.2.9 exts=gbp"));
     assert_string_equal(error, "t100: VXLAN-GBP, and non-VXLAN-GBP tunnels can't be configured on the same dst_port");
-    assert_null(add(100, "vxlan remote_ip=192.0.2.9 exts=gpe"));
-    assert_string_equal(error, "t100: VXLAN-GPE, and non-VXLAN-GPE tunnels can't be configured on the same dst_port");
+    assert_non_null(add(101, "vxlan remote_ip=192.0.2.9 exts=gpe"));
     assert_null(add(100, "geneve remote_ip=192.0.2.9 dst_port=4789"));
     assert_string_equal(error,
                         "t100: UDP port 4789 is that of port t1, which is of type vxlan: choose another dst_port");
@@ -299,6 +298,29 @@ static bool takes(struct flow flow)
     return result;
 }
 
+/* VXLAN with and without next protocols on one UDP port: what has them is told when the first comes and the last goes.
+ */
+static void test_next_protocols(void **state)
+{
+    struct bridge_port *a, *b;
+
+    add(1, "vxlan remote_ip=192.0.2.2");
+    assert_true(takes(outer(IPPROTO_UDP, "192.0.2.1", 4789)));
+    assert_false(pop.gpe);
+    n_changed = 0;
+    a = add(2, "vxlan remote_ip=192.0.2.2 key=1 exts=gpe");
+    b = add(3, "vxlan remote_ip=192.0.2.2 key=2 exts=gpe packet_type=legacy_l3");
+    assert_int_equal(n_changed, 1);
+    assert_true(takes(outer(IPPROTO_UDP, "192.0.2.1", 4789)));
+    assert_true(pop.gpe);
+    bridge_port_remove(a);
+    assert_int_equal(n_changed, 1);
+    assert_int_equal(change(b, "vxlan remote_ip=192.0.2.2 key=2"), 0);
+    assert_int_equal(n_changed, 2);
+    assert_true(takes(outer(IPPROTO_UDP, "192.0.2.1", 4789)));
+    assert_false(pop.gpe);
+}
+
 static void test_takes(void **state)
 {
     struct flow flow = outer(IPPROTO_UDP, "192.0.2.1", 4789);
@@ -384,8 +406,11 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
-        TEST(test_indexes), TEST(test_port),     TEST(test_conflicts), TEST(test_change), TEST(test_listeners),
-        TEST(test_takes),   TEST(test_few_bits), TEST(test_listeners), TEST(test_takes),  TEST(test_devices_that_go),
+        TEST(test_indexes),         TEST(test_port),      TEST(test_conflicts),
+        TEST(test_change),          TEST(test_listeners), TEST(test_takes),
+        TEST(test_few_bits),        TEST(test_listeners), TEST(test_takes),
+        TEST(test_devices_that_go), TEST(test_takes),     TEST(test_next_protocols),
+        TEST(test_listeners),       TEST(test_takes),     TEST(test_devices_that_go),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -918,6 +918,44 @@ static void a_packet_that_waited_is_sent(void **state)
     expect_outer_to(outer_device(1), "\x02\0\0\0\x01\x02");
 }
 
+static uint64_t dropped(enum drop_reason reason)
+{
+    struct drop_counters sum;
+
+    datapath_drops(bed.dp, &sum);
+    return sum.packets[reason];
+}
+
+static void send_to_a_neighbour_that_is_asked(uint32_t ofport)
+{
+    char text[64];
+
+    snprintf(text, sizeof text, "vxlan remote_ip=192.0.2.%u", ofport);
+    add_tunnel(ofport, text);
+    snprintf(text, sizeof text, "in_port=1,actions=output:%u", ofport);
+    bed_add(&bed, text);
+    bed_settle(&bed);
+    for (unsigned i = 0; i < NEXT_HOP_WAIT_MAX + 20; i++) {
+        arrives_at(1);
+        bed_turn(&bed);
+        turns();
+    }
+    for (unsigned i = 0; i < 20 && dropped(DROP_TUNNEL_WAIT_FULL) == 0; i++) {
+        bed_turn(&bed);
+        turns();
+    }
+}
+
+/* Others that come meanwhile are dropped, by a name of their own. A neighbour is waited for for a second, which may
+ * pass too soon where others have the core: then there is another one. */
+static void no_more_wait_than_there_is_room_for(void **state)
+{
+    add_outer("actions=output:1");
+    for (uint32_t ofport = 20; ofport < 40 && dropped(DROP_TUNNEL_WAIT_FULL) == 0; ofport++)
+        send_to_a_neighbour_that_is_asked(ofport);
+    assert_int_not_equal(dropped(DROP_TUNNEL_WAIT_FULL), 0);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -954,6 +992,7 @@ int main(void)
         TEST(labels_are_off_before_a_tunnel_looks),
         RUNNING(megaflows_follow_neighbours_and_ports),
         RUNNING(a_packet_that_waited_is_sent),
+        RUNNING(no_more_wait_than_there_is_room_for),
     };
 
     if (test_eal_init("tunnel_output_test") != 0)
