@@ -297,6 +297,34 @@ bool ct_next(const struct ct *ct, uint32_t now, uint32_t *cursor, uint32_t most,
 
 uint32_t ct_buckets(const struct ct *ct);
 
+/* --- connections that outlive the process ----------------------------------- */
+
+/* A connection as another process of this version adopts it. Its first `len` bytes count. */
+#define CT_RECORD_VERSION 1 /* of what is in it */
+struct ct_record {
+    uint16_t len; /* itself included, a multiple of 8 */
+    uint16_t zero[3];
+    uint64_t words[27];
+};
+#define CT_RECORD_MIN 96
+
+/* As ct_next(). Whether packets change a connection meanwhile does not matter. */
+bool ct_next_record(const struct ct *ct, uint32_t now, uint32_t *cursor, uint32_t most, struct ct_record *record);
+
+enum ct_adoption {
+    CT_ADOPTED,
+    CT_ADOPT_OVER,  /* it has timed out since */
+    CT_ADOPT_FULL,  /* no room, or its zone has as many as it may have */
+    CT_ADOPT_TAKEN, /* there is one with its addresses and ports */
+    CT_ADOPT_BAD,   /* it cannot be one */
+    CT_N_ADOPTIONS
+};
+
+/* Makes the connection of a record that another tracker made, in this boot of the machine, whose clock is the same. No
+ * thread is in ct_run(). Whatever the record's bytes are, the tracker stays whole. `exact`: no packet has passed since
+ * it was made; else the next segment of each side of a TCP connection says where its window is. */
+enum ct_adoption ct_adopt(struct ct *ct, uint32_t now, const struct ct_record *record, bool exact);
+
 /* --- connections that are ended by what they are --------------------------- */
 
 /* Selects connections by one direction's tuple; members that are 0 match anything. */

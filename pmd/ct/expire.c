@@ -115,6 +115,15 @@ static void place(struct ct *ct, uint32_t id)
     chunk->ids[chunk->n++] = id;
 }
 
+void expire_begin(struct ct *ct, uint32_t id, uint32_t now)
+{
+    if (!ct->wheel_turns) {
+        ct->wheel_turns = true;
+        ct->wheel_second = ct->sweep_to = now;
+    }
+    place(ct, id);
+}
+
 static void visit(struct ct *ct, uint32_t id, uint32_t now)
 {
     const struct conn *conn = &ct->conns[id];

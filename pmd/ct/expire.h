@@ -17,6 +17,8 @@ bool expire_news(struct ct *ct, uint32_t now);
 bool expire_wheel(struct ct *ct, uint32_t now);
 /* Goes on through all connections for those of zones that were flushed; from the start if `ct->sweep_at` is 1. */
 bool expire_sweep(struct ct *ct);
+/* A connection that the control thread itself made comes into the wheel. */
+void expire_begin(struct ct *ct, uint32_t id, uint32_t now);
 /* Ends a connection, if it is alive. */
 void expire_end(struct ct *ct, uint32_t id);
 /* Numbers whose grace period is over are free again. */

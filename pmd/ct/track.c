@@ -38,19 +38,6 @@ struct found {
 
 /* --- looking up -------------------------------------------------------------- */
 
-static inline bool conn_matches(const struct ct *ct, const struct conn *conn, enum conn_direction direction,
-                                const struct conn_key *key)
-{
-    const struct ct_tuple *tuple = &conn->tuple[direction];
-
-    if (tuple->sport != key->tuple.sport || tuple->dport != key->tuple.dport || conn->zone != key->zone ||
-        conn->proto != key->proto || conn->ipv6 != key->ipv6)
-        return false;
-    if (likely(!key->ipv6))
-        return tuple->src == key->tuple.src && tuple->dst == key->tuple.dst;
-    return memcmp(ct->lines[conn->tuple[0].src].address[direction], key->address, sizeof key->address) == 0;
-}
-
 static struct found find(const struct work *work, const struct conn_key *key, uint64_t hash)
 {
     const struct ct *ct = work->ct;
@@ -237,26 +224,6 @@ static bool may_begin(const struct ct_packet *packet)
     }
 }
 
-/* One connection more, in all and in the zone. *generation: the zone's. */
-static enum ct_reason count_up(struct ct *ct, uint16_t zone, uint32_t *generation)
-{
-    const uint32_t limit = __atomic_load_n(&ct->zone_limits[zone], __ATOMIC_RELAXED);
-    uint64_t word = __atomic_load_n(&ct->zones[zone], __ATOMIC_RELAXED);
-
-    if (__atomic_add_fetch(&ct->count, 1, __ATOMIC_RELAXED) > __atomic_load_n(&ct->max, __ATOMIC_RELAXED)) {
-        __atomic_fetch_sub(&ct->count, 1, __ATOMIC_RELAXED);
-        return CT_REASON_TABLE_FULL;
-    }
-    do {
-        if (limit != 0 && (uint32_t)word >= limit) {
-            __atomic_fetch_sub(&ct->count, 1, __ATOMIC_RELAXED);
-            return CT_REASON_ZONE_LIMIT;
-        }
-    } while (!__atomic_compare_exchange_n(&ct->zones[zone], &word, word + 1, true, __ATOMIC_RELAXED, __ATOMIC_RELAXED));
-    *generation = (uint32_t)(word >> 32);
-    return CT_REASON_NONE;
-}
-
 /* A number for the connection and, of IPv6, one for its line. 0: there is none. */
 static uint32_t take_numbers(const struct work *work, bool ipv6, uint32_t *line)
 {
@@ -398,7 +365,7 @@ static enum ct_reason create_as(const struct work *work, const struct ct_packet 
     const uint64_t hash[2] = {packet->hash, reply_hash};
     const bool one = tuples_are_one(&packet->key, reply);
     uint32_t line, generation;
-    enum ct_reason reason = count_up(ct, packet->key.zone, &generation);
+    enum ct_reason reason = conn_count_up(ct, packet->key.zone, &generation);
 
     *id = 0;
     if (reason != CT_REASON_NONE)

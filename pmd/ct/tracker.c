@@ -295,6 +295,25 @@ uint32_t ct_zone_count(const struct ct *ct, uint16_t zone)
     return (uint32_t)__atomic_load_n(&ct->zones[zone], __ATOMIC_RELAXED);
 }
 
+enum ct_reason conn_count_up(struct ct *ct, uint16_t zone, uint32_t *generation)
+{
+    const uint32_t limit = __atomic_load_n(&ct->zone_limits[zone], __ATOMIC_RELAXED);
+    uint64_t word = __atomic_load_n(&ct->zones[zone], __ATOMIC_RELAXED);
+
+    if (__atomic_add_fetch(&ct->count, 1, __ATOMIC_RELAXED) > __atomic_load_n(&ct->max, __ATOMIC_RELAXED)) {
+        __atomic_fetch_sub(&ct->count, 1, __ATOMIC_RELAXED);
+        return CT_REASON_TABLE_FULL;
+    }
+    do {
+        if (limit != 0 && (uint32_t)word >= limit) {
+            __atomic_fetch_sub(&ct->count, 1, __ATOMIC_RELAXED);
+            return CT_REASON_ZONE_LIMIT;
+        }
+    } while (!__atomic_compare_exchange_n(&ct->zones[zone], &word, word + 1, true, __ATOMIC_RELAXED, __ATOMIC_RELAXED));
+    *generation = (uint32_t)(word >> 32);
+    return CT_REASON_NONE;
+}
+
 void conn_count_down(struct ct *ct, uint16_t zone, uint32_t generation)
 {
     uint64_t word = __atomic_load_n(&ct->zones[zone], __ATOMIC_RELAXED);
@@ -442,7 +461,7 @@ static void conn_info(const struct ct *ct, uint32_t id, uint32_t now, struct ct_
     }
 }
 
-bool ct_next(const struct ct *ct, uint32_t now, uint32_t *cursor, uint32_t most, struct ct_info *info)
+bool conn_next(const struct ct *ct, uint32_t now, uint32_t *cursor, uint32_t most)
 {
     const uint32_t fresh = __atomic_load_n(&ct->conn_pool.fresh, __ATOMIC_RELAXED);
 
@@ -458,10 +477,17 @@ bool ct_next(const struct ct *ct, uint32_t now, uint32_t *cursor, uint32_t most,
         if (!conn_state_is_alive(__atomic_load_n(&conn->state, __ATOMIC_ACQUIRE)) || conn_is_over(conn, now) ||
             conn->generation != zone_generation(ct, conn->zone))
             continue;
-        conn_info(ct, id, now, info);
         return true;
     }
     return false;
+}
+
+bool ct_next(const struct ct *ct, uint32_t now, uint32_t *cursor, uint32_t most, struct ct_info *info)
+{
+    if (!conn_next(ct, now, cursor, most))
+        return false;
+    conn_info(ct, *cursor, now, info);
+    return true;
 }
 
 uint32_t ct_buckets(const struct ct *ct)

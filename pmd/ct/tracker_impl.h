@@ -112,6 +112,24 @@ static inline bool conn_is_over(const struct conn *conn, uint32_t now)
     return deadline_is_over(__atomic_load_n(&conn->deadline, __ATOMIC_RELAXED), now);
 }
 
+/* Whether it is of this key's packets. */
+static inline bool conn_matches(const struct ct *ct, const struct conn *conn, enum conn_direction direction,
+                                const struct conn_key *key)
+{
+    const struct ct_tuple *tuple = &conn->tuple[direction];
+
+    if (tuple->sport != key->tuple.sport || tuple->dport != key->tuple.dport || conn->zone != key->zone ||
+        conn->proto != key->proto || conn->ipv6 != key->ipv6)
+        return false;
+    if (likely(!key->ipv6))
+        return tuple->src == key->tuple.src && tuple->dst == key->tuple.dst;
+    return memcmp(ct->lines[conn->tuple[0].src].address[direction], key->address, sizeof key->address) == 0;
+}
+
+/* As ct_next(); *cursor is the number of what was found. */
+bool conn_next(const struct ct *ct, uint32_t now, uint32_t *cursor, uint32_t most);
+/* One connection more, in all and in the zone, whose generation is *generation then; else why there may be none. */
+enum ct_reason conn_count_up(struct ct *ct, uint16_t zone, uint32_t *generation);
 /* One connection less, also in its zone, unless that was flushed since. For whoever marks a connection dead. */
 void conn_count_down(struct ct *ct, uint16_t zone, uint32_t generation);
 

@@ -27,6 +27,7 @@
 #include "src/net/route_kernel.h"
 #include "src/net/tls.h"
 #include "src/openflow/server/server.h"
+#include "src/state/ct_state.h"
 #include "src/tunnel/port_mtu.h"
 #include "src/tunnel/tunnel_port.h"
 
@@ -297,6 +298,8 @@ int switch_create(struct sluice *sw, const struct options *options, struct confi
     ofport_state_recall(sw->ofports, config);
     if (create_bridges(sw, error, error_size))
         return -1;
+    sw->connections = ct_state_create(sw->loop, sw->dp, config->run_dir);
+    ct_state_adopt(sw->connections);
     if (datapath_start(sw->dp)) {
         snprintf(error, error_size, "cannot start the poll-mode threads");
         return -1;
@@ -337,7 +340,9 @@ void switch_destroy(struct sluice *sw)
         datapath_synchronize(sw->dp);
         while (datapath_reclaim(sw->dp))
             ;
+        ct_state_leave(sw->connections);
     }
+    ct_state_destroy(sw->connections);
     port_wait_closed();
     flows_destroy(sw->flows);
     underlay_destroy(sw->underlay);

@@ -17,6 +17,7 @@ struct apply;
 struct bfd_agent;
 struct captures;
 struct control;
+struct ct_state;
 struct evbuffer;
 struct housekeeping;
 struct links;
@@ -56,6 +57,7 @@ struct sluice {
     struct signals *signals;
     struct apply *apply; /* bridges and ports as they are wanted */
     struct ofport_state *ofports;
+    struct ct_state *connections; /* that outlive the process */
     struct switch_source source;
     struct tls *tls; /* NULL: the file has no section "tls" */
     TAILQ_HEAD(bridges, bridge) bridges;
