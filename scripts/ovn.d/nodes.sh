@@ -47,16 +47,20 @@ ovn_node() {
     ovn_namespace "$1"
     cat >"$work/holder" <<'HOLDER'
 set -e
-mount --make-rprivate /
+mount --make-rslave /
+# A switch that starts again looks for its ports in the namespaces of the virtual machines.
+mkdir -p "$1/netns"
+mount --rbind /run/netns "$1/netns"
 for directory in /run /etc/openvswitch /etc/ovn /var/lib/openvswitch /var/lib/ovn; do
     [ ! -d "$directory" ] || mount -t tmpfs none "$directory"
 done
 for directory in /var/log/openvswitch /var/log/ovn; do mount --bind "$1/log" "$directory"; done
-mkdir -p /run/openvswitch /run/ovn /run/lock
+mkdir -p /run/openvswitch /run/ovn /run/lock /run/netns
+mount --rbind "$1/netns" /run/netns
 touch "$1/made"
 exec sleep infinity
 HOLDER
-    setsid ip netns exec "$(ovn_ns "$1")" unshare -m bash "$work/holder" "$work" >"$work/holder.log" 2>&1 </dev/null &
+    setsid ip netns exec "$(ovn_ns "$1")" unshare -m --propagation unchanged bash "$work/holder" "$work" >"$work/holder.log" 2>&1 </dev/null &
     OVN_NODE_PID[$1]=$!
     echo "pid $!" >>"$OVN_MADE"
     until [ -e "$work/made" ]; do
@@ -135,10 +139,12 @@ ovn_wired_central() {
 ovn_host() {
     ovn_node "$1"
     ovn_wire "$1" phys
+    # The kernel sees what comes in there, too: it is not to answer for the address of br-phy by the card's MAC address.
+    on "$1" sh -c 'echo 1 >/proc/sys/net/ipv4/conf/phys/arp_ignore'
     ovn_database "$1"
     ovn_switch "$1"
     # The host's own address is on the bridge that has its network card, and packets of tunnels leave by that bridge.
-    ${OVN_SHOW:-} on "$1" ovs-vsctl --timeout=20 add-br br-phy -- set Bridge br-phy "other_config:hwaddr=02:00:00:00:50:$2" -- add-port br-phy phys
+    ${OVN_SHOW:-} on "$1" ovs-vsctl --timeout=20 add-br br-phy -- set Bridge br-phy datapath_type=netdev "other_config:hwaddr=02:00:00:00:50:$2" -- add-port br-phy phys
     ip -n "$(ovn_ns "$1")" addr add "192.168.50.$2/24" dev br-phy
     ip -n "$(ovn_ns "$1")" link set br-phy up
     ${OVN_SHOW:-} on "$1" ovs-vsctl set Open_vSwitch . "external_ids:system-id=$1" external_ids:ovn-remote=tcp:192.168.50.1:6642 \
