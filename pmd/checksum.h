@@ -26,6 +26,34 @@ static inline uint32_t checksum_delta32(uint32_t old, uint32_t new)
     return checksum_delta16(old, new) + checksum_delta16(old >> 16, new >> 16);
 }
 
+/* The sum of `len` bytes, folded; an odd byte at the end counts as the first of a word. */
+static inline uint16_t checksum_sum(const void *data, size_t len)
+{
+    const uint8_t *p = (const uint8_t *)data;
+    uint64_t sum[2] = {0, 0}, words[2];
+
+    for (; len >= sizeof words; len -= sizeof words, p += sizeof words) {
+        memcpy(words, p, sizeof words);
+        sum[0] += (words[0] & UINT32_MAX) + (words[0] >> 32);
+        sum[1] += (words[1] & UINT32_MAX) + (words[1] >> 32);
+    }
+    sum[0] += sum[1];
+    for (uint32_t part; len >= sizeof part; len -= sizeof part, p += sizeof part) {
+        memcpy(&part, p, sizeof part);
+        sum[0] += part;
+    }
+    if (len > 0) {
+        uint8_t rest[4] = {p[0], len > 1 ? p[1] : 0, len > 2 ? p[2] : 0};
+        uint32_t part;
+
+        memcpy(&part, rest, sizeof part);
+        sum[0] += part;
+    }
+    sum[0] = (sum[0] & UINT32_MAX) + (sum[0] >> 32);
+    sum[0] = (sum[0] & UINT32_MAX) + (sum[0] >> 32);
+    return checksum_fold((uint32_t)((sum[0] & 0xffff) + (sum[0] >> 16)));
+}
+
 /* RFC 1624, equation 3. */
 static inline uint16_t checksum_update(uint16_t checksum, uint32_t delta)
 {

@@ -7,6 +7,7 @@
 #include <rte_udp.h>
 #include <string.h>
 
+#include "pmd/checksum.h"
 #include "pmd/metadata.h"
 
 /* DPDK's librte_gso does not know IPv6, makes packets of two mbufs, which drivers take only if they are asked to
@@ -50,6 +51,16 @@ static uint16_t fold(uint32_t sum)
     return (uint16_t)((sum & 0xffff) + (sum >> 16));
 }
 
+uint16_t packet_sum_of(const struct rte_mbuf *m, uint32_t at, uint32_t end)
+{
+    uint16_t sum = 0;
+
+    if (likely(end <= m->data_len))
+        return checksum_sum(rte_pktmbuf_mtod_offset(m, const void *, at), end - at);
+    rte_raw_cksum_mbuf(m, at, end - at, &sum);
+    return sum;
+}
+
 static uint32_t checksum_offset(bool tcp)
 {
     return tcp ? offsetof(struct rte_tcp_hdr, cksum) : offsetof(struct rte_udp_hdr, dgram_cksum);
@@ -76,10 +87,8 @@ static void write_ip(struct rte_mbuf *segment, uint32_t l2_len, uint32_t len, ui
 static void write_checksum(struct rte_mbuf *m, uint32_t l4, bool tcp)
 {
     uint8_t *field = rte_pktmbuf_mtod_offset(m, uint8_t *, l4 + checksum_offset(tcp));
-    uint16_t sum = 0;
+    uint16_t sum = (uint16_t)~packet_sum_of(m, l4, m->pkt_len);
 
-    rte_raw_cksum_mbuf(m, l4, m->pkt_len - l4, &sum);
-    sum = (uint16_t)~sum;
     if (!tcp && sum == 0) /* RFC 768: 0 says that there is none */
         sum = 0xffff;
     memcpy(field, &sum, sizeof sum);
@@ -96,14 +105,6 @@ static uint16_t sum_of_addresses(const uint8_t *ip)
     return ip[0] >> 4 == 4 ? rte_raw_cksum(ip + 12, 8) : rte_raw_cksum(ip + 8, 32);
 }
 
-static uint16_t sum_behind(const struct rte_mbuf *m, uint32_t at)
-{
-    uint16_t sum = 0;
-
-    rte_raw_cksum_mbuf(m, at, m->pkt_len - at, &sum);
-    return sum;
-}
-
 static void write_outer_udp(struct rte_mbuf *m, uint32_t l3, uint32_t l4)
 {
     struct rte_udp_hdr *udp = rte_pktmbuf_mtod_offset(m, struct rte_udp_hdr *, l4);
@@ -114,7 +115,7 @@ static void write_outer_udp(struct rte_mbuf *m, uint32_t l3, uint32_t l4)
         return;
     udp->dgram_cksum = 0;
     sum = sum_of_addresses(rte_pktmbuf_mtod_offset(m, uint8_t *, l3)) + RTE_BE16(IPPROTO_UDP) + udp->dgram_len;
-    sum = fold(sum + sum_behind(m, l4));
+    sum = fold(sum + packet_sum_of(m, l4, m->pkt_len));
     udp->dgram_cksum = sum == 0xffff ? 0xffff : (uint16_t)~sum;
 }
 
@@ -126,7 +127,7 @@ static void write_outer_gre(struct rte_mbuf *m, uint32_t l4)
     if (!(gre[0] & GRE_CHECKSUM))
         return;
     memset(gre + 4, 0, 2);
-    sum = (uint16_t)~sum_behind(m, l4);
+    sum = (uint16_t)~packet_sum_of(m, l4, m->pkt_len);
     memcpy(gre + 4, &sum, sizeof sum);
 }
 

@@ -72,6 +72,12 @@ static inline uint32_t offload_l4(const struct rte_mbuf *m)
     return m->l2_len + m->l3_len;
 }
 
+/* Where in that header the checksum is: of TCP and of UDP. */
+static inline uint32_t offload_field(const struct rte_mbuf *m)
+{
+    return (m->ol_flags & OFFLOAD_CHECKSUM) == RTE_MBUF_F_TX_TCP_CKSUM ? 16 : 6;
+}
+
 /* Bytes of the longest packet that goes out for `m`. */
 static inline uint32_t offload_longest(const struct rte_mbuf *m)
 {
@@ -87,6 +93,9 @@ static inline uint32_t offload_packets(const struct rte_mbuf *m)
 
     return offload_segmented(m) ? (m->pkt_len - headers + m->tso_segsz - 1) / m->tso_segsz : 1;
 }
+
+/* The sum (pmd/checksum.h) of the packet from `at`, an even place, to `end`. */
+uint16_t packet_sum_of(const struct rte_mbuf *m, uint32_t at, uint32_t end);
 
 /* Nothing but an Ethernet header and VLAN tags is in front of the IP header: what the kernel can cut up. */
 bool offload_is_plain(const struct rte_mbuf *m);

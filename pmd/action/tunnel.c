@@ -7,6 +7,14 @@ enum drop_reason action_tunnel_push(struct action_packet *p, const struct op_tun
 {
     uint32_t payload = 0;
 
+    p->found = false;
+    if (likely(tunnel_push_has_line(push) && tunnel_push_is_simple(p->m, push))) {
+        p->max_tags = 0;
+        tunnel_push_line(p->m, push);
+        if (push->flags & TUNNEL_PUSH_CSUM)
+            tunnel_push_checksum(p->m, push);
+        return ACTION_OK;
+    }
     if (unlikely(push->flags & TUNNEL_PUSH_NO_ETH)) {
         payload = action_type_offset(p) + 2;
         if (payload == 2)
@@ -20,7 +28,7 @@ enum drop_reason action_tunnel_push(struct action_packet *p, const struct op_tun
         rte_pktmbuf_free(p->m);
         p->m = copy;
     }
-    p->found = false;
+    p->found = false; /* the payload's place was looked for */
     p->max_tags = 0;
     return tunnel_push(p->m, push, payload);
 }

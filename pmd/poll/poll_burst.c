@@ -125,6 +125,17 @@ static void sink_tunnel_pop(void *arg, const struct op_tunnel_pop *pop, struct r
     thread->popped[thread->n_popped++] = packet;
 }
 
+/* Sends packets that have their outer headers but for checksums. */
+static void send_pushed(struct poll_thread *thread, const struct program *program, const struct op_tunnel_push *push,
+                        struct rte_mbuf **packets, unsigned n, uint32_t longest)
+{
+    if (push->flags & TUNNEL_PUSH_CSUM) {
+        for (unsigned i = 0; i < n; i++)
+            tunnel_push_checksum(packets[i], push);
+    }
+    tx_packets(thread, program->output, packets, n, longest + push->len);
+}
+
 /* As program_execute() would, for packets that are simple, in order with those that are not. */
 static __rte_noinline void run_tunnel_push(struct poll_thread *thread, const struct program *program,
                                            struct rte_mbuf **packets, unsigned n, uint32_t longest)
@@ -143,13 +154,13 @@ static __rte_noinline void run_tunnel_push(struct poll_thread *thread, const str
             continue;
         }
         if (i > first)
-            tx_packets(thread, program->output, packets + first, i - first, longest + push->len);
+            send_pushed(thread, program, push, packets + first, i - first, longest);
         first = i + 1;
         packet_meta(m)->md = thread->context;
         program_execute(program, &m, 1, &thread->sink);
     }
     if (n > first)
-        tx_packets(thread, program->output, packets + first, n - first, longest + push->len);
+        send_pushed(thread, program, push, packets + first, n - first, longest);
 }
 
 static __rte_noinline void run_tunnel_pop(struct poll_thread *thread, const struct program *program,

@@ -12,24 +12,31 @@
  * ones, which extension headers of IPv6 would make, count as cut short, whatever segments the packet is in. */
 #define TUNNEL_POP_WINDOW (TUNNEL_HEADER_MAX + 8 + 40 + 14)
 
-/* Outer headers that were checked: others that differ from these only in lengths, identification, checksum and source
- * port need no more than those looked at. */
-#define TUNNEL_RECENT_WORDS 5 /* from the IPv4 header on */
+/* Outer headers that were checked: others that differ from these only in lengths, identification, checksums, source
+ * port, flow label and sequence number need no more than those looked at. */
+#define TUNNEL_RECENT_WORDS 10 /* from the IP header on: IPv6, UDP, and Geneve with 24 bytes of options */
 struct tunnel_recent {
     uint64_t value[TUNNEL_RECENT_WORDS], mask[TUNNEL_RECENT_WORDS];
     struct op_tunnel_pop pop;
     uint32_t generation; /* of the table; 0: none */
     uint32_t index;
-    uint32_t len; /* bytes of them */
-    bool udp;
-    struct tunnel_meta meta; /* one line of it */
+    rte_be16_t eth_type;
+    uint8_t len;     /* bytes of them */
+    uint8_t l4;      /* where UDP or GRE is */
+    uint8_t n_words; /* of value[] and mask[]; the first five always count */
+    uint8_t lines;   /* of `meta` */
+    bool ipv6, udp, checksum;
+    bool ecn; /* there is something to be told inwards */
+    struct tunnel_meta meta;
 };
 
-/* One thread's cache of tunnels, by remote address and key. All zero at first. */
+/* One thread's cache of tunnels, by remote address and key. Simple headers are those over IPv4 with no more than the
+ * first words, one line, no checksum but IP's, and nothing of ECN to be told inwards. All zero at first. */
 #define TUNNEL_RECENTS 32
 struct tunnel_cache {
     struct tunnel_memo memo;
-    struct tunnel_recent recent[TUNNEL_RECENTS];
+    struct tunnel_recent recent[TUNNEL_RECENTS]; /* simple ones */
+    struct tunnel_recent other[TUNNEL_RECENTS];
 };
 
 /* Takes the outer headers off a packet whose first segment is the caller's alone and has the first TUNNEL_POP_WINDOW

@@ -102,21 +102,26 @@ static inline void write_ip(uint8_t *ip, const struct op_tunnel_push *push, uint
     ip4->hdr_checksum = (uint16_t)~checksum_fold(sum);
 }
 
-/* Over what is behind `l4`; the field holds 0. */
+/* Over what is behind `l4`; the field holds 0. Where the checksum inside is left for later, which makes the sum of all
+ * that it covers the complement of what its field holds now, nothing of that is looked at. */
 static uint16_t sum_from(const struct rte_mbuf *m, uint32_t l4)
 {
-    uint16_t sum = 0;
+    const uint32_t inside = offload_l4(m);
+    uint16_t pseudo;
 
-    rte_raw_cksum_mbuf(m, l4, m->pkt_len - l4, &sum);
-    return sum;
+    if (likely(!offload_any(m)))
+        return packet_sum_of(m, l4, m->pkt_len);
+    pseudo = flow_key_load16(rte_pktmbuf_mtod_offset(m, const uint8_t *, inside + offload_field(m)));
+    return checksum_fold((uint32_t)packet_sum_of(m, l4, inside) + (uint16_t)~pseudo);
 }
 
 static void write_udp_checksum(struct rte_mbuf *m, const struct op_tunnel_push *push, uint8_t *header)
 {
     struct rte_udp_hdr *udp = (void *)(header + push->l4);
-    const void *ip = header + push->l3;
-    const uint16_t pseudo = push->flags & TUNNEL_PUSH_IPV6 ? rte_ipv6_phdr_cksum(ip, 0) : rte_ipv4_phdr_cksum(ip, 0);
-    const uint16_t sum = (uint16_t)~checksum_fold((uint32_t)pseudo + sum_from(m, push->l4));
+    const uint8_t *ip = header + push->l3;
+    const uint32_t addresses = push->flags & TUNNEL_PUSH_IPV6 ? checksum_sum(ip + 8, 32) : checksum_sum(ip + 12, 8);
+    const uint32_t pseudo = addresses + RTE_BE16(IPPROTO_UDP) + udp->dgram_len;
+    const uint16_t sum = (uint16_t)~checksum_fold(pseudo + sum_from(m, push->l4));
 
     udp->dgram_cksum = sum == 0 ? UINT16_MAX : sum;
 }
@@ -165,8 +170,14 @@ static __rte_noinline void write_rare(struct rte_mbuf *m, const struct op_tunnel
 
         memcpy(header + push->own + 2, &len, sizeof len);
     }
-    if (!(push->flags & TUNNEL_PUSH_CSUM))
-        return;
+    if (push->flags & TUNNEL_PUSH_CSUM)
+        tunnel_push_checksum(m, push);
+}
+
+void tunnel_push_checksum(struct rte_mbuf *m, const struct op_tunnel_push *push)
+{
+    uint8_t *header = rte_pktmbuf_mtod(m, uint8_t *);
+
     if (push->type == TUNNEL_GRE) {
         const uint16_t sum = (uint16_t)~sum_from(m, push->l4);
 
@@ -180,8 +191,8 @@ static __rte_noinline void write_rare(struct rte_mbuf *m, const struct op_tunnel
 
 bool tunnel_push_keeps(const struct rte_mbuf *m, const struct op_tunnel_push *push)
 {
-    /* A checksum over all needs those within, and segments need headers of their own. */
-    return !offload_segmented(m) && !(push->flags & TUNNEL_PUSH_CSUM) && m->l2_len + push->len <= OFFLOAD_L2_MAX;
+    /* Segments need headers of their own. */
+    return !offload_segmented(m) && m->l2_len + push->len <= OFFLOAD_L2_MAX;
 }
 
 /* As memcpy(), of 32 bytes or more, without a call: what is copied twice is the same. */

@@ -26,12 +26,14 @@ static inline bool tunnel_push_is_simple(const struct rte_mbuf *m, const struct 
            m->data_off >= push->len && m->pkt_len + push->len - push->l3 <= most;
 }
 
-/* The headers of a packet behind which only lengths, the UDP source port and the IPv4 checksum differ: push->flags says
- * nothing but TUNNEL_PUSH_IPV6, and the type is TUNNEL_VXLAN, _GENEVE or _GRE. Else tunnel_push(). */
+/* The headers of a packet behind which only lengths, the UDP source port and checksums differ: push->flags says
+ * nothing but TUNNEL_PUSH_IPV6 and TUNNEL_PUSH_CSUM, and the type is TUNNEL_VXLAN, _GENEVE or _GRE. Else tunnel_push().
+ * With TUNNEL_PUSH_CSUM tunnel_push_checksum() has to come after it. */
 void tunnel_push_line(struct rte_mbuf *m, const struct op_tunnel_push *push);
+void tunnel_push_checksum(struct rte_mbuf *m, const struct op_tunnel_push *push);
 static inline bool tunnel_push_has_line(const struct op_tunnel_push *push)
 {
-    return (push->flags & ~TUNNEL_PUSH_IPV6) == 0 && push->type <= TUNNEL_GRE;
+    return (push->flags & ~(TUNNEL_PUSH_IPV6 | TUNNEL_PUSH_CSUM)) == 0 && push->type <= TUNNEL_GRE;
 }
 
 /* A hash of the packet's addresses, protocol and ports: the same for all packets of a flow, fragments apart. */

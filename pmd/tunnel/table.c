@@ -275,7 +275,7 @@ int tunnel_table_set_options(struct tunnel_table *tunnels, const struct tunnel_o
         }
     }
     __atomic_store_n(&tunnels->options, new, __ATOMIC_RELEASE);
-    rcu_touch(tunnels->rcu);
+    changed(tunnels);
     if (old)
         rcu_defer(tunnels->rcu, free, old);
     return 0;

@@ -188,55 +188,110 @@ static void install_tuples(struct program *program)
 /* --- tunnels ------------------------------------------------------------- */
 
 #define TUNNEL TUNNEL_INDEX_FIRST
-#define HEADER_LEN 50
+#define VXLAN_HEADERS 50
+#define OVN_HEADERS 58 /* Geneve with an option of 4 bytes, and a checksum */
+#define GRE_HEADERS 42 /* with a key */
 
-static void write_headers(struct op_tunnel_push *push)
+static struct op_tunnel_push headers(int32_t len)
 {
-    const struct tunnel_out out = {.type = TUNNEL_VXLAN,
-                                   .df = true,
-                                   .src = {[10] = 0xff, 0xff, 10, 0, 0, 1},
-                                   .dst = {[10] = 0xff, 0xff, 10, 0, 0, 2},
-                                   .ttl = 64,
-                                   .udp_dst = RTE_BE16(4789),
-                                   .key = RTE_BE64(42),
-                                   .eth_type = RTE_BE16(0x6558)};
+    static const uint8_t option[] = {0x01, 0x02, 0x80, 1, 0, 1, 0, 2};
+    struct tunnel_out out = {.type = TUNNEL_VXLAN,
+                             .df = true,
+                             .src = {[10] = 0xff, 0xff, 10, 0, 0, 1},
+                             .dst = {[10] = 0xff, 0xff, 10, 0, 0, 2},
+                             .ttl = 64,
+                             .udp_dst = RTE_BE16(4789),
+                             .key = RTE_BE64(42),
+                             .eth_type = RTE_BE16(0x6558)};
+    struct op_tunnel_push push;
 
-    if (!tunnel_header_write(&out, push) || push->len != HEADER_LEN)
+    if (len == OVN_HEADERS) {
+        out.type = TUNNEL_GENEVE;
+        out.udp_dst = RTE_BE16(6081);
+        out.csum = true;
+        out.options = option;
+        out.options_len = sizeof option;
+    } else if (len == GRE_HEADERS) {
+        out.type = TUNNEL_GRE;
+        out.udp_dst = 0;
+        out.has_key = true;
+    }
+    if (!tunnel_header_write(&out, &push) || push.len != len)
         fail("no outer headers");
+    return push;
 }
 
-static void install_push(struct program *program)
+static void install_headers(int32_t len, bool change)
 {
-    struct op_tunnel_push push;
+    static const struct op_eth eth = {.dst = {{2, 0, 0, 0, 0, 9}}, .dst_mask = {{255, 255, 255, 255, 255, 255}}};
+    const struct op_tunnel_push push = headers(len);
     struct program_builder builder;
 
-    write_headers(&push);
     program_builder_init(&builder);
+    if (change)
+        program_builder_add(&builder, OP_SET_ETH, 0, &eth, sizeof eth);
     program_builder_add(&builder, OP_TUNNEL_PUSH, 0, &push, sizeof push);
     program_builder_add(&builder, OP_OUTPUT, OUT_PORT, NULL, 0);
     install_wildcard(program_intern(programs, &builder));
 }
 
-/* The packets as they come out of install_push(). */
-static void install_pop(struct program *program)
+static void install_push(struct program *program)
 {
-    const struct op_tunnel_pop pop = {.type = TUNNEL_VXLAN, .udp_port = RTE_BE16(4789)};
+    install_headers(VXLAN_HEADERS, false);
+}
+
+static void install_push_ovn(struct program *program)
+{
+    install_headers(OVN_HEADERS, false);
+}
+
+static void install_change_push(struct program *program)
+{
+    install_headers(VXLAN_HEADERS, true);
+}
+
+/* The packets as they come out of install_headers(). */
+static void install_taken(int32_t len, struct program *program)
+{
+    static const struct tunnel_option option = {.class = 0x0102, .type = 0x80, .len = 4, .offset = 0};
+    const struct op_tunnel_push push = headers(len);
+    const rte_be16_t port = len == VXLAN_HEADERS ? RTE_BE16(4789) : len == OVN_HEADERS ? RTE_BE16(6081) : 0;
+    const struct op_tunnel_pop pop = {.type = push.type, .udp_port = port};
     const struct tunnel_in in = {
-        .type = TUNNEL_VXLAN, .any_key = true, .any_remote = true, .any_local = true, .udp_port = RTE_BE16(4789)};
+        .type = push.type, .any_key = true, .any_remote = true, .any_local = true, .udp_port = port};
     const struct flow_key key = {.in_port = TUNNEL};
     const struct flow_key mask = {.in_port = UINT32_MAX, .recirc_id = UINT32_MAX, .eth_type = 0};
-    struct op_tunnel_push push;
+    const struct flow_key gre = {.in_port = IN_PORT, .eth_type = RTE_BE16(RTE_ETHER_TYPE_IPV4), .ip_proto = 47};
+    const struct flow_key gre_mask = {
+        .in_port = UINT32_MAX, .recirc_id = UINT32_MAX, .eth_type = UINT16_MAX, .ip_proto = UINT8_MAX};
     struct program_builder builder;
 
-    write_headers(&push);
     for (unsigned i = 0; i < FLOWS; i++)
         tunnel_push(packets[i], &push, 0);
-    if (datapath_tunnel_add(dp, &in, TUNNEL) != 0)
+    if (datapath_tunnel_add(dp, &in, TUNNEL) != 0 || datapath_tunnel_options_set(dp, &option, 1) != 0)
         fail("no tunnel");
     program_builder_init(&builder);
     program_builder_add(&builder, OP_TUNNEL_POP, 0, &pop, sizeof pop);
-    install_port(program_intern(programs, &builder));
+    if (len == GRE_HEADERS) /* with the outer headers looked at */
+        install(&gre, &gre_mask, program_intern(programs, &builder));
+    else
+        install_port(program_intern(programs, &builder));
     install(&key, &mask, program);
+}
+
+static void install_pop(struct program *program)
+{
+    install_taken(VXLAN_HEADERS, program);
+}
+
+static void install_pop_ovn(struct program *program)
+{
+    install_taken(OVN_HEADERS, program);
+}
+
+static void install_pop_gre(struct program *program)
+{
+    install_taken(GRE_HEADERS, program);
 }
 
 /* The port keeps the packets: as they were before they went through. */
@@ -281,17 +336,21 @@ static const struct {
     bool change;
     int32_t taken; /* bytes that packets are shorter by when they leave */
 } cases[] = {
-    {"port", install_port, 8192, false},              /* no parsing */
-    {"wildcard", install_wildcard, 8192, false},      /* parsing and one compare */
-    {"groups", install_networks, 8192, false},        /* 64 megaflows, several packets each */
-    {"emc", install_tuples, 8192, false},             /* exact-match cache in front of eight tuples */
-    {"exact", install_exact, 8192, false},            /* a megaflow for every packet, one tuple */
-    {"tuple", install_exact, 0, false},               /* no exact-match cache, one tuple */
-    {"tuples", install_tuples, 0, false},             /* no exact-match cache, eight tuples */
-    {"change", install_wildcard, 8192, true},         /* a program that changes packets */
-    {"push", install_push, 8192, false, -HEADER_LEN}, /* into a tunnel */
-    {"pop", install_pop, 8192, false, HEADER_LEN},    /* out of one, and looked up again */
-    {"again", install_recirculation, 8192, false},    /* metadata is written, then the packet looked up again */
+    {"port", install_port, 8192, false},                 /* no parsing */
+    {"wildcard", install_wildcard, 8192, false},         /* parsing and one compare */
+    {"groups", install_networks, 8192, false},           /* 64 megaflows, several packets each */
+    {"emc", install_tuples, 8192, false},                /* exact-match cache in front of eight tuples */
+    {"exact", install_exact, 8192, false},               /* a megaflow for every packet, one tuple */
+    {"tuple", install_exact, 0, false},                  /* no exact-match cache, one tuple */
+    {"tuples", install_tuples, 0, false},                /* no exact-match cache, eight tuples */
+    {"change", install_wildcard, 8192, true},            /* a program that changes packets */
+    {"push", install_push, 8192, false, -VXLAN_HEADERS}, /* into a tunnel */
+    {"pop", install_pop, 8192, false, VXLAN_HEADERS},    /* out of one, and looked up again */
+    {"push-ovn", install_push_ovn, 8192, false, -OVN_HEADERS},
+    {"pop-ovn", install_pop_ovn, 8192, false, OVN_HEADERS},
+    {"pop-gre", install_pop_gre, 8192, false, GRE_HEADERS}, /* outer headers are parsed, too */
+    {"change-push", install_change_push, 8192, false, -VXLAN_HEADERS},
+    {"again", install_recirculation, 8192, false}, /* metadata is written, then the packet looked up again */
 };
 
 int main(int argc, char **argv)

@@ -12,25 +12,10 @@
 #include "pmd/tunnel/push.h"
 #include "tests/lib/eal.h"
 #include "tests/lib/packets.h"
+#include "tests/unit/pmd/tunnel/golden_packets.h"
 
 #define POOL_SIZE 1023
-#define SRC_PORT 50001 /* of golden.py */
 #define TUNNEL 4000
-
-struct golden {
-    const char *name;
-    struct tunnel_out out;
-    bool gpe; /* how a listener takes it */
-    const uint8_t *inner, *outer, *popped;
-    uint32_t inner_len, outer_len, popped_len;
-    uint16_t lines;
-    const uint8_t *values; /* of tun_metadata */
-    uint32_t values_len;
-};
-
-#include "golden.h"
-
-#define FOR_EACH_GOLDEN(g) for (const struct golden *g = goldens; g < goldens + RTE_DIM(goldens); g++)
 
 static struct rte_mempool *pool;
 static struct program_table *table;
