@@ -3,6 +3,7 @@ from dataclasses import dataclass, field
 
 import rules
 import traffic
+import tunnels
 
 FLOOR, OVS, SLUICE = "floor", "ovs", "sluice"
 EVERYONE = (FLOOR, OVS, SLUICE)
@@ -25,6 +26,7 @@ class Case:
     settled_within: dict = field(default_factory=dict)  # flows -> seconds
     patience: int = 10  # seconds for the caches to know all flows
     frame: int = 0  # vhost: bytes of a frame
+    tunnel: object = None  # tunnel(pcap) -> ports of br0, tunnels.Tunnel
     in_quick: tuple = ()
     plotted: bool = False
 
@@ -76,3 +78,12 @@ CASES = [
          lambda path, flows: traffic.udp(path, flows, 1518), rules.wildcard, systems=(OVS, SLUICE),
          vs_ovs=same((1, 10000), 0.75), frame=1518),
 ]
+
+TUNNELS = (1, 1000, 100000)
+for _kind, _title in (("vxlan", "VXLAN"), ("geneve", "Geneve"), ("gre", "GRE")):
+    CASES.append(Case("encap-" + _kind, "into " + _title, "outer headers put in front, and the rules of a second bridge", TUNNELS,
+                      tunnels.udp, tunnels.encap_rules, systems=(OVS, SLUICE), vs_ovs={1000: 0.5, 100000: 0.35},
+                      tunnel=tunnels.encap(_kind)))
+    CASES.append(Case("decap-" + _kind, "out of " + _title, "outer headers checked and taken off, and a second lookup", TUNNELS,
+                      tunnels.of_type(_kind), tunnels.decap_rules, systems=(OVS, SLUICE), vs_ovs={1000: 0.4, 100000: 0.3},
+                      tunnel=tunnels.decap(_kind)))

@@ -23,6 +23,9 @@ def setup_of(case, flows, files, guests):
     pcap, packets = files.pcap("%s-%d" % (case.name, flows), lambda path: case.write(path, flows))
     rules_path = files.rules(case.name, case.rules())
     options = {"emc_entries": case.emc_entries.get(flows, 262144), "sluice": case.sluice}
+    if case.tunnel:
+        ports, tunnel = case.tunnel(pcap)
+        return Setup(packets=packets, pcap=pcap, rules=rules_path, ports=ports, tunnel=tunnel, **options)
     if case.frame:
         return Setup(packets=packets, pcap=pcap, rules=rules_path, vhost=list(zip((1, 2), guests.paths)), **options)
     return through(pcap, packets, rules_path, **options)

@@ -2,8 +2,10 @@
 import os
 import re
 import shutil
+import subprocess
 import time
 
+import tunnels
 from floor import PMD_CORE
 from machine import Share, pinned_thread
 from process import Failed, Process, run
@@ -73,6 +75,14 @@ class Ovs:
         self.vsctl("-t", "60", "add-port", "br0", "p%d" % number, "--", "set", "Interface", "p%d" % number,
                    "type=dpdkvhostuserclient", "ofport_request=%d" % number, "options:vhost-server-path=" + path)
 
+    def add_tunnel(self, tunnel):
+        self.vsctl("-t", "60", "add-br", tunnels.BRIDGE, "--", "set", "bridge", tunnels.BRIDGE, "datapath_type=netdev",
+                   "fail_mode=standalone", "other_config:hwaddr=" + tunnels.HERE_MAC, "--", "add-port", tunnels.BRIDGE, "u1", "--", "set",
+                   "Interface", "u1", "type=dpdk", "options:dpdk-devargs=" + tunnel.devargs)
+        tunnels.addresses(self.appctl)
+        self.vsctl("-t", "60", "add-port", "br0", "t1", "--", "set", "Interface", "t1", "type=" + tunnel.type, "ofport_request=2",
+                   "options:remote_ip=" + tunnels.PEER, "options:key=%d" % tunnels.KEY)
+
     def start(self, setup):
         if setup.packets > MAX_PACKETS:
             raise Failed("ovs: its packet pool of 262144 buffers does not hold this file")
@@ -84,6 +94,8 @@ class Ovs:
             self.load(setup.rules, bundle=True)
         for number, devargs in setup.ports:
             self.add_port(number, devargs)
+        if setup.tunnel:
+            self.add_tunnel(setup.tunnel)
         for number, path in setup.vhost:
             self.add_vhost(number, path)
         for number, ifname in setup.kernel:
@@ -144,6 +156,12 @@ class Ovs:
                 "tuples": c["tuples"], "rx": rx}
 
     def stop(self):
+        if self.daemon and self.daemon.alive():
+            try:  # ended by a signal it would leave its interfaces behind
+                self.appctl("exit", "--cleanup")
+                self.daemon.popen.wait(10)
+            except (Failed, subprocess.TimeoutExpired):
+                pass
         for process in (self.daemon, self.database):
             if process:
                 process.stop()

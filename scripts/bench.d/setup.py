@@ -19,6 +19,7 @@ class Setup:
     emc_entries: int = 262144
     flow_limit: int = 0  # most megaflows; 0 = ample
     sluice: dict = field(default_factory=dict)  # more keys of the section pmd
+    tunnel: object = None  # tunnels.Tunnel: a tunnel port in br0, and a second bridge that outer packets come and go by
 
 
 class Files:

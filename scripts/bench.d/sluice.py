@@ -5,6 +5,7 @@ import shutil
 import socket
 import time
 
+import tunnels
 from floor import PMD_CORE
 from machine import Share, pinned_thread
 from process import Failed, Process, run
@@ -55,6 +56,9 @@ class Sluice:
         ports += [{"name": "p%d" % n, "ofport": n, "type": "vhost-user", "mode": "client", "path": path}
                   for n, path in setup.vhost]
         ports += [{"name": "p%d" % n, "ofport": n, "type": "system", "ifname": ifname} for n, ifname in setup.kernel]
+        if setup.tunnel:
+            ports += [{"name": "t1", "ofport": 2, "type": setup.tunnel.type,
+                       "tunnel": {"remote_ip": tunnels.PEER, "key": tunnels.KEY}}]
         return {
             "run_dir": self.directory,
             "dpdk": {"eal_args": ["--no-pci", "--in-memory", "-m", str(self.memory_mb(setup)), "--file-prefix",
@@ -64,8 +68,16 @@ class Sluice:
                         **({"megaflow_limit": setup.flow_limit} if setup.flow_limit else {}), **setup.sluice),
             "control": {"core": 0},
             "log": {"level": "warn"},
-            "bridges": [{"name": "br0", "fail_mode": "secure", "ports": ports}],
+            "bridges": [{"name": "br0", "fail_mode": "secure", "ports": ports}] + self.underlay(setup.tunnel),
         }
+
+    @staticmethod
+    def underlay(tunnel):
+        if not tunnel:
+            return []
+        return [{"name": tunnels.BRIDGE, "fail_mode": "standalone", "ports": [
+            {"name": tunnels.BRIDGE, "ofport": "LOCAL", "type": "tap", "mac": tunnels.HERE_MAC},
+            {"name": "u1", "ofport": 1, "type": "dpdk", "devargs": tunnel.devargs, "mtu": 800}]}]
 
     def start(self, setup):
         shutil.rmtree(self.directory, ignore_errors=True)
@@ -78,6 +90,8 @@ class Sluice:
         self.wait_for_control_socket()
         if setup.rules:
             self.load(setup.rules, bundle=True)
+        if setup.tunnel:
+            tunnels.addresses(self.ctl)
         self.share = Share(pinned_thread(self.pid, PMD_CORE))
 
     def wait_for_control_socket(self):
