@@ -131,16 +131,38 @@ static void write_outer_gre(struct rte_mbuf *m, uint32_t l4)
     memcpy(gre + 4, &sum, sizeof sum);
 }
 
-/* The headers of a tunnel, if there are some among the first `l2_len` bytes: lengths and identification of segment `n`,
- * and the checksums that they have. What is inside is finished. */
-static void write_outer(struct rte_mbuf *m, uint32_t l2_len, uint32_t n)
+/* Whether the outer IP header that the EtherType at `l3` speaks of is there: rules can write that type in front of
+ * anything. It ends in front of `l2_len`, and says that the packet of `len` bytes is all its own; 0, as the kernel does
+ * it, for more than the field holds. */
+static bool has_outer_ip(const struct rte_mbuf *m, uint32_t l3, uint32_t l2_len, uint32_t len)
+{
+    const uint8_t *ip = rte_pktmbuf_mtod_offset(m, const uint8_t *, l3);
+    uint32_t header = sizeof(struct rte_ipv6_hdr), said;
+
+    if (l3 + sizeof(struct rte_ipv4_hdr) > l2_len)
+        return false;
+    if (ip[0] >> 4 == 4) {
+        header = (ip[0] & 0xf) * 4u;
+        said = (uint32_t)(ip[2] << 8 | ip[3]);
+        len -= l3;
+    } else {
+        said = (uint32_t)(ip[4] << 8 | ip[5]);
+        len -= l3 + header;
+    }
+    return (ip[0] >> 4 == 4 || ip[0] >> 4 == 6) && header >= sizeof(struct rte_ipv4_hdr) && l3 + header <= l2_len &&
+           (said == 0 || said == (len & 0xffff));
+}
+
+/* The headers of a tunnel, if there are some among the first `l2_len` bytes, of a packet of `len` bytes: lengths and
+ * identification of segment `n`, and the checksums that they have. What is inside is finished. */
+static void write_outer(struct rte_mbuf *m, uint32_t l2_len, uint32_t len, uint32_t n)
 {
     const uint32_t l3 = first_ip(m, l2_len);
     const uint8_t *ip = rte_pktmbuf_mtod_offset(m, uint8_t *, l3);
     uint32_t l4;
     uint8_t proto;
 
-    if (likely(l3 == 0 || l3 == l2_len))
+    if (likely(l3 == 0 || l3 == l2_len) || !has_outer_ip(m, l3, l2_len, len))
         return;
     write_ip(m, l3, m->pkt_len - l3, n);
     proto = ip[0] >> 4 == 4 ? ip[9] : ip[6];
@@ -160,7 +182,7 @@ void offload_finish(struct rte_mbuf *m)
     if (m->ol_flags & OFFLOAD_CHECKSUM)
         write_checksum(m, offload_l4(m), is_tcp(m));
     if (offload_segmented(m)) /* else an outer checksum is that of the finished packet already */
-        write_outer(m, m->l2_len, 0);
+        write_outer(m, m->l2_len, m->pkt_len, 0);
     m->ol_flags &= ~(uint64_t)OFFLOAD_ANY;
 }
 
@@ -292,7 +314,7 @@ static void write_headers(const struct offload_cut *cut, struct rte_mbuf *segmen
     sum = pseudo_sum(sum, m->pkt_len - l4, segment->pkt_len - l4);
     memcpy(field, &sum, sizeof sum);
     write_checksum(segment, l4, tcp);
-    write_outer(segment, m->l2_len, cut->done);
+    write_outer(segment, m->l2_len, m->pkt_len, cut->done);
 }
 
 struct offload_cut offload_cut_begin(struct rte_mbuf *m, struct rte_mempool *pool)

@@ -19,6 +19,8 @@
 /* The kernel makes no smaller segments (its least TCP MSS), and no more datagrams at once. */
 #define TCP_SEGMENT_MIN 48
 #define UDP_SEGMENTS_MAX 128
+/* The kernel cuts what is behind more tags than keys have. */
+#define TAGS_MAX 8
 
 static uint8_t *at(const struct rte_mbuf *packet, uint32_t offset)
 {
@@ -214,7 +216,7 @@ bool vnet_mark(const struct virtio_net_hdr *header, uint32_t shift, struct rte_m
         return true;
     if (checksum && field + 2 > packet->data_len)
         return false;
-    packet_layers_find(packet, &layers);
+    packet_layers_find_behind(packet, TAGS_MAX, &layers);
     if (checksum && is_of_inside(packet, start, &layers))
         layers_inside(packet, start, header->csum_offset, &layers);
     if (header->gso_type != VIRTIO_NET_HDR_GSO_NONE)

@@ -74,13 +74,14 @@ static inline void action_take_off(struct action_packet *p, uint16_t len)
 }
 
 /* After a header was taken out of a frame of `before` bytes: the frame does not fall below the least length of Ethernet
- * (IEEE 802.3, 3.2.8, without the FCS) by that. One that came in shorter stays as short as the pop makes it. */
+ * (IEEE 802.3, 3.2.8, without the FCS) by that. One that came in shorter stays as short as the pop makes it. What is
+ * behind the payload of a packet that is to be cut would become payload: it is not padded. */
 static inline void action_pad(struct action_packet *p, uint32_t before)
 {
     const uint32_t least = RTE_ETHER_MIN_LEN - RTE_ETHER_CRC_LEN, n = least - p->m->pkt_len;
     char *padding;
 
-    if (likely(p->m->pkt_len >= least) || before < least || p->m->nb_segs != 1)
+    if (likely(p->m->pkt_len >= least) || before < least || p->m->nb_segs != 1 || offload_segmented(p->m))
         return;
     padding = rte_pktmbuf_append(p->m, (uint16_t)n);
     if (padding)

@@ -352,101 +352,7 @@ static void add_op(enum program_op_type type, uint32_t arg, const void *data, si
     program_builder_add(&builder, type, arg, data, len);
 }
 
-/* Operations at random, such as fit a TCP or UDP packet. */
-static void add_random_op(void)
-{
-    switch (rand() % 10) {
-    case 0:
-        add_op(OP_PUSH_VLAN, 0,
-               &(struct op_vlan){.tpid = RTE_BE16(rand() % 2 ? 0x8100 : 0x88a8), .tci = (uint16_t)rand()},
-               sizeof(struct op_vlan));
-        break;
-    case 1:
-        add_op(OP_POP_VLAN, 0, NULL, 0);
-        break;
-    case 2:
-    case 3: {
-        struct op_ipv4 op = {.src = (uint32_t)rand(),
-                             .dst = (uint32_t)rand(),
-                             .src_mask = (uint32_t)rand(),
-                             .dst_mask = UINT32_MAX,
-                             .ttl = 9,
-                             .ttl_mask = 0xff};
-        add_op(OP_SET_IPV4, 0, &op, sizeof op);
-        break;
-    }
-    case 4: {
-        struct op_ipv6 op = {.ttl = 9, .ttl_mask = 0xff};
-        for (int i = 0; i < 16; i++) {
-            op.src[i] = (uint8_t)rand();
-            op.dst[i] = (uint8_t)rand();
-            op.src_mask[i] = op.dst_mask[i] = (uint8_t)rand();
-        }
-        add_op(OP_SET_IPV6, 0, &op, sizeof op);
-        break;
-    }
-    case 5:
-    case 6: {
-        struct op_l4 op = {
-            .src = (uint16_t)rand(), .dst = (uint16_t)rand(), .src_mask = 0xffff, .dst_mask = (uint16_t)rand()};
-        add_op(OP_SET_L4, 0, &op, sizeof op);
-        break;
-    }
-    case 7:
-        add_op(OP_PUSH_MPLS, 0,
-               &(struct op_mpls){.lse = (uint32_t)rand() | RTE_BE32(0x100), .eth_type = RTE_BE16(0x8847)},
-               sizeof(struct op_mpls));
-        break;
-    case 8:
-        add_op(OP_PUSH_PBB, 0, &(struct op_pbb){.eth_type = RTE_BE16(0x88e7)}, sizeof(struct op_pbb));
-        break;
-    default:
-        add_op(rand() % 2 ? OP_PUSH_ETH : OP_POP_ETH, 0x6558, NULL, 0);
-    }
-}
-
-/* A packet that is finished behind the actions is the same as one that was finished before them. */
-static void actions_and_finishing_may_change_places(void **state)
-{
-    static const char *const hex[] = {TCP4, TCP6_OPTIONS, UDP4_TAGGED, UDP6_EXTENSION};
-    unsigned sent = 0;
-
-    srand(2);
-    for (int i = 0; i < 20000; i++) {
-        struct virtio_net_hdr header;
-        const char *frame = hex[rand() % 4];
-        const uint32_t payload = (uint32_t)(rand() % 60 + 1);
-        struct rte_mbuf *before = large(frame, payload, 0, &header), *after = large(frame, payload, 0, &header), *out;
-
-        assert_true(vnet_mark(&header, 0, before) && vnet_mark(&header, 0, after));
-        program_builder_init(&builder);
-        for (int n = rand() % 6; n >= 0; n--)
-            add_random_op();
-        add_op(OP_OUTPUT, 1, NULL, 0);
-        offload_finish(before);
-        run(before);
-        assert_int_equal(events.n, 1);
-        const enum event_type type = events.list[0].type;
-        out = events.list[0].m;
-        rte_mbuf_refcnt_update(out, 1);
-        run(after);
-        assert_int_equal(events.n, 1);
-        if (events.list[0].type == EVENT_DROP && type == EVENT_OUTPUT) {
-            assert_int_equal(events.list[0].arg, DROP_ACTION_NO_ROOM); /* further than l2_len goes */
-        } else {
-            assert_int_equal(events.list[0].type, type);
-            if (type == EVENT_OUTPUT) {
-                offload_finish(events.list[0].m);
-                assert_same_bytes(events.list[0].m, out);
-                sent++;
-            }
-        }
-        rte_pktmbuf_free(out);
-    }
-    assert_true(sent > 3000);
-}
-
-/* The same of large ones: the segments of what came out. */
+/* Each segment of what comes out has what the actions wrote. Programs at random: offload_actions_test.c. */
 static void actions_change_all_segments(void **state)
 {
     struct virtio_net_hdr header;
@@ -600,7 +506,6 @@ int main(void)
         TEST(large_packets_are_cut_into_right_ones),
         TEST(large_packets_may_come_without_a_sum),
         TEST(an_empty_pool_loses_the_rest_and_nothing_else),
-        TEST(actions_and_finishing_may_change_places),
         TEST(actions_change_all_segments),
         TEST(controllers_get_finished_packets),
         TEST(a_part_is_of_the_finished_packet),
