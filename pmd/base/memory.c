@@ -17,6 +17,7 @@ static void *report_arg;
 void memory_init(void)
 {
     mallopt(M_MMAP_THRESHOLD, MAPPED_FROM);
+    mallopt(M_MXFAST, 0);
     if (!reserve)
         reserve = calloc(1, RESERVE);
 }

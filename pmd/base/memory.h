@@ -7,7 +7,8 @@
 
 /* At start: large blocks are mapped one by one from now on. So realloc() moves their pages, not their bytes, and an
  * array that doubles takes no longer when it is large; otherwise glibc would take them from its heap, and copy, as soon
- * as one of their size was freed. Also sets aside what out_of_memory() needs. */
+ * as one of their size was freed. Small blocks are joined with free ones beside them when they are freed, not hundreds
+ * of thousands of them together when a large one is. Also sets aside what out_of_memory() needs. */
 void memory_init(void);
 
 /* Writes what was wanted, what is held and what to do about it to the log, then ends the process: most of what the

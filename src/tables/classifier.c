@@ -3,7 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "pmd/base/hash.h"
 #include "pmd/base/memory.h"
 
 void classifier_init(struct classifier *cls)
@@ -25,12 +24,12 @@ void classifier_destroy(struct classifier *cls)
     for (unsigned i = 0; i < N_TRIES; i++)
         trie_destroy(&cls->tries[i]);
     free(cls->order);
-    free(cls->buckets);
+    open_hash_free(&cls->by_mask, SUBTABLE_SLOT_TYPE);
 }
 
 size_t classifier_memory(const struct classifier *cls)
 {
-    size_t bytes = cls->order_size * sizeof *cls->order + cls->n_buckets * sizeof *cls->buckets;
+    size_t bytes = cls->order_size * sizeof *cls->order + open_hash_memory(&cls->by_mask, SUBTABLE_SLOT_TYPE);
     const struct subtable *subtable;
 
     for (unsigned i = 0; i < N_TRIES; i++)
@@ -42,48 +41,52 @@ size_t classifier_memory(const struct classifier *cls)
 
 /* --- subtables ----------------------------------------------------------- */
 
-struct minimask *classifier_mask(struct classifier *cls, const struct flow *mask)
+/* The slot of the subtable whose mask has this hash and is what `equal` says; NULL. */
+static struct subtable_slot *slot_find(const struct classifier *cls, uint32_t hash,
+                                       bool (*equal)(const struct minimask *mask, const void *arg), const void *arg)
 {
-    uint64_t map = flow_map(mask);
+    struct subtable_slot *slots;
+    uint32_t last;
 
-    if (cls->n_buckets > 0) {
-        uint32_t hash = flow_hash(mask, map);
-
-        for (struct subtable *s = cls->buckets[hash & (cls->n_buckets - 1)]; s; s = s->hash_next) {
-            if (s->mask->hash == hash && minimask_equal_flow(s->mask, mask, map))
-                return minimask_ref(s->mask);
+    for (unsigned n = 0; (slots = open_hash_array(&cls->by_mask, n, &last)); n++) {
+        for (uint32_t i = hash & last; slots[i].subtable; i = (i + 1) & last) {
+            if (slots[i].hash == hash && equal(slots[i].subtable->mask, arg))
+                return &slots[i];
         }
     }
-    return minimask_create(mask);
+    return NULL;
+}
+
+static bool is_mask(const struct minimask *mask, const void *arg)
+{
+    return mask == arg || minimask_equal(mask, arg);
 }
 
 static struct subtable *find_subtable(const struct classifier *cls, const struct minimask *mask)
 {
-    if (cls->n_buckets == 0)
-        return NULL;
+    const struct subtable_slot *slot = slot_find(cls, mask->hash, is_mask, mask);
 
-    struct subtable *s = cls->buckets[mask->hash & (cls->n_buckets - 1)];
-
-    while (s && !(s->mask->hash == mask->hash && minimask_equal(s->mask, mask)))
-        s = s->hash_next;
-    return s;
+    return slot ? slot->subtable : NULL;
 }
 
-static void buckets_resize(struct classifier *cls, uint32_t n_buckets)
+struct flow_mask {
+    const struct flow *flow;
+    uint64_t map; /* flow_map() of it */
+};
+
+static bool is_flow_mask(const struct minimask *mask, const void *arg)
 {
-    struct subtable **buckets = calloc(n_buckets, sizeof *buckets), *subtable;
+    const struct flow_mask *wanted = arg;
 
-    if (!buckets)
-        out_of_memory("rules, groups and meters", 0);
-    TAILQ_FOREACH (subtable, &cls->subtables, node) {
-        struct subtable **bucket = &buckets[subtable->mask->hash & (n_buckets - 1)];
+    return minimask_equal_flow(mask, wanted->flow, wanted->map);
+}
 
-        subtable->hash_next = *bucket;
-        *bucket = subtable;
-    }
-    free(cls->buckets);
-    cls->buckets = buckets;
-    cls->n_buckets = n_buckets;
+struct minimask *classifier_mask(struct classifier *cls, const struct flow *mask)
+{
+    const struct flow_mask wanted = {.flow = mask, .map = flow_map(mask)};
+    const struct subtable_slot *slot = slot_find(cls, flow_hash(mask, wanted.map), is_flow_mask, &wanted);
+
+    return slot ? minimask_ref(slot->subtable->mask) : minimask_create(mask);
 }
 
 /* Place in `order` of the first subtable that does not come before (priority, seq). */
@@ -137,25 +140,15 @@ static struct subtable *subtable_get(struct classifier *cls, struct minimask *ma
         return subtable;
     subtable = subtable_create(mask, cls->next_seq++);
     TAILQ_INSERT_TAIL(&cls->subtables, subtable, node);
-    if (cls->n_subtables >= cls->n_buckets) {
-        buckets_resize(cls, cls->n_buckets == 0 ? 4 : cls->n_buckets * 2);
-    } else {
-        struct subtable **bucket = &cls->buckets[mask->hash & (cls->n_buckets - 1)];
-
-        subtable->hash_next = *bucket;
-        *bucket = subtable;
-    }
+    *(struct subtable_slot *)open_hash_insert(&cls->by_mask, SUBTABLE_SLOT_TYPE, mask->hash) =
+        (struct subtable_slot){.subtable = subtable, .hash = mask->hash};
     order_insert(cls, subtable);
     return subtable;
 }
 
 static void subtable_drop(struct classifier *cls, struct subtable *subtable)
 {
-    struct subtable **link = &cls->buckets[subtable->mask->hash & (cls->n_buckets - 1)];
-
-    while (*link != subtable)
-        link = &(*link)->hash_next;
-    *link = subtable->hash_next;
+    open_hash_remove(&cls->by_mask, SUBTABLE_SLOT_TYPE, slot_find(cls, subtable->mask->hash, is_mask, subtable->mask));
     TAILQ_REMOVE(&cls->subtables, subtable, node);
     subtable_destroy(subtable);
 }

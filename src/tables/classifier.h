@@ -29,11 +29,19 @@ struct ranked {
     uint8_t plens[N_TRIES];
 };
 
+struct subtable_slot {
+    struct subtable *subtable; /* NULL: empty */
+    uint32_t hash;             /* of its mask */
+};
+
+#define SUBTABLE_SLOT_TYPE                                                                                             \
+    ((struct open_hash_type){.slot_size = sizeof(struct subtable_slot),                                                \
+                             .hash_at = offsetof(struct subtable_slot, hash)})
+
 struct classifier {
     struct ranked *order; /* by descending max_priority, then ascending seq */
     uint32_t n_subtables, order_size;
-    struct subtable **buckets; /* by hash of the mask; power of two */
-    uint32_t n_buckets;
+    struct open_hash by_mask; /* struct subtable_slot */
     uint64_t next_seq;
     struct subtable_list subtables; /* by ascending seq */
     struct trie tries[N_TRIES];

@@ -80,8 +80,7 @@ struct subtable {
     struct open_hash index[N_STAGES - 1]; /* struct index_entry */
     struct priority_count *priorities;    /* ascending */
     uint32_t n_priorities, priorities_size;
-    struct rule_list rules; /* in the order they came */
-    struct subtable *hash_next;
+    struct rule_list rules;     /* in the order they came */
     TAILQ_ENTRY(subtable) node; /* by ascending seq */
     struct probe probes[];
 };

@@ -15,6 +15,7 @@
 #include "pmd/cache/megaflow.h"
 #include "pmd/base/memory.h"
 #include "src/tables/pipeline.h"
+#include "tests/lib/own_time.h"
 
 #define ENTRIES 65536
 #define RULES 20000
@@ -91,6 +92,30 @@ static void large_blocks_grow_without_a_copy(void **state)
     free(behind);
 }
 
+/* Small blocks that were freed are not all joined at once when a large one is. */
+static void small_blocks_are_joined_when_they_are_freed(void **state)
+{
+    enum { N = 400000 };
+    void **blocks, *volatile large;
+    uint64_t start;
+
+    memory_init();
+    blocks = malloc(N * sizeof(void *));
+    assert_non_null(blocks);
+    for (unsigned i = 0; i < N; i++) {
+        blocks[i] = malloc(40);
+        assert_non_null(blocks[i]);
+        memset(blocks[i], 1, 40);
+    }
+    for (unsigned i = 0; i < N; i++)
+        free(blocks[(uint64_t)i * 7919 % N]); /* N has no such factor: each once */
+    start = own_us();
+    large = malloc(100000);
+    free(large);
+    assert_in_range(own_us() - start, 0, 2000 * OWN_TIME_FACTOR);
+    free(blocks);
+}
+
 /* In a process of its own that may have little. Returns what it wrote to standard error. */
 static int run_out_of_memory(char *said, size_t size)
 {
@@ -148,8 +173,11 @@ static void the_end_of_memory_is_told(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(an_emc_entry_takes_4_bytes),     cmocka_unit_test(a_megaflow_takes_128_bytes),
-        cmocka_unit_test(a_rule_takes_at_most_400_bytes), cmocka_unit_test(large_blocks_grow_without_a_copy),
+        cmocka_unit_test(an_emc_entry_takes_4_bytes),
+        cmocka_unit_test(a_megaflow_takes_128_bytes),
+        cmocka_unit_test(a_rule_takes_at_most_400_bytes),
+        cmocka_unit_test(large_blocks_grow_without_a_copy),
+        cmocka_unit_test(small_blocks_are_joined_when_they_are_freed),
         cmocka_unit_test(the_end_of_memory_is_told),
     };
 
