@@ -5,15 +5,21 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pmd/base/open_hash.h"
 #include "pmd/program_ops.h"
 #include "pmd/tunnel.h"
 
-#define TABLE_MIN_BUCKETS 64
+struct program_slot {
+    struct program *program; /* NULL: empty */
+    uint32_t hash;
+};
 
+#define SLOT_TYPE                                                                                                      \
+    ((struct open_hash_type){.slot_size = sizeof(struct program_slot), .hash_at = offsetof(struct program_slot, hash)})
+
+/* There may be as many programs as megaflows, where actions write what they read: it grows a few slots at a time. */
 struct program_table {
-    struct program **buckets;
-    size_t n_buckets; /* a power of two */
-    size_t n;
+    struct open_hash hash; /* struct program_slot */
 };
 
 void program_builder_init(struct program_builder *builder)
@@ -46,56 +52,45 @@ void program_builder_add(struct program_builder *builder, enum program_op_type t
 
 struct program_table *program_table_create(void)
 {
-    struct program_table *table = calloc(1, sizeof *table);
-
-    if (!table)
-        return NULL;
-    table->n_buckets = TABLE_MIN_BUCKETS;
-    table->buckets = calloc(table->n_buckets, sizeof *table->buckets);
-    if (!table->buckets) {
-        free(table);
-        return NULL;
-    }
-    return table;
+    return calloc(1, sizeof(struct program_table));
 }
 
 void program_table_destroy(struct program_table *table)
 {
+    struct program_slot *slots;
+    uint32_t last;
+
     if (!table)
         return;
-    for (size_t i = 0; i < table->n_buckets; i++) {
-        for (struct program *program = table->buckets[i], *next; program; program = next) {
-            next = program->next;
-            free(program);
-        }
+    for (unsigned n = 0; (slots = open_hash_array(&table->hash, n, &last)); n++) {
+        for (uint32_t i = 0; i <= last; i++)
+            free(slots[i].program);
     }
-    free(table->buckets);
+    open_hash_free(&table->hash, SLOT_TYPE);
     free(table);
 }
 
 size_t program_table_size(const struct program_table *table)
 {
-    return table->n;
+    return table->hash.used;
 }
 
-/* Without the memory for it, the chains just grow longer. */
-static void table_grow(struct program_table *table)
+/* The slot of the program that consists of these bytes; NULL. */
+static struct program_slot *slot_find(const struct program_table *table, uint32_t hash, const uint8_t *ops,
+                                      uint32_t len)
 {
-    const size_t n_buckets = table->n_buckets * 2;
-    struct program **buckets = calloc(n_buckets, sizeof *buckets);
+    struct program_slot *slots;
+    uint32_t last;
 
-    if (!buckets)
-        return;
-    for (size_t i = 0; i < table->n_buckets; i++) {
-        for (struct program *program = table->buckets[i], *next; program; program = next) {
-            next = program->next;
-            program->next = buckets[program->hash & (n_buckets - 1)];
-            buckets[program->hash & (n_buckets - 1)] = program;
+    for (unsigned n = 0; (slots = open_hash_array(&table->hash, n, &last)); n++) {
+        for (uint32_t i = hash & last; slots[i].program; i = (i + 1) & last) {
+            const struct program *program = slots[i].program;
+
+            if (slots[i].hash == hash && program->len == len && memcmp(program->ops, ops, len) == 0)
+                return &slots[i];
         }
     }
-    free(table->buckets);
-    table->buckets = buckets;
-    table->n_buckets = n_buckets;
+    return NULL;
 }
 
 static void program_classify(struct program *program)
@@ -135,13 +130,11 @@ static void program_classify(struct program *program)
 struct program *program_intern(struct program_table *table, const struct program_builder *builder)
 {
     const uint32_t hash = rte_hash_crc(builder->ops, builder->len, builder->len);
+    const struct program_slot *slot = slot_find(table, hash, builder->ops, builder->len);
     struct program *program;
 
-    for (program = table->buckets[hash & (table->n_buckets - 1)]; program; program = program->next) {
-        if (program->hash == hash && program->len == builder->len &&
-            memcmp(program->ops, builder->ops, builder->len) == 0)
-            return program_ref(program);
-    }
+    if (slot)
+        return program_ref(slot->program);
     program = aligned_alloc(RTE_CACHE_LINE_SIZE, RTE_ALIGN_CEIL(sizeof *program + builder->len, RTE_CACHE_LINE_SIZE));
     if (!program)
         return NULL;
@@ -149,12 +142,8 @@ struct program *program_intern(struct program_table *table, const struct program
     memcpy(program->ops, builder->ops, builder->len);
     program_classify(program);
 
-    if (table->n >= table->n_buckets)
-        table_grow(table);
-    struct program **bucket = &table->buckets[hash & (table->n_buckets - 1)];
-    program->next = *bucket;
-    *bucket = program;
-    table->n++;
+    *(struct program_slot *)open_hash_insert(&table->hash, SLOT_TYPE, hash) =
+        (struct program_slot){.program = program, .hash = hash};
     return program;
 }
 
@@ -168,10 +157,6 @@ bool program_unref(struct program_table *table, struct program *program)
 {
     if (--program->refs != 0)
         return false;
-    struct program **link = &table->buckets[program->hash & (table->n_buckets - 1)];
-    while (*link != program)
-        link = &(*link)->next;
-    *link = program->next;
-    table->n--;
+    open_hash_remove(&table->hash, SLOT_TYPE, slot_find(table, program->hash, program->ops, program->len));
     return true;
 }

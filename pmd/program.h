@@ -161,10 +161,9 @@ struct program {
     uint16_t n_ops;
     uint32_t len;    /* bytes of ops[] */
     uint32_t output; /* PROGRAM_OUTPUT, _TUNNEL_PUSH: the port index; PROGRAM_DROP: the enum drop_reason */
-    uint32_t hash;   /* control thread only, as refs and next */
+    uint32_t hash;   /* control thread only, as refs */
     uint32_t refs;
     bool uses_meta; /* one of the operations does (see program_ops.h): who runs it fills packet_meta() in before */
-    struct program *next;
     uint8_t ops[] __attribute__((aligned(8)));
 };
 

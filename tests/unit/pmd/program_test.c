@@ -7,12 +7,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <rte_common.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "pmd/base/memory.h"
 #include "pmd/program_ops.h"
 #include "pmd/tunnel.h"
+#include "tests/lib/own_time.h"
 
 static struct program_builder builder;
 
@@ -43,6 +46,35 @@ static void equal_programs_are_one_object(void **state)
     free(a);
     a = program_intern(table, &builder);
     assert_int_equal(a->refs, 1);
+    program_table_destroy(table);
+}
+
+/* As many programs as megaflows: none takes long to come or to go, however many there are. */
+static void many_programs_come_and_go_in_steps(void **state)
+{
+    enum { N = 300000 };
+    struct program_table *table = program_table_create();
+    struct program **programs = malloc(N * sizeof(struct program *));
+    uint64_t longest = 0, before, now;
+
+    memory_init();
+    before = own_us();
+    for (uint32_t i = 0; i < N; i++, before = now) {
+        outputs(1, &i);
+        programs[i] = program_intern(table, &builder);
+        now = own_us();
+        longest = RTE_MAX(longest, now - before);
+    }
+    for (uint32_t i = 0; i < N; i++, before = now) {
+        assert_int_equal(((const struct program_op *)programs[i]->ops)->arg, i);
+        assert_true(program_unref(table, programs[i]));
+        free(programs[i]);
+        now = own_us();
+        longest = RTE_MAX(longest, now - before);
+    }
+    assert_int_equal(program_table_size(table), 0);
+    assert_in_range(longest, 0, 10000 * OWN_TIME_FACTOR);
+    free(programs);
     program_table_destroy(table);
 }
 
@@ -361,6 +393,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(equal_programs_are_one_object),
+        cmocka_unit_test(many_programs_come_and_go_in_steps),
         cmocka_unit_test(padding_does_not_tell_programs_apart),
         cmocka_unit_test(table_grows_and_finds_every_program_again),
         cmocka_unit_test(kinds),
