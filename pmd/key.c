@@ -23,25 +23,25 @@
 #define ND_OPTION_SLLA 1
 #define ND_OPTION_TLLA 2
 
-struct reader {
+struct key_reader {
     const uint8_t *data;
     uint32_t avail; /* bytes of data[] */
     uint32_t len;   /* bytes of the packet */
 };
 
-static inline bool has(const struct reader *r, uint32_t offset, uint32_t n)
+static inline bool has(const struct key_reader *r, uint32_t offset, uint32_t n)
 {
     return offset + n <= r->avail;
 }
 
-static inline uint16_t host16(const struct reader *r, uint32_t offset)
+static inline uint16_t host16(const struct key_reader *r, uint32_t offset)
 {
     return rte_be_to_cpu_16(flow_key_load16(r->data + offset));
 }
 
 /* RFC 4861, 4.3, 4.4 and 4.6.1. An option of length 0 or past the end, and a second link-layer address, invalidate the
  * options (as in OVS), not the message. */
-static void parse_nd(const struct reader *r, uint32_t offset, uint32_t end, struct flow_key *key)
+static void parse_nd(const struct key_reader *r, uint32_t offset, uint32_t end, struct flow_key *key)
 {
     const uint8_t type = r->data[offset];
     const uint8_t wanted = type == ND_SOLICIT ? ND_OPTION_SLLA : ND_OPTION_TLLA;
@@ -71,7 +71,7 @@ invalid:
 }
 
 /* `end` is where the IP payload ends. */
-static void parse_l4(const struct reader *r, uint32_t offset, uint32_t end, bool ipv6, struct flow_key *key,
+static void parse_l4(const struct key_reader *r, uint32_t offset, uint32_t end, bool ipv6, struct flow_key *key,
                      struct packet_layers *layers)
 {
     const uint8_t *l4 = r->data + offset;
@@ -114,7 +114,7 @@ static void parse_l4(const struct reader *r, uint32_t offset, uint32_t end, bool
     }
 }
 
-static void parse_ipv4(const struct reader *r, uint32_t offset, struct flow_key *key, struct packet_layers *layers)
+static void parse_ipv4(const struct key_reader *r, uint32_t offset, struct flow_key *key, struct packet_layers *layers)
 {
     const uint8_t *ip = r->data + offset;
 
@@ -235,7 +235,7 @@ static bool parse_fragment(const uint8_t *header, struct flow_key *key, struct p
 
 /* The one walk over extension headers, from `offset` on: what others have to know of them it leaves in `layers`. Leaves
  * key->ip_proto at the last header's number. Returns where that header is, 0 if there is nothing to parse behind it. */
-static uint32_t parse_exthdrs(const struct reader *r, uint32_t offset, uint32_t end, struct flow_key *key,
+static uint32_t parse_exthdrs(const struct key_reader *r, uint32_t offset, uint32_t end, struct flow_key *key,
                               struct packet_layers *layers)
 {
     const uint32_t limit = RTE_MIN(end, r->avail);
@@ -273,7 +273,7 @@ static uint32_t parse_exthdrs(const struct reader *r, uint32_t offset, uint32_t 
     return offset;
 }
 
-static void parse_ipv6(const struct reader *r, uint32_t offset, struct flow_key *key, struct packet_layers *layers)
+static void parse_ipv6(const struct key_reader *r, uint32_t offset, struct flow_key *key, struct packet_layers *layers)
 {
     const uint8_t *ip = r->data + offset;
 
@@ -298,7 +298,7 @@ static void parse_ipv6(const struct reader *r, uint32_t offset, struct flow_key 
 }
 
 /* ARP and RARP for IPv4 over Ethernet (RFC 826, RFC 903). */
-static void parse_arp(const struct reader *r, uint32_t offset, struct flow_key *key, struct packet_layers *layers)
+static void parse_arp(const struct key_reader *r, uint32_t offset, struct flow_key *key, struct packet_layers *layers)
 {
     const uint8_t *arp = r->data + offset;
 
@@ -315,7 +315,7 @@ static void parse_arp(const struct reader *r, uint32_t offset, struct flow_key *
     key->ipv4_dst = flow_key_load32(arp + 24);
 }
 
-static void parse_mpls(const struct reader *r, uint32_t offset, struct flow_key *key, struct packet_layers *layers)
+static void parse_mpls(const struct key_reader *r, uint32_t offset, struct flow_key *key, struct packet_layers *layers)
 {
     for (unsigned i = 0; i < RTE_DIM(key->mpls_lse) && has(r, offset, 4); i++, offset += 4) {
         if (i == 0)
@@ -327,7 +327,7 @@ static void parse_mpls(const struct reader *r, uint32_t offset, struct flow_key 
 }
 
 /* The I-TAG of IEEE 802.1Q, 9.7: I-PCP, I-DEI, UCA, reserved, I-SID. */
-static void parse_pbb(const struct reader *r, uint32_t offset, struct flow_key *key, struct packet_layers *layers)
+static void parse_pbb(const struct key_reader *r, uint32_t offset, struct flow_key *key, struct packet_layers *layers)
 {
     if (!has(r, offset, 4))
         return;
@@ -338,7 +338,7 @@ static void parse_pbb(const struct reader *r, uint32_t offset, struct flow_key *
 }
 
 /* RFC 8300, 2.2 to 2.5. The header has to be whole; other versions are not known. */
-static void parse_nsh(const struct reader *r, uint32_t offset, struct flow_key *key, struct packet_layers *layers)
+static void parse_nsh(const struct key_reader *r, uint32_t offset, struct flow_key *key, struct packet_layers *layers)
 {
     const uint8_t *nsh = r->data + offset;
 
@@ -359,7 +359,7 @@ static void parse_nsh(const struct reader *r, uint32_t offset, struct flow_key *
 }
 
 /* Behind a length: LLC and SNAP with OUI 0 name an EtherType (RFC 1042), anything else none. */
-static uint16_t parse_llc(const struct reader *r, uint32_t *offset)
+static uint16_t parse_llc(const struct key_reader *r, uint32_t *offset)
 {
     static const uint8_t snap[6] = {0xaa, 0xaa, 0x03, 0, 0, 0};
 
@@ -373,7 +373,8 @@ static uint16_t parse_llc(const struct reader *r, uint32_t *offset)
 }
 
 /* `key` and `layers` are all zero. Needs a whole Ethernet header. */
-static void parse_frame(const struct reader *r, unsigned max_tags, struct flow_key *key, struct packet_layers *layers)
+static void parse_frame(const struct key_reader *r, unsigned max_tags, struct flow_key *key,
+                        struct packet_layers *layers)
 {
     uint32_t offset = ETH_HEADER_LEN;
     uint16_t type = host16(r, 12);
@@ -442,7 +443,7 @@ unsigned flow_key_parse_general(const struct rte_mbuf *m, uint32_t in_port, stru
 {
     uint8_t buffer[FLOW_KEY_WINDOW];
     struct packet_layers layers = {0};
-    struct reader r = {.avail = RTE_MIN(m->pkt_len, (uint32_t)FLOW_KEY_WINDOW), .len = m->pkt_len};
+    struct key_reader r = {.avail = RTE_MIN(m->pkt_len, (uint32_t)FLOW_KEY_WINDOW), .len = m->pkt_len};
 
     key_clear(key, FLOW_KEY_PACKET_LINES);
     if (r.len < ETH_HEADER_LEN)
@@ -594,7 +595,7 @@ unsigned flow_key_lines_used(const struct flow_key *key)
 }
 
 /* TCP or UDP in IPv4 (options too) or right behind an IPv6 header, behind at most one tag. */
-static bool layers_find_line(const struct reader *r, unsigned max_tags, struct packet_layers *layers)
+static bool layers_find_line(const struct key_reader *r, unsigned max_tags, struct packet_layers *layers)
 {
     uint32_t offset = ETH_HEADER_LEN, l4, end, l4_len = 8;
     uint16_t type = host16(r, 12);
@@ -646,9 +647,9 @@ static bool layers_find_line(const struct reader *r, unsigned max_tags, struct p
 
 void packet_layers_find_behind(const struct rte_mbuf *m, unsigned max_tags, struct packet_layers *layers)
 {
-    const struct reader r = {.data = rte_pktmbuf_mtod(m, const uint8_t *),
-                             .avail = RTE_MIN(m->data_len, FLOW_KEY_WINDOW),
-                             .len = m->pkt_len};
+    const struct key_reader r = {.data = rte_pktmbuf_mtod(m, const uint8_t *),
+                                 .avail = RTE_MIN(m->data_len, FLOW_KEY_WINDOW),
+                                 .len = m->pkt_len};
     struct flow_key key;
 
     memset(layers, 0, sizeof *layers);

@@ -93,7 +93,7 @@ static void memory_place(struct tuple_memory *memory, uint32_t n_buckets)
     memory->mask = n_buckets - 1;
 }
 
-/* A large table gets its memory piece by piece afterwards: memory_ready(). */
+/* A large table gets its memory piece by piece afterwards: hugemem_ready(). */
 static struct tuple_memory *memory_make(struct tss *tss, uint32_t n_buckets)
 {
     struct tuple_memory *memory = calloc(1, sizeof *memory);

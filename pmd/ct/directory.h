@@ -39,10 +39,11 @@ struct ct_directory {
     uint32_t n_buckets;
 };
 
+/* Control thread. For entries of so many connections. False: out of memory. */
 bool directory_init(struct ct_directory *directory, uint32_t connections);
 void directory_fini(struct ct_directory *directory);
 
-/* Makes an entry. False: there is no room near its bucket. */
+/* Makes an entry: number << 1 | direction. False: there is no room near its bucket. */
 bool directory_insert(struct ct_directory *directory, uint64_t hash, uint32_t entry);
 /* Takes it out, if it is there. By its owner: the thread that made it, until it was published, or the control thread.
  */

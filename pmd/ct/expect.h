@@ -46,12 +46,14 @@ struct expect_ticket {
     uint32_t version;
 };
 
+/* Control thread. False: out of memory. */
 bool expect_init(struct expect_table *table);
 void expect_fini(struct expect_table *table);
-/* `hash`: of the key. */
+/* Any thread. `hash`: of the key. `now`: seconds, as in ct_run(). True: fills in what is expected, and a ticket with
+ * which it may be taken. */
 bool expect_find(const struct expect_table *table, const struct conn_key *key, uint64_t hash, uint32_t now,
                  struct expectation *found, struct expect_ticket *ticket);
-/* In place of one with the same key, if there is one. */
+/* Expects it for EXPECT_SECONDS, in place of one with the same key, if there is one. */
 void expect_put(struct expect_table *table, const struct expectation *expectation, uint64_t hash, uint32_t now);
 /* It has come: it is expected no more. */
 void expect_take(struct expect_ticket ticket);

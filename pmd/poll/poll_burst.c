@@ -32,11 +32,11 @@ static inline bool megaflow_young(const struct poll_thread *thread, uint32_t id)
 
 /* The group of `slot` in this burst, made if it is the first packet. O(1). Two megaflows with one place may get more
  * than one group each: a later packet is always in the same group or in a later one. */
-static inline struct group *group_of(struct poll_thread *thread, struct megaflow_slot *slot)
+static inline struct burst_group *group_of(struct poll_thread *thread, struct megaflow_slot *slot)
 {
     uint32_t id = id_of(thread, slot);
     uint8_t *place = &thread->group_places[id % GROUP_PLACES];
-    struct group *group = &thread->groups[*place];
+    struct burst_group *group = &thread->groups[*place];
 
     if (*place < thread->n_groups && group->slot == slot)
         return group;
@@ -48,7 +48,7 @@ static inline struct group *group_of(struct poll_thread *thread, struct megaflow
     return group;
 }
 
-static inline void group_add(struct group *group, struct rte_mbuf *packet)
+static inline void group_add(struct burst_group *group, struct rte_mbuf *packet)
 {
     uint32_t len = packet->pkt_len;
 
@@ -249,7 +249,7 @@ static void run_groups(struct poll_thread *thread, unsigned n, bool mixed)
     uint32_t n_groups = thread->n_groups;
 
     for (uint32_t g = 0; g < n_groups; g++) {
-        struct group *group = &thread->groups[g];
+        struct burst_group *group = &thread->groups[g];
 
         if (unlikely(group->n == 0))
             continue;
@@ -383,7 +383,7 @@ static void classify_and_run(struct poll_thread *thread, struct rte_mbuf **packe
     if (!mixed && likely(pending_count(&thread->pending) == 0))
         to_group = run_directly(thread, packets, n, found);
     FOR_EACH_BIT (i, to_group) {
-        struct group *group = group_of(thread, thread->found[i]);
+        struct burst_group *group = group_of(thread, thread->found[i]);
 
         if (unlikely(group->young)) {
             if (mixed)

@@ -32,7 +32,7 @@
 #define STAGE_SAMPLE 16
 
 /* The packets of a burst that one megaflow matched. */
-struct group {
+struct burst_group {
     struct megaflow_slot *slot;
     struct megaflow_counters *counters;
     uint32_t n;
@@ -44,8 +44,8 @@ struct group {
 
 struct tx_buffer {
     uint32_t n;
-    uint32_t longest;
-    bool listed; /* in tx_dirty */
+    uint32_t longest; /* bytes of the longest packet */
+    bool listed;      /* in tx_dirty */
     struct rte_mbuf *packets[BURST];
 };
 
@@ -105,7 +105,7 @@ struct poll_thread {
     uint32_t hashes[BURST];
     struct megaflow_slot *found[BURST];
     struct flow_key keys[BURST] __rte_cache_aligned;
-    struct group groups[BURST] __rte_cache_aligned;
+    struct burst_group groups[BURST] __rte_cache_aligned;
 
     /* Packets that recirculate, and ports with something in their buffer. */
     uint32_t n_recirc;
@@ -130,12 +130,12 @@ struct poll_thread {
 
     /* Written by the control thread. */
     uint32_t stop __rte_cache_aligned;
-    uint32_t clear_longest; /* counts requests to forget the longest turn */
-    uint32_t cleared;       /* the thread's answer */
-
+    uint32_t clear_longest;    /* counts requests to forget the longest turn */
     uint64_t preempted_before; /* what preemptions() said at the last clear */
 
-    pid_t tid; /* 0: not running yet */
+    /* The thread's again, seldom written. */
+    uint32_t cleared; /* its answer to clear_longest */
+    pid_t tid;        /* 0: not running yet; the control thread reads it */
     struct hugemem memory, counters_memory, ports_memory;
 };
 

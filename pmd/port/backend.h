@@ -16,7 +16,7 @@ struct port *system_create(const struct port_params *params, char *error, size_t
 struct port *tap_create(const struct port_params *params, char *error, size_t error_size);
 struct port *vhost_create(const struct port_params *params, char *error, size_t error_size);
 
-/* A port with its tx locks, not yet known to port_poll_events() and port_find(). NULL: out of memory, said in `error`.
+/* A port with its tx locks, not yet known to port_poll_events(). NULL: out of memory, said in `error`.
  */
 struct port *port_alloc(const struct port_params *params, const struct port_ops *ops, uint16_t n_rxq, uint16_t n_txq,
                         char *error, size_t error_size);

@@ -13,7 +13,7 @@
 #define MBUFS 131071               /* ports come while the switch runs; one less than a power of two packs best */
 #define MBUFS_ORDINARY_PAGES 32767 /* which are this process's alone from the start */
 
-struct reader {
+struct words_reader {
     const struct other_config_pair *pairs;
     size_t n;
     const struct other_config_machine *machine;
@@ -22,9 +22,9 @@ struct reader {
     void *arg;
 };
 
-static void tell(const struct reader *r, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static void tell(const struct words_reader *r, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-static void tell(const struct reader *r, const char *format, ...)
+static void tell(const struct words_reader *r, const char *format, ...)
 {
     char sentence[512];
     va_list args;
@@ -36,7 +36,7 @@ static void tell(const struct reader *r, const char *format, ...)
 }
 
 /* NULL: not given. */
-static const char *get(const struct reader *r, const char *key)
+static const char *get(const struct words_reader *r, const char *key)
 {
     for (size_t i = 0; i < r->n; i++)
         if (!strcmp(r->pairs[i].key, key))
@@ -72,7 +72,7 @@ static bool parse_mask(const char *text, cpu_set_t *set)
 }
 
 /* Those of the mask under `key` that this process may use. False: none, and `set` is empty. */
-static bool usable_cores(const struct reader *r, const char *key, cpu_set_t *set)
+static bool usable_cores(const struct words_reader *r, const char *key, cpu_set_t *set)
 {
     const char *text = get(r, key);
     cpu_set_t wanted;
@@ -104,7 +104,7 @@ static int first_core(const cpu_set_t *set)
 }
 
 /* The last core of each NUMA node; never the control thread's, nor the first of all while there is another. */
-static void default_pmd_cores(const struct reader *r, int control, cpu_set_t *set)
+static void default_pmd_cores(const struct words_reader *r, int control, cpu_set_t *set)
 {
     cpu_set_t left = r->machine->cores.allowed;
     int taken[CPU_SETSIZE] = {0};
@@ -123,7 +123,7 @@ static void default_pmd_cores(const struct reader *r, int control, cpu_set_t *se
     }
 }
 
-static void choose_cores(const struct reader *r)
+static void choose_cores(const struct words_reader *r)
 {
     struct config *config = r->config;
     cpu_set_t control, pmd;
@@ -191,7 +191,7 @@ static int core_option(const char *word)
     return 0;
 }
 
-static void take_extra(const struct reader *r)
+static void take_extra(const struct words_reader *r)
 {
     const char *value = get(r, "dpdk-extra");
     char *copy = strdup(value ? value : ""), *rest = copy, *word;
@@ -214,7 +214,7 @@ static void take_extra(const struct reader *r)
     free(copy);
 }
 
-static void choose_memory(const struct reader *r)
+static void choose_memory(const struct words_reader *r)
 {
     static const struct {
         const char *key, *option;
@@ -245,7 +245,7 @@ static void choose_memory(const struct reader *r)
 /* --- poll-mode threads --------------------------------------------------- */
 
 /* A number of that range under `key`, else `value`. */
-static int number(const struct reader *r, const char *key, int least, int most, int value)
+static int number(const struct words_reader *r, const char *key, int least, int most, int value)
 {
     const char *text = get(r, key);
     char *end;
@@ -260,7 +260,7 @@ static int number(const struct reader *r, const char *key, int least, int most, 
     return value;
 }
 
-static void choose_pmd(const struct reader *r)
+static void choose_pmd(const struct words_reader *r)
 {
     struct config_pmd *pmd = &r->config->pmd;
     const char *probability = get(r, "emc-insert-inv-prob");
@@ -342,7 +342,7 @@ static bool asks_for_nothing(const struct key *key, const char *value)
     return !strcmp(value, "false") || !strcmp(value, "none") || (key->quiet && is_word_of(key->quiet, value));
 }
 
-static void note_key(const struct reader *r, const struct reader *started, const struct key *key)
+static void note_key(const struct words_reader *r, const struct words_reader *started, const struct key *key)
 {
     const char *value = get(r, key->name), *old = started ? get(started, key->name) : NULL;
 
@@ -357,8 +357,8 @@ static void note_key(const struct reader *r, const struct reader *started, const
 void other_config_note(const struct other_config_pairs *pairs, const struct other_config_pairs *started,
                        void (*tell_fn)(void *arg, const char *sentence), void *arg)
 {
-    const struct reader r = {.pairs = pairs->items, .n = pairs->n, .tell = tell_fn, .arg = arg};
-    const struct reader s = {.pairs = started ? started->items : NULL, .n = started ? started->n : 0};
+    const struct words_reader r = {.pairs = pairs->items, .n = pairs->n, .tell = tell_fn, .arg = arg};
+    const struct words_reader s = {.pairs = started ? started->items : NULL, .n = started ? started->n : 0};
 
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
         note_key(&r, started ? &s : NULL, &keys[i]);
@@ -367,7 +367,7 @@ void other_config_note(const struct other_config_pairs *pairs, const struct othe
 void other_config_apply(const struct other_config_pairs *pairs, const struct other_config_machine *machine,
                         struct config *config, void (*tell_fn)(void *arg, const char *sentence), void *arg)
 {
-    const struct reader r = {pairs->items, pairs->n, machine, config, tell_fn, arg};
+    const struct words_reader r = {pairs->items, pairs->n, machine, config, tell_fn, arg};
 
     choose_cores(&r);
     choose_memory(&r);

@@ -6,7 +6,6 @@
 #include "src/config/model.h"
 
 #define KIND(type) (1u << (type))
-#define COUNT(array) (sizeof array / sizeof((array)[0]))
-#define KEYS(table) .keys = (table), .n_keys = COUNT(table)
+#define KEYS(table) .keys = (table), .n_keys = sizeof(table) / sizeof((table)[0])
 
 #endif

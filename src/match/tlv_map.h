@@ -17,16 +17,16 @@
 enum tlv_command { TLV_ADD, TLV_DELETE, TLV_CLEAR };
 
 struct tlv_map {
-    uint16_t class;
-    uint8_t type;
-    uint8_t len;    /* bytes, a multiple of 4 */
+    uint16_t class; /* host order */
+    uint8_t type;   /* with the bit that says critical, 0x80 */
+    uint8_t len;    /* bytes of the value, a multiple of 4, at most TLV_OPTION_LEN_MAX */
     uint16_t index; /* of the tun_metadata field */
 };
 
 /* Changes the table by `n` entries, or not at all. A field that rules or groups use, of whatever bridge, keeps its
  * option. Returns 0 or an enum of_error. */
 int tlv_map_mod(enum tlv_command command, const struct tlv_map *maps, unsigned n);
-/* The entries in order of their fields; returns how many. */
+/* Fills in the entries in order of their fields; returns how many. */
 unsigned tlv_map_list(struct tlv_map maps[TLV_MAPS_MAX]);
 
 /* Fills in `options` for the datapath from the same table; returns how many. */

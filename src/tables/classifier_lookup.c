@@ -6,7 +6,7 @@
 #include "src/tables/classifier.h"
 #include "src/tables/conjunction.h"
 
-struct lookup {
+struct table_lookup {
     const struct classifier *cls;
     const uint64_t *flow; /* words */
     uint64_t *wc;         /* words, or NULL */
@@ -15,7 +15,7 @@ struct lookup {
     uint8_t trie_bits[N_TRIES]; /* leading bits of the field that are in wc already, as far as is known */
 };
 
-static void wc_add_prefix(struct lookup *lookup, unsigned field, unsigned bits)
+static void wc_add_prefix(struct table_lookup *lookup, unsigned field, unsigned bits)
 {
     uint8_t *bytes = (uint8_t *)lookup->wc + trie_places[field].offset;
 
@@ -28,7 +28,7 @@ static void wc_add_prefix(struct lookup *lookup, unsigned field, unsigned bits)
 }
 
 /* All the mask's bits up to `stage`. */
-static void wc_add_stages(struct lookup *lookup, const struct subtable *subtable, unsigned stage)
+static void wc_add_stages(struct table_lookup *lookup, const struct subtable *subtable, unsigned stage)
 {
     for (unsigned i = 0; i < subtable->stage_end[stage]; i++)
         lookup->wc[subtable->probes[i].word] |= subtable->probes[i].mask;
@@ -48,7 +48,7 @@ static unsigned trie_reject_bits(const struct trie_result *result, unsigned plen
 }
 
 /* Is it known from what was consulted already that the subtable has no match? */
-static bool known_to_miss(const struct lookup *lookup, const struct ranked *ranked)
+static bool known_to_miss(const struct table_lookup *lookup, const struct ranked *ranked)
 {
     for (unsigned i = 0; i < N_TRIES; i++) {
         if (lookup->trie_done[i] && ranked->plens[i] > 0) {
@@ -63,7 +63,7 @@ static bool known_to_miss(const struct lookup *lookup, const struct ranked *rank
 
 /* The subtable has no match, as its bits up to `stage` show. Adds them to wc, or, if the tries of one of the fields
  * among them show it too, fewer: of several fields, those of the one that adds least. */
-static void wc_add_miss(struct lookup *lookup, const struct subtable *subtable, unsigned stage)
+static void wc_add_miss(struct table_lookup *lookup, const struct subtable *subtable, unsigned stage)
 {
     unsigned best = N_TRIES, best_bits = 0, best_cost = 0;
 
@@ -91,10 +91,10 @@ static void wc_add_miss(struct lookup *lookup, const struct subtable *subtable, 
         wc_add_stages(lookup, subtable, stage);
 }
 
-static struct rule *slot_lookup(const struct lookup *lookup, const struct subtable *subtable, uint32_t hash)
+static struct rule *slot_lookup(const struct table_lookup *lookup, const struct subtable *subtable, uint32_t hash)
 {
     const struct minimask *mask = subtable->mask;
-    const struct slot *slots;
+    const struct value_slot *slots;
     uint32_t last;
 
     for (unsigned n = 0; (slots = open_hash_array(&subtable->slots, n, &last)); n++) {
@@ -116,7 +116,7 @@ static struct rule *slot_lookup(const struct lookup *lookup, const struct subtab
 }
 
 /* The first of the rules in the subtable that have the flow's values, NULL if there are none. */
-static struct rule *subtable_lookup(struct lookup *lookup, const struct subtable *subtable)
+static struct rule *subtable_lookup(struct table_lookup *lookup, const struct subtable *subtable)
 {
     uint64_t hash = HASH_BASIS;
     struct rule *rule = NULL;
@@ -191,16 +191,17 @@ static void give_up(struct best *best, struct conj_trail *trail, uint16_t priori
     }
 }
 
-static struct rule *search(struct lookup *lookup, uint64_t version, struct conj_trail *trail);
+static struct rule *search(struct table_lookup *lookup, uint64_t version, struct conj_trail *trail);
 
 /* The rule of the conjunction that the clauses of `priority` make up; NULL. */
-static struct rule *conclude(const struct lookup *lookup, struct conj_trail *trail, uint16_t priority, uint64_t version)
+static struct rule *conclude(const struct table_lookup *lookup, struct conj_trail *trail, uint16_t priority,
+                             uint64_t version)
 {
     unsigned n = conj_trail_complete(trail, priority);
 
     for (unsigned i = 0; i < n; i++) {
         struct flow flow;
-        struct lookup second = {.cls = lookup->cls, .flow = (const uint64_t *)&flow, .wc = lookup->wc};
+        struct table_lookup second = {.cls = lookup->cls, .flow = (const uint64_t *)&flow, .wc = lookup->wc};
         struct rule *rule;
 
         memcpy(&flow, lookup->flow, sizeof flow);
@@ -218,7 +219,7 @@ static struct rule *conclude(const struct lookup *lookup, struct conj_trail *tra
 }
 
 /* Decides clauses of higher priority than both `best` and `than`. */
-static struct rule *settle(const struct lookup *lookup, struct best *best, struct conj_trail *trail, int than,
+static struct rule *settle(const struct table_lookup *lookup, struct best *best, struct conj_trail *trail, int than,
                            uint64_t version)
 {
     while (trail->n_open > 0) {
@@ -235,7 +236,7 @@ static struct rule *settle(const struct lookup *lookup, struct best *best, struc
     return NULL;
 }
 
-static struct rule *search(struct lookup *lookup, uint64_t version, struct conj_trail *trail)
+static struct rule *search(struct table_lookup *lookup, uint64_t version, struct conj_trail *trail)
 {
     const struct classifier *cls = lookup->cls;
     struct best best = {0};
@@ -269,7 +270,7 @@ static struct rule *search(struct lookup *lookup, uint64_t version, struct conj_
 struct rule *classifier_lookup(const struct classifier *cls, uint64_t version, const struct flow *flow, struct flow *wc,
                                struct conj_trail *trail)
 {
-    struct lookup lookup = {.cls = cls, .flow = (const uint64_t *)flow, .wc = (uint64_t *)wc};
+    struct table_lookup lookup = {.cls = cls, .flow = (const uint64_t *)flow, .wc = (uint64_t *)wc};
 
     if (trail)
         conj_trail_start(trail);

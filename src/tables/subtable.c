@@ -115,7 +115,7 @@ struct subtable *subtable_create(struct minimask *mask, uint64_t seq)
 
             if (part != 0)
                 subtable->probes[subtable->n_probes++] =
-                    (struct probe){.mask = part, .word = (uint8_t)word, .place = (uint8_t)i};
+                    (struct subtable_probe){.mask = part, .word = (uint8_t)word, .place = (uint8_t)i};
         }
         subtable->stage_end[stage] = subtable->n_probes;
     }
@@ -199,9 +199,9 @@ static uint32_t hash_values(const struct subtable *subtable, const uint64_t *val
 }
 
 /* The slot with these values; NULL. */
-static struct slot *slot_find(const struct subtable *subtable, const uint64_t *values, uint32_t hash)
+static struct value_slot *slot_find(const struct subtable *subtable, const uint64_t *values, uint32_t hash)
 {
-    struct slot *slots;
+    struct value_slot *slots;
     uint32_t mask;
 
     for (unsigned n = 0; (slots = open_hash_array(&subtable->slots, n, &mask)); n++) {
@@ -276,7 +276,7 @@ static void priority_remove(struct subtable *subtable, uint16_t priority)
 bool subtable_insert(struct subtable *subtable, struct rule *rule)
 {
     uint32_t stages[N_STAGES], hash = hash_values(subtable, rule->match->values, stages);
-    struct slot *slot = slot_find(subtable, rule->match->values, hash);
+    struct value_slot *slot = slot_find(subtable, rule->match->values, hash);
     bool first = !slot;
     struct rule **link;
 
@@ -301,7 +301,7 @@ bool subtable_insert(struct subtable *subtable, struct rule *rule)
 bool subtable_remove(struct subtable *subtable, struct rule *rule)
 {
     uint32_t stages[N_STAGES], hash = hash_values(subtable, rule->match->values, stages);
-    struct slot *slot = slot_find(subtable, rule->match->values, hash);
+    struct value_slot *slot = slot_find(subtable, rule->match->values, hash);
     bool last = slot->head == rule && !rule->classifier_next;
     struct rule **link = &slot->head;
 
@@ -325,7 +325,7 @@ bool subtable_remove(struct subtable *subtable, struct rule *rule)
 struct rule *subtable_find(const struct subtable *subtable, const uint64_t *values)
 {
     uint32_t stages[N_STAGES];
-    const struct slot *slot = slot_find(subtable, values, hash_values(subtable, values, stages));
+    const struct value_slot *slot = slot_find(subtable, values, hash_values(subtable, values, stages));
 
     return !slot ? NULL : slot->head;
 }

@@ -38,13 +38,13 @@ struct trie_place {
 extern const struct trie_place trie_places[N_TRIES];
 
 /* A word, or the part of a word that belongs to one stage. */
-struct probe {
+struct subtable_probe {
     uint64_t mask;
     uint8_t word;  /* in struct flow */
     uint8_t place; /* in the minimask */
 };
 
-struct slot {
+struct value_slot {
     struct rule *head; /* NULL: empty. By descending rank, then newest first, linked by classifier_next */
     uint32_t hash;
 };
@@ -55,7 +55,8 @@ struct index_entry {
     uint32_t count; /* 0: empty */
 };
 
-#define SLOT_TYPE ((struct open_hash_type){.slot_size = sizeof(struct slot), .hash_at = offsetof(struct slot, hash)})
+#define SLOT_TYPE                                                                                                      \
+    ((struct open_hash_type){.slot_size = sizeof(struct value_slot), .hash_at = offsetof(struct value_slot, hash)})
 #define INDEX_TYPE                                                                                                     \
     ((struct open_hash_type){.slot_size = sizeof(struct index_entry), .hash_at = offsetof(struct index_entry, hash)})
 
@@ -69,7 +70,7 @@ TAILQ_HEAD(rule_list, rule);
 struct subtable {
     struct minimask *mask;
     uint64_t seq;           /* order of creation; decides between equal priorities */
-    struct open_hash slots; /* struct slot, one for each distinct value */
+    struct open_hash slots; /* struct value_slot, one for each distinct value */
     uint32_t n_rules;
     uint16_t max_priority;
     uint8_t plens[N_TRIES]; /* leading ones of the mask in the trie's field */
@@ -82,7 +83,7 @@ struct subtable {
     uint32_t n_priorities, priorities_size;
     struct rule_list rules;     /* in the order they came */
     TAILQ_ENTRY(subtable) node; /* by ascending seq */
-    struct probe probes[];
+    struct subtable_probe probes[];
 };
 
 struct subtable *subtable_create(struct minimask *mask, uint64_t seq); /* takes a reference of its own */

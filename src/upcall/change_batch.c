@@ -178,7 +178,7 @@ static bool has_owner(const struct change_batch *batch, const struct path *path)
 void change_batch_add_in_port(struct change_batch *batch, uint32_t index)
 {
     if (!batch->in_ports) {
-        batch->in_ports = calloc(IN_PORT_PLACES, sizeof *batch->in_ports);
+        batch->in_ports = calloc(IN_PORTS_MAX, sizeof *batch->in_ports);
         if (!batch->in_ports)
             out_of_memory("the bookkeeping of megaflows", 0);
     }

@@ -38,7 +38,7 @@ void change_batch_add_owner(struct change_batch *batch, const void *owner);
 /* Where the port of this index, as keys have it, is in in_ports. Tunnels, of which there may be any number, share
  * places: megaflows of those beside one that changes are translated again for nothing. */
 #define TUNNEL_PLACES 4096
-#define IN_PORT_PLACES (PORT_MAX + TUNNEL_PLACES)
+#define IN_PORTS_MAX (PORT_MAX + TUNNEL_PLACES)
 static inline uint16_t in_port_place(uint32_t index)
 {
     return (uint16_t)(index < PORT_MAX ? index : PORT_MAX + index % TUNNEL_PLACES);

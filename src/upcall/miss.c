@@ -6,7 +6,7 @@
 #include "pmd/base/log.h"
 #include "src/upcall/flows_impl.h"
 
-#define BURST 32
+#define MISS_BURST 32
 
 /* Candidates looked at when a megaflow has to make room. */
 #define EVICT_CANDIDATES 64
@@ -220,14 +220,14 @@ static void handle_miss(struct flows *flows, struct rte_mbuf *packet, uint64_t n
 
 unsigned flows_run_misses(struct flows *flows, unsigned budget)
 {
-    struct rte_mbuf *packets[BURST];
+    struct rte_mbuf *packets[MISS_BURST];
     unsigned done = 0, n;
 
     megaflows_bury(flows);
     while (done < budget) {
         uint64_t now;
 
-        n = datapath_miss_dequeue(flows->dp, packets, RTE_MIN(budget - done, (unsigned)BURST));
+        n = datapath_miss_dequeue(flows->dp, packets, RTE_MIN(budget - done, (unsigned)MISS_BURST));
         if (n == 0)
             break;
         now = clock_now_ms();

@@ -9,7 +9,7 @@
 #include "src/xlate/punt.h"
 #include "src/xlate/recirc.h"
 
-#define BURST 32
+#define PROTOCOL_BURST 32
 
 static void drop(struct flows *flows, struct rte_mbuf *packet, enum drop_reason reason)
 {
@@ -149,10 +149,10 @@ void punt_handle(struct flows *flows, struct rte_mbuf *packet)
 
 unsigned flows_run_protocols(struct flows *flows, unsigned budget)
 {
-    struct rte_mbuf *packets[BURST];
+    struct rte_mbuf *packets[PROTOCOL_BURST];
     unsigned done = 0, n;
 
-    while (done < budget && (n = datapath_protocol_dequeue(flows->dp, packets, BURST)) > 0) {
+    while (done < budget && (n = datapath_protocol_dequeue(flows->dp, packets, PROTOCOL_BURST)) > 0) {
         for (unsigned i = 0; i < n; i++)
             punt_handle(flows, packets[i]);
         done += n;
