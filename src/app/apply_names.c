@@ -1,3 +1,4 @@
+/* Maps from names to objects, for bridges, ports and claims (apply_impl.h). Control thread. */
 #include <stdlib.h>
 #include <string.h>
 
