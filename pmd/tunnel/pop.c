@@ -138,7 +138,7 @@ static __rte_noinline unsigned pop_like_other(const struct tunnel_table *table, 
                                               const struct op_tunnel_pop *pop, struct rte_mbuf *m)
 {
     const uint8_t *data = rte_pktmbuf_mtod(m, const uint8_t *), *ip = data + RECENT_L3;
-    const bool ipv6 = flow_key_load16(data + 12) == RTE_BE16(RTE_ETHER_TYPE_IPV6);
+    const bool ipv6 = m->data_len >= RECENT_WINDOW && flow_key_load16(data + 12) == RTE_BE16(RTE_ETHER_TYPE_IPV6);
     const struct tunnel_recent *other;
     uint32_t end;
 
