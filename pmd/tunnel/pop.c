@@ -267,5 +267,5 @@ enum drop_reason tunnel_pop(const struct tunnel_table *table, struct tunnel_cach
     if (likely(pop_like_simple(table, cache, pop, m)))
         return OK;
     done = pop_like_other(table, cache, pop, m);
-    return done != UNLIKE ? (enum drop_reason)done : pop_new(table, cache, pop, m);
+    return done != UNLIKE ? (enum drop_reason)done : pop_parse(table, cache, pop, m);
 }

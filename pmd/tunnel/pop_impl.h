@@ -1,4 +1,5 @@
-/* Between pop.c and pop_new.c. */
+/* Between pop.c, which takes off headers like those of a packet before, and pop_parse.c, which reads all others.
+ * Poll-mode threads. */
 #ifndef PMD_TUNNEL_POP_IMPL_H
 #define PMD_TUNNEL_POP_IMPL_H
 
@@ -38,8 +39,8 @@ static inline uint32_t be32(const uint8_t *p)
 #define POP_CHECKED (RTE_MBUF_F_RX_IP_CKSUM_MASK | RTE_MBUF_F_RX_L4_CKSUM_MASK)
 
 /* As tunnel_pop(), for any headers; has those remembered that pop_remember() takes. */
-enum drop_reason pop_new(const struct tunnel_table *table, struct tunnel_cache *cache, const struct op_tunnel_pop *pop,
-                         struct rte_mbuf *m);
+enum drop_reason pop_parse(const struct tunnel_table *table, struct tunnel_cache *cache,
+                           const struct op_tunnel_pop *pop, struct rte_mbuf *m);
 
 /* RFC 6040, 4.2, for a packet that came out, and whose outer header said `outer`, ECT(1) or CE. */
 enum drop_reason pop_combine_ecn(struct rte_mbuf *m, uint8_t outer);

@@ -7,18 +7,9 @@
 
 #include "src/proto/bfd.h"
 #include "src/proto/bfd_frame.h"
+#include "tests/fuzz/fuzz.h"
 
 #define LOCAL 0x01020304u
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-#define CHECK(condition)                                                                                               \
-    do {                                                                                                               \
-        if (!(condition)) {                                                                                            \
-            fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition);                                            \
-            abort();                                                                                                   \
-        }                                                                                                              \
-    } while (0)
 
 struct heard {
     struct bfd *bfd;

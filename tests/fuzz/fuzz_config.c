@@ -6,8 +6,7 @@
 
 #include "src/config/json.h"
 #include "src/config/verify.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "tests/fuzz/fuzz.h"
 
 static void check_faults(const struct config_faults *faults, const char *text, size_t size)
 {

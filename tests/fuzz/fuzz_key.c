@@ -7,27 +7,17 @@
 #include "pmd/meter.h"
 #include "pmd/program_ops.h"
 #include "pmd/tunnel.h"
+#include "tests/fuzz/fuzz.h"
 #include "tests/lib/eal.h"
 #include "tests/lib/packets.h"
 
 #define POOL_SIZE 8191
 #define HEAD_ROOM 8
 
-int LLVMFuzzerInitialize(int *argc, char ***argv);
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
 static struct rte_mempool *pool;
 static struct program_table *table;
 static struct program_builder builder;
 static struct events events;
-
-#define CHECK(condition)                                                                                               \
-    do {                                                                                                               \
-        if (!(condition)) {                                                                                            \
-            fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition);                                            \
-            abort();                                                                                                   \
-        }                                                                                                              \
-    } while (0)
 
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {

@@ -12,26 +12,16 @@
 #include "src/match/flow.h"
 #include "src/net/route.h"
 #include "src/tunnel/neighbour.h"
+#include "tests/fuzz/fuzz.h"
 #include "tests/lib/eal.h"
 
 #define HEAD_ROOM 8
-
-int LLVMFuzzerInitialize(int *argc, char ***argv);
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static struct rte_mempool *pool;
 static struct loop *loop;
 static struct routes *routes;
 static struct bridge *bridge;
 static uint64_t now_us = 1000000;
-
-#define CHECK(condition)                                                                                               \
-    do {                                                                                                               \
-        if (!(condition)) {                                                                                            \
-            fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition);                                            \
-            abort();                                                                                                   \
-        }                                                                                                              \
-    } while (0)
 
 static uint64_t fuzz_clock(void)
 {

@@ -9,17 +9,8 @@
 #include "src/openflow/codec/msg.h"
 #include "src/openflow/codec/msg_monitor.h"
 #include "src/match/field.h"
+#include "tests/fuzz/fuzz.h"
 #include "tests/lib/flow_text.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-#define CHECK(condition)                                                                                               \
-    do {                                                                                                               \
-        if (!(condition)) {                                                                                            \
-            fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition);                                            \
-            abort();                                                                                                   \
-        }                                                                                                              \
-    } while (0)
 
 static void check_framing(const struct of_buf *buf)
 {

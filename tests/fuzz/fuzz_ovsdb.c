@@ -6,10 +6,8 @@
 #include <stdint.h>
 
 #include "pmd/base/log.h"
+#include "tests/fuzz/fuzz.h"
 #include "tests/lib/ovsdb_bed.h"
-
-int LLVMFuzzerInitialize(int *argc, char ***argv);
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static const char copy[] =
     "{\"id\":2,\"error\":null,\"result\":{\"T\":{\"" T1 "\":{\"initial\":{\"name\":\"one\",\"set\":[\"set\",[1,2]],"

@@ -5,14 +5,12 @@
 #include "pmd/action/execute.h"
 #include "pmd/tunnel/pop.h"
 #include "pmd/tunnel/push.h"
+#include "tests/fuzz/fuzz.h"
 #include "tests/lib/eal.h"
 #include "tests/lib/packets.h"
 
 #define POOL_SIZE 1023
 #define TUNNEL 5000
-
-int LLVMFuzzerInitialize(int *argc, char ***argv);
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static struct rte_mempool *pool;
 static struct program_table *programs;
@@ -20,14 +18,6 @@ static struct rcu rcu;
 static struct tunnel_table *tunnels;
 static struct tunnel_cache seen; /* of all packets so far */
 static struct events events;
-
-#define CHECK(condition)                                                                                               \
-    do {                                                                                                               \
-        if (!(condition)) {                                                                                            \
-            fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition);                                            \
-            abort();                                                                                                   \
-        }                                                                                                              \
-    } while (0)
 
 /* Of each type one for keys that are even, and one for all others. */
 int LLVMFuzzerInitialize(int *argc, char ***argv)

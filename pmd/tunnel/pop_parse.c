@@ -520,8 +520,8 @@ static bool marks_fit(const struct outer *o)
     return checksum_is_due(o) ? !offload_segmented(m) : m->l2_len >= o->at;
 }
 
-enum drop_reason pop_new(const struct tunnel_table *table, struct tunnel_cache *cache, const struct op_tunnel_pop *pop,
-                         struct rte_mbuf *m)
+enum drop_reason pop_parse(const struct tunnel_table *table, struct tunnel_cache *cache,
+                           const struct op_tunnel_pop *pop, struct rte_mbuf *m)
 {
     struct packet_meta *packet = packet_meta(m);
     struct outer o = {.m = m,
