@@ -208,12 +208,36 @@ static uint64_t now_ms(void)
     return (uint64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
+/* What DPDK warns of and is no fault: it looks at hugepages of every size that the processor has, and needs those of
+ * one. Whether there are enough is found out and said before it starts. Whoever watches the log takes a warning for a
+ * fault. */
+static const struct {
+    const char *begin, *then;
+} harmless[] = {
+    {"EAL: No free ", " kB hugepages reported on node "},
+    {"EAL: No available ", " kB hugepages reported"},
+};
+
+static uint32_t level_of_dpdk(const char *text, size_t size)
+{
+    uint32_t level = rte_log_cur_msg_loglevel();
+
+    for (size_t i = 0; level == RTE_LOG_WARNING && i < RTE_DIM(harmless); i++) {
+        size_t begins = strlen(harmless[i].begin);
+
+        if (size > begins && !memcmp(text, harmless[i].begin, begins) &&
+            memmem(text, size, harmless[i].then, strlen(harmless[i].then)))
+            level = RTE_LOG_INFO;
+    }
+    return level;
+}
+
 /* DPDK's own messages arrive here, usually a whole line each. It limits nothing, and a VM that talks nonsense on its
  * vhost-user socket causes warnings and errors by the thousand. */
 static ssize_t dpdk_stream_write(void *cookie, const char *text, size_t size)
 {
     static struct log_limit limit = LOG_LIMIT_INIT(200, 120);
-    uint32_t level = rte_log_cur_msg_loglevel(), suppressed = 0;
+    uint32_t level = level_of_dpdk(text, size), suppressed = 0;
     const char *end = text + size;
     char note[64];
 

@@ -90,6 +90,17 @@ static void dpdk_messages_come_out_in_the_same_form(void **state)
     assert_matches(take_log(), "^" STAMP "dpdk\\|ERR\\|EAL: no memory\n$");
 }
 
+/* DPDK warns of each size of hugepages that there is none of, though there are enough of another. */
+static void a_warning_of_dpdk_that_is_no_fault_is_none(void **state)
+{
+    rte_log(RTE_LOG_WARNING, RTE_LOGTYPE_EAL, "EAL: No free 1048576 kB hugepages reported on node 0\n");
+    assert_matches(take_log(), "^" STAMP "dpdk\\|INFO\\|EAL: No free 1048576 kB hugepages reported on node 0\n$");
+    rte_log(RTE_LOG_WARNING, RTE_LOGTYPE_EAL, "EAL: No free lunch\n");
+    assert_matches(take_log(), "^" STAMP "dpdk\\|WARN\\|EAL: No free lunch\n$");
+    rte_log(RTE_LOG_ERR, RTE_LOGTYPE_EAL, "EAL: No free 2048 kB hugepages reported on node 0\n");
+    assert_matches(take_log(), "^" STAMP "dpdk\\|ERR\\|");
+}
+
 static void levels_are_per_component(void **state)
 {
     LOG_DBG(LOG_FLOWS, "not shown");
@@ -382,6 +393,7 @@ int main(void)
         cmocka_unit_test(a_message_is_one_line_of_five_fields),
         cmocka_unit_test(a_long_message_is_cut_and_still_ends_its_line),
         cmocka_unit_test(dpdk_messages_come_out_in_the_same_form),
+        cmocka_unit_test(a_warning_of_dpdk_that_is_no_fault_is_none),
         cmocka_unit_test(levels_are_per_component),
         cmocka_unit_test(levels_are_shown_as_they_were_set),
         cmocka_unit_test(a_level_that_eal_sets_is_one_for_all_facilities),
