@@ -113,7 +113,7 @@ static void free_bridge(struct apply *apply, struct apply_bridge *object)
 
 static void queue_bridge(struct apply *apply, struct apply_bridge *object)
 {
-    apply->busy = true;
+    apply_wake(apply);
     if (object->queued)
         return;
     object->queued = true;
@@ -151,7 +151,8 @@ void apply_remove_bridge(struct apply *apply, const char *bridge)
         return;
     name_map_remove(apply->bridge_names, bridge);
     unqueue_bridge(apply, object);
-    object->removed = object->queued = apply->busy = true;
+    object->removed = object->queued = true;
+    apply_wake(apply);
     TAILQ_INSERT_TAIL(&apply->removed_bridges, object, work);
     TAILQ_FOREACH (port, &object->ports, node) {
         port->said = false;
@@ -202,7 +203,7 @@ void apply_set_options(struct apply *apply, const struct config *wanted)
     config_free(apply->options);
     apply->options = mem_calloc(1, sizeof options);
     config_section_copy(&config_root, apply->options, &options);
-    apply->busy = true;
+    apply_wake(apply);
 }
 
 void apply_interfaces_appeared(struct apply *apply)
@@ -268,6 +269,14 @@ void apply_for_each_port(struct apply *apply, apply_port_fn *fn, void *arg)
 
 static unsigned run_job(void *arg, uint64_t budget_us);
 
+/* Who puts something on the list may run after this job: the database's, timers. */
+static uint64_t due_us(void *arg)
+{
+    const struct apply *apply = arg;
+
+    return apply->fresh ? 0 : UINT64_MAX;
+}
+
 struct apply *apply_create(struct sluice *sw)
 {
     struct apply *apply = mem_calloc(1, sizeof *apply);
@@ -286,8 +295,12 @@ struct apply *apply_create(struct sluice *sw)
     TAILQ_INIT(&apply->opening);
     TAILQ_INIT(&apply->no_index);
     TAILQ_INIT(&apply->leaving);
-    apply->job = (struct loop_job){
-        .name = "configuration", .phase = LOOP_CHANGES, .budget_us = BUDGET_US, .arg = apply, .run = run_job};
+    apply->job = (struct loop_job){.name = "configuration",
+                                   .phase = LOOP_CHANGES,
+                                   .budget_us = BUDGET_US,
+                                   .arg = apply,
+                                   .run = run_job,
+                                   .due_us = due_us};
     loop_add(sw->loop, &apply->job);
     return apply;
 }
@@ -466,6 +479,7 @@ static unsigned run_job(void *arg, uint64_t budget_us)
     static const unsigned says[] = {[APPLY_IDLE] = 0, [APPLY_WAITS] = LOOP_SOON, [APPLY_MORE] = LOOP_MORE};
     struct apply *apply = arg;
 
+    apply->fresh = false;
     if (!apply->busy)
         return 0;
     enum apply_state state = work(apply, budget_us);

@@ -121,11 +121,18 @@ struct apply {
     struct apply_ports no_index; /* opened, but all indices of the datapath are taken */
     TAILQ_HEAD(, apply_leaving) leaving;
     bool busy;       /* `idle` is owed */
+    bool fresh;      /* something was put on the list since the job ran */
     bool drawn;      /* nothing was done since `ticket` was drawn */
     uint64_t ticket; /* see flows_ticket() */
 };
 
 /* --- between the files --------------------------------------------------- */
+
+/* Something was put on the list. The job may have had its run in this turn of the loop: there has to be another. */
+static inline void apply_wake(struct apply *apply)
+{
+    apply->busy = apply->fresh = true;
+}
 
 void apply_tell(struct apply *apply, const struct apply_result *result);
 /* A port object was freed: its bridge may have waited for that. */

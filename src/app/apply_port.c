@@ -507,7 +507,7 @@ static void change(struct apply *apply, struct apply_port *port)
 
 void apply_port_queue(struct apply *apply, struct apply_port *port)
 {
-    apply->busy = true;
+    apply_wake(apply);
     if (port->stage == PORT_FINISHING)
         return; /* what is wanted is looked at again when its device is open */
     unqueue(apply, port);
