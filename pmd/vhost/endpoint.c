@@ -1,7 +1,6 @@
 #include "pmd/vhost/endpoint.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -10,13 +9,13 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include "pmd/base/clock.h"
 #include "pmd/base/log.h"
 #include "pmd/base/memory.h"
+#include "pmd/vhost/socket_file.h"
 
 /* Connections to one socket at once: the guest's, and others that may become it. */
 #define CONNECTIONS_MAX 16
@@ -70,9 +69,8 @@ struct vhost_endpoint {
     bool paused;
     uint64_t connect_ms; /* client: not before */
     bool look;           /* set by poll-mode threads: a ring has failed */
-    dev_t device;        /* of the socket that was made */
-    ino_t inode;
-    struct vhost_access access, made; /* as wanted, and as the socket had it when it was made */
+    struct vhost_access access;
+    struct socket_file file; /* that was made */
     uint64_t faults;
     char name[256];
     char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
@@ -340,92 +338,17 @@ static void on_connection(struct connection *connection, uint32_t events)
 /* --- sockets --------------------------------------------------------------------------------------------------------
  */
 
-static int open_socket(const char *path, struct sockaddr_un *address)
-{
-    *address = (struct sockaddr_un){.sun_family = AF_UNIX};
-    snprintf(address->sun_path, sizeof address->sun_path, "%s", path);
-    return socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-}
-
-static mode_t mode_of(const struct stat *st)
-{
-    return st->st_mode & ALLPERMS;
-}
-
-/* Gives what `fd` refers to its owner and permissions, or leaves it as it is with a negative errno. */
-static int set_access(int fd, const struct stat *now, const struct vhost_access *access)
-{
-    char path[32];
-    int rc = 0;
-
-    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-    if (now->st_uid == access->uid && now->st_gid == access->gid)
-        return chmod(path, access->mode) < 0 ? -errno : 0;
-    /* On the way from the old to the new nobody is let in. */
-    if (chmod(path, 0) < 0 || fchownat(fd, "", access->uid, access->gid, AT_EMPTY_PATH) < 0 ||
-        chmod(path, access->mode) < 0)
-        rc = -errno;
-    if (rc < 0 && (fchownat(fd, "", now->st_uid, now->st_gid, AT_EMPTY_PATH) < 0 || chmod(path, mode_of(now)) < 0))
-        LOG_WARN_RL(LOG_PORT, "a socket's owner and permissions cannot be set back: %s", strerror(errno));
-    return rc;
-}
-
-/* `made` stands in for what is not given. */
-static struct vhost_access complete_access(const struct vhost_access *access, const struct vhost_access *made)
-{
-    return (struct vhost_access){
-        .mode = access->mode ? access->mode : made->mode,
-        .uid = access->uid != (uid_t)-1 ? access->uid : made->uid,
-        .gid = access->gid != (gid_t)-1 ? access->gid : made->gid,
-    };
-}
-
-/* The socket's file, which is looked at only if it is a socket; -1: errno. */
-static int open_file(const char *path, struct stat *st)
-{
-    const int fd = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-
-    if (fd < 0)
-        return -1;
-    if (fstat(fd, st) == 0 && S_ISSOCK(st->st_mode))
-        return fd;
-    close(fd);
-    errno = ENOTSOCK;
-    return -1;
-}
-
-/* Nobody can connect yet to a socket that is bound and not listened at. */
-static bool prepare_file(struct vhost_endpoint *endpoint)
-{
-    struct stat st;
-    struct vhost_access wanted;
-    const int fd = open_file(endpoint->path, &st);
-    int rc;
-
-    if (fd < 0)
-        return false;
-    endpoint->device = st.st_dev;
-    endpoint->inode = st.st_ino;
-    endpoint->made = (struct vhost_access){.mode = mode_of(&st), .uid = st.st_uid, .gid = st.st_gid};
-    wanted = complete_access(&endpoint->access, &endpoint->made);
-    rc = set_access(fd, &st, &wanted);
-    if (rc < 0)
-        unlink(endpoint->path);
-    close(fd);
-    errno = -rc;
-    return rc == 0;
-}
-
 /* False: errno. */
 static bool listen_at(struct vhost_endpoint *endpoint)
 {
     struct sockaddr_un address;
     struct epoll_event event = {.events = EPOLLIN, .data.ptr = endpoint};
-    const int fd = open_socket(endpoint->path, &address);
+    const int fd = socket_open(endpoint->path, &address);
     int error;
 
-    if (fd >= 0 && bind(fd, (struct sockaddr *)&address, sizeof address) == 0 && prepare_file(endpoint) &&
-        listen(fd, BACKLOG) == 0 && epoll_ctl(epoll_fd, EPOLL_CTL_ADD, fd, &event) == 0) {
+    if (fd >= 0 && bind(fd, (struct sockaddr *)&address, sizeof address) == 0 &&
+        socket_file_prepare(&endpoint->file, endpoint->path, &endpoint->access) && listen(fd, BACKLOG) == 0 &&
+        epoll_ctl(epoll_fd, EPOLL_CTL_ADD, fd, &event) == 0) {
         endpoint->fd = fd;
         endpoint->paused = false;
         return true;
@@ -440,12 +363,9 @@ static bool listen_at(struct vhost_endpoint *endpoint)
 /* Removes the socket, unless there is another one by now. */
 static void stop_listening(struct vhost_endpoint *endpoint)
 {
-    struct stat st;
-
     if (endpoint->fd < 0)
         return;
-    if (lstat(endpoint->path, &st) == 0 && st.st_dev == endpoint->device && st.st_ino == endpoint->inode)
-        unlink(endpoint->path);
+    socket_file_remove(&endpoint->file, endpoint->path);
     close(endpoint->fd);
     endpoint->fd = -1;
 }
@@ -507,7 +427,7 @@ static void on_listener(struct vhost_endpoint *endpoint)
 static void try_connect(struct vhost_endpoint *endpoint, uint64_t now)
 {
     struct sockaddr_un address;
-    const int fd = open_socket(endpoint->path, &address);
+    const int fd = socket_open(endpoint->path, &address);
 
     endpoint->connect_ms = now + CONNECT_MS;
     if (fd < 0)
@@ -769,17 +689,11 @@ bool vhost_endpoint_listen_again(struct vhost_endpoint *endpoint)
 bool vhost_endpoint_set_access(struct vhost_endpoint *endpoint, const struct vhost_access *access, char *error,
                                size_t error_size)
 {
-    struct stat st;
-    int fd, rc = 0;
+    int rc = 0;
 
     pthread_mutex_lock(&lock);
-    const struct vhost_access wanted = complete_access(access, &endpoint->made);
-    fd = endpoint->fd >= 0 ? open_file(endpoint->path, &st) : -1;
-    /* A socket that was removed gets what is wanted when it is made again. */
-    if (fd >= 0 && st.st_dev == endpoint->device && st.st_ino == endpoint->inode)
-        rc = set_access(fd, &st, &wanted);
-    if (fd >= 0)
-        close(fd);
+    if (endpoint->fd >= 0)
+        rc = socket_file_set_access(&endpoint->file, endpoint->path, access);
     if (rc == 0)
         endpoint->access = *access;
     pthread_mutex_unlock(&lock);

@@ -15,6 +15,7 @@
 #include <sys/types.h>
 
 #include "pmd/vhost/device.h"
+#include "pmd/vhost/socket_file.h"
 
 struct vhost_endpoint;
 
@@ -29,13 +30,6 @@ struct vhost_guest {
     struct rte_ether_addr mac;
 };
 typedef void vhost_changed_fn(void *arg, const struct vhost_guest *guest);
-
-/* Who may connect to a socket that is listened at. */
-struct vhost_access {
-    mode_t mode; /* permissions, 0: those that new files get */
-    uid_t uid;   /* -1: that new files get, like `gid` */
-    gid_t gid;
-};
 
 struct vhost_endpoint_params {
     const char *name; /* in log lines; the port's */
