@@ -10,15 +10,6 @@ export OFCTL_TIMEOUT=200
 sluice_config '"fail_mode": "secure"'
 start_sluice
 
-number() { # KEY: of "flows"
-    ctl --json flows | "$PYTHON" -c "import json,sys; print(json.load(sys.stdin)['$1'])"
-}
-quick() { # WHAT: no turn since the last time took the control thread more than 10 ms
-    own=$(number longest_turn_own_us)
-    echo "  $1: longest turn $own us by its processor time, $(number longest_turn_us) us by the clock"
-    [ "$own" -le 10000 ] || failed="$failed $1: $own us;"
-    ctl flows clear >/dev/null
-}
 rules() { # COMMAND PRIORITY: as lines for a bundle; PRIORITY of each by its number i
     "$PYTHON" - "$MASKS" "$1" "$2" <<'PYTHON'
 import sys
@@ -30,24 +21,27 @@ for i in range(int(sys.argv[1])):
           f",priority={eval(sys.argv[3])}")
 PYTHON
 }
-failed=
-count() { OF=OpenFlow14 ofctl dump-aggregate | grep -o 'flow_count=[0-9]*'; }
+expect() { assert_eq "$(OF=OpenFlow14 ofctl dump-aggregate | grep -o 'flow_count=[0-9]*')" "flow_count=$1" rules; }
+add_in_a_bundle() {
+    OF=OpenFlow14 ofctl --bundle add-flows "$TEST_DIR/add"
+    expect "$MASKS"
+}
+delete_in_a_bundle() {
+    OF=OpenFlow14 ofctl --bundle add-flows "$TEST_DIR/delete"
+    expect 0
+}
+add() { OF=OpenFlow14 ofctl add-flows "$TEST_DIR/add"; }
+delete() {
+    OF=OpenFlow14 ofctl del-flows
+    expect 0
+}
 for priority in 7 '1+i%50000'; do
     step "priority $priority"
     rules "add " "$priority" >"$TEST_DIR/add"
     rules "delete_strict " "$priority" >"$TEST_DIR/delete"
-    ctl flows clear >/dev/null
-    OF=OpenFlow14 ofctl --bundle add-flows "$TEST_DIR/add"
-    assert_eq "$(count)" "flow_count=$MASKS" "rules"
-    quick "a bundle of adds"
-    OF=OpenFlow14 ofctl --bundle add-flows "$TEST_DIR/delete"
-    assert_eq "$(count)" "flow_count=0" "rules"
-    quick "a bundle of deletes"
-    OF=OpenFlow14 ofctl add-flows "$TEST_DIR/add"
-    quick "adds"
-    OF=OpenFlow14 ofctl del-flows
-    assert_eq "$(count)" "flow_count=0" "rules"
-    quick "a delete of all"
+    short_turns "a bundle of adds" add_in_a_bundle delete
+    short_turns "a bundle of deletes" delete_in_a_bundle add_in_a_bundle
+    short_turns "adds" add delete
+    short_turns "a delete of all" delete add
 done
-[ -z "$failed" ] || fail "$failed"
 stop_sluice

@@ -20,20 +20,16 @@ for i in range(n):
 print("table=0,priority=1,udp,actions=move:NXM_OF_UDP_DST[]->NXM_NX_REG0[0..15],output:2")
 PYTHON
 
-number() { # KEY: of "flows"
-    ctl --json flows | "$PYTHON" -c "import json,sys; print(json.load(sys.stdin)['$1'])"
-}
-many_megaflows() { [ "$(number megaflows)" -ge 1000 ]; }
-quick() { # WHAT: no turn since the last time took the control thread more than 10 ms
-    own=$(number longest_turn_own_us)
-    echo "  $1: longest turn $own us by its processor time, $(number longest_turn_us) us by the clock"
-    [ "$own" -le 10000 ] || fail "$1: a turn of the event loop took $own us"
-    ctl flows clear >/dev/null
+many_megaflows() { [ "$(flows_number megaflows)" -ge 1000 ]; }
+of14() { OF=OpenFlow14 ofctl "$@"; }
+flow_count() { # COUNT [TABLE]
+    assert_eq "$(of14 dump-aggregate ${2:+"$2"} | grep -o 'flow_count=[0-9]*')" "flow_count=$1"
 }
 
 step "load"
-OF=OpenFlow14 ofctl --bundle add-flows "$TEST_DIR/rules"
-quick "bundle of $RULES rules"
+load() { of14 --bundle add-flows "$TEST_DIR/rules"; }
+delete_all() { of14 del-flows; }
+short_turns "bundle of $RULES rules" load delete_all
 
 step "megaflows, more of them all the time"
 cat >"$TEST_DIR/misses.py" <<'PYTHON'
@@ -53,52 +49,66 @@ misses_pid=$PID
 wait_until 20 many_megaflows
 
 step "ovs-ofctl dump-flows, dump-aggregate"
-ctl flows clear >/dev/null
-assert_eq "$(OF=OpenFlow14 ofctl dump-flows | grep -c nw_dst=64)" "$RULES" "rules in the dump"
-quick dump-flows
-assert_contains "$(OF=OpenFlow14 ofctl dump-aggregate cookie=5/-1)" "flow_count=$((RULES / 1000))"
-quick dump-aggregate
+dump() { assert_eq "$(of14 dump-flows | grep -c nw_dst=64)" "$RULES" "rules in the dump"; }
+short_turns dump-flows dump
+aggregate() { flow_count $((RULES / 1000)) cookie=5/-1; }
+short_turns dump-aggregate aggregate
 
 step "dpctl/dump-flows"
-[ "$(ctl dpctl/dump-flows | grep -c '^recirc_id')" -ge 500 ] || fail "megaflows are missing in the dump"
-ctl --json dpctl/dump-flows br0 | "$PYTHON" -c 'import json,sys; sys.exit(len(json.load(sys.stdin)) < 500)'
-quick dpctl/dump-flows
+dump_megaflows() {
+    [ "$(ctl dpctl/dump-flows | grep -c '^recirc_id')" -ge 500 ] || fail "megaflows are missing in the dump"
+    ctl --json dpctl/dump-flows br0 | "$PYTHON" -c 'import json,sys; sys.exit(len(json.load(sys.stdin)) < 500)'
+}
+short_turns dpctl/dump-flows dump_megaflows
 
 step "modify all, by itself and in a bundle"
-ctl flows clear >/dev/null
-OF=OpenFlow14 ofctl mod-flows udp,nw_dst=64.0.0.0/8,actions=output:1
-quick "modify of all"
+modify_to_1() { of14 mod-flows udp,nw_dst=64.0.0.0/8,actions=output:1; }
 echo 'modify udp,nw_dst=64.0.0.0/8,actions=output:2' >"$TEST_DIR/modify"
-OF=OpenFlow14 ofctl --bundle add-flows "$TEST_DIR/modify"
-quick "modify of all in a bundle"
+modify_to_2() { of14 --bundle add-flows "$TEST_DIR/modify"; }
+short_turns "modify of all" modify_to_1 modify_to_2
+short_turns "modify of all in a bundle" modify_to_2 modify_to_1
 
 step "delete by cookie, delete all"
-OF=OpenFlow14 ofctl del-flows cookie=7/-1
-assert_contains "$(OF=OpenFlow14 ofctl dump-aggregate)" "flow_count=$((RULES - RULES / 1000 + 1))"
-quick "delete by cookie"
-OF=OpenFlow14 ofctl del-flows udp,nw_dst=64.0.0.0/8
-assert_contains "$(OF=OpenFlow14 ofctl dump-aggregate)" "flow_count=1"
-quick "delete of all"
+delete_cookie() {
+    of14 del-flows cookie=7/-1
+    flow_count $((RULES - RULES / 1000 + 1))
+}
+short_turns "delete by cookie" delete_cookie load
+delete_udp() {
+    of14 del-flows udp,nw_dst=64.0.0.0/8
+    flow_count 1
+}
+short_turns "delete of all" delete_udp load
 
 step "all in one table, of one mask"
-ctl flows clear >/dev/null
 sed 's/^table=[0-9]*,cookie=[0-9]*/table=1,cookie=0x77/; /^table=0,priority=1/d' "$TEST_DIR/rules" >"$TEST_DIR/one_table"
-OF=OpenFlow14 ofctl --bundle add-flows "$TEST_DIR/one_table"
-assert_eq "$(OF=OpenFlow14 ofctl dump-aggregate table=1 | grep -o 'flow_count=[0-9]*')" "flow_count=$RULES"
-quick "bundle of $RULES rules of one mask"
-OF=OpenFlow14 ofctl add-flow check_overlap,table=1,priority=100,tcp,nw_src=10.9.9.9,actions=drop
-OF=OpenFlow14 assert_fails ofctl add-flow check_overlap,table=1,priority=100,ip,nw_src=10.9.9.9,actions=drop
-quick "add of a rule that is to overlap with none"
-OF=OpenFlow14 ofctl mod-flows table=1,udp,actions=output:1
-quick "modify of every rule"
-OF=OpenFlow14 ofctl add-flow "table=0,priority=9,in_port=77,actions=learn(delete_learned,table=1,cookie=0x77,NXM_OF_ETH_SRC[])"
-OF=OpenFlow14 ofctl del-flows table=0,in_port=77
-assert_eq "$(OF=OpenFlow14 ofctl dump-aggregate table=1 | grep -o 'flow_count=[0-9]*')" "flow_count=1"
-quick "every rule was learned, and what taught it is gone"
-OF=OpenFlow14 ofctl --bundle add-flows "$TEST_DIR/one_table"
-OF=OpenFlow14 ofctl del-flows
-assert_contains "$(OF=OpenFlow14 ofctl dump-aggregate)" "flow_count=0"
-quick "delete of every rule"
+load_again() { of14 --bundle add-flows "$TEST_DIR/one_table"; }
+load_table() {
+    load_again
+    flow_count "$RULES" table=1
+}
+delete_table() { of14 del-flows table=1; }
+short_turns "bundle of $RULES rules of one mask" load_table delete_table
+no_overlap() {
+    of14 add-flow check_overlap,table=1,priority=100,tcp,nw_src=10.9.9.9,actions=drop
+    OF=OpenFlow14 assert_fails ofctl add-flow check_overlap,table=1,priority=100,ip,nw_src=10.9.9.9,actions=drop
+}
+delete_tcp() { of14 del-flows table=1,tcp; }
+short_turns "add of a rule that is to overlap with none" no_overlap delete_tcp
+modify_table() { of14 mod-flows table=1,udp,actions=output:1; }
+short_turns "modify of every rule" modify_table
+delete_learned() {
+    of14 add-flow "table=0,priority=9,in_port=77,actions=learn(delete_learned,table=1,cookie=0x77,NXM_OF_ETH_SRC[])"
+    of14 del-flows table=0,in_port=77
+    flow_count 1 table=1
+}
+short_turns "every rule was learned, and what taught it is gone" delete_learned load_again
+delete_every() {
+    of14 del-flows
+    flow_count 0
+}
+load_again
+short_turns "delete of every rule" delete_every load_again
 
 kill "$misses_pid"
 stop_sluice

@@ -94,5 +94,24 @@ lost_on_the_way() {
     ctl --json drops | "$PYTHON" -c 'import json, sys; print(sum(n for why, n in json.load(sys.stdin).items() if why != "packet_in_limit"))'
 }
 
+# A number of "sluicectl flows" by its key.
+flows_number() { ctl --json flows | "$PYTHON" -c "import json,sys; print(json.load(sys.stdin)['$1'])"; }
+
+# short_turns WHAT STEP [BEFORE]: STEP takes the control thread at most 10 ms at a time. The machine may stop a core for as long, and the kernel
+# counts that as the thread's own time: what was slow is done again, after BEFORE, and a fault shows each time.
+short_turns() {
+    local try own
+    for try in 1 2 3; do
+        [ "$try" = 1 ] || ${3:-true}
+        ctl flows clear >/dev/null
+        $2
+        own=$(flows_number longest_turn_own_us)
+        echo "  $1: longest turn $own us by its processor time, $(flows_number longest_turn_us) us by the clock"
+        [ "$own" -gt 10000 ] || return 0
+        ctl flows | awk '/job or timer/ {jobs = 1} jobs && ($3 == "us" || $3 > 2000)'
+    done
+    fail "$1: a turn of the event loop took $own us, and three times more than 10 ms"
+}
+
 # Whether OVS runs in sluiced's place: it lacks Sluice's own commands.
 is_ovs() { [ "$(basename "$SLUICED")" = ovs-as-sluiced ]; }
