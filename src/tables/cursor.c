@@ -15,6 +15,7 @@ struct rule_cursor {
     struct pipeline *pipeline; /* NULL: it is gone */
     struct selector selector;
     bool sees_change;           /* rules as the open change leaves them, if one is open */
+    bool sees_all;              /* rules of every version */
     struct minimatch *overlaps; /* instead of the selector: rules of `priority` that take a packet that this takes */
     uint16_t priority;
     unsigned table_id, last_table;
@@ -51,6 +52,14 @@ struct rule_cursor *rule_cursor_open_change(struct pipeline *pipeline, const str
     struct rule_cursor *cursor = open_cursor(pipeline, filter->table_id, true);
 
     selector_init(&cursor->selector, filter, hidden);
+    return cursor;
+}
+
+struct rule_cursor *rule_cursor_open_linked(struct pipeline *pipeline, const struct rule_filter *filter)
+{
+    struct rule_cursor *cursor = rule_cursor_open(pipeline, filter);
+
+    cursor->sees_all = true;
     return cursor;
 }
 
@@ -174,7 +183,7 @@ enum rule_cursor_state rule_cursor_look(struct rule_cursor *cursor, unsigned mos
         if (!here)
             continue;
         cursor->rule = next_rule(cursor, here);
-        if (rule_visible(here, version) && takes(cursor, here)) {
+        if ((cursor->sees_all || rule_visible(here, version)) && takes(cursor, here)) {
             *rule = here;
             return RULE_CURSOR_FOUND;
         }

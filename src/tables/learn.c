@@ -7,6 +7,7 @@
 #include "pmd/base/clock.h"
 #include "pmd/base/hash.h"
 #include "pmd/base/memory.h"
+#include "pmd/base/open_hash.h"
 #include "pmd/datapath.h"
 #include "src/tables/change.h"
 #include "src/tables/evict.h"
@@ -19,16 +20,28 @@
 #define SETTLE_AT_ONCE 1024
 #define LOOKS 8 /* rules that are looked at for one that is taken away */
 
-/* What is known of a cookie in a table. Entries stay until the pipeline ends: there are as many as learn actions. */
+/* How far the rules with a key's cookie are counted. A key that no limit asked about is not. */
+enum counting { COUNT_NONE, COUNT_WAITS, COUNT_RUNS, COUNT_DONE };
+
+/* What is known of a cookie in a table. It is there while a learn action of a rule names it, or counted rules have it.
+ */
 struct learn_key {
-    struct learn_key *next;
+    SLIST_ENTRY(learn_key) dead_node, count_node;
     uint64_t cookie;
     uint8_t table_id;
-    bool counted;      /* n_rules is right */
+    uint8_t counting;  /* enum counting */
     bool queued;       /* in `dead` */
-    uint32_t n_rules;  /* with the cookie, in the table */
-    uint32_t n_owners; /* rules whose learn actions have delete_learned */
+    uint32_t n_rules;  /* with the cookie, in the table: those with rule->learn_counted */
+    uint32_t n_owners; /* learn actions of rules that have delete_learned */
+    uint32_t n_limits; /* learn actions of rules that have a limit */
 };
+SLIST_HEAD(learn_keys, learn_key);
+
+struct key_slot {
+    struct learn_key *key;
+    uint32_t hash;
+};
+#define KEY_SLOT_TYPE ((struct open_hash_type){sizeof(struct key_slot), offsetof(struct key_slot, hash)})
 
 struct later {
     struct rule *rule;
@@ -37,11 +50,12 @@ struct later {
 };
 
 struct learn_state {
-    struct learn_key **buckets;
-    uint32_t n_keys, n_buckets; /* power of two */
-    uint32_t n_counted;
-    struct learn_key **dead; /* that lost the last owner */
-    uint32_t n_dead, dead_size;
+    struct open_hash keys;
+    uint32_t n_counting;        /* keys that are counted, or will be */
+    struct learn_keys waiting;  /* to be counted; all of a table in one walk over its rules */
+    struct learn_keys walked;   /* by the walk under way */
+    struct rule_cursor *walk;   /* over the rules of the table of `walked`; NULL: none */
+    struct learn_keys dead;     /* that lost the last owner */
     struct rule_cursor *cursor; /* finds the rules of the last dead key; NULL: it has, or is not begun */
     struct later *later;
     uint32_t n_later, later_size;
@@ -60,20 +74,20 @@ struct learn_state *learn_state_create(void)
 
 void learn_state_destroy(struct learn_state *state)
 {
-    for (uint32_t i = 0; i < state->n_buckets; i++) {
-        struct learn_key *key;
+    struct key_slot *slots;
+    uint32_t mask;
 
-        while ((key = state->buckets[i])) {
-            state->buckets[i] = key->next;
-            free(key);
-        }
+    for (unsigned n = 0; (slots = open_hash_array(&state->keys, n, &mask)); n++) {
+        for (uint32_t i = 0; i <= mask; i++)
+            free(slots[i].key);
     }
     for (uint32_t i = 0; i < state->n_later; i++)
         rule_unref(state->later[i].rule);
     if (state->cursor)
         rule_cursor_close(state->cursor);
-    free(state->buckets);
-    free(state->dead);
+    if (state->walk)
+        rule_cursor_close(state->walk);
+    open_hash_free(&state->keys, KEY_SLOT_TYPE);
     free(state->later);
     free(state);
 }
@@ -85,125 +99,184 @@ static uint32_t key_hash(uint8_t table_id, uint64_t cookie)
     return hash_finish(hash_add(hash_add(HASH_BASIS, cookie), table_id));
 }
 
-static struct learn_key *key_find(const struct learn_state *state, uint8_t table_id, uint64_t cookie)
+static struct key_slot *slot_find(const struct learn_state *state, uint8_t table_id, uint64_t cookie)
 {
-    struct learn_key *key;
+    uint32_t hash = key_hash(table_id, cookie), mask;
+    struct key_slot *slots;
 
-    if (state->n_keys == 0)
-        return NULL;
-    key = state->buckets[key_hash(table_id, cookie) & (state->n_buckets - 1)];
-    while (key && (key->cookie != cookie || key->table_id != table_id))
-        key = key->next;
-    return key;
-}
-
-static void keys_grow(struct learn_state *state)
-{
-    uint32_t n_buckets = state->n_buckets > 0 ? state->n_buckets * 2 : 16;
-    struct learn_key **buckets = calloc(n_buckets, sizeof(struct learn_key *));
-
-    if (!buckets)
-        out_of_memory("rules, groups and meters", 0);
-    for (uint32_t i = 0; i < state->n_buckets; i++) {
-        struct learn_key *key;
-
-        while ((key = state->buckets[i])) {
-            struct learn_key **bucket = &buckets[key_hash(key->table_id, key->cookie) & (n_buckets - 1)];
-
-            state->buckets[i] = key->next;
-            key->next = *bucket;
-            *bucket = key;
+    for (unsigned n = 0; (slots = open_hash_array(&state->keys, n, &mask)); n++) {
+        for (uint32_t i = hash & mask; slots[i].key; i = (i + 1) & mask) {
+            if (slots[i].hash == hash && slots[i].key->cookie == cookie && slots[i].key->table_id == table_id)
+                return &slots[i];
         }
     }
-    free(state->buckets);
-    state->buckets = buckets;
-    state->n_buckets = n_buckets;
+    return NULL;
+}
+
+static struct learn_key *key_find(const struct learn_state *state, uint8_t table_id, uint64_t cookie)
+{
+    const struct key_slot *slot = slot_find(state, table_id, cookie);
+
+    return !slot ? NULL : slot->key;
 }
 
 static struct learn_key *key_get(struct learn_state *state, uint8_t table_id, uint64_t cookie)
 {
-    struct learn_key *key = key_find(state, table_id, cookie), **bucket;
+    struct learn_key *key = key_find(state, table_id, cookie);
+    struct key_slot *slot;
 
     if (key)
         return key;
-    if (state->n_keys == state->n_buckets)
-        keys_grow(state);
     key = calloc(1, sizeof *key);
     if (!key)
-        out_of_memory("rules, groups and meters", 0);
+        out_of_memory("rules, groups and meters", sizeof *key);
     key->cookie = cookie;
     key->table_id = table_id;
-    bucket = &state->buckets[key_hash(table_id, cookie) & (state->n_buckets - 1)];
-    key->next = *bucket;
-    *bucket = key;
-    state->n_keys++;
+    slot = open_hash_insert(&state->keys, KEY_SLOT_TYPE, key_hash(table_id, cookie));
+    *slot = (struct key_slot){.key = key, .hash = key_hash(table_id, cookie)};
     return key;
+}
+
+/* One use of the key less. */
+static void key_put(struct learn_state *state, struct learn_key *key)
+{
+    if (key->n_owners > 0 || key->n_limits > 0 || key->n_rules > 0 || key->queued || key->counting == COUNT_WAITS ||
+        key->counting == COUNT_RUNS)
+        return;
+    if (key->counting == COUNT_DONE)
+        state->n_counting--;
+    open_hash_remove(&state->keys, KEY_SLOT_TYPE, slot_find(state, key->table_id, key->cookie));
+    free(key);
 }
 
 /* --- counts -------------------------------------------------------------- */
 
-static void count(struct pipeline *pipeline, const struct rule *rule, uint64_t cookie, int delta)
+static void count(struct learn_state *state, struct rule *rule, uint64_t cookie)
 {
-    struct learn_state *state = pipeline->learn;
     struct learn_key *key;
 
-    if (state->n_counted == 0 || rule->flags & RULE_HIDDEN)
+    if (state->n_counting == 0 || rule->learn_counted || rule->flags & RULE_HIDDEN)
         return;
     key = key_find(state, rule->table_id, cookie);
-    if (key && key->counted)
-        key->n_rules += (uint32_t)delta;
-}
-
-void learn_note_linked(struct pipeline *pipeline, const struct rule *rule)
-{
-    count(pipeline, rule, rule->cookie, 1);
-}
-
-void learn_note_unlinked(struct pipeline *pipeline, const struct rule *rule)
-{
-    count(pipeline, rule, rule->cookie, -1);
-}
-
-void learn_note_cookie(struct pipeline *pipeline, const struct rule *rule, uint64_t cookie)
-{
-    count(pipeline, rule, rule->cookie, -1);
-    count(pipeline, rule, cookie, 1);
-}
-
-/* Calls `fn` for the rules of the table with the cookie. */
-static void for_each_rule(struct pipeline *pipeline, const struct learn_key *key,
-                          void (*fn)(struct pipeline *pipeline, struct rule *rule, void *arg), void *arg)
-{
-    const struct subtable *subtable;
-
-    if (!pipeline->tables[key->table_id])
+    if (!key || key->counting == COUNT_NONE)
         return;
-    TAILQ_FOREACH (subtable, &pipeline->tables[key->table_id]->subtables, node) {
-        struct rule *rule;
+    rule->learn_counted = true;
+    key->n_rules++;
+}
 
-        TAILQ_FOREACH (rule, &subtable->rules, table_node) {
-            if (rule->cookie == key->cookie && !(rule->flags & RULE_HIDDEN))
-                fn(pipeline, rule, arg);
+static void uncount(struct learn_state *state, struct rule *rule)
+{
+    struct learn_key *key;
+
+    if (!rule->learn_counted)
+        return;
+    key = key_find(state, rule->table_id, rule->cookie);
+    rule->learn_counted = false;
+    key->n_rules--;
+    key_put(state, key);
+}
+
+void learn_note_linked(struct pipeline *pipeline, struct rule *rule)
+{
+    count(pipeline->learn, rule, rule->cookie);
+}
+
+void learn_note_unlinked(struct pipeline *pipeline, struct rule *rule)
+{
+    uncount(pipeline->learn, rule);
+}
+
+void learn_note_cookie(struct pipeline *pipeline, struct rule *rule, uint64_t cookie)
+{
+    uncount(pipeline->learn, rule);
+    count(pipeline->learn, rule, cookie);
+}
+
+/* The limit of a learn action asks how many rules have the key's cookie. */
+static void want_count(struct learn_state *state, struct learn_key *key)
+{
+    if (key->counting != COUNT_NONE)
+        return;
+    key->counting = COUNT_WAITS;
+    state->n_counting++;
+    SLIST_INSERT_HEAD(&state->waiting, key, count_node);
+}
+
+static void begin_walk(struct pipeline *pipeline)
+{
+    struct learn_state *state = pipeline->learn;
+    const struct rule_filter filter = {
+        .table_id = SLIST_FIRST(&state->waiting)->table_id, .out_port = OFPORT_ANY, .out_group = OFGROUP_ANY};
+    struct learn_keys others = SLIST_HEAD_INITIALIZER(others);
+    struct learn_key *key;
+
+    while ((key = SLIST_FIRST(&state->waiting))) {
+        bool mine = key->table_id == filter.table_id;
+
+        SLIST_REMOVE_HEAD(&state->waiting, count_node);
+        key->counting = mine ? COUNT_RUNS : COUNT_WAITS;
+        SLIST_INSERT_HEAD(mine ? &state->walked : &others, key, count_node);
+    }
+    state->waiting = others;
+    state->walk = rule_cursor_open_linked(pipeline, &filter);
+}
+
+static void end_walk(struct learn_state *state)
+{
+    struct learn_key *key;
+
+    rule_cursor_close(state->walk);
+    state->walk = NULL;
+    while ((key = SLIST_FIRST(&state->walked))) {
+        SLIST_REMOVE_HEAD(&state->walked, count_node);
+        key->counting = COUNT_DONE;
+    }
+}
+
+/* Counts the rules that wait for it, looking at LOOKS of them for one of *budget. False: that was not enough. */
+static bool count_step(struct pipeline *pipeline, size_t *budget)
+{
+    struct learn_state *state = pipeline->learn;
+
+    while (*budget > 0 && (state->walk || !SLIST_EMPTY(&state->waiting))) {
+        enum rule_cursor_state at = RULE_CURSOR_MORE;
+
+        --*budget;
+        if (!state->walk)
+            begin_walk(pipeline);
+        for (unsigned i = 0; i < LOOKS && at != RULE_CURSOR_END; i++) {
+            struct rule *rule = NULL;
+
+            at = rule_cursor_look(state->walk, 1, &rule);
+            if (at == RULE_CURSOR_FOUND)
+                count(state, rule, rule->cookie);
         }
+        if (at == RULE_CURSOR_END)
+            end_walk(state);
     }
+    return !state->walk && SLIST_EMPTY(&state->waiting);
 }
 
-static void add_one(struct pipeline *pipeline, struct rule *rule, void *arg)
+/* Counts what is to be counted at once if the rules are few, else leaves it to pipeline_settle_step(). */
+static void count_now(struct pipeline *pipeline)
 {
-    ++*(uint32_t *)arg;
+    const struct pipeline_observer *observer = &pipeline->observer;
+    size_t budget = observer->to_settle ? SETTLE_AT_ONCE : SIZE_MAX;
+
+    if (!pipeline->learn->walk && !count_step(pipeline, &budget))
+        observer->to_settle(observer->arg);
 }
 
-static uint32_t n_rules(struct pipeline *pipeline, uint8_t table_id, uint64_t cookie)
+/* While its rules are being counted, a cookie has no room: packets teach again after that. */
+static bool below_limit(struct pipeline *pipeline, const struct rule *taught, uint32_t limit)
 {
-    struct learn_key *key = key_get(pipeline->learn, table_id, cookie);
+    struct learn_key *key = key_get(pipeline->learn, taught->table_id, taught->cookie);
 
-    if (!key->counted) {
-        key->n_rules = 0;
-        for_each_rule(pipeline, key, add_one, &key->n_rules);
-        key->counted = true;
-        pipeline->learn->n_counted++;
+    if (key->counting == COUNT_NONE) {
+        want_count(pipeline->learn, key);
+        count_now(pipeline);
     }
-    return key->n_rules;
+    return key->counting == COUNT_DONE && key->n_rules < limit;
 }
 
 /* --- learning ------------------------------------------------------------ */
@@ -221,7 +294,7 @@ static bool is_room(struct pipeline *pipeline, const struct rule *taught, uint32
 
     return ((info->n_next < info->config.max_rules && pipeline->n_next < pipeline->max_rules) ||
             (info->config.config & TABLE_EVICTION && evict_choose(pipeline, taught->table_id, taught->importance))) &&
-           (limit == 0 || n_rules(pipeline, taught->table_id, taught->cookie) < limit);
+           (limit == 0 || below_limit(pipeline, taught, limit));
 }
 
 enum learn_result pipeline_would_learn(struct pipeline *pipeline, const struct rule *taught, uint32_t limit)
@@ -316,21 +389,32 @@ enum learn_result pipeline_learn(struct pipeline *pipeline, const struct rule *t
 
 /* --- delete_learned ------------------------------------------------------ */
 
-static bool owns(const struct act *act)
+/* The learn action `act` if its rule uses a key: owns what is learned, or has a limit. Else NULL. */
+static const struct act_learn *uses_key(const struct act *act)
 {
-    return act->type == ACT_LEARN && ((const struct act_learn *)act)->flags & LEARN_DELETE_LEARNED;
+    const struct act_learn *learn = (const struct act_learn *)act;
+
+    return act->type == ACT_LEARN && (learn->flags & LEARN_DELETE_LEARNED || learn->limit > 0) ? learn : NULL;
 }
 
 static void own(struct learn_state *state, const struct act_list *acts)
 {
     ACT_FOR_EACH (act, acts) {
-        const struct act_learn *learn = (const struct act_learn *)act;
+        const struct act_learn *learn = uses_key(act);
+        struct learn_key *key;
         struct act_list inner;
 
         if (act_nested(act, &inner))
             own(state, &inner);
-        else if (owns(act))
-            key_get(state, learn->table_id, learn->cookie)->n_owners++;
+        if (!learn)
+            continue;
+        key = key_get(state, learn->table_id, learn->cookie);
+        if (learn->flags & LEARN_DELETE_LEARNED)
+            key->n_owners++;
+        if (learn->limit > 0) {
+            key->n_limits++;
+            want_count(state, key);
+        }
     }
 }
 
@@ -343,37 +427,34 @@ static void bury(struct learn_state *state, struct learn_key *key)
 {
     if (key->queued || state->given_up)
         return;
-    if (state->n_dead == state->dead_size) {
-        state->dead_size = state->dead_size > 0 ? state->dead_size * 2 : 16;
-        state->dead = realloc(state->dead, state->dead_size * sizeof(struct learn_key *));
-        if (!state->dead)
-            out_of_memory("rules, groups and meters", 0);
-    }
     key->queued = true;
-    state->dead[state->n_dead++] = key;
+    SLIST_INSERT_HEAD(&state->dead, key, dead_node);
 }
 
 static void disown(struct learn_state *state, const struct act_list *acts, bool was_visible)
 {
     ACT_FOR_EACH (act, acts) {
-        const struct act_learn *learn = (const struct act_learn *)act;
+        const struct act_learn *learn = uses_key(act);
         struct learn_key *key;
         struct act_list inner;
 
         if (act_nested(act, &inner))
             disown(state, &inner, was_visible);
-        if (!owns(act))
+        if (!learn)
             continue;
         key = key_find(state, learn->table_id, learn->cookie);
-        if (--key->n_owners == 0 && was_visible)
+        if (learn->limit > 0)
+            key->n_limits--;
+        if (learn->flags & LEARN_DELETE_LEARNED && --key->n_owners == 0 && was_visible)
             bury(state, key);
+        key_put(state, key);
     }
 }
 
 void learn_forget_acts(struct pipeline *pipeline, const struct rule *rule)
 {
     /* A rule that never became visible leaves nothing behind. */
-    if (pipeline->learn->n_keys > 0)
+    if (pipeline->learn->keys.used > 0)
         disown(pipeline->learn, &rule->acts, rule->add_version <= pipeline->version);
 }
 
@@ -397,17 +478,20 @@ static bool begin_next(struct pipeline *pipeline)
 {
     struct learn_state *state = pipeline->learn;
 
-    while (state->n_dead > 0) {
-        struct learn_key *key = state->dead[--state->n_dead];
+    struct learn_key *key;
+
+    while ((key = SLIST_FIRST(&state->dead))) {
         const struct rule_filter filter = {.table_id = key->table_id,
                                            .cookie = key->cookie,
                                            .cookie_mask = UINT64_MAX,
                                            .out_port = OFPORT_ANY,
                                            .out_group = OFGROUP_ANY};
 
+        SLIST_REMOVE_HEAD(&state->dead, dead_node);
         key->queued = false;
         if (key->n_owners > 0)
             continue;
+        key_put(state, key);
         state->settling = true;
         change_begin(pipeline, false);
         state->cursor = rule_cursor_open_change(pipeline, &filter, false);
@@ -435,7 +519,8 @@ static bool remove_learned(struct pipeline *pipeline, size_t *budget)
     return !*cursor;
 }
 
-bool pipeline_settle_step(struct pipeline *pipeline, size_t budget)
+/* Goes on with what was learned and has to go. False: there is more than `budget` was enough for. */
+static bool settle(struct pipeline *pipeline, size_t budget)
 {
     struct learn_state *state = pipeline->learn;
 
@@ -452,19 +537,25 @@ bool pipeline_settle_step(struct pipeline *pipeline, size_t budget)
     return true;
 }
 
+bool pipeline_settle_step(struct pipeline *pipeline, size_t budget)
+{
+    return count_step(pipeline, &budget) && settle(pipeline, budget);
+}
+
 bool pipeline_settled(const struct pipeline *pipeline)
 {
-    return !pipeline->learn->settling && pipeline->learn->n_dead == 0;
+    return !pipeline->learn->settling && SLIST_EMPTY(&pipeline->learn->dead);
 }
 
 void learn_settle(struct pipeline *pipeline)
 {
     const struct pipeline_observer *observer = &pipeline->observer;
 
+    count_now(pipeline);
     /* What is queued while others are worked off waits for its turn. */
     if (pipeline->phase != CHANGE_NONE)
         return;
-    if (!pipeline_settle_step(pipeline, observer->to_settle ? SETTLE_AT_ONCE : SIZE_MAX))
+    if (!settle(pipeline, observer->to_settle ? SETTLE_AT_ONCE : SIZE_MAX))
         observer->to_settle(observer->arg);
 }
 
@@ -477,5 +568,5 @@ void learn_give_up(struct pipeline *pipeline)
     state->cursor = NULL;
     state->settling = false;
     state->given_up = true;
-    state->n_dead = 0;
+    SLIST_INIT(&state->dead);
 }

@@ -41,9 +41,9 @@ struct learn_state *learn_state_create(void);
 void learn_state_destroy(struct learn_state *state);
 
 /* The rule is in its table; is about to leave it; its cookie is about to change. */
-void learn_note_linked(struct pipeline *pipeline, const struct rule *rule);
-void learn_note_unlinked(struct pipeline *pipeline, const struct rule *rule);
-void learn_note_cookie(struct pipeline *pipeline, const struct rule *rule, uint64_t cookie);
+void learn_note_linked(struct pipeline *pipeline, struct rule *rule);
+void learn_note_unlinked(struct pipeline *pipeline, struct rule *rule);
+void learn_note_cookie(struct pipeline *pipeline, struct rule *rule, uint64_t cookie);
 /* The rule has these actions now; no longer. */
 void learn_note_acts(struct pipeline *pipeline, const struct rule *rule);
 void learn_forget_acts(struct pipeline *pipeline, const struct rule *rule);

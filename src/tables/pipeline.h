@@ -45,6 +45,7 @@ struct rule {
     uint8_t table_id;
     bool removed : 1;
     bool conjunctive : 1;    /* a clause: its actions are conjunctions */
+    bool learn_counted : 1;  /* in the count that limits of learn actions ask for (learn.c) */
     uint8_t removed_for : 4; /* enum rule_removed_reason, once a change removes it */
     uint32_t evict_at;       /* its place in the order of eviction (evict.c); 0: it has none */
     /* Counted. */
@@ -160,7 +161,8 @@ bool pipeline_bundle_abort_step(struct pipeline *pipeline, size_t budget);
 /* Rules that were learned go when the last rule goes whose learn action has delete_learned: all of them in one change,
  * at once if they are few. Otherwise observers are told (to_settle), and the rest takes pipeline_settle_step(), for
  * about `budget` rules a call, until that returns true: nothing is left that can be done now. Until pipeline_settled()
- * flow_mods are refused as they are while a bundle is open. */
+ * flow_mods are refused as they are while a bundle is open. The same steps count the rules of a table for the limits of
+ * learn actions, which keeps nobody waiting. */
 bool pipeline_settle_step(struct pipeline *pipeline, size_t budget);
 bool pipeline_settled(const struct pipeline *pipeline);
 /* For a moment lookups, also of groups and meters, see the open bundle as it is so far, or (false) no longer. */

@@ -93,6 +93,8 @@ struct rule_cursor *rule_cursor_open_change(struct pipeline *pipeline, const str
 /* cursor.c: the same for rules of that priority that take a packet which `match` takes, too. */
 struct rule_cursor *rule_cursor_open_overlaps(struct pipeline *pipeline, uint8_t table_id, const struct match *match,
                                               uint16_t priority);
+/* cursor.c: rule_cursor_open(), for all rules that are in their tables, whatever version sees them. */
+struct rule_cursor *rule_cursor_open_linked(struct pipeline *pipeline, const struct rule_filter *filter);
 /* cursor.c: nobody may stop at `rule` any more. */
 void cursors_leave(struct pipeline *pipeline, const struct rule *rule);
 /* The pipeline is about to be freed: its cursors are at their end. */
