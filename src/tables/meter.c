@@ -1,6 +1,7 @@
 #include "src/tables/meter.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,11 +13,19 @@
 
 #define HASH_SIZE 1024u
 
+/* Where the dumps are that are under way. */
+struct meter_cursor {
+    struct meter_table *table; /* NULL: it is gone */
+    struct meter_entry *next;
+    LIST_ENTRY(meter_cursor) node;
+};
+
 struct meter_table {
     struct pipeline *pipeline;
     struct datapath *dp;
     struct meter_entry *hash[HASH_SIZE];
     TAILQ_HEAD(, meter_entry) meters;
+    LIST_HEAD(, meter_cursor) cursors;
 
     /* Meters that the open change adds, modifies or takes away, each once. */
     struct meter_entry **staged;
@@ -70,21 +79,35 @@ struct meter_entry *meter_table_find_next(const struct meter_table *table, uint3
     return find(table, meter_id, table->pipeline->version + (table->pipeline->phase == CHANGE_OPEN));
 }
 
-static struct meter_entry *first_visible(const struct meter_table *table, struct meter_entry *meter)
+struct meter_cursor *meter_cursor_open(struct meter_table *table)
 {
-    while (meter && !visible(meter, table->pipeline->version))
-        meter = TAILQ_NEXT(meter, node);
-    return meter;
+    struct meter_cursor *cursor = calloc(1, sizeof *cursor);
+
+    if (!cursor)
+        out_of_memory("rules, groups and meters", sizeof *cursor);
+    cursor->table = table;
+    cursor->next = TAILQ_FIRST(&table->meters);
+    LIST_INSERT_HEAD(&table->cursors, cursor, node);
+    return cursor;
 }
 
-struct meter_entry *meter_table_first(const struct meter_table *table)
+struct meter_entry *meter_cursor_next(struct meter_cursor *cursor)
 {
-    return first_visible(table, TAILQ_FIRST(&table->meters));
+    struct meter_entry *meter;
+
+    while ((meter = cursor->next)) {
+        cursor->next = TAILQ_NEXT(meter, node);
+        if (visible(meter, cursor->table->pipeline->version))
+            return meter;
+    }
+    return NULL;
 }
 
-struct meter_entry *meter_table_next(const struct meter_table *table, const struct meter_entry *meter)
+void meter_cursor_close(struct meter_cursor *cursor)
 {
-    return first_visible(table, TAILQ_NEXT(meter, node));
+    if (cursor->table)
+        LIST_REMOVE(cursor, node);
+    free(cursor);
 }
 
 void meter_table_counts(const struct meter_table *table, const struct meter_entry *meter, struct meter_counts *counts)
@@ -290,7 +313,12 @@ static void note_gone(struct meter_table *table, uint32_t index)
 static void free_meter(struct meter_table *table, struct meter_entry *meter)
 {
     struct meter_entry **p = &table->hash[hash_of(meter->id)];
+    struct meter_cursor *cursor;
 
+    LIST_FOREACH (cursor, &table->cursors, node) {
+        if (cursor->next == meter)
+            cursor->next = TAILQ_NEXT(meter, node);
+    }
     while (*p != meter)
         p = &(*p)->hash_next;
     *p = meter->hash_next;
@@ -380,16 +408,28 @@ bool meter_table_abort(struct meter_table *table, size_t *budget)
     return true;
 }
 
+bool meter_table_clear(struct meter_table *table, unsigned most)
+{
+    size_t budget = most;
+    struct meter_entry *meter;
+
+    for (; most > 0 && (meter = TAILQ_FIRST(&table->meters)); most--)
+        free_meter(table, meter);
+    return meter_table_end(table, &budget) && TAILQ_EMPTY(&table->meters);
+}
+
 void meter_table_destroy(struct meter_table *table)
 {
-    struct meter_entry *meter;
-    size_t all = SIZE_MAX;
+    struct meter_cursor *cursor;
 
     if (!table)
         return;
-    while ((meter = TAILQ_FIRST(&table->meters)))
-        free_meter(table, meter);
-    meter_table_end(table, &all);
+    while ((cursor = LIST_FIRST(&table->cursors))) {
+        LIST_REMOVE(cursor, node);
+        cursor->table = NULL;
+        cursor->next = NULL;
+    }
+    meter_table_clear(table, UINT_MAX);
     free(table->gone);
     free(table->staged);
     free(table);

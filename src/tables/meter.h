@@ -67,9 +67,14 @@ bool meter_table_abort(struct meter_table *table, size_t *budget);
 bool meter_table_end(struct meter_table *table, size_t *budget);
 /* Has it a band that changes packets? */
 bool meter_entry_remarks(const struct meter_entry *meter);
-/* In the order of their addition. */
-struct meter_entry *meter_table_first(const struct meter_table *table);
-struct meter_entry *meter_table_next(const struct meter_table *table, const struct meter_entry *meter);
+/* Takes out about `most` meters of a table that goes. True: none is left. */
+bool meter_table_clear(struct meter_table *table, unsigned most);
+
+/* For dumps that are worked off in slices while meters come and go: in the order of their addition. */
+struct meter_cursor;
+struct meter_cursor *meter_cursor_open(struct meter_table *table);
+struct meter_entry *meter_cursor_next(struct meter_cursor *cursor); /* NULL at the end */
+void meter_cursor_close(struct meter_cursor *cursor);
 void meter_table_counts(const struct meter_table *table, const struct meter_entry *meter, struct meter_counts *counts);
 
 #endif

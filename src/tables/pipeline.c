@@ -93,7 +93,8 @@ bool pipeline_clear(struct pipeline *pipeline, unsigned most)
         if (pipeline->tables[i])
             table_clear(pipeline, pipeline->tables[i], &most);
     }
-    return most > 0 && group_table_clear(pipeline->groups, most);
+    return most > 0 && group_table_clear(pipeline->groups, most) &&
+           (!pipeline->meters || meter_table_clear(pipeline->meters, most));
 }
 
 void pipeline_destroy(struct pipeline *pipeline)

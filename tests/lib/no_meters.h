@@ -1,4 +1,4 @@
-/* Stands in for the datapath's meters where there are to be none. */
+/* Stands in for the datapath's meters: there are none, unless a test sets how many there can be. */
 #ifndef TESTS_UNIT_NO_METERS_H
 #define TESTS_UNIT_NO_METERS_H
 
@@ -7,9 +7,14 @@
 
 #include "pmd/datapath.h"
 
+static uint32_t meters_left;
+
 int datapath_meter_add(struct datapath *dp, const struct meter_config *config, uint32_t *index)
 {
-    return -ENOSPC;
+    if (meters_left == 0)
+        return -ENOSPC;
+    *index = --meters_left;
+    return 0;
 }
 
 int datapath_meter_set(struct datapath *dp, uint32_t index, const struct meter_config *config)

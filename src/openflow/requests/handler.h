@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "src/openflow/requests/listing.h"
 #include "src/openflow/server/connection.h"
 
 /* Each message is answered, or made a task of. For of_server_create(). */
@@ -24,19 +25,16 @@ int of_handle_port_mod(struct of_connection *conn, const struct of_msg *msg);
 int of_handle_table_mod(struct of_connection *conn, const struct of_msg *msg);
 int of_handle_role(struct of_connection *conn, const struct of_msg *msg);
 
-/* Fill replies about tables, groups and meters. */
-void of_reply_tables(struct of_connection *conn, struct of_multipart *mp, struct of_buf *out);
-void of_reply_table_descs(struct of_connection *conn, struct of_multipart *mp, struct of_buf *out);
+/* What lists all of a kind: statistics and features of tables, their configuration, statistics and descriptions of
+ * groups, statistics and configurations of meters. */
+extern const struct of_listing_kind of_list_tables, of_list_table_descs, of_list_groups, of_list_meters;
 /* OFPMP_TABLE_FEATURES with a body, which may come in several parts. `whole`: it is to be answered. */
 int of_table_features_request(struct of_connection *conn, const struct of_msg *msg, bool *whole);
-/* About one group, or OF_MP_GROUP_FEATURES. */
+/* About one group or meter, or OF_MP_GROUP_FEATURES or OF_MP_METER_FEATURES. */
 void of_reply_group(struct of_connection *conn, const struct of_multipart_request *request, struct of_multipart *mp,
                     struct of_buf *out);
 int of_reply_meters(struct of_connection *conn, const struct of_multipart_request *request, struct of_multipart *mp,
                     struct of_buf *out);
-
-/* OF_MP_GROUP and OF_MP_GROUP_DESC of all groups: worked off in slices, while the peer reads. */
-void of_group_dump_start(struct of_connection *conn, const struct of_msg *msg);
 
 /* Check a message without doing anything: bundles do so when it is added, and apply it later. 0 or an enum of_error. */
 int of_check_packet_out(const struct of_connection *conn, const struct of_packet_out *out);

@@ -1,14 +1,8 @@
 /* Groups: OpenFlow 1.3.5, 6.7 and 7.3.5.6 to 8. */
-#include <rte_cycles.h>
-#include <stdlib.h>
-
 #include "pmd/base/clock.h"
-#include "pmd/base/memory.h"
 #include "src/openflow/requests/handler.h"
 #include "src/openflow/server/server_impl.h"
 #include "src/tables/group.h"
-
-#define GROUPS_A_LOOK 16 /* groups told of between looks at the clock */
 
 int of_handle_group_mod(struct of_connection *conn, const struct of_msg *msg)
 {
@@ -19,24 +13,7 @@ int of_handle_group_mod(struct of_connection *conn, const struct of_msg *msg)
     return error;
 }
 
-/* --- statistics and descriptions, in slices ------------------------------ */
-
-struct dump {
-    struct of_task task;
-    struct of_multipart mp;
-    struct of_buf out;
-    struct group_cursor *cursor;
-};
-
-static void dump_free(struct of_task *task)
-{
-    struct dump *dump = (struct dump *)task;
-
-    group_cursor_close(dump->cursor);
-    of_multipart_abort(&dump->mp);
-    of_buf_free(&dump->out);
-    free(dump);
-}
+/* --- statistics and descriptions ----------------------------------------- */
 
 static void add_group(const struct group *group, struct of_multipart *mp, struct of_buf *out)
 {
@@ -46,39 +23,26 @@ static void add_group(const struct group *group, struct of_multipart *mp, struct
         of_multipart_add_group_desc(mp, out, group);
 }
 
-static enum of_task_state dump_run(struct of_task *task, struct of_connection *conn, uint64_t deadline)
+static void *open_groups(struct of_connection *conn)
 {
-    struct dump *dump = (struct dump *)task;
-
-    do {
-        for (unsigned i = 0; i < GROUPS_A_LOOK; i++) {
-            const struct group *group = group_cursor_next(dump->cursor);
-
-            if (!group) {
-                of_multipart_end(&dump->mp, &dump->out);
-                of_connection_send(conn, &dump->out);
-                return OF_TASK_DONE;
-            }
-            add_group(group, &dump->mp, &dump->out);
-        }
-        of_connection_send(conn, &dump->out);
-        if (of_connection_is_behind(conn))
-            return OF_TASK_BLOCKED;
-    } while (rte_rdtsc() < deadline);
-    return OF_TASK_MORE;
+    return group_cursor_open(pipeline_groups(conn->server->bridge->pipeline));
 }
 
-void of_group_dump_start(struct of_connection *conn, const struct of_msg *msg)
+static bool add_next_group(struct of_connection *conn, void *cursor, struct of_multipart *mp, struct of_buf *out)
 {
-    struct dump *dump = calloc(1, sizeof *dump);
+    const struct group *group = group_cursor_next(cursor);
 
-    if (!dump)
-        out_of_memory("an OpenFlow request", 0);
-    dump->task = (struct of_task){.run = dump_run, .free = dump_free};
-    dump->cursor = group_cursor_open(pipeline_groups(conn->server->bridge->pipeline));
-    of_multipart_begin(&dump->mp, conn->version, msg->xid, msg->request.type, msg->request.nx);
-    of_connection_set_task(conn, &dump->task);
+    if (group)
+        add_group(group, mp, out);
+    return group;
 }
+
+static void close_groups(void *cursor)
+{
+    group_cursor_close(cursor);
+}
+
+const struct of_listing_kind of_list_groups = {open_groups, add_next_group, close_groups};
 
 void of_reply_group(struct of_connection *conn, const struct of_multipart_request *request, struct of_multipart *mp,
                     struct of_buf *out)

@@ -13,12 +13,12 @@ int of_handle_meter_mod(struct of_connection *conn, const struct of_msg *msg)
     return error;
 }
 
-static void add_meter(const struct meter_table *table, const struct meter_entry *meter,
-                      const struct of_multipart_request *request, struct of_multipart *mp, struct of_buf *out)
+static void add_meter(const struct meter_table *table, const struct meter_entry *meter, struct of_multipart *mp,
+                      struct of_buf *out)
 {
     struct meter_counts counts;
 
-    if (request->type == OF_MP_METER_CONFIG) {
+    if (mp->type == OF_MP_METER_CONFIG) {
         of_multipart_add_meter_config(mp, out, meter);
         return;
     }
@@ -37,14 +37,30 @@ int of_reply_meters(struct of_connection *conn, const struct of_multipart_reques
         of_multipart_add_meter_features(mp, out, conn->kind == OF_KIND_MGMT);
         return 0;
     }
-    if (request->meter_id != OFMETER_ALL) {
-        meter = meter_table_find(table, request->meter_id);
-        if (!meter)
-            return OFPERR_MMFC_UNKNOWN_METER;
-        add_meter(table, meter, request, mp, out);
-        return 0;
-    }
-    for (meter = meter_table_first(table); meter; meter = meter_table_next(table, meter))
-        add_meter(table, meter, request, mp, out);
+    meter = meter_table_find(table, request->meter_id);
+    if (!meter)
+        return OFPERR_MMFC_UNKNOWN_METER;
+    add_meter(table, meter, mp, out);
     return 0;
 }
+
+static void *open_meters(struct of_connection *conn)
+{
+    return meter_cursor_open(pipeline_meters(conn->server->bridge->pipeline));
+}
+
+static bool add_next_meter(struct of_connection *conn, void *cursor, struct of_multipart *mp, struct of_buf *out)
+{
+    const struct meter_entry *meter = meter_cursor_next(cursor);
+
+    if (meter)
+        add_meter(pipeline_meters(conn->server->bridge->pipeline), meter, mp, out);
+    return meter;
+}
+
+static void close_meters(void *cursor)
+{
+    meter_cursor_close(cursor);
+}
+
+const struct of_listing_kind of_list_meters = {open_meters, add_next_meter, close_meters};

@@ -1,12 +1,15 @@
-/* Multipart requests: answers those that are short, and starts tasks for those that go through many rules. Control
- * thread. */
+/* Multipart requests: answers those that are short, and starts tasks for those that go through many rules, ports,
+ * groups, meters or tables. Control thread. */
 #include <errno.h>
+#include <stdlib.h>
 
+#include "pmd/base/memory.h"
 #include "src/openflow/requests/barrier.h"
 #include "src/openflow/requests/dump.h"
 #include "src/openflow/requests/handler.h"
 #include "src/openflow/server/describe.h"
 #include "src/openflow/server/server_impl.h"
+#include "src/tables/meter.h"
 
 #define QUEUE_ALL 0xffffffffu
 #define BUNDLE_TIME_SET_SCHED 2u /* OFPBF_TIME_SET_SCHED */
@@ -43,7 +46,7 @@ static void reply_controllers(struct of_connection *conn, struct reply *reply)
     }
 }
 
-static void add_port_stats(struct reply *reply, const struct bridge_port *bp)
+static void add_port_stats(struct of_multipart *mp, struct of_buf *out, const struct bridge_port *bp)
 {
     struct bridge_port_stats counted;
 
@@ -65,31 +68,66 @@ static void add_port_stats(struct reply *reply, const struct bridge_port *bp)
         .duration_s = counted.duration_ms / 1000,
         .duration_ns = counted.duration_ms % 1000 * 1000000,
     };
-    of_multipart_add_port(&reply->mp, &reply->out, &stats);
+    of_multipart_add_port(mp, out, &stats);
 }
 
-static void add_port_desc(struct reply *reply, const struct bridge_port *bp)
+static void add_port(struct of_multipart *mp, struct of_buf *out, const struct bridge_port *bp)
 {
     struct of_port port;
 
+    if (mp->type == OF_MP_PORT) {
+        add_port_stats(mp, out, bp);
+        return;
+    }
     of_port_describe(bp, &port);
-    of_multipart_add_port_desc(&reply->mp, &reply->out, &port);
+    of_multipart_add_port_desc(mp, out, &port);
 }
 
-static int reply_ports(struct of_connection *conn, const struct of_multipart_request *request, struct reply *reply)
+/* The numbers of the ports that are to be listed. Ports may come and go meanwhile. */
+struct port_list {
+    size_t n, next;
+    uint32_t numbers[];
+};
+
+static void *open_ports(struct of_connection *conn)
 {
-    void (*add)(struct reply *, const struct bridge_port *) =
-        request->type == OF_MP_PORT ? add_port_stats : add_port_desc;
     const struct bridge_port *bp;
-    if (request->port_no != OFPORT_ANY) {
-        bp = bridge_port_by_ofport(conn->server->bridge, request->port_no);
-        if (!bp)
-            return OFPERR_BRC_BAD_PORT;
-        add(reply, bp);
-        return 0;
-    }
+    struct port_list *list;
+    size_t n = 0;
+
     TAILQ_FOREACH (bp, &conn->server->bridge->ports, node)
-        add(reply, bp);
+        n++;
+    list = malloc(sizeof *list + n * sizeof list->numbers[0]);
+    if (!list)
+        out_of_memory("an OpenFlow request", n * sizeof list->numbers[0]);
+    list->n = list->next = 0;
+    TAILQ_FOREACH (bp, &conn->server->bridge->ports, node)
+        list->numbers[list->n++] = bp->ofport;
+    return list;
+}
+
+static bool add_next_port(struct of_connection *conn, void *cursor, struct of_multipart *mp, struct of_buf *out)
+{
+    struct port_list *list = cursor;
+    const struct bridge_port *bp;
+
+    if (list->next == list->n)
+        return false;
+    bp = bridge_port_by_ofport(conn->server->bridge, list->numbers[list->next++]);
+    if (bp)
+        add_port(mp, out, bp);
+    return true;
+}
+
+static const struct of_listing_kind list_ports = {open_ports, add_next_port, free};
+
+static int reply_port(struct of_connection *conn, const struct of_multipart_request *request, struct reply *reply)
+{
+    const struct bridge_port *bp = bridge_port_by_ofport(conn->server->bridge, request->port_no);
+
+    if (!bp)
+        return OFPERR_BRC_BAD_PORT;
+    add_port(&reply->mp, &reply->out, bp);
     return 0;
 }
 
@@ -103,18 +141,34 @@ static int reply_queues(const struct of_connection *conn, const struct of_multip
     return request->queue_id == QUEUE_ALL ? 0 : OFPERR_QOFC_BAD_QUEUE;
 }
 
+/* What answers a request for all of a kind. NULL: it is for one, or for something else. */
+static const struct of_listing_kind *listing_of(const struct of_multipart_request *request)
+{
+    switch (request->type) {
+    case OF_MP_TABLE:
+    case OF_MP_TABLE_FEATURES:
+        return &of_list_tables;
+    case OF_MP_TABLE_DESC:
+        return &of_list_table_descs;
+    case OF_MP_PORT:
+    case OF_MP_PORT_DESC:
+        return request->port_no == OFPORT_ANY ? &list_ports : NULL;
+    case OF_MP_GROUP:
+    case OF_MP_GROUP_DESC:
+        return request->group_id == OFGROUP_ALL ? &of_list_groups : NULL;
+    case OF_MP_METER:
+    case OF_MP_METER_CONFIG:
+        return request->meter_id == OFMETER_ALL ? &of_list_meters : NULL;
+    default:
+        return NULL;
+    }
+}
+
 static int fill(struct of_connection *conn, const struct of_multipart_request *request, struct reply *reply)
 {
     switch (request->type) {
     case OF_MP_DESC:
         reply_desc(conn, reply);
-        return 0;
-    case OF_MP_TABLE:
-    case OF_MP_TABLE_FEATURES:
-        of_reply_tables(conn, &reply->mp, &reply->out);
-        return 0;
-    case OF_MP_TABLE_DESC:
-        of_reply_table_descs(conn, &reply->mp, &reply->out);
         return 0;
     case OF_MP_CONTROLLER_STATUS:
         reply_controllers(conn, reply);
@@ -126,7 +180,7 @@ static int fill(struct of_connection *conn, const struct of_multipart_request *r
         return 0;
     case OF_MP_PORT:
     case OF_MP_PORT_DESC:
-        return reply_ports(conn, request, reply);
+        return reply_port(conn, request, reply);
     case OF_MP_QUEUE:
     case OF_MP_QUEUE_DESC:
         return reply_queues(conn, request);
@@ -139,6 +193,9 @@ static int fill(struct of_connection *conn, const struct of_multipart_request *r
     case OF_MP_METER_CONFIG:
     case OF_MP_METER_FEATURES:
         return of_reply_meters(conn, request, &reply->mp, &reply->out);
+    case OF_MP_TABLE:
+    case OF_MP_TABLE_FEATURES:
+    case OF_MP_TABLE_DESC:
     case OF_MP_FLOW:
     case OF_MP_FLOW_STATS:
     case OF_MP_FLOW_MONITOR:
@@ -168,8 +225,8 @@ int of_handle_multipart(struct of_connection *conn, const struct of_msg *msg)
         of_dump_start(conn, msg);
         return 0;
     }
-    if ((request->type == OF_MP_GROUP || request->type == OF_MP_GROUP_DESC) && request->group_id == OFGROUP_ALL) {
-        of_group_dump_start(conn, msg);
+    if (listing_of(request)) {
+        of_listing_start(conn, msg, listing_of(request));
         return 0;
     }
     if (request->type == OF_MP_FLOW_MONITOR)

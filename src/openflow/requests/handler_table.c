@@ -1,6 +1,8 @@
 /* Tables: statistics, configuration, features (OpenFlow 1.4.1, 7.3.3, 7.3.5.4, 5 and 17; 1.5.1, 7.3.5.18). */
+#include <stdlib.h>
 #include <string.h>
 
+#include "pmd/base/memory.h"
 #include "src/openflow/requests/handler.h"
 #include "src/openflow/server/describe.h"
 #include "src/openflow/server/server_impl.h"
@@ -59,39 +61,57 @@ int of_handle_table_mod(struct of_connection *conn, const struct of_msg *msg)
 
 /* --- replies ------------------------------------------------------------- */
 
-void of_reply_tables(struct of_connection *conn, struct of_multipart *mp, struct of_buf *out)
+static void *open_tables(struct of_connection *conn)
+{
+    unsigned *next = calloc(1, sizeof *next);
+
+    if (!next)
+        out_of_memory("an OpenFlow request", sizeof *next);
+    return next;
+}
+
+static bool add_next_table(struct of_connection *conn, void *cursor, struct of_multipart *mp, struct of_buf *out)
 {
     const struct pipeline *pipeline = conn->server->bridge->pipeline;
     bool features = mp->type == OF_MP_TABLE_FEATURES;
+    unsigned id = (*(unsigned *)cursor)++;
+    const struct table_config *config;
+    struct table_stats counted;
 
-    for (unsigned id = 0; id < PIPELINE_TABLES; id++) {
-        const struct table_config *config = pipeline_table_config(pipeline, (uint8_t)id);
-        struct table_stats counted;
-        if (config->disabled && features)
-            continue;
-        pipeline_table_stats(pipeline, (uint8_t)id, &counted);
-        struct of_table_stats stats = {
-            .table_id = (uint8_t)id,
-            .max_entries = RTE_MIN(config->max_rules, OF_TABLE_RULES_TOLD),
-            .active = counted.active,
-            .lookups = counted.lookups,
-            .matched = counted.matched,
-            .config = features && conn->version >= OF14 ? CONFIG_KNOWN : 0,
-            .next_table_max = PIPELINE_TABLES - 1,
-        };
-        memcpy(stats.name, config->name, sizeof stats.name);
-        of_multipart_add_table(mp, out, &stats);
-    }
+    if (id >= PIPELINE_TABLES)
+        return false;
+    config = pipeline_table_config(pipeline, (uint8_t)id);
+    if (config->disabled && features)
+        return true;
+    pipeline_table_stats(pipeline, (uint8_t)id, &counted);
+    struct of_table_stats stats = {
+        .table_id = (uint8_t)id,
+        .max_entries = RTE_MIN(config->max_rules, OF_TABLE_RULES_TOLD),
+        .active = counted.active,
+        .lookups = counted.lookups,
+        .matched = counted.matched,
+        .config = features && conn->version >= OF14 ? CONFIG_KNOWN : 0,
+        .next_table_max = PIPELINE_TABLES - 1,
+    };
+    memcpy(stats.name, config->name, sizeof stats.name);
+    of_multipart_add_table(mp, out, &stats);
+    return true;
 }
 
-void of_reply_table_descs(struct of_connection *conn, struct of_multipart *mp, struct of_buf *out)
+static bool add_next_desc(struct of_connection *conn, void *cursor, struct of_multipart *mp, struct of_buf *out)
 {
-    for (unsigned id = 0; id < PIPELINE_TABLES; id++) {
-        struct of_table_config desc;
-        of_table_describe(conn->server->bridge->pipeline, (uint8_t)id, &desc);
-        of_multipart_add_table_desc(mp, out, &desc);
-    }
+    unsigned id = (*(unsigned *)cursor)++;
+    struct of_table_config desc;
+
+    if (id >= PIPELINE_TABLES)
+        return false;
+    of_table_describe(conn->server->bridge->pipeline, (uint8_t)id, &desc);
+    of_multipart_add_table_desc(mp, out, &desc);
+    return true;
 }
+
+const struct of_listing_kind of_list_tables = {open_tables, add_next_table, free};
+const struct of_listing_kind of_list_table_descs = {open_tables, add_next_desc, free};
 
 /* --- features that are asked for ----------------------------------------- */
 
