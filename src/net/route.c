@@ -178,10 +178,11 @@ static void tell_address(const struct routes *routes, const struct route_entry *
     tell(routes, &change);
 }
 
-/* Operators' routes name their device. */
-static void tell_device(const struct routes *routes, const struct route_entry *entry)
+/* Operators' routes name their device. Which routes of the kernel's are another's now that the carrier of this one came
+ * or went, is not looked for: then `length` is 0, for any. */
+static void tell_device(const struct routes *routes, const struct route_entry *entry, uint8_t length)
 {
-    struct routes_change change = {.what = ROUTES_DEVICE, .length = 128};
+    struct routes_change change = {.what = ROUTES_DEVICE, .length = length};
     const struct route_entry *user;
 
     memcpy(change.device, entry->device, sizeof change.device);
@@ -198,14 +199,15 @@ static void tell_entry(const struct routes *routes, const struct route_entry *en
     else if (entry->kind == ADDRESS)
         tell_address(routes, entry);
     else
-        tell_device(routes, entry);
+        tell_device(routes, entry, 128);
 }
 
 /* Whether what does not identify an entry is another. */
 static bool differs(const struct route_entry *a, const struct route_entry *b)
 {
     if (a->kind == DEVICE)
-        return strcmp(a->device, b->device) != 0 || !rte_is_same_ether_addr(&a->mac, &b->mac) || a->mtu != b->mtu;
+        return strcmp(a->device, b->device) != 0 || !rte_is_same_ether_addr(&a->mac, &b->mac) || a->mtu != b->mtu ||
+               a->no_carrier != b->no_carrier;
     return a->kind == ROUTE &&
            (a->verdict != b->verdict || a->weight != b->weight || !IN6_ARE_ADDR_EQUAL(&a->source, &b->source) ||
             !IN6_ARE_ADDR_EQUAL(&a->gateway, &b->gateway) || strcmp(a->device, b->device) != 0);
@@ -288,8 +290,10 @@ static void replace(struct routes *routes, struct route_entry *kept, const struc
     if (changed && kept->kind == DEVICE)
         hash_in(routes, kept, second_hash_of(kept));
     if (changed && kept->kind == DEVICE && strcmp(before.device, kept->device))
-        tell_device(routes, &before);
-    if (changed || !route_is_visible(routes, &before))
+        tell_device(routes, &before, 128);
+    if (changed && kept->kind == DEVICE && before.no_carrier != kept->no_carrier)
+        tell_device(routes, kept, 0);
+    else if (changed || !route_is_visible(routes, &before))
         tell_entry(routes, kept);
 }
 
@@ -438,6 +442,7 @@ void routes_tell_device(struct routes *routes, const struct routes_device *devic
     entry.device[sizeof entry.device - 1] = '\0';
     entry.mac = device->mac;
     entry.mtu = device->mtu;
+    entry.no_carrier = device->no_carrier;
     put(routes, &entry);
 }
 

@@ -42,7 +42,8 @@ struct routes *routes_create(void);
 void routes_destroy(struct routes *routes); /* NULL is allowed */
 
 /* The route by the first rule that has one. In a table it is that of the longest prefix, where a local one counts for
- * 64 bits more, and an operator's for 32. Routes are left out whose device is gone or has no address to send from.
+ * 64 bits more, and an operator's for 32. Of one prefix those go first whose device has a carrier, then the lowest
+ * metric. Routes are left out whose device is gone or has no address to send from.
  * Packets with a mark take operators' routes for it, and the kernel's if the rule is about marks. False: none. */
 bool routes_lookup(const struct routes *routes, const struct route_query *query, struct route *route);
 /* All of them, in no order; `position` is 0 before the first. Changes in between may bring one twice, or not. Of
@@ -70,6 +71,7 @@ struct routes_device {
     char name[IFNAMSIZ];
     struct rte_ether_addr mac; /* zeros: it has none */
     uint16_t mtu;              /* 0: not known, or more than 65535 */
+    bool no_carrier;           /* its link is down, though it is configured up */
 };
 
 bool routes_find_device(const struct routes *routes, const char *name, struct routes_device *device);
@@ -88,7 +90,7 @@ bool routes_next_address(const struct routes *routes, size_t *position, struct i
 struct routes_change {
     enum { ROUTES_ROUTE, ROUTES_ADDRESS, ROUTES_DEVICE } what;
     struct in6_addr prefix;
-    uint8_t length;        /* ROUTES_DEVICE: 128, and the prefix is :: */
+    uint8_t length;        /* ROUTES_DEVICE: 128, and the prefix is ::; 0 if its carrier came or went */
     char device[IFNAMSIZ]; /* of addresses and devices: came, went or changed; empty: it was gone before */
 };
 

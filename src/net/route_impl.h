@@ -26,6 +26,7 @@ struct route_entry {
         struct { /* of devices */
             struct rte_ether_addr mac;
             uint16_t mtu;
+            bool no_carrier;
         };
         uint32_t n; /* GATEWAYS: how many routes by a gateway the kernel has on the device */
     };

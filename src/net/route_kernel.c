@@ -51,6 +51,7 @@ static void on_link(struct routes *routes, const struct nlmsghdr *header)
         return;
     memcpy(device.name, RTA_DATA(a), RTA_PAYLOAD(a));
     device.ifindex = info->ifi_index;
+    device.no_carrier = !(info->ifi_flags & IFF_RUNNING);
     if (mac && RTA_PAYLOAD(mac) == sizeof device.mac)
         memcpy(&device.mac, RTA_DATA(mac), sizeof device.mac);
     uint32_t mtu = rtnetlink_number(of[IFLA_MTU], 0);

@@ -19,10 +19,14 @@ static bool source_of(const struct routes *routes, const struct route_entry *ent
            (route_is_set(&entry->gateway) && route_find_source(routes, ifindex, &entry->gateway, source));
 }
 
+static const struct route_entry *device_of(const struct routes *routes, const struct route_entry *entry)
+{
+    return entry->user ? route_find_device_by_name(routes, entry->device) : route_find_device(routes, entry->ifindex);
+}
+
 bool route_resolve(const struct routes *routes, const struct route_entry *entry, struct route *route)
 {
-    const struct route_entry *device =
-        entry->user ? route_find_device_by_name(routes, entry->device) : route_find_device(routes, entry->ifindex);
+    const struct route_entry *device = device_of(routes, entry);
 
     if (!device)
         return false;
@@ -46,9 +50,21 @@ static unsigned rank_of(const struct route_entry *entry)
     return entry->length + (entry->local ? LOCAL_BITS : entry->user ? USER_BITS : 0);
 }
 
-static bool better(const struct route_entry *a, const struct route_entry *b)
+/* Whether packets would get lost on a link that is down. */
+static bool is_cut(const struct routes *routes, const struct route_entry *entry)
 {
-    return !b || rank_of(a) > rank_of(b) || (rank_of(a) == rank_of(b) && a->metric < b->metric);
+    const struct route_entry *device = entry->verdict == ROUTE_USED ? device_of(routes, entry) : NULL;
+
+    return device && device->no_carrier;
+}
+
+static bool better(const struct routes *routes, const struct route_entry *a, const struct route_entry *b)
+{
+    if (!b || rank_of(a) != rank_of(b))
+        return !b || rank_of(a) > rank_of(b);
+    if (is_cut(routes, a) != is_cut(routes, b))
+        return is_cut(routes, b);
+    return a->metric < b->metric;
 }
 
 /* What a table is looked into for, by a rule. */
@@ -83,7 +99,7 @@ static const struct route_entry *best_of(const struct search *search, const stru
     const struct route_slot *slot;
 
     while ((slot = route_walk_next(&walk)))
-        if (is_candidate(search, slot->entry, prefix, length) && better(slot->entry, best) &&
+        if (is_candidate(search, slot->entry, prefix, length) && better(search->routes, slot->entry, best) &&
             leads_somewhere(search->routes, slot->entry))
             best = slot->entry;
     return best;
@@ -146,7 +162,8 @@ static void find_paths(const struct search *search, const struct route_entry *be
         const struct route_entry *entry = slot->entry;
 
         if (is_candidate(search, entry, &best->prefix, best->length) && entry->user == best->user &&
-            entry->metric == best->metric && entry->weight > 0 && leads_somewhere(search->routes, entry))
+            entry->metric == best->metric && entry->weight > 0 && leads_somewhere(search->routes, entry) &&
+            is_cut(search->routes, entry) == is_cut(search->routes, best))
             add_path(paths, entry);
     }
 }

@@ -5,7 +5,7 @@
 . "$(dirname "$0")/lib/harness.sh"
 ! is_ovs || { echo "OVS is configured otherwise"; exit 0; }
 
-phy=n$(($$ % 100000)) net=198.18.$(($$ % 200 + 1)) far=198.19.$(($$ % 200 + 1))
+phy=n$(($$ % 100000)) net=198.18.$(($$ % 200 + 1)) far=198.19.$(($$ % 200 + 1)) cards=198.17.$(($$ % 200 + 1))
 on_exit link "$phy"
 vxlan() { # NAME OFPORT REMOTE KEY
     printf '{ "name": "%s", "ofport": %d, "type": "vxlan", "tunnel": { "remote_ip": "%s", "key": "%d" } }' "$@"
@@ -17,6 +17,12 @@ for i in 1 2; do
     in_ns "v$i" ip link set x address "02:00:00:00:02:0$i" mtu 1400 up
     in_ns "v$i" ip addr add "10.0.0.1$i/24" dev x
 done
+# Two ways to one network, each by a card of this host that is a port, too.
+for i in 3 4; do
+    host_make "v$i" "$cards.$((i * 16 + 2))/28" "02:00:00:00:01:0$i"
+    in_ns "v$i" ip addr add "$far.250/32" dev lo
+    ip addr add "$cards.$((i * 16 + 1))/28" dev "$(host_if "v$i")"
+done
 cat >"$TEST_DIR/sluice.json" <<JSON
 {
   "run_dir": "$RUN_DIR",
@@ -25,9 +31,11 @@ cat >"$TEST_DIR/sluice.json" <<JSON
   "control": { "core": 0 },
   "bridges": [
     { "name": "br0", "fail_mode": "secure", "ports": [ $(system_json vm 1 vm),
-      $(vxlan t1 11 "$net.11" 1), $(vxlan t2 12 "$net.12" 2), $(vxlan t3 13 "$far.9" 3), $(vxlan t4 14 "$net.99" 4) ] },
+      $(vxlan t1 11 "$net.11" 1), $(vxlan t2 12 "$net.12" 2), $(vxlan t3 13 "$far.9" 3), $(vxlan t4 14 "$net.99" 4),
+      $(vxlan t5 15 "$far.250" 5) ] },
     { "name": "$phy", "fail_mode": "standalone", "ports": [ { "name": "$phy", "ofport": "LOCAL", "type": "tap" },
-      $(system_json p1 1 v1), $(system_json p2 2 v2) ] }
+      $(system_json p1 1 v1), $(system_json p2 2 v2) ] },
+    { "name": "cards", "fail_mode": "secure", "ports": [ $(system_json p3 1 v3), $(system_json p4 2 v4) ] }
   ]
 }
 JSON
@@ -40,6 +48,8 @@ ofctl add-flow "priority=9,arp,actions=flood"
 for i in 1 2; do ofctl add-flow "in_port=1,dl_dst=02:00:00:00:02:0$i,actions=1$i"; done
 ofctl add-flow "in_port=1,dl_dst=02:00:00:00:02:03,actions=13"
 ofctl add-flow "in_port=1,dl_dst=02:00:00:00:02:04,actions=14"
+ofctl add-flow "in_port=1,dl_dst=02:00:00:00:02:05,actions=15"
+ovs-ofctl add-flow "$RUN_DIR/cards.mgmt" actions=in_port
 for i in 1 2 3 4; do in_ns vm ip neigh add "10.0.0.1$i" lladdr "02:00:00:00:02:0$i" dev eth0; done
 wait_until 5 eval 'appctl ovs/route/show | grep -q "$net.0/24"'
 hop() { appctl tnl/next-hops | grep "^$1 "; }
@@ -175,6 +185,17 @@ ip link set "$phy" up
 follows "the link up" eval 'hop "$net.12" | grep -q ": \(ready\|asking\)$"'
 wait_until 5 ping_once vm 10.0.0.12
 
+step "the link of a card is lost: packets take the other way, and come back"
+for i in 3 4; do ip route add "$far.248/30" via "$cards.$((i * 16 + 2))" dev "$(host_if "v$i")" metric "$i"; done
+packets vm "$(frame 5)" 3 v1=none v2=none
+wait_until 5 eval 'hop "$far.250" | grep -q "via $cards.50 .*: ready"'
+packets vm "$(frame 5)" 3 "v3=$(outer "$far.250")" v4=none
+in_ns v3 ip link set eth0 down
+follows "a link that is down" eval 'hop "$far.250" | grep -q "via $cards.66 .*: ready"'
+packets vm "$(frame 5)" 3 "v4=$(outer "$far.250")"
+in_ns v3 ip link set eth0 up
+follows "a link that is up" eval 'hop "$far.250" | grep -q "via $cards.50 .*: \(ready\|asking\)"'
+wait_until 5 eval 'packets vm "$(frame 5)" 3 "v3=$(outer "$far.250")" v4=none'
 step "a bridge port down: traffic takes the other way, which is none, and comes back"
 in_ns v2 ip link set eth0 down
 ! ping_once vm 10.0.0.12 || fail "a ping was answered by a host that is down"

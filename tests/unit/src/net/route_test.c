@@ -63,6 +63,16 @@ static void tell_device(int ifindex, const char *name, uint16_t mtu)
     routes_tell_device(routes, &device);
 }
 
+/* Whether the link of a device of tell_all() is up. */
+static void tell_carrier(int ifindex, const char *name, bool up)
+{
+    struct routes_device device = {
+        .ifindex = ifindex, .mac = {{2, 0, 0, 0, 0, (uint8_t)ifindex}}, .mtu = 1500, .no_carrier = !up};
+
+    snprintf(device.name, sizeof device.name, "%s", name);
+    routes_tell_device(routes, &device);
+}
+
 static void tell_address(int ifindex, const char *a, unsigned length)
 {
     struct in6_addr to = address(a);
@@ -599,6 +609,42 @@ static void several_paths_share_packets_by_weight(void **state)
     assert_int_equal(n_slots, 1);
 }
 
+/* The second way is by another device, with a higher metric or as one of several paths. */
+static void a_link_that_is_down_is_the_last_choice(void **state)
+{
+    struct route_told path = {.prefix = address("50.0.0.0"), .length = 104, .gateway = address("192.168.1.10")};
+    struct routes_listener listener = {.changed = on_change};
+    uint32_t n_slots;
+
+    tell_route("60.0.0.0", 8, 8, "192.168.1.10", 10);
+    tell_route("60.0.0.0", 8, 7, "10.0.0.1", 20);
+    path.weight = 1;
+    path.ifindex = 8;
+    routes_tell_route(routes, &path);
+    path.ifindex = 7;
+    path.gateway = address("10.0.0.1");
+    routes_tell_route(routes, &path);
+    assert_string_equal(way(0, "60.0.0.1"), "eth1 via 192.168.1.10 from 192.168.1.1");
+    assert_int_equal(slots_of("192.168.1.10", &n_slots), 1);
+    assert_int_equal(n_slots, 2);
+    routes_listen(routes, &listener);
+    tell_carrier(8, "eth1", false);
+    assert_string_equal(heard_since(), "device ::/0 eth1\n");
+    assert_string_equal(way(0, "60.0.0.1"), "eth0 via 10.0.0.1 from 10.0.0.5");
+    assert_int_equal(slots_of("10.0.0.1", &n_slots), 1);
+    assert_int_equal(n_slots, 1);
+    /* Nothing is better than a link that is down: a shorter prefix is not, and all are down. */
+    assert_string_equal(way(0, "192.168.1.77"), "eth1 via :: from 192.168.1.1");
+    tell_carrier(7, "eth0", false);
+    assert_string_equal(way(0, "60.0.0.1"), "eth1 via 192.168.1.10 from 192.168.1.1");
+    assert_int_equal(slots_of("10.0.0.1", &n_slots), 1);
+    assert_int_equal(n_slots, 2);
+    tell_carrier(7, "eth0", true);
+    tell_carrier(8, "eth1", true);
+    assert_string_equal(way(0, "60.0.0.1"), "eth1 via 192.168.1.10 from 192.168.1.1");
+    routes_unlisten(routes, &listener);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -617,6 +663,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(rules_can_do_more_than_ask_a_table, set_up, tear_down),
         cmocka_unit_test_setup_teardown(operators_have_rules_and_tables, set_up, tear_down),
         cmocka_unit_test_setup_teardown(several_paths_share_packets_by_weight, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_link_that_is_down_is_the_last_choice, set_up, tear_down),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
