@@ -18,6 +18,7 @@
 #include "src/app/switch.h"
 #include "src/control/commands.h"
 #include "src/config/json.h"
+#include "src/net/library_memory.h"
 
 /* What a slow reader of the log gets at the end to take the last lines. */
 #define LOG_FINISH_MS 200
@@ -141,6 +142,7 @@ int main(int argc, char **argv)
 
     if (status >= 0)
         return status;
+    library_memory_init();
     if (options.check)
         return config_check(options.config_path, stdout);
     /* A file is looked at before anything is begun; a database is waited for in the background. */

@@ -1,3 +1,5 @@
+#define MEM_WHAT "BFD sessions"
+
 #include "src/agents/bfd_agent.h"
 
 #include <netinet/in.h>

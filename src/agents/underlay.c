@@ -1,3 +1,5 @@
+#define MEM_WHAT "what tunnels go over"
+
 #include "src/agents/underlay.h"
 
 #include <errno.h>

@@ -1,5 +1,7 @@
 /* The objects that were said, and the work list. What is done with a bridge is in apply_bridge.c, with a port in
  * apply_port.c. */
+#define MEM_WHAT "bridges and ports"
+
 #include "src/app/apply.h"
 
 #include <rte_cycles.h>

@@ -1,5 +1,7 @@
 /* What only one port of the switch can have: names, devices, interfaces, sockets. A port takes all of its claims or
  * none. Those of a port that was removed stay taken until its device is closed. */
+#define MEM_WHAT "bridges and ports"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -47,8 +49,7 @@ static struct claim *find_claim(struct apply *apply, const struct wish *wish)
     struct claim *claim;
     char *key;
 
-    if (asprintf(&key, "%s %s", wish->what, wish->value) < 0)
-        abort();
+    key = mem_asprintf("%s %s", wish->what, wish->value);
     claim = name_map_find(apply->claim_names, key);
     if (claim) {
         free(key);

@@ -1,4 +1,6 @@
 /* Maps from names to objects, for bridges, ports and claims (apply_impl.h). Control thread. */
+#define MEM_WHAT "bridges and ports"
+
 #include <stdlib.h>
 #include <string.h>
 

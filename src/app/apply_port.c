@@ -1,4 +1,6 @@
 /* What is done with a port: it is made, changed, made again, taken away. */
+#define MEM_WHAT "bridges and ports"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <net/if.h>

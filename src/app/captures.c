@@ -5,6 +5,8 @@
  *   CAPTURE_CLOSING   the writer takes what is left and closes the file
  *   CAPTURE_ENDED     listed until somebody stops it
  */
+#define MEM_WHAT "captures"
+
 #include "src/app/captures.h"
 
 #include <errno.h>

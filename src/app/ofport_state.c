@@ -1,3 +1,5 @@
+#define MEM_WHAT "the file of OpenFlow port numbers"
+
 #include "src/app/ofport_state.h"
 
 #include <errno.h>
@@ -66,8 +68,8 @@ struct ofport_state *ofport_state_create(struct apply *apply, const char *run_di
     struct ofport_state *state = mem_calloc(1, sizeof *state);
 
     state->apply = apply;
-    if (asprintf(&state->path, "%s/ofports", run_dir) < 0 || asprintf(&state->next_path, "%s/ofports.new", run_dir) < 0)
-        abort();
+    state->path = mem_asprintf("%s/ofports", run_dir);
+    state->next_path = mem_asprintf("%s/ofports.new", run_dir);
     state->listener = (struct apply_listener){.arg = state, .result = note_result, .idle = save};
     apply_listen(apply, &state->listener);
     return state;

@@ -1,3 +1,5 @@
+#define MEM_WHAT "the command line"
+
 #include "src/app/options.h"
 
 #include <getopt.h>

@@ -1,5 +1,7 @@
 #include "src/app/vlog.h"
 
+#define MEM_WHAT "a command"
+
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -8,6 +10,7 @@
 #include <strings.h>
 
 #include "pmd/base/log.h"
+#include "pmd/base/mem.h"
 
 /* Open vSwitch's modules (as its "vlog/list" has them) and the components that do their work. */
 static const struct {
@@ -203,7 +206,7 @@ int vlog_set(const char *spec, char *error, size_t error_size)
         LOG_INFO(LOG_MAIN, "%s: lines of the log have one form, patterns have no effect", spec);
         return 0;
     }
-    copy = strdup(spec);
+    copy = mem_strdup(spec);
     for (char *word = strtok_r(copy, " ,:", &save); word; word = strtok_r(NULL, " ,:", &save))
         if (!take_word(&w, word, error, error_size))
             break;

@@ -1,3 +1,5 @@
+#define MEM_WHAT "OpenFlow ports"
+
 #include "src/bridge/ofports.h"
 
 #include <stdlib.h>

@@ -1,3 +1,5 @@
+#define MEM_WHAT "patch ports"
+
 #include "src/bridge/patch.h"
 
 #include <stdlib.h>

@@ -15,8 +15,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pmd/base/mem.h"
 #include "src/config/keys.h"
 #include "src/config/model.h"
+
+/* The program has no log. */
+void out_of_memory(const char *what, size_t size)
+{
+    fprintf(stderr, "out of memory for %s (%zu bytes)\n", what, size);
+    exit(1);
+}
 
 static json_t *schema_of(const struct config_section *section);
 
@@ -267,10 +275,8 @@ static char *describe_key(const struct config_section *section, const struct con
 {
     char *text = NULL;
     size_t size;
-    FILE *paragraph = open_memstream(&text, &size);
+    FILE *paragraph = mem_stream(&text, &size);
 
-    if (!paragraph)
-        abort();
     write_type(key, paragraph);
     if (key->kinds)
         write_kinds(section, key, paragraph);
@@ -294,16 +300,13 @@ static char *describe_key(const struct config_section *section, const struct con
 
 static void write_key(const struct config_section *section, const struct config_key *key, FILE *out)
 {
-    char *text, *about = describe_key(section, key);
+    char *about = describe_key(section, key), *text = mem_asprintf("* **`%s`** - %s", key->name, about);
 
-    if (asprintf(&text, "* **`%s`** - %s", key->name, about) < 0)
-        abort();
     free(about);
     write_wrapped(text, 2, 0, out);
 
     for (const struct config_choice *choice = key->choices; choice && choice->name; choice++) {
-        if (asprintf(&text, "* `\"%s\"`: %s", choice->name, choice->doc) < 0)
-            abort();
+        text = mem_asprintf("* `\"%s\"`: %s", choice->name, choice->doc);
         fprintf(out, "  ");
         write_wrapped(text, 4, 2, out);
     }
@@ -375,8 +378,7 @@ static int write_sample(const char *samples, const char *name, FILE *out)
     char *path, line[1024];
     FILE *in;
 
-    if (asprintf(&path, "%s/%s.json", samples, name) < 0)
-        return -ENOMEM;
+    path = mem_asprintf("%s/%s.json", samples, name);
     in = fopen(path, "r");
     if (!in)
         fprintf(stderr, "%s: %s\n", path, strerror(errno));

@@ -15,8 +15,7 @@ void config_faults_add(struct config_faults *faults, unsigned line, const char *
     char *text;
     va_list args;
     va_start(args, format);
-    if (vasprintf(&text, format, args) < 0)
-        abort();
+    text = mem_vasprintf(format, args);
     va_end(args);
     for (char *c = text; *c; c++)
         if ((unsigned char)*c < 0x20 || *c == 0x7f)

@@ -204,13 +204,10 @@ char *json_node_path(const struct json_node *node)
 {
     char *path = NULL;
     size_t size;
-    FILE *out = open_memstream(&path, &size);
+    FILE *out = mem_stream(&path, &size);
 
-    if (!out)
-        abort();
     print_path(node, out);
-    if (fclose(out) != 0)
-        abort();
+    mem_stream_end(out);
     return path;
 }
 

@@ -24,15 +24,6 @@ struct claims {
     size_t room;
 };
 
-static char *format_text(const char *format, va_list args)
-{
-    char *text;
-
-    if (vasprintf(&text, format, args) < 0)
-        abort();
-    return text;
-}
-
 /* `path` is a format. */
 static void claim(struct claims *claims, const char *value, const char *path, ...)
     __attribute__((format(printf, 3, 4)));
@@ -48,7 +39,7 @@ static void claim(struct claims *claims, const char *value, const char *path, ..
         claims->items = mem_realloc(claims->items, claims->room, sizeof *claims->items);
     }
     va_start(args, path);
-    claims->items[claims->n] = (struct claim){mem_strdup(value), format_text(path, args), claims->n};
+    claims->items[claims->n] = (struct claim){mem_strdup(value), mem_vasprintf(path, args), claims->n};
     va_end(args);
     claims->n++;
 }
@@ -351,10 +342,8 @@ static void verify_bridge(const struct config *config, size_t index, struct uniq
         claim(&unique->datapath_ids, text, "bridges[%zu].datapath_id", index);
     }
     if (config->run_dir && bridge->name) { /* the longest of its sockets */
-        char *snoop;
+        char *snoop = mem_asprintf("%s/%s.snoop", config->run_dir, bridge->name);
 
-        if (asprintf(&snoop, "%s/%s.snoop", config->run_dir, bridge->name) < 0)
-            abort();
         if (strlen(snoop) > CONFIG_SOCKET_PATH_MAX) {
             snprintf(path, sizeof path, "bridges[%zu].name", index);
             config_faults_add(faults, 0, path,
@@ -403,8 +392,7 @@ static void claim_own_sockets(const struct config *config, struct claims *socket
 
     if (!config->run_dir)
         return;
-    if (asprintf(&path, "%s/sluiced.ctl", config->run_dir) < 0)
-        abort();
+    path = mem_asprintf("%s/sluiced.ctl", config->run_dir);
     claim(sockets, path, "the control socket");
     free(path);
     for (size_t i = 0; i < config->n_bridges; i++) {
@@ -414,12 +402,10 @@ static void claim_own_sockets(const struct config *config, struct claims *socket
             seen = config->bridges[j].name && strcmp(config->bridges[i].name, config->bridges[j].name) == 0;
         if (seen)
             continue;
-        if (asprintf(&path, "%s/%s.mgmt", config->run_dir, config->bridges[i].name) < 0)
-            abort();
+        path = mem_asprintf("%s/%s.mgmt", config->run_dir, config->bridges[i].name);
         claim(sockets, path, "the OpenFlow socket of bridges[%zu]", i);
         free(path);
-        if (asprintf(&path, "%s/%s.snoop", config->run_dir, config->bridges[i].name) < 0)
-            abort();
+        path = mem_asprintf("%s/%s.snoop", config->run_dir, config->bridges[i].name);
         claim(sockets, path, "the snooping socket of bridges[%zu]", i);
         free(path);
     }

@@ -1,4 +1,6 @@
 /* capture/start, capture/show, capture/stop: the packets of a port, counted or in a file. Control thread. */
+#define MEM_WHAT "captures"
+
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -99,7 +101,7 @@ static void cmd_start(void *arg, int argc, const char *const *argv, struct contr
     char error[512];
 
     if (!request)
-        abort();
+        out_of_memory(MEM_WHAT, sizeof *request);
     memset(request, 0, sizeof *request);
     request->ways[CAPTURE_IN] = request->ways[CAPTURE_OUT] = true;
     request->snaplen = CAPTURE_SNAPLEN_MAX;

@@ -109,6 +109,8 @@ static struct bridge_port **sorted_ports(struct sluice *sw, const struct bridge 
     size_t room = PORT_MAX + 1;
     struct bridge *br;
 
+    if (!ports)
+        out_of_memory("a command", 0);
     *n = 0;
     TAILQ_FOREACH (br, &sw->bridges, node) {
         if (only && br != only)
@@ -123,8 +125,7 @@ static struct bridge_port **sorted_ports(struct sluice *sw, const struct bridge 
             ports[(*n)++] = bp;
         }
     }
-    if (ports)
-        qsort(ports, *n, sizeof *ports, only ? by_name : by_index);
+    qsort(ports, *n, sizeof *ports, only ? by_name : by_index);
     return ports;
 }
 

@@ -294,11 +294,13 @@ static void put_slow(struct tracer *t, const struct xlate_out *out, json_t *json
 static void put_program(struct tracer *t, const struct xlate_out *out, json_t *json)
 {
     struct program_table *table = program_table_create();
-    struct program *program = program_intern(table, &out->program);
+    struct program *program = !table ? NULL : program_intern(table, &out->program);
     char actions[4096] = "drop";
     bool dropped;
 
-    if (program && !out->error)
+    if (!program)
+        out_of_memory("a command", 0);
+    if (!out->error)
         program_format(program, NULL, NULL, actions, sizeof actions);
     dropped = !strncmp(actions, "drop", 4);
     if (dropped)
@@ -310,7 +312,7 @@ static void put_program(struct tracer *t, const struct xlate_out *out, json_t *j
                        drop_reason_doc(out->drop_reason));
         json_object_set_new(json, "drop_reason", json_string(drop_reason_name(out->drop_reason)));
     }
-    if (program && program_unref(table, program))
+    if (program_unref(table, program))
         free(program);
     program_table_destroy(table);
 }

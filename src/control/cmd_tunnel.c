@@ -1,5 +1,7 @@
 /* Tunnels that there are and what they listen on, as Open vSwitch's commands print it: tnl/ports/show,
  * ofproto/list-tunnels. Control thread. */
+#define MEM_WHAT "a command"
+
 #include <arpa/inet.h>
 #include <inttypes.h>
 #include <stdlib.h>

@@ -1,3 +1,5 @@
+#define MEM_WHAT "the kernel's neighbours"
+
 #include "src/net/neighbour_kernel.h"
 
 #include <errno.h>

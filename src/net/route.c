@@ -1,3 +1,5 @@
+#define MEM_WHAT "routes"
+
 #include "src/net/route.h"
 
 #include <errno.h>

@@ -1,3 +1,5 @@
+#define MEM_WHAT "the kernel's routes"
+
 #include "src/net/route_kernel.h"
 
 #include <errno.h>

@@ -1,5 +1,7 @@
 #include "src/net/tls.h"
 
+#define MEM_WHAT "certificates and keys"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <openssl/err.h>
@@ -13,6 +15,7 @@
 #include <unistd.h>
 
 #include "pmd/base/log.h"
+#include "pmd/base/mem.h"
 
 #define FILE_MAX (1 << 20) /* bytes; a CA bundle with all authorities of the world has a quarter of it */
 
@@ -220,14 +223,11 @@ static void warn_of_age(const struct tls *tls)
 
 struct tls *tls_create(const struct tls_files *files, struct tls_fault *fault)
 {
-    struct tls *tls = calloc(1, sizeof *tls);
+    struct tls *tls = mem_calloc(1, sizeof *tls);
 
-    if (!tls)
-        abort();
     tls->context = load(files, tls->stamps, fault);
     for (int i = 0; i < TLS_N_FILES; i++)
-        if (!(tls->names[i] = strdup(files->names[i])))
-            abort();
+        tls->names[i] = mem_strdup(files->names[i]);
     if (tls->context) {
         warn_of_age(tls);
         return tls;

@@ -1,3 +1,5 @@
+#define MEM_WHAT "BFD sessions"
+
 #include "src/proto/bfd.h"
 
 #include <stdlib.h>

@@ -1,3 +1,5 @@
+#define MEM_WHAT "the file of tracked connections"
+
 #include "src/state/ct_state.h"
 
 #include <errno.h>
@@ -317,9 +319,8 @@ struct ct_state *ct_state_create(struct loop *loop, struct datapath *dp, const c
     state->dp = dp;
     state->loop = loop;
     state->fd = -1;
-    if (asprintf(&state->path, "%s/connections", run_dir) < 0 ||
-        asprintf(&state->next_path, "%s/connections.new", run_dir) < 0)
-        abort();
+    state->path = mem_asprintf("%s/connections", run_dir);
+    state->next_path = mem_asprintf("%s/connections.new", run_dir);
     state->job = (struct loop_job){.name = "connections to the file",
                                    .phase = LOOP_UPKEEP,
                                    .budget_us = BUDGET_US,

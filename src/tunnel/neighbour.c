@@ -1,3 +1,5 @@
+#define MEM_WHAT "neighbours"
+
 #include "src/tunnel/neighbour.h"
 
 #include <netinet/icmp6.h>

@@ -1,3 +1,5 @@
+#define MEM_WHAT "next hops"
+
 #include "src/tunnel/next_hop.h"
 
 #include <stdlib.h>

@@ -1,4 +1,6 @@
 /* What changes of routes, addresses, devices and bridges' ports, and which next hops that concerns. */
+#define MEM_WHAT "next hops"
+
 #include <stdio.h>
 #include <stdlib.h>
 

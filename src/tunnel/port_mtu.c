@@ -1,3 +1,5 @@
+#define MEM_WHAT "tunnels"
+
 #include "src/tunnel/port_mtu.h"
 
 #include <stdlib.h>

@@ -1,3 +1,5 @@
+#define MEM_WHAT "tunnels"
+
 #include "src/tunnel/tunnel_port.h"
 
 #include <errno.h>

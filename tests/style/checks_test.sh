@@ -47,6 +47,22 @@ page a 'acted on' 0.1 b written 0.1 c ignored -
 echo '    {TAB(A), NULL, "that"},' >src/config/ovsdb/lacking.c
 finds "lacking.c tells of it" scripts/check-ovsdb
 
+# --- memory: nobody ends in silence, everybody looks at what they got ---
+mkdir -p "$work/memory"/{scripts,src,pmd/base}
+cp "$top/scripts/check-memory" "$work/memory/scripts/"
+cd "$work/memory"
+git init -q .
+memory() { printf '%s\n' "$@" >src/a.c; git add -A; }
+echo '    abort();' >pmd/base/memory.c
+memory '    p = malloc(8);' '    if (!p)' '        return NULL;' '    q->list = calloc(1, 8);' '    if (!q->list)' '        out_of_memory("a list", 8);'
+scripts/check-memory || fail "who looks at what there is is refused"
+memory '    if (!p)' '        abort();'
+finds "a.c:2: abort()" scripts/check-memory
+memory '    p = strdup(text);' '    p[0] = 0;'
+finds "a.c:1: p = strdup(text);" scripts/check-memory
+memory '    if (asprintf(&text, "x") < 0)' '        return NULL;'
+scripts/check-memory || fail "an error that is returned is refused"
+
 git init -q "$work/tree"
 cd "$work/tree"
 mkdir -p scripts docs pmd

@@ -1,4 +1,6 @@
 /* Finds what has changed in the database, and marks the bridges and ports that it concerns. Control thread. */
+#define MEM_WHAT "the database"
+
 #include <string.h>
 
 #include "pmd/base/log.h"

@@ -1,6 +1,8 @@
 /* What the database says of zones of connection tracking: each may have a policy, which has some timeouts, and a limit
  * of connections; and a limit of those that have none. There may be 65536 of them, so they are gone through in steps,
  * all of them whenever one of their rows has changed. */
+#define MEM_WHAT "the database"
+
 #include <stdlib.h>
 #include <string.h>
 

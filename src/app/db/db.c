@@ -1,3 +1,5 @@
+#define MEM_WHAT "the database"
+
 #include "src/app/db/db.h"
 
 #include <net/if.h>

@@ -1,5 +1,7 @@
 /* The bridges and ports that the database has: found by name or row, in the lists of what is left to be done with them,
  * said to apply.h or not any more. Control thread. */
+#define MEM_WHAT "the database"
+
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,3 +1,5 @@
+#define MEM_WHAT "the database"
+
 #include "src/app/db/start.h"
 
 #include <errno.h>

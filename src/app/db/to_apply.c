@@ -1,4 +1,6 @@
 /* Says to apply.h what the database asks for: the options of the switch, a bridge, a port. Control thread. */
+#define MEM_WHAT "the database"
+
 #include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>

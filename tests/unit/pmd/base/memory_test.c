@@ -4,6 +4,8 @@
 #include <stddef.h>
 #include <cmocka.h>
 
+#include <event2/buffer.h>
+#include <jansson.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +15,9 @@
 
 #include "pmd/cache/emc.h"
 #include "pmd/cache/megaflow.h"
+#include "pmd/base/mem.h"
 #include "pmd/base/memory.h"
+#include "src/net/library_memory.h"
 #include "src/tables/pipeline.h"
 #include "tests/lib/own_time.h"
 
@@ -116,8 +120,51 @@ static void small_blocks_are_joined_when_they_are_freed(void **state)
     free(blocks);
 }
 
-/* In a process of its own that may have little. Returns what it wrote to standard error. */
-static int run_out_of_memory(char *said, size_t size)
+static void fill_with_rules(void)
+{
+    struct pipeline *pipeline = pipeline_create(NULL);
+
+    for (uint32_t i = 0; i < 10000000; i++) {
+        struct flow_mod fm = {.priority = 100, .out_port = OFPORT_ANY, .out_group = OFGROUP_ANY};
+
+        fm.match.value.in_port = i;
+        fm.match.mask.in_port = UINT32_MAX;
+        if (pipeline_flow_mod(pipeline, &fm) != 0)
+            _exit(2);
+    }
+}
+
+static void fill_with_text(void)
+{
+    void **last = NULL, **text;
+
+    for (;;) {
+        text = (void **)(void *)mem_asprintf("%100s", "");
+        *text = last;
+        last = text;
+    }
+}
+
+/* A library that would go on with half of it. */
+static void fill_with_json(void)
+{
+    json_t *array = json_array();
+
+    while (json_array_append_new(array, json_object()) == 0) {
+    }
+}
+
+static void fill_a_socket(void)
+{
+    struct evbuffer *output = evbuffer_new();
+    static uint8_t block[65536];
+
+    while (evbuffer_add(output, block, sizeof block) == 0) {
+    }
+}
+
+/* In a process of its own that may have little. Returns how it ended; what it wrote to standard error is in `said`. */
+static int run_out_of_memory(void (*fill)(void), char *said, size_t size)
 {
     int fds[2], status;
     ssize_t n, len = 0;
@@ -128,22 +175,14 @@ static int run_out_of_memory(char *said, size_t size)
     if (pid == 0) {
         const struct rlimit none = {0};
         struct rlimit little = {.rlim_cur = (rlim_t)400 << 20, .rlim_max = (rlim_t)400 << 20};
-        struct pipeline *pipeline;
 
         signal(SIGABRT, SIG_DFL);
         dup2(fds[1], STDERR_FILENO);
         memory_init();
-        pipeline = pipeline_create(NULL);
+        library_memory_init();
         setrlimit(RLIMIT_CORE, &none);
         setrlimit(RLIMIT_AS, &little);
-        for (uint32_t i = 0; i < 10000000; i++) {
-            struct flow_mod fm = {.priority = 100, .out_port = OFPORT_ANY, .out_group = OFGROUP_ANY};
-
-            fm.match.value.in_port = i;
-            fm.match.mask.in_port = UINT32_MAX;
-            if (pipeline_flow_mod(pipeline, &fm) != 0)
-                _exit(2);
-        }
+        fill();
         _exit(1);
     }
     close(fds[1]);
@@ -157,17 +196,28 @@ static int run_out_of_memory(char *said, size_t size)
 
 static void the_end_of_memory_is_told(void **state)
 {
+    static const struct {
+        void (*fill)(void);
+        const char *what;
+    } cases[] = {
+        {fill_with_rules, "out of memory for rules, groups and meters"},
+        {fill_with_text, "out of memory for the configuration"},
+        {fill_with_json, "out of memory for JSON text"},
+        {fill_a_socket, "out of memory for messages of sockets"},
+    };
     static char said[16384];
-    int status;
 
 #ifdef __SANITIZE_ADDRESS__
     skip(); /* it needs terabytes of address space */
 #endif
-    status = run_out_of_memory(said, sizeof said);
-    assert_true(WIFSIGNALED(status));
-    assert_int_equal(WTERMSIG(status), SIGABRT);
-    assert_non_null(strstr(said, "out of memory for "));
-    assert_non_null(strstr(said, "max_rules"));
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        int status = run_out_of_memory(cases[i].fill, said, sizeof said);
+
+        assert_true(WIFSIGNALED(status));
+        assert_int_equal(WTERMSIG(status), SIGABRT);
+        assert_non_null(strstr(said, cases[i].what));
+        assert_non_null(strstr(said, "max_rules"));
+    }
 }
 
 int main(void)
