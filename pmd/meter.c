@@ -82,7 +82,7 @@ static uint64_t time_of(const struct band *band, const struct rte_mbuf *packet)
 {
     if (band->packet_time != 0)
         return band->packet_time * offload_packets(packet);
-    return (uint64_t)((__uint128_t)band->byte_time * packet->pkt_len >> BYTE_SHIFT);
+    return (uint64_t)((__uint128_t)band->byte_time * offload_bytes(packet) >> BYTE_SHIFT);
 }
 
 /* Returns the packets that exceed the band. A packet is in bounds if the bucket is not empty, whatever its length: so
@@ -115,17 +115,19 @@ static uint64_t band_run(struct meter *meter, unsigned b, uint64_t now, struct r
 static void batch_run(struct meter *meter, struct meter_counts *counts, uint64_t now, struct rte_mbuf *const *packets,
                       unsigned n, uint8_t *verdicts)
 {
-    uint64_t decided = 0, bytes = 0;
+    uint64_t decided = 0, bytes = 0, all = 0;
 
     for (unsigned i = 0; i < n; i++) {
-        bytes += packets[i]->pkt_len;
+        all += offload_packets(packets[i]);
+        bytes += offload_bytes(packets[i]);
         verdicts[i] = METER_PASS;
     }
-    ADD(counts->packets, n);
+    ADD(counts->packets, all);
     ADD(counts->bytes, bytes);
     /* OpenFlow 1.3.5, 5.7.1: of the bands that are exceeded the one with the highest rate applies. */
     for (unsigned r = 0; r < meter->n_bands; r++) {
-        unsigned b = meter->by_rate[r], applied = 0;
+        unsigned b = meter->by_rate[r];
+        uint64_t applied = 0;
         uint64_t exceed = band_run(meter, b, now, packets, n) & ~decided;
 
         if (exceed == 0)
@@ -136,8 +138,8 @@ static void batch_run(struct meter *meter, struct meter_counts *counts, uint64_t
             unsigned i = (unsigned)__builtin_ctzll(exceed);
 
             verdicts[i] = meter->bands[b].verdict;
-            bytes += packets[i]->pkt_len;
-            applied++;
+            bytes += offload_bytes(packets[i]);
+            applied += offload_packets(packets[i]);
         }
         ADD(counts->band_packets[b], applied);
         ADD(counts->band_bytes[b], bytes);

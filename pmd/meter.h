@@ -31,6 +31,7 @@ struct meter_config {
     struct meter_band bands[METER_BANDS_MAX];
 };
 
+/* A packet that is not cut into segments yet (pmd/offload.h) counts as them. */
 struct meter_counts {
     uint64_t packets, bytes;                                             /* all that came */
     uint64_t band_packets[METER_BANDS_MAX], band_bytes[METER_BANDS_MAX]; /* that a band was applied to */

@@ -94,6 +94,18 @@ static inline uint32_t offload_packets(const struct rte_mbuf *m)
     return offload_segmented(m) ? (m->pkt_len - headers + m->tso_segsz - 1) / m->tso_segsz : 1;
 }
 
+/* Bytes of the last of them, the shortest. */
+static inline uint32_t offload_shortest(const struct rte_mbuf *m)
+{
+    return m->pkt_len - (offload_packets(m) - 1) * m->tso_segsz;
+}
+
+/* Bytes of all of them: each has headers of its own. */
+static inline uint32_t offload_bytes(const struct rte_mbuf *m)
+{
+    return m->pkt_len + (offload_packets(m) - 1) * (offload_l4(m) + m->l4_len);
+}
+
 /* The sum (pmd/checksum.h) of the packet from `at`, an even place, to `end`. */
 uint16_t packet_sum_of(const struct rte_mbuf *m, uint32_t at, uint32_t end);
 

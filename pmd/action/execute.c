@@ -118,6 +118,14 @@ static uint32_t packet_len(const struct rte_mbuf *m)
     return offload_longest(m) - (tagged ? sizeof(struct rte_vlan_hdr) : 0);
 }
 
+/* Only the last segment of the packet is no longer than `len`. */
+static __rte_noinline bool parts_differ(const struct rte_mbuf *m, uint32_t len)
+{
+    const uint32_t longest = packet_len(m);
+
+    return longest > len && longest - (offload_longest(m) - offload_shortest(m)) <= len;
+}
+
 static void packet_run(const struct plan *plan, struct rte_mbuf *m, const struct action_sink *sink, uint8_t verdict,
                        uint8_t max_tags);
 
@@ -163,8 +171,7 @@ static bool punt_finished(const struct action_sink *sink, uint32_t punt_id, stru
 /* The packet went another way: nothing is left to do with it here. */
 #define PACKET_GONE (DROP_N_REASONS + 1)
 
-/* Has the packet that `op` is to put into a tunnel finished first, cut into segments if need be, and runs the rest of
- * the plan on each. */
+/* Has the packet finished before `op`, cut into segments if need be, and runs the plan from `op` on on each. */
 static void finish_and_run(const struct plan *plan, const struct program_op *op, struct action_packet *p,
                            const struct action_sink *sink)
 {
@@ -319,6 +326,10 @@ static void packet_run(const struct plan *plan, struct rte_mbuf *m, const struct
         case OP_RECIRC_LARGER: {
             const struct op_larger *larger = (const void *)op->data;
 
+            if (unlikely(offload_segmented(p.m)) && parts_differ(p.m, larger->len)) {
+                finish_and_run(plan, op, &p, sink);
+                return;
+            }
             sink->recirc(sink->arg, packet_len(p.m) > larger->len ? larger->recirc : op->arg, p.m);
             return;
         }

@@ -8,12 +8,13 @@
 
 #include "pmd/offload.h"
 #include "pmd/program_ops.h"
+#include "pmd/tunnel.h"
 #include "pmd/vnet.h"
 #include "tests/lib/eal.h"
 #include "tests/lib/packets.h"
 #include "tests/lib/unfinished.h"
 
-#define POOL_SIZE 2047
+#define POOL_SIZE 8191
 
 static struct rte_mempool *pool;
 static struct program_table *table;
@@ -64,11 +65,17 @@ static void run(struct rte_mbuf *m)
         free(program);
 }
 
+/* What a label's TTL is copied from and to is guessed by what is below the label: a tag there, or a label below one
+ * that says it is the last, is taken for an IP header, whose lengths are not those of a segment yet. */
+static bool ttl_is_known;
+static int n_labels;
+
 /* Operations at random, such as fit a TCP or UDP packet. */
 static void add_random_op(void)
 {
     switch (rand() % 10) {
     case 0:
+        ttl_is_known = false;
         add_op(OP_PUSH_VLAN, 0,
                &(struct op_vlan){.tpid = RTE_BE16(rand() % 2 ? 0x8100 : 0x88a8), .tci = (uint16_t)rand()},
                sizeof(struct op_vlan));
@@ -105,6 +112,7 @@ static void add_random_op(void)
         break;
     }
     case 7:
+        ttl_is_known = ttl_is_known && ++n_labels == 1;
         add_op(OP_PUSH_MPLS, 0,
                &(struct op_mpls){.lse = (uint32_t)rand() | RTE_BE32(0x100), .eth_type = RTE_BE16(0x8847)},
                sizeof(struct op_mpls));
@@ -135,7 +143,8 @@ static void add_any_op(void)
                sizeof(struct op_mpls));
         break;
     case 3:
-        add_op(rand() % 2 ? OP_COPY_TTL_IN : OP_COPY_TTL_OUT, 0, NULL, 0);
+        if (ttl_is_known)
+            add_op(rand() % 2 ? OP_COPY_TTL_IN : OP_COPY_TTL_OUT, 0, NULL, 0);
         break;
     case 4:
         add_op(OP_POP_PBB, 0, NULL, 0);
@@ -161,7 +170,7 @@ static void add_any_op(void)
 
 /* Each operation that sends a packet somewhere has a wire of its own: which of two copies for one port goes first is
  * nothing that is promised. */
-#define N_WIRES 10
+#define N_WIRES 24
 #define WIRE_MAX 64
 
 struct wire {
@@ -229,25 +238,127 @@ static void assert_same_wires(const struct wire a[N_WIRES], const struct wire b[
     }
 }
 
+/* What meters saw, and what they say: the same of all packets of a round. */
+#define N_METERS 4
+
+static struct meters {
+    uint64_t packets[N_METERS], bytes[N_METERS];
+    uint8_t verdict[N_METERS];
+} meters;
+
+static void measure(void *arg, uint32_t meter, struct rte_mbuf *const *m, unsigned n, uint8_t *verdicts)
+{
+    for (unsigned i = 0; i < n; i++) {
+        meters.packets[meter] += offload_packets(m[i]);
+        meters.bytes[meter] += offload_bytes(m[i]);
+        verdicts[i] = meters.verdict[meter];
+    }
+}
+
+static void forget_measured(void)
+{
+    memset(meters.packets, 0, sizeof meters.packets);
+    memset(meters.bytes, 0, sizeof meters.bytes);
+}
+
+/* Some headers have more bytes of padding in front of them: is_same_length(). */
+static void assert_same_measured(const struct meters *a, const struct meters *b)
+{
+    for (unsigned i = 0; i < N_METERS; i++) {
+        const uint64_t most = RTE_MAX(a->bytes[i], b->bytes[i]), least = RTE_MIN(a->bytes[i], b->bytes[i]);
+
+        assert_int_equal(a->packets[i], b->packets[i]);
+        assert_true(most - least <= 18 * a->packets[i]);
+    }
+}
+
+static void add_meter(void)
+{
+    static const uint8_t verdicts[] = {METER_PASS, METER_PASS, 1, 3, METER_DROP};
+    const uint32_t meter = (uint32_t)rand() % N_METERS;
+
+    meters.verdict[meter] = verdicts[(unsigned)rand() % RTE_DIM(verdicts)];
+    add_op(OP_METER, meter, NULL, 0);
+}
+
+/* Outer headers without what is another one for each packet: sequence numbers and identifications. */
+static void add_tunnel(uint32_t *wire)
+{
+    struct op_tunnel_push push = {0};
+    uint8_t random[16];
+
+    do {
+        for (unsigned i = 0; i < sizeof random; i++)
+            random[i] = (uint8_t)rand();
+        random[1] = (uint8_t)((random[1] | 1) & ~4);
+        memset(&push, 0, sizeof push);
+        op_tunnel_push_make(&push, random);
+    } while (push.type == TUNNEL_ERSPAN || push.flags & TUNNEL_PUSH_SEQ);
+    push.mtu = rand() % 4 ? 0 : (uint16_t)(150 + rand() % 400);
+    push.too_big = push.mtu != 0 && rand() % 2 ? (*wire)++ : 0;
+    add_op(OP_TUNNEL_PUSH, 0, &push, sizeof push);
+}
+
 /* Some operations, with outputs among them. A part of a large packet is sent in one piece, which no stack without
  * offloads would do: only the controller gets parts of it. */
-static void add_program(bool segmented)
+static void add_ops(uint32_t *wire, bool segmented, bool tunnels, int depth)
 {
-    uint32_t wire = 0;
-
-    program_builder_init(&builder);
-    for (int n = rand() % N_WIRES; n > 0; n--) {
+    for (int n = rand() % 10; n > 0; n--) {
         const bool punt = rand() % 4 == 0;
 
+        if (*wire >= N_WIRES - 6)
+            return;
         if (rand() % 3) {
             add_any_op();
-            continue;
+        } else if (rand() % 4 == 0) {
+            add_meter();
+        } else if (tunnels && rand() % 4 == 0) {
+            add_tunnel(wire);
+        } else if (rand() % 4 == 0 && depth < 2) {
+            const uint32_t at = builder.len;
+
+            add_op(OP_CLONE, 0, NULL, 0);
+            add_ops(wire, segmented, tunnels, depth + 1);
+            add_op(OP_OUTPUT, (*wire)++, NULL, 0);
+            ((struct program_op *)(builder.ops + at))->arg = (uint32_t)(builder.len - at - sizeof(struct program_op));
+        } else {
+            if (rand() % 3 == 0 && (punt || !segmented))
+                add_op(OP_TRUNCATE, (uint32_t)(60 + rand() % 200), NULL, 0);
+            add_op(punt ? OP_PUNT : OP_OUTPUT, (*wire)++, NULL, 0);
         }
-        if (rand() % 3 == 0 && (punt || !segmented))
-            add_op(OP_TRUNCATE, (uint32_t)(60 + rand() % 200), NULL, 0);
-        add_op(punt ? OP_PUNT : OP_OUTPUT, wire++, NULL, 0);
     }
-    add_op(rand() % 4 ? OP_OUTPUT : OP_RECIRC, wire, NULL, 0);
+}
+
+static void add_program(bool segmented, bool tunnels, bool tagged)
+{
+    uint32_t wire = 1; /* 0 says that nothing is told of packets that are too big */
+
+    ttl_is_known = !tagged;
+    n_labels = 0;
+    program_builder_init(&builder);
+    add_ops(&wire, segmented, tunnels, 0);
+    switch (rand() % 4) {
+    case 0:
+        add_op(OP_RECIRC, wire, NULL, 0);
+        break;
+    case 1:
+        add_op(OP_RECIRC_LARGER, wire, &(struct op_larger){.len = (uint32_t)(60 + rand() % 400), .recirc = wire + 1},
+               sizeof(struct op_larger));
+        break;
+    default:
+        add_op(OP_OUTPUT, wire, NULL, 0);
+    }
+}
+
+/* Padding (is_same_length()) would be counted in outer lengths: what goes into tunnels has none. */
+static uint32_t random_payload(uint16_t gso_size, bool long_ones)
+{
+    static const uint32_t least = 100;
+    const uint32_t payload = (uint32_t)(rand() % 1800 + 1);
+
+    if (!long_ones)
+        return payload;
+    return gso_size == 0 ? RTE_MAX(payload, least) : payload / gso_size * gso_size + RTE_MAX(payload % gso_size, least);
 }
 
 /* Packets without a checksum and packets to be cut, programs at random, and ports that take all, some or nothing: each
@@ -260,16 +371,18 @@ static void what_leaves_is_what_a_stack_without_offloads_would_have_sent(void **
                                     OFFLOAD_TAKES_CHECKSUM | OFFLOAD_TAKES_UDP, OFFLOAD_TAKES_ALL};
     static const uint8_t nothing[N_WIRES];
     static struct wire wires[N_WIRES], expected[N_WIRES];
+    struct meters expected_meters;
     const char *seed = getenv("SEED"), *n = getenv("ROUNDS");
     const int rounds = n ? atoi(n) : 20000;
     int compared = 0;
 
     srand(seed ? (unsigned)atoi(seed) : 3);
     for (int i = 0; i < rounds; i++) {
-        const uint16_t gso_size = rand() % 4 ? (uint16_t)(rand() % 300 + 48) : 0;
+        const bool tunnels = rand() % 2;
+        const uint16_t gso_size = rand() % 4 ? (uint16_t)(rand() % 300 + (tunnels ? 100 : 48)) : 0;
         const int kind = rand() % 4;
         struct virtio_net_hdr header;
-        struct rte_mbuf *m = unfinished_packet(pool, hex[kind], (uint32_t)(rand() % 1800 + 1), gso_size, &header);
+        struct rte_mbuf *m = unfinished_packet(pool, hex[kind], random_payload(gso_size, tunnels), gso_size, &header);
         struct rte_mbuf *segment;
         uint8_t takes[N_WIRES];
         bool fits = true;
@@ -278,15 +391,19 @@ static void what_leaves_is_what_a_stack_without_offloads_would_have_sent(void **
             takes[port] = kinds[(unsigned)rand() % RTE_DIM(kinds)];
         assert_true(vnet_mark(&header, 0, m));
         ip_type = kind % 2 ? RTE_BE16(RTE_ETHER_TYPE_IPV6) : RTE_BE16(RTE_ETHER_TYPE_IPV4);
-        add_program(offload_segmented(m));
+        add_program(offload_segmented(m), tunnels, kind == 2);
         struct offload_cut cut = offload_cut_begin(packet_copy(m, pool, UINT32_MAX), pool);
+        forget_measured();
         while ((segment = offload_cut_next(&cut))) {
             run(segment);
             fits = put_events(expected, nothing) && fits;
         }
+        expected_meters = meters;
+        forget_measured();
         run(m);
         if (put_events(wires, takes) && fits) {
             assert_same_wires(wires, expected);
+            assert_same_measured(&meters, &expected_meters);
             compared++;
         }
         events_clear(&events);
@@ -307,6 +424,7 @@ int main(void)
         return 1;
     pool = test_pool(POOL_SIZE);
     events_init(&events, pool);
+    events.sink.meter = measure;
     table = program_table_create();
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -465,7 +465,8 @@ static void what_is_measured_are_segments(void **state)
 {
     struct virtio_net_hdr header;
     const struct op_larger larger = {.len = 1454, .recirc = 8}, smaller = {.len = 1453, .recirc = 8};
-    const struct meter_config config = {.packets = true, .n_bands = 1, .bands = {{METER_DROP_BAND, 0, 1000, 100}}};
+    struct meter_config config = {.packets = true, .n_bands = 1, .bands = {{METER_DROP_BAND, 0, 1000, 100}}};
+    struct meter_counts counts;
     struct meter *meter = meter_create(&config, 1, 1000000, 0);
     struct rte_mbuf *m[8];
     uint8_t verdicts[8];
@@ -488,6 +489,18 @@ static void what_is_measured_are_segments(void **state)
     for (int i = 0; i < 8; i++)
         passed += verdicts[i] == METER_PASS;
     assert_int_equal(passed, 4);
+    meter_sum(meter, &counts);
+    assert_int_equal(counts.packets, 8 * 29);
+    assert_int_equal(counts.bytes, 8 * (40000 + 29 * 54)); /* each segment has headers */
+    assert_int_equal(counts.band_packets[0], 4 * 29);
+    assert_int_equal(counts.band_bytes[0], 4 * (40000 + 29 * 54));
+    free(meter);
+    config.packets = false;
+    config.bands[0] = (struct meter_band){METER_DROP_BAND, 0, 1000, 990}; /* three packets of 333 kbit, not of 320 */
+    meter = meter_create(&config, 1, 1000000, 0);
+    meter_run(meter, 0, 0, m, 4, verdicts);
+    assert_int_equal(verdicts[2], METER_PASS);
+    assert_int_equal(verdicts[3], METER_DROP);
     rte_pktmbuf_free_bulk(m, 8);
     free(meter);
 }
