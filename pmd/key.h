@@ -67,6 +67,8 @@
 
 /* tun_flags: the header says that it is of operations, administration and maintenance. */
 #define TUN_FLAG_OAM 1
+/* tun_flags: the packet came without an Ethernet header, and got one of zeros. Rules do not see it. */
+#define TUN_FLAG_NO_ETHERNET 2
 
 /* Where fields are in tun_erspan, once that is turned into host order. */
 #define TUN_ERSPAN_IDX_MASK 0x000fffff

@@ -561,6 +561,7 @@ enum drop_reason pop_parse(const struct tunnel_table *table, struct tunnel_cache
     } else {
         take_off(&o, o.at - RTE_ETHER_HDR_LEN);
         write_ethernet(m, o.payload);
+        o.meta->flags |= TUN_FLAG_NO_ETHERNET;
     }
     packet->md.in_port = index;
     packet->md.tun_lines = o.n_lines;

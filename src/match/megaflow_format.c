@@ -353,6 +353,20 @@ static void print_tag(struct printer *p, uint16_t value, uint16_t mask)
     p->any = false;
 }
 
+/* Only where a tunnel port has packets of both kinds. */
+static void print_packet_type(struct printer *p)
+{
+    if (!(p->match.mask.pkt.tun_flags & TUN_FLAG_NO_ETHERNET))
+        return;
+    item_begin(p, "packet_type");
+    item_open(p);
+    if (p->match.value.pkt.tun_flags & TUN_FLAG_NO_ETHERNET)
+        fprintf(p->out, "ns=1,id=%#x", rte_be_to_cpu_16(p->match.value.pkt.eth_type));
+    else
+        fputs("ns=0,id=0", p->out);
+    item_end(p);
+}
+
 static void print_megaflow(struct printer *p, const char *port)
 {
     unsigned tags = 0;
@@ -371,6 +385,7 @@ static void print_megaflow(struct printer *p, const char *port)
         fputs(port, p->out);
         item_end(p);
     }
+    print_packet_type(p);
     item_begin(p, "eth");
     part(p, "src", FIELD_ETH_SRC);
     part(p, "dst", FIELD_ETH_DST);

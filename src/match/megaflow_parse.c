@@ -80,7 +80,7 @@ static const struct {
 };
 
 /* Open vSwitch prints these; no packet here has another value. */
-static const char *const ignored[] = {"skb_priority", "packet_type", "ct_tuple4", "ct_tuple6", "ufid"};
+static const char *const ignored[] = {"skb_priority", "ct_tuple4", "ct_tuple6", "ufid"};
 
 struct parser {
     struct flow *flow;
@@ -300,6 +300,10 @@ static void take_item(struct parser *p, const char *item, char *value)
     }
     if (!strcmp(item, "tunnel")) {
         take_tunnel(p, value);
+        return;
+    }
+    if (!strcmp(item, "packet_type")) {
+        p->flow->pkt.tun_flags |= strstr(value, "ns=1") ? TUN_FLAG_NO_ETHERNET : 0;
         return;
     }
     if (!strcmp(item, "in_port")) {

@@ -395,8 +395,10 @@ void xlate(const struct xlate_in *in, struct xlate_out *out)
     ctx_init(&ctx, in, out);
 
     if (!in->acts.acts && !in->resume && in->flow.pkt.recirc_id == 0) {
-        if (xlate_from_tunnel(in))
+        if (xlate_from_tunnel(in)) {
             xlate_deps_add_crossing(&out->deps, ctx.bridge_place, ctx.entry, true);
+            xlate_tunnel_entered(&ctx);
+        }
         xlate_bridge(&ctx);
     } else {
         if (in->acts.acts)

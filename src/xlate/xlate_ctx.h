@@ -280,6 +280,10 @@ void xlate_return_to_bridge(struct xlate_ctx *ctx, const struct xlate_left *left
 /* Sends the packet, or its first `max_len` bytes (0: all of it), out by a tunnel port: on in the bridge that the outer
  * packet leaves by. */
 void xlate_tunnel(struct xlate_ctx *ctx, const struct bridge_port *bp, uint32_t max_len);
+/* The packet came in by a tunnel port. That of a port for both is a frame, or is seen as a packet without Ethernet
+ * header.
+ */
+void xlate_tunnel_entered(struct xlate_ctx *ctx);
 /* Whether the packet, sent to this port of the host's, ends here as a tunnel's outer packet. Then the program has the
  * inner one looked up. */
 bool xlate_tunnel_ends(struct xlate_ctx *ctx, const struct bridge_port *bp);

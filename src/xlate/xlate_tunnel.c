@@ -206,6 +206,19 @@ static rte_be16_t payload_type(struct xlate_ctx *ctx, const struct tunnel_config
     return ctx->flow.pkt.eth_type;
 }
 
+void xlate_tunnel_entered(struct xlate_ctx *ctx)
+{
+    const struct bridge_port *bp = xlate_entry_port(ctx);
+
+    if (!bp || bp->kind != BRIDGE_PORT_TUNNEL || tunnel_port_config(bp)->payload != TUNNEL_ANY)
+        return;
+    XLATE_CONSULT(ctx, tun_flags, TUN_FLAG_NO_ETHERNET);
+    if (!(ctx->flow.pkt.tun_flags & TUN_FLAG_NO_ETHERNET))
+        return;
+    XLATE_CONSULT(ctx, eth_type, UINT16_MAX);
+    ctx->flow.packet_type = rte_cpu_to_be_32(PACKET_TYPE(1, rte_be_to_cpu_16(ctx->flow.pkt.eth_type)));
+}
+
 static void outer_init(struct xlate_ctx *ctx, const struct tunnel_config *config, struct outer *outer)
 {
     struct tunnel_out *out = &outer->out;

@@ -73,6 +73,20 @@ reaches va 10.0.0.2
 tcp vb va 10.0.0.1
 both vxlan 4 exts=gpe packet_type=legacy_l3
 reaches va 10.0.0.2
+# One sends packets and frames, the other tells them apart.
+for node in a b; do
+    ofctl_on "$node" -O OpenFlow15 del-flows br-int
+    ofctl_on "$node" -O OpenFlow15 add-flows br-int - <<FLOWS
+in_port=v$node,ip,actions=decap,output:t
+in_port=v$node,arp,actions=output:t
+priority=9,in_port=t,packet_type=(1,0x800),actions=encap(ethernet),set_field:02:00:00:00:00:0${NUMBER[$node]}->eth_dst,output:v$node
+priority=8,in_port=t,arp,packet_type=(0,0),actions=output:v$node
+FLOWS
+done
+both gre 4 packet_type=ptap
+inside va ip neigh del 10.0.0.2 dev eth0
+reaches va 10.0.0.2
+[ "$(ofctl_on b -O OpenFlow15 dump-flows br-int packet_type=0x10800 | grep -o 'n_packets=[0-9]*')" != n_packets=0 ] || fail "no packet came without a header"
 for node in a b; do echo actions=NORMAL | rules $node; done
 
 step "VLANs inside"

@@ -174,7 +174,9 @@ static void assert_meta(const struct golden *g, const struct rte_mbuf *m)
     }
     assert_int_equal(key.tun_tp_src, udp ? rte_cpu_to_be_16(SRC_PORT) : 0);
     assert_int_equal(key.tun_tp_dst, g->out.udp_dst);
-    assert_int_equal(key.tun_flags, g->out.oam ? TUN_FLAG_OAM : 0);
+    static const uint8_t no_addresses[2 * RTE_ETHER_ADDR_LEN];
+    const bool no_ethernet = !memcmp(g->popped, no_addresses, sizeof no_addresses);
+    assert_int_equal(key.tun_flags, (g->out.oam ? TUN_FLAG_OAM : 0) | (no_ethernet ? TUN_FLAG_NO_ETHERNET : 0));
     assert_int_equal(key.tun_tos, g->out.tos);
     assert_int_equal(key.tun_ttl, g->out.ttl);
     assert_int_equal(key.tun_gbp_id, g->out.gbp_id);

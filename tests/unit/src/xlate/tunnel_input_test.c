@@ -121,6 +121,40 @@ static void labels_are_off_before_a_tunnel_looks(void **state)
     matches(xlated("in_port=1,mpls,mpls_bos=1"), "pop_mpls(*),recirc(*)");
 }
 
+/* --- packets without Ethernet header -------------------------------------- */
+
+static const char *came_in_as(const struct bridge_port *from, uint8_t flags, const char *packet)
+{
+    struct xlate_in in = {.bridge = bed.bridge};
+
+    parse_flow(packet, &in.flow);
+    in.flow.in_port = from->ofport;
+    in.flow.pkt.in_port = bridge_port_index(from);
+    in.flow.pkt.tun_flags = flags;
+    return translate_in(&in);
+}
+
+static void a_port_for_both_tells_packets_from_frames(void **state)
+{
+    struct bridge_port *both = add_tunnel(10, "gre remote_ip=192.0.2.2 packet_type=ptap");
+    struct bridge_port *no_frames = add_tunnel(11, "gre remote_ip=192.0.2.3 packet_type=legacy_l3");
+
+    bed_add(&bed, "priority=9,packet_type=(1,0x800),actions=output:2");
+    bed_add(&bed, "priority=8,packet_type=(0,0),actions=output:3");
+    assert_string_equal(came_in_as(both, TUN_FLAG_NO_ETHERNET, "ip"), "2");
+    assert_non_null(strstr(mask_text, "packet_type(ns=1,id=0x800)"));
+    assert_string_equal(came_in_as(both, TUN_FLAG_NO_ETHERNET, "ipv6"), "drop");
+    assert_string_equal(came_in_as(both, 0, "ip"), "3");
+    assert_non_null(strstr(mask_text, "packet_type(ns=0,id=0)"));
+    /* Where all come without one, all are seen as frames. */
+    assert_string_equal(came_in_as(no_frames, TUN_FLAG_NO_ETHERNET, "ip"), "3");
+    assert_null(strstr(mask_text, "packet_type"));
+    /* It can get a header, and then be sent as a frame. */
+    bed_add(&bed, "priority=10,packet_type=(1,0x800),actions=encap(ethernet),"
+                  "set_field:02:00:00:00:00:05->eth_dst,output:2");
+    matches(came_in_as(both, TUN_FLAG_NO_ETHERNET, "ip"), "set(eth(*dst=02:00:00:00:00:05*)),2");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -131,6 +165,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(tunnel_fields_come_back, tunnel_setup, tunnel_teardown),
         cmocka_unit_test_setup_teardown(punts_hold_what_was_written, tunnel_setup, tunnel_teardown),
         cmocka_unit_test_setup_teardown(labels_are_off_before_a_tunnel_looks, tunnel_setup, tunnel_teardown),
+        cmocka_unit_test_setup_teardown(a_port_for_both_tells_packets_from_frames, tunnel_setup, tunnel_teardown),
     };
 
     if (test_eal_init("tunnel_input_test") != 0)
