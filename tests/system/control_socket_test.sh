@@ -122,3 +122,38 @@ step "exit ends it"
 appctl exit
 wait_until 3 eval '! sluice_runs'
 [ ! -e "$RUN_DIR/sluiced.ctl" ] || fail "sluiced.ctl is left behind"
+
+is_ovs || {
+    step "it comes last: whoever sees it finds the OpenFlow sockets of all bridges"
+    "$PYTHON" - "$TEST_DIR/sluice.json" <<'PYTHON'
+import json, sys
+with open(sys.argv[1]) as file:
+    config = json.load(file)
+config["bridges"] = [{"name": "b%u" % i, "ports": [], "listen": ["punix:%s/b%u.of" % (config["run_dir"], i)]} for i in range(60)]
+with open(sys.argv[1], "w") as file:
+    json.dump(config, file)
+PYTHON
+    cat >"$TEST_DIR/watch.py" <<'PYTHON'
+import os, socket, sys, time
+run_dir = sys.argv[1]
+print("watching", flush=True)
+end = time.monotonic() + 60
+while not os.path.exists(run_dir + "/sluiced.ctl"):
+    assert time.monotonic() < end, "no control socket within 60 s"
+lacking = []
+for name in ["b%u.%s" % (i, kind) for i in range(60) for kind in ("mgmt", "snoop", "of")]:
+    s = socket.socket(socket.AF_UNIX)
+    try:
+        s.connect("%s/%s" % (run_dir, name))
+    except OSError as error:
+        lacking.append("%s: %s" % (name, error.strerror))
+    s.close()
+print("lacking: " + "; ".join(lacking[:3]) if lacking else "all there", flush=True)
+PYTHON
+    background watch "$PYTHON" "$TEST_DIR/watch.py" "$RUN_DIR"
+    wait_until 10 grep -q watching "$TEST_DIR/watch.log"
+    start_sluice
+    wait_until 10 grep -q 'there\|lacking' "$TEST_DIR/watch.log"
+    assert_contains "$(cat "$TEST_DIR/watch.log")" "all there"
+    stop_sluice
+}
