@@ -7,6 +7,7 @@
 #define PMD_DATAPATH_H
 
 #include <rte_mbuf.h>
+#include <sched.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -23,8 +24,9 @@
 struct datapath;
 
 struct datapath_params {
-    unsigned n_threads;
-    const unsigned *lcores;   /* lcore ids to launch on, one each */
+    unsigned n_threads;       /* that run from the start on */
+    unsigned max_threads;     /* that datapath_set_cores() may make of it; 0: as many */
+    const unsigned *lcores;   /* lcore ids to launch on, one each, for max_threads */
     uint32_t emc_entries;     /* per thread; rounded up to a power of two; 0 = no exact-match cache */
     uint32_t megaflow_limit;  /* most megaflows at once */
     uint32_t mask_limit;      /* most tuples at once (hard) */
@@ -39,8 +41,24 @@ struct datapath *datapath_create(const struct datapath_params *params, char *err
 int datapath_start(struct datapath *dp);
 /* Stops the threads (joins them), frees everything but the ports. */
 void datapath_destroy(struct datapath *dp);
+/* Those that there are; one that has no core any more stays, without receive queues. */
 unsigned datapath_n_threads(const struct datapath *dp);
+unsigned datapath_max_threads(const struct datapath *dp);                /* that there may be */
 void datapath_set_max_sleep(struct datapath *dp, uint32_t max_sleep_us); /* as in struct datapath_params */
+
+/* --- cores --------------------------------------------------------------- */
+
+/* From now on there is one poll-mode thread on each of these cores. Threads whose core is among them stay; others move
+ * to a core that has none, new ones are made where there are too few, and those that are left over get no packets any
+ * more and sleep on the cores `idle`. Receive queues follow while all threads go on: a queue is polled by one thread at
+ * a time, and what it receives in between waits with its device. datapath_reclaim() does it, step by step. Returns 0,
+ * or -1 with a sentence in `error`: then nothing was changed. */
+int datapath_set_cores(struct datapath *dp, const int *cores, unsigned n, const cpu_set_t *idle, char *error,
+                       size_t error_size);
+/* That is not done yet: datapath_reclaim() has to be called every few milliseconds. */
+bool datapath_is_moving(const struct datapath *dp);
+/* Whether the kernel's thread of that number is a poll-mode thread. */
+bool datapath_is_thread(const struct datapath *dp, pid_t tid);
 
 /* --- RCU ----------------------------------------------------------------- */
 
@@ -198,7 +216,8 @@ enum pmd_stage {
 };
 
 struct pmd_stats {
-    unsigned lcore;
+    unsigned core;
+    bool surplus; /* it has no core of its own: see datapath_set_cores() */
     int numa_node;
     uint64_t cycles_busy, cycles_idle, cycles_asleep; /* TSC cycles */
     uint64_t stage_cycles[PMD_N_STAGES];

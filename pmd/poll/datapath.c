@@ -19,9 +19,9 @@
 
 static bool params_good(const struct datapath_params *params, char *error, size_t error_size)
 {
-    if (params->n_threads == 0 || params->n_threads > DATAPATH_THREADS_MAX)
-        snprintf(error, error_size, "%u poll-mode threads asked for: 1 to %u are possible", params->n_threads,
-                 DATAPATH_THREADS_MAX);
+    if (params->n_threads == 0 || RTE_MAX(params->n_threads, params->max_threads) > DATAPATH_THREADS_MAX)
+        snprintf(error, error_size, "%u poll-mode threads asked for: 1 to %u are possible",
+                 RTE_MAX(params->n_threads, params->max_threads), DATAPATH_THREADS_MAX);
     else if (params->miss_ring < 8 || params->miss_ring > 65536 || (params->miss_ring & (params->miss_ring - 1)) != 0)
         snprintf(error, error_size, "a miss ring of %u entries: a power of two from 8 to 65536 is needed",
                  params->miss_ring);
@@ -49,13 +49,14 @@ struct datapath *datapath_create(const struct datapath_params *params, char *err
     memset(dp, 0, sizeof *dp);
     dp->params = *params;
     dp->params.lcores = NULL;
-    memcpy(dp->lcores, params->lcores, params->n_threads * sizeof dp->lcores[0]);
+    dp->params.max_threads = RTE_MAX(params->n_threads, params->max_threads);
+    memcpy(dp->lcores, params->lcores, dp->params.max_threads * sizeof dp->lcores[0]);
     dp->lookup = lookup_best();
     dp->meters = calloc(DATAPATH_METERS_MAX, sizeof(struct meter *));
     dp->meters_leaving = calloc(DATAPATH_METERS_MAX, sizeof *dp->meters_leaving);
     dp->port_bases = calloc(PORT_MAX, sizeof *dp->port_bases);
     dp->miss_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-    rcu_init(&dp->rcu, params->n_threads);
+    rcu_init(&dp->rcu, dp->params.max_threads);
     dp->tunnels = tunnel_table_create(&dp->rcu);
     if (dp->miss_fd < 0 || !dp->meters || !dp->meters_leaving || !dp->port_bases || !dp->tunnels ||
         megaflow_table_init(&dp->megaflows, params->megaflow_limit) != 0 ||
@@ -66,7 +67,7 @@ struct datapath *datapath_create(const struct datapath_params *params, char *err
         return NULL;
     }
     const struct ct_params ct = {.max_connections = params->max_connections,
-                                 .n_threads = params->n_threads,
+                                 .n_threads = dp->params.max_threads,
                                  .rcu = &dp->rcu,
                                  .pool = params->pool};
     dp->ct = ct_create(&ct);
@@ -76,30 +77,40 @@ struct datapath *datapath_create(const struct datapath_params *params, char *err
         datapath_destroy(dp);
         return NULL;
     }
-    for (unsigned i = 0; i < params->n_threads; i++) {
-        dp->poll_lists[i] = calloc(1, sizeof *dp->poll_lists[i]);
-        dp->threads[i] = dp->poll_lists[i] ? poll_thread_create(dp, i, dp->lcores[i]) : NULL;
-        if (!dp->threads[i]) {
-            free(dp->poll_lists[i]);
+    while (dp->n_threads < params->n_threads) {
+        if (datapath_add_thread(dp) != 0) {
             snprintf(error, error_size,
                      "out of memory for poll-mode thread %u with a cache of %u entries and %u megaflows: lower the "
                      "limits or give more memory",
-                     i, params->emc_entries, params->megaflow_limit);
+                     dp->n_threads, params->emc_entries, params->megaflow_limit);
             datapath_destroy(dp);
             return NULL;
         }
-        dp->megaflows.counters[i] = dp->threads[i]->megaflow_counters;
-        dp->megaflows.rare[i] = dp->threads[i]->megaflow_rare;
-        dp->n_threads = dp->megaflows.n_counters = i + 1;
     }
     LOG_INFO(LOG_PMD, "%u poll-mode threads, %u megaflows at most, lookups by %s", dp->n_threads,
              params->megaflow_limit, dp->lookup->name);
     return dp;
 }
 
+int datapath_add_thread(struct datapath *dp)
+{
+    const unsigned i = dp->n_threads;
+
+    dp->poll_lists[i] = calloc(1, sizeof *dp->poll_lists[i]);
+    dp->threads[i] = dp->poll_lists[i] ? poll_thread_create(dp, i, dp->lcores[i]) : NULL;
+    if (!dp->threads[i]) {
+        free(dp->poll_lists[i]);
+        return -ENOMEM;
+    }
+    dp->megaflows.counters[i] = dp->threads[i]->megaflow_counters;
+    dp->megaflows.rare[i] = dp->threads[i]->megaflow_rare;
+    dp->n_threads = dp->megaflows.n_counters = i + 1;
+    return 0;
+}
+
 int datapath_start(struct datapath *dp)
 {
-    for (unsigned i = 0; i < dp->n_threads; i++) {
+    for (unsigned i = dp->n_started; i < dp->n_threads; i++) {
         dp->rcu.readers[i].inbox = dp->threads[i]->down;
         int error = rte_eal_remote_launch(poll_thread_main, dp->threads[i], dp->lcores[i]);
 
@@ -150,6 +161,11 @@ unsigned datapath_n_threads(const struct datapath *dp)
     return dp->n_threads;
 }
 
+unsigned datapath_max_threads(const struct datapath *dp)
+{
+    return dp->params.max_threads;
+}
+
 void datapath_set_max_sleep(struct datapath *dp, uint32_t max_sleep_us)
 {
     __atomic_store_n(&dp->params.max_sleep_us, max_sleep_us, __ATOMIC_RELAXED);
@@ -196,6 +212,8 @@ bool datapath_reclaim(struct datapath *dp)
     more |= tss_reclaim(&dp->tss);
     if (ct_is_used(dp->ct))
         more |= ct_work(dp->ct, datapath_seconds(), CT_BUDGET_US);
+    if (datapath_is_moving(dp))
+        datapath_cores_reclaim(dp);
     if (dp->n_leaving > 0)
         more |= datapath_ports_reclaim(dp);
     return more;

@@ -61,6 +61,14 @@ struct leaving {
     bool in_round;  /* and the round under way has not met a packet that does */
 };
 
+/* A receive queue on its way: no thread polls it. */
+struct queue_move {
+    struct poll_entry entry;
+    unsigned to;
+};
+
+#define QUEUE_MOVES 16 /* at once */
+
 struct datapath {
     /* Published by the control thread, read by poll-mode threads under RCU. */
     struct port *ports[PORT_MAX];                   /* by index */
@@ -85,6 +93,11 @@ struct datapath {
     struct poll_thread *threads[DATAPATH_THREADS_MAX];
     unsigned n_threads;
     unsigned n_started;
+    struct queue_move moves[QUEUE_MOVES]; /* once the token has passed */
+    unsigned n_moves;
+    uint64_t move_token;
+    uint64_t start_token;                 /* threads that are not started yet are then */
+    bool unbalanced;                      /* queues may have to move */
     uint32_t meter_next;                  /* index to try first */
     bool *meters_leaving;                 /* by index: it was removed, and is not free yet */
     unsigned miss_turn;                   /* the thread whose ring is taken from first */
@@ -100,6 +113,11 @@ struct datapath {
     struct poll_counters cleared[DATAPATH_THREADS_MAX]; /* what datapath_pmd_stats_clear() found */
 };
 
+/* --- datapath.c ---------------------------------------------------------- */
+
+/* One more thread, on the next lcore; datapath_start() launches it. 0 or -ENOMEM. */
+int datapath_add_thread(struct datapath *dp);
+
 /* --- datapath_port.c ----------------------------------------------------- */
 
 /* Moves indices of removed ports on to where they are free. */
@@ -109,6 +127,21 @@ void datapath_ports_free(struct datapath *dp);
 /* A packet that names the index of a removed port was taken from a ring and goes back to its thread: the index is not
  * free in this round. */
 void datapath_port_seen(struct datapath *dp, uint32_t index);
+
+/* Receive queues that the thread polls, or is to. */
+unsigned datapath_n_queues(const struct datapath *dp, unsigned thread);
+/* Takes a queue from one thread, to be given to another. False: there is no such queue, or no memory. */
+bool datapath_queue_leave(struct datapath *dp, unsigned from, unsigned to, bool (*may)(const struct port *, int, int));
+/* Gives the queues that are on their way to their threads. */
+void datapath_queues_arrive(struct datapath *dp);
+/* The thread to poll one more queue of a port on `node`: among those of the node if there are any, the one with the
+ * fewest queues. */
+unsigned datapath_pick_thread(const struct datapath *dp, int node);
+
+/* --- datapath_cores.c ---------------------------------------------------- */
+
+/* Goes on with what datapath_set_cores() began. */
+void datapath_cores_reclaim(struct datapath *dp);
 
 /* --- datapath_stats.c ---------------------------------------------------- */
 

@@ -8,7 +8,7 @@
 static int publish(struct datapath *dp, uint32_t index, const struct meter_config *config)
 {
     struct meter *old = dp->meters[index];
-    struct meter *meter = meter_create(config, dp->n_threads, rte_get_tsc_hz(), rte_rdtsc());
+    struct meter *meter = meter_create(config, dp->params.max_threads, rte_get_tsc_hz(), rte_rdtsc());
 
     if (!meter)
         return -ENOMEM;

@@ -1,6 +1,7 @@
 /* Ports in the datapath: their indices and which thread polls which receive queue. */
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "pmd/base/memory.h"
 #include "pmd/capture.h"
@@ -39,9 +40,16 @@ static struct poll_list *list_copy(const struct poll_list *from, const struct po
     return list;
 }
 
-/* The thread to poll one more queue of a port on `node`: among those of the node if there are any, the one with the
- * fewest queues. */
-static unsigned pick_thread(const struct datapath *dp, int node)
+unsigned datapath_n_queues(const struct datapath *dp, unsigned thread)
+{
+    unsigned n = dp->poll_lists[thread]->n;
+
+    for (unsigned i = 0; i < dp->n_moves; i++)
+        n += dp->moves[i].to == thread;
+    return n;
+}
+
+unsigned datapath_pick_thread(const struct datapath *dp, int node)
 {
     int best = -1;
     bool best_local = false;
@@ -49,8 +57,10 @@ static unsigned pick_thread(const struct datapath *dp, int node)
     for (unsigned i = 0; i < dp->n_threads; i++) {
         bool local = node < 0 || dp->threads[i]->socket == node;
 
+        if (dp->threads[i]->surplus || (i >= dp->n_started && dp->n_started > 0))
+            continue;
         if (best < 0 || (local && !best_local) ||
-            (local == best_local && dp->poll_lists[i]->n < dp->poll_lists[best]->n)) {
+            (local == best_local && datapath_n_queues(dp, i) < datapath_n_queues(dp, (unsigned)best))) {
             best = (int)i;
             best_local = local;
         }
@@ -75,8 +85,19 @@ static void replace_by_gone(struct poll_list *list, const struct port *port)
     }
 }
 
+static void forget_moves(struct datapath *dp, const struct port *port)
+{
+    unsigned kept = 0;
+
+    for (unsigned i = 0; i < dp->n_moves; i++)
+        if (dp->moves[i].entry.port != port)
+            dp->moves[kept++] = dp->moves[i];
+    dp->n_moves = kept;
+}
+
 static void remove_queues(struct datapath *dp, const struct port *port)
 {
+    forget_moves(dp, port);
     for (unsigned t = 0; t < dp->n_threads; t++) {
         struct poll_list *list;
 
@@ -90,16 +111,51 @@ static void remove_queues(struct datapath *dp, const struct port *port)
     }
 }
 
-static void add_queue(struct datapath *dp, struct port *port, uint16_t queue)
+static void add_entry(struct datapath *dp, unsigned thread, const struct poll_entry *entry)
 {
-    unsigned t = pick_thread(dp, port->numa_node);
-    struct poll_list *list = list_copy(dp->poll_lists[t], NULL, 1);
+    struct poll_list *list = list_copy(dp->poll_lists[thread], NULL, 1);
 
     if (!list)
         out_of_memory("the list of a thread's receive queues", 0);
-    list->entries[list->n++] =
-        (struct poll_entry){.port = port, .in_port = port->index, .ethdev_id = port->ethdev_id, .queue = queue};
-    publish_list(dp, t, list);
+    list->entries[list->n++] = *entry;
+    publish_list(dp, thread, list);
+}
+
+static void add_queue(struct datapath *dp, struct port *port, uint16_t queue)
+{
+    const struct poll_entry entry = {
+        .port = port, .in_port = port->index, .ethdev_id = port->ethdev_id, .queue = queue};
+
+    add_entry(dp, datapath_pick_thread(dp, port->numa_node), &entry);
+}
+
+bool datapath_queue_leave(struct datapath *dp, unsigned from, unsigned to, bool (*may)(const struct port *, int, int))
+{
+    const struct poll_list *old = dp->poll_lists[from];
+    uint32_t i = old->n;
+    struct poll_list *list;
+
+    while (i > 0 && (old->entries[i - 1].port == &gone ||
+                     !may(old->entries[i - 1].port, dp->threads[from]->socket, dp->threads[to]->socket)))
+        i--;
+    if (i-- == 0)
+        return false;
+    list = malloc(sizeof *list + old->n * sizeof list->entries[0]);
+    if (!list)
+        return false;
+    list->n = old->n - 1;
+    memcpy(list->entries, old->entries, i * sizeof old->entries[0]);
+    memcpy(&list->entries[i], &old->entries[i + 1], (old->n - i - 1) * sizeof old->entries[0]);
+    dp->moves[dp->n_moves++] = (struct queue_move){old->entries[i], to};
+    publish_list(dp, from, list);
+    return true;
+}
+
+void datapath_queues_arrive(struct datapath *dp)
+{
+    for (unsigned i = 0; i < dp->n_moves; i++)
+        add_entry(dp, dp->moves[i].to, &dp->moves[i].entry);
+    dp->n_moves = 0;
 }
 
 /* -EAGAIN: there may be one soon. */
@@ -121,6 +177,8 @@ int datapath_port_add(struct datapath *dp, struct port *port)
         return error;
     port->index = index;
     datapath_port_stats_begin(dp, index);
+    if (port->n_txq < dp->n_threads)
+        port->tx_shared = true;
     if (port->offloads)
         __atomic_store_n(&dp->offloads, true, __ATOMIC_RELAXED);
     __atomic_store_n(&dp->ports[index], port, __ATOMIC_RELEASE);

@@ -81,7 +81,8 @@ void datapath_pmd_stats(const struct datapath *dp, unsigned index, struct pmd_st
         ((uint64_t *)&total)[i] -= ((const uint64_t *)&dp->cleared[index])[i];
 
     *stats = (struct pmd_stats){
-        .lcore = thread->lcore,
+        .core = (unsigned)thread->core,
+        .surplus = thread->surplus,
         .numa_node = thread->socket,
         .cycles_busy = total.cycles_busy,
         .cycles_idle = total.cycles_idle,

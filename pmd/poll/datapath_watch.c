@@ -28,9 +28,9 @@ unsigned datapath_watch(struct datapath *dp, uint64_t now_ms)
         n_late++;
         if (!dp->watch_late[i])
             LOG_ERR(LOG_PMD,
-                    "poll-mode thread %u (lcore %u) has not come round for %" PRIu64 " ms: packets of its queues stand "
+                    "poll-mode thread %u (core %d) has not come round for %" PRIu64 " ms: packets of its queues stand "
                     "still, and changes wait for it; something holds it up or has its core",
-                    i, dp->lcores[i], now_ms - dp->watch_ms[i]);
+                    i, dp->threads[i]->core, now_ms - dp->watch_ms[i]);
         dp->watch_late[i] = true;
     }
     return n_late;

@@ -4,6 +4,7 @@
 #include <rte_ethdev.h>
 #include <rte_eal.h>
 #include <rte_pause.h>
+#include <sched.h>
 #include <sys/prctl.h>
 #include <time.h>
 
@@ -15,6 +16,8 @@
 #define REPORT_US 10
 /* Empty turns before a thread that may sleep does. */
 #define IDLE_TURNS 256
+/* How long one sleeps that has nothing to poll: it may get packets from the control thread still. */
+#define SURPLUS_SLEEP_US 1000u
 
 /* Entries of the ring for protocols: what comes while the control thread is at something else, for 10 ms at most. */
 #define PROTOCOL_RING 1024
@@ -224,6 +227,26 @@ static void prefault_all(const struct poll_thread *thread)
     prefault(&thread->order.guess_memory);
 }
 
+/* If the control thread says later to run elsewhere it finds the thread's number, and does it itself. */
+static void pin(const struct poll_thread *thread)
+{
+    int core = __atomic_load_n(&thread->pin, __ATOMIC_SEQ_CST);
+    cpu_set_t set;
+
+    if (core < 0)
+        return;
+    CPU_ZERO(&set);
+    CPU_SET(core, &set);
+    sched_setaffinity(0, sizeof set, &set);
+}
+
+static uint32_t longest_sleep(const struct poll_thread *thread)
+{
+    uint32_t most = __atomic_load_n(&thread->dp->params.max_sleep_us, __ATOMIC_RELAXED);
+
+    return unlikely(__atomic_load_n(&thread->surplus, __ATOMIC_RELAXED)) ? RTE_MAX(most, SURPLUS_SLEEP_US) : most;
+}
+
 int poll_thread_main(void *arg)
 {
     struct poll_thread *thread = arg;
@@ -231,7 +254,8 @@ int poll_thread_main(void *arg)
 
     /* The kernel rounds sleeps up by 50 us otherwise. */
     prctl(PR_SET_TIMERSLACK, 1000ul);
-    __atomic_store_n(&thread->tid, rte_gettid(), __ATOMIC_RELAXED);
+    __atomic_store_n(&thread->tid, rte_gettid(), __ATOMIC_SEQ_CST);
+    pin(thread);
     prefault_all(thread);
     mark_time(thread);
     thread->ct_now = datapath_seconds();
@@ -240,11 +264,12 @@ int poll_thread_main(void *arg)
     rcu_online(&thread->dp->rcu, thread->index, thread->published);
     LOG_DBG(LOG_PMD, "poll-mode thread %u runs on lcore %u, lookups by %s", thread->index, thread->lcore,
             thread->lookup->name);
+    __atomic_store_n(&thread->running, 1, __ATOMIC_RELAXED);
 
     while (!__atomic_load_n(&thread->stop, __ATOMIC_RELAXED)) {
         turn(thread);
         if (unlikely(thread->idle_turns >= IDLE_TURNS)) {
-            most = __atomic_load_n(&thread->dp->params.max_sleep_us, __ATOMIC_RELAXED);
+            most = longest_sleep(thread);
             if (most > 0 && thread->observed == thread->published && rte_ring_empty(thread->down))
                 sleep_some(thread, most);
             else
@@ -269,6 +294,8 @@ struct poll_thread *poll_thread_create(struct datapath *dp, unsigned index, unsi
     thread->dp = dp;
     thread->index = index;
     thread->lcore = lcore;
+    thread->core = (int)lcore;
+    thread->pin = -1;
     thread->socket = socket;
     thread->lookup = dp->lookup;
     thread->slots = dp->megaflows.slots;

@@ -64,6 +64,7 @@ struct poll_thread {
     /* Set at start. */
     struct datapath *dp;
     unsigned index, lcore;
+    int core; /* the control thread's: where it runs */
     int socket;
     const struct lookup_ops *lookup;
     struct megaflow_slot *slots;
@@ -130,12 +131,15 @@ struct poll_thread {
 
     /* Written by the control thread. */
     uint32_t stop __rte_cache_aligned;
+    uint32_t surplus;          /* it has nothing to poll, and no core of its own */
+    int pin;                   /* the core to run on; -1: as it was launched */
     uint32_t clear_longest;    /* counts requests to forget the longest turn */
     uint64_t preempted_before; /* what preemptions() said at the last clear */
 
     /* The thread's again, seldom written. */
     uint32_t cleared; /* its answer to clear_longest */
     pid_t tid;        /* 0: not running yet; the control thread reads it */
+    uint32_t running; /* it polls */
     struct hugemem memory, counters_memory, ports_memory;
 };
 

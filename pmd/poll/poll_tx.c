@@ -65,7 +65,7 @@ static __rte_always_inline void transmit(struct poll_thread *thread, struct port
     unsigned sent = 0, took;
     uint64_t bytes = 0;
     uint16_t queue = (uint16_t)(thread->index % n_txq);
-    rte_spinlock_t *lock = port->tx_shared ? &port->tx_lock[queue] : NULL;
+    rte_spinlock_t *lock = __atomic_load_n(&port->tx_shared, __ATOMIC_RELAXED) ? &port->tx_lock[queue] : NULL;
 
     capture_look(port, CAPTURE_OUT, thread->index, packets, n);
     for (unsigned i = 0; i < n; i++)

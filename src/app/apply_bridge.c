@@ -1,12 +1,16 @@
 /* What is done with a bridge, and with the options of the whole switch. */
+#include <dirent.h>
 #include <inttypes.h>
+#include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "pmd/base/log.h"
 #include "pmd/ct.h"
 #include "src/app/apply_impl.h"
+#include "src/app/cores.h"
 #include "src/agents/underlay.h"
 #include "src/config/format.h"
 #include "src/config/keys.h"
@@ -345,6 +349,41 @@ void apply_conntrack(struct sluice *sw, const struct config_conntrack *config)
         ct_set_default_limit(ct, (uint32_t)config->zone_limit);
 }
 
+/* What does not poll keeps away from cores with a poll-mode thread, as from the start on: this thread, those that DPDK
+ * has, and those that open devices. */
+static void move_others(const struct datapath *dp, const cpu_set_t *set)
+{
+    DIR *dir = opendir("/proc/self/task");
+    struct dirent *entry;
+
+    while (dir && (entry = readdir(dir))) {
+        pid_t tid = (pid_t)strtol(entry->d_name, NULL, 10);
+
+        if (tid > 0 && !datapath_is_thread(dp, tid))
+            sched_setaffinity(tid, sizeof *set, set);
+    }
+    if (dir)
+        closedir(dir);
+}
+
+static bool change_cores(struct sluice *sw, const struct config *wanted, struct account *account)
+{
+    const cpu_set_t others = cores_of_control(wanted, cores_at_start());
+    cpu_set_t polling;
+    char text[512];
+
+    if (datapath_set_cores(sw->dp, wanted->pmd.cores, (unsigned)wanted->pmd.n_cores, &others, account->error,
+                           sizeof account->error))
+        return false;
+    move_others(sw->dp, &others);
+    CPU_ZERO(&polling);
+    for (size_t i = 0; i < wanted->pmd.n_cores; i++)
+        CPU_SET(wanted->pmd.cores[i], &polling);
+    cores_format(&polling, text, sizeof text);
+    add_detail(account, "poll-mode threads on cores %s", text);
+    return true;
+}
+
 void apply_options_step(struct apply *apply, const struct config *wanted)
 {
     struct config *now = apply->sw->config;
@@ -355,6 +394,8 @@ void apply_options_step(struct apply *apply, const struct config *wanted)
         log_set_level("any", config_log_level_name(wanted->log.level));
         add_detail(&account, "log level %s", config_log_level_name(wanted->log.level));
     }
+    if (parts & CONFIG_PART_CORES && !change_cores(apply->sw, wanted, &account))
+        done &= ~CONFIG_PART_CORES;
     if (parts & CONFIG_PART_SLEEP) {
         datapath_set_max_sleep(apply->sw->dp, (uint32_t)wanted->pmd.max_sleep_us);
         add_detail(&account, "poll-mode threads sleep %d us at most", wanted->pmd.max_sleep_us);

@@ -343,7 +343,7 @@ unsigned captures_start(struct captures *captures, struct bridge_port *bp, const
         .value = request->value,
         .mask = request->mask,
         .snaplen = request->file ? request->snaplen : 0,
-        .n_threads = datapath_n_threads(captures->dp),
+        .n_threads = datapath_max_threads(captures->dp),
     };
 
     if (captures->n == CAPTURES_MAX) {

@@ -7,6 +7,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "pmd/base/log.h"
+#include "pmd/datapath.h"
+
 /* "0-3,8" */
 static void parse_set(const char *text, cpu_set_t *set)
 {
@@ -109,12 +112,31 @@ static int take_lcore(int core, bool taken[RTE_MAX_LCORE])
     return lcore;
 }
 
-/* Where the control thread may run. On a machine with nothing but poll-mode cores it shares them. */
-static cpu_set_t control_cores(const struct config *config, const struct cores *cores)
+const struct cores *cores_at_start(void)
+{
+    static struct cores cores;
+    static bool known;
+    int rc = known ? 0 : cores_read(&cores);
+
+    if (rc)
+        LOG_ERR(LOG_MAIN, "cannot find out which cores this process may use: %s", strerror(-rc));
+    known = true;
+    return &cores;
+}
+
+static bool polls_on(const struct config *config, int core)
+{
+    for (size_t i = 0; i < config->pmd.n_cores; i++)
+        if (config->pmd.cores[i] == core)
+            return true;
+    return false;
+}
+
+cpu_set_t cores_of_control(const struct config *config, const struct cores *cores)
 {
     cpu_set_t set = cores->allowed;
 
-    if (config->control.core != CONFIG_CORE_NONE) {
+    if (config->control.core != CONFIG_CORE_NONE && !polls_on(config, config->control.core)) {
         CPU_ZERO(&set);
         CPU_SET(config->control.core, &set);
         return set;
@@ -124,11 +146,31 @@ static cpu_set_t control_cores(const struct config *config, const struct cores *
     return CPU_COUNT(&set) ? set : cores->allowed;
 }
 
+/* Lcores that get a core of their own later, as many as there is room for; until then they float over `set`. */
+static void add_spare(const struct config *config, const struct cores *cores, bool taken[RTE_MAX_LCORE],
+                      const char *set, char *lcores, size_t size)
+{
+    size_t n = config->pmd.n_cores, len = 0;
+
+    for (int core = 0; core < CPU_SETSIZE && n < DATAPATH_THREADS_MAX; core++) {
+        char word[600];
+
+        if (!CPU_ISSET(core, &cores->allowed) || polls_on(config, core))
+            continue;
+        int lcore = take_lcore(core, taken), word_len = snprintf(word, sizeof word, ",%d@(%s)", lcore, set);
+        if (lcore < 0 || len + (size_t)word_len >= size)
+            return;
+        strcpy(lcores + len, word);
+        len += (size_t)word_len;
+        n++;
+    }
+}
+
 int cores_to_lcores(const struct config *config, const struct cores *cores, char *lcores, size_t size,
                     unsigned *main_lcore, char *error, size_t error_size)
 {
     bool taken[RTE_MAX_LCORE] = {false};
-    cpu_set_t control = control_cores(config, cores);
+    cpu_set_t control = cores_of_control(config, cores);
     char set[512];
     size_t len = 0;
     int lcore, first = 0;
@@ -151,6 +193,8 @@ int cores_to_lcores(const struct config *config, const struct cores *cores, char
     cores_format(&control, set, sizeof set);
     if (len < size)
         len += snprintf(lcores + len, size - len, "%d@(%s)", lcore, set);
+    if (config->pmd.cores_change && len < size)
+        add_spare(config, cores, taken, set, lcores + len, size - len);
     if (len >= size) {
         snprintf(error, error_size, "pmd.cores: too many");
         return -1;

@@ -126,7 +126,7 @@ int eal_args_build(const struct config *config, const struct cores *cores, bool 
     static const char *const prefix[] = {"--file-prefix", NULL};
     static const char *const telemetry[] = {"--telemetry", "--no-telemetry", NULL};
     static const char *const pci[] = {"-a", "--allow", "-b", "--block", "--no-pci", NULL};
-    char lcores[4096];
+    char lcores[16384];
     unsigned main_lcore;
     bool ok;
 

@@ -281,6 +281,7 @@ static void choose_pmd(const struct words_reader *r)
 
 enum effect {
     AT_START, /* cores and memory: of the command line's database; else they are in the file */
+    AT_ONCE,  /* as those, and has an effect while the switch runs */
     NONE,
 };
 
@@ -292,7 +293,7 @@ static const struct key {
     const char *quiet; /* values that ask for what is so anyway, besides "false" and "none"; blanks between */
     const char *why;   /* NONE: there is no effect */
 } keys[] = {
-    {"pmd-cpu-mask", AT_START},
+    {"pmd-cpu-mask", AT_ONCE},
     {"dpdk-lcore-mask", AT_START},
     {"dpdk-alloc-mem", AT_START},
     {"dpdk-socket-mem", AT_START},
@@ -348,7 +349,7 @@ static void note_key(const struct words_reader *r, const struct words_reader *st
 
     if (key->effect == NONE && value && !asks_for_nothing(key, value))
         tell(r, "other_config:%s=%s has no effect: %s", key->name, value, key->why);
-    else if (key->effect == AT_START && !started && value)
+    else if (key->effect != NONE && !started && value)
         tell(r, "other_config:%s has no effect: cores and memory are those of the file", key->name);
     else if (key->effect == AT_START && started && (value ? !old || strcmp(value, old) : old != NULL))
         tell(r, "other_config:%s=%s has an effect after a restart", key->name, value ? value : "");

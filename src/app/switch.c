@@ -84,7 +84,9 @@ static unsigned run_datapath_reclaim(void *arg, uint64_t budget_us)
     const struct sluice *sw = arg;
     bool more = datapath_reclaim(sw->dp);
 
-    return (more ? LOOP_MORE : 0) | (datapath_n_ports_leaving(sw->dp) > 0 || datapath_ct_busy(sw->dp) ? LOOP_SOON : 0);
+    return (more ? LOOP_MORE : 0) |
+           (datapath_n_ports_leaving(sw->dp) > 0 || datapath_is_moving(sw->dp) || datapath_ct_busy(sw->dp) ? LOOP_SOON
+                                                                                                           : 0);
 }
 
 static void add_jobs(struct sluice *sw)
@@ -111,17 +113,45 @@ static uint32_t room_for_megaflows(const struct config *config)
     return (uint32_t)room;
 }
 
+static bool is_on(unsigned lcore, int core)
+{
+    const rte_cpuset_t set = rte_lcore_cpuset(lcore);
+
+    return CPU_COUNT(&set) == 1 && CPU_ISSET(core, &set);
+}
+
+static void add_lcore(unsigned lcores[DATAPATH_THREADS_MAX], unsigned *n, unsigned lcore)
+{
+    for (unsigned i = 0; i < *n; i++)
+        if (lcores[i] == lcore)
+            return;
+    if (*n < DATAPATH_THREADS_MAX)
+        lcores[(*n)++] = lcore;
+}
+
+/* Those of the cores that poll at the start in their order, then those that may get one later. */
+static unsigned find_lcores(const struct config_pmd *pmd, unsigned lcores[DATAPATH_THREADS_MAX])
+{
+    unsigned n = 0, lcore;
+
+    for (size_t i = 0; i < pmd->n_cores; i++)
+        RTE_LCORE_FOREACH_WORKER(lcore)
+    if (is_on(lcore, pmd->cores[i]))
+        add_lcore(lcores, &n, lcore);
+    RTE_LCORE_FOREACH_WORKER(lcore)
+    add_lcore(lcores, &n, lcore);
+    return n;
+}
+
 static int create_datapath(struct sluice *sw, char *error, size_t size)
 {
     const struct config_pmd *pmd = &sw->config->pmd;
     const uint32_t room = room_for_megaflows(sw->config);
-    unsigned lcores[DATAPATH_THREADS_MAX], n = 0, lcore;
+    unsigned lcores[DATAPATH_THREADS_MAX], n = find_lcores(pmd, lcores);
 
-    RTE_LCORE_FOREACH_WORKER(lcore)
-    if (n < DATAPATH_THREADS_MAX)
-        lcores[n++] = lcore;
     const struct datapath_params params = {
-        .n_threads = n,
+        .n_threads = (unsigned)RTE_MIN(pmd->n_cores, n),
+        .max_threads = n,
         .lcores = lcores,
         .emc_entries = pmd->emc_entries,
         .megaflow_limit = room,

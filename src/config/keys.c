@@ -74,6 +74,7 @@ static const struct config_section dpdk_section = {
 static const struct config_key pmd_keys[] = {
     {
         .name = "cores",
+        .part = CONFIG_PART_CORES,
         .type = KEY_INTS,
         .offset = offsetof(struct config_pmd, cores),
         .count_offset = offsetof(struct config_pmd, n_cores),

@@ -21,6 +21,7 @@ enum config_part {
     CONFIG_PART_SLEEP = 1 << 2, /* of poll-mode threads */
     CONFIG_PART_MEGAFLOWS = 1 << 12,
     CONFIG_PART_CONNTRACK = 1 << 13,
+    CONFIG_PART_CORES = 1 << 14, /* of poll-mode threads; a file says them for good */
     /* bridges */
     CONFIG_PART_DATAPATH_ID = 1 << 3,
     CONFIG_PART_CONNECTIONS = 1 << 4,

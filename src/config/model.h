@@ -175,6 +175,7 @@ struct config_dpdk {
 struct config_pmd {
     int *cores; /* one poll-mode thread on each */
     size_t n_cores;
+    bool cores_change; /* no key: they may, while the switch runs; else they are those of the file */
     int max_sleep_us;
     int emc_entries;    /* per poll-mode thread, a power of two */
     int megaflow_limit; /* for the whole switch */

@@ -72,7 +72,7 @@ static bool next_asked(const struct sluice *sw, struct asked *asked, struct pmd_
 {
     while (asked->next < datapath_n_threads(sw->dp)) {
         datapath_pmd_stats(sw->dp, asked->next++, st);
-        if (asked->core < 0 || (unsigned)asked->core == st->lcore)
+        if (!st->surplus && (asked->core < 0 || (unsigned)asked->core == st->core))
             return true;
     }
     return false;
@@ -80,7 +80,7 @@ static bool next_asked(const struct sluice *sw, struct asked *asked, struct pmd_
 
 static json_t *thread_json(const struct pmd_stats *st)
 {
-    return json_pack("{s:i,s:i,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I}", "core", (int)st->lcore, "numa_node", st->numa_node,
+    return json_pack("{s:i,s:i,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I}", "core", (int)st->core, "numa_node", st->numa_node,
                      "packets_received", (json_int_t)st->rx_packets, "passes", (json_int_t)passes(st),
                      "simple_match_hits", (json_int_t)st->port_program_hits, "emc_hits", (json_int_t)st->emc_hits,
                      "megaflow_hits", (json_int_t)st->tss_hits, "upcalls", (json_int_t)st->misses, "idle_cycles",
@@ -117,7 +117,7 @@ static void show_stats(const struct pmd_stats *st, struct control_reply *reply)
 {
     uint64_t idle = st->cycles_idle + st->cycles_asleep, all = idle + st->cycles_busy;
 
-    control_printf(reply, "pmd thread numa_id %d core_id %u:\n", st->numa_node, st->lcore);
+    control_printf(reply, "pmd thread numa_id %d core_id %u:\n", st->numa_node, st->core);
     show_hits(st, reply);
     if (!all)
         return;
@@ -182,7 +182,7 @@ static void show_perf(const struct pmd_stats *st, struct control_reply *reply)
     uint64_t idle = st->cycles_idle + st->cycles_asleep, all = idle + st->cycles_busy, n = passes(st);
     uint64_t polls_idle = st->polls - RTE_MIN(st->polls_busy, st->polls);
 
-    control_printf(reply, "pmd thread numa_id %d core_id %u:\n\n", st->numa_node, st->lcore);
+    control_printf(reply, "pmd thread numa_id %d core_id %u:\n\n", st->numa_node, st->core);
     control_printf(reply,
                    "  Iterations:         %12" PRIu64 "  (%.2f us/it)\n"
                    "  - Used TSC cycles:  %12" PRIu64 "  (%5.1f %% of total cycles)\n"
@@ -243,7 +243,7 @@ static void show_rxqs(struct sluice *sw, unsigned thread, const struct pmd_stats
     unsigned n = datapath_pmd_rxqs(sw->dp, thread, ports, queues, RXQS_MAX);
     json_t *list = json_array();
 
-    control_printf(reply, "pmd thread numa_id %d core_id %u:\n  isolated : false\n", st->numa_node, st->lcore);
+    control_printf(reply, "pmd thread numa_id %d core_id %u:\n  isolated : false\n", st->numa_node, st->core);
     for (unsigned i = 0; i < n; i++) {
         const struct bridge_port *bp = bridge_port_by_index(sw->dp, ports[i]);
         const char *name = bp ? bp->name : "?";
@@ -253,7 +253,7 @@ static void show_rxqs(struct sluice *sw, unsigned thread, const struct pmd_stats
     }
     control_printf(reply, "  overhead: NOT AVAIL\n");
     json_array_append_new(
-        reply->json, json_pack("{s:i,s:i,s:o}", "core", (int)st->lcore, "numa_node", st->numa_node, "rx_queues", list));
+        reply->json, json_pack("{s:i,s:i,s:o}", "core", (int)st->core, "numa_node", st->numa_node, "rx_queues", list));
 }
 
 static void cmd_rxq_show(void *arg, int argc, const char *const *argv, struct control_reply *reply)

@@ -51,7 +51,9 @@ static void show_thread(const struct sluice *sw, unsigned thread, struct control
     double own_turn_us = (double)st.longest_own_turn * 1e6 / rte_get_tsc_hz();
     double busy = 100 * ratio(st.cycles_busy, all), asleep = 100 * ratio(st.cycles_asleep, all);
 
-    control_printf(reply, "pmd thread %u: core %u, numa node %d\n", thread, st.lcore, st.numa_node);
+    control_printf(reply,
+                   st.surplus ? "pmd thread %u: no core, numa node %d\n" : "pmd thread %u: core %u, numa node %d\n",
+                   thread, st.core, st.numa_node);
     control_printf(reply, "  packets received: %" PRIu64 " (%.2f a batch), sent: %" PRIu64 " (%.2f a batch)\n",
                    st.rx_packets, ratio(st.rx_packets, st.rx_batches), st.tx_packets,
                    ratio(st.tx_packets, st.tx_batches));
@@ -77,7 +79,7 @@ static void show_thread(const struct sluice *sw, unsigned thread, struct control
     control_printf(reply, "\n");
 
     json_object_set_new(out, "thread", json_integer(thread));
-    json_object_set_new(out, "core", json_integer(st.lcore));
+    json_object_set_new(out, "core", json_integer(st.core));
     json_object_set_new(out, "numa_node", json_integer(st.numa_node));
     metrics_to_json(status_kinds[STATUS_THREAD].metrics, status_kinds[STATUS_THREAD].n_metrics, &status, out);
     json_object_set_new(out, "tsc_hz", json_integer((json_int_t)rte_get_tsc_hz()));

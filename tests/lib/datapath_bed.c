@@ -7,9 +7,16 @@ struct program_table *programs;
 
 void start_with(unsigned n_threads, uint32_t emc_entries, uint32_t miss_ring, uint32_t max_sleep_us)
 {
-    const unsigned lcores[] = {1, 2};
+    start_with_room(n_threads, n_threads, emc_entries, miss_ring, max_sleep_us);
+}
+
+void start_with_room(unsigned n_threads, unsigned max_threads, uint32_t emc_entries, uint32_t miss_ring,
+                     uint32_t max_sleep_us)
+{
+    const unsigned lcores[] = {1, 2, 3};
     const struct datapath_params params = {
         .n_threads = n_threads,
+        .max_threads = max_threads,
         .lcores = lcores,
         .emc_entries = emc_entries,
         .megaflow_limit = 1000,

@@ -25,6 +25,10 @@ extern struct program_table *programs;
 
 void start_with(unsigned n_threads, uint32_t emc_entries, uint32_t miss_ring, uint32_t max_sleep_us);
 
+/* datapath_set_cores() may make more of them: three. */
+void start_with_room(unsigned n_threads, unsigned max_threads, uint32_t emc_entries, uint32_t miss_ring,
+                     uint32_t max_sleep_us);
+
 /* With short sleeps, so that the tests get on where CPUs are few. */
 void start(void);
 

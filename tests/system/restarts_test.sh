@@ -51,6 +51,11 @@ background stream-in "$PYTHON" "$TEST_LIB/stream.py" receive "$(ns_name h2)" 700
 wait_until 5 test -e "$TEST_DIR/stream"
 background stream-out "$PYTHON" "$TEST_LIB/stream.py" send "$(ns_name h1)" 10.0.0.2 7000
 wait_until 5 test -s "$TEST_DIR/stream"
+# Between the moments `from` and `until`.
+lost() {
+    awk -v from="$from" -v until="$until" '$2 > from && $2 < until {if (last && $1 > last + 1) lost += $1 - last - 1; last = $1}
+        END {print lost + 0}' "$TEST_DIR/stream"
+}
 # first_after MS: when the first packet came after that moment, in ms
 first_after() { awk -v at="$1" '$2 > at {sub(/[.].*/, "", $2); print $2; exit}' "$TEST_DIR/stream"; }
 
@@ -66,9 +71,7 @@ until=$(ms)
 gap=$(awk -v from="$from" -v until="$until" '$2 > from && $2 < until {if (last && $2 - last > most) most = $2 - last; last = $2; n++}
     END {printf "%d %d", most, n}' "$TEST_DIR/stream")
 echo "  $((until - from)) ms, ${gap#* } packets, at most ${gap% *} ms between two"
-lost=$(awk -v from="$from" -v until="$until" '$2 > from && $2 < until {if (last && $1 > last + 1) lost += $1 - last - 1; last = $1}
-    END {print lost + 0}' "$TEST_DIR/stream")
-assert_eq "$lost" 0 "packets lost"
+assert_eq "$(lost)" 0 "packets lost"
 vsctl set Open_vSwitch . external_ids:back=true # it connects again within 8 s
 assert_eq "$(state)" "$before" state
 
@@ -94,6 +97,28 @@ echo "  of which on a core: $own"
 [ "$(($(least "$own") + 100))" -le "$((WANTED_MS * 2))" ] || fail "more than $((WANTED_MS * 2)) ms of the program's own"
 [ "$(least "$times")" -le "$((WANTED_MS * 10))" ] || fail "more than $((WANTED_MS * 10)) ms"
 assert_lacks "$(cat "$OVS_LOGDIR/ovs-vswitchd.log")" 'this process may not run on'
+ping_ok h1 10.0.0.3
+
+step "poll-mode threads get other cores while it runs: nothing is lost"
+polling() { ovs-appctl dpif-netdev/pmd-rxq-show | sed -n 's/^pmd thread .* core_id \([0-9]*\):/\1/p' | sort -n | tr '\n' ' '; }
+queues() { ovs-appctl dpif-netdev/pmd-rxq-show | grep -c '^  port:'; }
+cores_become() { [ "$(polling)" = "$1" ] && [ "$(queues)" = 4 ]; }
+other=0
+[ "$PMD_CORE" != 0 ] || other=1
+if [ "$(nproc)" -gt 1 ]; then
+    from=$(ms)
+    for _ in 1 2; do
+        for cores in "$other " "$(printf '%s\n' "$other" "$PMD_CORE" | sort -n | tr '\n' ' ')" "$PMD_CORE "; do
+            mask=0
+            for core in $cores; do mask=$((mask | 1 << core)); done
+            vsctl set Open_vSwitch . "other_config:pmd-cpu-mask=$(printf %x $mask)"
+            wait_until 5 cores_become "$cores"
+        done
+    done
+    until=$(ms)
+    wait_until 5 eval '[ -n "$(first_after "$until")" ]'
+    assert_eq "$(lost)" 0 "packets lost"
+fi
 ping_ok h1 10.0.0.3
 
 step "an internal port in another network namespace is found there"

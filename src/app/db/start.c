@@ -84,19 +84,6 @@ static void take_tls(const struct options *options, struct config_tls *tls)
     tls->ca_certificate = mem_strdup(ca);
 }
 
-/* As they were at the start: later the thread that asks is pinned. */
-static const struct cores *cores_at_start(void)
-{
-    static struct cores cores;
-    static bool known;
-    int rc = known ? 0 : cores_read(&cores);
-
-    if (rc)
-        LOG_ERR(LOG_MAIN, "cannot find out which cores this process may use: %s", strerror(-rc));
-    known = true;
-    return &cores;
-}
-
 struct config *db_start_model(const struct options *options, const struct ovsdb_row *root)
 {
     const struct other_config_pairs pairs = take_pairs(root);
@@ -104,6 +91,7 @@ struct config *db_start_model(const struct options *options, const struct ovsdb_
                                            .hugepages = hugepages_free_mb("/sys") >= HUGEPAGES_MB};
     struct config *config = config_default();
 
+    config->pmd.cores_change = true;
     machine.cores = *cores_at_start();
     if (!started.items)
         note_start(&pairs);

@@ -196,13 +196,17 @@ static void what_has_no_effect_is_told(void **state)
 
 static void what_waits_for_a_restart_is_told(void **state)
 {
-    const char *const *now = WORDS("pmd-cpu-mask=2", "dpdk-extra=--no-pci");
+    const char *const *now = WORDS("dpdk-lcore-mask=2", "dpdk-extra=--no-pci");
 
     assert_string_equal(told_of(now, now), "");
-    assert_string_equal(told_of(WORDS("pmd-cpu-mask=4", "dpdk-extra=--no-pci"), now),
-                        "other_config:pmd-cpu-mask=4 has an effect after a restart\n");
+    assert_string_equal(told_of(WORDS("dpdk-lcore-mask=4", "dpdk-extra=--no-pci"), now),
+                        "other_config:dpdk-lcore-mask=4 has an effect after a restart\n");
     assert_string_equal(told_of(WORDS("dpdk-extra=--no-pci"), now),
-                        "other_config:pmd-cpu-mask= has an effect after a restart\n");
+                        "other_config:dpdk-lcore-mask= has an effect after a restart\n");
+    /* This one does not wait for any, unless the cores are the file's. */
+    assert_string_equal(told_of(WORDS("pmd-cpu-mask=4", "dpdk-lcore-mask=2", "dpdk-extra=--no-pci"), now), "");
+    assert_string_equal(told_of(WORDS("pmd-cpu-mask=4"), NULL),
+                        "other_config:pmd-cpu-mask has no effect: cores and memory are those of the file\n");
     assert_string_equal(told_of(WORDS("dpdk-socket-mem=512"), NULL),
                         "other_config:dpdk-socket-mem has no effect: cores and memory are those of the file\n");
 }

@@ -122,6 +122,15 @@ static void lcores_have_the_numbers_of_their_cores(void **state)
     assert_lcores(model((int[]){300, -1}, NULL), &cores, "127@300,0@(0-3)", 0);
 }
 
+static void cores_that_may_poll_later_have_an_lcore_each(void **state)
+{
+    struct cores cores = machine();
+    struct config *config = model((int[]){1, -1}, NULL);
+
+    config->pmd.cores_change = true;
+    assert_lcores(config, &cores, "1@1,0@(0,2-3),127@(0,2-3),2@(0,2-3),3@(0,2-3)", 0);
+}
+
 /* The arguments behind those about lcores, joined by blanks. */
 static const char *args_of(struct config *config, bool hugepages)
 {
@@ -334,6 +343,7 @@ int main(void)
         cmocka_unit_test(this_machine_can_be_read),
         cmocka_unit_test(a_core_that_cannot_be_had_is_named_with_what_there_is),
         cmocka_unit_test(lcores_have_the_numbers_of_their_cores),
+        cmocka_unit_test(cores_that_may_poll_later_have_an_lcore_each),
         cmocka_unit_test(by_default_nothing_is_left_behind_and_no_device_is_taken),
         cmocka_unit_test(what_the_operator_says_is_kept),
         cmocka_unit_test(telemetry_is_for_those_who_ask_for_it),

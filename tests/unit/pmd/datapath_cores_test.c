@@ -1,0 +1,166 @@
+/* Threads that get other cores while packets pass: none is lost, none overtakes another. */
+#include "pmd/poll/datapath_impl.h"
+#include "pmd/poll/poll_thread.h"
+#include "tests/lib/datapath_bed.h"
+
+#define THREADS 3
+#define ROUNDS 12
+#define AHEAD 64 /* packets on their way, of each port */
+
+static cpu_set_t idle;
+static rte_spinlock_t locks[N_PORTS];
+static uint32_t sent[N_PORTS], got[N_PORTS];
+
+/* One thread of up to three; the fake ports' queues, one each, are all with it. */
+static int setup(void **state)
+{
+    sched_getaffinity(0, sizeof idle, &idle);
+    memset(sent, 0, sizeof sent);
+    memset(got, 0, sizeof got);
+    start_with_room(1, THREADS, 1024, 256, 20);
+    for (unsigned i = 0; i < N_PORTS; i++) {
+        ports[i]->port.n_txq = 1; /* so that they have to share it */
+        ports[i]->port.tx_lock = &locks[i];
+        install(i + 1, 0x0b000000, 0xff000000, program_output(i + 1));
+    }
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    stop();
+    return 0;
+}
+
+/* What has come out of the ports: in order. True: all of it. */
+static bool take(void)
+{
+    uint32_t number;
+    bool all = true;
+
+    for (unsigned i = 0; i < N_PORTS; i++) {
+        while (receive(i + 1, &number)) {
+            assert_int_equal(number, got[i]);
+            got[i]++;
+        }
+        all &= got[i] == sent[i];
+    }
+    return all;
+}
+
+static void stream(void)
+{
+    for (unsigned i = 0; i < N_PORTS; i++)
+        if (sent[i] < got[i] + AHEAD)
+            send_packet(i + 1, packet_make(0x0b000000, sent[i]++));
+    take();
+}
+
+/* The numbers of cores are the test's own: the kernel takes those that the machine has. */
+static void set_cores(unsigned n, int first)
+{
+    const int cores[] = {first, first + 1, first + 2};
+    char error[200];
+
+    assert_int_equal(datapath_set_cores(dp, cores, n, &idle, error, sizeof error), 0);
+    for (uint64_t waited = 0; datapath_is_moving(dp); waited += 20) {
+        assert_true(waited < PATIENCE_US);
+        stream();
+        datapath_reclaim(dp);
+        usleep(20);
+    }
+}
+
+static unsigned queues(unsigned thread)
+{
+    struct pmd_stats stats;
+
+    datapath_pmd_stats(dp, thread, &stats);
+    return stats.n_rxqs;
+}
+
+static bool has_core(unsigned thread, unsigned core)
+{
+    struct pmd_stats stats;
+
+    datapath_pmd_stats(dp, thread, &stats);
+    return !stats.surplus && stats.core == core;
+}
+
+static void queues_follow_and_nothing_is_lost(void **state)
+{
+    assert_int_equal(queues(0), 3);
+    set_cores(3, 1);
+    assert_int_equal(datapath_n_threads(dp), 3);
+    assert_true(queues(0) == 1 && queues(1) == 1 && queues(2) == 1);
+    set_cores(1, 3);
+    assert_int_equal(queues(0) + queues(1) + queues(2), 3);
+    assert_int_equal(queues(0), 3); /* the first one keeps a core */
+    set_cores(2, 1);
+    assert_int_equal(RTE_MAX(queues(0), RTE_MAX(queues(1), queues(2))), 2);
+    for (unsigned round = 0; round < ROUNDS; round++)
+        set_cores(1 + round % 3, 1 + round % 2);
+    assert_int_equal(datapath_n_threads(dp), 3);
+    WAIT_FOR(take());
+    assert_true(got[0] > 0);
+    assert_true(ports[0]->port.tx_shared);
+}
+
+static void a_thread_moves_with_all_that_it_has(void **state)
+{
+    assert_true(has_core(0, 1));
+    set_cores(1, 2);
+    assert_int_equal(datapath_n_threads(dp), 1);
+    assert_true(has_core(0, 2));
+    assert_int_equal(queues(0), 3);
+    set_cores(2, 1); /* it stays, and another is made for the first core */
+    assert_true(has_core(0, 2) && has_core(1, 1));
+    assert_int_equal(queues(0) + queues(1), 3);
+}
+
+static void a_port_may_go_while_its_queue_moves(void **state)
+{
+    const int cores[] = {1, 2, 3};
+    char error[200];
+
+    assert_int_equal(datapath_set_cores(dp, cores, 3, &idle, error, sizeof error), 0);
+    for (uint64_t waited = 0; dp->n_moves == 0; waited += 20) {
+        assert_true(waited < PATIENCE_US);
+        datapath_reclaim(dp);
+        usleep(20);
+    }
+    struct port *port = dp->moves[0].entry.port;
+    uint32_t index = port->index;
+    datapath_port_remove(dp, port);
+    datapath_port_forget(dp, index);
+    WAIT_FOR(datapath_port_closed(dp, index) && !datapath_is_moving(dp));
+    ports[index - 1] = NULL;
+    assert_int_equal(queues(0) + queues(1) + queues(2), 2);
+}
+
+static void more_than_there_may_be_are_refused(void **state)
+{
+    const int cores[] = {1, 2, 3, 4};
+    char error[200];
+
+    assert_int_equal(datapath_set_cores(dp, cores, 4, &idle, error, sizeof error), -1);
+    assert_non_null(strstr(error, "1 to 3"));
+    assert_int_equal(datapath_set_cores(dp, cores, 0, &idle, error, sizeof error), -1);
+    assert_int_equal(datapath_n_threads(dp), 1);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        TEST(queues_follow_and_nothing_is_lost),
+        TEST(a_thread_moves_with_all_that_it_has),
+        TEST(a_port_may_go_while_its_queue_moves),
+        TEST(more_than_there_may_be_are_refused),
+    };
+
+    if (test_eal_init("datapath_cores_test") != 0)
+        return 1;
+    pool = test_pool(4095);
+    return pool ? cmocka_run_group_tests(tests, NULL, NULL) : 1;
+}
