@@ -25,7 +25,7 @@ struct routes;
 #define ROUTE_SLOTS_MAX 64
 
 struct route {
-    struct in6_addr prefix, gateway, source; /* gateway ::, none */
+    struct in6_addr prefix, gateway, source; /* gateway ::, none; of IPv4 it may be an IPv6 router (RFC 5549) */
     uint8_t length;
     uint32_t mark; /* of the packets that it is for: it matches exactly */
     uint32_t table;
@@ -79,6 +79,9 @@ bool routes_find_device(const struct routes *routes, const char *name, struct ro
 const char *routes_device_name(const struct routes *routes, int ifindex);
 /* Whether the address is one of the device's; of NULL, of any device's. `address` NULL: whether the device has one. */
 bool routes_has_address(const struct routes *routes, const char *device, const struct in6_addr *address);
+/* The device's address in the smallest network that `neighbour` is in: who asks for it is that. False: it has none. */
+bool routes_source_for(const struct routes *routes, const char *device, const struct in6_addr *neighbour,
+                       struct in6_addr *source);
 /* All addresses, in no order, as routes_next(). */
 bool routes_next_address(const struct routes *routes, size_t *position, struct in6_addr *address,
                          char device[IFNAMSIZ]);

@@ -41,6 +41,31 @@ bool route_find_source(const struct routes *routes, int ifindex, const struct in
     return best >= 0;
 }
 
+bool route_find_ipv4(const struct routes *routes, int ifindex, struct in6_addr *source)
+{
+    struct route_walk walk = route_walk_begin(routes, route_hash_index(ADDRESS, ifindex));
+    const struct route_slot *slot;
+
+    while ((slot = route_walk_next(&walk))) {
+        const struct route_entry *entry = slot->entry;
+
+        if (entry->kind != ADDRESS || entry->ifindex != ifindex || !route_is_visible(routes, entry) ||
+            !IN6_IS_ADDR_V4MAPPED(&entry->prefix))
+            continue;
+        *source = entry->prefix;
+        return true;
+    }
+    return false;
+}
+
+bool routes_source_for(const struct routes *routes, const char *device, const struct in6_addr *neighbour,
+                       struct in6_addr *source)
+{
+    const struct route_entry *entry = route_find_device_by_name(routes, device);
+
+    return entry && route_find_source(routes, entry->ifindex, neighbour, source);
+}
+
 const struct route_entry *route_find_device(const struct routes *routes, int ifindex)
 {
     struct route_walk walk = route_walk_begin(routes, route_hash_index(DEVICE, ifindex));

@@ -85,6 +85,8 @@ const struct route_entry *route_find_device_by_name(const struct routes *routes,
 bool route_has_address(const struct routes *routes, int ifindex, const struct in6_addr *address);
 /* The device's address whose network is the smallest that `to` is in. False: none. */
 bool route_find_source(const struct routes *routes, int ifindex, const struct in6_addr *to, struct in6_addr *source);
+/* Some IPv4 address of the device. False: it has none. */
+bool route_find_ipv4(const struct routes *routes, int ifindex, struct in6_addr *source);
 
 /* --- route_lookup.c ------------------------------------------------------ */
 

@@ -99,6 +99,17 @@ static bool take_kind(const struct rtmsg *info, struct route_told *told)
     }
 }
 
+/* The gateway of another family, as IPv4 routes by IPv6 routers have it (RFC 5549). */
+static bool take_via(const struct rtattr *a, struct in6_addr *gateway)
+{
+    const struct rtvia *via = RTA_DATA(a);
+
+    if (RTA_PAYLOAD(a) != sizeof *via + sizeof *gateway || via->rtvia_family != AF_INET6)
+        return false;
+    memcpy(gateway, via->rtvia_addr, sizeof *gateway);
+    return true;
+}
+
 /* Each path is a route of its own. */
 static void tell_path(struct routes *routes, const struct rtnexthop *hop, uint8_t family, struct route_told told)
 {
@@ -109,7 +120,8 @@ static void tell_path(struct routes *routes, const struct rtnexthop *hop, uint8_
     told.ifindex = hop->rtnh_ifindex;
     told.weight = hop->rtnh_hops + 1u;
     for (const struct rtattr *a = RTNH_DATA(hop); RTA_OK(a, len); a = RTA_NEXT(a, len)) {
-        if (a->rta_type == RTA_VIA || (a->rta_type == RTA_GATEWAY && !rtnetlink_address(a, family, &told.gateway)))
+        if ((a->rta_type == RTA_VIA && !take_via(a, &told.gateway)) ||
+            (a->rta_type == RTA_GATEWAY && !rtnetlink_address(a, family, &told.gateway)))
             return;
     }
     routes_tell_route(routes, &told);
@@ -149,8 +161,8 @@ static void on_route(struct routes *routes, const struct nlmsghdr *header)
     told.metric = rtnetlink_number(of[RTA_PRIORITY], 0);
     if ((of[RTA_DST] && !rtnetlink_address(of[RTA_DST], info->rtm_family, &told.prefix)) ||
         (of[RTA_GATEWAY] && !rtnetlink_address(of[RTA_GATEWAY], info->rtm_family, &told.gateway)) ||
-        (of[RTA_PREFSRC] && !rtnetlink_address(of[RTA_PREFSRC], info->rtm_family, &told.source)) || of[RTA_VIA] ||
-        told.length > 128)
+        (of[RTA_PREFSRC] && !rtnetlink_address(of[RTA_PREFSRC], info->rtm_family, &told.source)) ||
+        (of[RTA_VIA] && !take_via(of[RTA_VIA], &told.gateway)) || told.length > 128)
         return;
     if (of[RTA_MULTIPATH]) {
         tell_paths(routes, of[RTA_MULTIPATH], info->rtm_family, &told);

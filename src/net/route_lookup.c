@@ -15,8 +15,13 @@ static bool source_of(const struct routes *routes, const struct route_entry *ent
         *source = entry->source;
         return true;
     }
-    return route_find_source(routes, ifindex, &entry->prefix, source) ||
-           (route_is_set(&entry->gateway) && route_find_source(routes, ifindex, &entry->gateway, source));
+    if (route_find_source(routes, ifindex, &entry->prefix, source))
+        return true;
+    if (!route_is_set(&entry->gateway))
+        return false;
+    if (IN6_IS_ADDR_V4MAPPED(&entry->prefix) && !IN6_IS_ADDR_V4MAPPED(&entry->gateway))
+        return route_find_ipv4(routes, ifindex, source);
+    return route_find_source(routes, ifindex, &entry->gateway, source);
 }
 
 static const struct route_entry *device_of(const struct routes *routes, const struct route_entry *entry)

@@ -113,12 +113,23 @@ static void decide_way(struct next_hops *hops, const struct next_hop_query *quer
     next->state = NEXT_HOP_READY;
 }
 
-static bool watches(const struct hop *hop, const struct next_hop *next)
+/* Who asks for the neighbour: an IPv6 router of IPv4 packets is asked from an IPv6 address of the device. */
+static struct in6_addr asked_from(const struct next_hops *hops, const struct next_hop *next)
+{
+    struct in6_addr from = next->source;
+
+    if (IN6_IS_ADDR_V4MAPPED(&next->via) != IN6_IS_ADDR_V4MAPPED(&from) &&
+        !routes_source_for(hops->routes, next->device, &next->via, &from))
+        from = in6addr_any;
+    return from;
+}
+
+static bool watches(const struct hop *hop, const struct next_hop *next, const struct in6_addr *from)
 {
     const struct neighbour_watch *watch = &hop->watch;
 
     return watch->neighbour && watch->egress == next->egress && IN6_ARE_ADDR_EQUAL(&watch->neighbour->ip, &next->via) &&
-           IN6_ARE_ADDR_EQUAL(&watch->from, &next->source) && rte_is_same_ether_addr(&watch->mac, &next->src_mac);
+           IN6_ARE_ADDR_EQUAL(&watch->from, from) && rte_is_same_ether_addr(&watch->mac, &next->src_mac);
 }
 
 void next_hop_end_watch(struct next_hops *hops, struct hop *hop)
@@ -134,11 +145,13 @@ static void on_neighbour(struct neighbour_watch *watch)
 
 static void watch_neighbour(struct next_hops *hops, struct hop *hop, const struct next_hop *next)
 {
-    if (watches(hop, next))
+    const struct in6_addr from = asked_from(hops, next);
+
+    if (watches(hop, next, &from))
         return;
     next_hop_end_watch(hops, hop);
     hop->watch = (struct neighbour_watch){
-        .egress = next->egress, .from = next->source, .mac = next->src_mac, .changed = on_neighbour, .arg = hops};
+        .egress = next->egress, .from = from, .mac = next->src_mac, .changed = on_neighbour, .arg = hops};
     neighbours_watch(hops->neighbours, &hop->watch, &next->via);
 }
 

@@ -127,6 +127,17 @@ follows "no rule" eval 'hop "$far.9" | grep -q "via $net.11 .*: ready"'
 ip route flush table $table
 ip route del "$far.0/24"
 
+step "an IPv6 router for IPv4"
+in_ns v2 sh -c "echo 0 >/proc/sys/net/ipv6/conf/eth0/disable_ipv6"
+in_ns v2 ip addr add fd77::2/64 dev eth0 nodad
+echo 0 >"/proc/sys/net/ipv6/conf/$phy/disable_ipv6"
+ip addr add fd77::1/64 dev "$phy" nodad
+ip route add "$far.0/24" via inet6 fd77::2 dev "$phy"
+follows "a route" eval 'hop "$far.9" | grep -q "via fd77::2 "'
+wait_until 5 eval 'hop "$far.9" | grep -q "src $net.1 via fd77::2 .* mac 02:00:00:00:01:02 .*: ready"'
+packets vm "$(frame 3)" 3 "v2=$(outer "$far.9")" v1=none
+ip route del "$far.0/24"
+
 step "operators' rules and tables, in Open vSwitch's words"
 assert_eq "$(appctl ovs/route/add "$far.0/24" "$phy" "$net.12" table=5)" OK
 assert_eq "$(appctl ovs/route/rule/add from=all prio=78 table=5)" OK

@@ -609,6 +609,33 @@ static void several_paths_share_packets_by_weight(void **state)
     assert_int_equal(n_slots, 1);
 }
 
+/* RFC 5549: the source is the preferred one, or an address of the device. */
+static void ipv4_may_go_by_an_ipv6_router(void **state)
+{
+    struct route_told told = {
+        .prefix = address("70.0.0.0"), .length = 104, .ifindex = 8, .gateway = address("fd00::9"), .table = 0};
+    const struct in6_addr router = address("fd00::9");
+    struct in6_addr from;
+    char text_of[INET6_ADDRSTRLEN];
+
+    routes_tell_route(routes, &told);
+    assert_string_equal(way(0, "70.0.0.1"), "eth1 via fd00::9 from 192.168.1.1");
+    told.source = address("10.0.0.5");
+    routes_tell_route(routes, &told);
+    assert_string_equal(way(0, "70.0.0.1"), "eth1 via fd00::9 from 10.0.0.5");
+    assert_true(routes_source_for(routes, "eth1", &router, &from));
+    assert_string_equal(format(&from, text_of), "fd00::1");
+    assert_false(routes_source_for(routes, "eth0", &router, &from));
+    assert_false(routes_source_for(routes, "none", &router, &from));
+    /* No address of the family. */
+    tell_device(9, "eth2", 1500);
+    tell_address(9, "fd01::1", 64);
+    told =
+        (struct route_told){.prefix = address("71.0.0.0"), .length = 104, .ifindex = 9, .gateway = address("fd01::9")};
+    routes_tell_route(routes, &told);
+    assert_string_equal(way(0, "71.0.0.1"), "eth0 via 10.0.0.1 from 10.0.0.5");
+}
+
 /* The second way is by another device, with a higher metric or as one of several paths. */
 static void a_link_that_is_down_is_the_last_choice(void **state)
 {
@@ -664,6 +691,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(operators_have_rules_and_tables, set_up, tear_down),
         cmocka_unit_test_setup_teardown(several_paths_share_packets_by_weight, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_link_that_is_down_is_the_last_choice, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(ipv4_may_go_by_an_ipv6_router, set_up, tear_down),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
