@@ -96,6 +96,7 @@ static struct program_slot *slot_find(const struct program_table *table, uint32_
 static void program_classify(struct program *program)
 {
     unsigned n_outputs = 0, n_others = 0;
+    bool changes = false, comes_back = false;
     const struct program_op *first = (const struct program_op *)program->ops;
 
     PROGRAM_FOR_EACH (op, program) {
@@ -104,9 +105,12 @@ static void program_classify(struct program *program)
         else
             n_others++;
         program->uses_meta |= program_ops[op->type].uses_meta;
+        changes |= program_ops[op->type].changes;
+        comes_back |= op->type == OP_RECIRC || op->type == OP_RECIRC_LARGER;
         if (op->type == OP_TUNNEL_PUSH) /* what is too long is punted */
             program->uses_meta |= ((const struct op_tunnel_push *)(const void *)op->data)->too_big != 0;
     }
+    program->comes_back_as_is = comes_back && !changes;
     program->n_outputs = RTE_MIN(n_outputs, (unsigned)UINT8_MAX);
     if (program->n_ops == 0) {
         program->kind = PROGRAM_DROP;

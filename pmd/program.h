@@ -164,6 +164,7 @@ struct program {
     uint32_t hash;   /* control thread only, as refs */
     uint32_t refs;
     bool uses_meta; /* one of the operations does (see program_ops.h): who runs it fills packet_meta() in before */
+    bool comes_back_as_is; /* packets may recirculate, and with the bytes that they came with */
     uint8_t ops[] __attribute__((aligned(8)));
 };
 

@@ -321,7 +321,7 @@ static void packet_run(const struct plan *plan, struct rte_mbuf *m, const struct
             max_len = op->arg;
             break;
         case OP_RECIRC:
-            sink->recirc(sink->arg, op->arg, p.m);
+            sink->recirc(sink->arg, op->arg, &p.m, 1);
             return;
         case OP_RECIRC_LARGER: {
             const struct op_larger *larger = (const void *)op->data;
@@ -330,7 +330,7 @@ static void packet_run(const struct plan *plan, struct rte_mbuf *m, const struct
                 finish_and_run(plan, op, &p, sink);
                 return;
             }
-            sink->recirc(sink->arg, packet_len(p.m) > larger->len ? larger->recirc : op->arg, p.m);
+            sink->recirc(sink->arg, packet_len(p.m) > larger->len ? larger->recirc : op->arg, &p.m, 1);
             return;
         }
         case OP_TUNNEL_PUSH:
@@ -467,6 +467,10 @@ void program_execute(const struct program *program, struct rte_mbuf **packets, u
             sink->meter(sink->arg, meter->arg, packets + i, batch, verdicts);
         else if (ct)
             batch = batch_track(ct, &plan, packets + i, batch, sink);
+        if (ct && plan.first < plan.end && plan.first->type == OP_RECIRC) { /* ct(table=): all go on in one way */
+            sink->recirc(sink->arg, plan.first->arg, packets + i, batch);
+            continue;
+        }
         for (unsigned k = 0; k < batch; k++)
             packet_run(&plan, packets[i + k], sink, verdicts[k], FLOW_KEY_TAGS);
     }

@@ -19,7 +19,7 @@ struct action_sink {
     /* Each takes the packet over. */
     void (*output)(void *arg, uint32_t port, struct rte_mbuf *packet);
     void (*punt)(void *arg, uint32_t punt_id, struct rte_mbuf *packet, uint16_t full_len);
-    void (*recirc)(void *arg, uint32_t recirc_id, struct rte_mbuf *packet);
+    void (*recirc)(void *arg, uint32_t recirc_id, struct rte_mbuf *const *packets, unsigned n);
     /* Takes the outer headers off, which are the packet's own and in its first segment, and looks up what is inside. */
     void (*tunnel_pop)(void *arg, const struct op_tunnel_pop *pop, struct rte_mbuf *packet);
     /* Measures packets, which stay the caller's; verdicts as meter_run() has them. */

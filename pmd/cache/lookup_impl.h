@@ -61,6 +61,21 @@ static uint64_t lookup_same(const struct lookup *lookup, const struct megaflow_s
     return hits;
 }
 
+static uint64_t lookup_guess(const struct lookup *lookup, struct megaflow_slot *const *guess, unsigned n)
+{
+    uint64_t hits = 0;
+
+    for (unsigned i = 0; i < n; i++) {
+        struct megaflow_slot *slot = guess[i];
+
+        if (!slot || !matches(lookup, slot, i))
+            continue;
+        lookup->found[i] = slot;
+        hits |= 1ull << i;
+    }
+    return hits;
+}
+
 static __rte_always_inline struct megaflow_slot *emc_slot(const struct lookup *lookup, const struct emc_bucket *bucket,
                                                           uint32_t ways)
 {
@@ -240,6 +255,7 @@ const struct lookup_ops LOOKUP_OPS = {
     .name = LOOKUP_NAME,
     .supported = supported,
     .same = lookup_same,
+    .guessed = lookup_guess,
     .emc = lookup_emc,
     .tuple = lookup_tuple,
     .tuples = lookup_tuples,

@@ -281,7 +281,8 @@ static void run_groups(struct poll_thread *thread, unsigned n, bool mixed)
 }
 
 /* Runs the program of a megaflow that all of the burst matched. */
-static void run_whole(struct poll_thread *thread, struct megaflow_slot *slot, struct rte_mbuf **packets, unsigned n)
+static void run_whole(struct poll_thread *thread, struct megaflow_slot *slot, const struct program *program,
+                      struct rte_mbuf **packets, unsigned n)
 {
     uint32_t bytes = 0, longest = 0;
 
@@ -293,8 +294,30 @@ static void run_whole(struct poll_thread *thread, struct megaflow_slot *slot, st
     }
     COUNT(thread->counters.groups, 1);
     account(thread, slot, n, bytes);
-    run(thread, __atomic_load_n(&slot->program, __ATOMIC_ACQUIRE), packets, n, longest);
+    run(thread, program, packets, n, longest);
     stage_end(thread, PMD_STAGE_ACTIONS);
+}
+
+static const struct program *program_of(const struct megaflow_slot *slot)
+{
+    return __atomic_load_n(&slot->program, __ATOMIC_ACQUIRE);
+}
+
+/* As run_whole(), for packets whose keys are in hand. If they all come again as they are, in their order, they need not
+ * be parsed again. */
+static __rte_noinline void run_whole_parsed(struct poll_thread *thread, struct megaflow_slot *slot,
+                                            const struct program *program, struct rte_mbuf **packets, unsigned n)
+{
+    struct rte_mbuf *parsed[BURST];
+
+    for (unsigned i = 0; i < n; i++) { /* will be written: metadata, and mostly what tracking finds out */
+        rte_prefetch0_write(packet_meta(packets[i]));
+        rte_prefetch0_write(&packet_meta(packets[i])->ct);
+    }
+    memcpy(parsed, packets, n * sizeof parsed[0]); /* the program's run may move them */
+    run_whole(thread, slot, program, packets, n);
+    if (likely(thread->n_recirc == n && memcmp(parsed, thread->recirc, n * sizeof parsed[0]) == 0))
+        thread->n_parsed = n;
 }
 
 /* As run_whole(), for the packets in the bit set `set`. */
@@ -305,7 +328,7 @@ static void run_part(struct poll_thread *thread, struct megaflow_slot *slot, str
 
     FOR_EACH_BIT (i, set)
         part[n++] = packets[i];
-    run_whole(thread, slot, part, n);
+    run_whole(thread, slot, program_of(slot), part, n);
 }
 
 /* While no flow is unresolved, packets that are only sent or dropped need no group: they go to their port one by one,
@@ -345,12 +368,34 @@ static uint64_t run_directly(struct poll_thread *thread, struct rte_mbuf **packe
     return rest;
 }
 
+/* Packets that come again, of one megaflow by the looks of it. False: they have to be looked up, found[] of *found is
+ * filled in. */
+static __rte_noinline bool run_expected(struct poll_thread *thread, struct rte_mbuf **packets, unsigned n,
+                                        uint64_t *found)
+{
+    struct megaflow_slot *slot;
+
+    *found = lookup_expected(thread, n, &slot);
+    if (!slot)
+        return false;
+    const struct program *program = program_of(slot);
+    if (program->kind == PROGRAM_OUTPUT && !megaflow_young(thread, id_of(thread, slot))) {
+        run_whole(thread, slot, program, packets, n); /* wherever they come from */
+        return true;
+    }
+    for (unsigned i = 0; i < n; i++)
+        thread->found[i] = slot;
+    return false;
+}
+
 /* Keys, lines and packets are in hand: look up, group, run; what is not found goes the way of misses. */
 static void classify_and_run(struct poll_thread *thread, struct rte_mbuf **packets, unsigned n, bool mixed)
 {
     struct megaflow_slot *slot = mixed ? NULL : thread->dominant[in_port_place(thread->context.in_port)];
     uint64_t all = first_bits(n), found = 0;
 
+    if (mixed && run_expected(thread, packets, n, &found))
+        return;
     if (slot) {
         uint64_t hits = lookup_dominant(thread, slot, n);
         bool young = megaflow_young(thread, id_of(thread, slot));
@@ -358,7 +403,12 @@ static void classify_and_run(struct poll_thread *thread, struct rte_mbuf **packe
 
         if (hits == all) {
             if (!young) {
-                run_whole(thread, slot, packets, n);
+                const struct program *program = program_of(slot);
+
+                if (unlikely(program->comes_back_as_is))
+                    run_whole_parsed(thread, slot, program, packets, n);
+                else
+                    run_whole(thread, slot, program, packets, n);
                 return;
             }
             hits = 0; /* the way of those that may have to wait, with found[] filled in */
@@ -375,8 +425,12 @@ static void classify_and_run(struct poll_thread *thread, struct rte_mbuf **packe
     }
     if (found != all) {
         if (!slot)
-            lookup_begin(thread, all);
-        found |= lookup_caches(thread, all & ~found);
+            lookup_begin(thread, all & ~found);
+        uint64_t news = lookup_caches(thread, all & ~found);
+
+        if (mixed)
+            lookup_expect(thread, news);
+        found |= news;
     }
 
     uint64_t to_group = found;
@@ -445,7 +499,7 @@ static void run_port_program(struct poll_thread *thread, struct megaflow_slot *s
             return;
     }
     COUNT(thread->counters.port_program_hits, n);
-    run_whole(thread, slot, packets, n);
+    run_whole(thread, slot, program_of(slot), packets, n);
 }
 
 /* Makes the rest of a packet's lines 0, which the parser leaves as they were. */
@@ -459,18 +513,34 @@ static void key_clear_rest(struct flow_key *key, unsigned n_lines)
 static __rte_noinline void keys_with_more(struct poll_thread *thread, struct rte_mbuf *const *packets, unsigned n)
 {
     for (unsigned i = 0; i < n; i++) {
-        key_clear_rest(&thread->keys[i], thread->n_lines[i]);
-        thread->n_lines[i] = (uint8_t)packet_meta_to_key(packet_meta(packets[i]), &thread->keys[i], thread->n_lines[i]);
+        const struct packet_meta *meta = packet_meta(packets[i]);
+        struct flow_key *key = &thread->keys[i];
+
+        key_clear_rest(key, thread->n_lines[i]);
+        if (likely(meta->md.tun_lines == 0 && meta->md.ct_state != 0)) {
+            ct_meta_to_key_inline(&meta->ct, key);
+            thread->n_lines[i] = FLOW_KEY_PACKET_LINES;
+        } else {
+            thread->n_lines[i] = (uint8_t)packet_meta_to_key(meta, key, thread->n_lines[i]);
+        }
     }
 }
 
 /* Packets whose struct packet_meta says where they stand. */
 static void look_up_again(struct poll_thread *thread, struct rte_mbuf **packets, unsigned n)
 {
+    const unsigned n_parsed = RTE_MIN(thread->n_parsed, n);
+    unsigned kept = n_parsed;
     uint32_t more = 0;
-    unsigned kept = 0;
 
-    for (unsigned i = 0; i < n; i++) {
+    thread->n_parsed = 0;
+    for (unsigned i = 0; i < n_parsed; i++) {
+        const struct metadata *md = &packet_meta(packets[i])->md;
+
+        metadata_to_key(md, &thread->keys[i]);
+        more |= metadata_more(md);
+    }
+    for (unsigned i = n_parsed; i < n; i++) {
         const struct metadata *md = &packet_meta(packets[i])->md;
         struct flow_key *key = &thread->keys[kept];
         unsigned n_lines = flow_key_parse_inline(packets[i], md->in_port, key);
@@ -589,18 +659,26 @@ static void sink_punt(void *arg, uint32_t punt_id, struct rte_mbuf *packet, uint
     miss_punt(arg, punt_id, packet, full_len);
 }
 
-static void sink_recirc(void *arg, uint32_t recirc_id, struct rte_mbuf *packet)
+static void sink_recirc(void *arg, uint32_t recirc_id, struct rte_mbuf *const *packets, unsigned n)
 {
     struct poll_thread *thread = arg;
-    struct metadata *md = &packet_meta(packet)->md;
+    struct rte_mbuf **recirc = &thread->recirc[thread->n_recirc];
+    const uint32_t room = thread->context.depth >= RECIRC_DEPTH_MAX ? 0 : RECIRC_MOST - thread->n_recirc;
+    const unsigned taken = RTE_MIN(n, room);
 
-    if (thread->context.depth >= RECIRC_DEPTH_MAX || thread->n_recirc == RECIRC_MOST) {
-        poll_drop(thread, DROP_RECIRC_LIMIT, thread->context.in_port, &packet, 1);
-        return;
+    for (unsigned i = 0; i < taken; i++) {
+        struct metadata *md = &packet_meta(packets[i])->md;
+
+        md->recirc_id = recirc_id;
+        md->depth++;
+        recirc[i] = packets[i];
     }
-    md->recirc_id = recirc_id;
-    md->depth++;
-    thread->recirc[thread->n_recirc++] = packet;
+    thread->n_recirc += taken;
+    for (unsigned i = taken; unlikely(i < n); i++) {
+        struct rte_mbuf *packet = packets[i];
+
+        poll_drop(thread, DROP_RECIRC_LIMIT, thread->context.in_port, &packet, 1);
+    }
 }
 
 static void sink_meter(void *arg, uint32_t index, struct rte_mbuf *const *packets, unsigned n, uint8_t *verdicts)

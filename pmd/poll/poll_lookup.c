@@ -34,6 +34,48 @@ uint64_t lookup_dominant(struct poll_thread *thread, struct megaflow_slot *slot,
     return hits;
 }
 
+/* Where the megaflow is noted that packets took which are at this point of their way in this state. */
+static inline uint32_t expected_place(const struct flow_key *key)
+{
+    const uint32_t point = key->recirc_id ^ key->in_port << 16 ^ (uint32_t)key->ct_state << 24;
+
+    return point * 0x9e3779b1u >> (32 - EXPECTED_BITS);
+}
+
+uint64_t lookup_expected(struct poll_thread *thread, unsigned n, struct megaflow_slot **whole)
+{
+    const struct lookup lookup = lookup_in_hand(thread);
+    struct megaflow_slot *const first = thread->expected[expected_place(&thread->keys[0])];
+    struct megaflow_slot *expected[BURST] = {first};
+    uint64_t hits = 0;
+    bool same = true;
+
+    for (unsigned i = 1; i < n; i++) {
+        expected[i] = thread->expected[expected_place(&thread->keys[i])];
+        same &= expected[i] == first;
+    }
+    if (!same)
+        hits = thread->lookup->guessed(&lookup, expected, n);
+    else if (first)
+        hits = thread->lookup->same(&lookup, first, n);
+    const unsigned n_hits = (unsigned)__builtin_popcountll(hits);
+
+    COUNT(thread->counters.emc_hits, n_hits);
+    *whole = same && n_hits == n ? first : NULL;
+    if (same && !*whole) {
+        FOR_EACH_BIT (i, hits)
+            thread->found[i] = first;
+    }
+    stage_end(thread, PMD_STAGE_EMC);
+    return hits;
+}
+
+void lookup_expect(struct poll_thread *thread, uint64_t found)
+{
+    FOR_EACH_BIT (i, found)
+        thread->expected[expected_place(&thread->keys[i])] = thread->found[i];
+}
+
 /* In the tuples where packets with the same hash were found before. */
 static uint64_t lookup_guessed(struct poll_thread *thread, const struct lookup *lookup, uint64_t todo)
 {

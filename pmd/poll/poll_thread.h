@@ -27,6 +27,7 @@
 #define RECIRC_DEPTH_MAX 8
 #define RECIRC_MOST 1024 /* packets at a time: of datagrams in fragments, many more than came with the burst */
 #define GROUP_PLACES 256
+#define EXPECTED_BITS 8
 
 /* Stage times are taken in one non-empty burst of so many, and multiplied. */
 #define STAGE_SAMPLE 16
@@ -101,7 +102,9 @@ struct poll_thread {
     uint32_t n_groups;
     uint8_t group_places[GROUP_PLACES]; /* by the low bits of a megaflow's id: its place in groups[], to be verified */
     struct megaflow_slot *dominant[IN_PORT_PLACES]; /* took at least half of the port's burst before; or NULL */
-    struct metadata context;                        /* of the packets in hand, before a program runs on them */
+    /* What packets took that came again, by where they were on their way: a guess for the next ones. */
+    struct megaflow_slot *expected[1u << EXPECTED_BITS];
+    struct metadata context; /* of the packets in hand, before a program runs on them */
     uint8_t n_lines[BURST];
     uint32_t hashes[BURST];
     struct megaflow_slot *found[BURST];
@@ -110,6 +113,7 @@ struct poll_thread {
 
     /* Packets that recirculate, and ports with something in their buffer. */
     uint32_t n_recirc;
+    uint32_t n_parsed; /* of them, from the first on, have their bytes' part of keys[] and n_lines[] still there */
     struct rte_mbuf *recirc[RECIRC_MOST];
     uint32_t n_popped; /* and those that came out of tunnels */
     struct rte_mbuf *popped[BURST];
@@ -167,6 +171,11 @@ void poll_drop_fragments(struct poll_thread *thread);
 /* Packets that `slot`, the port's dominant megaflow, matches: one compare each, no hash. found[] is left alone if those
  * are all of the `n`. */
 uint64_t lookup_dominant(struct poll_thread *thread, struct megaflow_slot *slot, unsigned n);
+/* Packets that come again, each compared with the megaflow that the last one with its recirculation id, port and
+ * ct_state took: no hash. *whole: what took all of the `n`, found[] left alone then; or NULL. */
+uint64_t lookup_expected(struct poll_thread *thread, unsigned n, struct megaflow_slot **whole);
+/* Has the next packets compared with what those in `found` were found by otherwise. */
+void lookup_expect(struct poll_thread *thread, uint64_t found);
 /* Sets out a lookup of those in `todo`: what it will need first is on its way. */
 void lookup_begin(struct poll_thread *thread, uint64_t todo);
 /* The lookup, in the exact-match cache and the tuples. */

@@ -204,9 +204,10 @@ static void event_punt(void *arg, uint32_t punt_id, struct rte_mbuf *m, uint16_t
     events_add(arg, EVENT_PUNT, punt_id, m, full_len);
 }
 
-static void event_recirc(void *arg, uint32_t recirc_id, struct rte_mbuf *m)
+static void event_recirc(void *arg, uint32_t recirc_id, struct rte_mbuf *const *packets, unsigned n)
 {
-    events_add(arg, EVENT_RECIRC, recirc_id, m, 0);
+    for (unsigned i = 0; i < n; i++)
+        events_add(arg, EVENT_RECIRC, recirc_id, packets[i], 0);
 }
 
 static void event_tunnel_pop(void *arg, const struct op_tunnel_pop *pop, struct rte_mbuf *m)

@@ -6,6 +6,7 @@
  * lookups; tests/perf/counts.py divides. The cases are at the end of the file.
  */
 #include <errno.h>
+#include <rte_ip.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -304,6 +305,68 @@ static void restore(int32_t len)
     }
 }
 
+/* --- connections --------------------------------------------------------- */
+
+static void swap_directions(void)
+{
+    for (unsigned i = 0; i < FLOWS; i++) {
+        uint8_t *data = rte_pktmbuf_mtod(packets[i], uint8_t *);
+        uint8_t side[4];
+
+        memcpy(side, data + 26, 4); /* addresses */
+        memcpy(data + 26, data + 30, 4);
+        memcpy(data + 30, side, 4);
+        memcpy(side, data + 34, 2); /* ports */
+        memcpy(data + 34, data + 36, 2);
+        memcpy(data + 36, side, 2);
+    }
+}
+
+/* Each packet is of a connection then whose both sides have sent. */
+static void make_connections(void)
+{
+    const struct ct_request commit = {.commit = true}, look = {.commit = false};
+    struct ct_meta *metas[FLOWS];
+    uint8_t reasons[FLOWS] = {0};
+
+    for (unsigned i = 0; i < FLOWS; i++) {
+        struct rte_ipv4_hdr *ip = rte_pktmbuf_mtod_offset(packets[i], struct rte_ipv4_hdr *, RTE_ETHER_HDR_LEN);
+
+        ip->hdr_checksum = rte_ipv4_cksum(ip);
+        metas[i] = &packet_meta(packets[i])->ct;
+    }
+    ct_run(dp->ct, 0, 0, &commit, packets, FLOWS, metas, reasons);
+    swap_directions();
+    ct_run(dp->ct, 0, 0, &look, packets, FLOWS, metas, reasons);
+    for (unsigned i = 0; i < FLOWS; i++) {
+        if (metas[i]->state != (CT_STATE_TRK | CT_STATE_EST | CT_STATE_RPL))
+            fail("no connection");
+    }
+    swap_directions();
+}
+
+/* ct(table=1), and behind it a rule on ct_state=+trk+est. */
+static void install_track(struct program *program)
+{
+    const struct op_ct track = {.request = {.zone = 0}};
+    const struct flow_key key = {.in_port = IN_PORT,
+                                 .recirc_id = 1,
+                                 .eth_type = RTE_BE16(RTE_ETHER_TYPE_IPV4),
+                                 .ct_state = CT_STATE_TRK | CT_STATE_EST};
+    const struct flow_key mask = {.in_port = UINT32_MAX,
+                                  .recirc_id = UINT32_MAX,
+                                  .eth_type = UINT16_MAX,
+                                  .ct_state = CT_STATE_TRK | CT_STATE_EST | CT_STATE_NEW};
+    struct program_builder builder;
+
+    make_connections();
+    program_builder_init(&builder);
+    program_builder_add(&builder, OP_CT, 0, &track, sizeof track);
+    program_builder_add(&builder, OP_RECIRC, 1, NULL, 0);
+    install_wildcard(program_intern(programs, &builder));
+    install(&key, &mask, program);
+}
+
 /* --- counting ------------------------------------------------------------ */
 
 /* Named by --toggle-collect. */
@@ -350,6 +413,7 @@ static const struct {
     {"pop-ovn", install_pop_ovn, 8192, false, OVN_HEADERS},
     {"pop-gre", install_pop_gre, 8192, false, GRE_HEADERS}, /* outer headers are parsed, too */
     {"change-push", install_change_push, 8192, false, -VXLAN_HEADERS},
+    {"track", install_track, 8192, false},         /* of an established connection, and looked up again */
     {"again", install_recirculation, 8192, false}, /* metadata is written, then the packet looked up again */
 };
 
@@ -371,7 +435,7 @@ int main(int argc, char **argv)
                                            .emc_entries = cases[c].emc_entries,
                                            .megaflow_limit = 4096,
                                            .mask_limit = 16,
-                                           .max_connections = 1000,
+                                           .max_connections = 2 * FLOWS,
                                            .miss_ring = 256,
                                            .pool = pool};
     if (!pool)

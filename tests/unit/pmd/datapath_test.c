@@ -390,6 +390,114 @@ static void cycles_are_counted_of_every_stage_that_runs(void **state)
     stop();
 }
 
+/* Behind recirculation 9, for the sources that agree with `src` in the bits of `src_mask`, and have the destination
+ * address `eth_dst`. */
+static struct megaflow *install_behind(uint32_t src, uint32_t src_mask, uint8_t eth_dst, struct program *program)
+{
+    struct flow_key key, mask = mask_src(src_mask);
+    struct rte_mbuf *m = packet_make(src, 0);
+    struct megaflow *mf;
+    int error;
+
+    flow_key_parse(m, 1, &key);
+    rte_pktmbuf_free(m);
+    key.recirc_id = 9;
+    key.eth_dst.addr_bytes[5] = eth_dst;
+    mask.eth_dst.addr_bytes[5] = 0xff;
+    mf = datapath_megaflow_install(dp, &key, &mask, program, &error);
+    assert_non_null(mf);
+    return mf;
+}
+
+static uint8_t last_of_eth_dst(void)
+{
+    struct rte_mbuf *m = packet_make(0, 0);
+    const uint8_t octet = rte_pktmbuf_mtod(m, const uint8_t *)[5];
+
+    rte_pktmbuf_free(m);
+    return octet;
+}
+
+/* In one burst, as what one packet of it finds must not be another one's. */
+static void send_burst(const uint32_t *sources, uint32_t n)
+{
+    struct rte_mbuf *burst[64];
+
+    for (uint32_t i = 0; i < n; i++)
+        burst[i] = packet_make(sources[i], i);
+    assert_int_equal(rte_ring_sp_enqueue_bulk(ports[0]->in, (void **)burst, n, NULL), n);
+}
+
+/* Whatever the last packet took that came the same way: even sources go to port 2, odd ones to port 3. */
+static void packets_that_come_again_take_their_own_megaflow(void **state)
+{
+    const uint8_t eth_dst = last_of_eth_dst();
+    struct program_builder builder;
+    uint32_t sources[64], number;
+
+    start();
+    program_builder_init(&builder);
+    program_builder_add(&builder, OP_RECIRC, 9, NULL, 0);
+    install(1, 0x0b000000, 0xff000000, program_intern(programs, &builder));
+    struct megaflow *even = install_behind(0x0b000000, 0xff000001, eth_dst, program_output(2));
+    struct megaflow *odd = install_behind(0x0b000001, 0xff000001, eth_dst, program_output(3));
+    for (unsigned round = 0; round < 40; round++) {
+        /* All even, all odd, in turn, and all kinds of runs. */
+        for (unsigned i = 0; i < 64; i++)
+            sources[i] = 0x0b000100 + 2 * i + (round % 4 < 2 ? round % 2 : (i >> (round % 6)) & 1);
+        send_burst(sources, 64);
+        for (unsigned i = 0; i < 64; i++) {
+            WAIT_FOR(receive(sources[i] & 1 ? 3 : 2, &number));
+            assert_int_equal(number, i);
+        }
+    }
+    struct megaflow_stats of_even = {0}, of_odd = {0};
+    datapath_megaflow_stats(dp, even, &of_even);
+    datapath_megaflow_stats(dp, odd, &of_odd);
+    assert_int_equal(of_even.packets + of_odd.packets, 40 * 64);
+
+    program_gone(datapath_megaflow_set_program(dp, odd, program_output(1)));
+    program_gone(datapath_megaflow_remove(dp, even));
+    datapath_synchronize(dp);
+    send_burst((const uint32_t[]){0x0b000001, 0x0b000002}, 2);
+    WAIT_FOR(receive(1, &number));
+    struct rte_mbuf *miss = next_miss();
+    assert_int_equal(packet_meta(miss)->md.recirc_id, 9);
+    assert_int_equal(packet_number(miss), 1);
+    rte_pktmbuf_free(miss);
+    stop();
+}
+
+/* A program that changes them makes another key of them. */
+static void packets_that_come_again_changed_are_parsed_again(void **state)
+{
+    static const struct op_eth eth = {.dst = {{2, 0, 0, 0, 0, 9}}, .dst_mask = {{255, 255, 255, 255, 255, 255}}};
+    const uint8_t eth_dst = last_of_eth_dst();
+    struct program_builder as_it_is, changed;
+    uint32_t sources[64], number;
+
+    start();
+    program_builder_init(&as_it_is);
+    program_builder_add(&as_it_is, OP_RECIRC, 9, NULL, 0);
+    program_builder_init(&changed);
+    program_builder_add(&changed, OP_SET_ETH, 0, &eth, sizeof eth);
+    program_builder_add(&changed, OP_RECIRC, 9, NULL, 0);
+    struct megaflow *mf = install(1, 0x0b000000, 0xff000000, program_intern(programs, &as_it_is));
+    install_behind(0, 0, eth_dst, program_output(2));
+    install_behind(0, 0, 9, program_output(3));
+    for (unsigned round = 0; round < 4; round++) {
+        for (unsigned i = 0; i < 64; i++)
+            sources[i] = 0x0b000000 + i;
+        send_burst(sources, 64);
+        for (unsigned i = 0; i < 64; i++)
+            WAIT_FOR(receive(round % 2 == 0 ? 2 : 3, &number));
+        program_gone(
+            datapath_megaflow_set_program(dp, mf, program_intern(programs, round % 2 == 0 ? &changed : &as_it_is)));
+        datapath_synchronize(dp);
+    }
+    stop();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -404,6 +512,8 @@ int main(void)
         cmocka_unit_test(several_outputs_get_a_copy_each),
         cmocka_unit_test(punts_have_their_metadata),
         cmocka_unit_test(recirculated_packets_are_looked_up_with_their_id_and_mark),
+        cmocka_unit_test(packets_that_come_again_take_their_own_megaflow),
+        cmocka_unit_test(packets_that_come_again_changed_are_parsed_again),
         cmocka_unit_test(cycles_are_counted_of_every_stage_that_runs),
     };
 
