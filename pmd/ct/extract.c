@@ -5,6 +5,7 @@
 #include <rte_tcp.h>
 
 #include "pmd/base/hash.h"
+#include "pmd/checksum.h"
 #include "pmd/key.h"
 #include "pmd/key_inline.h"
 #include "pmd/offload.h"
@@ -91,6 +92,14 @@ static bool has(const struct place *place, uint32_t offset, uint32_t n)
     return offset + n <= place->end && offset + n <= place->m->data_len;
 }
 
+/* Whether the header's checksum is right, or was verified by the device. */
+static inline bool ipv4_checksum_good(const struct rte_mbuf *m, const uint8_t *ip, uint32_t header_len)
+{
+    if ((m->ol_flags & RTE_MBUF_F_RX_IP_CKSUM_MASK) == RTE_MBUF_F_RX_IP_CKSUM_GOOD)
+        return true;
+    return (likely(header_len == 20) ? checksum_sum(ip, 20) : checksum_sum(ip, header_len)) == 0xffff;
+}
+
 static enum ct_reason find_ipv4(struct place *place, const struct rte_mbuf *m, uint32_t l3)
 {
     const uint8_t *ip = rte_pktmbuf_mtod_offset(m, const uint8_t *, l3);
@@ -101,8 +110,7 @@ static enum ct_reason find_ipv4(struct place *place, const struct rte_mbuf *m, u
         return CT_REASON_SHORT;
     if ((flow_key_load16(ip + 6) & RTE_BE16(0x3fff)) != 0)
         return CT_REASON_FRAGMENT;
-    if ((m->ol_flags & RTE_MBUF_F_RX_IP_CKSUM_MASK) != RTE_MBUF_F_RX_IP_CKSUM_GOOD &&
-        rte_raw_cksum(ip, header_len) != 0xffff)
+    if (!ipv4_checksum_good(m, ip, header_len))
         return CT_REASON_CHECKSUM;
     *place = (struct place){.m = m, .l3 = l3, .l4 = l3 + header_len, .end = l3 + total_len, .proto = ip[9]};
     return CT_REASON_NONE;
@@ -158,12 +166,12 @@ static bool checksum_good(const struct place *place, bool pseudo)
     if (flags == RTE_MBUF_F_RX_L4_CKSUM_BAD)
         return false;
     if (likely(place->end <= place->m->data_len))
-        sum = rte_raw_cksum(at(place, place->l4), len);
+        sum = checksum_sum(at(place, place->l4), len);
     else if (rte_raw_cksum_mbuf(place->m, place->l4, len, &sum) != 0)
         return false;
     all = sum;
     if (pseudo) {
-        all += rte_raw_cksum(at(place, place->l3 + (place->ipv6 ? 8 : 12)), place->ipv6 ? 32 : 8);
+        all += checksum_sum(at(place, place->l3 + (place->ipv6 ? 8 : 12)), place->ipv6 ? 32 : 8);
         all += rte_cpu_to_be_16((uint16_t)len) + rte_cpu_to_be_16(place->proto);
     }
     all = (all & 0xffff) + (all >> 16);
@@ -413,10 +421,39 @@ static inline void packet_init(struct ct_packet *packet, uint16_t zone)
     packet->icmp_code = 0;
 }
 
+/* Most UDP packets in a straight line: IPv4 without tags, options or fragments, whose checksum need not be computed.
+ * False: it is none of these, or not in order. */
+static inline bool extract_simple(const struct rte_mbuf *m, uint16_t zone, uint64_t seed, struct ct_packet *packet)
+{
+    const uint8_t *eth = rte_pktmbuf_mtod(m, const uint8_t *), *ip = eth + 14, *udp = ip + 20;
+    uint32_t total_len, udp_len;
+
+    if (unlikely(m->data_len < 14 + 20 + 8) || flow_key_load16(eth + 12) != RTE_BE16(RTE_ETHER_TYPE_IPV4) ||
+        ip[0] != 0x45 || ip[9] != IPPROTO_UDP || (flow_key_load16(ip + 6) & RTE_BE16(0x3fff)) != 0)
+        return false;
+    total_len = rte_be_to_cpu_16(flow_key_load16(ip + 2));
+    udp_len = rte_be_to_cpu_16(flow_key_load16(udp + 4));
+    if (14 + total_len > m->pkt_len || udp_len < 8 || udp_len + 20 != total_len || !ipv4_checksum_good(m, ip, 20) ||
+        (flow_key_load16(udp + 6) != 0 && (m->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) != RTE_MBUF_F_RX_L4_CKSUM_GOOD))
+        return false;
+    packet_init(packet, zone);
+    packet->key.proto = packet->proto = IPPROTO_UDP;
+    packet->reason = CT_REASON_NONE;
+    packet->routed = false;
+    packet->l3 = 14;
+    packet->l4 = 14 + 20;
+    packet->end = 14 + total_len;
+    memcpy(&packet->key.tuple, ip + 12, sizeof packet->key.tuple); /* addresses, then ports: they follow at once */
+    packet->hash = conn_key_hash(&packet->key, seed);
+    return true;
+}
+
 void ct_extract(const struct rte_mbuf *m, uint16_t zone, uint64_t seed, struct ct_packet *packet)
 {
     struct place place;
 
+    if (likely(extract_simple(m, zone, seed, packet)))
+        return;
     packet_init(packet, zone);
     packet->reason = (uint8_t)find(&place, m);
     if (unlikely(packet->reason != CT_REASON_NONE))
@@ -474,8 +511,7 @@ static enum ct_reason find_ipv4_fragment(const struct rte_mbuf *m, struct fragme
     place->ip_len = rte_be_to_cpu_16(flow_key_load16(ip + 2));
     if (place->l3 + header_len > m->data_len || place->l3 + place->ip_len > m->pkt_len)
         return CT_REASON_SHORT;
-    if ((m->ol_flags & RTE_MBUF_F_RX_IP_CKSUM_MASK) != RTE_MBUF_F_RX_IP_CKSUM_GOOD &&
-        rte_raw_cksum(ip, header_len) != 0xffff)
+    if (!ipv4_checksum_good(m, ip, header_len))
         return CT_REASON_CHECKSUM;
     memcpy(place->key.address[0], ip + 12, 4);
     memcpy(place->key.address[1], ip + 16, 4);
@@ -529,9 +565,9 @@ static bool datagram_checksum_good(const struct place *place, uint32_t data, uin
     }
     /* Extension headers behind that of the fragment. */
     if (place->l4 > data)
-        sum += (uint16_t)~rte_raw_cksum(at(place, data), place->l4 - data);
+        sum += (uint16_t)~checksum_sum(at(place, data), place->l4 - data);
     if (place->proto != IPPROTO_ICMP) {
-        sum += rte_raw_cksum(at(place, place->l3 + (place->ipv6 ? 8 : 12)), place->ipv6 ? 32 : 8);
+        sum += checksum_sum(at(place, place->l3 + (place->ipv6 ? 8 : 12)), place->ipv6 ? 32 : 8);
         sum += rte_cpu_to_be_16((uint16_t)len) + rte_cpu_to_be_16(place->proto);
     }
     sum = (sum & 0xffff) + (sum >> 16);

@@ -508,14 +508,47 @@ static bool guess_holds(const struct work *work, struct found found, const struc
            conn_state_is_alive(__atomic_load_n(&conn->state, __ATOMIC_ACQUIRE)) && !conn_is_over(conn, work->now);
 }
 
+/* A UDP packet of a connection that both sides have sent packets of, and of which nothing more is known or asked for:
+ * nothing changes but its deadline. False: it is another one. */
+static inline bool track_simple(const struct work *work, const struct ct_packet *packet, struct found found,
+                                uint8_t before, struct ct_meta *meta)
+{
+    const struct conn *conn = &work->ct->conns[found.id];
+    const uint64_t state = __atomic_load_n(&conn->state, __ATOMIC_ACQUIRE);
+
+    if ((state & ((CONN_FLAGS & ~CONN_NEWS) | 0xf)) != (CONN_CONFIRMED | PLAIN_BOTH) ||
+        packet->key.proto != IPPROTO_UDP ||
+        (packet->key.ipv6 | packet->related | (before & (CT_STATE_SNAT | CT_STATE_DNAT))) != 0)
+        return false;
+    touch(work, found.id, CT_UDP_MULTIPLE);
+    *meta = (struct ct_meta){
+        .src = conn->tuple[0].src,
+        .dst = conn->tuple[0].dst,
+        .tp_src = conn->tuple[0].sport,
+        .tp_dst = conn->tuple[0].dport,
+        .mark = __atomic_load_n(&conn->mark, __ATOMIC_RELAXED),
+        .zone = packet->key.zone,
+        .state = CT_STATE_TRK | CT_STATE_EST | (found.direction == CONN_REPLY ? CT_STATE_RPL : 0),
+        .proto = IPPROTO_UDP,
+        .icmp_id = conn->tuple[0].sport,
+    };
+    return true;
+}
+
 /* Packets that were extracted; found[i]: a guess. One function for all of them, so that track() is inline. */
 static __rte_noinline void run_found(const struct work *work, struct ct_packet *extracted, struct found *found,
                                      struct rte_mbuf *const *packets, unsigned n, struct ct_meta *const *metas,
                                      uint8_t *reasons)
 {
     for (unsigned i = 0; i < n; i++) {
-        if (found[i].id != 0 && !guess_holds(work, found[i], &extracted[i]))
-            found[i].id = 0;
+        if (found[i].id != 0) {
+            if (unlikely(!guess_holds(work, found[i], &extracted[i]))) {
+                found[i].id = 0;
+            } else if (work->simple && track_simple(work, &extracted[i], found[i], reasons[i], metas[i])) {
+                reasons[i] = CT_REASON_NONE;
+                continue;
+            }
+        }
         reasons[i] = track(work, &extracted[i], found[i], packets[i], reasons[i], metas[i]);
         if (unlikely(reasons[i] != CT_REASON_NONE))
             CT_COUNT(work->thread->reasons[reasons[i]]);
@@ -630,7 +663,8 @@ void ct_run(struct ct *ct, unsigned thread, uint32_t now, const struct ct_reques
                               .request = request,
                               .timeouts = __atomic_load_n(&ct->zone_policies[request->zone], __ATOMIC_ACQUIRE)->seconds,
                               .now = now,
-                              .generation = zone_generation(ct, request->zone)};
+                              .generation = zone_generation(ct, request->zone),
+                              .simple = !request->force && request->mark_mask == 0 && !request->set_label};
 
     if (unlikely(!__atomic_load_n(&ct->used, __ATOMIC_RELAXED)))
         __atomic_store_n(&ct->used, true, __ATOMIC_RELAXED);

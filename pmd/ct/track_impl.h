@@ -16,6 +16,7 @@ struct work {
     const struct ct_request *request;
     const uint32_t *timeouts; /* of the zone's policy */
     uint32_t now, generation;
+    bool simple; /* the request changes nothing of a connection that there is */
 };
 
 /* --- news for the control thread ---------------------------------------------- */
