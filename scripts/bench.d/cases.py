@@ -1,6 +1,7 @@
 """The cases that are measured as cycles per packet: traffic, rules, targets."""
 from dataclasses import dataclass, field
 
+import conntrack
 import rules
 import traffic
 import tunnels
@@ -87,3 +88,10 @@ for _kind, _title in (("vxlan", "VXLAN"), ("geneve", "Geneve"), ("gre", "GRE")):
     CASES.append(Case("decap-" + _kind, "out of " + _title, "outer headers checked and taken off, and a second lookup", TUNNELS,
                       tunnels.of_type(_kind), tunnels.decap_rules, systems=(OVS, SLUICE), vs_ovs={1000: 0.4, 100000: 0.3},
                       tunnel=tunnels.decap(_kind)))
+
+CASES += [
+    Case("ct", "tracked UDP, both directions", "ct(table=1): the tracker, and a second lookup", (1000, 10000, 100000), conntrack.both_directions,
+         conntrack.rules, systems=(OVS, SLUICE), vs_ovs={1000: 0.35, 10000: 0.25, 100000: 0.2}),
+    Case("ct-million", "tracked UDP, both directions", "the same beyond the processor's caches", (1000000,), conntrack.both_directions,
+         conntrack.rules, systems=(SLUICE,), patience=30),
+]
