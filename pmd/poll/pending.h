@@ -14,7 +14,9 @@
 
 #define PENDING_NONE UINT16_MAX
 #define PENDING_FLOWS_MAX 16384
-#define PENDING_PARK_MAX 32 /* packets parked behind one flow */
+/* Packets parked behind one flow. The largest datagram is 56 fragments over the least MTU that dpctl/ipf-set-min-frag
+ * has without being told otherwise, and 120 over 576 bytes: behind ct(table=) all of them come at once. */
+#define PENDING_PARK_MAX 128
 
 /* Arrays by in_port: of each port a place, behind these places that tunnels share, whose indexes have no end. */
 #define IN_PORT_PLACES (2 * PORT_MAX)

@@ -9,8 +9,8 @@
 #define STALE_MS 2000
 /* Given up at most so many a tick: one turn stays short. */
 #define STALE_PER_TICK 32
-/* Packets taken from the ring at a time, and packets run a turn: each of the former may have PENDING_PARK_MAX parked
- * behind it, and the turn is to stay short. */
+/* Packets taken from the ring at a time, and packets run a turn, by the last of which PENDING_PARK_MAX more may be
+ * parked: the turn is to stay short. */
 #define DOWN_BURST 8
 #define DOWN_TURN BURST
 /* Packets for protocols that a port may bring in a tick, which is a millisecond. A session needs less than one; a port
@@ -160,8 +160,8 @@ static unsigned returned(struct poll_thread *thread, struct rte_mbuf *packet)
     else
         poll_drop(thread, meta->drop_reason < DROP_N_REASONS ? meta->drop_reason : DROP_XLATE_ERROR, meta->md.in_port,
                   &packet, 1);
-    if (n_parked > 0)
-        burst_again(thread, parked, n_parked);
+    for (unsigned i = 0; i < n_parked; i += BURST)
+        burst_again(thread, parked + i, RTE_MIN(n_parked - i, (unsigned)BURST));
     return 1 + n_parked;
 }
 

@@ -24,7 +24,7 @@ struct neighbours;
 struct next_hops;
 
 #define NEXT_HOPS_MAX 65536
-#define NEXT_HOP_WAIT_MAX 64 /* packets for one */
+#define NEXT_HOP_WAIT_MAX 128 /* packets for one: more than the largest datagram has fragments */
 #define NEXT_HOPS_WAIT_MAX 4096
 
 struct next_hop_query {
