@@ -309,8 +309,23 @@ static void rewrite_l4(struct rte_mbuf *m, const struct ct_packet *packet, const
     }
 }
 
-/* Ports or identifier of the quoted packet, and its checksum if that is quoted, too. */
-static void rewrite_quoted_l4(uint8_t *l4, const uint8_t *end, const struct conn_key *as, uint32_t pseudo,
+/* A quoted packet is mostly cut off behind its first octets, but its CRC changes by what the ports do whatever the rest
+ * of its `len` octets. None of so many is sent over any link; the time that this takes is bounded. */
+#define QUOTED_SCTP_MAX 16384
+
+static void rewrite_quoted_sctp(uint8_t *l4, const struct conn_key *as, uint32_t len, uint32_t *delta)
+{
+    uint8_t before[12], after[12];
+
+    memcpy(before, l4, sizeof before);
+    put_sctp_ports(l4, as->tuple.sport, as->tuple.dport, len);
+    memcpy(after, l4, sizeof after);
+    memcpy(l4, before, sizeof before);
+    put_bytes(l4, after, sizeof after, delta);
+}
+
+/* Ports or identifier of the quoted packet, of `len` octets, and its checksum if that is quoted, too. */
+static void rewrite_quoted_l4(uint8_t *l4, const uint8_t *end, uint32_t len, const struct conn_key *as, uint32_t pseudo,
                               uint32_t *delta)
 {
     const uint8_t proto = as->proto;
@@ -321,6 +336,10 @@ static void rewrite_quoted_l4(uint8_t *l4, const uint8_t *end, const struct conn
 
     if (!has_ports(proto) && !is_icmp(proto))
         return;
+    if (proto == IPPROTO_SCTP && l4 + 12 <= end && len >= 12 && len <= QUOTED_SCTP_MAX) {
+        rewrite_quoted_sctp(l4, as, len, delta);
+        return;
+    }
     if (is_icmp(proto)) {
         put_word(l4 + 4, as->tuple.sport, &own);
     } else {
@@ -340,13 +359,15 @@ static void rewrite_quoted_l4(uint8_t *l4, const uint8_t *end, const struct conn
 static void rewrite_error(struct rte_mbuf *m, const struct ct_packet *packet, const struct conn_key *reply,
                           uint32_t outer_pseudo)
 {
-    uint8_t *data = rte_pktmbuf_mtod(m, uint8_t *);
+    uint8_t *data = rte_pktmbuf_mtod(m, uint8_t *), *quoted = data + packet->quoted_l3;
     const uint8_t *end = data + RTE_MIN(packet->end, (uint32_t)m->data_len);
+    const uint32_t ip_len = reply->ipv6 ? 40u + rte_be_to_cpu_16(flow_key_load16(quoted + 4))
+                                        : rte_be_to_cpu_16(flow_key_load16(quoted + 2));
+    const uint32_t headers = packet->quoted_l4 - packet->quoted_l3;
     uint32_t pseudo = 0, delta = reply->ipv6 ? outer_pseudo : 0;
 
-    put_addresses(data + packet->quoted_l3, reply->ipv6, address_of(reply, false), address_of(reply, true), false,
-                  &pseudo, &delta);
-    rewrite_quoted_l4(data + packet->quoted_l4, end, reply, pseudo, &delta);
+    put_addresses(quoted, reply->ipv6, address_of(reply, false), address_of(reply, true), false, &pseudo, &delta);
+    rewrite_quoted_l4(data + packet->quoted_l4, end, ip_len > headers ? ip_len - headers : 0, reply, pseudo, &delta);
     update_checksum(data + packet->l4 + 2, delta, false);
 }
 
