@@ -54,6 +54,7 @@ static struct rte_mbuf *fragment_free(struct ct *ct, struct fragments *fragments
     fragment->m = NULL;
     fragment->next = fragments->free_fragment;
     fragments->free_fragment = id;
+    fragments->n_held--;
     __atomic_fetch_sub(&ct->fragments_held, 1, __ATOMIC_RELAXED);
     return m;
 }
@@ -260,12 +261,13 @@ static void insert(struct fragments *fragments, struct datagram *datagram, const
         datagram->total = place->start + place->len;
 }
 
-/* Whether one more may wait; the oldest makes way for it. */
+/* Whether one more may wait; the thread's oldest makes way for it. Its share a thread may hold in any case: its own
+ * datagrams would have to make way for those of another thread that is flooded with fragments. */
 static bool has_room(struct ct *ct, struct fragments *fragments)
 {
     const uint32_t most = __atomic_load_n(&ct->fragments_max, __ATOMIC_RELAXED);
 
-    if (__atomic_load_n(&ct->fragments_held, __ATOMIC_RELAXED) < most)
+    if (__atomic_load_n(&ct->fragments_held, __ATOMIC_RELAXED) < most || fragments->n_held < most / ct->n_threads)
         return true;
     while (fragments->oldest != 0) {
         const bool holds = fragments->datagrams[fragments->oldest].n > 0;
@@ -315,6 +317,7 @@ static enum ct_reason add(struct ct *ct, struct fragments *fragments, struct dat
     if (m->nb_segs == 1)
         rte_pktmbuf_trim(m, (uint16_t)(m->pkt_len - place->l3 - place->ip_len));
     insert(fragments, datagram, place, before, id, m);
+    fragments->n_held++;
     __atomic_fetch_add(&ct->fragments_held, 1, __ATOMIC_RELAXED);
     fragments->counters[place->key.ipv6].accepted++;
     return CT_REASON_NONE;

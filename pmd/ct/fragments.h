@@ -74,6 +74,7 @@ struct fragments {
     uint16_t fresh_fragment, free_fragment;
     uint16_t fresh_datagram, free_datagram;
     uint16_t oldest, newest;
+    uint16_t n_held;
     uint16_t ended[CT_N_FRAGMENT_ENDS]; /* lists of fragments that are to be dropped */
     struct {
         const struct rte_mbuf *by; /* the fragment that was the last to come */

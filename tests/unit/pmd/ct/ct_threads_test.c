@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "tests/lib/ct_bed.h"
+#include "tests/lib/ct_fragments.h"
 #include "tests/lib/eal.h"
 
 #define THREADS 2
@@ -26,6 +27,7 @@ struct worker {
     uint64_t seen;
     uint64_t n[CT_N_REASONS]; /* reasons */
     uint64_t invalid;
+    uint64_t related, wrong, whole;
     struct rte_mbuf *packets[BURST];
     struct ct_meta metas[BURST], *to[BURST];
     uint8_t reasons[BURST];
@@ -154,6 +156,154 @@ static void *translate(void *arg)
             }
             burst(w, &request.request, BURST);
         }
+    }
+    rcu_offline(bed.rcu, w->thread);
+    return NULL;
+}
+
+/* --- FTP: one thread announces data connections, the other one makes them --------------------- */
+
+#define DATA_PORT 10000
+#define ANNOUNCED 2048 /* ports from there on; as many behind them never are */
+
+static struct ct_spec control_packet(unsigned flow, uint8_t flags)
+{
+    return (struct ct_spec){.src = 1,
+                            .dst = 2,
+                            .sport = (uint16_t)(3000 + flow),
+                            .dport = 21,
+                            .flags = flags,
+                            .window = 60000,
+                            .seq = 1000,
+                            .ack = flags & ACK ? 1001 : 0};
+}
+
+static void *announce(void *arg)
+{
+    const struct ct_request request = {.commit = true, .helper = CT_HELPER_FTP};
+    struct worker *w = arg;
+    uint32_t sent[FLOWS] = {0};
+
+    rcu_online(bed.rcu, w->thread, rcu_observe(bed.rcu));
+    for (unsigned round = 0; round < w->rounds; round++) {
+        for (unsigned i = 0; i < FLOWS; i += BURST) {
+            for (unsigned k = 0; k < BURST; k++) {
+                const unsigned port = DATA_PORT + (round * FLOWS + i + k) % ANNOUNCED;
+                struct ct_spec spec = control_packet(i + k, ACK | PSH);
+                char text[40];
+
+                spec.seq = 1001 + sent[i + k];
+                spec.len = (uint32_t)snprintf(text, sizeof text, "PORT 10,0,0,1,%u,%u\r\n", port >> 8, port & 255);
+                spec.text = text;
+                sent[i + k] += spec.len;
+                spec_to_mbuf(&spec, w->packets[k]);
+            }
+            burst(w, &request, BURST);
+        }
+    }
+    rcu_offline(bed.rcu, w->thread);
+    return NULL;
+}
+
+static void *connect_back(void *arg)
+{
+    const struct ct_request request = {.commit = true};
+    unsigned random = 1, ports[BURST];
+    struct worker *w = arg;
+
+    rcu_online(bed.rcu, w->thread, rcu_observe(bed.rcu));
+    for (unsigned round = 0; round < w->rounds * FLOWS / BURST; round++) {
+        for (unsigned k = 0; k < BURST; k++) {
+            random = random * 1103515245 + 12345;
+            ports[k] = (random >> 12) % (2 * ANNOUNCED);
+            const struct ct_spec spec = {.src = 2,
+                                         .dst = 1,
+                                         .sport = 20,
+                                         .dport = (uint16_t)(DATA_PORT + ports[k]),
+                                         .flags = SYN,
+                                         .window = 60000,
+                                         .seq = 1};
+
+            spec_to_mbuf(&spec, w->packets[k]);
+        }
+        burst(w, &request, BURST);
+        for (unsigned k = 0; k < BURST; k++) {
+            w->related += (w->metas[k].state & CT_STATE_REL) != 0;
+            w->wrong += w->metas[k].state & CT_STATE_REL && ports[k] >= ANNOUNCED;
+        }
+    }
+    rcu_offline(bed.rcu, w->thread);
+    return NULL;
+}
+
+static void *ftp(void *arg)
+{
+    return ((struct worker *)arg)->thread == 0 ? announce(arg) : connect_back(arg);
+}
+
+/* --- fragments: of the same connections on both threads ----------------------------------------- */
+
+#define PARTS 3
+#define HELD_MOST 64
+
+static uint64_t free_ended(unsigned thread)
+{
+    enum ct_fragment_end end;
+    struct rte_mbuf *m;
+    uint64_t n = 0;
+
+    for (; (m = ct_fragment_ended(bed.ct, thread, now, &end)); n++)
+        rte_pktmbuf_free(m);
+    return n;
+}
+
+/* Of eight datagrams one lacks its last fragment. */
+static void datagram(struct worker *w, uint32_t id)
+{
+    static const struct part parts[PARTS] = {{0, 456}, {456, 456}, {912, 496}};
+    const struct ct_request request = {.commit = true};
+    const struct ct_spec spec = {.ipv6 = id & 1,
+                                 .proto = IPPROTO_UDP,
+                                 .src = 1,
+                                 .dst = 2,
+                                 .sport = (uint16_t)(1 + id % FLOWS),
+                                 .dport = 7,
+                                 .len = 1400};
+    const unsigned n = id % 8 == 0 ? PARTS - 1 : PARTS;
+    uint8_t reason = 0, each;
+    struct rte_mbuf *m = NULL, *part;
+
+    spec_to_mbuf(&spec, w->packets[0]);
+    for (unsigned i = 0; i < n; i++) {
+        struct ct_meta *meta;
+
+        m = cut(pool, w->packets[0], spec.ipv6, parts[i], w->thread << 24 | id, i < PARTS - 1);
+        meta = &packet_meta(m)->ct;
+        reason = 0;
+        ct_run(bed.ct, w->thread, now, &request, &m, 1, &meta, &reason);
+        w->wrong += reason != (i < PARTS - 1 ? CT_HELD : CT_WHOLE);
+    }
+    unsigned came = 0;
+    while (reason == CT_WHOLE && (part = ct_fragment_next(bed.ct, w->thread, m, &each))) {
+        w->wrong += each != CT_REASON_NONE || packet_meta(part)->ct.state & CT_STATE_INV;
+        rte_pktmbuf_free(part);
+        came++;
+    }
+    w->wrong += reason == CT_WHOLE && came != PARTS;
+    w->whole += reason == CT_WHOLE;
+}
+
+static void *fragmented(void *arg)
+{
+    struct worker *w = arg;
+
+    rcu_online(bed.rcu, w->thread, rcu_observe(bed.rcu));
+    for (uint32_t round = 0; round < w->rounds; round++) {
+        const uint64_t observed = rcu_observe(bed.rcu);
+
+        datagram(w, round);
+        w->related += free_ended(w->thread); /* those that made way */
+        rcu_publish(bed.rcu, w->thread, observed);
     }
     rcu_offline(bed.rcu, w->thread);
     return NULL;
@@ -290,6 +440,54 @@ static void both_directions_at_once(void **state)
     assert_int_equal(ct_bed_look(&bed, 2, spec), CT_STATE_TRK | CT_STATE_EST);
 }
 
+static void announced_connections_alone_are_related(void **state)
+{
+    struct worker workers[THREADS];
+    struct ct_stats stats;
+
+    for (unsigned i = 0; i < FLOWS; i++) {
+        const struct ct_request request = {.commit = true, .helper = CT_HELPER_FTP};
+        const struct ct_spec syn = control_packet(i, SYN);
+        struct ct_spec answer = spec_back(control_packet(i, SYN | ACK));
+
+        ct_bed_request(&bed, &request, &syn);
+        assert_int_equal(ct_bed_look(&bed, 0, answer), CT_STATE_TRK | CT_STATE_EST | CT_STATE_RPL);
+    }
+    run(ftp, workers, 1000, false);
+    assert_int_equal(workers[1].wrong, 0);
+    assert_true(workers[1].related > 0);
+    ct_flush_all(bed.ct);
+    while (ct_work(bed.ct, now, 1000))
+        ;
+    ct_stats(bed.ct, &stats);
+    assert_int_equal(stats.created, stats.removed);
+    assert_int_equal(ct_count(bed.ct), 0);
+}
+
+static void fragments_of_both_threads_come_back(void **state)
+{
+    const unsigned in_use = rte_mempool_in_use_count(pool);
+    struct worker workers[THREADS];
+    enum { ROUNDS = 8000 };
+    uint64_t ended = 0;
+
+    for (unsigned v = 0; v < 2; v++)
+        ct_set_fragment_min(bed.ct, v, CT_FRAGMENT_MIN_LEAST);
+    ct_set_fragments_max(bed.ct, HELD_MOST);
+    run(fragmented, workers, ROUNDS, false);
+    for (unsigned t = 0; t < THREADS; t++) {
+        assert_int_equal(workers[t].wrong, 0);
+        assert_int_equal(workers[t].whole, ROUNDS - ROUNDS / 8);
+        ended += workers[t].related;
+    }
+    now += 60;
+    for (unsigned t = 0; t < THREADS; t++)
+        ended += free_ended(t);
+    assert_int_equal(ended, THREADS * ROUNDS / 8 * (PARTS - 1));
+    assert_int_equal(rte_mempool_in_use_count(pool), in_use);
+    assert_int_equal(ct_count(bed.ct), FLOWS - FLOWS / 8); /* of the others no datagram was whole */
+}
+
 static void everything_comes_back(void **state)
 {
     struct worker workers[THREADS];
@@ -320,10 +518,13 @@ static void everything_comes_back(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test_setup_teardown(no_connection_twice, setup, teardown),
-                                       cmocka_unit_test_setup_teardown(no_translation_twice, setup, teardown),
-                                       cmocka_unit_test_setup_teardown(both_directions_at_once, setup, teardown),
-                                       cmocka_unit_test_setup_teardown(everything_comes_back, setup, teardown)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(no_connection_twice, setup, teardown),
+        cmocka_unit_test_setup_teardown(no_translation_twice, setup, teardown),
+        cmocka_unit_test_setup_teardown(both_directions_at_once, setup, teardown),
+        cmocka_unit_test_setup_teardown(announced_connections_alone_are_related, setup, teardown),
+        cmocka_unit_test_setup_teardown(fragments_of_both_threads_come_back, setup, teardown),
+        cmocka_unit_test_setup_teardown(everything_comes_back, setup, teardown)};
 
     if (test_eal_init("ct_threads") != 0 || !(pool = test_pool(255)))
         return 1;

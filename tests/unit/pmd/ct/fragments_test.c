@@ -6,8 +6,8 @@
 #include <cmocka.h>
 #include <stdlib.h>
 
-#include "pmd/metadata.h"
 #include "tests/lib/ct_bed.h"
+#include "tests/lib/ct_fragments.h"
 #include "tests/lib/eal.h"
 
 #define NEW (CT_STATE_TRK | CT_STATE_NEW)
@@ -56,15 +56,6 @@ static int teardown(void **state)
 
 /* --- cutting and putting together ------------------------------------------------ */
 
-struct part {
-    uint32_t start, len;
-};
-
-static uint32_t header_len(bool ipv6)
-{
-    return 14 + (ipv6 ? 40 : 20);
-}
-
 static struct rte_mbuf *whole_packet(const struct ct_spec *spec)
 {
     struct rte_mbuf *m = rte_pktmbuf_alloc(pool);
@@ -82,38 +73,6 @@ static struct rte_mbuf *whole_packet(const struct ct_spec *spec)
         put16(l4 + k, word);
         put16(l4 + k + 2, (uint16_t)~word);
     }
-    return m;
-}
-
-/* A part of the packet as a fragment. */
-static struct rte_mbuf *cut(const struct rte_mbuf *whole, bool ipv6, struct part part, uint32_t id, bool more)
-{
-    const uint32_t header = header_len(ipv6), extra = ipv6 ? 8 : 0;
-    struct rte_mbuf *m = rte_pktmbuf_alloc(pool);
-    static const struct metadata md;
-    uint8_t *data;
-
-    assert_non_null(m);
-    data = (uint8_t *)rte_pktmbuf_append(m, (uint16_t)(header + extra + part.len));
-    memcpy(data, rte_pktmbuf_mtod(whole, uint8_t *), header);
-    memcpy(data + header + extra, rte_pktmbuf_mtod_offset(whole, uint8_t *, header + part.start), part.len);
-    if (ipv6) {
-        put16(data + 18, (uint16_t)(8 + part.len));
-        data[54] = data[20];
-        data[55] = 0;
-        data[20] = IPPROTO_FRAGMENT;
-        put16(data + 56, (uint16_t)(part.start | more));
-        put32(data + 58, id);
-    } else {
-        struct rte_ipv4_hdr *ip = (void *)(data + 14);
-
-        put16(data + 16, (uint16_t)(20 + part.len));
-        put16(data + 18, (uint16_t)id);
-        put16(data + 20, (uint16_t)(part.start / 8 | (more ? 0x2000 : 0)));
-        ip->hdr_checksum = 0;
-        ip->hdr_checksum = rte_ipv4_cksum(ip);
-    }
-    packet_meta(m)->md = md;
     return m;
 }
 
@@ -146,7 +105,7 @@ static uint8_t send_one(struct ct *to, const struct ct_request *request, struct 
 static uint8_t send_part(const struct ct_request *request, const struct rte_mbuf *whole, bool ipv6, struct part part,
                          uint32_t id, bool more, struct rte_mbuf **m)
 {
-    *m = cut(whole, ipv6, part, id, more);
+    *m = cut(pool, whole, ipv6, part, id, more);
     return send_one(ct, request, m);
 }
 
@@ -337,13 +296,13 @@ static void others_fragments_are_none_of_it(void **state)
     assert_int_equal(send_part(&look, whole, false, first, 1, true, &m), CT_HELD);
     assert_int_equal(send_part(&look, whole, false, second, 2, false, &m), CT_HELD);
     assert_int_equal(send_part(&(struct ct_request){.zone = 4}, whole, false, second, 1, false, &m), CT_HELD);
-    m = cut(whole, false, second, 1, false);
+    m = cut(pool, whole, false, second, 1, false);
     packet_meta(m)->md.in_port = 5;
     assert_int_equal(send_one(ct, &look, &m), CT_HELD);
-    m = cut(whole, false, second, 1, false);
+    m = cut(pool, whole, false, second, 1, false);
     packet_meta(m)->md.recirc_id = 5;
     assert_int_equal(send_one(ct, &look, &m), CT_HELD);
-    m = cut(whole, false, second, 1, false);
+    m = cut(pool, whole, false, second, 1, false);
     rte_pktmbuf_mtod(m, uint8_t *)[14 + 12 + 3] = 9; /* another source, and the header's checksum is wrong by it */
     expect_refused(m, send_one(ct, &look, &m), CT_REASON_CHECKSUM);
     assert_int_equal(info().n, 5);
@@ -408,7 +367,7 @@ static void a_datagram_has_so_many_fragments_at_most(void **state)
     unsigned n = 0, held = 0;
 
     for (uint32_t start = 0; start + 384 <= 65528; start += 384, n++) {
-        m = cut(whole, false, (struct part){0, 384}, 1, true);
+        m = cut(pool, whole, false, (struct part){0, 384}, 1, true);
         put16(rte_pktmbuf_mtod(m, uint8_t *) + 20, (uint16_t)(start / 8 | 0x2000));
         put16(rte_pktmbuf_mtod(m, uint8_t *) + 24, 0);
         struct rte_ipv4_hdr *ip = rte_pktmbuf_mtod_offset(m, void *, 14);
@@ -423,7 +382,7 @@ static void a_datagram_has_so_many_fragments_at_most(void **state)
 
 static void shared_packets_are_copied(void **state)
 {
-    struct rte_mbuf *whole = whole_packet(&udp), *first = cut(whole, false, (struct part){0, 800}, 1, true), *m;
+    struct rte_mbuf *whole = whole_packet(&udp), *first = cut(pool, whole, false, (struct part){0, 800}, 1, true), *m;
     struct ct_nat_request request = {.request = {.commit = true, .nat = CT_NAT | CT_NAT_SRC}};
     uint8_t before[900];
 
