@@ -92,6 +92,10 @@ for _kind, _title in (("vxlan", "VXLAN"), ("geneve", "Geneve"), ("gre", "GRE")):
 CASES += [
     Case("ct", "tracked UDP, both directions", "ct(table=1): the tracker, and a second lookup", (1000, 10000, 100000), conntrack.both_directions,
          conntrack.rules, systems=(OVS, SLUICE), vs_ovs={1000: 0.35, 10000: 0.25, 100000: 0.2}),
+    Case("ct-zones", "tracked UDP, 1024 zones", "a megaflow before the tracker and one behind it for each zone", (10000, 100000), conntrack.both_directions,
+         conntrack.zone_rules, systems=(OVS, SLUICE), vs_ovs={10000: 0.35, 100000: 0.35}),
+    Case("ct-nat", "tracked UDP through a NAT gateway", "addresses and checksums of each packet are changed", (10000, 100000), conntrack.translated,
+         conntrack.nat_rules, systems=(OVS, SLUICE), vs_ovs={10000: 0.35, 100000: 0.35}),
     Case("ct-million", "tracked UDP, both directions", "the same beyond the processor's caches", (1000000,), conntrack.both_directions,
          conntrack.rules, systems=(SLUICE,), patience=30),
 ]

@@ -9,6 +9,7 @@ import tempfile
 import time
 
 import cases
+import conntrack
 import forwarding
 import kernel
 import loading
@@ -46,13 +47,13 @@ def list_scenarios():
     for case in cases.CASES:
         flows = ", ".join("%d" % n for n in case.flows)
         print("%-16s %s (%s flows): %s" % (case.name, case.title, flows, case.stresses))
-    for scenario in stress.SCENARIOS + loading.SCENARIOS + storm.SCENARIOS + kernel.SCENARIOS:
+    for scenario in stress.SCENARIOS + loading.SCENARIOS + storm.SCENARIOS + kernel.SCENARIOS + conntrack.SCENARIOS:
         print("%-16s %s: %s" % (scenario.name, scenario.title, scenario.stresses))
 
 
 def chosen(args):
     """(cases, other scenarios)"""
-    others = stress.SCENARIOS + loading.SCENARIOS + storm.SCENARIOS + kernel.SCENARIOS
+    others = stress.SCENARIOS + loading.SCENARIOS + storm.SCENARIOS + kernel.SCENARIOS + conntrack.SCENARIOS
     known = {one.name for one in cases.CASES + others}
     unknown = [name for name in args.scenario if name not in known]
     if unknown:
