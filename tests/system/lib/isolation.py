@@ -29,6 +29,7 @@ FIXED = 2    # ports that stay in each bridge
 MOVABLE = 4  # ports that move
 PER_FIXED, PER_MOVABLE = 24, 8  # packets that a port sends in a row: those that stay send more, so that their megaflows never become idle
 PATIENCE_S = 120  # until the megaflows are there
+RTMGRP_LINK, RTM_NEWLINK, IFLA_IFNAME = 1, 16, 3
 SOL_PACKET, PACKET_STATISTICS, PACKET_OUTGOING, SO_RCVBUFFORCE, ETH_P_IP = 263, 6, 4, 33, 0x0800
 
 
@@ -73,14 +74,43 @@ class Receiver:
         return struct.unpack("II", self.socket.getsockopt(SOL_PACKET, PACKET_STATISTICS, 8))[1]
 
 
-def learn_interfaces(bridges):
-    """Notes which bridge the interfaces are in that there are now. One by one: a list of all lacks some while others come and go."""
-    for bridge in range(2):
-        for port in range(2 * FIXED + MOVABLE):
+class Interfaces:
+    """Which bridge each interface is in, or was, by its number. The kernel tells of every one: a look now and then would miss what came and went between."""
+
+    def __init__(self):
+        self.socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE)
+        self.socket.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 16 << 20)
+        self.socket.bind((0, RTMGRP_LINK))
+        self.socket.setblocking(False)
+        self.bridges = {}
+        for bridge in range(2):
+            for port in range(2 * FIXED + MOVABLE):
+                try:
+                    self.bridges[socket.if_nametoindex(device(bridge, port))] = bridge
+                except OSError:  # it is in the other bridge
+                    pass
+
+    def learn(self):
+        while True:
             try:
-                bridges[socket.if_nametoindex(device(bridge, port))] = bridge
-            except OSError:  # it is in the other bridge
-                pass
+                messages = self.socket.recv(1 << 20)
+            except BlockingIOError:
+                return
+            while len(messages) >= 32:
+                length, kind = struct.unpack_from("=IH", messages)
+                if kind == RTM_NEWLINK:
+                    self.note(messages[:length])
+                messages = messages[length + 3 & ~3:]
+
+    def note(self, message):
+        """struct nlmsghdr, struct ifinfomsg, attributes: rtnetlink(7)."""
+        index, at = struct.unpack_from("=i", message, 20)[0], 32
+        while at + 4 <= len(message):
+            length, kind = struct.unpack_from("=HH", message, at)
+            name = message[at + 4:at + length].rstrip(b"\0").decode(errors="replace")
+            if kind == IFLA_IFNAME and name.startswith(PREFIX):
+                self.bridges[index] = int(name[len(PREFIX)])
+            at += max(4, length + 3 & ~3)
 
 
 def traffic(n_flows, stop, results):
@@ -144,14 +174,14 @@ def main():
     if moves < 0:  # only the file
         write_config(path, where)
         return
+    interfaces = Interfaces()
     stop, results = multiprocessing.Event(), multiprocessing.Queue()
     process = multiprocessing.Process(target=traffic, args=(n_flows, stop, results))
     process.start()
     megaflows = Megaflows(control, sluicectl, n_flows)
     megaflows.wait()
     chance = random.Random(1)
-    bridges, done = {}, 0
-    learn_interfaces(bridges)
+    done = 0
     try:
         for _ in range(moves):
             # One goes and another comes in the same reload, as a rule; so the other bridge would get its number at once.
@@ -161,7 +191,7 @@ def main():
             answer = subprocess.run([sluicectl, "-t", control, "reload"], capture_output=True, text=True, check=False)
             if answer.returncode:
                 sys.exit("reload: " + answer.stdout + answer.stderr)
-            learn_interfaces(bridges)
+            interfaces.learn()
             if done % 8 == 0:
                 megaflows.look()
             done += 1
@@ -170,7 +200,8 @@ def main():
         stop.set()
         sent, counts, lost = results.get(timeout=60)
         process.join()
-        right = sum(n for (index, mark), n in counts.items() if bridges[index] == mark)
+        interfaces.learn()
+        right = sum(n for (index, mark), n in counts.items() if interfaces.bridges[index] == mark)
         print(f"moves {done} sent {sent} right {right} wrong {sum(counts.values()) - right} lost {lost} megaflows {megaflows.least}")
 
 
