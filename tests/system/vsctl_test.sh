@@ -150,11 +150,15 @@ wait_until 5 ping_once h1 10.0.0.2
 
 step "TLS"
 certs_make
-certs_issue switch ca
+certs_issue switch other-ca
 certs_issue controller ca
 vsctl set-ssl "$CERTS/switch.key" "$CERTS/switch.pem" "$CERTS/ca.pem"
 background tls ovs-testcontroller -O OpenFlow13 $(tls_options controller) pssl:16655:127.0.0.1
-vsctl set-controller "$br" ssl:127.0.0.1:16655
+vsctl set-controller "$br" ssl:127.0.0.1:16655 -- set Controller "$br" max_backoff=1000
+refused() { vsctl --bare --columns=status find Controller 'target="ssl:127.0.0.1:16655"' | grep -q last_error; }
+wait_until 15 refused
+! connected ssl:127.0.0.1:16655 || fail "a certificate of another authority is taken"
+certs_issue switch ca # the database does not change, the files do
 wait_until 15 connected ssl:127.0.0.1:16655
 vsctl del-controller "$br" -- del-ssl
 mgmt "$br" del-flows # the controller's table-miss rule stays
