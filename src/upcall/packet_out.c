@@ -64,6 +64,7 @@ static void send_packet(struct flows *flows, struct rte_mbuf *packet, uint32_t i
     if (!program)
         return;
     datapath_inject(flows->dp, packet, in_port, program);
+    tickets_note_change(flows); /* a barrier behind it waits until it is sent */
     program_put(flows, program);
 }
 

@@ -168,6 +168,7 @@ void flows_held_send(struct flows *flows, struct held_packet *held, struct rte_m
     run_effects(held);
     if (packet && held->program) {
         datapath_inject(flows->dp, packet, held->in_port, held->program);
+        tickets_note_change(flows);
     } else {
         datapath_count_drop(flows->dp, packet ? held->drop_reason : DROP_NO_MBUF, 1);
         rte_pktmbuf_free(packet);

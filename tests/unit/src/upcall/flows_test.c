@@ -453,6 +453,27 @@ static void packets_from_controllers_go_out(void **state)
     act_buffer_free(&acts);
 }
 
+/* OpenFlow 1.3.5, 6.2: what was sent before the barrier is done when it is answered. */
+static void a_barrier_waits_for_packets_from_controllers(void **state)
+{
+    struct act_buffer acts;
+    struct act_list list;
+
+    act_buffer_init(&acts);
+    assert_null(actions_parse("output:3", &acts, NULL, NULL));
+    list = act_buffer_list(&acts);
+    for (unsigned i = 0; i < 200; i++) {
+        flows_packet_out(bed.flows, bed.bridge, bed_udp_of(1, 2, 0x0a000002, 80), &from_controller, &list);
+        uint64_t ticket = flows_ticket(bed.flows);
+        while (!flows_settled(bed.flows, ticket))
+            usleep(10);
+        struct rte_mbuf *m = receive(3, 0);
+        assert_non_null(m);
+        rte_pktmbuf_free(m);
+    }
+    act_buffer_free(&acts);
+}
+
 static struct rte_mbuf *mpls_udp(void)
 {
     struct rte_mbuf *m = bed_udp_of(1, 2, 0x0a000002, 80);
@@ -516,6 +537,7 @@ int main(void)
         TEST(masks_stay_few),
         TEST(controllers_get_packets),
         TEST(packets_from_controllers_go_out),
+        TEST(a_barrier_waits_for_packets_from_controllers),
         TEST(recirculated_packets_go_on),
     };
 
