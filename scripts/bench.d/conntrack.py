@@ -1,12 +1,13 @@
 """Connection tracking: each connection's packets come in at port 1, of both directions, and are tracked, looked up again by their state, and
 sent. Both switches have the same rules."""
+import os
 import struct
 import time
 
 import traffic
 from floor import PMD_CORE
 from process import Failed, run as run_command
-from scenario import Figure, Scenario, value
+from scenario import Figure, Scenario, Skipped, value
 from setup import through
 from stress import reserve
 
@@ -151,9 +152,11 @@ def run_flush(switch, files, hugepages):
     run_command(["ovs-ofctl", "-O", "OpenFlow13", "mod-flows", "--strict", switch.management, "priority=10,ip,in_port=1,actions=drop"])
     time.sleep(2)
     rows = [turns(switch, lambda: None), turns(switch, lambda: switch.ctl("dpctl/flush-conntrack", "zone=5"))]
-    left = switch.ask("conntrack")["connections"]
-    if left > 2000:
-        raise Failed("sluice: %d connections are left" % left)
+    begin = time.monotonic()
+    while switch.ask("conntrack")["connections"] > 2000:  # their memory comes back behind the scenes
+        if time.monotonic() - begin > 60:
+            raise Failed("sluice: %d connections are left" % switch.ask("conntrack")["connections"])
+        time.sleep(0.2)
     return {"before": rows[0], "flush": rows[1]}
 
 
@@ -180,7 +183,7 @@ def flush_text(row):
 def flush_figures(_ovs, sluice):
     flush, before = (sluice or {}).get("flush"), (sluice or {}).get("before")
     return [
-        Figure("flush of a zone with 1M connections: the command, ms", None, value(flush, "command_ms"), 1),
+        Figure("flush of a zone with 1M connections: the command, ms", None, value(flush, "command_ms")),
         Figure("longest turn of the poll loop meanwhile, us (without the flush: %d)" % (before["poll_us"] if before else 0), None,
                value(flush, "poll_us"), 1000),
         Figure("longest turn of the control loop meanwhile, us (without the flush: %d)" % (before["control_us"] if before else 0), None,
@@ -192,12 +195,13 @@ def flush_figures(_ovs, sluice):
 # --- two threads on one zone -------------------------------------------------------------------------------------------------------------
 
 def run_threads(switch, files, hugepages):
-    """Both sides' packets of the same 10 000 connections on one thread, and then each side's on one of two. The second thread shares its
-    core with everything else, so cycles are told, not rates."""
+    """Both sides' packets of the same 10 000 connections on one thread, and then each side's on one of two."""
+    if os.cpu_count() < 3:
+        raise Skipped("skipped: needs three cores, two of them to forward; this machine has %d" % os.cpu_count())
     sides = [files.pcap("ct-side%d" % side, lambda path, s=side: one_side(path, 10000, s)) for side in (0, 1)]
     lines = ["table=0,priority=10,ip,ct_state=-trk,actions=ct(table=1)"] + behind()
     cycles = []
-    for cores in ([PMD_CORE], [PMD_CORE, 0]):
+    for cores in ([PMD_CORE], [PMD_CORE, PMD_CORE + 1]):
         setup = through(sides[0][0], 2 * sides[0][1], files.rules("ct-threads", lines), cores=cores)
         setup.ports.append((3, "net_pcap_in3,rx_pcap=%s,infinite_rx=1" % sides[1][0]))
         reserve(switch, setup, hugepages)
