@@ -28,7 +28,7 @@ tcp() {
     local log=receive-$1-$2 sent
     background "$log" ip netns exec "$(ns_name "$2")" "$PYTHON" "$TEST_LIB/tcp_stream.py" receive "${5:-$3}"
     wait_until 5 grep -q ready "$TEST_DIR/$log.log"
-    sent=$(in_ns "$1" "$PYTHON" "$TEST_LIB/tcp_stream.py" send "$3" "${4:-20}") || fail "tcp $1 -> $3"
+    sent=$(in_ns "$1" "$PYTHON" "$TEST_LIB/tcp_stream.py" send "$3" "${4:-${MEGABYTES:-20}}") || fail "tcp $1 -> $3"
     wait_until 5 grep -q "$sent" "$TEST_DIR/$log.log"
     echo "  $1 -> $3: $(sed -n 's/.* \([0-9]* MB\)/\1/p' "$TEST_DIR/$log.log")"
 }
