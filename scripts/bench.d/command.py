@@ -16,6 +16,7 @@ import loading
 import report
 import storm
 import stress
+import tcp
 from floor import Floor
 from machine import Hugepages, describe
 from ovs import DAEMON, Ovs
@@ -47,13 +48,13 @@ def list_scenarios():
     for case in cases.CASES:
         flows = ", ".join("%d" % n for n in case.flows)
         print("%-16s %s (%s flows): %s" % (case.name, case.title, flows, case.stresses))
-    for scenario in stress.SCENARIOS + loading.SCENARIOS + storm.SCENARIOS + kernel.SCENARIOS + conntrack.SCENARIOS:
+    for scenario in stress.SCENARIOS + loading.SCENARIOS + storm.SCENARIOS + kernel.SCENARIOS + conntrack.SCENARIOS + tcp.SCENARIOS:
         print("%-16s %s: %s" % (scenario.name, scenario.title, scenario.stresses))
 
 
 def chosen(args):
     """(cases, other scenarios)"""
-    others = stress.SCENARIOS + loading.SCENARIOS + storm.SCENARIOS + kernel.SCENARIOS + conntrack.SCENARIOS
+    others = stress.SCENARIOS + loading.SCENARIOS + storm.SCENARIOS + kernel.SCENARIOS + conntrack.SCENARIOS + tcp.SCENARIOS
     known = {one.name for one in cases.CASES + others}
     unknown = [name for name in args.scenario if name not in known]
     if unknown:
@@ -79,7 +80,7 @@ def prepare(args):
     if not os.path.exists(args.build + "/build.ninja"):
         subprocess.run(["meson", "setup", args.build, TOP], check=True, stdout=subprocess.DEVNULL)
     subprocess.run(["ninja", "-C", args.build, "sluiced", "sluicectl", "tests/bench/empty_loop",
-                    "tests/bench/packet_flood"], check=True, stdout=subprocess.DEVNULL)
+                    "tests/bench/packet_flood", "tests/system/vhost-tap"], check=True, stdout=subprocess.DEVNULL)
     os.sched_setaffinity(0, {0})
 
 

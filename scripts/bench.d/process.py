@@ -12,6 +12,15 @@ class Failed(Exception):
     """A step that did not work; the text says why."""
 
 
+def go_first(pid):
+    """Where others work on the machine too, what is measured has its turn before them as far as the kernel's groups of sessions let it."""
+    try:
+        with open("/proc/%d/autogroup" % pid, "w") as file:
+            file.write("-10")
+    except OSError:
+        pass  # a kernel without them, or the process has ended
+
+
 class Process:
     def __init__(self, name, argv, directory, stdin=False, core=0, env=None):
         self.name = name
@@ -21,6 +30,7 @@ class Process:
             ["taskset", "-c", str(core)] + argv, stdout=self.log, stderr=subprocess.STDOUT,
             stdin=subprocess.PIPE if stdin else subprocess.DEVNULL, env=env, start_new_session=True)
         self.pid = self.popen.pid
+        go_first(self.pid)
         _running.append(self)
 
     def alive(self):

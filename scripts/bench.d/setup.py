@@ -17,6 +17,7 @@ class Setup:
     kernel: list = field(default_factory=list)  # (OpenFlow number, network interface)
     cores: list = field(default_factory=lambda: [PMD_CORE])
     emc_entries: int = 262144
+    tso: bool = False  # OVS: userspace-tso-enable
     flow_limit: int = 0  # most megaflows; 0 = ample
     sluice: dict = field(default_factory=dict)  # more keys of the section pmd
     tunnel: object = None  # tunnels.Tunnel: a tunnel port in br0, and a second bridge that outer packets come and go by

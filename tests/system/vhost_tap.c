@@ -16,8 +16,11 @@
 #define RING 128
 #define PACKET_MAX (GUEST_HEADER + 14 + 8 + 65535)
 #define BIT(n) (1ull << (n))
-/* CSUM, GUEST_CSUM, TSO4, TSO6 and ECN of both sides */
-#define OFFLOADS (BIT(0) | BIT(1) | BIT(7) | BIT(8) | BIT(9) | BIT(11) | BIT(12) | BIT(13))
+/* Checksums and segments of TCP, of both sides. */
+#define OFFLOADS                                                                                                       \
+    (BIT(VIRTIO_NET_F_CSUM) | BIT(VIRTIO_NET_F_GUEST_CSUM) | BIT(VIRTIO_NET_F_GUEST_TSO4) |                            \
+     BIT(VIRTIO_NET_F_GUEST_TSO6) | BIT(VIRTIO_NET_F_GUEST_ECN) | BIT(VIRTIO_NET_F_HOST_TSO4) |                        \
+     BIT(VIRTIO_NET_F_HOST_TSO6) | BIT(VIRTIO_NET_F_HOST_ECN))
 
 static volatile sig_atomic_t stop;
 
@@ -44,12 +47,16 @@ static int open_tap(const char *name)
     return fd;
 }
 
-/* The kernel leaves no more to the device than that can do. */
+/* The kernel leaves no more to the device than that offers to do. */
 static void set_offloads(int tap, uint64_t features)
 {
-    const bool all = (features & OFFLOADS) == OFFLOADS;
+    unsigned flags = 0;
 
-    if (ioctl(tap, TUNSETOFFLOAD, all ? TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN : 0) < 0)
+    if (features & BIT(VIRTIO_NET_F_CSUM))
+        flags = TUN_F_CSUM | (features & BIT(VIRTIO_NET_F_HOST_TSO4) ? TUN_F_TSO4 : 0) |
+                (features & BIT(VIRTIO_NET_F_HOST_TSO6) ? TUN_F_TSO6 : 0) |
+                (features & BIT(VIRTIO_NET_F_HOST_ECN) ? TUN_F_TSO_ECN : 0);
+    if (ioctl(tap, TUNSETOFFLOAD, flags) < 0)
         die("offloads");
 }
 
