@@ -374,11 +374,13 @@ void switch_destroy(struct sluice *sw)
     }
     ct_state_destroy(sw->connections);
     port_wait_closed();
-    flows_destroy(sw->flows);
+    /* Those leave the lists of listeners of bridges one by one, in which what flows_destroy() frees stands, too. */
+    TAILQ_FOREACH (br, &sw->bridges, node)
+        port_mtu_destroy(br->mtus);
     underlay_destroy(sw->underlay);
+    flows_destroy(sw->flows);
     while ((br = TAILQ_FIRST(&sw->bridges))) {
         TAILQ_REMOVE(&sw->bridges, br, node);
-        port_mtu_destroy(br->mtus);
         bridge_destroy(br);
     }
     bfd_agent_destroy(sw->bfd);
