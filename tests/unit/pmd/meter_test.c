@@ -158,7 +158,8 @@ static void *hammer(void *index)
     return (void *)(uintptr_t)passed;
 }
 
-static void threads_share_the_rate(void **state)
+/* Packets that three threads got through in half a second. */
+static uint64_t share_the_rate(void)
 {
     const struct meter_config config = {
         .packets = true, .n_bands = 1, .bands = {{.type = METER_DROP_BAND, .rate = 1000000}}};
@@ -179,11 +180,23 @@ static void threads_share_the_rate(void **state)
         pthread_join(threads[i], &result);
         passed += (uintptr_t)result;
     }
-    /* Threads that did not run for a while lose nothing but what is above the burst. */
-    assert_true(passed <= 1000000 * 0.55 * 1.01 && passed >= 1000000 * 0.3);
     meter_sum(shared, &counts);
     assert_int_equal(counts.packets - counts.band_packets[0], passed);
     free(shared);
+    return passed;
+}
+
+/* Threads that did not run for a while lose nothing but what is above the burst: if none of them ran for most of the
+ * time, it is tried again. */
+static void threads_share_the_rate(void **state)
+{
+    uint64_t passed = 0;
+
+    for (int tries = 0; tries < 10 && passed < 1000000 * 0.3; tries++) {
+        passed = share_the_rate();
+        assert_true(passed <= 1000000 * 0.55 * 1.01);
+    }
+    assert_true(passed >= 1000000 * 0.3);
 }
 
 int main(void)

@@ -212,6 +212,82 @@ static void packets_of_any_shape_are_put(void **state)
     assert_int_equal(rte_mempool_in_use_count(pool), 0);
 }
 
+#define PAGE 4096
+#define LOG_BYTES ((GUEST_GPA + GUEST_MEMORY) / PAGE / 8)
+
+/* Each page of the guest's that is not as it was has its bit in the log, which begins anew. */
+static unsigned assert_changes_are_logged(const uint8_t *before, uint8_t *log)
+{
+    unsigned changed = 0;
+
+    for (uint64_t at = 0; at < GUEST_MEMORY; at += PAGE) {
+        const uint64_t page = (GUEST_GPA + at) / PAGE;
+
+        if (memcmp(before + at, guest.memory + at, PAGE) == 0)
+            continue;
+        assert_true(log[page / 8] & 1 << page % 8);
+        changed++;
+    }
+    memset(log, 0, LOG_BYTES);
+    return changed;
+}
+
+/* What a machine that is being moved would miss otherwise. */
+static void every_page_that_is_written_is_logged(void **state)
+{
+    static uint8_t bytes[70000];
+    uint8_t *before = malloc(GUEST_MEMORY);
+
+    for (int way = 0; way < 4; way++) {
+        const bool packed = way & 1, receives = way & 2;
+        const int file = memfd_create("log", MFD_CLOEXEC);
+        struct guest_ring *r = &guest.rings[receives ? 0 : 1];
+        struct vhost_memory *logged;
+        unsigned changed = 0;
+        char error[200];
+        uint8_t *log;
+
+        assert_int_equal(ftruncate(file, LOG_BYTES), 0);
+        log = mmap(NULL, LOG_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+        assert_true(log != MAP_FAILED);
+        logged = vhost_log_map(file, 0, LOG_BYTES, error, sizeof error);
+        assert_non_null(logged);
+        open_ring(packed, receives, true);
+        ring.log = vhost_memory_get(logged);
+        ring.log_used = true;
+        ring.used_gpa = guest_gpa(&guest, packed ? (void *)r->desc : (void *)r->used);
+        for (int i = 0; i < 40; i++) {
+            const uint32_t len = RTE_ETHER_HDR_LEN + (uint32_t)(rand() % 3 ? rand() % 1500 : rand() % 65535);
+            struct rte_mbuf *packet;
+            uint32_t part;
+
+            random_bytes(bytes, GUEST_HEADER + len);
+            if (receives) {
+                guest_fill(&guest, r);
+                packet = packet_of(bytes, len);
+                memcpy(before, guest.memory, GUEST_MEMORY);
+                assert_int_equal(vhost_ring_put(&ring, &packet, 1), 1);
+                while (guest_used(r, &part) >= 0)
+                    ;
+            } else {
+                memset(bytes, 0, GUEST_HEADER);
+                send_pieces(bytes, GUEST_HEADER + len, 1, false);
+                memcpy(before, guest.memory, GUEST_MEMORY);
+                assert_int_equal(vhost_ring_take(&ring, pool, &packet, 1), 1);
+            }
+            rte_pktmbuf_free(packet);
+            changed += assert_changes_are_logged(before, log);
+        }
+        assert_true(changed >= 40);
+        close_ring();
+        vhost_memory_unmap(logged);
+        munmap(log, LOG_BYTES);
+        close(file);
+    }
+    free(before);
+    assert_int_equal(rte_mempool_in_use_count(pool), 0);
+}
+
 static void a_packet_that_never_fits_is_lost_alone(void **state)
 {
     static uint8_t bytes[9000];
@@ -393,6 +469,7 @@ int main(void)
         cmocka_unit_test(memory_that_is_cut_short_reads_as_zeros),
         cmocka_unit_test(packets_of_any_shape_are_taken),
         cmocka_unit_test(packets_of_any_shape_are_put),
+        cmocka_unit_test(every_page_that_is_written_is_logged),
         cmocka_unit_test(a_packet_that_never_fits_is_lost_alone),
         cmocka_unit_test(packets_that_cannot_be_are_counted_and_dropped),
         cmocka_unit_test(whatever_a_ring_says_is_survived),
