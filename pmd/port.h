@@ -35,6 +35,7 @@ struct port_params {
     const char *path;          /* PORT_VHOST_USER: the socket */
     bool vhost_client;         /* PORT_VHOST_USER: connect to a socket of the VM's (else own it) */
     bool vhost_offloads;       /* PORT_VHOST_USER: offer the VM to leave checksums and segments to others */
+    bool vhost_gro;            /* PORT_VHOST_USER: merge TCP segments for the VM */
     struct port_access access; /* PORT_VHOST_USER that owns its socket */
     const char *ifname;        /* PORT_TAP, PORT_SYSTEM */
     bool persistent;    /* PORT_TAP: the interface stays when the process ends, and is taken over when it is there */
@@ -103,6 +104,7 @@ struct port {
     bool offloads;    /* may bring packets that are not finished (pmd/offload.h) */
     uint8_t takes;    /* OFFLOAD_TAKES_*: which of them it takes if offload_is_plain(); of a VM it is what its driver
                        * takes */
+    bool merges;      /* segments of TCP are merged for it (pmd/offload_merge.h) as far as it takes that */
     bool tx_shared;   /* fewer tx queues than poll-mode threads: take tx_lock[queue] */
     bool admin_up;    /* OFPPC_PORT_DOWN clears it; change it with ops->set_admin_up */
     bool link_up;     /* carrier; of an Ethernet device as of the last port_poll_events() or port_interface_changed(),

@@ -4,6 +4,7 @@
 
 #include "pmd/capture.h"
 #include "pmd/offload.h"
+#include "pmd/offload_merge.h"
 #include "pmd/poll/poll_thread.h"
 
 /* A port that takes only part of a burst is tried again so often while it makes progress. */
@@ -159,10 +160,15 @@ static void port_send(struct poll_thread *thread, uint32_t index, struct rte_mbu
             return;
     }
 
-    if (unlikely(__atomic_load_n(&thread->dp->offloads, __ATOMIC_RELAXED) && any_marked(packets, n)))
-        transmit_finished(thread, port, n_txq, index, packets, n);
-    else
-        transmit(thread, port, n_txq, index, packets, n);
+    if (unlikely(__atomic_load_n(&thread->dp->offloads, __ATOMIC_RELAXED))) {
+        if (unlikely(port->merges))
+            n = offload_merge(packets, n, __atomic_load_n(&port->takes, __ATOMIC_RELAXED));
+        if (any_marked(packets, n)) {
+            transmit_finished(thread, port, n_txq, index, packets, n);
+            return;
+        }
+    }
+    transmit(thread, port, n_txq, index, packets, n);
 }
 
 static void tx_flush(struct poll_thread *thread, uint32_t index)

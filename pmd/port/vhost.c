@@ -393,6 +393,7 @@ static struct vhost_port *vhost_alloc(const struct port_params *params, char *er
     }
     v->port->priv = v;
     v->port->offloads = params->vhost_offloads;
+    v->port->merges = params->vhost_gro;
     v->pool = params->pool;
     v->numa_node = -1;
     v->mtu = params->mtu;

@@ -252,6 +252,7 @@ static struct port_opening *start_opening(struct apply *apply, const struct conf
         .path = config->path,
         .vhost_client = config->mode == CONFIG_VHOST_CLIENT,
         .vhost_offloads = config->offloads,
+        .vhost_gro = config->gro,
         .access = access_of(config),
         .ifname = config->ifname,
         .persistent = config->type == CONFIG_PORT_INTERNAL,

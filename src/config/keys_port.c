@@ -180,6 +180,20 @@ static const struct config_key port_keys[] = {
         .example = "true",
     },
     {
+        .name = "gro",
+        .change = CHANGE_REPLACE,
+        .type = KEY_BOOL,
+        .offset = offsetof(struct config_port, gro),
+        .kinds = KIND(CONFIG_PORT_VHOST_USER),
+        .default_int = false,
+        .doc =
+            "Whether TCP segments that follow each other in a burst are merged into one large packet for the VM, if its "
+            "driver takes such: for streams from network cards or other ports whose packets come cut. Their checksums "
+            "are verified before, which costs the switch a look at every byte and saves the VM most of its work for "
+            "each packet. Nothing waits for more packets to come.",
+        .example = "true",
+    },
+    {
         .name = "ifname",
         .change = CHANGE_REPLACE,
         .type = KEY_STRING,

@@ -103,7 +103,7 @@ struct config_port {
     char *devargs;               /* dpdk: what EAL probes, PCI address or vdev; else NULL */
     char *path;                  /* vhost-user: absolute path of the socket; else NULL */
     enum config_vhost_mode mode; /* vhost-user */
-    bool offloads;               /* vhost-user */
+    bool offloads, gro;          /* vhost-user */
     /* vhost-user in mode server: who may connect; NULL: not given. Octal digits; names or numbers. */
     char *socket_mode, *socket_owner, *socket_group;
     char *ifname; /* tap, system: the kernel interface; else NULL */
