@@ -280,6 +280,7 @@ static void log_base(struct guest *g, uint64_t size, off_t file_size, off_t late
     struct guest_message m = {.request = GUEST_SET_LOG_BASE, .log = {size, 0}};
     struct guest_message addr = {.request = GUEST_SET_VRING_ADDR};
     const struct guest_ring *r = &g->rings[1];
+    uint64_t ignored;
 
     if (ftruncate(fd, file_size) != 0)
         die("cannot make a log");
@@ -295,7 +296,8 @@ static void log_base(struct guest *g, uint64_t size, off_t file_size, off_t late
         addr.addr.avail = (uintptr_t)r->avail;
         addr.addr.log = guest_gpa(g, r->packed ? (void *)r->desc : (void *)r->used);
         guest_say(g->socket, &addr, 40, NULL, 0);
-        if (!is_served(g, WAIT_MS))
+        /* Messages are worked off in order: once this is answered, what the switch writes is logged. */
+        if (!guest_ask(g->socket, GUEST_GET_FEATURES, &ignored) || !is_served(g, WAIT_MS))
             die("a guest that is being moved is not served");
         if (ftruncate(fd, later) != 0)
             die("cannot truncate");
@@ -529,7 +531,7 @@ static void random_messages(struct guest *g)
             for (int k = 0; k < 8; k++)
                 fds[k] = rand() % 2 ? g->memory_fd : g->rings[0].kick;
             guest_say(g->socket, &m,
-                      (uint32_t)(rand() % 5 == 0 ? rand() % 300
+                      (uint32_t)(rand() % 5 == 0 ? rand() % (int)(sizeof m - GUEST_MESSAGE_HEADER + 1)
                                  : rand() % 2    ? 8
                                                  : 40),
                       fds, (unsigned)(rand() % 3 == 0 ? rand() % 9 : 0));
