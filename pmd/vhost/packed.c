@@ -84,7 +84,7 @@ static inline bool find_head(struct vhost_ring *ring, struct place place, struct
 static inline void prefetch_head(const struct vhost_head *head, uint16_t direction)
 {
     if (head->at && direction)
-        __builtin_prefetch(head->at, 1);
+        vhost_prefetch_write(head->at);
     else if (head->at)
         vhost_prefetch(head->at);
 }

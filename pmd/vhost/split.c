@@ -33,7 +33,7 @@ static bool find_heads(struct vhost_ring *ring, struct vhost_head *heads, uint16
         heads[i].len = desc.len;
         heads[i].at = desc.flags == direction ? vhost_translate(ring->map, desc.addr, desc.len) : NULL;
         if (heads[i].at && direction)
-            __builtin_prefetch(heads[i].at, 1);
+            vhost_prefetch_write(heads[i].at);
         else if (heads[i].at)
             vhost_prefetch(heads[i].at);
     }
