@@ -14,7 +14,9 @@
 #define RULES 300000
 #define KEYS 300000
 #define KEYS_A_RULE 100
-#define BOUND_US (8000 * OWN_TIME_FACTOR)
+/* A walk over all rules in one turn takes 3 ms where they are in the order of their addresses, and 30 elsewhere. */
+#define BOUND_US (1500 * OWN_TIME_FACTOR)
+#define GROWTH_US (2500 * OWN_TIME_FACTOR) /* a table that doubles at once takes 5 ms at 131072 keys, then 10 */
 /* Something else may have had the core within the thread's own time, which happens in a virtual machine. */
 #define TRIES 3
 
@@ -193,11 +195,11 @@ static void what_changes_meanwhile_is_counted_once(void **state)
     assert_int_equal(teach(2, 1), LEARN_REFUSED);
 }
 
-/* Rules with many learn actions each, all of other cookies. */
-static void the_table_of_cookies_grows_in_steps(void **state)
+/* Adds rules with many learn actions each, all of other cookies. Returns the longest that one of them took. */
+static uint64_t add_keys(void)
 {
-    uint64_t longest = 0, second = 0;
     struct act_buffer acts;
+    uint64_t longest = 0;
     struct flow_mod fm;
 
     act_buffer_init(&acts);
@@ -210,21 +212,30 @@ static void the_table_of_cookies_grows_in_steps(void **state)
     }
     fm.acts = act_buffer_list(&acts);
     for (uint32_t i = 0; i < KEYS / KEYS_A_RULE; i++) {
-        uint64_t start, us;
         uint32_t n = 0;
+        uint64_t start;
 
         ACT_FOR_EACH (act, &fm.acts)
             ((struct act_learn *)(uintptr_t)act)->cookie = i * KEYS_A_RULE + n++;
         fm.match.value.in_port = i;
         start = own_us();
         assert_int_equal(pipeline_flow_mod(pipeline, &fm), 0);
-        us = longer(0, start);
-        second = us > longest ? longest : us > second ? us : second;
-        longest = us > longest ? us : longest;
+        longest = longer(longest, start);
     }
     act_buffer_free(&acts);
-    /* The longest may be a hiccup; a table that doubles at once does so at 131072 and 262144 keys. */
-    assert_in_range(second, 0, BOUND_US / 4);
+    return longest;
+}
+
+static void the_table_of_cookies_grows_in_steps(void **state)
+{
+    uint64_t longest = UINT64_MAX;
+
+    for (unsigned i = 0; i < TRIES && longest > GROWTH_US; i++) {
+        longest = add_keys();
+        teardown(state);
+        setup(state);
+    }
+    assert_in_range(longest, 0, GROWTH_US);
 }
 
 int main(void)
