@@ -394,7 +394,7 @@ void apply_options_step(struct apply *apply, const struct config *wanted)
         log_set_level("any", config_log_level_name(wanted->log.level));
         add_detail(&account, "log level %s", config_log_level_name(wanted->log.level));
     }
-    if (parts & CONFIG_PART_CORES && !change_cores(apply->sw, wanted, &account))
+    if (parts & CONFIG_PART_CORES && (!now->pmd.cores_change || !change_cores(apply->sw, wanted, &account)))
         done &= ~CONFIG_PART_CORES;
     if (parts & CONFIG_PART_SLEEP) {
         datapath_set_max_sleep(apply->sw->dp, (uint32_t)wanted->pmd.max_sleep_us);
