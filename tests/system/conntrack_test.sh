@@ -40,12 +40,14 @@ assert_contains "$(ofctl dump-flows --no-stats | sort)" \
     ' table=1, priority=10,ct_state=+new+trk,ip,in_port=1 actions=ct(commit,zone=5,exec(load:0x17->NXM_NX_CT_MARK[])),output:2' \
     ' table=1, priority=10,ct_state=+est+trk,ct_zone=5,ct_mark=0x17,in_port=2 actions=output:1'
 
+listens() { in_ns "$1" ss -Hln"${2:0:1}" | grep -qF -e " $3:$4 " -e "[$3]:$4 "; } # HOST PROTO ADDRESS PORT
 for proto in tcp udp; do
     for net in 10.0.0. fd00::; do
         step "$proto over ${net}0"
         answer h1 "$proto" "${net}1" 7
         answer h2 "$proto" "${net}2" 7
-        sleep 0.5
+        wait_until 20 listens h1 "$proto" "${net}1" 7
+        wait_until 20 listens h2 "$proto" "${net}2" 7
         assert_eq "$(ask h1 "$proto" "${net}2" 7)" "you said hello"
         refused h2 "$proto" "${net}1" 7
     done
@@ -67,7 +69,7 @@ assert_lacks "$(ofctl dump-flows 'table=1,ct_state=+trk+est' | sed 1d)" 'n_packe
 
 step "connections are listed, by zone, and flushed by a controller and by command"
 answer h2 tcp 10.0.0.2 8
-sleep 0.5
+wait_until 20 listens h2 tcp 10.0.0.2 8
 assert_eq "$(ask h1 tcp 10.0.0.2 8)" "you said hello"
 list=$(appctl dpctl/dump-conntrack)
 assert_matches "$list" '^udp,orig=\(src=fd00::1,dst=fd00::2,sport=[0-9]+,dport=7\),reply=\(src=fd00::2,dst=fd00::1,sport=7,dport=[0-9]+\),zone=5,mark=23,labels=0x1$'

@@ -106,7 +106,8 @@ except OSError as error:
 PY
 for address in 10.0.0.2 fd00::2; do
     background "late-$address" ip netns exec "$(ns_name h2)" "$PYTHON" "$TEST_DIR/answer_late.py" "$address"
-    sleep 0.5
+    waits() { in_ns h2 ss -Hlun | grep -qF -e " $address:7 " -e "[$address]:7 "; }
+    wait_until 20 waits
     in_ns h1 "$PYTHON" -c "import socket, sys; s = socket.socket(socket.AF_INET6 if ':' in sys.argv[1] else socket.AF_INET, socket.SOCK_DGRAM); s.sendto(b'hello', (sys.argv[1], 7))" "$address"
     told() { grep -q 'Connection refused' "$TEST_DIR/late-$address.log"; }
     wait_until 6 told
@@ -139,7 +140,8 @@ assert_lacks "$(ofctl dump-flows 'table=1,ct_state=+trk+est+rpl+dnat' | sed 1d)"
 
 step "iperf3 through both, a second each way"
 background iperf ip netns exec "$(ns_name h2)" iperf3 -s -1 -p 5201
-sleep 0.5
+serves() { in_ns h2 ss -ltnH | grep -q ':5201 '; }
+wait_until 20 serves
 in_ns h1 iperf3 -c 10.0.0.2 -p 5201 -t 1 -J >"$TEST_DIR/iperf.json"
 assert_matches "$("$PYTHON" -c 'import json,sys; print(int(json.load(open(sys.argv[1]))["end"]["sum_received"]["bits_per_second"] / 1e6))' "$TEST_DIR/iperf.json")" '^[0-9]{2,}$'
 
