@@ -55,6 +55,13 @@ begin
 says 20
 assert_contains "$(cat "$TEST_DIR"/sluiced*.log)" '1 tracked connections of the process before go on; 0 have timed out since'
 
+step "the command that ovs-ctl restart gives"
+appctl exit
+wait "$SLUICE_PID" 2>/dev/null || true
+begin
+says 30
+assert_contains "$(cat "$TEST_DIR"/sluiced*.log)" '1 tracked connections of the process before go on'
+
 step "a kill, with far more sent than a window since the file was written"
 says 3000000
 kill -KILL "$SLUICE_PID"
