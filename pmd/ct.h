@@ -207,8 +207,6 @@ void ct_flush_all(struct ct *ct);
 void ct_set_default_timeouts(struct ct *ct, const uint32_t seconds[CT_N_TIMEOUTS]);
 void ct_default_timeouts(const struct ct *ct, uint32_t seconds[CT_N_TIMEOUTS]);
 void ct_set_zone_timeouts(struct ct *ct, uint16_t zone, const uint32_t seconds[CT_N_TIMEOUTS]);
-/* Those that count in a zone. */
-void ct_zone_timeouts(const struct ct *ct, uint16_t zone, uint32_t seconds[CT_N_TIMEOUTS]);
 
 /* How often connections that timed out are taken out, in milliseconds, CT_SWEEP_DEFAULT at first; whole seconds count.
  * It decides when their memory is free again and when ct_count() leaves them out; no packet finds them before. */

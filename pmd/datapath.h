@@ -126,7 +126,6 @@ uint32_t megaflow_id(const struct megaflow *mf); /* dense: 0 .. megaflow_limit -
 const struct flow_key *megaflow_key(const struct megaflow *mf, struct flow_key *copy); /* masked; FLOW_KEY_LINES */
 const struct flow_key *megaflow_mask(const struct megaflow *mf);                       /* FLOW_KEY_LINES, shared */
 const struct program *megaflow_program(const struct megaflow *mf);
-struct megaflow *datapath_megaflow(const struct datapath *dp, uint32_t id); /* NULL if not in use */
 
 /* Installs; takes over one reference to `program` on success. `key` need not be masked. Returns NULL and *error =
  * -EEXIST (same mask, same masked key), -ENOSPC (megaflow_limit), -EMLINK (mask_limit: a new tuple would be needed),

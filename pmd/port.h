@@ -131,18 +131,14 @@ struct port {
     bool lost;        /* the interface was deleted; a system port finds it again, others are made again */
 } __attribute__((aligned(64)));
 
-/* Creates and starts a port. On failure returns NULL and a sentence in `error` that says what to do. Control thread,
- * EAL up. */
-struct port *port_create(const struct port_params *params, char *error, size_t error_size);
-void port_destroy(struct port *port);
-
-/* port_create() in two steps, between which the control thread goes on with other things: the kernel makes a TAP only
- * when it is done with interfaces that somebody deletes. port_create_begin() copies what it needs of `params`.
- * port_create_end() returns false while the port is being made; true: *port is the port, or NULL with a sentence in
- * `error`, and `opening` is freed. */
+/* Creates and starts a port in two steps, between which the control thread goes on with other things: the kernel makes
+ * a TAP only when it is done with interfaces that somebody deletes. port_create_begin() copies what it needs of
+ * `params`. port_create_end() returns false while the port is being made; true: *port is the port, or NULL with a
+ * sentence in `error` that says what to do, and `opening` is freed. Control thread, EAL up. */
 struct port_opening;
 struct port_opening *port_create_begin(const struct port_params *params);
 bool port_create_end(struct port_opening *opening, struct port **port, char *error, size_t error_size);
+void port_destroy(struct port *port);
 
 /* Whether the kernel has AF_XDP, without which DPDK's net_af_xdp is no use. */
 bool port_has_xdp(void);

@@ -11,7 +11,7 @@ void *big_array_get(size_t bytes);
 /* Sees to it that about `more` bytes behind the first `ready` have memory, too. Returns how many have it, `bytes` in
  * the end. */
 size_t big_array_ready(void *array, size_t bytes, size_t ready, size_t more);
-size_t big_arrays_mapped(void);                 /* bytes of address space, of all that are not from malloc */
+size_t big_arrays_mapped(void);                 /* bytes of address space, of all arrays that are not from malloc */
 void big_array_free(void *array, size_t bytes); /* may be NULL */
 
 #endif

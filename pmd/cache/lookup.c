@@ -7,24 +7,20 @@ extern const struct lookup_ops lookup_scalar;
 extern const struct lookup_ops lookup_avx2, lookup_avx512;
 #endif
 
-static const struct lookup_ops *const variants[] = {
+const struct lookup_ops *const lookup_variants[] = {
 #ifdef LOOKUP_X86
     &lookup_avx512,
     &lookup_avx2,
 #endif
     &lookup_scalar,
+    NULL,
 };
-
-const struct lookup_ops *lookup_variant(unsigned i)
-{
-    return i < sizeof variants / sizeof variants[0] ? variants[i] : NULL;
-}
 
 const struct lookup_ops *lookup_best(void)
 {
     unsigned i = 0;
 
-    while (!variants[i]->supported())
+    while (!lookup_variants[i]->supported())
         i++;
-    return variants[i];
+    return lookup_variants[i];
 }

@@ -41,10 +41,10 @@ struct lookup_ops {
     uint64_t (*tuples)(const struct lookup *lookup, const struct tuple *const *tuples, uint64_t todo);
 };
 
+/* All of them, the fastest first, whether the CPU has them or not; NULL behind the last. */
+extern const struct lookup_ops *const lookup_variants[];
 /* The fastest that this CPU has. */
 const struct lookup_ops *lookup_best(void);
-/* Variant `i`, whether the CPU has it or not; NULL past the last. */
-const struct lookup_ops *lookup_variant(unsigned i);
 
 #define FOR_EACH_BIT(i, set)                                                                                           \
     for (uint64_t bits_ = (set), i; bits_ != 0 && (i = (uint64_t)__builtin_ctzll(bits_), 1); bits_ &= bits_ - 1)

@@ -387,11 +387,6 @@ void ct_set_zone_timeouts(struct ct *ct, uint16_t zone, const uint32_t seconds[C
     __atomic_store_n(&ct->zone_policies[zone], policy, __ATOMIC_RELEASE);
 }
 
-void ct_zone_timeouts(const struct ct *ct, uint16_t zone, uint32_t seconds[CT_N_TIMEOUTS])
-{
-    memcpy(seconds, ct->zone_policies[zone]->seconds, sizeof ct->default_policy.seconds);
-}
-
 void ct_set_tcp_window_check(struct ct *ct, bool check)
 {
     __atomic_store_n(&ct->tcp_window_check, check, __ATOMIC_RELAXED);

@@ -26,13 +26,6 @@ const struct program *megaflow_program(const struct megaflow *mf)
     return mf->slot->program;
 }
 
-struct megaflow *datapath_megaflow(const struct datapath *dp, uint32_t id)
-{
-    if (id >= dp->megaflows.n_touched || !megaflow_alive(&dp->megaflows.slots[id]))
-        return NULL;
-    return &dp->megaflows.megaflows[id];
-}
-
 /* Whether `mask` looks at nothing but in_port, so that the megaflow takes all that the port receives. */
 static bool mask_is_port_only(const struct tuple *tuple)
 {

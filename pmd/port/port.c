@@ -160,15 +160,6 @@ static void add_record(struct port *port)
              port->n_txq, port->tx_shared ? " (shared by the poll-mode threads)" : "", status.mtu, port->numa_node);
 }
 
-struct port *port_create(const struct port_params *params, char *error, size_t error_size)
-{
-    struct port *port = backend_create(params, error, error_size);
-
-    if (port)
-        add_record(port);
-    return port;
-}
-
 /* --- in two steps -------------------------------------------------------- */
 
 struct port_opening {

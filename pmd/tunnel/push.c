@@ -70,11 +70,6 @@ static inline uint32_t flow_hash(const struct rte_mbuf *m)
     return select_hash_packet(m, 0);
 }
 
-uint32_t tunnel_flow_hash(const struct rte_mbuf *m)
-{
-    return flow_hash(m);
-}
-
 static inline rte_be16_t source_port(const struct rte_mbuf *m, const struct op_tunnel_push *push)
 {
     const uint32_t first = push->src_n != 0 ? push->src_first : SRC_FIRST, n = push->src_n != 0 ? push->src_n : SRC_N;

@@ -36,7 +36,4 @@ static inline bool tunnel_push_has_line(const struct op_tunnel_push *push)
     return (push->flags & ~(TUNNEL_PUSH_IPV6 | TUNNEL_PUSH_CSUM)) == 0 && push->type <= TUNNEL_GRE;
 }
 
-/* A hash of the packet's addresses, protocol and ports: the same for all packets of a flow, fragments apart. */
-uint32_t tunnel_flow_hash(const struct rte_mbuf *m);
-
 #endif

@@ -146,18 +146,6 @@ static const struct {
     {OFPORT_CONTROLLER, "CONTROLLER"}, {OFPORT_LOCAL, "LOCAL"},     {OFPORT_ANY, "ANY"},
 };
 
-const char *bridge_ofport_name(void *bridge, uint32_t ofport)
-{
-    for (size_t i = 0; i < RTE_DIM(reserved); i++) {
-        if (reserved[i].ofport == ofport)
-            return reserved[i].name;
-    }
-
-    const struct bridge_port *bp = bridge_port_by_ofport(bridge, ofport);
-
-    return !bp ? NULL : bp->name;
-}
-
 bool bridge_ofport_parse(void *bridge, const char *text, uint32_t *ofport)
 {
     const struct bridge_port *bp = bridge_port_by_name(bridge, text);

@@ -152,9 +152,7 @@ struct bridge_port_stats {
 };
 void bridge_port_stats(const struct bridge_port *bp, struct bridge_port_stats *stats);
 
-/* "p1", or "LOCAL", "NORMAL" ... for printing, NULL if there is no such port; and its inverse for parsers (names and
- * numbers). */
-const char *bridge_ofport_name(void *bridge, uint32_t ofport);
+/* The number of a port that is given by name ("p1", "LOCAL", "NORMAL" ...) or number. False: it is neither. */
 bool bridge_ofport_parse(void *bridge, const char *text, uint32_t *ofport);
 
 #endif

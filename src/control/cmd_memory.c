@@ -5,9 +5,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pmd/base/big_array.h"
 #include "pmd/base/clock.h"
+#include "src/agents/underlay.h"
 #include "src/control/commands.h"
 #include "src/openflow/server/server.h"
+#include "src/tunnel/neighbour.h"
+#include "src/tunnel/next_hop.h"
 
 /* --- memory/show --------------------------------------------------------- */
 
@@ -22,9 +26,13 @@ static void cmd_memory(void *arg, int argc, const char *const *argv, struct cont
     unsigned connections = 0, ports = 0, macs = 0, rules = 0;
     size_t rule_bytes = 0;
     struct flows_stats fs;
+    struct neighbours_stats neighbours;
+    struct next_hops_stats hops;
     struct bridge *br;
 
     flows_get_stats(sw->flows, &fs);
+    neighbours_get_stats(sw->underlay->neighbours, &neighbours);
+    next_hops_get_stats(sw->underlay->hops, &hops);
     TAILQ_FOREACH (br, &sw->bridges, node) {
         ports += br->n_ports;
         macs += mac_table_size(br->macs);
@@ -37,12 +45,16 @@ static void cmd_memory(void *arg, int argc, const char *const *argv, struct cont
         const char *name;
         uint64_t value;
     } rows[] = {
+        {"array-bytes", big_arrays_mapped()},
         {"macs", macs},
         {"masks", fs.n_masks},
         {"megaflows", fs.n_megaflows},
+        {"neighbours", neighbours.n},
+        {"next-hops", hops.n},
         {"ofconns", connections},
         {"pmds", datapath_n_threads(sw->dp)},
         {"ports", ports},
+        {"programs", fs.n_programs},
         {"rule-bytes", rule_bytes},
         {"rules", rules},
     };
@@ -75,10 +87,14 @@ static size_t collect(const struct sluice *sw, struct counter *counters)
 {
     struct drop_counters drops;
     struct flows_stats fs;
+    struct neighbours_stats neighbours;
+    struct next_hops_stats hops;
     struct command_lookups sum;
     size_t n = 0;
 
     flows_get_stats(sw->flows, &fs);
+    neighbours_get_stats(sw->underlay->neighbours, &neighbours);
+    next_hops_get_stats(sw->underlay->hops, &hops);
     datapath_drops(sw->dp, &drops);
     command_lookups(sw, &sum);
     add(counters, &n, "", "lookup_hit", sum.hit);
@@ -94,6 +110,13 @@ static size_t collect(const struct sluice *sw, struct counter *counters)
     add(counters, &n, "", "punt", fs.punts);
     add(counters, &n, "", "packet_in", fs.packet_ins);
     add(counters, &n, "", "packet_out", fs.packet_outs);
+    add(counters, &n, "", "neighbour_request", neighbours.requests);
+    add(counters, &n, "", "neighbour_learned", neighbours.learned);
+    add(counters, &n, "", "neighbour_refused", neighbours.refused);
+    add(counters, &n, "", "next_hop_decide", hops.decided);
+    add(counters, &n, "", "next_hop_change", hops.changed);
+    add(counters, &n, "", "next_hop_wait", hops.waited);
+    add(counters, &n, "", "next_hop_wait_refused", hops.not_waited);
     add(counters, &n, "", "loop_turn", loop_turns(sw->loop)->runs);
     for (int r = 0; r < DROP_N_REASONS; r++)
         add(counters, &n, "drop_", drop_reason_name(r), drops.packets[r]);

@@ -153,10 +153,6 @@ void match_set_masked(struct match *match, const struct field *field, const unio
 /* The type of a packet in the name space of Ethernet types is its Ethernet type. */
 void match_imply_eth_type(struct match *match);
 void match_normalize(struct match *match); /* value &= mask */
-bool match_equal(const struct match *a, const struct match *b);
-bool match_covers(const struct match *wide, const struct match *narrow); /* every packet of `narrow` is in `wide` */
-bool match_overlaps(const struct match *a, const struct match *b);
-bool match_hits(const struct match *match, const struct flow *flow);
 void flow_mask_or(struct flow *dst, const struct flow *src);
 
 #endif

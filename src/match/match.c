@@ -55,38 +55,6 @@ void match_normalize(struct match *match)
         value[i] &= WORDS(&match->mask)[i];
 }
 
-bool match_equal(const struct match *a, const struct match *b)
-{
-    return !memcmp(&a->mask, &b->mask, sizeof a->mask) && !memcmp(&a->value, &b->value, sizeof a->value);
-}
-
-bool match_covers(const struct match *wide, const struct match *narrow)
-{
-    for (unsigned i = 0; i < FLOW_WORDS; i++) {
-        uint64_t m = WORDS(&wide->mask)[i];
-
-        if (m & ~WORDS(&narrow->mask)[i] || (WORDS(&wide->value)[i] ^ WORDS(&narrow->value)[i]) & m)
-            return false;
-    }
-    return true;
-}
-
-bool match_overlaps(const struct match *a, const struct match *b)
-{
-    for (unsigned i = 0; i < FLOW_WORDS; i++)
-        if ((WORDS(&a->value)[i] ^ WORDS(&b->value)[i]) & WORDS(&a->mask)[i] & WORDS(&b->mask)[i])
-            return false;
-    return true;
-}
-
-bool match_hits(const struct match *match, const struct flow *flow)
-{
-    for (unsigned i = 0; i < FLOW_WORDS; i++)
-        if ((WORDS(&match->value)[i] ^ WORDS(flow)[i]) & WORDS(&match->mask)[i])
-            return false;
-    return true;
-}
-
 void flow_mask_or(struct flow *dst, const struct flow *src)
 {
     uint64_t *d = (uint64_t *)dst;

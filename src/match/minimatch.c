@@ -141,15 +141,3 @@ bool minimatch_overlaps(const struct minimatch *a, const struct minimatch *b)
     }
     return true;
 }
-
-bool minimatch_hits(const struct minimatch *match, const struct flow *flow)
-{
-    const uint64_t *words = words_of(flow);
-
-    MINIMASK_FOR_EACH(word, i, match->mask)
-    {
-        if ((words[word] & match->mask->words[i]) != match->values[i])
-            return false;
-    }
-    return true;
-}

@@ -72,6 +72,5 @@ void minimatch_init(struct minimatch *match, struct minimask *mask, const struct
 void minimatch_expand(const struct minimatch *match, struct match *out);
 /* Some packet is matched by both. */
 bool minimatch_overlaps(const struct minimatch *a, const struct minimatch *b);
-bool minimatch_hits(const struct minimatch *match, const struct flow *flow);
 
 #endif

@@ -74,9 +74,8 @@ struct ovsdb_row {
     struct ovsdb_datum columns[];
 };
 
-/* The first of a table and the next, new ones last; NULL: no more. */
+/* The first of a table, by `node` the others, new ones last; NULL: there is none. */
 const struct ovsdb_row *ovsdb_first(const struct ovsdb *db, unsigned table);
-const struct ovsdb_row *ovsdb_next(const struct ovsdb_row *row);
 const struct ovsdb_row *ovsdb_find(const struct ovsdb *db, unsigned table, const struct ovsdb_uuid *uuid);
 /* The first row of a table that has changed since the last callback, gone ones among them, and the next. */
 const struct ovsdb_row *ovsdb_changed(const struct ovsdb *db, unsigned table);

@@ -178,11 +178,6 @@ const struct ovsdb_row *ovsdb_first(const struct ovsdb *db, unsigned table)
     return TAILQ_FIRST(&db->rows[table].all);
 }
 
-const struct ovsdb_row *ovsdb_next(const struct ovsdb_row *row)
-{
-    return TAILQ_NEXT(row, node);
-}
-
 const struct ovsdb_row *ovsdb_find(const struct ovsdb *db, unsigned table, const struct ovsdb_uuid *uuid)
 {
     return ovsdb_rows_find(db, table, uuid);

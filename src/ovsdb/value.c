@@ -417,26 +417,6 @@ static void put(const struct ovsdb_kind *kind, struct ovsdb_datum *datum, const 
     insert_at(kind, datum, at, copy);
 }
 
-void ovsdb_datum_set_integer(struct ovsdb_datum *datum, int64_t integer)
-{
-    datum->atoms = resize_atoms(datum->atoms, 1);
-    datum->n = 1;
-    datum->atoms[0] = (union ovsdb_atom){.integer = integer};
-}
-
-void ovsdb_datum_set_boolean(struct ovsdb_datum *datum, bool boolean)
-{
-    datum->atoms = resize_atoms(datum->atoms, 1);
-    datum->n = 1;
-    datum->atoms[0] = (union ovsdb_atom){.boolean = boolean};
-}
-
-void ovsdb_datum_set_string(struct ovsdb_datum *datum, const char *string)
-{
-    ovsdb_datum_clear(&strings, datum);
-    ovsdb_datum_add_string(datum, string);
-}
-
 void ovsdb_datum_add_string(struct ovsdb_datum *datum, const char *string)
 {
     put(&strings, datum, string, (union ovsdb_atom){0});

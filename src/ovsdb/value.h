@@ -60,10 +60,7 @@ bool ovsdb_datum_parse(const struct ovsdb_kind *kind, const json_t *json, struct
  * goes, one that is not there comes; a pair of a map that is there goes, any other is set. */
 void ovsdb_datum_apply(const struct ovsdb_kind *kind, struct ovsdb_datum *datum, const struct ovsdb_datum *diff);
 
-/* For building: sets or adds one element, or pair. Text is copied. */
-void ovsdb_datum_set_integer(struct ovsdb_datum *datum, int64_t integer);
-void ovsdb_datum_set_boolean(struct ovsdb_datum *datum, bool boolean);
-void ovsdb_datum_set_string(struct ovsdb_datum *datum, const char *string);
+/* For building: adds one element, or sets a pair. Text is copied. */
 void ovsdb_datum_add_string(struct ovsdb_datum *datum, const char *string);
 void ovsdb_datum_put_string(struct ovsdb_datum *map, const char *key, const char *value);
 void ovsdb_datum_put_integer(struct ovsdb_datum *map, const char *key, int64_t value);

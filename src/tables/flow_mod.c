@@ -361,13 +361,6 @@ int pipeline_bundle_begin(struct pipeline *pipeline)
     return 0;
 }
 
-int pipeline_bundle_mod(struct pipeline *pipeline, const struct flow_mod *fm)
-{
-    struct mod_slices *slices = NULL;
-
-    return pipeline_bundle_mod_slice(pipeline, fm, &slices, SIZE_MAX);
-}
-
 int pipeline_bundle_mod_slice(struct pipeline *pipeline, const struct flow_mod *fm, struct mod_slices **slices,
                               size_t budget)
 {
@@ -392,11 +385,6 @@ bool pipeline_bundle_order_slice(struct pipeline *pipeline, uint8_t table_id, si
     return evict_prepare_slice(pipeline, table_id, budget);
 }
 
-void pipeline_bundle_commit(struct pipeline *pipeline)
-{
-    pipeline_bundle_commit_step(pipeline, SIZE_MAX);
-}
-
 bool pipeline_bundle_commit_step(struct pipeline *pipeline, size_t budget)
 {
     bool done = change_commit_step(pipeline, budget);
@@ -413,11 +401,6 @@ void pipeline_bundle_peek(struct pipeline *pipeline, bool peek)
 uint64_t pipeline_version(const struct pipeline *pipeline)
 {
     return pipeline->version;
-}
-
-void pipeline_bundle_abort(struct pipeline *pipeline)
-{
-    pipeline_bundle_abort_step(pipeline, SIZE_MAX);
 }
 
 bool pipeline_bundle_abort_step(struct pipeline *pipeline, size_t budget)

@@ -226,12 +226,6 @@ void pipeline_set_table_config(struct pipeline *pipeline, uint8_t table_id, cons
     evict_prepare(pipeline, table_id);
 }
 
-void pipeline_set_table_limit(struct pipeline *pipeline, uint8_t table_id, uint32_t max_rules)
-{
-    if (table_id < PIPELINE_TABLES)
-        pipeline->info[table_id].config.max_rules = max_rules;
-}
-
 size_t pipeline_memory(const struct pipeline *pipeline)
 {
     size_t bytes = sizeof *pipeline + pipeline->rule_bytes;

@@ -137,26 +137,23 @@ struct meter_table *pipeline_meters(const struct pipeline *pipeline);
 /* Applies one flow_mod at once. Returns 0 or an enum of_error; on error nothing was changed. */
 int pipeline_flow_mod(struct pipeline *pipeline, const struct flow_mod *fm);
 
-/* A bundle: begin, any number of pipeline_bundle_mod (each may be in another turn of the event loop), then commit or
- * abort. Ordered and atomic: lookups see nothing before commit and all of it after; mods see those before them. While a
- * bundle is open (until its commit is done), flow_mods outside of it are refused (OFPERR_FMFC_EPERM: callers queue
- * them). Observers are told at commit. A mod that was refused changed nothing; whether the bundle goes on is the
- * caller's. Rules may time out or be removed meanwhile. */
-int pipeline_bundle_begin(struct pipeline *pipeline);                          /* 0; -EBUSY if one is open */
-int pipeline_bundle_mod(struct pipeline *pipeline, const struct flow_mod *fm); /* 0 or enum of_error */
-/* pipeline_bundle_mod() in slices, for flow_mods about many rules: looks at about `budget` rules a call. *slices is
- * NULL before the first call and after the last. -EINPROGRESS: call again; until then the bundle may not be used
- * otherwise, but may be aborted after pipeline_mod_slices_free(). */
+/* A bundle: begin, any number of flow_mods (each may be in another turn of the event loop), then commit or abort, all
+ * of them in slices. Ordered and atomic: lookups see nothing before commit and all of it after; mods see those before
+ * them. While a bundle is open (until its commit is done), flow_mods outside of it are refused (OFPERR_FMFC_EPERM:
+ * callers queue them). Observers are told at commit. A mod that was refused changed nothing; whether the bundle goes on
+ * is the caller's. Rules may time out or be removed meanwhile. */
+int pipeline_bundle_begin(struct pipeline *pipeline); /* 0; -EBUSY if one is open */
+/* A flow_mod, which may be about many rules: looks at about `budget` rules a call. *slices is NULL before the first
+ * call and after the last. Returns 0, an enum of_error, or -EINPROGRESS: call again; until then the bundle may not be
+ * used otherwise, but may be aborted after pipeline_mod_slices_free(). */
 struct mod_slices;
 int pipeline_bundle_mod_slice(struct pipeline *pipeline, const struct flow_mod *fm, struct mod_slices **slices,
                               size_t budget);
 void pipeline_mod_slices_free(struct mod_slices *slices);
-void pipeline_bundle_commit(struct pipeline *pipeline);
-/* pipeline_bundle_commit() in slices: the whole bundle is visible after the first step, and observers are told of about
- * `budget` rules a step. Returns true when all is done. */
+/* The whole bundle is visible after the first step; observers are told of about `budget` rules a step. Returns true
+ * when all is done. */
 bool pipeline_bundle_commit_step(struct pipeline *pipeline, size_t budget);
-void pipeline_bundle_abort(struct pipeline *pipeline);
-/* pipeline_bundle_abort() in slices of about `budget` rules. Returns true when all is done; until then nothing else. */
+/* Takes back about `budget` rules a step. Returns true when all is done; until then nothing else. */
 bool pipeline_bundle_abort_step(struct pipeline *pipeline, size_t budget);
 /* Rules that were learned go when the last rule goes whose learn action has delete_learned: all of them in one change,
  * at once if they are few. Otherwise observers are told (to_settle), and the rest takes pipeline_settle_step(), for
@@ -223,7 +220,6 @@ void pipeline_bundle_table_config(struct pipeline *pipeline, uint8_t table_id, c
 /* Orders the rules of a table that may evict by that configuration, for about *budget looks at rules. True: done;
  * before the bundle's next mod of a rule it should be, which does the rest at once otherwise. */
 bool pipeline_bundle_order_slice(struct pipeline *pipeline, uint8_t table_id, size_t *budget);
-void pipeline_set_table_limit(struct pipeline *pipeline, uint8_t table_id, uint32_t max_rules);
 
 /* Removes rules whose time has come (statistics must be fresh). At most `budget` removals; returns how many. */
 unsigned pipeline_expire(struct pipeline *pipeline, uint64_t now_ms, unsigned budget);

@@ -35,11 +35,6 @@ static const struct type *find_type(const char *name)
     return NULL;
 }
 
-bool tunnel_type_is_known(const char *type)
-{
-    return find_type(type) != NULL;
-}
-
 /* What is being parsed. */
 struct parse {
     const char *name;

@@ -18,9 +18,6 @@ struct tunnel_option_text {
     const char *key, *value;
 };
 
-/* Whether it is a type of tunnel: vxlan, geneve, gre, ip6gre, erspan, ip6erspan, gtpu. */
-bool tunnel_type_is_known(const char *type);
-
 /* Fills in `config` for port `name` of type `type`, which is known. `said` gets what is to be said, a line each without
  * the last one's end; empty: nothing. Returns 0, or -EINVAL if there cannot be such a port; with 0 what was said is a
  * warning, and the option has no effect. */

@@ -118,8 +118,8 @@ static void count_end(struct flows *flows, uint64_t now)
     triggers_begin(flows);
 }
 
-/* Goes on with a pass. True: it is over. */
-static bool count_run(struct flows *flows, const struct budget *budget)
+/* Goes on with a pass. */
+static void count_run(struct flows *flows, const struct budget *budget)
 {
     uint64_t now = clock_now_ms(), start = rte_rdtsc();
     bool over;
@@ -132,11 +132,10 @@ static bool count_run(struct flows *flows, const struct budget *budget)
                 count_one(flows, flows->records[flows->count_id], now);
         }
         over = flows->count_id >= flows->id_end;
-    } while (!over && !(budget && budget_spent(budget)));
+    } while (!over && !budget_spent(budget));
     flows->count_cycles += rte_rdtsc() - start;
     if (over)
         count_end(flows, now);
-    return over;
 }
 
 static void free_ids(struct flows *flows, const struct budget *budget)
@@ -206,18 +205,6 @@ void flows_run_expiry(struct flows *flows)
             more |= pipeline_expire(fb->bridge->pipeline, now, EXPIRE_BUDGET) == EXPIRE_BUDGET;
     }
     flows->expiring = more;
-}
-
-void flows_refresh_stats(struct flows *flows, uint64_t max_age_ms)
-{
-    uint64_t now = clock_now_ms();
-
-    if (flows->count_done_ms && now - flows->count_done_ms <= max_age_ms && !flows->counting)
-        return;
-    megaflows_bury(flows);
-    count_start(flows, now);
-    count_run(flows, NULL);
-    megaflows_seal(flows);
 }
 
 uint64_t flows_count(struct flows *flows, uint64_t max_age_ms)

@@ -272,6 +272,7 @@ void flows_get_stats(const struct flows *flows, struct flows_stats *stats)
     *stats = flows->stats;
     stats->n_megaflows = flows->n_live;
     stats->n_masks = flows->masks.n;
+    stats->n_programs = (uint32_t)program_table_size(flows->programs);
     stats->n_rule_indexes = flows->rule_indexes.n;
     stats->rule_index_bytes = rule_index_memory(flows);
     stats->pending_changes = change_batch_size(flows->pending) + change_batch_size(flows->active);

@@ -122,10 +122,8 @@ void flows_note_tunnel_options(struct flows *flows);
 
 /* --- for requests -------------------------------------------------------- */
 
-/* Brings the counters of all rules up to date (of those not older than `max_age_ms`). Takes as long as there are
- * megaflows: for tests; requests wait for flows_counted(). */
-void flows_refresh_stats(struct flows *flows, uint64_t max_age_ms);
-/* flows_refresh_stats() in slices of flows_run_count(): returns a pass, of which flows_counted() tells the end. */
+/* Has the counters of all rules brought up to date, unless they are not older than `max_age_ms`, in slices of
+ * flows_run_count(). Returns a pass, of which flows_counted() tells the end. */
 uint64_t flows_count(struct flows *flows, uint64_t max_age_ms);
 bool flows_counted(const struct flows *flows, uint64_t pass);
 /* Runs `acts` on a packet (OFPT_PACKET_OUT). Takes `packet` over. `around`: in_port, and what else surrounds the
@@ -183,7 +181,7 @@ struct flows_stats {
     uint64_t misses, installed, duplicates, punts, packet_ins, packet_outs, protocol_sent;
     uint64_t revalidated, changed, deleted_changed, deleted_idle, evicted, evict_looked, refused_limit, masks_merged;
     uint64_t translations, translate_cycles;
-    uint32_t n_megaflows, n_masks, pending_changes, n_rule_indexes;
+    uint32_t n_megaflows, n_masks, n_programs, pending_changes, n_rule_indexes;
     uint64_t rules_indexed, rule_index_bytes;
     uint32_t n_megaflows_mean, n_megaflows_most; /* at the passes over all counters; the mean of the last few */
     uint32_t pass_ms;                            /* that the last of them took */

@@ -11,6 +11,7 @@
 #include "pmd/base/clock.h"
 #include "pmd/datapath.h"
 #include "src/tables/pipeline.h"
+#include "tests/lib/bundles.h"
 
 static uint64_t stopped_clock_us(void)
 {
@@ -101,7 +102,7 @@ static void bench_simple(unsigned n, bool bundle)
     for (uint32_t i = 0; i < n; i++) {
         simple_rule(&fm, i);
         if (bundle)
-            pipeline_bundle_mod(pipeline, &fm);
+            bundle_mod(pipeline, &fm);
         else
             pipeline_flow_mod(pipeline, &fm);
     }

@@ -19,6 +19,7 @@
 
 #include "pmd/datapath.h"
 #include "pmd/tunnel.h"
+#include "tests/lib/open_port.h"
 
 #define PCAP_FILE_HEADER 24
 #define PCAP_RECORD_HEADER 16
@@ -324,7 +325,7 @@ static struct port *port_open(const char *name, const char *devargs, struct rte_
     char error[300];
     const struct port_params params = {
         .type = PORT_DPDK, .name = name, .devargs = devargs, .rx_queues = 1, .tx_queues = 1, .mtu = 1500, .pool = pool};
-    struct port *port = port_create(&params, error, sizeof error);
+    struct port *port = open_port(&params, error, sizeof error);
 
     if (!port)
         fail(error);

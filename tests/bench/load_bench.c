@@ -10,6 +10,7 @@
 #include "src/openflow/server/bundle_store.h"
 #include "src/openflow/codec/msg.h"
 #include "src/tables/pipeline.h"
+#include "tests/lib/bundles.h"
 
 enum { DECODE, APPLY, TELL, N_STEPS };
 static const char *const names[N_STEPS] = {"decode and store", "decode and apply", "tell"};
@@ -90,7 +91,7 @@ __attribute__((noinline)) static void apply_bundle(struct pipeline *pipeline, co
         struct of_msg msg;
 
         must(of_msg_decode(data, len, &options, &msg) == 0, "decoding");
-        must(pipeline_bundle_mod(pipeline, &msg.flow_mod) == 0, "adding");
+        must(bundle_mod(pipeline, &msg.flow_mod) == 0, "adding");
         of_msg_free(&msg);
     }
 }
@@ -113,7 +114,7 @@ int main(int argc, char **argv)
         at[APPLY] = now_ns();
         apply_bundle(pipeline, &store);
         at[TELL] = now_ns();
-        pipeline_bundle_commit(pipeline);
+        bundle_commit(pipeline);
         at[N_STEPS] = now_ns();
         for (unsigned i = 0; i < N_STEPS; i++) {
             double took = (at[i + 1] - at[i]) / n;

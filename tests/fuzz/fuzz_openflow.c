@@ -11,6 +11,7 @@
 #include "src/match/field.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/lib/flow_text.h"
+#include "tests/lib/of_replies.h"
 
 static void check_framing(const struct of_buf *buf)
 {

@@ -54,7 +54,7 @@ static void check_datum(const struct ovsdb_column *column, const struct ovsdb_da
 static void check_rows(struct bed *bed)
 {
     for (unsigned t = T; t <= U; t++) {
-        for (const struct ovsdb_row *row = ovsdb_first(bed->db, t); row; row = ovsdb_next(row)) {
+        for (const struct ovsdb_row *row = ovsdb_first(bed->db, t); row; row = TAILQ_NEXT(row, node)) {
             assert(ovsdb_find(bed->db, t, &row->uuid) == row && row->state != OVSDB_ROW_GONE);
             for (unsigned c = 0; c < bed_tables[t].n_columns; c++)
                 check_datum(&bed_tables[t].columns[c], &row->columns[c]);

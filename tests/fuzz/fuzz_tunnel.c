@@ -140,6 +140,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     static const uint8_t types[] = {TUNNEL_VXLAN, TUNNEL_GENEVE, TUNNEL_GRE, TUNNEL_ERSPAN, TUNNEL_GTPU, TUNNEL_VXLAN};
     struct tunnel_cache fresh = {0};
     struct op_tunnel_pop pop = {0};
+    const struct op_tunnel_push push = {
+        .type = TUNNEL_VXLAN, .len = 50, .l3 = 14, .l4 = 34, .own = 42, .src_first = 32768, .src_n = 28232};
 
     if (size < 2)
         return 0;
@@ -160,8 +162,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         check_same(alone, a, tunnel_pop(tunnels, &seen, &pop, b), b);
     }
     check_same(alone, a, tunnel_pop(tunnels, &seen, &pop, c), c);
-    if (a->pkt_len >= 14)
-        tunnel_flow_hash(a);
+    if (a->pkt_len >= 14 && rte_pktmbuf_headroom(a) >= push.len)
+        tunnel_push(a, &push, 0); /* whose source port depends on what the packet is */
     rte_pktmbuf_free(a);
     rte_pktmbuf_free(b);
     rte_pktmbuf_free(c);

@@ -1,4 +1,5 @@
 #include "tests/lib/bed.h"
+#include "src/upcall/flows_impl.h"
 
 static void bed_get_status(struct port *port, struct port_status *status)
 {
@@ -144,6 +145,15 @@ void bed_turn(struct bed *bed)
     flows_run_triggers(bed->flows);
     flows_run_expiry(bed->flows);
     datapath_reclaim(bed->dp);
+}
+
+void bed_count(struct bed *bed)
+{
+    const uint64_t pass = bed->flows->count_pass + 1;
+
+    bed->flows->count_wanted = pass;
+    while (!flows_counted(bed->flows, pass))
+        flows_run_count(bed->flows, 1000);
 }
 
 void bed_settle(struct bed *bed)

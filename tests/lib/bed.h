@@ -47,6 +47,8 @@ void bed_add_unchecked(struct bed *bed, const char *actions);
 /* One turn of an event loop. */
 void bed_turn(struct bed *bed);
 
+/* Brings the counters of all rules up to date. */
+void bed_count(struct bed *bed);
 /* As a barrier: until all changes are in the datapath. */
 void bed_settle(struct bed *bed);
 

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "src/tables/pipeline.h"
+#include "tests/lib/match_sets.h"
 
 #define RULES_MAX 512 /* of a test that observes them */
 

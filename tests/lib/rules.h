@@ -9,6 +9,7 @@
 
 #include "tests/lib/flow_text.h"
 #include "src/tables/pipeline.h"
+#include "tests/lib/bundles.h"
 
 /* Returns 0 or an enum of_error. */
 static inline int rule_mod(struct pipeline *pipeline, bool in_bundle, enum flow_mod_command command, uint16_t priority,
@@ -26,7 +27,7 @@ static inline int rule_mod(struct pipeline *pipeline, bool in_bundle, enum flow_
     assert_null(actions_parse(actions, &acts, NULL, NULL));
     fm.acts = act_buffer_list(&acts);
     match_init_all(&fm.match);
-    error = in_bundle ? pipeline_bundle_mod(pipeline, &fm) : pipeline_flow_mod(pipeline, &fm);
+    error = in_bundle ? bundle_mod(pipeline, &fm) : pipeline_flow_mod(pipeline, &fm);
     act_buffer_free(&acts);
     return error;
 }

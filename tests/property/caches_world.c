@@ -3,6 +3,7 @@
 
 #include "src/tables/group.h"
 #include "tests/property/caches_impl.h"
+#include "tests/lib/match_sets.h"
 
 static char rule_texts[ORACLE_RULES][2048 + 1024]; /* actions[] of rule_add() and a match */
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "src/tables/group.h"
+#include "tests/lib/match_sets.h"
 
 #define PRESENT RTE_BE16(VLAN_TCI_PRESENT)
 

@@ -22,6 +22,7 @@
 #include "tests/property/tables_model.h"
 #include "tests/property/tables_random.h"
 #include "tests/lib/bed.h"
+#include "tests/lib/of_replies.h"
 
 _Static_assert(TABLES_PORTS == BED_PORTS, "rules send to the ports that there are");
 

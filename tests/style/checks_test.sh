@@ -122,4 +122,23 @@ for call in 'rte_pktmbuf_copy(m, pool, 0, 1)' 'rte_pktmbuf_clone(m, pool)' 'rte_
     echo "x = $call;" >pmd/poll/b.c && git add pmd/poll/b.c
     finds "pmd/poll/b.c:1: uses an mbuf's private area" scripts/check-layers
 done
+
+# --- functions that nothing uses ---
+git rm -qrf pmd && mkdir -p pmd src
+cp "$top/scripts/check-unused" scripts/
+printf 'void a(void);\nint b(int x);\n/* c(1) */\nint c(int x,\n      int y);\nint d(void);\n' >pmd/a.h
+printf '#include "pmd/a.h"\nint d(void)\n{\n    return 1;\n}\n\nstatic int (*const all[])(void) = {d};\n\nvoid a(void)\n{\n    b(c(1, 2));\n    all[0]();\n}\n' >pmd/a.c
+printf 'int b(int x)\n{\n    return x;\n}\n\nint c(int x,\n      int y)\n{\n    return x + c(y, "b(1)"[0]);\n}\n' >pmd/b.c
+printf '#include "pmd/a.h"\nint main(void)\n{\n    a();\n}\n' >src/main.c
+git add .
+scripts/check-unused || fail "functions that are used are refused"
+sed -i 's/b(c(1, 2))/b(2)/' pmd/a.c
+finds "pmd/a.h:4: nothing of the product uses c()" scripts/check-unused
+sed -i 's/b(2)/c(1, 2)/' pmd/a.c
+finds "pmd/a.h:2: nothing of the product uses b()" scripts/check-unused
+sed -i 's/ a();//' src/main.c
+finds "pmd/a.h:1: nothing of the product uses a()" scripts/check-unused
+finds "pmd/a.h:4: nothing of the product uses c()" scripts/check-unused
+sed -i 's/ all\[0\]();//; s/{d}/{NULL}/' pmd/a.c
+finds "pmd/a.h:6: nothing of the product uses d()" scripts/check-unused
 echo ok

@@ -21,6 +21,7 @@
 #include "pmd/base/log.h"
 #include "pmd/metadata.h"
 #include "pmd/port.h"
+#include "tests/lib/open_port.h"
 
 enum { BURST = 32, THREADS_MAX = 4 };
 
@@ -100,7 +101,7 @@ static struct port *make(const char *name, char *spec, struct port_params params
         params.type = PORT_DPDK;
         params.devargs = spec;
     }
-    port = port_create(&params, error, sizeof error);
+    port = open_port(&params, error, sizeof error);
     if (!port)
         fprintf(stderr, "%s: %s\n", name, error);
     return port;

@@ -428,24 +428,15 @@ void of_multipart_end(struct of_multipart *mp, struct of_buf *out);
 /* Gives up without sending the rest. */
 void of_multipart_abort(struct of_multipart *mp);
 
-/* A reply as a client decodes it: of_multipart_next_*() take entry after entry off `body`. For tests and snooping. */
+/* A reply as a client decodes it. */
 struct of_multipart_reply {
     enum of_multipart_type type;
     bool nx;
     bool more;
     struct of_bytes body;
 };
-/* 1 = an entry, 0 = the end, -1 = malformed. `match` and `acts` are the caller's, filled anew. */
-int of_multipart_next_flow(uint8_t version, struct of_multipart_reply *reply, struct of_flow_stats *flow,
-                           struct match *match, struct act_buffer *acts);
-int of_multipart_next_aggregate(uint8_t version, struct of_multipart_reply *reply, struct of_aggregate *aggregate);
-int of_multipart_next_table(uint8_t version, struct of_multipart_reply *reply, struct of_table_stats *table);
 /* The next entry of a table features request, which is taken off `body`: 0, or an enum of_error. */
 int of_table_features_next(uint8_t version, struct of_bytes *body, struct of_table_stats *table);
-int of_multipart_next_table_desc(struct of_multipart_reply *reply, struct of_table_config *config);
-int of_multipart_next_controller(struct of_multipart_reply *reply, struct of_controller_status *status);
-int of_multipart_next_port(uint8_t version, struct of_multipart_reply *reply, struct of_port_stats *port);
-int of_multipart_next_port_desc(uint8_t version, struct of_multipart_reply *reply, struct of_port *port);
 
 /* --- a message ----------------------------------------------------------- */
 

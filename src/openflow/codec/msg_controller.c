@@ -92,7 +92,7 @@ void encode_role_status(const struct of_msg *msg, struct of_buf *buf)
 static const struct layout status[] = {LAYOUT_PAD(2),      MEMBER(short_id, 2), MEMBER(role, 4), MEMBER(reason, 1),
                                        MEMBER(is_down, 1), LAYOUT_PAD(6),       LAYOUT_END};
 
-static bool read_status(struct reader *r, struct of_controller_status *s)
+bool controller_status_read(struct reader *r, struct of_controller_status *s)
 {
     struct reader peek = *r, entry = read_part(r, read_u16(&peek)), value;
     uint16_t type;
@@ -125,7 +125,7 @@ static void put_status(struct of_buf *buf, const struct of_controller_status *s)
 
 int decode_controller_status(struct reader *r, const struct of_decode_options *options, struct of_msg *msg)
 {
-    return read_status(r, &msg->controller_status) ? 0 : OFPERR_BRC_BAD_LEN;
+    return controller_status_read(r, &msg->controller_status) ? 0 : OFPERR_BRC_BAD_LEN;
 }
 
 void encode_controller_status(const struct of_msg *msg, struct of_buf *buf)
@@ -142,15 +142,6 @@ void of_multipart_add_controller(struct of_multipart *mp, struct of_buf *out, co
 
     put_status(&mp->part, s);
     multipart_entry_end(mp, out, at);
-}
-
-int of_multipart_next_controller(struct of_multipart_reply *reply, struct of_controller_status *s)
-{
-    struct reader r = reader_of(reply->body.data, reply->body.len);
-
-    if (r.left == 0)
-        return 0;
-    return read_status(&r, s) ? multipart_advance(reply, &r) : -1;
 }
 
 /* --- REQUESTFORWARD ------------------------------------------------------ */

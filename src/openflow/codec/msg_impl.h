@@ -76,6 +76,8 @@ bool port_decode(struct reader *r, uint8_t version, struct of_port *port);
 uint32_t port_read(struct reader *r, uint8_t version); /* a number of 2 or 4 bytes */
 void port_put(struct of_buf *buf, uint8_t version, uint32_t port);
 /* msg_table.c */
+/* What describes a table, of a message and of a reply: 0, or an enum of_error. */
+int table_desc_read(struct reader *r, struct of_table_config *config);
 msg_decoder decode_table_mod, decode_table_status;
 msg_encoder encode_table_mod, encode_table_status;
 /* msg_packet.c */
@@ -94,6 +96,8 @@ msg_encoder encode_flow_mod;
 msg_decoder decode_flow_removed, decode_nx_flow_removed;
 msg_encoder encode_flow_removed;
 /* msg_controller.c */
+/* What describes a controller, of a message and of a reply. False: it is malformed. */
+bool controller_status_read(struct reader *r, struct of_controller_status *status);
 msg_decoder decode_role, decode_role_status, decode_nx_role, decode_controller_status, decode_requestforward;
 msg_encoder encode_role, encode_role_status, encode_controller_status, encode_requestforward;
 /* msg_group.c */
@@ -108,8 +112,6 @@ msg_encoder encode_bundle_control, encode_bundle_add;
 /* multipart_request.c; multipart_reply.c, entries of replies with their families */
 msg_decoder decode_multipart_request, decode_multipart_reply;
 msg_encoder encode_multipart_request, encode_multipart_reply;
-/* Takes what `r` has read off the body of a reply: 1, or -1 if it ran over the end. */
-int multipart_advance(struct of_multipart_reply *reply, const struct reader *r);
 /* The entry of `mp` that begins at `at` is whole. If the part is too long with it, all before it goes to `out`. One
  * that is too long for any part is left out, and logged. */
 void multipart_entry_end(struct of_multipart *mp, struct of_buf *out, size_t at);

@@ -86,40 +86,6 @@ int of_monitor_request_next(uint8_t version, struct of_bytes *body, struct of_mo
     return 1;
 }
 
-void of_monitor_request_encode(struct of_buf *buf, uint8_t version, const struct of_monitor_request *rq)
-{
-    bool nx = version == OF10;
-    size_t len_at;
-
-    of_buf_add_u32(buf, rq->id);
-    if (version >= OF14) {
-        of_buf_add_u32(buf, rq->out_port);
-        of_buf_add_u32(buf, rq->out_group);
-        of_buf_add_u16(buf, rq->flags);
-        of_buf_add_u8(buf, rq->table_id);
-        of_buf_add_u8(buf, rq->command);
-        oxm_match_encode(buf, &rq->match, version);
-        return;
-    }
-    of_buf_add_u16(buf, rq->flags & NX_FLAGS);
-    if (nx)
-        of_buf_add_u16(buf, port_to_of10(rq->out_port));
-    len_at = buf->len;
-    of_buf_add_u16(buf, 0);
-    if (!nx)
-        of_buf_add_u32(buf, rq->out_port);
-    of_buf_add_u8(buf, rq->table_id);
-    of_buf_add(buf, nx ? 5 : 3);
-    if (nx) {
-        of_buf_set_u16(buf, len_at, (uint16_t)nxm_match_encode(buf, &rq->match, 0, 0));
-    } else {
-        size_t at = buf->len;
-
-        oxm_match_encode(buf, &rq->match, version);
-        of_buf_set_u16(buf, len_at, (uint16_t)(buf->data[at + 2] << 8 | buf->data[at + 3]));
-    }
-}
-
 /* --- updates ------------------------------------------------------------- */
 
 static void put_extension(struct of_buf *buf, uint8_t version, const struct rule *rule, const struct match *match,

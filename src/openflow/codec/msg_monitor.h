@@ -28,7 +28,6 @@ struct of_monitor_request {
 
 /* The next request off the body of a multipart request of the type: 1, 0 at the end, or a negated enum of_error. */
 int of_monitor_request_next(uint8_t version, struct of_bytes *body, struct of_monitor_request *request);
-void of_monitor_request_encode(struct of_buf *buf, uint8_t version, const struct of_monitor_request *request);
 
 enum of_monitor_event { /* OFPFME_* */
                         OF_MONITOR_EV_INITIAL,

@@ -77,7 +77,7 @@ static void put_desc(struct of_buf *buf, const struct of_table_config *c)
     of_buf_set_u16(buf, start, (uint16_t)(buf->len - start));
 }
 
-static int read_desc(struct reader *r, struct of_table_config *c)
+int table_desc_read(struct reader *r, struct of_table_config *c)
 {
     struct reader peek = *r, entry = read_part(r, read_u16(&peek));
 
@@ -119,7 +119,7 @@ int decode_table_status(struct reader *r, const struct of_decode_options *option
 
     read_skip(r, 7);
     msg->table_status.reason = reason;
-    return read_desc(r, &msg->table_status.table);
+    return table_desc_read(r, &msg->table_status.table);
 }
 
 void encode_table_status(const struct of_msg *msg, struct of_buf *buf)
@@ -153,17 +153,6 @@ static void put_stats(struct of_buf *buf, uint8_t version, const struct of_table
     layout_put(buf, counters, t);
 }
 
-static void read_stats(struct reader *r, uint8_t version, struct of_table_stats *t)
-{
-    layout_read(r, id, t);
-    if (version == OF10) {
-        read_copy(r, t->name, sizeof t->name);
-        t->name[sizeof t->name - 1] = '\0';
-        layout_read(r, sizes10, t);
-    }
-    layout_read(r, counters, t);
-}
-
 void of_multipart_add_table(struct of_multipart *mp, struct of_buf *out, const struct of_table_stats *table)
 {
     size_t at = mp->part.len;
@@ -173,20 +162,6 @@ void of_multipart_add_table(struct of_multipart *mp, struct of_buf *out, const s
     else
         put_stats(&mp->part, mp->version, table);
     multipart_entry_end(mp, out, at);
-}
-
-int of_multipart_next_table(uint8_t version, struct of_multipart_reply *reply, struct of_table_stats *t)
-{
-    struct reader r = reader_of(reply->body.data, reply->body.len);
-
-    if (r.left == 0)
-        return 0;
-    memset(t, 0, sizeof *t);
-    if (reply->type != OF_MP_TABLE_FEATURES)
-        read_stats(&r, version, t);
-    else if (table_features_decode(&r, version, t))
-        return -1;
-    return multipart_advance(reply, &r);
 }
 
 int of_table_features_next(uint8_t version, struct of_bytes *body, struct of_table_stats *t)
@@ -206,13 +181,4 @@ void of_multipart_add_table_desc(struct of_multipart *mp, struct of_buf *out, co
 
     put_desc(&mp->part, config);
     multipart_entry_end(mp, out, at);
-}
-
-int of_multipart_next_table_desc(struct of_multipart_reply *reply, struct of_table_config *config)
-{
-    struct reader r = reader_of(reply->body.data, reply->body.len);
-
-    if (r.left == 0)
-        return 0;
-    return read_desc(&r, config) ? -1 : multipart_advance(reply, &r);
 }

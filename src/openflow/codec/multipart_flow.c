@@ -30,11 +30,6 @@ static uint16_t age_to_wire(int32_t age)
     return age < 0 ? 0 : age < UINT16_MAX - 1 ? (uint16_t)(age + 1) : UINT16_MAX;
 }
 
-static int32_t age_from_wire(uint16_t age)
-{
-    return age ? age - 1 : -1;
-}
-
 static void put_flow(struct of_buf *buf, uint8_t version, bool nx, const struct of_flow_stats *f)
 {
     bool of10 = version == OF10;
@@ -60,38 +55,6 @@ static void put_flow(struct of_buf *buf, uint8_t version, bool nx, const struct 
     else if (!of10)
         oxm_match_encode(buf, f->match, version);
     instructions_encode(buf, &f->acts, version, f->match);
-}
-
-static int read_flow(struct reader *r, uint8_t version, bool nx, struct of_flow_stats *f, struct match *match,
-                     struct act_buffer *acts)
-{
-    bool of10 = version == OF10;
-    uint16_t match_len = 0;
-    int error = 0;
-
-    read_skip(r, 2);
-    f->table_id = read_u8(r);
-    read_skip(r, 1);
-    if (of10 && !nx)
-        error = match10_decode(r, match, NULL);
-    layout_read(r, head, f);
-    if (nx) {
-        match_len = read_u16(r);
-        f->idle_age_s = age_from_wire(read_u16(r));
-        f->hard_age_s = age_from_wire(read_u16(r));
-    } else {
-        layout_read(r, middle_of(version), f);
-    }
-    layout_read(r, tail, f);
-    if (error || r->bad)
-        return -1;
-    if (nx)
-        error = nxm_match_decode(r, match_len, match, NULL, NULL);
-    else if (!of10)
-        error = oxm_match_decode(r, match);
-    if (!error)
-        error = of10 ? acts_decode(r, version, acts) : instructions_decode(r, version, acts);
-    return error ? -1 : 0;
 }
 
 /* --- OpenFlow 1.5.1, 7.3.5.2 and 3 --------------------------------------- */
@@ -122,22 +85,6 @@ static void put_flow15(struct of_buf *buf, enum of_multipart_type type, const st
         instructions_encode(buf, &f->acts, OF15, f->match);
 }
 
-static int read_flow15(struct reader *r, enum of_multipart_type type, struct of_flow_stats *f, struct match *match,
-                       struct act_buffer *acts)
-{
-    struct oxs_stats stats;
-
-    layout_read(r, type == OF_MP_FLOW ? desc15 : stats15, f);
-    if (r->bad || oxm_match_decode(r, match) || oxs_decode(r, &stats))
-        return -1;
-    f->duration_s = stats.duration_s;
-    f->duration_ns = stats.duration_ns;
-    f->idle_age_s = stats.present & OXS_IDLE_TIME ? (int32_t)(stats.idle_s & INT32_MAX) : -1;
-    f->packets = stats.present & OXS_PACKET_COUNT ? stats.packets : UINT64_MAX;
-    f->bytes = stats.present & OXS_BYTE_COUNT ? stats.bytes : UINT64_MAX;
-    return type == OF_MP_FLOW && instructions_decode(r, OF15, acts) ? -1 : 0;
-}
-
 /* --- entries of any version ---------------------------------------------- */
 
 void of_multipart_add_flow(struct of_multipart *mp, struct of_buf *out, const struct of_flow_stats *flow)
@@ -152,29 +99,6 @@ void of_multipart_add_flow(struct of_multipart *mp, struct of_buf *out, const st
         put_flow(&mp->part, mp->version, mp->nx, &wire);
     of_buf_set_u16(&mp->part, at, (uint16_t)(mp->part.len - at));
     multipart_entry_end(mp, out, at);
-}
-
-int of_multipart_next_flow(uint8_t version, struct of_multipart_reply *reply, struct of_flow_stats *flow,
-                           struct match *match, struct act_buffer *acts)
-{
-    struct reader r = reader_of(reply->body.data, reply->body.len), peek = r, entry;
-    int error;
-
-    if (r.left == 0)
-        return 0;
-    memset(flow, 0, sizeof *flow);
-    flow->idle_age_s = flow->hard_age_s = -1;
-    acts->len = 0;
-    entry = read_part(&r, read_u16(&peek));
-    if (version >= OF15)
-        error = read_flow15(&entry, reply->type, flow, match, acts);
-    else
-        error = read_flow(&entry, version, reply->nx, flow, match, acts);
-    if (error || entry.bad || entry.left)
-        return -1;
-    flow->match = match;
-    flow->acts = act_buffer_list(acts);
-    return multipart_advance(reply, &r);
 }
 
 /* --- aggregates ---------------------------------------------------------- */
@@ -198,22 +122,4 @@ void of_multipart_add_aggregate(struct of_multipart *mp, struct of_buf *out, con
         layout_put(&mp->part, aggregate, a);
     }
     multipart_entry_end(mp, out, at);
-}
-
-int of_multipart_next_aggregate(uint8_t version, struct of_multipart_reply *reply, struct of_aggregate *a)
-{
-    struct reader r = reader_of(reply->body.data, reply->body.len);
-
-    if (r.left == 0)
-        return 0;
-    if (version >= OF15) {
-        struct oxs_stats stats;
-
-        if (oxs_decode(&r, &stats))
-            return -1;
-        *a = (struct of_aggregate){.packets = stats.packets, .bytes = stats.bytes, .flows = stats.flows};
-    } else {
-        layout_read(&r, aggregate, a);
-    }
-    return multipart_advance(reply, &r);
 }

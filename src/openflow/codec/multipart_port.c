@@ -31,26 +31,6 @@ static void put_stats14(struct of_buf *buf, const struct of_port_stats *p)
     of_buf_set_u16(buf, start, (uint16_t)(buf->len - start));
 }
 
-static bool read_stats14(struct reader *r, struct of_port_stats *p)
-{
-    struct reader peek = *r, entry = read_part(r, read_u16(&peek)), value;
-    uint16_t type;
-    int more;
-
-    layout_read(&entry, head14, p);
-    layout_read(&entry, counters, p);
-    p->rx_frame_err = p->rx_over_err = p->rx_crc_err = p->collisions = UINT64_MAX;
-    while ((more = read_property(&entry, &type, &value)) > 0) {
-        if (type != PROPERTY_ETHERNET)
-            continue;
-        read_skip(&value, 4);
-        layout_read(&value, ethernet, p);
-        if (value.bad)
-            return false;
-    }
-    return more == 0;
-}
-
 void of_multipart_add_port(struct of_multipart *mp, struct of_buf *out, const struct of_port_stats *p)
 {
     struct of_buf *buf = &mp->part;
@@ -69,24 +49,6 @@ void of_multipart_add_port(struct of_multipart *mp, struct of_buf *out, const st
     multipart_entry_end(mp, out, at);
 }
 
-int of_multipart_next_port(uint8_t version, struct of_multipart_reply *reply, struct of_port_stats *p)
-{
-    struct reader r = reader_of(reply->body.data, reply->body.len);
-
-    if (r.left == 0)
-        return 0;
-    memset(p, 0, sizeof *p);
-    if (version >= OF14)
-        return read_stats14(&r, p) ? multipart_advance(reply, &r) : -1;
-    p->port_no = port_read(&r, version);
-    read_skip(&r, version == OF10 ? 6 : 4);
-    layout_read(&r, counters, p);
-    layout_read(&r, ethernet, p);
-    if (version != OF10)
-        layout_read(&r, duration, p);
-    return multipart_advance(reply, &r);
-}
-
 /* --- descriptions -------------------------------------------------------- */
 
 void of_multipart_add_port_desc(struct of_multipart *mp, struct of_buf *out, const struct of_port *port)
@@ -95,13 +57,4 @@ void of_multipart_add_port_desc(struct of_multipart *mp, struct of_buf *out, con
 
     port_encode(&mp->part, mp->version, port);
     multipart_entry_end(mp, out, at);
-}
-
-int of_multipart_next_port_desc(uint8_t version, struct of_multipart_reply *reply, struct of_port *port)
-{
-    struct reader r = reader_of(reply->body.data, reply->body.len);
-
-    if (r.left == 0)
-        return 0;
-    return port_decode(&r, version, port) ? multipart_advance(reply, &r) : -1;
 }

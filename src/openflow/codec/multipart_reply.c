@@ -75,15 +75,6 @@ void of_multipart_add_desc(struct of_multipart *mp, struct of_buf *out, const st
     multipart_entry_end(mp, out, at);
 }
 
-int multipart_advance(struct of_multipart_reply *reply, const struct reader *r)
-{
-    if (r->bad)
-        return -1;
-    reply->body.len = r->left;
-    reply->body.data = r->p;
-    return 1;
-}
-
 void of_multipart_add_bundle_features(struct of_multipart *mp, struct of_buf *out)
 {
     size_t at = mp->part.len;

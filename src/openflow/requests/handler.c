@@ -262,6 +262,9 @@ static int handle(struct of_connection *conn, const uint8_t *data, size_t len)
         if (handler->rules)
             of_vacancy_run(conn->server);
     }
+    if (error > 0)
+        LOG_DBG(LOG_OPENFLOW, "%s: %s: refused a message %s", conn->server->bridge->name, conn->name,
+                of_msg_type_name(msg.type));
     of_msg_free(&msg);
     return error;
 }

@@ -63,9 +63,9 @@ static struct megaflow_slot *look_up(const struct lookup_ops *ops, struct emc *e
 
 static void with_every_variant(void (*check)(const struct lookup_ops *ops))
 {
-    for (unsigned i = 0; lookup_variant(i); i++) {
-        if (lookup_variant(i)->supported())
-            check(lookup_variant(i));
+    for (unsigned i = 0; lookup_variants[i]; i++) {
+        if (lookup_variants[i]->supported())
+            check(lookup_variants[i]);
     }
 }
 

@@ -97,9 +97,9 @@ static void with_every_variant(void (*check)(const struct lookup_ops *ops))
 {
     unsigned n = 0;
 
-    for (unsigned i = 0; lookup_variant(i); i++) {
-        if (lookup_variant(i)->supported()) {
-            check(lookup_variant(i));
+    for (unsigned i = 0; lookup_variants[i]; i++) {
+        if (lookup_variants[i]->supported()) {
+            check(lookup_variants[i]);
             n++;
         }
     }
@@ -594,13 +594,13 @@ static void masks_are_limited_and_shared(void **state)
     mask.ipv4_src = 0;
     struct megaflow *mf = insert(&key, &mask);
     key_numbered(&key, 5);
-    for (unsigned i = 0; lookup_variant(i); i++) {
+    for (unsigned i = 0; lookup_variants[i]; i++) {
         const uint8_t one = 1;
         struct megaflow *found;
 
-        if (!lookup_variant(i)->supported())
+        if (!lookup_variants[i]->supported())
             continue;
-        look_up(lookup_variant(i), &key, &one, 1, &found);
+        look_up(lookup_variants[i], &key, &one, 1, &found);
         assert_ptr_equal(found, mf);
     }
     take_out(mf);

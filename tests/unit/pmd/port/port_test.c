@@ -20,6 +20,7 @@
 #include "pmd/port/worker.h"
 #include "tests/lib/eal.h"
 #include "tests/lib/group.h"
+#include "tests/lib/open_port.h"
 #include "tests/lib/scratch.h"
 
 static struct rte_mempool *pool;
@@ -52,7 +53,7 @@ static struct port_params vhost_params(const char *name, const char *path, bool 
 
 static struct port *must_create(const struct port_params *params)
 {
-    struct port *port = port_create(params, error, sizeof error);
+    struct port *port = open_port(params, error, sizeof error);
 
     if (!port)
         fail_msg("%s: %s", params->name, error);
@@ -66,13 +67,13 @@ static void destroy(struct port *port)
     port_wait_closed();
 }
 
-/* port_create() must fail with a sentence that contains `text`. */
+/* open_port() must fail with a sentence that contains `text`. */
 static void must_refuse(const struct port_params *params, const char *text)
 {
     struct port *port;
 
     error[0] = 0;
-    port = port_create(params, error, sizeof error);
+    port = open_port(params, error, sizeof error);
     assert_null(port);
     if (!strstr(error, text))
         fail_msg("\"%s\" does not say \"%s\"", error, text);

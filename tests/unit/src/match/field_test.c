@@ -6,6 +6,7 @@
 #include <cmocka.h>
 
 #include "src/match/field.h"
+#include "tests/lib/match_sets.h"
 
 static void every_row_is_consistent(void **state)
 {

@@ -9,6 +9,7 @@
 #include "src/match/tlv_map.h"
 #include "src/match/field.h"
 #include "tests/lib/flow_text.h"
+#include "tests/lib/match_sets.h"
 
 /* What "ovs-ofctl parse-flow" makes of them. An expectation of NULL: the text itself. */
 static const struct {

@@ -10,6 +10,7 @@
 #include "src/tables/group.h"
 #include "src/match/tlv_map.h"
 #include "tests/lib/bed.h"
+#include "tests/lib/bundles.h"
 #include "tests/lib/packets.h"
 
 static struct rte_mempool *pool;
@@ -209,7 +210,7 @@ static void modify_in_bundle(const char *text)
     assert_null(flow_mod_parse(text, &fm, &acts, NULL, NULL));
     fm.command = FLOW_MODIFY;
     assert_int_equal(pipeline_bundle_begin(bed.bridge->pipeline), 0);
-    assert_int_equal(pipeline_bundle_mod(bed.bridge->pipeline, &fm), 0);
+    assert_int_equal(bundle_mod(bed.bridge->pipeline, &fm), 0);
     act_buffer_free(&acts);
 }
 
@@ -221,14 +222,14 @@ static void bundles_count_like_others(void **state)
     assert_int_equal(add(1, 1, 4, 0), 0);
     modify_in_bundle(uses);
     assert_int_equal(delete_map(0), OFPERR_NXTTMFC_INVALID_TLV_DEL);
-    pipeline_bundle_abort(bed.bridge->pipeline);
+    bundle_abort(bed.bridge->pipeline);
     assert_int_equal(delete_map(0), 0);
     assert_int_equal(add(1, 1, 4, 0), 0);
     modify_in_bundle(uses);
-    pipeline_bundle_commit(bed.bridge->pipeline);
+    bundle_commit(bed.bridge->pipeline);
     assert_int_equal(delete_map(0), OFPERR_NXTTMFC_INVALID_TLV_DEL);
     modify_in_bundle("actions=drop");
-    pipeline_bundle_commit(bed.bridge->pipeline);
+    bundle_commit(bed.bridge->pipeline);
     assert_int_equal(delete_map(0), 0);
 }
 

@@ -149,7 +149,7 @@ static const struct ovsdb_row *row_named(const struct client *client, unsigned t
     const struct ovsdb_row *row = ovsdb_first(client->db, table);
 
     while (row && strcmp(ovsdb_string(row, column), name))
-        row = ovsdb_next(row);
+        row = TAILQ_NEXT(row, node);
     return row;
 }
 

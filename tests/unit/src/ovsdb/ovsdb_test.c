@@ -111,8 +111,8 @@ static void copies_rows(void **state)
     assert_int_equal(ovsdb_count(two, T_SET), 0);
     assert_int_equal(ovsdb_integer(two, T_ONCE, 99), 99);
     assert_ptr_equal(ovsdb_first(bed.db, T), one);
-    assert_ptr_equal(ovsdb_next(one), two);
-    assert_null(ovsdb_next(two));
+    assert_ptr_equal(TAILQ_NEXT(one, node), two);
+    assert_null(TAILQ_NEXT(two, node));
 }
 
 static void the_bytes_may_come_one_by_one(void **state)

@@ -8,6 +8,7 @@
 
 #include "src/tables/classifier.h"
 #include "src/tables/rule.h"
+#include "tests/lib/match_sets.h"
 
 static uint64_t rng = 1;
 

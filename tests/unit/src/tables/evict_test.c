@@ -10,6 +10,7 @@
 #include "pmd/datapath.h"
 #include "src/tables/evict.h"
 #include "src/tables/rule.h"
+#include "tests/lib/bundles.h"
 
 static uint64_t now_ms;
 
@@ -126,7 +127,7 @@ static void random_mod(struct pipeline *pipeline, bool in_bundle)
     fm.hard_timeout_s = random_below(3) == 0 ? (uint16_t)(1 + random_below(30)) : 0;
     fm.flags = random_below(20) == 0 ? RULE_HIDDEN : 0;
     if (in_bundle)
-        pipeline_bundle_mod(pipeline, &fm);
+        bundle_mod(pipeline, &fm);
     else
         pipeline_flow_mod(pipeline, &fm);
 }
@@ -139,7 +140,7 @@ static void random_bundle(struct pipeline *pipeline)
         same_as_by_looking_at_all(pipeline);
     }
     if (random_below(2) == 0)
-        pipeline_bundle_abort(pipeline);
+        bundle_abort(pipeline);
     else
         while (!pipeline_bundle_commit_step(pipeline, 5))
             same_as_by_looking_at_all(pipeline);
@@ -228,11 +229,11 @@ static void a_large_table_is_ordered_in_slices(void **state)
         for (unsigned i = 0; i < 10; i++) {
             bool done = order_in_slices(pipeline, random_below(8), 1 + random_below(60));
             if (done && random_below(3) != 0) {
-                pipeline_bundle_commit(pipeline);
+                bundle_commit(pipeline);
                 same_as_by_looking_at_all(pipeline);
                 n_committed++;
             } else {
-                pipeline_bundle_abort(pipeline);
+                bundle_abort(pipeline);
                 n_aborted++;
             }
             for (unsigned j = 0; j < 30; j++)

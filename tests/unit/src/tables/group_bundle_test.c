@@ -10,6 +10,7 @@
 #include "src/tables/table.h"
 #include "tests/lib/own_time.h"
 #include "tests/lib/rules.h"
+#include "tests/lib/bundles.h"
 
 static struct pipeline *pipeline;
 static unsigned n_added, n_removed, n_group_deleted, n_groups_told;
@@ -114,7 +115,7 @@ static void groups_and_rules_become_visible_together(void **state)
     assert_null(group_table_find(table(), 1));
     assert_int_equal(n_groups(), 0);
     assert_int_equal(pipeline_n_rules(pipeline, 0), 0);
-    pipeline_bundle_commit(pipeline);
+    bundle_commit(pipeline);
     assert_int_equal(first_output(1), 2);
     assert_int_equal(n_groups(), 2);
     assert_int_equal(group_users(group_table_find(table(), 1)), 2);
@@ -136,7 +137,7 @@ static void rules_of_a_group_that_is_replaced_take_no_time(void **state)
     for (unsigned i = 0; i < TIMES; i++)
         assert_int_equal(group(GROUP_MODIFY, 1, i % 2 ? "output:3" : "output:4"), 0);
     assert_in_range(own_us() - start, 0, 10000 * OWN_TIME_FACTOR);
-    pipeline_bundle_commit(pipeline);
+    bundle_commit(pipeline);
     assert_int_equal(first_output(1), 3);
     assert_int_equal(group_users(group_table_find(table(), 1)), N);
     assert_int_equal(group(GROUP_DELETE, 1, NULL), 0);
@@ -145,7 +146,7 @@ static void rules_of_a_group_that_is_replaced_take_no_time(void **state)
     assert_int_equal(group(GROUP_ADD, 1, "output:2"), 0);
     assert_int_equal(rule(true, FLOW_ADD, 1, "group:1"), 0);
     assert_int_equal(group(GROUP_MODIFY, 1, "output:3"), 0);
-    pipeline_bundle_abort(pipeline);
+    bundle_abort(pipeline);
     assert_int_equal(n_groups(), 0);
     assert_int_equal(pipeline_n_rules(pipeline, 0), 0);
 }
@@ -165,7 +166,7 @@ static void an_abort_leaves_nothing(void **state)
     assert_int_equal(group(GROUP_ADD, 1, "output:5"), 0);
     assert_int_equal(group(GROUP_ADD, 9, "group:1"), 0);
     assert_int_equal(first_output(1), 2);
-    pipeline_bundle_abort(pipeline);
+    bundle_abort(pipeline);
     assert_int_equal(first_output(1), 2);
     assert_int_equal(n_groups(), 2);
     assert_int_equal(group_users(group_table_find(table(), 1)), 2);
@@ -187,7 +188,7 @@ static void a_modified_group_keeps_its_rules(void **state)
     assert_int_equal(rule(true, FLOW_ADD, 6, "group:1"), 0);
     assert_int_equal(group(GROUP_INSERT_BUCKET, 1, "output:4"), 0);
     assert_int_equal(rule(true, FLOW_ADD, 7, "group:1"), 0);
-    pipeline_bundle_commit(pipeline);
+    bundle_commit(pipeline);
     assert_int_equal(group_users(group_table_find(table(), 1)), 3);
     assert_int_equal(group_table_find(table(), 1)->n_buckets, 2);
     assert_int_equal(group_table_find(table(), 1)->packets, 7);
@@ -212,7 +213,7 @@ static void a_deleted_group_takes_its_rules_along(void **state)
     assert_int_equal(group(GROUP_ADD, 1, "output:9"), 0);
     assert_int_equal(rule(true, FLOW_ADD, 8, "group:1"), 0);
     assert_int_equal(pipeline_n_rules(pipeline, 0), 2);
-    pipeline_bundle_commit(pipeline);
+    bundle_commit(pipeline);
     assert_int_equal(pipeline_n_rules(pipeline, 0), 1);
     assert_int_equal(n_removed, 2);
     assert_int_equal(n_group_deleted, 2);
@@ -303,7 +304,7 @@ static void rules_of_a_deleted_group_go_a_few_at_a_time(void **state)
     /* The rule that would be next goes by itself. */
     pipeline_remove_rule(pipeline, pipeline->remove_next->rule, RULE_HARD_TIMEOUT);
     assert_true(delete_slice(1, 50));
-    pipeline_bundle_abort(pipeline);
+    bundle_abort(pipeline);
     assert_int_equal(pipeline_n_rules(pipeline, 0), OLD - 1);
     assert_int_equal(first_output(1), 1);
     assert_int_equal(n_group_deleted, 0);
@@ -315,7 +316,7 @@ static void rules_of_a_deleted_group_go_a_few_at_a_time(void **state)
     delete_in_slices(1, NEW + 2 * (OLD - 1));
     assert_int_equal(pipeline->n_next, 0);
     assert_int_equal(pipeline_n_rules(pipeline, 0), OLD - 1);
-    pipeline_bundle_commit(pipeline);
+    bundle_commit(pipeline);
     assert_int_equal(pipeline_n_rules(pipeline, 0), 0);
     assert_int_equal(n_groups(), 0);
     assert_int_equal(n_group_deleted, OLD - 1);
@@ -328,7 +329,7 @@ static void rules_of_a_deleted_group_go_a_few_at_a_time(void **state)
         assert_int_equal(rule(false, FLOW_ADD, i, "group:7"), 0);
     begin();
     delete_in_slices(OFGROUP_ALL, OLD + NEW);
-    pipeline_bundle_commit(pipeline);
+    bundle_commit(pipeline);
     assert_int_equal(n_groups(), 0);
     assert_int_equal(n_group_deleted, NEW);
 }
@@ -354,9 +355,9 @@ static void cursors_last_over_changes(void **state)
             assert_int_equal(group(round == 1 ? GROUP_DELETE : GROUP_MODIFY, found->id + 2 + round, "output:3"), 0);
             assert_int_equal(group(GROUP_ADD, 1000 + round, "output:3"), 0);
             if (round & 2)
-                pipeline_bundle_abort(pipeline);
+                bundle_abort(pipeline);
             else
-                pipeline_bundle_commit(pipeline);
+                bundle_commit(pipeline);
         }
         group_cursor_close(cursor);
     }

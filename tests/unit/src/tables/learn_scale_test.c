@@ -10,6 +10,7 @@
 #include "src/tables/pipeline.h"
 #include "tests/lib/flow_text.h"
 #include "tests/lib/own_time.h"
+#include "tests/lib/bundles.h"
 
 #define RULES 300000
 #define KEYS 300000
@@ -180,7 +181,7 @@ static void what_changes_meanwhile_is_counted_once(void **state)
         mod(text, FLOW_DELETE);
         if (i == 20) { /* a rule of a bundle that is taken back */
             assert_int_equal(pipeline_bundle_begin(pipeline), 0);
-            pipeline_bundle_abort(pipeline);
+            bundle_abort(pipeline);
         }
     }
     assert_in_range(steps, 40, 1000);

@@ -9,6 +9,7 @@
 #include "src/tables/meter.h"
 #include "src/tables/table.h"
 #include "tests/lib/rules.h"
+#include "tests/lib/bundles.h"
 
 /* --- the datapath's meters, as a stand-in -------------------------------- */
 
@@ -163,7 +164,7 @@ static void meters_and_rules_become_visible_together(void **state)
     assert_null(meter_table_find(table(), 1));
     assert_int_equal(n_meters(), 0);
     assert_int_equal(pipeline_n_rules(pipeline, 0), 0);
-    pipeline_bundle_commit(pipeline);
+    bundle_commit(pipeline);
     assert_int_equal(rate_of(1), 20);
     assert_int_equal(meter_table_find(table(), 1)->users.n, 1);
     assert_int_equal(pipeline_n_rules(pipeline, 0), 1);
@@ -189,7 +190,7 @@ static void an_abort_leaves_nothing(void **state)
     assert_int_equal(meter(METER_ADD, 4, 40), 0);
     assert_int_equal(n_meters(), 2);
     assert_int_equal(rate_of(1), 10);
-    pipeline_bundle_abort(pipeline);
+    bundle_abort(pipeline);
     assert_int_equal(n_meters(), 2);
     assert_int_equal(n_slots(), 2);
     assert_int_equal(rate_of(1), 10);
@@ -218,7 +219,7 @@ static void a_deleted_meter_takes_its_rules_along(void **state)
     assert_int_equal(meter(METER_ADD, 1, 12), 0);
     assert_int_equal(rule(true, FLOW_ADD, 8, "meter:1"), 0);
     assert_int_equal(pipeline_n_rules(pipeline, 0), 2);
-    pipeline_bundle_commit(pipeline);
+    bundle_commit(pipeline);
     assert_int_equal(pipeline_n_rules(pipeline, 0), 1);
     assert_int_equal(n_removed, 2);
     assert_int_equal(n_meter_deleted, 2);
@@ -277,13 +278,13 @@ static void who_depends_on_meters_is_told(void **state)
 
     begin();
     assert_int_equal(group(GROUP_ADD, "meter:1,output:1"), 0);
-    pipeline_bundle_commit(pipeline);
+    bundle_commit(pipeline);
     assert_int_equal(n_told, 2);
     begin();
     assert_int_equal(meter(METER_DELETE, 1, 0), 0);
     assert_int_equal(meter(METER_ADD, 1, 12), 0);
     assert_int_equal(n_told, 2);
-    pipeline_bundle_commit(pipeline);
+    bundle_commit(pipeline);
     assert_int_equal(n_told, 3);
 }
 

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 
 #include "pmd/base/clock.h"
+#include "tests/lib/bundles.h"
+#include "tests/lib/match_sets.h"
 
 /* --- the model ----------------------------------------------------------- */
 
@@ -242,8 +244,8 @@ static void random_flow_mods_do_what_a_plain_list_does(void **state)
     struct pipeline *pipeline = pipeline_create(&observer);
     unsigned refused = 0;
 
-    pipeline_set_table_limit(pipeline, 0, MAX_IN_TABLE);
-    pipeline_set_table_limit(pipeline, 1, MAX_IN_TABLE);
+    set_table_limit(pipeline, 0, MAX_IN_TABLE);
+    set_table_limit(pipeline, 1, MAX_IN_TABLE);
     for (unsigned i = 0; i < 20000; i++) {
         struct flow_mod fm;
         struct act_output acts;
@@ -267,7 +269,7 @@ static void random_flow_mods_do_what_a_plain_list_does(void **state)
 }
 
 /* In small slices, none of which lookups see anything of. */
-static int bundle_mod(struct pipeline *pipeline, const struct flow_mod *fm, struct model *visible)
+static int mod_in_bundle(struct pipeline *pipeline, const struct flow_mod *fm, struct model *visible)
 {
     struct mod_slices *slices = NULL;
     int error;
@@ -285,8 +287,8 @@ static void random_bundles_happen_as_a_whole_or_not_at_all(void **state)
     struct pipeline_observer observer = observer_of(&known);
     struct pipeline *pipeline = pipeline_create(&observer);
 
-    pipeline_set_table_limit(pipeline, 0, MAX_IN_TABLE);
-    pipeline_set_table_limit(pipeline, 1, MAX_IN_TABLE);
+    set_table_limit(pipeline, 0, MAX_IN_TABLE);
+    set_table_limit(pipeline, 1, MAX_IN_TABLE);
     for (unsigned i = 0; i < 1500; i++) {
         next = model;
         assert_int_equal(pipeline_bundle_begin(pipeline), 0);
@@ -296,7 +298,7 @@ static void random_bundles_happen_as_a_whole_or_not_at_all(void **state)
             struct act_output acts;
 
             random_fm(&fm, &acts);
-            assert_int_equal(bundle_mod(pipeline, &fm, &model), model_apply(&next, &fm, MAX_IN_TABLE));
+            assert_int_equal(mod_in_bundle(pipeline, &fm, &model), model_apply(&next, &fm, MAX_IN_TABLE));
             if (one_in(5)) {
                 compare(pipeline, &model, &known);
                 compare_lookups(pipeline, &model);

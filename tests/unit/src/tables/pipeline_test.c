@@ -9,6 +9,7 @@
 #include "pmd/base/clock.h"
 #include "pmd/datapath.h"
 #include "src/match/field.h"
+#include "tests/lib/bundles.h"
 
 static void a_rule_may_time_out_while_a_bundle_replaces_or_modifies_it(void **state)
 {
@@ -29,7 +30,7 @@ static void a_rule_may_time_out_while_a_bundle_replaces_or_modifies_it(void **st
         output_fm(&fm, &acts, 2);
         fm.command = commands[i % 3];
         pipeline_bundle_begin(pipeline);
-        assert_int_equal(pipeline_bundle_mod(pipeline, &fm), 0);
+        assert_int_equal(bundle_mod(pipeline, &fm), 0);
         assert_int_equal(known.n, 1);
         now_ms += 11000;
         assert_int_equal(pipeline_expire(pipeline, now_ms, 10), 1);
@@ -37,9 +38,9 @@ static void a_rule_may_time_out_while_a_bundle_replaces_or_modifies_it(void **st
         assert_int_equal(known.n, 0);
         assert_int_equal(pipeline_n_rules(pipeline, 0), 0);
         if (commit)
-            pipeline_bundle_commit(pipeline);
+            bundle_commit(pipeline);
         else
-            pipeline_bundle_abort(pipeline);
+            bundle_abort(pipeline);
         assert_int_equal(known.n, commit && commands[i % 3] == FLOW_ADD);
         assert_int_equal(pipeline_n_rules(pipeline, 0), known.n);
         if (known.n == 1)
@@ -123,7 +124,7 @@ static int add_numbered(struct pipeline *pipeline, uint32_t number, bool bundle)
     fm.table_id = (uint8_t)(number % 3);
     fm.priority = 5;
     match_in_port(&fm.match, number);
-    return bundle ? pipeline_bundle_mod(pipeline, &fm) : pipeline_flow_mod(pipeline, &fm);
+    return bundle ? bundle_mod(pipeline, &fm) : pipeline_flow_mod(pipeline, &fm);
 }
 
 static void a_bridge_takes_no_more_rules_than_it_may(void **state)
@@ -141,11 +142,11 @@ static void a_bridge_takes_no_more_rules_than_it_may(void **state)
     /* A bundle that is given up leaves the account as it was. */
     for (unsigned round = 0; round < 2; round++) {
         assert_int_equal(pipeline_bundle_begin(pipeline), 0);
-        assert_int_equal(pipeline_bundle_mod(pipeline, &fm), 0);
+        assert_int_equal(bundle_mod(pipeline, &fm), 0);
         for (uint32_t i = 20; i < 30; i++)
             assert_int_equal(add_numbered(pipeline, i, true), 0);
         assert_int_equal(add_numbered(pipeline, 30, true), OFPERR_FMFC_TABLE_FULL);
-        pipeline_bundle_abort(pipeline);
+        bundle_abort(pipeline);
         assert_int_equal(add_numbered(pipeline, 10, false), OFPERR_FMFC_TABLE_FULL);
     }
     /* A table that evicts makes room in itself. */
@@ -320,10 +321,10 @@ static void add_many(struct pipeline *pipeline, bool bundle)
         pipeline_bundle_begin(pipeline);
     for (uint32_t i = 0; i < MANY; i++) {
         match_ipv4_dst(&fm.match, 0x0a000000 + i, 32);
-        assert_int_equal(bundle ? pipeline_bundle_mod(pipeline, &fm) : pipeline_flow_mod(pipeline, &fm), 0);
+        assert_int_equal(bundle ? bundle_mod(pipeline, &fm) : pipeline_flow_mod(pipeline, &fm), 0);
     }
     if (bundle)
-        pipeline_bundle_commit(pipeline);
+        bundle_commit(pipeline);
 }
 
 static void many_rules_take_little_memory_and_give_it_back(void **state)

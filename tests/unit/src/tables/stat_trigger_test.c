@@ -11,6 +11,7 @@
 #include "src/openflow/codec/msg.h"
 #include "src/tables/pipeline.h"
 #include "src/tables/stat_trigger.h"
+#include "tests/lib/bundles.h"
 
 /* --- the wire ------------------------------------------------------------ */
 
@@ -324,10 +325,10 @@ static void who_goes_is_not_watched(void **state)
     ((struct act_stat_trigger *)act_buffer_add(&acts, ACT_STAT_TRIGGER, sizeof(struct act_stat_trigger)))->present =
         WATCH(STAT_PACKETS);
     fm.acts = act_buffer_list(&acts);
-    assert_int_equal(pipeline_bundle_mod(pipeline, &fm), 0);
+    assert_int_equal(bundle_mod(pipeline, &fm), 0);
     act_buffer_free(&acts);
     assert_int_equal(pass(0), 0);
-    pipeline_bundle_commit(pipeline);
+    bundle_commit(pipeline);
     assert_int_equal(pass(0), 1);
 }
 

@@ -30,7 +30,7 @@ static void expect_count(uint64_t cookie, uint64_t packets)
     assert_non_null(rule);
     for (int i = 0; i < 1000 && rule->packets < packets; i++) {
         usleep(1000);
-        flows_refresh_stats(bed.flows, 0);
+        bed_count(&bed);
     }
     assert_int_equal(rule->packets, packets);
 }
@@ -225,7 +225,7 @@ static void what_counts_anew_has_nothing_of_before(void **state)
             expect_way(1, 80, 2);
         bed_mod(&bed, how == 1 ? FLOW_ADD : FLOW_MODIFY, "reset_counts,cookie=7,in_port=1,actions=output:3");
         bed_settle(&bed);
-        flows_refresh_stats(bed.flows, 0);
+        bed_count(&bed);
         assert_int_equal(find_rule(how == 1 ? 7 : how)->packets, 0);
         expect_way(1, 80, 3);
         expect_count(how == 1 ? 7 : how, 1);
@@ -286,7 +286,7 @@ static void a_revalidation_keeps_addresses(void **state)
     send_to(2, bed_udp_of(2, 1, 0x0a000002, 80));
     expect_out(1);
     bed_settle(&bed);
-    flows_refresh_stats(bed.flows, 0);
+    bed_count(&bed);
     usleep(5000);
     host = mac_table_next(bed.bridge->macs, &position);
     before = host->seen_ms;

@@ -4,6 +4,7 @@
 #include "src/match/of_error.h"
 #include "src/tables/meter.h"
 #include "tests/lib/bed_traffic.h"
+#include "tests/lib/bundles.h"
 
 #define MARK_AT 6 /* in the Ethernet source: which bridge the packet belongs to */
 
@@ -218,7 +219,7 @@ static void a_packet_out_that_is_held_back_does_not_leave_by_the_next_port(void 
     for (int i = 0; i < 1000; i++)
         bed_turn(&bed);
     next = plug(other_bridge, 1);
-    pipeline_bundle_commit(bed.bridge->pipeline);
+    bundle_commit(bed.bridge->pipeline);
     flows_held_send(bed.flows, held, bed_udp());
     for (int i = 0; i < 100; i++)
         bed_turn(&bed);

@@ -4,6 +4,7 @@
 #include "src/upcall/flows_impl.h"
 #include "src/tables/learn.h"
 #include "tests/lib/bed_xlate.h"
+#include "tests/lib/bundles.h"
 
 #define LEARN(packet) translate_packet(packet, true)
 
@@ -159,7 +160,7 @@ static void a_limit_holds(void **state)
     LEARN("in_port=1,dl_src=02:00:00:00:00:05");
     assert_false(out.deps.effects[0].refused);
     assert_int_equal(n_rules(4), 5);
-    pipeline_set_table_limit(bed.bridge->pipeline, 4, 5);
+    set_table_limit(bed.bridge->pipeline, 4, 5);
     bed_add(&bed, "in_port=3,actions=learn(table=4,NXM_OF_ETH_SRC[])");
     LEARN("in_port=3,dl_src=02:00:00:00:00:09");
     assert_true(out.deps.effects[0].refused);
@@ -207,20 +208,20 @@ static void owners_in_bundles(void **state)
     assert_int_equal(pipeline_bundle_begin(bed.bridge->pipeline), 0);
     assert_null(flow_mod_parse("in_port=3,actions=learn(delete_learned,table=5,cookie=9,NXM_OF_ETH_SRC[])", &fm, &acts,
                                NULL, NULL));
-    assert_int_equal(pipeline_bundle_mod(bed.bridge->pipeline, &fm), 0);
+    assert_int_equal(bundle_mod(bed.bridge->pipeline, &fm), 0);
     fm.command = FLOW_DELETE;
     fm.match.value.in_port = 1;
-    assert_int_equal(pipeline_bundle_mod(bed.bridge->pipeline, &fm), 0);
+    assert_int_equal(bundle_mod(bed.bridge->pipeline, &fm), 0);
     /* Meanwhile a packet teaches: that has to wait, and then counts. */
     LEARN("in_port=1,dl_src=02:00:00:00:00:01");
     assert_int_equal(n_rules(4), 1);
-    pipeline_bundle_abort(bed.bridge->pipeline);
+    bundle_abort(bed.bridge->pipeline);
     assert_int_equal(n_rules(4), 2);
     assert_int_equal(n_rules(5), 1);
     assert_int_equal(pipeline_bundle_begin(bed.bridge->pipeline), 0);
-    assert_int_equal(pipeline_bundle_mod(bed.bridge->pipeline, &fm), 0);
+    assert_int_equal(bundle_mod(bed.bridge->pipeline, &fm), 0);
     assert_int_equal(n_rules(4), 2);
-    pipeline_bundle_commit(bed.bridge->pipeline);
+    bundle_commit(bed.bridge->pipeline);
     assert_int_equal(n_rules(4), 0);
     act_buffer_free(&acts);
 }

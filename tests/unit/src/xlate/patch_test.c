@@ -303,7 +303,7 @@ static void both_bridges_count(void **state)
     for (int i = 0; i < 6; i++)
         expect_at(one);
     for (int i = 0; i < 1000; i++) {
-        flows_refresh_stats(bed.flows, 0);
+        bed_count(&bed);
         bridge_port_stats(bridge_port_by_ofport(other, 20), &b);
         if (b.rx_packets == 6)
             break;
@@ -341,7 +341,7 @@ static void a_bridge_that_goes_takes_its_megaflows_along(void **state)
     assert_int_equal(stats.n_megaflows, 1);
     send_to(1, bed_udp());
     expect_out(2);
-    flows_refresh_stats(bed.flows, 0);
+    bed_count(&bed);
     other = bridge_create("br1", 2, bed.dp);
     flows_attach(bed.flows, other);
 }

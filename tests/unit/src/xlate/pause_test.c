@@ -157,8 +157,7 @@ static unsigned count_rules(uint64_t *packets)
     struct rule *rule;
     unsigned n = 0;
 
-    usleep(2000); /* what was counted in this millisecond is not counted again */
-    flows_refresh_stats(bed.flows, 0);
+    bed_count(&bed);
     bed_turn(&bed);
     cursor = rule_cursor_open(bed.bridge->pipeline, &all);
     while ((rule = rule_cursor_next(cursor))) {

@@ -8,6 +8,7 @@
 
 #include "src/openflow/codec/msg_monitor.h"
 #include "src/match/field.h"
+#include "tests/lib/of_replies.h"
 
 static const uint8_t versions[] = {OF10, OF13, OF14, OF15};
 

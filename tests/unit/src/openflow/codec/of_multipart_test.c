@@ -9,6 +9,8 @@
 #include "src/openflow/codec/msg.h"
 #include "src/match/field.h"
 #include "tests/lib/flow_text.h"
+#include "tests/lib/match_sets.h"
+#include "tests/lib/of_replies.h"
 
 static const uint8_t versions[] = {OF10, OF13, OF14, OF15};
 #define N_VERSIONS 4

@@ -3,6 +3,7 @@
 #include "src/tables/rule.h"
 #include "src/tables/table.h"
 #include "tests/lib/of_bed.h"
+#include "tests/lib/of_replies.h"
 
 #define WILDCARD_ALL 0x3fffffu
 #define FLAG_CHECK_OVERLAP 2

@@ -3,6 +3,7 @@
 #include "src/tables/table.h"
 #include "src/match/tlv_map.h"
 #include "tests/lib/of_bed.h"
+#include "tests/lib/bundles.h"
 
 #define MANY_RULES 10000 /* more than one turn of the server commits */
 
@@ -461,7 +462,7 @@ static void tables_are_configured_in_their_place(void **state)
     client_send(&b, &set_config); /* it is told of vacancies */
     client_barrier(&b);
     config = pipeline_table_config(bridge->pipeline, 0);
-    pipeline_set_table_limit(bridge->pipeline, 0, 2);
+    set_table_limit(bridge->pipeline, 0, 2);
     bundle_add_flow(&a, 1, 0, 1, 0);
     bundle_add_flow(&a, 1, 0, 2, 0);
     bundle_control(&a, OF_BUNDLE_COMMIT_REQUEST, 1, 0, 0);

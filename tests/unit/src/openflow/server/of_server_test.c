@@ -1,5 +1,6 @@
 /* The OpenFlow server: what every connection goes through, from its socket and first hello to barriers and dumps. */
 #include "tests/lib/of_bed.h"
+#include "tests/lib/of_replies.h"
 
 #include <sys/stat.h>
 

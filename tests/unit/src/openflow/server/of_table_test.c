@@ -3,6 +3,8 @@
 #include "tests/lib/of_bed.h"
 
 #include "src/openflow/server/vacancy.h"
+#include "tests/lib/bundles.h"
+#include "tests/lib/of_replies.h"
 
 #define EVICT (TABLE_EVICT_IMPORTANCE | TABLE_EVICT_LIFETIME)
 
@@ -72,7 +74,7 @@ static bool has_flow(uint64_t cookie)
 static void a_full_table_evicts_if_it_may(void **state)
 {
     open_clients(OF14);
-    pipeline_set_table_limit(bridge->pipeline, 0, 3);
+    set_table_limit(bridge->pipeline, 0, 3);
     add_flow(&b, 1, 10, 0, 0);
     add_flow(&b, 2, 20, 100, 0);
     add_flow(&b, 3, 20, 50, 0);
@@ -138,7 +140,7 @@ static void expect_vacancy(uint8_t reason, uint8_t vacancy)
 static void controllers_are_told_when_a_table_is_nearly_full(void **state)
 {
     open_clients(OF14);
-    pipeline_set_table_limit(bridge->pipeline, 0, 10);
+    set_table_limit(bridge->pipeline, 0, 10);
     table_mod(&b, TABLE_VACANCY_EVENTS, 0, 30, 60, 0);
     for (uint32_t n = 1; n <= 7; n++)
         add_flow(&b, n, 0, 0, 0);
