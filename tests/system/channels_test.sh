@@ -5,7 +5,7 @@
 
 port=$((20000 + $$ % 20000))
 sluice_config "\"fail_mode\": \"secure\", \"auxiliary_connections\": 2, \"controller_rate_limit\": 200,
-    \"controller_burst_limit\": 50, \"controllers\": [\"tcp:127.0.0.1:$port\"]"
+    \"controller_burst_limit\": 50, \"controllers\": [{\"target\": \"tcp:127.0.0.1:$port\", \"max_backoff\": 1000}]"
 
 cat >"$TEST_DIR/channel.py" <<'PY'
 import sys, time

@@ -27,7 +27,7 @@ route_ok() {
 
 host_make h1 10.0.0.1/24 02:00:00:00:00:01
 host_make h2 10.0.0.2/24 02:00:00:00:00:02
-sluice_config "\"fail_mode\": \"secure\", \"controllers\": [\"tcp:127.0.0.1:$port\"]" "$(port_json p1 1 h1)" "$(port_json p2 2 h2)"
+sluice_config "\"fail_mode\": \"secure\", \"controllers\": [{\"target\": \"tcp:127.0.0.1:$port\", \"max_backoff\": 1000}]" "$(port_json p1 1 h1)" "$(port_json p2 2 h2)"
 start_sluice
 
 for version in $versions; do

@@ -36,7 +36,7 @@ bridge() { # NUMBER PORT...
     local number=$1 ports='' p
     shift
     for p in "$@"; do [ -z "$p" ] || ports+="${ports:+, }$p"; done
-    printf '{ "name": "br%d", "datapath_id": "%016x", "fail_mode": "secure", "controllers": ["tcp:127.0.0.1:%d"], "ports": [%s] }' \
+    printf '{ "name": "br%d", "datapath_id": "%016x", "fail_mode": "secure", "controllers": [{"target": "tcp:127.0.0.1:%d", "max_backoff": 1000}], "ports": [%s] }' \
         "$number" "$((number + 1))" "$ofp_port" "$ports"
 }
 for n in 1 2 3 4; do host_make h$n "" 02:00:00:00:00:0$n; done

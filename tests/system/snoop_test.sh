@@ -6,7 +6,7 @@
 port=$((20000 + $$ % 20000))
 host_make h1 10.0.0.1/24 02:00:00:00:00:01
 host_make h2 10.0.0.2/24 02:00:00:00:00:02
-sluice_config "\"fail_mode\": \"secure\", \"inactivity_probe\": 500, \"controllers\": [\"tcp:127.0.0.1:$port\"]" "$(port_json p1 1 h1)" "$(port_json p2 2 h2)"
+sluice_config "\"fail_mode\": \"secure\", \"inactivity_probe\": 500, \"controllers\": [{\"target\": \"tcp:127.0.0.1:$port\", \"max_backoff\": 1000}]" "$(port_json p1 1 h1)" "$(port_json p2 2 h2)"
 start_sluice
 snoop=unix:$RUN_DIR/br0.snoop
 says() { grep -qE "$1" "$TEST_DIR/snoop.log"; }

@@ -18,7 +18,7 @@ bridge() { # NUMBER PORT...
     local number=$1 ports='' p
     shift
     for p in "$@"; do ports+="${ports:+, }$p"; done
-    printf '{ "name": "br%d", "datapath_id": "%016x", "fail_mode": "secure", "controllers": ["tcp:127.0.0.1:%d"], "ports": [%s] }' \
+    printf '{ "name": "br%d", "datapath_id": "%016x", "fail_mode": "secure", "controllers": [{"target": "tcp:127.0.0.1:%d", "max_backoff": 1000}], "ports": [%s] }' \
         "$number" "$number" "$port" "$ports"
 }
 blocked() { tail -n +"${1:-1}" "$TEST_DIR/osken.log" | grep -q 'is blocked'; }
