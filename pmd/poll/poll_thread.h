@@ -35,7 +35,6 @@
 /* The packets of a burst that one megaflow matched. */
 struct burst_group {
     struct megaflow_slot *slot;
-    struct megaflow_counters *counters;
     uint32_t n;
     uint32_t bytes;
     uint32_t longest; /* bytes of the longest packet */

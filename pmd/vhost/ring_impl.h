@@ -140,7 +140,7 @@ static inline void vhost_copy_in(const struct vhost_ring *ring, struct rte_mbuf 
 /* Packets that are being taken: mbufs are there for all, and those that were not needed go back. */
 struct vhost_taken {
     struct rte_mbuf *fresh[VHOST_BATCH];
-    uint16_t n_fresh, n_used, n;
+    uint16_t n_used, n;
     uint32_t bytes, pieces;
     bool stop; /* no more in this call */
 };

@@ -8,9 +8,9 @@
 
 #include "src/tables/learn.h"
 #include "src/tables/pipeline.h"
+#include "tests/lib/bundles.h"
 #include "tests/lib/flow_text.h"
 #include "tests/lib/own_time.h"
-#include "tests/lib/bundles.h"
 
 #define RULES 300000
 #define KEYS 300000
