@@ -8,6 +8,7 @@
 #include "pmd/program_ops.h"
 #include "pmd/tunnel.h"
 #include "tests/fuzz/fuzz.h"
+#include "tests/fuzz/segment.h"
 #include "tests/lib/eal.h"
 #include "tests/lib/packets.h"
 
@@ -28,30 +29,6 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
     return 0;
 }
 
-static void free_segment(void *buffer, void *shared)
-{
-    free(buffer);
-    free(shared);
-}
-
-static struct rte_mbuf *segment_new(const uint8_t *data, size_t len)
-{
-    struct rte_mbuf *m = rte_pktmbuf_alloc(pool);
-    struct rte_mbuf_ext_shared_info *shared = calloc(1, sizeof *shared);
-    uint8_t *buffer = malloc(HEAD_ROOM + len);
-
-    CHECK(m && shared && buffer);
-    memcpy(buffer + HEAD_ROOM, data, len);
-    shared->free_cb = free_segment;
-    shared->fcb_opaque = shared;
-    rte_mbuf_ext_refcnt_set(shared, 1);
-    rte_pktmbuf_attach_extbuf(m, buffer, RTE_BAD_IOVA, HEAD_ROOM + len, shared);
-    m->data_off = HEAD_ROOM;
-    m->data_len = m->pkt_len = len;
-    memset(packet_meta(m), 0, sizeof *packet_meta(m));
-    return m;
-}
-
 /* Segments of pseudo-random lengths; cut == 0: one. */
 static struct rte_mbuf *segments_new(const uint8_t *data, size_t len, uint32_t cut)
 {
@@ -63,7 +40,7 @@ static struct rte_mbuf *segments_new(const uint8_t *data, size_t len, uint32_t c
         if (head && (part == 0 || head->nb_segs > 60))
             part = head->nb_segs > 60 ? len - at : 1;
         part = RTE_MIN(part, len - at);
-        struct rte_mbuf *m = segment_new(data + at, part);
+        struct rte_mbuf *m = segment_new(pool, data + at, part, HEAD_ROOM);
         if (!head)
             head = m;
         else

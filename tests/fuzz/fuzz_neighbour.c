@@ -13,6 +13,7 @@
 #include "src/net/route.h"
 #include "src/tunnel/neighbour.h"
 #include "tests/fuzz/fuzz.h"
+#include "tests/fuzz/segment.h"
 #include "tests/lib/eal.h"
 
 #define HEAD_ROOM 8
@@ -57,37 +58,13 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
     return 0;
 }
 
-static void free_segment(void *buffer, void *shared)
-{
-    free(buffer);
-    free(shared);
-}
-
-static struct rte_mbuf *segment_new(const uint8_t *data, size_t len)
-{
-    struct rte_mbuf *m = rte_pktmbuf_alloc(pool);
-    struct rte_mbuf_ext_shared_info *shared = calloc(1, sizeof *shared);
-    uint8_t *buffer = malloc(HEAD_ROOM + len);
-
-    CHECK(m && shared && buffer);
-    memcpy(buffer + HEAD_ROOM, data, len);
-    shared->free_cb = free_segment;
-    shared->fcb_opaque = shared;
-    rte_mbuf_ext_refcnt_set(shared, 1);
-    rte_pktmbuf_attach_extbuf(m, buffer, RTE_BAD_IOVA, (uint16_t)(HEAD_ROOM + len), shared);
-    m->data_off = HEAD_ROOM;
-    m->data_len = (uint16_t)len;
-    m->pkt_len = (uint32_t)len;
-    return m;
-}
-
 static struct rte_mbuf *packet_new(const uint8_t *data, size_t len, size_t cut)
 {
     size_t first = cut > 0 && cut < len ? cut : len;
-    struct rte_mbuf *m = segment_new(data, first);
+    struct rte_mbuf *m = segment_new(pool, data, first, HEAD_ROOM);
 
     if (first < len)
-        CHECK(rte_pktmbuf_chain(m, segment_new(data + first, len - first)) == 0);
+        CHECK(rte_pktmbuf_chain(m, segment_new(pool, data + first, len - first, HEAD_ROOM)) == 0);
     return m;
 }
 

@@ -6,6 +6,7 @@
 #include "pmd/tunnel/pop.h"
 #include "pmd/tunnel/push.h"
 #include "tests/fuzz/fuzz.h"
+#include "tests/fuzz/segment.h"
 #include "tests/lib/eal.h"
 #include "tests/lib/packets.h"
 
@@ -49,39 +50,14 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
     return 0;
 }
 
-static void free_segment(void *buffer, void *shared)
-{
-    free(buffer);
-    free(shared);
-}
-
-static struct rte_mbuf *segment_new(const uint8_t *data, size_t len)
-{
-    struct rte_mbuf *m = rte_pktmbuf_alloc(pool);
-    struct rte_mbuf_ext_shared_info *shared = calloc(1, sizeof *shared);
-    uint8_t *buffer = malloc(len);
-
-    CHECK(m && shared && (buffer || len == 0));
-    memcpy(buffer, data, len);
-    shared->free_cb = free_segment;
-    shared->fcb_opaque = shared;
-    rte_mbuf_ext_refcnt_set(shared, 1);
-    rte_pktmbuf_attach_extbuf(m, buffer, RTE_BAD_IOVA, (uint16_t)len, shared);
-    m->data_off = 0;
-    m->data_len = (uint16_t)len;
-    m->pkt_len = (uint32_t)len;
-    memset(packet_meta(m), 0, sizeof *packet_meta(m));
-    return m;
-}
-
 static struct rte_mbuf *packet_of(const uint8_t *data, size_t len, size_t cut)
 {
     struct rte_mbuf *m;
 
     cut = RTE_MIN(cut, len);
-    m = segment_new(data, cut == 0 ? len : cut);
+    m = segment_new(pool, data, cut == 0 ? len : cut, 0);
     if (cut > 0 && cut < len)
-        CHECK(rte_pktmbuf_chain(m, segment_new(data + cut, len - cut)) == 0);
+        CHECK(rte_pktmbuf_chain(m, segment_new(pool, data + cut, len - cut, 0)) == 0);
     return m;
 }
 
