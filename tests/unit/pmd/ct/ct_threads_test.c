@@ -285,7 +285,8 @@ static void datagram(struct worker *w, uint32_t id)
     }
     unsigned came = 0;
     while (reason == CT_WHOLE && (part = ct_fragment_next(bed.ct, w->thread, m, &each))) {
-        w->wrong += each != CT_REASON_NONE || packet_meta(part)->ct.state & CT_STATE_INV;
+        /* The other thread may be making the same connection. */
+        w->wrong += (each != CT_REASON_NONE && each != CT_REASON_RACE) || packet_meta(part)->ct.state & CT_STATE_INV;
         rte_pktmbuf_free(part);
         came++;
     }
