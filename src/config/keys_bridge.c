@@ -128,7 +128,9 @@ static const struct config_section controller_section = {
 };
 
 static const struct config_choice fail_modes[] = {
-    {"standalone", CONFIG_FAIL_STANDALONE, "while no controller is connected the bridge is a learning switch"},
+    {"standalone", CONFIG_FAIL_STANDALONE,
+     "while no controller is connected the bridge is a learning switch; if none is configured, by a rule `priority=0 "
+     "actions=NORMAL` that can be replaced and deleted as any other"},
     {"secure", CONFIG_FAIL_SECURE,
      "the bridge starts without rules and drops all until someone writes some; a lost "
      "controller changes nothing"},

@@ -58,4 +58,14 @@ is_ovs || {
     assert_contains "$(ctl ports "$tap")" ' down,'
 }
 
+step "the rule that does it is one as any other: it is dumped, replaced and deleted"
+assert_matches "$(ofctl dump-flows)" 'priority=0 actions=NORMAL'
+ofctl add-flow priority=0,actions=drop
+packets h1 "$(frame 02:00:00:00:00:01 ff:ff:ff:ff:ff:ff)" 3 h2=none h3=none
+ofctl add-flow priority=0,actions=NORMAL
+packets h1 "$(frame 02:00:00:00:00:01 ff:ff:ff:ff:ff:ff)" 3 h2=same h3=same
+ofctl del-flows
+assert_lacks "$(ofctl dump-flows)" actions=
+packets h1 "$(frame 02:00:00:00:00:01 ff:ff:ff:ff:ff:ff)" 3 h2=none h3=none
+
 stop_sluice

@@ -16,7 +16,7 @@ static bool has_controller(const struct of_server *server)
     return false;
 }
 
-static bool is_due(struct of_server *server, uint64_t now_ms)
+static bool is_alone(struct of_server *server, uint64_t now_ms)
 {
     uint32_t probe_ms = server->limits.inactivity_probe_ms ? server->limits.inactivity_probe_ms : PROBE_DEFAULT_MS;
 
@@ -30,12 +30,19 @@ static bool is_due(struct of_server *server, uint64_t now_ms)
            now_ms - server->fail_mode.alone_ms > PROBES_MISSED * (uint64_t)probe_ms;
 }
 
-static int change_rule(struct bridge *bridge, bool add)
+static int wanted_rule(struct of_server *server, uint64_t now_ms)
+{
+    if (!is_alone(server, now_ms))
+        return FAIL_RULE_NONE;
+    return TAILQ_EMPTY(&server->controllers) ? FAIL_RULE_OPEN : FAIL_RULE_HIDDEN;
+}
+
+static int change_rule(struct bridge *bridge, int rule, bool add)
 {
     struct act_buffer acts;
     struct flow_mod fm = {
         .command = add ? FLOW_ADD : FLOW_DELETE_STRICT,
-        .flags = RULE_HIDDEN,
+        .flags = rule == FAIL_RULE_HIDDEN ? RULE_HIDDEN : 0,
         .buffer_id = OF_NO_BUFFER,
         .out_port = OFPORT_ANY,
         .out_group = OFGROUP_ANY,
@@ -53,15 +60,19 @@ static int change_rule(struct bridge *bridge, bool add)
 
 void of_fail_mode_run(struct of_server *server, uint64_t now_ms)
 {
-    bool due = is_due(server, now_ms);
+    const int wanted = wanted_rule(server, now_ms), now = server->fail_mode.rule;
 
-    if (due == server->fail_mode.standalone || of_server_is_changing(server) || change_rule(server->bridge, due))
+    if (wanted == now || of_server_is_changing(server) ||
+        (now != FAIL_RULE_NONE && change_rule(server->bridge, now, false)))
         return;
-    server->fail_mode.standalone = due;
+    server->fail_mode.rule = FAIL_RULE_NONE;
+    if (wanted != FAIL_RULE_NONE && change_rule(server->bridge, wanted, true))
+        return;
+    server->fail_mode.rule = wanted;
     if (TAILQ_EMPTY(&server->controllers))
         return;
     LOG_INFO(LOG_OPENFLOW,
-             due ? "%s: no controller: acting as a learning switch"
-                 : "%s: a controller is connected: no longer acting as a learning switch",
+             wanted ? "%s: no controller: acting as a learning switch"
+                    : "%s: a controller is connected: no longer acting as a learning switch",
              server->bridge->name);
 }

@@ -1,5 +1,7 @@
-/* What the bridge does without a controller: `standalone` makes it a learning switch by a rule of the lowest priority
- * that controllers do not see; `secure` leaves it to the rules that there are. Control thread. */
+/* What the bridge does without a controller: `standalone` makes it a learning switch by a rule of the lowest priority,
+ * `secure` leaves it to the rules that there are. If no controller is configured, the rule is one as any other, as in
+ * Open vSwitch: it is dumped, and who deletes or replaces it has no learning switch any more. While controllers that
+ * are configured are away, it is a hidden one, which nobody can delete. Control thread. */
 #ifndef SRC_OPENFLOW_SERVER_FAIL_MODE_H
 #define SRC_OPENFLOW_SERVER_FAIL_MODE_H
 
@@ -9,8 +11,8 @@
 struct of_server;
 
 struct of_fail_mode {
-    bool standalone;   /* the rule is in table 0 */
-    uint64_t alone_ms; /* since when no controller has been connected */
+    enum { FAIL_RULE_NONE, FAIL_RULE_OPEN, FAIL_RULE_HIDDEN } rule; /* that was added to table 0 last */
+    uint64_t alone_ms;                                              /* since when no controller has been connected */
 };
 
 /* Installs or removes the rule as is due; not while a bundle is being committed. */

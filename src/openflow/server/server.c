@@ -295,7 +295,7 @@ unsigned of_server_run(struct of_server *server, uint64_t budget_us)
 
 bool of_server_is_learning_switch(const struct of_server *server)
 {
-    return server->fail_mode.standalone;
+    return server->fail_mode.rule != FAIL_RULE_NONE;
 }
 
 uint64_t of_server_tls_refused(const struct of_server *server)

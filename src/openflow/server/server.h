@@ -91,7 +91,7 @@ void of_server_rule_triggered(struct of_server *server, struct rule *rule);
 void of_server_rule_changed(struct of_server *server, enum flows_rule_change change, struct rule *rule,
                             enum rule_removed_reason reason);
 
-/* No controller is connected and fail_mode is standalone: the bridge has a hidden rule. */
+/* No controller is connected and fail_mode is standalone: the bridge got a rule for that. */
 bool of_server_is_learning_switch(const struct of_server *server);
 /* Connections that came to nothing because of TLS: no certificate of the authority, a plain peer, and the like. */
 uint64_t of_server_tls_refused(const struct of_server *server);
