@@ -161,7 +161,9 @@ wait_until 15 refused
 certs_issue switch ca # the database does not change, the files do
 wait_until 15 connected ssl:127.0.0.1:16655
 vsctl del-controller "$br" -- del-ssl
-mgmt "$br" del-flows # the controller's table-miss rule stays
+mgmt "$br" dump-flows | grep -q 'priority=0 actions=NORMAL' || fail "the rule of a bridge without controllers is missing"
+mgmt "$br" del-flows # what the controller has taught stays otherwise
+ovs-ofctl add-flow "unix:$RUN_DIR/$br.mgmt" priority=0,actions=NORMAL
 
 step "addresses of a bridge"
 id=$(get Bridge "$br" datapath_id)
