@@ -5,7 +5,7 @@
 # ROUNDS=50 LIMIT_MS=300 is the full measure, for a machine that does nothing else.
 . "$(dirname "$0")/lib/harness.sh"
 
-hostile=$BUILD/tests/system/vhost-hostile
+. "$TEST_LIB/bystander.sh"
 vhost_json() { # NAME OFPORT MODE [MORE]
     printf '{ "name": "%s", "ofport": %d, "type": "vhost-user", "mode": "%s", "path": "%s"%s }' "$1" "$2" "$3" "$TEST_DIR/$1.sock" "${4:-}"
 }
@@ -16,20 +16,7 @@ ofctl add-flow in_port=1,actions=output:2
 ofctl add-flow in_port=3,actions=in_port
 ofctl add-flow in_port=4,actions=in_port
 
-descriptors() { find "/proc/$SLUICE_PID/fd" -mindepth 1 | wc -l; }
-guest_maps() { grep -c 'memfd:guest' "/proc/$SLUICE_PID/maps" || true; }
-are() { [ "$("$1")" -le "$2" ]; }
-
-mkfifo "$TEST_DIR/end"
-sleep 600 >"$TEST_DIR/end" &
-on_exit pid $!
-holder=$!
-"$hostile" stream "$TEST_DIR/from.sock" "$TEST_DIR/to.sock" 590 >"$TEST_DIR/stream.log" 2>&1 <"$TEST_DIR/end" &
-streamer=$!
-on_exit pid $streamer
-two_run() { [ "$(guest_maps)" -ge 2 ]; }
-wait_until 5 two_run
-kill -0 "$streamer" || fail "the stream ended: $(cat "$TEST_DIR/stream.log")"
+bystander_start
 before=$(descriptors)
 
 for way in server/split client/packed server/packed client/split; do
@@ -40,10 +27,6 @@ for way in server/split client/packed server/packed client/split; do
 done
 
 step "nothing of the dead is left, and the two others have lost nothing"
-wait_until 5 are descriptors "$before"
-wait_until 5 are guest_maps 2
-kill "$holder"
-wait "$streamer" || fail "$(cat "$TEST_DIR/stream.log")"
-echo "  $(cat "$TEST_DIR/stream.log")"
+bystander_stop "$before"
 
 stop_sluice
