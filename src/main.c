@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "pmd/base/log.h"
+#include "pmd/base/priority.h"
 #include "src/app/daemon.h"
 #include "src/app/db/db.h"
 #include "src/app/db/start.h"
@@ -142,6 +143,7 @@ int main(int argc, char **argv)
 
     if (status >= 0)
         return status;
+    priority_init();
     library_memory_init();
     if (options.check)
         return config_check(options.config_path, stdout);

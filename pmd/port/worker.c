@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include <time.h>
 
+#include "pmd/base/priority.h"
+
 struct job_list {
     struct worker_job *first, **last; /* last: NULL while it was never used */
 };
@@ -69,6 +71,7 @@ static void *work(void *arg)
 {
     struct pool *pool = arg;
 
+    priority_inherit_usual();
     pthread_mutex_lock(&lock);
     for (;;) {
         struct worker_job *job = next_job(pool);

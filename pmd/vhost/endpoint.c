@@ -15,6 +15,7 @@
 #include "pmd/base/clock.h"
 #include "pmd/base/log.h"
 #include "pmd/base/memory.h"
+#include "pmd/base/priority.h"
 #include "pmd/vhost/socket_file.h"
 
 /* Connections to one socket at once: the guest's, and others that may become it. */
@@ -565,6 +566,7 @@ static void *serve(void *arg)
 {
     struct epoll_event events[16];
 
+    priority_inherit_usual();
     while (!__atomic_load_n(&ending, __ATOMIC_ACQUIRE)) {
         int n;
 

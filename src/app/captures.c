@@ -24,6 +24,7 @@
 
 #include "pmd/base/log.h"
 #include "pmd/base/mem.h"
+#include "pmd/base/priority.h"
 #include "pmd/datapath.h"
 #include "src/bridge/bridge.h"
 #include "src/loop/loop.h"
@@ -187,6 +188,7 @@ static void *write_file(void *arg)
     const struct timespec pause = {.tv_nsec = WRITER_PAUSE_NS};
     struct entry *entry = arg;
 
+    priority_inherit_usual();
     capture_prefault(entry->capture);
     for (;;) {
         bool last = __atomic_load_n(&entry->drain, __ATOMIC_ACQUIRE);

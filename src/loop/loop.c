@@ -9,6 +9,7 @@
 
 #include "pmd/base/clock.h"
 #include "pmd/base/memory.h"
+#include "pmd/base/priority.h"
 #include "src/loop/alarm.h"
 #include "src/loop/pace.h"
 
@@ -35,6 +36,7 @@ struct loop {
     uint64_t share_tsc; /* when the loop last turned from LOOP_SHARE, or sleep, to everything else */
     uint64_t talk_tsc;  /* when a peer was last served, or waited for */
     struct pace_yield yield;
+    bool lowered; /* the thread's priority */
     struct loop_account *accounts, *sockets, turns;
     struct moment turn_moment, job_moment; /* before the turn, and before the job, that is under way */
     uint64_t turns_us;                     /* that turns took since turn_moment */
@@ -273,6 +275,15 @@ static unsigned serve(struct loop *loop)
     return results | more;
 }
 
+/* While misses are without end. A peer on this core that has a request ready, or an answer to read, gets the core at
+ * once from a thread of lower priority; among equals it waits until the kernel finds that this one had its turn, which
+ * may be milliseconds. */
+static void give_peers_priority(struct loop *loop, bool lower)
+{
+    if (lower != loop->lowered && priority_lower(lower))
+        loop->lowered = lower;
+}
+
 /* Goes on with LOOP_SHARE for its share of the time. A step that took long was interrupted, mostly: that is not its
  * time, unless the thread's processor time says that it was its own, as where the kernel has to find pages for a table
  * that grows. */
@@ -290,6 +301,7 @@ static unsigned share(struct loop *loop)
         spent += RTE_MIN(took, most);
     } while (results & LOOP_MORE && spent < budget &&
              (took <= most || moment_own_us(&loop->turn_moment) < SHARE_OWN_MOST_US));
+    give_peers_priority(loop, results & LOOP_MORE);
     loop->share_tsc = rte_rdtsc();
     return results;
 }
@@ -407,6 +419,7 @@ void loop_destroy(struct loop *loop)
 
     if (!loop)
         return;
+    give_peers_priority(loop, false);
     timers_fini(&loop->timers);
     while ((account = loop->accounts)) {
         loop->accounts = account->next;

@@ -2,8 +2,6 @@
 
 #include <rte_common.h>
 
-#define LONG_SHARE 2 /* times what a long request took */
-
 /* A sched_yield() that took so long gave the core to somebody else; then it is not given away for a while. */
 #define YIELD_LONG_US 100
 #define YIELD_REST 10 /* times what a long one took */
@@ -14,8 +12,6 @@ uint64_t pace_misses_us(uint64_t others_us, bool talking)
 
     if (others_us >= PACE_MISSES_MOST_US)
         return PACE_MISSES_MOST_US;
-    if (others_us >= PACE_LONG_US)
-        others_us *= LONG_SHARE;
     return RTE_MIN(RTE_MAX(others_us, least), (uint64_t)PACE_MISSES_MOST_US);
 }
 

@@ -10,14 +10,12 @@
 #define PACE_MISSES_US 200      /* of misses between two looks at the sockets while nobody talks to the switch */
 #define PACE_MISSES_TALK_US 15  /* the same while somebody does */
 #define PACE_MISSES_MOST_US 600 /* the most, whatever everybody else took */
-#define PACE_LONG_US 100        /* where a short request ends and a long one, or a part of it, begins */
 #define PACE_TALK_US 1000       /* for so long after its last request a peer is expected to go on */
 
 /* Returns for how many microseconds to work off misses now. Everything else took `others_us` since their last turn.
  * `talking`: a request is under way or was answered less than PACE_TALK_US ago.
  *
- * After short requests misses get as long as those took, after parts of a long one (a bundle, a dump) twice that:
- * its peer is busy too, and may need the same core, and together they are to leave half of it to misses. */
+ * Misses get as long as everything else took: half of the time, whatever requests come. */
 uint64_t pace_misses_us(uint64_t others_us, bool talking);
 
 /* Giving the core away for a moment. A peer on the thread's own core that has got an answer can read it only once the

@@ -6,21 +6,27 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <errno.h>
 #include <event2/event.h>
+#include <pthread.h>
 #include <rte_common.h>
 #include <rte_cycles.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "pmd/base/clock.h"
+#include "pmd/base/priority.h"
 #include "src/loop/loop.h"
 #include "src/loop/pace.h"
 #include "tests/lib/eal.h"
 
 static uint64_t now_us;
 static struct loop *loop;
+static int usual; /* priority of this process */
 
 static uint64_t test_clock(void)
 {
@@ -660,6 +666,60 @@ static void unsent_answers_go_out_at_once(void **state)
     close(pipe_fd[1]);
 }
 
+static unsigned without_end(void *arg, uint64_t budget_us)
+{
+    return LOOP_MORE;
+}
+
+static void assert_priority(int steps)
+{
+    errno = 0;
+    assert_int_equal(getpriority(PRIO_PROCESS, 0), usual + steps);
+    assert_int_equal(errno, 0);
+}
+
+static void *note_priority(void *arg)
+{
+    priority_inherit_usual();
+    *(int *)arg = getpriority(PRIO_PROCESS, 0);
+    return NULL;
+}
+
+/* Only as long as there is more to do; threads that are made meanwhile do not keep it. */
+static void peers_get_the_core_before_work_without_end(void **state)
+{
+    struct loop_job misses = {.name = "misses", .phase = LOOP_SHARE, .run = without_end};
+    pthread_t thread;
+    int priority = 0;
+
+    loop_turn(loop);
+    assert_priority(0);
+    loop_add(loop, &misses);
+    loop_turn(loop);
+    assert_priority(PRIORITY_STEPS);
+    assert_int_equal(pthread_create(&thread, NULL, note_priority, &priority), 0);
+    pthread_join(thread, NULL);
+    assert_int_equal(priority, usual);
+    loop_remove(&misses);
+    loop_turn(loop);
+    assert_priority(0);
+}
+
+/* As for a user who may not raise a priority. */
+static void a_priority_that_cannot_be_raised_is_not_lowered(void **state)
+{
+    if (fork() == 0) {
+        struct rlimit none = {0};
+        priority_init();
+        if (setrlimit(RLIMIT_NICE, &none) || setuid(65534))
+            _exit(2);
+        _exit(priority_lower(true) || getpriority(PRIO_PROCESS, 0) != usual);
+    }
+    int status;
+    wait(&status);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -682,9 +742,13 @@ int main(void)
         TEST(the_loop_sleeps_until_a_timer_is_due),
         TEST(sockets_end_a_sleep),
         TEST(unsent_answers_go_out_at_once),
+        TEST(peers_get_the_core_before_work_without_end),
+        TEST(a_priority_that_cannot_be_raised_is_not_lowered),
     };
 
     if (test_eal_init("loop_test") != 0)
         return 1;
+    usual = getpriority(PRIO_PROCESS, 0);
+    priority_init();
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
