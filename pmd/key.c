@@ -455,32 +455,14 @@ unsigned flow_key_parse_general(const struct rte_mbuf *m, uint32_t in_port, stru
 }
 
 #if RTE_BYTE_ORDER == RTE_LITTLE_ENDIAN
-/* IPv4 without options with GRE, which the key has nothing of, behind at most one tag; as flow_key_parse_inline. */
-static unsigned parse_gre_line(const struct rte_mbuf *m, uint32_t in_port, struct flow_key *key)
+unsigned flow_key_store_gre(const uint8_t *eth, const uint8_t *ip, uint32_t in_port, uint64_t tag_type,
+                            struct flow_key *key)
 {
-    const uint8_t *eth = rte_pktmbuf_mtod(m, const uint8_t *);
-    uint32_t l2_len = ETH_HEADER_LEN;
-    uint16_t tci = 0;
-
-    if (m->data_len < 18 + 20)
-        return 0;
-    uint16_t eth_type = flow_key_load16(eth + 12);
-    if (eth_type == RTE_BE16(RTE_ETHER_TYPE_VLAN) || eth_type == RTE_BE16(RTE_ETHER_TYPE_QINQ)) {
-        tci = flow_key_load16(eth + 14) | RTE_BE16(VLAN_TCI_PRESENT);
-        eth_type = flow_key_load16(eth + 16);
-        l2_len = 18;
-    }
-    const uint8_t *ip = eth + l2_len;
-    const uint32_t total_len = rte_be_to_cpu_16(flow_key_load16(ip + 2));
-
-    if (eth_type != RTE_BE16(RTE_ETHER_TYPE_IPV4) || ip[0] != 0x45 || ip[9] != IPPROTO_GRE ||
-        (flow_key_load16(ip + 6) & RTE_BE16(0x3fff)) != 0 || total_len < 20 || total_len + l2_len > m->pkt_len)
-        return 0;
-
     uint64_t *words = (uint64_t *)key;
+
     words[0] = in_port;
     words[1] = flow_key_load64(eth);
-    words[2] = flow_key_load32(eth + 8) | (uint64_t)eth_type << 32 | (uint64_t)tci << 48;
+    words[2] = flow_key_load32(eth + 8) | tag_type;
     words[3] = (uint64_t)flow_key_load32(ip + 12) << 32;
     words[4] = flow_key_load32(ip + 16);
     words[5] = IPPROTO_GRE | (uint32_t)ip[1] << 8 | (uint32_t)ip[8] << 16;
@@ -544,11 +526,6 @@ static unsigned parse_ipv6_line(const struct rte_mbuf *m, uint32_t in_port, stru
     return (words[8] | words[9] | words[10] | words[11] | words[15]) != 0 ? 2 : 1;
 }
 #else
-static unsigned parse_gre_line(const struct rte_mbuf *m, uint32_t in_port, struct flow_key *key)
-{
-    return 0;
-}
-
 static unsigned parse_ipv6_line(const struct rte_mbuf *m, uint32_t in_port, struct flow_key *key)
 {
     return 0;
@@ -559,8 +536,6 @@ __rte_noinline unsigned flow_key_parse_slow(const struct rte_mbuf *m, uint32_t i
 {
     unsigned n_lines = parse_ipv6_line(m, in_port, key);
 
-    if (n_lines == 0)
-        n_lines = parse_gre_line(m, in_port, key);
     return n_lines != 0 ? n_lines : flow_key_parse_general(m, in_port, key);
 }
 

@@ -1,6 +1,6 @@
-/* The straight line of flow_key_parse and flow_key_hash, for poll-mode threads to inline: IPv4 with TCP or UDP, without
- * options or fragments, behind at most one VLAN tag. Everything else goes to flow_key_parse_slow. The two agree: the
- * fast path takes a packet only if it would give the same key.
+/* The straight line of flow_key_parse and flow_key_hash, for poll-mode threads to inline: IPv4 with TCP, UDP or GRE,
+ * without options or fragments, behind at most one VLAN tag. Everything else goes to flow_key_parse_slow. The two
+ * agree: the fast path takes a packet only if it would give the same key.
  */
 #ifndef PMD_KEY_INLINE_H
 #define PMD_KEY_INLINE_H
@@ -24,6 +24,11 @@
  * TCP or UDP in a straight line too, else _general, which takes every packet. */
 unsigned flow_key_parse_general(const struct rte_mbuf *m, uint32_t in_port, struct flow_key *key);
 unsigned flow_key_parse_slow(const struct rte_mbuf *m, uint32_t in_port, struct flow_key *key);
+
+/* For flow_key_parse_inline: a packet that is checked, with GRE behind `ip`, of which the key has nothing. `tag_type`:
+ * Ethernet type and tag as in the key. */
+unsigned flow_key_store_gre(const uint8_t *eth, const uint8_t *ip, uint32_t in_port, uint64_t tag_type,
+                            struct flow_key *key);
 
 static inline uint16_t flow_key_load16(const uint8_t *p)
 {
@@ -85,7 +90,9 @@ static inline unsigned flow_key_parse_inline(const struct rte_mbuf *m, uint32_t 
         if (unlikely(l4_len < 20))
             goto slow;
     } else if (unlikely(proto != IPPROTO_UDP)) {
-        goto slow;
+        if (proto != IPPROTO_GRE || total_len < 20 || total_len + l2_len > m->pkt_len)
+            goto slow;
+        return flow_key_store_gre(eth, ip, in_port, (uint64_t)eth_type << 32 | (uint64_t)tci << 48, key);
     }
     if (unlikely(total_len < 20 + l4_len || total_len + l2_len > m->pkt_len))
         goto slow;
