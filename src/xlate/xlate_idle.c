@@ -14,5 +14,5 @@ const struct act_xlate act_xlate_stat_trigger = {.sees = ACT_SEES_NOTHING};
 /* Clauses are found by lookups; in a rule it is never run. */
 const struct act_xlate act_xlate_conjunction = {.sees = ACT_SEES_ETHERNET};
 
-/* There are no collectors, and no connection tracking. */
+/* There are no collectors. */
 const struct act_xlate act_xlate_sample = {.sees = ACT_SEES_ETHERNET};
