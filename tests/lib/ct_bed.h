@@ -25,7 +25,7 @@ struct ct_spec {
     uint32_t src, dst;
     uint16_t sport, dport; /* SCTP too; ICMP: identifier in sport */
     uint32_t seq, ack, len;
-    const char *text; /* TCP and UDP: the data, `len` octets long */
+    const char *text; /* all but SCTP: the data, `len` octets long */
     uint16_t window;
     uint8_t flags;
     uint8_t scale; /* option of a SYN: scale + 1 */
@@ -137,7 +137,7 @@ static inline size_t spec_build(const struct ct_spec *spec, uint8_t *ip)
         checksum_at = 2;
         break;
     default:
-        len = 8;
+        len = 8 + spec->len;
     }
     if (spec->text)
         memcpy(l4 + len - spec->len, spec->text, spec->len);
