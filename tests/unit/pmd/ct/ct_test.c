@@ -494,6 +494,30 @@ static void limits(void **state)
     assert_int_equal(stats.reasons[CT_REASON_ZONE_LIMIT], 5);
 }
 
+/* A flood of first segments fills the table. Connections that are there go on, and new ones get their turn when what
+ * the flood left has timed out. */
+static void a_flood_of_syns(void **state)
+{
+    struct ct_stats stats;
+
+    ct_set_max(bed.ct, 100);
+    tcp_open(false);
+    for (unsigned second = 0; second < 120; second++) {
+        for (uint32_t i = 0; i < 50; i++)
+            ct_bed_commit(&bed, 0, TCP(.src = 3 + i, .sport = (uint16_t)second, .flags = SYN));
+        assert_int_equal(ct_bed_look(&bed, 0, TCP(.flags = ACK, .seq = 101, .ack = 501)), EST);
+        assert_int_equal(ct_bed_look(&bed, 0, TCP_BACK(.flags = ACK, .seq = 501, .ack = 101)), EST_RPL);
+        bed.now++;
+        ct_bed_work(&bed);
+    }
+    ct_stats(bed.ct, &stats);
+    assert_true(stats.created > 300);
+    assert_int_equal(stats.created + stats.reasons[CT_REASON_TABLE_FULL], 1 + 120 * 50);
+    bed.now += 31;
+    ct_bed_work(&bed);
+    assert_int_equal(ct_count(bed.ct), 1);
+}
+
 /* Every number and every entry of the directory comes back, in a table that is full all the time. */
 static void used_again(void **state)
 {
@@ -699,6 +723,7 @@ int main(void)
         CASE(sweep_interval),
         CASE(rates),
         CASE(limits),
+        CASE(a_flood_of_syns),
         CASE(used_again),
         CASE(grace_period),
         CASE(all_are_shown),

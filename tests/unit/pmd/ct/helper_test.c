@@ -40,6 +40,13 @@ static void set_nat(uint8_t flags, uint32_t address)
     const uint32_t v4 = rte_cpu_to_be_32(0x0a000000 | address);
 
     ftp.request.request.nat = flags;
+    if (ftp.ipv6) {
+        ftp.request.request.nat |= CT_NAT_IPV6;
+        memcpy(ftp.request.nat.min_address, "\x20\x01\x0d\xb8", 4);
+        put32(ftp.request.nat.min_address + 12, address);
+        memcpy(ftp.request.nat.max_address, ftp.request.nat.min_address, sizeof ftp.request.nat.max_address);
+        return;
+    }
     memcpy(ftp.request.nat.min_address, &v4, sizeof v4);
     memcpy(ftp.request.nat.max_address, &v4, sizeof v4);
 }
@@ -222,6 +229,37 @@ static void over_ipv6(void **state)
     ct_flush_all(bed.ct);
     ct_bed_work(&bed);
     assert_int_equal(ct_count(bed.ct), 0);
+}
+
+/* The last byte of an address of the packet that went out. */
+static uint8_t ipv6_out(bool destination)
+{
+    return rte_pktmbuf_mtod(bed.m, const uint8_t *)[destination ? 53 : 37];
+}
+
+static void over_ipv6_through_snat(void **state)
+{
+    begin(true, CT_NAT_SRC);
+    assert_int_equal(from_client(ACK, "EPRT |2|2001:db8::1|2003|\r\n"), EST | SNAT);
+    text_is("EPRT |2|2001:db8::c8|2003|\r\n");
+    commit(true);
+    assert_int_equal(data_syn(SERVER, 20, PUBLIC, 2003), NEW_REL | DNAT);
+    assert_int_equal(ipv6_out(true), CLIENT);
+    /* One address says where the server's port is to both ends. */
+    from_server(ACK, "229 ok (|||2002|)\r\n");
+    text_is("229 ok (|||2002|)\r\n");
+    assert_int_equal(data_syn(CLIENT, 4000, SERVER, 2002), NEW_REL | SNAT);
+    assert_int_equal(ipv6_out(false), PUBLIC);
+}
+
+static void over_ipv6_through_dnat(void **state)
+{
+    begin(true, CT_NAT_DST);
+    assert_int_equal(from_server(ACK, "229 ok (|||2002|)\r\n"), EST | RPL | SNAT);
+    text_is("229 ok (|||2002|)\r\n");
+    commit(true);
+    assert_int_equal(data_syn(CLIENT, 4000, SERVER, 2002), NEW_REL | DNAT);
+    assert_int_equal(ipv6_out(true), PUBLIC);
 }
 
 /* What the client says is said for the translated address, which is longer; from then on numbers differ. */
@@ -427,6 +465,8 @@ int main(void)
         CASE(not_believed),
         CASE(passive),
         CASE(over_ipv6),
+        CASE(over_ipv6_through_snat),
+        CASE(over_ipv6_through_dnat),
         CASE(active_through_snat),
         CASE(passive_through_dnat),
         CASE(same_port_twice),
