@@ -57,6 +57,26 @@ int datapath_set_cores(struct datapath *dp, const int *cores, unsigned n, const 
                        size_t error_size);
 /* That is not done yet: datapath_reclaim() has to be called every few milliseconds. */
 bool datapath_is_moving(const struct datapath *dp);
+/* --- receive queues ------------------------------------------------------ */
+
+/* Asks for a poll-mode thread by its core for each receive queue: -1, or a core that has none, is any thread. For a
+ * port that was added. Queues move as for datapath_set_cores(). */
+void datapath_port_cores(struct datapath *dp, struct port *port, const int *cores, unsigned n);
+/* Whether a poll-mode thread has that core. */
+bool datapath_polls_on(const struct datapath *dp, int core);
+/* Whether threads that were asked for get no other queues (the default), as long as there are other threads. */
+void datapath_isolate(struct datapath *dp, bool isolate);
+/* Spreads all queues that ask for no core by the cycles that they took, heaviest first, from now on until threads
+ * change; new queues go where there are fewest. False: there is no memory. */
+bool datapath_rebalance(struct datapath *dp);
+bool datapath_thread_isolated(const struct datapath *dp, unsigned thread);
+/* To be called at regular times: loads are of the time since the call before the last one. */
+void datapath_rx_mark(struct datapath *dp);
+/* The share of a thread's time, 0 to 1, that what came by the queue took; negative: not known yet. */
+double datapath_rx_share(const struct datapath *dp, const struct port *port, uint16_t queue);
+/* The same of all that the thread does besides waiting. */
+double datapath_busy_share(const struct datapath *dp, unsigned thread);
+
 /* Whether the kernel's thread of that number is a poll-mode thread. */
 bool datapath_is_thread(const struct datapath *dp, pid_t tid);
 

@@ -95,6 +95,14 @@ struct port_ops {
     void (*destroy)(struct port *port);
 };
 
+/* A receive queue, in the datapath. */
+struct port_rx {
+    uint64_t cycles; /* of the poll-mode threads' TSC for what it received, from one burst in some: whoever polls it */
+    uint64_t marks[2]; /* the same as of the last two calls of datapath_rx_mark() */
+    int core;          /* that was asked for; -1: any */
+    int planned;       /* the thread by datapath_rebalance(); -1: any */
+};
+
 struct port {
     /* Read by poll-mode threads. */
     const struct port_ops *ops;
@@ -113,6 +121,7 @@ struct port {
     uint32_t max_len; /* longest frame to send, bytes, without FCS and VLAN tags */
     uint32_t index;   /* in the datapath; set by datapath_port_add */
     rte_spinlock_t *tx_lock;  /* n_txq of them */
+    struct port_rx *rx;       /* n_rxq of them, from datapath_port_add() on */
     struct capture *captures; /* the first, NULL: none (pmd/capture.h); RCU */
 
     /* Control thread only. */

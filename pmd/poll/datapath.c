@@ -48,6 +48,7 @@ struct datapath *datapath_create(const struct datapath_params *params, char *err
     }
     memset(dp, 0, sizeof *dp);
     dp->params = *params;
+    dp->isolate = true;
     dp->params.lcores = NULL;
     dp->params.max_threads = RTE_MAX(params->n_threads, params->max_threads);
     memcpy(dp->lcores, params->lcores, dp->params.max_threads * sizeof dp->lcores[0]);

@@ -9,58 +9,6 @@
 
 #define NONE (-1)
 
-/* --- receive queues ------------------------------------------------------ */
-
-static bool stays_near(const struct port *port, int from, int to)
-{
-    return port->numa_node < 0 || port->numa_node == to || port->numa_node != from;
-}
-
-static bool anywhere(const struct port *port, int from, int to)
-{
-    return true;
-}
-
-/* A queue of a thread without a core. False: there is none. */
-static bool clear_surplus(struct datapath *dp)
-{
-    for (unsigned t = 0; t < dp->n_threads; t++) {
-        const struct poll_list *list = dp->poll_lists[t];
-
-        if (dp->threads[t]->surplus && list->n > 0 &&
-            datapath_queue_leave(dp, t, datapath_pick_thread(dp, list->entries[list->n - 1].port->numa_node), anywhere))
-            return true;
-    }
-    return false;
-}
-
-/* A queue of the thread with the most to the one with the fewest. False: there is nothing to gain. */
-static bool even_out(struct datapath *dp)
-{
-    int most = NONE, least = NONE;
-
-    for (unsigned t = 0; t < dp->n_threads; t++) {
-        if (dp->threads[t]->surplus)
-            continue;
-        if (most == NONE || datapath_n_queues(dp, t) > datapath_n_queues(dp, (unsigned)most))
-            most = (int)t;
-        if (least == NONE || datapath_n_queues(dp, t) < datapath_n_queues(dp, (unsigned)least))
-            least = (int)t;
-    }
-    return datapath_n_queues(dp, (unsigned)most) >= datapath_n_queues(dp, (unsigned)least) + 2 &&
-           datapath_queue_leave(dp, (unsigned)most, (unsigned)least, stays_near);
-}
-
-/* So many queues at a time that it takes a few milliseconds at most, with as many ports as there may be. */
-static void balance(struct datapath *dp)
-{
-    while (dp->n_moves < QUEUE_MOVES && (clear_surplus(dp) || even_out(dp)))
-        continue;
-    dp->unbalanced = dp->n_moves > 0;
-    if (dp->n_moves > 0)
-        dp->move_token = rcu_token(&dp->rcu);
-}
-
 /* --- threads ------------------------------------------------------------- */
 
 static bool all_run(const struct datapath *dp)
@@ -123,7 +71,7 @@ void datapath_cores_reclaim(struct datapath *dp)
             return;
         datapath_queues_arrive(dp);
     }
-    balance(dp);
+    datapath_balance(dp);
     if (!dp->unbalanced)
         pin_again(dp);
 }
@@ -267,6 +215,7 @@ int datapath_set_cores(struct datapath *dp, const int *cores, unsigned n, const 
         else
             give_core(dp->threads[t], cores[plan.core_of[t]]);
     }
-    dp->unbalanced = true;
+    datapath_forget_plan(dp);
+    datapath_queues_changed(dp);
     return 0;
 }

@@ -96,8 +96,12 @@ struct datapath {
     struct queue_move moves[QUEUE_MOVES]; /* once the token has passed */
     unsigned n_moves;
     uint64_t move_token;
-    uint64_t start_token;                 /* threads that are not started yet are then */
-    bool unbalanced;                      /* queues may have to move */
+    uint64_t start_token;                /* threads that are not started yet are then */
+    bool unbalanced;                     /* queues may have to move */
+    bool isolate;                        /* queues that ask for a core have it to themselves */
+    bool isolated[DATAPATH_THREADS_MAX]; /* threads that have such queues */
+    uint64_t busy_marks[DATAPATH_THREADS_MAX][2];
+    uint64_t rx_marks[2];                 /* TSC of the last two calls of datapath_rx_mark(); 0: none */
     uint32_t meter_next;                  /* index to try first */
     bool *meters_leaving;                 /* by index: it was removed, and is not free yet */
     unsigned miss_turn;                   /* the thread whose ring is taken from first */
@@ -130,13 +134,25 @@ void datapath_port_seen(struct datapath *dp, uint32_t index);
 
 /* Receive queues that the thread polls, or is to. */
 unsigned datapath_n_queues(const struct datapath *dp, unsigned thread);
-/* Takes a queue from one thread, to be given to another. False: there is no such queue, or no memory. */
-bool datapath_queue_leave(struct datapath *dp, unsigned from, unsigned to, bool (*may)(const struct port *, int, int));
+/* Takes the queue in the i-th place from one thread, to be given to another. False: there is no memory. */
+bool datapath_queue_leave(struct datapath *dp, unsigned from, uint32_t i, unsigned to);
 /* Gives the queues that are on their way to their threads. */
 void datapath_queues_arrive(struct datapath *dp);
-/* The thread to poll one more queue of a port on `node`: among those of the node if there are any, the one with the
- * fewest queues. */
-unsigned datapath_pick_thread(const struct datapath *dp, int node);
+
+/* --- datapath_queues.c --------------------------------------------------- */
+
+/* The thread that is to poll the queue: on the core that was asked for, or by the plan, or else with the fewest queues
+ * among those of the port's NUMA node if there are any. */
+unsigned datapath_thread_for(const struct datapath *dp, const struct port *port, uint16_t queue);
+/* Begins moves of queues that are not where they should be: so many at a time that it takes a few milliseconds at
+ * most, with as many ports as there may be. */
+void datapath_balance(struct datapath *dp);
+/* Ports, threads or what is asked for have changed. */
+void datapath_queues_changed(struct datapath *dp);
+/* A port was removed. */
+void datapath_queues_gone(struct datapath *dp, const struct port *port);
+/* Threads have changed: what datapath_rebalance() planned is void. */
+void datapath_forget_plan(struct datapath *dp);
 
 /* --- datapath_cores.c ---------------------------------------------------- */
 

@@ -22,8 +22,9 @@ static uint16_t receive_nothing(struct port *port, uint16_t queue, struct rte_mb
     return 0;
 }
 
+static struct port_rx gone_rx[PORT_QUEUES_MAX];
 static const struct port_ops gone_ops = {.rx_burst = receive_nothing};
-static struct port gone = {.name = "gone", .ops = &gone_ops};
+static struct port gone = {.name = "gone", .ops = &gone_ops, .rx = gone_rx};
 
 /* A copy without the queues of `without`, or of ports that are gone, with room for `more`. NULL: there is no memory. */
 static struct poll_list *list_copy(const struct poll_list *from, const struct port *without, unsigned more)
@@ -47,25 +48,6 @@ unsigned datapath_n_queues(const struct datapath *dp, unsigned thread)
     for (unsigned i = 0; i < dp->n_moves; i++)
         n += dp->moves[i].to == thread;
     return n;
-}
-
-unsigned datapath_pick_thread(const struct datapath *dp, int node)
-{
-    int best = -1;
-    bool best_local = false;
-
-    for (unsigned i = 0; i < dp->n_threads; i++) {
-        bool local = node < 0 || dp->threads[i]->socket == node;
-
-        if (dp->threads[i]->surplus || (i >= dp->n_started && dp->n_started > 0))
-            continue;
-        if (best < 0 || (local && !best_local) ||
-            (local == best_local && datapath_n_queues(dp, i) < datapath_n_queues(dp, (unsigned)best))) {
-            best = (int)i;
-            best_local = local;
-        }
-    }
-    return (unsigned)best;
 }
 
 static bool list_has(const struct poll_list *list, const struct port *port)
@@ -126,21 +108,14 @@ static void add_queue(struct datapath *dp, struct port *port, uint16_t queue)
     const struct poll_entry entry = {
         .port = port, .in_port = port->index, .ethdev_id = port->ethdev_id, .queue = queue};
 
-    add_entry(dp, datapath_pick_thread(dp, port->numa_node), &entry);
+    add_entry(dp, datapath_thread_for(dp, port, queue), &entry);
 }
 
-bool datapath_queue_leave(struct datapath *dp, unsigned from, unsigned to, bool (*may)(const struct port *, int, int))
+bool datapath_queue_leave(struct datapath *dp, unsigned from, uint32_t i, unsigned to)
 {
     const struct poll_list *old = dp->poll_lists[from];
-    uint32_t i = old->n;
-    struct poll_list *list;
+    struct poll_list *list = malloc(sizeof *list + old->n * sizeof list->entries[0]);
 
-    while (i > 0 && (old->entries[i - 1].port == &gone ||
-                     !may(old->entries[i - 1].port, dp->threads[from]->socket, dp->threads[to]->socket)))
-        i--;
-    if (i-- == 0)
-        return false;
-    list = malloc(sizeof *list + old->n * sizeof list->entries[0]);
     if (!list)
         return false;
     list->n = old->n - 1;
@@ -175,6 +150,11 @@ int datapath_port_add(struct datapath *dp, struct port *port)
 
     if (error != 0)
         return error;
+    port->rx = calloc(RTE_MAX(port->n_rxq, 1), sizeof *port->rx);
+    if (!port->rx)
+        return -ENOMEM;
+    for (uint16_t queue = 0; queue < port->n_rxq; queue++)
+        port->rx[queue].core = port->rx[queue].planned = -1;
     port->index = index;
     datapath_port_stats_begin(dp, index);
     if (port->n_txq < dp->n_threads)
@@ -189,6 +169,7 @@ int datapath_port_add(struct datapath *dp, struct port *port)
 
 static void close_device(struct leaving *leaving)
 {
+    free(leaving->port->rx);
     port_destroy(leaving->port);
     leaving->port = NULL;
     leaving->closed = true;
@@ -203,6 +184,7 @@ void datapath_port_remove(struct datapath *dp, struct port *port)
     capture_detach_all(port);
     remove_queues(dp, port);
     __atomic_store_n(&dp->ports[port->index], NULL, __ATOMIC_RELEASE);
+    datapath_queues_gone(dp, port);
     rcu_touch(&dp->rcu);
     *leaving = (struct leaving){.is_there = true, .port = port, .token = rcu_token(&dp->rcu)};
 }

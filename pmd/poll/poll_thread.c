@@ -52,8 +52,10 @@ static unsigned poll_rxq(struct poll_thread *thread, const struct poll_entry *en
     unsigned n;
 
     thread->sampling = thread->sample_in == 0;
-    if (unlikely(thread->sampling))
+    if (unlikely(thread->sampling)) {
+        thread->sampled = entry;
         thread->stage_start = rte_rdtsc();
+    }
     if (likely(entry->ethdev_id != UINT16_MAX))
         n = rte_eth_rx_burst(entry->ethdev_id, entry->queue, packets, BURST);
     else
@@ -148,8 +150,10 @@ static void tick(struct poll_thread *thread)
 static void send_gathered(struct poll_thread *thread)
 {
     thread->sampling = thread->tx_sample_in == 0;
-    if (unlikely(thread->sampling))
+    if (unlikely(thread->sampling)) {
+        thread->sampled = NULL;
         thread->stage_start = rte_rdtsc();
+    }
     tx_flush_all(thread);
     stage_end(thread, PMD_STAGE_TX);
     thread->tx_sample_in = thread->sampling ? STAGE_SAMPLE - 1 : thread->tx_sample_in - 1;

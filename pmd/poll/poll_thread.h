@@ -98,6 +98,7 @@ struct poll_thread {
     uint32_t sample_in;    /* non-empty bursts until the next sample */
     uint32_t tx_sample_in; /* turns with something to send at their end until the next sample */
     uint64_t stage_start;
+    const struct poll_entry *sampled; /* whose packets they are; NULL: of several queues */
     uint32_t n_groups;
     uint8_t group_places[GROUP_PLACES]; /* by the low bits of a megaflow's id: its place in groups[], to be verified */
     struct megaflow_slot *dominant[IN_PORT_PLACES]; /* took at least half of the port's burst before; or NULL */
@@ -228,6 +229,8 @@ static inline void stage_end(struct poll_thread *thread, enum pmd_stage stage)
         uint64_t now = rte_rdtsc();
 
         COUNT(thread->counters.stage_cycles[stage], (now - thread->stage_start) * STAGE_SAMPLE);
+        if (thread->sampled)
+            COUNT(thread->sampled->port->rx[thread->sampled->queue].cycles, (now - thread->stage_start) * STAGE_SAMPLE);
         thread->stage_start = now;
     }
 }

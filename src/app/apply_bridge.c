@@ -396,6 +396,11 @@ void apply_options_step(struct apply *apply, const struct config *wanted)
     }
     if (parts & CONFIG_PART_CORES && (!now->pmd.cores_change || !change_cores(apply->sw, wanted, &account)))
         done &= ~CONFIG_PART_CORES;
+    if (parts & CONFIG_PART_ISOLATE) {
+        datapath_isolate(apply->sw->dp, wanted->pmd.isolate);
+        add_detail(&account, wanted->pmd.isolate ? "cores that ports ask for get no other queues"
+                                                 : "cores that ports ask for get other queues too");
+    }
     if (parts & CONFIG_PART_SLEEP) {
         datapath_set_max_sleep(apply->sw->dp, (uint32_t)wanted->pmd.max_sleep_us);
         add_detail(&account, "poll-mode threads sleep %d us at most", wanted->pmd.max_sleep_us);

@@ -343,6 +343,17 @@ static bool has_default_mtu(const struct config_port *config)
     return config->type == CONFIG_PORT_INTERNAL && config->mtu == 0;
 }
 
+static void set_rx_cores(struct apply *apply, struct bridge_port *bp, const struct config_port *config)
+{
+    if (!bp->port)
+        return;
+    for (size_t i = 0; i < config->n_rx_cores && i < bp->port->n_rxq; i++)
+        if (config->rx_cores[i] != CONFIG_CORE_NONE && !datapath_polls_on(apply->sw->dp, config->rx_cores[i]))
+            LOG_WARN(LOG_PORT, "%s: receive queue %zu asks for core %d, which has no poll-mode thread: any polls it",
+                     bp->name, i, config->rx_cores[i]);
+    datapath_port_cores(apply->sw->dp, bp->port, config->rx_cores, (unsigned)config->n_rx_cores);
+}
+
 /* The device, if it has one, is in the datapath. NULL with a sentence in `error`. */
 static struct bridge_port *add_to_bridge(struct apply *apply, struct apply_port *port, char *error, size_t error_size)
 {
@@ -371,6 +382,7 @@ static struct bridge_port *add_to_bridge(struct apply *apply, struct apply_port 
     bp->default_mtu = has_default_mtu(&port->now);
     set_vlans(bp, &port->now);
     set_flood(bp, &port->now);
+    set_rx_cores(apply, bp, &port->now);
     apply_bfd(apply, bp, &port->now.bfd);
     return bp;
 }
@@ -487,6 +499,8 @@ static void change(struct apply *apply, struct apply_port *port)
         ofports_set_requested(port->owner->ofports, port->ofport, port->wanted.ofport != 0);
     if (parts & CONFIG_PART_FLOOD)
         set_flood(bp, &port->wanted);
+    if (parts & CONFIG_PART_RX_CORES)
+        set_rx_cores(apply, bp, &port->wanted);
     if (parts & CONFIG_PART_VLANS) {
         set_vlans(bp, &port->wanted);
         mac_table_flush(bp->bridge->macs, bp->lport->id);

@@ -12,6 +12,7 @@
 #include "src/net/acceptor.h"
 
 #define INTERVAL_US 500000     /* between two looks */
+#define LOADS_US 10000000      /* loads of receive queues are of one to two of these */
 #define PORTS_US 100           /* of looks at ports at once */
 #define PORTS_AT_ONCE 4        /* between looks at the time */
 #define RUN_DIR_PAUSE_US 20000 /* without deletions in run_dir: whoever deletes it has come to the end */
@@ -22,7 +23,7 @@ struct housekeeping {
     struct event *port_event, *run_dir_event;
     struct loop_job ports;
     uint64_t ports_due_us; /* the next round of looks at ports; 0: one is under way */
-    struct loop_timer run_dir, threads, log, watchdog;
+    struct loop_timer run_dir, threads, loads, log, watchdog;
     uint64_t watchdog_us; /* between two notes to systemd; 0 = it wants none */
     unsigned n_late;      /* poll-mode threads that do not come round */
     bool deleting;        /* run_dir's timer waits for the end of a deletion */
@@ -121,6 +122,14 @@ static void look_after_threads(void *arg)
     loop_timer_in(&hk->threads, INTERVAL_US);
 }
 
+static void mark_loads(void *arg)
+{
+    struct housekeeping *hk = arg;
+
+    datapath_rx_mark(hk->sw->dp);
+    loop_timer_in(&hk->loads, LOADS_US);
+}
+
 static void flush_log(void *arg)
 {
     struct housekeeping *hk = arg;
@@ -154,9 +163,11 @@ static void start_timers(struct housekeeping *hk, struct loop *loop)
     loop_add(loop, &hk->ports);
     loop_timer_init(&hk->run_dir, loop, "run_dir", look_after_run_dir, hk);
     loop_timer_init(&hk->threads, loop, "poll-mode threads", look_after_threads, hk);
+    loop_timer_init(&hk->loads, loop, "loads", mark_loads, hk);
     loop_timer_init(&hk->log, loop, "log", flush_log, hk);
     loop_timer_in(&hk->run_dir, 0);
     loop_timer_in(&hk->threads, 0);
+    loop_timer_in(&hk->loads, 0);
     loop_timer_in(&hk->log, 0);
     hk->watchdog_us = notify_watchdog_us() / 2;
     if (hk->watchdog_us) {
@@ -199,6 +210,7 @@ void housekeeping_destroy(struct housekeeping *hk)
     loop_remove(&hk->ports);
     loop_timer_cancel(&hk->run_dir);
     loop_timer_cancel(&hk->threads);
+    loop_timer_cancel(&hk->loads);
     loop_timer_cancel(&hk->log);
     loop_timer_cancel(&hk->watchdog);
     if (hk->port_event)

@@ -164,6 +164,7 @@ static int create_datapath(struct sluice *sw, char *error, size_t size)
     sw->dp = datapath_create(&params, error, size);
     if (!sw->dp)
         return -1;
+    datapath_isolate(sw->dp, pmd->isolate);
     apply_conntrack(sw, &sw->config->conntrack);
     const struct flows_params flows = {
         .dp = sw->dp,

@@ -106,6 +106,17 @@ static const struct config_key pmd_keys[] = {
         .example = "0",
     },
     {
+        .name = "isolate",
+        .change = CHANGE_LIVE,
+        .part = CONFIG_PART_ISOLATE,
+        .type = KEY_BOOL,
+        .offset = offsetof(struct config_pmd, isolate),
+        .default_int = true,
+        .doc = "Whether cores that receive queues ask for by `rx_cores` of their port get no other queues, as long as "
+               "there are other cores.",
+        .example = "false",
+    },
+    {
         .name = "emc_entries",
         .type = KEY_INT,
         .offset = offsetof(struct config_pmd, emc_entries),

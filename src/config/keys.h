@@ -21,6 +21,7 @@ enum config_part {
     CONFIG_PART_SLEEP = 1 << 2, /* of poll-mode threads */
     CONFIG_PART_MEGAFLOWS = 1 << 12,
     CONFIG_PART_CONNTRACK = 1 << 13,
+    CONFIG_PART_ISOLATE = 1 << 15,
     CONFIG_PART_CORES = 1 << 14, /* of poll-mode threads; a file says them for good */
     /* bridges */
     CONFIG_PART_DATAPATH_ID = 1 << 3,
@@ -35,6 +36,7 @@ enum config_part {
     CONFIG_PART_FLOOD = 1 << 11,
     CONFIG_PART_BFD = 1 << 12,
     CONFIG_PART_TUNNEL = 1 << 13,
+    CONFIG_PART_RX_CORES = 1 << 15,
     CONFIG_PART_SOCKET = 1 << 14, /* who may connect to it */
 };
 

@@ -235,6 +235,24 @@ static const struct config_key port_keys[] = {
         .example = "2",
     },
     {
+        .name = "rx_cores",
+        .change = CHANGE_LIVE,
+        .part = CONFIG_PART_RX_CORES,
+        .type = KEY_INTS,
+        .offset = offsetof(struct config_port, rx_cores),
+        .count_offset = offsetof(struct config_port, n_rx_cores),
+        .kinds = DEVICES,
+        .min = CONFIG_CORE_NONE,
+        .max = 1023,
+        .max_items = 64,
+        .default_doc = "any",
+        .unit = "CPU numbers",
+        .doc = "The CPU of the poll-mode thread that polls each receive queue, queue 0 first; `-1`, a queue without a "
+               "number, and a CPU without a poll-mode thread are any. Such a CPU gets no other queues: see "
+               "`pmd.isolate`. Queues move while packets flow; none is lost.",
+        .example = "[3, 5]",
+    },
+    {
         .name = "mtu",
         .change = CHANGE_LIVE,
         .part = CONFIG_PART_MTU,

@@ -109,6 +109,8 @@ struct config_port {
     char *ifname; /* tap, system: the kernel interface; else NULL */
     char *peer;   /* patch: the name of the other port; else NULL */
     int rx_queues;
+    int *rx_cores; /* by queue: the core whose poll-mode thread polls it, CONFIG_CORE_NONE: any; fewer: the rest any */
+    size_t n_rx_cores;
     int mtu; /* bytes of the L3 packet, Ethernet header and VLAN tags not counted; 0: system, as it is; internal, as the
               * bridge's other ports have it */
     uint8_t mac[6]; /* all zero: keep the device's own */
@@ -177,6 +179,7 @@ struct config_pmd {
     size_t n_cores;
     bool cores_change; /* no key: they may, while the switch runs; else they are those of the file */
     int max_sleep_us;
+    bool isolate;       /* cores that ports ask for get no other queues */
     int emc_entries;    /* per poll-mode thread, a power of two */
     int megaflow_limit; /* for the whole switch */
     int max_idle_ms;    /* a megaflow unused for so long is removed */

@@ -236,24 +236,45 @@ static void cmd_perf_show(void *arg, int argc, const char *const *argv, struct c
 
 /* --- pmd-rxq-show -------------------------------------------------------- */
 
+/* "12 %", or that it is not known yet. */
+static void show_share(struct control_reply *reply, double share)
+{
+    if (share < 0)
+        control_printf(reply, "NOT AVAIL\n");
+    else
+        control_printf(reply, "%2.0f %%\n", 100 * share);
+}
+
 static void show_rxqs(struct sluice *sw, unsigned thread, const struct pmd_stats *st, struct control_reply *reply)
 {
     static uint32_t ports[RXQS_MAX];
     static uint16_t queues[RXQS_MAX];
     unsigned n = datapath_pmd_rxqs(sw->dp, thread, ports, queues, RXQS_MAX);
+    bool isolated = datapath_thread_isolated(sw->dp, thread);
+    double busy = datapath_busy_share(sw->dp, thread), sum = 0;
     json_t *list = json_array();
 
-    control_printf(reply, "pmd thread numa_id %d core_id %u:\n  isolated : false\n", st->numa_node, st->core);
+    control_printf(reply, "pmd thread numa_id %d core_id %u:\n  isolated : %s\n", st->numa_node, st->core,
+                   isolated ? "true" : "false");
     for (unsigned i = 0; i < n; i++) {
         const struct bridge_port *bp = bridge_port_by_index(sw->dp, ports[i]);
-        const char *name = bp ? bp->name : "?";
+        const struct port *port = datapath_port(sw->dp, ports[i]);
+        double share = port ? datapath_rx_share(sw->dp, port, queues[i]) : -1;
+        json_t *out = json_pack("{s:s,s:i}", "port", bp ? bp->name : "?", "queue", (int)queues[i]);
 
-        control_printf(reply, "  port: %-16s  queue-id: %2u (enabled)   pmd usage: NOT AVAIL\n", name, queues[i]);
-        json_array_append_new(list, json_pack("{s:s,s:i}", "port", name, "queue", (int)queues[i]));
+        control_printf(reply, "  port: %-16s  queue-id: %2u (enabled)   pmd usage: ", bp ? bp->name : "?", queues[i]);
+        show_share(reply, share);
+        if (share >= 0)
+            json_object_set_new(out, "share", json_real(share));
+        json_array_append_new(list, out);
+        sum += RTE_MAX(share, 0);
     }
-    control_printf(reply, "  overhead: NOT AVAIL\n");
-    json_array_append_new(
-        reply->json, json_pack("{s:i,s:i,s:o}", "core", (int)st->core, "numa_node", st->numa_node, "rx_queues", list));
+    if (n > 0) {
+        control_printf(reply, "  overhead: ");
+        show_share(reply, busy < 0 ? busy : RTE_MAX(busy - sum, 0));
+    }
+    json_array_append_new(reply->json, json_pack("{s:i,s:i,s:b,s:o}", "core", (int)st->core, "numa_node", st->numa_node,
+                                                 "isolated", isolated, "rx_queues", list));
 }
 
 static void cmd_rxq_show(void *arg, int argc, const char *const *argv, struct control_reply *reply)
@@ -269,10 +290,21 @@ static void cmd_rxq_show(void *arg, int argc, const char *const *argv, struct co
         show_rxqs(sw, asked.next - 1, &st, reply);
 }
 
+static void cmd_rxq_rebalance(void *arg, int argc, const char *const *argv, struct control_reply *reply)
+{
+    struct sluice *sw = arg;
+
+    if (datapath_rebalance(sw->dp))
+        control_printf(reply, "pmd rxq rebalance requested.\n");
+    else
+        control_fail(reply, "out of memory for the list of receive queues");
+}
+
 void commands_register_dpif_netdev(struct control *control, struct sluice *sw)
 {
     control_register(control, "dpif-netdev/pmd-perf-show", "[-nh] [-it n] [-ms n] [-pmd core] [dp]", 0, 8,
                      cmd_perf_show, sw);
+    control_register(control, "dpif-netdev/pmd-rxq-rebalance", "[dp]", 0, 1, cmd_rxq_rebalance, sw);
     control_register(control, "dpif-netdev/pmd-rxq-show", "[-pmd core] [-secs secs] [dp]", 0, 5, cmd_rxq_show, sw);
     control_register(control, "dpif-netdev/pmd-stats-clear", "[-pmd core] [dp]", 0, 3, cmd_stats_clear, sw);
     control_register(control, "dpif-netdev/pmd-stats-show", "[-pmd core] [dp]", 0, 3, cmd_stats_show, sw);

@@ -115,6 +115,7 @@ assert_matches "$stats" '^  packets received: [1-9][0-9]*$'
 assert_matches "$stats" '^  avg processing cycles per packet: [0-9.]+ \([0-9]+/[0-9]+\)$'
 assert_contains "$stats" 'simple match hits: ' 'emc hits: ' 'megaflow hits: ' 'miss with failed upcall: 0' 'main thread:'
 assert_matches "$(appctl dpif-netdev/pmd-rxq-show)" '^  port: p1 +queue-id:  0 \(enabled\)   pmd usage: '
+assert_eq "$(appctl dpif-netdev/pmd-rxq-rebalance)" 'pmd rxq rebalance requested.'
 assert_matches "$(appctl dpif-netdev/pmd-perf-show -nh -pmd "$PMD_CORE" netdev@ovs-netdev)" '^  Rx packets: +[1-9][0-9]*  \('
 assert_eq "$(appctl dpif-netdev/pmd-stats-show -pmd 77)" ""
 assert_fails appctl dpif-netdev/pmd-stats-show -pmd x

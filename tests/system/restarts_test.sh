@@ -103,6 +103,9 @@ step "poll-mode threads get other cores while it runs: nothing is lost"
 polling() { ovs-appctl dpif-netdev/pmd-rxq-show | sed -n 's/^pmd thread .* core_id \([0-9]*\):/\1/p' | sort -n | tr '\n' ' '; }
 queues() { ovs-appctl dpif-netdev/pmd-rxq-show | grep -c '^  port:'; }
 cores_become() { [ "$(polling)" = "$1" ] && [ "$(queues)" = 4 ]; }
+polled_alone() { # CORE PORT
+    [ "$(ovs-appctl dpif-netdev/pmd-rxq-show -pmd "$1" | sed -n 's/^  isolated : //p; s/^  port: \([^ ]*\).*/\1/p' | tr '\n' ' ')" = "true $2 " ]
+}
 other=0
 [ "$PMD_CORE" != 0 ] || other=1
 if [ "$(nproc)" -gt 1 ]; then
@@ -115,6 +118,14 @@ if [ "$(nproc)" -gt 1 ]; then
             wait_until 5 cores_become "$cores"
         done
     done
+    vsctl set Open_vSwitch . "other_config:pmd-cpu-mask=3"
+    for core in 0 1 0; do
+        vsctl set Interface "$int" "other_config:pmd-rxq-affinity=0:$core"
+        wait_until 5 polled_alone "$core" "$int"
+    done
+    vsctl clear Interface "$int" other_config
+    vsctl set Open_vSwitch . "other_config:pmd-cpu-mask=$(printf %x $((1 << PMD_CORE)))"
+    wait_until 5 cores_become "$PMD_CORE "
     until=$(ms)
     wait_until 5 eval '[ -n "$(first_after "$until")" ]'
     assert_eq "$(lost)" 0 "packets lost"

@@ -40,7 +40,6 @@ static const struct lacking lacking[] = {
     {INTERFACE(INGRESS_POLICING_KPKTS_RATE), NULL, "policing"},
     {INTERFACE(CFM_MPID), NULL, "CFM"},
     {INTERFACE(LLDP), "enable", "LLDP"},
-    {INTERFACE(OTHER_CONFIG), "pmd-rxq-affinity", NULL},
     {INTERFACE(OPTIONS), "n_rxq_desc", NULL},
     {INTERFACE(OPTIONS), "n_txq_desc", NULL},
     {INTERFACE(OPTIONS), "rx-flow-ctrl", NULL},

@@ -552,6 +552,33 @@ static void take_bfd(const struct source *source)
 
 /* --- what all types have ------------------------------------------------- */
 
+/* "QUEUE:CORE,...": other_config:pmd-rxq-affinity. */
+static void take_affinity(const struct source *source)
+{
+    const char *text =
+        ovsdb_map_string(source->db, source->interface, VSWITCH_INTERFACE_OTHER_CONFIG, "pmd-rxq-affinity");
+    const struct config_key *key = config_key_find(&config_section_port, "rx_cores");
+    struct config_port *port = source->port;
+
+    for (const char *at = text; at && *at;) {
+        unsigned queue, core;
+        int length = 0;
+
+        if (sscanf(at, "%u:%u%n", &queue, &core, &length) != 2 || queue >= (unsigned)key->max_items ||
+            core > (unsigned)key->max || (at[length] != ',' && at[length])) {
+            LOG_WARN_RL(LOG_CONFIG, "database: %s: pmd-rxq-affinity=%s is not QUEUE:CORE,...: \"%s\" is ignored",
+                        source->name, text, at);
+            return;
+        }
+        if (!port->rx_cores)
+            port->rx_cores = mem_calloc((size_t)key->max_items, sizeof *port->rx_cores);
+        while (port->n_rx_cores <= queue)
+            port->rx_cores[port->n_rx_cores++] = CONFIG_CORE_NONE;
+        port->rx_cores[queue] = (int)core;
+        at += length + (at[length] == ',');
+    }
+}
+
 static void take_rest(const struct source *source, const struct ovsdb_row *port)
 {
     struct config_port *wanted = source->port;
@@ -566,6 +593,7 @@ static void take_rest(const struct source *source, const struct ovsdb_row *port)
     take_own_mac(source, port);
     take_number(source->db, row, VSWITCH_INTERFACE_OPTIONS, "n_rxq", &config_section_port, "rx_queues",
                 &wanted->rx_queues);
+    take_affinity(source);
     take_vlans(port, wanted);
     take_bfd(source);
 }
@@ -623,6 +651,8 @@ void config_from_open_vswitch(const struct ovsdb *db, const struct ovsdb_row *ro
     take_number(db, root, VSWITCH_OPEN_VSWITCH_OTHER_CONFIG, "flow-limit", pmd, "megaflow_limit",
                 &config->pmd.megaflow_limit);
     take_number(db, root, VSWITCH_OPEN_VSWITCH_OTHER_CONFIG, "max-idle", pmd, "max_idle_ms", &config->pmd.max_idle_ms);
+    const char *isolate = ovsdb_map_string(db, root, VSWITCH_OPEN_VSWITCH_OTHER_CONFIG, "pmd-rxq-isolate");
+    config->pmd.isolate = !isolate || strcmp(isolate, "false") != 0;
     if (!ssl)
         return;
     replace(&config->tls.private_key, ovsdb_string(ssl, VSWITCH_SSL_PRIVATE_KEY));

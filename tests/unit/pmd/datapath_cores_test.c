@@ -138,6 +138,109 @@ static void a_port_may_go_while_its_queue_moves(void **state)
     assert_int_equal(queues(0) + queues(1) + queues(2), 2);
 }
 
+static void settle(void)
+{
+    for (uint64_t waited = 0; datapath_is_moving(dp); waited += 20) {
+        assert_true(waited < PATIENCE_US);
+        stream();
+        datapath_reclaim(dp);
+        usleep(20);
+    }
+}
+
+/* The core of the thread that polls the port's only queue. */
+static unsigned polled_on(unsigned port)
+{
+    uint32_t indices[16];
+    uint16_t numbers[16];
+    struct pmd_stats stats;
+
+    for (unsigned t = 0; t < datapath_n_threads(dp); t++)
+        for (unsigned i = datapath_pmd_rxqs(dp, t, indices, numbers, 16); i-- > 0;)
+            if (indices[i] == port) {
+                datapath_pmd_stats(dp, t, &stats);
+                return stats.core;
+            }
+    return 0;
+}
+
+static void ask(unsigned port, int core)
+{
+    datapath_port_cores(dp, &ports[port - 1]->port, &core, 1);
+    settle();
+}
+
+static void a_queue_is_polled_on_the_core_that_it_asks_for(void **state)
+{
+    set_cores(3, 1);
+    for (int core = 1; core <= 3; core++) {
+        ask(1, core);
+        assert_int_equal(polled_on(1), core);
+        assert_true(polled_on(2) != (unsigned)core && polled_on(3) != (unsigned)core); /* it has the core to itself */
+    }
+    assert_true(datapath_polls_on(dp, 3) && !datapath_polls_on(dp, 4));
+    datapath_isolate(dp, false);
+    ask(2, 3);
+    assert_true(polled_on(1) == 3 && polled_on(2) == 3);
+    datapath_isolate(dp, true);
+    settle();
+    assert_true(polled_on(1) == 3 && polled_on(2) == 3 && polled_on(3) != 3); /* both asked for it */
+    ask(1, 9);                                                                /* nobody is there: any */
+    assert_true(polled_on(1) != 3);
+    ask(2, -1);
+    assert_true(queues(0) == 1 && queues(1) == 1 && queues(2) == 1);
+    WAIT_FOR(take());
+    assert_true(got[0] > 0);
+}
+
+/* All cores are asked for: who asks for none is polled all the same. And what is asked for holds when threads go. */
+static void no_queue_is_left_alone(void **state)
+{
+    set_cores(2, 1);
+    ask(1, 1);
+    ask(2, 2);
+    assert_true(polled_on(1) == 1 && polled_on(2) == 2 && polled_on(3) != 0);
+    set_cores(1, 1);
+    assert_true(polled_on(1) == 1 && polled_on(2) == 1 && polled_on(3) == 1);
+    set_cores(3, 1);
+    assert_true(polled_on(1) == 1 && polled_on(2) == 2 && polled_on(3) == 3);
+    WAIT_FOR(take());
+}
+
+/* By the cycles that they took, as if they had been measured: one heavy queue and two light ones on two threads. */
+static void queues_are_spread_by_what_they_took(void **state)
+{
+    set_cores(2, 1);
+    for (unsigned heavy = 1; heavy <= N_PORTS; heavy++) {
+        datapath_rx_mark(dp);
+        datapath_rx_mark(dp);
+        for (unsigned port = 1; port <= N_PORTS; port++)
+            ports[port - 1]->port.rx[0].cycles += port == heavy ? UINT64_C(1) << 40 : UINT64_C(1) << 38;
+        assert_true(datapath_rebalance(dp));
+        settle();
+        for (unsigned port = 1; port <= N_PORTS; port++)
+            assert_true(port == heavy || polled_on(port) != polled_on(heavy));
+        assert_true(datapath_rx_share(dp, &ports[heavy - 1]->port, 0) > 0);
+    }
+    set_cores(3, 1); /* the plan is void */
+    assert_true(queues(0) == 1 && queues(1) == 1 && queues(2) == 1);
+}
+
+static void the_share_of_a_queue_is_measured(void **state)
+{
+    assert_true(datapath_rx_share(dp, &ports[0]->port, 0) < 0);
+    datapath_rx_mark(dp);
+    datapath_rx_mark(dp);
+    for (uint64_t waited = 0; datapath_rx_share(dp, &ports[0]->port, 0) == 0; waited += 20) {
+        assert_true(waited < PATIENCE_US);
+        stream();
+        usleep(20);
+    }
+    assert_true(datapath_rx_share(dp, &ports[0]->port, 0) > 0);
+    assert_true(datapath_busy_share(dp, 0) > 0);
+    WAIT_FOR(take());
+}
+
 static void more_than_there_may_be_are_refused(void **state)
 {
     const int cores[] = {1, 2, 3, 4};
@@ -156,6 +259,10 @@ int main(void)
         TEST(queues_follow_and_nothing_is_lost),
         TEST(a_thread_moves_with_all_that_it_has),
         TEST(a_port_may_go_while_its_queue_moves),
+        TEST(a_queue_is_polled_on_the_core_that_it_asks_for),
+        TEST(no_queue_is_left_alone),
+        TEST(queues_are_spread_by_what_they_took),
+        TEST(the_share_of_a_queue_is_measured),
         TEST(more_than_there_may_be_are_refused),
     };
 

@@ -290,6 +290,28 @@ static void a_dpdk_port(void **state)
     assert_int_equal(p->rx_queues, 4);
 }
 
+static void queues_ask_for_cores(void **state)
+{
+    const struct config_port *p =
+        port_of("", "\"name\":\"p\",\"type\":\"dpdk\",\"options\":[\"map\",[[\"dpdk-devargs\",\"0000:01:00.0\"]]],"
+                    "\"other_config\":[\"map\",[[\"pmd-rxq-affinity\",\"0:3,2:7\"]]]");
+
+    assert_int_equal(p->n_rx_cores, 3);
+    assert_int_equal(p->rx_cores[0], 3);
+    assert_int_equal(p->rx_cores[1], CONFIG_CORE_NONE);
+    assert_int_equal(p->rx_cores[2], 7);
+}
+
+/* What is right in front of what is wrong counts. */
+static void wrong_cores_are_ignored(void **state)
+{
+    const struct config_port *p =
+        port_of("", "\"name\":\"p\",\"type\":\"dpdk\",\"options\":[\"map\",[[\"dpdk-devargs\",\"0000:01:00.0\"]]],"
+                    "\"other_config\":[\"map\",[[\"pmd-rxq-affinity\",\"1:4,99:1,0:2\"]]]");
+    assert_int_equal(p->n_rx_cores, 2);
+    assert_int_equal(p->rx_cores[1], 4);
+}
+
 static void a_vhost_port(void **state)
 {
     const struct config_port *p =
@@ -481,6 +503,8 @@ int main(void)
         WITH_BED(an_internal_port),
         WITH_BED(the_port_of_the_bridge_is_local),
         WITH_BED(a_dpdk_port),
+        WITH_BED(queues_ask_for_cores),
+        WITH_BED(wrong_cores_are_ignored),
         WITH_BED(a_vhost_port),
         WITH_BED(a_vhost_port_of_the_older_kind),
         WITH_BED(a_patch_port),
