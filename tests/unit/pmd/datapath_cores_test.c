@@ -231,13 +231,12 @@ static void the_share_of_a_queue_is_measured(void **state)
     assert_true(datapath_rx_share(dp, &ports[0]->port, 0) < 0);
     datapath_rx_mark(dp);
     datapath_rx_mark(dp);
-    for (uint64_t waited = 0; datapath_rx_share(dp, &ports[0]->port, 0) == 0; waited += 20) {
+    for (uint64_t waited = 0; datapath_rx_share(dp, &ports[0]->port, 0) == 0 || datapath_busy_share(dp, 0) == 0;
+         waited += 20) {
         assert_true(waited < PATIENCE_US);
         stream();
         usleep(20);
     }
-    assert_true(datapath_rx_share(dp, &ports[0]->port, 0) > 0);
-    assert_true(datapath_busy_share(dp, 0) > 0);
     WAIT_FOR(take());
 }
 
