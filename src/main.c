@@ -59,7 +59,7 @@ static int run_switch(const struct options *options, struct config *config)
     } else if (!early_signal) {
         commands_register(&sw);
         LOG_INFO(LOG_MAIN, "sluiced %s is ready: %zu bridges, %u poll-mode threads, run_dir %s", SLUICE_VERSION,
-                 config->n_bridges, datapath_n_threads(sw.dp), config->run_dir);
+                 switch_n_bridges(&sw), datapath_n_threads(sw.dp), config->run_dir);
         if (options->source == OPTIONS_JSON) { /* else it is ready when the database was answered */
             daemonize_complete();
             notify("READY=1");

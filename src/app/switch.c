@@ -305,6 +305,16 @@ static void describe_holdings(void *arg, char *text, size_t size)
              sw->dp ? datapath_n_megaflows(sw->dp) : 0);
 }
 
+size_t switch_n_bridges(const struct sluice *sw)
+{
+    const struct bridge *br;
+    size_t n = 0;
+
+    TAILQ_FOREACH (br, &sw->bridges, node)
+        n++;
+    return n;
+}
+
 int switch_create(struct sluice *sw, const struct options *options, struct config *config, char *error,
                   size_t error_size)
 {

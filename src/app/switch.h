@@ -69,6 +69,8 @@ struct sluice {
     uint64_t started_ms;
 };
 
+size_t switch_n_bridges(const struct sluice *sw);
+
 /* Builds the switch from the model: ports, bridges, OpenFlow servers, control socket. EAL is up. Returns 0, or -1 with
  * a sentence that says what to do in `error`; then switch_destroy() cleans up what was built. */
 int switch_create(struct sluice *sw, const struct options *options, struct config *config, char *error,

@@ -14,7 +14,7 @@ host_make h1 10.0.0.1/24 02:00:00:00:00:01
 host_make h2 10.0.0.2/24 02:00:00:00:00:02
 
 step "--check names the file that is wrong"
-bridge="\"fail_mode\": \"secure\", \"listen\": [\"pssl:$port:127.0.0.1\"], \"controllers\": [\"ssl:127.0.0.1:$controller_port\"]"
+bridge="\"fail_mode\": \"secure\", \"listen\": [\"pssl:$port:127.0.0.1\"], \"controllers\": [{ \"target\": \"ssl:127.0.0.1:$controller_port\", \"max_backoff\": 1000 }]"
 check() { ROOT_KEYS=$1 sluice_config "$bridge"; assert_fails "$SLUICED" --check "$TEST_DIR/sluice.json"; }
 check ''
 assert_contains "$OUTPUT" 'bridges[0].listen[0]: "pssl:' 'bridges[0].controllers[0]: "ssl:' 'needs TLS: add "tls"'
@@ -36,6 +36,7 @@ log_says() { grep -qE -- "$1" "$TEST_DIR/sluiced.log"; }
 refused() { ctl --json bridges | "$PYTHON" -c 'import json,sys; print(json.load(sys.stdin)[0]["tls_refused"])'; }
 refused_are() { [ "$(refused)" -ge "$1" ]; }
 
+assert_matches "$(cat "$TEST_DIR/sluiced.log")" 'is ready: 1 bridges'
 step "a client with a certificate of the authority"
 through client ca add-flow "ssl:127.0.0.1:$port" 'priority=5,in_port=1,actions=output:2'
 assert_contains "$(through client ca dump-flows "ssl:127.0.0.1:$port")" 'priority=5,in_port=1 actions=output:2'

@@ -1,5 +1,5 @@
 #!/bin/bash
-# Two QEMU guests ping each other and speak TCP; each is killed and started again, in both vhost-user modes.
+# Two QEMU guests ping each other and speak TCP, one in each vhost-user mode.
 # timeout: 240
 . "$(dirname "$0")/lib/harness.sh"
 . "$TEST_LIB/guests.sh"
@@ -35,18 +35,21 @@ transfer() { # FROM TO ADDRESS-OF-TO
 transfer v1 v2 10.0.0.2
 transfer v2 v1 10.0.0.1
 
-step "v1 (its socket, the switch connects) is killed and comes back"
-vm_kill v1
-v1
-vm_wait v1 90
-wait_until 10 vm_ping_once v2 10.0.0.1
-vm_ping_ok v1 10.0.0.2
+# VM_RESTARTS=1: this too. tests/system/vhost_guests_test.sh does it with guests that boot at once.
+if [ -n "${VM_RESTARTS:-}" ]; then
+    step "v1 (its socket, the switch connects) is killed and comes back"
+    vm_kill v1
+    v1
+    vm_wait v1 90
+    wait_until 10 vm_ping_once v2 10.0.0.1
+    vm_ping_ok v1 10.0.0.2
 
-step "v2 (the switch's socket, QEMU connects) is killed and comes back"
-vm_kill v2
-v2
-vm_wait v2 90
-wait_until 10 vm_ping_once v1 10.0.0.2
-vm_ping_ok v2 10.0.0.1
+    step "v2 (the switch's socket, QEMU connects) is killed and comes back"
+    vm_kill v2
+    v2
+    vm_wait v2 90
+    wait_until 10 vm_ping_once v1 10.0.0.2
+    vm_ping_ok v2 10.0.0.1
+fi
 
 stop_sluice

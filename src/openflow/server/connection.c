@@ -150,11 +150,15 @@ static void on_write(struct bufferevent *bev, void *arg)
         of_server_kick(conn->server);
 }
 
-/* TLS came to nothing, which is for the operator to know whoever connected. */
+/* TLS came to nothing, which is for the operator to know whoever connected. A controller that is tried every second
+ * must not take the lines of those that connect. */
 static void refuse_tls(struct of_connection *conn, const char *why)
 {
+    static struct log_limit accepted = LOG_LIMIT_INIT(10, 12), made = LOG_LIMIT_INIT(10, 12);
+
     conn->server->tls_refused++;
-    LOG_WARN_RL(LOG_OPENFLOW, "%s: %s: no TLS connection: %s", conn->server->bridge->name, conn->name, why);
+    log_write_limited(LOG_OPENFLOW, RTE_LOG_WARNING, conn->link ? &made : &accepted, "%s: %s: no TLS connection: %s",
+                      conn->server->bridge->name, conn->name, why);
     close_without_log(conn, why);
 }
 
