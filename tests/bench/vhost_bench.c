@@ -9,6 +9,7 @@
 #include <rte_vhost.h>
 #include <sched.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "pmd/vhost/ring.h"
 #include "tests/lib/eal.h"

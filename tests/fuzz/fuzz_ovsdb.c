@@ -3,7 +3,12 @@
  * monitor_cond, else behind a copy) and whether they come at once or in pieces (upper case letters).
  */
 #include <assert.h>
+#include <event2/buffer.h>
+#include <event2/event.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
 
 #include "pmd/base/log.h"
 #include "tests/fuzz/fuzz.h"
@@ -85,7 +90,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static struct bed bed;
-    char schema[sizeof bed_schema_json + 100];
+    char schema[4096];
 
     if (!size)
         return 0;
@@ -95,6 +100,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     turns(&bed);
     bed.peer = accept4(bed.listener, NULL, NULL, SOCK_NONBLOCK);
     turns(&bed);
+    assert(strlen(bed_schema_json) + 100 < sizeof schema);
     sprintf(schema, "{\"id\":1,\"error\":null,\"result\":%s}", bed_schema_json);
     if (how != '0')
         feed(&bed, schema, strlen(schema));

@@ -7,7 +7,8 @@
 
 #include "pmd/datapath.h"
 
-static uint32_t meters_left;
+/* The test has it. */
+extern uint32_t meters_left;
 
 int datapath_meter_add(struct datapath *dp, const struct meter_config *config, uint32_t *index)
 {

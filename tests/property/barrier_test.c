@@ -6,7 +6,6 @@
  * barrier behind it is answered, port 2, on the poll-mode thread, counts every packet of that destination with a
  * smaller one. FLOWS and CHANGES may be given in the environment.
  */
-#define CLIENT_TURNS 50000000
 #include "pmd/base/clock.h"
 #include "tests/lib/of_client.h"
 
@@ -236,6 +235,8 @@ static int setup(void **state)
     bed.fake[2]->port.ops = &out;
     bed.fake[1]->port.ops = &in;
     bed.bridge->fail_mode = FAIL_SECURE;
+    client_turn = turn;
+    client_turns = 50000000;
     params.loop = loop = loop_create();
     params.bridge = bed.bridge;
     params.flows = bed.flows;

@@ -4,7 +4,6 @@
  * A switch with its server, tables, flows and a poll-mode thread; clients on its socket. SEED and STEPS may be given in
  * the environment.
  */
-#define CLIENT_TURNS 5000000
 #include "pmd/base/clock.h"
 #include "tests/lib/of_client.h"
 
@@ -639,6 +638,8 @@ static int setup(void **state)
     signal(SIGPIPE, SIG_IGN);
     bed_create(&bed, pool, &(struct bed_params){.start = true});
     bed.bridge->fail_mode = FAIL_SECURE;
+    client_turn = turn;
+    client_turns = 5000000;
     params.loop = loop = loop_create();
     params.bridge = bed.bridge;
     params.flows = bed.flows;

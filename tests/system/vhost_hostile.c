@@ -1,16 +1,29 @@
 /* Guests that mean harm, and two that only talk to each other meanwhile.
  *
- *   vhost-hostile stream FROM TO SECONDS     guests on the sockets FROM and TO: numbered frames from one to the other.
- * Prints how many were sent, how many came, and the longest time that one took vhost-hostile play SOCKET server|client
- * split|packed ACT does ACT to the port on SOCKET, which the switch owns (server) or connects to (client); fails if the
- * switch does not do what is right vhost-hostile acts                       the names of all acts
+ *   vhost-hostile stream FROM TO SECONDS
+ *       Guests on the sockets FROM and TO: numbered frames from one to the other. Prints how many were sent, how many
+ *       came, and the longest time that one took.
+ *   vhost-hostile play SOCKET server|client split|packed ACT
+ *       Does ACT to the port on SOCKET, which the switch owns (server) or connects to (client). Fails if the switch
+ *       does not do what is right.
+ *   vhost-hostile acts
+ *       The names of all acts.
  *
  * Who plays is a single process of the guest's side of the protocol (tests/lib/vhost_guest.h), without a virtual
  * machine.
  */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
-#include <time.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 #include "tests/lib/vhost_guest.h"
 
@@ -23,18 +36,9 @@ static const char *socket_path;
 static bool server, packed;
 static int listener = -1;
 
-static void die(const char *what)
+static _Noreturn void die(const char *what)
 {
-    fprintf(stderr, "vhost-hostile: %s (errno: %s)\n", what, strerror(errno));
-    exit(1);
-}
-
-static uint64_t now_us(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+    guest_die(1, what);
 }
 
 /* --- connections ---------------------------------------------------------- */
@@ -42,7 +46,6 @@ static uint64_t now_us(void)
 /* A connection to the switch: -1 if there is none within 5 s. */
 static int reach(void)
 {
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
     struct pollfd wait;
 
     if (server) {
@@ -56,10 +59,8 @@ static int reach(void)
         return -1;
     }
     if (listener < 0) {
-        unlink(socket_path);
-        snprintf(address.sun_path, sizeof address.sun_path, "%s", socket_path);
-        listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-        if (bind(listener, (struct sockaddr *)&address, sizeof address) != 0 || listen(listener, 1) != 0)
+        listener = guest_listen(socket_path);
+        if (listener < 0)
             die("cannot listen");
     }
     wait = (struct pollfd){.fd = listener, .events = POLLIN};
@@ -68,10 +69,10 @@ static int reach(void)
 
 static bool is_closed(int socket, int timeout_ms)
 {
-    const uint64_t end = now_us() + (uint64_t)timeout_ms * 1000;
+    const uint64_t end = guest_now_us() + (uint64_t)timeout_ms * 1000;
     char byte[256];
 
-    while (now_us() < end) {
+    while (guest_now_us() < end) {
         struct pollfd wait = {.fd = socket, .events = POLLIN};
 
         if (poll(&wait, 1, 20) == 1 && recv(socket, byte, sizeof byte, MSG_DONTWAIT) <= 0 && errno != EAGAIN)
@@ -108,10 +109,10 @@ static const uint8_t frame[FRAME] = {0x02, 0, 0, 0, 0, 2, 0x02, 0, 0, 0, 0, 1, 0
 /* Whether the switch takes what the guest sends. */
 static bool is_served(struct guest *g, int timeout_ms)
 {
-    const uint64_t end = now_us() + (uint64_t)timeout_ms * 1000;
+    const uint64_t end = guest_now_us() + (uint64_t)timeout_ms * 1000;
 
     guest_send(g, &g->rings[1], frame, FRAME, 0, 8);
-    while (now_us() < end) {
+    while (guest_now_us() < end) {
         uint32_t len;
 
         while (guest_used(&g->rings[1], &len) >= 0)
@@ -566,10 +567,10 @@ static void idle_connections(struct guest *g)
 
 static void many_connects(struct guest *g)
 {
-    const uint64_t end = now_us() + 500 * 1000;
+    const uint64_t end = guest_now_us() + 500 * 1000;
 
     close(g->socket);
-    while (now_us() < end) {
+    while (guest_now_us() < end) {
         const int fd = server ? guest_connect(socket_path) : reach();
 
         if (fd < 0)
@@ -582,19 +583,19 @@ static void many_connects(struct guest *g)
 /* No more messages than the switch wants to read, without end. */
 static void many_messages(struct guest *g)
 {
-    const uint64_t end = now_us() + 500 * 1000;
+    const uint64_t end = guest_now_us() + 500 * 1000;
     struct guest_message m = {.request = GUEST_SET_OWNER, .flags = GUEST_VERSION};
 
-    while (now_us() < end)
+    while (guest_now_us() < end)
         send(g->socket, &m, GUEST_MESSAGE_HEADER, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
 static void answers_not_read(struct guest *g)
 {
     struct guest_message m = {.request = GUEST_GET_FEATURES, .flags = GUEST_VERSION};
-    const uint64_t end = now_us() + 500 * 1000;
+    const uint64_t end = guest_now_us() + 500 * 1000;
 
-    while (now_us() < end)
+    while (guest_now_us() < end)
         send(g->socket, &m, GUEST_MESSAGE_HEADER, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
@@ -678,7 +679,7 @@ static void hear(struct stream *s)
             die("a frame came twice, or late");
         s->next = seq + 1;
         s->received++;
-        const uint64_t took = now_us() - s->sent_us[seq % (1 << 16)];
+        const uint64_t took = guest_now_us() - s->sent_us[seq % (1 << 16)];
         if (took > s->longest_us)
             s->longest_us = took;
     }
@@ -688,7 +689,7 @@ static void hear(struct stream *s)
 static int stream(const char *from, const char *to, unsigned seconds)
 {
     static struct stream s;
-    const uint64_t end = now_us() + (uint64_t)seconds * 1000000;
+    const uint64_t end = guest_now_us() + (uint64_t)seconds * 1000000;
 
     if (!guest_make(&s.from, 2, RING, false) || !guest_make(&s.to, 2, RING, true))
         die("no memory");
@@ -699,12 +700,12 @@ static int stream(const char *from, const char *to, unsigned seconds)
     if (s.from.socket < 0 || s.to.socket < 0 || !guest_start(&s.to) || !guest_start(&s.from))
         die("the switch does not take the two guests");
     usleep(200 * 1000);
-    while (now_us() < end && access("/proc/self/fd/0", F_OK) == 0) {
+    while (guest_now_us() < end && access("/proc/self/fd/0", F_OK) == 0) {
         struct pollfd wait = {.fd = 0, .events = POLLIN};
 
         /* The first one alone: until its flow is set up the switch keeps only some of those that follow. */
         if (s.sent - s.received < (s.received > 0 ? RING : 1)) {
-            s.sent_us[s.sent % (1 << 16)] = now_us();
+            s.sent_us[s.sent % (1 << 16)] = guest_now_us();
             s.sent += guest_send(&s.from, &s.from.rings[1], frame, FRAME, (uint32_t)s.sent, 1);
         }
         hear(&s);

@@ -8,11 +8,17 @@
  * come back, counted from the moment at which the socket is there: it is listened at, or connected to. Prints what the
  * rounds took. Ends with 1 if one took longer than LIMIT_MS, with 2 if one did not come back at all.
  */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
-#include <time.h>
+#include <unistd.h>
 
 #include "tests/lib/vhost_guest.h"
 
@@ -27,38 +33,26 @@ static bool server, packed;
 
 static const uint8_t frame[FRAME] = {0x02, 0, 0, 0, 0, 2, 0x02, 0, 0, 0, 0, 1, 0x88, 0xb5};
 
-static void die(const char *what)
+static _Noreturn void die(const char *what)
 {
-    fprintf(stderr, "vhost-restarts: %s (errno: %s)\n", what, strerror(errno));
-    exit(2);
-}
-
-static uint64_t now_us(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+    guest_die(2, what);
 }
 
 /* A connection to the switch, and when the socket was there. */
 static int reach(uint64_t *there)
 {
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
     int listener, fd = -1;
 
     if (server) {
-        *there = now_us();
-        while ((fd = guest_connect(socket_path)) < 0 && now_us() - *there < BACK_MS * 1000ull)
+        *there = guest_now_us();
+        while ((fd = guest_connect(socket_path)) < 0 && guest_now_us() - *there < BACK_MS * 1000ull)
             usleep(1000);
         return fd;
     }
-    unlink(socket_path);
-    snprintf(address.sun_path, sizeof address.sun_path, "%s", socket_path);
-    listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (bind(listener, (struct sockaddr *)&address, sizeof address) != 0 || listen(listener, 1) != 0)
+    listener = guest_listen(socket_path);
+    if (listener < 0)
         die("cannot listen");
-    *there = now_us();
+    *there = guest_now_us();
     return accept(listener, NULL, NULL);
 }
 
@@ -98,7 +92,7 @@ static void guest_live(int report)
             back = receive(&g, &g.rings[2 * queue]) > 0 || back;
         }
         if (took == 0 && sent[0] && sent[1] && back) {
-            took = now_us() - there;
+            took = guest_now_us() - there;
             if (write(report, &took, sizeof took) != sizeof took)
                 die("cannot report");
         }

@@ -1,15 +1,26 @@
 /* A guest whose kernel leaves checksums and segments to its network device, without a virtual machine: a TAP in the
  * namespace it is started in, whose packets go into the rings of a vhost-user socket with the headers that the kernel
- * gives them, and back. vhost-tap SOCKET server|client split|packed TAP [plain] As the mode of the switch's port says,
- * the switch owns the socket (server) or connects to it (client). plain: the guest wants no offloads. Ends with
- * SIGTERM.
+ * gives them, and back.
+ *
+ *   vhost-tap SOCKET server|client split|packed TAP [plain]
+ *
+ * As the mode of the switch's port says, the switch owns the socket (server) or connects to it (client). plain: the
+ * guest wants no offloads. Ends with SIGTERM.
  */
+#include <errno.h>
+#include <fcntl.h>
 #include <linux/if.h>
 #include <linux/if_tun.h>
+#include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
 #include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <sys/uio.h>
+#include <unistd.h>
 
 #include "tests/lib/vhost_guest.h"
 
@@ -29,10 +40,9 @@ static void on_signal(int sig)
     stop = 1;
 }
 
-static void die(const char *what)
+static _Noreturn void die(const char *what)
 {
-    fprintf(stderr, "vhost-tap: %s: %s\n", what, strerror(errno));
-    exit(1);
+    guest_die(1, what);
 }
 
 static int open_tap(const char *name)
@@ -130,7 +140,6 @@ static void want_calls(struct guest_ring *r, bool wanted)
 
 static int reach(const char *path, bool server)
 {
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
     int fd = -1, listener;
 
     if (server) {
@@ -138,10 +147,8 @@ static int reach(const char *path, bool server)
             usleep(20 * 1000);
         return fd;
     }
-    unlink(path);
-    snprintf(address.sun_path, sizeof address.sun_path, "%s", path);
-    listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (bind(listener, (struct sockaddr *)&address, sizeof address) != 0 || listen(listener, 1) != 0)
+    listener = guest_listen(path);
+    if (listener < 0)
         die(path);
     fd = accept(listener, NULL, NULL);
     close(listener);

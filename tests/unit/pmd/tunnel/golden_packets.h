@@ -4,8 +4,6 @@
 
 #include "pmd/tunnel.h"
 
-#define SRC_PORT 50001 /* of golden.py */
-
 struct golden {
     const char *name;
     struct tunnel_out out;

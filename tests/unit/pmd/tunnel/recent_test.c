@@ -1,71 +1,24 @@
 /* What a thread remembers of outer headers makes no difference but of speed. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <cmocka.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include "pmd/metadata.h"
-#include "pmd/tunnel/pop.h"
-#include "pmd/tunnel/push.h"
-#include "tests/lib/eal.h"
-#include "tests/lib/packets.h"
 #include "tests/unit/pmd/tunnel/golden_packets.h"
+#include "tests/unit/pmd/tunnel/tunnel_bed.h"
 
-#define POOL_SIZE 1023
-#define TUNNEL 4000
-
-static struct rte_mempool *pool;
-static struct rcu rcu;
-static struct tunnel_table *tunnels;
 static struct tunnel_cache warm;
-
-static const struct tunnel_option options[] = {{.class = 0x0102, .type = 0x80, .len = 4, .offset = 0},
-                                               {.class = 0xffff, .type = 0x7f, .len = 16, .offset = 64}};
 
 static int setup(void **state)
 {
-    rcu_init(&rcu, 1);
-    tunnels = tunnel_table_create(&rcu);
     memset(&warm, 0, sizeof warm);
-    if (!tunnels || tunnel_table_set_options(tunnels, options, RTE_DIM(options)) != 0)
+    if (tunnel_bed_setup(state) != 0)
         return -1;
     FOR_EACH_GOLDEN(g)
-    {
-        const struct tunnel_in in = {.type = (uint8_t)g->out.type,
-                                     .any_key = true,
-                                     .any_remote = true,
-                                     .any_local = true,
-                                     .payload = TUNNEL_ANY,
-                                     .udp_port = g->out.udp_dst};
-
-        (void)tunnel_table_add(tunnels, &in, TUNNEL + (uint32_t)(g - goldens));
-    }
+    add_tunnel(&g->out, TUNNEL + (uint32_t)(g - goldens));
     return 0;
 }
 
-static int teardown(void **state)
+static enum drop_reason pop(const struct golden *g, struct tunnel_cache *known, struct rte_mbuf *m)
 {
-    rcu_fini(&rcu);
-    tunnel_table_destroy(tunnels);
-    return rte_mempool_avail_count(pool) == POOL_SIZE ? 0 : -1;
-}
+    const struct op_tunnel_pop op = pop_of(&g->out, g->gpe);
 
-static struct rte_mbuf *packet_of(const uint8_t *data, uint32_t len)
-{
-    struct rte_mbuf *m = rte_pktmbuf_alloc(pool);
-
-    memcpy(rte_pktmbuf_append(m, (uint16_t)len), data, len);
-    memset(packet_meta(m), 0, sizeof *packet_meta(m));
-    return m;
-}
-
-static enum drop_reason pop(const struct golden *g, struct tunnel_cache *cache, struct rte_mbuf *m)
-{
-    const struct op_tunnel_pop op = {.type = (uint8_t)g->out.type, .gpe = g->gpe, .udp_port = g->out.udp_dst};
-
-    return tunnel_pop(tunnels, cache, &op, m);
+    return tunnel_pop(tunnels, known, &op, m);
 }
 
 static bool is_remembered(const struct tunnel_cache *cache)
@@ -234,7 +187,7 @@ static void changes_are_noticed(void **state)
         assert_same(g, g->outer, g->outer_len, 0);
         assert_int_equal(tunnel_table_set_options(tunnels, NULL, 0), 0);
         assert_same(g, g->outer, g->outer_len, 0);
-        assert_int_equal(tunnel_table_set_options(tunnels, options, RTE_DIM(options)), 0);
+        assert_int_equal(tunnel_table_set_options(tunnels, tunnel_options, TUNNEL_N_OPTIONS), 0);
         assert_same(g, g->outer, g->outer_len, 0);
     }
     for (uint32_t i = 0; i < RTE_DIM(goldens); i++)
@@ -243,7 +196,7 @@ static void changes_are_noticed(void **state)
     assert_same(g, g->outer, g->outer_len, 0);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, tunnel_bed_teardown)
 
 int main(void)
 {
@@ -252,8 +205,7 @@ int main(void)
         TEST(packets_of_a_flow_differ),      TEST(changes_are_noticed),
     };
 
-    if (test_eal_init("tunnel_recent") != 0)
+    if (!tunnel_bed_init("tunnel_recent"))
         return 1;
-    pool = test_pool(POOL_SIZE);
-    return pool ? cmocka_run_group_tests(tests, NULL, NULL) : 1;
+    return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,58 +1,8 @@
 /* Outer headers: written, pushed and popped, against packets that golden.py made. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <cmocka.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include "pmd/action/execute.h"
-#include "pmd/metadata.h"
-#include "pmd/tunnel/pop.h"
-#include "pmd/tunnel/push.h"
-#include "tests/lib/eal.h"
-#include "tests/lib/packets.h"
 #include "tests/unit/pmd/tunnel/golden_packets.h"
-
-#define POOL_SIZE 1023
-#define TUNNEL 4000
-
-static struct rte_mempool *pool;
-static struct program_table *table;
-static struct rcu rcu;
-static struct tunnel_table *tunnels;
-static struct tunnel_cache cache;
-
-/* The options that golden.py's packets have, but for one. */
-static const struct tunnel_option options[] = {{.class = 0x0102, .type = 0x80, .len = 4, .offset = 0},
-                                               {.class = 0xffff, .type = 0x7f, .len = 16, .offset = 64}};
-
-static int setup(void **state)
-{
-    rcu_init(&rcu, 1);
-    tunnels = tunnel_table_create(&rcu);
-    memset(&cache, 0, sizeof cache);
-    return tunnels && tunnel_table_set_options(tunnels, options, RTE_DIM(options)) == 0 ? 0 : -1;
-}
-
-/* No test leaves an mbuf behind. */
-static int teardown(void **state)
-{
-    rcu_fini(&rcu);
-    tunnel_table_destroy(tunnels);
-    return rte_mempool_avail_count(pool) == POOL_SIZE ? 0 : -1;
-}
+#include "tests/unit/pmd/tunnel/tunnel_bed.h"
 
 /* --- packets ------------------------------------------------------------- */
-
-static struct rte_mbuf *packet_of(const uint8_t *data, uint32_t len)
-{
-    struct rte_mbuf *m = rte_pktmbuf_alloc(pool);
-
-    memcpy(rte_pktmbuf_append(m, (uint16_t)len), data, len);
-    memset(packet_meta(m), 0, sizeof *packet_meta(m));
-    return m;
-}
 
 static void assert_packet(const char *name, const struct rte_mbuf *m, const uint8_t *data, uint32_t len)
 {
@@ -69,39 +19,13 @@ static void assert_packet(const char *name, const struct rte_mbuf *m, const uint
     fail_msg("%u bytes for %u", m->pkt_len, len);
 }
 
-static struct op_tunnel_push push_of(const struct golden *g, uint32_t index)
-{
-    struct op_tunnel_push push;
-
-    assert_true(tunnel_header_write(&g->out, &push));
-    push.index = index;
-    push.src_first = SRC_PORT;
-    push.src_n = 1;
-    return push;
-}
-
-static struct op_tunnel_pop pop_of(const struct golden *g)
-{
-    return (struct op_tunnel_pop){.type = (uint8_t)g->out.type, .gpe = g->gpe, .udp_port = g->out.udp_dst};
-}
-
 /* Runs a program of one operation and an output, and returns what came of it. */
 static struct rte_mbuf *run(struct rte_mbuf *m, enum program_op_type type, const void *data, size_t len,
                             enum event_type wanted, uint32_t arg)
 {
-    static struct program_builder builder;
     static struct events events;
-    struct program *program;
 
-    program_builder_init(&builder);
-    program_builder_add(&builder, type, 0, data, len);
-    if (type == OP_TUNNEL_PUSH)
-        program_builder_add(&builder, OP_OUTPUT, 1, NULL, 0);
-    program = program_intern(table, &builder);
-    events_init(&events, pool);
-    program_execute(program, &m, 1, &events.sink);
-    if (program_unref(table, program))
-        free(program);
+    run_program(m, type, data, len, &events);
     assert_int_equal(events.n, 1);
     assert_int_equal(events.list[0].type, wanted);
     assert_int_equal(events.list[0].arg, arg);
@@ -115,22 +39,9 @@ static void clear_time(const struct golden *g, struct rte_mbuf *m)
         memset(rte_pktmbuf_mtod_offset(m, void *, 14 + 40 + 8 + 4), 0, 4);
 }
 
-static void add_tunnel(const struct golden *g, uint32_t index)
-{
-    struct tunnel_in in = {.type = (uint8_t)g->out.type,
-                           .payload = TUNNEL_ANY,
-                           .any_key = true,
-                           .any_remote = true,
-                           .any_local = true,
-                           .udp_port = g->out.udp_dst};
-    const int error = tunnel_table_add(tunnels, &in, index);
-
-    assert_true(error == 0 || error == -EEXIST);
-}
-
 static enum drop_reason pop(const struct golden *g, struct rte_mbuf *m)
 {
-    const struct op_tunnel_pop op = pop_of(g);
+    const struct op_tunnel_pop op = pop_of(&g->out, g->gpe);
 
     return tunnel_pop(tunnels, &cache, &op, m);
 }
@@ -143,7 +54,7 @@ static void pushes_as_the_documents_say(void **state)
 
     FOR_EACH_GOLDEN(g)
     {
-        const struct op_tunnel_push push = push_of(g, index++);
+        const struct op_tunnel_push push = push_of(&g->out, index++);
         struct rte_mbuf *m =
             run(packet_of(g->inner, g->inner_len), OP_TUNNEL_PUSH, &push, sizeof push, EVENT_OUTPUT, 1);
 
@@ -198,7 +109,7 @@ static void pops_what_it_pushed(void **state)
         struct rte_mbuf *m = packet_of(g->outer, g->outer_len);
 
         memset(&packet_meta(m)->tun, 0xa5, sizeof packet_meta(m)->tun);
-        add_tunnel(g, TUNNEL + g->out.type);
+        add_tunnel(&g->out, TUNNEL + g->out.type);
         assert_int_equal(pop(g, m), DROP_N_REASONS);
         assert_packet(g->name, m, g->popped, g->popped_len);
         assert_meta(g, m);
@@ -217,7 +128,7 @@ static void one_listener_has_gre_and_erspan(void **state)
         if (g->out.type != TUNNEL_GRE && g->out.type != TUNNEL_ERSPAN)
             continue;
         m = packet_of(g->outer, g->outer_len);
-        add_tunnel(g, TUNNEL + g->out.type);
+        add_tunnel(&g->out, TUNNEL + g->out.type);
         assert_int_equal(tunnel_pop(tunnels, &cache, &op, m), DROP_N_REASONS);
         assert_packet(g->name, m, g->popped, g->popped_len);
         assert_meta(g, m);
@@ -236,9 +147,9 @@ static void padding_and_segments_make_no_difference(void **state)
         m = packet_of(padded, g->outer_len / 2 + 20);
         rest = packet_of(padded + g->outer_len / 2 + 20, g->outer_len + 7 - g->outer_len / 2 - 20);
         assert_int_equal(rte_pktmbuf_chain(m, rest), 0);
-        const struct op_tunnel_pop op = pop_of(g);
+        const struct op_tunnel_pop op = pop_of(&g->out, g->gpe);
         m = run(m, OP_TUNNEL_POP, &op, sizeof op, EVENT_TUNNEL_POP, g->out.type);
-        add_tunnel(g, TUNNEL + g->out.type);
+        add_tunnel(&g->out, TUNNEL + g->out.type);
         assert_int_equal(pop(g, m), DROP_N_REASONS);
         assert_packet(g->name, m, g->popped, g->popped_len);
         rte_pktmbuf_free(m);
@@ -249,7 +160,7 @@ static void a_packet_that_is_cut_short_never_comes_out(void **state)
 {
     FOR_EACH_GOLDEN(g)
     {
-        add_tunnel(g, TUNNEL + g->out.type);
+        add_tunnel(&g->out, TUNNEL + g->out.type);
         for (uint32_t len = 0; len < g->outer_len; len++) {
             struct rte_mbuf *m = packet_of(g->outer, len);
 
@@ -268,7 +179,7 @@ static void every_byte_of_a_checksum_counts(void **state)
 
         if (!g->out.csum)
             continue;
-        add_tunnel(g, TUNNEL + g->out.type);
+        add_tunnel(&g->out, TUNNEL + g->out.type);
         for (uint32_t at = l4 + (g->out.type == TUNNEL_GRE ? 4 : 6); at < g->outer_len; at++) {
             struct rte_mbuf *m = packet_of(g->outer, g->outer_len);
 
@@ -354,7 +265,7 @@ static void malformed_headers_have_a_reason_each(void **state)
         uint8_t *data = rte_pktmbuf_mtod(m, uint8_t *);
         enum drop_reason reason;
 
-        add_tunnel(g, TUNNEL + g->out.type);
+        add_tunnel(&g->out, TUNNEL + g->out.type);
         data[faults[i].at] = faults[i].value;
         if (g->out.dst[0] == 0 && faults[i].at != 14)
             fix_ipv4(data);
@@ -374,7 +285,7 @@ static void options_of_another_length_are_passed_over(void **state)
     static const struct tunnel_option longer[] = {{.class = 0x0102, .type = 0x80, .len = 8, .offset = 0}};
 
     assert_int_equal(tunnel_table_set_options(tunnels, longer, 1), 0);
-    add_tunnel(g, TUNNEL + g->out.type);
+    add_tunnel(&g->out, TUNNEL + g->out.type);
     assert_int_equal(pop(g, m), DROP_N_REASONS);
     assert_int_equal(packet_meta(m)->md.tun_lines, 1);
     rte_pktmbuf_free(m);
@@ -403,7 +314,7 @@ static void congestion_is_told_inwards(void **state)
         struct rte_mbuf *m = packet_of(g->outer, g->outer_len);
         uint8_t *data = rte_pktmbuf_mtod(m, uint8_t *);
 
-        add_tunnel(g, TUNNEL + g->out.type);
+        add_tunnel(&g->out, TUNNEL + g->out.type);
         data[15] = (uint8_t)(g->out.tos | outer);
         fix_ipv4(data);
         data[inner_at + 1] = (uint8_t)(data[inner_at + 1] | (ipv6 ? inner << 4 : inner));
@@ -556,7 +467,7 @@ static void room_is_made_where_there_is_none(void **state)
         m = run(m, OP_TUNNEL_PUSH, &push, sizeof push, EVENT_OUTPUT, 1);
         assert_int_equal(m->pkt_len, push.len + g->inner_len);
         assert_int_equal(packet_meta(m)->md.in_port, 77);
-        add_tunnel(g, TUNNEL + g->out.type);
+        add_tunnel(&g->out, TUNNEL + g->out.type);
         assert_int_equal(pop(g, m), DROP_N_REASONS);
         assert_packet(g->name, m, g->inner, g->inner_len);
         rte_pktmbuf_free(m);
@@ -566,7 +477,7 @@ static void room_is_made_where_there_is_none(void **state)
 static void what_is_too_long_is_dropped_or_punted(void **state)
 {
     const struct golden *g = golden("VXLAN");
-    struct op_tunnel_push push = push_of(g, TUNNEL);
+    struct op_tunnel_push push = push_of(&g->out, TUNNEL);
 
     push.mtu = (uint16_t)(g->outer_len - 14);
     rte_pktmbuf_free(run(packet_of(g->inner, g->inner_len), OP_TUNNEL_PUSH, &push, sizeof push, EVENT_OUTPUT, 1));
@@ -583,7 +494,7 @@ static void what_is_too_long_is_dropped_or_punted(void **state)
 static void flows_are_spread_over_the_source_ports(void **state)
 {
     const struct golden *g = golden("VXLAN");
-    struct op_tunnel_push push = push_of(g, TUNNEL);
+    struct op_tunnel_push push = push_of(&g->out, TUNNEL);
     unsigned used[64] = {0};
 
     push.src_first = 40000;
@@ -615,12 +526,12 @@ static void sequence_numbers_count_up_for_each_tunnel(void **state)
     const struct golden *g = golden("GRE with everything");
 
     for (uint32_t i = 0; i < 6; i++) {
-        struct op_tunnel_push push = push_of(g, TUNNEL + 200 + i % 2);
+        struct op_tunnel_push push = push_of(&g->out, TUNNEL + 200 + i % 2);
         struct rte_mbuf *m =
             run(packet_of(g->inner, g->inner_len), OP_TUNNEL_PUSH, &push, sizeof push, EVENT_OUTPUT, 1);
 
         assert_int_equal(*rte_pktmbuf_mtod_offset(m, uint8_t *, 34 + 15), i / 2);
-        add_tunnel(g, TUNNEL + g->out.type);
+        add_tunnel(&g->out, TUNNEL + g->out.type);
         assert_int_equal(pop(g, m), DROP_N_REASONS);
         rte_pktmbuf_free(m);
     }
@@ -635,14 +546,14 @@ static void packets_that_may_be_fragmented_are_numbered(void **state)
 
     may.out.df = false;
     for (uint32_t i = 0; i < 3; i++) {
-        const struct op_tunnel_push push = push_of(&may, TUNNEL);
+        const struct op_tunnel_push push = push_of(&may.out, TUNNEL);
         struct rte_mbuf *m =
             run(packet_of(g->inner, g->inner_len), OP_TUNNEL_PUSH, &push, sizeof push, EVENT_OUTPUT, 1);
         const uint16_t id = *rte_pktmbuf_mtod_offset(m, uint16_t *, 18);
 
         assert_true(i == 0 || id != last);
         last = id;
-        add_tunnel(g, TUNNEL + g->out.type);
+        add_tunnel(&g->out, TUNNEL + g->out.type);
         assert_int_equal(pop(g, m), DROP_N_REASONS);
         rte_pktmbuf_free(m);
     }
@@ -654,8 +565,8 @@ static const char *text_of(const struct golden *g)
 {
     static char text[1024];
     static struct program_builder builder;
-    const struct op_tunnel_push push = push_of(g, 1025);
-    const struct op_tunnel_pop op = pop_of(g);
+    const struct op_tunnel_push push = push_of(&g->out, 1025);
+    const struct op_tunnel_pop op = pop_of(&g->out, g->gpe);
 
     program_builder_init(&builder);
     program_builder_add(&builder, OP_TUNNEL_PUSH, 0, &push, sizeof push);
@@ -691,32 +602,33 @@ static void programs_are_written_as_open_vswitch_writes_them(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(pushes_as_the_documents_say, setup, teardown),
-        cmocka_unit_test_setup_teardown(pops_what_it_pushed, setup, teardown),
-        cmocka_unit_test_setup_teardown(one_listener_has_gre_and_erspan, setup, teardown),
-        cmocka_unit_test_setup_teardown(padding_and_segments_make_no_difference, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_packet_that_is_cut_short_never_comes_out, setup, teardown),
-        cmocka_unit_test_setup_teardown(every_byte_of_a_checksum_counts, setup, teardown),
-        cmocka_unit_test_setup_teardown(malformed_headers_have_a_reason_each, setup, teardown),
-        cmocka_unit_test_setup_teardown(options_of_another_length_are_passed_over, setup, teardown),
-        cmocka_unit_test_setup_teardown(congestion_is_told_inwards, setup, teardown),
-        cmocka_unit_test_setup_teardown(the_most_specific_tunnel_takes_a_packet, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_tunnel_takes_only_its_own, setup, teardown),
-        cmocka_unit_test_setup_teardown(thousands_of_tunnels_are_told_apart, setup, teardown),
-        cmocka_unit_test_setup_teardown(headers_that_do_not_fit_are_refused, setup, teardown),
-        cmocka_unit_test_setup_teardown(room_is_made_where_there_is_none, setup, teardown),
-        cmocka_unit_test_setup_teardown(what_is_too_long_is_dropped_or_punted, setup, teardown),
-        cmocka_unit_test_setup_teardown(flows_are_spread_over_the_source_ports, setup, teardown),
-        cmocka_unit_test_setup_teardown(sequence_numbers_count_up_for_each_tunnel, setup, teardown),
-        cmocka_unit_test_setup_teardown(packets_that_may_be_fragmented_are_numbered, setup, teardown),
-        cmocka_unit_test_setup_teardown(programs_are_written_as_open_vswitch_writes_them, setup, teardown),
+        cmocka_unit_test_setup_teardown(pushes_as_the_documents_say, tunnel_bed_setup, tunnel_bed_teardown),
+        cmocka_unit_test_setup_teardown(pops_what_it_pushed, tunnel_bed_setup, tunnel_bed_teardown),
+        cmocka_unit_test_setup_teardown(one_listener_has_gre_and_erspan, tunnel_bed_setup, tunnel_bed_teardown),
+        cmocka_unit_test_setup_teardown(padding_and_segments_make_no_difference, tunnel_bed_setup, tunnel_bed_teardown),
+        cmocka_unit_test_setup_teardown(a_packet_that_is_cut_short_never_comes_out, tunnel_bed_setup,
+                                        tunnel_bed_teardown),
+        cmocka_unit_test_setup_teardown(every_byte_of_a_checksum_counts, tunnel_bed_setup, tunnel_bed_teardown),
+        cmocka_unit_test_setup_teardown(malformed_headers_have_a_reason_each, tunnel_bed_setup, tunnel_bed_teardown),
+        cmocka_unit_test_setup_teardown(options_of_another_length_are_passed_over, tunnel_bed_setup,
+                                        tunnel_bed_teardown),
+        cmocka_unit_test_setup_teardown(congestion_is_told_inwards, tunnel_bed_setup, tunnel_bed_teardown),
+        cmocka_unit_test_setup_teardown(the_most_specific_tunnel_takes_a_packet, tunnel_bed_setup, tunnel_bed_teardown),
+        cmocka_unit_test_setup_teardown(a_tunnel_takes_only_its_own, tunnel_bed_setup, tunnel_bed_teardown),
+        cmocka_unit_test_setup_teardown(thousands_of_tunnels_are_told_apart, tunnel_bed_setup, tunnel_bed_teardown),
+        cmocka_unit_test_setup_teardown(headers_that_do_not_fit_are_refused, tunnel_bed_setup, tunnel_bed_teardown),
+        cmocka_unit_test_setup_teardown(room_is_made_where_there_is_none, tunnel_bed_setup, tunnel_bed_teardown),
+        cmocka_unit_test_setup_teardown(what_is_too_long_is_dropped_or_punted, tunnel_bed_setup, tunnel_bed_teardown),
+        cmocka_unit_test_setup_teardown(flows_are_spread_over_the_source_ports, tunnel_bed_setup, tunnel_bed_teardown),
+        cmocka_unit_test_setup_teardown(sequence_numbers_count_up_for_each_tunnel, tunnel_bed_setup,
+                                        tunnel_bed_teardown),
+        cmocka_unit_test_setup_teardown(packets_that_may_be_fragmented_are_numbered, tunnel_bed_setup,
+                                        tunnel_bed_teardown),
+        cmocka_unit_test_setup_teardown(programs_are_written_as_open_vswitch_writes_them, tunnel_bed_setup,
+                                        tunnel_bed_teardown),
     };
 
-    if (test_eal_init("tunnel") != 0)
-        return 1;
-    pool = test_pool(POOL_SIZE);
-    table = program_table_create();
-    if (!pool || !table)
+    if (!tunnel_bed_init("tunnel"))
         return 1;
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

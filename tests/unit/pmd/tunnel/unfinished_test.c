@@ -1,26 +1,11 @@
 /* Unfinished packets (pmd/offload.h) into tunnels and out of them: what leaves, and what comes out, is byte for byte
  * what it would be if every packet had been finished, and cut into segments, where it was made. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <cmocka.h>
 #include <rte_udp.h>
-#include <stdlib.h>
-#include <string.h>
 
-#include "pmd/action/execute.h"
-#include "pmd/metadata.h"
-#include "pmd/offload.h"
-#include "pmd/tunnel/pop.h"
-#include "pmd/tunnel/push.h"
 #include "pmd/vnet.h"
-#include "tests/lib/eal.h"
-#include "tests/lib/packets.h"
 #include "tests/lib/unfinished.h"
+#include "tests/unit/pmd/tunnel/tunnel_bed.h"
 
-#define POOL_SIZE 2047
-#define TUNNEL 5000
-#define SRC_PORT 50001
 #define TEB 0x6558
 #define PACKETS 64 /* of one that is cut */
 
@@ -69,27 +54,7 @@ struct tunnel {
         for (struct tunnel t = {&kinds[i_ / 4], i_ & 1, i_ & 2}, *once_ = &t; once_; once_ = NULL)
 #define FOR_EACH_INNER(in) for (const struct inner *in = inners; in < inners + RTE_DIM(inners); in++)
 
-static struct rte_mempool *pool;
-static struct program_table *table;
-static struct rcu rcu;
-static struct tunnel_table *tunnels;
-static struct tunnel_cache cache;
 static uint32_t next_index = TUNNEL;
-
-static int setup(void **state)
-{
-    rcu_init(&rcu, 1);
-    tunnels = tunnel_table_create(&rcu);
-    memset(&cache, 0, sizeof cache);
-    return tunnels ? 0 : -1;
-}
-
-static int teardown(void **state)
-{
-    rcu_fini(&rcu);
-    tunnel_table_destroy(tunnels);
-    return rte_mempool_avail_count(pool) == POOL_SIZE ? 0 : -1;
-}
 
 /* --- packets ------------------------------------------------------------- */
 
@@ -187,31 +152,20 @@ static struct tunnel_out out_of(const struct tunnel *t, uint16_t inner_type)
     return out;
 }
 
-static struct op_tunnel_push push_of(const struct tunnel *t, uint16_t inner_type)
+/* By a tunnel that is new, so that sequence numbers are from 0. */
+static struct op_tunnel_push push_into(const struct tunnel *t, uint16_t inner_type)
 {
     const struct tunnel_out out = out_of(t, inner_type);
-    struct op_tunnel_push push;
 
-    assert_true(tunnel_header_write(&out, &push));
-    push.index = next_index++; /* sequence numbers from 0 */
-    push.src_first = SRC_PORT;
-    push.src_n = 1;
-    return push;
+    return push_of(&out, next_index++);
 }
 
 static enum drop_reason pop(const struct tunnel *t, struct rte_mbuf *m)
 {
     const struct tunnel_out *out = &t->kind->out;
-    const struct op_tunnel_pop op = {.type = (uint8_t)out->type, .gpe = out->gpe, .udp_port = out->udp_dst};
-    const struct tunnel_in in = {.type = (uint8_t)out->type,
-                                 .payload = TUNNEL_ANY,
-                                 .any_key = true,
-                                 .any_remote = true,
-                                 .any_local = true,
-                                 .udp_port = out->udp_dst};
-    const int error = tunnel_table_add(tunnels, &in, TUNNEL + (uint32_t)out->type);
+    const struct op_tunnel_pop op = pop_of(out, out->gpe);
 
-    assert_true(error == 0 || error == -EEXIST);
+    add_tunnel(out, TUNNEL + (uint32_t)out->type);
     return tunnel_pop(tunnels, &cache, &op, m);
 }
 
@@ -224,18 +178,9 @@ static void clear_time(const struct op_tunnel_push *push, struct rte_mbuf *m)
 
 static void run_push(struct row *row, struct rte_mbuf *m, const struct op_tunnel_push *push)
 {
-    static struct program_builder builder;
     static struct events events;
-    struct program *program;
 
-    program_builder_init(&builder);
-    program_builder_add(&builder, OP_TUNNEL_PUSH, 0, push, sizeof *push);
-    program_builder_add(&builder, OP_OUTPUT, 1, NULL, 0);
-    program = program_intern(table, &builder);
-    events_init(&events, pool);
-    program_execute(program, &m, 1, &events.sink);
-    if (program_unref(table, program))
-        free(program);
+    run_program(m, OP_TUNNEL_PUSH, push, sizeof *push, &events);
     for (unsigned i = 0; i < events.n; i++) {
         assert_int_equal(events.list[i].type, EVENT_OUTPUT);
         clear_time(push, events.list[i].m);
@@ -281,7 +226,7 @@ static void what_is_pushed_unfinished_is_as_pushed_finished(void **state)
         FOR_EACH_INNER(in)
         {
             const char *name = name_of(&t, in);
-            struct op_tunnel_push push = push_of(&t, in->eth_type), again = push;
+            struct op_tunnel_push push = push_into(&t, in->eth_type), again = push;
             struct row inside = finished(marked_packet(in)), wanted = {.n = 0}, got = {.n = 0};
 
             again.index = next_index++;
@@ -308,24 +253,14 @@ static void what_is_pushed_unfinished_is_as_pushed_finished(void **state)
 static void the_mtu_is_that_of_segments(void **state)
 {
     static struct events events;
-    struct program_builder builder;
 
     for (int less = 0; less < 2; less++) {
         const struct tunnel t = {&kinds[0], false, false};
-        struct op_tunnel_push push = push_of(&t, 0x0800);
-        struct rte_mbuf *m = marked_packet(&inners[2]);
-        struct program *program;
+        struct op_tunnel_push push = push_into(&t, 0x0800);
         unsigned sent = 0;
 
         push.mtu = (uint16_t)(push.len - push.l3 + 54 + 1400 - less);
-        program_builder_init(&builder);
-        program_builder_add(&builder, OP_TUNNEL_PUSH, 0, &push, sizeof push);
-        program_builder_add(&builder, OP_OUTPUT, 1, NULL, 0);
-        program = program_intern(table, &builder);
-        events_init(&events, pool);
-        program_execute(program, &m, 1, &events.sink);
-        if (program_unref(table, program))
-            free(program);
+        run_program(marked_packet(&inners[2]), OP_TUNNEL_PUSH, &push, sizeof push, &events);
         assert_int_equal(events.n, 29);
         for (unsigned i = 0; i < events.n; i++)
             sent += events.list[i].type == EVENT_OUTPUT;
@@ -394,7 +329,7 @@ static void what_the_kernel_leaves_unfinished_comes_out_so(void **state)
         FOR_EACH_INNER(in)
         {
             const char *name = name_of(&t, in);
-            const struct op_tunnel_push push = push_of(&t, in->eth_type);
+            const struct op_tunnel_push push = push_into(&t, in->eth_type);
             struct row inside, got;
             struct rte_mbuf *m;
 
@@ -425,7 +360,7 @@ static void what_the_kernel_leaves_unfinished_is_cut_with_right_outer_headers(vo
         FOR_EACH_INNER(in)
         {
             const char *name = name_of(&t, in);
-            const struct op_tunnel_push push = push_of(&t, in->eth_type);
+            const struct op_tunnel_push push = push_into(&t, in->eth_type);
             struct row inside, got;
 
             if (!kernel_makes(&t, in))
@@ -451,7 +386,7 @@ static void a_large_one_in_one_piece_has_right_outer_checksums(void **state)
     FOR_EACH_TUNNEL(t)
     {
         const struct inner *in = &inners[4];
-        const struct op_tunnel_push push = push_of(&t, in->eth_type);
+        const struct op_tunnel_push push = push_into(&t, in->eth_type);
         struct rte_mbuf *m;
 
         if (!kernel_makes(&t, in))
@@ -473,7 +408,7 @@ static void what_is_inside_has_to_fit(void **state)
 
     for (unsigned what = 0; what < 5; what++) {
         const struct inner *in = &inners[2];
-        const struct op_tunnel_push push = push_of(&t, in->eth_type);
+        const struct op_tunnel_push push = push_into(&t, in->eth_type);
         struct virtio_net_hdr header;
         struct rte_mbuf *m = inner_packet(in, &header);
         struct row row = {.n = 0};
@@ -500,7 +435,7 @@ static void checked_is_what_is_outside(void **state)
     FOR_EACH_TUNNEL(t)
     {
         const struct inner *in = &inners[1];
-        const struct op_tunnel_push push = push_of(&t, in->eth_type);
+        const struct op_tunnel_push push = push_into(&t, in->eth_type);
 
         if (t.csum)
             continue;
@@ -516,7 +451,7 @@ static void checked_is_what_is_outside(void **state)
     }
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, tunnel_bed_setup, tunnel_bed_teardown)
 
 int main(void)
 {
@@ -530,11 +465,7 @@ int main(void)
         TEST(checked_is_what_is_outside),
     };
 
-    if (test_eal_init("tunnel_unfinished") != 0)
-        return 1;
-    pool = test_pool(POOL_SIZE);
-    table = program_table_create();
-    if (!pool || !table)
+    if (!tunnel_bed_init("tunnel_unfinished"))
         return 1;
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -9,6 +9,8 @@
 #include "src/bridge/bridge.h"
 #include "tests/lib/no_meters.h"
 
+uint32_t meters_left;
+
 static unsigned n_added, n_removed, n_changed, n_bridge_changed, n_macs;
 static struct rte_ether_addr noted_mac;
 

@@ -4,6 +4,9 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <event2/event.h>
+#include <string.h>
+#include <sys/socket.h>
 
 #include "tests/lib/ovsdb_bed.h"
 #include "tests/lib/own_time.h"

@@ -1,5 +1,6 @@
 /* Controllers: connecting to them, probing, what the bridge does without one, and roles. */
 #include "tests/lib/of_bed.h"
+#include "tests/lib/scratch.h"
 
 static void role(struct client *client, enum of_role role, uint64_t generation, enum of_error error)
 {

@@ -1,4 +1,5 @@
 /* The OpenFlow server: what every connection goes through, from its socket and first hello to barriers and dumps. */
+#include "src/openflow/requests/handler.h"
 #include "tests/lib/of_bed.h"
 #include "tests/lib/of_replies.h"
 

@@ -5,7 +5,7 @@
 
 #include "pmd/program.h"
 #include "src/match/key_value.h"
-#include "tests/lib/act_parse_impl.h"
+#include "tests/lib/text/act_parse_impl.h"
 
 #define TLVS_MAX (NSH_PUSH_MAX - 8)
 

@@ -1,5 +1,5 @@
 /* The learn action from text: what is between the parentheses of learn(...). */
-#include "tests/lib/act_parse_impl.h"
+#include "tests/lib/text/act_parse_impl.h"
 
 #include <inttypes.h>
 #include <stdlib.h>

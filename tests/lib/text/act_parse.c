@@ -8,7 +8,7 @@
 #include "pmd/base/memory.h"
 #include "src/match/field_text.h"
 #include "src/match/key_value.h"
-#include "tests/lib/act_parse_impl.h"
+#include "tests/lib/text/act_parse_impl.h"
 
 struct parse {
     struct act_buffer *acts;

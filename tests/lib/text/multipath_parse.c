@@ -3,7 +3,7 @@
 #include <strings.h>
 
 #include "src/match/key_value.h"
-#include "tests/lib/act_parse_impl.h"
+#include "tests/lib/text/act_parse_impl.h"
 
 static const char *const fields_names[HASH_N_FIELDS] = {
     [HASH_ETH_SRC] = "eth_src",
