@@ -1,7 +1,8 @@
 #!/bin/bash
 # Ports move between bridges while all of them have traffic: no packet is ever seen in the wrong bridge.
 #   ISOLATION_MOVES=2000 ISOLATION_FLOWS=14000 tests/system/run isolation    thousands of reloads, never less than 50 000 megaflows
-# timeout: 3600 (ISOLATION_MOVES: reloads in each part; ISOLATION_FLOWS: flows of a port in the second, of which four ports never move)
+# timeout: 3600 (ISOLATION_MOVES: reloads in each part, ISOLATION_PARTS="2": in the second alone; ISOLATION_FLOWS: flows of a port there, of which four
+# ports never move)
 . "$(dirname "$0")/lib/harness.sh"
 ! is_ovs || { echo "OVS has no such file"; exit 0; }
 
@@ -10,11 +11,11 @@ prefix=i$(($$ % 100000))b # of the interfaces' names
 
 # move FLOWS: moves ports about while each sends that many flows; what was sent and seen is left in $OUTPUT
 move() {
-    OUTPUT=$("$PYTHON" "$TEST_LIB/isolation.py" "$TEST_DIR/sluice.json" "$RUN_DIR/sluiced.ctl" "$SLUICECTL" "$moves" "$1" "$prefix")
+    OUTPUT=$("$PYTHON" "$TEST_LIB/isolation.py" "$TEST_DIR/sluice.json" "$RUN_DIR/sluiced.ctl" "$moves" "$1" "$prefix")
     echo "  $OUTPUT"
     assert_matches "$OUTPUT" "^moves $moves .* wrong 0 "
-    # Something was there to be seen, and nearly all of it was looked at.
-    awk '{exit !($6 > 10 * $2 && $10 < $6 / 100)}' <<<"$OUTPUT" || fail "too little was seen: $OUTPUT"
+    # Ports did move (one there and back in the same burst may not have), something was there to be seen, and nearly all of it was looked at.
+    awk '{exit !($4 > $2 / 3 && $8 > 10 * $2 && $12 < $8 / 100)}' <<<"$OUTPUT" || fail "too little was seen: $OUTPUT"
     [ "${OUTPUT##* }" -ge $(($1 * 4 * 9 / 10)) ] || fail "there were too few megaflows at some time: $OUTPUT"
 }
 
@@ -22,12 +23,14 @@ move() {
 PMD_KEYS='"max_idle_ms": 3600000'
 sluice_config '"fail_mode": "secure"'
 sed -i 's|"bridges": \[ {|"bridges": [ { "name": "br1", "fail_mode": "secure", "ports": [] }, {|' "$TEST_DIR/sluice.json"
-"$PYTHON" "$TEST_LIB/isolation.py" "$TEST_DIR/sluice.json" "$RUN_DIR/sluiced.ctl" "$SLUICECTL" -1 1 "$prefix"
+"$PYTHON" "$TEST_LIB/isolation.py" "$TEST_DIR/sluice.json" "$RUN_DIR/sluiced.ctl" -1 1 "$prefix"
 start_sluice
 
-step "a port's megaflow, and misses under way"
-for bridge in br0 br1; do ovs-ofctl add-flow "unix:$RUN_DIR/$bridge.mgmt" actions=all; done
-move 1
+if [ "${ISOLATION_PARTS:-1 2}" != 2 ]; then
+    step "a port's megaflow, and misses under way"
+    for bridge in br0 br1; do ovs-ofctl add-flow "unix:$RUN_DIR/$bridge.mgmt" actions=all; done
+    move 1
+fi
 
 step "a megaflow for each of many flows"
 for bridge in br0 br1; do

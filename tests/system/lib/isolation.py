@@ -1,34 +1,37 @@
 #!/usr/bin/python3
 """Traffic of two bridges whose ports move between them, and the reloads that move them.
 
-    isolation.py CONFIG SOCKET SLUICECTL MOVES FLOWS PREFIX
+    isolation.py CONFIG SOCKET MOVES FLOWS PREFIX
 
 CONFIG is a configuration file of a switch with bridges br0 and br1; their ports are written here. Every port is a TAP, named for the bridge that it is in
 (PREFIX, then "0p3"), so that a port that moves gets another device. Packets are sent into every interface that there is, marked by its bridge in the Ethernet source,
 and are looked for at every interface: a mark of one bridge at an interface of the other is a packet in the wrong bridge.
 
-FLOWS is the number of flows that a port sends. MOVES of -1 only writes the ports. Prints "moves M sent N right R wrong W lost L megaflows F": lost being packets that did not fit
-the receiver's buffer, F the least megaflows that there were while ports moved. The ports that stay keep theirs, those that move lose them each time; so the moves begin when
-those of the ports that stay are there.
+Reloads come in bursts: some are answered before the next, others are not waited for, so that ports come while the megaflows of several moves before are still translated again.
+
+FLOWS is the number of flows that a port sends. MOVES of -1 only writes the ports. Prints "moves M devices D sent N right R wrong W lost L megaflows F": M being reloads, D the
+devices that they made, lost the packets that did not fit the receiver's buffer, F the least megaflows that there were while ports moved. The ports that stay keep theirs, those
+that move lose them each time; so the moves begin when those of the ports that stay are there.
 """
 import collections
 import ctypes
 import json
 import multiprocessing
+import os
 import random
 import socket
 import struct
-import subprocess
 import sys
 import time
 import zlib
 
-PREFIX = sys.argv[6]
+PREFIX = sys.argv[5]
 MARK = b"\x02\x15" + zlib.crc32(PREFIX.encode()).to_bytes(4, "big")[1:]  # of this test's packets: another may run at the same time
 FIXED = 2    # ports that stay in each bridge
 MOVABLE = 4  # ports that move
 PER_FIXED, PER_MOVABLE = 24, 8  # packets that a port sends in a row: those that stay send more, so that their megaflows never become idle
 PATIENCE_S = 120  # until the megaflows are there
+BURST = 12   # reloads that may be under way at once
 RTMGRP_LINK, RTM_NEWLINK, IFLA_IFNAME = 1, 16, 3
 SOL_PACKET, PACKET_STATISTICS, PACKET_OUTGOING, SO_RCVBUFFORCE, ETH_P_IP = 263, 6, 4, 33, 0x0800
 
@@ -143,20 +146,78 @@ def write_config(path, where):
         ports = [port for port, there in enumerate(where) if there == bridge]
         config["bridges"][bridge]["ports"] = [
             {"name": f"p{port}", "ofport": port + 1, "type": "tap", "ifname": device(bridge, port)} for port in ports]
-    with open(path, "w", encoding="utf-8") as file:
+    with open(path + ".new", "w", encoding="utf-8") as file:
         json.dump(config, file)
+    os.rename(path + ".new", path)
+
+
+class Control:
+    """A connection to the control socket: one command at a time."""
+
+    def __init__(self, path):
+        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.connect(path)
+        self.decoder, self.text = json.JSONDecoder(), ""
+
+    def ask(self, *words):
+        self.socket.sendall(json.dumps({"id": 0, "method": words[0], "params": words[1:]}).encode())
+
+    def answer(self, seconds=None):
+        """None: there is none in this time, or not all of it."""
+        end = None if seconds is None else time.monotonic() + seconds
+        while True:
+            try:
+                reply, length = self.decoder.raw_decode(self.text)
+                self.text = self.text[length:]
+            except ValueError:
+                self.socket.settimeout(None if end is None else max(0.0001, end - time.monotonic()))
+                try:
+                    received = self.socket.recv(1 << 20)
+                except TimeoutError:
+                    return None
+                if not received:
+                    sys.exit("the switch closed the control socket")
+                self.text += received.decode()
+                continue
+            if reply["error"] is not None:
+                sys.exit(f"refused: {reply['error']}")
+            return reply["result"]
+
+
+class Reloads:
+    """Those under way, each on a connection of its own: one of them is answered when packets go by all that was asked for until then."""
+
+    def __init__(self, control):
+        self.idle = [Control(control) for _ in range(BURST)]
+        self.busy = []
+        self.other = Control(control)
+
+    def begin(self):
+        connection = self.idle.pop()
+        connection.ask("reload")
+        self.busy.append(connection)
+        # What is answered behind it was read behind it: the file is read, and may be written again.
+        self.other.ask("version")
+        self.other.answer()
+
+    def wait(self, seconds=None):
+        for connection in list(self.busy):
+            if connection.answer(seconds) is not None:
+                self.busy.remove(connection)
+                self.idle.append(connection)
 
 
 class Megaflows:
     """How many there are now, and the least that there were at the moves."""
 
-    def __init__(self, control, sluicectl, n_flows):
-        self.command = [sluicectl, "-t", control, "--json", "flows"]
+    def __init__(self, control, n_flows):
+        self.control = Control(control)
         self.enough = 2 * FIXED * n_flows
         self.least = None
 
     def count(self):
-        return json.loads(subprocess.run(self.command, capture_output=True, check=True).stdout)["megaflows"]
+        self.control.ask("flows", "--json")
+        return json.loads(self.control.answer())["megaflows"]
 
     def wait(self):
         end = time.monotonic() + PATIENCE_S
@@ -169,7 +230,7 @@ class Megaflows:
 
 
 def main():
-    path, control, sluicectl, moves, n_flows = sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4]), int(sys.argv[5])
+    path, control, moves, n_flows = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
     where = [port % 2 for port in range(2 * FIXED + MOVABLE)]
     if moves < 0:  # only the file
         write_config(path, where)
@@ -178,8 +239,9 @@ def main():
     stop, results = multiprocessing.Event(), multiprocessing.Queue()
     process = multiprocessing.Process(target=traffic, args=(n_flows, stop, results))
     process.start()
-    megaflows = Megaflows(control, sluicectl, n_flows)
+    megaflows, reloads = Megaflows(control, n_flows), Reloads(control)
     megaflows.wait()
+    first = len(interfaces.bridges)
     chance = random.Random(1)
     done = 0
     try:
@@ -188,21 +250,24 @@ def main():
             for port in chance.sample(range(2 * FIXED, 2 * FIXED + MOVABLE), chance.randint(1, 2)):
                 where[port] = 1 - where[port]
             write_config(path, where)
-            answer = subprocess.run([sluicectl, "-t", control, "reload"], capture_output=True, text=True, check=False)
-            if answer.returncode:
-                sys.exit("reload: " + answer.stdout + answer.stderr)
+            reloads.begin()
+            if len(reloads.busy) == BURST or chance.random() < 1 / BURST:
+                reloads.wait()
+            else:
+                reloads.wait(chance.choice((0, 0.01, 0.05)) / len(reloads.busy))
             interfaces.learn()
             if done % 8 == 0:
                 megaflows.look()
             done += 1
-            time.sleep(chance.choice((0, 0, 0.01, 0.05)))
+        reloads.wait()
     finally:
         stop.set()
         sent, counts, lost = results.get(timeout=60)
         process.join()
         interfaces.learn()
         right = sum(n for (index, mark), n in counts.items() if interfaces.bridges[index] == mark)
-        print(f"moves {done} sent {sent} right {right} wrong {sum(counts.values()) - right} lost {lost} megaflows {megaflows.least}")
+        print(f"moves {done} devices {len(interfaces.bridges) - first} sent {sent} right {right} wrong {sum(counts.values()) - right} lost {lost} "
+              f"megaflows {megaflows.least}")
 
 
 if __name__ == "__main__":
