@@ -400,11 +400,14 @@ static void each_port(const struct sluice *sw, kind_fn *fn, void *arg)
     status_for_each_port(sw, NULL, port_of_kind, &(struct to_kind){fn, arg});
 }
 
+/* Those to controllers of the configuration: others have no name of their own. */
 static void connection_of_kind(void *arg, const struct status_connection *status)
 {
     const struct to_kind *to = arg;
     char auxiliary_id[4];
 
+    if (!status->info.is_configured)
+        return;
     snprintf(auxiliary_id, sizeof auxiliary_id, "%u", status->info.auxiliary_id);
     to->fn(to->arg, status, (const char *const[]){status->bridge, status->info.target, auxiliary_id});
 }

@@ -18,6 +18,7 @@ void commands_register(struct sluice *sw)
     commands_register_ofproto(sw->control, sw);
     commands_register_dpdk(sw->control, sw);
     commands_register_memory(sw->control, sw);
+    commands_register_metrics(sw->control, sw);
     commands_register_route(sw->control, sw);
     commands_register_neighbour(sw->control, sw);
     commands_register_tunnel(sw->control, sw);

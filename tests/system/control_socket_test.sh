@@ -82,7 +82,7 @@ if ! is_ovs; then
     done
 
     step "JSON of every command parses and says the same"
-    for command in ports bridges pmd drops 'drops all' caches flows dpctl/dump-flows fdb/show list-commands version 'ofproto/trace br0 in_port=2'; do
+    for command in ports bridges pmd drops 'drops all' caches flows metrics dpctl/dump-flows fdb/show list-commands version 'ofproto/trace br0 in_port=2'; do
         # shellcheck disable=SC2086
         ctl --json $command >"$TEST_DIR/json"
         "$PYTHON" -m json.tool "$TEST_DIR/json" >/dev/null || fail "$command: $(head -c 300 "$TEST_DIR/json")"
@@ -91,6 +91,35 @@ if ! is_ovs; then
     assert_contains "$(cat "$TEST_DIR/json")" '"p1"' '"p2"'
     ctl --json drops all >"$TEST_DIR/json"
     assert_contains "$(cat "$TEST_DIR/json")" '"policy"' '"miss_ring_full"' '"tx_queue_full"'
+
+    step "the same numbers as OpenMetrics"
+    ctl metrics >"$TEST_DIR/metrics"
+    ctl --json ports >"$TEST_DIR/json"
+    "$PYTHON" - "$TEST_DIR/metrics" "$TEST_DIR/json" <<'PYTHON'
+import json, re, sys
+lines = open(sys.argv[1]).read().split("\n")
+assert lines[-2:] == ["# EOF", ""], lines[-2:]
+types, samples, family = {}, {}, None
+for line in lines[:-2]:
+    if line.startswith("# TYPE "):
+        family, kind = line.split()[2:]
+        assert family not in types, "two families are called " + family
+        types[family] = kind
+    elif line.startswith("# HELP "):
+        assert line.split()[2] == family and len(line.split()) > 3, line
+    else:
+        name, labels, value = re.fullmatch(r'(\w+)((?:\{\w+="[^"]*"(?:,\w+="[^"]*")*\})?) (\d+)', line).groups()
+        assert name == family + {"counter": "_total", "gauge": ""}[types[family]], line
+        assert (name, labels) not in samples, "twice: " + line
+        samples[name, labels] = int(value)
+ports = {port["name"]: port for port in json.load(open(sys.argv[2]))}
+for name in "p1", "p2":
+    sent = samples["sluice_port_tx_packets_total", '{bridge="br0",port="%s"}' % name]
+    assert 0 < sent <= ports[name]["tx"]["packets"], (sent, ports[name])
+assert samples["sluice_drop_packets_total", '{reason="policy"}'] > 0
+assert samples["sluice_bridge_ports", '{bridge="br0"}'] == 2
+assert samples["sluice_tables_megaflows", ""] >= 0
+PYTHON
 
     step "many clients at once, and one that hangs up half-way"
     "$PYTHON" - "$RUN_DIR/sluiced.ctl" <<'PYTHON'
