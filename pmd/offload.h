@@ -56,7 +56,7 @@ static inline bool offload_segmented(const struct rte_mbuf *m)
     return (m->ol_flags & OFFLOAD_SEGMENT) != 0;
 }
 
-/* What a port must take to take the packet as it is, which offload_any(). */
+/* What a port has to offer to take the packet as it is. Call it if offload_any() says so. */
 static inline uint8_t offload_needs(const struct rte_mbuf *m)
 {
     if (!offload_segmented(m))

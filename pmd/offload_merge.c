@@ -195,8 +195,8 @@ static struct segment *find(struct segment *open, unsigned n, const struct segme
     return NULL;
 }
 
-/* What comes later must not overtake a packet that is not merged: connections between its addresses are closed. Ports
- * are not looked at, as there are packets without. */
+/* Closes the connections between the addresses of a packet that is not merged: later packets must not overtake it.
+ * Ports are not looked at, as some packets have none. */
 static void close_between(struct segment *open, unsigned n, const struct rte_mbuf *m)
 {
     struct segment s = {0};

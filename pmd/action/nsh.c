@@ -20,7 +20,7 @@ enum drop_reason action_push_eth(struct action_packet *p, const void *operand, u
     return ACTION_OK;
 }
 
-/* What is behind has to be a whole Ethernet header again. */
+/* Takes the Ethernet header off; a whole Ethernet header has to follow it. */
 enum drop_reason action_pop_eth(struct action_packet *p, const void *operand, uint32_t arg)
 {
     if (p->m->data_len < 2 * RTE_ETHER_HDR_LEN)

@@ -32,7 +32,7 @@ struct lookup_ops {
     bool (*supported)(void);
     /* Those of the first `n` packets that `slot` matches. */
     uint64_t (*same)(const struct lookup *lookup, const struct megaflow_slot *slot, unsigned n);
-    /* Of the first `n` packets those that guess[i] matches, if it is not NULL; found[] filled in. */
+    /* Those of the first `n` packets that guess[i] matches (NULL: none), with found[] filled in. */
     uint64_t (*guessed)(const struct lookup *lookup, struct megaflow_slot *const *guess, unsigned n);
     /* Look for the packets in the bit set `todo`; return those that were found, found[] filled in. */
     uint64_t (*emc)(const struct lookup *lookup, struct emc *emc, uint64_t todo);

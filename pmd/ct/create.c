@@ -95,8 +95,8 @@ static void fill(const struct work *work, uint32_t id, uint32_t line, uint32_t g
     ct->colds[id] = (struct conn_cold){.hash = {hash[0], hash[1]}, .icmp_code = packet->icmp_code};
 }
 
-/* What a connection that was announced has of the one that did. If there is no room for the IPv6 addresses of that, it
- * shows zeros. */
+/* Gives an announced connection what it takes from the one that announced it. If there is no room for the IPv6
+ * addresses of the latter, it shows zeros. */
 static __rte_noinline void fill_related(const struct work *work, uint32_t id, const struct expectation *expected)
 {
     struct ct *ct = work->ct;

@@ -25,7 +25,7 @@ static bool is_over(uint32_t deadline, uint32_t now)
     return (int32_t)(now - deadline) > 0;
 }
 
-/* What the place holds. False: nothing, or it is being written. */
+/* Reads the place. False: it is empty, out of date, or being written. */
 static bool read_place(const struct expect_place *place, uint32_t now, struct expectation *found, uint32_t *version)
 {
     uint64_t words[EXPECT_WORDS];

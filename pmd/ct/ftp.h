@@ -30,7 +30,7 @@ struct ftp_address {
  * says none. */
 bool ftp_find(const uint8_t *data, size_t len, bool from_server, struct ftp_address *found);
 
-/* What to write in the place of the text to say another address and port. Returns its length. */
+/* Writes the text that says another address and port, to replace the one that was found. Returns its length. */
 size_t ftp_format(const struct ftp_address *found, const uint8_t *address, uint16_t port, char text[FTP_TEXT_MAX]);
 
 #endif

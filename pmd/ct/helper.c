@@ -48,7 +48,7 @@ void helper_settle(const struct ct *ct, uint32_t id, enum conn_direction directi
         packet->tcp.ack = shift_ack(&ct->colds[id], direction, packet->tcp.ack);
 }
 
-/* What is behind `pos` moves by `delta` more. */
+/* Notes that sequence numbers behind `pos` are moved by `delta` more. */
 static void shift_add(struct conn_cold *cold, enum conn_direction direction, uint32_t pos, int delta)
 {
     uint64_t before = __atomic_load_n(&cold->shift[direction], __ATOMIC_RELAXED), word;

@@ -272,8 +272,8 @@ static void put_tuple(const struct ct *ct, const struct ct_tuple *tuple, struct 
     put_ports(meta, tuple, 0);
 }
 
-/* What else there is to a packet of a connection that has a helper, or was announced by one that has. Returns the bits
- * of ct_state that come with it. */
+/* Does the rest for a packet of a connection that has a helper, or was announced by one that has. Returns the bits of
+ * ct_state that come with it. */
 static __rte_noinline uint8_t with_helper(const struct work *work, struct found found, const struct ct_packet *packet,
                                           struct rte_mbuf *m, uint8_t state, bool translated, bool again,
                                           struct ct_meta *meta)

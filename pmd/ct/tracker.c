@@ -340,7 +340,7 @@ void ct_flush_all(struct ct *ct)
 
 /* --- timeouts, options --------------------------------------------------------------- */
 
-/* What counts: the policy's own timeouts, and the default's where it has none. */
+/* Sets the timeouts that count: the policy's own, and the default's where it has none. */
 static void policy_settle(const struct ct *ct, struct ct_policy *policy)
 {
     for (unsigned i = 0; i < CT_N_TIMEOUTS; i++)

@@ -127,7 +127,7 @@ static void note_long_turn(struct poll_thread *thread, uint64_t cycles)
         COUNT(counters->long_turns, 1);
 }
 
-/* What is done once a millisecond. */
+/* Does what is due once a millisecond. */
 static void tick(struct poll_thread *thread)
 {
     uint32_t clear = __atomic_load_n(&thread->clear_longest, __ATOMIC_RELAXED);

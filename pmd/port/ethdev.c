@@ -482,7 +482,7 @@ static bool device_start(uint16_t id, struct setup *setup, const struct port_par
     return true;
 }
 
-/* What a device may lack without being useless. */
+/* Sets what a device may refuse and be of use still. */
 static void device_tune(uint16_t id, const struct port_params *params, struct ethdev *dev)
 {
     int rc = rte_eth_promiscuous_enable(id);

@@ -179,7 +179,7 @@ static bool is_stuck(struct system_rx *rx)
     return stuck;
 }
 
-/* What the queues had is closed. */
+/* Gives the queues other rings and closes those that they had. */
 static void give_rings(struct port *port, struct packet_ring *rings)
 {
     struct system *system = port->priv;

@@ -196,8 +196,8 @@ static void tell_about_guest(struct vhost_port *v, const struct vhost_guest *gue
                     v->port->name, guest->mtu, mtu);
 }
 
-/* What the guest's driver has said it takes. Without VIRTIO_NET_F_GUEST_ECN a segment must not say that it was
- * congested, and without either of the two for UDP none is taken. */
+/* The offloads that the guest's driver has said it takes. Without VIRTIO_NET_F_GUEST_ECN a segment must not say that it
+ * was congested, and without either of the two for UDP none is taken. */
 static uint8_t taken(uint64_t features)
 {
     const uint64_t ecn = 1ull << VIRTIO_NET_F_GUEST_ECN, udp = VHOST_GUEST_USO;

@@ -43,14 +43,14 @@ static inline uint32_t place_of(uint32_t remote, uint32_t key)
     return (remote ^ key * UINT32_C(0x85ebca6b)) * UINT32_C(0x9e3779b1) >> 16 & (TUNNEL_RECENTS - 1);
 }
 
-/* Of simple headers: by remote address and key. */
+/* The place of simple headers: by remote address and key. */
 static inline uint32_t simple_place(const struct op_tunnel_pop *pop, const uint8_t *data)
 {
     return place_of(flow_key_load32(data + RECENT_L3 + 12),
                     flow_key_load32(data + RECENT_L4_IPV4 + (pop->udp_port != 0 ? 12 : 4)));
 }
 
-/* Of others: by the last word of options, too. */
+/* The place of other headers: by the last word of options, too. */
 static uint32_t other_place(const struct op_tunnel_pop *pop, const struct rte_mbuf *m, bool ipv6)
 {
     const uint8_t *data = rte_pktmbuf_mtod(m, const uint8_t *), *l4 = data + (ipv6 ? RECENT_L4_IPV6 : RECENT_L4_IPV4);
@@ -99,7 +99,7 @@ static bool other_words_are(const struct tunnel_recent *recent, const uint8_t *d
     return differ == 0;
 }
 
-/* Of UDP or GRE, for a packet that ends at `end`. */
+/* Whether the checksum of UDP or GRE is right in a packet that ends at `end`. */
 static __rte_noinline bool recent_checksum_right(const struct rte_mbuf *m, const struct tunnel_recent *recent,
                                                  uint32_t end)
 {

@@ -458,7 +458,7 @@ static void trim(struct outer *o)
     }
 }
 
-/* What is no IP packet, or not whole, has no ECN. */
+/* Brings the outer congestion mark into the inner packet (RFC 6040). A packet that is no IP, or not whole, has none. */
 enum drop_reason pop_combine_ecn(struct rte_mbuf *m, uint8_t outer)
 {
     struct packet_layers layers;

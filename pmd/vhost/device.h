@@ -27,7 +27,7 @@ void vhost_device_free(struct vhost_device *device);
 /* Both features by which a guest takes datagrams that are to be cut (VIRTIO_NET_F_GUEST_USO4, _USO6). */
 #define VHOST_GUEST_USO (3ull << 54)
 
-/* What a network device can be offered: all that pmd/vhost/ can do. */
+/* The features that a network device can offer: all that pmd/vhost/ can do. */
 uint64_t vhost_device_features(bool offloads);
 
 /* The size of the payload of a message with this header. False: there can be no such message, which is said in `error`.

@@ -510,7 +510,7 @@ static void earlier(int *timeout, uint64_t now, uint64_t due)
         *timeout = ms;
 }
 
-/* What is due of one endpoint; *timeout becomes no longer than it is until it is due again. */
+/* Runs what is due of one endpoint; shortens *timeout to the time until it is due again. */
 static void run_timers(struct vhost_endpoint *endpoint, uint64_t now, int *timeout)
 {
     if (endpoint->client && !endpoint->connections) {

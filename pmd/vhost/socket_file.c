@@ -45,7 +45,7 @@ static int set_access(int fd, const struct stat *now, const struct vhost_access 
     return rc;
 }
 
-/* What was made stands in for what is not given. */
+/* Takes what `wanted` does not give from `made`. */
 static struct vhost_access complete_access(const struct vhost_access *wanted, const struct vhost_access *made)
 {
     return (struct vhost_access){

@@ -349,8 +349,8 @@ void apply_conntrack(struct sluice *sw, const struct config_conntrack *config)
         ct_set_default_limit(ct, (uint32_t)config->zone_limit);
 }
 
-/* What does not poll keeps away from cores with a poll-mode thread, as from the start on: this thread, those that DPDK
- * has, and those that open devices. */
+/* Moves all threads that do not poll away from cores with a poll-mode thread, as at the start: this thread, those of
+ * DPDK, and those that open devices. */
 static void move_others(const struct datapath *dp, const cpu_set_t *set)
 {
     DIR *dir = opendir("/proc/self/task");

@@ -31,7 +31,7 @@ static bool *stopping; /* shared with the monitor */
 
 /* --- who we are ---------------------------------------------------------- */
 
-/* What the switch does that root may: TAPs, packet sockets, locked memory. */
+/* Keeps the capabilities that the switch needs when it is not root: for TAPs, packet sockets, locked memory. */
 static int keep_capabilities(void)
 {
     const uint32_t mask =

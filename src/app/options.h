@@ -57,7 +57,7 @@ void options_set_levels(const struct options *options);
 /* The path of the control socket of this process, whose run_dir is `run_dir`. */
 void options_control_path(const struct options *options, const char *run_dir, char *path, size_t size);
 
-/* What --version and the command "version" print: lines, the first of which ends in a number. */
+/* Writes the lines that --version and the command "version" print. The first ends in a number. */
 void options_version(const struct options *options, char *text, size_t size);
 
 #endif

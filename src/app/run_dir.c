@@ -52,7 +52,7 @@ static void pid_in(int fd, char *pid, size_t size)
     pid[strcspn(pid, "\n")] = 0;
 }
 
-/* What lock_fd is open on. */
+/* The path of the file that lock_fd is open on. */
 static void held_path(const char *path, char *file, size_t size)
 {
     snprintf(file, size, shared ? "%s" : "%s/sluiced.pid", path);

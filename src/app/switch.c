@@ -292,7 +292,7 @@ static int create_bridges(struct sluice *sw, char *error, size_t size)
     return error[0] ? -1 : 0;
 }
 
-/* What the memory went to, for the last line before the end. */
+/* Says what takes the memory, for the last line before the end. */
 static void describe_holdings(void *arg, char *text, size_t size)
 {
     const struct sluice *sw = arg;

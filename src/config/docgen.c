@@ -270,7 +270,7 @@ static void write_kinds(const struct config_section *section, const struct confi
     }
 }
 
-/* What is said of a key, in Markdown. malloc'ed. */
+/* Describes a key in Markdown. malloc'ed. */
 static char *describe_key(const struct config_section *section, const struct config_key *key)
 {
     char *text = NULL;

@@ -28,7 +28,8 @@ static size_t last_visible(const char *text, size_t end)
     return end;
 }
 
-/* What people who write JSON by hand trip over. jansson's position is behind the token it did not expect. */
+/* A hint at what people who write JSON by hand trip over. jansson's position is behind the token that it did not
+ * expect. */
 static const char *syntax_hint(const char *text, size_t len, const json_error_t *error)
 {
     size_t end = error->position > 0 && (size_t)error->position <= len ? (size_t)error->position : len;

@@ -349,7 +349,7 @@ static void *copy_list(const void *from, size_t n, size_t size)
     return to;
 }
 
-/* What the field of `base`, a plain copy of another struct, points to becomes its own. */
+/* `base` is a plain copy of another struct: copies what the key's field points to, so that `base` owns it. */
 static void own_key(const struct config_key *key, void *base)
 {
     void *field = (char *)base + key->offset;

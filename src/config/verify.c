@@ -185,7 +185,7 @@ static void verify_bfd(const struct config_bfd *bfd, const char *path, struct co
     config_faults_add(faults, 0, where, "must not be below min_rx, which is %d: raise it, or take it out", bfd->min_rx);
 }
 
-/* What several options together say, and options that the type does not have. */
+/* Looks for options that contradict each other, and for options that the type does not have. */
 static void verify_tunnel(const struct config_port *port, const char *path, struct config_faults *faults)
 {
     struct tunnel_config config;

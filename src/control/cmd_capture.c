@@ -39,7 +39,7 @@ static bool take_number(const char *word, const char *key, uint64_t most, uint64
     return true;
 }
 
-/* What a filter asks for has to be in the packet itself. */
+/* Whether a filter asks for nothing but what is in the packet itself. */
 static bool only_packet_bits(const struct match *match)
 {
     struct flow rest = match->mask;

@@ -11,7 +11,7 @@
 
 #include "src/control/commands.h"
 
-/* What `print` writes to a file becomes the reply. */
+/* Makes what `print` writes to a file the reply. */
 static void capture(struct control_reply *reply, void (*print)(FILE *out))
 {
     char *text = NULL;

@@ -26,7 +26,7 @@ static void put_job(struct control_reply *reply, json_t *jobs, const struct loop
                                           (json_int_t)account->runs));
 }
 
-/* What the loop runs, the longest first. */
+/* Lists what the loop runs, the longest first. */
 static void put_jobs(const struct loop *loop, struct control_reply *reply)
 {
     const struct loop_account *all[JOBS_SHOWN];

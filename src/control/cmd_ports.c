@@ -26,7 +26,7 @@ static void put_count(void *arg, const char *name, uint64_t value)
     json_object_set_new(arg, name, json_integer((json_int_t)value));
 }
 
-/* Of the device, a vhost-user port's queues among them. */
+/* What the device counts itself; a vhost-user port counts by queue. */
 static json_t *counts_json(const struct status_port *port)
 {
     json_t *object = json_object();

@@ -28,7 +28,7 @@ static void listener_name(const struct tunnel_listener *listener, char *name, si
         snprintf(name, size, "%s", names[listener->type]);
 }
 
-/* What packets look like that end at this address and listener. */
+/* Shows what packets look like that end at this address and listener. */
 static void show_address(struct control_reply *reply, const char *name, unsigned i,
                          const struct tunnel_listener *listener, const struct in6_addr *address,
                          const struct routes_device *device)

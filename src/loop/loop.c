@@ -87,7 +87,7 @@ static uint64_t begin(struct loop *loop)
     return start;
 }
 
-/* What the thread took since then, but not in turns, it took for sockets while it was asleep otherwise. */
+/* Charges sockets with the time that the thread took since the last turn while it was asleep otherwise. */
 static void note_sleep(struct loop *loop)
 {
     uint64_t own_us = moment_own_us(&loop->turn_moment);

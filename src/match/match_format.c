@@ -265,7 +265,7 @@ static void mask_fields(struct match *m, const enum field_id *ids, size_t n)
         mask_fields(m, ids_, sizeof ids_ / sizeof ids_[0]);                                                            \
     } while (0)
 
-/* What surrounds the packet is shown only where it is not 0. */
+/* Shows metadata only where it is not 0. */
 static void mask_metadata(struct match *m)
 {
     for (int i = 0; i < FIELD_N; i++) {

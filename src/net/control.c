@@ -248,7 +248,7 @@ static void stream_start(struct connection *c, json_t *id, struct control_reply 
     c->id = json_incref(id);
 }
 
-/* What there is of text, as a part of a string in JSON. */
+/* Sends the text so far, as a part of a string in JSON. */
 static void stream_send(struct connection *c)
 {
     struct evbuffer *text = c->reply.text;

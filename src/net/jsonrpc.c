@@ -23,7 +23,7 @@ static size_t scan_string(struct jsonrpc_scanner *scanner, const char *text, siz
     return i;
 }
 
-/* What is inside of the object and no deeper. False: no object has this there. */
+/* Looks at a character that is inside of the object and no deeper. False: no object may have it there. */
 static bool scan_member(struct jsonrpc_scanner *scanner, char ch, size_t at)
 {
     struct jsonrpc_member *last = scanner->n_members ? &scanner->members[scanner->n_members - 1] : NULL;

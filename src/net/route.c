@@ -50,7 +50,7 @@ uint32_t route_hash_name(const char name[IFNAMSIZ])
     return hash_finish(hash_add(hash_add(hash_add(HASH_BASIS, words[0]), words[1]), DEVICE));
 }
 
-/* What else an entry is found by. */
+/* Whether an entry is found by a second hash, too. */
 static bool has_second_hash(const struct route_entry *entry)
 {
     return entry->kind == ADDRESS || entry->kind == DEVICE;

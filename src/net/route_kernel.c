@@ -77,7 +77,7 @@ static void on_address(struct routes *routes, const struct nlmsghdr *header)
                         (uint8_t)(info->ifa_prefixlen + (info->ifa_family == AF_INET ? 96 : 0)));
 }
 
-/* What only a route's kind says. False: routes of that kind lead nowhere, and say nothing to packets of ours. */
+/* Sets what follows from the route's kind. False: routes of that kind lead nowhere and concern no packet of ours. */
 static bool take_kind(const struct rtmsg *info, struct route_told *told)
 {
     switch (info->rtm_type) {
@@ -137,7 +137,7 @@ static void tell_paths(struct routes *routes, const struct rtattr *multipath, ui
         tell_path(routes, hop, family, *told);
 }
 
-/* What is cached is no route, and what says for which source addresses or type of service it is, none of ours. */
+/* Leaves out cached entries, which are no routes, and routes for some source addresses or types of service alone. */
 static bool is_of_interest(const struct rtmsg *info)
 {
     return (info->rtm_family == AF_INET || info->rtm_family == AF_INET6) && info->rtm_scope != RT_SCOPE_NOWHERE &&
@@ -246,7 +246,7 @@ static void on_rule(struct routes *routes, const struct nlmsghdr *header)
 
 /* --- time ---------------------------------------------------------------- */
 
-/* What others get of the core does not count, nor what the thread does between two calls. */
+/* The thread's own time: without what others got of the core. */
 static uint64_t thread_us(void)
 {
     struct timespec time;
@@ -374,7 +374,7 @@ static void on_answers(evutil_socket_t fd, short what, void *arg)
     kernel->worked_us += thread_us() - began_us;
 }
 
-/* What changed does not matter. */
+/* Something changed; what it was does not matter, as all is read again. */
 static void on_told(evutil_socket_t fd, short what, void *arg)
 {
     struct route_kernel *kernel = arg;

@@ -72,7 +72,7 @@ static bool better(const struct routes *routes, const struct route_entry *a, con
     return a->metric < b->metric;
 }
 
-/* What a table is looked into for, by a rule. */
+/* A search of one table, because of one rule. */
 struct search {
     const struct routes *routes;
     const struct route_query *query;
@@ -214,7 +214,7 @@ static unsigned own_length(const struct route_entry *entry)
     return entry->length - (IN6_IS_ADDR_V4MAPPED(&entry->prefix) ? 96 : 0);
 }
 
-/* What the rule's table has for the packet; NULL: other rules are to be asked. */
+/* The route that the rule's table has for the packet; NULL: ask the next rule. */
 static const struct route_entry *ask_rule(const struct search *search, const struct route_rule *rule)
 {
     const struct route_entry *best = search_table(search);

@@ -62,7 +62,7 @@ bool route_rules_told_all(struct route_rules *rules);
 
 /* An operator's rule. priority 0: before all others but the first. False: there are too many. */
 bool route_rules_add(struct route_rules *rules, const struct route_rule *rule);
-/* Of any priority if that is 0. False: no operator made it. */
+/* Removes an operator's rule; one of any priority if `rule` has priority 0. False: no operator made such a rule. */
 bool route_rules_remove(struct route_rules *rules, const struct route_rule *rule);
 
 bool route_rule_matches(const struct route_rule *rule, const struct route_query *query);

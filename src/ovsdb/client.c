@@ -144,7 +144,7 @@ static bool add_columns(struct ovsdb *db, unsigned t, enum ovsdb_access access, 
     return n > 0;
 }
 
-/* What is written by this client comes back only where it is read, too: its own statistics do not. */
+/* Asks for a copy of the tables. Columns that are only written, such as statistics, do not come back. */
 static void request_copy(struct ovsdb *db)
 {
     const char *comma = "";

@@ -210,7 +210,7 @@ static bool read_all(int fd, void *data, size_t len)
     return true;
 }
 
-/* What is wrong with the file's header; NULL: nothing. */
+/* Says what is wrong with the file's header; NULL: nothing. */
 static const char *header_fault(int fd, struct header *header)
 {
     char boot[BOOT_LEN];

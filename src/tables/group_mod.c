@@ -89,7 +89,7 @@ static int bucket_index(const struct group *group, uint32_t id)
     return -1;
 }
 
-/* What stays keeps its counters. */
+/* Replaces a group's buckets; those that stay keep their counters. */
 static int change_buckets(struct group_table *table, struct group *old, struct group_mod *changed)
 {
     struct group *group;

@@ -29,7 +29,7 @@ bool rule_uses_move(struct rule_uses *from, struct rule_uses *to, size_t *budget
     return true;
 }
 
-/* What keeps account of the rules with this action: the group or meter that it names, or the list of triggers. NULL: it
+/* The account of rules with this action: of the group or meter that it names, or of the list of triggers. NULL: it
  * names none, or one that does not exist. */
 static struct rule_uses *used_by(struct pipeline *pipeline, const struct act *act)
 {

@@ -95,7 +95,8 @@ bool subtable_insert(struct subtable *subtable, struct rule *rule);
 bool subtable_remove(struct subtable *subtable, struct rule *rule);
 /* The first of the rules with exactly these values; NULL. */
 struct rule *subtable_find(const struct subtable *subtable, const uint64_t *values);
-/* The same, for the values that `match` has under this subtable's mask, which must cover no more than match's. */
+/* As subtable_find(), by the values that `match` has under this subtable's mask, which must cover no more than match's.
+ */
 struct rule *subtable_find_wider(const struct subtable *subtable, const struct minimatch *match);
 bool subtable_has_priority(const struct subtable *subtable, uint16_t priority);
 size_t subtable_memory(const struct subtable *subtable); /* bytes */

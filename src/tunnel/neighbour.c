@@ -148,7 +148,7 @@ static uint64_t probe_ms(const struct neighbours *neighbours)
     return RTE_MIN((uint32_t)PROBE_MS, neighbours->aging_ms / PROBE_PART);
 }
 
-/* What an operator said stays true as long as somebody needs it. */
+/* Whether the neighbour is asked again. What an operator said stays true as long as somebody needs it. */
 static bool is_probed(const struct entry *entry)
 {
     return is_watched(entry) && entry->pub.source != NEIGHBOUR_SET && entry->tries < TRIES;

@@ -79,7 +79,7 @@ struct next_hops {
 
 /* Decides the next hop, and watches the neighbour that it needs. */
 void next_hop_decide(struct next_hops *hops, struct hop *hop);
-/* The same; has the user hear of it if it came out differently. */
+/* As next_hop_decide(); tells the user if the next hop came out differently. */
 void next_hop_decide_again(struct next_hops *hops, struct hop *hop);
 void next_hop_end_watch(struct next_hops *hops, struct hop *hop);
 void next_hop_leave_by(struct hop *hop, struct outlet *outlet);                             /* NULL: by none */

@@ -44,7 +44,7 @@ static uint16_t link_mtu(const struct port_mtu *mtu, const struct tunnel_config 
     return device.mtu;
 }
 
-/* What fits through; 0: not known. */
+/* The longest packet that fits through the port; 0: not known. */
 static uint16_t mtu_of(const struct port_mtu *mtu, const struct bridge_port *bp)
 {
     const struct tunnel_config *config;

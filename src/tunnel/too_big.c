@@ -78,8 +78,7 @@ static bool tells_ipv6(const struct rte_mbuf *m, const struct packet_layers *lay
 
 /* --- the message --------------------------------------------------------- */
 
-/* What is left of the packet is what the message quotes: at most `most` bytes from the IP header on, and what the first
- * segment has. */
+/* Cuts the packet to what the message quotes: at most `most` bytes from the IP header on, all in the first segment. */
 static void cut(struct rte_mbuf *m, uint32_t most)
 {
     if (m->next) {

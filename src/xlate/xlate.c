@@ -76,7 +76,8 @@ static bool hide_ports(struct xlate_ctx *ctx)
     return true;
 }
 
-/* What a lookup looked at is in `seen`: of ports, also whether they are hidden. */
+/* In normal mode a lookup that consults ports asks first whether the packet is a fragment: adds that to `seen`.
+ * `hidden`: it is one, and its ports were not looked at. */
 static void consult_frag(const struct xlate_ctx *ctx, struct flow *seen, bool hidden)
 {
     if (ctx->bridge->frag_mode != BRIDGE_FRAG_NORMAL || (seen->pkt.tp_src | seen->pkt.tp_dst) == 0)

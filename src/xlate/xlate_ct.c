@@ -9,7 +9,7 @@ static struct act_list exec_of(const struct act_ct *act)
     return (struct act_list){.acts = (const struct act *)act->data, .len = act->n};
 }
 
-/* What one action inside exec() writes, in `value` and `mask`. */
+/* Adds what one action inside exec() writes to `value` and `mask`. */
 static void exec_act(struct xlate_ctx *ctx, const struct act *act, struct flow *value, struct flow *mask)
 {
     if (act->type == ACT_SET_FIELD) {

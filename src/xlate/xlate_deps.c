@@ -96,7 +96,7 @@ static void add_visit(struct xlate_deps *deps, struct xlate_visit visit)
     deps->visits[deps->n_visits++] = visit;
 }
 
-/* What the search of a table met on its way to its answer. */
+/* Adds what the search of a table met on its way to its answer. */
 static void add_trail(struct xlate_deps *deps, struct xlate_visit visit, const struct conj_trail *trail)
 {
     visit.uncounted = true;

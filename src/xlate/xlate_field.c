@@ -85,7 +85,7 @@ static void mark_written(struct xlate_ctx *ctx, const struct field *field, const
     ctx->any_written = ctx->any_dirty = true;
 }
 
-/* What the packet is: its Ethernet type, or the protocol of IP. */
+/* Makes the packet one of another kind: its Ethernet type, or the protocol of IP. */
 static void set_type(struct xlate_ctx *ctx, const struct field *field, const union field_value *value)
 {
     const struct flow_key *flow = &ctx->flow.pkt;

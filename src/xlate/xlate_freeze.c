@@ -86,7 +86,7 @@ void xlate_save_tunnel(const struct xlate_ctx *ctx, uint8_t tun[RECIRC_TUN_LEN],
         tun[i] = flow[i] & set[i];
 }
 
-/* What is left to do; 0: there are too many. */
+/* Interns what is left to do; 0: there are too many. */
 static uint32_t intern(struct xlate_ctx *ctx, const struct act_buffer *set)
 {
     struct recirc_state state;

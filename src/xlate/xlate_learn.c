@@ -9,7 +9,7 @@
 /* Bits of the TCP flags that fin_timeout waits for: FIN and RST. */
 #define TCP_FIN_RST 0x005
 
-/* What the rule takes from the packet, its megaflow has. */
+/* Consults the bits that the learned rule takes from the packet: the megaflow must have them. */
 static void consult_sources(struct xlate_ctx *ctx, const struct act_learn *learn)
 {
     union field_value value;

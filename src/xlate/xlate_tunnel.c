@@ -162,7 +162,7 @@ static void take_geneve(struct xlate_ctx *ctx, struct outer *outer)
     xlate_consult(ctx, &seen);
 }
 
-/* What only one type of tunnel has. */
+/* Takes what only one type of tunnel has. */
 static void take_own(struct xlate_ctx *ctx, struct outer *outer)
 {
     const struct tunnel_config *config = outer->config;

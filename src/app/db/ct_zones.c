@@ -84,7 +84,7 @@ static void take_limit(struct db *db, const struct ovsdb_row *row, uint16_t zone
     db->ct_zones->limits_found = true;
 }
 
-/* Of zones without a limit: the database's, else what the file says. */
+/* Sets the limit of zones that have none of their own: the database's, else the file's. */
 static void take_default_limit(struct db *db, const struct ovsdb_row *datapath)
 {
     struct db_ct_zones *zones = db->ct_zones;

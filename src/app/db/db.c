@@ -124,7 +124,7 @@ static void start_walk(struct db *db, int i)
     walk->next = TAILQ_FIRST(&db->all);
 }
 
-/* What was begun is for a connection that is no more. */
+/* Gives up what was begun on a connection that is gone. */
 static void give_up(struct db *db)
 {
     if (db->config)

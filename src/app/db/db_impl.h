@@ -160,7 +160,7 @@ void db_write_switch(struct db *db, struct ovsdb_txn *txn, const struct ovsdb_ro
 void db_write_bridge(struct db *db, struct ovsdb_txn *txn, const struct db_bridge *bridge);
 /* Load, memory, processes and disks of the machine, or nothing, as other_config has it (machine.c). */
 void db_write_machine(const struct db *db, struct ovsdb_txn *txn, const struct ovsdb_row *root);
-/* What changes by itself: a port's status if it has changed, its counters, a bridge's controllers. */
+/* Writes what changes by itself: a port's status if it has changed, its counters, a bridge's controllers. */
 void db_write_changes(struct db *db, struct ovsdb_txn *txn, struct db_port *port);
 void db_write_statistics(struct db *db, struct ovsdb_txn *txn, const struct db_port *port);
 void db_write_controllers(struct db *db, struct ovsdb_txn *txn, const struct db_bridge *bridge);

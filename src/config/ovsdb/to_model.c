@@ -406,7 +406,7 @@ static bool take_patch(struct source *source)
     return true;
 }
 
-/* What Open vSwitch says of options goes into Interface.error as it says it, or into the log. */
+/* Takes a tunnel's options. Faults go into Interface.error in Open vSwitch's words, warnings into the log. */
 static bool take_tunnel(struct source *source)
 {
     const struct ovsdb_datum *options = &source->interface->columns[VSWITCH_INTERFACE_OPTIONS];

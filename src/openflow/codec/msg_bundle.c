@@ -47,7 +47,7 @@ void encode_bundle_control(const struct of_msg *msg, struct of_buf *buf)
     msg_end(buf, start);
 }
 
-/* What changes the switch; an experimenter's message is an NXT_FLOW_MOD of OpenFlow 1.0 at best. */
+/* Whether the message changes the switch. An experimenter's message is an NXT_FLOW_MOD of OpenFlow 1.0 at best. */
 static bool can_be_bundled(uint8_t wire_type, uint8_t version)
 {
     switch (msg_type_of_wire(wire_type, version)) {

@@ -28,7 +28,7 @@ static bool fits_messages(const struct act_list *acts)
     return len <= UINT16_MAX - MSG_AROUND_MAX;
 }
 
-/* What all forms have in common, once the parts are read. */
+/* Does what all forms have in common, once the parts are read. */
 static int finish(struct of_msg *msg)
 {
     struct flow_mod *fm = &msg->flow_mod;

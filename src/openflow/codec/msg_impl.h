@@ -76,7 +76,7 @@ bool port_decode(struct reader *r, uint8_t version, struct of_port *port);
 uint32_t port_read(struct reader *r, uint8_t version); /* a number of 2 or 4 bytes */
 void port_put(struct of_buf *buf, uint8_t version, uint32_t port);
 /* msg_table.c */
-/* What describes a table, of a message and of a reply: 0, or an enum of_error. */
+/* Reads the description of a table, as messages and replies have it. Returns 0 or an enum of_error. */
 int table_desc_read(struct reader *r, struct of_table_config *config);
 msg_decoder decode_table_mod, decode_table_status;
 msg_encoder encode_table_mod, encode_table_status;
@@ -96,7 +96,7 @@ msg_encoder encode_flow_mod;
 msg_decoder decode_flow_removed, decode_nx_flow_removed;
 msg_encoder encode_flow_removed;
 /* msg_controller.c */
-/* What describes a controller, of a message and of a reply. False: it is malformed. */
+/* Reads the description of a controller, as messages and replies have it. False: it is malformed. */
 bool controller_status_read(struct reader *r, struct of_controller_status *status);
 msg_decoder decode_role, decode_role_status, decode_nx_role, decode_controller_status, decode_requestforward;
 msg_encoder encode_role, encode_role_status, encode_controller_status, encode_requestforward;

@@ -170,7 +170,7 @@ int of_bundle_control(struct of_connection *conn, const struct of_msg *msg)
     return 0;
 }
 
-/* What can be refused without looking at the tables is refused now. */
+/* Refuses now what can be refused without looking at the tables. */
 static int check(struct of_connection *conn, const struct of_msg *msg)
 {
     int error = 0;

@@ -6,7 +6,7 @@
 #include "src/openflow/requests/handler.h"
 #include "src/openflow/server/server_impl.h"
 
-/* What a packet is surrounded by, of what can be matched on; the rest of `fields` is left. */
+/* Takes the metadata of the packet from `fields`, which may hold more. */
 static void take_surroundings(const struct flow *fields, struct flow *around, struct recirc_state *state)
 {
     memset(around, 0, sizeof *around);

@@ -89,8 +89,8 @@ static void encode(struct of_server *server, const struct packet_in *pin, struct
     of_packet_in_fields(&pin->flow, &msg->packet_in.fields);
 }
 
-/* What is left to do with a packet that waits goes along where the message can say it. False: it is too long for that,
- * and nobody could go on with the packet. */
+/* Adds what is left to do with a packet that waits, where the message can say it. False: it is too long for that, and
+ * nobody could go on with the packet. */
 static bool add_continuation(struct of_server *server, const struct packet_in *pin, struct of_msg *msg,
                              struct of_buf *buf)
 {
