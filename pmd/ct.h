@@ -27,7 +27,7 @@ struct ct;
 #define CT_LABEL_TEXT (2 + 2 * CT_LABEL_LEN + 1) /* bytes of a label as text, its end included */
 #define CT_BURST 32                              /* packets that are worked on at once */
 
-/* --- why a packet is invalid, or not tracked ------------------------------ */
+/* --- why a packet is invalid, or not tracked ----------------------------- */
 
 /* X(symbol, "name", "what happened") */
 #define CT_REASONS(X)                                                                                                  \
@@ -66,7 +66,7 @@ _Static_assert((int)CT_N_REASONS < CT_HELD, "they are no reasons");
 const char *ct_reason_name(enum ct_reason reason);
 const char *ct_reason_doc(enum ct_reason reason);
 
-/* --- packets -------------------------------------------------------------- */
+/* --- packets ------------------------------------------------------------- */
 
 /* What tracking finds out about a packet. One cache line. */
 struct ct_meta {
@@ -158,7 +158,7 @@ enum ct_fragment_end {
  * and behind ct_run(). */
 struct rte_mbuf *ct_fragment_ended(struct ct *ct, unsigned thread, uint32_t now, enum ct_fragment_end *end);
 
-/* --- the tracker; control thread ------------------------------------------ */
+/* --- the tracker; control thread ----------------------------------------- */
 
 #define CT_CONNECTIONS_MAX 50000000u
 
@@ -295,7 +295,7 @@ bool ct_next(const struct ct *ct, uint32_t now, uint32_t *cursor, uint32_t most,
 
 uint32_t ct_buckets(const struct ct *ct);
 
-/* --- connections that outlive the process ----------------------------------- */
+/* --- connections that outlive the process -------------------------------- */
 
 /* A connection as another process of this version adopts it. Its first `len` bytes count. */
 #define CT_RECORD_VERSION 1 /* of what is in it */
@@ -323,7 +323,7 @@ enum ct_adoption {
  * it was made; else the next segment of each side of a TCP connection says where its window is. */
 enum ct_adoption ct_adopt(struct ct *ct, uint32_t now, const struct ct_record *record, bool exact);
 
-/* --- connections that are ended by what they are --------------------------- */
+/* --- connections that are ended by what they are ------------------------- */
 
 /* Selects connections by one direction's tuple; members that are 0 match anything. */
 struct ct_tuple_match {

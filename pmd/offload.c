@@ -94,8 +94,7 @@ static void write_checksum(struct rte_mbuf *m, uint32_t l4, bool tcp)
     memcpy(field, &sum, sizeof sum);
 }
 
-/* --- outer headers ---------------------------------------------------------------------------------------------------
- */
+/* --- outer headers ------------------------------------------------------- */
 
 #define GRE_CHECKSUM 0x80 /* in the first byte: the checksum is behind the first word */
 
@@ -222,8 +221,7 @@ struct rte_mbuf *packet_alloc(struct rte_mempool *pool, uint32_t len, uint16_t s
     }
 }
 
-/* --- cutting --------------------------------------------------------------------------------------------------------
- */
+/* --- cutting ------------------------------------------------------------- */
 
 /* Where in a packet of several mbufs something is read or written. */
 struct cursor {

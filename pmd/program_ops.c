@@ -10,7 +10,7 @@
 #include "pmd/program_writer.h"
 #include "pmd/tunnel.h"
 
-/* --- arguments as text ----------------------------------------------------*/
+/* --- arguments as text --------------------------------------------------- */
 
 static void put_arg(struct program_writer *w, const struct program_op *op)
 {
@@ -320,7 +320,7 @@ static void put_tunnel_pop(struct program_writer *w, const struct program_op *op
     writer_tunnel_pop(w, (const void *)op->data);
 }
 
-/* --- the table ------------------------------------------------------------*/
+/* --- the table ----------------------------------------------------------- */
 
 #define END_OF(type, member) (offsetof(type, member) + sizeof(((type *)NULL)->member))
 #define MPLS_LEN END_OF(struct op_mpls, eth_type)

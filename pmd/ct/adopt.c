@@ -31,7 +31,7 @@ static uint16_t length_of(const struct record *record)
                       record->has_parent * sizeof(struct conn_v6));
 }
 
-/* --- writing ----------------------------------------------------------------- */
+/* --- writing ------------------------------------------------------------- */
 
 static void record_fill(const struct ct *ct, uint32_t id, struct record *record)
 {
@@ -72,7 +72,7 @@ bool ct_next_record(const struct ct *ct, uint32_t now, uint32_t *cursor, uint32_
     return true;
 }
 
-/* --- reading ------------------------------------------------------------------ */
+/* --- reading ------------------------------------------------------------- */
 
 static bool state_is_good(const struct record *record)
 {

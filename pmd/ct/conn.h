@@ -58,7 +58,7 @@ struct conn_v6 {
 };
 _Static_assert(sizeof(struct conn_v6) == 64, "one line");
 
-/* --- state ---------------------------------------------------------------- */
+/* --- state --------------------------------------------------------------- */
 
 /* Bits 0 to 3: what the first direction's sender did, 4 to 7 the other's (TCP), or 0 to 3 alone (protocols.h).
  * 8 to 12 and 13 to 17: window scale of each (tcp.h). 32 to 47 and 48 to 63: greatest window of each, in its scale. */
@@ -85,7 +85,7 @@ static inline bool conn_state_is_alive(uint64_t state)
     return (state & (CONN_CONFIRMED | CONN_DEAD)) == CONN_CONFIRMED;
 }
 
-/* --- keys ------------------------------------------------------------------ */
+/* --- keys ---------------------------------------------------------------- */
 
 /* What a packet looks for. The first 16 bytes are hashed as two words. */
 struct conn_key {

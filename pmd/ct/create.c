@@ -259,7 +259,7 @@ enum ct_reason conn_create(const struct work *work, const struct ct_packet *pack
     return reason == CT_REASON_NAT_EXHAUSTED ? CT_REASON_RACE : reason;
 }
 
-/* --- connections that were announced ----------------------------------------------- */
+/* --- connections that were announced ------------------------------------- */
 
 bool conn_look_for_expectation(const struct work *work, const struct ct_packet *packet, struct expectation *expected,
                                struct expect_ticket *ticket)

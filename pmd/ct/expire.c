@@ -15,7 +15,7 @@ struct wheel_chunk {
     uint32_t ids[CHUNK_IDS];
 };
 
-/* --- taking out ------------------------------------------------------------- */
+/* --- taking out ---------------------------------------------------------- */
 
 static void list_append(struct ct *ct, struct ct_list *list, uint32_t id)
 {
@@ -57,7 +57,7 @@ static bool is_flushed(const struct ct *ct, const struct conn *conn)
     return conn->generation != zone_generation(ct, conn->zone);
 }
 
-/* --- the wheel ---------------------------------------------------------------- */
+/* --- the wheel ----------------------------------------------------------- */
 
 static struct wheel_chunk *chunk_get(struct ct *ct)
 {
@@ -170,7 +170,7 @@ bool expire_wheel(struct ct *ct, uint32_t now)
     return true;
 }
 
-/* --- news --------------------------------------------------------------------- */
+/* --- news ---------------------------------------------------------------- */
 
 static void hear(struct ct *ct, uint32_t id, uint32_t now)
 {
@@ -210,7 +210,7 @@ bool expire_news(struct ct *ct, uint32_t now)
     return more;
 }
 
-/* --- flushed zones -------------------------------------------------------------- */
+/* --- flushed zones ------------------------------------------------------- */
 
 bool expire_sweep(struct ct *ct)
 {
@@ -231,7 +231,7 @@ bool expire_sweep(struct ct *ct)
     return true;
 }
 
-/* --- the end --------------------------------------------------------------------- */
+/* --- the end ------------------------------------------------------------- */
 
 bool expire_free(struct ct *ct)
 {

@@ -71,7 +71,7 @@ void conn_key_reverse(const struct conn_key *key, struct conn_key *reverse)
     }
 }
 
-/* --- parts of a packet ----------------------------------------------------- */
+/* --- parts of a packet --------------------------------------------------- */
 
 /* Where the headers are that count here. */
 struct place {
@@ -194,7 +194,7 @@ static void put_ports(struct conn_key *key, const uint8_t *l4)
     key->tuple.dport = flow_key_load16(l4 + 2);
 }
 
-/* --- TCP, UDP, SCTP --------------------------------------------------------- */
+/* --- TCP, UDP, SCTP ------------------------------------------------------ */
 
 static uint8_t window_scale(const uint8_t *option, const uint8_t *end)
 {
@@ -283,7 +283,7 @@ static enum ct_reason take_sctp(const struct place *place, struct ct_packet *pac
     return CT_REASON_NONE;
 }
 
-/* --- ICMP ------------------------------------------------------------------- */
+/* --- ICMP ---------------------------------------------------------------- */
 
 /* Ports, or ICMP identifier and type, of a packet that an error quotes. */
 static enum ct_reason take_quoted_l4(const struct place *place, uint32_t l4, uint8_t proto, struct conn_key *key)
@@ -461,7 +461,7 @@ void ct_extract(const struct rte_mbuf *m, uint16_t zone, uint64_t seed, struct c
     take_all(&place, seed, packet);
 }
 
-/* --- datagrams in fragments ---------------------------------------------------- */
+/* --- datagrams in fragments ---------------------------------------------- */
 
 /* Where the IPv6 packet at `l3` has its fragment header; 0: it has none that is whole and in the first segment. */
 static uint32_t fragment_header(const struct rte_mbuf *m, uint32_t l3, uint32_t end)

@@ -17,7 +17,7 @@ struct ct_flush {
     uint32_t at; /* as ct_next()'s cursor */
 };
 
-/* --- what matches --------------------------------------------------------------- */
+/* --- what matches -------------------------------------------------------- */
 
 static bool address_matches(const uint8_t wanted[16], const uint8_t address[16])
 {
@@ -70,7 +70,7 @@ bool ct_matches(const struct ct_match *match, const struct ct_info *info)
     return tuple_matches(&match->orig, &info->orig, icmp) && tuple_matches(&match->reply, &info->reply, icmp);
 }
 
-/* --- the walk ---------------------------------------------------------------------- */
+/* --- the walk ------------------------------------------------------------ */
 
 /* True: the end was not reached. */
 static bool walk(struct ct *ct, uint32_t now, const struct ct_match *match, uint32_t *at, uint32_t most)

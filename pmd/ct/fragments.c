@@ -32,7 +32,7 @@ void fragments_fini(struct fragments *fragments)
     ct_memory_free(&fragments->memory);
 }
 
-/* --- numbers ------------------------------------------------------------------ */
+/* --- numbers ------------------------------------------------------------- */
 
 /* 0: there is none. */
 static uint16_t fragment_new(struct fragments *fragments)
@@ -109,7 +109,7 @@ static void datagram_free(struct fragments *fragments, struct datagram *datagram
     fragments->free_datagram = datagram_number(fragments, datagram);
 }
 
-/* --- the end of those that are not complete --------------------------------------- */
+/* --- the end of those that are not complete ------------------------------ */
 
 /* Its fragments are to be dropped. */
 static void end_fragments(struct fragments *fragments, struct datagram *datagram, enum ct_fragment_end end)
@@ -182,7 +182,7 @@ struct rte_mbuf *ct_fragment_ended(struct ct *ct, unsigned thread, uint32_t now,
     return NULL;
 }
 
-/* --- one that comes ------------------------------------------------------------------ */
+/* --- one that comes ------------------------------------------------------ */
 
 /* One that shares its data with others, or is in memory of somebody else's, is not kept. */
 static struct rte_mbuf *own_packet(const struct ct *ct, struct rte_mbuf *m)
@@ -369,7 +369,7 @@ const struct fragment *fragments_next(const struct fragments *fragments, const s
     return *at != 0 ? &fragments->fragments[*at] : NULL;
 }
 
-/* --- whole datagrams, on their way ------------------------------------------------- */
+/* --- whole datagrams, on their way --------------------------------------- */
 
 void fragments_hand_over(struct fragments *fragments, const struct datagram *whole, const struct rte_mbuf *by,
                          uint8_t reason)
@@ -405,7 +405,7 @@ struct rte_mbuf *ct_fragment_next(struct ct *ct, unsigned thread, const struct r
     return fragment_free(ct, fragments, id);
 }
 
-/* --- what is there; control thread, beside the threads that own it -------------------- */
+/* --- what is there; control thread, beside the threads that own it ------- */
 
 void ct_set_fragments_enabled(struct ct *ct, bool ipv6, bool enabled)
 {

@@ -10,7 +10,7 @@
 
 #define PORT_TRIES 16
 
-/* --- sequence numbers --------------------------------------------------------- */
+/* --- sequence numbers ---------------------------------------------------- */
 
 /* How far the sequence numbers of one direction have moved, in one word so that threads change it at once. Behind `pos`
  * (as the sender counts) by `after`, up to it by `last` less. */
@@ -120,7 +120,7 @@ static void tcp_shift(struct rte_mbuf *m, const struct conn_cold *cold, enum con
     tcp_fix_checksum(m, tcp, delta);
 }
 
-/* --- other data ------------------------------------------------------------------ */
+/* --- other data ---------------------------------------------------------- */
 
 /* Whether the packet's data may be changed in length: there is one buffer, its own. */
 static bool can_grow(const struct rte_mbuf *m, const struct ct_packet *packet, int by)
@@ -176,7 +176,7 @@ static void replace(struct rte_mbuf *m, const struct ct_packet *packet, uint8_t 
     tcp_sum(m, ip, packet->key.ipv6, tcp, end - packet->l4);
 }
 
-/* --- what is to come ---------------------------------------------------------------- */
+/* --- what is to come ----------------------------------------------------- */
 
 static void key_of(const struct ct *ct, const struct conn *conn, enum conn_direction direction, struct conn_key *key)
 {
@@ -232,7 +232,7 @@ static uint16_t expect(struct ct *ct, uint32_t now, uint32_t id, enum conn_direc
     return port;
 }
 
-/* --- FTP ------------------------------------------------------------------------------ */
+/* --- FTP ----------------------------------------------------------------- */
 
 /* Whether a side speaks of itself, as it is or as the other side sees it: else it would have the switch let others in
  * (RFC 2577, 3). */
@@ -278,7 +278,7 @@ static void ftp_run(struct ct *ct, uint32_t now, uint32_t id, enum conn_directio
         shift_add(&ct->colds[id], direction, packet->tcp.seq + said.at, (int)len - (int)said.len);
 }
 
-/* --- TFTP ------------------------------------------------------------------------------ */
+/* --- TFTP ---------------------------------------------------------------- */
 
 #define TFTP_READ 1
 #define TFTP_WRITE 2

@@ -20,7 +20,7 @@ static bool is_icmp(uint8_t proto)
     return proto == IPPROTO_ICMP || proto == IPPROTO_ICMPV6;
 }
 
-/* --- choosing a tuple ---------------------------------------------------------- */
+/* --- choosing a tuple ---------------------------------------------------- */
 
 /* In a large range ports are taken in long runs: after so many probes the search goes on somewhere else. */
 #define PROBES_IN_A_ROW 16
@@ -197,7 +197,7 @@ bool nat_search_next(struct nat_search *search, struct conn_key *reply)
     return true;
 }
 
-/* --- rewriting packets ----------------------------------------------------------- */
+/* --- rewriting packets --------------------------------------------------- */
 
 /* Each adds to *delta what changes in the sum over the 16-bit words of the packet. */
 static void put_word(uint8_t *p, uint16_t word, uint32_t *delta)

@@ -20,7 +20,7 @@ struct found {
     enum conn_direction direction;
 };
 
-/* --- looking up -------------------------------------------------------------- */
+/* --- looking up ---------------------------------------------------------- */
 
 static struct found find(const struct work *work, const struct conn_key *key, uint64_t hash)
 {
@@ -37,7 +37,7 @@ static struct found find(const struct work *work, const struct conn_key *key, ui
     return (struct found){0};
 }
 
-/* --- deadlines ------------------------------------------------------------------ */
+/* --- deadlines ----------------------------------------------------------- */
 
 /* If the wheel would come to the connection too late. */
 static void news_of_deadline(const struct work *work, uint32_t id, uint32_t deadline)
@@ -71,7 +71,7 @@ static void touch(const struct work *work, uint32_t id, enum ct_timeout timeout)
         news_of_deadline(work, id, deadline);
 }
 
-/* --- moving the state on ------------------------------------------------------- */
+/* --- moving the state on ------------------------------------------------- */
 
 enum update {
     UPDATE_FITS,
@@ -171,7 +171,7 @@ static enum update update(const struct work *work, struct found found, const str
     return UPDATE_FITS; /* threads that all change the connection: what they say of it is as good */
 }
 
-/* --- mark and label --------------------------------------------------------------- */
+/* --- mark and label ------------------------------------------------------ */
 
 static void set_mark(struct conn *conn, uint32_t mark, uint32_t mask)
 {
@@ -211,7 +211,7 @@ static void set_values(const struct work *work, uint32_t id)
         set_label(work->ct, id, request);
 }
 
-/* --- what is told of the packet ------------------------------------------------------ */
+/* --- what is told of the packet ------------------------------------------ */
 
 static bool is_icmp(uint8_t proto)
 {
@@ -321,7 +321,7 @@ static void meta_from_packet(const struct ct_packet *packet, struct ct_meta *met
     put_ports(meta, &key->tuple, packet->icmp_code);
 }
 
-/* --- translated packets --------------------------------------------------------------- */
+/* --- translated packets -------------------------------------------------- */
 
 /* Rewrites a packet of a translated connection. Returns its bits of ct_state. */
 static __rte_noinline uint8_t translate(const struct work *work, struct found found, const struct ct_packet *packet,
@@ -373,7 +373,7 @@ static __rte_noinline struct found find_translated(const struct work *work, cons
     return packet->key.proto == key.proto && packet->key.ipv6 == key.ipv6 ? found : (struct found){0};
 }
 
-/* --- a packet ---------------------------------------------------------------------- */
+/* --- a packet ------------------------------------------------------------ */
 
 /* The packet is of no connection, or begins one. */
 static uint8_t without_connection(const struct work *work, const struct ct_packet *packet, uint32_t *id, uint8_t *state)
@@ -555,7 +555,7 @@ static __rte_noinline void run_found(const struct work *work, struct ct_packet *
     }
 }
 
-/* --- fragments --------------------------------------------------------------------- */
+/* --- fragments ----------------------------------------------------------- */
 
 /* A datagram that is complete: as one packet, whose findings are those of each of its fragments. */
 static void track_whole(const struct work *work, const struct datagram *whole, const struct rte_mbuf *by)
@@ -601,7 +601,7 @@ static __rte_noinline uint8_t track_fragment(const struct work *work, struct rte
     return CT_WHOLE;
 }
 
-/* --- bursts ------------------------------------------------------------------------- */
+/* --- bursts -------------------------------------------------------------- */
 
 /* The first connection that may be meant, on its way into the cache. */
 static struct found guess(const struct ct *ct, uint64_t hash)

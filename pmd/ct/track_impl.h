@@ -19,7 +19,7 @@ struct work {
     bool simple; /* the request changes nothing of a connection that there is */
 };
 
-/* --- news for the control thread ---------------------------------------------- */
+/* --- news for the control thread ----------------------------------------- */
 
 static inline void news_push(const struct work *work, uint32_t id)
 {
@@ -42,7 +42,7 @@ static inline void conn_kill(const struct work *work, uint32_t id)
         news_push(work, id);
 }
 
-/* --- making a connection (create.c) -------------------------------------------- */
+/* --- making a connection (create.c) -------------------------------------- */
 
 /* Whether a packet that is of no connection may begin one. */
 bool conn_may_begin(const struct ct_packet *packet);

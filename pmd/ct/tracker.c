@@ -142,7 +142,7 @@ bool ct_is_used(const struct ct *ct)
     return __atomic_load_n(&ct->used, __ATOMIC_RELAXED);
 }
 
-/* --- rates ----------------------------------------------------------------------- */
+/* --- rates --------------------------------------------------------------- */
 
 static void sample(const struct ct *ct, uint32_t now, struct ct_sample *sample)
 {
@@ -174,7 +174,7 @@ void ct_rates(struct ct *ct, uint32_t now, struct ct_rates *rates)
     rates->removed = (double)(here.removed - since->removed) / rates->seconds;
 }
 
-/* --- work ------------------------------------------------------------------------ */
+/* --- work ---------------------------------------------------------------- */
 
 static size_t bytes_wanted(const struct ct_pool *pool)
 {
@@ -232,7 +232,7 @@ bool ct_work(struct ct *ct, uint32_t now, uint32_t budget_us)
     return more;
 }
 
-/* --- limits ------------------------------------------------------------------------ */
+/* --- limits -------------------------------------------------------------- */
 
 void ct_set_max(struct ct *ct, uint32_t max)
 {
@@ -338,7 +338,7 @@ void ct_flush_all(struct ct *ct)
         ct_flush_zone(ct, (uint16_t)zone);
 }
 
-/* --- timeouts, options --------------------------------------------------------------- */
+/* --- timeouts, options --------------------------------------------------- */
 
 /* Sets the timeouts that count: the policy's own, and the default's where it has none. */
 static void policy_settle(const struct ct *ct, struct ct_policy *policy)
@@ -397,7 +397,7 @@ bool ct_tcp_window_check(const struct ct *ct)
     return ct->tcp_window_check;
 }
 
-/* --- what is there --------------------------------------------------------------------- */
+/* --- what is there ------------------------------------------------------- */
 
 void ct_stats(const struct ct *ct, struct ct_stats *stats)
 {

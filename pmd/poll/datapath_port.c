@@ -199,9 +199,9 @@ struct port *datapath_port(const struct datapath *dp, uint32_t index)
     return index < PORT_MAX ? dp->ports[index] : NULL;
 }
 
-/* --- when an index is free again -------------------------------------------------------------------------------------
- *
- * Nothing of the control thread names a forgotten index, and no thread receives from its port. What is left are
+/* --- when an index is free again ----------------------------------------- */
+
+/* Nothing of the control thread names a forgotten index, and no thread receives from its port. What is left are
  * packets: in the rings, parked with a thread, or on their way between the two. A round begins with a token. Once it
  * has passed, the threads have run all that had been returned to them, so that a packet that names the index is in a
  * ring `up` or known to `pending`. The rings are then worked off up to where they were filled, and if that brought no

@@ -166,7 +166,9 @@ void poll_sink_init(struct poll_thread *thread);
 /* Drops the fragments whose datagrams will not be complete. */
 void poll_drop_fragments(struct poll_thread *thread);
 
-/* --- poll_lookup.c: of the keys in hand. Return the packets that were found, thread->found[] filled in -------------*/
+/* --- poll_lookup.c ------------------------------------------------------- */
+
+/* For the keys in hand. They return the packets that were found, with thread->found[] filled in. */
 
 /* Packets that `slot`, the port's dominant megaflow, matches: one compare each, no hash. found[] is left alone if those
  * are all of the `n`. */

@@ -337,8 +337,7 @@ const struct port_status *port_last_status(const struct port *port)
     return &((const struct port_record *)port)->reported;
 }
 
-/* --- interfaces of the kernel's -------------------------------------------------------------------------------------
- */
+/* --- interfaces of the kernel's ------------------------------------------ */
 
 /* A TAP finds out by itself, as its interface may have gone to another namespace and work there. */
 static void interface_gone(struct port *port)

@@ -78,8 +78,7 @@ static bool can_run(const struct vhost_device *device, const struct setup *setup
            (setup->enabled || !(device->features & PROTOCOL_FEATURES_BIT));
 }
 
-/* --- rings of the port ----------------------------------------------------------------------------------------------
- */
+/* --- rings of the port --------------------------------------------------- */
 
 /* `len` bytes of the guest's, which start at a multiple of `align`. */
 static void *find(const struct vhost_device *device, uint64_t uva, uint64_t len, unsigned align)
@@ -236,8 +235,7 @@ void vhost_device_detach(struct vhost_device *device)
     device->rings = NULL;
 }
 
-/* --- messages -------------------------------------------------------------------------------------------------------
- */
+/* --- messages ------------------------------------------------------------ */
 
 static bool get_features(const struct handling *h, struct vhost_device *device)
 {
@@ -585,8 +583,7 @@ bool vhost_device_handle(struct vhost_device *device, struct vhost_message *mess
     return true;
 }
 
-/* --- the device -----------------------------------------------------------------------------------------------------
- */
+/* --- the device ---------------------------------------------------------- */
 
 struct vhost_device *vhost_device_new(uint64_t features)
 {

@@ -87,8 +87,7 @@ static int epoll_fd = -1, wake_fd = -1;
 static pthread_t thread;
 static bool running, ending;
 
-/* --- connections ----------------------------------------------------------------------------------------------------
- */
+/* --- connections --------------------------------------------------------- */
 
 static void tell(struct vhost_endpoint *endpoint)
 {
@@ -184,8 +183,7 @@ static bool add_connection(struct vhost_endpoint *endpoint, int fd)
     return false;
 }
 
-/* --- messages -------------------------------------------------------------------------------------------------------
- */
+/* --- messages ------------------------------------------------------------ */
 
 /* Up to `len` bytes of the message, with descriptors. 0: nothing there; -1: the end, or too many descriptors. */
 static ssize_t receive(struct connection *connection, size_t len)
@@ -336,8 +334,7 @@ static void on_connection(struct connection *connection, uint32_t events)
     read_message(connection);
 }
 
-/* --- sockets --------------------------------------------------------------------------------------------------------
- */
+/* --- sockets ------------------------------------------------------------- */
 
 /* False: errno. */
 static bool listen_at(struct vhost_endpoint *endpoint)
@@ -443,8 +440,7 @@ static void try_connect(struct vhost_endpoint *endpoint, uint64_t now)
     close(fd);
 }
 
-/* --- the thread -----------------------------------------------------------------------------------------------------
- */
+/* --- the thread ---------------------------------------------------------- */
 
 static struct vhost_memory *unmapping[64];
 static unsigned n_unmapping;
@@ -612,8 +608,7 @@ static bool start_thread(void)
     return false;
 }
 
-/* --- control thread -------------------------------------------------------------------------------------------------
- */
+/* --- control thread ------------------------------------------------------ */
 
 static const char *hint(int error)
 {

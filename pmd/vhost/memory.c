@@ -35,8 +35,7 @@ struct vhost_memory {
     unsigned listed[VHOST_REGIONS_MAX]; /* where in `watched` */
 };
 
-/* --- SIGBUS ---------------------------------------------------------------------------------------------------------
- */
+/* --- SIGBUS -------------------------------------------------------------- */
 
 /* What the handler looks at: entries become valid by `broken`, last, and are taken out before they are unmapped. */
 static struct mapping watched[MAPPINGS_MAX];
@@ -128,8 +127,7 @@ static void unwatch(const struct vhost_memory *memory, unsigned n)
     pthread_mutex_unlock(&watched_lock);
 }
 
-/* --- mapping --------------------------------------------------------------------------------------------------------
- */
+/* --- mapping ------------------------------------------------------------- */
 
 static bool fault(char *error, size_t error_size, const char *sentence)
 {

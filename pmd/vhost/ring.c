@@ -134,8 +134,7 @@ void vhost_ring_call(struct vhost_ring *ring)
     eventfd_write(ring->call_fd, 1);
 }
 
-/* --- packets of several pieces --------------------------------------------------------------------------------------
- */
+/* --- packets of several pieces ------------------------------------------- */
 
 struct position {
     const struct vhost_piece *piece;

@@ -81,7 +81,7 @@ static int check_ct(const struct act *act, struct act_known *k)
     return is_ip(k) ? 0 : OFPERR_BAC_MATCH_INCONSISTENT;
 }
 
-/* --- text ------------------------------------------------------------------------ */
+/* --- text ---------------------------------------------------------------- */
 
 static void print_address(struct act_printer *p, const struct act_nat *nat, const uint8_t *address)
 {
@@ -173,7 +173,7 @@ static void print_ct(struct act_printer *p, const struct act *act)
     fputc(')', p->out);
 }
 
-/* --- rows ------------------------------------------------------------------------ */
+/* --- rows ---------------------------------------------------------------- */
 
 static void ct_fields(const struct act *act, field_fn *fn, void *arg)
 {

@@ -6,8 +6,10 @@
 
 #define DEFAULT_PRIORITY 0x8000
 
-/* --- checks: do the fields that learn copies exist in the packets that its rule matches, and does the rule that it
- * makes meet its own prerequisites? --------------------------------------- */
+/* --- checks -------------------------------------------------------------- */
+
+/* Do the fields that learn copies exist in the packets that its rule matches, and does the rule that it makes meet its
+ * own prerequisites? */
 
 /* A field that cannot be masked is matched as a whole. */
 static bool can_match(const struct subfield *dst)

@@ -232,7 +232,7 @@ void status_of_tables(const struct sluice *sw, struct status_tables *status)
     }
 }
 
-/* --- connection tracking --------------------------------------------------- */
+/* --- connection tracking ------------------------------------------------- */
 
 void status_of_conntrack(const struct sluice *sw, struct status_conntrack *status)
 {

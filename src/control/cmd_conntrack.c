@@ -22,7 +22,7 @@ static bool number_parse(const char *text, uint32_t max, uint32_t *number)
     return *text >= '0' && *text <= '9' && *end == '\0' && n <= max;
 }
 
-/* --- dump-conntrack --------------------------------------------------------- */
+/* --- dump-conntrack ------------------------------------------------------ */
 
 struct dump {
     struct sluice *sw;
@@ -146,7 +146,7 @@ static void cmd_dump(void *arg, int argc, const char *const *argv, struct contro
     reply->stream = (struct control_stream){.more = dump_more, .end = free, .arg = dump};
 }
 
-/* --- limits of all, options --------------------------------------------------- */
+/* --- limits of all, options ---------------------------------------------- */
 
 static void cmd_get_nconns(void *arg, int argc, const char *const *argv, struct control_reply *reply)
 {
@@ -204,7 +204,7 @@ static void cmd_get_seq_chk(void *arg, int argc, const char *const *argv, struct
                        ct_tcp_window_check(datapath_ct(((struct sluice *)arg)->dp)) ? "enabled" : "disabled");
 }
 
-/* --- conntrack ------------------------------------------------------------------ */
+/* --- conntrack ----------------------------------------------------------- */
 
 #define TOP_ZONES 10
 

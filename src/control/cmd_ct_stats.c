@@ -10,7 +10,7 @@
 
 #define PLACES 1024 /* that one step looks at */
 
-/* --- ct-stats-show ------------------------------------------------------------- */
+/* --- ct-stats-show ------------------------------------------------------- */
 
 enum proto { TCP, UDP, UDPLITE, SCTP, ICMP, ICMPV6, DCCP, IGMP, OTHER, N_PROTOS };
 
@@ -135,7 +135,7 @@ static void cmd_stats(void *arg, int argc, const char *const *argv, struct contr
     reply->stream = (struct control_stream){.more = stats_more, .end = free, .arg = stats};
 }
 
-/* --- ct-bkts -------------------------------------------------------------------- */
+/* --- ct-bkts ------------------------------------------------------------- */
 
 #define ROW 8
 #define SHOWN_MOST 4096 /* buckets; there are two for seven connections that the tracker is made for */

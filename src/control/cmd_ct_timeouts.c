@@ -19,7 +19,7 @@ static struct ct *tracker(void *arg)
     return datapath_ct(((struct sluice *)arg)->dp);
 }
 
-/* --- timeouts --------------------------------------------------------------- */
+/* --- timeouts ------------------------------------------------------------ */
 
 static void cmd_get_policy(void *arg, int argc, const char *const *argv, struct control_reply *reply)
 {
@@ -87,7 +87,7 @@ static void cmd_set_policy(void *arg, int argc, const char *const *argv, struct 
     ct_set_default_timeouts(tracker(arg), seconds);
 }
 
-/* --- the sweep --------------------------------------------------------------- */
+/* --- the sweep ----------------------------------------------------------- */
 
 static void cmd_set_sweep(void *arg, int argc, const char *const *argv, struct control_reply *reply)
 {

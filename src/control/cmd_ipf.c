@@ -73,7 +73,7 @@ static void cmd_set_max(void *arg, int argc, const char *const *argv, struct con
     control_printf(reply, "setting maximum fragments successful\n");
 }
 
-/* --- ipf-get-status ------------------------------------------------------------- */
+/* --- ipf-get-status ------------------------------------------------------ */
 
 struct status {
     struct ct *ct;

@@ -245,7 +245,7 @@ static bool find_flow(struct sluice *sw, struct asked *asked, struct control_rep
     return true;
 }
 
-/* --- translations --------------------------------------------------------- */
+/* --- translations -------------------------------------------------------- */
 
 static void on_fork(void *arg, struct bridge *bridge, const struct flow *flow)
 {

@@ -64,7 +64,7 @@ const struct route_rule *routes_rule(const struct routes *routes, unsigned i);
 bool routes_add_rule(struct routes *routes, const struct route_rule *rule);
 bool routes_remove_rule(struct routes *routes, const struct route_rule *rule);
 
-/* --- devices and their addresses ------------------------------------------ */
+/* --- devices and their addresses ----------------------------------------- */
 
 struct routes_device {
     int ifindex;

@@ -63,7 +63,7 @@ static void read_boot(char boot[BOOT_LEN])
     close(fd);
 }
 
-/* --- writing ----------------------------------------------------------------- */
+/* --- writing ------------------------------------------------------------- */
 
 static bool write_all(int fd, const void *data, size_t len)
 {
@@ -191,7 +191,7 @@ static uint64_t due(void *arg)
     return state->due_us > now ? state->due_us - now : 1;
 }
 
-/* --- adopting ------------------------------------------------------------------ */
+/* --- adopting ------------------------------------------------------------ */
 
 static bool read_all(int fd, void *data, size_t len)
 {
@@ -310,7 +310,7 @@ void ct_state_adopt(struct ct_state *state)
     fclose(file);
 }
 
-/* --- the whole ------------------------------------------------------------------ */
+/* --- the whole ----------------------------------------------------------- */
 
 struct ct_state *ct_state_create(struct loop *loop, struct datapath *dp, const char *run_dir)
 {

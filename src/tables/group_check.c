@@ -111,9 +111,9 @@ static int check_ids(const struct bucket *buckets, unsigned n)
     return 0;
 }
 
-/* --- what fits a message --------------------------------------------------------------------------------------------
- *
- * A group is told of as a whole: its description and its counters are an entry each of a multipart reply, and a
+/* --- what fits a message ------------------------------------------------- */
+
+/* A group is told of as a whole: its description and its counters are an entry each of a multipart reply, and a
  * REQUESTFORWARD has the group_mod that made it. None of them can be longer than a message, in any version that has
  * groups, whatever version the group came by.
  */

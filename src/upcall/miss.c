@@ -87,9 +87,7 @@ static bool parse(struct flows *flows, struct rte_mbuf *packet)
     return true;
 }
 
-/* --- duplicates: misses that a megaflow installed since takes
- * ---------------------------------------------------------
- */
+/* --- duplicates: misses that a megaflow installed since takes ------------ */
 
 /* With more tuples than that, looking a miss up in all of them costs more than translating it again would. */
 #define LOOKUP_MASKS 8

@@ -151,7 +151,7 @@ struct ct_spec spec_back(struct ct_spec spec)
     return spec;
 }
 
-/* --- a tracker, and one packet at a time ---------------------------------------- */
+/* --- a tracker, and one packet at a time --------------------------------- */
 
 struct ct_bed ct_bed_new(struct rte_mempool *pool, uint32_t max, unsigned n_threads)
 {

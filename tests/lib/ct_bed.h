@@ -49,7 +49,7 @@ void spec_to_mbuf(const struct ct_spec *spec, struct rte_mbuf *m);
 /* The same packet the other way. */
 struct ct_spec spec_back(struct ct_spec spec);
 
-/* --- a tracker, and one packet at a time ---------------------------------------- */
+/* --- a tracker, and one packet at a time --------------------------------- */
 
 struct ct_bed {
     struct ct *ct;

@@ -21,7 +21,7 @@ static int advance(struct of_multipart_reply *reply, const struct reader *r)
     return 1;
 }
 
-/* --- flows, up to OpenFlow 1.4: a head, what the forms differ in, a tail -- */
+/* --- flows, up to OpenFlow 1.4: a head, what the forms differ in, a tail - */
 
 #define FLOW(member, width) LAYOUT(struct of_flow_stats, member, width)
 

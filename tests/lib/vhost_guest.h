@@ -158,7 +158,7 @@ bool guest_start(struct guest *g);
 int guest_connect(const char *path);
 int guest_listen(const char *path);
 
-/* --- of the programs that play guests ----------------------------------- */
+/* --- of the programs that play guests ------------------------------------ */
 
 /* Of a clock that only goes forward. */
 uint64_t guest_now_us(void);

@@ -190,7 +190,7 @@ void world_sync_macs(void)
     }
 }
 
-/* --- caches.bridges ------------------------------------------------------------- */
+/* --- caches.bridges ------------------------------------------------------ */
 
 /* Pairs of patch ports: {bridge, OpenFlow port} each. The names end in the numbers. */
 static const struct cable {

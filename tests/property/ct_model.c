@@ -82,7 +82,7 @@ void model_expire(struct model *model)
             forget(model, &model->connections[i]);
 }
 
-/* --- TCP ---------------------------------------------------------------------- */
+/* --- TCP ----------------------------------------------------------------- */
 
 enum verdict { FITS, AGAIN, OTHER, BAD };
 
@@ -237,7 +237,7 @@ static uint32_t tcp_seconds(const struct model_connection *c)
     return a >= 3 || b >= 3 ? 900 : 86400;
 }
 
-/* --- SCTP and the others --------------------------------------------------------- */
+/* --- SCTP and the others ------------------------------------------------- */
 
 static bool sctp_tags_good(struct model_connection *c, int direction, const struct ct_spec *p)
 {
@@ -291,7 +291,7 @@ static enum verdict go_on(struct model_connection *c, int direction, const struc
     return c->answered || was_ended ? FITS : AGAIN;
 }
 
-/* --- all together ------------------------------------------------------------------- */
+/* --- all together -------------------------------------------------------- */
 
 static bool begins(const struct ct_spec *p)
 {
@@ -309,7 +309,7 @@ static unsigned in_zone(const struct model *model, uint16_t zone)
     return n;
 }
 
-/* --- translation ------------------------------------------------------------------- */
+/* --- translation --------------------------------------------------------- */
 
 /* The packet that answers `p`. */
 static struct ct_spec answer(const struct ct_spec *p)
@@ -438,7 +438,7 @@ static uint8_t translate(const struct model_connection *c, int direction, struct
     return source ? CT_STATE_SNAT : CT_STATE_DNAT;
 }
 
-/* --- a new one ---------------------------------------------------------------------- */
+/* --- a new one ----------------------------------------------------------- */
 
 static struct model_connection *create(struct model *model, const struct model_request *request,
                                        const struct ct_spec *p, const struct ct_spec *seen, const char **fault)

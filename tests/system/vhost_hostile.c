@@ -41,7 +41,7 @@ static _Noreturn void die(const char *what)
     guest_die(1, what);
 }
 
-/* --- connections ---------------------------------------------------------- */
+/* --- connections --------------------------------------------------------- */
 
 /* A connection to the switch: -1 if there is none within 5 s. */
 static int reach(void)
@@ -136,7 +136,7 @@ static void guest_run(struct guest *g)
         die("a guest that did nothing wrong is not served");
 }
 
-/* --- acts: each has a guest that runs ------------------------------------- */
+/* --- acts: each has a guest that runs ------------------------------------ */
 
 static void request(struct guest *g, uint32_t number, uint32_t size)
 {
@@ -655,7 +655,7 @@ static int play(const char *name)
     return 2;
 }
 
-/* --- the others ------------------------------------------------------------ */
+/* --- the others ---------------------------------------------------------- */
 
 struct stream {
     struct guest from, to;

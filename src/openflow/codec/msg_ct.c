@@ -28,7 +28,7 @@ void encode_ct_flush_zone(const struct of_msg *msg, struct of_buf *buf)
     msg_end(buf, start);
 }
 
-/* --- NXT_CT_FLUSH ---------------------------------------------------------------- */
+/* --- NXT_CT_FLUSH -------------------------------------------------------- */
 
 /* Properties of the message, and of those two that are tuples. */
 enum { FLUSH_ORIG, FLUSH_REPLY, FLUSH_ZONE, FLUSH_MARK, FLUSH_MARK_MASK, FLUSH_LABEL, FLUSH_LABEL_MASK };

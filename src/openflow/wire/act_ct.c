@@ -88,7 +88,7 @@ const struct act_codec act_codec_ct_clear = {
     .encode = act_put_plain,
 };
 
-/* --- nat ------------------------------------------------------------------------ */
+/* --- nat ----------------------------------------------------------------- */
 
 /* What follows the flags, in this order; each only if its bit says so. */
 #define RANGE_IPV4_MIN 0x01

@@ -3,7 +3,7 @@
 #include "src/openflow/wire/act_codec_impl.h"
 #include "src/openflow/wire/oxm.h"
 
-/* --- move: COPY_FIELD (OpenFlow 1.5.1, 7.2.6.8), before that NXAST_REG_MOVE --- */
+/* --- move: COPY_FIELD (OpenFlow 1.5.1, 7.2.6.8), before NXAST_REG_MOVE --- */
 
 #define OFPAT_COPY_FIELD 28
 

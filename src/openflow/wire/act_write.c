@@ -56,7 +56,9 @@ const struct act_codec act_codec_write_actions = {
                     .encode = encode_write_actions},
 };
 
-/* --- write_metadata: in OpenFlow 1.0 an action of Nicira's, which later versions read, too --- */
+/* --- write_metadata ------------------------------------------------------ */
+
+/* In OpenFlow 1.0 an action of Nicira's, which later versions read, too. */
 
 static int decode_write_metadata(struct reader *body, const struct act_reading *in)
 {

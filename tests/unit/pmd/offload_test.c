@@ -333,8 +333,7 @@ static void an_empty_pool_loses_the_rest_and_nothing_else(void **state)
     rte_pktmbuf_free_bulk(hoard, n);
 }
 
-/* --- actions ---------------------------------------------------------------------------------------------------------
- */
+/* --- actions ------------------------------------------------------------- */
 
 static void run(struct rte_mbuf *m)
 {

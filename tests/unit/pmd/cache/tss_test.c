@@ -126,7 +126,7 @@ static void mask_random(struct flow_key *mask, unsigned n_lines, unsigned n_word
         words[(unsigned)rand() % (n_lines * LINE_WORDS)] |= i & 1 ? UINT64_MAX : 0xffffffull << (unsigned)rand() % 40;
 }
 
-/* --- */
+/* --- lookups ------------------------------------------------------------- */
 
 static void check_random(const struct lookup_ops *ops)
 {

@@ -161,7 +161,7 @@ static void *translate(void *arg)
     return NULL;
 }
 
-/* --- FTP: one thread announces data connections, the other one makes them --------------------- */
+/* --- FTP: one thread announces connections, the other one makes them ----- */
 
 #define DATA_PORT 10000
 #define ANNOUNCED 2048 /* ports from there on; as many behind them never are */
@@ -241,7 +241,7 @@ static void *ftp(void *arg)
     return ((struct worker *)arg)->thread == 0 ? announce(arg) : connect_back(arg);
 }
 
-/* --- fragments: of the same connections on both threads ----------------------------------------- */
+/* --- fragments: of the same connections on both threads ------------------ */
 
 #define PARTS 3
 #define HELD_MOST 64

@@ -54,7 +54,7 @@ static int teardown(void **state)
     return 0;
 }
 
-/* --- cutting and putting together ------------------------------------------------ */
+/* --- cutting and putting together ---------------------------------------- */
 
 static struct rte_mbuf *whole_packet(const struct ct_spec *spec)
 {
@@ -139,7 +139,7 @@ static void expect_whole(const struct rte_mbuf *by, const struct rte_mbuf *expec
     assert_int_equal(at, expected->data_len);
 }
 
-/* --- tests -------------------------------------------------------------------------- */
+/* --- tests --------------------------------------------------------------- */
 
 static void random_request(bool ipv6, struct ct_nat_request *request)
 {

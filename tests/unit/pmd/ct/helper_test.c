@@ -25,7 +25,7 @@
 static struct rte_mempool *pool;
 static struct ct_bed bed;
 
-/* --- a connection ---------------------------------------------------------------- */
+/* --- a connection -------------------------------------------------------- */
 
 static struct {
     struct ct_nat_request request;
@@ -126,7 +126,7 @@ static void commit(bool on)
     ftp.request.request.commit = on;
 }
 
-/* --- the packet that went out -------------------------------------------------------- */
+/* --- the packet that went out -------------------------------------------- */
 
 static const uint8_t *tcp_out(void)
 {
@@ -161,7 +161,7 @@ static void text_is(const char *text)
     assert_int_equal(rte_ipv4_udptcp_cksum_verify(ip, tcp_out()), 0);
 }
 
-/* --- FTP ---------------------------------------------------------------------------- */
+/* --- FTP ----------------------------------------------------------------- */
 
 static void active(void **state)
 {
@@ -368,7 +368,7 @@ static void tftp(void **state)
     assert_int_equal(ct_bed_request(&bed, &ftp.request.request, &answer), NEW);
 }
 
-/* --- ends ------------------------------------------------------------------------------ */
+/* --- ends ---------------------------------------------------------------- */
 
 static void ends_in_time(void **state)
 {
@@ -410,7 +410,7 @@ static void bounded(void **state)
     assert_int_equal(data_syn(SERVER, 20, CLIENT, 59999), NEW_REL);
 }
 
-/* --- what else may be said ---------------------------------------------------------------- */
+/* --- what else may be said ----------------------------------------------- */
 
 /* Data that begins as it should and is changed at random, in a buffer that ends where it ends. */
 static void hostile(void **state)
@@ -442,7 +442,7 @@ static void hostile(void **state)
     assert_true(n_found > 10000);
 }
 
-/* --- running them --------------------------------------------------------------------------- */
+/* --- running them -------------------------------------------------------- */
 
 static int setup(void **state)
 {

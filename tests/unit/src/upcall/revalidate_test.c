@@ -78,9 +78,9 @@ static void a_port_that_changes_has_its_own_megaflows_translated_again(void **st
     expect_nothing(3);
 }
 
-/* --- what many depend on -------------------------------------------------
- *
- * A change marks a few thousand paths or megaflows at once; beyond that it is left to a sweep, which goes in slices.
+/* --- what many depend on ------------------------------------------------- */
+
+/* A change marks a few thousand paths or megaflows at once; beyond that it is left to a sweep, which goes in slices.
  */
 
 #define MANY 4200

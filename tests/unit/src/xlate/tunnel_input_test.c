@@ -121,7 +121,7 @@ static void labels_are_off_before_a_tunnel_looks(void **state)
     matches(xlated("in_port=1,mpls,mpls_bos=1"), "pop_mpls(*),recirc(*)");
 }
 
-/* --- packets without Ethernet header -------------------------------------- */
+/* --- packets without Ethernet header ------------------------------------- */
 
 static const char *came_in_as(const struct bridge_port *from, uint8_t flags, const char *packet)
 {
