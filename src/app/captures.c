@@ -405,7 +405,7 @@ void captures_forget(struct captures *captures, unsigned id)
     if (i == captures->n || captures->entries[i]->state != CAPTURE_ENDED)
         return;
     entry_free(captures->entries[i]);
-    memmove(&captures->entries[i], &captures->entries[i + 1], (--captures->n - i) * sizeof(captures->entries[0]));
+    memmove(&captures->entries[i], &captures->entries[i + 1], (--captures->n - i) * sizeof captures->entries[0]);
 }
 
 static const char *state_text(const struct entry *entry)

@@ -53,7 +53,7 @@ static void set_number(struct match *match, enum field_id id, uint64_t value, ui
 
 static bool take_shorthand(struct match *match, const char *name)
 {
-    for (size_t i = 0; i < sizeof(shorthands) / sizeof(shorthands[0]); i++) {
+    for (size_t i = 0; i < sizeof shorthands / sizeof shorthands[0]; i++) {
         const struct shorthand *s = &shorthands[i];
 
         if (strcmp(s->name, name))
