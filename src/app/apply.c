@@ -176,6 +176,8 @@ void apply_set_port(struct apply *apply, const char *bridge, const struct config
     config_section_copy(&config_section_port, &port->wanted, wanted);
     if (port->last == OFPORT_NONE)
         port->last = wanted->ofport_last;
+    if (!port->said)
+        claims_keep(apply, &port->claims);
     port->said = true;
     port->generation = apply->generation;
     apply_port_queue(apply, port);

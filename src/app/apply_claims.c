@@ -95,15 +95,28 @@ struct claim *claims_take(struct apply *apply, struct apply_port *port)
     return others;
 }
 
+/* Who waits for it looks again. */
+static void wake_waiting(struct apply *apply, struct claim *claim)
+{
+    struct apply_port *port;
+
+    while ((port = TAILQ_FIRST(&claim->waiting)))
+        apply_port_queue(apply, port);
+}
+
+void claims_keep(struct apply *apply, const struct claims *claims)
+{
+    for (unsigned i = 0; i < claims->n; i++)
+        wake_waiting(apply, claims->items[i]);
+}
+
 void claims_give_back(struct apply *apply, struct claims *claims)
 {
     while (claims->n > 0) {
         struct claim *claim = claims->items[--claims->n];
-        struct apply_port *port;
 
         claim->holder = NULL;
-        while ((port = TAILQ_FIRST(&claim->waiting)))
-            apply_port_queue(apply, port);
+        wake_waiting(apply, claim);
         claim->taken = false;
         free_unused(apply, claim);
     }

@@ -37,6 +37,8 @@ struct claims {
 
 /* Takes all that `port` wants, or nothing and returns the claim of somebody else. */
 struct claim *claims_take(struct apply *apply, struct apply_port *port);
+/* They are kept by who was to go: who waits for one without an error, because it was, is put on the work list. */
+void claims_keep(struct apply *apply, const struct claims *claims);
 /* Gives them back; who waits for one is put on the work list. */
 void claims_give_back(struct apply *apply, struct claims *claims);
 /* Puts the port into the claim's queue, until it is free or claims_stop_waiting(). */

@@ -218,7 +218,7 @@ static void wait_for_claim(struct apply *apply, struct apply_port *port, struct 
     char why[512];
 
     claims_wait(claim, port);
-    if (!holder)
+    if (!holder || !holder->said) /* it goes, as soon as its device is open if that is being opened */
         return;
     snprintf(why, sizeof why, "the %s is already taken by port %s of bridge %s: choose another", claim_describe(claim),
              holder->name, holder->owner->wanted.name);
