@@ -142,6 +142,10 @@ _Static_assert(sizeof(struct ct_nat_request) == 88, "without padding");
 void ct_run(struct ct *ct, unsigned thread, uint32_t now, const struct ct_request *request,
             struct rte_mbuf *const *packets, unsigned n, struct ct_meta *const *metas, uint8_t *reasons);
 
+/* Poll-mode thread: asks for the memory that ct_run() will need of `n` packets, packets[i] in zones[i]. For packets
+ * that are not given to it as one burst, which does the same itself. */
+void ct_prefetch(const struct ct *ct, const uint16_t *zones, struct rte_mbuf *const *packets, unsigned n);
+
 /* The thread: gives the fragments of the datagram back that the packet `by` completed, one by one, in order, tracked as
  * one packet; to be called right behind ct_run() until it returns NULL. *reason: as of a packet that is none. */
 struct rte_mbuf *ct_fragment_next(struct ct *ct, unsigned thread, const struct rte_mbuf *by, uint8_t *reason);

@@ -126,11 +126,17 @@ const char *ct_label_format(const uint8_t label[CT_LABEL_LEN], char text[CT_LABE
 /* Writes what connection tracking found out to a key that has room for all lines. IPv6 addresses are written only to
  * keys of IPv6 packets: in others MPLS labels have their place. */
 void ct_meta_to_key(const struct ct_meta *ct, struct flow_key *key);
-static inline void ct_meta_to_key_inline(const struct ct_meta *ct, struct flow_key *key)
+/* The same, of the key's first line alone. */
+static inline void ct_meta_to_key_line(const struct ct_meta *ct, struct flow_key *key)
 {
     key->ct_state = ct->state;
     key->ct_zone = ct->zone;
     key->ct_mark = ct->mark;
+}
+
+static inline void ct_meta_to_key_inline(const struct ct_meta *ct, struct flow_key *key)
+{
+    ct_meta_to_key_line(ct, key);
     memcpy(key->ct_label, ct->label, sizeof key->ct_label);
     key->ct_ip_proto = ct->proto;
     key->ct_tp_src = ct->tp_src;

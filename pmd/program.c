@@ -126,6 +126,8 @@ static void program_classify(struct program *program)
     } else if (program->n_ops == 2 && first->type == OP_TUNNEL_PUSH && program_op_next(first)->type == OP_OUTPUT) {
         program->kind = PROGRAM_TUNNEL_PUSH;
         program->output = program_op_next(first)->arg;
+    } else if (program->n_ops == 2 && first->type == OP_CT && program_op_next(first)->type == OP_RECIRC) {
+        program->kind = PROGRAM_TRACK;
     } else {
         program->kind = PROGRAM_GENERAL;
     }

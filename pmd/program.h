@@ -152,6 +152,7 @@ enum program_kind {
     PROGRAM_OUTPUTS,     /* several OP_OUTPUT and nothing that changes the packet */
     PROGRAM_TUNNEL_PUSH, /* OP_TUNNEL_PUSH, OP_OUTPUT */
     PROGRAM_TUNNEL_POP,  /* a single OP_TUNNEL_POP */
+    PROGRAM_TRACK,       /* OP_CT, OP_RECIRC */
     PROGRAM_GENERAL
 };
 

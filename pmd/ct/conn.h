@@ -41,9 +41,10 @@ struct conn_cold {
     uint64_t hash[2];  /* of both tuples */
     uint32_t next;     /* in a list: of news, of those that are leaving, of free ones */
     uint32_t wheel_at; /* control thread: the second whose list in the wheel counts; free: the next batch */
-    bool linked;       /* its entries are in the directory */
+    bool linked;       /* it was published: its entries are in the directory, ... */
+    bool unlinked;     /* ... unless who ended it took them out */
     uint8_t icmp_code; /* of the first packet */
-    uint8_t zero[6];
+    uint8_t zero[5];
     union {
         uint64_t shift[2];      /* CONN_FTP: how far sequence numbers of each direction have moved (helper.c) */
         struct ct_tuple parent; /* CONN_RELATED: the first tuple of the connection that announced this one */

@@ -29,12 +29,15 @@ bool conn_may_begin(const struct ct_packet *packet)
     }
 }
 
-/* A number for the connection and, of IPv6, one for its line. 0: there is none. */
+/* A number for the connection and, of IPv6, one for its line. 0: there is none. The lines of the next one's number are
+ * on their way by then. */
 static uint32_t take_numbers(const struct work *work, bool ipv6, uint32_t *line)
 {
     struct ct *ct = work->ct;
-    const uint32_t id = pool_take(&ct->conn_pool, &work->thread->conns);
+    const uint32_t id = pool_take(&ct->conn_pool, &work->thread->conns), next = work->thread->conns.head;
 
+    rte_prefetch0_write(&ct->conns[next]);
+    rte_prefetch0_write(&ct->colds[next]);
     *line = 0;
     if (id == 0 || !ipv6)
         return id;
@@ -200,7 +203,10 @@ static enum ct_reason create_as(const struct work *work, const struct ct_packet 
         return reason;
     }
     ct->colds[new].linked = true;
-    __atomic_or_fetch(&ct->conns[new].state, CONN_CONFIRMED | CONN_NEWS, __ATOMIC_RELEASE);
+    /* Nobody else has changed it: it could not be found. */
+    __atomic_store_n(&ct->conns[new].state,
+                     __atomic_load_n(&ct->conns[new].state, __ATOMIC_RELAXED) | CONN_CONFIRMED | CONN_NEWS,
+                     __ATOMIC_RELEASE);
     news_push(work, new);
     CT_COUNT(work->thread->created);
     *id = new;

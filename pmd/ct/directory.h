@@ -45,8 +45,8 @@ void directory_fini(struct ct_directory *directory);
 
 /* Makes an entry: number << 1 | direction. False: there is no room near its bucket. */
 bool directory_insert(struct ct_directory *directory, uint64_t hash, uint32_t entry);
-/* Takes it out, if it is there. By its owner: the thread that made it, until it was published, or the control thread.
- */
+/* Takes it out, if it is there. By its owner: the thread that made it, until it was published, the one that ended its
+ * connection, until the control thread has news of that, or the control thread. */
 void directory_remove(struct ct_directory *directory, uint64_t hash, uint32_t entry);
 
 static inline uint32_t directory_home(const struct ct_directory *directory, uint64_t hash)

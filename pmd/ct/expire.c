@@ -32,11 +32,11 @@ static void take_out(struct ct *ct, uint32_t id)
 {
     const struct conn_cold *cold = &ct->colds[id];
 
-    if (cold->linked) { /* else its maker did this */
+    if (cold->linked && !cold->unlinked) { /* else its maker did this, or who ended it */
         directory_remove(&ct->directory, cold->hash[0], id << 1 | CONN_ORIG);
         directory_remove(&ct->directory, cold->hash[1], id << 1 | CONN_REPLY);
-        ct->removed++;
     }
+    ct->removed += cold->linked;
     list_append(ct, &ct->leaving, id);
 }
 

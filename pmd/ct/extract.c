@@ -75,7 +75,7 @@ void conn_key_reverse(const struct conn_key *key, struct conn_key *reverse)
 
 /* Where the headers are that count here. */
 struct place {
-    const struct rte_mbuf *m;
+    struct rte_mbuf *m;
     uint32_t l3, l4, end; /* offsets; `end` of the IP packet, whose padding does not count */
     uint8_t proto;
     bool ipv6, routed;
@@ -100,7 +100,7 @@ static inline bool ipv4_checksum_good(const struct rte_mbuf *m, const uint8_t *i
     return (likely(header_len == 20) ? checksum_sum(ip, 20) : checksum_sum(ip, header_len)) == 0xffff;
 }
 
-static enum ct_reason find_ipv4(struct place *place, const struct rte_mbuf *m, uint32_t l3)
+static enum ct_reason find_ipv4(struct place *place, struct rte_mbuf *m, uint32_t l3)
 {
     const uint8_t *ip = rte_pktmbuf_mtod_offset(m, const uint8_t *, l3);
     const uint32_t header_len = (ip[0] & 0xf) * 4u, total_len = rte_be_to_cpu_16(flow_key_load16(ip + 2));
@@ -116,7 +116,7 @@ static enum ct_reason find_ipv4(struct place *place, const struct rte_mbuf *m, u
     return CT_REASON_NONE;
 }
 
-static enum ct_reason find_other(struct place *place, const struct rte_mbuf *m)
+static enum ct_reason find_other(struct place *place, struct rte_mbuf *m)
 {
     struct packet_layers layers;
 
@@ -143,7 +143,7 @@ static enum ct_reason find_other(struct place *place, const struct rte_mbuf *m)
     return CT_REASON_NONE;
 }
 
-static enum ct_reason find(struct place *place, const struct rte_mbuf *m)
+static enum ct_reason find(struct place *place, struct rte_mbuf *m)
 {
     const uint8_t *eth = rte_pktmbuf_mtod(m, const uint8_t *);
 
@@ -152,7 +152,8 @@ static enum ct_reason find(struct place *place, const struct rte_mbuf *m)
     return find_other(place, m);
 }
 
-/* The sum over the packet from L4 on, with the pseudo-header if the protocol has one: all ones if it is right. */
+/* The sum over the packet from L4 on, with the pseudo-header if the protocol has one: all ones if it is right. The
+ * packet says so then, as if its device had verified it: it may be tracked in several zones. */
 static bool checksum_good(const struct place *place, bool pseudo)
 {
     const uint32_t len = place->end - place->l4;
@@ -176,7 +177,10 @@ static bool checksum_good(const struct place *place, bool pseudo)
     }
     all = (all & 0xffff) + (all >> 16);
     all = (all & 0xffff) + (all >> 16);
-    return all == 0xffff;
+    if (all != 0xffff)
+        return false;
+    place->m->ol_flags |= RTE_MBUF_F_RX_L4_CKSUM_GOOD;
+    return true;
 }
 
 static void put_addresses(struct conn_key *key, const uint8_t *ip, bool ipv6)
@@ -421,23 +425,24 @@ static inline void packet_init(struct ct_packet *packet, uint16_t zone)
     packet->icmp_code = 0;
 }
 
-/* Most UDP packets in a straight line: IPv4 without tags, options or fragments, whose checksum need not be computed.
- * False: it is none of these, or not in order. */
-static inline bool extract_simple(const struct rte_mbuf *m, uint16_t zone, uint64_t seed, struct ct_packet *packet)
+/* Whether it is an IPv4 packet of `proto` without tags, options or fragments, whose header is in order; `l4` octets
+ * behind that are in the first segment. */
+static __rte_always_inline bool is_simple(const struct rte_mbuf *m, uint8_t proto, uint32_t l4, uint32_t *total_len)
 {
-    const uint8_t *eth = rte_pktmbuf_mtod(m, const uint8_t *), *ip = eth + 14, *udp = ip + 20;
-    uint32_t total_len, udp_len;
+    const uint8_t *eth = rte_pktmbuf_mtod(m, const uint8_t *), *ip = eth + 14;
 
-    if (unlikely(m->data_len < 14 + 20 + 8) || flow_key_load16(eth + 12) != RTE_BE16(RTE_ETHER_TYPE_IPV4) ||
-        ip[0] != 0x45 || ip[9] != IPPROTO_UDP || (flow_key_load16(ip + 6) & RTE_BE16(0x3fff)) != 0)
+    if (unlikely(m->data_len < 14 + 20 + l4) || flow_key_load16(eth + 12) != RTE_BE16(RTE_ETHER_TYPE_IPV4) ||
+        ip[0] != 0x45 || ip[9] != proto || (flow_key_load16(ip + 6) & RTE_BE16(0x3fff)) != 0)
         return false;
-    total_len = rte_be_to_cpu_16(flow_key_load16(ip + 2));
-    udp_len = rte_be_to_cpu_16(flow_key_load16(udp + 4));
-    if (14 + total_len > m->pkt_len || udp_len < 8 || udp_len + 20 != total_len || !ipv4_checksum_good(m, ip, 20) ||
-        (flow_key_load16(udp + 6) != 0 && (m->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) != RTE_MBUF_F_RX_L4_CKSUM_GOOD))
-        return false;
+    *total_len = rte_be_to_cpu_16(flow_key_load16(ip + 2));
+    return 14 + *total_len <= m->pkt_len && ipv4_checksum_good(m, ip, 20);
+}
+
+static __rte_always_inline void take_simple(const uint8_t *ip, uint8_t proto, uint32_t total_len, uint16_t zone,
+                                            uint64_t seed, struct ct_packet *packet)
+{
     packet_init(packet, zone);
-    packet->key.proto = packet->proto = IPPROTO_UDP;
+    packet->key.proto = packet->proto = proto;
     packet->reason = CT_REASON_NONE;
     packet->routed = false;
     packet->l3 = 14;
@@ -445,20 +450,90 @@ static inline bool extract_simple(const struct rte_mbuf *m, uint16_t zone, uint6
     packet->end = 14 + total_len;
     memcpy(&packet->key.tuple, ip + 12, sizeof packet->key.tuple); /* addresses, then ports: they follow at once */
     packet->hash = conn_key_hash(&packet->key, seed);
+}
+
+/* Most UDP packets in a straight line: those whose checksum need not be computed. False: it is none of these, or not in
+ * order. */
+static __rte_always_inline bool extract_simple(const struct rte_mbuf *m, uint16_t zone, uint64_t seed,
+                                               struct ct_packet *packet)
+{
+    const uint8_t *ip = rte_pktmbuf_mtod_offset(m, const uint8_t *, 14), *udp = ip + 20;
+    uint32_t total_len, udp_len;
+
+    if (!is_simple(m, IPPROTO_UDP, 8, &total_len))
+        return false;
+    udp_len = rte_be_to_cpu_16(flow_key_load16(udp + 4));
+    if (udp_len < 8 || udp_len + 20 != total_len ||
+        (flow_key_load16(udp + 6) != 0 && (m->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) != RTE_MBUF_F_RX_L4_CKSUM_GOOD))
+        return false;
+    take_simple(ip, IPPROTO_UDP, total_len, zone, seed, packet);
     return true;
 }
 
-void ct_extract(const struct rte_mbuf *m, uint16_t zone, uint64_t seed, struct ct_packet *packet)
+/* The same of TCP segments but SYNs, whose options count. */
+static __rte_noinline bool extract_simple_tcp(struct rte_mbuf *m, uint16_t zone, uint64_t seed,
+                                              struct ct_packet *packet)
+{
+    const uint8_t *ip = rte_pktmbuf_mtod_offset(m, const uint8_t *, 14), *tcp = ip + 20;
+    uint32_t total_len, header_len;
+
+    if (!is_simple(m, IPPROTO_TCP, 20, &total_len))
+        return false;
+    header_len = (tcp[12] >> 4) * 4u;
+    if (header_len < 20 || 20 + header_len > total_len || 14 + total_len > m->data_len || tcp[13] & TCP_SYN ||
+        !tcp_flags_good(tcp[13] & 0x3f) ||
+        !checksum_good(&(struct place){.m = m, .l3 = 14, .l4 = 34, .end = 14 + total_len, .proto = IPPROTO_TCP}, true))
+        return false;
+    take_simple(ip, IPPROTO_TCP, total_len, zone, seed, packet);
+    packet->tcp = (struct tcp_segment){.seq = rte_be_to_cpu_32(flow_key_load32(tcp + 4)),
+                                       .ack = rte_be_to_cpu_32(flow_key_load32(tcp + 8)),
+                                       .len = total_len - 20 - header_len,
+                                       .window = rte_be_to_cpu_16(flow_key_load16(tcp + 14)),
+                                       .flags = tcp[13] & 0x3f,
+                                       .scale = TCP_SCALE_NONE};
+    return true;
+}
+
+void ct_extract(struct rte_mbuf *m, uint16_t zone, uint64_t seed, struct ct_packet *packet)
 {
     struct place place;
 
-    if (likely(extract_simple(m, zone, seed, packet)))
+    if (likely(extract_simple(m, zone, seed, packet)) || extract_simple_tcp(m, zone, seed, packet))
         return;
     packet_init(packet, zone);
     packet->reason = (uint8_t)find(&place, m);
     if (unlikely(packet->reason != CT_REASON_NONE))
         return;
     take_all(&place, seed, packet);
+}
+
+/* Whether ports follow the IP header. */
+static bool has_ports(uint8_t proto)
+{
+    return proto == IPPROTO_UDP || proto == IPPROTO_TCP || proto == IPPROTO_SCTP;
+}
+
+uint64_t ct_extract_hash(const struct rte_mbuf *m, uint16_t zone, uint64_t seed)
+{
+    const uint8_t *eth = rte_pktmbuf_mtod(m, const uint8_t *), *ip = eth + 14;
+    struct conn_key key = {.zone = zone};
+
+    if (m->data_len < 14 + 40 + 4)
+        return 0;
+    if (flow_key_load16(eth + 12) == RTE_BE16(RTE_ETHER_TYPE_IPV4)) {
+        if (ip[0] != 0x45 || !has_ports(ip[9]) || (flow_key_load16(ip + 6) & RTE_BE16(0x3fff)) != 0)
+            return 0;
+        key.proto = ip[9];
+        memcpy(&key.tuple, ip + 12, sizeof key.tuple);
+    } else if (flow_key_load16(eth + 12) == RTE_BE16(RTE_ETHER_TYPE_IPV6) && has_ports(ip[6])) {
+        key.proto = ip[6];
+        key.ipv6 = 1;
+        memcpy(key.address, ip + 8, sizeof key.address);
+        memcpy(&key.tuple.sport, ip + 40, 4);
+    } else {
+        return 0;
+    }
+    return conn_key_hash(&key, seed);
 }
 
 /* --- datagrams in fragments ---------------------------------------------- */
@@ -575,7 +650,7 @@ static bool datagram_checksum_good(const struct place *place, uint32_t data, uin
     return sum == 0xffff;
 }
 
-static enum ct_reason find_datagram(struct place *place, const struct rte_mbuf *first, uint32_t len, uint32_t sum)
+static enum ct_reason find_datagram(struct place *place, struct rte_mbuf *first, uint32_t len, uint32_t sum)
 {
     struct fragment_place where;
     struct packet_layers layers;

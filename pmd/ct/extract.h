@@ -31,7 +31,10 @@ struct ct_packet {
     };
 };
 
-void ct_extract(const struct rte_mbuf *m, uint16_t zone, uint64_t seed, struct ct_packet *packet);
+void ct_extract(struct rte_mbuf *m, uint16_t zone, uint64_t seed, struct ct_packet *packet);
+/* The hash that ct_extract() finds, of most packets: without looking whether they are in order. 0: it is none of them.
+ */
+uint64_t ct_extract_hash(const struct rte_mbuf *m, uint16_t zone, uint64_t seed);
 /* As ct_extract(), for a datagram whose first fragment is `first`, and of which `len` octets were cut into fragments;
  * `sum` is the sum of their 16-bit words. */
 void ct_extract_datagram(struct rte_mbuf *first, uint32_t len, uint32_t sum, uint16_t zone, uint64_t seed,

@@ -2,10 +2,6 @@
 
 #include <rte_common.h>
 
-/* Octets that an acknowledgement may be from what the other side has sent: a full window without scale, and a segment.
- */
-#define ACK_SLACK (65535 + 1500)
-
 /* Sequence numbers are compared modulo 2^32 (RFC 9293, 3.4). */
 static bool at_least(uint32_t a, uint32_t b)
 {
@@ -49,12 +45,9 @@ void tcp_begin(struct tcp_connection *connection, const struct tcp_segment *segm
     *to = (struct tcp_side){.scale = syn ? TCP_SCALE_NONE : TCP_SCALE_UNKNOWN, .window = 1};
 }
 
-/* By how many bits the windows of `side` are shifted. Both sides have to have offered to (RFC 7323, 2.2). */
 static unsigned shift_of(const struct tcp_side *side, const struct tcp_side *other)
 {
-    if (side->scale == TCP_SCALE_UNKNOWN)
-        return TCP_SCALE_MAX;
-    return side->scale <= TCP_SCALE_MAX && other->scale <= TCP_SCALE_MAX ? side->scale : 0;
+    return tcp_window_shift(side->scale, other->scale);
 }
 
 /* The SYN of a side that has sent nothing tells whether windows are scaled. */
@@ -109,8 +102,8 @@ static bool in_window(const struct tcp_side *from, const struct tcp_side *to, co
     const int32_t behind = bounds->check_ack ? (int32_t)(to->next - bounds->ack) : 0;
 
     return at_least(from->limit, bounds->end) &&
-           at_least(bounds->seq, from->next - ((uint32_t)to->window << to_shift)) && behind >= -ACK_SLACK &&
-           behind <= (int32_t)(ACK_SLACK << RTE_MIN(from_shift, 14u)) &&
+           at_least(bounds->seq, from->next - ((uint32_t)to->window << to_shift)) && behind >= -TCP_ACK_SLACK &&
+           behind <= (int32_t)(TCP_ACK_SLACK << RTE_MIN(from_shift, 14u)) &&
            (!(segment->flags & TCP_RST) || reset_is_exact(from, segment));
 }
 
@@ -119,7 +112,7 @@ static bool in_window(const struct tcp_side *from, const struct tcp_side *to, co
 static bool near_window(const struct tcp_side *from, const struct tcp_side *to, const struct bounds *bounds)
 {
     return (to->peer == TCP_PEER_SILENT || to->peer >= TCP_PEER_CLOSED || from->peer >= TCP_PEER_CLOSED) &&
-           at_least(from->limit + ACK_SLACK, bounds->end) && at_least(bounds->seq, from->next - ACK_SLACK);
+           at_least(from->limit + TCP_ACK_SLACK, bounds->end) && at_least(bounds->seq, from->next - TCP_ACK_SLACK);
 }
 
 static void take_in(struct tcp_side *from, struct tcp_side *to, const struct tcp_segment *segment,

@@ -30,6 +30,10 @@ enum tcp_peer {
     TCP_PEER_RESET        /* one of the ends has sent a RST */
 };
 
+/* Octets that an acknowledgement may be from what the other side has sent: a full window without scale, and a segment.
+ */
+#define TCP_ACK_SLACK (65535 + 1500)
+
 #define TCP_SCALE_NONE 0x1f    /* there was no option, or no SYN yet */
 #define TCP_SCALE_UNKNOWN 0x1e /* the connection was there before it was tracked */
 #define TCP_SCALE_MAX 14       /* RFC 7323, 2.3 */
@@ -98,6 +102,47 @@ static inline void tcp_store(const struct tcp_connection *connection, uint64_t *
              (uint64_t)a->window << CONN_WINDOW_SHIFT(0) | (uint64_t)b->window << CONN_WINDOW_SHIFT(1);
     window[0] = a->next | (uint64_t)b->limit << 32;
     window[1] = b->next | (uint64_t)a->limit << 32;
+}
+
+/* By how many bits the windows of the side with `scale` are shifted. Both sides have to have offered to (RFC
+ * 7323, 2.2).
+ */
+static inline unsigned tcp_window_shift(uint8_t scale, uint8_t other)
+{
+    if (scale == TCP_SCALE_UNKNOWN)
+        return TCP_SCALE_MAX;
+    return scale <= TCP_SCALE_MAX && other <= TCP_SCALE_MAX ? scale : 0;
+}
+
+/* As tcp_update() with the words as they are, of a segment that is in the window of a connection whose two sides are
+ * established, and neither opens nor ends it. False, and nothing is changed: it is another one. */
+static inline bool tcp_update_established(uint64_t *state, uint64_t window[2], enum conn_direction direction,
+                                          const struct tcp_segment *segment)
+{
+    const unsigned other = !direction;
+    const uint8_t scale = *state >> CONN_SCALE_SHIFT(direction) & 0x1f;
+    const uint8_t other_scale = *state >> CONN_SCALE_SHIFT(other) & 0x1f;
+    const unsigned shift = tcp_window_shift(scale, other_scale);
+    const uint32_t next = (uint32_t)window[direction], limit = (uint32_t)(window[other] >> 32);
+    const uint32_t other_limit = (uint32_t)(window[direction] >> 32), offered = (uint32_t)segment->window << shift;
+    const uint32_t reach = (uint32_t)(uint16_t)(*state >> CONN_WINDOW_SHIFT(other))
+                           << tcp_window_shift(other_scale, scale);
+    const int32_t behind = (int32_t)((uint32_t)window[other] - segment->ack);
+    const uint32_t seq = segment->len != 0 ? segment->seq : next, end = seq + segment->len;
+
+    if ((*state & 0xff) != (TCP_PEER_ESTABLISHED | TCP_PEER_ESTABLISHED << 4) ||
+        (segment->flags & (TCP_SYN | TCP_FIN | TCP_RST | TCP_ACK)) != TCP_ACK || (int32_t)(limit - end) < 0 ||
+        (int32_t)(seq - (next - reach)) < 0 || behind < -TCP_ACK_SLACK || behind > (int32_t)(TCP_ACK_SLACK << shift))
+        return false;
+    if ((uint16_t)(*state >> CONN_WINDOW_SHIFT(direction)) < segment->window)
+        *state = (*state & ~(UINT64_C(0xffff) << CONN_WINDOW_SHIFT(direction))) | (uint64_t)segment->window
+                                                                                      << CONN_WINDOW_SHIFT(direction);
+    window[direction] =
+        ((int32_t)(end - next) > 0 ? end : next) |
+        (uint64_t)((int32_t)(segment->ack + offered - other_limit) >= 0 ? segment->ack + (offered > 1 ? offered : 1)
+                                                                        : other_limit)
+            << 32;
+    return true;
 }
 
 #endif

@@ -102,6 +102,10 @@ static enum update tcp_step(const struct work *work, uint64_t *state, uint64_t w
     struct tcp_connection tcp;
     enum tcp_verdict verdict;
 
+    if (likely(tcp_update_established(state, window, direction, &packet->tcp))) {
+        *timeout = CT_TCP_ESTABLISHED;
+        return UPDATE_FITS;
+    }
     tcp_load(&tcp, *state, window);
     verdict = tcp_update(&tcp, direction, &packet->tcp, __atomic_load_n(&work->ct->tcp_window_check, __ATOMIC_RELAXED));
     switch (verdict) {
@@ -619,6 +623,17 @@ static struct found guess(const struct ct *ct, uint64_t hash)
     return (struct found){ENTRY_ID(entry), ENTRY_DIRECTION(entry)};
 }
 
+/* A packet that is going to begin a connection, by the looks of it: the place of its replies, too. */
+static void prefetch_reply(const struct ct *ct, const struct ct_packet *packet)
+{
+    struct conn_key reply;
+
+    if (packet->related)
+        return;
+    conn_key_reverse(&packet->key, &reply);
+    directory_prefetch(&ct->directory, conn_key_hash(&reply, ct->seed));
+}
+
 /* A burst with fragments in it. */
 static __rte_noinline void run_mixed(const struct work *work, struct ct_packet *extracted, struct found *found,
                                      struct rte_mbuf *const *packets, unsigned n, struct ct_meta *const *metas,
@@ -649,10 +664,32 @@ static void run_burst(const struct work *work, struct rte_mbuf *const *packets, 
     }
     for (unsigned i = 0; i < n; i++)
         found[i] = extracted[i].reason == CT_REASON_NONE ? guess(work->ct, extracted[i].hash) : (struct found){0};
+    if (work->request->commit && !(work->request->nat & (CT_NAT_SRC | CT_NAT_DST))) {
+        for (unsigned i = 0; i < n; i++) {
+            if (found[i].id == 0 && extracted[i].reason == CT_REASON_NONE)
+                prefetch_reply(work->ct, &extracted[i]);
+        }
+    }
     if (unlikely(fragments))
         run_mixed(work, extracted, found, packets, n, metas, reasons);
     else
         run_found(work, extracted, found, packets, n, metas, reasons);
+}
+
+void ct_prefetch(const struct ct *ct, const uint16_t *zones, struct rte_mbuf *const *packets, unsigned n)
+{
+    uint64_t hashes[CT_BURST];
+
+    for (unsigned first = 0; first < n; first += CT_BURST) {
+        const unsigned some = RTE_MIN(n - first, (unsigned)CT_BURST);
+
+        for (unsigned i = 0; i < some; i++) {
+            hashes[i] = ct_extract_hash(packets[first + i], zones[first + i], ct->seed);
+            directory_prefetch(&ct->directory, hashes[i]);
+        }
+        for (unsigned i = 0; i < some; i++)
+            guess(ct, hashes[i]);
+    }
 }
 
 void ct_run(struct ct *ct, unsigned thread, uint32_t now, const struct ct_request *request,

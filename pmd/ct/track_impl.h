@@ -33,13 +33,21 @@ static inline void news_push(const struct work *work, uint32_t id)
 static inline void conn_kill(const struct work *work, uint32_t id)
 {
     struct conn *conn = &work->ct->conns[id];
+    struct conn_cold *cold = &work->ct->colds[id];
     const uint64_t before = __atomic_fetch_or(&conn->state, CONN_DEAD | CONN_NEWS, __ATOMIC_ACQ_REL);
 
     if (before & CONN_DEAD)
         return;
     conn_count_down(work->ct, conn->zone, conn->generation);
-    if (!(before & CONN_NEWS))
-        news_push(work, id);
+    if (before & CONN_NEWS) /* the control thread may have it in hand */
+        return;
+    /* Mostly another one with the same addresses is made at once: packets are not to come across this one first. */
+    if (cold->linked) {
+        directory_remove(&work->ct->directory, cold->hash[0], id << 1 | CONN_ORIG);
+        directory_remove(&work->ct->directory, cold->hash[1], id << 1 | CONN_REPLY);
+        cold->unlinked = true;
+    }
+    news_push(work, id);
 }
 
 /* --- making a connection (create.c) -------------------------------------- */

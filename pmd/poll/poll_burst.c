@@ -6,28 +6,16 @@
 #include "pmd/action/packet.h"
 #include "pmd/key_inline.h"
 #include "pmd/offload.h"
-#include "pmd/poll/poll_thread.h"
+#include "pmd/poll/poll_burst_impl.h"
 #include "pmd/tunnel/pop.h"
 #include "pmd/tunnel/push.h"
+
+/* With so many groups in a burst their packets are few, and what each group asks for comes too late for it. */
+#define PREFETCHED_GROUPS 8
 
 static inline uint64_t first_bits(unsigned n)
 {
     return n >= 64 ? UINT64_MAX : (1ull << n) - 1;
-}
-
-static inline uint32_t id_of(const struct poll_thread *thread, const struct megaflow_slot *slot)
-{
-    return megaflow_index(thread->slots, slot);
-}
-
-/* Whether packets that hit may belong to a flow that is unresolved: they must wait behind its first then. A megaflow is
- * there as soon as the control thread has installed it, the first packet comes back a little later, and if the megaflow
- * is wide, those of other flows later still. But a flow that missed after the megaflow's first hit is not its own. */
-static inline bool megaflow_young(const struct poll_thread *thread, uint32_t id)
-{
-    return unlikely(pending_count(&thread->pending) > 0) &&
-           (thread->megaflow_counters[id].packets == 0 ||
-            pending_before(&thread->pending, thread->megaflow_rare[id].born));
 }
 
 /* The group of `slot` in this burst, made if it is the first packet. O(1). Two megaflows with one place may get more
@@ -55,21 +43,6 @@ static inline void group_add(struct burst_group *group, struct rte_mbuf *packet)
     group->packets[group->n++] = packet;
     group->bytes += len;
     group->longest = RTE_MAX(group->longest, len);
-}
-
-static void account(struct poll_thread *thread, const struct megaflow_slot *slot, uint32_t packets, uint32_t bytes)
-{
-    uint32_t id = id_of(thread, slot);
-    struct megaflow_counters *counters = &thread->megaflow_counters[id];
-
-    if (unlikely(counters->packets == 0))
-        thread->megaflow_rare[id].born = pending_clock(thread->now);
-    COUNT(counters->bytes, bytes);
-    if (unlikely(counters->bytes < bytes))
-        __atomic_store_n(&thread->megaflow_rare[id].byte_wraps, thread->megaflow_rare[id].byte_wraps + 1,
-                         __ATOMIC_RELEASE);
-    /* Last: who sees these packets sees their bytes. */
-    __atomic_store_n(&counters->packets, counters->packets + packets, __ATOMIC_RELEASE);
 }
 
 /* --- running programs ---------------------------------------------------- */
@@ -202,6 +175,7 @@ static void run(struct poll_thread *thread, const struct program *program, struc
     case PROGRAM_TUNNEL_POP:
         run_tunnel_pop(thread, program, packets, n);
         return;
+    case PROGRAM_TRACK:
     case PROGRAM_GENERAL:
         if (program->uses_meta) {
             for (unsigned i = 0; i < n; i++)
@@ -248,6 +222,8 @@ static void run_groups(struct poll_thread *thread, unsigned n, bool mixed)
 {
     uint32_t n_groups = thread->n_groups;
 
+    if (unlikely(n_groups >= PREFETCHED_GROUPS))
+        track_prefetch_groups(thread);
     for (uint32_t g = 0; g < n_groups; g++) {
         struct burst_group *group = &thread->groups[g];
 
@@ -296,11 +272,6 @@ static void run_whole(struct poll_thread *thread, struct megaflow_slot *slot, co
     account(thread, slot, n, bytes);
     run(thread, program, packets, n, longest);
     stage_end(thread, PMD_STAGE_ACTIONS);
-}
-
-static const struct program *program_of(const struct megaflow_slot *slot)
-{
-    return __atomic_load_n(&slot->program, __ATOMIC_ACQUIRE);
 }
 
 /* As run_whole(), for packets whose keys are in hand. If they all come again as they are, in their order, they need not
@@ -405,7 +376,9 @@ static void classify_and_run(struct poll_thread *thread, struct rte_mbuf **packe
             if (!young) {
                 const struct program *program = program_of(slot);
 
-                if (unlikely(program->comes_back_as_is))
+                if (program->kind == PROGRAM_TRACK && track_can_take(thread, packets, n))
+                    track_burst(thread, slot, program, packets, n);
+                else if (unlikely(program->comes_back_as_is))
                     run_whole_parsed(thread, slot, program, packets, n);
                 else
                     run_whole(thread, slot, program, packets, n);
@@ -692,82 +665,6 @@ static void sink_meter(void *arg, uint32_t index, struct rte_mbuf *const *packet
         memset(verdicts, METER_PASS, n);
 }
 
-/* Not to be sent on as a new connection's, whose replies would be refused, or as it is where it was to be translated.
- */
-static uint8_t verdict_of(uint8_t reason)
-{
-    switch (reason) {
-    case CT_REASON_TABLE_FULL:
-        return DROP_CT_TABLE_FULL;
-    case CT_REASON_ZONE_LIMIT:
-        return DROP_CT_ZONE_LIMIT;
-    case CT_REASON_NAT_EXHAUSTED:
-        return DROP_NAT_EXHAUSTED;
-    default:
-        return ACTION_OK;
-    }
-}
-
-void poll_drop_fragments(struct poll_thread *thread)
-{
-    static const enum drop_reason reasons[CT_N_FRAGMENT_ENDS] = {[CT_FRAGMENT_LATE] = DROP_FRAG_TIMEOUT,
-                                                                 [CT_FRAGMENT_OVERLAPPED] = DROP_FRAG_OVERLAP,
-                                                                 [CT_FRAGMENT_EVICTED] = DROP_FRAG_LIMIT};
-    enum ct_fragment_end end;
-    struct rte_mbuf *m;
-
-    while ((m = ct_fragment_ended(thread->dp->ct, thread->index, thread->ct_now, &end)))
-        poll_drop(thread, reasons[end], packet_meta(m)->md.in_port, &m, 1);
-}
-
-static struct rte_mbuf *sink_fragment(void *arg, const struct rte_mbuf *by, uint8_t *result)
-{
-    const struct poll_thread *thread = arg;
-    struct rte_mbuf *m = ct_fragment_next(thread->dp->ct, thread->index, by, result);
-
-    if (m)
-        *result = verdict_of(*result);
-    return m;
-}
-
-/* Packets of which not all go on as they are. */
-static __rte_noinline void judge(struct poll_thread *thread, struct rte_mbuf *const *packets,
-                                 struct ct_meta *const *metas, unsigned n, uint8_t *verdicts)
-{
-    for (unsigned i = 0; i < n; i++) {
-        if (verdicts[i] == CT_HELD || verdicts[i] == CT_WHOLE) {
-            verdicts[i] = verdicts[i] == CT_HELD ? ACTION_HELD : ACTION_WHOLE;
-            continue;
-        }
-        packet_meta(packets[i])->md.ct_state = metas[i]->state;
-        verdicts[i] = verdict_of(verdicts[i]);
-    }
-    poll_drop_fragments(thread);
-}
-
-static void sink_ct(void *arg, const struct ct_request *request, struct rte_mbuf *const *packets, unsigned n,
-                    uint8_t *verdicts)
-{
-    struct poll_thread *thread = arg;
-    struct ct_meta *metas[CT_BURST];
-
-    if (n == 0)
-        return;
-    for (unsigned i = 0; i < n; i++) {
-        metas[i] = &packet_meta(packets[i])->ct;
-        verdicts[i] = (uint8_t)packet_meta(packets[i])->md.ct_state;
-    }
-    ct_run(thread->dp->ct, thread->index, thread->ct_now, request, packets, n, metas, verdicts);
-    for (unsigned i = 0; i < n; i++) {
-        if (unlikely(verdicts[i] != CT_REASON_NONE)) {
-            judge(thread, packets + i, metas + i, n - i, verdicts + i);
-            return;
-        }
-        packet_meta(packets[i])->md.ct_state = metas[i]->state;
-        verdicts[i] = ACTION_OK;
-    }
-}
-
 static void sink_drop(void *arg, enum drop_reason reason, struct rte_mbuf *packet)
 {
     struct poll_thread *thread = arg;
@@ -785,8 +682,8 @@ void poll_sink_init(struct poll_thread *thread)
         .recirc = sink_recirc,
         .tunnel_pop = sink_tunnel_pop,
         .meter = sink_meter,
-        .ct = sink_ct,
-        .fragment = sink_fragment,
+        .ct = track_sink_ct,
+        .fragment = track_sink_fragment,
         .drop = sink_drop,
     };
 }

@@ -54,10 +54,13 @@ uint64_t lookup_expected(struct poll_thread *thread, unsigned n, struct megaflow
         expected[i] = thread->expected[expected_place(&thread->keys[i])];
         same &= expected[i] == first;
     }
-    if (!same)
+    if (!same) {
+        for (unsigned i = 0; i < n; i++)
+            rte_prefetch0(expected[i]);
         hits = thread->lookup->guessed(&lookup, expected, n);
-    else if (first)
+    } else if (first) {
         hits = thread->lookup->same(&lookup, first, n);
+    }
     const unsigned n_hits = (unsigned)__builtin_popcountll(hits);
 
     COUNT(thread->counters.emc_hits, n_hits);
@@ -68,6 +71,21 @@ uint64_t lookup_expected(struct poll_thread *thread, unsigned n, struct megaflow
     }
     stage_end(thread, PMD_STAGE_EMC);
     return hits;
+}
+
+struct megaflow_slot *lookup_expected_line(struct poll_thread *thread, unsigned n)
+{
+    const struct lookup lookup = lookup_in_hand(thread);
+    struct megaflow_slot *const first = thread->expected[expected_place(&thread->keys[0])];
+    bool same = first != NULL;
+
+    for (unsigned i = 1; i < n; i++)
+        same &= thread->expected[expected_place(&thread->keys[i])] == first;
+    if (!same || first->mask_lines != 1 || (unsigned)__builtin_popcountll(thread->lookup->same(&lookup, first, n)) < n)
+        return NULL;
+    COUNT(thread->counters.emc_hits, n);
+    stage_end(thread, PMD_STAGE_EMC);
+    return first;
 }
 
 void lookup_expect(struct poll_thread *thread, uint64_t found)

@@ -27,7 +27,7 @@
 #define RECIRC_DEPTH_MAX 8
 #define RECIRC_MOST 1024 /* packets at a time: of datagrams in fragments, many more than came with the burst */
 #define GROUP_PLACES 256
-#define EXPECTED_BITS 8
+#define EXPECTED_BITS 12
 
 /* Stage times are taken in one non-empty burst of so many, and multiplied. */
 #define STAGE_SAMPLE 16
@@ -110,6 +110,7 @@ struct poll_thread {
     struct megaflow_slot *found[BURST];
     struct flow_key keys[BURST] __rte_cache_aligned;
     struct burst_group groups[BURST] __rte_cache_aligned;
+    struct ct_meta tracked[BURST] __rte_cache_aligned; /* what was found out about packets, before they have it */
 
     /* Packets that recirculate, and ports with something in their buffer. */
     uint32_t n_recirc;
@@ -176,6 +177,9 @@ uint64_t lookup_dominant(struct poll_thread *thread, struct megaflow_slot *slot,
 /* Packets that come again, each compared with the megaflow that the last one with its recirculation id, port and
  * ct_state took: no hash. *whole: what took all of the `n`, found[] left alone then; or NULL. */
 uint64_t lookup_expected(struct poll_thread *thread, unsigned n, struct megaflow_slot **whole);
+/* The same where of the keys only the first line is complete: the megaflow that took all of the `n`, if that is all it
+ * looks at. NULL: complete them. */
+struct megaflow_slot *lookup_expected_line(struct poll_thread *thread, unsigned n);
 /* Has the next packets compared with what those in `found` were found by otherwise. */
 void lookup_expect(struct poll_thread *thread, uint64_t found);
 /* Sets out a lookup of those in `todo`: what it will need first is on its way. */

@@ -16,7 +16,7 @@ import sys
 import tempfile
 
 STORED = os.path.join(os.path.dirname(os.path.realpath(__file__)), "counts.json")
-CASES = ("port", "wildcard", "groups", "emc", "exact", "tuple", "tuples", "change", "again", "track", "push", "pop", "push-ovn", "pop-ovn", "pop-gre", "change-push")
+CASES = ("port", "wildcard", "groups", "emc", "exact", "tuple", "tuples", "change", "again", "track", "track-zones", "track-lives", "push", "pop", "push-ovn", "pop-ovn", "pop-gre", "change-push")
 TOLERANCE = 0.05
 
 

@@ -7,6 +7,7 @@
  */
 #include <errno.h>
 #include <rte_ip.h>
+#include <rte_tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +18,7 @@
 #include "tests/lib/eal.h"
 
 #define FLOWS 1024
+#define NETWORKS 64
 #define ROUNDS 4
 #define FRAME_LEN 60
 #define IN_PORT 1
@@ -86,7 +88,7 @@ static void make_packets(struct rte_mempool *pool)
         data[28] = (uint8_t)(i >> 8); /* 10.0.i.i */
         data[29] = (uint8_t)i;
         data[30] = 11;
-        data[32] = (uint8_t)(i % 64); /* 11.0.i.1 */
+        data[32] = (uint8_t)(i % NETWORKS); /* 11.0.i.1 */
         data[33] = 1;
         data[34] = 4; /* ports */
         data[36] = (uint8_t)(i >> 8);
@@ -150,18 +152,22 @@ static void install_recirculation(struct program *program)
     install(&key, &mask, program);
 }
 
+static void install_network(uint32_t network, struct program *program)
+{
+    const struct flow_key mask = {
+        .in_port = UINT32_MAX, .recirc_id = UINT32_MAX, .eth_type = UINT16_MAX, .ipv4_dst = RTE_BE32(0xffffff00)};
+    const struct flow_key key = {.in_port = IN_PORT,
+                                 .eth_type = RTE_BE16(RTE_ETHER_TYPE_IPV4),
+                                 .ipv4_dst = rte_cpu_to_be_32(0x0b000000 | network << 8)};
+
+    install(&key, &mask, program);
+}
+
 /* A megaflow for each destination network. */
 static void install_networks(struct program *program)
 {
-    struct flow_key mask = {
-        .in_port = UINT32_MAX, .recirc_id = UINT32_MAX, .eth_type = UINT16_MAX, .ipv4_dst = RTE_BE32(0xffffff00)};
-
-    for (uint32_t i = 0; i < 64; i++) {
-        const struct flow_key key = {.in_port = IN_PORT,
-                                     .eth_type = RTE_BE16(RTE_ETHER_TYPE_IPV4),
-                                     .ipv4_dst = rte_cpu_to_be_32(0x0b000000 | i << 8)};
-        install(&key, &mask, program);
-    }
+    for (uint32_t i = 0; i < NETWORKS; i++)
+        install_network(i, program);
 }
 
 static void install_each(struct program *program, unsigned n_masks)
@@ -322,49 +328,141 @@ static void swap_directions(void)
     }
 }
 
-/* Each packet is of a connection then whose both sides have sent. */
-static void make_connections(void)
+/* Every packet is tracked as `request` has it, in one of `zones` zones that its number says. */
+static void track_all(struct ct_request request, unsigned zones)
 {
-    const struct ct_request commit = {.commit = true}, look = {.commit = false};
-    struct ct_meta *metas[FLOWS];
-    uint8_t reasons[FLOWS] = {0};
+    for (unsigned zone = 0; zone < zones; zone++) {
+        struct rte_mbuf *of_zone[FLOWS];
+        struct ct_meta *metas[FLOWS];
+        uint8_t reasons[FLOWS] = {0};
+        unsigned n = 0;
 
+        for (unsigned i = zone; i < FLOWS; i += zones) {
+            of_zone[n] = packets[i];
+            metas[n++] = &packet_meta(packets[i])->ct;
+        }
+        request.zone = (uint16_t)zone;
+        ct_run(dp->ct, 0, 0, &request, of_zone, n, metas, reasons);
+    }
+}
+
+/* Each packet is of a connection then whose both sides have sent. */
+static void make_connections(unsigned zones)
+{
     for (unsigned i = 0; i < FLOWS; i++) {
         struct rte_ipv4_hdr *ip = rte_pktmbuf_mtod_offset(packets[i], struct rte_ipv4_hdr *, RTE_ETHER_HDR_LEN);
 
         ip->hdr_checksum = rte_ipv4_cksum(ip);
-        metas[i] = &packet_meta(packets[i])->ct;
     }
-    ct_run(dp->ct, 0, 0, &commit, packets, FLOWS, metas, reasons);
+    track_all((struct ct_request){.commit = true}, zones);
     swap_directions();
-    ct_run(dp->ct, 0, 0, &look, packets, FLOWS, metas, reasons);
+    track_all((struct ct_request){.commit = false}, zones);
     for (unsigned i = 0; i < FLOWS; i++) {
-        if (metas[i]->state != (CT_STATE_TRK | CT_STATE_EST | CT_STATE_RPL))
+        if (packet_meta(packets[i])->ct.state != (CT_STATE_TRK | CT_STATE_EST | CT_STATE_RPL))
             fail("no connection");
     }
     swap_directions();
 }
 
-/* ct(table=1), and behind it a rule on ct_state=+trk+est. */
-static void install_track(struct program *program)
+/* What ct(table=1,zone=...) becomes; it goes on as `recirc_id`. */
+static struct program *track_program(uint16_t zone, uint32_t recirc_id)
 {
-    const struct op_ct track = {.request = {.zone = 0}};
+    const struct op_ct track = {.request = {.zone = zone}};
+    struct program_builder builder;
+
+    program_builder_init(&builder);
+    program_builder_add(&builder, OP_CT, 0, &track, sizeof track);
+    program_builder_add(&builder, OP_RECIRC, recirc_id, NULL, 0);
+    return program_intern(programs, &builder);
+}
+
+/* A rule on ct_state=+trk+est-new or +trk+new-est behind ct(). */
+static void install_behind(uint32_t recirc_id, uint16_t ct_state, struct program *program)
+{
     const struct flow_key key = {.in_port = IN_PORT,
-                                 .recirc_id = 1,
+                                 .recirc_id = recirc_id,
                                  .eth_type = RTE_BE16(RTE_ETHER_TYPE_IPV4),
-                                 .ct_state = CT_STATE_TRK | CT_STATE_EST};
+                                 .ct_state = CT_STATE_TRK | ct_state};
     const struct flow_key mask = {.in_port = UINT32_MAX,
                                   .recirc_id = UINT32_MAX,
                                   .eth_type = UINT16_MAX,
                                   .ct_state = CT_STATE_TRK | CT_STATE_EST | CT_STATE_NEW};
+
+    install(&key, &mask, program);
+}
+
+static void install_track(struct program *program)
+{
+    make_connections(1);
+    install_wildcard(track_program(0, 1));
+    install_behind(1, CT_STATE_EST, program);
+}
+
+/* --- TCP connections from their first packet to their last -------------------- */
+
+#define SYN RTE_TCP_SYN_FLAG
+#define ACK RTE_TCP_ACK_FLAG
+#define PSH RTE_TCP_PSH_FLAG
+#define FIN RTE_TCP_FIN_FLAG
+/* Opened, four packets of 6 octets, closed: who sends, flags, sequence and acknowledgement numbers. */
+static const struct {
+    uint8_t side, flags, seq, ack, len;
+} steps[] = {{0, SYN, 0, 0, 0},         {1, SYN | ACK, 0, 1, 0}, {0, ACK, 1, 1, 0},        {0, PSH | ACK, 1, 1, 6},
+             {1, PSH | ACK, 1, 7, 6},   {0, PSH | ACK, 7, 7, 6}, {1, PSH | ACK, 7, 13, 6}, {0, FIN | ACK, 13, 13, 0},
+             {1, FIN | ACK, 13, 14, 0}, {0, ACK, 14, 14, 0}};
+#define LIVES (FLOWS / RTE_DIM(steps))
+
+static void make_tcp(struct rte_mbuf *m, unsigned life, unsigned step)
+{
+    struct rte_ipv4_hdr *ip = rte_pktmbuf_mtod_offset(m, struct rte_ipv4_hdr *, RTE_ETHER_HDR_LEN);
+    struct rte_tcp_hdr *tcp = (void *)(ip + 1);
+    const uint8_t side = steps[step].side;
+    const rte_be32_t client = rte_cpu_to_be_32(0x0a000000 | life), server = RTE_BE32(0x0b000001);
+
+    ip->total_length = rte_cpu_to_be_16((uint16_t)(sizeof *ip + sizeof *tcp + steps[step].len));
+    ip->next_proto_id = IPPROTO_TCP;
+    ip->src_addr = side ? server : client;
+    ip->dst_addr = side ? client : server;
+    ip->hdr_checksum = 0;
+    ip->hdr_checksum = rte_ipv4_cksum(ip);
+    memset(tcp, 0, sizeof *tcp);
+    tcp->src_port = side ? RTE_BE16(80) : RTE_BE16(4000);
+    tcp->dst_port = side ? RTE_BE16(4000) : RTE_BE16(80);
+    tcp->sent_seq = rte_cpu_to_be_32(1000u + 1000u * side + steps[step].seq);
+    tcp->recv_ack = steps[step].flags & ACK ? rte_cpu_to_be_32(2000u - 1000u * side + steps[step].ack) : 0;
+    tcp->data_off = 5 << 4;
+    tcp->tcp_flags = steps[step].flags;
+    tcp->rx_win = RTE_BE16(60000);
+    tcp->cksum = rte_ipv4_udptcp_cksum(ip, tcp);
+}
+
+/* ct(table=1), and behind it a rule that commits what is new. All connections at a time take each step; what is left of
+ * the packets are acknowledgements. */
+static void install_lives(struct program *program)
+{
+    const struct op_ct commit = {.request = {.commit = true}};
+    const struct flow_key key = {.in_port = IN_PORT, .eth_type = RTE_BE16(RTE_ETHER_TYPE_IPV4)};
+    const struct flow_key mask = {.in_port = UINT32_MAX, .recirc_id = UINT32_MAX, .eth_type = UINT16_MAX};
     struct program_builder builder;
 
-    make_connections();
+    for (unsigned i = 0; i < FLOWS; i++)
+        make_tcp(packets[i], i % LIVES, RTE_MIN(i / LIVES, RTE_DIM(steps) - 1));
     program_builder_init(&builder);
-    program_builder_add(&builder, OP_CT, 0, &track, sizeof track);
-    program_builder_add(&builder, OP_RECIRC, 1, NULL, 0);
-    install_wildcard(program_intern(programs, &builder));
-    install(&key, &mask, program);
+    program_builder_add(&builder, OP_CT, 0, &commit, sizeof commit);
+    program_builder_add(&builder, OP_OUTPUT, OUT_PORT, NULL, 0);
+    install(&key, &mask, track_program(0, 1));
+    install_behind(1, CT_STATE_NEW, program_intern(programs, &builder));
+    install_behind(1, CT_STATE_EST, program);
+}
+
+/* A zone for each of 64 networks: a burst has a packet of each. */
+static void install_track_zones(struct program *program)
+{
+    make_connections(NETWORKS);
+    for (unsigned i = 0; i < NETWORKS; i++) {
+        install_network(i, track_program((uint16_t)i, 1 + i));
+        install_behind(1 + i, CT_STATE_EST, program);
+    }
 }
 
 /* --- counting ------------------------------------------------------------ */
@@ -413,8 +511,10 @@ static const struct {
     {"pop-ovn", install_pop_ovn, 8192, false, OVN_HEADERS},
     {"pop-gre", install_pop_gre, 8192, false, GRE_HEADERS}, /* outer headers are parsed, too */
     {"change-push", install_change_push, 8192, false, -VXLAN_HEADERS},
-    {"track", install_track, 8192, false},         /* of an established connection, and looked up again */
-    {"again", install_recirculation, 8192, false}, /* metadata is written, then the packet looked up again */
+    {"track", install_track, 8192, false},             /* of an established connection, and looked up again */
+    {"track-zones", install_track_zones, 8192, false}, /* each packet of a burst in another zone */
+    {"track-lives", install_lives, 8192, false},       /* TCP connections that are opened, used and closed */
+    {"again", install_recirculation, 8192, false},     /* metadata is written, then the packet looked up again */
 };
 
 int main(int argc, char **argv)
@@ -457,6 +557,8 @@ int main(int argc, char **argv)
             tx_flush_all(thread);
         }
         restore(cases[c].taken);
+        while (ct_work(dp->ct, 0, 1000)) /* the control thread's part, which is not counted */
+            ;
     }
     measured(thread);
     if (thread->counters.misses > 0)

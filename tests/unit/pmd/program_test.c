@@ -172,6 +172,16 @@ static void kinds(void **state)
     program_builder_add(&builder, OP_OUTPUT, 8, NULL, 0);
     assert_int_equal(program_intern(table, &builder)->kind, PROGRAM_GENERAL);
 
+    program_builder_init(&builder);
+    program_builder_add(&builder, OP_CT, 0, zeros, sizeof(struct op_ct));
+    assert_int_equal(program_intern(table, &builder)->kind, PROGRAM_GENERAL);
+    program_builder_add(&builder, OP_RECIRC, 1, NULL, 0);
+    assert_int_equal(program_intern(table, &builder)->kind, PROGRAM_TRACK);
+    program_builder_init(&builder);
+    program_builder_add(&builder, OP_CT_NAT, 0, zeros, sizeof(struct op_ct_nat));
+    program_builder_add(&builder, OP_RECIRC, 1, NULL, 0);
+    assert_int_equal(program_intern(table, &builder)->kind, PROGRAM_GENERAL);
+
     uint32_t many[300] = {0};
     outputs(300, many);
     p = program_intern(table, &builder);
