@@ -107,6 +107,37 @@ ofctl packet-out 'in_port=1,packet=02000000000202000000000108004500001c000100004
 zone9() { [[ $(appctl dpctl/dump-conntrack zone=9) == udp,* ]]; }
 wait_until 5 zone9
 
+step "TCP sequence numbers are checked, unless that is switched off"
+segment() { # FLAGS SEQUENCE_NUMBER OCTETS: of 10.0.0.1:4000 to 10.0.0.2:99, as hexadecimal
+    "$PYTHON" -c '
+import struct, sys
+flags, seq, octets = map(int, sys.argv[1:])
+def checksum(data):
+    total = sum(struct.unpack("!%dH" % (len(data) // 2), data))
+    total = (total & 0xffff) + (total >> 16)
+    return struct.pack("!H", ~(total + (total >> 16)) & 0xffff)
+ends = bytes([10, 0, 0, 1, 10, 0, 0, 2])
+tcp = struct.pack("!HHIIBBHHH", 4000, 99, seq, 0, 0x50, flags, 1000, 0, 0) + bytes(octets)
+ip = struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(tcp), 0, 0, 64, 6, 0) + ends
+tcp = tcp[:16] + checksum(ends + struct.pack("!HH", 6, len(tcp)) + tcp) + tcp[18:]
+print("0200000000020200000000010800" + (ip[:10] + checksum(ip) + ip[12:] + tcp).hex())' "$@"
+}
+track() { ofctl packet-out "in_port=1,packet=$(segment "$@"),actions=ct(commit,zone=11)"; }
+state_is() { [[ $(appctl dpctl/dump-conntrack -m zone=11) == *"state=$1"* ]]; }
+refused_are() { [ "$(ctl --json conntrack | "$PYTHON" -c 'import json, sys; print(json.load(sys.stdin)["reasons"].get("tcp_window", 0))')" = "$1" ]; }
+assert_contains "$(appctl dpctl/ct-get-tcp-seq-chk)" enabled
+track 2 1000 0 # SYN
+wait_until 5 state_is SYN_SENT
+track 16 70000000 4 # far ahead
+wait_until 5 refused_are 1
+assert_contains "$(appctl dpctl/ct-disable-tcp-seq-chk)" successful
+assert_contains "$(appctl dpctl/ct-get-tcp-seq-chk)" disabled
+track 16 70000000 4
+track 17 70000004 0 # FIN
+wait_until 5 state_is CLOSING
+refused_are 1 || fail "checked, though that is switched off"
+assert_contains "$(appctl dpctl/ct-enable-tcp-seq-chk)" successful
+
 step "helpers, as rules have them"
 ofctl add-flow 'table=9,tcp,actions=ct(commit,alg=ftp)'
 ofctl add-flow 'table=9,udp,actions=ct(commit,alg=tftp,zone=3)'
