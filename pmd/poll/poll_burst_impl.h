@@ -41,7 +41,7 @@ static inline void account(struct poll_thread *thread, const struct megaflow_slo
     __atomic_store_n(&counters->packets, counters->packets + packets, __ATOMIC_RELEASE);
 }
 
-/* --- poll_track.c ---------------------------------------------------------- */
+/* --- poll_track.c -------------------------------------------------------- */
 
 /* Whether track_burst() may have the packets: they are tracked for the first time, and none is a fragment, which the
  * tracker keeps. */

@@ -398,7 +398,7 @@ static void install_track(struct program *program)
     install_behind(1, CT_STATE_EST, program);
 }
 
-/* --- TCP connections from their first packet to their last -------------------- */
+/* --- TCP connections from their first packet to their last --------------- */
 
 #define SYN RTE_TCP_SYN_FLAG
 #define ACK RTE_TCP_ACK_FLAG

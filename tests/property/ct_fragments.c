@@ -39,7 +39,7 @@ struct sent {
 static struct model_reassembly reassembly;
 static struct sent sent_all[SENT_MOST], *in_flight[IN_FLIGHT];
 
-/* --- datagrams ------------------------------------------------------------------- */
+/* --- datagrams ----------------------------------------------------------- */
 
 static bool is_of(const struct model_datagram *datagram, const struct sent *sent)
 {
@@ -125,7 +125,7 @@ static struct sent *new_sent(void)
     return sent;
 }
 
-/* --- fragments ------------------------------------------------------------------- */
+/* --- fragments ----------------------------------------------------------- */
 
 static struct rte_mbuf *fragment_mbuf(const struct sent *sent, const struct part *part, bool bad_header)
 {
@@ -178,7 +178,7 @@ static struct model_fragment fragment_of(const struct sent *sent, const struct p
     };
 }
 
-/* --- what is whole ---------------------------------------------------------------- */
+/* --- what is whole ------------------------------------------------------- */
 
 static uint32_t length_of(const struct model_datagram *whole)
 {
@@ -337,7 +337,7 @@ static void complete(unsigned step, const struct rte_mbuf *by, const struct mode
         rte_pktmbuf_free(fragments[i]);
 }
 
-/* --- through both ------------------------------------------------------------------ */
+/* --- through both -------------------------------------------------------- */
 
 static void take(unsigned step, struct rte_mbuf *m, const struct model_fragment *fragment,
                  const struct model_request *request)

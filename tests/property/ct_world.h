@@ -30,7 +30,7 @@ struct ct_spec seen_ends(const struct ct_spec *spec, const struct rte_mbuf *m, u
 /* What is said of a packet is what the model knows of its connection, NULL: none. */
 void check_meta(const struct ct_meta *meta, uint16_t zone, const struct model_connection *connection);
 
-/* --- fragments (ct_fragments.c) ------------------------------------------------ */
+/* --- fragments (ct_fragments.c) ------------------------------------------ */
 
 void fragments_begin(void);
 /* One that comes, and what there is to do when it was the last of its datagram. */
