@@ -90,7 +90,11 @@
     X(DROP_TUNNEL_WAIT_FULL, "tunnel_wait_full",                                                                        \
       "sent into a tunnel whose next hop is being asked for its address, and enough packets wait for that already")     \
     X(DROP_TUNNEL_LOOP, "tunnel_loop", "sent into the tunnel that it is an outer packet of, or that it came out of")    \
-    X(DROP_TUNNEL_HEADER, "tunnel_header", "a tunnel's outer header cannot say what this packet needs")
+    X(DROP_TUNNEL_HEADER, "tunnel_header", "a tunnel's outer header cannot say what this packet needs")                 \
+    X(DROP_BOND_NO_MEMBER, "bond_no_member",                                                                            \
+      "sent to a bond none of whose members may be used: see bond/show, and lacp/show if it has LACP")                  \
+    X(DROP_BOND_REFUSED, "bond_refused",                                                                                \
+      "NORMAL: came by a member of a bond that is not to receive it, or was sent by the bond itself and came back")
 
 enum drop_reason {
 #define X(symbol, name, doc) symbol,

@@ -9,6 +9,7 @@
 
 #include "pmd/base/log.h"
 #include "pmd/ct.h"
+#include "src/agents/bond_agent.h"
 #include "src/app/apply_impl.h"
 #include "src/app/cores.h"
 #include "src/agents/underlay.h"
@@ -180,6 +181,7 @@ static void make_bridge(struct apply *apply, struct apply_bridge *object)
     bridge_set_mac_table(br, wanted->mac_table_size, wanted->mac_aging_time);
     pipeline_set_max_rules(br->pipeline, (uint32_t)wanted->max_rules);
     set_tables(br, &nothing, wanted);
+    apply_bonds(apply, br, wanted);
     server_params(sw, br, wanted, &params);
     snprintf(mgmt, sizeof mgmt, "%s/%s.mgmt", sw->config->run_dir, wanted->name);
     snprintf(snoop, sizeof snoop, "%s/%s.snoop", sw->config->run_dir, wanted->name);
@@ -187,6 +189,7 @@ static void make_bridge(struct apply *apply, struct apply_bridge *object)
     params.server.snoop_path = snoop;
     br->owner = of_server_create(&params.server, account.error, sizeof account.error);
     if (!br->owner) {
+        bond_agent_set(sw->bonds, br, NULL, 0);
         TAILQ_REMOVE(&sw->bridges, br, node);
         TAILQ_INSERT_TAIL(&sw->removed, br, node);
         tell(apply, APPLY_BRIDGE, APPLY_NONE, wanted->name, &account);
@@ -244,6 +247,10 @@ static void change_bridge(struct apply *apply, struct apply_bridge *object)
         set_tables(br, &object->now, wanted);
         add_detail(&account, "limits of tables");
     }
+    if (parts & CONFIG_PART_BONDS) {
+        apply_bonds(apply, br, wanted);
+        add_detail(&account, "%zu bonds", wanted->n_bonds);
+    }
     if (parts & CONFIG_PART_CONNECTIONS)
         change_connections(apply, object, &account);
     config_section_assign(&config_section_bridge, &object->now, wanted,
@@ -278,6 +285,7 @@ void apply_bridge_leave(struct apply *apply, struct apply_bridge *object)
 
     if (br) {
         of_server_close(switch_of(br));
+        bond_agent_set(sw->bonds, br, NULL, 0);
         TAILQ_REMOVE(&sw->bridges, br, node);
         TAILQ_INSERT_TAIL(&sw->removed, br, node);
         object->bridge = NULL;

@@ -162,6 +162,8 @@ void apply_port_finish(struct apply *apply, struct apply_port *port);
 uint32_t apply_port_ofport(const struct apply_port *port);
 /* apply_port_parts.c: has a port watch its path as it is wanted. */
 void apply_bfd(struct apply *apply, struct bridge_port *bp, const struct config_bfd *config);
+/* Has the bridge's ports bonded as it is wanted. */
+void apply_bonds(struct apply *apply, struct bridge *bridge, const struct config_bridge *config);
 /* Makes the tunnel that a port is made with (struct bridge_port_params); NULL with a sentence in `error`. */
 struct bridge_tunnel *apply_tunnel_create(struct apply *apply, const struct config_port *config, char *error,
                                           size_t error_size);

@@ -12,6 +12,7 @@
 #include "pmd/base/clock.h"
 #include "pmd/base/log.h"
 #include "pmd/base/mem.h"
+#include "src/agents/bond_agent.h"
 #include "src/app/apply_impl.h"
 #include "src/app/pool.h"
 #include "src/app/run_dir.h"
@@ -380,6 +381,7 @@ static struct bridge_port *add_to_bridge(struct apply *apply, struct apply_port 
         return NULL;
     }
     bp->default_mtu = has_default_mtu(&port->now);
+    bond_agent_port_added(apply->sw->bonds, bp);
     set_vlans(bp, &port->now);
     set_flood(bp, &port->now);
     set_rx_cores(apply, bp, &port->now);

@@ -1,8 +1,14 @@
-/* Parts of a port that others make of the model: its session of BFD, its tunnel. */
+/* What others make of the model: a port's session of BFD and tunnel, a bridge's bonds. */
+#define MEM_WHAT "bridges and ports"
+
 #include <arpa/inet.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "pmd/base/mem.h"
 #include "src/agents/bfd_agent.h"
+#include "src/agents/bond_agent.h"
 #include "src/app/apply_impl.h"
 #include "src/config/tunnel.h"
 #include "src/tunnel/tunnel_port.h"
@@ -81,4 +87,42 @@ void apply_tunnels_changed(void *arg, const char *device)
         TAILQ_FOREACH (bp, &br->ports, node)
             if (bp->port && bp->port->ifname[0] && (!device || !strcmp(bp->port->ifname, device)))
                 bridge_note_port(bp, BRIDGE_PORT_CLAIMS);
+}
+
+/* --- bonds --------------------------------------------------------------- */
+
+static struct bond_agent_bond bond_of(const struct config_bond *config)
+{
+    static const enum bond_mode modes[] = {
+        [CONFIG_BOND_ACTIVE_BACKUP] = BOND_ACTIVE_BACKUP,
+        [CONFIG_BOND_BALANCE_SLB] = BOND_BALANCE_SLB,
+        [CONFIG_BOND_BALANCE_TCP] = BOND_BALANCE_TCP,
+    };
+    struct bond_agent_bond bond = {
+        .name = config->name,
+        .members = (const char *const *)config->members,
+        .n_members = config->n_members,
+        .config =
+            {
+                .mode = modes[config->mode],
+                .up_delay_ms = (uint32_t)config->updelay,
+                .down_delay_ms = (uint32_t)config->downdelay,
+                .rebalance_ms = (uint32_t)config->rebalance_interval,
+                .basis = (uint32_t)config->hash_basis,
+                .all_members_active = config->all_members_active,
+            },
+    };
+
+    snprintf(bond.config.primary, sizeof bond.config.primary, "%s", config->primary ? config->primary : "");
+    return bond;
+}
+
+void apply_bonds(struct apply *apply, struct bridge *bridge, const struct config_bridge *config)
+{
+    struct bond_agent_bond *bonds = mem_calloc(config->n_bonds + 1, sizeof *bonds);
+
+    for (size_t i = 0; i < config->n_bonds; i++)
+        bonds[i] = bond_of(&config->bonds[i]);
+    bond_agent_set(apply->sw->bonds, bridge, bonds, config->n_bonds);
+    free(bonds);
 }

@@ -12,6 +12,7 @@
 #include "pmd/base/log.h"
 #include "pmd/base/memory.h"
 #include "src/agents/bfd_agent.h"
+#include "src/agents/bond_agent.h"
 #include "src/app/apply.h"
 #include "src/app/captures.h"
 #include "src/app/housekeeping.h"
@@ -334,6 +335,7 @@ int switch_create(struct sluice *sw, const struct options *options, struct confi
         create_tls(sw, error, error_size))
         return -1;
     sw->bfd = bfd_agent_create(sw->loop, sw->flows, sw->pool);
+    sw->bonds = bond_agent_create(sw->loop, sw->flows, sw->pool);
     sw->apply = apply_create(sw);
     sw->ofports = ofport_state_create(sw->apply, config->run_dir);
     ofport_state_recall(sw->ofports, config);
@@ -375,6 +377,8 @@ void switch_destroy(struct sluice *sw)
     TAILQ_FOREACH (br, &sw->bridges, node) {
         of_server_destroy(switch_of(br));
         br->owner = NULL;
+        if (sw->bonds)
+            bond_agent_set(sw->bonds, br, NULL, 0);
         remove_ports(br, sw->cleanup);
     }
     if (sw->dp) {
@@ -394,6 +398,7 @@ void switch_destroy(struct sluice *sw)
         TAILQ_REMOVE(&sw->bridges, br, node);
         bridge_destroy(br);
     }
+    bond_agent_destroy(sw->bonds);
     bfd_agent_destroy(sw->bfd);
     tunnels_destroy(sw->tunnels);
     route_kernel_close(sw->kernel_routes);

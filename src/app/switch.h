@@ -15,6 +15,7 @@
 
 struct apply;
 struct bfd_agent;
+struct bond_agent;
 struct captures;
 struct control;
 struct ct_state;
@@ -46,6 +47,7 @@ struct sluice {
     struct datapath *dp;
     struct flows *flows;
     struct bfd_agent *bfd;
+    struct bond_agent *bonds;
     struct control *control;
     struct links *links;
     struct routes *routes;

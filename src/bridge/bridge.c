@@ -42,6 +42,13 @@ void bridge_note(struct bridge *bridge)
 void bridge_note_port(struct bridge_port *bp, unsigned what)
 {
     TELL(bp->bridge, port_changed, bp, what);
+    if (what & BRIDGE_PORT_LINK)
+        lport_follow_link(bp);
+}
+
+void bridge_note_bond(struct lport *lport)
+{
+    TELL(lport->bridge, bond_changed, lport);
 }
 
 static void mac_changed(void *arg, const struct mac_entry *entry)

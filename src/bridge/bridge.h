@@ -12,8 +12,10 @@
 
 #include "pmd/datapath.h"
 #include "pmd/port.h"
+#include "src/bridge/bond.h"
 #include "src/bridge/bridge_events.h"
 #include "src/bridge/bridge_tunnel.h"
+#include "src/bridge/lport.h"
 #include "src/bridge/mac_table.h"
 #include "src/bridge/patch.h"
 #include "src/bridge/port_claim.h"
@@ -30,17 +32,6 @@
 #define PORT_CONFIG_NO_FLOOD 0x80 /* OpenFlow 1.0 only, kept for all */
 #define PORT_STATE_LINK_DOWN 0x01
 #define PORT_STATE_LIVE 0x04
-
-/* A Port: what NORMAL learns addresses on and floods to, with its VLANs. It has one OpenFlow port, its member, and that
- * port's name. Bonds, mirrors and queues are properties of Ports.
- */
-struct lport {
-    struct bridge *bridge;
-    uint32_t id; /* names it in the MAC table: the member's OpenFlow number */
-    struct bridge_port *member;
-    struct port_vlan vlan;
-    TAILQ_ENTRY(lport) node;
-};
 
 /* An OpenFlow port. What is behind it, if anything, is a port of the datapath. */
 struct bridge_port {
@@ -83,6 +74,7 @@ struct bridge {
     TAILQ_HEAD(bridge_ports, bridge_port) ports; /* by ascending ofport */
     TAILQ_HEAD(bridge_lports, lport) lports;     /* by ascending id */
     uint32_t n_ports, n_patches;
+    uint32_t n_bonds_made;          /* since the bridge was made: lport_create_bond() */
     struct bridge_port **by_ofport; /* the ports but LOCAL, by number */
     uint32_t by_ofport_size;
     struct bridge_port *local;
@@ -132,8 +124,6 @@ void bridge_port_remove(struct bridge_port *bp);
 
 struct bridge_port *bridge_port_by_ofport(const struct bridge *bridge, uint32_t ofport);
 struct bridge_port *bridge_port_by_name(const struct bridge *bridge, const char *name);
-/* The Port that the MAC table has under this id; NULL: it is gone. */
-struct lport *bridge_lport_by_id(const struct bridge *bridge, uint32_t id);
 /* Returns the bridge port, of whatever bridge, that keys have this index of as in_port; NULL: none. */
 struct bridge_port *bridge_port_by_index(const struct datapath *dp, uint32_t index);
 /* The inverse: of a device in the datapath, or of a tunnel; 0: no packet comes in by it. */

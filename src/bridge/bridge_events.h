@@ -13,6 +13,7 @@
 
 struct bridge;
 struct bridge_port;
+struct lport;
 
 /* What changed of a port. */
 #define BRIDGE_PORT_LINK 1u   /* its state, or its MAC address */
@@ -29,6 +30,8 @@ struct bridge_listener {
     void (*port_removed)(void *arg, struct bridge_port *bp);
     /* `what`: BRIDGE_PORT_*. */
     void (*port_changed)(void *arg, struct bridge_port *bp, unsigned what);
+    /* What a bond does with packets (bond.h: "packets"): the Port is one. */
+    void (*bond_changed)(void *arg, struct lport *lport);
     /* What the MAC table says of this address on this VLAN: it appeared, moved, aged or had to make room. */
     void (*mac_changed)(void *arg, struct bridge *bridge, const struct rte_ether_addr *mac, uint16_t vlan);
     /* Anything else that may change where packets go: fragment mode, table-miss mode, meters, a MAC table that was
@@ -45,6 +48,7 @@ void bridge_unlisten(struct bridge *bridge, struct bridge_listener *listener);
 
 /* For those who change what the bridge itself does not watch. */
 void bridge_note_port(struct bridge_port *bp, unsigned what);
+void bridge_note_bond(struct lport *lport);
 void bridge_note(struct bridge *bridge);
 
 #endif

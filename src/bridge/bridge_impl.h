@@ -18,5 +18,7 @@
 bool bridge_port_read_status(struct bridge_port *bp);
 /* Takes a port out of the bridge and frees it. Its index in the datapath stays taken, see datapath_port_forget(). */
 void bridge_port_free(struct bridge_port *bp);
+/* The port's state or address changed: its bond hears of it. */
+void lport_follow_link(struct bridge_port *bp);
 
 #endif

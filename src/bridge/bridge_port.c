@@ -118,40 +118,6 @@ static struct rte_ether_addr name_mac(const char *name)
     return mac;
 }
 
-struct lport *bridge_lport_by_id(const struct bridge *bridge, uint32_t id)
-{
-    const struct bridge_port *bp = bridge_port_by_ofport(bridge, id);
-
-    return bp ? bp->lport : NULL;
-}
-
-static struct lport *lport_create(struct bridge_port *bp)
-{
-    struct bridge_lports *all = &bp->bridge->lports;
-    struct lport *lport = calloc(1, sizeof *lport), *after = TAILQ_LAST(all, bridge_lports);
-
-    if (!lport)
-        out_of_memory("a bridge", 0);
-    lport->bridge = bp->bridge;
-    lport->id = bp->ofport;
-    lport->member = bp;
-    port_vlan_init(&lport->vlan);
-    while (after && after->id > lport->id)
-        after = TAILQ_PREV(after, bridge_lports, node);
-    if (after)
-        TAILQ_INSERT_AFTER(all, after, lport, node);
-    else
-        TAILQ_INSERT_HEAD(all, lport, node);
-    return lport;
-}
-
-static void lport_free(struct lport *lport)
-{
-    mac_table_forget_port(lport->bridge->macs, lport->id);
-    TAILQ_REMOVE(&lport->bridge->lports, lport, node);
-    free(lport);
-}
-
 void bridge_set_datapath_id(struct bridge *bridge, uint64_t datapath_id)
 {
     bridge->datapath_id = datapath_id;
@@ -238,7 +204,7 @@ void bridge_port_free(struct bridge_port *bp)
     struct bridge_port *peer;
 
     end_claims(bp);
-    lport_free(bp->lport);
+    lport_forget(bp);
     TAILQ_REMOVE(&bridge->ports, bp, node);
     bridge->n_ports--;
     index_set(bridge, bp->ofport, NULL);

@@ -260,6 +260,14 @@ bool mac_table_learn(struct mac_table *table, const struct rte_ether_addr *mac, 
     return true;
 }
 
+void mac_table_lock(struct mac_table *table, const struct rte_ether_addr *mac, uint16_t vlan, uint64_t until_ms)
+{
+    struct mac_node *node = *find(table, mac, vlan);
+
+    if (node)
+        node->entry.locked_until_ms = until_ms;
+}
+
 bool mac_table_set_static(struct mac_table *table, const struct rte_ether_addr *mac, uint16_t vlan, uint32_t lport)
 {
     struct mac_node *node = *find(table, mac, vlan);

@@ -16,6 +16,8 @@ struct mac_entry {
     uint32_t lport;
     bool is_static; /* put there by an operator: neither ages nor moves */
     uint64_t seen_ms;
+    uint64_t
+        locked_until_ms; /* until then a gratuitous ARP packet that comes by a bond does not count: mac_table_lock() */
 };
 
 /* Since the table was made, or they were cleared. */
@@ -40,6 +42,9 @@ void mac_table_set_changed(struct mac_table *table, void (*changed)(void *arg, c
  * seen longest ago goes (as OVS: one port cannot push out the rest). */
 bool mac_table_learn(struct mac_table *table, const struct rte_ether_addr *mac, uint16_t vlan, uint32_t lport,
                      uint64_t now_ms);
+/* The entry's station, which is on this Port, has just sent a gratuitous ARP packet: one that comes from a bond now is
+ * that packet, which came back, and not the station. */
+void mac_table_lock(struct mac_table *table, const struct rte_ether_addr *mac, uint16_t vlan, uint64_t until_ms);
 /* An entry that is neither aged, moved nor evicted; one that was learned becomes it. Returns false if the address is a
  * group address, or the table has room for no more such entries. */
 bool mac_table_set_static(struct mac_table *table, const struct rte_ether_addr *mac, uint16_t vlan, uint32_t lport);

@@ -12,6 +12,7 @@ extern const struct config_section config_root;
 extern const struct config_section config_section_bridge;
 extern const struct config_section config_section_port;
 extern const struct config_section config_section_bfd;
+extern const struct config_section config_section_bond;
 extern const struct config_section config_section_tunnel;
 
 /* The parts of the switch that keys with CHANGE_LIVE belong to: what has to be done when one of them changes. */
@@ -29,6 +30,7 @@ enum config_part {
     CONFIG_PART_MACS = 1 << 5,
     CONFIG_PART_MAX_RULES = 1 << 6,
     CONFIG_PART_TABLES = 1 << 7,
+    CONFIG_PART_BONDS = 1 << 15,
     /* ports */
     CONFIG_PART_OFPORT = 1 << 8,
     CONFIG_PART_MTU = 1 << 9,

@@ -133,6 +133,25 @@ struct config_controller {
     bool enable_async;    /* asynchronous messages without being asked for them */
 };
 
+enum config_bond_mode {
+    CONFIG_BOND_ACTIVE_BACKUP,
+    CONFIG_BOND_BALANCE_SLB,
+    CONFIG_BOND_BALANCE_TCP,
+};
+
+/* Ports that are one link; names and meaning as in Open vSwitch's table Port. */
+struct config_bond {
+    char *name;
+    char **members; /* names of ports of the bridge */
+    size_t n_members;
+    enum config_bond_mode mode;
+    int updelay, downdelay; /* milliseconds */
+    char *primary;          /* NULL: none */
+    int rebalance_interval; /* milliseconds, 0: never */
+    int hash_basis;
+    bool all_members_active;
+};
+
 /* What an OpenFlow table starts with; controllers may change it. */
 struct config_table {
     int table;
@@ -161,6 +180,8 @@ struct config_bridge {
     int mac_aging_time;         /* seconds */
     struct config_table *tables;
     size_t n_tables;
+    struct config_bond *bonds;
+    size_t n_bonds;
     struct config_port *ports;
     size_t n_ports;
 };

@@ -8,6 +8,7 @@
 
 #include "pmd/base/mem.h"
 #include "src/config/format.h"
+#include "src/config/keys.h"
 #include "src/config/tunnel.h"
 #include "src/net/tls.h"
 
@@ -203,7 +204,7 @@ static void verify_tunnel(const struct config_port *port, const char *path, stru
 
 /* What must be unique in the whole configuration. */
 struct unique {
-    struct claims bridge_names, datapath_ids, port_names, sockets, listens, devices, ifnames;
+    struct claims bridge_names, datapath_ids, port_names, bond_names, sockets, listens, devices, ifnames;
 };
 
 /* The kernel is to have an interface of the port's name. */
@@ -329,6 +330,71 @@ static void needs_tls(const struct config *config, const char *target, const cha
                       target);
 }
 
+static const struct config_port *find_port(const struct config_bridge *bridge, const char *name)
+{
+    for (size_t i = 0; i < bridge->n_ports; i++)
+        if (bridge->ports[i].name && strcmp(bridge->ports[i].name, name) == 0)
+            return &bridge->ports[i];
+    return NULL;
+}
+
+static bool has_same_vlans(const struct config_port *a, const struct config_port *b)
+{
+    static const char *const keys[] = {"vlan_mode", "tag", "trunks"};
+
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+        if (!config_key_same(config_key_find(&config_section_port, keys[i]), a, b))
+            return false;
+    return true;
+}
+
+static void verify_bond(const struct config_bridge *bridge, const struct config_bond *bond, const char *path,
+                        struct claims *members, struct config_faults *faults)
+{
+    const struct config_port *first = NULL;
+    bool has_primary = !bond->primary;
+    char where[128];
+
+    for (size_t i = 0; i < bond->n_members; i++) {
+        const char *name = bond->members[i];
+        const struct config_port *port = name ? find_port(bridge, name) : NULL;
+
+        if (!name)
+            continue;
+        snprintf(where, sizeof where, "%s.members[%zu]", path, i);
+        claim(members, name, "%s", where);
+        has_primary |= bond->primary && strcmp(bond->primary, name) == 0;
+        if (!port)
+            config_faults_add(faults, 0, where, "%s is no port of the bridge: add it to \"ports\"", name);
+        else if (port->ofport == CONFIG_OFPORT_LOCAL)
+            config_faults_add(faults, 0, where, "%s is the bridge's LOCAL port, which cannot be bonded: remove it",
+                              name);
+        else if (first && !has_same_vlans(first, port))
+            config_faults_add(faults, 0, where,
+                              "%s has another vlan_mode, tag or trunks than %s: give all members of a bond the same",
+                              name, first->name);
+        first = first ? first : port;
+    }
+    if (has_primary)
+        return;
+    snprintf(where, sizeof where, "%s.primary", path);
+    config_faults_add(faults, 0, where, "%s is no member of the bond: name one, or remove it", bond->primary);
+}
+
+static void verify_bonds(const struct config_bridge *bridge, size_t index, struct claims *names,
+                         struct config_faults *faults)
+{
+    struct claims members = {0};
+    char path[64];
+
+    for (size_t i = 0; i < bridge->n_bonds; i++) {
+        snprintf(path, sizeof path, "bridges[%zu].bonds[%zu]", index, i);
+        claim(names, bridge->bonds[i].name, "%s.name", path);
+        verify_bond(bridge, &bridge->bonds[i], path, &members, faults);
+    }
+    settle(&members, "the port", "remove it", faults);
+}
+
 static void verify_bridge(const struct config *config, size_t index, struct unique *unique,
                           struct config_faults *faults)
 {
@@ -383,6 +449,7 @@ static void verify_bridge(const struct config *config, size_t index, struct uniq
         }
     }
     settle(&ofports, "the OpenFlow port", "choose another", faults);
+    verify_bonds(bridge, index, &unique->bond_names, faults);
 }
 
 /* The sockets Sluice makes by itself come first, so that a path in the file is what is reported. */
@@ -424,6 +491,7 @@ void config_verify(const struct config *config, struct config_faults *faults)
     settle(&unique.bridge_names, "the name", "choose another", faults);
     settle(&unique.datapath_ids, "the datapath ID", "choose another", faults);
     settle(&unique.port_names, "the name", "choose another", faults);
+    settle(&unique.bond_names, "the name", "choose another", faults);
     settle(&unique.sockets, "the socket", "choose another", faults);
     settle(&unique.listens, "the address", "choose another", faults);
     settle(&unique.devices, "the device", "choose another", faults);

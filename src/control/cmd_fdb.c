@@ -7,6 +7,15 @@
 #include "src/control/commands.h"
 #include "src/match/flow.h"
 
+/* A bond has that of its first member, as in OVS. */
+static uint32_t number_of(const struct bridge *br, uint32_t id)
+{
+    const struct lport *lport = bridge_lport_by_id(br, id);
+    const struct bond_member *first = lport && lport->bond ? TAILQ_FIRST(&lport->bond->members) : NULL;
+
+    return first ? ((const struct bridge_port *)first->port)->ofport : id;
+}
+
 /* The columns of OVS's fdb/show. */
 static void cmd_show(void *arg, int argc, const char *const *argv, struct control_reply *reply)
 {
@@ -23,10 +32,11 @@ static void cmd_show(void *arg, int argc, const char *const *argv, struct contro
         char mac[RTE_ETHER_ADDR_FMT_SIZE], port[16];
         const uint8_t *b = e->mac.addr_bytes;
         snprintf(mac, sizeof mac, "%02x:%02x:%02x:%02x:%02x:%02x", b[0], b[1], b[2], b[3], b[4], b[5]);
-        if (e->lport == OFPORT_LOCAL)
+        uint32_t ofport = number_of(br, e->lport);
+        if (ofport == OFPORT_LOCAL)
             snprintf(port, sizeof port, "LOCAL");
         else
-            snprintf(port, sizeof port, "%" PRIu32, e->lport);
+            snprintf(port, sizeof port, "%" PRIu32, ofport);
         int64_t age = now > e->seen_ms ? (int64_t)(now - e->seen_ms) / 1000 : 0;
         if (e->is_static)
             control_printf(reply, "%5s  %4u  %s  static\n", port, e->vlan, mac);

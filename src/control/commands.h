@@ -29,6 +29,7 @@ void commands_register_ct_stats(struct control *control, struct sluice *sw);    
 void commands_register_ipf(struct control *control, struct sluice *sw);         /* dpctl/ipf-* */
 void commands_register_dpdk(struct control *control, struct sluice *sw);        /* dpdk/, netdev-dpdk/ */
 void commands_register_bfd(struct control *control, struct sluice *sw);         /* bfd/ */
+void commands_register_bond(struct control *control, struct sluice *sw);        /* bond/ */
 void commands_register_memory(struct control *control, struct sluice *sw);      /* memory/, coverage/ */
 void commands_register_metrics(struct control *control, struct sluice *sw);     /* metrics */
 void commands_register_route(struct control *control, struct sluice *sw);       /* ovs/route/ */
@@ -65,6 +66,9 @@ bool command_port_index(void *switch_, const char *text, uint32_t *index);
 /* A session of BFD; a new reference. */
 struct bfd_status;
 json_t *command_bfd_json(const struct bfd_status *status);
+
+/* A bond; a new reference. */
+json_t *command_bond_json(const struct lport *lport);
 
 /* The number of a port, LOCAL as OpenFlow 1.0 numbers it: 65534. */
 uint32_t command_ofport(const struct bridge_port *bp);

@@ -54,10 +54,14 @@
     X(QOS, "qos", UUID, NONE, READ, -1)                                                                                \
     X(MAC, "mac", STRING, NONE, READ, -1)                                                                              \
     X(BOND_MODE, "bond_mode", STRING, NONE, READ, -1)                                                                  \
+    X(BOND_UPDELAY, "bond_updelay", INTEGER, NONE, READ, -1)                                                           \
+    X(BOND_DOWNDELAY, "bond_downdelay", INTEGER, NONE, READ, -1)                                                       \
+    X(BOND_FAKE_IFACE, "bond_fake_iface", BOOLEAN, NONE, READ, -1)                                                     \
     X(LACP, "lacp", STRING, NONE, READ, -1)                                                                            \
     X(FAKE_BRIDGE, "fake_bridge", BOOLEAN, NONE, READ, -1)                                                             \
     X(PROTECTED, "protected", BOOLEAN, NONE, READ, -1)                                                                 \
-    X(OTHER_CONFIG, "other_config", STRING, STRING, READ, -1)
+    X(OTHER_CONFIG, "other_config", STRING, STRING, READ, -1)                                                          \
+    X(BOND_ACTIVE_SLAVE, "bond_active_slave", STRING, NONE, WRITE, -1)
 
 #define VSWITCH_INTERFACE_COLUMNS(X)                                                                                   \
     X(NAME, "name", STRING, NONE, READ, -1)                                                                            \

@@ -34,8 +34,8 @@ static uint32_t deps_hash(const struct xlate_deps *deps)
         hash = hash_add(hash, visit);
     }
     for (unsigned i = 0; i < deps->n_crossings; i++)
-        hash = hash_add(hash, (uint64_t)deps->crossings[i].bridge << 48 | (uint64_t)deps->crossings[i].rx << 32 |
-                                  deps->crossings[i].ofport);
+        hash = hash_add(hash, (uint64_t)deps->crossings[i].bridge << 48 | (uint64_t)deps->crossings[i].what << 32 |
+                                  deps->crossings[i].id);
     for (unsigned i = 0; i < deps->n_groups; i++)
         hash = hash_add(hash_add(hash, (uintptr_t)deps->groups[i].group), deps->groups[i].bucket);
     for (unsigned i = 0; i < deps->n_others; i++) {
@@ -317,8 +317,18 @@ static void credit_table(struct bridge *bridge, const struct xlate_visit *visit,
 static void credit_crossing(struct bridge *bridge, const struct xlate_crossing *crossing, uint64_t packets,
                             uint64_t bytes)
 {
-    if (bridge)
-        bridge_port_count(bridge_port_by_ofport(bridge, crossing->ofport), crossing->rx, packets, bytes);
+    struct lport *bond;
+
+    if (!bridge)
+        return;
+    if (crossing->what != XLATE_CROSSED_BOND) {
+        bridge_port_count(bridge_port_by_ofport(bridge, crossing->id), crossing->what == XLATE_CROSSED_RX, packets,
+                          bytes);
+        return;
+    }
+    bond = bridge_lport_by_id(bridge, LPORT_BOND_FIRST + (crossing->id >> 8));
+    if (bond)
+        bond_account(bond->bond, (uint8_t)crossing->id, bytes);
 }
 
 static void credit_all(struct flows *flows, struct path *path)

@@ -211,6 +211,14 @@ static void port_removed(void *arg, struct bridge_port *bp)
         forget_port(fb->flows, bp->port->index);
 }
 
+static void bond_changed(void *arg, struct lport *lport)
+{
+    struct flows_bridge *fb = arg;
+
+    note_ports(fb->flows);
+    dep_changed(fb->flows, XLATE_DEP_BOND, lport->bridge, lport->id);
+}
+
 static void bridge_changed(void *arg, struct bridge *bridge)
 {
     struct flows_bridge *fb = arg;
@@ -266,6 +274,7 @@ void flows_attach(struct flows *flows, struct bridge *bridge)
                                             .port_added = port_added,
                                             .port_removed = port_removed,
                                             .port_changed = port_changed,
+                                            .bond_changed = bond_changed,
                                             .mac_changed = mac_changed,
                                             .bridge_changed = bridge_changed};
     bridge_listen(bridge, &fb->listener);

@@ -4,6 +4,9 @@
 #include "pmd/base/clock.h"
 #include "src/xlate/xlate_ctx.h"
 
+/* A gratuitous ARP packet that went out of a bond does not come back later than that. */
+#define ARP_LOCK_MS 5000
+
 /* The VLAN that a packet with this VLAN id is in; -1 if the port does not take it. */
 static int classify(struct xlate_ctx *ctx, const struct bridge_port *in, uint16_t vid)
 {
@@ -71,15 +74,29 @@ static void send(struct xlate_ctx *ctx, const struct lport *to, uint16_t vlan)
     struct tag_change change;
 
     change_begin(ctx, &change, vlan, port_vlan_leaves_tagged(&to->vlan, vlan));
-    xlate_output_port(ctx, to->member, 0);
+    xlate_output_lport(ctx, to, vlan, 0);
     change_end(ctx, &change);
+}
+
+/* OpenFlow's NO_FLOOD; of a bond if one of its members has it. */
+static bool refuses_floods(const struct lport *to)
+{
+    const struct bond_member *m;
+
+    if (!to->bond)
+        return to->member->config & PORT_CONFIG_NO_FLOOD;
+    TAILQ_FOREACH (m, &to->bond->members, node) {
+        if (((const struct bridge_port *)m->port)->config & PORT_CONFIG_NO_FLOOD)
+            return true;
+    }
+    return false;
 }
 
 static bool floods_to(const struct xlate_ctx *ctx, const struct lport *to, uint16_t vlan)
 {
-    const struct bridge_port *bp = to->member;
+    const struct bridge_port *in = bridge_port_by_ofport(ctx->bridge, ctx->flow.in_port);
 
-    return bp->ofport != ctx->flow.in_port && !(bp->config & PORT_CONFIG_NO_FLOOD) && xlate_port_sends(bp) &&
+    return (!in || to != in->lport) && !refuses_floods(to) && xlate_lport_sends(to) &&
            port_vlan_carries(&to->vlan, vlan);
 }
 
@@ -90,6 +107,7 @@ static void flood(struct xlate_ctx *ctx, uint16_t vlan)
     const struct lport *to;
 
     xlate_dep(ctx, XLATE_DEP_PORTS, 0);
+    xlate_dep_bonds(ctx);
     /* Ports that get the packet as it is go first: then the tag changes once, and never back. */
     for (int pass = 0; pass < 2; pass++) {
         bool tagged = pass == 0 ? as_it_is : !as_it_is, changed = false;
@@ -102,7 +120,7 @@ static void flood(struct xlate_ctx *ctx, uint16_t vlan)
             if (!changed)
                 change_begin(ctx, &change, vlan, tagged);
             changed = true;
-            xlate_output_port(ctx, to->member, 0);
+            xlate_output_lport(ctx, to, vlan, 0);
         }
         if (changed)
             change_end(ctx, &change);
@@ -113,17 +131,22 @@ static void flood(struct xlate_ctx *ctx, uint16_t vlan)
 static void learn(struct xlate_ctx *ctx, const struct bridge_port *in, uint16_t vlan)
 {
     const struct rte_ether_addr *src = &ctx->flow.pkt.eth_src;
+    bool may_return;
 
     if (!in || rte_is_multicast_ether_addr(src))
         return;
     xlate_dep(ctx, XLATE_DEP_MAC, xlate_mac_number(src, vlan));
     xlate_note_learned(ctx, src, vlan, in->lport->id);
+    may_return = xlate_bond_may_return(ctx, in->lport);
+    ctx->out->deps.no_news |= may_return; /* each of them renews the lock */
     if (!ctx->in->side_effects)
         return;
     if (mac_table_learn(ctx->bridge->macs, src, vlan, in->lport->id, clock_now_ms())) {
         xlate_note(ctx, " -> learned that " RTE_ETHER_ADDR_PRT_FMT " is on port %s in VLAN %u",
-                   RTE_ETHER_ADDR_BYTES(src), in->name, vlan);
+                   RTE_ETHER_ADDR_BYTES(src), lport_name(in->lport), vlan);
     }
+    if (may_return)
+        mac_table_lock(ctx->bridge->macs, src, vlan, clock_now_ms() + ARP_LOCK_MS);
 }
 
 /* 01-80-C2-00-00-00 to -0F are not forwarded by a bridge (IEEE 802.1Q, 8.6.3). */
@@ -154,6 +177,8 @@ void xlate_normal(struct xlate_ctx *ctx)
         xlate_why(ctx, DROP_NORMAL_RESERVED);
         return;
     }
+    if (in && !xlate_bond_admits(ctx, in, (uint16_t)vlan))
+        return;
     learn(ctx, in, (uint16_t)vlan);
     if (rte_is_multicast_ether_addr(dst)) {
         xlate_note(ctx, " -> multicast destination, flooding");

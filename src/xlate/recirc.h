@@ -31,6 +31,8 @@ struct recirc_state {
     uint8_t in_group; /* ... of a bucket */
     uint8_t hashed;   /* dp_hash is the hash that the select group at the head of the actions left asked for */
     uint8_t entering; /* the packet comes into `bridge`, by in_port: none of it is done yet */
+    uint32_t bond;    /* nothing is left but to send the packet by a member of this bond, for its dp_hash; 0: no */
+    uint32_t max_len; /* ... or its first bytes, 0: all of it */
     uint8_t zero[4];
 };
 

@@ -299,6 +299,7 @@ static void ctx_init(struct xlate_ctx *ctx, const struct xlate_in *in, struct xl
     ctx->exit = ctx->no_set = ctx->in_set = ctx->freezing = false;
     ctx->table_miss = false;
     ctx->unparsed = 0;
+    ctx->freeze_bond = ctx->freeze_max_len = 0;
     ctx->in_group = ctx->hashed = ctx->freeze_entry = ctx->freeze_hash = ctx->freeze_larger = false;
     ctx->packet_out = in->acts.acts;
     ctx->n_tunnels = 0;
@@ -397,7 +398,7 @@ void xlate(const struct xlate_in *in, struct xlate_out *out)
 
     if (!in->acts.acts && !in->resume && in->flow.pkt.recirc_id == 0) {
         if (xlate_from_tunnel(in)) {
-            xlate_deps_add_crossing(&out->deps, ctx.bridge_place, ctx.entry, true);
+            xlate_deps_add_crossing(&out->deps, ctx.bridge_place, XLATE_CROSSED_RX, ctx.entry);
             xlate_tunnel_entered(&ctx);
         }
         xlate_bridge(&ctx);

@@ -101,6 +101,7 @@ enum xlate_dep_kind {
     XLATE_DEP_GROUP,     /* of bridge a, group b: whether there is one, and its buckets */
     XLATE_DEP_PORTS,     /* of bridge a: which ports it has, and what XLATE_DEP_PORT says of each of them */
     XLATE_DEP_MAC,       /* of bridge a: where address b is, an xlate_mac_number() */
+    XLATE_DEP_BOND,      /* of bridge a: what the bond that is Port b does with packets (src/bridge/bond.h) */
     XLATE_DEP_NEXT_HOP,  /* what the next hop number b of tunnels is (src/tunnel/next_hop.h); a is NULL */
     XLATE_DEP_NO_BRIDGE, /* the port belongs to no bridge; a and b are 0 */
 };
@@ -128,11 +129,13 @@ struct xlate_learned {
     struct rte_ether_addr mac;
 };
 
-/* The packet went through a port that has no device: of a patch or a tunnel. */
+/* What the packet went through that is counted here alone: a port that has no device, of a patch or a tunnel; a bucket
+ * of a bond. */
+enum xlate_crossed { XLATE_CROSSED_TX, XLATE_CROSSED_RX, XLATE_CROSSED_BOND };
 struct xlate_crossing {
-    uint16_t bridge; /* whose port: a place in deps->bridges */
-    uint16_t rx;     /* else it was sent */
-    uint32_t ofport;
+    uint16_t bridge; /* whose: a place in deps->bridges */
+    uint16_t what;   /* enum xlate_crossed */
+    uint32_t id;     /* the port's OpenFlow number, or (id of the bond - LPORT_BOND_FIRST) << 8 | bucket */
 };
 
 /* What the decision depended on, beyond the packet's bits in `wc`. The arrays are kept from one translation into the

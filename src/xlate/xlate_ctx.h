@@ -80,6 +80,8 @@ struct xlate_ctx {
     uint32_t freeze_basis;
     unsigned n_buckets_run, n_links; /* n_links: whose liveness was asked for */
     uint8_t unparsed;                /* XLATE_UNPARSED_* */
+    uint32_t freeze_bond;            /* freezing: what returns is sent by a member of this bond; 0: it is not */
+    uint32_t freeze_max_len;         /* ... or its first bytes, 0: all of it */
     bool freeze_entry;               /* freezing: what returns enters the bridge, as received by flow.in_port */
     bool freezing;                   /* the rest is done after recirculation: what returns appends itself to `frozen` */
     int goto_table;                  /* -1: none */
@@ -142,7 +144,7 @@ uint16_t xlate_deps_add_bridge(struct xlate_deps *deps, struct bridge *bridge);
 void xlate_deps_add_lookup(struct xlate_deps *deps, struct xlate_visit visit, struct rule *rule,
                            const struct conj_trail *trail);
 void xlate_deps_add(struct xlate_deps *deps, const struct xlate_dep *dep);
-void xlate_deps_add_crossing(struct xlate_deps *deps, uint16_t bridge, uint32_t ofport, bool rx);
+void xlate_deps_add_crossing(struct xlate_deps *deps, uint16_t bridge, enum xlate_crossed what, uint32_t id);
 void xlate_deps_add_group(struct xlate_deps *deps, struct group *group, uint32_t bucket);
 /* The decision rests on {kind, the bridge that the packet is in, b}. */
 void xlate_dep(struct xlate_ctx *ctx, enum xlate_dep_kind kind, uint64_t b);
@@ -245,6 +247,23 @@ void xlate_controller_action(struct xlate_ctx *ctx, const struct act_controller 
 /* As xlate_controller_action(), for any rule; `recirc_id`: the state to go on with once it resumes, 0: none. */
 void xlate_punt(struct xlate_ctx *ctx, const struct act_controller *act, uint64_t cookie, uint8_t table_id,
                 uint32_t recirc_id);
+
+/* --- xlate_bond.c -------------------------------------------------------- */
+
+/* Sends the packet, or its first `max_len` bytes (0: all of it), to a Port. VLAN tags are as they are to leave; `vlan`:
+ * that the packet is in. */
+void xlate_output_lport(struct xlate_ctx *ctx, const struct lport *to, uint16_t vlan, uint32_t max_len);
+/* Goes on with a packet that was to have a hash first. */
+void xlate_bond_resume(struct xlate_ctx *ctx, const struct recirc_state *state);
+/* Could the Port send a packet, as far as its configuration goes, and its members' links if it is a bond? */
+bool xlate_lport_sends(const struct lport *to);
+/* The decision rests on all bonds of the bridge. */
+void xlate_dep_bonds(struct xlate_ctx *ctx);
+/* Whether the packet, which came by `bp`, is taken, as far as the port's bond is concerned, if it has one. */
+bool xlate_bond_admits(struct xlate_ctx *ctx, const struct bridge_port *bp, uint16_t vlan);
+/* Whether the packet, which came by the Port `in`, may come back over a bond and look as if its sender had moved there:
+ * its address is not to move for a while. */
+bool xlate_bond_may_return(struct xlate_ctx *ctx, const struct lport *in);
 
 /* --- xlate_protocol.c ---------------------------------------------------- */
 

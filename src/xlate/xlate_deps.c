@@ -172,10 +172,10 @@ void xlate_deps_add_group(struct xlate_deps *deps, struct group *group, uint32_t
     deps->groups[deps->n_groups++] = (struct xlate_group){.group = group, .bucket = bucket};
 }
 
-void xlate_deps_add_crossing(struct xlate_deps *deps, uint16_t bridge, uint32_t ofport, bool rx)
+void xlate_deps_add_crossing(struct xlate_deps *deps, uint16_t bridge, enum xlate_crossed what, uint32_t id)
 {
     ROOM(deps, crossings);
-    deps->crossings[deps->n_crossings++] = (struct xlate_crossing){.bridge = bridge, .rx = rx, .ofport = ofport};
+    deps->crossings[deps->n_crossings++] = (struct xlate_crossing){.bridge = bridge, .what = what, .id = id};
 }
 
 void xlate_pin_rules(struct xlate_ctx *ctx)

@@ -99,6 +99,8 @@ static uint32_t intern(struct xlate_ctx *ctx, const struct act_buffer *set)
     state.in_group = ctx->in_group;
     state.hashed = ctx->freeze_hash;
     state.entering = ctx->freeze_entry;
+    state.bond = ctx->freeze_bond;
+    state.max_len = ctx->freeze_max_len;
     xlate_save_tunnel(ctx, state.tun, state.tun_set);
     state.metadata = ctx->flow.metadata;
     state.packet_type = ctx->flow.packet_type;
@@ -258,6 +260,8 @@ void xlate_thaw(struct xlate_ctx *ctx)
     xlate_show_action_set(ctx);
     if (recirc->state.entering)
         xlate_bridge(ctx);
+    else if (recirc->state.bond)
+        xlate_bond_resume(ctx, &recirc->state);
     else
         recirc_for_each_segment(recirc, run_segment, ctx);
     /* The action set is no table's. */

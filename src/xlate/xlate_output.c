@@ -246,7 +246,7 @@ static bool any_port_looks(struct xlate_ctx *ctx)
     return false;
 }
 
-/* TABLE looks at the packet. NORMAL looks at tags and Ethernet addresses. */
+/* TABLE looks at the packet. NORMAL looks at tags and Ethernet addresses, and, if there are bonds, at ARP. */
 static enum act_sees port_sees(struct xlate_ctx *ctx, uint32_t ofport)
 {
     const struct bridge_port *bp;
@@ -255,7 +255,7 @@ static enum act_sees port_sees(struct xlate_ctx *ctx, uint32_t ofport)
     case OFPORT_TABLE:
         return ACT_SEES_PACKET;
     case OFPORT_NORMAL:
-        return any_port_looks(ctx) ? ACT_SEES_PACKET : ACT_SEES_HEADERS;
+        return any_port_looks(ctx) || bridge_last_bond(ctx->bridge) ? ACT_SEES_PACKET : ACT_SEES_HEADERS;
     case OFPORT_ALL:
     case OFPORT_FLOOD:
         return any_port_looks(ctx) ? ACT_SEES_PACKET : ACT_SEES_NOTHING;

@@ -79,9 +79,9 @@ void xlate_patch(struct xlate_ctx *ctx, const struct bridge_port *from)
     }
     xlate_leave_bridge(ctx, &left);
     xlate_clone_begin(ctx, &clone);
-    xlate_deps_add_crossing(&ctx->out->deps, ctx->bridge_place, from->ofport, false);
+    xlate_deps_add_crossing(&ctx->out->deps, ctx->bridge_place, XLATE_CROSSED_TX, from->ofport);
     xlate_enter_bridge(ctx, to);
-    xlate_deps_add_crossing(&ctx->out->deps, ctx->bridge_place, to->ofport, true);
+    xlate_deps_add_crossing(&ctx->out->deps, ctx->bridge_place, XLATE_CROSSED_RX, to->ofport);
     xlate_bridge(ctx);
     xlate_clone_end(ctx, &clone);
     xlate_return_to_bridge(ctx, &left);

@@ -572,7 +572,7 @@ static void send_outer(struct xlate_ctx *ctx, const struct bridge_port *bp, stru
     }
     xlate_leave_bridge(ctx, &left);
     xlate_clone_begin(ctx, &clone);
-    xlate_deps_add_crossing(&ctx->out->deps, ctx->bridge_place, bp->ofport, false);
+    xlate_deps_add_crossing(&ctx->out->deps, ctx->bridge_place, XLATE_CROSSED_TX, bp->ofport);
     put_push(ctx, bp, outer, hop, &push);
     ctx->tunnels[ctx->n_tunnels++] = bp;
     go_on(ctx, outer, hop->egress);

@@ -88,17 +88,23 @@ static void link_bridges(struct db *db, const struct ovsdb_row *root, bool all)
     }
 }
 
+/* A Port of several interfaces is a bond, which is said with its bridge. */
 static void mark_interfaces(struct db *db, const struct ovsdb_row *port_row)
 {
+    const bool is_bond =
+        ovsdb_count(port_row, VSWITCH_PORT_INTERFACES) > 1 || ovsdb_column_changed(port_row, VSWITCH_PORT_INTERFACES);
+
     for (uint32_t i = 0; i < ovsdb_count(port_row, VSWITCH_PORT_INTERFACES); i++) {
         const struct ovsdb_row *interface = ovsdb_ref(db->ovsdb, port_row, VSWITCH_PORT_INTERFACES, i);
         struct db_port *port = interface ? db_find_port(db, ovsdb_string(interface, VSWITCH_INTERFACE_NAME)) : NULL;
         if (port)
             db_port_mark(db, port);
+        if (port && is_bond)
+            db_bridge_mark(db, port->bridge);
     }
 }
 
-/* Ports that are new, and those that change what they consist of. */
+/* Ports that change what they consist of. */
 static bool memberships_changed(const struct db *db)
 {
     for (const struct ovsdb_row *row = ovsdb_changed(db->ovsdb, VSWITCH_PORT); row; row = ovsdb_next_changed(row))

@@ -30,6 +30,8 @@ struct db_seen {
     uint8_t state, remote_state, diag, remote_diag;
     uint64_t flap_count;
     struct egress egress;
+    bool bonded;
+    struct rte_ether_addr bond_active; /* of its bond */
 };
 
 /* An interface of a Port of a bridge, which is one port. */

@@ -53,6 +53,7 @@ static struct db_seen look_at(const struct db *db, const struct bridge_port *bp,
     struct port_status st = {.numa_node = -1};
     struct egress egress;
     struct bfd_status bfd = {0};
+    const struct bond *bond;
     bool has_bfd, link_up;
 
     if (!bp)
@@ -64,6 +65,7 @@ static struct db_seen look_at(const struct db *db, const struct bridge_port *bp,
         st = *port_last_status(bp->port);
     link_up = !(bp->state & PORT_STATE_LINK_DOWN);
     egress_of(db->sw->routes, bp, &egress);
+    bond = bp->lport->bond;
     return (struct db_seen){
         .exists = true,
         .link_up = link_up,
@@ -83,6 +85,8 @@ static struct db_seen look_at(const struct db *db, const struct bridge_port *bp,
         .remote_diag = (uint8_t)bfd.remote_diag,
         .flap_count = bfd.flap_count,
         .egress = egress,
+        .bonded = bond,
+        .bond_active = bond ? bond->active_mac : (struct rte_ether_addr){{0}},
     };
 }
 
@@ -94,6 +98,7 @@ static bool is_same(const struct db_seen *a, const struct db_seen *b)
            rte_is_same_ether_addr(&a->mac, &b->mac) && a->has_bfd == b->has_bfd && a->forwarding == b->forwarding &&
            a->state == b->state && a->remote_state == b->remote_state && a->diag == b->diag &&
            a->remote_diag == b->remote_diag && a->flap_count == b->flap_count && a->egress.up == b->egress.up &&
+           a->bonded == b->bonded && rte_is_same_ether_addr(&a->bond_active, &b->bond_active) &&
            strcmp(a->egress.device, b->egress.device) == 0;
 }
 
@@ -160,14 +165,20 @@ static void write_no_status(struct ovsdb_txn *txn, const struct ovsdb_row *row)
         ovsdb_txn_write(txn, row, columns[i], &nothing);
 }
 
+static void format_mac(const struct rte_ether_addr *address, char text[18])
+{
+    const uint8_t *b = address->addr_bytes;
+
+    snprintf(text, 18, "%02x:%02x:%02x:%02x:%02x:%02x", b[0], b[1], b[2], b[3], b[4], b[5]);
+}
+
 static void write_status(struct ovsdb_txn *txn, const struct ovsdb_row *row, const struct bridge_port *bp,
                          const struct db_port *port)
 {
     const struct db_seen *seen = &port->seen;
-    const uint8_t *b = seen->mac.addr_bytes;
     char mac[18];
 
-    snprintf(mac, sizeof mac, "%02x:%02x:%02x:%02x:%02x:%02x", b[0], b[1], b[2], b[3], b[4], b[5]);
+    format_mac(&seen->mac, mac);
     ovsdb_txn_write_string(txn, row, VSWITCH_INTERFACE_ADMIN_STATE, seen->admin_up ? "up" : "down");
     ovsdb_txn_write_string(txn, row, VSWITCH_INTERFACE_LINK_STATE, seen->link_up ? "up" : "down");
     ovsdb_txn_write_integer(txn, row, VSWITCH_INTERFACE_LINK_RESETS, (int64_t)seen->link_resets);
@@ -188,6 +199,20 @@ static void write_status(struct ovsdb_txn *txn, const struct ovsdb_row *row, con
     }
     write_device(txn, row, bp, &seen->egress);
     write_bfd(txn, row, bp);
+}
+
+/* The Port's columns of a bond, which any of its members writes; `was`: what was seen of this one before. */
+static void write_bond(const struct db *db, struct ovsdb_txn *txn, const struct db_port *port,
+                       const struct db_seen *was)
+{
+    const struct ovsdb_row *row = ovsdb_find(db->ovsdb, VSWITCH_PORT, &port->port);
+    char mac[18];
+
+    if (!row || (!port->seen.bonded && !was->bonded))
+        return;
+    format_mac(&port->seen.bond_active, mac);
+    ovsdb_txn_write_string(txn, row, VSWITCH_PORT_BOND_ACTIVE_SLAVE,
+                           rte_is_zero_ether_addr(&port->seen.bond_active) ? NULL : mac);
 }
 
 static void put_statistic(void *arg, const char *name, uint64_t value)
@@ -220,11 +245,13 @@ void db_write_port(struct db *db, struct ovsdb_txn *txn, struct db_port *port)
 {
     const struct bridge_port *bp = bridge_port_of(db, port);
     const struct ovsdb_row *row = row_of(db, port);
+    const struct db_seen was = port->seen;
 
     if (!row)
         return;
     ovsdb_txn_write_integer(txn, row, VSWITCH_INTERFACE_OFPORT, port->ofport ? port->ofport : -1);
     port->seen = look_at(db, bp, true);
+    write_bond(db, txn, port, &was);
     if (bp) {
         write_status(txn, row, bp, port);
         write_statistics(txn, row, bp); /* the rest of them comes by time; who waited for cur_cfg finds the counters */
@@ -239,10 +266,12 @@ void db_write_changes(struct db *db, struct ovsdb_txn *txn, struct db_port *port
     const struct bridge_port *bp = bridge_port_of(db, port);
     const struct db_seen now = look_at(db, bp, false);
     const struct ovsdb_row *row = is_same(&now, &port->seen) ? NULL : row_of(db, port);
+    const struct db_seen was = port->seen;
 
     if (!row)
         return;
     port->seen = now;
+    write_bond(db, txn, port, &was);
     if (bp)
         write_status(txn, row, bp, port);
     else

@@ -9,6 +9,7 @@
 #include "pmd/base/mem.h"
 #include "src/config/keys.h"
 #include "src/config/ovsdb/lacking.h"
+#include "src/config/ovsdb/to_model_impl.h"
 #include "src/config/tunnel.h"
 
 /* --- values -------------------------------------------------------------- */
@@ -21,8 +22,7 @@ static bool parse_number(const char *text, long min, long max, long *number)
     return *text && !*end && *number >= min && *number <= max;
 }
 
-/* Takes `number` as what the key holds, or the nearest that it takes. */
-static int fit(const struct config_section *section, const char *name, int64_t number)
+int config_fit(const struct config_section *section, const char *name, int64_t number)
 {
     const struct config_key *key = config_key_find(section, name);
 
@@ -31,8 +31,7 @@ static int fit(const struct config_section *section, const char *name, int64_t n
     return (int)(number < key->min ? key->min : number > key->max ? key->max : number);
 }
 
-/* Like fit(), of a key of other_config; what is no number changes nothing. */
-static void take_number(const struct ovsdb *db, const struct ovsdb_row *row, unsigned column, const char *key,
+void config_take_number(const struct ovsdb *db, const struct ovsdb_row *row, unsigned column, const char *key,
                         const struct config_section *section, const char *name, int *value)
 {
     const char *text = ovsdb_map_string(db, row, column, key);
@@ -41,7 +40,7 @@ static void take_number(const struct ovsdb *db, const struct ovsdb_row *row, uns
     if (!text)
         return;
     if (parse_number(text, 0, INT32_MAX, &number))
-        *value = fit(section, name, number);
+        *value = config_fit(section, name, number);
     else
         LOG_WARN_RL(LOG_CONFIG, "database: %s=%s is no number: ignored", key, text);
 }
@@ -102,7 +101,7 @@ static void take_limits(const struct ovsdb_row *row, const struct config_section
     for (size_t i = 0; i < sizeof limits / sizeof *limits; i++)
         if (ovsdb_count(row, limits[i].column))
             *(int *)((char *)controller + limits[i].offset) =
-                fit(section, limits[i].name, ovsdb_integer(row, limits[i].column, 0));
+                config_fit(section, limits[i].name, ovsdb_integer(row, limits[i].column, 0));
     controller->enable_async = ovsdb_boolean(row, VSWITCH_CONTROLLER_ENABLE_ASYNC_MESSAGES, true);
 }
 
@@ -179,7 +178,8 @@ static void take_tables(const struct ovsdb *db, const struct ovsdb_row *row, str
         const struct config_key *key = config_key_find(&config_section_bridge, "tables");
         struct config_table *wanted = config_section_append(key->section, (void **)&bridge->tables, &bridge->n_tables);
         wanted->table = (int)number;
-        wanted->max_entries = fit(key->section, "max_entries", ovsdb_integer(table, VSWITCH_FLOW_TABLE_FLOW_LIMIT, 0));
+        wanted->max_entries =
+            config_fit(key->section, "max_entries", ovsdb_integer(table, VSWITCH_FLOW_TABLE_FLOW_LIMIT, 0));
         wanted->eviction = policy && !strcmp(policy, "evict");
     }
 }
@@ -239,15 +239,16 @@ struct config *config_from_bridge(const struct ovsdb *db, const struct ovsdb_row
     config_note_lacking(db, row);
     bridge->fail_mode = fail_mode && !strcmp(fail_mode, "secure") ? CONFIG_FAIL_SECURE : CONFIG_FAIL_STANDALONE;
     take_datapath_id(db, row, bridge);
-    take_number(db, row, VSWITCH_BRIDGE_OTHER_CONFIG, "mac-aging-time", &config_section_bridge, "mac_aging_time",
-                &bridge->mac_aging_time);
-    take_number(db, row, VSWITCH_BRIDGE_OTHER_CONFIG, "mac-table-size", &config_section_bridge, "mac_table_size",
-                &bridge->mac_table_size);
+    config_take_number(db, row, VSWITCH_BRIDGE_OTHER_CONFIG, "mac-aging-time", &config_section_bridge, "mac_aging_time",
+                       &bridge->mac_aging_time);
+    config_take_number(db, row, VSWITCH_BRIDGE_OTHER_CONFIG, "mac-table-size", &config_section_bridge, "mac_table_size",
+                       &bridge->mac_table_size);
     const struct ovsdb_row *root = ovsdb_first(db, VSWITCH_OPEN_VSWITCH);
     if (root)
-        take_number(db, root, VSWITCH_OPEN_VSWITCH_OTHER_CONFIG, "bundle-idle-timeout", &config_section_bridge,
-                    "bundle_idle_timeout", &bridge->bundle_idle_timeout);
+        config_take_number(db, root, VSWITCH_OPEN_VSWITCH_OTHER_CONFIG, "bundle-idle-timeout", &config_section_bridge,
+                           "bundle_idle_timeout", &bridge->bundle_idle_timeout);
     take_tables(db, row, bridge);
+    config_take_bonds(db, row, bridge);
     take_protocols(row, bridge);
     if (with_controllers)
         take_controllers(db, row, running, bridge);
@@ -342,7 +343,7 @@ static bool take_afxdp(struct source *source)
 
     if (!take_kernel(source))
         return false;
-    take_number(source->db, row, VSWITCH_INTERFACE_OPTIONS, "n_rxq", &config_section_port, "rx_queues", &queues);
+    config_take_number(source->db, row, VSWITCH_INTERFACE_OPTIONS, "n_rxq", &config_section_port, "rx_queues", &queues);
     snprintf(devargs, sizeof devargs, "net_af_xdp_%s,iface=%s,queue_count=%d%s", source->name, source->name, queues,
              copies ? ",force_copy=1" : "");
     source->port->devargs = mem_strdup(devargs);
@@ -502,7 +503,7 @@ static void take_flag(const struct source *source, const char *key, bool *value)
 
 static void take_bfd_number(const struct source *source, const char *key, int *value)
 {
-    take_number(source->db, source->interface, VSWITCH_INTERFACE_BFD, key, &config_section_bfd, key, value);
+    config_take_number(source->db, source->interface, VSWITCH_INTERFACE_BFD, key, &config_section_bfd, key, value);
 }
 
 static void take_bfd_mac(const struct source *source, const char *key, uint8_t mac[6])
@@ -587,12 +588,12 @@ static void take_rest(const struct source *source, const struct ovsdb_row *port)
     int64_t ofport = ovsdb_integer(row, VSWITCH_INTERFACE_OFPORT_REQUEST, 0);
 
     if (mtu > 0)
-        wanted->mtu = fit(&config_section_port, "mtu", mtu);
+        wanted->mtu = config_fit(&config_section_port, "mtu", mtu);
     if (!wanted->ofport && ofport > 0 && ofport <= CONFIG_OFPORT_MAX)
         wanted->ofport = (uint32_t)ofport;
     take_own_mac(source, port);
-    take_number(source->db, row, VSWITCH_INTERFACE_OPTIONS, "n_rxq", &config_section_port, "rx_queues",
-                &wanted->rx_queues);
+    config_take_number(source->db, row, VSWITCH_INTERFACE_OPTIONS, "n_rxq", &config_section_port, "rx_queues",
+                       &wanted->rx_queues);
     take_affinity(source);
     take_vlans(port, wanted);
     take_bfd(source);
@@ -605,11 +606,6 @@ struct config *config_from_interface(const struct ovsdb *db, const struct ovsdb_
     const char *name = ovsdb_string(interface, VSWITCH_INTERFACE_NAME);
     char why[256];
 
-    if (ovsdb_count(port, VSWITCH_PORT_INTERFACES) != 1) {
-        snprintf(fault, fault_size, "bonds are not supported: port %s has %" PRIu32 " interfaces",
-                 ovsdb_string(port, VSWITCH_PORT_NAME), ovsdb_count(port, VSWITCH_PORT_INTERFACES));
-        return NULL;
-    }
     if (config_format_port_name.check(name, why, sizeof why)) {
         snprintf(fault, fault_size, "the name %s", why);
         return NULL;
@@ -646,11 +642,12 @@ void config_from_open_vswitch(const struct ovsdb *db, const struct ovsdb_row *ro
 
     const struct config_section *pmd = config_key_find(&config_root, "pmd")->section;
 
-    take_number(db, root, VSWITCH_OPEN_VSWITCH_OTHER_CONFIG, "pmd-maxsleep", pmd, "max_sleep_us",
-                &config->pmd.max_sleep_us);
-    take_number(db, root, VSWITCH_OPEN_VSWITCH_OTHER_CONFIG, "flow-limit", pmd, "megaflow_limit",
-                &config->pmd.megaflow_limit);
-    take_number(db, root, VSWITCH_OPEN_VSWITCH_OTHER_CONFIG, "max-idle", pmd, "max_idle_ms", &config->pmd.max_idle_ms);
+    config_take_number(db, root, VSWITCH_OPEN_VSWITCH_OTHER_CONFIG, "pmd-maxsleep", pmd, "max_sleep_us",
+                       &config->pmd.max_sleep_us);
+    config_take_number(db, root, VSWITCH_OPEN_VSWITCH_OTHER_CONFIG, "flow-limit", pmd, "megaflow_limit",
+                       &config->pmd.megaflow_limit);
+    config_take_number(db, root, VSWITCH_OPEN_VSWITCH_OTHER_CONFIG, "max-idle", pmd, "max_idle_ms",
+                       &config->pmd.max_idle_ms);
     const char *isolate = ovsdb_map_string(db, root, VSWITCH_OPEN_VSWITCH_OTHER_CONFIG, "pmd-rxq-isolate");
     config->pmd.isolate = !isolate || strcmp(isolate, "false") != 0;
     if (!ssl)

@@ -60,7 +60,7 @@ static void rules_match_on_what_outer_headers_said(void **state)
     assert_null(strstr(mask_text, "dst="));
     assert_string_equal(came_in(in, "arp,tun_id=6"), "3");
     assert_int_equal(out.deps.n_crossings, 1);
-    assert_true(out.deps.crossings[0].rx);
+    assert_int_equal(out.deps.crossings[0].what, XLATE_CROSSED_RX);
     /* Others have no tunnel, and no bit of it in their masks. */
     assert_string_equal(xlated("in_port=1,arp"), "3");
     EXPECT_MASK("recirc_id(0),in_port(1)");

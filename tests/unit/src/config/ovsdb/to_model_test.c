@@ -424,8 +424,47 @@ static void ports_that_cannot_be(void **state)
         teardown(state);
         setup(state);
     }
-    assert_null(port_of("\"interfaces\":[\"set\",[[\"uuid\",\"" I "\"],[\"uuid\",\"" I2 "\"]]]", "\"name\":\"p\""));
-    assert_non_null(strstr(fault, "bonds"));
+}
+
+/* Ports of several interfaces. */
+#define BOND(columns)                                                                                                  \
+    "\"Bridge\":" ROW(B, "\"name\":\"br0\",\"ports\":[\"uuid\",\"" P "\"]") ",\"Port\":" ROW(                          \
+        P, "\"name\":\"bond0\",\"interfaces\":[\"set\",[[\"uuid\",\"" I "\"],[\"uuid\",\"" I2                          \
+           "\"]]]" columns) ",\"Interface\":{\"" I "\":{\"initial\":{\"name\":\"p1\"}},\"" I2                          \
+                            "\":{\"initial\":{\"name\":\"p2\"}}}"
+
+static void bonds(void **state)
+{
+    have(BOND(",\"bond_mode\":\"balance-slb\",\"bond_updelay\":31000,\"bond_downdelay\":-5,"
+              "\"other_config\":[\"map\",[[\"bond-primary\",\"p2\"],[\"bond-hash-basis\",\"7\"],"
+              "[\"bond-rebalance-interval\",\"5\"],[\"all-members-active\",\"true\"]]]"));
+    const struct config_bridge *br = bridge();
+    assert_int_equal(br->n_bonds, 1);
+    const struct config_bond *bond = &br->bonds[0];
+    assert_string_equal(bond->name, "bond0");
+    assert_int_equal(bond->n_members, 2);
+    assert_string_equal(bond->members[0], "p1");
+    assert_string_equal(bond->members[1], "p2");
+    assert_int_equal(bond->mode, CONFIG_BOND_BALANCE_SLB);
+    assert_int_equal(bond->updelay, 31000);
+    assert_int_equal(bond->downdelay, 0);
+    assert_int_equal(bond->hash_basis, 7);
+    assert_int_equal(bond->rebalance_interval, 1000); /* the nearest that there is */
+    assert_string_equal(bond->primary, "p2");
+    assert_true(bond->all_members_active);
+    config_free(config);
+    /* The interfaces are ports as any. */
+    assert_string_equal(port()->name, "p1");
+}
+
+static void bonds_as_they_are_without_a_word(void **state)
+{
+    have(BOND(",\"bond_mode\":\"no such\",\"other_config\":[\"map\",[[\"bond-rebalance-interval\",\"0\"]]]"));
+    const struct config_bridge *br = bridge();
+    assert_int_equal(br->bonds[0].mode, CONFIG_BOND_ACTIVE_BACKUP);
+    assert_int_equal(br->bonds[0].rebalance_interval, 0);
+    assert_null(br->bonds[0].primary);
+    assert_false(br->bonds[0].all_members_active);
 }
 
 /* --- the switch ---------------------------------------------------------- */
@@ -511,6 +550,8 @@ int main(void)
         WITH_BED(a_tunnel_port),
         WITH_BED(vlans),
         WITH_BED(ports_that_cannot_be),
+        WITH_BED(bonds),
+        WITH_BED(bonds_as_they_are_without_a_word),
         WITH_BED(tls_and_sleep),
         WITH_BED(bfd),
         WITH_BED(bfd_as_it_is_without_a_word),

@@ -1,0 +1,17 @@
+/* What the files of this folder share. Control thread only. */
+#ifndef SRC_CONFIG_OVSDB_TO_MODEL_IMPL_H
+#define SRC_CONFIG_OVSDB_TO_MODEL_IMPL_H
+
+#include "src/config/section.h"
+#include "src/config/ovsdb/to_model.h"
+
+/* `number`, or the nearest that the section's key `name` takes. */
+int config_fit(const struct config_section *section, const char *name, int64_t number);
+/* Like config_fit(), of the key `key` of a map column; what is no number changes nothing, and is told in the log. */
+void config_take_number(const struct ovsdb *db, const struct ovsdb_row *row, unsigned column, const char *key,
+                        const struct config_section *section, const char *name, int *value);
+
+/* The bonds that the bridge's Ports of several interfaces are. */
+void config_take_bonds(const struct ovsdb *db, const struct ovsdb_row *row, struct config_bridge *bridge);
+
+#endif
