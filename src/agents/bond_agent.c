@@ -15,8 +15,10 @@
 struct bonding {
     struct bond_agent *agent;
     struct bridge *bridge;
-    struct bond *bond;
-    struct lport *lport;
+    char *name;
+    struct bond *bond;        /* NULL: there is one member, which is no bond */
+    struct lport *lport;      /* the same */
+    struct aggregation *lacp; /* NULL: it speaks no LACP */
     char **members;
     size_t n_members;
     bool wanted;
@@ -187,10 +189,8 @@ static struct bonding *bonding_for(const struct bond_agent *agent, const struct 
     return NULL;
 }
 
-void bond_agent_port_added(struct bond_agent *agent, struct bridge_port *bp)
+static void join_bond(struct bridge_port *bp, struct lport *wanted)
 {
-    struct bonding *bonding = bonding_for(agent, bp);
-    struct lport *wanted = bonding ? bonding->lport : NULL;
     struct lport *now = bp->lport->bond ? bp->lport : NULL;
 
     if (wanted == now)
@@ -199,6 +199,19 @@ void bond_agent_port_added(struct bond_agent *agent, struct bridge_port *bp)
         lport_leave(bp);
     if (wanted)
         lport_join(wanted, bp);
+}
+
+/* LACP comes first and goes first: a bond has no member that it could use before LACP says so. */
+void bond_agent_port_added(struct bond_agent *agent, struct bridge_port *bp)
+{
+    struct bonding *bonding = bonding_for(agent, bp);
+    struct aggregation *lacp = bonding ? bonding->lacp : NULL;
+
+    if (!lacp)
+        aggregation_leave(bp);
+    else
+        aggregation_join(lacp, bp);
+    join_bond(bp, bonding ? bonding->lport : NULL);
 }
 
 /* --- bonds --------------------------------------------------------------- */
@@ -219,43 +232,104 @@ static struct bonding *find(const struct bond_agent *agent, const struct bridge 
     struct bonding *bonding;
 
     TAILQ_FOREACH (bonding, &agent->bondings, node) {
-        if ((!bridge || bonding->bridge == bridge) && strcmp(bonding->bond->name, name) == 0)
+        if ((!bridge || bonding->bridge == bridge) && strcmp(bonding->name, name) == 0)
             return bonding;
     }
     return NULL;
 }
 
-static struct bonding *begin(struct bond_agent *agent, struct bridge *bridge, const struct bond_agent_bond *wanted)
+static void tell_bond(struct bonding *bonding, enum bond_lacp lacp)
+{
+    if (bonding->bond)
+        bond_set_lacp(bonding->bond, lacp, clock_now_ms());
+}
+
+static void lacp_changed(void *arg, bool negotiated)
+{
+    tell_bond(arg, negotiated ? BOND_LACP_NEGOTIATED : BOND_LACP_CONFIGURED);
+}
+
+static void set_lacp(struct bonding *bonding, const struct bond_agent_bond *wanted)
+{
+    const struct bond_agent *agent = bonding->agent;
+    const struct aggregation_params params = {agent->loop, agent->flows, agent->pool, lacp_changed, bonding};
+
+    if (wanted->speaks_lacp && bonding->lacp) {
+        aggregation_configure(bonding->lacp, &wanted->lacp);
+    } else if (wanted->speaks_lacp) {
+        bonding->lacp = aggregation_create(&params, &wanted->lacp);
+        tell_bond(bonding, BOND_LACP_CONFIGURED);
+    } else if (bonding->lacp) {
+        aggregation_destroy(bonding->lacp);
+        bonding->lacp = NULL;
+        tell_bond(bonding, BOND_LACP_OFF);
+    }
+}
+
+static void begin_bond(struct bonding *bonding, const struct bond_agent_bond *wanted)
+{
+    const struct bond_user user = {.arg = bonding, .changed = changed, .delayed = delayed, .announce = announce};
+
+    bonding->bond = bond_create(wanted->name, &wanted->config, &user, clock_now_ms());
+    bonding->lport = lport_create_bond(bonding->bridge, bonding->bond);
+    if (bonding->lacp)
+        tell_bond(bonding,
+                  lacp_is_negotiated(aggregation_lacp(bonding->lacp)) ? BOND_LACP_NEGOTIATED : BOND_LACP_CONFIGURED);
+}
+
+static void end_bond(struct bonding *bonding)
+{
+    lport_free_bond(bonding->lport);
+    loop_timer_cancel(&bonding->timer);
+    loop_timer_cancel(&bonding->announce);
+    bond_destroy(bonding->bond);
+    bonding->bond = NULL;
+    bonding->lport = NULL;
+}
+
+static struct bonding *begin(struct bond_agent *agent, struct bridge *bridge, const char *name)
 {
     struct bonding *bonding = mem_calloc(1, sizeof *bonding);
-    const struct bond_user user = {.arg = bonding, .changed = changed, .delayed = delayed, .announce = announce};
 
     bonding->agent = agent;
     bonding->bridge = bridge;
+    bonding->name = mem_strdup(name);
     loop_timer_init(&bonding->timer, agent->loop, "bonds", on_timer, bonding);
     loop_timer_init(&bonding->announce, agent->loop, "bonds", on_announce, bonding);
-    bonding->bond = bond_create(wanted->name, &wanted->config, &user, clock_now_ms());
-    bonding->lport = lport_create_bond(bridge, bonding->bond);
     TAILQ_INSERT_TAIL(&agent->bondings, bonding, node);
     return bonding;
 }
 
 static void end(struct bonding *bonding)
 {
-    lport_free_bond(bonding->lport);
-    loop_timer_cancel(&bonding->timer);
-    loop_timer_cancel(&bonding->announce);
+    if (bonding->lacp)
+        aggregation_destroy(bonding->lacp);
+    bonding->lacp = NULL;
+    if (bonding->bond)
+        end_bond(bonding);
     TAILQ_REMOVE(&bonding->agent->bondings, bonding, node);
     set_members(bonding, NULL, 0);
     free(bonding->members);
-    bond_destroy(bonding->bond);
+    free(bonding->name);
     free(bonding);
+}
+
+/* Members are set; they join and leave later. */
+static void set(struct bonding *bonding, const struct bond_agent_bond *wanted)
+{
+    set_lacp(bonding, wanted);
+    if (bonding->bond && wanted->n_members > 1)
+        bond_configure(bonding->bond, &wanted->config, clock_now_ms());
+    else if (bonding->bond)
+        end_bond(bonding);
+    else if (wanted->n_members > 1)
+        begin_bond(bonding, wanted);
 }
 
 static bool has_slb(const struct bond_agent_bond *bonds, size_t n)
 {
     for (size_t i = 0; i < n; i++)
-        if (bonds[i].config.mode == BOND_BALANCE_SLB)
+        if (bonds[i].n_members > 1 && bonds[i].config.mode == BOND_BALANCE_SLB)
             return true;
     return false;
 }
@@ -270,10 +344,10 @@ void bond_agent_set(struct bond_agent *agent, struct bridge *bridge, const struc
     for (size_t i = 0; i < n; i++) {
         bonding = find(agent, bridge, bonds[i].name);
         if (!bonding)
-            bonding = begin(agent, bridge, &bonds[i]);
+            bonding = begin(agent, bridge, bonds[i].name);
         bonding->wanted = true;
         set_members(bonding, bonds[i].members, bonds[i].n_members);
-        bond_configure(bonding->bond, &bonds[i].config, clock_now_ms());
+        set(bonding, &bonds[i]);
     }
     TAILQ_FOREACH (bp, &bridge->ports, node)
         bond_agent_port_added(agent, bp);
@@ -292,7 +366,18 @@ void bond_agent_for_each(const struct bond_agent *agent, void (*fn)(void *arg, s
     struct bonding *bonding;
 
     TAILQ_FOREACH (bonding, &agent->bondings, node)
-        fn(arg, bonding->lport);
+        if (bonding->lport)
+            fn(arg, bonding->lport);
+}
+
+void bond_agent_for_each_lacp(const struct bond_agent *agent,
+                              void (*fn)(void *arg, const char *name, const struct lacp *lacp), void *arg)
+{
+    struct bonding *bonding;
+
+    TAILQ_FOREACH (bonding, &agent->bondings, node)
+        if (bonding->lacp)
+            fn(arg, bonding->name, aggregation_lacp(bonding->lacp));
 }
 
 struct lport *bond_agent_find(const struct bond_agent *agent, const char *name)
@@ -300,6 +385,13 @@ struct lport *bond_agent_find(const struct bond_agent *agent, const char *name)
     const struct bonding *bonding = find(agent, NULL, name);
 
     return bonding ? bonding->lport : NULL;
+}
+
+const struct lacp *bond_agent_find_lacp(const struct bond_agent *agent, const char *name)
+{
+    const struct bonding *bonding = find(agent, NULL, name);
+
+    return bonding && bonding->lacp ? aggregation_lacp(bonding->lacp) : NULL;
 }
 
 struct bond_agent *bond_agent_create(struct loop *loop, struct flows *flows, struct rte_mempool *pool)

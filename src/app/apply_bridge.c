@@ -247,10 +247,10 @@ static void change_bridge(struct apply *apply, struct apply_bridge *object)
         set_tables(br, &object->now, wanted);
         add_detail(&account, "limits of tables");
     }
-    if (parts & CONFIG_PART_BONDS) {
+    if (parts & (CONFIG_PART_BONDS | CONFIG_PART_DATAPATH_ID)) /* LACP may have its address as the system's */
         apply_bonds(apply, br, wanted);
+    if (parts & CONFIG_PART_BONDS)
         add_detail(&account, "%zu bonds", wanted->n_bonds);
-    }
     if (parts & CONFIG_PART_CONNECTIONS)
         change_connections(apply, object, &account);
     config_section_assign(&config_section_bridge, &object->now, wanted,

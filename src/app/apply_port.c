@@ -319,6 +319,17 @@ static void set_vlans(struct bridge_port *bp, const struct config_port *config)
         vlan->trunks[config->trunks[i] / 64] |= UINT64_C(1) << config->trunks[i] % 64;
 }
 
+/* The port's numbers in LACP are those of the configuration, and it is in the bond that names it. */
+static void join_bond(struct apply *apply, struct bridge_port *bp, const struct config_port *config)
+{
+    bp->lacp = (struct bridge_port_lacp){
+        .port_id = (uint16_t)config->lacp_port_id,
+        .priority = (uint16_t)config->lacp_port_priority,
+        .key = (uint16_t)config->lacp_aggregation_key,
+    };
+    bond_agent_port_added(apply->sw->bonds, bp);
+}
+
 static void set_flood(struct bridge_port *bp, const struct config_port *config)
 {
     bridge_port_set_config(bp, config->flood ? 0 : PORT_CONFIG_NO_FLOOD, PORT_CONFIG_NO_FLOOD);
@@ -381,7 +392,7 @@ static struct bridge_port *add_to_bridge(struct apply *apply, struct apply_port 
         return NULL;
     }
     bp->default_mtu = has_default_mtu(&port->now);
-    bond_agent_port_added(apply->sw->bonds, bp);
+    join_bond(apply, bp, &port->now);
     set_vlans(bp, &port->now);
     set_flood(bp, &port->now);
     set_rx_cores(apply, bp, &port->now);
@@ -499,6 +510,8 @@ static void change(struct apply *apply, struct apply_port *port)
     port->failed = failed != 0;
     if (parts & CONFIG_PART_OFPORT)
         ofports_set_requested(port->owner->ofports, port->ofport, port->wanted.ofport != 0);
+    if (parts & CONFIG_PART_LACP)
+        join_bond(apply, bp, &port->wanted);
     if (parts & CONFIG_PART_FLOOD)
         set_flood(bp, &port->wanted);
     if (parts & CONFIG_PART_RX_CORES)

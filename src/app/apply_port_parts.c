@@ -91,7 +91,7 @@ void apply_tunnels_changed(void *arg, const char *device)
 
 /* --- bonds --------------------------------------------------------------- */
 
-static struct bond_agent_bond bond_of(const struct config_bond *config)
+static struct bond_agent_bond bond_of(const struct bridge *bridge, const struct config_bond *config)
 {
     static const enum bond_mode modes[] = {
         [CONFIG_BOND_ACTIVE_BACKUP] = BOND_ACTIVE_BACKUP,
@@ -110,8 +110,24 @@ static struct bond_agent_bond bond_of(const struct config_bond *config)
                 .rebalance_ms = (uint32_t)config->rebalance_interval,
                 .basis = (uint32_t)config->hash_basis,
                 .all_members_active = config->all_members_active,
+                .fallback = config->lacp_fallback_ab,
+            },
+        .speaks_lacp = config->lacp != CONFIG_LACP_OFF,
+        .lacp =
+            {
+                .active = config->lacp == CONFIG_LACP_ACTIVE,
+                .fast = config->lacp_time == CONFIG_LACP_FAST,
+                .fallback = config->lacp_fallback_ab,
+                .system_priority = (uint16_t)(config->lacp_system_priority ? config->lacp_system_priority
+                                              : config->n_members > 1      ? UINT16_MAX - 1
+                                                                           : UINT16_MAX),
             },
     };
+    struct rte_ether_addr system = address_of(config->lacp_system_id);
+
+    if (rte_is_zero_ether_addr(&system))
+        system = bridge_mac(bridge);
+    memcpy(bond.lacp.system, system.addr_bytes, sizeof bond.lacp.system);
 
     snprintf(bond.config.primary, sizeof bond.config.primary, "%s", config->primary ? config->primary : "");
     return bond;
@@ -122,7 +138,7 @@ void apply_bonds(struct apply *apply, struct bridge *bridge, const struct config
     struct bond_agent_bond *bonds = mem_calloc(config->n_bonds + 1, sizeof *bonds);
 
     for (size_t i = 0; i < config->n_bonds; i++)
-        bonds[i] = bond_of(&config->bonds[i]);
+        bonds[i] = bond_of(bridge, &config->bonds[i]);
     bond_agent_set(apply->sw->bonds, bridge, bonds, config->n_bonds);
     free(bonds);
 }

@@ -42,6 +42,8 @@ void bridge_note(struct bridge *bridge)
 void bridge_note_port(struct bridge_port *bp, unsigned what)
 {
     TELL(bp->bridge, port_changed, bp, what);
+    if (what & (BRIDGE_PORT_LINK | BRIDGE_PORT_CONFIG))
+        port_claims_follow(bp);
     if (what & BRIDGE_PORT_LINK)
         lport_follow_link(bp);
 }

@@ -33,6 +33,11 @@
 #define PORT_STATE_LINK_DOWN 0x01
 #define PORT_STATE_LIVE 0x04
 
+/* What a port says of itself in LACP, if it is in an aggregation (src/agents/lacp_agent.h); 0: the default. */
+struct bridge_port_lacp {
+    uint16_t port_id, priority, key;
+};
+
 /* An OpenFlow port. What is behind it, if anything, is a port of the datapath. */
 struct bridge_port {
     struct bridge *bridge;
@@ -51,6 +56,7 @@ struct bridge_port {
     uint16_t mtu;                       /* as the device says; 0: it does not */
     uint16_t mtu_set;                   /* by src/tunnel/port_mtu.h; 0: not yet */
     bool default_mtu;                   /* it was given none */
+    struct bridge_port_lacp lacp;       /* what it is in LACP */
     struct bridge_port_crossed crossed; /* bridge_port_is_virtual() */
     LIST_HEAD(, port_claim) claims;
     TAILQ_ENTRY(bridge_port) node;
@@ -103,6 +109,8 @@ bool bridge_clear(struct bridge *bridge, unsigned most);
 bool bridge_reclaim(struct bridge *bridge, unsigned most);
 /* The MAC address of a LOCAL port without a device follows. */
 void bridge_set_datapath_id(struct bridge *bridge, uint64_t datapath_id);
+/* The address in the bridge's datapath ID. */
+struct rte_ether_addr bridge_mac(const struct bridge *bridge);
 /* Another MAC table: an empty one of that size. */
 void bridge_set_mac_table(struct bridge *bridge, uint32_t max_entries, uint32_t aging_s);
 

@@ -94,7 +94,7 @@ bool bridge_port_read_status(struct bridge_port *bp)
 }
 
 /* The low 48 bits of the datapath id are a MAC address of the switch (OpenFlow 1.3.5, 7.3.1). */
-static struct rte_ether_addr datapath_mac(const struct bridge *bridge)
+struct rte_ether_addr bridge_mac(const struct bridge *bridge)
 {
     struct rte_ether_addr mac;
 
@@ -123,7 +123,7 @@ void bridge_set_datapath_id(struct bridge *bridge, uint64_t datapath_id)
     bridge->datapath_id = datapath_id;
     if (!bridge->local || bridge->local->port)
         return;
-    bridge->local->mac = datapath_mac(bridge);
+    bridge->local->mac = bridge_mac(bridge);
     bridge_note_port(bridge->local, BRIDGE_PORT_LINK);
 }
 
@@ -156,7 +156,7 @@ struct bridge_port *bridge_port_add(struct bridge *bridge, const struct bridge_p
     bp->created_ms = clock_now_ms();
     bp->lport = lport_create(bp);
     if (ofport == OFPORT_LOCAL)
-        bp->mac = datapath_mac(bridge);
+        bp->mac = bridge_mac(bridge);
     if (bp->port)
         bp->port->user = bp;
     if (bp->kind == BRIDGE_PORT_PATCH) {

@@ -39,6 +39,16 @@ void port_claim_remove(struct port_claim *claim)
     bridge_port_update(bp);
 }
 
+void port_claims_follow(struct bridge_port *bp)
+{
+    struct port_claim *claim;
+
+    LIST_FOREACH (claim, &bp->claims, node) {
+        if (claim->protocol->port_changed)
+            claim->protocol->port_changed(claim);
+    }
+}
+
 void port_claim_hold(struct port_claim *claim, bool holds)
 {
     if (claim->holds == holds)

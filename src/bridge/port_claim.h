@@ -1,5 +1,5 @@
-/* Protocols that the switch speaks itself on a port (BFD): which packets they take before the tables see them, and
- * whether they let the port be used. The bridge knows none of them. Control thread only.
+/* Protocols that the switch speaks itself on a port (BFD, LACP): which packets they take before the tables see them,
+ * and whether they let the port be used. The bridge knows none of them. Control thread only.
  *
  * A claim is memory of its owner, zeroed at first; one session of a protocol on one port has one.
  */
@@ -16,7 +16,7 @@
 struct bridge_port;
 struct port_claim;
 
-enum protocol_id { PROTOCOL_BFD, PROTOCOL_N };
+enum protocol_id { PROTOCOL_BFD, PROTOCOL_LACP, PROTOCOL_N };
 
 /* What a protocol is to bridge, translation and upcalls. Constant. */
 struct protocol {
@@ -29,6 +29,8 @@ struct protocol {
     bool (*receive)(struct port_claim *claim, const struct rte_mbuf *packet);
     /* The port is being removed, and the claim is taken off already: nothing can be sent any more. */
     void (*port_gone)(struct port_claim *claim);
+    /* The port's link or configuration may be another. NULL: that does not matter. */
+    void (*port_changed)(struct port_claim *claim);
 };
 
 struct port_claim {
@@ -50,6 +52,9 @@ void port_claim_hold(struct port_claim *claim, bool holds);
 void port_claim_note(struct port_claim *claim);
 /* NULL: the port has none of that protocol. */
 struct port_claim *port_claim_find(const struct bridge_port *bp, enum protocol_id id);
+
+/* The port's link or configuration may be another. */
+void port_claims_follow(struct bridge_port *bp);
 
 /* For takes(): whether `value`, in network order, is `want`, in host order. Sets all bits in *seen (network order) if
  * it is, else the highest one that differs. */

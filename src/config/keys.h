@@ -39,6 +39,7 @@ enum config_part {
     CONFIG_PART_BFD = 1 << 12,
     CONFIG_PART_TUNNEL = 1 << 13,
     CONFIG_PART_RX_CORES = 1 << 15,
+    CONFIG_PART_LACP = 1 << 16,
     CONFIG_PART_SOCKET = 1 << 14, /* who may connect to it */
 };
 

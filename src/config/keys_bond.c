@@ -13,6 +13,18 @@ static const struct config_choice modes[] = {
     {NULL},
 };
 
+static const struct config_choice lacp_modes[] = {
+    {"off", CONFIG_LACP_OFF, "the other end is not asked"},
+    {"active", CONFIG_LACP_ACTIVE, "both ends agree on the links of the bond by LACP, and this one begins"},
+    {"passive", CONFIG_LACP_PASSIVE, "the same, and the other end has to begin"},
+    {NULL},
+};
+static const struct config_choice lacp_times[] = {
+    {"slow", CONFIG_LACP_SLOW, "every 30 seconds: a link that has died unnoticed is found out after 90"},
+    {"fast", CONFIG_LACP_FAST, "every second: after 3"},
+    {NULL},
+};
+
 static const struct config_key bond_keys[] = {
     {
         BOND_KEY(name, KEY_STRING),
@@ -27,12 +39,12 @@ static const struct config_key bond_keys[] = {
         FIELD(members),
         .count_offset = offsetof(struct config_bond, n_members),
         .required = true,
-        .min_items = 2,
+        .min_items = 1,
         .max_items = 64,
         .format = &config_format_port_name,
         .doc =
             "Names of the ports that are bonded, which are ports of the bridge, and of no other bond. They must have "
-            "the same VLAN keys, which are the bond's.",
+            "the same VLAN keys, which are the bond's. A single one is no bond; LACP can be spoken on it.",
         .example = "[\"eth0\", \"eth1\"]",
     },
     {
@@ -100,6 +112,46 @@ static const struct config_key bond_keys[] = {
         .doc = "A balance-slb bond takes packets to group addresses from its active member alone, as a switch at the "
                "other end that knows nothing of the bond floods a copy to each. With this key it takes them from any "
                "member.",
+        .example = "true",
+    },
+    {
+        BOND_KEY(lacp, KEY_ENUM),
+        FIELD(lacp),
+        .choices = lacp_modes,
+        .default_int = CONFIG_LACP_OFF,
+        .doc =
+            "Whether LACP (IEEE 802.1AX) is spoken on the members. If it is, the bond carries nothing as long as the "
+            "other end does not speak it, but for `lacp_fallback_ab`.",
+        .example = "\"active\"",
+    },
+    {
+        BOND_KEY(lacp_time, KEY_ENUM),
+        FIELD(lacp_time),
+        .choices = lacp_times,
+        .default_int = CONFIG_LACP_SLOW,
+        .doc = "How often the other end is to send.",
+        .example = "\"fast\"",
+    },
+    {
+        BOND_KEY(lacp_system_id, KEY_MAC),
+        FIELD(lacp_system_id),
+        .default_doc = "the lower 48 bits of the bridge's `datapath_id`",
+        .doc = "What this end is called.",
+        .example = "\"02:00:00:00:00:01\"",
+    },
+    {
+        BOND_KEY(lacp_system_priority, KEY_INT),
+        FIELD(lacp_system_priority),
+        .min = 1,
+        .max = 65535,
+        .zero = "65534; 65535 of one port alone",
+        .doc = "The end with the lower number decides which links are preferred.",
+        .example = "100",
+    },
+    {
+        BOND_KEY(lacp_fallback_ab, KEY_BOOL),
+        FIELD(lacp_fallback_ab),
+        .doc = "Whether the bond works as active-backup as long as the other end does not speak LACP.",
         .example = "true",
     },
 };

@@ -118,7 +118,8 @@ struct config_port {
     int tag;     /* VLAN of an access or native port, CONFIG_TAG_NONE otherwise */
     int *trunks; /* VLANs a trunk carries; none listed: all */
     size_t n_trunks;
-    bool flood; /* FLOOD and NORMAL's flooding send out of this port */
+    int lacp_port_id, lacp_port_priority, lacp_aggregation_key; /* 0: not given */
+    bool flood;                                                 /* FLOOD and NORMAL's flooding send out of this port */
     struct config_bfd bfd;
     struct config_tunnel tunnel; /* types of tunnels */
 };
@@ -139,6 +140,16 @@ enum config_bond_mode {
     CONFIG_BOND_BALANCE_TCP,
 };
 
+enum config_lacp {
+    CONFIG_LACP_OFF,
+    CONFIG_LACP_ACTIVE,
+    CONFIG_LACP_PASSIVE,
+};
+enum config_lacp_time {
+    CONFIG_LACP_SLOW,
+    CONFIG_LACP_FAST,
+};
+
 /* Ports that are one link; names and meaning as in Open vSwitch's table Port. */
 struct config_bond {
     char *name;
@@ -150,6 +161,11 @@ struct config_bond {
     int rebalance_interval; /* milliseconds, 0: never */
     int hash_basis;
     bool all_members_active;
+    enum config_lacp lacp;
+    enum config_lacp_time lacp_time;
+    uint8_t lacp_system_id[6]; /* all zero: not given */
+    int lacp_system_priority;  /* 0: not given */
+    bool lacp_fallback_ab;
 };
 
 /* What an OpenFlow table starts with; controllers may change it. */

@@ -88,6 +88,7 @@
     X(IFINDEX, "ifindex", INTEGER, NONE, WRITE, -1)                                                                    \
     X(MTU, "mtu", INTEGER, NONE, WRITE, -1)                                                                            \
     X(STATUS, "status", STRING, STRING, WRITE, -1)                                                                     \
+    X(LACP_CURRENT, "lacp_current", BOOLEAN, NONE, WRITE, -1)                                                          \
     X(BFD_STATUS, "bfd_status", STRING, STRING, WRITE, -1)                                                             \
     X(STATISTICS, "statistics", STRING, INTEGER, WRITE, -1)
 

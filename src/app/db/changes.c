@@ -88,11 +88,12 @@ static void link_bridges(struct db *db, const struct ovsdb_row *root, bool all)
     }
 }
 
-/* A Port of several interfaces is a bond, which is said with its bridge. */
+/* A Port of several interfaces is a bond, which is said with its bridge, as LACP is. */
 static void mark_interfaces(struct db *db, const struct ovsdb_row *port_row)
 {
     const bool is_bond =
-        ovsdb_count(port_row, VSWITCH_PORT_INTERFACES) > 1 || ovsdb_column_changed(port_row, VSWITCH_PORT_INTERFACES);
+        ovsdb_count(port_row, VSWITCH_PORT_INTERFACES) > 1 || ovsdb_column_changed(port_row, VSWITCH_PORT_INTERFACES) ||
+        ovsdb_column_changed(port_row, VSWITCH_PORT_LACP) || ovsdb_count(port_row, VSWITCH_PORT_LACP) > 0;
 
     for (uint32_t i = 0; i < ovsdb_count(port_row, VSWITCH_PORT_INTERFACES); i++) {
         const struct ovsdb_row *interface = ovsdb_ref(db->ovsdb, port_row, VSWITCH_PORT_INTERFACES, i);

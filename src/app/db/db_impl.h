@@ -30,7 +30,7 @@ struct db_seen {
     uint8_t state, remote_state, diag, remote_diag;
     uint64_t flap_count;
     struct egress egress;
-    bool bonded;
+    bool bonded, has_lacp, lacp_current;
     struct rte_ether_addr bond_active; /* of its bond */
 };
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "src/agents/bfd_agent.h"
+#include "src/agents/lacp_agent.h"
 #include "src/app/db/db_impl.h"
 #include "src/app/db/features.h"
 #include "src/app/status.h"
@@ -53,6 +54,7 @@ static struct db_seen look_at(const struct db *db, const struct bridge_port *bp,
     struct port_status st = {.numa_node = -1};
     struct egress egress;
     struct bfd_status bfd = {0};
+    const struct lacp_member *lacp;
     const struct bond *bond;
     bool has_bfd, link_up;
 
@@ -66,6 +68,7 @@ static struct db_seen look_at(const struct db *db, const struct bridge_port *bp,
     link_up = !(bp->state & PORT_STATE_LINK_DOWN);
     egress_of(db->sw->routes, bp, &egress);
     bond = bp->lport->bond;
+    lacp = aggregation_member(bp);
     return (struct db_seen){
         .exists = true,
         .link_up = link_up,
@@ -86,6 +89,8 @@ static struct db_seen look_at(const struct db *db, const struct bridge_port *bp,
         .flap_count = bfd.flap_count,
         .egress = egress,
         .bonded = bond,
+        .has_lacp = lacp,
+        .lacp_current = lacp && lacp_is_current(lacp),
         .bond_active = bond ? bond->active_mac : (struct rte_ether_addr){{0}},
     };
 }
@@ -98,8 +103,8 @@ static bool is_same(const struct db_seen *a, const struct db_seen *b)
            rte_is_same_ether_addr(&a->mac, &b->mac) && a->has_bfd == b->has_bfd && a->forwarding == b->forwarding &&
            a->state == b->state && a->remote_state == b->remote_state && a->diag == b->diag &&
            a->remote_diag == b->remote_diag && a->flap_count == b->flap_count && a->egress.up == b->egress.up &&
-           a->bonded == b->bonded && rte_is_same_ether_addr(&a->bond_active, &b->bond_active) &&
-           strcmp(a->egress.device, b->egress.device) == 0;
+           a->bonded == b->bonded && a->has_lacp == b->has_lacp && a->lacp_current == b->lacp_current &&
+           rte_is_same_ether_addr(&a->bond_active, &b->bond_active) && strcmp(a->egress.device, b->egress.device) == 0;
 }
 
 static void put_fact(void *arg, const char *key, const char *value)
@@ -151,6 +156,15 @@ static void write_bfd(struct ovsdb_txn *txn, const struct ovsdb_row *row, const 
     ovsdb_datum_clear(&string_map, &map);
 }
 
+/* Empty without LACP. */
+static void write_lacp(struct ovsdb_txn *txn, const struct ovsdb_row *row, const struct db_seen *seen)
+{
+    if (seen->has_lacp)
+        ovsdb_txn_write_boolean(txn, row, VSWITCH_INTERFACE_LACP_CURRENT, seen->lacp_current);
+    else
+        ovsdb_txn_write(txn, row, VSWITCH_INTERFACE_LACP_CURRENT, &nothing);
+}
+
 /* A port that there is not has no status. */
 static void write_no_status(struct ovsdb_txn *txn, const struct ovsdb_row *row)
 {
@@ -158,7 +172,7 @@ static void write_no_status(struct ovsdb_txn *txn, const struct ovsdb_row *row)
         VSWITCH_INTERFACE_ADMIN_STATE, VSWITCH_INTERFACE_LINK_STATE, VSWITCH_INTERFACE_LINK_SPEED,
         VSWITCH_INTERFACE_LINK_RESETS, VSWITCH_INTERFACE_DUPLEX,     VSWITCH_INTERFACE_MAC_IN_USE,
         VSWITCH_INTERFACE_IFINDEX,     VSWITCH_INTERFACE_MTU,        VSWITCH_INTERFACE_STATUS,
-        VSWITCH_INTERFACE_STATISTICS,  VSWITCH_INTERFACE_BFD_STATUS,
+        VSWITCH_INTERFACE_STATISTICS,  VSWITCH_INTERFACE_BFD_STATUS, VSWITCH_INTERFACE_LACP_CURRENT,
     };
 
     for (size_t i = 0; i < sizeof columns; i++)
@@ -199,6 +213,7 @@ static void write_status(struct ovsdb_txn *txn, const struct ovsdb_row *row, con
     }
     write_device(txn, row, bp, &seen->egress);
     write_bfd(txn, row, bp);
+    write_lacp(txn, row, seen);
 }
 
 /* The Port's columns of a bond, which any of its members writes; `was`: what was seen of this one before. */

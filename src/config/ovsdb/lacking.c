@@ -34,7 +34,6 @@ static const struct lacking lacking[] = {
     {PORT(CVLANS), NULL, "VLANs of customers (802.1ad)"},
     {PORT(PROTECTED), NULL, "protected ports"},
     {PORT(BOND_FAKE_IFACE), NULL, "interfaces of the kernel's for bonds"},
-    {PORT(LACP), NULL, "LACP"},
     {PORT(OTHER_CONFIG), "bond-detect-mode", "MII polling, as links are heard of at once"},
     {PORT(OTHER_CONFIG), "bond-miimon-interval", "MII polling, as links are heard of at once"},
     {PORT(OTHER_CONFIG), "lb-output-action", "another way than one hash for bonds"},

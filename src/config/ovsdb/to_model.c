@@ -45,8 +45,7 @@ void config_take_number(const struct ovsdb *db, const struct ovsdb_row *row, uns
         LOG_WARN_RL(LOG_CONFIG, "database: %s=%s is no number: ignored", key, text);
 }
 
-/* False: there is none, or it is none. */
-static bool take_mac(const char *text, uint8_t mac[6])
+bool config_take_mac(const char *text, uint8_t mac[6])
 {
     char why[128];
 
@@ -195,7 +194,7 @@ static void take_datapath_id(const struct ovsdb *db, const struct ovsdb_row *row
     if (id)
         LOG_WARN_RL(LOG_CONFIG, "database: bridge %s: datapath-id %s: needs 16 hexadecimal digits: ignored",
                     bridge->name, id);
-    if (take_mac(ovsdb_map_string(db, row, VSWITCH_BRIDGE_OTHER_CONFIG, "hwaddr"), mac))
+    if (config_take_mac(ovsdb_map_string(db, row, VSWITCH_BRIDGE_OTHER_CONFIG, "hwaddr"), mac))
         for (int i = 0; i < 6; i++)
             bridge->datapath_id = bridge->datapath_id << 8 | mac[i];
 }
@@ -484,11 +483,11 @@ static void take_own_mac(const struct source *source, const struct ovsdb_row *po
 
     if (source->port->type != CONFIG_PORT_INTERNAL)
         return;
-    if (!is_local && take_mac(ovsdb_string(source->interface, VSWITCH_INTERFACE_MAC), source->port->mac))
+    if (!is_local && config_take_mac(ovsdb_string(source->interface, VSWITCH_INTERFACE_MAC), source->port->mac))
         return;
     if (is_local || ovsdb_boolean(port, VSWITCH_PORT_FAKE_BRIDGE, false))
-        take_mac(ovsdb_map_string(source->db, source->bridge, VSWITCH_BRIDGE_OTHER_CONFIG, "hwaddr"),
-                 source->port->mac);
+        config_take_mac(ovsdb_map_string(source->db, source->bridge, VSWITCH_BRIDGE_OTHER_CONFIG, "hwaddr"),
+                        source->port->mac);
 }
 
 /* --- BFD ----------------------------------------------------------------- */
@@ -508,7 +507,7 @@ static void take_bfd_number(const struct source *source, const char *key, int *v
 
 static void take_bfd_mac(const struct source *source, const char *key, uint8_t mac[6])
 {
-    take_mac(ovsdb_map_string(source->db, source->interface, VSWITCH_INTERFACE_BFD, key), mac);
+    config_take_mac(ovsdb_map_string(source->db, source->interface, VSWITCH_INTERFACE_BFD, key), mac);
 }
 
 static void take_bfd_ip(const struct source *source, const char *key, char **address)
@@ -549,6 +548,24 @@ static void take_bfd(const struct source *source)
     LOG_WARN_RL(LOG_CONFIG, "database: %s: bfd:decay_min_rx=%d is below min_rx, which is %d: ignored", source->name,
                 bfd->decay_min_rx, bfd->min_rx);
     bfd->decay_min_rx = 0;
+}
+
+/* --- LACP ---------------------------------------------------------------- */
+
+static void take_lacp(const struct source *source)
+{
+    static const struct {
+        const char *key, *name;
+        size_t offset;
+    } numbers[] = {
+        {"lacp-port-id", "lacp_port_id", offsetof(struct config_port, lacp_port_id)},
+        {"lacp-port-priority", "lacp_port_priority", offsetof(struct config_port, lacp_port_priority)},
+        {"lacp-aggregation-key", "lacp_aggregation_key", offsetof(struct config_port, lacp_aggregation_key)},
+    };
+
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+        config_take_number(source->db, source->interface, VSWITCH_INTERFACE_OTHER_CONFIG, numbers[i].key,
+                           &config_section_port, numbers[i].name, (int *)((char *)source->port + numbers[i].offset));
 }
 
 /* --- what all types have ------------------------------------------------- */
@@ -596,6 +613,7 @@ static void take_rest(const struct source *source, const struct ovsdb_row *port)
                        &wanted->rx_queues);
     take_affinity(source);
     take_vlans(port, wanted);
+    take_lacp(source);
     take_bfd(source);
 }
 

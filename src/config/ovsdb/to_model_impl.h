@@ -11,7 +11,10 @@ int config_fit(const struct config_section *section, const char *name, int64_t n
 void config_take_number(const struct ovsdb *db, const struct ovsdb_row *row, unsigned column, const char *key,
                         const struct config_section *section, const char *name, int *value);
 
-/* The bonds that the bridge's Ports of several interfaces are. */
+/* False: there is none, or it is none, which is told in the log. */
+bool config_take_mac(const char *text, uint8_t mac[6]);
+
+/* The bonds that the bridge's Ports are that have several interfaces, or speak LACP. */
 void config_take_bonds(const struct ovsdb *db, const struct ovsdb_row *row, struct config_bridge *bridge);
 
 #endif

@@ -279,6 +279,95 @@ static void a_port_that_is_removed_leaves_its_bond(void **state)
     EXPECT("in_port=1,vlan_tci=0,dl_dst=ff:ff:ff:ff:ff:ff", "4,5");
 }
 
+/* --- LACP ---------------------------------------------------------------- */
+
+/* One turn; what leaves ports 2 and 3 comes in by 4 and 5, and the other way, if the cables are whole. */
+static void turn(bool whole)
+{
+    static const uint32_t peers[BED_PORTS + 1] = {[2] = 4, [3] = 5, [4] = 2, [5] = 3};
+    struct rte_mbuf *m;
+
+    bed_turn(&bed);
+    loop_turn(loop);
+    for (uint32_t p = 1; p <= BED_PORTS; p++) {
+        while (rte_ring_sc_dequeue(bed.fake[p]->out, (void **)&m) == 0) {
+            if (whole && peers[p])
+                send_to(peers[p], m);
+            else
+                rte_pktmbuf_free(m);
+        }
+    }
+    usleep(100);
+}
+
+#define WAIT_FOR(condition, whole)                                                                                     \
+    for (uint64_t end_ = clock_now_ms() + 15000; !(condition);) {                                                      \
+        assert_true(clock_now_ms() < end_);                                                                            \
+        turn(whole);                                                                                                   \
+    }
+
+static void two_bonds_agree_by_lacp(void **state)
+{
+    static const char *const members[] = {"p2", "p3"}, *const others[] = {"p4", "p5"};
+    const struct lacp_config one = {.active = true, .fast = true, .system_priority = 1, .system = {2, 0, 0, 0, 0, 1}};
+    const struct lacp_config two = {.active = false, .fast = true, .system_priority = 1, .system = {2, 0, 0, 0, 0, 2}};
+    struct bond_agent_bond bonds[] = {
+        {.name = "one", members, 2, {.mode = BOND_BALANCE_TCP}, .speaks_lacp = true, .lacp = one},
+        {.name = "two", others, 2, {.mode = BOND_BALANCE_TCP}, .speaks_lacp = true, .lacp = two},
+    };
+    const struct bond *a, *b;
+
+    bond_agent_set(agent, bed.bridge, bonds, 2);
+    a = bond_agent_find(agent, "one")->bond;
+    b = bond_agent_find(agent, "two")->bond;
+    /* Nothing is sent, and ports are not live, before both ends agree. */
+    assert_false(port(2)->state & PORT_STATE_LIVE);
+    assert_int_equal(a->n_enabled, 0);
+    WAIT_FOR(a->n_enabled == 2 && b->n_enabled == 2, true);
+    assert_int_equal(a->lacp, BOND_LACP_NEGOTIATED);
+    assert_int_equal(bond_way(a), BOND_BY_FLOW);
+    assert_true(port(2)->state & PORT_STATE_LIVE);
+    assert_int_equal(aggregation_member(port(2))->partner.system[5], 2);
+    assert_non_null(bond_agent_find_lacp(agent, "two"));
+
+    /* The protocol takes its packets before any table. */
+    actions_of("in_port=2,dl_dst=01:80:c2:00:00:02,dl_type=0x8809");
+    assert_non_null(strstr(program_text, "userspace"));
+    EXPECT("in_port=1,dl_dst=01:80:c2:00:00:02,dl_type=0x8809", "drop");
+
+    /* A neighbour that is silent for three seconds is not used; one that speaks again is. */
+    WAIT_FOR(a->n_enabled == 0, false);
+    assert_false(port(2)->state & PORT_STATE_LIVE);
+    WAIT_FOR(a->n_enabled == 2 && b->n_enabled == 2, true);
+
+    bonds[0].speaks_lacp = false;
+    bonds[0].config.mode = BOND_ACTIVE_BACKUP;
+    bond_agent_set(agent, bed.bridge, bonds, 1);
+    assert_null(aggregation_member(port(2)));
+    assert_int_equal(a->lacp, BOND_LACP_OFF);
+    assert_int_equal(a->n_enabled, 2);
+    assert_null(bond_agent_find_lacp(agent, "two"));
+    assert_true(port(4)->state & PORT_STATE_LIVE);
+}
+
+static void one_port_alone_may_speak_lacp(void **state)
+{
+    static const char *const members[] = {"p2"};
+    struct bond_agent_bond wanted = {.name = "p2",
+                                     .members = members,
+                                     .n_members = 1,
+                                     .speaks_lacp = true,
+                                     .lacp = {.active = true, .fast = true, .system = {2, 0, 0, 0, 0, 1}}};
+
+    bond_agent_set(agent, bed.bridge, &wanted, 1);
+    assert_null(port(2)->lport->bond);
+    assert_null(bond_agent_find(agent, "p2"));
+    assert_non_null(bond_agent_find_lacp(agent, "p2"));
+    assert_non_null(aggregation_member(port(2)));
+    bridge_port_remove(port(2));
+    assert_int_equal(bond_agent_find_lacp(agent, "p2")->n_members, 0);
+}
+
 int main(void)
 {
 #define RUNNING(name) cmocka_unit_test_setup_teardown(name, setup_running, teardown)
@@ -293,6 +382,8 @@ int main(void)
         RUNNING(neighbours_are_told_after_a_failover),
         RUNNING(traffic_goes_on_when_a_link_goes),
         TEST(a_port_that_is_removed_leaves_its_bond),
+        RUNNING(two_bonds_agree_by_lacp),
+        TEST(one_port_alone_may_speak_lacp),
     };
 
     if (test_eal_init("bond_agent_test") < 0)
