@@ -14,6 +14,7 @@
 #include <rte_prefetch.h>
 
 #include "pmd/key.h"
+#include "pmd/ipv6_exthdr.h"
 #include "pmd/key_inline.h"
 
 #define ETH_HEADER_LEN 14
@@ -156,10 +157,29 @@ struct exthdr_order {
     uint8_t n_dest;
 };
 
+static uint8_t exthdr_place(uint16_t flag)
+{
+    switch (flag) {
+    case IPV6_EH_HOP:
+        return PLACE_HOP;
+    case IPV6_EH_DEST:
+        return PLACE_DEST;
+    case IPV6_EH_ROUTER:
+        return PLACE_ROUTER;
+    case IPV6_EH_FRAG:
+        return PLACE_FRAG;
+    case IPV6_EH_AUTH:
+        return PLACE_AUTH;
+    default:
+        return PLACE_ESP;
+    }
+}
+
 /* OpenFlow 1.3.5, 7.2.3.8: UNSEQ if the chain is no subsequence of the recommended order, UNREP if a header repeats
  * that should not (two of destination options are fine); HOP only if it comes first. */
-static void exthdr_note(struct exthdr_order *order, uint16_t flag, uint8_t place)
+static void exthdr_note(struct exthdr_order *order, uint16_t flag)
 {
+    uint8_t place = exthdr_place(flag);
     bool repeated = (order->met & flag) != 0;
 
     if (flag == IPV6_EH_DEST) {
@@ -175,44 +195,6 @@ static void exthdr_note(struct exthdr_order *order, uint16_t flag, uint8_t place
         order->flags |= flag;
     order->met |= flag;
     order->last = RTE_MAX(order->last, place);
-}
-
-/* Is the header an extension header, of which another follows? Mobility headers (RFC 6275, 6.1) are none to OVS. */
-static bool exthdr_kind(uint8_t proto, uint16_t *flag, uint8_t *place)
-{
-    switch (proto) {
-    case IPPROTO_HOPOPTS:
-        *flag = IPV6_EH_HOP;
-        *place = PLACE_HOP;
-        return true;
-    case IPPROTO_DSTOPTS:
-        *flag = IPV6_EH_DEST;
-        *place = PLACE_DEST;
-        return true;
-    case IPPROTO_ROUTING:
-        *flag = IPV6_EH_ROUTER;
-        *place = PLACE_ROUTER;
-        return true;
-    case IPPROTO_FRAGMENT:
-        *flag = IPV6_EH_FRAG;
-        *place = PLACE_FRAG;
-        return true;
-    case IPPROTO_AH:
-        *flag = IPV6_EH_AUTH;
-        *place = PLACE_AUTH;
-        return true;
-    default:
-        return false;
-    }
-}
-
-static uint32_t exthdr_len(uint8_t proto, const uint8_t *header)
-{
-    if (proto == IPPROTO_FRAGMENT)
-        return 8;
-    if (proto == IPPROTO_AH) /* RFC 4302, 2.2: in 4-byte units, minus 2 */
-        return (header[1] + 2) * 4;
-    return (header[1] + 1) * 8;
 }
 
 /* Returns whether something of it can be parsed behind this header: not in a later fragment. */
@@ -241,17 +223,16 @@ static uint32_t parse_exthdrs(const struct key_reader *r, uint32_t offset, uint3
     const uint32_t limit = RTE_MIN(end, r->avail);
     struct exthdr_order order = {0};
     uint16_t flag;
-    uint8_t place;
 
-    while (exthdr_kind(key->ip_proto, &flag, &place)) {
+    while ((flag = ipv6_exthdr_flag(key->ip_proto)) != 0) {
         const uint8_t *header = r->data + offset, proto = key->ip_proto;
 
-        if (offset + 8 > limit || offset + exthdr_len(proto, header) > limit) {
+        if (offset + 8 > limit || offset + ipv6_exthdr_len(proto, header) > limit) {
             layers->cut = true;
             offset = 0;
             break;
         }
-        exthdr_note(&order, flag, place);
+        exthdr_note(&order, flag);
         layers->naming = (uint8_t)offset;
         key->ip_proto = header[0];
         if (proto == IPPROTO_ROUTING && header[3] != 0)
@@ -260,10 +241,10 @@ static uint32_t parse_exthdrs(const struct key_reader *r, uint32_t offset, uint3
             offset = 0;
             break;
         }
-        offset += exthdr_len(proto, header);
+        offset += ipv6_exthdr_len(proto, header);
     }
     if (key->ip_proto == IPPROTO_ESP) {
-        exthdr_note(&order, IPV6_EH_ESP, PLACE_ESP);
+        exthdr_note(&order, IPV6_EH_ESP);
         offset = 0;
     } else if (key->ip_proto == IPPROTO_NONE) {
         order.flags |= IPV6_EH_NONEXT;

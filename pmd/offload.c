@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "pmd/checksum.h"
+#include "pmd/ipv6_exthdr.h"
 #include "pmd/metadata.h"
 
 /* DPDK's librte_gso does not know IPv6, makes packets of two mbufs, which drivers take only if they are asked to
@@ -166,9 +167,11 @@ static void write_outer(struct rte_mbuf *m, uint32_t l2_len, uint32_t len, uint3
     write_ip(m, l3, m->pkt_len - l3, n);
     proto = ip[0] >> 4 == 4 ? ip[9] : ip[6];
     l4 = l3 + (ip[0] >> 4 == 4 ? (ip[0] & 0xf) * 4u : (uint32_t)sizeof(struct rte_ipv6_hdr));
-    while (ip[0] >> 4 == 6 && (proto == IPPROTO_HOPOPTS || proto == IPPROTO_DSTOPTS) && l4 + 8 <= l2_len) {
-        proto = ip[l4 - l3];
-        l4 += (ip[l4 - l3 + 1] + 1) * 8u;
+    while (ip[0] >> 4 == 6 && (ipv6_exthdr_flag(proto) & (IPV6_EH_HOP | IPV6_EH_DEST)) && l4 + 8 <= l2_len) {
+        const uint8_t *header = ip + (l4 - l3);
+
+        l4 += ipv6_exthdr_len(proto, header);
+        proto = header[0];
     }
     if (proto == IPPROTO_UDP && l4 + sizeof(struct rte_udp_hdr) <= l2_len)
         write_outer_udp(m, l3, l4);

@@ -6,7 +6,7 @@
 
 #include "pmd/base/hash.h"
 #include "pmd/checksum.h"
-#include "pmd/key.h"
+#include "pmd/ipv6_exthdr.h"
 #include "pmd/key_inline.h"
 #include "pmd/offload.h"
 
@@ -317,16 +317,17 @@ static enum ct_reason take_quoted_l4(const struct place *place, uint32_t l4, uin
     }
 }
 
-/* Extension headers of a quoted packet. Returns where what follows them begins, 0 if it is not quoted. */
+/* Walks over the extension headers of a quoted packet. Returns where what follows them begins, 0 if it is not quoted.
+ * The sender of the error saw no fragments, or has no ports to quote. */
 static uint32_t skip_extensions(const struct place *place, uint32_t offset, uint8_t *proto)
 {
-    while (*proto == IPPROTO_HOPOPTS || *proto == IPPROTO_ROUTING || *proto == IPPROTO_DSTOPTS) {
+    while (*proto != IPPROTO_FRAGMENT && ipv6_exthdr_flag(*proto) != 0) {
         const uint8_t *header = at(place, offset);
 
         if (!has(place, offset, 8))
             return 0;
+        offset += ipv6_exthdr_len(*proto, header);
         *proto = header[0];
-        offset += (header[1] + 1u) * 8;
     }
     return offset;
 }
@@ -549,10 +550,11 @@ static uint32_t fragment_header(const struct rte_mbuf *m, uint32_t l3, uint32_t 
     while (offset + 8 <= end) {
         if (proto == IPPROTO_FRAGMENT)
             return offset;
-        if (proto != IPPROTO_HOPOPTS && proto != IPPROTO_ROUTING && proto != IPPROTO_DSTOPTS)
+        if (ipv6_exthdr_flag(proto) == 0)
             return 0;
+        const uint32_t len = ipv6_exthdr_len(proto, data + offset);
         proto = data[offset];
-        offset += (data[offset + 1] + 1u) * 8;
+        offset += len;
     }
     return 0;
 }

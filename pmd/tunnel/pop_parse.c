@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "pmd/checksum.h"
+#include "pmd/ipv6_exthdr.h"
 #include "pmd/key_inline.h"
 #include "pmd/offload.h"
 #include "pmd/tunnel/pop_impl.h"
@@ -60,11 +61,12 @@ static enum drop_reason parse_ipv4(struct outer *o)
 /* Extension headers that this host may pass over: those of a destination. Others are not for a tunnel. */
 static enum drop_reason skip_exthdrs(struct outer *o)
 {
-    while (o->proto == IPPROTO_HOPOPTS || o->proto == IPPROTO_DSTOPTS) {
+    while (ipv6_exthdr_flag(o->proto) & (IPV6_EH_HOP | IPV6_EH_DEST)) {
         if (need(o, 8) != OK)
             return DROP_TUNNEL_TRUNCATED;
-        o->proto = o->data[o->at];
-        o->at += (o->data[o->at + 1] + 1) * 8u;
+        const uint8_t *header = o->data + o->at;
+        o->at += ipv6_exthdr_len(o->proto, header);
+        o->proto = header[0];
     }
     return o->proto == IPPROTO_FRAGMENT ? DROP_TUNNEL_FRAGMENT : OK;
 }

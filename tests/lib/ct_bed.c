@@ -5,18 +5,22 @@ static size_t spec_ip(const struct ct_spec *spec, uint8_t *ip, size_t payload, u
     if (spec->ipv6) {
         const uint32_t first = rte_cpu_to_be_32(6u << 28);
         const uint32_t src = rte_cpu_to_be_32(spec->src), dst = rte_cpu_to_be_32(spec->dst);
+        const size_t more = !spec->extension ? 0 : spec->extension == IPPROTO_AH ? 24 : 8;
 
-        memset(ip, 0, 40);
+        memset(ip, 0, 40 + more);
         memcpy(ip, &first, 4);
-        ip[4] = (uint8_t)(payload >> 8);
-        ip[5] = (uint8_t)payload;
-        ip[6] = proto;
+        put16(ip + 4, (uint16_t)(more + payload));
+        ip[6] = more ? spec->extension : proto;
         ip[7] = 64;
         memcpy(ip + 8, "\x20\x01\x0d\xb8", 4);
         memcpy(ip + 20, &src, 4);
         memcpy(ip + 24, "\x20\x01\x0d\xb8", 4);
         memcpy(ip + 36, &dst, 4);
-        return 40;
+        if (more) {
+            ip[40] = proto;
+            ip[41] = spec->extension == IPPROTO_AH ? 24 / 4 - 2 : 0;
+        }
+        return 40 + more;
     }
     struct rte_ipv4_hdr header = {.version_ihl = 0x45,
                                   .total_length = rte_cpu_to_be_16((uint16_t)(20 + payload)),

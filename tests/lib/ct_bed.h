@@ -21,7 +21,8 @@
 /* What is 0 is left as it is. Addresses are the last byte of 10.0.0.x or 2001:db8::x, and two more in front of it. */
 struct ct_spec {
     bool ipv6;
-    uint8_t proto; /* 0: TCP */
+    uint8_t proto;     /* 0: TCP */
+    uint8_t extension; /* IPv6: an extension header of this protocol in front of it */
     uint32_t src, dst;
     uint16_t sport, dport; /* SCTP too; ICMP: identifier in sport */
     uint32_t seq, ack, len;

@@ -225,6 +225,28 @@ static void icmp_errors(void **state)
     }
 }
 
+/* What an error quotes is found behind the same headers as what came. */
+static void icmp_errors_about_packets_with_extension_headers(void **state)
+{
+    static const uint8_t extensions[] = {IPPROTO_HOPOPTS, IPPROTO_DSTOPTS, IPPROTO_ROUTING, IPPROTO_AH};
+
+    for (size_t i = 0; i < sizeof extensions; i++) {
+        const struct ct_spec there = UDP(.ipv6 = true, .extension = extensions[i]);
+        const struct ct_spec error = {.ipv6 = true,
+                                      .proto = IPPROTO_ICMPV6,
+                                      .src = 9,
+                                      .dst = 1,
+                                      .icmp_type = 1,
+                                      .icmp_code = 4,
+                                      .quoted = &there};
+
+        assert_int_equal(ct_bed_commit(&bed, 0, there), NEW);
+        assert_int_equal(bed.meta.tp_src, RTE_BE16(53));
+        assert_int_equal(ct_bed_look(&bed, 0, error), REL_RPL);
+        ct_flush_zone(bed.ct, 0);
+    }
+}
+
 static void sctp(void **state)
 {
     const struct ct_spec there = {.proto = IPPROTO_SCTP, .src = 1, .dst = 2, .sport = 4000, .dport = 132};
@@ -712,6 +734,7 @@ int main(void)
         CASE(to_itself),
         CASE(icmp),
         CASE(icmp_errors),
+        CASE(icmp_errors_about_packets_with_extension_headers),
         CASE(sctp),
         CASE(others_by_address),
         CASE(bad_packets),
