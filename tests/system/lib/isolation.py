@@ -58,6 +58,14 @@ class Receiver:
         self.recvfrom = ctypes.CDLL(None).recvfrom
         self.packet, self.address = ctypes.create_string_buffer(64), ctypes.create_string_buffer(20)
         self.counts = collections.Counter()
+        self.names = {}
+
+    def see(self, index):
+        """Its name, for one that nobody told of."""
+        try:
+            self.names[index] = socket.if_indextoname(index)
+        except OSError:  # it is gone
+            self.names[index] = "?"
 
     def receive(self):
         some = False
@@ -72,6 +80,8 @@ class Receiver:
                 if kind != PACKET_OUTGOING:
                     self.counts[index, self.packet.raw[11]] += 1
                     some = True
+                    if index not in self.names:
+                        self.see(index)
 
     def lost(self):
         return struct.unpack("II", self.socket.getsockopt(SOL_PACKET, PACKET_STATISTICS, 8))[1]
@@ -136,7 +146,7 @@ def traffic(n_flows, stop, results):
     end = time.monotonic() + 1
     while receiver.receive() or time.monotonic() < end:
         time.sleep(0.01)
-    results.put((sent, receiver.counts, receiver.lost()))
+    results.put((sent, receiver.counts, receiver.lost(), receiver.names))
 
 
 def write_config(path, where):
@@ -262,9 +272,12 @@ def main():
         reloads.wait()
     finally:
         stop.set()
-        sent, counts, lost = results.get(timeout=60)
+        sent, counts, lost, names = results.get(timeout=60)
         process.join()
         interfaces.learn()
+        for index in {index for index, mark in counts if index not in interfaces.bridges}:
+            packets = {mark: counts[index, mark] for mark in range(2)}
+            sys.exit(f"after {done} moves packets {packets} of bridges were seen at {names[index]}, which is interface {index} and no port's")
         right = sum(n for (index, mark), n in counts.items() if interfaces.bridges[index] == mark)
         print(f"moves {done} devices {len(interfaces.bridges) - first} sent {sent} right {right} wrong {sum(counts.values()) - right} lost {lost} "
               f"megaflows {megaflows.least}")
