@@ -334,6 +334,7 @@ void apply_destroy(struct apply *apply)
     while ((object = TAILQ_FIRST(&apply->bridges))) {
         while ((port = TAILQ_FIRST(&object->ports)))
             apply_port_free(apply, port);
+        apply_bridge_end(apply, object);
         free_bridge(apply, object);
     }
     name_map_free(apply->bridge_names);
@@ -386,7 +387,8 @@ static void remove_bridge(struct apply *apply, struct apply_bridge *object)
 static void change_bridge(struct apply *apply, struct apply_bridge *object)
 {
     unqueue_bridge(apply, object);
-    apply_bridge_step(apply, object);
+    if (!apply_bridge_step(apply, object))
+        queue_bridge(apply, object);
 }
 
 void apply_bridge_port_gone(struct apply *apply, struct apply_bridge *object)

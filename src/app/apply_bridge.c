@@ -18,9 +18,11 @@
 #include "src/net/tls.h"
 #include "src/openflow/requests/handler.h"
 #include "src/openflow/server/server.h"
+#include "src/state/rules_state.h"
 #include "src/tunnel/port_mtu.h"
 
-#define REMOVE_STEP 128 /* megaflows, rules or addresses of a removed bridge in a turn */
+#define TAKE_OVER_US 200 /* of rules of the process before, at once */
+#define REMOVE_STEP 128  /* megaflows, rules or addresses of a removed bridge in a turn */
 
 /* What is said of a change: parts of it, and what could not be done. */
 struct account {
@@ -162,25 +164,54 @@ static unsigned n_ports(const struct apply_bridge *object)
     return n;
 }
 
-static void make_bridge(struct apply *apply, struct apply_bridge *object)
+static bool keeps_rules(const struct config_bridge *config)
+{
+    return config->keep_rules && config->fail_mode == CONFIG_FAIL_SECURE;
+}
+
+/* A bridge that has its rules before it has ports, sockets and controllers. */
+static void begin_bridge(struct apply *apply, struct apply_bridge *object)
 {
     static const struct config_bridge nothing;
     const struct config_bridge *wanted = &object->wanted;
     struct sluice *sw = apply->sw;
     struct bridge *br = bridge_create(wanted->name, wanted->datapath_id, sw->dp);
-    char mgmt[4096], snoop[4096];
-    struct account account = {0};
-    struct params params;
 
     bridge_join_loop(br, sw->loop);
     flows_attach(sw->flows, br);
     br->mtus = port_mtu_create(sw->loop, sw->routes, br);
     underlay_attach(sw->underlay, br);
-    TAILQ_INSERT_TAIL(&sw->bridges, br, node);
     br->fail_mode = fail_mode_of(wanted);
     bridge_set_mac_table(br, wanted->mac_table_size, wanted->mac_aging_time);
     pipeline_set_max_rules(br->pipeline, (uint32_t)wanted->max_rules);
     set_tables(br, &nothing, wanted);
+    config_section_clear(&config_section_bridge, &object->now);
+    config_section_copy(&config_section_bridge, &object->now, wanted);
+    if (keeps_rules(wanted))
+        object->kept = rules_kept_begin(sw->rules, wanted->name, br->pipeline);
+    else
+        rules_state_forget(sw->rules, wanted->name);
+    object->making = br;
+}
+
+static void give_up_making(struct apply *apply, struct apply_bridge *object)
+{
+    rules_kept_end(object->kept);
+    object->kept = NULL;
+    if (object->making)
+        TAILQ_INSERT_TAIL(&apply->sw->removed, object->making, node);
+    object->making = NULL;
+}
+
+static void finish_bridge(struct apply *apply, struct apply_bridge *object)
+{
+    const struct config_bridge *wanted = &object->now;
+    struct sluice *sw = apply->sw;
+    struct bridge *br = object->making;
+    char mgmt[4096], snoop[4096];
+    struct account account = {0};
+    struct params params;
+
     apply_bonds(apply, br, wanted);
     server_params(sw, br, wanted, &params);
     snprintf(mgmt, sizeof mgmt, "%s/%s.mgmt", sw->config->run_dir, wanted->name);
@@ -190,14 +221,13 @@ static void make_bridge(struct apply *apply, struct apply_bridge *object)
     br->owner = of_server_create(&params.server, account.error, sizeof account.error);
     if (!br->owner) {
         bond_agent_set(sw->bonds, br, NULL, 0);
-        TAILQ_REMOVE(&sw->bridges, br, node);
-        TAILQ_INSERT_TAIL(&sw->removed, br, node);
+        give_up_making(apply, object);
         tell(apply, APPLY_BRIDGE, APPLY_NONE, wanted->name, &account);
         return;
     }
+    TAILQ_INSERT_TAIL(&sw->bridges, br, node);
     object->bridge = br;
-    config_section_clear(&config_section_bridge, &object->now);
-    config_section_copy(&config_section_bridge, &object->now, wanted);
+    object->making = NULL;
     add_detail(&account, "with %u ports", n_ports(object));
     tell(apply, APPLY_BRIDGE, APPLY_ADDED, wanted->name, &account);
 }
@@ -221,6 +251,24 @@ static void change_connections(struct apply *apply, struct apply_bridge *object,
     }
     add_detail(account, "fail_mode %s, %zu controllers, listens on %zu more than its mgmt socket",
                br->fail_mode == FAIL_SECURE ? "secure" : "standalone", wanted->n_controllers, wanted->n_listen);
+}
+
+/* As it is by now; a bridge that starts to keep its rules has those that are there in its file soon. */
+static void change_keeping(struct apply *apply, struct apply_bridge *object, struct account *account)
+{
+    const bool keep = object->wanted.keep_rules && object->bridge->fail_mode == FAIL_SECURE;
+
+    if (keep == (object->kept != NULL))
+        return;
+    if (keep) {
+        object->kept = rules_kept_begin(apply->sw->rules, object->wanted.name, object->bridge->pipeline);
+        while (!rules_kept_step(object->kept, TAKE_OVER_US))
+            ;
+    } else {
+        rules_kept_end(object->kept);
+        object->kept = NULL;
+    }
+    add_detail(account, keep ? "rules are kept" : "rules are not kept");
 }
 
 static void change_bridge(struct apply *apply, struct apply_bridge *object)
@@ -253,24 +301,33 @@ static void change_bridge(struct apply *apply, struct apply_bridge *object)
         add_detail(&account, "%zu bonds", wanted->n_bonds);
     if (parts & CONFIG_PART_CONNECTIONS)
         change_connections(apply, object, &account);
+    change_keeping(apply, object, &account);
     config_section_assign(&config_section_bridge, &object->now, wanted,
                           account.error[0] ? parts & ~CONFIG_PART_CONNECTIONS : parts);
     tell(apply, APPLY_BRIDGE, parts ? APPLY_CHANGED : APPLY_NONE, wanted->name, &account);
 }
 
-void apply_bridge_step(struct apply *apply, struct apply_bridge *object)
+bool apply_bridge_step(struct apply *apply, struct apply_bridge *object)
 {
     struct apply_port *port;
 
     if (object->bridge) {
         change_bridge(apply, object);
-        return;
+        return true;
     }
-    make_bridge(apply, object);
+    if (!object->making)
+        begin_bridge(apply, object);
+    if (object->kept && !rules_kept_step(object->kept, TAKE_OVER_US))
+        return false;
+    finish_bridge(apply, object);
     if (!object->bridge)
-        return;
+        return true;
     TAILQ_FOREACH (port, &object->ports, node)
         apply_port_queue(apply, port);
+    /* What was said while it was being made. */
+    if (config_section_diff(&config_section_bridge, &object->now, &object->wanted))
+        change_bridge(apply, object);
+    return true;
 }
 
 /* --- removing ------------------------------------------------------------ */
@@ -283,6 +340,7 @@ void apply_bridge_leave(struct apply *apply, struct apply_bridge *object)
     struct sluice *sw = apply->sw;
     struct bridge *br = object->bridge;
 
+    give_up_making(apply, object);
     if (br) {
         of_server_close(switch_of(br));
         bond_agent_set(sw->bonds, br, NULL, 0);
@@ -291,6 +349,11 @@ void apply_bridge_leave(struct apply *apply, struct apply_bridge *object)
         object->bridge = NULL;
     }
     tell(apply, APPLY_BRIDGE, APPLY_REMOVED, object->wanted.name, &account);
+}
+
+void apply_bridge_end(struct apply *apply, struct apply_bridge *object)
+{
+    give_up_making(apply, object);
 }
 
 bool apply_run_removed(struct sluice *sw)

@@ -12,6 +12,7 @@
 struct apply_bridge;
 struct apply_port;
 struct claim;
+struct rules_kept;
 
 TAILQ_HEAD(apply_bridges, apply_bridge);
 TAILQ_HEAD(apply_ports, apply_port);
@@ -67,6 +68,8 @@ struct apply_bridge {
     struct config_bridge wanted;    /* without ports */
     struct config_bridge now;       /* what runs, if `bridge` */
     struct bridge *bridge;          /* NULL: not made */
+    struct bridge *making;          /* takes over its rules, and is not the switch's yet; NULL: none */
+    struct rules_kept *kept;        /* NULL: its rules are not kept */
     struct name_map *port_names;
     struct apply_ports ports;
     struct ofports *ofports;
@@ -140,10 +143,12 @@ void apply_tell(struct apply *apply, const struct apply_result *result);
 /* A port object was freed: its bridge may have waited for that. */
 void apply_bridge_port_gone(struct apply *apply, struct apply_bridge *object);
 
-/* apply_bridge.c: makes or changes the bridge as it is wanted, and tells. */
-void apply_bridge_step(struct apply *apply, struct apply_bridge *object);
+/* apply_bridge.c: makes or changes the bridge as it is wanted, and tells. False: there is more to do. */
+bool apply_bridge_step(struct apply *apply, struct apply_bridge *object);
 /* Takes the bridge out of the switch, and tells. Its ports are still to go. */
 void apply_bridge_leave(struct apply *apply, struct apply_bridge *object);
+/* At the end of the switch: what is being made is to go, too, and rules are kept no longer. */
+void apply_bridge_end(struct apply *apply, struct apply_bridge *object);
 /* Changes the options of the switch that differ, and tells. */
 void apply_options_step(struct apply *apply, const struct config *wanted);
 

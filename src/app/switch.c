@@ -29,6 +29,7 @@
 #include "src/net/tls.h"
 #include "src/openflow/server/server.h"
 #include "src/state/ct_state.h"
+#include "src/state/rules_state.h"
 #include "src/tunnel/port_mtu.h"
 #include "src/tunnel/tunnel_port.h"
 
@@ -339,6 +340,7 @@ int switch_create(struct sluice *sw, const struct options *options, struct confi
     sw->apply = apply_create(sw);
     sw->ofports = ofport_state_create(sw->apply, config->run_dir);
     ofport_state_recall(sw->ofports, config);
+    sw->rules = rules_state_create(sw->loop, config->run_dir);
     if (create_bridges(sw, error, error_size))
         return -1;
     sw->connections = ct_state_create(sw->loop, sw->dp, config->run_dir);
@@ -347,6 +349,8 @@ int switch_create(struct sluice *sw, const struct options *options, struct confi
         snprintf(error, error_size, "cannot start the poll-mode threads");
         return -1;
     }
+    if (!config->ovsdb.remote) /* its bridges come later */
+        rules_state_started(sw->rules);
     /* The control socket comes last: who waits for it finds everything else there. */
     return create_control(sw, error, error_size);
 }
@@ -370,6 +374,7 @@ void switch_destroy(struct sluice *sw)
     out_of_memory_set_report(NULL, NULL);
     ofport_state_destroy(sw->ofports);
     apply_destroy(sw->apply); /* ends reloads, which are answered */
+    rules_state_destroy(sw->rules);
     control_destroy(sw->control);
     links_destroy(sw->links);
     captures_destroy(sw->captures);

@@ -25,6 +25,7 @@ struct links;
 struct ofport_state;
 struct options;
 struct route_kernel;
+struct rules_state;
 struct routes;
 struct of_server;
 struct signals;
@@ -60,6 +61,7 @@ struct sluice {
     struct apply *apply; /* bridges and ports as they are wanted */
     struct ofport_state *ofports;
     struct ct_state *connections; /* that outlive the process */
+    struct rules_state *rules;    /* the same */
     struct switch_source source;
     struct tls *tls; /* NULL: the file has no section "tls" */
     TAILQ_HEAD(bridges, bridge) bridges;

@@ -31,6 +31,7 @@ enum config_part {
     CONFIG_PART_MAX_RULES = 1 << 6,
     CONFIG_PART_TABLES = 1 << 7,
     CONFIG_PART_BONDS = 1 << 15,
+    CONFIG_PART_KEEP_RULES = 1 << 12,
     /* ports */
     CONFIG_PART_OFPORT = 1 << 8,
     CONFIG_PART_MTU = 1 << 9,

@@ -132,7 +132,7 @@ static const struct config_choice fail_modes[] = {
      "while no controller is connected the bridge is a learning switch; if none is configured, by a rule `priority=0 "
      "actions=NORMAL` that can be replaced and deleted as any other"},
     {"secure", CONFIG_FAIL_SECURE,
-     "the bridge starts without rules and drops all until someone writes some; a lost "
+     "the bridge starts without rules (but see `keep_rules`) and drops all until someone writes some; a lost "
      "controller changes nothing"},
     {NULL},
 };
@@ -293,6 +293,21 @@ static const struct config_key bridge_keys[] = {
                "default bounds them to 800 MB; a controller that adds more gets the error that the table is full, "
                "unless the table evicts. `tables` limits single tables.",
         .example = "2000000",
+    },
+    {
+        .name = "keep_rules",
+        .change = CHANGE_LIVE,
+        .part = CONFIG_PART_KEEP_RULES,
+        .type = KEY_BOOL,
+        .offset = offsetof(struct config_bridge, keep_rules),
+        .default_int = true,
+        .doc =
+            "Whether rules, groups and meters of a bridge with `fail_mode` `secure` outlive sluiced if it is killed or "
+            "crashes: the next process forwards by them from its first packet on, and controllers that connect find and "
+            "change them as after a lost connection. Their counters start anew. A rule takes some 170 bytes of a file in "
+            "`run_dir`, up to three times that while the file is written anew. After an orderly end the bridge begins "
+            "empty.",
+        .example = "false",
     },
     {
         .name = "bundle_memory",

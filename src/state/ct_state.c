@@ -18,13 +18,13 @@
 #include "pmd/ct.h"
 #include "pmd/datapath.h"
 #include "src/loop/loop.h"
+#include "src/state/state_file.h"
 
 #define PAUSE_US UINT64_C(5000000) /* between the end of one file and the next; more if that takes long */
 #define PAUSE_TIMES 50             /* what a file takes of the time is 1/50 at most */
 #define BUDGET_US 300
 #define PLACES 256 /* of the tracker, that one step looks at */
 #define BUFFER 65536
-#define BOOT_LEN 40
 
 struct header {
     char magic[8];
@@ -32,7 +32,7 @@ struct header {
     uint64_t n, bytes;     /* records, and how long they are together */
     uint32_t exact;        /* nothing was forwarded any more when they were written */
     uint32_t zero;
-    char boot[BOOT_LEN]; /* of the machine: a clock does not go on over it */
+    char boot[STATE_BOOT_LEN]; /* of the machine: a clock does not go on over it */
 };
 static const char magic[8] = "SLUICECT";
 
@@ -51,42 +51,13 @@ struct ct_state {
     uint8_t buffer[BUFFER];
 };
 
-static void read_boot(char boot[BOOT_LEN])
-{
-    const int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
-
-    memset(boot, 0, BOOT_LEN);
-    if (fd < 0)
-        return;
-    if (read(fd, boot, BOOT_LEN - 1) < 0)
-        boot[0] = '\0';
-    close(fd);
-}
-
 /* --- writing ------------------------------------------------------------- */
-
-static bool write_all(int fd, const void *data, size_t len)
-{
-    const uint8_t *at = data;
-
-    while (len > 0) {
-        const ssize_t n = write(fd, at, len);
-
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return false;
-        at += n;
-        len -= (size_t)n;
-    }
-    return true;
-}
 
 static bool flush(struct ct_state *state)
 {
     state->header.crc = rte_hash_crc(state->buffer, (uint32_t)state->used, state->header.crc);
     state->header.bytes += state->used;
-    if (!write_all(state->fd, state->buffer, state->used))
+    if (!state_write(state->fd, state->buffer, state->used))
         return false;
     state->used = 0;
     return true;
@@ -104,13 +75,13 @@ static bool begin(struct ct_state *state)
 {
     state->header = (struct header){.version = CT_RECORD_VERSION};
     memcpy(state->header.magic, magic, sizeof magic);
-    read_boot(state->header.boot);
+    state_read_boot(state->header.boot);
     state->cursor = 0;
     state->used = 0;
     state->spent_us = 0;
     unlink(state->next_path);
     state->fd = open(state->next_path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-    if (state->fd >= 0 && write_all(state->fd, &state->header, sizeof state->header))
+    if (state->fd >= 0 && state_write(state->fd, &state->header, sizeof state->header))
         return true;
     give_up(state);
     return false;
@@ -193,35 +164,18 @@ static uint64_t due(void *arg)
 
 /* --- adopting ------------------------------------------------------------ */
 
-static bool read_all(int fd, void *data, size_t len)
-{
-    uint8_t *at = data;
-
-    while (len > 0) {
-        const ssize_t n = read(fd, at, len);
-
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return false;
-        at += n;
-        len -= (size_t)n;
-    }
-    return true;
-}
-
 /* Says what is wrong with the file's header; NULL: nothing. */
 static const char *header_fault(int fd, struct header *header)
 {
-    char boot[BOOT_LEN];
+    char boot[STATE_BOOT_LEN];
     struct stat st;
 
-    if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode) || !read_all(fd, header, sizeof *header) ||
+    if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode) || !state_read(fd, header, sizeof *header) ||
         memcmp(header->magic, magic, sizeof magic) != 0)
         return "it is no file of connections";
     if (header->version != CT_RECORD_VERSION)
         return "it is of another version of sluiced";
-    read_boot(boot);
+    state_read_boot(boot);
     if (memcmp(header->boot, boot, sizeof boot) != 0)
         return "it was written before the machine was started";
     if ((uint64_t)st.st_size != sizeof *header + header->bytes || header->n > header->bytes / CT_RECORD_MIN)
@@ -237,7 +191,7 @@ static const char *checksum_fault(struct ct_state *state, int fd, const struct h
     while (left > 0) {
         const size_t n = left < BUFFER ? (size_t)left : BUFFER;
 
-        if (!read_all(fd, state->buffer, n))
+        if (!state_read(fd, state->buffer, n))
             return "it cannot be read";
         crc = rte_hash_crc(state->buffer, (uint32_t)n, crc);
         left -= n;

@@ -295,10 +295,12 @@ static void tell_added(struct pipeline *pipeline, struct rule *rule)
             go_on_with_counts(pipeline, rule, origin);
         if (rule->flags & RULE_SHADOW)
             inherit(rule, origin);
+        record_rule(pipeline, origin, false);
         drop(pipeline, origin);
     }
     rule->flags &= (uint16_t) ~(RULE_FROM_ZERO | RULE_SHADOW);
     expire_schedule(pipeline, rule);
+    record_rule(pipeline, rule, true);
     if (pipeline->observer.rule_added)
         pipeline->observer.rule_added(pipeline->observer.arg, rule, origin);
 }
@@ -307,6 +309,7 @@ static void tell_removed(struct pipeline *pipeline, struct rule *rule)
 {
     if (rule->removed || rule->remove_version == RULE_NEVER)
         return;
+    record_rule(pipeline, rule, false);
     drop(pipeline, rule);
     if (pipeline->observer.rule_removed)
         pipeline->observer.rule_removed(pipeline->observer.arg, rule, rule->removed_for);
@@ -314,7 +317,10 @@ static void tell_removed(struct pipeline *pipeline, struct rule *rule)
 
 static void tell_modified(struct pipeline *pipeline, struct rule *rule)
 {
-    if (!rule->removed && pipeline->observer.rule_modified)
+    if (rule->removed)
+        return;
+    record_rule(pipeline, rule, true);
+    if (pipeline->observer.rule_modified)
         pipeline->observer.rule_modified(pipeline->observer.arg, rule);
 }
 

@@ -78,4 +78,5 @@ void pipeline_reduce_timeouts(struct pipeline *pipeline, struct rule *rule, uint
         rule->hard_timeout_s = hard_s;
     evict_update(rule);
     expire_schedule(pipeline, rule);
+    record_rule(pipeline, rule, true);
 }

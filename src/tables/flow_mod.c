@@ -353,6 +353,27 @@ int pipeline_flow_mod(struct pipeline *pipeline, const struct flow_mod *fm)
     return change_finish(pipeline, apply(pipeline, fm, &slices, SIZE_MAX));
 }
 
+int pipeline_take_over_rule(struct pipeline *pipeline, const struct flow_mod *fm, uint64_t created_ms)
+{
+    struct flow_mod plain = *fm;
+    int error;
+
+    if (pipeline->phase != CHANGE_NONE)
+        return OFPERR_FMFC_EPERM;
+    plain.flags &= (uint16_t)~RULE_LEARNED;
+    change_begin(pipeline, false);
+    error = check(pipeline, &plain);
+    if (error == 0)
+        error = add_rule(pipeline, &plain);
+    if (error == 0) {
+        struct rule *rule = pipeline->added.rules[pipeline->added.n - 1];
+
+        rule->flags |= fm->flags & RULE_LEARNED;
+        rule->created_ms = created_ms;
+    }
+    return change_finish(pipeline, error);
+}
+
 int pipeline_bundle_begin(struct pipeline *pipeline)
 {
     if (pipeline->phase != CHANGE_NONE)

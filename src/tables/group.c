@@ -296,6 +296,12 @@ static void tell(struct group_table *table, struct group *group)
         observer->group_changed(observer->arg, group);
 }
 
+static void tell_visible(struct group_table *table, struct group *group)
+{
+    record_group(table->pipeline, group, true);
+    tell(table, group);
+}
+
 static bool is_pending(const struct group_table *table, const struct group *group)
 {
     return group->add_version > table->pipeline->version;
@@ -362,6 +368,8 @@ static bool take_out(struct group_table *table, struct group *group, size_t *bud
         successor->bytes += group->bytes;
     }
     unlink_group(table, group);
+    if (!successor)
+        record_group(table->pipeline, group, false);
     tell(table, group);
     group_unref(group);
     return true;
@@ -377,7 +385,7 @@ bool group_table_commit(struct group_table *table, size_t *budget)
         if (*budget == 0)
             return false;
         if (group_visible(group, table->pipeline->version))
-            tell(table, group);
+            tell_visible(table, group);
         else if (!take_out(table, group, budget))
             return false;
         *budget -= *budget > 0;

@@ -356,6 +356,7 @@ static bool commit(struct meter_table *table, struct meter_entry *meter, size_t 
     if ((is_new || !there) && (meter->id == OFMETER_CONTROLLER || group_table_meters(table->pipeline->groups)))
         table->changed = true;
     if (!there) {
+        record_meter(table->pipeline, meter, false);
         free_meter(table, meter);
         table->changed |= remarked;
         return true;
@@ -364,6 +365,7 @@ static bool commit(struct meter_table *table, struct meter_entry *meter, size_t 
         meter->created_ms = clock_now_ms();
     if (meter->next)
         take_next(table, meter);
+    record_meter(table->pipeline, meter, true);
     table->changed |= remarked != meter_entry_remarks(meter);
     return true;
 }

@@ -16,6 +16,16 @@ void pipeline_set_observer(struct pipeline *pipeline, const struct pipeline_obse
     pipeline->observer = !observer ? (struct pipeline_observer){0} : *observer;
 }
 
+void pipeline_set_recorder(struct pipeline *pipeline, const struct pipeline_recorder *recorder)
+{
+    pipeline->recorder = recorder;
+}
+
+bool pipeline_is_between(const struct pipeline *pipeline)
+{
+    return pipeline->phase == CHANGE_COMMITTING;
+}
+
 struct pipeline *pipeline_create(const struct pipeline_observer *observer)
 {
     struct pipeline *pipeline = calloc(1, sizeof *pipeline);
@@ -175,6 +185,7 @@ void pipeline_remove_rule(struct pipeline *pipeline, struct rule *rule, enum rul
         change_origin_gone(pipeline, rule);
     rule->removed = true;
     table_unlink(pipeline, rule);
+    record_rule(pipeline, rule, false);
     if (pipeline->observer.rule_removed)
         pipeline->observer.rule_removed(pipeline->observer.arg, rule, reason);
     rule_unref(rule);

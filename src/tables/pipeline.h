@@ -30,6 +30,7 @@ struct rule_dependent; /* src/upcall/deps.h */
 struct rule_use;       /* rule_use.h */
 struct group;
 struct group_table;
+struct meter_entry;
 struct meter_table;
 struct conj_trail;
 
@@ -118,6 +119,22 @@ struct pipeline_observer {
     void (*to_settle)(void *arg);
 };
 
+/* Who keeps a copy of what is in the tables (src/state/rules_journal.h): told of all that makes a pipeline what it is,
+ * synchronously, and of nothing else. What it is told of rules between the first and the last event of a change that is
+ * worked off in slices is not a state that the pipeline ever had: pipeline_is_between(). */
+struct pipeline_recorder {
+    void *arg;
+    /* The rule is in its table, as it is by now; or (`there` is false) it is out of it. Of a rule that was never told
+     * of it may be told that it is out. */
+    void (*rule)(void *arg, const struct rule *rule, bool there);
+    void (*group)(void *arg, const struct group *group, bool there); /* known by its number, as are meters */
+    void (*meter)(void *arg, const struct meter_entry *meter, bool there);
+};
+/* Not copied; NULL: nobody records. */
+void pipeline_set_recorder(struct pipeline *pipeline, const struct pipeline_recorder *recorder);
+/* A change is visible, of which not everything was told yet. */
+bool pipeline_is_between(const struct pipeline *pipeline);
+
 struct pipeline *pipeline_create(const struct pipeline_observer *observer); /* as pipeline_set_observer() */
 /* Who is told from now on. Copied; NULL: nobody; functions may be NULL. */
 void pipeline_set_observer(struct pipeline *pipeline, const struct pipeline_observer *observer);
@@ -136,6 +153,11 @@ struct meter_table *pipeline_meters(const struct pipeline *pipeline);
 
 /* Applies one flow_mod at once. Returns 0 or an enum of_error; on error nothing was changed. */
 int pipeline_flow_mod(struct pipeline *pipeline, const struct flow_mod *fm);
+
+/* Adds a rule that a pipeline before had, as it was there: `fm` is an add of it, its flags may have RULE_LEARNED.
+ * `created_ms`: when it was added, by clock_now_ms(). The time without a packet counts from now. Returns as
+ * pipeline_flow_mod(). */
+int pipeline_take_over_rule(struct pipeline *pipeline, const struct flow_mod *fm, uint64_t created_ms);
 
 /* A bundle: begin, any number of flow_mods (each may be in another turn of the event loop), then commit or abort, all
  * of them in slices. Ordered and atomic: lookups see nothing before commit and all of it after; mods see those before

@@ -38,8 +38,9 @@ enum change_phase { CHANGE_NONE, CHANGE_OPEN, CHANGE_ABORTING, CHANGE_COMMITTING
 
 struct pipeline {
     struct pipeline_observer observer;
-    uint32_t max_rules; /* in all tables; hidden ones not counted */
-    uint32_t n_next;    /* n_next of all tables */
+    const struct pipeline_recorder *recorder; /* NULL: nobody records */
+    uint32_t max_rules;                       /* in all tables; hidden ones not counted */
+    uint32_t n_next;                          /* n_next of all tables */
     struct group_table *groups;
     struct meter_table *meters; /* NULL: none can be made */
     struct learn_state *learn;
@@ -70,6 +71,24 @@ struct pipeline {
 static inline uint64_t lookup_version(const struct pipeline *pipeline)
 {
     return pipeline->version + pipeline->peeking;
+}
+
+static inline void record_rule(const struct pipeline *pipeline, const struct rule *rule, bool there)
+{
+    if (pipeline->recorder)
+        pipeline->recorder->rule(pipeline->recorder->arg, rule, there);
+}
+
+static inline void record_group(const struct pipeline *pipeline, const struct group *group, bool there)
+{
+    if (pipeline->recorder)
+        pipeline->recorder->group(pipeline->recorder->arg, group, there);
+}
+
+static inline void record_meter(const struct pipeline *pipeline, const struct meter_entry *meter, bool there)
+{
+    if (pipeline->recorder)
+        pipeline->recorder->meter(pipeline->recorder->arg, meter, there);
 }
 
 /* The table, made if it had no rule yet. */

@@ -15,6 +15,11 @@ uint64_t stopped_clock_us(void)
     return now_ms * 1000;
 }
 
+void random_seed(uint64_t seed)
+{
+    rng = seed;
+}
+
 uint32_t random_below(uint32_t n)
 {
     rng ^= rng << 13;

@@ -18,6 +18,7 @@ extern uint64_t now_ms;
 
 uint64_t stopped_clock_us(void);
 
+void random_seed(uint64_t seed); /* not 0 */
 uint32_t random_below(uint32_t n);
 
 bool one_in(uint32_t n);

@@ -6,6 +6,7 @@
 #include "pmd/base/log.h"
 #include "pmd/base/mem.h"
 #include "src/app/db/db_impl.h"
+#include "src/state/rules_state.h"
 
 /* The interface may be known: here, elsewhere, or as another row of the same name. */
 static void link_interface(struct db *db, struct db_bridge *bridge, const struct ovsdb_row *row,
@@ -181,6 +182,8 @@ static void look_at_restoring(struct db *db, const struct ovsdb_row *root)
                                    "connected to, until it is taken back"
                                  : "database: rules are restored: forwarding begins");
         flows_set_waiting(db->sw->flows, restoring);
+        if (restoring)
+            rules_state_begin_empty(db->sw->rules);
         mark_all_bridges(db);
     }
     db->restoring = restoring;

@@ -13,6 +13,7 @@
 #include "src/app/db/db_impl.h"
 #include "src/app/db/features.h"
 #include "src/app/notify.h"
+#include "src/state/rules_state.h"
 
 #define STEP_US 500      /* of the event loop at once */
 #define ABSENT_LOOKS 200 /* at interfaces that are not there, with each tick: a system call each */
@@ -54,6 +55,8 @@ static void on_config_written(void *arg, const char *error)
     struct db *db = arg;
 
     on_written(arg, error);
+    if (!error)
+        rules_state_started(db->sw->rules);
     if (error || db->told_ready || db->sw->config_path)
         return;
     db->told_ready = true;

@@ -246,6 +246,8 @@ struct config *config_from_bridge(const struct ovsdb *db, const struct ovsdb_row
     if (root)
         config_take_number(db, root, VSWITCH_OPEN_VSWITCH_OTHER_CONFIG, "bundle-idle-timeout", &config_section_bridge,
                            "bundle_idle_timeout", &bridge->bundle_idle_timeout);
+    const char *keep = ovsdb_map_string(db, row, VSWITCH_BRIDGE_OTHER_CONFIG, "keep-rules");
+    bridge->keep_rules = !keep || strcmp(keep, "false");
     take_tables(db, row, bridge);
     config_take_bonds(db, row, bridge);
     take_protocols(row, bridge);

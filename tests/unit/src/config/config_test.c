@@ -175,6 +175,7 @@ static void defaults_are_set(void **state)
     assert_int_equal(bridge->mac_table_size, 8192);
     assert_int_equal(bridge->max_rules, 2000000);
     assert_int_equal(bridge->bundle_memory, 1024);
+    assert_true(bridge->keep_rules);
     assert_int_equal(bridge->bundle_idle_timeout, 10);
     assert_int_equal(bridge->mac_aging_time, 300);
     assert_int_equal(tap->type, CONFIG_PORT_TAP);
@@ -199,7 +200,7 @@ static void every_key_is_read(void **state)
         "\"miss_ring\":64},\"control\":{\"core\":1},\"log\":{\"level\":\"dbg\"},"
         "\"bridges\":[{\"name\":\"a\",\"datapath_id\":\"00000000DEADbeef\",\"fail_mode\":\"secure\","
         "\"controllers\":[\"tcp:192.0.2.1\",\"unix:/run/c\"],\"listen\":[\"punix:/run/l\"],\"inactivity_probe\":0,"
-        "\"max_rules\":9,\"bundle_memory\":3,\"bundle_idle_timeout\":4,\"mac_table_size\":10,\"mac_aging_time\":15,\"tables\":[{\"table\":254},{"
+        "\"max_rules\":9,\"keep_rules\":false,\"bundle_memory\":3,\"bundle_idle_timeout\":4,\"mac_table_size\":10,\"mac_aging_time\":15,\"tables\":[{\"table\":254},{"
         "\"table\":3,\"max_entries\":7,"
         "\"eviction\":true}],\"ports\":["
         "{\"name\":\"p\",\"ofport\":65279,\"type\":\"dpdk\",\"devargs\":\"net_null0,no-rx=1\",\"rx_queues\":4,\"mtu\":"
@@ -235,6 +236,7 @@ static void every_key_is_read(void **state)
     assert_int_equal(bridge->inactivity_probe, 0);
     assert_int_equal(bridge->mac_table_size, 10);
     assert_int_equal(bridge->max_rules, 9);
+    assert_false(bridge->keep_rules);
     assert_int_equal(bridge->bundle_memory, 3);
     assert_int_equal(bridge->bundle_idle_timeout, 4);
     assert_int_equal(bridge->mac_aging_time, 15);

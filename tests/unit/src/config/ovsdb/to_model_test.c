@@ -122,6 +122,7 @@ static void a_bridge_has_defaults(void **state)
     assert_int_equal(br->mac_aging_time, 300);
     assert_int_equal(br->inactivity_probe, 5000);
     assert_int_not_equal(br->datapath_id, 0);
+    assert_true(br->keep_rules);
     assert_int_equal(br->n_controllers + br->n_listen + br->n_tables + br->n_ports, 0);
 }
 
@@ -131,12 +132,13 @@ static void a_bridge_has_what_its_row_says(void **state)
         B,
         "\"name\":\"br0\",\"protocols\":[\"set\",[\"OpenFlow11\",\"OpenFlow13\"]],\"datapath_type\":\"netdev\",\"fail_mode\":\"secure\","
         "\"other_config\":[\"map\",[[\"datapath-id\",\"00000000000000aa\"],[\"hwaddr\",\"02:00:00:00:00:01\"],"
-        "[\"mac-aging-time\",\"60\"],[\"mac-table-size\",\"2000000000\"],[\"unknown\",\"x\"]]],"
+        "[\"mac-aging-time\",\"60\"],[\"mac-table-size\",\"2000000000\"],[\"keep-rules\",\"false\"],[\"unknown\",\"x\"]]],"
         "\"flow_tables\":[\"map\",[[3,[\"uuid\",\"" F "\"]],[300,[\"uuid\",\"" F
         "\"]]]]") ",\"Flow_Table\":" ROW(F, "\"flow_limit\":100,\"overflow_policy\":\"evict\""));
     const struct config_bridge *br = bridge();
     assert_int_equal(br->fail_mode, CONFIG_FAIL_SECURE);
     assert_int_equal(br->datapath_id, 0xaa);
+    assert_false(br->keep_rules);
     assert_int_equal(br->mac_aging_time, 60);
     assert_int_equal(br->mac_table_size, 1048576); /* the most that there can be */
     assert_int_equal(br->n_protocols, 1);
