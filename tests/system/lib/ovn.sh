@@ -96,6 +96,6 @@ no_complaints() {
     local host
     for host; do
         ! grep -E '\|(WARN|ERR|EMER)\|' "$OVN_WORK/$host/log/ovs-vswitchd.log" | grep -vE 'EAL: No |\|ovsdb\|WARN|has not come round|goes on, after' || fail "the switch of $host, see above"
-        ! grep 'OpenFlow error' "$OVN_WORK/$host/log/ovn-controller.log" || fail "the controller of $host got errors"
+        ! grep -s 'OpenFlow error' "$OVN_WORK/$host/log/ovn-controller.log" || fail "the controller of $host got errors"
     done
 }
