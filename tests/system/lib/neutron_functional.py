@@ -12,11 +12,7 @@ import warnings
 warnings.simplefilter("ignore")
 
 import neutron.tests.functional  # noqa: E402,F401 (first: it replaces parts of Python)
-import pyroute2.config  # noqa: E402
 import testscenarios.testcase  # noqa: E402,F401 (load_tests of the modules needs it)
-from eventlet import patcher  # noqa: E402
-from neutron import privileged  # noqa: E402
-from oslo_privsep import priv_context  # noqa: E402
 
 # What does not concern the switch, or is not possible here.
 REASONS = {}
@@ -35,10 +31,6 @@ class Result(unittest.TextTestResult):
         return test.id().removeprefix("neutron.tests.functional.")
 
 
-# We are root already: without a process that would be.
-for context in vars(privileged).values():
-    if isinstance(context, priv_context.PrivContext):
-        context.set_client_mode(False)
 chosen = unittest.TestSuite()
 for argument in sys.argv[1:]:
     module, _, pattern = argument.partition(":")
@@ -46,6 +38,5 @@ for argument in sys.argv[1:]:
     if not found:
         sys.exit(f"no tests: {argument}")
     chosen.addTests(t for t in found if not any(name in t.id() for name in REASONS))
-pyroute2.config.SocketBase = patcher.original("socket").socket  # netlink works with Python's own sockets alone
 result = unittest.TextTestRunner(verbosity=2, resultclass=Result, stream=sys.stdout, warnings="ignore").run(chosen)
 sys.exit(not result.wasSuccessful())
