@@ -43,8 +43,23 @@ static bool may_raise(void)
     return raising == ALLOWED;
 }
 
+/* Somebody has given the thread another priority (renice(1)): that is the usual one then. */
+static void follow(int priority)
+{
+    usual = priority;
+    raising = NOT_TRIED;
+}
+
 bool priority_lower(bool lower)
 {
+    const int now = getpriority(PRIO_PROCESS, 0);
+
+    if (!lower && now != usual + PRIORITY_STEPS) {
+        follow(now);
+        return true;
+    }
+    if (lower && now != usual)
+        follow(now);
     return may_raise() && setpriority(PRIO_PROCESS, 0, lower ? usual + PRIORITY_STEPS : usual) == 0;
 }
 

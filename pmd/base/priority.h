@@ -14,8 +14,9 @@
  * RLIMIT_NICE that allows it, which this call sets where it may (CAP_SYS_RESOURCE). */
 void priority_init(void);
 
-/* Lowers the calling thread's priority, or makes it the usual one again. Returns false if that is not allowed: then
- * nothing has changed. A system call; the first time a short-lived thread tries what is allowed. Control thread. */
+/* Lowers the calling thread's priority, or makes it the usual one again. One that somebody else gave the thread is the
+ * usual one from then on. Returns false if it is not allowed: then nothing has changed. Two system calls; the first
+ * time a short-lived thread tries what is allowed. Control thread. */
 bool priority_lower(bool lower);
 
 /* For the start of a thread: it has the priority that its maker had at that moment, and wants the usual one. */

@@ -705,6 +705,28 @@ static void peers_get_the_core_before_work_without_end(void **state)
     assert_priority(0);
 }
 
+/* An operator's renice(1) counts, whenever it comes. */
+static void a_priority_that_somebody_gives_the_thread_stays(void **state)
+{
+    struct loop_job misses = {.name = "misses", .phase = LOOP_SHARE, .run = without_end};
+
+    assert_int_equal(setpriority(PRIO_PROCESS, 0, usual + 2), 0);
+    loop_add(loop, &misses);
+    loop_turn(loop);
+    assert_priority(2 + PRIORITY_STEPS);
+    assert_int_equal(setpriority(PRIO_PROCESS, 0, usual + 1), 0);
+    loop_remove(&misses);
+    loop_turn(loop);
+    assert_priority(1);
+    loop_add(loop, &misses);
+    loop_turn(loop);
+    assert_priority(1 + PRIORITY_STEPS);
+    loop_remove(&misses);
+    loop_turn(loop);
+    assert_priority(1);
+    assert_int_equal(setpriority(PRIO_PROCESS, 0, usual), 0);
+}
+
 /* As for a user who may not raise a priority. */
 static void a_priority_that_cannot_be_raised_is_not_lowered(void **state)
 {
@@ -743,6 +765,7 @@ int main(void)
         TEST(sockets_end_a_sleep),
         TEST(unsent_answers_go_out_at_once),
         TEST(peers_get_the_core_before_work_without_end),
+        TEST(a_priority_that_somebody_gives_the_thread_stays),
         TEST(a_priority_that_cannot_be_raised_is_not_lowered),
     };
 
