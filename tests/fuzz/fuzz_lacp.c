@@ -84,6 +84,7 @@ static void act(struct heard *heard, int i, unsigned what)
         break;
     case 2:
         lacp_leave(heard->lacp, &ports[i], heard->now);
+        heard->usable[i] = false; /* nobody is told of what is no member */
         break;
     default:
         lacp_run(heard->lacp, heard->now);
