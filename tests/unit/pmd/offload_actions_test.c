@@ -1,25 +1,15 @@
 /* Actions on packets that are not finished: whatever they do, what leaves is byte for byte what would have left if the
  * sender had finished its packets itself. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <cmocka.h>
 #include <stdlib.h>
 
 #include "pmd/offload.h"
-#include "pmd/program_ops.h"
 #include "pmd/tunnel.h"
 #include "pmd/vnet.h"
-#include "tests/lib/eal.h"
-#include "tests/lib/packets.h"
+#include "tests/lib/program_bed.h"
 #include "tests/lib/unfinished.h"
 
 #define POOL_SIZE 8191
 
-static struct rte_mempool *pool;
-static struct program_table *table;
-static struct program_builder builder;
-static struct events events;
 static rte_be16_t ip_type; /* of the packet that is tested */
 
 static void copy_out(const struct rte_mbuf *m, uint8_t *data)
@@ -54,15 +44,10 @@ static void add_op(enum program_op_type type, uint32_t arg, const void *data, si
     program_builder_add(&builder, type, arg, data, len);
 }
 
-static void run(struct rte_mbuf *m)
+static void run_anew(struct rte_mbuf *m)
 {
-    struct program *program = program_intern(table, &builder);
-
-    assert_false(builder.overflow);
     events_clear(&events);
-    program_execute(program, &m, 1, &events.sink);
-    if (program_unref(table, program))
-        free(program);
+    run(m);
 }
 
 /* What a label's TTL is copied from and to is guessed by what is below the label: a tag there, or a label below one
@@ -395,12 +380,12 @@ static void what_leaves_is_what_a_stack_without_offloads_would_have_sent(void **
         struct offload_cut cut = offload_cut_begin(packet_copy(m, pool, UINT32_MAX), pool);
         forget_measured();
         while ((segment = offload_cut_next(&cut))) {
-            run(segment);
+            run_anew(segment);
             fits = put_events(expected, nothing) && fits;
         }
         expected_meters = meters;
         forget_measured();
-        run(m);
+        run_anew(m);
         if (put_events(wires, takes) && fits) {
             assert_same_wires(wires, expected);
             assert_same_measured(&meters, &expected_meters);
@@ -420,11 +405,9 @@ int main(void)
         cmocka_unit_test(what_leaves_is_what_a_stack_without_offloads_would_have_sent),
     };
 
-    if (test_eal_init("offload_actions_test") != 0)
+    if (!program_bed_init("offload_actions_test", POOL_SIZE))
         return 1;
-    pool = test_pool(POOL_SIZE);
     events_init(&events, pool);
     events.sink.meter = measure;
-    table = program_table_create();
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

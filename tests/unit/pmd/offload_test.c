@@ -1,16 +1,10 @@
 /* Packets that are not finished: from the kernel's header to marks and back, through actions, cut into segments. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <cmocka.h>
 #include <rte_tcp.h>
 #include <stdlib.h>
 
 #include "pmd/offload.h"
 #include "pmd/vnet.h"
-#include "pmd/program_ops.h"
-#include "tests/lib/eal.h"
-#include "tests/lib/packets.h"
+#include "tests/lib/program_bed.h"
 #include "tests/lib/unfinished.h"
 
 #define POOL_SIZE 2047
@@ -18,24 +12,6 @@
 #define TCP6_OPTIONS UNFINISHED_TCP6
 #define UDP4_TAGGED UNFINISHED_UDP4_TAGGED
 #define UDP6_EXTENSION UNFINISHED_UDP6
-
-static struct rte_mempool *pool;
-static struct program_table *table;
-static struct program_builder builder;
-static struct events events;
-
-static int setup(void **state)
-{
-    program_builder_init(&builder);
-    events_init(&events, pool);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    events_clear(&events);
-    return rte_mempool_avail_count(pool) == POOL_SIZE ? 0 : -1;
-}
 
 static uint8_t byte_at(uint32_t i)
 {
@@ -335,15 +311,10 @@ static void an_empty_pool_loses_the_rest_and_nothing_else(void **state)
 
 /* --- actions ------------------------------------------------------------- */
 
-static void run(struct rte_mbuf *m)
+static void run_anew(struct rte_mbuf *m)
 {
-    struct program *program = program_intern(table, &builder);
-
-    assert_false(builder.overflow);
     events_clear(&events);
-    program_execute(program, &m, 1, &events.sink);
-    if (program_unref(table, program))
-        free(program);
+    run(m);
 }
 
 static void add_op(enum program_op_type type, uint32_t arg, const void *data, size_t len)
@@ -366,7 +337,7 @@ static void actions_change_all_segments(void **state)
     add_op(OP_SET_L4, 0, &l4, sizeof l4);
     add_op(OP_PUSH_VLAN, 0, &vlan, sizeof vlan);
     add_op(OP_OUTPUT, 1, NULL, 0);
-    run(m);
+    run_anew(m);
     assert_int_equal(events.n, 1);
     m = events.list[0].m;
     events.n = 0;
@@ -379,7 +350,7 @@ static void actions_change_all_segments(void **state)
     program_builder_init(&builder);
     add_op(OP_PUSH_MPLS, 0, &mpls, sizeof mpls);
     add_op(OP_OUTPUT, 1, NULL, 0);
-    run(m);
+    run_anew(m);
     m = events.list[0].m;
     events.n = 0;
     assert_true(offload_segmented(m));
@@ -399,7 +370,7 @@ static void actions_change_all_segments(void **state)
     program_builder_init(&builder);
     add_op(OP_SET_PROTO, IPPROTO_UDP, NULL, 0);
     add_op(OP_OUTPUT, 1, NULL, 0);
-    run(m);
+    run_anew(m);
     assert_int_equal(events.list[0].type, EVENT_DROP);
     assert_int_equal(events.list[0].arg, DROP_ACTION_MALFORMED);
 }
@@ -414,7 +385,7 @@ static void controllers_get_finished_packets(void **state)
     add_op(OP_OUTPUT, 1, NULL, 0);
     add_op(OP_TRUNCATE, 100, NULL, 0);
     add_op(OP_PUNT, 5, NULL, 0);
-    run(m);
+    run_anew(m);
     assert_int_equal(events.n, 1 + 29);
     assert_int_equal(events.list[0].m->pkt_len, 54 + 40000);
     assert_true(offload_segmented(events.list[0].m));
@@ -428,7 +399,7 @@ static void controllers_get_finished_packets(void **state)
     add_op(OP_PUNT, 5, NULL, 0);
     m = large(UDP4_TAGGED, 100, 0, &header);
     assert_true(vnet_mark(&header, 0, m));
-    run(m);
+    run_anew(m);
     assert_int_equal(events.n, 1);
     assert_true(packet_checksums_right(events.list[0].m));
 }
@@ -449,7 +420,7 @@ static void a_part_is_of_the_finished_packet(void **state)
         add_op(OP_OUTPUT, 1, NULL, 0);
         if (!last)
             add_op(OP_OUTPUT, 2, NULL, 0);
-        run(m);
+        run_anew(m);
         assert_false(offload_any(events.list[0].m));
         assert_int_equal(events.list[0].m->pkt_len, 80);
         assert_memory_equal(rte_pktmbuf_mtod(events.list[0].m, void *), rte_pktmbuf_mtod(whole, void *), 80);
@@ -476,7 +447,7 @@ static void what_is_measured_are_segments(void **state)
         assert_true(vnet_mark(&header, 0, m[0]));
         program_builder_init(&builder);
         add_op(OP_RECIRC_LARGER, 7, i ? &smaller : &larger, sizeof larger);
-        run(m[0]);
+        run_anew(m[0]);
         assert_int_equal(events.list[0].type, EVENT_RECIRC);
         assert_int_equal(events.list[0].arg, i ? 8 : 7);
     }
@@ -504,7 +475,7 @@ static void what_is_measured_are_segments(void **state)
     free(meter);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, program_bed_setup, program_bed_teardown)
 
 int main(void)
 {
@@ -524,9 +495,7 @@ int main(void)
         TEST(what_is_measured_are_segments),
     };
 
-    if (test_eal_init("offload_test") != 0)
+    if (!program_bed_init("offload_test", POOL_SIZE))
         return 1;
-    pool = test_pool(POOL_SIZE);
-    table = program_table_create();
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,15 +1,9 @@
 /* What operations do to headers, with every checksum recomputed from scratch. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <cmocka.h>
 #include <rte_tcp.h>
 #include <stdlib.h>
 
-#include "pmd/program_ops.h"
 #include "pmd/tunnel.h"
-#include "tests/lib/eal.h"
-#include "tests/lib/packets.h"
+#include "tests/lib/program_bed.h"
 
 #define POOL_SIZE 2047
 #define MASK_6                                                                                                         \
@@ -22,34 +16,6 @@
     {                                                                                                                  \
         255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255                                 \
     }
-
-static struct rte_mempool *pool;
-static struct program_table *table;
-static struct program_builder builder;
-static struct events events;
-
-static int setup(void **state)
-{
-    program_builder_init(&builder);
-    events_init(&events, pool);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    events_clear(&events);
-    return rte_mempool_avail_count(pool) == POOL_SIZE ? 0 : -1;
-}
-
-static void run(struct rte_mbuf *m)
-{
-    struct program *program = program_intern(table, &builder);
-
-    assert_false(builder.overflow);
-    program_execute(program, &m, 1, &events.sink);
-    if (program_unref(table, program))
-        free(program);
-}
 
 /* Runs one operation on `m`; returns the packet that comes out, or NULL and *reason. */
 static struct rte_mbuf *apply_to(struct rte_mbuf *m, enum program_op_type type, const void *data, size_t len,
@@ -606,7 +572,7 @@ static void random_programs_keep_checksums_right(void **state)
     }
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define TEST(f) cmocka_unit_test_setup_teardown(f, program_bed_setup, program_bed_teardown)
 
 int main(void)
 {
@@ -635,11 +601,7 @@ int main(void)
         TEST(random_programs_keep_checksums_right),
     };
 
-    if (test_eal_init("action_test") != 0)
-        return 1;
-    pool = test_pool(POOL_SIZE);
-    table = program_table_create();
-    if (!pool || !table)
+    if (!program_bed_init("action_test", POOL_SIZE))
         return 1;
     const int failed = cmocka_run_group_tests(tests, NULL, NULL);
     program_table_destroy(table);

@@ -1,22 +1,14 @@
 /* Where packets go: copies, shared data, truncation, drops. What operations do to headers is in action_test.c. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <cmocka.h>
 #include <stdlib.h>
 
 #include "pmd/action/packet.h"
-#include "pmd/program_ops.h"
 #include "pmd/tunnel.h"
 #include "tests/lib/eal.h"
-#include "tests/lib/packets.h"
+#include "tests/lib/program_bed.h"
 
 #define POOL_SIZE 1023
 
-static struct rte_mempool *pool, *empty;
-static struct program_table *table;
-static struct program_builder builder;
-static struct events events;
+static struct rte_mempool *empty;
 
 #define ADD(type, arg) program_builder_add(&builder, type, arg, NULL, 0)
 
@@ -33,35 +25,11 @@ static bool has_new_mac(const struct rte_mbuf *m)
     return rte_pktmbuf_mtod(m, const uint8_t *)[5] == 0xaa;
 }
 
-static void run(struct rte_mbuf *m)
-{
-    struct program *program = program_intern(table, &builder);
-
-    assert_false(builder.overflow);
-    program_execute(program, &m, 1, &events.sink);
-    if (program_unref(table, program))
-        free(program);
-}
-
 static void assert_event(unsigned i, enum event_type type, uint32_t arg)
 {
     assert_true(i < events.n);
     assert_int_equal(events.list[i].type, type);
     assert_int_equal(events.list[i].arg, arg);
-}
-
-static int setup(void **state)
-{
-    program_builder_init(&builder);
-    events_init(&events, pool);
-    return 0;
-}
-
-/* No test leaves an mbuf behind. */
-static int teardown(void **state)
-{
-    events_clear(&events);
-    return rte_mempool_avail_count(pool) == POOL_SIZE ? 0 : -1;
 }
 
 static void outputs_share_one_packet(void **state)
@@ -571,7 +539,7 @@ static void packets_keep_their_order(void **state)
     }
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define TEST(f) cmocka_unit_test_setup_teardown(f, program_bed_setup, program_bed_teardown)
 
 int main(void)
 {
@@ -602,12 +570,10 @@ int main(void)
     };
     struct rte_mbuf *last = NULL;
 
-    if (test_eal_init("execute_test") != 0)
+    if (!program_bed_init("execute_test", POOL_SIZE))
         return 1;
-    pool = test_pool(POOL_SIZE);
     empty = test_pool(1);
-    table = program_table_create();
-    if (!pool || !empty || !table || !(last = rte_pktmbuf_alloc(empty)))
+    if (!empty || !(last = rte_pktmbuf_alloc(empty)))
         return 1;
     const int failed = cmocka_run_group_tests(tests, NULL, NULL);
     rte_pktmbuf_free(last);
