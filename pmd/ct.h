@@ -182,7 +182,8 @@ void ct_destroy(struct ct *ct);
 bool ct_is_used(const struct ct *ct);
 
 /* Takes out what has timed out, frees, prepares memory: until all is done or about `budget_us` are over. To be called
- * every few milliseconds, as new connections need memory and room that it prepares. True: there is more to do now. */
+ * every few milliseconds, as new connections need memory and room that it prepares: 65536 of them find it ready. True:
+ * there is more to do now. */
 bool ct_work(struct ct *ct, uint32_t now, uint32_t budget_us);
 
 /* At most so many connections, 1 to params.max_connections; those that exist stay. */
@@ -271,6 +272,8 @@ struct ct_rates {
     double created, removed;
 };
 void ct_rates(struct ct *ct, uint32_t now, struct ct_rates *rates);
+/* Connections that were made since the start. */
+uint64_t ct_made(const struct ct *ct);
 
 /* A connection as it is shown. Addresses are 16 bytes long, of which IPv4 uses the first 4. */
 struct ct_tuple_info {

@@ -144,11 +144,18 @@ bool ct_is_used(const struct ct *ct)
 
 /* --- rates --------------------------------------------------------------- */
 
+uint64_t ct_made(const struct ct *ct)
+{
+    uint64_t made = 0;
+
+    for (unsigned t = 0; t < ct->n_threads; t++)
+        made += __atomic_load_n(&ct->threads[t].created, __ATOMIC_RELAXED);
+    return made;
+}
+
 static void sample(const struct ct *ct, uint32_t now, struct ct_sample *sample)
 {
-    *sample = (struct ct_sample){.taken = true, .second = now, .removed = ct->removed};
-    for (unsigned t = 0; t < ct->n_threads; t++)
-        sample->created += __atomic_load_n(&ct->threads[t].created, __ATOMIC_RELAXED);
+    *sample = (struct ct_sample){.taken = true, .second = now, .removed = ct->removed, .created = ct_made(ct)};
 }
 
 static void rates_note(struct ct *ct, uint32_t now)

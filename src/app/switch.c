@@ -80,22 +80,44 @@ static unsigned run_removed(void *arg, uint64_t budget_us)
     return apply_run_removed(arg) ? LOOP_MORE : 0;
 }
 
+/* The tracker of connections may be left alone for so long while there are some and no new ones come: what times out
+ * does so in seconds, and the first new ones find memory that is ready. */
+#define CT_PAUSE_US 10000
+
+/* Whether connections were made since this was last asked. */
+static bool connections_come(struct sluice *sw)
+{
+    const uint64_t made = ct_made(datapath_ct(sw->dp)), before = sw->ct_made;
+
+    sw->ct_made = made;
+    return made != before;
+}
+
 /* Ports that left are looked after until their index is free, connections as long as there may be some. */
 static unsigned run_datapath_reclaim(void *arg, uint64_t budget_us)
 {
-    const struct sluice *sw = arg;
-    bool more = datapath_reclaim(sw->dp);
+    struct sluice *sw = arg;
+    bool more = datapath_reclaim(sw->dp), soon = connections_come(sw);
 
-    return (more ? LOOP_MORE : 0) |
-           (datapath_n_ports_leaving(sw->dp) > 0 || datapath_is_moving(sw->dp) || datapath_ct_busy(sw->dp) ? LOOP_SOON
-                                                                                                           : 0);
+    soon |= datapath_n_ports_leaving(sw->dp) > 0 || datapath_is_moving(sw->dp);
+    return (more ? LOOP_MORE : 0) | (soon ? LOOP_SOON : 0);
+}
+
+static uint64_t reclaim_due_us(void *arg)
+{
+    const struct sluice *sw = arg;
+
+    return datapath_ct_busy(sw->dp) ? CT_PAUSE_US : UINT64_MAX;
 }
 
 static void add_jobs(struct sluice *sw)
 {
     sw->removal = (struct loop_job){.name = "bridge removal", .phase = LOOP_RECLAIM, .arg = sw, .run = run_removed};
-    sw->reclaim =
-        (struct loop_job){.name = "datapath reclaim", .phase = LOOP_RECLAIM, .arg = sw, .run = run_datapath_reclaim};
+    sw->reclaim = (struct loop_job){.name = "datapath reclaim",
+                                    .phase = LOOP_RECLAIM,
+                                    .arg = sw,
+                                    .run = run_datapath_reclaim,
+                                    .due_us = reclaim_due_us};
     loop_add(sw->loop, &sw->removal);
     loop_add(sw->loop, &sw->reclaim);
 }

@@ -68,6 +68,7 @@ struct sluice {
     struct bridges removed;           /* that are being taken apart */
     struct rte_mempool *pool;         /* packets; of the control thread's NUMA node */
     struct loop_job removal, reclaim; /* of `removed`, and of what the datapath does not need any more */
+    uint64_t ct_made;                 /* connections, when `reclaim` last ran */
     bool ct_limits_of_database;       /* of zones of connection tracking: nobody else may set them */
     bool cleanup;                     /* by "exit --cleanup": interfaces that outlive the switch go too */
     uint64_t started_ms;

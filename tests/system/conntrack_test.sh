@@ -67,6 +67,14 @@ step "each rule counted, and what was not allowed is dropped by the rules"
 assert_lacks "$(ofctl dump-flows table=1,in_port=2,ct_state=+trk+rel | sed 1d)" 'n_packets=0,'
 assert_lacks "$(ofctl dump-flows 'table=1,ct_state=+trk+est' | sed 1d)" 'n_packets=0,'
 
+step "connections that nobody uses do not keep the control thread awake"
+[ "$(appctl dpctl/ct-stats-show | sed -n 's/.*Total: *\([0-9]*\).*/\1/p' | head -1)" -gt 0 ] || fail "no connections"
+turns() { ctl --json flows | "$PYTHON" -c 'import json, sys; print(json.load(sys.stdin)["turns"])'; }
+before=$(turns)
+sleep 2
+after=$(turns)
+[ $((after - before)) -lt 500 ] || fail "$((after - before)) turns in two seconds with nothing to do"
+
 step "connections are listed, by zone, and flushed by a controller and by command"
 answer h2 tcp 10.0.0.2 8
 wait_until 20 listens h2 tcp 10.0.0.2 8
