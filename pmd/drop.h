@@ -94,7 +94,8 @@
     X(DROP_BOND_NO_MEMBER, "bond_no_member",                                                                           \
       "sent to a bond none of whose members may be used: see bond/show, and lacp/show if it has LACP")                 \
     X(DROP_BOND_REFUSED, "bond_refused",                                                                               \
-      "NORMAL: came by a member of a bond that is not to receive it, or was sent by the bond itself and came back")
+      "NORMAL: came by a member of a bond that is not to receive it, or was sent by the bond itself and came back")    \
+    X(DROP_STP_STATE, "stp_state", "the spanning tree does not let it in, or out, by this port: see stp/show")
 
 enum drop_reason {
 #define X(symbol, name, doc) symbol,

@@ -10,6 +10,7 @@
 #include "pmd/base/log.h"
 #include "pmd/ct.h"
 #include "src/agents/bond_agent.h"
+#include "src/agents/stp_agent.h"
 #include "src/app/apply_impl.h"
 #include "src/app/cores.h"
 #include "src/agents/underlay.h"
@@ -213,6 +214,7 @@ static void finish_bridge(struct apply *apply, struct apply_bridge *object)
     struct params params;
 
     apply_bonds(apply, br, wanted);
+    apply_stp(apply, br, &wanted->stp);
     server_params(sw, br, wanted, &params);
     snprintf(mgmt, sizeof mgmt, "%s/%s.mgmt", sw->config->run_dir, wanted->name);
     snprintf(snoop, sizeof snoop, "%s/%s.snoop", sw->config->run_dir, wanted->name);
@@ -221,6 +223,7 @@ static void finish_bridge(struct apply *apply, struct apply_bridge *object)
     br->owner = of_server_create(&params.server, account.error, sizeof account.error);
     if (!br->owner) {
         bond_agent_set(sw->bonds, br, NULL, 0);
+        stp_agent_set(sw->stp, br, NULL);
         give_up_making(apply, object);
         tell(apply, APPLY_BRIDGE, APPLY_NONE, wanted->name, &account);
         return;
@@ -299,6 +302,10 @@ static void change_bridge(struct apply *apply, struct apply_bridge *object)
         apply_bonds(apply, br, wanted);
     if (parts & CONFIG_PART_BONDS)
         add_detail(&account, "%zu bonds", wanted->n_bonds);
+    if (parts & (CONFIG_PART_STP | CONFIG_PART_DATAPATH_ID))
+        apply_stp(apply, br, &wanted->stp);
+    if (parts & CONFIG_PART_STP)
+        add_detail(&account, "spanning tree %s", wanted->stp.enable ? "on" : "off");
     if (parts & CONFIG_PART_CONNECTIONS)
         change_connections(apply, object, &account);
     change_keeping(apply, object, &account);
@@ -344,6 +351,7 @@ void apply_bridge_leave(struct apply *apply, struct apply_bridge *object)
     if (br) {
         of_server_close(switch_of(br));
         bond_agent_set(sw->bonds, br, NULL, 0);
+        stp_agent_set(sw->stp, br, NULL);
         TAILQ_REMOVE(&sw->bridges, br, node);
         TAILQ_INSERT_TAIL(&sw->removed, br, node);
         object->bridge = NULL;

@@ -167,6 +167,9 @@ void apply_port_finish(struct apply *apply, struct apply_port *port);
 uint32_t apply_port_ofport(const struct apply_port *port);
 /* apply_port_parts.c: has a port watch its path as it is wanted. */
 void apply_bfd(struct apply *apply, struct bridge_port *bp, const struct config_bfd *config);
+/* Has the bridge have the spanning tree that is wanted, and the port its part in it. */
+void apply_stp(struct apply *apply, struct bridge *bridge, const struct config_stp *config);
+void apply_port_stp(struct apply *apply, struct bridge_port *bp, const struct config_port_stp *config);
 /* Has the bridge's ports bonded as it is wanted. */
 void apply_bonds(struct apply *apply, struct bridge *bridge, const struct config_bridge *config);
 /* Makes the tunnel that a port is made with (struct bridge_port_params); NULL with a sentence in `error`. */

@@ -393,6 +393,7 @@ static struct bridge_port *add_to_bridge(struct apply *apply, struct apply_port 
     }
     bp->default_mtu = has_default_mtu(&port->now);
     join_bond(apply, bp, &port->now);
+    apply_port_stp(apply, bp, &port->now.stp);
     set_vlans(bp, &port->now);
     set_flood(bp, &port->now);
     set_rx_cores(apply, bp, &port->now);
@@ -512,6 +513,8 @@ static void change(struct apply *apply, struct apply_port *port)
         ofports_set_requested(port->owner->ofports, port->ofport, port->wanted.ofport != 0);
     if (parts & CONFIG_PART_LACP)
         join_bond(apply, bp, &port->wanted);
+    if (parts & CONFIG_PART_STP)
+        apply_port_stp(apply, bp, &port->wanted.stp);
     if (parts & CONFIG_PART_FLOOD)
         set_flood(bp, &port->wanted);
     if (parts & CONFIG_PART_RX_CORES)

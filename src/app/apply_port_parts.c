@@ -1,4 +1,4 @@
-/* What others make of the model: a port's session of BFD and tunnel, a bridge's bonds. */
+/* What others make of the model: a port's session of BFD and tunnel, a bridge's bonds and spanning tree. */
 #define MEM_WHAT "bridges and ports"
 
 #include <arpa/inet.h>
@@ -9,6 +9,7 @@
 #include "pmd/base/mem.h"
 #include "src/agents/bfd_agent.h"
 #include "src/agents/bond_agent.h"
+#include "src/agents/stp_agent.h"
 #include "src/app/apply_impl.h"
 #include "src/config/tunnel.h"
 #include "src/tunnel/tunnel_port.h"
@@ -136,9 +137,39 @@ static struct bond_agent_bond bond_of(const struct bridge *bridge, const struct 
 void apply_bonds(struct apply *apply, struct bridge *bridge, const struct config_bridge *config)
 {
     struct bond_agent_bond *bonds = mem_calloc(config->n_bonds + 1, sizeof *bonds);
+    struct bridge_port *bp;
 
     for (size_t i = 0; i < config->n_bonds; i++)
         bonds[i] = bond_of(bridge, &config->bonds[i]);
     bond_agent_set(apply->sw->bonds, bridge, bonds, config->n_bonds);
     free(bonds);
+    TAILQ_FOREACH (bp, &bridge->ports, node)
+        stp_agent_port_changed(apply->sw->stp, bp); /* members of bonds take no part */
+}
+
+/* --- spanning trees ------------------------------------------------------ */
+
+void apply_stp(struct apply *apply, struct bridge *bridge, const struct config_stp *config)
+{
+    struct rte_ether_addr system = address_of(config->system_id);
+    struct stp_config wanted = {
+        .priority = (uint16_t)config->priority,
+        .hello_ms = (uint32_t)config->hello_time * 1000,
+        .max_age_ms = (uint32_t)config->max_age * 1000,
+        .forward_delay_ms = (uint32_t)config->forward_delay * 1000,
+    };
+
+    if (rte_is_zero_ether_addr(&system))
+        system = bridge_mac(bridge);
+    memcpy(wanted.mac, system.addr_bytes, sizeof wanted.mac);
+    stp_agent_set(apply->sw->stp, bridge, config->enable ? &wanted : NULL);
+}
+
+void apply_port_stp(struct apply *apply, struct bridge_port *bp, const struct config_port_stp *config)
+{
+    bp->stp.off = !config->enable;
+    bp->stp.number = (uint8_t)config->number;
+    bp->stp.priority = (uint8_t)config->priority;
+    bp->stp.path_cost = (uint16_t)config->path_cost;
+    stp_agent_port_changed(apply->sw->stp, bp);
 }

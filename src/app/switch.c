@@ -13,6 +13,7 @@
 #include "pmd/base/memory.h"
 #include "src/agents/bfd_agent.h"
 #include "src/agents/bond_agent.h"
+#include "src/agents/stp_agent.h"
 #include "src/app/apply.h"
 #include "src/app/captures.h"
 #include "src/app/housekeeping.h"
@@ -359,6 +360,7 @@ int switch_create(struct sluice *sw, const struct options *options, struct confi
         return -1;
     sw->bfd = bfd_agent_create(sw->loop, sw->flows, sw->pool);
     sw->bonds = bond_agent_create(sw->loop, sw->flows, sw->pool);
+    sw->stp = stp_agent_create(sw->loop, sw->flows, sw->pool);
     sw->apply = apply_create(sw);
     sw->ofports = ofport_state_create(sw->apply, config->run_dir);
     ofport_state_recall(sw->ofports, config);
@@ -406,6 +408,8 @@ void switch_destroy(struct sluice *sw)
         br->owner = NULL;
         if (sw->bonds)
             bond_agent_set(sw->bonds, br, NULL, 0);
+        if (sw->stp)
+            stp_agent_set(sw->stp, br, NULL);
         remove_ports(br, sw->cleanup);
     }
     if (sw->dp) {
@@ -425,6 +429,7 @@ void switch_destroy(struct sluice *sw)
         TAILQ_REMOVE(&sw->bridges, br, node);
         bridge_destroy(br);
     }
+    stp_agent_destroy(sw->stp);
     bond_agent_destroy(sw->bonds);
     bfd_agent_destroy(sw->bfd);
     tunnels_destroy(sw->tunnels);

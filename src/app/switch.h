@@ -16,6 +16,7 @@
 struct apply;
 struct bfd_agent;
 struct bond_agent;
+struct stp_agent;
 struct captures;
 struct control;
 struct ct_state;
@@ -49,6 +50,7 @@ struct sluice {
     struct flows *flows;
     struct bfd_agent *bfd;
     struct bond_agent *bonds;
+    struct stp_agent *stp;
     struct control *control;
     struct links *links;
     struct routes *routes;

@@ -31,11 +31,26 @@
 #define PORT_CONFIG_NO_PACKET_IN 0x40
 #define PORT_CONFIG_NO_FLOOD 0x80 /* OpenFlow 1.0 only, kept for all */
 #define PORT_STATE_LINK_DOWN 0x01
+#define PORT_STATE_BLOCKED 0x02
 #define PORT_STATE_LIVE 0x04
+/* OpenFlow 1.0.2, 5.2.1: OFPPS_STP_*. */
+#define PORT_STATE_STP_LEARN 0x100
+#define PORT_STATE_STP_FORWARD 0x200
+#define PORT_STATE_STP_BLOCK 0x300
+#define PORT_STATE_STP_MASK 0x300
 
 /* What a port says of itself in LACP, if it is in an aggregation (src/agents/lacp_agent.h); 0: the default. */
 struct bridge_port_lacp {
     uint16_t port_id, priority, key;
+};
+
+/* What a port is in its bridge's spanning tree (src/agents/stp_agent.h). */
+struct bridge_port_stp {
+    bool off;       /* it takes no part */
+    uint8_t number; /* 0: any */
+    uint8_t priority;
+    uint16_t path_cost; /* 0: as its speed has it */
+    uint32_t state;     /* bits of bp->state; 0: it takes no part */
 };
 
 /* An OpenFlow port. What is behind it, if anything, is a port of the datapath. */
@@ -50,13 +65,14 @@ struct bridge_port {
     uint32_t state;  /* PORT_STATE_* */
     struct rte_ether_addr mac;
     uint64_t created_ms;
-    uint64_t link_resets;               /* how often its link went up or down since */
-    struct patch patch;                 /* BRIDGE_PORT_PATCH */
-    struct bridge_tunnel *tunnel;       /* BRIDGE_PORT_TUNNEL */
-    uint16_t mtu;                       /* as the device says; 0: it does not */
-    uint16_t mtu_set;                   /* by src/tunnel/port_mtu.h; 0: not yet */
-    bool default_mtu;                   /* it was given none */
-    struct bridge_port_lacp lacp;       /* what it is in LACP */
+    uint64_t link_resets;         /* how often its link went up or down since */
+    struct patch patch;           /* BRIDGE_PORT_PATCH */
+    struct bridge_tunnel *tunnel; /* BRIDGE_PORT_TUNNEL */
+    uint16_t mtu;                 /* as the device says; 0: it does not */
+    uint16_t mtu_set;             /* by src/tunnel/port_mtu.h; 0: not yet */
+    bool default_mtu;             /* it was given none */
+    struct bridge_port_lacp lacp; /* what it is in LACP */
+    struct bridge_port_stp stp;
     struct bridge_port_crossed crossed; /* bridge_port_is_virtual() */
     LIST_HEAD(, port_claim) claims;
     TAILQ_ENTRY(bridge_port) node;
@@ -141,6 +157,18 @@ uint32_t bridge_port_index(const struct bridge_port *bp);
 void bridge_port_update(struct bridge_port *bp);
 /* Sets the bits `mask` of the port's configuration as in `config` (OFPT_PORT_MOD). */
 void bridge_port_set_config(struct bridge_port *bp, uint32_t config, uint32_t mask);
+
+/* What the spanning tree says of the port: PORT_STATE_BLOCKED and PORT_STATE_STP_*. */
+void bridge_port_set_stp(struct bridge_port *bp, uint32_t state);
+/* May packets come in by it; or teach addresses at least? */
+static inline bool bridge_port_forwards(const struct bridge_port *bp)
+{
+    return !(bp->state & PORT_STATE_BLOCKED);
+}
+static inline bool bridge_port_learns(const struct bridge_port *bp)
+{
+    return bridge_port_forwards(bp) || (bp->state & PORT_STATE_STP_MASK) == PORT_STATE_STP_LEARN;
+}
 
 /* Counters as OpenFlow wants them: device and datapath together. */
 struct bridge_port_stats {

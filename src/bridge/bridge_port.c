@@ -84,6 +84,7 @@ bool bridge_port_read_status(struct bridge_port *bp)
     bridge_port_ops(bp)->get_status(bp, &status);
     if (status.link_up)
         state = bp->config & PORT_CONFIG_DOWN || is_held(bp) ? 0 : PORT_STATE_LIVE;
+    state |= bp->stp.state;
     bp->mtu = status.mtu;
     if (state == bp->state && rte_is_same_ether_addr(&status.mac, &bp->mac))
         return false;
@@ -236,6 +237,13 @@ void bridge_port_update(struct bridge_port *bp)
         what |= BRIDGE_PORT_MTU;
     if (what)
         bridge_note_port(bp, what);
+}
+
+void bridge_port_set_stp(struct bridge_port *bp, uint32_t state)
+{
+    bp->stp.state = state;
+    if (bridge_port_read_status(bp))
+        bridge_note_port(bp, BRIDGE_PORT_LINK | BRIDGE_PORT_VLAN);
 }
 
 void bridge_port_set_config(struct bridge_port *bp, uint32_t config, uint32_t mask)

@@ -16,7 +16,7 @@
 struct bridge_port;
 struct port_claim;
 
-enum protocol_id { PROTOCOL_BFD, PROTOCOL_LACP, PROTOCOL_N };
+enum protocol_id { PROTOCOL_BFD, PROTOCOL_LACP, PROTOCOL_STP, PROTOCOL_N };
 
 /* What a protocol is to bridge, translation and upcalls. Constant. */
 struct protocol {

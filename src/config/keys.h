@@ -13,6 +13,8 @@ extern const struct config_section config_section_bridge;
 extern const struct config_section config_section_port;
 extern const struct config_section config_section_bfd;
 extern const struct config_section config_section_bond;
+extern const struct config_section config_section_port_stp;
+extern const struct config_section config_section_stp;
 extern const struct config_section config_section_tunnel;
 
 /* The parts of the switch that keys with CHANGE_LIVE belong to: what has to be done when one of them changes. */
@@ -41,6 +43,7 @@ enum config_part {
     CONFIG_PART_TUNNEL = 1 << 13,
     CONFIG_PART_RX_CORES = 1 << 15,
     CONFIG_PART_LACP = 1 << 16,
+    CONFIG_PART_STP = 1 << 17,    /* of bridges, too */
     CONFIG_PART_SOCKET = 1 << 14, /* who may connect to it */
 };
 

@@ -390,6 +390,13 @@ static const struct config_key bridge_keys[] = {
         .example = "[{\"name\": \"bond0\", \"members\": [\"eth0\", \"eth1\"]}]",
     },
     {
+        .name = "stp",
+        .type = KEY_SECTION,
+        .offset = offsetof(struct config_bridge, stp),
+        .section = &config_section_stp,
+        .doc = "The spanning tree.",
+    },
+    {
         .name = "ports",
         .change = CHANGE_LIVE,
         .type = KEY_SECTIONS,

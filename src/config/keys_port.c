@@ -381,6 +381,13 @@ static const struct config_key port_keys[] = {
         .doc = "Watches the path to the neighbor at the other end of the port, by BFD.",
     },
     {
+        .name = "stp",
+        .type = KEY_SECTION,
+        .offset = offsetof(struct config_port, stp),
+        .section = &config_section_port_stp,
+        .doc = "The port in its bridge's spanning tree.",
+    },
+    {
         .name = "tunnel",
         .type = KEY_SECTION,
         .offset = offsetof(struct config_port, tunnel),

@@ -95,6 +95,20 @@ struct config_tunnel {
     bool icmp_too_big; /* no option of Open vSwitch's */
 };
 
+/* A bridge's spanning tree, and a port in it; names as in Open vSwitch's other_config. */
+struct config_stp {
+    bool enable;
+    uint8_t system_id[6]; /* all zero: not given */
+    int priority;
+    int hello_time, max_age, forward_delay; /* seconds */
+};
+struct config_port_stp {
+    bool enable;
+    int number; /* 0: any */
+    int priority;
+    int path_cost; /* 0: as the link's speed has it */
+};
+
 struct config_port {
     char *name;
     uint32_t ofport;      /* that is asked for: 1..CONFIG_OFPORT_MAX, or CONFIG_OFPORT_LOCAL; 0: any */
@@ -121,6 +135,7 @@ struct config_port {
     int lacp_port_id, lacp_port_priority, lacp_aggregation_key; /* 0: not given */
     bool flood;                                                 /* FLOOD and NORMAL's flooding send out of this port */
     struct config_bfd bfd;
+    struct config_port_stp stp;
     struct config_tunnel tunnel; /* types of tunnels */
 };
 
@@ -199,6 +214,7 @@ struct config_bridge {
     size_t n_tables;
     struct config_bond *bonds;
     size_t n_bonds;
+    struct config_stp stp;
     struct config_port *ports;
     size_t n_ports;
 };

@@ -13,6 +13,7 @@ void commands_register(struct sluice *sw)
     commands_register_bfd(sw->control, sw);
     commands_register_bond(sw->control, sw);
     commands_register_lacp(sw->control, sw);
+    commands_register_stp(sw->control, sw);
     commands_register_daemon(sw->control, sw);
     commands_register_dpctl(sw->control, sw);
     commands_register_dpif_netdev(sw->control, sw);

@@ -31,6 +31,7 @@ void commands_register_dpdk(struct control *control, struct sluice *sw);        
 void commands_register_bfd(struct control *control, struct sluice *sw);         /* bfd/ */
 void commands_register_bond(struct control *control, struct sluice *sw);        /* bond/ */
 void commands_register_lacp(struct control *control, struct sluice *sw);        /* lacp/ */
+void commands_register_stp(struct control *control, struct sluice *sw);         /* stp/ */
 void commands_register_memory(struct control *control, struct sluice *sw);      /* memory/, coverage/ */
 void commands_register_metrics(struct control *control, struct sluice *sw);     /* metrics */
 void commands_register_route(struct control *control, struct sluice *sw);       /* ovs/route/ */

@@ -41,6 +41,7 @@
     X(RSTP_ENABLE, "rstp_enable", BOOLEAN, NONE, READ, -1)                                                             \
     X(MCAST_SNOOPING_ENABLE, "mcast_snooping_enable", BOOLEAN, NONE, READ, -1)                                         \
     X(FLOOD_VLANS, "flood_vlans", INTEGER, NONE, READ, -1)                                                             \
+    X(STATUS, "status", STRING, STRING, WRITE, -1)                                                                     \
     X(DATAPATH_ID, "datapath_id", STRING, NONE, WRITE, -1)                                                             \
     X(DATAPATH_VERSION, "datapath_version", STRING, NONE, WRITE, -1)
 
@@ -61,6 +62,8 @@
     X(FAKE_BRIDGE, "fake_bridge", BOOLEAN, NONE, READ, -1)                                                             \
     X(PROTECTED, "protected", BOOLEAN, NONE, READ, -1)                                                                 \
     X(OTHER_CONFIG, "other_config", STRING, STRING, READ, -1)                                                          \
+    X(STATUS, "status", STRING, STRING, WRITE, -1)                                                                     \
+    X(STATISTICS, "statistics", STRING, INTEGER, WRITE, -1)                                                            \
     X(BOND_ACTIVE_SLAVE, "bond_active_slave", STRING, NONE, WRITE, -1)
 
 #define VSWITCH_INTERFACE_COLUMNS(X)                                                                                   \

@@ -359,9 +359,41 @@ static void consult_frag_of_proto(struct xlate_out *out)
         out->wc.pkt.ip_frag |= IP_FRAG_ANY | IP_FRAG_LATER;
 }
 
+/* A port of the spanning tree that is learning: the tables run, so that NORMAL learns, and nothing comes of it else. */
+static void learn_only(struct xlate_ctx *ctx)
+{
+    struct program_builder *b = &ctx->out->program;
+    const uint32_t len = b->len, keep_len = ctx->keep_len;
+    const uint16_t n_ops = b->n_ops, keep_ops = ctx->keep_ops;
+
+    xlate_table(ctx, 0, ctx->entry, true);
+    ctx->freezing = ctx->freeze_hash = ctx->freeze_larger = ctx->ct_resumes = false;
+    ctx->n_set = 0;
+    ctx->keep_len = keep_len;
+    ctx->keep_ops = keep_ops;
+    if (b->overflow)
+        return;
+    b->len = len;
+    b->n_ops = n_ops;
+}
+
+/* False: the spanning tree does not let the packet in. */
+static bool passes_tree(struct xlate_ctx *ctx)
+{
+    const struct bridge_port *bp = xlate_entry_port(ctx);
+
+    if (!bp || bridge_port_forwards(bp))
+        return true;
+    xlate_note(ctx, " >> the spanning tree does not let packets in by %s", bp->name);
+    xlate_why(ctx, DROP_STP_STATE);
+    if (bridge_port_learns(bp))
+        learn_only(ctx);
+    return false;
+}
+
 void xlate_bridge(struct xlate_ctx *ctx)
 {
-    if (xlate_protocol(ctx))
+    if (xlate_protocol(ctx) || !passes_tree(ctx))
         return;
     if (!refused(ctx))
         xlate_table(ctx, 0, ctx->entry, true);

@@ -6,9 +6,25 @@
 #include "src/xlate/act_xlate_impl.h"
 #include "src/xlate/punt.h"
 
-bool xlate_port_sends(const struct bridge_port *bp)
+static bool is_open(const struct bridge_port *bp)
 {
     return (bp->port || bridge_port_is_virtual(bp)) && !(bp->config & (PORT_CONFIG_DOWN | PORT_CONFIG_NO_FWD));
+}
+
+bool xlate_port_sends(const struct bridge_port *bp)
+{
+    return is_open(bp) && bridge_port_forwards(bp);
+}
+
+/* The spanning tree's own packets pass where others do not. */
+static bool is_blocked(struct xlate_ctx *ctx, const struct bridge_port *bp)
+{
+    static const struct rte_ether_addr bridges = {{0x01, 0x80, 0xc2, 0x00, 0x00, 0x00}};
+
+    if (bridge_port_forwards(bp))
+        return false;
+    xlate_consult_bytes(ctx, offsetof(struct flow_key, eth_dst), RTE_ETHER_ADDR_LEN);
+    return !rte_is_same_ether_addr(&ctx->flow.pkt.eth_dst, &bridges);
 }
 
 static void output_device(struct xlate_ctx *ctx, const struct bridge_port *bp, uint32_t max_len)
@@ -41,7 +57,12 @@ void xlate_output_port(struct xlate_ctx *ctx, const struct bridge_port *bp, uint
     };
 
     xlate_dep(ctx, XLATE_DEP_PORT, bp->ofport);
-    if (!xlate_port_sends(bp)) {
+    if (is_blocked(ctx, bp)) {
+        xlate_note(ctx, " >> the spanning tree blocks %s: skipping output", bp->name);
+        xlate_why(ctx, DROP_STP_STATE);
+        return;
+    }
+    if (!is_open(bp)) {
         xlate_note(ctx, " >> %s does not take packets", bp->name);
         xlate_why(ctx, DROP_OUTPUT_DOWN);
         return;

@@ -30,7 +30,8 @@ struct db_seen {
     uint8_t state, remote_state, diag, remote_diag;
     uint64_t flap_count;
     struct egress egress;
-    bool bonded, has_lacp, lacp_current;
+    bool bonded, has_lacp, lacp_current, has_stp;
+    uint8_t stp_state, stp_role;
     struct rte_ether_addr bond_active; /* of its bond */
 };
 

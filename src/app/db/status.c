@@ -4,8 +4,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "pmd/base/clock.h"
 #include "src/agents/bfd_agent.h"
 #include "src/agents/lacp_agent.h"
+#include "src/agents/stp_agent.h"
 #include "src/app/db/db_impl.h"
 #include "src/app/db/features.h"
 #include "src/app/status.h"
@@ -55,6 +57,8 @@ static struct db_seen look_at(const struct db *db, const struct bridge_port *bp,
     struct egress egress;
     struct bfd_status bfd = {0};
     const struct lacp_member *lacp;
+    const struct stp_port *in_tree;
+    const struct stp *stp;
     const struct bond *bond;
     bool has_bfd, link_up;
 
@@ -69,6 +73,7 @@ static struct db_seen look_at(const struct db *db, const struct bridge_port *bp,
     egress_of(db->sw->routes, bp, &egress);
     bond = bp->lport->bond;
     lacp = aggregation_member(bp);
+    in_tree = stp_agent_port(bp, &stp);
     return (struct db_seen){
         .exists = true,
         .link_up = link_up,
@@ -90,6 +95,9 @@ static struct db_seen look_at(const struct db *db, const struct bridge_port *bp,
         .egress = egress,
         .bonded = bond,
         .has_lacp = lacp,
+        .has_stp = in_tree,
+        .stp_state = in_tree ? (uint8_t)in_tree->state : 0,
+        .stp_role = in_tree ? (uint8_t)stp_role(stp, in_tree) : 0,
         .lacp_current = lacp && lacp_is_current(lacp),
         .bond_active = bond ? bond->active_mac : (struct rte_ether_addr){{0}},
     };
@@ -103,7 +111,8 @@ static bool is_same(const struct db_seen *a, const struct db_seen *b)
            rte_is_same_ether_addr(&a->mac, &b->mac) && a->has_bfd == b->has_bfd && a->forwarding == b->forwarding &&
            a->state == b->state && a->remote_state == b->remote_state && a->diag == b->diag &&
            a->remote_diag == b->remote_diag && a->flap_count == b->flap_count && a->egress.up == b->egress.up &&
-           a->bonded == b->bonded && a->has_lacp == b->has_lacp && a->lacp_current == b->lacp_current &&
+           a->bonded == b->bonded && a->has_stp == b->has_stp && a->stp_state == b->stp_state &&
+           a->stp_role == b->stp_role && a->has_lacp == b->has_lacp && a->lacp_current == b->lacp_current &&
            rte_is_same_ether_addr(&a->bond_active, &b->bond_active) && strcmp(a->egress.device, b->egress.device) == 0;
 }
 
@@ -230,6 +239,40 @@ static void write_bond(const struct db *db, struct ovsdb_txn *txn, const struct 
                            rte_is_zero_ether_addr(&port->seen.bond_active) ? NULL : mac);
 }
 
+static void put_number(struct ovsdb_datum *map, const char *key, uint64_t value)
+{
+    char number[24];
+
+    snprintf(number, sizeof number, "%" PRIu64, value);
+    ovsdb_datum_put_string(map, key, number);
+}
+
+/* The Port's columns of a spanning tree; `was`: it had some before. */
+static void write_stp(const struct db *db, struct ovsdb_txn *txn, const struct db_port *port,
+                      const struct bridge_port *bp, bool was)
+{
+    const struct ovsdb_row *row = ovsdb_find(db->ovsdb, VSWITCH_PORT, &port->port);
+    struct ovsdb_datum status = {0}, counters = {0};
+    const struct stp *stp;
+    const struct stp_port *p = bp ? stp_agent_port(bp, &stp) : NULL;
+
+    if (!row || (!p && !was))
+        return;
+    if (p) {
+        put_number(&status, "stp_port_id", p->id);
+        ovsdb_datum_put_string(&status, "stp_state", stp_state_name(p->state));
+        put_number(&status, "stp_sec_in_state", (clock_now_us() - p->state_since_us) / 1000000);
+        ovsdb_datum_put_string(&status, "stp_role", stp_role_name(stp_role(stp, p)));
+        ovsdb_datum_put_integer(&counters, "stp_tx_count", (int64_t)p->n_tx);
+        ovsdb_datum_put_integer(&counters, "stp_rx_count", (int64_t)p->n_rx);
+        ovsdb_datum_put_integer(&counters, "stp_error_count", (int64_t)p->n_bad);
+    }
+    ovsdb_txn_write(txn, row, VSWITCH_PORT_STATUS, &status);
+    ovsdb_txn_write(txn, row, VSWITCH_PORT_STATISTICS, &counters);
+    ovsdb_datum_clear(&string_map, &status);
+    ovsdb_datum_clear(&integer_map, &counters);
+}
+
 static void put_statistic(void *arg, const char *name, uint64_t value)
 {
     ovsdb_datum_put_integer(arg, name, (int64_t)value);
@@ -252,8 +295,10 @@ void db_write_statistics(struct db *db, struct ovsdb_txn *txn, const struct db_p
     const struct bridge_port *bp = bridge_port_of(db, port);
     const struct ovsdb_row *row = bp ? row_of(db, port) : NULL;
 
-    if (row)
-        write_statistics(txn, row, bp);
+    if (!row)
+        return;
+    write_statistics(txn, row, bp);
+    write_stp(db, txn, port, bp, false);
 }
 
 void db_write_port(struct db *db, struct ovsdb_txn *txn, struct db_port *port)
@@ -267,6 +312,7 @@ void db_write_port(struct db *db, struct ovsdb_txn *txn, struct db_port *port)
     ovsdb_txn_write_integer(txn, row, VSWITCH_INTERFACE_OFPORT, port->ofport ? port->ofport : -1);
     port->seen = look_at(db, bp, true);
     write_bond(db, txn, port, &was);
+    write_stp(db, txn, port, bp, was.has_stp);
     if (bp) {
         write_status(txn, row, bp, port);
         write_statistics(txn, row, bp); /* the rest of them comes by time; who waited for cur_cfg finds the counters */
@@ -287,6 +333,7 @@ void db_write_changes(struct db *db, struct ovsdb_txn *txn, struct db_port *port
         return;
     port->seen = now;
     write_bond(db, txn, port, &was);
+    write_stp(db, txn, port, bp, was.has_stp);
     if (bp)
         write_status(txn, row, bp, port);
     else
@@ -294,6 +341,25 @@ void db_write_changes(struct db *db, struct ovsdb_txn *txn, struct db_port *port
 }
 
 /* --- bridges ------------------------------------------------------------- */
+
+/* Empty without a spanning tree. */
+static void write_tree(struct db *db, struct ovsdb_txn *txn, const struct ovsdb_row *row, const struct bridge *br)
+{
+    const struct stp *stp = br ? stp_agent_tree(db->sw->stp, br) : NULL;
+    struct ovsdb_datum map = {0};
+    char id[24];
+
+    if (stp) {
+        snprintf(id, sizeof id, "%04" PRIx64 ".%012" PRIx64, stp->bridge_id >> 48, stp->bridge_id << 16 >> 16);
+        ovsdb_datum_put_string(&map, "stp_bridge_id", id);
+        snprintf(id, sizeof id, "%04" PRIx64 ".%012" PRIx64, stp->designated_root >> 48,
+                 stp->designated_root << 16 >> 16);
+        ovsdb_datum_put_string(&map, "stp_designated_root", id);
+        put_number(&map, "stp_root_path_cost", stp->root_path_cost);
+    }
+    ovsdb_txn_write(txn, row, VSWITCH_BRIDGE_STATUS, &map);
+    ovsdb_datum_clear(&string_map, &map);
+}
 
 void db_write_bridge(struct db *db, struct ovsdb_txn *txn, const struct db_bridge *bridge)
 {
@@ -307,6 +373,7 @@ void db_write_bridge(struct db *db, struct ovsdb_txn *txn, const struct db_bridg
         snprintf(id, sizeof id, "%016" PRIx64, br->datapath_id);
     ovsdb_txn_write_string(txn, row, VSWITCH_BRIDGE_DATAPATH_ID, br ? id : NULL);
     ovsdb_txn_write_string(txn, row, VSWITCH_BRIDGE_DATAPATH_VERSION, br ? "<built-in>" : "");
+    write_tree(db, txn, row, br);
 }
 
 struct controllers {
@@ -354,8 +421,10 @@ void db_write_controllers(struct db *db, struct ovsdb_txn *txn, const struct db_
 {
     struct controllers all = {db, txn, ovsdb_find(db->ovsdb, VSWITCH_BRIDGE, &bridge->row)};
 
-    if (all.bridge)
-        status_for_each_connection(db->sw, bridge->name, write_controller, &all);
+    if (!all.bridge)
+        return;
+    status_for_each_connection(db->sw, bridge->name, write_controller, &all);
+    write_tree(db, txn, all.bridge, switch_bridge(db->sw, bridge->name));
 }
 
 /* --- the switch ---------------------------------------------------------- */

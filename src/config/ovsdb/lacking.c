@@ -23,7 +23,6 @@ static const struct lacking lacking[] = {
     {BRIDGE(SFLOW), NULL, "sFlow"},
     {BRIDGE(IPFIX), NULL, "IPFIX"},
     {BRIDGE(AUTO_ATTACH), NULL, "automatic attachment"},
-    {BRIDGE(STP_ENABLE), NULL, "the spanning tree protocol"},
     {BRIDGE(RSTP_ENABLE), NULL, "the rapid spanning tree protocol"},
     {BRIDGE(MCAST_SNOOPING_ENABLE), NULL, "multicast snooping"},
     {BRIDGE(FLOOD_VLANS), NULL, "VLANs without learning"},

@@ -250,6 +250,7 @@ struct config *config_from_bridge(const struct ovsdb *db, const struct ovsdb_row
     bridge->keep_rules = !keep || strcmp(keep, "false");
     take_tables(db, row, bridge);
     config_take_bonds(db, row, bridge);
+    config_take_stp(db, row, &bridge->stp);
     take_protocols(row, bridge);
     if (with_controllers)
         take_controllers(db, row, running, bridge);
@@ -616,6 +617,7 @@ static void take_rest(const struct source *source, const struct ovsdb_row *port)
     take_affinity(source);
     take_vlans(port, wanted);
     take_lacp(source);
+    config_take_port_stp(source->db, port, &wanted->stp);
     take_bfd(source);
 }
 

@@ -16,5 +16,8 @@ bool config_take_mac(const char *text, uint8_t mac[6]);
 
 /* The bonds that the bridge's Ports are that have several interfaces, or speak LACP. */
 void config_take_bonds(const struct ovsdb *db, const struct ovsdb_row *row, struct config_bridge *bridge);
+/* The bridge's spanning tree, and what a Port is in it. */
+void config_take_stp(const struct ovsdb *db, const struct ovsdb_row *row, struct config_stp *stp);
+void config_take_port_stp(const struct ovsdb *db, const struct ovsdb_row *row, struct config_port_stp *stp);
 
 #endif

@@ -52,7 +52,7 @@ static uint32_t features_to_wire(uint32_t features, uint8_t version)
 
 static uint32_t state_mask(uint8_t version)
 {
-    return version == OF10 ? PORT_STATE_LINK_DOWN : 7;
+    return version == OF10 ? PORT_STATE_LINK_DOWN | PORT_STATE_STP_MASK : 7;
 }
 
 /* --- struct ofp_port ----------------------------------------------------- */

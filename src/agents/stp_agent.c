@@ -1,0 +1,362 @@
+#define MEM_WHAT "spanning trees"
+
+#include "src/agents/stp_agent.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "pmd/base/clock.h"
+#include "pmd/base/log.h"
+#include "pmd/base/mem.h"
+
+#define FRAME_MIN 60
+#define HEADERS_LEN (sizeof(struct rte_ether_hdr) + STP_LLC_LEN)
+
+struct tree {
+    struct stp_agent *agent;
+    struct bridge *bridge;
+    struct stp *stp;
+    struct loop_timer timer;
+    LIST_HEAD(, tree_port) ports;
+    LIST_ENTRY(tree) node;
+};
+
+struct tree_port {
+    struct port_claim claim; /* first */
+    struct tree *tree;
+    struct bridge_port *bp; /* also when it is being removed */
+    uint8_t number;
+    LIST_ENTRY(tree_port) node;
+};
+
+struct stp_agent {
+    struct loop *loop;
+    struct flows *flows;
+    struct rte_mempool *pool;
+    LIST_HEAD(, tree) trees;
+};
+
+static const struct rte_ether_addr group = {{0x01, 0x80, 0xc2, 0x00, 0x00, 0x00}};
+static const uint8_t llc[STP_LLC_LEN] = {0x42, 0x42, 0x03};
+
+/* --- packets ------------------------------------------------------------- */
+
+static bool takes(const struct port_claim *claim, const struct flow *flow, struct flow *seen)
+{
+    return claim_is_bytes(flow->pkt.eth_dst.addr_bytes, group.addr_bytes, seen->pkt.eth_dst.addr_bytes,
+                          RTE_ETHER_ADDR_LEN);
+}
+
+/* The BPDU in a frame: *len bytes; NULL: there is none. */
+static const uint8_t *find_bpdu(const struct rte_mbuf *packet, size_t *len)
+{
+    const struct rte_ether_hdr *eth = rte_pktmbuf_mtod(packet, const struct rte_ether_hdr *);
+    size_t payload;
+
+    if (packet->data_len < HEADERS_LEN)
+        return NULL;
+    payload = rte_be_to_cpu_16(eth->ether_type); /* the length; what follows is padding */
+    if (payload < STP_LLC_LEN || payload > packet->data_len - sizeof *eth || memcmp(eth + 1, llc, sizeof llc) != 0)
+        return NULL;
+    *len = payload - STP_LLC_LEN;
+    return (const uint8_t *)(eth + 1) + STP_LLC_LEN;
+}
+
+static bool receive(struct port_claim *claim, const struct rte_mbuf *packet)
+{
+    struct stp *stp = ((struct tree_port *)claim)->tree->stp;
+    enum stp_fault fault = STP_FAULT_FRAME;
+    size_t len;
+    const uint8_t *bpdu = find_bpdu(packet, &len);
+
+    if (bpdu)
+        fault = stp_receive(stp, claim->bp, bpdu, len, clock_now_us());
+    else
+        stp_note_fault(stp, claim->bp, fault);
+    if (fault != STP_OK)
+        LOG_INFO_RL(LOG_BRIDGE, "%s: STP: a packet is discarded: %s", claim->bp->name, stp_fault_text(fault));
+    return fault == STP_OK;
+}
+
+static void send_bpdu(void *arg, void *port, const uint8_t *bpdu, size_t len)
+{
+    const struct tree *tree = arg;
+    const struct bridge_port *bp = port;
+    struct rte_mbuf *m = rte_pktmbuf_alloc(tree->agent->pool);
+    struct rte_ether_hdr *eth = m ? (struct rte_ether_hdr *)rte_pktmbuf_append(m, FRAME_MIN) : NULL;
+
+    if (!eth) {
+        datapath_count_drop(bp->bridge->dp, DROP_NO_MBUF, 1);
+        rte_pktmbuf_free(m);
+        return;
+    }
+    memset(eth, 0, FRAME_MIN);
+    eth->dst_addr = group;
+    eth->src_addr = bp->mac;
+    eth->ether_type = rte_cpu_to_be_16((uint16_t)(STP_LLC_LEN + len));
+    memcpy(eth + 1, llc, sizeof llc);
+    memcpy((uint8_t *)(eth + 1) + sizeof llc, bpdu, len);
+    flows_send(tree->agent->flows, bp, m);
+}
+
+/* --- what the protocol says ---------------------------------------------- */
+
+static uint32_t state_bits(enum stp_state state)
+{
+    static const uint32_t bits[] = {
+        [STP_DISABLED] = PORT_STATE_BLOCKED,       [STP_BLOCKING] = PORT_STATE_BLOCKED | PORT_STATE_STP_BLOCK,
+        [STP_LISTENING] = PORT_STATE_BLOCKED,      [STP_LEARNING] = PORT_STATE_BLOCKED | PORT_STATE_STP_LEARN,
+        [STP_FORWARDING] = PORT_STATE_STP_FORWARD,
+    };
+
+    return bits[state];
+}
+
+static void state_changed(void *arg, void *port)
+{
+    const struct tree *tree = arg;
+    const struct stp_port *p = stp_find(tree->stp, port);
+    struct bridge_port *bp = port;
+
+    LOG_INFO_RL(LOG_BRIDGE, "%s: STP: %s", bp->name, stp_state_name(p->state));
+    bridge_port_set_stp(bp, state_bits(p->state));
+}
+
+static void flush(void *arg)
+{
+    const struct tree *tree = arg;
+
+    mac_table_flush(tree->bridge->macs, OFPORT_ANY);
+    bridge_note(tree->bridge);
+}
+
+static void delayed(void *arg)
+{
+    struct tree *tree = arg;
+    uint64_t due_us = stp_due_us(tree->stp);
+
+    if (due_us == UINT64_MAX)
+        loop_timer_cancel(&tree->timer);
+    else
+        loop_timer_at(&tree->timer, due_us);
+}
+
+static void on_timer(void *arg)
+{
+    struct tree *tree = arg;
+
+    stp_run(tree->stp, clock_now_us());
+}
+
+/* --- ports --------------------------------------------------------------- */
+
+static bool is_up(const struct bridge_port *bp)
+{
+    return !(bp->state & PORT_STATE_LINK_DOWN) && !(bp->config & PORT_CONFIG_DOWN);
+}
+
+static void port_changed(struct port_claim *claim)
+{
+    stp_set_link(((struct tree_port *)claim)->tree->stp, claim->bp, is_up(claim->bp), clock_now_us());
+}
+
+static void forget(struct tree_port *port)
+{
+    LIST_REMOVE(port, node);
+    stp_remove(port->tree->stp, port->bp, clock_now_us());
+    free(port);
+}
+
+static void port_gone(struct port_claim *claim)
+{
+    forget((struct tree_port *)claim);
+}
+
+static const struct protocol protocol = {PROTOCOL_STP, "STP", takes, receive, port_gone, port_changed};
+
+static struct tree_port *port_of(const struct bridge_port *bp)
+{
+    return (struct tree_port *)port_claim_find(bp, PROTOCOL_STP);
+}
+
+static bool takes_part(const struct bridge_port *bp)
+{
+    return !bp->stp.off && bp->kind != BRIDGE_PORT_INTERNAL && bp->ofport != OFPORT_LOCAL && !bp->lport->bond;
+}
+
+static bool is_taken(const struct tree *tree, const struct tree_port *but, unsigned number)
+{
+    const struct tree_port *port;
+
+    LIST_FOREACH (port, &tree->ports, node) {
+        if (port != but && port->number == number)
+            return true;
+    }
+    return false;
+}
+
+/* The one that is asked for, or the first that is free; 0: there is none. */
+static uint8_t number_for(const struct tree *tree, const struct tree_port *port, const struct bridge_port *bp)
+{
+    const unsigned wanted = bp->stp.number;
+
+    if (wanted) {
+        if (!is_taken(tree, port, wanted))
+            return (uint8_t)wanted;
+        LOG_WARN(LOG_BRIDGE, "%s: STP: number %u is another port's: this one takes no part, give it another", bp->name,
+                 wanted);
+        return 0;
+    }
+    if (port)
+        return port->number;
+    for (unsigned number = 1; number <= STP_PORTS_MAX; number++)
+        if (!is_taken(tree, port, number))
+            return (uint8_t)number;
+    LOG_WARN(LOG_BRIDGE, "%s: STP: a bridge has %d such ports at most: this one takes no part", bp->name,
+             STP_PORTS_MAX);
+    return 0;
+}
+
+static uint32_t speed_of(const struct bridge_port *bp)
+{
+    return bp->port ? port_last_status(bp->port)->speed_mbps : 0;
+}
+
+static void join(struct tree *tree, struct bridge_port *bp, uint8_t number)
+{
+    const struct stp_port_config config = {
+        .number = number,
+        .priority = bp->stp.priority,
+        .path_cost = bp->stp.path_cost ? bp->stp.path_cost : stp_path_cost(speed_of(bp)),
+    };
+    struct tree_port *port = port_of(bp);
+
+    if (!port) {
+        port = mem_calloc(1, sizeof *port);
+        port->claim.protocol = &protocol;
+        port->tree = tree;
+        port->bp = bp;
+        LIST_INSERT_HEAD(&tree->ports, port, node);
+        bridge_port_set_stp(bp, state_bits(STP_DISABLED));
+        port_claim_add(bp, &port->claim, false);
+    }
+    port->number = number;
+    stp_add(tree->stp, bp, bp->name, &config, clock_now_us());
+    stp_set_link(tree->stp, bp, is_up(bp), clock_now_us());
+}
+
+static void leave(struct tree_port *port)
+{
+    struct bridge_port *bp = port->bp;
+
+    port_claim_remove(&port->claim);
+    forget(port);
+    bridge_port_set_stp(bp, 0);
+}
+
+static struct tree *tree_of(const struct stp_agent *agent, const struct bridge *bridge)
+{
+    struct tree *tree;
+
+    LIST_FOREACH (tree, &agent->trees, node) {
+        if (tree->bridge == bridge)
+            return tree;
+    }
+    return NULL;
+}
+
+void stp_agent_port_changed(struct stp_agent *agent, struct bridge_port *bp)
+{
+    struct tree *tree = tree_of(agent, bp->bridge);
+    struct tree_port *port = port_of(bp);
+    uint8_t number = tree && takes_part(bp) ? number_for(tree, port, bp) : 0;
+
+    if (number)
+        join(tree, bp, number);
+    else if (port)
+        leave(port);
+}
+
+/* --- trees --------------------------------------------------------------- */
+
+static void begin(struct stp_agent *agent, struct bridge *bridge, const struct stp_config *config)
+{
+    struct tree *tree = mem_calloc(1, sizeof *tree);
+    const struct stp_user user = {
+        .arg = tree, .send = send_bpdu, .state_changed = state_changed, .flush = flush, .delayed = delayed};
+    struct bridge_port *bp;
+
+    tree->agent = agent;
+    tree->bridge = bridge;
+    LIST_INIT(&tree->ports);
+    loop_timer_init(&tree->timer, agent->loop, "STP", on_timer, tree);
+    tree->stp = stp_create(config, &user, clock_now_us());
+    LIST_INSERT_HEAD(&agent->trees, tree, node);
+    TAILQ_FOREACH (bp, &bridge->ports, node)
+        stp_agent_port_changed(agent, bp);
+}
+
+static void end(struct tree *tree)
+{
+    struct tree_port *port;
+
+    while ((port = LIST_FIRST(&tree->ports)))
+        leave(port);
+    loop_timer_cancel(&tree->timer);
+    LIST_REMOVE(tree, node);
+    stp_destroy(tree->stp);
+    free(tree);
+}
+
+void stp_agent_set(struct stp_agent *agent, struct bridge *bridge, const struct stp_config *config)
+{
+    struct tree *tree = tree_of(agent, bridge);
+
+    if (tree && config)
+        stp_configure(tree->stp, config, clock_now_us());
+    else if (tree)
+        end(tree);
+    else if (config)
+        begin(agent, bridge, config);
+}
+
+const struct stp *stp_agent_tree(const struct stp_agent *agent, const struct bridge *bridge)
+{
+    const struct tree *tree = tree_of(agent, bridge);
+
+    return tree ? tree->stp : NULL;
+}
+
+const struct stp_port *stp_agent_port(const struct bridge_port *bp, const struct stp **stp)
+{
+    const struct tree_port *port = port_of(bp);
+
+    if (!port)
+        return NULL;
+    *stp = port->tree->stp;
+    return stp_find(*stp, bp);
+}
+
+void stp_agent_detect_change(struct stp_agent *agent, const struct bridge *bridge)
+{
+    const struct tree *tree = tree_of(agent, bridge);
+
+    if (tree)
+        stp_detect_change(tree->stp, clock_now_us());
+}
+
+struct stp_agent *stp_agent_create(struct loop *loop, struct flows *flows, struct rte_mempool *pool)
+{
+    struct stp_agent *agent = mem_calloc(1, sizeof *agent);
+
+    agent->loop = loop;
+    agent->flows = flows;
+    agent->pool = pool;
+    LIST_INIT(&agent->trees);
+    return agent;
+}
+
+void stp_agent_destroy(struct stp_agent *agent)
+{
+    free(agent);
+}
