@@ -255,25 +255,50 @@ static bool is_written(const struct field *f, const struct match *match, uint8_t
     }
 }
 
-/* Is any word that the field is in among those of `map`? */
-static bool is_in(const struct field *f, uint64_t map)
+/* The words of struct flow that the field is in. */
+static uint64_t words_of(const struct field *f)
 {
-    uint64_t words = UINT64_C(7) & ((UINT64_C(2) << (f->offset % 8 + f->container) / 8) - 1);
+    const uint64_t words = UINT64_C(7) & ((UINT64_C(2) << (f->offset % 8 + f->container) / 8) - 1);
 
-    return map >> f->offset / 8 & words;
+    /* The place of a tunnel option is not known before it is given one, and is another later. */
+    if (f->id >= FIELD_TUN_METADATA0 && f->id <= FIELD_TUN_METADATA63)
+        return ((UINT64_C(1) << TUN_METADATA_LEN / 8) - 1) << offsetof(struct flow, pkt.tun_metadata) / 8;
+    return words << f->offset / 8;
+}
+
+/* Which fields may be in a word: few of them all, so that a match of a few words is written without a look at each. */
+static const uint64_t *fields_in(unsigned word)
+{
+    static uint64_t sets[FLOW_WORDS][FIELD_SET_WORDS];
+    static bool made;
+
+    for (int id = 0; id < FIELD_N && !made; id++)
+        for (uint64_t words = words_of(field_by_id(id)); words != 0; words &= words - 1)
+            sets[__builtin_ctzll(words)][id / 64] |= UINT64_C(1) << id % 64;
+    made = true;
+    return sets[word];
+}
+
+static void put_fields(struct of_buf *buf, const struct match *match, uint8_t version, uint64_t fields, int first)
+{
+    for (; fields != 0; fields &= fields - 1) {
+        const struct field *f = field_by_id(first + __builtin_ctzll(fields));
+
+        if (is_written(f, match, version))
+            put_entry(buf, f, version, match);
+    }
 }
 
 size_t oxm_encode(struct of_buf *buf, const struct match *match, uint8_t version, uint64_t cookie, uint64_t cookie_mask)
 {
+    uint64_t fields[FIELD_SET_WORDS] = {0};
     size_t start = buf->len;
-    uint64_t map = flow_map(&match->mask);
 
-    for (int id = 0; id < FIELD_N; id++) {
-        const struct field *f = field_by_id(id);
-
-        if (is_in(f, map) && is_written(f, match, version))
-            put_entry(buf, f, version, match);
-    }
+    for (uint64_t map = flow_map(&match->mask); map != 0; map &= map - 1)
+        for (unsigned i = 0; i < FIELD_SET_WORDS; i++)
+            fields[i] |= fields_in((unsigned)__builtin_ctzll(map))[i];
+    for (unsigned i = 0; i < FIELD_SET_WORDS; i++)
+        put_fields(buf, match, version, fields[i], (int)i * 64);
     if (cookie_mask) {
         of_buf_add_u32(buf, NXM_NX_COOKIE | 1 << 8 | 16);
         of_buf_add_u64(buf, cookie & cookie_mask);
