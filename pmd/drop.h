@@ -73,6 +73,8 @@
       "a tunnel's header has a version or flags that are not known, or extensions that the port does not have")        \
     X(DROP_TUNNEL_OPTION, "tunnel_option",                                                                             \
       "a Geneve option that is marked as critical is not in the bridge's table of options, or options do not fit")     \
+    X(DROP_TUNNEL_SEGMENTS, "tunnel_segments",                                                                         \
+      "came for an SRv6 tunnel with segments left: the list of its sender goes on behind this host")                   \
     X(DROP_TUNNEL_PAYLOAD, "tunnel_payload", "a tunnel's header announces a payload of a kind that it cannot carry")   \
     X(DROP_TUNNEL_ECN, "tunnel_ecn",                                                                                   \
       "congestion was marked on a tunnel's outer header, and the packet inside cannot be told (RFC 6040)")             \

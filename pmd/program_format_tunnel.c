@@ -103,9 +103,19 @@ static void put_erspan(struct program_writer *w, const uint8_t *gre, const uint8
                    be16(p + 10) >> 4 & 0x3f);
 }
 
+/* `p`: the routing header; its list is the last segment first, and printed in the order of the way. */
+static void put_srv6(struct program_writer *w, const uint8_t *p)
+{
+    writer_put(w, "srv6(segments_left=%u,segs(", p[3]);
+    for (unsigned i = p[4] + 1u; i > 0; i--) {
+        put_address(w, AF_INET6, p + 8 + (i - 1) * 16);
+        writer_put(w, i > 1 ? "," : "))");
+    }
+}
+
 static const char *type_name(uint32_t type)
 {
-    static const char *const names[TUNNEL_N_TYPES] = {"vxlan", "geneve", "gre", "erspan", "gtpu"};
+    static const char *const names[TUNNEL_N_TYPES] = {"vxlan", "geneve", "gre", "erspan", "gtpu", "srv6"};
 
     return type < TUNNEL_N_TYPES ? names[type] : "unknown";
 }
@@ -113,7 +123,7 @@ static const char *type_name(uint32_t type)
 void writer_tunnel_push(struct program_writer *w, const struct op_tunnel_push *push)
 {
     const uint8_t *l4 = push->header + push->l4, *own = push->header + push->own;
-    const bool udp = push->type != TUNNEL_GRE && push->type != TUNNEL_ERSPAN;
+    const bool udp = tunnel_is_udp(push->type);
 
     writer_put(w, "tnl_port(%u),header(size=%u,type=%s,", push->index, push->len, type_name(push->type));
     put_eth(w, push->header);
@@ -128,9 +138,13 @@ void writer_tunnel_push(struct program_writer *w, const struct op_tunnel_push *p
         put_gre(w, l4);
     else if (push->type == TUNNEL_ERSPAN)
         put_erspan(w, l4, own);
+    else if (push->type == TUNNEL_SRV6)
+        put_srv6(w, own);
     else
         writer_put(w, "gtpu(flags=0x%x,msgtype=%u,teid=0x%x)", own[0], own[1], be32(own + 4));
     writer_put(w, ")");
+    if (push->flags & (TUNNEL_PUSH_LABEL_COPY | TUNNEL_PUSH_LABEL_HASH))
+        writer_put(w, push->flags & TUNNEL_PUSH_LABEL_COPY ? ",label(copy)" : ",label(compute)");
     if (push->mtu != 0)
         writer_put(w, ",mtu(%u)", push->mtu);
 }

@@ -1,11 +1,11 @@
 /* Tunnels as the poll-mode threads have them: whole packets behind outer headers, over IPv4 and IPv6. VXLAN (RFC 7348,
  * with its drafts GBP and GPE), Geneve (RFC 8926), GRE (RFC 2784, 2890), ERSPAN types I to III
- * (draft-foschiano-erspan-03), GTP-U (3GPP TS 29.281).
+ * (draft-foschiano-erspan-03), GTP-U (3GPP TS 29.281); over IPv6 alone, SRv6 (RFC 8754, 8986).
  *
  * Way out: translation writes the outer headers once for all packets of a megaflow, tunnel_header_write().
  * OP_TUNNEL_PUSH puts them in front of each packet and writes what differs from one to the next: lengths, the UDP
- * source port, the identification of IPv4, checksums, sequence numbers. The operations behind it work on the outer
- * packet.
+ * source port, the identification of IPv4, SRv6's flow label, checksums, sequence numbers. The operations behind it
+ * work on the outer packet.
  *
  * Way in: translation knows that a packet ends at an address of this host. OP_TUNNEL_POP checks the outer headers,
  * takes them off, finds the tunnel that they belong to among those that the control thread told of, keeps what they
@@ -26,10 +26,22 @@
 
 struct datapath;
 
-enum tunnel_type { TUNNEL_VXLAN, TUNNEL_GENEVE, TUNNEL_GRE, TUNNEL_ERSPAN, TUNNEL_GTPU, TUNNEL_N_TYPES };
+enum tunnel_type { TUNNEL_VXLAN, TUNNEL_GENEVE, TUNNEL_GRE, TUNNEL_ERSPAN, TUNNEL_GTPU, TUNNEL_SRV6, TUNNEL_N_TYPES };
+
+/* Whether UDP is behind the outer IP header. */
+static inline bool tunnel_is_udp(uint8_t type)
+{
+    return type == TUNNEL_VXLAN || type == TUNNEL_GENEVE || type == TUNNEL_GTPU;
+}
 
 /* The payload: frames; packets without an Ethernet header; either, as the packet is. */
 enum tunnel_payload { TUNNEL_L2, TUNNEL_L3, TUNNEL_ANY };
+
+/* The flow label of SRv6's outer header: that of the packet inside, 0 for IPv4; 0; a hash of the packet inside. */
+enum tunnel_label { TUNNEL_LABEL_COPY, TUNNEL_LABEL_ZERO, TUNNEL_LABEL_HASH };
+
+/* The longest list of segments that SRv6 writes, as in Open vSwitch. */
+#define TUNNEL_SEGMENTS_MAX 6
 
 #define TUNNEL_INDEX_FIRST PORT_MAX
 
@@ -57,6 +69,9 @@ struct tunnel_out {
     rte_be16_t eth_type;    /* of the payload: 0x6558 for whole frames; else the packet without its Ethernet header */
     const uint8_t *options; /* Geneve: as they go out, host's task to have them whole */
     uint8_t options_len;    /* a multiple of 4 */
+    uint8_t n_segments;     /* SRv6: 0: `dst` is the only one */
+    enum tunnel_label label;
+    const uint8_t (*segments)[16]; /* in the order of the way; the first is `dst` */
 };
 
 /* What OP_TUNNEL_PUSH has behind it, of which only `len` bytes of header[] are there. */
@@ -65,7 +80,7 @@ struct op_tunnel_push {
     uint8_t flags; /* TUNNEL_PUSH_* */
     uint16_t len;  /* bytes of header[] */
     uint8_t l3;    /* where the outer IP header is, */
-    uint8_t l4;    /* UDP or GRE, */
+    uint8_t l4;    /* UDP, GRE or the routing header, */
     uint8_t own;   /* and what is behind UDP, or behind GRE: ERSPAN's header */
     uint8_t zero;
     uint16_t mtu;              /* of the link that it leaves by: the most bytes from l3 on; 0: not known */
@@ -81,6 +96,8 @@ struct op_tunnel_push {
 #define TUNNEL_PUSH_SEQ 2    /* GRE, ERSPAN: the next sequence number of the tunnel */
 #define TUNNEL_PUSH_NO_ETH 4 /* the payload is what is behind the inner Ethernet header and its tags */
 #define TUNNEL_PUSH_IPV6 8   /* outside */
+#define TUNNEL_PUSH_LABEL_COPY 16
+#define TUNNEL_PUSH_LABEL_HASH 32
 
 /* Fills in the operation but for mtu, index, too_big and the range of source ports, which become 0: no MTU, no punt,
  * and any source port. False: the options do not fit, or the type does not carry such a payload. */
@@ -93,7 +110,7 @@ struct op_tunnel_pop {
     uint8_t type; /* enum tunnel_type; TUNNEL_GRE: ERSPAN, too */
     uint8_t gpe;  /* VXLAN: headers with a next protocol come, too, and say so */
     uint8_t zero[2];
-    rte_be16_t udp_port; /* that it came to; 0 for GRE and ERSPAN */
+    rte_be16_t udp_port; /* that it came to; 0 for GRE, ERSPAN and SRv6 */
     uint8_t zero2[2];
 };
 
@@ -106,7 +123,7 @@ struct tunnel_in {
     bool any_key, any_remote, any_local;
     bool local_flow;     /* with any_local: others go before it */
     bool has_key;        /* any_key false: packets that carry `key`; false: packets without a key (GRE), or with 0 */
-    rte_be16_t udp_port; /* 0 for GRE and ERSPAN */
+    rte_be16_t udp_port; /* 0 for GRE, ERSPAN and SRv6 */
     rte_be64_t key;
     uint8_t remote[16], local[16]; /* mapped */
 };

@@ -86,15 +86,20 @@ static bool mark_checksum(struct rte_mbuf *packet, const struct packet_layers *l
     return true;
 }
 
+/* Tunnels without UDP: what is behind extension headers, as segment routing has them, is such a protocol, too. */
+static bool carries_packets(uint8_t proto)
+{
+    return proto == IPPROTO_GRE || proto == IPPROTO_IPIP || proto == IPPROTO_IPV6;
+}
+
 /* A TCP or UDP header at `start` is behind the outer headers of a tunnel. */
 static bool is_of_inside(const struct rte_mbuf *packet, uint32_t start, const struct packet_layers *layers)
 {
     const bool ip = layers->eth_type == RTE_ETHER_TYPE_IPV4 || layers->eth_type == RTE_ETHER_TYPE_IPV6;
 
     return ip && layers->l3 != 0 && !layers->fragment && start % 2 == 0 &&
-           start > layers->l3 + sizeof(struct rte_ipv4_hdr) &&
-           (layers->ip_proto == IPPROTO_UDP ? start > layers->l4 : layers->ip_proto == IPPROTO_GRE) &&
-           start <= packet->data_len;
+           start > layers->l3 + sizeof(struct rte_ipv4_hdr) && start <= packet->data_len &&
+           (layers->ip_proto == IPPROTO_UDP ? start > layers->l4 : carries_packets(layers->ip_proto));
 }
 
 /* The length of the IPv4 header that ends at `end`, not before `least`; 0: there is none. Its length, its checksum and

@@ -20,11 +20,6 @@ static void put32(uint8_t *p, uint32_t value)
     put16(p + 2, value & 0xffff);
 }
 
-static bool is_udp(enum tunnel_type type)
-{
-    return type != TUNNEL_GRE && type != TUNNEL_ERSPAN;
-}
-
 static bool mapped(const uint8_t address[16])
 {
     static const uint8_t prefix[12] = {[10] = 0xff, [11] = 0xff};
@@ -152,6 +147,25 @@ static uint32_t write_gtpu(const struct tunnel_out *out, uint16_t eth_type, uint
     return GTPU_LEN + (out->seq ? GTPU_MORE_LEN : 0);
 }
 
+/* The list is there even if it is of one segment, which RFC 8986, 5.1 would allow to leave out: Open vSwitch takes no
+ * packets without one. */
+static uint32_t write_srv6(const struct tunnel_out *out, uint16_t eth_type, uint8_t *p)
+{
+    const uint32_t n = out->n_segments != 0 ? out->n_segments : 1;
+    const uint8_t(*segments)[16] = out->n_segments != 0 ? out->segments : &out->dst;
+
+    if (mapped(out->dst) || n > TUNNEL_SEGMENTS_MAX || memcmp(segments[0], out->dst, sizeof out->dst) != 0 ||
+        (eth_type != RTE_ETHER_TYPE_IPV4 && eth_type != RTE_ETHER_TYPE_IPV6))
+        return 0;
+    p[0] = eth_type == RTE_ETHER_TYPE_IPV4 ? IPPROTO_IPIP : IPPROTO_IPV6;
+    p[1] = (uint8_t)(n * SRV6_SEGMENT_LEN / 8);
+    p[2] = SRV6_ROUTING_TYPE;
+    p[3] = p[4] = (uint8_t)(n - 1);
+    for (uint32_t i = 0; i < n; i++)
+        memcpy(p + SRV6_LEN + (n - 1 - i) * SRV6_SEGMENT_LEN, segments[i], SRV6_SEGMENT_LEN);
+    return SRV6_LEN + n * SRV6_SEGMENT_LEN;
+}
+
 static uint32_t write_own(const struct tunnel_out *out, uint16_t eth_type, uint8_t *p)
 {
     switch (out->type) {
@@ -165,6 +179,8 @@ static uint32_t write_own(const struct tunnel_out *out, uint16_t eth_type, uint8
         return write_erspan(out, eth_type, p);
     case TUNNEL_GTPU:
         return write_gtpu(out, eth_type, p);
+    case TUNNEL_SRV6:
+        return write_srv6(out, eth_type, p);
     case TUNNEL_N_TYPES:
         break;
     }
@@ -196,27 +212,45 @@ static uint32_t write_ipv6(const struct tunnel_out *out, uint8_t proto, uint8_t 
     return sizeof(struct rte_ipv6_hdr);
 }
 
+static uint8_t proto_of(enum tunnel_type type)
+{
+    if (tunnel_is_udp((uint8_t)type))
+        return IPPROTO_UDP;
+    return type == TUNNEL_SRV6 ? IPPROTO_ROUTING : IPPROTO_GRE;
+}
+
+/* TUNNEL_PUSH_* */
+static uint8_t flags_of(const struct tunnel_out *out, bool ipv4)
+{
+    const bool csum = out->csum && out->type != TUNNEL_ERSPAN && out->type != TUNNEL_SRV6;
+    const bool seq = out->type == TUNNEL_ERSPAN ? out->erspan_ver != 0
+                                                : out->seq && (out->type == TUNNEL_GRE || out->type == TUNNEL_GTPU);
+    uint8_t flags = (csum ? TUNNEL_PUSH_CSUM : 0) | (seq ? TUNNEL_PUSH_SEQ : 0) |
+                    (out->eth_type != RTE_BE16(ETH_TYPE_TEB) ? TUNNEL_PUSH_NO_ETH : 0) | (ipv4 ? 0 : TUNNEL_PUSH_IPV6);
+
+    if (out->type == TUNNEL_SRV6 && out->label != TUNNEL_LABEL_ZERO)
+        flags |= out->label == TUNNEL_LABEL_COPY ? TUNNEL_PUSH_LABEL_COPY : TUNNEL_PUSH_LABEL_HASH;
+    return flags;
+}
+
 bool tunnel_header_write(const struct tunnel_out *out, struct op_tunnel_push *push)
 {
     const uint16_t eth_type = rte_be_to_cpu_16(out->eth_type);
-    const bool ipv4 = mapped(out->dst), udp = is_udp(out->type);
-    const bool seq = out->type == TUNNEL_ERSPAN ? out->erspan_ver != 0
-                                                : out->seq && (out->type == TUNNEL_GRE || out->type == TUNNEL_GTPU);
-    const uint8_t proto = udp ? IPPROTO_UDP : IPPROTO_GRE;
+    const bool ipv4 = mapped(out->dst);
+    const uint8_t proto = proto_of(out->type);
     uint8_t *p = push->header;
     uint32_t at;
 
     memset(push, 0, sizeof *push);
     push->type = (uint8_t)out->type;
-    push->flags = (out->csum && out->type != TUNNEL_ERSPAN ? TUNNEL_PUSH_CSUM : 0) | (seq ? TUNNEL_PUSH_SEQ : 0) |
-                  (eth_type != ETH_TYPE_TEB ? TUNNEL_PUSH_NO_ETH : 0) | (ipv4 ? 0 : TUNNEL_PUSH_IPV6);
+    push->flags = flags_of(out, ipv4);
     memcpy(p, &out->eth_dst, 6);
     memcpy(p + 6, &out->eth_src, 6);
     put16(p + 12, ipv4 ? RTE_ETHER_TYPE_IPV4 : RTE_ETHER_TYPE_IPV6);
     push->l3 = RTE_ETHER_HDR_LEN;
     push->l4 = push->l3 + (uint8_t)(ipv4 ? write_ipv4(out, proto, p + push->l3) : write_ipv6(out, proto, p + push->l3));
     at = push->l4;
-    if (udp) {
+    if (proto == IPPROTO_UDP) {
         memcpy(p + at + 2, &out->udp_dst, sizeof out->udp_dst);
         at += sizeof(struct rte_udp_hdr);
     }

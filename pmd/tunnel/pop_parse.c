@@ -412,6 +412,47 @@ static enum drop_reason parse_gtpu(struct outer *o)
     }
 }
 
+/* One routing header: a list of segments that has been gone through. */
+static enum drop_reason parse_segments(struct outer *o)
+{
+    const uint8_t *p = o->data + o->at;
+
+    if (need(o, SRV6_LEN) != OK)
+        return DROP_TUNNEL_TRUNCATED;
+    const uint32_t len = (p[1] + 1) * 8u;
+    if (p[2] != SRV6_ROUTING_TYPE)
+        return DROP_TUNNEL_VERSION;
+    if (p[3] != 0)
+        return DROP_TUNNEL_SEGMENTS;
+    if (SRV6_LEN + (p[4] + 1u) * SRV6_SEGMENT_LEN > len)
+        return DROP_TUNNEL_LENGTH;
+    if (need(o, len) != OK)
+        return DROP_TUNNEL_TRUNCATED;
+    o->proto = p[0];
+    o->at += len;
+    return skip_exthdrs(o);
+}
+
+/* RFC 8986, 4.4 to 4.8, decapsulation: the last segment of the list, or a packet without one (5.1: of a list of one
+ * segment it may be left out). */
+static enum drop_reason parse_srv6(struct outer *o)
+{
+    while (o->proto == IPPROTO_ROUTING) {
+        const enum drop_reason reason = parse_segments(o);
+
+        if (reason != OK)
+            return reason;
+    }
+    if (o->proto != IPPROTO_IPIP && o->proto != IPPROTO_IPV6)
+        return DROP_TUNNEL_PAYLOAD;
+    if (need(o, 1) != OK)
+        return DROP_TUNNEL_TRUNCATED;
+    if (!o->ipv6 || o->data[o->at] >> 4 != (o->proto == IPPROTO_IPIP ? 4 : 6))
+        return DROP_TUNNEL_PAYLOAD;
+    o->payload = o->proto == IPPROTO_IPIP ? RTE_ETHER_TYPE_IPV4 : RTE_ETHER_TYPE_IPV6;
+    return OK;
+}
+
 static enum drop_reason parse_own(struct outer *o, const struct op_tunnel_pop *pop, const struct tunnel_table *table)
 {
     enum drop_reason reason;
@@ -419,7 +460,7 @@ static enum drop_reason parse_own(struct outer *o, const struct op_tunnel_pop *p
     if (pop->type == TUNNEL_GRE || pop->type == TUNNEL_ERSPAN)
         return o->proto == IPPROTO_GRE ? parse_gre_or_erspan(o, pop) : DROP_TUNNEL_UNKNOWN;
     if (o->proto != IPPROTO_UDP)
-        return DROP_TUNNEL_UNKNOWN;
+        return pop->type == TUNNEL_SRV6 ? parse_srv6(o) : DROP_TUNNEL_UNKNOWN;
     reason = parse_udp(o);
     if (reason != OK)
         return reason;
@@ -428,8 +469,10 @@ static enum drop_reason parse_own(struct outer *o, const struct op_tunnel_pop *p
         return parse_vxlan(o, pop->gpe);
     case TUNNEL_GENEVE:
         return parse_geneve(o, table);
-    default:
+    case TUNNEL_GTPU:
         return parse_gtpu(o);
+    default:
+        return DROP_TUNNEL_UNKNOWN;
     }
 }
 

@@ -77,6 +77,47 @@ static inline rte_be16_t source_port(const struct rte_mbuf *m, const struct op_t
     return rte_cpu_to_be_16((uint16_t)(first + ((uint64_t)flow_hash(m) * n >> 32)));
 }
 
+/* --- the flow label ------------------------------------------------------ */
+
+/* Of addresses, protocol and, if they are at once behind the header of a packet that is whole, ports of an IP packet
+ * whose first `len` bytes are there. */
+static uint32_t ip_hash(const uint8_t *ip, uint32_t len)
+{
+    uint32_t hash = FLOW_KEY_HASH_SEED, l4;
+    uint8_t proto;
+
+    if (len >= 20 && ip[0] >> 4 == 4) {
+        l4 = (flow_key_load16(ip + 6) & RTE_BE16(0x3fff)) == 0 ? (ip[0] & 0xf) * 4 : UINT16_MAX;
+        proto = ip[9];
+        hash = flow_key_crc(hash, flow_key_load64(ip + 12));
+    } else if (len >= 40 && ip[0] >> 4 == 6) {
+        l4 = 40;
+        proto = ip[6];
+        for (unsigned at = 8; at < 40; at += 8)
+            hash = flow_key_crc(hash, flow_key_load64(ip + at));
+    } else {
+        return 0;
+    }
+    return flow_key_crc(hash,
+                        (has_ports(proto) && l4 + 4 <= len ? (uint64_t)flow_key_load32(ip + l4) << 8 : 0) | proto);
+}
+
+/* A hash is never 0, which says that there is no label (RFC 6437, 3). */
+static void write_label(const struct rte_mbuf *m, const struct op_tunnel_push *push, uint8_t *header)
+{
+    const uint8_t *inner = header + push->len;
+    const uint32_t len = m->data_len - push->len;
+    uint32_t label = 0;
+
+    if (push->flags & TUNNEL_PUSH_LABEL_HASH)
+        label = ip_hash(inner, len) % 0xfffff + 1;
+    else if (push->flags & TUNNEL_PUSH_LABEL_COPY && len >= 4 && inner[0] >> 4 == 6)
+        label = rte_be_to_cpu_32(flow_key_load32(inner)) & 0xfffff;
+    header[push->l3 + 1] |= (uint8_t)(label >> 16);
+    header[push->l3 + 2] = (uint8_t)(label >> 8);
+    header[push->l3 + 3] = (uint8_t)label;
+}
+
 /* --- what differs from packet to packet ---------------------------------- */
 
 static inline void write_ip(uint8_t *ip, const struct op_tunnel_push *push, uint32_t len)
@@ -164,6 +205,8 @@ static __rte_noinline void write_rare(struct rte_mbuf *m, const struct op_tunnel
         const rte_be16_t len = rte_cpu_to_be_16((uint16_t)(m->pkt_len - push->own - GTPU_LEN));
 
         memcpy(header + push->own + 2, &len, sizeof len);
+    } else if (push->type == TUNNEL_SRV6) {
+        write_label(m, push, header);
     }
     if (push->flags & TUNNEL_PUSH_CSUM)
         tunnel_push_checksum(m, push);
@@ -227,7 +270,7 @@ void tunnel_push_line(struct rte_mbuf *m, const struct op_tunnel_push *push)
 enum drop_reason tunnel_push(struct rte_mbuf *m, const struct op_tunnel_push *push, uint32_t payload)
 {
     const uint32_t len = m->pkt_len - payload + push->len - push->l3; /* from the IP header on */
-    const bool udp = push->type != TUNNEL_GRE && push->type != TUNNEL_ERSPAN;
+    const bool udp = tunnel_is_udp(push->type);
     uint8_t *header;
 
     if (unlikely(len > (push->mtu != 0 ? push->mtu : UINT16_MAX)))

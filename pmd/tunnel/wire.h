@@ -54,4 +54,10 @@ enum { GPE_IPV4 = 1, GPE_IPV6, GPE_ETHERNET, GPE_NSH, GPE_MPLS };
 #define GTPU_MORE 0x07
 #define GTPU_TPDU 255
 
+/* The routing header of SRv6 (RFC 8754, 2): next header, length in 8 bytes without the first 8, type, segments left,
+ * last entry of the list, flags, tag; the list, the last segment first. */
+#define SRV6_LEN 8
+#define SRV6_SEGMENT_LEN 16
+#define SRV6_ROUTING_TYPE 4
+
 #endif

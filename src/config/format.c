@@ -348,6 +348,21 @@ static int check_tunnel_exts(const char *value, char *why, size_t why_size)
     return refuse(why, why_size, "\"gbp\", \"gpe\" or \"gbp,gpe\"");
 }
 
+/* What they are is told by the port: src/tunnel/tunnel_options.c. */
+static int check_tunnel_segments(const char *value, char *why, size_t why_size)
+{
+    if (*value && value[strspn(value, "0123456789abcdefABCDEF:.,")] == '\0')
+        return 0;
+    return refuse(why, why_size, "IPv6 addresses with commas between them");
+}
+
+static int check_tunnel_label(const char *value, char *why, size_t why_size)
+{
+    if (!strcmp(value, "copy") || !strcmp(value, "zero") || !strcmp(value, "compute"))
+        return 0;
+    return refuse(why, why_size, "\"copy\", \"zero\" or \"compute\"");
+}
+
 static int check_tunnel_packet_type(const char *value, char *why, size_t why_size)
 {
     if (!strcmp(value, "legacy_l2") || !strcmp(value, "legacy_l3") || !strcmp(value, "ptap"))
@@ -465,5 +480,9 @@ const struct config_format config_format_tunnel_ttl = {"a number from 1 to 255, 
                                                        "^(0x[0-9a-fA-F]+|[0-9]+|inherit)$", check_tunnel_ttl};
 const struct config_format config_format_tunnel_exts = {"`gbp`, `gpe` or `gbp,gpe`", "^(gbp|gpe)(,(gbp|gpe))?$",
                                                         check_tunnel_exts};
+const struct config_format config_format_tunnel_segments = {"IPv6 addresses with commas between them",
+                                                            "^[0-9a-fA-F:.,]+$", check_tunnel_segments};
+const struct config_format config_format_tunnel_label = {"`copy`, `zero` or `compute`", "^(copy|zero|compute)$",
+                                                         check_tunnel_label};
 const struct config_format config_format_tunnel_packet_type = {
     "`legacy_l2`, `legacy_l3` or `ptap`", "^(legacy_l2|legacy_l3|ptap)$", check_tunnel_packet_type};

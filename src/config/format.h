@@ -41,6 +41,8 @@ extern const struct config_format config_format_tunnel_hex;
 extern const struct config_format config_format_tunnel_tos;
 extern const struct config_format config_format_tunnel_ttl;
 extern const struct config_format config_format_tunnel_exts;
+extern const struct config_format config_format_tunnel_segments;
+extern const struct config_format config_format_tunnel_label;
 extern const struct config_format config_format_tunnel_packet_type;
 
 /* The wire version that "OpenFlow13" stands for; 0: none that Sluice speaks. */

@@ -20,6 +20,7 @@ static const struct config_choice port_types[] = {
     {"erspan", CONFIG_PORT_ERSPAN, "a tunnel of ERSPAN, types II and III"},
     {"ip6erspan", CONFIG_PORT_IP6ERSPAN, "the same as `erspan`: either goes over IPv4 and IPv6"},
     {"gtpu", CONFIG_PORT_GTPU, "a tunnel of GTP-U (3GPP TS 29.281), for packets without Ethernet header"},
+    {"srv6", CONFIG_PORT_SRV6, "a tunnel of SRv6 (RFC 8754, 8986), over IPv6 and for packets without Ethernet header"},
     {NULL},
 };
 static const struct config_choice vhost_modes[] = {
@@ -47,7 +48,7 @@ static const struct config_choice vlan_modes[] = {
 /* Ports that packets of an outer header go to. */
 #define TUNNELS                                                                                                        \
     (KIND(CONFIG_PORT_VXLAN) | KIND(CONFIG_PORT_GENEVE) | KIND(CONFIG_PORT_GRE) | KIND(CONFIG_PORT_IP6GRE) |           \
-     KIND(CONFIG_PORT_ERSPAN) | KIND(CONFIG_PORT_IP6ERSPAN) | KIND(CONFIG_PORT_GTPU))
+     KIND(CONFIG_PORT_ERSPAN) | KIND(CONFIG_PORT_IP6ERSPAN) | KIND(CONFIG_PORT_GTPU) | KIND(CONFIG_PORT_SRV6))
 
 static const struct config_key port_keys[] = {
     {

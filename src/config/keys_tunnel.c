@@ -55,7 +55,8 @@ static const struct config_key tunnel_keys[] = {
         .max = 65535,
         .zero = "4789 for `vxlan`, 6081 for `geneve`, 2152 for `gtpu`",
         .unit = "UDP port",
-        .doc = "The UDP port of both ends. `gre` and `erspan` have none. One UDP port is of one type of tunnels.",
+        .doc =
+            "The UDP port of both ends. `gre`, `erspan` and `srv6` have none. One UDP port is of one type of tunnels.",
         .example = "4789",
     },
     {
@@ -84,7 +85,7 @@ static const struct config_key tunnel_keys[] = {
     {
         TUNNEL_KEY(csum, KEY_BOOL),
         .doc = "Whether outer packets have a checksum over all they carry: of UDP, or of GRE. Without it UDP goes over "
-               "IPv6 with none (RFC 6935). Not for `erspan` and `gtpu`.",
+               "IPv6 with none (RFC 6935). Not for `erspan`, `gtpu` and `srv6`.",
         .example = "true",
     },
     {
@@ -103,7 +104,7 @@ static const struct config_key tunnel_keys[] = {
     {
         TUNNEL_KEY(packet_type, KEY_STRING),
         .format = &config_format_tunnel_packet_type,
-        .default_doc = "`legacy_l3` for `gtpu`, else `legacy_l2`",
+        .default_doc = "`legacy_l3` for `gtpu` and `srv6`, else `legacy_l2`",
         .doc =
             "What the tunnel carries: frames (`legacy_l2`); packets without Ethernet header, which get one when they "
             "come in (`legacy_l3`, not for `geneve`, `erspan`, and `vxlan` without `gpe`); either, as the packet is "
@@ -148,6 +149,23 @@ static const struct config_key tunnel_keys[] = {
         .default_doc = "0",
         .doc = "Type III: the identifier of the engine, 6 bits, in hexadecimal digits, or `flow`.",
         .example = "\"2a\"",
+    },
+    {
+        TUNNEL_KEY(srv6_segs, KEY_STRING),
+        .format = &config_format_tunnel_segments,
+        .default_doc = "`remote_ip` alone",
+        .doc = "The list of segments of `srv6`, at most 6, in the order that packets go by. The first is `remote_ip`.",
+        .example = "\"2001:db8::2,2001:db8::9\"",
+    },
+    {
+        TUNNEL_KEY(srv6_flowlabel, KEY_STRING),
+        .format = &config_format_tunnel_label,
+        .default_doc = "`copy`",
+        .doc =
+            "The flow label of outer packets of `srv6`: the inner packet's, 0 if that is IPv4 (`copy`); 0 (`zero`); a "
+            "hash of the inner packet's addresses, protocol and ports (`compute`), so that the network spreads "
+            "flows over its paths.",
+        .example = "\"compute\"",
     },
     {
         TUNNEL_KEY(icmp_too_big, KEY_BOOL),

@@ -55,6 +55,7 @@ enum config_port_type {
     CONFIG_PORT_ERSPAN,
     CONFIG_PORT_IP6ERSPAN,
     CONFIG_PORT_GTPU,
+    CONFIG_PORT_SRV6,
 };
 
 enum config_vhost_mode {
@@ -92,6 +93,7 @@ struct config_tunnel {
     char *exts, *packet_type;
     char *egress_pkt_mark;
     char *erspan_ver, *erspan_idx, *erspan_dir, *erspan_hwid;
+    char *srv6_segs, *srv6_flowlabel;
     bool icmp_too_big; /* no option of Open vSwitch's */
 };
 

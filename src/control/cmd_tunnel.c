@@ -20,7 +20,8 @@ static void listener_name(const struct tunnel_listener *listener, char *name, si
     static const char *const names[TUNNEL_N_TYPES] = {[TUNNEL_VXLAN] = "vxlan_sys",
                                                       [TUNNEL_GENEVE] = "genev_sys",
                                                       [TUNNEL_GRE] = "gre_sys",
-                                                      [TUNNEL_GTPU] = "gtpu_sys"};
+                                                      [TUNNEL_GTPU] = "gtpu_sys",
+                                                      [TUNNEL_SRV6] = "srv6_sys"};
 
     if (listener->udp_port)
         snprintf(name, size, "%s_%u", names[listener->type], listener->udp_port);
@@ -28,10 +29,10 @@ static void listener_name(const struct tunnel_listener *listener, char *name, si
         snprintf(name, size, "%s", names[listener->type]);
 }
 
-/* Shows what packets look like that end at this address and listener. */
-static void show_address(struct control_reply *reply, const char *name, unsigned i,
-                         const struct tunnel_listener *listener, const struct in6_addr *address,
-                         const struct routes_device *device)
+/* Shows what packets of the protocol look like that end at this address and listener. */
+static void show_protocol(struct control_reply *reply, const char *name, unsigned i,
+                          const struct tunnel_listener *listener, const struct in6_addr *address,
+                          const struct routes_device *device, unsigned proto)
 {
     bool v4 = IN6_IS_ADDR_V4MAPPED(address);
     const uint8_t *m = device->mac.addr_bytes;
@@ -41,10 +42,22 @@ static void show_address(struct control_reply *reply, const char *name, unsigned
     control_printf(reply,
                    "%s (%u) : eth(dst=%02x:%02x:%02x:%02x:%02x:%02x),eth_type(0x%04x),%s(dst=%s,proto=%u,frag=no)",
                    name, i, m[0], m[1], m[2], m[3], m[4], m[5], v4 ? RTE_ETHER_TYPE_IPV4 : RTE_ETHER_TYPE_IPV6,
-                   v4 ? "ipv4" : "ipv6", text, listener->udp_port ? IPPROTO_UDP : IPPROTO_GRE);
+                   v4 ? "ipv4" : "ipv6", text, proto);
     if (listener->udp_port)
         control_printf(reply, ",udp(dst=%u)", listener->udp_port);
     control_printf(reply, "\n");
+}
+
+static void show_address(struct control_reply *reply, const char *name, unsigned i,
+                         const struct tunnel_listener *listener, const struct in6_addr *address,
+                         const struct routes_device *device)
+{
+    if (listener->type != TUNNEL_SRV6) {
+        show_protocol(reply, name, i, listener, address, device, listener->udp_port ? IPPROTO_UDP : IPPROTO_GRE);
+    } else if (!IN6_IS_ADDR_V4MAPPED(address)) {
+        show_protocol(reply, name, i, listener, address, device, IPPROTO_IPIP);
+        show_protocol(reply, name, i, listener, address, device, IPPROTO_IPV6);
+    }
 }
 
 /* The port that packets to the interface are sent to. */

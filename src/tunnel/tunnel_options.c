@@ -24,6 +24,7 @@ static const struct type types[] = {
     {"erspan", TUNNEL_ERSPAN, 0, .carries_l2 = true},
     {"ip6erspan", TUNNEL_ERSPAN, 0, .carries_l2 = true},
     {"gtpu", TUNNEL_GTPU, 2152, .carries_l3 = true},
+    {"srv6", TUNNEL_SRV6, 0, .carries_l3 = true},
 };
 
 static const struct type *find_type(const char *name)
@@ -277,6 +278,43 @@ static int take_erspan_hwid(struct parse *parse, const char *value)
     return 0;
 }
 
+/* A list that is not right makes no port: what is sent by a part of it would go another way. */
+static int take_segments(struct parse *parse, const char *value)
+{
+    struct tunnel_config *config = parse->config;
+    char text[INET6_ADDRSTRLEN];
+    const char *at = value;
+
+    if (parse->type->type != TUNNEL_SRV6)
+        return unknown(parse, "srv6_segs");
+    for (config->n_segments = 0; *at; at += strspn(at, ",")) {
+        const int len = (int)strcspn(at, ",");
+
+        if (config->n_segments == TUNNEL_SEGMENTS_MAX)
+            return say(parse, "%s: bad srv6 'srv6_segs': more than %d segments", parse->name, TUNNEL_SEGMENTS_MAX);
+        snprintf(text, sizeof text, "%.*s", len, at);
+        if (len >= INET6_ADDRSTRLEN || inet_pton(AF_INET6, text, &config->segments[config->n_segments]) != 1)
+            return say(parse, "%s: bad srv6 'srv6_segs': %.*s is no IPv6 address", parse->name, len, at);
+        config->n_segments++;
+        at += len;
+    }
+    return 0;
+}
+
+/* Whatever is not known is `copy`, as in Open vSwitch, which does not tell. */
+static int take_label(struct parse *parse, const char *value)
+{
+    if (parse->type->type != TUNNEL_SRV6)
+        return unknown(parse, "srv6_flowlabel");
+    if (strcmp(value, "zero") == 0)
+        parse->config->label = TUNNEL_LABEL_ZERO;
+    else if (strcmp(value, "compute") == 0)
+        parse->config->label = TUNNEL_LABEL_HASH;
+    else if (strcmp(value, "copy") != 0)
+        say(parse, "%s: unknown srv6_flowlabel '%s'", parse->name, value);
+    return 0;
+}
+
 /* Keys and the type of payload are looked at when all others are known; the last ones are for ovs-monitor-ipsec. */
 static int take_nothing(struct parse *parse, const char *value)
 {
@@ -302,6 +340,8 @@ static const struct {
     {"erspan_dir", take_erspan_dir},
     {"erspan_hwid", take_erspan_hwid},
     {"icmp_too_big", take_too_big},
+    {"srv6_segs", take_segments},
+    {"srv6_flowlabel", take_label},
     {"key", take_nothing},
     {"in_key", take_nothing},
     {"out_key", take_nothing},
@@ -372,6 +412,20 @@ static int check_addresses(struct parse *parse)
     return 0;
 }
 
+/* Open vSwitch makes such ports, and drops what is sent to them. */
+static int check_segments(struct parse *parse)
+{
+    const struct tunnel_config *config = parse->config;
+
+    if (config->type != TUNNEL_SRV6)
+        return 0;
+    if (parse->remote_family == AF_INET || parse->local_family == AF_INET)
+        return say(parse, "%s: srv6 type requires IPv6 addresses", parse->name);
+    if (config->n_segments > 0 && !config->remote_flow && !IN6_ARE_ADDR_EQUAL(&config->segments[0], &config->remote))
+        return say(parse, "%s: the first of 'srv6_segs' has to be 'remote_ip'", parse->name);
+    return 0;
+}
+
 static rte_be64_t take_key(const char *value, bool *given, bool *flow)
 {
     *given = value != NULL;
@@ -409,6 +463,8 @@ int tunnel_options_parse(const char *name, const char *type, const struct tunnel
         rc = take_payload(&parse, value_of(options, n, "packet_type"));
     if (rc == 0)
         rc = check_addresses(&parse);
+    if (rc == 0)
+        rc = check_segments(&parse);
     if (rc)
         return rc;
     if (config->ttl == 0)

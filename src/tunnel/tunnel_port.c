@@ -44,7 +44,7 @@ struct tunnels {
     uint32_t next_index;
     TAILQ_HEAD(, tunnel_port) all; /* by index */
     LIST_HEAD(, tunnel_port) buckets[BUCKETS];
-    struct tunnel_listener *listeners; /* by UDP port: GRE first */
+    struct tunnel_listener *listeners; /* by listener_key() */
     unsigned n_listeners;
     tunnels_changed_fn *changed;
     void *changed_arg;
@@ -110,6 +110,8 @@ const struct tunnel_config *tunnel_port_config(const struct bridge_port *bp)
 #define OVN_OPTION_LEN 8
 #define GRE_LEN 4
 #define GRE_WORD 4 /* checksum, key and sequence number have one each */
+#define SRV6_LEN 8
+#define SRV6_SEGMENT_LEN 16
 
 static unsigned own_headers(const struct tunnel_config *config)
 {
@@ -126,6 +128,8 @@ static unsigned own_headers(const struct tunnel_config *config)
         return GRE_LEN + GRE_WORD + (config->erspan_ver == 1 && !config->erspan_ver_flow ? 8 : 12);
     case TUNNEL_GTPU:
         return UDP_LEN + GTPU_LEN;
+    case TUNNEL_SRV6:
+        return SRV6_LEN + SRV6_SEGMENT_LEN * RTE_MAX(config->n_segments, 1u);
     default:
         return 0;
     }
@@ -188,15 +192,33 @@ static struct tunnel_port *find(struct tunnels *tunnels, const struct takes *tak
 
 /* --- listeners ----------------------------------------------------------- */
 
-/* The place of the first listener of a port that is not below. */
-static unsigned place_of(const struct tunnels *tunnels, uint16_t udp_port)
+/* ERSPAN listens with GRE. */
+static enum tunnel_type listener_type(const struct tunnel_config *config)
+{
+    return config->type == TUNNEL_ERSPAN ? TUNNEL_GRE : config->type;
+}
+
+/* What packets tell listeners apart by: the UDP port, or the protocol, which the type stands for. */
+static uint32_t listener_key(enum tunnel_type type, uint16_t udp_port)
+{
+    return udp_port != 0 ? (uint32_t)TUNNEL_N_TYPES + udp_port : (uint32_t)type;
+}
+
+static uint32_t key_of(const struct tunnel_config *config)
+{
+    return listener_key(listener_type(config), config->dst_port);
+}
+
+/* The place of the first listener whose key is not below. */
+static unsigned place_of(const struct tunnels *tunnels, uint32_t key)
 {
     unsigned low = 0, high = tunnels->n_listeners;
 
     while (low < high) {
         unsigned middle = (low + high) / 2;
+        const struct tunnel_listener *listener = &tunnels->listeners[middle];
 
-        if (tunnels->listeners[middle].udp_port < udp_port)
+        if (listener_key(listener->type, listener->udp_port) < key)
             low = middle + 1;
         else
             high = middle;
@@ -204,19 +226,18 @@ static unsigned place_of(const struct tunnels *tunnels, uint16_t udp_port)
     return low;
 }
 
-static struct tunnel_listener *find_listener(const struct tunnels *tunnels, uint16_t udp_port)
+static struct tunnel_listener *find_listener(const struct tunnels *tunnels, uint32_t key)
 {
-    unsigned place = place_of(tunnels, udp_port);
+    unsigned place = place_of(tunnels, key);
+    struct tunnel_listener *listener = place < tunnels->n_listeners ? &tunnels->listeners[place] : NULL;
 
-    if (place == tunnels->n_listeners || tunnels->listeners[place].udp_port != udp_port)
-        return NULL;
-    return &tunnels->listeners[place];
+    return listener && listener_key(listener->type, listener->udp_port) == key ? listener : NULL;
 }
 
 static struct tunnel_listener listener_for(const struct tunnel_config *config)
 {
     return (struct tunnel_listener){
-        .type = config->type == TUNNEL_ERSPAN ? TUNNEL_GRE : config->type,
+        .type = listener_type(config),
         .udp_port = config->dst_port,
         .gbp = config->gbp,
         .n_ports = 1,
@@ -226,8 +247,8 @@ static struct tunnel_listener listener_for(const struct tunnel_config *config)
 
 static void listen_for(struct tunnels *tunnels, const struct tunnel_config *config)
 {
-    struct tunnel_listener *listener = find_listener(tunnels, config->dst_port);
-    unsigned place = place_of(tunnels, config->dst_port);
+    struct tunnel_listener *listener = find_listener(tunnels, key_of(config));
+    unsigned place = place_of(tunnels, key_of(config));
 
     if (listener) {
         listener->n_ports++;
@@ -246,7 +267,7 @@ static void listen_for(struct tunnels *tunnels, const struct tunnel_config *conf
 
 static void stop_listening(struct tunnels *tunnels, const struct tunnel_config *config)
 {
-    struct tunnel_listener *listener = find_listener(tunnels, config->dst_port);
+    struct tunnel_listener *listener = find_listener(tunnels, key_of(config));
 
     listener->n_gpe -= config->gpe;
     if (--listener->n_ports > 0) {
@@ -289,10 +310,10 @@ static const struct tunnel_port *other_on(const struct tunnels *tunnels, uint16_
 static bool check(struct tunnels *tunnels, const char *name, const struct tunnel_config *config,
                   const struct tunnel_port *self, char *error, size_t error_size)
 {
-    const struct tunnel_listener *listener = find_listener(tunnels, config->dst_port), wanted = listener_for(config);
+    const struct tunnel_listener *listener = find_listener(tunnels, key_of(config)), wanted = listener_for(config);
     const struct takes takes = takes_of(config);
     const struct tunnel_port *same = find(tunnels, &takes), *other;
-    unsigned others = listener ? listener->n_ports - (self && self->config.dst_port == config->dst_port) : 0;
+    unsigned others = listener ? listener->n_ports - (self && key_of(&self->config) == key_of(config)) : 0;
 
     if (others && listener->type != wanted.type) {
         other = other_on(tunnels, config->dst_port, self);
@@ -428,7 +449,7 @@ const struct bridge_port *tunnels_next(const struct tunnels *tunnels, uint32_t f
 /* The first bits of a UDP port that tell it from all listeners; all of them if it is one. */
 static uint16_t telling_bits(const struct tunnels *tunnels, uint16_t udp_port)
 {
-    unsigned place = place_of(tunnels, udp_port), same = 0;
+    unsigned place = place_of(tunnels, listener_key(TUNNEL_N_TYPES, udp_port)), same = 0;
 
     for (unsigned i = place > 0 ? place - 1 : 0; i <= place && i < tunnels->n_listeners; i++) {
         uint16_t other = tunnels->listeners[i].udp_port, differs = other ^ udp_port;
@@ -437,6 +458,20 @@ static uint16_t telling_bits(const struct tunnels *tunnels, uint16_t udp_port)
             same = RTE_MAX(same, differs ? (unsigned)__builtin_clz(differs) - 16 : 15);
     }
     return (uint16_t)(0xffff0000u >> (same + 1));
+}
+
+/* The type of tunnels that the packet's protocol is of, whatever else is in it; TUNNEL_N_TYPES: none. */
+static enum tunnel_type type_of_protocol(const struct flow_key *key)
+{
+    switch (key->ip_proto) {
+    case IPPROTO_GRE:
+        return TUNNEL_GRE;
+    case IPPROTO_IPIP:
+    case IPPROTO_IPV6: /* with a list of segments, which is an extension header, or without */
+        return key->eth_type == RTE_BE16(RTE_ETHER_TYPE_IPV6) ? TUNNEL_SRV6 : TUNNEL_N_TYPES;
+    default:
+        return TUNNEL_N_TYPES;
+    }
 }
 
 static const struct tunnel_listener *find_for(const struct tunnels *tunnels, const struct flow_key *key,
@@ -448,15 +483,17 @@ static const struct tunnel_listener *find_for(const struct tunnels *tunnels, con
     if (key->eth_type != RTE_BE16(RTE_ETHER_TYPE_IPV4) && key->eth_type != RTE_BE16(RTE_ETHER_TYPE_IPV6))
         return NULL;
     seen->ip_proto = UINT8_MAX;
-    if (key->ip_proto != IPPROTO_GRE && key->ip_proto != IPPROTO_UDP)
+    const bool udp = key->ip_proto == IPPROTO_UDP;
+    const enum tunnel_type type = type_of_protocol(key);
+    if (!udp && type == TUNNEL_N_TYPES)
         return NULL;
     seen->ip_frag = UINT8_MAX;
     if (key->ip_frag)
         return NULL;
-    if (key->ip_proto == IPPROTO_GRE)
-        return find_listener(tunnels, 0);
+    if (!udp)
+        return find_listener(tunnels, listener_key(type, 0));
     seen->tp_dst |= rte_cpu_to_be_16(telling_bits(tunnels, udp_port));
-    return udp_port ? find_listener(tunnels, udp_port) : NULL;
+    return udp_port ? find_listener(tunnels, listener_key(TUNNEL_N_TYPES, udp_port)) : NULL;
 }
 
 /* Whether the port's interface takes it: without a tag, to its MAC address, to an address that it has. */

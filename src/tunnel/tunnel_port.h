@@ -3,8 +3,8 @@
  * (tunnel_options.h). Control thread only.
  *
  * Each has an index, which packets that come in by it have as in_port (bridge_port_by_index() finds the port). The
- * tunnels of a UDP port, and those of GRE and ERSPAN together, share a listener; packets that come to an address of
- * this host and to a listener end here.
+ * tunnels of a UDP port, those of GRE and ERSPAN together, and those of SRv6 share a listener; packets that come to an
+ * address of this host and to a listener end here.
  */
 #ifndef SRC_TUNNEL_TUNNEL_PORT_H
 #define SRC_TUNNEL_TUNNEL_PORT_H
@@ -31,7 +31,7 @@ struct tunnel_config {
     struct in6_addr remote, local; /* IPv4 mapped; local ::, any */
     bool in_key_flow, in_key_given, out_key_flow, out_key_given;
     rte_be64_t in_key, out_key;
-    uint16_t dst_port; /* host order; 0: GRE, ERSPAN */
+    uint16_t dst_port; /* host order; 0: GRE, ERSPAN, SRv6 */
     bool tos_inherit, ttl_inherit;
     uint8_t tos, ttl;
     bool df, csum, seq, gbp, gpe;
@@ -40,6 +40,9 @@ struct tunnel_config {
     bool erspan_ver_flow, erspan_idx_flow, erspan_dir_flow, erspan_hwid_flow;
     uint8_t erspan_ver, erspan_dir, erspan_hwid;
     uint32_t erspan_idx;
+    enum tunnel_label label;
+    uint8_t n_segments; /* SRv6: 0: `remote` is the only one */
+    struct in6_addr segments[TUNNEL_SEGMENTS_MAX];
     bool icmp_too_big; /* tell senders of packets that do not fit (RFC 1191, 8201) */
 };
 
@@ -84,12 +87,12 @@ bool tunnel_port_takes(const struct tunnels *tunnels, const struct bridge_port *
 
 struct tunnel_listener {
     enum tunnel_type type;   /* TUNNEL_GRE: ERSPAN, too */
-    uint16_t udp_port;       /* host order; 0: GRE */
+    uint16_t udp_port;       /* host order; 0: GRE, SRv6 */
     bool gbp;                /* VXLAN: of all its ports, or of none */
     unsigned n_ports, n_gpe; /* n_gpe: VXLAN's that have next protocols */
 };
 
-/* In order of UDP ports. */
+/* In order of UDP ports, those without one first. */
 unsigned tunnels_n_listeners(const struct tunnels *tunnels);
 const struct tunnel_listener *tunnels_listener(const struct tunnels *tunnels, unsigned i);
 /* The first tunnel port whose index is not below `from`, of those there are; NULL: there is none. */

@@ -90,6 +90,19 @@ static void add_erspan(struct out *out, const struct tunnel_config *config)
     add_flow_or(out, "erspan_ver", config->erspan_ver_flow, false, config->erspan_ver);
 }
 
+static void add_srv6(struct out *out, const struct tunnel_config *config)
+{
+    if (config->label != TUNNEL_LABEL_COPY)
+        OPTION(out, "srv6_flowlabel=%s", config->label == TUNNEL_LABEL_ZERO ? "zero" : "compute");
+    for (unsigned i = 0; i < config->n_segments; i++) {
+        if (i == 0)
+            OPTION(out, "srv6_segs=");
+        else
+            add(out, ",");
+        add_address(out, &config->segments[i]);
+    }
+}
+
 void tunnel_options_text(const struct tunnel_config *config, char *text, size_t size)
 {
     struct out out = {text, 0, size};
@@ -126,6 +139,7 @@ void tunnel_options_text(const struct tunnel_config *config, char *text, size_t 
     add_ip(&out, "remote_ip", config->remote_flow, &config->remote);
     if (config->seq)
         OPTION(&out, "seq=true");
+    add_srv6(&out, config);
     if (config->tos_inherit)
         OPTION(&out, "tos=inherit");
     else if (config->tos)

@@ -6,7 +6,7 @@
 
 #include "src/tunnel/tunnel_port.h"
 
-#define TUNNEL_TEXT_MAX 512
+#define TUNNEL_TEXT_MAX 768
 
 /* The options that differ from the defaults of the type, in order: "key=flow, remote_ip=192.0.2.2". */
 void tunnel_options_text(const struct tunnel_config *config, char *text, size_t size);

@@ -1,9 +1,9 @@
 /* Translation: output to tunnel ports, and packets whose tunnel ends here.
  *
- * Behind OP_TUNNEL_PUSH the packet is the outer one, of which everything is known but the UDP source port. It goes on
- * through the tables of the bridge that it leaves by, within the same translation, as through a patch port: one
- * program, one lookup. Should those tables look at the source port, which differs from packet to packet, the outer
- * packet is looked up for itself, behind a recirculation.
+ * Behind OP_TUNNEL_PUSH the packet is the outer one, of which everything is known but the UDP source port, or SRv6's
+ * flow label. It goes on through the tables of the bridge that it leaves by, within the same translation, as through a
+ * patch port: one program, one lookup. Should those tables look at what is not known, which differs from packet to
+ * packet, the outer packet is looked up for itself, behind a recirculation.
  *
  * What the outer headers take from the packet is consulted. Metadata of the tunnel that the packet itself came out of
  * is still the flow's, as in Open vSwitch: a port whose options say `flow` sends it on.
@@ -188,6 +188,11 @@ static void take_own(struct xlate_ctx *ctx, struct outer *outer)
         XLATE_CONSULT(ctx, tun_gtpu_msgtype, UINT8_MAX);
         out->gtpu_flags = ctx->flow.pkt.tun_gtpu_flags;
         out->gtpu_msgtype = ctx->flow.pkt.tun_gtpu_msgtype;
+        break;
+    case TUNNEL_SRV6:
+        out->label = config->label;
+        out->n_segments = config->n_segments;
+        out->segments = &config->segments[0].s6_addr;
         break;
     case TUNNEL_GRE:
     case TUNNEL_N_TYPES:
@@ -487,11 +492,26 @@ static void put_push(struct xlate_ctx *ctx, const struct bridge_port *bp, const 
     program_builder_add(&ctx->out->program, OP_TUNNEL_PUSH, 0, push, sizeof *push);
 }
 
-/* The flow becomes the outer packet's, and known but for the source port of UDP. */
+/* Behind the outer IP header and those that extend it. */
+static uint8_t outer_proto(const struct tunnel_out *out)
+{
+    if (tunnel_is_udp((uint8_t)out->type))
+        return IPPROTO_UDP;
+    if (out->type != TUNNEL_SRV6)
+        return IPPROTO_GRE;
+    return out->eth_type == RTE_BE16(RTE_ETHER_TYPE_IPV4) ? IPPROTO_IPIP : IPPROTO_IPV6;
+}
+
+static bool label_differs(const struct tunnel_out *out)
+{
+    return out->type == TUNNEL_SRV6 && out->label != TUNNEL_LABEL_ZERO;
+}
+
+/* The flow becomes the outer packet's, and known but for the source port of UDP and the flow label of SRv6. */
 static void become_outer(struct xlate_ctx *ctx, const struct outer *outer)
 {
     const struct tunnel_out *out = &outer->out;
-    const bool udp = out->type != TUNNEL_GRE && out->type != TUNNEL_ERSPAN;
+    const bool udp = tunnel_is_udp((uint8_t)out->type);
     const uint32_t in_port = ctx->flow.pkt.in_port, recirc_id = ctx->flow.pkt.recirc_id;
     const uint32_t marked = outer->config->has_egress_mark ? UINT32_MAX : ctx->written.pkt.pkt_mark;
     struct flow_key *key = &ctx->flow.pkt;
@@ -511,7 +531,8 @@ static void become_outer(struct xlate_ctx *ctx, const struct outer *outer)
         memcpy(key->ipv6_src, out->src, sizeof key->ipv6_src);
         memcpy(key->ipv6_dst, out->dst, sizeof key->ipv6_dst);
     }
-    key->ip_proto = udp ? IPPROTO_UDP : IPPROTO_GRE;
+    key->ip_proto = outer_proto(out);
+    key->ipv6_exthdr = out->type == TUNNEL_SRV6 ? IPV6_EH_ROUTER : 0;
     key->ip_tos = out->tos;
     key->ip_ttl = out->ttl;
     key->tp_dst = udp ? out->udp_dst : 0;
@@ -521,6 +542,8 @@ static void become_outer(struct xlate_ctx *ctx, const struct outer *outer)
     memset(&ctx->committed, 0xff, sizeof ctx->committed);
     memset(&ctx->dirty, 0, sizeof ctx->dirty);
     ctx->written.pkt.tp_src = ctx->committed.tp_src = udp ? 0 : UINT16_MAX;
+    if (label_differs(out))
+        ctx->written.pkt.ipv6_label = ctx->committed.ipv6_label = 0;
     ctx->written.pkt.pkt_mark = marked;
     ctx->any_written = true;
     ctx->any_dirty = false;
@@ -533,7 +556,8 @@ static void become_outer(struct xlate_ctx *ctx, const struct outer *outer)
 /* The tables of the outer bridge are left for when the packet comes back. */
 static void look_up_again(struct xlate_ctx *ctx, const struct outer *outer, const struct point *point)
 {
-    xlate_note(ctx, " -> the tables look at the source port, which is not known here");
+    xlate_note(ctx, " -> the tables look at the %s, which is not known here",
+               label_differs(&outer->out) ? "flow label" : "source port");
     take_back_to(ctx, point);
     become_outer(ctx, outer);
     xlate_freeze_entry(ctx);
@@ -543,18 +567,21 @@ static void look_up_again(struct xlate_ctx *ctx, const struct outer *outer, cons
 static void go_on(struct xlate_ctx *ctx, const struct outer *outer, const struct bridge_port *egress)
 {
     const rte_be16_t seen = ctx->out->wc.pkt.tp_src;
+    const rte_be32_t seen_label = ctx->out->wc.pkt.ipv6_label;
     struct point point;
 
     /* Consulted from here on is the outer packet's. */
     ctx->out->wc.pkt.tp_src = 0;
+    ctx->out->wc.pkt.ipv6_label = 0;
     xlate_ct_leave(ctx);
     become_outer(ctx, outer);
     xlate_enter_bridge(ctx, egress);
     point_set(ctx, &point);
     xlate_bridge(ctx);
-    if (ctx->out->wc.pkt.tp_src != 0 && !ctx->out->error)
+    if ((ctx->out->wc.pkt.tp_src != 0 || ctx->out->wc.pkt.ipv6_label != 0) && !ctx->out->error)
         look_up_again(ctx, outer, &point);
     ctx->out->wc.pkt.tp_src = seen;
+    ctx->out->wc.pkt.ipv6_label = seen_label;
 }
 
 static void send_outer(struct xlate_ctx *ctx, const struct bridge_port *bp, struct outer *outer,

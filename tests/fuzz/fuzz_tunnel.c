@@ -38,7 +38,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
         struct tunnel_in in = {
             .type = type, .payload = TUNNEL_ANY, .any_key = true, .any_remote = true, .any_local = true};
 
-        in.udp_port = type == TUNNEL_GRE || type == TUNNEL_ERSPAN ? 0 : RTE_BE16(4789);
+        in.udp_port = tunnel_is_udp(type) ? RTE_BE16(4789) : 0;
         CHECK(tunnel_table_add(tunnels, &in, TUNNEL + type) == 0);
         in.any_key = false;
         for (uint64_t key = 0; key < 4; key++) {
@@ -113,17 +113,24 @@ static struct rte_mbuf *through_program(struct rte_mbuf *m, const struct op_tunn
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static const uint8_t types[] = {TUNNEL_VXLAN, TUNNEL_GENEVE, TUNNEL_GRE, TUNNEL_ERSPAN, TUNNEL_GTPU, TUNNEL_VXLAN};
+    static const uint8_t types[] = {TUNNEL_VXLAN, TUNNEL_GENEVE, TUNNEL_GRE, TUNNEL_ERSPAN,
+                                    TUNNEL_GTPU,  TUNNEL_VXLAN,  TUNNEL_SRV6};
     struct tunnel_cache fresh = {0};
     struct op_tunnel_pop pop = {0};
     const struct op_tunnel_push push = {
         .type = TUNNEL_VXLAN, .len = 50, .l3 = 14, .l4 = 34, .own = 42, .src_first = 32768, .src_n = 28232};
+    const struct op_tunnel_push labelled = {.type = TUNNEL_SRV6,
+                                            .flags = TUNNEL_PUSH_IPV6 | TUNNEL_PUSH_NO_ETH | TUNNEL_PUSH_LABEL_HASH,
+                                            .len = 78,
+                                            .l3 = 14,
+                                            .l4 = 54,
+                                            .own = 54};
 
     if (size < 2)
         return 0;
     pop.type = types[data[0] % RTE_DIM(types)];
-    pop.gpe = data[0] % RTE_DIM(types) == RTE_DIM(types) - 1;
-    pop.udp_port = pop.type == TUNNEL_GRE || pop.type == TUNNEL_ERSPAN ? 0 : RTE_BE16(4789);
+    pop.gpe = data[0] % RTE_DIM(types) == 5;
+    pop.udp_port = tunnel_is_udp(pop.type) ? RTE_BE16(4789) : 0;
     const size_t len = RTE_MIN(size - 2, (size_t)16384);
     struct rte_mbuf *a = packet_of(data + 2, len, 0), *b = packet_of(data + 2, len, 0),
                     *c = through_program(packet_of(data + 2, len, data[1]), &pop);
@@ -140,6 +147,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     check_same(alone, a, tunnel_pop(tunnels, &seen, &pop, c), c);
     if (a->pkt_len >= 14 && rte_pktmbuf_headroom(a) >= push.len)
         tunnel_push(a, &push, 0); /* whose source port depends on what the packet is */
+    if (b->data_len >= 14 && rte_pktmbuf_headroom(b) + 14u >= labelled.len)
+        tunnel_push(b, &labelled, 14); /* as its flow label does */
     rte_pktmbuf_free(a);
     rte_pktmbuf_free(b);
     rte_pktmbuf_free(c);

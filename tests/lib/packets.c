@@ -252,7 +252,8 @@ void op_tunnel_push_make(struct op_tunnel_push *push, const uint8_t random[16])
                              .erspan = random[5],
                              .eth_type = types[random[6] % RTE_DIM(types)],
                              .options = (const uint8_t[]){1, 2, 3, 1, 4, 5, 6, 7},
-                             .options_len = random[7] & 1 ? 8 : 0};
+                             .options_len = random[7] & 1 ? 8 : 0,
+                             .label = random[5] % 3};
 
     memcpy(out.src, mapped, sizeof mapped);
     memcpy(out.dst, mapped, sizeof mapped);

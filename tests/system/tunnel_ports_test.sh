@@ -17,9 +17,10 @@ vsctl add-br br-int -- set Bridge br-int datapath_type=netdev
 
 step "types of tunnels"
 types=$(vsctl get Open_vSwitch . iface_types)
-for type in vxlan geneve gre ip6gre erspan ip6erspan gtpu; do
-    case $type in ip6*) remote=2001:db8::2 ;; *) remote=192.0.2.2 ;; esac
+for type in vxlan geneve gre ip6gre erspan ip6erspan gtpu srv6; do
+    case $type in ip6* | srv6) remote=2001:db8::2 ;; *) remote=192.0.2.2 ;; esac
     options=("options:remote_ip=$remote" options:key=7)
+    [ "$type" != srv6 ] || options+=(options:srv6_segs=2001:db8::2,2001:db8:1::3 options:srv6_flowlabel=compute)
     [ "$type" != erspan ] || options+=(options:erspan_ver=1 options:erspan_idx=3f)
     vsctl add-port br-int "t-$type" -- set Interface "t-$type" "type=$type" "${options[@]}"
     [ "$(number "t-$type")" -gt 0 ] || fail "$type: $(vsctl get Interface "t-$type" error)"
@@ -27,12 +28,14 @@ for type in vxlan geneve gre ip6gre erspan ip6erspan gtpu; do
     assert_contains "$types" "$type"
 done
 assert_contains "$(appctl dpif/show)" "(vxlan: key=7, remote_ip=192.0.2.2)" "(erspan: erspan_idx=0x3f, erspan_ver=1, key=7, remote_ip=192.0.2.2)" \
-    "(ip6gre: key=7, remote_ip=2001:db8::2)"
+    "(ip6gre: key=7, remote_ip=2001:db8::2)" \
+    "(srv6: key=7, remote_ip=2001:db8::2, srv6_flowlabel=compute, srv6_segs=2001:db8::2,2001:db8:1::3)"
 assert_matches "$(appctl ofproto/list-tunnels)" '^port [0-9]+: t-geneve \(geneve: ::->192.0.2.2, key=0x7, legacy_l2, dp port=[0-9]+, ttl=64\)$'
 assert_matches "$(appctl ofproto/list-tunnels)" '^port [0-9]+: t-gtpu \(gtpu: ::->192.0.2.2, key=0x7, legacy_l3, dp port=[0-9]+, ttl=64\)$'
 assert_matches "$(appctl tnl/ports/show)" '^vxlan_sys_4789 \([0-9]+\) ref_cnt=1$'
 assert_matches "$(appctl tnl/ports/show)" '^genev_sys_6081 \([0-9]+\) ref_cnt=1$'
 assert_matches "$(appctl tnl/ports/show)" '^gre_sys \([0-9]+\) ref_cnt='
+assert_matches "$(appctl tnl/ports/show)" '^srv6_sys \([0-9]+\) ref_cnt=1$'
 
 step "a change while it runs keeps the number, and touches no other port"
 was=$(number t-vxlan)

@@ -54,7 +54,7 @@ wait_until 5 on a ping -q -n -c 1 -W 1 10.1.0.2
 on a ping -q -n -c 3 -i 0.05 -W 2 10.1.0.2 >/dev/null
 on a ping -q -n -c 1 -W 2 -M do -s $((1430 - 28)) 10.1.0.2 >/dev/null
 
-step "packets without Ethernet header: GTP-U, GRE, VXLAN-GPE"
+step "packets without Ethernet header: GTP-U, SRv6, GRE, VXLAN-GPE"
 inside va ip neigh replace 10.0.0.2 lladdr 02:00:00:00:00:02 dev eth0
 inside vb ip neigh replace 10.0.0.1 lladdr 02:00:00:00:00:01 dev eth0
 for node in a b; do
@@ -68,6 +68,9 @@ reaches va 10.0.0.2
 tcp va vb 10.0.0.2
 both gtpu 6 key=5
 reaches va 10.0.0.2
+both srv6 6 srv6_flowlabel=compute
+reaches va 10.0.0.2
+tcp va vb 10.0.0.2
 both gre 4 packet_type=legacy_l3
 reaches va 10.0.0.2
 tcp vb va 10.0.0.1

@@ -469,6 +469,7 @@ void db_write_switch(struct db *db, struct ovsdb_txn *txn, const struct ovsdb_ro
                                 "erspan",
                                 "ip6erspan",
                                 "gtpu",
+                                "srv6",
                                 port_has_xdp() ? "afxdp" : NULL,
                                 NULL};
 

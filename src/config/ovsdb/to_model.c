@@ -457,6 +457,7 @@ static const struct {
     {"erspan", CONFIG_PORT_ERSPAN, take_tunnel},
     {"ip6erspan", CONFIG_PORT_IP6ERSPAN, take_tunnel},
     {"gtpu", CONFIG_PORT_GTPU, take_tunnel},
+    {"srv6", CONFIG_PORT_SRV6, take_tunnel},
 };
 
 static bool take_type(struct source *source)

@@ -69,7 +69,7 @@ static void assert_meta(const struct golden *g, const struct rte_mbuf *m)
     const struct packet_meta *meta = packet_meta((struct rte_mbuf *)(uintptr_t)m);
     struct flow_key key;
     const uint8_t *src = key.tun_ipv6_src, *dst = key.tun_ipv6_dst;
-    const bool udp = g->out.type != TUNNEL_GRE && g->out.type != TUNNEL_ERSPAN;
+    const bool udp = g->out.udp_dst != 0;
 
     assert_int_equal(meta->md.in_port, TUNNEL + g->out.type);
     assert_int_equal(meta->md.tun_lines, g->lines);

@@ -28,6 +28,7 @@ static const struct kind {
     {"ERSPAN II", {.type = TUNNEL_ERSPAN, .erspan_ver = 1, .erspan = 5}, false},
     {"ERSPAN III", {.type = TUNNEL_ERSPAN, .erspan_ver = 2}, false},
     {"GTP-U", {.type = TUNNEL_GTPU, .udp_dst = RTE_BE16(2152)}, true},
+    {"SRv6", {.type = TUNNEL_SRV6, .label = TUNNEL_LABEL_HASH}, true},
 };
 
 static const struct inner {
@@ -49,9 +50,18 @@ struct tunnel {
     bool ipv6, csum;
 };
 
+/* SRv6 goes over IPv6 alone, and has no checksum of its own. */
+static struct tunnel tunnel_of(unsigned i)
+{
+    const struct kind *kind = &kinds[i / 4];
+    const bool srv6 = kind->out.type == TUNNEL_SRV6;
+
+    return (struct tunnel){kind, i & 1 || srv6, i & 2 && !srv6};
+}
+
 #define FOR_EACH_TUNNEL(t)                                                                                             \
     for (unsigned i_ = 0; i_ < 4 * RTE_DIM(kinds); i_++)                                                               \
-        for (struct tunnel t = {&kinds[i_ / 4], i_ & 1, i_ & 2}, *once_ = &t; once_; once_ = NULL)
+        for (struct tunnel t = tunnel_of(i_), *once_ = &t; once_; once_ = NULL)
 #define FOR_EACH_INNER(in) for (const struct inner *in = inners; in < inners + RTE_DIM(inners); in++)
 
 static uint32_t next_index = TUNNEL;
@@ -319,7 +329,8 @@ static struct rte_mbuf *kernels_packet(const struct tunnel *t, const struct inne
  * IPv6 extension headers with them. */
 static bool kernel_makes(const struct tunnel *t, const struct inner *in)
 {
-    return t->kind->out.type <= TUNNEL_GRE && !t->kind->out.seq && in->hex != inners[8].hex;
+    return (t->kind->out.type <= TUNNEL_GRE || t->kind->out.type == TUNNEL_SRV6) && !t->kind->out.seq &&
+           in->hex != inners[8].hex;
 }
 
 static void what_the_kernel_leaves_unfinished_comes_out_so(void **state)

@@ -52,11 +52,13 @@ static void test_defaults(void **state)
         {"vxlan", TUNNEL_VXLAN, 4789, TUNNEL_L2}, {"geneve", TUNNEL_GENEVE, 6081, TUNNEL_L2},
         {"gre", TUNNEL_GRE, 0, TUNNEL_L2},        {"ip6gre", TUNNEL_GRE, 0, TUNNEL_L2},
         {"erspan", TUNNEL_ERSPAN, 0, TUNNEL_L2},  {"ip6erspan", TUNNEL_ERSPAN, 0, TUNNEL_L2},
-        {"gtpu", TUNNEL_GTPU, 2152, TUNNEL_L3},
+        {"gtpu", TUNNEL_GTPU, 2152, TUNNEL_L3},   {"srv6", TUNNEL_SRV6, 0, TUNNEL_L3},
     };
 
     for (size_t i = 0; i < RTE_DIM(types); i++) {
-        assert_int_equal(parse(types[i].name, "remote_ip", "192.0.2.2", NULL), 0);
+        const bool ipv4 = types[i].type != TUNNEL_SRV6;
+
+        assert_int_equal(parse(types[i].name, "remote_ip", ipv4 ? "192.0.2.2" : "2001:db8::2", NULL), 0);
         assert_string_equal(said, "");
         assert_string_equal(config.type_name, types[i].name);
         assert_int_equal(config.type, types[i].type);
@@ -105,6 +107,27 @@ static void test_erspan(void **state)
                                         "remote_ip=flow");
 }
 
+static void test_srv6(void **state)
+{
+    assert_int_equal(parse("srv6", "remote_ip", "2001:db8::2", NULL), 0);
+    assert_string_equal(options_text(), "remote_ip=2001:db8::2");
+    assert_string_equal(port_text(), "::->2001:db8::2, key=0, legacy_l3, dp port=1024, ttl=64");
+    assert_int_equal(tunnel_overhead(&config), 40 + 8 + 16);
+    assert_int_equal(parse("srv6", "remote_ip", "2001:db8::2", "srv6_flowlabel", "copy", "srv6_segs",
+                           "2001:db8::2,2001:DB8:0::3,fd00::9", NULL),
+                     0);
+    assert_string_equal(said, "");
+    assert_string_equal(options_text(), "remote_ip=2001:db8::2, srv6_segs=2001:db8::2,2001:db8::3,fd00::9");
+    assert_int_equal(tunnel_overhead(&config), 40 + 8 + 3 * 16);
+    assert_int_equal(parse("srv6", "remote_ip", "flow", "srv6_flowlabel", "compute", "srv6_segs", "fd00::9,", NULL), 0);
+    assert_string_equal(options_text(), "remote_ip=flow, srv6_flowlabel=compute, srv6_segs=fd00::9");
+    assert_int_equal(parse("srv6", "remote_ip", "fd00::9", "srv6_flowlabel", "zero", NULL), 0);
+    assert_string_equal(options_text(), "remote_ip=fd00::9, srv6_flowlabel=zero");
+    assert_int_equal(parse("srv6", "remote_ip", "fd00::9", "srv6_flowlabel", "random", "csum", "true", NULL), 0);
+    assert_string_equal(said, "t: unknown srv6_flowlabel 'random'\nt: unknown srv6 argument 'csum'");
+    assert_string_equal(options_text(), "remote_ip=fd00::9");
+}
+
 /* Without these the port cannot be; the words are Open vSwitch's. */
 static void test_refusals(void **state)
 {
@@ -130,6 +153,18 @@ static void test_refusals(void **state)
         {"erspan", "remote_ip", "192.0.2.2", "erspan_dir", "2", "t: invalid erspan direction: 2"},
         {"erspan", "remote_ip", "192.0.2.2", "erspan_hwid", "40", "t: invalid erspan hardware ID: 40"},
         {"vxlan", "remote_ip", "192.0.2.2", "dst_port", "http", "t: invalid dst_port http"},
+        {"srv6", "remote_ip", "192.0.2.2", NULL, NULL, "t: srv6 type requires IPv6 addresses"},
+        {"srv6", "remote_ip", "flow", "local_ip", "192.0.2.1", "t: srv6 type requires IPv6 addresses"},
+        {"srv6", "remote_ip", "fd00::2", "srv6_segs", "fd00::3,fd00::2",
+         "t: the first of 'srv6_segs' has to be 'remote_ip'"},
+        {"srv6", "remote_ip", "fd00::2", "srv6_segs", "fd00::2,nowhere",
+         "t: bad srv6 'srv6_segs': nowhere is no IPv6 address"},
+        {"srv6", "remote_ip", "fd00::2", "srv6_segs", "fd00::2,192.0.2.1",
+         "t: bad srv6 'srv6_segs': 192.0.2.1 is no IPv6 address"},
+        {"srv6", "remote_ip", "fd00::2", "srv6_segs", "fd00::2,::3,::4,::5,::6,::7,::8",
+         "t: bad srv6 'srv6_segs': more than 6 segments"},
+        {"srv6", "remote_ip", "fd00::2", "packet_type", "legacy_l2",
+         "t: legacy_l2 configured on srv6 tunnel that cannot carry L2 traffic"},
     };
 
     for (size_t i = 0; i < RTE_DIM(cases); i++) {
@@ -152,6 +187,8 @@ static void test_warnings(void **state)
         {"gre", "dst_port", "4789", "t: unknown gre argument 'dst_port'"},
         {"gtpu", "csum", "true", "t: unknown gtpu argument 'csum'"},
         {"vxlan", "seq", "true", "t: unknown vxlan argument 'seq'"},
+        {"vxlan", "srv6_segs", "fd00::2", "t: unknown vxlan argument 'srv6_segs'"},
+        {"gre", "srv6_flowlabel", "zero", "t: unknown gre argument 'srv6_flowlabel'"},
         {"vxlan", "remote-ip", "192.0.2.3", "t: unknown vxlan argument 'remote-ip'"},
         {"vxlan", "local_ip", "here", "t: bad vxlan 'local_ip'"},
         {"gre", "psk", "secret", ""}, /* for ovs-monitor-ipsec */
@@ -172,7 +209,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_defaults), cmocka_unit_test(test_all_options), cmocka_unit_test(test_erspan),
-        cmocka_unit_test(test_refusals), cmocka_unit_test(test_warnings),
+        cmocka_unit_test(test_srv6),     cmocka_unit_test(test_refusals),    cmocka_unit_test(test_warnings),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -174,6 +174,9 @@ static void test_conflicts(void **state)
         "gre remote_ip=192.0.2.2 packet_type=legacy_l3",
         "gre remote_ip=192.0.2.2 packet_type=ptap",
         "erspan remote_ip=192.0.2.2",
+        "srv6 remote_ip=2001:db8::2",
+        "srv6 remote_ip=2001:db8::2 packet_type=ptap",
+        "srv6 remote_ip=flow",
     };
     static const char *const same[] = {
         "vxlan remote_ip=192.0.2.2 key=0",
@@ -183,6 +186,8 @@ static void test_conflicts(void **state)
         "gre remote_ip=192.0.2.2 key=0",
         "gre remote_ip=192.0.2.2 key=0 packet_type=ptap",
         "ip6gre remote_ip=192.0.2.2",
+        "srv6 remote_ip=2001:db8::2 srv6_segs=2001:db8::2,2001:db8::3",
+        "srv6 remote_ip=flow srv6_flowlabel=zero",
     };
 
     for (unsigned i = 0; i < RTE_DIM(apart); i++)
@@ -255,6 +260,19 @@ static void test_listeners(void **state)
     /* Addresses of this host that come and go change what ends here, too. */
     tell_address("192.0.2.7");
     assert_int_equal(n_changed, 5);
+    /* One of its own for each protocol that has no ports. */
+    add(6, "srv6 remote_ip=2001:db8::2");
+    add(7, "srv6 remote_ip=2001:db8::3");
+    assert_int_equal(n_changed, 6);
+    assert_int_equal(tunnels_n_listeners(tunnels), 3);
+    assert_int_equal(tunnels_listener(tunnels, 0)->type, TUNNEL_GRE);
+    assert_int_equal(tunnels_listener(tunnels, 1)->type, TUNNEL_SRV6);
+    assert_int_equal(tunnels_listener(tunnels, 1)->n_ports, 2);
+    assert_int_equal(change(bridge_port_by_ofport(bridge, 7), "srv6 remote_ip=2001:db8::4"), 0);
+    bridge_port_remove(bridge_port_by_ofport(bridge, 4));
+    bridge_port_remove(bridge_port_by_ofport(bridge, 5));
+    assert_int_equal(tunnels_listener(tunnels, 0)->type, TUNNEL_SRV6);
+    assert_int_equal(tunnels_listener(tunnels, 0)->n_ports, 2);
 }
 
 /* --- packets that end here ----------------------------------------------- */
@@ -319,6 +337,30 @@ static void test_next_protocols(void **state)
     assert_int_equal(n_changed, 2);
     assert_true(takes(outer(IPPROTO_UDP, "192.0.2.1", 4789)));
     assert_false(pop.gpe);
+}
+
+/* IPv4 and IPv6 in IPv6: what lies between is skipped before. */
+static void test_takes_segment_routing(void **state)
+{
+    add(1, "gre remote_ip=flow");
+    add(2, "vxlan remote_ip=flow");
+    assert_false(takes(outer(IPPROTO_IPIP, "2001:db8::1", 0)));
+    add(3, "srv6 remote_ip=flow");
+    assert_true(takes(outer(IPPROTO_IPIP, "2001:db8::1", 0)));
+    assert_int_equal(pop.type, TUNNEL_SRV6);
+    assert_int_equal(pop.udp_port, 0);
+    assert_true(takes(outer(IPPROTO_IPV6, "2001:db8::1", 0)));
+    assert_int_equal(pop.type, TUNNEL_SRV6);
+    assert_false(takes(outer(IPPROTO_IPV6, "2001:db8::9", 0)));
+    assert_false(takes(outer(IPPROTO_IPIP, "192.0.2.1", 0)));
+    assert_false(takes(outer(IPPROTO_IPV6, "192.0.2.1", 0)));
+    struct flow flow = outer(IPPROTO_IPV6, "2001:db8::1", 0);
+    flow.pkt.ip_frag = 1;
+    assert_false(takes(flow));
+    assert_true(takes(outer(IPPROTO_GRE, "2001:db8::1", 0)));
+    assert_int_equal(pop.type, TUNNEL_GRE);
+    assert_true(takes(outer(IPPROTO_UDP, "2001:db8::1", 4789)));
+    assert_false(takes(outer(IPPROTO_TCP, "2001:db8::1", 4789)));
 }
 
 static void test_takes(void **state)
@@ -406,11 +448,22 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
-        TEST(test_indexes),         TEST(test_port),      TEST(test_conflicts),
-        TEST(test_change),          TEST(test_listeners), TEST(test_takes),
-        TEST(test_few_bits),        TEST(test_listeners), TEST(test_takes),
-        TEST(test_devices_that_go), TEST(test_takes),     TEST(test_next_protocols),
-        TEST(test_listeners),       TEST(test_takes),     TEST(test_devices_that_go),
+        TEST(test_indexes),
+        TEST(test_port),
+        TEST(test_conflicts),
+        TEST(test_change),
+        TEST(test_listeners),
+        TEST(test_takes),
+        TEST(test_takes_segment_routing),
+        TEST(test_few_bits),
+        TEST(test_listeners),
+        TEST(test_takes),
+        TEST(test_devices_that_go),
+        TEST(test_takes),
+        TEST(test_next_protocols),
+        TEST(test_listeners),
+        TEST(test_takes),
+        TEST(test_devices_that_go),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

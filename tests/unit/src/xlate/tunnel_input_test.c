@@ -29,6 +29,18 @@ static void what_is_for_the_host_is_popped(void **state)
     assert_string_equal(arrive(OUTER), "clone(tnl_pop(vxlan,4789)),8");
 }
 
+/* Segments that are left are the poll-mode threads' matter. */
+static void segment_routing_is_popped(void **state)
+{
+    add_tunnel(10, "srv6 remote_ip=2001:db8::2");
+    add_outer("in_port=1,actions=output:LOCAL");
+    assert_string_equal(arrive("in_port=1,ipv6,nw_proto=4,ipv6_dst=2001:db8::1,dl_dst=" OURS), "tnl_pop(srv6)");
+    assert_string_equal(arrive("in_port=1,ipv6,nw_proto=41,ipv6_dst=2001:db8::1,dl_dst=" OURS), "tnl_pop(srv6)");
+    assert_string_equal(arrive("in_port=1,ipv6,nw_proto=41,ipv6_dst=2001:db8::7,dl_dst=" OURS), "6");
+    assert_string_equal(arrive("in_port=1,ipv6,nw_proto=47,ipv6_dst=2001:db8::1,dl_dst=" OURS), "6");
+    assert_string_equal(arrive("in_port=1,ip,nw_proto=41,nw_dst=192.0.2.1,dl_dst=" OURS), "6");
+}
+
 static void marks_go_in_with_the_packet(void **state)
 {
     struct bridge_port *in = add_tunnel(10, "vxlan remote_ip=192.0.2.2");
@@ -159,6 +171,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(what_is_for_the_host_is_popped, tunnel_setup, tunnel_teardown),
+        cmocka_unit_test_setup_teardown(segment_routing_is_popped, tunnel_setup, tunnel_teardown),
         cmocka_unit_test_setup_teardown(marks_go_in_with_the_packet, tunnel_setup, tunnel_teardown),
         cmocka_unit_test_setup_teardown(neighbours_hear_what_is_said_to_the_host, tunnel_setup, tunnel_teardown),
         cmocka_unit_test_setup_teardown(rules_match_on_what_outer_headers_said, tunnel_setup, tunnel_teardown),

@@ -142,6 +142,46 @@ static void frames_for_tunnels_without_ethernet(void **state)
     assert_int_equal(out.drop_reason, DROP_TUNNEL_HEADER);
 }
 
+/* The outer packet is what it will be parsed as: the list is an extension header, what is inside is its protocol. */
+static void segments_are_ways(void **state)
+{
+    add_tunnel(10, "srv6 remote_ip=2001:db8::2 ttl=9");
+    add_tunnel(11, "srv6 remote_ip=flow srv6_segs=2001:db8::2,fd00::3 srv6_flowlabel=zero");
+    bed_add(&bed, "in_port=1,actions=output:10");
+    bed_add(&bed, "in_port=2,actions=set_field:2001:db8::2->tun_ipv6_dst,output:11");
+    bed_add(&bed, "in_port=3,actions=set_field:2001:db8::9->tun_ipv6_dst,output:11");
+    add_outer("ipv6,nw_proto=4,nw_ttl=9,ipv6_src=2001:db8::1,ipv6_dst=2001:db8::2,actions=output:1");
+    add_outer("ipv6,nw_proto=41,nw_ttl=64,ipv6_label=0,ipv6_exthdr=0x20,actions=output:2");
+    matches(xlated(UDP), "tnl_push(*,type=srv6,eth(*),ipv6(src=2001:db8::1,dst=2001:db8::2,label=0,proto=43,tclass=0x0,"
+                         "hlimit=9),srv6(segments_left=0,segs(2001:db8::2))),label(copy),mtu(1500)),7");
+    assert_true(push_of()->flags & TUNNEL_PUSH_NO_ETH);
+    matches(xlated("in_port=2,ipv6,ipv6_src=fd00::1,ipv6_dst=fd00::2"),
+            "tnl_push(*,srv6(segments_left=1,segs(2001:db8::2,fd00::3))),mtu(1500)),8");
+    /* Neither another way than that to `tun_dst`, nor anything but IP. */
+    assert_string_equal(xlated("in_port=2,arp"), "drop");
+    assert_int_equal(out.drop_reason, DROP_TUNNEL_HEADER);
+    set_neighbour("2001:db8::9");
+    turns();
+    assert_string_equal(xlated("in_port=3,ip"), "drop");
+    assert_int_equal(out.drop_reason, DROP_TUNNEL_HEADER);
+}
+
+/* A copied or computed label differs from packet to packet as UDP's source port does. */
+static void who_looks_at_the_label_gets_it(void **state)
+{
+    add_tunnel(10, "srv6 remote_ip=2001:db8::2");
+    add_tunnel(11, "srv6 remote_ip=2001:db8::2 srv6_flowlabel=zero key=1");
+    bed_add(&bed, "in_port=1,actions=output:10");
+    bed_add(&bed, "in_port=2,actions=output:11");
+    add_outer("priority=1,actions=output:1");
+    add_outer("ipv6,ipv6_label=5,actions=output:2");
+    matches(xlated("in_port=1,ipv6,ipv6_label=5"), "tnl_push(*),recirc(*)");
+    EXPECT_MASK("recirc_id(0),in_port(1),eth_type(0x86dd),ipv6(tclass=0/0x3)");
+    assert_non_null(strstr(notes, " -> the tables look at the flow label, which is not known here\n"));
+    matches(xlated("in_port=2,ipv6,ipv6_label=5"), "tnl_push(*),7");
+    EXPECT_MASK("recirc_id(0),in_port(2),eth_type(0x86dd),ipv6(tclass=0/0x3)");
+}
+
 static void the_mark_chooses_and_is_seen(void **state)
 {
     const struct in6_addr prefix = address("203.0.113.0"), gateway = address("192.0.2.2");
@@ -390,6 +430,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(options_that_are_set_go_out, tunnel_setup, tunnel_teardown),
         cmocka_unit_test_setup_teardown(groups_of_vxlan, tunnel_setup, tunnel_teardown),
         cmocka_unit_test_setup_teardown(frames_for_tunnels_without_ethernet, tunnel_setup, tunnel_teardown),
+        cmocka_unit_test_setup_teardown(segments_are_ways, tunnel_setup, tunnel_teardown),
+        cmocka_unit_test_setup_teardown(who_looks_at_the_label_gets_it, tunnel_setup, tunnel_teardown),
         cmocka_unit_test_setup_teardown(the_mark_chooses_and_is_seen, tunnel_setup, tunnel_teardown),
         cmocka_unit_test_setup_teardown(several_paths_are_chosen_among_by_a_hash, tunnel_setup, tunnel_teardown),
         cmocka_unit_test_setup_teardown(packets_are_cut_short_inside, tunnel_setup, tunnel_teardown),
