@@ -13,6 +13,11 @@
 #define ICMP_HEADER_LEN 8
 #define ICMP_QUOTED_L4 8 /* octets behind the IP header that an error quotes at least (RFC 792) */
 
+static inline uint64_t hash_end(uint64_t hash)
+{
+    return hash * UINT64_C(0xff51afd7ed558ccd) ^ hash >> 32;
+}
+
 uint64_t conn_key_hash(const struct conn_key *key, uint64_t seed)
 {
     uint64_t words[6], hash;
@@ -23,7 +28,32 @@ uint64_t conn_key_hash(const struct conn_key *key, uint64_t seed)
         for (unsigned i = 2; i < 6; i++)
             hash = hash_add(hash, words[i]);
     }
-    return hash * UINT64_C(0xff51afd7ed558ccd) ^ hash >> 32;
+    return hash_end(hash);
+}
+
+/* The first two words of an IPv4 packet's key, in registers: what was just stored in smaller parts the processor cannot
+ * load as a word before the stores are done. `addresses`: where the IP header has them; ports follow. */
+struct key_words {
+    uint64_t word[2];
+};
+
+static __rte_always_inline struct key_words key_words_ipv4(const uint8_t *addresses, uint16_t zone, uint8_t proto)
+{
+    struct key_words words = {{0, flow_key_load32(addresses + 8)}};
+
+    memcpy(&words.word[0], addresses, sizeof words.word[0]);
+#if RTE_BYTE_ORDER == RTE_LITTLE_ENDIAN
+    words.word[1] |= (uint64_t)zone << 32 | (uint64_t)proto << 48;
+#else
+    words.word[1] = words.word[1] << 32 | (uint64_t)zone << 16 | (uint64_t)proto << 8;
+#endif
+    return words;
+}
+_Static_assert(offsetof(struct conn_key, zone) == 12 && offsetof(struct conn_key, proto) == 14, "as in the words");
+
+static __rte_always_inline uint64_t key_words_hash(const struct key_words *words, uint64_t seed)
+{
+    return hash_end(hash_add(hash_add(seed, words->word[0]), words->word[1]));
 }
 
 /* The type of an answer to an ICMP request and the other way; -1: it is none of these. */
@@ -442,15 +472,18 @@ static __rte_always_inline bool is_simple(const struct rte_mbuf *m, uint8_t prot
 static __rte_always_inline void take_simple(const uint8_t *ip, uint8_t proto, uint32_t total_len, uint16_t zone,
                                             uint64_t seed, struct ct_packet *packet)
 {
-    packet_init(packet, zone);
-    packet->key.proto = packet->proto = proto;
+    const struct key_words words = key_words_ipv4(ip + 12, zone, proto);
+
+    memcpy(&packet->key, &words, sizeof words);
+    memset(packet->key.address, 0, sizeof packet->key.address);
+    packet->hash = key_words_hash(&words, seed);
     packet->reason = CT_REASON_NONE;
-    packet->routed = false;
+    packet->related = packet->routed = false;
+    packet->icmp_code = 0;
+    packet->proto = proto;
     packet->l3 = 14;
     packet->l4 = 14 + 20;
     packet->end = 14 + total_len;
-    memcpy(&packet->key.tuple, ip + 12, sizeof packet->key.tuple); /* addresses, then ports: they follow at once */
-    packet->hash = conn_key_hash(&packet->key, seed);
 }
 
 /* Most UDP packets in a straight line: those whose checksum need not be computed. False: it is none of these, or not in
@@ -524,17 +557,18 @@ uint64_t ct_extract_hash(const struct rte_mbuf *m, uint16_t zone, uint64_t seed)
     if (flow_key_load16(eth + 12) == RTE_BE16(RTE_ETHER_TYPE_IPV4)) {
         if (ip[0] != 0x45 || !has_ports(ip[9]) || (flow_key_load16(ip + 6) & RTE_BE16(0x3fff)) != 0)
             return 0;
-        key.proto = ip[9];
-        memcpy(&key.tuple, ip + 12, sizeof key.tuple);
-    } else if (flow_key_load16(eth + 12) == RTE_BE16(RTE_ETHER_TYPE_IPV6) && has_ports(ip[6])) {
+        const struct key_words words = key_words_ipv4(ip + 12, zone, ip[9]);
+
+        return key_words_hash(&words, seed);
+    }
+    if (flow_key_load16(eth + 12) == RTE_BE16(RTE_ETHER_TYPE_IPV6) && has_ports(ip[6])) {
         key.proto = ip[6];
         key.ipv6 = 1;
         memcpy(key.address, ip + 8, sizeof key.address);
         memcpy(&key.tuple.sport, ip + 40, 4);
-    } else {
-        return 0;
+        return conn_key_hash(&key, seed);
     }
-    return conn_key_hash(&key, seed);
+    return 0;
 }
 
 /* --- datagrams in fragments ---------------------------------------------- */

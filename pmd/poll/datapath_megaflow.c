@@ -5,6 +5,10 @@
 #include "pmd/base/clock.h"
 #include "pmd/poll/datapath_impl.h"
 
+/* For the tracker's memory, before the first packet that is tracked. Pages that packets touch first are small ones for
+ * ever, and each bucket of the directory may be in another. */
+#define TRACKER_US 6000
+
 uint32_t megaflow_id(const struct megaflow *mf)
 {
     return mf->id;
@@ -48,12 +52,23 @@ static void port_megaflow_set(struct datapath *dp, const struct megaflow *mf, st
     __atomic_store_n(&dp->port_megaflows[key.in_port], value, __ATOMIC_RELEASE);
 }
 
+static bool tracks(const struct program *program)
+{
+    PROGRAM_FOR_EACH (op, program) {
+        if (op->type == OP_CT || op->type == OP_CT_NAT)
+            return true;
+    }
+    return false;
+}
+
 struct megaflow *datapath_megaflow_install(struct datapath *dp, const struct flow_key *key, const struct flow_key *mask,
                                            struct program *program, int *error)
 {
     struct tuple *tuple = tss_tuple_make(&dp->tss, mask, error);
     struct megaflow *mf;
 
+    if (unlikely(!ct_is_used(dp->ct)) && tracks(program))
+        ct_work(dp->ct, datapath_seconds(), TRACKER_US);
     if (!tuple)
         return NULL;
     mf = tss_tuple_find(&dp->tss, tuple, key, FLOW_KEY_LINES);

@@ -445,6 +445,8 @@ static void install_lives(struct program *program)
     const struct flow_key mask = {.in_port = UINT32_MAX, .recirc_id = UINT32_MAX, .eth_type = UINT16_MAX};
     struct program_builder builder;
 
+    /* The tracker's clock begins: it stands still here. */
+    track_all((struct ct_request){.commit = false}, 1);
     for (unsigned i = 0; i < FLOWS; i++)
         make_tcp(packets[i], i % LIVES, RTE_MIN(i / LIVES, RTE_DIM(steps) - 1));
     program_builder_init(&builder);
