@@ -10,8 +10,8 @@ from floor import PMD_CORE
 from machine import Share, pinned_thread
 from process import Failed, Process, run
 
-# A packet buffer: rte_mbuf and headroom of 128 bytes each, data, the mempool's own.
-BUFFER_OVERHEAD = 128 + 128 + 64 + 64
+# A packet buffer: rte_mbuf of 128 bytes, Sluice's private area, headroom, data, the mempool's own.
+BUFFER_OVERHEAD = 128 + 320 + 128 + 64 + 64
 
 
 class Sluice:
@@ -66,7 +66,7 @@ class Sluice:
                      "mbuf_size": self.mbuf_size(setup)},
             "pmd": dict({"cores": setup.cores, "emc_entries": setup.emc_entries},
                         **({"megaflow_limit": setup.flow_limit} if setup.flow_limit else {}), **setup.sluice),
-            "control": {"core": 0},
+            "control": {} if 0 in setup.cores else {"core": 0},
             "log": {"level": "warn"},
             "bridges": [{"name": "br0", "fail_mode": "secure", "ports": ports}] + self.underlay(setup.tunnel),
         }
@@ -86,7 +86,9 @@ class Sluice:
         with open(path, "w") as file:
             json.dump(self.configuration(setup), file, indent=2)
         self.process = Process("sluiced", [self.build + "/sluiced", path], self.directory, core="0-%d" % (os.cpu_count() - 1))
-        self.process.wait_for(lambda: os.path.exists(self.directory + "/sluiced.ctl"), 120, "control socket")
+        # A virtual machine whose host gives it memory as it is touched takes 10 ms for 2 MB, on a quiet machine.
+        patience = 120 + self.memory_mb(setup) // 20
+        self.process.wait_for(lambda: os.path.exists(self.directory + "/sluiced.ctl"), patience, "control socket")
         self.wait_for_control_socket()
         if setup.rules:
             self.load(setup.rules, bundle=True)
@@ -181,6 +183,22 @@ class Sluice:
             "longest_turn_us": max(t["longest_turn_us"] for t in threads), "rx": rx,
             "stages": {s: sum(t["stage_cycles"][s] for t in threads) / rx for s in threads[0]["stage_cycles"]},
         }
+
+    def measure_threads(self, cores, seconds):
+        """By core: cycles a packet of the poll-mode thread's own time, and how much of its core it had."""
+        shares = {core: Share(pinned_thread(self.pid, core)) for core in cores}
+        self.clear()
+        for share in shares.values():
+            share.begin()
+        time.sleep(seconds)
+        threads = {t["core"]: t for t in self.threads()}
+        rows = {}
+        for core in cores:
+            share, rx = shares[core].end(), threads[core]["rx_packets"]
+            if rx == 0:
+                raise Failed("sluice: the thread on core %d received nothing" % core)
+            rows[core] = {"cycles": threads[core]["cycles_busy"] * share / rx, "share": share}
+        return rows
 
     def stop(self):
         if self.process:
