@@ -6,6 +6,7 @@
 #include <cmocka.h>
 #include <rte_random.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "tests/lib/eal.h"
 #include "tests/property/ct_world.h"
@@ -182,6 +183,19 @@ static void one_round(bool exact)
     assert_int_equal(rte_mempool_in_use_count(pool), in_use);
 }
 
+/* Memory of this process that is there, in KB. */
+static unsigned long resident(void)
+{
+    unsigned long size, pages = 0;
+    FILE *file = fopen("/proc/self/statm", "r");
+
+    if (file && fscanf(file, "%lu %lu", &size, &pages) != 2)
+        pages = 0;
+    if (file)
+        fclose(file);
+    return pages * (unsigned long)sysconf(_SC_PAGESIZE) / 1024;
+}
+
 static void tracker_is_as_the_model(void **state)
 {
     const char *seed = getenv("SEED"), *rounds = getenv("ROUNDS");
@@ -194,6 +208,7 @@ static void tracker_is_as_the_model(void **state)
         rte_srand(s); /* the tracker's choices */
         print_message("seed %llu\n", (unsigned long long)s);
         one_round(round & 1);
+        print_message("resident %lu KB\n", resident());
     }
 }
 
