@@ -27,6 +27,8 @@ step "bridges, ports and their options by ovsdbapp"
 functional $agent.test_ovs_lib
 step "rules by os-ken: ARP spoofing, DVR's tables, floods to tunnels, bundles"
 functional $agent.test_ovs_flows
+step "ARP answered for machines of other hosts"
+functional neutron_arp
 step "the firewall: conjunctions and connection tracking, tried by pings and connections from machines"
 functional "$agent.test_firewall:OVS Firewall Driver"
 step "whole agents: VLAN and VXLAN networks, pings while they set bridges up, the switch restarted"
