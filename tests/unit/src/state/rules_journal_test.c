@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <cmocka.h>
@@ -652,6 +654,37 @@ static void damage_is_noticed(void **state)
     close(fd);
 }
 
+/* A file that cannot be written is removed: half of the rules would be worse than none. Later it is tried again. */
+static void a_full_disk_is_not_for_ever(void **state)
+{
+    struct rlimit before, few;
+    char path[200];
+
+    snprintf(path, sizeof path, "%s", scratch_path("full.rules"));
+    signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+    struct pipeline *pipeline = create();
+    struct rules_journal *journal = journal_of(pipeline, path);
+    write_out(journal);
+    few = before;
+    few.rlim_cur = 4096;
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &few), 0);
+    for (int i = 0; i < 300; i++)
+        random_rule(pipeline, false);
+    assert_int_equal(rules_journal_run(journal, 1000), RULES_JOURNAL_WAITS);
+    assert_int_not_equal(access(path, F_OK), 0);
+    random_rule(pipeline, false);
+    assert_int_equal(rules_journal_run(journal, 1000), RULES_JOURNAL_WAITS);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+    now_ms += 61000;
+    write_out(journal);
+    char *text = describe(pipeline);
+    assert_state(path, text);
+    free(text);
+    rules_journal_destroy(journal);
+    pipeline_destroy(pipeline);
+}
+
 /* Who dies of its rules does not take them over for ever. */
 static void deaths_are_counted(void **state)
 {
@@ -695,9 +728,10 @@ static int set_up(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_action_comes_back), cmocka_unit_test(random_history),
-        cmocka_unit_test(hard_timeout_goes_on),    cmocka_unit_test(the_file_stays_small),
-        cmocka_unit_test(damage_is_noticed),       cmocka_unit_test(deaths_are_counted),
+        cmocka_unit_test(every_action_comes_back),     cmocka_unit_test(random_history),
+        cmocka_unit_test(hard_timeout_goes_on),        cmocka_unit_test(the_file_stays_small),
+        cmocka_unit_test(damage_is_noticed),           cmocka_unit_test(deaths_are_counted),
+        cmocka_unit_test(a_full_disk_is_not_for_ever),
     };
 
     return cmocka_run_group_tests(tests, set_up, NULL);
