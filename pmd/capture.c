@@ -97,17 +97,21 @@ void capture_attach(struct capture *capture, struct port *port)
     capture->port = port;
     capture->next = port->captures;
     __atomic_store_n(&port->captures, capture, __ATOMIC_RELEASE);
+    __atomic_store_n(&port->asides, port->asides | PORT_ASIDE_CAPTURES, __ATOMIC_RELEASE);
 }
 
 void capture_detach(struct capture *capture)
 {
     if (!capture->port)
         return;
-    struct capture **at = &capture->port->captures;
+    struct port *port = capture->port;
+    struct capture **at = &port->captures;
     while (*at != capture)
         at = &(*at)->next;
     /* Its own `next` stays, for threads that are looking at it. */
     __atomic_store_n(at, capture->next, __ATOMIC_RELEASE);
+    if (!port->captures)
+        __atomic_store_n(&port->asides, (uint8_t)(port->asides & ~PORT_ASIDE_CAPTURES), __ATOMIC_RELAXED);
     capture->port = NULL;
 }
 
@@ -234,12 +238,13 @@ static void look(struct capture *capture, enum capture_way way, unsigned thread,
     }
 }
 
-void capture_packets(struct capture *first, enum capture_way way, unsigned thread, struct rte_mbuf *const *packets,
+void capture_packets(const struct port *port, enum capture_way way, unsigned thread, struct rte_mbuf *const *packets,
                      unsigned n)
 {
     uint64_t tsc = rte_rdtsc();
 
-    for (struct capture *capture = first; capture; capture = __atomic_load_n(&capture->next, __ATOMIC_ACQUIRE))
+    for (struct capture *capture = __atomic_load_n(&port->captures, __ATOMIC_ACQUIRE); capture;
+         capture = __atomic_load_n(&capture->next, __ATOMIC_ACQUIRE))
         if (capture->ways[way])
             look(capture, way, thread, tsc, packets, n);
 }

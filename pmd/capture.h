@@ -1,7 +1,7 @@
 /* Captures: what comes in or goes out of a port, counted, and copied for whoever looks at it.
  *
  * A capture belongs to one port. Poll-mode threads walk the port's captures once a burst, after receiving and before
- * sending; a port without any costs them one comparison. Packets that a filter lets through are counted, and their
+ * sending (struct port.asides). Packets that a filter lets through are counted, and their
  * first bytes are copied to a ring of slots of the thread's own, which one reader (any thread) empties. A full ring
  * loses copies, which is counted; nothing waits for the reader.
  *
@@ -72,15 +72,7 @@ bool capture_next(struct capture *capture, unsigned thread, struct captured *cop
 void capture_done(struct capture *capture, unsigned thread);
 
 /* Poll-mode threads. */
-void capture_packets(struct capture *first, enum capture_way way, unsigned thread, struct rte_mbuf *const *packets,
+void capture_packets(const struct port *port, enum capture_way way, unsigned thread, struct rte_mbuf *const *packets,
                      unsigned n);
-static inline void capture_look(const struct port *port, enum capture_way way, unsigned thread,
-                                struct rte_mbuf *const *packets, unsigned n)
-{
-    struct capture *first = __atomic_load_n(&port->captures, __ATOMIC_ACQUIRE);
-
-    if (__builtin_expect(first != NULL, 0))
-        capture_packets(first, way, thread, packets, n);
-}
 
 #endif

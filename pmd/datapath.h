@@ -16,6 +16,8 @@
 #include "pmd/key.h"
 #include "pmd/meter.h"
 #include "pmd/metadata.h"
+#include "pmd/policer.h"
+#include "pmd/port_queues.h"
 #include "pmd/port.h"
 #include "pmd/program.h"
 
@@ -126,6 +128,16 @@ struct port *datapath_port(const struct datapath *dp, uint32_t index); /* NULL i
 /* Removed ports whose index is not free yet. While there are some, datapath_reclaim() has to be called every few
  * milliseconds. */
 uint32_t datapath_n_ports_leaving(const struct datapath *dp);
+
+/* Has the port drop what comes in, or goes out, above these rates (DROP_RX_POLICED, DROP_TX_POLICED); without any, what
+ * it had ends. Buckets are full at first. Returns 0, or -ENOMEM (nothing changed). */
+int datapath_port_police(struct datapath *dp, struct port *port, enum port_way way,
+                         const struct policer_config *config);
+
+/* Has the port count, and limit, what goes out by its queues; n 0: it has none any more. See pmd/port_queues.h. Returns
+ * 0, or -ENOMEM (nothing changed). */
+int datapath_port_set_queues(struct datapath *dp, struct port *port, const struct port_queue_config *configs,
+                             unsigned n);
 
 /* Per-port counters of the datapath (what the device cannot know), since the port was added. Summed over the threads.
  */

@@ -22,6 +22,8 @@
     X(DROP_TX_NO_PORT, "tx_no_port", "the output port does not exist (any more)")                                      \
     X(DROP_TX_OVERSIZE, "tx_oversize", "the packet is longer than the MTU of the output port")                         \
     X(DROP_RX_RUNT, "rx_runt", "shorter than an Ethernet header")                                                      \
+    X(DROP_RX_POLICED, "rx_policed", "above the port's ingress_policing_rate or ingress_policing_kpkts_rate")          \
+    X(DROP_TX_POLICED, "tx_policed", "above the rate of the output port's egress policer (Port.qos)")                  \
     X(DROP_NO_MBUF, "no_mbuf", "the packet pool was empty when a copy was needed: raise dpdk.mbufs")                   \
     X(DROP_ACTION_TTL, "action_ttl", "TTL or hop limit expired at a TTL-decrement action")                             \
     X(DROP_ACTION_MALFORMED, "action_malformed", "an action needs a header that the packet is too short to have")      \
@@ -42,6 +44,7 @@
     X(DROP_FLOOD_NOWHERE, "flood_nowhere", "to be flooded, but no other port takes it (down, NO_FLOOD, VLAN)")         \
     X(DROP_NORMAL_VLAN, "normal_vlan", "NORMAL: the port does not take this VLAN; see its vlan_mode, tag, trunks")     \
     X(DROP_NORMAL_RESERVED, "normal_reserved", "NORMAL: bridges do not forward to 01:80:c2:00:00:00 to :0f")           \
+    X(DROP_MIRROR_PORT, "mirror_port", "came in by, or would go to, a port that is there for a mirror alone")          \
     X(DROP_PAUSED_TOO_LONG, "paused_too_long",                                                                         \
       "controller(pause): packet, userdata and what is left to do are too long for a message")                         \
     X(DROP_RX_OFFLOAD, "rx_offload",                                                                                   \

@@ -4,18 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "pmd/offload.h"
-
-/* Times of a meter: parts of a TSC cycle since it was made. 2^58 cycles are years. */
-#define TIME_SHIFT 6
-/* The time that a byte takes has so many fractional bits: at high rates it is less than a cycle. */
-#define BYTE_SHIFT 20
-#define BATCH 64 /* packets; bits of a word */
+#include "pmd/bucket.h"
 
 struct band {
-    uint64_t packet_time; /* that a packet takes at this rate; 0: it is the bytes that count */
-    uint64_t byte_time;   /* << BYTE_SHIFT */
-    uint64_t burst_time;  /* to fill the bucket */
+    struct bucket_rate rate;
     uint8_t verdict;
 };
 
@@ -35,19 +27,13 @@ struct meter {
 
 static void band_init(struct band *band, const struct meter_config *config, const struct meter_band *from, uint64_t hz)
 {
-    __uint128_t second = (__uint128_t)hz << TIME_SHIFT;
-    uint64_t rate = from->rate ? from->rate : 1;
+    const uint64_t rate = RTE_MAX(from->rate, 1u), burst = from->burst;
 
     band->verdict = from->type == METER_DROP_BAND ? METER_DROP : RTE_MIN(from->prec_level, 3);
-    if (config->packets)
-        band->packet_time = RTE_MAX((uint64_t)(second / rate), UINT64_C(1));
-    else
-        band->byte_time = RTE_MAX((uint64_t)((second * 8 << BYTE_SHIFT) / (rate * 1000)), UINT64_C(1));
-    if (from->burst)
-        band->burst_time = (uint64_t)(second * from->burst / rate);
-    else
-        band->burst_time = (uint64_t)(second * METER_BURST_MS / 1000);
-    band->burst_time = RTE_MAX(band->burst_time, (uint64_t)(second * METER_BURST_LEAST_MS / 1000));
+    band->rate =
+        config->packets ? bucket_rate_of_packets(hz, rate, burst) : bucket_rate_of_bits(hz, rate * 1000, burst * 1000);
+    if (burst == 0)
+        band->rate.burst_time = bucket_burst_ms(hz, METER_BURST_MS);
 }
 
 static void sort_by_rate(struct meter *meter, const struct meter_config *config)
@@ -78,38 +64,6 @@ struct meter *meter_create(const struct meter_config *config, unsigned n_threads
     return meter;
 }
 
-static uint64_t time_of(const struct band *band, const struct rte_mbuf *packet)
-{
-    if (band->packet_time != 0)
-        return band->packet_time * offload_packets(packet);
-    return (uint64_t)((__uint128_t)band->byte_time * offload_bytes(packet) >> BYTE_SHIFT);
-}
-
-/* Returns the packets that exceed the band. A packet is in bounds if the bucket is not empty, whatever its length: so
- * the rate is kept for packets longer than the bucket, too. */
-static uint64_t band_run(struct meter *meter, unsigned b, uint64_t now, struct rte_mbuf *const *packets, unsigned n)
-{
-    const struct band *band = &meter->bands[b];
-    uint64_t before = __atomic_load_n(&meter->full_at[b], __ATOMIC_RELAXED), full_at, exceed;
-
-    do {
-        uint64_t start = RTE_MAX(before, now);
-
-        full_at = start;
-        exceed = 0;
-        for (unsigned i = 0; i < n; i++) {
-            if (full_at - now < band->burst_time)
-                full_at += time_of(band, packets[i]);
-            else
-                exceed |= UINT64_C(1) << i;
-        }
-        if (full_at == start)
-            break;
-    } while (
-        !__atomic_compare_exchange_n(&meter->full_at[b], &before, full_at, true, __ATOMIC_RELAXED, __ATOMIC_RELAXED));
-    return exceed;
-}
-
 #define ADD(counter, n) __atomic_store_n(&(counter), (counter) + (n), __ATOMIC_RELAXED)
 
 static void batch_run(struct meter *meter, struct meter_counts *counts, uint64_t now, struct rte_mbuf *const *packets,
@@ -128,7 +82,7 @@ static void batch_run(struct meter *meter, struct meter_counts *counts, uint64_t
     for (unsigned r = 0; r < meter->n_bands; r++) {
         unsigned b = meter->by_rate[r];
         uint64_t applied = 0;
-        uint64_t exceed = band_run(meter, b, now, packets, n) & ~decided;
+        uint64_t exceed = bucket_take(&meter->bands[b].rate, &meter->full_at[b], now, packets, n, 0) & ~decided;
 
         if (exceed == 0)
             continue;
@@ -149,10 +103,9 @@ static void batch_run(struct meter *meter, struct meter_counts *counts, uint64_t
 void meter_run(struct meter *meter, unsigned thread, uint64_t now, struct rte_mbuf *const *packets, unsigned n,
                uint8_t *verdicts)
 {
-    /* Clocks of cores may differ a little. */
-    now = now > meter->start ? (now - meter->start) << TIME_SHIFT : 0;
-    for (unsigned i = 0; i < n; i += BATCH)
-        batch_run(meter, &meter->threads[thread].counts, now, packets + i, RTE_MIN(n - i, (unsigned)BATCH),
+    now = bucket_time(meter->start, now);
+    for (unsigned i = 0; i < n; i += BUCKET_BATCH)
+        batch_run(meter, &meter->threads[thread].counts, now, packets + i, RTE_MIN(n - i, (unsigned)BUCKET_BATCH),
                   verdicts + i);
 }
 

@@ -1,8 +1,7 @@
 /* Meters: how much traffic is in bounds, measured over all poll-mode threads together, without locks.
  *
- * A band is a token bucket kept as one number, the time at which the bucket will be full again. Threads move it on by
- * compare-and-swap, once for a burst of packets. Made by the control thread, which replaces a meter as a whole; freed
- * after a grace period.
+ * A band is a token bucket (bucket.h). Made by the control thread, which replaces a meter as a whole; freed after a
+ * grace period.
  */
 #ifndef PMD_METER_H
 #define PMD_METER_H
@@ -22,8 +21,6 @@ struct meter_band {
     uint32_t burst;     /* kbit or packets; 0 = METER_BURST_MS of the rate */
 };
 #define METER_BURST_MS 50
-/* A bucket holds at least so much of the rate: a thread that does not run for a moment must not lose what is due. */
-#define METER_BURST_LEAST_MS 5
 
 struct meter_config {
     bool packets; /* counts packets, not bits */

@@ -10,6 +10,7 @@
 #include "pmd/checksum.h"
 #include "pmd/ipv6_exthdr.h"
 #include "pmd/metadata.h"
+#include "pmd/queue.h"
 
 /* DPDK's librte_gso does not know IPv6, makes packets of two mbufs, which drivers take only if they are asked to
  * beforehand, and leaves checksums to the device. */
@@ -271,6 +272,7 @@ struct rte_mbuf *packet_copy_behind(struct rte_mbuf *m, struct rte_mempool *pool
     copy(&to, &from, m->pkt_len);
     packet->ol_flags |= m->ol_flags & ~(RTE_MBUF_F_INDIRECT | RTE_MBUF_F_EXTERNAL);
     packet->tx_offload = m->tx_offload;
+    packet->hash = m->hash;
     if (m->priv_size >= PACKET_PRIV_SIZE && packet->priv_size >= PACKET_PRIV_SIZE)
         packet_meta_copy(packet_meta(packet), packet_meta(m));
     return packet;
@@ -368,6 +370,7 @@ struct rte_mbuf *offload_cut_next(struct offload_cut *cut)
     copy(&to, &head, headers);
     copy(&to, &payload, part);
     write_headers(cut, segment, headers, part);
+    packet_queue_copy(segment, m);
     if (m->priv_size >= PACKET_PRIV_SIZE && segment->priv_size >= PACKET_PRIV_SIZE)
         packet_meta_copy(packet_meta(segment), packet_meta(m));
     cut->at += part;

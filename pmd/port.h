@@ -70,10 +70,51 @@ struct port_status {
 
 struct port;
 struct capture;
+struct policer;
+struct port_queues;
+struct port_scheduler_state;
+
+/* What poll-mode threads do with a port's packets besides receiving and sending them (struct port.asides): a port
+ * without any costs them one comparison a burst. */
+#define PORT_ASIDE_CAPTURES 1u  /* both ways: pmd/capture.h */
+#define PORT_ASIDE_POLICE_IN 2u /* pmd/policer.h */
+#define PORT_ASIDE_POLICE_OUT 4u
+#define PORT_ASIDE_QUEUES 8u /* on the way out: pmd/port_queues.h */
+
+enum port_way { PORT_IN, PORT_OUT, PORT_N_WAYS };
 
 /* One more thing that is known of a device. Strings are valid during the call. */
 typedef void port_describe_fn(void *arg, const char *key, const char *value);
 typedef void port_count_fn(void *arg, const char *name, uint64_t value);
+
+/* How the kernel sends what it is given by a port that is an interface of its. */
+enum port_scheduler {
+    PORT_SCHEDULER_NONE, /* the kernel's own */
+    PORT_SCHEDULER_HTB,
+    PORT_SCHEDULER_HFSC,
+    PORT_SCHEDULER_SFQ,
+    PORT_SCHEDULER_CODEL,
+    PORT_SCHEDULER_FQ_CODEL,
+    PORT_N_SCHEDULERS
+};
+
+/* What a queue's packets get. Bits a second, and bits; 0: as much as there is, or as little as there need be. */
+struct port_class {
+    uint32_t queue; /* 0 .. PORT_CLASS_QUEUE_MAX */
+    uint32_t priority;
+    uint64_t min_rate, max_rate, burst;
+};
+#define PORT_CLASS_QUEUE_MAX 61439u
+
+struct port_scheduling {
+    enum port_scheduler scheduler;
+    uint64_t max_rate; /* of all together, bits a second; HTB and HFSC */
+    unsigned n_classes;
+    struct port_class *classes; /* HTB and HFSC; queue 0 among them */
+};
+
+/* A packet's queue is told to the kernel as the class `queue` + 1 of this qdisc (socket(7), SO_PRIORITY). */
+#define PORT_SCHEDULER_MAJOR (UINT32_C(1) << 16)
 
 struct port_ops {
     /* Poll-mode threads. Up to `n` packets of `queue`; returns how many. */
@@ -92,6 +133,12 @@ struct port_ops {
     void (*describe)(struct port *port, port_describe_fn *put, void *arg);
     /* Calls `put` for what else the device counts, by Open vSwitch's keys of Interface.statistics. NULL: nothing. */
     void (*count)(struct port *port, port_count_fn *put, void *arg);
+    /* Has the kernel send by this scheduler, in the place of whatever the interface has; PORT_SCHEDULER_NONE: by its
+     * own again. Takes its time; an interface that comes later gets it then. NULL: the kernel does not schedule the
+     * port. Of a TAP it is what the host sends into the switch. */
+    void (*schedule)(struct port *port, const struct port_scheduling *wanted);
+    /* What came of it: 0, -EINPROGRESS, or another negative errno; -ENOENT: the kernel has no such scheduler. */
+    int (*scheduled)(struct port *port);
     void (*destroy)(struct port *port);
 };
 
@@ -120,11 +167,16 @@ struct port {
                        * that was not taken for DROP_TX_PORT_DOWN from a full queue */
     uint32_t max_len; /* longest frame to send, bytes, without FCS and VLAN tags */
     uint32_t index;   /* in the datapath; set by datapath_port_add */
-    rte_spinlock_t *tx_lock;  /* n_txq of them */
-    struct port_rx *rx;       /* n_rxq of them, from datapath_port_add() on */
-    struct capture *captures; /* the first, NULL: none (pmd/capture.h); RCU */
+    uint8_t asides;   /* PORT_ASIDE_*; what one of them is about is set before it, and taken away after it */
+    rte_spinlock_t *tx_lock;               /* n_txq of them */
+    struct port_rx *rx;                    /* n_rxq of them, from datapath_port_add() on */
+    struct capture *captures;              /* the first, NULL: none (pmd/capture.h); RCU */
+    struct policer *policers[PORT_N_WAYS]; /* NULL: none; RCU */
+    struct port_queues *queues;            /* NULL: one for all packets; RCU */
+    bool classful;                         /* the kernel sends by a packet's queue: tell it */
 
     /* Control thread only. */
+    struct port_scheduler_state *scheduler; /* NULL: the kernel's own, if any */
     enum port_type type;
     char name[PORT_NAME_MAX];
     int numa_node; /* -1 = unknown */

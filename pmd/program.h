@@ -49,6 +49,7 @@ enum program_op_type {
     OP_SET_ARP,       /* struct op_arp */
     OP_SET_ND,        /* struct op_nd */
     OP_SET_META,      /* struct op_meta: metadata that survives a recirculation */
+    OP_SET_QUEUE,     /* arg = queue of the output port, 0: none in particular (pmd/queue.h) */
     OP_METER,         /* arg = meter index */
     OP_CT,            /* struct op_ct: tracks the packet; what is found out is metadata */
     OP_CT_NAT,        /* struct op_ct_nat: the same, and translates addresses and ports */

@@ -360,6 +360,7 @@ const struct program_op_info program_ops[OP_N_TYPES] = {
     [OP_SET_ARP]       = {"set(arp(", "))", put_arp, sizeof(struct op_arp), .changes = true},
     [OP_SET_ND]        = {"set(nd(", "))", put_nd, sizeof(struct op_nd), .changes = true},
     [OP_SET_META]      = {"set(skb_mark(", "))", put_mark, sizeof(struct op_meta), .uses_meta = true},
+    [OP_SET_QUEUE]     = {"set(skb_priority(", "))", put_arg_hex},
     /* A meter's band may change the DSCP. */
     [OP_METER]         = {"meter(", ")", put_arg, .emits = true, .changes = true},
     [OP_CT]            = {"ct", "", put_ct, sizeof(struct op_ct), .emits = true, .uses_meta = true},

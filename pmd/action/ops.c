@@ -28,6 +28,7 @@ action_run *const action_runs[OP_N_TYPES] = {
     [OP_SET_ICMP]     = action_set_icmp,
     [OP_SET_ARP]      = action_set_arp,
     [OP_SET_ND]       = action_set_nd,
+    [OP_SET_QUEUE]    = action_set_queue,
     [OP_HASH]         = action_hash,
 };
 /* clang-format on */

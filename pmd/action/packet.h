@@ -122,7 +122,7 @@ action_run action_push_eth, action_pop_eth, action_set_eth, action_set_type;
 action_run action_push_nsh, action_pop_nsh, action_set_nsh;
 action_run action_set_proto, action_set_ipv4, action_set_ipv6, action_set_l4, action_set_icmp;
 action_run action_set_arp, action_set_nd;
-action_run action_hash;
+action_run action_hash, action_set_queue;
 
 /* By enum program_op_type. NULL: program_execute() runs the operation itself. Those send, end, measure or cut the
  * packet, which depends on the operations around them; and OP_SET_META is a single store, where the call would cost

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "pmd/base/log.h"
+#include "pmd/queue.h"
 #include "pmd/poll/datapath_impl.h"
 #include "pmd/poll/poll_thread.h"
 
@@ -41,6 +42,10 @@ struct datapath *datapath_create(const struct datapath_params *params, char *err
 
     if (!params_good(params, error, error_size))
         return NULL;
+    if (packet_queue_init() < 0) {
+        snprintf(error, error_size, "no flag of packets is left: a driver of DPDK's has taken all of them");
+        return NULL;
+    }
     dp = aligned_alloc(RTE_CACHE_LINE_SIZE, sizeof *dp);
     if (!dp) {
         snprintf(error, error_size, "out of memory for the datapath");

@@ -5,6 +5,7 @@
 
 #include "pmd/base/memory.h"
 #include "pmd/capture.h"
+#include "pmd/port_queues.h"
 #include "pmd/poll/poll_thread.h"
 
 static void publish_list(struct datapath *dp, unsigned thread, struct poll_list *list)
@@ -170,6 +171,9 @@ int datapath_port_add(struct datapath *dp, struct port *port)
 static void close_device(struct leaving *leaving)
 {
     free(leaving->port->rx);
+    for (int way = 0; way < PORT_N_WAYS; way++)
+        free(leaving->port->policers[way]);
+    port_queues_free(leaving->port->queues);
     port_destroy(leaving->port);
     leaving->port = NULL;
     leaving->closed = true;

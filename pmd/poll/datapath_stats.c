@@ -38,7 +38,7 @@ void datapath_port_stats(const struct datapath *dp, uint32_t index, struct datap
     for (unsigned i = 0; i < sizeof *stats / sizeof(uint64_t); i++)
         ((uint64_t *)stats)[i] -= ((const uint64_t *)&dp->port_bases[index])[i];
     stats->tx_dropped = stats->drops[DROP_TX_QUEUE_FULL] + stats->drops[DROP_TX_PORT_DOWN] +
-                        stats->drops[DROP_TX_NO_PORT] + stats->drops[DROP_TX_OVERSIZE];
+                        stats->drops[DROP_TX_NO_PORT] + stats->drops[DROP_TX_OVERSIZE] + stats->drops[DROP_TX_POLICED];
 }
 
 /* All counters of struct poll_counters are 64 bits wide. */

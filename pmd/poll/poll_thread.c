@@ -10,7 +10,6 @@
 
 #include "pmd/base/log.h"
 #include "pmd/base/prefault.h"
-#include "pmd/capture.h"
 
 /* Microseconds between two reports of quiescence: a token passes within about twice that. */
 #define REPORT_US 10
@@ -46,6 +45,16 @@ static void report_end(struct poll_thread *thread)
     thread->observe_at = thread->now + (uint64_t)REPORT_US * thread->cycles_per_us;
 }
 
+static __rte_noinline unsigned received_aside(struct poll_thread *thread, const struct poll_entry *entry,
+                                              struct rte_mbuf **packets, unsigned n)
+{
+    const unsigned kept = aside_received(thread, entry->port, entry->in_port, packets, n);
+
+    if (kept > 0)
+        burst_received(thread, entry->in_port, packets, kept);
+    return n;
+}
+
 static unsigned poll_rxq(struct poll_thread *thread, const struct poll_entry *entry)
 {
     struct rte_mbuf *packets[BURST];
@@ -68,7 +77,8 @@ static unsigned poll_rxq(struct poll_thread *thread, const struct poll_entry *en
     stage_end(thread, PMD_STAGE_RX);
     COUNT(thread->counters.rx_packets, n);
     COUNT(thread->counters.rx_batches, 1);
-    capture_look(entry->port, CAPTURE_IN, thread->index, packets, n);
+    if (unlikely(__atomic_load_n(&entry->port->asides, __ATOMIC_RELAXED) != 0))
+        return received_aside(thread, entry, packets, n);
     burst_received(thread, entry->in_port, packets, n);
     return n;
 }

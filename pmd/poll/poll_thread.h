@@ -5,6 +5,7 @@
  *   poll_lookup.c  the caches and the classifier, in order
  *   poll_miss.c    packets to and from the control thread, unresolved flows
  *   poll_tx.c      buffers per output port, sending
+ *   poll_aside.c   captures and policers of ports that have some
  *
  * The thread alone writes it, with these exceptions: the control thread fills and empties its ends of the rings, sets
  * `stop` and what clears the statistics, and zeroes a megaflow's counters before its id is given out again.
@@ -227,6 +228,15 @@ void tx_flush_all(struct poll_thread *thread);
 /* Frees packets and counts them under `reason`, for the thread and for `port`. */
 void poll_drop(struct poll_thread *thread, enum drop_reason reason, uint32_t port, struct rte_mbuf **packets,
                unsigned n);
+
+/* --- poll_aside.c: for ports with struct port.asides ----------------------*/
+
+/* Packets that were received. Returns how many go on, from the first; the others were dropped, n <= BURST. */
+unsigned aside_received(struct poll_thread *thread, struct port *port, uint32_t in_port, struct rte_mbuf **packets,
+                        unsigned n);
+/* The same for packets that are handed to the port with this index. */
+unsigned aside_sending(struct poll_thread *thread, struct port *port, uint32_t index, struct rte_mbuf **packets,
+                       unsigned n);
 
 /* Adds the cycles since the last stage ended to `stage`. */
 static inline void stage_end(struct poll_thread *thread, enum pmd_stage stage)

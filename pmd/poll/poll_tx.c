@@ -2,7 +2,6 @@
  * take is dropped under a reason. Poll-mode threads. */
 #include <rte_ethdev.h>
 
-#include "pmd/capture.h"
 #include "pmd/offload.h"
 #include "pmd/offload_merge.h"
 #include "pmd/poll/poll_thread.h"
@@ -68,7 +67,11 @@ static __rte_always_inline void transmit(struct poll_thread *thread, struct port
     uint16_t queue = (uint16_t)(thread->index % n_txq);
     rte_spinlock_t *lock = __atomic_load_n(&port->tx_shared, __ATOMIC_RELAXED) ? &port->tx_lock[queue] : NULL;
 
-    capture_look(port, CAPTURE_OUT, thread->index, packets, n);
+    if (unlikely(__atomic_load_n(&port->asides, __ATOMIC_RELAXED) != 0)) {
+        n = aside_sending(thread, port, index, packets, n);
+        if (n == 0)
+            return;
+    }
     for (unsigned i = 0; i < n; i++)
         bytes += packets[i]->pkt_len;
     if (lock)

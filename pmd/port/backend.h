@@ -39,6 +39,14 @@ void port_notify(struct port *port);
 /* The port works on the kernel's interface `ifname`: notes its index and state. Without effect if there is none. */
 void port_set_interface(struct port *port, const char *ifname);
 
+/* port_ops.schedule and .scheduled of a port with an interface of the kernel's. */
+void port_set_scheduling(struct port *port, const struct port_scheduling *wanted);
+int port_scheduling_result(struct port *port);
+/* The port has another interface under the same name: what was asked for by schedule() is for it, too. */
+void port_scheduling_renew(struct port *port);
+/* The port is being destroyed: its interface is left without a scheduler of Sluice's. */
+void port_scheduling_end(struct port *port);
+
 /* Writes a sentence into `error` and returns NULL. */
 struct port *port_error(char *error, size_t error_size, const char *format, ...) __attribute__((format(printf, 3, 4)));
 

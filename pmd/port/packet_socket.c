@@ -284,6 +284,11 @@ int packet_sender_open(int ifindex)
     return rc;
 }
 
+void packet_sender_set_priority(int fd, uint32_t priority)
+{
+    setsockopt(fd, SOL_SOCKET, SO_PRIORITY, &priority, sizeof priority);
+}
+
 /* What one call sends: of each packet its header and its segments. */
 struct batch {
     struct mmsghdr messages[SEND_MAX];

@@ -46,6 +46,9 @@ uint32_t packet_ring_missed(const struct packet_ring *ring);
 /* A socket to send by, which receives nothing. Its descriptor or a negative errno. */
 int packet_sender_open(int ifindex);
 
+/* What the kernel's scheduler makes of packets that are sent from then on (socket(7), SO_PRIORITY). */
+void packet_sender_set_priority(int fd, uint32_t priority);
+
 /* Sends packets in order, also such as are not finished but plain; they stay the caller's. Returns how many the kernel
  * took; with less than `n`, *error is the errno about the next. */
 unsigned packet_sender_send(int fd, struct rte_mbuf *const *packets, unsigned n, int *error);

@@ -281,6 +281,7 @@ void port_destroy(struct port *port)
         }
     }
     LOG_INFO(LOG_PORT, "%s: removed", port->name);
+    port_scheduling_end(port);
     port->ops->destroy(port);
 }
 

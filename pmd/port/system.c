@@ -22,6 +22,7 @@
 #include "pmd/port/interface.h"
 #include "pmd/port/packet_opener.h"
 #include "pmd/port/packet_socket.h"
+#include "pmd/queue.h"
 
 /* A burst ends at the packet that reaches it: large segments are long to copy. */
 #define BURST_BYTES 65536
@@ -39,7 +40,8 @@ struct system_rx {
 
 struct system_tx {
     rte_spinlock_t busy;
-    int fd; /* -1: closed */
+    int fd;            /* -1: closed */
+    uint32_t priority; /* of the socket, as it was set last */
     uint64_t packets, bytes, errors;
 } __attribute__((aligned(64)));
 
@@ -131,6 +133,36 @@ static uint16_t transmit(struct system_tx *q, struct rte_mbuf **packets, uint16_
     return (uint16_t)done;
 }
 
+/* How many packets from the first on are of its queue. */
+static uint16_t count_alike(struct rte_mbuf **packets, uint16_t n)
+{
+    const uint32_t queue = packet_queue(packets[0]);
+    uint16_t i = 1;
+
+    while (i < n && packet_queue(packets[i]) == queue)
+        i++;
+    return i;
+}
+
+/* As transmit(), with the queue of each packet as the socket's priority, by which the kernel finds the class. */
+static __rte_noinline uint16_t transmit_by_queue(struct system_tx *q, struct rte_mbuf **packets, uint16_t n, int *error)
+{
+    uint16_t done = 0, wanted, took;
+
+    do {
+        const uint32_t queue = packet_queue(packets[done]);
+        const uint32_t priority = PORT_SCHEDULER_MAJOR | ((queue <= PORT_CLASS_QUEUE_MAX ? queue : 0) + 1);
+
+        if (priority != q->priority)
+            packet_sender_set_priority(q->fd, priority);
+        q->priority = priority;
+        wanted = count_alike(packets + done, n - done);
+        took = transmit(q, packets + done, wanted, error);
+        done += took;
+    } while (took == wanted && done < n);
+    return done;
+}
+
 static uint16_t system_tx_burst(struct port *port, uint16_t queue, struct rte_mbuf **packets, uint16_t n)
 {
     struct system *system = port->priv;
@@ -140,7 +172,9 @@ static uint16_t system_tx_burst(struct port *port, uint16_t queue, struct rte_mb
 
     if (!rte_spinlock_trylock(&q->busy))
         return 0;
-    if (q->fd >= 0)
+    if (q->fd >= 0 && unlikely(__atomic_load_n(&port->classful, __ATOMIC_RELAXED)))
+        done = transmit_by_queue(q, packets, n, &error);
+    else if (q->fd >= 0)
         done = transmit(q, packets, n, &error);
     rte_spinlock_unlock(&q->busy);
     if (done < n && (error == ENETDOWN || error == ENXIO))
@@ -206,6 +240,7 @@ static void give_senders(struct port *port, const int *senders)
 
         rte_spinlock_lock(&tx->busy);
         tx->fd = senders[q];
+        tx->priority = 0;
         rte_spinlock_unlock(&tx->busy);
         packet_sender_close_later(old);
     }
@@ -331,12 +366,18 @@ static void replace_stuck_rings(struct port *port)
     system->opening = packet_opening_start(port, port->ifindex, system->mtu, port->n_rxq);
 }
 
+static void interface_returned(struct port *port)
+{
+    LOG_INFO(LOG_PORT, "%s: the interface %s is there again", port->name, port->ifname);
+    port_scheduling_renew(port);
+}
+
 static void try_again(struct port *port)
 {
     int rc = open_interface(port);
 
     if (rc == 0)
-        LOG_INFO(LOG_PORT, "%s: the interface %s is there again", port->name, port->ifname);
+        interface_returned(port);
     else
         say_error(port, rc);
 }
@@ -535,6 +576,8 @@ static const struct port_ops system_ops = {
     .get_stats = system_get_stats,
     .describe = system_describe,
     .count = system_count,
+    .schedule = port_set_scheduling,
+    .scheduled = port_scheduling_result,
     .destroy = system_free,
 };
 

@@ -407,6 +407,8 @@ static const struct port_ops tap_ops = {
     .get_stats = tap_get_stats,
     .describe = tap_describe,
     .count = tap_count,
+    .schedule = port_set_scheduling,
+    .scheduled = port_scheduling_result,
     .destroy = tap_destroy,
 };
 

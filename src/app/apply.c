@@ -440,7 +440,8 @@ static bool step(struct apply *apply)
 
 static bool waits(const struct apply *apply)
 {
-    return !TAILQ_EMPTY(&apply->opening) || !TAILQ_EMPTY(&apply->no_index) || !TAILQ_EMPTY(&apply->leaving);
+    return apply->schedulers || !TAILQ_EMPTY(&apply->opening) || !TAILQ_EMPTY(&apply->no_index) ||
+           !TAILQ_EMPTY(&apply->leaving);
 }
 
 enum apply_state {
@@ -457,6 +458,7 @@ static enum apply_state work(struct apply *apply, uint64_t budget_us)
     free_closed(apply);
     finish_ports(apply, &apply->opening);
     finish_ports(apply, &apply->no_index);
+    apply_qos_settle(apply);
     while (step(apply)) {
         apply->drawn = false;
         if (rte_rdtsc() >= deadline)

@@ -155,6 +155,32 @@ static void set_tables(struct bridge *br, const struct config_bridge *now, const
     }
 }
 
+static void set_mirrors(struct bridge *br, const struct config_bridge *wanted)
+{
+    struct mirror_config configs[CONFIG_MIRRORS_MAX];
+    size_t n = 0;
+
+    _Static_assert(CONFIG_MIRRORS_MAX <= MIRRORS_MAX, "there is a place for each");
+    for (; n < wanted->n_mirrors && n < CONFIG_MIRRORS_MAX; n++) {
+        const struct config_mirror *config = &wanted->mirrors[n];
+
+        configs[n] = (struct mirror_config){
+            .name = config->name,
+            .select_all = config->select_all,
+            .select_src_port = (const char *const *)config->select_src_port,
+            .n_select_src_port = config->n_select_src_port,
+            .select_dst_port = (const char *const *)config->select_dst_port,
+            .n_select_dst_port = config->n_select_dst_port,
+            .select_vlan = config->select_vlan,
+            .n_select_vlan = config->n_select_vlan,
+            .output_port = config->output_port,
+            .output_vlan = config->output_vlan == CONFIG_TAG_NONE ? MIRROR_NO_VLAN : config->output_vlan,
+            .snaplen = (uint32_t)config->snaplen,
+        };
+    }
+    mirrors_set(br, configs, n);
+}
+
 static unsigned n_ports(const struct apply_bridge *object)
 {
     const struct apply_port *port;
@@ -215,6 +241,7 @@ static void finish_bridge(struct apply *apply, struct apply_bridge *object)
 
     apply_bonds(apply, br, wanted);
     apply_stp(apply, br, &wanted->stp);
+    set_mirrors(br, wanted);
     server_params(sw, br, wanted, &params);
     snprintf(mgmt, sizeof mgmt, "%s/%s.mgmt", sw->config->run_dir, wanted->name);
     snprintf(snoop, sizeof snoop, "%s/%s.snoop", sw->config->run_dir, wanted->name);
@@ -306,6 +333,10 @@ static void change_bridge(struct apply *apply, struct apply_bridge *object)
         apply_stp(apply, br, &wanted->stp);
     if (parts & CONFIG_PART_STP)
         add_detail(&account, "spanning tree %s", wanted->stp.enable ? "on" : "off");
+    if (parts & CONFIG_PART_MIRRORS) {
+        set_mirrors(br, wanted);
+        add_detail(&account, "%zu mirrors", wanted->n_mirrors);
+    }
     if (parts & CONFIG_PART_CONNECTIONS)
         change_connections(apply, object, &account);
     change_keeping(apply, object, &account);

@@ -125,6 +125,7 @@ struct apply {
     struct apply_ports opening;
     struct apply_ports no_index; /* opened, but all indices of the datapath are taken */
     TAILQ_HEAD(, apply_leaving) leaving;
+    bool schedulers; /* the kernel was asked for some, and what came of it is not known yet */
     bool busy;       /* `idle` is owed */
     bool fresh;      /* something was put on the list since the job ran */
     bool drawn;      /* nothing was done since `ticket` was drawn */
@@ -172,7 +173,13 @@ void apply_stp(struct apply *apply, struct bridge *bridge, const struct config_s
 void apply_port_stp(struct apply *apply, struct bridge_port *bp, const struct config_port_stp *config);
 /* Has the bridge's ports bonded as it is wanted. */
 void apply_bonds(struct apply *apply, struct bridge *bridge, const struct config_bridge *config);
-/* Makes the tunnel that a port is made with (struct bridge_port_params); NULL with a sentence in `error`. */
+/* Has a port drop what comes in above its rates. */
+void apply_policing(struct apply *apply, struct bridge_port *bp, const struct config_policing *config);
+/* Looks what came of schedulers that the kernel was asked for. */
+void apply_qos_settle(struct apply *apply);
+/* How fast it may send, and by which queues. */
+void apply_qos(struct apply *apply, struct bridge_port *bp, const struct config_qos *config);
+/* What a tunnel port is made with; NULL with a sentence in `error`. */
 struct bridge_tunnel *apply_tunnel_create(struct apply *apply, const struct config_port *config, char *error,
                                           size_t error_size);
 /* Other options of one that there is. Returns 0, or -1 with a sentence. */

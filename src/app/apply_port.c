@@ -398,6 +398,8 @@ static struct bridge_port *add_to_bridge(struct apply *apply, struct apply_port 
     set_flood(bp, &port->now);
     set_rx_cores(apply, bp, &port->now);
     apply_bfd(apply, bp, &port->now.bfd);
+    apply_policing(apply, bp, &port->now.policing);
+    apply_qos(apply, bp, &port->now.qos);
     return bp;
 }
 
@@ -524,6 +526,10 @@ static void change(struct apply *apply, struct apply_port *port)
         mac_table_flush(bp->bridge->macs, bp->lport->id);
         bridge_note_port(bp, BRIDGE_PORT_VLAN);
     }
+    if (parts & CONFIG_PART_POLICING)
+        apply_policing(apply, bp, &port->wanted.policing);
+    if (parts & CONFIG_PART_QOS)
+        apply_qos(apply, bp, &port->wanted.qos);
     if (parts & CONFIG_PART_BFD)
         apply_bfd(apply, bp, &port->wanted.bfd);
     config_section_assign(&config_section_port, &port->now, &port->wanted, parts & ~failed);

@@ -1,4 +1,5 @@
-/* What others make of the model: a port's session of BFD and tunnel, a bridge's bonds and spanning tree. */
+/* What others make of the model: a port's session of BFD, its policing, queues and tunnel, a bridge's bonds and
+ * spanning tree. */
 #define MEM_WHAT "bridges and ports"
 
 #include <arpa/inet.h>
@@ -7,6 +8,7 @@
 #include <string.h>
 
 #include "pmd/base/mem.h"
+#include "pmd/base/memory.h"
 #include "src/agents/bfd_agent.h"
 #include "src/agents/bond_agent.h"
 #include "src/agents/stp_agent.h"
@@ -54,6 +56,85 @@ void apply_bfd(struct apply *apply, struct bridge_port *bp, const struct config_
     };
 
     bfd_agent_set(apply->sw->bfd, bp, &wanted);
+}
+
+/* --- policing ------------------------------------------------------------ */
+
+#define POLICING_BURST_KBIT 8000 /* as Open vSwitch has it */
+#define POLICING_BURST_KPKTS 16
+
+void apply_policing(struct apply *apply, struct bridge_port *bp, const struct config_policing *config)
+{
+    const struct policer_config policer = {
+        .bits = (uint64_t)config->rate * 1000,
+        .burst_bits = (uint64_t)(config->burst ? config->burst : POLICING_BURST_KBIT) * 1000,
+        .packets = (uint64_t)config->kpkts_rate * 1000,
+        .burst_packets = (uint64_t)(config->kpkts_burst ? config->kpkts_burst : POLICING_BURST_KPKTS) * 1000,
+    };
+
+    if (bp->port && datapath_port_police(apply->sw->dp, bp->port, PORT_IN, &policer) != 0)
+        out_of_memory("bridges and ports", 0);
+}
+
+/* --- quality of service -------------------------------------------------- */
+
+void apply_qos_settle(struct apply *apply)
+{
+    struct bridge_port *bp;
+    struct bridge *br;
+    bool all = true;
+
+    if (!apply->schedulers)
+        return;
+    TAILQ_FOREACH (br, &apply->sw->bridges, node)
+        TAILQ_FOREACH (bp, &br->ports, node)
+            all &= port_qos_settle(bp);
+    apply->schedulers = !all;
+}
+
+static int compare_queues(const void *a, const void *b)
+{
+    const struct qos_queue *x = a, *y = b;
+
+    return (x->id > y->id) - (x->id < y->id);
+}
+
+static uint64_t bits_of(int kbit)
+{
+    return (uint64_t)kbit * 1000;
+}
+
+void apply_qos(struct apply *apply, struct bridge_port *bp, const struct config_qos *config)
+{
+    static const enum qos_type types[] = {
+        [CONFIG_QOS_NONE] = QOS_NONE,         [CONFIG_QOS_NOOP] = QOS_NOOP,
+        [CONFIG_QOS_HTB] = QOS_HTB,           [CONFIG_QOS_HFSC] = QOS_HFSC,
+        [CONFIG_QOS_SFQ] = QOS_SFQ,           [CONFIG_QOS_CODEL] = QOS_CODEL,
+        [CONFIG_QOS_FQ_CODEL] = QOS_FQ_CODEL, [CONFIG_QOS_EGRESS_POLICER] = QOS_EGRESS_POLICER,
+    };
+    struct port_qos wanted = {
+        .type = types[config->type],
+        .max_rate = bits_of(config->max_rate),
+        .burst = bits_of(config->burst),
+        .n_queues = (unsigned)config->n_queues,
+        .queues = calloc(config->n_queues + 1, sizeof *wanted.queues),
+    };
+
+    if (!wanted.queues)
+        out_of_memory("bridges and ports", 0);
+    for (size_t i = 0; i < config->n_queues; i++) {
+        const struct config_queue *queue = &config->queues[i];
+
+        wanted.queues[i] = (struct qos_queue){.id = (uint32_t)queue->queue,
+                                              .priority = (uint32_t)queue->priority,
+                                              .min_rate = bits_of(queue->min_rate),
+                                              .max_rate = bits_of(queue->max_rate),
+                                              .burst = bits_of(queue->burst)};
+    }
+    qsort(wanted.queues, wanted.n_queues, sizeof *wanted.queues, compare_queues);
+    port_qos_set(bp, &wanted);
+    free(wanted.queues);
+    apply->schedulers |= !port_qos_settle(bp);
 }
 
 /* --- tunnels ------------------------------------------------------------- */

@@ -144,6 +144,30 @@ void status_for_each_port(const struct sluice *sw, const char *bridge,
     }
 }
 
+void status_for_each_mirror(const struct sluice *sw, const char *bridge,
+                            void (*fn)(void *arg, const struct status_mirror *status), void *arg)
+{
+    const struct mirror *mirror;
+    const struct bridge *br;
+
+    TAILQ_FOREACH (br, &sw->bridges, node) {
+        if (bridge && strcmp(br->name, bridge) != 0)
+            continue;
+        MIRROR_FOR_EACH(mirror, br)
+        {
+            fn(arg, &(struct status_mirror){
+                        .bridge = br->name,
+                        .name = mirror->name,
+                        .output_port = mirror->output_port,
+                        .output_vlan = mirror->output_vlan,
+                        .has_output = mirror->out || !mirror->output_port,
+                        .tx_packets = mirror->packets,
+                        .tx_bytes = mirror->bytes,
+                    });
+        }
+    }
+}
+
 struct connections {
     const char *bridge;
     void (*fn)(void *arg, const struct status_connection *status);
@@ -297,6 +321,11 @@ static const struct metric port_metrics[] = {
             "connections of virtual machines that were closed for what they did wrong"),
 };
 
+static const struct metric mirror_metrics[] = {
+    COUNTER(status_mirror, tx_packets, "tx", "packets", "tx_packets", "packets mirrored"),
+    COUNTER(status_mirror, tx_bytes, "tx", "bytes", "tx_bytes", "bytes of these packets, before they were cut short"),
+};
+
 static const struct metric connection_metrics[] = {
     COUNTER(status_connection, info.counts.rx_messages, "", "rx_messages", NULL, "messages received"),
     COUNTER(status_connection, info.counts.tx_messages, "", "tx_messages", NULL, "messages sent"),
@@ -398,6 +427,18 @@ static void port_of_kind(void *arg, const struct status_port *status)
 static void each_port(const struct sluice *sw, kind_fn *fn, void *arg)
 {
     status_for_each_port(sw, NULL, port_of_kind, &(struct to_kind){fn, arg});
+}
+
+static void mirror_of_kind(void *arg, const struct status_mirror *status)
+{
+    const struct to_kind *to = arg;
+
+    to->fn(to->arg, status, (const char *const[]){status->bridge, status->name});
+}
+
+static void each_mirror(const struct sluice *sw, kind_fn *fn, void *arg)
+{
+    status_for_each_mirror(sw, NULL, mirror_of_kind, &(struct to_kind){fn, arg});
 }
 
 /* Those to controllers of the configuration: others have no name of their own. */
@@ -504,6 +545,7 @@ static void each_ct_reason(const struct sluice *sw, kind_fn *fn, void *arg)
 const struct status_kind status_kinds[STATUS_N_KINDS] = {
     [STATUS_BRIDGE] = {"bridge", METRICS(bridge_metrics), {"bridge"}, 1, each_bridge},
     [STATUS_PORT] = {"port", METRICS(port_metrics), {"bridge", "port"}, 2, each_port},
+    [STATUS_MIRROR] = {"mirror", METRICS(mirror_metrics), {"bridge", "mirror"}, 2, each_mirror},
     [STATUS_CONNECTION] =
         {"connection", METRICS(connection_metrics), {"bridge", "target", "auxiliary_id"}, 3, each_connection},
     [STATUS_THREAD] = {"pmd_thread", METRICS(thread_metrics), {"thread"}, 1, each_thread},
@@ -529,6 +571,10 @@ void status_port_statistics(const struct status_port *status, void (*fn)(void *a
     for (size_t i = 0; i < RTE_DIM(port_metrics); i++)
         if (port_metrics[i].statistic)
             fn(arg, port_metrics[i].statistic, metric_value(&port_metrics[i], status));
+    if (status->drops[DROP_RX_POLICED])
+        fn(arg, "ovs_rx_qos_drops", status->drops[DROP_RX_POLICED]);
+    if (status->drops[DROP_TX_POLICED])
+        fn(arg, "ovs_tx_qos_drops", status->drops[DROP_TX_POLICED]);
     for (int reason = 0; reason < DROP_N_REASONS; reason++) {
         if (status->drops[reason] == 0)
             continue;

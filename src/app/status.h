@@ -1,6 +1,6 @@
-/* What the switch is doing, as snapshots of its objects: ports, bridges, OpenFlow connections, poll-mode threads,
- * reasons of drops, tuples, tables. sluicectl's commands are renderers of these; so is what is written to a database.
- * Control thread only.
+/* What the switch is doing, as snapshots of its objects: ports, bridges, mirrors, OpenFlow connections, poll-mode
+ * threads, reasons of drops, tuples, tables. sluicectl's commands are renderers of these; so is what is written to a
+ * database. Control thread only.
  *
  * A snapshot is taken when it is asked for and costs what it reads: the counters of a port are summed over the threads.
  * Strings in it are valid until the object changes, at most until the next turn of the event loop.
@@ -58,6 +58,14 @@ struct status_port {
     bool has_bfd;
     struct bfd_status bfd; /* if has_bfd */
     struct port *device;   /* NULL: none */
+};
+
+struct status_mirror {
+    const char *bridge, *name;
+    const char *output_port; /* NULL: it sends to output_vlan */
+    int output_vlan;
+    bool has_output; /* false: the bridge has no port of that name */
+    uint64_t tx_packets, tx_bytes;
 };
 
 struct status_connection {
@@ -120,6 +128,8 @@ void status_for_each_bridge(const struct sluice *sw, void (*fn)(void *arg, const
                             void *arg);
 void status_for_each_port(const struct sluice *sw, const char *bridge,
                           void (*fn)(void *arg, const struct status_port *status), void *arg);
+void status_for_each_mirror(const struct sluice *sw, const char *bridge,
+                            void (*fn)(void *arg, const struct status_mirror *status), void *arg);
 void status_for_each_connection(const struct sluice *sw, const char *bridge,
                                 void (*fn)(void *arg, const struct status_connection *status), void *arg);
 void status_for_each_thread(const struct sluice *sw, void (*fn)(void *arg, const struct status_thread *status),
@@ -150,6 +160,7 @@ struct status_kind {
 enum status_kinds {
     STATUS_BRIDGE,
     STATUS_PORT,
+    STATUS_MIRROR,
     STATUS_CONNECTION,
     STATUS_THREAD,
     STATUS_DROP,

@@ -136,6 +136,7 @@ void bridge_destroy(struct bridge *bridge)
         if (index != 0)
             datapath_port_forget(bridge->dp, index);
     }
+    mirrors_free(bridge);
     pipeline_destroy(bridge->pipeline);
     mac_table_bury(bridge->macs, &bridge->buried_macs);
     while (!mac_table_free_some(&bridge->buried_macs, UINT_MAX))

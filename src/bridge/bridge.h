@@ -17,9 +17,11 @@
 #include "src/bridge/bridge_tunnel.h"
 #include "src/bridge/lport.h"
 #include "src/bridge/mac_table.h"
+#include "src/bridge/mirror.h"
 #include "src/bridge/patch.h"
 #include "src/bridge/port_claim.h"
 #include "src/bridge/port_kind.h"
+#include "src/bridge/port_qos.h"
 #include "src/bridge/port_vlan.h"
 #include "src/loop/loop.h"
 #include "src/tables/pipeline.h"
@@ -74,6 +76,7 @@ struct bridge_port {
     struct bridge_port_lacp lacp; /* what it is in LACP */
     struct bridge_port_stp stp;
     struct bridge_port_crossed crossed; /* bridge_port_is_virtual() */
+    struct bridge_port_qos *qos;        /* NULL: none */
     LIST_HEAD(, port_claim) claims;
     TAILQ_ENTRY(bridge_port) node;
 };
@@ -100,6 +103,7 @@ struct bridge {
     struct bridge_port **by_ofport; /* the ports but LOCAL, by number */
     uint32_t by_ofport_size;
     struct bridge_port *local;
+    struct mirrors *mirrors; /* NULL: none */
     struct bridge_listeners listeners;
     struct loop_timer ageing; /* of addresses */
     struct loop_job reclaim;  /* of those that were flushed */

@@ -182,6 +182,7 @@ struct bridge_port *bridge_port_add(struct bridge *bridge, const struct bridge_p
         TAILQ_INSERT_HEAD(&bridge->ports, bp, node);
     bridge->n_ports++;
     index_set(bridge, ofport, bp);
+    mirrors_port_added(bp->lport);
     TELL(bridge, port_added, bp);
     if (bp->patch.peer)
         patch_tell_peer(bp->patch.peer);
@@ -205,6 +206,7 @@ void bridge_port_free(struct bridge_port *bp)
     struct bridge_port *peer;
 
     end_claims(bp);
+    port_qos_free(bp);
     lport_forget(bp);
     TAILQ_REMOVE(&bridge->ports, bp, node);
     bridge->n_ports--;

@@ -32,6 +32,7 @@ static struct lport *create(struct bridge *bridge, uint32_t id)
 
 static void destroy(struct lport *lport)
 {
+    mirrors_port_removed(lport);
     mac_table_forget_port(lport->bridge->macs, lport->id);
     TAILQ_REMOVE(&lport->bridge->lports, lport, node);
     free(lport);
@@ -50,6 +51,7 @@ struct lport *lport_create_bond(struct bridge *bridge, struct bond *bond)
     struct lport *lport = create(bridge, LPORT_BOND_FIRST + bridge->n_bonds_made++);
 
     lport->bond = bond;
+    mirrors_port_added(lport);
     return lport;
 }
 
@@ -87,6 +89,7 @@ void lport_leave(struct bridge_port *bp)
     bp->lport = lport_create(bp);
     bp->lport->vlan = lport->vlan;
     bond_leave(lport->bond, bp, clock_now_ms());
+    mirrors_port_added(bp->lport);
     bridge_note_port(bp, BRIDGE_PORT_VLAN);
 }
 

@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
+#include "src/bridge/mirror.h"
 #include "src/bridge/port_vlan.h"
 
 struct bond;
@@ -22,6 +23,7 @@ struct lport {
     struct bridge_port *member; /* NULL: it is a bond, which knows its members */
     struct bond *bond;          /* NULL: it is none */
     struct port_vlan vlan;
+    struct lport_mirrors mirrors;
     TAILQ_ENTRY(lport) node;
 };
 

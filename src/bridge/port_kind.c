@@ -17,8 +17,8 @@ static void device_status(const struct bridge_port *bp, struct port_status *stat
 static uint64_t dropped_on_the_way_in(const struct datapath_port_stats *counted)
 {
     static const enum drop_reason reasons[] = {
-        DROP_MISS_RING_FULL,     DROP_MISS_PORT_QUOTA, DROP_MISS_PENDING_FULL,
-        DROP_MISS_PENDING_STALE, DROP_RX_RUNT,         DROP_CONTROL_BACKLOG,
+        DROP_MISS_RING_FULL, DROP_MISS_PORT_QUOTA, DROP_MISS_PENDING_FULL, DROP_MISS_PENDING_STALE,
+        DROP_RX_RUNT,        DROP_CONTROL_BACKLOG, DROP_RX_POLICED,
     };
     uint64_t n = 0;
 

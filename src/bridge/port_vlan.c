@@ -28,6 +28,15 @@ bool port_vlan_carries(const struct port_vlan *vlan, uint16_t vid)
     }
 }
 
+bool port_vlan_is_plain(const struct port_vlan *vlan)
+{
+    uint64_t all = UINT64_MAX;
+
+    for (size_t i = 0; i < sizeof vlan->trunks / sizeof vlan->trunks[0]; i++)
+        all &= vlan->trunks[i];
+    return vlan->mode == VLAN_MODE_TRUNK && all == UINT64_MAX;
+}
+
 enum port_vlan_verdict port_vlan_admit(const struct port_vlan *vlan, uint16_t vid, uint16_t *in)
 {
     if (vlan->mode == VLAN_MODE_ACCESS && vid != 0)

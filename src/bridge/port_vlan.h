@@ -19,6 +19,9 @@ void port_vlan_init(struct port_vlan *vlan);
 /* Does the Port carry packets of this VLAN (0 .. 4095) at all? */
 bool port_vlan_carries(const struct port_vlan *vlan, uint16_t vid);
 
+/* A trunk that carries every VLAN: packets come and go by it as they are. */
+bool port_vlan_is_plain(const struct port_vlan *vlan);
+
 enum port_vlan_verdict {
     PORT_VLAN_ADMITTED,
     PORT_VLAN_TAGGED_ON_ACCESS, /* an access port takes no tags */

@@ -15,6 +15,7 @@ extern const struct config_section config_section_bfd;
 extern const struct config_section config_section_bond;
 extern const struct config_section config_section_port_stp;
 extern const struct config_section config_section_stp;
+extern const struct config_section config_section_qos;
 extern const struct config_section config_section_tunnel;
 
 /* The parts of the switch that keys with CHANGE_LIVE belong to: what has to be done when one of them changes. */
@@ -34,6 +35,7 @@ enum config_part {
     CONFIG_PART_TABLES = 1 << 7,
     CONFIG_PART_BONDS = 1 << 15,
     CONFIG_PART_KEEP_RULES = 1 << 12,
+    CONFIG_PART_MIRRORS = 1 << 16,
     /* ports */
     CONFIG_PART_OFPORT = 1 << 8,
     CONFIG_PART_MTU = 1 << 9,
@@ -45,6 +47,8 @@ enum config_part {
     CONFIG_PART_LACP = 1 << 16,
     CONFIG_PART_STP = 1 << 17,    /* of bridges, too */
     CONFIG_PART_SOCKET = 1 << 14, /* who may connect to it */
+    CONFIG_PART_POLICING = 1 << 18,
+    CONFIG_PART_QOS = 1 << 19,
 };
 
 #endif

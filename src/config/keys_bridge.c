@@ -1,4 +1,4 @@
-/* The keys of a bridge, and of its tables and controllers: bridges[], bridges[].tables[], bridges[].controllers[]. */
+/* The keys of a bridge, and of its tables, controllers and mirrors: bridges[], bridges[].tables[] and so on. */
 #include "src/config/keys_impl.h"
 
 static const struct config_key table_keys[] = {
@@ -125,6 +125,116 @@ static const struct config_section controller_section = {
     .size = sizeof(struct config_controller),
     KEYS(controller_keys),
     .shorthand = &controller_keys[0],
+};
+
+static const struct config_key mirror_keys[] = {
+    {
+        .name = "name",
+        .change = CHANGE_LIVE,
+        .type = KEY_STRING,
+        .offset = offsetof(struct config_mirror, name),
+        .required = true,
+        .format = &config_format_port_name,
+        .doc = "Name of the mirror, unique in its bridge.",
+        .example = "\"m0\"",
+    },
+    {
+        .name = "select_all",
+        .change = CHANGE_LIVE,
+        .type = KEY_BOOL,
+        .offset = offsetof(struct config_mirror, select_all),
+        .doc = "Every packet that comes in or goes out by any port is selected.",
+        .example = "true",
+    },
+    {
+        .name = "select_src_port",
+        .change = CHANGE_LIVE,
+        .type = KEY_STRINGS,
+        .offset = offsetof(struct config_mirror, select_src_port),
+        .count_offset = offsetof(struct config_mirror, n_select_src_port),
+        .max_items = 4096,
+        .format = &config_format_port_name,
+        .default_doc = "none",
+        .doc = "Ports of the bridge by which packets come in that are selected.",
+        .example = "[\"vm1\"]",
+    },
+    {
+        .name = "select_dst_port",
+        .change = CHANGE_LIVE,
+        .type = KEY_STRINGS,
+        .offset = offsetof(struct config_mirror, select_dst_port),
+        .count_offset = offsetof(struct config_mirror, n_select_dst_port),
+        .max_items = 4096,
+        .format = &config_format_port_name,
+        .default_doc = "none",
+        .doc = "Ports of the bridge by which packets go out that are selected.",
+        .example = "[\"vm1\"]",
+    },
+    {
+        .name = "select_vlan",
+        .change = CHANGE_LIVE,
+        .type = KEY_INTS,
+        .offset = offsetof(struct config_mirror, select_vlan),
+        .count_offset = offsetof(struct config_mirror, n_select_vlan),
+        .min = 0,
+        .max = 4095,
+        .max_items = 4096,
+        .default_doc = "all VLANs",
+        .unit = "VLAN IDs",
+        .doc =
+            "Of the selected packets those of these VLANs, as the port's `vlan_mode` and `tag` have them. VLAN 0 stands "
+            "for untagged packets.",
+        .example = "[10]",
+    },
+    {
+        .name = "output_port",
+        .change = CHANGE_LIVE,
+        .type = KEY_STRING,
+        .offset = offsetof(struct config_mirror, output_port),
+        .format = &config_format_port_name,
+        .default_doc = "`output_vlan` is given",
+        .doc =
+            "The port that the packets are sent to, of any type: a tunnel of GRE or ERSPAN takes them to another host. "
+            "The port is the mirror's: what comes in by it is dropped, as `mirror_port`, and NORMAL, FLOOD and ALL send "
+            "nothing to it. A rule that names it does.",
+        .example = "\"monitor0\"",
+    },
+    {
+        .name = "output_vlan",
+        .change = CHANGE_LIVE,
+        .type = KEY_INT,
+        .offset = offsetof(struct config_mirror, output_vlan),
+        .min = 1,
+        .max = 4095,
+        .default_int = CONFIG_TAG_NONE,
+        .default_doc = "`output_port` is given",
+        .unit = "VLAN ID",
+        .doc =
+            "The VLAN that the packets are sent to (RSPAN): by all ports that carry it, with its tag in the place of "
+            "their own. Switches behind these ports must not learn addresses in this VLAN.",
+        .example = "999",
+    },
+    {
+        .name = "snaplen",
+        .change = CHANGE_LIVE,
+        .type = KEY_INT,
+        .offset = offsetof(struct config_mirror, snaplen),
+        .min = 14,
+        .max = 65535,
+        .zero = "whole packets",
+        .unit = "bytes",
+        .doc = "How much of each packet is sent, from its start. Not through a patch port: that gets nothing then.",
+        .example = "128",
+    },
+};
+static const struct config_section mirror_section = {
+    .title = "bridges[].mirrors[]",
+    .doc =
+        "A mirror sends packets to another port, or another VLAN, too: as they are when they come in, or go out, by one "
+        "of the ports that it selects. A packet goes to each place once. Exactly one of `output_port` and "
+        "`output_vlan` must be given.",
+    .size = sizeof(struct config_mirror),
+    KEYS(mirror_keys),
 };
 
 static const struct config_choice fail_modes[] = {
@@ -395,6 +505,19 @@ static const struct config_key bridge_keys[] = {
         .offset = offsetof(struct config_bridge, stp),
         .section = &config_section_stp,
         .doc = "The spanning tree.",
+    },
+    {
+        .name = "mirrors",
+        .change = CHANGE_LIVE,
+        .part = CONFIG_PART_MIRRORS,
+        .type = KEY_SECTIONS,
+        .offset = offsetof(struct config_bridge, mirrors),
+        .count_offset = offsetof(struct config_bridge, n_mirrors),
+        .max_items = CONFIG_MIRRORS_MAX,
+        .section = &mirror_section,
+        .default_doc = "none",
+        .doc = "Packets that are sent somewhere else besides, to be looked at there.",
+        .example = "[{\"name\": \"m0\", \"select_all\": true, \"output_port\": \"monitor0\"}]",
     },
     {
         .name = "ports",

@@ -20,6 +20,8 @@ enum {
     CONFIG_TAG_NONE = -1,  /* port tag: not given */
     CONFIG_INHERIT = -1,   /* a controller's limits: the bridge's */
     CONFIG_CONTROLLERS_MAX = 64, /* of a bridge */
+    CONFIG_MIRRORS_MAX = 32,     /* likewise */
+    CONFIG_QUEUE_MAX = 61439,    /* highest number of a queue */
     CONFIG_OFPORT_MAX = 0xfeff,  /* highest number an operator may give (OpenFlow 1.0 has 16-bit port numbers) */
     CONFIG_OFPORT_LOCAL = 65534, /* "LOCAL", as OpenFlow 1.0 numbers it (OFPP_LOCAL = 0xfffe) */
 };
@@ -111,6 +113,38 @@ struct config_port_stp {
     int path_cost; /* 0: as the link's speed has it */
 };
 
+/* What comes in above these rates is dropped; 0: any number. Bursts of 0 are the defaults. */
+struct config_policing {
+    int rate, burst;             /* kbit/s, kbit */
+    int kpkts_rate, kpkts_burst; /* 1000 packets a second, 1000 packets */
+};
+
+/* Names and meaning of Open vSwitch's QoS.type. */
+enum config_qos_type {
+    CONFIG_QOS_NONE,
+    CONFIG_QOS_NOOP,
+    CONFIG_QOS_HTB,
+    CONFIG_QOS_HFSC,
+    CONFIG_QOS_SFQ,
+    CONFIG_QOS_CODEL,
+    CONFIG_QOS_FQ_CODEL,
+    CONFIG_QOS_EGRESS_POLICER,
+};
+
+/* kbit/s, kbit; 0: not given. */
+struct config_queue {
+    int queue;
+    int min_rate, max_rate, burst;
+    int priority;
+};
+
+struct config_qos {
+    enum config_qos_type type;
+    int max_rate, burst;
+    struct config_queue *queues;
+    size_t n_queues;
+};
+
 struct config_port {
     char *name;
     uint32_t ofport;      /* that is asked for: 1..CONFIG_OFPORT_MAX, or CONFIG_OFPORT_LOCAL; 0: any */
@@ -136,6 +170,8 @@ struct config_port {
     size_t n_trunks;
     int lacp_port_id, lacp_port_priority, lacp_aggregation_key; /* 0: not given */
     bool flood;                                                 /* FLOOD and NORMAL's flooding send out of this port */
+    struct config_policing policing;                            /* of what comes in */
+    struct config_qos qos;                                      /* of what goes out */
     struct config_bfd bfd;
     struct config_port_stp stp;
     struct config_tunnel tunnel; /* types of tunnels */
@@ -192,6 +228,19 @@ struct config_table {
     bool eviction;   /* a full table gives up a rule for a new one */
 };
 
+/* Packets that are sent to another port, or VLAN, of their bridge, too. */
+struct config_mirror {
+    char *name;
+    bool select_all;
+    char **select_src_port, **select_dst_port;
+    size_t n_select_src_port, n_select_dst_port;
+    int *select_vlan; /* none listed: all */
+    size_t n_select_vlan;
+    char *output_port; /* NULL: it is output_vlan */
+    int output_vlan;   /* CONFIG_TAG_NONE: it is output_port */
+    int snaplen;       /* bytes, 0: whole packets */
+};
+
 struct config_bridge {
     char *name;
     uint64_t datapath_id;
@@ -217,6 +266,8 @@ struct config_bridge {
     struct config_bond *bonds;
     size_t n_bonds;
     struct config_stp stp;
+    struct config_mirror *mirrors;
+    size_t n_mirrors;
     struct config_port *ports;
     size_t n_ports;
 };

@@ -245,6 +245,24 @@ static void verify_socket(const struct config_port *port, const char *path, stru
     }
 }
 
+static void verify_qos(const struct config_qos *qos, const char *path, struct config_faults *faults)
+{
+    struct claims queues = {0};
+    char where[160];
+
+    if (qos->type == CONFIG_QOS_EGRESS_POLICER && !qos->max_rate) {
+        snprintf(where, sizeof where, "%s.qos", path);
+        config_faults_add(faults, 0, where, "an egress-policer needs \"max_rate\": add it");
+    }
+    for (size_t i = 0; i < qos->n_queues; i++) {
+        char number[16];
+
+        snprintf(number, sizeof number, "%d", qos->queues[i].queue);
+        claim(&queues, number, "%s.qos.queues[%zu].queue", path, i);
+    }
+    settle(&queues, "the queue", "choose another number", faults);
+}
+
 static void verify_port(const struct config *config, const struct config_port *port, const char *path,
                         struct unique *unique, struct config_faults *faults)
 {
@@ -272,6 +290,7 @@ static void verify_port(const struct config *config, const struct config_port *p
         }
     }
     verify_socket(port, path, faults);
+    verify_qos(&port->qos, path, faults);
     verify_vlans(port, path, faults);
     verify_bfd(&port->bfd, path, faults);
     if (config_port_is_tunnel(port))
@@ -395,6 +414,57 @@ static void verify_bonds(const struct config_bridge *bridge, size_t index, struc
     settle(&members, "the port", "remove it", faults);
 }
 
+/* Bonds are Ports, too. */
+static bool has_port(const struct config_bridge *bridge, const char *name)
+{
+    for (size_t i = 0; i < bridge->n_bonds; i++) {
+        if (bridge->bonds[i].name && strcmp(bridge->bonds[i].name, name) == 0)
+            return true;
+    }
+    return find_port(bridge, name) != NULL;
+}
+
+static void must_be_port(const struct config_bridge *bridge, const char *name, const char *where,
+                         struct config_faults *faults)
+{
+    if (name && !has_port(bridge, name))
+        config_faults_add(faults, 0, where, "the bridge has no port \"%s\": name one of its ports", name);
+}
+
+static void verify_mirror(const struct config_bridge *bridge, const struct config_mirror *mirror, const char *path,
+                          struct config_faults *faults)
+{
+    char where[160];
+
+    if (!mirror->output_port && mirror->output_vlan == CONFIG_TAG_NONE)
+        config_faults_add(faults, 0, path, "sends nowhere: add \"output_port\" or \"output_vlan\"");
+    if (mirror->output_port && mirror->output_vlan != CONFIG_TAG_NONE)
+        config_faults_add(faults, 0, path, "has both \"output_port\" and \"output_vlan\": remove one of them");
+    snprintf(where, sizeof where, "%s.output_port", path);
+    must_be_port(bridge, mirror->output_port, where, faults);
+    for (size_t i = 0; i < mirror->n_select_src_port; i++) {
+        snprintf(where, sizeof where, "%s.select_src_port[%zu]", path, i);
+        must_be_port(bridge, mirror->select_src_port[i], where, faults);
+    }
+    for (size_t i = 0; i < mirror->n_select_dst_port; i++) {
+        snprintf(where, sizeof where, "%s.select_dst_port[%zu]", path, i);
+        must_be_port(bridge, mirror->select_dst_port[i], where, faults);
+    }
+}
+
+static void verify_mirrors(const struct config_bridge *bridge, size_t index, struct config_faults *faults)
+{
+    struct claims names = {0};
+    char path[64];
+
+    for (size_t i = 0; i < bridge->n_mirrors; i++) {
+        snprintf(path, sizeof path, "bridges[%zu].mirrors[%zu]", index, i);
+        claim(&names, bridge->mirrors[i].name, "%s.name", path);
+        verify_mirror(bridge, &bridge->mirrors[i], path, faults);
+    }
+    settle(&names, "the name", "choose another", faults);
+}
+
 static void verify_bridge(const struct config *config, size_t index, struct unique *unique,
                           struct config_faults *faults)
 {
@@ -450,6 +520,7 @@ static void verify_bridge(const struct config *config, size_t index, struct uniq
     }
     settle(&ofports, "the OpenFlow port", "choose another", faults);
     verify_bonds(bridge, index, &unique->bond_names, faults);
+    verify_mirrors(bridge, index, faults);
 }
 
 /* The sockets Sluice makes by itself come first, so that a path in the file is what is reported. */

@@ -131,6 +131,27 @@ static void show_connection(void *arg, const struct status_connection *connectio
                                     "errors_sent", (json_int_t)info->counts.errors_sent));
 }
 
+static void show_mirror(void *arg, const struct status_mirror *mirror)
+{
+    const struct status_kind *kind = &status_kinds[STATUS_MIRROR];
+    struct control_reply *reply = arg;
+    json_t *object = json_pack("{s:s,s:b}", "name", mirror->name, "has_output", (int)mirror->has_output);
+    json_t *bridge = json_array_get(reply->json, json_array_size(reply->json) - 1);
+    char to[PORT_NAME_MAX + 16];
+
+    if (mirror->output_port) {
+        snprintf(to, sizeof to, "%s%s", mirror->output_port, mirror->has_output ? "" : " (there is none)");
+        json_object_set_new(object, "output_port", json_string(mirror->output_port));
+    } else {
+        snprintf(to, sizeof to, "VLAN %d", mirror->output_vlan);
+        json_object_set_new(object, "output_vlan", json_integer(mirror->output_vlan));
+    }
+    control_printf(reply, "  mirror %s: to %s, packets %" PRIu64 " bytes %" PRIu64 "\n", mirror->name, to,
+                   mirror->tx_packets, mirror->tx_bytes);
+    metrics_to_json(kind->metrics, kind->n_metrics, mirror, object);
+    json_array_append_new(json_object_get(bridge, "mirrors"), object);
+}
+
 struct show_bridges {
     const struct sluice *sw;
     struct control_reply *reply;
@@ -152,8 +173,10 @@ static void show_bridge(void *arg, const struct status_bridge *bridge)
                                bridge->fail_mode, "learning_switch", (int)bridge->learning);
     metrics_to_json(status_kinds[STATUS_BRIDGE].metrics, status_kinds[STATUS_BRIDGE].n_metrics, bridge, object);
     json_object_set_new(object, "connections", json_array());
+    json_object_set_new(object, "mirrors", json_array());
     json_array_append_new(reply->json, object);
     status_for_each_connection(show->sw, bridge->name, show_connection, reply);
+    status_for_each_mirror(show->sw, bridge->name, show_mirror, reply);
 }
 
 static void cmd_bridges(void *arg, int argc, const char *const *argv, struct control_reply *reply)

@@ -25,4 +25,5 @@ void commands_register(struct sluice *sw)
     commands_register_route(sw->control, sw);
     commands_register_neighbour(sw->control, sw);
     commands_register_tunnel(sw->control, sw);
+    commands_register_qos(sw->control, sw);
 }

@@ -37,6 +37,7 @@ void commands_register_metrics(struct control *control, struct sluice *sw);     
 void commands_register_route(struct control *control, struct sluice *sw);       /* ovs/route/ */
 void commands_register_neighbour(struct control *control, struct sluice *sw); /* tnl/neigh/, tnl/arp/, tnl/next-hops */
 void commands_register_tunnel(struct control *control, struct sluice *sw);    /* tnl/ports/show, ofproto/list-tunnels */
+void commands_register_qos(struct control *control, struct sluice *sw);       /* qos/show, qos/show-types */
 
 /* The bridge that argv[i] names; with no such word, the only one. NULL: failed, and `reply` says why. */
 struct bridge *command_bridge(struct sluice *sw, int argc, const char *const *argv, int i, struct control_reply *reply);

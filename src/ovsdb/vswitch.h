@@ -32,7 +32,7 @@
     X(FAIL_MODE, "fail_mode", STRING, NONE, READ, -1)                                                                  \
     X(FLOW_TABLES, "flow_tables", INTEGER, UUID, READ, VSWITCH_FLOW_TABLE)                                             \
     X(OTHER_CONFIG, "other_config", STRING, STRING, READ, -1)                                                          \
-    X(MIRRORS, "mirrors", UUID, NONE, READ, -1)                                                                        \
+    X(MIRRORS, "mirrors", UUID, NONE, READ, VSWITCH_MIRROR)                                                            \
     X(NETFLOW, "netflow", UUID, NONE, READ, -1)                                                                        \
     X(SFLOW, "sflow", UUID, NONE, READ, -1)                                                                            \
     X(IPFIX, "ipfix", UUID, NONE, READ, -1)                                                                            \
@@ -52,7 +52,7 @@
     X(TRUNKS, "trunks", INTEGER, NONE, READ, -1)                                                                       \
     X(CVLANS, "cvlans", INTEGER, NONE, READ, -1)                                                                       \
     X(VLAN_MODE, "vlan_mode", STRING, NONE, READ, -1)                                                                  \
-    X(QOS, "qos", UUID, NONE, READ, -1)                                                                                \
+    X(QOS, "qos", UUID, NONE, READ, VSWITCH_QOS)                                                                       \
     X(MAC, "mac", STRING, NONE, READ, -1)                                                                              \
     X(BOND_MODE, "bond_mode", STRING, NONE, READ, -1)                                                                  \
     X(BOND_UPDELAY, "bond_updelay", INTEGER, NONE, READ, -1)                                                           \
@@ -76,6 +76,7 @@
     X(INGRESS_POLICING_RATE, "ingress_policing_rate", INTEGER, NONE, READ, -1)                                         \
     X(INGRESS_POLICING_BURST, "ingress_policing_burst", INTEGER, NONE, READ, -1)                                       \
     X(INGRESS_POLICING_KPKTS_RATE, "ingress_policing_kpkts_rate", INTEGER, NONE, READ, -1)                             \
+    X(INGRESS_POLICING_KPKTS_BURST, "ingress_policing_kpkts_burst", INTEGER, NONE, READ, -1)                           \
     X(BFD, "bfd", STRING, STRING, READ, -1)                                                                            \
     X(CFM_MPID, "cfm_mpid", INTEGER, NONE, READ, -1)                                                                   \
     X(LLDP, "lldp", STRING, STRING, READ, -1)                                                                          \
@@ -122,6 +123,26 @@
     X(OVERFLOW_POLICY, "overflow_policy", STRING, NONE, READ, -1)                                                      \
     X(GROUPS, "groups", STRING, NONE, READ, -1)
 
+#define VSWITCH_MIRROR_COLUMNS(X)                                                                                      \
+    X(NAME, "name", STRING, NONE, READ, -1)                                                                            \
+    X(SELECT_ALL, "select_all", BOOLEAN, NONE, READ, -1)                                                               \
+    X(SELECT_SRC_PORT, "select_src_port", UUID, NONE, READ, VSWITCH_PORT)                                              \
+    X(SELECT_DST_PORT, "select_dst_port", UUID, NONE, READ, VSWITCH_PORT)                                              \
+    X(SELECT_VLAN, "select_vlan", INTEGER, NONE, READ, -1)                                                             \
+    X(OUTPUT_PORT, "output_port", UUID, NONE, READ, VSWITCH_PORT)                                                      \
+    X(OUTPUT_VLAN, "output_vlan", INTEGER, NONE, READ, -1)                                                             \
+    X(SNAPLEN, "snaplen", INTEGER, NONE, READ, -1)                                                                     \
+    X(STATISTICS, "statistics", STRING, INTEGER, WRITE, -1)
+
+#define VSWITCH_QOS_COLUMNS(X)                                                                                         \
+    X(TYPE, "type", STRING, NONE, READ, -1)                                                                            \
+    X(QUEUES, "queues", INTEGER, UUID, READ, VSWITCH_QUEUE)                                                            \
+    X(OTHER_CONFIG, "other_config", STRING, STRING, READ, -1)
+
+#define VSWITCH_QUEUE_COLUMNS(X)                                                                                       \
+    X(DSCP, "dscp", INTEGER, NONE, READ, -1)                                                                           \
+    X(OTHER_CONFIG, "other_config", STRING, STRING, READ, -1)
+
 #define VSWITCH_DATAPATH_COLUMNS(X)                                                                                    \
     X(DATAPATH_VERSION, "datapath_version", STRING, NONE, WRITE, -1)                                                   \
     X(CAPABILITIES, "capabilities", STRING, STRING, WRITE, -1)                                                         \
@@ -143,6 +164,9 @@
     Y(CONTROLLER, "Controller")                                                                                        \
     Y(SSL, "SSL")                                                                                                      \
     Y(FLOW_TABLE, "Flow_Table")                                                                                        \
+    Y(MIRROR, "Mirror")                                                                                                \
+    Y(QOS, "QoS")                                                                                                      \
+    Y(QUEUE, "Queue")                                                                                                  \
     Y(DATAPATH, "Datapath")                                                                                            \
     Y(CT_ZONE, "CT_Zone")                                                                                              \
     Y(CT_TIMEOUT_POLICY, "CT_Timeout_Policy")
@@ -162,8 +186,11 @@ enum vswitch_table {
 #define X_DATAPATH(symbol, ...) VSWITCH_DATAPATH_##symbol,
 #define X_FLOW_TABLE(symbol, ...) VSWITCH_FLOW_TABLE_##symbol,
 #define X_INTERFACE(symbol, ...) VSWITCH_INTERFACE_##symbol,
+#define X_MIRROR(symbol, ...) VSWITCH_MIRROR_##symbol,
 #define X_OPEN_VSWITCH(symbol, ...) VSWITCH_OPEN_VSWITCH_##symbol,
 #define X_PORT(symbol, ...) VSWITCH_PORT_##symbol,
+#define X_QOS(symbol, ...) VSWITCH_QOS_##symbol,
+#define X_QUEUE(symbol, ...) VSWITCH_QUEUE_##symbol,
 #define X_SSL(symbol, ...) VSWITCH_SSL_##symbol,
 #define Y(symbol, name) enum vswitch_##symbol{VSWITCH_##symbol##_COLUMNS(X_##symbol) VSWITCH_##symbol##_N};
 VSWITCH_TABLES(Y)
@@ -175,8 +202,11 @@ VSWITCH_TABLES(Y)
 #undef X_DATAPATH
 #undef X_FLOW_TABLE
 #undef X_INTERFACE
+#undef X_MIRROR
 #undef X_OPEN_VSWITCH
 #undef X_PORT
+#undef X_QOS
+#undef X_QUEUE
 #undef X_SSL
 
 extern const struct ovsdb_schema vswitch_schema;

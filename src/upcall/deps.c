@@ -321,6 +321,10 @@ static void credit_crossing(struct bridge *bridge, const struct xlate_crossing *
 
     if (!bridge)
         return;
+    if (crossing->what == XLATE_CROSSED_MIRROR) {
+        mirror_count(bridge, crossing->id, packets, bytes);
+        return;
+    }
     if (crossing->what != XLATE_CROSSED_BOND) {
         bridge_port_count(bridge_port_by_ofport(bridge, crossing->id), crossing->what == XLATE_CROSSED_RX, packets,
                           bytes);

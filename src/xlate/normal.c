@@ -69,12 +69,12 @@ static void change_end(struct xlate_ctx *ctx, const struct tag_change *change)
         xlate_vlan_restore(ctx, &change->saved);
 }
 
-static void send(struct xlate_ctx *ctx, const struct lport *to, uint16_t vlan)
+void xlate_send_in_vlan(struct xlate_ctx *ctx, const struct lport *to, uint16_t vlan, uint32_t max_len)
 {
     struct tag_change change;
 
     change_begin(ctx, &change, vlan, port_vlan_leaves_tagged(&to->vlan, vlan));
-    xlate_output_lport(ctx, to, vlan, 0);
+    xlate_output_lport(ctx, to, vlan, max_len);
     change_end(ctx, &change);
 }
 
@@ -97,10 +97,10 @@ static bool floods_to(const struct xlate_ctx *ctx, const struct lport *to, uint1
     const struct bridge_port *in = bridge_port_by_ofport(ctx->bridge, ctx->flow.in_port);
 
     return (!in || to != in->lport) && !refuses_floods(to) && xlate_lport_sends(to) &&
-           port_vlan_carries(&to->vlan, vlan);
+           port_vlan_carries(&to->vlan, vlan) && !to->mirrors.output;
 }
 
-static void flood(struct xlate_ctx *ctx, uint16_t vlan)
+void xlate_flood_in_vlan(struct xlate_ctx *ctx, uint16_t vlan, xlate_takes *takes, uint32_t max_len)
 {
     struct tag_change change;
     bool as_it_is = xlate_vlan_vid(ctx) != 0;
@@ -115,16 +115,21 @@ static void flood(struct xlate_ctx *ctx, uint16_t vlan)
         TAILQ_FOREACH (to, &ctx->bridge->lports, node) {
             if (ctx->out->error)
                 break;
-            if (!floods_to(ctx, to, vlan) || port_vlan_leaves_tagged(&to->vlan, vlan) != tagged)
+            if (!takes(ctx, to, vlan) || port_vlan_leaves_tagged(&to->vlan, vlan) != tagged)
                 continue;
             if (!changed)
                 change_begin(ctx, &change, vlan, tagged);
             changed = true;
-            xlate_output_lport(ctx, to, vlan, 0);
+            xlate_output_lport(ctx, to, vlan, max_len);
         }
         if (changed)
             change_end(ctx, &change);
     }
+}
+
+static void flood(struct xlate_ctx *ctx, uint16_t vlan)
+{
+    xlate_flood_in_vlan(ctx, vlan, floods_to, 0);
     xlate_why(ctx, DROP_FLOOD_NOWHERE);
 }
 
@@ -149,8 +154,7 @@ static void learn(struct xlate_ctx *ctx, const struct bridge_port *in, uint16_t 
         mac_table_lock(ctx->bridge->macs, src, vlan, clock_now_ms() + ARP_LOCK_MS);
 }
 
-/* 01-80-C2-00-00-00 to -0F are not forwarded by a bridge (IEEE 802.1Q, 8.6.3). */
-static bool is_reserved(const struct rte_ether_addr *mac)
+bool xlate_is_reserved(const struct rte_ether_addr *mac)
 {
     static const uint8_t reserved[5] = {0x01, 0x80, 0xc2, 0x00, 0x00};
 
@@ -172,7 +176,7 @@ void xlate_normal(struct xlate_ctx *ctx)
         xlate_why(ctx, DROP_NORMAL_VLAN);
         return;
     }
-    if (is_reserved(dst)) {
+    if (xlate_is_reserved(dst)) {
         xlate_note(ctx, " -> packet has reserved destination MAC, dropping");
         xlate_why(ctx, DROP_NORMAL_RESERVED);
         return;
@@ -191,11 +195,14 @@ void xlate_normal(struct xlate_ctx *ctx)
     if (!to || !port_vlan_carries(&to->vlan, (uint16_t)vlan)) {
         xlate_note(ctx, " -> no learned MAC for destination, flooding");
         flood(ctx, (uint16_t)vlan);
+    } else if (to->mirrors.output) {
+        xlate_note(ctx, " -> learned port is a mirror port, dropping");
+        xlate_why(ctx, DROP_MIRROR_PORT);
     } else if (in && to == in->lport) {
         xlate_note(ctx, " -> learned port is input port, dropping");
         xlate_why(ctx, DROP_OUTPUT_INPUT);
     } else {
         xlate_note(ctx, " -> forwarding to learned port");
-        send(ctx, to, (uint16_t)vlan);
+        xlate_send_in_vlan(ctx, to, (uint16_t)vlan, 0);
     }
 }

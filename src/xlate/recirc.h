@@ -27,12 +27,14 @@ struct recirc_state {
     rte_be32_t packet_type;
     /* What actions wrote: the bits `tun_set` of `tun`. The other bits are what the packet comes back with. */
     uint8_t tun[RECIRC_TUN_LEN], tun_set[RECIRC_TUN_LEN];
-    uint8_t in_set;   /* the actions left are those of the action set */
-    uint8_t in_group; /* ... of a bucket */
-    uint8_t hashed;   /* dp_hash is the hash that the select group at the head of the actions left asked for */
-    uint8_t entering; /* the packet comes into `bridge`, by in_port: none of it is done yet */
-    uint32_t bond;    /* nothing is left but to send the packet by a member of this bond, for its dp_hash; 0: no */
-    uint32_t max_len; /* ... or its first bytes, 0: all of it */
+    uint8_t in_set;    /* the actions left are those of the action set */
+    uint8_t in_group;  /* ... of a bucket */
+    uint8_t hashed;    /* dp_hash is the hash that the select group at the head of the actions left asked for */
+    uint8_t entering;  /* the packet comes into `bridge`, by in_port: none of it is done yet */
+    uint32_t bond;     /* nothing is left but to send the packet by a member of this bond, for its dp_hash; 0: no */
+    uint32_t max_len;  /* ... or its first bytes, 0: all of it */
+    uint32_t mirrored; /* mirrors of `bridge` that took the packet */
+    uint32_t queue;    /* that it is sent by */
     uint8_t zero[4];
 };
 

@@ -257,6 +257,12 @@ static bool refused(struct xlate_ctx *ctx)
 {
     const struct bridge_port *bp = xlate_entry_port(ctx);
 
+    if (bp && bp->lport->mirrors.output) {
+        xlate_note(ctx, " >> dropping packet received on port %s, which is reserved exclusively for mirroring",
+                   bp->name);
+        xlate_why(ctx, DROP_MIRROR_PORT);
+        return true;
+    }
     if (bp && bp->config & (PORT_CONFIG_DOWN | PORT_CONFIG_NO_RECV)) {
         xlate_note(ctx, " >> the port is configured to receive nothing");
         xlate_why(ctx, DROP_INPUT_REFUSED);
@@ -309,6 +315,7 @@ static void ctx_init(struct xlate_ctx *ctx, const struct xlate_in *in, struct xl
     if (in->acts.acts || in->resume || !xlate_from_tunnel(in))
         memset(recirc_tun(&ctx->written.pkt), 0xff, RECIRC_TUN_LEN);
     ctx->n_buckets_run = 0;
+    ctx->mirrored = ctx->queue = ctx->base_queue = 0;
     ctx->untracked = ctx->ct_resumes = false;
     ctx->goto_table = -1;
     ctx->n_set = ctx->n_stack = 0;
@@ -393,12 +400,32 @@ static bool passes_tree(struct xlate_ctx *ctx)
 
 void xlate_bridge(struct xlate_ctx *ctx)
 {
-    if (xlate_protocol(ctx) || !passes_tree(ctx))
+    if (xlate_protocol(ctx)) {
+        xlate_mirror_received(ctx);
         return;
-    if (!refused(ctx))
+    }
+    if (!passes_tree(ctx))
+        return;
+    if (!refused(ctx)) {
+        xlate_mirror_received(ctx);
         xlate_table(ctx, 0, ctx->entry, true);
+    }
     if (!ctx->freezing)
         xlate_action_set(ctx);
+}
+
+/* A packet that somebody sends as if it had come in by a port. */
+static void run_packet_out(struct xlate_ctx *ctx)
+{
+    const struct bridge_port *bp = xlate_has_mirrors(ctx) ? xlate_entry_port(ctx) : NULL;
+
+    if (bp && bp->lport->mirrors.output) {
+        xlate_why(ctx, DROP_MIRROR_PORT);
+        return;
+    }
+    if (bp)
+        xlate_mirror_received(ctx);
+    xlate_acts(ctx, &ctx->in->acts, true);
 }
 
 static void out_start(struct xlate_out *out)
@@ -436,7 +463,7 @@ void xlate(const struct xlate_in *in, struct xlate_out *out)
         xlate_bridge(&ctx);
     } else {
         if (in->acts.acts)
-            xlate_acts(&ctx, &in->acts, true);
+            run_packet_out(&ctx);
         else if (in->resume || in->elsewhere || !refused(&ctx))
             xlate_thaw(&ctx);
         if (!ctx.freezing)

@@ -130,12 +130,13 @@ struct xlate_learned {
 };
 
 /* What the packet went through that is counted here alone: a port that has no device, of a patch or a tunnel; a bucket
- * of a bond. */
-enum xlate_crossed { XLATE_CROSSED_TX, XLATE_CROSSED_RX, XLATE_CROSSED_BOND };
+ * of a bond; a mirror. */
+enum xlate_crossed { XLATE_CROSSED_TX, XLATE_CROSSED_RX, XLATE_CROSSED_BOND, XLATE_CROSSED_MIRROR };
 struct xlate_crossing {
     uint16_t bridge; /* whose: a place in deps->bridges */
     uint16_t what;   /* enum xlate_crossed */
-    uint32_t id;     /* the port's OpenFlow number, or (id of the bond - LPORT_BOND_FIRST) << 8 | bucket */
+    /* The port's OpenFlow number, (id of the bond - LPORT_BOND_FIRST) << 8 | bucket, or struct mirror.id. */
+    uint32_t id;
 };
 
 /* What the decision depended on, beyond the packet's bits in `wc`. The arrays are kept from one translation into the

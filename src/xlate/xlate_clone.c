@@ -6,7 +6,7 @@
 /* What both the packet and its copy have; X(member), for struct xlate_ctx and struct xlate_clone. */
 #define MEMBERS(X)                                                                                                     \
     X(flow), X(written), X(dirty), X(base), X(committed), X(any_written), X(any_dirty), X(untracked), X(unparsed),     \
-        X(in_group), X(vlans), X(base_vlans), X(n_set), X(n_stack), X(frozen)
+        X(in_group), X(queue), X(base_queue), X(vlans), X(base_vlans), X(n_set), X(n_stack), X(frozen)
 
 void xlate_clone_begin(struct xlate_ctx *ctx, struct xlate_clone *clone)
 {

@@ -212,6 +212,7 @@ static void commit_headers(struct xlate_ctx *ctx)
 
 void xlate_commit(struct xlate_ctx *ctx)
 {
+    xlate_queue_commit(ctx);
     /* Headers are found behind two tags at most: change them while there are the fewest. */
     if (ctx->vlans.n > ctx->base_vlans.n) {
         commit_headers(ctx);

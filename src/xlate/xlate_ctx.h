@@ -98,9 +98,14 @@ struct xlate_ctx {
     const struct bridge_port *tunnels[XLATE_TUNNELS_MAX]; /* whose outer packet `flow` is, innermost first */
     unsigned n_tunnels;
 
+    uint32_t mirrored; /* mirrors of `bridge` that the packet went to, or another one that sends to the same place: none
+                        * takes a packet twice, whatever becomes of it */
+
     bool untracked;  /* the packet's metadata may say that it is tracked, `flow` says it is not */
     bool ct_resumes; /* freezing: behind ct(table=...) */
     uint16_t ct_zone;
+
+    uint32_t queue, base_queue; /* that the packet is sent by, and that the program so far has given it */
 
     uint32_t keep_len; /* of the program, up to the last operation that sends the packet somewhere */
     uint16_t keep_ops;
@@ -271,6 +276,22 @@ bool xlate_bond_may_return(struct xlate_ctx *ctx, const struct lport *in);
  * program sends the packet there. */
 bool xlate_protocol(struct xlate_ctx *ctx);
 
+/* --- xlate_queue.c ------------------------------------------------------- */
+
+/* Brings the packet's queue to what actions made it. */
+void xlate_queue_commit(struct xlate_ctx *ctx);
+
+/* --- xlate_mirror.c ------------------------------------------------------ */
+
+/* The packet, as it is, came into the bridge by its entry port, or went out by `bp`: mirrors that want it get it. */
+void xlate_mirror_received(struct xlate_ctx *ctx);
+void xlate_mirror_sent(struct xlate_ctx *ctx, const struct bridge_port *bp);
+/* Whether outputs of the bridge may be mirrored, so that what they look at is not only the port's matter. */
+static inline bool xlate_has_mirrors(const struct xlate_ctx *ctx)
+{
+    return ctx->bridge->mirrors != NULL;
+}
+
 /* --- xlate_patch.c ------------------------------------------------------- */
 
 /* What belongs to the bridge that the packet is in, and not to the packet. */
@@ -284,6 +305,7 @@ struct xlate_left {
     uint64_t cookie;
     uint8_t table_id;
     unsigned depth, trace_depth;
+    uint32_t mirrored;
 };
 
 /* Goes on in the bridge of the port's peer. */
@@ -315,6 +337,7 @@ struct xlate_clone {
     struct flow flow, written, dirty;
     struct flow_key base, committed;
     bool any_written, any_dirty, in_group, untracked;
+    uint32_t queue, base_queue;
     uint8_t unparsed;
     struct xlate_vlans vlans, base_vlans;
     const struct act *set[XLATE_ACTION_SET_MAX];
@@ -365,5 +388,12 @@ void xlate_thaw(struct xlate_ctx *ctx);
 
 /* OFPP_NORMAL: a learning switch with VLANs. */
 void xlate_normal(struct xlate_ctx *ctx);
+/* Sends the packet, or its first `max_len` bytes (0: all of it), as one of VLAN `vlan` by a Port, or by all Ports that
+ * `takes` is true of: with the tag that it has on each. The packet is as it was afterwards. */
+void xlate_send_in_vlan(struct xlate_ctx *ctx, const struct lport *to, uint16_t vlan, uint32_t max_len);
+typedef bool xlate_takes(const struct xlate_ctx *ctx, const struct lport *lport, uint16_t vlan);
+void xlate_flood_in_vlan(struct xlate_ctx *ctx, uint16_t vlan, xlate_takes *takes, uint32_t max_len);
+/* 01-80-C2-00-00-00 to -0F are not forwarded by a bridge (IEEE 802.1Q, 8.6.3). */
+bool xlate_is_reserved(const struct rte_ether_addr *mac);
 
 #endif

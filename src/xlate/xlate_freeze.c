@@ -101,6 +101,8 @@ static uint32_t intern(struct xlate_ctx *ctx, const struct act_buffer *set)
     state.entering = ctx->freeze_entry;
     state.bond = ctx->freeze_bond;
     state.max_len = ctx->freeze_max_len;
+    state.mirrored = ctx->mirrored;
+    state.queue = ctx->queue;
     xlate_save_tunnel(ctx, state.tun, state.tun_set);
     state.metadata = ctx->flow.metadata;
     state.packet_type = ctx->flow.packet_type;
@@ -257,6 +259,10 @@ void xlate_thaw(struct xlate_ctx *ctx)
     ctx->in_set = recirc->state.in_set;
     ctx->in_group = recirc->state.in_group;
     ctx->hashed = recirc->state.hashed;
+    ctx->mirrored = recirc->state.mirrored;
+    /* A packet that recirculated has it; one that somebody else kept meanwhile may not. */
+    ctx->queue = recirc->state.queue;
+    ctx->base_queue = ctx->in->resume ? 0 : ctx->queue;
     xlate_show_action_set(ctx);
     if (recirc->state.entering)
         xlate_bridge(ctx);

@@ -4,10 +4,6 @@
 /* What does not look at the packet does not have it parsed again, either. */
 const struct act_xlate act_xlate_note = {.sees = ACT_SEES_NOTHING};
 
-/* Queues: ports have one for all. */
-const struct act_xlate act_xlate_set_queue = {.sees = ACT_SEES_NOTHING};
-const struct act_xlate act_xlate_pop_queue = {.sees = ACT_SEES_NOTHING};
-
 /* The rule's counters are watched, not its packets. */
 const struct act_xlate act_xlate_stat_trigger = {.sees = ACT_SEES_NOTHING};
 

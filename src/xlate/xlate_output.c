@@ -68,9 +68,10 @@ void xlate_output_port(struct xlate_ctx *ctx, const struct bridge_port *bp, uint
         return;
     }
     output[bp->kind](ctx, bp, max_len);
+    xlate_mirror_sent(ctx, bp);
 }
 
-/* OFPP_ALL and OFPP_FLOOD: every port but the one it came in on. */
+/* OFPP_ALL and OFPP_FLOOD: every port but the one it came in on, and those that are for mirrors. */
 static void output_many(struct xlate_ctx *ctx, uint32_t unwanted_config)
 {
     const struct bridge_port *bp;
@@ -79,7 +80,8 @@ static void output_many(struct xlate_ctx *ctx, uint32_t unwanted_config)
     TAILQ_FOREACH (bp, &ctx->bridge->ports, node) {
         if (ctx->out->error)
             return;
-        if (bp->ofport != ctx->flow.in_port && !(bp->config & unwanted_config) && xlate_port_sends(bp))
+        if (bp->ofport != ctx->flow.in_port && !(bp->config & unwanted_config) && xlate_port_sends(bp) &&
+            !bp->lport->mirrors.output)
             xlate_output_port(ctx, bp, 0);
     }
     xlate_why(ctx, DROP_FLOOD_NOWHERE);
@@ -267,11 +269,14 @@ static bool any_port_looks(struct xlate_ctx *ctx)
     return false;
 }
 
-/* TABLE looks at the packet. NORMAL looks at tags and Ethernet addresses, and, if there are bonds, at ARP. */
+/* TABLE looks at the packet. NORMAL looks at tags and Ethernet addresses, and, if there are bonds, at ARP. A mirror
+ * looks at tags, and may send to any kind of port. */
 static enum act_sees port_sees(struct xlate_ctx *ctx, uint32_t ofport)
 {
     const struct bridge_port *bp;
 
+    if (xlate_has_mirrors(ctx))
+        return ACT_SEES_PACKET;
     switch (ofport) {
     case OFPORT_TABLE:
         return ACT_SEES_PACKET;
@@ -331,7 +336,12 @@ const struct act_xlate act_xlate_output_trunc = {.run = output_trunc, .sees_of =
 
 static void enqueue(struct xlate_ctx *ctx, const struct act *act, bool last)
 {
-    xlate_output(ctx, ((const struct act_enqueue *)act)->port, 0, last);
+    const struct act_enqueue *a = (const struct act_enqueue *)act;
+    const uint32_t before = ctx->queue;
+
+    ctx->queue = a->queue;
+    xlate_output(ctx, a->port, 0, last);
+    ctx->queue = before;
 }
 
 static enum act_sees enqueue_sees(struct xlate_ctx *ctx, const struct act *act)

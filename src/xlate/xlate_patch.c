@@ -29,13 +29,17 @@ static void clear_surroundings(struct xlate_ctx *ctx)
 
 void xlate_leave_bridge(struct xlate_ctx *ctx, struct xlate_left *left)
 {
+    left->mirrored = ctx->mirrored;
 #define SAVE(member) left->member = ctx->member
     MEMBERS(SAVE);
 #undef SAVE
 }
 
+/* Mirrors that took the packet in another bridge than this one were that bridge's. */
 void xlate_return_to_bridge(struct xlate_ctx *ctx, const struct xlate_left *left)
 {
+    if (ctx->bridge != left->bridge)
+        ctx->mirrored = left->mirrored;
 #define RESTORE(member) ctx->member = left->member
     MEMBERS(RESTORE);
 #undef RESTORE
@@ -45,6 +49,8 @@ void xlate_enter_bridge(struct xlate_ctx *ctx, const struct bridge_port *to)
 {
     clear_surroundings(ctx);
     xlate_ct_leave(ctx);
+    if (ctx->bridge != to->bridge)
+        ctx->mirrored = 0;
     ctx->bridge = to->bridge;
     ctx->bridge_place = xlate_deps_add_bridge(&ctx->out->deps, to->bridge);
     ctx->entry = ctx->flow.in_port = ctx->flow.in_phy_port = to->ofport;

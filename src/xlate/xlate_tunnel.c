@@ -327,6 +327,8 @@ static uint32_t freeze_output(struct xlate_ctx *ctx, const struct bridge_port *b
     state.in_port = OFPORT_ANY;
     state.packet_type = ctx->flow.packet_type;
     state.hashed = hashed;
+    state.queue = ctx->queue;
+    state.mirrored = ctx->mirrored | bp->lport->mirrors.sent; /* these take it in this translation */
     xlate_save_tunnel(ctx, state.tun, state.tun_set);
     act_buffer_init(&segments);
     act_buffer_init(&set);
@@ -411,6 +413,7 @@ struct point {
     uint16_t n_ops, keep_ops;
     struct xlate_deps_point deps;
     bool untracked;
+    uint32_t mirrored;
     struct flow flow;
 };
 
@@ -424,6 +427,7 @@ static void point_set(const struct xlate_ctx *ctx, struct point *point)
     point->keep_ops = ctx->keep_ops;
     point->deps = xlate_deps_point(&ctx->out->deps);
     point->untracked = ctx->untracked;
+    point->mirrored = ctx->mirrored;
     point->flow = ctx->flow;
 }
 
@@ -437,6 +441,7 @@ static void take_back_to(struct xlate_ctx *ctx, const struct point *point)
     ctx->keep_ops = point->keep_ops;
     xlate_deps_uncount(&ctx->out->deps, &point->deps);
     ctx->untracked = point->untracked;
+    ctx->mirrored = point->mirrored;
     ctx->flow = point->flow;
 }
 

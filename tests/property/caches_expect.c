@@ -205,6 +205,7 @@ void expect_what_the_rules_say(void)
     if (n != caches.oracle.n_sent)
         FAIL("%s: sent %u times, the rules say %u", caches.what, n, caches.oracle.n_sent);
     caches.totals.checked++;
+    caches.totals.mirrored += caches.oracle.n_mirrored > 0;
     caches.totals.patched += caches.oracle.n_patched > 0;
     caches.totals.sent += n;
 }

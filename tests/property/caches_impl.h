@@ -27,8 +27,8 @@ struct caches {
     /* bed.bridge, and in some rounds others that are joined to it and to each other. */
     struct bridge *bridges[ORACLE_BRIDGES];
     unsigned n_bridges;
-    uint32_t last_index;          /* of the devices */
-    bool mpls, learning, tunnels; /* of this round */
+    uint32_t last_index;                   /* of the devices */
+    bool mpls, learning, tunnels, mirrors; /* of this round */
 
     /* The packet in hand. */
     struct flow flow;
@@ -41,7 +41,7 @@ struct caches {
 
     struct xlate_out fresh; /* of translations of its own */
     struct {
-        uint64_t patched, pushed, popped, came_out, apart;
+        uint64_t mirrored, patched, pushed, popped, came_out, apart;
         uint64_t packets, hits, checked, changes, sent, indexed, paused, came_back;
     } totals;
 };

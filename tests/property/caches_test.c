@@ -121,18 +121,20 @@ static void caches_agree_with_the_rules(void **state)
         if (caches.tunnels)
             caches.n_bridges = 2;
         random_with_tunnels(caches.tunnels);
+        caches.mirrors = !caches.tunnels && random_one_in(2);
         round_run();
     }
     printf(
         "seeds %lu to %lu: %lu packets, %lu megaflow hits, %lu against the rules (%lu sent), %lu changes, %lu "
-        "rules looked up in an index, %lu pauses, %lu checked packets through patch ports, %lu packets out of tunnels, %lu pushed, %lu popped, %lu composed alike\n",
+        "rules looked up in an index, %lu pauses, %lu checked packets through patch ports, %lu to mirrors, %lu packets out of tunnels, %lu pushed, %lu popped, %lu composed alike\n",
         seed, seed + rounds - 1, caches.totals.packets, caches.totals.hits, caches.totals.checked, caches.totals.sent,
         caches.totals.changes, caches.totals.indexed, caches.totals.paused, caches.totals.patched,
-        caches.totals.came_out, caches.totals.pushed, caches.totals.popped, caches.totals.apart);
+        caches.totals.mirrored, caches.totals.came_out, caches.totals.pushed, caches.totals.popped,
+        caches.totals.apart);
     /* Of a few, chance may leave less. */
     assert_true(caches.totals.paused < 100 || caches.totals.came_back >= caches.totals.paused / 2);
     assert_true(caches.totals.hits > caches.totals.packets / 10);
-    assert_true(rounds < 10 || caches.totals.patched > 0);
+    assert_true(rounds < 10 || (caches.totals.patched > 0 && caches.totals.mirrored > 0));
     assert_true(rounds < 40 || (caches.totals.pushed > caches.totals.came_out / 4 && caches.totals.popped > 0 &&
                                 caches.totals.apart > caches.totals.popped));
     assert_true(rounds < 10 || caches.totals.indexed > caches.totals.changes / 40);

@@ -190,6 +190,77 @@ void world_sync_macs(void)
     }
 }
 
+/* --- mirrors ------------------------------------------------------------- */
+
+/* Places of a mirror and the oracle's agree, because all of them are always there. */
+static void mirror_set(unsigned bridge, unsigned i)
+{
+    struct oracle_mirror *mirror = &caches.oracle.mirrors[bridge][i];
+
+    *mirror = (struct oracle_mirror){
+        .all = random_one_in(4),
+        .src = 1u << random_below(BED_PORTS + 2),
+        .dst = 1u << random_below(BED_PORTS + 2),
+        .vlan = random_one_in(3) ? (int)(9 + random_below(3)) : -1,
+        .out = random_one_in(3) ? 0 : 1 + random_below(BED_PORTS + 1),
+        .out_vlan = (uint16_t)(10 + random_below(3)),
+    };
+}
+
+/* Names of ports end in their numbers, and who has no such port is called as nobody is. */
+static const char *port_name(const struct bridge *bridge, uint32_t ofport)
+{
+    const struct bridge_port *bp = bridge_port_by_ofport(bridge, ofport);
+
+    return bp ? bp->name : "nobody";
+}
+
+static void mirrors_apply(unsigned n)
+{
+    struct bridge *bridge = caches.bridges[n];
+    struct mirror_config configs[ORACLE_MIRRORS];
+    const char *src[ORACLE_MIRRORS], *dst[ORACLE_MIRRORS];
+    static const char *const names[ORACLE_MIRRORS] = {"m0", "m1", "m2"};
+
+    for (unsigned i = 0; i < ORACLE_MIRRORS; i++) {
+        const struct oracle_mirror *mirror = &caches.oracle.mirrors[n][i];
+
+        src[i] = port_name(bridge, (uint32_t)__builtin_ctz(mirror->src));
+        dst[i] = port_name(bridge, (uint32_t)__builtin_ctz(mirror->dst));
+        configs[i] = (struct mirror_config){
+            .name = names[i],
+            .select_all = mirror->all,
+            .select_src_port = &src[i],
+            .n_select_src_port = 1,
+            .select_dst_port = &dst[i],
+            .n_select_dst_port = 1,
+            .select_vlan = &mirror->vlan,
+            .n_select_vlan = mirror->vlan >= 0,
+            .output_port = mirror->out ? port_name(bridge, mirror->out) : NULL,
+            .output_vlan = mirror->out ? MIRROR_NO_VLAN : mirror->out_vlan,
+        };
+    }
+    mirrors_set(bridge, configs, ORACLE_MIRRORS);
+    world_sync_macs();
+}
+
+static void mirrors_create(void)
+{
+    for (unsigned n = 0; n < caches.n_bridges && caches.mirrors; n++) {
+        for (unsigned i = 0; i < ORACLE_MIRRORS; i++)
+            mirror_set(n, i);
+        mirrors_apply(n);
+    }
+}
+
+static void mirrors_change(void)
+{
+    const unsigned n = random_below(caches.n_bridges);
+
+    mirror_set(n, random_below(ORACLE_MIRRORS));
+    mirrors_apply(n);
+}
+
 /* --- caches.bridges ------------------------------------------------------ */
 
 /* Pairs of patch ports: {bridge, OpenFlow port} each. The names end in the numbers. */
@@ -225,6 +296,9 @@ static void cable_change(void)
         bridge_port_remove(bp);
     else
         cable_end_add(cable, end);
+    /* A name that was nobody's may be somebody's now. */
+    for (unsigned n = 0; n < caches.n_bridges && caches.mirrors; n++)
+        mirrors_apply(n);
     world_sync_macs();
 }
 
@@ -272,6 +346,7 @@ static void bridges_create(void)
         caches.oracle.bridges[i] = caches.bridges[i];
     if (caches.tunnels)
         tunnels_create_all();
+    mirrors_create();
 }
 
 static void bridges_destroy(void)
@@ -310,6 +385,10 @@ void world_change(void)
             cable_change();
         if (caches.tunnels)
             tunnels_change();
+        break;
+    case 8:
+        if (caches.mirrors)
+            mirrors_change();
         break;
     case 10:
         group_set(1 + random_below(ORACLE_GROUPS), GROUP_MODIFY);

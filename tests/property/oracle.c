@@ -14,6 +14,7 @@
 
 static void acts_run(struct oracle *o, const struct act_list *list, int *next_table);
 static void bridge_run(struct oracle *o, uint32_t in_port);
+static void mirrors_run(struct oracle *o, const struct bridge_port *at, bool sent);
 
 static void show_tags(struct oracle *o)
 {
@@ -132,6 +133,7 @@ static void patch_run(struct oracle *o, const struct bridge_port *from)
         uint64_t cookie;
         uint8_t table_id;
         bool table_miss_rule, in_group;
+        uint32_t mirrored;
     } saved;
 
     if (!to)
@@ -145,6 +147,9 @@ static void patch_run(struct oracle *o, const struct bridge_port *from)
     MEMBERS(SAVE)
     memcpy(saved.set, o->set, sizeof saved.set);
     memcpy(saved.stack, o->stack, sizeof saved.stack);
+    saved.mirrored = o->mirrored;
+    if (to->bridge != o->bridge)
+        o->mirrored = 0;
     o->depth++;
     o->bridge = to->bridge;
     o->p.flow.in_port = to->ofport;
@@ -156,6 +161,8 @@ static void patch_run(struct oracle *o, const struct bridge_port *from)
     o->depth--;
 #define RESTORE(member) o->member = saved.member;
     MEMBERS(RESTORE)
+    if (to->bridge != o->bridge)
+        o->mirrored = saved.mirrored;
     memcpy(o->set, saved.set, sizeof saved.set);
     memcpy(o->stack, saved.stack, sizeof saved.stack);
     o->exit = o->no_set = false;
@@ -163,8 +170,13 @@ static void patch_run(struct oracle *o, const struct bridge_port *from)
 
 static void send_to_port(struct oracle *o, const struct bridge_port *bp)
 {
-    if (bp && !(bp->config & (PORT_CONFIG_DOWN | PORT_CONFIG_NO_FWD)))
-        bp->kind == BRIDGE_PORT_PATCH ? patch_run(o, bp) : send_to(o, bp->port->index, 0);
+    if (!bp || bp->config & (PORT_CONFIG_DOWN | PORT_CONFIG_NO_FWD))
+        return;
+    if (bp->kind == BRIDGE_PORT_PATCH)
+        patch_run(o, bp);
+    else
+        send_to(o, bp->port->index, 0);
+    mirrors_run(o, bp, true);
 }
 
 /* --- NORMAL -------------------------------------------------------------- */
@@ -202,6 +214,108 @@ static void send_in_vlan(struct oracle *o, const struct bridge_port *bp, uint16_
     o->p = saved;
 }
 
+/* --- mirrors ------------------------------------------------------------- */
+
+static const struct oracle_mirror *mirrors_of(const struct oracle *o)
+{
+    unsigned i = 0;
+
+    while (o->bridges[i] != o->bridge)
+        i++;
+    return o->mirrors[i];
+}
+
+static const struct bridge_port *output_of(const struct oracle *o, const struct oracle_mirror *mirror)
+{
+    return mirror->out ? bridge_port_by_ofport(o->bridge, mirror->out) : NULL;
+}
+
+/* Is the port there for a mirror? */
+static bool is_output(const struct oracle *o, const struct bridge_port *bp)
+{
+    const struct oracle_mirror *mirrors = mirrors_of(o);
+
+    for (unsigned i = 0; i < ORACLE_MIRRORS; i++) {
+        if (output_of(o, &mirrors[i]) == bp)
+            return true;
+    }
+    return false;
+}
+
+static bool is_plain(const struct bridge_port *bp)
+{
+    return bp->lport->vlan.mode == VLAN_MODE_TRUNK; /* which carry all here */
+}
+
+static uint16_t vid_of(const struct oracle *o)
+{
+    return o->p.n_tags > 0 ? rte_be_to_cpu_16(o->p.tags[0]) & 0xfff : 0;
+}
+
+static bool is_for_bridges(const struct rte_ether_addr *dst)
+{
+    static const uint8_t reserved[5] = {0x01, 0x80, 0xc2, 0, 0};
+
+    return memcmp(dst, reserved, 5) == 0 && dst->addr_bytes[5] < 16;
+}
+
+static bool same_place(const struct oracle *o, const struct oracle_mirror *a, const struct oracle_mirror *b)
+{
+    const struct bridge_port *to = output_of(o, a), *also = output_of(o, b);
+
+    if (to || also)
+        return to == also;
+    return a->out == 0 && b->out == 0 && a->out_vlan == b->out_vlan;
+}
+
+static void mirror_send(struct oracle *o, const struct oracle_mirror *mirror, const struct bridge_port *at,
+                        uint16_t vlan)
+{
+    const struct bridge_port *to = output_of(o, mirror);
+    const bool tagged = vid_of(o) != 0;
+
+    if (to && is_plain(at) && is_plain(to)) {
+        send_to_port(o, to);
+    } else if (to) {
+        send_in_vlan(o, to, vlan);
+    } else if (mirror->out == 0 && vlan != mirror->out_vlan && !is_for_bridges(&o->p.flow.pkt.eth_dst)) {
+        for (int same = 1; same >= 0; same--) {
+            TAILQ_FOREACH (to, &o->bridge->ports, node) {
+                if (carries(to, mirror->out_vlan) && !is_output(o, to) &&
+                    (leaves_tagged(to, mirror->out_vlan) == tagged) == same)
+                    send_in_vlan(o, to, mirror->out_vlan);
+            }
+        }
+    }
+}
+
+/* The packet came in by `at`, or goes out by it. */
+static void mirrors_run(struct oracle *o, const struct bridge_port *at, bool sent)
+{
+    const struct oracle_mirror *mirrors = mirrors_of(o);
+
+    for (unsigned i = 0; i < ORACLE_MIRRORS; i++) {
+        const struct oracle_mirror *mirror = &mirrors[i];
+        uint16_t vid = vid_of(o), vlan = vid;
+
+        if (o->mirrored >> i & 1 || !(mirror->all || (sent ? mirror->dst : mirror->src) >> at->ofport & 1))
+            continue;
+        if (at->lport->vlan.mode == VLAN_MODE_ACCESS && vid != 0)
+            continue;
+        if (at->lport->vlan.mode != VLAN_MODE_TRUNK && vid == 0)
+            vlan = at->lport->vlan.tag;
+        if (!carries(at, vlan) || (mirror->vlan >= 0 && vlan != mirror->vlan))
+            continue;
+        o->mirrored |= UINT32_C(1) << i;
+        for (unsigned j = 0; j < ORACLE_MIRRORS; j++) {
+            if (same_place(o, mirror, &mirrors[j]))
+                o->mirrored |= UINT32_C(1) << j;
+        }
+        o->n_mirrored++;
+        mirror_send(o, mirror, at, vlan);
+    }
+}
+
 static struct oracle_mac *find_mac(struct oracle *o, const struct rte_ether_addr *mac, uint16_t vlan)
 {
     for (unsigned i = 0; i < o->n_macs; i++) {
@@ -215,8 +329,7 @@ static void normal(struct oracle *o)
 {
     const struct bridge_port *in = bridge_port_by_ofport(o->bridge, o->p.flow.in_port), *bp;
     const struct rte_ether_addr *src = &o->p.flow.pkt.eth_src, *dst = &o->p.flow.pkt.eth_dst;
-    static const uint8_t reserved[5] = {0x01, 0x80, 0xc2, 0, 0};
-    uint16_t vid = o->p.n_tags > 0 ? rte_be_to_cpu_16(o->p.tags[0]) & 0xfff : 0, vlan = vid;
+    uint16_t vid = vid_of(o), vlan = vid;
     struct oracle_mac *entry;
 
     if (in) {
@@ -227,7 +340,7 @@ static void normal(struct oracle *o)
         if (!carries(in, vlan))
             return;
     }
-    if (memcmp(dst, reserved, 5) == 0 && dst->addr_bytes[5] < 16)
+    if (is_for_bridges(dst))
         return;
     if (in && !rte_is_multicast_ether_addr(src)) {
         entry = find_mac(o, src, vlan);
@@ -238,7 +351,7 @@ static void normal(struct oracle *o)
     entry = rte_is_multicast_ether_addr(dst) ? NULL : find_mac(o, dst, vlan);
     bp = entry ? bridge_port_by_ofport(o->bridge, entry->ofport) : NULL;
     if (bp && carries(bp, vlan)) {
-        if (bp->ofport != o->p.flow.in_port)
+        if (bp->ofport != o->p.flow.in_port && !is_output(o, bp))
             send_in_vlan(o, bp, vlan);
         return;
     }
@@ -246,7 +359,7 @@ static void normal(struct oracle *o)
     for (int same = 1; same >= 0; same--) {
         TAILQ_FOREACH (bp, &o->bridge->ports, node) {
             if (bp->ofport != o->p.flow.in_port && !(bp->config & PORT_CONFIG_NO_FLOOD) && carries(bp, vlan) &&
-                (leaves_tagged(bp, vlan) == (vid != 0)) == same)
+                !is_output(o, bp) && (leaves_tagged(bp, vlan) == (vid != 0)) == same)
                 send_in_vlan(o, bp, vlan);
         }
     }
@@ -268,7 +381,8 @@ static void output(struct oracle *o, uint32_t ofport)
     case OFPORT_ALL:
     case OFPORT_FLOOD:
         TAILQ_FOREACH (bp, &o->bridge->ports, node) {
-            if (bp->ofport != o->p.flow.in_port && !(ofport == OFPORT_FLOOD && bp->config & PORT_CONFIG_NO_FLOOD))
+            if (bp->ofport != o->p.flow.in_port && !(ofport == OFPORT_FLOOD && bp->config & PORT_CONFIG_NO_FLOOD) &&
+                !is_output(o, bp))
                 send_to_port(o, bp);
         }
         return;
@@ -707,8 +821,10 @@ static void bridge_run(struct oracle *o, uint32_t in_port)
     o->exit = o->no_set = o->table_miss_rule = false;
     o->table_id = 0;
     o->cookie = UINT64_MAX;
-    if (in && in->config & (PORT_CONFIG_DOWN | PORT_CONFIG_NO_RECV))
+    if (in && (in->config & (PORT_CONFIG_DOWN | PORT_CONFIG_NO_RECV) || is_output(o, in)))
         return;
+    if (in)
+        mirrors_run(o, in, false);
     table_run(o, 0, in_port);
     action_set_run(o);
 }
@@ -718,7 +834,7 @@ void oracle_run(struct oracle *o, const struct bridge *bridge, const struct orac
     o->p = *packet;
     o->bridge = bridge;
     o->depth = o->n_patched = 0;
-    o->n_set = o->n_stack = o->n_sent = 0;
+    o->n_set = o->n_stack = o->n_sent = o->mirrored = o->n_mirrored = 0;
     o->overflow = o->selected = o->in_group = false;
     bridge_run(o, packet->flow.in_port);
 }

@@ -60,6 +60,16 @@ struct oracle_group {
     struct act_buffer acts[ORACLE_BUCKETS];
 };
 
+/* Mirrors of each bridge, in the order in which they take a packet. Bits of OpenFlow ports below 32. */
+#define ORACLE_MIRRORS 3
+struct oracle_mirror {
+    bool all;
+    uint32_t src, dst;
+    int vlan;     /* -1: any */
+    uint32_t out; /* OpenFlow port; 0: out_vlan */
+    uint16_t out_vlan;
+};
+
 struct oracle_mac {
     const struct bridge *bridge;
     struct rte_ether_addr mac;
@@ -74,10 +84,13 @@ struct oracle {
     struct oracle_group groups[ORACLE_GROUPS + 1];
     struct oracle_mac macs[1024];
     unsigned n_macs;
+    struct oracle_mirror mirrors[ORACLE_BRIDGES][ORACLE_MIRRORS];
     /* Of the packet in hand. */
     const struct bridge *bridge; /* that it is in */
     unsigned depth, n_patched;   /* patch ports that it came through, that it went through at all */
     struct oracle_packet p;
+    uint32_t mirrored;   /* mirrors of `bridge` that took it */
+    unsigned n_mirrored; /* that took it at all */
     const struct act *set[64];
     unsigned n_set;
     union field_value stack[64];

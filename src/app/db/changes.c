@@ -123,6 +123,17 @@ static void mark_all_bridges(struct db *db)
         db_bridge_mark(db, bridge);
 }
 
+static void mark_ports_with_qos(struct db *db)
+{
+    struct db_port *port;
+
+    TAILQ_FOREACH (port, &db->all, all) {
+        const struct ovsdb_row *row = ovsdb_find(db->ovsdb, VSWITCH_PORT, &port->port);
+        if (row && ovsdb_count(row, VSWITCH_PORT_QOS))
+            db_port_mark(db, port);
+    }
+}
+
 static void mark_changed(struct db *db, const struct ovsdb_row *root)
 {
     const struct ovsdb_row *row;
@@ -141,9 +152,11 @@ static void mark_changed(struct db *db, const struct ovsdb_row *root)
         if (port)
             db_port_mark(db, port);
     }
-    if (ovsdb_changed(db->ovsdb, VSWITCH_CONTROLLER) || ovsdb_changed(db->ovsdb, VSWITCH_FLOW_TABLE) ||
-        ovsdb_column_changed(root, VSWITCH_OPEN_VSWITCH_OTHER_CONFIG))
+    if (ovsdb_changed(db->ovsdb, VSWITCH_CONTROLLER) || ovsdb_changed(db->ovsdb, VSWITCH_MIRROR) ||
+        ovsdb_changed(db->ovsdb, VSWITCH_FLOW_TABLE) || ovsdb_column_changed(root, VSWITCH_OPEN_VSWITCH_OTHER_CONFIG))
         mark_all_bridges(db);
+    if (ovsdb_changed(db->ovsdb, VSWITCH_QOS) || ovsdb_changed(db->ovsdb, VSWITCH_QUEUE))
+        mark_ports_with_qos(db);
     db->dirty_options |= ovsdb_changed(db->ovsdb, VSWITCH_SSL) ||
                          ovsdb_column_changed(root, VSWITCH_OPEN_VSWITCH_SSL) ||
                          ovsdb_column_changed(root, VSWITCH_OPEN_VSWITCH_OTHER_CONFIG);

@@ -79,8 +79,10 @@ static bool write_config(struct db *db, const struct ovsdb_row *root)
         db_write_port(db, db->config, port);
         return true;
     }
-    TAILQ_FOREACH (bridge, &db->bridges, node)
+    TAILQ_FOREACH (bridge, &db->bridges, node) {
         db_write_bridge(db, db->config, bridge);
+        db_write_mirrors(db, db->config, bridge);
+    }
     db_write_switch(db, db->config, root);
     ovsdb_txn_commit(db->config, on_config_written, db);
     db->config = NULL;
@@ -108,8 +110,10 @@ static void run_walk(struct db *db, int i, const struct ovsdb_row *root)
             db_write_statistics(db, walk->txn, port);
     } else {
         TAILQ_FOREACH (bridge, &db->bridges, node)
-            if (i == DB_WALK_STATISTICS)
+            if (i == DB_WALK_STATISTICS) {
                 db_write_controllers(db, walk->txn, bridge);
+                db_write_mirrors(db, walk->txn, bridge);
+            }
         if (i == DB_WALK_STATISTICS)
             db_write_machine(db, walk->txn, root);
         ovsdb_txn_commit(walk->txn, on_written, db);

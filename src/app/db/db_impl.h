@@ -168,4 +168,7 @@ void db_write_changes(struct db *db, struct ovsdb_txn *txn, struct db_port *port
 void db_write_statistics(struct db *db, struct ovsdb_txn *txn, const struct db_port *port);
 void db_write_controllers(struct db *db, struct ovsdb_txn *txn, const struct db_bridge *bridge);
 
+/* services.c: what mirrors of a bridge have sent. */
+void db_write_mirrors(struct db *db, struct ovsdb_txn *txn, const struct db_bridge *bridge);
+
 #endif

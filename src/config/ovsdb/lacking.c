@@ -18,7 +18,6 @@ struct lacking {
 #define CONTROLLER(column) VSWITCH_CONTROLLER, VSWITCH_CONTROLLER_##column
 
 static const struct lacking lacking[] = {
-    {BRIDGE(MIRRORS), NULL, "mirrors"},
     {BRIDGE(NETFLOW), NULL, "NetFlow"},
     {BRIDGE(SFLOW), NULL, "sFlow"},
     {BRIDGE(IPFIX), NULL, "IPFIX"},
@@ -29,7 +28,6 @@ static const struct lacking lacking[] = {
     {BRIDGE(OTHER_CONFIG), "dp-desc", NULL},
     {BRIDGE(OTHER_CONFIG), "dp-sn", NULL},
     {BRIDGE(OTHER_CONFIG), "forward-bpdu", NULL},
-    {PORT(QOS), NULL, "QoS"},
     {PORT(CVLANS), NULL, "VLANs of customers (802.1ad)"},
     {PORT(PROTECTED), NULL, "protected ports"},
     {PORT(BOND_FAKE_IFACE), NULL, "interfaces of the kernel's for bonds"},
@@ -38,8 +36,6 @@ static const struct lacking lacking[] = {
     {PORT(OTHER_CONFIG), "lb-output-action", "another way than one hash for bonds"},
     {PORT(OTHER_CONFIG), "priority-tags", NULL},
     {PORT(OTHER_CONFIG), "qinq-ethtype", NULL},
-    {INTERFACE(INGRESS_POLICING_RATE), NULL, "policing"},
-    {INTERFACE(INGRESS_POLICING_KPKTS_RATE), NULL, "policing"},
     {INTERFACE(CFM_MPID), NULL, "CFM"},
     {INTERFACE(LLDP), "enable", "LLDP"},
     {INTERFACE(OPTIONS), "n_rxq_desc", NULL},

@@ -9,6 +9,8 @@
 #include "pmd/base/mem.h"
 #include "src/config/keys.h"
 #include "src/config/ovsdb/lacking.h"
+#include "src/config/ovsdb/mirrors.h"
+#include "src/config/ovsdb/qos.h"
 #include "src/config/ovsdb/to_model_impl.h"
 #include "src/config/tunnel.h"
 
@@ -251,6 +253,7 @@ struct config *config_from_bridge(const struct ovsdb *db, const struct ovsdb_row
     take_tables(db, row, bridge);
     config_take_bonds(db, row, bridge);
     config_take_stp(db, row, &bridge->stp);
+    config_mirrors_take(db, row, bridge);
     take_protocols(row, bridge);
     if (with_controllers)
         take_controllers(db, row, running, bridge);
@@ -572,6 +575,31 @@ static void take_lacp(const struct source *source)
                            &config_section_port, numbers[i].name, (int *)((char *)source->port + numbers[i].offset));
 }
 
+/* --- policing ------------------------------------------------------------ */
+
+static void take_policing(const struct source *source)
+{
+    static const struct {
+        unsigned column;
+        const char *name;
+        size_t offset;
+    } columns[] = {
+        {VSWITCH_INTERFACE_INGRESS_POLICING_RATE, "ingress_policing_rate", offsetof(struct config_policing, rate)},
+        {VSWITCH_INTERFACE_INGRESS_POLICING_BURST, "ingress_policing_burst", offsetof(struct config_policing, burst)},
+        {VSWITCH_INTERFACE_INGRESS_POLICING_KPKTS_RATE, "ingress_policing_kpkts_rate",
+         offsetof(struct config_policing, kpkts_rate)},
+        {VSWITCH_INTERFACE_INGRESS_POLICING_KPKTS_BURST, "ingress_policing_kpkts_burst",
+         offsetof(struct config_policing, kpkts_burst)},
+    };
+    struct config_policing *policing = &source->port->policing;
+
+    for (size_t i = 0; i < sizeof columns / sizeof *columns; i++)
+        *(int *)((char *)policing + columns[i].offset) =
+            config_fit(&config_section_port, columns[i].name, ovsdb_integer(source->interface, columns[i].column, 0));
+    if ((policing->rate || policing->kpkts_rate) && config_port_is_virtual(source->port))
+        LOG_INFO(LOG_CONFIG, "database: %s: a port of this type has no device: nothing is policed", source->name);
+}
+
 /* --- what all types have ------------------------------------------------- */
 
 /* "QUEUE:CORE,...": other_config:pmd-rxq-affinity. */
@@ -619,6 +647,9 @@ static void take_rest(const struct source *source, const struct ovsdb_row *port)
     take_vlans(port, wanted);
     take_lacp(source);
     config_take_port_stp(source->db, port, &wanted->stp);
+    take_policing(source);
+    if (!config_port_is_virtual(wanted))
+        config_qos_take(source->db, port, &wanted->qos);
     take_bfd(source);
 }
 

@@ -10,6 +10,7 @@ enum {
     /* Open vSwitch's. TABLE_ID and COOKIE are those of the ACTIONS that follow. */
     PROP_BRIDGE = 0x8000,
     PROP_STACK = 0x8001, /* a value, the top of the stack first */
+    PROP_MIRRORS = 0x8002,
     PROP_TABLE_ID = 0x8004,
     PROP_COOKIE = 0x8005,
     PROP_ACTIONS = 0x8006,
@@ -162,6 +163,11 @@ void of_continuation_encode(struct of_buf *buf, const uint8_t *id, const struct 
     end(buf, start);
     for (uint32_t i = left->state.n_stack; i-- > 0;)
         put_value(buf, &left->stack[i]);
+    if (left->state.mirrored) {
+        start = begin(buf, PROP_MIRRORS, 0);
+        of_buf_add_u32(buf, left->state.mirrored);
+        end(buf, start);
+    }
     recirc_for_each_segment(left, put_segment, &w);
     if (left->set.len > 0)
         put_list(buf, PROP_ACTION_SET, PROP_SET, &left->set, version);
@@ -237,6 +243,9 @@ static int read_one(uint16_t type, struct reader *r, uint8_t version, struct rec
         return 0;
     case PROP_STACK:
         return read_value(r, c);
+    case PROP_MIRRORS:
+        c->state.mirrored = read_u32(r);
+        return 0;
     case PROP_TABLE_ID:
         origin->table_id = read_u8(r);
         return origin->table_id < PIPELINE_TABLES ? 0 : OFPERR_BPC_BAD_VALUE;

@@ -391,6 +391,19 @@ struct of_port_stats {
     uint32_t duration_s, duration_ns;
 };
 
+struct of_queue {
+    uint32_t port_no, queue_id;
+    uint16_t min_rate, max_rate; /* tenths of a percent of the port's; OF_QUEUE_RATE_NONE: not given */
+    uint64_t tx_bytes, tx_packets, tx_errors;
+    uint32_t duration_s, duration_ns;
+};
+#define OF_QUEUE_RATE_NONE 0xffff
+struct of_queue_config {
+    uint32_t port_no; /* OFPORT_ANY: of all ports */
+    const struct of_queue *queues;
+    size_t n;
+};
+
 /* A reply in the making. Entries are added one by one; parts that are full (64 KB) are moved to `out` with the "more"
  * flag, the rest at the end. `out` may be drained in between: a long dump can be worked off in slices. */
 struct of_multipart {
@@ -412,6 +425,8 @@ void of_multipart_add_controller(struct of_multipart *mp, struct of_buf *out,
                                  const struct of_controller_status *status);
 void of_multipart_add_bundle_features(struct of_multipart *mp, struct of_buf *out);
 void of_multipart_add_port(struct of_multipart *mp, struct of_buf *out, const struct of_port_stats *port);
+void of_multipart_add_queue(struct of_multipart *mp, struct of_buf *out, const struct of_queue *queue);
+void of_multipart_add_queue_desc(struct of_multipart *mp, struct of_buf *out, const struct of_queue *queue);
 void of_multipart_add_port_desc(struct of_multipart *mp, struct of_buf *out, const struct of_port *port);
 /* Group statistics, description and features. */
 void of_multipart_add_group(struct of_multipart *mp, struct of_buf *out, const struct group *group, uint64_t age_ms);
@@ -470,7 +485,8 @@ struct of_msg {
         struct of_table_status table_status;
         struct of_multipart_request request;
         struct of_multipart_reply reply;
-        uint32_t port_no; /* OF_QUEUE_GET_CONFIG_* */
+        uint32_t port_no;                    /* OF_QUEUE_GET_CONFIG_REQUEST; of replies, too */
+        struct of_queue_config queue_config; /* OF_QUEUE_GET_CONFIG_REPLY to be encoded */
         struct of_role_msg role;
         struct of_async async;
         struct of_controller_status controller_status;

@@ -67,6 +67,9 @@ msg_encoder encode_tlv;
 msg_decoder decode_async, decode_nx_async;
 msg_encoder encode_async;
 /* msg_port.c */
+/* OFPQT_*, and OFPQDPT_* of OpenFlow 1.4. */
+#define OF_QUEUE_MIN_RATE 1
+#define OF_QUEUE_MAX_RATE 2
 msg_decoder decode_features, decode_port_status, decode_port_mod, decode_queue_get_config_request,
     decode_queue_get_config_reply;
 msg_encoder encode_features, encode_port_status, encode_port_mod, encode_queue_get_config;

@@ -321,6 +321,33 @@ int decode_queue_get_config_reply(struct reader *r, const struct of_decode_optio
     return 0;
 }
 
+/* OpenFlow 1.0.2, 5.2.2; 1.3.5, 7.2.2. */
+static void put_rate(struct of_buf *buf, uint16_t type, uint16_t rate)
+{
+    if (rate == OF_QUEUE_RATE_NONE)
+        return;
+    of_buf_add_u16(buf, type);
+    of_buf_add_u16(buf, 16);
+    of_buf_add(buf, 4);
+    of_buf_add_u16(buf, rate);
+    of_buf_add(buf, 6);
+}
+
+/* OFPQT_MAX_RATE came with OpenFlow 1.2. */
+static void put_queue(struct of_buf *buf, uint8_t version, const struct of_queue *queue)
+{
+    const size_t start = buf->len, len_at = start + (version == OF10 ? 4 : 8);
+
+    of_buf_add_u32(buf, queue->queue_id);
+    if (version != OF10)
+        port_put(buf, version, queue->port_no);
+    of_buf_add(buf, version == OF10 ? 4 : 8);
+    put_rate(buf, OF_QUEUE_MIN_RATE, queue->min_rate);
+    if (version != OF10)
+        put_rate(buf, OF_QUEUE_MAX_RATE, queue->max_rate);
+    of_buf_set_u16(buf, len_at, (uint16_t)(buf->len - start));
+}
+
 void encode_queue_get_config(const struct of_msg *msg, struct of_buf *buf)
 {
     size_t start = msg_begin(buf, msg->type, msg->version, msg->xid);
@@ -330,5 +357,7 @@ void encode_queue_get_config(const struct of_msg *msg, struct of_buf *buf)
         of_buf_add(buf, 4);
     else
         of_buf_add(buf, msg->type == OF_QUEUE_GET_CONFIG_REQUEST ? 2 : 6);
+    for (size_t i = 0; msg->type == OF_QUEUE_GET_CONFIG_REPLY && i < msg->queue_config.n; i++)
+        put_queue(buf, msg->version, &msg->queue_config.queues[i]);
     msg_end(buf, start);
 }

@@ -1,4 +1,4 @@
-/* Entries of replies about ports, written and read: OFPMP_PORT, OFPMP_PORT_DESC. */
+/* Entries of replies about ports and their queues: OFPMP_PORT, OFPMP_PORT_DESC, OFPMP_QUEUE, OFPMP_QUEUE_DESC. */
 #include "src/openflow/codec/msg_impl.h"
 #include "src/openflow/wire/layout.h"
 
@@ -56,5 +56,56 @@ void of_multipart_add_port_desc(struct of_multipart *mp, struct of_buf *out, con
     size_t at = mp->part.len;
 
     port_encode(&mp->part, mp->version, port);
+    multipart_entry_end(mp, out, at);
+}
+
+/* --- queues -------------------------------------------------------------- */
+
+#define QUEUE_MEMBER(member) LAYOUT(struct of_queue, member, sizeof(((struct of_queue *)0)->member))
+
+static const struct layout queue_counters[] = {QUEUE_MEMBER(queue_id), QUEUE_MEMBER(tx_bytes), QUEUE_MEMBER(tx_packets),
+                                               QUEUE_MEMBER(tx_errors), LAYOUT_END};
+static const struct layout queue_duration[] = {QUEUE_MEMBER(duration_s), QUEUE_MEMBER(duration_ns), LAYOUT_END};
+
+void of_multipart_add_queue(struct of_multipart *mp, struct of_buf *out, const struct of_queue *queue)
+{
+    struct of_buf *buf = &mp->part;
+    size_t at = buf->len;
+
+    if (mp->version >= OF14)
+        of_buf_add(buf, 8);
+    port_put(buf, mp->version, queue->port_no);
+    if (mp->version == OF10)
+        of_buf_add(buf, 2);
+    layout_put(buf, queue_counters, queue);
+    if (mp->version != OF10)
+        layout_put(buf, queue_duration, queue);
+    if (mp->version >= OF14)
+        of_buf_set_u16(buf, at, (uint16_t)(buf->len - at));
+    multipart_entry_end(mp, out, at);
+}
+
+/* OpenFlow 1.4.1, 7.3.5.8. */
+static void put_rate(struct of_buf *buf, uint16_t type, uint16_t rate)
+{
+    if (rate == OF_QUEUE_RATE_NONE)
+        return;
+    of_buf_add_u16(buf, type);
+    of_buf_add_u16(buf, 8);
+    of_buf_add_u16(buf, rate);
+    of_buf_add(buf, 2);
+}
+
+void of_multipart_add_queue_desc(struct of_multipart *mp, struct of_buf *out, const struct of_queue *queue)
+{
+    struct of_buf *buf = &mp->part;
+    size_t at = buf->len;
+
+    port_put(buf, mp->version, queue->port_no);
+    of_buf_add_u32(buf, queue->queue_id);
+    of_buf_add(buf, 8);
+    put_rate(buf, OF_QUEUE_MIN_RATE, queue->min_rate);
+    put_rate(buf, OF_QUEUE_MAX_RATE, queue->max_rate);
+    of_buf_set_u16(buf, at + 8, (uint16_t)(buf->len - at));
     multipart_entry_end(mp, out, at);
 }

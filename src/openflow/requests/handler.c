@@ -9,6 +9,7 @@
 #include "src/openflow/requests/bundle.h"
 #include "src/openflow/requests/bundle_commit.h"
 #include "src/openflow/requests/flow_delete.h"
+#include "src/openflow/requests/queues.h"
 #include "src/openflow/server/describe.h"
 #include "src/openflow/server/server_impl.h"
 
@@ -124,18 +125,6 @@ static int handle_barrier(struct of_connection *conn, const struct of_msg *msg)
     return 0;
 }
 
-static int handle_queue_get_config(struct of_connection *conn, const struct of_msg *msg)
-{
-    uint32_t port_no = msg->port_no;
-
-    if (port_no != OFPORT_ANY && !bridge_port_by_ofport(conn->server->bridge, port_no))
-        return OFPERR_QOFC_BAD_PORT;
-    const struct of_msg reply = {
-        .type = OF_QUEUE_GET_CONFIG_REPLY, .version = conn->version, .xid = msg->xid, .port_no = port_no};
-    of_connection_send_msg(conn, &reply);
-    return 0;
-}
-
 static int handle_get_async(struct of_connection *conn, const struct of_msg *msg)
 {
     const struct of_msg reply = {
@@ -219,7 +208,7 @@ static const struct handler handlers[OF_N_MSG_TYPES] = {
     [OF_TABLE_MOD] = {of_handle_table_mod, .changes = true, .rules = true},
     [OF_MULTIPART_REQUEST] = {of_handle_multipart},
     [OF_BARRIER_REQUEST] = {handle_barrier},
-    [OF_QUEUE_GET_CONFIG_REQUEST] = {handle_queue_get_config},
+    [OF_QUEUE_GET_CONFIG_REQUEST] = {of_handle_queue_get_config},
     [OF_ROLE_REQUEST] = {of_handle_role},
     [OF_GET_ASYNC_REQUEST] = {handle_get_async},
     [OF_SET_ASYNC] = {handle_set_async},

@@ -7,11 +7,11 @@
 #include "src/openflow/requests/barrier.h"
 #include "src/openflow/requests/dump.h"
 #include "src/openflow/requests/handler.h"
+#include "src/openflow/requests/queues.h"
 #include "src/openflow/server/describe.h"
 #include "src/openflow/server/server_impl.h"
 #include "src/tables/meter.h"
 
-#define QUEUE_ALL 0xffffffffu
 #define BUNDLE_TIME_SET_SCHED 2u /* OFPBF_TIME_SET_SCHED */
 
 struct reply {
@@ -131,16 +131,6 @@ static int reply_port(struct of_connection *conn, const struct of_multipart_requ
     return 0;
 }
 
-/* There are no queues: "all" is an empty list, one of them an error (OpenFlow 1.3.5, 7.4.4). */
-static int reply_queues(const struct of_connection *conn, const struct of_multipart_request *request)
-{
-    /* OpenFlow 1.0.2, 5.3.5 says OFPP_ALL for all ports, later versions OFPP_ANY. */
-    bool all = request->port_no == OFPORT_ANY || (request->port_no == OFPORT_ALL && conn->version == OF10);
-    if (!all && !bridge_port_by_ofport(conn->server->bridge, request->port_no))
-        return OFPERR_QOFC_BAD_PORT;
-    return request->queue_id == QUEUE_ALL ? 0 : OFPERR_QOFC_BAD_QUEUE;
-}
-
 /* What answers a request for all of a kind. NULL: it is for one, or for something else. */
 static const struct of_listing_kind *listing_of(const struct of_multipart_request *request)
 {
@@ -183,7 +173,7 @@ static int fill(struct of_connection *conn, const struct of_multipart_request *r
         return reply_port(conn, request, reply);
     case OF_MP_QUEUE:
     case OF_MP_QUEUE_DESC:
-        return reply_queues(conn, request);
+        return of_reply_queues(conn, request, &reply->mp, &reply->out);
     case OF_MP_GROUP:
     case OF_MP_GROUP_DESC:
     case OF_MP_GROUP_FEATURES:

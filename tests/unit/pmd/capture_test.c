@@ -18,7 +18,7 @@ static void hand(struct port *port, enum capture_way way, uint32_t flow, uint32_
 {
     struct rte_mbuf *packet = packet_make(flow, number);
 
-    capture_look(port, way, 0, &packet, 1);
+    capture_packets(port, way, 0, &packet, 1);
     rte_pktmbuf_free(packet);
 }
 
@@ -102,7 +102,7 @@ static void segments_are_copied_as_one(void **state)
     struct capture *capture = capture_create(&wide);
     capture_attach(capture, &port);
     assert_int_equal(rte_pktmbuf_chain(head, tail), 0);
-    capture_look(&port, CAPTURE_OUT, 0, &head, 1);
+    capture_packets(&port, CAPTURE_OUT, 0, &head, 1);
     assert_true(capture_next(capture, 0, &copy));
     assert_int_equal(copy.len, 90);
     assert_int_equal(copy.full_len, 2 * PACKET_LEN);

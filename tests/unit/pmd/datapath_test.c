@@ -233,6 +233,49 @@ static void runts_leave_the_rest_of_the_burst_alone(void **state)
     stop();
 }
 
+/* Three packets pass at once, and then one a second; what is dropped is counted for its port, and the rest goes on. */
+static void policed(enum port_way way, unsigned policed_port, enum drop_reason reason)
+{
+    const struct policer_config strict = {.packets = 1, .burst_packets = 3}, none = {0};
+    const uint64_t before = drops(reason);
+    struct datapath_port_stats port;
+    uint32_t number;
+
+    assert_int_equal(datapath_port_police(dp, &ports[policed_port - 1]->port, way, &strict), 0);
+    for (uint32_t i = 0; i < 10; i++)
+        send_packet(1, packet_make(5, i));
+    for (uint32_t i = 0; i < 3; i++) {
+        WAIT_FOR(receive(2, &number));
+        assert_int_equal(number, i);
+    }
+    WAIT_FOR(drops(reason) == before + 7);
+    datapath_port_stats(dp, policed_port, &port);
+    assert_int_equal(port.drops[reason], 7);
+    assert_int_equal(port.tx_dropped, way == PORT_OUT ? 7 : 0);
+    datapath_port_stats(dp, 1, &port);
+    assert_int_equal(port.rx_packets % 20, 10);
+    assert_int_equal(port.rx_bytes, port.rx_packets * PACKET_LEN);
+    /* Another rate, and none, while packets pass. */
+    assert_int_equal(datapath_port_police(dp, &ports[policed_port - 1]->port, way, &strict), 0);
+    assert_int_equal(datapath_port_police(dp, &ports[policed_port - 1]->port, way, &none), 0);
+    for (uint32_t i = 0; i < 10; i++)
+        send_packet(1, packet_make(5, i));
+    for (uint32_t i = 0; i < 10; i++) {
+        WAIT_FOR(receive(2, &number));
+        assert_int_equal(number, i);
+    }
+    assert_int_equal(drops(reason), before + 7);
+}
+
+static void ports_are_policed_both_ways(void **state)
+{
+    start();
+    install(1, 5, UINT32_MAX, program_output(2));
+    policed(PORT_IN, 1, DROP_RX_POLICED);
+    policed(PORT_OUT, 2, DROP_TX_POLICED);
+    stop();
+}
+
 static void what_a_port_does_not_take_is_dropped_by_name(void **state)
 {
     struct datapath_port_stats port;
@@ -508,6 +551,7 @@ int main(void)
         cmocka_unit_test(what_a_dominant_megaflow_leaves_goes_its_own_ways),
         cmocka_unit_test(a_port_program_takes_all_the_port_receives),
         cmocka_unit_test(runts_leave_the_rest_of_the_burst_alone),
+        cmocka_unit_test(ports_are_policed_both_ways),
         cmocka_unit_test(what_a_port_does_not_take_is_dropped_by_name),
         cmocka_unit_test(several_outputs_get_a_copy_each),
         cmocka_unit_test(punts_have_their_metadata),

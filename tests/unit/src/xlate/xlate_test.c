@@ -16,7 +16,7 @@ static void outputs(void **state)
     EXPECT_MASK("recirc_id(0),in_port(1)");
     EXPECT("in_port=2", "1,3,5");
     EXPECT("in_port=3", "1,2");
-    EXPECT("in_port=4", "2,3");
+    EXPECT("in_port=4", "2,set(skb_priority(0x7)),3");
     EXPECT("in_port=5", "drop");
     assert_int_equal(out.drop_reason, DROP_OUTPUT_UNKNOWN); /* there is no LOCAL port */
     bridge_port_set_config(bridge_port_by_ofport(bed.bridge, 1), PORT_CONFIG_NO_RECV, PORT_CONFIG_NO_RECV);

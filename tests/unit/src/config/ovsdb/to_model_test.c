@@ -528,6 +528,19 @@ static void bfd_as_it_is_without_a_word(void **state)
     assert_string_equal(b->src_ip, "169.254.1.1");
 }
 
+static void policing(void **state)
+{
+    const struct config_policing *p =
+        &port_of("", "\"name\":\"p\",\"ingress_policing_rate\":1000,\"ingress_policing_burst\":100,"
+                     "\"ingress_policing_kpkts_rate\":5000000000,\"ingress_policing_kpkts_burst\":0")
+             ->policing;
+
+    assert_int_equal(p->rate, 1000);
+    assert_int_equal(p->burst, 100);
+    assert_int_equal(p->kpkts_rate, INT32_MAX);
+    assert_int_equal(p->kpkts_burst, 0);
+}
+
 int main(void)
 {
 #define WITH_BED(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
@@ -557,6 +570,7 @@ int main(void)
         WITH_BED(tls_and_sleep),
         WITH_BED(bfd),
         WITH_BED(bfd_as_it_is_without_a_word),
+        WITH_BED(policing),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
