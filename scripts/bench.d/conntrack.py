@@ -204,7 +204,8 @@ def run_threads(switch, files, hugepages):
     rows = []
     for cores in ([PMD_CORE], [PMD_CORE, other]) * 2:
         setup = through(sides[0][0], 2 * sides[0][1], files.rules("ct-threads", lines), cores=cores)
-        setup.ports.append((3, "net_pcap_in3,rx_pcap=%s,infinite_rx=1" % sides[1][0]))
+        # Ports are given to the threads in turn.
+        setup.ports.insert(1, (3, "net_pcap_in3,rx_pcap=%s,infinite_rx=1" % sides[1][0]))
         reserve(switch, setup, hugepages)
         switch.start(setup)
         time.sleep(3)
