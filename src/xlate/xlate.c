@@ -372,8 +372,13 @@ static void learn_only(struct xlate_ctx *ctx)
     struct program_builder *b = &ctx->out->program;
     const uint32_t len = b->len, keep_len = ctx->keep_len;
     const uint16_t n_ops = b->n_ops, keep_ops = ctx->keep_ops;
+    const unsigned n_crossings = xlate_deps_point(&ctx->out->deps).n_crossings;
 
     xlate_table(ctx, 0, ctx->entry, true);
+    /* What it would have been sent through does not count it; the rules that it hit do. */
+    struct xlate_deps_point point = xlate_deps_point(&ctx->out->deps);
+    point.n_crossings = n_crossings;
+    xlate_deps_uncount(&ctx->out->deps, &point);
     ctx->freezing = ctx->freeze_hash = ctx->freeze_larger = ctx->ct_resumes = false;
     ctx->n_set = 0;
     ctx->keep_len = keep_len;
