@@ -304,6 +304,10 @@ void datapath_ports_free(struct datapath *dp)
     for (uint32_t i = 0; i < PORT_MAX; i++) {
         if (dp->leaving[i].is_there && !dp->leaving[i].closed)
             close_device(&dp->leaving[i]);
+        if (dp->ports[i]) { /* it stays its owner's */
+            free(dp->ports[i]->rx);
+            dp->ports[i]->rx = NULL;
+        }
     }
 }
 

@@ -16,6 +16,7 @@
 #include "src/agents/underlay.h"
 #include "src/config/format.h"
 #include "src/config/keys.h"
+#include "src/match/tlv_map.h"
 #include "src/net/tls.h"
 #include "src/openflow/requests/handler.h"
 #include "src/openflow/server/server.h"
@@ -196,6 +197,13 @@ static bool keeps_rules(const struct config_bridge *config)
     return config->keep_rules && config->fail_mode == CONFIG_FAIL_SECURE;
 }
 
+static unsigned n_tunnel_options(void)
+{
+    struct tlv_map maps[TLV_MAPS_MAX];
+
+    return tlv_map_list(maps);
+}
+
 /* A bridge that has its rules before it has ports, sockets and controllers. */
 static void begin_bridge(struct apply *apply, struct apply_bridge *object)
 {
@@ -214,11 +222,19 @@ static void begin_bridge(struct apply *apply, struct apply_bridge *object)
     set_tables(br, &nothing, wanted);
     config_section_clear(&config_section_bridge, &object->now);
     config_section_copy(&config_section_bridge, &object->now, wanted);
+    object->n_options = n_tunnel_options();
     if (keeps_rules(wanted))
         object->kept = rules_kept_begin(sw->rules, wanted->name, br->pipeline);
     else
         rules_state_forget(sw->rules, wanted->name);
     object->making = br;
+}
+
+/* Those of the process before are there: the datapath is to know them, as if a controller had said them. */
+static void note_options(struct sluice *sw, const struct apply_bridge *object)
+{
+    if (n_tunnel_options() != object->n_options)
+        flows_note_tunnel_options(sw->flows);
 }
 
 static void give_up_making(struct apply *apply, struct apply_bridge *object)
@@ -239,6 +255,7 @@ static void finish_bridge(struct apply *apply, struct apply_bridge *object)
     struct account account = {0};
     struct params params;
 
+    note_options(sw, object);
     apply_bonds(apply, br, wanted);
     apply_stp(apply, br, &wanted->stp);
     set_mirrors(br, wanted);

@@ -70,6 +70,7 @@ struct apply_bridge {
     struct bridge *bridge;          /* NULL: not made */
     struct bridge *making;          /* takes over its rules, and is not the switch's yet; NULL: none */
     struct rules_kept *kept;        /* NULL: its rules are not kept */
+    unsigned n_options;             /* of tunnels, before the bridge took over its rules */
     struct name_map *port_names;
     struct apply_ports ports;
     struct ofports *ofports;

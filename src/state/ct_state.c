@@ -68,7 +68,7 @@ static void give_up(struct ct_state *state)
     LOG_WARN_RL(LOG_MAIN, "%s: %s: tracked connections do not survive a restart", state->next_path, strerror(errno));
     close(state->fd);
     state->fd = -1;
-    unlink(state->next_path);
+    state_remove(state->next_path);
 }
 
 static bool begin(struct ct_state *state)
@@ -79,7 +79,7 @@ static bool begin(struct ct_state *state)
     state->cursor = 0;
     state->used = 0;
     state->spent_us = 0;
-    unlink(state->next_path);
+    state_remove(state->next_path);
     state->fd = open(state->next_path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (state->fd >= 0 && state_write(state->fd, &state->header, sizeof state->header))
         return true;
@@ -90,7 +90,7 @@ static bool begin(struct ct_state *state)
 static bool finish(struct ct_state *state)
 {
     if (!flush(state) || pwrite(state->fd, &state->header, sizeof state->header, 0) != sizeof state->header ||
-        rename(state->next_path, state->path) != 0) {
+        !state_replace(state->path, state->next_path)) {
         give_up(state);
         return false;
     }
@@ -133,7 +133,7 @@ static unsigned run(void *arg, uint64_t budget_us)
     if (state->fd < 0 && begun < state->due_us)
         return 0;
     if (state->fd < 0 && ct_count(datapath_ct(state->dp)) == 0) {
-        unlink(state->path);
+        state_remove(state->path);
         state->spent_us = 0;
         pause_until(state, begun);
         return 0;
@@ -229,9 +229,15 @@ static void adopt_records(struct ct_state *state, FILE *file, const struct heade
              n[CT_ADOPTED], n[CT_ADOPT_OVER], n[CT_ADOPT_FULL], n[CT_ADOPT_TAKEN] + n[CT_ADOPT_BAD]);
 }
 
+static int open_settled(const struct ct_state *state)
+{
+    state_settle(state->path, state->next_path);
+    return open(state->path, O_RDWR | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+}
+
 void ct_state_adopt(struct ct_state *state)
 {
-    const int fd = open(state->path, O_RDWR | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+    const int fd = open_settled(state);
     struct header header;
     const char *fault;
 
@@ -248,7 +254,7 @@ void ct_state_adopt(struct ct_state *state)
     if (fault) {
         LOG_WARN(LOG_MAIN, "%s: %s: connections that were tracked before are forgotten", state->path, fault);
         close(fd);
-        unlink(state->path);
+        state_remove(state->path);
         return;
     }
     FILE *file = lseek(fd, sizeof header, SEEK_SET) >= 0 ? fdopen(fd, "r+") : NULL;
@@ -260,7 +266,7 @@ void ct_state_adopt(struct ct_state *state)
     /* From here on packets pass, until it is written again. */
     header.exact = 0;
     if (pwrite(fd, &header, sizeof header, 0) != sizeof header)
-        unlink(state->path);
+        state_remove(state->path);
     fclose(file);
 }
 
@@ -292,7 +298,7 @@ void ct_state_leave(struct ct_state *state)
         close(state->fd);
     state->fd = -1;
     if (ct_count(datapath_ct(state->dp)) == 0) {
-        unlink(state->path);
+        state_remove(state->path);
         return;
     }
     if (!begin(state))
@@ -309,7 +315,7 @@ void ct_state_destroy(struct ct_state *state)
     loop_remove(&state->job);
     if (state->fd >= 0) {
         close(state->fd);
-        unlink(state->next_path);
+        state_remove(state->next_path);
     }
     free(state->path);
     free(state->next_path);

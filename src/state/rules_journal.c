@@ -92,8 +92,8 @@ static void give_up(struct rules_journal *journal)
     close_cursors(journal);
     close_file(&journal->fd);
     close_file(&journal->next_fd);
-    unlink(journal->path);
-    unlink(journal->next_path);
+    state_remove(journal->path);
+    state_remove(journal->next_path);
     of_buf_free(&journal->batch);
     of_buf_free(&journal->part);
     journal->split = false;
@@ -215,7 +215,7 @@ static void on_meter(void *arg, const struct meter_entry *meter, bool there)
 
 static void begin_anew(struct rules_journal *journal)
 {
-    unlink(journal->next_path);
+    state_remove(journal->next_path);
     journal->next_fd = open(journal->next_path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (journal->next_fd < 0 || !state_write(journal->next_fd, &journal->head, sizeof journal->head)) {
         give_up(journal);
@@ -273,11 +273,15 @@ static void step_anew(struct rules_journal *journal)
 static void finish_anew(struct rules_journal *journal)
 {
     close_cursors(journal);
-    if (!write_part(journal, true) || rename(journal->next_path, journal->path) != 0) {
+    if (!write_part(journal, true)) {
         give_up(journal);
         return;
     }
     close_file(&journal->fd);
+    if (!state_replace(journal->path, journal->next_path)) {
+        give_up(journal);
+        return;
+    }
     journal->fd = journal->next_fd;
     journal->next_fd = -1;
     journal->n_records = journal->n_next + journal->n_others;
@@ -367,9 +371,10 @@ void rules_journal_destroy(struct rules_journal *journal)
     pipeline_set_recorder(journal->pipeline, NULL);
     close_cursors(journal);
     close_file(&journal->fd);
-    if (journal->next_fd >= 0)
-        unlink(journal->next_path);
+    const bool unfinished = journal->next_fd >= 0;
     close_file(&journal->next_fd);
+    if (unfinished)
+        state_remove(journal->next_path);
     of_buf_free(&journal->batch);
     of_buf_free(&journal->part);
     free(journal->path);

@@ -19,6 +19,7 @@
 #include "src/match/of_error.h"
 #include "src/state/rules_journal.h"
 #include "src/state/rules_record.h"
+#include "src/state/state_file.h"
 
 #define STARTS_MOST 5     /* processes that die young with these rules, before they begin without */
 #define RECORDS_A_LOOK 16 /* at the clock */
@@ -306,9 +307,18 @@ static const char *head_fault(const struct rules_replay *replay, const struct ru
     return NULL;
 }
 
+static int open_file(const char *path)
+{
+    char *next = mem_asprintf("%s.new", path);
+
+    state_settle(path, next);
+    free(next);
+    return open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+}
+
 struct rules_replay *rules_replay_open(const char *path, const char *bridge)
 {
-    const int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+    const int fd = open_file(path);
     struct rules_file_head head = {0};
     struct rules_replay *replay;
     struct stat st;

@@ -14,6 +14,7 @@
 #include "src/loop/loop.h"
 #include "src/state/rules_journal.h"
 #include "src/state/rules_replay.h"
+#include "src/state/state_file.h"
 
 #define BUDGET_US 300
 #define YOUNG_US UINT64_C(3000000) /* a process that dies before it is that old may do so of its rules */
@@ -116,7 +117,7 @@ struct rules_kept *rules_kept_begin(struct rules_state *state, const char *bridg
     if (!state->started && !state->empty)
         kept->replay = rules_replay_open(kept->path, bridge);
     if (!kept->replay)
-        unlink(kept->path);
+        state_remove(kept->path);
     TAILQ_INSERT_TAIL(&state->kept, kept, node);
     return kept;
 }
@@ -146,7 +147,7 @@ void rules_kept_end(struct rules_kept *kept)
     rules_replay_close(kept->replay);
     rules_journal_destroy(kept->journal);
     if (kept->state->started)
-        unlink(kept->path);
+        state_remove(kept->path);
     free(kept->bridge);
     free(kept->path);
     free(kept);
@@ -156,7 +157,7 @@ void rules_state_forget(struct rules_state *state, const char *bridge)
 {
     char *path = path_of(state, bridge);
 
-    unlink(path);
+    state_remove(path);
     free(path);
 }
 
@@ -208,8 +209,11 @@ static void remove_others(const struct rules_state *state)
 
         if (!end || (end[sizeof SUFFIX - 1] && strcmp(end, SUFFIX ".new")))
             continue;
-        if (!is_kept(state, entry->d_name, (size_t)(end - entry->d_name)))
-            unlinkat(dirfd(dir), entry->d_name, 0);
+        if (!is_kept(state, entry->d_name, (size_t)(end - entry->d_name))) {
+            char *path = mem_asprintf("%s/%s", state->run_dir, entry->d_name);
+            state_remove(path);
+            free(path);
+        }
     }
     if (dir)
         closedir(dir);

@@ -2,7 +2,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -50,4 +53,55 @@ bool state_read(int fd, void *data, size_t len)
         len -= (size_t)n;
     }
     return true;
+}
+
+static void *close_in_thread(void *arg)
+{
+    close((int)(intptr_t)arg);
+    return NULL;
+}
+
+/* Signals are for the control thread. */
+static void close_apart(int fd)
+{
+    sigset_t all, before;
+    pthread_t thread;
+    int rc;
+
+    if (fd < 0)
+        return;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    rc = pthread_create(&thread, NULL, close_in_thread, (void *)(intptr_t)fd);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (rc == 0)
+        pthread_detach(thread);
+    else
+        close(fd);
+}
+
+static int hold(const char *path)
+{
+    return open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+}
+
+void state_remove(const char *path)
+{
+    const int held = hold(path);
+
+    unlink(path);
+    close_apart(held);
+}
+
+/* Not by a rename over the other: ext4 allocates all blocks of the new file first then. */
+bool state_replace(const char *path, const char *by)
+{
+    state_remove(path);
+    return rename(by, path) == 0;
+}
+
+void state_settle(const char *path, const char *by)
+{
+    if (access(path, F_OK) != 0 && errno == ENOENT)
+        rename(by, path);
 }

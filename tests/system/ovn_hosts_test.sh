@@ -86,6 +86,18 @@ inside web1 ping -n -c 2 -W 1 -M do -s 1350 192.0.2.1 >"$TEST_DIR/long" 2>&1 || 
 assert_matches "$(cat "$TEST_DIR/long")" 'mtu ?= ?1300|message too long'
 nb remove Logical_Router_Port gw-public options gateway_mtu
 
+step "a mirror: what a machine sends and what it gets is copied to an analyser, by GRE"
+background analyser ip netns exec "$(ovn_ns central)" tcpdump -l -nn -i eth0 'proto 47 and src 192.168.50.11'
+wait_until 5 grep -q 'listening on' "$TEST_DIR/analyser.log"
+copied() { grep -q "GREv0, key=0x7,.* IP $1: ICMP echo $2" "$TEST_DIR/analyser.log"; }
+nb mirror-add sent gre 7 from-lport 192.168.50.1 -- mirror-add got gre 7 to-lport 192.168.50.1 -- lsp-attach-mirror web1 sent -- lsp-attach-mirror web1 got
+sync
+mirror_works() { reaches web1 10.0.1.2 && copied '10.0.1.1 > 10.0.1.2' request && copied '10.0.1.2 > 10.0.1.1' reply; }
+wait_until 15 mirror_works
+nb lsp-detach-mirror web1 sent -- lsp-detach-mirror web1 got -- mirror-del
+sync
+wait_until 10 eval '[ -z "$(on h1 ovs-vsctl --bare --columns=name list Mirror)" ]'
+
 step "VXLAN between hosts instead of Geneve"
 for host in h1 h2; do on $host ovs-vsctl set Open_vSwitch . external_ids:ovn-encap-type=vxlan; done
 for host in h1 h2; do wait_until 10 eval "on $host ovs-vsctl --bare --columns=name find Interface type=vxlan | grep -q ovn-"; done

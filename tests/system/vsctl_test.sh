@@ -306,22 +306,14 @@ said=$(vsctl add-port "$br" "${TEST_ID}x" -- set Interface "${TEST_ID}x" type=no
 vsctl del-port "${TEST_ID}x" -- del-port "${TEST_ID}y" -- del-port "${TEST_ID}z"
 
 step "what Sluice does not have is said once, and stops nothing"
-said=$(vsctl -- --id=@p get Port "$int" -- --id=@m create Mirror name=m0 select-all=true output-port=@p -- set Bridge "$br" mirrors=@m 2>&1) || fail "$said"
-vsctl set Interface "$p1" ingress_policing_rate=1000 ingress_policing_burst=100
-vsctl set Port "$p2" qos=@q -- --id=@q create QoS type=linux-htb other-config:max-rate=3000000 queues:0=@q0 -- --id=@q0 create Queue \
-    other-config:max-rate=2000000 >/dev/null
-vsctl set Bridge "$br" stp_enable=true
+vsctl -- --id=@n create NetFlow targets='"127.0.0.1:2055"' -- set Bridge "$br" netflow=@n mcast_snooping_enable=true rstp_enable=true >/dev/null
+vsctl set Interface "$p1" cfm_mpid=5 -- set Port "$p2" protected=true
 applied || fail "cur_cfg"
-for what in mirrors policing QoS "the spanning tree protocol"; do
+for what in NetFlow "multicast snooping" "the rapid spanning tree protocol" CFM "protected ports"; do
     assert_eq "$(grep -c "|INFO|database: .*Sluice does not have $what: ignored" "$TEST_DIR/sluiced.log")" 1 "lines about $what"
 done
-ip link add "${TEST_ID}k" type veth peer name "${TEST_ID}l"
-on_exit link "${TEST_ID}k"
-said=$(vsctl add-bond "$br" bond0 "${TEST_ID}k" "${TEST_ID}l" bond_mode=balance-slb lacp=active 2>&1) || fail "$said"
-assert_contains "$said" "bonds are not supported"
 ping_ok h1 10.0.0.2
-vsctl del-port bond0 -- clear Bridge "$br" mirrors -- set Bridge "$br" stp_enable=false -- clear Port "$p2" qos -- \
-    set Interface "$p1" ingress_policing_rate=0 ingress_policing_burst=0
+vsctl clear Bridge "$br" netflow -- set Bridge "$br" mcast_snooping_enable=false rstp_enable=false -- clear Interface "$p1" cfm_mpid -- set Port "$p2" protected=false
 
 step "the database goes and comes back"
 kill -KILL "$OVSDB_PID"

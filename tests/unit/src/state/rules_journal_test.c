@@ -143,7 +143,8 @@ static char *describe(struct pipeline *pipeline)
     add_rules(&lines, pipeline);
     add_groups(&lines, pipeline);
     add_meters(&lines, pipeline);
-    qsort(lines.lines, lines.n, sizeof *lines.lines, compare_lines);
+    if (lines.n > 0)
+        qsort(lines.lines, lines.n, sizeof *lines.lines, compare_lines);
     for (size_t i = 0; i < lines.n; i++) {
         fprintf(out, "%s\n", lines.lines[i]);
         free(lines.lines[i]);
