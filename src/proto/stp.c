@@ -354,11 +354,13 @@ static bool supersedes(const struct stp *stp, const struct stp_port *p, const st
 /* 8.6.2.3 */
 static void record(const struct stp *stp, struct stp_port *p, const struct stp_bpdu *bpdu)
 {
+    const uint64_t age_us = ticks_us(bpdu->message_age);
+
     p->designated_root = bpdu->root_id;
     p->designated_cost = bpdu->root_path_cost;
     p->designated_bridge = bpdu->bridge_id;
     p->designated_port = bpdu->port_id;
-    p->message_age_us = stp->now_us - ticks_us(bpdu->message_age);
+    p->message_age_us = stp->now_us > age_us ? stp->now_us - age_us : 0; /* shortly after the machine started */
 }
 
 /* What came by the root port counts for the whole bridge (8.6.3, 8.6.4, 8.6.15). */
@@ -380,6 +382,9 @@ static void receive_configuration(struct stp *stp, struct stp_port *p, const str
 {
     const bool was_root = stp_is_root(stp);
 
+    /* Its own, which a cable brings back, or somebody's that says so: it has no news, and nothing of it would age. */
+    if (bpdu->bridge_id == stp->bridge_id && bpdu->port_id == p->id)
+        return;
     if (!supersedes(stp, p, bpdu)) {
         if (is_designated(stp, p))
             transmit_configuration(stp, p); /* 8.6.5: the sender does not know of a better way */

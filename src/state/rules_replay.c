@@ -124,7 +124,8 @@ static bool read_frame(struct rules_replay *replay, struct rules_frame *frame)
     if (left - sizeof *frame < frame->len)
         return false;
     replay->frame_at = replay->at + sizeof *frame;
-    of_buf_add(&replay->frame, frame->len);
+    of_buf_add(&replay->frame, frame->len + sizeof(uint64_t)); /* there is memory for a frame without records, too */
+    replay->frame.len = frame->len;
     if (pread(replay->fd, replay->frame.data, frame->len, (off_t)replay->frame_at) != (ssize_t)frame->len) {
         replay->fault = "it cannot be read";
         return false;

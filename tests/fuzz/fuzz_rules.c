@@ -1,6 +1,7 @@
 /* The journal of rules of a process before: any file. An input
  * whose first byte is odd is records alone, which get the head and the frame that they need. */
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -25,10 +26,13 @@ static void write_file(const uint8_t *data, size_t size, bool records)
     const int file = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     struct rules_file_head head = {.magic = RULES_FILE_MAGIC, .version = RULES_FILE_VERSION};
     struct rules_frame frame = {.len = (uint32_t)(size / 8 * 8), .whole = 1};
+    uint64_t *records_of = malloc(size + 1); /* as in the product: the checksum reads words */
 
-    CHECK(file >= 0);
+    CHECK(file >= 0 && records_of);
+    memcpy(records_of, data, size);
     state_read_boot(head.boot);
-    frame.crc = rules_frame_crc(&frame, data);
+    frame.crc = rules_frame_crc(&frame, records_of);
+    free(records_of);
     frame.head_crc = rules_frame_head_crc(&frame);
     if (records)
         CHECK(state_write(file, &head, sizeof head) && state_write(file, &frame, sizeof frame) &&

@@ -1,6 +1,7 @@
 #!/bin/bash
 # Networks of mininet's OVSSwitch, as its Python API makes them: linear and tree, with and without a controller, no ping lost.
 # timeout: 240
+# by name only
 . "$(dirname "$0")/lib/harness.sh"
 ! is_ovs || { echo "BOX_VSWITCHD names the other switch here"; exit 77; }
 "$PYTHON" -c 'import mininet.net' 2>/dev/null || { echo "lacks mininet: scripts/setup-packages test"; exit 77; }

@@ -383,6 +383,40 @@ static void what_is_wrong_is_counted(void **state)
     assert_int_equal(port(0, 0)->faults[STP_FAULT_FRAME], 1);
 }
 
+/* A BPDU that is older than the machine, and one that says that it is this bridge's own: both are forgotten. */
+static void what_cannot_be_does_not_last(void **state)
+{
+    struct stp_bpdu bpdu = {.type = STP_BPDU_CONFIG,
+                            .root_id = 1,
+                            .bridge_id = 2,
+                            .port_id = 0x8001,
+                            .message_age = 0x96ff,
+                            .max_age = 0xffff,
+                            .hello_time = 512,
+                            .forward_delay = 15 * 256};
+    uint8_t bytes[STP_CONFIG_LEN];
+
+    now = 1 * SECOND;
+    create(0, 0x8000, (const int[]){0, 1}, 2);
+    struct stp *stp = bridges[0].stp;
+    stp_bpdu_build(&bpdu, bytes);
+    assert_int_equal(stp_receive(stp, &bridges[0].ports[0], bytes, sizeof bytes, now), STP_OK);
+    bpdu.root_id = 0;
+    bpdu.message_age = 0;
+    bpdu.max_age = 6 * 256;
+    stp_bpdu_build(&bpdu, bytes);
+    assert_int_equal(stp_receive(stp, &bridges[0].ports[1], bytes, sizeof bytes, now), STP_OK);
+    assert_false(stp_is_root(stp));
+    run_to(now + 100 * SECOND);
+    assert_true(stp_is_root(stp));
+    bpdu.bridge_id = stp->bridge_id;
+    bpdu.port_id = port(0, 0)->id;
+    stp_bpdu_build(&bpdu, bytes);
+    assert_int_equal(stp_receive(stp, &bridges[0].ports[0], bytes, sizeof bytes, now), STP_OK);
+    run_to(now + 100 * SECOND);
+    assert_true(stp_is_root(stp));
+}
+
 static void ports_go(void **state)
 {
     ring();
@@ -412,6 +446,7 @@ int main(void)
         TEST(times_are_brought_into_their_range),
         TEST(bpdus_are_read_and_written),
         TEST(what_is_wrong_is_counted),
+        TEST(what_cannot_be_does_not_last),
         TEST(ports_go),
     };
 
