@@ -78,7 +78,12 @@ ovn_kill() {
     local pid
     pid=$(ovn_pid "$1" "$2")
     kill -KILL "$pid"
-    while kill -0 "$pid" 2>/dev/null; do sleep 0.01; done
+    while ovn_runs "$pid"; do sleep 0.01; done
+}
+# With all its threads. What init has not collected yet is dead.
+ovn_runs() {
+    local tasks=(/proc/"$1"/task/*)
+    [ ${#tasks[@]} -gt 1 ] || { [ -e "${tasks[0]}" ] && ! grep -qs '^State:.*Z' "/proc/$1/status"; }
 }
 ovn_pid() { on "$1" cat "/run/$2.pid"; }
 
