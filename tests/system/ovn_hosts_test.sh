@@ -89,10 +89,10 @@ nb remove Logical_Router_Port gw-public options gateway_mtu
 step "a mirror: what a machine sends and what it gets is copied to an analyser, by GRE"
 background analyser ip netns exec "$(ovn_ns central)" tcpdump -l -nn -i eth0 'proto 47 and src 192.168.50.11'
 wait_until 5 grep -q 'listening on' "$TEST_DIR/analyser.log"
-copied() { grep -q "GREv0, key=0x7,.* IP $1: ICMP echo $2" "$TEST_DIR/analyser.log"; }
-nb mirror-add sent gre 7 from-lport 192.168.50.1 -- mirror-add got gre 7 to-lport 192.168.50.1 -- lsp-attach-mirror web1 sent -- lsp-attach-mirror web1 got
+copied() { grep -q "GREv0, key=$1,.* IP $2: ICMP echo $3" "$TEST_DIR/analyser.log"; }
+nb mirror-add sent gre 7 from-lport 192.168.50.1 -- mirror-add got gre 8 to-lport 192.168.50.1 -- lsp-attach-mirror web1 sent -- lsp-attach-mirror web1 got
 sync
-mirror_works() { reaches web1 10.0.1.2 && copied '10.0.1.1 > 10.0.1.2' request && copied '10.0.1.2 > 10.0.1.1' reply; }
+mirror_works() { reaches web1 10.0.1.2 && copied 0x7 '10.0.1.1 > 10.0.1.2' request && copied 0x8 '10.0.1.2 > 10.0.1.1' reply; }
 wait_until 15 mirror_works
 nb lsp-detach-mirror web1 sent -- lsp-detach-mirror web1 got -- mirror-del
 sync
