@@ -168,12 +168,22 @@ int datapath_port_add(struct datapath *dp, struct port *port)
     return 0;
 }
 
+/* What the datapath gave it. */
+static void strip(struct port *port)
+{
+    free(port->rx);
+    port->rx = NULL;
+    for (int way = 0; way < PORT_N_WAYS; way++) {
+        free(port->policers[way]);
+        port->policers[way] = NULL;
+    }
+    port_queues_free(port->queues);
+    port->queues = NULL;
+}
+
 static void close_device(struct leaving *leaving)
 {
-    free(leaving->port->rx);
-    for (int way = 0; way < PORT_N_WAYS; way++)
-        free(leaving->port->policers[way]);
-    port_queues_free(leaving->port->queues);
+    strip(leaving->port);
     port_destroy(leaving->port);
     leaving->port = NULL;
     leaving->closed = true;
@@ -304,10 +314,8 @@ void datapath_ports_free(struct datapath *dp)
     for (uint32_t i = 0; i < PORT_MAX; i++) {
         if (dp->leaving[i].is_there && !dp->leaving[i].closed)
             close_device(&dp->leaving[i]);
-        if (dp->ports[i]) { /* it stays its owner's */
-            free(dp->ports[i]->rx);
-            dp->ports[i]->rx = NULL;
-        }
+        if (dp->ports[i])
+            strip(dp->ports[i]); /* it stays its owner's */
     }
 }
 

@@ -655,6 +655,39 @@ static void damage_is_noticed(void **state)
     close(fd);
 }
 
+/* The process died when the old file was gone, and the new one did not have its name yet; or before the new one, the
+ * first of all, was complete: then it says nothing. */
+static void a_kill_between_two_files(void **state)
+{
+    char path[200], next[210];
+
+    snprintf(path, sizeof path, "%s", scratch_path("between.rules"));
+    snprintf(next, sizeof next, "%s.new", path);
+    struct pipeline *pipeline = create();
+    for (int i = 0; i < 3000; i++) {
+        char text[100];
+
+        snprintf(text, sizeof text, "table=0,priority=%d,in_port=1,actions=output:2", i);
+        assert_int_equal(add(pipeline, FLOW_ADD, false, text), 0);
+    }
+    struct rules_journal *journal = journal_of(pipeline, path);
+    for (int i = 0; i < 40; i++)
+        rules_journal_run(journal, 0);
+    assert_true(access(path, F_OK) != 0 && access(next, F_OK) == 0);
+    struct pipeline *after = take_over(path);
+    assert_int_equal(pipeline_n_rules(after, TABLE_ALL), 0);
+    pipeline_destroy(after);
+    rules_journal_destroy(journal);
+    journal = journal_of(pipeline, path);
+    write_out(journal);
+    assert_int_equal(rename(path, next), 0);
+    char *text = describe(pipeline);
+    assert_state(path, text);
+    free(text);
+    rules_journal_destroy(journal);
+    pipeline_destroy(pipeline);
+}
+
 /* A file that cannot be written is removed: half of the rules would be worse than none. Later it is tried again. */
 static void a_full_disk_is_not_for_ever(void **state)
 {
@@ -732,7 +765,7 @@ int main(void)
         cmocka_unit_test(every_action_comes_back),     cmocka_unit_test(random_history),
         cmocka_unit_test(hard_timeout_goes_on),        cmocka_unit_test(the_file_stays_small),
         cmocka_unit_test(damage_is_noticed),           cmocka_unit_test(deaths_are_counted),
-        cmocka_unit_test(a_full_disk_is_not_for_ever),
+        cmocka_unit_test(a_full_disk_is_not_for_ever), cmocka_unit_test(a_kill_between_two_files),
     };
 
     return cmocka_run_group_tests(tests, set_up, NULL);
