@@ -80,6 +80,13 @@ ovn_kill() {
     kill -KILL "$pid"
     while ovn_runs "$pid"; do sleep 0.01; done
 }
+# ovn_exit NODE: the switch ends in order, and forgets its rules; returns when it is gone
+ovn_exit() {
+    local pid
+    pid=$(ovn_pid "$1" openvswitch/ovs-vswitchd)
+    on "$1" ovs-appctl exit
+    while ovn_runs "$pid"; do sleep 0.01; done
+}
 # With all its threads. What init has not collected yet is dead.
 ovn_runs() {
     local tasks=(/proc/"$1"/task/*)
