@@ -1,4 +1,9 @@
 /* Cores, EAL words, pools and run_dir at the start. */
+#include <errno.h>
+#include <rte_common.h>
+#include <rte_cycles.h>
+#include <rte_eal.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -7,6 +12,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -325,6 +331,51 @@ static void a_run_dir_that_cannot_be_is_explained(void **state)
     assert_non_null(strstr(error, "not a directory"));
 }
 
+static double processor_ticks_a_second(void)
+{
+    struct timespec before, after;
+    uint64_t ticks, best = UINT64_MAX;
+
+    /* What comes between the two readings makes it more. */
+    for (int i = 0; i < 3; i++) {
+        clock_gettime(CLOCK_MONOTONIC_RAW, &before);
+        const uint64_t start = rte_rdtsc();
+        clock_nanosleep(CLOCK_MONOTONIC, 0, &(struct timespec){.tv_nsec = 50000000}, NULL);
+        clock_gettime(CLOCK_MONOTONIC_RAW, &after);
+        ticks = (uint64_t)((double)(rte_rdtsc() - start) * 1e9 /
+                           ((after.tv_sec - before.tv_sec) * 1e9 + (after.tv_nsec - before.tv_nsec)));
+        best = RTE_MIN(best, ticks);
+    }
+    return best;
+}
+
+/* Last: DPDK is there from then on. */
+static void dpdk_starts_and_knows_how_fast_the_processor_counts(void **state)
+{
+    struct cores cores;
+    int first = 0;
+
+    assert_int_equal(cores_read(&cores), 0);
+    while (!CPU_ISSET(first, &cores.allowed))
+        first++;
+    struct config *config = model((int[]){first, -1}, (const char *[]){"--no-telemetry", "-m", "16", NULL});
+    config->dpdk.hugepages = false;
+    config->dpdk.mbufs = 64;
+    assert_int_equal(eal_start(config, error, sizeof error), 0);
+    const double own = processor_ticks_a_second();
+    assert_true(rte_get_tsc_hz() > own * 0.98 && rte_get_tsc_hz() < own * 1.02);
+    /* Others that sleep, sleep. */
+    struct timespec before, after;
+    clock_gettime(CLOCK_MONOTONIC, &before);
+    assert_int_equal(nanosleep(&(struct timespec){.tv_nsec = 100000000}, NULL), 0);
+    clock_gettime(CLOCK_MONOTONIC, &after);
+    assert_true((after.tv_sec - before.tv_sec) * 1000000000 + (after.tv_nsec - before.tv_nsec) >= 100000000);
+    assert_int_equal(nanosleep(&(struct timespec){.tv_nsec = -1}, NULL), -1);
+    assert_int_equal(errno, EINVAL);
+    config_free(config);
+    rte_eal_cleanup();
+}
+
 static int setup(void **state)
 {
     base = scratch_dir();
@@ -355,6 +406,7 @@ int main(void)
         cmocka_unit_test(a_second_process_is_refused),
         cmocka_unit_test(a_shared_run_dir_is_left_to_the_others),
         cmocka_unit_test(a_run_dir_that_cannot_be_is_explained),
+        cmocka_unit_test(dpdk_starts_and_knows_how_fast_the_processor_counts),
     };
 
     int failed = cmocka_run_group_tests(tests, setup, NULL);
