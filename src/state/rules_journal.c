@@ -143,6 +143,12 @@ static bool write_batch(struct rules_journal *journal, bool whole)
 
 /* --- what happens in the tables ------------------------------------------ */
 
+/* Another record fits in the frame. */
+static bool is_short(const struct of_buf *records)
+{
+    return records->len < RULES_FRAME_USUAL;
+}
+
 static bool is_recording(const struct rules_journal *journal)
 {
     return journal->fd >= 0 || journal->next_fd >= 0;
@@ -177,7 +183,7 @@ static void noted(struct rules_journal *journal)
         journal->wake(journal->wake_arg);
     journal->n_records++;
     journal->n_next++;
-    if (journal->batch.len >= RULES_FRAME_USUAL)
+    if (!is_short(&journal->batch))
         flush(journal);
 }
 
@@ -293,9 +299,9 @@ static void finish_anew(struct rules_journal *journal)
 static bool go_on_anew(struct rules_journal *journal, uint64_t deadline_us)
 {
     while (journal->anew != ANEW_END && clock_now_us() < deadline_us) {
-        for (unsigned i = 0; i < RECORDS_A_LOOK && journal->anew != ANEW_END; i++)
+        for (unsigned i = 0; i < RECORDS_A_LOOK && journal->anew != ANEW_END && is_short(&journal->part); i++)
             step_anew(journal);
-        if (journal->part.len >= RULES_FRAME_USUAL && !write_part(journal, false)) {
+        if (!is_short(&journal->part) && !write_part(journal, false)) {
             give_up(journal);
             return false;
         }

@@ -688,6 +688,44 @@ static void a_kill_between_two_files(void **state)
     pipeline_destroy(pipeline);
 }
 
+/* "table=9,priority=N,actions=" and as many actions as a message of any version has room for, about. */
+static int add_long(struct pipeline *pipeline, unsigned priority)
+{
+    char text[3950 * 9 + 100];
+    size_t len = (size_t)snprintf(text, sizeof text, "table=9,priority=%u,actions=output:1", priority);
+
+    for (unsigned i = 1; i < 3950; i++)
+        len += (size_t)snprintf(text + len, sizeof text - len, ",output:%u", 1 + i % 3);
+    return add(pipeline, FLOW_ADD, false, text);
+}
+
+/* A frame has room for many records, but not for many of the longest behind short ones. */
+static void long_rules_come_back(void **state)
+{
+    char path[200];
+
+    snprintf(path, sizeof path, "%s", scratch_path("long.rules"));
+    struct pipeline *pipeline = create();
+    for (unsigned i = 0; i < 40; i++)
+        assert_int_equal(add_long(pipeline, i), 0);
+    /* How many records are in the frame when the first of these comes. */
+    for (unsigned i = 0; i < 420; i++) {
+        char text[100];
+
+        snprintf(text, sizeof text, "table=0,priority=%u,in_port=1,actions=output:2", i);
+        assert_int_equal(add(pipeline, FLOW_ADD, false, text), 0);
+        if (i < 404)
+            continue;
+        struct rules_journal *journal = journal_of(pipeline, path);
+        write_out(journal);
+        rules_journal_destroy(journal);
+        struct pipeline *after = take_over(path);
+        assert_int_equal(pipeline_n_rules(after, TABLE_ALL), 41 + i);
+        pipeline_destroy(after);
+    }
+    pipeline_destroy(pipeline);
+}
+
 /* A file that cannot be written is removed: half of the rules would be worse than none. Later it is tried again. */
 static void a_full_disk_is_not_for_ever(void **state)
 {
@@ -766,6 +804,7 @@ int main(void)
         cmocka_unit_test(hard_timeout_goes_on),        cmocka_unit_test(the_file_stays_small),
         cmocka_unit_test(damage_is_noticed),           cmocka_unit_test(deaths_are_counted),
         cmocka_unit_test(a_full_disk_is_not_for_ever), cmocka_unit_test(a_kill_between_two_files),
+        cmocka_unit_test(long_rules_come_back),
     };
 
     return cmocka_run_group_tests(tests, set_up, NULL);
