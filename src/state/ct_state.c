@@ -63,12 +63,20 @@ static bool flush(struct ct_state *state)
     return true;
 }
 
-static void give_up(struct ct_state *state)
+/* What is being written, if anything is. Whoever starts next would take half of it for all. */
+static void abandon(struct ct_state *state)
 {
-    LOG_WARN_RL(LOG_MAIN, "%s: %s: tracked connections do not survive a restart", state->next_path, strerror(errno));
+    if (state->fd < 0)
+        return;
     close(state->fd);
     state->fd = -1;
     state_remove(state->next_path);
+}
+
+static void give_up(struct ct_state *state)
+{
+    LOG_WARN_RL(LOG_MAIN, "%s: %s: tracked connections do not survive a restart", state->next_path, strerror(errno));
+    abandon(state);
 }
 
 static bool begin(struct ct_state *state)
@@ -294,9 +302,7 @@ void ct_state_leave(struct ct_state *state)
 {
     if (!state || !state->running)
         return;
-    if (state->fd >= 0)
-        close(state->fd);
-    state->fd = -1;
+    abandon(state);
     if (ct_count(datapath_ct(state->dp)) == 0) {
         state_remove(state->path);
         return;
@@ -313,10 +319,7 @@ void ct_state_destroy(struct ct_state *state)
     if (!state)
         return;
     loop_remove(&state->job);
-    if (state->fd >= 0) {
-        close(state->fd);
-        state_remove(state->next_path);
-    }
+    abandon(state);
     free(state->path);
     free(state->next_path);
     free(state);

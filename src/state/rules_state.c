@@ -198,6 +198,17 @@ static bool is_kept(const struct rules_state *state, const char *bridge, size_t 
     return false;
 }
 
+/* Takes `end` off the first *len bytes of the name, if they end so. */
+static bool take_off(const char *name, size_t *len, const char *end)
+{
+    const size_t n = strlen(end);
+
+    if (*len < n || memcmp(name + *len - n, end, n) != 0)
+        return false;
+    *len -= n;
+    return true;
+}
+
 /* Only names of files that are a bridge's are looked at. */
 static void remove_others(const struct rules_state *state)
 {
@@ -205,11 +216,10 @@ static void remove_others(const struct rules_state *state)
     const struct dirent *entry;
 
     while (dir && (entry = readdir(dir))) {
-        const char *end = strstr(entry->d_name, SUFFIX);
+        size_t len = strlen(entry->d_name);
 
-        if (!end || (end[sizeof SUFFIX - 1] && strcmp(end, SUFFIX ".new")))
-            continue;
-        if (!is_kept(state, entry->d_name, (size_t)(end - entry->d_name))) {
+        take_off(entry->d_name, &len, ".new");
+        if (take_off(entry->d_name, &len, SUFFIX) && !is_kept(state, entry->d_name, len)) {
             char *path = mem_asprintf("%s/%s", state->run_dir, entry->d_name);
             state_remove(path);
             free(path);

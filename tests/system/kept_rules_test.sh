@@ -93,7 +93,10 @@ assert_lacks "$(OF=OpenFlow15 ofctl dump-meters)" 'meter='
 step "an orderly end takes them along"
 stop_sluice
 [ ! -e "$file" ] || fail "$file is there"
+mkdir -p "$RUN_DIR"
+touch "$RUN_DIR"/{gone.rules,gone.rules.new,gone.rules.rules,gone.rules.rules.new} # a bridge may be called gone.rules
 start_sluice
+[ -z "$(find "$RUN_DIR" -name 'gone*')" ] || fail "files of bridges that are not there: $(ls "$RUN_DIR")"
 assert_eq "$(n_rules)" 0
 killed
 start_sluice
