@@ -18,6 +18,7 @@ struct tree {
     struct stp *stp;
     struct loop_timer timer;
     LIST_HEAD(, tree_port) ports;
+    const struct tree_port *by_number[STP_PORTS_MAX + 1]; /* NULL: no port has it */
     LIST_ENTRY(tree) node;
 };
 
@@ -25,7 +26,7 @@ struct tree_port {
     struct port_claim claim; /* first */
     struct tree *tree;
     struct bridge_port *bp; /* also when it is being removed */
-    uint8_t number;
+    uint8_t number;         /* 0: it has none yet */
     LIST_ENTRY(tree_port) node;
 };
 
@@ -160,9 +161,21 @@ static void port_changed(struct port_claim *claim)
     stp_set_link(((struct tree_port *)claim)->tree->stp, claim->bp, is_up(claim->bp), clock_now_us());
 }
 
+/* 0: none. */
+static void set_number(struct tree_port *port, uint8_t number)
+{
+    const struct tree_port **by_number = port->tree->by_number;
+
+    by_number[port->number] = NULL;
+    port->number = number;
+    if (number)
+        by_number[number] = port;
+}
+
 static void forget(struct tree_port *port)
 {
     LIST_REMOVE(port, node);
+    set_number(port, 0);
     stp_remove(port->tree->stp, port->bp, clock_now_us());
     free(port);
 }
@@ -186,13 +199,7 @@ static bool takes_part(const struct bridge_port *bp)
 
 static bool is_taken(const struct tree *tree, const struct tree_port *but, unsigned number)
 {
-    const struct tree_port *port;
-
-    LIST_FOREACH (port, &tree->ports, node) {
-        if (port != but && port->number == number)
-            return true;
-    }
-    return false;
+    return tree->by_number[number] && tree->by_number[number] != but;
 }
 
 /* The one that is asked for, or the first that is free; 0: there is none. */
@@ -203,8 +210,8 @@ static uint8_t number_for(const struct tree *tree, const struct tree_port *port,
     if (wanted) {
         if (!is_taken(tree, port, wanted))
             return (uint8_t)wanted;
-        LOG_WARN(LOG_BRIDGE, "%s: STP: number %u is another port's: this one takes no part, give it another", bp->name,
-                 wanted);
+        LOG_WARN_RL(LOG_BRIDGE, "%s: STP: number %u is another port's: this one takes no part, give it another",
+                    bp->name, wanted);
         return 0;
     }
     if (port)
@@ -212,8 +219,8 @@ static uint8_t number_for(const struct tree *tree, const struct tree_port *port,
     for (unsigned number = 1; number <= STP_PORTS_MAX; number++)
         if (!is_taken(tree, port, number))
             return (uint8_t)number;
-    LOG_WARN(LOG_BRIDGE, "%s: STP: a bridge has %d such ports at most: this one takes no part", bp->name,
-             STP_PORTS_MAX);
+    LOG_WARN_RL(LOG_BRIDGE, "%s: STP: a bridge has %d such ports at most: this one takes no part", bp->name,
+                STP_PORTS_MAX);
     return 0;
 }
 
@@ -240,7 +247,7 @@ static void join(struct tree *tree, struct bridge_port *bp, uint8_t number)
         bridge_port_set_stp(bp, state_bits(STP_DISABLED));
         port_claim_add(bp, &port->claim, false);
     }
-    port->number = number;
+    set_number(port, number);
     stp_add(tree->stp, bp, bp->name, &config, clock_now_us());
     stp_set_link(tree->stp, bp, is_up(bp), clock_now_us());
 }
