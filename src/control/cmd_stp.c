@@ -78,9 +78,9 @@ static void show(struct control_reply *reply, const struct bridge *br, const str
     snprintf(id, sizeof id, "%016" PRIx64, stp->bridge_id);
     snprintf(root, sizeof root, "%016" PRIx64, stp->designated_root);
     json_array_append_new(reply->json,
-                          json_pack("{s:s,s:s,s:s,s:s,s:i,s:o}", "bridge", br->name, "bridge_id", id, "root_id", root,
+                          json_pack("{s:s,s:s,s:s,s:s,s:I,s:o}", "bridge", br->name, "bridge_id", id, "root_id", root,
                                     "root_port", stp->root_port ? stp->root_port->name : "", "root_path_cost",
-                                    (int)stp->root_path_cost, "ports", ports));
+                                    (json_int_t)stp->root_path_cost, "ports", ports));
 }
 
 /* Calls `fn` for the tree of the bridge that argv[1] names, or for all. */

@@ -215,6 +215,12 @@ static bool is_better_root(const struct stp_port *a, const struct stp_port *b)
     return order < 0;
 }
 
+/* The neighbour may say any number. */
+static uint32_t plus(uint32_t a, uint32_t b)
+{
+    return a > UINT32_MAX - b ? UINT32_MAX : a + b;
+}
+
 static void select_root(struct stp *stp)
 {
     struct stp_port *p, *root = NULL;
@@ -226,7 +232,7 @@ static void select_root(struct stp *stp)
     }
     stp->root_port = root;
     stp->designated_root = root ? root->designated_root : stp->bridge_id;
-    stp->root_path_cost = root ? root->designated_cost + root->path_cost : 0;
+    stp->root_path_cost = root ? plus(root->designated_cost, root->path_cost) : 0;
 }
 
 /* 8.6.9.3: nobody on the port's LAN has a better way to the root. */

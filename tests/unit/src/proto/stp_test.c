@@ -388,6 +388,7 @@ static void what_cannot_be_does_not_last(void **state)
 {
     struct stp_bpdu bpdu = {.type = STP_BPDU_CONFIG,
                             .root_id = 1,
+                            .root_path_cost = UINT32_MAX,
                             .bridge_id = 2,
                             .port_id = 0x8001,
                             .message_age = 0x96ff,
@@ -407,6 +408,7 @@ static void what_cannot_be_does_not_last(void **state)
     stp_bpdu_build(&bpdu, bytes);
     assert_int_equal(stp_receive(stp, &bridges[0].ports[1], bytes, sizeof bytes, now), STP_OK);
     assert_false(stp_is_root(stp));
+    assert_int_equal(stp->root_path_cost, UINT32_MAX); /* and not a short way */
     run_to(now + 100 * SECOND);
     assert_true(stp_is_root(stp));
     bpdu.bridge_id = stp->bridge_id;
