@@ -73,13 +73,16 @@ static unsigned pick_thread(const struct datapath *dp, int node)
     return (unsigned)best;
 }
 
+/* A plan is void where the thread keeps queues away by now. */
 static int planned_for(const struct datapath *dp, const struct port *port, uint16_t queue)
 {
     const int wanted = thread_on(dp, port->rx[queue].core), planned = port->rx[queue].planned;
 
     if (wanted != NONE)
         return wanted;
-    return planned != NONE && planned < (int)dp->n_threads && may_poll(dp, (unsigned)planned) ? planned : NONE;
+    if (planned == NONE || planned >= (int)dp->n_threads || dp->isolated[planned])
+        return NONE;
+    return may_poll(dp, (unsigned)planned) ? planned : NONE;
 }
 
 unsigned datapath_thread_for(const struct datapath *dp, const struct port *port, uint16_t queue)

@@ -226,6 +226,24 @@ static void queues_are_spread_by_what_they_took(void **state)
     assert_true(queues(0) == 1 && queues(1) == 1 && queues(2) == 1);
 }
 
+/* Whoever asks for a core has it to itself, whatever was planned. */
+static void a_plan_gives_way_to_who_asks(void **state)
+{
+    set_cores(2, 1);
+    datapath_rx_mark(dp);
+    datapath_rx_mark(dp);
+    ports[0]->port.rx[0].cycles += UINT64_C(1) << 40;
+    assert_true(datapath_rebalance(dp));
+    settle();
+    const int core = (int)polled_on(2);
+    assert_true(polled_on(1) != (unsigned)core && polled_on(3) == (unsigned)core);
+    ask(1, core);
+    assert_true(polled_on(1) == (unsigned)core && polled_on(2) != (unsigned)core && polled_on(3) != (unsigned)core);
+    ask(1, -1); /* what was planned holds again */
+    assert_true(polled_on(2) == (unsigned)core && polled_on(3) == (unsigned)core);
+    WAIT_FOR(take());
+}
+
 static void the_share_of_a_queue_is_measured(void **state)
 {
     assert_true(datapath_rx_share(dp, &ports[0]->port, 0) < 0);
@@ -261,6 +279,7 @@ int main(void)
         TEST(a_queue_is_polled_on_the_core_that_it_asks_for),
         TEST(no_queue_is_left_alone),
         TEST(queues_are_spread_by_what_they_took),
+        TEST(a_plan_gives_way_to_who_asks),
         TEST(the_share_of_a_queue_is_measured),
         TEST(more_than_there_may_be_are_refused),
     };
