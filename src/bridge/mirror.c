@@ -229,10 +229,12 @@ void mirrors_port_added(struct lport *lport)
     bridge_note(bridge);
 }
 
+/* A bond may have the name of one of its members. */
 void mirrors_port_removed(struct lport *lport)
 {
     struct bridge *bridge = lport->bridge;
     struct mirror *mirror;
+    struct lport *other;
 
     if (!lport->mirrors.output)
         return;
@@ -240,6 +242,10 @@ void mirrors_port_removed(struct lport *lport)
     {
         if (mirror->out == lport)
             mirror->out = NULL;
+    }
+    TAILQ_FOREACH (other, &bridge->lports, node) {
+        if (other != lport && other->mirrors.output)
+            look_at(bridge->mirrors, other);
     }
     find_alike(bridge->mirrors);
     bridge_note(bridge);

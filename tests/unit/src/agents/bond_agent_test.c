@@ -99,6 +99,29 @@ static void active_backup_uses_one_member(void **state)
     EXPECT("in_port=4", "3");
 }
 
+/* A bond may have the name of one of its members. */
+static void a_mirror_sends_by_the_bond_of_the_name(void **state)
+{
+    static const char *const members[] = {"p2", "p3"};
+    const struct bond_agent_bond wanted = {.name = "p2", .members = members, .n_members = 2};
+    const struct mirror_config mirror = {
+        .name = "m0", .select_all = true, .output_port = "p2", .output_vlan = MIRROR_NO_VLAN};
+    const char *why;
+
+    mirrors_set(bed.bridge, &mirror, 1);
+    EXPECT("in_port=1,vlan_tci=0,dl_dst=ff:ff:ff:ff:ff:ff", "2,3,4,5");
+    bond_agent_set(agent, bed.bridge, &wanted, 1);
+    EXPECT("in_port=1,vlan_tci=0,dl_dst=ff:ff:ff:ff:ff:ff", "2,4,5");
+    /* The member goes, and comes again as another. */
+    bridge_port_remove(port(2));
+    EXPECT("in_port=1,vlan_tci=0,dl_dst=ff:ff:ff:ff:ff:ff", "3,4,5");
+    bond_agent_port_added(agent, bridge_port_add(bed.bridge,
+                                                 &(struct bridge_port_params){
+                                                     .kind = BRIDGE_PORT_PATCH, .name = "p2", .ofport = 2, .peer = "x"},
+                                                 &why));
+    EXPECT("in_port=1,vlan_tci=0,dl_dst=ff:ff:ff:ff:ff:ff", "3,4,5");
+}
+
 static void slb_sends_by_source_and_does_not_loop(void **state)
 {
     struct bond *bond = bond_of(BOND_BALANCE_SLB);
@@ -375,6 +398,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(members_come_and_go),
         TEST(active_backup_uses_one_member),
+        TEST(a_mirror_sends_by_the_bond_of_the_name),
         TEST(slb_sends_by_source_and_does_not_loop),
         TEST(a_station_that_moves_behind_the_bond_is_followed),
         TEST(vlans_are_the_bonds),
