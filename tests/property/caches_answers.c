@@ -39,6 +39,10 @@ static const struct program *cached_program(struct rte_mbuf *m, uint32_t in_port
     translate(caches.bed.flows, true);
     caches.taught |= caches.bed.flows->out.deps.changed_rules;
     program = program_intern(caches.bed.flows->programs, &caches.bed.flows->out.program);
+    if (caches.bed.flows->out.deps.no_news) { /* for this packet alone; the program stays until the packet is through */
+        program_put(caches.bed.flows, program);
+        return program;
+    }
     assert_non_null(megaflow_add(caches.bed.flows, program, &error));
     mf = datapath_megaflow_lookup(caches.bed.dp, &caches.bed.flows->in.flow.pkt);
     assert_non_null(mf);

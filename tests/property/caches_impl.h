@@ -3,6 +3,7 @@
  *   caches_test.c     rounds, and a packet of them
  *   caches_world.c    random rules, groups and bridges, and how they change
  *   caches_tunnels.c  tunnels between them
+ *   caches_bonds.c    bonds, VLANs and spanning trees
  *   caches_answers.c  what becomes of a packet through the caches, and by a translation of its own
  *   caches_expect.c   whether that is the same, and what the oracle says
  */
@@ -27,8 +28,8 @@ struct caches {
     /* bed.bridge, and in some rounds others that are joined to it and to each other. */
     struct bridge *bridges[ORACLE_BRIDGES];
     unsigned n_bridges;
-    uint32_t last_index;                   /* of the devices */
-    bool mpls, learning, tunnels, mirrors; /* of this round */
+    uint32_t last_index;                          /* of the devices */
+    bool mpls, learning, tunnels, mirrors, bonds; /* of this round */
 
     /* The packet in hand. */
     struct flow flow;
@@ -41,7 +42,7 @@ struct caches {
 
     struct xlate_out fresh; /* of translations of its own */
     struct {
-        uint64_t mirrored, patched, pushed, popped, came_out, apart;
+        uint64_t bonded, mirrored, patched, pushed, popped, came_out, apart;
         uint64_t packets, hits, checked, changes, sent, indexed, paused, came_back;
     } totals;
 };
@@ -80,6 +81,14 @@ void tunnels_to(struct xlate_in *in);
 struct bridge_port *tunnels_receive(struct packet_meta *meta);
 /* Makes `m` an outer packet for the host. Returns the port that it comes in by. */
 struct bridge_port *tunnels_outer_packet(struct rte_mbuf *m);
+
+/* --- caches_bonds.c ------------------------------------------------------ */
+
+/* After bridges with their ports were made; before bridges are destroyed. */
+void bonds_create(void);
+void bonds_destroy(void);
+/* A bond changes, or gets and loses members; or the VLANs or the spanning tree state of a port do. */
+void bonds_change(void);
 
 /* --- caches_answers.c ---------------------------------------------------- */
 

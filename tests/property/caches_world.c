@@ -212,7 +212,7 @@ static const char *port_name(const struct bridge *bridge, uint32_t ofport)
 {
     const struct bridge_port *bp = bridge_port_by_ofport(bridge, ofport);
 
-    return bp ? bp->name : "nobody";
+    return bp ? lport_name(bp->lport) : "nobody";
 }
 
 static void mirrors_apply(unsigned n)
@@ -346,6 +346,8 @@ static void bridges_create(void)
         caches.oracle.bridges[i] = caches.bridges[i];
     if (caches.tunnels)
         tunnels_create_all();
+    if (caches.bonds)
+        bonds_create();
     mirrors_create();
 }
 
@@ -357,9 +359,20 @@ static void bridges_destroy(void)
     }
 }
 
+static void rule_change(void)
+{
+    const unsigned slot = random_below(64);
+
+    if (!caches.oracle.rules[slot].used)
+        rule_add(slot);
+    else if (random_one_in(2))
+        rule_modify(slot);
+    else
+        rule_delete(slot);
+}
+
 void world_change(void)
 {
-    unsigned slot = random_below(64);
     struct bridge *bridge = caches.bridges[random_below(caches.n_bridges)];
     struct bridge_port *bp = bridge_port_by_ofport(bridge, 1 + random_below(BED_PORTS));
 
@@ -393,13 +406,15 @@ void world_change(void)
     case 10:
         group_set(1 + random_below(ORACLE_GROUPS), GROUP_MODIFY);
         break;
-    default:
-        if (!caches.oracle.rules[slot].used)
-            rule_add(slot);
-        else if (random_one_in(2))
-            rule_modify(slot);
+    case 2:
+    case 3:
+        if (caches.bonds)
+            bonds_change();
         else
-            rule_delete(slot);
+            rule_change();
+        break;
+    default:
+        rule_change();
     }
 }
 
@@ -447,6 +462,8 @@ void world_destroy(void)
     }
     if (caches.tunnels)
         tunnels_destroy_ports();
+    if (caches.bonds)
+        bonds_destroy();
     bridges_destroy();
     bed_destroy(&caches.bed);
     if (caches.tunnels)
