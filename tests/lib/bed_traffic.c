@@ -57,7 +57,7 @@ struct rte_mbuf *receive(uint32_t port, unsigned wait_ms)
 
 void expect_out(uint32_t port)
 {
-    struct rte_mbuf *m = receive(port, 2000);
+    struct rte_mbuf *m = receive(port, 20000);
 
     assert_non_null(m);
     rte_pktmbuf_free(m);

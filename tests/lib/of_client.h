@@ -28,8 +28,6 @@ struct client {
 
 /* Runs the server once; the test sets it. */
 extern void (*client_turn)(void);
-/* So many turns without what was waited for, and the test has failed. */
-extern unsigned client_turns;
 
 void client_init(struct client *client, int fd);
 

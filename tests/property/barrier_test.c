@@ -236,7 +236,6 @@ static int setup(void **state)
     bed.fake[1]->port.ops = &in;
     bed.bridge->fail_mode = FAIL_SECURE;
     client_turn = turn;
-    client_turns = 50000000;
     params.loop = loop = loop_create();
     params.bridge = bed.bridge;
     params.flows = bed.flows;

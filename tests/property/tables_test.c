@@ -639,7 +639,6 @@ static int setup(void **state)
     bed_create(&bed, pool, &(struct bed_params){.start = true});
     bed.bridge->fail_mode = FAIL_SECURE;
     client_turn = turn;
-    client_turns = 5000000;
     params.loop = loop = loop_create();
     params.bridge = bed.bridge;
     params.flows = bed.flows;
