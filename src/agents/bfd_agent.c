@@ -41,12 +41,7 @@ static const struct rte_ether_addr default_dst = {{0x00, 0x23, 0x20, 0x00, 0x00,
 
 static void set_timer(struct session *session)
 {
-    uint64_t due_us = bfd_due_us(session->bfd);
-
-    if (due_us == UINT64_MAX)
-        loop_timer_cancel(&session->timer);
-    else
-        loop_timer_at(&session->timer, due_us);
+    loop_timer_at(&session->timer, bfd_due_us(session->bfd));
 }
 
 static void on_timer(void *arg)

@@ -143,10 +143,7 @@ static void set_timer(struct bonding *bonding)
 {
     uint64_t due_ms = bond_due_ms(bonding->bond);
 
-    if (due_ms == UINT64_MAX)
-        loop_timer_cancel(&bonding->timer);
-    else
-        loop_timer_at(&bonding->timer, due_ms * 1000);
+    loop_timer_at(&bonding->timer, due_ms == UINT64_MAX ? UINT64_MAX : due_ms * 1000);
 }
 
 static void on_timer(void *arg)

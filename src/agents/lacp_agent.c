@@ -88,12 +88,8 @@ static void changed(void *arg)
 static void delayed(void *arg)
 {
     struct aggregation *aggregation = arg;
-    uint64_t due_us = lacp_due_us(aggregation->lacp);
 
-    if (due_us == UINT64_MAX)
-        loop_timer_cancel(&aggregation->timer);
-    else
-        loop_timer_at(&aggregation->timer, due_us);
+    loop_timer_at(&aggregation->timer, lacp_due_us(aggregation->lacp));
 }
 
 static void on_timer(void *arg)
@@ -105,14 +101,9 @@ static void on_timer(void *arg)
 
 /* --- members ------------------------------------------------------------- */
 
-static bool is_up(const struct bridge_port *bp)
-{
-    return !(bp->state & PORT_STATE_LINK_DOWN) && !(bp->config & PORT_CONFIG_DOWN);
-}
-
 static void port_changed(struct port_claim *claim)
 {
-    lacp_set_link(((struct link *)claim)->aggregation->lacp, claim->bp, is_up(claim->bp), clock_now_us());
+    lacp_set_link(((struct link *)claim)->aggregation->lacp, claim->bp, bridge_port_is_up(claim->bp), clock_now_us());
 }
 
 static void forget(struct link *link)
@@ -156,7 +147,7 @@ void aggregation_join(struct aggregation *aggregation, struct bridge_port *bp)
         LIST_INSERT_HEAD(&aggregation->links, link, node);
         port_claim_add(bp, &link->claim, true);
     }
-    lacp_join(aggregation->lacp, bp, bp->name, &config, is_up(bp), clock_now_us());
+    lacp_join(aggregation->lacp, bp, bp->name, &config, bridge_port_is_up(bp), clock_now_us());
 }
 
 void aggregation_leave(struct bridge_port *bp)

@@ -134,12 +134,8 @@ static void flush(void *arg)
 static void delayed(void *arg)
 {
     struct tree *tree = arg;
-    uint64_t due_us = stp_due_us(tree->stp);
 
-    if (due_us == UINT64_MAX)
-        loop_timer_cancel(&tree->timer);
-    else
-        loop_timer_at(&tree->timer, due_us);
+    loop_timer_at(&tree->timer, stp_due_us(tree->stp));
 }
 
 static void on_timer(void *arg)
@@ -151,14 +147,9 @@ static void on_timer(void *arg)
 
 /* --- ports --------------------------------------------------------------- */
 
-static bool is_up(const struct bridge_port *bp)
-{
-    return !(bp->state & PORT_STATE_LINK_DOWN) && !(bp->config & PORT_CONFIG_DOWN);
-}
-
 static void port_changed(struct port_claim *claim)
 {
-    stp_set_link(((struct tree_port *)claim)->tree->stp, claim->bp, is_up(claim->bp), clock_now_us());
+    stp_set_link(((struct tree_port *)claim)->tree->stp, claim->bp, bridge_port_is_up(claim->bp), clock_now_us());
 }
 
 /* 0: none. */
@@ -249,7 +240,7 @@ static void join(struct tree *tree, struct bridge_port *bp, uint8_t number)
     }
     set_number(port, number);
     stp_add(tree->stp, bp, bp->name, &config, clock_now_us());
-    stp_set_link(tree->stp, bp, is_up(bp), clock_now_us());
+    stp_set_link(tree->stp, bp, bridge_port_is_up(bp), clock_now_us());
 }
 
 static void leave(struct tree_port *port)

@@ -162,6 +162,12 @@ void bridge_port_update(struct bridge_port *bp);
 /* Sets the bits `mask` of the port's configuration as in `config` (OFPT_PORT_MOD). */
 void bridge_port_set_config(struct bridge_port *bp, uint32_t config, uint32_t mask);
 
+/* Whether it has a link and nobody has switched it off; what protocols that speak on it go by. */
+static inline bool bridge_port_is_up(const struct bridge_port *bp)
+{
+    return !(bp->state & PORT_STATE_LINK_DOWN) && !(bp->config & PORT_CONFIG_DOWN);
+}
+
 /* What the spanning tree says of the port: PORT_STATE_BLOCKED and PORT_STATE_STP_*. */
 void bridge_port_set_stp(struct bridge_port *bp, uint32_t state);
 /* May packets come in by it; or teach addresses at least? */

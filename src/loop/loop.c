@@ -191,6 +191,10 @@ void loop_timer_at(struct loop_timer *timer, uint64_t due_us)
 {
     struct loop *loop = timer->loop;
 
+    if (due_us == UINT64_MAX) {
+        loop_timer_cancel(timer);
+        return;
+    }
     if (loop->firing && due_us <= loop->firing_us)
         due_us = loop->firing_us + 1;
     timers_set(&loop->timers, &timer->timer, due_us);

@@ -96,7 +96,7 @@ void loop_remove(struct loop_job *job);
 /* Before anything else is done with the timer. `name` as a job's. */
 void loop_timer_init(struct loop_timer *timer, struct loop *loop, const char *name, loop_timer_fn *fn, void *arg);
 /* Calls fn(arg) once, when clock_now_us() has come to `due_us`, or in `us` microseconds; instead of the time that it
- * was set for before. By a timer's own callback, or another's: not before the next turn. */
+ * was set for before; UINT64_MAX: never. By a timer's own callback, or another's: not before the next turn. */
 void loop_timer_at(struct loop_timer *timer, uint64_t due_us);
 void loop_timer_in(struct loop_timer *timer, uint64_t us);
 void loop_timer_cancel(struct loop_timer *timer);
