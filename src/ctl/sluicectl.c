@@ -120,7 +120,14 @@ static int print_reply(json_t *reply)
     return ferror(stdout) || fflush(stdout) ? 2 : 0;
 }
 
-int main(int argc, char **argv)
+struct options {
+    char socket[4096];
+    int timeout_s;
+    bool as_json;
+};
+
+/* Takes the options; optind is that of the command then. Returns -1 to go on, or the exit status. */
+static int take_options(struct options *o, int argc, char **argv)
 {
     static const struct option options[] = {
         {"json", no_argument, NULL, 'j'},
@@ -132,13 +139,12 @@ int main(int argc, char **argv)
         {0},
     };
     const char *env = getenv("SLUICE_RUN_DIR"), *target = NULL, *run_dir = env && *env ? env : DEFAULT_RUN_DIR;
-    int timeout_s = DEFAULT_TIMEOUT_S;
-    bool as_json = false;
 
+    *o = (struct options){.timeout_s = DEFAULT_TIMEOUT_S};
     for (int opt; (opt = getopt_long(argc, argv, "+jt:r:T:hV", options, NULL)) != -1;) {
         switch (opt) {
         case 'j':
-            as_json = true;
+            o->as_json = true;
             break;
         case 't':
             target = optarg;
@@ -147,7 +153,7 @@ int main(int argc, char **argv)
             run_dir = optarg;
             break;
         case 'T':
-            timeout_s = atoi(optarg);
+            o->timeout_s = atoi(optarg);
             break;
         case 'h':
             usage(stdout);
@@ -164,44 +170,59 @@ int main(int argc, char **argv)
         usage(stderr);
         return 2;
     }
-    if (!strcmp(argv[argc - 1], "--json")) { /* "sluicectl ports --json" is what fingers type */
-        as_json = true;
-        argc--;
-    }
-
-    char path[4096];
     if (target)
-        snprintf(path, sizeof path, "%s", target);
+        snprintf(o->socket, sizeof o->socket, "%s", target);
     else
-        snprintf(path, sizeof path, "%s/sluiced.ctl", run_dir);
-    json_t *request = make_request(argc - optind, argv + optind, as_json);
-    if (!request)
-        return 2;
-    int fd = connect_to(path, timeout_s);
-    if (fd < 0) {
-        json_decref(request);
-        return 2;
-    }
-    char *text = json_dumps(request, JSON_COMPACT);
-    int status = 2;
+        snprintf(o->socket, sizeof o->socket, "%s/sluiced.ctl", run_dir);
+    return -1;
+}
+
+/* Sends the request and prints the answer. Returns the exit status. */
+static int ask(const struct options *o, const json_t *request)
+{
+    int status = 2, fd = connect_to(o->socket, o->timeout_s);
     json_error_t error;
+    char *text;
+
+    if (fd < 0)
+        return 2;
+    text = json_dumps(request, JSON_COMPACT);
     if (!text || !send_all(fd, text, strlen(text))) {
-        fprintf(stderr, "sluicectl: %s: %s\n", path, strerror(errno));
+        fprintf(stderr, "sluicectl: %s: %s\n", o->socket, strerror(errno));
     } else {
         errno = 0;
         json_t *reply = json_load_callback(read_some, &fd, JSON_DISABLE_EOF_CHECK, &error);
         if (reply)
             status = print_reply(reply);
         else if (errno == EAGAIN)
-            fprintf(stderr, "sluicectl: no answer within %d s\n", timeout_s);
-        else if (!strcmp(argv[optind], "exit"))
+            fprintf(stderr, "sluicectl: no answer within %d s\n", o->timeout_s);
+        else if (!strcmp(json_string_value(json_object_get(request, "method")), "exit"))
             status = 0; /* gone before it could say so */
         else
-            fprintf(stderr, "sluicectl: %s: the connection ended without a whole answer\n", path);
+            fprintf(stderr, "sluicectl: %s: the connection ended without a whole answer\n", o->socket);
         json_decref(reply);
     }
     free(text);
-    json_decref(request);
     close(fd);
+    return status;
+}
+
+int main(int argc, char **argv)
+{
+    struct options o;
+    int status = take_options(&o, argc, argv);
+    json_t *request;
+
+    if (status >= 0)
+        return status;
+    if (!strcmp(argv[argc - 1], "--json")) { /* "sluicectl ports --json" is what fingers type */
+        o.as_json = true;
+        argc--;
+    }
+    request = make_request(argc - optind, argv + optind, o.as_json);
+    if (!request)
+        return 2;
+    status = ask(&o, request);
+    json_decref(request);
     return status;
 }
