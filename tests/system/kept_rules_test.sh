@@ -54,8 +54,12 @@ wait_until 5 test -s "$TEST_DIR/stream"
 first_after() { awk -v at="$1" '$2 > at {sub(/[.].*/, "", $2); print $2; exit}' "$TEST_DIR/stream"; }
 
 step "killed: packets pass, and all is as it was"
-least=
+starts() { od -An -tu4 -j12 -N4 "$file" | tr -d ' '; }
+least= at= young=yes
+# A process that lasts three seconds is old: its end is not counted. On a busy machine that may be each of them.
+look_at_age() { [ -z "$at" ] || [ $(($(ms) - at)) -lt 2500 ] || young=; }
 for _ in 1 2 3; do
+    look_at_age
     killed
     sleep 0.1 # what was under way has arrived
     at=$(ms)
@@ -67,6 +71,8 @@ for _ in 1 2 3; do
     now=$(tables)
     [ "$now" = "$before" ] || fail "$(diff <(echo "$before") <(echo "$now"))"
 done
+count=$(starts)
+look_at_age
 said 'bridge br0 goes on with 2005 rules, 2 groups and 1 meters of the process before'
 # What else runs on the machine counts, too: what fails is several times what is wanted.
 [ "$least" -le $((WANTED_MS * 10)) ] || fail "$least ms"
@@ -76,8 +82,7 @@ age() { ofctl dump-flows table=3 | sed -n 's/.*duration=\([0-9]*\).*/\1/p'; }
 [ "$(age)" -ge 1 ] || fail "$(n_rules table=3)"
 
 step "a process that lasts a while did not die of its rules"
-starts() { od -An -tu4 -j12 -N4 "$file" | tr -d ' '; }
-assert_eq "$(starts)" 3
+[ -z "$young" ] || assert_eq "$count" 3 "processes that died young"
 wait_until 10 eval '[ "$(starts)" = 0 ]'
 
 step "what a controller changes then is what counts"

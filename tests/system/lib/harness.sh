@@ -22,16 +22,22 @@ export SLUICE_BUILD=$BUILD PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=$TEST_LIB
 # on_exit pid N | netns NAME | link NAME | file PATH
 on_exit() { echo "$*" >>"$TEST_DIR/on_exit"; }
 
+# Whether it runs: one that is dead and was not collected by its parent yet does not.
+pid_runs() { [[ $(cat "/proc/$1/stat" 2>/dev/null) == *") "[!ZX]* ]]; }
+
 end_pid() {
     kill "$1" 2>/dev/null || return 0
-    for _ in $(seq 50); do kill -0 "$1" 2>/dev/null || return 0; sleep 0.1; done
+    for _ in $(seq 250); do pid_runs "$1" || return 0; sleep 0.02; done
     kill -KILL "$1" 2>/dev/null || true
 }
 
-# Undoes what TEST_DIR/on_exit lists, last first.
+# Undoes what TEST_DIR/on_exit lists, last first; processes are all asked to end before any is waited for.
 clean_up() {
     local kind what
     [ -e "$1/on_exit" ] || return 0
+    while read -r kind what; do
+        [ "$kind" != pid ] || kill "$what" 2>/dev/null || true
+    done < <(tac "$1/on_exit")
     while read -r kind what; do
         case $kind in
             pid) end_pid "$what" ;;
@@ -153,6 +159,31 @@ wait_until() {
         [ "$(date +%s%N)" -lt "$end" ] || fail "not within $wanted s: $*"
         sleep 0.1
     done
+}
+
+# grep(1), but `... | grep -q` reads to the end: it would stop at the first match, and what writes the rest would be ended by SIGPIPE, which is a
+# failure of the pipeline (pipefail), now and then.
+grep() {
+    local word words=0 quiet='' status=0
+    for word; do
+        case $word in
+            --*) ;;
+            -*q*) quiet=1 ;;
+            -*) ;;
+            *) words=$((words + 1)) ;; # the pattern, then files
+        esac
+    done
+    command grep "$@" || status=$?
+    [ -z "$quiet" ] || [ $words -gt 1 ] || cat >/dev/null
+    return $status
+}
+
+# How many times longer than its processor time work takes now, in hundredths: 100 where nothing else runs, 300 where two others want the same
+# processor. For bounds on what the switch does within a time, if it gets a processor.
+slower() {
+    local i times TIMEFORMAT='%R %U %S'
+    times=$({ time for ((i = 0; i < 30000; i++)); do :; done; } 2>&1)
+    awk '{printf "%d", ($1 > $2 + $3 ? 100 * $1 / ($2 + $3) : 100)}' <<<"$times"
 }
 
 # background LOG COMMAND...: starts it with output in TEST_DIR/LOG.log, ended at exit; its pid is left in $PID
