@@ -345,24 +345,26 @@ static bool is_nd(const struct flow *flow, struct flow *wc, bool l4, uint16_t a,
     return flow->pkt.tp_src == rte_cpu_to_be_16(a) || flow->pkt.tp_src == rte_cpu_to_be_16(b);
 }
 
-/* A valid state is one that says something of the connection, or says that the packet is not invalid. */
-static bool is_tracked(const struct flow *flow, struct flow *wc)
+/* A valid state is one that says something of the connection, or says that the packet is not invalid. Returns the bits
+ * that tell whether it is one. */
+static uint8_t state_bits(uint8_t state, bool *valid)
 {
     const uint8_t knows = CT_STATE_NEW | CT_STATE_EST | CT_STATE_REL | CT_STATE_RPL | CT_STATE_SNAT | CT_STATE_DNAT;
-    const uint8_t state = flow->pkt.ct_state;
 
-    if (state & knows) {
-        if (wc)
-            wc->pkt.ct_state |= state & knows;
-        return true;
-    }
+    *valid = state & knows || (state & (CT_STATE_TRK | CT_STATE_INV)) == CT_STATE_TRK;
+    if (state & knows)
+        return state & knows;
+    return CT_STATE_TRK | CT_STATE_INV | (*valid ? 0 : knows);
+}
+
+static bool is_tracked(const struct flow *flow, struct flow *wc)
+{
+    bool valid;
+    const uint8_t bits = state_bits(flow->pkt.ct_state, &valid);
+
     if (wc)
-        wc->pkt.ct_state |= CT_STATE_TRK | CT_STATE_INV;
-    if ((state & (CT_STATE_TRK | CT_STATE_INV)) == CT_STATE_TRK)
-        return true;
-    if (wc)
-        wc->pkt.ct_state |= knows;
-    return false;
+        wc->pkt.ct_state |= bits;
+    return valid;
 }
 
 static bool prereq_true(enum field_prereq prereq, const struct flow *flow, struct flow *wc, bool l4)
@@ -428,10 +430,10 @@ bool field_prereq_holds(const struct field *f, const struct flow *flow, struct f
 
 bool match_is_tracked(const struct match *match)
 {
-    struct flow needed;
+    bool valid;
+    const uint8_t bits = state_bits(match->value.pkt.ct_state, &valid);
 
-    memset(&needed, 0, sizeof needed);
-    return is_tracked(&match->value, &needed) && (needed.pkt.ct_state & ~match->mask.pkt.ct_state) == 0;
+    return valid && (bits & ~match->mask.pkt.ct_state) == 0;
 }
 
 /* The general way of field_prereq_implied(). */
@@ -468,6 +470,11 @@ bool field_prereq_implied(const struct field *f, const struct match *match)
         return l4 && value->ip_proto == IPPROTO_TCP;
     case PREREQ_UDP:
         return l4 && value->ip_proto == IPPROTO_UDP;
+    case PREREQ_ARP:
+        return mask->eth_type == UINT16_MAX &&
+               (value->eth_type == RTE_BE16(RTE_ETHER_TYPE_ARP) || value->eth_type == RTE_BE16(RTE_ETHER_TYPE_RARP));
+    case PREREQ_CT:
+        return mask->eth_type == UINT16_MAX && ip && match_is_tracked(match);
     default:
         return implied_by_bits(f, match);
     }

@@ -102,8 +102,11 @@ static bool is_set(const struct flow *flow, unsigned index)
 
 uint64_t tlv_map_fields(const struct flow *flow)
 {
+    static const uint8_t none[TUN_METADATA_LEN];
     uint64_t fields = 0;
 
+    if (memcmp(flow->pkt.tun_metadata, none, sizeof none) == 0) /* most matches */
+        return 0;
     for (unsigned i = 0; units != 0 && i < TLV_MAPS_MAX; i++) {
         if (is_set(flow, i))
             fields |= UINT64_C(1) << i;
@@ -118,10 +121,8 @@ uint64_t tlv_map_fields_of(const struct field *field)
 
 void tlv_map_count_fields(uint64_t fields, int delta)
 {
-    for (unsigned i = 0; i < TLV_MAPS_MAX; i++) {
-        if (fields >> i & 1)
-            field_users[i] += (uint32_t)delta;
-    }
+    for (; fields != 0; fields &= fields - 1)
+        field_users[__builtin_ctzll(fields)] += (uint32_t)delta;
 }
 
 static bool in_use(unsigned index)
