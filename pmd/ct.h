@@ -291,8 +291,14 @@ struct ct_info {
     uint32_t mark;
     uint8_t label[CT_LABEL_LEN];
     uint32_t left;         /* seconds until it times out */
-    const char *tcp_state; /* NULL: not TCP */
-    const char *helper;    /* NULL: none */
+    const char *tcp_state; /* of the side that is further; NULL: not TCP, nor are the next four */
+    const char *tcp_states[2];
+    uint8_t tcp_scale[2]; /* bits that a side's windows are shifted by */
+    bool tcp_scaled[2];   /* its SYN had the option */
+    bool tcp_late;        /* the connection was there before it was tracked */
+    const char *helper;   /* NULL: none */
+    bool has_parent;      /* another connection announced it, whose first tuple `parent` is */
+    struct ct_tuple_info parent;
 };
 
 /* Goes through all connections: *cursor is 0 at first. Looks at `most` places, which is some 100 ns each, and returns

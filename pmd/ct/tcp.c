@@ -200,9 +200,14 @@ enum ct_timeout tcp_timeout(const struct tcp_connection *connection)
     return more >= TCP_PEER_CLOSING ? CT_TCP_FIN_WAIT : CT_TCP_ESTABLISHED;
 }
 
-const char *tcp_state_name(const struct tcp_connection *connection)
+const char *tcp_peer_name(enum tcp_peer peer)
 {
     static const char *const names[] = {"CLOSED", "SYN_SENT", "ESTABLISHED", "CLOSING", "FIN_WAIT_2", "TIME_WAIT"};
 
-    return names[RTE_MAX(connection->side[0].peer, connection->side[1].peer)];
+    return names[peer];
+}
+
+const char *tcp_state_name(const struct tcp_connection *connection)
+{
+    return tcp_peer_name(RTE_MAX(connection->side[0].peer, connection->side[1].peer));
 }

@@ -77,6 +77,7 @@ enum tcp_verdict tcp_update(struct tcp_connection *connection, enum conn_directi
 enum ct_timeout tcp_timeout(const struct tcp_connection *connection);
 /* For people, the state of the side that is further, as Open vSwitch calls it: SYN_SENT, ESTABLISHED ... */
 const char *tcp_state_name(const struct tcp_connection *connection);
+const char *tcp_peer_name(enum tcp_peer peer);
 
 /* A connection as its words hold it. A side's window word is what its own segments say: its `next`, and the other
  * side's `limit`. */

@@ -439,10 +439,39 @@ static void tuple_info(const struct ct *ct, const struct conn *conn, enum conn_d
     }
 }
 
+static void tcp_info(uint64_t state, struct ct_info *info)
+{
+    const uint64_t window[2] = {0, 0};
+    struct tcp_connection tcp;
+
+    tcp_load(&tcp, state, window);
+    info->tcp_state = tcp_state_name(&tcp);
+    for (unsigned d = 0; d < 2; d++) {
+        info->tcp_states[d] = tcp_peer_name(tcp.side[d].peer);
+        info->tcp_scaled[d] = tcp.side[d].scale <= TCP_SCALE_MAX;
+        info->tcp_scale[d] = info->tcp_scaled[d] ? tcp.side[d].scale : 0;
+        info->tcp_late |= tcp.side[d].scale == TCP_SCALE_UNKNOWN;
+    }
+}
+
+static void parent_info(const struct ct *ct, const struct conn *conn, const struct ct_tuple *parent,
+                        struct ct_tuple_info *info)
+{
+    if (conn->ipv6) {
+        memcpy(info->src, ct->lines[parent->src].address[CONN_ORIG][0], 16);
+        memcpy(info->dst, ct->lines[parent->src].address[CONN_ORIG][1], 16);
+    } else {
+        memcpy(info->src, &parent->src, 4);
+        memcpy(info->dst, &parent->dst, 4);
+    }
+    info->sport = parent->sport;
+    info->dport = parent->dport;
+}
+
 static void conn_info(const struct ct *ct, uint32_t id, uint32_t now, struct ct_info *info)
 {
     const struct conn *conn = &ct->conns[id];
-    const uint64_t state = __atomic_load_n(&conn->state, __ATOMIC_RELAXED), window[2] = {0, 0};
+    const uint64_t state = __atomic_load_n(&conn->state, __ATOMIC_RELAXED);
 
     memset(info, 0, sizeof *info);
     info->bucket = directory_home(&ct->directory, ct->colds[id].hash[0]);
@@ -455,12 +484,11 @@ static void conn_info(const struct ct *ct, uint32_t id, uint32_t now, struct ct_
     memcpy(info->label, ct->colds[id].label, sizeof info->label);
     info->helper = ct_helper_name(state & CONN_FTP ? CT_HELPER_FTP : state & CONN_TFTP ? CT_HELPER_TFTP : 0);
     info->left = __atomic_load_n(&conn->deadline, __ATOMIC_RELAXED) - now;
-    if (conn->proto == IPPROTO_TCP) {
-        struct tcp_connection tcp;
-
-        tcp_load(&tcp, state, window);
-        info->tcp_state = tcp_state_name(&tcp);
-    }
+    if (conn->proto == IPPROTO_TCP)
+        tcp_info(state, info);
+    info->has_parent = state & CONN_RELATED && (!conn->ipv6 || ct->colds[id].parent.src != 0);
+    if (info->has_parent)
+        parent_info(ct, conn, &ct->colds[id].parent, &info->parent);
 }
 
 bool conn_next(const struct ct *ct, uint32_t now, uint32_t *cursor, uint32_t most)

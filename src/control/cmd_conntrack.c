@@ -75,13 +75,32 @@ static const char *coarse(const char *tcp_state)
     return strcmp(tcp_state, "SYN_RECV") ? tcp_state : "ESTABLISHED";
 }
 
+static const char *tcp_flags(const struct ct_info *info, unsigned direction)
+{
+    return info->tcp_late ? "BE_LIBERAL" : info->tcp_scaled[direction] ? "WINDOW_SCALE" : "";
+}
+
+/* As Open vSwitch has it with -m, and without. */
+static void put_tcp(const struct dump *dump, const struct ct_info *info, struct control_reply *reply)
+{
+    if (!dump->more) {
+        control_printf(reply, ",protoinfo=(state=%s)", coarse(info->tcp_state));
+        return;
+    }
+    control_printf(reply, ",protoinfo=(state_orig=%s,state_reply=%s", info->tcp_states[0], info->tcp_states[1]);
+    if (info->tcp_scale[0] != 0 || info->tcp_scale[1] != 0)
+        control_printf(reply, ",wscale_orig=%u,wscale_reply=%u", info->tcp_scale[0], info->tcp_scale[1]);
+    control_printf(reply, ",flags_orig=%s,flags_reply=%s)", tcp_flags(info, 0), tcp_flags(info, 1));
+}
+
 /* A line as Open vSwitch has it. */
 static void put_connection(const struct dump *dump, const struct ct_info *info, struct control_reply *reply)
 {
-    char orig[160], back[160], label[CT_LABEL_TEXT];
+    char orig[160], back[160], parent[160], label[CT_LABEL_TEXT];
 
     put_tuple(orig, sizeof orig, info, &info->orig);
     put_tuple(back, sizeof back, info, &info->reply);
+    put_tuple(parent, sizeof parent, info, &info->parent);
     ct_label_format(info->label, label);
     if (reply->as_json) {
         json_t *json = json_pack("{s:s,s:s,s:s,s:i,s:I,s:s,s:I}", "proto", proto_name(info->proto), "orig", orig,
@@ -92,6 +111,8 @@ static void put_connection(const struct dump *dump, const struct ct_info *info, 
             json_object_set_new(json, "state", json_string(info->tcp_state));
         if (info->helper)
             json_object_set_new(json, "helper", json_string(info->helper));
+        if (info->has_parent)
+            json_object_set_new(json, "parent", json_string(parent));
         control_element(reply, json);
         return;
     }
@@ -100,6 +121,8 @@ static void put_connection(const struct dump *dump, const struct ct_info *info, 
         control_printf(reply, ",id=%" PRIu32, dump->cursor);
     if (info->zone != 0)
         control_printf(reply, ",zone=%u", info->zone);
+    if (dump->more)
+        control_printf(reply, ",status="); /* which its userspace tracker leaves empty */
     if (dump->statistics)
         control_printf(reply, ",timeout=%" PRIu32, info->left);
     if (info->mark != 0)
@@ -107,9 +130,11 @@ static void put_connection(const struct dump *dump, const struct ct_info *info, 
     if (strcmp(label, "0"))
         control_printf(reply, ",labels=%s", label);
     if (info->tcp_state)
-        control_printf(reply, ",protoinfo=(state=%s)", dump->more ? info->tcp_state : coarse(info->tcp_state));
+        put_tcp(dump, info, reply);
     if (info->helper)
         control_printf(reply, ",helper=%s", info->helper);
+    if (dump->more && info->has_parent)
+        control_printf(reply, ",parent=(%s)", parent);
     control_printf(reply, "\n");
 }
 

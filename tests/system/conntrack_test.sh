@@ -131,7 +131,7 @@ tcp = tcp[:16] + checksum(ends + struct.pack("!HH", 6, len(tcp)) + tcp) + tcp[18
 print("0200000000020200000000010800" + (ip[:10] + checksum(ip) + ip[12:] + tcp).hex())' "$@"
 }
 track() { ofctl packet-out "in_port=1,packet=$(segment "$@"),actions=ct(commit,zone=11)"; }
-state_is() { [[ $(appctl dpctl/dump-conntrack -m zone=11) == *"state=$1"* ]]; }
+state_is() { [[ $(appctl dpctl/dump-conntrack -m zone=11) == *"protoinfo=(state_orig=$1,state_reply=CLOSED,flags_orig=,flags_reply=)"* ]]; }
 refused_are() { [ "$(ctl --json conntrack | "$PYTHON" -c 'import json, sys; print(json.load(sys.stdin)["reasons"].get("tcp_window", 0))')" = "$1" ]; }
 assert_contains "$(appctl dpctl/ct-get-tcp-seq-chk)" enabled
 track 2 1000 0 # SYN

@@ -161,6 +161,26 @@ static void text_is(const char *text)
     assert_int_equal(rte_ipv4_udptcp_cksum_verify(ip, tcp_out()), 0);
 }
 
+/* Of the two connections that there are, the one of data names the control connection. */
+static void expect_parent(void)
+{
+    unsigned children = 0;
+    uint32_t cursor = 0;
+    struct ct_info info;
+
+    while (ct_next(bed.ct, bed.now, &cursor, UINT32_MAX, &info)) {
+        assert_int_equal(info.has_parent, !info.helper);
+        if (!info.has_parent)
+            continue;
+        assert_int_equal(info.parent.sport, rte_cpu_to_be_16(CONTROL));
+        assert_int_equal(info.parent.dport, rte_cpu_to_be_16(21));
+        assert_int_equal(info.parent.src[ftp.ipv6 ? 15 : 3], CLIENT);
+        assert_int_equal(info.parent.dst[ftp.ipv6 ? 15 : 3], SERVER);
+        children++;
+    }
+    assert_int_equal(children, 1);
+}
+
 /* --- FTP ----------------------------------------------------------------- */
 
 static void active(void **state)
@@ -180,6 +200,7 @@ static void active(void **state)
     commit(true);
     assert_int_equal(data_syn(SERVER, 20, CLIENT, 2000), NEW_REL);
     commit(false);
+    expect_parent();
     assert_int_equal(
         transmit((struct ct_spec){
             .src = CLIENT, .dst = SERVER, .sport = 2000, .dport = 20, .flags = SYN | ACK, .seq = 9, .ack = 2}),
@@ -226,6 +247,7 @@ static void over_ipv6(void **state)
     assert_int_equal(bed.meta.src6[15], CLIENT);
     commit(true);
     data_syn(SERVER, 20, CLIENT, 2003);
+    expect_parent();
     ct_flush_all(bed.ct);
     ct_bed_work(&bed);
     assert_int_equal(ct_count(bed.ct), 0);
