@@ -147,7 +147,8 @@ void ct_run(struct ct *ct, unsigned thread, uint32_t now, const struct ct_reques
 void ct_prefetch(const struct ct *ct, const uint16_t *zones, struct rte_mbuf *const *packets, unsigned n);
 
 /* The thread: gives the fragments of the datagram back that the packet `by` completed, one by one, in order, tracked as
- * one packet; to be called right behind ct_run() until it returns NULL. *reason: as of a packet that is none. */
+ * one packet, or that packet itself (ct_set_send_whole()); to be called right behind ct_run() until it returns NULL.
+ * *reason: as of a packet that is none. */
 struct rte_mbuf *ct_fragment_next(struct ct *ct, unsigned thread, const struct rte_mbuf *by, uint8_t *reason);
 
 /* Why a fragment ends that was held. */
@@ -236,13 +237,19 @@ void ct_set_fragment_min(struct ct *ct, bool ipv6, uint32_t min);
 /* How many may be held, of all threads; beyond it the oldest make way. */
 void ct_set_fragments_max(struct ct *ct, uint32_t max);
 
+/* Whether a datagram that is complete goes on as one packet, OFFLOAD_DATAGRAM of pmd/offload.h (default: no). It stays
+ * in fragments if it is invalid, or if nothing could cut it as it was: IPv4 options, fragments that differ in their
+ * type of service (RFC 3168, 5.3), more than OFFLOAD_CHAIN_MAX of them, headers longer than marks tell. */
+void ct_set_send_whole(struct ct *ct, bool whole);
+
 struct ct_fragments_info {
     uint32_t max, n; /* n: those held now */
     struct {
         bool enabled;
         uint32_t min;
         uint64_t accepted, completed, expired, small, overlapped, evicted;
-    } ip[2]; /* IPv4, IPv6 */
+        uint64_t joined; /* datagrams that went on as one packet */
+    } ip[2];             /* IPv4, IPv6 */
 };
 void ct_fragments_info(const struct ct *ct, struct ct_fragments_info *info);
 

@@ -184,7 +184,8 @@ void offload_finish(struct rte_mbuf *m)
 {
     if (m->ol_flags & OFFLOAD_CHECKSUM)
         write_checksum(m, offload_l4(m), is_tcp(m));
-    if (offload_segmented(m)) /* else an outer checksum is that of the finished packet already */
+    if (offload_segmented(m) &&
+        !offload_datagram(m)) /* else an outer checksum is that of the finished packet already */
         write_outer(m, m->l2_len, m->pkt_len, 0);
     m->ol_flags &= ~(uint64_t)OFFLOAD_ANY;
 }
@@ -273,6 +274,8 @@ struct rte_mbuf *packet_copy_behind(struct rte_mbuf *m, struct rte_mempool *pool
     packet->ol_flags |= m->ol_flags & ~(RTE_MBUF_F_INDIRECT | RTE_MBUF_F_EXTERNAL);
     packet->tx_offload = m->tx_offload;
     packet->hash = m->hash;
+    packet->vlan_tci = m->vlan_tci;
+    packet->vlan_tci_outer = m->vlan_tci_outer;
     if (m->priv_size >= PACKET_PRIV_SIZE && packet->priv_size >= PACKET_PRIV_SIZE)
         packet_meta_copy(packet_meta(packet), packet_meta(m));
     return packet;
@@ -331,12 +334,55 @@ static void cut_end(struct offload_cut *cut)
     cut->packet = NULL;
 }
 
+/* Where the IPv6 header at `ip`, or one of the extension headers behind it up to `end`, names what is at `end`. */
+static uint8_t *naming_field(uint8_t *ip, uint32_t end)
+{
+    uint32_t at = sizeof(struct rte_ipv6_hdr);
+    uint8_t *field = &ip[offsetof(struct rte_ipv6_hdr, proto)];
+
+    while (at + 8 <= end && ipv6_exthdr_flag(*field) != 0) {
+        const uint32_t len = ipv6_exthdr_len(*field, ip + at);
+
+        field = ip + at;
+        at += len;
+    }
+    return field;
+}
+
+/* RFC 8200, 4.5: the fragment header, for which there is room behind l3_len, and what speaks of it. */
+static void write_ipv6_fragment(const struct rte_mbuf *m, struct rte_mbuf *fragment, uint32_t start, bool last)
+{
+    uint8_t *ip = rte_pktmbuf_mtod_offset(fragment, uint8_t *, m->l2_len), *naming = naming_field(ip, m->l3_len);
+    struct rte_ipv6_hdr *ip6 = (void *)ip;
+    const uint32_t id = (uint32_t)m->vlan_tci_outer << 16 | m->vlan_tci;
+    uint8_t *header = ip + m->l3_len;
+
+    header[0] = *naming;
+    header[1] = 0;
+    header[2] = (uint8_t)(start >> 8);
+    header[3] = (uint8_t)(start | !last);
+    for (unsigned i = 0; i < 4; i++)
+        header[4 + i] = (uint8_t)(id >> (24 - 8 * i));
+    *naming = IPPROTO_FRAGMENT;
+    ip6->payload_len = rte_cpu_to_be_16((uint16_t)(fragment->pkt_len - m->l2_len - sizeof *ip6));
+}
+
+/* RFC 791, 3.2. The header has no options. */
+static void write_ipv4_fragment(const struct rte_mbuf *m, struct rte_mbuf *fragment, uint32_t start, bool last)
+{
+    struct rte_ipv4_hdr *ip = rte_pktmbuf_mtod_offset(fragment, struct rte_ipv4_hdr *, m->l2_len);
+    const uint16_t df = rte_be_to_cpu_16(ip->fragment_offset) & RTE_IPV4_HDR_DF_FLAG;
+
+    ip->fragment_offset = rte_cpu_to_be_16((uint16_t)(df | start / 8 | (last ? 0 : RTE_IPV4_HDR_MF_FLAG)));
+    write_ip(fragment, m->l2_len, fragment->pkt_len - m->l2_len, 0);
+}
+
 /* The packet itself, or a copy if somebody else has its data, too. */
 static struct rte_mbuf *finish_whole(struct offload_cut *cut)
 {
     struct rte_mbuf *m = cut->packet;
 
-    if (offload_any(m) && (rte_mbuf_refcnt_read(m) != 1 || !RTE_MBUF_DIRECT(m))) {
+    if (cut->flat || ((m->ol_flags & OFFLOAD_CHECKSUM) && (rte_mbuf_refcnt_read(m) != 1 || !RTE_MBUF_DIRECT(m)))) {
         m = packet_copy(cut->packet, cut->pool, UINT32_MAX);
         cut->failed = !m;
         cut_end(cut);
@@ -353,14 +399,14 @@ struct rte_mbuf *offload_cut_next(struct offload_cut *cut)
 
     if (!m)
         return NULL;
-    if (!offload_segmented(m))
+    if (!offload_segmented(m) || (cut->whole && offload_datagram(m)))
         return finish_whole(cut);
 
-    const uint32_t headers = offload_l4(m) + m->l4_len;
+    const uint32_t headers = offload_l4(m) + m->l4_len, room = offload_fragment_header(m);
     if (cut->at == 0)
         cut->at = headers;
     const uint32_t part = RTE_MIN((uint32_t)m->tso_segsz, m->pkt_len - cut->at);
-    segment = packet_alloc(cut->pool, headers + part, SEGMENTS_MAX);
+    segment = packet_alloc(cut->pool, headers + room + part, SEGMENTS_MAX);
     if (!segment) {
         cut->failed = true;
         cut_end(cut);
@@ -368,8 +414,14 @@ struct rte_mbuf *offload_cut_next(struct offload_cut *cut)
     }
     struct cursor to = cursor_at(segment, 0), head = cursor_at(m, 0), payload = cursor_at(m, cut->at);
     copy(&to, &head, headers);
+    to.offset += room; /* headers lie in the first mbuf */
     copy(&to, &payload, part);
-    write_headers(cut, segment, headers, part);
+    if (!offload_datagram(m))
+        write_headers(cut, segment, headers, part);
+    else if (m->ol_flags & RTE_MBUF_F_TX_IPV6)
+        write_ipv6_fragment(m, segment, cut->at - headers, cut->at + part == m->pkt_len);
+    else
+        write_ipv4_fragment(m, segment, cut->at - headers, cut->at + part == m->pkt_len);
     packet_queue_copy(segment, m);
     if (m->priv_size >= PACKET_PRIV_SIZE && segment->priv_size >= PACKET_PRIV_SIZE)
         packet_meta_copy(packet_meta(segment), packet_meta(m));

@@ -12,6 +12,14 @@
  *   l3_len        of the IP header with its options or extension headers: TCP or UDP is behind it
  *   l4_len, tso_segsz   with a _SEG flag: of the TCP or UDP header, and of the payload of each segment but the last
  *
+ * So do datagrams that came in fragments and that the tracker put together (pmd/ct/fragments.h), whose checksum is
+ * there. They go out whole by ports whose MTU they fit, else in fragments again:
+ *
+ *   ol_flags      OFFLOAD_DATAGRAM, and RTE_MBUF_F_TX_IPV4 or _IPV6
+ *   l2_len, l3_len   as above; IPv6: the fragment header is not in the packet, its place is behind l3_len
+ *   tso_segsz     the longest fragment's part of the data, a multiple of 8
+ *   vlan_tci, vlan_tci_outer   IPv6: the low and the high half of the identification
+ *
  * As in virtio, and not as DPDK's drivers want it, the length in the pseudo-header is that of the whole packet also for
  * one that is to be cut. Such a packet counts as one, its length is that of the whole; what a link's MTU or a meter of
  * packets looks at are its segments. Headers lie in the first mbuf.
@@ -28,7 +36,9 @@
 #include <stdint.h>
 
 #define OFFLOAD_CHECKSUM RTE_MBUF_F_TX_L4_MASK
-#define OFFLOAD_SEGMENT (RTE_MBUF_F_TX_TCP_SEG | RTE_MBUF_F_TX_UDP_SEG)
+/* DPDK has no flag for it; no driver is asked for what this one means to it, and none sees it. */
+#define OFFLOAD_DATAGRAM RTE_MBUF_F_TX_MACSEC
+#define OFFLOAD_SEGMENT (RTE_MBUF_F_TX_TCP_SEG | RTE_MBUF_F_TX_UDP_SEG | OFFLOAD_DATAGRAM)
 #define OFFLOAD_ANY (OFFLOAD_CHECKSUM | OFFLOAD_SEGMENT)
 
 /* l2_len and l3_len go no further: fields of an mbuf. */
@@ -44,7 +54,9 @@
 #define OFFLOAD_TAKES_TCP4 2
 #define OFFLOAD_TAKES_TCP6 4
 #define OFFLOAD_TAKES_UDP 8
-#define OFFLOAD_TAKES_ALL 15
+#define OFFLOAD_TAKES_CHAINS 16 /* packets of several mbufs, OFFLOAD_CHAIN_MAX of them at least */
+#define OFFLOAD_TAKES_ALL 31
+#define OFFLOAD_CHAIN_MAX 64
 
 static inline bool offload_any(const struct rte_mbuf *m)
 {
@@ -56,7 +68,12 @@ static inline bool offload_segmented(const struct rte_mbuf *m)
     return (m->ol_flags & OFFLOAD_SEGMENT) != 0;
 }
 
-/* What a port has to offer to take the packet as it is. Call it if offload_any() says so. */
+static inline bool offload_datagram(const struct rte_mbuf *m)
+{
+    return (m->ol_flags & OFFLOAD_DATAGRAM) != 0;
+}
+
+/* What a port has to offer to take the packet as it is. Call it if offload_any() says so, but not of a datagram. */
 static inline uint8_t offload_needs(const struct rte_mbuf *m)
 {
     if (!offload_segmented(m))
@@ -78,12 +95,20 @@ static inline uint32_t offload_field(const struct rte_mbuf *m)
     return (m->ol_flags & OFFLOAD_CHECKSUM) == RTE_MBUF_F_TX_TCP_CKSUM ? 16 : 6;
 }
 
-/* Bytes of the longest packet that goes out for `m`. */
+/* Bytes that each fragment of a datagram has and the whole has not: the fragment header of IPv6. */
+static inline uint32_t offload_fragment_header(const struct rte_mbuf *m)
+{
+    return offload_datagram(m) && (m->ol_flags & RTE_MBUF_F_TX_IPV6) ? 8 : 0;
+}
+
+/* Bytes of the longest packet that goes out for `m`, if it is cut. */
 static inline uint32_t offload_longest(const struct rte_mbuf *m)
 {
-    const uint32_t longest = offload_l4(m) + m->l4_len + m->tso_segsz;
+    const uint32_t longest = offload_l4(m) + m->l4_len + m->tso_segsz + offload_fragment_header(m);
 
-    return offload_segmented(m) && longest < m->pkt_len ? longest : m->pkt_len;
+    if (!offload_segmented(m))
+        return m->pkt_len;
+    return offload_datagram(m) || longest < m->pkt_len ? longest : m->pkt_len;
 }
 
 /* How many packets go out for `m`. */
@@ -97,13 +122,15 @@ static inline uint32_t offload_packets(const struct rte_mbuf *m)
 /* Bytes of the last of them, the shortest. */
 static inline uint32_t offload_shortest(const struct rte_mbuf *m)
 {
-    return m->pkt_len - (offload_packets(m) - 1) * m->tso_segsz;
+    return m->pkt_len - (offload_packets(m) - 1) * m->tso_segsz + offload_fragment_header(m);
 }
 
 /* Bytes of all of them: each has headers of its own. */
 static inline uint32_t offload_bytes(const struct rte_mbuf *m)
 {
-    return m->pkt_len + (offload_packets(m) - 1) * (offload_l4(m) + m->l4_len);
+    const uint32_t n = offload_packets(m);
+
+    return m->pkt_len + (n - 1) * (offload_l4(m) + m->l4_len) + n * offload_fragment_header(m);
 }
 
 /* The sum (pmd/checksum.h) of the packet from `at`, an even place, to `end`. */
@@ -125,6 +152,8 @@ struct offload_cut {
     struct rte_mempool *pool;
     uint32_t at;   /* bytes of the packet that are worked off */
     uint32_t done; /* segments */
+    bool whole;    /* set by the caller behind offload_cut_begin(): a datagram stays whole, ... */
+    bool flat;     /* ... and becomes one mbuf, in which it has room */
     bool failed;   /* the pool was empty: what was left of the packet is lost */
 };
 

@@ -156,21 +156,21 @@ struct port {
     void *priv;
     uint16_t ethdev_id; /* PORT_DPDK: then rx and tx may bypass ops; else UINT16_MAX */
     uint16_t n_rxq, n_txq;
-    bool offloads;    /* may bring packets that are not finished (pmd/offload.h) */
-    uint8_t takes;    /* OFFLOAD_TAKES_*: which of them it takes if offload_is_plain(); of a VM it is what its driver
-                       * takes */
-    bool merges;      /* segments of TCP are merged for it (pmd/offload_merge.h) as far as it takes that */
-    bool tx_shared;   /* fewer tx queues than poll-mode threads: take tx_lock[queue] */
-    bool admin_up;    /* OFPPC_PORT_DOWN clears it; change it with ops->set_admin_up */
-    bool link_up;     /* carrier; of an Ethernet device as of the last port_poll_events() or port_interface_changed(),
-                       * of a vhost-user port at once, of a TAP that went down at the first packet sent. Tells a packet
-                       * that was not taken for DROP_TX_PORT_DOWN from a full queue */
-    uint32_t max_len; /* longest frame to send, bytes, without FCS and VLAN tags */
-    uint32_t index;   /* in the datapath; set by datapath_port_add */
-    uint8_t asides;   /* PORT_ASIDE_*; what one of them is about is set before it, and taken away after it */
-    rte_spinlock_t *tx_lock;               /* n_txq of them */
-    struct port_rx *rx;                    /* n_rxq of them, from datapath_port_add() on */
-    struct capture *captures;              /* the first, NULL: none (pmd/capture.h); RCU */
+    bool offloads;  /* may bring packets that are not finished (pmd/offload.h) */
+    uint8_t takes;  /* OFFLOAD_TAKES_*: which of them it takes if offload_is_plain(), and packets of several mbufs; of a
+                     * VM it is what its driver takes */
+    bool merges;    /* segments of TCP are merged for it (pmd/offload_merge.h) as far as it takes that */
+    bool tx_shared; /* fewer tx queues than poll-mode threads: take tx_lock[queue] */
+    bool admin_up;  /* OFPPC_PORT_DOWN clears it; change it with ops->set_admin_up */
+    bool link_up;   /* carrier; of an Ethernet device as of the last port_poll_events() or port_interface_changed(),
+                     * of a vhost-user port at once, of a TAP that went down at the first packet sent. Tells a packet
+                     * that was not taken for DROP_TX_PORT_DOWN from a full queue */
+    uint32_t max_len;         /* longest frame to send, bytes, without FCS and VLAN tags */
+    uint32_t index;           /* in the datapath; set by datapath_port_add */
+    uint8_t asides;           /* PORT_ASIDE_*; what one of them is about is set before it, and taken away after it */
+    rte_spinlock_t *tx_lock;  /* n_txq of them */
+    struct port_rx *rx;       /* n_rxq of them, from datapath_port_add() on */
+    struct capture *captures; /* the first, NULL: none (pmd/capture.h); RCU */
     struct policer *policers[PORT_N_WAYS]; /* NULL: none; RCU */
     struct port_queues *queues;            /* NULL: one for all packets; RCU */
     bool classful;                         /* the kernel sends by a packet's queue: tell it */

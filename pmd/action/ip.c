@@ -103,7 +103,7 @@ enum drop_reason action_set_proto(struct action_packet *p, const void *operand, 
         return DROP_ACTION_MALFORMED;
     ip = (void *)action_data(p, layers->l3);
     field = v4 ? &ip->next_proto_id : find_proto(p);
-    if (!field || offload_segmented(p->m))
+    if (!field || (offload_segmented(p->m) && !offload_datagram(p->m)))
         return DROP_ACTION_MALFORMED;
     if (!action_checksum_complete(p)) /* which the other protocol has elsewhere, if it has any */
         offload_finish(p->m);

@@ -8,6 +8,7 @@
 #include "pmd/ct/extract.h"
 #include "pmd/ct/tracker_impl.h"
 #include "pmd/metadata.h"
+#include "pmd/offload.h"
 
 #define PLACES (CT_FRAGMENTS_MOST + 1u)
 
@@ -324,7 +325,7 @@ static enum ct_reason add(struct ct *ct, struct fragments *fragments, struct dat
 }
 
 enum ct_reason fragments_take(struct ct *ct, struct fragments *fragments, uint32_t now, uint16_t zone,
-                              struct rte_mbuf *m, const struct datagram **whole)
+                              struct rte_mbuf *m, struct datagram **whole)
 {
     struct fragment_place place;
     struct datagram *datagram;
@@ -370,6 +371,26 @@ const struct fragment *fragments_next(const struct fragments *fragments, const s
 }
 
 /* --- whole datagrams, on their way --------------------------------------- */
+
+void fragments_join(struct ct *ct, struct fragments *fragments, struct datagram *whole)
+{
+    const struct fragment *parts[OFFLOAD_CHAIN_MAX];
+    uint16_t at = 0;
+
+    if (likely(!__atomic_load_n(&ct->send_whole, __ATOMIC_RELAXED)) || whole->n > OFFLOAD_CHAIN_MAX)
+        return;
+    for (unsigned i = 0; i < whole->n; i++)
+        parts[i] = fragments_next(fragments, whole, &at);
+    if (!fragments_chain(parts, whole))
+        return;
+    while ((at = fragments->fragments[whole->first].next) != 0) {
+        fragments->fragments[whole->first].next = fragments->fragments[at].next;
+        fragment_free(ct, fragments, at);
+    }
+    whole->last = whole->first;
+    whole->n = 1;
+    fragments->counters[whole->key.ipv6].joined++;
+}
 
 void fragments_hand_over(struct fragments *fragments, const struct datagram *whole, const struct rte_mbuf *by,
                          uint8_t reason)
@@ -417,6 +438,11 @@ void ct_set_fragment_min(struct ct *ct, bool ipv6, uint32_t min)
     __atomic_store_n(&ct->fragment_min[ipv6], min, __ATOMIC_RELAXED);
 }
 
+void ct_set_send_whole(struct ct *ct, bool whole)
+{
+    __atomic_store_n(&ct->send_whole, whole, __ATOMIC_RELAXED);
+}
+
 void ct_set_fragments_max(struct ct *ct, uint32_t max)
 {
     __atomic_store_n(&ct->fragments_max, max, __ATOMIC_RELAXED);
@@ -439,6 +465,7 @@ void ct_fragments_info(const struct ct *ct, struct ct_fragments_info *info)
             info->ip[v].small += READ(counters->small);
             info->ip[v].overlapped += READ(counters->overlapped);
             info->ip[v].evicted += READ(counters->evicted);
+            info->ip[v].joined += READ(counters->joined);
         }
     }
 }

@@ -4,6 +4,8 @@
  * there; its fragments go on as they came. Each poll-mode thread has a table of its own, which nobody else writes.
  * What waits is bounded in number by all threads together, and in time. Nothing is copied, unless the packet shares its
  * data with others.
+ *
+ * Where it is asked for, fragments go on as one packet, a chain of their mbufs (join.c).
  */
 #ifndef PMD_CT_FRAGMENTS_H
 #define PMD_CT_FRAGMENTS_H
@@ -62,7 +64,7 @@ struct datagram {
 };
 
 struct fragment_counters {
-    uint64_t accepted, completed, expired, small, overlapped, evicted;
+    uint64_t accepted, completed, expired, small, overlapped, evicted, joined;
 };
 
 /* A poll-mode thread's. Numbers begin with 1. */
@@ -91,9 +93,14 @@ void fragments_fini(struct fragments *fragments);
 /* Takes a fragment over, if it returns CT_REASON_NONE: then *whole is the datagram that is complete by it, or NULL.
  * Else the fragment stays the caller's, and is invalid. */
 enum ct_reason fragments_take(struct ct *ct, struct fragments *fragments, uint32_t now, uint16_t zone,
-                              struct rte_mbuf *m, const struct datagram **whole);
+                              struct rte_mbuf *m, struct datagram **whole);
 /* The fragments of a whole datagram, in order: *at is 0 at first. NULL: there are no more. */
 const struct fragment *fragments_next(const struct fragments *fragments, const struct datagram *datagram, uint16_t *at);
+/* Makes one packet of the fragments of a whole datagram, if that can be; then the first is all that it has. */
+void fragments_join(struct ct *ct, struct fragments *fragments, struct datagram *whole);
+/* The work of fragments_join(), in join.c: the mbufs of the datagram's fragments, in order, become a chain that begins
+ * with the first. False: they are as they were. */
+bool fragments_chain(const struct fragment *const *parts, const struct datagram *whole);
 /* Has ct_fragment_next() find the datagram, which `by` completed. */
 void fragments_hand_over(struct fragments *fragments, const struct datagram *whole, const struct rte_mbuf *by,
                          uint8_t reason);

@@ -562,7 +562,7 @@ static __rte_noinline void run_found(const struct work *work, struct ct_packet *
 /* --- fragments ----------------------------------------------------------- */
 
 /* A datagram that is complete: as one packet, whose findings are those of each of its fragments. */
-static void track_whole(const struct work *work, const struct datagram *whole, const struct rte_mbuf *by)
+static void track_whole(const struct work *work, struct datagram *whole, const struct rte_mbuf *by)
 {
     struct fragments *fragments = &work->thread->fragments;
     uint16_t at = 0;
@@ -576,6 +576,8 @@ static void track_whole(const struct work *work, const struct datagram *whole, c
     ct_extract_datagram(first->m, whole->total, whole->sum, work->request->zone, work->ct->seed, &packet);
     run_found(work, &packet, &found, &first->m, 1, &found_out, &reason);
     meta->md.ct_state = meta->ct.state;
+    if (reason == CT_REASON_NONE)
+        fragments_join(work->ct, fragments, whole);
     while ((fragment = fragments_next(fragments, whole, &at))) {
         packet_meta(fragment->m)->ct = meta->ct;
         packet_meta(fragment->m)->md.ct_state = meta->ct.state;
@@ -591,7 +593,7 @@ static __rte_noinline uint8_t track_fragment(const struct work *work, struct rte
 {
     struct ct_packet packet = {.reason = CT_REASON_NONE};
     struct found found = {0};
-    const struct datagram *whole;
+    struct datagram *whole;
 
     packet.reason =
         (uint8_t)fragments_take(work->ct, &work->thread->fragments, work->now, work->request->zone, m, &whole);

@@ -74,6 +74,7 @@ struct ct {
     bool fragments_enabled[2];              /* IPv4, IPv6 */
     uint32_t fragment_min[2];               /* octets of a fragment that is not the last one, IP header included */
     uint32_t fragments_max, fragments_held; /* of all threads */
+    bool send_whole;
 
     /* By whoever makes or removes a connection. */
     uint32_t count __rte_cache_aligned;

@@ -3,6 +3,7 @@
 #include "pmd/action/packet.h"
 #include "pmd/ct.h"
 #include "pmd/metadata.h"
+#include "pmd/offload.h"
 #include "pmd/poll/poll_burst_impl.h"
 
 /* Not to be sent on as a new connection's, whose replies would be refused, or as it is where it was to be translated.
@@ -143,8 +144,11 @@ struct rte_mbuf *track_sink_fragment(void *arg, const struct rte_mbuf *by, uint8
     const struct poll_thread *thread = arg;
     struct rte_mbuf *m = ct_fragment_next(thread->dp->ct, thread->index, by, result);
 
-    if (m)
-        *result = verdict_of(*result);
+    if (!m)
+        return NULL;
+    if (unlikely(offload_datagram(m)) && !__atomic_load_n(&thread->dp->offloads, __ATOMIC_RELAXED))
+        __atomic_store_n(&thread->dp->offloads, true, __ATOMIC_RELAXED);
+    *result = verdict_of(*result);
     return m;
 }
 

@@ -24,11 +24,11 @@ static __rte_always_inline uint16_t port_tx(struct port *port, uint16_t queue, s
                                          : port->ops->tx_burst(port, queue, packets, n);
 }
 
-/* max_len leaves room for two tags. */
-static bool oversize(const struct rte_mbuf *packet, uint32_t max_len)
+/* Whether a packet of `len` bytes with the headers of `packet` is longer than the port sends. max_len leaves room for
+ * two tags. */
+static bool oversize(const struct rte_mbuf *packet, uint32_t len, uint32_t max_len)
 {
     static const uint32_t tag_len = 4;
-    uint32_t len = offload_longest(packet);
 
     if (len <= max_len)
         return false;
@@ -50,7 +50,7 @@ static unsigned drop_oversize(struct poll_thread *thread, uint32_t index, uint32
     for (unsigned i = 0; i < n; i++) {
         struct rte_mbuf *packet = packets[i];
 
-        if (oversize(packet, max_len))
+        if (oversize(packet, offload_longest(packet), max_len))
             poll_drop(thread, DROP_TX_OVERSIZE, index, &packet, 1);
         else
             packets[kept++] = packet;
@@ -107,8 +107,23 @@ static bool any_marked(struct rte_mbuf *const *packets, unsigned n)
 
 static bool takes(const struct port *port, const struct rte_mbuf *packet)
 {
-    return !offload_any(packet) || ((offload_needs(packet) & ~__atomic_load_n(&port->takes, __ATOMIC_RELAXED)) == 0 &&
+    return !offload_any(packet) || (!offload_datagram(packet) &&
+                                    (offload_needs(packet) & ~__atomic_load_n(&port->takes, __ATOMIC_RELAXED)) == 0 &&
                                     offload_is_plain(packet));
+}
+
+/* A datagram that came in fragments goes out whole if it fits the port's MTU. */
+static struct offload_cut cut_for(const struct port *port, struct rte_mbuf *packet, struct rte_mempool *pool)
+{
+    struct offload_cut cut = offload_cut_begin(packet, pool);
+
+    if (likely(!offload_datagram(packet)))
+        return cut;
+    cut.flat = !(__atomic_load_n(&port->takes, __ATOMIC_RELAXED) & OFFLOAD_TAKES_CHAINS);
+    cut.whole = !oversize(packet, packet->pkt_len, __atomic_load_n(&port->max_len, __ATOMIC_RELAXED)) &&
+                (cut.flat ? packet->pkt_len + RTE_PKTMBUF_HEADROOM <= rte_pktmbuf_data_room_size(pool)
+                          : packet->nb_segs <= OFFLOAD_CHAIN_MAX);
+    return cut;
 }
 
 /* Finishes the packets that the port does not take, and sends all of them in order. */
@@ -123,7 +138,7 @@ static __rte_noinline void transmit_finished(struct poll_thread *thread, struct 
         struct rte_mbuf *packet = packets[i];
 
         if (!takes(port, packet)) {
-            cut = offload_cut_begin(packet, thread->sink.pool);
+            cut = cut_for(port, packet, thread->sink.pool);
             packet = offload_cut_next(&cut);
         }
         for (; packet; packet = offload_cut_next(&cut)) {

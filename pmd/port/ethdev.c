@@ -20,6 +20,7 @@
 
 #include "pmd/base/log.h"
 #include "pmd/base/memory.h"
+#include "pmd/offload.h"
 #include "pmd/port/backend.h"
 #include "pmd/port/ethdev_buffers.h"
 
@@ -571,6 +572,7 @@ struct port *ethdev_create(const struct port_params *params, char *error, size_t
     }
     port->priv = dev;
     port->ethdev_id = id;
+    port->takes = setup.conf.txmode.offloads & RTE_ETH_TX_OFFLOAD_MULTI_SEGS ? OFFLOAD_TAKES_CHAINS : 0;
     port->numa_node = setup.socket == SOCKET_ID_ANY ? -1 : setup.socket;
     find_interface(port, dev->driver, params->devargs);
     callbacks_register(port);

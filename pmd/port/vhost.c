@@ -204,8 +204,9 @@ static uint8_t taken(uint64_t features)
     const uint64_t tcp4 = 1ull << VIRTIO_NET_F_GUEST_TSO4 | ecn, tcp6 = 1ull << VIRTIO_NET_F_GUEST_TSO6 | ecn;
 
     if (!(features & 1ull << VIRTIO_NET_F_GUEST_CSUM))
-        return 0;
-    return (uint8_t)(OFFLOAD_TAKES_CHECKSUM | ((features & tcp4) == tcp4 ? OFFLOAD_TAKES_TCP4 : 0) |
+        return OFFLOAD_TAKES_CHAINS;
+    return (uint8_t)(OFFLOAD_TAKES_CHAINS | OFFLOAD_TAKES_CHECKSUM |
+                     ((features & tcp4) == tcp4 ? OFFLOAD_TAKES_TCP4 : 0) |
                      ((features & tcp6) == tcp6 ? OFFLOAD_TAKES_TCP6 : 0) |
                      ((features & udp) == udp ? OFFLOAD_TAKES_UDP : 0));
 }

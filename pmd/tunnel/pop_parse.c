@@ -579,6 +579,8 @@ enum drop_reason pop_parse(const struct tunnel_table *table, struct tunnel_cache
     const uint32_t generation = tunnel_table_generation(table);
     enum drop_reason reason;
 
+    if (unlikely(offload_datagram(m))) /* what is inside was not cut, and is not to be */
+        offload_finish(m);
     memset(o.meta, 0, FLOW_KEY_LINE);
     reason = parse_ip(&o);
     if (unlikely(reason != OK))

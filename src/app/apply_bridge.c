@@ -472,6 +472,7 @@ void apply_conntrack(struct sluice *sw, const struct config_conntrack *config)
     for (unsigned i = 0; i < CT_N_TIMEOUTS; i++)
         seconds[i] = (uint32_t)config->timeouts.seconds[i];
     ct_set_default_timeouts(ct, seconds);
+    ct_set_send_whole(ct, config->send_whole);
     if (!sw->ct_limits_of_database)
         ct_set_default_limit(ct, (uint32_t)config->zone_limit);
 }
@@ -546,7 +547,7 @@ void apply_options_step(struct apply *apply, const struct config *wanted)
     }
     if (parts & CONFIG_PART_CONNTRACK) {
         apply_conntrack(apply->sw, &wanted->conntrack);
-        add_detail(&account, "other timeouts or limits of tracked connections");
+        add_detail(&account, "other timeouts or limits of tracked connections, or other handling of fragments");
     }
     if (parts & CONFIG_PART_TLS) {
         if (change_tls(apply->sw, &wanted->tls, account.error, sizeof account.error))

@@ -261,14 +261,17 @@ void status_of_tables(const struct sluice *sw, struct status_tables *status)
 void status_of_conntrack(const struct sluice *sw, struct status_conntrack *status)
 {
     const struct ct *ct = datapath_ct(sw->dp);
+    struct ct_fragments_info fragments;
     struct ct_stats stats;
 
     ct_stats(ct, &stats);
+    ct_fragments_info(ct, &fragments);
     *status = (struct status_conntrack){.connections = ct_count(ct),
                                         .max_connections = ct_max(ct),
                                         .made = stats.created,
                                         .ended = stats.removed,
-                                        .memory_bytes = stats.memory};
+                                        .memory_bytes = stats.memory,
+                                        .joined = fragments.ip[0].joined + fragments.ip[1].joined};
 }
 
 void status_for_each_ct_zone(const struct sluice *sw, void (*fn)(void *arg, const struct status_ct_zone *status),
@@ -387,6 +390,7 @@ static const struct metric conntrack_metrics[] = {
     COUNTER(status_conntrack, made, "", "made", NULL, "connections made"),
     COUNTER(status_conntrack, ended, "", "ended", NULL, "connections ended"),
     GAUGE(status_conntrack, memory_bytes, "memory_bytes", "bytes of memory for connections"),
+    COUNTER(status_conntrack, joined, "", "joined", NULL, "datagrams in fragments that went on as one packet"),
 };
 
 static const struct metric ct_zone_metrics[] = {

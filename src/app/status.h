@@ -104,6 +104,7 @@ struct status_tables {
 struct status_conntrack {
     uint32_t connections, max_connections;
     uint64_t made, ended, memory_bytes;
+    uint64_t joined; /* datagrams in fragments that went on as one packet */
 };
 
 struct status_ct_zone {

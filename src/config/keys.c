@@ -257,6 +257,19 @@ static const struct config_key conntrack_keys[] = {
         .example = "100000",
     },
     {
+        .name = "send_whole",
+        .change = CHANGE_LIVE,
+        .part = CONFIG_PART_CONNTRACK,
+        .type = KEY_BOOL,
+        .offset = offsetof(struct config_conntrack, send_whole),
+        .default_int = false,
+        .doc =
+            "Whether datagrams that came in fragments are one packet behind `ct`: rules see their ports, and they go "
+            "out whole by ports whose MTU they fit, by others in fragments again. With `false` fragments go on as "
+            "they came, as Open vSwitch's do. See [conntrack.md](conntrack.md#fragments).",
+        .example = "true",
+    },
+    {
         .name = "timeouts",
         .type = KEY_SECTION,
         .offset = offsetof(struct config_conntrack, timeouts),

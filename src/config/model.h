@@ -302,6 +302,7 @@ struct config_ct_timeouts {
 struct config_conntrack {
     int max_connections;
     int zone_limit; /* connections of a zone without a limit of its own; 0: as many as there is room for */
+    bool send_whole;
     struct config_ct_timeouts timeouts;
 };
 

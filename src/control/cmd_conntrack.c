@@ -309,6 +309,8 @@ static void cmd_conntrack(void *arg, int argc, const char *const *argv, struct c
                    status.connections, status.max_connections, status.made, status.ended);
     put_rates(datapath_ct(sw->dp), reply);
     control_printf(reply, "memory: %" PRIu64 " KB\n", status.memory_bytes >> 10);
+    if (status.joined != 0)
+        control_printf(reply, "datagrams in fragments that went on whole: %" PRIu64 "\n", status.joined);
     put_top_zones(sw, reply);
     status_for_each_ct_reason(sw, put_reason, reply);
 }

@@ -191,3 +191,42 @@ assert_contains "$(appctl dpctl/ipf-set-disabled v4)" 'disabling fragmentation r
 assert_matches "$(ctl conntrack)" '^fragment  *[1-9]'
 assert_contains "$(appctl dpctl/ipf-set-enabled v4)" 'enabling fragmentation reassembly successful'
 pings h1 10.0.0.2
+
+step "where it is asked for, datagrams are one packet behind ct: whole to h2, which takes 5000 bytes, in fragments back to h1, which takes 1500"
+ip link set "$(host_if h2)" mtu 5000
+in_ns h2 ip link set eth0 mtu 5000
+in_ns h2 ip route replace 10.0.0.0/24 dev eth0 mtu 1500 # answers are cut for the way back
+in_ns h2 ip -6 route add fd00::/64 dev eth0 metric 1 mtu 1500
+cat >"$TEST_DIR/seen.py" <<'PY'
+import socket, sys
+sock = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(3))
+sock.bind(("eth0", 0))
+print("ready", flush=True)
+while True:
+    data, address = sock.recvfrom(65536)
+    ip6 = data[0] >> 4 == 6
+    proto, cut = (data[6], data[6] == 44) if ip6 else (data[9], (data[6] << 8 | data[7]) & 0x3fff != 0)
+    if proto in (17, 44):
+        print("out" if address[2] == 4 else "in", 6 if ip6 else 4, "fragment" if cut else "whole", len(data), flush=True)
+PY
+for n in 1 2; do
+    background "seen$n" ip netns exec "$(ns_name h$n)" "$PYTHON" -u "$TEST_DIR/seen.py"
+    is_ready() { grep -q ready "$TEST_DIR/seen$n.log"; }
+    wait_until 10 is_ready
+done
+ROOT_KEYS='"conntrack": { "send_whole": true }' sluice_config '"fail_mode": "secure"' "$(system_json p1 1 h1)" "$(system_json p2 2 h2)"
+assert_contains "$(ctl reload)" 'other handling of fragments'
+rules 'priority=10,in_port=1,ip,actions=ct(commit,zone=1,nat(src=10.0.0.240),table=2)' \
+    'priority=10,in_port=1,ipv6,actions=ct(commit,zone=1,nat(src=fd00::240),table=2)' \
+    'table=2,priority=10,in_port=1,ct_state=+trk+snat,udp,tp_dst=9000,actions=output:2' \
+    'table=2,priority=10,in_port=1,ct_state=+trk+snat,udp6,tp_dst=9000,actions=output:2'
+mtu_is_known() { ctl --json ports | grep -q '"mtu": *5000'; }
+wait_until 10 mtu_is_known
+sed -i 's/in (65000, 1473, 4000, 60000)/in (60000, 4000, 1473)/' "$TEST_DIR/large.py"
+for address in 10.0.0.2 fd00::2; do
+    assert_eq "$(in_ns h1 "$PYTHON" "$TEST_DIR/large.py" "$address" | tr '\n' ' ')" '60000 4000 1473 '
+done
+seen=$(cat "$TEST_DIR/seen2.log")
+assert_contains "$seen" 'in 4 whole 4028' 'in 6 whole 4048' 'in 4 fragment 1500' 'in 6 fragment 1496'
+assert_lacks "$(cat "$TEST_DIR/seen1.log")" 'in 4 whole' 'in 6 whole'
+assert_matches "$(ctl conntrack)" '^datagrams in fragments that went on whole: [1-9][0-9]*$'

@@ -704,6 +704,9 @@ void config_from_open_vswitch(const struct ovsdb *db, const struct ovsdb_row *ro
                        &config->pmd.max_idle_ms);
     const char *isolate = ovsdb_map_string(db, root, VSWITCH_OPEN_VSWITCH_OTHER_CONFIG, "pmd-rxq-isolate");
     config->pmd.isolate = !isolate || strcmp(isolate, "false") != 0;
+    const char *whole = ovsdb_map_string(db, root, VSWITCH_OPEN_VSWITCH_OTHER_CONFIG, "ct-send-whole");
+    if (whole)
+        config->conntrack.send_whole = !strcmp(whole, "true");
     if (!ssl)
         return;
     replace(&config->tls.private_key, ovsdb_string(ssl, VSWITCH_SSL_PRIVATE_KEY));

@@ -6,6 +6,7 @@
 #include <cmocka.h>
 #include <stdlib.h>
 
+#include "pmd/offload.h"
 #include "tests/lib/ct_bed.h"
 #include "tests/lib/ct_fragments.h"
 #include "tests/lib/eal.h"
@@ -139,6 +140,107 @@ static void expect_whole(const struct rte_mbuf *by, const struct rte_mbuf *expec
     assert_int_equal(at, expected->data_len);
 }
 
+/* It is what the other tracker made of the whole; but for the identification, which the other's had not. */
+static void expect_same_packet(const struct rte_mbuf *m, const struct rte_mbuf *expected, bool ipv6)
+{
+    uint8_t bytes[2048];
+    const uint8_t *data = rte_pktmbuf_read(m, 0, m->pkt_len, bytes);
+
+    assert_int_equal(m->pkt_len, expected->pkt_len);
+    if (data != bytes)
+        memcpy(bytes, data, m->pkt_len);
+    if (!ipv6) {
+        assert_int_equal(rte_raw_cksum(bytes + 14, 20), 0xffff);
+        memcpy(bytes + 18, rte_pktmbuf_mtod_offset(expected, uint8_t *, 18), 2);
+        memcpy(bytes + 24, rte_pktmbuf_mtod_offset(expected, uint8_t *, 24), 2);
+    }
+    assert_memory_equal(bytes, rte_pktmbuf_mtod(expected, uint8_t *), m->pkt_len);
+}
+
+/* A fragment of datagram `id` that begins at octet `start` of it. */
+static void expect_fragment(const struct rte_mbuf *m, const struct rte_mbuf *expected, bool ipv6, uint32_t id,
+                            uint32_t start, bool last)
+{
+    const uint32_t header = header_len(ipv6), extra = ipv6 ? 8 : 0, len = m->pkt_len - header - extra;
+    const uint8_t *data = rte_pktmbuf_mtod(m, const uint8_t *), *whole = rte_pktmbuf_mtod(expected, const uint8_t *);
+
+    assert_int_equal(m->nb_segs, 1);
+    assert_false(offload_any(m));
+    assert_memory_equal(data + header + extra, whole + header + start, len);
+    assert_memory_equal(data + (ipv6 ? 22 : 26), whole + (ipv6 ? 22 : 26), ipv6 ? 32 : 8);
+    if (ipv6) {
+        const uint8_t fragment[] = {whole[20],
+                                    0,
+                                    (uint8_t)(start >> 8),
+                                    (uint8_t)(start | !last),
+                                    (uint8_t)(id >> 24),
+                                    (uint8_t)(id >> 16),
+                                    (uint8_t)(id >> 8),
+                                    (uint8_t)id};
+
+        assert_int_equal(data[20], IPPROTO_FRAGMENT);
+        assert_memory_equal(data + 54, fragment, sizeof fragment);
+        assert_int_equal(data[18] << 8 | data[19], 8 + len);
+        return;
+    }
+    assert_int_equal(data[18] << 8 | data[19], id & 0xffff);
+    assert_int_equal(data[20] << 8 | data[21], start / 8 | (last ? 0 : 0x2000));
+    assert_int_equal(data[16] << 8 | data[17], 20 + len);
+    assert_int_equal(rte_raw_cksum(data + 14, 20), 0xffff);
+}
+
+/* The datagram came back as one packet, which whoever sends it may cut again. */
+static void expect_joined(const struct rte_mbuf *by, struct rte_mbuf *expected, bool ipv6, uint32_t id,
+                          uint32_t longest)
+{
+    uint8_t reason;
+    struct rte_mbuf *m = ct_fragment_next(ct, 0, by, &reason), *clone, *fragment;
+    uint32_t at = 0, bytes = 0, n = 0;
+
+    assert_non_null(m);
+    assert_null(ct_fragment_next(ct, 0, by, &reason));
+    assert_true(offload_datagram(m));
+    assert_int_equal(packet_meta(m)->md.ct_state, packet_meta(expected)->ct.state);
+    assert_int_equal(m->tso_segsz, longest);
+    expect_same_packet(m, expected, ipv6);
+    clone = rte_pktmbuf_clone(m, pool); /* another port sends it whole */
+    struct offload_cut cut = offload_cut_begin(clone, pool);
+    cut.whole = true;
+    cut.flat = rand() % 2;
+    const bool flat = cut.flat;
+    clone = offload_cut_next(&cut);
+    assert_null(offload_cut_next(&cut));
+    assert_false(offload_any(clone));
+    assert_true(!flat || clone->nb_segs == 1);
+    expect_same_packet(clone, expected, ipv6);
+    rte_pktmbuf_free(clone);
+
+    const uint32_t n_expected = offload_packets(m), bytes_expected = offload_bytes(m), most = offload_longest(m),
+                   last_len = offload_shortest(m);
+    cut = offload_cut_begin(m, pool);
+    while ((fragment = offload_cut_next(&cut))) {
+        const bool last = cut.packet == NULL;
+
+        expect_fragment(fragment, expected, ipv6, id, at, last);
+        at += fragment->pkt_len - header_len(ipv6) - (ipv6 ? 8 : 0);
+        assert_int_equal(fragment->pkt_len, last ? last_len : most);
+        bytes += fragment->pkt_len;
+        n++;
+        rte_pktmbuf_free(fragment);
+    }
+    assert_int_equal(at, expected->pkt_len - header_len(ipv6));
+    assert_int_equal(n, n_expected);
+    assert_int_equal(bytes, bytes_expected);
+}
+
+static struct ct_fragments_info info(void)
+{
+    struct ct_fragments_info all;
+
+    ct_fragments_info(ct, &all);
+    return all;
+}
+
 /* --- tests --------------------------------------------------------------- */
 
 static void random_request(bool ipv6, struct ct_nat_request *request)
@@ -179,6 +281,7 @@ static void fragments_are_tracked_as_the_whole(void **state)
         struct rte_mbuf *whole, *cut_up, *m = NULL;
         struct ct_nat_request request;
         uint8_t reason = CT_HELD, expected;
+        uint32_t longest = 0;
         unsigned n;
 
         if (spec.proto == IPPROTO_TCP)
@@ -200,6 +303,9 @@ static void fragments_are_tracked_as_the_whole(void **state)
             rte_pktmbuf_free(cut_up);
             continue;
         }
+        for (unsigned k = 0; k + 1 < n; k++)
+            longest = RTE_MAX(longest, parts[k].len);
+        ct_set_send_whole(ct, i % 2);
         expected = send_one(peer, &request.request, &whole);
         for (unsigned left = n; left > 0; left--) {
             const unsigned pick = (unsigned)rand() % left;
@@ -211,7 +317,10 @@ static void fragments_are_tracked_as_the_whole(void **state)
             parts[pick] = parts[left - 1];
         }
         assert_int_equal(reason, CT_WHOLE);
-        expect_whole(m, whole, spec.ipv6, n, packet_meta(whole)->ct.state, expected);
+        if (i % 2 && expected == CT_REASON_NONE)
+            expect_joined(m, whole, spec.ipv6, i, longest);
+        else
+            expect_whole(m, whole, spec.ipv6, n, packet_meta(whole)->ct.state, expected);
         tracked += !(packet_meta(whole)->ct.state & CT_STATE_INV);
         translated += (packet_meta(whole)->ct.state & (CT_STATE_SNAT | CT_STATE_DNAT)) != 0;
         rte_pktmbuf_free(whole);
@@ -221,6 +330,7 @@ static void fragments_are_tracked_as_the_whole(void **state)
     }
     assert_true(tracked > 1000);
     assert_true(translated > 200);
+    assert_true(info().ip[0].joined > 1000 && info().ip[1].joined > 1000);
     assert_int_equal(ct_count(ct), ct_count(peer));
 }
 
@@ -241,20 +351,111 @@ static unsigned count_ended(enum ct_fragment_end expected)
     return n;
 }
 
-static struct ct_fragments_info info(void)
-{
-    struct ct_fragments_info all;
-
-    ct_fragments_info(ct, &all);
-    return all;
-}
-
 /* It stays ours, and is invalid. */
 static void expect_refused(struct rte_mbuf *m, uint8_t reason, enum ct_reason expected)
 {
     assert_int_equal(reason, expected);
     assert_int_equal(packet_meta(m)->ct.state, INV);
     rte_pktmbuf_free(m);
+}
+
+/* Fragments of which a port could not make the same ones again stay as they are. */
+static void some_datagrams_stay_in_fragments(void **state)
+{
+    const struct part first = {0, 800}, second = {800, 608};
+    struct rte_mbuf *whole = whole_packet(&udp), *m;
+    struct rte_ipv4_hdr *ip;
+
+    ct_set_send_whole(ct, true);
+    m = cut(pool, whole, false, first, 1, true);
+    ip = rte_pktmbuf_mtod_offset(m, void *, 14);
+    ip->type_of_service = 3; /* congestion was experienced by one of them: RFC 3168, 5.3 */
+    ip->hdr_checksum = 0;
+    ip->hdr_checksum = rte_ipv4_cksum(ip);
+    assert_int_equal(send_one(ct, &look, &m), CT_HELD);
+    assert_int_equal(send_part(&look, whole, false, second, 1, false, &m), CT_WHOLE);
+    expect_whole(m, whole, false, 2, NEW, CT_REASON_NONE);
+    assert_int_equal(info().ip[0].joined, 0);
+
+    /* It can be asked for while fragments are held. */
+    assert_int_equal(send_one(peer, &look, &whole), CT_REASON_NONE);
+    ct_set_send_whole(ct, false);
+    assert_int_equal(send_part(&look, whole, false, first, 3, true, &m), CT_HELD);
+    ct_set_send_whole(ct, true);
+    assert_int_equal(send_part(&look, whole, false, second, 3, false, &m), CT_WHOLE);
+    expect_joined(m, whole, false, 3, 800);
+    assert_int_equal(info().ip[0].joined, 1);
+    assert_int_equal(info().n, 0);
+    rte_pktmbuf_free(whole);
+}
+
+/* A fragment with more headers: IPv4 with a VLAN tag and DF, IPv6 with two extension headers in front of its own. */
+static struct rte_mbuf *cut_with_more(const struct rte_mbuf *whole, bool ipv6, struct part part, bool more)
+{
+    struct rte_mbuf *m = cut(pool, whole, ipv6, part, 0x12345678, more);
+    const uint16_t room = ipv6 ? 8 + 24 : 4, front = ipv6 ? 54 : 12;
+    struct rte_ipv4_hdr *ip;
+    uint8_t *data;
+
+    if (!rte_pktmbuf_prepend(m, room))
+        fail();
+    data = rte_pktmbuf_mtod(m, uint8_t *);
+    ip = (void *)(data + 18);
+    memmove(data, data + room, front);
+    memset(data + front, 0, room);
+    if (ipv6) {
+        put16(data + 18, (uint16_t)(8 + room + part.len));
+        data[20] = IPPROTO_HOPOPTS;
+        data[54] = IPPROTO_DSTOPTS;
+        data[62] = IPPROTO_FRAGMENT;
+        data[63] = 2;
+        return m;
+    }
+    put32(data + 12, 0x81000007);
+    ip->fragment_offset |= RTE_BE16(RTE_IPV4_HDR_DF_FLAG);
+    ip->hdr_checksum = 0;
+    ip->hdr_checksum = rte_ipv4_cksum(ip);
+    return m;
+}
+
+static void joined_ones_are_cut_again_as_they_came(void **state)
+{
+    static const struct part parts[] = {{0, 480}, {480, 480}, {960, 448}};
+
+    ct_set_send_whole(ct, true);
+    for (unsigned ipv6 = 0; ipv6 < 2; ipv6++) {
+        struct ct_spec spec = udp;
+        struct rte_mbuf *copies[3], *by = NULL, *m;
+        uint8_t reason;
+
+        spec.ipv6 = ipv6;
+        struct rte_mbuf *whole = whole_packet(&spec);
+        for (unsigned i = 0; i < 3; i++) {
+            by = cut_with_more(whole, ipv6, parts[i], i < 2);
+            copies[i] = rte_pktmbuf_copy(by, pool, 0, UINT32_MAX);
+            assert_int_equal(send_one(ct, &look, &by), i < 2 ? CT_HELD : CT_WHOLE);
+        }
+        m = ct_fragment_next(ct, 0, by, &reason);
+        assert_null(ct_fragment_next(ct, 0, by, &reason));
+        assert_int_equal(reason, CT_REASON_NONE);
+        assert_int_equal(m->pkt_len, copies[0]->pkt_len + parts[1].len + parts[2].len - (ipv6 ? 8 : 0));
+        struct packet_layers layers;
+        packet_layers_find(m, &layers);
+        assert_false(layers.fragment);
+        assert_int_equal(layers.l4, m->l2_len + m->l3_len);
+        struct offload_cut again = offload_cut_begin(m, pool);
+        for (unsigned i = 0; i < 3; i++) {
+            struct rte_mbuf *fragment = offload_cut_next(&again);
+
+            assert_int_equal(fragment->pkt_len, copies[i]->pkt_len);
+            assert_memory_equal(rte_pktmbuf_mtod(fragment, uint8_t *), rte_pktmbuf_mtod(copies[i], uint8_t *),
+                                copies[i]->pkt_len);
+            rte_pktmbuf_free(fragment);
+            rte_pktmbuf_free(copies[i]);
+        }
+        assert_null(offload_cut_next(&again));
+        rte_pktmbuf_free(whole);
+    }
 }
 
 static void overlapping_parts_end_their_datagram(void **state)
@@ -428,6 +629,7 @@ static void random_fragments_do_no_harm(void **state)
         }
         packet_meta(m)->md = md;
         const struct rte_mbuf *by = m;
+        ct_set_send_whole(ct, rand() % 2);
         reason = send_one(ct, &look, &m);
         if (reason == CT_WHOLE) {
             struct rte_mbuf *back;
@@ -450,6 +652,8 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
         TEST(fragments_are_tracked_as_the_whole),
+        TEST(some_datagrams_stay_in_fragments),
+        TEST(joined_ones_are_cut_again_as_they_came),
         TEST(overlapping_parts_end_their_datagram),
         TEST(others_fragments_are_none_of_it),
         TEST(numbers_and_sizes_are_bounded),

@@ -473,15 +473,14 @@ static void bonds_as_they_are_without_a_word(void **state)
 
 static void tls_and_sleep(void **state)
 {
-    have("\"Open_vSwitch\":" ROW(
-        "70000000-0000-0000-0000-000000000001",
-        "\"ssl\":[\"uuid\",\"" S
-        "\"],\"other_config\":[\"map\",[[\"flow-limit\",\"9\"],[\"max-idle\",\"700\"],[\"pmd-maxsleep\",\"70\"]]]") ",\"SSL\":" ROW(S,
-                                                                                                                                    "\"private_key\":\"/k\",\"certificate\":\"/c\",\"ca_cert\":\"/a\""));
+    have(
+        "\"Open_vSwitch\":" ROW("70000000-0000-0000-0000-000000000001", "\"ssl\":[\"uuid\",\"" S "\"],\"other_config\":[\"map\",[[\"flow-limit\",\"9\"],[\"max-idle\",\"700\"],[\"pmd-maxsleep\",\"70\"],[\"ct-send-whole\",\"true\"]]]") ",\"SSL\":" ROW(
+            S, "\"private_key\":\"/k\",\"certificate\":\"/c\",\"ca_cert\":\"/a\""));
     config = config_default();
     config_from_open_vswitch(bed.db, ovsdb_first(bed.db, VSWITCH_OPEN_VSWITCH), config);
     assert_int_equal(config->pmd.max_sleep_us, 70);
     assert_int_equal(config->pmd.max_idle_ms, 700);
+    assert_true(config->conntrack.send_whole);
     assert_int_equal(config->pmd.megaflow_limit, 1024); /* the nearest that there is */
     assert_string_equal(config->tls.private_key, "/k");
     assert_string_equal(config->tls.certificate, "/c");
