@@ -41,7 +41,7 @@ struct datapath_params {
 /* Returns NULL with a sentence in `error`. Threads run from datapath_start() on. */
 struct datapath *datapath_create(const struct datapath_params *params, char *error, size_t error_size);
 int datapath_start(struct datapath *dp);
-/* Stops the threads (joins them), frees everything but the ports. */
+/* Stops the threads (joins them), frees everything but the ports. NULL is allowed. */
 void datapath_destroy(struct datapath *dp);
 /* Those that there are; one that has no core any more stays, without receive queues. */
 unsigned datapath_n_threads(const struct datapath *dp);

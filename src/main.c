@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "pmd/base/log.h"
+#include "pmd/base/memory.h"
 #include "pmd/base/priority.h"
 #include "src/app/daemon.h"
 #include "src/app/db/db.h"
@@ -64,6 +65,7 @@ static int run_switch(const struct options *options, struct config *config)
             daemonize_complete();
             notify("READY=1");
         }
+        memory_set_starting(false);
         loop_run(sw.loop); /* until "exit", SIGTERM or SIGINT */
         daemon_stopping();
         notify("STOPPING=1");
@@ -125,6 +127,7 @@ static int start(const struct options *options, struct config **config)
      */
     mallopt(M_TRIM_THRESHOLD, -1);
     take_early_signals();
+    memory_set_starting(true);
     if (!*config)
         *config = db_start(options, &early_signal, error, sizeof error);
     int status = early_signal ? 0 : 1;

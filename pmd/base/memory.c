@@ -3,6 +3,7 @@
 #include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "pmd/base/log.h"
 
@@ -10,7 +11,10 @@
 #define MAPPED_FROM (128 << 10) /* bytes */
 #define RESERVE ((size_t)256 << 10)
 
+#define LOG_FINISH_MS 200 /* for the reader of the log to take the last line of a start */
+
 static void *reserve;
+static bool is_starting;
 static void (*report)(void *arg, char *text, size_t size);
 static void *report_arg;
 
@@ -20,6 +24,11 @@ void memory_init(void)
     mallopt(M_MXFAST, 0);
     if (!reserve)
         reserve = calloc(1, RESERVE);
+}
+
+void memory_set_starting(bool starting)
+{
+    is_starting = starting;
 }
 
 void out_of_memory_set_report(void (*hold)(void *arg, char *text, size_t size), void *arg)
@@ -44,5 +53,9 @@ void out_of_memory(const char *what, size_t size)
             "machine, the control group or ulimit -v), or lower max_rules and bundle_memory of the bridges or "
             "pmd.megaflow_limit",
             what, wanted, held);
+    if (is_starting) {
+        log_finish(LOG_FINISH_MS);
+        _exit(1);
+    }
     abort();
 }

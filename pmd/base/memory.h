@@ -3,6 +3,7 @@
 #ifndef PMD_BASE_MEMORY_H
 #define PMD_BASE_MEMORY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /* At start: large blocks are mapped one by one from now on. So realloc() moves their pages, not their bytes, and an
@@ -15,6 +16,12 @@ void memory_init(void);
  * control thread allocates it cannot do without. Needs no memory. `what`: a few words for the operator; `size`: bytes
  * wanted, 0 = not known. Any thread. */
 void out_of_memory(const char *what, size_t size) __attribute__((noreturn));
+
+/* A start that fails for want of memory is a failed start, with exit status 1, not a crash that whoever watches the
+ * process answers with another start: while `starting`, out_of_memory() ends it so. Otherwise, and at first, by
+ * SIGABRT.
+ */
+void memory_set_starting(bool starting);
 
 /* Has out_of_memory() say what the switch holds: `hold` puts a sentence into `text` without allocating anything. */
 void out_of_memory_set_report(void (*hold)(void *arg, char *text, size_t size), void *arg);

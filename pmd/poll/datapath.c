@@ -140,6 +140,8 @@ static void threads_stop(struct datapath *dp)
 
 void datapath_destroy(struct datapath *dp)
 {
+    if (!dp)
+        return;
     threads_stop(dp);
     rcu_fini(&dp->rcu);
     for (unsigned i = 0; i < dp->n_threads; i++) {

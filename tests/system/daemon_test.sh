@@ -69,6 +69,14 @@ sed 's/"cores": \[[0-9]*\]/"cores": [1023]/' "$TEST_DIR/sluice.json" >"$TEST_DIR
 assert_fails "$SLUICED" --detach --pidfile="$pidfile" --log-file="$log" -vconsole:emer "$TEST_DIR/wrong.json"
 assert_contains "$OUTPUT" 'core 1023 does not exist'
 [ ! -e "$pidfile" ] || fail "the pidfile is left behind"
+# What is given back has to be what there is by then: with less and less memory the start ends earlier and earlier.
+sed 's/"hugepages": [a-z]*/"hugepages": false/; s/"pmd": {/& "megaflow_limit": 16777216,/' "$TEST_DIR/sluice.json" >"$TEST_DIR/large.json"
+for kb in 900000 400000 120000; do
+    status=0
+    (ulimit -v "$kb" -c 0 && exec "$SLUICED" "$TEST_DIR/large.json") >"$TEST_DIR/out" 2>&1 || status=$?
+    assert_eq "$status" 1 "exit status with $kb kB: $(tail -n 3 "$TEST_DIR/out")"
+    assert_matches "$(tail -n 1 "$TEST_DIR/out")" 'EMER\|(out of memory for 16777216 megaflows: lower|DPDK did not start: Cannot allocate memory)'
+done
 assert_fails "$SLUICED" --detach --log-file=/nonexistent/log "$TEST_DIR/sluice.json"
 assert_contains "$OUTPUT" '/nonexistent/log: cannot open the log: No such file or directory'
 assert_fails "$SLUICED" --detach --pidfile=/nonexistent/pid "$TEST_DIR/sluice.json"

@@ -151,6 +151,8 @@ static void run(struct wait *wait, struct tls *tls, char *error, size_t error_si
         event_base_dispatch(wait->base);
     ovsdb_destroy(ovsdb);
     if (look)
+    else if (ovsdb)
+        snprintf(error, error_size, "cannot set up a timer: %s", strerror(errno));
         event_free(look);
 }
 

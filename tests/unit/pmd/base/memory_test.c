@@ -164,7 +164,7 @@ static void fill_a_socket(void)
 }
 
 /* In a process of its own that may have little. Returns how it ended; what it wrote to standard error is in `said`. */
-static int run_out_of_memory(void (*fill)(void), char *said, size_t size)
+static int run_out_of_memory(void (*fill)(void), bool starting, char *said, size_t size)
 {
     int fds[2], status;
     ssize_t n, len = 0;
@@ -180,10 +180,11 @@ static int run_out_of_memory(void (*fill)(void), char *said, size_t size)
         dup2(fds[1], STDERR_FILENO);
         memory_init();
         library_memory_init();
+        memory_set_starting(starting);
         setrlimit(RLIMIT_CORE, &none);
         setrlimit(RLIMIT_AS, &little);
         fill();
-        _exit(1);
+        _exit(3);
     }
     close(fds[1]);
     while ((n = read(fds[0], said + len, size - 1 - (size_t)len)) > 0)
@@ -211,13 +212,27 @@ static void the_end_of_memory_is_told(void **state)
     skip(); /* it needs terabytes of address space */
 #endif
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        int status = run_out_of_memory(cases[i].fill, said, sizeof said);
+        int status = run_out_of_memory(cases[i].fill, false, said, sizeof said);
 
         assert_true(WIFSIGNALED(status));
         assert_int_equal(WTERMSIG(status), SIGABRT);
         assert_non_null(strstr(said, cases[i].what));
         assert_non_null(strstr(said, "max_rules"));
     }
+}
+
+static void a_start_without_memory_is_a_failed_start(void **state)
+{
+    static char said[16384];
+    int status;
+
+#ifdef __SANITIZE_ADDRESS__
+    skip(); /* as above */
+#endif
+    status = run_out_of_memory(fill_with_text, true, said, sizeof said);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 1);
+    assert_non_null(strstr(said, "out of memory for the configuration"));
 }
 
 int main(void)
@@ -229,6 +244,7 @@ int main(void)
         cmocka_unit_test(large_blocks_grow_without_a_copy),
         cmocka_unit_test(small_blocks_are_joined_when_they_are_freed),
         cmocka_unit_test(the_end_of_memory_is_told),
+        cmocka_unit_test(a_start_without_memory_is_a_failed_start),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
