@@ -439,11 +439,13 @@ bool apply_run_removed(struct sluice *sw)
 
 static struct tls_files tls_files_of(const struct config_tls *config)
 {
-    return (struct tls_files){{
-        [TLS_PRIVATE_KEY] = config->private_key,
-        [TLS_CERTIFICATE] = config->certificate,
-        [TLS_CA_CERTIFICATE] = config->ca_certificate,
-    }};
+    return (struct tls_files){
+        .names = {[TLS_PRIVATE_KEY] = config->private_key,
+                  [TLS_CERTIFICATE] = config->certificate,
+                  [TLS_CA_CERTIFICATE] = config->ca_certificate},
+        .peer_ca = config->peer_ca,
+        .bootstrap = config->bootstrap,
+    };
 }
 
 /* Servers of bridges that are made later get it by server_params(). */

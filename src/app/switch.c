@@ -269,11 +269,13 @@ static int create_control(struct sluice *sw, char *error, size_t size)
 static int create_tls(struct sluice *sw, char *error, size_t size)
 {
     const struct config_tls *config = &sw->config->tls;
-    const struct tls_files files = {{
-        [TLS_PRIVATE_KEY] = config->private_key,
-        [TLS_CERTIFICATE] = config->certificate,
-        [TLS_CA_CERTIFICATE] = config->ca_certificate,
-    }};
+    const struct tls_files files = {
+        .names = {[TLS_PRIVATE_KEY] = config->private_key,
+                  [TLS_CERTIFICATE] = config->certificate,
+                  [TLS_CA_CERTIFICATE] = config->ca_certificate},
+        .peer_ca = config->peer_ca,
+        .bootstrap = config->bootstrap,
+    };
     struct tls_fault fault;
 
     if (!config->private_key)

@@ -323,6 +323,9 @@ struct config_ovsdb {
 };
 
 struct config_log {
+    /* No keys; as in struct tls_files. */
+    const char *peer_ca; /* of the command line, and not the model's */
+    bool bootstrap;
     enum config_log_level level;
 };
 

@@ -7,6 +7,7 @@
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/x509.h>
+#include <openssl/x509v3.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,6 +32,8 @@ struct tls {
     SSL_CTX *context;
     char *names[TLS_N_FILES];
     struct stamp stamps[TLS_N_FILES];
+    char *peer_ca; /* NULL: none */
+    bool bootstrap;
 };
 
 static int set_fault(struct tls_fault *fault, enum tls_file file, const char *name, const char *text)
@@ -158,6 +161,106 @@ static int load_authority(SSL_CTX *context, BIO *bio, const struct tls_files *fi
                          "holds no certificate in PEM form");
 }
 
+/* --- an authority that is not known yet ---------------------------------- */
+
+static void free_name(void *parent, void *name, CRYPTO_EX_DATA *data, int index, long l, void *p)
+{
+    free(name);
+}
+
+/* Where a context keeps the name of the file that is to be made. */
+static int name_index(void)
+{
+    static int index = -1;
+
+    if (index < 0)
+        index = SSL_CTX_get_ex_new_index(0, NULL, NULL, NULL, free_name);
+    return index;
+}
+
+/* Another one may have made it meanwhile: then that counts. 0 or a negative errno. */
+static int write_authority(const char *name, X509 *authority)
+{
+    BIO *bio = BIO_new(BIO_s_mem());
+    char *text = NULL;
+    const long len = bio && PEM_write_bio_X509(bio, authority) ? BIO_get_mem_data(bio, &text) : 0;
+    int fd = len > 0 ? open(name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644) : -1;
+    int error = fd >= 0 ? 0 : len > 0 ? -errno : -ENOMEM;
+
+    if (fd >= 0 && write(fd, text, (size_t)len) != len) {
+        error = -EIO;
+        unlink(name);
+    }
+    if (fd >= 0)
+        close(fd);
+    BIO_free(bio);
+    return error;
+}
+
+/* In the place of verification: the last certificate that the peer sends, if it is an authority's, is the one to trust
+ * from the next connection on. */
+static int learn_authority(X509_STORE_CTX *store, void *arg)
+{
+    const SSL *ssl = X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx());
+    const char *name = SSL_CTX_get_ex_data(SSL_get_SSL_CTX(ssl), name_index());
+    STACK_OF(X509) *sent = X509_STORE_CTX_get0_untrusted(store);
+    const int n = sent ? sk_X509_num(sent) : 0;
+    X509 *last = n > 0 ? sk_X509_value(sent, n - 1) : NULL;
+    int error;
+
+    X509_STORE_CTX_set_error(store, X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY);
+    if (!last || X509_check_issued(last, last) != X509_V_OK || X509_verify(last, X509_get0_pubkey(last)) != 1) {
+        ERR_clear_error();
+        return 0;
+    }
+    error = write_authority(name, last);
+    if (error && error != -EEXIST) {
+        LOG_WARN_RL(LOG_OPENFLOW, "%s cannot be made for the authority's certificate: %s", name, strerror(-error));
+        return 0;
+    }
+    LOG_INFO(LOG_OPENFLOW, "%s: made of the authority's certificate that the first peer has sent", name);
+    X509_STORE_CTX_set_error(store, X509_V_ERR_APPLICATION_VERIFICATION);
+    return 0;
+}
+
+/* Whether the authority is to be learned. */
+static bool is_to_learn(const struct tls_files *files)
+{
+    struct stat st;
+
+    return files->bootstrap && stat(files->names[TLS_CA_CERTIFICATE], &st) < 0 && errno == ENOENT;
+}
+
+static int wait_for_authority(SSL_CTX *context, const struct tls_files *files, struct tls_fault *fault)
+{
+    char *name = mem_strdup(files->names[TLS_CA_CERTIFICATE]);
+
+    if (!SSL_CTX_set_ex_data(context, name_index(), name)) {
+        free(name);
+        return set_fault(fault, TLS_CA_CERTIFICATE, files->names[TLS_CA_CERTIFICATE], "cannot be waited for");
+    }
+    SSL_CTX_set_cert_verify_callback(context, learn_authority, NULL);
+    return 0;
+}
+
+static int load_peer_ca(SSL_CTX *context, const struct tls_files *files, struct tls_fault *fault)
+{
+    struct stamp stamp;
+    BIO *bio = NULL;
+    X509 *ca = NULL;
+
+    if (!files->peer_ca)
+        return 0;
+    if (!read_file(files->peer_ca, &bio, &stamp)) {
+        ca = PEM_read_bio_X509(bio, NULL, no_passphrase, &(bool){0});
+        BIO_free(bio);
+    }
+    if (ca && SSL_CTX_add0_chain_cert(context, ca))
+        return 0;
+    X509_free(ca);
+    return set_fault(fault, TLS_CERTIFICATE, files->peer_ca, "(--peer-ca-cert) holds no certificate in PEM form");
+}
+
 static SSL_CTX *create_context(void)
 {
     SSL_CTX *context = SSL_CTX_new(TLS_method());
@@ -188,12 +291,19 @@ static SSL_CTX *load(const struct tls_files *files, struct stamp stamps[TLS_N_FI
                                     "cannot be used: OpenSSL does not start");
     for (size_t i = 0; i < TLS_N_FILES && !error; i++) {
         BIO *bio;
+        if (steps[i].file == TLS_CA_CERTIFICATE && is_to_learn(files)) {
+            stamps[TLS_CA_CERTIFICATE] = (struct stamp){0};
+            error = wait_for_authority(context, files, fault);
+            continue;
+        }
         error = open_file(files, steps[i].file, &bio, &stamps[steps[i].file], fault);
         if (error)
             break;
         error = steps[i].load(context, bio, files, fault);
         BIO_free(bio);
     }
+    if (!error)
+        error = load_peer_ca(context, files, fault);
     if (!error)
         return context;
     SSL_CTX_free(context);
@@ -228,6 +338,8 @@ struct tls *tls_create(const struct tls_files *files, struct tls_fault *fault)
     tls->context = load(files, tls->stamps, fault);
     for (int i = 0; i < TLS_N_FILES; i++)
         tls->names[i] = mem_strdup(files->names[i]);
+    tls->peer_ca = files->peer_ca ? mem_strdup(files->peer_ca) : NULL;
+    tls->bootstrap = files->bootstrap;
     if (tls->context) {
         warn_of_age(tls);
         return tls;
@@ -243,6 +355,7 @@ void tls_free(struct tls *tls)
     SSL_CTX_free(tls->context);
     for (int i = 0; i < TLS_N_FILES; i++)
         free(tls->names[i]);
+    free(tls->peer_ca);
     free(tls);
 }
 
@@ -274,7 +387,8 @@ static bool has_changed(const struct tls *tls)
 
 static void reload(struct tls *tls)
 {
-    const struct tls_files files = {{tls->names[0], tls->names[1], tls->names[2]}};
+    const struct tls_files files = {
+        .names = {tls->names[0], tls->names[1], tls->names[2]}, .peer_ca = tls->peer_ca, .bootstrap = tls->bootstrap};
     struct stamp stamps[TLS_N_FILES];
     struct tls_fault fault;
 
@@ -303,6 +417,10 @@ void tls_explain(const SSL *ssl, unsigned long error, char *text, size_t size)
     int reason = ERR_GET_REASON(error);
     const char *said = ERR_reason_error_string(error);
 
+    if (verdict == X509_V_ERR_APPLICATION_VERIFICATION) {
+        snprintf(text, size, "the authority's certificate was taken from it: the next connection is verified");
+        return;
+    }
     if (verdict != X509_V_OK) {
         snprintf(text, size, "the peer's certificate is not accepted: %s", X509_verify_cert_error_string(verdict));
         return;

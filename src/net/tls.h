@@ -7,6 +7,7 @@
 #define SRC_NET_TLS_H
 
 #include <openssl/ssl.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 enum tls_file { TLS_PRIVATE_KEY, TLS_CERTIFICATE, TLS_CA_CERTIFICATE, TLS_N_FILES };
@@ -15,6 +16,13 @@ enum tls_file { TLS_PRIVATE_KEY, TLS_CERTIFICATE, TLS_CA_CERTIFICATE, TLS_N_FILE
  * authority's certificates. */
 struct tls_files {
     const char *names[TLS_N_FILES];
+    /* As --peer-ca-cert of ovs-vswitchd(8): the authority's certificate, sent to peers behind the switch's own; NULL:
+     * it is not. */
+    const char *peer_ca;
+    /* As --bootstrap-ca-cert: while the authority's file does not exist, the first peer that sends the authority's
+     * certificate has it written there. That peer is refused; the next connection is verified as any. Whoever is in the
+     * way of that first one can be anybody. */
+    bool bootstrap;
 };
 
 struct tls_fault {

@@ -77,8 +77,10 @@ static void take_tls(const struct options *options, struct config_tls *tls)
 {
     const char *ca = options->ca_cert ? options->ca_cert : options->bootstrap_ca_cert;
 
+    tls->peer_ca = options->peer_ca_cert;
     if (!options->private_key || !options->certificate || !ca)
         return;
+    tls->bootstrap = ca == options->bootstrap_ca_cert;
     tls->private_key = mem_strdup(options->private_key);
     tls->certificate = mem_strdup(options->certificate);
     tls->ca_certificate = mem_strdup(ca);
@@ -149,10 +151,10 @@ static void run(struct wait *wait, struct tls *tls, char *error, size_t error_si
 
     if (ovsdb && look && event_add(look, &often) == 0)
         event_base_dispatch(wait->base);
-    ovsdb_destroy(ovsdb);
-    if (look)
     else if (ovsdb)
         snprintf(error, error_size, "cannot set up a timer: %s", strerror(errno));
+    ovsdb_destroy(ovsdb);
+    if (look)
         event_free(look);
 }
 
@@ -171,11 +173,13 @@ struct config *db_start(const struct options *options, const volatile sig_atomic
     }
     take_tls(options, &names);
     if (names.private_key) {
-        const struct tls_files files = {{
-            [TLS_PRIVATE_KEY] = names.private_key,
-            [TLS_CERTIFICATE] = names.certificate,
-            [TLS_CA_CERTIFICATE] = names.ca_certificate,
-        }};
+        const struct tls_files files = {
+            .names = {[TLS_PRIVATE_KEY] = names.private_key,
+                      [TLS_CERTIFICATE] = names.certificate,
+                      [TLS_CA_CERTIFICATE] = names.ca_certificate},
+            .peer_ca = names.peer_ca,
+            .bootstrap = names.bootstrap,
+        };
         tls = tls_create(&files, &fault);
         if (!tls)
             snprintf(error, error_size, "TLS: %s", fault.text);

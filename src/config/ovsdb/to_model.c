@@ -713,3 +713,4 @@ void config_from_open_vswitch(const struct ovsdb *db, const struct ovsdb_row *ro
     replace(&config->tls.certificate, ovsdb_string(ssl, VSWITCH_SSL_CERTIFICATE));
     replace(&config->tls.ca_certificate, ovsdb_string(ssl, VSWITCH_SSL_CA_CERT));
 }
+    config->tls.bootstrap = ovsdb_boolean(ssl, VSWITCH_SSL_BOOTSTRAP_CA_CERT, false);

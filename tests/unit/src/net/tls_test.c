@@ -152,10 +152,79 @@ static void changed_files_are_loaded_broken_ones_not(void **state)
     assert_string_equal(name, "switch");
 }
 
+static bool handshake(struct tls *client, struct tls *server, char *why, size_t size)
+{
+    SSL *c = tls_session(client), *s = tls_session(server);
+    BIO *here, *there;
+
+    assert_int_equal(BIO_new_bio_pair(&here, 0, &there, 0), 1);
+    SSL_set_bio(c, here, here);
+    SSL_set_bio(s, there, there);
+    SSL_set_connect_state(c);
+    SSL_set_accept_state(s);
+    for (int i = 0; i < 10; i++) {
+        SSL_do_handshake(c);
+        SSL_do_handshake(s);
+    }
+    const bool done = SSL_is_init_finished(c) && SSL_is_init_finished(s);
+    tls_explain(c, ERR_peek_error(), why, size);
+    ERR_clear_error();
+    SSL_free(c);
+    SSL_free(s);
+    return done;
+}
+
+/* The last certificate that the first peer sends is the authority's, and that peer is not believed for it. */
+static void an_authority_is_learned_from_the_first_peer(void **state)
+{
+    const struct tls_files sends_it = {.names = {key, certificate, ca}, .peer_ca = ca},
+                           certified = {.names = {key, ca, ca}}, other_authority = {.names = {key, certificate, ca}},
+                           learns = {.names = {key, ca, scratch}, .bootstrap = true};
+    struct tls *server, *client, *stranger, *first;
+    struct tls_fault fault;
+    char why[256], made[4096] = "", wanted[4096] = "";
+    FILE *f;
+
+    unlink(scratch);
+    expect_fault(key, certificate, scratch, TLS_CA_CERTIFICATE, "cannot be read: No such file");
+    client = tls_create(&learns, &fault);
+    first = tls_create(&sends_it, &fault);
+    server = tls_create(&certified, &fault);
+    stranger = tls_create(&other_authority, &fault);
+    assert_true(client && first && server && stranger);
+    assert_false(handshake(client, first, why, sizeof why));
+    assert_string_equal(why, "the authority's certificate was taken from it: the next connection is verified");
+    assert_non_null(f = fopen(scratch, "r"));
+    assert_true(fread(made, 1, sizeof made - 1, f) > 0);
+    fclose(f);
+    assert_non_null(f = fopen(ca, "r"));
+    assert_true(fread(wanted, 1, sizeof wanted - 1, f) > 0);
+    fclose(f);
+    assert_string_equal(made, wanted);
+    assert_false(handshake(client, stranger, why, sizeof why));
+    assert_non_null(strstr(why, "the peer's certificate is not accepted"));
+    assert_true(handshake(client, server, why, sizeof why));
+    tls_free(client);
+    tls_free(first);
+    tls_free(server);
+    tls_free(stranger);
+}
+
+static void an_authority_to_be_sent_has_to_be_one(void **state)
+{
+    const struct tls_files files = {.names = {key, certificate, ca}, .peer_ca = key};
+    struct tls_fault fault;
+
+    assert_int_equal(tls_check(&files, &fault), -EINVAL);
+    assert_non_null(strstr(fault.text, "--peer-ca-cert"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(faults_name_the_file),
+        cmocka_unit_test(an_authority_is_learned_from_the_first_peer),
+        cmocka_unit_test(an_authority_to_be_sent_has_to_be_one),
         cmocka_unit_test(changed_files_are_loaded_broken_ones_not),
     };
 
