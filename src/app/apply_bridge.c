@@ -110,6 +110,7 @@ static void server_params(const struct sluice *sw, struct bridge *br, const stru
         .controllers = params->controllers,
         .n_controllers = config->n_controllers,
         .auxiliary_connections = config->auxiliary_connections,
+        .restoring = config->restoring,
         .bundle_bytes_max = (size_t)config->bundle_memory << 20,
         .bundle_idle_ms = (uint32_t)config->bundle_idle_timeout * 1000,
         .packet_in_rate = config->controller_rate_limit,
@@ -376,6 +377,7 @@ bool apply_bridge_step(struct apply *apply, struct apply_bridge *object)
         return false;
     finish_bridge(apply, object);
     if (!object->bridge)
+    object->now.restoring = wanted->restoring;
         return true;
     TAILQ_FOREACH (port, &object->ports, node)
         apply_port_queue(apply, port);

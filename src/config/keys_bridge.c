@@ -240,7 +240,8 @@ static const struct config_section mirror_section = {
 static const struct config_choice fail_modes[] = {
     {"standalone", CONFIG_FAIL_STANDALONE,
      "while no controller is connected the bridge is a learning switch; if none is configured, by a rule `priority=0 "
-     "actions=NORMAL` that can be replaced and deleted as any other"},
+     "actions=NORMAL` that can be replaced and deleted as any other. All other rules go when the first controller is "
+     "configured and when the last one goes"},
     {"secure", CONFIG_FAIL_SECURE,
      "the bridge starts without rules (but see `keep_rules`) and drops all until someone writes some; a lost "
      "controller changes nothing"},

@@ -264,6 +264,7 @@ struct config_bridge {
     struct config_table *tables;
     size_t n_tables;
     struct config_bond *bonds;
+    bool restoring;             /* no key: controllers are left out until somebody has restored the rules of before */
     size_t n_bonds;
     struct config_stp stp;
     struct config_mirror *mirrors;

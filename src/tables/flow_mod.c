@@ -65,6 +65,23 @@ static void select_strict(const struct pipeline *pipeline, const struct flow_mod
     selector_free(&selector);
 }
 
+struct rule *pipeline_find_rule(const struct pipeline *pipeline, uint8_t table_id, const struct match *match,
+                                uint16_t priority)
+{
+    const struct rule_filter filter = {
+        .table_id = table_id, .match = match, .out_port = OFPORT_ANY, .out_group = OFGROUP_ANY};
+    const struct classifier *cls = pipeline->tables[table_id];
+    struct selector selector;
+    struct rule *rule;
+
+    if (!cls)
+        return NULL;
+    selector_init(&selector, &filter, false);
+    rule = classifier_find(cls, pipeline->version, selector.match, priority, false);
+    selector_free(&selector);
+    return rule;
+}
+
 static struct mod_slices *slices_create(void)
 {
     struct mod_slices *slices = calloc(1, sizeof *slices);

@@ -196,6 +196,10 @@ uint64_t pipeline_version(const struct pipeline *pipeline);
 struct rule *pipeline_lookup(struct pipeline *pipeline, uint8_t table_id, const struct flow *flow, struct flow *wc,
                              struct conj_trail *trail);
 
+/* The rule of that very match and priority; NULL: there is none. The switch's own are not found. */
+struct rule *pipeline_find_rule(const struct pipeline *pipeline, uint8_t table_id, const struct match *match,
+                                uint16_t priority);
+
 /* Iteration for dumps that are worked off in slices: a cursor stays valid over changes; rules that existed throughout
  * are visited exactly once. When the pipeline goes it is at its end. */
 struct rule_cursor;

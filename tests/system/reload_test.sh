@@ -63,7 +63,7 @@ sluice_config "$standalone" "$p1" "$p2" "$p3"
 ctl reload >/dev/null
 connected h1 10.0.0.3
 
-step "fail_mode, listeners and controllers; a connection by what goes is closed, rules stay"
+step "fail_mode, listeners and controllers; a connection by what goes is closed, rules are those of whom the bridge belongs to"
 sluice_config "$secure, \"listen\": [\"ptcp:$port:127.0.0.1\"], \"controllers\": [\"unix:$TEST_DIR/none\"]" "$p1" "$p2" "$p3"
 assert_contains "$(ctl reload)" "fail_mode secure, 1 controllers"
 wait_until 3 listening "$port"
@@ -77,7 +77,8 @@ sluice_config "$secure" "$p1" "$p2" "$p3"
 ctl reload >/dev/null
 wait_until 3 eval '! listening $port'
 wait_until 3 eval '! ctl bridges | grep -q "tcp:127.0.0.1:\|unix:"'
-assert_contains "$(ofctl dump-flows)" NORMAL
+assert_lacks "$(ofctl dump-flows)" NORMAL
+ofctl add-flow actions=NORMAL
 connected h1 10.0.0.2
 
 step "a second bridge comes and goes"

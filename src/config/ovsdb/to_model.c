@@ -269,6 +269,7 @@ static void take_vlans(const struct ovsdb_row *row, struct config_port *port)
         const char *name;
         enum config_vlan_mode mode;
     } modes[] = {
+    bridge->restoring = !with_controllers;
         {"access", CONFIG_VLAN_ACCESS},
         {"trunk", CONFIG_VLAN_TRUNK},
         {"native-tagged", CONFIG_VLAN_NATIVE_TAGGED},

@@ -147,6 +147,7 @@ struct of_server *of_server_create(const struct of_server_params *params, char *
     set_limits(server, params);
     server->auxiliary_connections = params->auxiliary_connections;
     server->fail_mode.alone_ms = clock_now_ms();
+    server->fail_mode.mode = params->bridge->fail_mode;
     TAILQ_INIT(&server->listeners);
     TAILQ_INIT(&server->controllers);
     TAILQ_INIT(&server->connections);
@@ -173,6 +174,7 @@ void of_server_close(struct of_server *server)
     if (server->closed)
         return;
     server->closed = true;
+    of_fail_mode_end(server);
     loop_timer_cancel(&server->tick);
     bridge_unlisten(server->bridge, &server->listener);
     of_listeners_close(server);
@@ -213,6 +215,7 @@ int of_server_change(struct of_server *server, const struct of_server_params *wa
                      const struct of_server_params *wanted, char *error, size_t error_size)
 {
     unsigned auxiliary = server->auxiliary_connections;
+    const bool had_controllers = !TAILQ_EMPTY(&server->controllers);
 
     if (wanted->auxiliary_connections != was->auxiliary_connections) {
         server->auxiliary_connections = wanted->auxiliary_connections;
@@ -233,6 +236,8 @@ int of_server_change(struct of_server *server, const struct of_server_params *wa
     of_controllers_keep(server, now->controllers, now->n_controllers);
     set_limits(server, now);
     close_other_versions(server);
+    if (opened)
+        of_fail_mode_changed(server, was->restoring ? now->n_controllers > 0 : had_controllers);
     of_server_connections_changed(server);
     return opened ? 0 : -1;
 }
@@ -258,6 +263,7 @@ unsigned of_server_run(struct of_server *server, uint64_t budget_us)
     bool more = of_connections_reap(server, deadline), waiting = false;
 
     more |= server->requests->run(server, deadline);
+    more |= of_fail_mode_flush(server, deadline);
     server->running = true;
     if (server->changed && !server->closed) {
         server->changed = false;
@@ -295,7 +301,7 @@ unsigned of_server_run(struct of_server *server, uint64_t budget_us)
 
 bool of_server_is_learning_switch(const struct of_server *server)
 {
-    return server->fail_mode.rule != FAIL_RULE_NONE;
+    return of_fail_mode_is_learning_switch(server);
 }
 
 uint64_t of_server_tls_refused(const struct of_server *server)

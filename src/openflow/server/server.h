@@ -46,6 +46,9 @@ struct of_server_params {
     const struct of_controller_params *controllers;
     size_t n_controllers;
     unsigned auxiliary_connections; /* to each controller, at most OF_AUXILIARY_MAX */
+    /* Somebody brings rules of before, and controllers are left out until that is done: what is configured then finds
+     * those rules. */
+    bool restoring;
     size_t bundle_bytes_max;        /* that open bundles may hold; 0 = OF_BUNDLE_BYTES */
     uint32_t bundle_idle_ms;        /* without a message until an open bundle is discarded; 0 = 10 s */
     /* For controllers that connect to `listen`. */
@@ -59,8 +62,10 @@ struct of_server_params {
 struct of_server *of_server_create(const struct of_server_params *params, char *error, size_t error_size);
 /* Changes listeners, controllers, limits and versions from those of `was` to those of `wanted`: what is new is opened,
  * what is gone is closed with its connections, so are connections over a version that is gone, the rest goes on. Takes
- * over bridge->fail_mode, too, which the caller may have changed. Another number of auxiliary connections closes those
- * to all controllers, which are made again. Returns 0, or -1 with a sentence in `error`: then those of `was` go on. */
+ * over bridge->fail_mode, too, which the caller may have changed. All rules go when controllers are configured where
+ * there were none, or none any more, and when the mode of a bridge without controllers changes. Another number of
+ * auxiliary connections closes those to all controllers, which are made again. Returns 0, or -1 with a sentence in
+ * `error`: then those of `was` go on. */
 int of_server_change(struct of_server *server, const struct of_server_params *was,
                      const struct of_server_params *wanted, char *error, size_t error_size);
 /* Closes the connections of all controllers, configured or not, because what was said at their start does not hold any
@@ -91,7 +96,7 @@ void of_server_rule_triggered(struct of_server *server, struct rule *rule);
 void of_server_rule_changed(struct of_server *server, enum flows_rule_change change, struct rule *rule,
                             enum rule_removed_reason reason);
 
-/* No controller is connected and fail_mode is standalone: the bridge got a rule for that. */
+/* No controller is connected and fail_mode is standalone: the bridge got a rule for that, and nobody took it away. */
 bool of_server_is_learning_switch(const struct of_server *server);
 /* Connections that came to nothing because of TLS: no certificate of the authority, a plain peer, and the like. */
 uint64_t of_server_tls_refused(const struct of_server *server);

@@ -62,7 +62,7 @@ struct of_server {
 /* A change of rules is being worked off in slices: messages about rules wait for its end. */
 static inline bool of_server_is_changing(const struct of_server *server)
 {
-    return server->committing || !pipeline_settled(server->bridge->pipeline);
+    return server->committing || server->fail_mode.flush || !pipeline_settled(server->bridge->pipeline);
 }
 
 /* Another turn of the event loop is wanted at once. */

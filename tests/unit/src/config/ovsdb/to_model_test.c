@@ -123,6 +123,7 @@ static void a_bridge_has_defaults(void **state)
     assert_int_equal(br->inactivity_probe, 5000);
     assert_int_not_equal(br->datapath_id, 0);
     assert_true(br->keep_rules);
+    assert_false(br->forward_bpdu || br->restoring || br->dp_desc || br->dp_sn);
     assert_int_equal(br->n_controllers + br->n_listen + br->n_tables + br->n_ports, 0);
 }
 
@@ -214,6 +215,7 @@ static void controllers_may_have_to_wait(void **state)
     config_free(config);
     assert_int_equal(bridge()->n_controllers, 1);
 }
+    assert_true(config->bridges[0].restoring);
 
 static void sockets_of_controllers_are_confined(void **state)
 {

@@ -193,6 +193,121 @@ static void without_a_controller_the_fail_mode_decides_at_once(void **state)
     stop();
 }
 
+/* From `had` to `has` controllers; `restoring`: the first were left out while somebody brought rules. */
+static void set_controllers(const char *target, bool had, bool has, bool restoring)
+{
+    const struct of_controller_params controller = {.target = target, .max_backoff_ms = 20};
+    const struct of_server_params was = {.controllers = &controller, .n_controllers = had, .restoring = restoring};
+    const struct of_server_params wanted = {.controllers = &controller, .n_controllers = has};
+    char error[256];
+
+    assert_int_equal(of_server_change(server, &was, &wanted, error, sizeof error), 0);
+}
+
+static void set_mode(enum fail_mode mode)
+{
+    bridge->fail_mode = mode;
+    set_controllers("", false, false, false);
+}
+
+static void add_rules(unsigned n)
+{
+    for (unsigned i = 1; i <= n; i++) {
+        struct act_buffer acts;
+        struct of_msg msg;
+
+        make_flow_mod(&msg, FLOW_ADD, i, &acts);
+        assert_int_equal(pipeline_flow_mod(bridge->pipeline, &msg.flow_mod), 0);
+        act_buffer_free(&acts);
+    }
+}
+
+static void becomes_n_rules(uint32_t n)
+{
+    for (int i = 0; i < 10000 && n_rules() != n; i++)
+        turn();
+    assert_int_equal(n_rules(), n);
+    turn();
+    turn();
+    assert_int_equal(n_rules(), n);
+}
+
+static void rules_go_with_those_whose_they_were(void **state)
+{
+    char target[128];
+    int fd = controller_listen(target, sizeof target);
+
+    start(FAIL_STANDALONE, NULL, 1000);
+    add_rules(5000);
+    assert_int_equal(n_rules(), 5001);
+    set_controllers(target, false, true, false);
+    controller_accept(fd, &a);
+    client_hello(&a, OF13);
+    /* What the controller adds comes behind, however long it takes to remove the others. */
+    send_flow_mod(&a, FLOW_ADD, 1);
+    client_barrier(&a);
+    becomes_n_rules(1);
+    assert_false(of_server_is_learning_switch(server));
+
+    /* Another change leaves them. */
+    change_controller((struct of_controller_params){.target = target, .max_backoff_ms = 20, .inactivity_probe_ms = 77});
+    becomes_n_rules(1);
+
+    set_controllers(target, true, false, false);
+    assert_true(acts_as_learning_switch()); /* at once */
+    becomes_n_rules(1);
+    assert_true(of_server_is_learning_switch(server));
+    client_expect_closed(&a);
+    close(a.fd);
+
+    /* So they do when the mode changes, and nobody but it decides. */
+    add_rules(3);
+    set_mode(FAIL_SECURE);
+    becomes_n_rules(0);
+    add_rules(3);
+    set_mode(FAIL_SECURE);
+    becomes_n_rules(3);
+    set_mode(FAIL_STANDALONE);
+    becomes_n_rules(1);
+    assert_true(of_server_is_learning_switch(server));
+    stop();
+    close(fd);
+    unlink(target + strlen("unix:"));
+}
+
+static void restored_rules_meet_the_controllers(void **state)
+{
+    char target[128];
+    int fd = controller_listen(target, sizeof target);
+
+    start(FAIL_SECURE, NULL, 1000);
+    add_rules(3);
+    set_controllers(target, false, true, true);
+    becomes_n_rules(3);
+    bridge->fail_mode = FAIL_STANDALONE; /* with controllers the mode is about the time without them */
+    set_controllers(target, true, true, false);
+    becomes_n_rules(3);
+    set_controllers(target, true, false, false);
+    becomes_n_rules(1);
+    stop();
+    close(fd);
+    unlink(target + strlen("unix:"));
+}
+
+static void it_is_no_learning_switch_without_the_rule(void **state)
+{
+    struct flow_mod delete = {
+        .command = FLOW_DELETE, .table_id = TABLE_ALL, .out_port = OFPORT_ANY, .out_group = OFGROUP_ANY};
+
+    start(FAIL_STANDALONE, NULL, 1000);
+    assert_true(of_server_is_learning_switch(server));
+    assert_int_equal(pipeline_flow_mod(bridge->pipeline, &delete), 0);
+    assert_false(of_server_is_learning_switch(server));
+    add_rules(1);
+    assert_false(of_server_is_learning_switch(server));
+    stop();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -200,6 +315,9 @@ int main(void)
         cmocka_unit_test(controllers_are_tried_again_probed_and_replaced_by_a_learning_switch),
         cmocka_unit_test(a_controller_has_limits_of_its_own),
         cmocka_unit_test(without_a_controller_the_fail_mode_decides_at_once),
+        cmocka_unit_test(rules_go_with_those_whose_they_were),
+        cmocka_unit_test(restored_rules_meet_the_controllers),
+        cmocka_unit_test(it_is_no_learning_switch_without_the_rule),
     };
 
     return cmocka_run_group_tests(tests, of_bed_setup, of_bed_teardown);
