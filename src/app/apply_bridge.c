@@ -91,6 +91,7 @@ static void controller_params(const struct config_bridge *bridge, const struct c
         .inactivity_probe_ms = own_or(config->inactivity_probe, bridge->inactivity_probe),
         .packet_in_rate = own_or(config->rate_limit, bridge->controller_rate_limit),
         .packet_in_burst = own_or(config->burst_limit, bridge->controller_burst_limit),
+        .dscp = (uint8_t)config->dscp,
         .quiet = !config->enable_async,
     };
 }

@@ -118,6 +118,17 @@ static const struct config_key controller_keys[] = {
                "which ones it wants.",
         .example = "false",
     },
+    {
+        .name = "dscp",
+        .change = CHANGE_LIVE,
+        .type = KEY_INT,
+        .offset = offsetof(struct config_controller, dscp),
+        .min = 0,
+        .max = 63,
+        .default_int = 48,
+        .doc = "The DSCP of what is sent to the controller by TCP. 48 is that of network control (CS6), as in OVS.",
+        .example = "0",
+    },
 };
 static const struct config_section controller_section = {
     .title = "bridges[].controllers[]",

@@ -189,6 +189,7 @@ struct config_controller {
 
 enum config_bond_mode {
     CONFIG_BOND_ACTIVE_BACKUP,
+    int dscp;             /* of packets to the controller */
     CONFIG_BOND_BALANCE_SLB,
     CONFIG_BOND_BALANCE_TCP,
 };

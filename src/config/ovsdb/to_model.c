@@ -85,7 +85,7 @@ static bool is_confined(const char *target, const char *run_dir)
 }
 
 /* The controller's own limits; what its row does not say is the bridge's. */
-static void take_limits(const struct ovsdb_row *row, const struct config_section *section,
+static void take_limits(const struct ovsdb *db, const struct ovsdb_row *row, const struct config_section *section,
                         struct config_controller *controller)
 {
     static const struct {
@@ -104,9 +104,11 @@ static void take_limits(const struct ovsdb_row *row, const struct config_section
             *(int *)((char *)controller + limits[i].offset) =
                 config_fit(section, limits[i].name, ovsdb_integer(row, limits[i].column, 0));
     controller->enable_async = ovsdb_boolean(row, VSWITCH_CONTROLLER_ENABLE_ASYNC_MESSAGES, true);
+    config_take_number(db, row, VSWITCH_CONTROLLER_OTHER_CONFIG, "dscp", section, "dscp", &controller->dscp);
 }
 
-static void add_controller(const struct ovsdb_row *row, const char *target, struct config_bridge *bridge)
+static void add_controller(const struct ovsdb *db, const struct ovsdb_row *row, const char *target,
+                           struct config_bridge *bridge)
 {
     const struct config_section *section = config_key_find(&config_section_bridge, "controllers")->section;
 
@@ -116,7 +118,7 @@ static void add_controller(const struct ovsdb_row *row, const char *target, stru
     struct config_controller *controller =
         config_section_append(section, (void **)&bridge->controllers, &bridge->n_controllers);
     controller->target = mem_strdup(target);
-    take_limits(row, section, controller);
+    take_limits(db, row, section, controller);
 }
 
 static void take_controller(const struct ovsdb *db, const struct ovsdb_row *row, const struct config *running,
@@ -140,7 +142,7 @@ static void take_controller(const struct ovsdb *db, const struct ovsdb_row *row,
     else if (is_passive)
         add_text(&bridge->listen, &bridge->n_listen, target);
     else
-        add_controller(row, target, bridge);
+        add_controller(db, row, target, bridge);
 }
 
 static void take_controllers(const struct ovsdb *db, const struct ovsdb_row *row, const struct config *running,

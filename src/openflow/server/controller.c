@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <event2/bufferevent.h>
 #include <event2/event.h>
+#include <netinet/in.h>
+#include <netinet/ip.h>
 #include <rte_common.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,6 +34,7 @@ struct of_controller {
     char *target;
     struct of_limits limits;
     uint32_t max_backoff_ms;
+    uint8_t dscp;
     bool quiet;
     unsigned n_links;
     struct of_link links[1 + OF_AUXILIARY_MAX]; /* the main connection comes first */
@@ -55,6 +58,19 @@ static void wait_and_retry(struct of_link *link)
     evtimer_add(link->retry, &tv);
 }
 
+/* Of what is sent from now on; the first packet of a connection goes without. */
+static void mark_packets(const struct of_link *link)
+{
+    const struct of_controller *controller = link->controller;
+    const int family = ((const struct sockaddr *)&controller->to.address)->sa_family, tos = controller->dscp << 2;
+    const int fd = link->conn ? bufferevent_getfd(link->conn->bev) : -1;
+
+    if (fd >= 0 && family == AF_INET)
+        (void)setsockopt(fd, IPPROTO_IP, IP_TOS, &tos, sizeof tos);
+    else if (fd >= 0 && family == AF_INET6)
+        (void)setsockopt(fd, IPPROTO_IPV6, IPV6_TCLASS, &tos, sizeof tos);
+}
+
 static void start(struct of_link *link)
 {
     struct of_controller *controller = link->controller;
@@ -76,6 +92,7 @@ static void start(struct of_link *link)
         snprintf(why, sizeof why, "cannot connect: %s", strerror(errno));
         of_connection_close(conn, why);
     }
+    mark_packets(link);
 }
 
 static void on_retry(evutil_socket_t fd, short what, void *arg)
@@ -116,6 +133,10 @@ static void set_limits(struct of_controller *controller, const struct of_control
     of_limits_set(&controller->limits, params->inactivity_probe_ms, params->packet_in_rate, params->packet_in_burst);
     controller->max_backoff_ms = params->max_backoff_ms;
     controller->quiet = params->quiet;
+    controller->dscp = params->dscp;
+    for (unsigned i = 0; i < controller->n_links; i++)
+        if (controller->links[i].controller) /* else it is being made */
+            mark_packets(&controller->links[i]);
 }
 
 int of_controller_add(struct of_server *server, const struct of_controller_params *params, char *error,

@@ -29,7 +29,8 @@ struct of_controller_params {
     const char *target;      /* "tcp:127.0.0.1:6653", "unix:/path" */
     uint32_t max_backoff_ms; /* 0 = 8000 */
     uint32_t inactivity_probe_ms, packet_in_rate, packet_in_burst;
-    bool quiet; /* no asynchronous messages unless the controller asks for them by OFPT_SET_ASYNC */
+    uint8_t dscp; /* of packets to it, by TCP */
+    bool quiet;   /* no asynchronous messages unless the controller asks for them by OFPT_SET_ASYNC */
 };
 
 struct of_server_params {
