@@ -129,7 +129,8 @@ void apply_qos(struct apply *apply, struct bridge_port *bp, const struct config_
                                               .priority = (uint32_t)queue->priority,
                                               .min_rate = bits_of(queue->min_rate),
                                               .max_rate = bits_of(queue->max_rate),
-                                              .burst = bits_of(queue->burst)};
+                                              .burst = bits_of(queue->burst),
+                                              .dscp = (int8_t)queue->dscp};
     }
     qsort(wanted.queues, wanted.n_queues, sizeof *wanted.queues, compare_queues);
     port_qos_set(bp, &wanted);

@@ -18,7 +18,7 @@ struct lport;
 /* What changed of a port. */
 #define BRIDGE_PORT_LINK 1u   /* its state, or its MAC address */
 #define BRIDGE_PORT_CONFIG 2u /* its configuration */
-#define BRIDGE_PORT_VLAN 4u   /* its VLANs: nothing that OpenFlow tells of a port */
+#define BRIDGE_PORT_VLAN 4u   /* its VLANs, or how its queues mark packets: nothing that OpenFlow tells of a port */
 /* Which packets are taken on it, by protocols (port_claim.h) or by tunnels that end here, or what a tunnel port puts
  * around packets: nothing that OpenFlow tells either. */
 #define BRIDGE_PORT_CLAIMS 8u

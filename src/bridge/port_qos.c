@@ -63,6 +63,8 @@ static void copy_wanted(struct bridge_port *bp, const struct port_qos *wanted)
     *qos = *wanted;
     qos->n_queues = has_classes(wanted->type) ? wanted->n_queues + add_default : 0;
     qos->queues = mem_calloc(qos->n_queues + 1, sizeof *qos->queues);
+    if (add_default && has_classes(wanted->type))
+        qos->queues[0].dscp = -1;
     if (has_classes(wanted->type) && wanted->n_queues)
         memcpy(qos->queues + add_default, wanted->queues, wanted->n_queues * sizeof *qos->queues);
 }
@@ -157,6 +159,8 @@ static void tell_kernel_fails(const struct bridge_port *bp, int error)
 
 void port_qos_set(struct bridge_port *bp, const struct port_qos *wanted)
 {
+    const bool marked = port_qos_marks(bp);
+
     if (!bp->port || (!bp->qos && wanted->type == QOS_NONE))
         return;
     if (!bp->qos)
@@ -172,6 +176,8 @@ void port_qos_set(struct bridge_port *bp, const struct port_qos *wanted)
         port_qos_free(bp);
     else if (!bp->qos->by_kernel)
         tell_limits(bp);
+    if (marked || port_qos_marks(bp))
+        bridge_note_port(bp, BRIDGE_PORT_VLAN);
 }
 
 bool port_qos_settle(struct bridge_port *bp)
@@ -211,6 +217,22 @@ unsigned port_qos_n_queues(const struct bridge_port *bp)
 const struct qos_queue *port_qos_queue(const struct bridge_port *bp, unsigned i)
 {
     return &bp->qos->wanted.queues[i];
+}
+
+int port_qos_dscp(const struct bridge_port *bp, uint32_t queue)
+{
+    for (unsigned i = 0; queue != 0 && i < port_qos_n_queues(bp); i++)
+        if (port_qos_queue(bp, i)->id == queue)
+            return port_qos_queue(bp, i)->dscp;
+    return -1;
+}
+
+bool port_qos_marks(const struct bridge_port *bp)
+{
+    for (unsigned i = 0; i < port_qos_n_queues(bp); i++)
+        if (port_qos_queue(bp, i)->id != 0 && port_qos_queue(bp, i)->dscp >= 0)
+            return true;
+    return false;
 }
 
 void port_qos_stats(const struct bridge_port *bp, const struct qos_queue *queue, struct qos_queue_stats *stats)

@@ -29,6 +29,7 @@ enum qos_type {
 struct qos_queue {
     uint32_t id, priority;
     uint64_t min_rate, max_rate, burst;
+    int8_t dscp; /* that packets get; -1: they keep theirs */
 };
 
 struct port_qos {
@@ -54,6 +55,12 @@ void port_qos_set(struct bridge_port *bp, const struct port_qos *wanted);
 bool port_qos_settle(struct bridge_port *bp);
 /* The port is going. */
 void port_qos_free(struct bridge_port *bp);
+
+/* The DSCP of IP packets that a rule sends by this queue of the port; -1: as they have it. A queue that the port does
+ * not have is its queue 0, which is that of packets without one, and marks none. */
+int port_qos_dscp(const struct bridge_port *bp, uint32_t queue);
+/* Whether any queue does. */
+bool port_qos_marks(const struct bridge_port *bp);
 
 struct qos_queue_stats {
     uint64_t packets, bytes, dropped;

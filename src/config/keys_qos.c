@@ -63,6 +63,20 @@ static const struct config_key queue_keys[] = {
             "with 0 to 7 told apart.",
         .example = "1",
     },
+    {
+        .name = "dscp",
+        .change = CHANGE_LIVE,
+        .type = KEY_INT,
+        .offset = offsetof(struct config_queue, dscp),
+        .min = 0,
+        .max = 63,
+        .default_int = CONFIG_DSCP_NONE,
+        .default_doc = "packets keep theirs",
+        .doc =
+            "The DSCP that IP packets get when a rule sends them by this queue, whatever types and rates are. Queue 0, "
+            "which is that of all other packets, marks none.",
+        .example = "46",
+    },
 };
 static const struct config_section queue_section = {
     .title = "bridges[].ports[].qos.queues[]",

@@ -131,11 +131,14 @@ enum config_qos_type {
     CONFIG_QOS_EGRESS_POLICER,
 };
 
+#define CONFIG_DSCP_NONE -1
+
 /* kbit/s, kbit; 0: not given. */
 struct config_queue {
     int queue;
     int min_rate, max_rate, burst;
     int priority;
+    int dscp; /* 0 to 63, or CONFIG_DSCP_NONE */
 };
 
 struct config_qos {
@@ -186,10 +189,10 @@ struct config_controller {
     int burst_limit;      /* packet-ins, 0: a quarter of the rate */
     bool enable_async;    /* asynchronous messages without being asked for them */
 };
+    int dscp;             /* of packets to the controller */
 
 enum config_bond_mode {
     CONFIG_BOND_ACTIVE_BACKUP,
-    int dscp;             /* of packets to the controller */
     CONFIG_BOND_BALANCE_SLB,
     CONFIG_BOND_BALANCE_TCP,
 };

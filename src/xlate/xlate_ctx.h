@@ -280,6 +280,10 @@ bool xlate_protocol(struct xlate_ctx *ctx);
 
 /* Brings the packet's queue to what actions made it. */
 void xlate_queue_commit(struct xlate_ctx *ctx);
+/* Gives an IP packet, which is about to be sent by the port, the DSCP of its queue there. True: it had another, which
+ * is in *before, and gets that back by xlate_queue_unmark(). */
+bool xlate_queue_mark(struct xlate_ctx *ctx, const struct bridge_port *bp, uint32_t *before);
+void xlate_queue_unmark(struct xlate_ctx *ctx, uint32_t before);
 
 /* --- xlate_mirror.c ------------------------------------------------------ */
 

@@ -55,6 +55,8 @@ void xlate_output_port(struct xlate_ctx *ctx, const struct bridge_port *bp, uint
         [BRIDGE_PORT_PATCH] = output_patch,
         [BRIDGE_PORT_TUNNEL] = xlate_tunnel,
     };
+    uint32_t dscp;
+    bool marked;
 
     xlate_dep(ctx, XLATE_DEP_PORT, bp->ofport);
     if (is_blocked(ctx, bp)) {
@@ -67,8 +69,11 @@ void xlate_output_port(struct xlate_ctx *ctx, const struct bridge_port *bp, uint
         xlate_why(ctx, DROP_OUTPUT_DOWN);
         return;
     }
+    marked = xlate_queue_mark(ctx, bp, &dscp);
     output[bp->kind](ctx, bp, max_len);
     xlate_mirror_sent(ctx, bp);
+    if (marked)
+        xlate_queue_unmark(ctx, dscp);
 }
 
 /* OFPP_ALL and OFPP_FLOOD: every port but the one it came in on, and those that are for mirrors. */
@@ -249,10 +254,11 @@ static void output(struct xlate_ctx *ctx, const struct act *act, bool last)
     xlate_output(ctx, a->port, a->max_len, last);
 }
 
-/* Tables behind a patch port look at the packet, tunnels at its ECN, and what goes to the host may be a tunnel's. */
+/* Tables behind a patch port look at the packet, tunnels at its ECN, queues may mark it, and what goes to the host may
+ * be a tunnel's. */
 static bool port_looks(const struct xlate_ctx *ctx, const struct bridge_port *bp)
 {
-    if (bridge_port_is_virtual(bp))
+    if (bridge_port_is_virtual(bp) || port_qos_marks(bp))
         return true;
     return bp->port && bp->port->ifname[0] && ctx->in->tunnels && tunnels_n_listeners(ctx->in->tunnels) > 0;
 }

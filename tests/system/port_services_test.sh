@@ -73,7 +73,7 @@ wait_until 5 ping_once mon 10.0.0.1
 
 step "queues: the kernel's classes"
 vsctl set Port "$p2" qos=@q -- --id=@q create QoS type=linux-htb other-config:max-rate=3000000 queues:0=@q0 queues:1=@q1 -- \
-    --id=@q0 create Queue other-config:max-rate=2000000 -- --id=@q1 create Queue other-config:min-rate=500000 other-config:max-rate=1000000
+    --id=@q0 create Queue other-config:max-rate=2000000 -- --id=@q1 create Queue other-config:min-rate=500000 other-config:max-rate=1000000 dscp=46
 if box tc class show dev "$p2" | grep -q '^class htb'; then
     assert_matches "$(box tc class show dev "$p2")" '^class htb 1:1 parent 1:fffe .*ceil 2Mbit'
     assert_matches "$(box tc class show dev "$p2")" '^class htb 1:2 parent 1:fffe .*rate 500Kbit ceil 1Mbit'
@@ -93,6 +93,12 @@ assert_matches "$(box ovs-ofctl -O OpenFlow13 queue-stats br0 "$p2" 1)" ' queue 
 assert_matches "$(box ovs-ofctl -O OpenFlow13 queue-get-config br0 "$p2" 1)" 'Queue 1|min_rate: *16.6%'
 assert_contains "$(box ovs-appctl qos/show "$p2")" "QoS: $p2 linux-htb" "max-rate: 3000000" "Default:" "Queue 1:"
 assert_contains "$(box ovs-appctl qos/show-types "$p2")" "QoS type: linux-htb" "QoS type: egress-policer"
+frame='Ether(src="02:00:00:00:00:01",dst="02:00:00:00:00:02")/IP(src="10.0.0.1",dst="10.0.0.2",tos=%s)/TCP(sport=7,dport=9)'
+# shellcheck disable=SC2059
+packets h1 "$(printf "$frame" 8)" 3 h2='p[IP].tos == 0xb8 and checksums_ok(p)'
+box ovs-ofctl del-flows br0 tcp
+# shellcheck disable=SC2059
+packets h1 "$(printf "$frame" 8)" 3 h2=same # queue 0 marks nothing
 vsctl clear Port "$p2" qos
 assert_lacks "$(box tc qdisc show dev "$p2")" "htb"
 assert_contains "$(box ovs-appctl qos/show "$p2")" "QoS not configured on $p2"

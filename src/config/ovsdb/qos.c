@@ -47,7 +47,7 @@ static void take_queue(const struct ovsdb *db, const struct ovsdb_row *row, stru
     queue->burst = take_kbit(db, row, VSWITCH_QUEUE_OTHER_CONFIG, "burst", 1);
     queue->priority = number > INT32_MAX ? INT32_MAX : (int)number;
     if (ovsdb_count(row, VSWITCH_QUEUE_DSCP))
-        LOG_INFO(LOG_CONFIG, "database: Queue.dscp: Sluice marks packets by rules alone: ignored");
+        queue->dscp = (int)(ovsdb_integer(row, VSWITCH_QUEUE_DSCP, 0) & 63); /* the schema has 0 to 63 */
 }
 
 static int compare_queues(const void *a, const void *b)

@@ -364,6 +364,27 @@ static void drops_have_reasons(void **state)
     EXPECT_DROP("in_port=4,vlan_tci=0,dl_dst=ff:ff:ff:ff:ff:ff", "flood_nowhere");
 }
 
+/* Each port marks what goes out by its own queue of that number; what is behind gets the packet as it was. */
+static void queues_mark_packets(void **state)
+{
+    struct qos_queue queues[] = {{.id = 0, .dscp = 10}, {.id = 7, .dscp = 46}, {.id = 8, .dscp = -1}};
+    struct bridge_port_qos qos = {.wanted = {.type = QOS_HTB, .n_queues = 3, .queues = queues}};
+    struct bridge_port *bp = bridge_port_by_ofport(bed.bridge, 2);
+
+    bp->qos = &qos;
+    bed_add(&bed, "table=0,in_port=1,actions=set_queue:7,output:2,output:3");
+    bed_add(&bed, "table=0,in_port=3,actions=set_queue:8,output:2,output:1");
+    bed_add(&bed, "table=0,in_port=4,actions=output:2");
+    bed_add(&bed, "table=0,in_port=5,actions=enqueue:2:7");
+    EXPECT("in_port=1,ip,nw_tos=8", "set(skb_priority(0x7)),set(ipv4(tos=0xb8/0xfc)),2,set(ipv4(tos=0x8/0xfc)),3");
+    EXPECT("in_port=1,ip,nw_tos=184", "set(skb_priority(0x7)),2,3");
+    EXPECT("in_port=1,arp", "set(skb_priority(0x7)),2,3");
+    EXPECT("in_port=3,ip,nw_tos=8", "set(skb_priority(0x8)),2,1");
+    EXPECT("in_port=4,ip,nw_tos=8", "2");
+    EXPECT("in_port=5,ipv6,nw_tos=0", "set(skb_priority(0x7)),set(ipv6(tclass=0xb8/0xfc)),2");
+    bp->qos = NULL;
+}
+
 static void packet_out_runs_its_actions(void **state)
 {
     struct xlate_in in = {.bridge = bed.bridge};
@@ -565,6 +586,8 @@ int main(void)
         TEST(normal_learns_and_forwards),
         TEST(normal_knows_vlan_modes),
         TEST(drops_have_reasons),
+        TEST(normal_forwards_what_is_for_bridges_if_it_is_told_to),
+        TEST(queues_mark_packets),
         TEST(packet_out_runs_its_actions),
         TEST(trace_tells_the_way),
     };

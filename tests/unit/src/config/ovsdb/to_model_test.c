@@ -548,6 +548,31 @@ int main(void)
     const struct CMUnitTest tests[] = {
         WITH_BED(a_bridge_has_defaults),
         WITH_BED(a_bridge_has_what_its_row_says),
+/* Bits become thousands of them, bytes too; what a queue does not say it does not have. */
+static void qos(void **state)
+{
+    have("\"Bridge\":" ROW(B, "\"name\":\"br0\"") ",\"Port\":" ROW(
+        P,
+        "\"name\":\"p\",\"interfaces\":[\"uuid\",\"" I "\"],\"qos\":[\"uuid\",\"" F
+        "\"]") ",\"Interface\":" ROW(I,
+                                     "\"name\":\"p\"") ",\"QoS\":" ROW(F,
+                                                                       "\"type\":\"linux-hfsc\",\"queues\":[\"map\",[[7,[\"uuid\",\"" C1
+                                                                       "\"]],[0,[\"uuid\",\"" C2
+                                                                       "\"]]]],\"other_config\":[\"map\",[[\"max-rate\",\"3000001\"]]]") ",\"Queue\":{\"" C1
+                                                                                                                                         "\":{\"initial\":{\"dscp\":46,\"other_config\":[\"map\",[[\"min-rate\",\"1000\"],[\"priority\",\"3\"]]]}},\"" C2
+                                                                                                                                         "\":{\"initial\":{}}}");
+    const struct config_qos *q = &port()->qos;
+    assert_int_equal(q->type, CONFIG_QOS_HFSC);
+    assert_int_equal(q->max_rate, 3001);
+    assert_int_equal(q->n_queues, 2);
+    assert_int_equal(q->queues[0].queue, 0);
+    assert_int_equal(q->queues[0].dscp, CONFIG_DSCP_NONE);
+    assert_int_equal(q->queues[1].queue, 7);
+    assert_int_equal(q->queues[1].dscp, 46);
+    assert_int_equal(q->queues[1].min_rate, 1);
+    assert_int_equal(q->queues[1].priority, 3);
+}
+
         WITH_BED(the_address_of_a_bridge_is_its_datapath_id),
         WITH_BED(bridges_of_one_name_have_addresses_of_their_own),
         WITH_BED(controllers_connect_or_are_waited_for),
@@ -576,3 +601,4 @@ int main(void)
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
+        WITH_BED(qos),
