@@ -110,8 +110,8 @@ static void server_params(const struct sluice *sw, struct bridge *br, const stru
         .n_listen = config->n_listen,
         .controllers = params->controllers,
         .n_controllers = config->n_controllers,
-        .auxiliary_connections = config->auxiliary_connections,
         .restoring = config->restoring,
+        .auxiliary_connections = config->auxiliary_connections,
         .bundle_bytes_max = (size_t)config->bundle_memory << 20,
         .bundle_idle_ms = (uint32_t)config->bundle_idle_timeout * 1000,
         .packet_in_rate = config->controller_rate_limit,
@@ -206,6 +206,12 @@ static unsigned n_tunnel_options(void)
     return tlv_map_list(maps);
 }
 
+static void set_description(struct bridge *br, const struct config_bridge *config)
+{
+    snprintf(br->dp_desc, sizeof br->dp_desc, "%s", config->dp_desc ? config->dp_desc : "");
+    snprintf(br->serial_num, sizeof br->serial_num, "%s", config->dp_sn ? config->dp_sn : "");
+}
+
 /* A bridge that has its rules before it has ports, sockets and controllers. */
 static void begin_bridge(struct apply *apply, struct apply_bridge *object)
 {
@@ -219,6 +225,8 @@ static void begin_bridge(struct apply *apply, struct apply_bridge *object)
     br->mtus = port_mtu_create(sw->loop, sw->routes, br);
     underlay_attach(sw->underlay, br);
     br->fail_mode = fail_mode_of(wanted);
+    bridge_set_forward_bpdu(br, wanted->forward_bpdu);
+    set_description(br, wanted);
     bridge_set_mac_table(br, wanted->mac_table_size, wanted->mac_aging_time);
     pipeline_set_max_rules(br->pipeline, (uint32_t)wanted->max_rules);
     set_tables(br, &nothing, wanted);
@@ -336,6 +344,14 @@ static void change_bridge(struct apply *apply, struct apply_bridge *object)
         bridge_set_mac_table(br, wanted->mac_table_size, wanted->mac_aging_time);
         add_detail(&account, "a new MAC table of %d addresses, %d s", wanted->mac_table_size, wanted->mac_aging_time);
     }
+    if (parts & CONFIG_PART_BPDU) {
+        bridge_set_forward_bpdu(br, wanted->forward_bpdu);
+        add_detail(&account, "NORMAL %s BPDUs", wanted->forward_bpdu ? "forwards" : "drops");
+    }
+    if (parts & CONFIG_PART_DESCRIPTION) {
+        set_description(br, wanted);
+        add_detail(&account, "another description");
+    }
     if (parts & CONFIG_PART_MAX_RULES) {
         pipeline_set_max_rules(br->pipeline, (uint32_t)wanted->max_rules);
         add_detail(&account, "at most %d rules", wanted->max_rules);
@@ -361,6 +377,7 @@ static void change_bridge(struct apply *apply, struct apply_bridge *object)
     change_keeping(apply, object, &account);
     config_section_assign(&config_section_bridge, &object->now, wanted,
                           account.error[0] ? parts & ~CONFIG_PART_CONNECTIONS : parts);
+    object->now.restoring = wanted->restoring;
     tell(apply, APPLY_BRIDGE, parts ? APPLY_CHANGED : APPLY_NONE, wanted->name, &account);
 }
 
@@ -378,7 +395,6 @@ bool apply_bridge_step(struct apply *apply, struct apply_bridge *object)
         return false;
     finish_bridge(apply, object);
     if (!object->bridge)
-    object->now.restoring = wanted->restoring;
         return true;
     TAILQ_FOREACH (port, &object->ports, node)
         apply_port_queue(apply, port);

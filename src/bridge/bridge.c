@@ -58,6 +58,14 @@ static void mac_changed(void *arg, const struct mac_entry *entry)
     TELL((struct bridge *)arg, mac_changed, arg, &entry->mac, entry->vlan);
 }
 
+void bridge_set_forward_bpdu(struct bridge *bridge, bool forward)
+{
+    if (bridge->forward_bpdu == forward)
+        return;
+    bridge->forward_bpdu = forward;
+    bridge_note(bridge);
+}
+
 void bridge_set_mac_table(struct bridge *bridge, uint32_t max_entries, uint32_t aging_s)
 {
     mac_table_bury(bridge->macs, &bridge->buried_macs);

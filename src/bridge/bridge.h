@@ -111,7 +111,9 @@ struct bridge {
     struct port_mtu *mtus;    /* the same: what looks after MTUs; NULL: nothing does */
     bool of10_table_miss;     /* OpenFlow 1.0 (and ovs): packets that miss table 0 go to the controller; 1.3: dropped */
     uint16_t miss_send_len;
-    uint16_t frag_mode; /* BRIDGE_FRAG_*, get/set-config */
+    uint16_t frag_mode;                /* BRIDGE_FRAG_*, get/set-config */
+    bool forward_bpdu;                 /* NORMAL sends on what is for bridges: bridge_set_forward_bpdu() */
+    char dp_desc[256], serial_num[32]; /* of OFPMP_DESC; "": the name, and "None" */
     TAILQ_ENTRY(bridge) node;
 };
 
@@ -131,6 +133,8 @@ bool bridge_reclaim(struct bridge *bridge, unsigned most);
 void bridge_set_datapath_id(struct bridge *bridge, uint64_t datapath_id);
 /* The address in the bridge's datapath ID. */
 struct rte_ether_addr bridge_mac(const struct bridge *bridge);
+/* Whether NORMAL sends on frames to the addresses that are reserved for bridges (IEEE 802.1Q-2018, table 8-1). */
+void bridge_set_forward_bpdu(struct bridge *bridge, bool forward);
 /* Another MAC table: an empty one of that size. */
 void bridge_set_mac_table(struct bridge *bridge, uint32_t max_entries, uint32_t aging_s);
 

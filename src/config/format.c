@@ -458,6 +458,26 @@ int config_parse_mac(const char *text, uint8_t mac[6], char *why, size_t why_siz
     memcpy(mac, bytes, 6);
     return 0;
 }
+static int check_length(const char *value, size_t most, char *why, size_t why_size)
+{
+    if (strlen(value) <= most)
+        return 0;
+    snprintf(why, why_size, "must have at most %zu bytes, not %zu", most, strlen(value));
+    return -EINVAL;
+}
+
+static int check_dp_desc(const char *value, char *why, size_t why_size)
+{
+    return check_length(value, CONFIG_DP_DESC_MAX, why, why_size);
+}
+
+static int check_dp_sn(const char *value, char *why, size_t why_size)
+{
+    return check_length(value, CONFIG_DP_SN_MAX, why, why_size);
+}
+
+const struct config_format config_format_dp_desc = {"at most 255 bytes", NULL, check_dp_desc};
+const struct config_format config_format_dp_sn = {"at most 31 bytes", NULL, check_dp_sn};
 const struct config_format config_format_database = {"`unix:PATH`, `tcp:IP[:PORT]` or `ssl:IP[:PORT]`",
                                                      "^(tcp:|ssl:|unix:/)", check_database};
 const struct config_format config_format_protocol = {"`OpenFlow10`, `OpenFlow13`, `OpenFlow14` or `OpenFlow15`",

@@ -14,6 +14,10 @@ struct config_format {
     int (*check)(const char *value, char *why, size_t why_size);
 };
 
+/* Bytes of what OFPMP_DESC tells of a bridge, without the 0 at the end (OpenFlow 1.3.5, 7.3.5.1). */
+#define CONFIG_DP_DESC_MAX 255
+#define CONFIG_DP_SN_MAX 31
+
 /* Bytes of run_dir, "/" and a file name together that fit into a Unix socket's address, end not counted. */
 #define CONFIG_SOCKET_PATH_MAX 107
 
@@ -29,6 +33,8 @@ extern const struct config_format config_format_controller;
 extern const struct config_format config_format_listen;
 extern const struct config_format config_format_database;
 extern const struct config_format config_format_protocol;
+extern const struct config_format config_format_dp_desc;
+extern const struct config_format config_format_dp_sn;
 extern const struct config_format config_format_ipv4;
 extern const struct config_format config_format_file_mode;
 extern const struct config_format config_format_user;

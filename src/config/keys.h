@@ -36,6 +36,8 @@ enum config_part {
     CONFIG_PART_BONDS = 1 << 15,
     CONFIG_PART_KEEP_RULES = 1 << 12,
     CONFIG_PART_MIRRORS = 1 << 16,
+    CONFIG_PART_BPDU = 1 << 20,
+    CONFIG_PART_DESCRIPTION = 1 << 21,
     /* ports */
     CONFIG_PART_OFPORT = 1 << 8,
     CONFIG_PART_MTU = 1 << 9,

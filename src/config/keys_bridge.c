@@ -402,6 +402,40 @@ static const struct config_key bridge_keys[] = {
         .example = "5000",
     },
     {
+        .name = "forward_bpdu",
+        .change = CHANGE_LIVE,
+        .part = CONFIG_PART_BPDU,
+        .type = KEY_BOOL,
+        .offset = offsetof(struct config_bridge, forward_bpdu),
+        .doc =
+            "Whether the action NORMAL sends on what is for bridges alone, to `01:80:c2:00:00:00` to `:0f`: BPDUs of "
+            "spanning trees, LACP, LLDP, pauses. Otherwise it drops that as `normal_reserved`. What a protocol of the "
+            "switch itself takes never gets there.",
+        .example = "true",
+    },
+    {
+        .name = "dp_desc",
+        .change = CHANGE_LIVE,
+        .part = CONFIG_PART_DESCRIPTION,
+        .type = KEY_STRING,
+        .offset = offsetof(struct config_bridge, dp_desc),
+        .format = &config_format_dp_desc,
+        .default_doc = "the bridge's `name`",
+        .doc = "What people are to know the bridge by: `ovs-ofctl dump-desc` and controllers show it.",
+        .example = "\"rack 7, left\"",
+    },
+    {
+        .name = "dp_sn",
+        .change = CHANGE_LIVE,
+        .part = CONFIG_PART_DESCRIPTION,
+        .type = KEY_STRING,
+        .offset = offsetof(struct config_bridge, dp_sn),
+        .format = &config_format_dp_sn,
+        .default_doc = "\"None\"",
+        .doc = "A serial number, told beside `dp_desc`.",
+        .example = "\"4711\"",
+    },
+    {
         .name = "max_rules",
         .change = CHANGE_LIVE,
         .part = CONFIG_PART_MAX_RULES,

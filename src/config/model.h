@@ -260,6 +260,8 @@ struct config_bridge {
     int controller_burst_limit; /* packet-ins, 0: a quarter of the rate */
     int inactivity_probe;       /* milliseconds of silence before an echo request, 0: never probe */
     int max_rules;              /* in all tables */
+    bool forward_bpdu;          /* NORMAL sends frames on that are for bridges */
+    char *dp_desc, *dp_sn;      /* what controllers are told; NULL: the bridge's name, nothing */
     bool keep_rules;            /* over the death of the process, if fail_mode is secure */
     int bundle_memory;          /* MiB that open bundles may hold */
     int bundle_idle_timeout;    /* seconds after which an open bundle is discarded that nothing came for */

@@ -176,7 +176,7 @@ void xlate_normal(struct xlate_ctx *ctx)
         xlate_why(ctx, DROP_NORMAL_VLAN);
         return;
     }
-    if (xlate_is_reserved(dst)) {
+    if (!ctx->bridge->forward_bpdu && xlate_is_reserved(dst)) {
         xlate_note(ctx, " -> packet has reserved destination MAC, dropping");
         xlate_why(ctx, DROP_NORMAL_RESERVED);
         return;

@@ -203,6 +203,14 @@ static void take_datapath_id(const struct ovsdb *db, const struct ovsdb_row *row
             bridge->datapath_id = bridge->datapath_id << 8 | mac[i];
 }
 
+/* A text of other_config, as far as there is room for it. */
+static char *take_text(const struct ovsdb *db, const struct ovsdb_row *row, const char *key, size_t most)
+{
+    const char *text = ovsdb_map_string(db, row, VSWITCH_BRIDGE_OTHER_CONFIG, key);
+
+    return text && text[0] ? mem_asprintf("%.*s", (int)most, text) : NULL;
+}
+
 static bool check_bridge(const struct ovsdb_row *row, char *fault, size_t size)
 {
     const char *name = ovsdb_string(row, VSWITCH_BRIDGE_NAME);
@@ -252,6 +260,10 @@ struct config *config_from_bridge(const struct ovsdb *db, const struct ovsdb_row
                            "bundle_idle_timeout", &bridge->bundle_idle_timeout);
     const char *keep = ovsdb_map_string(db, row, VSWITCH_BRIDGE_OTHER_CONFIG, "keep-rules");
     bridge->keep_rules = !keep || strcmp(keep, "false");
+    const char *bpdu = ovsdb_map_string(db, row, VSWITCH_BRIDGE_OTHER_CONFIG, "forward-bpdu");
+    bridge->forward_bpdu = bpdu && !strcmp(bpdu, "true");
+    bridge->dp_desc = take_text(db, row, "dp-desc", CONFIG_DP_DESC_MAX);
+    bridge->dp_sn = take_text(db, row, "dp-sn", CONFIG_DP_SN_MAX);
     take_tables(db, row, bridge);
     config_take_bonds(db, row, bridge);
     config_take_stp(db, row, &bridge->stp);

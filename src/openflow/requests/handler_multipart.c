@@ -21,12 +21,13 @@ struct reply {
 
 static void reply_desc(struct of_connection *conn, struct reply *reply)
 {
+    const struct bridge *bridge = conn->server->bridge;
     const struct of_desc desc = {
         .mfr_desc = "Sluice",
         .hw_desc = "DPDK",
         .sw_desc = SLUICE_VERSION,
-        .serial_num = "None",
-        .dp_desc = conn->server->bridge->name,
+        .serial_num = bridge->serial_num[0] ? bridge->serial_num : "None",
+        .dp_desc = bridge->dp_desc[0] ? bridge->dp_desc : bridge->name,
     };
 
     of_multipart_add_desc(&reply->mp, &reply->out, &desc);

@@ -364,6 +364,16 @@ static void drops_have_reasons(void **state)
     EXPECT_DROP("in_port=4,vlan_tci=0,dl_dst=ff:ff:ff:ff:ff:ff", "flood_nowhere");
 }
 
+static void normal_forwards_what_is_for_bridges_if_it_is_told_to(void **state)
+{
+    bed_add(&bed, "actions=NORMAL");
+    EXPECT("in_port=1,vlan_tci=0,dl_dst=01:80:c2:00:00:0e", "drop");
+    bridge_set_forward_bpdu(bed.bridge, true);
+    EXPECT("in_port=1,vlan_tci=0,dl_dst=01:80:c2:00:00:0e", "2,3,4,5");
+    bridge_set_forward_bpdu(bed.bridge, false);
+    EXPECT("in_port=1,vlan_tci=0,dl_dst=01:80:c2:00:00:0e", "drop");
+}
+
 /* Each port marks what goes out by its own queue of that number; what is behind gets the packet as it was. */
 static void queues_mark_packets(void **state)
 {

@@ -133,13 +133,17 @@ static void a_bridge_has_what_its_row_says(void **state)
         B,
         "\"name\":\"br0\",\"protocols\":[\"set\",[\"OpenFlow11\",\"OpenFlow13\"]],\"datapath_type\":\"netdev\",\"fail_mode\":\"secure\","
         "\"other_config\":[\"map\",[[\"datapath-id\",\"00000000000000aa\"],[\"hwaddr\",\"02:00:00:00:00:01\"],"
-        "[\"mac-aging-time\",\"60\"],[\"mac-table-size\",\"2000000000\"],[\"keep-rules\",\"false\"],[\"unknown\",\"x\"]]],"
+        "[\"mac-aging-time\",\"60\"],[\"mac-table-size\",\"2000000000\"],[\"keep-rules\",\"false\"],[\"unknown\",\"x\"],"
+        "[\"forward-bpdu\",\"true\"],[\"dp-desc\",\"rack 7\"],[\"dp-sn\",\"0123456789012345678901234567890123456789\"]]],"
         "\"flow_tables\":[\"map\",[[3,[\"uuid\",\"" F "\"]],[300,[\"uuid\",\"" F
         "\"]]]]") ",\"Flow_Table\":" ROW(F, "\"flow_limit\":100,\"overflow_policy\":\"evict\""));
     const struct config_bridge *br = bridge();
     assert_int_equal(br->fail_mode, CONFIG_FAIL_SECURE);
     assert_int_equal(br->datapath_id, 0xaa);
     assert_false(br->keep_rules);
+    assert_true(br->forward_bpdu);
+    assert_string_equal(br->dp_desc, "rack 7");
+    assert_string_equal(br->dp_sn, "0123456789012345678901234567890"); /* as much as can be told */
     assert_int_equal(br->mac_aging_time, 60);
     assert_int_equal(br->mac_table_size, 1048576); /* the most that there can be */
     assert_int_equal(br->n_protocols, 1);
