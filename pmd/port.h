@@ -42,6 +42,7 @@ struct port_params {
     const char *label;  /* of a persistent one, a secret: with it the interface is found again in another network
                          * namespace; NULL: it is not looked for there. Begins with "sluice:" */
     uint16_t rx_queues; /* wanted; fewer if the device has fewer (said in the log) */
+    uint16_t rx_descriptors, tx_descriptors; /* PORT_DPDK: of a queue, wanted; 0: the default */
     uint16_t tx_queues; /* wanted: one a poll-mode thread; with fewer, queues are shared under a lock */
     uint16_t mtu;       /* bytes of L3 payload; PORT_SYSTEM: 0 = the interface's own */
     bool has_mac;

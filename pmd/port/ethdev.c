@@ -26,6 +26,8 @@
 
 #define RX_DESCRIPTORS 1024
 #define TX_DESCRIPTORS 1024
+/* Frames of a ring of net_af_packet's, and as many again that come while they are looked at. */
+#define STRANGERS_MOST 1024
 /* net_tap holds one mbuf a descriptor and reads one packet at a time into them. */
 #define TAP_DESCRIPTORS 64
 
@@ -36,6 +38,7 @@ struct ethdev {
     bool started;
     bool scatter;  /* takes frames longer than one mbuf */
     uint32_t room; /* bytes of a frame that fit into one mbuf */
+    uint16_t n_rxd, n_txd;
     uint16_t mtu;
     bool has_mac;
     struct rte_ether_addr mac; /* asked for; shown where the device cannot carry it */
@@ -126,6 +129,7 @@ static void describe_bus(const struct rte_device *device, port_describe_fn *put,
 
 static void ethdev_describe(struct port *port, port_describe_fn *put, void *arg)
 {
+    const struct ethdev *dev = port->priv;
     struct rte_eth_dev_info info;
     struct rte_eth_link link = {0};
     char text[64];
@@ -144,6 +148,8 @@ static void ethdev_describe(struct port *port, port_describe_fn *put, void *arg)
     describe_number(put, arg, "max_vmdq_pools", info.max_vmdq_pools);
     describe_number(put, arg, "n_rxq", port->n_rxq);
     describe_number(put, arg, "n_txq", port->n_txq);
+    describe_number(put, arg, "n_rxq_desc", dev->n_rxd);
+    describe_number(put, arg, "n_txq_desc", dev->n_txd);
     put(arg, "if_type", "6"); /* ethernetCsmacd (RFC 2863) */
     snprintf(text, sizeof text, "%s %s", rte_version(), info.driver_name);
     put(arg, "if_descr", text);
@@ -306,10 +312,6 @@ static struct port *probe_error(const struct port_params *params, int rc, char *
     unsigned domain, bus, device, function;
     char address[24], driver[64];
 
-    if (!strncmp(params->devargs, "net_af_xdp", strlen("net_af_xdp")) && !port_has_xdp())
-        return port_error(error, error_size,
-                          "the kernel has no AF_XDP (CONFIG_XDP_SOCKETS): make it a port of type system, which works "
-                          "on the same interface");
     if (sscanf(params->devargs, "%x:%x:%x.%u", &domain, &bus, &device, &function) != 4) {
         if (rc == -ENODEV || rc == -EFAULT) /* no bus knows the name */
             return port_error(error, error_size,
@@ -374,8 +376,8 @@ static void setup_queues(struct setup *setup, const struct port_params *params, 
 {
     setup->n_rxq = RTE_MIN(params->rx_queues, RTE_MAX(setup->info.max_rx_queues, 1));
     setup->n_txq = RTE_MIN(params->tx_queues, RTE_MAX(setup->info.max_tx_queues, 1));
-    setup->n_rxd = RX_DESCRIPTORS;
-    setup->n_txd = TX_DESCRIPTORS;
+    setup->n_rxd = params->rx_descriptors ? params->rx_descriptors : RX_DESCRIPTORS;
+    setup->n_txd = params->tx_descriptors ? params->tx_descriptors : TX_DESCRIPTORS;
     if (tap) {
         /* net_tap wants as many of one as of the other. */
         setup->n_rxq = setup->n_txq = RTE_MIN(RTE_MAX(setup->n_rxq, setup->n_txq), setup->info.max_rx_queues);
@@ -502,6 +504,25 @@ static void device_tune(uint16_t id, const struct port_params *params, struct et
         LOG_WARN(LOG_PORT, "%s: the device keeps its own address (%s)", params->name, rte_strerror(-rc));
 }
 
+/* DPDK's packet socket hears all interfaces of the host until it is bound to its own. What it heard waits in its rings,
+ * and is of no port. */
+static void drop_strangers(uint16_t id, const struct setup *setup)
+{
+    struct rte_mbuf *packets[32];
+    uint16_t n;
+
+    if (strcmp(setup->info.driver_name, "net_af_packet") != 0)
+        return;
+    for (uint16_t q = 0; q < setup->n_rxq; q++) {
+        for (unsigned left = STRANGERS_MOST; left > 0; left -= RTE_MIN(left, n)) {
+            n = rte_eth_rx_burst(id, q, packets, RTE_DIM(packets));
+            rte_pktmbuf_free_bulk(packets, n);
+            if (n == 0)
+                break;
+        }
+    }
+}
+
 static bool device_setup(uint16_t id, struct setup *setup, const struct port_params *params, struct ethdev *dev,
                          char *error, size_t error_size)
 {
@@ -517,6 +538,9 @@ static bool device_setup(uint16_t id, struct setup *setup, const struct port_par
     if (!device_configure(id, setup, params, dev, error, error_size) ||
         !device_start(id, setup, params, dev, error, error_size))
         return false;
+    dev->n_rxd = setup->n_rxd;
+    dev->n_txd = setup->n_txd;
+    drop_strangers(id, setup);
     device_tune(id, params, dev);
     if (setup->n_rxq != params->rx_queues)
         LOG_INFO(LOG_PORT, "%s: %u rx queues wanted, %u used: what %s has", params->name, params->rx_queues,
@@ -556,6 +580,13 @@ struct port *ethdev_create(const struct port_params *params, char *error, size_t
     if (!params->devargs || !*params->devargs) {
         free(dev);
         return port_error(error, error_size, "devargs is missing: a PCI address or a virtual device");
+    }
+    /* The driver finds out late, and does not say it. */
+    if (!strncmp(params->devargs, "net_af_xdp", strlen("net_af_xdp")) && !port_has_xdp()) {
+        free(dev);
+        return port_error(error, error_size,
+                          "the kernel has no AF_XDP (CONFIG_XDP_SOCKETS): make it a port of type system, which works "
+                          "on the same interface");
     }
     id = device_acquire(params, dev, error, error_size);
     if (id == RTE_MAX_ETHPORTS) {

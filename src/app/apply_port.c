@@ -258,6 +258,8 @@ static struct port_opening *start_opening(struct apply *apply, const struct conf
         .ifname = config->ifname,
         .persistent = config->type == CONFIG_PORT_INTERNAL,
         .rx_queues = config->rx_queues,
+        .rx_descriptors = config->rx_descriptors,
+        .tx_descriptors = config->tx_descriptors,
         .tx_queues = datapath_n_threads(apply->sw->dp),
         .mtu = config->mtu == 0 && config->type == CONFIG_PORT_INTERNAL ? RTE_ETHER_MTU : config->mtu,
         .has_mac = memcmp(config->mac, no_mac, sizeof no_mac) != 0,

@@ -16,8 +16,6 @@
 
 /* mbufs that each lcore keeps to itself. */
 #define CACHE 256
-/* Descriptors of a queue of a NIC, in each direction. */
-#define DESCRIPTORS 1024
 /* On the way between threads: transmit buffers, parked packets, packets to controllers. */
 #define IN_FLIGHT 8192
 /* The rest of what DPDK allocates: rings, device state, caches. */
@@ -40,7 +38,7 @@ uint32_t pool_mbufs(const struct config *config)
             if (config_port_is_virtual(port))
                 continue;
             if (port->type == CONFIG_PORT_DPDK)
-                n += (port->rx_queues + threads) * DESCRIPTORS;
+                n += (uint64_t)port->rx_queues * port->rx_descriptors + threads * port->tx_descriptors;
             else
                 n += port->rx_queues * 64;
         }

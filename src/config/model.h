@@ -162,6 +162,7 @@ struct config_port {
     char *ifname; /* tap, system: the kernel interface; else NULL */
     char *peer;   /* patch: the name of the other port; else NULL */
     int rx_queues;
+    int rx_descriptors, tx_descriptors; /* CONFIG_PORT_DPDK: of a queue */
     int *rx_cores; /* by queue: the core whose poll-mode thread polls it, CONFIG_CORE_NONE: any; fewer: the rest any */
     size_t n_rx_cores;
     int mtu; /* bytes of the L3 packet, Ethernet header and VLAN tags not counted; 0: system, as it is; internal, as the
@@ -188,8 +189,8 @@ struct config_controller {
     int rate_limit;       /* packet-ins a second, 0: no limit */
     int burst_limit;      /* packet-ins, 0: a quarter of the rate */
     bool enable_async;    /* asynchronous messages without being asked for them */
-};
     int dscp;             /* of packets to the controller */
+};
 
 enum config_bond_mode {
     CONFIG_BOND_ACTIVE_BACKUP,
@@ -259,10 +260,11 @@ struct config_bridge {
     int controller_rate_limit;  /* packet-ins a second to each controller, 0: no limit */
     int controller_burst_limit; /* packet-ins, 0: a quarter of the rate */
     int inactivity_probe;       /* milliseconds of silence before an echo request, 0: never probe */
-    int max_rules;              /* in all tables */
     bool forward_bpdu;          /* NORMAL sends frames on that are for bridges */
     char *dp_desc, *dp_sn;      /* what controllers are told; NULL: the bridge's name, nothing */
+    int max_rules;              /* in all tables */
     bool keep_rules;            /* over the death of the process, if fail_mode is secure */
+    bool restoring;             /* no key: controllers are left out until somebody has restored the rules of before */
     int bundle_memory;          /* MiB that open bundles may hold */
     int bundle_idle_timeout;    /* seconds after which an open bundle is discarded that nothing came for */
     int mac_table_size;         /* learned addresses */
@@ -270,7 +272,6 @@ struct config_bridge {
     struct config_table *tables;
     size_t n_tables;
     struct config_bond *bonds;
-    bool restoring;             /* no key: controllers are left out until somebody has restored the rules of before */
     size_t n_bonds;
     struct config_stp stp;
     struct config_mirror *mirrors;
@@ -322,6 +323,9 @@ struct config_tls {
     char *private_key;
     char *certificate;
     char *ca_certificate;
+    /* No keys; as in struct tls_files. */
+    const char *peer_ca; /* of the command line, and not the model's */
+    bool bootstrap;
 };
 
 /* Where bridges come from if not from the file. */
@@ -330,9 +334,6 @@ struct config_ovsdb {
 };
 
 struct config_log {
-    /* No keys; as in struct tls_files. */
-    const char *peer_ca; /* of the command line, and not the model's */
-    bool bootstrap;
     enum config_log_level level;
 };
 

@@ -35,8 +35,6 @@ static const struct lacking lacking[] = {
     {PORT(OTHER_CONFIG), "qinq-ethtype", NULL},
     {INTERFACE(CFM_MPID), NULL, "CFM"},
     {INTERFACE(LLDP), "enable", "LLDP"},
-    {INTERFACE(OPTIONS), "n_rxq_desc", NULL},
-    {INTERFACE(OPTIONS), "n_txq_desc", NULL},
     {INTERFACE(OPTIONS), "rx-flow-ctrl", NULL},
     {INTERFACE(OPTIONS), "tx-flow-ctrl", NULL},
     {INTERFACE(OPTIONS), "dpdk-vf-mac", NULL},

@@ -269,6 +269,7 @@ struct config *config_from_bridge(const struct ovsdb *db, const struct ovsdb_row
     config_take_stp(db, row, &bridge->stp);
     config_mirrors_take(db, row, bridge);
     take_protocols(row, bridge);
+    bridge->restoring = !with_controllers;
     if (with_controllers)
         take_controllers(db, row, running, bridge);
     complete(config, row);
@@ -283,7 +284,6 @@ static void take_vlans(const struct ovsdb_row *row, struct config_port *port)
         const char *name;
         enum config_vlan_mode mode;
     } modes[] = {
-    bridge->restoring = !with_controllers;
         {"access", CONFIG_VLAN_ACCESS},
         {"trunk", CONFIG_VLAN_TRUNK},
         {"native-tagged", CONFIG_VLAN_NATIVE_TAGGED},
@@ -658,6 +658,12 @@ static void take_rest(const struct source *source, const struct ovsdb_row *port)
     take_own_mac(source, port);
     config_take_number(source->db, row, VSWITCH_INTERFACE_OPTIONS, "n_rxq", &config_section_port, "rx_queues",
                        &wanted->rx_queues);
+    if (wanted->type == CONFIG_PORT_DPDK) {
+        config_take_number(source->db, row, VSWITCH_INTERFACE_OPTIONS, "n_rxq_desc", &config_section_port,
+                           "rx_descriptors", &wanted->rx_descriptors);
+        config_take_number(source->db, row, VSWITCH_INTERFACE_OPTIONS, "n_txq_desc", &config_section_port,
+                           "tx_descriptors", &wanted->tx_descriptors);
+    }
     take_affinity(source);
     take_vlans(port, wanted);
     take_lacp(source);
@@ -727,5 +733,5 @@ void config_from_open_vswitch(const struct ovsdb *db, const struct ovsdb_row *ro
     replace(&config->tls.private_key, ovsdb_string(ssl, VSWITCH_SSL_PRIVATE_KEY));
     replace(&config->tls.certificate, ovsdb_string(ssl, VSWITCH_SSL_CERTIFICATE));
     replace(&config->tls.ca_certificate, ovsdb_string(ssl, VSWITCH_SSL_CA_CERT));
-}
     config->tls.bootstrap = ovsdb_boolean(ssl, VSWITCH_SSL_BOOTSTRAP_CA_CERT, false);
+}

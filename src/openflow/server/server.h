@@ -46,10 +46,10 @@ struct of_server_params {
     size_t n_listen;
     const struct of_controller_params *controllers;
     size_t n_controllers;
-    unsigned auxiliary_connections; /* to each controller, at most OF_AUXILIARY_MAX */
     /* Somebody brings rules of before, and controllers are left out until that is done: what is configured then finds
      * those rules. */
     bool restoring;
+    unsigned auxiliary_connections; /* to each controller, at most OF_AUXILIARY_MAX */
     size_t bundle_bytes_max;        /* that open bundles may hold; 0 = OF_BUNDLE_BYTES */
     uint32_t bundle_idle_ms;        /* without a message until an open bundle is discarded; 0 = 10 s */
     /* For controllers that connect to `listen`. */

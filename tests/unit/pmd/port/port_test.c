@@ -4,12 +4,16 @@
 #include <stddef.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <poll.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
@@ -549,6 +553,61 @@ static void a_bad_interface_name_is_refused(void **state)
     must_refuse(&params, "ifname");
 }
 
+static void note_descriptors(void *arg, const char *key, const char *value)
+{
+    unsigned *seen = arg;
+
+    if (strcmp(key, "n_rxq_desc") == 0)
+        seen[0] = (unsigned)atoi(value);
+    if (strcmp(key, "n_txq_desc") == 0)
+        seen[1] = (unsigned)atoi(value);
+}
+
+static void a_device_has_the_descriptors_that_it_was_given(void **state)
+{
+    struct port_params params = dpdk_params("p", "net_null0");
+    unsigned seen[2] = {0};
+    struct port *port = must_create(&params);
+
+    port->ops->describe(port, note_descriptors, seen);
+    destroy(port);
+    assert_true(seen[0] == 1024 && seen[1] == 1024);
+    params.rx_descriptors = 256;
+    params.tx_descriptors = 128;
+    port = must_create(&params);
+    port->ops->describe(port, note_descriptors, seen);
+    destroy(port);
+    assert_true(seen[0] == 256 && seen[1] == 128);
+}
+
+/* All threads of the process are as on a kernel without AF_XDP from now on. */
+static void take_xdp_away(void)
+{
+    struct sock_filter filter[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_socket, 0, 3),
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[0])),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, AF_XDP, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EAFNOSUPPORT),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    struct sock_fprog program = {.len = RTE_DIM(filter), .filter = filter};
+
+    assert_int_equal(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
+    assert_int_equal(syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, &program), 0);
+}
+
+/* The last test. */
+static void a_kernel_without_xdp_is_told_of(void **state)
+{
+    const struct port_params params = dpdk_params("p", "net_af_xdp_lo,iface=lo,queue_count=1");
+
+    take_xdp_away();
+    assert_false(port_has_xdp());
+    must_refuse(&params, "the kernel has no AF_XDP (CONFIG_XDP_SOCKETS): make it a port of type system");
+    assert_int_equal(rte_eth_dev_count_avail(), 0);
+}
+
 static int setup(void **state)
 {
     pool = test_pool(8191);
@@ -581,6 +640,8 @@ int main(void)
         cmocka_unit_test(a_socket_that_was_deleted_comes_back_when_it_is_needed),
         cmocka_unit_test(a_bad_socket_path_is_refused),
         cmocka_unit_test(a_bad_interface_name_is_refused),
+        cmocka_unit_test(a_device_has_the_descriptors_that_it_was_given),
+        cmocka_unit_test(a_kernel_without_xdp_is_told_of),
     };
 
     if (test_eal_init("port_test") != 0)

@@ -215,11 +215,11 @@ static void controllers_may_have_to_wait(void **state)
     config = config_from_bridge(bed.db, bed_row(&bed, VSWITCH_BRIDGE, B), &running, false, fault, sizeof fault);
     assert_int_equal(config->bridges[0].n_controllers, 0);
     assert_int_equal(config->bridges[0].n_listen, 0);
+    assert_true(config->bridges[0].restoring);
     assert_int_equal(config->bridges[0].bundle_idle_timeout, 20);
     config_free(config);
     assert_int_equal(bridge()->n_controllers, 1);
 }
-    assert_true(config->bridges[0].restoring);
 
 static void sockets_of_controllers_are_confined(void **state)
 {
@@ -291,8 +291,10 @@ static void a_dpdk_port(void **state)
 {
     const struct config_port *p =
         port_of("", "\"name\":\"p\",\"type\":\"dpdk\",\"options\":[\"map\",[[\"dpdk-devargs\",\"0000:01:00.0\"],"
-                    "[\"n_rxq\",\"4\"]]]");
+                    "[\"n_rxq\",\"4\"],[\"n_rxq_desc\",\"256\"],[\"n_txq_desc\",\"99999\"]]]");
 
+    assert_int_equal(p->rx_descriptors, 256);
+    assert_int_equal(p->tx_descriptors, 4096); /* the most that there can be */
     assert_int_equal(p->type, CONFIG_PORT_DPDK);
     assert_string_equal(p->devargs, "0000:01:00.0");
     assert_int_equal(p->rx_queues, 4);
@@ -546,12 +548,6 @@ static void policing(void **state)
     assert_int_equal(p->kpkts_burst, 0);
 }
 
-int main(void)
-{
-#define WITH_BED(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
-    const struct CMUnitTest tests[] = {
-        WITH_BED(a_bridge_has_defaults),
-        WITH_BED(a_bridge_has_what_its_row_says),
 /* Bits become thousands of them, bytes too; what a queue does not say it does not have. */
 static void qos(void **state)
 {
@@ -577,6 +573,12 @@ static void qos(void **state)
     assert_int_equal(q->queues[1].priority, 3);
 }
 
+int main(void)
+{
+#define WITH_BED(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        WITH_BED(a_bridge_has_defaults),
+        WITH_BED(a_bridge_has_what_its_row_says),
         WITH_BED(the_address_of_a_bridge_is_its_datapath_id),
         WITH_BED(bridges_of_one_name_have_addresses_of_their_own),
         WITH_BED(controllers_connect_or_are_waited_for),
@@ -601,8 +603,8 @@ static void qos(void **state)
         WITH_BED(bfd),
         WITH_BED(bfd_as_it_is_without_a_word),
         WITH_BED(policing),
+        WITH_BED(qos),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
-        WITH_BED(qos),
