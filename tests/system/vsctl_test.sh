@@ -126,13 +126,25 @@ becomes 3 true Interface "$p1" bfd_status:forwarding
 vsctl set Interface "$p1" bfd:enable=false
 becomes 3 "{}" Interface "$p1" bfd_status
 
-step "controllers"
+flow() { ovs-ofctl -t 10 add-flow "unix:$RUN_DIR/$br.mgmt" "$1"; }
+rules() { ovs-ofctl -t 10 --no-stats dump-flows "unix:$RUN_DIR/$br.mgmt" | grep actions= | sed 's/^ *//'; }
+only_normal() { [ "$(rules)" = "priority=0 actions=NORMAL" ]; }
+step "controllers, and rules, which go when the first one comes and when the last one goes"
+flow "priority=7,ip,actions=drop"
 background controller ovs-testcontroller -O OpenFlow13 ptcp:16653:127.0.0.1
 vsctl set-controller "$br" tcp:127.0.0.1:16653 ptcp:16654:127.0.0.1
 wait_until 8 connected tcp:127.0.0.1:16653
+assert_lacks "$(rules)" priority=7
+ovs-ofctl -t 5 add-flow tcp:127.0.0.1:16654 priority=8,ipv6,idle_timeout=600,actions=drop
 ovs-ofctl -t 5 show tcp:127.0.0.1:16654 >/dev/null || fail "nobody listens at 16654"
 wait_until 5 ping_once h1 10.0.0.2
+tos() { ss -tnH --tos dst 127.0.0.1:16653; }
+assert_contains "$(tos)" tos:0xc0
+vsctl --no-wait -- set Controller "$(vsctl --bare --columns=_uuid find Controller 'target="tcp:127.0.0.1:16653"')" max_backoff=2000 other_config:dscp=10
+wait_until 3 eval '[[ "$(tos)" = *tos:0x28* ]]'
+assert_contains "$(rules)" priority=8
 vsctl del-controller "$br"
+wait_until 3 only_normal || fail "rules that are left: $(rules)"
 ! ovs-ofctl -t 2 show tcp:127.0.0.1:16654 >/dev/null 2>&1 || fail "it listens still"
 
 step "versions of OpenFlow"
@@ -142,28 +154,37 @@ ovs-ofctl -O OpenFlow13 -t 5 show "unix:$RUN_DIR/$br.mgmt" >/dev/null || fail "O
 vsctl clear Bridge "$br" protocols
 
 step "fail mode"
+assert_contains "$(ctl bridges)" "acting as a learning switch"
 vsctl set-fail-mode "$br" secure
-mgmt "$br" del-flows
+wait_until 3 eval '[ -z "$(rules)" ]'
 wait_until 3 not ping_once h1 10.0.0.2
+flow "priority=9,actions=drop"
 vsctl del-fail-mode "$br"
 wait_until 5 ping_once h1 10.0.0.2
+only_normal || fail "rules that are left: $(rules)"
+mgmt "$br" del-flows
+assert_lacks "$(ctl bridges)" "acting as a learning switch"
+flow "priority=0,actions=NORMAL"
 
 step "TLS"
 certs_make
 certs_issue switch other-ca
 certs_issue controller ca
 vsctl set-ssl "$CERTS/switch.key" "$CERTS/switch.pem" "$CERTS/ca.pem"
-background tls ovs-testcontroller -O OpenFlow13 $(tls_options controller) pssl:16655:127.0.0.1
+background tls ovs-testcontroller -O OpenFlow13 $(tls_options controller) --peer-ca-cert="$CERTS/ca.pem" pssl:16655:127.0.0.1
 vsctl set-controller "$br" ssl:127.0.0.1:16655 -- set Controller "$br" max_backoff=1000
 refused() { vsctl --bare --columns=status find Controller 'target="ssl:127.0.0.1:16655"' | grep -q last_error; }
 wait_until 15 refused
 ! connected ssl:127.0.0.1:16655 || fail "a certificate of another authority is taken"
 certs_issue switch ca # the database does not change, the files do
 wait_until 15 connected ssl:127.0.0.1:16655
+vsctl -- --bootstrap set-ssl "$CERTS/switch.key" "$CERTS/switch.pem" "$TEST_DIR/learned.pem" # again without the authority
+ovs-appctl -t "$RUN_DIR/sluiced.ctl" bridge/reconnect "$br"
+wait_until 10 test -s "$TEST_DIR/learned.pem"
+wait_until 15 connected ssl:127.0.0.1:16655
+assert_eq "$(openssl x509 -in "$TEST_DIR/learned.pem" -noout -fingerprint)" "$(openssl x509 -in "$CERTS/ca.pem" -noout -fingerprint)" "the authority"
 vsctl del-controller "$br" -- del-ssl
-mgmt "$br" dump-flows | grep -q 'priority=0 actions=NORMAL' || fail "the rule of a bridge without controllers is missing"
-mgmt "$br" del-flows # what the controller has taught stays otherwise
-ovs-ofctl add-flow "unix:$RUN_DIR/$br.mgmt" priority=0,actions=NORMAL
+wait_until 3 only_normal || fail "rules that are left: $(rules)"
 
 step "addresses of a bridge"
 id=$(get Bridge "$br" datapath_id)
@@ -173,6 +194,17 @@ becomes 2 00000000000000aa Bridge "$br" datapath_id
 mgmt "$br" show | grep -q 'dpid:00000000000000aa' || fail "another datapath ID"
 becomes 2 02:00:00:00:aa:01 Interface "$br" mac_in_use
 assert_eq "$(cat "/sys/class/net/$br/address")" 02:00:00:00:aa:01 "MAC address"
+
+step "a description, and frames that are for bridges"
+vsctl set Bridge "$br" other_config:dp-desc="rack 7" other_config:dp-sn=4711
+assert_contains "$(mgmt "$br" dump-desc)" "DP Description: rack 7" "Serial Num: 4711"
+lldp='Ether(src="02:00:00:00:00:01",dst="01:80:c2:00:00:0e",type=0x88cc)/Raw(b"x"*50)'
+packets h1 "$lldp" 2 h2=none
+vsctl set Bridge "$br" other_config:forward-bpdu=true
+packets h1 "$lldp" 2 h2=same
+vsctl remove Bridge "$br" other_config forward-bpdu -- remove Bridge "$br" other_config dp-desc -- remove Bridge "$br" other_config dp-sn
+packets h1 "$lldp" 2 h2=none
+assert_contains "$(mgmt "$br" dump-desc)" "DP Description: $br" "Serial Num: None"
 
 step "patch ports"
 br2=${TEST_ID}c
@@ -300,9 +332,10 @@ vsctl del-port "$br" "$name"
 step "what cannot be stops nothing else"
 said=$(vsctl add-port "$br" "${TEST_ID}x" -- set Interface "${TEST_ID}x" type=nonsense -- add-port "$br" "${TEST_ID}y" -- \
     set Interface "${TEST_ID}y" type=dpdk -- add-port "$br" "${TEST_ID}z" -- set Interface "${TEST_ID}z" type=dpdk \
-    options:dpdk-devargs=net_null_$TEST_ID,no-rx=1 2>&1) || fail "$said"
+    options:dpdk-devargs=net_null_$TEST_ID,no-rx=1 options:n_rxq_desc=512 2>&1) || fail "$said"
 [[ $said == *nonsense* && $said == *dpdk-devargs* ]] || fail "ovs-vsctl says: $said"
 [ "$(get Interface "${TEST_ID}z" ofport)" -gt 0 ] || fail "the port behind them"
+assert_eq "$(get Interface "${TEST_ID}z" status:n_rxq_desc) $(get Interface "${TEST_ID}z" status:n_txq_desc)" "512 1024" "descriptors"
 vsctl del-port "${TEST_ID}x" -- del-port "${TEST_ID}y" -- del-port "${TEST_ID}z"
 
 step "what Sluice does not have is said once, and stops nothing"
