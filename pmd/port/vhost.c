@@ -27,7 +27,9 @@
 #define RING_FROM_GUEST 1
 /* A queue that serves more rings than this looks at the others in its next turns, and no turn copies more than this. */
 #define RINGS_A_TURN 8
-#define TURN_BYTES 65536
+#define TURN_BYTES VHOST_BATCH_BYTES
+/* Less than the buffers that drivers offer: so many smaller ones are not worth a turn. */
+#define BUFFER_MIN 512
 
 /* One per receive queue, written by the poll-mode thread that has it. */
 struct vhost_rx_queue {
@@ -73,20 +75,27 @@ static void leave(struct vhost_port *v, struct vhost_ring *ring)
         vhost_endpoint_look(v->endpoint);
 }
 
-/* Up to `n` packets; *bytes goes up by theirs. */
+/* What the ring has cost until now, in bytes. */
+static uint64_t cost(const struct vhost_ring *ring)
+{
+    return ring->counters.bytes + VHOST_PIECE_BYTES * ring->pieces;
+}
+
+/* Up to `n` packets; *bytes goes up by what they cost. */
 static uint16_t drain_ring(struct vhost_port *v, struct vhost_ring *ring, struct rte_mbuf **packets, uint16_t n,
                            uint32_t *bytes)
 {
-    const uint64_t before = ring->counters.bytes;
     uint16_t got = 0, more;
+    uint64_t before;
 
     if (!vhost_ring_enter(ring))
         return 0;
+    before = cost(ring);
     do {
         more = vhost_ring_take(ring, v->pool, packets + got, n - got);
         got += more;
-    } while (more == VHOST_BATCH && got < n && *bytes + ring->counters.bytes - before < TURN_BYTES);
-    *bytes += (uint32_t)(ring->counters.bytes - before);
+    } while (more == VHOST_BATCH && got < n && *bytes + cost(ring) - before < TURN_BYTES);
+    *bytes += (uint32_t)(cost(ring) - before);
     leave(v, ring);
     return got;
 }
@@ -132,14 +141,18 @@ static uint16_t vhost_rx_burst(struct port *port, uint16_t queue, struct rte_mbu
 static uint16_t fill_ring(struct vhost_port *v, struct vhost_ring *ring, struct rte_mbuf **packets, uint16_t n)
 {
     uint16_t sent = 0, more;
+    uint64_t bytes, pieces;
 
     if (!vhost_ring_enter(ring))
         return 0;
-    /* As long as the guest makes room it is given more. */
+    bytes = ring->counters.bytes;
+    pieces = ring->pieces;
+    /* As long as the guest makes room it is given more, unless that is in crumbs. */
     do {
         more = vhost_ring_put(ring, packets + sent, n - sent);
         sent += more;
-    } while (more && sent < n);
+    } while (more && sent < n &&
+             ring->pieces - pieces < VHOST_BATCH_PIECES + (ring->counters.bytes - bytes) / BUFFER_MIN);
     leave(v, ring);
     return sent;
 }

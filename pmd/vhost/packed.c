@@ -282,21 +282,15 @@ static bool find_another(struct vhost_ring *ring, struct put *put)
     return true;
 }
 
-/* Puts a packet into one buffer, or into several if the guest can merge them. Returns how many it took, 0: the packet
- * does not fit into what is available; *lost: it never will. */
-static __rte_noinline uint16_t put_chains(struct vhost_ring *ring, struct put *put, const struct rte_mbuf *packet,
-                                          bool *lost)
+/* Finds room for `wanted` bytes of a packet: in one buffer, or in several if the guest can merge them, with the bytes
+ * in each. Returns how many it took, 0: the packet does not fit into what is available; *lost: it never will. */
+static uint16_t find_room(struct vhost_ring *ring, struct put *put, uint32_t wanted, struct vhost_pieces *pieces,
+                          uint32_t lens[PUT_HEADS], bool *lost)
 {
-    const uint32_t wanted = packet->pkt_len + ring->header_len;
-    uint32_t lens[PUT_HEADS];
-    struct vhost_pieces pieces;
     uint16_t n = 0;
 
-    pieces.n = 0;
-    pieces.len = 0;
-    *lost = false;
-    while (pieces.len < wanted) {
-        const uint32_t before = pieces.len;
+    while (pieces->len < wanted) {
+        const uint32_t before = pieces->len;
 
         if (n > 0 && !ring->mergeable) {
             *lost = true;
@@ -304,13 +298,30 @@ static __rte_noinline uint16_t put_chains(struct vhost_ring *ring, struct put *p
         }
         if (put->used + n == put->n_heads && !find_another(ring, put))
             return 0;
-        if (!add_chain(ring, &pieces, &put->heads[put->used + n], VRING_DESC_F_WRITE)) {
+        if (!add_chain(ring, pieces, &put->heads[put->used + n], VRING_DESC_F_WRITE)) {
             *lost = ring->usable;
             return 0;
         }
-        lens[n++] = RTE_MIN(pieces.len, wanted) - before;
+        lens[n++] = RTE_MIN(pieces->len, wanted) - before;
     }
-    vhost_scatter(ring, &pieces, packet, n);
+    return n;
+}
+
+/* Puts a packet into as many buffers as find_room() says. */
+static __rte_noinline uint16_t put_chains(struct vhost_ring *ring, struct put *put, const struct rte_mbuf *packet,
+                                          bool *lost)
+{
+    uint32_t lens[PUT_HEADS];
+    struct vhost_pieces pieces;
+    uint16_t n;
+
+    pieces.n = 0;
+    pieces.len = 0;
+    *lost = false;
+    n = find_room(ring, put, packet->pkt_len + ring->header_len, &pieces, lens, lost);
+    ring->pieces += pieces.n;
+    if (n > 0)
+        vhost_scatter(ring, &pieces, packet, n);
     for (uint16_t i = 0; i < n; i++)
         set_used(ring, put, put->used + i, lens[i]);
     return n;
@@ -318,7 +329,8 @@ static __rte_noinline uint16_t put_chains(struct vhost_ring *ring, struct put *p
 
 uint16_t vhost_packed_put(struct vhost_ring *ring, struct rte_mbuf **packets, uint16_t n)
 {
-    uint32_t bytes = 0, lost_bytes = 0;
+    const uint64_t pieces = ring->pieces;
+    uint32_t bytes = 0, lost_bytes = 0, most = VHOST_BATCH_BYTES;
     uint16_t done = 0, lost = 0;
     struct put put;
 
@@ -326,7 +338,7 @@ uint16_t vhost_packed_put(struct vhost_ring *ring, struct rte_mbuf **packets, ui
     put.used = 0;
     if (put.n_heads == 0)
         return 0;
-    for (; done < n && done < VHOST_BATCH && bytes < VHOST_BATCH_BYTES; done++) {
+    for (; done < n && done < VHOST_BATCH && bytes < most; done++) {
         const struct rte_mbuf *packet = packets[done];
         const uint32_t len = packet->pkt_len + ring->header_len;
         const struct vhost_head *head = &put.heads[put.used];
@@ -343,6 +355,8 @@ uint16_t vhost_packed_put(struct vhost_ring *ring, struct rte_mbuf **packets, ui
             put.used += took;
             lost += is_lost;
             lost_bytes += is_lost ? packet->pkt_len : 0;
+            if (ring->pieces - pieces >= VHOST_BATCH_PIECES)
+                most = 0; /* this was the last */
         }
         bytes += packet->pkt_len;
     }

@@ -66,11 +66,12 @@ uint16_t vhost_ring_put(struct vhost_ring *ring, struct rte_mbuf **packets, uint
 
 bool vhost_pieces_add(struct vhost_ring *ring, struct vhost_pieces *pieces, uint64_t gpa, uint32_t len)
 {
-    while (len > 0) {
+    /* An empty one costs as much to look at as any, so it counts. */
+    do {
         uint32_t part = len;
-        uint8_t *at = vhost_translate_part(ring->map, gpa, &part);
+        uint8_t *at = len > 0 ? vhost_translate_part(ring->map, gpa, &part) : NULL;
 
-        if (!at)
+        if (len > 0 && !at)
             return vhost_ring_fail(ring, VHOST_BAD_ADDRESS);
         if (pieces->n == VHOST_PIECES_MAX)
             return false;
@@ -79,7 +80,7 @@ bool vhost_pieces_add(struct vhost_ring *ring, struct vhost_pieces *pieces, uint
         pieces->len = (uint32_t)RTE_MIN((uint64_t)pieces->len + part, (uint64_t)UINT32_MAX);
         gpa += part;
         len -= part;
-    }
+    } while (len > 0);
     return true;
 }
 
@@ -210,6 +211,7 @@ bool vhost_take_slow(struct vhost_ring *ring, const struct vhost_pieces *pieces,
     struct rte_mbuf *packet = NULL;
     bool again = false;
 
+    ring->pieces += pieces->n;
     if (whole)
         packet = vhost_gather(ring, pieces, pool, &again);
     else if (ring->usable)

@@ -29,6 +29,8 @@
  */
 #define VHOST_BATCH_BYTES 65536
 #define VHOST_BATCH_PIECES 512
+/* What looking at a part of a packet costs, in bytes that could be copied in the same time. */
+#define VHOST_PIECE_BYTES (VHOST_BATCH_BYTES / VHOST_BATCH_PIECES)
 /* Descriptors of one packet. The kernel's driver uses up to 19, DPDK's one for each mbuf. */
 #define VHOST_PIECES_MAX 128
 #define VHOST_PACKET_MAX (65535 + 14 + 8) /* bytes, without the header of virtio */
@@ -78,6 +80,7 @@ struct vhost_ring {
         };
     };
     struct vhost_ring_counters counters;
+    uint64_t pieces; /* parts of packets that were looked at one by one */
 
     /* Dirty pages are noted here while the guest migrates. */
     const struct vhost_map *log; /* NULL: they are not */

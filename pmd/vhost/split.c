@@ -146,20 +146,15 @@ uint16_t vhost_split_take(struct vhost_ring *ring, struct rte_mempool *pool, str
     return taken.n;
 }
 
-/* Puts a packet into one chain, or into several if the guest can merge them. Returns how many buffers it took, 0: the
- * packet does not fit into what is available; *lost: it never will. */
-static __rte_noinline uint16_t put_chains(struct vhost_ring *ring, uint16_t used, uint16_t n_ahead,
-                                          const struct rte_mbuf *packet, bool *lost)
+/* Finds room for `wanted` bytes of a packet: in one chain, or in several if the guest can merge them. Returns how many
+ * it took, 0: the packet does not fit into what is available; *lost: it never will. */
+static uint16_t find_room(struct vhost_ring *ring, uint16_t used, uint16_t n_ahead, uint32_t wanted,
+                          struct vhost_pieces *pieces, bool *lost)
 {
-    const uint32_t wanted = packet->pkt_len + ring->header_len;
-    struct vhost_pieces pieces;
     uint16_t n = 0;
 
-    pieces.n = 0;
-    pieces.len = 0;
-    *lost = false;
-    while (pieces.len < wanted) {
-        const uint32_t before = pieces.len;
+    while (pieces->len < wanted) {
+        const uint32_t before = pieces->len;
 
         if (n > 0 && !ring->mergeable) {
             *lost = true;
@@ -169,27 +164,44 @@ static __rte_noinline uint16_t put_chains(struct vhost_ring *ring, uint16_t used
             return 0;
         const uint16_t id = avail_at(ring, ring->at + used + n);
 
-        if (!add_chain(ring, &pieces, id, VRING_DESC_F_WRITE)) {
+        if (!add_chain(ring, pieces, id, VRING_DESC_F_WRITE)) {
             *lost = ring->usable;
             return 0;
         }
-        set_used(ring, used + n, id, RTE_MIN(pieces.len, wanted) - before);
+        set_used(ring, used + n, id, RTE_MIN(pieces->len, wanted) - before);
         n++;
     }
-    vhost_scatter(ring, &pieces, packet, n);
+    return n;
+}
+
+/* Puts a packet into as many chains as find_room() says. */
+static __rte_noinline uint16_t put_chains(struct vhost_ring *ring, uint16_t used, uint16_t n_ahead,
+                                          const struct rte_mbuf *packet, bool *lost)
+{
+    struct vhost_pieces pieces;
+    uint16_t n;
+
+    pieces.n = 0;
+    pieces.len = 0;
+    *lost = false;
+    n = find_room(ring, used, n_ahead, packet->pkt_len + ring->header_len, &pieces, lost);
+    ring->pieces += pieces.n;
+    if (n > 0)
+        vhost_scatter(ring, &pieces, packet, n);
     return n;
 }
 
 uint16_t vhost_split_put(struct vhost_ring *ring, struct rte_mbuf **packets, uint16_t n)
 {
     const uint16_t n_ahead = ahead(ring), n_heads = RTE_MIN(RTE_MIN(n_ahead, n), VHOST_BATCH);
+    const uint64_t pieces = ring->pieces;
     struct vhost_head heads[VHOST_BATCH];
-    uint32_t bytes = 0, lost_bytes = 0;
+    uint32_t bytes = 0, lost_bytes = 0, most = VHOST_BATCH_BYTES;
     uint16_t used = 0, done = 0, lost = 0;
 
     if (n_heads == 0 || !find_heads(ring, heads, n_heads, VRING_DESC_F_WRITE))
         return 0;
-    for (; done < n && done < VHOST_BATCH && bytes < VHOST_BATCH_BYTES; done++) {
+    for (; done < n && done < VHOST_BATCH && bytes < most; done++) {
         const struct rte_mbuf *packet = packets[done];
         const uint32_t len = packet->pkt_len + ring->header_len;
         const struct vhost_head *head = &heads[used];
@@ -206,6 +218,8 @@ uint16_t vhost_split_put(struct vhost_ring *ring, struct rte_mbuf **packets, uin
             used += took;
             lost += is_lost;
             lost_bytes += is_lost ? packet->pkt_len : 0;
+            if (ring->pieces - pieces >= VHOST_BATCH_PIECES)
+                most = 0; /* this was the last */
         }
         bytes += packet->pkt_len;
     }
