@@ -1,6 +1,7 @@
 #include "pmd/vhost/memory.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/magic.h>
 #include <pthread.h>
 #include <rte_common.h>
@@ -11,6 +12,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysinfo.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -20,6 +22,11 @@
 #define ZEROS (64 * 1024)
 /* All mappings that a signal handler may have to look at: 8 a guest, and a log. */
 #define MAPPINGS_MAX (16 * 1024)
+/* Address space of all guests together: half of what a process has. A file without content may say that it has any
+ * size, and a process without address space has no memory either. */
+#define ADDRESSES_MAX (64ull << 40)
+/* What a guest may have of it on a machine with little memory. */
+#define TABLE_LEAST (256ull << 30)
 
 /* A mapped part of a file. */
 struct mapping {
@@ -135,17 +142,32 @@ static bool fault(char *error, size_t error_size, const char *sentence)
     return false;
 }
 
-/* The size of the file's pages. 0: memory of a kind that reading may wait for without bound (a disk, a file system in
- * user space) or none that can be mapped. */
+/* The size of the file's pages. */
 static size_t page_size(int file)
 {
     struct statfs fs;
 
-    if (fstatfs(file, &fs) != 0)
-        return 0;
-    if (fs.f_type == HUGETLBFS_MAGIC)
-        return (size_t)fs.f_bsize;
-    return fs.f_type == TMPFS_MAGIC || fs.f_type == RAMFS_MAGIC ? (size_t)sysconf(_SC_PAGESIZE) : 0;
+    return fstatfs(file, &fs) == 0 && fs.f_type == HUGETLBFS_MAGIC ? (size_t)fs.f_bsize : (size_t)sysconf(_SC_PAGESIZE);
+}
+
+bool vhost_is_memory_file(int file)
+{
+    return fcntl(file, F_GET_SEALS) >= 0;
+}
+
+static uint64_t n_addresses; /* bytes that are mapped */
+
+static void give_addresses(uint64_t len)
+{
+    __atomic_fetch_sub(&n_addresses, len, __ATOMIC_RELAXED);
+}
+
+static bool take_addresses(uint64_t len)
+{
+    if (__atomic_add_fetch(&n_addresses, len, __ATOMIC_RELAXED) <= ADDRESSES_MAX)
+        return true;
+    give_addresses(len);
+    return false;
 }
 
 /* Adds a mapping of the file's bytes from `offset` on and returns where these are. NULL: said in `error`. */
@@ -155,7 +177,7 @@ static uint8_t *map_file(struct vhost_memory *memory, int file, uint64_t offset,
     struct mapping *mapping = &memory->mappings[memory->n_mappings];
     struct stat st;
 
-    if (file < 0 || fstat(file, &st) != 0 || !(mapping->page = page_size(file))) {
+    if (!vhost_is_memory_file(file) || fstat(file, &st) != 0) {
         fault(error, error_size, "memory that is neither a memfd nor a file in tmpfs or hugetlbfs");
         return NULL;
     }
@@ -163,10 +185,16 @@ static uint8_t *map_file(struct vhost_memory *memory, int file, uint64_t offset,
         fault(error, error_size, size == 0 ? "memory of size 0" : "memory that is longer than its file");
         return NULL;
     }
+    mapping->page = page_size(file);
     const uint64_t begin = offset / mapping->page * mapping->page;
     mapping->len = (size_t)RTE_ALIGN_CEIL(offset + size - begin, (uint64_t)mapping->page);
+    if (!take_addresses(mapping->len)) {
+        fault(error, error_size, "memory, and there is no address space left for it");
+        return NULL;
+    }
     mapping->start = mmap(NULL, mapping->len, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, file, (off_t)begin);
     if (mapping->start == MAP_FAILED) {
+        give_addresses(mapping->len);
         snprintf(error, error_size, "memory that cannot be mapped (%s)", strerror(errno));
         return NULL;
     }
@@ -174,11 +202,23 @@ static uint8_t *map_file(struct vhost_memory *memory, int file, uint64_t offset,
     madvise(mapping->start, mapping->len, MADV_DONTDUMP);
     if (!watch(memory, memory->n_mappings)) {
         munmap(mapping->start, mapping->len);
+        give_addresses(mapping->len);
         fault(error, error_size, "memory, and there are too many guests");
         return NULL;
     }
     memory->n_mappings++;
     return mapping->start + (offset - begin);
+}
+
+/* What the regions of one table may have together: twice the machine's memory, as guests may have been promised more
+ * than there is. */
+static uint64_t table_max(void)
+{
+    struct sysinfo info;
+
+    if (sysinfo(&info) != 0)
+        return TABLE_LEAST;
+    return RTE_MAX(2 * ((uint64_t)info.totalram + info.totalswap) * info.mem_unit, TABLE_LEAST);
 }
 
 static bool overlap(uint64_t a, uint64_t a_size, uint64_t b, uint64_t b_size)
@@ -188,9 +228,14 @@ static bool overlap(uint64_t a, uint64_t a_size, uint64_t b, uint64_t b_size)
 
 static bool check_table(const struct vhost_region_wanted *table, unsigned n, char *error, size_t error_size)
 {
+    uint64_t left = table_max();
+
     if (n == 0 || n > VHOST_REGIONS_MAX)
         return fault(error, error_size, "a table of no regions, or of too many");
     for (unsigned i = 0; i < n; i++) {
+        if (table[i].size > left)
+            return fault(error, error_size, "memory of more than twice what this machine has");
+        left -= table[i].size;
         if (table[i].size == 0)
             return fault(error, error_size, "a region of size 0");
         if (table[i].gpa + table[i].size < table[i].gpa || table[i].uva + table[i].size < table[i].uva)
@@ -240,8 +285,13 @@ struct vhost_memory *vhost_memory_map(const struct vhost_region_wanted *table, c
 
 struct vhost_memory *vhost_log_map(int file, uint64_t offset, uint64_t size, char *error, size_t error_size)
 {
-    struct vhost_memory *memory = calloc(1, sizeof *memory);
+    struct vhost_memory *memory;
 
+    if (size > table_max()) {
+        fault(error, error_size, "a log of more than twice what this machine has of memory");
+        return NULL;
+    }
+    memory = calloc(1, sizeof *memory);
     if (!memory) {
         fault(error, error_size, "memory, and there is none left for the table");
         return NULL;
@@ -262,6 +312,7 @@ void vhost_memory_unmap(struct vhost_memory *memory)
     for (unsigned i = 0; i < memory->n_mappings; i++) {
         unwatch(memory, i);
         munmap(memory->mappings[i].start, memory->mappings[i].len);
+        give_addresses(memory->mappings[i].len);
     }
     free(memory);
 }

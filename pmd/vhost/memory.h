@@ -40,8 +40,12 @@ struct vhost_map {
     struct vhost_region regions[VHOST_REGIONS_MAX]; /* the largest first */
 };
 
+/* The descriptor is of a memfd or of a file in tmpfs or hugetlbfs. Asks the kernel alone: a file system in user space,
+ * which whoever passes the descriptor may have made, would let the caller wait. */
+bool vhost_is_memory_file(int file);
+
 /* Maps the regions of `table`, file by file, and keeps no descriptor. NULL: a sentence in `error` that says what is
- * wrong with the table. */
+ * wrong with the table. Together they may be as large as twice the machine's memory and swap space, or 256 GB. */
 struct vhost_memory *vhost_memory_map(const struct vhost_region_wanted *table, const int *files, unsigned n,
                                       char *error, size_t error_size);
 /* Nobody translates in it any more. */
