@@ -430,7 +430,7 @@ static const struct vhost_port *path_user(const char *path)
 void port_restore_sockets(void)
 {
     for (struct vhost_port *v = ports; v; v = v->next) {
-        if (v->client || vhost_endpoint_is_connected(v->endpoint) || !vhost_socket_is_missing(v->path))
+        if (v->client || !vhost_socket_is_missing(v->path) || vhost_endpoint_is_connected(v->endpoint))
             continue;
         if (vhost_endpoint_listen_again(v->endpoint))
             LOG_WARN(LOG_PORT, "%s: the socket %s was removed: made again", v->port->name, v->path);

@@ -10,6 +10,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "pmd/vhost/closing.h"
+
 #define BIT(n) (1ull << (n))
 #define PROTOCOL_FEATURES_BIT BIT(30) /* VHOST_USER_F_PROTOCOL_FEATURES */
 #define HOST_USO BIT(56)              /* VIRTIO_NET_F_HOST_USO */
@@ -157,12 +159,11 @@ static bool set_ring(struct vhost_device *device, uint32_t i)
     ring->usable = false;
     ring->map = NULL;
     ring->signalled = false;
-    ring->fault = VHOST_FINE;
     if (!can_run(device, setup))
         return true;
     copy_settings(device, setup, ring);
     found = ring->packed ? find_packed(device, setup, ring) : find_split(device, setup, ring);
-    ring->usable = found;
+    ring->usable = found && ring->fault == VHOST_FINE;
     if (!found)
         ring->map = NULL;
     return found;
@@ -219,8 +220,10 @@ bool vhost_device_attach(struct vhost_device *device, struct vhost_ring *rings, 
     return ok;
 }
 
-void vhost_device_detach(struct vhost_device *device)
+bool vhost_device_detach(struct vhost_device *device)
 {
+    bool held_up = false;
+
     stop_all(device);
     for (uint32_t i = 0; device->rings && i < VHOST_RINGS_MAX; i++) {
         struct vhost_ring *ring = &device->rings[i];
@@ -229,10 +232,12 @@ void vhost_device_detach(struct vhost_device *device)
         ring->map = NULL;
         ring->log = NULL;
         ring->call_fd = -1;
+        held_up |= ring->fault == VHOST_HELD_UP;
         ring->fault = VHOST_FINE;
     }
     go_all(device);
     device->rings = NULL;
+    return held_up;
 }
 
 /* --- messages ------------------------------------------------------------ */
@@ -260,10 +265,15 @@ static bool set_features(const struct handling *h, struct vhost_device *device)
     return ok || refuse(h, "features that its rings are not made for");
 }
 
-/* Nothing is to be done, and a descriptor that comes with it is of no use. */
 static bool ignore(const struct handling *h, struct vhost_device *device)
 {
     return true;
+}
+
+/* Whoever is to be told of errors, or of dirty pages, is not: the log of those is what counts. */
+static bool ignore_event(const struct handling *h, struct vhost_device *device)
+{
+    return h->n_fds == 0 || vhost_is_eventfd(h->fds[0]) || refuse(h, "a descriptor that is no eventfd");
 }
 
 static void close_fd(int *fd)
@@ -403,17 +413,6 @@ static bool get_vring_base(const struct handling *h, struct vhost_device *device
     return true;
 }
 
-static bool is_eventfd(int fd)
-{
-    static const char wanted[] = "anon_inode:[eventfd]";
-    char path[64], target[64];
-    ssize_t len;
-
-    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-    len = readlink(path, target, sizeof target);
-    return len == (ssize_t)sizeof wanted - 1 && memcmp(target, wanted, sizeof wanted - 1) == 0;
-}
-
 /* The ring that SET_VRING_KICK or _CALL is about. NULL: they cannot be so. */
 static struct setup *setup_of_event(const struct handling *h, struct vhost_device *device)
 {
@@ -423,7 +422,7 @@ static struct setup *setup_of_event(const struct handling *h, struct vhost_devic
         refuse(h, "a ring's descriptor that is not there, or there are too many");
         return NULL;
     }
-    if (has_fd && !is_eventfd(h->fds[0])) {
+    if (has_fd && !vhost_is_eventfd(h->fds[0])) {
         refuse(h, "a ring's descriptor that is no eventfd");
         return NULL;
     }
@@ -529,14 +528,14 @@ static const struct {
     [VHOST_RESET_OWNER] = {reset_owner, 0, 8, 0, false},
     [VHOST_SET_MEM_TABLE] = {set_mem_table, 8, VHOST_PAYLOAD_MAX, VHOST_REGIONS_MAX, false},
     [VHOST_SET_LOG_BASE] = {set_log_base, 16, 16, 1, true},
-    [VHOST_SET_LOG_FD] = {ignore, 0, 8, 1, false},
+    [VHOST_SET_LOG_FD] = {ignore_event, 0, 8, 1, false},
     [VHOST_SET_VRING_NUM] = {set_vring_num, 8, 8, 0, false},
     [VHOST_SET_VRING_ADDR] = {set_vring_addr, 40, 40, 0, false},
     [VHOST_SET_VRING_BASE] = {set_vring_base, 8, 8, 0, false},
     [VHOST_GET_VRING_BASE] = {get_vring_base, 8, 8, 0, true},
     [VHOST_SET_VRING_KICK] = {set_vring_kick, 8, 8, 1, false},
     [VHOST_SET_VRING_CALL] = {set_vring_call, 8, 8, 1, false},
-    [VHOST_SET_VRING_ERR] = {ignore, 8, 8, 1, false},
+    [VHOST_SET_VRING_ERR] = {ignore_event, 8, 8, 1, false},
     [VHOST_GET_PROTOCOL_FEATURES] = {get_protocol_features, 0, 8, 0, true},
     [VHOST_SET_PROTOCOL_FEATURES] = {set_protocol_features, 8, 8, 0, false},
     [VHOST_GET_QUEUE_NUM] = {get_queue_num, 0, 8, 0, true},

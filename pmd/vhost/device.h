@@ -49,8 +49,9 @@ bool vhost_device_is_ready(const struct vhost_device *device);
 
 /* `rings`, VHOST_RINGS_MAX of them, are this device's from now on. False: said in `error`. */
 bool vhost_device_attach(struct vhost_device *device, struct vhost_ring *rings, char *error, size_t error_size);
-/* They are nobody's any more, and no poll-mode thread has any of the device's memory. */
-void vhost_device_detach(struct vhost_device *device);
+/* They are nobody's any more, and no poll-mode thread has any of the device's memory. Returns whether the guest held
+ * one up (VHOST_HELD_UP). */
+bool vhost_device_detach(struct vhost_device *device);
 
 /* As of the last message. */
 uint16_t vhost_device_mtu(const struct vhost_device *device); /* 0: not told */

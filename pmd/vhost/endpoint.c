@@ -16,6 +16,7 @@
 #include "pmd/base/log.h"
 #include "pmd/base/memory.h"
 #include "pmd/base/priority.h"
+#include "pmd/vhost/closing.h"
 #include "pmd/vhost/socket_file.h"
 
 /* Connections to one socket at once: the guest's, and others that may become it. */
@@ -25,19 +26,28 @@
 #define ACCEPT_MS 2
 /* Others wait in connect(). No more, or a guest would stand in line behind a thousand that are gone already. */
 #define BACKLOG 16
-/* Messages of a connection likewise; a start takes some ten a ring. */
+/* Descriptors that wait to be closed (pmd/vhost/closing.h): of more connections there are no new ones meanwhile. */
+#define CLOSERS_MAX 16
+/* Messages of a connection likewise; a start takes some six a ring. */
+#define MESSAGES_FIRST 256
 #define MESSAGES_MAX 4096
-#define MESSAGES_A_MS 1
+#define MESSAGES_A_MS 4
+/* Descriptors that come with one sendmsg() (the kernel's SCM_MAX_FD). */
+#define FDS_AT_ONCE 253
 /* How often a socket of a virtual machine is tried: usually, and after one that did what it must not. */
 #define CONNECT_MS 100
 #define CONNECT_AFTER_FAULT_MS 1000
+/* How often threads that wake guests are looked at, and how long no guest may run after one that has held one up. */
+#define WATCH_MS 5
+#define AFTER_HOLDING_UP_MS 1000
 
 /* What an event of epoll belongs to: the first member of both. */
 enum kind { ENDPOINT, CONNECTION };
 
 struct connection {
     enum kind kind;
-    int fd; /* -1: closed, and freed before the next events are asked for */
+    bool open; /* false: freed before the next events are asked for */
+    int fd;
     struct connection *next;
     struct vhost_endpoint *endpoint;
     struct vhost_device *device;
@@ -49,7 +59,7 @@ struct connection {
     /* The message that is being read. */
     size_t got;
     unsigned n_fds;
-    int fds[VHOST_FDS_MAX];
+    int fds[VHOST_FDS_MAX + FDS_AT_ONCE]; /* a message that is done has no more than VHOST_FDS_MAX */
     struct vhost_message message;
 };
 
@@ -65,10 +75,13 @@ struct vhost_endpoint {
     struct connection *connections;
     unsigned n_connections;
     struct connection *active; /* has the rings */
-    uint32_t accepts;          /* that are allowed, as of `counted_ms` */
+    unsigned n_rings;          /* of which none has a higher number that is used */
+    struct vhost_closers *closers;
+    uint32_t accepts; /* that are allowed, as of `counted_ms` */
     uint64_t counted_ms;
     bool paused;
     uint64_t connect_ms; /* client: not before */
+    uint64_t hold_ms;    /* no guest before */
     bool look;           /* set by poll-mode threads: a ring has failed */
     struct vhost_access access;
     struct socket_file file; /* that was made */
@@ -93,11 +106,14 @@ static void tell(struct vhost_endpoint *endpoint)
 {
     struct vhost_guest guest = {.numa_node = -1};
 
+    endpoint->n_rings = 0;
     if (endpoint->active) {
         struct vhost_device *device = endpoint->active->device;
 
         for (unsigned i = 0; i < VHOST_RINGS_MAX; i++)
-            guest.running |= endpoint->rings[i].usable;
+            if (endpoint->rings[i].usable)
+                endpoint->n_rings = i + 1;
+        guest.running = endpoint->n_rings > 0;
         guest.features = vhost_device_negotiated(device);
         guest.mtu = vhost_device_mtu(device);
         guest.numa_node = vhost_device_numa_node(device);
@@ -115,7 +131,15 @@ static void close_fds(int *fds, unsigned n)
     }
 }
 
-/* Without telling the port. */
+/* The guest held up a poll-mode thread: it, or another, does not get to do it again at once. */
+static void hold(struct vhost_endpoint *endpoint)
+{
+    LOG_WARN_RL(LOG_PORT, "%s: the VM on %s held up a poll-mode thread: none may run there for %u ms", endpoint->name,
+                endpoint->path, AFTER_HOLDING_UP_MS);
+    endpoint->hold_ms = clock_now_ms() + AFTER_HOLDING_UP_MS;
+}
+
+/* Without telling the port. free_closed() closes its descriptors. */
 static void drop(struct connection *connection)
 {
     struct vhost_endpoint *endpoint = connection->endpoint;
@@ -128,12 +152,13 @@ static void drop(struct connection *connection)
     }
     endpoint->n_connections--;
     if (endpoint->active == connection) {
-        vhost_device_detach(connection->device);
+        if (vhost_device_detach(connection->device))
+            hold(endpoint);
         endpoint->active = NULL;
     }
-    close(connection->fd);
-    connection->fd = -1;
-    close_fds(connection->fds, connection->n_fds);
+    epoll_ctl(epoll_fd, EPOLL_CTL_DEL, connection->fd, NULL);
+    shutdown(connection->fd, SHUT_RDWR);
+    connection->open = false;
     connection->next = closed;
     closed = connection;
 }
@@ -167,10 +192,11 @@ static bool add_connection(struct vhost_endpoint *endpoint, int fd)
     if (!connection)
         out_of_memory("a vhost-user connection", sizeof *connection);
     connection->kind = CONNECTION;
+    connection->open = true;
     connection->fd = fd;
     connection->endpoint = endpoint;
     connection->since_ms = connection->counted_ms = clock_now_ms();
-    connection->messages = MESSAGES_MAX;
+    connection->messages = MESSAGES_FIRST;
     connection->device = vhost_device_new(endpoint->features);
     if (!connection->device)
         out_of_memory("a vhost-user device", 0);
@@ -188,11 +214,10 @@ static bool add_connection(struct vhost_endpoint *endpoint, int fd)
 /* Up to `len` bytes of the message, with descriptors. 0: nothing there; -1: the end, or too many descriptors. */
 static ssize_t receive(struct connection *connection, size_t len)
 {
-    char control[CMSG_SPACE(VHOST_FDS_MAX * sizeof(int))];
+    char control[CMSG_SPACE(FDS_AT_ONCE * sizeof(int))];
     struct iovec iov = {(char *)&connection->message + connection->got, len};
     struct msghdr header = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
     const ssize_t got = recvmsg(connection->fd, &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-    bool fits = !(header.msg_flags & MSG_CTRUNC);
 
     if (got < 0)
         return errno == EAGAIN || errno == EINTR ? 0 : -1;
@@ -201,19 +226,10 @@ static ssize_t receive(struct connection *connection, size_t len)
 
         if (cmsg->cmsg_level != SOL_SOCKET || cmsg->cmsg_type != SCM_RIGHTS)
             continue;
-        for (unsigned i = 0; i < n; i++) {
-            int fd;
-
-            memcpy(&fd, CMSG_DATA(cmsg) + i * sizeof fd, sizeof fd);
-            if (connection->n_fds < VHOST_FDS_MAX) {
-                connection->fds[connection->n_fds++] = fd;
-            } else {
-                close(fd);
-                fits = false;
-            }
-        }
+        memcpy(connection->fds + connection->n_fds, CMSG_DATA(cmsg), n * sizeof(int));
+        connection->n_fds += n;
     }
-    return got == 0 || !fits ? -1 : got;
+    return got == 0 || header.msg_flags & MSG_CTRUNC || connection->n_fds > VHOST_FDS_MAX ? -1 : got;
 }
 
 static bool reply(struct connection *connection)
@@ -234,6 +250,10 @@ static bool activate(struct connection *connection, char *error, size_t error_si
         snprintf(error, error_size, "rings that are to run while those of another VM do");
         return false;
     }
+    if (clock_now_ms() < endpoint->hold_ms) {
+        snprintf(error, error_size, "rings that are to run so soon after some that held the switch up");
+        return false;
+    }
     if (!vhost_device_attach(connection->device, endpoint->rings, error, error_size))
         return false;
     endpoint->active = connection;
@@ -248,19 +268,21 @@ static void handle(struct connection *connection)
     struct vhost_outcome outcome = {0};
     char error[200];
     const bool was_active = endpoint->active == connection;
-    const bool ok = vhost_device_handle(connection->device, &connection->message, connection->fds, connection->n_fds,
+    const bool ok = vhost_device_expects(&connection->message, connection->n_fds, error, sizeof error) &&
+                    vhost_device_handle(connection->device, &connection->message, connection->fds, connection->n_fds,
                                         &outcome, error, sizeof error);
 
     if (outcome.old)
         unmap_later(outcome.old);
-    close_fds(connection->fds, connection->n_fds);
-    connection->n_fds = 0;
-    connection->got = 0;
-    connection->spoke = true;
     if (!ok) {
         fault(connection, error);
         return;
     }
+    /* Of eventfds, or of memory that is mapped: the device has looked at them. */
+    close_fds(connection->fds, connection->n_fds);
+    connection->n_fds = 0;
+    connection->got = 0;
+    connection->spoke = true;
     if (outcome.reply && !reply(connection)) {
         fault(connection, "a request whose answer it does not read");
         return;
@@ -364,7 +386,8 @@ static void stop_listening(struct vhost_endpoint *endpoint)
     if (endpoint->fd < 0)
         return;
     socket_file_remove(&endpoint->file, endpoint->path);
-    close(endpoint->fd);
+    epoll_ctl(epoll_fd, EPOLL_CTL_DEL, endpoint->fd, NULL);
+    vhost_close_socket(endpoint->closers, endpoint->fd);
     endpoint->fd = -1;
 }
 
@@ -393,7 +416,7 @@ static bool may_accept(struct vhost_endpoint *endpoint, uint64_t now)
         endpoint->accepts = (uint32_t)RTE_MIN(endpoint->accepts + more, (uint64_t)ACCEPTS_MAX);
         endpoint->counted_ms = now;
     }
-    return endpoint->accepts > 0;
+    return endpoint->accepts > 0 && now >= endpoint->hold_ms && vhost_closers_count(endpoint->closers) < CLOSERS_MAX;
 }
 
 static void on_listener(struct vhost_endpoint *endpoint)
@@ -425,9 +448,12 @@ static void on_listener(struct vhost_endpoint *endpoint)
 static void try_connect(struct vhost_endpoint *endpoint, uint64_t now)
 {
     struct sockaddr_un address;
-    const int fd = socket_open(endpoint->path, &address);
+    int fd;
 
     endpoint->connect_ms = now + CONNECT_MS;
+    if (now < endpoint->hold_ms || vhost_closers_count(endpoint->closers) >= CLOSERS_MAX)
+        return;
+    fd = socket_open(endpoint->path, &address);
     if (fd < 0)
         return;
     if (connect(fd, (struct sockaddr *)&address, sizeof address) == 0) {
@@ -472,11 +498,14 @@ static void free_closed(void)
     pthread_mutex_unlock(&lock);
     for (struct connection *c = connections, *next; c; c = next) {
         next = c->next;
+        vhost_close_socket(c->endpoint->closers, c->fd);
+        vhost_close(c->endpoint->closers, c->fds, c->n_fds);
         vhost_device_free(c->device);
         free(c);
     }
     for (struct vhost_endpoint *e = old, *next; e; e = next) {
         next = e->next;
+        vhost_closers_release(e->closers);
         free(e);
     }
     for (unsigned i = 0; i < n; i++)
@@ -519,7 +548,7 @@ static void run_timers(struct vhost_endpoint *endpoint, uint64_t now, int *timeo
         if (may_accept(endpoint, now))
             set_paused(endpoint->fd, endpoint, &endpoint->paused, false);
         else
-            earlier(timeout, now, endpoint->counted_ms + ACCEPT_MS);
+            earlier(timeout, now, RTE_MAX(endpoint->counted_ms + ACCEPT_MS, endpoint->hold_ms));
     }
     for (struct connection *c = endpoint->connections; c; c = c->next) {
         if (!c->paused)
@@ -531,6 +560,22 @@ static void run_timers(struct vhost_endpoint *endpoint, uint64_t now, int *timeo
     }
 }
 
+/* Lets no poll-mode thread wait for a guest that it wakes. */
+static void watch_rings(uint64_t now, int *timeout)
+{
+    static uint64_t watched_ms;
+    const bool due = now >= watched_ms + WATCH_MS;
+
+    if (due)
+        watched_ms = now;
+    for (struct vhost_endpoint *e = endpoints; e; e = e->next) {
+        for (unsigned i = 0; due && i < e->n_rings; i++)
+            vhost_ring_watch(&e->rings[i]);
+        if (e->n_rings > 0)
+            earlier(timeout, now, watched_ms + WATCH_MS);
+    }
+}
+
 static int run_all_timers(void)
 {
     const uint64_t now = clock_now_ms();
@@ -539,6 +584,7 @@ static int run_all_timers(void)
     pthread_mutex_lock(&lock);
     for (struct vhost_endpoint *e = endpoints; e; e = e->next)
         run_timers(e, now, &timeout);
+    watch_rings(now, &timeout);
     pthread_mutex_unlock(&lock);
     return timeout;
 }
@@ -551,7 +597,7 @@ static void on_event(void *of, uint32_t events)
         eventfd_read(wake_fd, &count);
         look_at_rings();
     } else if (*(enum kind *)of == CONNECTION) {
-        if (((struct connection *)of)->fd >= 0)
+        if (((struct connection *)of)->open)
             on_connection(of, events);
     } else if (((struct vhost_endpoint *)of)->fd >= 0) {
         on_listener(of);
@@ -634,6 +680,7 @@ struct vhost_endpoint *vhost_endpoint_open(const struct vhost_endpoint_params *p
     endpoint->arg = params->arg;
     endpoint->accepts = ACCEPTS_MAX;
     endpoint->counted_ms = clock_now_ms();
+    endpoint->closers = vhost_closers_new();
     snprintf(endpoint->name, sizeof endpoint->name, "%s", params->name);
     snprintf(endpoint->path, sizeof endpoint->path, "%s", params->path);
     for (unsigned i = 0; i < VHOST_RINGS_MAX; i++)
@@ -641,6 +688,7 @@ struct vhost_endpoint *vhost_endpoint_open(const struct vhost_endpoint_params *p
     if (!start_thread() || (!endpoint->client && !listen_at(endpoint))) {
         snprintf(error, error_size, "path %s: no socket for virtual machines: %s%s", endpoint->path, strerror(errno),
                  hint(errno));
+        vhost_closers_release(endpoint->closers);
         free(endpoint);
         return NULL;
     }
@@ -675,8 +723,10 @@ bool vhost_endpoint_listen_again(struct vhost_endpoint *endpoint)
     bool ok;
 
     pthread_mutex_lock(&lock);
-    if (endpoint->fd >= 0)
-        close(endpoint->fd);
+    if (endpoint->fd >= 0) {
+        epoll_ctl(epoll_fd, EPOLL_CTL_DEL, endpoint->fd, NULL);
+        vhost_close_socket(endpoint->closers, endpoint->fd);
+    }
     endpoint->fd = -1;
     ok = listen_at(endpoint);
     pthread_mutex_unlock(&lock);

@@ -1,6 +1,9 @@
 #include "pmd/vhost/ring.h"
 
+#include <errno.h>
+#include <signal.h>
 #include <sys/eventfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "pmd/offload.h"
@@ -17,15 +20,72 @@ const char *vhost_fault_text(enum vhost_fault fault)
         [VHOST_BAD_ADDRESS] = "a descriptor of memory that it had not passed",
         [VHOST_BAD_INDIRECT] = "an indirect table that cannot be",
         [VHOST_MEMORY_CUT] = "memory whose file was cut short",
+        [VHOST_HELD_UP] = "an eventfd to wake it by that blocks",
     };
 
     return texts[fault];
 }
 
+/* --- threads that wake guests -------------------------------------------- */
+
+static void on_sigurg(int sig)
+{
+}
+
+/* Without SA_RESTART: a system call that waits comes back. */
+static void install_handler(void)
+{
+    struct sigaction action = {.sa_handler = on_sigurg};
+
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGURG, &action, NULL);
+}
+
+void vhost_ring_watch(struct vhost_ring *ring)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    const uint32_t calling = __atomic_load_n(&ring->calling, __ATOMIC_ACQUIRE);
+
+    if (unlikely(calling % 2 == 1 && calling == ring->calling_seen)) {
+        pthread_once(&once, install_handler);
+        pthread_kill(ring->caller, SIGURG);
+    }
+    ring->calling_seen = calling;
+}
+
+void vhost_ring_call(struct vhost_ring *ring)
+{
+    int rc;
+
+    if (ring->call_fd < 0)
+        return;
+    vhost_add(&ring->counters.calls, 1);
+    ring->caller = pthread_self();
+    __atomic_store_n(&ring->calling, ring->calling + 1, __ATOMIC_RELEASE);
+    rc = eventfd_write(ring->call_fd, 1);
+    __atomic_store_n(&ring->calling, ring->calling + 1, __ATOMIC_RELEASE);
+    /* If the counter is full the guest is awake. */
+    if (unlikely(rc != 0 && errno == EINTR))
+        vhost_ring_fail(ring, VHOST_HELD_UP);
+}
+
+/* --- whose the ring is --------------------------------------------------- */
+
+/* A poll-mode thread's call is over in some microseconds, unless it waits for the guest or has lost its core. */
 void vhost_ring_stop(struct vhost_ring *ring)
 {
+    static const struct timespec ms = {.tv_nsec = 1000000};
+    int spins = 10000;
+
     __atomic_store_n(&ring->stopped, true, __ATOMIC_RELAXED);
-    rte_spinlock_lock(&ring->busy);
+    while (!rte_spinlock_trylock(&ring->busy)) {
+        if (spins-- > 0) {
+            rte_pause();
+            continue;
+        }
+        nanosleep(&ms, NULL);
+        vhost_ring_watch(ring);
+    }
 }
 
 void vhost_ring_go(struct vhost_ring *ring)
@@ -124,15 +184,6 @@ void vhost_log(const struct vhost_ring *ring, uint64_t gpa, uint64_t len)
     for (uint64_t page = gpa / LOG_PAGE; page <= (gpa + len - 1) / LOG_PAGE; page++)
         if (page / 8 < bits->size)
             __atomic_fetch_or(bits->host + page / 8, (uint8_t)(1 << page % 8), __ATOMIC_RELAXED);
-}
-
-void vhost_ring_call(struct vhost_ring *ring)
-{
-    if (ring->call_fd < 0)
-        return;
-    vhost_add(&ring->counters.calls, 1);
-    /* Only fails when the counter is full, which wakes as well. */
-    eventfd_write(ring->call_fd, 1);
 }
 
 /* --- packets of several pieces ------------------------------------------- */

@@ -13,6 +13,7 @@
 #define PMD_VHOST_RING_H
 
 #include <linux/virtio_ring.h>
+#include <pthread.h>
 #include <rte_common.h>
 #include <rte_mbuf.h>
 #include <rte_pause.h>
@@ -43,6 +44,7 @@ enum vhost_fault {
     VHOST_BAD_ADDRESS,    /* of memory that the guest has not passed */
     VHOST_BAD_INDIRECT,   /* an indirect table in an indirect table, or of a size that is no multiple of 16 */
     VHOST_MEMORY_CUT,     /* the file of the memory is shorter than it was */
+    VHOST_HELD_UP,        /* the eventfd that the guest is woken by blocks */
 };
 const char *vhost_fault_text(enum vhost_fault fault);
 
@@ -87,6 +89,11 @@ struct vhost_ring {
     uint64_t used_gpa;           /* of the used ring, or of packed descriptors */
     bool log_used;
     enum vhost_fault fault;
+
+    /* Whether the thread that has the ring waits for the guest: vhost_ring_watch(). */
+    pthread_t caller;
+    uint32_t calling;      /* odd while `caller` wakes the guest */
+    uint32_t calling_seen; /* by vhost_ring_watch() */
 } __attribute__((aligned(64)));
 
 /* Enters the ring if it can be used: false, or true until vhost_ring_leave(). Waits for no more than another poll-mode
@@ -112,6 +119,11 @@ static inline void vhost_ring_leave(struct vhost_ring *ring)
 /* Takes the ring from the poll-mode threads and gives it back. Socket's thread. */
 void vhost_ring_stop(struct vhost_ring *ring);
 void vhost_ring_go(struct vhost_ring *ring);
+
+/* A guest shares the flags of its eventfd with the switch, so it can fill it and make it blocking at any time: the
+ * thread that wakes the guest waits in write() then. This interrupts a thread that has been there since the last call
+ * (SIGURG, which nobody else uses); the ring fails. Call it every few milliseconds. Socket's thread. */
+void vhost_ring_watch(struct vhost_ring *ring);
 
 /* Within vhost_ring_enter(). Up to `n` packets, at most VHOST_BATCH, that the guest has sent, into mbufs of `pool`. */
 uint16_t vhost_ring_take(struct vhost_ring *ring, struct rte_mempool *pool, struct rte_mbuf **packets, uint16_t n);
