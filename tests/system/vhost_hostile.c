@@ -25,26 +25,22 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "tests/lib/vhost_guest.h"
+#include "tests/system/vhost_hostile.h"
 
-#define RING 256
-#define FRAME 60
 #define REPEATS (server ? 40 : 4) /* a switch that connects takes its time after each */
-#define WAIT_MS 20000             /* a machine that has other things to do */
 
+bool server, packed;
 static const char *socket_path;
-static bool server, packed;
 static int listener = -1;
 
-static _Noreturn void die(const char *what)
+_Noreturn void die(const char *what)
 {
     guest_die(1, what);
 }
 
 /* --- connections --------------------------------------------------------- */
 
-/* A connection to the switch: -1 if there is none within 5 s. */
-static int reach(void)
+int reach(void)
 {
     struct pollfd wait;
 
@@ -67,33 +63,37 @@ static int reach(void)
     return poll(&wait, 1, WAIT_MS) == 1 ? accept(listener, NULL, NULL) : -1;
 }
 
-static bool is_closed(int socket, int timeout_ms)
+bool is_closed(int socket, int timeout_ms)
 {
     const uint64_t end = guest_now_us() + (uint64_t)timeout_ms * 1000;
     char byte[256];
 
     while (guest_now_us() < end) {
         struct pollfd wait = {.fd = socket, .events = POLLIN};
+        ssize_t got;
 
-        if (poll(&wait, 1, 20) == 1 && recv(socket, byte, sizeof byte, MSG_DONTWAIT) <= 0 && errno != EAGAIN)
+        if (poll(&wait, 1, 20) != 1)
+            continue;
+        got = recv(socket, byte, sizeof byte, MSG_DONTWAIT);
+        if (got == 0 || (got < 0 && errno != EAGAIN))
             return true;
     }
     return false;
 }
 
-static void expect_closed(struct guest *g, const char *what)
+void expect_closed(struct guest *g, const char *what)
 {
     if (!is_closed(g->socket, WAIT_MS))
         die(what);
 }
 
-static void guest_new(struct guest *g)
+void guest_new(struct guest *g)
 {
     if (!guest_make(g, 2, RING, packed))
         die("no memory");
 }
 
-static void guest_end(struct guest *g)
+void guest_end(struct guest *g)
 {
     for (uint16_t i = 0; i < g->n_rings; i++) {
         close(g->rings[i].kick);
@@ -104,10 +104,9 @@ static void guest_end(struct guest *g)
     close(g->socket);
 }
 
-static const uint8_t frame[FRAME] = {0x02, 0, 0, 0, 0, 2, 0x02, 0, 0, 0, 0, 1, 0x88, 0xb5};
+const uint8_t frame[FRAME] = {0x02, 0, 0, 0, 0, 2, 0x02, 0, 0, 0, 0, 1, 0x88, 0xb5};
 
-/* Whether the switch takes what the guest sends. */
-static bool is_served(struct guest *g, int timeout_ms)
+bool is_served(struct guest *g, int timeout_ms)
 {
     const uint64_t end = guest_now_us() + (uint64_t)timeout_ms * 1000;
 
@@ -124,16 +123,28 @@ static bool is_served(struct guest *g, int timeout_ms)
     return false;
 }
 
-/* A guest whose driver runs. */
-static void guest_run(struct guest *g)
+void guest_run(struct guest *g)
 {
     guest_new(g);
     guest_fill(g, &g->rings[0]);
+    guest_join(g);
+}
+
+void guest_join(struct guest *g)
+{
     g->socket = reach();
     if (g->socket < 0 || !guest_start(g))
         die("the switch does not take a guest");
     if (!is_served(g, WAIT_MS))
         die("a guest that did nothing wrong is not served");
+}
+
+void another_is_served(void)
+{
+    struct guest other;
+
+    guest_run(&other);
+    guest_end(&other);
 }
 
 /* --- acts: each has a guest that runs ------------------------------------ */
@@ -321,7 +332,6 @@ static void log_cut(struct guest *g)
 /* Half of a message on this connection, which stays open, while another guest comes and goes on the same port. */
 static void half_header(struct guest *g)
 {
-    struct guest other;
     const uint32_t half[2] = {GUEST_GET_FEATURES, GUEST_VERSION};
 
     guest_say_bytes(g->socket, half, 6, NULL, 0);
@@ -330,25 +340,20 @@ static void half_header(struct guest *g)
     close(g->socket);
     g->socket = reach();
     guest_say_bytes(g->socket, half, 6, NULL, 0);
-    if (server) {
-        guest_run(&other);
-        guest_end(&other);
-    }
+    if (server)
+        another_is_served();
 }
 
 static void half_payload(struct guest *g)
 {
-    struct guest other;
     struct guest_message m = {.request = GUEST_SET_MEM_TABLE, .flags = GUEST_VERSION, .size = 40};
 
     guest_say_bytes(g->socket, &m, 20, &g->memory_fd, 1);
     close(g->socket);
     g->socket = reach();
     guest_say_bytes(g->socket, &m, 20, &g->memory_fd, 1);
-    if (server) {
-        guest_run(&other);
-        guest_end(&other);
-    }
+    if (server)
+        another_is_served();
 }
 
 static void inflight(struct guest *g)
@@ -435,7 +440,7 @@ static void long_chains(struct guest *g)
     usleep(300 * 1000);
 }
 
-static void ring_acts(struct guest *g, void (*spoil)(struct guest *g, struct guest_ring *r))
+static void spoil_ring(struct guest *g, void (*spoil)(struct guest *g, struct guest_ring *r))
 {
     spoil(g, &g->rings[1]);
     expect_closed(g, "a ring that breaks the rules is not noticed");
@@ -484,17 +489,17 @@ static void spoil_indirect(struct guest *g, struct guest_ring *r)
 
 static void ring_index(struct guest *g)
 {
-    ring_acts(g, spoil_index);
+    spoil_ring(g, spoil_index);
 }
 
 static void ring_address(struct guest *g)
 {
-    ring_acts(g, spoil_address);
+    spoil_ring(g, spoil_address);
 }
 
 static void ring_indirect(struct guest *g)
 {
-    ring_acts(g, spoil_indirect);
+    spoil_ring(g, spoil_indirect);
 }
 
 /* What is in the rings changes all the time, at random. The guest may lose its connection, or not. */
@@ -548,7 +553,6 @@ static void random_messages(struct guest *g)
 static void idle_connections(struct guest *g)
 {
     int idle[30];
-    struct guest other;
 
     close(g->socket);
     for (int i = 0; i < (server ? 30 : 1); i++) {
@@ -556,10 +560,8 @@ static void idle_connections(struct guest *g)
         if (idle[i] < 0)
             die("the switch is not to be reached any more");
     }
-    if (server) {
-        guest_run(&other);
-        guest_end(&other);
-    }
+    if (server)
+        another_is_served();
     for (int i = 0; i < (server ? 30 : 1); i++)
         close(idle[i]);
     g->socket = reach();
@@ -599,10 +601,7 @@ static void answers_not_read(struct guest *g)
         send(g->socket, &m, GUEST_MESSAGE_HEADER, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
-static const struct {
-    const char *name;
-    void (*play)(struct guest *g);
-} acts[] = {
+static const struct act acts[] = {
     {"postcopy_advise", postcopy_advise},
     {"postcopy_listen", postcopy_listen},
     {"postcopy_table", postcopy_table},
@@ -636,17 +635,20 @@ static const struct {
     {"many_connects", many_connects},
     {"many_messages", many_messages},
     {"answers_not_read", answers_not_read},
+    {NULL, NULL},
 };
-#define N_ACTS (sizeof acts / sizeof acts[0])
+static const struct act *const all[] = {acts, ring_acts, file_acts};
 
 static int play(const char *name)
 {
-    for (size_t i = 0; i < N_ACTS; i++) {
-        if (strcmp(acts[i].name, name) == 0) {
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+        for (const struct act *act = all[i]; act->name; act++) {
             struct guest g;
 
+            if (strcmp(act->name, name) != 0)
+                continue;
             guest_run(&g);
-            acts[i].play(&g);
+            act->play(&g);
             close(g.socket);
             return 0;
         }
@@ -724,8 +726,9 @@ static int stream(const char *from, const char *to, unsigned seconds)
 int main(int argc, char **argv)
 {
     if (argc == 2 && strcmp(argv[1], "acts") == 0) {
-        for (size_t i = 0; i < N_ACTS; i++)
-            puts(acts[i].name);
+        for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
+            for (const struct act *act = all[i]; act->name; act++)
+                puts(act->name);
         return 0;
     }
     if (argc == 5 && strcmp(argv[1], "stream") == 0)

@@ -6,11 +6,13 @@
 . "$TEST_LIB/bystander.sh"
 vhost_json() { printf '{ "name": "%s", "ofport": %d, "type": "vhost-user", "mode": "%s", "path": "%s" }' "$1" "$2" "$3" "$TEST_DIR/$1.sock"; }
 sluice_config '"fail_mode": "secure"' "$(vhost_json from 1 server)" "$(vhost_json to 2 server)" \
-    "$(vhost_json evil_server 3 server)" "$(vhost_json evil_client 4 client)"
+    "$(vhost_json evil_server 3 server)" "$(vhost_json evil_client 4 client)" \
+    '{ "name": "null", "ofport": 5, "type": "dpdk", "devargs": "net_null0,no-rx=1" }'
 start_sluice
-ofctl add-flow in_port=1,actions=output:2
-ofctl add-flow in_port=3,actions=output:4
-ofctl add-flow in_port=4,actions=output:3
+# The others' frames are for whoever plays, too; what that one sends is also for a port that takes no packet that is not finished.
+ofctl add-flow in_port=1,actions=output:2,output:3,output:4
+ofctl add-flow in_port=3,actions=output:4,output:5
+ofctl add-flow in_port=4,actions=output:3,output:5
 
 faults() { ctl --json ports | "$PYTHON" -c 'import json, sys; print(sum(p["peer_faults"] for p in json.load(sys.stdin) if p["name"] == sys.argv[1]))' "$1"; }
 
@@ -18,11 +20,11 @@ step "two guests that only talk to each other"
 bystander_start
 before=$(descriptors)
 
-# Each act in two of the four ways, in turn the one and the other two; WAYS=4: in all.
+# Each act in one of the four ways, by turns; WAYS=4: in all.
 n=0
 for act in ${ACTS:-$("$hostile" acts)}; do
     ways="server/split client/packed server/packed client/split"
-    [ "${WAYS:-2}" = 4 ] || ways=$(cut -d' ' -f"$((n % 2 * 2 + 1))-$((n % 2 * 2 + 2))" <<<"$ways")
+    [ "${WAYS:-1}" = 4 ] || ways=$(cut -d' ' -f"$((n % 4 + 1))" <<<"$ways")
     n=$((n + 1))
     for way in $ways; do
         mode=${way%/*} layout=${way#*/}

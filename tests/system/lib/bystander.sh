@@ -10,10 +10,10 @@ two_guests() { [ "$(guest_maps)" -ge 2 ]; }
 # They send until bystander_stop.
 bystander_start() {
     mkfifo "$TEST_DIR/end"
-    sleep 600 >"$TEST_DIR/end" &
+    sleep 3600 >"$TEST_DIR/end" &
     on_exit pid $!
     holder=$!
-    "$hostile" stream "$TEST_DIR/from.sock" "$TEST_DIR/to.sock" 590 >"$TEST_DIR/stream.log" 2>&1 <"$TEST_DIR/end" &
+    "$hostile" stream "$TEST_DIR/from.sock" "$TEST_DIR/to.sock" 3590 >"$TEST_DIR/stream.log" 2>&1 <"$TEST_DIR/end" &
     streamer=$!
     on_exit pid $streamer
     wait_until 5 two_guests

@@ -5,8 +5,11 @@
 #include <setjmp.h>
 #include <cmocka.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <rte_ether.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -441,6 +444,147 @@ static void whatever_messages_say_is_survived(void **state)
     assert_int_equal(n_descriptors(), before);
 }
 
+/* Buffers of a byte or none: so many of them are looked at, and no more, for all packets of a burst. */
+static void crumbs_are_not_gone_through_without_end(void **state)
+{
+    static const uint8_t bytes[1500];
+
+    for (int way = 0; way < 4; way++) {
+        const bool packed = way & 1;
+        struct guest_ring *r = &guest.rings[0];
+        struct rte_mbuf *packets[PACKETS_MAX];
+        uint16_t flags = 0xffff, n;
+
+        open_ring(packed, true, true);
+        while (r->in_use < RING)
+            guest_offer(&guest, r, way & 2 ? 24 : 0, &flags);
+        guest_publish(r, 0, flags);
+        for (int i = 0; i < PACKETS_MAX; i++)
+            packets[i] = packet_of(bytes, 1500);
+        n = vhost_ring_put(&ring, packets, PACKETS_MAX);
+        assert_true(ring.pieces > 0 && ring.pieces <= VHOST_BATCH_PIECES + VHOST_PIECES_MAX);
+        assert_true(ring.usable && n < PACKETS_MAX);
+        rte_pktmbuf_free_bulk(packets, PACKETS_MAX);
+        close_ring();
+    }
+    assert_int_equal(rte_mempool_in_use_count(pool), 0);
+}
+
+/* 128 empty descriptors in each table, and a table in each slot. */
+static void empty_descriptors_count_as_any(void **state)
+{
+    static const uint8_t bytes[1500];
+
+    for (int packed = 0; packed < 2; packed++) {
+        struct guest_ring *r = &guest.rings[0];
+        struct rte_mbuf *packets[PACKETS_MAX];
+        struct vring_desc *table;
+        uint16_t flags = 0xffff;
+
+        open_ring(packed, true, true);
+        table = (void *)(guest.memory + GUEST_MEMORY - 65536);
+        for (uint16_t i = 0; i < 127; i++)
+            table[i] =
+                (struct vring_desc){GUEST_GPA, 0, packed ? 0 : VRING_DESC_F_WRITE | (i < 126 ? VRING_DESC_F_NEXT : 0),
+                                    packed ? VRING_DESC_F_WRITE : (uint16_t)(i + 1)};
+        while (r->in_use < RING) {
+            const uint16_t slot = r->next % RING;
+
+            guest_offer(&guest, r, 127 * 16, &flags);
+            if (packed) {
+                r->packed_desc[slot].addr = guest_gpa(&guest, table);
+                r->packed_desc[slot].flags |= VRING_DESC_F_INDIRECT;
+            } else {
+                r->desc[slot] = (struct vring_desc){guest_gpa(&guest, table), 127 * 16, VRING_DESC_F_INDIRECT, 0};
+            }
+        }
+        guest_publish(r, 0, packed ? flags | VRING_DESC_F_INDIRECT : flags);
+        for (int i = 0; i < PACKETS_MAX; i++)
+            packets[i] = packet_of(bytes, 1500);
+        vhost_ring_put(&ring, packets, PACKETS_MAX);
+        assert_true(ring.pieces > 0 && ring.pieces <= VHOST_BATCH_PIECES + VHOST_PIECES_MAX);
+        assert_true(ring.usable);
+        rte_pktmbuf_free_bulk(packets, PACKETS_MAX);
+        close_ring();
+    }
+    assert_int_equal(rte_mempool_in_use_count(pool), 0);
+}
+
+/* A guest that is woken by an eventfd that blocks keeps nobody: whoever wakes it is interrupted. */
+static void *take_ring(void *arg)
+{
+    struct rte_mbuf *packets[PACKETS_MAX];
+
+    assert_true(vhost_ring_enter(&ring));
+    rte_pktmbuf_free_bulk(packets, vhost_ring_take(&ring, pool, packets, PACKETS_MAX));
+    vhost_ring_leave(&ring);
+    return NULL;
+}
+
+static void whoever_wakes_a_guest_does_not_wait_for_it(void **state)
+{
+    static const uint8_t bytes[100];
+
+    for (int way = 0; way < 2; way++) {
+        pthread_t thread;
+
+        open_ring(false, false, true);
+        ring.call_fd = eventfd(UINT32_MAX, EFD_CLOEXEC);
+        assert_int_equal(eventfd_write(ring.call_fd, UINT64_MAX - 1 - UINT32_MAX), 0);
+        guest.rings[1].avail->flags = 0;
+        send_pieces(bytes, sizeof bytes, 1, false);
+        assert_int_equal(pthread_create(&thread, NULL, take_ring, NULL), 0);
+        while (__atomic_load_n(&ring.calling, __ATOMIC_ACQUIRE) % 2 == 0)
+            usleep(100);
+        if (way == 0) {
+            vhost_ring_stop(&ring);
+            assert_int_equal(ring.fault, VHOST_HELD_UP);
+            vhost_ring_go(&ring);
+        } else {
+            for (int i = 0; i < 10000 && __atomic_load_n(&ring.calling, __ATOMIC_ACQUIRE) % 2 == 1; i++) {
+                usleep(1000);
+                vhost_ring_watch(&ring);
+            }
+        }
+        pthread_join(thread, NULL);
+        assert_int_equal(ring.fault, VHOST_HELD_UP);
+        assert_false(ring.usable);
+        close(ring.call_fd);
+        close_ring();
+    }
+    assert_int_equal(rte_mempool_in_use_count(pool), 0);
+}
+
+static void assert_refused(const struct vhost_region_wanted *table, const int *files, unsigned n, const char *why)
+{
+    char error[200] = "";
+
+    assert_null(vhost_memory_map(table, files, n, error, sizeof error));
+    assert_non_null(strstr(error, why));
+}
+
+/* What a guest says it has is bounded, or it would take the addresses that all others need. */
+static void memory_of_many_machines_is_refused(void **state)
+{
+    const int vast = memfd_create("vast", MFD_CLOEXEC), null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    const uint64_t tib = 1ull << 40;
+    struct vhost_region_wanted table[8];
+    int files[8];
+    char error[200];
+
+    assert_int_equal(ftruncate(vast, (off_t)(100 * tib)), 0);
+    for (unsigned i = 0; i < 8; i++) {
+        table[i] = (struct vhost_region_wanted){(i + 1) * 16 * tib, 15 * tib, (i + 1) * 16 * tib, 0};
+        files[i] = vast;
+    }
+    assert_refused(table, files, 8, "twice what this machine has");
+    assert_null(vhost_log_map(vast, 0, 100 * tib, error, sizeof error));
+    table[0].size = 4096;
+    assert_refused(table, &null, 1, "neither a memfd nor");
+    close(vast);
+    close(null);
+}
+
 /* A file that is cut short while it is mapped: zeros, and a mark. */
 static void memory_that_is_cut_short_reads_as_zeros(void **state)
 {
@@ -475,6 +619,10 @@ int main(void)
         cmocka_unit_test(every_page_that_is_written_is_logged),
         cmocka_unit_test(a_packet_that_never_fits_is_lost_alone),
         cmocka_unit_test(packets_that_cannot_be_are_counted_and_dropped),
+        cmocka_unit_test(crumbs_are_not_gone_through_without_end),
+        cmocka_unit_test(empty_descriptors_count_as_any),
+        cmocka_unit_test(whoever_wakes_a_guest_does_not_wait_for_it),
+        cmocka_unit_test(memory_of_many_machines_is_refused),
         cmocka_unit_test(whatever_a_ring_says_is_survived),
         cmocka_unit_test(whatever_messages_say_is_survived),
     };
