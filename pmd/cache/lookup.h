@@ -32,6 +32,8 @@ struct lookup_ops {
     bool (*supported)(void);
     /* Those of the first `n` packets that `slot` matches. */
     uint64_t (*same)(const struct lookup *lookup, const struct megaflow_slot *slot, unsigned n);
+    /* Those whose key's first line `slot` matches, whatever is behind it. */
+    uint64_t (*same_line)(const struct lookup *lookup, const struct megaflow_slot *slot, unsigned n);
     /* Those of the first `n` packets that guess[i] matches (NULL: none), with found[] filled in. */
     uint64_t (*guessed)(const struct lookup *lookup, struct megaflow_slot *const *guess, unsigned n);
     /* Look for the packets in the bit set `todo`; return those that were found, found[] filled in. */

@@ -9,14 +9,20 @@
 #include "pmd/cache/lookup.h"
 #include "pmd/cache/tuple_hash.h"
 
+/* The words of the first line that are behind the head. */
+static __rte_always_inline bool tail_differs(const struct megaflow *mf, const uint64_t *k, const uint64_t *m)
+{
+    return (((k[5] & m[5] & megaflow_tail_half()) ^ mf->tail[0]) | ((k[6] & m[6]) ^ mf->tail[1]) |
+            ((k[7] & m[7]) ^ mf->tail[2])) != 0;
+}
+
 static bool rest_matches(const struct lookup *lookup, const struct megaflow_slot *slot, const struct flow_key *key,
                          unsigned n_lines)
 {
     const struct megaflow *mf = &lookup->megaflows[megaflow_index(lookup->slots, slot)];
     const uint64_t *k = (const uint64_t *)key, *m = slot->mask;
 
-    if ((((k[5] & m[5] & megaflow_tail_half()) ^ mf->tail[0]) | ((k[6] & m[6]) ^ mf->tail[1]) |
-         ((k[7] & m[7]) ^ mf->tail[2])) != 0)
+    if (tail_differs(mf, k, m))
         return false;
     /* Lines that the key does not use count as 0. */
     if (slot->key_lines > n_lines)
@@ -58,6 +64,23 @@ static uint64_t lookup_same(const struct lookup *lookup, const struct megaflow_s
     }
     for (unsigned i = 0; i < n; i++)
         hits |= (uint64_t)matches(lookup, slot, i) << i;
+    return hits;
+}
+
+static uint64_t lookup_same_line(const struct lookup *lookup, const struct megaflow_slot *slot, unsigned n)
+{
+    const struct megaflow *mf = &lookup->megaflows[megaflow_index(lookup->slots, slot)];
+    uint64_t hits = 0;
+
+    if (!megaflow_alive(slot))
+        return 0;
+    for (unsigned i = 0; i < n; i++) {
+        const struct flow_key *key = &lookup->keys[i];
+        const bool differs = head_differs(key, slot->mask, slot) ||
+                             (!slot->head_only && tail_differs(mf, (const uint64_t *)key, slot->mask));
+
+        hits |= (uint64_t)!differs << i;
+    }
     return hits;
 }
 
@@ -255,6 +278,7 @@ const struct lookup_ops LOOKUP_OPS = {
     .name = LOOKUP_NAME,
     .supported = supported,
     .same = lookup_same,
+    .same_line = lookup_same_line,
     .guessed = lookup_guess,
     .emc = lookup_emc,
     .tuple = lookup_tuple,

@@ -144,6 +144,8 @@ static __rte_noinline void run_tunnel_pop(struct poll_thread *thread, const stru
 
     for (unsigned i = 0; i < n; i++)
         rte_prefetch0(rte_pktmbuf_mtod(packets[i], uint8_t *) + RTE_CACHE_LINE_SIZE);
+    if (likely(!thread->keys_held) && pop_burst(thread, pop, packets, n))
+        return;
     for (unsigned i = 0; i < n; i++) {
         struct rte_mbuf *m = packets[i];
 
@@ -299,7 +301,9 @@ static void run_part(struct poll_thread *thread, struct megaflow_slot *slot, str
 
     FOR_EACH_BIT (i, set)
         part[n++] = packets[i];
+    thread->keys_held = true;
     run_whole(thread, slot, program_of(slot), part, n);
+    thread->keys_held = false;
 }
 
 /* While no flow is unresolved, packets that are only sent or dropped need no group: they go to their port one by one,
@@ -506,7 +510,7 @@ static void look_up_again(struct poll_thread *thread, struct rte_mbuf **packets,
     unsigned kept = n_parsed;
     uint32_t more = 0;
 
-    thread->n_parsed = 0;
+    thread->n_parsed = thread->n_popped_parsed = 0;
     for (unsigned i = 0; i < n_parsed; i++) {
         const struct metadata *md = &packet_meta(packets[i])->md;
 
@@ -536,11 +540,17 @@ static void look_up_again(struct poll_thread *thread, struct rte_mbuf **packets,
 /* Packets that came out of tunnels. What their lines of the key lack is 0. */
 static __rte_noinline void look_up_popped(struct poll_thread *thread, struct rte_mbuf **packets, unsigned n)
 {
+    const unsigned n_parsed = thread->n_popped_parsed;
+
+    thread->n_popped_parsed = 0;
     for (unsigned i = 0; i < n; i++) {
         struct packet_meta *meta = packet_meta(packets[i]);
         struct flow_key *key = &thread->keys[i];
+        unsigned n_lines = thread->n_lines[i];
 
-        key_clear_rest(key, flow_key_parse_inline(packets[i], meta->md.in_port, key));
+        if (i >= n_parsed)
+            n_lines = flow_key_parse_inline(packets[i], meta->md.in_port, key);
+        key_clear_rest(key, n_lines);
         thread->n_lines[i] = (uint8_t)packet_meta_to_key(meta, key, FLOW_KEY_PACKET_LINES);
     }
     stage_end(thread, PMD_STAGE_PARSE);

@@ -1,4 +1,5 @@
-/* What the files of a burst's way share: poll_burst.c, and poll_track.c, which has it tracked. Poll-mode threads. */
+/* What the files of a burst's way share: poll_burst.c, poll_pop.c, which takes it out of a tunnel, and poll_track.c,
+ * which has it tracked. Poll-mode threads. */
 #ifndef PMD_POLL_POLL_BURST_IMPL_H
 #define PMD_POLL_POLL_BURST_IMPL_H
 
@@ -40,6 +41,13 @@ static inline void account(struct poll_thread *thread, const struct megaflow_slo
     /* Last: who sees these packets sees their bytes. */
     __atomic_store_n(&counters->packets, counters->packets + packets, __ATOMIC_RELEASE);
 }
+
+/* --- poll_pop.c ---------------------------------------------------------- */
+
+/* Runs `pop` on packets that agree in thread->context and, in keys[], need nothing any more, if all of them come out of
+ * one tunnel and go on by its dominant megaflow, which sends them: nothing is written to their private areas. False: it
+ * did nothing. */
+bool pop_burst(struct poll_thread *thread, const struct op_tunnel_pop *pop, struct rte_mbuf **packets, unsigned n);
 
 /* --- poll_track.c -------------------------------------------------------- */
 

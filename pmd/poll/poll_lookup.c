@@ -5,6 +5,7 @@
 
 #include "pmd/key_inline.h"
 #include "pmd/poll/poll_thread.h"
+#include "pmd/tunnel/pop.h"
 
 static inline struct lookup lookup_in_hand(struct poll_thread *thread)
 {
@@ -86,6 +87,48 @@ struct megaflow_slot *lookup_expected_line(struct poll_thread *thread, unsigned 
     COUNT(thread->counters.emc_hits, n);
     stage_end(thread, PMD_STAGE_EMC);
     return first;
+}
+
+/* Completes the key of a packet, whose first `n_lines` lines are there, with what outer headers like `recent` said. */
+static void key_complete(struct flow_key *key, unsigned n_lines, const struct tunnel_recent *recent,
+                         const struct rte_mbuf *packet)
+{
+    for (unsigned line = n_lines; line < FLOW_KEY_PACKET_LINES; line++)
+        memset((uint8_t *)key + line * FLOW_KEY_LINE, 0, FLOW_KEY_LINE);
+    memcpy(&key->tun_id, &recent->meta, recent->lines * FLOW_KEY_LINE);
+    if (recent->udp)
+        key->tun_tp_src = tunnel_recent_source(recent, packet);
+}
+
+/* How many keys have to be compared with all lines of `slot`, which looks at more than the first; of the others the
+ * first line says whether they match, because they have no other that differs from those. */
+static unsigned keys_to_complete(const struct megaflow_slot *slot, const struct tunnel_recent *recent, unsigned n,
+                                 bool one_line)
+{
+    const struct flow_key *mask = (const struct flow_key *)slot->mask;
+
+    if (slot->mask_lines == 1)
+        return 0;
+    return one_line && !(recent->udp && mask->tun_tp_src != 0) ? 1 : n;
+}
+
+bool lookup_popped(struct poll_thread *thread, const struct megaflow_slot *slot, const struct tunnel_recent *recent,
+                   struct rte_mbuf *const *packets, unsigned n, bool one_line)
+{
+    const struct lookup lookup = lookup_in_hand(thread);
+    const unsigned whole = keys_to_complete(slot, recent, n, one_line);
+
+    for (unsigned i = 0; i < whole; i++) {
+        key_complete(&thread->keys[i], thread->n_lines[i], recent, packets[i]);
+        thread->n_lines[i] = (uint8_t)(FLOW_KEY_PACKET_LINES + recent->lines);
+    }
+    if (whole > 0 && (unsigned)__builtin_popcountll(thread->lookup->same(&lookup, slot, whole)) != whole)
+        return false;
+    if (whole < n && (unsigned)__builtin_popcountll(thread->lookup->same_line(&lookup, slot, n)) != n)
+        return false;
+    COUNT(thread->counters.emc_hits, n);
+    stage_end(thread, PMD_STAGE_EMC);
+    return true;
 }
 
 void lookup_expect(struct poll_thread *thread, uint64_t found)

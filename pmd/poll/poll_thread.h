@@ -2,6 +2,7 @@
  *
  *   poll_thread.c  the loop: turns, quiescence, sleep, the millisecond tick
  *   poll_burst.c   a burst: parse, look up, group by megaflow, run programs
+ *   poll_pop.c     a burst that comes out of a tunnel
  *   poll_lookup.c  the caches and the classifier, in order
  *   poll_miss.c    packets to and from the control thread, unresolved flows
  *   poll_tx.c      buffers per output port, sending
@@ -106,6 +107,7 @@ struct poll_thread {
     /* What packets took that came again, by where they were on their way: a guess for the next ones. */
     struct megaflow_slot *expected[1u << EXPECTED_BITS];
     struct metadata context; /* of the packets in hand, before a program runs on them */
+    bool keys_held;          /* keys[] and n_lines[] are still needed while a program runs */
     uint8_t n_lines[BURST];
     uint32_t hashes[BURST];
     struct megaflow_slot *found[BURST];
@@ -117,7 +119,8 @@ struct poll_thread {
     uint32_t n_recirc;
     uint32_t n_parsed; /* of them, from the first on, have their bytes' part of keys[] and n_lines[] still there */
     struct rte_mbuf *recirc[RECIRC_MOST];
-    uint32_t n_popped; /* and those that came out of tunnels */
+    uint32_t n_popped;        /* and those that came out of tunnels */
+    uint32_t n_popped_parsed; /* as n_parsed */
     struct rte_mbuf *popped[BURST];
     struct tunnel_cache tunnel_cache;
     uint32_t n_tx_dirty;
@@ -181,6 +184,10 @@ uint64_t lookup_expected(struct poll_thread *thread, unsigned n, struct megaflow
 /* The same where of the keys only the first line is complete: the megaflow that took all of the `n`, if that is all it
  * looks at. NULL: complete them. */
 struct megaflow_slot *lookup_expected_line(struct poll_thread *thread, unsigned n);
+/* For packets that came out of one tunnel, behind headers like `recent`, and whose keys have what they say themselves:
+ * whether `slot` matches all of them. `one_line`: all keys have one line. Completes the keys that it has to. */
+bool lookup_popped(struct poll_thread *thread, const struct megaflow_slot *slot, const struct tunnel_recent *recent,
+                   struct rte_mbuf *const *packets, unsigned n, bool one_line);
 /* Has the next packets compared with what those in `found` were found by otherwise. */
 void lookup_expect(struct poll_thread *thread, uint64_t found);
 /* Sets out a lookup of those in `todo`: what it will need first is on its way. */

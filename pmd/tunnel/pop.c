@@ -61,13 +61,22 @@ static uint32_t other_place(const struct op_tunnel_pop *pop, const struct rte_mb
     return place_of(flow_key_load32(data + RECENT_L3 + (ipv6 ? 20 : 12)), key);
 }
 
-/* Whether the checksum of the 20 bytes of an IPv4 header at `ip` is right. */
-static inline bool ipv4_checksum_right(const uint8_t *ip)
+/* The sum of the IPv4 header at `ip`, length, identification and checksum counted as 0. */
+static uint32_t ipv4_sum(const uint8_t *ip)
 {
-    uint64_t sum = (uint64_t)flow_key_load32(ip) + flow_key_load32(ip + 4) + flow_key_load32(ip + 8) +
-                   flow_key_load32(ip + 12) + flow_key_load32(ip + 16);
+    uint8_t header[20];
 
-    sum = (sum & 0xffffffff) + (sum >> 32);
+    memcpy(header, ip, sizeof header);
+    memset(header + 2, 0, 4);
+    memset(header + 10, 0, 2);
+    return checksum_sum(header, sizeof header);
+}
+
+/* Whether the checksum of an IPv4 header is right that is as remembered but for these three. */
+static inline bool ipv4_checksum_right(const struct tunnel_recent *recent, const uint8_t *ip)
+{
+    uint32_t sum = recent->sum + flow_key_load16(ip + 2) + flow_key_load16(ip + 4) + flow_key_load16(ip + 10);
+
     sum = (sum & 0xffff) + (sum >> 16);
     sum = (sum & 0xffff) + (sum >> 16);
     return sum == 0xffff;
@@ -126,10 +135,38 @@ static inline void take_off(const struct tunnel_recent *recent, struct rte_mbuf 
         packet->tun.tp_src = flow_key_load16(rte_pktmbuf_mtod(m, const uint8_t *) + l4);
     packet->md.in_port = recent->index;
     packet->md.tun_lines = lines;
-    m->ol_flags &= ~(uint64_t)POP_CHECKED;
-    m->data_off = (uint16_t)(m->data_off + recent->len);
-    m->data_len = (uint16_t)(end - recent->len);
-    m->pkt_len = m->data_len;
+    tunnel_recent_take_off(recent, m, end);
+}
+
+/* What is remembered in the place for headers like these, that are not simple; NULL: they are too short, or unlike. */
+static const struct tunnel_recent *other_recent(const struct tunnel_table *table, const struct tunnel_cache *cache,
+                                                const struct op_tunnel_pop *pop, const struct rte_mbuf *m)
+{
+    const uint8_t *data = rte_pktmbuf_mtod(m, const uint8_t *);
+    const bool ipv6 = m->data_len >= RECENT_WINDOW && flow_key_load16(data + 12) == RTE_BE16(RTE_ETHER_TYPE_IPV6);
+    const struct tunnel_recent *other;
+
+    if (m->data_len < (ipv6 ? RECENT_L4_IPV6 + 16 : RECENT_WINDOW))
+        return NULL;
+    other = &cache->other[other_place(pop, m, ipv6)];
+    return other->generation == tunnel_table_generation(table) && first_words_are(other, pop, data) ? other : NULL;
+}
+
+/* Where the packet ends, if its headers are like `other`, which has its first words, and right; else 0. */
+static __rte_noinline uint32_t other_end(const struct tunnel_recent *other, const struct rte_mbuf *m)
+{
+    const uint8_t *data = rte_pktmbuf_mtod(m, const uint8_t *), *ip = data + RECENT_L3;
+    uint32_t end;
+
+    if (m->nb_segs != 1 || offload_any(m) || other->eth_type != flow_key_load16(data + 12) ||
+        !other_words_are(other, data, m->data_len))
+        return 0;
+    end = RECENT_L3 + (other->ipv6 ? be16(ip + 4) + 40u : be16(ip + 2));
+    if (end > m->pkt_len || end < other->len + (uint32_t)RTE_ETHER_HDR_LEN ||
+        (other->udp && be16(data + other->l4 + 4) != end - other->l4) ||
+        (!other->ipv6 && !ipv4_checksum_right(other, ip)) || (other->checksum && !recent_checksum_right(m, other, end)))
+        return 0;
+    return end;
 }
 
 /* Headers that are not simple: takes them off if they are like those of a packet before. OK, DROP_TUNNEL_ECN, or
@@ -137,21 +174,10 @@ static inline void take_off(const struct tunnel_recent *recent, struct rte_mbuf 
 static __rte_noinline unsigned pop_like_other(const struct tunnel_table *table, const struct tunnel_cache *cache,
                                               const struct op_tunnel_pop *pop, struct rte_mbuf *m)
 {
-    const uint8_t *data = rte_pktmbuf_mtod(m, const uint8_t *), *ip = data + RECENT_L3;
-    const bool ipv6 = m->data_len >= RECENT_WINDOW && flow_key_load16(data + 12) == RTE_BE16(RTE_ETHER_TYPE_IPV6);
-    const struct tunnel_recent *other;
-    uint32_t end;
+    const struct tunnel_recent *other = other_recent(table, cache, pop, m);
+    const uint32_t end = other ? other_end(other, m) : 0;
 
-    if (m->data_len < (ipv6 ? RECENT_L4_IPV6 + 16 : RECENT_WINDOW) || m->nb_segs != 1 || offload_any(m))
-        return UNLIKE;
-    other = &cache->other[other_place(pop, m, ipv6)];
-    if (other->generation != tunnel_table_generation(table) || other->eth_type != flow_key_load16(data + 12) ||
-        !first_words_are(other, pop, data) || !other_words_are(other, data, m->data_len))
-        return UNLIKE;
-    end = RECENT_L3 + (ipv6 ? be16(ip + 4) + 40u : be16(ip + 2));
-    if (end > m->pkt_len || end < other->len + (uint32_t)RTE_ETHER_HDR_LEN ||
-        (other->udp && be16(data + other->l4 + 4) != end - other->l4) || (!ipv6 && !ipv4_checksum_right(ip)) ||
-        (other->checksum && !recent_checksum_right(m, other, end)))
+    if (end == 0)
         return UNLIKE;
     if (other->lines > 1)
         memcpy(packet_meta(m)->tun.options, other->meta.options, (other->lines - 1u) * FLOW_KEY_LINE);
@@ -159,23 +185,87 @@ static __rte_noinline unsigned pop_like_other(const struct tunnel_table *table, 
     return other->ecn ? pop_combine_ecn(m, other->meta.tos & ECN_MASK) : OK;
 }
 
-/* As pop_like_other() for simple headers. False: unlike. What is wrong with them is found again, with its reason. */
+static inline const struct tunnel_recent *simple_recent(const struct tunnel_table *table,
+                                                        const struct tunnel_cache *cache,
+                                                        const struct op_tunnel_pop *pop, const struct rte_mbuf *m)
+{
+    const struct tunnel_recent *recent;
+
+    if (unlikely(m->data_len < RECENT_WINDOW))
+        return NULL;
+    recent = &cache->recent[simple_place(pop, rte_pktmbuf_mtod(m, const uint8_t *))];
+    return likely(recent->generation == tunnel_table_generation(table)) ? recent : NULL;
+}
+
+/* As other_end() for simple headers, of which nothing is known yet. What is wrong with them is found again, with its
+ * reason. */
+static inline uint32_t simple_end(const struct tunnel_recent *recent, const struct op_tunnel_pop *pop,
+                                  const struct rte_mbuf *m)
+{
+    const uint8_t *data = rte_pktmbuf_mtod(m, const uint8_t *), *ip = data + RECENT_L3;
+    const uint32_t len = be16(ip + 2), end = RECENT_L3 + len;
+
+    if (unlikely(m->data_len < RECENT_WINDOW || m->nb_segs != 1 || offload_any(m) ||
+                 !first_words_are(recent, pop, data) || flow_key_load16(data + 12) != RTE_BE16(RTE_ETHER_TYPE_IPV4)))
+        return 0;
+    if (unlikely(end > m->pkt_len || end < recent->len + (uint32_t)RTE_ETHER_HDR_LEN ||
+                 (recent->udp && be16(ip + 24) != len - 20) || !ipv4_checksum_right(recent, ip)))
+        return 0;
+    return end;
+}
+
+/* As pop_like_other() for simple headers. False: unlike. */
 static inline bool pop_like_simple(const struct tunnel_table *table, const struct tunnel_cache *cache,
                                    const struct op_tunnel_pop *pop, struct rte_mbuf *m)
 {
-    const uint8_t *data = rte_pktmbuf_mtod(m, const uint8_t *), *ip = data + RECENT_L3;
+    const struct tunnel_recent *recent = simple_recent(table, cache, pop, m);
+    const uint32_t end = likely(recent != NULL) ? simple_end(recent, pop, m) : 0;
 
-    if (unlikely(m->data_len < RECENT_WINDOW || m->nb_segs != 1 || offload_any(m)))
-        return false;
-    const struct tunnel_recent *recent = &cache->recent[simple_place(pop, data)];
-    const uint32_t len = be16(ip + 2), end = RECENT_L3 + len;
-    if (unlikely(recent->generation != tunnel_table_generation(table) || !first_words_are(recent, pop, data) ||
-                 flow_key_load16(data + 12) != RTE_BE16(RTE_ETHER_TYPE_IPV4)))
-        return false;
-    if (unlikely(end > m->pkt_len || end < recent->len + (uint32_t)RTE_ETHER_HDR_LEN ||
-                 (recent->udp && be16(ip + 24) != len - 20) || !ipv4_checksum_right(ip)))
+    if (unlikely(end == 0))
         return false;
     take_off(recent, m, end, RECENT_L4_IPV4, 1);
+    return true;
+}
+
+const struct tunnel_recent *tunnel_recent_find(const struct tunnel_table *table, const struct tunnel_cache *cache,
+                                               const struct op_tunnel_pop *pop, const struct rte_mbuf *m)
+{
+    const struct tunnel_recent *recent = simple_recent(table, cache, pop, m);
+
+    if (likely(recent && first_words_are(recent, pop, rte_pktmbuf_mtod(m, const uint8_t *))))
+        return recent;
+    recent = other_recent(table, cache, pop, m);
+    return recent && !recent->ecn ? recent : NULL;
+}
+
+/* Whether the packet can be changed as it is: its data are in one piece and nobody else's. */
+static inline bool is_own(const struct rte_mbuf *m)
+{
+    return rte_mbuf_refcnt_read(m) == 1 && RTE_MBUF_DIRECT(m);
+}
+
+bool tunnel_recent_fits(const struct tunnel_recent *recent, const struct op_tunnel_pop *pop,
+                        struct rte_mbuf *const *packets, unsigned n, uint16_t *ends)
+{
+    if (unlikely(!recent->simple)) {
+        for (unsigned i = 0; i < n; i++) {
+            const struct rte_mbuf *m = packets[i];
+            const uint32_t least = recent->ipv6 ? RECENT_L4_IPV6 + 16 : RECENT_WINDOW;
+
+            if (!is_own(m) || m->data_len < least ||
+                !first_words_are(recent, pop, rte_pktmbuf_mtod(m, const uint8_t *)))
+                return false;
+            ends[i] = (uint16_t)other_end(recent, m);
+            if (ends[i] == 0)
+                return false;
+        }
+        return true;
+    }
+    for (unsigned i = 0; i < n; i++) {
+        ends[i] = (uint16_t)simple_end(recent, pop, packets[i]);
+        if (unlikely(ends[i] == 0 || !is_own(packets[i])))
+            return false;
+    }
     return true;
 }
 
@@ -238,7 +328,8 @@ void pop_remember(const struct outer *o, struct tunnel_cache *cache, const struc
     if (!can_be_remembered(o))
         return;
     checksum = mask_make(o, (uint8_t *)mask);
-    if (!o->ipv6 && n_words <= RECENT_FIXED_WORDS && o->n_lines == 1 && !checksum && !ecn)
+    const bool simple = !o->ipv6 && n_words <= RECENT_FIXED_WORDS && o->n_lines == 1 && !checksum && !ecn;
+    if (simple)
         recent = &cache->recent[simple_place(pop, o->data)];
     else
         recent = &cache->other[other_place(pop, o->m, o->ipv6)];
@@ -256,6 +347,8 @@ void pop_remember(const struct outer *o, struct tunnel_cache *cache, const struc
     recent->udp = o->proto == IPPROTO_UDP;
     recent->checksum = checksum;
     recent->ecn = ecn;
+    recent->simple = simple;
+    recent->sum = o->ipv6 ? 0 : ipv4_sum(o->data + RECENT_L3);
     memcpy(&recent->meta, o->meta, recent->lines * FLOW_KEY_LINE);
 }
 

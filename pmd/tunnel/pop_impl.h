@@ -35,9 +35,6 @@ static inline uint32_t be32(const uint8_t *p)
     return rte_be_to_cpu_32(flow_key_load32(p));
 }
 
-/* What a device said of the outer checksums is not said of those inside. */
-#define POP_CHECKED (RTE_MBUF_F_RX_IP_CKSUM_MASK | RTE_MBUF_F_RX_L4_CKSUM_MASK)
-
 /* As tunnel_pop(), for any headers; has those remembered that pop_remember() takes. */
 enum drop_reason pop_parse(const struct tunnel_table *table, struct tunnel_cache *cache,
                            const struct op_tunnel_pop *pop, struct rte_mbuf *m);

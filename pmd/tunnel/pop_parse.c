@@ -536,7 +536,7 @@ static void take_off(struct outer *o, uint32_t len)
 {
     struct rte_mbuf *m = o->m;
 
-    m->ol_flags &= ~(uint64_t)POP_CHECKED;
+    m->ol_flags &= ~(uint64_t)TUNNEL_POP_CHECKED;
     if (unlikely(offload_any(m))) {
         if (checksum_is_due(o))
             m->ol_flags &= ~(uint64_t)OFFLOAD_ANY;
