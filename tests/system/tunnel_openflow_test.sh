@@ -30,7 +30,7 @@ FLOWS
 done
 reaches va 10.0.0.2
 tcp va vb 10.0.0.2
-assert_matches "$(megaflows a)" 'tnl_push\(.*geneve\(crit,vni=0x5,options\(\{class=0x102,type=0x80,len=4,0x00010002\}\)\)'
+assert_matches "$(megaflows a)" 'tnl_push\(.*geneve\(crit,vni=0x5,options\(\{class=0x102,type=0x80,len=4,0x10002\}\)\)'
 assert_matches "$(megaflows b)" 'tunnel\(tun_id=0x5,src=192.0.2.1,geneve\(\{class=0x102,type=0x80,len=4,0x10002\}\)\),recirc_id\(0\)'
 
 step "packets that do not fit are dropped by name, and who sends them is told if the port says so"
@@ -51,6 +51,11 @@ wait_until 3 heard
 tcp va vb 10.0.0.2
 tcp vb va fd00::1
 for node in a b; do inside v$node ip link set eth0 mtu 1400; done
+
+step "that an option is there, whatever its value, cannot be asked, and means no other flows"
+assert_fails ofctl_on a del-flows br-int tun_metadata0
+assert_contains "$OUTPUT" OFPBMC_BAD_MASK
+reaches va 10.0.0.2
 
 step "another option is another flow"
 rules a <<<"$(send a set_field:3-\>tun_metadata0,)"

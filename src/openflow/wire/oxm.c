@@ -107,6 +107,11 @@ int oxm_read_value(struct reader *r, const struct field *f, bool has_mask, size_
     return 0;
 }
 
+static bool is_tun_metadata(const struct field *f)
+{
+    return f->id >= FIELD_TUN_METADATA0 && f->id <= FIELD_TUN_METADATA63;
+}
+
 /* One entry: `f` with its value and mask. */
 static int decode_entry(struct reader *r, const struct field *f, bool has_mask, size_t len, struct match *match)
 {
@@ -117,6 +122,9 @@ static int decode_entry(struct reader *r, const struct field *f, bool has_mask, 
     if (error)
         return error;
     if (f->maskable == FIELD_MASK_NONE && !all_ones(mask.b, n) && !all_zero(mask.b, n))
+        return OFPERR_BMC_BAD_MASK;
+    /* That an option is there, whatever its value, which a key cannot tell: nothing wider is meant. */
+    if (is_tun_metadata(f) && all_zero(mask.b, n))
         return OFPERR_BMC_BAD_MASK;
     for (unsigned i = 0; i < n; i++) /* OpenFlow 1.3.5, 7.2.3.5 */
         if (value.b[i] & ~mask.b[i])
@@ -261,7 +269,7 @@ static uint64_t words_of(const struct field *f)
     const uint64_t words = UINT64_C(7) & ((UINT64_C(2) << (f->offset % 8 + f->container) / 8) - 1);
 
     /* The place of a tunnel option is not known before it is given one, and is another later. */
-    if (f->id >= FIELD_TUN_METADATA0 && f->id <= FIELD_TUN_METADATA63)
+    if (is_tun_metadata(f))
         return ((UINT64_C(1) << TUN_METADATA_LEN / 8) - 1) << offsetof(struct flow, pkt.tun_metadata) / 8;
     return words << f->offset / 8;
 }
