@@ -73,6 +73,14 @@ void writer_address(struct program_writer *w, const char *name, int family, cons
         writer_put(w, "/%s", inet_ntop(family, mask, text, sizeof text));
 }
 
+void writer_port(struct program_writer *w, uint32_t index)
+{
+    if (w->port_name)
+        writer_put(w, "%s", w->port_name(w->arg, index));
+    else
+        writer_put(w, "%u", index);
+}
+
 void writer_ops(struct program_writer *w, const struct program_op *op, const struct program_op *end)
 {
     for (const char *comma = ""; op < end; op = program_op_next(op), comma = ",") {

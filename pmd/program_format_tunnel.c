@@ -52,6 +52,20 @@ static void put_ip(struct program_writer *w, const uint8_t *ip, bool ipv6)
         writer_put(w, ",proto=%u,tos=%#x,ttl=%u,frag=0x%x),", ip[9], ip[1], ip[8], be16(ip + 6));
 }
 
+/* The value of an option as one number, without zeros in front. */
+static void put_value(struct program_writer *w, const uint8_t *p, uint32_t len)
+{
+    uint32_t at = 0;
+
+    if (len == 0)
+        return;
+    while (at < len - 1 && p[at] == 0)
+        at++;
+    writer_put(w, ",0x%x", p[at]);
+    while (++at < len)
+        writer_put(w, "%02x", p[at]);
+}
+
 /* `len`: of the options. */
 static void put_geneve(struct program_writer *w, const uint8_t *p, uint32_t len)
 {
@@ -61,9 +75,8 @@ static void put_geneve(struct program_writer *w, const uint8_t *p, uint32_t len)
     for (uint32_t at = 8; at + 4 <= 8 + len;) {
         const uint32_t value_len = (p[at + 3] & 0x1fu) * 4;
 
-        writer_put(w, "{class=0x%x,type=0x%x,len=%u", be16(p + at), p[at + 2], value_len);
-        for (uint32_t i = 0; i < value_len && at + 4 + i < 8 + len; i++)
-            writer_put(w, i == 0 ? ",0x%02x" : "%02x", p[at + 4 + i]);
+        writer_put(w, "{class=0x%x,type=%#x,len=%u", be16(p + at), p[at + 2], value_len);
+        put_value(w, p + at + 4, RTE_MIN(value_len, 8 + len - at - 4));
         writer_put(w, "}");
         at += 4 + value_len;
     }
@@ -113,11 +126,28 @@ static void put_srv6(struct program_writer *w, const uint8_t *p)
     }
 }
 
-static const char *type_name(uint32_t type)
+/* Open vSwitch's number of the type of port. */
+static unsigned type_number(const struct op_tunnel_push *push)
 {
-    static const char *const names[TUNNEL_N_TYPES] = {"vxlan", "geneve", "gre", "erspan", "gtpu", "srv6"};
+    const bool ipv6 = push->flags & TUNNEL_PUSH_IPV6;
 
-    return type < TUNNEL_N_TYPES ? names[type] : "unknown";
+    switch ((enum tunnel_type)push->type) {
+    case TUNNEL_VXLAN:
+        return 4;
+    case TUNNEL_GENEVE:
+        return 5;
+    case TUNNEL_GRE:
+        return ipv6 ? 109 : 3;
+    case TUNNEL_ERSPAN:
+        return ipv6 ? 108 : 107;
+    case TUNNEL_GTPU:
+        return 110;
+    case TUNNEL_SRV6:
+        return 112;
+    case TUNNEL_N_TYPES:
+        break;
+    }
+    return 0;
 }
 
 void writer_tunnel_push(struct program_writer *w, const struct op_tunnel_push *push)
@@ -125,7 +155,9 @@ void writer_tunnel_push(struct program_writer *w, const struct op_tunnel_push *p
     const uint8_t *l4 = push->header + push->l4, *own = push->header + push->own;
     const bool udp = tunnel_is_udp(push->type);
 
-    writer_put(w, "tnl_port(%u),header(size=%u,type=%s,", push->index, push->len, type_name(push->type));
+    writer_put(w, "tnl_port(");
+    writer_port(w, push->index);
+    writer_put(w, "),header(size=%u,type=%u,", push->len, type_number(push));
     put_eth(w, push->header);
     put_ip(w, push->header + push->l3, push->flags & TUNNEL_PUSH_IPV6);
     if (udp)
@@ -151,7 +183,5 @@ void writer_tunnel_push(struct program_writer *w, const struct op_tunnel_push *p
 
 void writer_tunnel_pop(struct program_writer *w, const struct op_tunnel_pop *pop)
 {
-    writer_put(w, pop->gpe ? "%s,gpe" : "%s", type_name(pop->type));
-    if (pop->udp_port != 0)
-        writer_put(w, ",%u", rte_be_to_cpu_16(pop->udp_port));
+    writer_put(w, "%u", tunnel_listener_number(pop->type, rte_be_to_cpu_16(pop->udp_port)));
 }

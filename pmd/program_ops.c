@@ -29,10 +29,7 @@ static void put_eth_type(struct program_writer *w, const struct program_op *op)
 
 static void put_port(struct program_writer *w, const struct program_op *op)
 {
-    if (w->port_name)
-        writer_put(w, "%s", w->port_name(w->arg, op->arg));
-    else
-        writer_put(w, "%u", op->arg);
+    writer_port(w, op->arg);
 }
 
 static void put_larger(struct program_writer *w, const struct program_op *op)

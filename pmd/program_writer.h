@@ -31,6 +31,8 @@ void writer_ether(struct program_writer *w, const char *name, const struct rte_e
                   const struct rte_ether_addr *mask);
 /* `family` is AF_INET or AF_INET6. */
 void writer_address(struct program_writer *w, const char *name, int family, const void *value, const void *mask);
+/* A port or tunnel, by its index in the datapath. */
+void writer_port(struct program_writer *w, uint32_t index);
 struct op_tunnel_push;
 struct op_tunnel_pop;
 /* The arguments of tnl_push() and tnl_pop(). */

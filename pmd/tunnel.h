@@ -114,6 +114,13 @@ struct op_tunnel_pop {
     uint8_t zero2[2];
 };
 
+/* What a listener is called in texts, where Open vSwitch has the number of a port of the datapath: its UDP port (host
+ * order), else the protocol number of GRE or of IPv6's routing header. */
+static inline unsigned tunnel_listener_number(uint8_t type, uint16_t udp_port)
+{
+    return udp_port != 0 ? udp_port : type == TUNNEL_SRV6 ? 43 : 47;
+}
+
 /* Packets that come in by a tunnel. The most specific one that fits takes a packet, as in Open vSwitch: an exact key
  * before any, then an exact remote address before any, an exact address of this host before any and that before one of
  * the flow's, and a tunnel for this payload before one for either. */

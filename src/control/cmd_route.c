@@ -101,7 +101,7 @@ static const char *parse_options(int argc, const char *const *argv, bool v4, str
         if (!strncmp(argv[i], "table=", 6))
             return "Invalid table format";
         if (!parse_address(argv[i] + (is_source ? 4 : 0), address) || !!IN6_IS_ADDR_V4MAPPED(address) != v4)
-            return is_source ? "Invalid src" : "Invalid pkt_mark or gateway";
+            return "Invalid pkt_mark, IP gateway or src_ip";
     }
     return NULL;
 }
@@ -115,7 +115,7 @@ static void cmd_add(void *arg, int argc, const char *const *argv, struct control
     uint8_t length;
 
     if (!parse_prefix(argv[1], &prefix, &length)) {
-        control_fail(reply, "Invalid parameters");
+        control_fail(reply, "Invalid 'ip/plen' parameter");
         return;
     }
     fault = parse_options(argc, argv, IN6_IS_ADDR_V4MAPPED(&prefix), &options);

@@ -14,25 +14,24 @@
 
 /* --- tnl/ports/show ------------------------------------------------------ */
 
-/* Open vSwitch's name of the port of the datapath that receives for it. */
-static void listener_name(const struct tunnel_listener *listener, char *name, size_t size)
+/* Open vSwitch's name of the port of the datapath that receives for the listener. `which`: of GRE's several. */
+static void listener_name(const struct tunnel_listener *listener, unsigned which, char *name, size_t size)
 {
     static const char *const names[TUNNEL_N_TYPES] = {[TUNNEL_VXLAN] = "vxlan_sys",
                                                       [TUNNEL_GENEVE] = "genev_sys",
-                                                      [TUNNEL_GRE] = "gre_sys",
                                                       [TUNNEL_GTPU] = "gtpu_sys",
                                                       [TUNNEL_SRV6] = "srv6_sys"};
+    static const char *const gre[N_GRE_PORTS] = {"gre_sys", "ip6gre_sys", "erspan_sys", "ip6erspan_sys"};
 
     if (listener->udp_port)
         snprintf(name, size, "%s_%u", names[listener->type], listener->udp_port);
     else
-        snprintf(name, size, "%s", names[listener->type]);
+        snprintf(name, size, "%s", listener->type == TUNNEL_GRE ? gre[which] : names[listener->type]);
 }
 
 /* Shows what packets of the protocol look like that end at this address and listener. */
-static void show_protocol(struct control_reply *reply, const char *name, unsigned i,
-                          const struct tunnel_listener *listener, const struct in6_addr *address,
-                          const struct routes_device *device, unsigned proto)
+static void show_protocol(struct control_reply *reply, const char *name, const struct tunnel_listener *listener,
+                          const struct in6_addr *address, const struct routes_device *device, unsigned proto)
 {
     bool v4 = IN6_IS_ADDR_V4MAPPED(address);
     const uint8_t *m = device->mac.addr_bytes;
@@ -41,22 +40,21 @@ static void show_protocol(struct control_reply *reply, const char *name, unsigne
     inet_ntop(v4 ? AF_INET : AF_INET6, &address->s6_addr[v4 ? 12 : 0], text, sizeof text);
     control_printf(reply,
                    "%s (%u) : eth(dst=%02x:%02x:%02x:%02x:%02x:%02x),eth_type(0x%04x),%s(dst=%s,proto=%u,frag=no)",
-                   name, i, m[0], m[1], m[2], m[3], m[4], m[5], v4 ? RTE_ETHER_TYPE_IPV4 : RTE_ETHER_TYPE_IPV6,
-                   v4 ? "ipv4" : "ipv6", text, proto);
+                   name, tunnel_listener_number(listener->type, listener->udp_port), m[0], m[1], m[2], m[3], m[4], m[5],
+                   v4 ? RTE_ETHER_TYPE_IPV4 : RTE_ETHER_TYPE_IPV6, v4 ? "ipv4" : "ipv6", text, proto);
     if (listener->udp_port)
         control_printf(reply, ",udp(dst=%u)", listener->udp_port);
     control_printf(reply, "\n");
 }
 
-static void show_address(struct control_reply *reply, const char *name, unsigned i,
-                         const struct tunnel_listener *listener, const struct in6_addr *address,
-                         const struct routes_device *device)
+static void show_address(struct control_reply *reply, const char *name, const struct tunnel_listener *listener,
+                         const struct in6_addr *address, const struct routes_device *device)
 {
     if (listener->type != TUNNEL_SRV6) {
-        show_protocol(reply, name, i, listener, address, device, listener->udp_port ? IPPROTO_UDP : IPPROTO_GRE);
+        show_protocol(reply, name, listener, address, device, listener->udp_port ? IPPROTO_UDP : IPPROTO_GRE);
     } else if (!IN6_IS_ADDR_V4MAPPED(address)) {
-        show_protocol(reply, name, i, listener, address, device, IPPROTO_IPIP);
-        show_protocol(reply, name, i, listener, address, device, IPPROTO_IPV6);
+        show_protocol(reply, name, listener, address, device, IPPROTO_IPIP);
+        show_protocol(reply, name, listener, address, device, IPPROTO_IPV6);
     }
 }
 
@@ -73,8 +71,8 @@ static const struct bridge_port *port_of_device(const struct sluice *sw, const c
     return NULL;
 }
 
-static void show_addresses(const struct sluice *sw, const struct tunnel_listener *listener, unsigned i,
-                           const char *name, struct control_reply *reply)
+static void show_addresses(const struct sluice *sw, const struct tunnel_listener *listener, const char *name,
+                           struct control_reply *reply)
 {
     char device_name[IFNAMSIZ];
     struct routes_device device;
@@ -83,28 +81,42 @@ static void show_addresses(const struct sluice *sw, const struct tunnel_listener
 
     while (routes_next_address(sw->routes, &position, &address, device_name))
         if (port_of_device(sw, device_name) && routes_find_device(sw->routes, device_name, &device))
-            show_address(reply, name, i, listener, &address, &device);
+            show_address(reply, name, listener, &address, &device);
+}
+
+/* Shows the ports of a listener that have one name. */
+static void show_listener(const struct sluice *sw, const struct tunnel_listener *listener, unsigned which,
+                          unsigned n_ports, bool verbose, struct control_reply *reply)
+{
+    char name[32];
+
+    listener_name(listener, which, name, sizeof name);
+    if (verbose)
+        show_addresses(sw, listener, name, reply);
+    else
+        control_printf(reply, "%s (%u) ref_cnt=%u\n", name, tunnel_listener_number(listener->type, listener->udp_port),
+                       n_ports);
+    json_array_append_new(reply->json,
+                          json_pack("{s:s,s:i,s:b,s:b,s:i}", "name", name, "udp_port", (int)listener->udp_port, "gbp",
+                                    listener->gbp, "gpe", listener->n_gpe > 0, "ports", (int)n_ports));
 }
 
 static void cmd_ports_show(void *arg, int argc, const char *const *argv, struct control_reply *reply)
 {
     bool verbose = argc > 1 && strcmp(argv[1], "-v") == 0;
     const struct sluice *sw = arg;
-    char name[32];
 
     reply->json = json_array();
     control_printf(reply, "Listening ports:\n");
     for (unsigned i = 0; i < tunnels_n_listeners(sw->tunnels); i++) {
         const struct tunnel_listener *listener = tunnels_listener(sw->tunnels, i);
 
-        listener_name(listener, name, sizeof name);
-        if (verbose)
-            show_addresses(sw, listener, i, name, reply);
-        else
-            control_printf(reply, "%s (%u) ref_cnt=%u\n", name, i, listener->n_ports);
-        json_array_append_new(reply->json, json_pack("{s:s,s:i,s:b,s:b,s:i}", "name", name, "udp_port",
-                                                     (int)listener->udp_port, "gbp", listener->gbp, "gpe",
-                                                     listener->n_gpe > 0, "ports", (int)listener->n_ports));
+        if (listener->type != TUNNEL_GRE)
+            show_listener(sw, listener, 0, listener->n_ports, verbose, reply);
+        for (unsigned which = 0; which < N_GRE_PORTS; which++) {
+            if (listener->n_gre[which] > 0)
+                show_listener(sw, listener, which, listener->n_gre[which], verbose, reply);
+        }
     }
 }
 

@@ -234,15 +234,24 @@ static struct tunnel_listener *find_listener(const struct tunnels *tunnels, uint
     return listener && listener_key(listener->type, listener->udp_port) == key ? listener : NULL;
 }
 
+/* Counts a port of the listener's, or one less of them. */
+static void count_port(struct tunnel_listener *listener, const struct tunnel_config *config, int delta)
+{
+    const bool ip6 = strncmp(config->type_name, "ip6", 3) == 0;
+
+    listener->n_ports += (unsigned)delta;
+    listener->n_gpe += config->gpe ? (unsigned)delta : 0;
+    if (listener->type == TUNNEL_GRE)
+        listener->n_gre[(config->type == TUNNEL_ERSPAN ? ERSPAN_PORTS : GRE_PORTS) + ip6] += (unsigned)delta;
+}
+
+/* With this port alone. */
 static struct tunnel_listener listener_for(const struct tunnel_config *config)
 {
-    return (struct tunnel_listener){
-        .type = listener_type(config),
-        .udp_port = config->dst_port,
-        .gbp = config->gbp,
-        .n_ports = 1,
-        .n_gpe = config->gpe,
-    };
+    struct tunnel_listener listener = {.type = listener_type(config), .udp_port = config->dst_port, .gbp = config->gbp};
+
+    count_port(&listener, config, 1);
+    return listener;
 }
 
 static void listen_for(struct tunnels *tunnels, const struct tunnel_config *config)
@@ -251,8 +260,7 @@ static void listen_for(struct tunnels *tunnels, const struct tunnel_config *conf
     unsigned place = place_of(tunnels, key_of(config));
 
     if (listener) {
-        listener->n_ports++;
-        listener->n_gpe += config->gpe;
+        count_port(listener, config, 1);
         if (config->gpe && listener->n_gpe == 1)
             tell_change(tunnels, NULL);
         return;
@@ -269,8 +277,8 @@ static void stop_listening(struct tunnels *tunnels, const struct tunnel_config *
 {
     struct tunnel_listener *listener = find_listener(tunnels, key_of(config));
 
-    listener->n_gpe -= config->gpe;
-    if (--listener->n_ports > 0) {
+    count_port(listener, config, -1);
+    if (listener->n_ports > 0) {
         if (config->gpe && listener->n_gpe == 0)
             tell_change(tunnels, NULL);
         return;

@@ -85,11 +85,15 @@ bool tunnel_port_takes(const struct tunnels *tunnels, const struct bridge_port *
 
 /* --- what there is, for commands ----------------------------------------- */
 
+/* The types of ports that share GRE's listener, in the order of their names in tnl/ports/show. */
+enum { GRE_PORTS, IP6GRE_PORTS, ERSPAN_PORTS, IP6ERSPAN_PORTS, N_GRE_PORTS };
+
 struct tunnel_listener {
-    enum tunnel_type type;   /* TUNNEL_GRE: ERSPAN, too */
-    uint16_t udp_port;       /* host order; 0: GRE, SRv6 */
-    bool gbp;                /* VXLAN: of all its ports, or of none */
-    unsigned n_ports, n_gpe; /* n_gpe: VXLAN's that have next protocols */
+    enum tunnel_type type;       /* TUNNEL_GRE: ERSPAN, too */
+    uint16_t udp_port;           /* host order; 0: GRE, SRv6 */
+    bool gbp;                    /* VXLAN: of all its ports, or of none */
+    unsigned n_ports, n_gpe;     /* n_gpe: VXLAN's that have next protocols */
+    unsigned n_gre[N_GRE_PORTS]; /* of the ports of GRE's */
 };
 
 /* In order of UDP ports, those without one first. */

@@ -147,8 +147,8 @@ static void learn(struct xlate_ctx *ctx, const struct bridge_port *in, uint16_t 
     if (!ctx->in->side_effects)
         return;
     if (mac_table_learn(ctx->bridge->macs, src, vlan, in->lport->id, clock_now_ms())) {
-        xlate_note(ctx, " -> learned that " RTE_ETHER_ADDR_PRT_FMT " is on port %s in VLAN %u",
-                   RTE_ETHER_ADDR_BYTES(src), lport_name(in->lport), vlan);
+        xlate_note(ctx, " -> learned that " XLATE_MAC_FMT " is on port %s in VLAN %u", RTE_ETHER_ADDR_BYTES(src),
+                   lport_name(in->lport), vlan);
     }
     if (may_return)
         mac_table_lock(ctx->bridge->macs, src, vlan, clock_now_ms() + ARP_LOCK_MS);

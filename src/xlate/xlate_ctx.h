@@ -124,7 +124,8 @@ void xlate_bridge(struct xlate_ctx *ctx);
 void xlate_fail(struct xlate_ctx *ctx, enum drop_reason reason, const char *text);
 /* Why the packet is dropped, if nothing else sends it anywhere: the first reason given counts. */
 void xlate_why(struct xlate_ctx *ctx, enum drop_reason reason);
-/* For trace; printf. The text brings its " -> " or " >> ". */
+/* For trace; printf. The text brings its " -> " or " >> ". MAC addresses are written as Open vSwitch writes them. */
+#define XLATE_MAC_FMT "%02x:%02x:%02x:%02x:%02x:%02x"
 void xlate_note(struct xlate_ctx *ctx, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* Did the packet come out of a tunnel? If not it has fields of one only where actions wrote them. */

@@ -626,7 +626,7 @@ static void note_hop(struct xlate_ctx *ctx, const struct outer *outer, const str
 {
     char from[INET6_ADDRSTRLEN], via[INET6_ADDRSTRLEN];
 
-    xlate_note(ctx, " -> tunneling from " RTE_ETHER_ADDR_PRT_FMT " %s to " RTE_ETHER_ADDR_PRT_FMT " %s",
+    xlate_note(ctx, " -> tunneling from " XLATE_MAC_FMT " %s to " XLATE_MAC_FMT " %s",
                RTE_ETHER_ADDR_BYTES(&hop->src_mac),
                address_text(is_given(&outer->query.from) ? &outer->query.from : &hop->source, from),
                RTE_ETHER_ADDR_BYTES(&hop->dst_mac), address_text(&hop->via, via));

@@ -78,7 +78,7 @@ void set_neighbour_mac(const char *ip, uint8_t last)
 
 void set_neighbour(const char *ip)
 {
-    set_neighbour_mac(ip, 2);
+    set_neighbour_mac(ip, 0x0c);
 }
 
 static void on_send(void *arg, struct bridge_port *from, struct rte_mbuf *frame)

@@ -11,11 +11,11 @@
 #include "tests/lib/bed_xlate.h"
 
 #define OURS "02:00:00:00:00:06"
-#define THEIRS "02:00:00:00:01:02"
+#define THEIRS "02:00:00:00:01:0c"
 
 /* What follows the output to the tunnel in brackets, of VXLAN to 192.0.2.2. */
 #define PUSH                                                                                                           \
-    "tnl_push(tnl_port(*),header(size=50,type=vxlan,eth(dst=" THEIRS ",src=" OURS ",dl_type=0x0800),"                  \
+    "tnl_push(tnl_port(*),header(size=50,type=4,eth(dst=" THEIRS ",src=" OURS ",dl_type=0x0800),"                      \
     "ipv4(src=192.0.2.1,dst=192.0.2.2,proto=17,tos=*,ttl=*,frag=0x4000),udp(src=0,dst=4789,csum=0x0),"                 \
     "vxlan(flags=0x8000000,vni=*)),mtu(1500))"
 #define UDP "in_port=1,udp,nw_src=10.0.0.9,nw_dst=10.0.0.1,nw_ttl=9,dl_src=02:00:00:00:00:01,dl_dst=02:00:00:00:00:02"

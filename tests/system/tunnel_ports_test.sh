@@ -34,7 +34,7 @@ assert_matches "$(appctl ofproto/list-tunnels)" '^port [0-9]+: t-geneve \(geneve
 assert_matches "$(appctl ofproto/list-tunnels)" '^port [0-9]+: t-gtpu \(gtpu: ::->192.0.2.2, key=0x7, legacy_l3, dp port=[0-9]+, ttl=64\)$'
 assert_matches "$(appctl tnl/ports/show)" '^vxlan_sys_4789 \([0-9]+\) ref_cnt=1$'
 assert_matches "$(appctl tnl/ports/show)" '^genev_sys_6081 \([0-9]+\) ref_cnt=1$'
-assert_matches "$(appctl tnl/ports/show)" '^gre_sys \([0-9]+\) ref_cnt='
+for name in gre ip6gre erspan ip6erspan; do assert_matches "$(appctl tnl/ports/show)" "^${name}_sys \([0-9]+\) ref_cnt=1\$"; done
 assert_matches "$(appctl tnl/ports/show)" '^srv6_sys \([0-9]+\) ref_cnt=1$'
 
 step "a change while it runs keeps the number, and touches no other port"
@@ -96,8 +96,8 @@ vsctl add-port br-int t1 -- set Interface t1 type=gre options:remote_ip=192.0.2.
     options:remote_ip=192.0.2.2
 mac=$(box cat /sys/class/net/br-phy/address)
 lists() { appctl tnl/ports/show -v | grep -qF -- "$1"; }
-wait_until 3 lists "vxlan_sys_4789 (1) : eth(dst=$mac),eth_type(0x0800),ipv4(dst=192.0.2.1,proto=17,frag=no),udp(dst=4789)"
-lists "gre_sys (0) : eth(dst=$mac),eth_type(0x0800),ipv4(dst=192.0.2.1,proto=47,frag=no)"
+wait_until 3 lists "vxlan_sys_4789 (4789) : eth(dst=$mac),eth_type(0x0800),ipv4(dst=192.0.2.1,proto=17,frag=no),udp(dst=4789)"
+lists "gre_sys (47) : eth(dst=$mac),eth_type(0x0800),ipv4(dst=192.0.2.1,proto=47,frag=no)"
 
 step "internal ports leave room for outer headers"
 mtu_is() { [ "$(box cat "/sys/class/net/$1/mtu")" = "$2" ]; }

@@ -344,9 +344,9 @@ static const char *text_of(const struct golden *g)
 static void programs_are_written_as_open_vswitch_writes_them(void **state)
 {
     assert_string_equal(text_of(golden("SRv6 without a label")),
-                        "tnl_push(tnl_port(0),header(size=78,type=srv6,eth(dst=02:00:00:00:00:02,src=02:00:00:00:00:01,"
+                        "tnl_push(tnl_port(0),header(size=78,type=112,eth(dst=02:00:00:00:00:02,src=02:00:00:00:00:01,"
                         "dl_type=0x86dd),ipv6(src=fd00::1,dst=fd00::2,label=0,proto=43,tclass=0x0,hlimit=64),"
-                        "srv6(segments_left=0,segs(fd00::2)))),tnl_pop(srv6)");
+                        "srv6(segments_left=0,segs(fd00::2)))),tnl_pop(43)");
     assert_non_null(strstr(text_of(&goldens_under_way[1]),
                            ",srv6(segments_left=2,segs(fd00::2,2001:db8:1::3,2001:db8:2::4))),label(copy))"));
 }

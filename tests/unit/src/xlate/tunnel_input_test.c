@@ -22,11 +22,11 @@ static void what_is_for_the_host_is_popped(void **state)
 {
     add_tunnel(10, "vxlan remote_ip=192.0.2.2");
     add_outer("in_port=1,actions=output:LOCAL");
-    assert_string_equal(arrive(OUTER), "tnl_pop(vxlan,4789)");
+    assert_string_equal(arrive(OUTER), "tnl_pop(4789)");
     assert_string_equal(arrive("in_port=1,udp,nw_dst=192.0.2.1,dl_dst=" OURS ",tp_dst=4790"), "6");
     assert_string_equal(arrive("in_port=1,udp,nw_dst=192.0.2.5,dl_dst=" OURS ",tp_dst=4789"), "6");
     add_outer("priority=40000,in_port=1,actions=output:LOCAL,output:2");
-    assert_string_equal(arrive(OUTER), "clone(tnl_pop(vxlan,4789)),8");
+    assert_string_equal(arrive(OUTER), "clone(tnl_pop(4789)),8");
 }
 
 /* Segments that are left are the poll-mode threads' matter. */
@@ -34,8 +34,8 @@ static void segment_routing_is_popped(void **state)
 {
     add_tunnel(10, "srv6 remote_ip=2001:db8::2");
     add_outer("in_port=1,actions=output:LOCAL");
-    assert_string_equal(arrive("in_port=1,ipv6,nw_proto=4,ipv6_dst=2001:db8::1,dl_dst=" OURS), "tnl_pop(srv6)");
-    assert_string_equal(arrive("in_port=1,ipv6,nw_proto=41,ipv6_dst=2001:db8::1,dl_dst=" OURS), "tnl_pop(srv6)");
+    assert_string_equal(arrive("in_port=1,ipv6,nw_proto=4,ipv6_dst=2001:db8::1,dl_dst=" OURS), "tnl_pop(43)");
+    assert_string_equal(arrive("in_port=1,ipv6,nw_proto=41,ipv6_dst=2001:db8::1,dl_dst=" OURS), "tnl_pop(43)");
     assert_string_equal(arrive("in_port=1,ipv6,nw_proto=41,ipv6_dst=2001:db8::7,dl_dst=" OURS), "6");
     assert_string_equal(arrive("in_port=1,ipv6,nw_proto=47,ipv6_dst=2001:db8::1,dl_dst=" OURS), "6");
     assert_string_equal(arrive("in_port=1,ip,nw_proto=41,nw_dst=192.0.2.1,dl_dst=" OURS), "6");
@@ -46,7 +46,7 @@ static void marks_go_in_with_the_packet(void **state)
     struct bridge_port *in = add_tunnel(10, "vxlan remote_ip=192.0.2.2");
 
     add_outer("in_port=1,actions=set_field:3->pkt_mark,output:LOCAL");
-    assert_string_equal(arrive(OUTER), "set(skb_mark(0x3)),tnl_pop(vxlan,4789)");
+    assert_string_equal(arrive(OUTER), "set(skb_mark(0x3)),tnl_pop(4789)");
     bed_add(&bed, "in_port=10,pkt_mark=3,actions=output:2");
     assert_string_equal(came_in(in, "arp,pkt_mark=3"), "2");
     assert_non_null(strstr(mask_text, "skb_mark(0x3)"));

@@ -62,7 +62,7 @@ static void megaflows_follow_neighbours_and_ports(void **state)
     add_outer("actions=output:1");
     arrives_at(2);
     arrives_at(1);
-    expect_outer_to(outer_device(1), "\x02\0\0\0\x01\x02");
+    expect_outer_to(outer_device(1), "\x02\0\0\0\x01\x0c");
     bed_settle(&bed);
     flows_get_stats(bed.flows, &before);
     neighbours_tell(neighbours, phy, &far, &(struct rte_ether_addr){{2, 0, 0, 0, 9, 9}}, NEIGHBOUR_SET);
@@ -93,11 +93,11 @@ static void a_packet_that_waited_is_sent(void **state)
     rte_pktmbuf_free(m);
     assert_null(next_at(outer_device(1), 50));
     set_neighbour("192.0.2.9");
-    expect_outer_to(outer_device(1), "\x02\0\0\0\x01\x02");
+    expect_outer_to(outer_device(1), "\x02\0\0\0\x01\x0c");
     assert_null(next_at(outer_device(1), 50));
     assert_null(next_at(bed.fake[2], 1));
     arrives_at(1);
-    expect_outer_to(outer_device(1), "\x02\0\0\0\x01\x02");
+    expect_outer_to(outer_device(1), "\x02\0\0\0\x01\x0c");
 }
 
 static uint64_t dropped(enum drop_reason reason)
