@@ -81,11 +81,11 @@ struct namespaces {
 
 static void add_namespace(struct namespaces *all, const char *path)
 {
+    const size_t len = strlen(path);
     struct stat st;
     void *items;
 
-    if (stat(path, &st) < 0 || st.st_ino == all->own || all->n == NAMESPACES_MAX ||
-        strlen(path) >= sizeof all->items[0].path)
+    if (stat(path, &st) < 0 || st.st_ino == all->own || all->n == NAMESPACES_MAX || len >= sizeof all->items[0].path)
         return;
     for (size_t i = 0; i < all->n; i++)
         if (all->items[i].inode == st.st_ino)
@@ -97,7 +97,7 @@ static void add_namespace(struct namespaces *all, const char *path)
         all->items = items;
         all->room = all->room * 2 + 16;
     }
-    snprintf(all->items[all->n].path, sizeof all->items[0].path, "%s", path);
+    memcpy(all->items[all->n].path, path, len + 1);
     all->items[all->n++].inode = st.st_ino;
 }
 
