@@ -491,13 +491,14 @@ bool ct_next_datagram(const struct ct *ct, uint32_t *cursor, uint32_t most, stru
 {
     for (; most > 0; most--) {
         const uint32_t thread = *cursor / PLACES, id = *cursor % PLACES;
-        const struct fragments *fragments = &ct->threads[thread].fragments;
-        const struct datagram *datagram = &fragments->datagrams[id];
 
         if (thread >= ct->n_threads) {
             *cursor = 0;
             return false;
         }
+        const struct fragments *fragments = &ct->threads[thread].fragments;
+        const struct datagram *datagram = &fragments->datagrams[id];
+
         *cursor = id + 1 < READ(fragments->fresh_datagram) ? *cursor + 1 : (thread + 1) * PLACES;
         if (id == 0 || READ(datagram->n) == 0 || READ(datagram->state) != DATAGRAM_WAITS)
             continue;
