@@ -202,7 +202,7 @@ void datapath_meter_counts(const struct datapath *dp, uint32_t index, struct met
 
 /* --- connection tracking ------------------------------------------------- */
 
-/* The tracker. datapath_reclaim() does its work: while datapath_ct_busy(), call that every few milliseconds. */
+/* The tracker. datapath_reclaim() does its work: while datapath_ct_busy(), call that every tenth of a second. */
 struct ct *datapath_ct(const struct datapath *dp);
 bool datapath_ct_busy(const struct datapath *dp);
 /* The time of ct_next() and others that want one. Any thread. */

@@ -13,6 +13,13 @@ uint64_t clock_now_us(void);
 /* Milliseconds of CLOCK_MONOTONIC: clock_now_us() / 1000. */
 uint64_t clock_now_ms(void);
 
+/* The first multiple of `period` after `now`, both in the same unit. What has to be done again and again, and not at
+ * an exact time, is due then: a thread that has nothing else to do wakes up once for all of it. */
+static inline uint64_t clock_beat(uint64_t now, uint64_t period)
+{
+    return (now / period + 1) * period;
+}
+
 /* Takes the time from `now_us` (microseconds, never back) from now on; NULL: from CLOCK_MONOTONIC again. Simulations
  * and tests move time on by it. */
 typedef uint64_t clock_source_fn(void);

@@ -51,7 +51,7 @@ static unsigned look_after_ports(void *arg, uint64_t budget_us)
         more = port_poll_some(PORTS_AT_ONCE, links_port_changed, NULL);
     if (more)
         return LOOP_MORE;
-    hk->ports_due_us = now + INTERVAL_US;
+    hk->ports_due_us = clock_beat(now, INTERVAL_US);
     return 0;
 }
 
@@ -107,7 +107,7 @@ static void look_after_run_dir(void *arg)
     }
     hk->deleting = false;
     restore_run_dir(hk->sw);
-    loop_timer_in(&hk->run_dir, INTERVAL_US);
+    loop_timer_beat(&hk->run_dir, INTERVAL_US);
     if (hk->run_dir_event)
         event_add(hk->run_dir_event, NULL);
 }
@@ -119,7 +119,7 @@ static void look_after_threads(void *arg)
     struct housekeeping *hk = arg;
 
     hk->n_late = datapath_watch(hk->sw->dp, clock_now_ms());
-    loop_timer_in(&hk->threads, INTERVAL_US);
+    loop_timer_beat(&hk->threads, INTERVAL_US);
 }
 
 static void mark_loads(void *arg)
@@ -127,7 +127,7 @@ static void mark_loads(void *arg)
     struct housekeeping *hk = arg;
 
     datapath_rx_mark(hk->sw->dp);
-    loop_timer_in(&hk->loads, LOADS_US);
+    loop_timer_beat(&hk->loads, LOADS_US);
 }
 
 static void flush_log(void *arg)
@@ -135,7 +135,7 @@ static void flush_log(void *arg)
     struct housekeeping *hk = arg;
 
     log_flush();
-    loop_timer_in(&hk->log, INTERVAL_US);
+    loop_timer_beat(&hk->log, INTERVAL_US);
 }
 
 /* systemd restarts the service if this does not come: because this thread hangs, or a poll-mode thread does. */

@@ -82,8 +82,8 @@ static unsigned run_removed(void *arg, uint64_t budget_us)
 }
 
 /* The tracker of connections may be left alone for so long while there are some and no new ones come: what times out
- * does so in seconds, and the first new ones find memory that is ready. */
-#define CT_PAUSE_US 10000
+ * does so in seconds, and the first 65536 new ones find memory that is ready. */
+#define CT_PAUSE_US 100000
 
 /* Whether connections were made since this was last asked. */
 static bool connections_come(struct sluice *sw)
@@ -107,8 +107,9 @@ static unsigned run_datapath_reclaim(void *arg, uint64_t budget_us)
 static uint64_t reclaim_due_us(void *arg)
 {
     const struct sluice *sw = arg;
+    const uint64_t now = clock_now_us();
 
-    return datapath_ct_busy(sw->dp) ? CT_PAUSE_US : UINT64_MAX;
+    return datapath_ct_busy(sw->dp) ? clock_beat(now, CT_PAUSE_US) - now : UINT64_MAX;
 }
 
 static void add_jobs(struct sluice *sw)

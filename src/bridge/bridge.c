@@ -113,7 +113,10 @@ static void age_addresses(void *arg)
     struct bridge *bridge = arg;
     bool more = mac_table_expire(bridge->macs, clock_now_ms(), AGEING_STEP) == AGEING_STEP;
 
-    loop_timer_in(&bridge->ageing, more ? 0 : AGEING_INTERVAL_MS * 1000);
+    if (more)
+        loop_timer_in(&bridge->ageing, 0);
+    else
+        loop_timer_beat(&bridge->ageing, AGEING_INTERVAL_MS * 1000);
 }
 
 static unsigned run_reclaim(void *arg, uint64_t budget_us)
@@ -127,7 +130,7 @@ void bridge_join_loop(struct bridge *bridge, struct loop *loop)
         (struct loop_job){.name = "address reclaim", .phase = LOOP_RECLAIM, .arg = bridge, .run = run_reclaim};
     loop_add(loop, &bridge->reclaim);
     loop_timer_init(&bridge->ageing, loop, "address ageing", age_addresses, bridge);
-    loop_timer_in(&bridge->ageing, AGEING_INTERVAL_MS * 1000);
+    loop_timer_beat(&bridge->ageing, AGEING_INTERVAL_MS * 1000);
 }
 
 void bridge_destroy(struct bridge *bridge)

@@ -17,6 +17,7 @@
 #define SHARE_STEP_MOST_US 100 /* that a step takes at most, if nothing else gets the core meanwhile */
 #define TIMERS_BUDGET_US 100   /* a turn, and at least one of them */
 #define EVENTS_US 1000         /* of sockets, where there are more than this */
+#define WAITED_PART 4          /* a wait goes on for this part of what it took so far before it is looked at again */
 
 TAILQ_HEAD(jobs, loop_job);
 
@@ -35,6 +36,7 @@ struct loop {
     bool busy;          /* the last turn left something to do */
     uint64_t share_tsc; /* when the loop last turned from LOOP_SHARE, or sleep, to everything else */
     uint64_t talk_tsc;  /* when a peer was last served, or waited for */
+    uint64_t wait_tsc;  /* since when peers wait without being served; 0: none does */
     struct pace_yield yield;
     bool lowered; /* the thread's priority */
     struct loop_account *accounts, *sockets, turns;
@@ -205,6 +207,11 @@ void loop_timer_in(struct loop_timer *timer, uint64_t us)
     loop_timer_at(timer, clock_now_us() + us);
 }
 
+void loop_timer_beat(struct loop_timer *timer, uint64_t period_us)
+{
+    loop_timer_at(timer, clock_beat(clock_now_us(), period_us));
+}
+
 void loop_timer_cancel(struct loop_timer *timer)
 {
     if (loop_timer_is_set(timer))
@@ -258,6 +265,14 @@ static bool give_way(struct loop *loop)
     return true;
 }
 
+static void note_wait(struct loop *loop, unsigned results)
+{
+    if (!(results & LOOP_WAITING))
+        loop->wait_tsc = 0;
+    else if (!loop->wait_tsc || results & LOOP_ANSWERED)
+        loop->wait_tsc = rte_rdtsc();
+}
+
 /* Goes on with what peers asked for. Twice if need be: who reads an answer often has the next request ready at once. */
 static unsigned serve(struct loop *loop)
 {
@@ -273,6 +288,7 @@ static unsigned serve(struct loop *loop)
             poll_sockets(loop);
         if (results & (LOOP_ANSWERED | LOOP_WAITING))
             loop->talk_tsc = rte_rdtsc();
+        note_wait(loop, results);
         if (!(results & LOOP_ANSWERED) || !loop->busy || !give_way(loop))
             break;
     }
@@ -323,12 +339,21 @@ static uint64_t due_us(struct loop *loop)
     return us;
 }
 
+/* Mostly a peer waits for a grace period, which takes some ten microseconds. Where it takes longer a poll-mode thread
+ * lacks its core, and gets it back the later the more often this thread wakes up meanwhile. */
+static uint64_t waiting_us(const struct loop *loop)
+{
+    const uint64_t waited = loop->wait_tsc ? us_since(loop->wait_tsc) : 0;
+
+    return RTE_MIN(RTE_MAX(waited / WAITED_PART, (uint64_t)LOOP_WAITING_US), (uint64_t)LOOP_SOON_US);
+}
+
 static uint64_t sleep_us(struct loop *loop, unsigned results)
 {
     uint64_t us = due_us(loop);
 
     if (results & LOOP_WAITING)
-        us = RTE_MIN(us, (uint64_t)LOOP_WAITING_US);
+        us = RTE_MIN(us, waiting_us(loop));
     if (results & LOOP_SOON)
         us = RTE_MIN(us, (uint64_t)LOOP_SOON_US);
     return us;

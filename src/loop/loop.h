@@ -33,11 +33,12 @@ enum loop_phase {
 
 /* What a run returns, or-ed. */
 #define LOOP_MORE 0x01     /* there is more to do at once. Of LOOP_SHARE: another step */
-#define LOOP_WAITING 0x02  /* a peer's request waits for the datapath, or has more to do: to be run within 20 us */
+#define LOOP_WAITING 0x02  /* a peer's request waits for the datapath, or has more to do: see LOOP_WAITING_US */
 #define LOOP_SOON 0x04     /* to be run within a millisecond */
 #define LOOP_ANSWERED 0x08 /* a peer may have something to read */
 #define LOOP_UNSENT 0x10   /* ... once the loop has looked at the sockets, which it does at once then */
 
+/* How soon a job that waits is run again, at first; the longer it waits, the longer the pauses, up to LOOP_SOON_US. */
 #define LOOP_WAITING_US 20
 #define LOOP_SOON_US 1000
 
@@ -99,6 +100,9 @@ void loop_timer_init(struct loop_timer *timer, struct loop *loop, const char *na
  * was set for before; UINT64_MAX: never. By a timer's own callback, or another's: not before the next turn. */
 void loop_timer_at(struct loop_timer *timer, uint64_t due_us);
 void loop_timer_in(struct loop_timer *timer, uint64_t us);
+/* At the next beat of that period (clock_beat()): for a timer that sets itself again and again, and may come earlier
+ * the first time. */
+void loop_timer_beat(struct loop_timer *timer, uint64_t period_us);
 void loop_timer_cancel(struct loop_timer *timer);
 static inline bool loop_timer_is_set(const struct loop_timer *timer)
 {

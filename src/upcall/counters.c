@@ -113,7 +113,8 @@ static void count_end(struct flows *flows, uint64_t now)
     }
     flows->counting = false;
     flows->count_done_ms = now;
-    flows->count_due_ms = now + RTE_MAX((uint64_t)COUNT_INTERVAL_MS, took_ms * COUNT_SHARE);
+    flows->count_due_ms =
+        took_ms * COUNT_SHARE > COUNT_INTERVAL_MS ? now + took_ms * COUNT_SHARE : clock_beat(now, COUNT_INTERVAL_MS);
     flows->expiring = true;
     triggers_begin(flows);
 }

@@ -123,7 +123,7 @@ static void age_indexes(void *arg)
     struct flows_jobs *jobs = arg;
 
     rule_index_age(jobs->flows, clock_now_ms());
-    loop_timer_in(&jobs->index_age, INDEX_AGE_MS * 1000);
+    loop_timer_beat(&jobs->index_age, INDEX_AGE_MS * 1000);
 }
 
 int flows_join_loop(struct flows *flows, struct loop *loop)
@@ -171,7 +171,7 @@ int flows_join_loop(struct flows *flows, struct loop *loop)
     loop_add(loop, &jobs->triggers);
     loop_add(loop, &jobs->expiry);
     loop_timer_init(&jobs->index_age, loop, "index ageing", age_indexes, jobs);
-    loop_timer_in(&jobs->index_age, INDEX_AGE_MS * 1000);
+    loop_timer_beat(&jobs->index_age, INDEX_AGE_MS * 1000);
     return 0;
 }
 

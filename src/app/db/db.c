@@ -212,7 +212,7 @@ static void on_tick(void *arg)
     struct db *db = arg;
     struct db_port *port;
 
-    loop_timer_in(&db->tick, DB_TICK_US);
+    loop_timer_beat(&db->tick, DB_TICK_US);
     if (!db->synced)
         return;
     find_absent(db);
@@ -286,7 +286,7 @@ struct db *db_create(struct sluice *sw, char *error, size_t error_size)
     };
     loop_add(sw->loop, &db->job);
     loop_timer_init(&db->tick, sw->loop, "database status", on_tick, db);
-    loop_timer_in(&db->tick, DB_TICK_US);
+    loop_timer_beat(&db->tick, DB_TICK_US);
     db->ovsdb = ovsdb_create(&params, error, error_size);
     sw->source = (struct switch_source){.set_options = db_set_options, .arg = db};
     if (db->ovsdb) {

@@ -14,7 +14,7 @@
 #define BUDGET_US 100 /* of requests, a turn */
 #define BUNDLE_IDLE_MS 10000
 #define SCRATCH_SIZE 65536 /* a message's or packet's length has 16 bits */
-#define SPIN_US 200        /* how long a wait for the datapath keeps the loop from sleeping */
+#define SPIN_US 50         /* how long a wait for the datapath keeps the loop from sleeping */
 
 static uint64_t us_to_tsc(uint64_t us)
 {
@@ -38,7 +38,7 @@ static void on_tick(void *arg)
     struct of_connection *conn;
     uint64_t now_ms = clock_now_ms();
 
-    loop_timer_in(&server->tick, TICK_MS * 1000);
+    loop_timer_beat(&server->tick, TICK_MS * 1000);
     TAILQ_FOREACH (conn, &server->connections, node)
         of_connection_tick(conn, now_ms);
     of_fail_mode_run(server, now_ms);
@@ -101,7 +101,7 @@ static void join_loop(struct of_server *server)
         .name = "openflow", .phase = LOOP_REQUESTS, .budget_us = BUDGET_US, .arg = server, .run = run_job};
     loop_add(server->loop, &server->job);
     loop_timer_init(&server->tick, server->loop, "openflow timeouts", on_tick, server);
-    loop_timer_in(&server->tick, TICK_MS * 1000);
+    loop_timer_beat(&server->tick, TICK_MS * 1000);
 }
 
 /* --- events of the bridge ------------------------------------------------ */

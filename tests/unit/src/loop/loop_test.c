@@ -206,6 +206,29 @@ static void timers_fire_when_the_clock_says_so(void **state)
     assert_string_equal(trace, "baca");
 }
 
+static void timers_of_one_beat_come_in_one_turn(void **state)
+{
+    struct noter a = {0}, b = {0}, c = {0};
+
+    trace[0] = '\0';
+    noter_at(&a, "a", 0);
+    noter_at(&b, "b", 0);
+    noter_at(&c, "c", 0);
+    now_us = 1000013;
+    loop_timer_beat(&a.timer, 1000);
+    now_us += 400;
+    loop_timer_beat(&b.timer, 1000);
+    loop_timer_beat(&c.timer, 3000);
+    assert_int_equal(loop_turn(loop), 587);
+    now_us += 587;
+    loop_timer_beat(&a.timer, 1000); /* at a beat: not at this one */
+    assert_int_equal(loop_turn(loop), 1000);
+    assert_string_equal(trace, "b");
+    now_us += 1000;
+    loop_turn(loop);
+    assert_string_equal(trace, "bca");
+}
+
 static void a_callback_may_take_out_and_set_others_and_itself(void **state)
 {
     struct noter a = {0}, b = {0}, c = {0}, d = {0}, *e = calloc(1, sizeof *e);
@@ -357,6 +380,29 @@ static void what_jobs_return_bounds_the_sleep(void **state)
     job.result = 0;
     loop_kick(loop); /* before the requests of this turn: that is what it was for */
     assert_int_equal(loop_turn(loop), 3000);
+}
+
+static void a_long_wait_is_looked_at_less_and_less_often(void **state)
+{
+    struct test_job job = {0};
+    uint64_t us;
+
+    add(&job, "j", LOOP_REQUESTS);
+    job.result = LOOP_WAITING;
+    assert_int_equal(loop_turn(loop), LOOP_WAITING_US);
+    usleep(2000);
+    us = loop_turn(loop);
+    assert_in_range(us, 500, LOOP_SOON_US);
+    usleep(4 * LOOP_SOON_US);
+    assert_int_equal(loop_turn(loop), LOOP_SOON_US);
+    /* The next peer's wait is a new one, and so is one after a pause. */
+    job.result = LOOP_WAITING | LOOP_ANSWERED;
+    assert_in_range(loop_turn(loop), LOOP_WAITING_US, LOOP_WAITING_US + 100);
+    usleep(2000);
+    job.result = 0;
+    loop_turn(loop);
+    job.result = LOOP_WAITING;
+    assert_int_equal(loop_turn(loop), LOOP_WAITING_US);
 }
 
 static unsigned kick(void *arg, uint64_t budget_us)
@@ -749,10 +795,12 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(timers_come_in_the_order_in_which_they_are_due),
         TEST(timers_fire_when_the_clock_says_so),
+        TEST(timers_of_one_beat_come_in_one_turn),
         TEST(a_callback_may_take_out_and_set_others_and_itself),
         TEST(many_timers_that_are_due_are_worked_off_in_several_turns),
         TEST(phases_come_in_their_order_however_jobs_were_added),
         TEST(what_jobs_return_bounds_the_sleep),
+        TEST(a_long_wait_is_looked_at_less_and_less_often),
         TEST(a_kick_keeps_the_loop_awake_for_a_turn),
         TEST(requests_are_served_twice_where_there_is_more_to_do),
         TEST(more_of_the_first_pass_counts),
