@@ -96,6 +96,7 @@ enum port_scheduler {
     PORT_SCHEDULER_SFQ,
     PORT_SCHEDULER_CODEL,
     PORT_SCHEDULER_FQ_CODEL,
+    PORT_SCHEDULER_OTHERS, /* whatever somebody else gives the interface, which stays: it may have classes for queues */
     PORT_N_SCHEDULERS
 };
 

@@ -53,6 +53,11 @@ static size_t classes_size(const struct port_scheduling *wanted)
     return wanted->n_classes * sizeof wanted->classes[0];
 }
 
+static bool is_ours(enum port_scheduler scheduler)
+{
+    return scheduler != PORT_SCHEDULER_NONE && scheduler != PORT_SCHEDULER_OTHERS;
+}
+
 static void post(const struct port *port, const struct port_scheduling *wanted, struct outcome *outcome)
 {
     struct job *job = calloc(1, sizeof *job + classes_size(wanted));
@@ -65,6 +70,8 @@ static void post(const struct port *port, const struct port_scheduling *wanted, 
     job->mtu = port->max_len - port_frame_len(0);
     job->outcome = outcome;
     job->wanted = *wanted;
+    if (!is_ours(wanted->scheduler)) /* takes ours away */
+        job->wanted.scheduler = PORT_SCHEDULER_NONE;
     if (wanted->n_classes)
         memcpy(job->classes, wanted->classes, classes_size(wanted));
     worker_post(WORKER_DEVICES, &job->job, false);
@@ -89,6 +96,15 @@ static void state_free(struct port_scheduler_state *state)
     free(state);
 }
 
+static void ask_kernel(const struct port *port, struct port_scheduler_state *state)
+{
+    if (port->ifindex == 0 || port->lost)
+        return;
+    unref(state->outcome);
+    state->outcome = outcome_create();
+    post(port, &state->wanted, state->outcome);
+}
+
 void port_set_scheduling(struct port *port, const struct port_scheduling *wanted)
 {
     struct port_scheduler_state *before = port->scheduler, *state = NULL;
@@ -106,19 +122,15 @@ void port_set_scheduling(struct port *port, const struct port_scheduling *wanted
         memcpy(state->wanted.classes, wanted->classes, classes_size(wanted));
     port->scheduler = state;
     __atomic_store_n(&port->classful, wanted->scheduler != PORT_SCHEDULER_NONE, __ATOMIC_RELAXED);
-    port_scheduling_renew(port);
+    if (is_ours(wanted->scheduler) || (before && is_ours(before->wanted.scheduler)))
+        ask_kernel(port, state);
     state_free(before);
 }
 
 void port_scheduling_renew(struct port *port)
 {
-    struct port_scheduler_state *state = port->scheduler;
-
-    if (!state || port->ifindex == 0 || port->lost)
-        return;
-    unref(state->outcome);
-    state->outcome = outcome_create();
-    post(port, &state->wanted, state->outcome);
+    if (port->scheduler && is_ours(port->scheduler->wanted.scheduler))
+        ask_kernel(port, port->scheduler);
 }
 
 int port_scheduling_result(struct port *port)

@@ -144,6 +144,13 @@ static uint16_t count_alike(struct rte_mbuf **packets, uint16_t n)
     return i;
 }
 
+static void set_priority(struct system_tx *q, uint32_t priority)
+{
+    if (priority != q->priority)
+        packet_sender_set_priority(q->fd, priority);
+    q->priority = priority;
+}
+
 /* As transmit(), with the queue of each packet as the socket's priority, by which the kernel finds the class. */
 static __rte_noinline uint16_t transmit_by_queue(struct system_tx *q, struct rte_mbuf **packets, uint16_t n, int *error)
 {
@@ -151,11 +158,8 @@ static __rte_noinline uint16_t transmit_by_queue(struct system_tx *q, struct rte
 
     do {
         const uint32_t queue = packet_queue(packets[done]);
-        const uint32_t priority = PORT_SCHEDULER_MAJOR | ((queue <= PORT_CLASS_QUEUE_MAX ? queue : 0) + 1);
 
-        if (priority != q->priority)
-            packet_sender_set_priority(q->fd, priority);
-        q->priority = priority;
+        set_priority(q, queue > 0 && queue <= PORT_CLASS_QUEUE_MAX ? PORT_SCHEDULER_MAJOR | (queue + 1) : 0);
         wanted = count_alike(packets + done, n - done);
         took = transmit(q, packets + done, wanted, error);
         done += took;
@@ -172,10 +176,12 @@ static uint16_t system_tx_burst(struct port *port, uint16_t queue, struct rte_mb
 
     if (!rte_spinlock_trylock(&q->busy))
         return 0;
-    if (q->fd >= 0 && unlikely(__atomic_load_n(&port->classful, __ATOMIC_RELAXED)))
+    if (q->fd >= 0 && unlikely(__atomic_load_n(&port->classful, __ATOMIC_RELAXED))) {
         done = transmit_by_queue(q, packets, n, &error);
-    else if (q->fd >= 0)
+    } else if (q->fd >= 0) {
+        set_priority(q, 0); /* nobody has classes any more */
         done = transmit(q, packets, n, &error);
+    }
     rte_spinlock_unlock(&q->busy);
     if (done < n && (error == ENETDOWN || error == ENXIO))
         found_down(port);

@@ -103,12 +103,13 @@ static void set_datapath(struct bridge_port *bp, bool limits)
 static void set_kernel(struct bridge_port *bp)
 {
     static const enum port_scheduler schedulers[QOS_N_TYPES] = {
-        [QOS_HTB] = PORT_SCHEDULER_HTB,     [QOS_HFSC] = PORT_SCHEDULER_HFSC,         [QOS_SFQ] = PORT_SCHEDULER_SFQ,
-        [QOS_CODEL] = PORT_SCHEDULER_CODEL, [QOS_FQ_CODEL] = PORT_SCHEDULER_FQ_CODEL,
+        [QOS_HTB] = PORT_SCHEDULER_HTB,           [QOS_HFSC] = PORT_SCHEDULER_HFSC,
+        [QOS_SFQ] = PORT_SCHEDULER_SFQ,           [QOS_CODEL] = PORT_SCHEDULER_CODEL,
+        [QOS_FQ_CODEL] = PORT_SCHEDULER_FQ_CODEL, [QOS_NOOP] = PORT_SCHEDULER_OTHERS,
     };
     const struct port_qos *qos = &bp->qos->wanted;
     struct port_scheduling wanted = {
-        .scheduler = bp->qos->by_kernel ? schedulers[qos->type] : PORT_SCHEDULER_NONE,
+        .scheduler = bp->qos->by_kernel || qos->type == QOS_NOOP ? schedulers[qos->type] : PORT_SCHEDULER_NONE,
         .max_rate = rate_of_port(bp, qos->max_rate),
         .n_classes = bp->qos->by_kernel ? qos->n_queues : 0,
         .classes = mem_calloc(qos->n_queues + 1, sizeof *wanted.classes),

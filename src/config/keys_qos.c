@@ -92,7 +92,9 @@ static const struct config_choice qos_types[] = {
     {"linux-sfq", CONFIG_QOS_SFQ, "stochastic fairness queueing, of network interfaces of the kernel's"},
     {"linux-codel", CONFIG_QOS_CODEL, "controlled delay, likewise"},
     {"linux-fq_codel", CONFIG_QOS_FQ_CODEL, "fair queueing with controlled delay, likewise"},
-    {"linux-noop", CONFIG_QOS_NOOP, "whatever somebody else has given the network interface stays"},
+    {"linux-noop", CONFIG_QOS_NOOP,
+     "whatever scheduler somebody else gives the network interface stays; packets that rules have given a queue have "
+     "the priority of its class, 1:`queue` + 1"},
     {"egress-policer", CONFIG_QOS_EGRESS_POLICER,
      "what is above `max_rate`, of what is behind Ethernet headers, is dropped, as `tx_policed`"},
     {NULL},

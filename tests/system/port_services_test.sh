@@ -103,6 +103,19 @@ vsctl clear Port "$p2" qos
 assert_lacks "$(box tc qdisc show dev "$p2")" "htb"
 assert_contains "$(box ovs-appctl qos/show "$p2")" "QoS not configured on $p2"
 
+step "queues: classes that somebody else has made, with linux-noop"
+if box tc qdisc add dev "$p2" root handle 1: htb default 1; then
+    box tc class add dev "$p2" parent 1: classid 1:1 htb rate 200mbit
+    box tc class add dev "$p2" parent 1: classid 1:2 htb rate 1mbit
+    [ "$(throughput 5202 -n 3M)" -gt 5000 ] || fail "without a row of QoS the queue counts"
+    vsctl set Port "$p2" qos=@q -- --id=@q create QoS type=linux-noop
+    within "$(throughput 5202 -t 1)" 200 1300 "queue 1 of 1 Mbit/s"
+    vsctl clear Port "$p2" qos
+    assert_contains "$(box tc qdisc show dev "$p2")" "htb"
+    [ "$(throughput 5202 -n 3M)" -gt 5000 ] || fail "the queue counts still"
+    box tc qdisc del dev "$p2" root
+fi
+
 step "an egress policer, on any port"
 vsctl set Port "$p2" qos=@q -- --id=@q create QoS type=egress-policer other-config:cir=250000 other-config:cbs=25000
 within "$(throughput 5201 -t 1 -u -b 10M -l 1000)" 1600 2400 "2 Mbit/s of IP packets"
