@@ -169,9 +169,20 @@ config "$bfd"
 ctl reload >/dev/null
 wait_until 10 sessions_up
 
-step "a flood of misses delays no packet of a session"
+step "a flood of misses, bundles of many rules and dumps of them delay no packet of a session"
 ofctl add-flow 'priority=30,in_port=9,udp,actions=move:NXM_OF_UDP_SRC[]->NXM_NX_REG0[0..15],move:NXM_OF_IP_SRC[]->NXM_NX_REG1[],output:2'
 ofctl mod-port storm up
+for ((i = 0; i < 30000; i++)); do echo "table=9,priority=$((i % 7 + 1)),udp,nw_dst=10.$((i >> 16)).$((i >> 8 & 255)).$((i & 255)),tp_dst=$((i % 50000)),actions=output:2"; done >"$TEST_DIR/rules"
+requests() {
+    while :; do
+        OF=OpenFlow14 ofctl --bundle add-flows "$TEST_DIR/rules"
+        ofctl dump-flows table=9 | wc -l
+        ofctl del-flows table=9
+    done
+}
+requests >"$TEST_DIR/requests.log" 2>&1 &
+requests=$!
+echo "pid $requests" >>"$TEST_DIR/on_exit"
 steady 4 "ctl p1" "other p1"
 times=()
 for _ in 1 2 3; do
@@ -179,6 +190,9 @@ for _ in 1 2 3; do
     path
     wait_until 10 sessions_up
 done
+kill "$requests"
+[ "$(grep -c '^30[0-9]\{3\}$' "$TEST_DIR/requests.log")" -gt 0 ] || fail "no bundle came through: $(cat "$TEST_DIR/requests.log")"
+ofctl del-flows table=9
 late=$(printf '%s\n' "${times[@]}" | sort -n | sed -n 2p)
 echo "  a path that is cut meanwhile is seen after ${times[*]} ms"
 [ "$late" -le 330 ] || fail "in the flood a path that is cut is seen after ${times[*]} ms"
