@@ -442,9 +442,10 @@ static bool implied_by_bits(const struct field *f, const struct match *match)
     struct flow needed;
     const uint64_t *need = (const uint64_t *)&needed, *have = (const uint64_t *)&match->mask;
 
-    memset(&needed, 0, sizeof needed);
-    if (!prereq_true(f->prereq, &match->value, &needed, false))
+    if (!prereq_true(f->prereq, &match->value, NULL, false))
         return false;
+    memset(&needed, 0, sizeof needed);
+    prereq_true(f->prereq, &match->value, &needed, false);
     for (unsigned i = 0; i < FLOW_WORDS; i++)
         if (need[i] & ~have[i])
             return false;
@@ -470,6 +471,8 @@ bool field_prereq_implied(const struct field *f, const struct match *match)
         return l4 && value->ip_proto == IPPROTO_TCP;
     case PREREQ_UDP:
         return l4 && value->ip_proto == IPPROTO_UDP;
+    case PREREQ_ICMPV4:
+        return l4 && value->ip_proto == IPPROTO_ICMP && value->eth_type == RTE_BE16(RTE_ETHER_TYPE_IPV4);
     case PREREQ_ARP:
         return mask->eth_type == UINT16_MAX &&
                (value->eth_type == RTE_BE16(RTE_ETHER_TYPE_ARP) || value->eth_type == RTE_BE16(RTE_ETHER_TYPE_RARP));

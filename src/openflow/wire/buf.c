@@ -1,4 +1,6 @@
+#include <rte_branch_prediction.h>
 #include <rte_byteorder.h>
+#include <rte_common.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,54 +14,58 @@ void of_buf_free(struct of_buf *buf)
     memset(buf, 0, sizeof *buf);
 }
 
-static uint8_t *grow(struct of_buf *buf, size_t n)
+static __rte_noinline void grow(struct of_buf *buf, size_t n)
 {
-    if (buf->size - buf->len < n) {
-        size_t size = buf->size ? buf->size : 256;
+    size_t size = buf->size ? buf->size : 256;
 
-        while (size - buf->len < n)
-            size *= 2;
-        buf->data = realloc(buf->data, size);
-        if (!buf->data)
-            out_of_memory("an OpenFlow request", 0);
-        buf->size = size;
-    }
+    while (size - buf->len < n)
+        size *= 2;
+    buf->data = realloc(buf->data, size);
+    if (!buf->data)
+        out_of_memory("an OpenFlow request", 0);
+    buf->size = size;
+}
+
+static inline uint8_t *take(struct of_buf *buf, size_t n)
+{
+    if (unlikely(buf->size - buf->len < n))
+        grow(buf, n);
     buf->len += n;
     return buf->data + buf->len - n;
 }
 
 void *of_buf_add(struct of_buf *buf, size_t n)
 {
-    return memset(grow(buf, n), 0, n);
+    return memset(take(buf, n), 0, n);
 }
 
 void of_buf_add_bytes(struct of_buf *buf, const void *data, size_t n)
 {
     if (n)
-        memcpy(grow(buf, n), data, n);
+        memcpy(take(buf, n), data, n);
 }
 
 void of_buf_add_u8(struct of_buf *buf, uint8_t v)
 {
-    *grow(buf, 1) = v;
+    *take(buf, 1) = v;
 }
 
 void of_buf_add_u16(struct of_buf *buf, uint16_t v)
 {
     v = rte_cpu_to_be_16(v);
-    of_buf_add_bytes(buf, &v, sizeof v);
+    memcpy(take(buf, sizeof v), &v, sizeof v);
 }
 
 void of_buf_add_u32(struct of_buf *buf, uint32_t v)
 {
     v = rte_cpu_to_be_32(v);
-    of_buf_add_bytes(buf, &v, sizeof v);
+    memcpy(take(buf, sizeof v), &v, sizeof v);
 }
 
 void of_buf_add_u64(struct of_buf *buf, uint64_t v)
 {
     v = rte_cpu_to_be_64(v);
-    of_buf_add_bytes(buf, &v, sizeof v);
+    memcpy(take(buf, sizeof v), &v, sizeof v);
 }
 
 void of_buf_pad(struct of_buf *buf, size_t from, size_t align)
