@@ -28,6 +28,12 @@ nb lsp-add public public-lr -- lsp-set-type public-lr router -- lsp-set-addresse
 sync
 reaches web1 10.0.1.2
 
+step "DNAT: an address of the gateway is a machine of another host, which is asked alone"
+nb lr-nat-add lr dnat 172.16.0.23 10.0.1.2
+sync
+reaches outside 172.16.0.23
+nb lr-nat-del lr dnat 172.16.0.23
+
 step "NAT on the host of the machine: packets do not go by the gateway"
 nb lr-nat-add lr snat 172.16.0.1 10.0.0.0/16
 nb lr-nat-add lr dnat_and_snat 172.16.0.22 10.0.1.2 web2 02:00:00:00:03:22
@@ -85,6 +91,27 @@ wait_until 5 eval "! inside web1 ping -n -c 1 -W 1 -M do -s 1350 192.0.2.1"
 inside web1 ping -n -c 2 -W 1 -M do -s 1350 192.0.2.1 >"$TEST_DIR/long" 2>&1 || true
 assert_matches "$(cat "$TEST_DIR/long")" 'mtu ?= ?1300|message too long'
 nb remove Logical_Router_Port gw-public options gateway_mtu
+
+step "egress queues: what goes out by a localnet port is kept to its rate, by classes that ovn-controller makes"
+background iperf ip netns exec "$(ovn_ns outside)" iperf3 -s --forceflush
+wait_until 5 grep -q 'listening' "$TEST_DIR/iperf.log"
+kbit() { # of TCP that arrive outside
+    inside web1 iperf3 -c 172.16.0.254 -J -t 2 >"$TEST_DIR/iperf.json" || fail "$(cat "$TEST_DIR/iperf.json")"
+    "$PYTHON" -c 'import json, sys; print(int(json.load(open(sys.argv[1]))["end"]["sum_received"]["bits_per_second"] / 1000))' "$TEST_DIR/iperf.json"
+}
+before=$(kbit)
+on h1 ovs-vsctl set Interface ext external_ids:ovn-egress-iface=true
+nb set Logical_Switch_Port public-net options:qos_min_rate=1000000 options:qos_max_rate=2000000 options:qos_burst=100000
+sync
+wait_until 10 eval 'on h1 tc class show dev ext | grep -q "ceil 2Mbit"'
+assert_eq "$(on h1 ovs-vsctl --bare --columns=type list QoS)" linux-noop "type of QoS"
+limited=$(kbit)
+echo "  $before kbit/s before, $limited after"
+[ "$before" -gt 10000 ] && [ "$limited" -gt 800 ] && [ "$limited" -lt 2400 ] || fail "2 Mbit/s were asked for"
+for option in qos_min_rate qos_max_rate qos_burst; do nb remove Logical_Switch_Port public-net options $option; done
+sync
+wait_until 10 eval 'on h1 tc class show dev ext | { ! grep -q "ceil 2Mbit"; }'
+[ "$(kbit)" -gt 10000 ] || fail "the limit stays"
 
 step "a mirror: what a machine sends and what it gets is copied to an analyser, by GRE"
 background analyser ip netns exec "$(ovn_ns central)" tcpdump -l -nn -i eth0 'proto 47 and src 192.168.50.11'

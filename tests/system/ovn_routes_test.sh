@@ -81,6 +81,18 @@ sync
 names m 10.66.0.1:86 24 | sort -u >"$TEST_DIR/names"
 assert_eq "$(wc -l <"$TEST_DIR/names")" 2 "next hops that are used again"
 
+step "a policy route sends packets of one machine by another next hop"
+nb lr-route-add gw 10.77.0.0/16 10.0.2.1
+nb lr-policy-add gw 200 'ip4.src == 10.0.1.2 && ip4.dst == 10.77.0.0/16' reroute 10.0.2.2
+for i in 1 2; do inside "r$i" ip addr add 10.77.0.1/32 dev lo; done
+sync
+wait_until 5 get m 10.77.0.1:86
+assert_eq "$(names m 10.77.0.1:86 3 | sort -u)" r1 "next hop of the route"
+assert_eq "$(names n 10.77.0.1:86 3 | sort -u)" r2 "next hop of the policy"
+nb lr-policy-del gw
+sync
+assert_eq "$(names n 10.77.0.1:86 3 | sort -u)" r1 "next hop without the policy"
+
 step "a proxy for addresses that nobody has: the router's port answers ARP for them"
 inside m ip route add 169.254.239.0/24 dev eth0
 ! inside m ping -q -n -c 1 -W 1 169.254.239.5 >/dev/null
