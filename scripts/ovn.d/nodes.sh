@@ -191,6 +191,6 @@ ovn_clean_up() {
 }
 ovn_end() {
     kill "$1" 2>/dev/null || return 0
-    for _ in $(seq 50); do kill -0 "$1" 2>/dev/null || return 0; sleep 0.05; done
+    for _ in $(seq 125); do ovn_runs "$1" || return 0; sleep 0.02; done
     kill -KILL "$1" 2>/dev/null || true
 }
