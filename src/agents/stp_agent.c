@@ -18,7 +18,7 @@ struct tree {
     struct stp *stp;
     struct loop_timer timer;
     LIST_HEAD(, tree_port) ports;
-    const struct tree_port *by_number[STP_PORTS_MAX + 1]; /* NULL: no port has it */
+    struct tree_port *by_number[STP_PORTS_MAX + 1]; /* NULL: no port has it */
     LIST_ENTRY(tree) node;
 };
 
@@ -27,6 +27,7 @@ struct tree_port {
     struct tree *tree;
     struct bridge_port *bp; /* also when it is being removed */
     uint8_t number;         /* 0: it has none yet */
+    bool asked;             /* for that one */
     LIST_ENTRY(tree_port) node;
 };
 
@@ -155,7 +156,7 @@ static void port_changed(struct port_claim *claim)
 /* 0: none. */
 static void set_number(struct tree_port *port, uint8_t number)
 {
-    const struct tree_port **by_number = port->tree->by_number;
+    struct tree_port **by_number = port->tree->by_number;
 
     by_number[port->number] = NULL;
     port->number = number;
@@ -171,10 +172,7 @@ static void forget(struct tree_port *port)
     free(port);
 }
 
-static void port_gone(struct port_claim *claim)
-{
-    forget((struct tree_port *)claim);
-}
+static void port_gone(struct port_claim *claim);
 
 static const struct protocol protocol = {PROTOCOL_STP, "STP", takes, receive, port_gone, port_changed};
 
@@ -188,31 +186,42 @@ static bool takes_part(const struct bridge_port *bp)
     return !bp->stp.off && bp->kind != BRIDGE_PORT_INTERNAL && bp->ofport != OFPORT_LOCAL && !bp->lport->bond;
 }
 
-static bool is_taken(const struct tree *tree, const struct tree_port *but, unsigned number)
+/* 0: there is none. */
+static uint8_t free_number(const struct tree *tree)
 {
-    return tree->by_number[number] && tree->by_number[number] != but;
+    for (unsigned number = 1; number <= STP_PORTS_MAX; number++)
+        if (!tree->by_number[number])
+            return (uint8_t)number;
+    return 0;
+}
+
+/* Whose number it is does not depend on who came first: a port that asks for it goes before one that does not, and of
+ * those that ask the one of the lowest OpenFlow number. */
+static bool goes_before(const struct bridge_port *bp, const struct bridge_port *holder)
+{
+    return holder->stp.number != bp->stp.number || bp->ofport < holder->ofport;
 }
 
 /* The one that is asked for, or the first that is free; 0: there is none. */
 static uint8_t number_for(const struct tree *tree, const struct tree_port *port, const struct bridge_port *bp)
 {
-    const unsigned wanted = bp->stp.number;
+    const uint8_t wanted = bp->stp.number;
+    uint8_t number;
 
     if (wanted) {
-        if (!is_taken(tree, port, wanted))
-            return (uint8_t)wanted;
+        const struct tree_port *holder = tree->by_number[wanted];
+
+        if (!holder || holder == port || goes_before(bp, holder->bp))
+            return wanted;
         LOG_WARN_RL(LOG_BRIDGE, "%s: STP: number %u is another port's: this one takes no part, give it another",
                     bp->name, wanted);
         return 0;
     }
-    if (port)
-        return port->number;
-    for (unsigned number = 1; number <= STP_PORTS_MAX; number++)
-        if (!is_taken(tree, port, number))
-            return (uint8_t)number;
-    LOG_WARN_RL(LOG_BRIDGE, "%s: STP: a bridge has %d such ports at most: this one takes no part", bp->name,
-                STP_PORTS_MAX);
-    return 0;
+    number = port ? port->number : free_number(tree);
+    if (!number)
+        LOG_WARN_RL(LOG_BRIDGE, "%s: STP: a bridge has %d such ports at most: this one takes no part", bp->name,
+                    STP_PORTS_MAX);
+    return number;
 }
 
 static uint32_t speed_of(const struct bridge_port *bp)
@@ -239,6 +248,7 @@ static void join(struct tree *tree, struct bridge_port *bp, uint8_t number)
         port_claim_add(bp, &port->claim, false);
     }
     set_number(port, number);
+    port->asked = bp->stp.number == number;
     stp_add(tree->stp, bp, bp->name, &config, clock_now_us());
     stp_set_link(tree->stp, bp, bridge_port_is_up(bp), clock_now_us());
 }
@@ -250,6 +260,63 @@ static void leave(struct tree_port *port)
     port_claim_remove(&port->claim);
     forget(port);
     bridge_port_set_stp(bp, 0);
+}
+
+/* Has whoever has the number, and does not go before, take another one, or no part. */
+static void make_room(struct tree *tree, const struct tree_port *port, uint8_t number)
+{
+    struct tree_port *holder = tree->by_number[number];
+    const uint8_t other = holder && holder->bp->stp.number != number ? free_number(tree) : 0;
+
+    if (!holder || holder == port)
+        return;
+    if (other)
+        join(tree, holder->bp, other);
+    else
+        leave(holder);
+}
+
+static void look_at(struct tree *tree, struct bridge_port *bp)
+{
+    struct tree_port *port = port_of(bp);
+    const uint8_t number = takes_part(bp) ? number_for(tree, port, bp) : 0;
+
+    if (number) {
+        make_room(tree, port, number);
+        join(tree, bp, number);
+    } else if (port) {
+        leave(port);
+    }
+}
+
+/* A number is nobody's any more, or of a port that does not ask for it any more: one that takes no part may be waiting
+ * for it, or for any. `but` goes. */
+static void give_away(struct tree *tree, uint8_t number, bool asked, const struct bridge_port *but)
+{
+    const struct tree_port *holder = tree->by_number[number];
+    struct bridge_port *bp, *waiting = NULL;
+
+    if (!number || (holder && (!asked || holder->asked)))
+        return;
+    TAILQ_FOREACH (bp, &tree->bridge->ports, node) {
+        if (bp == but || !takes_part(bp) || port_of(bp) || (bp->stp.number != number && (holder || bp->stp.number)))
+            continue;
+        if (!waiting || (!waiting->stp.number && bp->stp.number))
+            waiting = bp;
+    }
+    if (waiting)
+        look_at(tree, waiting);
+}
+
+static void port_gone(struct port_claim *claim)
+{
+    struct tree_port *port = (struct tree_port *)claim;
+    struct tree *tree = port->tree;
+    const struct bridge_port *bp = port->bp;
+    const uint8_t number = port->number;
+
+    forget(port);
+    give_away(tree, number, false, bp);
 }
 
 static struct tree *tree_of(const struct stp_agent *agent, const struct bridge *bridge)
@@ -266,13 +333,14 @@ static struct tree *tree_of(const struct stp_agent *agent, const struct bridge *
 void stp_agent_port_changed(struct stp_agent *agent, struct bridge_port *bp)
 {
     struct tree *tree = tree_of(agent, bp->bridge);
-    struct tree_port *port = port_of(bp);
-    uint8_t number = tree && takes_part(bp) ? number_for(tree, port, bp) : 0;
+    const struct tree_port *port = port_of(bp);
+    const uint8_t number = port ? port->number : 0;
+    const bool asked = port && port->asked;
 
-    if (number)
-        join(tree, bp, number);
-    else if (port)
-        leave(port);
+    if (!tree)
+        return;
+    look_at(tree, bp);
+    give_away(tree, number, asked, NULL);
 }
 
 /* --- trees --------------------------------------------------------------- */

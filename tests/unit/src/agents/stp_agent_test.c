@@ -86,6 +86,30 @@ static void numbers_are_one_ports_each(void **state)
     assert_int_equal(number_of(port(4)), 200);
 }
 
+/* Which ports take part depends on what they ask for, and not on who came first. */
+static void who_asks_goes_before(void **state)
+{
+    begin();
+    ask(port(3), 1); /* port 1 did not ask, and takes another */
+    assert_int_equal(number_of(port(3)), 1);
+    assert_true(number_of(port(1)) > 1 && number_of(port(2)) == 2);
+    ask(port(4), 1);
+    assert_int_equal(number_of(port(4)), 0);
+    ask(port(1), 1); /* the lowest of those that ask */
+    assert_int_equal(number_of(port(1)), 1);
+    assert_int_equal(number_of(port(3)), 0);
+    ask(port(1), 9); /* whoever waits hears of it */
+    assert_int_equal(number_of(port(1)), 9);
+    assert_int_equal(number_of(port(3)), 1);
+    ask(port(3), 0);
+    assert_int_equal(number_of(port(4)), 1);
+    assert_true(number_of(port(3)) > 1);
+    ask(port(5), 9);
+    assert_int_equal(number_of(port(5)), 0);
+    bridge_port_remove(port(1));
+    assert_int_equal(number_of(port(5)), 9);
+}
+
 /* Those that find no room cost the event loop next to nothing each. */
 static void more_ports_than_numbers(void **state)
 {
@@ -115,15 +139,16 @@ static void more_ports_than_numbers(void **state)
     took = own_us() - took;
     print_message("%lu us for %u ports without a number\n", took, PATCHES + BED_PORTS - n);
     assert_true(took < 5000 * OWN_TIME_FACTOR);
+    assert_int_equal(number_of(port(10 + STP_PORTS_MAX - BED_PORTS)), 0);
     bridge_port_remove(port(10));
-    stp_agent_port_changed(agent, port(9 + PATCHES));
-    assert_int_equal(number_of(port(9 + PATCHES)), 6);
+    assert_int_equal(number_of(port(10 + STP_PORTS_MAX - BED_PORTS)), 6);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(numbers_are_one_ports_each, setup, teardown),
+        cmocka_unit_test_setup_teardown(who_asks_goes_before, setup, teardown),
         cmocka_unit_test_setup_teardown(more_ports_than_numbers, setup, teardown),
     };
 
