@@ -1,7 +1,7 @@
 #!/bin/bash
 # Bonds of two links to Open vSwitch, by ovs-vsctl, with and without LACP: no loop, one copy of a broadcast, less than 300 ms without packets when a
 # link goes.
-# timeout: 120
+# timeout: 240
 . "$(dirname "$0")/lib/harness.sh"
 ! is_ovs || { echo "it is what OVS does"; exit 0; }
 . "$TEST_LIB/tunnels.sh"

@@ -1,6 +1,6 @@
 #!/bin/bash
 # Rules outlive a process that is killed: nobody adds them again, and packets pass as soon as ports do. An orderly end takes them along.
-# timeout: 120
+# timeout: 240
 . "$(dirname "$0")/lib/harness.sh"
 ! is_ovs || { echo "OVS forgets them"; exit 0; }
 
@@ -75,7 +75,7 @@ count=$(starts)
 look_at_age
 said 'bridge br0 goes on with 2005 rules, 2 groups and 1 meters of the process before'
 # What else runs on the machine counts, too: what fails is several times what is wanted.
-[ "$least" -le $((WANTED_MS * 10)) ] || fail "$least ms"
+[ "$least" -le $((WANTED_MS * 10)) ] || [ "$least" -le $((WANTED_MS * $(slower) / 10)) ] || fail "$least ms"
 
 step "hard timeouts go on, they do not start anew"
 age() { ofctl dump-flows table=3 | sed -n 's/.*duration=\([0-9]*\).*/\1/p'; }

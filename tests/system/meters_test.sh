@@ -30,12 +30,12 @@ assert_contains "$(ofctl meter-features)" 'max_bands:8' 'drop dscp_remark' 'kbps
 
 step "packets per second: what is above the rate is dropped and counted"
 ofctl add-flow in_port=1,actions=meter:1,output:2
-read -r got _ took <<<"$(flood 2 2000 100 0)"
+read -r got _ took <<<"$(flood 4 2000 100 0)"
 assert_within "$got" "$(at_rate 500 500 "$took")" 5 "packets at 500/s, burst 500"
 out=$(meter_stats 1)
 # What the interface of a busy machine had no room for, the meter did not see.
 metered=$(sed -n 's/.*packet_in_count:\([0-9]*\).*/\1/p' <<<"$out")
-assert_within "$metered" 4000 5 "packets that the meter saw"
+assert_within "$metered" 8000 5 "packets that the meter saw"
 assert_contains "$out" 'flow_count:1' "byte_in_count:${metered}00"
 dropped=$(sed -n 's/.*0: *packet_count:\([0-9]*\).*/\1/p' <<<"$out")
 [ $((got + dropped)) = "$metered" ] || fail "$got passed and $dropped dropped are not $metered: $out"
@@ -47,18 +47,18 @@ assert_eq "$got" 300 "packets below the rate"
 
 step "kbit per second, changed while it is in use"
 ofctl mod-meter 'meter=1,kbps,burst,stats,band=type=drop,rate=2000,burst_size=2000'
-read -r got _ took <<<"$(flood 2 1000 1000 0)"
+read -r got _ took <<<"$(flood 4 1000 1000 0)"
 assert_within "$got" "$(at_rate 250 250 "$took")" 5 "packets of 1000 bytes at 2 Mbit/s, burst 2 Mbit"
 
 step "a DSCP band raises the drop precedence, a drop band above it drops"
 ofctl add-meter 'meter=2,pktps,burst,stats,band=type=dscp_remark,rate=200,burst_size=200,prec_level=1,type=drop,rate=400,burst_size=400'
 ofctl mod-flows in_port=1,actions=meter:2,output:2
-read -r got remarked took <<<"$(flood 2 1000 100 40)" # AF11
+read -r got remarked took <<<"$(flood 4 1000 100 40)" # AF11
 assert_within "$got" "$(at_rate 400 400 "$took")" 5 "packets of both bands"
 assert_within "$remarked" "$(at_rate 200 200 "$took")" 7 "remarked packets"
 out=$(meter_stats 2)
 assert_contains "$out" 'flow_count:1'
-assert_within "$(sed -n 's/.*packet_in_count:\([0-9]*\).*/\1/p' <<<"$out")" 2000 5 "packets that the meter saw"
+assert_within "$(sed -n 's/.*packet_in_count:\([0-9]*\).*/\1/p' <<<"$out")" 4000 5 "packets that the meter saw"
 read -r got remarked _ <<<"$(flood 1 1000 100 0)" # no drop precedence: not changed
 assert_eq "$remarked" 0 "remarked packets without drop precedence"
 

@@ -1,7 +1,7 @@
 #!/bin/bash
 # Where tunnels' outer packets go: neighbours are asked for while packets wait, routes and addresses that change are followed within 100 ms,
 # and nothing is translated again that they do not concern.
-# timeout: 90
+# timeout: 240
 . "$(dirname "$0")/lib/harness.sh"
 ! is_ovs || { echo "OVS is configured otherwise"; exit 0; }
 
