@@ -242,6 +242,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "usage: ct_scale [CONNECTIONS], %d to %u\n", 2 * BURST, CT_CONNECTIONS_MAX);
         return 2;
     }
+    setvbuf(stdout, NULL, _IOLBF, 0); /* it takes minutes where the machine has other work */
     if (test_eal_init("ct_scale") != 0 || !(pool = test_pool(255)))
         return 1;
     for (unsigned i = 0; i < BURST; i++) {
