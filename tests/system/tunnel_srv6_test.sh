@@ -52,8 +52,8 @@ reaches va fd00::2
 tcp_both_ways 10.0.0.2 10.0.0.1
 tcp_both_ways fd00::2 fd00::1
 trace=$(appctl a ofproto/trace br-int in_port=va,ip,nw_dst=10.0.0.2)
-assert_matches "$trace" 'Datapath actions: tnl_push\(tnl_port\([0-9]+\),header\(size=78,type=srv6,.*ipv6\(src=2001:db8::1,dst=2001:db8::2,label=0,proto=43,.*srv6\(segments_left=0,segs\(2001:db8::2\)\)\)'
-assert_matches "$(appctl a dpctl/dump-flows)" 'tnl_pop\(srv6\)'
+assert_matches "$trace" 'Datapath actions: tnl_push\(tnl_port\([0-9]+\),header\(size=78,type=112,.*ipv6\(src=2001:db8::1,dst=2001:db8::2,label=0,proto=43,.*srv6\(segments_left=0,segs\(2001:db8::2\)\)\)'
+assert_matches "$(appctl a dpctl/dump-flows)" 'tnl_pop\(43\)'
 assert_matches "$(appctl a tnl/ports/show -v)" '^srv6_sys \([0-9]+\) : .*ipv6\(dst=2001:db8::1,proto=41,frag=no\)$'
 
 step "no list of segments: IP in IPv6"
