@@ -1,7 +1,7 @@
 #!/bin/bash
 # Flow-based tunnels: rules say where packets go and with which key and options, and match on what comes; through connection tracking,
 # groups and patch ports, to controllers and back.
-# timeout: 90
+# timeout: 150
 . "$(dirname "$0")/lib/harness.sh"
 ! is_ovs || { echo "tunnel_ovs has it at the other end"; exit 0; }
 . "$TEST_LIB/tunnels.sh"
@@ -31,6 +31,8 @@ done
 reaches va 10.0.0.2
 tcp va vb 10.0.0.2
 assert_matches "$(megaflows a)" 'tnl_push\(.*geneve\(crit,vni=0x5,options\(\{class=0x102,type=0x80,len=4,0x10002\}\)\)'
+assert_matches "$(appctl a dpctl/dump-flows --names)" 'tnl_push\(tnl_port\(t\),header\(size=58,type=5,'
+assert_matches "$(appctl b dpctl/dump-flows)" 'actions:tnl_pop\(6081\)'
 assert_matches "$(megaflows b)" 'tunnel\(tun_id=0x5,src=192.0.2.1,geneve\(\{class=0x102,type=0x80,len=4,0x10002\}\)\),recirc_id\(0\)'
 
 step "packets that do not fit are dropped by name, and who sends them is told if the port says so"
