@@ -364,6 +364,16 @@ static void inflight(struct guest *g)
     expect_closed(g, "tracking of what is in flight is not refused");
 }
 
+/* An IOMMU, whose translations the switch would have to ask for; of the protocol, a channel to ask by. */
+static void features_not_offered(struct guest *g)
+{
+    if (packed)
+        guest_tell(g->socket, GUEST_SET_PROTOCOL_FEATURES, 1 | 1 << 5);
+    else
+        guest_tell(g->socket, GUEST_SET_FEATURES, guest_features(g) | 1ull << 33);
+    expect_closed(g, "features that were not offered are not refused");
+}
+
 static void unknown_with_descriptors(struct guest *g)
 {
     for (int i = 0; i < REPEATS; i++) {
@@ -622,6 +632,7 @@ static const struct act acts[] = {
     {"half_header", half_header},
     {"half_payload", half_payload},
     {"inflight", inflight},
+    {"features_not_offered", features_not_offered},
     {"unknown_with_descriptors", unknown_with_descriptors},
     {"no_eventfd", no_eventfd},
     {"full_eventfd", full_eventfd},
