@@ -2,7 +2,7 @@
  *
  * Where the member depends on the flow (BOND_BY_FLOW), the datapath computes a hash of it and looks the packet up
  * again, as for a select group: megaflows in front of that stay as wide as rules make them, and those behind have 8
- * bits of the hash. Where it depends on the source address, NORMAL has looked at that anyway.
+ * bits of the hash. Where it depends on the source address, NORMAL has looked at that anyway; mirrors have not.
  */
 #include <rte_arp.h>
 #include <string.h>
@@ -85,6 +85,7 @@ static void output_bond(struct xlate_ctx *ctx, const struct lport *to, uint16_t 
         xlate_output_port(ctx, bond->active->port, max_len);
         return;
     case BOND_BY_SOURCE:
+        xlate_consult_bytes(ctx, offsetof(struct flow_key, eth_src), RTE_ETHER_ADDR_LEN);
         output_by_hash(ctx, to, bond_hash_source(&ctx->flow.pkt.eth_src, vlan, bond->config.basis), max_len);
         return;
     case BOND_BY_FLOW:

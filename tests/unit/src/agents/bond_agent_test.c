@@ -122,6 +122,21 @@ static void a_mirror_sends_by_the_bond_of_the_name(void **state)
     EXPECT("in_port=1,vlan_tci=0,dl_dst=ff:ff:ff:ff:ff:ff", "3,4,5");
 }
 
+/* Not by NORMAL, which looks at sources for itself. */
+static void a_mirror_to_slb_looks_at_the_source(void **state)
+{
+    const struct mirror_config mirror = {
+        .name = "m0", .select_all = true, .output_port = "bond0", .output_vlan = MIRROR_NO_VLAN};
+    struct bond *bond = bond_of(BOND_BALANCE_SLB);
+    const struct rte_ether_addr mac = {{2, 0, 0, 0, 0, 1}};
+
+    bed_add(&bed, "priority=40000,in_port=4,actions=output:5");
+    mirrors_set(bed.bridge, &mirror, 1);
+    bond_migrate(bond, (uint8_t)(bond_hash_source(&mac, 0, 0) % BOND_BUCKETS), bond_find(bond, "p3"));
+    EXPECT("in_port=4,vlan_tci=0,dl_src=02:00:00:00:00:01", "3,5");
+    assert_true(rte_is_broadcast_ether_addr(&out.wc.pkt.eth_src));
+}
+
 static void slb_sends_by_source_and_does_not_loop(void **state)
 {
     struct bond *bond = bond_of(BOND_BALANCE_SLB);
@@ -399,6 +414,7 @@ int main(void)
         TEST(members_come_and_go),
         TEST(active_backup_uses_one_member),
         TEST(a_mirror_sends_by_the_bond_of_the_name),
+        TEST(a_mirror_to_slb_looks_at_the_source),
         TEST(slb_sends_by_source_and_does_not_loop),
         TEST(a_station_that_moves_behind_the_bond_is_followed),
         TEST(vlans_are_the_bonds),
