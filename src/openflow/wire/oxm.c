@@ -5,6 +5,7 @@
 
 #define NXM_NX_COOKIE (0x0001u << 16 | 30 << 9) /* without length; NXM_NX_MPLS_TTL has the number, too */
 #define OXM_CLASS_EXPERIMENTER 0xffff
+#define MASKS_KNOWN 64
 
 /* Fields that OpenFlow before 1.5 has in ONF's experimenter class, with their later numbers (EXT-109, EXT-233). */
 static bool is_onf_field(enum field_id id)
@@ -210,18 +211,24 @@ int oxm_decode(struct reader *r, struct match *match, uint64_t *cookie, uint64_t
     return r->bad ? OFPERR_BMC_BAD_LEN : 0;
 }
 
-static void put_entry(struct of_buf *buf, const struct field *f, uint8_t version, const struct match *match)
+static void put_bytes(struct of_buf *buf, const struct field *f, const struct flow *flow)
 {
-    bool exact = field_is_exact(f, &match->mask);
     union field_value v;
 
-    oxm_put_header(buf, f, version, !exact);
-    field_get(f, &match->value, &v);
-    of_buf_add_bytes(buf, v.b, f->n_bytes);
-    if (!exact) {
-        field_get(f, &match->mask, &v);
-        of_buf_add_bytes(buf, v.b, f->n_bytes);
+    if (f->whole) {
+        of_buf_add_bytes(buf, (const uint8_t *)flow + f->offset, f->n_bytes);
+        return;
     }
+    field_get(f, flow, &v);
+    of_buf_add_bytes(buf, v.b, f->n_bytes);
+}
+
+static void put_entry(struct of_buf *buf, const struct field *f, uint8_t version, bool exact, const struct match *match)
+{
+    oxm_put_header(buf, f, version, !exact);
+    put_bytes(buf, f, &match->value);
+    if (!exact)
+        put_bytes(buf, f, &match->mask);
 }
 
 /* The tag is one field in NXM and two in OXM; an OXM match that the two cannot say has the NXM entry instead. */
@@ -237,12 +244,10 @@ static bool tag_as_tci(const struct match *match, uint8_t version)
     return (mask & 0xe000) != 0xe000 || !(value & VLAN_TCI_PRESENT);
 }
 
-/* Whether `f` is the one to write, of the fields that share its place in the key. */
+/* Whether `f`, which is not wild, is the one to write, of the fields that share its place in the key. */
 static bool is_written(const struct field *f, const struct match *match, uint8_t version)
 {
-    if (!f->nxm && !f->oxm)
-        return false;
-    if (field_is_wild(f, &match->mask) || !field_prereq_implied(f, match))
+    if (!field_prereq_implied(f, match))
         return false;
     switch (f->id) {
     case FIELD_ETH_TYPE: /* of a packet that is not Ethernet, it is said by the packet type */
@@ -287,26 +292,81 @@ static const uint64_t *fields_in(unsigned word)
     return sets[word];
 }
 
-static void put_fields(struct of_buf *buf, const struct match *match, uint8_t version, uint64_t fields, int first)
-{
-    for (; fields != 0; fields &= fields - 1) {
-        const struct field *f = field_by_id(first + __builtin_ctzll(fields));
+/* Which fields of a mask are not wild, and which of these are exact. */
+struct mask_fields {
+    uint64_t map; /* of its words */
+    uint64_t words[FLOW_WORDS];
+    uint64_t set[FIELD_SET_WORDS], exact[FIELD_SET_WORDS];
+};
 
-        if (is_written(f, match, version))
-            put_entry(buf, f, version, match);
+static bool is_of_mask(const struct mask_fields *fields, const struct flow *mask, uint64_t map)
+{
+    const uint64_t *words = (const uint64_t *)mask;
+
+    if (fields->map != map)
+        return false;
+    for (; map != 0; map &= map - 1) {
+        const int word = __builtin_ctzll(map);
+
+        if (fields->words[word] != words[word])
+            return false;
     }
+    return true;
+}
+
+static void find_fields(struct mask_fields *fields, const struct flow *mask, uint64_t map)
+{
+    uint64_t candidates[FIELD_SET_WORDS] = {0};
+
+    memset(fields, 0, sizeof *fields);
+    fields->map = map;
+    for (; map != 0; map &= map - 1) {
+        const unsigned word = (unsigned)__builtin_ctzll(map);
+
+        fields->words[word] = ((const uint64_t *)mask)[word];
+        for (unsigned i = 0; i < FIELD_SET_WORDS; i++)
+            candidates[i] |= fields_in(word)[i];
+    }
+    for (unsigned i = 0; i < FIELD_SET_WORDS; i++) {
+        for (uint64_t left = candidates[i]; left != 0; left &= left - 1) {
+            const struct field *f = field_by_id((int)i * 64 + __builtin_ctzll(left));
+
+            if ((!f->nxm && !f->oxm) || field_is_wild(f, mask))
+                continue;
+            fields->set[i] |= left & -left;
+            fields->exact[i] |= field_is_exact(f, mask) ? left & -left : 0;
+        }
+    }
+}
+
+/* Rules come by the thousand with a few masks: what one has of fields is looked for once. The places of tunnel options
+ * may change, so a mask with some is looked at each time. Control thread. */
+static const struct mask_fields *fields_of(const struct flow *mask)
+{
+    static const uint64_t options = ((UINT64_C(1) << TUN_METADATA_LEN / 8) - 1)
+                                    << offsetof(struct flow, pkt.tun_metadata) / 8;
+    static struct mask_fields known[MASKS_KNOWN];
+    const uint64_t map = flow_map(mask);
+    struct mask_fields *fields = &known[flow_hash(mask, map) % MASKS_KNOWN];
+
+    if (map & options || !is_of_mask(fields, mask, map))
+        find_fields(fields, mask, map);
+    return fields;
 }
 
 size_t oxm_encode(struct of_buf *buf, const struct match *match, uint8_t version, uint64_t cookie, uint64_t cookie_mask)
 {
-    uint64_t fields[FIELD_SET_WORDS] = {0};
+    const struct mask_fields *fields = fields_of(&match->mask);
     size_t start = buf->len;
 
-    for (uint64_t map = flow_map(&match->mask); map != 0; map &= map - 1)
-        for (unsigned i = 0; i < FIELD_SET_WORDS; i++)
-            fields[i] |= fields_in((unsigned)__builtin_ctzll(map))[i];
-    for (unsigned i = 0; i < FIELD_SET_WORDS; i++)
-        put_fields(buf, match, version, fields[i], (int)i * 64);
+    for (unsigned i = 0; i < FIELD_SET_WORDS; i++) {
+        for (uint64_t left = fields->set[i]; left != 0; left &= left - 1) {
+            const struct field *f = field_by_id((int)i * 64 + __builtin_ctzll(left));
+
+            if (is_written(f, match, version))
+                put_entry(buf, f, version, fields->exact[i] & left & -left, match);
+        }
+    }
     if (cookie_mask) {
         of_buf_add_u32(buf, NXM_NX_COOKIE | 1 << 8 | 16);
         of_buf_add_u64(buf, cookie & cookie_mask);
