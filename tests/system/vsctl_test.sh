@@ -131,10 +131,16 @@ rules() { ovs-ofctl -t 10 --no-stats dump-flows "unix:$RUN_DIR/$br.mgmt" | grep 
 only_normal() { [ "$(rules)" = "priority=0 actions=NORMAL" ]; }
 step "controllers, and rules, which go when the first one comes and when the last one goes"
 flow "priority=7,ip,actions=drop"
+of13() { ovs-ofctl -O OpenFlow13 -t 10 "$1" "unix:$RUN_DIR/$br.mgmt" "${@:2}"; }
+of13 add-group group_id=1,type=all,bucket=output:1
+of13 add-group group_id=2,type=all,bucket=group:1
+of13 add-meter meter=1,pktps,band=type=drop,rate=100
+flow "priority=6,ip,actions=group:2"
 background controller ovs-testcontroller -O OpenFlow13 ptcp:16653:127.0.0.1
 vsctl set-controller "$br" tcp:127.0.0.1:16653 ptcp:16654:127.0.0.1
 wait_until 8 connected tcp:127.0.0.1:16653
-assert_lacks "$(rules)" priority=7
+assert_lacks "$(rules)" priority=7 priority=6
+assert_lacks "$(of13 dump-groups) $(of13 dump-meters)" group_id= meter=1
 ovs-ofctl -t 5 add-flow tcp:127.0.0.1:16654 priority=8,ipv6,idle_timeout=600,actions=drop
 ovs-ofctl -t 5 show tcp:127.0.0.1:16654 >/dev/null || fail "nobody listens at 16654"
 wait_until 5 ping_once h1 10.0.0.2

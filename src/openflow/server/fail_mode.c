@@ -1,14 +1,17 @@
 #include "src/openflow/server/fail_mode.h"
 
+#include <errno.h>
 #include <rte_cycles.h>
 
 #include "pmd/base/clock.h"
 #include "pmd/base/log.h"
 #include "src/openflow/server/server_impl.h"
+#include "src/tables/group.h"
+#include "src/tables/meter.h"
 
 #define PROBES_MISSED 3
 #define PROBE_DEFAULT_MS 5000 /* where probes are off */
-#define PLACES_A_LOOK 64      /* rules looked at between looks at the clock */
+#define RULES_A_STEP 64       /* between looks at the clock */
 
 static bool has_controller(const struct of_server *server)
 {
@@ -41,8 +44,10 @@ static int wanted_rule(struct of_server *server, uint64_t now_ms)
     return TAILQ_EMPTY(&server->controllers) ? FAIL_RULE_OPEN : FAIL_RULE_HIDDEN;
 }
 
-static int change_rule(struct bridge *bridge, int rule, bool add)
+/* `in_bundle`: the pipeline's, which is open. */
+static int change_rule(struct bridge *bridge, int rule, bool add, bool in_bundle)
 {
+    struct mod_slices *slices = NULL;
     struct act_buffer acts;
     struct flow_mod fm = {
         .command = add ? FLOW_ADD : FLOW_DELETE_STRICT,
@@ -57,7 +62,8 @@ static int change_rule(struct bridge *bridge, int rule, bool add)
     output->port = OFPORT_NORMAL;
     fm.acts = act_buffer_list(&acts);
     match_init_all(&fm.match);
-    int error = pipeline_flow_mod(bridge->pipeline, &fm);
+    int error = in_bundle ? pipeline_bundle_mod_slice(bridge->pipeline, &fm, &slices, RULES_A_STEP)
+                          : pipeline_flow_mod(bridge->pipeline, &fm);
     act_buffer_free(&acts);
     return error;
 }
@@ -66,11 +72,11 @@ void of_fail_mode_run(struct of_server *server, uint64_t now_ms)
 {
     const int wanted = wanted_rule(server, now_ms), now = server->fail_mode.rule;
 
-    if (wanted == now || server->committing || !pipeline_settled(server->bridge->pipeline) ||
-        (now != FAIL_RULE_NONE && change_rule(server->bridge, now, false)))
+    if (wanted == now || of_server_is_changing(server) ||
+        (now != FAIL_RULE_NONE && change_rule(server->bridge, now, false, false)))
         return;
     server->fail_mode.rule = FAIL_RULE_NONE;
-    if (wanted != FAIL_RULE_NONE && change_rule(server->bridge, wanted, true))
+    if (wanted != FAIL_RULE_NONE && change_rule(server->bridge, wanted, true, false))
         return;
     server->fail_mode.rule = wanted;
     if (TAILQ_EMPTY(&server->controllers))
@@ -97,22 +103,19 @@ bool of_fail_mode_is_learning_switch(const struct of_server *server)
     return false;
 }
 
-/* --- rules that go with the bridge's owner ------------------------------- */
+/* --- what goes with the bridge's owner ----------------------------------- */
 
+/* All of it is one bundle: packets see the tables as they were, and then empty but for the rule that is due. */
 static void begin_flush(struct of_server *server)
 {
-    static const struct rule_filter all = {.table_id = TABLE_ALL, .out_port = OFPORT_ANY, .out_group = OFGROUP_ANY};
     struct of_fail_mode *fm = &server->fail_mode;
-    struct pipeline *pipeline = server->bridge->pipeline;
 
-    of_fail_mode_end(server);
-    fm->flush = rule_cursor_open(pipeline, &all);
-    fm->flush_version = pipeline_version(pipeline);
-    if (fm->rule == FAIL_RULE_OPEN) /* it goes along; the one that is due comes with a later version, and stays */
-        fm->rule = FAIL_RULE_NONE;
-    LOG_INFO(LOG_OPENFLOW, "%s: %s: its rules are removed", server->bridge->name,
+    LOG_INFO(LOG_OPENFLOW, "%s: %s: its rules, groups and meters are removed", server->bridge->name,
              TAILQ_EMPTY(&server->controllers) ? "it has no controllers" : "it has controllers now");
-    of_fail_mode_run(server, clock_now_ms());
+    if (fm->flush == FLUSH_NONE)
+        fm->flush = FLUSH_WAIT;
+    else
+        fm->again = fm->flush != FLUSH_WAIT;
     of_server_kick(server);
 }
 
@@ -127,31 +130,77 @@ void of_fail_mode_changed(struct of_server *server, bool had_controllers)
         begin_flush(server);
 }
 
-bool of_fail_mode_flush(struct of_server *server, uint64_t deadline)
+/* True: done. So are those below. */
+static bool wait_for_others(struct of_server *server)
+{
+    struct pipeline *pipeline = server->bridge->pipeline;
+
+    return !server->committing && pipeline_settled(pipeline) && pipeline_bundle_begin(pipeline) == 0;
+}
+
+static bool flush_rules(struct of_server *server)
 {
     struct of_fail_mode *fm = &server->fail_mode;
+    struct flow_mod delete = {.command = FLOW_DELETE,
+                              .table_id = TABLE_ALL,
+                              .buffer_id = OF_NO_BUFFER,
+                              .out_port = OFPORT_ANY,
+                              .out_group = OFGROUP_ANY};
 
-    /* A rule that a commit modifies is to be had only when that is done. */
-    if (!fm->flush || server->committing)
+    match_init_all(&delete.match);
+    if (pipeline_bundle_mod_slice(server->bridge->pipeline, &delete, &fm->slices, RULES_A_STEP) == -EINPROGRESS)
         return false;
-    do {
-        struct rule *rule = NULL;
-        enum rule_cursor_state state = rule_cursor_look(fm->flush, PLACES_A_LOOK, &rule);
-
-        if (rule && rule->add_version <= fm->flush_version) {
-            pipeline_remove_rule(server->bridge->pipeline, rule, RULE_DELETED);
-        } else if (!rule && state == RULE_CURSOR_END) {
-            of_fail_mode_end(server);
-            of_fail_mode_run(server, clock_now_ms());
-            return false;
-        }
-    } while (rte_rdtsc() < deadline);
+    if (fm->rule == FAIL_RULE_OPEN)
+        fm->rule = FAIL_RULE_NONE;
+    if (fm->rule == FAIL_RULE_NONE && wanted_rule(server, clock_now_ms()) == FAIL_RULE_OPEN &&
+        change_rule(server->bridge, FAIL_RULE_OPEN, true, true) == 0)
+        fm->rule = FAIL_RULE_OPEN;
     return true;
 }
 
-void of_fail_mode_end(struct of_server *server)
+static bool flush_groups(struct of_server *server)
 {
-    if (server->fail_mode.flush)
-        rule_cursor_close(server->fail_mode.flush);
-    server->fail_mode.flush = NULL;
+    static const struct group_mod delete = {.command = GROUP_DELETE, .group_id = OFGROUP_ALL};
+
+    return group_table_mod_slice(pipeline_groups(server->bridge->pipeline), &delete, RULES_A_STEP) != -EINPROGRESS;
+}
+
+static bool flush_meters(struct of_server *server)
+{
+    static const struct meter_mod delete = {.command = METER_DELETE, .meter_id = OFMETER_ALL};
+    struct meter_table *meters = pipeline_meters(server->bridge->pipeline);
+
+    return !meters || meter_table_mod_slice(meters, &delete, RULES_A_STEP) != -EINPROGRESS;
+}
+
+static bool flush_commit(struct of_server *server)
+{
+    struct of_fail_mode *fm = &server->fail_mode;
+
+    if (!pipeline_bundle_commit_step(server->bridge->pipeline, RULES_A_STEP))
+        return false;
+    fm->flush = fm->again ? FLUSH_WAIT : FLUSH_NONE;
+    fm->again = false;
+    if (fm->flush == FLUSH_NONE)
+        of_fail_mode_run(server, clock_now_ms());
+    return false;
+}
+
+bool of_fail_mode_flush(struct of_server *server, uint64_t deadline)
+{
+    static bool (*const steps[])(struct of_server * server) = {
+        [FLUSH_WAIT] = wait_for_others, [FLUSH_RULES] = flush_rules,   [FLUSH_GROUPS] = flush_groups,
+        [FLUSH_METERS] = flush_meters,  [FLUSH_COMMIT] = flush_commit,
+    };
+    struct of_fail_mode *fm = &server->fail_mode;
+
+    while (fm->flush != FLUSH_NONE) {
+        const unsigned phase = fm->flush;
+
+        if (steps[phase](server))
+            fm->flush = phase + 1;
+        if ((phase == FLUSH_WAIT && fm->flush == FLUSH_WAIT) || rte_rdtsc() >= deadline)
+            break;
+    }
+    return fm->flush != FLUSH_NONE;
 }

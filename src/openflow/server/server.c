@@ -174,7 +174,6 @@ void of_server_close(struct of_server *server)
     if (server->closed)
         return;
     server->closed = true;
-    of_fail_mode_end(server);
     loop_timer_cancel(&server->tick);
     bridge_unlisten(server->bridge, &server->listener);
     of_listeners_close(server);
@@ -185,7 +184,8 @@ void of_server_close(struct of_server *server)
 
 bool of_server_is_over(const struct of_server *server)
 {
-    return server->closed && TAILQ_EMPTY(&server->connections) && !server->dead_bundles.first;
+    return server->closed && TAILQ_EMPTY(&server->connections) && !server->dead_bundles.first &&
+           !server->fail_mode.flush;
 }
 
 void of_server_destroy(struct of_server *server)
@@ -195,6 +195,8 @@ void of_server_destroy(struct of_server *server)
     of_server_close(server);
     of_connections_reap(server, UINT64_MAX);
     server->requests->run(server, UINT64_MAX);
+    while (server->fail_mode.flush > FLUSH_WAIT)
+        of_fail_mode_flush(server, UINT64_MAX);
     loop_remove(&server->job);
     free(server->scratch);
     free(server->packet);

@@ -63,10 +63,10 @@ struct of_server_params {
 struct of_server *of_server_create(const struct of_server_params *params, char *error, size_t error_size);
 /* Changes listeners, controllers, limits and versions from those of `was` to those of `wanted`: what is new is opened,
  * what is gone is closed with its connections, so are connections over a version that is gone, the rest goes on. Takes
- * over bridge->fail_mode, too, which the caller may have changed. All rules go when controllers are configured where
- * there were none, or none any more, and when the mode of a bridge without controllers changes. Another number of
- * auxiliary connections closes those to all controllers, which are made again. Returns 0, or -1 with a sentence in
- * `error`: then those of `was` go on. */
+ * over bridge->fail_mode, too, which the caller may have changed. All rules, groups and meters go when controllers are
+ * configured where there were none, or none any more, and when the mode of a bridge without controllers changes.
+ * Another number of auxiliary connections closes those to all controllers, which are made again. Returns 0, or -1 with
+ * a sentence in `error`: then those of `was` go on. */
 int of_server_change(struct of_server *server, const struct of_server_params *was,
                      const struct of_server_params *wanted, char *error, size_t error_size);
 /* Closes the connections of all controllers, configured or not, because what was said at their start does not hold any

@@ -1,4 +1,5 @@
 /* Controllers: connecting to them, probing, what the bridge does without one, and roles. */
+#include "src/tables/group.h"
 #include "tests/lib/of_bed.h"
 #include "tests/lib/scratch.h"
 
@@ -224,12 +225,40 @@ static void add_rules(unsigned n)
 
 static void becomes_n_rules(uint32_t n)
 {
-    for (int i = 0; i < 10000 && n_rules() != n; i++)
+    const uint32_t before = n_rules();
+
+    for (int i = 0; i < 10000 && n_rules() != n; i++) {
+        assert_int_equal(n_rules(), before); /* all at once */
         turn();
+    }
     assert_int_equal(n_rules(), n);
     turn();
     turn();
     assert_int_equal(n_rules(), n);
+}
+
+/* One sends to the other. */
+static void add_groups(void)
+{
+    for (uint32_t id = 1; id <= 2; id++) {
+        struct act_buffer acts;
+        struct bucket bucket = {.id = 0};
+        struct group_mod mod = {.command = GROUP_ADD, .group_id = id, .buckets = &bucket, .n_buckets = 1};
+
+        act_buffer_init(&acts);
+        ((struct act_u32 *)act_buffer_add(&acts, ACT_GROUP, sizeof(struct act_u32)))->value = 1;
+        if (id == 1)
+            acts.len = 0;
+        bucket.acts = act_buffer_list(&acts);
+        assert_int_equal(group_table_mod(pipeline_groups(bridge->pipeline), &mod), 0);
+        act_buffer_free(&acts);
+    }
+}
+
+static unsigned n_groups(void)
+{
+    return (group_table_find(pipeline_groups(bridge->pipeline), 1) != NULL) +
+           (group_table_find(pipeline_groups(bridge->pipeline), 2) != NULL);
 }
 
 static void rules_go_with_those_whose_they_were(void **state)
@@ -254,14 +283,22 @@ static void rules_go_with_those_whose_they_were(void **state)
     becomes_n_rules(1);
 
     set_controllers(target, true, false, false);
-    assert_true(acts_as_learning_switch()); /* at once */
     becomes_n_rules(1);
+    assert_true(acts_as_learning_switch());
     assert_true(of_server_is_learning_switch(server));
     client_expect_closed(&a);
     close(a.fd);
 
     /* So they do when the mode changes, and nobody but it decides. */
     add_rules(3);
+    add_groups();
+    set_mode(FAIL_SECURE);
+    becomes_n_rules(0);
+    assert_int_equal(n_groups(), 0);
+    /* Twice, before the first is done. */
+    add_rules(3);
+    set_mode(FAIL_STANDALONE);
+    loop_turn(loop);
     set_mode(FAIL_SECURE);
     becomes_n_rules(0);
     add_rules(3);
