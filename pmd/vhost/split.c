@@ -204,9 +204,9 @@ uint16_t vhost_split_put(struct vhost_ring *ring, struct rte_mbuf **packets, uin
     for (; done < n && done < VHOST_BATCH && bytes < most; done++) {
         const struct rte_mbuf *packet = packets[done];
         const uint32_t len = packet->pkt_len + ring->header_len;
-        const struct vhost_head *head = &heads[used];
+        const struct vhost_head *head = used < n_heads ? &heads[used] : NULL;
 
-        if (likely(used < n_heads && head->at && head->len >= len && packet->nb_segs == 1 && !ring->log)) {
+        if (likely(head && head->at && head->len >= len && packet->nb_segs == 1 && !ring->log)) {
             vhost_copy_out(ring, head->at, packet);
             set_used(ring, used++, head->id, len);
         } else {
