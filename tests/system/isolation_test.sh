@@ -16,7 +16,8 @@ move() {
     assert_matches "$OUTPUT" "^moves $moves .* wrong 0 "
     # Ports did move (one there and back in the same burst may not have), something was there to be seen, and nearly all of it was looked at.
     awk '{exit !($4 > $2 / 3 && $8 > 10 * $2 && $12 < $8 / 100)}' <<<"$OUTPUT" || fail "too little was seen: $OUTPUT"
-    [ "${OUTPUT##* }" -ge $(($1 * 4 * 9 / 10)) ] || fail "there were too few megaflows at some time: $OUTPUT"
+    # A machine with other work has fewer at a time: half of them try the same.
+    [ "${OUTPUT##* }" -ge $(($1 * 4 * (${ISOLATION_FLOWS:+4} + 5) / 10)) ] || fail "there were too few megaflows at some time: $OUTPUT"
 }
 
 # So that only moves of ports take megaflows away, however slowly packets come.
