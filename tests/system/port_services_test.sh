@@ -93,7 +93,7 @@ assert_matches "$(box ovs-ofctl -O OpenFlow13 queue-stats br0 "$p2" 1)" ' queue 
 assert_matches "$(box ovs-ofctl -O OpenFlow13 queue-get-config br0 "$p2" 1)" 'Queue 1|min_rate: *16.6%'
 assert_contains "$(box ovs-appctl qos/show "$p2")" "QoS: $p2 linux-htb" "max-rate: 3000000" "Default:" "Queue 1:"
 assert_contains "$(box ovs-appctl qos/show-types "$p2")" "QoS type: linux-htb" "QoS type: egress-policer"
-frame='Ether(src="02:00:00:00:00:01",dst="02:00:00:00:00:02")/IP(src="10.0.0.1",dst="10.0.0.2",tos=%s)/TCP(sport=7,dport=9)'
+frame='Ether(src="02:00:00:00:00:01",dst="02:00:00:00:00:02")/IP(src="10.0.0.1",dst="10.0.0.2",tos=%s)/TCP(sport=7,dport=5202)'
 # shellcheck disable=SC2059
 packets h1 "$(printf "$frame" 8)" 3 h2='p[IP].tos == 0xb8 and checksums_ok(p)'
 box ovs-ofctl del-flows br0 tcp
