@@ -24,7 +24,6 @@ TAILQ_HEAD(jobs, loop_job);
 struct loop {
     struct event_base *base;
     struct alarm alarm;
-    struct event *enough; /* EVENTS_US after poll_sockets() began */
     struct jobs jobs[LOOP_N_PHASES];
     struct loop_job *next; /* of the walk under way */
     uint64_t walk;         /* through the jobs of a phase, since the start */
@@ -243,20 +242,13 @@ static void run_timers(struct loop *loop)
 
 /* --- turns --------------------------------------------------------------- */
 
-static void on_enough(evutil_socket_t fd, short what, void *arg)
-{
-    event_base_loopbreak(arg);
-}
-
-/* Looks at the sockets without waiting. Where their callbacks make each other active, this has an end all the same: by
- * a timer of libevent's, which unlike the alarm takes no system call, and no wake-up later. */
+/* Looks at the sockets without waiting. Where their callbacks make each other active, this has an end all the same. */
 static void poll_sockets(struct loop *loop)
 {
     uint64_t start = begin(loop);
 
-    evtimer_add(loop->enough, &(const struct timeval){.tv_usec = EVENTS_US});
+    alarm_within(&loop->alarm, EVENTS_US);
     event_base_loop(loop->base, EVLOOP_NONBLOCK);
-    evtimer_del(loop->enough);
     account_note(loop->sockets, &loop->job_moment, start);
 }
 
@@ -444,9 +436,7 @@ struct loop *loop_create(void)
     loop->turn_moment = loop->job_moment = moment_now();
     loop->alarm.fd = -1;
     loop->base = event_base_new();
-    if (loop->base)
-        loop->enough = evtimer_new(loop->base, on_enough, loop->base);
-    if (loop->enough && !alarm_init(&loop->alarm, loop->base))
+    if (loop->base && !alarm_init(&loop->alarm, loop->base))
         return loop;
     loop_destroy(loop);
     return NULL;
@@ -465,8 +455,6 @@ void loop_destroy(struct loop *loop)
         free(account);
     }
     alarm_fini(&loop->alarm);
-    if (loop->enough)
-        event_free(loop->enough);
     if (loop->base)
         event_base_free(loop->base);
     free(loop);
