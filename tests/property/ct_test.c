@@ -210,6 +210,7 @@ static void tracker_is_as_the_model(void **state)
         one_round(round & 1);
         print_message("resident %lu KB\n", resident());
     }
+    fragments_have_happened(n);
 }
 
 int main(void)

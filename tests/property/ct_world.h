@@ -39,5 +39,7 @@ void fragments_step(unsigned step);
 void fragments_compare(void);
 /* Nothing waits any more once time has passed. */
 void fragments_end(void);
+/* Asserts that in so many rounds there was enough of everything; one alone may have little of something. */
+void fragments_have_happened(unsigned rounds);
 
 #endif
