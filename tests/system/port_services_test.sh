@@ -107,6 +107,7 @@ step "queues: classes that somebody else has made, with linux-noop"
 if box tc qdisc add dev "$p2" root handle 1: htb default 1; then
     box tc class add dev "$p2" parent 1: classid 1:1 htb rate 200mbit
     box tc class add dev "$p2" parent 1: classid 1:2 htb rate 1mbit
+    box ovs-ofctl add-flow br0 "tcp,in_port=$p1,tp_dst=5202,actions=set_queue:1,NORMAL"
     [ "$(throughput 5202 -n 3M)" -gt 5000 ] || fail "without a row of QoS the queue counts"
     vsctl set Port "$p2" qos=@q -- --id=@q create QoS type=linux-noop
     within "$(throughput 5202 -t 1)" 200 1300 "queue 1 of 1 Mbit/s"
