@@ -1,4 +1,4 @@
-/* The event loop: timers against a model, phases, how long it sleeps, what it accounts for, and jobs and timers that
+/* The event loop: timers, phases, how long it sleeps, what it accounts for, and jobs and timers that
  * come and go while it runs. The test sets the clock; nothing sleeps but where it is about sleeping. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -56,74 +56,6 @@ static const struct loop_account *account(const char *name)
         found = found->next;
     assert_non_null(found);
     return found;
-}
-
-/* --- the heap ------------------------------------------------------------ */
-
-#define TIMERS 300
-#define STEPS 200000
-
-static struct timers heap;
-static struct timer set[TIMERS];
-static struct {
-    uint64_t due, order; /* order 0: not set */
-} model[TIMERS];
-
-/* Which is due first, by looking at all of them. TIMERS: none is set. */
-static unsigned model_first(void)
-{
-    unsigned first = TIMERS;
-
-    for (unsigned i = 0; i < TIMERS; i++)
-        if (model[i].order && (first == TIMERS || model[i].due < model[first].due ||
-                               (model[i].due == model[first].due && model[i].order < model[first].order)))
-            first = i;
-    return first;
-}
-
-static void check_heap(void)
-{
-    for (uint32_t place = 1; place <= heap.n; place++) {
-        assert_int_equal(heap.heap[place]->place, place);
-        assert_true(place == 1 || heap.heap[place / 2]->due_us <= heap.heap[place]->due_us);
-    }
-}
-
-static void timers_come_in_the_order_in_which_they_are_due(void **state)
-{
-    uint64_t order = 0, now = 0, popped = 0;
-
-    srand(7);
-    for (unsigned step = 0; step < STEPS; step++) {
-        unsigned i = (unsigned)rand() % TIMERS, first;
-        switch (rand() % 4) {
-        case 0:
-        case 1:
-            model[i].due = now + (unsigned)rand() % 50;
-            model[i].order = ++order;
-            timers_set(&heap, &set[i], model[i].due);
-            break;
-        case 2:
-            model[i].order = 0;
-            timers_cancel(&heap, &set[i]);
-            break;
-        case 3:
-            now += (unsigned)rand() % 3;
-            first = model_first();
-            assert_int_equal(timers_next_us(&heap), first == TIMERS ? UINT64_MAX : model[first].due);
-            if (first == TIMERS || model[first].due > now) {
-                assert_null(timers_pop(&heap, now));
-            } else {
-                assert_ptr_equal(timers_pop(&heap, now), &set[first]);
-                model[first].order = 0;
-                popped++;
-            }
-        }
-        if (step % 1000 == 0)
-            check_heap();
-    }
-    assert_true(popped > STEPS / 20);
-    timers_fini(&heap);
 }
 
 /* --- timers in the loop -------------------------------------------------- */
@@ -793,7 +725,6 @@ static void a_priority_that_cannot_be_raised_is_not_lowered(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(timers_come_in_the_order_in_which_they_are_due),
         TEST(timers_fire_when_the_clock_says_so),
         TEST(timers_of_one_beat_come_in_one_turn),
         TEST(a_callback_may_take_out_and_set_others_and_itself),
