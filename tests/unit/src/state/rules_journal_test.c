@@ -30,6 +30,7 @@
 #include "tests/lib/flow_text.h"
 #include "tests/lib/pipeline_bed.h"
 #include "tests/lib/scratch.h"
+#include "tests/lib/tables_text.h"
 
 /* --- the datapath's meters, as a stand-in -------------------------------- */
 
@@ -55,103 +56,6 @@ void datapath_meter_forget(struct datapath *dp, uint32_t index)
 void datapath_meter_counts(const struct datapath *dp, uint32_t index, struct meter_counts *counts)
 {
     *counts = (struct meter_counts){0};
-}
-
-/* --- what is in the tables, as text -------------------------------------- */
-
-static int compare_lines(const void *a, const void *b)
-{
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-struct lines {
-    char **lines;
-    size_t n;
-};
-
-static void __attribute__((format(printf, 2, 3))) add_line(struct lines *lines, const char *format, ...)
-{
-    va_list args;
-
-    lines->lines = realloc(lines->lines, (lines->n + 1) * sizeof *lines->lines);
-    assert_non_null(lines->lines);
-    va_start(args, format);
-    assert_true(vasprintf(&lines->lines[lines->n++], format, args) >= 0);
-    va_end(args);
-}
-
-static void add_rules(struct lines *lines, struct pipeline *pipeline)
-{
-    struct rule_cursor *cursor = rule_cursor_open(pipeline, &all_rules);
-    const struct rule *rule;
-
-    while ((rule = rule_cursor_next(cursor))) {
-        struct match match;
-        char *text, *acts = act_list_format(&rule->acts, NULL, NULL);
-
-        rule_match(rule, &match);
-        text = match_format(&match, NULL, NULL);
-        add_line(lines, "rule %u %u 0x%lx %u %u 0x%x %u %lu %s %s", rule->table_id, rule->priority, rule->cookie,
-                 rule->idle_timeout_s, rule->hard_timeout_s, rule->flags & ~RULE_CHECK_OVERLAP, rule->importance,
-                 rule->created_ms, text, acts);
-        free(text);
-        free(acts);
-    }
-    rule_cursor_close(cursor);
-}
-
-static void add_groups(struct lines *lines, struct pipeline *pipeline)
-{
-    struct group_cursor *cursor = group_cursor_open(pipeline_groups(pipeline));
-    const struct group *group;
-
-    while ((group = group_cursor_next(cursor))) {
-        add_line(lines, "group %u %u %s %lu %u", group->id, group->type, group->selection.method,
-                 group->selection.param, group->n_buckets);
-        for (unsigned i = 0; i < group->n_buckets; i++) {
-            const struct bucket *bucket = &group->buckets[i];
-            char *acts = act_list_format(&bucket->acts, NULL, NULL);
-
-            add_line(lines, "group %u bucket %u: %u %u %u %u %s", group->id, i, bucket->id, bucket->weight,
-                     bucket->watch_port, bucket->watch_group, acts);
-            free(acts);
-        }
-    }
-    group_cursor_close(cursor);
-}
-
-static void add_meters(struct lines *lines, struct pipeline *pipeline)
-{
-    struct meter_cursor *cursor = meter_cursor_open(pipeline_meters(pipeline));
-    const struct meter_entry *meter;
-
-    while ((meter = meter_cursor_next(cursor)))
-        add_line(lines, "meter %u 0x%x %u %u %u", meter->id, meter->flags, meter->n_bands, meter->bands[0].rate,
-                 meter->bands[0].burst);
-    meter_cursor_close(cursor);
-}
-
-/* malloc'ed */
-static char *describe(struct pipeline *pipeline)
-{
-    struct lines lines = {0};
-    char *text;
-    size_t size;
-    FILE *out = open_memstream(&text, &size);
-
-    assert_non_null(out);
-    add_rules(&lines, pipeline);
-    add_groups(&lines, pipeline);
-    add_meters(&lines, pipeline);
-    if (lines.n > 0)
-        qsort(lines.lines, lines.n, sizeof *lines.lines, compare_lines);
-    for (size_t i = 0; i < lines.n; i++) {
-        fprintf(out, "%s\n", lines.lines[i]);
-        free(lines.lines[i]);
-    }
-    free(lines.lines);
-    fclose(out);
-    return text;
 }
 
 /* --- pipelines and journals ---------------------------------------------- */
@@ -207,7 +111,7 @@ static void assert_same(const char *state, const char *expected)
 static void assert_state(const char *path, const char *expected)
 {
     struct pipeline *pipeline = take_over(path);
-    char *state = describe(pipeline);
+    char *state = tables_text(pipeline);
 
     assert_same(state, expected);
     free(state);
@@ -418,7 +322,7 @@ static void note_state(struct pipeline *pipeline, const char *path)
     file_now = st.st_ino;
     assert_true(n_states < STATES_MAX);
     states[n_states].size = st.st_size;
-    states[n_states++].text = describe(pipeline);
+    states[n_states++].text = tables_text(pipeline);
 }
 
 static void copy_start(const char *from, const char *to, off_t size)
@@ -562,7 +466,7 @@ static void every_action_comes_back(void **state)
         snprintf(text, sizeof text, "table=1,%s,actions=drop", matches[i]);
         assert_int_equal(add(pipeline, FLOW_ADD, false, text), 0);
     }
-    char *text = describe(pipeline);
+    char *text = tables_text(pipeline);
     write_out(journal);
     assert_state(path, text);
     free(text);
@@ -613,7 +517,7 @@ static void the_file_stays_small(void **state)
     write_out(journal);
     assert_int_equal(stat(path, &st), 0);
     assert_true(st.st_size < 2000000);
-    char *text = describe(pipeline);
+    char *text = tables_text(pipeline);
     assert_state(path, text);
     free(text);
     rules_journal_destroy(journal);
@@ -681,7 +585,7 @@ static void a_kill_between_two_files(void **state)
     journal = journal_of(pipeline, path);
     write_out(journal);
     assert_int_equal(rename(path, next), 0);
-    char *text = describe(pipeline);
+    char *text = tables_text(pipeline);
     assert_state(path, text);
     free(text);
     rules_journal_destroy(journal);
@@ -750,7 +654,7 @@ static void a_full_disk_is_not_for_ever(void **state)
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
     now_ms += 61000;
     write_out(journal);
-    char *text = describe(pipeline);
+    char *text = tables_text(pipeline);
     assert_state(path, text);
     free(text);
     rules_journal_destroy(journal);
